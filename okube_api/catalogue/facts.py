@@ -1,0 +1,190 @@
+"""The facts and their rollups, declared: what a row is, what is summed, by what, and which sets of users it holds.
+
+One definition serves the ingest (which fills the tables), the stores (which make them) and the planner (which
+picks the smallest that can answer).  Sums are integers: seconds, metres, weights in thousandths, money in
+millionths; a weighted sum is in thousandths of its unit.  A set is the distinct user numbers, sorted,
+little-endian u32, as one blob.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from okube_api.store.base import Column, Kind, Table
+
+
+class Span(StrEnum):
+    """The period one rollup row stands for; a partition of its table holds one."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+MONTH_COLUMNS = ("month", "year", "month_of_year")  # year * 12 + month - 1; year; 1 to 12
+DAY_COLUMNS = ("day", "week", *MONTH_COLUMNS, "weekday", "isoweek")
+"""Bucket numbers: day ordinal (1 = 1970-01-01); week, a count of Mondays (day + 2) // 7; weekday 1 (Monday) to 7; ISO week."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Something that adds up.
+
+    name: its column in rollups; the weighted sum is `<name>_w`.
+    field: the fact's integer column that it sums; None counts rows.
+    weighted: whether there is a weighted sum beside the plain one.
+    """
+
+    name: str
+    field: str | None = None
+    weighted: bool = True
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The rollup columns that hold it."""
+        return (self.name, f"{self.name}_w") if self.weighted else (self.name,)
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A set of users: the distinct `user` of the fact's rows, or of those whose `flag` column is 1."""
+
+    name: str
+    flag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """One rollup of a fact, by day and by month: its dimensions, the measures and the sets that a row holds.
+
+    spans: where the sums are kept; set_spans: where the sets are (fine grains carry none by day).
+    """
+
+    name: str
+    dimensions: tuple[str, ...]
+    measures: tuple[Measure, ...]
+    members: tuple[Members, ...] = ()
+    set_spans: tuple[Span, ...] = (Span.DAY, Span.MONTH)
+    spans: tuple[Span, ...] = (Span.DAY, Span.MONTH)
+
+    def sets(self, span: Span) -> tuple[Members, ...]:
+        """The sets that rows of this span carry."""
+        return self.members if span in self.set_spans else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One row per thing that happened, and the grains it is summed into.
+
+    columns: beside application, part (the local day) and the bucket numbers `DAY_COLUMNS`.
+    weight: the column of the user's weight in thousandths, None where nothing is ever uplifted.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    measures: tuple[Measure, ...]
+    members: tuple[Members, ...]
+    grains: tuple[Grain, ...]
+    weight: str | None = "weight"
+
+    @property
+    def table(self) -> Table:
+        """The table of the fact's own rows."""
+        return Table(self.name, (*_integers(DAY_COLUMNS), *self.columns), index=(self.columns[0].name,))
+
+    def rollup(self, grain: Grain, span: Span) -> Table:
+        """The table of one grain's rows by day or by month."""
+        kinds = {column.name: column.kind for column in self.columns}
+        return Table(
+            f"{self.name}_{grain.name}_{span}",
+            (
+                *_integers(DAY_COLUMNS if span is Span.DAY else MONTH_COLUMNS),
+                *(Column(name, kinds[name]) for name in grain.dimensions),
+                *_integers(name for measure in grain.measures for name in measure.columns),
+                *(Column(members.name, Kind.BYTES) for members in grain.sets(span)),
+            ),
+            index=grain.dimensions[:1],
+        )
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The fact's table and every rollup's."""
+        return (self.table, *(self.rollup(grain, span) for grain in self.grains for span in grain.spans))
+
+
+def _integers(names: Iterable[str]) -> tuple[Column, ...]:
+    return tuple(Column(name, Kind.INTEGER) for name in names)
+
+
+# -- GPS stays of the panel ------------------------------------------------------------------------------
+
+STAYS = Measure("stays")
+DWELL = Measure("dwell", "dwell_s")
+VISITOR_DAYS = Measure("visitor_days", "visitor_day")
+GAPS = Measure("gaps", "gap_d")
+HOME_METRES = Measure("home_metres", "home_m")
+WORK_METRES = Measure("work_metres", "work_m")
+
+USERS = Members("users")
+NEW_AT_PLACE = Members("new_at_place", "new_place")
+NEW = Members("new", "new_application")
+
+GEO_STAYS = Fact(
+    "geo_stays",
+    columns=(
+        Column("place", Kind.TEXT),  # the site's or point of interest's _id
+        Column("zone", Kind.TEXT),  # indoor or outdoor
+        Column("user", Kind.INTEGER),
+        Column("start", Kind.INTEGER),  # milliseconds since 1970, UTC
+        Column("dwell_s", Kind.INTEGER),
+        Column("weight", Kind.INTEGER),  # thousandths
+        Column("home", Kind.TEXT),  # IRIS codes, null when unknown
+        Column("work", Kind.TEXT),
+        Column("home_m", Kind.INTEGER),  # metres to the area's centroid, null when unknown
+        Column("work_m", Kind.INTEGER),
+        Column("os", Kind.TEXT),
+        Column("manufacturer", Kind.TEXT),
+        Column("model", Kind.TEXT),
+        Column("visitor_day", Kind.INTEGER),  # 1 on the user's first stay of the day at this place and zone, else 0
+        Column("gap_d", Kind.INTEGER),  # on a visitor-day's first stay: days since the one before at this place and zone
+        Column("new_place", Kind.INTEGER),  # 1: no indoor stay here in the 12 months before this day (first of the day)
+        Column("new_application", Kind.INTEGER),  # 1: none at any site of the application either
+        Column("dwell_band", Kind.INTEGER),  # indices into the application's bands, -1 when unknown
+        Column("gap_band", Kind.INTEGER),
+        Column("home_band", Kind.INTEGER),
+        Column("work_band", Kind.INTEGER),
+    ),
+    measures=(STAYS, DWELL, VISITOR_DAYS, GAPS, HOME_METRES, WORK_METRES),
+    members=(USERS, NEW_AT_PLACE, NEW),
+    grains=(
+        Grain(
+            "place",
+            ("place", "zone"),
+            (STAYS, DWELL, VISITOR_DAYS, GAPS, HOME_METRES, WORK_METRES),
+            members=(USERS, NEW_AT_PLACE, NEW),
+        ),
+        Grain("home", ("place", "zone", "home"), (STAYS, DWELL, VISITOR_DAYS)),
+        Grain("work", ("place", "zone", "work"), (STAYS, DWELL, VISITOR_DAYS)),
+        Grain("dwell_band", ("place", "zone", "dwell_band"), (STAYS,)),
+        Grain("gap_band", ("place", "zone", "gap_band"), (STAYS,)),
+        Grain("home_band", ("place", "zone", "home_band"), (STAYS,)),
+        Grain("work_band", ("place", "zone", "work_band"), (STAYS,)),
+    ),
+)
+
+# -- users' attributes: one packed partition (0) per application, for weights and devices by user number ----
+
+PANELISTS = Table(
+    "panelists",
+    (
+        Column("user", Kind.INTEGER),
+        Column("weight", Kind.INTEGER),  # thousandths
+        Column("home", Kind.TEXT),
+        Column("work", Kind.TEXT),
+        Column("os", Kind.TEXT),
+        Column("manufacturer", Kind.TEXT),
+        Column("model", Kind.TEXT),
+    ),
+    packed=True,
+)
+
+FACTS: tuple[Fact, ...] = (GEO_STAYS,)

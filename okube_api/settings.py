@@ -1,0 +1,45 @@
+"""Every setting, read from `OKUBE_*` variables once, when the process starts; `docs/settings.md` lists them."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What can be set.  Each field's description is its line of documentation."""
+
+    model_config = SettingsConfigDict(env_prefix="OKUBE_", extra="ignore", frozen=True)
+
+    store_url: str = Field(
+        "duckdb:./okube-data/okube.duckdb",
+        description="Where data lives: `duckdb:PATH` (embedded) or `mongodb://host/database`.",
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Signs tokens and salts identifiers: at least 32 bytes. "
+        "On the embedded store it is made and kept beside the file when absent.",
+    )
+    require_https: bool = Field(
+        True, description="Refuse plain HTTP, except from loopback without `X-Forwarded-*` and on health routes."
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses or networks, comma-separated, whose `X-Forwarded-*` headers count."
+    )
+    token_hours: int = Field(48, ge=1, description="How long an access token lasts, in hours.")
+    login_failures: int = Field(5, ge=1, description="Failed logins within the window that lock an account.")
+    login_window_s: int = Field(900, ge=1, description="The window for failed logins, in seconds.")
+    body_limit: int = Field(1_048_576, ge=1024, description="Largest JSON or form body, in bytes.")
+    upload_limit: int = Field(52_428_800, ge=1024, description="Largest uploaded table, in bytes.")
+    query_params: int = Field(50, ge=1, description="Most params in one analytics question.")
+    query_rows: int = Field(20_000_000, ge=1, description="Most rows that one analytics question may read.")
+    query_timeout_s: float = Field(30.0, gt=0, description="Longest time for one analytics question, in seconds.")
+    memory_limit: str = Field("768MB", description="Memory that DuckDB may use, for the store and for ingest, each.")
+    threads: int = Field(2, ge=1, description="Threads that DuckDB may use.")
+    log_level: str = Field("info", description="`debug`, `info`, `warning` or `error`.")
+
+    @property
+    def data_folder(self) -> Path:
+        """The folder of the embedded store."""
+        return Path(self.store_url.removeprefix("duckdb:")).parent
