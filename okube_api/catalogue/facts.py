@@ -145,7 +145,9 @@ GEO_STAYS = Fact(
         Column("manufacturer", Kind.TEXT),
         Column("model", Kind.TEXT),
         Column("visitor_day", Kind.INTEGER),  # 1 on the user's first stay of the day at this place and zone, else 0
-        Column("gap_d", Kind.INTEGER),  # on a visitor-day's first stay: days since the one before at this place and zone
+        Column(
+            "gap_d", Kind.INTEGER
+        ),  # on a visitor-day's first stay: days since the one before at this place and zone
         Column("new_place", Kind.INTEGER),  # 1: no indoor stay here in the 12 months before this day (first of the day)
         Column("new_application", Kind.INTEGER),  # 1: none at any site of the application either
         Column("dwell_band", Kind.INTEGER),  # indices into the application's bands, -1 when unknown
@@ -187,4 +189,186 @@ PANELISTS = Table(
     packed=True,
 )
 
-FACTS: tuple[Fact, ...] = (GEO_STAYS,)
+# -- devices' stays at sites, by Wi-Fi ---------------------------------------------------------------------
+
+DROPOUTS = Measure("dropouts", "dropout", weighted=False)
+PRESENCE_SESSIONS = Measure("stays", weighted=False)
+PRESENCE_DWELL = Measure("dwell", "dwell_s", weighted=False)
+PRESENCE_VISITOR_DAYS = Measure("visitor_days", "visitor_day", weighted=False)
+_PRESENCE_MEASURES = (PRESENCE_SESSIONS, PRESENCE_DWELL, PRESENCE_VISITOR_DAYS, DROPOUTS)
+
+_PRESENCE_COLUMNS = (
+    Column("user", Kind.INTEGER),  # the device's number
+    Column("start", Kind.INTEGER),  # milliseconds since 1970, UTC
+    Column("end", Kind.INTEGER),  # the last detection
+    Column("dwell_s", Kind.INTEGER),
+    Column("dwell_band", Kind.INTEGER),
+    Column("dropout", Kind.INTEGER),  # 1: the stay is shorter than the engagement threshold
+    Column("visitor_day", Kind.INTEGER),  # 1 on the device's first row of the day at this site (and equipment)
+    Column("new_place", Kind.INTEGER),  # as for GPS stays: new at this site (and equipment)
+    Column("new_application", Kind.INTEGER),
+)
+
+PRESENCE_STAYS = Fact(
+    "presence_stays",
+    columns=(
+        Column("site", Kind.TEXT),
+        *_PRESENCE_COLUMNS,
+        Column("path", Kind.TEXTS),  # equipments (_id) in order, consecutive repeats collapsed
+    ),
+    measures=_PRESENCE_MEASURES,
+    members=(USERS, NEW_AT_PLACE, NEW),
+    grains=(
+        Grain("site", ("site",), _PRESENCE_MEASURES, members=(USERS, NEW_AT_PLACE, NEW)),
+        Grain("dwell_band", ("site", "dwell_band"), (PRESENCE_SESSIONS,)),
+    ),
+    weight=None,
+)
+
+PRESENCE_PASSAGES = Fact(
+    "presence_passages",  # one row per stay and distinct equipment of its path, on the stay's day
+    columns=(
+        Column("site", Kind.TEXT),
+        Column("equipment", Kind.TEXT),
+        *_PRESENCE_COLUMNS,  # start, end and dwell_s are those at the equipment; dropout is the stay's
+        Column("rank", Kind.INTEGER),  # of the first passage there, 1 is the first equipment of the path
+    ),
+    measures=_PRESENCE_MEASURES,
+    members=(USERS, NEW_AT_PLACE, NEW),
+    grains=(
+        Grain("equipment", ("site", "equipment"), _PRESENCE_MEASURES, members=(USERS, NEW_AT_PLACE, NEW)),
+        Grain("dwell_band", ("site", "equipment", "dwell_band"), (PRESENCE_SESSIONS,)),
+    ),
+    weight=None,
+)
+
+PRESENCE_EXITS = Fact(
+    "presence_exits",  # one row per stay, on the local day of its end
+    columns=(Column("site", Kind.TEXT), Column("user", Kind.INTEGER), Column("path", Kind.TEXTS)),
+    measures=(PRESENCE_SESSIONS,),
+    members=(),
+    grains=(Grain("site", ("site",), (PRESENCE_SESSIONS,)),),
+    weight=None,
+)
+
+# -- what campaigns brought -----------------------------------------------------------------------------------
+
+VISITS = Measure("visits", "visit")
+CONVERSIONS = Measure("conversions", "conversion")
+PURCHASES = Measure("purchases", "purchase_count")
+REVENUE = Measure("revenue", "revenue_micro")  # millionths of the application's currency
+DELAY = Measure("delay", "delay_s")
+_OUTCOME_MEASURES = (VISITS, CONVERSIONS, PURCHASES, REVENUE)
+
+_OUTCOME_COLUMNS = (
+    Column("site", Kind.TEXT),
+    Column("channel", Kind.TEXT),  # offline or online
+    Column("user", Kind.INTEGER),
+    Column("weight", Kind.INTEGER),  # thousandths
+    Column("visit", Kind.INTEGER),  # 1; 0 for a purchase without a visit
+    Column("conversion", Kind.INTEGER),  # 1: a visit with at least one purchase
+    Column("purchase_count", Kind.INTEGER),
+    Column("revenue_micro", Kind.INTEGER),
+)
+_TOUCHED_COLUMNS = (
+    Column("path", Kind.TEXTS),  # campaigns (_id) in order, consecutive repeats collapsed; empty: not attributed
+    Column("campaigns", Kind.TEXTS),  # the distinct ones, sorted
+    Column("attributed", Kind.INTEGER),  # 1: the path is not empty
+    Column("touch_day", Kind.INTEGER),  # the credited (last) touch's day in the application's zone; null without
+    Column("touch_kind", Kind.TEXT),  # print, click or opening; null without
+    Column("delay_s", Kind.INTEGER),  # from the credited touch to the outcome, null without or when visit is 0
+    Column("delay_band", Kind.INTEGER),  # -1 when unknown
+)
+_OUTCOME_GRAINS = (
+    Grain("site", ("site", "channel", "attributed"), _OUTCOME_MEASURES, members=(Members("users", "visit"),)),
+    Grain("campaigns", ("site", "channel", "campaigns", "touch_kind"), _OUTCOME_MEASURES),
+    Grain("delay_band", ("site", "channel", "campaigns", "delay_band"), (VISITS, DELAY)),
+)
+
+OUTCOMES = Fact(
+    "outcomes",  # a visit with its purchases, or a purchase without a visit, on the day of record
+    columns=(*_OUTCOME_COLUMNS, *_TOUCHED_COLUMNS),
+    measures=(*_OUTCOME_MEASURES, DELAY),
+    members=(Members("users", "visit"),),
+    grains=_OUTCOME_GRAINS,
+)
+
+COHORTS = Fact(
+    "cohorts",  # the attributed outcomes again, on the day of their credited touch
+    columns=(*_OUTCOME_COLUMNS, *_TOUCHED_COLUMNS),
+    measures=_OUTCOME_MEASURES,
+    members=(),
+    grains=(Grain("campaigns", ("site", "channel", "campaigns"), _OUTCOME_MEASURES),),
+)
+
+OCCURRENCES = Measure("occurrences", "occurrence_count")
+FIRST = Measure("first", "is_first")
+LAST = Measure("last", "is_last")
+
+CREDITS = Fact(
+    "credits",  # one row per attributed outcome and distinct campaign of its path, on the outcome's day
+    columns=(
+        *_OUTCOME_COLUMNS,
+        Column("campaign", Kind.TEXT),
+        Column("touches", Kind.INTEGER),  # n, the length of the path: Linear gives occurrences / n
+        Column("distinct", Kind.INTEGER),  # k, the distinct campaigns of the path: Shapley gives 1 / k
+        Column("occurrence_count", Kind.INTEGER),  # how often the campaign stands in the path; 0 when visit is 0
+        Column("is_first", Kind.INTEGER),  # 1: the path starts with it (and visit is 1)
+        Column("is_last", Kind.INTEGER),
+        Column("campaigns", Kind.TEXTS),  # the whole set, for filters that cross
+    ),
+    measures=(*_OUTCOME_MEASURES, OCCURRENCES, FIRST, LAST),
+    members=(Members("users", "visit"),),
+    grains=(
+        Grain(
+            "campaign",
+            ("campaign", "site", "channel", "touches", "distinct"),
+            (*_OUTCOME_MEASURES, OCCURRENCES, FIRST, LAST),
+        ),
+        Grain("users", ("campaign", "site", "channel"), (), members=(Members("users", "visit"),)),
+    ),
+)
+
+EXPOSURES = Fact(
+    "exposures",  # a user a campaign reached on a day of the application's zone
+    columns=(
+        Column("campaign", Kind.TEXT),
+        Column("user", Kind.INTEGER),
+        Column("weight", Kind.INTEGER),
+        Column("control", Kind.INTEGER),  # 1: deliberately not shown it
+    ),
+    measures=(),
+    members=(USERS,),
+    grains=(Grain("campaign", ("campaign", "control"), (), members=(USERS,)),),
+)
+
+PRINTS = Measure("prints", "print_count", weighted=False)
+CLICKS = Measure("clicks", "click_count", weighted=False)
+OPENINGS = Measure("openings", "opening_count", weighted=False)
+
+DELIVERIES = Fact(
+    "deliveries",  # what the media platform counts, a campaign's day and site; costs follow from it and the campaign
+    columns=(
+        Column("campaign", Kind.TEXT),
+        Column("site", Kind.TEXT),  # null when the delivery names none
+        Column("print_count", Kind.INTEGER),
+        Column("click_count", Kind.INTEGER),
+        Column("opening_count", Kind.INTEGER),
+    ),
+    measures=(PRINTS, CLICKS, OPENINGS),
+    members=(),
+    grains=(Grain("campaign", ("campaign", "site"), (PRINTS, CLICKS, OPENINGS)),),
+    weight=None,
+)
+
+FACTS: tuple[Fact, ...] = (
+    GEO_STAYS,
+    PRESENCE_STAYS,
+    PRESENCE_PASSAGES,
+    PRESENCE_EXITS,
+    OUTCOMES,
+    COHORTS,
+    CREDITS,
+    EXPOSURES,
+    DELIVERIES,
+)
