@@ -12,7 +12,10 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a request.  where: body, query, path or header; pointer: RFC 6901, such as `/params/0/kpi`."""
+    """One thing wrong with a request.
+
+    where: body, query, path or header; pointer: RFC 6901, such as `/params/0/kpi`.
+    """
 
     where: str
     pointer: str

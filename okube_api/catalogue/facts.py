@@ -22,7 +22,7 @@ class Span(StrEnum):
 
 MONTH_COLUMNS = ("month", "year", "month_of_year")  # year * 12 + month - 1; year; 1 to 12
 DAY_COLUMNS = ("day", "week", *MONTH_COLUMNS, "weekday", "isoweek")
-"""Bucket numbers: day ordinal (1 = 1970-01-01); week, a count of Mondays (day + 2) // 7; weekday 1 (Monday) to 7; ISO week."""
+"""Bucket numbers: day ordinal (1 = 1970-01-01); week (day + 2) // 7, changing on Mondays; weekday 1 (Monday) to 7."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,7 +300,7 @@ class Conflict(StoreError):
     """Another change of the same application was committed first; nothing of this one was kept: start it again."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # exceptions stay hashable
 class Duplicate(StoreError):
     """A unique value is taken.  `index` says which of the documents written; nothing of the write was kept."""
 
