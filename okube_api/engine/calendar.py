@@ -1,0 +1,218 @@
+"""The calendar of a question: days as ordinals (1 = 1970-01-01), and the buckets that a period falls into.  Pure.
+
+A bucket of a histogram is an increment of the period, counted from the one that holds its first day; a bucket of
+an aggregation is a category (a weekday, an ISO week, a month of the year, a year) that the period touches.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+LONGEST_PERIOD_D = 3660
+DEFAULT_PERIOD_D = 30
+_EVE = date(1969, 12, 31)
+_EARLIEST = (date(2, 1, 1) - _EVE).days  # weeks and months around any day of a period are dates too
+_LATEST = (date(9998, 12, 31) - _EVE).days
+
+Ints = NDArray[np.int64]
+
+
+class Mode(StrEnum):
+    """What the buckets of an answer are: increments of the period, or categories of days."""
+
+    HISTOGRAM = "histogram"
+    AGGREGATION = "aggregation"
+
+
+class Granularity(StrEnum):
+    """How long a bucket is, or which category it is."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+
+
+def ordinal(day: date) -> int:
+    """The day's ordinal; 1 is 1970-01-01."""
+    return (day - _EVE).days
+
+
+def day_of(number: int) -> date:
+    """The date with this ordinal."""
+    return _EVE + timedelta(days=number)
+
+
+def local_day(instant: datetime, zone: str) -> date:
+    """The date that an aware instant falls on in a zone."""
+    return instant.astimezone(ZoneInfo(zone)).date()
+
+
+class PeriodError(ValueError):
+    """A period that cannot be asked for; its text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Local days `first` to `last`, both included, as ordinals."""
+
+    first: int
+    last: int
+
+    def __post_init__(self) -> None:
+        if self.first < _EARLIEST or self.last > _LATEST:
+            raise PeriodError("A period lies between the years 2 and 9998.")
+        if self.first > self.last:
+            raise PeriodError(f"`from` ({day_of(self.first)}) is after `to` ({day_of(self.last)}).")
+        if self.last - self.first >= LONGEST_PERIOD_D:
+            raise PeriodError(
+                f"A period has at most {LONGEST_PERIOD_D} days; this one has {self.last - self.first + 1}."
+            )
+
+    @property
+    def days(self) -> Ints:
+        """Every day's ordinal, ascending."""
+        return np.arange(self.first, self.last + 1, dtype=np.int64)
+
+    @property
+    def whole_months(self) -> tuple[int, int] | None:
+        """The first and last month number (year * 12 + month - 1) that lie wholly inside; None when none does."""
+        low = month_number(self.first)
+        if month_start(low) < self.first:
+            low += 1
+        high = month_number(self.last + 1) - 1
+        return (low, high) if low <= high else None
+
+
+def period(start: date | None, end: date | None, today: date, own: tuple[date, date] | None = None) -> Period:
+    """The days that a question is about, from what it says of them.
+
+    own: the study's period, taken when the question gives neither side; else the last 30 complete days are.
+    One side alone: the other is 29 days away, and a computed end is yesterday at the latest, unless that is
+    before `start`.  Raises PeriodError when the start is after the end, or the period too long.
+    """
+    yesterday = today - timedelta(days=1)
+    away = timedelta(days=DEFAULT_PERIOD_D - 1)
+    try:
+        if start is None and end is None:
+            start, end = own or (yesterday - away, yesterday)
+        elif start is None and end is not None:
+            start = end - away
+        elif end is None and start is not None:
+            end = max(min(start + away, yesterday), start)
+    except OverflowError:
+        raise PeriodError("A period lies between the years 2 and 9998.") from None
+    assert start is not None
+    assert end is not None
+    return Period(ordinal(start), ordinal(end))
+
+
+def month_number(day: int) -> int:
+    """year * 12 + month - 1 of a day's ordinal."""
+    found = day_of(day)
+    return found.year * 12 + found.month - 1
+
+
+def month_start(month: int) -> int:
+    """The ordinal of a month's first day."""
+    return ordinal(date(month // 12, month % 12 + 1, 1))
+
+
+def numbers(days: Ints, column: str) -> Ints:
+    """The bucket numbers of days, as facts and rollups carry them in the column of that name."""
+    result: Ints = _NUMBERS[column](days)
+    return result
+
+
+def _months(days: Ints) -> Ints:
+    return (days - 1).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) + 1970 * 12
+
+
+def _isoweeks(days: Ints) -> Ints:
+    thursdays = days - (days + 2) % 7 + 3  # a week belongs to the year of its Thursday
+    years = (thursdays - 1).astype("datetime64[D]").astype("datetime64[Y]")
+    return (thursdays - 1 - years.astype("datetime64[D]").astype(np.int64)) // 7 + 1
+
+
+_NUMBERS = {
+    "day": lambda days: days,
+    "week": lambda days: (days + 2) // 7,
+    "month": _months,
+    "year": lambda days: _months(days) // 12,
+    "month_of_year": lambda days: _months(days) % 12 + 1,
+    "weekday": lambda days: (days + 2) % 7 + 1,
+    "isoweek": _isoweeks,
+}
+_COLUMNS = {
+    Mode.HISTOGRAM: {
+        Granularity.DAY: "day",
+        Granularity.WEEK: "week",
+        Granularity.MONTH: "month",
+        Granularity.YEAR: "year",
+    },
+    Mode.AGGREGATION: {
+        Granularity.DAY: "weekday",
+        Granularity.WEEK: "isoweek",
+        Granularity.MONTH: "month_of_year",
+        Granularity.YEAR: "year",
+    },
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Buckets:
+    """The buckets of a period, in order.
+
+    column: the bucket number that tells them apart in facts and rollups.
+    labels: their keys in an answer.
+    first_days: the ordinal of the first day that each holds of the increment (a week's Monday, whether or not it
+        is in the period), or of the category within the period.
+    of_day: the bucket of every day of the period, from its first.
+    """
+
+    period: Period
+    column: str
+    labels: tuple[str, ...]
+    first_days: tuple[int, ...]
+    of_day: Ints
+
+    def place(self, column: str, values: Ints) -> Ints:
+        """The bucket that each bucket number of another column (a finer one: day, or month for years) falls in."""
+        if column == "day":
+            return self.of_day[values - self.period.first]
+        found = numbers(self.period.days, column)
+        known, first = np.unique(found, return_index=True)
+        return self.of_day[first[np.searchsorted(known, values)]]
+
+
+@lru_cache(maxsize=256)
+def buckets(span: Period, mode: Mode, granularity: Granularity) -> Buckets:
+    """The buckets that a period falls into."""
+    column = _COLUMNS[mode][granularity]
+    days = span.days
+    found = numbers(days, column)
+    known, first, of_day = np.unique(found, return_index=True, return_inverse=True)
+    if mode is Mode.HISTOGRAM:
+        labels = tuple(str(index) for index in range(len(known)))
+        starts = tuple(_increment_start(column, int(number)) for number in known)
+    else:
+        labels = tuple(str(number) for number in known)
+        starts = tuple(int(day) for day in days[first])
+    return Buckets(span, column, labels, starts, of_day.astype(np.int64))
+
+
+def _increment_start(column: str, number: int) -> int:
+    match column:
+        case "week":
+            return number * 7 - 2
+        case "month":
+            return month_start(number)
+        case "year":
+            return month_start(number * 12)
+        case _:
+            return number

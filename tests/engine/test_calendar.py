@@ -1,0 +1,165 @@
+"""The calendar against the standard library's own dates."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from okube_api.engine.calendar import (
+    Buckets,
+    Granularity,
+    Mode,
+    Period,
+    PeriodError,
+    buckets,
+    day_of,
+    local_day,
+    month_number,
+    month_start,
+    numbers,
+    ordinal,
+    period,
+)
+
+DATES = st.dates(date(1903, 1, 1), date(2199, 12, 31))
+PERIODS = st.builds(lambda start, length: Period(ordinal(start), ordinal(start) + length), DATES, st.integers(0, 800))
+
+
+def increment(day: date, granularity: Granularity) -> date:
+    """The first day of the increment that holds a day, by plain dates."""
+    match granularity:
+        case Granularity.DAY:
+            return day
+        case Granularity.WEEK:
+            return day - timedelta(days=day.weekday())
+        case Granularity.MONTH:
+            return day.replace(day=1)
+        case Granularity.YEAR:
+            return day.replace(month=1, day=1)
+
+
+def category(day: date, granularity: Granularity) -> int:
+    """The category of a day, by plain dates."""
+    match granularity:
+        case Granularity.DAY:
+            return day.isoweekday()
+        case Granularity.WEEK:
+            return day.isocalendar().week
+        case Granularity.MONTH:
+            return day.month
+        case Granularity.YEAR:
+            return day.year
+
+
+def test_the_first_day_is_one() -> None:
+    assert ordinal(date(1970, 1, 1)) == 1
+    assert day_of(1) == date(1970, 1, 1)
+
+
+@given(PERIODS, st.sampled_from(Granularity))
+def test_increments_count_from_the_one_that_holds_the_first_day(span: Period, granularity: Granularity) -> None:
+    found = buckets(span, Mode.HISTOGRAM, granularity)
+    starts = sorted({increment(day_of(int(day)), granularity) for day in span.days})
+    assert found.labels == tuple(str(index) for index in range(len(starts)))
+    assert found.first_days == tuple(ordinal(start) for start in starts)
+    for day, bucket in zip(span.days, found.of_day, strict=True):
+        assert starts[bucket] == increment(day_of(int(day)), granularity)
+
+
+@given(PERIODS, st.sampled_from(Granularity))
+def test_categories_are_those_the_period_touches(span: Period, granularity: Granularity) -> None:
+    found = buckets(span, Mode.AGGREGATION, granularity)
+    assert found.labels == tuple(str(c) for c in sorted({category(day_of(int(day)), granularity) for day in span.days}))
+    for day, bucket in zip(span.days, found.of_day, strict=True):
+        assert found.labels[bucket] == str(category(day_of(int(day)), granularity))
+
+
+@given(PERIODS, st.sampled_from(Mode), st.sampled_from(Granularity))
+def test_bucket_numbers_of_finer_columns_fall_in_the_same_bucket(span: Period, mode: Mode, grain: Granularity) -> None:
+    found = buckets(span, mode, grain)
+    assert list(found.place(found.column, numbers(span.days, found.column))) == list(found.of_day)
+    assert list(found.place("day", span.days)) == list(found.of_day)
+    if found.column in {"month", "year", "month_of_year"}:
+        assert list(found.place("month", numbers(span.days, "month"))) == list(found.of_day)
+
+
+def test_the_week_fifty_three() -> None:
+    found = buckets(Period(ordinal(date(2020, 12, 28)), ordinal(date(2021, 1, 4))), Mode.AGGREGATION, Granularity.WEEK)
+    assert found.labels == ("1", "53")
+    assert list(found.of_day) == [1] * 7 + [0]
+
+
+@given(DATES)
+def test_months(day: date) -> None:
+    number = month_number(ordinal(day))
+    assert number == day.year * 12 + day.month - 1
+    assert day_of(month_start(number)) == day.replace(day=1)
+
+
+@given(PERIODS)
+def test_whole_months_lie_inside_and_no_other_does(span: Period) -> None:
+    found = span.whole_months
+    inside = [
+        month
+        for month in range(month_number(span.first) - 1, month_number(span.last) + 2)
+        if month_start(month) >= span.first and month_start(month + 1) - 1 <= span.last
+    ]
+    assert (list(range(found[0], found[1] + 1)) if found else []) == inside
+
+
+TODAY = date(2024, 3, 31)
+YESTERDAY = date(2024, 3, 30)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "first", "last"),
+    [
+        (None, None, date(2024, 3, 1), YESTERDAY),
+        (date(2024, 1, 1), None, date(2024, 1, 1), date(2024, 1, 30)),
+        (date(2024, 3, 20), None, date(2024, 3, 20), YESTERDAY),
+        (date(2024, 5, 1), None, date(2024, 5, 1), date(2024, 5, 1)),
+        (None, date(2024, 2, 29), date(2024, 1, 31), date(2024, 2, 29)),
+        (None, date(2030, 1, 30), date(2030, 1, 1), date(2030, 1, 30)),
+        (date(2024, 2, 2), date(2024, 2, 2), date(2024, 2, 2), date(2024, 2, 2)),
+    ],
+)
+def test_default_periods(start: date | None, end: date | None, first: date, last: date) -> None:
+    assert period(start, end, TODAY) == Period(ordinal(first), ordinal(last))
+
+
+def test_a_study_has_a_period_of_its_own() -> None:
+    own = (date(2023, 1, 1), date(2023, 6, 30))
+    assert period(None, None, TODAY, own) == Period(ordinal(own[0]), ordinal(own[1]))
+    assert period(None, date(2024, 1, 30), TODAY, own) == Period(ordinal(date(2024, 1, 1)), ordinal(date(2024, 1, 30)))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        (date(2024, 1, 2), date(2024, 1, 1), "is after"),
+        (date(2010, 1, 1), date(2024, 1, 1), "at most 3660 days"),
+        (None, date(1, 1, 10), "between the years"),
+        (date(1, 1, 10), date(1, 2, 1), "between the years"),
+        (date(9999, 12, 30), None, "between the years"),
+    ],
+)
+def test_impossible_periods(start: date | None, end: date | None, words: str) -> None:
+    with pytest.raises(PeriodError, match=words):
+        period(start, end, TODAY)
+
+
+def test_the_longest_period() -> None:
+    assert len(Period(1, 3660).days) == 3660
+    with pytest.raises(PeriodError):
+        Period(1, 3661)
+
+
+def test_a_local_day_changes_at_local_midnight() -> None:
+    late = datetime(2024, 3, 30, 23, 30, tzinfo=UTC)  # 00:30 in Paris, on the night the clocks change
+    assert local_day(late, "Europe/Paris") == date(2024, 3, 31)
+    assert local_day(late, "America/New_York") == date(2024, 3, 30)
+
+
+def test_buckets_are_made_once() -> None:
+    first: Buckets = buckets(Period(10, 400), Mode.HISTOGRAM, Granularity.WEEK)
+    assert buckets(Period(10, 400), Mode.HISTOGRAM, Granularity.WEEK) is first
