@@ -1,0 +1,229 @@
+"""The 18 KPIs of geo-marketing: stays of a panel at the sites and points of interest of a study."""
+
+from okube_api.catalogue.facts import (
+    DWELL,
+    GAPS,
+    GEO_STAYS,
+    HOME_METRES,
+    NEW,
+    NEW_AT_PLACE,
+    STAYS,
+    USERS,
+    VISITOR_DAYS,
+    WORK_METRES,
+)
+from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
+from okube_api.catalogue.values import (
+    Affinity,
+    Bands,
+    Breakdown,
+    Distinct,
+    Distribution,
+    Frequency,
+    Minus,
+    Parts,
+    Ratio,
+    Reached,
+    Record,
+    Scope,
+    ScopedNumber,
+    Slice,
+    Total,
+    Users,
+)
+
+_AREAS = ((Scope.HOMES, "home"), (Scope.WORKS, "work"))
+_BY_SITE = (Scope.SITES, Scope.HOMES, Scope.WORKS, Scope.ZONES)
+_BY_AREA = (Scope.HOMES, Scope.WORKS, Scope.ZONES)
+
+AROUND_SITES = Slice(GEO_STAYS, (Reached.SITES, "place"), ((Scope.SITES, "place"), *_AREAS))
+AT_SITES = AROUND_SITES.only("zone", "indoor")
+AT_POIS = Slice(GEO_STAYS, (Reached.POIS, "place"), ((Scope.POIS, "place"), *_AREAS)).only("zone", "indoor")
+AT_STUDY = Slice(GEO_STAYS, (Reached.STUDY, "place"), _AREAS).only("zone", "indoor")
+
+_stays = Total(STAYS, AT_SITES)
+_poi_stays = Total(STAYS, AT_POIS)
+_visitors = Distinct((Users(AT_SITES, USERS),))
+_seen = Distinct((Users(AROUND_SITES, USERS),))
+_new = ScopedNumber(
+    Distinct((Users(AT_SITES, NEW),)),
+    at=((Scope.SITES, Distinct((Users(AT_SITES, NEW_AT_PLACE),))),),
+)
+
+ACQUISITION = Kpi(
+    "acquisition",
+    value=_new,
+    unit=Unit.COUNT,
+    kind=Kind.SCOPED,
+    scopes=_BY_SITE,
+    title="Users new in the bucket: none of their stays in the 12 months before that day "
+    "(at any site of the application; by site: at that site).",
+)
+ATTENDANCE = Kpi(
+    "attendance",
+    value=Total(VISITOR_DAYS, AT_SITES),
+    unit=Unit.COUNT,
+    kind=Kind.ADDITIVE,
+    scopes=_BY_SITE,
+    title="Visitor-days: distinct (user, site, local day) with at least one stay.",
+)
+RETURNING = Kpi(
+    "returning",
+    value=Minus(_visitors, _new),
+    unit=Unit.COUNT,
+    kind=Kind.DISTINCT,
+    scopes=_BY_SITE,
+    title="Distinct users who are not new: uniqUsers less acquisition.",
+)
+POS_SESSIONS = Kpi(
+    "posSessions",
+    value=_stays,
+    unit=Unit.COUNT,
+    kind=Kind.ADDITIVE,
+    scopes=_BY_SITE,
+    title="Stays at the study's sites.",
+)
+POI_SESSIONS = Kpi(
+    "poiSessions",
+    value=_poi_stays,
+    unit=Unit.COUNT,
+    kind=Kind.ADDITIVE,
+    scopes=(Scope.HOMES, Scope.WORKS, Scope.ZONES, Scope.POIS),
+    title="Stays at the study's points of interest.",
+)
+TIMESPENT = Kpi(
+    "timespent",
+    value=Ratio(Total(DWELL, AT_SITES), _stays),
+    unit=Unit.SECONDS,
+    kind=Kind.RATIO,
+    scopes=_BY_SITE,
+    title="Average dwell of the stays.",
+)
+TIMESPENT_PER_SCOPE = Kpi(
+    "timespentPerScope",
+    value=Distribution(AT_SITES, STAYS, "dwell_band", DWELL, Bands.DWELL, unit="s", counted="sessions"),
+    unit=Unit.COUNT,
+    kind=Kind.DISTRIBUTION,
+    scopes=_BY_SITE,
+    title="Stays per band of dwell.",
+    leaf=Leaf.DISTRIBUTION,
+)
+UNIQ_USERS = Kpi(
+    "uniqUsers",
+    value=_visitors,
+    unit=Unit.COUNT,
+    kind=Kind.DISTINCT,
+    scopes=_BY_SITE,
+    title="Distinct users with at least one stay.",
+)
+RETURNING_PER_SCOPE = Kpi(
+    "returningPerScope",
+    value=Frequency(Users(AT_SITES, USERS, daily=True), Bands.VISITS, unit="n", counted="users"),
+    unit=Unit.COUNT,
+    kind=Kind.DISTRIBUTION,
+    scopes=_BY_SITE,
+    title="Users per number of visitor-days.",
+    leaf=Leaf.DISTRIBUTION,
+)
+RETURNING_FREQUENCY_PER_SCOPE = Kpi(
+    "returningFrequencyPerScope",
+    value=Distribution(AT_SITES, STAYS, "gap_band", GAPS, Bands.GAP, unit="d", counted="intervals", known_only=True),
+    unit=Unit.COUNT,
+    kind=Kind.DISTRIBUTION,
+    scopes=_BY_SITE,
+    title="Intervals between consecutive visitor-days of one user at the same site, per band of days.",
+    leaf=Leaf.DISTRIBUTION,
+)
+
+
+def _device(name: str, attribute: str, title: str) -> Kpi:
+    return Kpi(
+        name,
+        value=Breakdown(Users(AT_SITES, USERS), attribute),
+        unit=Unit.COUNT,
+        kind=Kind.DISTINCT,
+        scopes=_BY_SITE,
+        title=title,
+        leaf=Leaf.BREAKDOWN,
+    )
+
+
+OS = _device("os", "os", "Distinct users per operating system of their device.")
+MODEL = _device("model", "model", "Distinct users per model of their device.")
+MANUFACTURER = _device("manufacturer", "manufacturer", "Distinct users per maker of their device.")
+VISITOR_VS_PEDESTRIAN = Kpi(
+    "visitorVsPedestrian",
+    value=Record(
+        (
+            ("visitor", _visitors),
+            ("pedestrian", Minus(_seen, _visitors)),
+            ("captureRate", Ratio(_visitors, _seen)),
+        )
+    ),
+    unit=Unit.MIXED,
+    kind=Kind.COMPOSITE,
+    scopes=_BY_SITE,
+    title="Users with a stay in indoor cells, users seen in outdoor cells only, and the part of the former.",
+    leaf=Leaf.CAPTURE,
+)
+PER_POI_SESSIONS = Kpi(
+    "perPoiSessions",
+    value=Parts(_poi_stays, by=Scope.POIS, shape="labelled"),
+    unit=Unit.COUNT,
+    kind=Kind.ADDITIVE,
+    scopes=_BY_AREA,
+    title="Stays at the study's points of interest, by point of interest.",
+    leaf=Leaf.BREAKDOWN,
+)
+POS_AFFINITY = Kpi(
+    "posAffinity",
+    value=Affinity(
+        Users(AT_SITES, USERS),
+        there=Users(AT_POIS, USERS, split=("place",)),
+        reference=Users(AT_STUDY, USERS),
+    ),
+    unit=Unit.INDEX,
+    kind=Kind.RATIO,
+    scopes=(Scope.SITES,),
+    title="Per point of interest: 100 times the share of the sites' visitors also seen there, over the share "
+    "seen there of all users with a stay at any site or point of interest of the study.",
+    leaf=Leaf.AFFINITY,
+)
+
+
+def _distance(name: str, band: str, end: str) -> Kpi:
+    metres = {"home": HOME_METRES, "work": WORK_METRES}[end]
+    return Kpi(
+        name,
+        value=Distribution(AT_SITES, STAYS, band, metres, Bands.DISTANCE, unit="m", counted="sessions"),
+        unit=Unit.COUNT,
+        kind=Kind.DISTRIBUTION,
+        scopes=_BY_SITE,
+        title=f"Stays per band of great-circle distance between the site and the centre of the {end} area.",
+        leaf=Leaf.DISTRIBUTION,
+    )
+
+
+HOME_DISTANCE = _distance("homeDistanceVisitsPerScope", "home_band", "home")
+WORK_DISTANCE = _distance("workDistanceVisitsPerScope", "work_band", "work")
+
+GEO_MARKETING = (
+    ACQUISITION,
+    ATTENDANCE,
+    RETURNING,
+    POS_SESSIONS,
+    POI_SESSIONS,
+    TIMESPENT,
+    TIMESPENT_PER_SCOPE,
+    UNIQ_USERS,
+    RETURNING_PER_SCOPE,
+    RETURNING_FREQUENCY_PER_SCOPE,
+    OS,
+    MODEL,
+    MANUFACTURER,
+    VISITOR_VS_PEDESTRIAN,
+    PER_POI_SESSIONS,
+    POS_AFFINITY,
+    HOME_DISTANCE,
+    WORK_DISTANCE,
+)

@@ -1,0 +1,13 @@
+"""Every KPI, by module and name, and what a module's questions can filter by."""
+
+from collections.abc import Mapping
+
+from okube_api.catalogue.geomarketing import GEO_MARKETING
+from okube_api.catalogue.kpi import Kpi, Module
+
+CATALOGUE: Mapping[Module, tuple[Kpi, ...]] = {
+    Module.GEO_MARKETING: GEO_MARKETING,
+}
+BY_NAME: Mapping[Module, Mapping[str, Kpi]] = {
+    module: {kpi.name: kpi for kpi in kpis} for module, kpis in CATALOGUE.items()
+}

@@ -1,0 +1,58 @@
+"""What the planner decides: which passes over which tables, and which need each of them serves."""
+
+from dataclasses import dataclass
+
+from okube_api.catalogue.facts import Span
+from okube_api.catalogue.values import Term
+from okube_api.store.base import Aggregate, Rows, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A term by a scope's column and a bucket column: what the engine will ask for.
+
+    scope: the column of the scope values; None for globals, and for rows that do not know the scope.
+    time: the bucket column; None for the whole period.
+    """
+
+    term: Term
+    scope: str | None
+    time: str | None
+
+    @property
+    def dimensions(self) -> frozenset[str]:
+        """The columns that must tell rows apart, besides time."""
+        return frozenset(self.term.split) | ({self.scope} if self.scope else frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of the period, read from one table: the rows whose part (day or month) lies in [low, high]."""
+
+    table: Table
+    span: Span | None  # None for the fact itself
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One query to the store.
+
+    node: the query.
+    time: its column of bucket numbers, None when its rows span the whole period.
+    users: its column of one user a row, for sets read from a fact; None when sets come as blobs.
+    """
+
+    piece: Piece
+    node: Aggregate | Rows
+    time: str | None
+    users: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every pass of a question, and the passes that answer each need, together."""
+
+    passes: tuple[Pass, ...]
+    serving: dict[Need, tuple[int, ...]]

@@ -1,0 +1,216 @@
+"""From the needs of a question to as few passes over as few rows as can answer them.
+
+The smallest source that covers is taken: a grain whose dimensions hold every column of the scope, of the split and
+of the filters, and which carries what is summed; whole months come from its month rows, the edges from its day rows.
+Where no grain covers, the fact itself is read.  Needs that a finer pass of the same rows can serve share it.
+"""
+
+from collections.abc import Iterable
+
+from okube_api.catalogue.facts import Fact, Grain, Span
+from okube_api.catalogue.facts import Measure as Measured
+from okube_api.catalogue.values import ATTRIBUTES, Scope, Slice, Sums, Term, Users
+from okube_api.engine.calendar import Period, month_start
+from okube_api.engine.plan import Need, Pass, Piece, Plan
+from okube_api.engine.question import Ask, Chosen, Question
+from okube_api.store.base import (
+    Aggregate,
+    AllOf,
+    Between,
+    Condition,
+    Count,
+    Kind,
+    Not,
+    OneOf,
+    Overlaps,
+    Rows,
+    Sum,
+    equal,
+)
+
+_FINER: dict[str | None, frozenset[str | None]] = {
+    "day": frozenset({None, "day", "week", "month", "year", "weekday", "isoweek", "month_of_year"}),
+    "month": frozenset({None, "month", "year", "month_of_year"}),
+}
+_OF_MONTHS = frozenset({None, "month", "year", "month_of_year"})
+
+
+def plan(question: Question) -> Plan:
+    """The passes that answer every param of a question."""
+    groups: dict[_Family, list[Need]] = {}
+    for need in dict.fromkeys(_needs(question)):
+        groups.setdefault(_family(need, question), []).append(need)
+    passes: dict[Pass, int] = {}
+    serving: dict[Need, tuple[int, ...]] = {}
+    for family, needs in groups.items():
+        for leader, followers in _shared(needs, question):
+            made = family.passes(leader, followers, question)
+            numbers = tuple(passes.setdefault(one, len(passes)) for one in made)
+            serving.update(dict.fromkeys(followers, numbers))
+    return Plan(tuple(passes), serving)
+
+
+def need_of(term: Term, scope: Scope, ask: Ask, question: Question) -> Need:
+    """What a term of a param needs to be read by, in that scope."""
+    found = ask.buckets(question.period)
+    return Need(term, scope_column(term, scope), found.column if found else None)
+
+
+def scope_column(term: Term, scope: Scope) -> str | None:
+    """The column of the scope values; sets know their users' attributes by number, and need none for those."""
+    if isinstance(term, Users) and scope in ATTRIBUTES:
+        return None
+    return term.slice.column(scope)
+
+
+def _needs(question: Question) -> Iterable[Need]:
+    for ask in question.asks:
+        for by in ask.scopes:
+            for term in ask.kpi.value.terms(by.scope):
+                yield need_of(term, by.scope, ask, question)
+
+
+# -- which rows ------------------------------------------------------------------------------------------------
+
+
+def _where(term: Term, question: Question) -> tuple[Condition, frozenset[str]]:
+    """The condition on the rows of a term, and the columns that it names (the weekday aside)."""
+    slice_ = term.slice
+    parts: list[Condition] = []
+    columns: set[str] = set()
+    if slice_.place is not None:
+        reached, column = slice_.place
+        parts.append(OneOf(column, question.places[reached]))
+        columns.add(column)
+    for column, values in slice_.fixed:
+        parts.append(OneOf(column, values))
+        columns.add(column)
+    for scope, chosen in question.filters:
+        filtered = scope_column(term, scope)
+        if filtered is not None:
+            parts.append(_chosen(slice_, filtered, chosen))
+            columns.add(filtered)
+    if question.weekdays is not None:
+        parts.append(OneOf("weekday", question.weekdays))
+    return AllOf(tuple(parts)), frozenset(columns)
+
+
+def _chosen(slice_: Slice, column: str, chosen: Chosen) -> Condition:
+    many = slice_.fact.table.kind_of(column) is Kind.TEXTS
+    kept = Overlaps(column, chosen.values) if many else OneOf(column, chosen.values)
+    return Not(kept) if chosen.negated else kept
+
+
+class _Family:
+    """Needs that could share a pass: the same rows of the same grain (or of the fact), read for the same purpose."""
+
+    def __init__(self, fact: Fact, grain: Grain | None, where: Condition, sets: bool) -> None:
+        self.fact, self.grain, self.where, self.sets = fact, grain, where, sets
+        self._identity = (fact.name, grain.name if grain else None, where, sets)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Family) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def passes(self, leader: Need, followers: list[Need], question: Question) -> list[Pass]:
+        """The passes that serve the leader, and with it those that follow it."""
+        months = self.grain is not None and not _by_day(leader, question)
+        return [self._pass(piece, leader, followers, question) for piece in self._pieces(question.period, months)]
+
+    def _pieces(self, period: Period, months: bool) -> list[Piece]:
+        if self.grain is None:
+            return [Piece(self.fact.table, None, period.first, period.last)]
+        days = self.fact.rollup(self.grain, Span.DAY)
+        inside = period.whole_months if months else None
+        if inside is None:
+            return [Piece(days, Span.DAY, period.first, period.last)]
+        low, high = inside
+        start, end = month_start(low), month_start(high + 1) - 1
+        pieces = [Piece(self.fact.rollup(self.grain, Span.MONTH), Span.MONTH, low, high)]
+        if period.first < start:
+            pieces.insert(0, Piece(days, Span.DAY, period.first, start - 1))
+        if end < period.last:
+            pieces.append(Piece(days, Span.DAY, end + 1, period.last))
+        return pieces
+
+    def _pass(self, piece: Piece, leader: Need, followers: list[Need], question: Question) -> Pass:
+        where = Between("part", piece.low, piece.high) & self.where
+        daily = self.sets and self.grain is None and _daily(leader)
+        time = "day" if daily else leader.time
+        by = (*sorted(leader.dimensions), *((time,) if time else ()))
+        if not self.sets:
+            measures = {m: None for need in followers if isinstance(need.term, Sums) for m in need.term.measures}
+            sums = tuple(self._sum(measure, question.uplift) for measure in measures)
+            return Pass(piece, Aggregate(piece.table, where, by, sums), time)
+        if self.grain is None:
+            place = (leader.term.slice.place[1],) if daily and leader.term.slice.place else ()
+            keys = tuple(dict.fromkeys((*by, *place, "user")))
+            return Pass(piece, Aggregate(piece.table, where, keys), time, users=True)
+        sets = dict.fromkeys(need.term.members.name for need in followers if isinstance(need.term, Users))
+        return Pass(piece, Rows(piece.table, where, (*by, *sets)), time)
+
+    def _sum(self, measure: Measured, uplift: bool) -> Sum | Count:
+        weight = self.fact.weight if uplift and measure.weighted else None
+        if self.grain is not None:
+            return Sum(f"{measure.name}_w" if weight else measure.name, measure.name)
+        if measure.field is None:
+            return Sum(weight, measure.name) if weight else Count(measure.name)
+        return Sum(measure.field, measure.name, times=weight)
+
+
+def _family(need: Need, question: Question) -> _Family:
+    where, columns = _where(need.term, question)
+    fact = need.term.slice.fact
+    columns |= need.dimensions
+    covering = [grain for grain in fact.grains if columns <= set(grain.dimensions) and _carries(grain, need)]
+    grain = min(covering, key=lambda grain: len(grain.dimensions), default=None)
+    sets = isinstance(need.term, Users)
+    if grain is None and isinstance(need.term, Users) and need.term.members.flag is not None:
+        where = where & equal(need.term.members.flag, 1)
+    return _Family(fact, grain, where, sets)
+
+
+def _carries(grain: Grain, need: Need) -> bool:
+    """Whether the rows of a grain hold what a term takes from them."""
+    term = need.term
+    if isinstance(term, Sums):
+        return set(term.measures) <= set(grain.measures)
+    if term.members not in grain.members or Span.DAY not in grain.set_spans:
+        return False
+    single = {column for column, values in term.slice.fixed if len(values) == 1}
+    place = {term.slice.place[1]} if term.slice.place else set()
+    return not term.daily or set(grain.dimensions) <= single | place
+
+
+# -- what shares a pass ------------------------------------------------------------------------------------------
+
+
+def _daily(need: Need) -> bool:
+    return isinstance(need.term, Users) and need.term.daily
+
+
+def _by_day(need: Need, question: Question) -> bool:
+    """Whether month rows cannot serve."""
+    return need.time not in _OF_MONTHS or question.weekdays is not None or _daily(need)
+
+
+def _covers(one: Need, other: Need, question: Question) -> bool:
+    """Whether the rows read for `one` can be summed up to what `other` needs."""
+    return (
+        one.dimensions >= other.dimensions
+        and other.time in _FINER.get(one.time, frozenset({None, one.time}))
+        and (_by_day(one, question) or not _by_day(other, question))
+        and (_daily(one) or not _daily(other) or one.time == "day")
+    )
+
+
+def _shared(needs: list[Need], question: Question) -> Iterable[tuple[Need, list[Need]]]:
+    """The needs of a family, each under the finest that covers it."""
+    fineness = {need: (len(need.dimensions), len(_FINER.get(need.time, ())), need.time is not None) for need in needs}
+    leaders: dict[Need, list[Need]] = {}
+    for need in sorted(needs, key=lambda need: (fineness[need], _by_day(need, question), _daily(need)), reverse=True):
+        leader = next((one for one in leaders if _covers(one, need, question)), None)
+        leaders.setdefault(leader or need, []).append(need)
+    return leaders.items()

@@ -1,0 +1,68 @@
+"""A question, as an immutable value: what the language of the requests comes down to once all is resolved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from okube_api.catalogue.kpi import Kpi
+from okube_api.catalogue.values import Bands, Reached, Scope
+from okube_api.engine.calendar import Buckets, Granularity, Mode, Period, buckets
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a filter keeps: one of `values`, or (negated) none of them."""
+
+    values: tuple[str, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """One scope of a param.
+
+    properties: what to show beside the numbers.
+    descending: sorted by the `all` value, None as the identifiers come; limit: only the first n.
+    """
+
+    scope: Scope
+    properties: tuple[str, ...] = ("_id",)
+    descending: bool | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One param: a KPI, how its days fall into buckets, and by what it is broken down."""
+
+    kpi: Kpi
+    mode: Mode
+    granularity: Granularity
+    all: bool
+    temporals: bool
+    scopes: tuple[By, ...]
+
+    def buckets(self, period: Period) -> Buckets | None:
+        """The buckets to answer by; None when only the whole period is asked for."""
+        return buckets(period, self.mode, self.granularity) if self.temporals else None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of one application.
+
+    places: the places that each kind of slice looks at, by id.
+    filters: what rows must be, by scope; for campaigns, levers and extras see `campaigns`.
+    named: the values that a filter or the path names, by scope: in the answer even when empty.
+    weekdays: 1 (Monday) to 7; None for every day.
+    edges: the application's bins, ascending.
+    """
+
+    application: str
+    period: Period
+    uplift: bool
+    asks: tuple[Ask, ...]
+    places: Mapping[Reached, tuple[str, ...]]
+    filters: tuple[tuple[Scope, Chosen], ...]
+    edges: Mapping[Bands, tuple[int, ...]]
+    weekdays: tuple[int, ...] | None = None
+    named: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)

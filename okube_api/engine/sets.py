@@ -1,0 +1,145 @@
+"""Sets of user numbers: read from blobs, merged by cell, counted or weighed.  Exact, whatever the period and scope."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from okube_api.engine.cells import Ints
+
+Numbers = NDArray[np.uint32]
+Flags = NDArray[np.bool_]
+
+
+class CorruptSet(ValueError):
+    """A blob that is no set: its length is not a multiple of 4."""
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Users by row, row after row: `users[offsets[i]:offsets[i + 1]]` are those of `keys[i]`.
+
+    users: uint32; distinct within a row.
+    """
+
+    keys: Ints
+    offsets: Ints
+    users: Numbers
+
+    @property
+    def lengths(self) -> Ints:
+        """How many users each row has."""
+        return np.diff(self.offsets)
+
+    @property
+    def key_of_user(self) -> Ints:
+        """The key of every user of `users`."""
+        return np.repeat(self.keys, self.lengths)
+
+    def sums(self, numbers: NDArray[np.int64]) -> Ints:
+        """Per row, the sum of one integer per user of `users`."""
+        running = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(numbers, dtype=np.int64)))
+        result: Ints = running[self.offsets[1:]] - running[self.offsets[:-1]]
+        return result
+
+    def kept(self, flags: Flags) -> "Groups":
+        """The same rows with the users that are flagged, by user number."""
+        chosen = flags[self.users]
+        offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(chosen, dtype=np.int64)))[self.offsets]
+        return Groups(self.keys, offsets, self.users[chosen])
+
+
+def from_blobs(keys: Ints, blobs: pa.ChunkedArray | pa.Array) -> Groups:
+    """Rows of serialised sets: sorted distinct little-endian u32 each; a null is the empty set.
+
+    Raises CorruptSet when the length of a blob is no multiple of 4.
+    """
+    whole = blobs.cast(pa.large_binary())
+    array = whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.large_binary())
+    if len(array) == 0:
+        return Groups(keys, np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.uint32))
+    _, offset_buffer, data = array.buffers()
+    offsets = np.frombuffer(offset_buffer, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    start, end = int(offsets[0]), int(offsets[-1])
+    if np.any((offsets - start) % 4):
+        raise CorruptSet("The length of a set of users is no multiple of 4 bytes.")
+    octets = np.frombuffer(data, dtype=np.uint8)[start:end] if data is not None else np.zeros(0, dtype=np.uint8)
+    return Groups(keys, (offsets - start) // 4, np.ascontiguousarray(octets).view("<u4"))
+
+
+def from_users(keys: Ints, users: Ints) -> Groups:
+    """One user a row."""
+    return Groups(keys, np.arange(len(keys) + 1, dtype=np.int64), users.astype(np.uint32))
+
+
+def joined(parts: list[Groups]) -> Groups:
+    """The rows of several, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    ends = np.cumsum([0, *(len(part.users) for part in parts)], dtype=np.int64)
+    starts = [part.offsets[:-1] + end for part, end in zip(parts, ends, strict=False)]
+    return Groups(
+        np.concatenate([part.keys for part in parts]) if parts else np.zeros(0, dtype=np.int64),
+        np.concatenate([*starts, ends[-1:]]),
+        np.concatenate([part.users for part in parts]) if parts else np.zeros(0, dtype=np.uint32),
+    )
+
+
+def merged(groups: Groups) -> Iterator[Groups]:
+    """The union of the rows of each key, as rows of distinct keys and distinct users; several batches of them.
+
+    Rows alone under their key come as they are, in one batch; the users of the others are in no particular order.
+    """
+    if len(groups.keys) == 0:
+        return
+    order = np.argsort(groups.keys, kind="stable")
+    keys = groups.keys[order]
+    firsts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+    counts = np.diff(np.append(firsts, len(keys)))
+    alone = firsts[counts == 1]
+    if len(alone) == len(keys):
+        yield groups
+        return
+    if len(alone):
+        yield _taken(groups, order[alone])
+    size = int(groups.users.max()) + 1 if len(groups.users) else 0
+    together = _taken(groups, order[np.repeat(counts > 1, counts)])
+    ends = np.cumsum(counts[counts > 1])
+    yield _unions(together, np.concatenate(([0], ends)), size)
+
+
+def _taken(groups: Groups, rows: Ints) -> Groups:
+    """Some of the rows, in that order."""
+    if len(rows) == len(groups.keys) and np.all(rows[1:] > rows[:-1]):
+        return groups
+    lengths = groups.lengths[rows]
+    offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
+    shift = np.repeat(groups.offsets[rows] - offsets[:-1], lengths)
+    return Groups(groups.keys[rows], offsets, groups.users[np.arange(offsets[-1]) + shift])
+
+
+def _unions(groups: Groups, firsts: Ints, size: int) -> Groups:
+    """Rows firsts[i] to firsts[i + 1], which share a key and stand side by side, as one row each."""
+    last_seen = np.zeros(size, dtype=np.int64)
+    positions = np.arange(len(groups.users), dtype=np.int64)
+    parts: list[Numbers] = []
+    for start, end in zip(groups.offsets[firsts[:-1]], groups.offsets[firsts[1:]], strict=True):
+        users = groups.users[start:end]
+        if len(users) > size // 8:
+            flags = np.zeros(size, dtype=np.bool_)
+            flags[users] = True
+            parts.append(np.flatnonzero(flags).astype(np.uint32))
+        else:  # of the places where a user stands, the one written last is kept
+            place = positions[start:end]
+            last_seen[users] = place
+            parts.append(users[last_seen[users] == place])
+    lengths = np.array([len(part) for part in parts], dtype=np.int64)
+    return Groups(
+        groups.keys[firsts[:-1]],
+        np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths))),
+        np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint32),
+    )
