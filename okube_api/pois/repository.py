@@ -1,0 +1,28 @@
+"""Points of interest in the store."""
+
+from okube_api.store.base import Collection, Kind
+
+POIS = Collection(
+    "pois",
+    fields={
+        "application": Kind.TEXT,
+        "key": Kind.TEXT,
+        "name": Kind.TEXT,
+        "active": Kind.BOOLEAN,
+        "tags": Kind.TEXTS,
+        "sites": Kind.TEXTS,
+        "longitude": Kind.NUMBER,  # degrees, as in `coordinates`
+        "latitude": Kind.NUMBER,
+        "cells": Kind.TEXTS,  # the indoor cells, and the coordinates' own cell at every coarser resolution
+    },
+    unique=(("application", "key"),),
+    search=(
+        "name",
+        "key",
+        "address.streetNumber",
+        "address.street",
+        "address.postalCode",
+        "address.city",
+        "address.country",
+    ),
+)

@@ -1,0 +1,26 @@
+"""Everything that a store is asked to hold, gathered from the domains that declare it."""
+
+from okube_api.applications.repository import APPLICATIONS
+from okube_api.auth.repository import LOGIN_FAILURES, REVOCATIONS, USERS
+from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
+from okube_api.catalogue.facts import FACTS, PANELISTS
+from okube_api.pois.repository import POIS
+from okube_api.sites.repository import EQUIPMENTS, SITES
+from okube_api.store.base import Schema
+from okube_api.studies.repository import STUDIES
+
+SCHEMA = Schema(
+    collections=(
+        APPLICATIONS,
+        USERS,
+        REVOCATIONS,
+        LOGIN_FAILURES,
+        SITES,
+        EQUIPMENTS,
+        STUDIES,
+        POIS,
+        CAMPAIGNS,
+        LEVERS,
+    ),
+    tables=(PANELISTS, *(table for fact in FACTS for table in fact.tables)),
+)
