@@ -136,10 +136,10 @@ RETURNING_FREQUENCY_PER_SCOPE = Kpi(
 )
 
 
-def _device(name: str, attribute: str, title: str) -> Kpi:
+def _device(name: str, title: str, labels: tuple[tuple[str, str], ...] = ()) -> Kpi:
     return Kpi(
         name,
-        value=Breakdown(Users(AT_SITES, USERS), attribute),
+        value=Breakdown(Users(AT_SITES, USERS, attribute=name), labels=labels),
         unit=Unit.COUNT,
         kind=Kind.DISTINCT,
         scopes=_BY_SITE,
@@ -148,9 +148,11 @@ def _device(name: str, attribute: str, title: str) -> Kpi:
     )
 
 
-OS = _device("os", "os", "Distinct users per operating system of their device.")
-MODEL = _device("model", "model", "Distinct users per model of their device.")
-MANUFACTURER = _device("manufacturer", "manufacturer", "Distinct users per maker of their device.")
+OS = _device(
+    "os", "Distinct users per operating system of their device.", labels=(("android", "Android"), ("ios", "iOS"))
+)
+MODEL = _device("model", "Distinct users per model of their device.")
+MANUFACTURER = _device("manufacturer", "Distinct users per maker of their device.")
 VISITOR_VS_PEDESTRIAN = Kpi(
     "visitorVsPedestrian",
     value=Record(

@@ -90,12 +90,14 @@ class Users:
     """The set of users of a slice (those that `members` keeps), by scope value, bucket, and `split`.
 
     daily: never merged over days, so that a user stands once for each day and place.
+    attribute: something of each user that must be known besides.
     """
 
     slice: Slice
     members: Members
     split: tuple[str, ...] = ()
     daily: bool = False
+    attribute: str | None = None
 
 
 Term = Sums | Users
@@ -274,10 +276,13 @@ class Frequency(Value):
 
 @dataclass(frozen=True, slots=True)
 class Breakdown(Value):
-    """Distinct users by an attribute that each has at most once."""
+    """Distinct users by the attribute that `users` names, of which each has at most one.
+
+    labels: how some values are written, by their lower-case form; the others as they came.
+    """
 
     users: Users
-    attribute: str
+    labels: tuple[tuple[str, str], ...] = ()
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:

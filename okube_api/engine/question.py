@@ -17,6 +17,14 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """How a resource is shown beside its `_id`."""
+
+    key: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class By:
     """One scope of a param.
 
@@ -55,6 +63,7 @@ class Question:
     named: the values that a filter or the path names, by scope: in the answer even when empty.
     weekdays: 1 (Monday) to 7; None for every day.
     edges: the application's bins, ascending.
+    labels: the resources that an answer may name, by `_id`.
     """
 
     application: str
@@ -66,3 +75,4 @@ class Question:
     edges: Mapping[Bands, tuple[int, ...]]
     weekdays: tuple[int, ...] | None = None
     named: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
+    labels: Mapping[str, Label] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -44,11 +45,24 @@ class Groups:
         result: Ints = running[self.offsets[1:]] - running[self.offsets[:-1]]
         return result
 
-    def kept(self, flags: Flags) -> "Groups":
-        """The same rows with the users that are flagged, by user number."""
-        chosen = flags[self.users]
+    def kept(self, chosen: Flags) -> "Groups":
+        """The same rows with some of their users; `chosen` has a flag for each of `users`."""
         offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(chosen, dtype=np.int64)))[self.offsets]
         return Groups(self.keys, offsets, self.users[chosen])
+
+    def taken(self, rows: Ints) -> "Groups":
+        """Some of the rows, in that order."""
+        if len(rows) == len(self.keys) and np.all(rows[1:] > rows[:-1]):
+            return self
+        lengths = self.lengths[rows]
+        offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
+        shift = np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        return Groups(self.keys[rows], offsets, self.users[np.arange(offsets[-1]) + shift])
+
+    def rows(self) -> Iterator[tuple[int, Numbers]]:
+        """Each row: its key and its users."""
+        for key, start, end in zip(self.keys.tolist(), self.offsets[:-1], self.offsets[1:], strict=True):
+            yield key, self.users[start:end]
 
 
 def from_blobs(keys: Ints, blobs: pa.ChunkedArray | pa.Array) -> Groups:
@@ -105,21 +119,11 @@ def merged(groups: Groups) -> Iterator[Groups]:
         yield groups
         return
     if len(alone):
-        yield _taken(groups, order[alone])
+        yield groups.taken(order[alone])
     size = int(groups.users.max()) + 1 if len(groups.users) else 0
-    together = _taken(groups, order[np.repeat(counts > 1, counts)])
+    together = groups.taken(order[np.repeat(counts > 1, counts)])
     ends = np.cumsum(counts[counts > 1])
     yield _unions(together, np.concatenate(([0], ends)), size)
-
-
-def _taken(groups: Groups, rows: Ints) -> Groups:
-    """Some of the rows, in that order."""
-    if len(rows) == len(groups.keys) and np.all(rows[1:] > rows[:-1]):
-        return groups
-    lengths = groups.lengths[rows]
-    offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
-    shift = np.repeat(groups.offsets[rows] - offsets[:-1], lengths)
-    return Groups(groups.keys[rows], offsets, groups.users[np.arange(offsets[-1]) + shift])
 
 
 def _unions(groups: Groups, firsts: Ints, size: int) -> Groups:
@@ -143,3 +147,28 @@ def _unions(groups: Groups, firsts: Ints, size: int) -> Groups:
         np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths))),
         np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint32),
     )
+
+
+def multiplicities(groups: Groups) -> tuple[Groups, Ints]:
+    """In how many rows of a key each of its users stands: the distinct users by key, and that number for each."""
+    order = np.argsort(groups.keys, kind="stable")
+    together = groups.taken(order)
+    firsts = np.flatnonzero(np.concatenate(([True], together.keys[1:] != together.keys[:-1]))[: len(together.keys)])
+    bounds = together.offsets[np.append(firsts, len(together.keys))]
+    size = int(groups.users.max()) + 1 if len(groups.users) else 0
+    users: list[Numbers] = [np.zeros(0, dtype=np.uint32)]
+    counts: list[Ints] = [np.zeros(0, dtype=np.int64)]
+    for start, end in pairwise(bounds):
+        found = together.users[start:end]
+        if len(found) > size // 8:
+            times = np.bincount(found, minlength=0)
+            distinct = np.flatnonzero(times)
+            users.append(distinct.astype(np.uint32))
+            counts.append(times[distinct])
+        else:
+            distinct_users, times = np.unique(found, return_counts=True)
+            users.append(distinct_users)
+            counts.append(times)
+    lengths = np.array([len(part) for part in users[1:]], dtype=np.int64)
+    offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
+    return Groups(together.keys[firsts], offsets, np.concatenate(users)), np.concatenate(counts)

@@ -1,13 +1,13 @@
 """Sets of users against Python's own."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.engine.sets import CorruptSet, Groups, from_blobs, from_users, joined, merged
+from okube_api.engine.sets import CorruptSet, Groups, from_blobs, from_users, joined, merged, multiplicities
 
 MEMBERS = st.sets(st.integers(0, 3000) | st.integers(0, 20) | st.just(2**20), max_size=60)
 ROWS = st.lists(st.tuples(st.integers(0, 9) | st.integers(0, 2**40), MEMBERS), max_size=40)
@@ -52,7 +52,8 @@ def test_rows_read_in_two_parts_are_the_same(
 def test_users_can_be_left_out(rows: list[tuple[int, set[int]]], chosen: set[int]) -> None:
     flags = np.zeros(2**20 + 1, dtype=np.bool_)
     flags[list(chosen)] = True
-    assert plain(groups(rows).kept(flags)) == [(key, sorted(members & chosen)) for key, members in rows]
+    found = groups(rows)
+    assert plain(found.kept(flags[found.users])) == [(key, sorted(members & chosen)) for key, members in rows]
 
 
 @given(ROWS)
@@ -81,3 +82,11 @@ def test_nothing() -> None:
 def test_a_blob_that_is_no_set() -> None:
     with pytest.raises(CorruptSet):
         from_blobs(np.array([1]), pa.array([b"12345"]))
+
+
+@given(ROWS)
+def test_how_often_a_user_stands_under_a_key(rows: list[tuple[int, set[int]]]) -> None:
+    expected = Counter((key, user) for key, members in rows for user in members)
+    users, counts = multiplicities(groups(rows))
+    pairs = zip(users.key_of_user, users.users, counts, strict=True)
+    assert {(int(key), int(user)): int(count) for key, user, count in pairs} == expected

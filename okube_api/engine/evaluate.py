@@ -1,0 +1,158 @@
+"""What each kind of expression is worth, in one view: one rule per kind, whatever the KPI."""
+
+from functools import reduce, singledispatch
+
+import numpy as np
+
+from okube_api.catalogue.values import (
+    Affinity,
+    Breakdown,
+    Distinct,
+    Distribution,
+    Frequency,
+    Minus,
+    Number,
+    Parts,
+    Plus,
+    Ratio,
+    Record,
+    Scoped,
+    ScopedNumber,
+    Sums,
+    Total,
+    Value,
+)
+from okube_api.engine.affinity import affinity
+from okube_api.engine.cells import Cells, summed
+from okube_api.engine.leaves import BandLeaves, ItemLeaves, Leaves, NumberLeaves, RatioLeaves, RecordLeaves
+from okube_api.engine.sets import multiplicities
+from okube_api.engine.view import WEIGHT_PER, Names, View
+
+
+@singledispatch
+def leaves(value: Value, view: View) -> Leaves:
+    """The leaves of a value, by cell of the view."""
+    raise NotImplementedError(f"no rule for {type(value).__name__}")
+
+
+@singledispatch
+def number(value: Number, view: View) -> Cells:
+    """A number, by cell of the view."""
+    raise NotImplementedError(f"no rule for {type(value).__name__}")
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------
+
+
+@number.register
+def _(value: Total, view: View) -> Cells:
+    (term,) = value.terms(view.scope)
+    assert isinstance(term, Sums)
+    return view.total(term, value.measure, value.per, value.whole)
+
+
+@number.register
+def _(value: Distinct, view: View) -> Cells:
+    return view.count(value.sets)
+
+
+@number.register
+def _(value: Plus, view: View) -> Cells:
+    return reduce(Cells.plus, (number(part, view) for part in value.parts))
+
+
+@number.register
+def _(value: Minus, view: View) -> Cells:
+    return number(value.left, view).plus(number(value.right, view), sign=-1)
+
+
+@number.register
+def _(value: ScopedNumber, view: View) -> Cells:
+    return number(value.by(view.scope), view)
+
+
+# -- leaves ----------------------------------------------------------------------------------------------------
+
+
+@leaves.register
+def _(value: Number, view: View) -> Leaves:
+    return NumberLeaves(number(value, view))
+
+
+@leaves.register
+def _(value: Ratio, view: View) -> Leaves:
+    return RatioLeaves(number(value.above, view), number(value.below, view))
+
+
+@leaves.register
+def _(value: Scoped, view: View) -> Leaves:
+    return leaves(value.by(view.scope), view)
+
+
+@leaves.register
+def _(value: Record, view: View) -> Leaves:
+    return RecordLeaves(tuple((name, leaves(part, view)) for name, part in value.fields))
+
+
+@leaves.register
+def _(value: Distribution, view: View) -> Leaves:
+    edges = view.question.edges[value.bands]
+    counts, amount = value.terms(view.scope)
+    assert isinstance(counts, Sums)
+    assert isinstance(amount, Sums)
+    banded = view.banded(counts, value.measure, len(edges))
+    if value.known_only:
+        known = banded.keys % (len(edges) + 1) != 0
+        banded = Cells(banded.keys[known], banded.numerators[known], banded.per, banded.whole)
+    return BandLeaves(banded, view.total(amount, value.amount), edges, value.unit, value.counted)
+
+
+@leaves.register
+def _(value: Frequency, view: View) -> Leaves:
+    edges = view.question.edges[value.bands]
+    keys, numbers, amount_keys, amounts = [], [], [], []
+    for rows in view.memberships((value.users,)):
+        users, days = multiplicities(rows)
+        cells, weights = view.cell_of_user(users), view.weights(value.users, users)
+        bands = np.maximum(np.searchsorted(edges, days, side="right"), 1)
+        keys.append(cells * (len(edges) + 1) + bands)
+        numbers.append(weights)
+        amount_keys.append(cells)
+        amounts.append(weights * days)
+    weighted = view.weighted(value.users)
+    per = WEIGHT_PER if weighted else 1
+    counts = summed(np.concatenate(keys), np.concatenate(numbers), per, not weighted)
+    amount = summed(np.concatenate(amount_keys), np.concatenate(amounts), per)
+    return BandLeaves(counts, amount, edges, value.unit, value.counted)
+
+
+@leaves.register
+def _(value: Breakdown, view: View) -> Leaves:
+    assert value.users.attribute is not None
+    attribute = view.panel.attribute(value.users.attribute)
+    size = len(attribute.names) + 1
+    keys, numbers = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for batch in view.people((value.users,)):
+        codes = attribute.of(batch.users)
+        keys.append(view.cell_of_user(batch) * size + np.where(codes < 0, size - 1, codes))
+        numbers.append(view.weights(value.users, batch))
+    weighted = view.weighted(value.users)
+    counts = summed(np.concatenate(keys), np.concatenate(numbers), WEIGHT_PER if weighted else 1, not weighted)
+    written = dict(value.labels)
+    return ItemLeaves(counts, size, tuple((name, written.get(name.lower(), name)) for name in attribute.names))
+
+
+@leaves.register
+def _(value: Parts, view: View) -> Leaves:
+    (term,) = value.terms(view.scope)
+    assert isinstance(term, Sums)
+    items = Names()
+    counts, size = view.itemised(term, value.total.measure, value.column, items)
+    labels = view.question.labels
+    named = ((labels[item].key, labels[item].name or labels[item].key) for item in items.list)
+    return ItemLeaves(counts, size, tuple(named))
+
+
+@leaves.register
+def _(value: Affinity, view: View) -> Leaves:
+    return affinity(value, view)

@@ -1,0 +1,84 @@
+"""A question from plan to leaves: reads each pass once, then evaluates every param in its views."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from okube_api.catalogue.facts import PANELISTS
+from okube_api.catalogue.values import ATTRIBUTES, Scope, Users
+from okube_api.engine.calendar import Buckets
+from okube_api.engine.evaluate import leaves
+from okube_api.engine.leaves import Leaves
+from okube_api.engine.panel import Panel, panel
+from okube_api.engine.plan import Plan
+from okube_api.engine.planner import plan
+from okube_api.engine.question import Ask, By, Question
+from okube_api.engine.view import Read, View
+from okube_api.store.base import Aggregate, Reader, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The leaves of one param by one scope.
+
+    names: the scope values by number; a cell is `number * width + bucket`, the last bucket being the whole period.
+    """
+
+    ask: Ask
+    by: By
+    buckets: Buckets | None
+    width: int
+    names: Sequence[str]
+    leaves: Leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Everything found, param by param and scope by scope, and how many rows were read for it."""
+
+    found: tuple[Found, ...]
+    rows: int
+
+
+async def answer(question: Question, reader: Reader) -> Answered:
+    """The leaves that a question asks for.  Raises the reader's TooManyRows and Unavailable."""
+    planned = plan(question)
+    tables = [await fetched(one.node, reader) for one in planned.passes]
+    known = await panel_of(reader) if needs_panel(question, planned) else Panel()
+    rows = sum(table.num_rows for table in tables)
+    found = await asyncio.to_thread(evaluated, question, Read(planned, tables, known))
+    return Answered(found, rows)
+
+
+async def fetched(node: Aggregate | Rows, reader: Reader) -> pa.Table:
+    """What the store answers to one pass."""
+    return await (reader.aggregate(node) if isinstance(node, Aggregate) else reader.rows(node))
+
+
+async def panel_of(reader: Reader) -> Panel:
+    """What the application knows of its users."""
+    return panel([block async for block in reader.read(PANELISTS, 0, 0)])
+
+
+def needs_panel(question: Question, planned: Plan) -> bool:
+    """Whether users must be weighed, filtered or split by what is known of them."""
+    users = [need.term for need in planned.serving if isinstance(need.term, Users) and need.term.slice.fact.weight]
+    by_attribute = any(scope in ATTRIBUTES for scope, _ in question.filters) or any(
+        by.scope in ATTRIBUTES for ask in question.asks for by in ask.scopes
+    )
+    return bool(users) and (question.uplift or by_attribute or any(term.attribute for term in users))
+
+
+def evaluated(question: Question, read: Read) -> tuple[Found, ...]:
+    """The leaves of every param, in order; params that look at the same rows in the same way share a view."""
+    views: dict[tuple[Scope, Buckets | None], View] = {}
+    found = []
+    for ask in question.asks:
+        buckets = ask.buckets(question.period)
+        for by in ask.scopes:
+            key = (by.scope, buckets)
+            view = views.setdefault(key, View(read, question, by.scope, buckets))
+            found.append(Found(ask, by, buckets, view.width, view.names.list, leaves(ask.kpi.value, view)))
+    return tuple(found)

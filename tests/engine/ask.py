@@ -1,0 +1,81 @@
+"""By-hand questions put to the engine: the same question, resolved as the requests are, and its answer's data."""
+
+from typing import Any
+
+from okube_api.analytics.answer import elements
+from okube_api.catalogue.kpi import Module
+from okube_api.catalogue.registry import BY_NAME
+from okube_api.catalogue.values import Bands, Reached, Scope
+from okube_api.engine.calendar import Granularity, Mode, Period, ordinal
+from okube_api.engine.question import Ask, By, Chosen, Label, Question
+from okube_api.engine.run import answer
+from okube_api.store.base import Reader
+from tests.by_hand import question as by_hand
+from tests.by_hand.truth import Truth
+
+FILTERS = {
+    Scope.SITES: "sites",
+    Scope.POIS: "pois",
+    Scope.HOMES: "homes",
+    Scope.WORKS: "works",
+    Scope.ZONES: "zones",
+}
+ROWS_KNOW = (Scope.HOMES, Scope.WORKS, Scope.ZONES, Scope.EQUIPMENTS)
+
+
+def resolved(truth: Truth, module: Module, kpis: tuple[str, ...], asked: by_hand.Question) -> Question:
+    """The engine's question; every KPI by the question's one scope."""
+    scope = Scope(asked.scope)
+    sites = tuple(place.id for place in by_hand.reached_sites(truth, asked))
+    pois = tuple(place.id for place in by_hand.reached_pois(truth, asked))
+    study = by_hand.study_of(truth, asked)
+    whole = (
+        place.id
+        for place in (*truth.sites, *truth.pois)
+        if place.active and (study is None or place.id in (*study.sites, *study.pois))
+    )
+    chosen = {scope: getattr(asked, name) for scope, name in FILTERS.items()}
+    named = {scope: tuple(one.values) for scope, one in chosen.items() if one and not one.negated}
+    homes = {*named.get(Scope.HOMES, ()), *named.get(Scope.ZONES, ())}
+    named |= {Scope.HOMES: tuple(homes), Scope.ZONES: tuple(homes)}
+    for kind, reached in ((Scope.SITES, sites), (Scope.POIS, pois)):
+        named[kind] = tuple(set(named.get(kind, ())) & set(reached))
+    return Question(
+        application="a" * 24,
+        period=Period(ordinal(asked.first), ordinal(asked.last)),
+        uplift=asked.uplift,
+        asks=tuple(
+            Ask(
+                BY_NAME[module][kpi],
+                Mode(asked.mode),
+                Granularity(asked.granularity),
+                all=True,
+                temporals=True,
+                scopes=(By(scope, properties=()),),
+            )
+            for kpi in kpis
+        ),
+        places={
+            Reached.SITES: sites,
+            Reached.POIS: pois,
+            Reached.STUDY: tuple(sorted({*whole, *sites, *pois})),
+        },
+        filters=tuple(
+            (scope, Chosen(tuple(sorted(one.values)), one.negated))
+            for scope, one in chosen.items()
+            if one is not None and scope in ROWS_KNOW
+        ),
+        edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
+        weekdays=tuple(sorted(asked.weekdays)) if asked.weekdays else None,
+        named=named,
+        labels={place.id: Label(place.key, place.name) for place in (*truth.sites, *truth.pois)},
+    )
+
+
+async def ask(
+    reader: Reader, truth: Truth, module: Module, kpis: tuple[str, ...], asked: by_hand.Question
+) -> list[Any]:
+    """The `data` of the answer to each KPI."""
+    question = resolved(truth, module, kpis, asked)
+    found = await answer(question, reader)
+    return [element["data"] for element in elements(question, found.found)]

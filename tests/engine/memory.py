@@ -1,0 +1,163 @@
+"""A reader over plain rows, in plain Python: what every node of a plan means, without a database."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+from okube_api.store.base import (
+    Aggregate,
+    AllOf,
+    AnyOf,
+    Band,
+    Between,
+    Condition,
+    Count,
+    Each,
+    High,
+    Kind,
+    Low,
+    Measure,
+    Missing,
+    Not,
+    OneOf,
+    Overlaps,
+    Rows,
+    Sum,
+    Table,
+)
+
+Row = dict[str, Any]
+TYPES = {
+    Kind.TEXT: pa.string(),
+    Kind.TEXTS: pa.list_(pa.string()),
+    Kind.INTEGER: pa.int64(),
+    Kind.INTEGERS: pa.list_(pa.int64()),
+    Kind.NUMBER: pa.float64(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.BYTES: pa.binary(),
+}
+
+
+def meets(row: Row, condition: Condition) -> bool:  # noqa: PLR0911 - one return a node
+    """Whether a row is one of those."""
+    match condition:
+        case OneOf(field, values):
+            return row.get(field) in values
+        case Overlaps(field, values):
+            return bool(set(row.get(field) or ()) & set(values))
+        case Between(field, low, high):
+            value = row.get(field)
+            return value is not None and (low is None or value >= low) and (high is None or value <= high)
+        case Missing(field):
+            return row.get(field) is None
+        case Not(inner):
+            return not meets(row, inner)
+        case AllOf(parts):
+            return all(meets(row, part) for part in parts)
+        case AnyOf(parts):
+            return any(meets(row, part) for part in parts)
+    raise NotImplementedError(condition)
+
+
+def band(value: int | None, edges: tuple[int, ...]) -> int:
+    """The index of the band that holds a value, -1 when there is none."""
+    return -1 if value is None else max(sum(edge <= value for edge in edges) - 1, 0)
+
+
+class Memory:
+    """Tables of rows; a `Reader` of one application."""
+
+    def __init__(self, tables: Mapping[str, list[Row]]) -> None:
+        self.tables = tables
+        self.asked: list[Aggregate | Rows] = []
+
+    async def aggregate(self, plan: Aggregate) -> pa.Table:
+        self.asked.append(plan)
+        return self._aggregate(plan)
+
+    async def rows(self, plan: Rows) -> pa.Table:
+        self.asked.append(plan)
+        found = [row for row in self.tables.get(plan.source.name, ()) if meets(row, plan.where)]
+        return table(found, {name: TYPES[plan.source.kind_of(name)] for name in plan.columns})
+
+    async def read(self, source: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+        found = [row for row in self.tables.get(source.name, ()) if low <= row["part"] <= high]
+        if found:
+            yield table(found, {column.name: TYPES[column.kind] for column in source.columns})
+
+    async def parts(self, source: Table, batch: int | None = None) -> list[int]:
+        return sorted({row["part"] for row in self.tables.get(source.name, ())})
+
+    def statement(self, plan: Aggregate | Rows) -> Any:
+        return repr(plan)
+
+    def _aggregate(self, plan: Aggregate) -> pa.Table:
+        if isinstance(plan.source, Aggregate):
+            below = self._aggregate(plan.source)
+            source: Iterable[Row] = below.to_pylist()
+            kinds = {name: below.schema.field(name).type for name in below.column_names}
+        else:
+            source = self.tables.get(plan.source.name, ())
+            kinds = {column.name: TYPES[column.kind] for column in plan.source.columns}
+        groups: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
+        if not plan.by:
+            groups[()] = []
+        for row in source:
+            if meets(row, plan.where):
+                for key in self._keys(row, plan):
+                    groups[key].append(row)
+        types = {
+            (by if isinstance(by, str) else by.name): kinds[by]
+            if isinstance(by, str)
+            else (pa.int64() if isinstance(by, Band) else pa.string())
+            for by in plan.by
+        }
+        rows = [
+            dict(zip(types, map(thawed, key), strict=True))
+            | {measure.name: measured(measure, members) for measure in plan.measures}
+            for key, members in groups.items()
+        ]
+        return table(rows, types | dict.fromkeys((measure.name for measure in plan.measures), pa.int64()))
+
+    def _keys(self, row: Row, plan: Aggregate) -> list[tuple[Any, ...]]:
+        keys: list[tuple[Any, ...]] = [()]
+        for by in plan.by:
+            match by:
+                case Band(field, edges, _):
+                    values = [band(row.get(field), edges)]
+                case Each(field, _):
+                    values = list(set(row.get(field) or ()))
+                case _:
+                    values = [frozen(row.get(by))]
+            keys = [(*key, value) for key in keys for value in values]
+        return keys
+
+
+def frozen(value: Any) -> Any:
+    """Something to group by."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def thawed(value: Any) -> Any:
+    """The value that was grouped by."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def measured(measure: Measure, rows: list[Row]) -> int | None:
+    """A measure over rows."""
+    match measure:
+        case Count(_):
+            return len(rows)
+        case Sum(field, _, times):
+            return sum((row[field] or 0) * (row[times] if times else 1) for row in rows)
+        case Low(field, _):
+            return min((row[field] for row in rows if row[field] is not None), default=None)
+        case High(field, _):
+            return max((row[field] for row in rows if row[field] is not None), default=None)
+    raise NotImplementedError(measure)
+
+
+def table(rows: list[Row], types: Mapping[str, pa.DataType]) -> pa.Table:
+    """Rows as Arrow."""
+    return pa.table({name: pa.array([row[name] for row in rows], type_) for name, type_ in types.items()})

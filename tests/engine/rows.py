@@ -1,0 +1,126 @@
+"""Facts and rollups made from a truth in plain Python, to be put into a store without the ingest."""
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+from okube_api.catalogue.facts import DAY_COLUMNS, FACTS, GEO_STAYS, MONTH_COLUMNS, PANELISTS, Fact, Grain, Span
+from okube_api.engine.calendar import ordinal
+from tests.by_hand.geomarketing import seen
+from tests.by_hand.truth import Truth
+from tests.engine.memory import Row, band, frozen, thawed
+
+
+def bucket_numbers(day: int) -> Row:
+    """What a fact's row carries of its day."""
+    found = np.datetime64("1970-01-01") + (day - 1)
+    plain = found.astype(object)
+    return {
+        "part": day,
+        "day": day,
+        "week": (day + 2) // 7,
+        "month": plain.year * 12 + plain.month - 1,
+        "year": plain.year,
+        "month_of_year": plain.month,
+        "weekday": plain.isoweekday(),
+        "isoweek": plain.isocalendar().week,
+    }
+
+
+def user_numbers(truth: Truth) -> dict[str, int]:
+    """A number for every user of the panel, not in the order of their names."""
+    users = {stay.user for stay in truth.stays} | {panelist.user for panelist in truth.panelists}
+    users |= {touch.user for touch in truth.touches} | {visit.user for visit in truth.visits}
+    users |= {purchase.user for purchase in truth.purchases}
+    return {user: number for number, user in enumerate(sorted(users, key=lambda user: user[::-1]))}
+
+
+def geo_stays(truth: Truth) -> list[Row]:
+    """The rows of `geo_stays`."""
+    numbers = user_numbers(truth)
+    days: set[tuple[Any, ...]] = set()
+    rows = []
+    for one in seen(truth):
+        spot = (one.stay.user, one.stay.place, one.stay.zone, one.day)
+        rows.append(
+            bucket_numbers(ordinal(one.day))
+            | {
+                "place": one.stay.place,
+                "zone": one.stay.zone,
+                "user": numbers[one.stay.user],
+                "start": int(one.stay.start.timestamp() * 1000),
+                "dwell_s": one.stay.dwell_s,
+                "weight": int(one.who.weight * 1000),
+                "home": one.who.home,
+                "work": one.who.work,
+                "home_m": one.home_m,
+                "work_m": one.work_m,
+                "os": one.who.os,
+                "manufacturer": one.who.manufacturer,
+                "model": one.who.model,
+                "visitor_day": int(spot not in days),
+                "gap_d": one.gap_d,
+                "new_place": int(one.new_here),
+                "new_application": int(one.new_anywhere),
+                "dwell_band": band(one.stay.dwell_s, truth.bands["dwell"]),
+                "gap_band": band(one.gap_d, truth.bands["gap"]),
+                "home_band": band(one.home_m, truth.bands["distance"]),
+                "work_band": band(one.work_m, truth.bands["distance"]),
+            }
+        )
+        days.add(spot)
+    return rows
+
+
+def panelists(truth: Truth) -> list[Row]:
+    """The rows of `panelists`."""
+    numbers = user_numbers(truth)
+    return [
+        {
+            "part": 0,
+            "user": numbers[one.user],
+            "weight": int(one.weight * 1000),
+            "home": one.home,
+            "work": one.work,
+            "os": one.os,
+            "manufacturer": one.manufacturer,
+            "model": one.model,
+        }
+        for one in truth.panelists
+    ]
+
+
+def rollup(fact: Fact, grain: Grain, span: Span, rows: list[Row]) -> list[Row]:
+    """One grain's rows by day or by month."""
+    keys = DAY_COLUMNS if span is Span.DAY else MONTH_COLUMNS
+    groups: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[tuple(frozen(row[name]) for name in (*keys, *grain.dimensions))].append(row)
+    found = []
+    for key, members in groups.items():
+        made = dict(zip((*keys, *grain.dimensions), map(thawed, key), strict=True))
+        made["part"] = made["day" if span is Span.DAY else "month"]
+        for measure in grain.measures:
+            amounts = [1 if measure.field is None else row[measure.field] or 0 for row in members]
+            made[measure.name] = sum(amounts)
+            if measure.weighted:
+                weights = [row[fact.weight] if fact.weight else 0 for row in members]
+                made[f"{measure.name}_w"] = sum(a * w for a, w in zip(amounts, weights, strict=True))
+        for one in grain.sets(span):
+            users = {row["user"] for row in members if one.flag is None or row[one.flag] == 1}
+            made[one.name] = np.array(sorted(users), dtype="<u4").tobytes()
+        found.append(made)
+    return found
+
+
+def tables(truth: Truth) -> dict[str, list[Row]]:
+    """Every table that a truth fills, by name."""
+    facts = {GEO_STAYS.name: geo_stays(truth)}
+    found = {PANELISTS.name: panelists(truth)}
+    for fact in FACTS:
+        rows = facts.get(fact.name, [])
+        found[fact.name] = rows
+        for grain in fact.grains:
+            for span in grain.spans:
+                found[fact.rollup(grain, span).name] = rollup(fact, grain, span, rows)
+    return found

@@ -1,0 +1,93 @@
+"""Every KPI of geo-marketing, over rows written in plain Python, equals its definition by hand."""
+
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from itertools import product
+from random import Random
+
+import pytest
+from okube_api.catalogue.geomarketing import GEO_MARKETING
+from okube_api.catalogue.kpi import Module
+from tests.by_hand.geomarketing import KPIS, geomarketing
+from tests.by_hand.question import Filter, Question, only, without
+from tests.by_hand.truth import Truth
+from tests.engine.ask import ask
+from tests.engine.memory import Memory
+from tests.engine.rows import tables
+from tests.engine.tenants import AREAS, tenant
+
+FIRST, LAST = date(2020, 11, 14), date(2021, 3, 30)
+
+
+@cache
+def known(seed: int) -> tuple[Truth, Memory]:
+    """A tenant and a reader of its rows."""
+    truth = tenant(seed)
+    return truth, Memory(tables(truth))
+
+
+async def check(truth: Truth, reader: Memory, question: Question) -> None:
+    """Every KPI that has the question's scope, asked together."""
+    kpis = tuple(kpi.name for kpi in GEO_MARKETING if question.scope in KPIS[kpi.name].scopes)
+    for kpi, found in zip(kpis, await ask(reader, truth, Module.GEO_MARKETING, kpis, question), strict=True):
+        assert found == geomarketing(truth, kpi, question), kpi
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("uplift", [False, True])
+@pytest.mark.parametrize("scope", ["globals", "sites", "homes", "works", "zones", "pois"])
+async def test_every_scope_mode_and_granularity(scope: str, uplift: bool) -> None:
+    truth, reader = known(1)
+    for mode, granularity in product(("histogram", "aggregation"), ("day", "week", "month", "year")):
+        if granularity == "day" and mode == "histogram":
+            first, last = date(2020, 12, 20), date(2021, 1, 10)
+        else:
+            first, last = FIRST, LAST
+        question = Question(first, last, mode, granularity, scope, uplift, study=truth.studies[0].id)
+        await check(truth, reader, question)
+
+
+def random_filter(random: Random, values: list[str]) -> Filter | None:
+    """No filter, or one over some of the values."""
+    if random.random() < 0.6:
+        return None
+    return random.choice((only, without))(*random.sample(values, random.randint(1, len(values))))
+
+
+def random_question(truth: Truth, random: Random) -> Question:
+    """Anything that can be asked of geo-marketing."""
+    first = date(2020, 10, 1).toordinal() + random.randrange(180)
+    codes = [area.code for area in AREAS]
+    question = Question(
+        date.fromordinal(first),
+        date.fromordinal(first + random.choice((0, 3, 29, 45, 120))),
+        mode=random.choice(("histogram", "aggregation")),
+        granularity=random.choice(("day", "week", "month", "year")),
+        scope=random.choice(("globals", "sites", "homes", "works", "zones", "pois")),
+        uplift=random.random() < 0.5,
+        study=random.choice(truth.studies).id,
+        sites=random_filter(random, [site.id for site in truth.sites]),
+        pois=random_filter(random, [poi.id for poi in truth.pois]),
+        homes=random_filter(random, codes),
+        works=random_filter(random, codes[:2]),
+        zones=random_filter(random, codes) if random.random() < 0.2 else None,
+        tags=random_filter(random, ["north", "south", "big"]),
+        weekdays=frozenset(random.sample(range(1, 8), 3)) if random.random() < 0.3 else None,
+    )
+    if random.random() < 0.2:
+        question = replace(question, site=random.choice(truth.sites).id, sites=None)
+    return replace(question, scope="globals") if question.site and question.scope == "sites" else question
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("seed", range(60))
+async def test_random_questions_to_random_tenants(seed: int) -> None:
+    truth, reader = known(seed % 6)
+    await check(truth, reader, random_question(truth, Random(seed)))
+
+
+def test_the_catalogue_holds_the_eighteen_with_their_scopes() -> None:
+    assert {kpi.name: {"globals", *kpi.scopes} for kpi in GEO_MARKETING} == {
+        name: set(definition.scopes) for name, definition in KPIS.items()
+    }
