@@ -241,12 +241,16 @@ def per_poi_sessions(cell: Cell) -> Leaf:
 def pos_affinity(cell: Cell) -> Leaf:
     visitors = {one.stay.user for one in cell.inside}
     everyone, those = cell.users(cell.study), cell.users(cell.inside)
+    if not visitors and cell.question.scope == "sites":
+        return {"items": [], "visitors": count(0, cell.uplift)}  # a site that nobody visited has no data
     items = []
+    order = {}
     for poi in cell.pois:
         there = [one for one in cell.study if one.stay.place == poi.id]
         both = cell.users(one for one in there if one.stay.user in visitors)
         if not there:
             continue
+        order[poi.id] = (-both, poi.id)
         items.append(
             {
                 "poi": poi.id,
@@ -257,7 +261,7 @@ def pos_affinity(cell: Cell) -> Leaf:
                 "index": ratio(100 * both * everyone, those * cell.users(there)),
             }
         )
-    items.sort(key=lambda item: (-item["visitors"], item["poi"]))  # type: ignore[operator]
+    items.sort(key=lambda item: order[str(item["poi"])])
     return {"items": items, "visitors": count(those, cell.uplift)}
 
 
