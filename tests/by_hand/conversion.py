@@ -1,0 +1,349 @@
+"""The 66 KPIs of conversion, from lists of touches, visits, purchases, deliveries and costs."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+from tests.by_hand.conversion_cell import Cell, world
+from tests.by_hand.costs import sharing
+from tests.by_hand.leaves import Leaf, answer, count, distribution, money, ratio, rounded
+from tests.by_hand.paths import MODELS, linear
+from tests.by_hand.question import Filter, Question, reached_sites
+from tests.by_hand.truth import Campaign, Truth
+
+DAY_S = 86_400
+CONFIDENCE_95 = 1.96
+
+# -- leaves ---------------------------------------------------------------------------------------------------------
+
+OFFLINE, ONLINE = False, True
+Number = Callable[[Cell], Fraction]
+Make = Callable[[Cell], Leaf]
+
+
+def counted(number: Number) -> Make:
+    return lambda cell: count(number(cell), cell.uplift)
+
+
+def paid(number: Number) -> Make:
+    return lambda cell: money(number(cell))
+
+
+def over(above: Number, below: Number) -> Make:
+    return lambda cell: ratio(above(cell), below(cell))
+
+
+def cost(cell: Cell) -> Fraction:
+    return cell.cost
+
+
+def roi(earned: Number) -> Make:
+    return lambda cell: ratio(earned(cell) - cell.cost, cell.cost)
+
+
+def visits_and_conversions(online: bool, cohort: bool) -> Make:
+    def leaf(cell: Cell) -> Leaf:
+        came, bought = cell.visits(online, cohort), cell.conversions(online, cohort)
+        return {
+            "visits": count(came, cell.uplift),
+            "conversions": count(bought, cell.uplift),
+            "rate": ratio(bought, came),
+        }
+
+    return leaf
+
+
+def attributions(online: bool) -> Make:
+    def leaf(cell: Cell) -> Leaf:
+        found = {name: money(cell.credit(online, model)) for name, model in MODELS.items()}
+        return {**found, "participation": count(cell.visits(online), cell.uplift)}
+
+    return leaf
+
+
+def modelled(online: bool, model: str) -> Make:
+    return lambda cell: money(cell.credit(online, MODELS[model]))
+
+
+def volume(what: str) -> Make:
+    return lambda cell: count(cell.delivered(what), cell.apart)
+
+
+def by_touch(*kinds: str) -> Make:
+    contacts = {"print": "prints", "click": "clicks", "opening": "openings"}
+
+    def leaf(cell: Cell) -> Leaf:
+        by_kind = dict.fromkeys(kinds, Fraction(0))
+        for one in cell.credited(OFFLINE):
+            if one.path[-1].kind in by_kind:
+                by_kind[one.path[-1].kind] += cell.weight(one)
+        total = sum(by_kind.values(), Fraction(0))
+        return {
+            kind: {
+                "contacts": volume(contacts[kind])(cell),
+                "visits": count(by_kind[kind], cell.uplift),
+                "share": ratio(by_kind[kind], total),
+            }
+            for kind in kinds
+        }
+
+    return leaf
+
+
+def time_before(online: bool) -> Make:
+    def leaf(cell: Cell) -> Leaf:
+        amounts = [
+            (Fraction(int((one.at - one.path[-1].at).total_seconds()), DAY_S), cell.weight(one))
+            for one in cell.credited(online)
+        ]
+        return distribution("d", "visits", cell.world.truth.bands["delay"], amounts, cell.uplift)
+
+    return leaf
+
+
+def venue_rate(cell: Cell) -> Leaf:
+    """Exposed users who came; with no exposure in the whole question, visits over prints."""
+    if not cell.exposure_known:
+        return ratio(cell.visits(OFFLINE), cell.delivered("prints"))
+    exposed = cell.touched(control=False)
+    came = {one.user for one in cell.attributed(OFFLINE) if one.visit}
+    return ratio(cell.users(exposed & came), cell.users(exposed))
+
+
+def comparison(cell: Cell) -> Leaf:
+    exposed = cell.touched(control=False)
+    control = cell.touched(control=True) - exposed
+    came = {
+        one.user for one in cell.rows(cell.world.outcomes) if one.visit and not one.online and one.site in cell.sites
+    }
+    groups = [(len(group), len(group & came)) for group in (exposed, control)]
+    shown: dict[str, Any] = {
+        name: {"users": users, "visitors": visitors, "rate": ratio(visitors, users)}
+        for name, (users, visitors) in zip(("exposed", "control"), groups, strict=True)
+    }
+    return {**shown, "control": shown["control"] if control else None, **_lift(*groups[0], *groups[1])}
+
+
+def _lift(users: int, visitors: int, control_users: int, control_visitors: int) -> dict[str, Any]:
+    """Lift of a rate over another, with the interval of its logarithm (Katz and others, 1978)."""
+    if not control_users or not users:
+        return {"lift": None, "incrementalVisitors": None, "ci95": None, "significant": False}
+    rate, control_rate = Fraction(visitors, users), Fraction(control_visitors, control_users)
+    found = {"lift": None, "incrementalVisitors": rounded(users * (rate - control_rate), 2), "ci95": None}
+    if not control_visitors:
+        return {**found, "significant": False}
+    found["lift"] = ratio(rate - control_rate, control_rate)
+    if not visitors:
+        return {**found, "significant": False}
+    middle = math.log(rate / control_rate)
+    error = math.sqrt(1 / visitors - 1 / users + 1 / control_visitors - 1 / control_users)
+    low, high = (math.exp(middle + sign * CONFIDENCE_95 * error) - 1 for sign in (-1, 1))
+    return {**found, "ci95": [round(low, 4), round(high, 4)], "significant": low > 0 or high < 0}
+
+
+def per_campaign(online: bool) -> Make:
+    def leaf(cell: Cell) -> Leaf:
+        credits = cell.credits(online, linear)
+        total = sum(credits.values(), Fraction(0))
+        if cell.question.scope == "campaigns":
+            return money(total)
+        return {
+            "items": [
+                {
+                    "campaign": campaign,
+                    "key": cell.world.campaigns[campaign].key,
+                    "value": money(value),
+                    "share": ratio(value, total),
+                }
+                for campaign, value in sorted(credits.items(), key=lambda item: (-item[1], item[0]))
+            ],
+            "total": money(total),
+        }
+
+    return leaf
+
+
+def visits(online: bool, cohort: bool = False) -> Number:
+    return lambda cell: cell.visits(online, cohort)
+
+
+def conversions(online: bool, cohort: bool = False) -> Number:
+    return lambda cell: cell.conversions(online, cohort)
+
+
+def revenues(online: bool, cohort: bool = False) -> Number:
+    return lambda cell: cell.revenues(online, cohort)
+
+
+def purchases(online: bool) -> Number:
+    return lambda cell: cell.purchases(online)
+
+
+def delivered(what: str) -> Number:
+    return lambda cell: cell.delivered(what)
+
+
+def plus(left: Number, right: Number) -> Number:
+    return lambda cell: left(cell) + right(cell)
+
+
+ALL_VISITS = plus(visits(OFFLINE), visits(ONLINE))
+ALL_CONVERSIONS = plus(conversions(OFFLINE), conversions(ONLINE))
+ALL_PURCHASES = plus(purchases(OFFLINE), purchases(ONLINE))
+ALL_REVENUES = plus(revenues(OFFLINE), revenues(ONLINE))
+COHORT_CONVERSIONS = plus(conversions(OFFLINE, cohort=True), conversions(ONLINE, cohort=True))
+COHORT_REVENUES = plus(revenues(OFFLINE, cohort=True), revenues(ONLINE, cohort=True))
+
+LEVER: Mapping[str, Make] = {
+    "prints": volume("prints"),
+    "clicks": volume("clicks"),
+    "openings": volume("openings"),
+    "cost": paid(cost),
+    "offlineVisits": counted(visits(OFFLINE)),
+    "onlineVisits": counted(visits(ONLINE)),
+    "offlineConversions": counted(conversions(OFFLINE)),
+    "onlineConversions": counted(conversions(ONLINE)),
+    "revenues": paid(ALL_REVENUES),
+    "ctr": over(delivered("clicks"), delivered("prints")),
+    "venueRate": venue_rate,
+    "costByVisit": over(cost, ALL_VISITS),
+    "roi": roi(ALL_REVENUES),
+}
+
+KPIS: Mapping[str, Make] = {
+    "costByVisit": over(cost, ALL_VISITS),
+    "costByOfflineVisit": over(cost, visits(OFFLINE)),
+    "costByOnlineVisit": over(cost, visits(ONLINE)),
+    "costByConversion": over(cost, ALL_CONVERSIONS),
+    "costByOfflineConversion": over(cost, conversions(OFFLINE)),
+    "costByOnlineConversion": over(cost, conversions(ONLINE)),
+    "ctr": over(delivered("clicks"), delivered("prints")),
+    "globalLeverPerformance": lambda cell: {name: leaf(cell) for name, leaf in LEVER.items()},
+    "offlineVisitsAndConversions": visits_and_conversions(OFFLINE, cohort=False),
+    "onlineVisitsAndConversions": visits_and_conversions(ONLINE, cohort=False),
+    "offlineVisits": counted(visits(OFFLINE)),
+    "onlineVisits": counted(visits(ONLINE)),
+    "offlineVisitsAttributions": attributions(OFFLINE),
+    "onlineVisitsAttributions": attributions(ONLINE),
+    "offlineVisitsLinear": modelled(OFFLINE, "linear"),
+    "offlineVisitsShapley": modelled(OFFLINE, "shapley"),
+    "offlineVisitsFC": modelled(OFFLINE, "fc"),
+    "offlineVisitsLC": modelled(OFFLINE, "lc"),
+    "onlineVisitsLinear": modelled(ONLINE, "linear"),
+    "prints": volume("prints"),
+    "clicks": volume("clicks"),
+    "openings": volume("openings"),
+    "cost": paid(cost),
+    "printVsClick": by_touch("print", "click"),
+    "printVsClickVsOpenings": by_touch("print", "click", "opening"),
+    "timeBeforeOfflineVisitPerScope": time_before(OFFLINE),
+    "timeBeforeOnlineVisitPerScope": time_before(ONLINE),
+    "offlineRoi": roi(revenues(OFFLINE)),
+    "offlineRevenues": paid(revenues(OFFLINE)),
+    "offlineConversions": counted(conversions(OFFLINE)),
+    "offlineConversionRate": over(conversions(OFFLINE), visits(OFFLINE)),
+    "onlineRoi": roi(revenues(ONLINE)),
+    "onlineRevenues": paid(revenues(ONLINE)),
+    "onlineConversions": counted(conversions(ONLINE)),
+    "onlineConversionRate": over(conversions(ONLINE), visits(ONLINE)),
+    "roi": roi(ALL_REVENUES),
+    "revenues": paid(ALL_REVENUES),
+    "revenueByOfflineVisit": over(ALL_REVENUES, visits(OFFLINE)),
+    "revenueByOnlineVisit": over(ALL_REVENUES, visits(ONLINE)),
+    "offlineRevenueByOfflineVisit": over(revenues(OFFLINE), visits(OFFLINE)),
+    "onlineRevenueByOnlineVisit": over(revenues(ONLINE), visits(ONLINE)),
+    "venueRate": venue_rate,
+    "printsByOfflineVisit": over(delivered("prints"), visits(OFFLINE)),
+    "comparisonOfflineVisits": comparison,
+    "cohortCostByConversion": over(cost, COHORT_CONVERSIONS),
+    "cohortCostByOfflineConversion": over(cost, conversions(OFFLINE, cohort=True)),
+    "cohortCostByOnlineConversion": over(cost, conversions(ONLINE, cohort=True)),
+    "cohortOfflineVisitsAndConversions": visits_and_conversions(OFFLINE, cohort=True),
+    "cohortOnlineVisitsAndConversions": visits_and_conversions(ONLINE, cohort=True),
+    "cohortOfflineRoi": roi(revenues(OFFLINE, cohort=True)),
+    "cohortOfflineRevenues": paid(revenues(OFFLINE, cohort=True)),
+    "cohortOfflineConversions": counted(conversions(OFFLINE, cohort=True)),
+    "cohortOfflineConversionRate": over(conversions(OFFLINE, cohort=True), visits(OFFLINE, cohort=True)),
+    "cohortOnlineRoi": roi(revenues(ONLINE, cohort=True)),
+    "cohortOnlineRevenues": paid(revenues(ONLINE, cohort=True)),
+    "cohortOnlineConversions": counted(conversions(ONLINE, cohort=True)),
+    "cohortOnlineConversionRate": over(conversions(ONLINE, cohort=True), visits(ONLINE, cohort=True)),
+    "cohortRoi": roi(COHORT_REVENUES),
+    "cohortRevenues": paid(COHORT_REVENUES),
+    "costByPurchase": over(cost, ALL_PURCHASES),
+    "costByOfflinePurchase": over(cost, purchases(OFFLINE)),
+    "costByOnlinePurchase": over(cost, purchases(ONLINE)),
+    "offlineConversionPurchases": counted(purchases(OFFLINE)),
+    "onlineConversionPurchases": counted(purchases(ONLINE)),
+    "offlineVisitsPerCampaign": per_campaign(OFFLINE),
+    "onlineVisitsPerCampaign": per_campaign(ONLINE),
+}
+
+_FEWER_SCOPES = {
+    "globalLeverPerformance": ("globals", "sites", "levers"),
+    "venueRate": ("globals", "sites", "campaigns", "levers"),
+    "comparisonOfflineVisits": ("globals", "sites", "campaigns", "levers"),
+}
+
+
+def scopes(kpi: str) -> tuple[str, ...]:
+    """What a KPI can be asked by."""
+    return _FEWER_SCOPES.get(kpi, ("globals", "sites", "campaigns", "levers", "extras"))
+
+
+def values_of(campaign: Campaign, scope: str) -> frozenset[str]:
+    """The scope values that a campaign belongs to."""
+    if scope == "extras":
+        return campaign.extras
+    return frozenset({campaign.lever if scope == "levers" else campaign.id})
+
+
+def kept(campaign: Campaign, question: Question) -> bool:
+    """Whether every filter keeps the campaign."""
+    filters = ((question.campaigns, "campaigns"), (question.levers, "levers"), (question.extras, "extras"))
+    return all(
+        chosen is None or bool(chosen.values & values_of(campaign, scope)) != chosen.negated
+        for chosen, scope in filters
+    )
+
+
+def conversion(truth: Truth, kpi: str, question: Question) -> Leaf:
+    """The `data` of one element of a conversion answer."""
+    found = world(truth)
+    sites = frozenset(site.id for site in reached_sites(truth, question))
+    campaigns = {campaign.id: campaign for campaign in truth.campaigns if kept(campaign, question)}
+    sharers = {campaign.id: sharing(truth, campaign, question) for campaign in campaigns.values()}
+    apart = any((question.site, question.sites, question.tags)) or question.scope == "sites"
+    exposure_known = any(
+        touch.kind != "control" and touch.campaign in campaigns
+        for day, touches in found.touches.items()
+        if question.holds(day)
+        for touch in touches
+    )
+    by_campaign = question.scope in ("campaigns", "levers", "extras")
+
+    def leaf(value: str | None, days: frozenset[date]) -> Leaf:
+        chosen = campaigns.keys()
+        if by_campaign and value is not None:
+            chosen = {c.id: c for c in campaigns.values() if value in values_of(c, question.scope)}.keys()
+        there = sites & {value} if question.scope == "sites" and value is not None else sites
+        return KPIS[kpi](Cell(found, question, frozenset(chosen), there, sharers, days, apart, exposure_known))
+
+    if question.scope == "sites":
+        values: Iterable[str] = sites
+    else:
+        values = {value for c in campaigns.values() for value in values_of(c, question.scope)}
+    return answer(question, values, _named(question), leaf)
+
+
+def _named(question: Question) -> frozenset[str]:
+    filters: dict[str, Filter | None] = {
+        "sites": question.sites,
+        "campaigns": question.campaigns,
+        "levers": question.levers,
+        "extras": question.extras,
+    }
+    chosen = filters.get(question.scope)
+    return chosen.values if chosen is not None and not chosen.negated else frozenset()
