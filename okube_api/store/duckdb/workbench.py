@@ -1,0 +1,44 @@
+"""The ingest's scratch space: DuckDB in memory, with nothing on disk."""
+
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from okube_api.store.duckdb.connection import connect, fetched
+from okube_api.store.duckdb.sql import quoted
+
+
+class DuckWorkbench:
+    """See `store.base.Workbench`."""
+
+    def __init__(self, memory_limit: str, threads: int) -> None:
+        self._connection = connect(None, memory_limit, threads)
+
+    def load(self, name: str, rows: pa.Table) -> None:
+        """Makes rows a table."""
+        self._connection.register("incoming", rows)
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS SELECT * FROM incoming")
+        self._connection.unregister("incoming")
+
+    def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Executes a statement."""
+        self._connection.execute(sql, list(parameters))
+
+    def table(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """The rows of a query."""
+        return fetched(self._connection, sql, list(parameters))
+
+    def blocks(self, sql: str, rows: int) -> Iterable[pa.Table]:
+        """The rows of a query, some at a time."""
+        for batch in self._connection.sql(sql).to_arrow_reader(rows):
+            yield pa.Table.from_batches([batch])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
