@@ -36,10 +36,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Everything found, param by param and scope by scope, and how many rows were read for it."""
+    """Everything found, param by param and scope by scope.
+
+    rows: how many came back from the store.  notes: what to know about the numbers.
+    """
 
     found: tuple[Found, ...]
+    plan: Plan
     rows: int
+    notes: tuple[str, ...] = ()
 
 
 async def answer(question: Question, reader: Reader) -> Answered:
@@ -49,7 +54,7 @@ async def answer(question: Question, reader: Reader) -> Answered:
     known = await panel_of(reader) if needs_panel(question, planned) else Panel()
     rows = sum(table.num_rows for table in tables)
     found = await asyncio.to_thread(evaluated, question, Read(planned, tables, known))
-    return Answered(found, rows)
+    return Answered(found, planned, rows)
 
 
 async def fetched(node: Aggregate | Rows, reader: Reader) -> pa.Table:

@@ -1,0 +1,24 @@
+"""What a question would send to the store, to be read by people."""
+
+from okube_api.engine.plan import Plan
+from okube_api.store.base import Aggregate, Json, Reader
+
+
+def explained(plan: Plan, reader: Reader) -> list[Json]:
+    """Every pass: its table, the parts it reads, what it takes, how many needs it serves, and its statement."""
+    serves = [0] * len(plan.passes)
+    for numbers in plan.serving.values():
+        for number in numbers:
+            serves[number] += 1
+    return [
+        {
+            "table": one.piece.table.name,
+            "span": one.piece.span.value if one.piece.span else "fact",
+            "from": one.piece.low,
+            "to": one.piece.high,
+            "node": "aggregate" if isinstance(one.node, Aggregate) else "rows",
+            "serves": serves[number],
+            "statement": reader.statement(one.node),
+        }
+        for number, one in enumerate(plan.passes)
+    ]
