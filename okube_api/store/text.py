@@ -1,7 +1,7 @@
-"""Text made comparable: case, accents and width aside."""
+"""What both stores read out of a document alike: values by path, unique claims, and text to search."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from okube_api.store.base import Collection
@@ -17,8 +17,24 @@ def searchable(collection: Collection, document: Mapping[str, Any]) -> str | Non
     """The folded text that `Contains` looks through, its parts kept apart by line ends; None where nothing is."""
     found: list[str] = []
     for path in collection.search:
-        value: Any = document
-        for step in path.split("."):
-            value = value.get(step) if isinstance(value, Mapping) else None
+        value = value_at(document, path)
         found += [str(one) for one in (value if isinstance(value, list) else [value]) if one is not None]
     return "\n".join(folded(one) for one in found) if collection.search else None
+
+
+def value_at(document: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path, None where there is none."""
+    value: Any = document
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def claims(group: Sequence[str], document: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """The combinations of values that a document takes in a unique group; none where one is null."""
+    found: list[tuple[Any, ...]] = [()]
+    for name in group:
+        value = value_at(document, name)
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        found = [(*claim, one) for claim in found for one in values]
+    return found

@@ -1,7 +1,7 @@
 """Documents in DuckDB: a table per collection with its declared fields as columns, and the document as text."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from okube_api.store.base import Collection, Condition, Duplicate, Json, Kind, Order
 from okube_api.store.duckdb.sql import TYPES, knowing, order_sql, quoted, to_sql
-from okube_api.store.text import searchable
+from okube_api.store.text import claims, searchable, value_at
 
 _ARROW = {
     Kind.TEXT: pa.string(),
@@ -21,14 +21,6 @@ _ARROW = {
     Kind.BOOLEAN: pa.bool_(),
     Kind.BYTES: pa.binary(),
 }
-
-
-def value_at(document: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path, None where there is none."""
-    value: Any = document
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
 
 
 class Documents:
@@ -174,7 +166,7 @@ class Documents:
         for group in (("_id",), *self.collection.unique):
             seen: dict[tuple[Any, ...], int] = {}
             for index, document in enumerate(documents):
-                for values in self._claims(group, document):
+                for values in claims(group, document):
                     if values in seen:
                         raise Duplicate(self.collection.name, group, index, values[-1])
                     seen[values] = index
@@ -203,15 +195,6 @@ class Documents:
         for row in found:
             if row in seen:
                 raise Duplicate(self.collection.name, group, seen[row], row[-1])
-
-    def _claims(self, group: tuple[str, ...], document: Json) -> Iterable[tuple[Any, ...]]:
-        """The combinations of values that the document takes in a unique group; none where one is null."""
-        claims: list[tuple[Any, ...]] = [()]
-        for name in group:
-            value = value_at(document, name)
-            values = value if isinstance(value, list) else [] if value is None else [value]
-            claims = [(*claim, one) for claim in claims for one in values]
-        return claims
 
 
 def _rollback(cursor: duckdb.DuckDBPyConnection) -> None:
