@@ -1,0 +1,130 @@
+"""Which generation of each partition is current: immutable lists, one a table, that one small document points to.
+
+A row's `pg` holds its generation and its part, so that what is visible is a few ranges of one number.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from okube_api.store.base import AllOf, Between, Condition, Json, Kind, OneOf
+from okube_api.store.kinds import bounds, fitting
+
+_SHIFT, _OFFSET = 32, 2**31
+_FEW_RANGES = 8
+FIRST, LAST = -_OFFSET, _OFFSET - 1
+"""The least and the greatest part that there can be."""
+
+
+def pg(generation: int, part: int) -> int:
+    """The number that rows of one partition's generation carry."""
+    return (generation << _SHIFT) + part + _OFFSET
+
+
+def whole(generation: int) -> tuple[int, int]:
+    """The range of everything written under a generation."""
+    return pg(generation, FIRST), pg(generation, LAST)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The current generations of one table.
+
+    parts: part -> (generation, rows).  On a packed table: what last replaced the part whole; blocks of an older
+        generation in it are gone.
+    batches: (batch, generation) of what was appended to a packed table.
+    """
+
+    parts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    batches: frozenset[tuple[int, int]] = frozenset()
+
+    def visible(self, low: int, high: int) -> Json:
+        """What the visible rows of the parts in [low, high] have in common, as a `$match`."""
+        pairs = [(part, self.parts[part][0]) for part in sorted(self.parts) if low <= part <= high]
+        found = runs(pairs)
+        if len(found) > _FEW_RANGES:
+            return {"pg": {"$in": [pg(generation, part) for part, generation in pairs]}}
+        ranges = [{"pg": {"$gte": first, "$lte": last}} for first, last in found]
+        return {"pg": {"$in": []}} if not ranges else ranges[0] if len(ranges) == 1 else {"$or": ranges}
+
+    def rows(self, low: int, high: int) -> int:
+        """How many rows these parts hold."""
+        return sum(count for part, (_, count) in self.parts.items() if low <= part <= high)
+
+    def shows(self, block: Mapping[str, Any]) -> bool:
+        """Whether a block of a packed table is current."""
+        generation = int(block["pg"]) >> _SHIFT
+        since = self.parts.get(block["part"], (0, 0))[0]
+        return generation == since or (generation > since and (block["batch"], generation) in self.batches)
+
+    def replaced(self, parts: Iterable[int], generation: int, rows: Mapping[int, int], *, packed: bool) -> "Manifest":
+        """With these parts under a new generation; an empty one of a plain table is left out."""
+        kept = dict(self.parts)
+        for part in parts:
+            kept.pop(part, None)
+            if packed or rows.get(part):
+                kept[part] = (generation, rows.get(part, 0))
+        return replace(self, parts=kept)
+
+    def appended(self, batch: int, generation: int) -> "Manifest":
+        """With what a batch brought under a generation."""
+        return replace(self, batches=self.batches | {(batch, generation)})
+
+    def without(self, batch: int) -> "Manifest":
+        """Without what a batch brought."""
+        return replace(self, batches=frozenset(one for one in self.batches if one[0] != batch))
+
+    def as_document(self) -> Json:
+        """What is stored."""
+        parts = np.array([(part, *rest) for part, rest in sorted(self.parts.items())], "<i8")
+        return {"parts": parts.tobytes(), "batches": np.array(sorted(self.batches), "<i8").tobytes()}
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Manifest":
+        """From what is stored."""
+        parts: list[list[int]] = np.frombuffer(document["parts"], "<i8").reshape(-1, 3).tolist()
+        batches: list[list[int]] = np.frombuffer(document["batches"], "<i8").reshape(-1, 2).tolist()
+        return cls(
+            {part: (generation, count) for part, generation, count in parts},
+            frozenset((batch, generation) for batch, generation in batches),
+        )
+
+
+EMPTY = Manifest()
+
+
+def runs(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(part, generation) pairs, ascending, as ranges of `pg`: neighbouring parts of one generation make one."""
+    found: list[tuple[int, int]] = []
+    for part, generation in pairs:
+        number = pg(generation, part)
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+def part_range(where: Condition) -> tuple[int, int]:
+    """Parts outside of this range cannot meet the condition."""
+    low, high = FIRST, LAST
+    for part in where.parts if isinstance(where, AllOf) else (where,):
+        least, greatest = _range(part)
+        low, high = max(low, least), min(high, greatest)
+    return low, high
+
+
+def _range(condition: Condition) -> tuple[int, int]:
+    if isinstance(condition, AllOf):
+        return part_range(condition)
+    if isinstance(condition, OneOf) and condition.field == "part":
+        values = [int(value) for value in fitting(Kind.INTEGER, condition.values)]
+        return (min(values), max(values)) if values else (LAST, FIRST)
+    if isinstance(condition, Between) and condition.field == "part":
+        limits = bounds(Kind.INTEGER, condition.low, condition.high)
+        if limits is None:
+            return LAST, FIRST
+        return (FIRST if limits[0] is None else int(limits[0])), (LAST if limits[1] is None else int(limits[1]))
+    return FIRST, LAST

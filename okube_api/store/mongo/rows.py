@@ -1,0 +1,172 @@
+"""Rows in MongoDB: plans answered and partitions read, always those of the generations that the reader loaded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from okube_api.store.base import (
+    Aggregate,
+    Condition,
+    High,
+    Json,
+    Kind,
+    Low,
+    Rows,
+    Table,
+    TooManyRows,
+    UnsupportedByStore,
+)
+from okube_api.store.kinds import ARROW, answer_kinds, arrow_schema, bottom, stored_kinds
+from okube_api.store.mongo.blocks import unpacked
+from okube_api.store.mongo.errors import limited
+from okube_api.store.mongo.manifest import FIRST, LAST, Manifest, part_range
+from okube_api.store.mongo.pipeline import aggregate_pipeline, rows_pipeline
+from okube_api.store.mongo.roots import Root, Roots
+
+ANALYTICS_S = 60.0
+_BLOCK_ROWS = 200_000
+_BLOCK_DOCUMENTS = 64
+
+
+class MongoReader:
+    """What one application's root pointed to when it was loaded."""
+
+    def __init__(self, database: Any, roots: Roots, root: Root, row_limit: int | None, timeout_s: float | None) -> None:
+        self._database, self._roots, self._root = database, roots, root
+        self._row_limit, self._timeout_s = row_limit, timeout_s or ANALYTICS_S
+        self._shown: dict[tuple[str, tuple[int, int]], Json] = {}
+
+    async def aggregate(self, plan: Aggregate) -> pa.Table:
+        """The plan's answer."""
+        table, _ = bottom(plan)
+        kinds = answer_kinds(plan)
+        pipeline = aggregate_pipeline(plan, await self._limited(plan))
+        found = await self._ask(table, pipeline)
+        if not plan.by and not found:
+            found = [{measure.name: None if isinstance(measure, Low | High) else 0 for measure in plan.measures}]
+        return arrow(found, kinds)
+
+    async def rows(self, plan: Rows) -> pa.Table:
+        """The plan's rows."""
+        pipeline = rows_pipeline(plan, await self._limited(plan))
+        kinds = {name: plan.source.kind_of(name) for name in plan.columns}
+        return arrow(await self._ask(plan.source, pipeline), kinds)
+
+    async def read(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+        """Partitions in ascending order, as many at a time as make a block."""
+        blocks = self._packed(table, low, high) if table.packed else self._plain(table, low, high)
+        async for block in blocks:
+            yield block
+
+    async def parts(self, table: Table, batch: int | None = None) -> list[int]:
+        """The partitions that hold rows."""
+        manifest = await self._manifest(table)
+        if table.packed:
+            only = {} if batch is None else {"batch": batch}
+            return sorted({block["part"] for block in await self._blocks(table, manifest, only)})
+        if batch is not None:
+            raise UnsupportedByStore(f"{table.name} is not packed: its rows belong to no batch")
+        return sorted(manifest.parts)
+
+    def statement(self, plan: Aggregate | Rows) -> Json:
+        """The collection and the pipeline; of a table not asked yet, without its current generations."""
+        table, where = bottom(plan)
+        visible: Json = {"application": self._root.application, **self._shown.get(_question(table, where), {})}
+        if isinstance(plan, Rows):
+            return {"collection": table.name, "pipeline": rows_pipeline(plan, visible)}
+        return {"collection": table.name, "pipeline": aggregate_pipeline(plan, visible)}
+
+    # -- helpers
+
+    async def _manifest(self, table: Table) -> Manifest:
+        return await self._roots.manifest(self._root.tables.get(table.name))
+
+    async def _limited(self, plan: Aggregate | Rows) -> Json:
+        """What the plan's rows have in common.  Raises TooManyRows when there are too many of them."""
+        table, where = bottom(plan)
+        manifest = await self._manifest(table)
+        low, high = part_range(where)
+        shown = manifest.visible(low, high)
+        self._shown[_question(table, where)] = shown
+        visible = {"application": self._root.application, **shown}
+        if self._row_limit is not None and manifest.rows(low, high) > self._row_limit:
+            first = rows_pipeline(Rows(table, where, ("part",)), visible)[:1]
+            counting = [*first, {"$limit": self._row_limit + 1}, {"$group": {"_id": None, "rows": {"$sum": 1}}}]
+            counted = await self._ask(table, counting)
+            if counted and counted[0]["rows"] > self._row_limit:
+                raise TooManyRows(f"more than {self._row_limit:,} rows of {table.name}")
+        return visible
+
+    async def _ask(self, table: Table, pipeline: list[Json]) -> list[Json]:
+        with limited(self._timeout_s):
+            cursor = await self._database[table.name].aggregate(pipeline)
+            found: list[Json] = await cursor.to_list(None)
+            return found
+
+    async def _plain(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+        manifest, kinds = await self._manifest(table), stored_kinds(table)
+        pending: list[int] = []
+        held = 0
+        inside = [part for part in sorted(manifest.parts) if low <= part <= high]
+        for part in inside:
+            count = manifest.parts[part][1]
+            if pending and held + count > _BLOCK_ROWS:
+                yield await self._fetch(table, manifest, kinds, pending)
+                pending, held = [], 0
+            pending.append(part)
+            held += count
+        if pending:
+            yield await self._fetch(table, manifest, kinds, pending)
+
+    async def _fetch(self, table: Table, manifest: Manifest, kinds: Mapping[str, Kind], parts: list[int]) -> pa.Table:
+        match = {"application": self._root.application, **manifest.visible(parts[0], parts[-1])}
+        with limited(self._timeout_s):
+            found = await self._database[table.name].find(match, {"_id": 0, **dict.fromkeys(kinds, 1)}).to_list(None)
+        return arrow(found, kinds).sort_by("part")
+
+    async def _packed(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+        manifest = await self._manifest(table)
+        between = {"part": {"$gte": max(low, FIRST), "$lte": min(high, LAST)}}
+        pending: list[Any] = []
+        held = 0
+        for block in await self._blocks(table, manifest, between):
+            if pending and (held + block["rows"] > _BLOCK_ROWS or len(pending) >= _BLOCK_DOCUMENTS):
+                yield await self._payloads(table, pending)
+                pending, held = [], 0
+            pending.append(block["_id"])
+            held += block["rows"]
+        if pending:
+            yield await self._payloads(table, pending)
+
+    async def _blocks(self, table: Table, manifest: Manifest, match: Json) -> list[Json]:
+        """The current blocks, in order of part, without their payloads."""
+        shown = dict.fromkeys(("part", "batch", "pg", "rows"), 1)
+        with limited(self._timeout_s):
+            found = (
+                await self._database[table.name]
+                .find({"application": self._root.application, **match}, shown, sort=[("part", 1)])
+                .to_list(None)
+            )
+        return [block for block in found if manifest.shows(block)]
+
+    async def _payloads(self, table: Table, identifiers: list[Any]) -> pa.Table:
+        with limited(self._timeout_s):
+            found = await self._database[table.name].find({"_id": {"$in": identifiers}}).to_list(None)
+        return await asyncio.to_thread(_joined, table, found)
+
+
+def _joined(table: Table, blocks: list[Json]) -> pa.Table:
+    return pa.concat_tables(unpacked(table, block) for block in sorted(blocks, key=lambda block: int(block["part"])))
+
+
+def arrow(rows: Iterable[Json], kinds: Mapping[str, Kind]) -> pa.Table:
+    """Answers as Arrow, with the declared types also when there is none."""
+    held = list(rows)
+    arrays = [pa.array([row.get(name) for row in held], ARROW[kind]) for name, kind in kinds.items()]
+    return pa.table(arrays, schema=arrow_schema(kinds))
+
+
+def _question(table: Table, where: Condition) -> tuple[str, tuple[int, int]]:
+    return table.name, part_range(where)
