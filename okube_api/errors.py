@@ -7,7 +7,7 @@ wrong and what would work; never quote another application's data.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,14 @@ class Refusal(Exception):
         self.extra = dict(extra or {})
 
     @classmethod
-    def at(cls, where: str, pointer: str, message: str) -> "Refusal":
+    def at(cls, where: str, pointer: str, message: str) -> Self:
         """The refusal of one value, named by where it stands."""
-        return cls(message, faults=[Fault(where, pointer, cls.code, message)])
+        return cls.because(where, pointer, cls.code, message)
+
+    @classmethod
+    def because(cls, where: str, pointer: str, code: str, message: str) -> Self:
+        """The refusal of one value, with a code of its own."""
+        return cls(message, faults=[Fault(where, pointer, code, message)])
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

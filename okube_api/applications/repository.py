@@ -1,10 +1,91 @@
 """Applications in the store."""
 
-from okube_api.store.base import Collection, Kind
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from okube_api.applications.schemas import ApplicationSettings
+from okube_api.errors import NotFound
+from okube_api.resources import Resources
+from okube_api.store.base import EVERYTHING, Collection, Condition, Json, Kind, OneOf
 
 APPLICATIONS = Collection(
     "applications",
-    fields={"key": Kind.TEXT, "name": Kind.TEXT, "active": Kind.BOOLEAN},
+    fields={"version": Kind.INTEGER, "key": Kind.TEXT, "name": Kind.TEXT, "active": Kind.BOOLEAN},
     unique=(("key",),),
     search=("key", "name"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An application as the rest of the server works with it; its settings are whole."""
+
+    id: str
+    key: str
+    name: str
+    timezone: str
+    currency: str
+    active: bool
+    settings: ApplicationSettings
+
+    @classmethod
+    def of(cls, document: Json) -> Self:
+        """From its document."""
+        return cls(
+            document["_id"],
+            document["key"],
+            document["name"],
+            document["timezone"],
+            document["currency"],
+            document["active"],
+            ApplicationSettings.model_validate(document["settings"]),
+        )
+
+
+class Applications(Resources):
+    """Every application."""
+
+    collection = APPLICATIONS
+    kind = "application"
+
+    async def find(self, id_or_key: str) -> Json:
+        """The application with this id or key.  Raises NotFound."""
+        for condition in self._named(id_or_key):
+            if document := await self.store.get(self.collection, condition):
+                return document
+        raise NotFound(self.kind, id_or_key)
+
+    async def all(self, ids: Sequence[str] | None) -> list[Json]:
+        """Those with these ids, or every one, by `_id`."""
+        return await self.store.find(self.collection, within(ids))
+
+    async def create(self, fields: Mapping[str, Any]) -> Json:
+        """A new application.  Raises Taken."""
+        defaults = {"name": fields["key"], "timezone": "Europe/Paris", "currency": "EUR", "active": True, "settings": {}}
+        document = self.new("", defaults | fields)
+        del document["application"]
+        await self.insert([document])
+        return document
+
+    async def update(self, document: Json, fields: Mapping[str, Any]) -> Json:
+        """The application with these fields changed, its settings merged.  Raises Taken."""
+
+        async def edit(stored: Json) -> Json:
+            return stored | fields | {"settings": merged(stored["settings"], fields.get("settings", {}))}
+
+        return await self.change(document, edit)
+
+
+def within(ids: Sequence[str] | None) -> Condition:
+    """The applications with these ids; None is all of them."""
+    return EVERYTHING if ids is None else OneOf("_id", tuple(ids))
+
+
+def merged(settings: Json, changes: Json) -> Json:
+    """Settings with the named ones changed, however deep they are."""
+    both = {
+        name: merged(settings[name], value) if isinstance(value, dict) and name in settings else value
+        for name, value in changes.items()
+    }
+    return settings | both

@@ -5,6 +5,7 @@ from okube_api.store.base import Collection, Kind
 CAMPAIGNS = Collection(
     "campaigns",
     fields={
+        "version": Kind.INTEGER,
         "application": Kind.TEXT,
         "key": Kind.TEXT,
         "lever": Kind.TEXT,
@@ -28,6 +29,7 @@ CAMPAIGNS = Collection(
 LEVERS = Collection(
     "levers",
     fields={
+        "version": Kind.INTEGER,
         "application": Kind.TEXT,
         "key": Kind.TEXT,
         "trigger": Kind.BOOLEAN,

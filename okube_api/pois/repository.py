@@ -5,6 +5,7 @@ from okube_api.store.base import Collection, Kind
 POIS = Collection(
     "pois",
     fields={
+        "version": Kind.INTEGER,
         "application": Kind.TEXT,
         "key": Kind.TEXT,
         "name": Kind.TEXT,

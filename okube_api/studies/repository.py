@@ -5,6 +5,7 @@ from okube_api.store.base import Collection, Kind
 STUDIES = Collection(
     "studies",
     fields={
+        "version": Kind.INTEGER,
         "application": Kind.TEXT,
         "key": Kind.TEXT,
         "from": Kind.TEXT,

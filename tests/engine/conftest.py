@@ -1,6 +1,33 @@
-"""Random tests here import and compile large libraries on their first example: no deadline for one."""
+"""Readers of small tenants, in memory and in each store; random tests without a deadline (imports count in the first)."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
 from hypothesis import settings
+from okube_api.schema import SCHEMA
+from okube_api.store import open_store
+from tests.engine.stores import InMemory, InStore, Reading
 
 settings.register_profile("okube", deadline=None)
 settings.load_profile("okube")
+
+
+@pytest.fixture(scope="session", params=["memory", "duckdb", "mongo"])
+async def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Reading]:
+    """Gives a reader of a tenant's rows."""
+    if request.param == "memory":
+        yield InMemory().reading
+        return
+    if request.param == "duckdb":
+        folder: Path = tmp_path_factory.mktemp("engine")
+        url = f"duckdb:{folder / 'rows.duckdb'}"
+    else:
+        url = f"{request.getfixturevalue('mongo_uri').rstrip('/')}/engine_{uuid4().hex[:12]}"
+    store = open_store(url, SCHEMA)
+    await store.start()
+    try:
+        yield InStore(store).reading
+    finally:
+        await store.close()

@@ -13,39 +13,33 @@ from tests.by_hand.geomarketing import KPIS, geomarketing
 from tests.by_hand.question import Filter, Question, only, without
 from tests.by_hand.truth import Truth
 from tests.engine.ask import ask
-from tests.engine.memory import Memory
-from tests.engine.rows import tables
+from tests.engine.stores import Reading
 from tests.engine.tenants import AREAS, tenant
 
 FIRST, LAST = date(2020, 11, 14), date(2021, 3, 30)
+known = cache(tenant)
 
 
-@cache
-def known(seed: int) -> tuple[Truth, Memory]:
-    """A tenant and a reader of its rows."""
-    truth = tenant(seed)
-    return truth, Memory(tables(truth))
-
-
-async def check(truth: Truth, reader: Memory, question: Question) -> None:
+async def check(reading: Reading, truth: Truth, question: Question) -> None:
     """Every KPI that has the question's scope, asked together."""
     kpis = tuple(kpi.name for kpi in GEO_MARKETING if question.scope in KPIS[kpi.name].scopes)
-    for kpi, found in zip(kpis, await ask(reader, truth, Module.GEO_MARKETING, kpis, question), strict=True):
+    async with reading(truth) as reader:
+        answers = await ask(reader, truth, Module.GEO_MARKETING, kpis, question)
+    for kpi, found in zip(kpis, answers, strict=True):
         assert found == geomarketing(truth, kpi, question), kpi
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("uplift", [False, True])
 @pytest.mark.parametrize("scope", ["globals", "sites", "homes", "works", "zones", "pois"])
-async def test_every_scope_mode_and_granularity(scope: str, uplift: bool) -> None:
-    truth, reader = known(1)
+async def test_every_scope_mode_and_granularity(reading: Reading, scope: str, uplift: bool) -> None:
+    truth = known(1)
     for mode, granularity in product(("histogram", "aggregation"), ("day", "week", "month", "year")):
         if granularity == "day" and mode == "histogram":
             first, last = date(2020, 12, 20), date(2021, 1, 10)
         else:
             first, last = FIRST, LAST
-        question = Question(first, last, mode, granularity, scope, uplift, study=truth.studies[0].id)
-        await check(truth, reader, question)
+        await check(reading, truth, Question(first, last, mode, granularity, scope, uplift, study=truth.studies[0].id))
 
 
 def random_filter(random: Random, values: list[str]) -> Filter | None:
@@ -82,9 +76,9 @@ def random_question(truth: Truth, random: Random) -> Question:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("seed", range(60))
-async def test_random_questions_to_random_tenants(seed: int) -> None:
-    truth, reader = known(seed % 6)
-    await check(truth, reader, random_question(truth, Random(seed)))
+async def test_random_questions_to_random_tenants(reading: Reading, seed: int) -> None:
+    truth = known(seed % 6)
+    await check(reading, truth, random_question(truth, Random(seed)))
 
 
 def test_the_catalogue_holds_the_eighteen_with_their_scopes() -> None:

@@ -1,8 +1,9 @@
 """Conditions and plans as SQL: one rule per node; what a caller sent is always a parameter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import singledispatch
+from hashlib import blake2b
 from typing import Any
 
 from okube_api.store.base import (
@@ -11,7 +12,6 @@ from okube_api.store.base import (
     AnyOf,
     Band,
     Between,
-    Condition,
     Contains,
     Count,
     Each,
@@ -28,6 +28,7 @@ from okube_api.store.base import (
     Table,
     UnsupportedByStore,
 )
+from okube_api.store.kinds import Names, bounds, fitting, kinds_of
 from okube_api.store.text import folded
 
 Sql = tuple[str, list[Any]]
@@ -41,6 +42,17 @@ TYPES = {
     Kind.BOOLEAN: "BOOLEAN",
     Kind.BYTES: "BLOB",
 }
+_MANY, _MANY_LISTED = 50, 8
+
+
+class Columns(Names):
+    """Declared fields, and those of them that have a column of hashes, which is much faster to look through."""
+
+    def __init__(
+        self, kinds: Mapping[str, Kind], *, search: bool = False, hashed: frozenset[str] = frozenset()
+    ) -> None:
+        super().__init__(kinds, search=search)
+        self.hashed = hashed
 
 
 def quoted(name: str) -> str:
@@ -48,81 +60,103 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def hash_column(name: str) -> str:
+    """The name of a field's column of hashes."""
+    return f"# {name}"
+
+
+def hash_of(text: str) -> int:
+    """The same 64 bits for a text, today and in ten years."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
+
+
 @singledispatch
-def to_sql(node: object, known: Callable[[str], str]) -> Sql:
+def to_sql(node: object, names: Columns) -> Sql:
     """A condition as an expression that is true where it holds, and false or null elsewhere.
 
-    known: turns a declared field into its quoted column, and raises UnsupportedByStore for any other.
+    Raises UnsupportedByStore for a field that `names` does not declare.
     """
     raise UnsupportedByStore(f"DuckDB has no rule for {type(node).__name__}")
 
 
 @to_sql.register
-def _(node: OneOf, known: Callable[[str], str]) -> Sql:
-    column = known(node.field)
-    if not node.values:
+def _(node: OneOf, names: Columns) -> Sql:
+    values = fitting(names.scalar(node.field), node.values)
+    if not values:
         return "false", []
-    if len(node.values) == 1:
-        return f"{column} = ?", [node.values[0]]
-    return f"{column} IN (SELECT unnest(?))", [list(node.values)]
+    if len(values) > _MANY:
+        return f"{quoted(node.field)} IN (SELECT unnest(?))", [values]
+    marks = ", ".join("?" for _ in values)
+    text = f"{quoted(node.field)} IN ({marks})"
+    if node.field not in names.hashed:
+        return text, values
+    return f"({quoted(hash_column(node.field))} IN ({marks}) AND {text})", [*map(hash_of, map(str, values)), *values]
 
 
 @to_sql.register
-def _(node: Overlaps, known: Callable[[str], str]) -> Sql:
-    column = known(node.field)
-    return ("false", []) if not node.values else (f"list_has_any({column}, ?)", [list(node.values)])
+def _(node: Overlaps, names: Columns) -> Sql:
+    values = fitting(names.listed(node.field), node.values)
+    column = quoted(node.field)
+    if len(values) > _MANY_LISTED:
+        return f"list_has_any({column}, ?)", [values]
+    parts: list[Sql] = [(f"list_contains({column}, ?)", [value]) for value in values]
+    if node.field in names.hashed:
+        hashes = f"list_contains({quoted(hash_column(node.field))}, ?)"
+        parts = [(f"({hashes} AND {text})", [hash_of(str(value)), value]) for text, (value,) in parts]
+    return _joined(parts, " OR ", "false")
 
 
 @to_sql.register
-def _(node: Between, known: Callable[[str], str]) -> Sql:
-    column = known(node.field)
-    parts: list[str] = []
-    values: list[Any] = []
-    if node.low is not None:
-        parts.append(f"{column} >= ?")
-        values.append(node.low)
-    if node.high is not None:
-        parts.append(f"{column} <= ?")
-        values.append(node.high)
-    return f"({' AND '.join(parts or [f'{column} IS NOT NULL'])})", values
+def _(node: Between, names: Columns) -> Sql:
+    limits = bounds(names.scalar(node.field), node.low, node.high)
+    if limits is None:
+        return "false", []
+    column = quoted(node.field)
+    parts: list[Sql] = [
+        (f"{column} {sign} ?", [value]) for sign, value in zip((">=", "<="), limits, strict=True) if value is not None
+    ]
+    return _joined(parts or [(f"{column} IS NOT NULL", [])], " AND ", "true")
 
 
 @to_sql.register
-def _(node: Contains, known: Callable[[str], str]) -> Sql:
-    return f"contains({known('_search')}, ?)", [folded(node.text)]
+def _(node: Contains, names: Columns) -> Sql:
+    names.searched()
+    return f"contains({quoted('_search')}, ?)", [folded(node.text)]
 
 
 @to_sql.register
-def _(node: Missing, known: Callable[[str], str]) -> Sql:
-    return f"({known(node.field)} IS NULL)", []
+def _(node: Missing, names: Columns) -> Sql:
+    names.kind(node.field)
+    return f"({quoted(node.field)} IS NULL)", []
 
 
 @to_sql.register
-def _(node: Not, known: Callable[[str], str]) -> Sql:
-    text, values = to_sql(node.inner, known)
+def _(node: Not, names: Columns) -> Sql:
+    text, values = to_sql(node.inner, names)
     return f"(NOT coalesce({text}, false))", values
 
 
 @to_sql.register
-def _(node: AllOf, known: Callable[[str], str]) -> Sql:
-    return _joined(node.parts, " AND ", "true", known)
+def _(node: AllOf, names: Columns) -> Sql:
+    return _joined([to_sql(part, names) for part in node.parts], " AND ", "true")
 
 
 @to_sql.register
-def _(node: AnyOf, known: Callable[[str], str]) -> Sql:
-    return _joined(node.parts, " OR ", "false", known)
+def _(node: AnyOf, names: Columns) -> Sql:
+    return _joined([to_sql(part, names) for part in node.parts], " OR ", "false")
 
 
-def _joined(parts: tuple[Condition, ...], word: str, none: str, known: Callable[[str], str]) -> Sql:
+def _joined(parts: list[Sql], word: str, none: str) -> Sql:
     if not parts:
         return none, []
-    made = [to_sql(part, known) for part in parts]
-    return f"({word.join(text for text, _ in made)})", [value for _, values in made for value in values]
+    return f"({word.join(text for text, _ in parts)})", [value for _, values in parts for value in values]
 
 
-def order_sql(sort: tuple[Order, ...], known: Callable[[str], str]) -> str:
+def order_sql(sort: tuple[Order, ...], names: Columns) -> str:
     """An ORDER BY clause; ties go by `_id`."""
-    keys = [f"{known(key.field)} {'DESC NULLS LAST' if key.descending else 'ASC NULLS FIRST'}" for key in sort]
+    for key in sort:
+        names.scalar(key.field)
+    keys = [f"{quoted(key.field)} {'DESC NULLS LAST' if key.descending else 'ASC NULLS FIRST'}" for key in sort]
     return ", ".join([*keys, *([] if any(key.field == "_id" for key in sort) else ['"_id"'])])
 
 
@@ -130,109 +164,90 @@ def order_sql(sort: tuple[Order, ...], known: Callable[[str], str]) -> str:
 
 
 @singledispatch
-def key_sql(key: object, known: Callable[[str], str]) -> tuple[str, list[Any], str]:
-    """A grouping key as (expression, parameters, name)."""
+def key_sql(key: object, names: Columns) -> tuple[str, str]:
+    """A grouping key as (expression, name)."""
     raise UnsupportedByStore(f"DuckDB has no rule for {type(key).__name__}")
 
 
 @key_sql.register
-def _(key: str, known: Callable[[str], str]) -> tuple[str, list[Any], str]:
-    return known(key), [], key
+def _(key: str, names: Columns) -> tuple[str, str]:
+    names.kind(key)
+    return quoted(key), key
 
 
 @key_sql.register
-def _(key: Band, known: Callable[[str], str]) -> tuple[str, list[Any], str]:
-    column = known(key.field)
-    inner = [int(edge) for edge in key.edges[1:]]
-    steps = " + ".join(f"({column} >= {edge})::BIGINT" for edge in inner) or "0"
-    return f"CASE WHEN {column} IS NULL THEN -1 ELSE {steps} END", [], key.name
+def _(key: Band, names: Columns) -> tuple[str, str]:
+    names.integer(key.field)
+    column = quoted(key.field)
+    steps = " + ".join(f"({column} >= {int(edge)})::BIGINT" for edge in key.edges[1:]) or "0"
+    return f"CASE WHEN {column} IS NULL THEN -1 ELSE {steps} END", key.name
 
 
 @key_sql.register
-def _(key: Each, known: Callable[[str], str]) -> tuple[str, list[Any], str]:
-    return f"unnest(list_distinct({known(key.field)}))", [], key.name
+def _(key: Each, names: Columns) -> tuple[str, str]:
+    names.listed(key.field)
+    return f"unnest(list_distinct({quoted(key.field)}))", key.name
 
 
 @singledispatch
-def measure_sql(measure: object, known: Callable[[str], str]) -> str:
+def measure_sql(measure: object, names: Columns) -> str:
     """A measure as an aggregate expression of 64 bits."""
     raise UnsupportedByStore(f"DuckDB has no rule for {type(measure).__name__}")
 
 
 @measure_sql.register
-def _(measure: Sum, known: Callable[[str], str]) -> str:
-    inner = known(measure.field) + (f" * {known(measure.times)}" if measure.times else "")
-    return f"coalesce(sum({inner}), 0)::BIGINT AS {quoted(measure.name)}"
+def _(measure: Sum, names: Columns) -> str:
+    names.integer(measure.field)
+    if measure.times is None:
+        return f"coalesce(sum({quoted(measure.field)}), 0)::BIGINT"
+    names.integer(measure.times)
+    return f"coalesce(sum({quoted(measure.field)}::HUGEINT * {quoted(measure.times)}), 0)::BIGINT"
 
 
 @measure_sql.register
-def _(measure: Count, known: Callable[[str], str]) -> str:
-    return f"count(*)::BIGINT AS {quoted(measure.name)}"
+def _(measure: Count, names: Columns) -> str:
+    return "count(*)::BIGINT"
 
 
 @measure_sql.register
-def _(measure: Low, known: Callable[[str], str]) -> str:
-    return f"min({known(measure.field)}) AS {quoted(measure.name)}"
+def _(measure: Low, names: Columns) -> str:
+    names.integer(measure.field)
+    return f"min({quoted(measure.field)})"
 
 
 @measure_sql.register
-def _(measure: High, known: Callable[[str], str]) -> str:
-    return f"max({known(measure.field)}) AS {quoted(measure.name)}"
-
-
-def names_of(source: Table | Aggregate) -> set[str]:
-    """The columns that a plan over `source` may name."""
-    if isinstance(source, Table):
-        if source.packed:
-            raise UnsupportedByStore(f"{source.name} is packed: its rows are read by partition only")
-        return {"part", *(column.name for column in source.columns)}
-    return {_key_name(key) for key in source.by} | {measure.name for measure in source.measures}
-
-
-def knowing(names: set[str]) -> Callable[[str], str]:
-    """The look-up that `to_sql` and its siblings take."""
-
-    def known(name: str) -> str:
-        if name not in names:
-            raise UnsupportedByStore(f"no column '{name}' here")
-        return quoted(name)
-
-    return known
+def _(measure: High, names: Columns) -> str:
+    names.integer(measure.field)
+    return f"max({quoted(measure.field)})"
 
 
 def aggregate_sql(plan: Aggregate, application: str) -> Sql:
-    """One statement for a plan, nested ones included."""
-    known = knowing(names_of(plan.source))
+    """One statement for a plan, nested ones included.
+
+    Keys are made in an inner query, so that a list is opened before rows are grouped.
+    """
+    names = Columns(kinds_of(plan.source))
     source, values = _from(plan.source, application)
-    where, more = to_sql(plan.where, known)
-    values = [*values, *more]
-    keys = [key_sql(key, known) for key in plan.by]
-    measures = [measure_sql(measure, known) for measure in plan.measures]
+    where, more = to_sql(plan.where, names)
+    keys = [key_sql(key, names) for key in plan.by]
+    measures = [f"{measure_sql(one, names)} AS {quoted(one.name)}" for one in plan.measures]
     if any(isinstance(key, Each) for key in plan.by):
-        return _exploded(plan, keys, source, where, values)
-    columns = [*(f"{text} AS {quoted(name)}" for text, _, name in keys), *measures]
+        inner = ", ".join(f"{text} AS {quoted('key ' + name)}" for text, name in keys)
+        source, where = f"(SELECT *, {inner} FROM {source} WHERE {where})", "true"
+        keys = [(quoted(f"key {name}"), name) for _, name in keys]
+    columns = ", ".join([*(f"{text} AS {quoted(name)}" for text, name in keys), *measures])
     grouped = f" GROUP BY {', '.join(str(at + 1) for at in range(len(keys)))}" if keys else ""
-    return f"SELECT {', '.join(columns)} FROM {source} WHERE {where}{grouped}", values
-
-
-def _exploded(
-    plan: Aggregate, keys: list[tuple[str, list[Any], str]], source: str, where: str, values: list[Any]
-) -> Sql:
-    """The same over rows that count once for each value of a list: the list is opened first, then grouped."""
-    inner = ", ".join(f"{text} AS {quoted('key ' + name)}" for text, _, name in keys)
-    known = knowing(names_of(plan.source))
-    measures = [measure_sql(measure, known) for measure in plan.measures]
-    outer = ", ".join([*(f"{quoted('key ' + name)} AS {quoted(name)}" for _, _, name in keys), *measures])
-    positions = ", ".join(str(at + 1) for at in range(len(keys)))
-    return f"SELECT {outer} FROM (SELECT *, {inner} FROM {source} WHERE {where}) GROUP BY {positions}", values
+    return f"SELECT {columns} FROM {source} WHERE {where}{grouped}", [*values, *more]
 
 
 def rows_sql(plan: Rows, application: str) -> Sql:
     """The statement of a plan without groups."""
-    known = knowing(names_of(plan.source))
+    names = Columns(kinds_of(plan.source))
+    for name in plan.columns:
+        names.kind(name)
     source, values = _from(plan.source, application)
-    where, more = to_sql(plan.where, known)
-    return f"SELECT {', '.join(known(name) for name in plan.columns)} FROM {source} WHERE {where}", [*values, *more]
+    where, more = to_sql(plan.where, names)
+    return f"SELECT {', '.join(map(quoted, plan.columns))} FROM {source} WHERE {where}", [*values, *more]
 
 
 def _from(source: Table | Aggregate, application: str) -> Sql:
@@ -241,15 +256,6 @@ def _from(source: Table | Aggregate, application: str) -> Sql:
         return f"(SELECT {columns} FROM {quoted(source.name)} WHERE application = ?)", [application]
     text, values = aggregate_sql(source, application)
     return f"({text})", values
-
-
-def _key_name(key: str | Band | Each) -> str:
-    return key if isinstance(key, str) else key.name
-
-
-def columns_sql(columns: Mapping[str, Kind]) -> str:
-    """Column definitions of a table."""
-    return ", ".join(f"{quoted(name)} {TYPES[kind]}" for name, kind in columns.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,118 @@
+"""Logging in, being known by a token, and logging out."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from okube_api.auth.passwords import Passwords
+from okube_api.auth.repository import LOGIN_FAILURES, REVOCATIONS, User, Users
+from okube_api.auth.tokens import Signer, Token
+from okube_api.clock import Clock, stamp
+from okube_api.errors import CaptchaRequired, Unauthorised
+from okube_api.identifiers import new_id
+from okube_api.settings import Settings
+from okube_api.store.base import Between, Duplicate, Store, equal
+
+_WRONG = "The login or the password is wrong."
+_NO_TOKEN = "Send the token of POST /auth/login as 'Authorization: Bearer TOKEN'."
+_NOT_VALID = "The token is not valid, has expired or was revoked. Log in again."
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A known caller, and the token that made them known."""
+
+    user: User
+    token: Token
+
+
+class Failures:
+    """Failed logins; too many within the window lock an account, whether or not there is one of that login."""
+
+    def __init__(self, store: Store, clock: Clock, limit: int, window: timedelta) -> None:
+        self._store = store
+        self._clock = clock
+        self._limit = limit
+        self._window = window
+
+    async def check(self, login: str) -> None:
+        """Raises CaptchaRequired when the account is locked."""
+        recent = equal("account", _account(login)) & Between("at", stamp(self._clock() - self._window), None)
+        if await self._store.count(LOGIN_FAILURES, recent) >= self._limit:
+            raise CaptchaRequired("Too many logins of this account have failed. Try again later.")
+
+    async def add(self, login: str) -> None:
+        """Records one, and forgets those that count no longer."""
+        now = self._clock()
+        await self._store.delete(LOGIN_FAILURES, Between("at", None, stamp(now - self._window)))
+        failure = {"_id": new_id(now), "account": _account(login), "at": stamp(now)}
+        await self._store.insert(LOGIN_FAILURES, [failure])
+
+    async def forget(self, login: str) -> None:
+        """A success: what failed before does not count."""
+        await self._store.delete(LOGIN_FAILURES, equal("account", _account(login)))
+
+
+class Sessions:
+    """Who may call, and with which token."""
+
+    def __init__(self, store: Store, clock: Clock, secret: bytes, passwords: Passwords, settings: Settings) -> None:
+        self._store = store
+        self._clock = clock
+        self._signer = Signer(secret)
+        self._passwords = passwords
+        self._lifetime = timedelta(hours=settings.token_hours)
+        self._failures = Failures(store, clock, settings.login_failures, timedelta(seconds=settings.login_window_s))
+        self.users = Users(store, clock)
+
+    async def log_in(self, login: str, password: str) -> tuple[Identity, str]:
+        """The caller and the token to send from now on.
+
+        Raises Unauthorised, the same way and as late for a login that nobody has, CaptchaRequired and TooManyRequests.
+        """
+        await self._failures.check(login)
+        document = await self.users.by_login(login)
+        matches = await self._passwords.matches(password, document and document["password"])
+        if document is None or not matches or document["disabled"]:
+            await self._failures.add(login)
+            raise Unauthorised(_WRONG)
+        await self._failures.forget(login)
+        now = self._clock().replace(microsecond=0)
+        user = User.of(document)
+        token = Token(new_id(now), user.id, user.generation, now, now + self._lifetime)
+        return Identity(user, token), self._signer.sign(token)
+
+    async def identify(self, authorization: str | None) -> Identity:
+        """Who sends this `Authorization` header.  Raises Unauthorised."""
+        scheme, _, text = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not text:
+            raise Unauthorised(_NO_TOKEN)
+        token = self._signer.read(text.strip(), self._clock())
+        document = await self._store.get(self.users.collection, equal("_id", token.user))
+        if document is None or document["disabled"] or document["generation"] != token.generation:
+            raise Unauthorised(_NOT_VALID)
+        if await self._store.get(REVOCATIONS, equal("_id", token.identifier)) is not None:
+            raise Unauthorised(_NOT_VALID)
+        return Identity(User.of(document), token)
+
+    async def log_out(self, token: Token) -> None:
+        """Revokes a token, for every process and from the next request on; forgets revocations past their use."""
+        await self._store.delete(REVOCATIONS, Between("expiresAt", None, stamp(self._clock() - timedelta(hours=1))))
+        try:
+            await self._store.insert(REVOCATIONS, [{"_id": token.identifier, "expiresAt": stamp(token.expires)}])
+        except Duplicate:
+            return  # revoked already: by a request that crossed this one
+
+    async def change_password(self, user: User, current: str, new: str) -> None:
+        """Sets a new password; every token made before is no longer good.  Raises Unauthorised and TooManyRequests."""
+        document = await self.users.by_id(user.id)
+        await self._failures.check(user.login)
+        if not await self._passwords.matches(current, document["password"]):
+            await self._failures.add(user.login)
+            raise Unauthorised("The current password is wrong.")
+        await self.users.set_password(document, await self._passwords.hash(new))
+
+
+def _account(login: str) -> str:
+    """What failures are counted by: not the login itself, into which people type passwords."""
+    return hashlib.sha256(login.casefold().encode()).hexdigest()[:32]

@@ -1,0 +1,85 @@
+"""Access tokens: JWT signed with HMAC-SHA-256, and everything in them that must hold."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+
+from okube_api.errors import Unauthorised
+from okube_api.identifiers import is_id
+
+ISSUER = AUDIENCE = "okube-api"
+ACCESS = "access"
+SKEW = timedelta(minutes=5)  # how far the clocks of two processes may be apart
+LONGEST = 4096
+
+_ALGORITHM = "HS256"
+_CLAIMS = ["exp", "iat", "nbf", "aud", "iss", "typ", "sub", "jti", "gen"]
+_REFUSED = "The token is not valid, has expired or was revoked. Log in again."
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What an access token says.
+
+    identifier: of the token itself, for revocation.
+    generation: of the user's credentials; a changed password starts the next one.
+    """
+
+    identifier: str
+    user: str
+    generation: int
+    issued: datetime
+    expires: datetime
+
+
+class Signer:
+    """Signs and reads tokens with keys derived from the secret, so that no other use of it can forge one."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = hmac.digest(secret, b"okube-api access tokens", "sha256")
+        self._key_id = hashlib.sha256(self._key).hexdigest()[:16]
+
+    def sign(self, token: Token) -> str:
+        """The token as it travels."""
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "typ": ACCESS,
+            "sub": token.user,
+            "jti": token.identifier,
+            "gen": token.generation,
+            "iat": int(token.issued.timestamp()),
+            "nbf": int(token.issued.timestamp()),
+            "exp": int(token.expires.timestamp()),
+        }
+        return jwt.encode(claims, self._key, _ALGORITHM, headers={"kid": self._key_id})
+
+    def read(self, text: str, now: datetime) -> Token:
+        """The token, when all of it holds.  Raises Unauthorised, which never says what did not."""
+        try:
+            header = jwt.get_unverified_header(text[: LONGEST + 1])
+            if len(text) > LONGEST or set(header) != {"alg", "kid", "typ"} or header["kid"] != self._key_id:
+                raise Unauthorised(_REFUSED)
+            return _token(self._claims(text), now)
+        except (jwt.PyJWTError, ValueError, OverflowError):  # ValueError: instants that no calendar holds
+            raise Unauthorised(_REFUSED) from None
+
+    def _claims(self, text: str) -> dict[str, Any]:
+        """The signed claims.  Their times are held to the clock that is passed in, not to the library's."""
+        no_times = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+        options = {"require": _CLAIMS, **no_times}
+        return jwt.decode(text, self._key, [_ALGORITHM], options=options, audience=AUDIENCE, issuer=ISSUER)
+
+
+def _token(claims: dict[str, Any], now: datetime) -> Token:
+    times = [claims["iat"], claims["nbf"], claims["exp"], claims["gen"]]
+    if any(type(value) is not int for value in times) or claims["typ"] != ACCESS or not is_id(str(claims["sub"])):
+        raise ValueError("a claim of the wrong type")
+    issued, starts, expires = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "nbf", "exp"))
+    if max(issued, starts) > now + SKEW or expires <= now:
+        raise ValueError("outside its time")
+    return Token(claims["jti"], claims["sub"], claims["gen"], issued, expires)

@@ -1,0 +1,102 @@
+"""The fields that bodies and answers are made of: JSON values as they travel, held to their limits.
+
+Bodies are strict: `"1"` is no number, unknown fields are refused, nothing is turned into something else.
+"""
+
+from datetime import date
+from functools import lru_cache
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
+
+from okube_api.store.base import Json
+
+UNSET: Any = None
+"""The default of a field that may be left out, yet not be null: `body.named()` tells that it was left out."""
+
+
+def _no_false_defaults(schema: dict[str, Any]) -> None:
+    """Takes the default null of `UNSET` out of schemas that do not allow null."""
+    for field in schema.get("properties", {}).values():
+        if "default" in field and field["default"] is None:
+            field.pop("default")
+
+
+class Body(BaseModel):
+    """A body, or an object in one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, json_schema_extra=_no_false_defaults)
+
+    def named(self) -> Json:
+        """The fields that the caller named, as documents hold them; null where the caller wrote null."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+
+class Answer(BaseModel):
+    """An object in an answer."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    @classmethod
+    def shown(cls, document: Json) -> Json:
+        """What callers see of a document: the fields declared here, null where the document has none."""
+        return {name: document.get(name, default) for name, default in _shown_fields(cls)}
+
+
+@lru_cache
+def _shown_fields(model: type[Answer]) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.alias or name, field.get_default()) for name, field in model.model_fields.items())
+
+
+# -- texts ---------------------------------------------------------------------------------------------------
+
+_CONTROL = r"\u0000-\u001f\u007f-\u009f"
+KEY_PATTERN = rf"^[^{_CONTROL}]+$"
+
+
+def _timezone(name: str) -> str:
+    if name not in _timezones():
+        raise ValueError(f"There is no time zone '{name[:100]}': use an IANA name such as Europe/Paris.")
+    return name
+
+
+@lru_cache
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _day(text: str) -> str:
+    """Only `YYYY-MM-DD`: Python reads other forms of ISO 8601, too."""
+    if len(text) != len("2019-03-28") or date.fromisoformat(text).isoformat() != text:
+        raise ValueError("A day is written YYYY-MM-DD.")
+    return text
+
+
+def _distinct(values: list[str]) -> list[str]:
+    if len(set(values)) < len(values):
+        raise ValueError("Each value may stand once only.")
+    return values
+
+
+Text = Annotated[str, Field(min_length=1)]
+Key = Annotated[str, Field(min_length=1, max_length=250, pattern=KEY_PATTERN, examples=["lyon-2"])]
+Keys = Annotated[list[Key], Field(min_length=1, max_length=10), AfterValidator(_distinct)]
+Tags = Annotated[list[Text], Field(min_length=1, examples=[["flagship"]]), AfterValidator(_distinct)]
+References = Annotated[list[Key], Field(min_length=1, max_length=10_000)]
+"""Ids or keys of other resources."""
+
+Timezone = Annotated[str, Field(min_length=1, examples=["Europe/Paris"]), AfterValidator(_timezone)]
+Day = Annotated[
+    str, AfterValidator(_day), WithJsonSchema({"type": "string", "format": "date", "examples": ["2019-03-28"]})
+]
+Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$", examples=["5e1834b0e12d62a85b388a1b"])]
+
+# -- objects of the caller's own making --------------------------------------------------------------------------
+
+FieldName = Annotated[str, Field(min_length=1, max_length=250, pattern=rf"^[^$.{_CONTROL}][^.{_CONTROL}]*$")]
+"""A name within `extra`, `attributes` or `parameters`: no dots, which separate columns, and no dollar first."""
+
+Scalars = dict[FieldName, str | int | float | bool | None]
+Anything = dict[FieldName, JsonValue]

@@ -1,0 +1,63 @@
+"""Sites over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from okube_api.auth.repository import Role
+from okube_api.http.aliases import aliased, under_applications
+from okube_api.http.caller import CanCreate, Held, Readable, SiteInPath, SiteToRead, reach
+from okube_api.http.conditional import IfMatch, matching, tagged
+from okube_api.http.lists import Page, paginated
+from okube_api.http.openapi import CREATED, refusals
+from okube_api.http.route import ApiRoute
+from okube_api.http.services import ServicesHere
+from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteQuery, SiteUpdate
+
+router = APIRouter(route_class=ApiRoute, tags=["sites"])
+
+LIST = ("/sites", *under_applications("/sites"))
+ONE = ("/sites/{site}", "/s/{site}", *under_applications("/sites/{site}", "/s/{site}"))
+
+
+async def site_to_edit(request: Request, site: SiteInPath, shared: ServicesHere) -> Held:
+    """The site of the path, for an editor."""
+    return await reach(request, shared, shared.sites, site, Role.EDITOR)
+
+
+SiteToEdit = Annotated[Held, Depends(site_to_edit)]
+
+
+@aliased(router, "GET", LIST, response_model=Page[SiteAnswer], responses=refusals(400, 404))
+async def list_sites(query: Annotated[SiteQuery, Query()], readable: Readable, shared: ServicesHere) -> Response:
+    """The sites of an application, or of all those that one may read, a page at a time."""
+    found = await shared.sites.page(readable & query.condition(), query.paging)
+    return paginated(found, query.paging, SiteAnswer)
+
+
+@aliased(router, "POST", LIST, status_code=201, response_model=SiteAnswer, responses=refusals(400, 403, 404, 413, 415, 422))
+async def create_site(body: SiteCreate, creator: CanCreate, shared: ServicesHere) -> Response:
+    """A new site."""
+    caller = await creator.caller(body.app)
+    return tagged(await shared.sites.create(caller.application, body.named()), SiteAnswer, 201)
+
+
+@aliased(router, "GET", ONE, response_model=SiteAnswer, responses=refusals(404))
+async def get_site(caller: SiteToRead) -> Response:
+    """One site."""
+    return tagged(caller.site, SiteAnswer)
+
+
+@aliased(router, "PUT PATCH", ONE, response_model=SiteAnswer, responses=refusals(400, 403, 404, 412, 413, 415, 422))
+async def update_site(body: SiteUpdate, held: SiteToEdit, shared: ServicesHere, if_match: IfMatch = None) -> Response:
+    """Changes the fields named in the body, and no others."""
+    site = await shared.sites.update(held.document, body.named(), matching(if_match))
+    return tagged(site, SiteAnswer)
+
+
+@aliased(router, "DELETE", ONE, status_code=204, responses=refusals(403, 404, 412))
+async def delete_site(held: SiteToEdit, shared: ServicesHere, if_match: IfMatch = None) -> None:
+    """Takes a site away."""
+    await shared.sites.remove(held.document, matching(if_match))

@@ -1,0 +1,216 @@
+"""Sites as requests and answers have them."""
+
+from typing import Annotated
+
+import h3
+from pydantic import AfterValidator, Field, model_validator
+
+from okube_api.fields import (
+    UNSET,
+    Answer,
+    Body,
+    Identifier,
+    Instant,
+    Key,
+    Keys,
+    Scalars,
+    Tags,
+    Text,
+    Timezone,
+)
+from okube_api.http.lists import Flag, ListQuery, flagged, given
+from okube_api.places import RADIUS_M
+from okube_api.store.base import Condition, Overlaps
+
+
+class Address(Body):
+    """A postal address."""
+
+    street_number: str | None = Field(None, alias="streetNumber")
+    street: str | None = None
+    postal_code: str | None = Field(None, alias="postalCode", examples=["69002"])
+    city: str | None = Field(None, examples=["Lyon"])
+    country: str | None = Field(None, examples=["France"])
+
+
+class Contact(Body):
+    """Whom deliveries are for."""
+
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+class Modules(Body):
+    """Which modules are in use at the site."""
+
+    presence: bool = False
+    tracking: bool = False
+    conversion: bool = False
+
+
+class Cells(Body):
+    """H3 cells, all of one resolution."""
+
+    resolution: Annotated[int, Field(ge=0, le=15, examples=[12])]
+    indexes: Annotated[list[str], Field(min_length=1, max_length=10_000, examples=[["8c1fb4675b6a5ff"]])]
+
+    @model_validator(mode="after")
+    def _valid(self) -> "Cells":
+        for cell in self.indexes:
+            if not h3.is_valid_cell(cell) or h3.get_resolution(cell) != self.resolution:
+                raise ValueError(f"'{cell[:20]}' is no H3 cell of resolution {self.resolution}.")
+        return self
+
+
+def _on_earth(coordinates: list[float]) -> list[float]:
+    longitude, latitude = coordinates
+    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+        raise ValueError("Coordinates are [longitude, latitude], in degrees.")
+    return coordinates
+
+
+Coordinates = Annotated[
+    list[float], Field(min_length=2, max_length=2, examples=[[4.8357, 45.764]]), AfterValidator(_on_earth)
+]
+Radius = Annotated[float, Field(ge=1, le=300)]
+
+# -- opening hours -----------------------------------------------------------------------------------------------
+
+Hour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+
+
+def _forwards(hours: list[str]) -> list[str]:
+    if hours[0] >= hours[1]:
+        raise ValueError("Hours go from the earlier to the later; what passes midnight goes on the next day.")
+    return hours
+
+
+Hours = Annotated[list[Hour], Field(min_length=2, max_length=2), AfterValidator(_forwards)]
+DayHours = Annotated[list[Hours], Field(min_length=1)]
+
+
+class Openings(Body):
+    """Opening hours by weekday; a weekday without any is closed."""
+
+    monday: DayHours = Field(UNSET, examples=[[["09:00", "12:30"], ["14:00", "19:00"]]])
+    tuesday: DayHours = UNSET
+    wednesday: DayHours = UNSET
+    thursday: DayHours = UNSET
+    friday: DayHours = UNSET
+    saturday: DayHours = UNSET
+    sunday: DayHours = UNSET
+
+
+# -- bodies ------------------------------------------------------------------------------------------------------
+
+_PLACE = "Offline sites only."
+
+
+class _SiteFields(Body):
+    """What creations and updates have in common."""
+
+    key: Key = UNSET
+    keys: Keys = Field(UNSET, description="Alternative keys, unique in the application among all keys of all sites.")
+    active: bool | None = Field(None, description="An inactive site is in no question that does not name it.")
+    description: Text | None = None
+    level: int = Field(UNSET, description="The number of floors.")
+    tags: Tags | None = None
+    timezone: Timezone = Field(UNSET, description="The application's when absent.")
+    phone_number: str | None = Field(None, alias="phoneNumber")
+    delivery_contact: Contact = Field(UNSET, alias="deliveryContact")
+    modules: Modules = UNSET
+    address: Address = Field(UNSET, description=_PLACE)
+    coordinates: Coordinates = Field(UNSET, description=f"[longitude, latitude]. {_PLACE}")
+    radius: Radius | None = Field(None, description=f"Metres; {RADIUS_M:.0f} when absent. {_PLACE}")
+    indoor_indexes: Cells | None = Field(
+        None, alias="indoorIndexes", description=f"The cells within the radius when absent. {_PLACE}"
+    )
+    outdoor_indexes: Cells | None = Field(
+        None, alias="outdoorIndexes", description=f"The ring of 50 m around them when absent. {_PLACE}"
+    )
+    capacity: Annotated[int, Field(ge=0)] | None = None
+    type: Text | None = None
+    attributes: Scalars | None = None
+    in_prod: bool = Field(UNSET, alias="inProd")
+    has_draft: bool = Field(UNSET, alias="hasDraft")
+    openings: Openings | None = None
+
+
+class SiteUpdate(_SiteFields):
+    """The fields to change; null clears one where it is allowed."""
+
+    name: str = UNSET
+    online: bool = Field(UNSET, description="A site that goes online loses its place.")
+
+
+class SiteCreate(_SiteFields):
+    """A new site."""
+
+    app: Annotated[str | None, Field(min_length=1, description="The application (id or key); not when the path names it.")] = None
+    name: str = Field(examples=["Lyon Bellecour"])
+    online: bool = Field(description="True: an online site, without a place.")
+
+
+# -- answers -----------------------------------------------------------------------------------------------------
+
+
+class SiteAnswer(Answer):
+    """A site."""
+
+    id: Identifier = Field(alias="_id")
+    application: Identifier
+    key: str | None = None
+    keys: list[str] = []
+    name: str
+    description: str | None = None
+    active: bool
+    online: bool
+    in_prod: bool = Field(alias="inProd")
+    has_draft: bool = Field(alias="hasDraft")
+    tags: list[str] = []
+    timezone: str
+    level: int | None = None
+    phone_number: str | None = Field(None, alias="phoneNumber")
+    delivery_contact: Contact | None = Field(None, alias="deliveryContact")
+    modules: Modules | None = None
+    address: Address | None = None
+    coordinates: list[float] | None = None
+    radius: float | None = None
+    indoor_indexes: Cells | None = Field(None, alias="indoorIndexes")
+    outdoor_indexes: Cells | None = Field(None, alias="outdoorIndexes")
+    capacity: int | None = None
+    type: str | None = None
+    attributes: Scalars | None = None
+    openings: Openings | None = None
+    thumbnail: str | None = None
+    created_at: Instant = Field(alias="createdAt")
+    updated_at: Instant = Field(alias="updatedAt")
+
+
+# -- lists -------------------------------------------------------------------------------------------------------
+
+
+class SiteQuery(ListQuery):
+    """What a list of sites can be narrowed by."""
+
+    name: Flag | None = Field(None, description="Whether it has a name.")
+    active: Flag | None = None
+    online: Flag | None = None
+    in_prod: Flag | None = Field(None, alias="inProd")
+    has_draft: Flag | None = Field(None, alias="hasDraft")
+
+    def condition(self) -> Condition:
+        """The sites wanted."""
+        return (
+            super().condition()
+            & given("name", self.name)
+            & flagged("active", self.active)
+            & flagged("online", self.online)
+            & flagged("inProd", self.in_prod)
+            & flagged("hasDraft", self.has_draft)
+        )
+
+    def has_key(self, keys: tuple[str, ...]) -> Condition:
+        """Alternative keys count, too."""
+        return Overlaps("names", keys)
