@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ def connect(path: Path | None, memory_limit: str, threads: int) -> duckdb.DuckDB
     """A database (in memory without a path) that reaches no other file and no network, its settings locked."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    config = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "enable_external_access": "false",
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
@@ -120,8 +120,6 @@ class Database:
 
 
 def _end(cursor: duckdb.DuckDBPyConnection) -> None:
-    try:
+    with suppress(duckdb.Error):  # committed already, or ended by the error that is on its way up
         cursor.execute("ROLLBACK")
-    except duckdb.Error:
-        pass  # committed already, or ended by the error that is on its way up
     cursor.close()

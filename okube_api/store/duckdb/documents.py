@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -9,18 +10,9 @@ import orjson
 import pyarrow as pa
 
 from okube_api.store.base import Collection, Condition, Duplicate, Json, Kind, Order
-from okube_api.store.duckdb.sql import TYPES, knowing, order_sql, quoted, to_sql
+from okube_api.store.duckdb.sql import TYPES, Columns, order_sql, quoted, to_sql
+from okube_api.store.kinds import ARROW
 from okube_api.store.text import claims, searchable, value_at
-
-_ARROW = {
-    Kind.TEXT: pa.string(),
-    Kind.TEXTS: pa.list_(pa.string()),
-    Kind.INTEGER: pa.int64(),
-    Kind.INTEGERS: pa.list_(pa.int64()),
-    Kind.NUMBER: pa.float64(),
-    Kind.BOOLEAN: pa.bool_(),
-    Kind.BYTES: pa.binary(),
-}
 
 
 class Documents:
@@ -34,7 +26,7 @@ class Documents:
         self.collection = collection
         self._lock = lock
         self._columns = {"_id": Kind.TEXT, **collection.fields, "_search": Kind.TEXT}
-        self._known = knowing({"_id", *collection.fields, *(("_search",) if collection.search else ())})
+        self._names = Columns({"_id": Kind.TEXT, **collection.fields}, search=bool(collection.search))
         self._table = quoted(collection.name)
 
     def create(self, cursor: duckdb.DuckDBPyConnection) -> None:
@@ -61,8 +53,8 @@ class Documents:
         limit: int | None,
     ) -> list[Json]:
         """Matching documents in order."""
-        text, values = to_sql(where, self._known) if where is not None else ("true", [])
-        sql = f"SELECT document FROM {self._table} WHERE {text} ORDER BY {order_sql(tuple(sort), self._known)}"
+        text, values = to_sql(where, self._names) if where is not None else ("true", [])
+        sql = f"SELECT document FROM {self._table} WHERE {text} ORDER BY {order_sql(tuple(sort), self._names)}"
         if limit is not None:
             sql += f" LIMIT {int(limit)}"
         if skip:
@@ -71,7 +63,7 @@ class Documents:
 
     def count(self, cursor: duckdb.DuckDBPyConnection, where: Condition) -> int:
         """How many match."""
-        text, values = to_sql(where, self._known)
+        text, values = to_sql(where, self._names)
         row = cursor.execute(f"SELECT count(*) FROM {self._table} WHERE {text}", values).fetchall()
         return int(row[0][0])
 
@@ -95,7 +87,7 @@ class Documents:
 
     def replace(self, cursor: duckdb.DuckDBPyConnection, where: Condition, document: Json) -> bool:
         """Puts a document in the place of the match of the same `_id`."""
-        text, values = to_sql(where, self._known)
+        text, values = to_sql(where, self._names)
         with self._lock:
             cursor.execute("BEGIN TRANSACTION")
             try:
@@ -130,7 +122,7 @@ class Documents:
 
     def delete(self, cursor: duckdb.DuckDBPyConnection, where: Condition) -> int:
         """Removes every match."""
-        text, values = to_sql(where, self._known)
+        text, values = to_sql(where, self._names)
         with self._lock:
             row = cursor.execute(f"DELETE FROM {self._table} WHERE {text}", values).fetchall()
         return int(row[0][0]) if row else 0
@@ -152,7 +144,7 @@ class Documents:
                 cursor.execute(f"INSERT INTO {self._table} VALUES ({marks})", row)
             return
         kinds = [*self._columns.values(), Kind.TEXT]
-        arrays = [pa.array([row[at] for row in rows], _ARROW[kind]) for at, kind in enumerate(kinds)]
+        arrays = [pa.array([row[at] for row in rows], ARROW[kind]) for at, kind in enumerate(kinds)]
         cursor.register("incoming", pa.table(arrays, names=[f"c{at}" for at in range(len(names))]))
         cursor.execute(f"INSERT INTO {self._table} SELECT * FROM incoming")
         cursor.unregister("incoming")
@@ -198,7 +190,5 @@ class Documents:
 
 
 def _rollback(cursor: duckdb.DuckDBPyConnection) -> None:
-    try:
+    with suppress(duckdb.Error):  # the error on its way up has ended the transaction
         cursor.execute("ROLLBACK")
-    except duckdb.Error:
-        pass  # the error on its way up has ended the transaction

@@ -10,6 +10,7 @@ import pyarrow as pa
 from okube_api.store.base import Aggregate, Kind, Rows, Table, TooManyRows
 from okube_api.store.duckdb.connection import Database, fetched
 from okube_api.store.duckdb.sql import TYPES, Statement, aggregate_sql, quoted, rows_sql
+from okube_api.store.kinds import bottom
 
 BLOCK_ROWS = 400_000
 
@@ -82,16 +83,16 @@ class DuckReader:
 
     def statement(self, plan: Aggregate | Rows) -> Statement:
         """The SQL of a plan."""
-        make = aggregate_sql if isinstance(plan, Aggregate) else rows_sql
-        text, values = make(plan, self._application)  # type: ignore[operator]
+        if isinstance(plan, Rows):
+            text, values = rows_sql(plan, self._application)
+        else:
+            text, values = aggregate_sql(plan, self._application)
         return Statement(text, tuple(values))
 
     async def _limit(self, plan: Aggregate | Rows) -> None:
         if self._row_limit is None:
             return
-        source, where = plan.source, plan.where
-        while isinstance(source, Aggregate):
-            source, where = source.source, source.where
+        source, where = bottom(plan)
         text, values = rows_sql(Rows(source, where, ("part",)), self._application)
         found = await self._fetch(f"SELECT count(*) AS n FROM ({text})", values)
         count = int(found["n"][0].as_py())
