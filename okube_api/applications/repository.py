@@ -16,6 +16,8 @@ APPLICATIONS = Collection(
     search=("key", "name"),
 )
 
+DEFAULTS: Json = {"timezone": "Europe/Paris", "currency": "EUR", "active": True, "settings": {}}
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
@@ -62,7 +64,7 @@ class Applications(Resources):
 
     async def create(self, fields: Mapping[str, Any]) -> Json:
         """A new application.  Raises Taken."""
-        defaults = {"name": fields["key"], "timezone": "Europe/Paris", "currency": "EUR", "active": True, "settings": {}}
+        defaults = {"name": fields["key"], **DEFAULTS}
         document = self.new("", defaults | fields)
         del document["application"]
         await self.insert([document])

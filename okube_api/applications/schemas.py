@@ -1,5 +1,6 @@
 """Applications as requests and answers have them, and their settings with their defaults."""
 
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -10,7 +11,7 @@ Count = Annotated[int, Field(ge=0, le=100_000)]
 
 
 def _ascending(edges: list[int]) -> list[int]:
-    if any(low >= high for low, high in zip(edges, edges[1:], strict=False)):
+    if any(low >= high for low, high in pairwise(edges)):
         raise ValueError("The edges of bands must ascend.")
     return edges
 

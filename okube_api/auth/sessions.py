@@ -14,7 +14,7 @@ from okube_api.settings import Settings
 from okube_api.store.base import Between, Duplicate, Store, equal
 
 _WRONG = "The login or the password is wrong."
-_NO_TOKEN = "Send the token of POST /auth/login as 'Authorization: Bearer TOKEN'."
+_NO_TOKEN = "Send the token of POST /auth/login as 'Authorization: Bearer TOKEN'."  # noqa: S105 - words, no password
 _NOT_VALID = "The token is not valid, has expired or was revoked. Log in again."
 
 
@@ -77,8 +77,11 @@ class Sessions:
             await self._failures.add(login)
             raise Unauthorised(_WRONG)
         await self._failures.forget(login)
+        return self.issue(User.of(document))
+
+    def issue(self, user: User) -> tuple[Identity, str]:
+        """A new token for a user, and the text to send it as."""
         now = self._clock().replace(microsecond=0)
-        user = User.of(document)
         token = Token(new_id(now), user.id, user.generation, now, now + self._lifetime)
         return Identity(user, token), self._signer.sign(token)
 

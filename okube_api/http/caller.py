@@ -1,7 +1,8 @@
 """Who calls, which application they speak of, and whether they may: the dependencies of routes.
 
-`CanRead`, `CanEdit` and `CanAdmin` are for paths under an application.  `SiteToRead` is for what stands below a site, by
-each of its paths.  An application or a site that the caller may not even see is not found, as one that does not exist.
+`CanRead`, `CanEdit` and `CanAdmin` are for paths under an application.  `SiteToRead` is for what stands below a site,
+by each of its paths.  An application or a site that the caller may not even see is not found, as one that does not
+exist.
 """
 
 from collections.abc import Awaitable, Callable
@@ -166,7 +167,9 @@ class Creator:
         """
         named = self.request.path_params.get("application")
         if named and app is not None:
-            raise BadRequest.because("body", f"{pointer}/app", "unknown_field", "The path names the application already.")
+            raise BadRequest.because(
+                "body", f"{pointer}/app", "unknown_field", "The path names the application already."
+            )
         if not named and app is None:
             raise BadRequest.because("body", f"{pointer}/app", "missing", "'app' is required.")
         return await enter(self.shared, self.user, named or app or "", Role.EDITOR)

@@ -29,7 +29,7 @@ JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
 
 class ApiRoute(APIRoute):
-    """A route for callers with a token; who it is stands in `request.state.identity` before anything of the request is read."""
+    """A route for callers with a token: `request.state.identity` is there before anything of the request is read."""
 
     for_anybody: ClassVar[bool] = False
     takes_forms: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Who really calls, and over what: HTTPS unless the settings say otherwise, forwarded headers from known proxies only."""
+"""Who really calls, and over what: HTTPS unless settings say otherwise, forwarded headers from known proxies only."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -38,7 +38,7 @@ class Transport:
         await self.app(scope, receive, send)
 
     def _look_through(self, scope: Scope) -> None:
-        """Each proxy appends what it saw: the last scheme is the nearest one's, the last unknown address the client's."""
+        """Each proxy appends what it saw: the last scheme is the nearest one's, the last unknown address is the client."""
         schemes = _listed(scope, b"x-forwarded-proto")
         if schemes and schemes[-1] in {"http", "https"}:
             scope["scheme"] = schemes[-1]

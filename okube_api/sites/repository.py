@@ -101,7 +101,5 @@ def _cells(stored: Json, fields: Mapping[str, Any], site: Json) -> Json:
     radius = site.get("radius", RADIUS_M)
     computed = located(site["coordinates"], radius)
     moved = any(stored.get(name) != site.get(name, radius) for name in ("coordinates", "radius"))
-    kept = {
-        name: site[name] for name in computed if name in site and (fields.get(name) is not None or not moved)
-    }
+    kept = {name: site[name] for name in computed if name in site and (fields.get(name) is not None or not moved)}
     return {"radius": radius} | computed | kept

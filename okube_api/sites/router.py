@@ -30,14 +30,14 @@ async def site_to_edit(request: Request, site: SiteInPath, shared: ServicesHere)
 SiteToEdit = Annotated[Held, Depends(site_to_edit)]
 
 
-@aliased(router, "GET", LIST, response_model=Page[SiteAnswer], responses=refusals(400, 404))
+@aliased(router, "GET", LIST, response_model=Page[SiteAnswer], responses=refusals(404))
 async def list_sites(query: Annotated[SiteQuery, Query()], readable: Readable, shared: ServicesHere) -> Response:
     """The sites of an application, or of all those that one may read, a page at a time."""
     found = await shared.sites.page(readable & query.condition(), query.paging)
     return paginated(found, query.paging, SiteAnswer)
 
 
-@aliased(router, "POST", LIST, status_code=201, response_model=SiteAnswer, responses=refusals(400, 403, 404, 413, 415, 422))
+@aliased(router, "POST", LIST, status_code=201, response_model=SiteAnswer, responses=CREATED | refusals(404, 422))
 async def create_site(body: SiteCreate, creator: CanCreate, shared: ServicesHere) -> Response:
     """A new site."""
     caller = await creator.caller(body.app)
@@ -50,14 +50,14 @@ async def get_site(caller: SiteToRead) -> Response:
     return tagged(caller.site, SiteAnswer)
 
 
-@aliased(router, "PUT PATCH", ONE, response_model=SiteAnswer, responses=refusals(400, 403, 404, 412, 413, 415, 422))
+@aliased(router, "PUT PATCH", ONE, response_model=SiteAnswer, responses=refusals(404, 412, 422))
 async def update_site(body: SiteUpdate, held: SiteToEdit, shared: ServicesHere, if_match: IfMatch = None) -> Response:
     """Changes the fields named in the body, and no others."""
     site = await shared.sites.update(held.document, body.named(), matching(if_match))
     return tagged(site, SiteAnswer)
 
 
-@aliased(router, "DELETE", ONE, status_code=204, responses=refusals(403, 404, 412))
+@aliased(router, "DELETE", ONE, status_code=204, responses=refusals(404, 412))
 async def delete_site(held: SiteToEdit, shared: ServicesHere, if_match: IfMatch = None) -> None:
     """Takes a site away."""
     await shared.sites.remove(held.document, matching(if_match))

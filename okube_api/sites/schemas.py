@@ -147,7 +147,9 @@ class SiteUpdate(_SiteFields):
 class SiteCreate(_SiteFields):
     """A new site."""
 
-    app: Annotated[str | None, Field(min_length=1, description="The application (id or key); not when the path names it.")] = None
+    app: Annotated[
+        str | None, Field(min_length=1, description="The application (id or key); not when the path names it.")
+    ] = None
     name: str = Field(examples=["Lyon Bellecour"])
     online: bool = Field(description="True: an online site, without a place.")
 
@@ -161,14 +163,14 @@ class SiteAnswer(Answer):
     id: Identifier = Field(alias="_id")
     application: Identifier
     key: str | None = None
-    keys: list[str] = []
+    keys: list[str] = Field([])
     name: str
     description: str | None = None
     active: bool
     online: bool
     in_prod: bool = Field(alias="inProd")
     has_draft: bool = Field(alias="hasDraft")
-    tags: list[str] = []
+    tags: list[str] = Field([])
     timezone: str
     level: int | None = None
     phone_number: str | None = Field(None, alias="phoneNumber")

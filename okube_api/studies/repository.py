@@ -1,5 +1,6 @@
 """Studies in the store."""
 
+from okube_api.resources import Resources
 from okube_api.store.base import Collection, Kind
 
 STUDIES = Collection(
@@ -18,3 +19,10 @@ STUDIES = Collection(
     unique=(("application", "key"),),
     search=("name", "key", "tags"),
 )
+
+
+class Studies(Resources):
+    """The studies of every application."""
+
+    collection = STUDIES
+    kind = "study"

@@ -1,0 +1,113 @@
+"""The application: routers, middleware, the one error handler, and what is opened and closed around requests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette_compress import CompressMiddleware
+
+from okube_api import __version__
+from okube_api.auth.secret import secret_key
+from okube_api.clock import Clock, utc_now
+from okube_api.errors import Refusal
+from okube_api.http.journal import Journal
+from okube_api.http.openapi import document
+from okube_api.http.paths import SegmentedPaths
+from okube_api.http.problems import handle
+from okube_api.http.services import make_services
+from okube_api.http.transport import Transport, networks
+from okube_api.schema import SCHEMA
+from okube_api.settings import Settings
+from okube_api.sites.router import router as sites
+from okube_api.store import open_store
+from okube_api.store.base import Json, Store, StoreError, Unavailable
+
+ROUTERS: tuple[APIRouter, ...] = (sites,)
+
+RETRY_S = 1.0  # between two attempts to reach a database that was away when the server started
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+log = structlog.stdlib.get_logger("okube")
+
+
+def create_app(settings: Settings | None = None, *, store: Store | None = None, clock: Clock = utc_now) -> FastAPI:
+    """The application, which connects to nothing before it is started.
+
+    store: one that the caller has started, and will close; the one of `settings.store_url` when absent.
+    """
+    settings = settings or Settings()
+    app = Okube(
+        title="okube-api",
+        version=__version__,
+        lifespan=_lifespan(settings, store, clock),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for router in ROUTERS:  # as they are: an included router costs every request a second look-up
+        app.router.routes.extend(router.routes)
+    for kind in (Refusal, RequestValidationError, HTTPException, StoreError):
+        app.add_exception_handler(kind, handle)
+    app.add_middleware(CompressMiddleware)  # the innermost; each one added goes around those before it
+    app.add_middleware(SegmentedPaths)
+    app.add_middleware(Transport, proxies=networks(settings.trusted_proxies), require_https=settings.require_https)
+    app.add_middleware(Journal)
+    return app
+
+
+class Okube(FastAPI):
+    """FastAPI, with our own account of the routes."""
+
+    def openapi(self) -> Json:
+        """The OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = document(self)
+        return self.openapi_schema
+
+
+def _lifespan(settings: Settings, given: Store | None, clock: Clock) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        secret = secret_key(settings)
+        store = given or open_store(
+            settings.store_url, SCHEMA, memory_limit=settings.memory_limit, threads=settings.threads
+        )
+        starting = None if given else await _started(store)
+        services = make_services(settings, store, clock, secret)
+        app.state.services = services
+        try:
+            yield
+        finally:
+            services.passwords.close()
+            if starting is not None:
+                starting.cancel()
+                with suppress(asyncio.CancelledError):
+                    await starting
+            if given is None:
+                await store.close()
+
+    return lifespan
+
+
+async def _started(store: Store) -> "asyncio.Task[None] | None":
+    """Starts the store; when its database is away, the task that tries again until it is there."""
+    try:
+        await store.start()
+    except Unavailable:
+        log.warning("the database is away: trying again until it answers")
+        return asyncio.create_task(_keep_trying(store))
+    return None
+
+
+async def _keep_trying(store: Store) -> None:
+    while True:
+        await asyncio.sleep(RETRY_S)
+        with suppress(Unavailable):
+            await store.start()
+            return

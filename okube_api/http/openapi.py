@@ -1,0 +1,164 @@
+"""The OpenAPI document: what FastAPI cannot know of the routes is added to what it finds out.
+
+A route declares only the refusals of its own (`refusals(404, 422)`); those that any route can meet are added here, as
+are the form media type of bodies, the two ways to authenticate, and the shape of a problem.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import ConfigDict, Field
+
+from okube_api.fields import Answer
+from okube_api.http.route import FORM, JSON, ApiRoute
+from okube_api.http.words import DESCRIPTION, TAGS
+from okube_api.store.base import Json
+
+Responses = dict[int | str, dict[str, Any]]
+
+PROBLEM = "application/problem+json"
+
+WORDS = {
+    400: "The request is malformed; `errors` names each fault.",
+    401: "No, bad, expired or revoked credentials.",
+    403: "Not allowed, or plain HTTP where HTTPS is required.",
+    404: "No such resource, or one that the caller may not see.",
+    409: "In conflict with a request under way. Try again.",
+    412: "The resource has changed since it was read.",
+    413: "The body is too large.",
+    415: "A content type or encoding that is not taken here.",
+    422: "Well-formed, but it cannot be; `errors` says why.",
+    429: "Too many requests. `Retry-After` says when to try again.",
+    500: "A fault of the server's, which its log explains under the request's id.",
+    503: "Not available now. `Retry-After` says when to try again.",
+    507: "The disk is full: nothing was written.",
+}
+_TITLES = {
+    400: "The request is not valid",
+    401: "Authentication is needed",
+    403: "Not allowed",
+    404: "Not found",
+    409: "In conflict with another request",
+    412: "The resource has changed",
+    413: "The body is too large",
+    415: "The content type is not taken here",
+    422: "The request cannot be fulfilled",
+    429: "Too many requests",
+    500: "Something went wrong on our side",
+    503: "Not available now",
+    507: "No room is left",
+}
+_ALWAYS = (400, 403, 429, 500, 503)
+_WITH_BODY = (413, 415)
+_WRITING = (409, 507)
+_WRITES = {"post", "put", "patch", "delete"}
+
+
+class FaultAnswer(Answer):
+    """One thing wrong with a request."""
+
+    where: str = Field(alias="in", description="`body`, `query`, `path` or `header`.", examples=["body"])
+    pointer: str = Field(description="RFC 6901: where it stands.", examples=["/params/0/kpi"])
+    code: str = Field(examples=["unknown_value"])
+    message: str = Field(examples=["No KPI 'atendance' in this module. Did you mean 'attendance'?"])
+
+
+class Problem(Answer):
+    """A request that was not fulfilled, and why (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:okube:problem:invalid"])
+    title: str
+    status: int
+    code: str = Field(description="The reason, for programs.", examples=["invalid"])
+    detail: str = Field(description="The reason, for people.")
+    instance: str = Field(description="The path that was asked.")
+    request_id: str = Field(alias="requestId", description="As in `X-Request-Id`, and in the server's log.")
+    errors: list[FaultAnswer] | None = Field(None, description="With 400 and 422: each thing that is wrong.")
+
+
+def refusals(*statuses: int) -> Responses:
+    """The refusals that a route has of its own, for its `responses`."""
+    return {
+        status: {"description": WORDS[status], "content": {PROBLEM: {"schema": _PROBLEM_HERE}}} for status in statuses
+    }
+
+
+_PROBLEM_HERE = {"$ref": "#/components/schemas/Problem"}
+_TEXT = {"type": "string"}
+ETAG = {"ETag": {"description": "The version, for `If-Match`.", "schema": _TEXT}}
+
+CREATED: Responses = {201: {"description": "Created.", "headers": ETAG}}
+"""The answer of a creation that answers the new resource."""
+
+
+def document(app: FastAPI) -> Json:
+    """The whole document of an application's routes."""
+    made = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS)
+    components = made.setdefault("components", {})
+    components.setdefault("schemas", {}).update(_problem_schemas())
+    components["responses"] = {_name(status): _component(status) for status in WORDS}
+    components["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": "okube_token"},
+    }
+    made["security"] = [{"bearer": []}, {"cookie": []}]
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                _complete(made["paths"][route.path_format][method.lower()], route, method.lower())
+    return made
+
+
+def _complete(operation: Json, route: APIRoute, method: str) -> None:
+    """What every route of its sort has, in one operation."""
+    open_to_all = isinstance(route, ApiRoute) and route.for_anybody
+    if open_to_all:
+        operation["security"] = []
+    content = operation.get("requestBody", {}).get("content", {})
+    if isinstance(route, ApiRoute) and route.takes_forms and JSON in content:
+        content.setdefault(FORM, content[JSON])
+    statuses = [
+        *_ALWAYS,
+        *(() if open_to_all else (401,)),
+        *(_WITH_BODY if content else ()),
+        *(_WRITING if method in _WRITES else ()),
+    ]
+    responses = operation.setdefault("responses", {})
+    for status in {*statuses, *(int(code) for code in responses if int(code) in WORDS)}:
+        responses[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+# -- problems ------------------------------------------------------------------------------------------------
+
+
+def _problem_schemas() -> Json:
+    schema = Problem.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
+    inner: Json = schema.pop("$defs")
+    return inner | {"Problem": schema}
+
+
+def _name(status: int) -> str:
+    return f"Refused{status}"
+
+
+def _component(status: int) -> Json:
+    example = {
+        "type": "urn:okube:problem:invalid",
+        "title": _TITLES[status],
+        "status": status,
+        "detail": WORDS[status],
+        "instance": "/sites",
+        "requestId": "9f1c2d3e4b5a69788796a5b4c3d2e1f0",
+    }
+    content = {PROBLEM: {"schema": _PROBLEM_HERE, "example": example}}
+    headers = {"X-Request-Id": {"schema": _TEXT}}
+    if status == 401:
+        headers["WWW-Authenticate"] = {"schema": _TEXT}
+    if status in {429, 503}:
+        headers["Retry-After"] = {"schema": {"type": "integer"}}
+    return {"description": WORDS[status], "headers": headers, "content": content}
