@@ -252,12 +252,15 @@ PRESENCE_EXITS = Fact(
 )
 
 # -- what campaigns brought -----------------------------------------------------------------------------------
+#
+# Grains without `site` hold the rows of every site: a question about all sites but some takes those away again.
 
 VISITS = Measure("visits", "visit")
 CONVERSIONS = Measure("conversions", "conversion")
 PURCHASES = Measure("purchases", "purchase_count")
 REVENUE = Measure("revenue", "revenue_micro")  # millionths of the application's currency
 DELAY = Measure("delay", "delay_s")
+VISITORS = Members("users", "visit")
 _OUTCOME_MEASURES = (VISITS, CONVERSIONS, PURCHASES, REVENUE)
 
 _OUTCOME_COLUMNS = (
@@ -269,63 +272,72 @@ _OUTCOME_COLUMNS = (
     Column("conversion", Kind.INTEGER),  # 1: a visit with at least one purchase
     Column("purchase_count", Kind.INTEGER),
     Column("revenue_micro", Kind.INTEGER),
-)
-_TOUCHED_COLUMNS = (
-    Column("path", Kind.TEXTS),  # campaigns (_id) in order, consecutive repeats collapsed; empty: not attributed
-    Column("campaigns", Kind.TEXTS),  # the distinct ones, sorted
-    Column("attributed", Kind.INTEGER),  # 1: the path is not empty
-    Column("touch_day", Kind.INTEGER),  # the credited (last) touch's day in the application's zone; null without
-    Column("touch_kind", Kind.TEXT),  # print, click or opening; null without
-    Column("delay_s", Kind.INTEGER),  # from the credited touch to the outcome, null without or when visit is 0
-    Column("delay_band", Kind.INTEGER),  # -1 when unknown
-)
-_OUTCOME_GRAINS = (
-    Grain("site", ("site", "channel", "attributed"), _OUTCOME_MEASURES, members=(Members("users", "visit"),)),
-    Grain("campaigns", ("site", "channel", "campaigns", "touch_kind"), _OUTCOME_MEASURES),
-    Grain("delay_band", ("site", "channel", "campaigns", "delay_band"), (VISITS, DELAY)),
+    Column("campaigns", Kind.TEXTS),  # the distinct campaigns (_id) of the path, sorted
 )
 
 OUTCOMES = Fact(
     "outcomes",  # a visit with its purchases, or a purchase without a visit, on the day of record
-    columns=(*_OUTCOME_COLUMNS, *_TOUCHED_COLUMNS),
+    columns=(
+        *_OUTCOME_COLUMNS,
+        Column("path", Kind.TEXTS),  # campaigns (_id) in order, consecutive repeats collapsed; empty: not attributed
+        Column("attributed", Kind.INTEGER),  # 1: the path is not empty
+        Column("credited", Kind.TEXT),  # the campaign of the credited (last) touch; null without
+        Column("touch_kind", Kind.TEXT),  # of that touch: print, click or opening; null without
+        Column("touch_day", Kind.INTEGER),  # its day in the application's zone; null without
+        Column("delay_s", Kind.INTEGER),  # from that touch to the outcome, whole seconds; null without or no visit
+        Column("delay_band", Kind.INTEGER),  # -1 when unknown
+    ),
     measures=(*_OUTCOME_MEASURES, DELAY),
-    members=(Members("users", "visit"),),
-    grains=_OUTCOME_GRAINS,
+    members=(VISITORS,),
+    grains=(
+        Grain("site", ("site", "channel", "attributed"), _OUTCOME_MEASURES, members=(VISITORS,)),
+        Grain("campaigns", ("channel", "attributed", "campaigns"), _OUTCOME_MEASURES),
+        Grain("touch", ("credited", "channel", "attributed", "touch_kind"), (VISITS,)),
+        Grain("delay", ("credited", "channel", "attributed", "delay_band"), (VISITS, DELAY)),
+        Grain("site_touch", ("site", "channel", "attributed", "touch_kind"), (VISITS,)),
+        Grain("site_delay", ("site", "channel", "attributed", "delay_band"), (VISITS, DELAY)),
+    ),
 )
 
 COHORTS = Fact(
     "cohorts",  # the attributed outcomes again, on the day of their credited touch
-    columns=(*_OUTCOME_COLUMNS, *_TOUCHED_COLUMNS),
+    columns=_OUTCOME_COLUMNS,
     measures=_OUTCOME_MEASURES,
     members=(),
-    grains=(Grain("campaigns", ("site", "channel", "campaigns"), _OUTCOME_MEASURES),),
+    grains=(
+        Grain("site", ("site", "channel"), _OUTCOME_MEASURES),
+        Grain("campaigns", ("channel", "campaigns"), _OUTCOME_MEASURES),
+    ),
 )
 
+CREDITED = Measure("visits")
 OCCURRENCES = Measure("occurrences", "occurrence_count")
 FIRST = Measure("first", "is_first")
 LAST = Measure("last", "is_last")
 
 CREDITS = Fact(
-    "credits",  # one row per attributed outcome and distinct campaign of its path, on the outcome's day
+    "credits",  # one row per attributed visit (not: purchase without one) and distinct campaign, on the visit's day
     columns=(
-        *_OUTCOME_COLUMNS,
+        Column("site", Kind.TEXT),
+        Column("channel", Kind.TEXT),
+        Column("user", Kind.INTEGER),
+        Column("weight", Kind.INTEGER),
         Column("campaign", Kind.TEXT),
         Column("touches", Kind.INTEGER),  # n, the length of the path: Linear gives occurrences / n
         Column("distinct", Kind.INTEGER),  # k, the distinct campaigns of the path: Shapley gives 1 / k
-        Column("occurrence_count", Kind.INTEGER),  # how often the campaign stands in the path; 0 when visit is 0
-        Column("is_first", Kind.INTEGER),  # 1: the path starts with it (and visit is 1)
-        Column("is_last", Kind.INTEGER),
-        Column("campaigns", Kind.TEXTS),  # the whole set, for filters that cross
+        Column("occurrence_count", Kind.INTEGER),  # how often the campaign stands in the path
+        Column("is_first", Kind.INTEGER),  # 1: the path starts with it
+        Column("is_last", Kind.INTEGER),  # 1: the path ends with it
     ),
-    measures=(*_OUTCOME_MEASURES, OCCURRENCES, FIRST, LAST),
-    members=(Members("users", "visit"),),
+    measures=(CREDITED, OCCURRENCES, FIRST, LAST),
+    members=(USERS,),
     grains=(
-        Grain(
-            "campaign",
-            ("campaign", "site", "channel", "touches", "distinct"),
-            (*_OUTCOME_MEASURES, OCCURRENCES, FIRST, LAST),
-        ),
-        Grain("users", ("campaign", "site", "channel"), (), members=(Members("users", "visit"),)),
+        Grain("touches", ("campaign", "channel", "touches"), (OCCURRENCES, FIRST, LAST)),
+        Grain("distinct", ("campaign", "channel", "distinct"), (CREDITED,)),
+        Grain("site_touches", ("site", "channel", "touches"), (OCCURRENCES, FIRST, LAST)),
+        Grain("site_distinct", ("site", "channel", "distinct"), (CREDITED,)),
+        Grain("users", ("campaign", "channel"), (), members=(USERS,)),
+        Grain("site_users", ("site", "channel"), (), members=(USERS,)),
     ),
 )
 
@@ -335,7 +347,7 @@ EXPOSURES = Fact(
         Column("campaign", Kind.TEXT),
         Column("user", Kind.INTEGER),
         Column("weight", Kind.INTEGER),
-        Column("control", Kind.INTEGER),  # 1: deliberately not shown it
+        Column("control", Kind.INTEGER),  # 1: deliberately not shown it; both kinds on one day make two rows
     ),
     measures=(),
     members=(USERS,),
