@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette_compress import CompressMiddleware
 
 from okube_api import __version__
+from okube_api.analytics.router import router as analytics
 from okube_api.auth.secret import secret_key
 from okube_api.clock import Clock, utc_now
 from okube_api.errors import Refusal
@@ -26,7 +27,7 @@ from okube_api.sites.router import router as sites
 from okube_api.store import open_store
 from okube_api.store.base import Json, Store, StoreError, Unavailable
 
-ROUTERS: tuple[APIRouter, ...] = (sites,)
+ROUTERS: tuple[APIRouter, ...] = (sites, analytics)
 
 RETRY_S = 1.0  # between two attempts to reach a database that was away when the server started
 

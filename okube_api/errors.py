@@ -162,6 +162,12 @@ class TooManyRequests(Refusal):
         super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
 
 
+class CallerLeft(Refusal):
+    """499: the caller closed the connection; only the log sees it."""
+
+    status, code, title = 499, "caller_left", "The caller left"
+
+
 class Full(Refusal):
     """507: the disk is full."""
 

@@ -13,8 +13,9 @@ import orjson
 from okube_api.analytics.answer import elements
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.explain import explained
-from okube_api.analytics.resolve import Subject, resolved
+from okube_api.analytics.modules import MODULES
 from okube_api.analytics.schemas.requests import Query
+from okube_api.analytics.subject import Subject
 from okube_api.analytics.table import rows_of, written
 from okube_api.clock import Clock
 from okube_api.engine.calendar import Mode, Period, PeriodError, day_of, local_day, period
@@ -53,9 +54,10 @@ class Analytics:
         started = time.monotonic()
         self._check(query)
         span = self._period(subject, wanted)
-        directory = Directory(self._store, subject.application)
-        question = await resolved(query, subject, span, wanted.uplift, directory)
-        async with self._reader(subject.application) as reader:
+        directory = Directory(self._store, subject.application.id)
+        resolve = MODULES[query.module].resolve
+        question = await resolve(query, subject, span, wanted.uplift, directory)
+        async with self._reader(subject.application.id) as reader:
             found = await answer(question, reader)
             plan = explained(found.plan, reader) if wanted.explain else None
         if wanted.csv:
@@ -74,7 +76,7 @@ class Analytics:
             )
 
     def _period(self, subject: Subject, wanted: Wanted) -> Period:
-        today = local_day(self._clock(), subject.timezone)
+        today = local_day(self._clock(), subject.application.timezone)
         start, end = wanted.start, wanted.end
         if start is None and end is None and subject.study is not None:
             start, end = (_date(subject.study.get(side)) for side in ("from", "to"))
@@ -107,7 +109,7 @@ class Analytics:
         return {
             "from": day_of(question.period.first).isoformat(),
             "to": day_of(question.period.last).isoformat(),
-            "timezone": subject.timezone,
+            "timezone": subject.application.timezone,
             "freshness": None,
             "uplift": question.uplift,
             "rows": found.rows,

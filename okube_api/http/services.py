@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from okube_api.analytics.service import Analytics
 from okube_api.applications.repository import Applications
 from okube_api.auth.passwords import Passwords
 from okube_api.auth.sessions import Sessions
@@ -32,6 +33,7 @@ class Services:
     applications: Applications
     sites: Sites
     studies: Studies
+    analytics: Analytics
 
 
 def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes) -> Services:
@@ -47,6 +49,7 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
         applications=Applications(store, clock),
         sites=Sites(store, clock),
         studies=Studies(store, clock),
+        analytics=Analytics(store, clock, settings),
     )
 
 

@@ -45,8 +45,9 @@ class KpiShown(BaseModel):
 
     module: str
     kpi: str
-    title: str
     unit: str = Field(description="n count, s seconds, d days, m metres, EUR the application's currency, 1 a ratio.")
-    type: str = Field(description="How it adds up: A, A*, S, U, R, D or C.")
-    leaf: str = Field(description="The shape of its leaves.")
-    scopes: list[str]
+    kind: str = Field(description="How it adds up: A, A*, S, U, R, D or C; `docs/kpis.md` explains.")
+    scopes: list[str] = Field(description="What it can be asked by.")
+    leaf: str = Field(description="The shape of what stands under `all` and under each bucket.")
+    example: Any = Field(description="A leaf of that shape.")
+    description: str

@@ -78,7 +78,7 @@ _BY = Discriminator(_choice)
 ByResource = Annotated[_Whether | Annotated[ResourceOptions, Tag("@options")], _BY]
 ByArea = Annotated[_Whether | Annotated[AreaOptions, Tag("@options")], _BY]
 ByExtra = Annotated[_Whether | Annotated[ExtraOptions, Tag("@options")], _BY]
-Choice = bool | Options
+Choice = bool | ResourceOptions | AreaOptions | ExtraOptions
 
 # -- filters ---------------------------------------------------------------------------------------------------
 

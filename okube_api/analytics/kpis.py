@@ -1,0 +1,75 @@
+"""The catalogue for people and for clients: the same records as JSON and as a page of documentation."""
+
+from collections.abc import Iterator
+
+import orjson
+
+from okube_api.catalogue.kpi import Kpi, Leaf, Module
+from okube_api.catalogue.registry import CATALOGUE
+from okube_api.catalogue.shapes import EXAMPLES, WORDS
+from okube_api.catalogue.values import Scope
+from okube_api.store.base import Json
+
+KINDS = {
+    "A": "additive over days and every scope (but equipments and extras)",
+    "A*": "additive over days and sites: by campaign, lever or extra an outcome counts once for each of its path",
+    "S": "additive over the days of one scope value, not over scope values",
+    "U": "a distinct count: never summed, merged from sets",
+    "R": "a ratio of two sums, null where the lower one is 0",
+    "D": "a distribution",
+    "C": "a record of several values",
+}
+
+_PAGE = """\
+# The KPIs
+
+Made from the catalogue (`okube_api/catalogue/`), which `GET /analytics/kpis` answers as JSON: change it there.
+
+**Kind**: {kinds}.
+
+**Unit**: n a count; s seconds; d days; m metres; EUR the application's currency; 1 a ratio as a decimal.
+
+Every KPI can be asked by `globals`, and by the scopes that its row names.
+"""
+
+
+def records() -> list[Json]:
+    """Every KPI, module by module."""
+    return [_record(module, kpi) for module, kpis in CATALOGUE.items() for kpi in kpis]
+
+
+def _record(module: Module, kpi: Kpi) -> Json:
+    return {
+        "module": module.value,
+        "kpi": kpi.name,
+        "unit": kpi.unit.value,
+        "kind": kpi.kind.value,
+        "scopes": [scope.value for scope in (Scope.GLOBALS, *kpi.scopes)],
+        "leaf": kpi.leaf.value,
+        "example": EXAMPLES[kpi.leaf],
+        "description": kpi.title,
+    }
+
+
+def page() -> str:
+    """`docs/kpis.md`."""
+    return "\n".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    yield _PAGE.format(kinds="; ".join(f"{kind} {words}" for kind, words in KINDS.items()))
+    for module, kpis in CATALOGUE.items():
+        yield f"## {module.value} ({len(kpis)})\n"
+        yield "| KPI | Definition | Kind | Unit | Leaf | By |"
+        yield "|---|---|---|---|---|---|"
+        for kpi in kpis:
+            scopes = ", ".join(kpi.scopes)
+            cells = (f"`{kpi.name}`", kpi.title, kpi.kind.value, kpi.unit.value, kpi.leaf.value, scopes)
+            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        yield ""
+    yield "## Leaves\n"
+    yield "What stands under `all` and under each bucket.\n"
+    for leaf in Leaf:
+        if any(kpi.leaf is leaf for kpis in CATALOGUE.values() for kpi in kpis):
+            yield f"**{leaf.value}**: {WORDS[leaf]}\n"
+            yield f"```json\n{orjson.dumps(EXAMPLES[leaf]).decode()}\n```\n"

@@ -1,0 +1,56 @@
+"""The modules that can be asked: a record each, which is all that the routes and the service know of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from okube_api.analytics.resolve import Resolver, resolved_geo_marketing
+from okube_api.analytics.schemas.requests import GeoMarketingQuery, GeoMarketingSiteQuery, Query
+from okube_api.analytics.schemas.url import UpliftedUrl, Url
+from okube_api.catalogue.kpi import Module
+from okube_api.store.base import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a module is asked.
+
+    query, site_query: the bodies of questions about the sites of an application, and about one site.
+    url: the query parameters.  resolve: what makes a question of a request.
+    below: the path under an application or a site; `{study}` in it is the study's id or key.
+    example: a body worth trying.  about: what the questions are about, for people.
+    """
+
+    module: Module
+    query: type[Query]
+    site_query: type[Query]
+    url: type[Url]
+    resolve: Resolver
+    below: str
+    example: Json
+    about: str
+
+    @property
+    def of_a_study(self) -> bool:
+        """Whether the path names a study."""
+        return "{study}" in self.below
+
+
+GEO_MARKETING = Asked(
+    Module.GEO_MARKETING,
+    query=GeoMarketingQuery,
+    site_query=GeoMarketingSiteQuery,
+    url=UpliftedUrl,
+    resolve=resolved_geo_marketing,
+    below="/studies/{study}/geo-marketing/analytics",
+    example={
+        "params": [
+            {"kpi": "attendance", "granularity": "week"},
+            {"kpi": "timespent", "granularity": "month"},
+            {"kpi": "uniqUsers", "granularity": "month", "homes": {"sort": "-all", "limit": 10}},
+            {"kpi": "visitorVsPedestrian", "temporals": False},
+        ]
+    },
+    about="stays of a panel at the sites and points of interest of a study",
+)
+
+MODULES: Mapping[Module, Asked] = {asked.module: asked for asked in (GEO_MARKETING,)}

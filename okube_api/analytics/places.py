@@ -1,0 +1,68 @@
+"""The places that a question looks at: what its filters, its path and its study leave."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from okube_api.analytics.directory import Directory, Resource
+from okube_api.analytics.schemas.parts import Except
+from okube_api.analytics.schemas.requests import Filters
+from okube_api.analytics.subject import Subject
+from okube_api.catalogue.values import Scope
+from okube_api.engine.question import Chosen
+from okube_api.pois.repository import POIS
+from okube_api.sites.repository import EQUIPMENTS, SITES
+
+_COLLECTIONS = {Scope.SITES: SITES, Scope.POIS: POIS, Scope.EQUIPMENTS: EQUIPMENTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """all: those of the study, or of the application; reached: what the question leaves; named: by a filter, by id."""
+
+    all: tuple[Resource, ...] = ()
+    reached: tuple[Resource, ...] = ()
+    named: tuple[str, ...] = ()
+
+
+async def places_of(filters: Filters, subject: Subject, directory: Directory, scope: Scope) -> Places:
+    """The sites, or points of interest, of a question: active ones, and those that a filter or the path names."""
+    chosen = await chosen_of(filters, scope, directory)
+    every = await directory.every(_COLLECTIONS[scope], subject.only(scope))
+    named = set(chosen.values) if chosen is not None and not chosen.negated else set()
+    path = subject.site if scope is Scope.SITES else None
+    reached = tuple(
+        place
+        for place in every
+        if (path is None or place.id == path)
+        and (chosen is None or (place.id in chosen.values) != chosen.negated)
+        and (place.active or place.id in named or place.id == path)
+        and (scope is not Scope.SITES or _tagged(place, filters))
+    )
+    return Places(tuple(every), reached, tuple(sorted(named & {place.id for place in every})))
+
+
+async def chosen_of(filters: Filters, scope: Scope, directory: Directory) -> Chosen | None:
+    """What a filter on resources keeps, by id; None without it.  Raises UnknownReference, with pointers."""
+    values, negated = values_of(filters, scope.value)
+    if values is None:
+        return None
+    pointer = f"/filters/{scope}{'/not' if negated else ''}"
+    found = await directory.named(_COLLECTIONS[scope], values, pointer)
+    return Chosen(tuple(resource.id for resource in found), negated)
+
+
+def values_of(filters: Filters, name: str) -> tuple[list[Any] | None, bool]:
+    """The values of a filter, and whether they are what is left out; None without it."""
+    found = getattr(filters, name, None)
+    return (found.values, True) if isinstance(found, Except) else (found, False)
+
+
+def weekdays_of(filters: Filters) -> tuple[int, ...] | None:
+    """The days of the week that are kept; None for all of them."""
+    values, negated = values_of(filters, "weekdays")
+    return None if values is None else tuple(day for day in range(1, 8) if (day in values) != negated)
+
+
+def _tagged(place: Resource, filters: Filters) -> bool:
+    tags, negated = values_of(filters, "tags")
+    return tags is None or bool(place.tags.intersection(tags)) != negated

@@ -1,0 +1,127 @@
+"""Questions over HTTP: for each module a route about the sites of an application and one about a single site."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from okube_api.analytics.kpis import records
+from okube_api.analytics.modules import MODULES, Asked
+from okube_api.analytics.schemas.answers import KpiShown, Result, WithMeta
+from okube_api.analytics.schemas.requests import Query as Question
+from okube_api.analytics.schemas.url import Url
+from okube_api.analytics.service import Wanted
+from okube_api.analytics.subject import Subject
+from okube_api.auth.repository import Role
+from okube_api.errors import NotFound
+from okube_api.http.aliases import aliased, under_applications
+from okube_api.http.caller import Caller, CanRead, SiteCaller, SiteToRead, admitted
+from okube_api.http.leaving import unless_gone
+from okube_api.http.lists import as_json
+from okube_api.http.openapi import refusals
+from okube_api.http.route import JsonRoute
+from okube_api.http.services import Services, ServicesHere
+from okube_api.store.base import Json
+
+router = APIRouter(route_class=JsonRoute, tags=["analytics"])
+
+CSV = "text/csv"
+_CSV = frozenset(
+    {
+        CSV,
+        "text/comma-separated-values",
+        "application/csv",
+        "application/excel",
+        "application/vnd.ms-excel",
+        "application/vnd.msexcel",
+    }
+)
+_RESPONSES = {
+    200: {"content": {CSV: {"schema": {"type": "string"}}}, "description": "One element for each param and scope."},
+    **refusals(404, 422),
+}
+
+StudyInPath = Annotated[str, Path(description="The study's id; under an application, its id or key.")]
+
+
+async def study_of(request: Request, caller: Caller, shared: Services, study: str) -> Json:
+    """The study that a path names: by id or key where it also names the application, by id where it does not."""
+    if request.path_params.get("application"):
+        return await shared.studies.get(caller.application.id, study)
+    document = await shared.studies.by_id(study)
+    if document["application"] != caller.application.id:
+        raise NotFound(shared.studies.kind, study)
+    return document
+
+
+async def study_to_read(request: Request, caller: CanRead, shared: ServicesHere, study: StudyInPath) -> Json:
+    """The study of a path under an application."""
+    return await study_of(request, caller, shared, study)
+
+
+async def study_of_site(request: Request, caller: SiteToRead, shared: ServicesHere, study: StudyInPath) -> Json:
+    """The study of a path under a site."""
+    return await study_of(request, caller, shared, study)
+
+
+async def no_study() -> None:
+    """Nothing: the path names none."""
+
+
+def _asked(asked: Asked, *, one_site: bool) -> Callable[..., Any]:
+    """The endpoint of a module, its types those of the module's requests."""
+
+    async def endpoint(  # noqa: PLR0917 - the framework passes them by name
+        request: Request, query: Question, url: Url, caller: Caller, study: Json | None, shared: ServicesHere
+    ) -> Response:
+        site = caller.site["_id"] if isinstance(caller, SiteCaller) else None
+        if url.explain:
+            admitted(caller.role, Role.ADMIN)
+        wanted = Wanted(url.first, url.last, url.uplifted, url.meta, url.explain, csv=_wants_csv(request))
+        subject = Subject(caller.application, study, site)
+        answer = await unless_gone(request, shared.analytics.answer(query, subject, wanted))
+        return Response(answer, media_type="text/csv; charset=utf-8" if wanted.csv else "application/json")
+
+    body = Body(openapi_examples={"try": {"summary": asked.about, "value": asked.example}})
+    where = "at one site" if one_site else "over the sites of an application"
+    endpoint.__annotations__ |= {
+        "query": Annotated[asked.site_query if one_site else asked.query, body],
+        "url": Annotated[asked.url, Query()],
+        "caller": SiteToRead if one_site else CanRead,
+        "study": Annotated[Any, Depends(_study_dependency(asked, one_site))],
+    }
+    endpoint.__name__ = f"query_{asked.module.name.lower()}{'_of_site' if one_site else ''}"
+    endpoint.__doc__ = f"KPIs of {asked.module.value}, {where}: {asked.about}."
+    return endpoint
+
+
+def _study_dependency(asked: Asked, one_site: bool) -> Callable[..., Any]:
+    if not asked.of_a_study:
+        return no_study
+    return study_of_site if one_site else study_to_read
+
+
+def _wants_csv(request: Request) -> bool:
+    """Whether the caller would rather have a table."""
+    kinds = request.headers.get("accept", "").lower().split(",")
+    return any(kind.partition(";")[0].strip() in _CSV for kind in kinds)
+
+
+def _register(asked: Asked) -> None:
+    """Both routes of a module, by every alias."""
+    settings: Any = {"response_model": list[Result] | WithMeta, "responses": _RESPONSES}
+    aliased(router, "POST", under_applications(asked.below), **settings)(_asked(asked, one_site=False))
+    sites = tuple(f"{site}{asked.below}" for site in ("/sites/{site}", "/s/{site}"))
+    aliased(router, "POST", (*sites, *under_applications(*sites)), **settings)(_asked(asked, one_site=True))
+
+
+for _module in MODULES.values():
+    _register(_module)
+
+
+@router.get("/analytics/kpis", operation_id="list_kpis", response_model=list[KpiShown])
+async def list_kpis() -> Response:
+    """Every KPI there is, module by module."""
+    return as_json(records())

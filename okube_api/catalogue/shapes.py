@@ -1,0 +1,116 @@
+"""The shapes of leaves, by example: what documentation shows of each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from okube_api.catalogue.kpi import Leaf
+
+WORDS: Mapping[Leaf, str] = {
+    Leaf.NUMBER: "A number, or `null` where nothing can be said.",
+    Leaf.DISTRIBUTION: "A count per band `[from, to)`; the last band has no `to`. Shares are of what is known.",
+    Leaf.BREAKDOWN: "A count per item, the greatest first. Shares are of what is known.",
+    Leaf.CAPTURE: "Visitors, those who only passed by, and the part of the former.",
+    Leaf.VISITS_AND_CONVERSIONS: "Visits, those that were converted, and their ratio.",
+    Leaf.ATTRIBUTIONS: "The same outcomes under four models, and by participation.",
+    Leaf.TWO_TOUCHES: "Contacts by kind, the visits whose credited touch is of that kind, and their part.",
+    Leaf.THREE_TOUCHES: "The same, with openings.",
+    Leaf.LEVER: "The main figures side by side, each as its own KPI gives it.",
+    Leaf.COMPARISON: "Exposed users beside a control group; `ci95` bounds the lift. Null without such a group.",
+    Leaf.AFFINITY: "Per point of interest: visitors also seen there, their part, everybody's part, and 100 times the "
+    "one over the other.",
+    Leaf.MATRIX: "`users[i][j]` were seen in both areas; `rate` is that over `users[i][i]`.",
+    Leaf.ORDER: "Which area comes at which place of a path, the steps from area to area (`null`: left the site), and "
+    "the mean place of each area.",
+    Leaf.PER_CAMPAIGN: "A credit per campaign, which sum to the total.",
+}
+
+_TOUCHES = {
+    "print": {"contacts": 90210, "visits": 310, "share": 0.6858},
+    "click": {"contacts": 1204, "visits": 98, "share": 0.2168},
+}
+_USERS = {"users": 1000, "visitors": 52, "rate": 0.052}
+
+EXAMPLES: Mapping[Leaf, Any] = {
+    Leaf.NUMBER: 412.5,
+    Leaf.DISTRIBUTION: {
+        "unit": "s",
+        "measure": "sessions",
+        "bins": [
+            {"from": 0, "to": 300, "value": 120, "share": 0.24},
+            {"from": 300, "to": None, "value": 380, "share": 0.76},
+        ],
+        "unknown": 0,
+        "total": 500,
+        "mean": 812.4,
+        "median": None,
+    },
+    Leaf.BREAKDOWN: {
+        "items": [
+            {"key": "android", "label": "Android", "value": 812, "share": 0.6349},
+            {"key": "ios", "label": "iOS", "value": 467, "share": 0.3651},
+        ],
+        "unknown": 52,
+        "total": 1331,
+    },
+    Leaf.CAPTURE: {"visitor": 412, "pedestrian": 3890, "captureRate": 0.0958},
+    Leaf.VISITS_AND_CONVERSIONS: {"visits": 410, "conversions": 37, "rate": 0.0902},
+    Leaf.ATTRIBUTIONS: {"linear": 12.4, "shapley": 13.1, "fc": 9, "lc": 15, "participation": 21},
+    Leaf.TWO_TOUCHES: {
+        "print": {"contacts": 90210, "visits": 310, "share": 0.7598},
+        "click": {"contacts": 1204, "visits": 98, "share": 0.2402},
+    },
+    Leaf.THREE_TOUCHES: {**_TOUCHES, "opening": {"contacts": 5400, "visits": 44, "share": 0.0973}},
+    Leaf.LEVER: {
+        "prints": 90210,
+        "clicks": 1204,
+        "openings": 0,
+        "cost": 1200.5,
+        "offlineVisits": 410,
+        "onlineVisits": 0,
+        "offlineConversions": 37,
+        "onlineConversions": 0,
+        "revenues": 2100,
+        "ctr": 0.0133,
+        "venueRate": 0.041,
+        "costByVisit": 2.928,
+        "roi": 0.7493,
+    },
+    Leaf.COMPARISON: {
+        "exposed": _USERS,
+        "control": {"users": 1000, "visitors": 40, "rate": 0.04},
+        "lift": 0.3,
+        "incrementalVisitors": 12,
+        "ci95": [-0.1312, 0.9451],
+        "significant": False,
+    },
+    Leaf.AFFINITY: {
+        "items": [
+            {
+                "poi": "5e1834b0e12d62a85b388a1b",
+                "key": "my-poi",
+                "visitors": 84,
+                "share": 0.21,
+                "referenceShare": 0.14,
+                "index": 150,
+            }
+        ],
+        "visitors": 400,
+    },
+    Leaf.MATRIX: {"areas": ["eq-a", "eq-b"], "users": [[300, 120], [120, 210]], "rate": [[1, 0.4], [0.5714, 1]]},
+    Leaf.ORDER: {
+        "ranks": [
+            {"rank": 1, "items": [{"key": "eq-a", "value": 220, "share": 1}]},
+            {"rank": 2, "items": [{"key": "eq-b", "value": 110, "share": 1}]},
+        ],
+        "transitions": [
+            {"from": "eq-a", "to": "eq-b", "value": 110},
+            {"from": "eq-a", "to": None, "value": 110},
+            {"from": "eq-b", "to": None, "value": 110},
+        ],
+        "meanRank": {"eq-a": 1, "eq-b": 2},
+    },
+    Leaf.PER_CAMPAIGN: {
+        "items": [{"campaign": "5e1834b0e12d62a85b388a1b", "key": "my-campaign", "value": 42.5, "share": 0.3102}],
+        "total": 137,
+    },
+}
