@@ -32,11 +32,14 @@ class Measure:
     name: its column in rollups; the weighted sum is `<name>_w`.
     field: the fact's integer column that it sums; None counts rows.
     weighted: whether there is a weighted sum beside the plain one.
+    once: of a mark on the first row of a day: the columns that, with the day, it stands once for.  A condition on other
+        columns can leave the marked row out and others in: distinct values of these columns are counted then.
     """
 
     name: str
     field: str | None = None
     weighted: bool = True
+    once: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -194,7 +197,7 @@ PANELISTS = Table(
 DROPOUTS = Measure("dropouts", "dropout", weighted=False)
 PRESENCE_SESSIONS = Measure("stays", weighted=False)
 PRESENCE_DWELL = Measure("dwell", "dwell_s", weighted=False)
-PRESENCE_VISITOR_DAYS = Measure("visitor_days", "visitor_day", weighted=False)
+PRESENCE_VISITOR_DAYS = Measure("visitor_days", "visitor_day", weighted=False, once=("user", "site", "equipment"))
 _PRESENCE_MEASURES = (PRESENCE_SESSIONS, PRESENCE_DWELL, PRESENCE_VISITOR_DAYS, DROPOUTS)
 
 _PRESENCE_COLUMNS = (
@@ -238,7 +241,21 @@ PRESENCE_PASSAGES = Fact(
     grains=(
         Grain("equipment", ("site", "equipment"), _PRESENCE_MEASURES, members=(USERS, NEW_AT_PLACE, NEW)),
         Grain("dwell_band", ("site", "equipment", "dwell_band"), (PRESENCE_SESSIONS,)),
+        Grain("rank", ("site", "equipment", "rank"), (PRESENCE_SESSIONS,)),
     ),
+    weight=None,
+)
+
+PRESENCE_STEPS = Fact(
+    "presence_steps",  # one row per step of a stay's path (as many as its path has equipments), on the stay's day
+    columns=(
+        Column("site", Kind.TEXT),
+        Column("equipment", Kind.TEXT),  # where the step begins
+        Column("next", Kind.TEXT),  # where it leads; null after the last equipment: the device left the site
+    ),
+    measures=(PRESENCE_SESSIONS,),
+    members=(),
+    grains=(Grain("step", ("site", "equipment", "next"), (PRESENCE_SESSIONS,)),),
     weight=None,
 )
 
@@ -248,6 +265,15 @@ PRESENCE_EXITS = Fact(
     measures=(PRESENCE_SESSIONS,),
     members=(),
     grains=(Grain("site", ("site",), (PRESENCE_SESSIONS,)),),
+    weight=None,
+)
+
+PRESENCE_PASSAGE_EXITS = Fact(
+    "presence_passage_exits",  # one row per stay and distinct equipment of its path, on the local day of the stay's end
+    columns=(Column("site", Kind.TEXT), Column("equipment", Kind.TEXT)),
+    measures=(PRESENCE_SESSIONS,),
+    members=(),
+    grains=(Grain("equipment", ("site", "equipment"), (PRESENCE_SESSIONS,)),),
     weight=None,
 )
 
@@ -377,7 +403,9 @@ FACTS: tuple[Fact, ...] = (
     GEO_STAYS,
     PRESENCE_STAYS,
     PRESENCE_PASSAGES,
+    PRESENCE_STEPS,
     PRESENCE_EXITS,
+    PRESENCE_PASSAGE_EXITS,
     OUTCOMES,
     COHORTS,
     CREDITS,
