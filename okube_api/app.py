@@ -12,7 +12,11 @@ from starlette_compress import CompressMiddleware
 
 from okube_api import __version__
 from okube_api.analytics.router import router as analytics
+from okube_api.applications.router import router as applications
+from okube_api.auth.router import anybody as login
+from okube_api.auth.router import router as auth
 from okube_api.auth.secret import secret_key
+from okube_api.auth.users_router import router as users
 from okube_api.clock import Clock, utc_now
 from okube_api.errors import Refusal
 from okube_api.http.journal import Journal
@@ -27,7 +31,7 @@ from okube_api.sites.router import router as sites
 from okube_api.store import open_store
 from okube_api.store.base import Json, Store, StoreError, Unavailable
 
-ROUTERS: tuple[APIRouter, ...] = (sites, analytics)
+ROUTERS: tuple[APIRouter, ...] = (login, auth, applications, users, sites, analytics)
 
 RETRY_S = 1.0  # between two attempts to reach a database that was away when the server started
 

@@ -3,13 +3,15 @@
 Bodies are strict: `"1"` is no number, unknown fields are refused, nothing is turned into something else.
 """
 
-from datetime import date
+import re
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
+from okube_api.clock import stamp
 from okube_api.store.base import Json
 
 UNSET: Any = None
@@ -52,6 +54,7 @@ def _shown_fields(model: type[Answer]) -> tuple[tuple[str, Any], ...]:
 # -- texts ---------------------------------------------------------------------------------------------------
 
 _CONTROL = r"\u0000-\u001f\u007f-\u009f"
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 KEY_PATTERN = rf"^[^{_CONTROL}]+$"
 
 
@@ -73,6 +76,16 @@ def _day(text: str) -> str:
     return text
 
 
+def _instant(text: str) -> str:
+    """RFC 3339 alone: Python reads other forms of ISO 8601, too."""
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("An instant is written as in 2019-03-28T09:25:15.000Z, with Z or an offset.")
+    try:
+        return stamp(datetime.fromisoformat(text.upper()))
+    except OverflowError:
+        raise ValueError("No calendar has this instant.") from None
+
+
 def _distinct(values: list[str]) -> list[str]:
     if len(set(values)) < len(values):
         raise ValueError("Each value may stand once only.")
@@ -91,6 +104,15 @@ Day = Annotated[
     str, AfterValidator(_day), WithJsonSchema({"type": "string", "format": "date", "examples": ["2019-03-28"]})
 ]
 Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""An instant in an answer, in UTC."""
+
+GivenInstant = Annotated[
+    str,
+    AfterValidator(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-01-01T00:00:00.000Z"]}),
+]
+"""An instant in a body, with any offset; the value is in UTC, as answers carry it."""
+
 Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$", examples=["5e1834b0e12d62a85b388a1b"])]
 
 # -- objects of the caller's own making --------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Everything that a store is asked to hold, gathered from the domains that declare it."""
 
 from okube_api.applications.repository import APPLICATIONS
-from okube_api.auth.repository import LOGIN_FAILURES, REVOCATIONS, USERS
+from okube_api.auth.repository import LOGIN_FAILURES, SPENT, USERS
+from okube_api.auth.keys import KEYS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.facts import FACTS, PANELISTS
 from okube_api.pois.repository import POIS
@@ -13,7 +14,8 @@ SCHEMA = Schema(
     collections=(
         APPLICATIONS,
         USERS,
-        REVOCATIONS,
+        SPENT,
+        KEYS,
         LOGIN_FAILURES,
         SITES,
         EQUIPMENTS,

@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     token_hours: int = Field(48, ge=1, description="How long an access token lasts, in hours.")
     login_failures: int = Field(5, ge=1, description="Failed logins within the window that lock an account.")
     login_window_s: int = Field(900, ge=1, description="The window for failed logins, in seconds.")
+    captcha_effort: int = Field(
+        250_000, ge=1, description="The most hashes that solving a captcha takes; a browser makes some 200,000 a second."
+    )
     body_limit: int = Field(1_048_576, ge=1024, description="Largest JSON or form body, in bytes.")
     upload_limit: int = Field(52_428_800, ge=1024, description="Largest uploaded table, in bytes.")
     query_params: int = Field(50, ge=1, description="Most params in one analytics question.")

@@ -1,12 +1,12 @@
 """Applications in the store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
-from okube_api.applications.schemas import ApplicationSettings
+from okube_api.applications.schemas import ApplicationSettings, merged
 from okube_api.errors import NotFound
-from okube_api.resources import Resources
+from okube_api.resources import Allowed, Resources
 from okube_api.store.base import EVERYTHING, Collection, Condition, Json, Kind, OneOf
 
 APPLICATIONS = Collection(
@@ -62,7 +62,7 @@ class Applications(Resources):
         """Those with these ids, or every one, by `_id`."""
         return await self.store.find(self.collection, within(ids))
 
-    async def create(self, fields: Mapping[str, Any]) -> Json:
+    async def create(self, fields: Json) -> Json:
         """A new application.  Raises Taken."""
         defaults = {"name": fields["key"], **DEFAULTS}
         document = self.new("", defaults | fields)
@@ -70,24 +70,15 @@ class Applications(Resources):
         await self.insert([document])
         return document
 
-    async def update(self, document: Json, fields: Mapping[str, Any]) -> Json:
-        """The application with these fields changed, its settings merged.  Raises Taken."""
+    async def update(self, document: Json, fields: Json, allowed: Allowed | None = None) -> Json:
+        """The application with these fields changed, its settings merged.  Raises Taken and PreconditionFailed."""
 
         async def edit(stored: Json) -> Json:
             return stored | fields | {"settings": merged(stored["settings"], fields.get("settings", {}))}
 
-        return await self.change(document, edit)
+        return await self.change(document, edit, allowed)
 
 
 def within(ids: Sequence[str] | None) -> Condition:
     """The applications with these ids; None is all of them."""
     return EVERYTHING if ids is None else OneOf("_id", tuple(ids))
-
-
-def merged(settings: Json, changes: Json) -> Json:
-    """Settings with the named ones changed, however deep they are."""
-    both = {
-        name: merged(settings[name], value) if isinstance(value, dict) and name in settings else value
-        for name, value in changes.items()
-    }
-    return settings | both

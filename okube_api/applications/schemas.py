@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field
 
 from okube_api.fields import UNSET, Answer, Body, Identifier, Instant, Key, Text, Timezone
+from okube_api.http.lists import PageQuery
+from okube_api.store.base import EVERYTHING, Condition, Contains, Json
 
 Count = Annotated[int, Field(ge=0, le=100_000)]
 
@@ -73,6 +75,18 @@ class ApplicationSettings(_Group):
     bands: BandEdges = BandEdges()
 
 
+def merged(settings: Json, changes: Json) -> Json:
+    """Settings with the named ones changed, however deep they are."""
+    both = {
+        name: merged(settings[name], value) if isinstance(value, dict) and name in settings else value
+        for name, value in changes.items()
+    }
+    return settings | both
+
+
+_DEFAULTS = ApplicationSettings().model_dump(by_alias=True)
+
+
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["EUR"])]
 
 
@@ -105,3 +119,18 @@ class ApplicationAnswer(Answer):
     settings: ApplicationSettings
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")
+
+    @classmethod
+    def shown(cls, document: Json) -> Json:
+        """What callers see: the settings that hold, also where the application has set none."""
+        return super().shown(document) | {"settings": merged(_DEFAULTS, document["settings"])}
+
+
+class ApplicationQuery(PageQuery):
+    """What a list of applications can be narrowed by."""
+
+    q: Text | None = Field(None, description="A text in the key or name.")
+
+    def condition(self) -> Condition:
+        """The applications wanted."""
+        return Contains(self.q) if self.q else EVERYTHING

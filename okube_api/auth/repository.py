@@ -1,13 +1,13 @@
-"""Users, revoked tokens and failed logins in the store."""
+"""Users, what is spent (tokens, captchas) and failed logins in the store."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
 
 from okube_api.errors import Taken
-from okube_api.resources import Resources
+from okube_api.resources import Allowed, Resources
 from okube_api.store.base import Collection, Duplicate, Json, Kind, equal
 
 USERS = Collection(
@@ -21,7 +21,8 @@ USERS = Collection(
     search=("login", "name"),
 )
 
-REVOCATIONS = Collection("revocations", fields={"expiresAt": Kind.TEXT})  # `_id` is the token's
+SPENT = Collection("spent", fields={"expiresAt": Kind.TEXT})
+"""What was good once: revoked tokens and solved captchas, by id, until they would have expired anyway."""
 
 LOGIN_FAILURES = Collection("login_failures", fields={"account": Kind.TEXT, "at": Kind.TEXT})
 
@@ -38,12 +39,17 @@ class Role(StrEnum):
         ranks = list(Role)
         return ranks.index(self) >= ranks.index(other)
 
+    def at_most(self, limit: "Role | None") -> "Role":
+        """This role, or the limit where that is less."""
+        return self if limit is None or limit.includes(self) else limit
+
 
 @dataclass(frozen=True, slots=True)
 class User:
     """Who calls.
 
-    roles: by application id; a platform administrator is admin everywhere.
+    roles: by application id.
+    everywhere: the role in every application: a platform administrator's is admin.
     generation: of the credentials; tokens of an earlier one are no longer good.
     """
 
@@ -54,6 +60,7 @@ class User:
     disabled: bool
     generation: int
     roles: Mapping[str, Role]
+    everywhere: Role | None = None
 
     @classmethod
     def of(cls, document: Json) -> Self:
@@ -65,17 +72,30 @@ class User:
             document["platformAdmin"],
             document["disabled"],
             document["generation"],
-            MappingProxyType({entry["application"]: Role(entry["role"]) for entry in document["roles"]}),
+            MappingProxyType(
+                {one["application"]: Role(one["role"]) for one in document["roles"] if not one["disabled"]}
+            ),
+            Role.ADMIN if document["platformAdmin"] else None,
         )
 
     def role_in(self, application: str) -> Role | None:
         """The role in an application, None for someone who may not even know that it exists."""
-        return Role.ADMIN if self.platform_admin else self.roles.get(application)
+        return self.everywhere or self.roles.get(application)
 
     @property
     def applications(self) -> tuple[str, ...] | None:
         """The ids of the applications that the user may read; None is all of them."""
-        return None if self.platform_admin else tuple(self.roles)
+        return None if self.everywhere else tuple(self.roles)
+
+    def narrowed(self, applications: Sequence[str] | None, most: Role | None) -> "User":
+        """The user as an API key lets them act: in these applications only, with no more than that role."""
+        if applications is None and most is None:
+            return self
+        where = tuple(self.roles) if applications is None else applications
+        held = {application: self.role_in(application) for application in where}
+        roles = {application: role.at_most(most) for application, role in held.items() if role is not None}
+        everywhere = self.everywhere.at_most(most) if self.everywhere and applications is None else None
+        return replace(self, platform_admin=False, roles=MappingProxyType(roles), everywhere=everywhere)
 
 
 class Users(Resources):
@@ -90,17 +110,23 @@ class Users(Resources):
         return await self.store.get(USERS, equal("login", login.casefold()))
 
     async def create(
-        self, login: str, password_hash: str, *, platform_admin: bool = False, roles: Mapping[str, Role] | None = None
+        self,
+        login: str,
+        password_hash: str,
+        *,
+        name: str | None = None,
+        platform_admin: bool = False,
+        roles: Mapping[str, Role] | None = None,
     ) -> Json:
         """A new user; roles are by application id.  Raises Taken."""
         held: dict[str, Any] = {
             "login": login.casefold(),
-            "name": login.partition("@")[0],
+            "name": name or login.partition("@")[0],
             "password": password_hash,
             "platformAdmin": platform_admin,
             "disabled": False,
             "generation": 1,
-            **_held(roles or {}),
+            **_held([_entry(application, role, False) for application, role in (roles or {}).items()]),
         }
         document = self.new("", held)
         del document["application"]
@@ -118,17 +144,38 @@ class Users(Resources):
 
         return await self.change(user, edit)
 
-    async def set_role(self, user: Json, application: str, role: Role) -> Json:
-        """The user with this role in an application."""
+    async def set_role(
+        self, user: Json, application: str, role: Role, *, disabled: bool = False, allowed: Allowed | None = None
+    ) -> Json:
+        """The user with this role in an application; a disabled one is kept, and counts for nothing."""
 
         async def edit(stored: Json) -> Json:
-            roles = {entry["application"]: Role(entry["role"]) for entry in stored["roles"]}
-            return stored | _held(roles | {application: role})
+            return stored | _held([*_elsewhere(stored, application), _entry(application, role, disabled)])
 
-        return await self.change(user, edit)
+        return await self.change(user, edit, allowed)
+
+    async def drop_role(self, user: Json, application: str, allowed: Allowed | None = None) -> Json:
+        """The user without a role in an application."""
+
+        async def edit(stored: Json) -> Json:
+            return stored | _held(_elsewhere(stored, application))
+
+        return await self.change(user, edit, allowed)
 
 
-def _held(roles: Mapping[str, Role]) -> Json:
+def role_of(user: Json, application: str) -> Json | None:
+    """A user's entry for an application: `role` and `disabled`."""
+    return next((entry for entry in user["roles"] if entry["application"] == application), None)
+
+
+def _entry(application: str, role: Role, disabled: bool) -> Json:
+    return {"application": application, "role": str(role), "disabled": disabled}
+
+
+def _elsewhere(user: Json, application: str) -> list[Json]:
+    return [entry for entry in user["roles"] if entry["application"] != application]
+
+
+def _held(entries: list[Json]) -> Json:
     """Roles as a document has them, and the list that finds an application's users."""
-    entries = [{"application": application, "role": str(role)} for application, role in roles.items()]
-    return {"roles": entries, "applications": list(roles)}
+    return {"roles": entries, "applications": [entry["application"] for entry in entries]}

@@ -4,18 +4,23 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
+from okube_api.auth.captcha import Captcha
+from okube_api.auth.keys import ApiKeys
 from okube_api.auth.passwords import Passwords
-from okube_api.auth.repository import LOGIN_FAILURES, REVOCATIONS, User, Users
+from okube_api.auth.repository import LOGIN_FAILURES, User, Users
+from okube_api.auth.spent import Spent
 from okube_api.auth.tokens import Signer, Token
 from okube_api.clock import Clock, stamp
-from okube_api.errors import CaptchaRequired, Unauthorised
+from okube_api.errors import CaptchaRequired, Forbidden, Unauthorised
 from okube_api.identifiers import new_id
 from okube_api.settings import Settings
-from okube_api.store.base import Between, Duplicate, Store, equal
+from okube_api.store.base import Between, Store, equal
 
 _WRONG = "The login or the password is wrong."
 _NO_TOKEN = "Send the token of POST /auth/login as 'Authorization: Bearer TOKEN'."  # noqa: S105 - words, no password
 _NOT_VALID = "The token is not valid, has expired or was revoked. Log in again."
+_LOCKED = "Too many logins of this account have failed: solve the captcha of GET /auth/captcha, or try again later."
+_UNSOLVED = "The captcha is not solved, was used before or is too old: solve the one of GET /auth/captcha."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +40,10 @@ class Failures:
         self._limit = limit
         self._window = window
 
-    async def check(self, login: str) -> None:
-        """Raises CaptchaRequired when the account is locked."""
+    async def locked(self, login: str) -> bool:
+        """Whether the account is locked."""
         recent = equal("account", _account(login)) & Between("at", stamp(self._clock() - self._window), None)
-        if await self._store.count(LOGIN_FAILURES, recent) >= self._limit:
-            raise CaptchaRequired("Too many logins of this account have failed. Try again later.")
+        return await self._store.count(LOGIN_FAILURES, recent) >= self._limit
 
     async def add(self, login: str) -> None:
         """Records one, and forgets those that count no longer."""
@@ -63,16 +67,20 @@ class Sessions:
         self._passwords = passwords
         self._lifetime = timedelta(hours=settings.token_hours)
         self._failures = Failures(store, clock, settings.login_failures, timedelta(seconds=settings.login_window_s))
+        self._spent = Spent(store, clock)
+        self.captcha = Captcha(secret, clock, self._spent, settings.captcha_effort)
         self.users = Users(store, clock)
+        self.keys = ApiKeys(store, clock, self._signer)
 
-    async def log_in(self, login: str, password: str) -> tuple[Identity, str]:
+    async def log_in(self, login: str, password: str, captcha: str | None = None) -> tuple[Identity, str]:
         """The caller and the token to send from now on.
 
+        captcha: the solution that lets one try to log in to a locked account, once.
         Raises Unauthorised, the same way and as late for a login that nobody has, CaptchaRequired and TooManyRequests.
         """
-        await self._failures.check(login)
+        await self._unlock(login, captcha)
         document = await self.users.by_login(login)
-        matches = await self._passwords.matches(password, document and document["password"])
+        matches = await self._passwords.matches(password, document["password"] if document else None)
         if document is None or not matches or document["disabled"]:
             await self._failures.add(login)
             raise Unauthorised(_WRONG)
@@ -92,28 +100,40 @@ class Sessions:
             raise Unauthorised(_NO_TOKEN)
         token = self._signer.read(text.strip(), self._clock())
         document = await self._store.get(self.users.collection, equal("_id", token.user))
-        if document is None or document["disabled"] or document["generation"] != token.generation:
+        if document is None or document["disabled"]:
             raise Unauthorised(_NOT_VALID)
-        if await self._store.get(REVOCATIONS, equal("_id", token.identifier)) is not None:
+        user = await self._acting(User.of(document), token)
+        if user is None:
             raise Unauthorised(_NOT_VALID)
-        return Identity(User.of(document), token)
+        return Identity(user, token)
+
+    async def _acting(self, user: User, token: Token) -> User | None:
+        """The user as the token lets them act; None when it is no longer good."""
+        if token.secret is not None:
+            return await self.keys.holder(token, user)
+        good = user.generation == token.generation and not await self._spent.holds(token.identifier)
+        return user if good else None
 
     async def log_out(self, token: Token) -> None:
-        """Revokes a token, for every process and from the next request on; forgets revocations past their use."""
-        await self._store.delete(REVOCATIONS, Between("expiresAt", None, stamp(self._clock() - timedelta(hours=1))))
-        try:
-            await self._store.insert(REVOCATIONS, [{"_id": token.identifier, "expiresAt": stamp(token.expires)}])
-        except Duplicate:
-            return  # revoked already: by a request that crossed this one
+        """Revokes an access token, for every process and from the next request on."""
+        await self._spent.add(token.identifier, token.expires)
 
-    async def change_password(self, user: User, current: str, new: str) -> None:
-        """Sets a new password; every token made before is no longer good.  Raises Unauthorised and TooManyRequests."""
+    async def change_password(self, user: User, current: str, new: str, captcha: str | None = None) -> None:
+        """Sets a new password; every access token made before is no longer good, API keys are.
+
+        Raises Forbidden, CaptchaRequired and TooManyRequests.
+        """
+        await self._unlock(user.login, captcha)
         document = await self.users.by_id(user.id)
-        await self._failures.check(user.login)
         if not await self._passwords.matches(current, document["password"]):
             await self._failures.add(user.login)
-            raise Unauthorised("The current password is wrong.")
+            raise Forbidden("The current password is wrong.")
         await self.users.set_password(document, await self._passwords.hash(new))
+        await self._failures.forget(user.login)
+
+    async def _unlock(self, login: str, captcha: str | None) -> None:
+        if await self._failures.locked(login) and not (captcha and await self.captcha.solved(captcha)):
+            raise CaptchaRequired(_LOCKED if captcha is None else _UNSOLVED)
 
 
 def _account(login: str) -> str:

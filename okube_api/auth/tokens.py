@@ -1,4 +1,4 @@
-"""Access tokens: JWT signed with HMAC-SHA-256, and everything in them that must hold."""
+"""Access tokens and API keys: JWT signed with HMAC-SHA-256, and everything in them that must hold."""
 
 import hashlib
 import hmac
@@ -7,14 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
+from jwt.types import Options
 
 from okube_api.errors import Unauthorised
 from okube_api.identifiers import is_id
 
 ISSUER = AUDIENCE = "okube-api"
-ACCESS = "access"
+ACCESS, API_KEY = "access", "key"
 SKEW = timedelta(minutes=5)  # how far the clocks of two processes may be apart
 LONGEST = 4096
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # when an API key without an end ends: every token says when
 
 _ALGORITHM = "HS256"
 _CLAIMS = ["exp", "iat", "nbf", "aud", "iss", "typ", "sub", "jti", "gen"]
@@ -23,10 +25,11 @@ _REFUSED = "The token is not valid, has expired or was revoked. Log in again."
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What an access token says.
+    """What a token says.
 
     identifier: of the token itself, for revocation.
     generation: of the user's credentials; a changed password starts the next one.
+    secret: only in API keys; the store knows its hash, so that the signing key alone cannot make one.
     """
 
     identifier: str
@@ -34,6 +37,7 @@ class Token:
     generation: int
     issued: datetime
     expires: datetime
+    secret: str | None = None
 
 
 class Signer:
@@ -48,13 +52,14 @@ class Signer:
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
-            "typ": ACCESS,
+            "typ": API_KEY if token.secret else ACCESS,
             "sub": token.user,
             "jti": token.identifier,
             "gen": token.generation,
             "iat": int(token.issued.timestamp()),
             "nbf": int(token.issued.timestamp()),
             "exp": int(token.expires.timestamp()),
+            **({"sec": token.secret} if token.secret else {}),
         }
         return jwt.encode(claims, self._key, _ALGORITHM, headers={"kid": self._key_id})
 
@@ -70,16 +75,18 @@ class Signer:
 
     def _claims(self, text: str) -> dict[str, Any]:
         """The signed claims.  Their times are held to the clock that is passed in, not to the library's."""
-        no_times = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
-        options = {"require": _CLAIMS, **no_times}
+        options: Options = {"require": _CLAIMS, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
         return jwt.decode(text, self._key, [_ALGORITHM], options=options, audience=AUDIENCE, issuer=ISSUER)
 
 
 def _token(claims: dict[str, Any], now: datetime) -> Token:
     times = [claims["iat"], claims["nbf"], claims["exp"], claims["gen"]]
-    if any(type(value) is not int for value in times) or claims["typ"] != ACCESS or not is_id(str(claims["sub"])):
+    secret = claims.get("sec")
+    if any(type(value) is not int for value in times) or claims["typ"] != (ACCESS if secret is None else API_KEY):
         raise ValueError("a claim of the wrong type")
+    if not all(isinstance(claims[name], str) and is_id(claims[name]) for name in ("sub", "jti")):
+        raise ValueError("no identifiers")
     issued, starts, expires = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "nbf", "exp"))
     if max(issued, starts) > now + SKEW or expires <= now:
         raise ValueError("outside its time")
-    return Token(claims["jti"], claims["sub"], claims["gen"], issued, expires)
+    return Token(claims["jti"], claims["sub"], claims["gen"], issued, expires, secret)

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import ConfigDict, Field
 
 from okube_api.fields import Answer
+from okube_api.http.credentials import COOKIE
 from okube_api.http.route import FORM, JSON, ApiRoute
 from okube_api.http.words import DESCRIPTION, TAGS
 from okube_api.store.base import Json
@@ -103,7 +104,7 @@ def document(app: FastAPI) -> Json:
     components["responses"] = {_name(status): _component(status) for status in WORDS}
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-        "cookie": {"type": "apiKey", "in": "cookie", "name": "okube_token"},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
     }
     made["security"] = [{"bearer": []}, {"cookie": []}]
     for route in app.routes:

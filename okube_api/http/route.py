@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 
 from okube_api.errors import BadRequest, Fault, TooLarge, UnsupportedMedia, suggestion
+from okube_api.http.credentials import identify
 from okube_api.http.forms import read_form
 from okube_api.http.json_text import read_json
 from okube_api.http.paths import decoded
@@ -47,7 +48,7 @@ class ApiRoute(APIRoute):
         async def checked(request: Request) -> Response:
             shared = services(request)
             if not self.for_anybody:
-                identity = await shared.sessions.identify(request.headers.get("authorization"))
+                identity = await identify(request, shared.sessions)
                 request.state.identity = identity
                 request.state.user_id = identity.user.id
             request.scope["path_params"] = decoded(request.scope["path_params"])

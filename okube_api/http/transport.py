@@ -38,7 +38,7 @@ class Transport:
         await self.app(scope, receive, send)
 
     def _look_through(self, scope: Scope) -> None:
-        """Each proxy appends what it saw: the last scheme is the nearest one's, the last unknown address is the client."""
+        """Each proxy appends what it saw: the last scheme is the nearest one's, the last unknown one the client."""
         schemes = _listed(scope, b"x-forwarded-proto")
         if schemes and schemes[-1] in {"http", "https"}:
             scope["scheme"] = schemes[-1]
@@ -49,7 +49,9 @@ class Transport:
 
 
 def _may_be_plain(scope: Scope) -> bool:
-    return scope["scheme"] == "https" or scope["path"].startswith("/health/")
+    scheme: str = scope["scheme"]
+    path: str = scope["path"]
+    return scheme == "https" or path.startswith("/health/")
 
 
 def _client(scope: Scope) -> str:

@@ -1,8 +1,5 @@
 """Sites and equipments in the store."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from okube_api.applications.repository import Application
 from okube_api.errors import Impossible
 from okube_api.places import RADIUS_M, located
@@ -61,14 +58,14 @@ class Sites(Resources):
     kind = "site"
     names = "names"
 
-    async def create(self, application: Application, fields: Mapping[str, Any]) -> Json:
+    async def create(self, application: Application, fields: Json) -> Json:
         """A new site.  Raises Taken, and Impossible for an online site with a place."""
         document = settled({"timezone": application.timezone, **_DEFAULTS}, fields)
         made = self.new(application.id, document)
         await self.insert([made])
         return made
 
-    async def update(self, site: Json, fields: Mapping[str, Any], allowed: Allowed | None = None) -> Json:
+    async def update(self, site: Json, fields: Json, allowed: Allowed | None = None) -> Json:
         """The site with these fields changed, null clearing one.  Raises as `create` and `change` do."""
 
         async def edit(stored: Json) -> Json:
@@ -77,7 +74,7 @@ class Sites(Resources):
         return await self.change(site, edit, allowed)
 
 
-def settled(stored: Json, fields: Mapping[str, Any]) -> Json:
+def settled(stored: Json, fields: Json) -> Json:
     """A site with fields changed, and what follows from them: its names, its cells, the place it has or not."""
     site = {name: value for name, value in (stored | fields).items() if value is not None}
     site |= {name: default for name, default in _DEFAULTS.items() if name not in site}
@@ -87,14 +84,14 @@ def settled(stored: Json, fields: Mapping[str, Any]) -> Json:
     return site | _cells(stored, fields, site)
 
 
-def _without_place(site: Json, fields: Mapping[str, Any]) -> Json:
+def _without_place(site: Json, fields: Json) -> Json:
     for name in _OF_A_PLACE:
         if fields.get(name) is not None:
             raise Impossible.at("body", f"/{name}", f"An online site has no '{name}'.")
     return {name: value for name, value in site.items() if name not in _OF_A_PLACE}
 
 
-def _cells(stored: Json, fields: Mapping[str, Any], site: Json) -> Json:
+def _cells(stored: Json, fields: Json, site: Json) -> Json:
     """The radius and cells of an offline site: as given, else computed, anew when it moves or its radius changes."""
     if "coordinates" not in site:
         return {}

@@ -1,0 +1,62 @@
+"""API keys: tokens for programs, which last until they are revoked or their time is up."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from okube_api.auth.repository import Role, User
+from okube_api.auth.tokens import NEVER, Signer, Token
+from okube_api.clock import Clock
+from okube_api.errors import NotFound
+from okube_api.resources import Resources
+from okube_api.store.base import Collection, Json, Kind, Store, equal
+
+KEYS = Collection("api_keys", fields={"version": Kind.INTEGER, "user": Kind.TEXT})
+
+
+class ApiKeys(Resources):
+    """The API keys of every user."""
+
+    collection = KEYS
+    kind = "API key"
+
+    def __init__(self, store: Store, clock: Clock, signer: Signer) -> None:
+        super().__init__(store, clock)
+        self._signer = signer
+
+    async def create(self, user: User, fields: Mapping[str, Any]) -> tuple[Json, str]:
+        """A new key, and its token, which is never seen again.
+
+        fields: `name`, and where given `applications` (ids), `role` and `expiresAt`.
+        """
+        secret = secrets.token_urlsafe(32)
+        document = self.new("", {"user": user.id, **fields, "hash": _hash(secret)})
+        del document["application"]
+        await self.insert([document])
+        ends = datetime.fromisoformat(fields["expiresAt"]) if fields.get("expiresAt") else NEVER
+        now = self.clock().replace(microsecond=0)
+        return document, self._signer.sign(Token(document["_id"], user.id, 0, now, ends, secret))
+
+    async def of_user(self, user: User, identifier: str) -> Json:
+        """One of a user's keys.  Raises NotFound, also for another user's."""
+        document = await self.by_id(identifier)
+        if document["user"] != user.id:
+            raise NotFound(self.kind, identifier)
+        return document
+
+    async def holder(self, token: Token, user: User) -> User | None:
+        """The user as the key of this token lets them act; None when there is no such key, or no more."""
+        document = await self.store.get(KEYS, equal("_id", token.identifier))
+        if document is None or document["user"] != user.id or token.secret is None:
+            return None
+        if not hmac.compare_digest(document["hash"], _hash(token.secret)):
+            return None
+        most = document.get("role")
+        return user.narrowed(document.get("applications"), Role(most) if most else None)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
