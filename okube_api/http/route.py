@@ -89,7 +89,7 @@ def _parameters(route: APIRoute) -> dict[str, bool]:
     return {
         get_validation_alias(field): field_annotation_is_sequence(field.field_info.annotation)
         for field in get_flat_params(route.dependant)
-        if isinstance(field.field_info, params.Query)
+        if not isinstance(field.field_info, params.Path | params.Header | params.Cookie)  # also the fields of models
     }
 
 
