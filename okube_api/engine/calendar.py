@@ -11,15 +11,15 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
+
+from okube_api.catalogue.buckets import Ints, day_of, month_number, month_start, numbers, ordinal
 
 LONGEST_PERIOD_D = 3660
 DEFAULT_PERIOD_D = 30
-_EVE = date(1969, 12, 31)
-_EARLIEST = (date(2, 1, 1) - _EVE).days  # weeks and months around any day of a period are dates too
-_LATEST = (date(9998, 12, 31) - _EVE).days
+_EARLIEST = ordinal(date(2, 1, 1))  # weeks and months around any day of a period are dates too
+_LATEST = ordinal(date(9998, 12, 31))
 
-Ints = NDArray[np.int64]
+__all__ = ["day_of", "month_number", "month_start", "numbers", "ordinal"]
 
 
 class Mode(StrEnum):
@@ -36,16 +36,6 @@ class Granularity(StrEnum):
     WEEK = "week"
     MONTH = "month"
     YEAR = "year"
-
-
-def ordinal(day: date) -> int:
-    """The day's ordinal; 1 is 1970-01-01."""
-    return (day - _EVE).days
-
-
-def day_of(number: int) -> date:
-    """The date with this ordinal."""
-    return _EVE + timedelta(days=number)
 
 
 def local_day(instant: datetime, zone: str) -> date:
@@ -112,42 +102,6 @@ def period(start: date | None, end: date | None, today: date, own: tuple[date, d
     return Period(ordinal(start), ordinal(end))
 
 
-def month_number(day: int) -> int:
-    """year * 12 + month - 1 of a day's ordinal."""
-    found = day_of(day)
-    return found.year * 12 + found.month - 1
-
-
-def month_start(month: int) -> int:
-    """The ordinal of a month's first day."""
-    return ordinal(date(month // 12, month % 12 + 1, 1))
-
-
-def numbers(days: Ints, column: str) -> Ints:
-    """The bucket numbers of days, as facts and rollups carry them in the column of that name."""
-    result: Ints = _NUMBERS[column](days)
-    return result
-
-
-def _months(days: Ints) -> Ints:
-    return (days - 1).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) + 1970 * 12
-
-
-def _isoweeks(days: Ints) -> Ints:
-    thursdays = days - (days + 2) % 7 + 3  # a week belongs to the year of its Thursday
-    years = (thursdays - 1).astype("datetime64[D]").astype("datetime64[Y]")
-    return (thursdays - 1 - years.astype("datetime64[D]").astype(np.int64)) // 7 + 1
-
-
-_NUMBERS = {
-    "day": lambda days: days,
-    "week": lambda days: (days + 2) // 7,
-    "month": _months,
-    "year": lambda days: _months(days) // 12,
-    "month_of_year": lambda days: _months(days) % 12 + 1,
-    "weekday": lambda days: (days + 2) % 7 + 1,
-    "isoweek": _isoweeks,
-}
 _COLUMNS = {
     Mode.HISTOGRAM: {
         Granularity.DAY: "day",

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from okube_api.ingest.localtime import day_start, local_days
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EVE = datetime(1969, 12, 31).date()
+EVE = EPOCH.date() - timedelta(days=1)
 ZONES = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
 
 
