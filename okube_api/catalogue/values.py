@@ -31,6 +31,9 @@ class Scope(StrEnum):
 ATTRIBUTES = {Scope.HOMES: "home", Scope.WORKS: "work", Scope.ZONES: "home"}
 """The scopes that are attributes of a user, and the panel's columns that hold them."""
 
+KNOWN_BY = {Scope.ZONES: Scope.HOMES, Scope.LEVERS: Scope.CAMPAIGNS, Scope.EXTRAS: Scope.CAMPAIGNS}
+"""The scopes whose values follow from those of another: levers and extras belong to campaigns."""
+
 
 class Reached(StrEnum):
     """Which places of the question a slice looks at."""
@@ -57,20 +60,29 @@ class Slice:
     place: the column that holds the place, and which places of the question it must be one of.
     columns: the column that answers to each scope and filter; a filter without one leaves the rows alone.
     fixed: columns that must hold one of these values, whatever the question.
+    told: columns that must hold this value, too, but told apart only after the rows were read: slices that differ
+        in nothing else share a pass.
+    placeless: rows that name no place belong to it as well.
     """
 
     fact: Fact
     place: tuple[Reached, str] | None
     columns: tuple[tuple[Scope, str], ...]
     fixed: tuple[tuple[str, tuple[str | int, ...]], ...] = ()
+    told: tuple[tuple[str, str | int], ...] = ()
+    placeless: bool = False
 
     def column(self, scope: Scope) -> str | None:
         """The column that tells the scope's values apart; None when these rows do not know them."""
-        return dict(self.columns).get(Scope.HOMES if scope is Scope.ZONES else scope)
+        return dict(self.columns).get(KNOWN_BY.get(scope, scope))
 
     def only(self, column: str, *values: str | int) -> "Slice":
         """The same rows, but those whose column holds one of the values."""
         return replace(self, fixed=(*self.fixed, (column, values)))
+
+    def where(self, column: str, value: str | int) -> "Slice":
+        """The same rows, but those whose column holds the value, told apart after reading."""
+        return replace(self, told=(*self.told, (column, value)))
 
 
 # -- terms ---------------------------------------------------------------------------------------------------
@@ -78,11 +90,17 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Sums of measures over a slice, by scope value, bucket, and the columns of `split`."""
+    """Sums of measures over a slice, by scope value, bucket, and the columns of `split`.
+
+    daily: kept apart by day, whatever the buckets.
+    shared: rows without a site are shared by the sites of their campaign where a question looks at some sites only.
+    """
 
     slice: Slice
     measures: tuple[Measure, ...]
     split: tuple[str, ...] = ()
+    daily: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +258,7 @@ class Distribution(Value):
 
     band: the column of band indices, -1 where unknown.
     amount: the measure that, over the known part of `measure`, gives the mean.
+    amount_per: how many of its units make one of the bins'.
     known_only: rows of no band are no part of it, instead of its unknown part.
     """
 
@@ -251,6 +270,7 @@ class Distribution(Value):
     unit: str
     counted: str
     known_only: bool = False
+    amount_per: int = 1
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:

@@ -5,7 +5,7 @@ Numbers stay integers over one common denominator until the last step.
 """
 
 from dataclasses import dataclass
-from math import gcd
+from math import gcd, lcm
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,20 @@ def summed(keys: Ints, numbers: Numerators, per: int = 1, whole: bool = True) ->
     np.add.at(totals, keys, numbers)
     distinct = np.flatnonzero(totals)
     return Cells(distinct, totals[distinct], per, whole)
+
+
+def quotients(keys: Ints, numbers: Ints, divisors: Ints) -> Cells:
+    """Numbers, each over its divisor, added up by cell: exactly, over a common multiple of the divisors."""
+    known = np.unique(divisors)
+    if len(known) == 1:
+        return summed(keys, numbers, int(known[0]))
+    common = lcm(*known.tolist())
+    parts = [(int(one), summed(keys[divisors == one], numbers[divisors == one])) for one in known]
+    scaled = [times(part.numerators, common // one) for one, part in parts]
+    if any(part.dtype == object or _greatest(part) * len(scaled) >= _SAFE for part in scaled):
+        scaled = [part.astype(object) for part in scaled]
+    found = [np.zeros(0, dtype=np.int64), *(part.keys for _, part in parts)]
+    return summed(np.concatenate(found), np.concatenate(scaled) if scaled else found[0], common)
 
 
 def times(numbers: Numerators, factor: int) -> Numerators:

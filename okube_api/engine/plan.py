@@ -13,16 +13,19 @@ class Need:
 
     scope: the column of the scope values; None for globals, and for rows that do not know the scope.
     time: the bucket column; None for the whole period.
+    also: columns that the question, and not the term, wants told apart.
     """
 
     term: Term
     scope: str | None
     time: str | None
+    also: tuple[str, ...] = ()
 
     @property
     def dimensions(self) -> frozenset[str]:
         """The columns that must tell rows apart, besides time."""
-        return frozenset(self.term.split) | ({self.scope} if self.scope else frozenset())
+        told = (column for column, _ in self.term.slice.told)
+        return frozenset((*self.term.split, *told, *self.also, *((self.scope,) if self.scope else ())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,15 @@ class Pass:
 
     node: the query.
     time: its column of bucket numbers, None when its rows span the whole period.
-    users: its column of one user a row, for sets read from a fact; None when sets come as blobs.
+    users: whether it has a column of one user a row, for sets read from a fact; else sets come as blobs.
+    sign: -1 where its rows are taken away from those of other passes.
     """
 
     piece: Piece
     node: Aggregate | Rows
     time: str | None
     users: bool = False
+    sign: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,20 @@
 
 The smallest source that covers is taken: a grain whose dimensions hold every column of the scope, of the split and
 of the filters, and which carries what is summed; whole months come from its month rows, the edges from its day rows.
-Where no grain covers, the fact itself is read.  Needs that a finer pass of the same rows can serve share it.
+Where no grain covers, the fact itself is read.  A grain that does not know places covers a question that looks at
+most of them: the rows of the others are taken away again.  Needs that a finer pass of the same rows can serve share it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from okube_api.catalogue.facts import Fact, Grain, Span
 from okube_api.catalogue.facts import Measure as Measured
-from okube_api.catalogue.values import ATTRIBUTES, Scope, Slice, Sums, Term, Users
-from okube_api.engine.calendar import Period, month_start
+from okube_api.catalogue.values import ATTRIBUTES, Reached, Scope, Slice, Sums, Term, Users
+from okube_api.engine.calendar import Buckets, Period, month_number, month_start
 from okube_api.engine.plan import Need, Pass, Piece, Plan
-from okube_api.engine.question import Ask, Chosen, Question
+from okube_api.engine.question import Chosen, Question
 from okube_api.store.base import (
     Aggregate,
     AllOf,
@@ -20,6 +23,7 @@ from okube_api.store.base import (
     Condition,
     Count,
     Kind,
+    Missing,
     Not,
     OneOf,
     Overlaps,
@@ -50,10 +54,16 @@ def plan(question: Question) -> Plan:
     return Plan(tuple(passes), serving)
 
 
-def need_of(term: Term, scope: Scope, ask: Ask, question: Question) -> Need:
-    """What a term of a param needs to be read by, in that scope."""
-    found = ask.buckets(question.period)
-    return Need(term, scope_column(term, scope), found.column if found else None)
+def need_of(term: Term, scope: Scope, buckets: Buckets | None, question: Question) -> Need:
+    """What a term needs to be read by, in that scope and those buckets."""
+    daily = isinstance(term, Sums) and term.daily
+    shared = isinstance(term, Sums) and term.shared and (question.some_sites or scope is Scope.SITES)
+    return Need(
+        term,
+        scope_column(term, scope),
+        "day" if daily else buckets.column if buckets else None,
+        ("campaign", "site") if shared else (),
+    )
 
 
 def scope_column(term: Term, scope: Scope) -> str | None:
@@ -65,34 +75,42 @@ def scope_column(term: Term, scope: Scope) -> str | None:
 
 def _needs(question: Question) -> Iterable[Need]:
     for ask in question.asks:
+        buckets = ask.buckets(question.period)
         for by in ask.scopes:
             for term in ask.kpi.value.terms(by.scope):
-                yield need_of(term, by.scope, ask, question)
+                yield need_of(term, by.scope, buckets, question)
 
 
 # -- which rows ------------------------------------------------------------------------------------------------
 
 
-def _where(term: Term, question: Question) -> tuple[Condition, frozenset[str]]:
-    """The condition on the rows of a term, and the columns that it names (the weekday aside)."""
+class _Selected(NamedTuple):
+    """The condition on rows, and the columns that it names (the weekday aside)."""
+
+    where: Condition
+    columns: frozenset[str]
+
+
+def _selected(term: Term, question: Question, anywhere: bool = False) -> _Selected:
+    """The rows of a term; `anywhere`: at whichever place."""
     slice_ = term.slice
-    parts: list[Condition] = []
-    columns: set[str] = set()
-    if slice_.place is not None:
+    parts: list[tuple[str, Condition]] = []
+    if slice_.place is not None and not anywhere:
         reached, column = slice_.place
-        parts.append(OneOf(column, question.places[reached]))
-        columns.add(column)
-    for column, values in slice_.fixed:
-        parts.append(OneOf(column, values))
-        columns.add(column)
-    for scope, chosen in question.filters:
+        there: Condition = OneOf(column, question.places[reached])
+        parts.append((column, there | Missing(column) if slice_.placeless else there))
+    parts += [(column, OneOf(column, values)) for column, values in slice_.fixed]
+    filters = question.filters
+    if question.kept is not None:
+        filters = (*filters, (Scope.CAMPAIGNS, Chosen(question.kept)))
+    for scope, chosen in filters:
         filtered = scope_column(term, scope)
         if filtered is not None:
-            parts.append(_chosen(slice_, filtered, chosen))
-            columns.add(filtered)
+            parts.append((filtered, _chosen(slice_, filtered, chosen)))
+    conditions = [condition for _, condition in parts]
     if question.weekdays is not None:
-        parts.append(OneOf("weekday", question.weekdays))
-    return AllOf(tuple(parts)), frozenset(columns)
+        conditions.append(OneOf("weekday", question.weekdays))
+    return _Selected(AllOf(tuple(conditions)), frozenset(column for column, _ in parts))
 
 
 def _chosen(slice_: Slice, column: str, chosen: Chosen) -> Condition:
@@ -101,23 +119,28 @@ def _chosen(slice_: Slice, column: str, chosen: Chosen) -> Condition:
     return Not(kept) if chosen.negated else kept
 
 
+# -- which source ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
 class _Family:
-    """Needs that could share a pass: the same rows of the same grain (or of the fact), read for the same purpose."""
+    """Needs that could share a pass: the same rows of the same grain (or of the fact), read for the same purpose.
 
-    def __init__(self, fact: Fact, grain: Grain | None, where: Condition, sets: bool) -> None:
-        self.fact, self.grain, self.where, self.sets = fact, grain, where, sets
-        self._identity = (fact.name, grain.name if grain else None, where, sets)
+    sign: -1 where the rows are taken away.  less: what must be taken away from these rows.
+    """
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Family) and self._identity == other._identity
-
-    def __hash__(self) -> int:
-        return hash(self._identity)
+    fact: Fact
+    grain: Grain | None
+    where: Condition
+    sets: bool
+    sign: int = 1
+    less: "_Family | None" = None
 
     def passes(self, leader: Need, followers: list[Need], question: Question) -> list[Pass]:
         """The passes that serve the leader, and with it those that follow it."""
         months = self.grain is not None and not _by_day(leader, question)
-        return [self._pass(piece, leader, followers, question) for piece in self._pieces(question.period, months)]
+        own = [self._pass(piece, leader, followers, question) for piece in self._pieces(question.period, months)]
+        return own + (self.less.passes(leader, followers, question) if self.less else [])
 
     def _pieces(self, period: Period, months: bool) -> list[Piece]:
         if self.grain is None:
@@ -143,7 +166,7 @@ class _Family:
         if not self.sets:
             measures = {m: None for need in followers if isinstance(need.term, Sums) for m in need.term.measures}
             sums = tuple(self._sum(measure, question.uplift) for measure in measures)
-            return Pass(piece, Aggregate(piece.table, where, by, sums), time)
+            return Pass(piece, Aggregate(piece.table, where, by, sums), time, sign=self.sign)
         if self.grain is None:
             place = (leader.term.slice.place[1],) if daily and leader.term.slice.place else ()
             keys = tuple(dict.fromkeys((*by, *place, "user")))
@@ -161,15 +184,45 @@ class _Family:
 
 
 def _family(need: Need, question: Question) -> _Family:
-    where, columns = _where(need.term, question)
-    fact = need.term.slice.fact
-    columns |= need.dimensions
-    covering = [grain for grain in fact.grains if columns <= set(grain.dimensions) and _carries(grain, need)]
-    grain = min(covering, key=lambda grain: len(grain.dimensions), default=None)
-    sets = isinstance(need.term, Users)
-    if grain is None and isinstance(need.term, Users) and need.term.members.flag is not None:
-        where = where & equal(need.term.members.flag, 1)
-    return _Family(fact, grain, where, sets)
+    """The smallest source that covers a need."""
+    term, fact = need.term, need.term.slice.fact
+    sets = isinstance(term, Users)
+    rows = _selected(term, question)
+    grain = _smallest(need, rows.columns)
+    where = rows.where
+    if grain is None and isinstance(term, Users) and term.members.flag is not None:
+        where = where & equal(term.members.flag, 1)
+    direct = _Family(fact, grain, where, sets)
+    anywhere = _anywhere(need, question)
+    if anywhere is None or term.slice.place is None:
+        return direct
+    reached, column = term.slice.place
+    others = question.aside.get((fact.name, reached))
+    if others is None or (others and sets):
+        return direct
+    everyone = _selected(term, question, anywhere=True).where
+    less = replace(direct, where=everyone & OneOf(column, others), sign=-1) if others else None
+    return _Family(fact, anywhere, everyone, sets, less=less)
+
+
+def _anywhere(need: Need, question: Question) -> Grain | None:
+    """A grain that covers all but the place, and is smaller than any that covers the place, too."""
+    place = need.term.slice.place
+    if place is None or need.term.slice.placeless or place[1] in need.dimensions:
+        return None
+    direct = _smallest(need, _selected(need.term, question).columns)
+    found = _smallest(need, _selected(need.term, question, anywhere=True).columns)
+    if found is None or (direct is not None and len(direct.dimensions) <= len(found.dimensions)):
+        return None
+    return found
+
+
+def _smallest(need: Need, columns: frozenset[str]) -> Grain | None:
+    """The grain of the fewest dimensions that tells these columns, and those of the need, apart."""
+    wanted = columns | need.dimensions
+    grains = need.term.slice.fact.grains
+    covering = [grain for grain in grains if wanted <= set(grain.dimensions) and _carries(grain, need)]
+    return min(covering, key=lambda grain: len(grain.dimensions), default=None)
 
 
 def _carries(grain: Grain, need: Need) -> bool:
@@ -182,6 +235,32 @@ def _carries(grain: Grain, need: Need) -> bool:
     single = {column for column, values in term.slice.fixed if len(values) == 1}
     place = {term.slice.place[1]} if term.slice.place else set()
     return not term.daily or set(grain.dimensions) <= single | place
+
+
+# -- places that a question does not look at ---------------------------------------------------------------------
+
+
+def unsettled(question: Question) -> Mapping[tuple[str, Reached], Aggregate]:
+    """For each fact that could be read whatever the place: the pass that says which places have rows."""
+    first, last = (month_number(day) for day in (question.period.first, question.period.last))
+    found: dict[tuple[str, Reached], Aggregate] = {}
+    for need in dict.fromkeys(_needs(question)):
+        if _anywhere(need, question) is not None and need.term.slice.place is not None:
+            (reached, column), fact = need.term.slice.place, need.term.slice.fact
+            grain = min((one for one in fact.grains if column in one.dimensions), key=lambda one: len(one.dimensions))
+            months = fact.rollup(grain, Span.MONTH)
+            found[fact.name, reached] = Aggregate(months, Between("part", first, last), (column,))
+    return found
+
+
+def settled(question: Question, places: Mapping[tuple[str, Reached], Iterable[str]]) -> Question:
+    """The question that knows which places have rows and are not looked at, where those are the fewer."""
+    aside = dict(question.aside)
+    for (fact, reached), found in places.items():
+        others = set(found).difference(question.places[reached])
+        if 2 * len(others) <= len(set(found)):
+            aside[fact, reached] = tuple(sorted(others))
+    return replace(question, aside=aside)
 
 
 # -- what shares a pass ------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from okube_api.catalogue.kpi import Kpi
 from okube_api.catalogue.values import Bands, Reached, Scope
 from okube_api.engine.calendar import Buckets, Granularity, Mode, Period, buckets
+from okube_api.engine.campaigns import Campaign
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,17 @@ class Question:
     """What is asked of one application.
 
     places: the places that each kind of slice looks at, by id.
-    filters: what rows must be, by scope; for campaigns, levers and extras see `campaigns`.
+    filters: what rows must be, by scope; for campaigns, levers and extras see `kept`.
     named: the values that a filter or the path names, by scope: in the answer even when empty.
     weekdays: 1 (Monday) to 7; None for every day.
     edges: the application's bins, ascending.
     labels: the resources that an answer may name, by `_id`.
+    campaigns: those of the application, by `_id`.
+    kept: the campaigns that meet every filter on campaigns, levers and extras; None without any.
+    some_sites: whether it looks at some sites only, which then take their share of what is known by campaign.
+    sharers: the sites that share what is known by campaign: active ones, and others that a filter or the path names.
+    aside: by fact and kind of places, those that have rows and are not looked at; where it is known, rows of every
+        place may be read and theirs taken away again.
     """
 
     application: str
@@ -76,3 +83,8 @@ class Question:
     weekdays: tuple[int, ...] | None = None
     named: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
     labels: Mapping[str, Label] = field(default_factory=dict)
+    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
+    kept: tuple[str, ...] | None = None
+    some_sites: bool = False
+    sharers: tuple[str, ...] = ()
+    aside: Mapping[tuple[str, Reached], tuple[str, ...]] = field(default_factory=dict)

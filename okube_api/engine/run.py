@@ -13,7 +13,7 @@ from okube_api.engine.evaluate import leaves
 from okube_api.engine.leaves import Leaves
 from okube_api.engine.panel import Panel, panel
 from okube_api.engine.plan import Plan
-from okube_api.engine.planner import plan
+from okube_api.engine.planner import plan, settled, unsettled
 from okube_api.engine.question import Ask, By, Question
 from okube_api.engine.view import Read, View
 from okube_api.store.base import Aggregate, Reader, Rows
@@ -49,12 +49,19 @@ class Answered:
 
 async def answer(question: Question, reader: Reader) -> Answered:
     """The leaves that a question asks for.  Raises the reader's TooManyRows and Unavailable."""
+    question = await informed(question, reader)
     planned = plan(question)
     tables = [await fetched(one.node, reader) for one in planned.passes]
     known = await panel_of(reader) if needs_panel(question, planned) else Panel()
     rows = sum(table.num_rows for table in tables)
-    found = await asyncio.to_thread(evaluated, question, Read(planned, tables, known))
-    return Answered(found, planned, rows)
+    found, notes = await asyncio.to_thread(evaluated, question, Read(planned, tables, known))
+    return Answered(found, planned, rows, notes)
+
+
+async def informed(question: Question, reader: Reader) -> Question:
+    """The question that knows the places it does not look at, where rows of every place could serve it."""
+    read = {about: await reader.aggregate(node) for about, node in unsettled(question).items()}
+    return settled(question, {about: table.column(0).to_pylist() for about, table in read.items()})
 
 
 async def fetched(node: Aggregate | Rows, reader: Reader) -> pa.Table:
@@ -76,8 +83,8 @@ def needs_panel(question: Question, planned: Plan) -> bool:
     return bool(users) and (question.uplift or by_attribute or any(term.attribute for term in users))
 
 
-def evaluated(question: Question, read: Read) -> tuple[Found, ...]:
-    """The leaves of every param, in order; params that look at the same rows in the same way share a view."""
+def evaluated(question: Question, read: Read) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+    """The leaves of every param, in order, and notes on them; params that look at the same rows share a view."""
     views: dict[tuple[Scope, Buckets | None], View] = {}
     found = []
     for ask in question.asks:
@@ -86,4 +93,5 @@ def evaluated(question: Question, read: Read) -> tuple[Found, ...]:
             key = (by.scope, buckets)
             view = views.setdefault(key, View(read, question, by.scope, buckets))
             found.append(Found(ask, by, buckets, view.width, view.names.list, leaves(ask.kpi.value, view)))
-    return tuple(found)
+    notes = dict.fromkeys(note for view in views.values() for note in view.notes)
+    return tuple(found), tuple(notes)

@@ -3,22 +3,22 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import lcm
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from okube_api.catalogue.facts import Measure
 from okube_api.catalogue.values import ATTRIBUTES, Scope, Sums, Term, Users
 from okube_api.engine.calendar import Buckets
-from okube_api.engine.cells import Cells, Ints, Numerators, summed, times
+from okube_api.engine.campaigns import OF_CAMPAIGNS, UNKNOWN, Belonging, distinct, encoded, flattened, values_of
+from okube_api.engine.cells import Cells, Ints, Numerators, quotients, summed
 from okube_api.engine.panel import Attribute, Panel
 from okube_api.engine.plan import Need, Pass, Plan
-from okube_api.engine.planner import scope_column
+from okube_api.engine.planner import need_of
 from okube_api.engine.question import Question
 from okube_api.engine.sets import Flags, Groups, from_blobs, from_users, joined, merged
 
-UNKNOWN = "unknown"
 WEIGHT_PER = 1000
 
 
@@ -39,14 +39,8 @@ class Names:
 
     def numbers(self, column: pa.ChunkedArray) -> Ints:
         """The numbers of a column of texts, row by row."""
-        if len(column) == 0:
-            return np.zeros(0, dtype=np.int64)
-        encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-        if isinstance(encoded, pa.ChunkedArray):
-            encoded = encoded.unify_dictionaries().combine_chunks()
-        known = np.array([self.number(name) for name in encoded.dictionary.to_pylist()], dtype=np.int64)
-        result: Ints = known[encoded.indices.to_numpy(zero_copy_only=False)]
-        return result
+        codes, known = encoded(column)
+        return np.array([self.number(name) for name in known], dtype=np.int64)[codes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +57,26 @@ class Read:
             yield self.plan.passes[number], self.tables[number]
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Rows of a pass that are of a term, each with the number of its scope value and of its bucket."""
+
+    one: Pass
+    table: pa.Table
+    values: Ints
+    buckets: Ints | None
+
+    def integers(self, column: str) -> Ints:
+        """A column of integers."""
+        found: Ints = self.table.column(column).to_numpy().astype(np.int64, copy=False)
+        return found
+
+    def amounts(self, measure: Measure) -> Ints:
+        """A measure, negative where the rows are to be taken away."""
+        found = self.integers(measure.name)
+        return found if self.one.sign == 1 else -found
+
+
 class View:
     """Cells of one scope and one set of buckets: `value number * width + bucket`, the last bucket being the whole."""
 
@@ -70,8 +84,10 @@ class View:
         self.question, self.scope, self.buckets = question, scope, buckets
         self.names = Names()
         self.width = (len(buckets.labels) if buckets else 0) + 1
+        self.notes: list[str] = []
         self._read = read
         self._totals: dict[tuple[Sums, Measure], Cells] = {}
+        self._rows: dict[tuple[object, ...], list[Placed]] = {}
 
     # -- sums
 
@@ -79,8 +95,7 @@ class View:
         """A measure by cell; a column that the term is split by divides each row's part."""
         known = self._totals.get((term, measure))
         if known is None:
-            keys, numbers, divisor = self._rows(term, measure)
-            known = self._totals[term, measure] = summed(keys, numbers, divisor)
+            known = self._totals[term, measure] = self._divided(term, measure)
         weighted = self.weighted(term) and measure.weighted
         per *= WEIGHT_PER if weighted else 1
         return replace(known, per=known.per * per, whole=whole and not weighted)
@@ -89,58 +104,96 @@ class View:
         """A measure by cell and band, at `cell * (bands + 1) + band + 1`; band -1 is the unknown."""
         (column,) = term.split
         parts = [
-            (cells * (bands + 1) + table.column(column).to_numpy() + 1, table.column(measure.name).to_numpy())
-            for cells, table in self._cells(term)
+            (cells * (bands + 1) + rows.integers(column) + 1, rows.amounts(measure))
+            for rows in self.placed(term)
+            for cells in self._cells(rows)
         ]
         weighted = self.weighted(term)
         return summed(*_concatenated(parts), WEIGHT_PER if weighted else 1, not weighted)
 
     def itemised(self, term: Sums, measure: Measure, column: str, items: Names) -> tuple[Cells, int]:
         """A measure by cell and item, at `cell * size + item`; and that size."""
-        read = [(cells, items.numbers(table.column(column)), table) for cells, table in self._cells(term)]
+        read = [(rows, items.numbers(rows.table.column(column))) for rows in self.placed(term)]
         size = max(len(items.list), 1)
-        parts = [(cells * size + numbers, table.column(measure.name).to_numpy()) for cells, numbers, table in read]
+        divisor = next((name for name in term.split if name != column), None)
+        keys, numbers, divisors = [], [], []
+        for rows, numbered in read:
+            for cells in self._cells(rows):
+                keys.append(cells * size + numbered)
+                numbers.append(rows.amounts(measure))
+                divisors.append(rows.integers(divisor) if divisor else np.ones(len(cells), dtype=np.int64))
         weighted = self.weighted(term)
-        return summed(*_concatenated(parts), WEIGHT_PER if weighted else 1, not weighted), size
+        found = quotients(_joined(keys), _joined(numbers), _joined(divisors))
+        return replace(found, per=found.per * (WEIGHT_PER if weighted else 1), whole=not weighted and not divisor), size
 
-    def _rows(self, term: Sums, measure: Measure) -> tuple[Ints, Numerators, int]:
-        """Cells and numbers, row by row, over one common denominator."""
+    def _divided(self, term: Sums, measure: Measure) -> Cells:
+        """A measure by cell, each row's part divided by the column that the term is split by."""
+        parts = [(cells, rows) for rows in self.placed(term) for cells in self._cells(rows)]
+        keys = _joined([cells for cells, _ in parts])
+        numbers = _joined([rows.amounts(measure) for _, rows in parts])
         if not term.split:
-            parts = [(cells, table.column(measure.name).to_numpy()) for cells, table in self._cells(term)]
-            return (*_concatenated(parts), 1)
+            return summed(keys, numbers)
         (column,) = term.split
-        read = [
-            (cells, table.column(column).to_numpy(), table.column(measure.name).to_numpy())
-            for cells, table in self._cells(term)
-        ]
-        divisors = np.unique(np.concatenate([divisor for _, divisor, _ in read]))
-        common = lcm(*(int(divisor) for divisor in divisors))
-        parts = [
-            (cells[divisors_ == divisor], times(numbers[divisors_ == divisor], common // int(divisor)))
-            for cells, divisors_, numbers in read
-            for divisor in divisors
-        ]
-        return (*_concatenated(parts), common)
+        return quotients(keys, numbers, _joined([rows.integers(column) for _, rows in parts]))
 
-    def _cells(self, term: Term) -> Iterator[tuple[Ints, pa.Table]]:
-        """Each pass's rows with their cells: once in their buckets, once for the whole period."""
-        for values, buckets, _, table in self._placed(term):
-            if buckets is not None:
-                yield values * self.width + buckets, table
-            yield values * self.width + self.width - 1, table
+    def _cells(self, rows: Placed) -> Iterator[Ints]:
+        """The cells of rows: once in their buckets, once for the whole period."""
+        if rows.buckets is not None:
+            yield rows.values * self.width + rows.buckets
+        yield rows.values * self.width + self.width - 1
 
-    def _placed(self, term: Term) -> Iterator[tuple[Ints, Ints | None, Pass, pa.Table]]:
-        """Each pass's rows with the numbers of their scope value and of their bucket."""
-        need = Need(term, scope_column(term, self.scope), self.buckets.column if self.buckets else None)
-        for one, table in self._read.of(need):
-            values = (
-                self.names.numbers(table.column(need.scope)) if need.scope else np.zeros(table.num_rows, dtype=np.int64)
-            )
-            buckets: Ints | None = None
-            if self.buckets is not None:
-                assert one.time is not None
-                buckets = self.buckets.place(one.time, table.column(one.time).to_numpy().astype(np.int64))
-            yield values, buckets, one, table
+    # -- rows
+
+    def placed(self, term: Term) -> list[Placed]:
+        """The rows of a term, pass by pass; a row of several campaigns once for each scope value they belong to."""
+        need = need_of(term, self.scope, self.buckets, self.question)
+        known = (term.slice, need.scope, self._read.plan.serving[need])
+        if known not in self._rows:
+            self._rows[known] = [self._place(need, one, table) for one, table in self._read.of(need)]
+        return self._rows[known]
+
+    def _place(self, need: Need, one: Pass, table: pa.Table) -> Placed:
+        for column, value in need.term.slice.told:
+            table = table.filter(pc.equal(table.column(column), value))
+        values, table = self._valued(need, table)
+        if self.buckets is None:
+            return Placed(one, table, values, None)
+        assert one.time is not None
+        return Placed(one, table, values, self.buckets.place(one.time, table.column(one.time).to_numpy()))
+
+    def _valued(self, need: Need, table: pa.Table) -> tuple[Ints, pa.Table]:
+        """The scope values of rows, and the rows: for campaigns, levers and extras as often as they belong to one."""
+        if need.scope is None:
+            return np.zeros(table.num_rows, dtype=np.int64), table
+        column = table.column(need.scope)
+        if self.scope not in OF_CAMPAIGNS:
+            return self.names.numbers(column), table
+        if not pa.types.is_list(column.type):
+            codes, campaigns = encoded(column)
+            rows, values = self.belonging(campaigns).spread(codes)
+            return values, table if _all_once(rows, table.num_rows) else table.take(rows)
+        of_row, flat = flattened(column)
+        codes, campaigns = encoded(flat)
+        positions, values = self.belonging(campaigns).spread(codes)
+        rows, values = distinct(of_row[positions], values, len(self.names.list))
+        return values, table.drop_columns([need.scope]).take(rows)
+
+    def belonging(self, campaigns: Iterable[str | None]) -> Belonging:
+        """For each campaign, the numbers of the scope values that it belongs to; none where filters leave it out."""
+        return Belonging.of(
+            [self.names.number(value) for value in values_of(name, self.scope, self.question.campaigns)]
+            if name is not None and self.keeps(name)
+            else []
+            for name in campaigns
+        )
+
+    def keeps(self, campaign: str) -> bool:
+        """Whether the filters on campaigns, levers and extras keep a campaign."""
+        return self._kept is None or campaign in self._kept
+
+    @cached_property
+    def _kept(self) -> frozenset[str] | None:
+        return None if self.question.kept is None else frozenset(self.question.kept)
 
     # -- sets
 
@@ -167,9 +220,13 @@ class View:
         items: where given, rows are told apart by the column that the terms are split by, and not by scope value.
         """
         placed = [
-            (items.numbers(table.column(term.split[0])) if items else values, buckets, self._groups(term, one, table))
+            (
+                items.numbers(rows.table.column(term.split[0])) if items else rows.values,
+                rows.buckets,
+                self._groups(term, rows.one, rows.table),
+            )
             for term in terms
-            for values, buckets, one, table in self._placed(term)
+            for rows in self.placed(term)
         ]
         rows = joined([groups for _, _, groups in placed])
         chosen = self._chosen(rows)
@@ -230,8 +287,13 @@ class View:
         return kept
 
 
+def _all_once(rows: Ints, count: int) -> bool:
+    return len(rows) == count and bool(np.all(rows == np.arange(count)))
+
+
+def _joined(parts: Sequence[Ints]) -> Ints:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+
+
 def _concatenated(parts: Sequence[tuple[Ints, Numerators]]) -> tuple[Ints, Numerators]:
-    if not parts:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    exact = object if any(numbers.dtype == object for _, numbers in parts) else np.int64
-    return np.concatenate([keys for keys, _ in parts]), np.concatenate([numbers.astype(exact) for _, numbers in parts])
+    return _joined([keys for keys, _ in parts]), _joined([numbers for _, numbers in parts])
