@@ -1,0 +1,200 @@
+"""From detections to the stays of devices at sites, their passages and steps at equipments, and their exits.
+
+The caller's way, for the local days of a span:
+
+1. read the detections of a window that reaches a day or so beyond them, and cut them: `runs.runs`;
+2. widen the window for the users of `runs.loose_users`, until there are none: a device that never leaves has a stay
+   without end, and only that device's detections are needed further out;
+3. `runs.touched_days`, of runs over everything before and after a change, tells which days' rows it can have changed;
+   `presence`, of runs over what is there now, makes those rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from okube_api.catalogue.facts import (
+    PRESENCE_EXITS,
+    PRESENCE_PASSAGE_EXITS,
+    PRESENCE_PASSAGES,
+    PRESENCE_STAYS,
+    PRESENCE_STEPS,
+)
+from okube_api.ingest.derive.columns import (
+    Codes,
+    Flags,
+    Ints,
+    Span,
+    bands,
+    changes,
+    counted,
+    lists,
+    names,
+    order,
+    rows,
+    spread,
+)
+from okube_api.ingest.derive.runs import Runs
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What makes a stay: the longest silence within it, the least it lasts; and how stays are told apart.
+
+    dropout_s: a shorter stay is a dropout.  dwell_edges: lower edges of the bands of dwell, in seconds.
+    """
+
+    gap_s: int
+    minimum_s: int
+    dropout_s: int
+    dwell_edges: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Rows of the five facts, in order of day, site, user and start of the stay (exits: its end).
+
+    Those of one stay: passages by rank, steps by their place in the path, passage exits by equipment.
+    """
+
+    stays: pa.Table
+    passages: pa.Table
+    steps: pa.Table
+    exits: pa.Table
+    passage_exits: pa.Table
+
+
+def presence(found: Runs, rules: Rules, span: Span) -> Presence:
+    """The stays that start on the local days of `span`, and the exits of those that end on them."""
+    kept = (found.at[found.ends] - found.at[found.starts]) // 1000 >= rules.minimum_s
+    stays = _chosen(found, kept, found.first_days, span, found.starts)
+    gone = _chosen(found, kept, found.last_days, span, found.ends)
+    steps, last_steps = _steps(found, stays), _steps(found, gone)
+    return Presence(
+        _stay_rows(found, rules, stays, steps),
+        _passage_rows(found, rules, stays, steps),
+        _step_rows(found, stays, steps),
+        _exit_rows(found, gone, last_steps),
+        _passage_exit_rows(found, gone, last_steps),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chosen:
+    """Some runs, in the order of their rows: their numbers, and the day, site, user, start and end of each."""
+
+    run: Ints
+    day: Ints
+    site: Codes
+    user: Ints
+    start: Ints
+    end: Ints
+
+
+def _chosen(found: Runs, kept: Flags, day: Ints, span: Span, instant: Ints) -> _Chosen:
+    """The kept runs whose day lies in the span; instant: the detection that each is ordered by."""
+    run = np.flatnonzero(kept & (day >= span[0]) & (day <= span[1]))
+    starts = found.starts[run]
+    run = run[order(day[run], found.site[starts], found.user[starts], found.at[instant[run]])]
+    starts, ends = found.starts[run], found.ends[run]
+    return _Chosen(run, day[run], found.site[starts], found.user[starts], found.at[starts], found.at[ends])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Steps:
+    """The paths of stays (by their place among the chosen): each equipment, and when it was reached and left."""
+
+    stay: Ints
+    equipment: Codes
+    start: Ints
+    end: Ints
+    last: Flags  # of its stay
+
+
+def _steps(found: Runs, stays: _Chosen) -> _Steps:
+    starts, ends = found.starts[stays.run], found.ends[stays.run]
+    counts = ends - starts + 1
+    detection, stay = spread(starts, counts), np.repeat(np.arange(len(starts)), counts)
+    equipment = found.equipment[detection]
+    new = changes(stay, equipment)
+    stay, equipment, start = stay[new], equipment[new], found.at[detection[new]]
+    last = np.append(stay[1:] != stay[:-1], np.ones(min(len(stay), 1), np.bool_))
+    end = np.where(last, stays.end[stay], np.append(start[1:], start[:1]))
+    return _Steps(stay, equipment, start, end, last)
+
+
+# -- rows --------------------------------------------------------------------------------------------------------
+
+
+def _stay_rows(found: Runs, rules: Rules, stays: _Chosen, steps: _Steps) -> pa.Table:
+    dwell_s = (stays.end - stays.start) // 1000
+    columns = {
+        "site": names(found.places.sites, stays.site),
+        "user": stays.user,
+        "start": stays.start,
+        "end": stays.end,
+        "dwell_s": dwell_s,
+        "dwell_band": bands(dwell_s, rules.dwell_edges),
+        "dropout": (dwell_s < rules.dropout_s).astype(np.int64),
+        "path": lists(counted(steps.stay, len(stays.run)), found.places.equipments, steps.equipment),
+    }
+    return rows(PRESENCE_STAYS, stays.day, columns)
+
+
+def _passage_rows(found: Runs, rules: Rules, stays: _Chosen, steps: _Steps) -> pa.Table:
+    """One row per stay and distinct equipment: from the first time there to the end of the last."""
+    begins = np.flatnonzero(changes(steps.stay))
+    rank = np.arange(len(steps.stay)) - np.repeat(begins, counted(steps.stay, len(begins))) + 1
+    by = order(steps.stay, steps.equipment, rank)
+    heads = np.flatnonzero(changes(steps.stay[by], steps.equipment[by]))
+    tails = np.append(heads[1:], len(by))[: len(heads)] - 1
+    until = np.concatenate((np.zeros(1, np.int64), np.cumsum((steps.end - steps.start)[by] // 1000)))
+    dwell_s = until[tails + 1] - until[heads]
+    heads, tails = by[heads], by[tails]
+    in_path = order(heads)
+    heads, tails, dwell_s = heads[in_path], tails[in_path], dwell_s[in_path]
+    stay = steps.stay[heads]
+    columns = {
+        "site": names(found.places.sites, stays.site[stay]),
+        "equipment": names(found.places.equipments, steps.equipment[heads]),
+        "user": stays.user[stay],
+        "start": steps.start[heads],
+        "end": steps.end[tails],
+        "dwell_s": dwell_s,
+        "dwell_band": bands(dwell_s, rules.dwell_edges),
+        "dropout": ((stays.end - stays.start)[stay] // 1000 < rules.dropout_s).astype(np.int64),
+        "rank": rank[heads],
+    }
+    return rows(PRESENCE_PASSAGES, stays.day[stay], columns)
+
+
+def _step_rows(found: Runs, stays: _Chosen, steps: _Steps) -> pa.Table:
+    following = np.append(steps.equipment[1:], steps.equipment[:1])
+    columns = {
+        "site": names(found.places.sites, stays.site[steps.stay]),
+        "equipment": names(found.places.equipments, steps.equipment),
+        "next": names(found.places.equipments, following, missing=steps.last),
+    }
+    return rows(PRESENCE_STEPS, stays.day[steps.stay], columns)
+
+
+def _exit_rows(found: Runs, gone: _Chosen, steps: _Steps) -> pa.Table:
+    columns = {
+        "site": names(found.places.sites, gone.site),
+        "user": gone.user,
+        "path": lists(counted(steps.stay, len(gone.run)), found.places.equipments, steps.equipment),
+    }
+    return rows(PRESENCE_EXITS, gone.day, columns)
+
+
+def _passage_exit_rows(found: Runs, gone: _Chosen, steps: _Steps) -> pa.Table:
+    by = order(steps.stay, steps.equipment)
+    by = by[changes(steps.stay[by], steps.equipment[by])]
+    stay = steps.stay[by]
+    columns = {
+        "site": names(found.places.sites, gone.site[stay]),
+        "equipment": names(found.places.equipments, steps.equipment[by]),
+    }
+    return rows(PRESENCE_PASSAGE_EXITS, gone.day[stay], columns)

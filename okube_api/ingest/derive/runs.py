@@ -1,0 +1,123 @@
+"""Detections cut into runs, what a window of them must reach, and what a change of them touches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from okube_api.ingest.derive.columns import Codes, Flags, Ints, Span, changes, codes, days, integers, order
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """The equipments, sorted by `_id`, with the site of each (an index into sites) and the sites' zones."""
+
+    equipments: Sequence[str]
+    site_of: Codes
+    sites: Sequence[str]
+    zones: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Runs:
+    """Detections in order of user, site, instant and equipment, cut wherever more than the gap lies between two.
+
+    user, site, equipment, at: one each detection; site and equipment index `places`.  change: as given, else 0.
+    starts: the number of each run's first detection; ends: that of its last.
+    """
+
+    places: Places
+    gap_s: int
+    user: Ints
+    site: Codes
+    equipment: Codes
+    at: Ints
+    change: NDArray[np.int8]
+    starts: Ints
+    ends: Ints
+
+    @property
+    def first_days(self) -> Ints:
+        """The local day of each run's start."""
+        return days(self.at[self.starts], self.site[self.starts], self.places.zones)
+
+    @property
+    def last_days(self) -> Ints:
+        """The local day of each run's end."""
+        return days(self.at[self.ends], self.site[self.starts], self.places.zones)
+
+    def only(self, kept: Flags) -> "Runs":
+        """The runs that some of the detections make, without the others."""
+        user, site, at = self.user[kept], self.site[kept], self.at[kept]
+        starts, ends = _cut(user, site, at, self.gap_s)
+        equipment, change = self.equipment[kept], self.change[kept]
+        return Runs(self.places, self.gap_s, user, site, equipment, at, change, starts, ends)
+
+
+def places_of(equipments: pa.Table) -> Places:
+    """The equipments of an application (equipment, site, zone), in any order."""
+    ordered = equipments.sort_by("equipment")
+    zones = dict(zip(ordered["site"].to_pylist(), ordered["zone"].to_pylist(), strict=True))
+    sites = sorted(zones)
+    return Places(
+        ordered["equipment"].to_pylist(), codes(ordered["site"], sites), sites, [zones[site] for site in sites]
+    )
+
+
+def runs(detections: pa.Table, equipments: pa.Table, gap_s: int) -> Runs:
+    """Detections (user, equipment, at; optionally change) cut into runs; exactly the gap is still one run.
+
+    equipments: (equipment, site, zone).  Detections by an equipment that is not among them are left out.
+    """
+    places = places_of(equipments)
+    equipment = codes(detections["equipment"], places.equipments)
+    known = np.flatnonzero(equipment >= 0)
+    equipment = equipment[known]
+    site = places.site_of[equipment]
+    user, at = integers(detections["user"])[known], integers(detections["at"])[known]
+    by = order(user, site, at, equipment)
+    change = np.zeros(len(by), np.int8)
+    if "change" in detections.column_names:
+        change = integers(detections["change"])[known[by]].astype(np.int8)
+    user, site, at = user[by], site[by], at[by]
+    starts, ends = _cut(user, site, at, gap_s)
+    return Runs(places, gap_s, user, site, equipment[by], at, change, starts, ends)
+
+
+def _cut(user: Ints, site: Codes, at: Ints, gap_s: int) -> tuple[Ints, Ints]:
+    first = changes(user, site)
+    first[1:] |= np.diff(at) > gap_s * 1000
+    starts = np.flatnonzero(first)
+    return starts, np.append(starts[1:], len(at))[: len(starts)] - 1
+
+
+# -- what a window must reach, what a change touches ------------------------------------------------------------
+
+
+def loose_users(found: Runs, window_ms: tuple[int, int], span: Span) -> tuple[Ints, Ints]:
+    """Users whose runs may go on before the window [low, high) of instants, and after it: distinct, ascending.
+
+    Only runs that decide something about the local days of `span`: that could start or end on one of them.
+    """
+    low_ms, high_ms = window_ms
+    starts, ends = found.at[found.starts], found.at[found.ends]
+    before = (starts < low_ms + found.gap_s * 1000) & (found.last_days >= span[0])
+    after = (ends >= high_ms - found.gap_s * 1000) & (found.first_days <= span[1])
+    user = found.user[found.starts]
+    return np.unique(user[before]), np.unique(user[after])
+
+
+def touched_days(found: Runs) -> Ints:
+    """The local days on which stays or exits can differ before and after a change: distinct, ascending.
+
+    found: runs over the detections of both sides; `change` is -1 for those taken away, 1 for the new ones, else 0.
+    They must be whole: a run that is cut by the edge of its window touches days beyond it.
+    """
+    if len(found.at) == 0:
+        return np.empty(0, np.int64)
+    changed = np.logical_or.reduceat(found.change != 0, found.starts)
+    whole = np.repeat(changed, found.ends - found.starts + 1)
+    sides = [found.only(whole & kept) for kept in (found.change <= 0, found.change >= 0)]
+    return np.unique(np.concatenate([side_days for side in sides for side_days in (side.first_days, side.last_days)]))
