@@ -70,7 +70,7 @@ class Signer:
             if len(text) > LONGEST or set(header) != {"alg", "kid", "typ"} or header["kid"] != self._key_id:
                 raise Unauthorised(_REFUSED)
             return _token(self._claims(text), now)
-        except (jwt.PyJWTError, ValueError, OverflowError):  # ValueError: instants that no calendar holds
+        except (jwt.PyJWTError, ValueError):
             raise Unauthorised(_REFUSED) from None
 
     def _claims(self, text: str) -> dict[str, Any]:
@@ -86,6 +86,8 @@ def _token(claims: dict[str, Any], now: datetime) -> Token:
         raise ValueError("a claim of the wrong type")
     if not all(isinstance(claims[name], str) and is_id(claims[name]) for name in ("sub", "jti")):
         raise ValueError("no identifiers")
+    if not all(0 <= value <= NEVER.timestamp() for value in times):
+        raise ValueError("an instant that no calendar holds")
     issued, starts, expires = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "nbf", "exp"))
     if max(issued, starts) > now + SKEW or expires <= now:
         raise ValueError("outside its time")

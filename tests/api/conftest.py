@@ -12,6 +12,7 @@
 Test modules say `pytestmark = pytest.mark.anyio`.  Applications are never taken away: a test sees its own only.
 """
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,15 +20,24 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
+from tests.api.analytics import World, settled
 from tests.api.server import MovableClock, Server, Tenant, running
+from tests.truth import tenant as truths
 
 STORES = ("duckdb", "mongo")
 
 # Fixtures live as long as a test, not an example: what examples share is never changed by them.
 settings.register_profile("api", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet() -> None:
+    """Only what went wrong is logged."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 @pytest.fixture(scope="session", params=STORES)
@@ -126,3 +136,15 @@ def stranger(other_tenant: Tenant) -> httpx.AsyncClient:
 def nobody(server: Server) -> httpx.AsyncClient:
     """Someone without a token."""
     return server.client()
+
+
+@pytest.fixture(scope="session")
+async def alpha(shared_server: Server) -> World:
+    """An application whose truth is known, for questions: nothing of it may be changed."""
+    return await settled(shared_server, truths.alpha().truth)
+
+
+@pytest.fixture(scope="session")
+async def beta(shared_server: Server) -> World:
+    """Another one, in another time zone, with the same keys."""
+    return await settled(shared_server, truths.beta().truth)
