@@ -15,16 +15,20 @@ class Fault:
     """One thing wrong with a request.
 
     where: body, query, path or header; pointer: RFC 6901, such as `/params/0/kpi`.
+    line, column: of an uploaded table, the line that the row starts on (the header is 1) and the column's name.
     """
 
     where: str
     pointer: str
     code: str
     message: str
+    line: int | None = None
+    column: str | None = None
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, str | int | None]:
         """The shape that answers carry."""
-        return {"in": self.where, "pointer": self.pointer, "code": self.code, "message": self.message}
+        said = {"in": self.where, "pointer": self.pointer, "code": self.code, "message": self.message}
+        return said if self.line is None else {**said, "line": self.line, "column": self.column}
 
 
 class Refusal(Exception):

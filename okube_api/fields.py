@@ -6,7 +6,8 @@ Bodies are strict: `"1"` is no number, unknown fields are refused, nothing is tu
 import re
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
@@ -49,6 +50,16 @@ class Answer(BaseModel):
 @lru_cache
 def _shown_fields(model: type[Answer]) -> tuple[tuple[str, Any], ...]:
     return tuple((field.alias or name, field.get_default()) for name, field in model.model_fields.items())
+
+
+def alternatives(annotation: Any) -> list[Any]:
+    """The types that a field may hold: those of a union, without what annotates them; null is `NoneType`."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return alternatives(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return [kind for part in get_args(annotation) for kind in alternatives(part)]
+    return [str] if origin is Literal else [annotation]
 
 
 # -- texts ---------------------------------------------------------------------------------------------------

@@ -5,13 +5,14 @@ where null is allowed.
 """
 
 import json
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from types import NoneType
+from typing import Any, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel
 
 from okube_api.errors import BadRequest
+from okube_api.fields import alternatives
 from okube_api.http.json_text import MOST_LEVELS, escaped
 
 _WORDS = {"true": True, "false": False}
@@ -64,7 +65,7 @@ def _as_model(form: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
 
 def _value(given: Any, annotation: Any, pointer: str) -> Any:
     """What the form gives for a field of this type: an object, or the texts of one name."""
-    kinds = _alternatives(annotation)
+    kinds = alternatives(annotation)
     if isinstance(given, dict):
         models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
         return _as_model(given, models[0]) if models else _loose(given, pointer)
@@ -94,13 +95,3 @@ def _scalar(text: str, kinds: list[Any]) -> Any:
             return text
         return number if isinstance(number, int | float) else text
     return text
-
-
-def _alternatives(annotation: Any) -> list[Any]:
-    """The types that a value may have: those of a union, without what annotates them."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _alternatives(get_args(annotation)[0])
-    if origin in (Union, UnionType):
-        return [kind for part in get_args(annotation) for kind in _alternatives(part)]
-    return [str] if origin is Literal else [annotation]

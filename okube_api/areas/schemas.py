@@ -1,0 +1,35 @@
+"""Areas as answers have them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from okube_api.fields import Answer, Identifier, Instant, Text
+from okube_api.http.lists import PageQuery
+from okube_api.store.base import EVERYTHING, Condition, Contains, OneOf
+
+
+class AreaAnswer(Answer):
+    """An IRIS area."""
+
+    id: Identifier = Field(alias="_id")
+    application: Identifier
+    code: str = Field(examples=["693820101"])
+    name: str | None = None
+    lng: float
+    lat: float
+    created_at: Instant = Field(alias="createdAt")
+    updated_at: Instant = Field(alias="updatedAt")
+
+
+class AreaQuery(PageQuery):
+    """What a list of areas can be narrowed by."""
+
+    q: Text | None = Field(None, description="A text to look for in codes and names.")
+    codes: Annotated[list[Text], Field(min_length=1)] | None = Field(None, description="Only these codes.")
+
+    def condition(self) -> Condition:
+        """The areas wanted."""
+        return (Contains(self.q) if self.q else EVERYTHING) & (
+            OneOf("code", tuple(self.codes)) if self.codes else EVERYTHING
+        )

@@ -1,0 +1,187 @@
+"""Rows of texts as the fields of a body, held to the body's limits."""
+
+import json
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+from typing import Any
+
+from pydantic import ValidationError
+
+from okube_api.errors import Fault, Impossible, suggestion
+from okube_api.fields import Body
+from okube_api.store.base import Json
+from okube_api.tables.cells import to_list, to_scalar, to_text
+from okube_api.tables.columns import Column, Columns, Sort, columns_of
+from okube_api.tables.reading import Block
+
+ID = "_id"
+
+_INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+_WORDS = {"true": True, "false": False, "1": True, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its line, the `_id` that it names, and its fields as documents hold them, null where it clears one."""
+
+    line: int
+    id: str | None
+    fields: Json
+
+
+class Rows:
+    """Reads the rows of tables whose columns are the fields of `model`.
+
+    columns: those of the table.
+    renamed: the table's column for each column of the model that it has by another name; others are not read.  An
+        `_id` among the names says to read the table's `_id`.
+    ignored: columns that the table may have without their being read.
+    decimal_comma: `48,85` is a number.
+    Raises Impossible for columns that mean nothing here, and for renamed ones that the table lacks.
+    """
+
+    def __init__(
+        self,
+        model: type[Body],
+        columns: Sequence[str],
+        *,
+        renamed: Mapping[str, str] | None = None,
+        ignored: Collection[str] = (),
+        decimal_comma: bool = False,
+    ) -> None:
+        self._model = model
+        known = columns_of(model)
+        self._nullable = known.nullable
+        self._columns = _renamed(known, columns, renamed) if renamed else _chosen(known, columns, {ID, *ignored})
+        self._has_id = ID in (columns if renamed is None else renamed)
+        self._parsers = [(name, column, _parser(column, decimal_comma)) for name, column in self._columns]
+        self._names = {column.path: name for name, column in self._columns}
+
+    @property
+    def partial(self) -> dict[str, frozenset[str]]:
+        """The objects that the table has columns of, and which: what others they hold, a row leaves alone."""
+        found: dict[str, set[str]] = {}
+        for _, column in self._columns:
+            if len(column.path) > 1 and column.path[0] != "coordinates":
+                found.setdefault(column.path[0], set()).add(column.path[1])
+        return {name: frozenset(inner) for name, inner in found.items()}
+
+    def read(self, block: Block) -> tuple[list[Row], list[Fault]]:
+        """The rows of a block, and what is wrong with the others."""
+        rows: list[Row] = []
+        faults = list(block.faults)
+        names = list(block.rows.columns)
+        for line, *cells in block.rows.itertuples(name=None):
+            texts = dict(zip(names, cells, strict=True))
+            try:
+                body = self._model.model_validate(self._fields(texts))
+            except ValidationError as error:
+                faults += [self._fault(one, line) for one in error.errors(include_url=False)]
+            else:
+                rows.append(Row(line, (texts[ID] or None) if self._has_id else None, body.named()))
+        return rows, faults
+
+    def _fields(self, texts: Mapping[str, str]) -> Json:
+        """The fields that a row names; null where its cells are empty and null is allowed."""
+        found: Json = {}
+        for name, column, parse in self._parsers:
+            text = texts[name]
+            first, *inner = column.path
+            if not inner:
+                found[first] = parse(text) if text else None
+            elif text:
+                found.setdefault(first, {})[inner[0]] = parse(text)
+            else:
+                found.setdefault(first, {})
+        if pair := found.get("coordinates"):
+            found["coordinates"] = [pair.get("0"), pair.get("1")]
+        whole = {name: None if value == {} else value for name, value in found.items()}
+        return {name: value for name, value in whole.items() if value is not None or name in self._nullable}
+
+    def _fault(self, error: Any, line: int) -> Fault:
+        path = tuple(str(part) for part in error["loc"])
+        column = next((self._names[path[:size]] for size in (2, 1) if path[:size] in self._names), None)
+        if column is None:  # of an object that the row names in part: its first column stands for it
+            column = next((name for whole, name in self._names.items() if whole[:1] == path[:1]), ".".join(path))
+        reason = "This is required." if error["type"] == "missing" else str(error["msg"]).removeprefix("Value error, ")
+        return Fault("body", "/file", "invalid", reason if reason.endswith(".") else f"{reason}.", line, column)
+
+
+def _chosen(known: Columns, columns: Sequence[str], ignored: Collection[str]) -> list[tuple[str, Column]]:
+    """The columns that a table has and a model knows, each with its name in the table."""
+    found = [(name, known.named(name)) for name in columns if name and name not in ignored]
+    names = [column.name for column in known.fixed]
+    faults = [
+        _unknown(name, f"There is no column '{name[:100]}' here.{suggestion(name, names)}")
+        for name, column in found
+        if column is None
+    ]
+    if faults:
+        raise Impossible(faults[0].message, faults=faults)
+    return [(name, column) for name, column in found if column is not None]
+
+
+def _renamed(known: Columns, columns: Sequence[str], renamed: Mapping[str, str]) -> list[tuple[str, Column]]:
+    faults = [
+        _unknown(name, f"The file has no column '{name[:100]}'.{suggestion(name, columns)}")
+        for name in renamed.values()
+        if name not in columns
+    ]
+    if faults:
+        raise Impossible(faults[0].message, faults=faults)
+    found = [(name, known.named(ours)) for ours, name in renamed.items() if ours != ID]
+    return [(name, column) for name, column in found if column is not None]
+
+
+def _unknown(name: str, reason: str) -> Fault:
+    return Fault("body", "/file", "unknown_column", reason, 1, name)
+
+
+# -- cells ---------------------------------------------------------------------------------------------------
+
+
+def _parser(column: Column, decimal_comma: bool) -> Callable[[str], Any]:
+    """What reads a cell that is not empty; what it cannot read stays a text, for the model to refuse."""
+    if column.sort is Sort.NUMBER:
+        return _with_comma if decimal_comma else _number
+    return _PARSERS[column.sort]
+
+
+def _number(text: str) -> int | float | str:
+    bare = to_text(text).strip()
+    if _INTEGER.fullmatch(bare) and -(2**63) <= (whole := int(bare)) < 2**63:
+        return whole
+    number = float(bare) if _NUMBER.fullmatch(bare) else nan
+    return number if isfinite(number) else text
+
+
+def _with_comma(text: str) -> int | float | str:
+    return _number(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text.strip()) else text)
+
+
+def _boolean(text: str) -> bool | str:
+    return _WORDS.get(text.strip().lower(), text)
+
+
+def _values(text: str) -> list[Any]:
+    return [_value(item) for item in to_list(text)]
+
+
+def _value(item: str) -> Any:
+    try:
+        return json.loads(item, parse_constant=str)
+    except (ValueError, RecursionError):
+        return item
+
+
+_PARSERS: Mapping[Sort, Callable[[str], Any]] = {
+    Sort.TEXT: to_text,
+    Sort.BOOLEAN: _boolean,
+    Sort.TEXTS: to_list,
+    Sort.VALUES: _values,
+    Sort.SCALAR: to_scalar,
+}

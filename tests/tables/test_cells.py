@@ -1,0 +1,78 @@
+"""One cell, there and back."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from okube_api.tables.cells import from_scalar, from_text, from_texts, to_list, to_scalar, to_text
+
+from tests.tables.texts import any_text, lists, scalars
+
+RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
+PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def harmless(cell: str) -> bool:
+    """Whether no spreadsheet takes the cell for a formula."""
+    return not cell.startswith(RUN_BY_SPREADSHEETS) or PLAIN_NUMBER.fullmatch(cell) is not None
+
+
+@given(any_text)
+def test_a_text_survives_and_is_no_formula(text: str) -> None:
+    cell = from_text(text)
+    assert cell != ""
+    assert harmless(cell)
+    assert to_text(cell) == text
+
+
+@given(lists)
+def test_a_list_survives_and_is_no_formula(items: list[str]) -> None:
+    cell = from_texts(items)
+    assert harmless(cell)
+    assert to_list(cell) == items
+
+
+@given(scalars)
+def test_a_value_of_any_type_survives_with_its_type(value: Any) -> None:
+    cell = from_scalar(value)
+    assert harmless(cell)
+    read = to_scalar(cell)
+    assert (type(read), read) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("Lyon", "Lyon"),
+        ("=1+1", "'=1+1"),
+        ("+33612345678", "'+33612345678"),
+        ("-12.5", "-12.5"),
+        ("", "'"),
+        ("'a", "'a"),
+    ],
+)
+def test_only_what_must_be_is_marked(text: str, cell: str) -> None:
+    assert from_text(text) == cell
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("1", 1),
+        ("1.0", 1.0),
+        ("007", "007"),
+        ("'1", "1"),
+        ("true", True),
+        ("TRUE", "TRUE"),
+        ("null", None),
+        ("1e999", "1e999"),
+    ],
+)
+def test_a_cell_says_its_type(cell: str, value: Any) -> None:
+    read = to_scalar(cell)
+    assert (type(read), read) == (type(value), value)
+
+
+def test_a_lone_backslash_is_itself() -> None:
+    assert to_list("C:\\new|b") == ["C:\\new", "b"]
