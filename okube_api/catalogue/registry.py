@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+from okube_api.catalogue.conversion import CONVERSION
 from okube_api.catalogue.geomarketing import GEO_MARKETING
 from okube_api.catalogue.kpi import Kpi, Module
 
 CATALOGUE: Mapping[Module, tuple[Kpi, ...]] = {
     Module.GEO_MARKETING: GEO_MARKETING,
+    Module.CONVERSION: CONVERSION,
 }
 BY_NAME: Mapping[Module, Mapping[str, Kpi]] = {
     module: {kpi.name: kpi for kpi in kpis} for module, kpis in CATALOGUE.items()

@@ -4,6 +4,7 @@ from functools import reduce, singledispatch
 
 import numpy as np
 
+from okube_api.catalogue.conversion_values import Comparison, Cost, Delivered, VenueRate
 from okube_api.catalogue.values import (
     Affinity,
     Breakdown,
@@ -24,7 +25,18 @@ from okube_api.catalogue.values import (
 )
 from okube_api.engine.affinity import affinity
 from okube_api.engine.cells import Cells, summed
-from okube_api.engine.leaves import BandLeaves, ItemLeaves, Leaves, NumberLeaves, RatioLeaves, RecordLeaves
+from okube_api.engine.costs import cost, delivered
+from okube_api.engine.credits import CampaignLeaves
+from okube_api.engine.exposure import comparison, venue_rate
+from okube_api.engine.leaves import (
+    BandLeaves,
+    ItemLeaves,
+    Leaves,
+    NumberLeaves,
+    RatioLeaves,
+    RecordLeaves,
+    label_of,
+)
 from okube_api.engine.sets import multiplicities
 from okube_api.engine.view import WEIGHT_PER, Names, View
 
@@ -71,6 +83,16 @@ def _(value: ScopedNumber, view: View) -> Cells:
     return number(value.by(view.scope), view)
 
 
+@number.register
+def _(value: Delivered, view: View) -> Cells:
+    return delivered(value, view)
+
+
+@number.register
+def _(value: Cost, view: View) -> Cells:
+    return cost(value, view)
+
+
 # -- leaves ----------------------------------------------------------------------------------------------------
 
 
@@ -104,7 +126,8 @@ def _(value: Distribution, view: View) -> Leaves:
     if value.known_only:
         known = banded.keys % (len(edges) + 1) != 0
         banded = Cells(banded.keys[known], banded.numerators[known], banded.per, banded.whole)
-    return BandLeaves(banded, view.total(amount, value.amount), edges, value.unit, value.counted)
+    total = view.total(amount, value.amount, value.amount_per)
+    return BandLeaves(banded, total, edges, value.unit, value.counted)
 
 
 @leaves.register
@@ -148,11 +171,22 @@ def _(value: Parts, view: View) -> Leaves:
     assert isinstance(term, Sums)
     items = Names()
     counts, size = view.itemised(term, value.total.measure, value.column, items)
-    labels = view.question.labels
-    named = ((labels[item].key, labels[item].name or labels[item].key) for item in items.list)
-    return ItemLeaves(counts, size, tuple(named))
+    labels = [label_of(view.question.labels, item) for item in items.list]
+    if value.shape == "campaigns":
+        return CampaignLeaves(counts, size, tuple(zip(items.list, (key for key, _ in labels), strict=True)))
+    return ItemLeaves(counts, size, tuple(labels))
 
 
 @leaves.register
 def _(value: Affinity, view: View) -> Leaves:
     return affinity(value, view)
+
+
+@leaves.register
+def _(value: VenueRate, view: View) -> Leaves:
+    return venue_rate(value, view, number(value.visits, view), number(value.prints, view))
+
+
+@leaves.register
+def _(value: Comparison, view: View) -> Leaves:
+    return comparison(value, view)

@@ -3,7 +3,7 @@
 Rounding happens here and nowhere before: counts, money and credits to 2 decimals, ratios and averages to 4.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Protocol
@@ -41,7 +41,10 @@ class NumberLeaves:
 
     @property
     def keys(self) -> Ints:
-        return self.cells.keys
+        """Where there is something to be seen: what rounds to 0 looks like nothing."""
+        if self.cells.whole:
+            return self.cells.keys
+        return self.cells.keys[abs(times(self.cells.numerators, 2 * 10**AMOUNT_DIGITS)) > self.cells.per]
 
     def at(self, keys: Ints) -> list[Leaf]:
         return amounts(self.cells.at(keys), self.cells)
@@ -196,7 +199,7 @@ def ratios(above: Numerators, below: Numerators) -> list[float | None]:
     return [value if known else None for value, known in zip(values, defined.tolist(), strict=True)]
 
 
-def label_of(labels: dict[str, Label], identifier: str) -> tuple[str, str]:
+def label_of(labels: Mapping[str, Label], identifier: str) -> tuple[str, str]:
     """Key and name of a resource, its identifier where it is not known any more."""
     label = labels.get(identifier)
     return (identifier, identifier) if label is None else (label.key, label.name or label.key)

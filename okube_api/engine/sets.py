@@ -172,3 +172,24 @@ def multiplicities(groups: Groups) -> tuple[Groups, Ints]:
     lengths = np.array([len(part) for part in users[1:]], dtype=np.int64)
     offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
     return Groups(together.keys[firsts], offsets, np.concatenate(users)), np.concatenate(counts)
+
+
+def standing(groups: Groups, others: Groups, keys: Ints) -> Flags:
+    """For every user of `groups`, whether it stands in that row of `others` whose key is its row's in `keys`.
+
+    others: rows of distinct keys.
+    """
+    marks = np.zeros(1 + max((int(part.users.max()) for part in (groups, others) if len(part.users)), default=0), bool)
+    found = np.zeros(len(groups.users), dtype=np.bool_)
+    rows = dict(others.rows())
+    nobody = np.zeros(0, dtype=np.uint32)
+    marked, current = nobody, None
+    for row in np.argsort(keys, kind="stable"):
+        if keys[row] != current:
+            current = keys[row]
+            marks[marked] = False
+            marked = rows.get(int(current), nobody)
+            marks[marked] = True
+        start, end = groups.offsets[row], groups.offsets[row + 1]
+        found[start:end] = marks[groups.users[start:end]]
+    return found
