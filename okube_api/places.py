@@ -2,14 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 
-import h3
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from h3ronpy import cells_to_string, grid_disk
+from h3ronpy.vector import cells_to_coordinates, coordinates_to_cells
 
 from okube_api.store.base import Json
+
+Floats = npt.NDArray[np.float64]
 
 RESOLUTION = 12
 RADIUS_M = 70.0
 OUTDOOR_M = 50.0
 """How far the outdoor ring goes beyond the radius."""
+
+EARTH_M = 6_371_007.180918475
+"""The radius of the sphere that H3 measures on."""
 
 _RING_M = 11.0  # each ring of cells reaches at least so much further, wherever on Earth
 
@@ -20,16 +29,47 @@ def located(coordinates: Sequence[float], radius_m: float) -> Json:
     coordinates: [longitude, latitude] in degrees.  Indoor: the cells whose centre lies within the radius, and always
     the place's own.  Outdoor: the further ones whose centre lies within 50 m more.
     """
-    longitude, latitude = coordinates
-    own = h3.latlng_to_cell(latitude, longitude, RESOLUTION)
-    reach = int((radius_m + OUTDOOR_M) / _RING_M) + 2
-    metres = {
-        cell: h3.great_circle_distance((latitude, longitude), h3.cell_to_latlng(cell), unit="m")
-        for cell in h3.grid_disk(own, reach)
-    }
-    indoor = {cell for cell, distance in metres.items() if distance <= radius_m} | {own}
-    outdoor = {cell for cell, distance in metres.items() if distance <= radius_m + OUTDOOR_M} - indoor
-    return {"indoorIndexes": indexes(indoor), "outdoorIndexes": indexes(outdoor)}
+    return located_all([(coordinates[0], coordinates[1], radius_m)])[0]
+
+
+def located_all(places: Sequence[tuple[float, float, float]]) -> list[Json]:
+    """`located` of each (longitude, latitude, radius in metres): about 100 us each when there are many."""
+    if not places:
+        return []
+    longitudes, latitudes, radii = np.array(places, dtype=np.float64).T
+    own = coordinates_to_cells(latitudes, longitudes, RESOLUTION)
+    reach = int((radii.max() + OUTDOOR_M) / _RING_M) + 1
+    around = pa.array(grid_disk(own, reach))
+    cells = np.asarray(around.flatten())
+    place = np.repeat(np.arange(len(places)), np.diff(np.asarray(around.offsets)))
+    metres = _metres(longitudes[place], latitudes[place], cells)
+    indoor = (metres <= radii[place]) | (cells == np.asarray(pa.array(own))[place])
+    outdoor = (metres <= radii[place] + OUTDOOR_M) & ~indoor
+    return [
+        {"indoorIndexes": indexes(inner), "outdoorIndexes": indexes(outer)}
+        for inner, outer in zip(
+            _texts(cells, place, indoor, len(places)), _texts(cells, place, outdoor, len(places)), strict=True
+        )
+    ]
+
+
+def _metres(longitudes: Floats, latitudes: Floats, cells: npt.NDArray[np.uint64]) -> Floats:
+    """Great-circle distances from points to the centres of cells."""
+    centres = cells_to_coordinates(pa.array(cells))
+    to_lat, to_lng = np.radians(np.asarray(centres["lat"])), np.radians(np.asarray(centres["lng"]))
+    lat, lng = np.radians(latitudes), np.radians(longitudes)
+    haversine = np.sin((to_lat - lat) / 2) ** 2 + np.cos(lat) * np.cos(to_lat) * np.sin((to_lng - lng) / 2) ** 2
+    metres: Floats = 2 * EARTH_M * np.arcsin(np.sqrt(np.minimum(haversine, 1)))
+    return metres
+
+
+def _texts(
+    cells: npt.NDArray[np.uint64], place: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_], places: int
+) -> list[list[str]]:
+    """The chosen cells of each place."""
+    texts = pa.array(cells_to_string(pa.array(cells[chosen]))).to_pylist() if chosen.any() else []
+    ends = np.cumsum(np.bincount(place[chosen], minlength=places))
+    return [texts[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def indexes(cells: Iterable[str]) -> Json:

@@ -75,17 +75,10 @@ class Resources:
 
         Raises UnknownReference that points at each name (`pointer` and its position) that nothing has.
         """
-        found = await self._ids_by_name(application, named)
-        faults = [
-            Fault("body", f"{pointer}/{position}", UnknownReference.code, f"There is no {self.kind} '{name}'.")
-            for position, name in enumerate(named)
-            if name not in found
-        ]
-        if faults:
-            raise UnknownReference(faults[0].message, faults=faults)
-        return list(dict.fromkeys(found[name] for name in named))
+        return known_ids(self.kind, await self.ids_by_name(application, named), named, pointer)
 
-    async def _ids_by_name(self, application: str, named: Iterable[str]) -> dict[str, str]:
+    async def ids_by_name(self, application: str, named: Iterable[str]) -> dict[str, str]:
+        """The ids of those of these names, ids or keys, that the application has."""
         wanted = tuple(dict.fromkeys(named))
         by_id = tuple(name.lower() for name in wanted if is_id(name))
         found: dict[str, str] = {}
@@ -96,6 +89,13 @@ class Resources:
                 found.setdefault(name, document["_id"])
             found |= {name: document["_id"] for name in wanted if name.lower() == document["_id"]}
         return found
+
+    async def ids_among(self, readable: Condition, named: Iterable[str]) -> tuple[str, ...]:
+        """The ids of those that `readable` covers, of any application, and that one of these ids or keys names."""
+        wanted = tuple(named)
+        by_id = OneOf("_id", tuple(name.lower() for name in wanted if is_id(name)))
+        found = await self.store.find(self.collection, readable & (self._has_name(wanted) | by_id))
+        return tuple(document["_id"] for document in found)
 
     def _named(self, id_or_key: str) -> list[Condition]:
         """What finds it: 24 hex digits are an id first, and a key when no document has that id."""
@@ -152,3 +152,18 @@ class Resources:
     def _taken(self, error: Duplicate, pointer: str) -> Taken:
         which = f" '{error.value}'" if error.value is not None else ""
         return Taken.at("body", f"{pointer}/key", f"Another {self.kind} has the key{which}.")
+
+
+def known_ids(kind: str, found: Mapping[str, str], named: Sequence[str], pointer: str) -> list[str]:
+    """The ids of what is named, by name, in order, each once.
+
+    Raises UnknownReference that points at each name (`pointer` and its position) that is not among the found.
+    """
+    faults = [
+        Fault("body", f"{pointer}/{position}", UnknownReference.code, f"There is no {kind} '{name}'.")
+        for position, name in enumerate(named)
+        if name not in found
+    ]
+    if faults:
+        raise UnknownReference(faults[0].message, faults=faults)
+    return list(dict.fromkeys(found[name] for name in named))
