@@ -1,0 +1,59 @@
+"""Documents set aside on disk until all of them can be written at once."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from os import pread
+from tempfile import TemporaryFile
+from typing import Self, overload
+
+import orjson
+
+from okube_api.store.base import Json
+
+
+class Spool(Sequence[Json]):
+    """A list of documents in a temporary file: only their places are in memory, each look makes a fresh document."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile()  # noqa: SIM115 - closed by `close`, or when nobody has it any more
+        self._ends = array("Q", [0])
+
+    def append(self, document: Json) -> None:
+        """Adds a document at the end."""
+        raw = orjson.dumps(document)
+        self._file.write(raw)
+        self._ends.append(self._ends[-1] + len(raw))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __iter__(self) -> Iterator[Json]:
+        self._file.flush()
+        return (self._read(at) for at in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Json: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Json]: ...
+
+    def __getitem__(self, index: int | slice) -> Json | list[Json]:
+        self._file.flush()
+        if isinstance(index, slice):
+            return [self._read(at) for at in range(*index.indices(len(self)))]
+        return self._read(range(len(self))[index])
+
+    def _read(self, at: int) -> Json:
+        start, end = self._ends[at : at + 2]
+        document: Json = orjson.loads(pread(self._file.fileno(), end - start, start))
+        return document
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
