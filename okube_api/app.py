@@ -30,8 +30,9 @@ from okube_api.settings import Settings
 from okube_api.sites.router import router as sites
 from okube_api.store import open_store
 from okube_api.store.base import Json, Store, StoreError, Unavailable
+from okube_api.studies.router import router as studies
 
-ROUTERS: tuple[APIRouter, ...] = (login, auth, applications, users, sites, analytics)
+ROUTERS: tuple[APIRouter, ...] = (login, auth, applications, users, sites, studies, analytics)
 
 RETRY_S = 1.0  # between two attempts to reach a database that was away when the server started
 

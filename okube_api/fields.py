@@ -4,6 +4,7 @@ Bodies are strict: `"1"` is no number, unknown fields are refused, nothing is tu
 """
 
 import re
+from collections.abc import Collection
 from datetime import date, datetime
 from functools import lru_cache
 from types import UnionType
@@ -31,9 +32,10 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, json_schema_extra=_no_false_defaults)
 
-    def named(self) -> Json:
+    def named(self, *, without: Collection[str] = ()) -> Json:
         """The fields that the caller named, as documents hold them; null where the caller wrote null."""
-        return self.model_dump(by_alias=True, exclude_unset=True)
+        fields = self.model_dump(by_alias=True, exclude_unset=True)
+        return {name: value for name, value in fields.items() if name not in without}
 
 
 class Answer(BaseModel):

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from okube_api.applications.repository import within
 from okube_api.applications.schemas import ApplicationAnswer, ApplicationCreate, ApplicationQuery, ApplicationUpdate
+from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased
 from okube_api.http.caller import CanAdmin, CanRead, IdentityHere, PlatformAdmin
 from okube_api.http.conditional import IfMatch, matching, tagged
@@ -45,7 +46,7 @@ async def get_application(caller: CanRead, shared: ServicesHere) -> Response:
 
 @aliased(router, "PUT PATCH", ONE, response_model=ApplicationAnswer, responses=refusals(404, 412, 422))
 async def update_application(
-    body: ApplicationUpdate, caller: CanAdmin, shared: ServicesHere, if_match: IfMatch = None
+    body: ApplicationUpdate, caller: CanAdmin, shared: ServicesHere, if_match: IfMatch = UNSET
 ) -> Response:
     """Changes the fields named in the body; settings are merged with those there are, however deep."""
     document = await shared.applications.by_id(caller.application.id)

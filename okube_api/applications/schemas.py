@@ -129,7 +129,7 @@ class ApplicationAnswer(Answer):
 class ApplicationQuery(PageQuery):
     """What a list of applications can be narrowed by."""
 
-    q: Text | None = Field(None, description="A text in the key or name.")
+    q: Text = Field(UNSET, description="A text in the key or name.")
 
     def condition(self) -> Condition:
         """The applications wanted."""

@@ -142,7 +142,7 @@ class NewKey(KeyAnswer):
 class UserQuery(PageQuery):
     """What a list of users can be narrowed by."""
 
-    q: Text | None = Field(None, description="A text in the login or name.")
+    q: Text = Field(UNSET, description="A text in the login or name.")
 
     def condition(self) -> Condition:
         """The users wanted."""

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from okube_api.auth.repository import Role, role_of
 from okube_api.auth.schemas import MemberAnswer, MemberCreate, MemberUpdate, UserQuery
 from okube_api.errors import NotFound, Taken
+from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import CanAdmin
 from okube_api.http.conditional import IfMatch, etag, matching
@@ -52,7 +53,7 @@ async def create_user(body: MemberCreate, caller: CanAdmin, shared: ServicesHere
 
 @aliased(router, "PUT PATCH", ONE, response_model=MemberAnswer, responses=refusals(404, 412))
 async def update_user(
-    user: UserInPath, body: MemberUpdate, caller: CanAdmin, shared: ServicesHere, if_match: IfMatch = None
+    user: UserInPath, body: MemberUpdate, caller: CanAdmin, shared: ServicesHere, if_match: IfMatch = UNSET
 ) -> Response:
     """Changes someone's role in the application, or disables it there."""
     application = caller.application.id
@@ -65,7 +66,7 @@ async def update_user(
 
 
 @aliased(router, "DELETE", ONE, status_code=204, responses=refusals(404, 412))
-async def delete_user(user: UserInPath, caller: CanAdmin, shared: ServicesHere, if_match: IfMatch = None) -> None:
+async def delete_user(user: UserInPath, caller: CanAdmin, shared: ServicesHere, if_match: IfMatch = UNSET) -> None:
     """Takes someone's role in the application away; what they may do elsewhere stays."""
     document = await _found(shared, user, caller.application.id)
     await shared.sessions.users.drop_role(document, caller.application.id, matching(if_match))

@@ -16,6 +16,7 @@ from okube_api.applications.repository import Application
 from okube_api.auth.repository import Role, User
 from okube_api.auth.sessions import Identity
 from okube_api.errors import BadRequest, Forbidden, NotFound
+from okube_api.fields import UNSET
 from okube_api.http.services import Services, ServicesHere
 from okube_api.resources import Resources
 from okube_api.store.base import EVERYTHING, Condition, Json, OneOf
@@ -132,18 +133,18 @@ SiteToRead = Annotated[SiteCaller, Depends(site_to_read)]
 # -- lists and creations, directly or under an application -------------------------------------------------------
 
 App = Annotated[
-    str | None,
+    str,
     Query(alias="app", min_length=1, description="Only of this application (id or key); without it, of all yours."),
 ]
 
 
-async def readable(request: Request, identity: IdentityHere, shared: ServicesHere, app: App = None) -> Condition:
+async def readable(request: Request, identity: IdentityHere, shared: ServicesHere, app: App = UNSET) -> Condition:
     """The documents of the application that the path or `app` names, else of every one that the caller may read."""
     named = request.path_params.get("application")
     if named and app:
         raise BadRequest.because("query", "/app", "unknown_parameter", "The path names the application already.")
     if named or app:
-        caller = await enter(shared, identity.user, named or app or "", Role.READER)
+        caller = await enter(shared, identity.user, named or app, Role.READER)
         return OneOf("application", (caller.application.id,))
     ids = identity.user.applications
     return EVERYTHING if ids is None else OneOf("application", ids)

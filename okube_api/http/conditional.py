@@ -11,7 +11,7 @@ from okube_api.resources import Allowed
 from okube_api.store.base import Json
 
 IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="The `ETag` that was read: 412 when the resource changed since.")
+    str, Header(alias="If-Match", description="The `ETag` that was read: 412 when the resource changed since.")
 ]
 
 

@@ -3,10 +3,10 @@
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from starlette.responses import Response
 
-from okube_api.fields import Answer, Key, Text
+from okube_api.fields import UNSET, Answer, Key, Text
 from okube_api.resources import Found, Paging
 from okube_api.store.base import EVERYTHING, Condition, Contains, Missing, OneOf, Overlaps, equal
 
@@ -14,6 +14,14 @@ T = TypeVar("T", bound=Answer)
 
 Flag = Literal["true", "false"]
 """A boolean as lists take it: a text."""
+
+
+def _switched(value: object) -> object:
+    return value == "true" if value in ("true", "false") else value
+
+
+Switch = Annotated[bool, BeforeValidator(_switched), Strict()]
+"""A boolean parameter that is off or on: `true` or `false`, no other word."""
 
 
 class PageQuery(BaseModel):
@@ -33,9 +41,9 @@ class PageQuery(BaseModel):
 class ListQuery(PageQuery):
     """What the lists of all resources can be narrowed by."""
 
-    q: Text | None = Field(None, description="A text to look for, literally; case and accents do not count.")
-    keys: Annotated[list[Key], Field(min_length=1)] | None = Field(None, description="Only these keys.")
-    tags: Annotated[list[Text], Field(min_length=1)] | None = Field(None, description="Any of these tags.")
+    q: Text = Field(UNSET, description="A text to look for, literally; case and accents do not count.")
+    keys: Annotated[list[Key], Field(min_length=1)] = Field(UNSET, description="Only these keys.")
+    tags: Annotated[list[Text], Field(min_length=1)] = Field(UNSET, description="Any of these tags.")
 
     def condition(self) -> Condition:
         """The documents wanted."""

@@ -11,6 +11,7 @@ from okube_api.applications.repository import Applications
 from okube_api.auth.passwords import Passwords
 from okube_api.auth.sessions import Sessions
 from okube_api.clock import Clock
+from okube_api.pois.repository import Pois
 from okube_api.settings import Settings
 from okube_api.sites.repository import Sites
 from okube_api.store.base import Store
@@ -39,6 +40,7 @@ class Services:
 def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes) -> Services:
     """The objects behind the routes, over one store."""
     passwords = Passwords()
+    sites = Sites(store, clock)
     return Services(
         settings=settings,
         store=store,
@@ -47,8 +49,8 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
         passwords=passwords,
         sessions=Sessions(store, clock, secret, passwords, settings),
         applications=Applications(store, clock),
-        sites=Sites(store, clock),
-        studies=Studies(store, clock),
+        sites=sites,
+        studies=Studies(store, clock, sites, Pois(store, clock)),
         analytics=Analytics(store, clock, settings),
     )
 

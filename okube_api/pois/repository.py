@@ -1,5 +1,6 @@
 """Points of interest in the store."""
 
+from okube_api.resources import Resources
 from okube_api.store.base import Collection, Kind
 
 POIS = Collection(
@@ -27,3 +28,10 @@ POIS = Collection(
         "address.country",
     ),
 )
+
+
+class Pois(Resources):
+    """The points of interest of every application."""
+
+    collection = POIS
+    kind = "point of interest"

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from okube_api.auth.repository import Role
+from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import CanCreate, Held, Readable, SiteInPath, SiteToRead, reach
 from okube_api.http.conditional import IfMatch, matching, tagged
@@ -41,7 +42,7 @@ async def list_sites(query: Annotated[SiteQuery, Query()], readable: Readable, s
 async def create_site(body: SiteCreate, creator: CanCreate, shared: ServicesHere) -> Response:
     """A new site."""
     caller = await creator.caller(body.app)
-    return tagged(await shared.sites.create(caller.application, body.named()), SiteAnswer, 201)
+    return tagged(await shared.sites.create(caller.application, body.named(without={"app"})), SiteAnswer, 201)
 
 
 @aliased(router, "GET", ONE, response_model=SiteAnswer, responses=refusals(404))
@@ -51,13 +52,13 @@ async def get_site(caller: SiteToRead) -> Response:
 
 
 @aliased(router, "PUT PATCH", ONE, response_model=SiteAnswer, responses=refusals(404, 412, 422))
-async def update_site(body: SiteUpdate, held: SiteToEdit, shared: ServicesHere, if_match: IfMatch = None) -> Response:
+async def update_site(body: SiteUpdate, held: SiteToEdit, shared: ServicesHere, if_match: IfMatch = UNSET) -> Response:
     """Changes the fields named in the body, and no others."""
     site = await shared.sites.update(held.document, body.named(), matching(if_match))
     return tagged(site, SiteAnswer)
 
 
 @aliased(router, "DELETE", ONE, status_code=204, responses=refusals(404, 412))
-async def delete_site(held: SiteToEdit, shared: ServicesHere, if_match: IfMatch = None) -> None:
+async def delete_site(held: SiteToEdit, shared: ServicesHere, if_match: IfMatch = UNSET) -> None:
     """Takes a site away."""
     await shared.sites.remove(held.document, matching(if_match))

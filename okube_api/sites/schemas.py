@@ -196,11 +196,11 @@ class SiteAnswer(Answer):
 class SiteQuery(ListQuery):
     """What a list of sites can be narrowed by."""
 
-    name: Flag | None = Field(None, description="Whether it has a name.")
-    active: Flag | None = None
-    online: Flag | None = None
-    in_prod: Flag | None = Field(None, alias="inProd")
-    has_draft: Flag | None = Field(None, alias="hasDraft")
+    name: Flag = Field(UNSET, description="Whether it has a name.")
+    active: Flag = UNSET
+    online: Flag = UNSET
+    in_prod: Flag = Field(UNSET, alias="inProd")
+    has_draft: Flag = Field(UNSET, alias="hasDraft")
 
     def condition(self) -> Condition:
         """The sites wanted."""

@@ -1,0 +1,84 @@
+"""Studies over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from okube_api.auth.repository import Role
+from okube_api.fields import UNSET
+from okube_api.http.aliases import aliased, under_applications
+from okube_api.http.caller import CanCreate, Held, Readable, reach
+from okube_api.http.conditional import IfMatch, matching, tagged
+from okube_api.http.lists import Page, paginated
+from okube_api.http.openapi import CREATED, refusals
+from okube_api.http.route import ApiRoute
+from okube_api.http.services import Services, ServicesHere
+from okube_api.resources import Found
+from okube_api.store.base import Json
+from okube_api.studies.schemas import StudyAnswer, StudyCreate, StudyQuery, StudyUpdate, completed
+
+router = APIRouter(route_class=ApiRoute, tags=["studies"])
+
+LIST = ("/studies", *under_applications("/studies"))
+ONE = ("/studies/{study}", *under_applications("/studies/{study}"))
+
+StudyInPath = Annotated[str, Path(description="The study's id; under an application, its id or key.")]
+
+
+async def study_to_read(request: Request, study: StudyInPath, shared: ServicesHere) -> Held:
+    """The study of the path, for a reader."""
+    return await reach(request, shared, shared.studies, study, Role.READER)
+
+
+async def study_to_edit(request: Request, study: StudyInPath, shared: ServicesHere) -> Held:
+    """The study of the path, for an editor."""
+    return await reach(request, shared, shared.studies, study, Role.EDITOR)
+
+
+StudyToRead = Annotated[Held, Depends(study_to_read)]
+StudyToEdit = Annotated[Held, Depends(study_to_edit)]
+
+
+@aliased(router, "GET", LIST, response_model=Page[StudyAnswer], responses=refusals(404, 422))
+async def list_studies(query: Annotated[StudyQuery, Query()], readable: Readable, shared: ServicesHere) -> Response:
+    """The studies of an application, or of all those that one may read, a page at a time."""
+    where = readable & query.condition()
+    for field, named in (("sites", query.sites), ("pois", query.pois)):
+        where &= await shared.studies.naming(readable, field, named)
+    found = await shared.studies.page(where, query.paging)
+    return paginated(Found([_whole(one, shared) for one in found.documents], found.total), query.paging, StudyAnswer)
+
+
+@aliased(router, "POST", LIST, status_code=201, response_model=StudyAnswer, responses=CREATED | refusals(404, 422))
+async def create_study(body: StudyCreate, creator: CanCreate, shared: ServicesHere) -> Response:
+    """A new study."""
+    caller = await creator.caller(body.app)
+    study = await shared.studies.create(caller.application.id, body.named(without={"app"}))
+    return tagged(_whole(study, shared), StudyAnswer, 201)
+
+
+@aliased(router, "GET", ONE, response_model=StudyAnswer, responses=refusals(404))
+async def get_study(held: StudyToRead, shared: ServicesHere) -> Response:
+    """One study."""
+    return tagged(_whole(held.document, shared), StudyAnswer)
+
+
+@aliased(router, "PUT PATCH", ONE, response_model=StudyAnswer, responses=refusals(404, 412, 422))
+async def update_study(
+    body: StudyUpdate, held: StudyToEdit, shared: ServicesHere, if_match: IfMatch = UNSET
+) -> Response:
+    """Changes the fields named in the body, and no others."""
+    study = await shared.studies.update(held.document, body.named(), matching(if_match))
+    return tagged(_whole(study, shared), StudyAnswer)
+
+
+@aliased(router, "DELETE", ONE, status_code=204, responses=refusals(404, 412))
+async def delete_study(held: StudyToEdit, shared: ServicesHere, if_match: IfMatch = UNSET) -> None:
+    """Takes a study away."""
+    await shared.studies.remove(held.document, matching(if_match))
+
+
+def _whole(study: Json, shared: Services) -> Json:
+    return completed(study, shared.clock().date().isoformat())
