@@ -2,7 +2,7 @@
 
 The caller's way, for the local days of a span:
 
-1. read the detections of a window that reaches a day or so beyond them, and cut them: `runs.runs`;
+1. read the detections of a window that holds every instant of these days (`spans.instants`), and cut them: `runs.runs`;
 2. widen the window for the users of `runs.loose_users`, until there are none: a device that never leaves has a stay
    without end, and only that device's detections are needed further out;
 3. `runs.touched_days`, of runs over everything before and after a change, tells which days' rows it can have changed;
