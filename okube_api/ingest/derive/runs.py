@@ -48,6 +48,14 @@ class Runs:
         """The local day of each run's end."""
         return days(self.at[self.ends], self.site[self.starts], self.places.zones)
 
+    @property
+    def changed(self) -> Flags:
+        """Whether each run holds a detection that came or went."""
+        if len(self.starts) == 0:
+            return np.zeros(0, np.bool_)
+        found: Flags = np.logical_or.reduceat(self.change != 0, self.starts)
+        return found
+
     def only(self, kept: Flags) -> "Runs":
         """The runs that some of the detections make, without the others."""
         user, site, at = self.user[kept], self.site[kept], self.at[kept]
@@ -77,13 +85,20 @@ def runs(detections: pa.Table, equipments: pa.Table, gap_s: int) -> Runs:
     equipment = equipment[known]
     site = places.site_of[equipment]
     user, at = integers(detections["user"])[known], integers(detections["at"])[known]
-    by = order(user, site, at, equipment)
-    change = np.zeros(len(by), np.int8)
+    change = np.zeros(len(known), np.int8)
     if "change" in detections.column_names:
-        change = integers(detections["change"])[known[by]].astype(np.int8)
+        change = integers(detections["change"])[known].astype(np.int8)
+    return runs_of(places, gap_s, user=user, site=site, equipment=equipment, at=at, change=change)
+
+
+def runs_of(
+    places: Places, gap_s: int, *, user: Ints, site: Codes, equipment: Codes, at: Ints, change: NDArray[np.int8]
+) -> Runs:
+    """Points in any order, one element of each array a point, sorted and cut into runs; see `Runs`."""
+    by = order(user, site, at, equipment)
     user, site, at = user[by], site[by], at[by]
     starts, ends = _cut(user, site, at, gap_s)
-    return Runs(places, gap_s, user, site, equipment[by], at, change, starts, ends)
+    return Runs(places, gap_s, user, site, equipment[by], at, change[by], starts, ends)
 
 
 def _cut(user: Ints, site: Codes, at: Ints, gap_s: int) -> tuple[Ints, Ints]:
@@ -109,15 +124,13 @@ def loose_users(found: Runs, window_ms: tuple[int, int], span: Span) -> tuple[In
     return np.unique(user[before]), np.unique(user[after])
 
 
-def touched_days(found: Runs) -> Ints:
-    """The local days on which stays or exits can differ before and after a change: distinct, ascending.
+def touched_days(found: Runs, *, exits: bool = True) -> Ints:
+    """The local days on which stays (and exits, if asked) can differ before and after a change: distinct, ascending.
 
     found: runs over the detections of both sides; `change` is -1 for those taken away, 1 for the new ones, else 0.
     They must be whole: a run that is cut by the edge of its window touches days beyond it.
     """
-    if len(found.at) == 0:
-        return np.empty(0, np.int64)
-    changed = np.logical_or.reduceat(found.change != 0, found.starts)
-    whole = np.repeat(changed, found.ends - found.starts + 1)
+    whole = np.repeat(found.changed, found.ends - found.starts + 1)
     sides = [found.only(whole & kept) for kept in (found.change <= 0, found.change >= 0)]
-    return np.unique(np.concatenate([side_days for side in sides for side_days in (side.first_days, side.last_days)]))
+    touched = [side.first_days for side in sides] + [side.last_days for side in sides if exits]
+    return np.unique(np.concatenate(touched))

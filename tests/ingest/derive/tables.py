@@ -1,7 +1,7 @@
 """A truth as columns of events, and the rows that it should make, in plain Python."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def ordinal(day: Any) -> int:
+def ordinal(day: date) -> int:
     """1 is 1970-01-01."""
     return (day - EPOCH.date()).days + 1
 

@@ -279,7 +279,7 @@ def test_the_order_and_encoding_of_events_make_no_difference(encoded: bool) -> N
     if encoded:
         again = [table.set_column(1, table.column_names[1], table.column(1).dictionary_encode()) for table in again]
     told = tables.setting(truth)
-    expected, found = list(conversion(*events, told, EVER)), list(conversion(*again, told, EVER))
+    expected, found = (list(conversion(one[0], one[1], one[2], told, EVER)) for one in (events, again))
     assert [block.outcomes for block in found] == [block.outcomes for block in expected]
     assert [block.credits for block in found] == [block.credits for block in expected]
 
@@ -303,7 +303,7 @@ def test_margins_hold_all_that_counts(tenant: Any) -> None:
             within(tables.visits(truth), read.outcomes),
             within(tables.purchases(truth), read.outcomes),
         )
-        found = [row for block in conversion(*cut, told, span) for row in block.outcomes.to_pylist()]
+        found = [row for block in conversion(cut[0], cut[1], cut[2], told, span) for row in block.outcomes.to_pylist()]
         assert found == [row for row in whole.to_pylist() if span[0] <= row["day"] <= span[1]]
         low, high = outcome_days_of_cohorts(span, told.windows)
         near = whole.filter(pc.and_(pc.greater_equal(whole["day"], low), pc.less_equal(whole["day"], high)))

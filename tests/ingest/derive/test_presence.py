@@ -242,5 +242,6 @@ def test_a_device_that_never_leaves_touches_the_ends_of_its_stay_only() -> None:
     change = pa.array([0] * (len(hours) - 1) + [1], pa.int64())
     found = tables.detections(truth).append_column("change", change)
     first, last = tables.ordinal(AROUND.date()), tables.ordinal(hours[-1].date())
-    touched = touched_days(runs(found, tables.equipments(truth), 1800)).tolist()
-    assert touched == [first, last]
+    whole = runs(found, tables.equipments(truth), 1800)
+    assert touched_days(whole).tolist() == [first, last]
+    assert touched_days(whole, exits=False).tolist() == [first]
