@@ -19,7 +19,10 @@ from okube_api.auth.secret import secret_key
 from okube_api.auth.users_router import router as users
 from okube_api.clock import Clock, utc_now
 from okube_api.errors import Refusal
+from okube_api.http.documentation import documentation
+from okube_api.http.health import router as health
 from okube_api.http.journal import Journal
+from okube_api.http.metrics import Metrics
 from okube_api.http.openapi import document
 from okube_api.http.paths import SegmentedPaths
 from okube_api.http.problems import handle
@@ -32,7 +35,7 @@ from okube_api.store import open_store
 from okube_api.store.base import Json, Store, StoreError, Unavailable
 from okube_api.studies.router import router as studies
 
-ROUTERS: tuple[APIRouter, ...] = (login, auth, applications, users, sites, studies, analytics)
+ROUTERS: tuple[APIRouter, ...] = (login, auth, applications, users, sites, studies, analytics, health)
 
 RETRY_S = 1.0  # between two attempts to reach a database that was away when the server started
 
@@ -56,14 +59,16 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None, 
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.metrics = Metrics()
     for router in ROUTERS:  # as they are: an included router costs every request a second look-up
         app.router.routes.extend(router.routes)
+    app.router.routes.extend(documentation(app))
     for kind in (Refusal, RequestValidationError, HTTPException, StoreError):
         app.add_exception_handler(kind, handle)
     app.add_middleware(CompressMiddleware)  # the innermost; each one added goes around those before it
     app.add_middleware(SegmentedPaths)
     app.add_middleware(Transport, proxies=networks(settings.trusted_proxies), require_https=settings.require_https)
-    app.add_middleware(Journal)
+    app.add_middleware(Journal, metrics=app.state.metrics)
     return app
 
 
@@ -86,7 +91,7 @@ def _lifespan(settings: Settings, given: Store | None, clock: Clock) -> Lifespan
         )
         starting = None if given else await _started(store)
         services = make_services(settings, store, clock, secret)
-        app.state.services = services
+        app.state.services, app.state.starting = services, starting
         try:
             yield
         finally:

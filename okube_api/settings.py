@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     login_failures: int = Field(5, ge=1, description="Failed logins within the window that lock an account.")
     login_window_s: int = Field(900, ge=1, description="The window for failed logins, in seconds.")
     captcha_effort: int = Field(
-        250_000, ge=1, description="The most hashes that solving a captcha takes; a browser makes some 200,000 a second."
+        250_000, ge=1, description="Most hashes that a captcha takes to solve; a browser makes some 200,000 a second."
     )
     body_limit: int = Field(1_048_576, ge=1024, description="Largest JSON or form body, in bytes.")
     upload_limit: int = Field(52_428_800, ge=1024, description="Largest uploaded table, in bytes.")
@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     query_timeout_s: float = Field(30.0, gt=0, description="Longest time for one analytics question, in seconds.")
     memory_limit: str = Field("768MB", description="Memory that DuckDB may use, for the store and for ingest, each.")
     threads: int = Field(2, ge=1, description="Threads that DuckDB may use.")
+    metrics_token: SecretStr | None = Field(
+        None, min_length=16, description="What Prometheus sends as bearer token to read `/metrics`; absent: 404."
+    )
     log_level: str = Field("info", description="`debug`, `info`, `warning` or `error`.")
 
     @property

@@ -15,6 +15,7 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from okube_api.http.metrics import Metrics
 from okube_api.http.problems import Bug, answer
 
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -26,8 +27,9 @@ log = structlog.stdlib.get_logger("okube")
 class Journal:
     """Middleware that names requests, logs them, and turns what nobody caught into a 500."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes requests on, their id in `scope["state"]`."""
@@ -57,7 +59,9 @@ class Journal:
                 raise  # the answer is under way: only closing the connection can tell that it is not whole
             await answer(Bug(_BUG), scope)(scope, receive, send_named)
         finally:
-            log.info("request", **_line(scope, status, started))
+            seconds = perf_counter() - started
+            self.metrics.answered(scope, status, seconds)
+            log.info("request", **_line(scope, status, seconds))
 
 
 def _request_id(scope: Scope) -> str:
@@ -66,13 +70,13 @@ def _request_id(scope: Scope) -> str:
     return given.decode("ascii") if _GIVEN.fullmatch(given) else uuid4().hex
 
 
-def _line(scope: Scope, status: int, started: float) -> dict[str, Any]:
+def _line(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
     return {
         "requestId": scope["state"]["request_id"],
         "method": scope["method"],
         "path": (scope.get("raw_path") or b"").decode("latin-1")[:500],
         "status": status,
-        "ms": round((perf_counter() - started) * 1000, 1),
+        "ms": round(seconds * 1000, 1),
         "user": scope["state"].get("user_id"),
     }
 

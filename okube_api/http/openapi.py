@@ -54,6 +54,7 @@ _TITLES = {
 _ALWAYS = (400, 403, 429, 500, 503)
 _WITH_BODY = (413, 415)
 _WRITING = (409, 507)
+_VALUES = {"example", "examples", "default", "enum", "const"}  # in which a title would be a caller's
 _WRITES = {"post", "put", "patch", "delete"}
 
 
@@ -111,7 +112,22 @@ def document(app: FastAPI) -> Json:
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
                 _complete(made["paths"][route.path_format][method.lower()], route, method.lower())
+    _untitle(components["schemas"])
+    _untitle(made["paths"])
     return made
+
+
+def _untitle(node: Any) -> None:
+    """Takes out the titles that repeat the names of fields; a title that is no text is a field of that name."""
+    if isinstance(node, list):
+        for item in node:
+            _untitle(item)
+    elif isinstance(node, dict):
+        if isinstance(node.get("title"), str):
+            del node["title"]
+        for name, inner in node.items():
+            if name not in _VALUES:
+                _untitle(inner)
 
 
 def _complete(operation: Json, route: APIRoute, method: str) -> None:

@@ -1,0 +1,22 @@
+// Swagger UI over this server's own document; whoever logs in by "try it out" is authorised from then on.
+window.addEventListener("load", () => {
+  const ui = SwaggerUIBundle({
+    url: "openapi.json",
+    dom_id: "#docs",
+    deepLinking: true,
+    persistAuthorization: true,
+    tryItOutEnabled: true,
+    displayRequestDuration: true,
+    docExpansion: "none",
+    defaultModelsExpandDepth: 0,
+    filter: true,
+    validatorUrl: null,
+    presets: [SwaggerUIBundle.presets.apis],
+    responseInterceptor: (response) => {
+      if (response.url.endsWith("/auth/login") && response.ok) {
+        ui.preauthorizeApiKey("bearer", response.body.auth.token);
+      }
+      return response;
+    },
+  });
+});
