@@ -218,7 +218,7 @@ def outcome_rows(truth: Truth) -> list[Row]:
                 "attributed": int(bool(one.path)),
                 "credited": last and last.campaign,
                 "touch_kind": last and last.kind,
-                "touch_day": ordinal(one.credited_day) if last else None,
+                "touch_day": ordinal(one.credited_day) if one.credited_day else None,
                 "delay_s": delay_s,
                 "delay_band": -1
                 if delay_s is None

@@ -1,0 +1,52 @@
+"""Journeys, and what the rows of CREDITS credit their campaigns with under each model."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from itertools import groupby
+from typing import Any
+
+from hypothesis import strategies as st
+from okube_api.ingest.derive.conversion import conversion
+from tests.by_hand.truth import Campaign, Place, Touch, Truth, Visit
+from tests.ingest.derive import tables
+
+Journey = Sequence[str]
+
+# what a row is worth to its campaign, from its columns alone
+CREDIT: Mapping[str, Callable[[Mapping[str, Any]], Fraction]] = {
+    "linear": lambda row: Fraction(row["occurrence_count"], row["touches"]),
+    "shapley": lambda row: Fraction(1, row["distinct"]),
+    "fc": lambda row: Fraction(row["is_first"]),
+    "lc": lambda row: Fraction(row["is_last"]),
+}
+
+journeys = st.lists(st.lists(st.sampled_from("abcde"), max_size=7), max_size=12)
+
+
+def path(journey: Journey) -> list[str]:
+    """The journey with runs of one campaign collapsed."""
+    return [campaign for campaign, _ in groupby(journey)]
+
+
+def credited(found: Sequence[Journey]) -> dict[str, dict[str, Fraction]]:
+    """The credit of each campaign by model, when each journey ends with a visit of a user of its own."""
+    start = datetime(2024, 5, 1, tzinfo=UTC)
+    truth = Truth(
+        sites=(Place("s", "s", "S"),),
+        campaigns=tuple(Campaign(name, name, "l") for name in sorted({name for one in found for name in one})),
+        touches=tuple(
+            Touch(f"u{number}", campaign, start + timedelta(minutes=minute), "print")
+            for number, journey in enumerate(found)
+            for minute, campaign in enumerate(journey)
+        ),
+        visits=tuple(Visit(f"u{number}", "s", start + timedelta(days=1)) for number in range(len(found))),
+    )
+    events = tables.touches(truth), tables.visits(truth), tables.purchases(truth)
+    made = conversion(events[0], events[1], events[2], tables.setting(truth), (19_000, 21_000))
+    totals: dict[str, dict[str, Fraction]] = {model: defaultdict(Fraction) for model in CREDIT}
+    for row in (row for block in made for row in block.credits.to_pylist()):
+        for model, credit in CREDIT.items():
+            totals[model][row["campaign"]] += credit(row)
+    return {model: {name: one for name, one in total.items() if one} for model, total in totals.items()}

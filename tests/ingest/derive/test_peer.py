@@ -1,0 +1,29 @@
+"""The four models beside those of another library (`pip install .[peer]`), on the same journeys."""
+
+import pytest
+from hypothesis import given, settings
+from shapley_attribution import (
+    FirstTouchAttribution,
+    LastTouchAttribution,
+    LinearAttribution,
+    SimplifiedShapleyAttribution,
+)
+from tests.ingest.derive.journeys import Journey, credited, journeys, path
+
+PEERS = {
+    "linear": LinearAttribution,
+    "shapley": SimplifiedShapleyAttribution,
+    "fc": FirstTouchAttribution,
+    "lc": LastTouchAttribution,
+}
+
+
+@pytest.mark.parametrize("model", PEERS)
+@settings(max_examples=50)
+@given(journeys)
+def test_both_credit_the_same(model: str, found: list[Journey]) -> None:
+    paths = [path(journey) for journey in found if journey]
+    if paths:
+        peer = PEERS[model](normalize=False).fit(paths, y=[1] * len(paths)).get_attribution()
+        expected = {campaign: credit for campaign, credit in peer.items() if credit}
+        assert {name: float(credit) for name, credit in credited(found)[model].items()} == pytest.approx(expected)
