@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from okube_api.analytics.resolve import Resolver, resolved_geo_marketing
+from okube_api.analytics.resolve_conversion import resolved_conversion
+from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
 from okube_api.analytics.schemas.requests import GeoMarketingQuery, GeoMarketingSiteQuery, Query
 from okube_api.analytics.schemas.url import UpliftedUrl, Url
 from okube_api.catalogue.kpi import Module
@@ -53,4 +55,22 @@ GEO_MARKETING = Asked(
     about="stays of a panel at the sites and points of interest of a study",
 )
 
-MODULES: Mapping[Module, Asked] = {asked.module: asked for asked in (GEO_MARKETING,)}
+CONVERSION = Asked(
+    Module.CONVERSION,
+    query=ConversionQuery,
+    site_query=ConversionSiteQuery,
+    url=UpliftedUrl,
+    resolve=resolved_conversion,
+    below="/conversions/levers/analytics",
+    example={
+        "params": [
+            {"kpi": "offlineVisits", "granularity": "week"},
+            {"kpi": "offlineVisitsAttributions", "temporals": False, "campaigns": {"properties": ["key", "name"]}},
+            {"kpi": "globalLeverPerformance", "temporals": False, "levers": {"properties": ["name"]}},
+            {"kpi": "comparisonOfflineVisits", "temporals": False},
+        ]
+    },
+    about="what campaigns deliver and cost, and the visits and purchases that they lead to",
+)
+
+MODULES: Mapping[Module, Asked] = {asked.module: asked for asked in (GEO_MARKETING, CONVERSION)}

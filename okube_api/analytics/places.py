@@ -7,12 +7,19 @@ from okube_api.analytics.directory import Directory, Resource
 from okube_api.analytics.schemas.parts import Except
 from okube_api.analytics.schemas.requests import Filters
 from okube_api.analytics.subject import Subject
+from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.values import Scope
 from okube_api.engine.question import Chosen
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import EQUIPMENTS, SITES
 
-_COLLECTIONS = {Scope.SITES: SITES, Scope.POIS: POIS, Scope.EQUIPMENTS: EQUIPMENTS}
+_COLLECTIONS = {
+    Scope.SITES: SITES,
+    Scope.POIS: POIS,
+    Scope.EQUIPMENTS: EQUIPMENTS,
+    Scope.CAMPAIGNS: CAMPAIGNS,
+    Scope.LEVERS: LEVERS,
+}
 
 
 @dataclass(frozen=True, slots=True)

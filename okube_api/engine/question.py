@@ -71,6 +71,7 @@ class Question:
     sharers: the sites that share what is known by campaign: active ones, and others that a filter or the path names.
     aside: by fact and kind of places, those that have rows and are not looked at; where it is known, rows of every
         place may be read and theirs taken away again.
+    notes: what is known of the numbers before they are read.
     """
 
     application: str
@@ -88,3 +89,4 @@ class Question:
     some_sites: bool = False
     sharers: tuple[str, ...] = ()
     aside: Mapping[tuple[str, Reached], tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

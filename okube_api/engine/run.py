@@ -55,7 +55,7 @@ async def answer(question: Question, reader: Reader) -> Answered:
     known = await panel_of(reader) if needs_panel(question, planned) else Panel()
     rows = sum(table.num_rows for table in tables)
     found, notes = await asyncio.to_thread(evaluated, question, Read(planned, tables, known))
-    return Answered(found, planned, rows, notes)
+    return Answered(found, planned, rows, (*question.notes, *notes))
 
 
 async def informed(question: Question, reader: Reader) -> Question:
