@@ -335,8 +335,11 @@ class Reader(Protocol):
         """What would be sent to the database for a plan, to be shown to people: SQL text, or a pipeline."""
 
 
-class Change(Protocol):
-    """Rows written together: nothing is visible before `commit`, everything after it, also across a crash."""
+class Change(Reader, Protocol):
+    """Rows written together: nothing is visible before `commit`, everything after it, also across a crash.
+
+    What it reads is what was committed when it began, with its own writes so far.
+    """
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Adds rows of a packed table, column `part` included, as part of a batch; memory stays bounded."""
@@ -405,7 +408,8 @@ class Store(Protocol):
     async def write(self, collection: Collection, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
         """Inserts and replaces (by `_id`) together: all or none, as far as a crash leaves it.  Raises Duplicate.
 
-        `Duplicate.index` counts through inserts, then replaces.
+        `Duplicate.index` counts through inserts, then replaces.  Many documents may come lazily: each sequence is
+        gone through a few times, from start to end, and its documents are not held.
         """
 
     async def update(self, collection: Collection, where: Condition, changes: Mapping[str, Any]) -> int:
@@ -419,7 +423,10 @@ class Store(Protocol):
     def reading(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AbstractAsyncContextManager[Reader]:
-        """A consistent view of one application's rows; a cancelled task stops its query."""
+        """A consistent view of one application's rows; a cancelled task stops its query.
+
+        row_limit: the most rows that one plan may read.  timeout_s: the longest that one query may take.
+        """
 
     def changing(self, application: str, name: str) -> AbstractAsyncContextManager[Change]:
         """A change of one application's rows; leaving without `commit` leaves nothing behind.

@@ -151,3 +151,11 @@ def stored_kinds(table: Table) -> dict[str, Kind]:
 def arrow_schema(kinds: Mapping[str, Kind]) -> pa.Schema:
     """The schema of rows with these columns."""
     return pa.schema([(name, ARROW[kind]) for name, kind in kinds.items()])
+
+
+def declared(table: Table, rows: pa.Table) -> pa.Table:
+    """Rows with `part` and the table's columns, in order and as declared; ValueError where one is missing."""
+    kinds = {"part": Kind.INTEGER, **{column.name: column.kind for column in table.columns}}
+    if missing := kinds.keys() - set(rows.column_names):
+        raise ValueError(f"rows of {table.name} lack {', '.join(sorted(missing))}")
+    return rows.select(list(kinds)).cast(arrow_schema(kinds)).combine_chunks()

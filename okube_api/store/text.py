@@ -9,6 +9,8 @@ from okube_api.store.base import Collection
 
 def folded(text: str) -> str:
     """Lower case without accents: what `Contains` compares, on both sides."""
+    if text.isascii():
+        return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold())
     return "".join(mark for mark in apart if not unicodedata.combining(mark)).casefold()
 
@@ -24,9 +26,11 @@ def searchable(collection: Collection, document: Mapping[str, Any]) -> str | Non
 
 def value_at(document: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path, None where there is none."""
+    if "." not in path:
+        return document.get(path)
     value: Any = document
     for step in path.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
+        value = value.get(step) if isinstance(value, dict) else None
     return value
 
 

@@ -1,29 +1,38 @@
 """One DuckDB file, reached from an event loop: blocking calls in threads, errors in the store's words."""
 
+import asyncio
 import re
+import shutil
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
-import anyio.to_thread
 import duckdb
 import pyarrow as pa
 
 from okube_api.store.base import Conflict, StoreFull, StoreLocked, Unavailable
 
 T = TypeVar("T")
+Cursor = duckdb.DuckDBPyConnection
 
 _LOCKED = re.compile(r"lock on file|already open|being used by another process", re.IGNORECASE)
-_FULL = re.compile(r"no space left|disk full|could not write|max_temp_directory_size", re.IGNORECASE)
+_FULL = re.compile(
+    r"no space left|disk full|disk quota|could not write|file too large|max_temp_directory_size", re.IGNORECASE
+)
+_CALLS_AT_ONCE = 8
+_INTERRUPT_EVERY_S = 0.05
 
 
-def connect(path: Path | None, memory_limit: str, threads: int) -> duckdb.DuckDBPyConnection:
-    """A database (in memory without a path) that reaches no other file and no network, its settings locked."""
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+def connect(path: Path | None, memory_limit: str, threads: int) -> Cursor:
+    """A database (in memory without a path) that reaches no other file and no network, its settings locked.
+
+    What does not fit into memory goes to a folder beside the file, emptied here of what a crash left in it.
+    Raises StoreLocked, and Unavailable when the file cannot be opened.
+    """
     config: dict[str, str | bool | int | float | list[str]] = {
         "enable_external_access": "false",
         "autoinstall_known_extensions": "false",
@@ -33,19 +42,27 @@ def connect(path: Path | None, memory_limit: str, threads: int) -> duckdb.DuckDB
         "temp_directory": "",
         "preserve_insertion_order": "false",
     }
-    if path is not None:
-        config["temp_directory"] = str(path.parent / "tmp")
+    spill = Path(f"{path}.tmp")
     try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            config["temp_directory"] = str(spill)
         connection = duckdb.connect(str(path) if path else ":memory:", config=config)
-    except duckdb.IOException as error:
-        if _LOCKED.search(str(error)):
-            raise StoreLocked(
-                f"{path} is open in another process. While the server runs, use it instead: pass --url and a token, "
-                "or stop it first."
-            ) from error
-        raise Unavailable(f"{path} cannot be opened: {error}") from error
+    except (duckdb.IOException, OSError) as error:
+        raise _unopened(path, error) from error
+    if path is not None:
+        shutil.rmtree(spill, ignore_errors=True)
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _unopened(path: Path | None, error: Exception) -> StoreLocked | Unavailable:
+    if _LOCKED.search(str(error)):
+        return StoreLocked(
+            f"{path} is open in another process. While the server runs, use it instead: pass --url and a token, "
+            "or stop it first."
+        )
+    return Unavailable(f"{path} cannot be opened: {error}")
 
 
 def translated(error: duckdb.Error) -> Exception:
@@ -60,7 +77,7 @@ def translated(error: duckdb.Error) -> Exception:
     return error
 
 
-def fetched(cursor: duckdb.DuckDBPyConnection, sql: str, values: list[Any]) -> pa.Table:
+def fetched(cursor: Cursor, sql: str, values: list[Any]) -> pa.Table:
     """The rows of a query as an Arrow table."""
     return cursor.sql(sql, params=values).to_arrow_table()
 
@@ -70,56 +87,85 @@ class Database:
 
     def __init__(self, path: Path, memory_limit: str, threads: int) -> None:
         self._path, self._memory_limit, self._threads = path, memory_limit, threads
-        self._connection: duckdb.DuckDBPyConnection | None = None
-        self._limiter: anyio.CapacityLimiter | None = None
+        self._connection: Cursor | None = None
+        self._workers: ThreadPoolExecutor | None = None
 
     async def open(self) -> None:
         """Opens the file; nothing happens when it is open.  Raises StoreLocked."""
         if self._connection is None:
-            self._limiter = anyio.CapacityLimiter(8)
-            self._connection = await anyio.to_thread.run_sync(
-                partial(connect, self._path, self._memory_limit, self._threads)
-            )
+            opening = partial(connect, self._path, self._memory_limit, self._threads)
+            self._connection = await asyncio.to_thread(opening)
+            self._workers = ThreadPoolExecutor(_CALLS_AT_ONCE, thread_name_prefix="duckdb")
 
     async def close(self) -> None:
-        """Writes what is left to the file and lets go of it."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            await anyio.to_thread.run_sync(connection.close)
+        """Writes what is left to the file and lets go of it, once calls under way have ended."""
+        if self._connection is None or self._workers is None:
+            return
+        connection, self._connection = self._connection, None
+        workers, self._workers = self._workers, None
+        await asyncio.to_thread(workers.shutdown)
+        await asyncio.to_thread(connection.close)
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection of one task's own."""
+    async def call(self, work: Callable[[Cursor], T], timeout_s: float | None = None) -> T:
+        """Does blocking work in a thread, with a cursor of its own."""
+        with self._cursor() as cursor:
+            return await self.run(cursor, partial(work, cursor), timeout_s)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Cursor]:
+        """A cursor within a transaction that sees what is committed now; rolled back unless the body commits it."""
+        with self._cursor() as cursor:
+            await self.run(cursor, partial(_begin, cursor))
+            try:
+                yield cursor
+            finally:
+                with anyio.CancelScope(shield=True), suppress(Unavailable):  # closed meanwhile: nothing to roll back
+                    await self.run(cursor, partial(_end, cursor))
+
+    async def run(self, cursor: Cursor, call: Callable[[], T], timeout_s: float | None = None) -> T:
+        """Makes a blocking call in a thread.
+
+        A cancelled task, or one past its time, interrupts the call and goes on when it has ended, so that nothing
+        of it happens later.
+        """
+        if self._workers is None:
+            raise Unavailable("the store is not open")
+        future = asyncio.get_running_loop().run_in_executor(self._workers, call)
+        try:
+            done, _ = await asyncio.wait((future,), timeout=timeout_s)
+        except asyncio.CancelledError:
+            await _stopped(cursor, future)
+            raise
+        if not done:
+            await _stopped(cursor, future)
+            raise Unavailable(f"the query took longer than {timeout_s:g} s")
+        try:
+            return future.result()
+        except duckdb.Error as error:
+            raise translated(error) from error
+
+    def _cursor(self) -> Cursor:
         if self._connection is None:
             raise Unavailable("the store is not open")
         return self._connection.cursor()
 
-    async def run(self, cursor: duckdb.DuckDBPyConnection, call: Callable[[], T], timeout_s: float | None = None) -> T:
-        """Makes a blocking call in a thread; a cancelled task, or one past its time, interrupts it."""
-        try:
-            with anyio.fail_after(timeout_s):
-                return await anyio.to_thread.run_sync(call, abandon_on_cancel=True, limiter=self._limiter)
-        except TimeoutError as error:
+
+async def _stopped(cursor: Cursor, call: asyncio.Future[Any]) -> None:
+    """Interrupts a call, again and again, since it may be between two statements."""
+    with anyio.CancelScope(shield=True):
+        while not call.done():
             cursor.interrupt()
-            raise Unavailable(f"the query took longer than {timeout_s:g} s") from error
-        except anyio.get_cancelled_exc_class():
-            cursor.interrupt()
-            raise
-        except duckdb.Error as error:
-            raise translated(error) from error
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[duckdb.DuckDBPyConnection]:
-        """A cursor within a transaction, rolled back unless the body commits it."""
-        cursor = self.cursor()
-        cursor.execute("BEGIN TRANSACTION")
-        try:
-            yield cursor
-        finally:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(partial(_end, cursor))
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait((call,), timeout=_INTERRUPT_EVERY_S)
+    if not call.cancelled():
+        call.exception()  # known, and of no interest any more
 
 
-def _end(cursor: duckdb.DuckDBPyConnection) -> None:
+def _begin(cursor: Cursor) -> None:
+    cursor.execute("BEGIN TRANSACTION")
+    cursor.execute('SELECT 1 FROM "_changes" LIMIT 0')  # a transaction sees what is committed when it is first used
+
+
+def _end(cursor: Cursor) -> None:
     with suppress(duckdb.Error):  # committed already, or ended by the error that is on its way up
         cursor.execute("ROLLBACK")
-    cursor.close()

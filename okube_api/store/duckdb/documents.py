@@ -1,194 +1,179 @@
 """Documents in DuckDB: a table per collection with its declared fields as columns, and the document as text."""
 
-import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from typing import Any
 
 import duckdb
 import orjson
 import pyarrow as pa
 
-from okube_api.store.base import Collection, Condition, Duplicate, Json, Kind, Order
-from okube_api.store.duckdb.sql import TYPES, Columns, order_sql, quoted, to_sql
+from okube_api.store.base import BY_ID, Collection, Condition, Json, Kind, OneOf, Order, equal
+from okube_api.store.duckdb.connection import Cursor
+from okube_api.store.duckdb.sql import TYPES, Columns, Sql, hash_column, hash_of, order_sql, quoted, to_sql
+from okube_api.store.duckdb.unique import check
 from okube_api.store.kinds import ARROW
-from okube_api.store.text import claims, searchable, value_at
+from okube_api.store.text import searchable, value_at
+
+_BLOCK = 2000
+_FEW = 20
+_HASHED = {Kind.TEXT: Kind.INTEGER, Kind.TEXTS: Kind.INTEGERS}
 
 
 class Documents:
-    """The statements of one collection; calls block, and writes hold the store's one lock.
+    """The statements of one collection.  Calls block; whoever makes them lets one write happen at a time.
 
-    Uniqueness is checked by a query under that lock, not by an index: one process writes to the file, and an index
-    of DuckDB's refuses a value that the same transaction has just given up.
+    Beside its fields a document has hashes of what it is mostly looked up by: numbers are compared far faster than
+    texts that begin alike.
     """
 
-    def __init__(self, collection: Collection, lock: threading.Lock) -> None:
+    def __init__(self, collection: Collection) -> None:
         self.collection = collection
-        self._lock = lock
-        self._columns = {"_id": Kind.TEXT, **collection.fields, "_search": Kind.TEXT}
-        self._names = Columns({"_id": Kind.TEXT, **collection.fields}, search=bool(collection.search))
+        fields = {"_id": Kind.TEXT, **collection.fields}
+        looked_up = ["_id", *(group[-1] for group in collection.unique)]
+        hashed = frozenset(name for name in looked_up if fields[name] in _HASHED)
+        self._names = Columns(fields, search=bool(collection.search), hashed=hashed)
+        self._hashed = sorted(hashed)
+        self._columns: dict[str, Kind] = {
+            **fields,
+            **{hash_column(name): _HASHED[fields[name]] for name in self._hashed},
+            "_search": Kind.TEXT,
+            "document": Kind.TEXT,
+        }
         self._table = quoted(collection.name)
+        self._claimed = {name.split(".")[0] for group in collection.unique for name in group}
 
-    def create(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Makes the table, and the columns that a later version declared; those are filled from the documents."""
+    def create(self, cursor: Cursor) -> None:
+        """Makes the table; one that was made for another declaration is made again from its documents."""
         columns = ", ".join(f"{quoted(name)} {TYPES[kind]}" for name, kind in self._columns.items())
-        cursor.execute(f"CREATE TABLE IF NOT EXISTS {self._table} ({columns}, document VARCHAR)")
-        present = {row[0] for row in cursor.execute(f"DESCRIBE {self._table}").fetchall()}
-        missing = [name for name in self._columns if name not in present]
-        for name in missing:
-            cursor.execute(f"ALTER TABLE {self._table} ADD COLUMN {quoted(name)} {TYPES[self._columns[name]]}")
-        if missing:
-            documents = self.find(cursor, None, (), 0, None)
-            cursor.execute(f"DELETE FROM {self._table}")
-            self._insert(cursor, documents)
+        made_for = f"{self.collection.search} {columns}"
+        found = cursor.execute("SELECT made_for FROM _collections WHERE name = ?", [self.collection.name]).fetchall()
+        if found and found[0][0] == made_for:
+            return
+        if found:
+            cursor.execute(f"ALTER TABLE {self._table} RENAME TO _before")
+        cursor.execute(f"CREATE TABLE {self._table} ({columns})")
+        if found:
+            self._insert(cursor, self._before(cursor))
+            cursor.execute("DROP TABLE _before")
+        cursor.execute("DELETE FROM _collections WHERE name = ?", [self.collection.name])
+        cursor.execute("INSERT INTO _collections VALUES (?, ?)", [self.collection.name, made_for])
 
-    # -- reading
+    def _before(self, cursor: Cursor) -> Iterator[Json]:
+        last = cursor.execute("SELECT max(rowid) FROM _before").fetchall()[0][0]
+        for at in range(0, 0 if last is None else last + 1, _BLOCK):
+            sql = "SELECT document FROM _before WHERE rowid BETWEEN ? AND ?"
+            for (text,) in cursor.execute(sql, [at, at + _BLOCK - 1]).fetchall():
+                yield orjson.loads(text)
 
-    def find(
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        where: Condition | None,
-        sort: Sequence[Order],
-        skip: int,
-        limit: int | None,
-    ) -> list[Json]:
-        """Matching documents in order."""
-        text, values = to_sql(where, self._names) if where is not None else ("true", [])
-        sql = f"SELECT document FROM {self._table} WHERE {text} ORDER BY {order_sql(tuple(sort), self._names)}"
-        if limit is not None:
-            sql += f" LIMIT {int(limit)}"
-        if skip:
-            sql += f" OFFSET {int(skip)}"
-        return [orjson.loads(row[0]) for row in cursor.execute(sql, values).fetchall()]
+    # -- reading: statements that give the documents as text
 
-    def count(self, cursor: duckdb.DuckDBPyConnection, where: Condition) -> int:
+    def get(self, where: Condition) -> Sql:
+        """Matching documents, two at most: more than one are to be put in order."""
+        text, values = to_sql(where, self._names)
+        return f"SELECT document FROM {self._table} WHERE {text} LIMIT 2", values
+
+    def find(self, where: Condition, sort: Sequence[Order], skip: int, limit: int | None) -> Sql:
+        """Matching documents in order; those of a page are not read before it is known which they are."""
+        order = order_sql(tuple(sort), self._names)
+        if limit is None and not skip:
+            text, values = to_sql(where, self._names)
+            return f"SELECT document FROM {self._table} WHERE {text} ORDER BY {order}", values
+        inner, values = self.matching(where, sort)
+        page = f"{inner}{'' if limit is None else f' LIMIT {int(limit)}'} OFFSET {int(skip)}"
+        return f"SELECT document FROM {self._table} WHERE rowid IN ({page}) ORDER BY {order}", values
+
+    def matching(self, where: Condition, sort: Sequence[Order]) -> Sql:
+        """The `rowid` of matching documents, in order."""
+        text, values = to_sql(where, self._names)
+        order = order_sql(tuple(sort), self._names)
+        return f"SELECT rowid FROM {self._table} WHERE {text} ORDER BY {order}", values
+
+    def at(self, cursor: Cursor, rows: Sequence[int]) -> list[Json]:
+        """The documents in these rows, in the order of `rows`."""
+        sql = f"SELECT rowid, document FROM {self._table} WHERE rowid IN (SELECT unnest(?))"
+        found: dict[int, str] = dict(cursor.execute(sql, [list(rows)]).fetchall())
+        return [orjson.loads(found[row]) for row in rows]
+
+    def count(self, where: Condition) -> Sql:
         """How many match."""
         text, values = to_sql(where, self._names)
-        row = cursor.execute(f"SELECT count(*) FROM {self._table} WHERE {text}", values).fetchall()
-        return int(row[0][0])
+        return f"SELECT count(*) FROM {self._table} WHERE {text}", values
 
     # -- writing
 
-    def write(self, cursor: duckdb.DuckDBPyConnection, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
-        """Adds and replaces by `_id`, all or none."""
-        documents = [*inserts, *replaces]
-        if not documents:
-            return
-        with self._lock:
-            cursor.execute("BEGIN TRANSACTION")
-            try:
-                self._remove_ids(cursor, [document["_id"] for document in replaces])
-                self._check(cursor, documents)
-                self._insert(cursor, documents)
-                cursor.execute("COMMIT")
-            except BaseException:
-                _rollback(cursor)
-                raise
+    def write(self, cursor: Cursor, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
+        """Adds and replaces by `_id`, all or none.  Raises Duplicate."""
+        with _transaction(cursor):
+            if replaces:
+                self.delete(cursor, OneOf("_id", tuple(document["_id"] for document in replaces)))
+            check(cursor, self.collection, self._names, chain(inserts, replaces))
+            self._insert(cursor, chain(inserts, replaces))
 
-    def replace(self, cursor: duckdb.DuckDBPyConnection, where: Condition, document: Json) -> bool:
+    def replace(self, cursor: Cursor, where: Condition, document: Json) -> bool:
         """Puts a document in the place of the match of the same `_id`."""
-        text, values = to_sql(where, self._names)
-        with self._lock:
-            cursor.execute("BEGIN TRANSACTION")
-            try:
-                found = cursor.execute(
-                    f'DELETE FROM {self._table} WHERE "_id" = ? AND {text}', [document["_id"], *values]
-                ).fetchall()
-                if not found or not found[0][0]:
-                    cursor.execute("ROLLBACK")
-                    return False
-                self._check(cursor, [document])
+        with _transaction(cursor):
+            found = self.delete(cursor, equal("_id", document["_id"]) & where)
+            if found:
+                check(cursor, self.collection, self._names, [document])
                 self._insert(cursor, [document])
-                cursor.execute("COMMIT")
-            except BaseException:
-                _rollback(cursor)
-                raise
-        return True
+        return bool(found)
 
-    def update(self, cursor: duckdb.DuckDBPyConnection, where: Condition, changes: Mapping[str, Any]) -> int:
-        """Sets top-level fields of every match."""
-        with self._lock:
-            cursor.execute("BEGIN TRANSACTION")
-            try:
-                documents = [{**document, **changes} for document in self.find(cursor, where, (), 0, None)]
-                self._remove_ids(cursor, [document["_id"] for document in documents])
-                self._check(cursor, documents)
+    def update(self, cursor: Cursor, where: Condition, changes: Mapping[str, Any]) -> int:
+        """Sets top-level fields of every match, some at a time: the values are the same for all, in whatever order."""
+        with _transaction(cursor):
+            rows = [row for (row,) in cursor.execute(*self.matching(where, BY_ID)).fetchall()]
+            for at in range(0, len(rows), _BLOCK):
+                block = rows[at : at + _BLOCK]
+                documents = [{**document, **changes} for document in self.at(cursor, block)]
+                cursor.execute(f"DELETE FROM {self._table} WHERE rowid IN (SELECT unnest(?))", [block])
+                if changes.keys() & self._claimed:
+                    check(cursor, self.collection, self._names, documents)
                 self._insert(cursor, documents)
-                cursor.execute("COMMIT")
-            except BaseException:
-                _rollback(cursor)
-                raise
-        return len(documents)
+        return len(rows)
 
-    def delete(self, cursor: duckdb.DuckDBPyConnection, where: Condition) -> int:
+    def delete(self, cursor: Cursor, where: Condition) -> int:
         """Removes every match."""
         text, values = to_sql(where, self._names)
-        with self._lock:
-            row = cursor.execute(f"DELETE FROM {self._table} WHERE {text}", values).fetchall()
-        return int(row[0][0]) if row else 0
+        return int(cursor.execute(f"DELETE FROM {self._table} WHERE {text}", values).fetchall()[0][0])
 
-    # -- helpers, within a transaction and the lock
+    def _insert(self, cursor: Cursor, documents: Iterable[Json]) -> None:
+        rows = (self._row(document) for document in documents)
+        while block := list(islice(rows, _BLOCK)):
+            self._insert_rows(cursor, block)
 
-    def _remove_ids(self, cursor: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> None:
-        if ids:
-            cursor.execute(f'DELETE FROM {self._table} WHERE "_id" IN (SELECT unnest(?))', [list(ids)])
-
-    def _insert(self, cursor: duckdb.DuckDBPyConnection, documents: Sequence[Json]) -> None:
-        if not documents:
-            return
-        rows = [self._row(document) for document in documents]
-        names = [*self._columns, "document"]
-        if len(rows) < 50:
-            marks = ", ".join("?" for _ in names)
+    def _insert_rows(self, cursor: Cursor, rows: list[list[Any]]) -> None:
+        if len(rows) <= _FEW:
+            marks = ", ".join("?" for _ in self._columns)
             for row in rows:
                 cursor.execute(f"INSERT INTO {self._table} VALUES ({marks})", row)
             return
-        kinds = [*self._columns.values(), Kind.TEXT]
-        arrays = [pa.array([row[at] for row in rows], ARROW[kind]) for at, kind in enumerate(kinds)]
-        cursor.register("incoming", pa.table(arrays, names=[f"c{at}" for at in range(len(names))]))
+        columns = zip(*rows, strict=True)
+        arrays = [pa.array(values, ARROW[kind]) for values, kind in zip(columns, self._columns.values(), strict=True)]
+        cursor.register("incoming", pa.table(arrays, names=list(self._columns)))
         cursor.execute(f"INSERT INTO {self._table} SELECT * FROM incoming")
         cursor.unregister("incoming")
 
     def _row(self, document: Json) -> list[Any]:
-        fields = [value_at(document, name) for name in self.collection.fields]
-        return [document["_id"], *fields, searchable(self.collection, document), orjson.dumps(document).decode()]
-
-    def _check(self, cursor: duckdb.DuckDBPyConnection, documents: Sequence[Json]) -> None:
-        """Raises Duplicate when a unique value stands already, or twice among the documents."""
-        for group in (("_id",), *self.collection.unique):
-            seen: dict[tuple[Any, ...], int] = {}
-            for index, document in enumerate(documents):
-                for values in claims(group, document):
-                    if values in seen:
-                        raise Duplicate(self.collection.name, group, index, values[-1])
-                    seen[values] = index
-            self._check_stored(cursor, group, seen)
-
-    def _check_stored(
-        self, cursor: duckdb.DuckDBPyConnection, group: tuple[str, ...], seen: Mapping[tuple[Any, ...], int]
-    ) -> None:
-        if not seen:
-            return
-        many = [self._columns[name] is Kind.TEXTS for name in group]
-        columns = [
-            f"unnest({quoted(name)})" if listed else quoted(name) for name, listed in zip(group, many, strict=True)
-        ]
-        inner = ", ".join(f"{text} AS v{at}" for at, text in enumerate(columns))
-        narrowed = ""
-        values: list[Any] = []
-        if not any(many):
-            narrowed = f" WHERE {quoted(group[-1])} IN (SELECT unnest(?))"
-            values = [[claim[-1] for claim in seen]]
-        marks = " AND ".join(f"v{at} IN (SELECT unnest(?))" for at in range(len(group)))
-        values += [list({claim[at] for claim in seen}) for at in range(len(group))]
-        found = cursor.execute(
-            f"SELECT * FROM (SELECT {inner} FROM {self._table}{narrowed}) WHERE {marks}", values
-        ).fetchall()
-        for row in found:
-            if row in seen:
-                raise Duplicate(self.collection.name, group, seen[row], row[-1])
+        values = {"_id": document["_id"], **{name: value_at(document, name) for name in self.collection.fields}}
+        hashes = [_hashes(values[name]) for name in self._hashed]
+        return [*values.values(), *hashes, searchable(self.collection, document), orjson.dumps(document).decode()]
 
 
-def _rollback(cursor: duckdb.DuckDBPyConnection) -> None:
-    with suppress(duckdb.Error):  # the error on its way up has ended the transaction
-        cursor.execute("ROLLBACK")
+def _hashes(value: Any) -> Any:
+    if value is None:
+        return None
+    return [hash_of(one) for one in value if one is not None] if isinstance(value, list) else hash_of(value)
+
+
+@contextmanager
+def _transaction(cursor: Cursor) -> Iterator[None]:
+    cursor.execute("BEGIN TRANSACTION")
+    try:
+        yield
+        cursor.execute("COMMIT")
+    except BaseException:
+        with suppress(duckdb.Error):  # the error on its way up has ended the transaction
+            cursor.execute("ROLLBACK")
+        raise

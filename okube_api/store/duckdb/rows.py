@@ -1,30 +1,25 @@
 """Rows in DuckDB: partitions read and replaced, and plans answered, each within one transaction."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-import duckdb
 import pyarrow as pa
 
-from okube_api.store.base import Aggregate, Kind, Rows, Table, TooManyRows
-from okube_api.store.duckdb.connection import Database, fetched
-from okube_api.store.duckdb.sql import TYPES, Statement, aggregate_sql, quoted, rows_sql
-from okube_api.store.kinds import bottom
+from okube_api.store.base import Aggregate, Rows, Table, TooManyRows, UnsupportedByStore
+from okube_api.store.duckdb.connection import Cursor, Database, fetched
+from okube_api.store.duckdb.sql import TYPES, Sql, Statement, aggregate_sql, counting_sql, quoted, rows_sql
+from okube_api.store.kinds import bottom, declared, stored_kinds
 
-BLOCK_ROWS = 400_000
-
-
-def columns_of(table: Table) -> list[str]:
-    """The table's columns as they are stored, `application` first."""
-    return ["application", "part", *(("batch",) if table.packed else ()), *(column.name for column in table.columns)]
+T = TypeVar("T")
+BLOCK_ROWS = 250_000
 
 
-def create_table(cursor: duckdb.DuckDBPyConnection, table: Table) -> None:
+def create_table(cursor: Cursor, table: Table) -> None:
     """Makes the table, and the columns that a later version declared (null in the rows that are there)."""
-    kinds = {"application": Kind.TEXT, "part": Kind.INTEGER, "batch": Kind.INTEGER}
-    kinds |= {column.name: column.kind for column in table.columns}
-    definitions = {name: TYPES[kinds[name]] for name in columns_of(table)}
+    kinds = {name: TYPES[kind] for name, kind in stored_kinds(table).items()}
+    definitions = {"application": "VARCHAR", **kinds}
     text = ", ".join(f"{quoted(name)} {kind}" for name, kind in definitions.items())
     cursor.execute(f"CREATE TABLE IF NOT EXISTS {quoted(table.name)} ({text})")
     present = {row[0] for row in cursor.execute(f"DESCRIBE {quoted(table.name)}").fetchall()}
@@ -34,51 +29,57 @@ def create_table(cursor: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 
 class DuckReader:
-    """One transaction's view of an application."""
+    """One transaction's view of an application; its calls wait for each other, since they share a cursor."""
 
     def __init__(
         self,
         database: Database,
-        cursor: duckdb.DuckDBPyConnection,
+        cursor: Cursor,
         application: str,
-        row_limit: int | None,
-        timeout_s: float | None,
+        row_limit: int | None = None,
+        timeout_s: float | None = None,
     ) -> None:
         self._database, self._cursor, self._application = database, cursor, application
         self._row_limit, self._timeout_s = row_limit, timeout_s
+        self._one_at_a_time = asyncio.Lock()
 
     async def aggregate(self, plan: Aggregate) -> pa.Table:
         """The plan's answer."""
         await self._limit(plan)
-        return await self._fetch(*aggregate_sql(plan, self._application))
+        return await self._fetch(aggregate_sql(plan, self._application))
 
     async def rows(self, plan: Rows) -> pa.Table:
         """The plan's rows."""
         await self._limit(plan)
-        return await self._fetch(*rows_sql(plan, self._application))
+        return await self._fetch(rows_sql(plan, self._application))
 
     async def read(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
-        """Partitions in ascending order, as many at a time as make a block."""
+        """Partitions in ascending order, as many at a time as make a block; a large one in pieces."""
+        names = ", ".join(quoted(name) for name in stored_kinds(table))
+        source = f"FROM {quoted(table.name)} WHERE application = ? AND part BETWEEN ? AND ?"
+        application = self._application
         counted = await self._fetch(
-            f"SELECT part, count(*) AS n FROM {quoted(table.name)} "
-            "WHERE application = ? AND part BETWEEN ? AND ? GROUP BY part ORDER BY part",
-            [self._application, low, high],
+            (f"SELECT part, count(*) AS n {source} GROUP BY part ORDER BY part", [application, low, high])
         )
-        names = ", ".join(quoted(name) for name in columns_of(table)[1:])
-        for first, last in _blocks(counted["part"].to_pylist(), counted["n"].to_pylist()):
-            yield await self._fetch(
-                f"SELECT {names} FROM {quoted(table.name)} "
-                "WHERE application = ? AND part BETWEEN ? AND ? ORDER BY part",
-                [self._application, first, last],
-            )
+        for first, last, count in _blocks(counted["part"].to_pylist(), counted["n"].to_pylist()):
+            if count <= BLOCK_ROWS:
+                yield await self._fetch((f"SELECT {names} {source} ORDER BY part", [application, first, last]))
+                continue
+            found = await self._fetch((f"SELECT rowid AS row {source} ORDER BY row", [application, first, last]))
+            for at in range(0, count, BLOCK_ROWS):
+                ends = [found["row"][one].as_py() for one in (at, min(at + BLOCK_ROWS, count) - 1)]
+                piece = f"SELECT {names} {source} AND rowid BETWEEN ? AND ?"
+                yield await self._fetch((piece, [application, first, last, *ends]))
 
     async def parts(self, table: Table, batch: int | None = None) -> list[int]:
         """The partitions that hold rows."""
-        sql = f"SELECT DISTINCT part FROM {quoted(table.name)} WHERE application = ?"
         values: list[Any] = [self._application]
+        sql = f"SELECT DISTINCT part FROM {quoted(table.name)} WHERE application = ?"
         if batch is not None:
-            sql, values = f"{sql} AND batch = ?", [*values, batch]
-        found = await self._fetch(f"{sql} ORDER BY part", values)
+            if not table.packed:
+                raise UnsupportedByStore(f"{table.name} is not packed: its rows belong to no batch")
+            sql, values = f"{sql} AND batch = ?", [self._application, batch]
+        found = await self._fetch((f"{sql} ORDER BY part", values))
         return [int(part) for part in found["part"].to_pylist()]
 
     def statement(self, plan: Aggregate | Rows) -> Statement:
@@ -90,36 +91,43 @@ class DuckReader:
         return Statement(text, tuple(values))
 
     async def _limit(self, plan: Aggregate | Rows) -> None:
+        """Raises TooManyRows; rows are only counted where the whole table has more than the limit."""
         if self._row_limit is None:
             return
-        source, where = bottom(plan)
-        text, values = rows_sql(Rows(source, where, ("part",)), self._application)
-        found = await self._fetch(f"SELECT count(*) AS n FROM ({text})", values)
-        count = int(found["n"][0].as_py())
-        if count > self._row_limit:
-            raise TooManyRows(f"{count:,} rows of {source.name}, over the limit of {self._row_limit:,}")
+        table, where = bottom(plan)
+        whole: Sql = (f"SELECT count(*) AS n FROM {quoted(table.name)}", [])
+        for statement in (whole, counting_sql(table, where, self._application)):
+            count = int((await self._fetch(statement))["n"][0].as_py())
+            if count <= self._row_limit:
+                return
+        raise TooManyRows(f"{count:,} rows of {table.name}, over the limit of {self._row_limit:,}")
 
-    async def _fetch(self, sql: str, values: list[Any]) -> pa.Table:
-        return await self._database.run(self._cursor, partial(fetched, self._cursor, sql, values), self._timeout_s)
+    async def _fetch(self, statement: Sql) -> pa.Table:
+        return await self._run(partial(fetched, self._cursor, *statement))
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        async with self._one_at_a_time:
+            return await self._database.run(self._cursor, call, self._timeout_s)
 
 
-def _blocks(parts: Sequence[int], counts: Sequence[int]) -> list[tuple[int, int]]:
-    blocks: list[tuple[int, int]] = []
-    held = BLOCK_ROWS
+def _blocks(parts: Sequence[int], counts: Sequence[int]) -> list[tuple[int, int, int]]:
+    """(first part, last part, rows) of neighbours that together make a block; one that is larger stays alone."""
+    blocks: list[tuple[int, int, int]] = []
     for part, count in zip(parts, counts, strict=True):
-        if held + count > BLOCK_ROWS:
-            blocks.append((part, part))
-            held = 0
-        blocks[-1] = (blocks[-1][0], part)
-        held += count
+        if blocks and blocks[-1][2] + count <= BLOCK_ROWS:
+            first, _, held = blocks[-1]
+            blocks[-1] = (first, part, held + count)
+        else:
+            blocks.append((part, part, count))
     return blocks
 
 
-class DuckChange:
-    """A transaction that writes rows; leaving it without a commit rolls all of it back."""
+class DuckChange(DuckReader):
+    """A transaction that writes rows and sees what it wrote; leaving it without a commit rolls all of it back."""
 
-    def __init__(self, database: Database, cursor: duckdb.DuckDBPyConnection, application: str, name: str) -> None:
-        self._database, self._cursor, self._application, self._name = database, cursor, application, name
+    def __init__(self, database: Database, cursor: Cursor, application: str, name: str) -> None:
+        super().__init__(database, cursor, application)
+        self._name = name
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Adds rows of a batch."""
@@ -139,36 +147,25 @@ class DuckChange:
         await self._run(self._commit)
 
     def _commit(self) -> None:
-        self._cursor.execute('INSERT INTO "_changes" VALUES (?, ?)', [self._application, self._name])
+        self._cursor.execute("INSERT INTO _changes VALUES (?, ?)", [self._application, self._name])
         self._cursor.execute("COMMIT")
 
     def _replace(self, table: Table, parts: list[int], rows: pa.Table) -> None:
+        wanted = declared(table, rows)
+        if outside := set(wanted["part"].unique().to_pylist()) - set(parts):
+            raise ValueError(f"rows of {table.name} in part {min(outside)}, which is not among those replaced")
         self._cursor.execute(
             f"DELETE FROM {quoted(table.name)} WHERE application = ? AND part IN (SELECT unnest(?))",
             [self._application, parts],
         )
-        self._insert(table, rows, None)
+        self._insert(table, wanted, 0)
 
-    def _insert(self, table: Table, rows: pa.Table, batch: int | None) -> None:
+    def _insert(self, table: Table, rows: pa.Table, batch: int) -> None:
         if rows.num_rows == 0:
             return
-        self._cursor.register("incoming", rows)
-        names = columns_of(table)
-        wanted = [
-            "?::VARCHAR"
-            if name == "application"
-            else "?::BIGINT"
-            if name == "batch" and batch is not None
-            else quoted(name)
-            for name in names
-        ]
-        if table.packed and batch is None:
-            wanted[names.index("batch")] = "0"
-        values: list[Any] = [self._application, *([batch] if batch is not None else [])]
-        self._cursor.execute(
-            f"INSERT INTO {quoted(table.name)} SELECT {', '.join(wanted)} FROM incoming ORDER BY part", values
-        )
+        self._cursor.register("incoming", declared(table, rows))
+        wanted = ["?::VARCHAR", *("?::BIGINT" if name == "batch" else quoted(name) for name in stored_kinds(table))]
+        values = [self._application, *([batch] if table.packed else [])]
+        sql = f"INSERT INTO {quoted(table.name)} SELECT {', '.join(wanted)} FROM incoming ORDER BY part"
+        self._cursor.execute(sql, values)
         self._cursor.unregister("incoming")
-
-    async def _run(self, call: Any) -> None:
-        await self._database.run(self._cursor, call)

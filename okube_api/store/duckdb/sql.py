@@ -12,6 +12,7 @@ from okube_api.store.base import (
     AnyOf,
     Band,
     Between,
+    Condition,
     Contains,
     Count,
     Each,
@@ -42,7 +43,7 @@ TYPES = {
     Kind.BOOLEAN: "BOOLEAN",
     Kind.BYTES: "BLOB",
 }
-_MANY, _MANY_LISTED = 50, 8
+_MANY, _MANY_LISTED = 50, 30
 
 
 class Columns(Names):
@@ -98,7 +99,7 @@ def _(node: Overlaps, names: Columns) -> Sql:
     values = fitting(names.listed(node.field), node.values)
     column = quoted(node.field)
     if len(values) > _MANY_LISTED:
-        return f"list_has_any({column}, ?)", [values]
+        return f"EXISTS (SELECT 1 FROM (SELECT unnest({column}) AS one) WHERE one IN (SELECT unnest(?)))", [values]
     parts: list[Sql] = [(f"list_contains({column}, ?)", [value]) for value in values]
     if node.field in names.hashed:
         hashes = f"list_contains({quoted(hash_column(node.field))}, ?)"
@@ -224,20 +225,19 @@ def _(measure: High, names: Columns) -> str:
 def aggregate_sql(plan: Aggregate, application: str) -> Sql:
     """One statement for a plan, nested ones included.
 
-    Keys are made in an inner query, so that a list is opened before rows are grouped.
+    Where a key opens a list, keys are made in an inner query, so that this happens before rows are grouped.
     """
     names = Columns(kinds_of(plan.source))
-    source, values = _from(plan.source, application)
-    where, more = to_sql(plan.where, names)
+    source, values = _from(plan.source, plan.where, application)
     keys = [key_sql(key, names) for key in plan.by]
     measures = [f"{measure_sql(one, names)} AS {quoted(one.name)}" for one in plan.measures]
     if any(isinstance(key, Each) for key in plan.by):
         inner = ", ".join(f"{text} AS {quoted('key ' + name)}" for text, name in keys)
-        source, where = f"(SELECT *, {inner} FROM {source} WHERE {where})", "true"
+        source = f"(SELECT *, {inner} FROM {source})"
         keys = [(quoted(f"key {name}"), name) for _, name in keys]
     columns = ", ".join([*(f"{text} AS {quoted(name)}" for text, name in keys), *measures])
     grouped = f" GROUP BY {', '.join(str(at + 1) for at in range(len(keys)))}" if keys else ""
-    return f"SELECT {columns} FROM {source} WHERE {where}{grouped}", [*values, *more]
+    return f"SELECT {columns} FROM {source}{grouped}", values
 
 
 def rows_sql(plan: Rows, application: str) -> Sql:
@@ -245,17 +245,23 @@ def rows_sql(plan: Rows, application: str) -> Sql:
     names = Columns(kinds_of(plan.source))
     for name in plan.columns:
         names.kind(name)
-    source, values = _from(plan.source, application)
-    where, more = to_sql(plan.where, names)
-    return f"SELECT {', '.join(map(quoted, plan.columns))} FROM {source} WHERE {where}", [*values, *more]
+    source, values = _from(plan.source, plan.where, application)
+    return f"SELECT {', '.join(map(quoted, plan.columns))} FROM {source}", values
 
 
-def _from(source: Table | Aggregate, application: str) -> Sql:
+def counting_sql(table: Table, where: Condition, application: str) -> Sql:
+    """How many rows of a table meet a condition, as `n`."""
+    source, values = _from(table, where, application)
+    return f"SELECT count(*) AS n FROM {source}", values
+
+
+def _from(source: Table | Aggregate, where: Condition, application: str) -> Sql:
+    """What stands after FROM: a table's rows of one application, or a plan's, that meet a condition."""
+    condition, values = to_sql(where, Columns(kinds_of(source)))
     if isinstance(source, Table):
-        columns = ", ".join(quoted(name) for name in ("part", *(column.name for column in source.columns)))
-        return f"(SELECT {columns} FROM {quoted(source.name)} WHERE application = ?)", [application]
-    text, values = aggregate_sql(source, application)
-    return f"({text})", values
+        return f"{quoted(source.name)} WHERE application = ? AND {condition}", [application, *values]
+    text, inner = aggregate_sql(source, application)
+    return f"({text}) WHERE {condition}", [*inner, *values]
 
 
 @dataclass(frozen=True, slots=True)

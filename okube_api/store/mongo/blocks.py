@@ -8,20 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import ipc
 
-from okube_api.store.base import Kind, Table
+from okube_api.store.base import Table
 from okube_api.store.kinds import ARROW, arrow_schema, stored_kinds
 
 _MOST_BYTES = 12 * 2**20
 """A document may have 16 MiB."""
 _OPTIONS = ipc.IpcWriteOptions(compression="zstd")
-
-
-def declared(table: Table, rows: pa.Table) -> pa.Table:
-    """Rows with `part` and the table's columns, in order and as declared; ValueError where one is missing."""
-    kinds = {"part": Kind.INTEGER, **{column.name: column.kind for column in table.columns}}
-    if missing := kinds.keys() - set(rows.column_names):
-        raise ValueError(f"rows of {table.name} lack {', '.join(sorted(missing))}")
-    return rows.select(list(kinds)).cast(arrow_schema(kinds)).combine_chunks()
 
 
 def counted(rows: pa.Table) -> dict[int, int]:

@@ -17,10 +17,12 @@ from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from okube_api.store.base import Conflict, Json, StoreError, Table
-from okube_api.store.mongo.blocks import counted, declared, packed
+from okube_api.store.kinds import declared
+from okube_api.store.mongo.blocks import counted, packed
 from okube_api.store.mongo.errors import READ_S, WRITE_S, limited
 from okube_api.store.mongo.manifest import Manifest, pg, runs, whole
 from okube_api.store.mongo.roots import Root, Roots
+from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.staging import renewing, server_now
 
 CHANGES = "_changes"
@@ -39,11 +41,11 @@ class Ended(Enum):
     COMMITTED = "committed"
 
 
-class MongoChange:
-    """A change that is under way."""
+class MongoChange(MongoReader):
+    """A change that is under way; it reads what it wrote."""
 
     def __init__(self, database: Any, roots: Roots, root: Root, identifier: ObjectId, name: str) -> None:
-        self._database, self._roots, self._root = database, roots, root
+        super().__init__(database, roots, root)
         self._identifier, self._name = identifier, name
         self._manifests: dict[str, Manifest] = {}
         self._drops: list[Json] = []
@@ -95,9 +97,7 @@ class MongoChange:
             raise Conflict("another change of this application was committed first")
 
     async def _manifest(self, table: Table) -> Manifest:
-        if table.name not in self._manifests:
-            return await self._roots.manifest(self._root.tables.get(table.name))
-        return self._manifests[table.name]
+        return self._manifests.get(table.name) or await super()._manifest(table)
 
     async def _obsolete(self, table: Table, manifest: Manifest, parts: Sequence[int]) -> list[tuple[int, int]]:
         """The ranges of `pg` that replacing these parts leaves behind."""

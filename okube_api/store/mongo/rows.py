@@ -33,7 +33,14 @@ _BLOCK_DOCUMENTS = 64
 class MongoReader:
     """What one application's root pointed to when it was loaded."""
 
-    def __init__(self, database: Any, roots: Roots, root: Root, row_limit: int | None, timeout_s: float | None) -> None:
+    def __init__(
+        self,
+        database: Any,
+        roots: Roots,
+        root: Root,
+        row_limit: int | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
         self._database, self._roots, self._root = database, roots, root
         self._row_limit, self._timeout_s = row_limit, timeout_s or ANALYTICS_S
         self._shown: dict[tuple[str, tuple[int, int]], Json] = {}

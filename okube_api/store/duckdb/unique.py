@@ -1,0 +1,80 @@
+"""Uniqueness in DuckDB: asked for before documents are added, while no other write of theirs can come between.
+
+Not by an index of DuckDB's: that refuses a value which the same transaction has just given up, and knows no lists.
+"""
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import Any
+
+import pyarrow as pa
+
+from okube_api.store.base import AllOf, Collection, Duplicate, Json, OneOf, Overlaps
+from okube_api.store.duckdb.connection import Cursor
+from okube_api.store.duckdb.sql import Columns, quoted, to_sql
+from okube_api.store.kinds import ARROW, ELEMENT
+from okube_api.store.text import claims
+
+Claims = Mapping[tuple[Any, ...], int]
+_FEW = 20
+
+
+def check(cursor: Cursor, collection: Collection, names: Columns, documents: Iterable[Json]) -> None:
+    """Raises Duplicate for a unique value that stands already, or twice among the documents to be added.
+
+    Goes through the documents once; what it holds of them is their unique values.
+    """
+    wanted: dict[tuple[str, ...], dict[tuple[Any, ...], int]] = {group: {} for group in (("_id",), *collection.unique)}
+    for index, document in enumerate(documents):
+        for group, found in wanted.items():
+            for claim in claims(group, document):
+                if claim in found:
+                    raise Duplicate(collection.name, group, index, claim[-1])
+                found[claim] = index
+    for group, found in wanted.items():
+        find = _of_few if len(found) <= _FEW else _of_many
+        if taken := find(cursor, collection, names, group, found):
+            raise Duplicate(collection.name, group, found[taken], taken[-1])
+
+
+def _of_few(
+    cursor: Cursor, collection: Collection, names: Columns, group: tuple[str, ...], wanted: Claims
+) -> tuple[Any, ...] | None:
+    """One of the claims that a document in the table has, looked up field by field."""
+    if not wanted:
+        return None
+    values = [tuple(dict.fromkeys(found)) for found in zip(*wanted, strict=True)]
+    where = AllOf(
+        tuple(
+            (Overlaps if names.kind(name) in ELEMENT else OneOf)(name, found)
+            for name, found in zip(group, values, strict=True)
+        )
+    )
+    text, parameters = to_sql(where, names)
+    sql = f"SELECT {', '.join(map(quoted, group))} FROM {quoted(collection.name)} WHERE {text}"
+    for row in cursor.execute(sql, parameters).fetchall():
+        for claim in product(*(value if isinstance(value, list) else [value] for value in row)):
+            if claim in wanted:
+                return claim
+    return None
+
+
+def _of_many(
+    cursor: Cursor, collection: Collection, names: Columns, group: tuple[str, ...], wanted: Claims
+) -> tuple[Any, ...] | None:
+    """The first of the claims that a document in the table has, all of them looked up at once."""
+    kinds = [ELEMENT.get(names.kind(name), names.kind(name)) for name in group]
+    columns = [f"c{at}" for at in range(len(group))]
+    arrays = [pa.array(found, ARROW[kind]) for found, kind in zip(zip(*wanted, strict=True), kinds, strict=True)]
+    cursor.register("wanted", pa.table([*arrays, pa.array(wanted.values(), pa.int64())], names=[*columns, "i"]))
+    stored = ", ".join(
+        f"{f'unnest({quoted(name)})' if names.kind(name) in ELEMENT else quoted(name)} AS {column}"
+        for name, column in zip(group, columns, strict=True)
+    )
+    sql = (
+        f"SELECT {', '.join(columns)} FROM wanted JOIN (SELECT {stored} FROM {quoted(collection.name)}) "
+        f"USING ({', '.join(columns)}) ORDER BY i LIMIT 1"
+    )
+    found = cursor.execute(sql).fetchall()
+    cursor.unregister("wanted")
+    return found[0] if found else None
