@@ -66,14 +66,9 @@ def together(parts: Sequence[Bare]) -> Bare:
     return Bare(*(np.concatenate([none, *found]) for found in zip((none,) * 5, *columns, strict=True)))
 
 
-async def stays(
-    view: Reader, ground: Ground, rules: Rules, task: Task, utc_days: tuple[int, int]
-) -> AsyncIterator[Days]:
-    """The stays on the days that a change touches, of events on some UTC days and around; some days at a time.
-
-    utc_days: one of the task's spans.
-    """
-    async for piece in _pinged(view, ground, rules, task.sides, (utc_days[0] - 1, utc_days[1] + 1)):
+async def stays(view: Reader, ground: Ground, rules: Rules, task: Task) -> AsyncIterator[Days]:
+    """The stays on the local days that a change touches, some days at a time, ascending."""
+    async for piece in _pinged(view, ground, rules, task):
         found = _of_runs(piece.runs.only(piece.runs.change >= 0), rules, piece)
         async for first, last, told, touched in _told(view, ground, task.sides, (piece.first, piece.last)):
             also = np.array(sorted(day for day in task.also if first <= day <= last), np.int64)

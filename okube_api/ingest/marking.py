@@ -6,7 +6,7 @@ all.  So what happens on a day decides the marks of the same user's next day, to
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -81,8 +81,17 @@ class _Stays:
         return order(self.day, self.spot, self.user, self.start, self.dwell_s)
 
     def take(self, at: Ints) -> "_Stays":
-        columns = (self.row, self.user, self.spot, self.start, self.dwell_s, self.day, self.stay)
-        return _Stays(*(column[at] for column in columns))
+        return _Stays(*(column[at] for column in self._columns))
+
+    def with_(self, others: "_Stays") -> "_Stays":
+        """Both, these first; a stay of one is none of the other."""
+        stay = -1 - others.stay
+        pairs = zip(self._columns, (*others._columns[:-1], stay), strict=True)
+        return _Stays(*(np.concatenate(pair) for pair in pairs))
+
+    @property
+    def _columns(self) -> tuple[Ints, ...]:
+        return (self.row, self.user, self.spot, self.start, self.dwell_s, self.day, self.stay)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +100,10 @@ class _Before:
 
     here: Last
     anywhere: Last
+
+
+def _no_stays() -> _Stays:
+    return _Stays(*(_NONE,) * 7)
 
 
 def _stays(rows: pa.Table, spots: Spots) -> _Stays:
@@ -121,16 +134,17 @@ class MarkedDays:
 
     async def write(self, days: Ints, rows: pa.Table) -> None:
         """Makes rows (the fact's columns but the marks, and `day`) all that these days have; days come ascending."""
-        for some in await self._neighbours(days):
-            of_some = np.isin(integers(rows["day"]), some)
-            part = rows if of_some.all() else rows.filter(pa.array(of_some))
-            stays = _stays(part, self._spots)
-            before = await self._before(int(some[0]), np.unique(stays.user))
-            old = await self._visitor_days(some)
-            made = await asyncio.to_thread(self._made, part, stays, before)
-            await self._facts.replace(some.tolist(), made)
-            self._written |= set(some.tolist())
-            self._moved.append(np.setxor1d(old, self._days_of(stays)))
+        if len(days) == 0:
+            return
+        stays = _stays(rows, self._spots)
+        users = np.unique(stays.user)
+        before = await self._before(int(days[0]), users)
+        between = await self._between(days, users)
+        old = await self._visitor_days(days)
+        made = await asyncio.to_thread(self._made, rows, stays, between, before)
+        await self._facts.replace(days.tolist(), made)
+        self._written |= set(days.tolist())
+        self._moved.append(np.setxor1d(old, self._days_of(stays)))
 
     async def finish(self) -> None:
         """Marks later days anew, as far as their marks depended on the days written, and sums the months."""
@@ -145,9 +159,9 @@ class MarkedDays:
             self._stored = set(await self._change.parts(self._table))
         return self._stored
 
-    def _made(self, rows: pa.Table, stays: _Stays, before: _Before) -> pa.Table:
+    def _made(self, rows: pa.Table, stays: _Stays, between: _Stays, before: _Before) -> pa.Table:
         by = stays.order
-        marks = self._marked(stays, before)
+        marks = self._marked(stays.with_(between), before)
         kept = rows.take(pa.array(stays.row[by]))
         for name in self._marks:
             kept = kept.append_column(name, marks[name].take(pa.array(by)))
@@ -180,11 +194,18 @@ class MarkedDays:
 
     # -- what is stored
 
-    async def _neighbours(self, days: Ints) -> list[Ints]:
-        """Days in groups, between whose days no other has rows."""
-        others = np.array(sorted(await self.days() - set(days.tolist())), np.int64)
-        cuts = np.flatnonzero(np.diff(np.searchsorted(others, days))) + 1
-        return [group for group in np.split(days, cuts) if len(group)]
+    async def _between(self, days: Ints, users: Ints) -> _Stays:
+        """The first stays of users on other days that have rows and lie between these days."""
+        first, last = int(days[0]), int(days[-1])
+        others = {day for day in await self.days() if first < day < last} - set(days.tolist())
+        columns = (*self._spots.columns, "user", "start", "dwell_s", "day")
+        if not others or len(users) == 0:
+            return _no_stays()
+        where = Between("part", min(others), max(others)) & equal("visitor_day", 1)
+        parts = [await self._change.rows(Rows(self._table, where & some, columns)) for some in _among(users)]
+        found = pa.concat_tables(parts)
+        found = found.filter(pa.array(np.isin(integers(found["day"]), sorted(others))))
+        return _stays(found, replace(self._spots, by_stay=False))
 
     async def _before(self, day: int, users: Ints) -> _Before:
         """When users were last seen before a day."""
@@ -227,9 +248,10 @@ class MarkedDays:
                 return
             users = np.unique(self._spots.user(_keys(moved)))
             stays, marks, differs = await self._marks_of(month, users)
-            for day in sorted(set(stays.day[differs].tolist()) - self._written):
-                of_day = pa.array(np.flatnonzero(stays.day == day))
-                await self._mark_again(day, users, {name: column.take(of_day) for name, column in marks.items()})
+            again = sorted(set(stays.day[differs].tolist()) - self._written)
+            if again:
+                of_days = pa.array(np.flatnonzero(np.isin(stays.day, again)))
+                await self._mark_again(again, users, {name: column.take(of_days) for name, column in marks.items()})
             moved = moved[~self._met(moved, stays)]
 
     async def _marks_of(self, month: list[int], users: Ints) -> tuple[_Stays, Marks, Flags]:
@@ -245,14 +267,16 @@ class MarkedDays:
         marks = self._marked(stays, await self._before(month[0], users))
         return stays, marks, _put(rows, stays.row, marks)[1]
 
-    async def _mark_again(self, day: int, users: Ints, marks: Marks) -> None:
-        """Writes a day's rows with other marks on those of some users (in order)."""
-        rows = pa.concat_tables([block async for block in self._change.read(self._table, day, day)])
+    async def _mark_again(self, days: list[int], users: Ints, marks: Marks) -> None:
+        """Writes the rows of days with other marks on those of some users (in order)."""
+        blocks = [block async for block in self._change.read(self._table, days[0], days[-1])]
+        rows = pa.concat_tables(blocks)
+        rows = rows.filter(pa.array(np.isin(integers(rows["day"]), days)))
         stays = _stays(rows, self._spots)
         rows = rows.take(pa.array(stays.row[stays.order]))
         mine = np.flatnonzero(np.isin(integers(rows["user"]), users))
         again, _ = await asyncio.to_thread(_put, rows, mine, marks)
-        await self._facts.replace([day], again)
+        await self._facts.replace(days, again)
 
     def _met(self, moved: Ints, stays: _Stays) -> Flags:
         """Which moved visitor-days come before another of their user there, and also anywhere, if that counts."""
@@ -280,7 +304,8 @@ def _put(rows: pa.Table, at: Ints, marks: Marks) -> tuple[pa.Table, Flags]:
 
 
 def _packed(keys: Ints, days: Ints) -> Ints:
-    return (keys << _DAY_BITS) | days
+    packed: Ints = (keys << _DAY_BITS) | days
+    return packed
 
 
 def _keys(packed: Ints) -> Ints:

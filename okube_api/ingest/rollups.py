@@ -107,7 +107,8 @@ def by_day(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> p
 def _carried(rows: pa.Table, members: Members) -> Flags:
     if members.flag is None:
         return np.ones(rows.num_rows, np.bool_)
-    return whole(rows[members.flag]) == 1
+    carried: Flags = whole(rows[members.flag]) == 1
+    return carried
 
 
 def _rollup(table: Table, period: Ints, span: Span, columns: Mapping[str, object]) -> pa.Table:

@@ -1,17 +1,20 @@
 """Facts put in the place of those of whole days, and the rollups that follow from them."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from okube_api.catalogue.buckets import month_start, numbers
 from okube_api.catalogue.facts import DAY_COLUMNS, Fact, Grain, Span
 from okube_api.ingest.derive.columns import Ints, integers
 from okube_api.ingest.rollups import by_day, by_month, mergeable, rollups_by_day
-from okube_api.store.base import Change, Table
+from okube_api.store.base import Change
 from okube_api.store.kinds import arrow_schema, stored_kinds
+
+MOST_ROWS = 500_000
 
 
 class Facts:
@@ -34,23 +37,42 @@ class Facts:
 
     async def finish(self) -> None:
         """Sums the months of the days that were replaced."""
-        for month in sorted(self._months):
+        for first, last in _runs(sorted(self._months)):
             for grain in self._fact.grains:
                 if Span.MONTH in grain.spans:
-                    rows = await self._month(grain, month)
-                    await self._change.replace(self._fact.rollup(grain, Span.MONTH), [month], rows)
+                    await self._sum(grain, first, last)
 
-    async def _month(self, grain: Grain, month: int) -> pa.Table:
-        span = month_start(month), month_start(month + 1) - 1
-        if mergeable(grain):
-            days = await self._read(self._fact.rollup(grain, Span.DAY), *span)
-            return await asyncio.to_thread(by_month, self._fact, grain, days)
-        rows = await self._read(self._fact.table, *span)
-        return await asyncio.to_thread(by_day, self._fact, grain, rows, Span.MONTH)
+    async def _sum(self, grain: Grain, first: int, last: int) -> None:
+        """Sums neighbouring months, as many at a time as make a block."""
+        merges = mergeable(grain)
+        source = self._fact.rollup(grain, Span.DAY) if merges else self._fact.table
+        held = arrow_schema(stored_kinds(source)).empty_table()
+        async for block in self._change.read(source, month_start(first), month_start(last + 1) - 1):
+            held = pa.concat_tables([held, block])
+            month = int(block["month"][-1].as_py())  # blocks come in order of days: what comes may be of this month
+            if held.num_rows >= MOST_ROWS and month > first:
+                before = pa.array(integers(held["month"]) < month)
+                await self._replace_months(grain, range(first, month), held.filter(before), merges=merges)
+                held, first = held.filter(pc.invert(before)), month
+        await self._replace_months(grain, range(first, last + 1), held, merges=merges)
 
-    async def _read(self, table: Table, low: int, high: int) -> pa.Table:
-        found = [block async for block in self._change.read(table, low, high)]
-        return pa.concat_tables([arrow_schema(stored_kinds(table)).empty_table(), *found])
+    async def _replace_months(self, grain: Grain, months: range, rows: pa.Table, *, merges: bool) -> None:
+        if merges:
+            made = await asyncio.to_thread(by_month, self._fact, grain, rows)
+        else:
+            made = await asyncio.to_thread(by_day, self._fact, grain, rows, Span.MONTH)
+        await self._change.replace(self._fact.rollup(grain, Span.MONTH), list(months), made)
+
+
+def _runs(months: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending months as runs of neighbours."""
+    found: list[tuple[int, int]] = []
+    for month in months:
+        if found and found[-1][1] == month - 1:
+            found[-1] = (found[-1][0], month)
+        else:
+            found.append((month, month))
+    return found
 
 
 def _completed(fact: Fact, rows: pa.Table) -> pa.Table:

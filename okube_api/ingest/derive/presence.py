@@ -65,6 +65,11 @@ class Presence:
     exits: pa.Table
     passage_exits: pa.Table
 
+    @property
+    def tables(self) -> tuple[pa.Table, ...]:
+        """All five, in that order."""
+        return self.stays, self.passages, self.steps, self.exits, self.passage_exits
+
 
 def presence(found: Runs, rules: Rules, span: Span) -> Presence:
     """The stays that start on the local days of `span`, and the exits of those that end on them."""
