@@ -1,14 +1,29 @@
 """Detections become the facts of presence: the days that a change of them touches are written anew."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from functools import partial
 
 import numpy as np
+import pyarrow as pa
 
-from okube_api.ingest.derive.presence import Rules, presence
-from okube_api.ingest.derive.runs import places_of
-from okube_api.ingest.sessions import pieces
+from okube_api.catalogue.facts import (
+    PRESENCE_EXITS,
+    PRESENCE_PASSAGE_EXITS,
+    PRESENCE_PASSAGES,
+    PRESENCE_STAYS,
+    PRESENCE_STEPS,
+)
+from okube_api.ingest.derive.columns import Ints, codes, integers
+from okube_api.ingest.derive.presence import Presence, Rules, presence
+from okube_api.ingest.derive.runs import Places, places_of
+from okube_api.ingest.marking import MarkedDays, Spots
+from okube_api.ingest.reading import Sides, blocks
+from okube_api.ingest.sessions import Piece, Points, pieces
+from okube_api.ingest.spans import spans_of
+from okube_api.ingest.tables import DETECTIONS
 from okube_api.ingest.told import Task, Told
+from okube_api.ingest.writing import Facts
 from okube_api.store.base import Change
 
 
