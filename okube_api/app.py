@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -13,11 +13,16 @@ from starlette_compress import CompressMiddleware
 from okube_api import __version__
 from okube_api.analytics.router import router as analytics
 from okube_api.applications.router import router as applications
+from okube_api.areas.router import router as areas
 from okube_api.auth.router import anybody as login
 from okube_api.auth.router import router as auth
+from okube_api.auth.router import secret as secrets
 from okube_api.auth.secret import secret_key
 from okube_api.auth.users_router import router as users
+from okube_api.campaigns.levers_router import router as levers
+from okube_api.campaigns.router import router as campaigns
 from okube_api.clock import Clock, utc_now
+from okube_api.equipments.router import router as equipments
 from okube_api.errors import Refusal
 from okube_api.http.documentation import documentation
 from okube_api.http.health import router as health
@@ -28,6 +33,7 @@ from okube_api.http.paths import SegmentedPaths
 from okube_api.http.problems import handle
 from okube_api.http.services import make_services
 from okube_api.http.transport import Transport, networks
+from okube_api.pois.router import router as pois
 from okube_api.schema import SCHEMA
 from okube_api.settings import Settings
 from okube_api.sites.router import router as sites
@@ -35,7 +41,7 @@ from okube_api.store import open_store
 from okube_api.store.base import Json, Store, StoreError, Unavailable
 from okube_api.studies.router import router as studies
 
-ROUTERS: tuple[APIRouter, ...] = (login, auth, applications, users, sites, studies, analytics, health)
+ROUTERS: tuple[APIRouter, ...] = (login, auth, secrets, applications, users, sites, equipments, areas, pois, campaigns, levers, studies, analytics, health)
 
 RETRY_S = 1.0  # between two attempts to reach a database that was away when the server started
 
@@ -86,34 +92,28 @@ def _lifespan(settings: Settings, given: Store | None, clock: Clock) -> Lifespan
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         secret = secret_key(settings)
-        store = given or open_store(
-            settings.store_url, SCHEMA, memory_limit=settings.memory_limit, threads=settings.threads
-        )
-        starting = None if given else await _started(store)
-        services = make_services(settings, store, clock, secret)
-        app.state.services, app.state.starting = services, starting
-        try:
+        async with AsyncExitStack() as closing:
+            store, starting = (given, None) if given else await _opened(settings, closing)
+            services = make_services(settings, store, clock, secret)
+            closing.callback(services.passwords.close)
+            app.state.services, app.state.starting = services, starting
             yield
-        finally:
-            services.passwords.close()
-            if starting is not None:
-                starting.cancel()
-                with suppress(asyncio.CancelledError):
-                    await starting
-            if given is None:
-                await store.close()
 
     return lifespan
 
 
-async def _started(store: Store) -> "asyncio.Task[None] | None":
-    """Starts the store; when its database is away, the task that tries again until it is there."""
+async def _opened(settings: Settings, closing: AsyncExitStack) -> "tuple[Store, asyncio.Task[None] | None]":
+    """The store of the settings, started; when its database is away, with the task that tries until it is there."""
+    store = open_store(settings.store_url, SCHEMA, memory_limit=settings.memory_limit, threads=settings.threads)
+    closing.push_async_callback(store.close)
     try:
         await store.start()
     except Unavailable:
         log.warning("the database is away: trying again until it answers")
-        return asyncio.create_task(_keep_trying(store))
-    return None
+        starting = asyncio.create_task(_keep_trying(store))
+        closing.push_async_callback(_ended, starting)
+        return store, starting
+    return store, None
 
 
 async def _keep_trying(store: Store) -> None:
@@ -122,3 +122,8 @@ async def _keep_trying(store: Store) -> None:
         with suppress(Unavailable):
             await store.start()
             return
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,10 +1,12 @@
 """Everything that a store is asked to hold, gathered from the domains that declare it."""
 
 from okube_api.applications.repository import APPLICATIONS
-from okube_api.auth.repository import LOGIN_FAILURES, SPENT, USERS
+from okube_api.areas.repository import AREAS
 from okube_api.auth.keys import KEYS
+from okube_api.auth.repository import LOGIN_FAILURES, SPENT, USERS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.facts import FACTS, PANELISTS
+from okube_api.http.idempotency import IDEMPOTENCY
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import EQUIPMENTS, SITES
 from okube_api.store.base import Schema
@@ -15,6 +17,7 @@ SCHEMA = Schema(
         APPLICATIONS,
         USERS,
         SPENT,
+        IDEMPOTENCY,
         KEYS,
         LOGIN_FAILURES,
         SITES,
@@ -23,6 +26,7 @@ SCHEMA = Schema(
         POIS,
         CAMPAIGNS,
         LEVERS,
+        AREAS,
     ),
     tables=(PANELISTS, *(table for fact in FACTS for table in fact.tables)),
 )

@@ -26,12 +26,13 @@ from okube_api.http.caller import IdentityHere
 from okube_api.http.credentials import clear_cookie, refuse_foreign, set_cookie
 from okube_api.http.lists import Page, PageQuery, as_json, paginated
 from okube_api.http.openapi import refusals
-from okube_api.http.route import ApiRoute, OpenRoute
+from okube_api.http.route import ApiRoute, OpenRoute, SecretRoute
 from okube_api.http.services import Services, ServicesHere
 from okube_api.store.base import Json, equal
 
 anybody = APIRouter(route_class=OpenRoute, tags=["authentication"])
 router = APIRouter(route_class=ApiRoute, tags=["authentication"])
+secret = APIRouter(route_class=SecretRoute, tags=["authentication"])
 
 
 async def in_person(identity: IdentityHere) -> Identity:
@@ -107,7 +108,7 @@ async def list_keys(query: Annotated[PageQuery, Query()], identity: InPerson, sh
     return paginated(found, query.paging, KeyAnswer)
 
 
-@router.post("/auth/keys", operation_id="create_key", status_code=201, response_model=NewKey, responses=refusals(422))
+@secret.post("/auth/keys", operation_id="create_key", status_code=201, response_model=NewKey, responses=refusals(422))
 async def create_key(body: KeyCreate, identity: InPerson, shared: ServicesHere) -> Response:
     """A new API key: its token is shown in this answer only."""
     fields = body.named()

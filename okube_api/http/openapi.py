@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import ConfigDict, Field
 
 from okube_api.fields import Answer
+from okube_api.http import idempotency
 from okube_api.http.credentials import COOKIE
 from okube_api.http.route import FORM, JSON, ApiRoute
 from okube_api.http.words import DESCRIPTION, TAGS
@@ -138,6 +139,8 @@ def _complete(operation: Json, route: APIRoute, method: str) -> None:
     content = operation.get("requestBody", {}).get("content", {})
     if isinstance(route, ApiRoute) and route.takes_forms and JSON in content:
         content.setdefault(FORM, content[JSON])
+    if isinstance(route, ApiRoute) and route.repeatable():
+        operation.setdefault("parameters", []).append(idempotency.shown_header())
     statuses = [
         *_ALWAYS,
         *(() if open_to_all else (401,)),

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 
 from okube_api.errors import BadRequest, Fault, TooLarge, UnsupportedMedia, suggestion
+from okube_api.http import idempotency
 from okube_api.http.credentials import identify
 from okube_api.http.forms import read_form
 from okube_api.http.json_text import read_json
@@ -39,11 +40,19 @@ class ApiRoute(APIRoute):
         """The most bytes that a body may have."""
         return settings.body_limit
 
+    def repeatable(self) -> bool:
+        """Whether an `Idempotency-Key` counts here: where something is created."""
+        return not self.for_anybody and self.methods == {"POST"} and self.status_code in {201, 202}
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own handler, behind the checks."""
         handle = super().get_route_handler()
         known = _parameters(self)
         body = _Body.of(self)
+        repeatable = self.repeatable()
+
+        async def perform(request: Request) -> Response:
+            return await handle(request if body is None else await body.read(request))
 
         async def checked(request: Request) -> Response:
             shared = services(request)
@@ -53,10 +62,10 @@ class ApiRoute(APIRoute):
                 request.state.user_id = identity.user.id
             request.scope["path_params"] = decoded(request.scope["path_params"])
             _check_query(request, known)
-            receive = _limited(request, self.body_limit(shared.settings))
-            if body is None:
-                return await handle(Request(request.scope, receive))
-            return await handle(await body.read(Request(request.scope, receive)))
+            limited = Request(request.scope, _limited(request, self.body_limit(shared.settings)))
+            if repeatable and (key := request.headers.get(idempotency.HEADER)) is not None:
+                return await shared.idempotency.once(request.state.identity.user.id, key, limited, perform)
+            return await perform(limited)
 
         return checked
 
@@ -73,8 +82,20 @@ class JsonRoute(ApiRoute):
     takes_forms = False
 
 
+class SecretRoute(ApiRoute):
+    """A route whose answer is never kept: it holds a secret."""
+
+    def repeatable(self) -> bool:
+        """Never."""
+        return False
+
+
 class UploadRoute(ApiRoute):
     """A route that takes whole tables; its endpoint reads the body itself."""
+
+    def repeatable(self) -> bool:
+        """Every upload."""
+        return self.methods == {"POST"}
 
     def body_limit(self, settings: Settings) -> int:
         """The most bytes that an upload may have."""

@@ -8,9 +8,16 @@ from starlette.requests import Request
 
 from okube_api.analytics.service import Analytics
 from okube_api.applications.repository import Applications
+from okube_api.areas.repository import Areas
 from okube_api.auth.passwords import Passwords
 from okube_api.auth.sessions import Sessions
+from okube_api.campaigns.levers import Levers
+from okube_api.campaigns.repository import CAMPAIGNS, Campaigns
+from okube_api.changes import Changes
 from okube_api.clock import Clock
+from okube_api.deletion import Deletion
+from okube_api.equipments.repository import Equipments
+from okube_api.http.idempotency import Idempotency
 from okube_api.pois.repository import Pois
 from okube_api.settings import Settings
 from okube_api.sites.repository import Sites
@@ -31,16 +38,30 @@ class Services:
     secret: bytes = field(repr=False)
     passwords: Passwords
     sessions: Sessions
+    idempotency: Idempotency
     applications: Applications
     sites: Sites
+    pois: Pois
+    campaigns: Campaigns
+    levers: Levers
     studies: Studies
+    equipments: Equipments
+    areas: Areas
+    changes: Changes
+    deletion: Deletion
     analytics: Analytics
 
 
 def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes) -> Services:
     """The objects behind the routes, over one store."""
     passwords = Passwords()
-    sites = Sites(store, clock)
+    changes = Changes()
+    sites = Sites(store, clock, changes)
+    pois = Pois(store, clock, changes, sites)
+    levers = Levers(store, clock, CAMPAIGNS)
+    campaigns = Campaigns(store, clock, changes, sites, levers)
+    studies = Studies(store, clock, changes, sites, pois)
+    equipments = Equipments(store, clock, changes)
     return Services(
         settings=settings,
         store=store,
@@ -48,9 +69,17 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
         secret=secret,
         passwords=passwords,
         sessions=Sessions(store, clock, secret, passwords, settings),
+        idempotency=Idempotency(store, clock, secret),
         applications=Applications(store, clock),
         sites=sites,
-        studies=Studies(store, clock, sites, Pois(store, clock)),
+        pois=pois,
+        campaigns=campaigns,
+        levers=levers,
+        studies=studies,
+        equipments=equipments,
+        areas=Areas(store, clock),
+        changes=changes,
+        deletion=Deletion(changes, sites, pois, campaigns, studies, equipments),
         analytics=Analytics(store, clock, settings),
     )
 
