@@ -9,6 +9,9 @@ from okube_api.clock import Clock
 from okube_api.resources import Allowed, Resources, known_ids
 from okube_api.store.base import Json, Store
 
+Pairs = Sequence[tuple[Json, Json]]
+"""Stored documents (empty for new ones), each with the fields to be changed of it."""
+
 Make = Callable[[Json, Json], Json]
 """The document that a stored one (empty for a new one) and the fields that a caller names make; null clears a field.
 
@@ -26,13 +29,13 @@ class Making(Resources):
         super().__init__(store, clock)
         self.changes = changes
 
-    async def maker(self, application: Application, many: Sequence[Json]) -> Make:
-        """The rule for these fields, with everything that they refer to looked up."""
+    async def maker(self, application: Application, many: Pairs) -> Make:
+        """The rule for these, with everything that they refer to looked up."""
         raise NotImplementedError
 
     async def create(self, application: Application, fields: Json) -> Json:
         """A new resource.  Raises Taken, UnknownReference and Impossible."""
-        make = await self.maker(application, [fields])
+        make = await self.maker(application, [({}, fields)])
         document = self.new(application.id, make({}, fields))
         async with self.changes.around(application.id, between(self.collection.name, self.watched, [({}, document)])):
             await self.insert([document])
@@ -42,7 +45,7 @@ class Making(Resources):
         self, application: Application, document: Json, fields: Json, allowed: Allowed | None = None
     ) -> Json:
         """The resource with these fields changed.  Raises as `create` and `change` do."""
-        make = await self.maker(application, [fields])
+        make = await self.maker(application, [(document, fields)])
         told = between(self.collection.name, self.watched, [(document, make(document, fields))])
 
         async def edit(stored: Json) -> Json:
@@ -59,9 +62,9 @@ Raises UnknownReference.
 """
 
 
-async def lookup(resources: Resources, application: str, many: Sequence[Json], field: str) -> Ids:
+async def lookup(resources: Resources, application: str, many: Pairs, field: str) -> Ids:
     """Looks up all that `field` names in any of these at once."""
-    named = [name for fields in many for name in fields.get(field) or ()]
+    named = [name for _, fields in many for name in fields.get(field) or ()]
     found = await resources.ids_by_name(application, named) if named else {}
 
     def ids(names: Sequence[str], pointer: str) -> list[str]:
@@ -70,14 +73,14 @@ async def lookup(resources: Resources, application: str, many: Sequence[Json], f
     return ids
 
 
-def without_nulls(fields: Json) -> Json:
-    """Fields whose objects of known fields say only what they know: null in them is what is left out."""
-    return {
-        name: {inner: one for inner, one in value.items() if one is not None} or None
-        if isinstance(value, dict)
-        else value
-        for name, value in fields.items()
+def kept(document: Json, objects: Sequence[str] = ()) -> Json:
+    """A document as it is stored: without what is null, also within these objects, and without empty objects."""
+    inner = {
+        name: {one: value for one, value in document[name].items() if value is not None}
+        for name in objects
+        if document.get(name) is not None
     }
+    return {name: value for name, value in (document | inner).items() if value is not None and value != {}}
 
 
 def shape(value: Json | None) -> str | None:

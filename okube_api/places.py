@@ -13,6 +13,7 @@ from okube_api.store.base import Json
 Floats = npt.NDArray[np.float64]
 
 RESOLUTION = 12
+CELLS = ("indoorIndexes", "outdoorIndexes")
 RADIUS_M = 70.0
 OUTDOOR_M = 50.0
 """How far the outdoor ring goes beyond the radius."""
@@ -75,3 +76,43 @@ def _texts(
 def indexes(cells: Iterable[str]) -> Json:
     """Cells as documents have them."""
     return {"resolution": RESOLUTION, "indexes": sorted(cells)}
+
+
+class Locator:
+    """The radius and cells of places, those of many computed together."""
+
+    def __init__(self, pairs: Iterable[tuple[Json, Json]]) -> None:
+        """pairs: what is stored of each place (empty for a new one), and the fields to be changed of it."""
+        wanted = {_spot(stored | fields): None for stored, fields in pairs if _moves(stored, fields)}
+        spots = [spot for spot in wanted if spot is not None]
+        self._found = dict(zip(spots, located_all(spots), strict=True))
+
+    def __call__(self, stored: Json, fields: Json) -> Json:
+        """The radius and cells as given, else computed: anew when the place moves or its radius changes.
+
+        What has no coordinates has no cells, unless they are given.
+        """
+        place = stored | fields
+        spot = _spot(place)
+        given = {name: fields[name] for name in CELLS if fields.get(name) is not None}
+        if spot is None:
+            return {**dict.fromkeys(CELLS), **given}
+        kept = {} if _moves(stored, fields) else {name: stored[name] for name in CELLS}
+        computed = kept if kept.keys() | given.keys() >= set(CELLS) else self._cells(spot)
+        return {"radius": spot[2], **computed, **kept, **given}
+
+    def _cells(self, spot: tuple[float, float, float]) -> Json:
+        return self._found.get(spot) or located(spot[:2], spot[2])
+
+
+def _moves(stored: Json, fields: Json) -> bool:
+    """Whether cells that are not given have to be computed."""
+    place = stored | fields
+    known = all(stored.get(name) is not None and place.get(name) is not None for name in CELLS)
+    return not known or _spot(place) != _spot(stored)
+
+
+def _spot(place: Json) -> tuple[float, float, float] | None:
+    """Longitude, latitude and radius of a place that has coordinates."""
+    coordinates = place.get("coordinates")
+    return None if coordinates is None else (coordinates[0], coordinates[1], place.get("radius") or RADIUS_M)

@@ -127,8 +127,7 @@ class Resources:
         allowed: what the stored document must meet (`If-Match`).  Raises Taken, NotFound, PreconditionFailed.
         """
         for _ in range(ATTEMPTS):
-            if allowed is not None and not allowed(document):
-                raise PreconditionFailed(f"The {self.kind} has changed since you read it: read it again.")
+            self.permit(document, allowed)
             edited = await edit(dict(document))
             edited |= {"version": document["version"] + 1, "updatedAt": stamp(self.clock())}
             if await self._replaced(document, edited):
@@ -145,9 +144,13 @@ class Resources:
 
     async def remove(self, document: Json, allowed: Allowed | None = None) -> None:
         """Takes the document away.  Raises PreconditionFailed."""
+        self.permit(document, allowed)
+        await self.store.delete(self.collection, equal("_id", document["_id"]))
+
+    def permit(self, document: Json, allowed: Allowed | None) -> None:
+        """Raises PreconditionFailed when the document is not what its writer has read."""
         if allowed is not None and not allowed(document):
             raise PreconditionFailed(f"The {self.kind} has changed since you read it: read it again.")
-        await self.store.delete(self.collection, equal("_id", document["_id"]))
 
     def _taken(self, error: Duplicate, pointer: str) -> Taken:
         which = f" '{error.value}'" if error.value is not None else ""

@@ -1,6 +1,17 @@
-"""Campaigns and their levers in the store."""
+"""Campaigns in the store."""
 
-from okube_api.store.base import Collection, Kind
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from okube_api.applications.repository import Application
+from okube_api.campaigns.levers import LEVERS, LeverRule, Levers
+from okube_api.changes import Changes, Watched, What
+from okube_api.clock import Clock
+from okube_api.errors import Impossible
+from okube_api.making import Ids, Make, Making, Pairs, kept, lookup, shape
+from okube_api.resources import Allowed, Resources
+from okube_api.store.base import Collection, Json, Kind, OneOf, Store, equal
 
 CAMPAIGNS = Collection(
     "campaigns",
@@ -21,20 +32,113 @@ CAMPAIGNS = Collection(
         "agency": Kind.TEXT,
         "format": Kind.TEXT,
         "extraTerms": Kind.TEXTS,  # of each extra, `name` and `name:value`
+        "extraNames": Kind.TEXT,  # the names of all extras, one a line
     },
     unique=(("application", "key"),),
     search=("name", "key", "_cachedLeverName", "tags", "provider", "agency", "format"),
 )
 
-LEVERS = Collection(
-    "levers",
-    fields={
-        "version": Kind.INTEGER,
-        "application": Kind.TEXT,
-        "key": Kind.TEXT,
-        "trigger": Kind.BOOLEAN,
-        "position": Kind.INTEGER,
-    },
-    unique=(("application", "key"),),
-    search=("name", "key"),
-)
+__all__ = ["CAMPAIGNS", "LEVERS", "Campaigns"]
+
+DECLARED, COMPUTED, COSTS = 1, 2, 4
+"""The bits of `flag`."""
+
+Period = tuple[str, str]
+
+
+class Campaigns(Making):
+    """The campaigns of every application."""
+
+    collection = CAMPAIGNS
+    kind = "campaign"
+    watched: ClassVar[Watched] = {What.WINDOWS: ("windows",)}
+    shapes: ClassVar[Mapping[str, str]] = {"extra": "extraNames"}
+
+    def __init__(self, store: Store, clock: Clock, changes: Changes, sites: Resources, levers: Levers) -> None:
+        super().__init__(store, clock, changes)
+        self._sites, self._levers = sites, levers
+
+    async def maker(self, application: Application, many: Pairs) -> Make:
+        """The rule for campaigns, with the sites that they name and the application's levers."""
+        sites = await lookup(self._sites, application.id, many, "sites")
+        rule = await self._levers.rule(application.id)
+
+        def make(stored: Json, fields: Json) -> Json:
+            return _made(stored, fields, application, sites, rule)
+
+        return make
+
+    async def create(self, application: Application, fields: Json) -> Json:
+        """A new campaign.  Raises Taken, UnknownReference and Impossible."""
+        return await self._with_lever(application, await super().create(application, fields))
+
+    async def update(
+        self, application: Application, document: Json, fields: Json, allowed: Allowed | None = None
+    ) -> Json:
+        """The campaign with these fields changed.  Raises as `create` and `change` do."""
+        return await self._with_lever(application, await super().update(application, document, fields, allowed))
+
+    async def _with_lever(self, application: Application, campaign: Json) -> Json:
+        """The campaign, once more, should levers have changed while it was written."""
+        rule = await self._levers.rule(application.id)
+        if all(campaign.get(name) == value for name, value in rule.fields(campaign).items()):
+            return campaign
+        return await super().update(application, campaign, {})
+
+    async def set_computed(self, application: str, periods: Mapping[str, Period | None]) -> None:
+        """Notes the first and last day with data of campaigns, by id; None for one that has none any more.
+
+        Days are `YYYY-MM-DD`; campaigns that are gone do not matter.
+        """
+        mine = equal("application", application) & OneOf("_id", tuple(periods))
+        for campaign in await self.store.find(self.collection, mine):
+            first, last = periods[campaign["_id"]] or (None, None)
+            if (campaign.get("computedFrom"), campaign.get("computedTo")) != (first, last):
+
+                async def edit(stored: Json, first: str | None = first, last: str | None = last) -> Json:
+                    return _flagged(kept(stored | {"computedFrom": first, "computedTo": last}))
+
+                await self.change(campaign, edit)
+
+
+def _made(stored: Json, fields: Json, application: Application, sites: Ids, rule: LeverRule) -> Json:
+    """A campaign with fields changed, and what follows from them.  Raises UnknownReference and Impossible."""
+    if fields.get("sites") is not None:
+        fields = fields | {"sites": sites(fields["sites"], "/sites")}
+    if fields.get("costs") is not None:
+        fields = fields | {"costs": [_cost(cost, at, application) for at, cost in enumerate(fields["costs"])]}
+    campaign = kept(stored | fields, objects=("windows",))
+    _check_days(campaign, "")
+    extra = campaign.get("extra")
+    terms = {"extraTerms": extra_terms(extra), "extraNames": shape(extra)} if extra else {}
+    bare = {name: value for name, value in campaign.items() if name not in ("extraTerms", "extraNames")}
+    return _flagged(bare | terms | rule.fields(bare) | {"global": "sites" not in bare})
+
+
+def _cost(cost: Json, at: int, application: Application) -> Json:
+    _check_days(cost, f"/costs/{at}")
+    return {"currency": application.currency} | {name: value for name, value in cost.items() if value is not None}
+
+
+def _check_days(period: Json, pointer: str) -> None:
+    if (period.get("from") or "") > (period.get("to") or "9999-99-99"):
+        raise Impossible.at("body", f"{pointer}/to", "The last day comes before the first.")
+
+
+def _flagged(campaign: Json) -> Json:
+    declared = "from" in campaign or "to" in campaign
+    flag = declared * DECLARED + ("computedFrom" in campaign) * COMPUTED + bool(campaign.get("costs")) * COSTS
+    return campaign | {"flag": flag}
+
+
+def extra_terms(extra: Mapping[str, Any]) -> list[str]:
+    """What finds a campaign by its extras: each name, and each `name:value`."""
+    return sorted({term for name, value in extra.items() for term in (name, f"{name}:{_as_text(value)}")})
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value)

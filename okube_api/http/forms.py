@@ -5,6 +5,7 @@ where null is allowed.
 """
 
 import json
+from collections.abc import Iterable
 from types import NoneType
 from typing import Any, get_args, get_origin
 from urllib.parse import parse_qsl
@@ -26,6 +27,11 @@ def read_form(body: bytes, model: type[BaseModel]) -> dict[str, Any]:
         raise BadRequest("The form is not percent-encoded UTF-8.") from None
     except ValueError:
         raise BadRequest("The form has more than 10,000 fields.") from None
+    return from_pairs(pairs, model)
+
+
+def from_pairs(pairs: Iterable[tuple[str, str]], model: type[BaseModel]) -> dict[str, Any]:
+    """The names and texts of a form as JSON, for `model`.  Raises BadRequest."""
     form: dict[str, Any] = {}
     for name, text in pairs:
         if "\0" in name or "\0" in text:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from okube_api.fields import UNSET, Answer, Key, Text
 from okube_api.resources import Found, Paging
 from okube_api.store.base import EVERYTHING, Condition, Contains, Missing, OneOf, Overlaps, equal
+from okube_api.tables.reading import Encoding
 
 T = TypeVar("T", bound=Answer)
 
@@ -27,7 +28,7 @@ Switch = Annotated[bool, BeforeValidator(_switched), Strict()]
 class PageQuery(BaseModel):
     """Which page of a list."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="ignore")  # `app` is another's to read; the route refuses what nobody reads
 
     page: int = Field(1, ge=0, le=10**9, description="From 1; 0 is the first page, too.")
     per_page: int = Field(25, ge=0, le=100, description="Documents a page; 0 answers the numbers alone.")
@@ -44,6 +45,7 @@ class ListQuery(PageQuery):
     q: Text = Field(UNSET, description="A text to look for, literally; case and accents do not count.")
     keys: Annotated[list[Key], Field(min_length=1)] = Field(UNSET, description="Only these keys.")
     tags: Annotated[list[Text], Field(min_length=1)] = Field(UNSET, description="Any of these tags.")
+    encoding: Encoding = Field("utf8", description="Of CSV; what it cannot hold becomes `?`.")
 
     def condition(self) -> Condition:
         """The documents wanted."""

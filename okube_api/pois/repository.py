@@ -1,7 +1,28 @@
 """Points of interest in the store."""
 
+from collections.abc import Mapping
+from math import asin, cos, degrees, radians, sin, sqrt
+from typing import ClassVar
+
+import h3
+from anyio import to_thread
+
+from okube_api.applications.repository import Application
+from okube_api.changes import Changes, Watched, What
+from okube_api.clock import Clock
+from okube_api.making import Ids, Make, Making, Pairs, kept, lookup, shape
+from okube_api.places import EARTH_M, Locator
 from okube_api.resources import Resources
-from okube_api.store.base import Collection, Kind
+from okube_api.store.base import (
+    Between,
+    Collection,
+    Condition,
+    Json,
+    Kind,
+    OneOf,
+    Overlaps,
+    Store,
+)
 
 POIS = Collection(
     "pois",
@@ -15,7 +36,8 @@ POIS = Collection(
         "sites": Kind.TEXTS,
         "longitude": Kind.NUMBER,  # degrees, as in `coordinates`
         "latitude": Kind.NUMBER,
-        "cells": Kind.TEXTS,  # the indoor cells, and the coordinates' own cell at every coarser resolution
+        "cells": Kind.TEXTS,  # the coordinates' own cell at every resolution, and the indoor cells as `in:CELL`
+        "attributeNames": Kind.TEXT,  # those in `attributes`, one a line
     },
     unique=(("application", "key"),),
     search=(
@@ -29,9 +51,102 @@ POIS = Collection(
     ),
 )
 
+_FINEST = 15
+_INDEX = ("longitude", "latitude", "cells", "attributeNames")
 
-class Pois(Resources):
+
+class Pois(Making):
     """The points of interest of every application."""
 
     collection = POIS
     kind = "point of interest"
+    watched: ClassVar[Watched] = {What.PLACE: ("indoorIndexes", "outdoorIndexes"), What.ZONE: ("timezone",)}
+    shapes: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames"}
+
+    def __init__(self, store: Store, clock: Clock, changes: Changes, sites: Resources) -> None:
+        super().__init__(store, clock, changes)
+        self._sites = sites
+
+    async def maker(self, application: Application, many: Pairs) -> Make:
+        """The rule for points of interest, with the sites that they name, and their cells."""
+        sites = await lookup(self._sites, application.id, many, "sites")
+        locate = await to_thread.run_sync(Locator, many)
+
+        def make(stored: Json, fields: Json) -> Json:
+            return _made({"active": True, "timezone": application.timezone, **stored}, fields, sites, locate)
+
+        return make
+
+    async def near(self, where: Condition, longitude: float, latitude: float, metres: float) -> Condition:
+        """Those of `where` whose coordinates lie within so many metres, measured along a great circle."""
+        found: list[str] = []
+        async for block in self.store.stream(self.collection, where & around(longitude, latitude, metres)):
+            found += [
+                poi["_id"] for poi in block if _metres(longitude, latitude, poi["longitude"], poi["latitude"]) <= metres
+            ]
+        return OneOf("_id", tuple(found))
+
+
+def _made(stored: Json, fields: Json, sites: Ids, locate: Locator) -> Json:
+    """A point of interest with fields changed, and what follows from them."""
+    if fields.get("sites") is not None:
+        fields = fields | {"sites": sites(fields["sites"], "/sites")}
+    poi = kept(stored | fields | locate(stored, fields), objects=("address",))
+    poi = {name: value for name, value in poi.items() if name not in _INDEX}
+    return poi | {name: value for name, value in _index(poi).items() if value is not None}
+
+
+def _index(poi: Json) -> Json:
+    """What conditions ask of a point of interest, and its document does not say so."""
+    index: Json = {"attributeNames": shape(poi.get("attributes"))}
+    if "coordinates" in poi:
+        longitude, latitude = poi["coordinates"]
+        index |= {"longitude": longitude, "latitude": latitude, "cells": _own_cells(longitude, latitude)}
+    if "indoorIndexes" in poi:
+        inside = [f"in:{cell}" for cell in poi["indoorIndexes"]["indexes"]]
+        index["cells"] = [*index.get("cells", ()), *inside]
+    return index
+
+
+def _own_cells(longitude: float, latitude: float) -> list[str]:
+    """The cell of the coordinates at each resolution: not each other's parents, which do not quite contain them."""
+    return [h3.latlng_to_cell(latitude, longitude, resolution) for resolution in range(_FINEST + 1)]
+
+
+# -- where they are ------------------------------------------------------------------------------------------
+
+
+def covering(cell: str) -> Condition:
+    """The points of interest whose coordinates lie in an H3 cell, or whose indoor cells cover it."""
+    up = [h3.cell_to_parent(cell, resolution) for resolution in range(h3.get_resolution(cell) + 1)]
+    return Overlaps("cells", (cell, *(f"in:{one}" for one in up)))
+
+
+def boxed(west: float, south: float, east: float, north: float) -> Condition:
+    """The points of interest in a box of degrees, sides included; from east to west it crosses the 180th meridian."""
+    if west <= east:
+        across: Condition = Between("longitude", west, east)
+    else:
+        across = Between("longitude", west, None) | Between("longitude", None, east)
+    return across & Between("latitude", south, north)
+
+
+def around(longitude: float, latitude: float, metres: float) -> Condition:
+    """The smallest box of degrees around a circle, and a little more."""
+    reach = metres / EARTH_M * 1.000001 + 1e-9  # radians
+    south, north = latitude - degrees(reach), latitude + degrees(reach)
+    if south <= -90 or north >= 90:
+        return Between("latitude", south, north)
+    across = degrees(asin(min(1.0, sin(reach) / cos(radians(latitude)))))
+    return boxed(_wrapped(longitude - across), south, _wrapped(longitude + across), north)
+
+
+def _wrapped(longitude: float) -> float:
+    return (longitude + 180) % 360 - 180
+
+
+def _metres(longitude: float, latitude: float, to_longitude: float, to_latitude: float) -> float:
+    """The great-circle distance of two points, as H3 measures it."""
+    lat, to_lat = radians(latitude), radians(to_latitude)
+    across = sin(radians(to_longitude - longitude) / 2) ** 2 * cos(lat) * cos(to_lat)
+    return 2 * EARTH_M * asin(sqrt(min(1.0, sin((to_lat - lat) / 2) ** 2 + across)))

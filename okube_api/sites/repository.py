@@ -1,9 +1,15 @@
 """Sites and equipments in the store."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
+from anyio import to_thread
+
 from okube_api.applications.repository import Application
+from okube_api.changes import Watched, What
 from okube_api.errors import Impossible
-from okube_api.places import RADIUS_M, located
-from okube_api.resources import Allowed, Resources
+from okube_api.making import Make, Making, Pairs, kept, shape
+from okube_api.places import Locator
 from okube_api.store.base import Collection, Json, Kind
 
 SITES = Collection(
@@ -20,6 +26,7 @@ SITES = Collection(
         "inProd": Kind.BOOLEAN,
         "hasDraft": Kind.BOOLEAN,
         "tags": Kind.TEXTS,
+        "attributeNames": Kind.TEXT,  # those in `attributes`, one a line
     },
     unique=(("application", "names"),),
     search=(
@@ -48,40 +55,46 @@ EQUIPMENTS = Collection(
 )
 
 _OF_A_PLACE = ("address", "coordinates", "radius", "indoorIndexes", "outdoorIndexes")
+_OBJECTS = ("address", "deliveryContact", "modules", "openings")
 _DEFAULTS: Json = {"active": True, "inProd": True, "hasDraft": False}
 
 
-class Sites(Resources):
+class Sites(Making):
     """The sites of every application."""
 
     collection = SITES
     kind = "site"
     names = "names"
+    watched: ClassVar[Watched] = {
+        What.PLACE: ("indoorIndexes", "outdoorIndexes"),
+        What.ZONE: ("timezone",),
+        What.CHANNEL: ("online",),
+    }
+    shapes: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames"}
 
-    async def create(self, application: Application, fields: Json) -> Json:
-        """A new site.  Raises Taken, and Impossible for an online site with a place."""
-        document = settled({"timezone": application.timezone, **_DEFAULTS}, fields)
-        made = self.new(application.id, document)
-        await self.insert([made])
-        return made
+    async def maker(self, application: Application, many: Pairs) -> Make:
+        """The rule for sites, with their cells; online ones have no place, which raises Impossible."""
+        locate = await to_thread.run_sync(Locator, [pair for pair in many if not (pair[0] | pair[1]).get("online")])
 
-    async def update(self, site: Json, fields: Json, allowed: Allowed | None = None) -> Json:
-        """The site with these fields changed, null clearing one.  Raises as `create` and `change` do."""
+        def make(stored: Json, fields: Json) -> Json:
+            return settled({"timezone": application.timezone, **_DEFAULTS, **stored}, fields, locate)
 
-        async def edit(stored: Json) -> Json:
-            return settled(stored, fields)
-
-        return await self.change(site, edit, allowed)
+        return make
 
 
-def settled(stored: Json, fields: Json) -> Json:
-    """A site with fields changed, and what follows from them: its names, its cells, the place it has or not."""
-    site = {name: value for name, value in (stored | fields).items() if value is not None}
+def settled(stored: Json, fields: Json, locate: Locator) -> Json:
+    """A site with fields changed, and what follows from them: its names, its cells, the place it has or not.
+
+    A new one that does not say so is offline when it has coordinates or an address.
+    """
+    both = stored | fields
+    if both.get("online") is None:
+        both["online"] = both.get("coordinates") is None and both.get("address") is None
+    site = kept(both | ({} if both["online"] else locate(stored, fields)), objects=_OBJECTS)
     site |= {name: default for name, default in _DEFAULTS.items() if name not in site}
     site["names"] = list(dict.fromkeys([*([site["key"]] if "key" in site else []), *site.get("keys", [])]))
-    if site["online"]:
-        return _without_place(site, fields)
-    return site | _cells(stored, fields, site)
+    site |= kept({"attributeNames": shape(site.get("attributes"))})
+    return _without_place(site, fields) if site["online"] else site
 
 
 def _without_place(site: Json, fields: Json) -> Json:
@@ -89,14 +102,3 @@ def _without_place(site: Json, fields: Json) -> Json:
         if fields.get(name) is not None:
             raise Impossible.at("body", f"/{name}", f"An online site has no '{name}'.")
     return {name: value for name, value in site.items() if name not in _OF_A_PLACE}
-
-
-def _cells(stored: Json, fields: Json, site: Json) -> Json:
-    """The radius and cells of an offline site: as given, else computed, anew when it moves or its radius changes."""
-    if "coordinates" not in site:
-        return {}
-    radius = site.get("radius", RADIUS_M)
-    computed = located(site["coordinates"], radius)
-    moved = any(stored.get(name) != site.get(name, radius) for name in ("coordinates", "radius"))
-    kept = {name: site[name] for name in computed if name in site and (fields.get(name) is not None or not moved)}
-    return {"radius": radius} | computed | kept

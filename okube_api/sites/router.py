@@ -54,11 +54,11 @@ async def get_site(caller: SiteToRead) -> Response:
 @aliased(router, "PUT PATCH", ONE, response_model=SiteAnswer, responses=refusals(404, 412, 422))
 async def update_site(body: SiteUpdate, held: SiteToEdit, shared: ServicesHere, if_match: IfMatch = UNSET) -> Response:
     """Changes the fields named in the body, and no others."""
-    site = await shared.sites.update(held.document, body.named(), matching(if_match))
+    site = await shared.sites.update(held.application, held.document, body.named(), matching(if_match))
     return tagged(site, SiteAnswer)
 
 
 @aliased(router, "DELETE", ONE, status_code=204, responses=refusals(404, 412))
 async def delete_site(held: SiteToEdit, shared: ServicesHere, if_match: IfMatch = UNSET) -> None:
     """Takes a site away."""
-    await shared.sites.remove(held.document, matching(if_match))
+    await shared.deletion.site(held.document, matching(if_match))

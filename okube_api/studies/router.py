@@ -55,7 +55,7 @@ async def list_studies(query: Annotated[StudyQuery, Query()], readable: Readable
 async def create_study(body: StudyCreate, creator: CanCreate, shared: ServicesHere) -> Response:
     """A new study."""
     caller = await creator.caller(body.app)
-    study = await shared.studies.create(caller.application.id, body.named(without={"app"}))
+    study = await shared.studies.create(caller.application, body.named(without={"app"}))
     return tagged(_whole(study, shared), StudyAnswer, 201)
 
 
@@ -70,7 +70,7 @@ async def update_study(
     body: StudyUpdate, held: StudyToEdit, shared: ServicesHere, if_match: IfMatch = UNSET
 ) -> Response:
     """Changes the fields named in the body, and no others."""
-    study = await shared.studies.update(held.document, body.named(), matching(if_match))
+    study = await shared.studies.update(held.application, held.document, body.named(), matching(if_match))
     return tagged(_whole(study, shared), StudyAnswer)
 
 

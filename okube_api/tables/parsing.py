@@ -102,11 +102,19 @@ class Rows:
         whole = {name: None if value == {} else value for name, value in found.items()}
         return {name: value for name, value in whole.items() if value is not None or name in self._nullable}
 
+    def column_at(self, pointer: str) -> str | None:
+        """The table's column that a pointer to a field means."""
+        path = tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+        return self._column(path) if path else None
+
+    def _column(self, path: tuple[str, ...]) -> str:
+        found = next((self._names[path[:size]] for size in (2, 1) if path[:size] in self._names), None)
+        if found is None:  # of an object that the row names in part: its first column stands for it
+            found = next((name for whole, name in self._names.items() if whole[:1] == path[:1]), path[0])
+        return found
+
     def _fault(self, error: Any, line: int) -> Fault:
-        path = tuple(str(part) for part in error["loc"])
-        column = next((self._names[path[:size]] for size in (2, 1) if path[:size] in self._names), None)
-        if column is None:  # of an object that the row names in part: its first column stands for it
-            column = next((name for whole, name in self._names.items() if whole[:1] == path[:1]), ".".join(path))
+        column = self._column(tuple(str(part) for part in error["loc"]) or ("",))
         reason = "This is required." if error["type"] == "missing" else str(error["msg"]).removeprefix("Value error, ")
         return Fault("body", "/file", "invalid", reason if reason.endswith(".") else f"{reason}.", line, column)
 

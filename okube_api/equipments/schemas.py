@@ -1,0 +1,54 @@
+"""Equipments as requests and answers have them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from okube_api.fields import UNSET, Answer, Body, Identifier, Instant, Key, Text
+from okube_api.http.lists import Flag, PageQuery, flagged
+from okube_api.store.base import EVERYTHING, Condition, Contains, OneOf
+
+
+class EquipmentUpdate(Body):
+    """The fields to change; null clears one where it is allowed."""
+
+    key: Key = UNSET
+    name: str | None = None
+    type: Text | None = Field(None, examples=["wifi"])
+    active: bool = UNSET
+
+
+class EquipmentCreate(EquipmentUpdate):
+    """A new equipment; only its key is required."""
+
+    key: Key
+
+
+class EquipmentAnswer(Answer):
+    """An equipment."""
+
+    id: Identifier = Field(alias="_id")
+    application: Identifier
+    site: Identifier
+    key: str
+    name: str | None = None
+    type: str | None = None
+    active: bool
+    created_at: Instant = Field(alias="createdAt")
+    updated_at: Instant = Field(alias="updatedAt")
+
+
+class EquipmentQuery(PageQuery):
+    """What a list of equipments can be narrowed by."""
+
+    q: Text = Field(UNSET, description="A text to look for in names and keys.")
+    keys: Annotated[list[Key], Field(min_length=1)] = Field(UNSET, description="Only these keys.")
+    active: Flag = UNSET
+
+    def condition(self) -> Condition:
+        """The equipments wanted."""
+        return (
+            (Contains(self.q) if self.q else EVERYTHING)
+            & (OneOf("key", tuple(self.keys)) if self.keys else EVERYTHING)
+            & flagged("active", self.active)
+        )

@@ -1,0 +1,44 @@
+"""Bodies that are a list: each element creates a resource, or updates the one whose key it has; all, or none."""
+
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
+from starlette.responses import Response
+
+from okube_api.bulk import Bulk
+from okube_api.errors import BadRequest
+from okube_api.fields import Answer, Body
+from okube_api.http.caller import Creator
+from okube_api.http.lists import as_json
+from okube_api.making import Making
+from okube_api.store.base import Json
+
+Element = TypeVar("Element", bound=Body)
+
+MOST_ELEMENTS = 10_000
+
+Elements = Annotated[list[Element], Field(min_length=1, max_length=MOST_ELEMENTS)]
+
+
+async def create_or_update(
+    elements: Sequence[Any], creator: Creator, resources: Making, without: Collection[str]
+) -> list[Json]:
+    """The resources that a list makes, in its order.
+
+    elements: bodies with an `app`, the same in each when the path names no application.  without: fields that are
+    only for the route.  Raises BadRequest, and refusals that point at the elements.
+    """
+    first = elements[0].app
+    for index, element in enumerate(elements):
+        if element.app != first:
+            message = "All elements of a list belong to one application."
+            raise BadRequest.because("body", f"/{index}/app", "invalid", message)
+    caller = await creator.caller(first, "/0")
+    fields = [element.named(without=without) for element in elements]
+    return await Bulk(resources, caller.application, ("key",)).upsert(fields)
+
+
+def answered(documents: Sequence[Json], answer: type[Answer]) -> Response:
+    """Resources that a list has made."""
+    return as_json([answer.shown(document) for document in documents], 201)

@@ -1,0 +1,136 @@
+"""Points of interest as requests and answers have them."""
+
+from typing import Annotated
+
+import h3
+from pydantic import AfterValidator, Field
+
+from okube_api.fields import UNSET, Answer, Body, Identifier, Instant, Key, References, Scalars, Tags, Text, Timezone
+from okube_api.http.lists import Flag, ListQuery, flagged, given
+from okube_api.places import RADIUS_M
+from okube_api.pois.repository import boxed, covering
+from okube_api.sites.schemas import Address, Cells, Coordinates, Radius
+from okube_api.store.base import EVERYTHING, Condition
+
+# -- bodies ------------------------------------------------------------------------------------------------------
+
+
+class _PoiFields(Body):
+    """What creations and updates have in common."""
+
+    key: Key = UNSET
+    active: bool = Field(UNSET, description="An inactive one is in no question that does not name it.")
+    description: Text | None = None
+    tags: Tags | None = None
+    address: Address | None = None
+    timezone: Timezone = Field(UNSET, description="The application's when absent.")
+    radius: Radius | None = Field(None, description=f"Metres; {RADIUS_M:.0f} when absent.")
+    indoor_indexes: Cells | None = Field(
+        None, alias="indoorIndexes", description="The cells within the radius when absent."
+    )
+    outdoor_indexes: Cells | None = Field(
+        None, alias="outdoorIndexes", description="The ring of 50 m around them when absent."
+    )
+    sites: References | None = Field(None, description="Related sites, by id or key.")
+    attributes: Scalars | None = None
+
+
+class PoiUpdate(_PoiFields):
+    """The fields to change; null clears one where it is allowed."""
+
+    name: str | None = None
+    coordinates: Coordinates | None = Field(None, description="[longitude, latitude]")
+
+
+class PoiCreate(_PoiFields):
+    """A new point of interest."""
+
+    app: Annotated[str, Field(min_length=1)] = Field(
+        UNSET, description="The application (id or key); not when the path names it."
+    )
+    name: str = Field(examples=["Gare de la Part-Dieu"])
+    coordinates: Coordinates = Field(description="[longitude, latitude]")
+
+
+# -- answers -----------------------------------------------------------------------------------------------------
+
+
+class PoiAnswer(Answer):
+    """A point of interest."""
+
+    id: Identifier = Field(alias="_id")
+    application: Identifier
+    key: str | None = None
+    name: str | None = None
+    description: str | None = None
+    active: bool
+    tags: list[str] = Field([])
+    timezone: str
+    address: Address | None = None
+    coordinates: list[float] | None = None
+    radius: float | None = None
+    indoor_indexes: Cells | None = Field(None, alias="indoorIndexes")
+    outdoor_indexes: Cells | None = Field(None, alias="outdoorIndexes")
+    sites: list[Identifier] = Field([])
+    attributes: Scalars | None = None
+    created_at: Instant = Field(alias="createdAt")
+    updated_at: Instant = Field(alias="updatedAt")
+
+
+# -- lists -------------------------------------------------------------------------------------------------------
+
+_NUMBER = r"-?[0-9]{1,3}(?:\.[0-9]{1,20})?"
+
+
+def _point(text: str) -> str:
+    longitude, latitude = numbers(text)
+    if abs(longitude) > 180 or abs(latitude) > 90:
+        raise ValueError("A point is longitude,latitude in degrees.")
+    return text
+
+
+def _box(text: str) -> str:
+    west, south, east, north = numbers(text)
+    if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90 or south > north:
+        raise ValueError("A box is west,south,east,north in degrees.")
+    return text
+
+
+def _cell(text: str) -> str:
+    if not h3.is_valid_cell(text):
+        raise ValueError("This is no H3 cell.")
+    return text.lower()
+
+
+def numbers(text: str) -> list[float]:
+    """Numbers with commas between them."""
+    return [float(part) for part in text.split(",")]
+
+
+Point = Annotated[str, Field(pattern=rf"^{_NUMBER},{_NUMBER}$", examples=["4.8357,45.764"]), AfterValidator(_point)]
+Box = Annotated[
+    str, Field(pattern=rf"^{_NUMBER}(?:,{_NUMBER}){{3}}$", examples=["4.8,45.7,4.9,45.8"]), AfterValidator(_box)
+]
+Cell = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{15}$", examples=["8a1f902e6217fff"]), AfterValidator(_cell)]
+
+
+class PoiQuery(ListQuery):
+    """What a list of points of interest can be narrowed by."""
+
+    name: Flag = Field(UNSET, description="Whether it has a name.")
+    active: Flag = UNSET
+    near: Point = Field(UNSET, description="Those within `distance` of longitude,latitude.")
+    distance: float = Field(1000, gt=0, le=20_100_000, description="Metres along a great circle, for `near`.")
+    bbox: Box = Field(UNSET, description="Those within west,south,east,north; west may be greater than east.")
+    h3: Cell = Field(UNSET, description="Those in this cell of any resolution, or whose indoor cells cover it.")
+    study: Key = Field(UNSET, description="Those of this study (id or key).")
+
+    def condition(self) -> Condition:
+        """The points of interest wanted, `near` and `study` aside."""
+        return (
+            super().condition()
+            & given("name", self.name)
+            & flagged("active", self.active)
+            & (boxed(*numbers(self.bbox)) if self.bbox else EVERYTHING)
+            & (covering(self.h3) if self.h3 else EVERYTHING)
+        )
