@@ -86,5 +86,7 @@ class _Writing:
             await facts.replace(days.tolist(), rows)
 
     async def finish(self) -> None:
-        for facts in (self._stays, self._passages, *self._plain):
+        await self._stays.finish()
+        await self._passages.finish()
+        for facts in self._plain:
             await facts.finish()

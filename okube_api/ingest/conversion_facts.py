@@ -1,0 +1,192 @@
+"""Touches, visits, purchases and deliveries become the facts of conversion: the days that a change of them touches."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
+from okube_api.ingest import tables
+from okube_api.ingest.derive.campaigns import deliveries, exposures
+from okube_api.ingest.derive.columns import Ints, Span, changes, codes, integers, order
+from okube_api.ingest.derive.conversion import Setting, cohorts, conversion
+from okube_api.ingest.derive.spans import (
+    Moments,
+    days_of_events,
+    instants,
+    margins,
+    outcome_days_of_cohorts,
+    outcome_days_of_touches,
+)
+from okube_api.ingest.event_days import PURCHASES, TOUCHES, VISITS, EventDays, differing
+from okube_api.ingest.localtime import DAY_MS, local_days
+from okube_api.ingest.people import People
+from okube_api.ingest.ranks import ranks
+from okube_api.ingest.reading import Sides, events
+from okube_api.ingest.spans import grouped, spans_of
+from okube_api.ingest.told import Task, Told
+from okube_api.ingest.writing import Facts
+from okube_api.store.base import Between, Change, OneOf, Rows, equal
+
+_MOST_DAYS = 31
+T = TypeVar("T")
+
+
+async def rebuild(change: Change, told: Told, people: People, tasks: Mapping[str, Task]) -> None:
+    """Writes the days of the facts of conversion that a change of events touches.
+
+    tasks: by kind (touches, visits, purchases, deliveries), all with the same sides.
+    """
+    setting = _setting(told, people)
+    days = await _touched(change, told, tasks)
+    for task in list(tasks.values())[:1]:
+        touch_days = await _outcomes(change, setting, task.sides, sorted(days.outcomes))
+        await _cohorts(change, setting, sorted(touch_days))
+        await _exposures(change, setting, task.sides, sorted(days.exposures))
+    if "deliveries" in tasks:
+        await _deliveries(change, told, tasks["deliveries"])
+
+
+def _setting(told: Told, people: People) -> Setting:
+    known = len(people.weight) - 1  # the last stands for everybody else
+    weights = pa.table({"user": np.arange(known, dtype=np.int64), "weight": people.weight[:known]})
+    return Setting(told.zone, told.sites, told.windows, weights, told.settings.bands.delay)
+
+
+# -- which days ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """Local days to write."""
+
+    outcomes: set[int] = field(default_factory=set)
+    exposures: set[int] = field(default_factory=set)
+
+
+async def _touched(change: Change, told: Told, tasks: Mapping[str, Task]) -> _Days:
+    days = _Days()
+    if "touches" in tasks:
+        zones = sorted(set(told.sites["zone"].to_pylist()))
+        async for rows in differing(change, TOUCHES, tasks["touches"]):
+            days.outcomes.update(outcome_days_of_touches(rows, told.windows, zones).tolist())
+            days.exposures.update(np.unique(local_days(integers(rows["at"]), told.zone)).tolist())
+        days.exposures.update(tasks["touches"].also)
+    for kind, source in (("visits", VISITS), ("purchases", PURCHASES)):
+        if kind in tasks:
+            async for rows in differing(change, source, tasks[kind]):
+                days.outcomes.update(days_of_events(rows, told.sites).tolist())
+    for kind in tasks.keys() & {"touches", "visits", "purchases"}:
+        days.outcomes.update(tasks[kind].also)
+    return days
+
+
+def _utc_days(moments: Moments) -> Span:
+    return moments[0] // DAY_MS + 1, (moments[1] - 1) // DAY_MS + 1
+
+
+# -- outcomes, credits, cohorts ------------------------------------------------------------------------------
+
+
+async def _outcomes(change: Change, setting: Setting, sides: Sides, days: list[int]) -> set[int]:
+    """Writes these days of outcomes and credits; the days of the credited touches of the rows before and after."""
+    touches, visits, purchases = (EventDays(change, source, sides) for source in (TOUCHES, VISITS, PURCHASES))
+    outcome_facts, credit_facts = Facts(change, OUTCOMES), Facts(change, CREDITS)
+    touch_days: set[int] = set()
+    for group in grouped(days, _MOST_DAYS):
+        span = group[0], group[-1]
+        read = margins(span, setting.windows)
+        near = _utc_days(read.outcomes)
+        made = conversion(
+            await touches.between(*_utc_days(read.touches)),
+            await visits.between(*near),
+            await purchases.between(*near),
+            setting,
+            span,
+        )
+        while (block := await _next(made)) is not None:
+            some = [day for day in group if block.span[0] <= day <= block.span[1]]
+            if some:
+                rows = _of_days(block.outcomes, some)
+                touch_days |= await _touch_days(change, some) | _distinct(rows["touch_day"])
+                await outcome_facts.replace(some, rows)
+                await credit_facts.replace(some, _of_days(block.credits, some))
+    await outcome_facts.finish()
+    await credit_facts.finish()
+    return touch_days
+
+
+async def _touch_days(change: Change, days: list[int]) -> set[int]:
+    """The days of the credited touches of the outcomes stored on some days."""
+    where = OneOf("part", tuple(days)) & equal("attributed", 1)
+    return _distinct((await change.rows(Rows(OUTCOMES.table, where, ("touch_day",))))["touch_day"])
+
+
+async def _cohorts(change: Change, setting: Setting, days: list[int]) -> None:
+    """Writes these days of cohorts from the outcomes, which are as they should be."""
+    facts = Facts(change, COHORTS)
+    columns = ("touch_day", *(column.name for column in COHORTS.columns))
+    for group in grouped(days, _MOST_DAYS):
+        span = group[0], group[-1]
+        where = Between("part", *outcome_days_of_cohorts(span, setting.windows)) & Between("touch_day", *span)
+        rows = await change.rows(Rows(OUTCOMES.table, where, columns))
+        found = await asyncio.to_thread(cohorts, rows, span)
+        await facts.replace(group, _of_days(found, group))
+    await facts.finish()
+
+
+# -- exposures, deliveries -----------------------------------------------------------------------------------
+
+
+async def _exposures(change: Change, setting: Setting, sides: Sides, days: list[int]) -> None:
+    touches, facts = EventDays(change, TOUCHES, sides), Facts(change, EXPOSURES)
+    for group in grouped(days, _MOST_DAYS):
+        span = group[0], group[-1]
+        made = exposures(await touches.between(*_utc_days(instants(span))), setting, span)
+        while (block := await _next(made)) is not None:
+            (first, last), rows = block
+            some = [day for day in group if first <= day <= last]
+            await facts.replace(some, _of_days(rows, some))
+    await facts.finish()
+
+
+async def _deliveries(change: Change, told: Told, task: Task) -> None:
+    facts = Facts(change, DELIVERIES)
+    for first, last in spans_of(task):
+        for group in grouped(range(first, last + 1), _MOST_DAYS):
+            rows = await events(change, tables.DELIVERIES, group[0], group[-1], task.sides.live)
+            await facts.replace(group, await asyncio.to_thread(_latest, rows, told))
+    await facts.finish()
+
+
+def _latest(rows: pa.Table, told: Told) -> pa.Table:
+    """Of each campaign, day and site the delivery of the latest batch; without those of campaigns and sites gone."""
+    known = codes(rows["campaign"], sorted(told.windows)) >= 0
+    known &= (codes(rows["site"], told.sites["site"].to_pylist()) >= 0) | rows["site"].is_null().to_numpy()
+    rows = rows.filter(pa.array(known))
+    keys = [integers(rows["part"]), ranks(rows["campaign"]), ranks(rows["site"])]
+    newest = [-integers(rows[name]) for name in ("batch", "prints", "clicks", "openings")]
+    by = order(*keys, *newest)
+    heads = by[changes(*(key[by] for key in keys))]
+    return deliveries(rows.take(pa.array(heads)).rename_columns({"part": "day"}))
+
+
+# -- helpers -------------------------------------------------------------------------------------------------
+
+
+async def _next(made: Iterator[T]) -> T | None:
+    """The next of them, made in a thread; None after the last."""
+    return await asyncio.to_thread(next, made, None)
+
+
+def _of_days(rows: pa.Table, days: list[int]) -> pa.Table:
+    day: Ints = integers(rows["day"])
+    chosen = np.isin(day, days)
+    return rows if chosen.all() else rows.filter(pa.array(chosen))
+
+
+def _distinct(column: pa.ChunkedArray) -> set[int]:
+    return {value for value in column.unique().to_pylist() if value is not None}

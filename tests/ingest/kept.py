@@ -1,0 +1,119 @@
+"""A store with the events of a tenant in batches, and the facts that a change of batches makes of them."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from random import Random
+from typing import Any
+
+import pyarrow as pa
+from okube_api.applications.schemas import ApplicationSettings
+from okube_api.catalogue.facts import FACTS, Fact
+from okube_api.ingest.ground import ground_of
+from okube_api.ingest.reading import Sides
+from okube_api.ingest.spans import joined
+from okube_api.ingest.tables import TABLES
+from okube_api.ingest.told import Task, Told
+from okube_api.store.base import Change, Schema, Store, Table
+from okube_api.store.kinds import arrow_schema, stored_kinds
+from tests.by_hand.truth import Truth
+from tests.engine.rows import bucket_numbers, rollup
+from tests.ingest.derive import tables as made
+
+Row = dict[str, Any]
+SCHEMA = Schema(tables=(*(table for fact in FACTS for table in fact.tables), *TABLES))
+APPLICATION = "5e18"
+DAY_MS = 86_400_000
+
+Rebuild = Callable[[Change, Mapping[str, Task]], Awaitable[None]]
+
+
+def told(truth: Truth) -> Told:
+    """What the documents say; settings are the usual ones."""
+    setting = made.setting(truth)
+    ground = ground_of([], [], truth.timezone)
+    return Told(truth.timezone, ApplicationSettings(), ground, setting.sites, made.equipments(truth), setting.windows)
+
+
+def event_rows(table: Table, events: pa.Table, **more: list[Any]) -> list[Row]:
+    """Events as they are kept; what they do not have is null."""
+    names = [column.name for column in table.columns]
+    found = [{**dict.fromkeys(names), "part": row["at"] // DAY_MS + 1, **row} for row in events.to_pylist()]
+    for name, values in more.items():
+        for row, value in zip(found, values, strict=True):
+            row[name] = value
+    return found
+
+
+class Kept:
+    """Applies batches to a store one by one, as the ingest does."""
+
+    def __init__(self, store: Store, rebuild: Rebuild) -> None:
+        self._store, self._rebuild = store, rebuild
+        self._live: dict[int, Mapping[str, tuple[Table, list[Row]]]] = {}
+        self._changes = 0
+
+    async def take(self, number: int, events: Mapping[str, tuple[Table, list[Row]]]) -> None:
+        """A new batch: kind -> its table and rows."""
+        self._live[number] = events
+        await self._change(number, events, Sides(frozenset(self._live), new=frozenset({number})))
+
+    async def take_back(self, number: int) -> None:
+        """Removes a batch."""
+        events = self._live.pop(number)
+        await self._change(number, events, Sides(frozenset(self._live), gone=frozenset({number})))
+
+    async def all_again(self, kinds: Iterable[str], also: Iterable[int]) -> None:
+        """Writes everything anew, whatever changed."""
+        spans = {kind: [_span for _, events in self._live.items() for _span in _spans(events, kind)] for kind in kinds}
+        sides = Sides(frozenset(self._live))
+        tasks = {kind: Task(sides, joined(found), frozenset(also)) for kind, found in spans.items()}
+        await self._run({}, 0, tasks)
+
+    async def _change(self, number: int, events: Mapping[str, tuple[Table, list[Row]]], sides: Sides) -> None:
+        tasks = {kind: Task(sides, joined(_spans(events, kind))) for kind in events}
+        await self._run(events if sides.new else {}, number, tasks)
+
+    async def _run(self, events: Mapping[str, tuple[Table, list[Row]]], number: int, tasks: Mapping[str, Task]) -> None:
+        self._changes += 1
+        async with self._store.changing(APPLICATION, f"change-{self._changes}") as change:
+            for table, rows in events.values():
+                kinds = {name: kind for name, kind in stored_kinds(table).items() if name != "batch"}
+                await change.append(table, number, pa.Table.from_pylist(rows, arrow_schema(kinds)))
+            await self._rebuild(change, tasks)
+            await change.commit()
+
+    async def rows(self, table: Table) -> list[Row]:
+        """Everything in a table, as it is kept."""
+        async with self._store.reading(APPLICATION) as reader:
+            return [row async for block in reader.read(table, 0, 100_000) for row in block.to_pylist()]
+
+
+def _spans(events: Mapping[str, tuple[Table, list[Row]]], kind: str) -> list[tuple[int, int]]:
+    return [(row["part"], row["part"]) for row in (events[kind][1] if kind in events else ())]
+
+
+def batches(kinds: Mapping[str, tuple[Table, list[Row]]], number: int, seed: int) -> list[dict[str, Any]]:
+    """The events dealt into so many batches, a few of them into two."""
+    dice = Random(seed)
+    found: list[dict[str, tuple[Table, list[Row]]]] = [
+        {kind: (table, []) for kind, (table, _) in kinds.items()} for _ in range(number)
+    ]
+    for kind, (_, rows) in kinds.items():
+        for row in rows:
+            for to in {dice.randrange(number), *([dice.randrange(number)] if dice.random() < 0.1 else [])}:
+                found[to][kind][1].append(row)
+    return found
+
+
+def canonical(rows: Iterable[Row]) -> list[str]:
+    """Rows to be compared whatever their order."""
+    return sorted(repr(sorted(row.items())) for row in rows)
+
+
+async def assert_kept(kept: Kept, fact: Fact, expected: list[Row]) -> None:
+    """The fact's rows and all its rollups are those expected (rows with `day`, without the other bucket numbers)."""
+    rows = [bucket_numbers(row["day"]) | row for row in expected]
+    assert canonical(await kept.rows(fact.table)) == canonical(rows), fact.name
+    for grain in fact.grains:
+        for span in grain.spans:
+            table = fact.rollup(grain, span)
+            assert canonical(await kept.rows(table)) == canonical(rollup(fact, grain, span, rows)), table.name

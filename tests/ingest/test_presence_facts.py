@@ -1,0 +1,137 @@
+"""Detections through a store: any cut and order of batches, batches taken back, everything again; with their marks."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from okube_api.catalogue.facts import (
+    PRESENCE_EXITS,
+    PRESENCE_PASSAGE_EXITS,
+    PRESENCE_PASSAGES,
+    PRESENCE_STAYS,
+    PRESENCE_STEPS,
+)
+from okube_api.ingest import sessions, tables
+from okube_api.ingest.presence_facts import rebuild
+from okube_api.ingest.told import Task, Told
+from okube_api.store import open_store
+from okube_api.store.base import Change, Store, Table
+from tests.by_hand.presence import kept as kept_stays
+from tests.by_hand.truth import Detection, Truth
+from tests.ingest import kept
+from tests.ingest.derive import tables as made
+from tests.ingest.derive.test_presence import EQUIPMENTS, SITES
+from tests.truth.tenant import alpha, beta
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["duckdb", "mongo"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    url = f"duckdb:{tmp_path / 'facts.duckdb'}"
+    if request.param == "mongo":
+        url = f"{request.getfixturevalue('mongo_uri').rstrip('/')}/facts_{uuid4().hex[:12]}"
+    found = open_store(url, kept.SCHEMA)
+    await found.start()
+    try:
+        yield found
+    finally:
+        await found.forget(kept.APPLICATION)
+        await found.close()
+
+
+def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
+    return {"detections": (tables.DETECTIONS, kept.event_rows(tables.DETECTIONS, made.detections(truth)))}
+
+
+async def run(told: Told, change: Change, tasks: Mapping[str, Task]) -> None:
+    await rebuild(change, told, tasks["detections"])
+
+
+def marks(truth: Truth) -> dict[tuple[Any, ...], dict[str, int]]:
+    """By user, place (site or equipment) and start of the stay or passage."""
+    numbers = made.numbered(one.device for one in truth.detections)
+    seen: set[tuple[Any, ...]] = set()
+    found = {}
+    for one in kept_stays(truth):
+        first = one.visitor_day not in seen
+        seen.add(one.visitor_day)
+        key = (numbers[one.session.device], one.equipment or one.session.site, round(one.start_s * 1000))
+        found[key] = {
+            "visitor_day": int(first),
+            "new_place": int(one.new_here),
+            "new_application": int(one.new_anywhere),
+        }
+    return found
+
+
+async def assert_facts(found: kept.Kept, truth: Truth) -> None:
+    rows, marked = made.presence_rows(truth), marks(truth)
+    for name, place in (("stays", "site"), ("passages", "equipment")):
+        rows[name] = [row | marked[row["user"], row[place], row["start"]] for row in rows[name]]
+    facts = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
+    for fact, expected in zip(facts, rows.values(), strict=True):
+        await kept.assert_kept(found, fact, expected)
+
+
+@pytest.mark.parametrize(("tenant", "number"), [(alpha, 1), (alpha, 5), (beta, 3)])
+async def test_any_cut_into_batches_gives_the_same_facts(store: Store, tenant: Any, number: int) -> None:
+    truth = tenant().truth
+    found = kept.Kept(store, partial(run, kept.told(truth)))
+    for one, batch in enumerate(kept.batches(events(truth), number, seed=number), start=1):
+        await found.take(one, batch)
+    await assert_facts(found, truth)
+
+
+async def test_a_batch_taken_back_leaves_nothing(store: Store) -> None:
+    truth = alpha().truth
+    found = kept.Kept(store, partial(run, kept.told(truth)))
+    first, second = kept.batches(events(truth), 2, seed=4)
+    table, rows = events(truth)["detections"]
+    later = [{**row, "at": row["at"] + 600_000, "part": (row["at"] + 600_000) // kept.DAY_MS + 1} for row in rows]
+    await found.take(1, first)
+    await found.take(2, {"detections": (table, later)})
+    await found.take(3, second)
+    await found.take_back(2)
+    await assert_facts(found, truth)
+
+
+async def test_everything_again_gives_the_same_rows(store: Store) -> None:
+    truth = beta().truth
+    found = kept.Kept(store, partial(run, kept.told(truth)))
+    for one, batch in enumerate(kept.batches(events(truth), 3, seed=9), start=1):
+        await found.take(one, batch)
+    facts = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
+    before = [kept.canonical(await found.rows(fact.table)) for fact in facts]
+    days = {row["day"] for fact in facts for row in await found.rows(fact.table)}
+    await found.all_again(["detections"], also={*days, 19_000})
+    assert [kept.canonical(await found.rows(fact.table)) for fact in facts] == before
+
+
+def always_there() -> Truth:
+    """A device that is there for nine days, and others that come and go on each of them."""
+    start = datetime(2024, 3, 25, 7, 0, tzinfo=UTC)
+    seen = [Detection("till", EQUIPMENTS[n % 2].id, start + timedelta(minutes=29 * n)) for n in range(9 * 49)]
+    for day in range(9):
+        for minute in (0, 4, 11):
+            at = start + timedelta(days=day, hours=3, minutes=minute)
+            seen.append(Detection(f"guest-{day % 3}", EQUIPMENTS[(day + minute) % 3].id, at))
+    return Truth(sites=SITES, equipments=EQUIPMENTS, detections=seen)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_a_device_that_never_leaves(store: Store, backwards: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "MOST_POINTS", 60)
+    truth = always_there()
+    found = kept.Kept(store, partial(run, kept.told(truth)))
+    table, rows = events(truth)["detections"]
+    by_day: dict[int, list[kept.Row]] = {}
+    for row in rows:
+        by_day.setdefault(row["part"], []).append(row)
+    for number, day in enumerate(sorted(by_day, reverse=backwards), start=1):
+        await found.take(number, {"detections": (table, by_day[day])})
+    await assert_facts(found, truth)
