@@ -1,8 +1,9 @@
 """Documents in MongoDB: conditions as queries, uniqueness by indexes, one operation wherever one is enough."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 import anyio
 from pymongo.errors import DuplicateKeyError
@@ -14,6 +15,8 @@ from okube_api.store.mongo.pipeline import SEARCH, to_match
 from okube_api.store.mongo.staging import STAGED, WRITTEN, Collision, StagedWrite
 from okube_api.store.text import claims, searchable
 
+T = TypeVar("T")
+Claim = tuple[Any, ...]
 _BLOCK = 1000
 _TYPES = {Kind.TEXT: "string", Kind.TEXTS: "string", Kind.BOOLEAN: "bool"}
 _PATIENCE_S, _PAUSE_S = 4.0, 0.1
@@ -32,13 +35,17 @@ class Documents:
         self._names = Names({"_id": Kind.TEXT, **collection.fields}, search=bool(collection.search))
 
     async def create(self) -> None:
-        """Makes the unique indexes, those that lists are found by, and the one that finishes staged writes."""
+        """Makes the unique indexes, those that documents are looked up by, and the one that finishes staged writes.
+
+        A unique index leaves out documents without the value, and is of no use to look one up.
+        """
         for group in self.collection.unique:
             present = {name: {"$type": _TYPES.get(self.collection.fields[name], "number")} for name in group}
             keys = [(name, 1) for name in group]
             await self._stored.create_index(
                 keys, unique=True, partialFilterExpression=present, name=f"unique_{'_'.join(group)}"
             )
+            await self._stored.create_index(keys, name=f"lookup_{'_'.join(group)}")
         if "application" in self.collection.fields:
             await self._stored.create_index([("application", 1), ("_id", 1)], name="application__id")
         await self._stored.create_index(
@@ -86,43 +93,64 @@ class Documents:
 
     async def write(self, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
         """Adds and replaces by `_id`, all or none."""
-        added, changed = [self._made(one) for one in inserts], [self._made(one) for one in replaces]
-        documents = [*added, *changed]
-        if not documents:
-            return
-        self._check_apart(documents)
-        if len(documents) > 1:
-            await self._check_free(documents, len(added))
-            write = StagedWrite(self._database, self.collection, added, changed)
-            await self._patiently(documents, len(added), write.run)
-        elif added:
-            await self._patiently(added, 1, partial(self._stored.insert_one, added[0]))
-        else:
-            match = {"_id": changed[0]["_id"], STAGED: None}
-            await self._patiently(changed, 0, partial(self._stored.replace_one, match, changed[0]))
+        added = len(inserts)
+        if added + len(replaces) > 1:
+            await self._check(inserts, replaces)
+            write = StagedWrite(self._database, self.collection, inserts, replaces, self._made)
+            await self._patiently(
+                lambda at: (inserts[at], True) if at < added else (replaces[at - added], False), write.run
+            )
+        elif inserts:
+            made = self._made(inserts[0])
+            await self._one(made, new=True, write=partial(self._stored.insert_one, made))
+        elif replaces:
+            made = self._made(replaces[0])
+            match = {"_id": made["_id"], STAGED: None}
+            await self._one(made, new=False, write=partial(self._stored.replace_one, match, made))
 
     async def replace(self, where: Condition, document: Json) -> bool:
         """Puts a document in the place of the match of the same `_id`."""
         made = self._made(document)
-        self._check_apart([made])
         match = {"$and": [{"_id": document["_id"]}, self._match(where)]}
-        result = await self._patiently([made], 0, partial(self._stored.replace_one, match, made))
+        result = await self._one(made, new=False, write=partial(self._stored.replace_one, match, made))
         return bool(result.matched_count)
 
     async def update(self, where: Condition, changes: Mapping[str, Any]) -> int:
         """Sets top-level fields of every match; where that needs no look at each, in one operation."""
         watched = {path.split(".")[0] for group in (self.collection.search, *self.collection.unique) for path in group}
-        if not watched & changes.keys():
+        if watched & changes.keys():
+            found = [one async for block in self.stream(where, BY_ID) for one in block]
+            await self.write((), [{**document, **changes} for document in found])
+            return len(found)
+        done = 0
+        async for match in self._in_blocks(self._match(where)):
             with limited(WRITE_S):
-                return int((await self._stored.update_many(self._match(where), {"$set": dict(changes)})).matched_count)
-        found = [one async for block in self.stream(where, BY_ID) for one in block]
-        await self.write((), [{**document, **changes} for document in found])
-        return len(found)
+                done += (await self._stored.update_many(match, {"$set": dict(changes)})).matched_count
+        return done
 
     async def delete(self, where: Condition) -> int:
         """Removes every match."""
-        with limited(WRITE_S):
-            return int((await self._stored.delete_many(self._match(where))).deleted_count)
+        done = 0
+        async for match in self._in_blocks(self._match(where)):
+            with limited(WRITE_S):
+                done += (await self._stored.delete_many(match)).deleted_count
+        return done
+
+    async def _in_blocks(self, match: Json) -> AsyncIterator[Json]:
+        """The same match, or where it meets many documents, one match for every thousand of them."""
+        ids: list[Any] = []
+        cursor = self._stored.find(match, {"_id": 1}, batch_size=10 * _BLOCK)
+        while True:
+            with limited(READ_S):
+                found = await cursor.to_list(10 * _BLOCK)
+            if not found:
+                break
+            ids += [one["_id"] for one in found]
+        if len(ids) <= _BLOCK:
+            yield match
+            return
+        for at in range(0, len(ids), _BLOCK):
+            yield {"$and": [match, {"_id": {"$in": ids[at : at + _BLOCK]}}]}
 
     # -- helpers
 
@@ -130,37 +158,18 @@ class Documents:
         text = searchable(self.collection, document)
         return dict(document) if text is None else {**document, SEARCH: text}
 
-    @property
-    def _groups(self) -> Iterator[tuple[str, ...]]:
-        yield ("_id",)
-        yield from self.collection.unique
+    async def _check(self, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
+        """Raises Duplicate, before anything is written, for a value that stands twice or that a document keeps."""
+        wanted = _check_apart(self.collection, chain(inserts, replaces))
+        leaving = {one["_id"] for one in replaces}
+        ids = wanted["_id",]
+        wanted["_id",] = {claim: index for claim, index in ids.items() if index < len(inserts)}
+        for group, found in wanted.items():
+            held = iter(found.items())
+            while block := dict(islice(held, _BLOCK)):
+                await self._check_group(group, block, leaving)
 
-    def _check_apart(self, documents: Sequence[Json]) -> None:
-        """Raises Duplicate for a value that stands twice in what is to be written."""
-        for group in self._groups:
-            seen: set[tuple[Any, ...]] = set()
-            for index, document in enumerate(documents):
-                for claim in claims(group, document):
-                    if claim in seen:
-                        raise Duplicate(self.collection.name, group, index, claim[-1])
-                    seen.add(claim)
-
-    async def _check_free(self, documents: Sequence[Json], inserted: int) -> None:
-        """Raises Duplicate, before anything is written, for a value that a document which stays as it is has."""
-        leaving = {one["_id"] for one in documents[inserted:]}
-        for group in self._groups:
-            for at in range(0, len(documents), _BLOCK):
-                wanted = {
-                    claim: index
-                    for index, one in enumerate(documents[at : at + _BLOCK], at)
-                    for claim in claims(group, one)
-                    if group != ("_id",) or index < inserted
-                }
-                await self._check_group(group, wanted, leaving)
-
-    async def _check_group(
-        self, group: tuple[str, ...], wanted: Mapping[tuple[Any, ...], int], leaving: set[str]
-    ) -> None:
+    async def _check_group(self, group: tuple[str, ...], wanted: Mapping[Claim, int], leaving: set[str]) -> None:
         if not wanted:
             return
         match: Json = {name: {"$in": list({claim[at] for claim in wanted})} for at, name in enumerate(group)}
@@ -171,16 +180,29 @@ class Documents:
                 if claim in wanted and (group == ("_id",) or document["_id"] not in leaving):
                     raise Duplicate(self.collection.name, group, wanted[claim], claim[-1])
 
-    async def _patiently(self, documents: Sequence[Json], inserted: int, write: Callable[[], Awaitable[Any]]) -> Any:
-        """Runs a write; where a value is held only by what another write has staged, waits for how that ends."""
+    async def _one(self, document: Json, *, new: bool, write: Callable[[], Awaitable[T]]) -> T:
+        """Writes one document in one operation."""
+        _check_apart(self.collection, [document])
+
+        async def within_time() -> T:
+            with limited(WRITE_S):
+                return await write()
+
+        return await self._patiently(lambda _: (document, new), within_time)
+
+    async def _patiently(self, at: Callable[[int], tuple[Json, bool]], write: Callable[[], Awaitable[T]]) -> T:
+        """Runs a write; where a value is held only by what another write has staged, waits for how that ends.
+
+        at: a document of the write by its index, and whether it is new.
+        """
         waited = 0.0
         while True:
             try:
-                with limited(None if len(documents) > 1 else WRITE_S):
-                    return await write()
+                return await write()
             except (Collision, DuplicateKeyError) as error:
                 index = error.index if isinstance(error, Collision) else 0
-                if (claim := await self._held(documents[index], new=index < inserted)) is not None:
+                document, new = at(index)
+                if (claim := await self._held(document, new=new)) is not None:
                     raise Duplicate(self.collection.name, claim[0], index, claim[1]) from error
                 if waited >= _PATIENCE_S:
                     raise Unavailable("another write of the same values is under way") from error
@@ -189,7 +211,7 @@ class Documents:
 
     async def _held(self, document: Json, *, new: bool) -> tuple[tuple[str, ...], Any] | None:
         """The unique group and the value of a document that another one has; None when no visible one does."""
-        for group in self._groups:
+        for group in _groups(self.collection):
             for claim in claims(group, document):
                 match: Json = {**dict(zip(group, claim, strict=True)), STAGED: None}
                 with limited(READ_S):
@@ -203,3 +225,19 @@ def _shown(document: Json) -> Json:
     for name in (SEARCH, STAGED, WRITTEN):
         document.pop(name, None)
     return document
+
+
+def _groups(collection: Collection) -> tuple[tuple[str, ...], ...]:
+    return (("_id",), *collection.unique)
+
+
+def _check_apart(collection: Collection, documents: Iterable[Json]) -> dict[tuple[str, ...], dict[Claim, int]]:
+    """By unique group, which document claims what; raises Duplicate for a value that stands twice among them."""
+    wanted: dict[tuple[str, ...], dict[Claim, int]] = {group: {} for group in _groups(collection)}
+    for index, document in enumerate(documents):
+        for group, found in wanted.items():
+            for claim in claims(group, document):
+                if claim in found:
+                    raise Duplicate(collection.name, group, index, claim[-1])
+                found[claim] = index
+    return wanted

@@ -7,9 +7,10 @@ finds its record no longer renewed: at the latest the next start.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import Any
 
 import anyio
@@ -42,12 +43,20 @@ class Collision(Exception):
 
 
 class StagedWrite:
-    """Inserts and replaces (by `_id`) of one collection."""
+    """Inserts and replaces (by `_id`) of one collection.
+
+    made: a document as it is stored.
+    """
 
     def __init__(
-        self, database: Any, collection: Collection, inserts: Sequence[Json], replaces: Sequence[Json]
+        self,
+        database: Any,
+        collection: Collection,
+        inserts: Sequence[Json],
+        replaces: Sequence[Json],
+        made: Callable[[Json], Json],
     ) -> None:
-        self._database, self._collection = database, collection
+        self._database, self._collection, self._made = database, collection, made
         self._stored = database[collection.name]
         self._inserts, self._replaces = inserts, replaces
 
@@ -58,22 +67,23 @@ class StagedWrite:
         try:
             async with renewing(self._database[WRITES], write, record, _RENEW_S):
                 released = await self._remember(write)
-                await self._put(write, replaces_first=any(self._needs(one, released) for one in self._inserts))
+                replaces_first = bool(released) and any(self._needs(one, released) for one in self._inserts)
+                await self._put(write, replaces_first=replaces_first)
             await self._commit(write)
         except BaseException:
             with anyio.CancelScope(shield=True), suppress(StoreError, PyMongoError):
                 await undo(self._database, self._collection.name, write)
             raise
-        await finish(self._database, self._collection.name, write)
+        with suppress(StoreError, PyMongoError):  # committed it is: whoever finds its record does the rest
+            await finish(self._database, self._collection.name, write)
 
     async def _remember(self, write: ObjectId) -> set[tuple[Any, ...]]:
         """Copies what will be replaced; the unique values that it gives up."""
         released: set[tuple[Any, ...]] = set()
-        new = {one["_id"]: one for one in self._replaces}
-        for at in range(0, len(self._replaces), _BLOCK):
-            ids = [one["_id"] for one in self._replaces[at : at + _BLOCK]]
+        replaces = iter(self._replaces)
+        while new := {one["_id"]: one for one in islice(replaces, _BLOCK)}:
             with limited(READ_S):
-                before = await self._stored.find({"_id": {"$in": ids}, STAGED: None}).to_list(None)
+                before = await self._stored.find({"_id": {"$in": list(new)}, STAGED: None}).to_list(None)
             if before:
                 with limited(WRITE_S):
                     await self._database[BEFORE].insert_many(
@@ -86,19 +96,18 @@ class StagedWrite:
         return released
 
     def _needs(self, document: Json, released: set[tuple[Any, ...]]) -> bool:
-        return bool(released) and any(
+        return any(
             (group, *claim) in released for group in self._collection.unique for claim in claims(group, document)
         )
 
     async def _put(self, write: ObjectId, *, replaces_first: bool) -> None:
-        inserts = [(index, InsertOne({**one, STAGED: write})) for index, one in enumerate(self._inserts)]
-        replaces = [
-            (index, ReplaceOne({"_id": one["_id"], STAGED: None}, {**one, WRITTEN: write}))
-            for index, one in enumerate(self._replaces, len(self._inserts))
-        ]
-        operations = [*replaces, *inserts] if replaces_first else [*inserts, *replaces]
-        for at in range(0, len(operations), _BLOCK):
-            block = operations[at : at + _BLOCK]
+        inserts = (InsertOne({**self._made(one), STAGED: write}) for one in self._inserts)
+        replaces = (
+            ReplaceOne({"_id": one["_id"], STAGED: None}, {**self._made(one), WRITTEN: write}) for one in self._replaces
+        )
+        first, after = enumerate(inserts), enumerate(replaces, len(self._inserts))
+        operations = chain(after, first) if replaces_first else chain(first, after)
+        while block := list(islice(operations, _BLOCK)):
             try:
                 with limited(WRITE_S):
                     await self._stored.bulk_write([operation for _, operation in block])
@@ -155,8 +164,10 @@ async def undo(database: Any, collection: str, write: ObjectId) -> None:
         record = await records.find_one({"_id": write})
     if record is not None and record["state"] == "committed":
         return
+    async for ids in _staged(stored, write):
+        with limited(WRITE_S):
+            await stored.delete_many({"_id": {"$in": ids}, STAGED: write})
     with limited(None):
-        await stored.delete_many({STAGED: write})
         before = await database[BEFORE].find({"write": write}).to_list(None)
         operations = [ReplaceOne({"_id": one["document"]["_id"], WRITTEN: write}, one["document"]) for one in before]
         for at in range(0, len(operations), _BLOCK):
@@ -166,9 +177,22 @@ async def undo(database: Any, collection: str, write: ObjectId) -> None:
 
 async def finish(database: Any, collection: str, write: ObjectId) -> None:
     """Unveils what a committed write staged; twice does no harm."""
+    stored = database[collection]
+    async for ids in _staged(stored, write):
+        with limited(WRITE_S):
+            await stored.update_many({"_id": {"$in": ids}, STAGED: write}, {"$unset": {STAGED: ""}})
     with limited(WRITE_S):
-        await database[collection].update_many({STAGED: write}, {"$unset": {STAGED: ""}})
         await _forget(database, write)
+
+
+async def _staged(stored: Any, write: ObjectId) -> AsyncIterator[list[Any]]:
+    """The ids of what a write staged, a block at a time, as long as there are any: each block is to be dealt with."""
+    while True:
+        with limited(READ_S):
+            found = await stored.find({STAGED: write}, {"_id": 1}, limit=_BLOCK).to_list(None)
+        if not found:
+            return
+        yield [one["_id"] for one in found]
 
 
 async def _forget(database: Any, write: ObjectId) -> None:
