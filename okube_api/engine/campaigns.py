@@ -70,7 +70,14 @@ class Belonging:
 
     def spread(self, codes: Ints) -> tuple[Ints, Ints]:
         """The numbers of these codes one after the other: for each, the position of its code, and the number."""
-        lengths = np.diff(self.offsets)[codes]
+        each = np.diff(self.offsets)
+        if not np.any(each > 1):
+            only = np.full(len(each), -1, dtype=np.int64)
+            only[each == 1] = self.numbers
+            found = only[codes]
+            positions = np.flatnonzero(found >= 0)
+            return positions, found[positions]
+        lengths = each[codes]
         positions = np.repeat(np.arange(len(codes), dtype=np.int64), lengths)
         ends = np.cumsum(lengths)
         inside = np.arange(len(positions), dtype=np.int64) - np.repeat(ends - lengths, lengths)
@@ -81,8 +88,9 @@ def encoded(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     """A column of texts as codes, and what each code stands for."""
     if len(column) == 0:
         return np.zeros(0, dtype=np.int64), []
-    array = column.combine_chunks()
-    found = array.dictionary_encode(null_encoding="encode")
+    if pa.types.is_dictionary(column.type) and column.null_count:
+        column = column.cast(column.type.value_type)
+    found = column.combine_chunks().dictionary_encode(null_encoding="encode")
     if isinstance(found, pa.ChunkedArray):
         found = found.unify_dictionaries().combine_chunks()
     return found.indices.to_numpy(zero_copy_only=False).astype(np.int64), found.dictionary.to_pylist()

@@ -6,18 +6,19 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from okube_api.catalogue.facts import Measure
 from okube_api.catalogue.values import ATTRIBUTES, Scope, Sums, Term, Users
 from okube_api.engine.calendar import Buckets
-from okube_api.engine.campaigns import OF_CAMPAIGNS, UNKNOWN, Belonging, distinct, encoded, flattened, values_of
+from okube_api.engine.campaigns import OF_CAMPAIGNS, UNKNOWN, Belonging, encoded, values_of
 from okube_api.engine.cells import Cells, Ints, Numerators, quotients, summed
 from okube_api.engine.panel import Attribute, Panel
+from okube_api.engine.pathsets import by_value
 from okube_api.engine.plan import Need, Pass, Plan
 from okube_api.engine.planner import need_of
 from okube_api.engine.question import Question
 from okube_api.engine.sets import Flags, Groups, from_blobs, from_users, joined, merged
+from okube_api.store.base import Aggregate, Kind
 
 WEIGHT_PER = 1000
 
@@ -88,6 +89,7 @@ class View:
         self._read = read
         self._totals: dict[tuple[Sums, Measure], Cells] = {}
         self._rows: dict[tuple[object, ...], list[Placed]] = {}
+        self._valued_rows: dict[tuple[int, str | None], tuple[Ints, pa.Table]] = {}
 
     # -- sums
 
@@ -147,36 +149,44 @@ class View:
     def placed(self, term: Term) -> list[Placed]:
         """The rows of a term, pass by pass; a row of several campaigns once for each scope value they belong to."""
         need = need_of(term, self.scope, self.buckets, self.question)
-        known = (term.slice, need.scope, self._read.plan.serving[need])
+        numbers = self._read.plan.serving[need]
+        known = (term.slice, need.scope, numbers)
         if known not in self._rows:
-            self._rows[known] = [self._place(need, one, table) for one, table in self._read.of(need)]
+            self._rows[known] = [self._place(need, number) for number in numbers]
         return self._rows[known]
 
-    def _place(self, need: Need, one: Pass, table: pa.Table) -> Placed:
+    def _place(self, need: Need, number: int) -> Placed:
+        """The rows of a pass that are of a term: those that its slice tells apart."""
+        one = self._read.plan.passes[number]
+        values, table = self._valued(number, need.scope)
+        kept = np.ones(len(values), dtype=np.bool_)
         for column, value in need.term.slice.told:
-            table = table.filter(pc.equal(table.column(column), value))
-        values, table = self._valued(need, table)
+            kept &= _holding(table.column(column), value)
+        if not kept.all():
+            values, table = values[kept], table.filter(pa.array(kept))
         if self.buckets is None:
             return Placed(one, table, values, None)
         assert one.time is not None
         return Placed(one, table, values, self.buckets.place(one.time, table.column(one.time).to_numpy()))
 
-    def _valued(self, need: Need, table: pa.Table) -> tuple[Ints, pa.Table]:
-        """The scope values of rows, and the rows: for campaigns, levers and extras as often as they belong to one."""
-        if need.scope is None:
+    def _valued(self, number: int, scope: str | None) -> tuple[Ints, pa.Table]:
+        """The scope values of a pass's rows, and the rows: as often as they belong to one, added up where they can."""
+        if (number, scope) not in self._valued_rows:
+            self._valued_rows[number, scope] = self._value(number, scope)
+        return self._valued_rows[number, scope]
+
+    def _value(self, number: int, scope: str | None) -> tuple[Ints, pa.Table]:
+        one, table = self._read.plan.passes[number], self._read.tables[number]
+        if scope is None:
             return np.zeros(table.num_rows, dtype=np.int64), table
-        column = table.column(need.scope)
         if self.scope not in OF_CAMPAIGNS:
-            return self.names.numbers(column), table
-        if not pa.types.is_list(column.type):
-            codes, campaigns = encoded(column)
-            rows, values = self.belonging(campaigns).spread(codes)
-            return values, table if _all_once(rows, table.num_rows) else table.take(rows)
-        of_row, flat = flattened(column)
-        codes, campaigns = encoded(flat)
-        positions, values = self.belonging(campaigns).spread(codes)
-        rows, values = distinct(of_row[positions], values, len(self.names.list))
-        return values, table.drop_columns([need.scope]).take(rows)
+            return self.names.numbers(table.column(scope)), table
+        if one.piece.table.kind_of(scope) is Kind.TEXTS:
+            assert isinstance(one.node, Aggregate), "sets of users are by campaign, never by set of campaigns"
+            return by_value(table, scope, self.belonging, [measure.name for measure in one.node.measures])
+        codes, campaigns = encoded(table.column(scope))
+        rows, values = self.belonging(campaigns).spread(codes)
+        return values, table if _all_once(rows, table.num_rows) else table.take(rows)
 
     def belonging(self, campaigns: Iterable[str | None]) -> Belonging:
         """For each campaign, the numbers of the scope values that it belongs to; none where filters leave it out."""
@@ -285,6 +295,16 @@ class View:
                 flags = names[attribute.of(groups.users)] != chosen.negated
                 kept = flags if kept is None else kept & flags
         return kept
+
+
+def _holding(column: pa.ChunkedArray, value: str | int) -> Flags:
+    """Which rows of a column hold a value."""
+    if isinstance(value, int):
+        equal: Flags = column.to_numpy() == value
+        return equal
+    codes, known = encoded(column)
+    found: Flags = codes == (known.index(value) if value in known else -1)
+    return found
 
 
 def _all_once(rows: Ints, count: int) -> bool:

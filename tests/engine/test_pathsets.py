@@ -1,0 +1,48 @@
+"""Rows by set of campaigns, brought down to scope values, against Python's own; dictionary-encoded or not."""
+
+from collections import Counter
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from okube_api.engine.campaigns import Belonging
+from okube_api.engine.pathsets import by_value
+
+SETS = st.lists(st.sampled_from("abcdef"), unique=True, max_size=4).map(sorted)
+ROWS = st.lists(
+    st.tuples(SETS, st.integers(-3, 3) | st.just(10**7), st.sampled_from([None, "x", "y"]), st.integers(-9, 9)),
+    max_size=30,
+)
+VALUES = st.dictionaries(st.sampled_from("abcde"), st.lists(st.integers(0, 5), unique=True, max_size=3), max_size=5)
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+@given(rows=ROWS, known=VALUES)
+def test_a_row_counts_once_for_each_value_of_its_set(
+    encoded: bool, rows: list[tuple[list[str], int, str | None, int]], known: dict[str, list[int]]
+) -> None:
+    expected: Counter[tuple[int, int, str | None]] = Counter()
+    for members, week, kind, number in rows:
+        for value in {value for member in members for value in known.get(member, ())}:
+            expected[value, week, kind] += number
+    distinct = [list(one) for one in {tuple(members): None for members, *_ in rows}]
+    sets = pa.array([members for members, *_ in rows], pa.list_(pa.string()))
+    if encoded:
+        codes = pa.array([distinct.index(members) for members, *_ in rows], pa.int32())
+        sets = pa.DictionaryArray.from_arrays(codes, pa.array(distinct, pa.list_(pa.string())))
+    table = pa.table(
+        {
+            "sets": sets,
+            "week": pa.array([week for _, week, _, _ in rows], pa.int64()),
+            "kind": pa.array([kind for _, _, kind, _ in rows], pa.string()),
+            "number": pa.array([number for *_, number in rows], pa.int64()),
+        }
+    )
+    values, found = by_value(
+        table, "sets", lambda names: Belonging.of(known.get(name or "", ()) for name in names), ["number"]
+    )
+    weeks, kinds, numbers = (found.column(name).to_pylist() for name in ("week", "kind", "number"))
+    pairs = list(zip(values.tolist(), weeks, kinds, strict=True))
+    assert len(pairs) == len(set(pairs))
+    assert Counter(dict(zip(pairs, numbers, strict=True))) == expected
