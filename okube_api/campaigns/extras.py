@@ -1,16 +1,15 @@
-"""Extras of campaigns as texts: `name:value`, the way filters and scopes name them."""
+"""Extras of campaigns as texts, `name:value`: the way filters, scopes and answers name them."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 
 def term(name: str, value: Any) -> str:
-    """One extra as text; true, false and null as JSON writes them, a whole number without decimals."""
-    if value is None or isinstance(value, bool):
-        return f"{name}:{ {True: 'true', False: 'false', None: 'null'}[value] }"
+    """One extra as text; values that are no texts as JSON writes them, whole numbers without decimals."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return f"{name}:{value}"
+    return f"{name}:{value if isinstance(value, str) else json.dumps(value)}"
 
 
 def terms(extra: Mapping[str, Any] | None) -> tuple[str, ...]:

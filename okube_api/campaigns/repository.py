@@ -1,10 +1,10 @@
 """Campaigns in the store."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from okube_api.applications.repository import Application
+from okube_api.campaigns.extras import terms
 from okube_api.campaigns.levers import LEVERS, LeverRule, Levers
 from okube_api.changes import Changes, Watched, What
 from okube_api.clock import Clock
@@ -133,12 +133,4 @@ def _flagged(campaign: Json) -> Json:
 
 def extra_terms(extra: Mapping[str, Any]) -> list[str]:
     """What finds a campaign by its extras: each name, and each `name:value`."""
-    return sorted({term for name, value in extra.items() for term in (name, f"{name}:{_as_text(value)}")})
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return json.dumps(value)
+    return sorted({*extra, *terms(extra)})

@@ -1,0 +1,16 @@
+"""Extras of campaigns as texts."""
+
+import pytest
+from okube_api.campaigns.extras import terms
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("vip", "vip"), ("a:b", "a:b"), (3, "3"), (3.0, "3"), (0.5, "0.5"), (True, "true"), (None, "null")],
+)
+def test_every_scalar_has_one_text(value: object, text: str) -> None:
+    assert terms({"segment": value}) == (f"segment:{text}",)
+
+
+def test_a_campaign_without_extras_has_none() -> None:
+    assert terms(None) == terms({}) == ()
