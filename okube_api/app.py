@@ -37,11 +37,28 @@ from okube_api.pois.router import router as pois
 from okube_api.schema import SCHEMA
 from okube_api.settings import Settings
 from okube_api.sites.router import router as sites
+from okube_api.sites.uploads_router import router as site_uploads
 from okube_api.store import open_store
 from okube_api.store.base import Json, Store, StoreError, Unavailable
 from okube_api.studies.router import router as studies
 
-ROUTERS: tuple[APIRouter, ...] = (login, auth, secrets, applications, users, sites, equipments, areas, pois, campaigns, levers, studies, analytics, health)
+ROUTERS: tuple[APIRouter, ...] = (
+    login,
+    auth,
+    secrets,
+    applications,
+    users,
+    site_uploads,
+    sites,
+    equipments,
+    areas,
+    pois,
+    campaigns,
+    levers,
+    studies,
+    analytics,
+    health,
+)
 
 RETRY_S = 1.0  # between two attempts to reach a database that was away when the server started
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from okube_api.changes import Change, Changes, What
 from okube_api.resources import Allowed, Resources
+from okube_api.sites.thumbnails import Thumbnails
 from okube_api.store.base import Json, Overlaps, equal
 
 
@@ -18,13 +19,15 @@ class Deletion:
     campaigns: Resources
     studies: Resources
     equipments: Resources
+    thumbnails: Thumbnails
 
     async def site(self, site: Json, allowed: Allowed | None = None) -> None:
-        """A site, with its equipments.  Raises PreconditionFailed, as all of these do."""
+        """A site, with its equipments and its picture.  Raises PreconditionFailed, as all of these do."""
         inside = equal("application", site["application"]) & equal("site", site["_id"])
         equipments = [one["_id"] for one in await self.equipments.store.find(self.equipments.collection, inside)]
         holders = (self.campaigns, self.studies, self.pois)
         await self._take(self.sites, site, allowed, holders=holders, field="sites", equipments=equipments)
+        await self.thumbnails.remove(site)
 
     async def poi(self, poi: Json, allowed: Allowed | None = None) -> None:
         """A point of interest."""

@@ -9,6 +9,7 @@ from okube_api.catalogue.facts import FACTS, PANELISTS
 from okube_api.http.idempotency import IDEMPOTENCY
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import EQUIPMENTS, SITES
+from okube_api.sites.thumbnails import THUMBNAILS
 from okube_api.store.base import Schema
 from okube_api.studies.repository import STUDIES
 
@@ -27,6 +28,7 @@ SCHEMA = Schema(
         CAMPAIGNS,
         LEVERS,
         AREAS,
+        THUMBNAILS,
     ),
     tables=(PANELISTS, *(table for fact in FACTS for table in fact.tables)),
 )

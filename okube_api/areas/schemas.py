@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from okube_api.fields import Answer, Identifier, Instant, Text
+from okube_api.fields import UNSET, Answer, Identifier, Instant, Text
 from okube_api.http.lists import PageQuery
 from okube_api.store.base import EVERYTHING, Condition, Contains, OneOf
 
@@ -25,8 +25,8 @@ class AreaAnswer(Answer):
 class AreaQuery(PageQuery):
     """What a list of areas can be narrowed by."""
 
-    q: Text | None = Field(None, description="A text to look for in codes and names.")
-    codes: Annotated[list[Text], Field(min_length=1)] | None = Field(None, description="Only these codes.")
+    q: Text = Field(UNSET, description="A text to look for in codes and names.")
+    codes: Annotated[list[Text], Field(min_length=1)] = Field(UNSET, description="Only these codes.")
 
     def condition(self) -> Condition:
         """The areas wanted."""

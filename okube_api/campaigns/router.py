@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,7 +22,7 @@ from okube_api.http.caller import CanCreate, Held, Readable, reach
 from okube_api.http.conditional import IfMatch, matching, tagged
 from okube_api.http.csv_export import CSV_ANSWER, CsvWanted, exported
 from okube_api.http.csv_import import Partial, TableOf, take_table
-from okube_api.http.elements import Elements, answered, create_or_update
+from okube_api.http.elements import OneOrMany, answered, create_or_update
 from okube_api.http.lists import Page, paginated
 from okube_api.http.multipart import multipart
 from okube_api.http.openapi import CREATED, refusals
@@ -94,9 +94,7 @@ async def import_campaigns(
     responses=CREATED | refusals(404, 422),
     openapi_extra=TABLE.documented,
 )
-async def create_campaign(
-    body: Annotated[CampaignCreate | Elements[CampaignCreate], Body()], creator: CanCreate, shared: ServicesHere
-) -> Response:
+async def create_campaign(body: OneOrMany[CampaignCreate], creator: CanCreate, shared: ServicesHere) -> Response:
     """A new campaign; or a list of them, or a CSV file whose columns are named like the fields.
 
     A list or a file also updates the campaigns whose key exists, all or nothing.  A list is answered by the campaigns

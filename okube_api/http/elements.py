@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 from starlette.responses import Response
 
 from okube_api.bulk import Bulk
@@ -18,7 +18,17 @@ Element = TypeVar("Element", bound=Body)
 
 MOST_ELEMENTS = 10_000
 
-Elements = Annotated[list[Element], Field(min_length=1, max_length=MOST_ELEMENTS)]
+
+def _which(body: object) -> str:
+    return "@many" if isinstance(body, list) else "@one"
+
+
+OneOrMany = Annotated[
+    Annotated[Element, Tag("@one")]
+    | Annotated[list[Element], Field(min_length=1, max_length=MOST_ELEMENTS), Tag("@many")],
+    Discriminator(_which),
+]
+"""A body that is an object, or a list of them."""
 
 
 async def create_or_update(

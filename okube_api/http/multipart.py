@@ -33,12 +33,16 @@ _MOST_FIELDS, _MOST_FILES = 1000, 10
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class MultipartRoute(UploadRoute):
-    """A route for requests of several parts."""
+class TableRoute(UploadRoute):
+    """A route for a file of the largest size, and fields beside it."""
 
     def body_limit(self, settings: Settings) -> int:
         """The most bytes of all parts together."""
         return settings.upload_limit + _FRAME
+
+
+class MultipartRoute(TableRoute):
+    """The same, for requests of several parts only."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Leaves requests with another body to the routes after it."""
@@ -48,7 +52,11 @@ class MultipartRoute(UploadRoute):
 
 
 def multipart(
-    router: APIRouter, methods: str, paths: Collection[str], **settings: Any
+    router: APIRouter,
+    methods: str,
+    paths: Collection[str],
+    route: type[MultipartRoute] = MultipartRoute,
+    **settings: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Registers an endpoint for bodies of several parts under all `paths`; it reads the body by `read_parts`."""
 
@@ -59,7 +67,7 @@ def multipart(
                 endpoint,
                 methods=methods.split(),
                 include_in_schema=False,
-                route_class_override=MultipartRoute,
+                route_class_override=route,
                 **settings,
             )
         return endpoint
@@ -122,6 +130,9 @@ async def read_parts(request: Request, files: Collection[str], limit: int) -> Pa
     """
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMedia("Compressed bodies are not taken here.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != MULTIPART:
+        raise UnsupportedMedia(f"The body must be {MULTIPART}, not '{kind[:100]}'.")
     parser = _Strict(request.headers, request.stream(), max_files=_MOST_FILES, max_fields=_MOST_FIELDS)
     try:
         form = await parser.parse()

@@ -21,6 +21,7 @@ from okube_api.http.idempotency import Idempotency
 from okube_api.pois.repository import Pois
 from okube_api.settings import Settings
 from okube_api.sites.repository import Sites
+from okube_api.sites.thumbnails import Thumbnails
 from okube_api.store.base import Store
 from okube_api.studies.repository import Studies
 
@@ -49,6 +50,7 @@ class Services:
     areas: Areas
     changes: Changes
     deletion: Deletion
+    thumbnails: Thumbnails
     analytics: Analytics
 
 
@@ -62,6 +64,7 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
     campaigns = Campaigns(store, clock, changes, sites, levers)
     studies = Studies(store, clock, changes, sites, pois)
     equipments = Equipments(store, clock, changes)
+    thumbnails = Thumbnails(store)
     return Services(
         settings=settings,
         store=store,
@@ -79,7 +82,8 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
         equipments=equipments,
         areas=Areas(store, clock),
         changes=changes,
-        deletion=Deletion(changes, sites, pois, campaigns, studies, equipments),
+        deletion=Deletion(changes, sites, pois, campaigns, studies, equipments, thumbnails),
+        thumbnails=thumbnails,
         analytics=Analytics(store, clock, settings),
     )
 

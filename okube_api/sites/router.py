@@ -11,13 +11,17 @@ from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import CanCreate, Held, Readable, SiteInPath, SiteToRead, reach
 from okube_api.http.conditional import IfMatch, matching, tagged
+from okube_api.http.csv_export import CSV_ANSWER, CsvWanted, exported
 from okube_api.http.lists import Page, paginated
+from okube_api.http.multipart import multipart_body
 from okube_api.http.openapi import CREATED, refusals
 from okube_api.http.route import ApiRoute
 from okube_api.http.services import ServicesHere
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteQuery, SiteUpdate
 
 router = APIRouter(route_class=ApiRoute, tags=["sites"])
+
+PICTURE = {"thumbnail": False}
 
 LIST = ("/sites", *under_applications("/sites"))
 ONE = ("/sites/{site}", "/s/{site}", *under_applications("/sites/{site}", "/s/{site}"))
@@ -31,14 +35,26 @@ async def site_to_edit(request: Request, site: SiteInPath, shared: ServicesHere)
 SiteToEdit = Annotated[Held, Depends(site_to_edit)]
 
 
-@aliased(router, "GET", LIST, response_model=Page[SiteAnswer], responses=refusals(404))
-async def list_sites(query: Annotated[SiteQuery, Query()], readable: Readable, shared: ServicesHere) -> Response:
-    """The sites of an application, or of all those that one may read, a page at a time."""
-    found = await shared.sites.page(readable & query.condition(), query.paging)
-    return paginated(found, query.paging, SiteAnswer)
+@aliased(router, "GET", LIST, response_model=Page[SiteAnswer], responses={200: CSV_ANSWER, **refusals(404)})
+async def list_sites(
+    query: Annotated[SiteQuery, Query()], readable: Readable, shared: ServicesHere, csv: CsvWanted
+) -> Response:
+    """The sites of an application, or of all those that one may read, a page at a time, or whole as CSV."""
+    where = readable & query.condition()
+    if csv:
+        return await exported(shared.sites, where, SiteAnswer, media=csv, encoding=query.encoding)
+    return paginated(await shared.sites.page(where, query.paging), query.paging, SiteAnswer)
 
 
-@aliased(router, "POST", LIST, status_code=201, response_model=SiteAnswer, responses=CREATED | refusals(404, 422))
+@aliased(
+    router,
+    "POST",
+    LIST,
+    status_code=201,
+    response_model=SiteAnswer,
+    responses=CREATED | refusals(404, 422),
+    openapi_extra=multipart_body(SiteCreate, PICTURE),
+)
 async def create_site(body: SiteCreate, creator: CanCreate, shared: ServicesHere) -> Response:
     """A new site."""
     caller = await creator.caller(body.app)
@@ -51,7 +67,14 @@ async def get_site(caller: SiteToRead) -> Response:
     return tagged(caller.site, SiteAnswer)
 
 
-@aliased(router, "PUT PATCH", ONE, response_model=SiteAnswer, responses=refusals(404, 412, 422))
+@aliased(
+    router,
+    "PUT PATCH",
+    ONE,
+    response_model=SiteAnswer,
+    responses=refusals(404, 412, 422),
+    openapi_extra=multipart_body(SiteUpdate, PICTURE),
+)
 async def update_site(body: SiteUpdate, held: SiteToEdit, shared: ServicesHere, if_match: IfMatch = UNSET) -> Response:
     """Changes the fields named in the body, and no others."""
     site = await shared.sites.update(held.application, held.document, body.named(), matching(if_match))

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import h3
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from okube_api.fields import (
     UNSET,
@@ -17,6 +17,7 @@ from okube_api.fields import (
     Tags,
     Text,
     Timezone,
+    impossible,
 )
 from okube_api.http.lists import Flag, ListQuery, flagged, given
 from okube_api.places import RADIUS_M
@@ -71,7 +72,21 @@ def _on_earth(coordinates: list[float]) -> list[float]:
 
 
 Coordinates = Annotated[
-    list[float], Field(min_length=2, max_length=2, examples=[[4.8357, 45.764]]), AfterValidator(_on_earth)
+    list[float],
+    Field(min_length=2, max_length=2),
+    AfterValidator(_on_earth),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "prefixItems": [
+                {"type": "number", "minimum": -180, "maximum": 180},
+                {"type": "number", "minimum": -90, "maximum": 90},
+            ],
+            "minItems": 2,
+            "maxItems": 2,
+            "examples": [[4.8357, 45.764]],
+        }
+    ),
 ]
 Radius = Annotated[float, Field(ge=1, le=300)]
 
@@ -82,7 +97,7 @@ Hour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
 
 def _forwards(hours: list[str]) -> list[str]:
     if hours[0] >= hours[1]:
-        raise ValueError("Hours go from the earlier to the later; what passes midnight goes on the next day.")
+        raise impossible("Hours go from the earlier to the later; what passes midnight goes on the next day.")
     return hours
 
 

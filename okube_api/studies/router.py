@@ -1,5 +1,6 @@
 """Studies over HTTP."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -11,7 +12,11 @@ from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import CanCreate, Held, Readable, reach
 from okube_api.http.conditional import IfMatch, matching, tagged
+from okube_api.http.csv_export import CSV_ANSWER, CsvWanted, exported
+from okube_api.http.csv_import import Partial, TableOf, take_table
+from okube_api.http.elements import OneOrMany, answered, create_or_update
 from okube_api.http.lists import Page, paginated
+from okube_api.http.multipart import multipart
 from okube_api.http.openapi import CREATED, refusals
 from okube_api.http.route import ApiRoute
 from okube_api.http.services import Services, ServicesHere
@@ -23,6 +28,8 @@ router = APIRouter(route_class=ApiRoute, tags=["studies"])
 
 LIST = ("/studies", *under_applications("/studies"))
 ONE = ("/studies/{study}", *under_applications("/studies/{study}"))
+
+TABLE = TableOf(StudyUpdate, StudyAnswer, ("key",))
 
 StudyInPath = Annotated[str, Path(description="The study's id; under an application, its id or key.")]
 
@@ -41,19 +48,47 @@ StudyToRead = Annotated[Held, Depends(study_to_read)]
 StudyToEdit = Annotated[Held, Depends(study_to_edit)]
 
 
-@aliased(router, "GET", LIST, response_model=Page[StudyAnswer], responses=refusals(404, 422))
-async def list_studies(query: Annotated[StudyQuery, Query()], readable: Readable, shared: ServicesHere) -> Response:
-    """The studies of an application, or of all those that one may read, a page at a time."""
+@aliased(router, "GET", LIST, response_model=Page[StudyAnswer], responses={200: CSV_ANSWER, **refusals(404, 422)})
+async def list_studies(
+    query: Annotated[StudyQuery, Query()], readable: Readable, shared: ServicesHere, csv: CsvWanted
+) -> Response:
+    """The studies of an application, or of all those that one may read, a page at a time, or whole as CSV."""
     where = readable & query.condition()
     for field, named in (("sites", query.sites), ("pois", query.pois)):
         where &= await shared.studies.naming(readable, field, named)
+    if csv:
+        whole = partial(_whole, shared=shared)
+        return await exported(shared.studies, where, StudyAnswer, media=csv, encoding=query.encoding, shown=whole)
     found = await shared.studies.page(where, query.paging)
     return paginated(Found([_whole(one, shared) for one in found.documents], found.total), query.paging, StudyAnswer)
 
 
-@aliased(router, "POST", LIST, status_code=201, response_model=StudyAnswer, responses=CREATED | refusals(404, 422))
-async def create_study(body: StudyCreate, creator: CanCreate, shared: ServicesHere) -> Response:
-    """A new study."""
+@multipart(router, "POST", LIST)
+async def import_studies(
+    request: Request, creator: CanCreate, shared: ServicesHere, partial: Partial = False
+) -> Response:
+    """Many studies, as a table."""
+    return await take_table(request, creator, shared.studies, TABLE, partial=partial)
+
+
+@aliased(
+    router,
+    "POST",
+    LIST,
+    status_code=201,
+    response_model=StudyAnswer | list[StudyAnswer],
+    responses=CREATED | refusals(404, 422),
+    openapi_extra=TABLE.documented,
+)
+async def create_study(body: OneOrMany[StudyCreate], creator: CanCreate, shared: ServicesHere) -> Response:
+    """A new study; or a list of them, or a CSV file whose columns are named like the fields.
+
+    A list or a file also updates the studies whose key exists, all or nothing.  A list is answered by the studies in
+    order; a file (200) by how many were created and updated.
+    """
+    if isinstance(body, list):
+        made = await create_or_update(body, creator, shared.studies, {"app"})
+        return answered([_whole(one, shared) for one in made], StudyAnswer)
     caller = await creator.caller(body.app)
     study = await shared.studies.create(caller.application, body.named(without={"app"}))
     return tagged(_whole(study, shared), StudyAnswer, 201)
