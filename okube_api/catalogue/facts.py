@@ -74,9 +74,9 @@ class Grain:
         return self.members if span in self.set_spans else ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Fact:
-    """One row per thing that happened, and the grains it is summed into.
+    """One row per thing that happened, and the grains it is summed into.  There is one of each: compared by identity.
 
     columns: beside application, part (the local day) and the bucket numbers `DAY_COLUMNS`.
     weight: the column of the user's weight in thousandths, None where nothing is ever uplifted.

@@ -85,12 +85,14 @@ def _(value: ScopedNumber, view: View) -> Cells:
 
 @number.register
 def _(value: Delivered, view: View) -> Cells:
-    return delivered(value, view)
+    found: Cells = view.once(value, lambda: delivered(value, view))
+    return found
 
 
 @number.register
 def _(value: Cost, view: View) -> Cells:
-    return cost(value, view)
+    found: Cells = view.once(value, lambda: cost(value, view))
+    return found
 
 
 # -- leaves ----------------------------------------------------------------------------------------------------
@@ -184,7 +186,10 @@ def _(value: Affinity, view: View) -> Leaves:
 
 @leaves.register
 def _(value: VenueRate, view: View) -> Leaves:
-    return venue_rate(value, view, number(value.visits, view), number(value.prints, view))
+    found: Leaves = view.once(
+        value, lambda: venue_rate(value, view, number(value.visits, view), number(value.prints, view))
+    )
+    return found
 
 
 @leaves.register

@@ -46,7 +46,8 @@ class Crowd:
 def crowd(term: Users, view: View) -> Crowd:
     """The users of a term."""
     by_scope = view.scope is Scope.GLOBALS or term.slice.column(view.scope) is not None
-    return Crowd(joined(list(view.people((term,)))), by_scope)
+    users: Groups = view.once(term, lambda: joined(list(view.people((term,)))))
+    return Crowd(users, by_scope)
 
 
 def venue_rate(value: VenueRate, view: View, visits: Cells, prints: Cells) -> Leaves:

@@ -1,8 +1,9 @@
 """The rows that were read, seen by one scope and one way of cutting days into buckets."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -88,8 +89,15 @@ class View:
         self.notes: list[str] = []
         self._read = read
         self._totals: dict[tuple[Sums, Measure], Cells] = {}
+        self._made: dict[Hashable, Any] = {}
         self._rows: dict[tuple[object, ...], list[Placed]] = {}
         self._valued_rows: dict[tuple[int, str | None], tuple[Ints, pa.Table]] = {}
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make` makes, made once for this view."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
     # -- sums
 
