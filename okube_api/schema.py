@@ -7,6 +7,8 @@ from okube_api.auth.repository import LOGIN_FAILURES, SPENT, USERS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.facts import FACTS, PANELISTS
 from okube_api.http.idempotency import IDEMPOTENCY
+from okube_api.ingest.batches import BATCHES, REJECTED
+from okube_api.ingest.tables import TABLES
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import EQUIPMENTS, SITES
 from okube_api.sites.thumbnails import THUMBNAILS
@@ -29,6 +31,8 @@ SCHEMA = Schema(
         LEVERS,
         AREAS,
         THUMBNAILS,
+        BATCHES,
+        REJECTED,
     ),
-    tables=(PANELISTS, *(table for fact in FACTS for table in fact.tables)),
+    tables=(PANELISTS, *(table for fact in FACTS for table in fact.tables), *TABLES),
 )

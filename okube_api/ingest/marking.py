@@ -313,7 +313,8 @@ def _keys(packed: Ints) -> Ints:
 
 
 def _days(packed: Ints) -> Ints:
-    return packed & (2**_DAY_BITS - 1)
+    days: Ints = packed & (2**_DAY_BITS - 1)
+    return days
 
 
 def _first(packed: Ints) -> int:

@@ -10,6 +10,7 @@ from okube_api.store.base import Column, Kind, Table
 WHOLE = 0
 """The one part of a table that has no days."""
 
+_LINE = Column("line", Kind.INTEGER)  # in its file: of a key that stands twice there, the last counts
 _OWN_ID = (Column("id_high", Kind.INTEGER), Column("id_low", Kind.INTEGER))
 
 
@@ -23,6 +24,7 @@ AREAS = _events(
     Column("name", Kind.TEXT),
     Column("lng", Kind.NUMBER),
     Column("lat", Kind.NUMBER),
+    _LINE,
 )
 PANELISTS = _events(
     "panelists",
@@ -33,6 +35,7 @@ PANELISTS = _events(
     Column("os", Kind.TEXT),
     Column("manufacturer", Kind.TEXT),
     Column("model", Kind.TEXT),
+    _LINE,
 )
 PINGS = _events(
     "pings",
@@ -73,6 +76,7 @@ DELIVERIES = _events(
     Column("prints", Kind.INTEGER),
     Column("clicks", Kind.INTEGER),
     Column("openings", Kind.INTEGER),
+    _LINE,
 )
 VISITS = _events(
     "visits",

@@ -1,0 +1,127 @@
+"""Batches in the store: what came in, how far it is, what was wrong with it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from okube_api.clock import stamp
+from okube_api.errors import NotFound
+from okube_api.identifiers import is_id, new_id
+from okube_api.ingest.parsing import Rejected
+from okube_api.ingest.sealing import Seals
+from okube_api.resources import Resources
+from okube_api.store.base import Between, Collection, Json, Kind, OneOf, Order, equal
+
+MOST_REASONS = 100
+ALIVE_FOR = timedelta(seconds=60)
+"""How long after its last sign of life a batch that is being received counts as abandoned."""
+
+
+class State(StrEnum):
+    """How far a batch is."""
+
+    RECEIVING = "receiving"  # its events come in; nothing of them counts
+    WAITING = "waiting"  # all of them are stored; their facts are still to be made
+    VISIBLE = "visible"  # questions see them
+    REFUSED = "refused"  # something was wrong with the whole of it; nothing is left of its events
+    INTERRUPTED = "interrupted"  # whoever sent or received it went away; nothing is left of its events
+
+
+BATCHES = Collection(
+    "batches",
+    fields={
+        "version": Kind.INTEGER,
+        "application": Kind.TEXT,
+        "kind": Kind.TEXT,
+        "state": Kind.TEXT,
+        "content": Kind.TEXT,  # a hash of the file, where it was known beforehand
+        "updatedAt": Kind.TEXT,
+    },
+)
+REJECTED = Collection(
+    "rejected_lines",  # a block of them a document, sealed
+    fields={"application": Kind.TEXT, "batch": Kind.TEXT, "position": Kind.INTEGER},
+)
+
+
+class Batches(Resources):
+    """The batches of every application."""
+
+    collection = BATCHES
+    kind = "batch"
+
+    async def of(self, application: str, identifier: str) -> Json:
+        """One of an application's batches.  Raises NotFound."""
+        mine = equal("application", application) & equal("_id", identifier.lower())
+        found = await self.store.get(BATCHES, mine) if is_id(identifier) else None
+        if found is None:
+            raise NotFound(self.kind, identifier)
+        return found
+
+    async def open(self, application: str, kind: str, fields: Mapping[str, Any]) -> Json:
+        """A new batch, being received."""
+        number = await self.store.next_number(application, "batches")
+        blank = {"accepted": 0, "duplicate": 0, "rejected": 0, "reasons": []}
+        made = self.new(application, {"number": number, "kind": kind, "state": State.RECEIVING, **blank, **fields})
+        await self.insert([made])
+        return made
+
+    async def note(self, batch: Json, fields: Mapping[str, Any]) -> Json:
+        """The batch with these fields changed.  Raises NotFound when it is gone."""
+
+        async def edit(stored: Json) -> Json:
+            return {**stored, **fields}
+
+        return await self.change(batch, edit)
+
+    async def with_content(self, application: str, kind: str, content: str) -> Json | None:
+        """The batch that brought a file with this hash, and is visible or waiting; the first one."""
+        done = OneOf("state", (State.VISIBLE, State.WAITING))
+        where = equal("application", application) & equal("kind", kind) & equal("content", content) & done
+        return await self.store.get(BATCHES, where)
+
+    async def in_state(self, *states: State, application: str | None = None) -> list[Json]:
+        """Batches in one of these states, the oldest first."""
+        where = OneOf("state", states)
+        return await self.store.find(
+            BATCHES, where if application is None else where & equal("application", application)
+        )
+
+    async def abandoned(self, now: datetime) -> list[Json]:
+        """Batches that nobody receives any more."""
+        where = equal("state", State.RECEIVING) & Between("updatedAt", None, stamp(now - ALIVE_FOR))
+        return await self.store.find(BATCHES, where)
+
+    async def forget(self, batch: Json) -> None:
+        """Takes a batch away, with its rejected lines."""
+        await self.forget_rejected(batch)
+        await self.store.delete(BATCHES, equal("_id", batch["_id"]))
+
+    # rejected lines
+
+    async def keep_rejected(self, batch: Json, position: int, rejected: Sequence[Rejected], seals: Seals) -> None:
+        """Keeps rejected lines, sealed; position: how many of the batch are kept already."""
+        document = {
+            "_id": new_id(self.clock()),
+            "application": batch["application"],
+            "batch": batch["_id"],
+            "position": position,
+            "numbers": [one.number for one in rejected],
+            "reasons": [one.reason for one in rejected],
+            "lines": seals.seal([one.text for one in rejected]),
+        }
+        await self.store.insert(REJECTED, [document])
+
+    async def rejected(self, batch: Json, seals: Seals) -> AsyncIterator[Json]:
+        """The rejected lines of a batch as they were sent: `line`, `reason`, `text`."""
+        where = equal("batch", batch["_id"])
+        async for documents in self.store.stream(REJECTED, where, sort=(Order("position"),)):
+            for document in documents:
+                texts = seals.open(document["lines"])
+                for number, reason, text in zip(document["numbers"], document["reasons"], texts, strict=True):
+                    yield {"line": number, "reason": reason, "text": text}
+
+    async def forget_rejected(self, batch: Json) -> None:
+        """Removes the rejected lines of a batch."""
+        await self.store.delete(REJECTED, equal("batch", batch["_id"]))

@@ -1,0 +1,235 @@
+"""From batches that come or go to the facts of their days, in one change: which facts, which days."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from okube_api.catalogue.facts import (
+    COHORTS,
+    CREDITS,
+    DELIVERIES,
+    EXPOSURES,
+    GEO_STAYS,
+    OUTCOMES,
+    PANELISTS,
+    PRESENCE_EXITS,
+    PRESENCE_PASSAGE_EXITS,
+    PRESENCE_PASSAGES,
+    PRESENCE_STAYS,
+    PRESENCE_STEPS,
+    Fact,
+)
+from okube_api.ingest import conversion_facts, geo_facts, presence_facts, tables
+from okube_api.ingest.counting import accepted
+from okube_api.ingest.natural_keys import differing, latest
+from okube_api.ingest.people import People, people_of
+from okube_api.ingest.reading import Sides, events, live_batches
+from okube_api.ingest.recording import KINDS, Kind
+from okube_api.ingest.spans import joined
+from okube_api.ingest.told import Task, Told
+from okube_api.store.base import Aggregate, Change, Condition, OneOf, Table
+from okube_api.store.kinds import arrow_schema, stored_kinds
+
+GEO, PRESENCE = ("pings", "stays"), ("detections",)
+CONVERSION = ("touches", "visits", "purchases", "deliveries")
+_FACTS: Mapping[Sequence[str], Sequence[Fact]] = {
+    GEO: (GEO_STAYS,),
+    PRESENCE: (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS),
+    CONVERSION: (OUTCOMES, CREDITS, COHORTS, EXPOSURES, DELIVERIES),
+}
+_FEW = 5000
+_NEAR_D = 7  # events of days that are no further apart are worked through together
+_ALL_PARTS = (-(2**31), 2**31 - 1)
+_WHOLE = (tables.WHOLE, tables.WHOLE)
+
+Spans = Mapping[str, Sequence[tuple[int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What came as one: its number in the application, and the kind of its events."""
+
+    number: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a batch brought: how many of its events are new, and, of areas, the codes that are no longer as before."""
+
+    accepted: int
+    areas: Sequence[str] = ()
+
+
+class Deriving:
+    """One change of an application's facts."""
+
+    def __init__(self, change: Change, told: Told) -> None:
+        self._change, self._told = change, told
+
+    async def bring(self, batch: Batch) -> Brought:
+        """Makes a batch count."""
+        live = await live_batches(self._change)
+        sides = Sides(frozenset({*live, batch.number}), new=frozenset([batch.number]))
+        kind = KINDS[batch.kind]
+        brought = Brought(0)
+        if batch.kind == "deliveries":
+            brought = Brought(await self._deliveries(sides))
+        elif not kind.key:
+            parts = await self._change.parts(kind.table, batch.number)
+            brought = Brought(await accepted(self._change, kind, batch.number, live, parts))
+        brought = await self._changed(batch, sides) or brought
+        await self._keep(live | {batch.number: batch.kind})
+        return brought
+
+    async def take_away(self, batch: Batch) -> Sequence[str]:
+        """Makes a batch count no more, and removes its events; the codes of areas that are no longer as before."""
+        live = await live_batches(self._change)
+        codes: Sequence[str] = ()
+        if live.pop(batch.number, None) is not None:
+            sides = Sides(frozenset(live), gone=frozenset([batch.number]))
+            brought = await self._changed(batch, sides)
+            codes = brought.areas if brought else ()
+            await self._keep(live)
+        await self._change.remove(KINDS[batch.kind].table, batch.number)
+        return codes
+
+    async def again(self, kinds: Collection[str]) -> None:
+        """Writes all facts anew that are made of events of some of these kinds."""
+        sides = Sides(frozenset(await live_batches(self._change)))
+        people = await self._people(sides)
+        for group, facts in _FACTS.items():
+            if not set(group) & set(kinds):
+                continue
+            parts = {kind: await self._change.parts(KINDS[kind].table) for kind in group}
+            days = {day for found in parts.values() for part in found for day in (part - 1, part, part + 1)}
+            for fact in facts:
+                days |= set(await self._change.parts(fact.table))
+            spans = {kind: spans_of_days(found) for kind, found in parts.items()}
+            await self._write(people, sides, spans, {group: frozenset(days)})
+
+    # -- helpers
+
+    async def _changed(self, batch: Batch, sides: Sides) -> Brought | None:
+        """Writes the facts that follow from a batch that comes or goes."""
+        if batch.kind == "areas":
+            return await self._areas(sides)
+        if batch.kind == "panelists":
+            return await self._panelists(sides)
+        parts = await self._change.parts(KINDS[batch.kind].table, batch.number)
+        people = None if batch.kind in PRESENCE else await self._people(sides)
+        await self._write(people, sides, {batch.kind: spans_of_days(parts)}, {})
+        return None
+
+    async def _write(
+        self, people: People | None, sides: Sides, spans: Spans, also: Mapping[Sequence[str], frozenset[int]]
+    ) -> None:
+        """Writes the facts of events on some UTC days (by kind), and these local days (by group of kinds)."""
+        for group in _FACTS:
+            mine = {kind: spans[kind] for kind in group if kind in spans}
+            days = also.get(group, frozenset())
+            if not mine and not days:
+                continue
+            together = Task(sides, _near(joined([one for some in mine.values() for one in some])), days)
+            if group is PRESENCE:
+                await presence_facts.rebuild(self._change, self._told, together)
+                continue
+            assert people is not None, "only presence needs nobody's weight"
+            if group is GEO:
+                await geo_facts.rebuild(self._change, self._told, people, together)
+            else:
+                tasks = {kind: Task(sides, _near(mine.get(kind, ())), days) for kind in (mine if mine else group[:1])}
+                await conversion_facts.rebuild(self._change, self._told, people, tasks)
+
+    async def _keep(self, live: Mapping[int, str]) -> None:
+        """Writes which batches count."""
+        numbers = sorted(live)
+        columns = {"part": [tables.WHOLE] * len(numbers), "number": numbers, "kind": [live[one] for one in numbers]}
+        schema = arrow_schema({name: kind for name, kind in stored_kinds(tables.LEDGER).items() if name != "batch"})
+        await self._change.replace(tables.LEDGER, [tables.WHOLE], pa.table(columns, schema=schema))
+
+    # -- references
+
+    async def _people(self, sides: Sides) -> People:
+        """Everybody, as after the change."""
+        areas = await events(self._change, tables.AREAS, tables.WHOLE, tables.WHOLE, sides.live)
+        areas = areas.take(pa.array(latest(areas, KINDS["areas"].key)))
+        return people_of(await self._stored(PANELISTS), areas)
+
+    async def _panelists(self, sides: Sides) -> Brought:
+        _, after = await self._both(KINDS["panelists"], sides, _WHOLE)
+        before = (await self._stored(PANELISTS)).drop_columns(["batch"])
+        after = after.select(before.column_names)
+        users = differing(before, after, ("user",))["user"].to_pylist()
+        if users:
+            await self._change.replace(PANELISTS, [tables.WHOLE], after)
+            theirs = OneOf("user", tuple(users)) if len(users) <= _FEW else None
+            days = {GEO: await self._days((GEO_STAYS,), theirs)}
+            days[CONVERSION] = await self._days((OUTCOMES, EXPOSURES), theirs)
+            await self._write(
+                await self._people(sides), sides, {}, {group: some for group, some in days.items() if some}
+            )
+        return Brought(len(users))
+
+    async def _areas(self, sides: Sides) -> Brought:
+        before, after = await self._both(KINDS["areas"], sides, _WHOLE)
+        codes = differing(before, after, ("code",))["code"].to_pylist()
+        points = [one.drop_columns(["name"]) for one in (before, after)]
+        moved = tuple(differing(points[0], points[1], ("code",))["code"].to_pylist())
+        if moved:
+            there = OneOf("home", moved) | OneOf("work", moved) if len(moved) <= _FEW else None
+            if days := await self._days((GEO_STAYS,), there):
+                await self._write(await self._people(sides), sides, {}, {GEO: days})
+        return Brought(len(codes), codes)
+
+    async def _deliveries(self, sides: Sides) -> int:
+        """How many deliveries are not as before the change."""
+        kind = KINDS["deliveries"]
+        (batch,) = sides.new | sides.gone
+        count = 0
+        for first, last in spans_of_days(await self._change.parts(kind.table, batch)):
+            before, after = await self._both(kind, sides, (first, last))
+            count += differing(before, after, kind.key).num_rows
+        return count
+
+    async def _both(self, kind: Kind, sides: Sides, parts: tuple[int, int]) -> tuple[pa.Table, pa.Table]:
+        """The events that count before and after the change, those of natural keys."""
+        found = await events(self._change, kind.table, *parts, sides.either)
+        change = sides.change(found["batch"].to_numpy())
+        kept = [found.filter(pa.array(side)) for side in (change <= 0, change >= 0)]
+        before, after = (
+            one.take(pa.array(latest(one, kind.key))).drop_columns(["batch", "line"]).combine_chunks() for one in kept
+        )
+        return before, after
+
+    async def _stored(self, table: Table) -> pa.Table:
+        blocks = [block async for block in self._change.read(table, *_ALL_PARTS)]
+        return pa.concat_tables([arrow_schema(stored_kinds(table)).empty_table(), *blocks])
+
+    async def _days(self, facts: Iterable[Fact], where: Condition | None) -> frozenset[int]:
+        """The days on which facts have rows, of those that meet a condition."""
+        days: set[int] = set()
+        for fact in facts:
+            if where is None:
+                days |= set(await self._change.parts(fact.table))
+            else:
+                found = await self._change.aggregate(Aggregate(fact.table, where, ("day",)))
+                days |= set(found["day"].to_pylist())
+        return frozenset(days)
+
+
+def spans_of_days(days: Iterable[int]) -> list[tuple[int, int]]:
+    """Days as spans of neighbours."""
+    return joined((day, day) for day in days)
+
+
+def _near(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans, those not far apart as one."""
+    found: list[tuple[int, int]] = []
+    for first, last in spans:
+        if found and first - found[-1][1] <= _NEAR_D:
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((first, last))
+    return found

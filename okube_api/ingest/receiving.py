@@ -1,0 +1,176 @@
+"""A file of events on its way into the store: read, checked, recorded, and kept as a batch that does not count yet."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from io import SEEK_END
+from typing import BinaryIO, TypeVar
+
+import pyarrow as pa
+
+from okube_api.ingest.batches import MOST_REASONS, Batches
+from okube_api.ingest.formats import Decoder, Encoding, Format, decoder
+from okube_api.ingest.lines import Lines, blocks
+from okube_api.ingest.parquet import read_parquet, row_text
+from okube_api.ingest.parsing import CsvParser, NdjsonParser, Parser, Read, Rejected
+from okube_api.ingest.recording import Kind, Recorder
+from okube_api.ingest.sealing import Seals
+from okube_api.store.base import Conflict, Json, Store
+
+MOST_ROWS = 400_000
+_LINES_AT_ONCE = 500
+_TRIES = 8
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a file is: bytes as they came, lines read."""
+
+    size: int
+    lines: int
+
+
+Tell = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was received so far."""
+
+    stored: int = 0
+    rejected: int = 0
+    latest_ms: int | None = None
+    reasons: list[Json] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows as they were sent, how far the file is, and where to find a line's text by its number."""
+
+    read: Read
+    progress: Progress
+    text: Callable[[int], bytes]
+
+
+# -- blocks of a file -----------------------------------------------------------------------------------------
+
+
+async def text_blocks(
+    source: AsyncIterator[bytes], kind: str, shape: Format, encoding: Encoding
+) -> AsyncIterator[Block]:
+    """The blocks of a stream of NDJSON or CSV."""
+    size = 0
+
+    async def plain() -> AsyncIterator[bytes]:
+        nonlocal size
+        undo: Decoder = decoder(encoding)
+        async for data in source:
+            size += len(data)
+            for piece in await asyncio.to_thread(undo.feed, data) if encoding is not Encoding.IDENTITY else [data]:
+                yield piece
+        undo.end()
+
+    parser: Parser = NdjsonParser(kind) if shape is Format.NDJSON else CsvParser(kind)
+    async for lines in blocks(plain()):
+        read = await asyncio.to_thread(parser.read, lines)
+        yield Block(read, Progress(size, lines.first + len(lines) - 1), _texts(lines))
+
+
+def _texts(lines: Lines) -> Callable[[int], bytes]:
+    return lambda number: lines.line(number - lines.first)
+
+
+async def parquet_blocks(file: BinaryIO, kind: str) -> AsyncIterator[Block]:
+    """The blocks of a Parquet file."""
+    size = file.seek(0, SEEK_END)
+    file.seek(0)
+    found = read_parquet(kind, file)
+    while (one := await asyncio.to_thread(next, found, None)) is not None:
+        read, through = one
+        yield Block(read, Progress(size, through), partial(row_text, read))
+
+
+async def ahead(source: AsyncIterator[T]) -> AsyncIterator[T]:
+    """The same, the next one being made while one is worked on."""
+    queue: asyncio.Queue[T | None] = asyncio.Queue(maxsize=1)
+
+    async def fill() -> None:
+        try:
+            async for one in source:
+                await queue.put(one)
+        finally:
+            await queue.put(None)
+
+    task = asyncio.create_task(fill())
+    try:
+        while (one := await queue.get()) is not None:
+            yield one
+        await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+# -- into the store -------------------------------------------------------------------------------------------
+
+
+class Receiver:
+    """Keeps the events of one batch."""
+
+    def __init__(self, store: Store, batches: Batches, seals: Seals, kind: Kind, recorder: Recorder) -> None:
+        self._store, self._batches, self._seals, self._kind, self._recorder = store, batches, seals, kind, recorder
+        self._held: list[pa.Table] = []
+        self._changes = 0
+
+    async def receive(self, batch: Json, source: AsyncIterator[Block], tell: Tell | None) -> Tally:
+        """Stores every good event of a file, and keeps the bad lines."""
+        tally = Tally()
+        async for block in ahead(source):
+            found = await self._recorder.record(block.read.rows, block.read.numbers)
+            numbers = block.read.numbers
+            refused = [
+                Rejected(int(numbers[row]), reason, block.text(int(numbers[row])))
+                for row, reason in found.refused.items()
+            ]
+            await self._reject(batch, tally, sorted([*block.read.rejected, *refused], key=lambda one: one.number))
+            tally.stored += found.rows.num_rows
+            if found.latest_ms is not None:
+                tally.latest_ms = max(tally.latest_ms or 0, found.latest_ms)
+            self._held.append(found.rows)
+            if sum(one.num_rows for one in self._held) >= MOST_ROWS:
+                await self._store_held(batch)
+            if tell is not None:
+                tell(block.progress)
+        await self._store_held(batch)
+        return tally
+
+    async def _reject(self, batch: Json, tally: Tally, rejected: list[Rejected]) -> None:
+        for at in range(0, len(rejected), _LINES_AT_ONCE):
+            some = rejected[at : at + _LINES_AT_ONCE]
+            await self._batches.keep_rejected(batch, tally.rejected, some, self._seals)
+            tally.rejected += len(some)
+        room = MOST_REASONS - len(tally.reasons)
+        tally.reasons += [{"line": one.number, "reason": one.reason} for one in rejected[:room]]
+
+    async def _store_held(self, batch: Json) -> None:
+        rows = [one for one in self._held if one.num_rows]
+        self._held = []
+        if rows:
+            self._changes += 1
+            whole = pa.concat_tables(rows)
+            await _appended(self._store, batch, f"{batch['_id']}:{self._changes}", self._kind, whole)
+
+
+async def _appended(store: Store, batch: Json, name: str, kind: Kind, rows: pa.Table) -> None:
+    for left in reversed(range(_TRIES)):
+        try:
+            async with store.changing(batch["application"], name) as change:
+                await change.append(kind.table, batch["number"], rows)
+                await change.commit()
+                return
+        except Conflict:
+            if not left:
+                raise
+            await asyncio.sleep(0.05 * (_TRIES - left))

@@ -1,0 +1,33 @@
+"""Texts that only this server can read again: rejected lines hold names of users, and no store may have these."""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import orjson
+from cryptography.fernet import Fernet, InvalidToken
+
+
+class Sealed(Exception):
+    """A seal that another secret made."""
+
+
+class Seals:
+    """Seals and opens lists of lines, by a key that the server's secret makes."""
+
+    def __init__(self, secret: bytes) -> None:
+        key = blake2b(blake2b(secret, person=b"okube-ingest").digest(), person=b"okube-seal", digest_size=32).digest()
+        self._fernet = Fernet(urlsafe_b64encode(key))
+
+    def seal(self, lines: Sequence[bytes]) -> str:
+        """The lines as text that says nothing."""
+        texts = [line.decode("utf-8", "backslashreplace") for line in lines]
+        return self._fernet.encrypt(orjson.dumps(texts)).decode("ascii")
+
+    def open(self, sealed: str) -> list[str]:
+        """The lines again.  Raises Sealed."""
+        try:
+            lines: list[str] = orjson.loads(self._fernet.decrypt(sealed.encode("ascii")))
+        except InvalidToken:
+            raise Sealed("sealed by another secret") from None
+        return lines

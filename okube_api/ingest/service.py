@@ -1,0 +1,305 @@
+"""Events in, facts out: what the routes, the command line and the demonstration call.
+
+A batch is received first: its events are stored, and count nowhere.  Then it is shown: one change makes it count and
+writes the facts that follow from it.  Whoever dies in between leaves a batch that is waiting; `resume` shows it.
+"""
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TypeVar
+
+import structlog
+
+from okube_api.applications.repository import APPLICATIONS, Application
+from okube_api.areas.repository import AREAS, Areas
+from okube_api.clock import Clock
+from okube_api.errors import Impossible, InFlight, Refusal
+from okube_api.identifiers import new_id
+from okube_api.ingest import tables
+from okube_api.ingest.batches import Batches, State
+from okube_api.ingest.deriving import Batch, Deriving
+from okube_api.ingest.formats import Encoding, Format, decoder, of_path
+from okube_api.ingest.identities import Digests, Identities
+from okube_api.ingest.natural_keys import latest
+from okube_api.ingest.reading import events, live_batches
+from okube_api.ingest.receiving import Block, Receiver, Tally, Tell, parquet_blocks, text_blocks
+from okube_api.ingest.recording import KINDS, Recorder
+from okube_api.ingest.references import References
+from okube_api.ingest.sealing import Seals
+from okube_api.ingest.telling import told_of
+from okube_api.store.base import Change, Conflict, Json, OneOf, Store, equal
+
+_TRIES = 12
+_PAUSE_S = 0.1
+_ALIVE_EVERY_S = 15.0
+_READ_BYTES = 2**20
+T = TypeVar("T")
+
+log = structlog.stdlib.get_logger("okube.ingest")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of events as it comes.
+
+    name: what it is called, for people.  content: a hash of the file, where it is known beforehand.  path: where it
+    lies on disk as it is, if it does.
+    """
+
+    pieces: AsyncIterator[bytes]
+    shape: Format
+    encoding: Encoding = Encoding.IDENTITY
+    name: str | None = None
+    content: str | None = None
+    path: Path | None = None
+
+
+class Ingest:
+    """Takes events, keeps batches, derives facts."""
+
+    def __init__(
+        self, store: Store, clock: Clock, secret: bytes, *, memory_limit: str = "256MB", threads: int = 2
+    ) -> None:
+        self._store, self._clock, self._secret = store, clock, secret
+        self._memory_limit, self._threads = memory_limit, threads
+        self._seals = Seals(secret)
+        self._areas = Areas(store, clock)
+        self._showing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.batches = Batches(store, clock)
+
+    # -- in
+
+    async def take(
+        self, application: Application, kind: str, source: Source, *, atomic: bool = False, tell: Tell | None = None
+    ) -> Json:
+        """The batch of a file, visible to questions.
+
+        Bad lines are left out and kept with the batch; with `atomic`, one of them refuses the whole file.
+        Raises Impossible then, and whenever the whole file cannot be read.
+        """
+        batch = await self.receive(application, kind, source, atomic=atomic, tell=tell)
+        return await self.show(application, batch)
+
+    async def take_file(
+        self, application: Application, kind: str, path: Path, *, atomic: bool = False, tell: Tell | None = None
+    ) -> Json:
+        """The same of a file on disk; one that was taken before, or half, is not taken twice but finished."""
+        shape, encoding = of_path(path)
+        content = await asyncio.to_thread(_digest, path)
+        known = await self.batches.with_content(application.id, kind, content)
+        if known is not None:
+            return known if known["state"] == State.VISIBLE else await self.show(application, known)
+        source = Source(_pieces(path), shape, encoding, path.name, content, path)
+        return await self.take(application, kind, source, atomic=atomic, tell=tell)
+
+    async def receive(
+        self, application: Application, kind: str, source: Source, *, atomic: bool = False, tell: Tell | None = None
+    ) -> Json:
+        """The batch of a file, its events stored, waiting to be shown.  Raises as `take` does."""
+        about = {"format": source.shape, "name": source.name, "content": source.content, "atomic": atomic}
+        batch = await self.batches.open(application.id, kind, {key: value for key, value in about.items() if value})
+        try:
+            async with self._alive(batch):
+                tally = await self._received(application, batch, source, tell)
+                if atomic and tally.rejected:
+                    raise _NotAtomic(tally)
+        except Refusal as refusal:
+            await self._refuse(batch, refusal)
+            raise
+        except BaseException:
+            with suppress(Exception):  # what went wrong first is what counts
+                await asyncio.shield(self._interrupt(batch))
+            raise
+        return await self.batches.note(batch, _noted(tally) | {"state": State.WAITING, "stored": tally.stored})
+
+    async def _received(self, application: Application, batch: Json, source: Source, tell: Tell | None) -> Tally:
+        digests = Digests(self._memory_limit, self._threads)
+        recorder = Recorder(
+            KINDS[batch["kind"]],
+            Identities(self._store, application.id, self._secret),
+            References(self._store, self._clock, application.id),
+            digests,
+        )
+        receiver = Receiver(self._store, self.batches, self._seals, KINDS[batch["kind"]], recorder)
+        try:
+            async with _blocks(batch["kind"], source) as blocks:
+                return await receiver.receive(batch, blocks, tell)
+        finally:
+            digests.close()
+
+    @asynccontextmanager
+    async def _alive(self, batch: Json) -> AsyncIterator[None]:
+        """Keeps a batch from looking abandoned."""
+
+        async def repeat() -> None:
+            while True:
+                await asyncio.sleep(_ALIVE_EVERY_S)
+                with suppress(Exception):
+                    await self.batches.note(batch, {})
+
+        task = asyncio.create_task(repeat())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _refuse(self, batch: Json, refusal: Refusal) -> None:
+        await self._drop_events(batch)
+        noted = _noted(refusal.tally) if isinstance(refusal, _NotAtomic) else {}
+        await self.batches.note(batch, {**noted, "state": State.REFUSED, "message": refusal.detail})
+
+    async def _interrupt(self, batch: Json) -> None:
+        await self._drop_events(batch)
+        await self.batches.forget_rejected(batch)
+        await self.batches.note(batch, {"state": State.INTERRUPTED, "message": "The file did not come to its end."})
+
+    async def _drop_events(self, batch: Json) -> None:
+        await self._changed(
+            batch["application"],
+            f"{batch['_id']}:dropped:{new_id(self._clock())}",
+            lambda change: change.remove(KINDS[batch["kind"]].table, batch["number"]),
+        )
+
+    # -- shown
+
+    async def show(self, application: Application, batch: Json) -> Json:
+        """The batch, visible to questions: makes it count, and the facts that follow from it."""
+        name = f"{batch['_id']}:shown"
+        async with self._showing[application.id]:
+            batch = await self.batches.of(application.id, batch["_id"])
+            if batch["state"] == State.VISIBLE:
+                return batch
+            if not await self._store.committed(application.id, name):
+                batch = await self._changed(application.id, name, partial(self._bring, application, batch))
+            await self._put_areas(application.id, batch)
+            return await self.batches.note(batch, {"state": State.VISIBLE})
+
+    async def _bring(self, application: Application, batch: Json, change: Change) -> Json:
+        deriving = Deriving(change, await told_of(self._store, application))
+        brought = await deriving.bring(Batch(batch["number"], batch["kind"]))
+        counts = {"accepted": brought.accepted, "duplicate": batch["stored"] - brought.accepted}
+        return await self.batches.note(batch, counts)
+
+    async def _put_areas(self, application: str, batch: Json) -> None:
+        if batch["kind"] == "areas":
+            await self.sync_areas(application)
+
+    async def sync_areas(self, application: str) -> None:
+        """Makes the documents of areas what the batches of areas say."""
+        async with self._store.reading(application) as view:
+            live = await live_batches(view)
+            found = await events(view, tables.AREAS, tables.WHOLE, tables.WHOLE, live)
+        rows = found.take(latest(found, KINDS["areas"].key)).select(["code", "name", "lng", "lat"]).to_pylist()
+        await self._areas.put(application, rows)
+        mine = equal("application", application)
+        await self._store.delete(AREAS, mine & ~OneOf("code", tuple(row["code"] for row in rows)))
+
+    # -- out
+
+    async def remove(self, application: Application, batch: Json) -> None:
+        """Takes a batch back: its events, and what followed from them.  Raises InFlight while it is received."""
+        if batch["state"] == State.RECEIVING:
+            raise InFlight("The batch is still being received. Try again when it is not.")
+        async with self._showing[application.id]:
+            name = f"{batch['_id']}:removed"
+            if not await self._store.committed(application.id, name):
+                await self._changed(application.id, name, partial(self._take_away, application, batch))
+            await self._put_areas(application.id, batch)
+            await self.batches.forget(batch)
+
+    async def _take_away(self, application: Application, batch: Json, change: Change) -> None:
+        deriving = Deriving(change, await told_of(self._store, application))
+        await deriving.take_away(Batch(batch["number"], batch["kind"]))
+
+    # -- again
+
+    async def rebuild(self, application: Application, kinds: Collection[str] = tuple(KINDS)) -> None:
+        """Writes the facts of events of some kinds anew, from the events."""
+
+        async def again(change: Change) -> None:
+            await Deriving(change, await told_of(self._store, application)).again(kinds)
+
+        async with self._showing[application.id]:
+            await self._changed(application.id, f"rebuilt:{new_id(self._clock())}", again)
+
+    async def resume(self) -> None:
+        """Finishes what processes that died left half-done, and tidies up after them."""
+        for batch in await self.batches.abandoned(self._clock()):
+            await self._interrupt(batch)
+        for batch in await self.batches.in_state(State.WAITING):
+            document = await self._store.get(APPLICATIONS, equal("_id", batch["application"]))
+            if document is not None:
+                await self.show(Application.of(document), batch)
+
+    async def _changed(self, application: str, name: str, work: Callable[[Change], Awaitable[T]]) -> T:
+        """Does work in a change of that name, again when another change came between."""
+        for left in reversed(range(_TRIES)):
+            try:
+                async with self._store.changing(application, name) as change:
+                    found = await work(change)
+                    await change.commit()
+                    return found
+            except Conflict:
+                if not left:
+                    raise
+                log.info("ingest.again", application=application, change=name)
+                await asyncio.sleep(_PAUSE_S * (_TRIES - left))
+        raise AssertionError("the last try returns or raises")
+
+
+class _NotAtomic(Impossible):
+    """422: a file that was to be taken whole has bad lines."""
+
+    code = "rejected_lines"
+
+    def __init__(self, tally: Tally) -> None:
+        first = tally.reasons[0]
+        count = f"{tally.rejected:,} lines are" if tally.rejected > 1 else "A line is"
+        message = f"{count} rejected, so nothing was taken. Line {first['line']}: {first['reason']}"
+        super().__init__(message, extra={"rejected": tally.rejected, "reasons": tally.reasons})
+        self.tally = tally
+
+
+def _noted(tally: Tally) -> Json:
+    found: Json = {"rejected": tally.rejected, "reasons": tally.reasons}
+    return found | ({"latest": tally.latest_ms} if tally.latest_ms is not None else {})
+
+
+# -- files ----------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _blocks(kind: str, source: Source) -> AsyncIterator[AsyncIterator[Block]]:
+    """The blocks of a file; Parquet that comes as a stream needs a file on disk, which nobody else can open."""
+    if source.shape is not Format.PARQUET:
+        yield text_blocks(source.pieces, kind, source.shape, source.encoding)
+    elif source.path is not None and source.encoding is Encoding.IDENTITY:
+        with source.path.open("rb") as file:
+            yield parquet_blocks(file, kind)
+    else:
+        with TemporaryFile(prefix="okube-") as spool:
+            undo = decoder(source.encoding)
+            async for data in source.pieces:
+                for piece in await asyncio.to_thread(undo.feed, data):
+                    await asyncio.to_thread(spool.write, piece)
+            undo.end()
+            yield parquet_blocks(spool, kind)
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while data := await asyncio.to_thread(file.read, _READ_BYTES):
+            yield data
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=32)).hexdigest()
