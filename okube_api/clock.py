@@ -13,4 +13,4 @@ def utc_now() -> datetime:
 
 def stamp(instant: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as answers and documents carry it."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -11,7 +11,8 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from okube_api.clock import stamp
 from okube_api.store.base import Json
@@ -71,6 +72,11 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|
 KEY_PATTERN = rf"^[^{_CONTROL}]+$"
 
 
+def impossible(message: str) -> PydanticCustomError:
+    """What a validator raises for a value that is well-formed and cannot be: 422, where ValueError is 400."""
+    return PydanticCustomError("impossible", "{message}", {"message": message})
+
+
 def _timezone(name: str) -> str:
     if name not in _timezones():
         raise ValueError(f"There is no time zone '{name[:100]}': use an IANA name such as Europe/Paris.")
@@ -107,12 +113,20 @@ def _distinct(values: list[str]) -> list[str]:
 
 Text = Annotated[str, Field(min_length=1)]
 Key = Annotated[str, Field(min_length=1, max_length=250, pattern=KEY_PATTERN, examples=["lyon-2"])]
-Keys = Annotated[list[Key], Field(min_length=1, max_length=10), AfterValidator(_distinct)]
-Tags = Annotated[list[Text], Field(min_length=1, examples=[["flagship"]]), AfterValidator(_distinct)]
+_UNIQUE: Any = {"uniqueItems": True}
+Keys = Annotated[list[Key], Field(min_length=1, max_length=10, json_schema_extra=_UNIQUE), AfterValidator(_distinct)]
+Tags = Annotated[
+    list[Text],
+    Field(min_length=1, examples=[["flagship"]], json_schema_extra=_UNIQUE),
+    AfterValidator(_distinct),
+]
 References = Annotated[list[Key], Field(min_length=1, max_length=10_000)]
 """Ids or keys of other resources."""
 
-Timezone = Annotated[str, Field(min_length=1, examples=["Europe/Paris"]), AfterValidator(_timezone)]
+_ZONE: Any = {"format": "iana-time-zone"}
+Timezone = Annotated[
+    str, Field(min_length=1, examples=["Europe/Paris"], json_schema_extra=_ZONE), AfterValidator(_timezone)
+]
 Day = Annotated[
     str, AfterValidator(_day), WithJsonSchema({"type": "string", "format": "date", "examples": ["2019-03-28"]})
 ]
@@ -130,8 +144,37 @@ Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$", examples=["5e1834b0
 
 # -- objects of the caller's own making --------------------------------------------------------------------------
 
-FieldName = Annotated[str, Field(min_length=1, max_length=250, pattern=rf"^[^$.{_CONTROL}][^.{_CONTROL}]*$")]
-"""A name within `extra`, `attributes` or `parameters`: no dots, which separate columns, and no dollar first."""
+_NAME = re.compile(rf"[^$.{_CONTROL}][^.{_CONTROL}]{{0,249}}")
+_OBJECT: Any = {
+    "type": "object",
+    "propertyNames": {"pattern": rf"^[^$.{_CONTROL}][^.{_CONTROL}]*$", "minLength": 1, "maxLength": 250},
+}
 
-Scalars = dict[FieldName, str | int | float | bool | None]
-Anything = dict[FieldName, JsonValue]
+
+def _named(fields: dict[str, Any]) -> dict[str, Any]:
+    """Names without dots, which separate columns, and without a dollar first."""
+    for name in fields:
+        if not _NAME.fullmatch(name):
+            raise ValueError(
+                f"'{name[:50]}' is no name: 1 to 250 characters, no dots, no control characters, no $ first"
+            )
+    return fields
+
+
+def _scalars(fields: dict[str, Any]) -> dict[str, Any]:
+    for name, value in fields.items():
+        if isinstance(value, dict | list):
+            raise ValueError(f"'{name[:50]}' is no text, number, boolean or null")
+    return fields
+
+
+Scalars = Annotated[
+    dict[str, Any],
+    AfterValidator(_named),
+    AfterValidator(_scalars),
+    WithJsonSchema({**_OBJECT, "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}),
+]
+"""An object of texts, numbers, booleans and nulls."""
+
+Anything = Annotated[dict[str, Any], AfterValidator(_named), WithJsonSchema(_OBJECT)]
+"""An object of whatever JSON there is."""

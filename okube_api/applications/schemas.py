@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from okube_api.fields import UNSET, Answer, Body, Identifier, Instant, Key, Text, Timezone
+from okube_api.fields import UNSET, Answer, Body, Identifier, Instant, Key, Text, Timezone, impossible
 from okube_api.http.lists import PageQuery
 from okube_api.store.base import EVERYTHING, Condition, Contains, Json
 
@@ -14,7 +14,7 @@ Count = Annotated[int, Field(ge=0, le=100_000)]
 
 def _ascending(edges: list[int]) -> list[int]:
     if any(low >= high for low, high in pairwise(edges)):
-        raise ValueError("The edges of bands must ascend.")
+        raise impossible("The edges of bands must ascend.")
     return edges
 
 

@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag
 from starlette.responses import Response
 
 from okube_api.bulk import Bulk
-from okube_api.errors import BadRequest
+from okube_api.errors import Impossible
 from okube_api.fields import Answer, Body
 from okube_api.http.caller import Creator
 from okube_api.http.lists import as_json
@@ -37,13 +37,13 @@ async def create_or_update(
     """The resources that a list makes, in its order.
 
     elements: bodies with an `app`, the same in each when the path names no application.  without: fields that are
-    only for the route.  Raises BadRequest, and refusals that point at the elements.
+    only for the route.  Raises refusals that point at the elements.
     """
     first = elements[0].app
     for index, element in enumerate(elements):
         if element.app != first:
             message = "All elements of a list belong to one application."
-            raise BadRequest.because("body", f"/{index}/app", "invalid", message)
+            raise Impossible.at("body", f"/{index}/app", message)
     caller = await creator.caller(first, "/0")
     fields = [element.named(without=without) for element in elements]
     return await Bulk(resources, caller.application, ("key",)).upsert(fields)

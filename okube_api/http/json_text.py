@@ -13,6 +13,7 @@ from okube_api.errors import BadRequest
 
 MOST_LEVELS = 32
 _LEAST, _MOST = -(2**63), 2**63 - 1
+_EXACT = 2**53
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -58,9 +59,14 @@ def _checked(value: Any, pointer: str, level: int) -> Any:
         return _text(value, pointer)
     if isinstance(value, int) and not _LEAST <= value <= _MOST:
         raise _refused(pointer, "out_of_range", "Integers go up to 64 bits.")
-    if isinstance(value, float) and not isfinite(value):
+    return _number(value, pointer) if isinstance(value, float) else value
+
+
+def _number(value: float, pointer: str) -> int | float:
+    """JSON has one sort of number: `2.0` is 2, and good where an integer is asked for."""
+    if not isfinite(value):
         raise _refused(pointer, "out_of_range", "The number is too large.")
-    return value
+    return int(value) if value.is_integer() and abs(value) < _EXACT else value
 
 
 def _members(pairs: _Pairs, pointer: str, level: int) -> Iterator[tuple[str, Any]]:

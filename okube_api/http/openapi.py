@@ -113,22 +113,31 @@ def document(app: FastAPI) -> Json:
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
                 _complete(made["paths"][route.path_format][method.lower()], route, method.lower())
-    _untitle(components["schemas"])
-    _untitle(made["paths"])
+    for schema in components["schemas"].values():
+        if "app" in schema.get("properties", {}):  # the path that is shown names no application: the body must
+            schema["required"] = [*schema.get("required", ()), "app"]
+    _tidy(components["schemas"])
+    _tidy(made["paths"])
     return made
 
 
-def _untitle(node: Any) -> None:
-    """Takes out the titles that repeat the names of fields; a title that is no text is a field of that name."""
+def _tidy(node: Any) -> None:
+    """Takes out the titles that repeat the names of fields, and says how large integers may be.
+
+    A title that is no text is a field of that name.
+    """
     if isinstance(node, list):
         for item in node:
-            _untitle(item)
+            _tidy(item)
     elif isinstance(node, dict):
         if isinstance(node.get("title"), str):
             del node["title"]
         for name, inner in node.items():
             if name not in _VALUES:
-                _untitle(inner)
+                _tidy(inner)
+        if node.get("type") == "integer":
+            node.setdefault("minimum", -(2**63))
+            node.setdefault("maximum", 2**63 - 1)
 
 
 def _complete(operation: Json, route: APIRoute, method: str) -> None:

@@ -16,6 +16,7 @@ from okube_api.errors import (
     Fault,
     Forbidden,
     Full,
+    Impossible,
     InFlight,
     Refusal,
     Taken,
@@ -129,13 +130,15 @@ _CODES = {
     "literal_error": "unknown_value",
     "enum": "unknown_value",
     "json_invalid": "invalid_json",
+    "impossible": "impossible",
 }
 
 
 def _invalid(errors: Sequence[Any]) -> Refusal:
     faults = [_fault(error) for error in errors[:MOST_FAULTS]]
     detail = faults[0].message if len(faults) == 1 else f"{len(errors)} things are wrong with the request."
-    return BadRequest(detail, faults=faults)
+    kind = Impossible if all(error["type"] == "impossible" for error in errors) else BadRequest
+    return kind(detail, faults=faults)
 
 
 def _fault(error: Mapping[str, Any]) -> Fault:

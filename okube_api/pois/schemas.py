@@ -1,11 +1,24 @@
 """Points of interest as requests and answers have them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import h3
 from pydantic import AfterValidator, Field
 
-from okube_api.fields import UNSET, Answer, Body, Identifier, Instant, Key, References, Scalars, Tags, Text, Timezone
+from okube_api.fields import (
+    UNSET,
+    Answer,
+    Body,
+    Identifier,
+    Instant,
+    Key,
+    References,
+    Scalars,
+    Tags,
+    Text,
+    Timezone,
+    impossible,
+)
 from okube_api.http.lists import Flag, ListQuery, flagged, given
 from okube_api.places import RADIUS_M
 from okube_api.pois.repository import boxed, covering
@@ -79,20 +92,15 @@ class PoiAnswer(Answer):
 
 # -- lists -------------------------------------------------------------------------------------------------------
 
-_NUMBER = r"-?[0-9]{1,3}(?:\.[0-9]{1,20})?"
-
-
-def _point(text: str) -> str:
-    longitude, latitude = numbers(text)
-    if abs(longitude) > 180 or abs(latitude) > 90:
-        raise ValueError("A point is longitude,latitude in degrees.")
-    return text
+_DIGITS = r"(?:\.[0-9]{1,20})?"
+_LONGITUDE = rf"-?(?:(?:1[0-7][0-9]|[1-9]?[0-9]){_DIGITS}|180(?:\.0{{1,20}})?)"
+_LATITUDE = rf"-?(?:[1-8]?[0-9]{_DIGITS}|90(?:\.0{{1,20}})?)"
 
 
 def _box(text: str) -> str:
-    west, south, east, north = numbers(text)
-    if max(abs(west), abs(east)) > 180 or max(abs(south), abs(north)) > 90 or south > north:
-        raise ValueError("A box is west,south,east,north in degrees.")
+    _, south, _, north = numbers(text)
+    if south > north:
+        raise impossible("A box is west,south,east,north in degrees.")
     return text
 
 
@@ -107,11 +115,19 @@ def numbers(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]
 
 
-Point = Annotated[str, Field(pattern=rf"^{_NUMBER},{_NUMBER}$", examples=["4.8357,45.764"]), AfterValidator(_point)]
+_H3: Any = {"format": "h3-cell"}
+
+Point = Annotated[str, Field(pattern=rf"^{_LONGITUDE},{_LATITUDE}$", examples=["4.8357,45.764"])]
 Box = Annotated[
-    str, Field(pattern=rf"^{_NUMBER}(?:,{_NUMBER}){{3}}$", examples=["4.8,45.7,4.9,45.8"]), AfterValidator(_box)
+    str,
+    Field(pattern=rf"^{_LONGITUDE},{_LATITUDE},{_LONGITUDE},{_LATITUDE}$", examples=["4.8,45.7,4.9,45.8"]),
+    AfterValidator(_box),
 ]
-Cell = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{15}$", examples=["8a1f902e6217fff"]), AfterValidator(_cell)]
+Cell = Annotated[
+    str,
+    Field(pattern=r"^[0-9a-fA-F]{15}$", examples=["8a1f902e6217fff"], json_schema_extra=_H3),
+    AfterValidator(_cell),
+]
 
 
 class PoiQuery(ListQuery):

@@ -1,6 +1,6 @@
 """Sites as requests and answers have them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import h3
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
@@ -50,17 +50,27 @@ class Modules(Body):
     conversion: bool = False
 
 
+def _cell(text: str) -> str:
+    if not h3.is_valid_cell(text):
+        raise ValueError(f"'{text[:20]}' is no H3 cell.")
+    return text
+
+
+_H3: Any = {"format": "h3-cell"}
+Cell = Annotated[str, Field(pattern=r"^[0-9a-f]{15}$", json_schema_extra=_H3), AfterValidator(_cell)]
+
+
 class Cells(Body):
     """H3 cells, all of one resolution."""
 
     resolution: Annotated[int, Field(ge=0, le=15, examples=[12])]
-    indexes: Annotated[list[str], Field(min_length=1, max_length=10_000, examples=[["8c1fb4675b6a5ff"]])]
+    indexes: Annotated[list[Cell], Field(min_length=1, max_length=10_000, examples=[["8c1fb4675b6a5ff"]])]
 
     @model_validator(mode="after")
     def _valid(self) -> "Cells":
         for cell in self.indexes:
-            if not h3.is_valid_cell(cell) or h3.get_resolution(cell) != self.resolution:
-                raise ValueError(f"'{cell[:20]}' is no H3 cell of resolution {self.resolution}.")
+            if h3.get_resolution(cell) != self.resolution:
+                raise impossible(f"The H3 cell '{cell}' is not of resolution {self.resolution}.")
         return self
 
 
@@ -162,9 +172,9 @@ class SiteUpdate(_SiteFields):
 class SiteCreate(_SiteFields):
     """A new site."""
 
-    app: Annotated[
-        str | None, Field(min_length=1, description="The application (id or key); not when the path names it.")
-    ] = None
+    app: Annotated[str, Field(min_length=1)] = Field(
+        UNSET, description="The application (id or key); not when the path names it."
+    )
     name: str = Field(examples=["Lyon Bellecour"])
     online: bool = Field(description="True: an online site, without a place.")
 

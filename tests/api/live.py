@@ -1,0 +1,52 @@
+"""The application behind a real port, in a thread of its own: for clients that are not asynchronous."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+import uvicorn
+from fastapi import FastAPI
+from okube_api.app import create_app
+from okube_api.settings import Settings
+
+from tests.api.server import SECRET, Server
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Live(Server):
+    """A running application that listens."""
+
+    address: str = ""
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine gives, run where the application runs."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+
+@contextmanager
+def listening(url: str, **settings: Any) -> Iterator[Live]:
+    """The application over the store of that URL, listening at a port of its own."""
+    app: FastAPI = create_app(Settings(store_url=url, secret_key=SECRET, **settings))
+    config = uvicorn.Config(app, port=0, log_level="error", access_log=False, http="httptools", log_config=None)
+    server, loop = uvicorn.Server(config), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(),))
+    thread.start()
+    try:
+        deadline = monotonic() + 20
+        while not server.started:
+            assert thread.is_alive(), "the application did not start"
+            assert monotonic() < deadline, "the application takes too long to start"
+            sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Live(app, url.partition(":")[0], address=f"http://127.0.0.1:{port}", loop=loop)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        loop.close()
