@@ -10,7 +10,15 @@ from functools import lru_cache
 from typing import Any
 
 from tests.by_hand.leaves import Leaf, answer, breakdown, count, distribution, ratio
-from tests.by_hand.question import Filter, Question, local_day, reached_pois, reached_sites, study_of
+from tests.by_hand.question import (
+    Filter,
+    Question,
+    local_day,
+    places_of_study,
+    reached_pois,
+    reached_sites,
+    study_of,
+)
 from tests.by_hand.truth import Area, Panelist, Place, Stay, Truth
 
 EARTH_RADIUS_M = 6_371_008.8
@@ -319,15 +327,11 @@ def indoor(rows: Iterable[Seen]) -> list[Seen]:
 def geomarketing(truth: Truth, kpi: str, question: Question) -> Leaf:
     """The `data` of one element of a geo-marketing answer."""
     definition = KPIS[kpi]
-    study = study_of(truth, question)
+    of_study = places_of_study(truth, study_of(truth, question))
     pois = reached_pois(truth, question)
     looked_at = {place.id for place in (pois if definition.at == "pois" else reached_sites(truth, question))}
     whole = (
-        {
-            place.id
-            for place in (*truth.sites, *truth.pois)
-            if place.active and (study is None or place.id in (*study.sites, *study.pois))
-        }
+        {place.id for place in (*truth.sites, *truth.pois) if place.active and place.id in of_study}
         | looked_at
         | {poi.id for poi in pois}
     )
@@ -349,11 +353,11 @@ def geomarketing(truth: Truth, kpi: str, question: Question) -> Leaf:
         )
 
     values = {value_of(one, question.scope) for rows in by_day.values() for one in rows if one.stay.place in looked_at}
-    return answer(question, values, _named(question, looked_at), leaf)
+    return answer(question, values, _named(question, of_study), leaf)
 
 
-def _named(question: Question, looked_at: set[str]) -> set[str]:
-    """The scope values that a filter, or the path, names."""
+def _named(question: Question, of_study: set[str]) -> set[str]:
+    """The scope values that a filter names; of places, those of the study."""
     filters: dict[str, tuple[Filter | None, ...]] = {
         "sites": (question.sites,),
         "pois": (question.pois,),
@@ -367,4 +371,4 @@ def _named(question: Question, looked_at: set[str]) -> set[str]:
         if chosen is not None and not chosen.negated
         for value in chosen.values
     }
-    return named & looked_at if question.scope in ("sites", "pois") else named
+    return named & of_study if question.scope in ("sites", "pois") else named

@@ -99,12 +99,12 @@ def active_or_named(place: Place, chosen: Filter | None, question: Question) -> 
 
 
 def reached_sites(truth: Truth, question: Question) -> list[Place]:
-    """The sites that the question looks at: those of its study when it has one, that path and filters keep."""
+    """The sites that the question looks at: those of its study when it names some, that path and filters keep."""
     study = study_of(truth, question)
     return [
         site
         for site in truth.sites
-        if (study is None or site.id in study.sites)
+        if site.id in places_of_study(truth, study)
         and (question.site is None or site.id == question.site)
         and (question.sites is None or question.sites.keeps(site.id))
         and (question.tags is None or bool(question.tags.values & site.tags) != question.tags.negated)
@@ -118,10 +118,16 @@ def reached_pois(truth: Truth, question: Question) -> list[Place]:
     return [
         poi
         for poi in truth.pois
-        if (study is None or poi.id in study.pois)
+        if poi.id in places_of_study(truth, study)
         and (question.pois is None or question.pois.keeps(poi.id))
         and active_or_named(poi, question.pois, question)
     ]
+
+
+def places_of_study(truth: Truth, study: Study | None) -> set[str]:
+    """The sites and points of interest of a study; one that names no site is global, it has every site."""
+    sites, pois = ({site.id for site in truth.sites}, {poi.id for poi in truth.pois})
+    return sites | pois if study is None else {*(study.sites or sites), *study.pois}
 
 
 def study_of(truth: Truth, question: Question) -> Study | None:

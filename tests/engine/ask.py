@@ -28,18 +28,14 @@ def resolved(truth: Truth, module: Module, kpis: tuple[str, ...], asked: by_hand
     scope = Scope(asked.scope)
     sites = tuple(place.id for place in by_hand.reached_sites(truth, asked))
     pois = tuple(place.id for place in by_hand.reached_pois(truth, asked))
-    study = by_hand.study_of(truth, asked)
-    whole = (
-        place.id
-        for place in (*truth.sites, *truth.pois)
-        if place.active and (study is None or place.id in (*study.sites, *study.pois))
-    )
+    of_study = by_hand.places_of_study(truth, by_hand.study_of(truth, asked))
+    whole = (place.id for place in (*truth.sites, *truth.pois) if place.active and place.id in of_study)
     chosen = {scope: getattr(asked, name) for scope, name in FILTERS.items()}
     named = {scope: tuple(one.values) for scope, one in chosen.items() if one and not one.negated}
     homes = {*named.get(Scope.HOMES, ()), *named.get(Scope.ZONES, ())}
     named |= {Scope.HOMES: tuple(homes), Scope.ZONES: tuple(homes)}
-    for kind, reached in ((Scope.SITES, sites), (Scope.POIS, pois)):
-        named[kind] = tuple(set(named.get(kind, ())) & set(reached))
+    for kind in (Scope.SITES, Scope.POIS):
+        named[kind] = tuple(set(named.get(kind, ())) & of_study)
     return Question(
         application="a" * 24,
         period=Period(ordinal(asked.first), ordinal(asked.last)),

@@ -104,7 +104,7 @@ class GeoMarketingSiteParam(Param):
     kpi: GeoMarketingKpi
     homes: ByArea = Field(False, description="By the IRIS area where users live.")
     works: ByArea = Field(False, description="By the IRIS area where users work.")
-    zones: ByArea = Field(False, description="The former name of `homes`.", deprecated=True)
+    zones: ByArea = Field(False, description="The former name of `homes`.", json_schema_extra={"deprecated": True})
     pois: ByResource = Field(False, description="By point of interest of the study (`poiSessions` only).")
 
 
@@ -120,7 +120,7 @@ class GeoMarketingSiteFilters(Filters):
     pois: References | None = None
     homes: Areas | None = None
     works: Areas | None = None
-    zones: Areas | None = Field(None, description="The former name of `homes`.", deprecated=True)
+    zones: Areas | None = Field(None, description="The former name of `homes`.", json_schema_extra={"deprecated": True})
 
 
 class GeoMarketingFilters(GeoMarketingSiteFilters):
