@@ -20,7 +20,6 @@ from okube_api.ingest.derive.runs import Places, places_of
 from okube_api.ingest.marking import MarkedDays, Spots
 from okube_api.ingest.reading import Sides, blocks
 from okube_api.ingest.sessions import Piece, Points, pieces
-from okube_api.ingest.spans import spans_of
 from okube_api.ingest.tables import DETECTIONS
 from okube_api.ingest.told import Task, Told
 from okube_api.ingest.writing import Facts
@@ -39,7 +38,7 @@ async def rebuild(change: Change, told: Told, task: Task) -> None:
     places = places_of(told.equipments)
     writing = _Writing(change, places)
     reading = partial(_read, change, places, task.sides)
-    async for piece in pieces(reading, places, rules.gap_s, spans_of(task), exits=True):
+    async for piece in pieces(reading, places, rules.gap_s, task.spans, exits=True, also=task.also):
         also = [day for day in task.also if piece.first <= day <= piece.last]
         days = np.unique(np.concatenate((piece.touched, np.array(also, np.int64))))
         if len(days):

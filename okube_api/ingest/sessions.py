@@ -1,66 +1,29 @@
-"""Points of users cut into runs, a bounded number of days at a time, whatever is read: what pings and detections share.
+"""Points of users cut into runs, some days at a time, whatever is read: what pings and detections share.
 
-A piece is days all of whose runs are whole; what goes on after them is kept for the next piece.
+Days that nothing changed on are read only as far as runs reach into them, and then only of the users whose runs do:
+someone who never leaves costs their own points alone.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from okube_api.ingest.derive.columns import Codes, Flags, Ints
-from okube_api.ingest.derive.runs import Places, Runs, runs_of, touched_days
+from okube_api.ingest.derive.columns import Flags, Ints, Span
+from okube_api.ingest.derive.runs import Places, Runs, touched_days
 from okube_api.ingest.localtime import DAY_MS
+from okube_api.ingest.points import Held, Points, Reading
+
+__all__ = ["Piece", "Points", "Reading", "pieces"]
 
 MOST_POINTS = 2_000_000
-_FAR = 2**40
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Points:
-    """Users seen at instants (ms, UTC): one element each, in any order.
-
-    site, equipment: index the `Places` of the runs.  change: 1 new, -1 taken away, else 0.
-    """
-
-    user: Ints
-    site: Codes
-    equipment: Codes
-    at: Ints
-    change: NDArray[np.int8]
-
-    def __len__(self) -> int:
-        return len(self.at)
-
-
-def joined(parts: list[Points]) -> Points:
-    """All of them."""
-    return Points(
-        np.concatenate([np.empty(0, np.int64), *(one.user for one in parts)]),
-        np.concatenate([np.empty(0, np.int32), *(one.site for one in parts)]),
-        np.concatenate([np.empty(0, np.int32), *(one.equipment for one in parts)]),
-        np.concatenate([np.empty(0, np.int64), *(one.at for one in parts)]),
-        np.concatenate([np.empty(0, np.int8), *(one.change for one in parts)]),
-    )
-
-
-def cut(points: Points, places: Places, gap_s: int) -> Runs:
-    """The runs that points make."""
-    return runs_of(
-        places,
-        gap_s,
-        user=points.user,
-        site=points.site,
-        equipment=points.equipment,
-        at=points.at,
-        change=points.change,
-    )
+_LOCAL_D = 1  # the points of a UTC day are of local days at most so far from it, and the other way round
+_HALF_A_DAY_S = 43_200
+_DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """Some local days, and every run that starts or ends on one of them.
+    """Some local days, and the runs of points: whole are all those that start (or end, if that matters) on the days.
 
     touched: those of the days whose rows can differ before and after the change.
     """
@@ -71,95 +34,112 @@ class Piece:
     touched: Ints
 
 
-Reading = Callable[[int, int], AsyncIterator[tuple[int, Points]]]
-"""Points of the UTC days [low, high], ascending, with the greatest day of each block."""
-
-
 async def pieces(
-    reading: Reading, places: Places, gap_s: int, spans: Sequence[tuple[int, int]], *, exits: bool
+    reading: Reading, places: Places, gap_s: int, spans: Sequence[Span], *, exits: bool, also: Iterable[int] = ()
 ) -> AsyncIterator[Piece]:
-    """The pieces that cover the local days which the change can touch, ascending and apart.
+    """The pieces that cover the local days which a change can touch, and `also`; ascending and apart.
 
     spans: UTC days with points that come or go, ascending.  exits: whether also the day matters on which a run ends.
     """
-    done = -_FAR
+    days = set(also)
     for first, last in spans:
-        window = _Window(reading, places, gap_s, (max(first - 1, done + 1), last + 1), exits=exits, floor=done + 1)
-        async for piece in window.pieces():
-            if piece.last > done:
-                yield piece
-                done = piece.last
+        days.update(range(first - _LOCAL_D - _beside(gap_s), last + _LOCAL_D + 1))
+        days |= await _begun(reading, places, gap_s, (first, last))
+    work = _Work(reading, places, gap_s, exits=exits, days=days)
+    async for piece in work.pieces():
+        yield piece
 
 
-class _Window:
-    """The points read and not yet dealt with: of the UTC days [low, complete], and perhaps some of later ones."""
+def _beside(gap_s: int) -> int:
+    """How many more days a point can join runs across."""
+    return 0 if gap_s <= _HALF_A_DAY_S else -(-gap_s // _DAY_S)
 
-    def __init__(
-        self, reading: Reading, places: Places, gap_s: int, span: tuple[int, int], *, exits: bool, floor: int
-    ) -> None:
-        self._reading, self._places, self._gap_s, self._exits, self._floor = reading, places, gap_s, exits, floor
-        self._next, self._last = span
-        self._low = self._complete = self._next - 2  # read are the UTC days from the one after `low`
-        self._points: list[Points] = []
-        self._began = False
+
+async def _begun(reading: Reading, places: Places, gap_s: int, span: Span) -> set[int]:
+    """The local days on which runs began that reach into a span of UTC days, and perhaps change there."""
+    first, last = span
+    held = Held(reading, places, gap_s, first - 1 - _beside(gap_s))
+    upto = min(last, first + 1)
+    async for _, points in reading(held.low, upto):
+        held.add(points)
+    held.complete = upto
+    edge_ms = (first - 1) * DAY_MS
+
+    def matter(runs: Runs) -> Flags:
+        across = (runs.at[runs.starts] < edge_ms) & (runs.at[runs.ends] >= edge_ms)
+        return across & (runs.changed | held.goes_on(runs))
+
+    runs = held.runs()
+    if await held.follow(runs, matter, back=True):
+        runs = held.runs()
+    return set(runs.first_days[matter(runs)].tolist())
+
+
+class _Work:
+    """Days to be dealt with, in order."""
+
+    def __init__(self, reading: Reading, places: Places, gap_s: int, *, exits: bool, days: set[int]) -> None:
+        self._holding = partial(Held, reading, places, gap_s)
+        self._exits, self._days = exits, days
+        self._stream: AsyncIterator[tuple[int, Points]] | None = None
+        self._through = 0
 
     async def pieces(self) -> AsyncIterator[Piece]:
-        while self._next <= self._last:
-            async for _ in self._read(self._last + 1):
-                if sum(map(len, self._points)) >= MOST_POINTS and (piece := await self._piece(self._complete - 1)):
-                    yield piece
-            while self._next <= self._last:
-                if piece := await self._piece(min(self._last, self._complete - 1)):
-                    yield piece
-                    break
-                async for _ in self._read(self._complete + 1):
-                    pass
+        held, following = self._holding(0), None
+        while self._days:
+            first = min(self._days)
+            if first != following:
+                held = self._holding(first - _LOCAL_D)
+            last = await self._read(held, first)
+            runs = await self._whole(held, first, last)
+            touched = touched_days(runs, exits=self._exits)
+            self._days |= set(touched[touched > last].tolist())
+            self._days.difference_update(range(first, last + 1))
+            yield Piece(first, last, runs, touched[(touched >= first) & (touched <= last)])
+            held.keep(runs, (runs.last_days > last) | held.goes_on(runs))
+            following = last + 1
 
-    async def _read(self, through: int) -> AsyncIterator[None]:
-        """Reads the days up to `through`, and stops after each block."""
-        if self._complete < through:
-            async for greatest, points in self._reading(self._complete + 1, through):
-                self._points.append(points)
-                self._complete = greatest - 1
-                yield
-        self._complete = max(self._complete, through)
+    async def _read(self, held: Held, first: int) -> int:
+        """Reads neighbouring days from `first` on, until there are enough points; the last day that is complete."""
+        while True:
+            last = self._end(first)
+            if held.complete >= last + _LOCAL_D:
+                return last
+            if self._stream is None:
+                self._through = last + _LOCAL_D
+                self._stream = held.reading(held.complete + 1, self._through)
+            block = await anext(self._stream, None)
+            if block is None:
+                held.complete, self._stream = self._through, None
+                continue
+            held.add(block[1])
+            held.complete = max(held.complete, block[0] - 1)
+            if len(held) >= MOST_POINTS and held.complete - _LOCAL_D >= first:
+                return held.complete - _LOCAL_D
 
-    async def _piece(self, last: int) -> Piece | None:
-        """The days from the next one up to `last`, as far as nothing in them goes on; None when something does."""
-        if last < self._next:
-            return None
-        runs = await self._cut()
-        first_days = runs.first_days
-        goes_on = runs.at[runs.ends] >= self._complete * DAY_MS - self._gap_s * 1000
-        last = min(last, int(first_days[goes_on].min(initial=last + 1)) - 1)
-        changed = runs.changed
-        if changed.any():
-            self._last = max(self._last, int(runs.last_days[changed].max()))
-        if last < self._next:
-            return None
-        touched = touched_days(runs, exits=self._exits)
-        touched = touched[(touched >= self._next) & (touched <= last)]
-        piece = Piece(self._next, last, runs, touched)
-        kept = np.repeat(runs.last_days > last, runs.ends - runs.starts + 1)
-        self._points = [_points(runs, kept)]
-        self._next = last + 1
-        return piece
+    def _end(self, first: int) -> int:
+        """The last of the days that follow one another from `first` on."""
+        last = first
+        while last + 1 in self._days:
+            last += 1
+        return last
 
-    async def _cut(self) -> Runs:
-        runs = cut(joined(self._points), self._places, self._gap_s)
-        while not self._began:  # what a changed run began with may lie before the days asked for
-            changed = runs.changed
-            cut_off = changed & (runs.at[runs.starts] < self._low * DAY_MS + self._gap_s * 1000)
-            self._next = max(self._floor, min(self._next, int(runs.first_days[changed].min(initial=self._next))))
-            if self._low < self._next - 1 and (self._low < self._floor - 1 or not cut_off.any()):
-                self._began = True
-                break
-            before = [points async for _, points in self._reading(self._low, self._low)]
-            self._low -= 1
-            self._points = [*before, *self._points]
-            runs = cut(joined(self._points), self._places, self._gap_s)
+    async def _whole(self, held: Held, first: int, last: int) -> Runs:
+        """The runs, whole as far as they have rows on the days [first, last], before or after the change."""
+
+        def before(runs: Runs) -> Flags:
+            starts, ends = runs.first_days, runs.last_days
+            ends_here = (ends >= first) & ((ends <= last) | runs.changed) & self._exits
+            matter: Flags = ((starts >= first) & (starts <= last)) | ends_here
+            return matter
+
+        def after(runs: Runs) -> Flags:
+            starts, ends = runs.first_days, runs.last_days
+            ends_here = (ends >= first) & (ends <= last) & self._exits
+            matter: Flags = (starts <= last) & ((starts >= first) | runs.changed | ends_here)
+            return matter
+
+        runs = held.runs()
+        while await held.follow(runs, before, back=True) or await held.follow(runs, after, back=False):
+            runs = held.runs()
         return runs
-
-
-def _points(runs: Runs, kept: Flags) -> Points:
-    return Points(runs.user[kept], runs.site[kept], runs.equipment[kept], runs.at[kept], runs.change[kept])

@@ -1,6 +1,8 @@
 """A store with the events of a tenant in batches, and the facts that a change of batches makes of them."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import date
 from random import Random
 from typing import Any
 
@@ -14,8 +16,9 @@ from okube_api.ingest.tables import TABLES
 from okube_api.ingest.told import Task, Told
 from okube_api.store.base import Change, Schema, Store, Table
 from okube_api.store.kinds import arrow_schema, stored_kinds
-from tests.by_hand.truth import Truth
-from tests.engine.rows import bucket_numbers, rollup
+from tests.by_hand.truth import Delivery, Truth
+from tests.engine.numbering import bucket_numbers
+from tests.engine.rows import rollup
 from tests.ingest.derive import tables as made
 
 Row = dict[str, Any]
@@ -24,6 +27,23 @@ APPLICATION = "5e18"
 DAY_MS = 86_400_000
 
 Rebuild = Callable[[Change, Mapping[str, Task]], Awaitable[None]]
+
+
+def spring(truth: Truth) -> Truth:
+    """What happened around the end of March 2024 alone: a few weeks, with a change of clocks."""
+
+    def early(one: Any) -> bool:
+        day = one.day if isinstance(one, Delivery) else one.at.date()
+        return date(2024, 1, 1) < day < date(2024, 7, 1)
+
+    return replace(
+        truth,
+        detections=list(filter(early, truth.detections)),
+        touches=list(filter(early, truth.touches)),
+        deliveries=list(filter(early, truth.deliveries)),
+        visits=list(filter(early, truth.visits)),
+        purchases=list(filter(early, truth.purchases)),
+    )
 
 
 def told(truth: Truth) -> Told:
