@@ -31,8 +31,10 @@ from okube_api.http.metrics import Metrics
 from okube_api.http.openapi import document
 from okube_api.http.paths import SegmentedPaths
 from okube_api.http.problems import handle
-from okube_api.http.services import make_services
+from okube_api.http.services import Services, make_services
 from okube_api.http.transport import Transport, networks
+from okube_api.ingest.router import files as event_files
+from okube_api.ingest.router import router as ingest
 from okube_api.pois.router import router as pois
 from okube_api.schema import SCHEMA
 from okube_api.settings import Settings
@@ -57,6 +59,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     levers,
     studies,
     analytics,
+    event_files,
+    ingest,
     health,
 )
 
@@ -114,6 +118,7 @@ def _lifespan(settings: Settings, given: Store | None, clock: Clock) -> Lifespan
             services = make_services(settings, store, clock, secret)
             closing.callback(services.passwords.close)
             app.state.services, app.state.starting = services, starting
+            await _resumed(services, starting, closing)
             yield
 
     return lifespan
@@ -131,6 +136,25 @@ async def _opened(settings: Settings, closing: AsyncExitStack) -> "tuple[Store, 
         closing.push_async_callback(_ended, starting)
         return store, starting
     return store, None
+
+
+async def _resumed(
+    services: Services, starting: "asyncio.Task[None] | None", closing: AsyncExitStack
+) -> None:
+    """Lets the ingest finish, in the background, what processes that died left half-done."""
+
+    async def resume() -> None:
+        if starting is not None:
+            await asyncio.wait((starting,))
+        try:
+            await services.ingest.resume()
+            await services.following.resume()
+        except StoreError as error:
+            log.error("the ingest could not finish what was left half-done", error=repr(error))
+
+    closing.push_async_callback(services.ingest.close)
+    closing.push_async_callback(services.following.close)
+    closing.push_async_callback(_ended, asyncio.create_task(resume()))
 
 
 async def _keep_trying(store: Store) -> None:

@@ -18,6 +18,7 @@ class What(StrEnum):
     ZONE = "zone"  # its time zone is another: which day an event falls on
     CHANNEL = "channel"  # a site went online, or offline
     WINDOWS = "windows"  # a campaign's touches count for longer, or not as long
+    SETTINGS = "settings"  # an application's, those that facts are made with
     GONE = "gone"  # it is deleted, and its facts with it
 
 

@@ -8,6 +8,7 @@ from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.facts import FACTS, PANELISTS
 from okube_api.http.idempotency import IDEMPOTENCY
 from okube_api.ingest.batches import BATCHES, REJECTED
+from okube_api.ingest.following import NOTES
 from okube_api.ingest.tables import TABLES
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import EQUIPMENTS, SITES
@@ -33,6 +34,7 @@ SCHEMA = Schema(
         THUMBNAILS,
         BATCHES,
         REJECTED,
+        NOTES,
     ),
     tables=(PANELISTS, *(table for fact in FACTS for table in fact.tables), *TABLES),
 )

@@ -18,6 +18,8 @@ from okube_api.clock import Clock
 from okube_api.deletion import Deletion
 from okube_api.equipments.repository import Equipments
 from okube_api.http.idempotency import Idempotency
+from okube_api.ingest.following import Following
+from okube_api.ingest.service import Ingest
 from okube_api.pois.repository import Pois
 from okube_api.settings import Settings
 from okube_api.sites.repository import Sites
@@ -52,6 +54,8 @@ class Services:
     deletion: Deletion
     thumbnails: Thumbnails
     analytics: Analytics
+    ingest: Ingest
+    following: Following
 
 
 def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes) -> Services:
@@ -65,6 +69,9 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
     studies = Studies(store, clock, changes, sites, pois)
     equipments = Equipments(store, clock, changes)
     thumbnails = Thumbnails(store)
+    ingest = Ingest(store, clock, secret, threads=settings.threads)
+    following = Following(ingest)
+    changes.follow(following.follow)
     return Services(
         settings=settings,
         store=store,
@@ -85,6 +92,8 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
         deletion=Deletion(changes, sites, pois, campaigns, studies, equipments, thumbnails),
         thumbnails=thumbnails,
         analytics=Analytics(store, clock, settings),
+        ingest=ingest,
+        following=following,
     )
 
 

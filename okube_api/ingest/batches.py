@@ -122,6 +122,19 @@ class Batches(Resources):
                 for number, reason, text in zip(document["numbers"], document["reasons"], texts, strict=True):
                     yield {"line": number, "reason": reason, "text": text}
 
+    async def erase(self, application: str, name: str, seals: Seals) -> None:
+        """Removes the rejected lines that hold this text, from every batch of an application."""
+        async for documents in self.store.stream(REJECTED, equal("application", application)):
+            for document in documents:
+                texts = seals.open(document["lines"])
+                kept = [at for at, text in enumerate(texts) if name not in text]
+                if len(kept) < len(texts):
+                    lines = seals.seal([texts[at].encode() for at in kept])
+                    told = {key: [document[key][at] for at in kept] for key in ("numbers", "reasons")}
+                    await self.store.replace(
+                        REJECTED, equal("_id", document["_id"]), document | told | {"lines": lines}
+                    )
+
     async def forget_rejected(self, batch: Json) -> None:
         """Removes the rejected lines of a batch."""
         await self.store.delete(REJECTED, equal("batch", batch["_id"]))

@@ -22,6 +22,7 @@ from okube_api.catalogue.facts import (
 )
 from okube_api.ingest import conversion_facts, geo_facts, presence_facts, tables
 from okube_api.ingest.counting import accepted
+from okube_api.ingest.identities import DEVICE, USER
 from okube_api.ingest.natural_keys import differing, latest
 from okube_api.ingest.people import People, people_of
 from okube_api.ingest.reading import Sides, events, live_batches
@@ -109,6 +110,19 @@ class Deriving:
             spans = {kind: spans_of_days(found) for kind, found in parts.items()}
             await self._write(people, sides, spans, {group: frozenset(days)})
 
+    async def without(self, numbers: Mapping[str, int]) -> None:
+        """Writes anew the facts of the days on which a user or a device has some; their events are gone already."""
+        sides = Sides(frozenset(await live_batches(self._change)))
+        also: dict[Sequence[str], frozenset[int]] = {}
+        if (user := numbers.get(USER)) is not None:
+            theirs = OneOf("user", (user,))
+            also[GEO] = await self._days((GEO_STAYS,), theirs)
+            also[CONVERSION] = await self._days((OUTCOMES, EXPOSURES), theirs)
+            await self._panel(sides)
+        if (device := numbers.get(DEVICE)) is not None:
+            also[PRESENCE] = await self._days((PRESENCE_STAYS, PRESENCE_EXITS), OneOf("user", (device,)))
+        await self._write(await self._people(sides), sides, {}, also)
+
     # -- helpers
 
     async def _changed(self, batch: Batch, sides: Sides) -> Brought | None:
@@ -131,7 +145,8 @@ class Deriving:
             days = also.get(group, frozenset())
             if not mine and not days:
                 continue
-            together = Task(sides, _near(joined([one for some in mine.values() for one in some])), days)
+            around = [(day, day) for day in days]
+            together = Task(sides, _near(joined([*(one for some in mine.values() for one in some), *around])), days)
             if group is PRESENCE:
                 await presence_facts.rebuild(self._change, self._told, together)
                 continue
@@ -139,7 +154,7 @@ class Deriving:
             if group is GEO:
                 await geo_facts.rebuild(self._change, self._told, people, together)
             else:
-                tasks = {kind: Task(sides, _near(mine.get(kind, ())), days) for kind in (mine if mine else group[:1])}
+                tasks = {kind: Task(sides, _near(mine.get(kind, ())), days) for kind in mine or group[:1]}
                 await conversion_facts.rebuild(self._change, self._told, people, tasks)
 
     async def _keep(self, live: Mapping[int, str]) -> None:
@@ -158,19 +173,23 @@ class Deriving:
         return people_of(await self._stored(PANELISTS), areas)
 
     async def _panelists(self, sides: Sides) -> Brought:
+        users = await self._panel(sides)
+        if users:
+            theirs = OneOf("user", tuple(users)) if len(users) <= _FEW else None
+            days: dict[Sequence[str], frozenset[int]] = {GEO: await self._days((GEO_STAYS,), theirs)}
+            days[CONVERSION] = await self._days((OUTCOMES, EXPOSURES), theirs)
+            await self._write(await self._people(sides), sides, {}, days)
+        return Brought(len(users))
+
+    async def _panel(self, sides: Sides) -> Sequence[int]:
+        """Writes what is known of the panel; the users of whom it is not the same as before."""
         _, after = await self._both(KINDS["panelists"], sides, _WHOLE)
         before = (await self._stored(PANELISTS)).drop_columns(["batch"])
         after = after.select(before.column_names)
-        users = differing(before, after, ("user",))["user"].to_pylist()
+        users: Sequence[int] = differing(before, after, ("user",))["user"].to_pylist()
         if users:
             await self._change.replace(PANELISTS, [tables.WHOLE], after)
-            theirs = OneOf("user", tuple(users)) if len(users) <= _FEW else None
-            days = {GEO: await self._days((GEO_STAYS,), theirs)}
-            days[CONVERSION] = await self._days((OUTCOMES, EXPOSURES), theirs)
-            await self._write(
-                await self._people(sides), sides, {}, {group: some for group, some in days.items() if some}
-            )
-        return Brought(len(users))
+        return users
 
     async def _areas(self, sides: Sides) -> Brought:
         before, after = await self._both(KINDS["areas"], sides, _WHOLE)

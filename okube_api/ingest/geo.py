@@ -11,6 +11,7 @@ from okube_api.ingest.derive.runs import Places, Runs
 from okube_api.ingest.ground import ZONES, Ground
 from okube_api.ingest.reading import Sides, blocks
 from okube_api.ingest.sessions import Piece, Points, pieces
+from okube_api.ingest.spans import spans_of
 from okube_api.ingest.tables import PINGS, STAYS
 from okube_api.ingest.told import Task
 from okube_api.store.base import Reader
@@ -89,7 +90,7 @@ def _pinged(view: Reader, ground: Ground, rules: Rules, task: Task) -> AsyncIter
         async for block in blocks(view, PINGS, low, high, task.sides.either):
             yield int(integers(block["part"])[-1]), matched(block, ground, task.sides)
 
-    return pieces(reading, places, rules.gap_s, task.spans, exits=False)
+    return pieces(reading, places, rules.gap_s, spans_of(task), exits=False)
 
 
 def matched(pings: pa.Table, ground: Ground, sides: Sides) -> Points:

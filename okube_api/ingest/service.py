@@ -7,7 +7,7 @@ writes the facts that follow from it.  Whoever dies in between leaves a batch th
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,14 +25,15 @@ from okube_api.identifiers import new_id
 from okube_api.ingest import tables
 from okube_api.ingest.batches import Batches, State
 from okube_api.ingest.deriving import Batch, Deriving
+from okube_api.ingest.erasing import erase
 from okube_api.ingest.formats import Encoding, Format, decoder, of_path
-from okube_api.ingest.identities import Digests, Identities
+from okube_api.ingest.identities import DEVICE, USER, Digests, Identities
 from okube_api.ingest.natural_keys import latest
 from okube_api.ingest.reading import events, live_batches
 from okube_api.ingest.receiving import Block, Receiver, Tally, Tell, parquet_blocks, text_blocks
 from okube_api.ingest.recording import KINDS, Recorder
 from okube_api.ingest.references import References
-from okube_api.ingest.sealing import Seals
+from okube_api.ingest.sealing import Sealed, Seals
 from okube_api.ingest.telling import told_of
 from okube_api.store.base import Change, Conflict, Json, OneOf, Store, equal
 
@@ -67,11 +68,12 @@ class Ingest:
     def __init__(
         self, store: Store, clock: Clock, secret: bytes, *, memory_limit: str = "256MB", threads: int = 2
     ) -> None:
-        self._store, self._clock, self._secret = store, clock, secret
+        self.store, self.clock, self._secret = store, clock, secret
         self._memory_limit, self._threads = memory_limit, threads
         self._seals = Seals(secret)
         self._areas = Areas(store, clock)
         self._showing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._later: set[asyncio.Task[Json]] = set()
         self.batches = Batches(store, clock)
 
     # -- in
@@ -123,11 +125,11 @@ class Ingest:
         digests = Digests(self._memory_limit, self._threads)
         recorder = Recorder(
             KINDS[batch["kind"]],
-            Identities(self._store, application.id, self._secret),
-            References(self._store, self._clock, application.id),
+            Identities(self.store, application.id, self._secret),
+            References(self.store, self.clock, application.id),
             digests,
         )
-        receiver = Receiver(self._store, self.batches, self._seals, KINDS[batch["kind"]], recorder)
+        receiver = Receiver(self.store, self.batches, self._seals, KINDS[batch["kind"]], recorder)
         try:
             async with _blocks(batch["kind"], source) as blocks:
                 return await receiver.receive(batch, blocks, tell)
@@ -164,7 +166,7 @@ class Ingest:
     async def _drop_events(self, batch: Json) -> None:
         await self._changed(
             batch["application"],
-            f"{batch['_id']}:dropped:{new_id(self._clock())}",
+            f"{batch['_id']}:dropped:{new_id(self.clock())}",
             lambda change: change.remove(KINDS[batch["kind"]].table, batch["number"]),
         )
 
@@ -177,13 +179,43 @@ class Ingest:
             batch = await self.batches.of(application.id, batch["_id"])
             if batch["state"] == State.VISIBLE:
                 return batch
-            if not await self._store.committed(application.id, name):
+            if not await self.store.committed(application.id, name):
                 batch = await self._changed(application.id, name, partial(self._bring, application, batch))
             await self._put_areas(application.id, batch)
             return await self.batches.note(batch, {"state": State.VISIBLE})
 
+    def show_later(self, application: Application, batch: Json) -> None:
+        """Shows a batch in the background; when that fails, `resume` does it."""
+        task = asyncio.create_task(self.show(application, batch))
+        self._later.add(task)
+        task.add_done_callback(self._shown)
+
+    def _shown(self, task: "asyncio.Task[Json]") -> None:
+        self._later.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("ingest.not_shown", error=repr(error))
+
+    async def close(self) -> None:
+        """Ends what goes on in the background; what is not done is done by `resume`."""
+        for task in self._later:
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
+
+    async def kinds(self, application: str) -> dict[int, str]:
+        """The kinds of the batches that questions see, by number."""
+        async with self.store.reading(application) as view:
+            return await live_batches(view)
+
+    async def rejected(self, batch: Json) -> AsyncIterator[Json]:
+        """The rejected lines of a batch: `line`, `reason`, `text` as it was sent."""
+        try:
+            async for line in self.batches.rejected(batch, self._seals):
+                yield line
+        except Sealed:
+            raise Impossible("The rejected lines were sealed by another secret key: they cannot be read.") from None
+
     async def _bring(self, application: Application, batch: Json, change: Change) -> Json:
-        deriving = Deriving(change, await told_of(self._store, application))
+        deriving = Deriving(change, await told_of(self.store, application))
         brought = await deriving.bring(Batch(batch["number"], batch["kind"]))
         counts = {"accepted": brought.accepted, "duplicate": batch["stored"] - brought.accepted}
         return await self.batches.note(batch, counts)
@@ -194,13 +226,13 @@ class Ingest:
 
     async def sync_areas(self, application: str) -> None:
         """Makes the documents of areas what the batches of areas say."""
-        async with self._store.reading(application) as view:
+        async with self.store.reading(application) as view:
             live = await live_batches(view)
             found = await events(view, tables.AREAS, tables.WHOLE, tables.WHOLE, live)
         rows = found.take(latest(found, KINDS["areas"].key)).select(["code", "name", "lng", "lat"]).to_pylist()
         await self._areas.put(application, rows)
         mine = equal("application", application)
-        await self._store.delete(AREAS, mine & ~OneOf("code", tuple(row["code"] for row in rows)))
+        await self.store.delete(AREAS, mine & ~OneOf("code", tuple(row["code"] for row in rows)))
 
     # -- out
 
@@ -210,14 +242,29 @@ class Ingest:
             raise InFlight("The batch is still being received. Try again when it is not.")
         async with self._showing[application.id]:
             name = f"{batch['_id']}:removed"
-            if not await self._store.committed(application.id, name):
+            if not await self.store.committed(application.id, name):
                 await self._changed(application.id, name, partial(self._take_away, application, batch))
             await self._put_areas(application.id, batch)
             await self.batches.forget(batch)
 
     async def _take_away(self, application: Application, batch: Json, change: Change) -> None:
-        deriving = Deriving(change, await told_of(self._store, application))
+        deriving = Deriving(change, await told_of(self.store, application))
         await deriving.take_away(Batch(batch["number"], batch["kind"]))
+
+    async def delete_user(self, application: Application, name: str) -> None:
+        """Removes everything that is known of the user or device of this name."""
+        identities = Identities(self.store, application.id, self._secret)
+        numbers = {kind: await identities.known(kind, name) for kind in (USER, DEVICE)}
+        known = {kind: number for kind, number in numbers.items() if number is not None}
+        async with self._showing[application.id]:
+            if known:
+                change = f"erased:{new_id(self.clock())}"
+                await self._changed(application.id, change, partial(self._erase, application, known))
+        await self.batches.erase(application.id, name, self._seals)
+
+    async def _erase(self, application: Application, numbers: Mapping[str, int], change: Change) -> None:
+        async with self.store.reading(application.id) as view:
+            await erase(change, view, await told_of(self.store, application), numbers)
 
     # -- again
 
@@ -225,17 +272,17 @@ class Ingest:
         """Writes the facts of events of some kinds anew, from the events."""
 
         async def again(change: Change) -> None:
-            await Deriving(change, await told_of(self._store, application)).again(kinds)
+            await Deriving(change, await told_of(self.store, application)).again(kinds)
 
         async with self._showing[application.id]:
-            await self._changed(application.id, f"rebuilt:{new_id(self._clock())}", again)
+            await self._changed(application.id, f"rebuilt:{new_id(self.clock())}", again)
 
     async def resume(self) -> None:
         """Finishes what processes that died left half-done, and tidies up after them."""
-        for batch in await self.batches.abandoned(self._clock()):
+        for batch in await self.batches.abandoned(self.clock()):
             await self._interrupt(batch)
         for batch in await self.batches.in_state(State.WAITING):
-            document = await self._store.get(APPLICATIONS, equal("_id", batch["application"]))
+            document = await self.store.get(APPLICATIONS, equal("_id", batch["application"]))
             if document is not None:
                 await self.show(Application.of(document), batch)
 
@@ -243,7 +290,7 @@ class Ingest:
         """Does work in a change of that name, again when another change came between."""
         for left in reversed(range(_TRIES)):
             try:
-                async with self._store.changing(application, name) as change:
+                async with self.store.changing(application, name) as change:
                     found = await work(change)
                     await change.commit()
                     return found

@@ -1,0 +1,167 @@
+"""Files of events over HTTP: taken, listed, followed, taken back."""
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from tests.api.server import Server, Tenant
+
+pytestmark = pytest.mark.anyio
+
+NDJSON, CSV, PARQUET = "application/x-ndjson", "text/csv", "application/vnd.apache.parquet"
+AREAS = [
+    {"code": "693820101", "name": "Bellecour", "lng": 4.832, "lat": 45.757},
+    {"code": "693830202", "name": "Part-Dieu", "lng": 4.859, "lat": 45.761},
+]
+PINGS = [
+    {"user": "alice", "at": f"2024-03-28T10:{minute:02d}:15+01:00", "lng": 4.832, "lat": 45.7578} for minute in range(9)
+]
+
+
+def ndjson(events: list[dict[str, Any]]) -> bytes:
+    return "".join(f"{json.dumps(event)}\n" for event in events).encode()
+
+
+def csv(events: list[dict[str, Any]]) -> bytes:
+    lines = [",".join(events[0]), *(",".join(str(value) for value in event.values()) for event in events)]
+    return "\n".join(lines).encode()
+
+
+def parquet(events: list[dict[str, Any]]) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(events), file)
+    return file.getvalue()
+
+
+async def send(
+    client: httpx.AsyncClient, url: str, kind: str, body: bytes, media: str = NDJSON, **more: Any
+) -> httpx.Response:
+    headers = {"Content-Type": media, **more.pop("headers", {})}
+    return await client.post(f"{url}/ingest/{kind}", content=body, headers=headers, **more)
+
+
+@pytest.mark.parametrize(("media", "write"), [(NDJSON, ndjson), (CSV, csv), (PARQUET, parquet)])
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "zstd"])
+async def test_each_format_however_compressed(
+    tenant: Tenant, media: str, write: Callable[[list[dict[str, Any]]], bytes], encoding: str
+) -> None:
+    body = write(AREAS)
+    body = {"identity": bytes, "gzip": gzip.compress, "zstd": zstandard.compress}[encoding](body)
+    answer = await send(tenant.editor, tenant.url, "areas", body, media, headers={"Content-Encoding": encoding})
+    assert answer.status_code == 201, answer.text
+    batch = answer.json()
+    assert (batch["state"], batch["accepted"], batch["duplicate"], batch["rejected"]) == ("visible", 2, 0, 0)
+    areas = (await tenant.reader.get(f"{tenant.url}/areas")).json()["documents"]
+    assert [(area["code"], area["name"], area["lng"]) for area in areas] == [
+        (area["code"], area["name"], area["lng"]) for area in AREAS
+    ]
+
+
+async def test_bad_lines_are_told_and_kept_as_they_were_sent(tenant: Tenant) -> None:
+    bad = b'{"user": "bob", "at": "2024-03-28T10:00:00", "lng": 4.8, "lat": 45.7}\n{"user": "bob", "at":\n'
+    answer = await send(tenant.editor, tenant.url, "pings", ndjson(PINGS[:2]) + bad + ndjson(PINGS[2:]))
+    batch = answer.json()
+    assert (answer.status_code, batch["accepted"], batch["rejected"]) == (201, 9, 2)
+    assert [reason["line"] for reason in batch["reasons"]] == [3, 4]
+    assert "RFC 3339" in batch["reasons"][0]["reason"]
+    lines = await tenant.editor.get(f"{tenant.url}/ingest/{batch['_id']}/rejected")
+    assert lines.content == bad
+    assert lines.headers["content-type"].startswith(NDJSON)
+
+
+async def test_atomic_takes_all_or_nothing(tenant: Tenant) -> None:
+    body = ndjson(PINGS) + b"{}\n"
+    answer = await send(tenant.editor, tenant.url, "pings", body, params={"atomic": "true"})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["rejected"]) == (422, "rejected_lines", 1)
+    (batch,) = (await tenant.reader.get(f"{tenant.url}/ingest")).json()["documents"]
+    assert (batch["state"], batch["accepted"], batch["rejected"]) == ("refused", 0, 1)
+    again = (await send(tenant.editor, tenant.url, "pings", ndjson(PINGS), params={"atomic": "true"})).json()
+    assert (again["accepted"], again["duplicate"]) == (9, 0)
+
+
+async def test_the_same_again_changes_nothing(tenant: Tenant) -> None:
+    first = (await send(tenant.editor, tenant.url, "pings", ndjson(PINGS))).json()
+    second = (await send(tenant.editor, tenant.url, "pings", csv(PINGS), CSV)).json()
+    assert (first["accepted"], second["accepted"], second["duplicate"]) == (9, 0, 9)
+
+
+async def test_without_waiting_the_batch_is_followed(tenant: Tenant) -> None:
+    answer = await send(tenant.editor, tenant.url, "pings", ndjson(PINGS), params={"wait": "false"})
+    assert answer.status_code == 202
+    url = f"{tenant.url}/ingest/{answer.json()['_id']}"
+    for _ in range(200):
+        batch = (await tenant.reader.get(url)).json()
+        if batch["state"] == "visible":
+            break
+    assert (batch["state"], batch["accepted"]) == ("visible", 9)
+
+
+async def test_a_batch_is_taken_back(tenant: Tenant) -> None:
+    batch = (await send(tenant.editor, tenant.url, "areas", ndjson(AREAS))).json()
+    assert (await tenant.reader.delete(f"{tenant.url}/ingest/{batch['_id']}")).status_code == 403
+    assert (await tenant.editor.delete(f"{tenant.url}/ingest/{batch['_id']}")).status_code == 204
+    assert (await tenant.reader.get(f"{tenant.url}/ingest/{batch['_id']}")).status_code == 404
+    assert (await tenant.reader.get(f"{tenant.url}/areas")).json()["documents"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "media", "encoding", "body", "status"),
+    [
+        ("bells", NDJSON, "", b"", 404),
+        ("pings", "application/json", "", b"{}", 415),
+        ("pings", NDJSON, "br", b"", 415),
+        ("pings", NDJSON, "gzip", b"not gzip", 400),
+        ("pings", NDJSON, "gzip", gzip.compress(b"{}" * 500)[:-9], 400),
+        ("pings", NDJSON, "zstd", b"not zstd", 400),
+        ("pings", CSV, "", b"user,at,lng,lat,speed\n", 422),
+        ("pings", CSV, "", b"user,at,lng\n", 422),
+        ("pings", PARQUET, "", b"PAR1 not really", 400),
+    ],
+)
+async def test_files_that_cannot_be_read(
+    tenant: Tenant, *, kind: str, media: str, encoding: str, body: bytes, status: int
+) -> None:
+    headers = {"Content-Encoding": encoding} if encoding else {}
+    answer = await send(tenant.editor, tenant.url, kind, body, media, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    batches = (await tenant.reader.get(f"{tenant.url}/ingest")).json()["documents"]
+    assert [batch["state"] for batch in batches] == ["refused"] * (status not in {404, 415})
+
+
+async def test_who_may_do_what(tenant: Tenant, stranger: httpx.AsyncClient, nobody: httpx.AsyncClient) -> None:
+    batch = (await send(tenant.editor, tenant.url, "areas", ndjson(AREAS))).json()
+    one = f"{tenant.url}/ingest/{batch['_id']}"
+    assert (await send(tenant.reader, tenant.url, "areas", b"")).status_code == 403
+    assert (await send(nobody, tenant.url, "areas", b"")).status_code == 401
+    assert (await send(stranger, tenant.url, "areas", b"")).status_code == 404
+    assert (await stranger.get(one)).status_code == 404
+    assert (await tenant.reader.get(f"{one}/rejected")).status_code == 403
+    assert (await tenant.editor.delete(f"{tenant.url}/users-data/alice")).status_code == 403
+
+
+async def test_a_users_data_is_erased(tenant: Tenant, server: Server) -> None:
+    bad = b'{"user": "alice", "at": "never", "lng": 4.8, "lat": 45.7}\n{"user": "carol"}\n'
+    batch = (await send(tenant.editor, tenant.url, "pings", ndjson(PINGS) + bad)).json()
+    assert (await tenant.admin.delete(f"{tenant.url}/users-data/alice")).status_code == 204
+    assert (await tenant.admin.delete(f"{tenant.url}/users-data/unheard%20of")).status_code == 204
+    lines = await tenant.editor.get(f"{tenant.url}/ingest/{batch['_id']}/rejected")
+    assert lines.content == b'{"user": "carol"}\n'
+    again = (await send(tenant.editor, tenant.url, "pings", ndjson(PINGS))).json()
+    assert (again["accepted"], again["duplicate"]) == (9, 0)
+
+
+async def test_the_schemas_are_published(tenant: Tenant) -> None:
+    schemas = (await tenant.reader.get("/ingest/schemas")).json()
+    assert list(schemas)[:3] == ["areas", "panelists", "pings"]
+    assert schemas["touches"]["properties"]["kind"]["enum"] == ["print", "click", "opening", "control"]
+    assert set(schemas["pings"]["required"]) == {"user", "at", "lng", "lat"}
