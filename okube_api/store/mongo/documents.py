@@ -1,8 +1,11 @@
 """Documents in MongoDB: conditions as queries, uniqueness by indexes, one operation wherever one is enough."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from itertools import chain, islice
+from random import random
 from typing import Any, TypeVar
 
 import anyio
@@ -10,7 +13,7 @@ from pymongo.errors import DuplicateKeyError
 
 from okube_api.store.base import BY_ID, Collection, Condition, Duplicate, Json, Kind, Order, Unavailable
 from okube_api.store.kinds import Names
-from okube_api.store.mongo.errors import READ_S, WRITE_S, limited
+from okube_api.store.mongo.errors import READ_S, WRITE_S, Contended, limited
 from okube_api.store.mongo.pipeline import SEARCH, to_match
 from okube_api.store.mongo.staging import STAGED, WRITTEN, Collision, StagedWrite
 from okube_api.store.text import claims, searchable
@@ -20,6 +23,7 @@ Claim = tuple[Any, ...]
 _BLOCK = 1000
 _TYPES = {Kind.TEXT: "string", Kind.TEXTS: "string", Kind.BOOLEAN: "bool"}
 _PATIENCE_S, _PAUSE_S = 4.0, 0.1
+_TURNS = 64
 
 
 class Documents:
@@ -33,6 +37,7 @@ class Documents:
         self._database = database
         self._stored = database[collection.name]
         self._names = Names({"_id": Kind.TEXT, **collection.fields}, search=bool(collection.search))
+        self._turns = [asyncio.Lock() for _ in range(_TURNS)]
 
     async def create(self) -> None:
         """Makes the unique indexes, those that documents are looked up by, and the one that finishes staged writes.
@@ -181,17 +186,23 @@ class Documents:
                     raise Duplicate(self.collection.name, group, wanted[claim], claim[-1])
 
     async def _one(self, document: Json, *, new: bool, write: Callable[[], Awaitable[T]]) -> T:
-        """Writes one document in one operation."""
-        _check_apart(self.collection, [document])
+        """Writes one document in one operation; those of this process that claim the same values take turns.
+
+        Otherwise a server may find them waiting for each other, and takes a second to see it.
+        """
+        wanted = _check_apart(self.collection, [document])
 
         async def within_time() -> T:
             with limited(WRITE_S):
                 return await write()
 
-        return await self._patiently(lambda _: (document, new), within_time)
+        async with AsyncExitStack() as turns:
+            for turn in sorted({hash(claim) % len(self._turns) for found in wanted.values() for claim in found}):
+                await turns.enter_async_context(self._turns[turn])
+            return await self._patiently(lambda _: (document, new), within_time)
 
     async def _patiently(self, at: Callable[[int], tuple[Json, bool]], write: Callable[[], Awaitable[T]]) -> T:
-        """Runs a write; where a value is held only by what another write has staged, waits for how that ends.
+        """Runs a write, again while others are in its way: a value is held by what another write has staged, say.
 
         at: a document of the write by its index, and whether it is new.
         """
@@ -206,8 +217,12 @@ class Documents:
                     raise Duplicate(self.collection.name, claim[0], index, claim[1]) from error
                 if waited >= _PATIENCE_S:
                     raise Unavailable("another write of the same values is under way") from error
-            await anyio.sleep(_PAUSE_S)
-            waited += _PAUSE_S
+            except Contended:
+                if waited >= _PATIENCE_S:
+                    raise
+            pause = _PAUSE_S * (0.5 + random())  # noqa: S311 - so that those who met do not meet again
+            await anyio.sleep(pause)
+            waited += pause
 
     async def _held(self, document: Json, *, new: bool) -> tuple[tuple[str, ...], Any] | None:
         """The unique group and the value of a document that another one has; None when no visible one does."""

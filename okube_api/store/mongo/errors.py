@@ -9,9 +9,13 @@ from pymongo import errors
 from okube_api.store.base import StoreFull, Unavailable
 
 READ_S, WRITE_S = 2.0, 5.0
-_DISK_FULL = 14031
-_AWAY = frozenset({6, 7, 24, 50, 89, 91, 112, 189, 262, 10107, 11600, 11602, 13435, 13436})
+_DISK_FULL, _WRITE_CONFLICT = 14031, 112
+_AWAY = frozenset({6, 7, 24, 50, 89, 91, 189, 262, 10107, 11600, 11602, 13435, 13436})
 """Codes by which a server says: not now (host unreachable, lock or time limit, shutting down, no primary)."""
+
+
+class Contended(Unavailable):
+    """The server let another write go first, and did nothing of this one: the same again can work at once."""
 
 
 @contextmanager
@@ -40,6 +44,8 @@ def _refusal(error: errors.OperationFailure) -> Exception | None:
     codes = {error.code, *(one.get("code") for one in details.get("writeErrors", ()))}
     if _DISK_FULL in codes:
         return StoreFull("no room is left on the database's disk")
+    if _WRITE_CONFLICT in codes:
+        return Contended("the database let another write of the same values go first")
     if error.timeout or codes & _AWAY:
         return Unavailable(f"the database cannot answer now (code {error.code})")
     return None

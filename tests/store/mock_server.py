@@ -1,0 +1,85 @@
+"""A MongoDB in memory behind the few calls of the asynchronous driver that the store makes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import mongomock
+from okube_api.store.base import Json
+from pymongo import InsertOne, ReplaceOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+
+class Client:
+    """Stands in for `AsyncMongoClient`."""
+
+    def __init__(self, url: str) -> None:
+        self._client: Any = mongomock.MongoClient(url)
+
+    def get_default_database(self) -> "Database":
+        return Database(self._client.get_default_database())
+
+    async def drop_database(self, name: str) -> None:
+        self._client.drop_database(name)
+
+    async def close(self) -> None:
+        self._client.close()
+
+
+class Database:
+    """Stands in for `AsyncDatabase`."""
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+        self.name = database.name
+
+    def __getitem__(self, name: str) -> "Collection":
+        return Collection(self._database[name])
+
+    async def command(self, name: str) -> Json:
+        found: Json = self._database.command(name)
+        return found
+
+
+class Collection:
+    """Stands in for `AsyncCollection`: what is not told apart here is awaited and done at once."""
+
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+
+    def find(self, *arguments: Any, batch_size: int = 0, **options: Any) -> "Cursor":
+        return Cursor(self._collection.find(*arguments, **options))
+
+    async def aggregate(self, pipeline: list[Json]) -> "Cursor":
+        return Cursor(self._collection.aggregate(pipeline))
+
+    async def bulk_write(self, operations: Sequence[InsertOne[Json] | ReplaceOne[Json]]) -> None:
+        """One after the other; mongomock's own passes over an argument that the driver's operations give it."""
+        for index, operation in enumerate(operations):
+            try:
+                if isinstance(operation, InsertOne):
+                    self._collection.insert_one(operation._doc)
+                else:
+                    self._collection.replace_one(operation._filter, operation._doc)
+            except DuplicateKeyError as error:
+                raise BulkWriteError({"writeErrors": [{"index": index, "code": 11000}]}) from error
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._collection, name)
+
+        async def call(*arguments: Any, **options: Any) -> Any:
+            return method(*arguments, **options)
+
+        return call
+
+
+class Cursor:
+    """Stands in for `AsyncCursor`."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = iter(cursor)
+
+    async def to_list(self, length: int | None = None) -> list[Json]:
+        return [one for one, _ in zip(self._cursor, range(length or 10**9), strict=False)]
+
+    async def close(self) -> None:
+        self._cursor = iter(())
