@@ -1,0 +1,36 @@
+"""Events taken through the ingest, then every KPI of conversion: what is answered equals what is found by hand."""
+
+from pathlib import Path
+
+import pytest
+from okube_api.schema import SCHEMA
+from okube_api.store import open_store
+from tests.by_hand.conversion import KPIS, conversion, scopes
+from tests.by_hand.question import Question, without
+from tests.engine.ask_conversion import ask
+from tests.ingest.land import Land
+from tests.truth.happenings import BURSTS
+from tests.truth.tenant import beta
+
+KINDS = ("panelists", "touches", "visits", "purchases", "deliveries")
+
+
+@pytest.mark.anyio
+async def test_from_events_to_every_kpi(tmp_path: Path) -> None:
+    tenant = beta()
+    store = open_store(f"duckdb:{tmp_path / 'land.duckdb'}", SCHEMA)
+    await store.start()
+    try:
+        land = await Land(store, tenant).settle()
+        for kind in KINDS:
+            assert (await land.take(kind, tenant.events[kind]))["rejected"] == 0
+        campaigns = without(tenant.truth.campaigns[1].id)
+        for scope in ("globals", "sites", "campaigns", "levers", "extras"):
+            asked = Question(*BURSTS[1], granularity="week", scope=scope, uplift=True, campaigns=campaigns)
+            kpis = tuple(kpi for kpi in KPIS if scope in scopes(kpi))
+            async with store.reading(tenant.id) as reader:
+                answers = await ask(reader, tenant.truth, kpis, asked)
+            for kpi, found in zip(kpis, answers, strict=True):
+                assert found == conversion(tenant.truth, kpi, asked), kpi
+    finally:
+        await store.close()
