@@ -39,7 +39,7 @@ class Rows:
     columns: those of the table.
     renamed: the table's column for each column of the model that it has by another name; others are not read.  An
         `_id` among the names says to read the table's `_id`.
-    ignored: columns that the table may have without their being read.
+    ignored: columns that the table may have, though nothing is read from them.
     decimal_comma: `48,85` is a number.
     Raises Impossible for columns that mean nothing here, and for renamed ones that the table lacks.
     """
@@ -121,12 +121,12 @@ class Rows:
 
 def _chosen(known: Columns, columns: Sequence[str], ignored: Collection[str]) -> list[tuple[str, Column]]:
     """The columns that a table has and a model knows, each with its name in the table."""
-    found = [(name, known.named(name)) for name in columns if name and name not in ignored]
+    found = [(name, known.named(name)) for name in columns if name]
     names = [column.name for column in known.fixed]
     faults = [
         _unknown(name, f"There is no column '{name[:100]}' here.{suggestion(name, names)}")
         for name, column in found
-        if column is None
+        if column is None and name not in ignored
     ]
     if faults:
         raise Impossible(faults[0].message, faults=faults)

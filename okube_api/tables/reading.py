@@ -63,7 +63,7 @@ class Upload:
 
     def _header(self) -> list[str]:
         try:
-            names = [name.strip() for name in next(self._reader, [])]
+            names = next(self._reader, [])
         except csv.Error as error:
             raise _impossible(_words(error), 1) from None
         if not any(names):
@@ -129,7 +129,7 @@ class Upload:
 
 def _guessed(start: str, expected: Collection[str]) -> str:
     def fit(delimiter: str) -> tuple[int, int]:
-        names = [name.strip() for name in next(csv.reader([start], delimiter=delimiter), [])]
+        names = next(csv.reader([start], delimiter=delimiter), [])
         return sum(name in expected for name in names), len(names)
 
     return max(DELIMITERS, key=fit)

@@ -1,0 +1,231 @@
+"""Campaigns over HTTP."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.server import Json, Tenant
+
+pytestmark = pytest.mark.anyio
+
+COSTS = [{"amount": 1500.5, "type": "fixed"}, {"from": "2024-03-01", "amount": 8, "type": "cpm", "currency": "USD"}]
+
+
+def keys(response: httpx.Response) -> str:
+    """The keys of a page, joined."""
+    assert response.status_code == 200, response.text
+    return "".join(one["key"] for one in response.json()["documents"])
+
+
+async def test_one_is_created_and_found_by_every_path(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    site = await tenant.make("sites", name="Lyon", online=True, key="lyon")
+    campaign = await tenant.make(
+        "campaigns", key="spring/sale", lever="ignored", name="Spring", sites=["lyon"], costs=COSTS,
+        extra={"segment": "vip", "wave": 1}, windows={"click": 3}, **{"from": "2024-03-01", "to": "2024-03-31"},
+    )  # fmt: skip
+    assert campaign["sites"] == [site["_id"]]
+    assert campaign["flag"] == 1 | 4
+    assert [cost["currency"] for cost in campaign["costs"]] == ["EUR", "USD"]
+    assert (campaign["windows"], campaign["extra"]) == ({"click": 3}, {"segment": "vip", "wave": 1})
+    assert (campaign["computedFrom"], campaign["computedTo"], campaign["tags"]) == (None, None, [])
+    for application in (tenant.id, tenant.key):
+        for one in (campaign["_id"], "spring%2Fsale"):
+            for path in ("applications", "a"):
+                assert (await reader.get(f"/{path}/{application}/campaigns/{one}")).json() == campaign
+    assert (await reader.get(f"/campaigns/{campaign['_id']}")).json() == campaign
+    assert (await reader.get("/campaigns/spring%2Fsale")).status_code == 404
+
+
+async def test_an_update_changes_what_it_names(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    await tenant.make("campaigns", key="a", name="A", costs=COSTS, extra={"x": 1}, **{"from": "2024-03-01"})
+    url = f"{tenant.url}/campaigns/a"
+    cleared = dict.fromkeys(("name", "from", "extra", "costs", "sites", "tags", "windows", "provider"))
+    changed = (await editor.put(url, json={"tags": ["x"], "to": "2024-04-01"})).json()
+    assert (changed["name"], changed["tags"], changed["to"]) == ("A", ["x"], "2024-04-01")
+    bare = (await editor.patch(url, json={**cleared, "to": None})).json()
+    assert {name: bare[name] for name in cleared} == {**cleared, "costs": [], "sites": [], "tags": []}
+    assert bare["flag"] == 0
+    assert (await editor.put(url, json={"key": "b"})).json()["key"] == "b"
+    assert (await editor.get(url)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "pointer"),
+    [
+        ({"tags": ["x"]}, 400, "/tags"),
+        ({"key": None}, 400, "/key"),
+        ({"sites": []}, 400, "/sites"),
+        ({"sites": ["nowhere"]}, 422, "/sites/0"),
+        ({"from": "2024-02-30"}, 400, "/from"),
+        ({"from": "2024-04-01", "to": "2024-03-01"}, 422, "/to"),
+        ({"costs": [{"amount": -1, "type": "cpc"}]}, 400, "/costs/0/amount"),
+        ({"costs": [{"amount": 1, "type": "free"}]}, 400, "/costs/0/type"),
+        ({"costs": [{"amount": 1, "type": "cpc", "from": "2024-04-01", "to": "2024-03-01"}]}, 422, "/costs/0/to"),
+        ({"windows": {"click": -1}}, 400, "/windows/click"),
+        ({"extra": {"a.b": 1}}, 400, "/extra"),
+        ({"_cachedLeverName": "x"}, 400, "/_cachedLeverName"),
+    ],
+)
+async def test_what_is_wrong_is_named(tenant: Tenant, fields: Json, status: int, pointer: str) -> None:
+    response = await tenant.editor.post(f"{tenant.url}/campaigns", json={"key": "a", **fields})
+    assert response.status_code == status, response.text
+    assert response.json()["errors"][0]["pointer"].startswith(pointer)
+
+
+@pytest.fixture
+async def several(tenant: Tenant) -> Json:
+    """Campaigns a to e, by key."""
+    await tenant.make("sites", name="Lyon", online=True, key="lyon")
+    await tenant.make("sites", name="Lille", online=True, key="lille")
+    admin = tenant.admin
+    for key, match, trigger in (("email", {"format": ["mail"]}, False), ("push", {"format": ["push"]}, True)):
+        body = {"key": key, "match": match, "trigger": trigger, "name": key.upper()}
+        assert (await admin.post(f"{tenant.url}/levers", json=body)).status_code == 201
+    made: dict[str, dict[str, Any]] = {
+        "a": {"from": "2024-03-01", "to": "2024-03-31", "sites": ["lyon"], "extra": {"wave": 1, "vip": True}},
+        "b": {"from": "2024-04-01", "to": "2024-04-30", "format": "mail", "provider": "Acme", "extra": {"wave": 2.0}},
+        "c": {"from": "2024-04-15", "format": "push", "agency": "Studio", "sites": ["lyon", "lille"]},
+        "d": {"to": "2024-02-01", "name": "Déjà vu", "extra": {"vip": False}},
+        "e": {"provider": "Acme", "sites": ["lille"], "extra": {"wave": "1", "note": None}},
+    }
+    campaigns = {key: await tenant.make("campaigns", key=key, **fields) for key, fields in made.items()}
+    for key, tags in (("a", ["x", "y"]), ("b", ["y"]), ("e", ["z"])):
+        assert (await tenant.editor.put(f"{tenant.url}/campaigns/{key}", json={"tags": tags})).status_code == 200
+    await tenant.server.services.campaigns.set_computed(
+        tenant.id,
+        {campaigns["a"]["_id"]: ("2024-03-05", "2024-05-02"), campaigns["e"]["_id"]: ("2024-04-20", "2024-04-20")},
+    )
+    return campaigns
+
+
+MARCH_1, APRIL_15 = "1709251200", "1713139200"  # midnights in UTC
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, "abcde"),
+        ({"from": "2024-03-31", "to": "2024-04-01"}, "ab"),
+        ({"from": "2024-05-01"}, "c"),
+        ({"to": "2024-03-01"}, "ad"),
+        ({"period": "computed", "from": "2024-05-01"}, "a"),
+        ({"period": "computed", "to": "2024-04-20"}, "ae"),
+        ({"sb": MARCH_1}, "a"),
+        ({"sa": APRIL_15}, "c"),
+        ({"sa": MARCH_1, "sb": "1712000000"}, "ab"),
+        ({"eb": MARCH_1}, "d"),
+        ({"ea": APRIL_15}, "b"),
+        ({"period": "computed", "ea": APRIL_15}, "ae"),
+        ({"g": "true"}, "bd"),
+        ({"g": "false"}, "abcde"),
+        ({"q": "deja"}, "d"),
+        ({"q": "push"}, "c"),
+        ({"q": "studio"}, "c"),
+        ({"q": "acme"}, "be"),
+        ({"sites": "lille"}, "ce"),
+        ({"sites": ["lille", "lyon"]}, "ace"),
+        ({"sites": "nowhere"}, ""),
+        ({"tags": ["x", "z"]}, "ae"),
+        ({"keys": ["a", "d", "nothing"]}, "ad"),
+        ({"lever": "email"}, "b"),
+        ({"levers": ["email", "push"]}, "bc"),
+        ({"lever": "email", "levers": "push"}, "bc"),
+        ({"provider": "Acme"}, "be"),
+        ({"provider": "Acme", "format": "mail"}, "b"),
+        ({"agency": "Studio"}, "c"),
+        ({"format": "mail"}, "b"),
+        ({"extra": "wave"}, "abe"),
+        ({"extra": "wave:1"}, "ae"),
+        ({"extra": "wave:2"}, "b"),
+        ({"extra": ["wave:1", "vip:false"]}, "ade"),
+        ({"extra": ["wave:1", "vip"], "extra_mode": "and"}, "a"),
+        ({"extra": "note"}, "e"),
+        ({"trigger": "true"}, "c"),
+        ({"trigger": "true", "lever": "email"}, ""),
+        ({"from": "2024-04-16", "provider": "Acme", "tags": "y", "q": "b", "lever": "email", "extra": "wave"}, "b"),
+    ],
+)
+async def test_lists_are_narrowed(
+    tenant: Tenant, reader: httpx.AsyncClient, several: Json, query: Json, expected: str
+) -> None:
+    assert keys(await reader.get(f"{tenant.url}/campaigns", params=query)) == expected
+
+
+async def test_extras_come_as_a_list_or_an_object(tenant: Tenant, reader: httpx.AsyncClient, several: Json) -> None:
+    listed = (await reader.get(f"{tenant.url}/campaigns", params={"keys": ["a", "c"]})).json()["documents"]
+    assert [one["extra"] for one in listed] == [[{"key": "wave", "value": 1}, {"key": "vip", "value": True}], []]
+    query = {"keys": ["a", "c"], "with_extra": "true"}
+    objects = (await reader.get(f"{tenant.url}/campaigns", params=query)).json()["documents"]
+    assert [one["extra"] for one in objects] == [{"wave": 1, "vip": True}, {}]
+
+
+async def test_what_the_data_say_of_the_period(tenant: Tenant, reader: httpx.AsyncClient, several: Json) -> None:
+    url = f"{tenant.url}/campaigns/a"
+    found = (await reader.get(url)).json()
+    assert (found["computedFrom"], found["computedTo"], found["flag"]) == ("2024-03-05", "2024-05-02", 1 | 2)
+    await tenant.server.services.campaigns.set_computed(tenant.id, {several["a"]["_id"]: None})
+    found = (await reader.get(url)).json()
+    assert (found["computedFrom"], found["computedTo"], found["flag"]) == (None, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [({"from": "2024-04-01", "to": "2024-03-01"}, 422), ({"tz": "Mars"}, 400), ({"sb": "soon"}, 400), ({"g": "1"}, 400),
+     ({"extra_mode": "xor"}, 400), ({"provider": ""}, 400), ({"q": ""}, 400), ({"period": "both"}, 400)],
+)  # fmt: skip
+async def test_parameters_that_mean_nothing(tenant: Tenant, query: Json, status: int) -> None:
+    assert (await tenant.reader.get(f"{tenant.url}/campaigns", params=query)).status_code == status
+
+
+async def test_a_list_creates_and_updates_in_order(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    before = await tenant.make("campaigns", key="b", name="old", format="mail")
+    response = await editor.post(f"{tenant.url}/campaigns", json=[{"key": "a"}, {"key": "b", "name": "new"}])
+    assert response.status_code == 201, response.text
+    first, second = response.json()
+    assert (first["key"], first["name"]) == ("a", None)
+    assert (second["_id"], second["name"], second["format"]) == (before["_id"], "new", "mail")
+    assert (await editor.get(f"{tenant.url}/campaigns/b")).json() == second
+
+
+@pytest.mark.parametrize(
+    ("elements", "status", "pointer"),
+    [
+        ([{"key": "a"}, {"name": "x"}], 400, "/1/key"),
+        ([{"key": "a"}, {"key": "b", "sites": ["lyon", "nowhere"]}], 422, "/1/sites/1"),
+        ([{"key": "a"}, {"key": "c"}, {"key": "a"}], 422, "/2/key"),
+        ([{"key": "a"}, {"key": "b", "from": "2024-04-01", "to": "2024-03-01"}], 422, "/1/to"),
+        ([], 400, ""),
+        ([{"key": "a", "app": "x"}], 400, "/0/app"),
+    ],
+)
+async def test_a_list_is_taken_whole_or_not_at_all(tenant: Tenant, elements: Any, status: int, pointer: str) -> None:
+    await tenant.make("sites", name="Lyon", online=True, key="lyon")
+    response = await tenant.editor.post(f"{tenant.url}/campaigns", json=elements)
+    assert response.status_code == status, response.text
+    assert response.json()["errors"][0]["pointer"] == pointer
+    assert keys(await tenant.reader.get(f"{tenant.url}/campaigns")) == ""
+
+
+async def test_a_direct_list_names_its_application(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    elements = [{"key": "a", "app": tenant.key}, {"key": "b", "app": tenant.key}]
+    assert (await editor.post("/campaigns", json=elements)).status_code == 201
+    assert (await editor.post("/campaigns", json=[elements[0], {"key": "c"}])).status_code == 422
+
+
+async def test_sites_that_are_deleted_leave_their_campaigns(
+    tenant: Tenant, editor: httpx.AsyncClient, several: Json
+) -> None:
+    assert (await editor.delete(f"{tenant.url}/sites/lille")).status_code == 204
+    left = {one["key"]: one["sites"] for one in (await editor.get(f"{tenant.url}/campaigns")).json()["documents"]}
+    assert {key: len(sites) for key, sites in left.items()} == {"a": 1, "b": 0, "c": 1, "d": 0, "e": 0}
+    assert keys(await editor.get(f"{tenant.url}/campaigns", params={"g": "true"})) == "bd"
+    assert (await editor.delete(f"{tenant.url}/campaigns/e")).status_code == 204
+    assert keys(await editor.get(f"{tenant.url}/campaigns")) == "abcd"
+
+
+async def test_a_form_creates_one(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    form = {"key": "a", "costs[]": "x", "extra[wave]": "1"}
+    assert (await editor.post(f"{tenant.url}/campaigns", data=form)).status_code == 400
+    made = await editor.post(f"{tenant.url}/campaigns", data={"key": "a", "from": "2024-03-01", "extra[wave]": "1"})
+    assert (made.status_code, made.json()["extra"]) == (201, {"wave": "1"})

@@ -1,0 +1,118 @@
+"""Lists as CSV."""
+
+import csv
+import io
+
+import httpx
+import pytest
+from okube_api.http.csv_export import MEDIA
+
+from tests.api.server import Tenant
+
+pytestmark = pytest.mark.anyio
+
+
+def rows(response: httpx.Response) -> list[dict[str, str]]:
+    """The rows of an answer, by the names in its header."""
+    assert response.status_code == 200, response.text
+    text = response.content.decode(response.charset_encoding or "")
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+async def export(client: httpx.AsyncClient, url: str, accept: str = "text/csv", **query: str) -> httpx.Response:
+    return await client.get(url, params=query, headers={"Accept": accept})
+
+
+async def test_the_rows_of_sites(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    site = await tenant.make(
+        "sites", name='=LINK("x")', online=False, key="+33", keys=["a|b", "c\\d"], tags=["-1", "x"],
+        coordinates=[-1.5534, 47.2184], address={"city": "Nantes\n44", "streetNumber": "12"}, phoneNumber="+33612",
+        openings={"monday": [["09:00", "12:30"]]}, attributes={"floor": 2, "zip": "01000"}, modules={"presence": True},
+    )  # fmt: skip
+    await tenant.make("sites", name="Web", online=True)
+    response = await export(reader, f"{tenant.url}/sites")
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"] == 'attachment; filename="sites.csv"'
+    first, second = rows(response)
+    expected = {
+        "_id": site["_id"], "name": "'=LINK(\"x\")", "key": "'+33", "keys": "a\\|b|c\\\\d", "tags": "'-1|x",
+        "longitude": "-1.5534", "latitude": "47.2184", "address.city": "Nantes\n44", "address.streetNumber": "12",
+        "address.country": "", "phoneNumber": "'+33612", "openings.monday": '["09:00","12:30"]', "online": "false",
+        "attributes.floor": "2", "attributes.zip": "01000", "modules.presence": "true", "modules.tracking": "",
+        "radius": "70.0", "indoorIndexes.indexes": "|".join(site["indoorIndexes"]["indexes"]),
+    }  # fmt: skip
+    assert {name: first[name] for name in expected} == expected
+    assert (second["name"], second["attributes.floor"], second["longitude"]) == ("Web", "", "")
+
+
+@pytest.mark.parametrize("accept", MEDIA)
+async def test_each_media_type_that_asks_for_it(tenant: Tenant, reader: httpx.AsyncClient, accept: str) -> None:
+    for what in ("sites", "pois", "campaigns", "studies"):
+        response = await export(reader, f"{tenant.url}/{what}", accept)
+        assert response.headers["content-type"] == f"{accept}; charset=utf-8"
+        assert response.headers["content-disposition"] == f'attachment; filename="{what}.csv"'
+        assert rows(response) == []
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_csv"),
+    [
+        ("text/csv, application/json;q=0.9", True),
+        ("application/json, text/csv;q=0.5", False),
+        ("text/html, */*;q=0.1", False),
+        ("*/*", False),
+        ("TEXT/CSV; charset=utf-8", True),
+        ("text/csv;q=0", False),
+        ("text/csv;q=x, */*", False),
+    ],
+)
+async def test_what_the_caller_prefers(tenant: Tenant, reader: httpx.AsyncClient, accept: str, is_csv: bool) -> None:
+    response = await export(reader, f"{tenant.url}/sites", accept)
+    assert response.headers["content-type"].startswith("text/csv" if is_csv else "application/json")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "charset", "name"),
+    [("utf8", "utf-8", "Café 5 € 日"), ("iso-8859-1",) * 2 + ("Café 5 ? ?",), ("windows-1252",) * 2 + ("Café 5 € ?",)],
+)  # fmt: skip
+async def test_encodings(tenant: Tenant, reader: httpx.AsyncClient, encoding: str, charset: str, name: str) -> None:
+    await tenant.make("campaigns", key="a", name="Café 5 € 日")
+    response = await export(reader, f"{tenant.url}/campaigns", encoding=encoding)
+    assert response.headers["content-type"] == f"text/csv; charset={charset}"
+    assert [row["name"] for row in rows(response)] == [name]
+
+
+async def test_every_match_whatever_the_page(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    elements = [{"key": f"{number}", "extra": {f"n{number % 3}": number}} for number in range(130)]
+    assert (await editor.post(f"{tenant.url}/campaigns", json=elements)).status_code == 201
+    found = rows(await export(editor, f"{tenant.url}/campaigns", page="3", per_page="2"))
+    assert [row["key"] for row in found] == [element["key"] for element in elements]
+    assert [row["extra.n1"] for row in found[:5]] == ["", "1", "", "", "4"]
+    narrowed = rows(await export(editor, f"{tenant.url}/campaigns", extra="n2:5"))
+    assert [row["key"] for row in narrowed] == ["5"]
+    assert not {"extra.n0", "extra.n1"} & narrowed[0].keys()
+
+
+async def test_the_columns_of_campaigns_and_studies(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    site = await tenant.make("sites", name="Web", online=True, key="web")
+    poi = await tenant.make("pois", name="P", coordinates=[4.8, 45.7], key="p")
+    await tenant.make(
+        "campaigns", key="a", sites=["web"], costs=[{"amount": 5, "type": "cpc"}, {"amount": 6, "type": "cpm"}]
+    )
+    await tenant.make("studies", key="s", sites=["web"], pois=["p"], parameters={"radius": 3})
+    (campaign,) = rows(await export(reader, f"{tenant.url}/campaigns"))
+    assert campaign["sites"] == site["_id"]
+    assert campaign["costs"].split("|")[1] == '{"currency":"EUR","amount":6.0,"type":"cpm"}'
+    assert (campaign["_cachedLeverName"], campaign["flag"]) == ("Other", "4")
+    (study,) = rows(await export(reader, f"{tenant.url}/studies"))
+    assert (study["sites"], study["pois"], study["parameters.radius"]) == (site["_id"], poi["_id"], "3")
+    assert study["status"] == "collecting"
+
+
+async def test_a_direct_list_covers_what_one_may_read(
+    tenant: Tenant, other_tenant: Tenant, reader: httpx.AsyncClient, nobody: httpx.AsyncClient
+) -> None:
+    made = [await one.make("pois", name="P", coordinates=[4.8, 45.7]) for one in (tenant, other_tenant)]
+    assert [row["_id"] for row in rows(await export(reader, "/pois"))] == [made[0]["_id"]]
+    assert (await export(nobody, "/pois")).status_code == 401
+    assert (await export(reader, f"{other_tenant.url}/pois")).status_code == 404
