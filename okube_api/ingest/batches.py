@@ -1,7 +1,7 @@
 """Batches in the store: what came in, how far it is, what was wrong with it."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -11,7 +11,7 @@ from okube_api.identifiers import is_id, new_id
 from okube_api.ingest.parsing import Rejected
 from okube_api.ingest.sealing import Seals
 from okube_api.resources import Resources
-from okube_api.store.base import Between, Collection, Json, Kind, OneOf, Order, equal
+from okube_api.store.base import Between, Collection, Json, Kind, Missing, OneOf, Order, equal
 
 MOST_REASONS = 100
 ALIVE_FOR = timedelta(seconds=60)
@@ -37,6 +37,7 @@ BATCHES = Collection(
         "state": Kind.TEXT,
         "content": Kind.TEXT,  # a hash of the file, where it was known beforehand
         "updatedAt": Kind.TEXT,
+        "latest": Kind.INTEGER,  # the last instant among its events, ms since 1970
     },
 )
 REJECTED = Collection(
@@ -92,6 +93,12 @@ class Batches(Resources):
         """Batches that nobody receives any more."""
         where = equal("state", State.RECEIVING) & Between("updatedAt", None, stamp(now - ALIVE_FOR))
         return await self.store.find(BATCHES, where)
+
+    async def freshness(self, application: str) -> str | None:
+        """The last instant of the events that questions see, RFC 3339; None when none has one."""
+        seen = equal("application", application) & equal("state", State.VISIBLE) & ~Missing("latest")
+        found = await self.store.find(BATCHES, seen, sort=(Order("latest", descending=True),), limit=1)
+        return stamp(datetime.fromtimestamp(found[0]["latest"] / 1000, UTC)) if found else None
 
     async def forget(self, batch: Json) -> None:
         """Takes a batch away, with its rejected lines."""

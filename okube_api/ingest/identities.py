@@ -86,9 +86,9 @@ class Digests:
         if given.any():
             if self._bench is None:
                 self._bench = self._stack.enter_context(open_workbench(self._memory_limit, self._threads))
-            self._bench.load("texts", pa.table({"at": np.flatnonzero(given), "text": texts.drop_null()}))
-            found = self._bench.table("SELECT at, unhex(md5(text)) AS hash FROM texts")
-            rows = found["at"].to_numpy()
+            self._bench.load("texts", pa.table({"place": np.flatnonzero(given), "text": texts.drop_null()}))
+            found = self._bench.table("SELECT place, unhex(md5(text)) AS hash FROM texts")
+            rows = found["place"].to_numpy()
             whole = pa.concat_arrays(found["hash"].chunks).cast(pa.binary(_HASH_BYTES))
             halves[rows] = np.frombuffer(whole.buffers()[1], np.int64).reshape(-1, 2)[: len(rows)]
         return halves[:, 0], halves[:, 1], given

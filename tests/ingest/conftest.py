@@ -1,5 +1,9 @@
-"""Stores to ingest into: the embedded one, and MongoDB where there is a server."""
+"""Stores to ingest into: the embedded one, and MongoDB where there is a server.
 
+Random tests take a few examples each, `OKUBE_FUZZ=1000` as many as that instead.
+"""
+
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -9,8 +13,10 @@ from hypothesis import settings
 from okube_api.schema import SCHEMA
 from okube_api.store import open_store
 from okube_api.store.base import Store
+from tests.ingest.kept import SCHEMA as ROWS
 
-settings.register_profile("okube", deadline=None)
+EXAMPLES = int(os.environ.get("OKUBE_FUZZ", "25"))
+settings.register_profile("okube", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("okube")
 
 
@@ -38,3 +44,19 @@ async def ingested(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     finally:
         await store._client.drop_database(name)  # type: ignore[attr-defined]
         await store.close()
+
+
+@pytest.fixture(params=["duckdb", "mongo"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """A store of one test's own, with the tables of events and facts alone."""
+    url = f"duckdb:{tmp_path / 'facts.duckdb'}"
+    if request.param == "mongo":
+        url = f"{request.getfixturevalue('mongo_uri').rstrip('/')}/facts_{uuid4().hex[:12]}"
+    found = open_store(url, ROWS)
+    await found.start()
+    try:
+        yield found
+    finally:
+        if request.param == "mongo":
+            await found._client.drop_database(url.rsplit("/", 1)[1])  # type: ignore[attr-defined]
+        await found.close()

@@ -1,0 +1,57 @@
+"""All kinds of events through the ingest, in any order and cut, against the same facts in plain Python."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import pytest
+from okube_api.ingest.schemas import MODELS
+from okube_api.store.base import Store
+from tests.ingest.expected import assert_same
+from tests.ingest.land import Land
+from tests.truth.tenant import alpha, beta
+
+pytestmark = pytest.mark.anyio
+ALL = ("geo_stays", "panelists", "outcomes", "cohorts", "credits", "exposures", "deliveries", "presence")
+
+
+async def test_every_kind_in_its_order(ingested: Store) -> None:
+    for tenant in (alpha(), beta()):
+        land = await Land(ingested, tenant).settle()
+        for kind in MODELS:
+            events = tenant.events[kind]
+            batch = await land.take(kind, events)
+            assert (batch["state"], batch["accepted"], batch["duplicate"]) == ("visible", len(events), 0), kind
+    for tenant in (alpha(), beta()):
+        assert_same(await Land(ingested, tenant).tables(), tenant.truth, *ALL)
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_any_order_and_cut_makes_the_same_facts(ingested: Store, seed: int) -> None:
+    """Files in any order, some lines in two of them; then one that is wrong comes, and is taken back."""
+    dice, tenant = Random(seed), beta()
+    land = await Land(ingested, tenant).settle()
+    files = [(kind, part) for kind in MODELS for part in cut(dice, tenant.events[kind])]
+    dice.shuffle(files)
+    wrong = len(files) // 2
+    for number, (kind, events) in enumerate(files):
+        if number == wrong:
+            mistake = await land.take("pings", moved(tenant.events["pings"]))
+        batch = await land.take(kind, events)
+        assert batch["accepted"] + batch["duplicate"] == len(events)
+    await land.ingest.remove(land.application, mistake)
+    assert_same(await land.tables(), tenant.truth, *ALL)
+
+
+def cut(dice: Random, events: Sequence[Any]) -> list[list[Any]]:
+    """Two or three parts that together are all of the events, in any order; some are in two."""
+    found: list[list[Any]] = [[] for _ in range(dice.randrange(2, 4))]
+    for event in events:
+        for part in {dice.randrange(len(found)), *([dice.randrange(len(found))] if dice.random() < 0.1 else ())}:
+            found[part].append(event)
+    return [dice.sample(part, len(part)) for part in found if part]
+
+
+def moved(pings: Sequence[Any]) -> list[Any]:
+    """The same people at the same places, ten minutes later."""
+    return [{**ping, "at": ping["at"].replace(":1", ":2", 1)} for ping in pings]
