@@ -11,7 +11,7 @@ import pyarrow as pa
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
 from okube_api.ingest import tables
 from okube_api.ingest.derive.campaigns import deliveries, exposures
-from okube_api.ingest.derive.columns import Ints, Span, changes, codes, integers, order
+from okube_api.ingest.derive.columns import Ints, Span, codes, integers
 from okube_api.ingest.derive.conversion import Setting, cohorts, conversion
 from okube_api.ingest.derive.spans import (
     Moments,
@@ -23,8 +23,8 @@ from okube_api.ingest.derive.spans import (
 )
 from okube_api.ingest.event_days import PURCHASES, TOUCHES, VISITS, EventDays, differing
 from okube_api.ingest.localtime import DAY_MS, local_days
+from okube_api.ingest.natural_keys import latest
 from okube_api.ingest.people import People
-from okube_api.ingest.ranks import ranks
 from okube_api.ingest.reading import Sides, events
 from okube_api.ingest.spans import grouped, spans_of
 from okube_api.ingest.told import Task, Told
@@ -163,15 +163,12 @@ async def _deliveries(change: Change, told: Told, task: Task) -> None:
 
 
 def _latest(rows: pa.Table, told: Told) -> pa.Table:
-    """Of each campaign, day and site the delivery of the latest batch; without those of campaigns and sites gone."""
+    """Of each campaign, day and site the delivery that came last; without those of campaigns and sites gone."""
     known = codes(rows["campaign"], sorted(told.windows)) >= 0
     known &= (codes(rows["site"], told.sites["site"].to_pylist()) >= 0) | rows["site"].is_null().to_numpy()
     rows = rows.filter(pa.array(known))
-    keys = [integers(rows["part"]), ranks(rows["campaign"]), ranks(rows["site"])]
-    newest = [-integers(rows[name]) for name in ("batch", "prints", "clicks", "openings")]
-    by = order(*keys, *newest)
-    heads = by[changes(*(key[by] for key in keys))]
-    return deliveries(rows.take(pa.array(heads)).rename_columns({"part": "day"}))
+    newest = rows.take(pa.array(latest(rows, ("part", "campaign", "site"))))
+    return deliveries(newest.rename_columns({"part": "day"}))
 
 
 # -- helpers -------------------------------------------------------------------------------------------------

@@ -1,10 +1,7 @@
 """Events of conversion through a store: any cut and order of batches, batches taken back, everything again."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -13,7 +10,6 @@ from okube_api.ingest import tables
 from okube_api.ingest.conversion_facts import rebuild
 from okube_api.ingest.people import People
 from okube_api.ingest.told import Task, Told
-from okube_api.store import open_store
 from okube_api.store.base import Change, Store, Table
 from tests.by_hand.truth import Truth
 from tests.ingest import kept
@@ -21,20 +17,7 @@ from tests.ingest.derive import tables as made
 from tests.truth.tenant import alpha, beta
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=["duckdb", "mongo"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = f"duckdb:{tmp_path / 'facts.duckdb'}"
-    if request.param == "mongo":
-        url = f"{request.getfixturevalue('mongo_uri').rstrip('/')}/facts_{uuid4().hex[:12]}"
-    found = open_store(url, kept.SCHEMA)
-    await found.start()
-    try:
-        yield found
-    finally:
-        await found.forget(kept.APPLICATION)
-        await found.close()
+EMBEDDED = pytest.mark.parametrize("store", ["duckdb"], indirect=True)
 
 
 def people(truth: Truth) -> People:
@@ -53,8 +36,9 @@ def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
             "prints": one.prints,
             "clicks": one.clicks,
             "openings": one.openings,
+            "line": number,
         }
-        for one in truth.deliveries
+        for number, one in enumerate(truth.deliveries)
     ]
     return {
         "touches": (tables.TOUCHES, kept.event_rows(tables.TOUCHES, made.touches(truth))),
@@ -76,16 +60,10 @@ async def assert_facts(found: kept.Kept, truth: Truth) -> None:
     await kept.assert_kept(found, DELIVERIES, made.delivery_rows(truth))
 
 
-@pytest.mark.parametrize(("tenant", "number"), [(alpha, 1), (alpha, 3), (beta, 5)])
-async def test_any_cut_into_batches_gives_the_same_facts(store: Store, tenant: Any, number: int) -> None:
-    truth = tenant().truth if number == 1 else kept.spring(tenant().truth)
-    found = kept.Kept(store, partial(run, kept.told(truth), people(truth)))
-    for one, batch in enumerate(kept.batches(events(truth), number, seed=number), start=1):
-        await found.take(one, batch)
-    await assert_facts(found, truth)
+FACTS = (OUTCOMES, CREDITS, COHORTS, EXPOSURES, DELIVERIES)
 
 
-async def test_a_batch_taken_back_leaves_nothing(store: Store) -> None:
+async def test_batches_that_come_and_go_leave_what_they_should(store: Store) -> None:
     truth = kept.spring(alpha().truth)
     found = kept.Kept(store, partial(run, kept.told(truth), people(truth)))
     first, second = kept.batches(events(truth), 2, seed=8)
@@ -101,24 +79,25 @@ async def test_a_batch_taken_back_leaves_nothing(store: Store) -> None:
     await assert_facts(found, truth)
 
 
-async def test_everything_again_gives_the_same_rows(store: Store) -> None:
+@EMBEDDED
+async def test_everything_again_is_the_same(store: Store) -> None:
     truth = kept.spring(beta().truth)
     found = kept.Kept(store, partial(run, kept.told(truth), people(truth)))
-    for one, batch in enumerate(kept.batches(events(truth), 3, seed=2), start=1):
-        await found.take(one, batch)
-    facts = (OUTCOMES, CREDITS, COHORTS, EXPOSURES, DELIVERIES)
-    before = [kept.canonical(await found.rows(fact.table)) for fact in facts]
-    days = {row["day"] for fact in facts for row in await found.rows(fact.table)}
-    await found.all_again(["touches", "visits", "purchases", "deliveries"], also={*days, 19_000})
-    assert [kept.canonical(await found.rows(fact.table)) for fact in facts] == before
+    await found.take(1, events(truth))
     await assert_facts(found, truth)
+    before = {fact.name: kept.canonical(await found.rows(fact.table)) for fact in FACTS}
+    days = {row["day"] for fact in FACTS for row in await found.rows(fact.table)}
+    await found.all_again(["touches", "visits", "purchases", "deliveries"], also={*days, 19_000})
+    assert {fact.name: kept.canonical(await found.rows(fact.table)) for fact in FACTS} == before
 
 
+@EMBEDDED
 async def test_the_latest_delivery_of_a_day_counts(store: Store) -> None:
     truth = kept.spring(beta().truth)
     found = kept.Kept(store, partial(run, kept.told(truth), people(truth)))
     table, rows = events(truth)["deliveries"]
-    await found.take(1, {"deliveries": (table, [{**row, "prints": 7} for row in rows])})
+    twice = [{**row, "prints": 1, "line": 1} for row in rows] + [{**row, "prints": 7, "line": 2} for row in rows]
+    await found.take(1, {"deliveries": (table, twice)})
     await found.take(2, {"deliveries": (table, rows)})
     await kept.assert_kept(found, DELIVERIES, made.delivery_rows(truth))
     await found.take_back(2)

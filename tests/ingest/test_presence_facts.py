@@ -1,11 +1,9 @@
 """Detections through a store: any cut and order of batches, batches taken back, everything again; with their marks."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from okube_api.catalogue.facts import (
@@ -18,7 +16,6 @@ from okube_api.catalogue.facts import (
 from okube_api.ingest import sessions, tables
 from okube_api.ingest.presence_facts import rebuild
 from okube_api.ingest.told import Task, Told
-from okube_api.store import open_store
 from okube_api.store.base import Change, Store, Table
 from tests.by_hand.presence import kept as kept_stays
 from tests.by_hand.truth import Detection, Truth
@@ -28,20 +25,8 @@ from tests.ingest.derive.test_presence import EQUIPMENTS, SITES
 from tests.truth.tenant import alpha, beta
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=["duckdb", "mongo"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = f"duckdb:{tmp_path / 'facts.duckdb'}"
-    if request.param == "mongo":
-        url = f"{request.getfixturevalue('mongo_uri').rstrip('/')}/facts_{uuid4().hex[:12]}"
-    found = open_store(url, kept.SCHEMA)
-    await found.start()
-    try:
-        yield found
-    finally:
-        await found.forget(kept.APPLICATION)
-        await found.close()
+EMBEDDED = pytest.mark.parametrize("store", ["duckdb"], indirect=True)
+FACTS = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
 
 
 def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
@@ -73,21 +58,11 @@ async def assert_facts(found: kept.Kept, truth: Truth) -> None:
     rows, marked = made.presence_rows(truth), marks(truth)
     for name, place in (("stays", "site"), ("passages", "equipment")):
         rows[name] = [row | marked[row["user"], row[place], row["start"]] for row in rows[name]]
-    facts = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
-    for fact, expected in zip(facts, rows.values(), strict=True):
+    for fact, expected in zip(FACTS, rows.values(), strict=True):
         await kept.assert_kept(found, fact, expected)
 
 
-@pytest.mark.parametrize(("tenant", "number"), [(alpha, 1), (alpha, 3), (beta, 3)])
-async def test_any_cut_into_batches_gives_the_same_facts(store: Store, tenant: Any, number: int) -> None:
-    truth = tenant().truth if number == 1 else kept.spring(tenant().truth)
-    found = kept.Kept(store, partial(run, kept.told(truth)))
-    for one, batch in enumerate(kept.batches(events(truth), number, seed=number), start=1):
-        await found.take(one, batch)
-    await assert_facts(found, truth)
-
-
-async def test_a_batch_taken_back_leaves_nothing(store: Store) -> None:
+async def test_batches_that_come_and_go_leave_what_they_should(store: Store) -> None:
     truth = kept.spring(alpha().truth)
     found = kept.Kept(store, partial(run, kept.told(truth)))
     first, second = kept.batches(events(truth), 2, seed=4)
@@ -100,29 +75,30 @@ async def test_a_batch_taken_back_leaves_nothing(store: Store) -> None:
     await assert_facts(found, truth)
 
 
-async def test_everything_again_gives_the_same_rows(store: Store) -> None:
+@EMBEDDED
+async def test_everything_again_is_the_same(store: Store) -> None:
     truth = kept.spring(beta().truth)
     found = kept.Kept(store, partial(run, kept.told(truth)))
-    for one, batch in enumerate(kept.batches(events(truth), 3, seed=9), start=1):
-        await found.take(one, batch)
-    facts = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
-    before = [kept.canonical(await found.rows(fact.table)) for fact in facts]
-    days = {row["day"] for fact in facts for row in await found.rows(fact.table)}
+    await found.take(1, events(truth))
+    await assert_facts(found, truth)
+    before = {fact.name: kept.canonical(await found.rows(fact.table)) for fact in FACTS}
+    days = {row["day"] for fact in FACTS for row in await found.rows(fact.table)}
     await found.all_again(["detections"], also={*days, 19_000})
-    assert [kept.canonical(await found.rows(fact.table)) for fact in facts] == before
+    assert {fact.name: kept.canonical(await found.rows(fact.table)) for fact in FACTS} == before
 
 
 def always_there() -> Truth:
-    """A device that is there for five days, and others that come and go on each of them."""
+    """A device that is there for three days, and others that come and go on each of them."""
     start = datetime(2024, 3, 25, 7, 0, tzinfo=UTC)
-    seen = [Detection("till", EQUIPMENTS[n % 2].id, start + timedelta(minutes=29 * n)) for n in range(5 * 49)]
-    for day in range(5):
+    seen = [Detection("till", EQUIPMENTS[n % 2].id, start + timedelta(minutes=29 * n)) for n in range(3 * 49)]
+    for day in range(3):
         for minute in (0, 4, 11):
             at = start + timedelta(days=day, hours=3, minutes=minute)
             seen.append(Detection(f"guest-{day % 3}", EQUIPMENTS[(day + minute) % 3].id, at))
     return Truth(sites=SITES, equipments=EQUIPMENTS, detections=seen)
 
 
+@EMBEDDED
 @pytest.mark.parametrize("backwards", [False, True])
 async def test_a_device_that_never_leaves(store: Store, backwards: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MOST_POINTS", 60)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.ingest import sessions
 from okube_api.ingest.derive.columns import Ints
@@ -99,7 +99,6 @@ def changes(draw: st.DrawFn) -> tuple[Points, int]:
 
 
 @pytest.mark.parametrize("exits", [False, True])
-@settings(max_examples=250, deadline=None)
 @given(changes(), st.sampled_from([1, 7, 1000]), st.sampled_from([1, 20, 10**6]), st.booleans())
 def test_pieces_hold_all_that_a_change_touches(
     exits: bool, change: tuple[Points, int], block: int, most: int, with_also: bool

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES, Fact
 from okube_api.ingest.derive import columns, paths
@@ -140,7 +140,6 @@ def test_deliveries_of_a_tenant(tenant: Any) -> None:
     assert deliveries(tables.shuffled(table, 3)).to_pylist() == tables.delivery_rows(truth)
 
 
-@settings(max_examples=400)
 @given(truths())
 def test_rows_of_random_journeys(truth: Truth) -> None:
     assert outcomes(truth).to_pylist() == tables.outcome_rows(truth)
@@ -310,7 +309,6 @@ def test_margins_hold_all_that_counts(tenant: Any) -> None:
         assert cohorts(near, span) == cohorts(whole, span)
 
 
-@settings(max_examples=150)
 @given(truths(), st.data())
 def test_days_that_a_change_of_touches_does_not_reach_stay_as_they_were(truth: Truth, data: st.DataObject) -> None:
     gone = data.draw(st.sets(st.sampled_from(truth.touches), max_size=3) if truth.touches else st.just(set()))

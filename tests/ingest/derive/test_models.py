@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from tests.by_hand.paths import MODELS, shapley_by_definition
 from tests.ingest.derive.journeys import CREDIT, Journey, credited, journeys, path
 
@@ -14,7 +14,6 @@ def without_zeros(credits: Mapping[str, Fraction]) -> dict[str, Fraction]:
     return {name: credit for name, credit in credits.items() if credit}
 
 
-@settings(max_examples=100)
 @given(journeys)
 def test_credits_sum_to_the_attributed_visits(found: list[Journey]) -> None:
     attributed = sum(1 for journey in found if journey)
@@ -22,7 +21,6 @@ def test_credits_sum_to_the_attributed_visits(found: list[Journey]) -> None:
         assert sum(credits.values()) == attributed, model
 
 
-@settings(max_examples=100)
 @given(journeys)
 def test_credits_are_those_of_the_definitions(found: list[Journey]) -> None:
     credits = credited(found)
@@ -35,7 +33,6 @@ def test_credits_are_those_of_the_definitions(found: list[Journey]) -> None:
         assert credits[model] == without_zeros(expected), model
 
 
-@settings(max_examples=60)
 @given(journeys)
 def test_shapley_is_the_value_of_the_game_by_enumeration(found: list[Journey]) -> None:
     assert credited(found)["shapley"] == without_zeros(shapley_by_definition([path(journey) for journey in found]))

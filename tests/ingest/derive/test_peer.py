@@ -1,7 +1,7 @@
 """The four models beside those of another library (`pip install .[peer]`), on the same journeys."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from shapley_attribution import (
     FirstTouchAttribution,
     LastTouchAttribution,
@@ -19,7 +19,6 @@ PEERS = {
 
 
 @pytest.mark.parametrize("model", PEERS)
-@settings(max_examples=50)
 @given(journeys)
 def test_both_credit_the_same(model: str, found: list[Journey]) -> None:
     paths = [path(journey) for journey in found if journey]

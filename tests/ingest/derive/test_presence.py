@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.catalogue.facts import (
     PRESENCE_EXITS,
@@ -87,7 +87,6 @@ def test_columns_are_those_declared(name: str) -> None:
         assert dict(zip(schema.names, schema.types, strict=True)) == declared
 
 
-@settings(max_examples=300)
 @given(truths())
 def test_rows_of_random_detections(truth: Truth) -> None:
     assert rows(derived(truth)) == tables.presence_rows(truth)
@@ -137,7 +136,6 @@ def test_an_equipment_met_twice_keeps_its_first_rank_and_all_its_dwell() -> None
     assert steps == [("e-1", "e-2"), ("e-2", "e-1"), ("e-1", None)]
 
 
-@settings(max_examples=50)
 @given(truths(), st.integers(0, 100), st.booleans())
 def test_the_order_and_encoding_of_detections_make_no_difference(truth: Truth, seed: int, encoded: bool) -> None:
     found = tables.shuffled(tables.detections(truth), seed)
@@ -149,9 +147,11 @@ def test_the_order_and_encoding_of_detections_make_no_difference(truth: Truth, s
 
 def test_days_one_by_one_are_all_of_them() -> None:
     truth = alpha().truth
-    whole = derived(truth)
+    found = runs(tables.detections(truth), tables.equipments(truth), truth.presence_gap_s)
+    whole = presence(found, tables.rules(truth), EVER)
     days = sorted({*whole.stays["day"].to_pylist(), *whole.exits["day"].to_pylist()})
-    parts = [rows(derived(truth, span=(day, day))) for day in range(days[0], days[-1] + 1)]
+    around = sorted({day + beside for day in days for beside in (-1, 0, 1)})
+    parts = [rows(presence(found, tables.rules(truth), (day, day))) for day in around]
     for name, expected in rows(whole).items():
         assert [row for part in parts for row in part[name]] == expected
 
@@ -187,7 +187,6 @@ def test_a_window_wide_enough_gives_the_same_rows() -> None:
     assert turns > 0
 
 
-@settings(max_examples=150)
 @given(truths(), st.integers(0, 4), st.integers(0, 2))
 def test_a_random_window_wide_enough_gives_the_same_rows(truth: Truth, first: int, length: int) -> None:
     start = tables.ordinal(AROUND.date()) + first
@@ -215,7 +214,6 @@ def test_only_those_who_may_go_on_are_loose() -> None:
     assert loose_users(found, window, (30_000, 30_000))[0].tolist() == []
 
 
-@settings(max_examples=200)
 @given(truths(), st.data())
 def test_days_that_a_change_does_not_touch_stay_as_they_were(truth: Truth, data: st.DataObject) -> None:
     everything = tables.detections(truth)
