@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from okube_api.analytics.resolve import Resolver, resolved_geo_marketing
 from okube_api.analytics.resolve_conversion import resolved_conversion
+from okube_api.analytics.resolve_presence import resolved_presence
 from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
+from okube_api.analytics.schemas.presence import PresenceQuery, PresenceSiteQuery
 from okube_api.analytics.schemas.requests import GeoMarketingQuery, GeoMarketingSiteQuery, Query
 from okube_api.analytics.schemas.url import UpliftedUrl, Url
 from okube_api.catalogue.kpi import Module
@@ -73,4 +75,22 @@ CONVERSION = Asked(
     about="what campaigns deliver and cost, and the visits and purchases that they lead to",
 )
 
-MODULES: Mapping[Module, Asked] = {asked.module: asked for asked in (GEO_MARKETING, CONVERSION)}
+PRESENCE = Asked(
+    Module.PRESENCE,
+    query=PresenceQuery,
+    site_query=PresenceSiteQuery,
+    url=Url,
+    resolve=resolved_presence,
+    below="/presence/analytics",
+    example={
+        "params": [
+            {"kpi": "sessions", "granularity": "week"},
+            {"kpi": "uniqUsers", "mode": "aggregation", "granularity": "day"},
+            {"kpi": "timespent", "temporals": False, "equipments": {"properties": ["key", "name"]}},
+            {"kpi": "visitOrder", "temporals": False},
+        ]
+    },
+    about="stays of devices at sites, and the equipments that they pass by there",
+)
+
+MODULES: Mapping[Module, Asked] = {asked.module: asked for asked in (GEO_MARKETING, CONVERSION, PRESENCE)}

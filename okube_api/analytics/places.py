@@ -35,13 +35,14 @@ async def places_of(filters: Filters, subject: Subject, directory: Directory, sc
     """The sites, or points of interest, of a question: active ones, and those that a filter or the path names."""
     chosen = await chosen_of(filters, scope, directory)
     every = await directory.every(_COLLECTIONS[scope], subject.only(scope))
-    named = set(chosen.values) if chosen is not None and not chosen.negated else set()
+    values = frozenset(chosen.values) if chosen is not None else frozenset()
+    named = values if chosen is not None and not chosen.negated else frozenset()
     path = subject.site if scope is Scope.SITES else None
     reached = tuple(
         place
         for place in every
         if (path is None or place.id == path)
-        and (chosen is None or (place.id in chosen.values) != chosen.negated)
+        and (chosen is None or (place.id in values) != chosen.negated)
         and (place.active or place.id in named or place.id == path)
         and (scope is not Scope.SITES or _tagged(place, filters))
     )

@@ -109,6 +109,7 @@ class Users:
 
     daily: never merged over days, so that a user stands once for each day and place.
     attribute: something of each user that must be known besides.
+    span: of daily users, the columns whose least and greatest value of the day and place are read besides.
     """
 
     slice: Slice
@@ -116,6 +117,7 @@ class Users:
     split: tuple[str, ...] = ()
     daily: bool = False
     attribute: str | None = None
+    span: tuple[str, str] | None = None
 
 
 Term = Sums | Users

@@ -5,6 +5,7 @@ from functools import reduce, singledispatch
 import numpy as np
 
 from okube_api.catalogue.conversion_values import Comparison, Cost, Delivered, VenueRate
+from okube_api.catalogue.path_values import Amplitude, Matrix, Order
 from okube_api.catalogue.values import (
     Affinity,
     Breakdown,
@@ -24,6 +25,7 @@ from okube_api.catalogue.values import (
     Value,
 )
 from okube_api.engine.affinity import affinity
+from okube_api.engine.amplitude import amplitude
 from okube_api.engine.cells import Cells, summed
 from okube_api.engine.costs import cost, delivered
 from okube_api.engine.credits import CampaignLeaves
@@ -37,6 +39,8 @@ from okube_api.engine.leaves import (
     RecordLeaves,
     label_of,
 )
+from okube_api.engine.matrix import matrix
+from okube_api.engine.order import order
 from okube_api.engine.sets import multiplicities
 from okube_api.engine.view import WEIGHT_PER, Names, View
 
@@ -195,3 +199,18 @@ def _(value: VenueRate, view: View) -> Leaves:
 @leaves.register
 def _(value: Comparison, view: View) -> Leaves:
     return comparison(value, view)
+
+
+@leaves.register
+def _(value: Amplitude, view: View) -> Leaves:
+    return amplitude(value, view)
+
+
+@leaves.register
+def _(value: Matrix, view: View) -> Leaves:
+    return matrix(value, view)
+
+
+@leaves.register
+def _(value: Order, view: View) -> Leaves:
+    return order(value, view)

@@ -17,12 +17,15 @@ from okube_api.engine.calendar import Buckets, Period, month_number, month_start
 from okube_api.engine.plan import Need, Pass, Piece, Plan
 from okube_api.engine.question import Chosen, Question
 from okube_api.store.base import (
+    EVERYTHING,
     Aggregate,
     AllOf,
     Between,
     Condition,
     Count,
+    High,
     Kind,
+    Low,
     Missing,
     Not,
     OneOf,
@@ -127,6 +130,8 @@ class _Family:
     """Needs that could share a pass: the same rows of the same grain (or of the fact), read for the same purpose.
 
     sign: -1 where the rows are taken away.  less: what must be taken away from these rows.
+    once: a mark of days that cannot be summed, as the rows that carry it may be missing.
+    span: the columns whose extremes of a user's day are wanted.
     """
 
     fact: Fact
@@ -135,6 +140,8 @@ class _Family:
     sets: bool
     sign: int = 1
     less: "_Family | None" = None
+    once: Measured | None = None
+    span: tuple[str, str] | None = None
 
     def passes(self, leader: Need, followers: list[Need], question: Question) -> list[Pass]:
         """The passes that serve the leader, and with it those that follow it."""
@@ -163,6 +170,8 @@ class _Family:
         daily = self.sets and self.grain is None and _daily(leader)
         time = "day" if daily else leader.time
         by = (*sorted(leader.dimensions), *((time,) if time else ()))
+        if self.once is not None:
+            return Pass(piece, self._distinct(self.once, piece, where, by), time)
         if not self.sets:
             measures = {m: None for need in followers if isinstance(need.term, Sums) for m in need.term.measures}
             sums = tuple(self._sum(measure, question.uplift) for measure in measures)
@@ -170,9 +179,16 @@ class _Family:
         if self.grain is None:
             place = (leader.term.slice.place[1],) if daily and leader.term.slice.place else ()
             keys = tuple(dict.fromkeys((*by, *place, "user")))
-            return Pass(piece, Aggregate(piece.table, where, keys), time, users=True)
+            low_high = (Low(self.span[0], self.span[0]), High(self.span[1], self.span[1])) if self.span else ()
+            return Pass(piece, Aggregate(piece.table, where, keys, low_high), time, users=True)
         sets = dict.fromkeys(need.term.members.name for need in followers if isinstance(need.term, Users))
         return Pass(piece, Rows(piece.table, where, (*by, *sets)), time)
+
+    def _distinct(self, mark: Measured, piece: Piece, where: Condition, by: tuple[str, ...]) -> Aggregate:
+        """How many distinct values the columns of a mark have, by day."""
+        known = {column.name for column in piece.table.columns}
+        keys = dict.fromkeys((*by, "day", *(column for column in mark.once if column in known)))
+        return Aggregate(Aggregate(piece.table, where, tuple(keys)), EVERYTHING, by, (Count(mark.name),))
 
     def _sum(self, measure: Measured, uplift: bool) -> Sum | Count:
         weight = self.fact.weight if uplift and measure.weighted else None
@@ -192,7 +208,9 @@ def _family(need: Need, question: Question) -> _Family:
     where = rows.where
     if grain is None and isinstance(term, Users) and term.members.flag is not None:
         where = where & equal(term.members.flag, 1)
-    direct = _Family(fact, grain, where, sets)
+    if isinstance(term, Sums) and (mark := _broken_mark(term, rows.columns)):
+        return _Family(fact, None, where, sets, once=mark)
+    direct = _Family(fact, grain, where, sets, span=term.span if isinstance(term, Users) else None)
     anywhere = _anywhere(need, question)
     if anywhere is None or term.slice.place is None:
         return direct
@@ -203,6 +221,11 @@ def _family(need: Need, question: Question) -> _Family:
     everyone = _selected(term, question, anywhere=True).where
     less = replace(direct, where=everyone & OneOf(column, others), sign=-1) if others else None
     return _Family(fact, anywhere, everyone, sets, less=less)
+
+
+def _broken_mark(term: Sums, columns: frozenset[str]) -> Measured | None:
+    """The mark of days that conditions on these columns could leave out, where the day has other rows still."""
+    return next((one for one in term.measures if one.once and not columns <= set(one.once)), None)
 
 
 def _anywhere(need: Need, question: Question) -> Grain | None:
@@ -230,7 +253,7 @@ def _carries(grain: Grain, need: Need) -> bool:
     term = need.term
     if isinstance(term, Sums):
         return set(term.measures) <= set(grain.measures)
-    if term.members not in grain.members or Span.DAY not in grain.set_spans:
+    if term.members not in grain.members or Span.DAY not in grain.set_spans or term.span is not None:
         return False
     single = {column for column, values in term.slice.fixed if len(values) == 1}
     place = {term.slice.place[1]} if term.slice.place else set()

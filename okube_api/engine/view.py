@@ -116,7 +116,7 @@ class View:
         parts = [
             (cells * (bands + 1) + rows.integers(column) + 1, rows.amounts(measure))
             for rows in self.placed(term)
-            for cells in self._cells(rows)
+            for cells in self.cells(rows)
         ]
         weighted = self.weighted(term)
         return summed(*_concatenated(parts), WEIGHT_PER if weighted else 1, not weighted)
@@ -128,7 +128,7 @@ class View:
         divisor = next((name for name in term.split if name != column), None)
         keys, numbers, divisors = [], [], []
         for rows, numbered in read:
-            for cells in self._cells(rows):
+            for cells in self.cells(rows):
                 keys.append(cells * size + numbered)
                 numbers.append(rows.amounts(measure))
                 divisors.append(rows.integers(divisor) if divisor else np.ones(len(cells), dtype=np.int64))
@@ -138,7 +138,7 @@ class View:
 
     def _divided(self, term: Sums, measure: Measure) -> Cells:
         """A measure by cell, each row's part divided by the column that the term is split by."""
-        parts = [(cells, rows) for rows in self.placed(term) for cells in self._cells(rows)]
+        parts = [(cells, rows) for rows in self.placed(term) for cells in self.cells(rows)]
         keys = _joined([cells for cells, _ in parts])
         numbers = _joined([rows.amounts(measure) for _, rows in parts])
         if not term.split:
@@ -146,7 +146,7 @@ class View:
         (column,) = term.split
         return quotients(keys, numbers, _joined([rows.integers(column) for _, rows in parts]))
 
-    def _cells(self, rows: Placed) -> Iterator[Ints]:
+    def cells(self, rows: Placed) -> Iterator[Ints]:
         """The cells of rows: once in their buckets, once for the whole period."""
         if rows.buckets is not None:
             yield rows.values * self.width + rows.buckets
@@ -237,24 +237,32 @@ class View:
 
         items: where given, rows are told apart by the column that the terms are split by, and not by scope value.
         """
-        placed = [
-            (
-                items.numbers(rows.table.column(term.split[0])) if items else rows.values,
-                rows.buckets,
-                self._groups(term, rows.one, rows.table),
-            )
-            for term in terms
-            for rows in self.placed(term)
-        ]
-        rows = joined([groups for _, _, groups in placed])
+        placed = [(term, rows) for term in terms for rows in self.placed(term)]
+        members = self._members(placed)
+        values = [items.numbers(rows.table.column(term.split[0])) if items else rows.values for term, rows in placed]
+        return [replace(members, keys=cells) for cells in self._cells_of(_joined(values), placed)]
+
+    def people_at(self, term: Users, items: Names) -> tuple[list[Groups], int]:
+        """Distinct users by cell and by the column that a term is split by, at `cell * size + item`; and that size."""
+        placed = [(term, rows) for rows in self.placed(term)]
+        members = self._members(placed)
+        numbers = _joined([items.numbers(rows.table.column(term.split[0])) for _, rows in placed])
+        size = max(len(items.list), 1)
+        cells = self._cells_of(_joined([rows.values for _, rows in placed]), placed)
+        return [one for keys in cells for one in merged(replace(members, keys=keys * size + numbers))], size
+
+    def _members(self, placed: Sequence[tuple[Users, Placed]]) -> Groups:
+        """The users of rows, one after the other, without keys; those that filters keep."""
+        rows = joined([self._groups(term, rows.one, rows.table) for term, rows in placed])
         chosen = self._chosen(rows)
-        rows = rows if chosen is None else rows.kept(chosen)
-        values = np.concatenate([values for values, _, _ in placed])
-        whole = replace(rows, keys=values * self.width + self.width - 1)
+        return rows if chosen is None else rows.kept(chosen)
+
+    def _cells_of(self, values: Ints, placed: Sequence[tuple[Users, Placed]]) -> list[Ints]:
+        """The cells of rows, one after the other: in their buckets, then for the whole period."""
+        whole = values * self.width + self.width - 1
         if self.buckets is None:
             return [whole]
-        buckets = np.concatenate([buckets for _, buckets, _ in placed if buckets is not None])
-        return [replace(rows, keys=values * self.width + buckets), whole]
+        return [values * self.width + _joined([rows.buckets for _, rows in placed if rows.buckets is not None]), whole]
 
     def cell_of_user(self, groups: Groups) -> Ints:
         """The cell of each user of rows from `people` or `memberships`."""

@@ -19,6 +19,7 @@ FILTERS = {
     Scope.HOMES: "homes",
     Scope.WORKS: "works",
     Scope.ZONES: "zones",
+    Scope.EQUIPMENTS: "equipments",
 }
 ROWS_KNOW = (Scope.HOMES, Scope.WORKS, Scope.ZONES, Scope.EQUIPMENTS)
 
@@ -57,15 +58,23 @@ def resolved(truth: Truth, module: Module, kpis: tuple[str, ...], asked: by_hand
             Reached.STUDY: tuple(sorted({*whole, *sites, *pois})),
         },
         filters=tuple(
-            (scope, Chosen(tuple(sorted(one.values)), one.negated))
+            (scope, chosen_of(truth, scope, one))
             for scope, one in chosen.items()
             if one is not None and scope in ROWS_KNOW
         ),
         edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
         weekdays=tuple(sorted(asked.weekdays)) if asked.weekdays else None,
         named=named,
-        labels={place.id: Label(place.key, place.name) for place in (*truth.sites, *truth.pois)},
+        labels={place.id: Label(place.key, place.name) for place in (*truth.sites, *truth.pois)}
+        | {one.id: Label(one.key, None) for one in truth.equipments},
     )
+
+
+def chosen_of(truth: Truth, scope: Scope, one: by_hand.Filter) -> Chosen:
+    """What a filter keeps; of equipments that are left out, all the others."""
+    if scope is Scope.EQUIPMENTS:
+        return Chosen(tuple(sorted(known.id for known in truth.equipments if one.keeps(known.id))))
+    return Chosen(tuple(sorted(one.values)), one.negated)
 
 
 async def ask(

@@ -11,6 +11,7 @@ from tests.by_hand.truth import Truth
 from tests.engine.memory import Row, band, frozen, thawed
 from tests.engine.numbering import bucket_numbers, user_numbers
 from tests.engine.rows_conversion import conversion_facts
+from tests.engine.rows_presence import presence_facts
 
 
 def geo_stays(truth: Truth) -> list[Row]:
@@ -93,7 +94,7 @@ def rollup(fact: Fact, grain: Grain, span: Span, rows: list[Row]) -> list[Row]:
 
 def tables(truth: Truth) -> dict[str, list[Row]]:
     """Every table that a truth fills, by name."""
-    facts = {GEO_STAYS.name: geo_stays(truth)} | conversion_facts(truth)
+    facts = {GEO_STAYS.name: geo_stays(truth)} | conversion_facts(truth) | presence_facts(truth)
     found = {PANELISTS.name: panelists(truth)}
     for fact in FACTS:
         rows = facts.get(fact.name, [])

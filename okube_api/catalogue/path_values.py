@@ -1,0 +1,58 @@
+"""What is made of paths through a site: how long days last, which areas share their users, in which order they come."""
+
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from okube_api.catalogue.values import Bands, Scope, Sums, Term, Users, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Amplitude(Value):
+    """Users' days by their length, from the earliest start to the latest end of the day's rows at a place.
+
+    users: daily, their span the columns of starts and ends, in milliseconds.
+    """
+
+    users: Users
+    bands: Bands
+    unit: str
+    counted: str
+
+    @override
+    def terms(self, scope: Scope) -> tuple[Term, ...]:
+        return (self.users,)
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix(Value):
+    """For each pair of areas, the users seen in both.
+
+    users: split by the area.  most: so many areas, those of the most users.
+    """
+
+    users: Users
+    most: int
+
+    @override
+    def terms(self, scope: Scope) -> tuple[Term, ...]:
+        return (self.users,)
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Value):
+    """In which order the areas of paths come.
+
+    users: split by the area.  most: so many areas, those of the most users.
+    ranks: split by the area and its rank in a path.
+    steps: split by the areas where a step begins and where it leads, null for out of the site.
+    """
+
+    users: Users
+    ranks: Sums
+    steps: Sums
+    most: int
+
+    @override
+    def terms(self, scope: Scope) -> tuple[Term, ...]:
+        return (self.users, self.ranks, self.steps)

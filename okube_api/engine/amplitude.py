@@ -1,0 +1,27 @@
+"""How long users' days last: from the earliest start to the latest end of a day at a place."""
+
+import numpy as np
+
+from okube_api.catalogue.path_values import Amplitude
+from okube_api.engine.cells import summed
+from okube_api.engine.leaves import BandLeaves
+from okube_api.engine.view import View
+
+_MS_PER_S = 1000
+
+
+def amplitude(value: Amplitude, view: View) -> BandLeaves:
+    """The leaves of an amplitude, in a view."""
+    assert value.users.span is not None
+    start, end = value.users.span
+    edges = view.question.edges[value.bands]
+    keys, seconds = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for rows in view.placed(value.users):
+        length_s = (rows.integers(end) - rows.integers(start)) // _MS_PER_S
+        for cells in view.cells(rows):
+            keys.append(cells)
+            seconds.append(length_s)
+    cells, lengths_s = np.concatenate(keys), np.concatenate(seconds)
+    bands = np.maximum(np.searchsorted(edges, lengths_s, side="right"), 1)
+    counts = summed(cells * (len(edges) + 1) + bands, np.ones(len(cells), dtype=np.int64))
+    return BandLeaves(counts, summed(cells, lengths_s), edges, value.unit, value.counted)

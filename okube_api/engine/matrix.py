@@ -1,0 +1,62 @@
+"""Which areas share their users: a matrix of distinct users seen in both of two areas."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from okube_api.catalogue.path_values import Matrix
+from okube_api.engine.areas import Areas
+from okube_api.engine.cells import Ints
+from okube_api.engine.leaves import Leaf, ratios
+from okube_api.engine.sets import Numbers
+from okube_api.engine.view import Names, View
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixLeaves:
+    """The areas of a cell, the busiest first, and the users that each has in common with each."""
+
+    areas: Areas
+
+    @property
+    def keys(self) -> Ints:
+        return self.areas.cells
+
+    def at(self, keys: Ints) -> list[Leaf]:
+        return [self._leaf(int(key)) for key in keys]
+
+    def _leaf(self, key: int) -> Leaf:
+        areas, users = self.areas.busiest(key)
+        shared = in_common(users)
+        own = np.repeat(np.diag(shared), len(areas))
+        rates = iter(ratios(shared.ravel(), own))
+        return {
+            "areas": [self.areas.names[area] for area in areas],
+            "users": shared.tolist(),
+            "rate": [[next(rates) for _ in areas] for _ in areas],
+        }
+
+
+def matrix(value: Matrix, view: View) -> MatrixLeaves:
+    """The leaves of a matrix, in a view."""
+    return MatrixLeaves(Areas.of(value.users, view, value.most, Names()))
+
+
+def in_common(sets: Sequence[Numbers]) -> Ints:
+    """For each pair of sets of distinct users, how many users are in both; shape (sets, sets)."""
+    shared = np.zeros((len(sets), len(sets)), dtype=np.int64)
+    if not sets:
+        return shared
+    users = np.unique(np.concatenate(sets))
+    bits = np.zeros((len(sets), -(-len(users) // 64)), dtype=np.uint64)
+    octets = bits.view(np.uint8)
+    for row, members in zip(octets, sets, strict=True):
+        flags = np.zeros(len(users), dtype=np.bool_)
+        flags[np.searchsorted(users, members)] = True
+        packed = np.packbits(flags)
+        row[: len(packed)] = packed
+    for at in range(len(sets)):
+        counts = np.bitwise_count(bits[at] & bits[at:]).sum(axis=1, dtype=np.int64)
+        shared[at, at:] = shared[at:, at] = counts
+    return shared
