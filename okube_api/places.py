@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from h3ronpy import cells_to_string, grid_disk
+from h3ronpy import cells_area_m2, cells_to_string, grid_disk
 from h3ronpy.vector import cells_to_coordinates, coordinates_to_cells
 
 from okube_api.store.base import Json
@@ -20,8 +20,6 @@ OUTDOOR_M = 50.0
 
 EARTH_M = 6_371_007.180918475
 """The radius of the sphere that H3 measures on."""
-
-_RING_M = 11.0  # each ring of cells reaches at least so much further, wherever on Earth
 
 
 def located(coordinates: Sequence[float], radius_m: float) -> Json:
@@ -38,14 +36,13 @@ def located_all(places: Sequence[tuple[float, float, float]]) -> list[Json]:
     if not places:
         return []
     longitudes, latitudes, radii = np.array(places, dtype=np.float64).T
-    own = coordinates_to_cells(latitudes, longitudes, RESOLUTION)
-    reach = int((radii.max() + OUTDOOR_M) / _RING_M) + 1
-    around = pa.array(grid_disk(own, reach))
+    own = pa.array(coordinates_to_cells(latitudes, longitudes, RESOLUTION))
+    around = pa.array(grid_disk(own, _rings(own, radii.max() + OUTDOOR_M)))
     cells = np.asarray(around.flatten())
     place = np.repeat(np.arange(len(places)), np.diff(np.asarray(around.offsets)))
-    metres = _metres(longitudes[place], latitudes[place], cells)
-    indoor = (metres <= radii[place]) | (cells == np.asarray(pa.array(own))[place])
-    outdoor = (metres <= radii[place] + OUTDOOR_M) & ~indoor
+    apart = _haversines(longitudes[place], latitudes[place], cells)
+    indoor = (apart <= _haversine_of(radii)[place]) | (cells == np.asarray(own)[place])
+    outdoor = (apart <= _haversine_of(radii + OUTDOOR_M)[place]) & ~indoor
     return [
         {"indoorIndexes": indexes(inner), "outdoorIndexes": indexes(outer)}
         for inner, outer in zip(
@@ -54,14 +51,29 @@ def located_all(places: Sequence[tuple[float, float, float]]) -> list[Json]:
     ]
 
 
-def _metres(longitudes: Floats, latitudes: Floats, cells: npt.NDArray[np.uint64]) -> Floats:
-    """Great-circle distances from points to the centres of cells."""
+def _rings(own: pa.Array, reach_m: float) -> int:
+    """So many rings around each of these cells that everything beyond them is further than `reach_m`.
+
+    In units of the root of a cell's area, all over the Earth, each ring reaches at least 0.87 further, and a point is
+    at most 0.68 from the centre of its cell (measured: the least and the most of 10,000 places, pentagons included).
+    """
+    side_m = float(np.sqrt(np.asarray(pa.array(cells_area_m2(own))).min()))
+    return int((reach_m / side_m + 0.7) / 0.86)
+
+
+def _haversines(longitudes: Floats, latitudes: Floats, cells: npt.NDArray[np.uint64]) -> Floats:
+    """The haversines of the angles from points to the centres of cells."""
     centres = cells_to_coordinates(pa.array(cells))
     to_lat, to_lng = np.radians(np.asarray(centres["lat"])), np.radians(np.asarray(centres["lng"]))
     lat, lng = np.radians(latitudes), np.radians(longitudes)
-    haversine = np.sin((to_lat - lat) / 2) ** 2 + np.cos(lat) * np.cos(to_lat) * np.sin((to_lng - lng) / 2) ** 2
-    metres: Floats = 2 * EARTH_M * np.arcsin(np.sqrt(np.minimum(haversine, 1)))
-    return metres
+    found: Floats = np.sin((to_lat - lat) / 2) ** 2 + np.cos(lat) * np.cos(to_lat) * np.sin((to_lng - lng) / 2) ** 2
+    return found
+
+
+def _haversine_of(metres: Floats) -> Floats:
+    """The haversine of the angle that distances on the ground make."""
+    found: Floats = np.sin(metres / (2 * EARTH_M)) ** 2
+    return found
 
 
 def _texts(
