@@ -17,6 +17,7 @@ from okube_api.engine.cells import Cells, Ints, Numerators, quotients, times
 from okube_api.engine.sets import Flags
 from okube_api.engine.view import Placed, View
 
+_SAFE = 2**62
 _PER = 1_000_000_000  # costs are counted in thousandths of a millionth: a thousandth is a print at a cost per thousand
 _FOLLOWED = {"cpm": (PRINTS, 1), "cpc": (CLICKS, 1000), "cpo": (OPENINGS, 1000)}
 
@@ -74,7 +75,7 @@ def delivered(value: Delivered, view: View) -> Cells:
 def cost(value: Cost, view: View) -> Cells:
     """Money spent by cell."""
     (term,) = value.terms(view.scope)
-    parts = [_read(rows, _following(rows, view), view) for rows in view.placed(term)]
+    parts = [_read(rows, _fitting(_following(rows, view), view), view) for rows in view.placed(term)]
     return _added([*parts, _fixed(view)], view, _PER)
 
 
@@ -117,6 +118,12 @@ def _following(rows: Placed, view: View) -> Numerators:
     return found
 
 
+def _fitting(numbers: Numerators, view: View) -> Numerators:
+    """The same in 64 bits, where they and their shares still fit when all are added up."""
+    shared = max(len(view.question.sharers), 1)
+    return numbers.astype(np.int64) if int(np.abs(numbers).sum()) * shared < _SAFE else numbers
+
+
 def _held(spending: Spending, days: Ints) -> Flags:
     """Whether a cost holds on these days."""
     after = spending.first is None or days >= spending.first
@@ -147,7 +154,7 @@ def _fixed(view: View) -> _Amounts:
         np.full(len(ours), not _shares(view)),
         np.zeros(len(ours), dtype=np.int64),
         np.array(buckets, dtype=np.int64),
-        np.array(numbers, dtype=object),
+        _fitting(np.array(numbers, dtype=object), view),
         np.array(divisors, dtype=np.int64),
     )
     if view.scope not in OF_CAMPAIGNS:
@@ -188,27 +195,26 @@ def _added(parts: Sequence[_Amounts], view: View, per: int) -> Cells:
 
 def _shared(part: _Amounts, view: View) -> _Amounts:
     """The amounts with those of no site shared: to each site its part, or to the cell that of its sites."""
-    sites = {site: view.names.number(site) for site in view.question.places[Reached.SITES]}
+    reached = frozenset(view.question.places[Reached.SITES])
     sharers = [_sharers(view, name) for name in part.names]
     among = np.array([max(len(one), 1) for one in sharers], dtype=np.int64)
-    ours = Belonging.of([sites[site] for site in one if site in sites] for one in sharers)
     alone, own = part.taken(~part.sited), part.taken(part.sited)
     alone = replace(alone, divisors=alone.divisors * among[alone.campaigns])
     if view.scope is Scope.SITES:
+        ours = Belonging.of([view.names.number(site) for site in sorted(one & reached)] for one in sharers)
         rows, values = ours.spread(alone.campaigns)
         alone = replace(alone.taken(rows), values=values)
     else:
-        counts = np.diff(ours.offsets).astype(object)
-        alone = replace(alone, numbers=alone.numbers.astype(object) * counts[alone.campaigns])
+        counts = np.array([len(one & reached) for one in sharers], dtype=np.int64)
+        alone = replace(alone, numbers=alone.numbers * counts[alone.campaigns])
     return own.and_those(alone)
 
 
-def _sharers(view: View, campaign: str) -> list[str]:
+def _sharers(view: View, campaign: str) -> frozenset[str]:
     """The sites that share what names none."""
+    everyone = frozenset(view.question.sharers)
     known: Campaign | None = view.question.campaigns.get(campaign)
-    if known is None or known.sites is None:
-        return list(view.question.sharers)
-    return [site for site in view.question.sharers if site in known.sites]
+    return everyone if known is None or known.sites is None else everyone.intersection(known.sites)
 
 
 def _joined(parts: Sequence[Numerators]) -> Numerators:
