@@ -39,6 +39,7 @@ _FACTS: Mapping[Sequence[str], Sequence[Fact]] = {
     PRESENCE: (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS),
     CONVERSION: (OUTCOMES, CREDITS, COHORTS, EXPOSURES, DELIVERIES),
 }
+_REFERENCES = ("areas", "panelists")
 _FEW = 5000
 _NEAR_D = 7  # events of days that are no further apart are worked through together
 _ALL_PARTS = (-(2**31), 2**31 - 1)
@@ -55,46 +56,32 @@ class Batch:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """What a batch brought: how many of its events are new, and, of areas, the codes that are no longer as before."""
-
-    accepted: int
-    areas: Sequence[str] = ()
-
-
 class Deriving:
     """One change of an application's facts."""
 
     def __init__(self, change: Change, told: Told) -> None:
         self._change, self._told = change, told
 
-    async def bring(self, batch: Batch) -> Brought:
-        """Makes a batch count."""
+    async def bring(self, batches: Sequence[Batch]) -> dict[int, int]:
+        """Makes batches count; how many events each of them brings that are new, by its number."""
         live = await live_batches(self._change)
-        sides = Sides(frozenset({*live, batch.number}), new=frozenset([batch.number]))
-        kind = KINDS[batch.kind]
-        brought = Brought(0)
-        if batch.kind == "deliveries":
-            brought = Brought(await self._deliveries(sides))
-        elif not kind.key:
-            parts = await self._change.parts(kind.table, batch.number)
-            brought = Brought(await accepted(self._change, kind, batch.number, live, parts))
-        brought = await self._changed(batch, sides) or brought
-        await self._keep(live | {batch.number: batch.kind})
-        return brought
+        counts = {}
+        for batch in sorted(batches, key=lambda one: one.number):
+            counts[batch.number] = await self._accepted(batch, live)
+            live[batch.number] = batch.kind
+        await self._changed(batches, Sides(frozenset(live), new=frozenset(counts)))
+        await self._keep(live)
+        return counts
 
-    async def take_away(self, batch: Batch) -> Sequence[str]:
-        """Makes a batch count no more, and removes its events; the codes of areas that are no longer as before."""
+    async def take_away(self, batches: Sequence[Batch]) -> None:
+        """Makes batches count no more, and removes their events."""
         live = await live_batches(self._change)
-        codes: Sequence[str] = ()
-        if live.pop(batch.number, None) is not None:
-            sides = Sides(frozenset(live), gone=frozenset([batch.number]))
-            brought = await self._changed(batch, sides)
-            codes = brought.areas if brought else ()
+        gone = [batch for batch in batches if live.pop(batch.number, None) is not None]
+        if gone:
+            await self._changed(gone, Sides(frozenset(live), gone=frozenset(batch.number for batch in gone)))
             await self._keep(live)
-        await self._change.remove(KINDS[batch.kind].table, batch.number)
-        return codes
+        for batch in batches:
+            await self._change.remove(KINDS[batch.kind].table, batch.number)
 
     async def again(self, kinds: Collection[str]) -> None:
         """Writes all facts anew that are made of events of some of these kinds."""
@@ -115,9 +102,7 @@ class Deriving:
         sides = Sides(frozenset(await live_batches(self._change)))
         also: dict[Sequence[str], frozenset[int]] = {}
         if (user := numbers.get(USER)) is not None:
-            theirs = OneOf("user", (user,))
-            also[GEO] = await self._days((GEO_STAYS,), theirs)
-            also[CONVERSION] = await self._days((OUTCOMES, EXPOSURES), theirs)
+            also = await self._days_of_users([user])
             await self._panel(sides)
         if (device := numbers.get(DEVICE)) is not None:
             also[PRESENCE] = await self._days((PRESENCE_STAYS, PRESENCE_EXITS), OneOf("user", (device,)))
@@ -125,16 +110,34 @@ class Deriving:
 
     # -- helpers
 
-    async def _changed(self, batch: Batch, sides: Sides) -> Brought | None:
-        """Writes the facts that follow from a batch that comes or goes."""
-        if batch.kind == "areas":
-            return await self._areas(sides)
-        if batch.kind == "panelists":
-            return await self._panelists(sides)
-        parts = await self._change.parts(KINDS[batch.kind].table, batch.number)
-        people = None if batch.kind in PRESENCE else await self._people(sides)
-        await self._write(people, sides, {batch.kind: spans_of_days(parts)}, {})
-        return None
+    async def _changed(self, batches: Sequence[Batch], sides: Sides) -> None:
+        """Writes the facts that follow from batches that come or go."""
+        also: dict[Sequence[str], frozenset[int]] = {}
+        kinds = {batch.kind for batch in batches}
+        if "panelists" in kinds and (users := await self._panel(sides)):
+            also = await self._days_of_users(users)
+        if "areas" in kinds:
+            also[GEO] = also.get(GEO, frozenset()) | await self._days_of_areas(sides)
+        parts: dict[str, set[int]] = {}
+        for batch in batches:
+            if batch.kind not in _REFERENCES:
+                found = await self._change.parts(KINDS[batch.kind].table, batch.number)
+                parts.setdefault(batch.kind, set()).update(found)
+        people = await self._people(sides) if any(also.values()) or parts.keys() - set(PRESENCE) else None
+        await self._write(people, sides, {kind: spans_of_days(days) for kind, days in parts.items()}, also)
+
+    async def _accepted(self, batch: Batch, others: Collection[int]) -> int:
+        """How many events a batch brings that are not among those of others; of natural keys, that are not as there."""
+        kind = KINDS[batch.kind]
+        parts = await self._change.parts(kind.table, batch.number)
+        if not kind.key:
+            return await accepted(self._change, kind, batch.number, others, parts)
+        sides = Sides(frozenset({*others, batch.number}), new=frozenset({batch.number}))
+        count = 0
+        for span in spans_of_days(parts):
+            before, after = await self._both(kind, sides, span)
+            count += differing(before, after, kind.key).num_rows
+        return count
 
     async def _write(
         self, people: People | None, sides: Sides, spans: Spans, also: Mapping[Sequence[str], frozenset[int]]
@@ -172,15 +175,6 @@ class Deriving:
         areas = areas.take(pa.array(latest(areas, KINDS["areas"].key)))
         return people_of(await self._stored(PANELISTS), areas)
 
-    async def _panelists(self, sides: Sides) -> Brought:
-        users = await self._panel(sides)
-        if users:
-            theirs = OneOf("user", tuple(users)) if len(users) <= _FEW else None
-            days: dict[Sequence[str], frozenset[int]] = {GEO: await self._days((GEO_STAYS,), theirs)}
-            days[CONVERSION] = await self._days((OUTCOMES, EXPOSURES), theirs)
-            await self._write(await self._people(sides), sides, {}, days)
-        return Brought(len(users))
-
     async def _panel(self, sides: Sides) -> Sequence[int]:
         """Writes what is known of the panel; the users of whom it is not the same as before."""
         _, after = await self._both(KINDS["panelists"], sides, _WHOLE)
@@ -191,26 +185,18 @@ class Deriving:
             await self._change.replace(PANELISTS, [tables.WHOLE], after)
         return users
 
-    async def _areas(self, sides: Sides) -> Brought:
-        before, after = await self._both(KINDS["areas"], sides, _WHOLE)
-        codes = differing(before, after, ("code",))["code"].to_pylist()
-        points = [one.drop_columns(["name"]) for one in (before, after)]
-        moved = tuple(differing(points[0], points[1], ("code",))["code"].to_pylist())
-        if moved:
-            there = OneOf("home", moved) | OneOf("work", moved) if len(moved) <= _FEW else None
-            if days := await self._days((GEO_STAYS,), there):
-                await self._write(await self._people(sides), sides, {}, {GEO: days})
-        return Brought(len(codes), codes)
+    async def _days_of_users(self, users: Sequence[int]) -> dict[Sequence[str], frozenset[int]]:
+        """The days with facts of these users, by group of kinds."""
+        theirs = OneOf("user", tuple(users)) if len(users) <= _FEW else None
+        found: dict[Sequence[str], frozenset[int]] = {GEO: await self._days((GEO_STAYS,), theirs)}
+        return found | {CONVERSION: await self._days((OUTCOMES, EXPOSURES), theirs)}
 
-    async def _deliveries(self, sides: Sides) -> int:
-        """How many deliveries are not as before the change."""
-        kind = KINDS["deliveries"]
-        (batch,) = sides.new | sides.gone
-        count = 0
-        for first, last in spans_of_days(await self._change.parts(kind.table, batch)):
-            before, after = await self._both(kind, sides, (first, last))
-            count += differing(before, after, kind.key).num_rows
-        return count
+    async def _days_of_areas(self, sides: Sides) -> frozenset[int]:
+        """The days with stays of people who live or work in areas that are elsewhere than before."""
+        before, after = (one.drop_columns(["name"]) for one in await self._both(KINDS["areas"], sides, _WHOLE))
+        moved = tuple(differing(before, after, ("code",))["code"].to_pylist())
+        there = OneOf("home", moved) | OneOf("work", moved) if len(moved) <= _FEW else None
+        return await self._days((GEO_STAYS,), there) if moved else frozenset()
 
     async def _both(self, kind: Kind, sides: Sides, parts: tuple[int, int]) -> tuple[pa.Table, pa.Table]:
         """The events that count before and after the change, those of natural keys."""

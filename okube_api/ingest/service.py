@@ -7,7 +7,7 @@ writes the facts that follow from it.  Whoever dies in between leaves a batch th
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -174,15 +174,32 @@ class Ingest:
 
     async def show(self, application: Application, batch: Json) -> Json:
         """The batch, visible to questions: makes it count, and the facts that follow from it."""
-        name = f"{batch['_id']}:shown"
+        return (await self.show_all(application, [batch]))[0]
+
+    async def show_all(self, application: Application, batches: Sequence[Json]) -> list[Json]:
+        """Makes batches visible in one step; those that are already stay so."""
         async with self._showing[application.id]:
-            batch = await self.batches.of(application.id, batch["_id"])
-            if batch["state"] == State.VISIBLE:
-                return batch
-            if not await self.store.committed(application.id, name):
-                batch = await self._changed(application.id, name, partial(self._bring, application, batch))
-            await self._put_areas(application.id, batch)
-            return await self.batches.note(batch, {"state": State.VISIBLE})
+            found = [await self.batches.of(application.id, batch["_id"]) for batch in batches]
+            waiting = [batch for batch in found if batch["state"] != State.VISIBLE]
+            counting = await self.kinds(application.id)
+            if new := [batch for batch in waiting if batch["number"] not in counting]:
+                name = f"{new[0]['_id']}:shown"
+                await self._changed(application.id, name, partial(self._bring, application, new))
+            if any(batch["kind"] == "areas" for batch in waiting):
+                await self.sync_areas(application.id)
+            seen = {batch["_id"]: await self._note_visible(batch) for batch in waiting}
+            return [seen.get(batch["_id"], batch) for batch in found]
+
+    async def _note_visible(self, batch: Json) -> Json:
+        stored = await self.batches.of(batch["application"], batch["_id"])
+        return await self.batches.note(stored, {"state": State.VISIBLE})
+
+    async def _bring(self, application: Application, batches: Sequence[Json], change: Change) -> None:
+        deriving = Deriving(change, await told_of(self.store, application))
+        counts = await deriving.bring([Batch(batch["number"], batch["kind"]) for batch in batches])
+        for batch in batches:
+            count = counts[batch["number"]]
+            await self.batches.note(batch, {"accepted": count, "duplicate": batch["stored"] - count})
 
     def show_later(self, application: Application, batch: Json) -> None:
         """Shows a batch in the background; when that fails, `resume` does it."""
@@ -214,16 +231,6 @@ class Ingest:
         except Sealed:
             raise Impossible("The rejected lines were sealed by another secret key: they cannot be read.") from None
 
-    async def _bring(self, application: Application, batch: Json, change: Change) -> Json:
-        deriving = Deriving(change, await told_of(self.store, application))
-        brought = await deriving.bring(Batch(batch["number"], batch["kind"]))
-        counts = {"accepted": brought.accepted, "duplicate": batch["stored"] - brought.accepted}
-        return await self.batches.note(batch, counts)
-
-    async def _put_areas(self, application: str, batch: Json) -> None:
-        if batch["kind"] == "areas":
-            await self.sync_areas(application)
-
     async def sync_areas(self, application: str) -> None:
         """Makes the documents of areas what the batches of areas say."""
         async with self.store.reading(application) as view:
@@ -241,15 +248,14 @@ class Ingest:
         if batch["state"] == State.RECEIVING:
             raise InFlight("The batch is still being received. Try again when it is not.")
         async with self._showing[application.id]:
-            name = f"{batch['_id']}:removed"
-            if not await self.store.committed(application.id, name):
-                await self._changed(application.id, name, partial(self._take_away, application, batch))
-            await self._put_areas(application.id, batch)
+            await self._changed(application.id, f"{batch['_id']}:removed", partial(self._take_away, application, batch))
+            if batch["kind"] == "areas":
+                await self.sync_areas(application.id)
             await self.batches.forget(batch)
 
     async def _take_away(self, application: Application, batch: Json, change: Change) -> None:
         deriving = Deriving(change, await told_of(self.store, application))
-        await deriving.take_away(Batch(batch["number"], batch["kind"]))
+        await deriving.take_away([Batch(batch["number"], batch["kind"])])
 
     async def delete_user(self, application: Application, name: str) -> None:
         """Removes everything that is known of the user or device of this name."""
@@ -281,10 +287,13 @@ class Ingest:
         """Finishes what processes that died left half-done, and tidies up after them."""
         for batch in await self.batches.abandoned(self.clock()):
             await self._interrupt(batch)
+        waiting: defaultdict[str, list[Json]] = defaultdict(list)
         for batch in await self.batches.in_state(State.WAITING):
-            document = await self.store.get(APPLICATIONS, equal("_id", batch["application"]))
+            waiting[batch["application"]].append(batch)
+        for application, batches in waiting.items():
+            document = await self.store.get(APPLICATIONS, equal("_id", application))
             if document is not None:
-                await self.show(Application.of(document), batch)
+                await self.show_all(Application.of(document), batches)
 
     async def _changed(self, application: str, name: str, work: Callable[[Change], Awaitable[T]]) -> T:
         """Does work in a change of that name, again when another change came between."""
