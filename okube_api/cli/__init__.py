@@ -1,0 +1,27 @@
+"""The command line: serve, demo, user, ingest, rebuild, openapi."""
+
+import typer
+
+from okube_api.cli.demo import demo
+from okube_api.cli.events import ingest, rebuild
+from okube_api.cli.serve import openapi, serve
+from okube_api.cli.user import users
+
+cli = typer.Typer(
+    name="okube-api",
+    help="Drive-to-store analytics: a REST API server on an embedded store or on MongoDB.\n\n"
+    "Settings are OKUBE_* variables; docs/settings.md lists them. OKUBE_STORE_URL says where data lives "
+    "(duckdb:./okube-data/okube.duckdb when it is not set).",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (serve, demo, ingest, rebuild, openapi):
+    cli.command()(command)
+cli.add_typer(users, name="user")
+
+
+def main() -> None:
+    """Runs the command line."""
+    cli()

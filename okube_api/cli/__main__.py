@@ -1,0 +1,5 @@
+"""`python -m okube_api.cli`."""
+
+from okube_api.cli import main
+
+main()

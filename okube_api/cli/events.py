@@ -1,0 +1,108 @@
+"""Taking in files of events, and making facts of them anew."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
+from rich.progress import Progress as ProgressBar
+
+from okube_api.applications.repository import Application
+from okube_api.cli.common import Place, Token, Url, fail, opened, remote, say, told
+from okube_api.cli.remote import Remote
+from okube_api.errors import suggestion
+from okube_api.ingest.formats import of_path
+from okube_api.ingest.receiving import Progress
+from okube_api.ingest.schemas import MODELS
+from okube_api.settings import Settings
+
+_REASONS_SHOWN = 5
+
+
+def ingest(  # noqa: PLR0917 - options of a command line
+    application: Place,
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"What the events are: {', '.join(MODELS)}.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", exists=True, dir_okay=False, help=".ndjson, .csv or .parquet, also with .gz or .zst."
+        ),
+    ],
+    atomic: Annotated[bool, typer.Option("--atomic", help="A file with a bad line is refused whole.")] = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Takes in files of events, one batch a file.
+
+    Bad lines are left out, and the first of them named. The same command can be given again after it was cut short:
+    what was taken stays, what was not is finished, and nothing is counted twice.
+    """
+    if kind not in MODELS:
+        fail(f"there is no kind '{kind}'.{suggestion(kind, MODELS)} The kinds: {', '.join(MODELS)}.")
+    told(_ingest)(application, kind, files, atomic, remote(url, token))
+
+
+async def _ingest(application: str, kind: str, files: list[Path], atomic: bool, server: Remote | None) -> None:
+    for path in files:
+        of_path(path)
+    if server is not None:
+        for path in files:
+            with bar(path) as advance:
+                batch = await server.take_file(application, kind, path, atomic=atomic, tell=advance)
+            report(path, batch)
+        return
+    async with opened(Settings()) as services:
+        place = Application.of(await services.applications.find(application))
+        for path in files:
+            with bar(path) as advance:
+                tell = partial(_tell_size, advance)
+                batch = await services.ingest.take_file(place, kind, path, atomic=atomic, tell=tell)
+            report(path, batch)
+
+
+def _tell_size(advance: Callable[[int], None], at: Progress) -> None:
+    advance(at.size)
+
+
+@contextmanager
+def bar(path: Path) -> Iterator[Callable[[int], None]]:
+    """A progress bar over a file's bytes; once all are read, the facts are made."""
+    size = path.stat().st_size
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with ProgressBar(*columns, TimeElapsedColumn(), console=say) as progress:
+        task = progress.add_task(path.name, total=size)
+
+        def advance(read: int) -> None:
+            progress.update(task, completed=read, description=f"{path.name}: facts" if read >= size else path.name)
+
+        yield advance
+
+
+def report(path: Path, batch: Mapping[str, Any]) -> None:
+    """What became of a file."""
+    counts = f"{batch['accepted']:,} accepted, {batch['duplicate']:,} duplicate, {batch['rejected']:,} rejected"
+    say.print(f"{path.name}: {counts} (batch {batch['_id']})", markup=False)
+    for reason in batch.get("reasons", [])[:_REASONS_SHOWN]:
+        say.print(f"  line {reason['line']}: {reason['reason']}", markup=False)
+
+
+def rebuild(application: Place, url: Url = None, token: Token = None) -> None:
+    """Writes an application's facts and rollups anew, from its events.
+
+    Questions see the old ones until the new ones are whole, and the same rows come out unless the events, places or
+    settings have changed.
+    """
+    told(_rebuild)(application, remote(url, token))
+
+
+async def _rebuild(application: str, server: Remote | None) -> None:
+    with say.status(f"Rebuilding {application}..."):
+        if server is not None:
+            await server.rebuild(application)
+        else:
+            async with opened(Settings()) as services:
+                await services.ingest.rebuild(Application.of(await services.applications.find(application)))
+    say.print(f"{application} is rebuilt.", markup=False)

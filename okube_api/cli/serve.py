@@ -1,0 +1,125 @@
+"""Serving, and the OpenAPI document of what is served."""
+
+import socket
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import orjson
+import typer
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from okube_api.app import create_app
+from okube_api.auth.secret import secret_key
+from okube_api.cli.common import say, store_of, told
+from okube_api.http.journal import write_json_lines
+from okube_api.settings import Settings
+from okube_api.store import EMBEDDED
+
+_GRACE_S = 25
+
+Host = Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 is every one.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")]
+
+
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Server processes; more than 1 need MongoDB.")] = 1,
+) -> None:
+    """Serves the API on the store of OKUBE_STORE_URL.
+
+    The documentation, where requests can be tried, is at /docs. Behind a TLS proxy, name its address in
+    OKUBE_TRUSTED_PROXIES: plain HTTP from elsewhere than this machine is refused otherwise.
+    """
+    if workers == 1:
+        told(_serve)(host, port)
+        return
+    told(_check_workers)()
+    uvicorn.run("okube_api.app:create_app", factory=True, workers=workers, **_options(host, port, Settings().log_level))
+
+
+async def _check_workers() -> None:
+    settings = Settings()
+    if settings.store_url.startswith(EMBEDDED):
+        raise ValueError(
+            "the embedded store is one file of one process: use --workers 1, or MongoDB "
+            "(OKUBE_STORE_URL=mongodb://host/database) for more."
+        )
+    secret_key(settings)
+
+
+async def _serve(host: str, port: int) -> None:
+    await run_server(Settings(), host, port, lambda url: say.print(f"Serving on {url} (documentation: {url}/docs)"))
+
+
+async def run_server(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serves until told to stop.  The embedded file is opened first, so that a locked one is said in a sentence.
+
+    announce: is given the server's address once it answers.
+    """
+    secret_key(settings)
+    embedded = store_of(settings) if settings.store_url.startswith(EMBEDDED) else None
+    if embedded is not None:
+        await embedded.start()
+    try:
+        await _listen(create_app(settings, store=embedded), settings, host, port, announce)
+    finally:
+        if embedded is not None:
+            await embedded.close()
+
+
+async def _listen(app: FastAPI, settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
+    write_json_lines(settings.log_level)
+    server = Server(uvicorn.Config(app, **_options(host, port, settings.log_level)))
+    with _bound(host, port) as listening:
+        shown = f"[{host}]" if ":" in host else host
+        server.announce = lambda: announce(f"http://{shown}:{listening.getsockname()[1]}")
+        await server.serve([listening])
+
+
+class Server(uvicorn.Server):
+    """A server that says when it answers."""
+
+    announce: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to answer, then says so."""
+        await super().startup(sockets)
+        if self.started:
+            self.announce()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that listens there.  Raises ValueError when it cannot: uvicorn would end the process instead."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ValueError(f"cannot listen on {host} port {port}: {error.strerror}. Try another --port.") from None
+
+
+def _options(host: str, port: int, log_level: str) -> dict[str, Any]:
+    """The proxy headers are read by the app, from configured proxies only; the journal writes the log."""
+    return {
+        "host": host,
+        "port": port,
+        "http": "httptools",
+        "ws": "none",
+        "lifespan": "on",
+        "proxy_headers": False,
+        "server_header": False,
+        "access_log": False,
+        "log_config": None,
+        "log_level": log_level,
+        "timeout_graceful_shutdown": _GRACE_S,
+    }
+
+
+def openapi() -> None:
+    """Prints the OpenAPI document."""
+    app = create_app(Settings(store_url=f"{EMBEDDED}:memory:", secret_key=SecretStr("0" * 32)))
+    text = orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    sys.stdout.buffer.write(text)

@@ -1,0 +1,79 @@
+"""Who may log in."""
+
+import sys
+from typing import Annotated
+
+import typer
+from email_validator import EmailNotValidError, validate_email
+
+from okube_api.auth.repository import Role
+from okube_api.cli.common import Token, Url, fail, opened, remote, say, told
+from okube_api.cli.remote import Remote
+from okube_api.settings import Settings
+
+LEAST_PASSWORD = 12
+users = typer.Typer(help="Who may log in.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@users.command("add")
+def add_user(  # noqa: PLR0917 - options of a command line
+    email: Annotated[str, typer.Argument(help="The login.")],
+    platform_admin: Annotated[bool, typer.Option("--platform-admin", help="May do everything, everywhere.")] = False,
+    application: Annotated[str | None, typer.Option(help="Id or key of the application that --role is in.")] = None,
+    role: Annotated[Role, typer.Option(help="What the user may do in the application.")] = Role.READER,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the standard input.")
+    ] = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Makes a user, or gives one that exists a role in one more application.
+
+    The first user of a new store is a platform administrator, who makes applications over HTTP.
+    """
+    if platform_admin == (application is not None):
+        fail("say either --platform-admin, or --application KEY with --role.")
+    server = remote(url, token)
+    if server is not None and application is None:
+        fail("platform administrators are made on the machine of the store, while no server has it open.")
+    told(_add_user)(_login(email), application, role, password_stdin, server)
+
+
+def _login(email: str) -> str:
+    try:
+        return str(validate_email(email, check_deliverability=False, test_environment=True).normalized)
+    except EmailNotValidError as error:
+        fail(f"'{email}' is no e-mail address: {error}")
+
+
+async def _add_user(
+    email: str, application: str | None, role: Role, password_stdin: bool, server: Remote | None
+) -> None:
+    if server is not None and application is not None:
+        await server.add_user(application, email, _password(password_stdin), role)
+        say.print(f"{email} is {role} of {application}.", markup=False)
+        return
+    async with opened(Settings()) as services:
+        accounts = services.sessions.users
+        place = await services.applications.find(application) if application else None
+        if place and (known := await accounts.by_login(email)):
+            await accounts.set_role(known, place["_id"], role)
+            say.print(f"{email} is now {role} of {place['key']}.", markup=False)
+            return
+        kept = await services.passwords.hash(_password(password_stdin))
+        roles = {place["_id"]: role} if place else {}
+        await accounts.create(email, kept, platform_admin=place is None, roles=roles)
+        what = f"{role} of {place['key']}" if place else "a platform administrator"
+        say.print(f"{email} can log in: {what}.", markup=False)
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    else:
+        raise ValueError("there is no terminal to ask for the password on: pass it by --password-stdin.")
+    if len(password) < LEAST_PASSWORD:
+        raise ValueError(f"the password needs at least {LEAST_PASSWORD} characters.")
+    return password
