@@ -3,13 +3,13 @@
 The values are plain (dicts, lists, numbers, texts), made once and turned into bytes once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from okube_api.catalogue.values import Scope
+from okube_api.catalogue.values import ATTRIBUTES, Scope
 from okube_api.engine.leaves import Leaf
 from okube_api.engine.question import Label, Question
 from okube_api.engine.run import Found
@@ -36,6 +36,25 @@ def _element(question: Question, one: Found) -> Json:
     if one.by.limit is not None:
         element["total"] = len(rows)
     return element | {"data": {row.identifier: row.json for row in _sorted(rows, one)}}
+
+
+def areas_by_name(found: Sequence[Found], results: Sequence[Json], *, always: bool = False) -> set[str]:
+    """The codes of the areas that the answer shows with their name; `always`: of all that it shows."""
+    return {
+        code
+        for one, element in zip(found, results, strict=True)
+        if one.by.scope in ATTRIBUTES and (always or "name" in one.by.properties)
+        for code in element["data"]
+    }
+
+
+def name_areas(results: Iterable[Json], names: Mapping[str, str]) -> None:
+    """Writes the names of areas where the answer has a place for them."""
+    for element in results:
+        if element["scope"] in ATTRIBUTES:
+            for code, row in element["data"].items():
+                if "name" in row:
+                    row["name"] = names.get(code)
 
 
 def _globals(one: Found) -> Json:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from okube_api.areas.repository import AREAS
 from okube_api.errors import Fault, UnknownReference
 from okube_api.identifiers import is_id
 from okube_api.store.base import NOTHING, Collection, Condition, Json, OneOf, Overlaps, Store, equal
@@ -59,13 +60,23 @@ class Directory:
         """
         by_name = self._by_name(await self._found(collection, self._named(collection, names)), names)
         faults = [
-            Fault("body", f"{pointer}/{position}", UnknownReference.code, f"Nothing is called '{name}' here.")
+            Fault(
+                "body",
+                f"{pointer}/{position}",
+                UnknownReference.code,
+                f"'{name}' is none of the {collection.name} here.",
+            )
             for position, name in enumerate(names)
             if name not in by_name
         ]
         if faults:
             raise UnknownReference(faults[0].message, faults=faults)
         return list({by_name[name].id: by_name[name] for name in names}.values())
+
+    async def area_names(self, codes: Iterable[str]) -> dict[str, str]:
+        """The names of the IRIS areas that have one, by code."""
+        mine = equal("application", self._application) & OneOf("code", tuple(codes))
+        return {one["code"]: one["name"] for one in await self._store.find(AREAS, mine) if one.get("name")}
 
     async def _found(self, collection: Collection, where: Condition | None) -> list[Resource]:
         mine = equal("application", self._application)

@@ -18,28 +18,18 @@ from okube_api.auth.repository import Role
 from okube_api.errors import NotFound
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import Caller, CanRead, SiteCaller, SiteToRead, admitted
+from okube_api.http.csv_export import CSV_ANSWER, csv_wanted
 from okube_api.http.leaving import unless_gone
 from okube_api.http.lists import as_json
 from okube_api.http.openapi import refusals
-from okube_api.http.route import JsonRoute
+from okube_api.http.route import JSON, JsonRoute
 from okube_api.http.services import Services, ServicesHere
 from okube_api.store.base import Json
 
 router = APIRouter(route_class=JsonRoute, tags=["analytics"])
 
-CSV = "text/csv"
-_CSV = frozenset(
-    {
-        CSV,
-        "text/comma-separated-values",
-        "application/csv",
-        "application/excel",
-        "application/vnd.ms-excel",
-        "application/vnd.msexcel",
-    }
-)
 _RESPONSES = {
-    200: {"content": {CSV: {"schema": {"type": "string"}}}, "description": "One element for each param and scope."},
+    200: {**CSV_ANSWER, "description": "One element for each param and scope; as CSV one line for each leaf."},
     **refusals(404, 422),
 }
 
@@ -79,10 +69,14 @@ def _asked(asked: Asked, *, one_site: bool) -> Callable[..., Any]:
         site = caller.site["_id"] if isinstance(caller, SiteCaller) else None
         if url.explain:
             admitted(caller.role, Role.ADMIN)
-        wanted = Wanted(url.first, url.last, url.uplifted, url.meta, url.explain, csv=_wants_csv(request))
+        csv = csv_wanted(request)
+        wanted = Wanted(url.first, url.last, url.uplifted, url.meta, url.explain, csv=csv is not None)
         subject = Subject(caller.application, study, site)
         answer = await unless_gone(request, shared.analytics.answer(query, subject, wanted))
-        return Response(answer, media_type="text/csv; charset=utf-8" if wanted.csv else "application/json")
+        if csv is None:
+            return Response(answer, media_type=JSON, headers={"Vary": "Accept"})
+        attached = {"Content-Disposition": f'attachment; filename="{asked.module.value}.csv"', "Vary": "Accept"}
+        return Response(answer, media_type=f"{csv}; charset=utf-8", headers=attached)
 
     body = Body(openapi_examples={"try": {"summary": asked.about, "value": asked.example}})
     where = "at one site" if one_site else "over the sites of an application"
@@ -101,12 +95,6 @@ def _study_dependency(asked: Asked, one_site: bool) -> Callable[..., Any]:
     if not asked.of_a_study:
         return no_study
     return study_of_site if one_site else study_to_read
-
-
-def _wants_csv(request: Request) -> bool:
-    """Whether the caller would rather have a table."""
-    kinds = request.headers.get("accept", "").lower().split(",")
-    return any(kind.partition(";")[0].strip() in _CSV for kind in kinds)
 
 
 def _register(asked: Asked) -> None:

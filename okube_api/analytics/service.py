@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from okube_api.analytics.answer import elements
+from okube_api.analytics.answer import areas_by_name, elements, name_areas
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.explain import explained
 from okube_api.analytics.modules import MODULES
@@ -39,12 +39,18 @@ class Wanted:
 
 
 class Analytics:
-    """Answers questions, within the limits that are set."""
+    """Answers questions, within the limits that are set.
 
-    def __init__(self, store: Store, clock: Clock, settings: Settings) -> None:
+    freshness: the last instant ingested of an application, by its id.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, settings: Settings, freshness: Callable[[str], Awaitable[str | None]]
+    ) -> None:
         self._store = store
         self._clock = clock
         self._settings = settings
+        self._freshness = freshness
 
     async def answer(self, query: Query, subject: Subject, wanted: Wanted) -> bytes:
         """The answer's bytes: JSON, or CSV.
@@ -60,12 +66,15 @@ class Analytics:
         async with self._reader(subject.application.id) as reader:
             found = await answer(question, reader)
             plan = explained(found.plan, reader) if wanted.explain else None
-        if wanted.csv:
-            return await asyncio.to_thread(lambda: written(rows_of(question, found.found)))
         results = await asyncio.to_thread(elements, question, found.found)
+        codes = areas_by_name(found.found, results, always=wanted.csv)
+        areas = await directory.area_names(codes) if codes else {}
+        if wanted.csv:
+            return await asyncio.to_thread(lambda: written(rows_of(question, found.found, results, areas)))
+        name_areas(results, areas)
         if not wanted.meta and not wanted.explain:
             return orjson.dumps(results)
-        meta = self._meta(question, subject, found, started)
+        meta = await self._meta(question, subject, found, started)
         return orjson.dumps({"results": results, "meta": meta} | ({"plan": plan} if plan is not None else {}))
 
     def _check(self, query: Query) -> None:
@@ -83,7 +92,8 @@ class Analytics:
         try:
             return period(start, end, today)
         except PeriodError as error:
-            raise Impossible.at("query", "/from", str(error)) from None
+            pointer = "/to" if start is None and end is not None else "/from"
+            raise Impossible.at("query", pointer, str(error)) from None
 
     @asynccontextmanager
     async def _reader(self, application: str) -> AsyncIterator[Reader]:
@@ -97,7 +107,7 @@ class Analytics:
                 yield reader
         except TooManyRows:
             raise TooMuchToRead(
-                f"The question would read more than {limit} rows. Ask for a shorter period, for fewer sites, or "
+                f"The question would read more than {limit:,} rows. Ask for a shorter period, for fewer sites, or "
                 "for fewer scopes and filters at once: a KPI by one scope, without filters on others, reads the least."
             ) from None
         except TimeoutError:
@@ -105,12 +115,12 @@ class Analytics:
                 f"The question took more than {seconds:g} seconds. Ask for a shorter period or for fewer params."
             ) from None
 
-    def _meta(self, question: Question, subject: Subject, found: Answered, started: float) -> Json:
+    async def _meta(self, question: Question, subject: Subject, found: Answered, started: float) -> Json:
         return {
             "from": day_of(question.period.first).isoformat(),
             "to": day_of(question.period.last).isoformat(),
             "timezone": subject.application.timezone,
-            "freshness": None,
+            "freshness": await self._freshness(question.application),
             "uplift": question.uplift,
             "rows": found.rows,
             "ms": round((time.monotonic() - started) * 1000),

@@ -18,6 +18,7 @@ from okube_api.clock import Clock
 from okube_api.deletion import Deletion
 from okube_api.equipments.repository import Equipments
 from okube_api.http.idempotency import Idempotency
+from okube_api.http.limits import Limits
 from okube_api.ingest.following import Following
 from okube_api.ingest.service import Ingest
 from okube_api.pois.repository import Pois
@@ -42,6 +43,7 @@ class Services:
     passwords: Passwords
     sessions: Sessions
     idempotency: Idempotency
+    limits: Limits
     applications: Applications
     sites: Sites
     pois: Pois
@@ -80,6 +82,7 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
         passwords=passwords,
         sessions=Sessions(store, clock, secret, passwords, settings),
         idempotency=Idempotency(store, clock, secret),
+        limits=Limits(settings, store),
         applications=Applications(store, clock),
         sites=sites,
         pois=pois,
@@ -91,7 +94,7 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
         changes=changes,
         deletion=Deletion(changes, sites, pois, campaigns, studies, equipments, thumbnails),
         thumbnails=thumbnails,
-        analytics=Analytics(store, clock, settings),
+        analytics=Analytics(store, clock, settings, ingest.batches.freshness),
         ingest=ingest,
         following=following,
     )

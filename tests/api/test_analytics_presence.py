@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 from okube_api.catalogue.kpi import Module
+
 from tests.api.analytics import World, asked
 from tests.by_hand.presence import KPIS, presence, scopes
 from tests.by_hand.question import Question

@@ -70,15 +70,17 @@ def _foreign_names(body: dict[str, Any], query: type[Query]) -> Iterator[Fault]:
     """Scopes in params and filters that other requests have, and this one has not."""
     params, filters = body.get("params"), body.get("filters")
     known = _model_of(query, "params").model_fields
+    there = ", ".join(name for name in known if name in _NAMES)
     for index, param in enumerate(params if isinstance(params, list) else ()):
         for name in param if isinstance(param, dict) else ():
             if name in _NAMES and name not in known:
-                message = f"There is no scope '{name}' in {_words(query)}."
+                message = f"There is no scope '{name}' in {_words(query)}. There are: {there}."
                 yield Fault("body", f"/params/{index}/{name}", Impossible.code, message)
     known = _model_of(query, "filters").model_fields
     for name in filters if isinstance(filters, dict) else ():
         if name in _NAMES | {"tags"} and name not in known:
-            yield Fault("body", f"/filters/{name}", Impossible.code, f"There is no filter '{name}' in {_words(query)}.")
+            message = f"There is no filter '{name}' in {_words(query)}. There are: {', '.join(known)}."
+            yield Fault("body", f"/filters/{name}", Impossible.code, message)
 
 
 def _model_of(query: type[Query], field: str) -> type[Strict]:
