@@ -13,20 +13,25 @@ from okube_api.store.base import (
     Between,
     Condition,
     Contains,
+    Count,
     Each,
+    High,
     Json,
     Key,
     Kind,
+    Low,
+    Measure,
     Missing,
     Not,
     OneOf,
     Order,
     Overlaps,
+    Sum,
     Table,
 )
 from okube_api.store.text import folded
 
-from tests.engine.memory import band, frozen, measured, thawed
+from tests.engine.memory import band, frozen, thawed
 
 TYPES: Mapping[Kind, tuple[type, ...]] = {
     Kind.TEXT: (str,),
@@ -102,9 +107,8 @@ def aggregated(plan: Aggregate, rows: Iterable[Row], kinds: Mapping[str, Kind]) 
     """A plan's answer over the rows of its table, in no particular order."""
     if isinstance(plan.source, Aggregate):
         rows = aggregated(plan.source, rows, kinds)
-        kinds = {name(key): kinds[key] if isinstance(key, str) else Kind.INTEGER for key in plan.source.by} | {
-            measure.name: Kind.INTEGER for measure in plan.source.measures
-        }
+        made = {name(key): kind_of(key, kinds) for key in plan.source.by}
+        kinds = made | {measure.name: Kind.INTEGER for measure in plan.source.measures}
     groups: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
     if not plan.by:
         groups[()] = []
@@ -117,6 +121,19 @@ def aggregated(plan: Aggregate, rows: Iterable[Row], kinds: Mapping[str, Kind]) 
         | {measure.name: measured(measure, members) for measure in plan.measures}
         for key, members in groups.items()
     ]
+
+
+def measured(measure: Measure, rows: Sequence[Row]) -> int | None:
+    """A measure over rows; a null counts 0 in a sum, on either side of the product."""
+    match measure:
+        case Count():
+            return len(rows)
+        case Sum(field, _, times):
+            return sum((row[field] or 0) * ((row[times] or 0) if times else 1) for row in rows)
+        case Low(field, _):
+            return min((row[field] for row in rows if row[field] is not None), default=None)
+        case High(field, _):
+            return max((row[field] for row in rows if row[field] is not None), default=None)
 
 
 def keys(row: Row, key: Key) -> Iterator[Any]:
@@ -133,6 +150,17 @@ def keys(row: Row, key: Key) -> Iterator[Any]:
 def name(key: Key) -> str:
     """The column of a key in the answer."""
     return key if isinstance(key, str) else key.name
+
+
+def kind_of(key: Key, kinds: Mapping[str, Kind]) -> Kind:
+    """The type of a key's column in the answer."""
+    match key:
+        case Band():
+            return Kind.INTEGER
+        case Each(field, _):
+            return Kind.TEXT if kinds[field] is Kind.TEXTS else Kind.INTEGER
+        case _:
+            return kinds[key]
 
 
 def kinds_of(table: Table) -> dict[str, Kind]:

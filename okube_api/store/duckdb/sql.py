@@ -225,16 +225,17 @@ def _(measure: High, names: Columns) -> str:
 def aggregate_sql(plan: Aggregate, application: str) -> Sql:
     """One statement for a plan, nested ones included.
 
-    Where a key opens a list, keys are made in an inner query, so that this happens before rows are grouped.
+    Lists are opened in inner queries, one for each, before rows are grouped: a row counts for every pair of values.
     """
     names = Columns(kinds_of(plan.source))
     source, values = _from(plan.source, plan.where, application)
-    keys = [key_sql(key, names) for key in plan.by]
+    keys: list[tuple[str, str]] = []
+    for key in plan.by:
+        text, name = key_sql(key, names)
+        if isinstance(key, Each):
+            source, text = f"(SELECT *, {text} AS {quoted(f'each {name}')} FROM {source})", quoted(f"each {name}")
+        keys.append((text, name))
     measures = [f"{measure_sql(one, names)} AS {quoted(one.name)}" for one in plan.measures]
-    if any(isinstance(key, Each) for key in plan.by):
-        inner = ", ".join(f"{text} AS {quoted('key ' + name)}" for text, name in keys)
-        source = f"(SELECT *, {inner} FROM {source})"
-        keys = [(quoted(f"key {name}"), name) for _, name in keys]
     columns = ", ".join([*(f"{text} AS {quoted(name)}" for text, name in keys), *measures])
     grouped = f" GROUP BY {', '.join(str(at + 1) for at in range(len(keys)))}" if keys else ""
     return f"SELECT {columns} FROM {source}{grouped}", values
