@@ -81,7 +81,17 @@ async def _touched(change: Change, told: Told, tasks: Mapping[str, Task]) -> _Da
                 days.outcomes.update(days_of_events(rows, told.sites).tolist())
     for kind in tasks.keys() & {"touches", "visits", "purchases"}:
         days.outcomes.update(tasks[kind].also)
+    days.outcomes.intersection_update(await _with_outcomes(change))
     return days
+
+
+async def _with_outcomes(change: Change) -> set[int]:
+    """The local days that have outcomes, or could have some: a touch leads nowhere where nobody comes."""
+    stored = set(await change.parts(OUTCOMES.table))
+    for source in (VISITS, PURCHASES):
+        for part in await change.parts(source.table):
+            stored.update((part - 1, part, part + 1))  # a UTC day lies in three local ones
+    return stored
 
 
 def _utc_days(moments: Moments) -> Span:

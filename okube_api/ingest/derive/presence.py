@@ -1,12 +1,7 @@
 """From detections to the stays of devices at sites, their passages and steps at equipments, and their exits.
 
-The caller's way, for the local days of a span:
-
-1. read the detections of a window that holds every instant of these days (`spans.instants`), and cut them: `runs.runs`;
-2. widen the window for the users of `runs.loose_users`, until there are none: a device that never leaves has a stay
-   without end, and only that device's detections are needed further out;
-3. `runs.touched_days`, of runs over everything before and after a change, tells which days' rows it can have changed;
-   `presence`, of runs over what is there now, makes those rows.
+The runs given must be whole as far as they start or end on the days asked for; `ingest.sessions` sees to that, and
+`runs.touched_days` tells which days a change of detections can have changed.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Detections cut into runs, what a window of them must reach, and what a change of them touches."""
+"""Points of users at sites cut into runs, and the days that a change of points touches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from okube_api.ingest.derive.columns import Codes, Flags, Ints, Span, changes, codes, days, integers, order
+from okube_api.ingest.derive.columns import Codes, Flags, Ints, changes, codes, days, order
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,23 +74,6 @@ def places_of(equipments: pa.Table) -> Places:
     )
 
 
-def runs(detections: pa.Table, equipments: pa.Table, gap_s: int) -> Runs:
-    """Detections (user, equipment, at; optionally change) cut into runs; exactly the gap is still one run.
-
-    equipments: (equipment, site, zone).  Detections by an equipment that is not among them are left out.
-    """
-    places = places_of(equipments)
-    equipment = codes(detections["equipment"], places.equipments)
-    known = np.flatnonzero(equipment >= 0)
-    equipment = equipment[known]
-    site = places.site_of[equipment]
-    user, at = integers(detections["user"])[known], integers(detections["at"])[known]
-    change = np.zeros(len(known), np.int8)
-    if "change" in detections.column_names:
-        change = integers(detections["change"])[known].astype(np.int8)
-    return runs_of(places, gap_s, user=user, site=site, equipment=equipment, at=at, change=change)
-
-
 def runs_of(
     places: Places, gap_s: int, *, user: Ints, site: Codes, equipment: Codes, at: Ints, change: NDArray[np.int8]
 ) -> Runs:
@@ -109,19 +92,6 @@ def _cut(user: Ints, site: Codes, at: Ints, gap_s: int) -> tuple[Ints, Ints]:
 
 
 # -- what a window must reach, what a change touches ------------------------------------------------------------
-
-
-def loose_users(found: Runs, window_ms: tuple[int, int], span: Span) -> tuple[Ints, Ints]:
-    """Users whose runs may go on before the window [low, high) of instants, and after it: distinct, ascending.
-
-    Only runs that decide something about the local days of `span`: that could start or end on one of them.
-    """
-    low_ms, high_ms = window_ms
-    starts, ends = found.at[found.starts], found.at[found.ends]
-    before = (starts < low_ms + found.gap_s * 1000) & (found.last_days >= span[0])
-    after = (ends >= high_ms - found.gap_s * 1000) & (found.first_days <= span[1])
-    user = found.user[found.starts]
-    return np.unique(user[before]), np.unique(user[after])
 
 
 def touched_days(found: Runs, *, exits: bool = True) -> Ints:

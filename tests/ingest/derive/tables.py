@@ -5,10 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from okube_api.ingest.derive.columns import codes, integers
 from okube_api.ingest.derive.conversion import Setting
 from okube_api.ingest.derive.paths import KINDS
 from okube_api.ingest.derive.presence import Rules
+from okube_api.ingest.derive.runs import Runs, places_of, runs_of
 from tests.by_hand.conversion_cell import world
 from tests.by_hand.paths import Outcome, outcomes
 from tests.by_hand.presence import kept, sessions
@@ -70,6 +73,23 @@ def equipments(truth: Truth) -> pa.Table:
     """(equipment, site, zone)."""
     rows = [{"equipment": one.id, "site": one.site, "zone": truth.zone_of(one.site)} for one in truth.equipments]
     return table(rows, equipment=TEXT, site=TEXT, zone=TEXT)
+
+
+def runs(found: pa.Table, truth: Truth) -> Runs:
+    """Detections (user, equipment, at; optionally change) cut into runs."""
+    places = places_of(equipments(truth))
+    equipment = codes(found["equipment"], places.equipments)
+    known = np.flatnonzero(equipment >= 0)
+    change = integers(found["change"])[known] if "change" in found.column_names else np.zeros(len(known), np.int64)
+    return runs_of(
+        places,
+        truth.presence_gap_s,
+        user=integers(found["user"])[known],
+        site=places.site_of[equipment[known]],
+        equipment=equipment[known],
+        at=integers(found["at"])[known],
+        change=change.astype(np.int8),
+    )
 
 
 def rules(truth: Truth) -> Rules:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -18,8 +17,7 @@ from okube_api.catalogue.facts import (
 )
 from okube_api.ingest.derive.columns import Span
 from okube_api.ingest.derive.presence import Presence, presence
-from okube_api.ingest.derive.runs import loose_users, runs, touched_days
-from okube_api.ingest.localtime import day_start
+from okube_api.ingest.derive.runs import touched_days
 from okube_api.store.kinds import ARROW
 from tests.by_hand.truth import Detection, Equipment, Place, Truth
 from tests.ingest.derive import tables
@@ -43,7 +41,7 @@ EQUIPMENTS = (Equipment("e-2", "2", "s-b"), Equipment("e-1", "1", "s-b"), Equipm
 
 def derived(truth: Truth, detections: pa.Table | None = None, span: Span = EVER) -> Presence:
     found = tables.detections(truth) if detections is None else detections
-    return presence(runs(found, tables.equipments(truth), truth.presence_gap_s), tables.rules(truth), span)
+    return presence(tables.runs(found, truth), tables.rules(truth), span)
 
 
 def rows(found: Presence) -> dict[str, list[dict[str, Any]]]:
@@ -97,8 +95,7 @@ def test_no_detection_makes_no_row() -> None:
 
 
 def test_no_equipment_makes_no_row() -> None:
-    none = tables.equipments(Truth(sites=SITES))
-    found = runs(tables.detections(alpha().truth), none, 1800)
+    found = tables.runs(tables.detections(alpha().truth), Truth(sites=SITES))
     assert all(made == [] for made in rows(presence(found, tables.rules(Truth()), EVER)).values())
 
 
@@ -147,7 +144,7 @@ def test_the_order_and_encoding_of_detections_make_no_difference(truth: Truth, s
 
 def test_days_one_by_one_are_all_of_them() -> None:
     truth = alpha().truth
-    found = runs(tables.detections(truth), tables.equipments(truth), truth.presence_gap_s)
+    found = tables.runs(tables.detections(truth), truth)
     whole = presence(found, tables.rules(truth), EVER)
     days = sorted({*whole.stays["day"].to_pylist(), *whole.exits["day"].to_pylist()})
     around = sorted({day + beside for day in days for beside in (-1, 0, 1)})
@@ -156,62 +153,7 @@ def test_days_one_by_one_are_all_of_them() -> None:
         assert [row for part in parts for row in part[name]] == expected
 
 
-# -- windows and changes -----------------------------------------------------------------------------------------
-
-
-def widened(truth: Truth, span: Span) -> tuple[Presence, int]:
-    """As the ingest does it: a window around the days, wider for some users until nothing is loose; how often."""
-    everything = tables.detections(truth)
-    zones = {truth.zone_of(one.site) for one in truth.equipments}
-    low, high = min(day_start(span[0], zone) for zone in zones), max(day_start(span[1] + 1, zone) for zone in zones)
-    at, user = everything["at"].to_numpy(), everything["user"].to_numpy()
-    taken = (at >= low) & (at < high)
-    for turn in range(100):
-        found = runs(everything.filter(pa.array(taken)), tables.equipments(truth), truth.presence_gap_s)
-        before, after = loose_users(found, (low, high), span)
-        if not len(before) and not len(after):
-            return presence(found, tables.rules(truth), span), turn
-        low, high = low - 6 * 3_600_000, high + 6 * 3_600_000
-        wanted = np.isin(user, np.concatenate((before, after)))
-        taken |= wanted & (at >= low) & (at < high)
-    raise AssertionError("still loose")
-
-
-def test_a_window_wide_enough_gives_the_same_rows() -> None:
-    truth = alpha().truth
-    turns = 0
-    for day in sorted(set(derived(truth).stays["day"].to_pylist()))[:40]:
-        found, turn = widened(truth, (day, day))
-        assert rows(found) == rows(derived(truth, span=(day, day)))
-        turns = max(turns, turn)
-    assert turns > 0
-
-
-@given(truths(), st.integers(0, 4), st.integers(0, 2))
-def test_a_random_window_wide_enough_gives_the_same_rows(truth: Truth, first: int, length: int) -> None:
-    start = tables.ordinal(AROUND.date()) + first
-    span = (start, start + length)
-    assert rows(widened(truth, span)[0]) == rows(derived(truth, span=span))
-
-
-def test_only_those_who_may_go_on_are_loose() -> None:
-    low, gap = AROUND, timedelta(seconds=1800)
-    high = low + timedelta(hours=20)
-    seen = (
-        ("d1", "e-1", low + gap - timedelta(milliseconds=1)),  # one just before the window would belong to it
-        ("d2", "e-1", low + gap),
-        ("d3", "e-1", high - gap),
-        ("d4", "e-1", high - gap - timedelta(milliseconds=1)),
-    )
-    truth = truth_of(*seen)
-    found = runs(tables.detections(truth), tables.equipments(truth), truth.presence_gap_s)
-    numbers = tables.numbered(one.device for one in truth.detections)
-    window = (tables.milliseconds(low), tables.milliseconds(high))
-    before, after = loose_users(found, window, EVER)
-    assert before.tolist() == [numbers["d1"]]
-    assert after.tolist() == [numbers["d3"]]
-    assert loose_users(found, window, (1, 2))[1].tolist() == []  # what ends later has begun later
-    assert loose_users(found, window, (30_000, 30_000))[0].tolist() == []
+# -- changes -----------------------------------------------------------------------------------------------------
 
 
 @given(truths(), st.data())
@@ -221,7 +163,7 @@ def test_days_that_a_change_does_not_touch_stay_as_they_were(truth: Truth, data:
         st.lists(st.sampled_from([-1, 0, 0, 0, 1]), min_size=everything.num_rows, max_size=everything.num_rows)
     )
     change = pa.array(changes, pa.int64())
-    both = runs(everything.append_column("change", change), tables.equipments(truth), truth.presence_gap_s)
+    both = tables.runs(everything.append_column("change", change), truth)
     touched = set(touched_days(both).tolist())
     before, after = (
         rows(derived(truth, everything.filter(pa.array([one in kept for one in changes], pa.bool_()))))
@@ -240,6 +182,6 @@ def test_a_device_that_never_leaves_touches_the_ends_of_its_stay_only() -> None:
     change = pa.array([0] * (len(hours) - 1) + [1], pa.int64())
     found = tables.detections(truth).append_column("change", change)
     first, last = tables.ordinal(AROUND.date()), tables.ordinal(hours[-1].date())
-    whole = runs(found, tables.equipments(truth), 1800)
+    whole = tables.runs(found, truth)
     assert touched_days(whole).tolist() == [first, last]
     assert touched_days(whole, exits=False).tolist() == [first]
