@@ -27,6 +27,11 @@ _CALLS_AT_ONCE = 8
 _INTERRUPT_EVERY_S = 0.05
 
 
+def quoted(name: str) -> str:
+    """An identifier, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def connect(path: Path | None, memory_limit: str, threads: int) -> Cursor:
     """A database (in memory without a path) that reaches no other file and no network, its settings locked.
 
@@ -80,6 +85,25 @@ def translated(error: duckdb.Error) -> Exception:
 def fetched(cursor: Cursor, sql: str, values: list[Any]) -> pa.Table:
     """The rows of a query as an Arrow table."""
     return cursor.sql(sql, params=values).to_arrow_table()
+
+
+def insert(cursor: Cursor, table: str, rows: pa.Table, order: str | None = None) -> None:
+    """Adds rows to a table, columns by name.
+
+    Not by a registered view: a transaction holds on to its views, and so to the memory of their rows, until it ends.
+    """
+    columns = [row[0] for row in cursor.execute(f"DESCRIBE {quoted(table)}").fetchall()]
+    found = cursor.from_arrow(rows.select(columns))
+    (found if order is None else found.order(order)).insert_into(quoted(table))
+
+
+def tidied(cursor: Cursor) -> None:
+    """Moves what was committed from the log into the file now, at the cost of whoever wrote much of it.
+
+    Otherwise the next one to write pays.  When another change is under way, that one will.
+    """
+    with suppress(duckdb.TransactionException):
+        cursor.execute("CHECKPOINT")
 
 
 class Database:

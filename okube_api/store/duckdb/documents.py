@@ -10,8 +10,8 @@ import orjson
 import pyarrow as pa
 
 from okube_api.store.base import BY_ID, Collection, Condition, Json, Kind, OneOf, Order, equal
-from okube_api.store.duckdb.connection import Cursor
-from okube_api.store.duckdb.sql import TYPES, Columns, Sql, hash_column, hash_of, order_sql, quoted, to_sql
+from okube_api.store.duckdb.connection import Cursor, insert, quoted, tidied
+from okube_api.store.duckdb.sql import TYPES, Columns, Sql, hash_column, hash_of, order_sql, to_sql
 from okube_api.store.duckdb.unique import check
 from okube_api.store.kinds import ARROW
 from okube_api.store.text import searchable, value_at
@@ -110,6 +110,8 @@ class Documents:
                 self.delete(cursor, OneOf("_id", tuple(document["_id"] for document in replaces)))
             check(cursor, self.collection, self._names, chain(inserts, replaces))
             self._insert(cursor, chain(inserts, replaces))
+        if len(inserts) + len(replaces) > _BLOCK:
+            tidied(cursor)
 
     def replace(self, cursor: Cursor, where: Condition, document: Json) -> bool:
         """Puts a document in the place of the match of the same `_id`."""
@@ -131,6 +133,8 @@ class Documents:
                 if changes.keys() & self._claimed:
                     check(cursor, self.collection, self._names, documents)
                 self._insert(cursor, documents)
+        if len(rows) > _BLOCK:
+            tidied(cursor)
         return len(rows)
 
     def delete(self, cursor: Cursor, where: Condition) -> int:
@@ -151,9 +155,7 @@ class Documents:
             return
         columns = zip(*rows, strict=True)
         arrays = [pa.array(values, ARROW[kind]) for values, kind in zip(columns, self._columns.values(), strict=True)]
-        cursor.register("incoming", pa.table(arrays, names=list(self._columns)))
-        cursor.execute(f"INSERT INTO {self._table} SELECT * FROM incoming")
-        cursor.unregister("incoming")
+        insert(cursor, self.collection.name, pa.table(arrays, names=list(self._columns)))
 
     def _row(self, document: Json) -> list[Any]:
         values = {"_id": document["_id"], **{name: value_at(document, name) for name in self.collection.fields}}

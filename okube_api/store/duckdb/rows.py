@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from okube_api.store.base import Aggregate, Rows, Table, TooManyRows, UnsupportedByStore
-from okube_api.store.duckdb.connection import Cursor, Database, fetched
-from okube_api.store.duckdb.sql import TYPES, Sql, Statement, aggregate_sql, counting_sql, quoted, rows_sql
+from okube_api.store.duckdb.connection import Cursor, Database, fetched, insert, quoted
+from okube_api.store.duckdb.sql import TYPES, Sql, Statement, aggregate_sql, counting_sql, rows_sql
 from okube_api.store.kinds import bottom, declared, stored_kinds
 
 T = TypeVar("T")
@@ -163,9 +163,8 @@ class DuckChange(DuckReader):
     def _insert(self, table: Table, rows: pa.Table, batch: int) -> None:
         if rows.num_rows == 0:
             return
-        self._cursor.register("incoming", declared(table, rows))
-        wanted = ["?::VARCHAR", *("?::BIGINT" if name == "batch" else quoted(name) for name in stored_kinds(table))]
-        values = [self._application, *([batch] if table.packed else [])]
-        sql = f"INSERT INTO {quoted(table.name)} SELECT {', '.join(wanted)} FROM incoming ORDER BY part"
-        self._cursor.execute(sql, values)
-        self._cursor.unregister("incoming")
+        wanted = declared(table, rows)
+        constants = {"application": self._application, **({"batch": batch} if table.packed else {})}
+        for name, value in constants.items():
+            wanted = wanted.append_column(name, pa.repeat(value, wanted.num_rows))
+        insert(self._cursor, table.name, wanted, order="part")

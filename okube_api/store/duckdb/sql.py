@@ -29,6 +29,7 @@ from okube_api.store.base import (
     Table,
     UnsupportedByStore,
 )
+from okube_api.store.duckdb.connection import quoted
 from okube_api.store.kinds import Names, bounds, fitting, kinds_of
 from okube_api.store.text import folded
 
@@ -54,11 +55,6 @@ class Columns(Names):
     ) -> None:
         super().__init__(kinds, search=search)
         self.hashed = hashed
-
-
-def quoted(name: str) -> str:
-    """An identifier, whatever is in it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def hash_column(name: str) -> str:

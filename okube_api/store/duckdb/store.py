@@ -12,11 +12,11 @@ import orjson
 
 from okube_api.store.base import BY_ID, Change, Collection, Condition, Json, Order, Reader, Schema
 from okube_api.store.duckdb import numbers
-from okube_api.store.duckdb.connection import Cursor, Database
+from okube_api.store.duckdb.connection import Cursor, Database, quoted
 from okube_api.store.duckdb.documents import Documents
 from okube_api.store.duckdb.recent import Recent, Rows
 from okube_api.store.duckdb.rows import DuckChange, DuckReader, create_table
-from okube_api.store.duckdb.sql import Sql, quoted
+from okube_api.store.duckdb.sql import Sql
 
 T = TypeVar("T")
 _STREAM_BLOCK = 1000

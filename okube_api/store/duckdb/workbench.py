@@ -6,8 +6,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from okube_api.store.duckdb.connection import connect, fetched
-from okube_api.store.duckdb.sql import quoted
+from okube_api.store.duckdb.connection import connect, fetched, quoted
 
 
 class DuckWorkbench:
