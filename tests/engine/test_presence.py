@@ -7,13 +7,13 @@ from itertools import product
 from random import Random
 
 import pytest
-from okube_api.catalogue.kpi import Module
+from okube_api.catalogue.kpi import Kind, Module
 from okube_api.catalogue.presence import MOST_AREAS, PRESENCE
 from tests.by_hand.presence import KPIS, presence, scopes
 from tests.by_hand.question import Question, only, without
 from tests.by_hand.truth import Truth
 from tests.engine.ask import ask
-from tests.engine.stores import Reading
+from tests.engine.stores import InMemory, Reading
 from tests.engine.test_geomarketing import random_filter
 from tests.engine.walking_tenants import crowd, walking_tenant
 
@@ -92,3 +92,17 @@ async def test_only_the_busiest_areas_stand_in_matrices_and_orders(reading: Read
 
 def test_the_catalogue_holds_the_thirteen_with_their_scopes() -> None:
     assert {kpi.name: {"globals", *kpi.scopes} for kpi in PRESENCE} == {name: set(scopes(name)) for name in KPIS}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_is_additive_adds_up_over_days_and_sites(seed: int) -> None:
+    truth = known(seed)
+    kpis = tuple(kpi.name for kpi in PRESENCE if kpi.kind is Kind.ADDITIVE)
+    assert set(kpis) == {"attendance", "dropouts", "entering", "leaving", "sessions"}
+    question = Question(FIRST, LAST)
+    async with InMemory().reading(truth) as reader:
+        whole = await ask(reader, truth, Module.PRESENCE, kpis, question)
+        by_site = await ask(reader, truth, Module.PRESENCE, kpis, replace(question, scope="sites"))
+    for kpi, total, sites in zip(kpis, whole, by_site, strict=True):
+        assert total["all"] == sum(total["temporals"].values()) > 0, kpi
+        assert total["all"] == sum(site["all"] for site in sites.values()), kpi
