@@ -1,4 +1,4 @@
-"""Readers of small tenants, in memory and in each store; random tests without a deadline (imports count in the first)."""
+"""Readers of small tenants, in memory and in each store; random tests have no deadline (imports count in the first)."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -44,9 +44,9 @@ async def check(reading: Reading, truth: Truth, question: Question, kpis: tuple[
 @pytest.mark.parametrize("uplift", [False, True])
 @pytest.mark.parametrize("scope", SCOPES)
 async def test_every_scope_mode_and_granularity(reading: Reading, scope: str, uplift: bool) -> None:
-    for number, (mode, granularity) in enumerate(MODES):
+    for number, (mode, granularity) in enumerate(MODES[int(uplift) :: 2]):  # the other half with the other uplift
         first, last = PERIODS[granularity]
-        kpis = tuple(KPIS) if number % 4 == int(uplift) else tuple(KPIS)[number % 6 :: 6]
+        kpis = tuple(KPIS) if number == int(uplift) else tuple(KPIS)[number::4]
         await check(reading, campaign_tenant(1), Question(first, last, mode, granularity, scope, uplift), kpis)
 
 
@@ -81,7 +81,7 @@ def random_question(truth: Truth, random: Random) -> Question:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("seed", range(36))
+@pytest.mark.parametrize("seed", range(30))
 async def test_random_questions_to_random_tenants(reading: Reading, seed: int) -> None:
     random = Random(seed)
     truth = campaign_tenant(seed % 6)

@@ -25,7 +25,7 @@ async def test_from_events_to_every_kpi(tmp_path: Path) -> None:
         for kind in KINDS:
             assert (await land.take(kind, tenant.events[kind]))["rejected"] == 0
         campaigns = without(tenant.truth.campaigns[1].id)
-        for scope in ("globals", "sites", "campaigns", "levers", "extras"):
+        for scope in ("sites", "levers"):
             asked = Question(*BURSTS[1], granularity="week", scope=scope, uplift=True, campaigns=campaigns)
             kpis = tuple(kpi for kpi in KPIS if scope in scopes(kpi))
             async with store.reading(tenant.id) as reader:

@@ -18,6 +18,7 @@ from tests.engine.tenants import AREAS, tenant
 
 FIRST, LAST = date(2020, 11, 14), date(2021, 3, 30)
 known = cache(tenant)
+by_hand = cache(geomarketing)  # each store is asked the same
 
 
 async def check(reading: Reading, truth: Truth, question: Question) -> None:
@@ -26,7 +27,7 @@ async def check(reading: Reading, truth: Truth, question: Question) -> None:
     async with reading(truth) as reader:
         answers = await ask(reader, truth, Module.GEO_MARKETING, kpis, question)
     for kpi, found in zip(kpis, answers, strict=True):
-        assert found == geomarketing(truth, kpi, question), kpi
+        assert found == by_hand(truth, kpi, question), kpi
 
 
 @pytest.mark.anyio
@@ -34,7 +35,8 @@ async def check(reading: Reading, truth: Truth, question: Question) -> None:
 @pytest.mark.parametrize("scope", ["globals", "sites", "homes", "works", "zones", "pois"])
 async def test_every_scope_mode_and_granularity(reading: Reading, scope: str, uplift: bool) -> None:
     truth = known(1)
-    for mode, granularity in product(("histogram", "aggregation"), ("day", "week", "month", "year")):
+    modes = tuple(product(("histogram", "aggregation"), ("day", "week", "month", "year")))
+    for mode, granularity in modes[int(uplift) :: 2]:  # the other half with the other uplift
         if granularity == "day" and mode == "histogram":
             first, last = date(2020, 12, 20), date(2021, 1, 10)
         else:
@@ -75,7 +77,7 @@ def random_question(truth: Truth, random: Random) -> Question:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(36))
 async def test_random_questions_to_random_tenants(reading: Reading, seed: int) -> None:
     truth = known(seed % 6)
     await check(reading, truth, random_question(truth, Random(seed)))
