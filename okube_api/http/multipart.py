@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_origin
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.routing import Match
@@ -138,6 +138,14 @@ async def read_parts(request: Request, files: Collection[str], limit: int) -> Pa
         form = await parser.parse()
     except MultiPartException as error:
         raise BadRequest(f"The body is not {MULTIPART}: {error.message}") from None
+    try:
+        return _parts(form, files, limit)
+    except BaseException:
+        await form.close()
+        raise
+
+
+def _parts(form: FormData, files: Collection[str], limit: int) -> Parts:
     parts = Parts([], {})
     for name, value in form.multi_items():
         if isinstance(value, str):
@@ -170,8 +178,10 @@ class _Strict(MultiPartParser):
                 raise MultiPartException("a field is not UTF-8.") from None
         super().on_part_end()
 
-    async def parse(self) -> Any:
+    async def parse(self) -> FormData:
         form = await super().parse()
         if not self.ended:
+            for file in self._files_to_close_on_error:
+                file.close()
             raise MultiPartException("its last boundary is missing.")
         return form

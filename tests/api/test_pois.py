@@ -138,7 +138,7 @@ async def test_lists_are_narrowed(
 async def test_near_is_exact(tenant: Tenant, reader: httpx.AsyncClient, places: Json) -> None:
     exact = metres(BELLECOUR, PART_DIEU)
     for distance, expected in ((exact + 0.01, ["Bellecour", "Part-Dieu"]), (exact - 0.01, ["Bellecour"])):
-        query = {"near": "4.832,45.7578", "distance": distance}
+        query: dict[str, str | float] = {"near": "4.832,45.7578", "distance": distance}
         assert names(await reader.get(f"{tenant.url}/pois", params=query)) == expected
 
 
@@ -146,7 +146,7 @@ async def test_near_is_exact(tenant: Tenant, reader: httpx.AsyncClient, places: 
 async def test_near_goes_around_the_world(tenant: Tenant, reader: httpx.AsyncClient, longitude: float) -> None:
     await make(tenant, "east", [179.9995, -17.0])
     await make(tenant, "west", [-179.9995, -17.0])
-    query = {"near": f"{longitude},-17.0", "distance": 200}
+    query: dict[str, str | int] = {"near": f"{longitude},-17.0", "distance": 200}
     assert names(await reader.get(f"{tenant.url}/pois", params=query)) == ["east", "west"]
 
 

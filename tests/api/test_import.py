@@ -1,0 +1,218 @@
+"""Uploaded tables: sites by a mapper, the others by their fields; good ones, and bad ones."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.server import Json, Tenant
+
+pytestmark = pytest.mark.anyio
+
+MAPPER = {
+    "mapper[key]": "Code", "mapper[additional_keys]": "Autres", "mapper[name]": "Nom", "mapper[street_number]": "N°",
+    "mapper[street]": "Rue", "mapper[postal_code]": "CP", "mapper[city]": "Ville", "mapper[country]": "Pays",
+    "mapper[latitude]": "Lat", "mapper[longitude]": "Long", "mapper[timezone]": "Fuseau", "mapper[contact_name]": "Qui",
+    "mapper[contact_email]": "Mail", "mapper[contact_phone]": "Tel", "mapper[presence]": "P", "mapper[tracking]": "T",
+    "mapper[conversion]": "C",
+}  # fmt: skip
+FRENCH = (
+    "Code;Autres;Nom;N°;Rue;CP;Ville;Pays;Lat;Long;Fuseau;Qui;Mail;Tel;P;T;C;Vide\r\n"
+    "lyon;l2|l3;Café de Lyon;2;rue X;01000;Lyon;France;45,7578;4,832;Europe/Paris;Léa;l@x.fr;+33612;true;false;1;\r\n"
+    "web;;Boutique en ligne;;;;;;;;;;;;;;;\r\n"
+)
+
+
+async def send(client: httpx.AsyncClient, url: str, content: str | bytes, **form: str) -> httpx.Response:
+    raw = content if isinstance(content, bytes) else content.encode()
+    return await client.post(url, files={"file": ("x.csv", raw, "text/csv")}, data=form)
+
+
+async def bring(tenant: Tenant, what: str, content: str | bytes, **form: str) -> Json:
+    response = await send(tenant.editor, f"{tenant.url}/{what}", content, **form)
+    assert response.status_code == 200, response.text
+    report: Json = response.json()
+    return report
+
+
+async def names(tenant: Tenant, what: str) -> list[str]:
+    return [one["name"] for one in (await tenant.reader.get(f"{tenant.url}/{what}")).json()["documents"]]
+
+
+def counts(report: Json) -> tuple[int, int, int, int]:
+    return report["created"], report["updated"], report["unchanged"], report["failed"]
+
+
+@pytest.mark.parametrize(
+    ("codec", "encoding"), [("utf-8-sig", "utf8"), ("cp1252", "windows-1252"), ("latin-1", "iso-8859-1")]
+)
+async def test_a_mapped_table_of_sites(tenant: Tenant, reader: httpx.AsyncClient, codec: str, encoding: str) -> None:
+    assert counts(await bring(tenant, "sites/import", FRENCH.encode(codec), encoding=encoding, **MAPPER)) == (
+        2,
+        0,
+        0,
+        0,
+    )
+    site = (await reader.get(f"{tenant.url}/sites/l3")).json()
+    assert {name: site[name] for name in ("key", "keys", "name", "online", "coordinates", "radius", "timezone")} == {
+        "key": "lyon", "keys": ["l2", "l3"], "name": "Café de Lyon", "online": False, "coordinates": [4.832, 45.7578],
+        "radius": 70, "timezone": "Europe/Paris",
+    }  # fmt: skip
+    assert site["address"] == {
+        "streetNumber": "2", "street": "rue X", "postalCode": "01000", "city": "Lyon", "country": "France"
+    }  # fmt: skip
+    assert site["deliveryContact"] == {"name": "Léa", "email": "l@x.fr", "phone": "+33612"}
+    assert site["modules"] == {"presence": True, "tracking": False, "conversion": True}
+    assert len(site["indoorIndexes"]["indexes"]) > 30
+    web = (await reader.get(f"{tenant.url}/sites/web")).json()
+    assert (web["online"], web["address"], web["coordinates"]) == (True, None, None)
+    assert counts(await bring(tenant, "sites/import", FRENCH.encode(codec), encoding=encoding, **MAPPER)) == (
+        0,
+        0,
+        2,
+        0,
+    )
+
+
+async def test_rows_update_by_id_and_by_any_key(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    first = await tenant.make("sites", name="A", online=True, key="a", keys=["a2"], description="kept")
+    second = await tenant.make("sites", name="B", online=True)
+    content = f"_id,Code,Nom\n,a2,A2\n{second['_id']},b,B2\n5e1834b0e12d62a85b388a1b,c,C\n"
+    mapper = {"mapper[id]": "true", "mapper[key]": "Code", "mapper[name]": "Nom"}
+    assert counts(await bring(tenant, "sites/import", content, **mapper)) == (1, 2, 0, 0)
+    found = (await reader.get(f"{tenant.url}/sites")).json()["documents"]
+    assert [(one["key"], one["name"], one["description"]) for one in found] == [
+        ("a", "A2", "kept"), ("b", "B2", None), ("c", "C", None)
+    ]  # fmt: skip
+    assert found[0]["_id"] == first["_id"]
+
+
+async def test_columns_that_a_table_lacks_are_left_alone(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    await tenant.make("pois", name="P", coordinates=[4.8, 45.7], key="p", address={"city": "Lyon", "country": "France"})
+    assert counts(await bring(tenant, "pois", "key,address.city,description\np,Lille,\n")) == (0, 1, 0, 0)
+    assert (await reader.get(f"{tenant.url}/pois/p")).json()["address"] == {"city": "Lille", "country": "France"}
+
+
+@pytest.mark.parametrize("what", ["pois", "campaigns", "studies"])
+async def test_tables_of_the_others(tenant: Tenant, reader: httpx.AsyncClient, what: str) -> None:
+    await tenant.make("sites", name="Web", online=True, key="web")
+    place = ("longitude,latitude,", "4.8,45.7,") if what == "pois" else ("", "")
+    content = f"key,{place[0]}name,sites,tags\na,{place[1]}A,web,x|y\nb,{place[1]}B,,\n"
+    for path in (f"/{what}", f"/applications/{tenant.id}/{what}", f"/a/{tenant.key}/{what}"):
+        form = {"app": tenant.key} if path == f"/{what}" else {}
+        response = await send(tenant.editor, path, content, **form)
+        assert response.status_code == 200, response.text
+    first, second = (await reader.get(f"{tenant.url}/{what}")).json()["documents"]
+    assert (first["name"], len(first["sites"]), first["tags"]) == ("A", 1, ["x", "y"])
+    assert (second["name"], second["sites"], second["tags"]) == ("B", [], [])
+
+
+BAD = (
+    "key,name,longitude,latitude,radius,sites,tags\n"
+    "a,A,4.8,45.7,,,\n"
+    "b,,4.8,45.7,,,\n"  # no name
+    'c,C,4.8,"45.7\n",400,,\n'  # radius, over two lines
+    "d,D,4.8,95,,,\n"  # the pair of coordinates
+    "e,E,4.8,45.7,,web|nowhere,\n"  # sites
+    "a,A2,4.8,45.7,,,\n"  # a, again
+    "f,F,4.8,45.7,x,,\n"  # radius
+    "g,G,4.8\n"  # short
+    "taken,H,4.8,45.7,,,\n"
+)
+
+
+async def test_one_bad_row_and_nothing_is_imported(tenant: Tenant) -> None:
+    await tenant.make("sites", name="Web", online=True, key="web")
+    response = await send(tenant.editor, f"{tenant.url}/pois", BAD)
+    assert response.status_code == 422, response.text
+    problem = response.json()
+    assert problem["failed"] == 7
+    found = {(one["line"], one["column"]): (one["in"], one["pointer"], one["code"]) for one in problem["errors"]}
+    assert found == {
+        (3, "name"): ("body", "/file", "missing"),
+        (4, "radius"): ("body", "/file", "invalid"),
+        (6, "longitude"): ("body", "/file", "invalid"),
+        (7, "sites"): ("body", "/file", "unknown_reference"),
+        (8, "key"): ("body", "/file", "taken"),
+        (9, "radius"): ("body", "/file", "invalid"),
+        (10, None): ("body", "/file", "unreadable"),
+    }
+    assert await names(tenant, "pois") == []
+
+
+async def test_the_good_rows_of_a_bad_table(tenant: Tenant) -> None:
+    await tenant.make("sites", name="Web", online=True, key="web")
+    response = await tenant.editor.post(
+        f"{tenant.url}/pois", files={"file": ("x.csv", BAD.encode())}, params={"partial": "true"}
+    )
+    assert response.status_code == 200, response.text
+    assert counts(response.json()) == (2, 0, 0, 7)
+    assert len(response.json()["errors"]) == 7
+    assert await names(tenant, "pois") == ["A", "H"]
+
+
+async def test_the_first_hundred_are_named_and_all_are_counted(tenant: Tenant) -> None:
+    content = "key,name,longitude,latitude\n" + "".join(f"{number},,1,1\n" for number in range(1100))
+    problem = (await send(tenant.editor, f"{tenant.url}/pois", content)).json()
+    assert (problem["failed"], len(problem["errors"]), problem["errors"][-1]["line"]) == (1100, 100, 101)
+
+
+async def test_a_key_of_another_site_is_named(tenant: Tenant) -> None:
+    await tenant.make("sites", name="A", online=True, key="a", keys=["a2"])
+    content = "key,keys,name\nb,x|a2,B\nc,y,C\nd,y,D\n"
+    problem = (await send(tenant.editor, f"{tenant.url}/sites/import", content)).json()
+    assert [(one["line"], one["code"]) for one in problem["errors"]] == [(2, "taken"), (4, "taken")]
+
+
+async def test_a_place_for_an_online_site_is_named(tenant: Tenant) -> None:
+    await tenant.make("sites", name="Web", online=True, key="web")
+    content = "Code,Ville\nweb,Lyon\n"
+    mapper = {"mapper[key]": "Code", "mapper[city]": "Ville"}
+    problem = (await send(tenant.editor, f"{tenant.url}/sites/import", content, **mapper)).json()
+    assert [(one["line"], one["column"]) for one in problem["errors"]] == [(2, "Ville")]
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "status", "detail"),
+    [
+        ("Nom\nx\n", {"mapper[name]": "Name"}, 422, "no column 'Name'"),
+        ("name,nom\nx,y\n", {}, 422, "no column 'nom'"),
+        ("", {}, 422, "no header"),
+        ("name\nx\n", {"encoding": "utf16"}, 400, "utf8"),
+        ("name\nx\n", {"delimiter": ";;"}, 400, "pattern"),
+        ("name\nx\n", {"mapper[nom]": "x"}, 400, "no field 'nom'"),
+        ("name\nx\n", {"mapper[id]": "perhaps"}, 400, "boolean"),
+        ("name\nx\n", {"app": "x"}, 400, "names the application"),
+    ],
+)
+async def test_uploads_that_mean_nothing(tenant: Tenant, content: str, form: Json, status: int, detail: str) -> None:
+    response = await send(tenant.editor, f"{tenant.url}/sites/import", content, **form)
+    assert response.status_code == status, response.text
+    assert detail in response.json()["detail"]
+
+
+async def test_other_bodies_are_refused(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    url = f"{tenant.url}/sites/import"
+    assert (await editor.post(url, json={})).status_code == 415
+    assert (await editor.post(url, data={"x": "y"})).status_code == 415
+    assert (await editor.post(url, files={"other": b"name\nx\n"})).status_code == 400
+    assert (await editor.post(url, files=[("file", b"name\n"), ("file", b"name\n")])).status_code == 400
+    cut = b'--x\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nname\r\nLyon'
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    assert (await editor.post(url, content=cut, headers=headers)).status_code == 400
+    assert (await editor.post(url, content=cut, headers={"Content-Type": "multipart/form-data"})).status_code == 400
+
+
+async def test_who_may(tenant: Tenant, reader: httpx.AsyncClient, stranger: httpx.AsyncClient, nobody: Any) -> None:
+    for client, status in ((reader, 403), (stranger, 404), (nobody, 401)):
+        for path in ("sites/import", "pois", "campaigns", "studies"):
+            assert (await send(client, f"{tenant.url}/{path}", "key\nx\n")).status_code == status
+
+
+async def test_a_foreign_id_is_nobodys(tenant: Tenant, other_tenant: Tenant) -> None:
+    theirs = await other_tenant.make("pois", name="theirs", coordinates=[4.8, 45.7], key="p")
+    content = f"_id,key,name,longitude,latitude\n{theirs['_id']},q,mine,1,1\n"
+    assert counts(await bring(tenant, "pois", content)) == (1, 0, 0, 0)
+    assert await names(other_tenant, "pois") == ["theirs"]
+    mine = (await tenant.reader.get(f"{tenant.url}/pois/q")).json()
+    assert mine["_id"] != theirs["_id"]
