@@ -22,13 +22,13 @@ from okube_api.ingest.derive.spans import (
     outcome_days_of_touches,
 )
 from okube_api.ingest.event_days import PURCHASES, TOUCHES, VISITS, EventDays, differing
+from okube_api.ingest.gathering import Gathered
 from okube_api.ingest.localtime import DAY_MS, local_days
 from okube_api.ingest.natural_keys import latest
 from okube_api.ingest.people import People
 from okube_api.ingest.reading import Sides, events
 from okube_api.ingest.spans import grouped, spans_of
 from okube_api.ingest.told import Task, Told
-from okube_api.ingest.writing import Facts
 from okube_api.store.base import Between, Change, OneOf, Rows, equal
 
 _MOST_DAYS = 31
@@ -104,7 +104,7 @@ def _utc_days(moments: Moments) -> Span:
 async def _outcomes(change: Change, setting: Setting, sides: Sides, days: list[int]) -> set[int]:
     """Writes these days of outcomes and credits; the days of the credited touches of the rows before and after."""
     touches, visits, purchases = (EventDays(change, source, sides) for source in (TOUCHES, VISITS, PURCHASES))
-    outcome_facts, credit_facts = Facts(change, OUTCOMES), Facts(change, CREDITS)
+    outcome_facts, credit_facts = Gathered(change, OUTCOMES), Gathered(change, CREDITS)
     touch_days: set[int] = set()
     for group in grouped(days, _MOST_DAYS):
         span = group[0], group[-1]
@@ -137,7 +137,7 @@ async def _touch_days(change: Change, days: list[int]) -> set[int]:
 
 async def _cohorts(change: Change, setting: Setting, days: list[int]) -> None:
     """Writes these days of cohorts from the outcomes, which are as they should be."""
-    facts = Facts(change, COHORTS)
+    facts = Gathered(change, COHORTS)
     columns = ("touch_day", *(column.name for column in COHORTS.columns))
     for group in grouped(days, _MOST_DAYS):
         span = group[0], group[-1]
@@ -152,7 +152,7 @@ async def _cohorts(change: Change, setting: Setting, days: list[int]) -> None:
 
 
 async def _exposures(change: Change, setting: Setting, sides: Sides, days: list[int]) -> None:
-    touches, facts = EventDays(change, TOUCHES, sides), Facts(change, EXPOSURES)
+    touches, facts = EventDays(change, TOUCHES, sides), Gathered(change, EXPOSURES)
     for group in grouped(days, _MOST_DAYS):
         span = group[0], group[-1]
         made = exposures(await touches.between(*_utc_days(instants(span))), setting, span)
@@ -164,7 +164,7 @@ async def _exposures(change: Change, setting: Setting, sides: Sides, days: list[
 
 
 async def _deliveries(change: Change, told: Told, task: Task) -> None:
-    facts = Facts(change, DELIVERIES)
+    facts = Gathered(change, DELIVERIES)
     for first, last in spans_of(task):
         for group in grouped(range(first, last + 1), _MOST_DAYS):
             rows = await events(change, tables.DELIVERIES, group[0], group[-1], task.sides.live)
