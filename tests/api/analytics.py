@@ -43,6 +43,13 @@ class World:
 
 async def settled(server: Server, truth: Truth) -> World:
     """A new application with a truth's places and rows."""
+    world = await placed(server, truth)
+    await fill(server.services.store, world.tenant.id, truth)
+    return world
+
+
+async def placed(server: Server, truth: Truth) -> World:
+    """A new application with a truth's places and campaigns, where nothing has happened yet."""
     tenant = await server.tenant(timezone=truth.timezone)
     store = server.services.store
 
@@ -69,7 +76,6 @@ async def settled(server: Server, truth: Truth) -> World:
     )
     await store.insert(LEVERS, lever_documents(truth, document))
     await store.insert(CAMPAIGNS, campaign_documents(truth, document))
-    await fill(store, tenant.id, truth)
     return World(tenant, truth)
 
 
