@@ -17,7 +17,7 @@ from okube_api.analytics.subject import Subject
 from okube_api.auth.repository import Role
 from okube_api.errors import NotFound
 from okube_api.http.aliases import aliased, under_applications
-from okube_api.http.caller import Caller, CanRead, SiteCaller, SiteToRead, admitted
+from okube_api.http.caller import DEMO_STUDY, Caller, CanRead, SiteCaller, SiteToRead, admitted
 from okube_api.http.csv_export import CSV_ANSWER, csv_wanted
 from okube_api.http.leaving import unless_gone
 from okube_api.http.lists import as_json
@@ -33,7 +33,9 @@ _RESPONSES = {
     **refusals(404, 422),
 }
 
-StudyInPath = Annotated[str, Path(description="The study's id; under an application, its id or key.")]
+StudyInPath = Annotated[
+    str, Path(description="The study's id; under an application, its id or key.", openapi_examples=DEMO_STUDY)
+]
 
 
 async def study_of(request: Request, caller: Caller, shared: Services, study: str) -> Json:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Query
+from fastapi.openapi.models import Example
 from starlette.requests import Request
 
 from okube_api.applications.repository import Application
@@ -47,9 +48,13 @@ def identity(request: Request) -> Identity:
 IdentityHere = Annotated[Identity, Depends(identity)]
 
 
+# Swagger UI fills these in, so that a first question to the demonstration needs no typing.
+DEMO_APPLICATION: dict[str, Example] = {"demo": {"summary": "of the demonstration", "value": "maison-lumen"}}
+DEMO_STUDY: dict[str, Example] = {"demo": {"summary": "of the demonstration", "value": "all"}}
+
 # -- under an application ------------------------------------------------------------------------------------
 
-InPath = Annotated[str, Path(description="The application's id or key.", examples=["demo"])]
+InPath = Annotated[str, Path(description="The application's id or key.", openapi_examples=DEMO_APPLICATION)]
 
 
 async def enter(shared: Services, user: User, id_or_key: str, least: Role) -> Caller:

@@ -28,6 +28,7 @@ ONE = under_applications("/ingest/{batch}")
 REJECTED = under_applications("/ingest/{batch}/rejected")
 KIND = under_applications("/ingest/{kind}")
 USER = under_applications("/users-data/{user}")
+REBUILD = under_applications("/rebuild")
 
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 _FILES = {shape.value: _FILE for shape in Format}
@@ -137,3 +138,9 @@ UserInPath = Annotated[str, Path(description="A user or device, as events name t
 async def delete_user_data(user: UserInPath, caller: CanAdmin, shared: ServicesHere) -> None:
     """Removes everything that is known of a user or device; nothing tells whether anything was."""
     await shared.ingest.delete_user(caller.application, user)
+
+
+@aliased(router, "POST", REBUILD, status_code=204, responses=refusals(404))
+async def rebuild_application(caller: CanAdmin, shared: ServicesHere) -> None:
+    """Writes the facts and rollups anew, from the events; questions see the old ones until the new ones are whole."""
+    await shared.ingest.rebuild(caller.application)
