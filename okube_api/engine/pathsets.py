@@ -38,12 +38,12 @@ def _sets(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Ints | None]:
     """The lists that there are, and which of them each row has; None where each has its own."""
     if not pa.types.is_dictionary(column.type):
         return column, None
-    array = column.unify_dictionaries().combine_chunks()
-    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-    if not chunks:
-        return pa.chunked_array([], column.type.value_type), np.zeros(0, dtype=np.int64)
-    codes = np.concatenate([chunk.indices.to_numpy() for chunk in chunks]).astype(np.int64)
-    return pa.chunked_array([chunks[0].dictionary]), codes
+    codes, lists, before = [np.zeros(0, dtype=np.int64)], [], 0
+    for chunk in column.chunks:
+        codes.append(chunk.indices.to_numpy().astype(np.int64) + before)
+        lists.append(chunk.dictionary)
+        before += len(chunk.dictionary)
+    return pa.chunked_array(lists, column.type.value_type), np.concatenate(codes)
 
 
 @dataclass(frozen=True, slots=True)
