@@ -1,0 +1,48 @@
+"""What the keepers of facts are told of."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from okube_api.changes import Change, Changes, What, between
+from okube_api.store.base import Json
+
+pytestmark = pytest.mark.anyio
+
+WATCHED = {What.PLACE: ("cells",), What.ZONE: ("zone",)}
+
+
+def test_changes_are_what_differs() -> None:
+    before: Json = {"_id": "a", "cells": 1, "zone": "x"}
+    pairs: list[tuple[Json, Json]] = [
+        ({}, {"_id": "new", "cells": 1, "zone": "x"}),
+        ({}, {"_id": "nowhere", "zone": "x"}),
+        (before, {**before, "name": "y"}),
+        (before, {**before, "cells": 2}),
+        ({**before, "_id": "b"}, {**before, "_id": "b", "zone": "y"}),
+    ]
+    assert between("sites", WATCHED, pairs) == [
+        Change("sites", ("new", "a"), What.PLACE),
+        Change("sites", ("b",), What.ZONE),
+    ]
+
+
+async def test_a_follower_is_around_the_write() -> None:
+    told: list[str] = []
+    changes = Changes()
+    change = Change("sites", ("a",), What.GONE)
+
+    @asynccontextmanager
+    async def follower(application: str, some: Sequence[Change]) -> AsyncIterator[None]:
+        told.append(f"before {application} {some[0].what}")
+        yield
+        told.append("after")
+
+    async with changes.around("app", [change]):
+        told.append("nobody follows")
+    changes.follow(follower)
+    async with changes.around("app", []):
+        told.append("nothing changes")
+    async with changes.around("app", [change]):
+        told.append("write")
+    assert told == ["nobody follows", "nothing changes", "before app gone", "write", "after"]

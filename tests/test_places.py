@@ -1,0 +1,66 @@
+"""Cells of places, against their definition by the H3 library itself."""
+
+import h3
+import pytest
+from okube_api.places import Locator, located, located_all
+
+Place = tuple[float, float, float]  # longitude, latitude, metres
+
+PENTAGONS = [h3.cell_to_latlng(cell)[::-1] for cell in sorted(h3.get_pentagons(12))[:3]]
+PLACES: list[Place] = [
+    (4.8320, 45.7578, 70), (4.8320, 45.7578, 1), (4.8320, 45.7578, 300), (-73.9876, 40.7561, 33.3), (0, 0, 70),
+    (180, -17, 120), (-180, -17, 70), (179.99999, 10, 70), (10, 89.999, 70), (0, -90, 70), (12.3, 68.9, 150),
+    *((lng, lat, 70.0) for lng, lat in PENTAGONS), *((lng + 0.001, lat, 300.0) for lng, lat in PENTAGONS),
+]  # fmt: skip
+
+
+def by_definition(longitude: float, latitude: float, radius: float) -> tuple[list[str], list[str]]:
+    own = h3.latlng_to_cell(latitude, longitude, 12)
+    near = {
+        cell: h3.great_circle_distance((latitude, longitude), h3.cell_to_latlng(cell), unit="m")
+        for cell in h3.grid_disk(own, 45)
+    }
+    indoor = {cell for cell, metres in near.items() if metres <= radius} | {own}
+    outdoor = {cell for cell, metres in near.items() if metres <= radius + 50} - indoor
+    return sorted(indoor), sorted(outdoor)
+
+
+def test_all_over_the_earth() -> None:
+    for place, found in zip(PLACES, located_all(PLACES), strict=True):
+        indoor, outdoor = by_definition(*place)
+        assert found["indoorIndexes"] == {"resolution": 12, "indexes": indoor}, place
+        assert found["outdoorIndexes"] == {"resolution": 12, "indexes": outdoor}, place
+
+
+def test_one_is_as_it_is_among_many() -> None:
+    for (longitude, latitude, radius), found in zip(PLACES, located_all(PLACES), strict=True):
+        assert located((longitude, latitude), radius) == found
+    assert located_all([]) == []
+
+
+GIVEN = {"resolution": 9, "indexes": [h3.latlng_to_cell(45, 4, 9)]}
+HERE = {"coordinates": [4.832, 45.7578], "radius": 70.0}
+COMPUTED = located((4.832, 45.7578), 70)
+KEPT = {**HERE, "indoorIndexes": GIVEN, "outdoorIndexes": COMPUTED["outdoorIndexes"]}
+MOVED = {"coordinates": [3.0635, 50.6365]}
+
+
+@pytest.mark.parametrize(
+    ("stored", "fields", "expected"),
+    [
+        ({}, HERE, {"radius": 70.0, **COMPUTED}),
+        ({}, {**HERE, "radius": None, "indoorIndexes": GIVEN}, {"radius": 70.0, **COMPUTED, "indoorIndexes": GIVEN}),
+        (KEPT, {"name": "x"}, {name: value for name, value in KEPT.items() if name != "coordinates"}),
+        (KEPT, {"indoorIndexes": None}, {"radius": 70.0, **COMPUTED}),
+        (KEPT, MOVED, {"radius": 70.0, **located((3.0635, 50.6365), 70)}),
+        (KEPT, {"radius": 90.0}, {"radius": 90.0, **located((4.832, 45.7578), 90)}),
+        (KEPT, {"radius": 90.0, "outdoorIndexes": GIVEN},
+         {"radius": 90.0, "indoorIndexes": located((4.832, 45.7578), 90)["indoorIndexes"], "outdoorIndexes": GIVEN}),
+        (KEPT, {"coordinates": None}, {"indoorIndexes": None, "outdoorIndexes": None}),
+    ],
+)  # fmt: skip
+def test_cells_are_kept_given_or_computed_anew(
+    stored: dict[str, object], fields: dict[str, object], expected: dict[str, object]
+) -> None:
+    assert Locator([(stored, fields)])(stored, fields) == expected
+    assert Locator([])(stored, fields) == expected
