@@ -7,6 +7,7 @@ from okube_api.auth.repository import LOGIN_FAILURES, SPENT, USERS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.facts import FACTS, PANELISTS
 from okube_api.http.idempotency import IDEMPOTENCY
+from okube_api.http.limits import RATES
 from okube_api.ingest.batches import BATCHES, REJECTED
 from okube_api.ingest.following import NOTES
 from okube_api.ingest.tables import TABLES
@@ -22,6 +23,7 @@ SCHEMA = Schema(
         USERS,
         SPENT,
         IDEMPOTENCY,
+        RATES,
         KEYS,
         LOGIN_FAILURES,
         SITES,

@@ -1,10 +1,26 @@
 """Every setting, read from `OKUBE_*` variables once, when the process starts; `docs/settings.md` lists them."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from limits import parse
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _rate(text: str | None) -> str | None:
+    if text is not None:
+        parse(text)
+    return text
+
+
+Rate = Annotated[str | None, AfterValidator(_rate)]
+
+
+def _network(name: str) -> str:
+    ip_network(name, strict=False)
+    return name
 
 
 class Settings(BaseSettings):
@@ -24,7 +40,7 @@ class Settings(BaseSettings):
     require_https: bool = Field(
         True, description="Refuse plain HTTP, except from loopback without `X-Forwarded-*` and on health routes."
     )
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+    trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode] = Field(
         (), description="Addresses or networks, comma-separated, whose `X-Forwarded-*` headers count."
     )
     token_hours: int = Field(48, ge=1, description="How long an access token lasts, in hours.")
@@ -32,6 +48,15 @@ class Settings(BaseSettings):
     login_window_s: int = Field(900, ge=1, description="The window for failed logins, in seconds.")
     captcha_effort: int = Field(
         250_000, ge=1, description="Most hashes that a captcha takes to solve; a browser makes some 200,000 a second."
+    )
+    rate_limit: Rate = Field(
+        None, description="Most requests of a user or API key, such as `600/minute`; no limit when absent."
+    )
+    address_rate_limit: Rate = Field(
+        None, description="Most requests of an address, such as `1200/minute`; no limit when absent."
+    )
+    login_rate_limit: Rate = Field(
+        None, description="Most logins of an address, such as `30/minute`; no limit when absent."
     )
     body_limit: int = Field(1_048_576, ge=1024, description="Largest JSON or form body, in bytes.")
     upload_limit: int = Field(52_428_800, ge=1024, description="Largest uploaded table, in bytes.")
@@ -44,6 +69,11 @@ class Settings(BaseSettings):
         None, min_length=16, description="What Prometheus sends as bearer token to read `/metrics`; absent: 404."
     )
     log_level: str = Field("info", description="`debug`, `info`, `warning` or `error`.")
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @property
     def data_folder(self) -> Path:

@@ -30,6 +30,11 @@ class Identity:
     user: User
     token: Token
 
+    @property
+    def limited_as(self) -> str:
+        """Whose rate limit counts: the API key's own, or the user's."""
+        return self.token.identifier if self.token.secret is not None else self.user.id
+
 
 class Failures:
     """Failed logins; too many within the window lock an account, whether or not there is one of that login."""

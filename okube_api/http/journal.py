@@ -49,6 +49,7 @@ class Journal:
                 headers["X-Request-Id"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers.setdefault("Cache-Control", "no-store")
+                headers.update(scope["state"].get("headers", {}))
             await send(message)
 
         try:

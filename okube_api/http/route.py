@@ -56,10 +56,12 @@ class ApiRoute(APIRoute):
 
         async def checked(request: Request) -> Response:
             shared = services(request)
+            await shared.limits.of_address(request)
             if not self.for_anybody:
                 identity = await identify(request, shared.sessions)
                 request.state.identity = identity
                 request.state.user_id = identity.user.id
+                await shared.limits.of_caller(request, identity.limited_as)
             request.scope["path_params"] = decoded(request.scope["path_params"])
             _check_query(request, known)
             limited = Request(request.scope, _limited(request, self.body_limit(shared.settings)))

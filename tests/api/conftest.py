@@ -2,7 +2,8 @@
 
 `server` is the application, running, once per store and session: `server.client(token)` calls it with any token, and
 `server.app`, `server.services` and `server.clock` (which a test may move, it is put back) are what it is made of.
-`fresh_store_url` makes the URL of an empty store, for a server of one's own (`tests.api.server.running`).
+`tests.api.server.sharing(server, rate_limit="5/hour")` is another application over the same store, with other settings;
+`fresh_store_url` makes the URL of an empty store, for a server of one's own (`running`): slow on MongoDB.
 
 `tenant` is an application of the test's own, with one user a role: `tenant.key`, `tenant.id`, `tenant.url`,
 `await tenant.make("sites", name="Lyon", online=True)`, and its people `tenant.admin`, `tenant.editor`,

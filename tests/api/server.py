@@ -143,3 +143,13 @@ async def running(store: str, url: str, **settings: Any) -> AsyncIterator[Server
     app = create_app(Settings(store_url=url, secret_key=SECRET, **settings), clock=clock)
     async with app.router.lifespan_context(app):
         yield Server(app, store, clock)
+
+
+@asynccontextmanager
+async def sharing(server: Server, **settings: Any) -> AsyncIterator[Server]:
+    """Another process of the same server, as it were: with other settings, over the same store."""
+    known = server.services.settings
+    changed = Settings(store_url=known.store_url, secret_key=SECRET, **settings)
+    app = create_app(changed, store=server.services.store, clock=server.clock)
+    async with app.router.lifespan_context(app):
+        yield Server(app, server.store, server.clock)

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from okube_api.auth.repository import User
 
-from tests.api.server import PASSWORD, Server, running
+from tests.api.server import PASSWORD, Server, sharing
 
 pytestmark = pytest.mark.anyio
 
@@ -37,9 +37,9 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(server: Ser
     assert {one.lower() for one in attributes} == {"httponly", "max-age=172800", "path=/", "samesite=lax", "secure"}
 
 
-async def test_the_cookie_travels_in_plain_only_where_https_is_not_required(store_kind: str, fresh_store_url) -> None:  # type: ignore[no-untyped-def]
-    async with running(store_kind, fresh_store_url(), require_https=False) as server:
-        _, answer = await with_cookie(server, await server.user())
+async def test_the_cookie_travels_in_plain_only_where_https_is_not_required(server: Server) -> None:
+    async with sharing(server, require_https=False) as plain:
+        _, answer = await with_cookie(plain, await plain.user())
         assert "secure" not in answer.headers["set-cookie"].lower()
 
 

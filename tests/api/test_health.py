@@ -6,7 +6,7 @@ from okube_api.app import create_app
 from okube_api.settings import Settings
 from okube_api.store.base import Unavailable
 
-from tests.api.server import SECRET, Server, running
+from tests.api.server import SECRET, Server, sharing
 
 pytestmark = pytest.mark.anyio
 
@@ -43,9 +43,9 @@ async def test_a_server_starts_while_its_database_is_away() -> None:
         assert (await nobody.get("/health/ready")).status_code == 503
 
 
-async def test_metrics_need_their_own_token(server: Server, store_kind: str, fresh_store_url) -> None:  # type: ignore[no-untyped-def]
+async def test_metrics_need_their_own_token(server: Server) -> None:
     assert (await server.client().get("/metrics")).status_code == 404
-    async with running(store_kind, fresh_store_url(), metrics_token="a token for metrics") as metered:
+    async with sharing(server, metrics_token="a token for metrics") as metered:
         admin = metered.client_of(await metered.user(platform_admin=True))
         await admin.get("/applications/one%20of%20many")
         for caller in (metered.client(), admin, metered.client("another token")):
