@@ -1,8 +1,9 @@
 """Every setting, read from `OKUBE_*` variables once, when the process starts; `docs/settings.md` lists them."""
 
+import sys
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from limits import parse
 from pydantic import AfterValidator, Field, SecretStr, field_validator
@@ -18,6 +19,12 @@ def _rate(text: str | None) -> str | None:
 Rate = Annotated[str | None, AfterValidator(_rate)]
 
 
+def _store(url: str) -> str:
+    if not url.startswith(("duckdb:", "mongodb://", "mongodb+srv://")) or url == "duckdb:":
+        raise ValueError(f"'{url}' is no store: use duckdb:PATH or mongodb://host/database")
+    return url
+
+
 def _network(name: str) -> str:
     ip_network(name, strict=False)
     return name
@@ -28,7 +35,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="OKUBE_", extra="ignore", frozen=True)
 
-    store_url: str = Field(
+    store_url: Annotated[str, AfterValidator(_store)] = Field(
         "duckdb:./okube-data/okube.duckdb",
         description="Where data lives: `duckdb:PATH` (embedded) or `mongodb://host/database`.",
     )
@@ -68,7 +75,9 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         None, min_length=16, description="What Prometheus sends as bearer token to read `/metrics`; absent: 404."
     )
-    log_level: str = Field("info", description="`debug`, `info`, `warning` or `error`.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="`debug`, `info`, `warning` or `error`."
+    )
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -79,3 +88,26 @@ class Settings(BaseSettings):
     def data_folder(self) -> Path:
         """The folder of the embedded store."""
         return Path(self.store_url.removeprefix("duckdb:")).parent
+
+
+def documented() -> str:
+    """The text of `docs/settings.md`: every variable, its default and what it is for."""
+    lines = [
+        "# Settings",
+        "",
+        "Read from the environment once, when a process starts. This file is written by",
+        "`python -m okube_api.settings > docs/settings.md`.",
+        "",
+        "| variable | default | what it is for |",
+        "|---|---|---|",
+    ]
+    for name, setting in Settings.model_fields.items():
+        default = "" if setting.default in (None, ()) else f"`{str(setting.default).lower()}`"
+        if isinstance(setting.default, str):
+            default = f"`{setting.default}`"
+        lines.append(f"| `OKUBE_{name.upper()}` | {default} | {setting.description} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(documented())

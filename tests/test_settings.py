@@ -1,0 +1,50 @@
+"""Settings: read from the environment, refused when they cannot be, and documented."""
+
+from pathlib import Path
+
+import pytest
+from okube_api.settings import Settings, documented
+from pydantic import ValidationError
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
+
+
+def test_the_document_is_current() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == documented(), "run: python -m okube_api.settings > docs/settings.md"
+
+
+def test_every_setting_is_described() -> None:
+    assert all(setting.description for setting in Settings.model_fields.values())
+    assert all(f"`OKUBE_{name.upper()}`" in documented() for name in Settings.model_fields)
+
+
+def test_the_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKUBE_TRUSTED_PROXIES", "10.0.0.1, 192.168.0.0/16")
+    monkeypatch.setenv("OKUBE_REQUIRE_HTTPS", "false")
+    monkeypatch.setenv("OKUBE_RATE_LIMIT", "600/minute")
+    settings = Settings()
+    assert settings.trusted_proxies == ("10.0.0.1", "192.168.0.0/16")
+    assert settings.require_https is False
+    assert settings.rate_limit == "600/minute"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRUSTED_PROXIES", "proxy.example"),
+        ("TOKEN_HOURS", "0"),
+        ("BODY_LIMIT", "many"),
+        ("LOGIN_RATE_LIMIT", "often"),
+        ("METRICS_TOKEN", "short"),
+    ],
+)
+def test_what_cannot_be_refuses_to_start(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"OKUBE_{name}", value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+def test_secrets_are_not_shown() -> None:
+    settings = Settings(secret_key="a secret of thirty-two characters", metrics_token="a metrics token!")  # type: ignore[arg-type]
+    assert "secret of" not in f"{settings!r} {settings}"
+    assert "metrics token" not in f"{settings!r} {settings}"
