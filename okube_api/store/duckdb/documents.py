@@ -11,13 +11,14 @@ import pyarrow as pa
 
 from okube_api.store.base import BY_ID, Collection, Condition, Json, Kind, OneOf, Order, equal
 from okube_api.store.duckdb.connection import Cursor, insert, quoted, tidied
-from okube_api.store.duckdb.sql import TYPES, Columns, Sql, hash_column, hash_of, order_sql, to_sql
+from okube_api.store.duckdb.sql import PLAIN, TYPES, Columns, Sql, hash_column, hash_of, order_sql, to_sql
 from okube_api.store.duckdb.unique import check
 from okube_api.store.kinds import ARROW
 from okube_api.store.text import searchable, value_at
 
 _BLOCK = 2000
 _FEW = 20
+_PLAIN = ("_search", "document")
 _HASHED = {Kind.TEXT: Kind.INTEGER, Kind.TEXTS: Kind.INTEGERS}
 
 
@@ -46,7 +47,9 @@ class Documents:
 
     def create(self, cursor: Cursor) -> None:
         """Makes the table; one that was made for another declaration is made again from its documents."""
-        columns = ", ".join(f"{quoted(name)} {TYPES[kind]}" for name, kind in self._columns.items())
+        columns = ", ".join(
+            f"{quoted(name)} {TYPES[kind]}{PLAIN if name in _PLAIN else ''}" for name, kind in self._columns.items()
+        )
         made_for = f"{self.collection.search} {columns}"
         found = cursor.execute("SELECT made_for FROM _collections WHERE name = ?", [self.collection.name]).fetchall()
         if found and found[0][0] == made_for:

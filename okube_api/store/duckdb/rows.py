@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from okube_api.store.base import Aggregate, Rows, Table, TooManyRows, UnsupportedByStore
+from okube_api.store.base import Aggregate, Kind, Rows, Table, TooManyRows, UnsupportedByStore
 from okube_api.store.duckdb.connection import Cursor, Database, fetched, insert, quoted
-from okube_api.store.duckdb.sql import TYPES, Sql, Statement, aggregate_sql, counting_sql, rows_sql
+from okube_api.store.duckdb.sql import PLAIN, TYPES, Sql, Statement, aggregate_sql, counting_sql, rows_sql
 from okube_api.store.kinds import bottom, declared, stored_kinds
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ BLOCK_ROWS = 250_000
 
 def create_table(cursor: Cursor, table: Table) -> None:
     """Makes the table, and the columns that a later version declared (null in the rows that are there)."""
-    kinds = {name: TYPES[kind] for name, kind in stored_kinds(table).items()}
+    kinds = {name: TYPES[kind] + (PLAIN if kind is Kind.BYTES else "") for name, kind in stored_kinds(table).items()}
     definitions = {"application": "VARCHAR", **kinds}
     text = ", ".join(f"{quoted(name)} {kind}" for name, kind in definitions.items())
     cursor.execute(f"CREATE TABLE IF NOT EXISTS {quoted(table.name)} ({text})")

@@ -44,6 +44,8 @@ TYPES = {
     Kind.BOOLEAN: "BOOLEAN",
     Kind.BYTES: "BLOB",
 }
+PLAIN = " USING COMPRESSION UNCOMPRESSED"
+"""For long texts and sets: several times faster to write and to pick one from, for twice the room."""
 _MANY, _MANY_LISTED = 50, 30
 
 
