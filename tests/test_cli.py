@@ -49,7 +49,7 @@ def test_openapi_prints_the_document() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text", "words"),
     [
-        (("user", "add", "nobody"), "", "no e-mail address"),
+        (("user", "add", "nobody", "--platform-admin"), "", "no e-mail address"),
         (("user", "add", "a@b.example"), "", "either --platform-admin"),
         (("user", "add", "a@b.example", "--platform-admin", "--password-stdin"), "short\n", "12 characters"),
         (("user", "add", "a@b.example", "--platform-admin"), "", "--password-stdin"),
@@ -66,7 +66,11 @@ def test_what_cannot_be_done_is_said_in_a_sentence(arguments: tuple[str, ...], t
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
-    [("OKUBE_SECRET_KEY", "short", "32"), ("OKUBE_TOKEN_HOURS", "x", "OKUBE_TOKEN_HOURS"), ("OKUBE_STORE_URL", "x", "duckdb:PATH")],
+    [
+        ("OKUBE_SECRET_KEY", "short", "32"),
+        ("OKUBE_TOKEN_HOURS", "x", "OKUBE_TOKEN_HOURS"),
+        ("OKUBE_STORE_URL", "x", "duckdb:PATH"),
+    ],
 )
 def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
     monkeypatch.setenv(name, value)

@@ -1,8 +1,11 @@
 """Serving, and the OpenAPI document of what is served."""
 
+import asyncio
+import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import orjson
@@ -13,7 +16,7 @@ from pydantic import SecretStr
 
 from okube_api.app import create_app
 from okube_api.auth.secret import secret_key
-from okube_api.cli.common import say, store_of, told
+from okube_api.cli.common import store_of, told
 from okube_api.http.journal import write_json_lines
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED
@@ -52,7 +55,7 @@ async def _check_workers() -> None:
 
 
 async def _serve(host: str, port: int) -> None:
-    await run_server(Settings(), host, port, lambda url: say.print(f"Serving on {url} (documentation: {url}/docs)"))
+    await run_server(Settings(), host, port, lambda url: typer.echo(f"Serving on {url} (documentation: {url}/docs)"))
 
 
 async def run_server(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -84,6 +87,14 @@ class Server(uvicorn.Server):
     """A server that says when it answers."""
 
     announce: Callable[[], None]
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stops when told to; uvicorn's own would then end the process by that signal, as if it had failed."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts to answer, then says so."""
