@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-warn-script-location
 
-.PHONY: help demo serve test check format openapi clean
+.PHONY: help demo serve test check format openapi documents clean
 
 help:
 	@echo "make demo     a server with a year of made-up data; prints the address and the login"
@@ -14,6 +14,7 @@ help:
 	@echo "make check    linter, formatter, types"
 	@echo "make format   puts the code into the formatter's shape"
 	@echo "make openapi  writes openapi/openapi.json from the app"
+	@echo "make documents  writes docs/settings.md and docs/kpis.md from what they tell of"
 	@echo "make clean    removes the environment and caches; ./okube-data stays"
 
 demo: $(VENV)/.installed
@@ -37,6 +38,10 @@ format: $(VENV)/.installed-dev
 openapi: $(VENV)/.installed-dev
 	@$(BIN)/okube-api openapi > openapi/openapi.json.new
 	@mv openapi/openapi.json.new openapi/openapi.json
+
+documents: $(VENV)/.installed-dev
+	@$(BIN)/python -m okube_api.settings > docs/settings.md
+	@$(BIN)/python -m okube_api.analytics.kpis > docs/kpis.md
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

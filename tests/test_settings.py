@@ -10,7 +10,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
 
 
 def test_the_document_is_current() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == documented(), "run: python -m okube_api.settings > docs/settings.md"
+    assert DOCUMENT.read_text(encoding="utf-8") == documented(), "run: make documents"
 
 
 def test_every_setting_is_described() -> None:

@@ -1,5 +1,6 @@
 """The catalogue for people and for clients: the same records as JSON and as a page of documentation."""
 
+import sys
 from collections.abc import Iterator
 
 import orjson
@@ -73,3 +74,7 @@ def _lines() -> Iterator[str]:
         if any(kpi.leaf is leaf for kpis in CATALOGUE.values() for kpi in kpis):
             yield f"**{leaf.value}**: {WORDS[leaf]}\n"
             yield f"```json\n{orjson.dumps(EXAMPLES[leaf]).decode()}\n```\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "kpis.md"
 
 
 def test_the_page_is_what_the_catalogue_says() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "docs/kpis.md is to be made anew: okube-api kpis > docs/kpis.md"
+    assert PAGE.read_text(encoding="utf-8") == page(), "docs/kpis.md is to be made anew: make documents"
 
 
 def test_every_kpi_is_on_the_page_and_in_the_records() -> None:
