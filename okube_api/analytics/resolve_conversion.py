@@ -50,7 +50,7 @@ async def resolved_conversion(
         kept=_kept(campaigns, chosen) if chosen else None,
         some_sites=subject.site is not None or any(values_of(query.filters, name)[0] for name in ("sites", "tags")),
         sharers=_sharers(sites, subject),
-        notes=tuple(_foreign(documents, currency)),
+        notes=tuple(_foreign(documents, currency)) if any(map(_of_costs, _terms(asks))) else (),
     )
 
 
@@ -88,8 +88,11 @@ def _sharers(sites: Places, subject: Subject) -> tuple[str, ...]:
 
 def _know_campaigns(asks: Iterable[Ask]) -> bool:
     """Whether something asked for cannot be told without knowing the campaigns."""
-    terms_ = (term for ask in asks for by in ask.scopes for term in ask.kpi.value.terms(by.scope))
-    return _by(asks, OF_CAMPAIGNS) or any(map(_of_campaigns, terms_))
+    return _by(asks, OF_CAMPAIGNS) or any(map(_of_campaigns, _terms(asks)))
+
+
+def _terms(asks: Iterable[Ask]) -> Iterator[Term]:
+    return (term for ask in asks for by in ask.scopes for term in ask.kpi.value.terms(by.scope))
 
 
 def _extra_labels(campaigns: Iterable[Campaign], named: Mapping[Scope, tuple[str, ...]]) -> dict[str, Label]:
@@ -104,6 +107,10 @@ def _by(asks: Iterable[Ask], scopes: Iterable[Scope]) -> bool:
 
 def _of_campaigns(term: Term) -> bool:
     return isinstance(term, Sums) and (term.shared or term.slice.column(Scope.CAMPAIGNS) in term.split)
+
+
+def _of_costs(term: Term) -> bool:
+    return isinstance(term, Sums) and term.shared and term.daily
 
 
 def _campaign(resource: Resource, currency: str) -> Campaign:
