@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from okube_api.applications.schemas import ApplicationSettings, merged
+from okube_api.changes import Change, Changes, What
+from okube_api.clock import Clock
 from okube_api.errors import NotFound
 from okube_api.resources import Allowed, Resources
-from okube_api.store.base import EVERYTHING, Collection, Condition, Json, Kind, OneOf
+from okube_api.store.base import EVERYTHING, Collection, Condition, Json, Kind, OneOf, Store
 
 APPLICATIONS = Collection(
     "applications",
@@ -16,6 +18,7 @@ APPLICATIONS = Collection(
     search=("key", "name"),
 )
 
+_AS_THEY_ARE = ApplicationSettings()
 DEFAULTS: Json = {"timezone": "Europe/Paris", "currency": "EUR", "active": True, "settings": {}}
 
 
@@ -41,7 +44,7 @@ class Application:
             document["timezone"],
             document["currency"],
             document["active"],
-            ApplicationSettings.model_validate(document["settings"]),
+            ApplicationSettings.model_validate(document["settings"]) if document["settings"] else _AS_THEY_ARE,
         )
 
 
@@ -50,6 +53,10 @@ class Applications(Resources):
 
     collection = APPLICATIONS
     kind = "application"
+
+    def __init__(self, store: Store, clock: Clock, changes: Changes) -> None:
+        super().__init__(store, clock)
+        self._changes = changes
 
     async def find(self, id_or_key: str) -> Json:
         """The application with this id or key.  Raises NotFound."""
@@ -76,7 +83,16 @@ class Applications(Resources):
         async def edit(stored: Json) -> Json:
             return stored | fields | {"settings": merged(stored["settings"], fields.get("settings", {}))}
 
-        return await self.change(document, edit, allowed)
+        async with self._changes.around(document["_id"], _told(document, await edit(document))):
+            return await self.change(document, edit, allowed)
+
+
+def _told(before: Json, after: Json) -> list[Change]:
+    """What facts depend on, of what changes in an application."""
+    told = {"timezone": What.ZONE, "settings": What.SETTINGS}
+    return [
+        Change(APPLICATIONS.name, (before["_id"],), what) for name, what in told.items() if before[name] != after[name]
+    ]
 
 
 def within(ids: Sequence[str] | None) -> Condition:

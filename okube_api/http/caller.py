@@ -45,7 +45,12 @@ def identity(request: Request) -> Identity:
     return found
 
 
-IdentityHere = Annotated[Identity, Depends(identity)]
+async def identity_here(request: Request) -> Identity:
+    """The same, for routes."""
+    return identity(request)
+
+
+IdentityHere = Annotated[Identity, Depends(identity_here)]
 
 
 # Swagger UI fills these in, so that a first question to the demonstration needs no typing.
@@ -181,7 +186,7 @@ class Creator:
         return await enter(self.shared, self.user, named or app or "", Role.EDITOR)
 
 
-def creator(request: Request, identity: IdentityHere, shared: ServicesHere) -> Creator:
+async def creator(request: Request, identity: IdentityHere, shared: ServicesHere) -> Creator:
     """Who creates."""
     return Creator(request, shared, identity.user)
 

@@ -34,7 +34,7 @@ CSV_ANSWER: Mapping[str, object] = {
 }
 
 
-def csv_wanted(request: Request) -> str | None:
+async def csv_wanted(request: Request) -> str | None:
     """The media type of CSV that the caller prefers to JSON; None when it is JSON."""
     best, best_weight = None, 0.0
     for part in request.headers.get("accept", "").split(","):

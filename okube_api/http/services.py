@@ -83,7 +83,7 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
         sessions=Sessions(store, clock, secret, passwords, settings),
         idempotency=Idempotency(store, clock, secret),
         limits=Limits(settings, store),
-        applications=Applications(store, clock),
+        applications=Applications(store, clock, changes),
         sites=sites,
         pois=pois,
         campaigns=campaigns,
@@ -106,4 +106,9 @@ def services(request: Request) -> Services:
     return found
 
 
-ServicesHere = Annotated[Services, Depends(services)]
+async def services_here(request: Request) -> Services:  # asynchronous, as all dependencies: others cost a thread
+    """The same, for routes."""
+    return services(request)
+
+
+ServicesHere = Annotated[Services, Depends(services_here)]
