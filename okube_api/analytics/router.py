@@ -18,7 +18,7 @@ from okube_api.auth.repository import Role
 from okube_api.errors import NotFound
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import DEMO_STUDY, Caller, CanRead, SiteCaller, SiteToRead, admitted
-from okube_api.http.csv_export import CSV_ANSWER, csv_wanted
+from okube_api.http.csv_export import CSV_ANSWER, CsvWanted
 from okube_api.http.leaving import unless_gone
 from okube_api.http.lists import as_json
 from okube_api.http.openapi import refusals
@@ -66,12 +66,17 @@ def _asked(asked: Asked, *, one_site: bool) -> Callable[..., Any]:
     """The endpoint of a module, its types those of the module's requests."""
 
     async def endpoint(  # noqa: PLR0917 - the framework passes them by name
-        request: Request, query: Question, url: Url, caller: Caller, study: Json | None, shared: ServicesHere
+        request: Request,
+        query: Question,
+        url: Url,
+        caller: Caller,
+        study: Json | None,
+        csv: CsvWanted,
+        shared: ServicesHere,
     ) -> Response:
         site = caller.site["_id"] if isinstance(caller, SiteCaller) else None
         if url.explain:
             admitted(caller.role, Role.ADMIN)
-        csv = csv_wanted(request)
         wanted = Wanted(url.first, url.last, url.uplifted, url.meta, url.explain, csv=csv is not None)
         subject = Subject(caller.application, study, site)
         answer = await unless_gone(request, shared.analytics.answer(query, subject, wanted))
