@@ -31,7 +31,7 @@ from okube_api.ingest.spans import grouped, spans_of
 from okube_api.ingest.told import Task, Told
 from okube_api.store.base import Between, Change, OneOf, Rows, equal
 
-_MOST_DAYS = 31
+_MOST_DAYS = 62  # looked at together
 T = TypeVar("T")
 
 
