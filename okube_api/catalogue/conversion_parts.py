@@ -1,0 +1,173 @@
+"""What the records of conversion are made of: rows, the numbers of a channel, and what some kinds of record share."""
+
+from okube_api.catalogue.conversion_values import Cost, Delivered, VenueRate
+from okube_api.catalogue.facts import (
+    CLICKS,
+    COHORTS,
+    CONVERSIONS,
+    CREDITED,
+    CREDITS,
+    DELAY,
+    EXPOSURES,
+    FIRST,
+    LAST,
+    OCCURRENCES,
+    OPENINGS,
+    OUTCOMES,
+    PRINTS,
+    PURCHASES,
+    REVENUE,
+    USERS,
+    VISITS,
+    Measure,
+)
+from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
+from okube_api.catalogue.values import (
+    Bands,
+    Distribution,
+    Minus,
+    Number,
+    Parts,
+    Plus,
+    Ratio,
+    Reached,
+    Record,
+    Scope,
+    Scoped,
+    Slice,
+    Total,
+    Users,
+)
+
+_MICRO = 1_000_000
+_DAY_S = 86_400
+EVERY = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS, Scope.EXTRAS)
+OF_USERS = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS)
+BY_LEVER = (Scope.SITES, Scope.LEVERS)
+_SITES = (Reached.SITES, "site")
+_SITE = (Scope.SITES, "site")
+
+# -- rows ------------------------------------------------------------------------------------------------------
+
+VISITED = Slice(OUTCOMES, _SITES, (_SITE,))
+PARTICIPATED = Slice(OUTCOMES, _SITES, (_SITE, (Scope.CAMPAIGNS, "campaigns"))).only("attributed", 1)
+TOUCHED = Slice(OUTCOMES, _SITES, (_SITE, (Scope.CAMPAIGNS, "credited"))).only("attributed", 1)
+COHORT = Slice(COHORTS, _SITES, (_SITE, (Scope.CAMPAIGNS, "campaigns")))
+CREDIT = Slice(CREDITS, _SITES, (_SITE, (Scope.CAMPAIGNS, "campaign")))
+EXPOSED = Slice(EXPOSURES, None, ((Scope.CAMPAIGNS, "campaign"),))
+
+
+def _count(measure: Measure, rows: Slice) -> Total:
+    return Total(measure, rows)
+
+
+def _money(rows: Slice) -> Total:
+    return Total(REVENUE, rows, per=_MICRO, whole=False)
+
+
+def _credit(measure: Measure, rows: Slice, divided_by: str | None = None) -> Total:
+    return Total(measure, rows, whole=False, divided_by=divided_by)
+
+
+class Channel:
+    """The numbers of offline, or of online, outcomes."""
+
+    def __init__(self, name: str) -> None:
+        came, cohort, credit = (rows.where("channel", name) for rows in (PARTICIPATED, COHORT, CREDIT))
+        self.touched = TOUCHED.where("channel", name)
+        self.credit = credit
+        self.visits = _count(VISITS, came)
+        self.conversions = _count(CONVERSIONS, came)
+        self.purchases = _count(PURCHASES, came)
+        self.revenues = _money(came)
+        self.cohort_visits = _count(VISITS, cohort)
+        self.cohort_conversions = _count(CONVERSIONS, cohort)
+        self.cohort_revenues = _money(cohort)
+        self.linear = _credit(OCCURRENCES, credit, divided_by="touches")
+        self.shapley = _credit(CREDITED, credit, divided_by="distinct")
+        self.first = _credit(FIRST, credit)
+        self.last = _credit(LAST, credit)
+
+
+OFFLINE, ONLINE = Channel("offline"), Channel("online")
+ALL_VISITS = _count(VISITS, PARTICIPATED)
+ALL_CONVERSIONS = _count(CONVERSIONS, PARTICIPATED)
+ALL_PURCHASES = _count(PURCHASES, PARTICIPATED)
+ALL_REVENUES = _money(PARTICIPATED)
+COHORT_CONVERSIONS = _count(CONVERSIONS, COHORT)
+COHORT_REVENUES = _money(COHORT)
+PRINTED, CLICKED, OPENED = Delivered(PRINTS), Delivered(CLICKS), Delivered(OPENINGS)
+COST = Cost()
+VENUE_RATE = VenueRate(
+    exposed=Users(EXPOSED.where("control", 0), USERS),
+    came=Users(OFFLINE.credit, USERS),
+    visits=OFFLINE.visits,
+    prints=PRINTED,
+)
+
+# -- records of a kind -----------------------------------------------------------------------------------------
+
+
+def additive(name: str, value: Number, title: str, unit: Unit = Unit.COUNT) -> Kpi:
+    return Kpi(name, value, unit, Kind.ADDITIVE, EVERY, title)
+
+
+def participation(name: str, value: Number, title: str, unit: Unit = Unit.COUNT) -> Kpi:
+    return Kpi(name, value, unit, Kind.PARTICIPATION, EVERY, title)
+
+
+def ratio(name: str, above: Number, below: Number, title: str, unit: Unit = Unit.MONEY) -> Kpi:
+    return Kpi(name, Ratio(above, below), unit, Kind.RATIO, EVERY, title)
+
+
+def return_on_cost(name: str, earned: Number, title: str) -> Kpi:
+    return ratio(name, Minus(earned, COST), COST, title, Unit.RATIO)
+
+
+def visits_and_conversions(name: str, visits: Number, conversions: Number, title: str) -> Kpi:
+    fields = (("visits", visits), ("conversions", conversions), ("rate", Ratio(conversions, visits)))
+    return Kpi(name, Record(fields), Unit.MIXED, Kind.COMPOSITE, EVERY, title, Leaf.VISITS_AND_CONVERSIONS)
+
+
+def attributions(name: str, channel: Channel, title: str) -> Kpi:
+    models = (
+        ("linear", channel.linear),
+        ("shapley", channel.shapley),
+        ("fc", channel.first),
+        ("lc", channel.last),
+        ("participation", channel.visits),
+    )
+    return Kpi(name, Record(models), Unit.COUNT, Kind.COMPOSITE, EVERY, title, Leaf.ATTRIBUTIONS)
+
+
+def by_touch(name: str, kinds: tuple[tuple[str, Number], ...], leaf: Leaf, title: str) -> Kpi:
+    visits = {kind: _count(VISITS, OFFLINE.touched.where("touch_kind", kind)) for kind, _ in kinds}
+    together = Plus(tuple(visits.values()))
+    fields = tuple(
+        (
+            kind,
+            Record((("contacts", contacts), ("visits", visits[kind]), ("share", Ratio(visits[kind], together)))),
+        )
+        for kind, contacts in kinds
+    )
+    return Kpi(name, Record(fields), Unit.MIXED, Kind.COMPOSITE, EVERY, title, leaf)
+
+
+def time_before(name: str, channel: Channel, title: str) -> Kpi:
+    value = Distribution(
+        channel.touched,
+        VISITS,
+        "delay_band",
+        DELAY,
+        Bands.DELAY,
+        unit="d",
+        counted="visits",
+        amount_per=_DAY_S,
+    )
+    return Kpi(name, value, Unit.COUNT, Kind.DISTRIBUTION, EVERY, title, Leaf.DISTRIBUTION)
+
+
+def per_campaign(name: str, channel: Channel, title: str) -> Kpi:
+    items = Parts(channel.linear, by=Scope.CAMPAIGNS, shape="campaigns")
+    value = Scoped(items, at=((Scope.CAMPAIGNS, channel.linear),))
+    return Kpi(name, value, Unit.COUNT, Kind.ADDITIVE, EVERY, title, Leaf.PER_CAMPAIGN)
