@@ -18,6 +18,8 @@ RADIUS_M = 70.0
 OUTDOOR_M = 50.0
 """How far the outdoor ring goes beyond the radius."""
 
+_TOGETHER = 200  # places; longer work on cells at once would keep other threads waiting
+
 EARTH_M = 6_371_007.180918475
 """The radius of the sphere that H3 measures on."""
 
@@ -33,8 +35,11 @@ def located(coordinates: Sequence[float], radius_m: float) -> Json:
 
 def located_all(places: Sequence[tuple[float, float, float]]) -> list[Json]:
     """`located` of each (longitude, latitude, radius in metres): about 100 us each when there are many."""
-    if not places:
-        return []
+    blocks = (places[at : at + _TOGETHER] for at in range(0, len(places), _TOGETHER))
+    return [found for block in blocks for found in _located(block)]
+
+
+def _located(places: Sequence[tuple[float, float, float]]) -> list[Json]:
     longitudes, latitudes, radii = np.array(places, dtype=np.float64).T
     own = pa.array(coordinates_to_cells(latitudes, longitudes, RESOLUTION))
     around = pa.array(grid_disk(own, _rings(own, radii.max() + OUTDOOR_M)))
