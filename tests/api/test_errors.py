@@ -1,0 +1,314 @@
+"""Refusals: their shape, and the bodies, headers and transports that meet them."""
+
+import gzip
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.server import Server, Tenant, sharing
+
+pytestmark = pytest.mark.anyio
+
+JSON = {"Content-Type": "application/json"}
+SITE = {"name": "Lyon", "online": True}
+
+
+async def posted(tenant: Tenant, content: bytes | str, **headers: str) -> httpx.Response:
+    """The answer to a raw body that should make a site."""
+    return await tenant.editor.post(f"{tenant.url}/sites", content=content, headers={**JSON, **headers})
+
+
+async def test_a_problem_has_its_pinned_shape(tenant: Tenant) -> None:
+    answer = await posted(tenant, '{"name": 7, "onlin": true}', **{"X-Request-Id": "mine-1"})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert answer.headers["x-request-id"] == "mine-1"
+    assert answer.json() == {
+        "type": "urn:okube:problem:invalid",
+        "title": "The request is not valid",
+        "status": 400,
+        "code": "invalid",
+        "detail": "3 things are wrong with the request.",
+        "instance": f"/applications/{tenant.key}/sites",
+        "requestId": "mine-1",
+        "errors": [
+            {"in": "body", "pointer": "/name", "code": "wrong_type", "message": "Input should be a valid string."},
+            {"in": "body", "pointer": "/online", "code": "missing", "message": "'online' is required."},
+            {"in": "body", "pointer": "/onlin", "code": "unknown_field", "message": "There is no field 'onlin' here."},
+        ],
+    }
+
+
+@pytest.mark.parametrize("given", ["a b", "x" * 65, "x\ty", "né", "<x>"])
+async def test_a_request_id_that_could_forge_a_line_is_replaced(nobody: httpx.AsyncClient, given: str) -> None:
+    answer = await nobody.get("/health/live", headers=[(b"x-request-id", given.encode())])
+    assert answer.headers["x-request-id"] != given
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+BODIES: dict[str, tuple[bytes, str]] = {
+    "NaN": (b'{"name": "x", "online": true, "level": NaN}', "/level"),
+    "Infinity": (b'{"name": "x", "online": true, "capacity": -Infinity}', "/capacity"),
+    "1e999": (b'{"name": "x", "online": true, "radius": 1e999}', "/radius"),
+    "65 bits": (b'{"name": "x", "online": true, "level": 9223372036854775808}', "/level"),
+    "thousands of digits": (b'{"name": "x", "online": true, "level": 1' + b"0" * 5000 + b"}", "/level"),
+    "lone surrogate": (rb'{"name": "\ud800", "online": true}', "/name"),
+    "surrogates reversed": (rb'{"name": "\udc00\ud800", "online": true}', "/name"),
+    "surrogate in a name": (rb'{"name": "x", "online": true, "\udfff": 1}', ""),
+    "NUL": (rb'{"name": "a\u0000b", "online": true}', "/name"),
+    "NUL in a name": (rb'{"name": "x", "online": true, "a\u0000": 1}', ""),
+    "a name twice": (b'{"name": "x", "online": true, "name": "y"}', "/name"),
+    "deep list": (b'{"name": ' + b"[" * 100 + b"]" * 100 + b', "online": true}', "/name"),
+    "very deep": (b"[" * 100_000, ""),
+    "deep objects": (b'{"a":' * 40 + b"1" + b"}" * 40, "/a"),
+    "not UTF-8": (b'{"name": "\xff", "online": true}', ""),
+    "UTF-16": ('{"name": "x"}'.encode("utf-16"), ""),
+    "a byte order mark": (b"\xef\xbb\xbf{}", ""),
+    "cut short": (b'{"name": "x"', ""),
+    "two values": (b"{} {}", ""),
+    "a comment": (b"{/* */}", ""),
+    "single quotes": (b"{'name': 'x'}", ""),
+    "an operator": (b'{"name": {"$ne": ""}, "online": true}', "/name"),
+    "a list": (b"[]", ""),
+    "a text": (b'"x"', ""),
+    "null": (b"null", ""),
+    "a number for a boolean": (b'{"name": "x", "online": 1}', "/online"),
+    "a text for a boolean": (b'{"name": "x", "online": "true"}', "/online"),
+    "fractions of floors": (b'{"name": "x", "online": true, "level": 1.5}', "/level"),
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+async def test_a_body_that_two_readers_could_read_differently_is_400(tenant: Tenant, kind: str) -> None:
+    body, pointer = BODIES[kind]
+    answer = await posted(tenant, body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["errors"][0]["pointer"].startswith(pointer)
+    listed = (await tenant.reader.get(f"{tenant.url}/sites")).json()
+    assert listed["documents"] == []
+
+
+async def test_two_is_two(tenant: Tenant) -> None:
+    answer = await posted(tenant, b'{"name": "x", "online": true, "level": 2.0}')
+    assert (answer.status_code, answer.json()["level"]) == (201, 2)
+
+
+@pytest.mark.parametrize("field", ["_id", "application", "createdAt", "updatedAt", "version", "names", "thumbnail"])
+async def test_what_the_server_keeps_is_not_assigned(tenant: Tenant, field: str) -> None:
+    answer = await posted(tenant, json.dumps({**SITE, field: "f" * 24}))
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{field}")
+
+
+# -- sizes and types ----------------------------------------------------------------------------------------------
+
+
+async def test_a_body_past_the_limit_is_413_announced_or_not(tenant: Tenant) -> None:
+    async def pieces() -> Any:
+        for _ in range(64):
+            yield b" " * 65_536
+
+    limit = tenant.server.services.settings.body_limit
+    assert (await posted(tenant, json.dumps(SITE).ljust(limit))).status_code == 201
+    assert (await posted(tenant, json.dumps(SITE).ljust(limit + 1))).status_code == 413
+    chunked = await tenant.editor.post(f"{tenant.url}/sites", content=pieces(), headers=JSON)
+    assert chunked.status_code == 413
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/json; charset=latin-1", "json", ""])
+async def test_another_content_type_is_415(tenant: Tenant, kind: str) -> None:
+    answer = await tenant.editor.post(
+        f"{tenant.url}/sites", content="{}", headers={"Content-Type": kind} if kind else {}
+    )
+    assert answer.status_code == 415
+
+
+async def test_a_charset_of_utf8_may_be_said(tenant: Tenant) -> None:
+    answer = await posted(tenant, json.dumps(SITE), **{"Content-Type": 'Application/JSON; charset="UTF-8"'})
+    assert answer.status_code == 201
+
+
+async def test_a_compressed_body_is_415(tenant: Tenant) -> None:
+    answer = await posted(tenant, gzip.compress(b"x" * 10_000_000), **{"Content-Encoding": "gzip"})
+    assert answer.status_code == 415
+
+
+async def test_a_missing_body_is_400(tenant: Tenant) -> None:
+    assert (await tenant.editor.post(f"{tenant.url}/sites")).status_code == 400
+
+
+# -- forms --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_form_makes_the_same_as_json(tenant: Tenant) -> None:
+    form = "name=Lyon&online=false&level=3&tags=a&tags=b&keys[]=k1&address[city]=Paris&coordinates=4.8&coordinates=45.7"
+    made = await posted(tenant, form, **{"Content-Type": "application/x-www-form-urlencoded"})
+    assert made.status_code == 201, made.text
+    shown = made.json()
+    assert {name: shown[name] for name in ("name", "online", "level", "tags", "keys", "coordinates")} == {
+        "name": "Lyon",
+        "online": False,
+        "level": 3,
+        "tags": ["a", "b"],
+        "keys": ["k1"],
+        "coordinates": [4.8, 45.7],
+    }
+    assert shown["address"]["city"] == "Paris"
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["name=x&online=maybe", "name=x&name=y&online=true", "name=x&online=true&a[b=1", "name=x&online=true&x=1",
+     "name=x&online=true&address=Paris", "name=x&online=true&address[$ne]=1", "name=%ff&online=true",
+     "name=a%00b&online=true", "keys[$ne]=&name=x&online=true"],
+)  # fmt: skip
+async def test_a_bad_form_is_400(tenant: Tenant, form: str) -> None:
+    answer = await posted(tenant, form, **{"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.status_code == 400, answer.text
+
+
+# -- queries and paths --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("pag=1", "/pag"),
+        ("page=1&page=2", "/page"),
+        ("page=x", "/page"),
+        ("per_page=1.5", "/per_page"),
+        ("q=%00", "/q"),
+        ("q=%ff", ""),
+        ("q[$regex]=.*", "/q[$regex]"),
+        ("active=yes", "/active"),
+        ("&".join(f"keys={number}" for number in range(1001)), ""),
+    ],
+)
+async def test_a_bad_query_is_named(tenant: Tenant, query: str, pointer: str) -> None:
+    answer = await tenant.reader.get(f"{tenant.url}/sites?{query}")
+    assert answer.status_code == 400, answer.text
+    assert [one["pointer"] for one in answer.json()["errors"]][:1] == ([pointer] if pointer else [])
+
+
+async def test_a_near_miss_is_suggested(tenant: Tenant) -> None:
+    answer = await tenant.reader.get(f"{tenant.url}/sites", params={"per_pag": 5})
+    assert answer.json()["detail"] == "There is no query parameter 'per_pag' here. Did you mean 'per_page'?"
+
+
+@pytest.mark.parametrize(("page", "per_page", "keys"), [
+    (1, 2, ["k0", "k1"]), (0, 2, ["k0", "k1"]), (3, 2, ["k4"]), (4, 2, []), (10**9, 100, []), (1, 0, []),
+])  # fmt: skip
+async def test_lists_come_in_pages(tenant: Tenant, page: int, per_page: int, keys: list[str]) -> None:
+    for number in range(5):
+        await tenant.make("sites", key=f"k{number}", **SITE)
+    answer = (await tenant.reader.get(f"{tenant.url}/sites", params={"page": page, "per_page": per_page})).json()
+    assert [one["key"] for one in answer["documents"]] == keys
+    pages = -(-5 // per_page) if per_page else 0
+    assert answer["_$paginated"] == {
+        "total": 5, "page": max(page, 1), "per_page": per_page, "page_count": pages, "has_more": max(page, 1) < pages,
+    }  # fmt: skip
+
+
+async def test_another_method_is_405_with_what_is_allowed(tenant: Tenant) -> None:
+    answer = await tenant.editor.delete(f"{tenant.url}/sites")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert "GET" in answer.headers["allow"]
+
+
+async def test_an_application_is_named_once(tenant: Tenant) -> None:
+    twice = await tenant.editor.post(f"{tenant.url}/sites", json={**SITE, "app": tenant.key})
+    assert (twice.status_code, twice.json()["errors"][0]["pointer"]) == (400, "/app")
+    never = await tenant.editor.post("/sites", json=SITE)
+    assert (never.status_code, never.json()["errors"][0]["pointer"]) == (400, "/app")
+    assert (await tenant.reader.get(f"{tenant.url}/sites", params={"app": tenant.key})).status_code == 400
+
+
+# -- versions -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_writer_of_an_old_version_is_told(tenant: Tenant) -> None:
+    site = await tenant.make("sites", **SITE)
+    one = f"/sites/{site['_id']}"
+    tag = (await tenant.reader.get(one)).headers["etag"]
+    changed = await tenant.editor.put(one, json={"name": "A"}, headers={"If-Match": tag})
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != tag
+    for answer in (
+        await tenant.editor.put(one, json={"name": "B"}, headers={"If-Match": tag}),
+        await tenant.editor.delete(one, headers={"If-Match": f'"x", {tag}'}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed")
+    assert (await tenant.reader.get(one)).json()["name"] == "A"
+    several = {"If-Match": f"{tag}, {changed.headers['etag']}"}
+    assert (await tenant.editor.put(one, json={"name": "C"}, headers=several)).status_code == 200
+    assert (await tenant.editor.delete(one, headers={"If-Match": "*"})).status_code == 204
+
+
+# -- transport ----------------------------------------------------------------------------------------------------
+
+FORWARDED = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.4"}
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "path", "status"),
+    [
+        ("192.0.2.7", {}, "/auth/captcha", 403),
+        ("192.0.2.7", FORWARDED, "/auth/captcha", 403),  # nobody's proxy
+        ("192.0.2.7", {}, "/health/live", 200),
+        ("192.0.2.7", {}, "/health/../auth/captcha", 403),
+        ("127.0.0.1", {}, "/auth/captcha", 200),
+        ("127.0.0.1", FORWARDED, "/auth/captcha", 403),
+        ("::1", {}, "/auth/captcha", 200),
+        ("10.1.2.3", FORWARDED, "/auth/captcha", 200),
+        ("10.1.2.3", {"X-Forwarded-Proto": "http"}, "/auth/captcha", 403),
+        ("10.1.2.3", {"X-Forwarded-Proto": "https, http"}, "/auth/captcha", 403),
+        ("10.1.2.3", {}, "/auth/captcha", 403),
+    ],
+)
+async def test_plain_http_is_refused(
+    server: Server, address: str, headers: dict[str, str], path: str, status: int
+) -> None:
+    async with sharing(server, trusted_proxies="10.0.0.0/8") as proxied:
+        answer = await proxied.client(address=(address, 1), **headers).get(path)
+        assert answer.status_code == status, answer.text
+
+
+async def test_the_client_is_who_the_proxy_says(server: Server) -> None:
+    """A limit by address tells them apart; what a client itself writes into the header comes before, and is not it."""
+    async with sharing(server, trusted_proxies="10.0.0.0/8", address_rate_limit="1/hour") as proxied:
+        statuses = [
+            (
+                await proxied.client(
+                    address=("10.9.9.9", 1), **{"X-Forwarded-Proto": "https", "X-Forwarded-For": chain}
+                ).get("/auth/captcha")
+            ).status_code
+            for chain in ("198.51.100.1", "198.51.100.2", "203.0.113.9, 198.51.100.1", "198.51.100.3, 10.0.0.8")
+        ]
+        assert statuses == [200, 200, 429, 200]
+
+
+async def test_a_bug_tells_nothing_and_the_next_request_is_well(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("password of the database: hunter2")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(tenant.server.services.sites), "page", broken)
+        answer = await tenant.reader.get(f"{tenant.url}/sites")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "hunter2" not in answer.text
+    assert (await tenant.reader.get(f"{tenant.url}/sites")).status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+async def test_answers_are_compressed_as_asked(tenant: Tenant, coding: str) -> None:
+    for number in range(20):
+        await tenant.make("sites", key=f"k{number}", **SITE)
+    headers = {"Accept-Encoding": coding}
+    async with tenant.reader.stream("GET", f"{tenant.url}/sites", headers=headers) as answer:
+        assert answer.headers["content-encoding"] == coding
+        raw = b"".join([piece async for piece in answer.aiter_raw()])
+    plain = await tenant.reader.get(f"{tenant.url}/sites", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert len(raw) < len(plain.content) / 4
