@@ -5,7 +5,20 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from okube_api.store.base import Aggregate, Band, Condition, Each, Kind, Rows, Scalar, Table, UnsupportedByStore
+from okube_api.store.base import (
+    Aggregate,
+    AllOf,
+    Band,
+    Between,
+    Condition,
+    Each,
+    Kind,
+    OneOf,
+    Rows,
+    Scalar,
+    Table,
+    UnsupportedByStore,
+)
 
 ARROW: Mapping[Kind, pa.DataType] = {
     Kind.TEXT: pa.string(),
@@ -17,6 +30,8 @@ ARROW: Mapping[Kind, pa.DataType] = {
     Kind.BYTES: pa.binary(),
 }
 ELEMENT = {Kind.TEXTS: Kind.TEXT, Kind.INTEGERS: Kind.INTEGER}
+FIRST, LAST = -(2**31), 2**31 - 1
+"""The least and the greatest part that there can be."""
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
 
 Bounds = tuple[Scalar | None, Scalar | None]
@@ -159,3 +174,26 @@ def declared(table: Table, rows: pa.Table) -> pa.Table:
     if missing := kinds.keys() - set(rows.column_names):
         raise ValueError(f"rows of {table.name} lack {', '.join(sorted(missing))}")
     return rows.select(list(kinds)).cast(arrow_schema(kinds)).combine_chunks()
+
+
+def part_range(where: Condition) -> tuple[int, int]:
+    """Parts outside of this range cannot meet the condition."""
+    low, high = FIRST, LAST
+    for part in where.parts if isinstance(where, AllOf) else (where,):
+        least, greatest = _range(part)
+        low, high = max(low, least), min(high, greatest)
+    return low, high
+
+
+def _range(condition: Condition) -> tuple[int, int]:
+    if isinstance(condition, AllOf):
+        return part_range(condition)
+    if isinstance(condition, OneOf) and condition.field == "part":
+        values = [int(value) for value in fitting(Kind.INTEGER, condition.values)]
+        return (min(values), max(values)) if values else (LAST, FIRST)
+    if isinstance(condition, Between) and condition.field == "part":
+        limits = bounds(Kind.INTEGER, condition.low, condition.high)
+        if limits is None:
+            return LAST, FIRST
+        return (FIRST if limits[0] is None else int(limits[0])), (LAST if limits[1] is None else int(limits[1]))
+    return FIRST, LAST

@@ -5,8 +5,9 @@ from itertools import count
 from uuid import uuid4
 
 import pytest
-from okube_api.store import open_store
 from okube_api.store.base import Json, Store, equal
+from okube_api.store.columnar.held import Held
+from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.mongo.store import MongoStore
 from pymongo import MongoClient
 
@@ -19,14 +20,16 @@ Make = Callable[..., Json]
 
 @pytest.fixture(scope="session", params=["duckdb", "mongomock", "mongo"])
 async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Store]:
-    """A started store."""
+    """A started store that holds no rows in memory: what is tested is what the database answers."""
     name = f"conformance_{uuid4().hex[:12]}"
     if request.param == "duckdb":
-        made: Store = open_store(f"duckdb:{tmp_path_factory.mktemp('store') / 'okube.duckdb'}", SCHEMA)
+        path = tmp_path_factory.mktemp("store") / "okube.duckdb"
+        made: Store = DuckStore(path, SCHEMA, memory_limit="512MB", threads=2, held=Held(0))
     elif request.param == "mongomock":
-        made = MongoStore(f"mongodb://memory/{name}", SCHEMA, client=Client(f"mongodb://memory/{name}"))
+        url = f"mongodb://memory/{name}"
+        made = MongoStore(url, SCHEMA, client=Client(url), held=Held(0))
     else:
-        made = open_store(f"{request.getfixturevalue('mongo_uri').rstrip('/')}/{name}", SCHEMA)
+        made = MongoStore(f"{request.getfixturevalue('mongo_uri').rstrip('/')}/{name}", SCHEMA, held=Held(0))
     await made.start()
     yield made
     await made.close()

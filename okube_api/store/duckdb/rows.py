@@ -7,12 +7,16 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from okube_api.store.base import Aggregate, Kind, Rows, Table, TooManyRows, UnsupportedByStore
+from okube_api.store.base import EVERYTHING, Aggregate, Kind, Rows, Table, TooManyRows, UnsupportedByStore
+from okube_api.store.columnar.held import MOST_ROWS, Held
 from okube_api.store.duckdb.connection import Cursor, Database, fetched, insert, quoted
 from okube_api.store.duckdb.sql import PLAIN, TYPES, Sql, Statement, aggregate_sql, counting_sql, rows_sql
+from okube_api.store.duckdb.versions import Versions
 from okube_api.store.kinds import bottom, declared, stored_kinds
 
 T = TypeVar("T")
+VersionOf = Callable[[str], int | None]
+"""The version of a table that a reader sees; None when that is not known."""
 BLOCK_ROWS = 250_000
 
 
@@ -36,15 +40,25 @@ class DuckReader:
         database: Database,
         cursor: Cursor,
         application: str,
+        *,
         row_limit: int | None = None,
         timeout_s: float | None = None,
+        version: VersionOf | None = None,
+        held: Held | None = None,
     ) -> None:
         self._database, self._cursor, self._application = database, cursor, application
         self._row_limit, self._timeout_s = row_limit, timeout_s
+        self._version, self._held = version, held
         self._one_at_a_time = asyncio.Lock()
 
     async def aggregate(self, plan: Aggregate) -> pa.Table:
-        """The plan's answer."""
+        """The plan's answer, from memory where the table is held there."""
+        if self._held is not None and self._version is not None:
+            table, _ = bottom(plan)
+            if not table.packed and (version := self._version(table.name)) is not None:
+                answer = self._held.answer(plan, self._application, version, self._load, self._row_limit)
+                if (found := await answer) is not None:
+                    return found
         await self._limit(plan)
         return await self._fetch(aggregate_sql(plan, self._application))
 
@@ -90,6 +104,12 @@ class DuckReader:
             text, values = aggregate_sql(plan, self._application)
         return Statement(text, tuple(values))
 
+    async def _load(self, table: Table, columns: tuple[str, ...]) -> pa.Table | None:
+        counted = await self._fetch(counting_sql(table, EVERYTHING, self._application))
+        if int(counted["n"][0].as_py()) > MOST_ROWS:
+            return None
+        return await self._fetch(rows_sql(Rows(table, EVERYTHING, columns), self._application))
+
     async def _limit(self, plan: Aggregate | Rows) -> None:
         """Raises TooManyRows; rows are only counted where the whole table has more than the limit."""
         if self._row_limit is None:
@@ -125,13 +145,15 @@ def _blocks(parts: Sequence[int], counts: Sequence[int]) -> list[tuple[int, int,
 class DuckChange(DuckReader):
     """A transaction that writes rows and sees what it wrote; leaving it without a commit rolls all of it back."""
 
-    def __init__(self, database: Database, cursor: Cursor, application: str, name: str) -> None:
+    def __init__(self, database: Database, cursor: Cursor, application: str, name: str, versions: Versions) -> None:
         super().__init__(database, cursor, application)
         self._name = name
+        self._versions = versions
+        self._touched: set[str] = set()
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Adds rows of a batch."""
-        await self._run(partial(self._insert, table, rows, batch))
+        await self._run(partial(self._insert, table, rows, batch))  # packed: never held in memory
 
     async def remove(self, table: Table, batch: int) -> None:
         """Takes a batch's rows out."""
@@ -140,11 +162,13 @@ class DuckChange(DuckReader):
 
     async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
         """Puts rows in the place of whole partitions."""
+        self._touched.add(table.name)
         await self._run(partial(self._replace, table, list(parts), rows))
 
     async def commit(self) -> None:
         """Makes it visible and durable."""
-        await self._run(self._commit)
+        with self._versions.changing(self._application, self._touched):
+            await self._run(self._commit)
 
     def _commit(self) -> None:
         self._cursor.execute("INSERT INTO _changes VALUES (?, ?)", [self._application, self._name])

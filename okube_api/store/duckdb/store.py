@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 import orjson
 
 from okube_api.store.base import BY_ID, Change, Collection, Condition, Json, Order, Reader, Schema
+from okube_api.store.columnar.held import Held
 from okube_api.store.duckdb import numbers
 from okube_api.store.duckdb.connection import Cursor, Database, quoted
 from okube_api.store.duckdb.documents import Documents
 from okube_api.store.duckdb.recent import Recent, Rows
 from okube_api.store.duckdb.rows import DuckChange, DuckReader, create_table
 from okube_api.store.duckdb.sql import Sql
+from okube_api.store.duckdb.versions import Versions
 
 T = TypeVar("T")
 _STREAM_BLOCK = 1000
@@ -24,13 +26,19 @@ _PING_S = 2.0
 
 
 class DuckStore:
-    """See `store.base.Store`."""
+    """See `store.base.Store`.
 
-    def __init__(self, path: Path, schema: Schema, *, memory_limit: str, threads: int) -> None:
+    held: which tables are answered from memory.
+    """
+
+    def __init__(
+        self, path: Path, schema: Schema, *, memory_limit: str, threads: int, held: Held | None = None
+    ) -> None:
         self._schema = schema
         self._database = Database(path, memory_limit, threads)
         self._collections = {one.name: Documents(one) for one in schema.collections}
         self._recent = Recent()
+        self._versions, self._held = Versions(), held or Held()
         self._writing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -138,14 +146,28 @@ class DuckStore:
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AsyncIterator[Reader]:
         """One transaction's view."""
+        before = self._versions.now(application)
         async with self._database.transaction() as cursor:
-            yield DuckReader(self._database, cursor, application, row_limit, timeout_s)
+            after = self._versions.now(application)
+
+            def version(table: str) -> int | None:
+                return before.get(table, 0) if before.get(table, 0) == after.get(table, 0) else None
+
+            yield DuckReader(
+                self._database,
+                cursor,
+                application,
+                row_limit=row_limit,
+                timeout_s=timeout_s,
+                version=version,
+                held=self._held,
+            )
 
     @asynccontextmanager
     async def changing(self, application: str, name: str) -> AsyncIterator[Change]:
         """One transaction; changes of one application wait for each other."""
         async with self._changing[application], self._database.transaction() as cursor:
-            yield DuckChange(self._database, cursor, application, name)
+            yield DuckChange(self._database, cursor, application, name=name, versions=self._versions)
 
     async def committed(self, application: str, name: str) -> bool:
         """Whether a change's mark is there."""
@@ -155,7 +177,8 @@ class DuckStore:
     async def forget(self, application: str) -> None:
         """Removes every row of an application, once a change of it that is under way has ended."""
         async with self._changing[application], self._writing["_numbers"]:
-            await self._database.call(partial(self._forget, application))
+            with self._versions.changing(application, [table.name for table in self._schema.tables]):
+                await self._database.call(partial(self._forget, application))
 
     def _forget(self, application: str, cursor: Cursor) -> None:
         cursor.execute("BEGIN TRANSACTION")

@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from okube_api.store.base import AllOf, Between, Condition, Json, Kind, OneOf
-from okube_api.store.kinds import bounds, fitting
+from okube_api.store.base import Json
+from okube_api.store.kinds import FIRST, LAST
 
 _SHIFT, _OFFSET = 32, 2**31
 _FEW_RANGES = 8
-FIRST, LAST = -_OFFSET, _OFFSET - 1
-"""The least and the greatest part that there can be."""
 
 
 def pg(generation: int, part: int) -> int:
@@ -105,26 +103,3 @@ def runs(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             found.append((number, number))
     return found
-
-
-def part_range(where: Condition) -> tuple[int, int]:
-    """Parts outside of this range cannot meet the condition."""
-    low, high = FIRST, LAST
-    for part in where.parts if isinstance(where, AllOf) else (where,):
-        least, greatest = _range(part)
-        low, high = max(low, least), min(high, greatest)
-    return low, high
-
-
-def _range(condition: Condition) -> tuple[int, int]:
-    if isinstance(condition, AllOf):
-        return part_range(condition)
-    if isinstance(condition, OneOf) and condition.field == "part":
-        values = [int(value) for value in fitting(Kind.INTEGER, condition.values)]
-        return (min(values), max(values)) if values else (LAST, FIRST)
-    if isinstance(condition, Between) and condition.field == "part":
-        limits = bounds(Kind.INTEGER, condition.low, condition.high)
-        if limits is None:
-            return LAST, FIRST
-        return (FIRST if limits[0] is None else int(limits[0])), (LAST if limits[1] is None else int(limits[1]))
-    return FIRST, LAST

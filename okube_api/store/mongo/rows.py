@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from okube_api.store.base import (
+    EVERYTHING,
     Aggregate,
     Condition,
     High,
@@ -18,10 +19,11 @@ from okube_api.store.base import (
     TooManyRows,
     UnsupportedByStore,
 )
-from okube_api.store.kinds import ARROW, answer_kinds, arrow_schema, bottom, stored_kinds
+from okube_api.store.columnar.held import MOST_ROWS, Held
+from okube_api.store.kinds import ARROW, FIRST, LAST, answer_kinds, arrow_schema, bottom, part_range, stored_kinds
 from okube_api.store.mongo.blocks import unpacked
 from okube_api.store.mongo.errors import limited
-from okube_api.store.mongo.manifest import FIRST, LAST, Manifest, part_range
+from okube_api.store.mongo.manifest import Manifest
 from okube_api.store.mongo.pipeline import aggregate_pipeline, rows_pipeline
 from okube_api.store.mongo.roots import Root, Roots
 
@@ -38,17 +40,24 @@ class MongoReader:
         database: Any,
         roots: Roots,
         root: Root,
+        *,
         row_limit: int | None = None,
         timeout_s: float | None = None,
+        held: Held | None = None,
     ) -> None:
         self._database, self._roots, self._root = database, roots, root
         self._row_limit, self._timeout_s = row_limit, timeout_s or ANALYTICS_S
+        self._held = held
         self._shown: dict[tuple[str, tuple[int, int]], Json] = {}
 
     async def aggregate(self, plan: Aggregate) -> pa.Table:
-        """The plan's answer."""
+        """The plan's answer, from memory where the table is held there."""
         table, _ = bottom(plan)
         kinds = answer_kinds(plan)
+        if self._held is not None and (version := self._root.tables.get(table.name)) is not None:
+            answer = self._held.answer(plan, self._root.application, version, self._load, self._row_limit)
+            if (found := await answer) is not None:
+                return found
         pipeline = aggregate_pipeline(plan, await self._limited(plan))
         found = await self._ask(table, pipeline)
         if not plan.by and not found:
@@ -86,6 +95,14 @@ class MongoReader:
         return {"collection": table.name, "pipeline": aggregate_pipeline(plan, visible)}
 
     # -- helpers
+
+    async def _load(self, table: Table, columns: tuple[str, ...]) -> pa.Table | None:
+        manifest = await self._manifest(table)
+        if manifest.rows(FIRST, LAST) > MOST_ROWS:
+            return None
+        shown = {"application": self._root.application, **manifest.visible(FIRST, LAST)}
+        found = await self._ask(table, rows_pipeline(Rows(table, EVERYTHING, columns), shown))
+        return await asyncio.to_thread(arrow, found, {name: table.kind_of(name) for name in columns})
 
     async def _manifest(self, table: Table) -> Manifest:
         return await self._roots.manifest(self._root.tables.get(table.name))

@@ -21,6 +21,7 @@ from okube_api.store.base import (
     Schema,
     StoreError,
 )
+from okube_api.store.columnar.held import Held
 from okube_api.store.mongo.changes import changing, tidy
 from okube_api.store.mongo.documents import Documents
 from okube_api.store.mongo.errors import READ_S, limited
@@ -38,16 +39,21 @@ _SETTLE_EVERY_S, _TIDY_EVERY = 2.0, 15
 class MongoStore:
     """See `store.base.Store`.
 
-    client: makes the driver's client from the URL; tests give another.
+    client: stands in for the driver's own.
+    grace: how long rows that a change replaced stay for readers who began before.
+    held: which tables are answered from memory.
     """
 
-    def __init__(self, url: str, schema: Schema, *, client: Any = None, grace: timedelta = GRACE) -> None:
+    def __init__(
+        self, url: str, schema: Schema, *, client: Any = None, grace: timedelta = GRACE, held: Held | None = None
+    ) -> None:
         self._client: Any = client or AsyncMongoClient(url, connect=False, w="majority", appname="okube-api")
         try:
             self._database: Any = self._client.get_default_database()
         except PyMongoError as error:
             raise ValueError("the URL names no database: use mongodb://host/database") from error
         self._schema, self._grace = schema, grace
+        self._held = held or Held()
         self._collections = {one.name: Documents(one, self._database) for one in schema.collections}
         self._roots, self._numbers = Roots(self._database), Numbers(self._database)
         self._changes: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -163,7 +169,7 @@ class MongoStore:
     ) -> AsyncIterator[Reader]:
         """What the application's root points to now."""
         root = await self._roots.load(application)
-        yield MongoReader(self._database, self._roots, root, row_limit, timeout_s)
+        yield MongoReader(self._database, self._roots, root, row_limit=row_limit, timeout_s=timeout_s, held=self._held)
 
     @asynccontextmanager
     async def changing(self, application: str, name: str) -> AsyncIterator[Change]:

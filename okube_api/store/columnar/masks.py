@@ -1,0 +1,109 @@
+"""Conditions as masks over a frame: one rule per node."""
+
+from functools import reduce, singledispatch
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from okube_api.store.base import (
+    AllOf,
+    AnyOf,
+    Between,
+    Missing,
+    Not,
+    OneOf,
+    Overlaps,
+    UnsupportedByStore,
+)
+from okube_api.store.columnar.frame import Codes, Frame, Mask, Numbers
+from okube_api.store.kinds import ARROW, Names, bounds, fitting
+
+
+@singledispatch
+def mask(node: object, frame: Frame) -> Mask:
+    """The rows that meet a condition.  Raises UnsupportedByStore for what is not held in memory."""
+    raise UnsupportedByStore(f"no rule in memory for {type(node).__name__}")
+
+
+@mask.register
+def _(node: OneOf, frame: Frame) -> Mask:
+    kind = Names(frame.kinds).scalar(node.field)
+    values = fitting(kind, node.values)
+    column = frame[node.field]
+    if isinstance(column, Codes):
+        return _looked_up(column, pc.is_in(column.distinct, value_set=pa.array(values, ARROW[kind])))
+    if len(values) == 1:
+        found = column.values == int(values[0])
+    else:
+        found = np.isin(column.values, np.array([int(value) for value in values], np.int64))
+    return _present(column, found)
+
+
+@mask.register
+def _(node: Overlaps, frame: Frame) -> Mask:
+    kind = Names(frame.kinds).listed(node.field)
+    column = frame[node.field]
+    assert isinstance(column, Codes)
+    wanted = pa.array(fitting(kind, node.values), ARROW[kind])
+    hits = pc.is_in(column.distinct.flatten(), value_set=wanted).to_numpy(zero_copy_only=False)
+    owners = pc.list_parent_indices(column.distinct).to_numpy()
+    found = np.zeros(len(column.distinct), np.bool_)
+    found[owners[hits]] = True
+    return _looked_up(column, found)
+
+
+@mask.register
+def _(node: Between, frame: Frame) -> Mask:
+    kind = Names(frame.kinds).scalar(node.field)
+    limits = bounds(kind, node.low, node.high)
+    if limits is None:
+        return np.zeros(frame.rows, np.bool_)
+    column = frame[node.field]
+    low, high = limits
+    if isinstance(column, Codes):
+        each = [
+            (low is None or value >= low) and (high is None or value <= high) for value in column.distinct.to_pylist()
+        ]
+        return _looked_up(column, np.array(each, np.bool_))
+    found = np.ones(frame.rows, np.bool_)
+    if low is not None:
+        found &= column.values >= int(low)
+    if high is not None:
+        found &= column.values <= int(high)
+    return _present(column, found)
+
+
+@mask.register
+def _(node: Missing, frame: Frame) -> Mask:
+    Names(frame.kinds).kind(node.field)
+    column = frame[node.field]
+    if isinstance(column, Codes):
+        return column.codes < 0
+    return np.zeros(frame.rows, np.bool_) if column.missing is None else column.missing
+
+
+@mask.register
+def _(node: Not, frame: Frame) -> Mask:
+    return ~mask(node.inner, frame)
+
+
+@mask.register
+def _(node: AllOf, frame: Frame) -> Mask:
+    return reduce(np.logical_and, (mask(part, frame) for part in node.parts), np.ones(frame.rows, np.bool_))
+
+
+@mask.register
+def _(node: AnyOf, frame: Frame) -> Mask:
+    return reduce(np.logical_or, (mask(part, frame) for part in node.parts), np.zeros(frame.rows, np.bool_))
+
+
+def _looked_up(column: Codes, found: "pa.Array | Mask") -> Mask:
+    """What is known of each distinct value, for each row; null is nothing."""
+    known = np.asarray(found.to_numpy(zero_copy_only=False) if isinstance(found, pa.Array) else found, np.bool_)
+    result: Mask = np.append(known, False)[column.codes]  # -1 is the last
+    return result
+
+
+def _present(column: Numbers, found: Mask) -> Mask:
+    return found if column.missing is None else found & ~column.missing

@@ -1,0 +1,157 @@
+"""Plans answered from columns in memory: as in plain Python, of the right version, or not at all."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from hypothesis import given, settings
+from okube_api.store.base import (
+    EVERYTHING,
+    Aggregate,
+    Between,
+    Count,
+    High,
+    Rows,
+    Store,
+    Sum,
+    TooManyRows,
+    UnsupportedByStore,
+)
+from okube_api.store.columnar.answer import aggregated
+from okube_api.store.columnar.frame import frame
+from okube_api.store.duckdb.store import DuckStore
+from okube_api.store.mongo.store import MongoStore
+
+from tests.conformance import plain
+from tests.conformance.declared import SCHEMA, STAYS
+from tests.conformance.test_rows import CORPUS, KEYS, KINDS, MEASURES, PLANS, arrow, bag, fill, stays
+from tests.store.mock_server import Client
+
+FRAME = frame(arrow(STAYS, CORPUS), KINDS)
+
+
+@settings(deadline=None, max_examples=200)
+@given(PLANS)
+def test_random_plans(plan: Aggregate) -> None:
+    if any(f"'{name}'" in repr(plan.where) for name in ("users", "ratio")):  # such columns are not held
+        with pytest.raises(UnsupportedByStore):
+            aggregated(plan, FRAME)
+    else:
+        check(plan)
+
+
+def check(plan: Aggregate) -> None:
+    found = aggregated(plan, FRAME)
+    assert bag(found.to_pylist()) == bag(plain.aggregated(plan, CORPUS, KINDS)), plan
+
+
+@pytest.mark.parametrize("key", KEYS, ids=repr)
+def test_each_key_with_every_measure(key: object) -> None:
+    check(Aggregate(STAYS, EVERYTHING, (key,), MEASURES))  # type: ignore[arg-type]
+    check(Aggregate(STAYS, Between("part", 12, 15), (key, "part"), MEASURES))  # type: ignore[arg-type]
+    check(Aggregate(STAYS, Between("part", 99, None), (key, "part"), MEASURES))  # type: ignore[arg-type]
+
+
+def test_aggregates_of_aggregates() -> None:
+    inner = Aggregate(STAYS, Between("part", 11, 18), ("campaigns", "place"), (Sum("dwell_s", "d"), Count("n")))
+    check(Aggregate(inner, Between("n", 2, None), ("campaigns",), (Count("places"), High("d", "most"))))
+
+
+def test_more_combinations_of_keys_than_rows() -> None:
+    wide = [row | {"dwell_s": None if at % 9 == 0 else at * 10**9, "weight": at} for at, row in enumerate(CORPUS)]
+    plan = Aggregate(STAYS, EVERYTHING, ("dwell_s", "weight", "place", "part"), (Count("n"), Sum("dwell_s", "s")))
+    found = aggregated(plan, frame(arrow(STAYS, wide), KINDS))
+    assert bag(found.to_pylist()) == bag(plain.aggregated(plan, wide, KINDS))
+
+
+@pytest.mark.parametrize("value", [2**31, 2**52 + 1, -(2**52) - 1, 2**54 + 1])
+def test_sums_are_exact_or_refused(value: int) -> None:
+    large = [row | {"dwell_s": value + at, "weight": 1} for at, row in enumerate(CORPUS)]
+    plan = Aggregate(STAYS, EVERYTHING, ("place",), (Sum("dwell_s", "s"), Sum("dwell_s", "w", times="weight")))
+    found = aggregated(plan, frame(arrow(STAYS, large), KINDS))
+    assert bag(found.to_pylist()) == bag(plain.aggregated(plan, large, KINDS))
+
+
+def test_what_is_beyond_exactness_is_left_to_the_database() -> None:
+    large = frame(arrow(STAYS, [row | {"dwell_s": 2**62, "weight": 2} for row in CORPUS]), KINDS)
+    for measure in (Sum("dwell_s", "s"), Sum("dwell_s", "s", times="weight")):
+        with pytest.raises(UnsupportedByStore):
+            aggregated(Aggregate(STAYS, EVERYTHING, (), (measure,)), large)
+    for plan in (
+        Aggregate(STAYS, Between("ratio", 0, 1), (), (Count("n"),)),
+        Aggregate(STAYS, EVERYTHING, ("users",), (Count("n"),)),
+        Aggregate(STAYS, EVERYTHING, (), (Sum("place", "n"),)),
+    ):
+        with pytest.raises(UnsupportedByStore):
+            aggregated(plan, FRAME)
+
+
+def test_the_row_limit_holds() -> None:
+    plan = Aggregate(STAYS, EVERYTHING, ("place",), (Count("n"),))
+    assert aggregated(plan, FRAME, row_limit=len(CORPUS)).num_rows
+    with pytest.raises(TooManyRows):
+        aggregated(plan, FRAME, row_limit=len(CORPUS) - 1)
+
+
+def test_no_rows_at_all() -> None:
+    empty = frame(arrow(STAYS, []), KINDS)
+    for by in (*((key,) for key in KEYS), ()):
+        plan = Aggregate(STAYS, EVERYTHING, by, MEASURES)
+        assert bag(aggregated(plan, empty).to_pylist()) == bag(plain.aggregated(plan, [], KINDS))
+
+
+# -- in the stores
+
+
+@pytest.fixture(params=["duckdb", "mongomock"])
+async def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """A store that holds tables in memory, as stores do."""
+    url = f"mongodb://memory/{uuid4().hex}"
+    made: Store = (
+        DuckStore(tmp_path / "okube.duckdb", SCHEMA, memory_limit="256MB", threads=1)
+        if request.param == "duckdb"
+        else MongoStore(url, SCHEMA, client=Client(url))
+    )
+    await made.start()
+    yield made
+    await made.close()
+
+
+@pytest.mark.anyio
+async def test_every_question_is_answered_from_the_version_it_sees(fresh: Store) -> None:
+    counting = Aggregate(STAYS, EVERYTHING, (), (Count("n"),))
+    rows = Rows(STAYS, EVERYTHING, ("part",))
+    await fill(fresh, "a", STAYS, stays(1, range(3), 50))
+    await fill(fresh, "b", STAYS, stays(2, range(3), 7))
+    async with fresh.reading("a") as old:
+        for _ in range(4):
+            assert (await old.aggregate(counting)).to_pylist() == [{"n": 50}]
+        for at in range(1, 6):
+            await fill(fresh, "a", STAYS, stays(at, range(3), 10 * at), f"change {at}")
+            for _ in range(3):
+                async with fresh.reading("a") as reader:
+                    assert (await reader.aggregate(counting)).to_pylist() == [{"n": 10 * at}]
+                    assert (await reader.rows(rows)).num_rows == 10 * at
+                assert (await old.aggregate(counting)).to_pylist() == [{"n": 50}]
+        async with fresh.reading("b", row_limit=6) as reader:
+            for _ in range(3):
+                with pytest.raises(TooManyRows):
+                    await reader.aggregate(counting)
+    await fresh.forget("a")
+    for _ in range(3):
+        async with fresh.reading("a") as reader:
+            assert (await reader.aggregate(counting)).to_pylist() == [{"n": 0}]
+
+
+@pytest.mark.anyio
+async def test_the_third_time_nothing_is_asked(fresh: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the database: the reader is taken its way there."""
+    await fill(fresh, "a", STAYS, stays(3, range(3), 50))
+    plan = Aggregate(STAYS, EVERYTHING, ("place",), (Count("n"),))
+    async with fresh.reading("a") as reader:
+        answers = [bag((await reader.aggregate(plan)).to_pylist()) for _ in range(2)]
+        for name in ("_fetch", "_ask"):
+            monkeypatch.setattr(type(reader), name, None, raising=False)
+        answers.append(bag((await reader.aggregate(plan)).to_pylist()))
+    assert answers == [answers[0]] * 3
