@@ -47,28 +47,31 @@ class Identities:
 
     async def numbers(self, kind: str, names: pa.ChunkedArray) -> Ints:
         """The number of each name; new names get new numbers."""
+        encoded, hashes, new = await asyncio.to_thread(self._looked_up, kind, names)
+        if new:
+            numbers = await self._store.numbers(self._application, kind, new)
+            self._known.update(zip(((kind, one) for one in new), numbers, strict=True))
+        return await asyncio.to_thread(self._spread, kind, encoded, hashes)
+
+    def _looked_up(self, kind: str, names: pa.ChunkedArray) -> tuple[pa.ChunkedArray, list[bytes], list[bytes]]:
+        """The names as codes of distinct ones, the hashes of these, and those of them whose numbers are not known."""
         encoded = names.dictionary_encode().unify_dictionaries()
-        if encoded.num_chunks == 0:
-            return np.empty(0, np.int64)
-        distinct = encoded.chunk(0).dictionary
-        hashes = await asyncio.to_thread(lambda: hashed(self._salt, kind, distinct.to_pylist()))
-        found = np.array(await self._numbers(kind, hashes), np.int64)
+        distinct = encoded.chunk(0).dictionary.to_pylist() if encoded.num_chunks else []
+        hashes = hashed(self._salt, kind, distinct)
+        new = [one for one in hashes if (kind, one) not in self._known]
+        if len(self._known) + len(new) > _REMEMBERED:
+            self._known, new = {}, hashes
+        return encoded, hashes, new
+
+    def _spread(self, kind: str, encoded: pa.ChunkedArray, hashes: Sequence[bytes]) -> Ints:
+        found = np.array([self._known[kind, one] for one in hashes], np.int64)
         codes = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
-        numbers: Ints = found[np.concatenate(codes)]
+        numbers: Ints = found[np.concatenate(codes)] if codes else np.empty(0, np.int64)
         return numbers
 
     async def known(self, kind: str, name: str) -> int | None:
         """The number of a name, None for one that was never met."""
         return (await self._store.known(self._application, kind, hashed(self._salt, kind, [name])))[0]
-
-    async def _numbers(self, kind: str, hashes: Sequence[bytes]) -> list[int]:
-        new = [one for one in hashes if (kind, one) not in self._known]
-        if len(self._known) + len(new) > _REMEMBERED:
-            self._known, new = {}, list(hashes)
-        if new:
-            numbers = await self._store.numbers(self._application, kind, new)
-            self._known.update(zip(((kind, one) for one in new), numbers, strict=True))
-        return [self._known[kind, one] for one in hashes]
 
 
 class Digests:

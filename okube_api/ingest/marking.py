@@ -130,6 +130,7 @@ class MarkedDays:
         self._marks = tuple(name for name in _MARKS if name in {column.name for column in fact.columns})
         self._stored: set[int] | None = None
         self._written: set[int] = set()
+        self._own = _Before(NEVER, NEVER)  # when users were last seen on the days written
         self._moved: list[Ints] = []  # visitor-days that are there on one side of the change only: key and day
 
     async def write(self, days: Ints, rows: pa.Table) -> None:
@@ -138,13 +139,14 @@ class MarkedDays:
             return
         stays = _stays(rows, self._spots)
         users = np.unique(stays.user)
-        before = await self._before(int(days[0]), users)
+        before = await self._before_write(int(days[0]), users)
         between = await self._between(days, users)
         old = await self._visitor_days(days)
         made = await asyncio.to_thread(self._made, rows, stays, between, before)
         await self._facts.replace(days.tolist(), made)
         self._written |= set(days.tolist())
         self._moved.append(np.setxor1d(old, self._days_of(stays)))
+        self._own = await asyncio.to_thread(self._after, stays)
 
     async def finish(self) -> None:
         """Marks later days anew, as far as their marks depended on the days written, and sums the months."""
@@ -206,6 +208,18 @@ class MarkedDays:
         found = pa.concat_tables(parts)
         found = found.filter(pa.array(np.isin(integers(found["day"]), sorted(others))))
         return _stays(found, replace(self._spots, by_stay=False))
+
+    async def _before_write(self, day: int, users: Ints) -> _Before:
+        """The same before the next of the days to be written, which come ascending."""
+        if all(stored in self._written for stored in await self.days() if stored < day):
+            return self._own
+        return await self._before(day, users)
+
+    def _after(self, stays: _Stays) -> _Before:
+        """When users were last seen, the days just written included."""
+        known = self._own.here
+        keys = np.concatenate((known.keys, self._spots.key(stays.user, stays.spot)))
+        return self._last(keys, np.concatenate((known.days, stays.day)))
 
     async def _before(self, day: int, users: Ints) -> _Before:
         """When users were last seen before a day."""

@@ -18,7 +18,7 @@ from okube_api.ingest.recording import Kind, Recorder
 from okube_api.ingest.sealing import Seals
 from okube_api.store.base import Conflict, Json, Store
 
-MOST_ROWS = 400_000
+MOST_ROWS = 300_000
 _LINES_AT_ONCE = 500
 _TRIES = 8
 T = TypeVar("T")

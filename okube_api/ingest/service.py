@@ -28,6 +28,7 @@ from okube_api.ingest.deriving import Batch, Deriving
 from okube_api.ingest.erasing import erase
 from okube_api.ingest.formats import Encoding, Format, decoder, of_path
 from okube_api.ingest.identities import DEVICE, USER, Digests, Identities
+from okube_api.ingest.memory import be_frugal
 from okube_api.ingest.natural_keys import latest
 from okube_api.ingest.reading import events, live_batches
 from okube_api.ingest.receiving import Block, Receiver, Tally, Tell, parquet_blocks, text_blocks
@@ -68,6 +69,7 @@ class Ingest:
     def __init__(
         self, store: Store, clock: Clock, secret: bytes, *, memory_limit: str = "256MB", threads: int = 2
     ) -> None:
+        be_frugal()
         self.store, self.clock, self._secret = store, clock, secret
         self._memory_limit, self._threads = memory_limit, threads
         self._seals = Seals(secret)
