@@ -45,6 +45,6 @@ def test_what_cannot_be_refuses_to_start(monkeypatch: pytest.MonkeyPatch, name: 
 
 
 def test_secrets_are_not_shown() -> None:
-    settings = Settings(secret_key="a secret of thirty-two characters", metrics_token="a metrics token!")  # type: ignore[arg-type]
+    settings = Settings(secret_key="a secret of thirty-two characters", metrics_token="a metrics token!")
     assert "secret of" not in f"{settings!r} {settings}"
     assert "metrics token" not in f"{settings!r} {settings}"

@@ -10,7 +10,6 @@ import random
 from dataclasses import dataclass
 from math import ceil
 from time import time
-from typing import ClassVar
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, Storage
@@ -82,7 +81,7 @@ def _policy(name: str, limit: str | None) -> Policy | None:
 class StoreStorage(Storage):
     """Windows in the store, for processes that share one."""
 
-    STORAGE_SCHEME: ClassVar[list[str]] = ["okube+store"]
+    STORAGE_SCHEME = ["okube+store"]  # noqa: RUF012 - as the class that it derives from
 
     def __init__(self, store: Store) -> None:
         super().__init__()

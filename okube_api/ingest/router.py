@@ -39,7 +39,11 @@ KindInPath = Annotated[str, Path(description="The kind of the events.", json_sch
 Wait = Annotated[bool, Query(description="Answer when questions see the events; else once they are stored.")]
 Atomic = Annotated[bool, Query(description="Take the whole file or nothing: one bad line refuses it.")]
 ContentType = Annotated[str, Header(alias="content-type", include_in_schema=False)]
-ContentEncoding = Annotated[str, Header(alias="content-encoding", description="`gzip` or `zstd`.")]
+_ENCODINGS = {"enum": ["identity", "gzip", "zstd"]}
+ContentEncoding = Annotated[
+    str,
+    Header(alias="content-encoding", description="`gzip` or `zstd`.", json_schema_extra=_ENCODINGS),
+]
 
 
 class FileRoute(UploadRoute):

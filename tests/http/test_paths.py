@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 pytestmark = pytest.mark.anyio
 
-SEGMENTS = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",))), min_size=1, max_size=4)
+SEGMENTS = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])), min_size=1, max_size=4)
 
 
 async def routed(raw: bytes | None, path: str = "/") -> str | int:
@@ -27,7 +27,7 @@ async def routed(raw: bytes | None, path: str = "/") -> str | int:
     async def receive() -> Message:
         return {"type": "http.request"}
 
-    scope = {"type": "http", "path": path, "raw_path": raw, "method": "GET", "headers": []}
+    scope: Scope = {"type": "http", "path": path, "raw_path": raw, "method": "GET", "headers": []}
     await SegmentedPaths(inner)(scope, receive, send)
     return seen[0]
 
