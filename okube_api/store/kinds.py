@@ -8,11 +8,13 @@ import pyarrow as pa
 from okube_api.store.base import (
     Aggregate,
     AllOf,
+    AnyOf,
     Band,
     Between,
     Condition,
     Each,
     Kind,
+    Not,
     OneOf,
     Rows,
     Scalar,
@@ -155,6 +157,16 @@ def bottom(plan: Aggregate | Rows) -> tuple[Table, Condition]:
     while isinstance(plan.source, Aggregate):
         plan = plan.source
     return plan.source, plan.where
+
+
+def fields_of(condition: Condition) -> set[str]:
+    """The fields that a condition names."""
+    if isinstance(condition, Not):
+        return fields_of(condition.inner)
+    if isinstance(condition, AllOf | AnyOf):
+        return {name for part in condition.parts for name in fields_of(part)}
+    name = getattr(condition, "field", None)
+    return set() if name is None else {name}
 
 
 def stored_kinds(table: Table) -> dict[str, Kind]:

@@ -6,10 +6,12 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from okube_api.store.base import (
     EVERYTHING,
     Aggregate,
     Between,
+    Condition,
     Count,
     High,
     Rows,
@@ -18,14 +20,14 @@ from okube_api.store.base import (
     TooManyRows,
     UnsupportedByStore,
 )
-from okube_api.store.columnar.answer import aggregated
+from okube_api.store.columnar.answer import aggregated, selected
 from okube_api.store.columnar.frame import frame
 from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.mongo.store import MongoStore
 
 from tests.conformance import plain
 from tests.conformance.declared import SCHEMA, STAYS
-from tests.conformance.test_rows import CORPUS, KEYS, KINDS, MEASURES, PLANS, arrow, bag, fill, stays
+from tests.conformance.test_rows import CONDITIONS, CORPUS, KEYS, KINDS, MEASURES, PLANS, arrow, bag, fill, stays
 from tests.store.mock_server import Client
 
 FRAME = frame(arrow(STAYS, CORPUS), KINDS)
@@ -34,11 +36,16 @@ FRAME = frame(arrow(STAYS, CORPUS), KINDS)
 @settings(deadline=None, max_examples=200)
 @given(PLANS)
 def test_random_plans(plan: Aggregate) -> None:
-    if any(f"'{name}'" in repr(plan.where) for name in ("users", "ratio")):  # such columns are not held
-        with pytest.raises(UnsupportedByStore):
-            aggregated(plan, FRAME)
-    else:
-        check(plan)
+    check(plan)
+
+
+@settings(deadline=None, max_examples=60)
+@given(CONDITIONS, st.lists(st.sampled_from(tuple(KINDS)), min_size=1, unique=True))
+def test_random_rows(where: Condition, columns: list[str]) -> None:
+    found = selected(Rows(STAYS, where, tuple(columns)), FRAME)
+    expected = [{name: row[name] for name in columns} for row in CORPUS if plain.meets(row, where, KINDS)]
+    assert bag(found.to_pylist()) == bag(expected)
+    assert found.column_names == columns
 
 
 def check(plan: Aggregate) -> None:

@@ -21,11 +21,12 @@ from okube_api.store.base import (
     High,
     Kind,
     Low,
+    Rows,
     Sum,
     TooManyRows,
     UnsupportedByStore,
 )
-from okube_api.store.columnar.frame import Codes, Frame, Ints, Numbers, frame
+from okube_api.store.columnar.frame import Codes, Frame, Ints, Mask, Numbers, Plain, frame
 from okube_api.store.columnar.masks import mask
 from okube_api.store.kinds import ELEMENT, Names, kinds_of, part_range
 
@@ -53,7 +54,7 @@ def aggregated(plan: Aggregate, held: Frame, row_limit: int | None = None) -> pa
     if isinstance(plan.source, Aggregate):
         held = frame(aggregated(plan.source, held, row_limit), kinds_of(plan.source))
         row_limit = None
-    chosen = _chosen(plan, held, row_limit)
+    chosen = _chosen(plan.where, held, _named(plan), row_limit)
     for key in plan.by:
         if isinstance(key, Each):
             chosen = _opened(chosen, key)
@@ -68,12 +69,23 @@ def aggregated(plan: Aggregate, held: Frame, row_limit: int | None = None) -> pa
     return pa.table(arrays, names=names)
 
 
-def _chosen(plan: Aggregate, held: Frame, row_limit: int | None) -> Frame:
-    """The rows that meet the plan's condition, with what its keys and measures need of them.
+def selected(plan: Rows, held: Frame, row_limit: int | None = None) -> pa.Table:
+    """The plan's rows.  Raises as `aggregated` does."""
+    chosen = _chosen(plan.where, held, set(plan.columns), row_limit)
+    arrays: list[pa.Array] = []
+    for name in plan.columns:
+        column = chosen[name]
+        if isinstance(column, Plain):
+            arrays.append(column.values)
+        elif isinstance(column, Numbers):
+            arrays.append(pa.array(column.values.astype(np.int64), mask=column.missing))
+        else:
+            arrays.append(_decoded(column, column.codes, column.codes < 0))
+    return pa.table(arrays, names=list(plan.columns))
 
-    Where the condition bounds `part`, rows outside are not looked at.
-    """
-    where = plan.where
+
+def _chosen(where: Condition, held: Frame, names: set[str], row_limit: int | None) -> Frame:
+    """Columns of the rows that meet a condition; where it bounds `part`, rows outside are not looked at."""
     if "part" in held.columns:
         low, high = part_range(where)
         parts = held.numbers("part").values
@@ -83,7 +95,7 @@ def _chosen(plan: Aggregate, held: Frame, row_limit: int | None) -> Frame:
     rows = held.rows if found is None else int(np.count_nonzero(found))
     if row_limit is not None and rows > row_limit:
         raise TooManyRows(f"{rows:,} rows, over the limit of {row_limit:,}")
-    held = held.select(_named(plan))
+    held = held.select(names)
     return held if found is None or rows == held.rows else held.part(found)
 
 
@@ -140,6 +152,7 @@ def _(key: str, held: Frame) -> Coded:
     column = held[key]
     if isinstance(column, Codes):
         return _of_distinct(column)
+    column = held.numbers(key)
     least, greatest = column.bounds
     if greatest - least >= _DENSE:
         return _of_distinct(_encoded(column))
@@ -178,12 +191,16 @@ def _of_distinct(column: Codes) -> Coded:
     size = len(column.distinct) + 1  # the last is null
 
     def decode(codes: Ints) -> pa.Array:
-        found = pa.array(codes.astype(np.int32), mask=codes == size - 1)
-        if column.kind in ELEMENT:
-            return pa.DictionaryArray.from_arrays(found, column.distinct)
-        return column.distinct.take(found)
+        return _decoded(column, codes, codes == size - 1)
 
     return Coded(np.where(column.codes < 0, size - 1, column.codes).astype(np.intp), size, decode)
+
+
+def _decoded(column: Codes, codes: Ints, missing: Mask) -> pa.Array:
+    found = pa.array(codes.astype(np.int32), mask=missing)
+    if column.kind in ELEMENT:
+        return pa.DictionaryArray.from_arrays(found, column.distinct)
+    return column.distinct.take(found)
 
 
 def _encoded(column: Numbers) -> Codes:

@@ -58,7 +58,26 @@ class Codes:
         return Codes(self.kind, self.codes[rows], self.distinct)
 
 
-Column = Numbers | Codes
+@dataclass(frozen=True)
+class Plain:
+    """A column that is only given back: sets and doubles."""
+
+    values: pa.Array
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return int(self.values.nbytes)
+
+    def part(self, rows: Chosen) -> "Plain":
+        """Some of the rows."""
+        if isinstance(rows, slice):
+            return Plain(self.values[rows])
+        chosen = pa.array(rows)
+        return Plain(self.values.filter(chosen) if rows.dtype == np.bool_ else self.values.take(chosen))
+
+
+Column = Numbers | Codes | Plain
 
 
 @dataclass(frozen=True)
@@ -99,12 +118,9 @@ class Frame:
 
 
 def frame(rows: pa.Table, kinds: Mapping[str, Kind]) -> Frame:
-    """Rows as a frame, sorted by `part`; columns of a kind that nothing here compares or groups are left out."""
-    order = pc.sort_indices(rows["part"]).to_numpy() if "part" in rows.column_names else None
-    columns = {
-        name: _column(rows[name], kind, order) for name, kind in kinds.items() if kind not in (Kind.BYTES, Kind.NUMBER)
-    }
-    return Frame(kinds, columns, rows.num_rows)
+    """Columns of rows as a frame, sorted by `part`."""
+    order = pc.sort_indices(rows["part"]).to_numpy() if "part" in kinds else None
+    return Frame(kinds, {name: _column(rows[name], kind, order) for name, kind in kinds.items()}, rows.num_rows)
 
 
 def _column(values: pa.ChunkedArray, kind: Kind, order: npt.NDArray[np.uint64] | None) -> Column:
@@ -114,13 +130,20 @@ def _column(values: pa.ChunkedArray, kind: Kind, order: npt.NDArray[np.uint64] |
         if order is not None:
             numbers, missing = numbers[order], None if missing is None else missing[order]
         return Numbers(_small(numbers), missing)
+    if kind in (Kind.BYTES, Kind.NUMBER):
+        whole = _whole(values)
+        return Plain(whole if order is None else whole.take(pa.array(order)))
     codes, distinct = _encoded(values, kind)
     return Codes(kind, _small(codes if order is None else codes[order]), distinct)
 
 
+def _whole(values: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+
+
 def _encoded(values: pa.ChunkedArray, kind: Kind) -> tuple[npt.NDArray[np.int64], pa.Array]:
     """The codes of a column, and what is distinct in it."""
-    whole = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
+    whole = _whole(values)
     if pa.types.is_dictionary(whole.type):
         return whole.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64), whole.dictionary
     if kind not in ELEMENT:

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from okube_api.store.base import Aggregate, Kind, StoreError, Table, UnsupportedByStore
-from okube_api.store.columnar.answer import aggregated
+from okube_api.store.base import Aggregate, Kind, Rows, StoreError, Table, UnsupportedByStore
+from okube_api.store.columnar.answer import aggregated, selected
 from okube_api.store.columnar.frame import Frame, frame
-from okube_api.store.kinds import bottom, kinds_of
+from okube_api.store.kinds import bottom, fields_of, kinds_of
 
 MOST_ROWS = 2_000_000
-_AT_ONCE = 100_000
+_AT_ONCE = 250_000
 _LEFT_OUT = (Kind.BYTES, Kind.NUMBER)
 
 Load = Callable[[Table, tuple[str, ...]], Awaitable[pa.Table | None]]
 """Reads columns of every row of a table; None when there are more than `MOST_ROWS`."""
+
+
+_Key = tuple[str, Table, frozenset[str]]
 
 
 @dataclass
@@ -33,28 +36,31 @@ class Held:
 
     def __init__(self, most_bytes: int = 256 * 2**20) -> None:
         self._most_bytes = most_bytes
-        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
 
     async def answer(
-        self, plan: Aggregate, application: str, version: Hashable, load: Load, row_limit: int | None
+        self, plan: Aggregate | Rows, application: str, version: Hashable, load: Load, row_limit: int | None
     ) -> pa.Table | None:
         """A plan's answer; None when the database has to give it.  Raises TooManyRows.
 
         version: of the table, as the reader sees it; it changes whenever the table's rows do.
         """
-        table, _ = bottom(plan)
-        held = await self._frame(application, table, version, load)
+        table, where = bottom(plan)
+        if isinstance(plan, Rows):  # sets are large: those asked for, with what the condition names
+            wanted = frozenset(("part", *plan.columns, *fields_of(where)))
+        else:
+            wanted = frozenset(name for name, kind in kinds_of(table).items() if kind not in _LEFT_OUT)
+        held = await self._frame((application, table, wanted), version, load)
         if held is None:
             return None
         try:
             if held.rows <= _AT_ONCE:
-                return aggregated(plan, held, row_limit)
-            return await asyncio.to_thread(aggregated, plan, held, row_limit)
+                return _answered(plan, held, row_limit)
+            return await asyncio.to_thread(_answered, plan, held, row_limit)
         except UnsupportedByStore:
             return None
 
-    async def _frame(self, application: str, table: Table, version: Hashable, load: Load) -> Frame | None:
-        key = (application, table.name)
+    async def _frame(self, key: _Key, version: Hashable, load: Load) -> Frame | None:
         entry = self._entries.get(key)
         if entry is None or entry.version != version:
             entry = self._entries[key] = _Entry(version)
@@ -62,13 +68,13 @@ class Held:
         if entry.frame is None and not entry.out:
             if entry.asked:
                 entry.out = True
-                entry.frame = await self._loaded(table, load)
+                entry.frame = await self._loaded(key[1], key[2], load)
                 self._drop()
             entry.asked = True
         return entry.frame
 
-    async def _loaded(self, table: Table, load: Load) -> Frame | None:
-        kinds = {name: kind for name, kind in kinds_of(table).items() if kind not in _LEFT_OUT}
+    async def _loaded(self, table: Table, names: frozenset[str], load: Load) -> Frame | None:
+        kinds = {name: kind for name, kind in kinds_of(table).items() if name in names}
         try:
             rows = await load(table, tuple(kinds))
         except StoreError:  # the question itself may still be answered
@@ -83,3 +89,7 @@ class Held:
         while total > self._most_bytes or len(self._entries) > 5000:
             _, entry = self._entries.popitem(last=False)
             total -= 0 if entry.frame is None else entry.frame.nbytes
+
+
+def _answered(plan: Aggregate | Rows, held: Frame, row_limit: int | None) -> pa.Table:
+    return selected(plan, held, row_limit) if isinstance(plan, Rows) else aggregated(plan, held, row_limit)

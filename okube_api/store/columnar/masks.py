@@ -16,7 +16,7 @@ from okube_api.store.base import (
     Overlaps,
     UnsupportedByStore,
 )
-from okube_api.store.columnar.frame import Codes, Frame, Mask, Numbers
+from okube_api.store.columnar.frame import Codes, Frame, Mask, Numbers, Plain
 from okube_api.store.kinds import ARROW, Names, bounds, fitting
 
 
@@ -33,6 +33,7 @@ def _(node: OneOf, frame: Frame) -> Mask:
     column = frame[node.field]
     if isinstance(column, Codes):
         return _looked_up(column, pc.is_in(column.distinct, value_set=pa.array(values, ARROW[kind])))
+    column = frame.numbers(node.field)
     if len(values) == 1:
         found = column.values == int(values[0])
     else:
@@ -66,6 +67,7 @@ def _(node: Between, frame: Frame) -> Mask:
             (low is None or value >= low) and (high is None or value <= high) for value in column.distinct.to_pylist()
         ]
         return _looked_up(column, np.array(each, np.bool_))
+    column = frame.numbers(node.field)
     found = np.ones(frame.rows, np.bool_)
     if low is not None:
         found &= column.values >= int(low)
@@ -80,6 +82,9 @@ def _(node: Missing, frame: Frame) -> Mask:
     column = frame[node.field]
     if isinstance(column, Codes):
         return column.codes < 0
+    if isinstance(column, Plain):
+        missing: Mask = column.values.is_null().to_numpy(zero_copy_only=False)
+        return missing
     return np.zeros(frame.rows, np.bool_) if column.missing is None else column.missing
 
 

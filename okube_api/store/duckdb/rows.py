@@ -53,19 +53,26 @@ class DuckReader:
 
     async def aggregate(self, plan: Aggregate) -> pa.Table:
         """The plan's answer, from memory where the table is held there."""
-        if self._held is not None and self._version is not None:
-            table, _ = bottom(plan)
-            if not table.packed and (version := self._version(table.name)) is not None:
-                answer = self._held.answer(plan, self._application, version, self._load, self._row_limit)
-                if (found := await answer) is not None:
-                    return found
+        if (found := await self._from_memory(plan)) is not None:
+            return found
         await self._limit(plan)
         return await self._fetch(aggregate_sql(plan, self._application))
 
     async def rows(self, plan: Rows) -> pa.Table:
-        """The plan's rows."""
+        """The plan's rows, from memory where they are held there."""
+        if (found := await self._from_memory(plan)) is not None:
+            return found
         await self._limit(plan)
         return await self._fetch(rows_sql(plan, self._application))
+
+    async def _from_memory(self, plan: Aggregate | Rows) -> pa.Table | None:
+        table, _ = bottom(plan)
+        if self._held is None or self._version is None or table.packed:
+            return None
+        version = self._version(table.name)
+        if version is None:
+            return None
+        return await self._held.answer(plan, self._application, version, self._load, self._row_limit)
 
     async def read(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
         """Partitions in ascending order, as many at a time as make a block; a large one in pieces."""

@@ -54,10 +54,8 @@ class MongoReader:
         """The plan's answer, from memory where the table is held there."""
         table, _ = bottom(plan)
         kinds = answer_kinds(plan)
-        if self._held is not None and (version := self._root.tables.get(table.name)) is not None:
-            answer = self._held.answer(plan, self._root.application, version, self._load, self._row_limit)
-            if (found := await answer) is not None:
-                return found
+        if (held := await self._from_memory(plan)) is not None:
+            return held
         pipeline = aggregate_pipeline(plan, await self._limited(plan))
         found = await self._ask(table, pipeline)
         if not plan.by and not found:
@@ -65,7 +63,9 @@ class MongoReader:
         return arrow(found, kinds)
 
     async def rows(self, plan: Rows) -> pa.Table:
-        """The plan's rows."""
+        """The plan's rows, from memory where they are held there."""
+        if (held := await self._from_memory(plan)) is not None:
+            return held
         pipeline = rows_pipeline(plan, await self._limited(plan))
         kinds = {name: plan.source.kind_of(name) for name in plan.columns}
         return arrow(await self._ask(plan.source, pipeline), kinds)
@@ -95,6 +95,13 @@ class MongoReader:
         return {"collection": table.name, "pipeline": aggregate_pipeline(plan, visible)}
 
     # -- helpers
+
+    async def _from_memory(self, plan: Aggregate | Rows) -> pa.Table | None:
+        table, _ = bottom(plan)
+        version = self._root.tables.get(table.name)
+        if self._held is None or version is None or table.packed:
+            return None
+        return await self._held.answer(plan, self._root.application, version, self._load, self._row_limit)
 
     async def _load(self, table: Table, columns: tuple[str, ...]) -> pa.Table | None:
         manifest = await self._manifest(table)
