@@ -1,9 +1,12 @@
 """Sites over HTTP."""
 
+import asyncio
+from typing import Any
+
 import httpx
 import pytest
 
-from tests.api.server import Tenant
+from tests.api.server import Json, Tenant
 
 pytestmark = pytest.mark.anyio
 
@@ -18,3 +21,137 @@ async def test_a_site_is_created_and_found_by_every_path(tenant: Tenant, reader:
     for path in ("sites", "s"):
         assert (await reader.get(f"/{path}/{site['_id']}")).json() == site
         assert (await reader.get(f"/{path}/lyon")).status_code == 404
+
+
+async def names_of(caller: httpx.AsyncClient, url: str, **query: Any) -> list[str]:
+    """The names of the sites that a list answers."""
+    answer = await caller.get(f"{url}/sites", params=query)
+    assert answer.status_code == 200, answer.text
+    return [one["name"] for one in answer.json()["documents"]]
+
+
+async def test_a_site_has_its_defaults(tenant: Tenant) -> None:
+    site = await tenant.make("sites", name="Shop", online=True)
+    flags = {name: site[name] for name in ("active", "inProd", "hasDraft", "keys", "tags", "timezone")}
+    assert flags == {
+        "active": True,
+        "inProd": True,
+        "hasDraft": False,
+        "keys": [],
+        "tags": [],
+        "timezone": "Europe/Paris",
+    }
+    assert {site[name] for name in ("key", "address", "coordinates", "radius", "openings", "thumbnail")} == {None}
+
+
+LISTED: list[Json] = [
+    {"name": "Été à Lyon", "online": False, "key": "k1", "address": {"city": "Lyon", "street": "rue de la Ré"}},
+    {"name": "50% (off) [x]", "online": True, "key": "k2", "keys": ["alt"], "tags": ["a"], "active": False},
+    {"name": "", "online": True, "key": "k3", "tags": ["a", "b"], "inProd": False, "hasDraft": True},
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ({"q": "ETE"}, [0]),
+        ({"q": "lyon"}, [0]),
+        ({"q": "rue de la RE"}, [0]),
+        ({"q": "k2"}, [1]),
+        ({"q": "50% (off) ["}, [1]),
+        ({"q": ".*"}, []),
+        ({"q": "%"}, [1]),
+        ({"q": "_"}, []),
+        ({"name": "true"}, [0, 1]),
+        ({"name": "false"}, [2]),
+        ({"active": "true"}, [0, 2]),
+        ({"active": "false"}, [1]),
+        ({"online": "false"}, [0]),
+        ({"inProd": "false"}, [2]),
+        ({"hasDraft": "true"}, [2]),
+        ({"keys": ["alt", "k3"]}, [1, 2]),
+        ({"tags": "b"}, [2]),
+        ({"tags": ["b", "a"]}, [1, 2]),
+        ({"tags": "a", "active": "true"}, [2]),
+        ({"keys": "no such"}, []),
+    ],
+)
+async def test_lists_are_narrowed(tenant: Tenant, reader: httpx.AsyncClient, query: Json, wanted: list[int]) -> None:
+    for fields in LISTED:
+        await tenant.make("sites", **fields)
+    assert await names_of(reader, tenant.url, **query) == [LISTED[index]["name"] for index in wanted]
+
+
+async def test_an_update_changes_what_it_names(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    site = await tenant.make(
+        "sites", name="Shop", online=False, address={"city": "Lyon", "country": "France"}, tags=["a"], level=2
+    )
+    one = f"/sites/{site['_id']}"
+    changed = (await editor.put(one, json={"address": {"city": "Paris"}, "tags": None})).json()
+    assert changed["address"] == {"city": "Paris"}
+    assert (changed["tags"], changed["level"], changed["name"]) == ([], 2, "Shop")
+    assert (await editor.patch(one, json={"active": None})).json()["active"] is True
+    for body, pointer in (({"name": None}, "/name"), ({"key": None}, "/key"), ({"level": None}, "/level")):
+        refused = await editor.put(one, json=body)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, pointer)
+
+
+async def test_only_an_offline_site_has_a_place(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    place = {"coordinates": [4.8357, 45.764], "address": {"city": "Lyon"}}
+    for field, value in (*place.items(), ("radius", 50)):
+        body = {"name": "x", "online": True, field: value}
+        answer = await editor.post(f"{tenant.url}/sites", json=body)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{field}")
+    site = await tenant.make("sites", name="x", online=False, **place)
+    assert site["radius"] == 70
+    assert site["indoorIndexes"]["resolution"] == 12
+    online = (await editor.put(f"/sites/{site['_id']}", json={"online": True})).json()
+    assert {online[name] for name in ("coordinates", "radius", "indoorIndexes")} == {None}
+    assert online["address"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "pointer"),
+    [
+        ({"keys": []}, 400, "/keys"),
+        ({"keys": [""]}, 400, "/keys/0"),
+        ({"keys": ["a", "a"]}, 400, "/keys"),
+        ({"keys": [str(number) for number in range(11)]}, 400, "/keys"),
+        ({"tags": []}, 400, "/tags"),
+        ({"tags": [""]}, 400, "/tags/0"),
+        ({"description": ""}, 400, "/description"),
+        ({"timezone": "Paris"}, 400, "/timezone"),
+        ({"coordinates": [181, 0]}, 400, "/coordinates"),
+        ({"coordinates": [1]}, 400, "/coordinates"),
+        ({"radius": 301}, 400, "/radius"),
+        ({"indoorIndexes": {"resolution": 12, "indexes": ["8c1fb4675b6a5f"]}}, 400, "/indoorIndexes/indexes/0"),
+        ({"indoorIndexes": {"resolution": 11, "indexes": ["8c1fb4675b6a5ff"]}}, 422, "/indoorIndexes"),
+        ({"openings": {"monday": [["19:00", "09:00"]]}}, 422, "/openings/monday/0"),
+        ({"openings": {"monday": [["9:00", "19:00"]]}}, 400, "/openings/monday/0/0"),
+        ({"openings": {"funday": []}}, 400, "/openings/funday"),
+        ({"attributes": {"a": {"b": 1}}}, 400, "/attributes"),
+        ({"deliveryContact": {"fax": "1"}}, 400, "/deliveryContact/fax"),
+    ],
+)
+async def test_a_bad_site_is_refused(
+    tenant: Tenant, editor: httpx.AsyncClient, body: Json, status: int, pointer: str
+) -> None:
+    answer = await editor.post(f"{tenant.url}/sites", json={"name": "x", "online": False, **body})
+    assert answer.status_code == status, answer.text
+    assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_of_many_writers_at_once_each_is_told(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    site = await tenant.make("sites", name="x", online=True)
+    one = f"/sites/{site['_id']}"
+    answers = await asyncio.gather(*(editor.put(one, json={"level": number}) for number in range(12)))
+    statuses = {answer.status_code for answer in answers}
+    assert statuses <= {200, 409}
+    levels = {answer.json()["level"] for answer in answers if answer.status_code == 200}
+    assert (await editor.get(one)).json()["level"] in levels
+
+
+async def test_of_many_who_take_a_key_at_once_one_has_it(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    body = {"name": "x", "online": True, "key": "wanted"}
+    answers = await asyncio.gather(*(editor.post(f"{tenant.url}/sites", json=body) for _ in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [422] * 11
