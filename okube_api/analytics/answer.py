@@ -4,7 +4,7 @@ The values are plain (dicts, lists, numbers, texts), made once and turned into b
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,10 @@ def _element(question: Question, one: Found) -> Json:
     }
     if one.by.scope is Scope.GLOBALS:
         return element | {"data": _globals(one)}
-    rows = _rows(question, one)
+    data, total = _by_value(question, one)
     if one.by.limit is not None:
-        element["total"] = len(rows)
-    return element | {"data": {row.identifier: row.json for row in _sorted(rows, one)}}
+        element["total"] = total
+    return element | {"data": data}
 
 
 def areas_by_name(found: Sequence[Found], results: Sequence[Json], *, always: bool = False) -> set[str]:
@@ -67,71 +67,68 @@ def _globals(one: Found) -> Json:
     return data
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One scope value: what it is called, its leaf over the whole period, and what the answer says of it."""
-
-    identifier: str
-    whole: Leaf
-    json: Json
-
-
-def _rows(question: Question, one: Found) -> list[_Row]:
-    """Every scope value that has data or is named, in the order of the identifiers."""
-    keys = one.leaves.keys
+def _by_value(question: Question, one: Found) -> tuple[Json, int]:
+    """What is said of each scope value that has data or is named, in the order asked for; and how many there are."""
+    identifiers = _identifiers(question, one)
     numbers = {name: number for number, name in enumerate(one.names)}
-    present = {one.names[number] for number in np.unique(keys // one.width).tolist()}
-    identifiers = sorted(present | set(question.named.get(one.by.scope, ())))
     at = np.array([numbers.get(name, -1) for name in identifiers], dtype=np.int64)
-    wholes = one.leaves.at(np.where(at < 0, -1, at * one.width + one.width - 1))
-    temporals = _temporals(one, keys) if one.buckets is not None else {}
-    rows = []
-    for identifier, number, whole in zip(identifiers, at.tolist(), wholes, strict=True):
-        json = properties(identifier, one, question.labels)
-        if one.ask.all:
-            json["all"] = whole
-        if one.buckets is not None:
-            json["temporals"] = temporals.get(number, {})
-        rows.append(_Row(identifier, whole, json))
-    return rows
+    columns: dict[str, Sequence[Any]] = {
+        name: _property(name, identifiers, question.labels) for name in one.by.properties
+    }
+    if one.ask.all or one.by.descending is not None:
+        wholes = one.leaves.at(np.where(at < 0, -1, at * one.width + one.width - 1))
+    if one.ask.all:
+        columns["all"] = wholes
+    if one.buckets is not None:
+        temporals = _temporals(one)
+        columns["temporals"] = [temporals.get(number, {}) for number in at.tolist()]
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    if one.by.descending is None:
+        chosen: Sequence[int] = range(len(identifiers))[: one.by.limit]
+    else:
+        chosen = _order(identifiers, wholes, one.by.descending)[: one.by.limit]
+    return {identifiers[number]: rows[number] for number in chosen}, len(identifiers)
 
 
-def _temporals(one: Found, keys: Any) -> dict[int, Json]:
+def _identifiers(question: Question, one: Found) -> list[str]:
+    """The scope values that have data or are named, ascending."""
+    present = {one.names[number] for number in np.unique(one.leaves.keys // one.width).tolist()}
+    return sorted(present.union(question.named.get(one.by.scope, ())))
+
+
+def _temporals(one: Found) -> dict[int, Json]:
     """The buckets with data of each scope value, by its number."""
     assert one.buckets is not None
-    inside = keys[keys % one.width != one.width - 1]
-    found: dict[int, Json] = {}
-    labels = one.buckets.labels
-    numbers, buckets = (inside // one.width).tolist(), (inside % one.width).tolist()
-    for number, bucket, leaf in zip(numbers, buckets, one.leaves.at(inside), strict=True):
-        found.setdefault(number, {})[labels[bucket]] = leaf
-    return found
+    numbers, buckets = np.divmod(one.leaves.keys, one.width)
+    inside = buckets != one.width - 1
+    numbers, leaves = numbers[inside], one.leaves.at(one.leaves.keys[inside])
+    labels = np.array(one.buckets.labels, dtype=object)[buckets[inside]].tolist()
+    known, starts = np.unique(numbers, return_index=True)
+    bounds = pairwise([*starts.tolist(), len(leaves)])
+    return {
+        number: dict(zip(labels[start:end], leaves[start:end], strict=True))
+        for number, (start, end) in zip(known.tolist(), bounds, strict=True)
+    }
 
 
-def properties(identifier: str, one: Found, labels: Any) -> Json:
-    """What is shown of a scope value beside its numbers."""
-    label: Label | None = labels.get(identifier)
-    known = {"_id": identifier, "code": identifier}
-    if label is not None:
-        known |= {"key": label.key, "name": label.name}  # type: ignore[dict-item]
-    return {name: known.get(name) for name in one.by.properties}
+def _property(name: str, identifiers: Sequence[str], labels: Mapping[str, Label]) -> list[str | None]:
+    """A property of each scope value, None where it is not known."""
+    if name in {"_id", "code"}:
+        return list(identifiers)
+    found = map(labels.get, identifiers)
+    return [None if label is None else label.key if name == "key" else label.name for label in found]
 
 
-def _sorted(rows: Sequence[_Row], one: Found) -> Sequence[_Row]:
-    """The rows as asked for: by identifier, or by the `all` value (ties by identifier, null last), then cut."""
-    descending = one.by.descending
-    if descending is not None:
-        sign = -1 if descending else 1
-        magnitudes = {row.identifier: magnitude(row.whole) for row in rows}
-        rows = sorted(
-            rows,
-            key=lambda row: (
-                magnitudes[row.identifier] is None,
-                sign * (magnitudes[row.identifier] or 0),
-                row.identifier,
-            ),
-        )
-    return rows if one.by.limit is None else rows[: one.by.limit]
+def _order(identifiers: Sequence[str], wholes: Sequence[Leaf], descending: bool) -> list[int]:
+    """The numbers of the scope values by their value over the whole period; ties by identifier, null last."""
+    sign = -1 if descending else 1
+    magnitudes = [magnitude(whole) for whole in wholes]
+
+    def rank(number: int) -> tuple[bool, float, str]:
+        value = magnitudes[number]
+        return value is None, sign * (value or 0), identifiers[number]
+
+    return sorted(range(len(identifiers)), key=rank)
 
 
 def magnitude(leaf: Leaf) -> float | None:

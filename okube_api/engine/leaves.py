@@ -196,6 +196,8 @@ def ratios(above: Numerators, below: Numerators) -> list[float | None]:
     """Quotients to at most 4 decimals; None over 0.  `below` is never negative."""
     defined = below != 0
     values = rounded(above, np.where(defined, below, 1), RATIO_DIGITS)
+    if defined.all():
+        return list(values)
     return [value if known else None for value, known in zip(values, defined.tolist(), strict=True)]
 
 

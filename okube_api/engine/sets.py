@@ -54,10 +54,9 @@ class Groups:
         """Some of the rows, in that order."""
         if len(rows) == len(self.keys) and np.all(rows[1:] > rows[:-1]):
             return self
-        lengths = self.lengths[rows]
-        offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
-        shift = np.repeat(self.offsets[rows] - offsets[:-1], lengths)
-        return Groups(self.keys[rows], offsets, self.users[np.arange(offsets[-1]) + shift])
+        octets = (pa.py_buffer(np.ascontiguousarray(self.offsets * 4)), pa.py_buffer(self.users))
+        blobs = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(self.keys), [None, *octets])
+        return from_blobs(self.keys[rows], blobs.take(pa.array(rows)))  # copies row by row, not user by user
 
     def rows(self) -> Iterator[tuple[int, Numbers]]:
         """Each row: its key and its users."""
@@ -128,19 +127,19 @@ def merged(groups: Groups) -> Iterator[Groups]:
 
 def _unions(groups: Groups, firsts: Ints, size: int) -> Groups:
     """Rows firsts[i] to firsts[i + 1], which share a key and stand side by side, as one row each."""
-    last_seen = np.zeros(size, dtype=np.int64)
-    positions = np.arange(len(groups.users), dtype=np.int64)
+    last_seen, flags = np.zeros(size, dtype=np.int32), np.zeros(size, dtype=np.bool_)
     parts: list[Numbers] = []
     for start, end in zip(groups.offsets[firsts[:-1]], groups.offsets[firsts[1:]], strict=True):
         users = groups.users[start:end]
-        if len(users) > size // 8:
-            flags = np.zeros(size, dtype=np.bool_)
-            flags[users] = True
+        indices = users.astype(np.intp)
+        if len(users) > size // 16:
+            flags[indices] = True
             parts.append(np.flatnonzero(flags).astype(np.uint32))
+            flags.fill(False)
         else:  # of the places where a user stands, the one written last is kept
-            place = positions[start:end]
-            last_seen[users] = place
-            parts.append(users[last_seen[users] == place])
+            places = np.arange(len(users), dtype=np.int32)
+            last_seen[indices] = places
+            parts.append(users[last_seen[indices] == places])
     lengths = np.array([len(part) for part in parts], dtype=np.int64)
     return Groups(
         groups.keys[firsts[:-1]],

@@ -13,6 +13,7 @@ from okube_api.catalogue.values import ATTRIBUTES, Scope, Sums, Term, Users
 from okube_api.engine.calendar import Buckets
 from okube_api.engine.campaigns import OF_CAMPAIGNS, UNKNOWN, Belonging, encoded, values_of
 from okube_api.engine.cells import Cells, Ints, Numerators, quotients, summed
+from okube_api.engine.distinct import counted
 from okube_api.engine.panel import Attribute, Panel
 from okube_api.engine.pathsets import by_value
 from okube_api.engine.plan import Need, Pass, Plan
@@ -218,14 +219,20 @@ class View:
     def count(self, terms: Sequence[Users]) -> Cells:
         """Distinct users by cell, of several sets together; the sum of their weights when uplifted."""
         weighted = self.weighted(terms[0])
-        parts = []
-        for batch in self.people(terms):
-            weights = self.weights(terms[0], batch)
-            if self._attribute is not None:
-                parts.append((self.cell_of_user(batch), weights))
-            else:
-                parts.append((batch.keys, batch.sums(weights) if weighted else batch.lengths))
-        return summed(*_concatenated(parts), WEIGHT_PER if weighted else 1, not weighted)
+        per = WEIGHT_PER if weighted else 1
+        if self._attribute is None:
+            return summed(*self._counted(terms, weighted), per, not weighted)
+        parts = [(self.cell_of_user(batch), self.weights(terms[0], batch)) for batch in self.people(terms)]
+        return summed(*_concatenated(parts), per, not weighted)
+
+    def _counted(self, terms: Sequence[Users], weighted: bool) -> tuple[Ints, Ints]:
+        """Distinct users by cell, where users have no scope value of their own."""
+        placed = [(term, rows) for term in terms for rows in self.placed(term)]
+        members = replace(self._members(placed), keys=_joined([rows.values for _, rows in placed]))
+        buckets = _joined([rows.buckets for _, rows in placed if rows.buckets is not None])
+        everybody = np.arange(int(members.users.max()) + 1 if len(members.users) else 0)
+        weights = self.panel.weights_of(everybody) if weighted else None
+        return counted(members, None if self.buckets is None else buckets, self.width, weights)
 
     def people(self, terms: Iterable[Users]) -> Iterator[Groups]:
         """Distinct users, of several sets together, in batches; `cell_of_user` gives their cells."""

@@ -1,0 +1,71 @@
+"""Distinct users by cell against Python's own sets."""
+
+from collections import defaultdict
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from okube_api.engine.distinct import counted
+from okube_api.engine.sets import from_blobs
+
+MEMBERS = st.sets(st.integers(0, 3000) | st.integers(0, 20) | st.just(50_000), max_size=60)
+ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), MEMBERS), max_size=30)
+WIDTH = 6
+
+
+def blob(members: set[int]) -> bytes:
+    """A set as rollups hold it."""
+    return np.array(sorted(members), dtype="<u4").tobytes()
+
+
+def check(rows: list[tuple[int, int, set[int]]], *, buckets: bool, weighted: bool) -> None:
+    """Counts rows, and compares."""
+    weights = np.arange(60_000, dtype=np.int64) * 7 % 4001
+    expected: defaultdict[int, set[int]] = defaultdict(set)
+    for value, bucket, members in rows:
+        expected[value * WIDTH + WIDTH - 1] |= members
+        if buckets:
+            expected[value * WIDTH + bucket] |= members
+    groups = from_blobs(
+        np.array([value for value, _, _ in rows], dtype=np.int64),
+        pa.chunked_array([pa.array([blob(members) for _, _, members in rows], pa.binary())]),
+    )
+    cells, numbers = counted(
+        groups,
+        np.array([bucket for _, bucket, _ in rows], dtype=np.int64) if buckets else None,
+        WIDTH,
+        weights if weighted else None,
+    )
+    assert len(set(cells.tolist())) == len(cells)
+    assert dict(zip(cells.tolist(), numbers.tolist(), strict=True)) == {
+        cell: int(weights[list(members)].sum()) if weighted else len(members) for cell, members in expected.items()
+    }
+
+
+@given(ROWS, st.booleans(), st.booleans())
+def test_users_by_cell(rows: list[tuple[int, int, set[int]]], buckets: bool, weighted: bool) -> None:
+    check(rows, buckets=buckets, weighted=weighted)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_crowds_beside_few(seed: int, weighted: bool) -> None:
+    random = np.random.default_rng(seed)
+    sizes = random.choice([0, 3, 40, 900, 8000], size=25)
+    rows = [
+        (int(random.integers(3)), int(random.integers(5)), set(random.integers(0, 9000, size).tolist()))
+        for size in sizes
+    ]
+    check(rows, buckets=seed % 2 == 0, weighted=weighted)
+
+
+def test_more_users_than_are_weighed_at_once() -> None:
+    rows = [(value, 0, set(range(value, 1_300_000))) for value in range(3)]
+    groups = from_blobs(np.arange(3), pa.array([blob(members) for _, _, members in rows], pa.large_binary()))
+    weights = np.full(1_300_000, 3, dtype=np.int64)
+    cells, numbers = counted(groups, None, 1, weights)
+    assert dict(zip(cells.tolist(), numbers.tolist(), strict=True)) == {
+        value: 3 * (1_300_000 - value) for value in range(3)
+    }
