@@ -8,6 +8,7 @@ nothing was done.  A claim whose process died is free again after a while.
 import base64
 import hashlib
 import hmac
+import re
 import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ HEADER = "Idempotency-Key"
 KEPT = timedelta(hours=24)
 CLAIMED = timedelta(minutes=10)  # how long work may take before others take its process for dead
 LONGEST = 255
+_KEY = re.compile(rf"[!-~]{{1,{LONGEST}}}")
 
 IDEMPOTENCY = Collection("idempotency", fields={"version": Kind.INTEGER, "expiresAt": Kind.TEXT})
 """One per key: while its work is under way `answer` is absent, then it says what was answered to what."""
@@ -60,10 +62,9 @@ class Idempotency:
 
         Raises BadRequest, InFlight and KeyReused, and whatever `perform` does.
         """
-        if not 1 <= len(key) <= LONGEST or not key.isprintable():
-            raise BadRequest.because(
-                "header", f"/{HEADER}", "invalid", f"A key has 1 to {LONGEST} printable characters."
-            )
+        if not _KEY.fullmatch(key):
+            message = f"A key has 1 to {LONGEST} characters of ASCII, without spaces."
+            raise BadRequest.because("header", f"/{HEADER}", "invalid", message)
         body = _Body(request, self._secret)
         held = await self._claimed(hmac.new(self._secret, f"{caller}\n{key}".encode(), "sha256").hexdigest()[:24])
         if not isinstance(held, _Claim):
@@ -160,6 +161,6 @@ def shown_header() -> dict[str, Any]:
         "name": HEADER,
         "in": "header",
         "required": False,
-        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]+$"},
         "description": "Carries the request out once, however often it is sent with this key within 24 hours.",
     }

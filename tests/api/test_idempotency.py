@@ -115,7 +115,7 @@ async def test_a_key_is_forgotten_after_a_day(tenant: Tenant, clock: MovableCloc
     assert (await posted(tenant.editor, tenant, "day")).json()["_id"] != first.json()["_id"]
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "tab\there"])
+@pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "two words"])
 async def test_a_bad_key_is_refused(tenant: Tenant, key: str) -> None:
     assert (await posted(tenant.editor, tenant, key)).status_code == 400
 
