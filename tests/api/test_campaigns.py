@@ -102,54 +102,52 @@ async def several(tenant: Tenant) -> Json:
 MARCH_1, APRIL_15 = "1709251200", "1713139200"  # midnights in UTC
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ({}, "abcde"),
-        ({"from": "2024-03-31", "to": "2024-04-01"}, "ab"),
-        ({"from": "2024-05-01"}, "c"),
-        ({"to": "2024-03-01"}, "ad"),
-        ({"period": "computed", "from": "2024-05-01"}, "a"),
-        ({"period": "computed", "to": "2024-04-20"}, "ae"),
-        ({"sb": MARCH_1}, "a"),
-        ({"sa": APRIL_15}, "c"),
-        ({"sa": MARCH_1, "sb": "1712000000"}, "ab"),
-        ({"eb": MARCH_1}, "d"),
-        ({"ea": APRIL_15}, "b"),
-        ({"period": "computed", "ea": APRIL_15}, "ae"),
-        ({"g": "true"}, "bd"),
-        ({"g": "false"}, "abcde"),
-        ({"q": "deja"}, "d"),
-        ({"q": "push"}, "c"),
-        ({"q": "studio"}, "c"),
-        ({"q": "acme"}, "be"),
-        ({"sites": "lille"}, "ce"),
-        ({"sites": ["lille", "lyon"]}, "ace"),
-        ({"sites": "nowhere"}, ""),
-        ({"tags": ["x", "z"]}, "ae"),
-        ({"keys": ["a", "d", "nothing"]}, "ad"),
-        ({"lever": "email"}, "b"),
-        ({"levers": ["email", "push"]}, "bc"),
-        ({"lever": "email", "levers": "push"}, "bc"),
-        ({"provider": "Acme"}, "be"),
-        ({"provider": "Acme", "format": "mail"}, "b"),
-        ({"agency": "Studio"}, "c"),
-        ({"format": "mail"}, "b"),
-        ({"extra": "wave"}, "abe"),
-        ({"extra": "wave:1"}, "ae"),
-        ({"extra": "wave:2"}, "b"),
-        ({"extra": ["wave:1", "vip:false"]}, "ade"),
-        ({"extra": ["wave:1", "vip"], "extra_mode": "and"}, "a"),
-        ({"extra": "note"}, "e"),
-        ({"trigger": "true"}, "c"),
-        ({"trigger": "true", "lever": "email"}, ""),
-        ({"from": "2024-04-16", "provider": "Acme", "tags": "y", "q": "b", "lever": "email", "extra": "wave"}, "b"),
-    ],
-)
-async def test_lists_are_narrowed(
-    tenant: Tenant, reader: httpx.AsyncClient, several: Json, query: Json, expected: str
-) -> None:
-    assert keys(await reader.get(f"{tenant.url}/campaigns", params=query)) == expected
+LISTS: list[tuple[Json, str]] = [
+    ({}, "abcde"),
+    ({"from": "2024-03-31", "to": "2024-04-01"}, "ab"),
+    ({"from": "2024-05-01"}, "c"),
+    ({"to": "2024-03-01"}, "ad"),
+    ({"period": "computed", "from": "2024-05-01"}, "a"),
+    ({"period": "computed", "to": "2024-04-20"}, "ae"),
+    ({"sb": MARCH_1}, "a"),
+    ({"sa": APRIL_15}, "c"),
+    ({"sa": MARCH_1, "sb": "1712000000"}, "ab"),
+    ({"eb": MARCH_1}, "d"),
+    ({"ea": APRIL_15}, "b"),
+    ({"period": "computed", "ea": APRIL_15}, "ae"),
+    ({"g": "true"}, "bd"),
+    ({"g": "false"}, "abcde"),
+    ({"q": "deja"}, "d"),
+    ({"q": "push"}, "c"),
+    ({"q": "studio"}, "c"),
+    ({"q": "acme"}, "be"),
+    ({"sites": "lille"}, "ce"),
+    ({"sites": ["lille", "lyon"]}, "ace"),
+    ({"sites": "nowhere"}, ""),
+    ({"tags": ["x", "z"]}, "ae"),
+    ({"keys": ["a", "d", "nothing"]}, "ad"),
+    ({"lever": "email"}, "b"),
+    ({"levers": ["email", "push"]}, "bc"),
+    ({"lever": "email", "levers": "push"}, "bc"),
+    ({"provider": "Acme"}, "be"),
+    ({"provider": "Acme", "format": "mail"}, "b"),
+    ({"agency": "Studio"}, "c"),
+    ({"format": "mail"}, "b"),
+    ({"extra": "wave"}, "abe"),
+    ({"extra": "wave:1"}, "ae"),
+    ({"extra": "wave:2"}, "b"),
+    ({"extra": ["wave:1", "vip:false"]}, "ade"),
+    ({"extra": ["wave:1", "vip"], "extra_mode": "and"}, "a"),
+    ({"extra": "note"}, "e"),
+    ({"trigger": "true"}, "c"),
+    ({"trigger": "true", "lever": "email"}, ""),
+    ({"from": "2024-04-16", "provider": "Acme", "tags": "y", "q": "b", "lever": "email", "extra": "wave"}, "b"),
+]
+
+
+async def test_lists_are_narrowed(tenant: Tenant, reader: httpx.AsyncClient, several: Json) -> None:
+    found = [(query, keys(await reader.get(f"{tenant.url}/campaigns", params=query))) for query, _ in LISTS]
+    assert found == LISTS
 
 
 async def test_extras_come_as_a_list_or_an_object(tenant: Tenant, reader: httpx.AsyncClient, several: Json) -> None:

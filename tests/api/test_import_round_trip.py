@@ -13,7 +13,7 @@ from tests.tables.texts import any_text, lists, scalars, texts
 pytestmark = pytest.mark.anyio
 
 # Each example makes two applications: to make a failing one smaller would take minutes.
-some = settings(settings.get_profile("api"), max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+some = settings(settings.get_profile("api"), max_examples=20, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 CONTROLS = "".join(map(chr, [*range(32), *range(127, 160)]))
 keys = st.one_of(
