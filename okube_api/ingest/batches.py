@@ -9,7 +9,7 @@ from okube_api.clock import stamp
 from okube_api.errors import NotFound
 from okube_api.identifiers import is_id, new_id
 from okube_api.ingest.parsing import Rejected
-from okube_api.ingest.sealing import Seals
+from okube_api.ingest.sealing import Sealed, Seals
 from okube_api.resources import Resources
 from okube_api.store.base import Between, Collection, Json, Kind, Missing, OneOf, Order, equal
 
@@ -130,18 +130,29 @@ class Batches(Resources):
                     yield {"line": number, "reason": reason, "text": text}
 
     async def erase(self, application: str, name: str, seals: Seals) -> None:
-        """Removes the rejected lines that hold this text, from every batch of an application."""
+        """Removes the rejected lines that hold this text, or that nobody can read, from an application's batches."""
         async for documents in self.store.stream(REJECTED, equal("application", application)):
             for document in documents:
-                texts = seals.open(document["lines"])
-                kept = [at for at, text in enumerate(texts) if name not in text]
-                if len(kept) < len(texts):
-                    lines = seals.seal([texts[at].encode() for at in kept])
-                    told = {key: [document[key][at] for at in kept] for key in ("numbers", "reasons")}
-                    await self.store.replace(
-                        REJECTED, equal("_id", document["_id"]), document | told | {"lines": lines}
-                    )
+                this = equal("_id", document["_id"])
+                left = _without(document, name, seals)
+                if left is None:
+                    await self.store.delete(REJECTED, this)
+                elif left != document:
+                    await self.store.replace(REJECTED, this, left)
 
     async def forget_rejected(self, batch: Json) -> None:
         """Removes the rejected lines of a batch."""
         await self.store.delete(REJECTED, equal("batch", batch["_id"]))
+
+
+def _without(document: Json, name: str, seals: Seals) -> Json | None:
+    """A block of rejected lines without those that hold a text; None when it cannot be read."""
+    try:
+        texts = seals.open(document["lines"])
+    except Sealed:
+        return None
+    kept = [at for at, text in enumerate(texts) if name not in text]
+    if len(kept) == len(texts):
+        return document
+    told = {key: [document[key][at] for at in kept] for key in ("numbers", "reasons")}
+    return document | told | {"lines": seals.seal([texts[at].encode() for at in kept])}

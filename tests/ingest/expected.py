@@ -21,6 +21,8 @@ from tests.ingest.land import Row, canonical, named
 from tests.ingest.test_presence_facts import marks
 
 _PRESENCE = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
+ALL = ("geo_stays", "panelists", "outcomes", "cohorts", "credits", "exposures", "deliveries", "presence")
+"""How the names of all tables of facts start."""
 
 
 @lru_cache(maxsize=4)

@@ -1,5 +1,7 @@
 """Pings, stays, panelists and areas through the ingest, against the same facts in plain Python."""
 
+from collections.abc import Callable
+
 import pytest
 from okube_api.store.base import Store
 from tests.ingest.expected import assert_same
@@ -11,7 +13,7 @@ KINDS = ("areas", "panelists", "stays", "pings")
 
 
 @pytest.mark.parametrize("tenant", [alpha, beta], ids=["alpha", "beta"])
-async def test_a_tenant_in_one_go(ingested: Store, tenant: "type[Tenant]") -> None:
+async def test_a_tenant_in_one_go(ingested: Store, tenant: Callable[[], Tenant]) -> None:
     land = await Land(ingested, tenant()).settle()
     for kind in KINDS:
         batch = await land.take(kind, land.tenant.events[kind])
