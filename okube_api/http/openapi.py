@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 from okube_api.fields import Answer
 from okube_api.http import idempotency
 from okube_api.http.credentials import COOKIE
+from okube_api.http.examples import EXAMPLES
 from okube_api.http.route import FORM, JSON, ApiRoute
 from okube_api.http.words import DESCRIPTION, TAGS
 from okube_api.store.base import Json
@@ -118,6 +119,10 @@ def document(app: FastAPI) -> Json:
             schema["required"] = [*schema.get("required", ()), "app"]
     _tidy(components["schemas"])
     _tidy(made["paths"])
+    for model, example in EXAMPLES.items():
+        for name in (model.__name__, f"{model.__name__}-Input", f"{model.__name__}-Output"):
+            if name in components["schemas"]:
+                components["schemas"][name]["examples"] = [example]
     return made
 
 
@@ -142,6 +147,7 @@ def _tidy(node: Any) -> None:
 
 def _complete(operation: Json, route: APIRoute, method: str) -> None:
     """What every route of its sort has, in one operation."""
+    operation["summary"] = operation["operationId"].replace("_", " ").capitalize()
     open_to_all = isinstance(route, ApiRoute) and route.for_anybody
     if open_to_all:
         operation["security"] = []
