@@ -1,64 +1,37 @@
-"""The resources that a question may name or reach, as far as questions need to know them."""
+"""The resources of one application that a question may name or reach."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from okube_api.analytics.known import Every, Known, Resource
 from okube_api.areas.repository import AREAS
 from okube_api.errors import Fault, UnknownReference
 from okube_api.identifiers import is_id
-from okube_api.store.base import NOTHING, Collection, Condition, Json, OneOf, Overlaps, Store, equal
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A site, a point of interest, a campaign, a lever or an equipment.
-
-    names: its keys; any of them, or the `_id`, finds it.
-    """
-
-    id: str
-    key: str
-    name: str | None
-    names: tuple[str, ...]
-    active: bool
-    tags: frozenset[str]
-    document: Json
-
-    @classmethod
-    def of(cls, document: Json) -> "Resource":
-        """What a document says of it."""
-        return cls(
-            document["_id"],
-            document.get("key") or document["_id"],
-            document.get("name"),
-            tuple(dict.fromkeys((*_texts(document.get("key")), *(document.get("keys") or ())))),
-            document.get("active", True) is not False,
-            frozenset(document.get("tags") or ()),
-            document,
-        )
-
-
-def _texts(value: str | None) -> tuple[str, ...]:
-    return (value,) if value else ()
+from okube_api.store.base import NOTHING, Collection, Condition, OneOf, Overlaps, Store, equal
 
 
 class Directory:
     """The resources of one application."""
 
-    def __init__(self, store: Store, application: str) -> None:
+    def __init__(self, store: Store, known: Known, application: str) -> None:
         self._store = store
+        self._known = known
         self._application = application
 
-    async def every(self, collection: Collection, ids: Sequence[str] | None = None) -> list[Resource]:
+    async def every(self, collection: Collection, ids: Sequence[str] | None = None) -> Every:
         """Those with these ids, or all of them, by `_id`."""
-        return await self._found(collection, OneOf("_id", tuple(ids)) if ids is not None else None)
+        if ids is None:
+            return await self._known.every(self._application, collection)
+        held = self._known.held(self._application, collection)
+        if held is None:
+            return await self._read(collection, OneOf("_id", tuple(ids)))
+        return Every(held.by_id[identifier] for identifier in sorted(set(ids).intersection(held.by_id)))
 
     async def named(self, collection: Collection, names: Sequence[str], pointer: str) -> list[Resource]:
         """Those that are named by id or key, each once, in order.
 
         Raises UnknownReference, which points at each name (`pointer` and its position) that nothing has.
         """
-        by_name = self._by_name(await self._found(collection, self._named(collection, names)), names)
+        by_name = self._by_name(await self._read(collection, self._named(collection, names)), names)
         faults = [
             Fault(
                 "body",
@@ -78,10 +51,8 @@ class Directory:
         mine = equal("application", self._application) & OneOf("code", tuple(codes))
         return {one["code"]: one["name"] for one in await self._store.find(AREAS, mine) if one.get("name")}
 
-    async def _found(self, collection: Collection, where: Condition | None) -> list[Resource]:
-        mine = equal("application", self._application)
-        documents = await self._store.find(collection, mine if where is None else mine & where)
-        return [Resource.of(document) for document in documents]
+    async def _read(self, collection: Collection, where: Condition) -> Every:
+        return await self._known.read(collection, equal("application", self._application) & where)
 
     def _named(self, collection: Collection, names: Sequence[str]) -> Condition:
         ids = tuple(name.lower() for name in names if is_id(name))
@@ -90,6 +61,7 @@ class Directory:
 
     def _by_name(self, resources: Iterable[Resource], names: Sequence[str]) -> dict[str, Resource]:
         """An identifier goes before a key that looks like one."""
-        found = {name: resource for resource in resources for name in resource.names}
-        ids = {resource.id: resource for resource in resources}
+        every = list(resources)
+        found = {name: resource for resource in every for name in resource.names}
+        ids = {resource.id: resource for resource in every}
         return found | {name: ids[name.lower()] for name in names if name.lower() in ids}

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from okube_api.analytics.directory import Directory, Resource
+from okube_api.analytics.directory import Directory
+from okube_api.analytics.known import NONE, Every, Resource
 from okube_api.analytics.schemas.parts import Except
 from okube_api.analytics.schemas.requests import Filters
 from okube_api.analytics.subject import Subject
@@ -26,9 +27,14 @@ _COLLECTIONS = {
 class Places:
     """all: those of the study, or of the application; reached: what the question leaves; named: by a filter, by id."""
 
-    all: tuple[Resource, ...] = ()
+    all: Every = NONE
     reached: tuple[Resource, ...] = ()
     named: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of those that the question leaves."""
+        return tuple([place.id for place in self.reached])
 
 
 async def places_of(filters: Filters, subject: Subject, directory: Directory, scope: Scope) -> Places:
@@ -38,15 +44,18 @@ async def places_of(filters: Filters, subject: Subject, directory: Directory, sc
     values = frozenset(chosen.values) if chosen is not None else frozenset()
     named = values if chosen is not None and not chosen.negated else frozenset()
     path = subject.site if scope is Scope.SITES else None
+    tagged = scope is Scope.SITES and values_of(filters, "tags")[0] is not None
+    if chosen is None and path is None and not tagged:
+        return Places(every, every.active)
     reached = tuple(
         place
         for place in every
         if (path is None or place.id == path)
         and (chosen is None or (place.id in values) != chosen.negated)
         and (place.active or place.id in named or place.id == path)
-        and (scope is not Scope.SITES or _tagged(place, filters))
+        and (not tagged or _tagged(place, filters))
     )
-    return Places(tuple(every), reached, tuple(sorted(named & {place.id for place in every})))
+    return Places(every, reached, tuple(sorted(named & every.by_id.keys())))
 
 
 async def chosen_of(filters: Filters, scope: Scope, directory: Directory) -> Chosen | None:

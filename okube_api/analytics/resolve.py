@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from okube_api.analytics.asks import asks_of
 from okube_api.analytics.directory import Directory
+from okube_api.analytics.known import labels_of
 from okube_api.analytics.places import Places, places_of, values_of, weekdays_of
 from okube_api.analytics.schemas.requests import Filters, Query
 from okube_api.analytics.subject import Subject
 from okube_api.catalogue.values import ATTRIBUTES, Reached, Scope
 from okube_api.engine.calendar import Period
-from okube_api.engine.question import Chosen, Label, Question
+from okube_api.engine.question import Chosen, Question
 
 Resolver = Callable[[Query, Subject, Period, bool, Directory], Awaitable[Question]]
 """Makes the question that a request comes down to.  Raises Impossible and UnknownReference, with pointers."""
@@ -28,26 +29,21 @@ async def resolved_geo_marketing(
         uplift=uplift,
         asks=asks,
         places={
-            Reached.SITES: _ids(sites),
-            Reached.POIS: _ids(pois),
+            Reached.SITES: sites.ids,
+            Reached.POIS: pois.ids,
             Reached.STUDY: _study(sites, pois),
         },
         filters=tuple(_by_attribute(query.filters)),
         edges=subject.edges,
         weekdays=weekdays_of(query.filters),
         named=_named_areas(query.filters) | {Scope.SITES: sites.named, Scope.POIS: pois.named},
-        labels={place.id: Label(place.key, place.name) for place in (*sites.all, *pois.all)},
+        labels=labels_of(sites.all, pois.all),
     )
-
-
-def _ids(places: Places) -> tuple[str, ...]:
-    return tuple(place.id for place in places.reached)
 
 
 def _study(sites: Places, pois: Places) -> tuple[str, ...]:
     """Every active place of the study, whatever the filters, and the others that the question reaches."""
-    active = {place.id for place in (*sites.all, *pois.all) if place.active}
-    return tuple(sorted(active | {*_ids(sites), *_ids(pois)}))
+    return tuple(sorted({place.id for place in (*sites.all.active, *pois.all.active)}.union(sites.ids, pois.ids)))
 
 
 def _by_attribute(filters: Filters) -> Iterator[tuple[Scope, Chosen]]:

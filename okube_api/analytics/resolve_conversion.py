@@ -5,7 +5,8 @@ from datetime import date
 from decimal import Decimal
 
 from okube_api.analytics.asks import asks_of
-from okube_api.analytics.directory import Directory, Resource
+from okube_api.analytics.directory import Directory
+from okube_api.analytics.known import NONE, Resource, labels_of
 from okube_api.analytics.places import Places, chosen_of, places_of, values_of, weekdays_of
 from okube_api.analytics.schemas.requests import Filters, Query
 from okube_api.analytics.subject import Subject
@@ -29,8 +30,8 @@ async def resolved_conversion(
     asks = asks_of(query)
     sites = await places_of(query.filters, subject, directory, Scope.SITES)
     chosen = await _chosen(query.filters, directory)
-    documents = await directory.every(CAMPAIGNS) if chosen or _know_campaigns(asks) else []
-    levers = await directory.every(LEVERS) if _by(asks, {Scope.LEVERS}) else []
+    documents = await directory.every(CAMPAIGNS) if chosen or _know_campaigns(asks) else NONE
+    levers = await directory.every(LEVERS) if _by(asks, {Scope.LEVERS}) else NONE
     currency = subject.application.currency
     campaigns = {one.id: _campaign(one, currency) for one in documents}
     named = {scope: one.values for scope, one in chosen.items() if not one.negated}
@@ -39,13 +40,12 @@ async def resolved_conversion(
         period=period,
         uplift=uplift,
         asks=asks,
-        places={Reached.SITES: tuple(site.id for site in sites.reached)},
+        places={Reached.SITES: sites.ids},
         filters=(),
         edges=subject.edges,
         weekdays=weekdays_of(query.filters),
         named=named | {Scope.SITES: sites.named},
-        labels=_extra_labels(campaigns.values(), named)
-        | {one.id: Label(one.key, one.name) for one in (*sites.all, *documents, *levers)},
+        labels={**_extra_labels(campaigns.values(), named), **labels_of(sites.all, documents, levers)},
         campaigns=campaigns,
         kept=_kept(campaigns, chosen) if chosen else None,
         some_sites=subject.site is not None or any(values_of(query.filters, name)[0] for name in ("sites", "tags")),

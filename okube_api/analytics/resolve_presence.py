@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 
 from okube_api.analytics.asks import asks_of
-from okube_api.analytics.directory import Directory, Resource
+from okube_api.analytics.directory import Directory
+from okube_api.analytics.known import NONE, Resource, labels_of
 from okube_api.analytics.places import chosen_of, places_of, weekdays_of
 from okube_api.analytics.schemas.requests import Query
 from okube_api.analytics.subject import Subject
 from okube_api.catalogue.values import Reached, Scope
 from okube_api.engine.calendar import Period
-from okube_api.engine.question import Ask, Chosen, Label, Question
+from okube_api.engine.question import Ask, Chosen, Question
 from okube_api.sites.repository import EQUIPMENTS
 
 
@@ -20,19 +21,19 @@ async def resolved_presence(
     asks = asks_of(query)
     sites = await places_of(query.filters, subject, directory, Scope.SITES)
     chosen = await chosen_of(query.filters, Scope.EQUIPMENTS, directory)
-    equipments = await directory.every(EQUIPMENTS) if _names_equipments(asks) or (chosen and chosen.negated) else []
+    equipments = await directory.every(EQUIPMENTS) if _names_equipments(asks) or (chosen and chosen.negated) else NONE
     named = chosen.values if chosen is not None and not chosen.negated else ()
     return Question(
         application=subject.application.id,
         period=period,
         uplift=uplift,
         asks=asks,
-        places={Reached.SITES: tuple(site.id for site in sites.reached)},
+        places={Reached.SITES: sites.ids},
         filters=((Scope.EQUIPMENTS, _passed(chosen, equipments)),) if chosen is not None else (),
         edges=subject.edges,
         weekdays=weekdays_of(query.filters),
         named={Scope.SITES: sites.named, Scope.EQUIPMENTS: named},
-        labels={one.id: Label(one.key, one.name) for one in (*sites.all, *equipments)},
+        labels=labels_of(sites.all, equipments),
     )
 
 
@@ -40,7 +41,8 @@ def _passed(chosen: Chosen, equipments: Iterable[Resource]) -> Chosen:
     """The equipments of which a stay must have passed one: those chosen, or all but those that are left out."""
     if not chosen.negated:
         return chosen
-    return Chosen(tuple(one.id for one in equipments if one.id not in chosen.values))
+    left_out = frozenset(chosen.values)
+    return Chosen(tuple(one.id for one in equipments if one.id not in left_out))
 
 
 def _names_equipments(asks: Iterable[Ask]) -> bool:

@@ -13,6 +13,7 @@ import orjson
 from okube_api.analytics.answer import areas_by_name, elements, name_areas
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.explain import explained
+from okube_api.analytics.known import Known
 from okube_api.analytics.modules import MODULES
 from okube_api.analytics.schemas.requests import Query
 from okube_api.analytics.subject import Subject
@@ -51,6 +52,7 @@ class Analytics:
         self._clock = clock
         self._settings = settings
         self._freshness = freshness
+        self._known = Known(store)
 
     async def answer(self, query: Query, subject: Subject, wanted: Wanted) -> bytes:
         """The answer's bytes: JSON, or CSV.
@@ -60,7 +62,7 @@ class Analytics:
         started = time.monotonic()
         self._check(query)
         span = self._period(subject, wanted)
-        directory = Directory(self._store, subject.application.id)
+        directory = Directory(self._store, self._known, subject.application.id)
         resolve = MODULES[query.module].resolve
         question = await resolve(query, subject, span, wanted.uplift, directory)
         async with self._reader(subject.application.id) as reader:

@@ -1,0 +1,126 @@
+"""Resources as questions need them, kept in memory for as long as nothing of their kind is written."""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from okube_api.engine.question import Label
+from okube_api.pois.repository import POIS
+from okube_api.sites.repository import SITES
+from okube_api.store.base import Collection, Condition, Json, Store, equal
+
+_FIELDS = {  # of large documents: what questions need to know
+    SITES.name: ("key", "keys", "name", "active", "tags"),
+    POIS.name: ("key", "name", "active", "tags"),
+}
+_MOST = 300_000  # resources held, over all applications
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A site, a point of interest, a campaign, a lever or an equipment.
+
+    names: its keys; any of them, or the `_id`, finds it.
+    document: what is known of it besides; of sites and points of interest nothing.
+    """
+
+    id: str
+    key: str
+    name: str | None
+    names: tuple[str, ...]
+    active: bool
+    tags: frozenset[str]
+    document: Json
+
+    @classmethod
+    def of(cls, document: Json) -> "Resource":
+        """What a document says of it."""
+        key = document.get("key")
+        keys = document.get("keys") or ()
+        return cls(
+            document["_id"],
+            key or document["_id"],
+            document.get("name"),
+            tuple(dict.fromkeys((key, *keys) if key else keys)),
+            document.get("active", True) is not False,
+            frozenset(document.get("tags") or ()),
+            document,
+        )
+
+
+class Every:
+    """Some resources, by `_id`, and what follows from them."""
+
+    def __init__(self, resources: Iterable[Resource] = ()) -> None:
+        self.list = tuple(resources)
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self.list)
+
+    def __len__(self) -> int:
+        return len(self.list)
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Resource]:
+        """Each by its `_id`."""
+        return {one.id: one for one in self.list}
+
+    @cached_property
+    def active(self) -> tuple[Resource, ...]:
+        """Those that are active."""
+        return tuple(one for one in self.list if one.active)
+
+    @cached_property
+    def labels(self) -> Mapping[str, Label]:
+        """How each is shown, by `_id`."""
+        return {one.id: Label(one.key, one.name) for one in self.list}
+
+
+NONE = Every()
+
+
+def labels_of(*parts: Every) -> Mapping[str, Label]:
+    """How the resources of several are shown."""
+    some = [one for one in parts if len(one)]
+    if len(some) == 1:
+        return some[0].labels
+    return {identifier: label for one in some for identifier, label in one.labels.items()}
+
+
+class Known:
+    """Every resource of an application, by kind: read once for each revision of its collection."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._held: OrderedDict[tuple[str, str], tuple[Hashable, Every]] = OrderedDict()
+
+    async def every(self, application: str, collection: Collection) -> Every:
+        """All of an application."""
+        if (found := self.held(application, collection)) is not None:
+            return found
+        revision = self._store.revision(collection)
+        found = await self.read(collection, equal("application", application))
+        if revision is not None:
+            self._keep((application, collection.name), revision, found)
+        return found
+
+    def held(self, application: str, collection: Collection) -> Every | None:
+        """All of an application, when they are in memory as they are now."""
+        key = (application, collection.name)
+        revision, found = self._held.get(key, (None, None))
+        if found is None or revision != self._store.revision(collection):
+            return None
+        self._held.move_to_end(key)
+        return found
+
+    async def read(self, collection: Collection, where: Condition) -> Every:
+        """Those that match, as they are now."""
+        documents = await self._store.find(collection, where, fields=_FIELDS.get(collection.name))
+        return Every(map(Resource.of, documents))
+
+    def _keep(self, key: tuple[str, str], revision: Hashable, found: Every) -> None:
+        self._held[key] = (revision, found)
+        self._held.move_to_end(key)
+        while sum(len(every) for _, every in self._held.values()) > _MOST:
+            self._held.popitem(last=False)
