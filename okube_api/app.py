@@ -138,9 +138,7 @@ async def _opened(settings: Settings, closing: AsyncExitStack) -> "tuple[Store, 
     return store, None
 
 
-async def _resumed(
-    services: Services, starting: "asyncio.Task[None] | None", closing: AsyncExitStack
-) -> None:
+async def _resumed(services: Services, starting: "asyncio.Task[None] | None", closing: AsyncExitStack) -> None:
     """Lets the ingest finish, in the background, what processes that died left half-done."""
 
     async def resume() -> None:

@@ -101,7 +101,6 @@ ROWS: dict[str, Row] = {
     f"{UNDER}/ingest/{{batch}}/rejected": Row(read=EDITOR),
     f"{UNDER}/ingest/{{kind}}": Row(),
     f"{UNDER}/rebuild": Row(write=ADMIN),
-    f"{UNDER}/rebuild": Row(write=ADMIN),
     f"{UNDER}/users-data/{{user}}": Row(write=ADMIN, silent=True),
     f"{UNDER}/presence/analytics": asked("attendance", sites="site", equipments="equipment"),
     "/sites/{site}/presence/analytics": asked("attendance", equipments="equipment"),
