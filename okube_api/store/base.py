@@ -316,6 +316,10 @@ class Duplicate(StoreError):
 class Reader(Protocol):
     """One consistent view of an application's rows: every call sees the same committed changes."""
 
+    @property
+    def version(self) -> str:
+        """Of the application's rows as they are seen here: new with every change of them, and never used again."""
+
     async def aggregate(self, plan: Aggregate) -> pa.Table:
         """The plan's answer.  Raises TooManyRows and Unavailable."""
 
@@ -385,8 +389,12 @@ class Store(Protocol):
         sort: Sequence[Order] = BY_ID,
         skip: int = 0,
         limit: int | None = None,
+        fields: Sequence[str] | None = None,
     ) -> list[Json]:
-        """Matching documents; ties in `sort` go by `_id`."""
+        """Matching documents; ties in `sort` go by `_id`.
+
+        fields: of each document only `_id` and these (declared) fields, where they are not null.
+        """
 
     async def count(self, collection: Collection, where: Condition) -> int:
         """How many documents match."""
@@ -417,6 +425,13 @@ class Store(Protocol):
 
     async def delete(self, collection: Collection, where: Condition) -> int:
         """Removes every match; how many there were."""
+
+    def revision(self, *collections: Collection) -> str | None:
+        """Something that has changed when one of these collections was written and the write has returned.
+
+        None where that cannot be told without asking the database.  Read it before the documents: what is kept
+        under it is then at worst newer than it says.
+        """
 
     # rows
 

@@ -63,6 +63,44 @@ async def test_get_gives_the_least_id(store: Store, application: str, thing: Mak
     assert await store.get(THINGS, equal("application", application) & equal("version", 1)) == made[0]
 
 
+async def test_some_fields_of_documents(store: Store, application: str, thing: Make) -> None:
+    one = thing(key="a", names=["a", "b"], address={"city": "Metz", "street": "x"}, count=3, ratio=0.5, active=False)
+    other = thing(key=None, count=0, free={"a": 1})
+    await store.insert(THINGS, [one, other])
+    wanted = ("key", "names", "address.city", "count", "active")
+    own = equal("application", application)
+    for _ in range(2):
+        found = await store.find(THINGS, own, fields=wanted)
+        assert found == [
+            {name: one[name] for name in ("_id", "key", "names", "count", "active")} | {"address": {"city": "Metz"}},
+            {"_id": other["_id"], "count": 0},
+        ]
+        found[0]["names"].clear()
+    assert await store.find(THINGS, own, skip=1, limit=1, fields=()) == [{"_id": other["_id"]}]
+    with pytest.raises(UnsupportedByStore):
+        await store.find(THINGS, own, fields=("free",))
+
+
+async def test_a_revision_changes_with_every_write(store: Store, application: str, thing: Make) -> None:
+    first = store.revision(THINGS, PLAIN)
+    if first is None:
+        return  # only the database knows, and it is not asked
+    assert store.revision(PLAIN, THINGS) == first
+    seen = [first]
+    one = thing(key="a", version=1)
+    await store.insert(THINGS, [one])
+    seen.append(store.revision(THINGS, PLAIN) or "")
+    await store.replace(THINGS, equal("_id", one["_id"]), {**one, "version": 2})
+    seen.append(store.revision(THINGS, PLAIN) or "")
+    await store.update(THINGS, equal("_id", one["_id"]), {"active": True})
+    seen.append(store.revision(THINGS, PLAIN) or "")
+    await store.delete(THINGS, equal("_id", one["_id"]))
+    seen.append(store.revision(THINGS, PLAIN) or "")
+    assert len(set(seen)) == 5
+    await store.count(THINGS, equal("application", application))
+    assert store.revision(THINGS, PLAIN) == seen[-1]
+
+
 async def test_collections_are_apart(store: Store, application: str, thing: Make) -> None:
     one = {"_id": thing()["_id"], "at": "2026-01-01T00:00:00.000Z"}
     await store.insert(PLAIN, [one])

@@ -210,6 +210,30 @@ async def test_a_change_reads_what_it_wrote(store: Store, application: str) -> N
     assert bag(await stored(store, application, STAYS)) == bag(mine)
 
 
+async def test_every_state_of_an_application_has_a_version(store: Store, application: str) -> None:
+    async def version() -> str:
+        async with store.reading(application) as reader:
+            return reader.version
+
+    seen = [await version()]
+    for at in range(3):
+        await fill(store, application, STAYS, stays(at, (1,), 2), f"change {at}")
+        seen.append(await version())
+        assert await version() == seen[-1]
+    await fill(store, "f" + application[1:], STAYS, stays(9, (1,), 2))
+    assert await version() == seen[-1]
+    async with store.changing(application, "open") as change:
+        assert change.version not in seen
+        assert await version() == seen[-1]
+    await store.forget(application)
+    seen.append(await version())
+    async with store.reading(application) as old:
+        await fill(store, application, STAYS, stays(0, (1,), 2), "again")
+        assert old.version == seen[-1]
+    assert len({*seen, await version()}) == 6
+    await store.forget("f" + application[1:])
+
+
 async def test_applications_are_apart(store: Store, application: str) -> None:
     other = "f" + application[1:]
     await fill(store, application, STAYS, stays(9, (1,), 10))

@@ -72,6 +72,10 @@ class Memory:
         self.tables = tables
         self.asked: list[Aggregate | Rows] = []
 
+    @property
+    def version(self) -> str:
+        return f"memory {id(self)}"
+
     async def aggregate(self, plan: Aggregate) -> pa.Table:
         self.asked.append(plan)
         return self._aggregate(plan)

@@ -132,19 +132,19 @@ class Database:
 
     async def call(self, work: Callable[[Cursor], T], timeout_s: float | None = None) -> T:
         """Does blocking work in a thread, with a cursor of its own."""
-        with self._cursor() as cursor:
+        with self.cursor() as cursor:
             return await self.run(cursor, partial(work, cursor), timeout_s)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Cursor]:
         """A cursor within a transaction that sees what is committed now; rolled back unless the body commits it."""
-        with self._cursor() as cursor:
-            await self.run(cursor, partial(_begin, cursor))
+        with self.cursor() as cursor:
+            await self.run(cursor, partial(begin, cursor))
             try:
                 yield cursor
             finally:
                 with anyio.CancelScope(shield=True), suppress(Unavailable):  # closed meanwhile: nothing to roll back
-                    await self.run(cursor, partial(_end, cursor))
+                    await self.run(cursor, partial(end, cursor))
 
     async def run(self, cursor: Cursor, call: Callable[[], T], timeout_s: float | None = None) -> T:
         """Makes a blocking call in a thread.
@@ -168,7 +168,8 @@ class Database:
         except duckdb.Error as error:
             raise translated(error) from error
 
-    def _cursor(self) -> Cursor:
+    def cursor(self) -> Cursor:
+        """A connection of the caller's own, to be closed."""
         if self._connection is None:
             raise Unavailable("the store is not open")
         return self._connection.cursor()
@@ -185,11 +186,13 @@ async def _stopped(cursor: Cursor, call: asyncio.Future[Any]) -> None:
         call.exception()  # known, and of no interest any more
 
 
-def _begin(cursor: Cursor) -> None:
+def begin(cursor: Cursor) -> None:
+    """Begins a transaction that sees what is committed now."""
     cursor.execute("BEGIN TRANSACTION")
-    cursor.execute('SELECT 1 FROM "_changes" LIMIT 0')  # a transaction sees what is committed when it is first used
+    cursor.execute("SELECT 1 FROM _changes LIMIT 0")  # a transaction sees what is committed when it is first used
 
 
-def _end(cursor: Cursor) -> None:
+def end(cursor: Cursor) -> None:
+    """Rolls back what was not committed."""
     with suppress(duckdb.Error):  # committed already, or ended by the error that is on its way up
         cursor.execute("ROLLBACK")

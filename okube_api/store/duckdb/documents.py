@@ -77,15 +77,28 @@ class Documents:
         text, values = to_sql(where, self._names)
         return f"SELECT document FROM {self._table} WHERE {text} LIMIT 2", values
 
-    def find(self, where: Condition, sort: Sequence[Order], skip: int, limit: int | None) -> Sql:
-        """Matching documents in order; those of a page are not read before it is known which they are."""
+    def find(
+        self,
+        where: Condition,
+        sort: Sequence[Order],
+        skip: int,
+        limit: int | None,
+        fields: Sequence[str] | None = None,
+    ) -> Sql:
+        """Matching documents in order, or `_id` and some fields of them.
+
+        Documents of a page are not read before it is known which they are.
+        """
+        for name in fields or ():
+            self._names.kind(name)
+        shown = "document" if fields is None else ", ".join(map(quoted, ("_id", *fields)))
         order = order_sql(tuple(sort), self._names)
         if limit is None and not skip:
             text, values = to_sql(where, self._names)
-            return f"SELECT document FROM {self._table} WHERE {text} ORDER BY {order}", values
+            return f"SELECT {shown} FROM {self._table} WHERE {text} ORDER BY {order}", values
         inner, values = self.matching(where, sort)
         page = f"{inner}{'' if limit is None else f' LIMIT {int(limit)}'} OFFSET {int(skip)}"
-        return f"SELECT document FROM {self._table} WHERE rowid IN ({page}) ORDER BY {order}", values
+        return f"SELECT {shown} FROM {self._table} WHERE rowid IN ({page}) ORDER BY {order}", values
 
     def matching(self, where: Condition, sort: Sequence[Order]) -> Sql:
         """The `rowid` of matching documents, in order."""
@@ -164,6 +177,19 @@ class Documents:
         values = {"_id": document["_id"], **{name: value_at(document, name) for name in self.collection.fields}}
         hashes = [_hashes(values[name]) for name in self._hashed]
         return [*values.values(), *hashes, searchable(self.collection, document), orjson.dumps(document).decode()]
+
+
+def nested(paths: Sequence[str], values: Sequence[Any]) -> Json:
+    """A document with these values at dotted paths; nulls are left out, lists are the caller's own."""
+    made: Json = {}
+    for path, value in zip(paths, values, strict=True):
+        if value is not None:
+            *steps, last = path.split(".")
+            inner = made
+            for step in steps:
+                inner = inner.setdefault(step, {})
+            inner[last] = list(value) if isinstance(value, list) else value
+    return made
 
 
 def _hashes(value: Any) -> Any:

@@ -1,8 +1,9 @@
 """Answers about documents that were given lately: what is asked again before anything was written costs no query."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
+from uuid import uuid4
 
 _MOST_BYTES, _MOST_OF_ONE = 16 * 2**20, 2**20
 
@@ -19,6 +20,7 @@ class Recent:
         self._held: OrderedDict[tuple[str, str], tuple[int, Rows]] = OrderedDict()
         self._bytes = 0
         self._writes: Counter[str] = Counter()
+        self._process = uuid4().hex  # counts begin again with every process
 
     async def rows(self, collection: str, statement: tuple[str, list[Any]], ask: Callable[[], Awaitable[Rows]]) -> Rows:
         """The rows of a statement, from memory or by `ask`."""
@@ -37,6 +39,10 @@ class Recent:
         self._writes[collection] += 1
         for key in [key for key in self._held if key[0] == collection]:
             self._bytes -= self._held.pop(key)[0]
+
+    def revision(self, collections: Iterable[str]) -> str:
+        """A text that changes when one of these collections is written."""
+        return " ".join([self._process, *(f"{name}:{self._writes[name]}" for name in sorted(collections))])
 
     def _keep(self, key: tuple[str, str], rows: Rows) -> None:
         size = len(key[1]) + sum(len(str(value)) for row in rows for value in row) + 200

@@ -1,22 +1,17 @@
 """Rows in DuckDB: partitions read and replaced, and plans answered, each within one transaction."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 
 from okube_api.store.base import EVERYTHING, Aggregate, Kind, Rows, Table, TooManyRows, UnsupportedByStore
 from okube_api.store.columnar.held import MOST_ROWS, Held
-from okube_api.store.duckdb.connection import Cursor, Database, fetched, insert, quoted
+from okube_api.store.duckdb.connection import Cursor, fetched, insert, quoted
+from okube_api.store.duckdb.moments import Moments, View
 from okube_api.store.duckdb.sql import PLAIN, TYPES, Sql, Statement, aggregate_sql, counting_sql, rows_sql
-from okube_api.store.duckdb.versions import Versions
 from okube_api.store.kinds import bottom, declared, stored_kinds
 
-T = TypeVar("T")
-VersionOf = Callable[[str], int | None]
-"""The version of a table that a reader sees; None when that is not known."""
 BLOCK_ROWS = 250_000
 
 
@@ -33,46 +28,48 @@ def create_table(cursor: Cursor, table: Table) -> None:
 
 
 class DuckReader:
-    """One transaction's view of an application; its calls wait for each other, since they share a cursor."""
+    """One moment's view of an application."""
 
     def __init__(
         self,
-        database: Database,
-        cursor: Cursor,
+        view: View,
         application: str,
         *,
         row_limit: int | None = None,
         timeout_s: float | None = None,
-        version: VersionOf | None = None,
         held: Held | None = None,
     ) -> None:
-        self._database, self._cursor, self._application = database, cursor, application
+        self._view, self._application, self._held = view, application, held
         self._row_limit, self._timeout_s = row_limit, timeout_s
-        self._version, self._held = version, held
-        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def version(self) -> str:
+        """Changes with every change of the application."""
+        return self._view.version
 
     async def aggregate(self, plan: Aggregate) -> pa.Table:
         """The plan's answer, from memory where the table is held there."""
-        if (found := await self._from_memory(plan)) is not None:
-            return found
-        await self._limit(plan)
-        return await self._fetch(aggregate_sql(plan, self._application))
+        return await self._answer(plan, lambda: aggregate_sql(plan, self._application))
 
     async def rows(self, plan: Rows) -> pa.Table:
         """The plan's rows, from memory where they are held there."""
-        if (found := await self._from_memory(plan)) is not None:
-            return found
-        await self._limit(plan)
-        return await self._fetch(rows_sql(plan, self._application))
+        return await self._answer(plan, lambda: rows_sql(plan, self._application))
 
-    async def _from_memory(self, plan: Aggregate | Rows) -> pa.Table | None:
-        table, _ = bottom(plan)
-        if self._held is None or self._version is None or table.packed:
-            return None
-        version = self._version(table.name)
-        if version is None:
-            return None
-        return await self._held.answer(plan, self._application, version, self._load, self._row_limit)
+    async def _answer(self, plan: Aggregate | Rows, statement: Callable[[], Sql]) -> pa.Table:
+        table, where = bottom(plan)
+        if self._held is not None and self._view.tables is not None and not table.packed:
+            version = self._view.tables.get(table.name, 0)
+            answer = self._held.answer(plan, self._application, version, self._load, self._row_limit)
+            if (found := await answer) is not None:
+                return found
+        text, values = statement()
+        counting = counting_sql(table, where, self._application)
+
+        def call(cursor: Cursor) -> pa.Table:
+            _check_rows(cursor, table, counting, self._row_limit)
+            return fetched(cursor, text, values)
+
+        return await self._view.run(call, self._timeout_s)
 
     async def read(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
         """Partitions in ascending order, as many at a time as make a block; a large one in pieces."""
@@ -117,24 +114,21 @@ class DuckReader:
             return None
         return await self._fetch(rows_sql(Rows(table, EVERYTHING, columns), self._application))
 
-    async def _limit(self, plan: Aggregate | Rows) -> None:
-        """Raises TooManyRows; rows are only counted where the whole table has more than the limit."""
-        if self._row_limit is None:
-            return
-        table, where = bottom(plan)
-        whole: Sql = (f"SELECT count(*) AS n FROM {quoted(table.name)}", [])
-        for statement in (whole, counting_sql(table, where, self._application)):
-            count = int((await self._fetch(statement))["n"][0].as_py())
-            if count <= self._row_limit:
-                return
-        raise TooManyRows(f"{count:,} rows of {table.name}, over the limit of {self._row_limit:,}")
-
     async def _fetch(self, statement: Sql) -> pa.Table:
-        return await self._run(partial(fetched, self._cursor, *statement))
+        return await self._view.run(lambda cursor: fetched(cursor, *statement), self._timeout_s)
 
-    async def _run(self, call: Callable[[], T]) -> T:
-        async with self._one_at_a_time:
-            return await self._database.run(self._cursor, call, self._timeout_s)
+
+def _check_rows(cursor: Cursor, table: Table, counting: Sql, row_limit: int | None) -> None:
+    """Raises TooManyRows; rows are only counted where the whole table has more than the limit."""
+    if row_limit is None:
+        return
+    whole: Sql = (f"SELECT count(*) FROM {quoted(table.name)}", [])
+    count = 0
+    for statement in (whole, counting):
+        count = int(cursor.execute(*statement).fetchall()[0][0])
+        if count <= row_limit:
+            return
+    raise TooManyRows(f"{count:,} rows of {table.name}, over the limit of {row_limit:,}")
 
 
 def _blocks(parts: Sequence[int], counts: Sequence[int]) -> list[tuple[int, int, int]]:
@@ -152,50 +146,49 @@ def _blocks(parts: Sequence[int], counts: Sequence[int]) -> list[tuple[int, int,
 class DuckChange(DuckReader):
     """A transaction that writes rows and sees what it wrote; leaving it without a commit rolls all of it back."""
 
-    def __init__(self, database: Database, cursor: Cursor, application: str, name: str, versions: Versions) -> None:
-        super().__init__(database, cursor, application)
-        self._name = name
-        self._versions = versions
+    def __init__(self, view: View, application: str, *, name: str, moments: Moments) -> None:
+        super().__init__(view, application)
+        self._name, self._moments = name, moments
         self._touched: set[str] = set()
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Adds rows of a batch."""
-        await self._run(partial(self._insert, table, rows, batch))  # packed: never held in memory
+        await self._view.run(lambda cursor: self._insert(cursor, table, rows, batch))
 
     async def remove(self, table: Table, batch: int) -> None:
         """Takes a batch's rows out."""
         sql = f"DELETE FROM {quoted(table.name)} WHERE application = ? AND batch = ?"
-        await self._run(partial(self._cursor.execute, sql, [self._application, batch]))
+        await self._view.run(lambda cursor: cursor.execute(sql, [self._application, batch]))
 
     async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
         """Puts rows in the place of whole partitions."""
         self._touched.add(table.name)
-        await self._run(partial(self._replace, table, list(parts), rows))
+        await self._view.run(lambda cursor: self._replace(cursor, table, list(parts), rows))
 
     async def commit(self) -> None:
         """Makes it visible and durable."""
-        with self._versions.changing(self._application, self._touched):
-            await self._run(self._commit)
+        async with self._moments.committing(self._application, self._touched):
+            await self._view.run(self._commit)
 
-    def _commit(self) -> None:
-        self._cursor.execute("INSERT INTO _changes VALUES (?, ?)", [self._application, self._name])
-        self._cursor.execute("COMMIT")
+    def _commit(self, cursor: Cursor) -> None:
+        cursor.execute("INSERT INTO _changes VALUES (?, ?)", [self._application, self._name])
+        cursor.execute("COMMIT")
 
-    def _replace(self, table: Table, parts: list[int], rows: pa.Table) -> None:
+    def _replace(self, cursor: Cursor, table: Table, parts: list[int], rows: pa.Table) -> None:
         wanted = declared(table, rows)
         if outside := set(wanted["part"].unique().to_pylist()) - set(parts):
             raise ValueError(f"rows of {table.name} in part {min(outside)}, which is not among those replaced")
-        self._cursor.execute(
+        cursor.execute(
             f"DELETE FROM {quoted(table.name)} WHERE application = ? AND part IN (SELECT unnest(?))",
             [self._application, parts],
         )
-        self._insert(table, wanted, 0)
+        self._insert(cursor, table, wanted, 0)
 
-    def _insert(self, table: Table, rows: pa.Table, batch: int) -> None:
+    def _insert(self, cursor: Cursor, table: Table, rows: pa.Table, batch: int) -> None:
         if rows.num_rows == 0:
             return
         wanted = declared(table, rows)
         constants = {"application": self._application, **({"batch": batch} if table.packed else {})}
         for name, value in constants.items():
             wanted = wanted.append_column(name, pa.repeat(value, wanted.num_rows))
-        insert(self._cursor, table.name, wanted, order="part")
+        insert(cursor, table.name, wanted, order="part")

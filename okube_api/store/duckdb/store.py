@@ -14,11 +14,11 @@ from okube_api.store.base import BY_ID, Change, Collection, Condition, Json, Ord
 from okube_api.store.columnar.held import Held
 from okube_api.store.duckdb import numbers
 from okube_api.store.duckdb.connection import Cursor, Database, quoted
-from okube_api.store.duckdb.documents import Documents
+from okube_api.store.duckdb.documents import Documents, nested
+from okube_api.store.duckdb.moments import Moments, View
 from okube_api.store.duckdb.recent import Recent, Rows
 from okube_api.store.duckdb.rows import DuckChange, DuckReader, create_table
 from okube_api.store.duckdb.sql import Sql
-from okube_api.store.duckdb.versions import Versions
 
 T = TypeVar("T")
 _STREAM_BLOCK = 1000
@@ -38,7 +38,7 @@ class DuckStore:
         self._database = Database(path, memory_limit, threads)
         self._collections = {one.name: Documents(one) for one in schema.collections}
         self._recent = Recent()
-        self._versions, self._held = Versions(), held or Held()
+        self._moments, self._held = Moments(self._database), held or Held()
         self._writing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -83,10 +83,15 @@ class DuckStore:
         sort: Sequence[Order] = BY_ID,
         skip: int = 0,
         limit: int | None = None,
+        fields: Sequence[str] | None = None,
     ) -> list[Json]:
         """Matching documents."""
-        found = await self._ask(collection, self._collections[collection.name].find(where, sort, skip, limit))
-        return [orjson.loads(text) for (text,) in found]
+        documents = self._collections[collection.name]
+        if fields is None:
+            found = await self._ask(collection, documents.find(where, sort, skip, limit))
+            return [orjson.loads(text) for (text,) in found]
+        found = await self._ask(collection, documents.find(where, sort, skip, limit, fields))
+        return [nested(("_id", *fields), row) for row in found]
 
     async def count(self, collection: Collection, where: Condition) -> int:
         """How many match."""
@@ -127,6 +132,10 @@ class DuckStore:
         documents = self._collections[collection.name]
         return await self._write(collection, lambda cursor: documents.delete(cursor, where))
 
+    def revision(self, *collections: Collection) -> str | None:
+        """How often they were written."""
+        return self._recent.revision([collection.name for collection in collections])
+
     async def _ask(self, collection: Collection, statement: Sql) -> Rows:
         return await self._recent.rows(
             collection.name, statement, lambda: self._database.call(partial(_rows, statement))
@@ -145,29 +154,20 @@ class DuckStore:
     async def reading(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AsyncIterator[Reader]:
-        """One transaction's view."""
-        before = self._versions.now(application)
-        async with self._database.transaction() as cursor:
-            after = self._versions.now(application)
-
-            def version(table: str) -> int | None:
-                return before.get(table, 0) if before.get(table, 0) == after.get(table, 0) else None
-
-            yield DuckReader(
-                self._database,
-                cursor,
-                application,
-                row_limit=row_limit,
-                timeout_s=timeout_s,
-                version=version,
-                held=self._held,
-            )
+        """One moment's view."""
+        async with self._moments.view(application) as view:
+            yield DuckReader(view, application, row_limit=row_limit, timeout_s=timeout_s, held=self._held)
 
     @asynccontextmanager
     async def changing(self, application: str, name: str) -> AsyncIterator[Change]:
         """One transaction; changes of one application wait for each other."""
-        async with self._changing[application], self._database.transaction() as cursor:
-            yield DuckChange(self._database, cursor, application, name=name, versions=self._versions)
+        async with self._changing[application]:
+            view = View(self._database)
+            try:
+                await view.begin()
+                yield DuckChange(view, application, name=name, moments=self._moments)
+            finally:
+                await view.end()
 
     async def committed(self, application: str, name: str) -> bool:
         """Whether a change's mark is there."""
@@ -176,9 +176,13 @@ class DuckStore:
 
     async def forget(self, application: str) -> None:
         """Removes every row of an application, once a change of it that is under way has ended."""
-        async with self._changing[application], self._writing["_numbers"]:
-            with self._versions.changing(application, [table.name for table in self._schema.tables]):
-                await self._database.call(partial(self._forget, application))
+        tables = [table.name for table in self._schema.tables]
+        async with (
+            self._changing[application],
+            self._writing["_numbers"],
+            self._moments.committing(application, tables),
+        ):
+            await self._database.call(partial(self._forget, application))
 
     def _forget(self, application: str, cursor: Cursor) -> None:
         cursor.execute("BEGIN TRANSACTION")

@@ -51,6 +51,11 @@ class MongoChange(MongoReader):
         self._drops: list[Json] = []
         self.ended = Ended.ABANDONED
 
+    @property
+    def version(self) -> str:
+        """Nobody else's: what it wrote is not committed."""
+        return f"{self._root.application} {self._identifier}"
+
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Adds rows of a batch."""
         if rows.num_rows == 0:

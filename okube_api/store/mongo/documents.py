@@ -59,12 +59,22 @@ class Documents:
 
     # -- reading
 
-    async def find(self, where: Condition, sort: Sequence[Order], skip: int, limit: int | None) -> list[Json]:
-        """Matching documents in order."""
+    async def find(
+        self,
+        where: Condition,
+        sort: Sequence[Order],
+        skip: int,
+        limit: int | None,
+        fields: Sequence[str] | None = None,
+    ) -> list[Json]:
+        """Matching documents in order, or `_id` and some fields of them."""
+        for name in fields or ():
+            self._names.kind(name)
         if limit == 0:
             return []
         with limited(READ_S):
-            return [_shown(one) for one in await self._cursor(where, sort, skip, limit).to_list(None)]
+            found = await self._cursor(where, sort, skip, limit, fields).to_list(None)
+        return [_shown(one) if fields is None else _without_nulls(one) for one in found]
 
     async def stream(self, where: Condition, sort: Sequence[Order]) -> AsyncIterator[list[Json]]:
         """Every match, a block at a time."""
@@ -79,12 +89,20 @@ class Documents:
         finally:
             await cursor.close()
 
-    def _cursor(self, where: Condition, sort: Sequence[Order], skip: int, limit: int | None) -> Any:
+    def _cursor(
+        self,
+        where: Condition,
+        sort: Sequence[Order],
+        skip: int,
+        limit: int | None,
+        fields: Sequence[str] | None = None,
+    ) -> Any:
         for key in sort:
             self._names.scalar(key.field)
         order = [*sort, *(() if any(key.field == "_id" for key in sort) else BY_ID)]
         keys = [(key.field, -1 if key.descending else 1) for key in order]
-        return self._stored.find(self._match(where), sort=keys, skip=skip, limit=limit or 0, batch_size=_BLOCK)
+        shown = None if fields is None else dict.fromkeys(("_id", *fields), 1)
+        return self._stored.find(self._match(where), shown, sort=keys, skip=skip, limit=limit or 0, batch_size=_BLOCK)
 
     async def count(self, where: Condition) -> int:
         """How many match."""
@@ -240,6 +258,11 @@ def _shown(document: Json) -> Json:
     for name in (SEARCH, STAGED, WRITTEN):
         document.pop(name, None)
     return document
+
+
+def _without_nulls(document: Json) -> Json:
+    made = {name: _without_nulls(value) if isinstance(value, dict) else value for name, value in document.items()}
+    return {name: value for name, value in made.items() if value is not None and value != {}}
 
 
 def _groups(collection: Collection) -> tuple[tuple[str, ...], ...]:

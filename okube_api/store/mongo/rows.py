@@ -50,6 +50,11 @@ class MongoReader:
         self._held = held
         self._shown: dict[tuple[str, tuple[int, int]], Json] = {}
 
+    @property
+    def version(self) -> str:
+        """Changes with every change of the application."""
+        return f"{self._root.application} {self._root.version}"
+
     async def aggregate(self, plan: Aggregate) -> pa.Table:
         """The plan's answer, from memory where the table is held there."""
         table, _ = bottom(plan)

@@ -127,9 +127,10 @@ class MongoStore:
         sort: Sequence[Order] = BY_ID,
         skip: int = 0,
         limit: int | None = None,
+        fields: Sequence[str] | None = None,
     ) -> list[Json]:
         """Matching documents."""
-        return await self._collections[collection.name].find(where, sort, skip, limit)
+        return await self._collections[collection.name].find(where, sort, skip, limit, fields)
 
     async def count(self, collection: Collection, where: Condition) -> int:
         """How many match."""
@@ -160,6 +161,10 @@ class MongoStore:
     async def delete(self, collection: Collection, where: Condition) -> int:
         """Removes every match."""
         return await self._collections[collection.name].delete(where)
+
+    def revision(self, *collections: Collection) -> str | None:  # noqa: ARG002 - whichever they are
+        """Other processes write too: only the database knows."""
+        return None
 
     # -- rows
 
