@@ -161,7 +161,7 @@ def time_before(name: str, channel: Channel, title: str) -> Kpi:
         DELAY,
         Bands.DELAY,
         unit="d",
-        counted="visits",
+        counted="sessions",
         amount_per=_DAY_S,
     )
     return Kpi(name, value, Unit.COUNT, Kind.DISTRIBUTION, EVERY, title, Leaf.DISTRIBUTION)

@@ -1,7 +1,8 @@
 """What campaigns deliver and cost, by cell, and how sites share what is known of the whole campaign only.
 
 A campaign's delivery or cost that names no site is shared evenly by the campaign's sites, or by every site when it
-is global; a question that looks at all of them needs no shares.
+is global or none of its own is left: sites always add up to the whole.  A question that looks at all of them needs no
+shares.
 """
 
 from collections.abc import Iterator, Sequence
@@ -214,7 +215,7 @@ def _sharers(view: View, campaign: str) -> frozenset[str]:
     """The sites that share what names none."""
     everyone = frozenset(view.question.sharers)
     known: Campaign | None = view.question.campaigns.get(campaign)
-    return everyone if known is None or known.sites is None else everyone.intersection(known.sites)
+    return everyone if known is None or known.sites is None else everyone.intersection(known.sites) or everyone
 
 
 def _joined(parts: Sequence[Numerators]) -> Numerators:

@@ -98,7 +98,7 @@ def time_before(online: bool) -> Make:
             (Fraction(int((one.at - one.path[-1].at).total_seconds()), DAY_S), cell.weight(one))
             for one in cell.credited(online)
         ]
-        return distribution("d", "visits", cell.world.truth.bands["delay"], amounts, cell.uplift)
+        return distribution("d", "sessions", cell.world.truth.bands["delay"], amounts, cell.uplift)
 
     return leaf
 

@@ -44,12 +44,9 @@ def _parts(campaign: Campaign, cost: Cost, deliveries: Sequence[Delivery]) -> li
 
 
 def sharing(truth: Truth, campaign: Campaign, question: Question) -> list[str]:
-    """The sites that share what is known by campaign only."""
-    return [
-        site.id
-        for site in truth.sites
-        if (not campaign.sites or site.id in campaign.sites) and active_or_named(site, question.sites, question)
-    ]
+    """The sites that share what is known by campaign only: its own; all of them when none of those takes part."""
+    everyone = [site.id for site in truth.sites if active_or_named(site, question.sites, question)]
+    return [site for site in everyone if site in campaign.sites] or everyone
 
 
 def share(site: str | None, sharers: Sequence[str], sites: frozenset[str]) -> Fraction:

@@ -14,7 +14,7 @@ from okube_api.catalogue.conversion import CONVERSION
 from okube_api.engine.run import answer
 from tests.by_hand.conversion import KPIS, conversion, scopes
 from tests.by_hand.question import Filter, Question, only, without
-from tests.by_hand.truth import Campaign, Cost, Delivery, Truth
+from tests.by_hand.truth import Campaign, Cost, Delivery, Place, Truth
 from tests.engine.ask_conversion import ask, resolved
 from tests.engine.campaign_tenants import BARE, UNSEEN, campaign_tenant
 from tests.engine.stores import Reading
@@ -108,6 +108,21 @@ async def test_what_rounds_to_nothing_is_without_data(reading: Reading, scope: s
     await check(reading, truth, Question(*days, scope=scope), ("cost", "prints", "globalLeverPerformance"))
     shown = conversion(truth, "cost", Question(*days, scope="campaigns"))
     assert [(one["all"], one["temporals"]) for one in shown.values()] == [(0.01, {}), (0.01, {"0": 0.01, "1": 0.01})]
+
+
+@pytest.mark.anyio
+async def test_sites_add_up_to_the_whole_where_a_campaign_has_none_left(reading: Reading) -> None:
+    north, south, closed = (Place(f"{number:024x}", f"site-{number}", "", active=number < 3) for number in (1, 2, 3))
+    day = date(2024, 3, 18)
+    campaign = Campaign("c" * 24, "c", "lever", sites=(closed.id,), costs=(Cost("fixed", Fraction(9), day, day),))
+    truth = Truth(sites=(north, south, closed), campaigns=[campaign], deliveries=[Delivery(campaign.id, day, prints=5)])
+    question = Question(day, day, scope="sites")
+    for asked in (question, replace(question, sites=only(closed.id)), replace(question, sites=only(north.id))):
+        await check(reading, truth, asked, ("cost", "prints", "ctr"))
+    shown = conversion(truth, "cost", question)
+    assert {site: one["all"] for site, one in shown.items()} == {north.id: 4.5, south.id: 4.5}
+    named = conversion(truth, "prints", replace(question, sites=only(closed.id)))
+    assert {site: one["all"] for site, one in named.items()} == {closed.id: 5.0}
 
 
 @pytest.mark.anyio
