@@ -4,17 +4,15 @@ Nothing here is computed: the numbers are literals, with the sum that gives them
 which the product and the definitions by hand have in common does not pass.
 """
 
-import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.api.server import Server, Tenant, running
+from tests.worked import Asked, Json, exactly, filled, take
 
 pytestmark = pytest.mark.anyio
-Json = dict[str, Any]
-KEYED: Json = {"properties": ["key"]}
 
 
 @pytest.fixture(scope="module")
@@ -23,73 +21,6 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     folder = tmp_path_factory.mktemp("worked")
     async with running("duckdb", f"duckdb:{folder / 'okube.duckdb'}") as found:
         yield found
-
-
-async def take(tenant: Tenant, kind: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Sends events, one a row; what is None is left out."""
-    names = columns.split()
-    events = [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
-    lines = "".join(f"{json.dumps(event)}\n" for event in events)
-    headers = {"Content-Type": "application/x-ndjson"}
-    response = await tenant.editor.post(f"{tenant.url}/ingest/{kind}", content=lines.encode(), headers=headers)
-    assert response.status_code == 201, response.text
-    assert (response.json()["accepted"], response.json()["rejected"]) == (len(events), 0), response.text
-
-
-class Asked:
-    """Questions of one module over some days, their scopes' values shown by key."""
-
-    def __init__(self, tenant: Tenant, path: str, days: tuple[str, str], **url: str) -> None:
-        self.tenant, self.path, self.url = tenant, path, {"from": days[0], "to": days[1], **url}
-
-    async def data(self, kpi: str, scope: str = "globals", filters: Json | None = None, **param: Any) -> Json:
-        """The `data` of one answer, by key."""
-        one: Json = {"kpi": kpi, **param}
-        if scope != "globals":
-            one |= {"globals": False, scope: True if scope in {"homes", "extras"} else KEYED}
-        body: Json = {"params": [one]} | ({"filters": filters} if filters else {})
-        response = await self.tenant.reader.post(self.tenant.url + self.path, params=self.url, json=body)
-        assert response.status_code == 200, response.text
-        (element,) = response.json()
-        assert (element["kpi"], element["scope"]) == (kpi, scope)
-        data: Json = element["data"]
-        if scope == "globals":
-            return data
-        return {one.pop("key", value): shown(one) for value, one in data.items()}
-
-    async def whole(self, kpi: str, scope: str = "globals", filters: Json | None = None) -> Any:
-        """The leaf over all days; by scope, that of each value."""
-        found = await self.data(kpi, scope, filters, temporals=False)
-        return found["all"] if scope == "globals" else {key: one["all"] for key, one in found.items()}
-
-    async def week(self, kpi: str) -> tuple[Any, Json]:
-        """The leaf over all days, and those of its weeks."""
-        found = await self.data(kpi, granularity="week")
-        return found["all"], found["temporals"]
-
-    async def daily(self, kpi: str, scope: str = "globals") -> Any:
-        """The leaf over all days, and those of each day; by scope, of each value."""
-        found = await self.data(kpi, scope)
-        if scope == "globals":
-            return found["all"], found["temporals"]
-        return {key: (one["all"], one["temporals"]) for key, one in found.items()}
-
-
-def shown(one: Json) -> Json:
-    """What is said of a scope value but its names."""
-    return {name: leaf for name, leaf in one.items() if name in {"all", "temporals"}}
-
-
-def exactly(found: Any, expected: Any) -> None:
-    """Equal, integers being no decimals."""
-    assert found == expected
-    assert json.dumps(found, sort_keys=True) == json.dumps(expected, sort_keys=True)
-
-
-def filled(leaf: Json) -> tuple[dict[int, Any], Any, Any, Any, Any]:
-    """A distribution: bins that hold something by where they start, the unknown, the total, the mean, the median."""
-    bins = {one["from"]: (one["value"], one["share"]) for one in leaf["bins"] if one["value"]}
-    return bins, leaf["unknown"], leaf["total"], leaf["mean"], leaf["median"]
 
 
 # -- geo-marketing -------------------------------------------------------------------------------------------------
@@ -141,7 +72,7 @@ async def test_geo_marketing(panel: Tenant) -> None:
     # (600 + 1200 + 300 + 1500) / 4, and 6000 / 5 with the 2400 of the second week
     exactly(await asked.week("timespent"), (1200.0, {"0": 900.0, "1": 2400.0}))
     # 300 600 | 1200 1500 | 2400; half of 5 is 2.5, a quarter of the way from 900 to 1800
-    bins: Json = {300: (2, 0.4), 900: (2, 0.4), 1800: (1, 0.2)}
+    bins: Any = {300: (2, 0.4), 900: (2, 0.4), 1800: (1, 0.2)}
     exactly(filled(await asked.whole("timespentPerScope")), (bins, 0, 5, 1200.0, 1125.0))
     # both have two visitor-days; the middle of [2, 3)
     exactly(filled(await asked.whole("returningPerScope")), ({2: (2, 1.0)}, 0, 2, 2.0, 2.5))
@@ -402,7 +333,7 @@ async def test_presence(halls: Tenant) -> None:
     exactly(await asked.daily("attendance"), (3, {"0": 2, "1": 1}))
     exactly(await asked.daily("dropouts"), (2, {"0": 1, "1": 1}))  # 180 s and 120 s
     exactly(await asked.whole("timespent"), 675.0)  # 2700 / 4
-    dwell: Json = {0: (2, 0.5), 900: (2, 0.5)}
+    dwell: Any = {0: (2, 0.5), 900: (2, 0.5)}
     exactly(filled(await asked.whole("timespentPerScope")), (dwell, 0, 4, 675.0, 300.0))
     # 10:00 to 14:03 is 14,580 s; 1200 s; 120 s: 15,900 / 3; the median half way through [900, 1800)
     days = {0: (1, 0.3333), 900: (1, 0.3333), 7200: (1, 0.3333)}
