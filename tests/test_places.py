@@ -7,10 +7,17 @@ from okube_api.places import Locator, located, located_all
 Place = tuple[float, float, float]  # longitude, latitude, metres
 
 PENTAGONS = [h3.cell_to_latlng(cell)[::-1] for cell in sorted(h3.get_pentagons(12))[:3]]
+EDGE = [
+    (-126.60349, 72.93973),
+    (3.30433, 71.50025),
+    (23.79215, 67.82486),
+    (111.96934, 51.69907),
+]  # where faces of the icosahedron meet
 PLACES: list[Place] = [
     (4.8320, 45.7578, 70), (4.8320, 45.7578, 1), (4.8320, 45.7578, 300), (-73.9876, 40.7561, 33.3), (0, 0, 70),
     (180, -17, 120), (-180, -17, 70), (179.99999, 10, 70), (10, 89.999, 70), (0, -90, 70), (12.3, 68.9, 150),
-    *((lng, lat, 70.0) for lng, lat in PENTAGONS), *((lng + 0.001, lat, 300.0) for lng, lat in PENTAGONS),
+    *((lng, lat, 70.0) for lng, lat in EDGE), *((lng, lat, 70.0) for lng, lat in PENTAGONS),
+    *((lng + 0.001, lat, 300.0) for lng, lat in PENTAGONS),
 ]  # fmt: skip
 
 
