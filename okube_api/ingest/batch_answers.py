@@ -20,7 +20,7 @@ class BatchAnswer(Answer):
     application: Identifier
     kind: str = Field(examples=["pings"])
     state: State = Field(
-        description="`receiving`, `waiting` (stored, not seen by questions yet), `visible`, `refused` or `interrupted`."
+        description="`waiting`: stored, not seen by questions yet; `refused`, `interrupted`: nothing is left of it."
     )
     accepted: int = Field(0, description="Events that are new; counted when the batch becomes visible.")
     duplicate: int = Field(0, description="Events that were there already, or came twice.")

@@ -24,6 +24,7 @@ class State(StrEnum):
     RECEIVING = "receiving"  # its events come in; nothing of them counts
     WAITING = "waiting"  # all of them are stored; their facts are still to be made
     VISIBLE = "visible"  # questions see them
+    REMOVING = "removing"  # it is being taken back
     REFUSED = "refused"  # something was wrong with the whole of it; nothing is left of its events
     INTERRUPTED = "interrupted"  # whoever sent or received it went away; nothing is left of its events
 

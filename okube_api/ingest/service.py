@@ -18,25 +18,23 @@ from typing import TypeVar
 import structlog
 
 from okube_api.applications.repository import APPLICATIONS, Application
-from okube_api.areas.repository import AREAS, Areas
 from okube_api.clock import Clock
 from okube_api.errors import Impossible, InFlight, Refusal
 from okube_api.identifiers import new_id
-from okube_api.ingest import tables
 from okube_api.ingest.batches import Batches, State
 from okube_api.ingest.deriving import Batch, Deriving
+from okube_api.ingest.documents import Documents
 from okube_api.ingest.erasing import erase
 from okube_api.ingest.formats import Encoding, Format, decoder, of_path
 from okube_api.ingest.identities import DEVICE, USER, Digests, Identities
 from okube_api.ingest.memory import be_frugal
-from okube_api.ingest.natural_keys import latest
-from okube_api.ingest.reading import events, live_batches
+from okube_api.ingest.reading import live_batches
 from okube_api.ingest.receiving import Block, Receiver, Tally, Tell, parquet_blocks, text_blocks
 from okube_api.ingest.recording import KINDS, Recorder
 from okube_api.ingest.references import References
 from okube_api.ingest.sealing import Sealed, Seals
 from okube_api.ingest.telling import told_of
-from okube_api.store.base import Change, Conflict, Json, OneOf, Store, equal
+from okube_api.store.base import Change, Conflict, Json, Store, equal
 
 _TRIES = 12
 _PAUSE_S = 0.1
@@ -73,7 +71,7 @@ class Ingest:
         self.store, self.clock, self._secret = store, clock, secret
         self._memory_limit, self._threads = memory_limit, threads
         self._seals = Seals(secret)
-        self._areas = Areas(store, clock)
+        self._documents = Documents(store, clock)
         self._showing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._later: set[asyncio.Task[Json]] = set()
         self.batches = Batches(store, clock)
@@ -182,13 +180,12 @@ class Ingest:
         """Makes batches visible in one step; those that are already stay so."""
         async with self._showing[application.id]:
             found = [await self.batches.of(application.id, batch["_id"]) for batch in batches]
-            waiting = [batch for batch in found if batch["state"] != State.VISIBLE]
+            waiting = [batch for batch in found if batch["state"] == State.WAITING]
             counting = await self.kinds(application.id)
             if new := [batch for batch in waiting if batch["number"] not in counting]:
                 name = f"{new[0]['_id']}:shown"
                 await self._changed(application.id, name, partial(self._bring, application, new))
-            if any(batch["kind"] == "areas" for batch in waiting):
-                await self.sync_areas(application.id)
+            await self._documents.follow(application.id, {batch["kind"] for batch in waiting})
             seen = {batch["_id"]: await self._note_visible(batch) for batch in waiting}
             return [seen.get(batch["_id"], batch) for batch in found]
 
@@ -233,16 +230,6 @@ class Ingest:
         except Sealed:
             raise Impossible("The rejected lines were sealed by another secret key: they cannot be read.") from None
 
-    async def sync_areas(self, application: str) -> None:
-        """Makes the documents of areas what the batches of areas say."""
-        async with self.store.reading(application) as view:
-            live = await live_batches(view)
-            found = await events(view, tables.AREAS, tables.WHOLE, tables.WHOLE, live)
-        rows = found.take(latest(found, KINDS["areas"].key)).select(["code", "name", "lng", "lat"]).to_pylist()
-        await self._areas.put(application, rows)
-        mine = equal("application", application)
-        await self.store.delete(AREAS, mine & ~OneOf("code", tuple(row["code"] for row in rows)))
-
     # -- out
 
     async def remove(self, application: Application, batch: Json) -> None:
@@ -250,9 +237,9 @@ class Ingest:
         if batch["state"] == State.RECEIVING:
             raise InFlight("The batch is still being received. Try again when it is not.")
         async with self._showing[application.id]:
+            batch = await self.batches.note(batch, {"state": State.REMOVING})
             await self._changed(application.id, f"{batch['_id']}:removed", partial(self._take_away, application, batch))
-            if batch["kind"] == "areas":
-                await self.sync_areas(application.id)
+            await self._documents.follow(application.id, {batch["kind"]})
             await self.batches.forget(batch)
 
     async def _take_away(self, application: Application, batch: Json, change: Change) -> None:
@@ -284,18 +271,23 @@ class Ingest:
 
         async with self._showing[application.id]:
             await self._changed(application.id, f"rebuilt:{new_id(self.clock())}", again)
+            await self._documents.follow(application.id, set(kinds))
 
     async def resume(self) -> None:
         """Finishes what processes that died left half-done, and tidies up after them."""
         for batch in await self.batches.abandoned(self.clock()):
             await self._interrupt(batch)
-        waiting: defaultdict[str, list[Json]] = defaultdict(list)
-        for batch in await self.batches.in_state(State.WAITING):
-            waiting[batch["application"]].append(batch)
-        for application, batches in waiting.items():
-            document = await self.store.get(APPLICATIONS, equal("_id", application))
+        left: defaultdict[str, list[Json]] = defaultdict(list)
+        for batch in await self.batches.in_state(State.WAITING, State.REMOVING):
+            left[batch["application"]].append(batch)
+        for identifier, batches in left.items():
+            document = await self.store.get(APPLICATIONS, equal("_id", identifier))
             if document is not None:
-                await self.show_all(Application.of(document), batches)
+                application = Application.of(document)
+                for batch in batches:
+                    if batch["state"] == State.REMOVING:
+                        await self.remove(application, batch)
+                await self.show_all(application, [batch for batch in batches if batch["state"] == State.WAITING])
 
     async def _changed(self, application: str, name: str, work: Callable[[Change], Awaitable[T]]) -> T:
         """Does work in a change of that name, again when another change came between."""
