@@ -20,6 +20,7 @@ from okube_api.analytics.subject import Subject
 from okube_api.analytics.table import rows_of, written
 from okube_api.clock import Clock
 from okube_api.engine.calendar import Mode, Period, PeriodError, day_of, local_day, period
+from okube_api.engine.panels import Panels
 from okube_api.engine.question import Question
 from okube_api.engine.run import Answered, answer
 from okube_api.errors import Away, Impossible, TooMuchToRead
@@ -53,6 +54,7 @@ class Analytics:
         self._settings = settings
         self._freshness = freshness
         self._known = Known(store)
+        self._panels = Panels()
 
     async def answer(self, query: Query, subject: Subject, wanted: Wanted) -> bytes:
         """The answer's bytes: JSON, or CSV.
@@ -66,9 +68,12 @@ class Analytics:
         resolve = MODULES[query.module].resolve
         question = await resolve(query, subject, span, wanted.uplift, directory)
         async with self._reader(subject.application.id) as reader:
-            found = await answer(question, reader)
+            found = await answer(question, reader, self._panels)
             plan = explained(found.plan, reader) if wanted.explain else None
-        results = await asyncio.to_thread(elements, question, found.found)
+        if found.read.is_small:
+            results = elements(question, found.found)
+        else:
+            results = await asyncio.to_thread(elements, question, found.found)
         codes = areas_by_name(found.found, results, always=wanted.csv)
         areas = await directory.area_names(codes) if codes else {}
         if wanted.csv:
@@ -124,7 +129,7 @@ class Analytics:
             "timezone": subject.application.timezone,
             "freshness": await self._freshness(question.application),
             "uplift": question.uplift,
-            "rows": found.rows,
+            "rows": found.read.rows,
             "ms": round((time.monotonic() - started) * 1000),
             "buckets": _buckets(question),
             "notes": list(found.notes),

@@ -9,6 +9,7 @@ little-endian u32, as one blob.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from okube_api.store.base import Column, Kind, Table
 
@@ -94,6 +95,7 @@ class Fact:
         """The table of the fact's own rows."""
         return Table(self.name, (*_integers(DAY_COLUMNS), *self.columns), index=(self.columns[0].name,))
 
+    @lru_cache(maxsize=1000)  # noqa: B019 - facts are few, and live as long as the process
     def rollup(self, grain: Grain, span: Span) -> Table:
         """The table of one grain's rows by day or by month."""
         kinds = {column.name: column.kind for column in self.columns}

@@ -19,29 +19,39 @@ ATTRIBUTES = ("home", "work", "os", "manufacturer", "model")
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute by user number.  codes: index into `names`, -1 when unknown."""
+    """An attribute by user number.
 
-    codes: Ints
+    codes: indices into `names`, -1 when unknown; of the smallest type that holds them.
+    """
+
+    codes: NDArray[np.signedinteger[Any]]
     names: tuple[str, ...]
 
     def of(self, users: Users) -> Ints:
         """The codes of these users."""
-        return _looked_up(self.codes, users, -1)
+        found: Ints = _looked_up(self.codes, users, -1).astype(np.int64, copy=False)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
     """The users' records; a user without one weighs 1 and has no attribute.
 
-    weights: thousandths.
+    weights: thousandths, by user number.
     """
 
     weights: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """How many user numbers it spans."""
+        return len(self.weights)
+
     def weights_of(self, users: Users) -> Ints:
         """The weights of these users, in thousandths."""
-        return _looked_up(self.weights, users, UNWEIGHTED)
+        found: Ints = _looked_up(self.weights, users, UNWEIGHTED)
+        return found
 
     def attribute(self, name: str) -> Attribute:
         """An attribute of every user."""
@@ -65,12 +75,12 @@ def panel(blocks: Iterable[pa.Table]) -> Panel:
 
 def _attribute(column: pa.ChunkedArray, users: Ints, size: int) -> Attribute:
     encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    codes = np.full(size, -1, dtype=np.int64)
+    codes = np.full(size, -1, dtype=np.min_scalar_type(-1 - len(encoded.dictionary)))
     codes[users] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return Attribute(codes, tuple(encoded.dictionary.to_pylist()))
 
 
-def _looked_up(known: Ints, users: Users, default: int) -> Ints:
+def _looked_up(known: Any, users: Users, default: int) -> Any:
     if len(users) == 0 or len(known) == 0:
         return np.full(len(users), default, dtype=np.int64)
     inside = users < len(known)

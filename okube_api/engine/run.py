@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from okube_api.catalogue.facts import PANELISTS
 from okube_api.catalogue.values import ATTRIBUTES, Scope, Users
 from okube_api.engine.calendar import Buckets
 from okube_api.engine.evaluate import leaves
 from okube_api.engine.leaves import Leaves
-from okube_api.engine.panel import Panel, panel
+from okube_api.engine.panel import Panel
+from okube_api.engine.panels import Panels
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan, settled, unsettled
 from okube_api.engine.question import Ask, By, Question
@@ -36,26 +36,27 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Everything found, param by param and scope by scope.
-
-    rows: how many came back from the store.  notes: what to know about the numbers.
-    """
+    """Everything found, param by param and scope by scope.  notes: what to know about the numbers."""
 
     found: tuple[Found, ...]
     plan: Plan
-    rows: int
+    read: Read
     notes: tuple[str, ...] = ()
 
 
-async def answer(question: Question, reader: Reader) -> Answered:
+async def answer(question: Question, reader: Reader, panels: Panels | None = None) -> Answered:
     """The leaves that a question asks for.  Raises the reader's TooManyRows and Unavailable."""
     question = await informed(question, reader)
     planned = plan(question)
     tables = [await fetched(one.node, reader) for one in planned.passes]
-    known = await panel_of(reader) if needs_panel(question, planned) else Panel()
-    rows = sum(table.num_rows for table in tables)
-    found, notes = await asyncio.to_thread(evaluated, question, Read(planned, tables, known))
-    return Answered(found, planned, rows, (*question.notes, *notes))
+    panels = panels or Panels()
+    known = await panels.of(question.application, reader) if needs_panel(question, planned) else Panel()
+    read = Read(planned, tables, known)
+    if read.is_small:
+        found, notes = evaluated(question, read)
+    else:
+        found, notes = await asyncio.to_thread(evaluated, question, read)
+    return Answered(found, planned, read, (*question.notes, *notes))
 
 
 async def informed(question: Question, reader: Reader) -> Question:
@@ -67,11 +68,6 @@ async def informed(question: Question, reader: Reader) -> Question:
 async def fetched(node: Aggregate | Rows, reader: Reader) -> pa.Table:
     """What the store answers to one pass."""
     return await (reader.aggregate(node) if isinstance(node, Aggregate) else reader.rows(node))
-
-
-async def panel_of(reader: Reader) -> Panel:
-    """What the application knows of its users."""
-    return panel([block async for block in reader.read(PANELISTS, 0, 0)])
 
 
 def needs_panel(question: Question, planned: Plan) -> bool:

@@ -23,6 +23,7 @@ from okube_api.engine.sets import Flags, Groups, from_blobs, from_users, joined,
 from okube_api.store.base import Aggregate, Kind
 
 WEIGHT_PER = 1000
+_SMALL_BYTES = 200_000
 
 
 class Names:
@@ -53,6 +54,17 @@ class Read:
     plan: Plan
     tables: Sequence[pa.Table]
     panel: Panel
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(table.num_rows for table in self.tables)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether to make something of it takes less time than to have another thread make it."""
+        held: int = sum(table.nbytes for table in self.tables)
+        return held <= _SMALL_BYTES
 
     def of(self, need: Need) -> Iterator[tuple[Pass, pa.Table]]:
         """The passes that serve a need, each with its rows."""
