@@ -42,9 +42,9 @@ STAYS = (
 
 @pytest.fixture(scope="module")
 async def panel(server: Server) -> Tenant:
-    """Two sites a tenth of a degree apart, a point of interest, three people; Monday 4 to Monday 11 March 2024."""
+    """Two sites a tenth of a degree apart, a point of interest, three people; a site that the study does not have."""
     tenant = await server.tenant(timezone="Europe/Paris")
-    for key, latitude in (("a", 48.8), ("b", 48.9)):
+    for key, latitude in (("a", 48.8), ("b", 48.9), ("c", 49.0)):
         await tenant.make("sites", key=key, name=key, online=False, coordinates=[2.3, latitude])
     await tenant.make("pois", key="p", name="The park", coordinates=[2.5, 48.8])
     await tenant.make("studies", key="study", sites=["a", "b"], pois=["p"])
@@ -57,7 +57,7 @@ async def panel(server: Server) -> Tenant:
 
 
 def stays(tenant: Tenant, **url: str) -> Asked:
-    """Questions of geo-marketing."""
+    """Questions of geo-marketing, from Monday 4 to Monday 11 March 2024."""
     return Asked(tenant, "/studies/study/geo-marketing/analytics", ("2024-03-04", "2024-03-11"), **url)
 
 
@@ -100,6 +100,8 @@ async def test_geo_marketing_by_item_and_area(panel: Tenant) -> None:
     assert (affinity["visitors"], item["key"], item["visitors"]) == (2, "p", 1)
     assert (item["share"], item["referenceShare"], item["index"]) == (0.5, 0.6667, 75.0)
     exactly(await asked.whole("attendance", "homes"), {"751010101": 2, "751010102": 2})
+    # what a filter names is there: Ann on the 4th and 7th, Bob on the 5th; nobody at C, which is none of the study's
+    exactly(await asked.whole("attendance", "sites", {"sites": ["a", "c"]}), {"a": 3, "c": 0})
     # Ann lives at A: 0, 0, 0; Bob at B: 0 there, and to A a tenth of a degree: 6,371,008.8 x pi / 1800 = 11,120
     homes = filled(await asked.whole("homeDistanceVisitsPerScope"))
     exactly(homes, ({0: (4, 0.8), 10_000: (1, 0.2)}, 0, 5, 2224.0, 625.0))  # the median: 2.5 of 4, up to 1000

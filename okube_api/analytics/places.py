@@ -25,11 +25,16 @@ _COLLECTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """all: those of the study, or of the application; reached: what the question leaves; named: by a filter, by id."""
+    """The places of a question.
+
+    all: those of the study, or of the application.  reached: what the question leaves of them.
+    named: by a filter, by id.  outside: those named that the study does not have; answers show them, empty.
+    """
 
     all: Every = NONE
     reached: tuple[Resource, ...] = ()
     named: tuple[str, ...] = ()
+    outside: Every = NONE
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -55,7 +60,9 @@ async def places_of(filters: Filters, subject: Subject, directory: Directory, sc
         and (place.active or place.id in named or place.id == path)
         and (not tagged or _tagged(place, filters))
     )
-    return Places(every, reached, tuple(sorted(named & every.by_id.keys())))
+    others = tuple(sorted(named.difference(every.by_id)))
+    outside = await directory.every(_COLLECTIONS[scope], others) if others else NONE
+    return Places(every, reached, tuple(sorted(named)), outside)
 
 
 async def chosen_of(filters: Filters, scope: Scope, directory: Directory) -> Chosen | None:

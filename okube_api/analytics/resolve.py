@@ -37,7 +37,7 @@ async def resolved_geo_marketing(
         edges=subject.edges,
         weekdays=weekdays_of(query.filters),
         named=_named_areas(query.filters) | {Scope.SITES: sites.named, Scope.POIS: pois.named},
-        labels=labels_of(sites.all, pois.all),
+        labels=labels_of(sites.all, pois.all, sites.outside, pois.outside),
     )
 
 

@@ -353,11 +353,11 @@ def geomarketing(truth: Truth, kpi: str, question: Question) -> Leaf:
         )
 
     values = {value_of(one, question.scope) for rows in by_day.values() for one in rows if one.stay.place in looked_at}
-    return answer(question, values, _named(question, of_study), leaf)
+    return answer(question, values, _named(question), leaf)
 
 
-def _named(question: Question, of_study: set[str]) -> set[str]:
-    """The scope values that a filter names; of places, those of the study."""
+def _named(question: Question) -> set[str]:
+    """The scope values that a filter names."""
     filters: dict[str, tuple[Filter | None, ...]] = {
         "sites": (question.sites,),
         "pois": (question.pois,),
@@ -365,10 +365,9 @@ def _named(question: Question, of_study: set[str]) -> set[str]:
         "zones": (question.homes, question.zones),
         "works": (question.works,),
     }
-    named = {
+    return {
         value
         for chosen in filters.get(question.scope, ())
         if chosen is not None and not chosen.negated
         for value in chosen.values
     }
-    return named & of_study if question.scope in ("sites", "pois") else named

@@ -35,8 +35,6 @@ def resolved(truth: Truth, module: Module, kpis: tuple[str, ...], asked: by_hand
     named = {scope: tuple(one.values) for scope, one in chosen.items() if one and not one.negated}
     homes = {*named.get(Scope.HOMES, ()), *named.get(Scope.ZONES, ())}
     named |= {Scope.HOMES: tuple(homes), Scope.ZONES: tuple(homes)}
-    for kind in (Scope.SITES, Scope.POIS):
-        named[kind] = tuple(set(named.get(kind, ())) & of_study)
     return Question(
         application="a" * 24,
         period=Period(ordinal(asked.first), ordinal(asked.last)),
