@@ -1,0 +1,322 @@
+"""What only the embedded store has: one process, one file, threads to interrupt, a disk that can be full."""
+
+import asyncio
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+from okube_api.store import open_store
+from okube_api.store.base import (
+    EVERYTHING,
+    Aggregate,
+    Collection,
+    Column,
+    Contains,
+    Count,
+    Duplicate,
+    Kind,
+    Missing,
+    Order,
+    Schema,
+    Store,
+    StoreFull,
+    StoreLocked,
+    Table,
+    Unavailable,
+    equal,
+)
+from okube_api.store.duckdb.connection import Database, connect
+from okube_api.store.duckdb.store import DuckStore
+
+from tests.conformance.declared import EVENTS, SCHEMA, THINGS
+
+pytestmark = pytest.mark.anyio
+
+ENDLESS = "SELECT count(*) FROM range(100000000000) WHERE hash(range) = 7"
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[DuckStore]:
+    made = DuckStore(tmp_path / "okube.duckdb", SCHEMA, memory_limit="256MB", threads=1)
+    await made.start()
+    yield made
+    await made.close()
+
+
+# -- one process
+
+
+async def test_a_second_process_is_told_what_to_do(store: Store, tmp_path: Path) -> None:
+    """It is told within a second of asking."""
+    code = f"""
+import asyncio, time
+from okube_api.store import open_store
+from okube_api.store.base import Schema, StoreLocked
+begun = time.perf_counter()
+try:
+    asyncio.run(open_store("duckdb:{tmp_path / "okube.duckdb"}", Schema()).start())
+except StoreLocked as error:
+    print(time.perf_counter() - begun < 1, error)
+"""
+    command = [sys.executable, "-c", code]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("True ")
+    assert "--url" in done.stdout
+    assert str(tmp_path / "okube.duckdb") in done.stdout
+
+
+async def test_locks_are_known_by_their_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise duckdb.IOException('IO Error: Could not set lock on file "x": Conflicting lock is held in python (PID 7)')
+
+    monkeypatch.setattr(duckdb, "connect", refuse)
+    with pytest.raises(StoreLocked, match="another process"):
+        connect(tmp_path / "x.duckdb", "64MB", 1)
+
+
+async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    path = tmp_path / "okube.duckdb"
+    path.write_bytes(b"not a database" * 1000)
+    with pytest.raises(Unavailable):
+        await open_store(f"duckdb:{path}", SCHEMA).start()
+
+
+async def test_a_store_that_is_closed_says_so(tmp_path: Path) -> None:
+    store = open_store(f"duckdb:{tmp_path / 'okube.duckdb'}", SCHEMA)
+    with pytest.raises(Unavailable):
+        await store.ping()
+    await store.start()
+    await store.ping()
+    await store.close()
+    await store.close()
+    with pytest.raises(Unavailable):
+        await store.count(THINGS, EVERYTHING)
+    await store.start()
+    assert await store.count(THINGS, EVERYTHING) == 0
+    await store.close()
+
+
+# -- no other file, no network
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM '/etc/hostname'",
+        "SELECT * FROM glob('/etc/*')",
+        "COPY (SELECT 1) TO '{folder}/out.csv'",
+        "ATTACH '{folder}/other.duckdb'",
+        "EXPORT DATABASE '{folder}/out'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SELECT * FROM read_csv('https://localhost/x.csv')",
+        "SET enable_external_access = true",
+        "SET memory_limit = '10GB'",
+        "SET temp_directory = '{folder}'",
+        "SET lock_configuration = false",
+    ],
+)
+def test_it_reaches_nothing_else(tmp_path: Path, sql: str) -> None:
+    with connect(tmp_path / "okube.duckdb", "64MB", 1) as connection, pytest.raises(duckdb.Error):
+        connection.execute(sql.replace("{folder}", str(tmp_path))).fetchall()
+    assert {path.name for path in tmp_path.iterdir()} <= {"okube.duckdb", "okube.duckdb.wal"}
+
+
+def test_what_does_not_fit_into_memory_is_spilled_and_gone_at_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "okube.duckdb"
+    spill = tmp_path / "okube.duckdb.tmp"
+    with connect(path, "40MB", 1) as connection:
+        connection.execute("CREATE TABLE t AS SELECT range AS i, md5(range::VARCHAR) AS m FROM range(700000)")
+        reading = connection.execute("SELECT i FROM t ORDER BY m, i")
+        assert reading.fetchone() is not None
+        assert any(spill.iterdir()), "the sort did not need the disk: make it larger"
+    spill.mkdir(exist_ok=True)
+    (spill / "duckdb_temp_storage-0.tmp").write_bytes(b"left by a crash")
+    with connect(path, "64MB", 1) as connection:
+        assert not spill.exists()
+        assert connection.execute("SELECT count(*) FROM t").fetchall() == [(700000,)]
+        assert connection.execute("SELECT i FROM t ORDER BY m, i").fetchone() is not None
+
+
+# -- threads
+
+
+async def test_a_cancelled_call_ends_within_two_seconds(tmp_path: Path) -> None:
+    database = Database(tmp_path / "x.duckdb", "64MB", 1)
+    await database.open()
+    for _ in range(3):
+        task = asyncio.create_task(database.call(lambda cursor: cursor.execute(ENDLESS).fetchall()))
+        await asyncio.sleep(0.1)
+        begun = time.perf_counter()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.perf_counter() - begun < 2
+    assert await database.call(lambda cursor: cursor.execute("SELECT 7").fetchall()) == [(7,)]
+    await database.close()
+
+
+async def test_a_call_past_its_time_is_unavailable(tmp_path: Path) -> None:
+    database = Database(tmp_path / "x.duckdb", "64MB", 1)
+    await database.open()
+    with pytest.raises(Unavailable, match=r"0\.1 s"):
+        await database.call(lambda cursor: cursor.execute(ENDLESS).fetchall(), timeout_s=0.1)
+    await database.close()
+
+
+async def test_the_event_loop_goes_on(tmp_path: Path) -> None:
+    database = Database(tmp_path / "x.duckdb", "64MB", 1)
+    await database.open()
+    task = asyncio.create_task(database.call(lambda cursor: cursor.execute(ENDLESS).fetchall()))
+    turns = 0
+    until = time.perf_counter() + 0.3
+    while time.perf_counter() < until:
+        await asyncio.sleep(0.001)
+        turns += 1
+    assert turns > 30
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await database.close()
+
+
+async def test_a_cancelled_write_is_whole_or_not_there(store: DuckStore) -> None:
+    for at in range(12):
+        made = [{"_id": f"{at:012x}{one:012x}", "version": at, "key": f"{at} {one}"} for one in range(400)]
+        task = asyncio.create_task(store.insert(THINGS, made))
+        await asyncio.sleep(0.004 * at)
+        task.cancel()
+        await asyncio.wait([task])
+        assert await store.count(THINGS, equal("version", at)) in (0, 400)
+    await store.insert(THINGS, [{"_id": "f" * 24, "version": 99}])
+    assert await store.count(THINGS, equal("version", 99)) == 1
+
+
+async def test_a_cancelled_change_leaves_nothing(store: DuckStore) -> None:
+    rows = pa.table({"part": pa.repeat(1, 50_000), "user": range(50_000), "label": pa.repeat("x", 50_000)})
+
+    async def change(at: int) -> None:
+        async with store.changing("a", f"change {at}") as one:
+            for batch in range(20):
+                await one.append(EVENTS, batch, rows)
+
+    for at in range(5):
+        task = asyncio.create_task(change(at))
+        await asyncio.sleep(0.02 * at)
+        task.cancel()
+        await asyncio.wait([task])
+        async with store.reading("a") as reader:
+            assert await reader.parts(EVENTS) == []
+
+
+async def test_changes_of_two_applications_at_once_do_not_meet(store: DuckStore) -> None:
+    rows = pa.table({"part": [1], "user": [1], "label": ["x"]})
+    async with store.changing("a", "one") as first, store.changing("b", "one") as second:
+        for change in (first, second, first):
+            await change.append(EVENTS, 1, rows)
+        await first.commit()
+        await second.commit()
+    for application, many in (("a", 2), ("b", 1)):
+        async with store.reading(application) as reader:
+            assert sum([block.num_rows async for block in reader.read(EVENTS, 0, 9)]) == many
+
+
+# -- the disk
+
+
+async def test_a_full_disk_is_said_and_passes(store: DuckStore) -> None:
+    """A limit on the size of files stands for the disk."""
+    await store.insert(THINGS, [{"_id": "1", "key": "before"}])
+    rows = pa.table(
+        {"part": pa.repeat(1, 400_000), "user": range(400_000), "label": [f"{at * 7919:x}" for at in range(400_000)]}
+    )
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(StoreFull):
+            await fill(store, rows)
+        assert await store.count(THINGS, equal("key", "before")) == 1
+        made = [{"_id": f"x{at}", "key": f"{at}", "free": f"{at * 7919:x}" * 20} for at in range(20_000)]
+        with pytest.raises(StoreFull):
+            await store.insert(THINGS, made)
+        assert await store.count(THINGS, EVERYTHING) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    await store.insert(THINGS, [{"_id": "2", "key": "after"}])
+    await fill(store, rows)
+    assert await store.count(THINGS, EVERYTHING) == 2
+    assert await store.committed("a", "fill")
+
+
+async def fill(store: Store, rows: pa.Table) -> None:
+    async with store.changing("a", "fill") as change:
+        await change.append(EVENTS, 1, rows)
+        await change.commit()
+
+
+# -- another version of the schema
+
+OLD = Schema(
+    (Collection("sites", {"key": Kind.TEXT, "place.city": Kind.TEXT}, unique=(("key",),), search=("key",)),),
+    (Table("facts", (Column("place", Kind.TEXT), Column("dwell_s", Kind.INTEGER))),),
+)
+NEW = Schema(
+    (
+        Collection(
+            "sites",
+            {"rank": Kind.INTEGER, "key": Kind.TEXT, "names": Kind.TEXTS},
+            unique=(("names",),),
+            search=("place.city",),
+        ),
+    ),
+    (Table("facts", (Column("zone", Kind.TEXT), Column("place", Kind.TEXT), Column("dwell_s", Kind.INTEGER))),),
+)
+
+
+async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    url = f"duckdb:{tmp_path / 'okube.duckdb'}"
+    documents = [
+        {"_id": f"{at:05}", "key": f"k{at}", "rank": -at, "names": [f"n{at}"], "place": {"city": f"Nîmes {at}"}}
+        for at in range(4500)
+    ]
+    before = open_store(url, OLD)
+    await before.start()
+    await before.insert(OLD.collections[0], documents)
+    async with before.changing("a", "fill") as change:
+        await change.replace(OLD.tables[0], [1], pa.table({"part": [1], "place": ["p"], "dwell_s": [5]}))
+        await change.commit()
+    await before.close()
+
+    (sites,), (facts,) = NEW.collections, NEW.tables
+    for _ in range(2):
+        after = open_store(url, NEW)
+        await after.start()
+        assert await after.find(sites, EVERYTHING, sort=(Order("rank"),)) == documents[::-1]
+        assert await after.get(sites, Contains("nimes 4321")) == documents[4321]
+        with pytest.raises(Duplicate):
+            await after.insert(sites, [{"_id": "x", "names": ["n77"]}])
+        async with after.reading("a") as reader:
+            counted = await reader.aggregate(Aggregate(facts, Missing("zone"), ("place",), (Count("n"),)))
+        assert counted.to_pylist() == [{"place": "p", "n": 1}]
+        await after.close()
+
+    again = open_store(url, NEW)
+    await again.start()
+    async with again.changing("a", "more") as change:
+        rows = pa.table({"part": [2], "place": ["q"], "dwell_s": [7], "zone": ["indoor"]})
+        await change.replace(facts, [2], rows)
+        await change.commit()
+    async with again.reading("a") as reader:
+        read = [row async for block in reader.read(facts, 1, 2) for row in block.to_pylist()]
+    assert read == [
+        {"part": 1, "zone": None, "place": "p", "dwell_s": 5},
+        {"part": 2, "zone": "indoor", "place": "q", "dwell_s": 7},
+    ]
+    await again.close()
