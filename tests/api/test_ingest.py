@@ -122,7 +122,7 @@ async def test_a_batch_is_taken_back(tenant: Tenant) -> None:
         ("pings", "application/json", "", b"{}", 415),
         ("pings", NDJSON, "br", b"", 415),
         ("pings", NDJSON, "gzip", b"not gzip", 400),
-        ("pings", NDJSON, "gzip", gzip.compress(b"{}" * 500)[:-9], 400),
+        ("pings", NDJSON, "gzip", gzip.compress(b"{}" * 500, mtime=0)[:-9], 400),
         ("pings", NDJSON, "zstd", b"not zstd", 400),
         ("pings", CSV, "", b"user,at,lng,lat,speed\n", 422),
         ("pings", CSV, "", b"user,at,lng\n", 422),
