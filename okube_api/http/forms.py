@@ -1,10 +1,13 @@
 """Form bodies as the JSON they stand for: `address[city]=Paris`, repeated names for lists.
 
+Lists of objects or of lists number their items: `costs[0][amount]=10`.
+
 A form has only texts.  The model of the body says which of them are numbers, booleans or lists; an empty text is null
 where null is allowed.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from types import NoneType
 from typing import Any, get_args, get_origin
@@ -17,6 +20,7 @@ from okube_api.fields import alternatives
 from okube_api.http.json_text import MOST_LEVELS, escaped
 
 _WORDS = {"true": True, "false": False}
+_INDEX = re.compile(r"0|[1-9]\d{0,4}", re.ASCII)
 
 
 def read_form(body: bytes, model: type[BaseModel]) -> dict[str, Any]:
@@ -72,10 +76,14 @@ def _as_model(form: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
 def _value(given: Any, annotation: Any, pointer: str) -> Any:
     """What the form gives for a field of this type: an object, or the texts of one name."""
     kinds = alternatives(annotation)
+    lists = [kind for kind in kinds if get_origin(kind) is list]
     if isinstance(given, dict):
+        if lists and all(_INDEX.fullmatch(name) for name in given):
+            item = get_args(lists[0])[0]
+            return [_value(given[at], item, f"{pointer}/{at}") for at in sorted(given, key=int)]
         models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
         return _as_model(given, models[0]) if models else _loose(given, pointer)
-    if lists := [kind for kind in kinds if get_origin(kind) is list]:
+    if lists:
         items = [_value([text], get_args(lists[0])[0], pointer) for text in given]
         return None if given == [""] and NoneType in kinds else items
     if len(given) > 1:

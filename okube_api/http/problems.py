@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from okube_api.errors import (
@@ -51,7 +52,16 @@ class Bug(Refusal):
 
 async def handle(request: Request, error: Exception) -> Response:
     """The answer to an exception, for the application's table of handlers."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        error.headers = {"Allow": ", ".join(_allowed(request))}
     return answer(refusal_of(error), request.scope)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that the path takes: the framework names those of the first route only."""
+    routes = [one for one in request.app.router.routes if isinstance(one, Route)]
+    found = [one.methods or () for one in routes if one.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for methods in found for method in methods})
 
 
 def answer(refusal: Refusal, scope: Scope) -> Response:

@@ -11,13 +11,16 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
-Scalar = str | int | float | bool | None
+from okube_api.errors import BadRequest
+from okube_api.http.json_text import read_json
+
+Free = str | int | float | bool | None | list[Any] | dict[str, Any]
 
 _NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _JSON_NUMBER = re.compile(_NUMBER, re.ASCII)
 _NEEDS_MARK = re.compile(r"'*(?:[=+\-@\t\r]|\Z)")
-_FREE_NEEDS_MARK = re.compile(rf"'*(?:[=+\-@\t\r]|(?:true|false|null|{_NUMBER})?\Z)", re.ASCII)
+_FREE_NEEDS_MARK = re.compile(rf"'*(?:[=+\-@\t\r{{\[]|(?:true|false|null|{_NUMBER})?\Z)", re.ASCII)
 _SUSPECT = frozenset("=+-@\t\r'")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _LEAST, _MOST = -(2**63), 2**63 - 1
@@ -67,24 +70,35 @@ def to_list(cell: str) -> list[str]:
     return items
 
 
-# -- scalars of any type, in objects of the caller's own making ------------------------------------------------------
+# -- values of any type, in objects of the caller's own making -------------------------------------------------------
 
 
-def from_scalar(value: Scalar) -> str:
+def from_free(value: Free) -> str:
     """The cell of a value whose type nothing but the cell tells: texts that look like another type get a mark."""
     if isinstance(value, str):
         return f"'{value}" if _FREE_NEEDS_MARK.match(value) else value
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
-def to_scalar(cell: str) -> Scalar:
-    """The value of a cell that is not empty: a number, `true`, `false`, `null`, or else a text."""
+def to_free(cell: str) -> Free:
+    """The value of a cell that is not empty: a number, `true`, `false`, `null`, JSON in brackets, or else a text."""
     if cell[0] == "'":
         return cell[1:] if _FREE_NEEDS_MARK.match(cell) else cell
     if cell in _WORDS:
         return _WORDS[cell]
+    if cell[0] in "[{":
+        return _json(cell)
     number = to_number(cell) if _JSON_NUMBER.fullmatch(cell) else None
     return cell if number is None else number
+
+
+def _json(cell: str) -> Free:
+    """A list or an object, held to what bodies may carry; what is none is a text."""
+    try:
+        found: Free = read_json(cell.encode())
+    except BadRequest:
+        return cell
+    return found
 
 
 def to_number(text: str) -> int | float | None:

@@ -26,7 +26,7 @@ class Sort(Enum):
     BOOLEAN = "boolean"
     TEXTS = "texts"
     VALUES = "values"  # a list of anything but texts, each item as JSON
-    SCALAR = "scalar"  # of whatever type the cell looks like
+    FREE = "free"  # of whatever type the cell looks like
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Columns:
             if column.name == name:
                 return column
         field_name, dot, inner = name.partition(".")
-        return Column(name, (field_name, inner), Sort.SCALAR) if dot and inner and field_name in self.open else None
+        return Column(name, (field_name, inner), Sort.FREE) if dot and inner and field_name in self.open else None
 
 
 @lru_cache

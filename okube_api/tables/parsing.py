@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from okube_api.errors import Fault, Impossible, suggestion
 from okube_api.fields import Body
 from okube_api.store.base import Json
-from okube_api.tables.cells import to_list, to_scalar, to_text
+from okube_api.tables.cells import to_free, to_list, to_text
 from okube_api.tables.columns import Column, Columns, Sort, columns_of
 from okube_api.tables.reading import Block
 
@@ -191,5 +191,5 @@ _PARSERS: Mapping[Sort, Callable[[str], Any]] = {
     Sort.BOOLEAN: _boolean,
     Sort.TEXTS: to_list,
     Sort.VALUES: _values,
-    Sort.SCALAR: to_scalar,
+    Sort.FREE: to_free,
 }

@@ -23,6 +23,7 @@ DELIMITERS = ",;\t|"
 
 _BLOCK_ROWS = 1000
 _CELL_LIMIT = 128 * 1024
+_TOLD = re.compile('sep=([^"\r\n])[\r\n]*')  # a first line of spreadsheets' own, which tells the delimiter
 _UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -46,8 +47,9 @@ class _Lines:
 class Upload:
     """A table that is uploaded; its header is read at once.
 
-    delimiter: guessed from the header when None: the one that gives the most of the `expected` columns, then the most
-    columns.  Raises Impossible for a file without a header, or with a column twice.
+    delimiter: told by the file (`sep=;`) when None, or else guessed from the header: the one that gives the most of the
+        `expected` columns, then the most columns.
+    Raises Impossible for a file without a header, or with a column twice.
     """
 
     def __init__(self, file: BinaryIO, encoding: Encoding, delimiter: str | None, expected: Collection[str]) -> None:
@@ -56,8 +58,11 @@ class Upload:
         self._text = io.TextIOWrapper(file, codec, "surrogateescape", newline="")
         start = self._text.readline()
         self._text.seek(0)
-        self.delimiter = delimiter or _guessed(start, expected)
+        told = _TOLD.fullmatch(start)
+        self.delimiter = delimiter or (told[1] if told else _guessed(start, expected))
         self._reader = csv.reader(self._text, delimiter=self.delimiter, strict=True)
+        if told:
+            next(self._reader)
         self.columns = self._header()
         self._kept = [at for at, name in enumerate(self.columns) if name]
 

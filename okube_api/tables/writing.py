@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from okube_api.store.base import Json
-from okube_api.tables.cells import from_scalar, from_text, from_texts, from_values
+from okube_api.tables.cells import from_free, from_text, from_texts, from_values
 from okube_api.tables.columns import Column, Sort, columns_of
 
 Cell = Callable[[Json], str]
@@ -22,9 +22,7 @@ class Table:
 
     def __init__(self, model: type[BaseModel], open: Mapping[str, Sequence[str]], encoding: str = "utf-8") -> None:
         columns = columns_of(model)
-        loose = [
-            Column(f"{name}.{one}", (name, one), Sort.SCALAR) for name in columns.open for one in open.get(name, ())
-        ]
+        loose = [Column(f"{name}.{one}", (name, one), Sort.FREE) for name in columns.open for one in open.get(name, ())]
         every = [*columns.fixed, *loose]
         self._encoding = encoding
         self._header = [from_text(column.name) for column in every]
@@ -76,7 +74,7 @@ def _top(name: str, write: Callable[[Any], str]) -> Cell:
 
 def _inner(path: tuple[str, ...], write: Callable[[Any], str]) -> Cell:
     *outer, last = path
-    free = write is from_scalar
+    free = write is from_free
 
     def cell(document: Json) -> str:
         value: Any = document
@@ -106,5 +104,5 @@ _WRITERS: Mapping[Sort, Callable[[Any], str]] = {
     Sort.BOOLEAN: lambda value: _WORDS[value],
     Sort.TEXTS: lambda items: from_texts(items) if items else "",
     Sort.VALUES: lambda items: from_values(items) if items else "",
-    Sort.SCALAR: from_scalar,
+    Sort.FREE: from_free,
 }

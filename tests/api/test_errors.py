@@ -212,7 +212,10 @@ async def test_lists_come_in_pages(tenant: Tenant, page: int, per_page: int, key
 async def test_another_method_is_405_with_what_is_allowed(tenant: Tenant) -> None:
     answer = await tenant.editor.delete(f"{tenant.url}/sites")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-    assert "GET" in answer.headers["allow"]
+    assert answer.headers["allow"] == "GET, POST"
+    made = await tenant.make("sites", **SITE)
+    one = await tenant.editor.post(f"/a/{tenant.key}/s/{made['_id']}")
+    assert (one.status_code, one.headers["allow"]) == (405, "DELETE, GET, PATCH, PUT")
 
 
 async def test_an_application_is_named_once(tenant: Tenant) -> None:

@@ -8,7 +8,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.api.server import Json, Tenant
-from tests.tables.texts import any_text, lists, scalars, texts
+from tests.tables.texts import any_text, frees, lists, scalars, texts
 
 pytestmark = pytest.mark.anyio
 
@@ -24,6 +24,7 @@ free_names = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters=f"{CONTROLS}.$"), min_size=1, max_size=4
 )
 free = st.dictionaries(free_names, scalars, min_size=1, max_size=3)
+freer = st.dictionaries(free_names, frees, min_size=1, max_size=3)
 days = st.dates().map(str)
 longitudes, latitudes = st.floats(-180, 180), st.floats(-89, 89)
 coordinates = st.tuples(longitudes, latitudes).map(list)
@@ -55,7 +56,7 @@ KINDS: dict[str, st.SearchStrategy[Json]] = {
                   "extra": free, "costs": st.lists(costs, min_size=1, max_size=2), "windows": st.just({"click": 3})},
     ),
     "studies": st.fixed_dictionaries(
-        {"key": keys}, optional={"name": any_text, "to": days, "extra": free, "parameters": free}
+        {"key": keys}, optional={"name": any_text, "to": days, "extra": free, "parameters": freer}
     ),
 }  # fmt: skip
 

@@ -29,6 +29,8 @@ class Outer(Body):
     point: list[float] = UNSET
     inner: Inner = UNSET
     extra: Scalars = UNSET
+    inners: list[Inner] | None = None
+    hours: list[list[str]] = UNSET
 
 
 def read(form: str) -> dict[str, Any]:
@@ -52,6 +54,12 @@ def read(form: str) -> dict[str, Any]:
         ("inner[city]=Paris&inner[floors]=2", {"inner": {"city": "Paris", "floors": 2}}),
         ("inner[city]=", {"inner": {"city": None}}),
         ("extra[a]=1&extra[b]=x", {"extra": {"a": "1", "b": "x"}}),
+        ("inners[0][city]=Paris&inners[0][floors]=2", {"inners": [{"city": "Paris", "floors": 2}]}),
+        ("inners[10][city]=c&inners[2][city]=b", {"inners": [{"city": "b"}, {"city": "c"}]}),
+        ("hours[0][0]=9&hours[0][1]=12&hours[1][]=14&hours[1][]=19", {"hours": [["9", "12"], ["14", "19"]]}),
+        ("tags[1]=b&tags[0]=a", {"tags": ["a", "b"]}),
+        ("tags[x]=b", {"tags": {"x": "b"}}),
+        ("tags[01]=b&tags[1]=a", {"tags": {"01": "b", "1": "a"}}),
         ("unknown=1", {"unknown": "1"}),
         ("inner=text", {"inner": "text"}),
     ],

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from okube_api.tables.cells import from_scalar, from_text, from_texts, to_list, to_scalar, to_text
+from okube_api.tables.cells import from_free, from_text, from_texts, to_free, to_list, to_text
 
-from tests.tables.texts import any_text, lists, scalars
+from tests.tables.texts import any_text, frees, lists
 
 RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
 PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -33,11 +33,11 @@ def test_a_list_survives_and_is_no_formula(items: list[str]) -> None:
     assert to_list(cell) == items
 
 
-@given(scalars)
+@given(frees)
 def test_a_value_of_any_type_survives_with_its_type(value: Any) -> None:
-    cell = from_scalar(value)
+    cell = from_free(value)
     assert harmless(cell)
-    read = to_scalar(cell)
+    read = to_free(cell)
     assert (type(read), read) == (type(value), value)
 
 
@@ -67,10 +67,16 @@ def test_only_what_must_be_is_marked(text: str, cell: str) -> None:
         ("TRUE", "TRUE"),
         ("null", None),
         ("1e999", "1e999"),
+        ('{"a": [1, null]}', {"a": [1, None]}),
+        ("[1, 'x']", "[1, 'x']"),
+        ("'[1]", "[1]"),
+        ("[Promo] May", "[Promo] May"),
+        ('["\\ud800"]', '["\\ud800"]'),
+        ("[NaN]", "[NaN]"),
     ],
 )
 def test_a_cell_says_its_type(cell: str, value: Any) -> None:
-    read = to_scalar(cell)
+    read = to_free(cell)
     assert (type(read), read) == (type(value), value)
 
 

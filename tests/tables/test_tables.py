@@ -107,6 +107,7 @@ def test_an_encoding_that_lacks_a_character_writes_a_question_mark() -> None:
         ("name,floors\nCafé,2".encode("cp1252"), "windows-1252"),
         ("name\tfloors\rCafé\t2\r".encode("latin-1"), "iso-8859-1"),
         ('"name"|"floors"\n\n"Café"|"2"\n|\n'.encode(), "utf8"),
+        ("sep=;\r\nname;floors\r\nCafé;2\r\n".encode("utf-8-sig"), "utf8"),
     ],
 )
 def test_files_as_people_have_them(content: bytes, encoding: Encoding) -> None:

@@ -25,3 +25,8 @@ scalars: st.SearchStrategy[Any] = st.one_of(
     st.booleans(),
     st.none(),
 )
+frees: st.SearchStrategy[Any] = st.one_of(
+    scalars,
+    st.lists(st.one_of(st.integers(-9, 9), any_text, st.dictionaries(any_text, any_text, max_size=2)), max_size=3),
+    st.dictionaries(any_text, st.one_of(any_text, st.none(), st.lists(any_text, max_size=2)), max_size=3),
+)
