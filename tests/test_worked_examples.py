@@ -129,13 +129,17 @@ TOUCHES = (
     ("cid", "poster", "2024-03-03T10:00:00Z", "print"),
     ("cid", "poster", "2024-03-04T10:00:00Z", "click"),  # the same campaign again: one touch, this one
     ("cid", "mail", "2024-03-04T12:00:00Z", "opening"),
-    ("dan", "poster", "2024-03-02T10:00:00Z", "print"),  # never comes
+    ("dan", "poster", "2024-03-02T10:00:00Z", "print"),  # never comes to a shop
+    ("eve", "mail", "2024-03-06T09:00:00Z", "opening"),
+    ("eve", "mail", "2024-03-07T09:00:00Z", "click"),  # again one touch, of that instant
 )
 VISITS = (
     ("ann", "shop-1", "2024-03-06T10:00:00Z"),  # poster, mail, poster (print, 22 hours before)
     ("bob", "shop-1", "2024-03-05T10:00:00Z"),  # nothing led to it
     ("cid", "shop-2", "2024-03-08T12:00:00Z"),  # poster (click), mail (opening, 4 days before)
     ("cid", "web", "2024-03-11T09:00:00Z"),  # the same two
+    ("eve", "web", "2024-03-10T09:00:00Z"),  # mail, three days before
+    ("dan", "web", "2024-03-02T10:00:00Z"),  # at the very instant of his touch, which did not come before it
 )
 PURCHASES = (
     ("ann", "shop-1", "2024-03-06T11:00:00Z", 40),
@@ -181,7 +185,7 @@ async def test_conversion_counts_and_money(shops: Tenant) -> None:
     asked = campaigns(shops, uplift="false")
     visits = {"visits": 2, "conversions": 1, "rate": 0.5}  # Ann's and Cid's; hers alone with purchases that day
     exactly(await asked.whole("offlineVisitsAndConversions"), visits)
-    exactly(await asked.whole("onlineVisits"), 1)
+    exactly(await asked.whole("onlineVisits"), 2)
     exactly(await asked.whole("offlineVisits", "campaigns"), {"poster": 2, "mail": 2})  # participation: more than 2
     exactly(await asked.whole("offlineVisits", "sites"), {"shop-1": 1, "shop-2": 1})
     exactly(await asked.whole("offlineConversionPurchases"), 3)  # 40, 10, and the 20 without a visit
@@ -197,7 +201,7 @@ async def test_conversion_counts_and_money(shops: Tenant) -> None:
     exactly(await asked.whole("prints", "sites"), {"shop-1": 966.67, "shop-2": 666.67, "web": 166.67})
     exactly(await asked.whole("ctr"), 0.0222)  # 40 / 1800
     exactly(await asked.whole("roi"), -0.1304)  # (100 - 115) / 115
-    exactly(await asked.whole("costByVisit"), 38.3333)  # 115 / 3
+    exactly(await asked.whole("costByVisit"), 28.75)  # 115 / 4
     exactly(await asked.whole("costByConversion"), 57.5)  # 115 / 2
     exactly(await asked.whole("costByPurchase"), 28.75)  # 115 / 4
     exactly(await asked.whole("printsByOfflineVisit"), 900.0)
@@ -238,28 +242,31 @@ async def test_conversion_models_and_touches(shops: Tenant) -> None:
     delay = await asked.whole("timeBeforeOfflineVisitPerScope")
     assert delay["unit"] == "d"
     exactly(filled(delay), ({0: (1, 0.5), 3: (1, 0.5)}, 0, 2, 2.4583, 1.0))
+    # Cid after 165 hours, Eve after 72, which is in [3, 7) as well: 118.5 on average; the middle of that bin
+    delay = await asked.whole("timeBeforeOnlineVisitPerScope")
+    exactly(filled(delay), ({3: (2, 1.0)}, 0, 2, 4.9375, 5.0))
 
 
 async def test_conversion_of_users_and_levers(shops: Tenant) -> None:
     asked = campaigns(shops, uplift="false")
-    exactly(await asked.whole("venueRate"), 0.6667)  # Ann, Cid, Dan were exposed in March; Dan did not come
-    # 2 of 3 against Bob, who came: 2/3 - 1; 3 x (2/3 - 1); the interval by exp(ln 2/3 +- 1.96 x sqrt(1/6)) - 1
+    exactly(await asked.whole("venueRate"), 0.5)  # Ann, Cid, Dan, Eve were exposed in March; the former two came
+    # 2 of 4 against Bob, who came: 1/2 - 1; 4 x (1/2 - 1); the interval by exp(ln 1/2 +- 1.96 x sqrt(1/4)) - 1
     comparison = {
-        "exposed": {"users": 3, "visitors": 2, "rate": 0.6667},
+        "exposed": {"users": 4, "visitors": 2, "rate": 0.5},
         "control": {"users": 1, "visitors": 1, "rate": 1.0},
-        "lift": -0.3333,
-        "incrementalVisitors": -1.0,
-        "ci95": [-0.7005, 0.4839],
+        "lift": -0.5,
+        "incrementalVisitors": -2.0,
+        "ci95": [-0.8123, 0.3322],
         "significant": False,
     }
     exactly(await asked.whole("comparisonOfflineVisits"), comparison)
-    outcomes = {"offlineVisits": 2, "onlineVisits": 1, "offlineConversions": 1, "onlineConversions": 1}
-    both: Json = {**outcomes, "revenues": 100.0}
-    street = {"prints": 1000, "clicks": 10, "openings": 0, "cost": 100.0, "ctr": 0.01, "venueRate": 0.6667}
-    letters = {"prints": 800, "clicks": 30, "openings": 50, "cost": 15.0, "ctr": 0.0375, "venueRate": 1.0}
-    levers = {
-        "street": {**street, **both, "costByVisit": 33.3333, "roi": 0.0},
-        "letters": {**letters, **both, "costByVisit": 5.0, "roi": 5.6667},  # 15 / 3, 85 / 15
+    both: Json = {"offlineVisits": 2, "offlineConversions": 1, "onlineConversions": 1, "revenues": 100.0}
+    street = {"prints": 1000, "clicks": 10, "openings": 0, "cost": 100.0, "onlineVisits": 1, "ctr": 0.01}
+    letters = {"prints": 800, "clicks": 30, "openings": 50, "cost": 15.0, "onlineVisits": 2, "ctr": 0.0375}
+    rates = ({"costByVisit": 33.3333, "roi": 0.0}, {"costByVisit": 3.75, "roi": 5.6667})  # 100 / 3; 15 / 4, 85 / 15
+    levers = {  # two of three each: Dan saw the poster alone, Eve the mail
+        "street": {**street, **both, **rates[0], "venueRate": 0.6667},
+        "letters": {**letters, **both, **rates[1], "venueRate": 0.6667},
     }
     exactly(await asked.whole("globalLeverPerformance", "levers"), levers)
 
@@ -271,8 +278,8 @@ async def test_conversion_extrapolated(shops: Tenant) -> None:
     exactly(await asked.whole("offlineRevenues"), 170.0)  # 3 x 50 + 20
     exactly(await asked.whole("cost"), 115.0)  # never extrapolated
     exactly(await asked.whole("roi"), 0.7391)  # (200 - 115) / 115
-    exactly(await asked.whole("venueRate"), 0.8)  # (3 + 1) / (3 + 1 + 1)
-    assert (await asked.whole("comparisonOfflineVisits"))["exposed"] == {"users": 3, "visitors": 2, "rate": 0.6667}
+    exactly(await asked.whole("venueRate"), 0.6667)  # (3 + 1) / (3 + 1 + 1 + 1)
+    exactly((await asked.whole("comparisonOfflineVisits"))["exposed"], {"users": 4, "visitors": 2, "rate": 0.5})
 
 
 async def test_conversion_by_day_of_touch(shops: Tenant) -> None:
