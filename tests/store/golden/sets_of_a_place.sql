@@ -1,0 +1,5 @@
+SELECT "month", "users" FROM "geo_stays_place_day" WHERE application = ? AND (("part" >= ? AND "part" <= ?) AND "place" IN (?))
+-- '64f0c0c0a1b2c3d4e5f60718'
+-- 20454
+-- 20818
+-- 'a'

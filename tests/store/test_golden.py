@@ -1,0 +1,112 @@
+"""A few plans as SQL and as pipelines, to be read in a review; `python -m tests.store.test_golden` writes them anew."""
+
+import json
+from pathlib import Path
+
+import pytest
+from okube_api.catalogue.facts import GEO_STAYS, Span
+from okube_api.store.base import (
+    Aggregate,
+    Band,
+    Between,
+    Contains,
+    Count,
+    Each,
+    High,
+    Low,
+    Missing,
+    Not,
+    OneOf,
+    Overlaps,
+    Rows,
+    Sum,
+    equal,
+)
+from okube_api.store.duckdb.documents import Documents
+from okube_api.store.duckdb.sql import aggregate_sql, rows_sql
+from okube_api.store.kinds import Names, bottom, part_range
+from okube_api.store.mongo.manifest import Manifest
+from okube_api.store.mongo.pipeline import aggregate_pipeline, rows_pipeline, to_match
+
+from tests.conformance.declared import STAYS, THINGS
+
+FOLDER = Path(__file__).parent / "golden"
+APPLICATION = "64f0c0c0a1b2c3d4e5f60718"
+DAYS = GEO_STAYS.rollup(GEO_STAYS.grains[0], Span.DAY)
+YEAR = Between("part", 20_454, 20_818)
+CURRENT = Manifest(dict.fromkeys(range(20400, 20900), (3, 500)))
+
+PLANS: dict[str, Aggregate | Rows] = {
+    "stays_per_day": Aggregate(DAYS, YEAR & equal("zone", "indoor"), ("day",), (Sum("stays", "stays"),)),
+    "dwell_by_place_and_month": Aggregate(
+        DAYS, YEAR & OneOf("place", ("a", "b")), ("place", "month"), (Sum("stays", "stays"), Sum("dwell", "dwell"))
+    ),
+    "sets_of_a_place": Rows(DAYS, YEAR & equal("place", "a"), ("month", "users")),
+    "every_measure_by_band": Aggregate(
+        STAYS,
+        Not(Missing("place")) | Overlaps("campaigns", ("c1", "c2")),
+        (Band("dwell_s", (0, 60, 3600), "band"), Each("campaigns", "campaign"), Each("counts", "count")),
+        (
+            Sum("dwell_s", "s"),
+            Sum("dwell_s", "w", times="weight"),
+            Count("n"),
+            Low("dwell_s", "l"),
+            High("weight", "h"),
+        ),
+    ),
+    "visitors_by_frequency": Aggregate(
+        Aggregate(STAYS, YEAR, ("weight", "place"), (Count("visits"),)),
+        Between("visits", 2, None),
+        (Band("visits", (1, 2, 5), "frequency"),),
+        (Count("users"), Sum("visits", "visits")),
+    ),
+}
+CONDITIONS = {
+    "find_by_name_and_text": equal("application", APPLICATION)
+    & Overlaps("names", ("a'b", 'c"d'))
+    & Contains("Éragny (95)")
+    & ~Between("count", 1, None),
+}
+
+
+def sql(name: str) -> str:
+    """What DuckDB is sent: the statement, then its parameters."""
+    if name in CONDITIONS:
+        text, values = Documents(THINGS).find(CONDITIONS[name], (), 25, 25)
+    elif isinstance(plan := PLANS[name], Rows):
+        text, values = rows_sql(plan, APPLICATION)
+    else:
+        text, values = aggregate_sql(plan, APPLICATION)
+    return "\n".join([text, *(f"-- {value!r}" for value in values)]) + "\n"
+
+
+def pipeline(name: str) -> str:
+    """What MongoDB is sent."""
+    if name in CONDITIONS:
+        found: object = to_match(CONDITIONS[name], Names({**THINGS.fields}, search=True))
+    else:
+        plan = PLANS[name]
+        visible = {"application": APPLICATION, **CURRENT.visible(*part_range(bottom(plan)[1]))}
+        found = rows_pipeline(plan, visible) if isinstance(plan, Rows) else aggregate_pipeline(plan, visible)
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize("name", [*PLANS, *CONDITIONS])
+def test_what_is_sent_is_what_was_reviewed(name: str) -> None:
+    assert sql(name) == (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+    assert pipeline(name) == (FOLDER / f"{name}.json").read_text(encoding="utf-8")
+
+
+def test_no_file_is_left_over() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == {*PLANS, *CONDITIONS}
+
+
+def write() -> None:
+    """Takes what is sent now as right: look at the difference before you commit it."""
+    for name in (*PLANS, *CONDITIONS):
+        (FOLDER / f"{name}.sql").write_text(sql(name), encoding="utf-8")
+        (FOLDER / f"{name}.json").write_text(pipeline(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
