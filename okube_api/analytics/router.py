@@ -1,14 +1,17 @@
 """Questions over HTTP: for each module a route about the sites of an application and one about a single site."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
 from okube_api.analytics.kpis import records
 from okube_api.analytics.modules import MODULES, Asked
+from okube_api.analytics.recall import Asking, Kept
 from okube_api.analytics.schemas.answers import KpiShown, Result, WithMeta
 from okube_api.analytics.schemas.requests import Query as Question
 from okube_api.analytics.schemas.url import Url
@@ -17,16 +20,47 @@ from okube_api.analytics.subject import Subject
 from okube_api.auth.repository import Role
 from okube_api.errors import NotFound
 from okube_api.http.aliases import aliased, under_applications
-from okube_api.http.caller import DEMO_STUDY, Caller, CanRead, SiteCaller, SiteToRead, admitted
-from okube_api.http.csv_export import CSV_ANSWER, CsvWanted
+from okube_api.http.caller import DEMO_STUDY, Caller, CanRead, SiteCaller, SiteToRead, admitted, identity
+from okube_api.http.csv_export import CSV_ANSWER, CsvWanted, csv_wanted
 from okube_api.http.leaving import unless_gone
 from okube_api.http.lists import as_json
 from okube_api.http.openapi import refusals
 from okube_api.http.route import JSON, JsonRoute
-from okube_api.http.services import Services, ServicesHere
+from okube_api.http.services import Services, ServicesHere, services
 from okube_api.store.base import Json
 
-router = APIRouter(route_class=JsonRoute, tags=["analytics"])
+
+class _Remembering(APIRoute):
+    """A route whose answers are kept, and given again for as long as they would be the same."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own handler, for what is not remembered."""
+        handle = super().get_route_handler()
+
+        async def remembered(request: Request) -> Response:
+            recall = services(request).analytics.recall
+            documents = recall.documents()
+            if documents is None or not isinstance(body := getattr(request, "value", None), dict):
+                return await handle(request)
+            media, scope = await csv_wanted(request), request.scope
+            asking = Asking(scope["path"], scope["query_string"], media, orjson.dumps(body))
+            kept = await recall.find(asking)
+            if kept is not None and identity(request).user.role_in(kept.seal.application) is not None:
+                return Response(kept.body, headers=kept.headers)
+            response = await handle(request)
+            seal = getattr(request.state, "seal", None)
+            if seal is not None:
+                recall.keep(asking, Kept(bytes(response.body), dict(response.headers), seal, documents))
+            return response
+
+        return remembered
+
+
+class QuestionRoute(JsonRoute, _Remembering):
+    """A route of questions: who asks and what is asked are checked, then it may be answered from memory."""
+
+
+router = APIRouter(route_class=QuestionRoute, tags=["analytics"])
 
 _RESPONSES = {
     200: {**CSV_ANSWER, "description": "One element for each param and scope; as CSV one line for each leaf."},
@@ -79,7 +113,9 @@ def _asked(asked: Asked, *, one_site: bool) -> Callable[..., Any]:
             admitted(caller.role, Role.ADMIN)
         wanted = Wanted(url.first, url.last, url.uplifted, url.meta, url.explain, csv=csv is not None)
         subject = Subject(caller.application, study, site)
-        answer = await unless_gone(request, shared.analytics.answer(query, subject, wanted))
+        answer, seal = await unless_gone(request, shared.analytics.answer(query, subject, wanted))
+        if not url.meta and not url.explain:
+            request.state.seal = seal
         if csv is None:
             return Response(answer, media_type=JSON, headers={"Vary": "Accept"})
         attached = {"Content-Disposition": f'attachment; filename="{asked.module.value}.csv"', "Vary": "Accept"}

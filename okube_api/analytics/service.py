@@ -15,6 +15,7 @@ from okube_api.analytics.directory import Directory
 from okube_api.analytics.explain import explained
 from okube_api.analytics.known import Known
 from okube_api.analytics.modules import MODULES
+from okube_api.analytics.recall import Recall, Seal
 from okube_api.analytics.schemas.requests import Query
 from okube_api.analytics.subject import Subject
 from okube_api.analytics.table import rows_of, written
@@ -55,19 +56,22 @@ class Analytics:
         self._freshness = freshness
         self._known = Known(store)
         self._panels = Panels()
+        self.recall = Recall(store, clock)
 
-    async def answer(self, query: Query, subject: Subject, wanted: Wanted) -> bytes:
-        """The answer's bytes: JSON, or CSV.
+    async def answer(self, query: Query, subject: Subject, wanted: Wanted) -> tuple[bytes, Seal]:
+        """The answer's bytes, JSON or CSV, and what they follow from beside documents.
 
         Raises Impossible, UnknownReference, TooMuchToRead, and Away when it took too long.
         """
         started = time.monotonic()
         self._check(query)
-        span = self._period(subject, wanted)
+        today = local_day(self._clock(), subject.application.timezone)
+        span = self._period(subject, wanted, today)
         directory = Directory(self._store, self._known, subject.application.id)
         resolve = MODULES[query.module].resolve
         question = await resolve(query, subject, span, wanted.uplift, directory)
         async with self._reader(subject.application.id) as reader:
+            seal = Seal(subject.application.id, subject.application.timezone, today, reader.version)
             found = await answer(question, reader, self._panels)
             plan = explained(found.plan, reader) if wanted.explain else None
         if found.read.is_small:
@@ -77,12 +81,13 @@ class Analytics:
         codes = areas_by_name(found.found, results, always=wanted.csv)
         areas = await directory.area_names(codes) if codes else {}
         if wanted.csv:
-            return await asyncio.to_thread(lambda: written(rows_of(question, found.found, results, areas)))
+            return await asyncio.to_thread(lambda: written(rows_of(question, found.found, results, areas))), seal
         name_areas(results, areas)
         if not wanted.meta and not wanted.explain:
-            return orjson.dumps(results)
+            return orjson.dumps(results), seal
         meta = await self._meta(question, subject, found, started)
-        return orjson.dumps({"results": results, "meta": meta} | ({"plan": plan} if plan is not None else {}))
+        whole = {"results": results, "meta": meta} | ({"plan": plan} if plan is not None else {})
+        return orjson.dumps(whole), seal
 
     def _check(self, query: Query) -> None:
         most = self._settings.query_params
@@ -91,8 +96,7 @@ class Analytics:
                 "body", "/params", f"A question has at most {most} params; this one {len(query.params)}."
             )
 
-    def _period(self, subject: Subject, wanted: Wanted) -> Period:
-        today = local_day(self._clock(), subject.application.timezone)
+    def _period(self, subject: Subject, wanted: Wanted, today: date) -> Period:
         start, end = wanted.start, wanted.end
         if start is None and end is None and subject.study is not None:
             start, end = (_date(subject.study.get(side)) for side in ("from", "to"))

@@ -1,0 +1,107 @@
+"""Answers kept for questions that are asked again: given only while nothing that they follow from has changed.
+
+An answer follows from the rows of the application, from its documents and from the day.  What they are now is told
+by the store at no cost (`Reader.version`, `Store.revision`); where it cannot tell, nothing is kept.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from okube_api.applications.repository import APPLICATIONS
+from okube_api.areas.repository import AREAS
+from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
+from okube_api.clock import Clock
+from okube_api.engine.calendar import local_day
+from okube_api.pois.repository import POIS
+from okube_api.sites.repository import EQUIPMENTS, SITES
+from okube_api.store.base import Store
+from okube_api.studies.repository import STUDIES
+
+_DOCUMENTS = (APPLICATIONS, SITES, EQUIPMENTS, POIS, CAMPAIGNS, LEVERS, STUDIES, AREAS)
+_MOST_BYTES, _MOST_OF_ONE = 32 * 2**20, 2**20
+
+
+class Asking(NamedTuple):
+    """A question as it was sent: the path, the query string, the media type wanted, and the body."""
+
+    path: str
+    query: bytes
+    media: str | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What an answer follows from.
+
+    today: in the application's time zone.  rows: the version of its rows.
+    """
+
+    application: str
+    timezone: str
+    today: date
+    rows: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer, and what it follows from.  documents: their revision before the question was read."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    seal: Seal
+    documents: str
+
+
+class Recall:
+    """The answers given last, within a budget of memory."""
+
+    def __init__(self, store: Store, clock: Clock, most_bytes: int = _MOST_BYTES) -> None:
+        self._store, self._clock, self._most_bytes = store, clock, most_bytes
+        self._kept: OrderedDict[Asking, Kept] = OrderedDict()
+        self._bytes = 0
+
+    @property
+    def size(self) -> int:
+        """How many answers are kept."""
+        return len(self._kept)
+
+    def documents(self) -> str | None:
+        """What documents are now; None where that is not known.  To be read before anything else of a question."""
+        return self._store.revision(*_DOCUMENTS)
+
+    async def find(self, asking: Asking) -> Kept | None:
+        """The answer, if it would be the same now.  Who asks must be allowed to, still."""
+        kept = self._kept.get(asking)
+        if kept is None:
+            return None
+        seal = kept.seal
+        async with self._store.reading(seal.application) as reader:
+            same = kept.documents == self.documents() and seal.rows == reader.version
+        if same and seal.today == local_day(self._clock(), seal.timezone):
+            self._kept.move_to_end(asking)
+            return kept
+        self._forget(asking)
+        return None
+
+    def keep(self, asking: Asking, answer: Kept) -> None:
+        """Keeps an answer; the longest not asked for make room."""
+        if _size(asking, answer) > _MOST_OF_ONE:
+            return
+        self._forget(asking)
+        self._kept[asking] = answer
+        self._bytes += _size(asking, answer)
+        while self._bytes > self._most_bytes:
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, asking: Asking) -> None:
+        kept = self._kept.pop(asking, None)
+        if kept is not None:
+            self._bytes -= _size(asking, kept)
+
+
+def _size(asking: Asking, kept: Kept) -> int:
+    return len(asking.body) + len(asking.path) + len(kept.body) + 1000
