@@ -242,6 +242,10 @@ async def test_conversion_models_and_touches(shops: Tenant) -> None:
     delay = await asked.whole("timeBeforeOfflineVisitPerScope")
     assert delay["unit"] == "d"
     exactly(filled(delay), ({0: (1, 0.5), 3: (1, 0.5)}, 0, 2, 2.4583, 1.0))
+    # to the campaign of the credited touch alone, so that campaigns add up: Ann's is the poster's, Cid's the mail's
+    delays = await asked.whole("timeBeforeOfflineVisitPerScope", "campaigns")
+    exactly(filled(delays["poster"]), ({0: (1, 1.0)}, 0, 1, 0.9167, 0.5))
+    exactly(filled(delays["mail"]), ({3: (1, 1.0)}, 0, 1, 4.0, 5.0))
     # Cid after 165 hours, Eve after 72, which is in [3, 7) as well: 118.5 on average; the middle of that bin
     delay = await asked.whole("timeBeforeOnlineVisitPerScope")
     exactly(filled(delay), ({3: (2, 1.0)}, 0, 2, 4.9375, 5.0))
