@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from okube_api.store.base import BY_ID, Collection, Condition, Duplicate, Json, Kind, Order, Unavailable
 from okube_api.store.kinds import Names
 from okube_api.store.mongo.errors import READ_S, WRITE_S, Contended, limited
+from okube_api.store.mongo.indexes import make_index
 from okube_api.store.mongo.pipeline import SEARCH, to_match
 from okube_api.store.mongo.staging import STAGED, WRITTEN, Collision, StagedWrite
 from okube_api.store.text import claims, searchable
@@ -47,15 +48,13 @@ class Documents:
         for group in self.collection.unique:
             present = {name: {"$type": _TYPES.get(self.collection.fields[name], "number")} for name in group}
             keys = [(name, 1) for name in group]
-            await self._stored.create_index(
-                keys, unique=True, partialFilterExpression=present, name=f"unique_{'_'.join(group)}"
-            )
-            await self._stored.create_index(keys, name=f"lookup_{'_'.join(group)}")
+            unique = {"unique": True, "partialFilterExpression": present}
+            await make_index(self._stored, keys, f"unique_{'_'.join(group)}", **unique)
+            await make_index(self._stored, keys, f"lookup_{'_'.join(group)}")
         if "application" in self.collection.fields:
-            await self._stored.create_index([("application", 1), ("_id", 1)], name="application__id")
-        await self._stored.create_index(
-            [(STAGED, 1)], partialFilterExpression={STAGED: {"$exists": True}}, name="staged"
-        )
+            await make_index(self._stored, [("application", 1), ("_id", 1)], "application__id")
+        there = {"partialFilterExpression": {STAGED: {"$exists": True}}}
+        await make_index(self._stored, [(STAGED, 1)], "staged", **there)
 
     # -- reading
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from okube_api.store.mongo.errors import READ_S, WRITE_S, is_duplicate, limited
+from okube_api.store.mongo.errors import READ_S, WRITE_S, Contended, is_duplicate, limited
+from okube_api.store.mongo.indexes import make_index
 
 NUMBERS, COUNTERS = "_numbers", "_counters"
 _AT_ONCE = 500
@@ -29,7 +30,7 @@ class Numbers:
         """Makes the indexes that keep numbers apart."""
         for field in ("identifier", "number"):
             keys = [("application", 1), ("kind", 1), (field, 1)]
-            await self._numbers.create_index(keys, unique=True, name=f"unique_{field}")
+            await make_index(self._numbers, keys, f"unique_{field}", unique=True)
 
     async def known(self, application: str, kind: str, identifiers: Sequence[bytes]) -> dict[bytes, int]:
         """The numbers of those identifiers that have one."""
@@ -63,8 +64,8 @@ class Numbers:
             try:
                 with limited(WRITE_S):
                     await self._numbers.insert_many(new)
-            except BulkWriteError as error:
-                if not is_duplicate(error):
+            except (BulkWriteError, Contended) as error:
+                if isinstance(error, BulkWriteError) and not is_duplicate(error):
                     raise
                 await asyncio.sleep(0.02 * random())  # noqa: S311 - so that those who met do not meet again
             found |= await self.known(application, kind, missing)
@@ -79,7 +80,7 @@ class Numbers:
             try:
                 with limited(WRITE_S):
                     found = await self._counters.find_one_and_update(match, change, upsert=True, return_document=True)
-            except DuplicateKeyError:  # another process made it at the same moment
+            except (DuplicateKeyError, Contended):  # another process made it, or changed it, at the same moment
                 continue
             return int(found["last"])
 

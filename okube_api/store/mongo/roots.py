@@ -8,12 +8,14 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from okube_api.store.base import Json
-from okube_api.store.mongo.errors import READ_S, WRITE_S, limited
+from okube_api.store.base import Json, Unavailable
+from okube_api.store.mongo.errors import READ_S, WRITE_S, Contended, limited
+from okube_api.store.mongo.indexes import make_index
 from okube_api.store.mongo.manifest import EMPTY, Manifest
 
 ROOTS, MANIFESTS, COMMITTED = "_roots", "_manifests", "_committed"
 _KEPT = 2000
+_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Roots:
 
     async def create(self) -> None:
         """Makes the index by which committed changes are found."""
-        await self._committed.create_index([("application", 1), ("name", 1)], name="application_name")
+        await make_index(self._committed, [("application", 1), ("name", 1)], "application_name")
 
     async def load(self, application: str) -> Root:
         """What is current now."""
@@ -50,16 +52,16 @@ class Roots:
     async def allot(self, application: str) -> Root:
         """What is current now, with a generation of its own."""
         change = {"$inc": {"generation": 1}, "$setOnInsert": {"version": 0, "tables": {}}}
-        with limited(WRITE_S):
-            for _ in range(3):
-                try:
+        for _ in range(_TRIES):
+            try:
+                with limited(WRITE_S):
                     found = await self._roots.find_one_and_update(
                         {"_id": application}, change, upsert=True, return_document=True
                     )
-                except DuplicateKeyError:  # another process made the document at the same moment
-                    continue
-                return _root(application, found)
-        raise AssertionError("a root that exists cannot be inserted")
+            except (DuplicateKeyError, Contended):  # another process made it, or changed it, at the same moment
+                continue
+            return _root(application, found)
+        raise Unavailable("others change this application all the time")
 
     async def manifest(self, identifier: ObjectId | None) -> Manifest:
         """A manifest by its id; the empty one for none."""

@@ -25,6 +25,7 @@ from okube_api.store.columnar.held import Held
 from okube_api.store.mongo.changes import changing, tidy
 from okube_api.store.mongo.documents import Documents
 from okube_api.store.mongo.errors import READ_S, limited
+from okube_api.store.mongo.indexes import make_index
 from okube_api.store.mongo.numbers import Numbers
 from okube_api.store.mongo.roots import Roots
 from okube_api.store.mongo.rows import MongoReader
@@ -32,7 +33,9 @@ from okube_api.store.mongo.staging import BEFORE, settle, settle_all, sweep
 
 GRACE = timedelta(minutes=10)
 """How long rows that a change replaced stay for readers who began before."""
-_CREATE_S, _DELETE_S = 60.0, 300.0
+_DELETE_S = 300.0
+_SELECTION_MS = 2000
+"""How long to look for a server that is away, also within an operation that may take longer."""
 _SETTLE_EVERY_S, _TIDY_EVERY = 2.0, 15
 
 
@@ -47,7 +50,9 @@ class MongoStore:
     def __init__(
         self, url: str, schema: Schema, *, client: Any = None, grace: timedelta = GRACE, held: Held | None = None
     ) -> None:
-        self._client: Any = client or AsyncMongoClient(url, connect=False, w="majority", appname="okube-api")
+        self._client: Any = client or AsyncMongoClient(
+            url, connect=False, w="majority", serverSelectionTimeoutMS=_SELECTION_MS, appname="okube-api"
+        )
         try:
             self._database: Any = self._client.get_default_database()
         except PyMongoError as error:
@@ -62,13 +67,12 @@ class MongoStore:
     async def start(self) -> None:
         """Makes indexes, and sets right what processes that died left half-done."""
         await self.ping()
-        with limited(_CREATE_S):
-            for documents in self._collections.values():
-                await documents.create()
-            await self._create_tables()
-            await self._roots.create()
-            await self._numbers.create()
-            await self._database[BEFORE].create_index([("write", 1)], name="write")
+        for documents in self._collections.values():
+            await documents.create()
+        await self._create_tables()
+        await self._roots.create()
+        await self._numbers.create()
+        await make_index(self._database[BEFORE], [("write", 1)], "write")
         await settle_all(self._database)
         for name in self._collections:
             await sweep(self._database, name)
@@ -79,13 +83,13 @@ class MongoStore:
     async def _create_tables(self) -> None:
         for table in self._schema.tables:
             stored = self._database[table.name]
-            await stored.create_index([("application", 1), ("pg", 1)], name="application_pg")
+            await make_index(stored, [("application", 1), ("pg", 1)], "application_pg")
             if table.packed:
-                await stored.create_index([("application", 1), ("part", 1)], name="application_part")
-                await stored.create_index([("application", 1), ("batch", 1)], name="application_batch")
+                await make_index(stored, [("application", 1), ("part", 1)], "application_part")
+                await make_index(stored, [("application", 1), ("batch", 1)], "application_batch")
             elif table.index:
                 keys = [("application", 1), *((name, 1) for name in table.index), ("pg", 1)]
-                await stored.create_index(keys, name="application_index_pg")
+                await make_index(stored, keys, "application_index_pg")
 
     async def _keep_tidy(self) -> None:
         """Finishes or undoes what other processes left, now and then; what fails is tried again."""
