@@ -12,6 +12,8 @@ from okube_api.catalogue.values import ATTRIBUTES, Reached, Scope
 from okube_api.engine.calendar import Period
 from okube_api.engine.question import Chosen, Question
 
+_NOT_OF_THE_STUDY = "The site is none of the study's: nothing counts for it."
+
 Resolver = Callable[[Query, Subject, Period, bool, Directory], Awaitable[Question]]
 """Makes the question that a request comes down to.  Raises Impossible and UnknownReference, with pointers."""
 
@@ -36,6 +38,7 @@ async def resolved_geo_marketing(
         filters=tuple(_by_attribute(query.filters)),
         edges=subject.edges,
         weekdays=weekdays_of(query.filters),
+        notes=() if subject.site is None or subject.site in sites.all.by_id else (_NOT_OF_THE_STUDY,),
         named=_named_areas(query.filters) | {Scope.SITES: sites.named, Scope.POIS: pois.named},
         labels=labels_of(sites.all, pois.all, sites.outside, pois.outside),
     )

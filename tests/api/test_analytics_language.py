@@ -289,6 +289,16 @@ async def test_meta_wraps_the_answer(alpha: World) -> None:
     }
 
 
+async def test_a_site_that_the_study_does_not_have_is_said_to_be_so(alpha: World) -> None:
+    body = {"params": [{"kpi": "attendance", "temporals": False}]}
+    for site in alpha.truth.sites:
+        url = f"/sites/{site.id}/studies/{spring(alpha).id}/geo-marketing/analytics?meta=true"
+        found = (await alpha.reader.post(url, json=body)).json()
+        assert len(found["meta"]["notes"]) == (site.id not in spring(alpha).sites)
+        if site.id not in spring(alpha).sites:
+            assert found["results"][0]["data"] == {"all": 0}
+
+
 async def test_uplift_is_on_unless_switched_off(alpha: World) -> None:
     body = {"params": [{"kpi": "attendance"}]}
     question = Question(FIRST, LAST, study=spring(alpha).id)
