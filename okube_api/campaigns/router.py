@@ -92,10 +92,10 @@ async def import_campaigns(
     status_code=201,
     response_model=CampaignAnswer | list[CampaignAnswer],
     responses=CREATED | refusals(404, 422),
-    openapi_extra=TABLE.documented,
-)
+)  # the file is said in words: generated clients cannot tell a list from another media type
 async def create_campaign(body: OneOrMany[CampaignCreate], creator: CanCreate, shared: ServicesHere) -> Response:
-    """A new campaign; or a list of them, or a CSV file whose columns are named like the fields.
+    """A new campaign; or a list of them, or a CSV file (`multipart/form-data`, `file`) whose columns are named like the
+    fields.
 
     A list or a file also updates the campaigns whose key exists, all or nothing.  A list is answered by the campaigns
     in order; a file (200) by how many were created and updated.

@@ -1,7 +1,7 @@
 """The OpenAPI document: what FastAPI cannot know of the routes is added to what it finds out.
 
 A route declares only the refusals of its own (`refusals(404, 422)`); those that any route can meet are added here, as
-are the form media type of bodies, the two ways to authenticate, and the shape of a problem.
+are the forms that bodies also come as, the two ways to authenticate, and the shape of a problem.
 """
 
 from typing import Any
@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from okube_api.fields import Answer
 from okube_api.http import idempotency
+from okube_api.http.caller import DEMO_APPLICATION
 from okube_api.http.credentials import COOKIE
 from okube_api.http.examples import EXAMPLES
 from okube_api.http.route import FORM, JSON, ApiRoute
@@ -93,6 +94,16 @@ def refusals(*statuses: int) -> Responses:
 
 _PROBLEM_HERE = {"$ref": "#/components/schemas/Problem"}
 _TEXT = {"type": "string"}
+# Said in words: with one schema under two media types, generated clients send each body as both.
+_FORMS = f"Also taken as `{FORM}`: `address[city]=Paris` within objects, names repeated for lists."
+_APPLICATION = {
+    "name": "application",
+    "in": "path",
+    "required": True,
+    "description": "The application's id or key.",
+    "schema": _TEXT,
+    "examples": dict(DEMO_APPLICATION),
+}
 ETAG = {"ETag": {"description": "The version, for `If-Match`.", "schema": _TEXT}}
 
 CREATED: Responses = {201: {"description": "Created.", "headers": ETAG}}
@@ -104,6 +115,8 @@ def document(app: FastAPI) -> Json:
     made = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS)
     components = made.setdefault("components", {})
     components.setdefault("schemas", {}).update(_problem_schemas())
+    for unused in ("HTTPValidationError", "ValidationError"):  # the framework's own refusals: ours are problems
+        components["schemas"].pop(unused, None)
     components["responses"] = {_name(status): _component(status) for status in WORDS}
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
@@ -151,9 +164,10 @@ def _complete(operation: Json, route: APIRoute, method: str) -> None:
     open_to_all = isinstance(route, ApiRoute) and route.for_anybody
     if open_to_all:
         operation["security"] = []
+    _name_application(operation, route)
     content = operation.get("requestBody", {}).get("content", {})
     if isinstance(route, ApiRoute) and route.takes_forms and JSON in content:
-        content.setdefault(FORM, content[JSON])
+        operation["requestBody"].setdefault("description", _FORMS)
     if isinstance(route, ApiRoute) and route.repeatable():
         operation.setdefault("parameters", []).append(idempotency.shown_header())
     statuses = [
@@ -166,6 +180,14 @@ def _complete(operation: Json, route: APIRoute, method: str) -> None:
     for status in {*statuses, *(int(code) for code in responses if int(code) in WORDS)}:
         responses[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _name_application(operation: Json, route: APIRoute) -> None:
+    """The application that the path shown names, where the route's aliases do not all name it."""
+    parameters = operation.get("parameters", [])
+    named = {one["name"] for one in parameters if one["in"] == "path"}
+    if "application" in route.param_convertors and "application" not in named:
+        operation["parameters"] = [_APPLICATION, *parameters]
 
 
 # -- problems ------------------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ async def ingest_events(
     wait: Wait = True,
     atomic: Atomic = False,
     content_type: ContentType = "",
-    content_encoding: ContentEncoding = "",
+    content_encoding: ContentEncoding = "identity",
 ) -> Response:
     """A file of events, as NDJSON, CSV or Parquet; bad lines are left out and kept with the batch."""
     if kind not in MODELS:

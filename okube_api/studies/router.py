@@ -78,10 +78,10 @@ async def import_studies(
     status_code=201,
     response_model=StudyAnswer | list[StudyAnswer],
     responses=CREATED | refusals(404, 422),
-    openapi_extra=TABLE.documented,
-)
+)  # the file is said in words: generated clients cannot tell a list from another media type
 async def create_study(body: OneOrMany[StudyCreate], creator: CanCreate, shared: ServicesHere) -> Response:
-    """A new study; or a list of them, or a CSV file whose columns are named like the fields.
+    """A new study; or a list of them, or a CSV file (`multipart/form-data`, `file`) whose columns are named like the
+    fields.
 
     A list or a file also updates the studies whose key exists, all or nothing.  A list is answered by the studies in
     order; a file (200) by how many were created and updated.
