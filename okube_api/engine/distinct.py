@@ -56,7 +56,7 @@ class _Counter:
         self._users = users
         self._weights = None if weights is None else weights[:size]
         self._many = size // (_COUNTED if weights is None else _WEIGHED) + 1
-        self._places = np.zeros(size, dtype=np.int32)
+        self._places, self._order = np.zeros(size, dtype=np.int32), np.arange(self._many, dtype=np.int32)
         self._here, self._anywhere = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
 
     def value(self, bounds: Ints, numbers: Ints) -> int:
@@ -89,7 +89,7 @@ class _Counter:
 
     def _few(self, start: int, end: int) -> int:
         users = self._users[start:end].astype(np.intp)
-        places = np.arange(len(users), dtype=np.int32)
+        places = self._order[: len(users)]
         self._places[users] = places
         last = self._places[users] == places
         return int(np.count_nonzero(last) if self._weights is None else self._weights[users[last]].sum())
