@@ -94,6 +94,14 @@ class Land:
         """Takes events as a file of NDJSON."""
         return await self.take_text(kind, "".join(f"{json.dumps(event)}\n" for event in events), **more)
 
+    async def take_all(self, events: Mapping[str, Iterable[Json]]) -> list[Json]:
+        """Takes files of several kinds, shown in one step."""
+        batches = []
+        for kind, some in events.items():
+            source = Source(pieces("".join(f"{json.dumps(event)}\n" for event in some).encode()), Format.NDJSON)
+            batches.append(await self.ingest.receive(self.application, kind, source))
+        return await self.ingest.show_all(self.application, batches)
+
     async def take_text(self, kind: str, text: str, shape: Format = Format.NDJSON, **more: Any) -> Json:
         """Takes a file that was written by hand."""
         return await self.ingest.take(self.application, kind, Source(pieces(text.encode()), shape), **more)

@@ -213,8 +213,7 @@ async def test_many_at_once_are_one_after_the_other(ingested: Store) -> None:
 async def test_a_person_is_erased(ingested: Store) -> None:
     """What is left is what there would be, had the person never been."""
     land, gone = await land_of(ingested), {"user-03", "device-05"}
-    for kind, events in land.tenant.events.items():
-        await land.take(kind, events)
+    await land.take_all(land.tenant.events)
     for name in gone:
         await land.ingest.delete_user(land.application, name)
 

@@ -9,7 +9,6 @@ from okube_api.applications.repository import APPLICATIONS
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.changes import Change, Changes, What
 from okube_api.ingest.following import NOTES, Following
-from okube_api.ingest.schemas import MODELS
 from okube_api.ingest.service import Ingest
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import EQUIPMENTS, SITES
@@ -24,8 +23,7 @@ pytestmark = pytest.mark.anyio
 
 async def full(store: Store) -> Land:
     land = await Land(store, beta()).settle()
-    for kind in MODELS:
-        await land.take(kind, beta().events[kind])
+    await land.take_all(beta().events)
     return land
 
 
