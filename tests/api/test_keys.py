@@ -46,7 +46,7 @@ async def test_an_awkward_key_is_found(tenant: Tenant, key: str) -> None:
 KEYS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=250)
 
 
-@settings(settings.get_profile("api"), max_examples=40)
+@settings(settings.get_profile("api"), max_examples=15)
 @given(key=KEYS)
 async def test_any_key_is_found(tenant: Tenant, key: str) -> None:
     await found_everywhere(tenant, key)

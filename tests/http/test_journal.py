@@ -9,6 +9,7 @@ import httpx
 import pytest
 import structlog
 from fastapi import FastAPI
+from okube_api.http import journal
 from okube_api.http.journal import Journal, write_json_lines
 from okube_api.http.metrics import Metrics
 from starlette.requests import Request
@@ -39,9 +40,11 @@ def logged() -> Iterator[httpx.AsyncClient]:
     app.add_route("/{path:path}", endpoint, methods=["GET", "POST"])
     app.add_middleware(Journal, metrics=Metrics())
     write_json_lines("info")
+    usual, journal.log = journal.log, structlog.stdlib.get_logger("okube")  # the usual one keeps its first settings
     try:
         yield httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
     finally:
+        journal.log = usual
         structlog.configure(**known)
         root.handlers, root.level = handlers, level
 
