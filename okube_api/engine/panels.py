@@ -1,4 +1,4 @@
-"""The panels of applications, kept in memory for as long as the rows of the application do not change."""
+"""The panels of applications, kept in memory for as long as the rows of panelists do not change."""
 
 import asyncio
 from collections import OrderedDict, defaultdict
@@ -22,9 +22,9 @@ class Panels:
         """What the application knows of its users, as the reader sees it; read once, however many ask."""
         async with self._reading[application]:
             version, found = self._held.get(application, (None, None))
-            if found is None or version != reader.version:
+            if found is None or version != reader.version_of(PANELISTS):
                 found = await panel_of(reader)
-                self._held[application] = (reader.version, found)
+                self._held[application] = (reader.version_of(PANELISTS), found)
             self._held.move_to_end(application)
             while len(self._held) > 1 and sum(one.size for _, one in self._held.values()) > self._most_users:
                 self._held.popitem(last=False)

@@ -320,6 +320,9 @@ class Reader(Protocol):
     def version(self) -> str:
         """Of the application's rows as they are seen here: new with every change of them, and never used again."""
 
+    def version_of(self, table: Table) -> str:
+        """The same for the application's rows in one table."""
+
     async def aggregate(self, plan: Aggregate) -> pa.Table:
         """The plan's answer.  Raises TooManyRows and Unavailable."""
 

@@ -234,6 +234,35 @@ async def test_every_state_of_an_application_has_a_version(store: Store, applica
     await store.forget("f" + application[1:])
 
 
+async def test_each_table_has_a_version_of_its_own(store: Store, application: str) -> None:
+    async def versions() -> tuple[str, str]:
+        async with store.reading(application) as reader:
+            return reader.version_of(STAYS), reader.version_of(MONTHS)
+
+    first = await versions()
+    await fill(store, application, STAYS, stays(1, (1,), 2))
+    second = await versions()
+    assert (second[0] != first[0], second[1] == first[1]) == (True, True)
+    async with store.changing(application, "months") as change:
+        await change.replace(MONTHS, (0,), arrow(MONTHS, [{"part": 0, "place": "a", "dwell_s": 4}]))
+        assert change.version_of(MONTHS) not in (*first, *second)
+        assert await versions() == second
+        await change.commit()
+    third = await versions()
+    assert (third[0] == second[0], third[1] != second[1]) == (True, True)
+    assert len({*first, *second, *third}) == 4
+    async with store.changing(application, "events") as change:
+        await change.append(EVENTS, 1, events(1, 2))
+        await change.commit()
+    async with store.reading(application) as before:
+        async with store.changing(application, "no events") as change:
+            await change.remove(EVENTS, 1)
+            await change.commit()
+        async with store.reading(application) as after:
+            assert before.version_of(EVENTS) != after.version_of(EVENTS)
+            assert before.version_of(STAYS) == after.version_of(STAYS)
+
+
 async def test_applications_are_apart(store: Store, application: str) -> None:
     other = "f" + application[1:]
     await fill(store, application, STAYS, stays(9, (1,), 10))

@@ -76,6 +76,9 @@ class Memory:
     def version(self) -> str:
         return f"memory {id(self)}"
 
+    def version_of(self, source: Table) -> str:
+        return f"{self.version} {source.name}"
+
     async def aggregate(self, plan: Aggregate) -> pa.Table:
         self.asked.append(plan)
         return self._aggregate(plan)

@@ -35,7 +35,7 @@ class Moments:
     @asynccontextmanager
     async def view(self, application: str) -> AsyncIterator["View"]:
         """What is committed now."""
-        view = View(self._database)
+        view = View(self._database, self._process)
         if application in self._committing:  # of the moment before or after: it is not known which
             view.version = f"{self._process} {uuid4().hex}"
             await view.begin()
@@ -76,12 +76,16 @@ class View:
     version: str
     tables: dict[str, int] | None
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, process: str = "") -> None:
+        self._database, self._process = database, process
         self._cursor: Cursor | None = None
         self._lost = False
         self._beginning, self._one_at_a_time = asyncio.Lock(), asyncio.Lock()
         self.version, self.tables = uuid4().hex, None
+
+    def version_of(self, table: str) -> str:
+        """The version of one table's rows."""
+        return self.version if self.tables is None else f"{self._process} {table} {self.tables.get(table, 0)}"
 
     async def begin(self) -> Cursor:
         """Begins the transaction unless it has begun."""

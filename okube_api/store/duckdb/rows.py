@@ -47,6 +47,10 @@ class DuckReader:
         """Changes with every change of the application."""
         return self._view.version
 
+    def version_of(self, table: Table) -> str:
+        """Changes with every change of the application's rows in the table."""
+        return self._view.version_of(table.name)
+
     async def aggregate(self, plan: Aggregate) -> pa.Table:
         """The plan's answer, from memory where the table is held there."""
         return await self._answer(plan, lambda: aggregate_sql(plan, self._application))
@@ -153,10 +157,12 @@ class DuckChange(DuckReader):
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Adds rows of a batch."""
+        self._touched.add(table.name)
         await self._view.run(lambda cursor: self._insert(cursor, table, rows, batch))
 
     async def remove(self, table: Table, batch: int) -> None:
         """Takes a batch's rows out."""
+        self._touched.add(table.name)
         sql = f"DELETE FROM {quoted(table.name)} WHERE application = ? AND batch = ?"
         await self._view.run(lambda cursor: cursor.execute(sql, [self._application, batch]))
 

@@ -56,6 +56,10 @@ class MongoChange(MongoReader):
         """Nobody else's: what it wrote is not committed."""
         return f"{self._root.application} {self._identifier}"
 
+    def version_of(self, table: Table) -> str:  # noqa: ARG002 - of whichever table
+        """Nobody else's either."""
+        return self.version
+
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Adds rows of a batch."""
         if rows.num_rows == 0:

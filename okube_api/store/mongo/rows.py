@@ -55,6 +55,10 @@ class MongoReader:
         """Changes with every change of the application."""
         return f"{self._root.application} {self._root.version}"
 
+    def version_of(self, table: Table) -> str:
+        """Changes with every change of the application's rows in the table."""
+        return f"{self._root.application} {table.name} {self._root.tables.get(table.name)}"
+
     async def aggregate(self, plan: Aggregate) -> pa.Table:
         """The plan's answer, from memory where the table is held there."""
         table, _ = bottom(plan)
