@@ -38,7 +38,10 @@ settings.register_profile("api", deadline=None, suppress_health_check=[HealthChe
 @pytest.fixture(scope="session", autouse=True)
 def _quiet() -> None:
     """Only what went wrong is logged."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
+    )
 
 
 @pytest.fixture(scope="session", params=STORES)

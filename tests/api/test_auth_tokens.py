@@ -145,14 +145,13 @@ async def good(server: Server) -> Good:
     return Good(text, jwt.decode(text, options={"verify_signature": False}))
 
 
-@pytest.mark.parametrize("forgery", FORGERIES)
-async def test_a_forged_token_is_refused(server: Server, good: Good, forgery: str) -> None:
-    forged = server.client(FORGERIES[forgery](good))
-    for method, path in ROUTES:
-        answer = await forged.request(method, path)
-        assert answer.status_code == 401, (method, path)
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_a_forged_token_is_refused(server: Server, good: Good, method: str, path: str) -> None:
+    for name, forge in FORGERIES.items():
+        answer = await server.client(forge(good)).request(method, path)
+        assert answer.status_code == 401, name
         assert answer.headers["www-authenticate"] == "Bearer"
-        assert answer.json()["detail"] == "The token is not valid, has expired or was revoked. Log in again."
+        assert answer.json()["detail"] == "The token is not valid, has expired or was revoked. Log in again.", name
 
 
 async def test_what_forgers_start_from_is_good(server: Server, good: Good) -> None:

@@ -79,12 +79,11 @@ BODIES: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", BODIES)
-async def test_a_body_that_two_readers_could_read_differently_is_400(tenant: Tenant, kind: str) -> None:
-    body, pointer = BODIES[kind]
-    answer = await posted(tenant, body)
-    assert answer.status_code == 400, answer.text
-    assert answer.json()["errors"][0]["pointer"].startswith(pointer)
+async def test_a_body_that_two_readers_could_read_differently_is_400(tenant: Tenant) -> None:
+    for kind, (body, pointer) in BODIES.items():
+        answer = await posted(tenant, body)
+        assert answer.status_code == 400, (kind, answer.text)
+        assert answer.json()["errors"][0]["pointer"].startswith(pointer), kind
     listed = (await tenant.reader.get(f"{tenant.url}/sites")).json()
     assert listed["documents"] == []
 
