@@ -27,7 +27,12 @@ class Fault:
 
     def as_json(self) -> dict[str, str | int | None]:
         """The shape that answers carry."""
-        said = {"in": self.where, "pointer": self.pointer, "code": self.code, "message": self.message}
+        said: dict[str, str | int | None] = {
+            "in": self.where,
+            "pointer": self.pointer,
+            "code": self.code,
+            "message": self.message,
+        }
         return said if self.line is None else {**said, "line": self.line, "column": self.column}
 
 
