@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.facts import (
@@ -12,7 +13,6 @@ from okube_api.catalogue.facts import (
     EXPOSURES,
     GEO_STAYS,
     OUTCOMES,
-    PANELISTS,
     PRESENCE_EXITS,
     PRESENCE_PASSAGE_EXITS,
     PRESENCE_PASSAGES,
@@ -22,14 +22,15 @@ from okube_api.catalogue.facts import (
 )
 from okube_api.ingest import conversion_facts, geo_facts, presence_facts, tables
 from okube_api.ingest.counting import accepted
+from okube_api.ingest.derive.columns import Ints
 from okube_api.ingest.identities import DEVICE, USER
-from okube_api.ingest.natural_keys import differing, latest
-from okube_api.ingest.people import People, people_of
-from okube_api.ingest.reading import Sides, events, live_batches
-from okube_api.ingest.recording import KINDS, Kind
+from okube_api.ingest.people import People
+from okube_api.ingest.reading import Sides, live_batches
+from okube_api.ingest.recording import KINDS
 from okube_api.ingest.spans import joined
+from okube_api.ingest.standing import changes, everybody, moved_areas, write_panel
 from okube_api.ingest.told import Task, Told
-from okube_api.store.base import Aggregate, Change, Condition, OneOf, Table
+from okube_api.store.base import Aggregate, Change, Condition, OneOf
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
 GEO, PRESENCE = ("pings", "stays"), ("detections",)
@@ -42,8 +43,6 @@ _FACTS: Mapping[Sequence[str], Sequence[Fact]] = {
 _REFERENCES = ("areas", "panelists")
 _FEW = 5000
 _NEAR_D = 7  # events of days that are no further apart are worked through together
-_ALL_PARTS = (-(2**31), 2**31 - 1)
-_WHOLE = (tables.WHOLE, tables.WHOLE)
 
 Spans = Mapping[str, Sequence[tuple[int, int]]]
 
@@ -86,7 +85,7 @@ class Deriving:
     async def again(self, kinds: Collection[str]) -> None:
         """Writes all facts anew that are made of events of some of these kinds."""
         sides = Sides(frozenset(await live_batches(self._change)))
-        people = await self._people(sides)
+        people = await everybody(self._change, sides)
         for group, facts in _FACTS.items():
             if not set(group) & set(kinds):
                 continue
@@ -102,11 +101,11 @@ class Deriving:
         sides = Sides(frozenset(await live_batches(self._change)))
         also: dict[Sequence[str], frozenset[int]] = {}
         if (user := numbers.get(USER)) is not None:
-            also = await self._days_of_users([user])
-            await self._panel(sides)
+            also = await self._days_of_users(np.array([user], np.int64))
+            await write_panel(self._change, sides, whatever=True)
         if (device := numbers.get(DEVICE)) is not None:
             also[PRESENCE] = await self._days((PRESENCE_STAYS, PRESENCE_EXITS), OneOf("user", (device,)))
-        await self._write(await self._people(sides), sides, {}, also)
+        await self._write(await everybody(self._change, sides), sides, {}, also)
 
     # -- helpers
 
@@ -114,8 +113,8 @@ class Deriving:
         """Writes the facts that follow from batches that come or go."""
         also: dict[Sequence[str], frozenset[int]] = {}
         kinds = {batch.kind for batch in batches}
-        if "panelists" in kinds and (users := await self._panel(sides)):
-            also = await self._days_of_users(users)
+        if "panelists" in kinds:
+            also = await self._days_of_users(await write_panel(self._change, sides))
         if "areas" in kinds:
             also[GEO] = also.get(GEO, frozenset()) | await self._days_of_areas(sides)
         parts: dict[str, set[int]] = {}
@@ -123,7 +122,7 @@ class Deriving:
             if batch.kind not in _REFERENCES:
                 found = await self._change.parts(KINDS[batch.kind].table, batch.number)
                 parts.setdefault(batch.kind, set()).update(found)
-        people = await self._people(sides) if any(also.values()) or parts.keys() - set(PRESENCE) else None
+        people = await everybody(self._change, sides) if any(also.values()) or parts.keys() - set(PRESENCE) else None
         await self._write(people, sides, {kind: spans_of_days(days) for kind, days in parts.items()}, also)
 
     async def _accepted(self, batch: Batch, others: Collection[int]) -> int:
@@ -133,11 +132,7 @@ class Deriving:
         if not kind.key:
             return await accepted(self._change, kind, batch.number, others, parts)
         sides = Sides(frozenset({*others, batch.number}), new=frozenset({batch.number}))
-        count = 0
-        for span in spans_of_days(parts):
-            before, after = await self._both(kind, sides, span)
-            count += differing(before, after, kind.key).num_rows
-        return count
+        return sum([await changes(self._change, kind, sides, span) for span in spans_of_days(parts)])
 
     async def _write(
         self, people: People | None, sides: Sides, spans: Spans, also: Mapping[Sequence[str], frozenset[int]]
@@ -167,50 +162,21 @@ class Deriving:
         schema = arrow_schema({name: kind for name, kind in stored_kinds(tables.LEDGER).items() if name != "batch"})
         await self._change.replace(tables.LEDGER, [tables.WHOLE], pa.table(columns, schema=schema))
 
-    # -- references
+    # -- which days
 
-    async def _people(self, sides: Sides) -> People:
-        """Everybody, as after the change."""
-        areas = await events(self._change, tables.AREAS, tables.WHOLE, tables.WHOLE, sides.live)
-        areas = areas.take(pa.array(latest(areas, KINDS["areas"].key)))
-        return people_of(await self._stored(PANELISTS), areas)
-
-    async def _panel(self, sides: Sides) -> Sequence[int]:
-        """Writes what is known of the panel; the users of whom it is not the same as before."""
-        _, after = await self._both(KINDS["panelists"], sides, _WHOLE)
-        before = (await self._stored(PANELISTS)).drop_columns(["batch"])
-        after = after.select(before.column_names)
-        users: Sequence[int] = differing(before, after, ("user",))["user"].to_pylist()
-        if users:
-            await self._change.replace(PANELISTS, [tables.WHOLE], after)
-        return users
-
-    async def _days_of_users(self, users: Sequence[int]) -> dict[Sequence[str], frozenset[int]]:
+    async def _days_of_users(self, users: Ints) -> dict[Sequence[str], frozenset[int]]:
         """The days with facts of these users, by group of kinds."""
-        theirs = OneOf("user", tuple(users)) if len(users) <= _FEW else None
+        if len(users) == 0:
+            return {}
+        theirs = OneOf("user", tuple(users.tolist())) if len(users) <= _FEW else None
         found: dict[Sequence[str], frozenset[int]] = {GEO: await self._days((GEO_STAYS,), theirs)}
         return found | {CONVERSION: await self._days((OUTCOMES, EXPOSURES), theirs)}
 
     async def _days_of_areas(self, sides: Sides) -> frozenset[int]:
         """The days with stays of people who live or work in areas that are elsewhere than before."""
-        before, after = (one.drop_columns(["name"]) for one in await self._both(KINDS["areas"], sides, _WHOLE))
-        moved = tuple(differing(before, after, ("code",))["code"].to_pylist())
+        moved = tuple(await moved_areas(self._change, sides))
         there = OneOf("home", moved) | OneOf("work", moved) if len(moved) <= _FEW else None
         return await self._days((GEO_STAYS,), there) if moved else frozenset()
-
-    async def _both(self, kind: Kind, sides: Sides, parts: tuple[int, int]) -> tuple[pa.Table, pa.Table]:
-        """The events that count before and after the change, those of natural keys."""
-        found = await events(self._change, kind.table, *parts, sides.either)
-        change = sides.change(found["batch"].to_numpy())
-        kept = [found.filter(pa.array(side)) for side in (change <= 0, change >= 0)]
-        before, after = (
-            one.take(pa.array(latest(one, kind.key))).drop_columns(["batch", "line"]).combine_chunks() for one in kept
-        )
-        return before, after
-
-    async def _stored(self, table: Table) -> pa.Table:
-        blocks = [block async for block in self._change.read(table, *_ALL_PARTS)]
-        return pa.concat_tables([arrow_schema(stored_kinds(table)).empty_table(), *blocks])
 
     async def _days(self, facts: Iterable[Fact], where: Condition | None) -> frozenset[int]:
         """The days on which facts have rows, of those that meet a condition."""

@@ -1,6 +1,7 @@
 """Users, devices and events without their names: hashes with the application's secret salt, and numbers for these."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from hashlib import blake2b
@@ -43,14 +44,14 @@ class Identities:
     def __init__(self, store: Store, application: str, secret: bytes) -> None:
         self._store, self._application = store, application
         self._salt = salt_of(secret, application)
-        self._known: dict[tuple[str, bytes], int] = {}
+        self._known: defaultdict[str, dict[bytes, int]] = defaultdict(dict)
 
     async def numbers(self, kind: str, names: pa.ChunkedArray) -> Ints:
         """The number of each name; new names get new numbers."""
         encoded, hashes, new = await asyncio.to_thread(self._looked_up, kind, names)
         if new:
             numbers = await self._store.numbers(self._application, kind, new)
-            self._known.update(zip(((kind, one) for one in new), numbers, strict=True))
+            self._known[kind].update(zip(new, numbers, strict=True))
         return await asyncio.to_thread(self._spread, kind, encoded, hashes)
 
     def _looked_up(self, kind: str, names: pa.ChunkedArray) -> tuple[pa.ChunkedArray, list[bytes], list[bytes]]:
@@ -58,13 +59,16 @@ class Identities:
         encoded = names.dictionary_encode().unify_dictionaries()
         distinct = encoded.chunk(0).dictionary.to_pylist() if encoded.num_chunks else []
         hashes = hashed(self._salt, kind, distinct)
-        new = [one for one in hashes if (kind, one) not in self._known]
-        if len(self._known) + len(new) > _REMEMBERED:
-            self._known, new = {}, hashes
+        known = self._known[kind]
+        new = [one for one in hashes if one not in known]
+        if len(known) + len(new) > _REMEMBERED:
+            known.clear()
+            new = hashes
         return encoded, hashes, new
 
     def _spread(self, kind: str, encoded: pa.ChunkedArray, hashes: Sequence[bytes]) -> Ints:
-        found = np.array([self._known[kind, one] for one in hashes], np.int64)
+        known = self._known[kind]
+        found = np.array([known[one] for one in hashes], np.int64)
         codes = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
         numbers: Ints = found[np.concatenate(codes)] if codes else np.empty(0, np.int64)
         return numbers

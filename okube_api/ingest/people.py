@@ -76,7 +76,8 @@ def people_of(panelists: pa.Table, areas: pa.Table) -> People:
 
 
 def _text(column: pa.ChunkedArray, users: Ints, size: int) -> tuple[pa.Array, Codes]:
-    whole = pa.chunked_array(column, pa.string()).dictionary_encode().unify_dictionaries()
+    encoded = column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
+    whole = encoded.unify_dictionaries()
     codes = np.full(size, -1, np.int32)
     if whole.num_chunks == 0:
         return pa.array([], pa.string()), codes
