@@ -20,6 +20,8 @@ from okube_api.store.base import Conflict, Json, Store
 
 MOST_ROWS = 300_000
 _LINES_AT_ONCE = 500
+MOST_KEPT, MOST_KEPT_BYTES = 100_000, 64 * 2**20
+"""Rejected lines that are kept of one file; further ones are counted only."""
 _TRIES = 8
 T = TypeVar("T")
 
@@ -41,6 +43,7 @@ class Tally:
 
     stored: int = 0
     rejected: int = 0
+    kept_bytes: int = 0  # of rejected lines
     latest_ms: int | None = None
     reasons: list[Json] = field(default_factory=list)
 
@@ -147,12 +150,15 @@ class Receiver:
         return tally
 
     async def _reject(self, batch: Json, tally: Tally, rejected: list[Rejected]) -> None:
-        for at in range(0, len(rejected), _LINES_AT_ONCE):
-            some = rejected[at : at + _LINES_AT_ONCE]
-            await self._batches.keep_rejected(batch, tally.rejected, some, self._seals)
-            tally.rejected += len(some)
+        """Counts rejected lines, and keeps the first of them."""
         room = MOST_REASONS - len(tally.reasons)
         tally.reasons += [{"line": one.number, "reason": one.reason} for one in rejected[:room]]
+        for at in range(0, len(rejected), _LINES_AT_ONCE):
+            some = rejected[at : at + _LINES_AT_ONCE]
+            if tally.rejected < MOST_KEPT and tally.kept_bytes < MOST_KEPT_BYTES:
+                await self._batches.keep_rejected(batch, tally.rejected, some, self._seals)
+                tally.kept_bytes += sum(len(one.text) for one in some)
+            tally.rejected += len(some)
 
     async def _store_held(self, batch: Json) -> None:
         rows = [one for one in self._held if one.num_rows]
