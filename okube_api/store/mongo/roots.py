@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
-from pymongo.errors import DuplicateKeyError
 
-from okube_api.store.base import Json, Unavailable
-from okube_api.store.mongo.errors import READ_S, WRITE_S, Contended, limited
+from okube_api.store.base import Json
+from okube_api.store.mongo.counting import increased
+from okube_api.store.mongo.errors import READ_S, WRITE_S, limited
 from okube_api.store.mongo.indexes import make_index
 from okube_api.store.mongo.manifest import EMPTY, Manifest
 
 ROOTS, MANIFESTS, COMMITTED = "_roots", "_manifests", "_committed"
 _KEPT = 2000
-_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +50,8 @@ class Roots:
 
     async def allot(self, application: str) -> Root:
         """What is current now, with a generation of its own."""
-        change = {"$inc": {"generation": 1}, "$setOnInsert": {"version": 0, "tables": {}}}
-        for _ in range(_TRIES):
-            try:
-                with limited(WRITE_S):
-                    found = await self._roots.find_one_and_update(
-                        {"_id": application}, change, upsert=True, return_document=True
-                    )
-            except (DuplicateKeyError, Contended):  # another process made it, or changed it, at the same moment
-                continue
-            return _root(application, found)
-        raise Unavailable("others change this application all the time")
+        first = {"generation": 0, "version": 0, "tables": {}}
+        return _root(application, await increased(self._roots, {"_id": application}, "generation", first))
 
     async def manifest(self, identifier: ObjectId | None) -> Manifest:
         """A manifest by its id; the empty one for none."""
