@@ -49,5 +49,4 @@ def test_a_dry_run_needs_no_server() -> None:
     command = [sys.executable, str(SCRIPT), "mongodb://nowhere.invalid:1/okube", "--dry-run"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert len(shown) == 1 + 2 * len(SCHEMA.tables)
-    told = subprocess.run([sys.executable, str(SCRIPT), "--help"], capture_output=True, text=True, check=True).stdout
-    assert "shard key" in told
+    assert "shard key" in MODULE["__doc__"]  # what --help shows

@@ -2,10 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
 
 from okube_api.store.base import Json
 from okube_api.store.mongo.counting import increased
@@ -123,7 +125,7 @@ class Roots:
         """Notes the change committed last, before the next one takes its place in the root."""
         if root.last is None:
             return
-        with limited(WRITE_S):
+        with limited(WRITE_S), suppress(DuplicateKeyError):  # another process notes the same
             await self._committed.update_one(
                 {"_id": root.last["change"]},
                 {"$set": {"application": root.application, "name": root.last["name"]}},

@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 from bson import ObjectId
 from pymongo import InsertOne, ReplaceOne
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from okube_api.store.base import Collection, Json, StoreError, Unavailable
 from okube_api.store.mongo.errors import READ_S, WRITE_S, is_duplicate, limited
@@ -239,9 +239,13 @@ async def sweep(database: Any, collection: str) -> None:
 
 async def server_now(database: Any) -> datetime:
     """The time by the database's clock, naive UTC: the one clock that all its processes share."""
-    with limited(WRITE_S):
-        found = await database[CLOCK].find_one_and_update(
-            {"_id": "now"}, {"$currentDate": {"at": True}}, upsert=True, return_document=True
-        )
-    now: datetime = found["at"]
-    return now
+    while True:
+        try:
+            with limited(WRITE_S):
+                found = await database[CLOCK].find_one_and_update(
+                    {"_id": "now"}, {"$currentDate": {"at": True}}, upsert=True, return_document=True
+                )
+        except DuplicateKeyError:  # another process made the document at the same moment
+            continue
+        now: datetime = found["at"]
+        return now
