@@ -27,7 +27,8 @@ from okube_api.store.mongo.store import MongoStore
 
 from tests.conformance import plain
 from tests.conformance.declared import SCHEMA, STAYS
-from tests.conformance.test_rows import CONDITIONS, CORPUS, KEYS, KINDS, MEASURES, PLANS, arrow, bag, fill, stays
+from tests.conformance.rows import CORPUS, KINDS, arrow, bag, fill, stays
+from tests.conformance.test_plans import CONDITIONS, KEYS, MEASURES, PLANS
 from tests.store.mock_server import Client
 
 FRAME = frame(arrow(STAYS, CORPUS), KINDS)
