@@ -14,6 +14,7 @@ from okube_api.schema import SCHEMA
 from okube_api.store import open_store
 from okube_api.store.base import EVERYTHING, Store
 from okube_api.store.mongo.store import MongoStore
+from tests.ingest import kept
 
 EXAMPLES = int(os.environ.get("OKUBE_FUZZ", "25"))
 settings.register_profile("okube", deadline=None, max_examples=EXAMPLES)
@@ -50,3 +51,12 @@ async def ingested(shared_store: Store) -> AsyncIterator[Store]:
             await shared_store.forget(application["_id"])
         for collection in SCHEMA.collections:
             await shared_store.delete(collection, EVERYTHING)
+
+
+@pytest.fixture
+async def store(shared_store: Store) -> AsyncIterator[Store]:
+    """A store without rows of the application that facts are tested in."""
+    try:
+        yield shared_store
+    finally:
+        await shared_store.forget(kept.APPLICATION)

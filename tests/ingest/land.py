@@ -96,11 +96,13 @@ class Land:
 
     async def take_all(self, events: Mapping[str, Iterable[Json]]) -> list[Json]:
         """Takes files of several kinds, shown in one step."""
-        batches = []
-        for kind, some in events.items():
-            source = Source(pieces("".join(f"{json.dumps(event)}\n" for event in some).encode()), Format.NDJSON)
-            batches.append(await self.ingest.receive(self.application, kind, source))
+        batches = [await self.receive(kind, some) for kind, some in events.items()]
         return await self.ingest.show_all(self.application, batches)
+
+    async def receive(self, kind: str, events: Iterable[Json]) -> Json:
+        """Stores events, which nobody sees yet."""
+        source = Source(pieces("".join(f"{json.dumps(event)}\n" for event in events).encode()), Format.NDJSON)
+        return await self.ingest.receive(self.application, kind, source)
 
     async def take_text(self, kind: str, text: str, shape: Format = Format.NDJSON, **more: Any) -> Json:
         """Takes a file that was written by hand."""

@@ -13,7 +13,6 @@ from okube_api.ingest.service import Ingest
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import EQUIPMENTS, SITES
 from okube_api.store.base import EVERYTHING, Json, Store, equal
-from tests.by_hand.truth import Truth
 from tests.ingest.expected import ALL, assert_same
 from tests.ingest.land import SECRET, Land, clock
 from tests.truth.tenant import beta
@@ -37,49 +36,40 @@ async def rewrite(land: Land, collection: Any, identifier: str, fields: Json, ch
     assert await land.store.find(NOTES, EVERYTHING) == []
 
 
-async def test_a_site_in_another_time_zone(ingested: Store) -> None:
+async def test_facts_are_as_if_resources_had_been_so_from_the_start(ingested: Store) -> None:
+    """A site in another time zone, an equipment gone, a campaign with other windows, a place without cells, other
+    bands; the last change's process dies right after it, and another one does the work."""
     land = await full(ingested)
-    site = land.truth.sites[0]
-    change = Change("sites", (site.id,), What.ZONE)
-    await rewrite(land, SITES, site.id, {"timezone": "America/New_York"}, change)
-    moved = replace(land.truth, sites=(replace(site, timezone="America/New_York"), *land.truth.sites[1:]))
-    assert_same(await land.tables(), moved, *ALL)
+    truth, own = land.truth, land.application.id
+    site, gone, campaign, poi = truth.sites[0], truth.equipments[1], truth.campaigns[0], truth.pois[0]
+    windows = {"click": 2, "print": 1, "opening": 1}
+    bands = {"dwell": [0, 1000], "distance": [0, 500, 5000], "visits": [1], "delay": [0, 5], "gap": [1, 3]}
 
-
-async def test_an_equipment_that_is_gone(ingested: Store) -> None:
-    land = await full(ingested)
-    gone = land.truth.equipments[1]
+    await rewrite(land, SITES, site.id, {"timezone": "America/New_York"}, Change("sites", (site.id,), What.ZONE))
     changes, following = Changes(), Following(land.ingest)
     changes.follow(following.follow)
-    async with changes.around(land.application.id, (Change("equipments", (gone.id,), What.GONE),)):
+    async with changes.around(own, (Change("equipments", (gone.id,), What.GONE),)):
         await ingested.delete(EQUIPMENTS, equal("_id", gone.id))
     await following.settled()
-    left = replace(
-        land.truth,
-        equipments=[one for one in land.truth.equipments if one != gone],
-        detections=[one for one in land.truth.detections if one.equipment != gone.id],
-    )
-    assert_same(await land.tables(), left, "presence")
-
-
-async def test_a_campaign_with_other_windows(ingested: Store) -> None:
-    land = await full(ingested)
-    campaign = land.truth.campaigns[0]
-    windows = {"click": 2, "print": 1, "opening": 1}
-    change = Change("campaigns", (campaign.id,), What.WINDOWS)
-    await rewrite(land, CAMPAIGNS, campaign.id, {"windows": windows}, change)
-    narrow = replace(land.truth, campaigns=(replace(campaign, windows=windows), *land.truth.campaigns[1:]))
-    assert_same(await land.tables(), narrow, *ALL)
-
-
-async def test_a_point_of_interest_without_cells(ingested: Store) -> None:
-    """Pings no longer lie in it; stays that came as such stay."""
-    land = await full(ingested)
-    poi = land.truth.pois[0]
+    await rewrite(land, CAMPAIGNS, campaign.id, {"windows": windows}, Change("campaigns", (campaign.id,), What.WINDOWS))
     fields = {"indoorIndexes": None, "outdoorIndexes": None}
     await rewrite(land, POIS, poi.id, fields, Change("pois", (poi.id,), What.PLACE))
-    told = [stay for stay in land.truth.stays if stay.place != poi.id or as_sent(stay)]
-    assert_same(await land.tables(), replace(land.truth, stays=told), "geo_stays")
+    dying = Following(land.ingest)
+    async with dying.follow(own, (Change("applications", (own,), What.SETTINGS),)):
+        await ingested.update(APPLICATIONS, equal("_id", own), {"settings": {"bands": bands}})
+    await dying.close()
+    await Following(Ingest(ingested, clock, SECRET)).resume()
+
+    so = replace(
+        truth,
+        sites=(replace(site, timezone="America/New_York"), *truth.sites[1:]),
+        equipments=[one for one in truth.equipments if one != gone],
+        detections=[one for one in truth.detections if one.equipment != gone.id],
+        campaigns=(replace(campaign, windows=windows), *truth.campaigns[1:]),
+        stays=[stay for stay in truth.stays if stay.place != poi.id or as_sent(stay)],
+        bands={name: tuple(edges) for name, edges in bands.items()},
+    )
+    assert_same(await land.tables(), so, *ALL)
 
 
 def as_sent(stay: Any) -> bool:
@@ -92,29 +82,6 @@ def as_sent(stay: Any) -> bool:
 
 def _seconds(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp())
-
-
-async def test_an_application_with_other_bands(ingested: Store) -> None:
-    land = await full(ingested)
-    bands = {"dwell": [0, 1000], "distance": [0, 500, 5000], "visits": [1], "delay": [0, 5], "gap": [1, 3]}
-    change = Change("applications", (land.application.id,), What.SETTINGS)
-    settings = {"bands": bands, "stays": {"gapMinutes": 15, "minimumSeconds": 120}}
-    await rewrite(land, APPLICATIONS, land.application.id, {"settings": settings}, change)
-    other: Truth = replace(land.truth, bands={name: tuple(edges) for name, edges in bands.items()})
-    assert_same(await land.tables(), other, "geo_stays", "outcomes", "cohorts", "credits", "presence")
-
-
-async def test_what_was_noted_is_done_by_whoever_comes_next(ingested: Store) -> None:
-    """A process that dies right after the resource has changed."""
-    land = await full(ingested)
-    site = land.truth.sites[0]
-    dying = Following(land.ingest)
-    async with dying.follow(land.application.id, (Change("sites", (site.id,), What.ZONE),)):
-        await ingested.update(SITES, equal("_id", site.id), {"timezone": "America/New_York"})
-    await dying.close()
-    await Following(Ingest(ingested, clock, SECRET)).resume()
-    moved = replace(land.truth, sites=(replace(site, timezone="America/New_York"), *land.truth.sites[1:]))
-    assert_same(await land.tables(), moved, *ALL)
 
 
 async def test_without_events_there_is_nothing_to_do(ingested: Store) -> None:

@@ -1,5 +1,6 @@
 """Marks of stays against plain Python, after any changes of any days in any order."""
 
+import os
 from collections.abc import AsyncIterator
 from datetime import date
 from itertools import count
@@ -120,7 +121,7 @@ async def kept(store: Store, application: str) -> dict[tuple[Any, ...], tuple[An
     }
 
 
-@settings(max_examples=40)
+@settings(max_examples=int(os.environ.get("OKUBE_FUZZ", "6")))
 @given(writes, some.booleans())
 async def test_marks_after_any_writes(store: Store, days: list[dict[int, Any]], few: bool) -> None:
     """Each change replaces some days; few: whether users are asked for by name, or in slices of numbers."""
