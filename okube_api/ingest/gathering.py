@@ -12,7 +12,7 @@ _ENOUGH_ROWS = 100_000
 
 
 class Gathered:
-    """As `writing.Facts`, a few steps for many days; nothing is to be read back before `finish`."""
+    """As `writing.Facts`, a few steps for many days; nothing is read back before `flush`."""
 
     def __init__(self, change: Change, fact: Fact) -> None:
         self._facts = Facts(change, fact)
@@ -24,14 +24,15 @@ class Gathered:
         self._days += days
         self._rows.append(rows)
         if sum(one.num_rows for one in self._rows) >= _ENOUGH_ROWS:
-            await self._write()
+            await self.flush()
 
     async def finish(self) -> None:
         """Writes what is left, and sums the months."""
-        await self._write()
+        await self.flush()
         await self._facts.finish()
 
-    async def _write(self) -> None:
+    async def flush(self) -> None:
+        """Writes what is gathered, so that it can be read back."""
         days, rows, self._days, self._rows = self._days, self._rows, [], []
         if days:
             await self._facts.replace(days, pa.concat_tables(rows))

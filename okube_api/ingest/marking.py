@@ -14,9 +14,9 @@ import pyarrow as pa
 from okube_api.catalogue.buckets import numbers
 from okube_api.catalogue.facts import Fact
 from okube_api.ingest.derive.columns import Flags, Ints, bands, codes, integers, order
+from okube_api.ingest.gathering import Gathered
 from okube_api.ingest.marks import NEVER, Last, firsts, last_of
 from okube_api.ingest.ranks import whole
-from okube_api.ingest.writing import Facts
 from okube_api.store.base import Aggregate, Between, Change, Condition, High, OneOf, Rows, equal
 
 _FEW_USERS, _SLICE_USERS = 2000, 500_000
@@ -126,7 +126,7 @@ class MarkedDays:
     def __init__(self, change: Change, fact: Fact, spots: Spots, gap_edges: Sequence[int] | None = None) -> None:
         self._change, self._spots, self._gap_edges = change, spots, gap_edges
         self._table = fact.table
-        self._facts = Facts(change, fact)
+        self._facts = Gathered(change, fact)
         self._marks = tuple(name for name in _MARKS if name in {column.name for column in fact.columns})
         self._stored: set[int] | None = None
         self._written: set[int] = set()
@@ -225,6 +225,7 @@ class MarkedDays:
         """When users were last seen before a day."""
         if len(users) == 0 or not any(stored < day for stored in await self.days() | self._written):
             return _Before(NEVER, NEVER)
+        await self._facts.flush()
         keys, days = [_NONE], [_NONE]
         for some in _among(users):
             where = Between("part", None, day - 1) & equal("visitor_day", 1) & some
@@ -256,6 +257,7 @@ class MarkedDays:
 
     async def _mark_later(self, moved: Ints) -> None:
         """Goes through the later days, a month at a time, until every moved visitor-day has met the one after it."""
+        await self._facts.flush()
         days = sorted(day for day in await self.days() | self._written if day > _first(moved))
         for month in _months(days):
             if len(moved) == 0:
@@ -291,6 +293,7 @@ class MarkedDays:
         mine = np.flatnonzero(np.isin(integers(rows["user"]), users))
         again, _ = await asyncio.to_thread(_put, rows, mine, marks)
         await self._facts.replace(days, again)
+        await self._facts.flush()
 
     def _met(self, moved: Ints, stays: _Stays) -> Flags:
         """Which moved visitor-days come before another of their user there, and also anywhere, if that counts."""

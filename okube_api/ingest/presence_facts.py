@@ -17,12 +17,12 @@ from okube_api.catalogue.facts import (
 from okube_api.ingest.derive.columns import Ints, codes, integers
 from okube_api.ingest.derive.presence import Presence, Rules, presence
 from okube_api.ingest.derive.runs import Places, places_of
+from okube_api.ingest.gathering import Gathered
 from okube_api.ingest.marking import MarkedDays, Spots
 from okube_api.ingest.reading import Sides, blocks
 from okube_api.ingest.sessions import Piece, Points, pieces
 from okube_api.ingest.tables import DETECTIONS
 from okube_api.ingest.told import Task, Told
-from okube_api.ingest.writing import Facts
 from okube_api.store.base import Change
 
 
@@ -76,7 +76,7 @@ class _Writing:
         equipments = Spots({"equipment": places.equipments}, np.ones(len(places.equipments), np.bool_), by_stay=True)
         self._stays = MarkedDays(change, PRESENCE_STAYS, sites)
         self._passages = MarkedDays(change, PRESENCE_PASSAGES, equipments)
-        self._plain = [Facts(change, fact) for fact in (PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)]
+        self._plain = [Gathered(change, fact) for fact in (PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)]
 
     async def write(self, days: Ints, found: Presence) -> None:
         await self._stays.write(days, found.stays)
