@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from okube_api.pois.repository import POIS
 from okube_api.sites.repository import EQUIPMENTS, SITES
 from okube_api.store.base import Json, Kind, Store, Table
 from tests.by_hand.truth import Place
-from tests.truth.tenant import Tenant
+from tests.truth.tenant import Tenant, beta
 
 NOW = datetime(2025, 2, 3, 4, 5, 6, tzinfo=UTC)
 SECRET = b"a secret of at least thirty-two bytes, for tests"
@@ -52,6 +54,41 @@ def place(one: Place, application: str, radius_m: float = 70.0) -> Json:
         active=one.active,
         **where,
     )
+
+
+@lru_cache
+def spring() -> Tenant:
+    """What happened in `beta` around the end of March 2024 alone: weeks with a change of clocks, and quickly taken."""
+    tenant = beta()
+    truth = tenant.truth
+
+    def early(at: date) -> bool:
+        return date(2024, 1, 1) < at < date(2024, 7, 1)
+
+    def sent(event: Json) -> bool:
+        text = event.get("at") or event.get("start") or event.get("day")
+        return text is None or early(date.fromisoformat(text[:10]))
+
+    dated: dict[str, Any] = {
+        name: [one for one in getattr(truth, name) if early(_day(getattr(one, field)))]
+        for name, field in _DATED.items()
+    }
+    events = {kind: [event for event in some if sent(event)] for kind, some in tenant.events.items()}
+    return replace(tenant, truth=replace(truth, **dated), events=events)
+
+
+def _day(at: date) -> date:
+    return at.date() if isinstance(at, datetime) else at
+
+
+_DATED = {
+    "stays": "start",
+    "detections": "at",
+    "touches": "at",
+    "deliveries": "day",
+    "visits": "at",
+    "purchases": "at",
+}
 
 
 class Land:

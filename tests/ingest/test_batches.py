@@ -19,8 +19,7 @@ from okube_api.schema import SCHEMA
 from okube_api.store import open_store
 from okube_api.store.base import Json, Store, Table, equal
 from tests.ingest.expected import ALL, assert_same
-from tests.ingest.land import NOW, SECRET, Land, clock, pieces
-from tests.truth.tenant import beta
+from tests.ingest.land import NOW, SECRET, Land, clock, pieces, spring
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +31,7 @@ def stay(user: str, start: str, **more: Any) -> Json:
 
 
 async def land_of(store: Store) -> Land:
-    return await Land(store, beta()).settle()
+    return await Land(store, spring()).settle()
 
 
 async def rows_of(land: Land, table: Table) -> list[Json]:

@@ -9,14 +9,14 @@ import pytest
 from okube_api.ingest.schemas import MODELS
 from okube_api.store.base import Store
 from tests.ingest.expected import ALL, assert_same
-from tests.ingest.land import Land
-from tests.truth.tenant import alpha, beta
+from tests.ingest.land import Land, spring
+from tests.truth.tenant import alpha
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_every_kind_at_once(ingested: Store) -> None:
-    tenant = alpha() if "OKUBE_FUZZ" in os.environ else beta()  # the larger one takes its time
+    tenant = alpha() if "OKUBE_FUZZ" in os.environ else spring()  # the larger one takes its time
     land = await Land(ingested, tenant).settle()
     for batch in await land.take_all(tenant.events):
         accepted = len(tenant.events[batch["kind"]])
@@ -26,7 +26,7 @@ async def test_every_kind_at_once(ingested: Store) -> None:
 
 async def test_any_order_and_cut_makes_the_same_facts(ingested: Store) -> None:
     """Files in any order, some lines in two of them; one that is wrong comes between, and is taken back."""
-    dice, tenant = Random(0), beta()
+    dice, tenant = Random(0), spring()
     land = await Land(ingested, tenant).settle()
     files = [(kind, part) for kind in MODELS for part in cut(dice, tenant.events[kind])]
     dice.shuffle(files)

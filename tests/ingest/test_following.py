@@ -14,15 +14,14 @@ from okube_api.pois.repository import POIS
 from okube_api.sites.repository import EQUIPMENTS, SITES
 from okube_api.store.base import EVERYTHING, Json, Store, equal
 from tests.ingest.expected import ALL, assert_same
-from tests.ingest.land import SECRET, Land, clock
-from tests.truth.tenant import beta
+from tests.ingest.land import SECRET, Land, clock, spring
 
 pytestmark = pytest.mark.anyio
 
 
 async def full(store: Store) -> Land:
-    land = await Land(store, beta()).settle()
-    await land.take_all(beta().events)
+    land = await Land(store, spring()).settle()
+    await land.take_all(spring().events)
     return land
 
 
@@ -76,7 +75,7 @@ def as_sent(stay: Any) -> bool:
     start = int(stay.start.timestamp())
     return any(
         event["user"] == stay.user and event["duration_s"] == stay.dwell_s and _seconds(event["start"]) == start
-        for event in beta().events["stays"]
+        for event in spring().events["stays"]
     )
 
 
@@ -85,14 +84,14 @@ def _seconds(text: str) -> int:
 
 
 async def test_without_events_there_is_nothing_to_do(ingested: Store) -> None:
-    land = await Land(ingested, beta()).settle()
+    land = await Land(ingested, spring()).settle()
     following = Following(land.ingest)
     async with following.follow(land.application.id, (Change("sites", ("x",), What.GONE),)):
         assert await ingested.find(NOTES, EVERYTHING) == []
 
 
 async def test_campaigns_know_the_days_of_their_data(ingested: Store) -> None:
-    land = await Land(ingested, beta()).settle()
+    land = await Land(ingested, spring()).settle()
     campaign = land.truth.campaigns[0]
 
     async def days() -> tuple[str | None, str | None]:

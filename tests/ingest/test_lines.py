@@ -37,7 +37,7 @@ async def test_lines_and_their_numbers(content: list[bytes], size: int, block: i
 
 
 @given(texts.filter(lambda content: len(content) > 1), some.data())
-async def test_a_part_is_a_block_of_its_own(content: list[bytes], data: some.DataObject) -> None:
+def test_a_part_is_a_block_of_its_own(content: list[bytes], data: some.DataObject) -> None:
     whole = Lines(b"\n".join(content) + b"\n", 5)
     low = data.draw(some.integers(0, len(whole) - 1))
     high = data.draw(some.integers(low + 1, len(whole)))
