@@ -18,7 +18,8 @@ from okube_api.ingest.checks import Property, certain, properties
 from okube_api.ingest.parsing import Read, Rejected, check_names
 from okube_api.store.base import Json
 
-_ROWS_AT_ONCE = 131_072
+_ROWS_AT_ONCE = 65_536
+_BUFFER_BYTES = 2**20
 
 
 def read_parquet(kind: str, source: BinaryIO) -> Iterator[tuple[Read, int]]:
@@ -27,7 +28,7 @@ def read_parquet(kind: str, source: BinaryIO) -> Iterator[tuple[Read, int]]:
     Raises BadRequest when it is no Parquet, Impossible when its columns are not those of the kind.
     """
     try:
-        with pa.parquet.ParquetFile(source) as file:
+        with pa.parquet.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
             names = file.schema_arrow.names
             check_names(kind, names)
             first = 1
