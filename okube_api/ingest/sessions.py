@@ -81,6 +81,9 @@ class _Work:
     def __init__(self, reading: Reading, places: Places, gap_s: int, *, exits: bool, days: set[int]) -> None:
         self._holding = partial(Held, reading, places, gap_s)
         self._exits, self._days = exits, days
+        self._most = (
+            MOST_POINTS // 4 if exits else MOST_POINTS
+        )  # where exits matter, a point may make several wide rows
         self._stream: AsyncIterator[tuple[int, Points]] | None = None
         self._through = 0
 
@@ -114,7 +117,7 @@ class _Work:
                 continue
             held.add(block[1])
             held.complete = max(held.complete, block[0] - 1)
-            if len(held) >= MOST_POINTS and held.complete - _LOCAL_D >= first:
+            if len(held) >= self._most and held.complete - _LOCAL_D >= first:
                 return held.complete - _LOCAL_D
 
     def _end(self, first: int) -> int:
