@@ -52,7 +52,7 @@ class Resources:
     async def get(self, application: str, id_or_key: str) -> Json:
         """The one with this id or key.  Raises NotFound, also for another application's."""
         for condition in self._named(id_or_key):
-            if (document := await self.store.get(self.collection, equal("application", application) & condition)):
+            if document := await self.store.get(self.collection, equal("application", application) & condition):
                 return document
         raise NotFound(self.kind, id_or_key)
 

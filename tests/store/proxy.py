@@ -38,19 +38,28 @@ class Proxy:
         """Lets everything through again."""
         self._flowing.set()
 
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._forward(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        there_reader, there = await asyncio.open_connection(self._host, self._server_port)
-        ways = [asyncio.create_task(self._carry(reader, there)), asyncio.create_task(self._carry(there_reader, writer))]
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opening = asyncio.create_task(asyncio.open_connection(self._host, self._server_port))
+        ends, ways = [writer], []
         try:
+            there_reader, there = await asyncio.shield(opening)
+            ends.append(there)
+            ways = [
+                asyncio.create_task(self._carry(reader, there)),
+                asyncio.create_task(self._carry(there_reader, writer)),
+            ]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            if len(ends) == 1:  # cut while it was being opened: what opens has to be closed, too
+                ends.append((await opening)[1])
             for way in ways:
                 way.cancel()
-            for end in (writer, there):
+            for end in ends:
                 with suppress(OSError):
                     end.transport.abort()
 
