@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.ingest.derive.columns import Flags
-from okube_api.ingest.instants import days, instants, moments, within_years
+from okube_api.ingest.instants import days, instants, milliseconds, moments, within_years
 from okube_api.ingest.localtime import DAY_MS
 from okube_api.ingest.schemas import MODELS
 from okube_api.store.base import Json
@@ -129,5 +129,11 @@ def _one_place(rows: pa.Table) -> Flags:
     return one
 
 
-_TOGETHER: Mapping[str, Callable[[pa.Table], Flags]] = {"stays": _one_place}
+def _not_backwards(rows: pa.Table) -> Flags:
+    start, end = milliseconds(rows["at"]), milliseconds(rows["end"])
+    forwards: Flags = (end >= start) | ~rows["end"].is_valid().to_numpy()
+    return forwards
+
+
+_TOGETHER: Mapping[str, Callable[[pa.Table], Flags]] = {"stays": _one_place, "visits": _not_backwards}
 """What the model of a kind asks of several fields together."""

@@ -62,6 +62,11 @@ def moments(column: pa.Array | pa.ChunkedArray) -> Ints:
     return found
 
 
+def milliseconds(column: pa.ChunkedArray) -> Ints:
+    """Since 1970, of instants as texts or as such with a zone; 0 for null and for texts that are none."""
+    return moments(column) if pa.types.is_timestamp(column.type) else instants(column.combine_chunks())[0]
+
+
 def within_years(at_ms: Ints) -> Flags:
     """Whether instants lie in the years that are taken."""
     found: Flags = (at_ms >= _FIRST_MS) & (at_ms <= _LAST_MS)

@@ -52,7 +52,12 @@ def joined(kind: str, parts: Sequence[Read]) -> Read:
 
 
 class Parser(Protocol):
-    """Reads the lines of one file."""
+    """Reads the lines of one file.
+
+    header: the line that names its columns, as it was sent; None before it was read, and where there is none.
+    """
+
+    header: str | None
 
     def read(self, lines: Lines) -> Read:
         """What a block of lines holds.  Raises Impossible when the whole file cannot be read."""
@@ -62,6 +67,7 @@ class NdjsonParser:
     """One JSON object a line."""
 
     def __init__(self, kind: str) -> None:
+        self.header: str | None = None
         self._kind = kind
         options = pa.json.ParseOptions(
             explicit_schema=columns_of(kind), newlines_in_values=False, unexpected_field_behavior="error"
@@ -86,6 +92,7 @@ class CsvParser:
     """A header, then an event a line; no value holds a line end."""
 
     def __init__(self, kind: str) -> None:
+        self.header: str | None = None
         self._kind = kind
         self._names: list[str] = []
         self._delimiter = ","
@@ -105,6 +112,7 @@ class CsvParser:
         self._delimiter = max(_DELIMITERS, key=text.count)
         self._names = [name.strip().strip('"') for name in text.split(self._delimiter)]
         check_names(self._kind, self._names)
+        self.header = text
         return lines.part(at + 1, len(lines)) if at + 1 < len(lines) else Lines(b"", lines.first + at + 1)
 
     def _one(self, text: bytes) -> Json:

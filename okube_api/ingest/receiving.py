@@ -45,16 +45,18 @@ class Tally:
     rejected: int = 0
     kept_bytes: int = 0  # of rejected lines
     latest_ms: int | None = None
+    header: str | None = None
     reasons: list[Json] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows as they were sent, how far the file is, and where to find a line's text by its number."""
+    """Rows as they were sent, how far the file is, where to find a line's text by its number, and the file's header."""
 
     read: Read
     progress: Progress
     text: Callable[[int], bytes]
+    header: str | None = None
 
 
 # -- blocks of a file -----------------------------------------------------------------------------------------
@@ -78,7 +80,7 @@ async def text_blocks(
     parser: Parser = NdjsonParser(kind) if shape is Format.NDJSON else CsvParser(kind)
     async for lines in blocks(plain()):
         read = await asyncio.to_thread(parser.read, lines)
-        yield Block(read, Progress(size, lines.first + len(lines) - 1), _texts(lines))
+        yield Block(read, Progress(size, lines.first + len(lines) - 1), _texts(lines), parser.header)
 
 
 def _texts(lines: Lines) -> Callable[[int], bytes]:
@@ -139,6 +141,7 @@ class Receiver:
             ]
             await self._reject(batch, tally, sorted([*block.read.rejected, *refused], key=lambda one: one.number))
             tally.stored += found.rows.num_rows
+            tally.header = block.header
             if found.latest_ms is not None:
                 tally.latest_ms = max(tally.latest_ms or 0, found.latest_ms)
             self._held.append(found.rows)

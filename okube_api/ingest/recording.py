@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from okube_api.ingest import tables
 from okube_api.ingest.derive.columns import Flags, Ints
 from okube_api.ingest.identities import DEVICE, USER, Digests, Identities
-from okube_api.ingest.instants import days, instants, moments
+from okube_api.ingest.instants import days, milliseconds
 from okube_api.ingest.localtime import utc_days
 from okube_api.ingest.references import CAMPAIGN, EQUIPMENT, POI, SITE, References
 from okube_api.store.base import Table
@@ -101,7 +101,7 @@ class Recorder:
         if self._kind.at == "day":
             made["part"] = _days(sent["day"])
         elif self._kind.at is not None:
-            at = _moments(sent[self._kind.at])
+            at = milliseconds(sent[self._kind.at])
             made |= {"at": at, "part": utc_days(at)}
             latest = int(at.max()) if len(at) else None
         else:
@@ -110,7 +110,7 @@ class Recorder:
         if "site" in found and "poi" in found:
             made["place"] = pc.coalesce(found["site"], found["poi"])
         if "end" in sent.column_names:
-            made["end"] = pa.array(_moments(sent["end"]), mask=~sent["end"].is_valid().to_numpy())
+            made["end"] = pa.array(milliseconds(sent["end"]), mask=~sent["end"].is_valid().to_numpy())
         kinds = {name: kind for name, kind in stored_kinds(self._kind.table).items() if name != "batch"}
         schema = pa.schema([(name, ARROW[kind]) for name, kind in kinds.items()])
         return pa.table([_column(made[name], schema.field(name).type) for name in kinds], schema=schema), latest
@@ -124,11 +124,6 @@ class Recorder:
             _, low, given = self._digests.of(sent["order"])
             made["order"] = pa.array(low, mask=~given)
         return made
-
-
-def _moments(column: pa.ChunkedArray) -> Ints:
-    """Instants in ms since 1970, from texts or from instants with a zone; 0 for null."""
-    return moments(column) if pa.types.is_timestamp(column.type) else instants(column.combine_chunks())[0]
 
 
 def _days(column: pa.ChunkedArray) -> Ints:

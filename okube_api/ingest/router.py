@@ -112,7 +112,10 @@ async def get_batch(batch: BatchInPath, caller: CanRead, shared: ServicesHere) -
     router, "GET", REJECTED, responses={200: {"content": {shape.value: {} for shape in Format}}} | refusals(404, 422)
 )
 async def get_rejected_lines(batch: BatchInPath, caller: CanEdit, shared: ServicesHere) -> StreamingResponse:
-    """The rejected lines of a batch (the first 100,000), as they were sent; those of Parquet as lines of JSON."""
+    """The rejected lines of a batch (the first 100,000) as they were sent, to be corrected and sent again.
+
+    Those of CSV come under the file's header, those of Parquet as lines of JSON.
+    """
     found = await shared.ingest.batches.of(caller.application.id, batch)
     lines = shared.ingest.rejected(found)
     shape = Format(found["format"])
@@ -120,6 +123,8 @@ async def get_rejected_lines(batch: BatchInPath, caller: CanEdit, shared: Servic
     first = await anext(lines, None)
 
     async def texts() -> AsyncIterator[bytes]:
+        if "header" in found:
+            yield f"{found['header']}\n".encode()
         if first is not None:
             yield f"{first['text']}\n".encode()
         async for line in lines:

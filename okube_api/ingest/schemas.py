@@ -130,7 +130,13 @@ class VisitEvent(Identified):
     user: Person
     site: Name = Field(description="Id or key.")
     at: Instant
-    end: Instant | None = None
+    end: Instant | None = Field(None, description="Not before `at`.")
+
+    @model_validator(mode="after")
+    def _not_backwards(self) -> Self:
+        if self.end is not None and (instant(self.end) or 0) < (instant(self.at) or 0):
+            raise ValueError("A visit ends before it begins.")
+        return self
 
 
 class PurchaseEvent(Identified):

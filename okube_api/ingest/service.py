@@ -320,7 +320,8 @@ class _NotAtomic(Impossible):
 
 def _noted(tally: Tally) -> Json:
     found: Json = {"rejected": tally.rejected, "reasons": tally.reasons}
-    return found | ({"latest": tally.latest_ms} if tally.latest_ms is not None else {})
+    known = {"latest": tally.latest_ms, "header": tally.header}
+    return found | {name: value for name, value in known.items() if value is not None}
 
 
 # -- files ----------------------------------------------------------------------------------------------------

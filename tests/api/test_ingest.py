@@ -78,6 +78,28 @@ async def test_bad_lines_are_told_and_kept_as_they_were_sent(tenant: Tenant) -> 
     assert lines.headers["content-type"].startswith(NDJSON)
 
 
+async def test_bad_lines_of_csv_come_with_their_header(tenant: Tenant) -> None:
+    """So that what is fetched can be corrected, and sent again as it is."""
+    header = '"lat";"lng"; user ;at\r\n'
+    body = f"{header}45;4.8;bob;2024-03-28T10:00:00\r\n45;4.8;bob;2024-03-28T11:00:00Z\r\nx;4.8;bob;never\r\n"
+    batch = (await send(tenant.editor, tenant.url, "pings", body.encode(), CSV)).json()
+    assert (batch["accepted"], batch["rejected"]) == (1, 2)
+    lines = await tenant.editor.get(f"{tenant.url}/ingest/{batch['_id']}/rejected")
+    assert lines.text == '"lat";"lng"; user ;at\n45;4.8;bob;2024-03-28T10:00:00\nx;4.8;bob;never\n'
+    assert lines.headers["content-type"].startswith(CSV)
+    corrected = lines.text.replace("00:00\n", "00:00Z\n").replace("x;4.8;bob;never", "45;4.8;bob;2024-03-28T12:00:00Z")
+    again = (await send(tenant.editor, tenant.url, "pings", corrected.encode(), CSV)).json()
+    assert (again["accepted"], again["duplicate"], again["rejected"]) == (2, 0, 0)
+
+
+async def test_bad_rows_of_parquet_are_lines_of_json(tenant: Tenant) -> None:
+    body = parquet([{**AREAS[0], "code": "?"}, AREAS[1]])
+    batch = (await send(tenant.editor, tenant.url, "areas", body, PARQUET)).json()
+    lines = await tenant.editor.get(f"{tenant.url}/ingest/{batch['_id']}/rejected")
+    assert [json.loads(line) for line in lines.text.splitlines()] == [{**AREAS[0], "code": "?"}]
+    assert lines.headers["content-type"].startswith(NDJSON)
+
+
 async def test_atomic_takes_all_or_nothing(tenant: Tenant) -> None:
     body = ndjson(PINGS) + b"{}\n"
     answer = await send(tenant.editor, tenant.url, "pings", body, params={"atomic": "true"})

@@ -40,6 +40,7 @@ STRANGE: tuple[Any, ...] = (
     "x",
     "x" * 2000,
     "2024-02-30",
+    "2024-03-28T10:20:00Z",
     "1",
     [],
     {},
@@ -115,6 +116,18 @@ def test_one_bad_line_among_many(text: str | bytes) -> None:
     assert read.numbers.tolist() == [*range(1, 301), *range(304, 604)]
     (rejected,) = read.rejected
     assert (rejected.number, rejected.text) == (301, text if isinstance(text, bytes) else text.encode())
+
+
+def test_a_visit_does_not_end_before_it_begins() -> None:
+    visit = GOOD["visits"]
+    ends = [visit["at"], "2024-03-28T11:25:15+01:00", "2024-03-28T11:25:14.999+01:00", "2024-03-28T10:25:16Z"]
+    events = [{**visit, "end": end} for end in ends]
+    read = NdjsonParser("visits").read(lines(*map(json.dumps, events)))
+    assert (read.numbers.tolist(), [one.number for one in read.rejected]) == ([1, 2, 4], [3])
+    assert read.rejected[0].reason == "A visit ends before it begins."
+    at = {name: pa.array([event[name] for event in events]).cast(pa.timestamp("ms", "UTC")) for name in ("at", "end")}
+    (block,) = read_parquet("visits", parquet(pa.table({"user": ["a"] * 4, "site": ["s"] * 4, **at})))
+    assert (block[0].numbers.tolist(), block[0].rejected[0].reason) == ([1, 2, 4], read.rejected[0].reason)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
