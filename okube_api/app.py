@@ -64,6 +64,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     health,
 )
 
+FORGETTING_S = 3600.0  # between two looks for events that are older than is kept
 RETRY_S = 1.0  # between two attempts to reach a database that was away when the server started
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -139,7 +140,7 @@ async def _opened(settings: Settings, closing: AsyncExitStack) -> "tuple[Store, 
 
 
 async def _resumed(services: Services, starting: "asyncio.Task[None] | None", closing: AsyncExitStack) -> None:
-    """Lets the ingest finish, in the background, what processes that died left half-done."""
+    """Lets the ingest finish what processes that died left half-done, and forget what is too old: in the background."""
 
     async def resume() -> None:
         if starting is not None:
@@ -149,6 +150,12 @@ async def _resumed(services: Services, starting: "asyncio.Task[None] | None", cl
             await services.following.resume()
         except StoreError as error:
             log.error("the ingest could not finish what was left half-done", error=repr(error))
+        while True:
+            try:
+                await services.ingest.forget_old()
+            except StoreError as error:
+                log.error("the ingest could not forget what is too old", error=repr(error))
+            await asyncio.sleep(FORGETTING_S)
 
     closing.push_async_callback(services.ingest.close)
     closing.push_async_callback(services.following.close)

@@ -72,6 +72,12 @@ class Settings(BaseSettings):
     query_timeout_s: float = Field(30.0, gt=0, description="Longest time for one analytics question, in seconds.")
     memory_limit: str = Field("384MB", description="Memory that DuckDB may use, for the store and for ingest, each.")
     threads: int = Field(2, ge=1, description="Threads that DuckDB may use.")
+    keep_days: int | None = Field(
+        None,
+        ge=1,
+        description="How old events may become, in days: older ones are removed, with what was made of them, "
+        "and refused when they come. Events are kept for ever when absent.",
+    )
     metrics_token: SecretStr | None = Field(
         None, min_length=16, description="What Prometheus sends as bearer token to read `/metrics`; absent: 404."
     )

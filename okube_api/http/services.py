@@ -71,7 +71,7 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
     studies = Studies(store, clock, changes, sites, pois)
     equipments = Equipments(store, clock, changes)
     thumbnails = Thumbnails(store)
-    ingest = Ingest(store, clock, secret, threads=settings.threads)
+    ingest = Ingest(store, clock, secret, threads=settings.threads, keep_days=settings.keep_days)
     following = Following(ingest)
     changes.follow(following.follow)
     return Services(

@@ -141,6 +141,13 @@ class Batches(Resources):
                 elif left != document:
                     await self.store.replace(REJECTED, this, left)
 
+    async def forget_old_rejected(self, application: str, before: datetime) -> None:
+        """Removes the rejected lines of an application's batches that were last touched before an instant."""
+        old = equal("application", application) & Between("updatedAt", None, stamp(before))
+        identifiers = tuple(batch["_id"] for batch in await self.store.find(BATCHES, old, fields=()))
+        if identifiers:
+            await self.store.delete(REJECTED, equal("application", application) & OneOf("batch", identifiers))
+
     async def forget_rejected(self, batch: Json) -> None:
         """Removes the rejected lines of a batch."""
         await self.store.delete(REJECTED, equal("batch", batch["_id"]))

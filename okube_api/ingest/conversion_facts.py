@@ -168,6 +168,7 @@ async def _deliveries(change: Change, told: Told, task: Task) -> None:
     for first, last in spans_of(task):
         for group in grouped(range(first, last + 1), _MOST_DAYS):
             rows = await events(change, tables.DELIVERIES, group[0], group[-1], task.sides.live)
+            rows = rows.filter(pa.array(task.sides.change(rows) >= 0))
             await facts.replace(group, await asyncio.to_thread(_latest, rows, told))
     await facts.finish()
 

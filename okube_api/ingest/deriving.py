@@ -30,7 +30,7 @@ from okube_api.ingest.recording import KINDS
 from okube_api.ingest.spans import joined
 from okube_api.ingest.standing import changes, everybody, moved_areas, write_panel
 from okube_api.ingest.told import Task, Told
-from okube_api.store.base import Aggregate, Change, Condition, OneOf
+from okube_api.store.base import Aggregate, Change, Condition, OneOf, Reader
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
 GEO, PRESENCE = ("pings", "stays"), ("detections",)
@@ -81,6 +81,17 @@ class Deriving:
             await self._keep(live)
         for batch in batches:
             await self._change.remove(KINDS[batch.kind].table, batch.number)
+
+    async def forget(self, since: int) -> None:
+        """Removes the events of UTC days before `since`: what is left is as if they had never come."""
+        old = await old_days(self._change, since)
+        live = frozenset(await live_batches(self._change))
+        people = await everybody(self._change, Sides(live))
+        spans = {name: spans_of_days(days) for name, days in old.items()}
+        await self._write(people, Sides(live, since=since), spans, {})
+        for name, days in old.items():
+            table = KINDS[name].table
+            await self._change.replace(table, days, arrow_schema(stored_kinds(table)).empty_table())
 
     async def again(self, kinds: Collection[str]) -> None:
         """Writes all facts anew that are made of events of some of these kinds."""
@@ -188,6 +199,14 @@ class Deriving:
                 found = await self._change.aggregate(Aggregate(fact.table, where, ("day",)))
                 days |= set(found["day"].to_pylist())
         return frozenset(days)
+
+
+async def old_days(view: Reader, since: int) -> dict[str, list[int]]:
+    """The UTC days before `since` that hold events, by kind; references have no day."""
+    dated = [kind for kind in KINDS.values() if kind.at is not None]
+    parts = {kind.name: await view.parts(kind.table) for kind in dated}
+    found = {name: [part for part in some if part < since] for name, some in parts.items()}
+    return {name: days for name, days in found.items() if days}
 
 
 def spans_of_days(days: Iterable[int]) -> list[tuple[int, int]]:

@@ -101,7 +101,7 @@ def matched(pings: pa.Table, ground: Ground, sides: Sides) -> Points:
         spots.astype(np.int32),
         np.zeros(len(rows), np.int32),
         integers(pings["at"])[rows],
-        sides.change(integers(pings["batch"]))[rows].astype(np.int8),
+        sides.change(pings)[rows].astype(np.int8),
     )
 
 

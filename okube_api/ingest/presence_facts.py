@@ -55,8 +55,8 @@ def _points(detections: pa.Table, places: Places, sides: Sides) -> Points:
     equipment = codes(detections["equipment"], places.equipments)
     known = np.flatnonzero(equipment >= 0)  # the others are gone
     equipment = equipment[known]
-    user, at, batch = (integers(detections[name])[known] for name in ("user", "at", "batch"))
-    return Points(user, places.site_of[equipment], equipment, at, sides.change(batch).astype(np.int8))
+    user, at = (integers(detections[name])[known] for name in ("user", "at"))
+    return Points(user, places.site_of[equipment], equipment, at, sides.change(detections)[known].astype(np.int8))
 
 
 def _made(piece: Piece, rules: Rules, days: Ints) -> Presence:

@@ -18,22 +18,28 @@ class Sides:
     """Which batches count, before and after a change.
 
     live: after it.  new, gone: the numbers of the batches that the change brings and takes away.
+    since: the first UTC day whose events still count after it, None where age does not matter.
     """
 
     live: frozenset[int]
     new: frozenset[int] = frozenset()
     gone: frozenset[int] = frozenset()
+    since: int | None = None
 
-    def change(self, batches: Ints) -> Ints:
-        """1 for rows of new batches, -1 for those of batches taken away, else 0."""
-        return np.isin(batches, sorted(self.new)).astype(np.int64) - np.isin(batches, sorted(self.gone))
+    def change(self, rows: pa.Table) -> Ints:
+        """1 for rows (`part`, `batch`) of new batches, -1 for those taken away or too old, else 0."""
+        batches = integers(rows["batch"])
+        gone = np.isin(batches, sorted(self.gone))
+        if self.since is not None:
+            gone |= integers(rows["part"]) < self.since
+        return np.isin(batches, sorted(self.new)).astype(np.int64) - gone
 
     def once(self, rows: pa.Table, content: Sequence[str]) -> tuple[Flags, Flags]:
         """Which rows count after the change, each event once, and which count on one side of it only.
 
         rows: whole parts, of batches on either side.
         """
-        change = self.change(integers(rows["batch"]))
+        change = self.change(rows)
         before, after = (_counting(rows, kept, content) for kept in (change <= 0, change >= 0))
         return after, before != after
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from okube_api.catalogue.buckets import day_of
 from okube_api.ingest import tables
 from okube_api.ingest.derive.columns import Flags, Ints
 from okube_api.ingest.identities import DEVICE, USER, Digests, Identities
@@ -68,8 +69,12 @@ class Recorded:
 class Recorder:
     """Turns the rows of one application's batch."""
 
-    def __init__(self, kind: Kind, identities: Identities, references: References, digests: Digests) -> None:
+    def __init__(
+        self, kind: Kind, identities: Identities, references: References, digests: Digests, since: int | None = None
+    ) -> None:
+        """since: the first UTC day whose events are kept, None when all are."""
         self._kind, self._identities, self._references, self._digests = kind, identities, references, digests
+        self._since = None if kind.at is None else since
 
     async def record(self, sent: pa.Table, numbers: Ints) -> Recorded:
         """The rows of a block.
@@ -82,30 +87,37 @@ class Recorder:
             found[name] = await self._references.ids(_REFERENCES[name], named)
             for row in np.flatnonzero(_unknown(named, found[name])).tolist():
                 refused.setdefault(row, f"There is no {_REFERENCES[name]} '{named[row].as_py()[:100]}'.")
+        when = await asyncio.to_thread(self._when, sent)
+        if self._since is not None:
+            for row in np.flatnonzero(when["part"] < self._since).tolist():
+                refused.setdefault(row, f"It is too old: events before {day_of(self._since)} (UTC) are not kept.")
         if refused:
             kept = np.ones(sent.num_rows, np.bool_)
             kept[list(refused)] = False
             mask = pa.array(kept)
             sent, numbers = sent.filter(mask), numbers[kept]
             found = {name: column.filter(mask) for name, column in found.items()}
+            when = {name: values[kept] for name, values in when.items()}
         for name in (USER, DEVICE):
             if name in sent.column_names:
                 found["user"] = pa.array(await self._identities.numbers(name, sent[name]))
-        rows, latest = await asyncio.to_thread(self._rows, sent, numbers, found)
-        return Recorded(rows, refused, latest)
+        latest = int(when["at"].max()) if len(when.get("at", ())) else None
+        return Recorded(await asyncio.to_thread(self._rows, sent, numbers, when, found), refused, latest)
 
-    def _rows(self, sent: pa.Table, numbers: Ints, found: dict[str, pa.Array]) -> tuple[pa.Table, int | None]:
-        made: dict[str, object] = {"line": numbers}
-        made |= {name: sent[name] for name in sent.column_names} | found
-        latest: int | None = None
+    def _when(self, sent: pa.Table) -> dict[str, Ints]:
+        """The part of each row; of those that have an instant, also that."""
+        if self._kind.at is None:
+            return {"part": np.full(sent.num_rows, tables.WHOLE, np.int64)}
         if self._kind.at == "day":
-            made["part"] = _days(sent["day"])
-        elif self._kind.at is not None:
-            at = milliseconds(sent[self._kind.at])
-            made |= {"at": at, "part": utc_days(at)}
-            latest = int(at.max()) if len(at) else None
-        else:
-            made["part"] = np.full(sent.num_rows, tables.WHOLE, np.int64)
+            return {"part": _days(sent["day"])}
+        at = milliseconds(sent[self._kind.at])
+        return {"at": at, "part": utc_days(at)}
+
+    def _rows(
+        self, sent: pa.Table, numbers: Ints, when: Mapping[str, Ints], found: Mapping[str, pa.ChunkedArray]
+    ) -> pa.Table:
+        made: dict[str, object] = {"line": numbers}
+        made |= {**{name: sent[name] for name in sent.column_names}, **when, **found}
         made |= _amounts(sent) | self._hashes(sent)
         if "site" in found and "poi" in found:
             made["place"] = pc.coalesce(found["site"], found["poi"])
@@ -113,7 +125,7 @@ class Recorder:
             made["end"] = pa.array(milliseconds(sent["end"]), mask=~sent["end"].is_valid().to_numpy())
         kinds = {name: kind for name, kind in stored_kinds(self._kind.table).items() if name != "batch"}
         schema = pa.schema([(name, ARROW[kind]) for name, kind in kinds.items()])
-        return pa.table([_column(made[name], schema.field(name).type) for name in kinds], schema=schema), latest
+        return pa.table([_column(made[name], schema.field(name).type) for name in kinds], schema=schema)
 
     def _hashes(self, sent: pa.Table) -> dict[str, object]:
         made: dict[str, object] = {}

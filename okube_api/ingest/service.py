@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,11 +19,12 @@ from typing import TypeVar
 import structlog
 
 from okube_api.applications.repository import APPLICATIONS, Application
+from okube_api.catalogue.buckets import day_of, ordinal
 from okube_api.clock import Clock
 from okube_api.errors import Impossible, InFlight, Refusal
 from okube_api.identifiers import new_id
 from okube_api.ingest.batches import Batches, State
-from okube_api.ingest.deriving import Batch, Deriving
+from okube_api.ingest.deriving import Batch, Deriving, old_days
 from okube_api.ingest.documents import Documents
 from okube_api.ingest.erasing import erase
 from okube_api.ingest.formats import Encoding, Format, decoder, of_path
@@ -34,7 +36,7 @@ from okube_api.ingest.recording import KINDS, Recorder
 from okube_api.ingest.references import References
 from okube_api.ingest.sealing import Sealed, Seals
 from okube_api.ingest.telling import told_of
-from okube_api.store.base import Change, Conflict, Json, Store, equal
+from okube_api.store.base import EVERYTHING, Change, Conflict, Json, Store, equal
 
 _TRIES = 12
 _PAUSE_S = 0.1
@@ -65,11 +67,19 @@ class Ingest:
     """Takes events, keeps batches, derives facts."""
 
     def __init__(
-        self, store: Store, clock: Clock, secret: bytes, *, memory_limit: str = "256MB", threads: int = 2
+        self,
+        store: Store,
+        clock: Clock,
+        secret: bytes,
+        *,
+        memory_limit: str = "256MB",
+        threads: int = 2,
+        keep_days: int | None = None,
     ) -> None:
+        """keep_days: how old an event may become, in days; None for ever."""
         be_frugal()
         self.store, self.clock, self._secret = store, clock, secret
-        self._memory_limit, self._threads = memory_limit, threads
+        self._memory_limit, self._threads, self._keep_days = memory_limit, threads, keep_days
         self._seals = Seals(secret)
         self._documents = Documents(store, clock)
         self._showing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -128,6 +138,7 @@ class Ingest:
             Identities(self.store, application.id, self._secret),
             References(self.store, self.clock, application.id),
             digests,
+            self._since(),
         )
         receiver = Receiver(self.store, self.batches, self._seals, KINDS[batch["kind"]], recorder)
         try:
@@ -260,6 +271,34 @@ class Ingest:
     async def _erase(self, application: Application, numbers: Mapping[str, int], change: Change) -> None:
         async with self.store.reading(application.id) as view:
             await erase(change, view, await told_of(self.store, application), numbers)
+
+    # -- too old
+
+    def _since(self) -> int | None:
+        """The first UTC day whose events are kept; None when all are."""
+        return None if self._keep_days is None else ordinal(self.clock().date()) - self._keep_days
+
+    async def forget_old(self) -> None:
+        """Removes what is older than is kept, of every application: events, what followed from them, rejected lines."""
+        since = self._since()
+        if since is None:
+            return
+        async for documents in self.store.stream(APPLICATIONS, EVERYTHING):
+            for document in documents:
+                await self._forget(Application.of(document), since)
+
+    async def _forget(self, application: Application, since: int) -> None:
+        async def work(change: Change) -> None:
+            await Deriving(change, await told_of(self.store, application)).forget(since)
+
+        async with self._showing[application.id]:
+            async with self.store.reading(application.id) as view:
+                old = await old_days(view, since)
+            if old:
+                await self._changed(application.id, f"forgotten:{new_id(self.clock())}", work)
+                await self._documents.follow(application.id, set(old))
+                log.info("ingest.forgotten", application=application.id, before=day_of(since).isoformat())
+        await self.batches.forget_old_rejected(application.id, datetime.combine(day_of(since), time.min, UTC))
 
     # -- again
 

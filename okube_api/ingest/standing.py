@@ -28,7 +28,7 @@ async def both(view: Reader, kind: Kind, sides: Sides, parts: Span) -> AsyncIter
     last = await _last_user(view, kind, sides, parts) if "user" in kind.key else 0
     for low in range(0, last + 1, USERS_AT_ONCE):
         found = await _of_users(view, kind, sides, parts, low)
-        change = sides.change(integers(found["batch"]))
+        change = sides.change(found)
         before, after = (_standing(found.filter(pa.array(side)), kind) for side in (change <= 0, change >= 0))
         yield before, after
 

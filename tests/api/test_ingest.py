@@ -5,6 +5,8 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,8 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from okube_api.catalogue.buckets import ordinal
+from okube_api.ingest.tables import VISITS
 
-from tests.api.server import Server, Tenant
+from tests.api.server import Server, Tenant, running
 
 pytestmark = pytest.mark.anyio
 
@@ -189,3 +193,29 @@ async def test_the_schemas_are_published(tenant: Tenant) -> None:
     assert list(schemas)[:3] == ["areas", "panelists", "pings"]
     assert schemas["touches"]["properties"]["kind"]["enum"] == ["print", "click", "opening", "control"]
     assert set(schemas["pings"]["required"]) == {"user", "at", "lng", "lat"}
+
+
+async def test_a_server_forgets_what_is_too_old(tmp_path: Path) -> None:
+    """When it starts with a setting that says how long events are kept."""
+    url = f"duckdb:{tmp_path / 'okube.duckdb'}"
+    async with running("duckdb", url) as server:
+        tenant = await server.tenant()
+        site = await tenant.make("sites", key="lyon", name="Lyon", online=False, coordinates=[4.83, 45.76])
+        ages = (timedelta(days=400), timedelta(days=1))
+        visits = [
+            {"user": "alice", "site": site["key"], "at": (server.clock() - age).isoformat(timespec="seconds")}
+            for age in ages
+        ]
+        assert (await send(tenant.editor, tenant.url, "visits", ndjson(visits))).status_code == 201
+        assert await days_of_visits(server, tenant) == [ordinal((server.clock() - age).date()) for age in ages]
+    async with running("duckdb", url, keep_days=365) as server:
+        for _ in range(100):
+            if len(found := await days_of_visits(server, tenant)) == 1:
+                break
+            await asyncio.sleep(0.05)
+        assert found == [ordinal((server.clock() - timedelta(days=1)).date())]
+
+
+async def days_of_visits(server: Server, tenant: Tenant) -> list[int]:
+    async with server.services.store.reading(tenant.id) as view:
+        return await view.parts(VISITS)
