@@ -2,10 +2,7 @@
 
 import typer
 
-from okube_api.cli.demo import demo
-from okube_api.cli.events import ingest, rebuild
-from okube_api.cli.serve import openapi, serve
-from okube_api.cli.user import users
+from okube_api.cli.commands import demo, ingest, openapi, rebuild, serve, users
 
 cli = typer.Typer(
     name="okube-api",

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
-from typing import Annotated, Any, NoReturn, ParamSpec
+from typing import Any, NoReturn, ParamSpec
 
 import typer
 from pydantic import ValidationError
@@ -70,15 +70,6 @@ async def opened(settings: Settings) -> AsyncIterator[Services]:
 def store_of(settings: Settings) -> Store:
     """The store that the settings name, not started."""
     return open_store(settings.store_url, SCHEMA, memory_limit=settings.memory_limit, threads=settings.threads)
-
-
-Place = Annotated[str, typer.Argument(metavar="APPLICATION", help="The application's id or key.")]
-Url = Annotated[
-    str | None, typer.Option(help="A running server to go through, such as http://127.0.0.1:8000; needs a token.")
-]
-Token = Annotated[
-    str | None, typer.Option(envvar="OKUBE_TOKEN", help="With --url: a token of POST /auth/login, or an API key.")
-]
 
 
 def remote(url: str | None, token: str | None) -> Remote | None:

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 from rich.progress import Progress as ProgressBar
 
 from okube_api.applications.repository import Application
-from okube_api.cli.common import Place, Token, Url, fail, opened, remote, say, told
+from okube_api.cli.common import fail, opened, remote, say, told
 from okube_api.cli.remote import Remote
 from okube_api.errors import suggestion
 from okube_api.ingest.formats import of_path
@@ -22,24 +21,8 @@ from okube_api.settings import Settings
 _REASONS_SHOWN = 5
 
 
-def ingest(  # noqa: PLR0917 - options of a command line
-    application: Place,
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"What the events are: {', '.join(MODELS)}.")],
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE...", exists=True, dir_okay=False, help=".ndjson, .csv or .parquet, also with .gz or .zst."
-        ),
-    ],
-    atomic: Annotated[bool, typer.Option("--atomic", help="A file with a bad line is refused whole.")] = False,
-    url: Url = None,
-    token: Token = None,
-) -> None:
-    """Takes in files of events, one batch a file.
-
-    Bad lines are left out, and the first of them named. The same command can be given again after it was cut short:
-    what was taken stays, what was not is finished, and nothing is counted twice.
-    """
+def ingest(application: str, kind: str, files: list[Path], *, atomic: bool, url: str | None, token: str | None) -> None:
+    """The command."""
     if kind not in MODELS:
         fail(f"there is no kind '{kind}'.{suggestion(kind, MODELS)} The kinds: {', '.join(MODELS)}.")
     told(_ingest)(application, kind, files, atomic, remote(url, token))
@@ -89,12 +72,8 @@ def report(path: Path, batch: Mapping[str, Any]) -> None:
         say.print(f"  line {reason['line']}: {reason['reason']}", markup=False)
 
 
-def rebuild(application: Place, url: Url = None, token: Token = None) -> None:
-    """Writes an application's facts and rollups anew, from its events.
-
-    Questions see the old ones until the new ones are whole, and the same rows come out unless the events, places or
-    settings have changed.
-    """
+def rebuild(application: str, url: str | None, token: str | None) -> None:
+    """The command."""
     told(_rebuild)(application, remote(url, token))
 
 

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import httpx
-
 from okube_api.ingest.formats import of_path
+
+if TYPE_CHECKING:
+    import httpx
 
 _PIECE_BYTES = 2**20
 
@@ -50,7 +51,9 @@ class Remote:
         body = {"login": email, "password": password, "role": role}
         await self._send(f"/applications/{quote(application, safe='')}/users", json=body)
 
-    async def _send(self, path: str, *, headers: dict[str, str] | None = None, **request: Any) -> httpx.Response:
+    async def _send(self, path: str, *, headers: dict[str, str] | None = None, **request: Any) -> "httpx.Response":
+        import httpx  # noqa: PLC0415 - what a server itself never needs
+
         limits = httpx.Timeout(None, connect=10.0)
         try:
             async with httpx.AsyncClient(timeout=limits, headers=self._headers) as client:
@@ -62,7 +65,7 @@ class Remote:
         raise RemoteError(_words(found))
 
 
-def _words(response: httpx.Response) -> str:
+def _words(response: "httpx.Response") -> str:
     """What a problem says, or the status of an answer that is none of this API's."""
     try:
         problem = response.json()

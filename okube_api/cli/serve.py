@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
 import typer
@@ -23,20 +23,9 @@ from okube_api.store import EMBEDDED
 
 _GRACE_S = 25
 
-Host = Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 is every one.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")]
 
-
-def serve(
-    host: Host = "127.0.0.1",
-    port: Port = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Server processes; more than 1 need MongoDB.")] = 1,
-) -> None:
-    """Serves the API on the store of OKUBE_STORE_URL.
-
-    The documentation, where requests can be tried, is at /docs. Behind a TLS proxy, name its address in
-    OKUBE_TRUSTED_PROXIES: plain HTTP from elsewhere than this machine is refused otherwise.
-    """
+def serve(host: str, port: int, workers: int) -> None:
+    """The command."""
     if workers == 1:
         told(_serve)(host, port)
         return
@@ -130,7 +119,7 @@ def _options(host: str, port: int, log_level: str) -> dict[str, Any]:
 
 
 def openapi() -> None:
-    """Prints the OpenAPI document."""
+    """The command."""
     app = create_app(Settings(store_url=f"{EMBEDDED}:memory:", secret_key=SecretStr("0" * 32)))
     text = orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     sys.stdout.buffer.write(text)

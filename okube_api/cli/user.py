@@ -1,42 +1,35 @@
 """Who may log in."""
 
 import sys
-from typing import Annotated
 
 import typer
 from email_validator import EmailNotValidError, validate_email
 
 from okube_api.auth.repository import Role
-from okube_api.cli.common import Token, Url, fail, opened, remote, say, told
+from okube_api.cli.common import fail, opened, remote, say, told
 from okube_api.cli.remote import Remote
 from okube_api.settings import Settings
 
 LEAST_PASSWORD = 12
-users = typer.Typer(help="Who may log in.", no_args_is_help=True, rich_markup_mode=None)
 
 
-@users.command("add")
-def add_user(  # noqa: PLR0917 - options of a command line
-    email: Annotated[str, typer.Argument(help="The login.")],
-    platform_admin: Annotated[bool, typer.Option("--platform-admin", help="May do everything, everywhere.")] = False,
-    application: Annotated[str | None, typer.Option(help="Id or key of the application that --role is in.")] = None,
-    role: Annotated[Role, typer.Option(help="What the user may do in the application.")] = Role.READER,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from the standard input.")
-    ] = False,
-    url: Url = None,
-    token: Token = None,
+def add_user(
+    email: str,
+    *,
+    platform_admin: bool,
+    application: str | None,
+    role: str,
+    password_stdin: bool,
+    url: str | None,
+    token: str | None,
 ) -> None:
-    """Makes a user, or gives one that exists a role in one more application.
-
-    The first user of a new store is a platform administrator, who makes applications over HTTP.
-    """
+    """The command."""
     if platform_admin == (application is not None):
         fail("say either --platform-admin, or --application KEY with --role.")
     server = remote(url, token)
     if server is not None and application is None:
         fail("platform administrators are made on the machine of the store, while no server has it open.")
-    told(_add_user)(_login(email), application, role, password_stdin, server)
+    told(_add_user)(_login(email), application, Role(role), password_stdin, server)
 
 
 def _login(email: str) -> str:

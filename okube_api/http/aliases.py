@@ -1,10 +1,13 @@
 """One endpoint under all its paths: the first is shown in the OpenAPI document, the others are listed in it."""
 
 from collections.abc import Callable
+from copy import copy
 from itertools import product
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.routing import compile_path
 
 Endpoint = Callable[..., Any]
 
@@ -27,13 +30,38 @@ def aliased(router: APIRouter, methods: str, paths: tuple[str, ...], **settings:
     def register(endpoint: Endpoint) -> Endpoint:
         first, *more = methods.split()
         name = endpoint.__name__
+        made: dict[tuple[frozenset[str], frozenset[str]], APIRoute] = {}
         noun = name.partition("_")[2]
         for method, operation in ((first, name), *((method, f"{method.lower()}_{noun}") for method in more)):
             extra = settings.get("openapi_extra", {}) | ({"x-aliases": others} if others else {})
             options = settings | {"openapi_extra": extra, "operation_id": operation}
-            router.add_api_route(shown, endpoint, methods=[method], **options)
+            made[_sort(shown, [method])] = _added(router, shown, endpoint, methods=[method], **options)
         for path in others:
-            router.add_api_route(path, endpoint, methods=[first, *more], include_in_schema=False, **settings)
+            sort = _sort(path, [first, *more])
+            if sort in made:
+                router.routes.append(_moved(made[sort], path))
+            else:
+                made[sort] = _added(router, path, endpoint, methods=[first, *more], include_in_schema=False, **settings)
         return endpoint
 
     return register
+
+
+def _sort(path: str, methods: list[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """What routes of one endpoint have to have in common to differ in nothing but their paths."""
+    return frozenset(compile_path(path)[2]), frozenset(methods)
+
+
+def _added(router: APIRouter, path: str, endpoint: Endpoint, **settings: Any) -> APIRoute:
+    router.add_api_route(path, endpoint, **settings)
+    added = router.routes[-1]
+    assert isinstance(added, APIRoute), "what was added last"
+    return added
+
+
+def _moved(route: APIRoute, path: str) -> APIRoute:
+    """A route under another path, not shown: making one anew takes some milliseconds, and there are hundreds."""
+    moved = copy(route)
+    moved.path, moved.include_in_schema = path, False
+    moved.path_regex, moved.path_format, moved.param_convertors = compile_path(path)
+    return moved

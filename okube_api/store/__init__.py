@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from okube_api.store.arrow import leave_pandas_out
 from okube_api.store.base import Schema, Store, Workbench
+
+leave_pandas_out()
 
 EMBEDDED = "duckdb:"
 """How the URL of the embedded store starts."""

@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any
 
+import pandas  # noqa: F401 - once, not within the time of an example
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
