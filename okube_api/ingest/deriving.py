@@ -96,6 +96,8 @@ class Deriving:
     async def again(self, kinds: Collection[str]) -> None:
         """Writes all facts anew that are made of events of some of these kinds."""
         sides = Sides(frozenset(await live_batches(self._change)))
+        if "panelists" in kinds:
+            await write_panel(self._change, sides, whatever=True)
         people = await everybody(self._change, sides)
         for group, facts in _FACTS.items():
             if not set(group) & set(kinds):

@@ -27,7 +27,7 @@ def geo_stays(truth: Truth) -> list[Row]:
                 "place": one.stay.place,
                 "zone": one.stay.zone,
                 "user": numbers[one.stay.user],
-                "start": int(one.stay.start.timestamp() * 1000),
+                "start": round(one.stay.start.timestamp() * 1000),
                 "dwell_s": one.stay.dwell_s,
                 "weight": int(one.who.weight * 1000),
                 "home": one.who.home,

@@ -13,6 +13,7 @@ from okube_api.applications.repository import APPLICATIONS, Application
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.catalogue.facts import FACTS, PANELISTS, Fact
 from okube_api.ingest.formats import Format
+from okube_api.ingest.ground import ZONES
 from okube_api.ingest.identities import DEVICE, USER, Identities
 from okube_api.ingest.service import Ingest, Source
 from okube_api.places import located
@@ -39,11 +40,16 @@ def document(identifier: str, application: str, **fields: Any) -> Json:
     return {"_id": identifier, "application": application, "version": 1, **given}
 
 
-def place(one: Place, application: str, radius_m: float = 70.0) -> Json:
+def place(one: Place, application: str, cells: Mapping[str, Mapping[str, Any]] | None = None) -> Json:
     """A site's or point of interest's document."""
     where: Json = {}
+    told = (cells or {}).get(one.id, {"radius": 70.0})
+    if one.coordinates is not None and "radius" in told:
+        where = {"radius": told["radius"], **located(one.coordinates, told["radius"])}
+    elif "resolution" in told:
+        where = {f"{zone}Indexes": {"resolution": told["resolution"], "indexes": told[zone]} for zone in ZONES}
     if one.coordinates is not None:
-        where = {"coordinates": list(one.coordinates), "radius": radius_m, **located(one.coordinates, radius_m)}
+        where["coordinates"] = list(one.coordinates)
     return document(
         one.id,
         application,
@@ -112,12 +118,15 @@ class Land:
             "settings": {},
         }
 
-    async def settle(self) -> "Land":
-        """Writes the documents."""
+    async def settle(self, cells: Mapping[str, Mapping[str, Any]] | None = None) -> "Land":
+        """Writes the documents.
+
+        cells: of places by id, a radius that is not the usual one, or cells drawn by hand: see `heard.spots`.
+        """
         truth, own = self.truth, self.tenant.id
         await self.store.insert(APPLICATIONS, [self._document()])
-        await self.store.insert(SITES, [place(one, own) for one in truth.sites])
-        await self.store.insert(POIS, [place(one, own) for one in truth.pois])
+        await self.store.insert(SITES, [place(one, own, cells) for one in truth.sites])
+        await self.store.insert(POIS, [place(one, own, cells) for one in truth.pois])
         equipments = [document(one.id, own, key=one.key, site=one.site) for one in truth.equipments]
         await self.store.insert(EQUIPMENTS, equipments)
         campaigns = [
