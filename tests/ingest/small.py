@@ -57,7 +57,8 @@ class Ground:
     def keys(self) -> dict[str, str]:
         """What everything is called, by id."""
         truth = self.truth
-        return {one.id: one.key for one in (*truth.sites, *truth.pois, *truth.equipments, *truth.campaigns)}
+        places = {one.id: one.key for one in (*truth.sites, *truth.pois)}
+        return places | {one.id: one.key for one in truth.equipments} | {one.id: one.key for one in truth.campaigns}
 
 
 def ground(number: int, radii: tuple[int, int, int], zone: str | None) -> Ground:
@@ -85,7 +86,8 @@ def ground(number: int, radii: tuple[int, int, int], zone: str | None) -> Ground
 # -- what happens -----------------------------------------------------------------------------------------------
 
 
-def _at(day: date, time_s: float, later_s: float = 0) -> str:
+def _at(moment: tuple[date, float], later_s: float = 0) -> str:
+    day, time_s = moment
     at = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(seconds=time_s + later_s)
     return at.isoformat(timespec="milliseconds")
 
@@ -106,13 +108,13 @@ def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
     def pings(one: tuple[Any, ...]) -> list[Json]:
         name, moment, point, gaps = one
         times = [sum(gaps[:at]) for at in range(len(gaps) + 1)]
-        return [{"user": name, "at": _at(*moment, later), "lng": point[0], "lat": point[1]} for later in times]
+        return [{"user": name, "at": _at(moment, later), "lng": point[0], "lat": point[1]} for later in times]
 
     def detections(one: tuple[Any, ...]) -> list[Json]:
         name, moment, steps = one
         times = [sum(gap for _, gap in steps[: at + 1]) for at in range(len(steps))]
         return [
-            {"device": name, "equipment": to, "at": _at(*moment, later)}
+            {"device": name, "equipment": to, "at": _at(moment, later)}
             for (to, _), later in zip(steps, times, strict=True)
         ]
 
@@ -142,7 +144,7 @@ def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
             "pings": _flat(some.tuples(user, moments, some.sampled_from(POINTS), _gaps_s).map(pings), 4),
             "stays": some.lists(
                 some.builds(
-                    lambda u, p, m, s, z: {"user": u, p[0]: p[1], "start": _at(*m), "duration_s": s, "zone": z},
+                    lambda u, p, m, s, z: {"user": u, p[0]: p[1], "start": _at(m), "duration_s": s, "zone": z},
                     user,
                     place,
                     moments,
@@ -154,7 +156,7 @@ def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
             "detections": _flat(some.tuples(device, moments, walks).map(detections), 4),
             "touches": some.lists(
                 some.builds(
-                    lambda u, c, m, k: {"user": u, "campaign": c, "at": _at(*m), "kind": k},
+                    lambda u, c, m, k: {"user": u, "campaign": c, "at": _at(m), "kind": k},
                     user,
                     campaign,
                     moments,
@@ -174,7 +176,7 @@ def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
             ),
             "visits": some.lists(
                 some.builds(
-                    lambda u, s, m, e: _said(user=u, site=s, at=_at(*m), end=None if e is None else _at(*m, e)),
+                    lambda u, s, m, e: _said(user=u, site=s, at=_at(m), end=None if e is None else _at(m, e)),
                     user,
                     some.sampled_from([one.id for one in sites]),
                     moments,
@@ -184,7 +186,7 @@ def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
             ),
             "purchases": some.lists(
                 some.builds(
-                    lambda u, s, m, a, o: _said(user=u, site=s, at=_at(*m), amount=a, order=o),
+                    lambda u, s, m, a, o: _said(user=u, site=s, at=_at(m), amount=a, order=o),
                     user,
                     some.sampled_from([one.id for one in sites]),
                     moments,

@@ -136,7 +136,7 @@ def tenants(draw: some.DrawFn) -> tuple[Ground, dict[str, list[Json]]]:
 async def test_every_table_is_what_plain_python_makes(
     shared_store: Store, tenant: tuple[Ground, dict[str, list[Json]]], seed: int
 ) -> None:
-    """Facts, rollups by day and month with their sets, and the panel; then, half of them lost, rebuilt byte for byte."""
+    """Facts, rollups with their sets, and the panel; then, half of them lost, they are rebuilt byte for byte."""
     (where, happened), dice = tenant, Random(seed)
     land = await Land(shared_store, Tenant(where.id, where.id, "Small", {}, where.truth, {})).settle(where.cells)
     try:

@@ -37,9 +37,9 @@ def credited(found: Sequence[Journey]) -> dict[str, dict[str, Fraction]]:
         sites=(Place("s", "s", "S"),),
         campaigns=tuple(Campaign(name, name, "l") for name in sorted({name for one in found for name in one})),
         touches=tuple(
-            Touch(f"u{number}", campaign, start + timedelta(minutes=minute), "print")
+            Touch(f"u{number}", campaign, start + timedelta(seconds=second), "print")
             for number, journey in enumerate(found)
-            for minute, campaign in enumerate(journey)
+            for second, campaign in enumerate(journey)
         ),
         visits=tuple(Visit(f"u{number}", "s", start + timedelta(days=1)) for number in range(len(found))),
     )

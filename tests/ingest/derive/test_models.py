@@ -38,6 +38,44 @@ def test_shapley_is_the_value_of_the_game_by_enumeration(found: list[Journey]) -
     assert credited(found)["shapley"] == without_zeros(shapley_by_definition([path(journey) for journey in found]))
 
 
+AIRCRAFT = (  # type, movements of 1968-69, cost of the runway that it needs in pounds, fee per movement
+    ("Fokker Friendship 27", 42, 65_899, "4.86"),
+    ("Viscount 800", 9555, 76_725, "5.66"),
+    ("Hawker Siddeley Trident", 288, 95_200, "10.30"),
+    ("Britannia 100", 303, 97_200, "10.85"),
+    ("Caravelle VI R", 151, 97_436, "10.92"),
+    ("BAC 111 (50)", 1315, 98_142, "11.13"),
+    ("Vanguard 953", 505, 102_496, "13.40"),
+    ("Comet 4B", 1128, 104_849, "15.07"),
+    ("Britannia 300", 151, 113_322, "44.80"),
+    ("Convair Coronado", 112, 115_440, "60.61"),
+    ("Boeing 707", 22, 117_676, "162.24"),
+)
+
+
+def test_shapley_on_the_landing_fees_of_an_airport() -> None:
+    """The runway of Birmingham airport: S. C. Littlechild and G. Owen, "A Simple Expression for the Shapley Value in a
+    Special Case", Management Science 20 (1973), 370-372; its figures are those of S. C. Littlechild and G. F. Thompson,
+    "Aircraft Landing Fees: A Game Theory Approach", Bell Journal of Economics 8 (1977), 186-204.
+
+    Each of the 13,572 movements is a player.  A game and its dual have the same Shapley value, and the dual of "a
+    coalition pays for the longest runway that it needs" is: what a runway costs more than the next shorter one is an
+    outcome, which all movements that need as much must be there for.  A movement is a campaign here, an increment of
+    cost a journey through all of those, as often as it has pounds.
+    """
+    first, paid, fees = 0, 0, dict.fromkeys(range(sum(count for _, count, _, _ in AIRCRAFT)), Fraction(0))
+    for _, count, cost, _ in AIRCRAFT:
+        journey = [f"{number:05}" for number in range(first, len(fees))]
+        for movement, credit in credited([journey])["shapley"].items():
+            fees[int(movement)] += credit * (cost - paid)
+        first, paid = first + count, cost
+    assert sum(fees.values()) == AIRCRAFT[-1][2]
+    first = 0
+    for name, count, _, fee in AIRCRAFT:
+        assert {f"{float(fees[number]):.2f}" for number in range(first, first + count)} == {fee}, name
+        first += count
+
+
 def test_shapley_on_a_worked_example() -> None:
     """100 conversions of the article "Data-Driven Marketing Attribution" (Towards Data Science,
     https://towardsdatascience.com/data-driven-marketing-attribution-1a28d2e613a0), which enumerates the coalitions:
