@@ -302,6 +302,21 @@ async def test_events_of_a_partition_are_replaced(store: Store, application: str
     assert bag(await stored(store, application, EVENTS)) == bag(expected)
 
 
+async def test_what_a_change_wrote_can_be_taken_out_by_its_later_writes(store: Store, application: str) -> None:
+    async with store.changing(application, "many") as change:
+        await change.append(EVENTS, 1, events(1, 6))
+        await change.remove(EVENTS, 1)
+        await change.append(EVENTS, 1, events(1, 3, (3, 4)))
+        await change.append(EVENTS, 2, events(2, 4, (4, 5)))
+        await change.replace(EVENTS, (4,), events(0, 2, (4,)))
+        await change.append(EVENTS, 3, events(3, 1, (4,)))
+        left = [row for row in (*labelled(1, 3, (3, 4)), *labelled(2, 4, (4, 5))) if row["part"] != 4]
+        expected = [*left, *labelled(0, 2, (4,)), *labelled(3, 1, (4,))]
+        assert bag(await every(change, EVENTS)) == bag(expected)
+        await change.commit()
+    assert bag(await stored(store, application, EVENTS)) == bag(expected)
+
+
 async def test_a_large_part_is_read_in_bounded_blocks(store: Store, application: str) -> None:
     many = 600_000
     rows = pa.table({"part": pa.repeat(1, many), "user": range(many), "label": pa.repeat("x", many)})

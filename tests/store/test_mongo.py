@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from hashlib import blake2b
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -22,6 +21,7 @@ from okube_api.store.base import (
     equal,
 )
 from okube_api.store.mongo import changes
+from okube_api.store.mongo.inserting import Inserts
 from okube_api.store.mongo.store import MongoStore
 from pymongo import MongoClient
 
@@ -111,20 +111,6 @@ async def test_one_of_many_processes_gets_the_key(opened: Open) -> None:
     assert await stores[0].count(THINGS, EVERYTHING) == 1 + won.index(True) % 2
 
 
-async def test_numbers_by_several_processes_are_dense(opened: Open) -> None:
-    stores = [opened() for _ in range(3)]
-    await asyncio.gather(*(store.start() for store in stores))
-    wanted = [[blake2b(str(at + 25 * task).encode(), digest_size=16).digest() for at in range(60)] for task in range(6)]
-    found = await asyncio.gather(*(stores[at % 3].numbers("a", "user", block) for at, block in enumerate(wanted)))
-    by_identifier: dict[bytes, int] = {}
-    for block, numbers in zip(wanted, found, strict=True):
-        for one, number in zip(block, numbers, strict=True):
-            assert by_identifier.setdefault(one, number) == number
-    assert sorted(by_identifier.values()) == list(range(len(by_identifier)))
-    batches = await asyncio.gather(*(stores[at % 3].next_number("a", "batch") for at in range(9)))
-    assert sorted(batches) == list(range(1, 10))
-
-
 async def test_the_later_of_two_changes_is_a_conflict(opened: Open, mongo_uri: str, name: str) -> None:
     one, other = opened(), opened()
     await asyncio.gather(one.start(), other.start())
@@ -176,12 +162,12 @@ async def test_a_change_of_a_dead_process_is_removed(
     await store.start()
     await fill(store, "alive", 5)
     monkeypatch.setattr(changes, "_LEASE", timedelta(seconds=-1))
-    monkeypatch.setattr(changes, "_close", _nothing)
+    monkeypatch.setattr(changes.MongoChange, "close", _nothing)
     with pytest.raises(ConnectionAbortedError):
         await _dies(store)
-    assert stored(mongo_uri, name, "stays") == 8
+    assert (stored(mongo_uri, name, "stays"), stored(mongo_uri, name, "events")) == (8, 2)
     await opened().start()
-    assert stored(mongo_uri, name, "stays") == 5
+    assert (stored(mongo_uri, name, "stays"), stored(mongo_uri, name, "events")) == (5, 0)
     assert not await store.committed("a", "dead")
 
 
@@ -192,7 +178,30 @@ async def _nothing(*_: object) -> None:
 async def _dies(store: MongoStore) -> None:
     async with store.changing("a", "dead") as change:
         await change.replace(STAYS, [2], stays(2, 3))
+        for batch in (1, 2):
+            await change.append(EVENTS, batch, pa.table({"part": [1], "user": [1], "label": ["x"]}))
+        await change._inserts.settled()  # type: ignore[attr-defined]
         raise ConnectionAbortedError
+
+
+async def test_a_write_that_fails_fails_the_change(
+    opened: Open, mongo_uri: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are sent while the next ones are made: what went wrong shows later, at the commit at the latest."""
+    store = opened()
+    await store.start()
+    await fill(store, "alive", 5)
+    insert = Inserts._insert
+
+    async def fails(self: Inserts, collection: str, group: list[Json]) -> None:
+        await insert(self, collection, group)
+        raise Unavailable("after it was written")
+
+    monkeypatch.setattr(Inserts, "_insert", fails)
+    with pytest.raises(Unavailable):
+        await fill(store, "lost", 7)
+    assert stored(mongo_uri, name, "stays") == await counted(store) == 5
+    assert not await store.committed("a", "lost")
 
 
 @pytest.mark.parametrize("state", ["open", "committed", None])

@@ -70,11 +70,12 @@ class Roots:
         self._known.move_to_end(identifier)
         return self._known[identifier]
 
-    async def keep(self, identifier: ObjectId, application: str, manifest: Manifest) -> None:
-        """Stores a manifest under a new id."""
-        with limited(WRITE_S):
-            document = {"_id": identifier, "application": application, **manifest.as_document()}
-            await self._manifests.insert_one(document)
+    async def keep(self, application: str, manifests: Mapping[ObjectId, Manifest]) -> None:
+        """Stores manifests under new ids."""
+        made = [{"_id": one, "application": application, **found.as_document()} for one, found in manifests.items()]
+        if made:
+            with limited(WRITE_S):
+                await self._manifests.insert_many(made, ordered=False)
 
     async def drop(self, identifiers: Iterable[ObjectId]) -> None:
         """Removes manifests that nothing points to."""

@@ -71,12 +71,11 @@ class MongoStore:
             await documents.create()
         await self._create_tables()
         await self._roots.create()
-        await self._numbers.create()
         await make_index(self._database[BEFORE], [("write", 1)], "write")
         await settle_all(self._database)
         for name in self._collections:
             await sweep(self._database, name)
-        await tidy(self._database, self._roots, self._grace)
+        await self._tidy()
         if self._janitor is None:
             self._janitor = asyncio.create_task(self._keep_tidy())
 
@@ -100,7 +99,11 @@ class MongoStore:
             with suppress(StoreError, PyMongoError):
                 await settle(self._database)
                 if turn % _TIDY_EVERY == 0:
-                    await tidy(self._database, self._roots, self._grace)
+                    await self._tidy()
+
+    async def _tidy(self) -> None:
+        tables = [table.name for table in self._schema.tables]
+        await tidy(self._database, self._roots, tables, self._grace)
 
     async def close(self) -> None:
         """Lets go of connections."""
@@ -206,8 +209,7 @@ class MongoStore:
 
     async def known(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
         """Numbers of identifiers seen before."""
-        found = await self._numbers.known(application, kind, identifiers)
-        return [found.get(one) for one in identifiers]
+        return await self._numbers.known(application, kind, identifiers)
 
     async def next_number(self, application: str, counter: str) -> int:
         """The next of a counter."""
