@@ -81,6 +81,7 @@ class Fact:
 
     columns: beside application, part (the local day) and the bucket numbers `DAY_COLUMNS`.
     weight: the column of the user's weight in thousandths, None where nothing is ever uplifted.
+    kept: False where one grain has every column among its dimensions: its rows by day say all, and only they are kept.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Fact:
     members: tuple[Members, ...]
     grains: tuple[Grain, ...]
     weight: str | None = "weight"
+    kept: bool = True
 
     @property
     def table(self) -> Table:
@@ -112,8 +114,14 @@ class Fact:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """The fact's table and every rollup's."""
-        return (self.table, *(self.rollup(grain, span) for grain in self.grains for span in grain.spans))
+        """The fact's table, where it is kept, and every rollup's."""
+        rollups = (self.rollup(grain, span) for grain in self.grains for span in grain.spans)
+        return (self.table, *rollups) if self.kept else tuple(rollups)
+
+    @property
+    def daily(self) -> Table:
+        """A table that has rows of every day on which the fact has some."""
+        return self.table if self.kept else self.rollup(self.grains[0], Span.DAY)
 
 
 def _integers(names: Iterable[str]) -> tuple[Column, ...]:
@@ -259,6 +267,7 @@ PRESENCE_STEPS = Fact(
     members=(),
     grains=(Grain("step", ("site", "equipment", "next"), (PRESENCE_SESSIONS,)),),
     weight=None,
+    kept=False,
 )
 
 PRESENCE_EXITS = Fact(
@@ -277,6 +286,7 @@ PRESENCE_PASSAGE_EXITS = Fact(
     members=(),
     grains=(Grain("equipment", ("site", "equipment"), (PRESENCE_SESSIONS,)),),
     weight=None,
+    kept=False,
 )
 
 # -- what campaigns brought -----------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ class Deriving:
             parts = {kind: await self._change.parts(KINDS[kind].table) for kind in group}
             days = {day for found in parts.values() for part in found for day in (part - 1, part, part + 1)}
             for fact in facts:
-                days |= set(await self._change.parts(fact.table))
+                days |= set(await self._change.parts(fact.daily))
             spans = {kind: spans_of_days(found) for kind, found in parts.items()}
             await self._write(people, sides, spans, {group: frozenset(days)})
 
@@ -196,7 +196,7 @@ class Deriving:
         days: set[int] = set()
         for fact in facts:
             if where is None:
-                days |= set(await self._change.parts(fact.table))
+                days |= set(await self._change.parts(fact.daily))
             else:
                 found = await self._change.aggregate(Aggregate(fact.table, where, ("day",)))
                 days |= set(found["day"].to_pylist())

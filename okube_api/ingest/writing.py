@@ -29,7 +29,8 @@ class Facts:
         if not days:
             return
         whole = await asyncio.to_thread(_completed, self._fact, rows)
-        await self._change.replace(self._fact.table, sorted(days), whole)
+        if self._fact.kept:
+            await self._change.replace(self._fact.table, sorted(days), whole)
         found = rollups_by_day(self._fact, whole)
         while (one := await asyncio.to_thread(next, found, None)) is not None:
             await self._change.replace(one[0], sorted(days), one[1])

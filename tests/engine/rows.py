@@ -98,7 +98,8 @@ def tables(truth: Truth) -> dict[str, list[Row]]:
     found = {PANELISTS.name: panelists(truth)}
     for fact in FACTS:
         rows = facts.get(fact.name, [])
-        found[fact.name] = rows
+        if fact.kept:
+            found[fact.name] = rows
         for grain in fact.grains:
             for span in grain.spans:
                 found[fact.rollup(grain, span).name] = rollup(fact, grain, span, rows)

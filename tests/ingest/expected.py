@@ -44,7 +44,8 @@ def _presence(truth: Truth) -> list[tuple[Table, list[Row]]]:
     found: list[tuple[Table, list[Row]]] = []
     for fact, some in zip(_PRESENCE, rows.values(), strict=True):
         numbered: list[dict[str, Any]] = [bucket_numbers(row["day"]) | row for row in some]
-        found.append((fact.table, numbered))
+        if fact.kept:
+            found.append((fact.table, numbered))
         found += [
             (fact.rollup(grain, span), rollup(fact, grain, span, numbered))
             for grain in fact.grains

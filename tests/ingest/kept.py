@@ -132,7 +132,8 @@ def canonical(rows: Iterable[Row]) -> list[str]:
 async def assert_kept(kept: Kept, fact: Fact, expected: list[Row]) -> None:
     """The fact's rows and all its rollups are those expected (rows with `day`, without the other bucket numbers)."""
     rows = [bucket_numbers(row["day"]) | row for row in expected]
-    assert canonical(await kept.rows(fact.table)) == canonical(rows), fact.name
+    if fact.kept:
+        assert canonical(await kept.rows(fact.table)) == canonical(rows), fact.name
     for grain in fact.grains:
         for span in grain.spans:
             table = fact.rollup(grain, span)

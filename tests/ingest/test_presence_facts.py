@@ -12,6 +12,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_PASSAGES,
     PRESENCE_STAYS,
     PRESENCE_STEPS,
+    Span,
 )
 from okube_api.ingest import sessions, tables
 from okube_api.ingest.presence_facts import rebuild
@@ -81,10 +82,17 @@ async def test_everything_again_is_the_same(store: Store) -> None:
     found = kept.Kept(store, partial(run, kept.told(truth)))
     await found.take(1, events(truth))
     await assert_facts(found, truth)
-    before = {fact.name: kept.canonical(await found.rows(fact.table)) for fact in FACTS}
-    days = {row["day"] for fact in FACTS for row in await found.rows(fact.table)}
+    before = {fact.name: kept.canonical(await found.rows(fact.daily)) for fact in FACTS}
+    days = {row["day"] for fact in FACTS for row in await found.rows(fact.daily)}
     await found.all_again(["detections"], also={*days, 19_000})
-    assert {fact.name: kept.canonical(await found.rows(fact.table)) for fact in FACTS} == before
+    assert {fact.name: kept.canonical(await found.rows(fact.daily)) for fact in FACTS} == before
+
+
+def test_a_fact_that_is_not_kept_is_all_in_one_of_its_grains() -> None:
+    for fact in FACTS:
+        of_all = [grain for grain in fact.grains if set(grain.dimensions) == {column.name for column in fact.columns}]
+        whole = any(set(fact.measures) <= set(grain.measures) and Span.DAY in grain.spans for grain in of_all)
+        assert fact.kept or (whole and not fact.members)
 
 
 def always_there() -> Truth:
