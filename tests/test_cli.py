@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from okube_api.cli import cli
+from okube_api.cli.serve import bound
 from typer.testing import CliRunner, Result
 
 PASSWORD = "correct horse battery"
@@ -35,9 +36,17 @@ def run(*arguments: str, text: str = "") -> Result:
 
 def test_every_command_has_help() -> None:
     listed = run("--help").output
-    for command in ("serve", "demo", "user", "ingest", "rebuild", "openapi"):
+    for command in ("serve", "demo", "user", "ingest", "rebuild", "openapi", "bench"):
         assert command in listed
         assert len(run(command, "--help").output.splitlines()) > 5
+
+
+def test_answers_do_not_wait_for_the_client() -> None:
+    """A connection of the server sends each piece of an answer at once."""
+    with bound("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_openapi_prints_the_document() -> None:

@@ -1,8 +1,8 @@
-"""The command line: serve, demo, user, ingest, rebuild, openapi."""
+"""The command line: serve, demo, user, ingest, rebuild, openapi, bench."""
 
 import typer
 
-from okube_api.cli.commands import demo, ingest, openapi, rebuild, serve, users
+from okube_api.cli.commands import bench, demo, ingest, openapi, rebuild, serve, users
 
 cli = typer.Typer(
     name="okube-api",
@@ -14,7 +14,7 @@ cli = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (serve, demo, ingest, rebuild, openapi):
+for command in (serve, demo, ingest, rebuild, openapi, bench):
     cli.command()(command)
 cli.add_typer(users, name="user")
 

@@ -106,6 +106,27 @@ def rebuild(application: Place, url: Url = None, token: Token = None) -> None:
     work(application, url, token)
 
 
+def bench(  # noqa: PLR0917 - options of a command line
+    folder: Annotated[Path, typer.Option(file_okay=False, help="Where its data is kept.")] = Path("okube-bench"),
+    scale: Annotated[
+        float, typer.Option(min=0.0001, max=10, help="1 is 10 million stays and as many touches: minutes to make.")
+    ] = 0.1,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each side is asked.")] = 7,
+    works: Annotated[str, typer.Option(help="Which questions, such as A1,B2; all when not said.")] = "",
+    bulk: Annotated[bool, typer.Option(help="Also ingest files of pings, import and export many sites.")] = True,
+    results: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="A JSON file for the results; also written as .md beside it.")
+    ] = None,
+) -> None:
+    """Times the product beside what people would use in its place, on the same rows, in turn.
+
+    Those beside it come with `pip install 'okube-api[bench]'`; one that is not installed is left out.
+    """
+    from okube_api.cli.bench import bench as work
+
+    work(folder, scale=scale, rounds=rounds, works=works, bulk=bulk, results=results)
+
+
 def openapi() -> None:
     """Prints the OpenAPI document."""
     from okube_api.cli.serve import openapi as work

@@ -1,0 +1,157 @@
+"""What people would use in the product's place: the same questions, written by hand over the same rows.
+
+A peer that is not installed is left out; `pip install okube-api[bench]` brings them all.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+Answer = list[tuple[Any, ...]]
+Files = Mapping[str, Path]
+
+
+class Peer(Protocol):
+    """Somebody who has read the rows."""
+
+    name: str
+
+    def __init__(self, files: Files, five: list[str]) -> None:
+        """files: of rows, by name; five: the campaigns of B2."""
+
+    def ask(self, work: str) -> Answer | None:
+        """The rows of the answer in any order; None where it does not know the work."""
+
+
+_MODELS = """
+WITH touched AS (
+    SELECT week, unnest(path) AS campaign, generate_subscripts(path, 1) AS place, len(path) AS length
+    FROM outcomes WHERE attributed = 1 AND visit = 1
+), shares AS (
+    SELECT week, unnest(campaigns) AS campaign, 1.0 / len(campaigns) AS share
+    FROM outcomes WHERE attributed = 1 AND visit = 1
+), touches AS (
+    SELECT week, campaign, sum(1.0 / length) AS linear, count(*) FILTER (place = 1) AS first,
+           count(*) FILTER (place = length) AS last FROM touched GROUP BY ALL
+), parts AS (SELECT week, campaign, sum(share) AS shapley, count(*) AS participation FROM shares GROUP BY ALL)
+SELECT week, campaign, linear, first, last, shapley, participation FROM touches JOIN parts USING (week, campaign)
+"""
+_FIVE = """
+WITH kept AS (SELECT row_number() OVER () AS id, * FROM outcomes WHERE list_has_any(campaigns, getvariable('five'))),
+levered AS (
+    SELECT DISTINCT id, month, lever, visit, conversion, revenue_micro
+    FROM (SELECT *, unnest(campaigns) AS campaign FROM kept) JOIN campaigns USING (campaign)
+)
+SELECT month, lever, sum(visit), sum(conversion), sum(revenue_micro) FROM levered GROUP BY ALL
+"""
+_BY_SITE = "SELECT place, month, count(*), avg(dwell_s) FROM stays GROUP BY ALL"
+_DASHBOARD = tuple(
+    f"SELECT {', '.join((*by, what))} FROM stays GROUP BY ALL"
+    for by in (("day",), ("month",), ("place", "month"))
+    for what in ("count(*)", "avg(dwell_s)", "count(DISTINCT user)", "count(DISTINCT (place, user, day))")
+)
+_SQL: Mapping[str, tuple[str, ...]] = {
+    "A1": ("SELECT day, count(*) FROM stays GROUP BY day",),
+    "A2": (_BY_SITE,),
+    "A3": ("SELECT month, count(DISTINCT user) FROM stays GROUP BY month", "SELECT count(DISTINCT user) FROM stays"),
+    "A3s": (
+        "SELECT place, month, count(DISTINCT user) FROM stays GROUP BY ALL",
+        "SELECT place, count(DISTINCT user) FROM stays GROUP BY ALL",
+    ),
+    "A4": _DASHBOARD,
+    "B1": (_MODELS,),
+    "B2": (_FIVE,),
+    "C1": ("SELECT equipment, week, count(*), avg(dwell_s), count(DISTINCT user) FROM passages GROUP BY ALL",),
+}
+
+
+class DuckDb:
+    """SQL in an embedded columnar database, with the rows in memory."""
+
+    name = "DuckDB"
+
+    def __init__(self, files: Files, five: list[str]) -> None:
+        import duckdb
+
+        self._connection = duckdb.connect()
+        self._connection.execute("SET threads = 2")
+        for table, path in files.items():
+            self._connection.execute(f"CREATE TABLE {table} AS SELECT * FROM '{path}'")
+        self._connection.execute("SET VARIABLE five = ?", [five])
+
+    def ask(self, work: str) -> Answer | None:
+        """See `Peer`."""
+        return [row for sql in _SQL[work] for row in self._connection.execute(sql).fetchall()]
+
+
+class ChDb:
+    """SQL in ClickHouse, in this process."""
+
+    name = "chDB"
+    _KNOWN = ("A1", "A2", "A3", "A3s", "A4", "C1")
+
+    def __init__(self, files: Files, five: list[str]) -> None:
+        from chdb.session import Session
+
+        self._folder = tempfile.TemporaryDirectory(prefix="okube-bench-")
+        self._session = Session(self._folder.name)
+        self._session.query("CREATE DATABASE bench ENGINE = Atomic")
+        for table in ("stays", "passages"):
+            order = "place" if table == "stays" else "equipment"
+            self._session.query(
+                f"CREATE TABLE bench.{table} ENGINE = MergeTree ORDER BY (day, {order}) "
+                f"SETTINGS allow_nullable_key = 1 AS SELECT * FROM file('{files[table]}', Parquet)"
+            )
+
+    def ask(self, work: str) -> Answer | None:
+        """See `Peer`."""
+        if work not in self._KNOWN:
+            return None
+        found: Answer = []
+        for sql in _SQL[work]:
+            text = sql.replace("GROUP BY ALL", _grouped(sql)).replace("FROM stays", "FROM bench.stays")
+            rows = self._session.query(text.replace("FROM passages", "FROM bench.passages"), "ArrowTable")
+            found += zip(*(column.to_pylist() for column in rows.columns), strict=True)
+        return found
+
+
+def _grouped(sql: str) -> str:
+    names = sql.removeprefix("SELECT ").split(" FROM ")[0].split(", ")
+    return "GROUP BY " + ", ".join(name for name in names if name in ("day", "month", "week", "place", "equipment"))
+
+
+class Polars:
+    """A data frame library with a query optimizer."""
+
+    name = "Polars"
+
+    def __init__(self, files: Files, five: list[str]) -> None:
+        import polars
+
+        self._pl = polars
+        self._frames = {name: polars.read_parquet(path) for name, path in files.items()}
+
+    def ask(self, work: str) -> Answer | None:
+        """See `Peer`."""
+        pl, stays, passages = self._pl, self._frames["stays"].lazy(), self._frames["passages"].lazy()
+        users, dwell = pl.col("user").n_unique().alias("users"), pl.col("dwell_s").mean().alias("dwell")
+        asked: Mapping[str, Callable[[], list[Any]]] = {
+            "A1": lambda: [stays.group_by("day").agg(pl.len())],
+            "A2": lambda: [stays.group_by("place", "month").agg(pl.len(), dwell)],
+            "A3": lambda: [stays.group_by("month").agg(users), stays.select(users)],
+            "A3s": lambda: [stays.group_by("place", "month").agg(users), stays.group_by("place").agg(users)],
+            "C1": lambda: [passages.group_by("equipment", "week").agg(pl.len(), dwell, users)],
+        }
+        if work not in asked:
+            return None
+        return [row for frame in asked[work]() for row in frame.collect().rows()]
+
+
+_PEERS: Mapping[str, type[Peer]] = {"duckdb": DuckDb, "chdb": ChDb, "polars": Polars}
+
+
+def peers(files: Files, five: list[str]) -> list[Peer]:
+    """Those that are installed, with the rows read."""
+    return [made(files, five) for module, made in _PEERS.items() if find_spec(module) is not None]

@@ -1,0 +1,141 @@
+"""The product under test: its app in this process, asked directly and over HTTP on a kept-alive connection."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Coroutine, Mapping
+from http.client import HTTPConnection
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+import uvicorn
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from okube_api.analytics.modules import MODULES
+from okube_api.analytics.recall import Recall
+from okube_api.analytics.service import Wanted
+from okube_api.analytics.subject import Subject
+from okube_api.app import create_app
+from okube_api.auth.passwords import hashed
+from okube_api.auth.repository import Role, User
+from okube_api.bench.works import Work
+from okube_api.cli.common import event_loop
+from okube_api.cli.serve import bound
+from okube_api.http.services import Services
+from okube_api.settings import Settings
+
+T = TypeVar("T")
+_LOGIN, _PASSWORD = "bench@okube.example", "not a secret: nobody else reaches it"
+FLOOR = "/floor"
+
+
+class Product:
+    """The server, on a thread of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.app = create_app(settings)
+        self._ready: bytes = b"[]"
+        self.app.router.routes.insert(0, _route(FLOOR, self._floor))
+        self._socket = bound("127.0.0.1", 0)
+        self.port = self._socket.getsockname()[1]
+        config = uvicorn.Config(self.app, log_level="error", access_log=False, lifespan="on")
+        self._server = uvicorn.Server(config)
+        self._loop = event_loop()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._token = ""
+
+    def _serve(self) -> None:
+        self._loop.run_until_complete(self._server.serve([self._socket]))
+
+    def __enter__(self) -> "Product":
+        self._thread.start()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("The server did not start.")
+            self._thread.join(0.01)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+    @property
+    def services(self) -> Services:
+        """The objects behind its routes."""
+        found: Services = self.app.state.services
+        return found
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of work on the server's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def log_in(self, application: str, *, editor: bool = False) -> "Client":
+        """A client whose user may read the application, or also write."""
+
+        async def token() -> str:
+            sessions = self.services.sessions
+            roles = {application: Role.EDITOR if editor else Role.READER}
+            known = await sessions.users.by_login(_LOGIN)
+            made = known or await sessions.users.create(_LOGIN, hashed(_PASSWORD), platform_admin=False, roles=roles)
+            return sessions.issue(User.of(made))[1]
+
+        self._token = self.run(token())
+        return self.client()
+
+    def client(self) -> "Client":
+        """Another client of the same user."""
+        return Client(self.port, {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"})
+
+    async def ask(self, work: Work, subject: Subject) -> tuple[float, bytes]:
+        """A question answered without HTTP: seconds, and the answer's bytes."""
+        module = next(one for one in MODULES.values() if f"/{one.module.value}/" in work.path)
+        parts = dict(parse_qsl(urlsplit(work.path).query))
+        url = module.url.model_validate(parts)
+        query = module.query.model_validate(work.body)
+        wanted = Wanted(url.first, url.last, url.uplifted)
+        started = time.perf_counter()
+        answer, _ = await self.services.analytics.answer(query, subject, wanted)
+        return time.perf_counter() - started, answer
+
+    def forget(self) -> None:
+        """Lets the next question be answered anew."""
+        analytics = self.services.analytics
+        analytics.recall = Recall(self.services.store, self.services.clock)
+
+    def floor_of(self, answer: bytes) -> None:
+        """What the floor answers from now on: the same bytes, ready-made."""
+        self._ready = answer
+
+    async def _floor(self) -> Response:
+        return Response(self._ready, media_type="application/json")
+
+
+def _route(path: str, endpoint: Any) -> APIRoute:
+    return APIRoute(path, endpoint, methods=["POST"], include_in_schema=False)
+
+
+class Client:
+    """A kept-alive connection."""
+
+    def __init__(self, port: int, headers: Mapping[str, str]) -> None:
+        self._connection, self.headers = HTTPConnection("127.0.0.1", port), dict(headers)
+
+    def post(self, path: str, body: Any) -> bytes:
+        """The answer's bytes.  Raises RuntimeError unless it is a 200."""
+        self._connection.request("POST", path, orjson.dumps(body), self.headers)
+        response = self._connection.getresponse()
+        content = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{response.status} for {path}: {content[:500]!r}")
+        return content
+
+    def get(self, path: str) -> bytes:
+        """The same with GET."""
+        self._connection.request("GET", path, headers=self.headers)
+        response = self._connection.getresponse()
+        content = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{response.status} for {path}: {content[:500]!r}")
+        return content

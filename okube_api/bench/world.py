@@ -1,0 +1,192 @@
+"""The data of the benchmarks: one application with a year of events, made up, taken in as any others are, and kept.
+
+Users are drawn so that the r-th most frequent comes about 1/r as often as the first (Zipf).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from okube_api.applications.repository import Application
+from okube_api.campaigns.levers import OTHER
+from okube_api.errors import NotFound
+from okube_api.http.services import Services
+
+KEY = "bench"
+FIRST, DAYS = datetime(2025, 1, 1, tzinfo=UTC), 365
+SITES, USERS, EQUIPMENTS_PER_SITE, CAMPAIGNS, LEVERS = 500, 1_500_000, 4, 60, 6
+_ROWS_AT_ONCE = 1_000_000
+_DAY_MS = 86_400_000
+_KINDS = ("print", "click", "opening", "control")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many events there are, at full scale or a part of it."""
+
+    scale: float
+
+    def of(self, count: int) -> int:
+        """So many at this scale."""
+        return max(round(count * self.scale), 1000)
+
+    @property
+    def events(self) -> Mapping[str, int]:
+        """By kind; detections come three a stay."""
+        found = {"stays": 10_000_000, "touches": 10_000_000, "visits": 2_000_000, "purchases": 600_000}
+        return {kind: self.of(count) for kind, count in found.items()} | {"detections": 3 * self.of(5_000_000)}
+
+
+async def filled(services: Services, folder: Path, size: Size, say: Say) -> Application:
+    """The application, made and filled unless it is there already."""
+    try:
+        return Application.of(await services.applications.find(KEY))
+    except NotFound:
+        pass
+    document = await services.applications.create({"key": KEY, "name": "Benchmark", "timezone": "Europe/Paris"})
+    application = Application.of(document)
+    await documents(services, application)
+    for kind, count in size.events.items():
+        path = folder / f"{kind}.parquet"
+        await asyncio.to_thread(write, kind, count, path)
+        started = time.perf_counter()
+        await services.ingest.take_file(application, kind, path)
+        took_s = time.perf_counter() - started
+        say(f"{kind}: {count:,} taken in {took_s:.1f} s, {count / took_s:,.0f} a second")
+        path.unlink()
+    return application
+
+
+async def documents(services: Services, application: Application) -> None:
+    sites = []
+    for number in range(SITES):
+        where = [2.0 + number % 25 / 10, 44.0 + number // 25 / 10]
+        fields = {"key": f"site-{number}", "name": f"Site {number}", "coordinates": where, "online": False}
+        sites.append(await services.sites.create(application, fields))
+        for place in range(EQUIPMENTS_PER_SITE):
+            fields = {"key": f"eq-{number}-{place}", "name": f"Area {place}", "site": sites[-1]["_id"]}
+            await services.equipments.create(application, fields)
+    for number in range(LEVERS - 1):
+        fields = {"key": f"lever-{number}", "name": f"Lever {number}", "match": {"format": [f"format-{number}"]}}
+        await services.levers.create(application.id, fields)
+    for number in range(CAMPAIGNS):
+        form = f"format-{number % LEVERS}" if number % LEVERS < LEVERS - 1 else OTHER
+        fields = {"key": f"campaign-{number}", "name": f"Campaign {number}", "format": form}
+        costs = [{"type": "fixed", "amount": 10_000.0, "from": "2025-01-01", "to": "2025-12-31"}]
+        await services.campaigns.create(application, {**fields, "costs": costs})
+    await services.studies.create(application, {"key": "all", "name": "All sites"})
+
+
+# -- events --------------------------------------------------------------------------------------------------------
+
+
+def write(kind: str, count: int, path: Path) -> None:
+    """A Parquet file of so many events of a kind; the same each time."""
+    random = np.random.default_rng([ord(letter) for letter in kind])
+    writer: Any = None
+    for some in pieces(count):
+        rows = _MADE[kind](random, some)
+        writer = writer or pq.ParquetWriter(path, rows.schema)
+        writer.write_table(rows)
+    writer.close()
+
+
+def pieces(count: int) -> Iterator[int]:
+    for at in range(0, count, _ROWS_AT_ONCE):
+        yield min(_ROWS_AT_ONCE, count - at)
+
+
+def named(prefix: str, numbers: Any) -> pa.Array:
+    return pc.binary_join_element_wise(pa.scalar(prefix), pa.array(numbers).cast(pa.string()), "")
+
+
+def users(random: np.random.Generator, size: int) -> Any:
+    return np.power(float(USERS), random.random(size)).astype(np.int64)
+
+
+def instants(ms: Any) -> pa.Array:
+    return pa.array(ms + int(FIRST.timestamp() * 1000), pa.timestamp("ms", "UTC"))
+
+
+def when(random: np.random.Generator, size: int) -> Any:
+    return np.sort(random.integers(0, DAYS * _DAY_MS, size))
+
+
+def _stays(random: np.random.Generator, size: int) -> pa.Table:
+    dwell_s = np.clip(random.lognormal(7.0, 0.8, size), 120, 20_000).astype(np.int64)
+    return pa.table(
+        {
+            "user": named("user-", users(random, size)),
+            "site": named("site-", random.integers(0, SITES, size)),
+            "start": instants(when(random, size)),
+            "duration_s": dwell_s,
+            "zone": pa.array(["indoor"] * size),
+        }
+    )
+
+
+def _touches(random: np.random.Generator, size: int) -> pa.Table:
+    return pa.table(
+        {
+            "user": named("user-", users(random, size)),
+            "campaign": named("campaign-", random.integers(0, CAMPAIGNS, size)),
+            "at": instants(when(random, size)),
+            "kind": pa.array(_KINDS).take(pa.array(random.choice(4, size, p=(0.7, 0.15, 0.05, 0.1)))),
+        }
+    )
+
+
+def _visits(random: np.random.Generator, size: int) -> pa.Table:
+    return pa.table(
+        {
+            "user": named("user-", users(random, size)),
+            "site": named("site-", random.integers(0, SITES, size)),
+            "at": instants(when(random, size)),
+        }
+    )
+
+
+def _purchases(random: np.random.Generator, size: int) -> pa.Table:
+    bought = {
+        "amount": np.round(random.lognormal(3.5, 0.7, size), 2),
+        "order": named("order-", random.integers(0, 10**9, size)),
+    }
+    visits = _visits(random, size)
+    return pa.table({**{name: visits[name] for name in visits.column_names}, **bought})
+
+
+def _detections(random: np.random.Generator, size: int) -> pa.Table:
+    stays = -(-size // 3)
+    start, site = when(random, stays), random.integers(0, SITES, stays)
+    at = (start[:, None] + np.arange(3) * 200_000).ravel()[:size]
+    place = (np.repeat(random.integers(0, 2, stays), 3) + np.tile(np.arange(3), stays))[:size] % EQUIPMENTS_PER_SITE
+    where = pc.binary_join_element_wise(
+        pa.scalar("eq"), *(pa.array(one).cast(pa.string()) for one in (np.repeat(site, 3)[:size], place)), "-"
+    )
+    return pa.table(
+        {
+            "device": named("device-", np.repeat(users(random, stays), 3)[:size]),
+            "equipment": where,
+            "at": instants(at),
+        }
+    )
+
+
+_MADE: Mapping[str, Callable[[np.random.Generator, int], pa.Table]] = {
+    "stays": _stays,
+    "touches": _touches,
+    "visits": _visits,
+    "purchases": _purchases,
+    "detections": _detections,
+}
