@@ -27,7 +27,7 @@ def _imported(work: str, names: tuple[str, ...]) -> list[str]:
     ("work", "names"),
     [
         ("import okube_api.cli", ("pandas", "pyarrow", "numpy", "duckdb", "fastapi", "pydantic", "rich", "httpx")),
-        (_SERVE, ("pandas", "PIL", "httpx", "pymongo", "okube_api.store.mongo.store")),
+        (_SERVE, ("pandas", "PIL", "h3ronpy", "cryptography", "pyarrow.parquet", "httpx", "pymongo")),
     ],
 )
 def test_what_is_not_needed_is_not_imported(work: str, names: tuple[str, ...]) -> None:

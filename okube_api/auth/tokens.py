@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import jwt
-from jwt.types import Options
-
 from okube_api.errors import Unauthorised
 from okube_api.identifiers import is_id
+from okube_api.leaving_out import left_out
+
+with left_out("cryptography"):  # 14 MB for algorithms that are not used here
+    import jwt
+    from jwt.types import Options
 
 ISSUER = AUDIENCE = "okube-api"
 ACCESS, API_KEY = "access", "key"

@@ -7,8 +7,6 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from h3ronpy import cells_parse
-from h3ronpy.vector import coordinates_to_cells
 from numpy.typing import NDArray
 
 from okube_api.ingest.derive.columns import Ints, counted, offsets, spread
@@ -81,6 +79,8 @@ class Cells:
 
     def match(self, lng: Doubles, lat: Doubles) -> tuple[Ints, Ints]:
         """The numbers of the points that lie in a spot, and of the spots."""
+        from h3ronpy.vector import coordinates_to_cells  # noqa: PLC0415 - 8 MB, for who takes pings
+
         there = pa.array(coordinates_to_cells(lat, lng, self.resolution))
         places = pc.fill_null(pc.index_in(there, value_set=self.cells), -1).to_numpy()
         points = np.flatnonzero(places >= 0)
@@ -108,6 +108,8 @@ def ground_of(sites: Sequence[Json], pois: Sequence[Json], timezone: str) -> Gro
 
 
 def _cells(places: Sequence[Json]) -> Iterable[Cells]:
+    from h3ronpy import cells_parse  # noqa: PLC0415 - see above
+
     texts: dict[int, list[str]] = {}
     spots: dict[int, list[tuple[int, int]]] = {}
     for number, place in enumerate(places):

@@ -9,7 +9,6 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet
 
 from okube_api.clock import stamp
 from okube_api.errors import BadRequest, Impossible
@@ -27,8 +26,10 @@ def read_parquet(kind: str, source: BinaryIO) -> Iterator[tuple[Read, int]]:
 
     Raises BadRequest when it is no Parquet, Impossible when its columns are not those of the kind.
     """
+    from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - 9 MB, with what reads it from clouds
+
     try:
-        with pa.parquet.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
+        with ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
             names = file.schema_arrow.names
             check_names(kind, names)
             first = 1

@@ -2,10 +2,14 @@
 
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from functools import cached_property
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import orjson
-from cryptography.fernet import Fernet, InvalidToken
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 
 class Sealed(Exception):
@@ -17,7 +21,13 @@ class Seals:
 
     def __init__(self, secret: bytes) -> None:
         key = blake2b(blake2b(secret, person=b"okube-ingest").digest(), person=b"okube-seal", digest_size=32).digest()
-        self._fernet = Fernet(urlsafe_b64encode(key))
+        self._key = urlsafe_b64encode(key)
+
+    @cached_property
+    def _fernet(self) -> "Fernet":
+        from cryptography.fernet import Fernet  # noqa: PLC0415 - 14 MB, for those who send bad lines
+
+        return Fernet(self._key)
 
     def seal(self, lines: Sequence[bytes]) -> str:
         """The lines as text that says nothing."""
@@ -26,6 +36,8 @@ class Seals:
 
     def open(self, sealed: str) -> list[str]:
         """The lines again.  Raises Sealed."""
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415 - see above
+
         try:
             lines: list[str] = orjson.loads(self._fernet.decrypt(sealed.encode("ascii")))
         except InvalidToken:
