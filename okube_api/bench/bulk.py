@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -65,16 +66,13 @@ def _pings(found: Bulk, folder: Path, suffix: str, count: int, say: Say) -> None
     store.unlink(missing_ok=True)
     url = f"duckdb:{store}"
     asyncio.run(_placed(url))
-    command = [sys.executable, "-m", "okube_api.cli", "ingest", KEY, "pings", str(file)]
-    started = time.perf_counter()
-    with subprocess.Popen(command, env={**os.environ, "OKUBE_STORE_URL": url}, stderr=subprocess.DEVNULL) as process:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    took_s = time.perf_counter() - started
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed")
-    found.pings_a_second[suffix], found.pings_mib[suffix] = count / took_s, used.ru_maxrss / 1024
-    say(f"I: {count:,} pings as {suffix}: {count / took_s:,.0f} a second, {used.ru_maxrss / 1024:.0f} MiB")
+    program = [sys.executable, "-m"]
+    command = [*program, "okube_api.bench.measured", *program, "okube_api.cli", "ingest", KEY, "pings", str(file)]
+    environment = {**os.environ, "OKUBE_STORE_URL": url}
+    told = orjson.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+    rate, mib = count / told["seconds"], told["mib"]
+    found.pings_a_second[suffix], found.pings_mib[suffix] = rate, mib
+    say(f"I: {count:,} pings as {suffix}: {rate:,.0f} a second, {mib:,.0f} MiB")
     file.unlink()
     store.unlink()
 

@@ -90,7 +90,7 @@ class Product:
 
     async def ask(self, work: Work, subject: Subject) -> tuple[float, bytes]:
         """A question answered without HTTP: seconds, and the answer's bytes."""
-        module = next(one for one in MODULES.values() if f"/{one.module.value}/" in work.path)
+        module = MODULES[work.module]
         parts = dict(parse_qsl(urlsplit(work.path).query))
         url = module.url.model_validate(parts)
         query = module.query.model_validate(work.body)
@@ -124,17 +124,20 @@ class Client:
 
     def post(self, path: str, body: Any) -> bytes:
         """The answer's bytes.  Raises RuntimeError unless it is a 200."""
-        self._connection.request("POST", path, orjson.dumps(body), self.headers)
-        response = self._connection.getresponse()
-        content = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"{response.status} for {path}: {content[:500]!r}")
-        return content
+        return self._send("POST", path, orjson.dumps(body))
 
     def get(self, path: str) -> bytes:
         """The same with GET."""
-        self._connection.request("GET", path, headers=self.headers)
-        response = self._connection.getresponse()
+        return self._send("GET", path, None)
+
+    def _send(self, method: str, path: str, body: bytes | None) -> bytes:
+        try:
+            self._connection.request(method, path, body, self.headers)
+            response = self._connection.getresponse()
+        except ConnectionError:  # it was idle for so long that the server closed it
+            self._connection.close()
+            self._connection.request(method, path, body, self.headers)
+            response = self._connection.getresponse()
         content = response.read()
         if response.status != 200:
             raise RuntimeError(f"{response.status} for {path}: {content[:500]!r}")

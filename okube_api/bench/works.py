@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from okube_api.bench.world import CAMPAIGNS
+from okube_api.catalogue.kpi import Module
 
 _GEO = "/applications/bench/studies/all/geo-marketing/analytics?from=2025-01-01&to=2025-12-31&uplift=false"
-_CONVERSION = "/applications/bench/conversion/analytics?from=2025-01-01&to=2025-12-31&uplift=false"
+_CONVERSION = "/applications/bench/conversions/levers/analytics?from=2025-01-01&to=2025-12-31&uplift=false"
 _PRESENCE = "/applications/bench/presence/analytics?from=2025-01-01&to=2025-12-31"
 
 
@@ -20,6 +21,7 @@ class Work:
 
     name: str
     about: str
+    module: Module
     path: str
     body: Mapping[str, Any]
     goal: float | None = None
@@ -30,24 +32,26 @@ def _params(kpis: Sequence[str], granularity: str, scope: str | None = None, *, 
     return [{"kpi": kpi, "granularity": granularity, "all": total, **by} for kpi in kpis]
 
 
+def _stays(name: str, about: str, params: Any, goal: float | None = None) -> Work:
+    return Work(name, about, Module.GEO_MARKETING, _GEO, {"params": params}, goal)
+
+
 FIVE = tuple(f"campaign-{number}" for number in range(0, CAMPAIGNS, CAMPAIGNS // 5))
 _FOUR = ("posSessions", "timespent", "uniqUsers", "attendance")
 WORKS = (
-    Work("A1", "stays per day, all sites", _GEO, {"params": _params(("posSessions",), "day")}, 0.08),
-    Work(
-        "A2", "stays and average dwell by site by month", _GEO, {"params": _params(_FOUR[:2], "month", "sites")}, 0.06
-    ),
-    Work("A3", "distinct users by month and over the year", _GEO, {"params": _params(("uniqUsers",), "month")}, 0.12),
-    Work("A3s", "distinct users by site by month", _GEO, {"params": _params(("uniqUsers",), "month", "sites")}, 0.04),
-    Work(
+    _stays("A1", "stays per day, all sites", _params(("posSessions",), "day"), 0.08),
+    _stays("A2", "stays and average dwell by site by month", _params(_FOUR[:2], "month", "sites"), 0.06),
+    _stays("A3", "distinct users by month and over the year", _params(("uniqUsers",), "month"), 0.12),
+    _stays("A3s", "distinct users by site by month", _params(("uniqUsers",), "month", "sites"), 0.04),
+    _stays(
         "A4",
         "a dashboard of 12 params",
-        _GEO,
-        {"params": [*_params(_FOUR, "day"), *_params(_FOUR, "month"), *_params(_FOUR, "month", "sites")]},
+        [*_params(_FOUR, "day"), *_params(_FOUR, "month"), *_params(_FOUR, "month", "sites")],
     ),
     Work(
         "B1",
         "four attribution models by campaign by week",
+        Module.CONVERSION,
         _CONVERSION,
         {"params": _params(("offlineVisitsAttributions",), "week", "campaigns")},
         0.2,
@@ -55,6 +59,7 @@ WORKS = (
     Work(
         "B2",
         "participation, conversions and ROI by lever, five campaigns",
+        Module.CONVERSION,
         _CONVERSION,
         {
             "filters": {"campaigns": list(FIVE)},
@@ -65,6 +70,7 @@ WORKS = (
     Work(
         "C1",
         "passages, average dwell and distinct devices by equipment by week",
+        Module.PRESENCE,
         _PRESENCE,
         {"params": _params(("sessions", "timespent", "uniqUsers"), "week", "equipments")},
         0.2,

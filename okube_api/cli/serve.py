@@ -22,6 +22,7 @@ from okube_api.settings import Settings
 from okube_api.store import EMBEDDED
 
 _GRACE_S = 25
+_IDLE_S = 75  # longer than load balancers keep a connection: one that they are just using is never closed
 
 
 def serve(host: str, port: int, workers: int) -> None:
@@ -121,6 +122,7 @@ def _options(host: str, port: int, log_level: str) -> dict[str, Any]:
         "log_config": None,
         "log_level": log_level,
         "timeout_graceful_shutdown": _GRACE_S,
+        "timeout_keep_alive": _IDLE_S,
     }
 
 
