@@ -8,6 +8,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware
 
 from okube_api import __version__
@@ -24,6 +25,7 @@ from okube_api.campaigns.router import router as campaigns
 from okube_api.clock import Clock, utc_now
 from okube_api.equipments.router import router as equipments
 from okube_api.errors import Refusal
+from okube_api.http.dispatch import ByShape
 from okube_api.http.documentation import documentation
 from okube_api.http.health import router as health
 from okube_api.http.journal import Journal
@@ -108,6 +110,15 @@ class Okube(FastAPI):
         if self.openapi_schema is None:
             self.openapi_schema = document(self)
         return self.openapi_schema
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """FastAPI's, around the routes by their shapes."""
+        whole = self.router
+        self.router = ByShape(whole)  # type: ignore[assignment]  # it is only called there
+        try:
+            return super().build_middleware_stack()
+        finally:
+            self.router = whole
 
 
 def _lifespan(settings: Settings, given: Store | None, clock: Clock) -> Lifespan:

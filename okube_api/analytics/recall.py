@@ -21,7 +21,7 @@ from okube_api.store.base import Store
 from okube_api.studies.repository import STUDIES
 
 _DOCUMENTS = (APPLICATIONS, SITES, EQUIPMENTS, POIS, CAMPAIGNS, LEVERS, STUDIES, AREAS)
-_MOST_BYTES, _MOST_OF_ONE = 32 * 2**20, 2**20
+_MOST_BYTES = 64 * 2**20
 
 
 class Asking(NamedTuple):
@@ -89,7 +89,7 @@ class Recall:
 
     def keep(self, asking: Asking, answer: Kept) -> None:
         """Keeps an answer; the longest not asked for make room."""
-        if _size(asking, answer) > _MOST_OF_ONE:
+        if _size(asking, answer) > self._most_bytes // 2:
             return
         self._forget(asking)
         self._kept[asking] = answer
