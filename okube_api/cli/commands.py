@@ -66,10 +66,13 @@ def demo(
     The data is made up when the folder has none, and kept. The login is demo@okube.example; its password is
     OKUBE_DEMO_PASSWORD, or made up at each start and printed.
     """
-    with _imports():
-        from okube_api.cli.demo import demo as work
+    from okube_api.cli.draft import filled
 
-    work(port, folder, until.date() if until else None)
+    with filled(folder, until.date() if until else None) as filling:
+        with _imports():
+            from okube_api.cli.demo import demo as work
+
+        work(port, folder, filling)
 
 
 def ingest(  # noqa: PLR0917 - options of a command line

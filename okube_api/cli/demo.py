@@ -1,26 +1,34 @@
 """A server to look around in, on made-up data."""
 
-import asyncio
 import os
-from datetime import date
-from importlib import import_module
+import secrets
 from pathlib import Path
 
+import typer
+
 from okube_api.cli import demonstration
-from okube_api.cli.common import say, told
+from okube_api.cli.common import told
+from okube_api.cli.draft import Filling
+from okube_api.cli.serve import run_server
+from okube_api.store.base import Store
 
 
-def demo(port: int, folder: Path, until: date | None) -> None:
-    """The command."""
-    told(_demo)(port, folder, until)
+def demo(port: int, folder: Path, filling: Filling | None) -> None:
+    """The command; filling: the process to wait for, if any."""
+    if filling is not None and filling.wait():
+        raise typer.Exit(1)  # it has said why
+    told(_demo)(port, folder)
 
 
-async def _demo(port: int, folder: Path, until: date | None) -> None:
-    routes = asyncio.create_task(asyncio.to_thread(import_module, "okube_api.app"))  # while the data is made up
-    password = await demonstration.prepare(folder, until, os.environ.get("OKUBE_DEMO_PASSWORD"), say)
-    await routes
-    from okube_api.cli.serve import run_server  # noqa: PLC0415 - imports the routes
-
+async def _demo(port: int, folder: Path) -> None:
+    password = os.environ.get("OKUBE_DEMO_PASSWORD") or secrets.token_urlsafe(12)
     settings = demonstration.settings_in(folder)
     quiet = settings if "OKUBE_LOG_LEVEL" in os.environ else settings.model_copy(update={"log_level": "warning"})
-    await run_server(quiet, "127.0.0.1", port, lambda url: demonstration.screen(url, password, folder))
+
+    async def ready(store: Store) -> None:
+        await demonstration.let_in(store, folder, password)
+
+    def announce(url: str) -> None:
+        demonstration.screen(url, password, folder)
+
+    await run_server(quiet, "127.0.0.1", port, announce, ready)

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,9 +20,12 @@ from okube_api.cli.common import store_of, told
 from okube_api.http.journal import write_json_lines
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED
+from okube_api.store.base import Store
 
 _GRACE_S = 25
 _IDLE_S = 75  # longer than load balancers keep a connection: one that they are just using is never closed
+
+Ready = Callable[[Store], Awaitable[None]]
 
 
 def serve(host: str, port: int, workers: int) -> None:
@@ -48,16 +51,20 @@ async def _serve(host: str, port: int) -> None:
     await run_server(Settings(), host, port, lambda url: typer.echo(f"Serving on {url} (documentation: {url}/docs)"))
 
 
-async def run_server(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
+async def run_server(
+    settings: Settings, host: str, port: int, announce: Callable[[str], None], ready: Ready | None = None
+) -> None:
     """Serves until told to stop.  The embedded file is opened first, so that a locked one is said in a sentence.
 
-    announce: is given the server's address once it answers.
+    announce: is given the server's address once it answers.  ready: what is done in the embedded file before that.
     """
     secret_key(settings)
     embedded = store_of(settings) if settings.store_url.startswith(EMBEDDED) else None
     if embedded is not None:
         await embedded.start()
     try:
+        if embedded is not None and ready is not None:
+            await ready(embedded)
         await _listen(create_app(settings, store=embedded), settings, host, port, announce)
     finally:
         if embedded is not None:

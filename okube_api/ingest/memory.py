@@ -9,8 +9,9 @@ from functools import cache
 
 import pyarrow as pa
 
-_ARENA_MAX = -8  # M_ARENA_MAX of the GNU C library
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of the GNU C library
 _ARENAS = 2
+_LARGE_BYTES = 16 * 2**20  # what is larger goes back to the system at once: a password's hash takes 19 MiB
 
 
 @cache
@@ -18,4 +19,7 @@ def be_frugal() -> None:
     """Sets the allocators of the process, once; where there is another C library, only Arrow's."""
     pa.set_memory_pool(pa.system_memory_pool())
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, _ARENAS)
+        library = ctypes.CDLL(None)
+        library.mallopt(_ARENA_MAX, _ARENAS)
+        library.mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+        library.mallopt(_TRIM_THRESHOLD, 2 * _LARGE_BYTES)
