@@ -1,4 +1,4 @@
-"""Commands killed at any instant: their batch is whole or not there, and the same command finishes it."""
+"""Commands killed at any instant: what they do is whole or not there, and the same command finishes it."""
 
 import json
 import os
@@ -6,26 +6,34 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from okube_api.catalogue.facts import FACTS
-from okube_api.ingest.batches import State
+from okube_api.ingest.batches import ALIVE_FOR, State
+from okube_api.ingest.service import Ingest
 from okube_api.schema import SCHEMA
 from okube_api.store import open_store
-from tests.ingest.expected import assert_same, expected
-from tests.ingest.land import Land, Row, canonical
-from tests.truth.tenant import beta
+from tests.ingest.expected import expected
+from tests.ingest.heard import Batch, heard
+from tests.ingest.land import NOW, SECRET, Land, canonical, spring
 
 pytestmark = pytest.mark.anyio
 
-KILLS = int(os.environ.get("OKUBE_TEST_KILLS", "1"))
-GEO = [fact for fact in FACTS if fact.name == "geo_stays"]
-WHOLE_S = 1.0  # about as long as the file takes undisturbed
+KILLS = int(os.environ.get("OKUBE_TEST_KILLS", "2"))
+FIRST, THEN = ("areas", "panelists", "stays"), ("pings", "detections", "touches", "visits", "purchases")
+REBUILD = "rebuild"
+LONGEST_S = 0.4  # about as long as one of the works takes
 ROOT = Path(__file__).parents[2]
+
+Tables = Mapping[str, Sequence[str]]
 
 
 @pytest.fixture(params=["duckdb", "mongo"])
@@ -41,60 +49,110 @@ async def land_of(url: str) -> AsyncIterator[Land]:
     store = open_store(url, SCHEMA)
     await store.start()
     try:
-        yield Land(store, beta())
+        yield Land(store, spring())
     finally:
         await store.close()
 
 
-def run(url: str, path: Path, after_s: float | None) -> bool:
-    """Takes the file in another process, killed so long after it had started; whether it came to its end."""
-    command = [sys.executable, "-m", "tests.ingest.taking", url, "pings", str(path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        if after_s is not None:
-            time.sleep(after_s)
-            process.kill()
-        return process.stdout.read() == "done\n"
+@lru_cache
+def state(done: int) -> Tables:
+    """The tables once so many of the files are taken."""
+    truth = spring().truth
+    places = (*truth.sites, *truth.pois)
+    nothing: dict[str, Any] = dict.fromkeys(("stays", "detections", "visits", "touches", "purchases"), ())
+    files = [Batch(at, kind, named_by_id(kind)) for at, kind in enumerate((*FIRST, *THEN[:done]))]
+    ground = replace(truth, areas=(), panelists=(), deliveries=(), **nothing)
+    return canonical_of(expected(heard(ground, files, {one.id: {"radius": 70.0} for one in places})))
 
 
-async def test_killed_at_any_instant(url: str, tmp_path: Path) -> None:
-    """Stays are there; a file of pings, sent in two parts, is killed again and again."""
-    async with land_of(url) as land:
-        await land.settle()
-        for kind in ("areas", "panelists", "stays"):
-            await land.take(kind, beta().events[kind])
-        before = await land.tables(GEO)
-    pings = [json.dumps(event) for event in beta().events["pings"]]
-    path = tmp_path / "pings.ndjson"
-    path.write_text("\n".join(pings))
-    ends = 0
-    for number in range(KILLS):
-        ends += run(url, path, random.uniform(0, WHOLE_S))  # at each instant the same must hold
-        async with land_of(url) as land:
-            assert same(await land.tables(GEO)) in (same(before), whole()), f"kill {number}"
-            await _take_back(land)
-    assert run(url, path, None)
-    async with land_of(url) as land:
-        assert_same(await land.tables(), land.truth, "geo_stays", "panelists")
-        await drop(url, land)
-    print(f"{KILLS} kills, {ends} of them came too late")
+def named_by_id(kind: str) -> list[dict[str, object]]:
+    """The events of a kind, places and campaigns by id."""
+    truth = spring().truth
+    ids = {one.key: one.id for one in (*truth.sites, *truth.pois)} | {one.key: one.id for one in truth.equipments}
+    ids |= {one.key: one.id for one in truth.campaigns}
+    return [{name: ids.get(value, value) for name, value in event.items()} for event in spring().events[kind]]
 
 
-async def _take_back(land: Land) -> None:
-    """Removes the file where it came to its end, so that there is something to kill again."""
-    for batch in await land.ingest.batches.in_state(State.VISIBLE, application=land.application.id):
-        if batch["kind"] == "pings":
-            await land.ingest.remove(land.application, batch)
-
-
-def same(tables: dict[str, list[Row]]) -> dict[str, list[str]]:
+def canonical_of(tables: Mapping[str, Sequence[dict[str, object]]]) -> Tables:
     return {name: canonical(rows) for name, rows in tables.items()}
 
 
-def whole() -> dict[str, list[str]]:
-    wanted = expected(beta().truth)
-    return {name: canonical(rows) for name, rows in wanted.items() if name.startswith(("geo_stays", "panelists"))}
+@dataclass
+class Command:
+    """Files taken one after the other, then a rebuild; killed again and again."""
+
+    url: str
+    files: Mapping[str, Path]
+    done: int = 0  # works acknowledged, so far
+    dice: random.Random = field(default_factory=random.Random)  # at each instant the same must hold
+
+    @property
+    def works(self) -> list[str]:
+        """What it is asked to do."""
+        return [*(f"{kind}={path}" for kind, path in self.files.items()), REBUILD]
+
+    def run(self, work: str | None) -> bool:
+        """Does everything in another process, killed while it does that work; whether it came to its end before."""
+        command = [sys.executable, "-m", "tests.ingest.taking", self.url, *self.works]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            said: list[str] = []
+            while work is not None and f"begin {work}\n" not in said:
+                said.append(process.stdout.readline())
+                assert said[-1], said
+            if work is not None:
+                time.sleep(self.dice.uniform(0, LONGEST_S))
+                process.kill()
+            said += process.stdout
+        acknowledged = sum(line.startswith("done ") for line in said)
+        self.done = max(self.done, acknowledged)
+        return acknowledged > len(THEN)
+
+
+async def test_killed_at_any_instant(url: str, tmp_path: Path) -> None:
+    """Nothing that was acknowledged is lost, of the next file there is all or nothing, and giving the command again
+    goes on from there; while facts are rebuilt, they stay as they are."""
+    async with land_of(url) as land:
+        await land.settle()
+        for kind in FIRST:
+            await land.take(kind, spring().events[kind])
+    command, met = Command(url, files_in(tmp_path)), Counter[str]()
+    for number in range(KILLS):
+        work = REBUILD if number % 2 else command.dice.choice(THEN[command.done :])
+        ended = command.run(work)
+        met["too late" if ended else work] += 1
+        async with land_of(url) as land:
+            found = canonical_of({name: rows for name, rows in (await land.tables()).items() if name in state(0)})
+            done = min(command.done, len(THEN))
+            assert found in [state(at) for at in (done, min(done + 1, len(THEN)))], (number, work, command.done)
+            if number % 2:
+                await take_back(land)
+                command.done = 0
+    assert command.run(None)
+    async with land_of(url) as land:
+        assert canonical_of(await land.tables()) == state(len(THEN))
+        batches = await land.ingest.batches.in_state(*State, application=land.application.id)
+        counts = {batch["kind"]: batch["accepted"] for batch in batches if batch["state"] == State.VISIBLE}
+        assert counts == {kind: len(spring().events[kind]) for kind in (*FIRST, *THEN)}
+        await drop(url, land)
+    print(f"{KILLS} kills: {dict(met)}")
+
+
+def files_in(folder: Path) -> dict[str, Path]:
+    """The files, by kind."""
+    found = {kind: folder / f"{kind}.ndjson" for kind in THEN}
+    for kind, path in found.items():
+        path.write_text("\n".join(json.dumps(event) for event in spring().events[kind]))
+    return found
+
+
+async def take_back(land: Land) -> None:
+    """Removes the files, so that there is something to kill again."""
+    later = Ingest(land.store, lambda: NOW + ALIVE_FOR + timedelta(seconds=1), SECRET)
+    await later.resume()
+    for batch in await later.batches.in_state(State.VISIBLE, application=land.application.id):
+        if batch["kind"] in THEN:
+            await later.remove(land.application, batch)
 
 
 async def drop(url: str, land: Land) -> None:
