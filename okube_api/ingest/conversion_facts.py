@@ -24,14 +24,16 @@ from okube_api.ingest.derive.spans import (
 from okube_api.ingest.event_days import PURCHASES, TOUCHES, VISITS, EventDays, differing
 from okube_api.ingest.gathering import Gathered
 from okube_api.ingest.localtime import DAY_MS, local_days
+from okube_api.ingest.natural_keys import differing as not_the_same
 from okube_api.ingest.natural_keys import latest
 from okube_api.ingest.people import People
 from okube_api.ingest.reading import Sides, events
 from okube_api.ingest.spans import grouped, spans_of
 from okube_api.ingest.told import Task, Told
-from okube_api.store.base import Between, Change, OneOf, Rows, equal
+from okube_api.store.base import Aggregate, Between, Change, OneOf, Rows, equal
 
 _MOST_DAYS = 62  # looked at together
+_FEW_USERS = 2000
 T = TypeVar("T")
 
 
@@ -72,7 +74,8 @@ async def _touched(change: Change, told: Told, tasks: Mapping[str, Task]) -> _Da
     if "touches" in tasks:
         zones = sorted(set(told.sites["zone"].to_pylist()))
         async for rows in differing(change, TOUCHES, tasks["touches"]):
-            days.outcomes.update(outcome_days_of_touches(rows, told.windows, zones).tolist())
+            led_to = outcome_days_of_touches(rows, told.windows, zones)
+            days.outcomes.update(await _days_of_users(change, led_to, np.unique(integers(rows["user"]))))
             days.exposures.update(np.unique(local_days(integers(rows["at"]), told.zone)).tolist())
         days.exposures.update(tasks["touches"].also)
     for kind, source in (("visits", VISITS), ("purchases", PURCHASES)):
@@ -83,6 +86,15 @@ async def _touched(change: Change, told: Told, tasks: Mapping[str, Task]) -> _Da
         days.outcomes.update(tasks[kind].also)
     days.outcomes.intersection_update(await _with_outcomes(change))
     return days
+
+
+async def _days_of_users(change: Change, days: Ints, users: Ints) -> set[int]:
+    """Those of some days on which users have outcomes, where users are few; new outcomes are of days of their own."""
+    if len(days) == 0 or len(users) > _FEW_USERS:
+        return set(days.tolist())
+    where = Between("part", int(days[0]), int(days[-1])) & OneOf("user", tuple(users.tolist()))
+    found = await change.aggregate(Aggregate(OUTCOMES.table, where, ("day",)))
+    return _distinct(found["day"]) & set(days.tolist())
 
 
 async def _with_outcomes(change: Change) -> set[int]:
@@ -167,9 +179,12 @@ async def _deliveries(change: Change, told: Told, task: Task) -> None:
     facts = Gathered(change, DELIVERIES)
     for first, last in spans_of(task):
         for group in grouped(range(first, last + 1), _MOST_DAYS):
-            rows = await events(change, tables.DELIVERIES, group[0], group[-1], task.sides.live)
-            rows = rows.filter(pa.array(task.sides.change(rows) >= 0))
-            await facts.replace(group, await asyncio.to_thread(_latest, rows, told))
+            rows = await events(change, tables.DELIVERIES, group[0], group[-1], task.sides.either)
+            side = task.sides.change(rows)
+            before, after = (_latest(rows.filter(pa.array(kept)), told) for kept in (side <= 0, side >= 0))
+            touched = _distinct(not_the_same(before, after, ("day",))["day"]) | task.also
+            some = [day for day in group if day in touched]
+            await facts.replace(some, _of_days(after, some))
     await facts.finish()
 
 

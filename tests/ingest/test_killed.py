@@ -24,6 +24,7 @@ from okube_api.store import open_store
 from tests.ingest.expected import expected
 from tests.ingest.heard import Batch, heard
 from tests.ingest.land import NOW, SECRET, Land, canonical, spring
+from tests.ingest.named import named_by_id
 
 pytestmark = pytest.mark.anyio
 
@@ -63,14 +64,6 @@ def state(done: int) -> Tables:
     files = [Batch(at, kind, named_by_id(kind)) for at, kind in enumerate((*FIRST, *THEN[:done]))]
     ground = replace(truth, areas=(), panelists=(), deliveries=(), **nothing)
     return canonical_of(expected(heard(ground, files, {one.id: {"radius": 70.0} for one in places})))
-
-
-def named_by_id(kind: str) -> list[dict[str, object]]:
-    """The events of a kind, places and campaigns by id."""
-    truth = spring().truth
-    ids = {one.key: one.id for one in (*truth.sites, *truth.pois)} | {one.key: one.id for one in truth.equipments}
-    ids |= {one.key: one.id for one in truth.campaigns}
-    return [{name: ids.get(value, value) for name, value in event.items()} for event in spring().events[kind]]
 
 
 def canonical_of(tables: Mapping[str, Sequence[dict[str, object]]]) -> Tables:

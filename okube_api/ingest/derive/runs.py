@@ -79,9 +79,23 @@ def runs_of(
 ) -> Runs:
     """Points in any order, one element of each array a point, sorted and cut into runs; see `Runs`."""
     by = order(user, site, at, equipment)
-    user, site, at = user[by], site[by], at[by]
+    user, site, at, equipment = user[by], site[by], at[by], equipment[by]
     starts, ends = _cut(user, site, at, gap_s)
-    return Runs(places, gap_s, user, site, equipment[by], at, change[by], starts, ends)
+    settled = _settled(change[by], changes(user, site, at, equipment))
+    return Runs(places, gap_s, user, site, equipment, at, settled, starts, ends)
+
+
+def _settled(change: NDArray[np.int8], first: Flags) -> NDArray[np.int8]:
+    """Changes of sorted points, 0 where the same point is there before and after.
+
+    first: which of them begin the rows of a point.
+    """
+    if first.all() or not change.any():
+        return change
+    starts = np.flatnonzero(first)
+    before, after = (np.logical_or.reduceat(side, starts) for side in (change <= 0, change >= 0))
+    both = np.repeat(before & after, np.diff(starts, append=len(change)))
+    return np.where(both, np.int8(0), change)
 
 
 def _cut(user: Ints, site: Codes, at: Ints, gap_s: int) -> tuple[Ints, Ints]:
