@@ -250,7 +250,7 @@ async def replacing(land: Land, must: Mapping[str, Days], may: Mapping[str, Days
     watched.replaced.clear()
     found = await change()
     for fact in FACTS:
-        replaced = watched.replaced.get(fact.name, set())
+        replaced = watched.replaced.get(fact.daily.name, set())
         assert must[fact.name] <= replaced, (fact.name, "is not written on", must[fact.name] - replaced)
         allowed = must[fact.name] | may.get(fact.name, frozenset())
         assert replaced <= allowed, (fact.name, "is written on", replaced - allowed)
