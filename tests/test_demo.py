@@ -21,7 +21,7 @@ UNTIL = date(2026, 10, 25)
 @pytest.mark.anyio
 async def test_two_applications_with_everything_in_them(tmp_path: Path) -> None:
     async with opened(Settings(store_url=f"duckdb:{tmp_path / FILE}")) as services:
-        documents = await fill(places(services), UNTIL, scale=0.01)
+        documents = await fill(places(services.store, bytes(32), 2), UNTIL, scale=0.01)
         assert [one["key"] for one in documents] == ["maison-lumen", "petit-quai"]
         for one, counts in zip(documents, ((33, 96, 24), (9, 24, 6)), strict=True):
             here = equal("application", one["_id"])

@@ -27,6 +27,7 @@ def _imported(work: str, names: tuple[str, ...]) -> list[str]:
     ("work", "names"),
     [
         ("import okube_api.cli", ("pandas", "pyarrow", "numpy", "duckdb", "fastapi", "pydantic", "rich", "httpx")),
+        ("import okube_api.cli.filling", ("pandas", "fastapi", "httpx")),
         (_SERVE, ("pandas", "PIL", "h3ronpy", "cryptography", "pyarrow.parquet", "httpx", "pymongo")),
     ],
 )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
-from typing import Any, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
 
 import typer
 from pydantic import ValidationError
@@ -14,11 +14,13 @@ from okube_api.auth.secret import BadSecret, secret_key
 from okube_api.cli.remote import Remote, RemoteError
 from okube_api.clock import utc_now
 from okube_api.errors import Refusal
-from okube_api.http.services import Services, make_services
 from okube_api.schema import SCHEMA
 from okube_api.settings import Settings
 from okube_api.store import open_store
 from okube_api.store.base import Store, StoreError, Unavailable
+
+if TYPE_CHECKING:
+    from okube_api.http.services import Services
 
 P = ParamSpec("P")
 
@@ -66,8 +68,10 @@ def event_loop() -> asyncio.AbstractEventLoop:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Services]:
+async def opened(settings: Settings) -> "AsyncIterator[Services]":
     """The services over the store of the settings, started; closed at the end."""
+    from okube_api.http.services import make_services  # noqa: PLC0415 - not what goes through a server
+
     secret = secret_key(settings)
     store = store_of(settings)
     await store.start()

@@ -9,12 +9,25 @@ from threading import Thread
 
 import typer
 
-from okube_api.cli.common import opened, say, told
+from okube_api.applications.repository import Applications
+from okube_api.auth.passwords import hashed
+from okube_api.auth.repository import Users
+from okube_api.auth.secret import secret_key
+from okube_api.campaigns.levers import Levers
+from okube_api.campaigns.repository import CAMPAIGNS, Campaigns
+from okube_api.changes import Changes
+from okube_api.cli.common import say, store_of, told
 from okube_api.cli.demonstration import LOGIN, TIMEZONE, settings_in
 from okube_api.cli.draft import DRAFT, FILE
+from okube_api.clock import utc_now
 from okube_api.engine.calendar import local_day
-from okube_api.http.services import Services
+from okube_api.equipments.repository import Equipments
 from okube_api.ingest.demo import Places, Step, fill
+from okube_api.ingest.service import Ingest
+from okube_api.pois.repository import Pois
+from okube_api.sites.repository import Sites
+from okube_api.store.base import Store
+from okube_api.studies.repository import Studies
 
 
 async def fill_folder(folder: Path, until: date | None) -> None:
@@ -23,16 +36,21 @@ async def fill_folder(folder: Path, until: date | None) -> None:
     until: the last day of the made-up year; yesterday when None.
     """
     _sweep(folder)
-    async with opened(settings_in(folder, DRAFT)) as services:
-        until = until or local_day(services.clock(), TIMEZONE) - timedelta(days=1)
+    settings = settings_in(folder, DRAFT)
+    secret = secret_key(settings)
+    store = store_of(settings)
+    await store.start()
+    try:
         with say.status("Making up a year of events...") as status:
 
             def tell(step: Step) -> None:
                 status.update(f"Making up a year of events: {step.application}, {step.count:,} {step.what}")
 
-            await fill(places(services), until, tell)
-        never = await services.passwords.hash(secrets.token_urlsafe(32))
-        await services.sessions.users.create(LOGIN, never, platform_admin=True)
+            yesterday = local_day(utc_now(), TIMEZONE) - timedelta(days=1)
+            await fill(places(store, secret, settings.threads), until or yesterday, tell)
+        await Users(store, utc_now).create(LOGIN, hashed(secrets.token_urlsafe(32)), platform_admin=True)
+    finally:
+        await store.close()
     (folder / DRAFT).rename(folder / FILE)
 
 
@@ -41,17 +59,21 @@ def _sweep(folder: Path) -> None:
         left.unlink()
 
 
-def places(services: Services) -> Places:
-    """Where the demonstration is written to, of all there is."""
+def places(store: Store, secret: bytes, threads: int) -> Places:
+    """Where the demonstration is written to: a server's services, without what answers."""
+    changes = Changes()  # which nobody follows: there are no facts yet
+    sites = Sites(store, utc_now, changes)
+    pois = Pois(store, utc_now, changes, sites)
+    levers = Levers(store, utc_now, CAMPAIGNS)
     return Places(
-        services.applications,
-        services.sites,
-        services.pois,
-        services.levers,
-        services.campaigns,
-        services.studies,
-        services.equipments,
-        services.ingest,
+        Applications(store, utc_now, changes),
+        sites,
+        pois,
+        levers,
+        Campaigns(store, utc_now, changes, sites, levers),
+        Studies(store, utc_now, changes, sites, pois),
+        Equipments(store, utc_now, changes),
+        Ingest(store, utc_now, secret, threads=threads),
     )
 
 

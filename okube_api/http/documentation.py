@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from anyio import to_thread
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+
+from okube_api.http.openapi import document
 
 STATIC = Path(__file__).parent / "static"
 _DAY_S = 86_400
@@ -51,8 +54,8 @@ def documentation(app: FastAPI) -> list[BaseRoute]:
     kept: list[bytes] = []
 
     async def openapi(_request: Request) -> Response:
-        if not kept:
-            kept.append(orjson.dumps(app.openapi()))
+        if not kept:  # it takes half a second to make, and is large but for its text
+            kept.append(await to_thread.run_sync(lambda: orjson.dumps(document(app))))
         return Response(kept[0], media_type="application/json")
 
     return [
