@@ -6,8 +6,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from okube_api.cli.common import opened
 from okube_api.ingest.batches import State
 from okube_api.settings import Settings
 
-from tests.test_cli import PASSWORD, folder, free_port, run
+from tests.processes import client, folder, serving, with_administrator
+from tests.test_cli import free_port
 
 __all__ = ["folder"]
 
@@ -27,14 +27,12 @@ KILLS = int(os.environ.get("OKUBE_TEST_KILLS", "1"))
 PEOPLE = {"first.ndjson": range(40), "second.ndjson": range(40, 1540)}
 PINGS_EACH = 12  # half a minute apart: one stay each
 STAYS = sum(map(len, PEOPLE.values()))
-LOGIN = {"login": "root@okube.example", "password": PASSWORD}
 
 
 @pytest.fixture
 def files(folder: Path) -> list[Path]:
     """Two files of pings; root@okube.example is the platform's administrator."""
-    added = run("user", "add", LOGIN["login"], "--platform-admin", "--password-stdin", text=f"{PASSWORD}\n")
-    assert added.exit_code == 0, added.output
+    with_administrator()
     for name, people in PEOPLE.items():
         lines = [
             f'{{"user":"u{one}","at":"2024-03-28T10:{at // 2:02}:{at % 2 * 30:02}Z","lng":4.83,"lat":45.76}}\n'
@@ -105,33 +103,6 @@ def test_the_same_command_finishes_what_was_cut_short(files: list[Path]) -> None
 # -- through a server ---------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def serving(port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A server of its own process; killed at the end, if it still runs."""
-    words = [sys.executable, "-m", "okube_api.cli", "serve", "--port", str(port)]
-    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/health/ready")
-                break
-            except httpx.TransportError:
-                assert time.monotonic() < deadline, "the server does not start"
-                time.sleep(0.05)
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-@contextmanager
-def client(port: int) -> Iterator[httpx.Client]:
-    """The administrator, logged in."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as found:
-        found.headers["Authorization"] = f"Bearer {found.post('/auth/login', json=LOGIN).json()['auth']['token']}"
-        yield found
-
-
 def stays_of(caller: httpx.Client) -> int:
     """How many stays a question finds."""
     url = "/applications/acme/studies/all/geo-marketing/analytics?from=2024-03-28&to=2024-03-28&uplift=false"
@@ -165,15 +136,15 @@ def through(port: int, caller: httpx.Client, files: Sequence[Path]) -> subproces
 def test_what_a_server_stored_is_visible_after_it_was_killed(files: list[Path]) -> None:
     """A file sent without waiting; then two through the command, which is killed, and again, while its server is."""
     asyncio.run(_with_shop())
-    port = free_port()
-    with serving(port) as server, client(port) as caller:
+    port, log = free_port(), files[0].with_name("log")
+    with serving(port, log) as server, client(port) as caller:
         made = caller.post("/applications/acme/studies", json={"key": "all", "sites": ["shop"]})
         assert made.status_code == 201, made.text
         headers = {"Content-Type": "application/x-ndjson"}
         sent = caller.post("/applications/acme/ingest/pings?wait=false", content=files[0].read_bytes(), headers=headers)
         assert sent.status_code == 202
         server.kill()
-    with serving(port) as server, client(port) as caller:
+    with serving(port, log) as server, client(port) as caller:
         batch = followed(caller, sent.json()["_id"])
         assert (batch["accepted"], batch["duplicate"], stays_of(caller)) == (480, 0, 40)
 
@@ -185,7 +156,7 @@ def test_what_a_server_stored_is_visible_after_it_was_killed(files: list[Path]) 
         server.kill()
         _, said = process.communicate()
         assert (process.returncode, "does not answer" in said) in {(1, True), (0, False)}, said
-    with serving(port), client(port) as caller:
+    with serving(port, log), client(port) as caller:
         process = through(port, caller, files)
         _, said = process.communicate()
         assert process.returncode == 0, said

@@ -1,7 +1,7 @@
 """The outermost layer: every request gets an id and a line in the log, every bug an answer that tells nothing.
 
 A line is one JSON object.  It holds the method, path, status, time and user, never a header, query or body: those
-may carry secrets.
+may carry secrets.  Of a path that names somebody whose data is erased, the name is left out.
 """
 
 import logging
@@ -9,6 +9,7 @@ import re
 import sys
 from time import perf_counter
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import structlog
@@ -19,6 +20,7 @@ from okube_api.http.metrics import Metrics
 from okube_api.http.problems import Bug, answer
 
 _GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_PRIVATE = "/users-data/"
 _BUG = "The request could not be answered. The log has the details, under this request's id."
 
 log = structlog.stdlib.get_logger("okube")
@@ -75,11 +77,17 @@ def _line(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
     return {
         "requestId": scope["state"]["request_id"],
         "method": scope["method"],
-        "path": (scope.get("raw_path") or b"").decode("latin-1")[:500],
+        "path": _path(scope),
         "status": status,
         "ms": round(seconds * 1000, 1),
         "user": scope["state"].get("user_id"),
     }
+
+
+def _path(scope: Scope) -> str:
+    path = (scope.get("raw_path") or b"").decode("latin-1")
+    before, private, _ = unquote(path).partition(_PRIVATE)
+    return (before + private + "..." if private else path)[:500]
 
 
 def write_json_lines(level: str) -> None:

@@ -135,11 +135,15 @@ class CsvParser:
 
 
 def check_names(kind: str, names: Sequence[str]) -> None:
-    """Raises Impossible when these are not the columns of a kind: a wrong column is wrong in every line."""
+    """Raises Impossible when these are not the columns of a kind: a wrong column is wrong in every line.
+
+    A file without a header has an event there, so that what is no column is not repeated: it may be somebody's name.
+    """
     known = [one.name for one in properties(kind)]
-    for name in names:
+    for number, name in enumerate(names, start=1):
         if name not in known:
-            raise Impossible(f"There is no column '{name[:100]}' in {kind}.{suggestion(name, known)}")
+            meant = suggestion(name, known)
+            raise Impossible(f"Column {number} of the header is none of {kind}: {', '.join(known)}.{meant}")
         if names.count(name) > 1:
             raise Impossible(f"The column '{name}' stands twice.")
     for one in properties(kind):

@@ -80,3 +80,12 @@ async def test_a_bug_is_logged_with_its_trace_under_the_requests_id(capsys: pyte
     assert bug["requestId"] == request["requestId"] == answer.headers["x-request-id"]
     assert "what went wrong" in str(bug["exception"])
     assert request["status"] == 500
+
+
+async def test_who_is_erased_is_not_written_down(capsys: pytest.CaptureFixture[str]) -> None:
+    with logged() as caller:
+        await caller.get("/applications/acme/users-data/zaphod%2Fb")
+        await caller.get("/applications/acme/users%2Ddata/zaphod")
+        await caller.get("/users-data")
+    paths = [line["path"] for line in lines(capsys)]
+    assert paths == ["/applications/acme/users-data/..."] * 2 + ["/users-data"]
