@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from copy import copy
+from inspect import signature
 from itertools import product
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from starlette.responses import Response
 from starlette.routing import compile_path
 
 Endpoint = Callable[..., Any]
@@ -41,7 +43,7 @@ def aliased(router: APIRouter, methods: str, paths: tuple[str, ...], **settings:
             if sort in made:
                 router.routes.append(_moved(made[sort], path))
             else:
-                made[sort] = _added(router, path, endpoint, methods=[first, *more], include_in_schema=False, **settings)
+                made[sort] = _added(router, path, endpoint, methods=[first, *more], **_hidden(endpoint, settings))
         return endpoint
 
     return register
@@ -50,6 +52,13 @@ def aliased(router: APIRouter, methods: str, paths: tuple[str, ...], **settings:
 def _sort(path: str, methods: list[str]) -> tuple[frozenset[str], frozenset[str]]:
     """What routes of one endpoint have to have in common to differ in nothing but their paths."""
     return frozenset(compile_path(path)[2]), frozenset(methods)
+
+
+def _hidden(endpoint: Endpoint, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a route that is not shown: what answers by itself needs no model of its answer there."""
+    answer = signature(endpoint).return_annotation
+    documented = ("response_model", "responses") if isinstance(answer, type) and issubclass(answer, Response) else ()
+    return settings | dict.fromkeys(documented) | {"include_in_schema": False}
 
 
 def _added(router: APIRouter, path: str, endpoint: Endpoint, **settings: Any) -> APIRoute:

@@ -74,7 +74,7 @@ class TableOf:
 
     @property
     def documented(self) -> Json:
-        """The media type of an upload, for the OpenAPI document."""
+        """The body of an upload, for the OpenAPI document."""
         return multipart_body(self.form, {FILE: True})
 
     def rows(self, upload: Upload, renamed: Mapping[str, str] | None) -> Rows:

@@ -75,11 +75,25 @@ def multipart(
     return register
 
 
-def multipart_body(model: type[BaseModel], files: Mapping[str, bool]) -> Json:
-    """The media type of a body of several parts, for a route's `openapi_extra`: the fields of `model`, and files.
+_PARTS = "x-parts"
 
-    files: by name, whether each is required.
+
+def multipart_body(model: type[BaseModel], files: Mapping[str, bool]) -> Json:
+    """A body of several parts, for a route's `openapi_extra`: the fields of `model`, and files.
+
+    files: by name, whether each is required.  What it is in the document is made with it, by `spelt_out`.
     """
+    return {_PARTS: (model, files)}
+
+
+def spelt_out(extra: Json | None) -> Json | None:
+    """A route's `openapi_extra` with the media type of its body of several parts, if it has one."""
+    if not extra or _PARTS not in extra:
+        return extra
+    return {name: value for name, value in extra.items() if name != _PARTS} | _media_type(*extra[_PARTS])
+
+
+def _media_type(model: type[BaseModel], files: Mapping[str, bool]) -> Json:
     schema: Json = {"type": "object", "properties": dict(_properties(model)), "additionalProperties": False}
     schema["properties"] |= {name: {"type": "string", "format": "binary"} for name in files}
     required = [one.alias or name for name, one in model.model_fields.items() if one.is_required()]

@@ -16,6 +16,7 @@ from okube_api.http import idempotency
 from okube_api.http.caller import DEMO_APPLICATION
 from okube_api.http.credentials import COOKIE
 from okube_api.http.examples import EXAMPLES
+from okube_api.http.multipart import spelt_out
 from okube_api.http.route import FORM, JSON, ApiRoute
 from okube_api.http.words import DESCRIPTION, TAGS
 from okube_api.store.base import Json
@@ -112,6 +113,9 @@ CREATED: Responses = {201: {"description": "Created.", "headers": ETAG}}
 
 def document(app: FastAPI) -> Json:
     """The whole document of an application's routes."""
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            route.openapi_extra = spelt_out(route.openapi_extra)
     made = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS)
     components = made.setdefault("components", {})
     components.setdefault("schemas", {}).update(_problem_schemas())

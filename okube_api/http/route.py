@@ -6,6 +6,7 @@ repeated query parameters, bodies past the limit, other content types, JSON that
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, ClassVar, get_args
 from urllib.parse import parse_qsl
 
@@ -47,7 +48,7 @@ class ApiRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's own handler, behind the checks."""
         handle = super().get_route_handler()
-        known = _parameters(self)
+        known = cache(partial(_parameters, self))  # of the routes that are asked only: it takes a millisecond each
         body = _Body.of(self)
         repeatable = self.repeatable()
 
@@ -63,7 +64,7 @@ class ApiRoute(APIRoute):
                 request.state.user_id = identity.user.id
                 await shared.limits.of_caller(request, identity.limited_as)
             request.scope["path_params"] = decoded(request.scope["path_params"])
-            _check_query(request, known)
+            _check_query(request, known())
             limited = Request(request.scope, _limited(request, self.body_limit(shared.settings)))
             if repeatable and (key := request.headers.get(idempotency.HEADER)) is not None:
                 return await shared.idempotency.once(request.state.identity.user.id, key, limited, perform)
