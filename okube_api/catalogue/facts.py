@@ -177,8 +177,6 @@ GEO_STAYS = Fact(
             (STAYS, DWELL, VISITOR_DAYS, GAPS, HOME_METRES, WORK_METRES),
             members=(USERS, NEW_AT_PLACE, NEW),
         ),
-        Grain("home", ("place", "zone", "home"), (STAYS, DWELL, VISITOR_DAYS)),
-        Grain("work", ("place", "zone", "work"), (STAYS, DWELL, VISITOR_DAYS)),
         Grain("dwell_band", ("place", "zone", "dwell_band"), (STAYS,)),
         Grain("gap_band", ("place", "zone", "gap_band"), (STAYS,)),
         Grain("home_band", ("place", "zone", "home_band"), (STAYS,)),

@@ -1,0 +1,62 @@
+"""What rollups may weigh: those of a fact stay under twice its own bytes, and their sets under a part of that."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from okube_api.catalogue.facts import FACTS
+from okube_api.cli.filling import places
+from okube_api.ingest import demo
+from okube_api.ingest.generator.events import events
+from okube_api.ingest.generator.world import World
+from okube_api.schema import SCHEMA
+from okube_api.store import open_store
+from okube_api.store.base import Reader, Table
+
+pytestmark = pytest.mark.anyio
+
+FIRST, AFTER = datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 6, 1, tzinfo=UTC)
+
+
+def of_a_month(world: World) -> Iterator[tuple[str, pa.Table]]:
+    """The events of the demonstration at its usual size, of one month alone."""
+    for kind, rows in events(world):
+        at = next((name for name in ("at", "start", "day") if name in rows.column_names), None)
+        if at is None:
+            yield kind, rows
+            continue
+        type_ = rows.schema.field(at).type
+        low, high = (pa.scalar(one.date() if pa.types.is_date(type_) else one, type_) for one in (FIRST, AFTER))
+        yield kind, rows.filter(pc.and_(pc.greater_equal(rows[at], low), pc.less(rows[at], high)))
+
+
+async def weight(view: Reader, table: Table) -> tuple[int, int]:
+    """The bytes of a table's rows, and those of the sets among them."""
+    whole, sets = 0, 0
+    async for block in view.read(table, -(2**31), 2**31 - 1):
+        whole += block.nbytes
+        sets += sum(block[field.name].nbytes for field in block.schema if pa.types.is_binary(field.type))
+    return whole, sets
+
+
+async def test_rollups_stay_under_twice_the_bytes_of_their_fact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "events", of_a_month)
+    store = open_store(f"duckdb:{tmp_path / 'okube.duckdb'}", SCHEMA)
+    await store.start()
+    try:
+        application, _ = await demo.fill(places(store, bytes(32), 2), date(2025, 1, 5))
+        async with store.reading(application["_id"]) as view:
+            for fact in FACTS:
+                rollups = [fact.rollup(grain, span) for grain in fact.grains for span in grain.spans]
+                found = [await weight(view, table) for table in rollups]
+                rows = (await weight(view, fact.table if fact.kept else fact.daily))[0]
+                assert rows > 0, fact.name
+                assert sum(whole for whole, _ in found) < 2 * rows, fact.name
+                assert sum(sets for _, sets in found) < rows / 4, fact.name
+    finally:
+        await store.close()
