@@ -197,6 +197,24 @@ async def test_conditions(filled: Store, condition: Condition) -> None:
     await check(filled, condition)
 
 
+async def test_texts_of_any_length_are_searched_to_their_end(store: Store) -> None:
+    """Also where an index holds the start of a long text only; other applications' aside."""
+    theirs = ["e" * 23 + "1", "e" * 23 + "2"]
+    made = [
+        {
+            "_id": f"{at:023x}e",
+            "application": theirs[at % 2],
+            "key": f"{at}",
+            "names": [f"{at}" + "x" * 5000, f"Fin{at // 2} (é)"],
+        }
+        for at in range(6)
+    ]
+    await store.insert(THINGS, made)
+    for text, wanted in (("fin1 (E)", [made[2]]), ("x" * 3000, made[::2]), ("fin1 (e).", []), ("fin", made[::2])):
+        assert await store.find(THINGS, equal("application", theirs[0]) & Contains(text)) == wanted
+    await store.delete(THINGS, OneOf("application", tuple(theirs)))
+
+
 @pytest.mark.parametrize("name", ["version", "count", "ratio", "active", "address.city", "key", "_id"])
 @pytest.mark.parametrize("descending", [False, True])
 async def test_sorts(filled: Store, name: str, descending: bool) -> None:

@@ -53,6 +53,8 @@ class Documents:
             await make_index(self._stored, keys, f"lookup_{'_'.join(group)}")
         if "application" in self.collection.fields:
             await make_index(self._stored, [("application", 1), ("_id", 1)], "application__id")
+            if self.collection.search:  # read through from end to end, that is still many times less than documents
+                await make_index(self._stored, [("application", 1), (SEARCH, 1)], "application_search")
         there = {"partialFilterExpression": {STAGED: {"$exists": True}}}
         await make_index(self._stored, [(STAGED, 1)], "staged", **there)
 
