@@ -60,7 +60,9 @@ def _(node: Between, names: Names) -> Json:
 @to_match.register
 def _(node: Contains, names: Names) -> Json:
     names.searched()
-    return {SEARCH: {"$regex": re.escape(folded(node.text))}}
+    found = {"$regex": re.escape(folded(node.text))}
+    # Twice: an index may hold the start of a long text only, and not every server looks at the rest of it then.
+    return {"$and": [{SEARCH: found}, {"$nor": [{SEARCH: {"$not": found}}]}]}
 
 
 @to_match.register

@@ -1,10 +1,14 @@
-"""The script for a sharded cluster: which commands it would run, without a cluster."""
+"""The scripts for MongoDB, without a server: the commands that shard it, the events that measure it."""
 
+import json
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+from okube_api.ingest.schemas import DetectionEvent, Event, PingEvent
 from okube_api.schema import SCHEMA
 
 from tests.conformance.declared import EVENTS, MONTHS, STAYS
@@ -12,6 +16,7 @@ from tests.conformance.declared import SCHEMA as SMALL
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "shard_mongo.py"
 MODULE = runpy.run_path(str(SCRIPT))
+MEASURING = runpy.run_path(str(SCRIPT.with_name("mongo_ingest.py")))
 
 
 def test_keys_begin_with_the_hashed_application() -> None:
@@ -50,3 +55,14 @@ def test_a_dry_run_needs_no_server() -> None:
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert len(shown) == 1 + 2 * len(SCHEMA.tables)
     assert "shard key" in MODULE["__doc__"]  # what --help shows
+
+
+@pytest.mark.parametrize(("kind", "model"), [("pings", PingEvent), ("detections", DetectionEvent)])
+def test_made_up_events_are_as_many_as_asked_for_and_good(kind: str, model: type[Event], tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    MEASURING["make"](kind, 600, path, np.full((500, 2), 45.0))
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(events) == 600
+    for event in events:
+        model.model_validate(event)
+    assert [event["at"] for event in events] == sorted(event["at"] for event in events)
