@@ -80,6 +80,8 @@ class Names:
 
 def fitting(kind: Kind, values: Iterable[Scalar]) -> list[Scalar]:
     """Those of `values` that a field of this type can equal, as that type; a value of another type equals nothing."""
+    if kind is Kind.TEXT:  # of which there may be thousands
+        return [value for value in values if isinstance(value, str)]
     made = (_fitted(kind, value) for value in values)
     return [value for value in made if value is not None]
 

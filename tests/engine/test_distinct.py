@@ -61,6 +61,13 @@ def test_crowds_beside_few(seed: int, weighted: bool) -> None:
     check(rows, buckets=seed % 2 == 0, weighted=weighted)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_more_users_in_short_cells_than_are_sorted_at_once(weighted: bool) -> None:
+    random = np.random.default_rng(7)
+    rows = [(cell // 3, cell % 3, set(random.integers(0, 500, 20).tolist())) for cell in range(2000) for _ in range(2)]
+    check(rows, buckets=True, weighted=weighted)
+
+
 def test_more_users_than_are_weighed_at_once() -> None:
     rows = [(value, 0, set(range(value, 1_300_000))) for value in range(3)]
     groups = from_blobs(np.arange(3), pa.array([blob(members) for _, _, members in rows], pa.large_binary()))

@@ -106,6 +106,8 @@ def _(node: AnyOf, frame: Frame) -> Mask:
 def _looked_up(column: Codes, found: "pa.Array | Mask") -> Mask:
     """What is known of each distinct value, for each row; null is nothing."""
     known = np.asarray(found.to_numpy(zero_copy_only=False) if isinstance(found, pa.Array) else found, np.bool_)
+    if known.all():  # often all sites are asked about
+        return np.greater_equal(column.codes, 0)
     result: Mask = np.append(known, False)[column.codes]  # -1 is the last
     return result
 
