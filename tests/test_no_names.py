@@ -38,6 +38,9 @@ BAD = (
     f'{{"user": "{WHO}", "device": "{WHAT}", "at": "never", "lng": "{WHO}"}}',
     f'["{WHO}"]',
     f'"{WHAT}"',
+    f'{{"{WHO}": 1}}',
+    f'{{"user": "shop", "site": "{WHO}", "at": "{AT}", "amount": 5}}',
+    f'{{"device": "door", "equipment": "{WHAT}", "at": "{AT}"}}',
 )
 
 

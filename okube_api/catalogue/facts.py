@@ -176,7 +176,7 @@ GEO_STAYS = Fact(
             ("place", "zone"),
             (STAYS, DWELL, VISITOR_DAYS, GAPS, HOME_METRES, WORK_METRES),
             members=(USERS, NEW_AT_PLACE, NEW),
-        ),
+        ),  # by home or work there are nearly as many rows as stays, which are read instead
         Grain("dwell_band", ("place", "zone", "dwell_band"), (STAYS,)),
         Grain("gap_band", ("place", "zone", "gap_band"), (STAYS,)),
         Grain("home_band", ("place", "zone", "home_band"), (STAYS,)),

@@ -1,4 +1,7 @@
-"""Single lines held to the schema of their kind, to say exactly what is wrong with them."""
+"""Single lines held to the schema of their kind, to say exactly what is wrong with them.
+
+Reasons repeat nothing that a line says: they are kept as they are, and anything may be somebody's name.
+"""
 
 import csv
 import json
@@ -7,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from okube_api.errors import suggestion
 from okube_api.ingest.checks import properties
 from okube_api.ingest.schemas import MODELS
 from okube_api.store.base import Json
@@ -23,16 +27,20 @@ def checked(kind: str, event: Json) -> Json:
     try:
         found = MODELS[kind].model_validate(event)
     except ValidationError as error:
-        raise BadLine(_reason(error)) from None
+        raise BadLine(_reason(kind, error)) from None
     return found.model_dump(exclude_none=True)
 
 
-def _reason(error: ValidationError) -> str:
+def _reason(kind: str, error: ValidationError) -> str:
+    known = [one.name for one in properties(kind)]
     reasons = []
     for one in error.errors(include_url=False, include_input=False)[:3]:
         where = ".".join(str(part) for part in one["loc"])
         message = str(one["msg"]).removeprefix("Value error, ")
-        reasons.append(f"'{where[:50]}': {message}" if where else message)
+        if one["type"] == "extra_forbidden":
+            reasons.append(f"A field is none of {kind}: {', '.join(known)}.{suggestion(where, known)}")
+        else:
+            reasons.append(f"'{where}': {message}" if where else message)
     return "; ".join(reasons)[:MOST_REASON]
 
 

@@ -86,7 +86,7 @@ class Recorder:
         for name, named in list(found.items()):
             found[name] = await self._references.ids(_REFERENCES[name], named)
             for row in np.flatnonzero(_unknown(named, found[name])).tolist():
-                refused.setdefault(row, f"There is no {_REFERENCES[name]} '{named[row].as_py()[:100]}'.")
+                refused.setdefault(row, f"'{name}': There is no {_REFERENCES[name]} of this id or key.")
         when = await asyncio.to_thread(self._when, sent)
         if self._since is not None:
             for row in np.flatnonzero(when["part"] < self._since).tolist():

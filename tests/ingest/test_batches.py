@@ -131,7 +131,7 @@ async def test_what_a_batch_names_must_be_there(ingested: Store) -> None:
     assert (batch["accepted"], batch["rejected"]) == (2, 2)
     reasons = {one["line"]: one["reason"] for one in batch["reasons"]}
     assert reasons == {
-        2: "There is no site 'nowhere'.",
+        2: "'site': There is no site of this id or key.",
         4: "A stay names either a site or a point of interest.",
     }
     kept = [line async for line in land.ingest.rejected(batch)]
