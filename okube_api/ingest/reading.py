@@ -58,13 +58,14 @@ async def live_batches(view: Reader) -> dict[int, str]:
 
 
 async def blocks(view: Reader, table: Table, low: int, high: int, batches: Collection[int]) -> AsyncIterator[pa.Table]:
-    """The events of some batches in the parts [low, high], part ascending, a bounded block at a time."""
+    """The events of some batches in the parts [low, high], part ascending, a bounded block at a time, none empty."""
     wanted = np.array(sorted(batches), np.int64)
     if len(wanted) == 0:
         return
     async for block in view.read(table, low, high):
         kept = np.isin(integers(block["batch"]), wanted)
-        yield block if kept.all() else block.filter(pa.array(kept))
+        if kept.any():
+            yield block if kept.all() else block.filter(pa.array(kept))
 
 
 async def events(view: Reader, table: Table, low: int, high: int, batches: Collection[int]) -> pa.Table:
