@@ -1,5 +1,6 @@
 """The stays of the panel: pings that lie in the cells of a place, cut into stays, and stays that came as such."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.ingest.derive.columns import Ints, codes, days, integers
-from okube_api.ingest.derive.runs import Places, Runs
+from okube_api.ingest.derive.runs import Places
 from okube_api.ingest.ground import ZONES, Ground
 from okube_api.ingest.reading import Sides, blocks
 from okube_api.ingest.sessions import Piece, Points, pieces
@@ -70,7 +71,7 @@ def together(parts: Sequence[Bare]) -> Bare:
 async def stays(view: Reader, ground: Ground, rules: Rules, task: Task) -> AsyncIterator[Days]:
     """The stays on the local days that a change touches, some days at a time, ascending."""
     async for piece in _pinged(view, ground, rules, task):
-        found = _of_runs(piece.runs.only(piece.runs.change >= 0), rules, piece)
+        found = await asyncio.to_thread(_of_runs, piece, rules)
         async for first, last, told, touched in _told(view, ground, task.sides, (piece.first, piece.last)):
             also = np.array(sorted(day for day in task.also if first <= day <= last), np.int64)
             mine = piece.touched[(piece.touched >= first) & (piece.touched <= last)]
@@ -88,7 +89,7 @@ def _pinged(view: Reader, ground: Ground, rules: Rules, task: Task) -> AsyncIter
 
     async def reading(low: int, high: int) -> AsyncIterator[tuple[int, Points]]:
         async for block in blocks(view, PINGS, low, high, task.sides.either):
-            yield int(integers(block["part"])[-1]), matched(block, ground, task.sides)
+            yield int(integers(block["part"])[-1]), await asyncio.to_thread(matched, block, ground, task.sides)
 
     return pieces(reading, places, rules.gap_s, spans_of(task), exits=False)
 
@@ -105,7 +106,9 @@ def matched(pings: pa.Table, ground: Ground, sides: Sides) -> Points:
     )
 
 
-def _of_runs(runs: Runs, rules: Rules, piece: Piece) -> Bare:
+def _of_runs(piece: Piece, rules: Rules) -> Bare:
+    """The stays that start on the days of a piece, after the change."""
+    runs = piece.runs.only(piece.runs.change >= 0)
     start, end = runs.at[runs.starts], runs.at[runs.ends]
     dwell_s, day = (end - start) // 1000, runs.first_days
     rows = np.flatnonzero((dwell_s >= rules.minimum_s) & (day >= piece.first) & (day <= piece.last))

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.catalogue.facts import GEO_STAYS
+from okube_api.ingest.ahead import ahead
 from okube_api.ingest.derive.columns import Ints, bands
 from okube_api.ingest.geo import Bare, Rules, stays
 from okube_api.ingest.ground import ZONES, Ground
@@ -36,7 +37,7 @@ async def rebuild(change: Change, told: Told, people: People, task: Task) -> Non
     inside_sites = (np.arange(told.ground.spots) % 2 == 0) & np.repeat(told.ground.is_site, 2)
     spots = Spots({"place": told.ground.ids, "zone": ZONES}, inside_sites)
     days = MarkedDays(change, GEO_STAYS, spots, settings.bands.gap)
-    async for found in stays(change, told.ground, rules, task):
+    async for found in ahead(stays(change, told.ground, rules, task)):
         rows = await asyncio.to_thread(facts, found.stays, told.ground, people, edges)
         await days.write(found.touched, rows)
     await days.finish()

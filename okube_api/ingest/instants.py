@@ -18,6 +18,10 @@ _DATE = len("2019-03-28")
 _SECONDS_END, _OFFSET = len("2019-03-28T09:25:15"), len("+00:00")
 _MINUTE_MS, _DAY_MS = 60_000, 86_400_000
 _FIRST_MS = 0
+_YEARS = range(FIRST_YEAR - 1, LAST_YEAR + 2)  # as they are written: an offset can make another one of it
+_MONTHS = (
+    np.arange(f"{_YEARS[0]}-01", f"{_YEARS[-1] + 1}-02", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
+)
 _LAST_MS = int(np.datetime64(f"{LAST_YEAR + 1}-01-01", "ms").astype(np.int64)) - 1
 
 Bytes = NDArray[np.uint8]
@@ -115,9 +119,10 @@ def _dates(characters: Bytes) -> tuple[Ints, Flags]:
     valid = (characters[4] == ord("-")) & (characters[7] == ord("-"))
     year, month, day = (_number(characters[low:high], valid) for low, high in ((0, 4), (5, 7), (8, 10)))
     valid &= (month >= 1) & (month <= 12) & (day >= 1)
-    months = (year * 12 + month - 1 - 1970 * 12).astype("datetime64[M]")
-    first = months.astype("datetime64[D]").astype(np.int64)
-    valid &= day <= (months + 1).astype("datetime64[D]").astype(np.int64) - first
+    valid &= (year >= _YEARS[0]) & (year <= _YEARS[-1])
+    months = np.where(valid, (year - _YEARS[0]) * 12 + month - 1, 0)
+    first = _MONTHS[months]
+    valid &= day <= _MONTHS[months + 1] - first
     return first + day - 1, valid
 
 

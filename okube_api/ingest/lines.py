@@ -8,7 +8,7 @@ import numpy as np
 
 from okube_api.ingest.derive.columns import Ints
 
-BLOCK_BYTES = 8 * 2**20
+BLOCK_BYTES = 16 * 2**20
 LONGEST_LINE = 2**20
 _BOM = b"\xef\xbb\xbf"
 

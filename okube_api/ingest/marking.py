@@ -15,8 +15,8 @@ from okube_api.catalogue.buckets import numbers
 from okube_api.catalogue.facts import Fact
 from okube_api.ingest.derive.columns import Flags, Ints, bands, codes, integers, order
 from okube_api.ingest.gathering import Gathered
-from okube_api.ingest.marks import NEVER, Last, firsts, last_of
-from okube_api.ingest.ranks import whole
+from okube_api.ingest.marks import NEVER, Last, firsts, last_of, later
+from okube_api.ingest.ranks import ranks, whole
 from okube_api.store.base import Aggregate, Between, Change, Condition, High, OneOf, Rows, equal
 
 _FEW_USERS, _SLICE_USERS = 2000, 500_000
@@ -102,6 +102,14 @@ class _Before:
     anywhere: Last
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """The visitor-days of some stays: distinct keys and days, packed, ascending; at each spot, and anywhere."""
+
+    here: Ints
+    anywhere: Ints
+
+
 def _no_stays() -> _Stays:
     return _Stays(*(_NONE,) * 7)
 
@@ -111,7 +119,7 @@ def _stays(rows: pa.Table, spots: Spots) -> _Stays:
     user, start, dwell_s, day = (integers(rows[name])[at] for name in ("user", "start", "dwell_s", "day"))
     stay = np.arange(len(at))
     if spots.by_stay and len(at):
-        site, rank = codes(rows["site"], sorted(set(rows["site"].to_pylist())))[at], integers(rows["rank"])[at]
+        site, rank = ranks(rows["site"])[at], integers(rows["rank"])[at]
         by = order(user, site, start, rank)
         stay[by] = np.cumsum(rank[by] == 1)
     return _Stays(at, user, spot, start, dwell_s, day, stay)
@@ -137,16 +145,15 @@ class MarkedDays:
         """Makes rows (the fact's columns but the marks, and `day`) all that these days have; days come ascending."""
         if len(days) == 0:
             return
-        stays = _stays(rows, self._spots)
-        users = np.unique(stays.user)
-        before = await self._before_write(int(days[0]), users)
-        between = await self._between(days, users)
+        stays = await asyncio.to_thread(_stays, rows, self._spots)
+        before = await self._before_write(int(days[0]), stays)
+        between = await self._between(days, stays)
         old = await self._visitor_days(days)
-        made = await asyncio.to_thread(self._made, rows, stays, between, before)
+        made, seen = await asyncio.to_thread(self._made, rows, stays, between, before)
         await self._facts.replace(days.tolist(), made)
         self._written |= set(days.tolist())
-        self._moved.append(np.setxor1d(old, self._days_of(stays)))
-        self._own = await asyncio.to_thread(self._after, stays)
+        self._moved.append(np.setxor1d(old, seen.here) if len(old) else seen.here)
+        self._own = await asyncio.to_thread(self._after, seen)
 
     async def finish(self) -> None:
         """Marks later days anew, as far as their marks depended on the days written, and sums the months."""
@@ -161,16 +168,16 @@ class MarkedDays:
             self._stored = set(await self._change.parts(self._table))
         return self._stored
 
-    def _made(self, rows: pa.Table, stays: _Stays, between: _Stays, before: _Before) -> pa.Table:
+    def _made(self, rows: pa.Table, stays: _Stays, between: _Stays, before: _Before) -> tuple[pa.Table, _Seen]:
         by = stays.order
-        marks = self._marked(stays.with_(between), before)
+        marks, seen = self._marked(stays.with_(between), before, len(stays.row))
         kept = rows.take(pa.array(stays.row[by]))
         for name in self._marks:
             kept = kept.append_column(name, marks[name].take(pa.array(by)))
-        return kept
+        return kept, seen
 
-    def _marked(self, stays: _Stays, before: _Before) -> Marks:
-        """The marks of stays, which are all of their users' from some day on."""
+    def _marked(self, stays: _Stays, before: _Before, first: int) -> tuple[Marks, _Seen]:
+        """The marks of stays, which are all of their users' from some day on; and the days of the first so many."""
         size = len(stays.row)
         visitor_day, new_place, new_application, gap = (np.zeros(size, np.int64) for _ in range(4))
         key = self._spots.key(stays.user, stays.spot)
@@ -192,34 +199,40 @@ class MarkedDays:
         if self._gap_edges is not None:
             found["gap_d"] = pa.array(gap, mask=gap == 0)
             found["gap_band"] = pa.array(np.where(gap == 0, _UNKNOWN_BAND, bands(gap, self._gap_edges)))
-        return found
+        seen = _Seen(
+            *(
+                _packed(one.key, one.day)[mine]
+                for one, mine in ((here, here.row < first), (anywhere, some[anywhere.row] < first))
+            )
+        )
+        return found, seen
 
     # -- what is stored
 
-    async def _between(self, days: Ints, users: Ints) -> _Stays:
-        """The first stays of users on other days that have rows and lie between these days."""
+    async def _between(self, days: Ints, stays: _Stays) -> _Stays:
+        """The first stays of the same users on other days that have rows and lie between these days."""
         first, last = int(days[0]), int(days[-1])
         others = {day for day in await self.days() if first < day < last} - set(days.tolist())
         columns = (*self._spots.columns, "user", "start", "dwell_s", "day")
-        if not others or len(users) == 0:
+        if not others or len(stays.row) == 0:
             return _no_stays()
+        users = np.unique(stays.user)
         where = Between("part", min(others), max(others)) & equal("visitor_day", 1)
         parts = [await self._change.rows(Rows(self._table, where & some, columns)) for some in _among(users)]
         found = pa.concat_tables(parts)
         found = found.filter(pa.array(np.isin(integers(found["day"]), sorted(others))))
         return _stays(found, replace(self._spots, by_stay=False))
 
-    async def _before_write(self, day: int, users: Ints) -> _Before:
-        """The same before the next of the days to be written, which come ascending."""
+    async def _before_write(self, day: int, stays: _Stays) -> _Before:
+        """When the users of stays were last seen before the next of the days to be written, which come ascending."""
         if all(stored in self._written for stored in await self.days() if stored < day):
             return self._own
-        return await self._before(day, users)
+        return await self._before(day, np.unique(stays.user))
 
-    def _after(self, stays: _Stays) -> _Before:
+    def _after(self, seen: _Seen) -> _Before:
         """When users were last seen, the days just written included."""
-        known = self._own.here
-        keys = np.concatenate((known.keys, self._spots.key(stays.user, stays.spot)))
-        return self._last(keys, np.concatenate((known.days, stays.day)))
+        pairs = ((self._own.here, seen.here), (self._own.anywhere, seen.anywhere))
+        return _Before(*(later(known, _keys(new), _days(new)) for known, new in pairs))
 
     async def _before(self, day: int, users: Ints) -> _Before:
         """When users were last seen before a day."""
@@ -250,9 +263,6 @@ class MarkedDays:
         at, spot = self._spots.of(found)
         return np.unique(_packed(self._spots.key(integers(found["user"])[at], spot), integers(found["day"])[at]))
 
-    def _days_of(self, stays: _Stays) -> Ints:
-        return np.unique(_packed(self._spots.key(stays.user, stays.spot), stays.day))
-
     # -- later days
 
     async def _mark_later(self, moved: Ints) -> None:
@@ -280,7 +290,7 @@ class MarkedDays:
         stays = _stays(rows, self._spots)
         stays = stays.take(np.flatnonzero(np.isin(stays.user, users)))
         stays = stays.take(stays.order)
-        marks = self._marked(stays, await self._before(month[0], users))
+        marks, _ = self._marked(stays, await self._before(month[0], users), 0)
         return stays, marks, _put(rows, stays.row, marks)[1]
 
     async def _mark_again(self, days: list[int], users: Ints, marks: Marks) -> None:

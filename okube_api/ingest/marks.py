@@ -40,6 +40,19 @@ def last_of(keys: Ints, days: Ints) -> Last:
     return Last(keys[ends], days[ends])
 
 
+def later(known: Last, keys: Ints, days: Ints) -> Last:
+    """What is known, and what was seen on later days: keys and days, ascending together."""
+    ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else np.empty(0, np.int64)
+    keys, days = keys[ends], days[ends]
+    at = np.searchsorted(known.keys, keys)
+    again = (
+        known.keys[np.minimum(at, len(known.keys) - 1)] == keys if len(known.keys) else np.zeros(len(keys), np.bool_)
+    )
+    seen = known.days.copy()
+    seen[at[again]] = days[again]
+    return Last(np.insert(known.keys, at[~again], keys[~again]), np.insert(seen, at[~again], days[~again]))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Firsts:
     """The first row of each key on each day: `row` is its number; `before` the day on which the key was last seen

@@ -17,7 +17,7 @@ from okube_api.ingest.checks import Property, certain, properties
 from okube_api.ingest.parsing import Read, Rejected, check_names
 from okube_api.store.base import Json
 
-_ROWS_AT_ONCE = 65_536
+_ROWS_AT_ONCE = 131_072
 _BUFFER_BYTES = 2**20
 
 

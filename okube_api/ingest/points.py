@@ -96,9 +96,9 @@ class Held:
         """The runs that all points make."""
         return self._cut(joined(self._points))
 
-    def keep(self, runs: Runs, kept: Flags) -> None:
-        """Lets go of the points of other runs."""
-        some = np.repeat(kept, runs.ends - runs.starts + 1)
+    def keep(self, runs: Runs, day: int) -> None:
+        """Lets go of the points of all runs but those that end after a local day, or may."""
+        some = np.repeat((runs.last_days > day) | self.goes_on(runs), runs.ends - runs.starts + 1)
         self._points = [Points(runs.user, runs.site, runs.equipment, runs.at, runs.change).only(some)]
 
     def begun_before(self, runs: Runs) -> Flags:

@@ -14,6 +14,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
+from okube_api.ingest.ahead import ahead
 from okube_api.ingest.derive.columns import Ints, codes, integers
 from okube_api.ingest.derive.presence import Presence, Rules, presence
 from okube_api.ingest.derive.runs import Places, places_of
@@ -38,7 +39,7 @@ async def rebuild(change: Change, told: Told, task: Task) -> None:
     places = places_of(told.equipments)
     writing = _Writing(change, places)
     reading = partial(_read, change, places, task.sides)
-    async for piece in pieces(reading, places, rules.gap_s, task.spans, exits=True, also=task.also):
+    async for piece in ahead(pieces(reading, places, rules.gap_s, task.spans, exits=True, also=task.also)):
         also = [day for day in task.also if piece.first <= day <= piece.last]
         days = np.unique(np.concatenate((piece.touched, np.array(also, np.int64))))
         if len(days):

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from io import SEEK_END
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import pyarrow as pa
 
+from okube_api.ingest.ahead import ahead
 from okube_api.ingest.batches import MOST_REASONS, Batches
 from okube_api.ingest.formats import Decoder, Encoding, Format, decoder
 from okube_api.ingest.lines import Lines, blocks
@@ -23,7 +24,6 @@ _LINES_AT_ONCE = 500
 MOST_KEPT, MOST_KEPT_BYTES = 100_000, 64 * 2**20
 """Rejected lines that are kept of one file; further ones are counted only."""
 _TRIES = 8
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +97,6 @@ async def parquet_blocks(file: BinaryIO, kind: str) -> AsyncIterator[Block]:
         yield Block(read, Progress(size, through), partial(row_text, read))
 
 
-async def ahead(source: AsyncIterator[T]) -> AsyncIterator[T]:
-    """The same, the next one being made while one is worked on."""
-    queue: asyncio.Queue[T | None] = asyncio.Queue(maxsize=1)
-
-    async def fill() -> None:
-        try:
-            async for one in source:
-                await queue.put(one)
-        finally:
-            await queue.put(None)
-
-    task = asyncio.create_task(fill())
-    try:
-        while (one := await queue.get()) is not None:
-            yield one
-        await task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 # -- into the store -------------------------------------------------------------------------------------------
 
 
@@ -126,31 +105,43 @@ class Receiver:
 
     def __init__(self, store: Store, batches: Batches, seals: Seals, kind: Kind, recorder: Recorder) -> None:
         self._store, self._batches, self._seals, self._kind, self._recorder = store, batches, seals, kind, recorder
-        self._held: list[pa.Table] = []
-        self._changes = 0
 
     async def receive(self, batch: Json, source: AsyncIterator[Block], tell: Tell | None) -> Tally:
         """Stores every good event of a file, and keeps the bad lines."""
-        tally = Tally()
-        async for block in ahead(source):
-            found = await self._recorder.record(block.read.rows, block.read.numbers)
-            numbers = block.read.numbers
-            refused = [
-                Rejected(int(numbers[row]), reason, block.text(int(numbers[row])))
-                for row, reason in found.refused.items()
-            ]
-            await self._reject(batch, tally, sorted([*block.read.rejected, *refused], key=lambda one: one.number))
-            tally.stored += found.rows.num_rows
-            tally.header = block.header
-            if found.latest_ms is not None:
-                tally.latest_ms = max(tally.latest_ms or 0, found.latest_ms)
-            self._held.append(found.rows)
-            if sum(one.num_rows for one in self._held) >= MOST_ROWS:
-                await self._store_held(batch)
+        tally, changes = Tally(), 0
+        async for rows in ahead(self._recorded(batch, ahead(source), tally, tell)):
+            changes += 1
+            await _appended(self._store, batch, f"{batch['_id']}:{changes}", self._kind, rows)
+        return tally
+
+    async def _recorded(
+        self, batch: Json, source: AsyncIterator[Block], tally: Tally, tell: Tell | None
+    ) -> AsyncIterator[pa.Table]:
+        """The rows to be stored, about `MOST_ROWS` at a time."""
+        held: list[pa.Table] = []
+        async for block in source:
+            held.append(await self._taken(batch, block, tally))
+            if sum(one.num_rows for one in held) >= MOST_ROWS:
+                yield pa.concat_tables(held)
+                held = []
             if tell is not None:
                 tell(block.progress)
-        await self._store_held(batch)
-        return tally
+        if any(one.num_rows for one in held):
+            yield pa.concat_tables(held)
+
+    async def _taken(self, batch: Json, block: Block, tally: Tally) -> pa.Table:
+        """The good rows of a block; the bad ones are kept."""
+        found = await self._recorder.record(block.read.rows, block.read.numbers)
+        numbers = block.read.numbers
+        refused = [
+            Rejected(int(numbers[row]), reason, block.text(int(numbers[row]))) for row, reason in found.refused.items()
+        ]
+        await self._reject(batch, tally, sorted([*block.read.rejected, *refused], key=lambda one: one.number))
+        tally.stored += found.rows.num_rows
+        tally.header = block.header
+        if found.latest_ms is not None:
+            tally.latest_ms = max(tally.latest_ms or 0, found.latest_ms)
+        return found.rows
 
     async def _reject(self, batch: Json, tally: Tally, rejected: list[Rejected]) -> None:
         """Counts rejected lines, and keeps the first of them."""
@@ -162,14 +153,6 @@ class Receiver:
                 await self._batches.keep_rejected(batch, tally.rejected, some, self._seals)
                 tally.kept_bytes += sum(len(one.text) for one in some)
             tally.rejected += len(some)
-
-    async def _store_held(self, batch: Json) -> None:
-        rows = [one for one in self._held if one.num_rows]
-        self._held = []
-        if rows:
-            self._changes += 1
-            whole = pa.concat_tables(rows)
-            await _appended(self._store, batch, f"{batch['_id']}:{self._changes}", self._kind, whole)
 
 
 async def _appended(store: Store, batch: Json, name: str, kind: Kind, rows: pa.Table) -> None:

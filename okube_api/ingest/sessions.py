@@ -4,6 +4,7 @@ Days that nothing changed on are read only as far as runs reach into them, and t
 someone who never leaves costs their own points alone.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -95,11 +96,11 @@ class _Work:
                 held = self._holding(first - _LOCAL_D)
             last = await self._read(held, first)
             runs = await self._whole(held, first, last)
-            touched = touched_days(runs, exits=self._exits)
+            touched = await asyncio.to_thread(touched_days, runs, exits=self._exits)
             self._days |= set(touched[touched > last].tolist())
             self._days.difference_update(range(first, last + 1))
             yield Piece(first, last, runs, touched[(touched >= first) & (touched <= last)])
-            held.keep(runs, (runs.last_days > last) | held.goes_on(runs))
+            await asyncio.to_thread(held.keep, runs, last)
             following = last + 1
 
     async def _read(self, held: Held, first: int) -> int:
@@ -142,7 +143,7 @@ class _Work:
             matter: Flags = (starts <= last) & ((starts >= first) | runs.changed | ends_here)
             return matter
 
-        runs = held.runs()
+        runs = await asyncio.to_thread(held.runs)
         while await held.follow(runs, before, back=True) or await held.follow(runs, after, back=False):
-            runs = held.runs()
+            runs = await asyncio.to_thread(held.runs)
         return runs

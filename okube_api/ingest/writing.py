@@ -79,6 +79,8 @@ def _runs(months: Sequence[int]) -> list[tuple[int, int]]:
 def _completed(fact: Fact, rows: pa.Table) -> pa.Table:
     """The rows with `part` and the bucket numbers of their day."""
     day: Ints = integers(rows["day"])
-    made = {"part": pa.array(day), **{name: pa.array(numbers(day, name)) for name in DAY_COLUMNS}}
+    low = int(day.min(initial=day[0])) if len(day) else 0
+    known = np.arange(low, int(day.max(initial=low)) + 1)
+    made = {"part": pa.array(day), **{name: pa.array(numbers(known, name)[day - low]) for name in DAY_COLUMNS}}
     columns = {column.name: rows[column.name] for column in fact.columns}
     return pa.table(made | columns)

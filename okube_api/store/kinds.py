@@ -182,12 +182,19 @@ def arrow_schema(kinds: Mapping[str, Kind]) -> pa.Schema:
     return pa.schema([(name, ARROW[kind]) for name, kind in kinds.items()])
 
 
-def declared(table: Table, rows: pa.Table) -> pa.Table:
-    """Rows with `part` and the table's columns, in order and as declared; ValueError where one is missing."""
+def declared(table: Table, rows: pa.Table, *, encoded: bool = False) -> pa.Table:
+    """Rows with `part` and the table's columns, in order and as declared; ValueError where one is missing.
+
+    encoded: texts that are dictionaries stay so.
+    """
     kinds = {"part": Kind.INTEGER, **{column.name: column.kind for column in table.columns}}
     if missing := kinds.keys() - set(rows.column_names):
         raise ValueError(f"rows of {table.name} lack {', '.join(sorted(missing))}")
-    return rows.select(list(kinds)).cast(arrow_schema(kinds)).combine_chunks()
+    schema = arrow_schema(kinds)
+    for place, field in enumerate(schema):
+        if encoded and field.type == pa.string() and pa.types.is_dictionary(rows.schema.field(field.name).type):
+            schema = schema.set(place, pa.field(field.name, pa.dictionary(pa.int32(), pa.string())))
+    return rows.select(list(kinds)).cast(schema).combine_chunks()
 
 
 def part_range(where: Condition) -> tuple[int, int]:

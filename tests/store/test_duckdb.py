@@ -216,6 +216,23 @@ async def test_a_cancelled_change_leaves_nothing(store: DuckStore) -> None:
             assert await reader.parts(EVENTS) == []
 
 
+async def test_what_goes_wrong_with_a_write_is_known_at_the_commit(
+    store: DuckStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are written while the caller goes on."""
+
+    def full(*_: object, **__: object) -> None:
+        raise duckdb.IOException("no space left on device")
+
+    async with store.changing("a" * 24, "refused") as change:
+        with monkeypatch.context() as patch:
+            patch.setattr("okube_api.store.duckdb.changes.insert", full)
+            await change.append(EVENTS, 1, pa.table({"part": [1], "user": [1], "label": ["x"]}))
+            with pytest.raises(StoreFull):
+                await change.commit()
+    assert not await store.committed("a" * 24, "refused")
+
+
 async def test_changes_of_two_applications_at_once_do_not_meet(store: DuckStore) -> None:
     rows = pa.table({"part": [1], "user": [1], "label": ["x"]})
     async with store.changing("a", "one") as first, store.changing("b", "one") as second:

@@ -66,7 +66,12 @@ def order(*keys: NDArray[Any]) -> Ints:
         else:
             packed.append(key.astype(np.int64) - low)
             room = size
-    found: Ints = np.argsort(packed[0]) if len(packed) == 1 else np.lexsort(packed[::-1])
+    found: Ints = np.argsort(packed[0])
+    if len(packed) > 1:  # few rows are equal in the first keys: only these are sorted by the others
+        new = changes(packed[0][found])
+        tied = np.flatnonzero(~(new & np.append(new[1:], True)))
+        rows = found[tied]
+        found[tied] = rows[np.lexsort([key[rows] for key in packed[::-1]])]
     return found
 
 
@@ -127,25 +132,27 @@ def blocks(day: Ints, span: Span) -> Iterator[tuple[Span, slice]]:
         low, held = high + 1, until
 
 
-def names(known: Sequence[str], found: NDArray[Any], missing: Flags | None = None) -> pa.Array:
+def names(known: Sequence[str], found: NDArray[Any], missing: Flags | None = None) -> pa.DictionaryArray:
     """Codes as texts; null where missing."""
-    return pa.array(known, pa.string()).take(pa.array(found, mask=missing))
+    codes = pa.array(found.astype(np.int32, copy=False), mask=missing)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(known, pa.string()))
 
 
 def lists(counts: Ints, known: Sequence[str], found: NDArray[Any]) -> pa.Array:
     """Codes, so many for each row, as lists of texts."""
-    return pa.ListArray.from_arrays(pa.array(offsets(counts), pa.int32()), names(known, found))
+    return pa.ListArray.from_arrays(pa.array(offsets(counts), pa.int32()), names(known, found).cast(pa.string()))
 
 
 def rows(fact: Fact, day: Ints, columns: Mapping[str, Any]) -> pa.Table:
-    """A table of a fact: `day`, then those of its columns that are given, as declared."""
+    """A table of a fact: `day`, then those of its columns that are given, as declared; texts may be dictionaries."""
     declared = {"day": pa.int64()} | {column.name: ARROW[column.kind] for column in fact.columns}
     held = {"day": day, **columns}
     if unknown := held.keys() - declared.keys():
         raise ValueError(f"{fact.name} has no column {', '.join(sorted(unknown))}")
-    schema = pa.schema([(name, kind) for name, kind in declared.items() if name in held])
-    return pa.table({name: _column(held[name], schema.field(name).type) for name in schema.names}, schema=schema)
+    return pa.table({name: _column(held[name], kind) for name, kind in declared.items() if name in held})
 
 
 def _column(values: Any, kind: pa.DataType) -> Any:
+    if isinstance(values, pa.DictionaryArray):
+        return values
     return values.cast(kind) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, kind)

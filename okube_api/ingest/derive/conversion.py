@@ -13,10 +13,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.catalogue.facts import COHORTS, CREDITS, OUTCOMES
-from okube_api.ingest.derive.columns import Codes, Ints, Span, bands, blocks, counted, integers, lists, names, rows
+from okube_api.ingest.derive.columns import (
+    Codes,
+    Ints,
+    Span,
+    bands,
+    blocks,
+    counted,
+    integers,
+    lists,
+    names,
+    order,
+    rows,
+)
 from okube_api.ingest.derive.outcomes import Outcomes, outcomes_of
 from okube_api.ingest.derive.paths import KINDS, Paths, Touches, Windows, paths, touches_of
 from okube_api.ingest.localtime import local_days
+from okube_api.ingest.ranks import ranks
 
 ONE = 1000
 """The weight of a user who is not in the panel, in thousandths."""
@@ -171,8 +184,7 @@ def cohorts(outcomes: pa.Table, span: Span) -> pa.Table:
     """
     touch_day = outcomes["touch_day"]
     chosen = outcomes.filter(pc.and_(pc.greater_equal(touch_day, span[0]), pc.less_equal(touch_day, span[1])))
-    by = ["touch_day", "site", "user", "visit", "purchase_count", "revenue_micro"]
-    keys = chosen.select(by).append_column("campaigns", pc.binary_join(chosen["campaigns"], " "))
-    ordered = chosen.take(pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names]))
+    by = ["touch_day", "site", "user", "visit", "purchase_count", "revenue_micro", "campaigns"]
+    ordered = chosen.take(pa.array(order(*(ranks(chosen[name]) for name in by))))
     columns = {column.name: ordered[column.name] for column in COHORTS.columns}
     return rows(COHORTS, integers(ordered["touch_day"]), columns)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -87,14 +87,29 @@ def fetched(cursor: Cursor, sql: str, values: list[Any]) -> pa.Table:
     return cursor.sql(sql, params=values).to_arrow_table()
 
 
-def insert(cursor: Cursor, table: str, rows: pa.Table, order: str | None = None) -> None:
-    """Adds rows to a table, columns by name.
+def insert(
+    cursor: Cursor,
+    table: str,
+    rows: pa.Table,
+    constants: Mapping[str, str | int] | None = None,
+    order: str | None = None,
+) -> None:
+    """Adds rows to a table, columns by name; constants: columns that are the same in all of them.
 
     Not by a registered view: a transaction holds on to its views, and so to the memory of their rows, until it ends.
     """
     columns = [row[0] for row in cursor.execute(f"DESCRIBE {quoted(table)}").fetchall()]
-    found = cursor.from_arrow(rows.select(columns))
-    (found if order is None else found.order(order)).insert_into(quoted(table))
+    found = cursor.from_arrow(rows)
+    if order is not None and not _ascending(rows[order]):
+        found = found.order(order)
+    same = {name: duckdb.ConstantExpression(value) for name, value in (constants or {}).items()}
+    named = [same[name] if name in same else duckdb.ColumnExpression(name) for name in columns]
+    found.project(*named).insert_into(quoted(table))
+
+
+def _ascending(column: pa.ChunkedArray) -> bool:
+    values = column.to_numpy()
+    return bool((values[1:] >= values[:-1]).all())
 
 
 def tidied(cursor: Cursor) -> None:

@@ -1,18 +1,19 @@
-"""Rows in DuckDB: partitions read and replaced, and plans answered, each within one transaction."""
+"""Rows in DuckDB: tables made, partitions read and plans answered, each within one transaction."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from okube_api.store.base import EVERYTHING, Aggregate, Kind, Rows, Table, TooManyRows, UnsupportedByStore
 from okube_api.store.columnar.held import MOST_ROWS, Held
-from okube_api.store.duckdb.connection import Cursor, fetched, insert, quoted
-from okube_api.store.duckdb.moments import Moments, View
+from okube_api.store.duckdb.connection import Cursor, fetched, quoted
+from okube_api.store.duckdb.moments import View
 from okube_api.store.duckdb.sql import PLAIN, TYPES, Sql, Statement, aggregate_sql, counting_sql, rows_sql
-from okube_api.store.kinds import bottom, declared, stored_kinds
+from okube_api.store.kinds import bottom, stored_kinds
 
 BLOCK_ROWS = 250_000
+T = TypeVar("T")
 
 
 def create_table(cursor: Cursor, table: Table) -> None:
@@ -73,7 +74,7 @@ class DuckReader:
             _check_rows(cursor, table, counting, self._row_limit)
             return fetched(cursor, text, values)
 
-        return await self._view.run(call, self._timeout_s)
+        return await self._ask(table, call)
 
     async def read(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
         """Partitions in ascending order, as many at a time as make a block; a large one in pieces."""
@@ -81,17 +82,17 @@ class DuckReader:
         source = f"FROM {quoted(table.name)} WHERE application = ? AND part BETWEEN ? AND ?"
         application = self._application
         counted = await self._fetch(
-            (f"SELECT part, count(*) AS n {source} GROUP BY part ORDER BY part", [application, low, high])
+            table, (f"SELECT part, count(*) AS n {source} GROUP BY part ORDER BY part", [application, low, high])
         )
         for first, last, count in _blocks(counted["part"].to_pylist(), counted["n"].to_pylist()):
             if count <= BLOCK_ROWS:
-                yield await self._fetch((f"SELECT {names} {source} ORDER BY part", [application, first, last]))
+                yield await self._fetch(table, (f"SELECT {names} {source} ORDER BY part", [application, first, last]))
                 continue
-            found = await self._fetch((f"SELECT rowid AS row {source} ORDER BY row", [application, first, last]))
+            found = await self._fetch(table, (f"SELECT rowid AS row {source} ORDER BY row", [application, first, last]))
             for at in range(0, count, BLOCK_ROWS):
                 ends = [found["row"][one].as_py() for one in (at, min(at + BLOCK_ROWS, count) - 1)]
                 piece = f"SELECT {names} {source} AND rowid BETWEEN ? AND ?"
-                yield await self._fetch((piece, [application, first, last, *ends]))
+                yield await self._fetch(table, (piece, [application, first, last, *ends]))
 
     async def parts(self, table: Table, batch: int | None = None) -> list[int]:
         """The partitions that hold rows."""
@@ -101,7 +102,7 @@ class DuckReader:
             if not table.packed:
                 raise UnsupportedByStore(f"{table.name} is not packed: its rows belong to no batch")
             sql, values = f"{sql} AND batch = ?", [self._application, batch]
-        found = await self._fetch((f"{sql} ORDER BY part", values))
+        found = await self._fetch(table, (f"{sql} ORDER BY part", values))
         return [int(part) for part in found["part"].to_pylist()]
 
     def statement(self, plan: Aggregate | Rows) -> Statement:
@@ -113,13 +114,16 @@ class DuckReader:
         return Statement(text, tuple(values))
 
     async def _load(self, table: Table, columns: tuple[str, ...]) -> pa.Table | None:
-        counted = await self._fetch(counting_sql(table, EVERYTHING, self._application))
+        counted = await self._fetch(table, counting_sql(table, EVERYTHING, self._application))
         if int(counted["n"][0].as_py()) > MOST_ROWS:
             return None
-        return await self._fetch(rows_sql(Rows(table, EVERYTHING, columns), self._application))
+        return await self._fetch(table, rows_sql(Rows(table, EVERYTHING, columns), self._application))
 
-    async def _fetch(self, statement: Sql) -> pa.Table:
-        return await self._view.run(lambda cursor: fetched(cursor, *statement), self._timeout_s)
+    async def _fetch(self, table: Table, statement: Sql) -> pa.Table:
+        return await self._ask(table, lambda cursor: fetched(cursor, *statement))
+
+    async def _ask(self, table: Table, call: Callable[[Cursor], T]) -> T:  # noqa: ARG002 - of whichever table
+        return await self._view.run(call, self._timeout_s)
 
 
 def _check_rows(cursor: Cursor, table: Table, counting: Sql, row_limit: int | None) -> None:
@@ -145,56 +149,3 @@ def _blocks(parts: Sequence[int], counts: Sequence[int]) -> list[tuple[int, int,
         else:
             blocks.append((part, part, count))
     return blocks
-
-
-class DuckChange(DuckReader):
-    """A transaction that writes rows and sees what it wrote; leaving it without a commit rolls all of it back."""
-
-    def __init__(self, view: View, application: str, *, name: str, moments: Moments) -> None:
-        super().__init__(view, application)
-        self._name, self._moments = name, moments
-        self._touched: set[str] = set()
-
-    async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
-        """Adds rows of a batch."""
-        self._touched.add(table.name)
-        await self._view.run(lambda cursor: self._insert(cursor, table, rows, batch))
-
-    async def remove(self, table: Table, batch: int) -> None:
-        """Takes a batch's rows out."""
-        self._touched.add(table.name)
-        sql = f"DELETE FROM {quoted(table.name)} WHERE application = ? AND batch = ?"
-        await self._view.run(lambda cursor: cursor.execute(sql, [self._application, batch]))
-
-    async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
-        """Puts rows in the place of whole partitions."""
-        self._touched.add(table.name)
-        await self._view.run(lambda cursor: self._replace(cursor, table, list(parts), rows))
-
-    async def commit(self) -> None:
-        """Makes it visible and durable."""
-        async with self._moments.committing(self._application, self._touched):
-            await self._view.run(self._commit)
-
-    def _commit(self, cursor: Cursor) -> None:
-        cursor.execute("INSERT INTO _changes VALUES (?, ?)", [self._application, self._name])
-        cursor.execute("COMMIT")
-
-    def _replace(self, cursor: Cursor, table: Table, parts: list[int], rows: pa.Table) -> None:
-        wanted = declared(table, rows)
-        if outside := set(wanted["part"].unique().to_pylist()) - set(parts):
-            raise ValueError(f"rows of {table.name} in part {min(outside)}, which is not among those replaced")
-        cursor.execute(
-            f"DELETE FROM {quoted(table.name)} WHERE application = ? AND part IN (SELECT unnest(?))",
-            [self._application, parts],
-        )
-        self._insert(cursor, table, wanted, 0)
-
-    def _insert(self, cursor: Cursor, table: Table, rows: pa.Table, batch: int) -> None:
-        if rows.num_rows == 0:
-            return
-        wanted = declared(table, rows)
-        constants = {"application": self._application, **({"batch": batch} if table.packed else {})}
-        for name, value in constants.items():
-            wanted = wanted.append_column(name, pa.repeat(value, wanted.num_rows))
-        insert(cursor, table.name, wanted, order="part")

@@ -13,11 +13,12 @@ import orjson
 from okube_api.store.base import BY_ID, Change, Collection, Condition, Json, Order, Reader, Schema
 from okube_api.store.columnar.held import Held
 from okube_api.store.duckdb import numbers
+from okube_api.store.duckdb.changes import DuckChange
 from okube_api.store.duckdb.connection import Cursor, Database, quoted
 from okube_api.store.duckdb.documents import Documents, nested
 from okube_api.store.duckdb.moments import Moments, View
 from okube_api.store.duckdb.recent import Recent, Rows
-from okube_api.store.duckdb.rows import DuckChange, DuckReader, create_table
+from okube_api.store.duckdb.rows import DuckReader, create_table
 from okube_api.store.duckdb.sql import Sql
 
 T = TypeVar("T")
@@ -163,10 +164,12 @@ class DuckStore:
         """One transaction; changes of one application wait for each other."""
         async with self._changing[application]:
             view = View(self._database)
+            change = DuckChange(view, application, name=name, moments=self._moments)
             try:
                 await view.begin()
-                yield DuckChange(view, application, name=name, moments=self._moments)
+                yield change
             finally:
+                await change.abandon()
                 await view.end()
 
     async def committed(self, application: str, name: str) -> bool:

@@ -22,6 +22,11 @@ Row = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def plain(kind: pa.DataType) -> pa.DataType:
+    """The type of a column, whether or not its values are a dictionary's."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
 def ordinal(day: date) -> int:
     """1 is 1970-01-01."""
     return (day - EPOCH.date()).days + 1

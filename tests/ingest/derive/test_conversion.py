@@ -169,7 +169,7 @@ def test_columns_are_those_declared(fact: Fact, made: Any) -> None:
             ).schema
         else:
             schema = made(truth).schema
-        assert dict(zip(schema.names, schema.types, strict=True)) == declared
+        assert {one.name: tables.plain(one.type) for one in schema} == declared
 
 
 def test_nothing_happened() -> None:

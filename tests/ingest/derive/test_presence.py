@@ -82,7 +82,7 @@ def test_columns_are_those_declared(name: str) -> None:
     }
     for truth in (alpha().truth, truth_of()):
         schema = getattr(derived(truth), name).schema
-        assert dict(zip(schema.names, schema.types, strict=True)) == declared
+        assert {one.name: tables.plain(one.type) for one in schema} == declared
 
 
 @given(truths())
