@@ -165,7 +165,8 @@ class Deriving:
             if group is GEO:
                 await geo_facts.rebuild(self._change, self._told, people, together)
             else:
-                tasks = {kind: Task(sides, mine.get(kind, ()), days) for kind in mine or group[:1]}
+                kinds = [kind for kind in group if kind in mine or (days and kind == group[0])]
+                tasks = {kind: Task(sides, mine.get(kind, ()), days) for kind in kinds}
                 await conversion_facts.rebuild(self._change, self._told, people, tasks)
 
     async def _keep(self, live: Mapping[int, str]) -> None:

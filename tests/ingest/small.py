@@ -92,7 +92,8 @@ def _at(moment: tuple[date, float], later_s: float = 0) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
-moments = some.tuples(some.sampled_from(DAYS), some.sampled_from(TIMES_S))
+_NEAR = DAYS[5:8]  # most of what happens is near to something else
+moments = some.tuples(some.sampled_from(DAYS + 3 * _NEAR), some.sampled_from(TIMES_S))
 _gaps_s = some.lists(some.sampled_from((30, 120, 899, 900, 901, 1800, 1801, 5400)), max_size=4)
 
 
@@ -129,7 +130,7 @@ def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
                     code,
                     some.sampled_from((45.75, 45.8)),
                 ),
-                max_size=3,
+                max_size=6,
             ),
             "panelists": some.lists(
                 some.builds(
@@ -139,9 +140,9 @@ def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
                     some.none() | code,
                     some.sampled_from((None, "ios")),
                 ),
-                max_size=3,
+                max_size=8,
             ),
-            "pings": _flat(some.tuples(user, moments, some.sampled_from(POINTS), _gaps_s).map(pings), 4),
+            "pings": _flat(some.tuples(user, moments, some.sampled_from(POINTS), _gaps_s).map(pings), 6),
             "stays": some.lists(
                 some.builds(
                     lambda u, p, m, s, z: {"user": u, p[0]: p[1], "start": _at(m), "duration_s": s, "zone": z},
@@ -151,9 +152,9 @@ def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
                     some.sampled_from((0, 60, 900)),
                     some.sampled_from(("indoor", "outdoor")),
                 ),
-                max_size=4,
+                max_size=8,
             ),
-            "detections": _flat(some.tuples(device, moments, walks).map(detections), 4),
+            "detections": _flat(some.tuples(device, moments, walks).map(detections), 6),
             "touches": some.lists(
                 some.builds(
                     lambda u, c, m, k: {"user": u, "campaign": c, "at": _at(m), "kind": k},
@@ -162,17 +163,17 @@ def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
                     moments,
                     some.sampled_from(("print", "click", "opening", "control")),
                 ),
-                max_size=6,
+                max_size=10,
             ),
             "deliveries": some.lists(
                 some.builds(
                     lambda c, d, s, n: _said(campaign=c, day=d.isoformat(), site=s, prints=n, clicks=1, openings=0),
                     campaign,
-                    some.sampled_from(DAYS),
+                    some.sampled_from(_NEAR[1:]),
                     some.none() | some.sampled_from([one.id for one in shops]),
                     count,
                 ),
-                max_size=4,
+                max_size=8,
             ),
             "visits": some.lists(
                 some.builds(
@@ -182,7 +183,7 @@ def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
                     moments,
                     some.sampled_from((None, 0, 600)),
                 ),
-                max_size=4,
+                max_size=8,
             ),
             "purchases": some.lists(
                 some.builds(
@@ -193,7 +194,7 @@ def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
                     some.sampled_from((0, 12.35)),
                     some.sampled_from((None, "o1")),
                 ),
-                max_size=4,
+                max_size=8,
             ),
         }
     )

@@ -39,6 +39,16 @@ async def test_any_order_and_cut_makes_the_same_facts(ingested: Store) -> None:
     assert_same(await land.tables(), tenant.truth, *ALL)
 
 
+@pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("kind", ["visits", "deliveries"])
+async def test_a_panel_that_comes_with_another_kind_weighs_all_that_was_there(ingested: Store, kind: str) -> None:
+    tenant = spring()
+    land, last = await Land(ingested, tenant).settle(), ("panelists", kind)
+    await land.take_all({one: events for one, events in tenant.events.items() if one not in last})
+    await land.take_all({one: tenant.events[one] for one in last})
+    assert_same(await land.tables(), tenant.truth, *ALL)
+
+
 async def took(land: Land, files: Sequence[tuple[str, list[Any]]]) -> None:
     """Takes files, shown together."""
     batches = [await land.receive(kind, events) for kind, events in files]
