@@ -75,10 +75,13 @@ def _sets(groups: Ints, users: Ints, size: int) -> pa.Array:
 
 def _members(blobs: pa.ChunkedArray) -> tuple[Ints, Ints]:
     """How many users each blob holds, and all of them one after the other."""
-    joined = pa.concat_arrays(blobs.chunks) if blobs.num_chunks else pa.array([], pa.binary())
-    counts = pc.fill_null(pc.binary_length(joined), 0).to_numpy().astype(np.int64) // _SET.itemsize
-    members = b"".join(joined.to_pylist())
-    return counts, np.frombuffer(members, _SET).astype(np.int64)
+    joined = pc.fill_null(pa.concat_arrays([pa.array([], pa.binary()), *blobs.chunks]), b"")
+    if len(joined) == 0:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    _, ends, data = joined.buffers()
+    bounds = np.frombuffer(ends, np.int32)[joined.offset : joined.offset + len(joined) + 1].astype(np.int64)
+    members = np.frombuffer(data or b"", np.uint8)[bounds[0] : bounds[-1]].view(_SET)
+    return np.diff(bounds) // _SET.itemsize, members.astype(np.int64)
 
 
 # -- days --------------------------------------------------------------------------------------------------

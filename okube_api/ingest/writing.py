@@ -14,7 +14,7 @@ from okube_api.ingest.rollups import by_day, by_month, mergeable, rollups_by_day
 from okube_api.store.base import Change
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
-MOST_ROWS = 500_000
+MOST_ROWS = 100_000
 
 
 class Facts:
