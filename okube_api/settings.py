@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     query_params: int = Field(50, ge=1, description="Most params in one analytics question.")
     query_rows: int = Field(20_000_000, ge=1, description="Most rows that one analytics question may read.")
     query_timeout_s: float = Field(30.0, gt=0, description="Longest time for one analytics question, in seconds.")
-    memory_limit: str = Field("384MB", description="Memory that DuckDB may use, for the store and for ingest, each.")
+    memory_limit: str = Field("256MB", description="Memory that DuckDB may use, for the store and for ingest, each.")
     threads: int = Field(2, ge=1, description="Threads that DuckDB may use.")
     keep_days: int | None = Field(
         None,

@@ -16,7 +16,7 @@ from okube_api.ingest.points import Held, Points, Reading
 
 __all__ = ["Piece", "Points", "Reading", "pieces"]
 
-MOST_POINTS = 2_000_000
+MOST_POINTS = 1_000_000
 _LOCAL_D = 1  # the points of a UTC day are of local days at most so far from it, and the other way round
 _HALF_A_DAY_S = 43_200
 _DAY_S = 86_400

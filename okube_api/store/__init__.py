@@ -11,7 +11,7 @@ EMBEDDED = "duckdb:"
 """How the URL of the embedded store starts."""
 
 
-def open_store(url: str, schema: Schema, *, memory_limit: str = "384MB", threads: int = 2) -> Store:
+def open_store(url: str, schema: Schema, *, memory_limit: str = "256MB", threads: int = 2) -> Store:
     """The store behind a URL, not started: `duckdb:PATH` or `mongodb://host/database`.  ValueError for another."""
     if url.startswith(EMBEDDED):
         from okube_api.store.duckdb.store import DuckStore  # noqa: PLC0415 - a MongoDB server needs no DuckDB file
