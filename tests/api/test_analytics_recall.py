@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -26,7 +27,7 @@ IDS = (f"5e18{number:020x}" for number in range(0xCAFE00, 0xCAFFFF))
 
 def truth_of(*walks: int) -> Truth:
     """Two sites; devices that stay ten minutes at the first, so many days ago each."""
-    now = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+    now = datetime.now(ZoneInfo("Europe/Paris")).replace(hour=12, minute=0, second=0, microsecond=0)  # the clock there
     here, there = (Place(next(IDS), f"site-{name}", f"Site {name}") for name in ("a", "b"))
     door = Equipment(next(IDS), f"door-{here.id}", here.id)
     found = [
