@@ -152,7 +152,8 @@ class MarkedDays:
         made, seen = await asyncio.to_thread(self._made, rows, stays, between, before)
         await self._facts.replace(days.tolist(), made)
         self._written |= set(days.tolist())
-        self._moved.append(np.setxor1d(old, seen.here) if len(old) else seen.here)
+        if max(await self.days(), default=0) > days[0]:  # else no later day can depend on these
+            self._moved.append(np.setxor1d(old, seen.here) if len(old) else seen.here)
         self._own = await asyncio.to_thread(self._after, seen)
 
     async def finish(self) -> None:

@@ -16,20 +16,20 @@ MONTHS = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Last:
-    """The last day on which each key was seen before something; keys ascend."""
+    """The last day on which each key was seen before something; keys ascend.  There may be millions."""
 
     keys: Ints
-    days: Ints
+    days: NDArray[np.int32]
 
     def of(self, keys: Ints) -> Ints:
         """The last day of each of these keys, 0 where there is none."""
         if len(self.keys) == 0:
             return np.zeros(len(keys), np.int64)
         at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.where(self.keys[at] == keys, self.days[at], 0)
+        return np.where(self.keys[at] == keys, self.days[at], 0).astype(np.int64)
 
 
-NEVER = Last(np.empty(0, np.int64), np.empty(0, np.int64))
+NEVER = Last(np.empty(0, np.int64), np.empty(0, np.int32))
 
 
 def last_of(keys: Ints, days: Ints) -> Last:
@@ -37,13 +37,13 @@ def last_of(keys: Ints, days: Ints) -> Last:
     by = order(keys, days)
     keys, days = keys[by], days[by]
     ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else by
-    return Last(keys[ends], days[ends])
+    return Last(keys[ends], days[ends].astype(np.int32))
 
 
 def later(known: Last, keys: Ints, days: Ints) -> Last:
     """What is known, and what was seen on later days: keys and days, ascending together."""
     ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else np.empty(0, np.int64)
-    keys, days = keys[ends], days[ends]
+    keys, days = keys[ends], days[ends].astype(np.int32)
     at = np.searchsorted(known.keys, keys)
     again = (
         known.keys[np.minimum(at, len(known.keys) - 1)] == keys if len(known.keys) else np.zeros(len(keys), np.bool_)

@@ -12,11 +12,12 @@ from functools import partial
 from okube_api.ingest.derive.columns import Flags, Ints, Span
 from okube_api.ingest.derive.runs import Places, Runs, touched_days
 from okube_api.ingest.localtime import DAY_MS
+from okube_api.ingest.memory import give_back
 from okube_api.ingest.points import Held, Points, Reading
 
 __all__ = ["Piece", "Points", "Reading", "pieces"]
 
-MOST_POINTS = 1_000_000
+MOST_POINTS = 500_000
 _LOCAL_D = 1  # the points of a UTC day are of local days at most so far from it, and the other way round
 _HALF_A_DAY_S = 43_200
 _DAY_S = 86_400
@@ -83,7 +84,7 @@ class _Work:
         self._holding = partial(Held, reading, places, gap_s)
         self._exits, self._days = exits, days
         self._most = (
-            MOST_POINTS // 4 if exits else MOST_POINTS
+            MOST_POINTS // 2 if exits else MOST_POINTS
         )  # where exits matter, a point may make several wide rows
         self._stream: AsyncIterator[tuple[int, Points]] | None = None
         self._through = 0
@@ -101,6 +102,8 @@ class _Work:
             self._days.difference_update(range(first, last + 1))
             yield Piece(first, last, runs, touched[(touched >= first) & (touched <= last)])
             await asyncio.to_thread(held.keep, runs, last)
+            del runs, touched  # they are as large as what is read next
+            await asyncio.to_thread(give_back)
             following = last + 1
 
     async def _read(self, held: Held, first: int) -> int:
