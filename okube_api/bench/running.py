@@ -62,8 +62,10 @@ class Found:
     bulk: Bulk | None = None
 
     def ratio(self, work: Work) -> float | None:
-        """The product's time over HTTP in times of the best peer's; None without one."""
+        """The product's time over HTTP in times of the one it is held against; None without one."""
         times = self.times_ms[work.name]
+        if work.against in times:
+            return times[OVER_HTTP] / times[work.against]
         others = [ms for side, ms in times.items() if side not in (OVER_HTTP, IN_PROCESS, AGAIN, READY)]
         return times[OVER_HTTP] / min(others) if others else None
 

@@ -16,7 +16,7 @@ _PRESENCE = "/applications/bench/presence/analytics?from=2025-01-01&to=2025-12-3
 class Work:
     """A question: its name, what it asks in words, the path with its query, the body.
 
-    goal: at most so many times the best peer's time; None where it is held against something else.
+    goal: at most so many times the time of `against`, or of the fastest beside the product; None without a goal.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Work:
     path: str
     body: Mapping[str, Any]
     goal: float | None = None
+    against: str | None = None
 
 
 def _params(kpis: Sequence[str], granularity: str, scope: str | None = None, *, total: bool = True) -> Any:
@@ -33,7 +34,7 @@ def _params(kpis: Sequence[str], granularity: str, scope: str | None = None, *, 
 
 
 def _stays(name: str, about: str, params: Any, goal: float | None = None) -> Work:
-    return Work(name, about, Module.GEO_MARKETING, _GEO, {"params": params}, goal)
+    return Work(name, about, Module.GEO_MARKETING, _GEO, {"params": params}, goal, "DuckDB")
 
 
 FIVE = tuple(f"campaign-{number}" for number in range(0, CAMPAIGNS, CAMPAIGNS // 5))
