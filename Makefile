@@ -24,7 +24,7 @@ serve: $(VENV)/.installed
 	@$(BIN)/okube-api serve $(ARGS)
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
