@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from okube_api.applications.repository import Application
 from okube_api.auth.secret import secret_key
 from okube_api.bench.product import FLOOR, Product
-from okube_api.bench.world import KEY, Say, Size, documents, instants, named, pieces, users, when
+from okube_api.bench.world import KEY, SITES, Say, Size, coordinates, documents, instants, named, pieces, users, when
 from okube_api.clock import utc_now
 from okube_api.http.services import make_services
 from okube_api.schema import SCHEMA
@@ -105,10 +105,10 @@ def _write_pings(file: Path, count: int) -> None:
 
 
 def _some_pings(random: np.random.Generator, size: int) -> pa.Table:
-    """Pings in order of time, some of them at sites (see `world.documents`), the others anywhere around."""
-    site, near = random.integers(0, 500, size), random.random(size) < _NEAR
-    lng = np.where(near, 2.0 + site % 25 / 10, random.uniform(1, 5, size)) + random.normal(0, 0.0003, size)
-    lat = np.where(near, 44.0 + site // 25 / 10, random.uniform(43, 47, size)) + random.normal(0, 0.0002, size)
+    """Pings in order of time, some of them at sites (see `world.coordinates`), the others anywhere around."""
+    near, (east, north) = random.random(size) < _NEAR, coordinates(random.integers(0, SITES, size))
+    lng = np.where(near, east, random.uniform(1, 5, size)) + random.normal(0, 0.0003, size)
+    lat = np.where(near, north, random.uniform(43, 47, size)) + random.normal(0, 0.0002, size)
     return pa.table(
         {
             "user": named("user-", users(random, size)),

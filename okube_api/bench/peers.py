@@ -1,6 +1,6 @@
 """What people would use in the product's place: the same questions, written by hand over the same rows.
 
-A peer that is not installed is left out; `pip install okube-api[bench]` brings them all.
+A peer that is not installed is left out; the extra `bench` brings them all.
 """
 
 import tempfile

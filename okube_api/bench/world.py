@@ -69,10 +69,15 @@ async def filled(services: Services, folder: Path, size: Size, say: Say) -> Appl
     return application
 
 
+def coordinates(site: Any) -> tuple[Any, Any]:
+    """The longitude and latitude of a site, or of an array of them, by number."""
+    return 2.0 + site % 25 / 10, 44.0 + site // 25 / 10
+
+
 async def documents(services: Services, application: Application) -> None:
     sites = []
     for number in range(SITES):
-        where = [2.0 + number % 25 / 10, 44.0 + number // 25 / 10]
+        where = list(coordinates(number))
         fields = {"key": f"site-{number}", "name": f"Site {number}", "coordinates": where, "online": False}
         sites.append(await services.sites.create(application, fields))
         for place in range(EQUIPMENTS_PER_SITE):

@@ -123,7 +123,8 @@ def bench(  # noqa: PLR0917 - options of a command line
 ) -> None:
     """Times the product beside what people would use in its place, on the same rows, in turn.
 
-    Those beside it come with `pip install 'okube-api[bench]'`; one that is not installed is left out.
+    Those beside it come with the package's extra `bench` (in a checkout: .venv/bin/pip install -e '.[bench]'); one
+    that is not installed is left out. Prints its tables unless --results says where to.
     """
     from okube_api.cli.bench import bench as work
 

@@ -180,12 +180,17 @@ async def _deliveries(change: Change, told: Told, task: Task) -> None:
     for first, last in spans_of(task):
         for group in grouped(range(first, last + 1), _MOST_DAYS):
             rows = await events(change, tables.DELIVERIES, group[0], group[-1], task.sides.either)
-            side = task.sides.change(rows)
-            before, after = (_latest(rows.filter(pa.array(kept)), told) for kept in (side <= 0, side >= 0))
-            touched = _distinct(not_the_same(before, after, ("day",))["day"]) | task.also
-            some = [day for day in group if day in touched]
+            after, touched = await asyncio.to_thread(_delivered, rows, task.sides, told)
+            some = [day for day in group if day in touched | task.also]
             await facts.replace(some, _of_days(after, some))
     await facts.finish()
+
+
+def _delivered(rows: pa.Table, sides: Sides, told: Told) -> tuple[pa.Table, set[int]]:
+    """What was delivered, as after the change, and the days on which it was something else before."""
+    side = sides.change(rows)
+    before, after = (_latest(rows.filter(pa.array(kept)), told) for kept in (side <= 0, side >= 0))
+    return after, _distinct(not_the_same(before, after, ("day",))["day"])
 
 
 def _latest(rows: pa.Table, told: Told) -> pa.Table:
