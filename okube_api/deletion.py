@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from okube_api.changes import Change, Changes, What
-from okube_api.resources import Allowed, Resources
+from okube_api.kit.repository import Allowed, Resources
+from okube_api.kit.resource_changes import Change, Changes, What
 from okube_api.sites.thumbnails import Thumbnails
 from okube_api.store.base import Json, Overlaps, equal
 

@@ -6,13 +6,14 @@ from okube_api.auth.keys import KEYS
 from okube_api.auth.repository import LOGIN_FAILURES, SPENT, USERS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.facts import FACTS, PANELISTS
+from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.http.idempotency import IDEMPOTENCY
 from okube_api.http.limits import RATES
 from okube_api.ingest.batches import BATCHES, REJECTED
 from okube_api.ingest.following import NOTES
 from okube_api.ingest.tables import TABLES
 from okube_api.pois.repository import POIS
-from okube_api.sites.repository import EQUIPMENTS, SITES
+from okube_api.sites.repository import SITES
 from okube_api.sites.thumbnails import THUMBNAILS
 from okube_api.store.base import Schema
 from okube_api.studies.repository import STUDIES

@@ -13,9 +13,9 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from okube_api.applications.repository import Application
 from okube_api.cli.common import opened
 from okube_api.http.services import Services
+from okube_api.kit.application import Application
 from okube_api.schema import SCHEMA
 from okube_api.settings import Settings
 from pymongo import MongoClient

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
-from okube_api.applications.repository import Application
 from okube_api.catalogue.facts import GEO_STAYS
 from okube_api.cli.common import opened
 from okube_api.ingest.batches import State
+from okube_api.kit.application import Application
 from okube_api.settings import Settings
 
 from tests.processes import client, folder, serving, with_administrator

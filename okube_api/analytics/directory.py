@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from okube_api.analytics.known import Every, Known, Resource
 from okube_api.areas.repository import AREAS
 from okube_api.errors import Fault, UnknownReference
-from okube_api.identifiers import is_id
+from okube_api.kit.ids import is_id
 from okube_api.store.base import NOTHING, Collection, Condition, OneOf, Overlaps, Store, equal
 
 

@@ -11,8 +11,9 @@ from okube_api.analytics.subject import Subject
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.values import Scope
 from okube_api.engine.question import Chosen
+from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.pois.repository import POIS
-from okube_api.sites.repository import EQUIPMENTS, SITES
+from okube_api.sites.repository import SITES
 
 _COLLECTIONS = {
     Scope.SITES: SITES,

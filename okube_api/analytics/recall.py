@@ -15,8 +15,9 @@ from okube_api.areas.repository import AREAS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.clock import Clock
 from okube_api.engine.calendar import local_day
+from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.pois.repository import POIS
-from okube_api.sites.repository import EQUIPMENTS, SITES
+from okube_api.sites.repository import SITES
 from okube_api.store.base import Store
 from okube_api.studies.repository import STUDIES
 

@@ -11,7 +11,7 @@ from okube_api.analytics.subject import Subject
 from okube_api.catalogue.values import Reached, Scope
 from okube_api.engine.calendar import Period
 from okube_api.engine.question import Ask, Chosen, Question
-from okube_api.sites.repository import EQUIPMENTS
+from okube_api.equipments.repository import EQUIPMENTS
 
 
 async def resolved_presence(

@@ -1,14 +1,12 @@
 """Applications in the store."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
 
-from okube_api.applications.schemas import ApplicationSettings, merged
-from okube_api.changes import Change, Changes, What
+from okube_api.applications.schemas import merged
 from okube_api.clock import Clock
 from okube_api.errors import NotFound
-from okube_api.resources import Allowed, Resources
+from okube_api.kit.repository import Allowed, Resources
+from okube_api.kit.resource_changes import Change, Changes, What
 from okube_api.store.base import EVERYTHING, Collection, Condition, Json, Kind, OneOf, Store
 
 APPLICATIONS = Collection(
@@ -18,34 +16,7 @@ APPLICATIONS = Collection(
     search=("key", "name"),
 )
 
-_AS_THEY_ARE = ApplicationSettings()
 DEFAULTS: Json = {"timezone": "Europe/Paris", "currency": "EUR", "active": True, "settings": {}}
-
-
-@dataclass(frozen=True, slots=True)
-class Application:
-    """An application as the rest of the server works with it; its settings are whole."""
-
-    id: str
-    key: str
-    name: str
-    timezone: str
-    currency: str
-    active: bool
-    settings: ApplicationSettings
-
-    @classmethod
-    def of(cls, document: Json) -> Self:
-        """From its document."""
-        return cls(
-            document["_id"],
-            document["key"],
-            document["name"],
-            document["timezone"],
-            document["currency"],
-            document["active"],
-            ApplicationSettings.model_validate(document["settings"]) if document["settings"] else _AS_THEY_ARE,
-        )
 
 
 class Applications(Resources):

@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from okube_api.applications.repository import within
 from okube_api.applications.schemas import ApplicationAnswer, ApplicationCreate, ApplicationQuery, ApplicationUpdate
-from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased
 from okube_api.http.caller import CanAdmin, CanRead, IdentityHere, PlatformAdmin
 from okube_api.http.conditional import IfMatch, matching, tagged
@@ -15,6 +14,7 @@ from okube_api.http.lists import Page, paginated
 from okube_api.http.openapi import CREATED, refusals
 from okube_api.http.route import ApiRoute
 from okube_api.http.services import ServicesHere
+from okube_api.kit.schemas import UNSET
 
 router = APIRouter(route_class=ApiRoute, tags=["applications"])
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from okube_api.clock import stamp
-from okube_api.resources import Resources
+from okube_api.kit.repository import Resources
 from okube_api.store.base import Collection, Json, Kind, OneOf, equal
 
 AREAS = Collection(

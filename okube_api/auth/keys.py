@@ -11,7 +11,7 @@ from okube_api.auth.repository import Role, User
 from okube_api.auth.tokens import NEVER, Signer, Token
 from okube_api.clock import Clock
 from okube_api.errors import NotFound
-from okube_api.resources import Resources
+from okube_api.kit.repository import Resources
 from okube_api.store.base import Collection, Json, Kind, Store, equal
 
 KEYS = Collection("api_keys", fields={"version": Kind.INTEGER, "user": Kind.TEXT})

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from okube_api.errors import Taken
-from okube_api.resources import Allowed, Resources
+from okube_api.kit.repository import Allowed, Resources
 from okube_api.store.base import Collection, Duplicate, Json, Kind, equal
 
 USERS = Collection(

@@ -24,10 +24,11 @@ from okube_api.clock import stamp
 from okube_api.errors import Fault, Forbidden, Impossible, NotFound, UnknownReference
 from okube_api.http.caller import IdentityHere
 from okube_api.http.credentials import clear_cookie, refuse_foreign, set_cookie
-from okube_api.http.lists import Page, PageQuery, as_json, paginated
+from okube_api.http.lists import Page, as_json, paginated
 from okube_api.http.openapi import refusals
 from okube_api.http.route import ApiRoute, OpenRoute, SecretRoute
 from okube_api.http.services import Services, ServicesHere
+from okube_api.kit.list_query import PageQuery
 from okube_api.store.base import Json, equal
 
 anybody = APIRouter(route_class=OpenRoute, tags=["authentication"])

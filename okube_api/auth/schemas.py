@@ -6,8 +6,8 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field
 
 from okube_api.auth.repository import Role
-from okube_api.fields import UNSET, Answer, Body, GivenInstant, Identifier, Instant, References, Text
-from okube_api.http.lists import PageQuery
+from okube_api.kit.list_query import PageQuery
+from okube_api.kit.schemas import UNSET, Answer, Body, GivenInstant, Identifier, Instant, References, Text
 from okube_api.store.base import EVERYTHING, Condition, Contains
 
 _SECRET = {"format": "password"}

@@ -12,7 +12,7 @@ from okube_api.auth.spent import Spent
 from okube_api.auth.tokens import Signer, Token
 from okube_api.clock import Clock, stamp
 from okube_api.errors import CaptchaRequired, Forbidden, Unauthorised
-from okube_api.identifiers import new_id
+from okube_api.kit.ids import new_id
 from okube_api.settings import Settings
 from okube_api.store.base import Between, Store, equal
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from okube_api.errors import Unauthorised
-from okube_api.identifiers import is_id
-from okube_api.leaving_out import left_out
+from okube_api.kit.ids import is_id
+from okube_api.lazy_imports import left_out
 
 with left_out("cryptography"):  # 14 MB for algorithms that are not used here
     import jwt

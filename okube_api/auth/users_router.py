@@ -8,7 +8,6 @@ from starlette.responses import Response
 from okube_api.auth.repository import Role, role_of
 from okube_api.auth.schemas import MemberAnswer, MemberCreate, MemberUpdate, UserQuery
 from okube_api.errors import NotFound, Taken
-from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import CanAdmin
 from okube_api.http.conditional import IfMatch, etag, matching
@@ -16,7 +15,8 @@ from okube_api.http.lists import Page, as_json, paginated
 from okube_api.http.openapi import CREATED, refusals
 from okube_api.http.route import ApiRoute
 from okube_api.http.services import Services, ServicesHere
-from okube_api.resources import Found
+from okube_api.kit.repository import Found
+from okube_api.kit.schemas import UNSET
 from okube_api.store.base import Json, Overlaps
 
 router = APIRouter(route_class=ApiRoute, tags=["applications"])

@@ -18,7 +18,6 @@ from typing import Any
 import orjson
 
 from okube_api.analytics.subject import Subject
-from okube_api.applications.repository import Application
 from okube_api.bench.bulk import Bulk, bulk
 from okube_api.bench.peers import Peer, peers
 from okube_api.bench.product import FLOOR, Client, Product
@@ -27,6 +26,7 @@ from okube_api.bench.works import FIVE, WORKS, Work
 from okube_api.bench.world import Say, Size, filled
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.http.journal import write_json_lines
+from okube_api.kit.application import Application
 from okube_api.settings import Settings
 from okube_api.store.base import equal
 

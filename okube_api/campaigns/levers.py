@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from okube_api.clock import Clock
 from okube_api.errors import Impossible, Taken
-from okube_api.resources import Allowed, Resources
+from okube_api.kit.repository import Allowed, Resources
 from okube_api.store.base import (
     NOTHING,
     Collection,

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from okube_api.campaigns.schemas import LeverAnswer, LeverCreate, LeverQuery, LeverUpdate
-from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import CanAdmin, CanRead
 from okube_api.http.conditional import IfMatch, matching, tagged
@@ -14,7 +13,8 @@ from okube_api.http.lists import Page, paginated
 from okube_api.http.openapi import CREATED, refusals
 from okube_api.http.route import ApiRoute
 from okube_api.http.services import ServicesHere
-from okube_api.resources import Found
+from okube_api.kit.repository import Found
+from okube_api.kit.schemas import UNSET
 from okube_api.store.text import folded
 
 router = APIRouter(route_class=ApiRoute, tags=["campaigns"])

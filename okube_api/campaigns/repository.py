@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from okube_api.applications.repository import Application
 from okube_api.campaigns.extras import terms
 from okube_api.campaigns.levers import LEVERS, LeverRule, Levers
-from okube_api.changes import Changes, Watched, What
 from okube_api.clock import Clock
 from okube_api.errors import Impossible
-from okube_api.making import Ids, Make, Making, Pairs, kept, lookup, shape
-from okube_api.resources import Allowed, Resources
+from okube_api.kit.application import Application
+from okube_api.kit.repository import Allowed, Resources
+from okube_api.kit.resource_changes import Changes, Watched, What
+from okube_api.kit.validated_repository import Ids, Make, Making, Pairs, kept, lookup, shape
 from okube_api.store.base import Collection, Json, Kind, OneOf, Store, equal
 
 CAMPAIGNS = Collection(

@@ -16,7 +16,6 @@ from okube_api.campaigns.schemas import (
     with_extra_list,
     with_extra_object,
 )
-from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import CanCreate, Held, Readable, reach
 from okube_api.http.conditional import IfMatch, matching, tagged
@@ -28,7 +27,8 @@ from okube_api.http.multipart import multipart
 from okube_api.http.openapi import CREATED, refusals
 from okube_api.http.route import ApiRoute
 from okube_api.http.services import Services, ServicesHere
-from okube_api.resources import Found
+from okube_api.kit.repository import Found
+from okube_api.kit.schemas import UNSET
 from okube_api.store.base import Condition, OneOf, Overlaps
 
 router = APIRouter(route_class=ApiRoute, tags=["campaigns"])

@@ -15,7 +15,6 @@ from okube_api.auth.repository import Users
 from okube_api.auth.secret import secret_key
 from okube_api.campaigns.levers import Levers
 from okube_api.campaigns.repository import CAMPAIGNS, Campaigns
-from okube_api.changes import Changes
 from okube_api.cli.common import say, store_of, told
 from okube_api.cli.demonstration import LOGIN, TIMEZONE, settings_in
 from okube_api.cli.draft import DRAFT, FILE
@@ -24,6 +23,7 @@ from okube_api.engine.calendar import local_day
 from okube_api.equipments.repository import Equipments
 from okube_api.ingest.demo import Places, Step, fill
 from okube_api.ingest.service import Ingest
+from okube_api.kit.resource_changes import Changes
 from okube_api.pois.repository import Pois
 from okube_api.sites.repository import Sites
 from okube_api.store.base import Store

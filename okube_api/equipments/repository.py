@@ -1,9 +1,22 @@
 """Equipments, what is measured within a site, in the store."""
 
-from okube_api.applications.repository import Application
-from okube_api.making import Make, Making, Pairs, kept
-from okube_api.sites.repository import EQUIPMENTS
-from okube_api.store.base import Condition, Json, equal
+from okube_api.kit.application import Application
+from okube_api.kit.validated_repository import Make, Making, Pairs, kept
+from okube_api.store.base import Collection, Condition, Json, Kind, equal
+
+EQUIPMENTS = Collection(
+    "equipments",
+    fields={
+        "version": Kind.INTEGER,
+        "application": Kind.TEXT,
+        "site": Kind.TEXT,
+        "key": Kind.TEXT,
+        "type": Kind.TEXT,
+        "active": Kind.BOOLEAN,
+    },
+    unique=(("application", "key"),),
+    search=("name", "key"),
+)
 
 
 class Equipments(Making):

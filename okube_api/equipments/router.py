@@ -10,7 +10,6 @@ from okube_api.auth.repository import Role
 from okube_api.equipments.repository import within
 from okube_api.equipments.schemas import EquipmentAnswer, EquipmentCreate, EquipmentQuery, EquipmentUpdate
 from okube_api.errors import NotFound
-from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import Held, SiteInPath, SiteToRead, reach
 from okube_api.http.conditional import IfMatch, matching, tagged
@@ -18,6 +17,7 @@ from okube_api.http.lists import Page, paginated
 from okube_api.http.openapi import CREATED, refusals
 from okube_api.http.route import ApiRoute
 from okube_api.http.services import Services, ServicesHere
+from okube_api.kit.schemas import UNSET
 from okube_api.store.base import Json
 
 router = APIRouter(route_class=ApiRoute, tags=["sites"])

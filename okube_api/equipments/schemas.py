@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from okube_api.fields import UNSET, Answer, Body, Identifier, Instant, Key, Text
-from okube_api.http.lists import Flag, PageQuery, flagged
+from okube_api.kit.list_query import Flag, PageQuery, flagged
+from okube_api.kit.schemas import UNSET, Answer, Body, Identifier, Instant, Key, Text
 from okube_api.store.base import EVERYTHING, Condition, Contains, OneOf
 
 

@@ -13,13 +13,13 @@ from fastapi import Depends, Path, Query
 from fastapi.openapi.models import Example
 from starlette.requests import Request
 
-from okube_api.applications.repository import Application
 from okube_api.auth.repository import Role, User
 from okube_api.auth.sessions import Identity
 from okube_api.errors import BadRequest, Forbidden, NotFound
-from okube_api.fields import UNSET
 from okube_api.http.services import Services, ServicesHere
-from okube_api.resources import Resources
+from okube_api.kit.application import Application
+from okube_api.kit.repository import Resources
+from okube_api.kit.schemas import UNSET
 from okube_api.store.base import EVERYTHING, Condition, Json, OneOf
 
 

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import Header
 from starlette.responses import Response
 
-from okube_api.fields import Answer
 from okube_api.http.lists import as_json
-from okube_api.resources import Allowed
+from okube_api.kit.repository import Allowed
+from okube_api.kit.schemas import Answer
 from okube_api.store.base import Json
 
 IfMatch = Annotated[

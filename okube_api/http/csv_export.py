@@ -8,10 +8,10 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from okube_api.fields import Answer
-from okube_api.making import Making
+from okube_api.kit.encodings import CODECS, Encoding
+from okube_api.kit.schemas import Answer
+from okube_api.kit.validated_repository import Making
 from okube_api.store.base import Condition, Json, Missing, OneOf
-from okube_api.tables.reading import CODECS, Encoding
 from okube_api.tables.writing import Table
 
 MEDIA = (

@@ -10,18 +10,20 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okube_api.bulk import Bulk
 from okube_api.errors import BadRequest
-from okube_api.fields import UNSET, Answer, Body
 from okube_api.http.caller import Creator
-from okube_api.http.lists import Switch, as_json
+from okube_api.http.lists import as_json
 from okube_api.http.multipart import multipart_body, read_parts
-from okube_api.making import Making
+from okube_api.kit.bulk_upsert import Bulk
+from okube_api.kit.encodings import Encoding
+from okube_api.kit.list_query import Switch
+from okube_api.kit.schemas import UNSET, Answer, Body
+from okube_api.kit.validated_repository import Making
 from okube_api.store.base import Json
 from okube_api.tables.columns import columns_of
 from okube_api.tables.importing import Import
 from okube_api.tables.parsing import Rows
-from okube_api.tables.reading import Encoding, Upload
+from okube_api.tables.reading import Upload
 
 FILE = "file"
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Discriminator, Field, Tag
 from starlette.responses import Response
 
-from okube_api.bulk import Bulk
 from okube_api.errors import Impossible
-from okube_api.fields import Answer, Body
 from okube_api.http.caller import Creator
 from okube_api.http.lists import as_json
-from okube_api.making import Making
+from okube_api.kit.bulk_upsert import Bulk
+from okube_api.kit.schemas import Answer, Body
+from okube_api.kit.validated_repository import Making
 from okube_api.store.base import Json
 
 Element = TypeVar("Element", bound=Body)

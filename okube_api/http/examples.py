@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from okube_api.applications.schemas import ApplicationAnswer, ApplicationCreate, ApplicationSettings, ApplicationUpdate
+from okube_api.applications.schemas import ApplicationAnswer, ApplicationCreate, ApplicationUpdate
 from okube_api.auth.schemas import KeyCreate, Login, MemberCreate, MemberUpdate, PasswordChange
 from okube_api.campaigns.schemas import CampaignCreate, CampaignUpdate, LeverCreate
+from okube_api.kit.application import ApplicationSettings
 from okube_api.pois.schemas import PoiCreate, PoiUpdate
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteUpdate
 from okube_api.store.base import Json

@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel
 
 from okube_api.errors import BadRequest
-from okube_api.fields import alternatives
-from okube_api.http.json_text import MOST_LEVELS, escaped
+from okube_api.kit.json_text import MOST_LEVELS, escaped
+from okube_api.kit.schemas import alternatives
 
 _WORDS = {"true": True, "false": False}
 _INDEX = re.compile(r"0|[1-9]\d{0,4}", re.ASCII)

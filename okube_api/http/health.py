@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from okube_api.errors import Away, NotFound, Unauthorised
-from okube_api.fields import Answer
 from okube_api.http.lists import as_json
 from okube_api.http.openapi import Responses, refusals
 from okube_api.http.route import OpenRoute
 from okube_api.http.services import ServicesHere
+from okube_api.kit.schemas import Answer
 
 router = APIRouter(route_class=OpenRoute, tags=["service"])
 

@@ -18,10 +18,10 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from okube_api.errors import BadRequest, TooLarge, UnsupportedMedia
-from okube_api.fields import alternatives
 from okube_api.http.forms import from_pairs
-from okube_api.http.json_text import escaped
 from okube_api.http.route import UploadRoute
+from okube_api.kit.json_text import escaped
+from okube_api.kit.schemas import alternatives
 from okube_api.settings import Settings
 from okube_api.store.base import Json
 

@@ -11,7 +11,6 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import ConfigDict, Field
 
-from okube_api.fields import Answer
 from okube_api.http import idempotency
 from okube_api.http.caller import DEMO_APPLICATION
 from okube_api.http.credentials import COOKIE
@@ -19,6 +18,7 @@ from okube_api.http.examples import EXAMPLES
 from okube_api.http.multipart import spelt_out
 from okube_api.http.route import FORM, JSON, ApiRoute
 from okube_api.http.words import DESCRIPTION, TAGS
+from okube_api.kit.schemas import Answer
 from okube_api.store.base import Json
 
 Responses = dict[int | str, dict[str, Any]]

@@ -26,7 +26,7 @@ from okube_api.errors import (
     Unauthorised,
     UnsupportedMedia,
 )
-from okube_api.http.json_text import escaped
+from okube_api.kit.json_text import escaped
 from okube_api.store.base import Conflict, Duplicate, StoreError, StoreFull, TooManyRows, Unavailable
 
 MOST_FAULTS = 100

@@ -23,9 +23,9 @@ from okube_api.errors import BadRequest, Fault, TooLarge, UnsupportedMedia, sugg
 from okube_api.http import idempotency
 from okube_api.http.credentials import identify
 from okube_api.http.forms import read_form
-from okube_api.http.json_text import read_json
 from okube_api.http.paths import decoded
 from okube_api.http.services import services
+from okube_api.kit.json_text import read_json
 from okube_api.settings import Settings
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"

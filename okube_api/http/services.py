@@ -13,7 +13,6 @@ from okube_api.auth.passwords import Passwords
 from okube_api.auth.sessions import Sessions
 from okube_api.campaigns.levers import Levers
 from okube_api.campaigns.repository import CAMPAIGNS, Campaigns
-from okube_api.changes import Changes
 from okube_api.clock import Clock
 from okube_api.deletion import Deletion
 from okube_api.equipments.repository import Equipments
@@ -21,6 +20,7 @@ from okube_api.http.idempotency import Idempotency
 from okube_api.http.limits import Limits
 from okube_api.ingest.following import Following
 from okube_api.ingest.service import Ingest
+from okube_api.kit.resource_changes import Changes
 from okube_api.pois.repository import Pois
 from okube_api.settings import Settings
 from okube_api.sites.repository import Sites

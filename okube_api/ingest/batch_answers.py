@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from okube_api.fields import Answer, Identifier, Instant
 from okube_api.ingest.batches import State
+from okube_api.kit.schemas import Answer, Identifier, Instant
 
 
 class ReasonAnswer(Answer):

@@ -7,10 +7,10 @@ from typing import Any
 
 from okube_api.clock import stamp
 from okube_api.errors import NotFound
-from okube_api.identifiers import is_id, new_id
 from okube_api.ingest.parsing import Rejected
 from okube_api.ingest.sealing import Sealed, Seals
-from okube_api.resources import Resources
+from okube_api.kit.ids import is_id, new_id
+from okube_api.kit.repository import Resources
 from okube_api.store.base import Between, Collection, Json, Kind, Missing, OneOf, Order, equal
 
 MOST_REASONS = 100

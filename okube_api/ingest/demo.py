@@ -11,8 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from okube_api.applications.repository import Application, Applications
-from okube_api.bulk import Bulk
+from okube_api.applications.repository import Applications
 from okube_api.campaigns.levers import OTHER, Levers
 from okube_api.campaigns.repository import Campaigns
 from okube_api.equipments.repository import Equipments
@@ -20,7 +19,9 @@ from okube_api.ingest.formats import Format
 from okube_api.ingest.generator.events import events
 from okube_api.ingest.generator.world import LEVERS, Drive, Spot, World, worlds
 from okube_api.ingest.service import Ingest, Source
-from okube_api.making import Making
+from okube_api.kit.application import Application
+from okube_api.kit.bulk_upsert import Bulk
+from okube_api.kit.validated_repository import Making
 from okube_api.pois.repository import Pois
 from okube_api.sites.repository import Sites
 from okube_api.store.base import Json

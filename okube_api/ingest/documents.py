@@ -7,12 +7,12 @@ from okube_api.campaigns.levers import Levers
 from okube_api.campaigns.repository import CAMPAIGNS, Campaigns
 from okube_api.catalogue.buckets import day_of
 from okube_api.catalogue.facts import DELIVERIES, EXPOSURES, Fact, Span
-from okube_api.changes import Changes
 from okube_api.clock import Clock
 from okube_api.ingest import tables
 from okube_api.ingest.natural_keys import latest
 from okube_api.ingest.reading import events, live_batches
 from okube_api.ingest.recording import KINDS
+from okube_api.kit.resource_changes import Changes
 from okube_api.sites.repository import Sites
 from okube_api.store.base import EVERYTHING, Aggregate, High, Low, OneOf, Reader, Store, equal
 

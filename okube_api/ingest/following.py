@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from okube_api.applications.repository import APPLICATIONS, Application
-from okube_api.changes import Change, What
-from okube_api.identifiers import new_id
+from okube_api.applications.repository import APPLICATIONS
 from okube_api.ingest.deriving import CONVERSION, GEO, PRESENCE
 from okube_api.ingest.service import Ingest
+from okube_api.kit.application import Application
+from okube_api.kit.ids import new_id
+from okube_api.kit.resource_changes import Change, What
 from okube_api.store.base import Collection as DocumentCollection
 from okube_api.store.base import Json, Kind, equal
 

@@ -4,9 +4,10 @@ import pyarrow as pa
 
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.clock import Clock
+from okube_api.equipments.repository import EQUIPMENTS
+from okube_api.kit.repository import Resources
 from okube_api.pois.repository import POIS
-from okube_api.resources import Resources
-from okube_api.sites.repository import EQUIPMENTS, SITES
+from okube_api.sites.repository import SITES
 from okube_api.store.base import Store
 
 SITE, POI, CAMPAIGN, EQUIPMENT = "site", "point of interest", "campaign", "equipment"

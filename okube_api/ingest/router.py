@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from okube_api.errors import NotFound, suggestion
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import CanAdmin, CanEdit, CanRead
-from okube_api.http.lists import Page, PageQuery, as_json, paginated
+from okube_api.http.lists import Page, as_json, paginated
 from okube_api.http.openapi import refusals
 from okube_api.http.route import ApiRoute, UploadRoute
 from okube_api.http.services import ServicesHere
@@ -18,6 +18,7 @@ from okube_api.ingest.batch_answers import BatchAnswer
 from okube_api.ingest.formats import Format, encoding_of, format_of
 from okube_api.ingest.schemas import MODELS, json_schemas
 from okube_api.ingest.service import Source
+from okube_api.kit.list_query import PageQuery
 from okube_api.settings import Settings
 from okube_api.store.base import equal
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from okube_api.fields import KEY_PATTERN, Day
 from okube_api.ingest.instants import FIRST_YEAR, LAST_YEAR, instant
+from okube_api.kit.schemas import KEY_PATTERN, Day
 
 LONGEST_S = 31 * 86_400
 

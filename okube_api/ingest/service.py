@@ -18,11 +18,10 @@ from typing import TypeVar
 
 import structlog
 
-from okube_api.applications.repository import APPLICATIONS, Application
+from okube_api.applications.repository import APPLICATIONS
 from okube_api.catalogue.buckets import day_of, ordinal
 from okube_api.clock import Clock
 from okube_api.errors import Impossible, InFlight, Refusal
-from okube_api.identifiers import new_id
 from okube_api.ingest.batches import Batches, State
 from okube_api.ingest.deriving import Batch, Deriving, old_days
 from okube_api.ingest.documents import Documents
@@ -36,6 +35,8 @@ from okube_api.ingest.recording import KINDS, Recorder
 from okube_api.ingest.references import References
 from okube_api.ingest.sealing import Sealed, Seals
 from okube_api.ingest.telling import told_of
+from okube_api.kit.application import Application
+from okube_api.kit.ids import new_id
 from okube_api.store.base import EVERYTHING, Change, Conflict, Json, Store, equal
 
 _TRIES = 12

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from okube_api.applications.repository import Application
 from okube_api.campaigns.repository import CAMPAIGNS
+from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.ingest.derive.paths import Windows
 from okube_api.ingest.ground import ground_of
 from okube_api.ingest.told import Told
+from okube_api.kit.application import Application
 from okube_api.pois.repository import POIS
-from okube_api.sites.repository import EQUIPMENTS, SITES
+from okube_api.sites.repository import SITES
 from okube_api.store.base import Collection, Json, Store, equal
 
 

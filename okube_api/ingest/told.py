@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from okube_api.applications.schemas import ApplicationSettings
 from okube_api.ingest.derive.paths import Windows
 from okube_api.ingest.ground import Ground
 from okube_api.ingest.reading import Sides
+from okube_api.kit.application import ApplicationSettings
 
 
 @dataclass(frozen=True, slots=True, eq=False)

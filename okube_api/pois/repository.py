@@ -7,12 +7,13 @@ from typing import ClassVar
 import h3
 from anyio import to_thread
 
-from okube_api.applications.repository import Application
-from okube_api.changes import Changes, Watched, What
 from okube_api.clock import Clock
-from okube_api.making import Ids, Make, Making, Pairs, kept, lookup, shape
-from okube_api.places import EARTH_M, Locator
-from okube_api.resources import Resources
+from okube_api.geo.constants import EARTH_M
+from okube_api.geo.place_cells import Locator
+from okube_api.kit.application import Application
+from okube_api.kit.repository import Resources
+from okube_api.kit.resource_changes import Changes, Watched, What
+from okube_api.kit.validated_repository import Ids, Make, Making, Pairs, kept, lookup, shape
 from okube_api.store.base import (
     Between,
     Collection,

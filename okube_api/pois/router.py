@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from okube_api.auth.repository import Role
-from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import CanCreate, Held, Readable, reach
 from okube_api.http.conditional import IfMatch, matching, tagged
@@ -18,6 +17,7 @@ from okube_api.http.multipart import multipart
 from okube_api.http.openapi import CREATED, refusals
 from okube_api.http.route import ApiRoute
 from okube_api.http.services import Services, ServicesHere
+from okube_api.kit.schemas import UNSET
 from okube_api.pois.schemas import PoiAnswer, PoiCreate, PoiQuery, PoiUpdate, numbers
 from okube_api.store.base import Condition, OneOf
 

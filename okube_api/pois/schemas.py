@@ -5,7 +5,9 @@ from typing import Annotated, Any
 import h3
 from pydantic import AfterValidator, Field
 
-from okube_api.fields import (
+from okube_api.geo.place_cells import RADIUS_M
+from okube_api.kit.list_query import Flag, ListQuery, flagged, given
+from okube_api.kit.schemas import (
     UNSET,
     Answer,
     Body,
@@ -19,8 +21,6 @@ from okube_api.fields import (
     Timezone,
     impossible,
 )
-from okube_api.http.lists import Flag, ListQuery, flagged, given
-from okube_api.places import RADIUS_M
 from okube_api.pois.repository import boxed, covering
 from okube_api.sites.schemas import Address, Cells, Coordinates, Radius
 from okube_api.store.base import EVERYTHING, Condition

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from anyio import to_thread
 
-from okube_api.applications.repository import Application
-from okube_api.changes import Watched, What
 from okube_api.errors import Impossible
-from okube_api.making import Make, Making, Pairs, kept, shape
-from okube_api.places import Locator
+from okube_api.geo.place_cells import Locator
+from okube_api.kit.application import Application
+from okube_api.kit.resource_changes import Watched, What
+from okube_api.kit.validated_repository import Make, Making, Pairs, kept, shape
 from okube_api.store.base import Collection, Json, Kind
 
 SITES = Collection(
@@ -40,19 +40,6 @@ SITES = Collection(
     ),
 )
 
-EQUIPMENTS = Collection(
-    "equipments",
-    fields={
-        "version": Kind.INTEGER,
-        "application": Kind.TEXT,
-        "site": Kind.TEXT,
-        "key": Kind.TEXT,
-        "type": Kind.TEXT,
-        "active": Kind.BOOLEAN,
-    },
-    unique=(("application", "key"),),
-    search=("name", "key"),
-)
 
 _OF_A_PLACE = ("address", "coordinates", "radius", "indoorIndexes", "outdoorIndexes")
 _OBJECTS = ("address", "deliveryContact", "modules", "openings")

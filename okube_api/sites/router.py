@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from okube_api.auth.repository import Role
-from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import CanCreate, Held, Readable, SiteInPath, SiteToRead, reach
 from okube_api.http.conditional import IfMatch, matching, tagged
@@ -17,6 +16,7 @@ from okube_api.http.multipart import multipart_body
 from okube_api.http.openapi import CREATED, refusals
 from okube_api.http.route import ApiRoute
 from okube_api.http.services import ServicesHere
+from okube_api.kit.schemas import UNSET
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteQuery, SiteUpdate
 
 router = APIRouter(route_class=ApiRoute, tags=["sites"])

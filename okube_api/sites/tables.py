@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import Field
 
-from okube_api.fields import UNSET, Body, Text
 from okube_api.http.csv_import import TableForm, TableOf
+from okube_api.kit.schemas import UNSET, Body, Text
 from okube_api.sites.schemas import SiteAnswer, SiteUpdate
 from okube_api.tables.parsing import ID
 

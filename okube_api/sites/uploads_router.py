@@ -7,7 +7,6 @@ from fastapi import APIRouter, Header
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okube_api.fields import UNSET
 from okube_api.http.aliases import aliased, under_applications
 from okube_api.http.caller import CanCreate, Held, SiteToRead
 from okube_api.http.conditional import IfMatch, matching, tagged
@@ -16,6 +15,7 @@ from okube_api.http.multipart import MultipartRoute, Parts, TableRoute, multipar
 from okube_api.http.openapi import refusals
 from okube_api.http.route import ApiRoute
 from okube_api.http.services import Services, ServicesHere
+from okube_api.kit.schemas import UNSET
 from okube_api.settings import Settings
 from okube_api.sites.router import LIST, ONE, SiteToEdit
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteUpdate

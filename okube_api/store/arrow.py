@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from okube_api.leaving_out import left_out
+from okube_api.lazy_imports import left_out
 
 
 def leave_pandas_out() -> None:

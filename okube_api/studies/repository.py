@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from okube_api.applications.repository import Application
-from okube_api.changes import Changes
 from okube_api.clock import Clock
 from okube_api.errors import Impossible
-from okube_api.making import Make, Making, Pairs, kept, lookup, shape
-from okube_api.resources import Resources
+from okube_api.kit.application import Application
+from okube_api.kit.repository import Resources
+from okube_api.kit.resource_changes import Changes
+from okube_api.kit.validated_repository import Make, Making, Pairs, kept, lookup, shape
 from okube_api.store.base import EVERYTHING, Collection, Condition, Json, Kind, Overlaps, Store
 
 STUDIES = Collection(

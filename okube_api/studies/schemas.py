@@ -5,7 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from okube_api.fields import (
+from okube_api.kit.list_query import Switch
+from okube_api.kit.period_query import PeriodQuery
+from okube_api.kit.schemas import (
     UNSET,
     Answer,
     Anything,
@@ -18,8 +20,6 @@ from okube_api.fields import (
     Scalars,
     Tags,
 )
-from okube_api.http.lists import Switch
-from okube_api.http.periods import PeriodQuery
 from okube_api.store.base import EVERYTHING, Condition, Json, equal
 
 

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from okube_api.errors import BadRequest
-from okube_api.http.json_text import read_json
+from okube_api.kit.json_text import read_json
 
 Free = str | int | float | bool | None | list[Any] | dict[str, Any]
 

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from okube_api.fields import alternatives
+from okube_api.kit.schemas import alternatives
 
 COORDINATES = ("longitude", "latitude")
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from anyio import to_thread
 
-from okube_api.bulk import Bulk, Outcome, Wanted
 from okube_api.errors import Fault, Impossible, Taken
+from okube_api.kit.bulk_upsert import Bulk, Outcome, Wanted
 from okube_api.store.base import Json
 from okube_api.tables.parsing import Rows
 from okube_api.tables.reading import Block, Upload

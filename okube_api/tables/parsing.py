@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from okube_api.errors import Fault, Impossible, suggestion
-from okube_api.fields import Body
+from okube_api.kit.schemas import Body
 from okube_api.store.base import Json
 from okube_api.tables.cells import to_free, to_list, to_text
 from okube_api.tables.columns import Column, Columns, Sort, columns_of

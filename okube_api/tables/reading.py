@@ -9,15 +9,14 @@ import io
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO
 
 from okube_api.errors import Fault, Impossible, TooLarge
+from okube_api.kit.encodings import CODECS, Encoding
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Encoding = Literal["utf8", "iso-8859-1", "windows-1252"]
-CODECS = {"utf8": "utf-8", "iso-8859-1": "iso-8859-1", "windows-1252": "cp1252"}
 MOST_ROWS = 100_000
 DELIMITERS = ",;\t|"
 

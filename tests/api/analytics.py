@@ -6,9 +6,10 @@ from typing import Any
 import httpx
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.kpi import Module
-from okube_api.places import located
+from okube_api.equipments.repository import EQUIPMENTS
+from okube_api.geo.place_cells import located
 from okube_api.pois.repository import POIS
-from okube_api.sites.repository import EQUIPMENTS, SITES
+from okube_api.sites.repository import SITES
 from okube_api.store.base import Json
 from okube_api.studies.repository import STUDIES
 

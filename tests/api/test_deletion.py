@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from okube_api.changes import Change, What
+from okube_api.kit.resource_changes import Change, What
 
 from tests.api.server import Json, Tenant
 

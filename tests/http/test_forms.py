@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from okube_api.errors import BadRequest
-from okube_api.fields import UNSET, Body, Scalars
 from okube_api.http.forms import read_form
+from okube_api.kit.schemas import UNSET, Body, Scalars
 
 
 class Inner(Body):

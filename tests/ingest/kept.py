@@ -7,13 +7,13 @@ from random import Random
 from typing import Any
 
 import pyarrow as pa
-from okube_api.applications.schemas import ApplicationSettings
 from okube_api.catalogue.facts import FACTS, Fact
 from okube_api.ingest.ground import ground_of
 from okube_api.ingest.reading import Sides
 from okube_api.ingest.spans import joined
 from okube_api.ingest.tables import TABLES
 from okube_api.ingest.told import Task, Told
+from okube_api.kit.application import ApplicationSettings
 from okube_api.store.base import Change, Schema, Store, Table
 from okube_api.store.kinds import arrow_schema, stored_kinds
 from tests.by_hand.truth import Delivery, Truth

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.campaigns.repository import CAMPAIGNS
-from okube_api.changes import Change, Changes, What
+from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.ingest.following import NOTES, Following
 from okube_api.ingest.service import Ingest
+from okube_api.kit.resource_changes import Change, Changes, What
 from okube_api.pois.repository import POIS
-from okube_api.sites.repository import EQUIPMENTS, SITES
+from okube_api.sites.repository import SITES
 from okube_api.store.base import EVERYTHING, Json, Store, equal
 from tests.ingest.expected import ALL, assert_same
 from tests.ingest.land import SECRET, Land, clock, spring

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.errors import Impossible, TooLarge
-from okube_api.fields import Answer, Body, Scalars, Tags, Text
+from okube_api.kit.encodings import Encoding
+from okube_api.kit.schemas import Answer, Body, Scalars, Tags, Text
 from okube_api.tables import reading
 from okube_api.tables.parsing import Row, Rows
-from okube_api.tables.reading import Encoding, Upload
+from okube_api.tables.reading import Upload
 from okube_api.tables.writing import Table
 
 from tests.tables.texts import any_text, lists, scalars, texts

@@ -4,7 +4,7 @@ from datetime import date
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from okube_api.fields import UNSET, Day
+from okube_api.kit.schemas import UNSET, Day
 
 
 class Url(BaseModel):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from okube_api.clock import Clock, stamp
 from okube_api.errors import Fault, InFlight, NotFound, PreconditionFailed, Taken, UnknownReference
-from okube_api.identifiers import is_id, new_id
+from okube_api.kit.ids import is_id, new_id
 from okube_api.store.base import NOTHING, Collection, Condition, Duplicate, Json, OneOf, Overlaps, Store, equal
 
 ATTEMPTS = 5

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from okube_api.errors import Impossible
-from okube_api.http.periods import PeriodQuery, _day
+from okube_api.kit.period_query import PeriodQuery, _day
 
 ZONES = ("UTC", "Europe/Paris", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "Africa/Cairo")
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from okube_api.errors import Impossible
-from okube_api.fields import UNSET, Day, Timezone
-from okube_api.http.lists import ListQuery
+from okube_api.kit.list_query import ListQuery
+from okube_api.kit.schemas import UNSET, Day, Timezone
 from okube_api.store.base import EVERYTHING, NOTHING, Between, Condition, Missing
 
 Seconds = Annotated[str, Field(pattern=r"^-?[0-9]{1,11}$", examples=["1553731200"])]

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 
 from anyio import to_thread
 
-from okube_api.applications.repository import Application
-from okube_api.changes import Change, What, between
 from okube_api.clock import stamp
 from okube_api.errors import Fault, Impossible, Refusal, Taken
-from okube_api.identifiers import is_id
-from okube_api.making import Make, Making
+from okube_api.kit.application import Application
+from okube_api.kit.ids import is_id
+from okube_api.kit.resource_changes import Change, What, between
+from okube_api.kit.validated_repository import Make, Making
 from okube_api.store.base import NOTHING, Duplicate, Json, OneOf, Overlaps, equal
 from okube_api.store.text import claims, value_at
 

@@ -2,7 +2,7 @@
 
 import h3
 import pytest
-from okube_api.places import Locator, located, located_all
+from okube_api.geo.place_cells import Locator, located, located_all
 
 Place = tuple[float, float, float]  # longitude, latitude, metres
 

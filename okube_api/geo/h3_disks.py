@@ -10,7 +10,7 @@ import pyarrow as pa
 from h3ronpy import cells_area_m2, cells_to_string, grid_disk
 from h3ronpy.vector import cells_to_coordinates, coordinates_to_cells
 
-from okube_api.places import EARTH_M, OUTDOOR_M, RESOLUTION
+from okube_api.geo.constants import EARTH_M, OUTDOOR_M, RESOLUTION
 
 Floats = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.uint64]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from okube_api.errors import BadRequest
-from okube_api.http.json_text import MOST_LEVELS, read_json
+from okube_api.kit.json_text import MOST_LEVELS, read_json
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 VALUES: Any = st.recursive(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from okube_api.changes import Change, Changes, What, between
+from okube_api.kit.resource_changes import Change, Changes, What, between
 from okube_api.store.base import Json
 
 pytestmark = pytest.mark.anyio

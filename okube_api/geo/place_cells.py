@@ -2,18 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
+from okube_api.geo.constants import RESOLUTION
 from okube_api.store.base import Json
 
-RESOLUTION = 12
 CELLS = ("indoorIndexes", "outdoorIndexes")
 RADIUS_M = 70.0
-OUTDOOR_M = 50.0
-"""How far the outdoor ring goes beyond the radius."""
 
 _TOGETHER = 200  # places; longer work on cells at once would keep other threads waiting
-
-EARTH_M = 6_371_007.180918475
-"""The radius of the sphere that H3 measures on."""
 
 
 def located(coordinates: Sequence[float], radius_m: float) -> Json:
@@ -27,7 +22,7 @@ def located(coordinates: Sequence[float], radius_m: float) -> Json:
 
 def located_all(places: Sequence[tuple[float, float, float]]) -> list[Json]:
     """`located` of each (longitude, latitude, radius in metres): about 100 us each when there are many."""
-    from okube_api.surroundings import surroundings  # noqa: PLC0415 - its libraries are 8 MB, for who makes places
+    from okube_api.geo.h3_disks import surroundings  # noqa: PLC0415 - its libraries are 8 MB, for who makes places
 
     blocks = (places[at : at + _TOGETHER] for at in range(0, len(places), _TOGETHER))
     return [

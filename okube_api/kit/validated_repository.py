@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from okube_api.applications.repository import Application
-from okube_api.changes import Changes, Watched, between
 from okube_api.clock import Clock
-from okube_api.resources import Allowed, Resources, known_ids
+from okube_api.kit.application import Application
+from okube_api.kit.repository import Allowed, Resources, known_ids
+from okube_api.kit.resource_changes import Changes, Watched, between
 from okube_api.store.base import Json, Store
 
 Pairs = Sequence[tuple[Json, Json]]

@@ -1,0 +1,104 @@
+"""An application as the rest of the server works with it, and its settings with their defaults."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from okube_api.kit.schemas import Body, impossible
+from okube_api.store.base import Json
+
+Count = Annotated[int, Field(ge=0, le=100_000)]
+
+
+def _ascending(edges: list[int]) -> list[int]:
+    if any(low >= high for low, high in pairwise(edges)):
+        raise impossible("The edges of bands must ascend.")
+    return edges
+
+
+Edges = Annotated[
+    list[Annotated[int, Field(ge=0, le=10**9)]], Field(min_length=1, max_length=50), AfterValidator(_ascending)
+]
+"""Lower edges of half-open bands; the last band has no end."""
+
+
+class _Group(Body):
+    model_config = ConfigDict(frozen=True)
+
+
+class Windows(_Group):
+    """How long before an outcome a touch still counts, in days."""
+
+    click: Count = 30
+    print: Count = 7
+    opening: Count = 7
+
+
+class Attribution(_Group):
+    """How outcomes are attributed to campaigns."""
+
+    windows: Windows = Windows()
+
+
+class Stays(_Group):
+    """What makes a stay of GPS pings."""
+
+    gap_minutes: Count = Field(15, alias="gapMinutes", description="A longer silence ends the stay.")
+    minimum_seconds: Count = Field(120, alias="minimumSeconds", description="A shorter stay is not kept.")
+
+
+class PresenceStays(_Group):
+    """What makes a stay of Wi-Fi detections."""
+
+    gap_minutes: Count = Field(30, alias="gapMinutes", description="A longer silence ends the stay.")
+    dropout_seconds: Count = Field(300, alias="dropoutSeconds", description="A shorter stay is a dropout.")
+
+
+class BandEdges(_Group):
+    """The bins of distributions: lower edges, the last band has no end."""
+
+    dwell: Edges = Field([0, 300, 900, 1800, 2700, 3600, 5400, 7200], description="Seconds of a stay.")
+    distance: Edges = Field([0, 1000, 2000, 5000, 10000, 20000, 50000], description="Metres from home or work.")
+    visits: Edges = Field([1, 2, 3, 4, 5, 6, 11], description="Visitor-days per user.")
+    delay: Edges = Field([0, 1, 2, 3, 7, 14, 30], description="Days from the credited touch to the visit.")
+    gap: Edges = Field([1, 2, 8, 32, 91], description="Days between visitor-days.")
+
+
+class ApplicationSettings(_Group):
+    """What an application may set; what it does not is as here."""
+
+    attribution: Attribution = Attribution()
+    stays: Stays = Stays()
+    presence: PresenceStays = PresenceStays()
+    bands: BandEdges = BandEdges()
+
+
+_AS_THEY_ARE = ApplicationSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An application as the rest of the server works with it; its settings are whole."""
+
+    id: str
+    key: str
+    name: str
+    timezone: str
+    currency: str
+    active: bool
+    settings: ApplicationSettings
+
+    @classmethod
+    def of(cls, document: Json) -> Self:
+        """From its document."""
+        return cls(
+            document["_id"],
+            document["key"],
+            document["name"],
+            document["timezone"],
+            document["currency"],
+            document["active"],
+            ApplicationSettings.model_validate(document["settings"]) if document["settings"] else _AS_THEY_ARE,
+        )

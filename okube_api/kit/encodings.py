@@ -1,0 +1,6 @@
+"""Encodings of CSV files, by the names that the API takes, and the Python codec of each."""
+
+from typing import Literal
+
+Encoding = Literal["utf8", "iso-8859-1", "windows-1252"]
+CODECS = {"utf8": "utf-8", "iso-8859-1": "iso-8859-1", "windows-1252": "cp1252"}
