@@ -12,39 +12,39 @@ from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware
 
 from okube_api import __version__
-from okube_api.analytics.router import router as analytics
-from okube_api.applications.router import router as applications
-from okube_api.areas.router import router as areas
-from okube_api.auth.router import anybody as login
-from okube_api.auth.router import router as auth
-from okube_api.auth.router import secret as secrets
+from okube_api.api.container import Services, make_services
+from okube_api.api.docs_pages import documentation
+from okube_api.api.openapi import document
+from okube_api.api.routes.analytics import router as analytics
+from okube_api.api.routes.applications import router as applications
+from okube_api.api.routes.areas import router as areas
+from okube_api.api.routes.auth import anybody as login
+from okube_api.api.routes.auth import router as auth
+from okube_api.api.routes.auth import secret as secrets
+from okube_api.api.routes.campaigns import router as campaigns
+from okube_api.api.routes.equipments import router as equipments
+from okube_api.api.routes.events import files as event_files
+from okube_api.api.routes.events import router as ingest
+from okube_api.api.routes.health import router as health
+from okube_api.api.routes.levers import router as levers
+from okube_api.api.routes.pois import router as pois
+from okube_api.api.routes.sites import router as sites
+from okube_api.api.routes.studies import router as studies
+from okube_api.api.routes.thumbnails import router as site_uploads
+from okube_api.api.routes.users import router as users
 from okube_api.auth.secret import secret_key
-from okube_api.auth.users_router import router as users
-from okube_api.campaigns.levers_router import router as levers
-from okube_api.campaigns.router import router as campaigns
 from okube_api.clock import Clock, utc_now
-from okube_api.equipments.router import router as equipments
 from okube_api.errors import Refusal
-from okube_api.http.dispatch import ByShape
-from okube_api.http.documentation import documentation
-from okube_api.http.health import router as health
-from okube_api.http.journal import Journal
 from okube_api.http.metrics import Metrics
-from okube_api.http.openapi import document
-from okube_api.http.paths import SegmentedPaths
+from okube_api.http.middleware.access_log import Journal
+from okube_api.http.middleware.path_segments import SegmentedPaths
+from okube_api.http.middleware.proxy import Transport, networks
 from okube_api.http.problems import handle
-from okube_api.http.services import Services, make_services
-from okube_api.http.transport import Transport, networks
-from okube_api.ingest.router import files as event_files
-from okube_api.ingest.router import router as ingest
-from okube_api.pois.router import router as pois
-from okube_api.schema import SCHEMA
+from okube_api.http.routing.route_index import ByShape
 from okube_api.settings import Settings
-from okube_api.sites.router import router as sites
-from okube_api.sites.uploads_router import router as site_uploads
 from okube_api.store import open_store
 from okube_api.store.base import Json, Store, StoreError, Unavailable
-from okube_api.studies.router import router as studies
+from okube_api.store_schema import SCHEMA
 
 ROUTERS: tuple[APIRouter, ...] = (
     login,

@@ -13,11 +13,11 @@ from typing import Any
 
 import duckdb
 import numpy as np
+from okube_api.api.container import Services
 from okube_api.cli.common import opened
-from okube_api.http.services import Services
 from okube_api.kit.application import Application
-from okube_api.schema import SCHEMA
 from okube_api.settings import Settings
+from okube_api.store_schema import SCHEMA
 from pymongo import MongoClient
 
 SITES, EQUIPMENTS = 500, 4

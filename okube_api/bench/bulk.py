@@ -17,15 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from okube_api.api.container import make_services
 from okube_api.auth.secret import secret_key
 from okube_api.bench.product import FLOOR, Product
 from okube_api.bench.world import KEY, SITES, Say, Size, coordinates, documents, instants, named, pieces, users, when
 from okube_api.clock import utc_now
-from okube_api.http.services import make_services
 from okube_api.kit.application import Application
-from okube_api.schema import SCHEMA
 from okube_api.settings import Settings
 from okube_api.store import open_store
+from okube_api.store_schema import SCHEMA
 
 _PINGS, _SITES, _ROUNDS = 10_000_000, 100_000, 9
 _NEAR = 0.4  # of pings are at a site

@@ -17,13 +17,13 @@ from okube_api.analytics.modules import MODULES
 from okube_api.analytics.recall import Recall
 from okube_api.analytics.service import Wanted
 from okube_api.analytics.subject import Subject
+from okube_api.api.container import Services
 from okube_api.app import create_app
 from okube_api.auth.passwords import hashed
 from okube_api.auth.repository import Role, User
 from okube_api.bench.works import Work
 from okube_api.cli.common import event_loop
 from okube_api.cli.serve import bound
-from okube_api.http.services import Services
 from okube_api.settings import Settings
 
 T = TypeVar("T")

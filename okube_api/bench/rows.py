@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from okube_api.api.container import Services
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.catalogue.facts import GEO_STAYS, OUTCOMES, PRESENCE_PASSAGES, Fact
-from okube_api.http.services import Services
 from okube_api.kit.application import Application
 from okube_api.store.base import equal
 

@@ -25,7 +25,7 @@ from okube_api.bench.rows import exported
 from okube_api.bench.works import FIVE, WORKS, Work
 from okube_api.bench.world import Say, Size, filled
 from okube_api.campaigns.repository import CAMPAIGNS
-from okube_api.http.journal import write_json_lines
+from okube_api.http.middleware.access_log import write_json_lines
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
 from okube_api.store.base import equal

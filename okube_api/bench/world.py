@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from okube_api.api.container import Services
 from okube_api.campaigns.levers import OTHER
 from okube_api.errors import NotFound
-from okube_api.http.services import Services
 from okube_api.kit.application import Application
 
 KEY = "bench"

@@ -14,13 +14,13 @@ from okube_api.auth.secret import BadSecret, secret_key
 from okube_api.cli.remote import Remote, RemoteError
 from okube_api.clock import utc_now
 from okube_api.errors import Refusal
-from okube_api.schema import SCHEMA
 from okube_api.settings import Settings
 from okube_api.store import open_store
 from okube_api.store.base import Store, StoreError, Unavailable
+from okube_api.store_schema import SCHEMA
 
 if TYPE_CHECKING:
-    from okube_api.http.services import Services
+    from okube_api.api.container import Services
 
 P = ParamSpec("P")
 
@@ -70,7 +70,7 @@ def event_loop() -> asyncio.AbstractEventLoop:
 @asynccontextmanager
 async def opened(settings: Settings) -> "AsyncIterator[Services]":
     """The services over the store of the settings, started; closed at the end."""
-    from okube_api.http.services import make_services  # noqa: PLC0415 - not what goes through a server
+    from okube_api.api.container import make_services  # noqa: PLC0415 - not what goes through a server
 
     secret = secret_key(settings)
     store = store_of(settings)

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from okube_api.app import create_app
 from okube_api.auth.secret import secret_key
 from okube_api.cli.common import store_of, told
-from okube_api.http.journal import write_json_lines
+from okube_api.http.middleware.access_log import write_json_lines
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED
 from okube_api.store.base import Store

@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
+from okube_api.api.container import Services
 from okube_api.app import create_app
 from okube_api.auth.passwords import hashed
 from okube_api.auth.repository import Role, User
 from okube_api.clock import utc_now
-from okube_api.http.services import Services
 from okube_api.settings import Settings
 
 PASSWORD = "correct horse battery staple"

@@ -5,7 +5,7 @@ import io
 
 import httpx
 import pytest
-from okube_api.http.csv_export import MEDIA
+from okube_api.api.csv_export import MEDIA
 
 from tests.api.server import Tenant
 

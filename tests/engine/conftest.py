@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import settings
-from okube_api.schema import SCHEMA
 from okube_api.store import open_store
+from okube_api.store_schema import SCHEMA
 from tests.engine.stores import InMemory, InStore, Reading
 
 settings.register_profile("okube", deadline=None)

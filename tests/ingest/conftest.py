@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 from okube_api.applications.repository import APPLICATIONS
-from okube_api.schema import SCHEMA
 from okube_api.store import open_store
 from okube_api.store.base import EVERYTHING, Store
 from okube_api.store.mongo.store import MongoStore
+from okube_api.store_schema import SCHEMA
 from tests.ingest import kept
 
 EXAMPLES = int(os.environ.get("OKUBE_FUZZ", "25"))

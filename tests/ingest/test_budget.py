@@ -12,9 +12,9 @@ from okube_api.cli.filling import places
 from okube_api.ingest import demo
 from okube_api.ingest.generator.events import events
 from okube_api.ingest.generator.world import World
-from okube_api.schema import SCHEMA
 from okube_api.store import open_store
 from okube_api.store.base import Reader, Table
+from okube_api.store_schema import SCHEMA
 
 pytestmark = pytest.mark.anyio
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from okube_api.api.container import Services, make_services
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.catalogue.kpi import Module
-from okube_api.http.services import Services, make_services
 from okube_api.ingest.demo import Places, fill
 from okube_api.ingest.generator.events import events
 from okube_api.ingest.generator.marketing import FOLLOW_UP_DAYS
 from okube_api.ingest.generator.world import METRES_PER_DEGREE, World, worlds
-from okube_api.schema import SCHEMA
 from okube_api.settings import Settings
 from okube_api.store import open_store
 from okube_api.store.base import EVERYTHING, Json, equal
+from okube_api.store_schema import SCHEMA
 from tests.by_hand import conversion, geomarketing, presence
 from tests.by_hand import truth as happened
 from tests.by_hand.question import Question

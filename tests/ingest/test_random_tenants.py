@@ -12,9 +12,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as some
 from okube_api.catalogue.facts import FACTS, PANELISTS
 from okube_api.ingest.service import Source
-from okube_api.schema import SCHEMA
 from okube_api.store.base import Json, Store, Table, equal
 from okube_api.store.kinds import arrow_schema, stored_kinds
+from okube_api.store_schema import SCHEMA
 from tests.ingest import small
 from tests.ingest.expected import ALL, assert_same
 from tests.ingest.heard import Batch, heard, new_events, without_user

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from okube_api.ingest.schemas import DetectionEvent, Event, PingEvent
-from okube_api.schema import SCHEMA
+from okube_api.store_schema import SCHEMA
 
 from tests.conformance.declared import EVENTS, MONTHS, STAYS
 from tests.conformance.declared import SCHEMA as SMALL

@@ -1,0 +1,73 @@
+"""The documentation: the OpenAPI document, and two pages that show it, with every file of theirs served from here."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+from anyio import to_thread
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from okube_api.api.openapi import document
+
+STATIC = Path(__file__).parent / "static"
+_DAY_S = 86_400
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>okube-api</title>
+<link rel="icon" href="static/swagger/favicon-32x32.png">
+{head}
+</head>
+<body><div id="docs"></div></body>
+</html>
+"""
+_SWAGGER = """<link rel="stylesheet" href="static/swagger/swagger-ui.css">
+<script src="static/swagger/swagger-ui-bundle.js"></script>
+<script src="static/docs.js"></script>"""
+_REDOC = """<script src="static/redoc/redoc.standalone.js"></script>
+<script src="static/redoc.js"></script>"""
+
+
+class _Files(StaticFiles):
+    """Files that change with the version only."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """The file, to be kept by browsers for a day."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = f"public, max-age={_DAY_S}"
+        return response
+
+
+def documentation(app: FastAPI) -> list[BaseRoute]:
+    """The routes, which anybody may read."""
+    kept: list[bytes] = []
+
+    async def openapi(_request: Request) -> Response:
+        if not kept:  # it takes half a second to make, and is large but for its text
+            kept.append(await to_thread.run_sync(lambda: orjson.dumps(document(app))))
+        return Response(kept[0], media_type="application/json")
+
+    return [
+        Route("/openapi.json", openapi),
+        Route("/docs", _page(_SWAGGER)),
+        Route("/redoc", _page(_REDOC)),
+        Mount("/static", _Files(directory=STATIC)),
+    ]
+
+
+def _page(head: str) -> Any:
+    async def page(_request: Request) -> Response:
+        return HTMLResponse(_PAGE.format(head=head), headers={"Content-Security-Policy": _POLICY})
+
+    return page

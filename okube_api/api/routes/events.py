@@ -1,0 +1,156 @@
+"""Events over HTTP: files of them in, and what became of each."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from okube_api.api.access import CanAdmin, CanEdit, CanRead
+from okube_api.api.aliases import aliased, under_applications
+from okube_api.api.container import ServicesHere
+from okube_api.api.openapi import refusals
+from okube_api.api.route import ApiRoute, UploadRoute
+from okube_api.errors import NotFound, suggestion
+from okube_api.http.pagination import Page, as_json, paginated
+from okube_api.ingest.batch_answers import BatchAnswer
+from okube_api.ingest.formats import Format, encoding_of, format_of
+from okube_api.ingest.schemas import MODELS, json_schemas
+from okube_api.ingest.service import Source
+from okube_api.kit.list_query import PageQuery
+from okube_api.settings import Settings
+from okube_api.store.base import equal
+
+router = APIRouter(route_class=ApiRoute, tags=["ingest"])
+
+MANY = under_applications("/ingest")
+ONE = under_applications("/ingest/{batch}")
+REJECTED = under_applications("/ingest/{batch}/rejected")
+KIND = under_applications("/ingest/{kind}")
+USER = under_applications("/users-data/{user}")
+REBUILD = under_applications("/rebuild")
+
+_FILE = {"schema": {"type": "string", "format": "binary"}}
+_FILES = {shape.value: _FILE for shape in Format}
+_BODY = {"requestBody": {"required": True, "content": _FILES}}
+
+BatchInPath = Annotated[str, Path(description="The batch's id.")]
+KindInPath = Annotated[str, Path(description="The kind of the events.", json_schema_extra={"enum": list(MODELS)})]
+Wait = Annotated[bool, Query(description="Answer when questions see the events; else once they are stored.")]
+Atomic = Annotated[bool, Query(description="Take the whole file or nothing: one bad line refuses it.")]
+ContentType = Annotated[str, Header(alias="content-type", include_in_schema=False)]
+_ENCODINGS = {"enum": ["identity", "gzip", "zstd"]}
+ContentEncoding = Annotated[
+    str,
+    Header(alias="content-encoding", description="`gzip` or `zstd`.", json_schema_extra=_ENCODINGS),
+]
+
+
+class FileRoute(UploadRoute):
+    """A route that takes files of events, however large."""
+
+    def body_limit(self, settings: Settings) -> int:  # noqa: ARG002 - as the route it derives from
+        """None to speak of: files are read as they come."""
+        return 2**62
+
+
+files = APIRouter(route_class=FileRoute, tags=["ingest"])
+
+
+@router.get("/ingest/schemas", operation_id="list_event_schemas")
+async def list_event_schemas() -> Response:
+    """The JSON Schema of each kind of event."""
+    return as_json(json_schemas())
+
+
+@aliased(
+    files,
+    "POST",
+    KIND,
+    status_code=201,
+    response_model=BatchAnswer,
+    responses={202: {"description": "Stored; follow the batch.", "model": BatchAnswer}} | refusals(404, 422),
+    openapi_extra=_BODY,
+)
+async def ingest_events(
+    request: Request,
+    kind: KindInPath,
+    caller: CanEdit,
+    shared: ServicesHere,
+    *,
+    wait: Wait = True,
+    atomic: Atomic = False,
+    content_type: ContentType = "",
+    content_encoding: ContentEncoding = "identity",
+) -> Response:
+    """A file of events, as NDJSON, CSV or Parquet; bad lines are left out and kept with the batch."""
+    if kind not in MODELS:
+        raise NotFound("kind of events", f"{kind}{suggestion(kind, MODELS)}")
+    source = Source(request.stream(), format_of(content_type), encoding_of(content_encoding))
+    batch = await shared.ingest.receive(caller.application, kind, source, atomic=atomic)
+    if not wait:
+        shared.ingest.show_later(caller.application, batch)
+        return as_json(BatchAnswer.shown(batch), 202)
+    return as_json(BatchAnswer.shown(await shared.ingest.show(caller.application, batch)), 201)
+
+
+@aliased(router, "GET", MANY, response_model=Page[BatchAnswer], responses=refusals(404))
+async def list_batches(query: Annotated[PageQuery, Query()], caller: CanRead, shared: ServicesHere) -> Response:
+    """The batches of an application, a page at a time."""
+    mine = equal("application", caller.application.id)
+    found = await shared.ingest.batches.page(mine, query.paging)
+    return paginated(found, query.paging, BatchAnswer)
+
+
+@aliased(router, "GET", ONE, response_model=BatchAnswer, responses=refusals(404))
+async def get_batch(batch: BatchInPath, caller: CanRead, shared: ServicesHere) -> Response:
+    """One batch: how far it is, and the first reasons why lines were rejected."""
+    return as_json(BatchAnswer.shown(await shared.ingest.batches.of(caller.application.id, batch)))
+
+
+@aliased(
+    router, "GET", REJECTED, responses={200: {"content": {shape.value: {} for shape in Format}}} | refusals(404, 422)
+)
+async def get_rejected_lines(batch: BatchInPath, caller: CanEdit, shared: ServicesHere) -> StreamingResponse:
+    """The rejected lines of a batch (the first 100,000) as they were sent, to be corrected and sent again.
+
+    Those of CSV come under the file's header, those of Parquet as lines of JSON.
+    """
+    found = await shared.ingest.batches.of(caller.application.id, batch)
+    lines = shared.ingest.rejected(found)
+    shape = Format(found["format"])
+    kind = Format.NDJSON if shape is Format.PARQUET else shape
+    first = await anext(lines, None)
+
+    async def texts() -> AsyncIterator[bytes]:
+        if "header" in found:
+            yield f"{found['header']}\n".encode()
+        if first is not None:
+            yield f"{first['text']}\n".encode()
+        async for line in lines:
+            yield f"{line['text']}\n".encode()
+
+    return StreamingResponse(texts(), media_type=kind)
+
+
+@aliased(router, "DELETE", ONE, status_code=204, responses=refusals(404))
+async def delete_batch(batch: BatchInPath, caller: CanEdit, shared: ServicesHere) -> None:
+    """Takes a batch back: its events, and what followed from them."""
+    found = await shared.ingest.batches.of(caller.application.id, batch)
+    await shared.ingest.remove(caller.application, found)
+
+
+UserInPath = Annotated[str, Path(description="A user or device, as events name them.", min_length=1)]
+
+
+@aliased(router, "DELETE", USER, status_code=204, responses=refusals(404))
+async def delete_user_data(user: UserInPath, caller: CanAdmin, shared: ServicesHere) -> None:
+    """Removes everything that is known of a user or device; nothing tells whether anything was."""
+    await shared.ingest.delete_user(caller.application, user)
+
+
+@aliased(router, "POST", REBUILD, status_code=204, responses=refusals(404))
+async def rebuild_application(caller: CanAdmin, shared: ServicesHere) -> None:
+    """Writes the facts and rollups anew, from the events; questions see the old ones until the new ones are whole."""
+    await shared.ingest.rebuild(caller.application)

@@ -1,0 +1,71 @@
+"""Tables of sites, whose columns go by any name that the caller maps to ours."""
+
+from typing import Any
+
+from pydantic import Field
+
+from okube_api.api.csv_import import TableForm, TableOf
+from okube_api.kit.schemas import UNSET, Body, Text
+from okube_api.sites.schemas import SiteAnswer, SiteUpdate
+from okube_api.tables.parsing import ID
+
+_COLUMNS = {
+    "key": "key",
+    "additional_keys": "keys",
+    "name": "name",
+    "street_number": "address.streetNumber",
+    "street": "address.street",
+    "postal_code": "address.postalCode",
+    "city": "address.city",
+    "country": "address.country",
+    "latitude": "latitude",
+    "longitude": "longitude",
+    "timezone": "timezone",
+    "contact_name": "deliveryContact.name",
+    "contact_email": "deliveryContact.email",
+    "contact_phone": "deliveryContact.phone",
+    "presence": "modules.presence",
+    "tracking": "modules.tracking",
+    "conversion": "modules.conversion",
+}
+
+
+class Mapper(Body):
+    """The name of the file's column for each field."""
+
+    id: bool = Field(UNSET, description="Whether the file's `_id` column finds existing sites.")
+    key: Text = UNSET
+    additional_keys: Text = Field(UNSET, description="Its cells have `|` between keys.")
+    name: Text = UNSET
+    street_number: Text = UNSET
+    street: Text = UNSET
+    postal_code: Text = UNSET
+    city: Text = UNSET
+    country: Text = UNSET
+    latitude: Text = UNSET
+    longitude: Text = UNSET
+    timezone: Text = UNSET
+    contact_name: Text = UNSET
+    contact_email: Text = UNSET
+    contact_phone: Text = UNSET
+    presence: Text = UNSET
+    tracking: Text = UNSET
+    conversion: Text = UNSET
+
+
+class SiteTableForm(TableForm):
+    """The fields beside a table of sites; without a mapper, its columns are named like the fields of a site."""
+
+    mapper: Mapper = UNSET
+
+
+def renamed(form: Any) -> dict[str, str] | None:
+    """The file's columns by ours; None without a mapper."""
+    mapper: Mapper | None = form.mapper
+    if mapper is None:
+        return None
+    named = {_COLUMNS[name]: column for name, column in mapper.named().items() if name != "id"}
+    return named | ({ID: ID} if mapper.id else {})
+
+
+TABLE = TableOf(SiteUpdate, SiteAnswer, ("name",), SiteTableForm, renamed)

@@ -1,0 +1,43 @@
+"""Everything that a store is asked to hold, gathered from the domains that declare it."""
+
+from okube_api.applications.repository import APPLICATIONS
+from okube_api.areas.repository import AREAS
+from okube_api.auth.keys import KEYS
+from okube_api.auth.repository import LOGIN_FAILURES, SPENT, USERS
+from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
+from okube_api.catalogue.facts import FACTS, PANELISTS
+from okube_api.equipments.repository import EQUIPMENTS
+from okube_api.http.idempotency import IDEMPOTENCY
+from okube_api.http.rate_limits import RATES
+from okube_api.ingest.batches import BATCHES, REJECTED
+from okube_api.ingest.following import NOTES
+from okube_api.ingest.tables import TABLES
+from okube_api.pois.repository import POIS
+from okube_api.sites.repository import SITES
+from okube_api.sites.thumbnails import THUMBNAILS
+from okube_api.store.base import Schema
+from okube_api.studies.repository import STUDIES
+
+SCHEMA = Schema(
+    collections=(
+        APPLICATIONS,
+        USERS,
+        SPENT,
+        IDEMPOTENCY,
+        RATES,
+        KEYS,
+        LOGIN_FAILURES,
+        SITES,
+        EQUIPMENTS,
+        STUDIES,
+        POIS,
+        CAMPAIGNS,
+        LEVERS,
+        AREAS,
+        THUMBNAILS,
+        BATCHES,
+        REJECTED,
+        NOTES,
+    ),
+    tables=(PANELISTS, *(table for fact in FACTS for table in fact.tables), *TABLES),
+)

@@ -1,0 +1,83 @@
+"""Forms as the JSON that they stand for."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from okube_api.api.form import read_form
+from okube_api.errors import BadRequest
+from okube_api.kit.schemas import UNSET, Body, Scalars
+
+
+class Inner(Body):
+    """An object in a body."""
+
+    city: str | None = None
+    floors: int = UNSET
+
+
+class Outer(Body):
+    """A body with a field of each sort."""
+
+    name: str = UNSET
+    open: bool = UNSET
+    level: int | None = None
+    width: float = UNSET
+    tags: list[str] | None = None
+    point: list[float] = UNSET
+    inner: Inner = UNSET
+    extra: Scalars = UNSET
+    inners: list[Inner] | None = None
+    hours: list[list[str]] = UNSET
+
+
+def read(form: str) -> dict[str, Any]:
+    """The form as JSON."""
+    return read_form(form.encode(), Outer)
+
+
+@pytest.mark.parametrize(
+    ("form", "wanted"),
+    [
+        ("", {}),
+        ("name=", {"name": ""}),
+        ("name=true&open=true", {"name": "true", "open": True}),
+        ("level=3&width=1e2", {"level": 3, "width": 100.0}),
+        ("level=", {"level": None}),
+        ("tags=a", {"tags": ["a"]}),
+        ("tags=a&tags=b", {"tags": ["a", "b"]}),
+        ("tags[]=a&tags[]=b", {"tags": ["a", "b"]}),
+        ("tags=", {"tags": None}),
+        ("point=4.8&point=45", {"point": [4.8, 45]}),
+        ("inner[city]=Paris&inner[floors]=2", {"inner": {"city": "Paris", "floors": 2}}),
+        ("inner[city]=", {"inner": {"city": None}}),
+        ("extra[a]=1&extra[b]=x", {"extra": {"a": "1", "b": "x"}}),
+        ("inners[0][city]=Paris&inners[0][floors]=2", {"inners": [{"city": "Paris", "floors": 2}]}),
+        ("inners[10][city]=c&inners[2][city]=b", {"inners": [{"city": "b"}, {"city": "c"}]}),
+        ("hours[0][0]=9&hours[0][1]=12&hours[1][]=14&hours[1][]=19", {"hours": [["9", "12"], ["14", "19"]]}),
+        ("tags[1]=b&tags[0]=a", {"tags": ["a", "b"]}),
+        ("tags[x]=b", {"tags": {"x": "b"}}),
+        ("tags[01]=b&tags[1]=a", {"tags": {"01": "b", "1": "a"}}),
+        ("unknown=1", {"unknown": "1"}),
+        ("inner=text", {"inner": "text"}),
+    ],
+)
+def test_forms(form: str, wanted: dict[str, Any]) -> None:
+    assert read(form) == wanted
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["name=a&name=b", "inner=a&inner[city]=b", "inner[city]=b&inner=a", "inner[city=b", "inner]city[=b", "name=%00"],
+)
+def test_what_stands_for_nothing_is_refused(form: str) -> None:
+    with pytest.raises(BadRequest):
+        read(form)
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=st.text(st.characters(codec="utf-8", exclude_characters="\0")), level=st.integers(-(10**9), 10**9))
+def test_texts_and_numbers_come_through(name: str, level: int) -> None:
+    assert read(urlencode({"name": name, "level": level})) == {"name": name, "level": level}

@@ -1,0 +1,65 @@
+"""Paths by their segments."""
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from okube_api.http.middleware.path_segments import SegmentedPaths, decoded
+from starlette.types import Message, Receive, Scope, Send
+
+pytestmark = pytest.mark.anyio
+
+SEGMENTS = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])), min_size=1, max_size=4)
+
+
+async def routed(raw: bytes | None, path: str = "/") -> str | int:
+    """The path that routes are matched with; the status where the request is refused instead."""
+    seen: list[str | int] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["path"])
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            seen.append(message["status"])
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    scope: Scope = {"type": "http", "path": path, "raw_path": raw, "method": "GET", "headers": []}
+    await SegmentedPaths(inner)(scope, receive, send)
+    return seen[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(segments=SEGMENTS)
+async def test_a_segment_is_what_was_meant(segments: list[str]) -> None:
+    raw = "/" + "/".join(quote(segment, safe="") for segment in segments)
+    path = await routed(raw.encode())
+    assert isinstance(path, str)
+    parts = path.split("/")[1:]
+    assert list(decoded(dict(enumerate(parts))).values()) == segments  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("raw", "seen"),
+    [
+        (b"/a%2Fb/c", "/a%2Fb/c"),
+        (b"/a%2fb", "/a%2Fb"),
+        (b"/%25", "/%25"),
+        (b"/100%", "/100%25"),
+        (b"/%zz", "/%25zz"),
+        (b"/a+b", "/a+b"),
+        (b"/%ff", 400),
+        (b"/%c0%af", 400),
+        (b"/%00", 404),
+        (b"/a%0d%0ab", 404),
+    ],
+)
+async def test_paths(raw: bytes, seen: str | int) -> None:
+    assert await routed(raw) == seen
+
+
+async def test_a_server_without_raw_paths_still_routes() -> None:
+    assert await routed(None, "/é/100%") == "/é/100%25"
