@@ -10,8 +10,8 @@ from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.http.idempotency import IDEMPOTENCY
 from okube_api.http.rate_limits import RATES
 from okube_api.ingest.batches import BATCHES, REJECTED
-from okube_api.ingest.following import NOTES
-from okube_api.ingest.tables import TABLES
+from okube_api.ingest.events.tables import TABLES
+from okube_api.ingest.invalidation import NOTES
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.sites.thumbnails import THUMBNAILS

@@ -9,7 +9,7 @@ from okube_api.cli.common import opened
 from okube_api.cli.demonstration import LOGIN, let_in
 from okube_api.cli.draft import FILE, filled
 from okube_api.cli.filling import places
-from okube_api.ingest.demo import fill
+from okube_api.demo.fill import fill
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
 from okube_api.store.base import EVERYTHING, equal

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from okube_api.auth.repository import Role
 from okube_api.cli import commands
-from okube_api.ingest.schemas import MODELS
+from okube_api.ingest.events.models import MODELS
 
 _ASK = "import sys; {}; print(*(name for name in {!r} if name in sys.modules))"
 _SERVE = (

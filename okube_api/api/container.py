@@ -18,7 +18,7 @@ from okube_api.clock import Clock
 from okube_api.equipments.repository import Equipments
 from okube_api.http.idempotency import Idempotency
 from okube_api.http.rate_limits import Limits
-from okube_api.ingest.following import Following
+from okube_api.ingest.invalidation import Following
 from okube_api.ingest.service import Ingest
 from okube_api.kit.resource_changes import Changes
 from okube_api.pois.repository import Pois

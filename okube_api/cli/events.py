@@ -12,9 +12,9 @@ from rich.progress import Progress as ProgressBar
 from okube_api.cli.common import fail, opened, remote, say, told
 from okube_api.cli.remote import Remote
 from okube_api.errors import suggestion
-from okube_api.ingest.formats import of_path
-from okube_api.ingest.receiving import Progress
-from okube_api.ingest.schemas import MODELS
+from okube_api.ingest.events.models import MODELS
+from okube_api.ingest.load.loader import Progress
+from okube_api.ingest.parse.codecs import of_path
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
 

@@ -19,9 +19,9 @@ from okube_api.cli.common import say, store_of, told
 from okube_api.cli.demonstration import LOGIN, TIMEZONE, settings_in
 from okube_api.cli.draft import DRAFT, FILE
 from okube_api.clock import utc_now
+from okube_api.demo.fill import Places, Step, fill
 from okube_api.engine.calendar import local_day
 from okube_api.equipments.repository import Equipments
-from okube_api.ingest.demo import Places, Step, fill
 from okube_api.ingest.service import Ingest
 from okube_api.kit.resource_changes import Changes
 from okube_api.pois.repository import Pois

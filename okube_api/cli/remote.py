@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from okube_api.ingest.formats import of_path
+from okube_api.ingest.parse.codecs import of_path
 
 if TYPE_CHECKING:
     import httpx

@@ -7,8 +7,8 @@ from typing import Any
 
 from okube_api.clock import stamp
 from okube_api.errors import NotFound
-from okube_api.ingest.parsing import Rejected
-from okube_api.ingest.sealing import Sealed, Seals
+from okube_api.ingest.encryption import Sealed, Seals
+from okube_api.ingest.parse.text import Rejected
 from okube_api.kit.ids import is_id, new_id
 from okube_api.kit.repository import Resources
 from okube_api.store.base import Between, Collection, Json, Kind, Missing, OneOf, Order, equal

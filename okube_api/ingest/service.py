@@ -23,18 +23,19 @@ from okube_api.catalogue.buckets import day_of, ordinal
 from okube_api.clock import Clock
 from okube_api.errors import Impossible, InFlight, Refusal
 from okube_api.ingest.batches import Batches, State
-from okube_api.ingest.deriving import Batch, Deriving, old_days
-from okube_api.ingest.documents import Documents
-from okube_api.ingest.erasing import erase
-from okube_api.ingest.formats import Encoding, Format, decoder, of_path
-from okube_api.ingest.identities import DEVICE, USER, Digests, Identities
-from okube_api.ingest.memory import be_frugal
-from okube_api.ingest.reading import live_batches
-from okube_api.ingest.receiving import Block, Receiver, Tally, Tell, parquet_blocks, text_blocks
-from okube_api.ingest.recording import KINDS, Recorder
-from okube_api.ingest.references import References
-from okube_api.ingest.sealing import Sealed, Seals
-from okube_api.ingest.telling import told_of
+from okube_api.ingest.columns.allocator import be_frugal
+from okube_api.ingest.encryption import Sealed, Seals
+from okube_api.ingest.erasure import erase
+from okube_api.ingest.events.kinds import KINDS
+from okube_api.ingest.load.loader import Block, Receiver, Tally, Tell, parquet_blocks, text_blocks
+from okube_api.ingest.load.normalizer import Recorder
+from okube_api.ingest.load.pseudonyms import DEVICE, USER, Digests, Identities
+from okube_api.ingest.load.references import References
+from okube_api.ingest.parse.codecs import Encoding, Format, decoder, of_path
+from okube_api.ingest.raw.reader import live_batches
+from okube_api.ingest.refresh.context import told_of
+from okube_api.ingest.refresh.documents import Documents
+from okube_api.ingest.refresh.refresh import Batch, Deriving, old_days
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
 from okube_api.store.base import EVERYTHING, Change, Conflict, Json, Store, equal

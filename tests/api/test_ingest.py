@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from okube_api.catalogue.buckets import ordinal
-from okube_api.ingest.tables import VISITS
+from okube_api.ingest.events.tables import VISITS
 
 from tests.api.server import Server, Tenant, running
 

@@ -14,6 +14,7 @@ from okube_api.store import open_store
 from okube_api.store.base import EVERYTHING, Store
 from okube_api.store.mongo.store import MongoStore
 from okube_api.store_schema import SCHEMA
+
 from tests.ingest import kept
 
 EXAMPLES = int(os.environ.get("OKUBE_FUZZ", "25"))

@@ -13,12 +13,13 @@ from okube_api.catalogue.facts import (
     PRESENCE_STEPS,
 )
 from okube_api.store.base import Table
+
 from tests.by_hand.truth import Truth
 from tests.engine.numbering import bucket_numbers, user_numbers
 from tests.engine.rows import rollup, tables
 from tests.ingest.derive import tables as made
 from tests.ingest.land import Row, canonical, named
-from tests.ingest.test_presence_facts import marks
+from tests.ingest.refresh.test_presence import marks
 
 _PRESENCE = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
 ALL = ("geo_stays", "panelists", "outcomes", "cohorts", "credits", "exposures", "deliveries", "presence")

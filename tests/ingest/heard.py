@@ -8,6 +8,7 @@ from typing import Any
 
 import h3
 from okube_api.store.base import Json
+
 from tests.by_hand.sessions import stays_of_pings
 from tests.by_hand.truth import (
     Area,

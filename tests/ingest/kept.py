@@ -8,14 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 from okube_api.catalogue.facts import FACTS, Fact
-from okube_api.ingest.ground import ground_of
-from okube_api.ingest.reading import Sides
-from okube_api.ingest.spans import joined
-from okube_api.ingest.tables import TABLES
-from okube_api.ingest.told import Task, Told
+from okube_api.ingest.derive.place_index import ground_of
+from okube_api.ingest.events.tables import TABLES
+from okube_api.ingest.raw.reader import Sides
+from okube_api.ingest.refresh.context import Task, Told
+from okube_api.ingest.refresh.day_ranges import joined
 from okube_api.kit.application import ApplicationSettings
 from okube_api.store.base import Change, Schema, Store, Table
 from okube_api.store.kinds import arrow_schema, stored_kinds
+
 from tests.by_hand.truth import Delivery, Truth
 from tests.engine.numbering import bucket_numbers
 from tests.engine.rows import rollup

@@ -14,14 +14,15 @@ from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.catalogue.facts import FACTS, PANELISTS, Fact
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.geo.place_cells import located
-from okube_api.ingest.formats import Format
-from okube_api.ingest.ground import ZONES
-from okube_api.ingest.identities import DEVICE, USER, Identities
+from okube_api.ingest.derive.place_index import ZONES
+from okube_api.ingest.load.pseudonyms import DEVICE, USER, Identities
+from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.service import Ingest, Source
 from okube_api.kit.application import Application
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.base import Json, Kind, Store, Table
+
 from tests.by_hand.truth import Place
 from tests.truth.tenant import Tenant, beta
 

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from okube_api.store.base import Json
+
 from tests.ingest.land import spring
 
 

@@ -14,9 +14,10 @@ import h3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as some
-from okube_api.ingest.formats import Format
-from okube_api.ingest.schemas import MODELS
+from okube_api.ingest.events.models import MODELS
+from okube_api.ingest.parse.codecs import Format
 from okube_api.store.base import Json
+
 from tests.by_hand.truth import Campaign, Equipment, Place, Truth
 from tests.ingest.heard import Batch
 from tests.truth.places import BROADWAY, LYON, east_of, ident, north_of

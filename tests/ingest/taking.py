@@ -11,6 +11,7 @@ from pathlib import Path
 from okube_api.ingest.service import Ingest
 from okube_api.store import open_store
 from okube_api.store_schema import SCHEMA
+
 from tests.ingest.land import SECRET, Land, clock
 from tests.truth.tenant import beta
 

@@ -13,11 +13,12 @@ from okube_api.areas.repository import AREAS
 from okube_api.catalogue.facts import DELIVERIES, GEO_STAYS, PANELISTS
 from okube_api.errors import Impossible
 from okube_api.ingest.batches import ALIVE_FOR, State
-from okube_api.ingest.formats import Format
+from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.service import Ingest, Source
 from okube_api.store import open_store
 from okube_api.store.base import Json, Store, Table, equal
 from okube_api.store_schema import SCHEMA
+
 from tests.ingest.expected import ALL, assert_same
 from tests.ingest.land import NOW, SECRET, Land, clock, pieces, spring
 

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 import pytest
 from okube_api.catalogue.facts import FACTS
 from okube_api.cli.filling import places
-from okube_api.ingest import demo
-from okube_api.ingest.generator.events import events
-from okube_api.ingest.generator.world import World
+from okube_api.demo import fill
+from okube_api.demo.generator.events import events
+from okube_api.demo.generator.world import World
 from okube_api.store import open_store
 from okube_api.store.base import Reader, Table
 from okube_api.store_schema import SCHEMA
@@ -45,11 +45,11 @@ async def weight(view: Reader, table: Table) -> tuple[int, int]:
 async def test_rollups_stay_under_twice_the_bytes_of_their_fact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "events", of_a_month)
+    monkeypatch.setattr(fill, "events", of_a_month)
     store = open_store(f"duckdb:{tmp_path / 'okube.duckdb'}", SCHEMA)
     await store.start()
     try:
-        application, _ = await demo.fill(places(store, bytes(32), 2), date(2025, 1, 5))
+        application, _ = await fill.fill(places(store, bytes(32), 2), date(2025, 1, 5))
         async with store.reading(application["_id"]) as view:
             for fact in FACTS:
                 rollups = [fact.rollup(grain, span) for grain in fact.grains for span in grain.spans]

@@ -6,8 +6,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from okube_api.ingest.schemas import MODELS
+from okube_api.ingest.events.models import MODELS
 from okube_api.store.base import Store
+
 from tests.ingest.expected import ALL, assert_same
 from tests.ingest.land import Land, spring
 from tests.truth.tenant import alpha

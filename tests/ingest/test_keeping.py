@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from okube_api.ingest.service import Ingest
 from okube_api.store.base import Store
+
 from tests.by_hand.truth import Truth
 from tests.ingest.expected import ALL, assert_same
 from tests.ingest.land import NOW, SECRET, Land, clock, spring

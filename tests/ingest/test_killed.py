@@ -21,6 +21,7 @@ from okube_api.ingest.batches import ALIVE_FOR, State
 from okube_api.ingest.service import Ingest
 from okube_api.store import open_store
 from okube_api.store_schema import SCHEMA
+
 from tests.ingest.expected import expected
 from tests.ingest.heard import Batch, heard
 from tests.ingest.land import NOW, SECRET, Land, canonical, spring

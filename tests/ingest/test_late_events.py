@@ -14,6 +14,7 @@ from okube_api.catalogue.buckets import numbers
 from okube_api.catalogue.facts import FACTS, Fact, Span
 from okube_api.engine.calendar import ordinal
 from okube_api.store.base import Change, Json, Store, Table
+
 from tests.by_hand.paths import Outcome, outcomes
 from tests.by_hand.question import local_day
 from tests.by_hand.sessions import runs

@@ -15,6 +15,7 @@ from okube_api.ingest.service import Source
 from okube_api.store.base import Json, Store, Table, equal
 from okube_api.store.kinds import arrow_schema, stored_kinds
 from okube_api.store_schema import SCHEMA
+
 from tests.ingest import small
 from tests.ingest.expected import ALL, assert_same
 from tests.ingest.heard import Batch, heard, new_events, without_user

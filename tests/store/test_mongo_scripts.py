@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from okube_api.ingest.schemas import DetectionEvent, Event, PingEvent
+from okube_api.ingest.events.models import DetectionEvent, Event, PingEvent
 from okube_api.store_schema import SCHEMA
 
 from tests.conformance.declared import EVENTS, MONTHS, STAYS

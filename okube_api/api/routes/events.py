@@ -14,9 +14,9 @@ from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute, UploadRoute
 from okube_api.errors import NotFound, suggestion
 from okube_api.http.pagination import Page, as_json, paginated
-from okube_api.ingest.batch_answers import BatchAnswer
-from okube_api.ingest.formats import Format, encoding_of, format_of
-from okube_api.ingest.schemas import MODELS, json_schemas
+from okube_api.ingest.events.models import MODELS, json_schemas
+from okube_api.ingest.parse.codecs import Format, encoding_of, format_of
+from okube_api.ingest.schemas import BatchAnswer
 from okube_api.ingest.service import Source
 from okube_api.kit.list_query import PageQuery
 from okube_api.settings import Settings

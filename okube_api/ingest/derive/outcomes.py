@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from okube_api.ingest.derive.columns import Codes, Ints, Span, changes, codes, counted, days, integers, order
+from okube_api.ingest.columns.columns import Codes, Ints, Span, changes, codes, counted, days, integers, order
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
-from okube_api.ingest.derive.columns import (
+from okube_api.ingest.columns.columns import (
     Codes,
     Flags,
     Ints,
@@ -31,7 +31,7 @@ from okube_api.ingest.derive.columns import (
     rows,
     spread,
 )
-from okube_api.ingest.derive.runs import Runs
+from okube_api.ingest.derive.sessionize import Runs
 
 
 @dataclass(frozen=True, slots=True)

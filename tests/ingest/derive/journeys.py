@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from hypothesis import strategies as st
-from okube_api.ingest.derive.conversion import conversion
+from okube_api.ingest.derive.attribution import conversion
 from tests.by_hand.truth import Campaign, Place, Touch, Truth, Visit
 from tests.ingest.derive import tables
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from okube_api.ingest.derive.columns import codes, integers
-from okube_api.ingest.derive.conversion import Setting
-from okube_api.ingest.derive.paths import KINDS
+from okube_api.ingest.columns.columns import codes, integers
+from okube_api.ingest.derive.attribution import Setting
 from okube_api.ingest.derive.presence import Rules
-from okube_api.ingest.derive.runs import Runs, places_of, runs_of
+from okube_api.ingest.derive.sessionize import Runs, places_of, runs_of
+from okube_api.ingest.derive.touch_paths import KINDS
 from tests.by_hand.conversion_cell import world
 from tests.by_hand.paths import Outcome, outcomes
 from tests.by_hand.presence import kept, sessions

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from okube_api.ingest.derive.columns import order
-from okube_api.ingest.marks import NEVER, last_of, later
+from okube_api.ingest.columns.columns import order
+from okube_api.ingest.derive.recency import NEVER, last_of, later
 
 
 @pytest.mark.parametrize("sizes", [(5, 7), (2**40, 3, 2**40), (2, 2**62, 2**62, 3), (2**62, 2**62)])

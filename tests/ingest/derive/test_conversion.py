@@ -13,11 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES, Fact
-from okube_api.ingest.derive import columns, paths
-from okube_api.ingest.derive.campaigns import deliveries, exposures
-from okube_api.ingest.derive.columns import Span
-from okube_api.ingest.derive.conversion import Block, cohorts, conversion
-from okube_api.ingest.derive.spans import days_of_events, margins, outcome_days_of_cohorts, outcome_days_of_touches
+from okube_api.ingest.columns import columns
+from okube_api.ingest.columns.columns import Span
+from okube_api.ingest.derive import touch_paths
+from okube_api.ingest.derive.attribution import Block, cohorts, conversion
+from okube_api.ingest.derive.day_dependencies import (
+    days_of_events,
+    margins,
+    outcome_days_of_cohorts,
+    outcome_days_of_touches,
+)
+from okube_api.ingest.derive.exposures import deliveries, exposures
 from okube_api.store.kinds import ARROW
 from tests.by_hand.truth import Campaign, Panelist, Place, Purchase, Touch, Truth, Visit
 from tests.ingest.derive import tables
@@ -257,7 +263,7 @@ def test_pieces_give_the_same_rows_as_one_go(monkeypatch: pytest.MonkeyPatch) ->
     truth = alpha().truth
     whole = (outcomes(truth), credits(truth), exposed(truth))
     monkeypatch.setattr(columns, "_BLOCK_ROWS", 5)
-    monkeypatch.setattr(paths, "_MOST_PAIRS", 3)
+    monkeypatch.setattr(touch_paths, "_MOST_PAIRS", 3)
     pieces = blocks(truth)
     assert len(pieces) > 20
     assert [piece.span[0] for piece in pieces[1:]] == [piece.span[1] + 1 for piece in pieces[:-1]]
@@ -326,7 +332,7 @@ def test_days_that_a_change_of_touches_does_not_reach_stay_as_they_were(truth: T
 
 def test_a_touch_reaches_the_days_of_its_window() -> None:
     touches = tables.touch_table(truth_of(), ())
-    assert outcome_days_of_touches(touches, {"c": dict.fromkeys(paths.KINDS, 7)}, ["Europe/Paris"]).tolist() == []
+    assert outcome_days_of_touches(touches, {"c": dict.fromkeys(touch_paths.KINDS, 7)}, ["Europe/Paris"]).tolist() == []
     at = datetime(2024, 4, 10, 21, 59, 59, 999000, tzinfo=UTC)  # the last millisecond of a day in Paris
     truth = truth_of([Touch("u-1", "c-1", at, "print"), Touch("u-1", "c-1", at, "control")], ())
     events = tables.touches(truth)

@@ -15,9 +15,9 @@ from okube_api.catalogue.facts import (
     PRESENCE_STEPS,
     Fact,
 )
-from okube_api.ingest.derive.columns import Span
+from okube_api.ingest.columns.columns import Span
 from okube_api.ingest.derive.presence import Presence, presence
-from okube_api.ingest.derive.runs import touched_days
+from okube_api.ingest.derive.sessionize import touched_days
 from okube_api.store.kinds import ARROW
 from tests.by_hand.truth import Detection, Equipment, Place, Truth
 from tests.ingest.derive import tables

@@ -1,0 +1,47 @@
+"""Columns of any type as numbers in the order of their values, to sort, group and compare by."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from okube_api.ingest.columns.columns import Ints
+
+_BETWEEN = "\x1f"
+
+
+def ranks(column: pa.ChunkedArray) -> Ints:
+    """Numbers in the order of the values, null first: of equal values equal ones, within this column."""
+    if len(column) == 0:
+        return np.empty(0, np.int64)
+    if pa.types.is_integer(column.type):
+        return _of_integers(column)
+    if pa.types.is_floating(column.type):
+        found: Ints = np.unique(column.to_numpy(), return_inverse=True)[1].astype(np.int64, copy=False)
+        return found
+    return _of_texts(pc.binary_join(column, _BETWEEN) if pa.types.is_list(column.type) else column)
+
+
+def whole(column: pa.ChunkedArray) -> Ints:
+    """The values of a column of integers, 0 for null."""
+    values: Ints = pc.fill_null(column, 0).to_numpy().astype(np.int64, copy=False)
+    return values
+
+
+def _of_integers(column: pa.ChunkedArray) -> Ints:
+    values = whole(column)
+    if not column.null_count:
+        return values
+    valid = pc.is_valid(column).to_numpy()
+    low, high = (int(values[valid].min()), int(values[valid].max())) if valid.any() else (0, 0)
+    if high - low < 2**62:
+        return np.where(valid, values - low + 1, 0)
+    return np.where(valid, np.unique(values, return_inverse=True)[1] + 1, 0)
+
+
+def _of_texts(column: pa.ChunkedArray) -> Ints:
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    unified = encoded.unify_dictionaries()
+    by_code = np.append(pc.rank(unified.chunk(0).dictionary, tiebreaker="dense").to_numpy().astype(np.int64), 0)
+    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in unified.chunks]
+    found: Ints = by_code[np.concatenate(codes)]
+    return found

@@ -1,0 +1,190 @@
+"""From touches, visits and purchases to the rows of outcomes with their paths, of credits and of cohorts.
+
+The caller's way, for the outcomes of some local days: read the events of `spans.margins`, call `conversion`, replace
+the days of each block.  Then, for the days of the credited touches of the rows before and after, read the OUTCOMES of
+`spans.outcome_days_of_cohorts` and call `cohorts`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from okube_api.catalogue.facts import COHORTS, CREDITS, OUTCOMES
+from okube_api.ingest.columns.columns import (
+    Codes,
+    Ints,
+    Span,
+    bands,
+    blocks,
+    counted,
+    integers,
+    lists,
+    names,
+    order,
+    rows,
+)
+from okube_api.ingest.columns.local_days import local_days
+from okube_api.ingest.columns.sort_codes import ranks
+from okube_api.ingest.derive.outcomes import Outcomes, outcomes_of
+from okube_api.ingest.derive.touch_paths import KINDS, Paths, Touches, Windows, paths, touches_of
+
+ONE = 1000
+"""The weight of a user who is not in the panel, in thousandths."""
+_DAY_S = 86_400
+_CHANNELS = ("offline", "online")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """What an application says of its outcomes.
+
+    zone: the application's; sites: (site, zone, online as boolean); weights: (user, weight in thousandths), users
+    without a row weigh 1; delay_edges: lower edges of the bands of delay, in days.
+    """
+
+    zone: str
+    sites: pa.Table
+    windows: Windows
+    weights: pa.Table
+    delay_edges: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Everything of the local days of `span`, which together hold some 100,000 outcomes, or are one day.
+
+    outcomes: in order of day, site, user, instant; credits: in the same order, then of campaign.
+    """
+
+    span: Span
+    outcomes: pa.Table
+    credits: pa.Table
+
+
+def conversion(
+    touches: pa.Table, visits: pa.Table, purchases: pa.Table, setting: Setting, span: Span
+) -> Iterator[Block]:
+    """The outcomes of some local days and their credits, in blocks of days that together cover all of them.
+
+    touches: (user, campaign, at, kind); visits: (user, site, at); purchases: (user, site, at, amount_micro).
+    Instants in ms, UTC.  Events of sites that are not in the setting are left out, as are touches of such campaigns.
+    """
+    sites = setting.sites.sort_by("site")
+    found = outcomes_of(visits, purchases, sites, span)
+    ready = touches_of(touches, setting.windows, found.user)
+    for days, part in blocks(found.day, span):
+        some = found.take(part)
+        led = paths(ready, some.user, some.at)
+        told = _Told(some, weight_of(setting.weights, some.user), ready, led, _members(ready, led))
+        yield Block(days, _outcomes(told, sites, setting), _credits(told, sites))
+
+
+def weight_of(weights: pa.Table, user: Ints) -> Ints:
+    """The weight of each user, in thousandths."""
+    known, weight = integers(weights["user"]), integers(weights["weight"])
+    by_number = np.full(max(known.max(initial=-1), user.max(initial=-1)) + 1, ONE, np.int64)
+    by_number[known] = weight
+    return by_number[user]
+
+
+# -- rows --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Members:
+    """The distinct campaigns of paths, in order of outcome and campaign, and how often each stands in its path."""
+
+    outcome: Ints
+    campaign: Ints
+    times: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Told:
+    """All that is known of some outcomes."""
+
+    found: Outcomes
+    weight: Ints
+    touches: Touches
+    led: Paths
+    members: _Members
+
+
+def _members(touches: Touches, led: Paths) -> _Members:
+    size = max(len(touches.campaigns), 1)
+    pairs, times = np.unique(led.outcome * size + touches.campaign[led.touch], return_counts=True)
+    return _Members(pairs // size, pairs % size, times)
+
+
+def _placed(sites: pa.Table, site: Codes) -> dict[str, pa.Array]:
+    online = sites["online"].to_numpy().astype(np.int64)
+    return {"site": names(sites["site"].to_pylist(), site), "channel": names(_CHANNELS, online[site])}
+
+
+def _outcomes(told: _Told, sites: pa.Table, setting: Setting) -> pa.Table:
+    found, led, touches = told.found, told.led, told.touches
+    attributed = led.counts > 0
+    credited_at, kind, campaign, touch_day = np.zeros((4, len(attributed)), np.int64)
+    for column, of_touch in ((credited_at, touches.at), (kind, touches.kind), (campaign, touches.campaign)):
+        column[attributed] = of_touch[led.last]
+    touch_day[attributed] = local_days(credited_at[attributed], setting.zone)
+    delay_s = (found.at - credited_at) // 1000
+    followed = attributed & (found.visit > 0)
+    delay_band = bands(delay_s, [edge * _DAY_S for edge in setting.delay_edges])
+    columns = {
+        **_placed(sites, found.site),
+        "user": found.user,
+        "weight": told.weight,
+        "visit": found.visit,
+        "conversion": ((found.visit > 0) & (found.purchase_count > 0)).astype(np.int64),
+        "purchase_count": found.purchase_count,
+        "revenue_micro": found.revenue_micro,
+        "campaigns": lists(counted(told.members.outcome, len(attributed)), touches.campaigns, told.members.campaign),
+        "path": lists(led.counts, touches.campaigns, touches.campaign[led.touch]),
+        "attributed": attributed.astype(np.int64),
+        "credited": names(touches.campaigns, campaign, missing=~attributed),
+        "touch_kind": names(KINDS, kind, missing=~attributed),
+        "touch_day": pa.array(touch_day, mask=~attributed),
+        "delay_s": pa.array(delay_s, mask=~followed),
+        "delay_band": np.where(followed, delay_band, -1),
+    }
+    return rows(OUTCOMES, found.day, columns)
+
+
+def _credits(told: _Told, sites: pa.Table) -> pa.Table:
+    """One row per attributed visit and distinct campaign; a purchase without a visit has nothing to be credited."""
+    found, led, touches, members = told.found, told.led, told.touches, told.members
+    ends = np.full((2, len(led.counts)), -1)
+    ends[:, led.counts > 0] = touches.campaign[led.first], touches.campaign[led.last]
+    visited = found.visit[members.outcome] > 0
+    outcome, campaign = members.outcome[visited], members.campaign[visited]
+    is_first, is_last = (ends[:, outcome] == campaign).astype(np.int64)
+    columns = {
+        **_placed(sites, found.site[outcome]),
+        "user": found.user[outcome],
+        "weight": told.weight[outcome],
+        "campaign": names(touches.campaigns, campaign),
+        "touches": led.counts[outcome],
+        "distinct": counted(outcome, len(led.counts))[outcome],
+        "occurrence_count": members.times[visited],
+        "is_first": is_first,
+        "is_last": is_last,
+    }
+    return rows(CREDITS, found.day[outcome], columns)
+
+
+def cohorts(outcomes: pa.Table, span: Span) -> pa.Table:
+    """The attributed outcomes whose credited touch is of the days of `span`, on that day.
+
+    outcomes: rows of OUTCOMES, of the days that `spans.outcome_days_of_cohorts` tells, in any order.
+    In order of day, site, user, then of what else can differ, so that only rows that are alike change places.
+    """
+    touch_day = outcomes["touch_day"]
+    chosen = outcomes.filter(pc.and_(pc.greater_equal(touch_day, span[0]), pc.less_equal(touch_day, span[1])))
+    by = ["touch_day", "site", "user", "visit", "purchase_count", "revenue_micro", "campaigns"]
+    ordered = chosen.take(pa.array(order(*(ranks(chosen[name]) for name in by))))
+    columns = {column.name: ordered[column.name] for column in COHORTS.columns}
+    return rows(COHORTS, integers(ordered["touch_day"]), columns)

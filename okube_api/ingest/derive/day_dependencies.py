@@ -1,0 +1,74 @@
+"""Which days depend on which events: what must be read to derive some days, and which days a change touches.
+
+Instants are ms since 1970, UTC, in half-open spans.  Clocks are at most 26 hours apart, so that two days on either side
+are enough wherever zones meet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from okube_api.ingest.columns.columns import Ints, Span, codes, days, integers
+from okube_api.ingest.columns.local_days import local_days
+from okube_api.ingest.derive.touch_paths import DAY_MS, KINDS, Windows, lasting_ms, longest
+
+ZONES_D = 2
+Moments = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """The instants [low, high) whose visits and purchases, and whose touches, decide the outcomes of some days."""
+
+    outcomes: Moments
+    touches: Moments
+
+
+def instants(span: Span) -> Moments:
+    """The instants that may belong to some local days, in any zone."""
+    return (span[0] - ZONES_D) * DAY_MS, (span[1] + ZONES_D - 1) * DAY_MS
+
+
+def margins(span: Span, windows: Windows) -> Margins:
+    """What to read for the outcomes (visits and purchases, touches) of some local days."""
+    low, high = instants(span)
+    return Margins((low, high), touches=(low - longest(windows) * DAY_MS, high))
+
+
+def outcome_days_of_cohorts(span: Span, windows: Windows) -> Span:
+    """The first and last day of the outcomes whose credited touch can be of those of `span`."""
+    return span[0] - ZONES_D, span[1] + longest(windows) + ZONES_D
+
+
+def outcome_days_of_touches(touches: pa.Table, windows: Windows, zones: Sequence[str]) -> Ints:
+    """The local days in the sites' zones of the outcomes that these touches may lead to: distinct, ascending.
+
+    touches: (campaign, at, kind), new or taken away.  An outcome is led to in (at, at + window].
+    """
+    campaigns = sorted(windows)
+    campaign, kind = codes(touches["campaign"], campaigns), codes(touches["kind"], KINDS)
+    eligible = (campaign >= 0) & (kind >= 0)
+    at = integers(touches["at"])[eligible]
+    if len(at) == 0 or not zones:
+        return np.empty(0, np.int64)
+    end = at + lasting_ms(windows)[campaign[eligible], kind[eligible]]
+    spans = [(local_days(at + 1, zone), local_days(end, zone)) for zone in set(zones)]
+    return _covered(np.concatenate([low for low, _ in spans]), np.concatenate([high for _, high in spans]))
+
+
+def _covered(low: Ints, high: Ints) -> Ints:
+    """The days that lie in one of the spans [low, high]."""
+    base = int(low.min())
+    edges = np.zeros(int(high.max()) - base + 2, np.int64)
+    np.add.at(edges, low - base, 1)
+    np.add.at(edges, high - base + 1, -1)
+    return np.flatnonzero(np.cumsum(edges)) + base
+
+
+def days_of_events(events: pa.Table, sites: pa.Table) -> Ints:
+    """The local days of visits or purchases (site, at): distinct, ascending.  sites: (site, zone)."""
+    site = codes(events["site"], sites["site"].to_pylist())
+    known = site >= 0
+    return np.unique(days(integers(events["at"])[known], site[known], sites["zone"].to_pylist()))

@@ -1,0 +1,44 @@
+"""A person's events taken out of every batch, and the facts made anew without them."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from okube_api.ingest.columns.columns import integers
+from okube_api.ingest.events.kinds import KINDS, Kind
+from okube_api.ingest.load.pseudonyms import DEVICE, USER
+from okube_api.ingest.refresh.context import Told
+from okube_api.ingest.refresh.refresh import Deriving
+from okube_api.store.base import Change, Reader
+
+_ALL_PARTS = (-(2**31), 2**31 - 1)
+
+
+async def erase(change: Change, view: Reader, told: Told, numbers: Mapping[str, int]) -> None:
+    """Removes the events of a user and of a device.
+
+    view: what is there before the change.  numbers: those of the user and of the device, where they have one.
+    """
+    for kind in KINDS.values():
+        number = numbers.get(DEVICE if kind.name == "detections" else USER)
+        if number is not None and "user" in {column.name for column in kind.table.columns}:
+            await _without(change, view, kind, number)
+    await Deriving(change, told).without(numbers)
+
+
+async def _without(change: Change, view: Reader, kind: Kind, number: int) -> None:
+    """Takes a person's rows out of the batches that hold some: the others of these batches are written again."""
+    batches: set[int] = set()
+    async for block in view.read(kind.table, *_ALL_PARTS):
+        mine = integers(block["user"]) == number
+        batches |= set(integers(block["batch"])[mine].tolist())
+    if not batches:
+        return
+    for batch in sorted(batches):
+        await change.remove(kind.table, batch)
+    async for block in view.read(kind.table, *_ALL_PARTS):
+        others = integers(block["user"]) != number
+        of_block = integers(block["batch"])
+        for batch in sorted(batches & set(of_block.tolist())):
+            rows = block.filter(pa.array(others & (of_block == batch))).drop_columns(["batch"])
+            await change.append(kind.table, batch, rows)

@@ -1,0 +1,102 @@
+"""Single lines held to the schema of their kind, to say exactly what is wrong with them.
+
+Reasons repeat nothing that a line says: they are kept as they are, and anything may be somebody's name.
+"""
+
+import csv
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from okube_api.errors import suggestion
+from okube_api.ingest.events.models import MODELS
+from okube_api.ingest.parse.column_checks import properties
+from okube_api.store.base import Json
+
+MOST_REASON = 300
+
+
+class BadLine(Exception):
+    """A line that is no event; the message is its reason."""
+
+
+def checked(kind: str, event: Json) -> Json:
+    """The fields of an event that meets its schema; null fields are left out.  Raises BadLine."""
+    try:
+        found = MODELS[kind].model_validate(event)
+    except ValidationError as error:
+        raise BadLine(_reason(kind, error)) from None
+    return found.model_dump(exclude_none=True)
+
+
+def _reason(kind: str, error: ValidationError) -> str:
+    known = [one.name for one in properties(kind)]
+    reasons = []
+    for one in error.errors(include_url=False, include_input=False)[:3]:
+        where = ".".join(str(part) for part in one["loc"])
+        message = str(one["msg"]).removeprefix("Value error, ")
+        if one["type"] == "extra_forbidden":
+            reasons.append(f"A field is none of {kind}: {', '.join(known)}.{suggestion(where, known)}")
+        else:
+            reasons.append(f"'{where}': {message}" if where else message)
+    return "; ".join(reasons)[:MOST_REASON]
+
+
+def of_json(text: bytes) -> Json:
+    """The event of a line of NDJSON, unchecked.  Raises BadLine."""
+    try:
+        found = json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        raise BadLine("The line is not UTF-8.") from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise BadLine(f"The line is no JSON: {error}."[:MOST_REASON]) from None
+    if not isinstance(found, dict):
+        raise BadLine("The line is no JSON object.")
+    _no_surrogates(found)
+    return found
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise BadLine("A field stands twice.")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise BadLine(f"{name} is no JSON number.")
+
+
+def _no_surrogates(event: Json) -> None:
+    for value in (*event, *event.values()):
+        if isinstance(value, str):
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError:
+                raise BadLine("The line holds half a surrogate pair, which is no character.") from None
+
+
+def of_csv(kind: str, names: Sequence[str], delimiter: str, text: bytes) -> Json:
+    """The event of a line of CSV, unchecked; an empty cell is no value.  Raises BadLine."""
+    try:
+        cells = next(csv.reader([text.decode("utf-8")], delimiter=delimiter, strict=True), [])
+    except UnicodeDecodeError:
+        raise BadLine("The line is not UTF-8.") from None
+    except csv.Error as error:
+        raise BadLine(f"The line is no CSV: {error}.") from None
+    if len(cells) != len(names):
+        raise BadLine(f"The line has {len(cells)} cells, the header has {len(names)}.")
+    types = {one.name: one.rule["type"] for one in properties(kind)}
+    return {name: _number(cell, types[name]) for name, cell in zip(names, cells, strict=True) if cell}
+
+
+def _number(cell: str, kind: str) -> str | int | float:
+    """The number that a cell stands for, the text itself where it is none."""
+    if kind == "string":
+        return cell
+    try:
+        return int(cell) if kind == "integer" else float(cell)
+    except ValueError:
+        return cell

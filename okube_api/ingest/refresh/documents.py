@@ -1,0 +1,66 @@
+"""Documents that follow from events: the areas known, and the days on which campaigns have data."""
+
+from collections.abc import Collection
+
+from okube_api.areas.repository import AREAS, Areas
+from okube_api.campaigns.levers import Levers
+from okube_api.campaigns.repository import CAMPAIGNS, Campaigns
+from okube_api.catalogue.buckets import day_of
+from okube_api.catalogue.facts import DELIVERIES, EXPOSURES, Fact, Span
+from okube_api.clock import Clock
+from okube_api.ingest.events import tables
+from okube_api.ingest.events.kinds import KINDS
+from okube_api.ingest.raw.latest import latest
+from okube_api.ingest.raw.reader import events, live_batches
+from okube_api.kit.resource_changes import Changes
+from okube_api.sites.repository import Sites
+from okube_api.store.base import EVERYTHING, Aggregate, High, Low, OneOf, Reader, Store, equal
+
+_DATED = ("touches", "deliveries")
+
+
+class Documents:
+    """Brings documents up to what events say; twice does no harm."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._areas = Areas(store, clock)
+        unheard = Changes()  # nothing here is a change that facts would follow
+        sites, levers = Sites(store, clock, unheard), Levers(store, clock, CAMPAIGNS)
+        self._campaigns = Campaigns(store, clock, unheard, sites, levers)
+
+    async def follow(self, application: str, kinds: Collection[str]) -> None:
+        """After batches of some kinds came or went."""
+        if "areas" in kinds:
+            await self._put_areas(application)
+        if set(_DATED) & set(kinds):
+            await self._date_campaigns(application)
+
+    async def _put_areas(self, application: str) -> None:
+        async with self._store.reading(application) as view:
+            found = await events(view, tables.AREAS, tables.WHOLE, tables.WHOLE, await live_batches(view))
+        rows = found.take(latest(found, KINDS["areas"].key)).select(["code", "name", "lng", "lat"]).to_pylist()
+        await self._areas.put(application, rows)
+        known = OneOf("code", tuple(row["code"] for row in rows))
+        await self._store.delete(AREAS, equal("application", application) & ~known)
+
+    async def _date_campaigns(self, application: str) -> None:
+        """Campaigns of whose days one changed are noted anew; those without data any more, too."""
+        async with self._store.reading(application) as view:
+            spans = [await _spans(view, fact) for fact in (EXPOSURES, DELIVERIES)]
+        campaigns = await self._store.find(CAMPAIGNS, equal("application", application))
+        found = {}
+        for campaign in campaigns:
+            days = [span[campaign["_id"]] for span in spans if campaign["_id"] in span]
+            first, last = min((one for one, _ in days), default=0), max((one for _, one in days), default=0)
+            found[campaign["_id"]] = (day_of(first).isoformat(), day_of(last).isoformat()) if days else None
+        await self._campaigns.set_computed(application, found)
+
+
+async def _spans(view: Reader, fact: Fact) -> dict[str, tuple[int, int]]:
+    """The first and last day of each campaign's rows."""
+    table = fact.rollup(fact.grains[0], Span.DAY)
+    found = await view.aggregate(
+        Aggregate(table, EVERYTHING, ("campaign",), (Low("day", "first"), High("day", "last")))
+    )
+    return {row["campaign"]: (row["first"], row["last"]) for row in found.to_pylist()}

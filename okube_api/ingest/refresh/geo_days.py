@@ -1,0 +1,175 @@
+"""The stays of the panel: pings that lie in the cells of a place, cut into stays, and stays that came as such."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from okube_api.ingest.columns.columns import Ints, codes, days, integers
+from okube_api.ingest.derive.place_index import ZONES, Ground
+from okube_api.ingest.derive.sessionize import Places
+from okube_api.ingest.events.tables import PINGS, STAYS
+from okube_api.ingest.raw.reader import Sides, blocks
+from okube_api.ingest.refresh.context import Task
+from okube_api.ingest.refresh.day_ranges import spans_of
+from okube_api.ingest.refresh.sessions import Piece, Points, pieces
+from okube_api.store.base import Reader
+from okube_api.store.kinds import arrow_schema, stored_kinds
+
+MOST_STAYS = 500_000
+STAY_CONTENT = ("user", "place", "zone", "at", "duration_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What makes a stay of pings: the longest silence within it, the least it lasts, in seconds; exact is enough."""
+
+    gap_s: int
+    minimum_s: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bare:
+    """Stays without what is known from elsewhere: one element each.
+
+    start: ms, UTC; day: local, where the spot is.
+    """
+
+    user: Ints
+    spot: Ints
+    start: Ints
+    dwell_s: Ints
+    day: Ints
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def take(self, rows: Ints) -> "Bare":
+        """Some of them, in that order."""
+        return Bare(self.user[rows], self.spot[rows], self.start[rows], self.dwell_s[rows], self.day[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Days:
+    """The local days [first, last]: those of them that a change touches, ascending, and all of the stays on these."""
+
+    first: int
+    last: int
+    touched: Ints
+    stays: Bare
+
+
+def together(parts: Sequence[Bare]) -> Bare:
+    """All of them."""
+    none = np.empty(0, np.int64)
+    columns = ((one.user, one.spot, one.start, one.dwell_s, one.day) for one in parts)
+    return Bare(*(np.concatenate([none, *found]) for found in zip((none,) * 5, *columns, strict=True)))
+
+
+async def stays(view: Reader, ground: Ground, rules: Rules, task: Task) -> AsyncIterator[Days]:
+    """The stays on the local days that a change touches, some days at a time, ascending."""
+    async for piece in _pinged(view, ground, rules, task):
+        found = await asyncio.to_thread(_of_runs, piece, rules)
+        async for first, last, told, touched in _told(view, ground, task.sides, (piece.first, piece.last)):
+            also = np.array(sorted(day for day in task.also if first <= day <= last), np.int64)
+            mine = piece.touched[(piece.touched >= first) & (piece.touched <= last)]
+            wanted = np.unique(np.concatenate((mine, touched, also)))
+            both = together([one.take(np.flatnonzero(np.isin(one.day, wanted))) for one in (found, told)])
+            yield Days(first, last, wanted, both)
+
+
+# -- pings ---------------------------------------------------------------------------------------------------
+
+
+def _pinged(view: Reader, ground: Ground, rules: Rules, task: Task) -> AsyncIterator[Piece]:
+    names = ground.spot_names
+    places = Places(("",), np.zeros(1, np.int32), names, ground.spot_clocks)
+
+    async def reading(low: int, high: int) -> AsyncIterator[tuple[int, Points]]:
+        async for block in blocks(view, PINGS, low, high, task.sides.either):
+            yield int(integers(block["part"])[-1]), await asyncio.to_thread(matched, block, ground, task.sides)
+
+    return pieces(reading, places, rules.gap_s, spans_of(task), exits=False)
+
+
+def matched(pings: pa.Table, ground: Ground, sides: Sides) -> Points:
+    """Pings in the spots that hold them; each counts at each."""
+    rows, spots = ground.match(pings["lng"].to_numpy(), pings["lat"].to_numpy())
+    return Points(
+        integers(pings["user"])[rows],
+        spots.astype(np.int32),
+        np.zeros(len(rows), np.int32),
+        integers(pings["at"])[rows],
+        sides.change(pings)[rows].astype(np.int8),
+    )
+
+
+def _of_runs(piece: Piece, rules: Rules) -> Bare:
+    """The stays that start on the days of a piece, after the change."""
+    runs = piece.runs.only(piece.runs.change >= 0)
+    start, end = runs.at[runs.starts], runs.at[runs.ends]
+    dwell_s, day = (end - start) // 1000, runs.first_days
+    rows = np.flatnonzero((dwell_s >= rules.minimum_s) & (day >= piece.first) & (day <= piece.last))
+    spot = runs.site[runs.starts].astype(np.int64)
+    return Bare(runs.user[runs.starts], spot, start, dwell_s, day).take(rows)
+
+
+# -- stays that came as such -----------------------------------------------------------------------------------
+
+
+async def _told(
+    view: Reader, ground: Ground, sides: Sides, span: tuple[int, int]
+) -> AsyncIterator[tuple[int, int, Bare, Ints]]:
+    """Days that together are `span`: the first, the last, their stays, and those of them that the change touches."""
+    first, last = span
+    held, complete = _NONE, _Once(_NO_STAYS, np.empty(0, np.int64))
+    async for block in blocks(view, STAYS, first - 1, last + 1, sides.either):
+        held = pa.concat_tables([held, block])
+        through = int(integers(block["part"])[-1]) - 2
+        if first <= through < last and held.num_rows >= MOST_STAYS:
+            done = integers(held["part"]) <= through + 1
+            complete = complete.with_(_once(held.filter(pa.array(done)), ground, sides))
+            held = held.filter(pa.array(~done))
+            yield first, through, *complete.between(first, through)
+            complete, first = complete.after(through), through + 1
+    complete = complete.with_(_once(held, ground, sides))
+    yield first, last, *complete.between(first, last)
+
+
+_NONE = arrow_schema(stored_kinds(STAYS)).empty_table()
+_NO_STAYS = Bare(*(np.empty(0, np.int64) for _ in range(5)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Once:
+    """Stays, each once, and the local days of those that count on one side of the change only."""
+
+    stays: Bare
+    touched: Ints
+
+    def with_(self, other: "_Once") -> "_Once":
+        return _Once(together((self.stays, other.stays)), np.concatenate((self.touched, other.touched)))
+
+    def between(self, first: int, last: int) -> tuple[Bare, Ints]:
+        """The stays and the touched days of [first, last]."""
+        days, touched = self.stays.day, np.unique(self.touched)
+        rows = np.flatnonzero((days >= first) & (days <= last))
+        return self.stays.take(rows), touched[(touched >= first) & (touched <= last)]
+
+    def after(self, day: int) -> "_Once":
+        """What comes later."""
+        return _Once(self.stays.take(np.flatnonzero(self.stays.day > day)), self.touched[self.touched > day])
+
+
+def _once(rows: pa.Table, ground: Ground, sides: Sides) -> _Once:
+    """The stays of whole parts, at the places that there are."""
+    place = codes(rows["place"], ground.ids).astype(np.int64)
+    rows, place = rows.filter(pa.array(place >= 0)), place[place >= 0]
+    counts, differs = sides.once(rows, STAY_CONTENT)
+    at = integers(rows["at"])
+    spot = 2 * place + codes(rows["zone"], ZONES)
+    day = days(at, spot, ground.spot_clocks)
+    found = Bare(integers(rows["user"]), spot, at, integers(rows["duration_s"]), day)
+    return _Once(found.take(np.flatnonzero(counts)), day[differs])

@@ -1,0 +1,219 @@
+"""Lines and rows as columns: read at once or one by one, good and bad ones, the same in every format."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from okube_api.errors import BadRequest, Impossible
+from okube_api.ingest.events.models import MODELS
+from okube_api.ingest.parse.column_checks import certain, columns_of, properties
+from okube_api.ingest.parse.line_blocks import Lines
+from okube_api.ingest.parse.parquet import read_parquet
+from okube_api.ingest.parse.row_checks import BadLine, checked, of_json
+from okube_api.ingest.parse.text import CsvParser, NdjsonParser
+
+GOOD: dict[str, dict[str, Any]] = {
+    "areas": {"code": "693820101", "name": "Bellecour", "lng": 4.832, "lat": 45.757},
+    "panelists": {"user": "a", "weight": 1.25, "home": "2A0040101", "os": "android"},
+    "pings": {"user": "a", "at": "2024-03-28T10:25:15+01:00", "lng": -0.5, "lat": 45},
+    "stays": {"user": "a", "site": "s", "start": "2024-03-28T10:25:15Z", "duration_s": 60, "zone": "indoor"},
+    "detections": {"device": "d", "equipment": "e", "at": "2024-03-28T10:25:15.123Z", "id": "x"},
+    "touches": {"user": "a", "campaign": "c", "at": "2024-03-28T10:25:15Z", "kind": "click"},
+    "deliveries": {"campaign": "c", "day": "2024-03-28", "prints": 12},
+    "visits": {"user": "a", "site": "s", "at": "2024-03-28T10:25:15Z", "end": "2024-03-28T10:35:15Z"},
+    "purchases": {"user": "a", "site": "s", "at": "2024-03-28T10:25:15Z", "amount": 12.5, "order": "o"},
+}
+STRANGE: tuple[Any, ...] = (
+    None,
+    True,
+    1,
+    -1,
+    0.5,
+    10**20,
+    "",
+    "x",
+    "x" * 2000,
+    "2024-02-30",
+    "2024-03-28T10:20:00Z",
+    "1",
+    [],
+    {},
+    "a\nb",
+    "é",
+    999,
+)
+
+
+def lines(*texts: str | bytes) -> Lines:
+    return Lines(b"".join((text if isinstance(text, bytes) else text.encode()) + b"\n" for text in texts), 1)
+
+
+def alone(kind: str, text: str) -> dict[str, Any] | None:
+    """The event of a line by its model alone, None when it is none."""
+    try:
+        return checked(kind, of_json(text.encode()))
+    except BadLine:
+        return None
+
+
+def test_every_kind_has_a_good_example() -> None:
+    assert list(GOOD) == list(MODELS)
+    for kind, event in GOOD.items():
+        assert certain(kind, pa.Table.from_pylist([event], columns_of(kind))).all(), kind
+        assert checked(kind, event) == event
+
+
+@given(some.data())
+def test_columns_read_at_once_say_what_the_models_say(data: some.DataObject) -> None:
+    """Of any events, those are taken that their model takes, with the same values; the others are rejected."""
+    kind = data.draw(some.sampled_from(list(MODELS)))
+    names = [one.name for one in properties(kind)]
+    changes = some.dictionaries(some.sampled_from([*names, "surplus"]), some.sampled_from(STRANGE), max_size=2)
+    events = [GOOD[kind] | data.draw(changes) for _ in range(data.draw(some.integers(1, 6)))]
+    texts = [json.dumps(event) for event in events]
+    read = NdjsonParser(kind).read(lines(*texts))
+    expected = [alone(kind, text) for text in texts]
+    good = {number: event for number, event in enumerate(expected, 1) if event is not None}
+    found = {number: present(row) for number, row in zip(read.numbers.tolist(), read.rows.to_pylist(), strict=True)}
+    assert found == good
+    assert sorted(one.number for one in read.rejected) == [n for n, event in enumerate(expected, 1) if event is None]
+    assert all(one.text.decode() == texts[one.number - 1] for one in read.rejected)
+
+
+def present(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '"a"',
+        '{"user":"a"}{"user":"b"}',
+        '{"user":"a","user":"b"}',
+        '{"user":"\\ud800","at":"2024-03-28T10:25:15Z","lng":1,"lat":1}',
+        b'{"user":"\xff","at":"2024-03-28T10:25:15Z","lng":1,"lat":1}',
+        '{"user":"a","at":"2024-03-28T10:25:15Z","lng":NaN,"lat":1}',
+        '{"user":"a","at":"2024-03-28T10:25:15Z","lng":1e999,"lat":1}',
+        '{"user":"a","at":"2024-03-28T10:25:15Z","lng":181,"lat":1}',
+        '{"user":"a","at":"2024-03-28T10:25:15","lng":1,"lat":1}',
+        '{"user":"a","at":1711617915,"lng":1,"lat":1}',
+        '{"user":"","at":"2024-03-28T10:25:15Z","lng":1,"lat":1}',
+        "[" * 100_000,
+    ],
+)
+def test_one_bad_line_among_many(text: str | bytes) -> None:
+    good = json.dumps(GOOD["pings"])
+    read = NdjsonParser("pings").read(lines(*[good] * 300, text, "", "  ", *[good] * 300))
+    assert read.rows.num_rows == 600
+    assert read.numbers.tolist() == [*range(1, 301), *range(304, 604)]
+    (rejected,) = read.rejected
+    assert (rejected.number, rejected.text) == (301, text if isinstance(text, bytes) else text.encode())
+
+
+def test_a_visit_does_not_end_before_it_begins() -> None:
+    visit = GOOD["visits"]
+    ends = [visit["at"], "2024-03-28T11:25:15+01:00", "2024-03-28T11:25:14.999+01:00", "2024-03-28T10:25:16Z"]
+    events = [{**visit, "end": end} for end in ends]
+    read = NdjsonParser("visits").read(lines(*map(json.dumps, events)))
+    assert (read.numbers.tolist(), [one.number for one in read.rejected]) == ([1, 2, 4], [3])
+    assert read.rejected[0].reason == "A visit ends before it begins."
+    at = {name: pa.array([event[name] for event in events]).cast(pa.timestamp("ms", "UTC")) for name in ("at", "end")}
+    (block,) = read_parquet("visits", parquet(pa.table({"user": ["a"] * 4, "site": ["s"] * 4, **at})))
+    assert (block[0].numbers.tolist(), block[0].rejected[0].reason) == ([1, 2, 4], read.rejected[0].reason)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+def test_csv_however_it_is_written(delimiter: str, quoting: Any) -> None:
+    events = [GOOD["areas"], {**GOOD["areas"], "name": 'So-called "centre", or so; perhaps'}, GOOD["areas"]]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(GOOD["areas"]), delimiter=delimiter, quoting=quoting, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(events)
+    read = CsvParser("areas").read(Lines(text.getvalue().encode(), 1))
+    assert (read.rows.to_pylist(), read.numbers.tolist(), list(read.rejected)) == (events, [2, 3, 4], [])
+
+
+def test_bad_cells_of_csv_are_named() -> None:
+    text = (
+        "lat,lng,user,at\n45,4.8,a,2024-03-28T10:25:15Z\n45,,a,2024-03-28T10:25:15Z\nx,4,a,2024-03-28T10:25:15Z\n"
+        '45,4.8,a\n45,4.8,"a,2024-03-28T10:25:15Z\n45,4.8,b,2024-03-28T10:25:15Z'
+    )
+    read = CsvParser("pings").read(Lines(text.encode(), 1))
+    assert [(row["user"], row["lng"]) for row in read.rows.to_pylist()] == [("a", 4.8), ("b", 4.8)]
+    assert read.numbers.tolist() == [2, 7]
+    reasons = {one.number: one.reason for one in read.rejected}
+    assert "'lng': Field required" in reasons[3]
+    assert "'lat': Input should be a valid number" in reasons[4]
+    assert "3 cells" in reasons[5]
+    assert "no CSV" in reasons[6]
+
+
+@pytest.mark.parametrize("header", ["user,at,lng", "user,at,lng,lat,speed", "user,at,lng,lat,lat"])
+def test_a_wrong_header_refuses_the_file(header: str) -> None:
+    with pytest.raises(Impossible):
+        CsvParser("pings").read(Lines(f"{header}\n".encode(), 1))
+
+
+# -- Parquet ------------------------------------------------------------------------------------------------------
+
+
+def parquet(table: pa.Table) -> io.BytesIO:
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize("kind", list(MODELS))
+def test_parquet_holds_what_ndjson_holds(kind: str) -> None:
+    events = [GOOD[kind], {name: value for name, value in GOOD[kind].items() if name != "id"}]
+    (block,) = read_parquet(kind, parquet(pa.Table.from_pylist(events)))
+    assert [present(row) for row in block[0].rows.to_pylist()] == [present(event) for event in events]
+    assert block[1] == 2
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_parquet_may_hold_instants_as_such(unit: str) -> None:
+    at = (
+        pa.array([1_711_617_915, None, 9_000_000_000], pa.timestamp("s"))
+        .cast(pa.timestamp(unit))
+        .cast(pa.timestamp(unit, "UTC"))
+    )
+    columns = {"user": pa.array(["a", "b", "c"]).dictionary_encode(), "at": at, "lng": pa.array([1, 2, 3], pa.int8())}
+    table = pa.table({**columns, "lat": pa.array([1.0, 2, 3], pa.float32())})
+    (block,) = read_parquet("pings", parquet(table))
+    assert block[0].numbers.tolist() == [1]
+    assert [one.number for one in block[0].rejected] == [2, 3]
+    assert "'at'" in block[0].rejected[0].reason
+
+
+def test_fractions_where_there_are_whole_numbers() -> None:
+    events = [{**GOOD["deliveries"], "prints": prints} for prints in (1.0, 2.5, float("nan"), -3.0)]
+    (block,) = read_parquet("deliveries", parquet(pa.Table.from_pylist(events)))
+    assert block[0].rows["prints"].to_pylist() == [1]
+    assert [one.number for one in block[0].rejected] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pa.array([1], pa.timestamp("ms")), pa.array([1]), pa.array([b"2024"]), pa.array([[1]])],
+    ids=["no zone", "number", "bytes", "list"],
+)
+def test_columns_that_cannot_hold_instants(column: pa.Array) -> None:
+    table = pa.table({"user": ["a"], "at": column, "lng": [1.0], "lat": [1.0]})
+    with pytest.raises(Impossible, match="'at'"):
+        list(read_parquet("pings", parquet(table)))
+
+
+def test_what_is_no_parquet() -> None:
+    with pytest.raises(BadRequest):
+        list(read_parquet("pings", io.BytesIO(b"PAR1 but not really PAR1")))

@@ -1,0 +1,123 @@
+"""Detections through a store: any cut and order of batches, batches taken back, everything again; with their marks."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from okube_api.catalogue.facts import (
+    PRESENCE_EXITS,
+    PRESENCE_PASSAGE_EXITS,
+    PRESENCE_PASSAGES,
+    PRESENCE_STAYS,
+    PRESENCE_STEPS,
+    Span,
+)
+from okube_api.ingest.events import tables
+from okube_api.ingest.refresh import sessions
+from okube_api.ingest.refresh.context import Task, Told
+from okube_api.ingest.refresh.presence import rebuild
+from okube_api.store.base import Change, Store, Table
+
+from tests.by_hand.presence import kept as kept_stays
+from tests.by_hand.truth import Detection, Truth
+from tests.ingest import kept
+from tests.ingest.derive import tables as made
+from tests.ingest.derive.test_presence import EQUIPMENTS, SITES
+from tests.truth.tenant import alpha, beta
+
+pytestmark = pytest.mark.anyio
+EMBEDDED = pytest.mark.parametrize("store", ["duckdb"], indirect=True)
+FACTS = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
+
+
+def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
+    return {"detections": (tables.DETECTIONS, kept.event_rows(tables.DETECTIONS, made.detections(truth)))}
+
+
+async def run(told: Told, change: Change, tasks: Mapping[str, Task]) -> None:
+    await rebuild(change, told, tasks["detections"])
+
+
+def marks(truth: Truth) -> dict[tuple[Any, ...], dict[str, int]]:
+    """By user, place (site or equipment) and start of the stay or passage."""
+    numbers = made.numbered(one.device for one in truth.detections)
+    seen: set[tuple[Any, ...]] = set()
+    found = {}
+    for one in kept_stays(truth):
+        first = one.visitor_day not in seen
+        seen.add(one.visitor_day)
+        key = (numbers[one.session.device], one.equipment or one.session.site, round(one.start_s * 1000))
+        found[key] = {
+            "visitor_day": int(first),
+            "new_place": int(one.new_here),
+            "new_application": int(one.new_anywhere),
+        }
+    return found
+
+
+async def assert_facts(found: kept.Kept, truth: Truth) -> None:
+    rows, marked = made.presence_rows(truth), marks(truth)
+    for name, place in (("stays", "site"), ("passages", "equipment")):
+        rows[name] = [row | marked[row["user"], row[place], row["start"]] for row in rows[name]]
+    for fact, expected in zip(FACTS, rows.values(), strict=True):
+        await kept.assert_kept(found, fact, expected)
+
+
+async def test_batches_that_come_and_go_leave_what_they_should(store: Store) -> None:
+    truth = kept.spring(alpha().truth)
+    found = kept.Kept(store, partial(run, kept.told(truth)))
+    first, second = kept.batches(events(truth), 2, seed=4)
+    table, rows = events(truth)["detections"]
+    later = [{**row, "at": row["at"] + 600_000, "part": (row["at"] + 600_000) // kept.DAY_MS + 1} for row in rows]
+    await found.take(1, first)
+    await found.take(2, {"detections": (table, later)})
+    await found.take(3, second)
+    await found.take_back(2)
+    await assert_facts(found, truth)
+
+
+@EMBEDDED
+async def test_everything_again_is_the_same(store: Store) -> None:
+    truth = kept.spring(beta().truth)
+    found = kept.Kept(store, partial(run, kept.told(truth)))
+    await found.take(1, events(truth))
+    await assert_facts(found, truth)
+    before = {fact.name: kept.canonical(await found.rows(fact.daily)) for fact in FACTS}
+    days = {row["day"] for fact in FACTS for row in await found.rows(fact.daily)}
+    await found.all_again(["detections"], also={*days, 19_000})
+    assert {fact.name: kept.canonical(await found.rows(fact.daily)) for fact in FACTS} == before
+
+
+def test_a_fact_that_is_not_kept_is_all_in_one_of_its_grains() -> None:
+    for fact in FACTS:
+        of_all = [grain for grain in fact.grains if set(grain.dimensions) == {column.name for column in fact.columns}]
+        whole = any(set(fact.measures) <= set(grain.measures) and Span.DAY in grain.spans for grain in of_all)
+        assert fact.kept or (whole and not fact.members)
+
+
+def always_there() -> Truth:
+    """A device that is there for three days, and others that come and go on each of them."""
+    start = datetime(2024, 3, 25, 7, 0, tzinfo=UTC)
+    seen = [Detection("till", EQUIPMENTS[n % 2].id, start + timedelta(minutes=29 * n)) for n in range(3 * 49)]
+    for day in range(3):
+        for minute in (0, 4, 11):
+            at = start + timedelta(days=day, hours=3, minutes=minute)
+            seen.append(Detection(f"guest-{day % 3}", EQUIPMENTS[(day + minute) % 3].id, at))
+    return Truth(sites=SITES, equipments=EQUIPMENTS, detections=seen)
+
+
+@EMBEDDED
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_a_device_that_never_leaves(store: Store, backwards: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "MOST_POINTS", 60)
+    truth = always_there()
+    found = kept.Kept(store, partial(run, kept.told(truth)))
+    table, rows = events(truth)["detections"]
+    by_day: dict[int, list[kept.Row]] = {}
+    for row in rows:
+        by_day.setdefault(row["part"], []).append(row)
+    for number, day in enumerate(sorted(by_day, reverse=backwards), start=1):
+        await found.take(number, {"detections": (table, by_day[day])})
+    await assert_facts(found, truth)

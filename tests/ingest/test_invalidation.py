@@ -1,0 +1,110 @@
+"""Facts follow the resources that they were made with."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from okube_api.applications.repository import APPLICATIONS
+from okube_api.campaigns.repository import CAMPAIGNS
+from okube_api.equipments.repository import EQUIPMENTS
+from okube_api.ingest.invalidation import NOTES, Following
+from okube_api.ingest.service import Ingest
+from okube_api.kit.resource_changes import Change, Changes, What
+from okube_api.pois.repository import POIS
+from okube_api.sites.repository import SITES
+from okube_api.store.base import EVERYTHING, Json, Store, equal
+
+from tests.ingest.expected import ALL, assert_same
+from tests.ingest.land import SECRET, Land, clock, spring
+
+pytestmark = pytest.mark.anyio
+
+
+async def full(store: Store) -> Land:
+    land = await Land(store, spring()).settle()
+    await land.take_all(spring().events)
+    return land
+
+
+async def rewrite(land: Land, collection: Any, identifier: str, fields: Json, change: Change) -> None:
+    """Changes a document as its repository would, followed."""
+    changes, following = Changes(), Following(land.ingest)
+    changes.follow(following.follow)
+    async with changes.around(land.application.id, (change,)):
+        await land.store.update(collection, equal("_id", identifier), fields)
+    await following.settled(land.application.id)
+    assert await land.store.find(NOTES, EVERYTHING) == []
+
+
+async def test_facts_are_as_if_resources_had_been_so_from_the_start(ingested: Store) -> None:
+    """A site in another time zone, an equipment gone, a campaign with other windows, a place without cells, other
+    bands; the last change's process dies right after it, and another one does the work."""
+    land = await full(ingested)
+    truth, own = land.truth, land.application.id
+    site, gone, campaign, poi = truth.sites[0], truth.equipments[1], truth.campaigns[0], truth.pois[0]
+    windows = {"click": 2, "print": 1, "opening": 1}
+    bands = {"dwell": [0, 1000], "distance": [0, 500, 5000], "visits": [1], "delay": [0, 5], "gap": [1, 3]}
+
+    await rewrite(land, SITES, site.id, {"timezone": "America/New_York"}, Change("sites", (site.id,), What.ZONE))
+    changes, following = Changes(), Following(land.ingest)
+    changes.follow(following.follow)
+    async with changes.around(own, (Change("equipments", (gone.id,), What.GONE),)):
+        await ingested.delete(EQUIPMENTS, equal("_id", gone.id))
+    await following.settled()
+    await rewrite(land, CAMPAIGNS, campaign.id, {"windows": windows}, Change("campaigns", (campaign.id,), What.WINDOWS))
+    fields = {"indoorIndexes": None, "outdoorIndexes": None}
+    await rewrite(land, POIS, poi.id, fields, Change("pois", (poi.id,), What.PLACE))
+    dying = Following(land.ingest)
+    async with dying.follow(own, (Change("applications", (own,), What.SETTINGS),)):
+        await ingested.update(APPLICATIONS, equal("_id", own), {"settings": {"bands": bands}})
+    await dying.close()
+    await Following(Ingest(ingested, clock, SECRET)).resume()
+
+    so = replace(
+        truth,
+        sites=(replace(site, timezone="America/New_York"), *truth.sites[1:]),
+        equipments=[one for one in truth.equipments if one != gone],
+        detections=[one for one in truth.detections if one.equipment != gone.id],
+        campaigns=(replace(campaign, windows=windows), *truth.campaigns[1:]),
+        stays=[stay for stay in truth.stays if stay.place != poi.id or as_sent(stay)],
+        bands={name: tuple(edges) for name, edges in bands.items()},
+    )
+    assert_same(await land.tables(), so, *ALL)
+
+
+def as_sent(stay: Any) -> bool:
+    start = int(stay.start.timestamp())
+    return any(
+        event["user"] == stay.user and event["duration_s"] == stay.dwell_s and _seconds(event["start"]) == start
+        for event in spring().events["stays"]
+    )
+
+
+def _seconds(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+async def test_without_events_there_is_nothing_to_do(ingested: Store) -> None:
+    land = await Land(ingested, spring()).settle()
+    following = Following(land.ingest)
+    async with following.follow(land.application.id, (Change("sites", ("x",), What.GONE),)):
+        assert await ingested.find(NOTES, EVERYTHING) == []
+
+
+async def test_campaigns_know_the_days_of_their_data(ingested: Store) -> None:
+    land = await Land(ingested, spring()).settle()
+    campaign = land.truth.campaigns[0]
+
+    async def days() -> tuple[str | None, str | None]:
+        found = await ingested.get(CAMPAIGNS, equal("_id", campaign.id))
+        assert found is not None
+        return found.get("computedFrom"), found.get("computedTo")
+
+    touch = {"user": "a", "campaign": campaign.key, "at": "2024-03-28T20:00:00Z", "kind": "print"}
+    first = await land.take("touches", [touch])
+    assert await days() == ("2024-03-29", "2024-03-29")  # in Shanghai
+    await land.take("deliveries", [{"campaign": campaign.key, "day": "2024-04-02", "prints": 1}])
+    assert await days() == ("2024-03-29", "2024-04-02")
+    await land.ingest.remove(land.application, first)
+    assert await days() == ("2024-04-02", "2024-04-02")
