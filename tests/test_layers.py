@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "okube_api"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 ONLY_IN = {  # a driver: where it may be imported
-    "duckdb": ("store/duckdb/", "bench/peers.py"),  # there it stands beside the product
+    "duckdb": ("store/duckdb/", "bench/competitors.py"),  # there it stands beside the product
     "pymongo": ("store/mongo/",),
     "bson": ("store/mongo/",),
 }

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from okube_api.catalogue.values import ATTRIBUTES, Scope
-from okube_api.engine.leaves import Leaf
+from okube_api.catalogue.expressions.values import ATTRIBUTES, Scope
 from okube_api.engine.question import Label, Question
+from okube_api.engine.results import Leaf
 from okube_api.engine.run import Found
 
 Json = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from okube_api.analytics.known import Every, Known, Resource
+from okube_api.analytics.resource_cache import Every, Known, Resource
 from okube_api.areas.repository import AREAS
 from okube_api.errors import Fault, UnknownReference
 from okube_api.kit.ids import is_id

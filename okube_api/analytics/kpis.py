@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import orjson
 
+from okube_api.catalogue.expressions.values import Scope
 from okube_api.catalogue.kpi import Kpi, Leaf, Module
 from okube_api.catalogue.registry import CATALOGUE
 from okube_api.catalogue.shapes import EXAMPLES, WORDS
-from okube_api.catalogue.values import Scope
 from okube_api.store.base import Json
 
 KINDS = {

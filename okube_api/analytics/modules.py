@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from okube_api.analytics.resolve import Resolver, resolved_geo_marketing
-from okube_api.analytics.resolve_conversion import resolved_conversion
-from okube_api.analytics.resolve_presence import resolved_presence
+from okube_api.analytics.resolve.conversion import resolved_conversion
+from okube_api.analytics.resolve.geo_marketing import Resolver, resolved_geo_marketing
+from okube_api.analytics.resolve.presence import resolved_presence
 from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
 from okube_api.analytics.schemas.presence import PresenceQuery, PresenceSiteQuery
 from okube_api.analytics.schemas.requests import GeoMarketingQuery, GeoMarketingSiteQuery, Query

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.known import NONE, Every, Resource
+from okube_api.analytics.resource_cache import NONE, Every, Resource
 from okube_api.analytics.schemas.parts import Except
 from okube_api.analytics.schemas.requests import Filters
-from okube_api.analytics.subject import Subject
+from okube_api.analytics.scope import Subject
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
-from okube_api.catalogue.values import Scope
+from okube_api.catalogue.expressions.values import Scope
 from okube_api.engine.question import Chosen
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.pois.repository import POIS

@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 
 from okube_api.analytics.answer import areas_by_name, elements, name_areas
+from okube_api.analytics.answer_cache import Recall, Seal
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.explain import explained
-from okube_api.analytics.known import Known
 from okube_api.analytics.modules import MODULES
-from okube_api.analytics.recall import Recall, Seal
+from okube_api.analytics.resource_cache import Known
 from okube_api.analytics.schemas.requests import Query
-from okube_api.analytics.subject import Subject
+from okube_api.analytics.scope import Subject
 from okube_api.analytics.table import rows_of, written
 from okube_api.clock import Clock
 from okube_api.engine.calendar import Mode, Period, PeriodError, day_of, local_day, period

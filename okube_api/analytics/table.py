@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from okube_api.catalogue.values import Scope
+from okube_api.catalogue.expressions.values import Scope
 from okube_api.engine.calendar import day_of
 from okube_api.engine.question import Question
 from okube_api.engine.run import Found

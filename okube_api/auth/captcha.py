@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import orjson
 from altcha.v1 import ChallengeOptions, Payload, create_challenge, verify_solution
 
-from okube_api.auth.spent import Spent
+from okube_api.auth.denylist import Spent
 from okube_api.clock import Clock
 from okube_api.store.base import Json
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from okube_api.auth.captcha import Captcha
+from okube_api.auth.denylist import Spent
 from okube_api.auth.keys import ApiKeys
 from okube_api.auth.passwords import Passwords
 from okube_api.auth.repository import LOGIN_FAILURES, User, Users
-from okube_api.auth.spent import Spent
 from okube_api.auth.tokens import Signer, Token
 from okube_api.clock import Clock, stamp
 from okube_api.errors import CaptchaRequired, Forbidden, Unauthorised

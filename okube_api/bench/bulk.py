@@ -67,7 +67,7 @@ def _pings(found: Bulk, folder: Path, suffix: str, count: int, say: Say) -> None
     url = f"duckdb:{store}"
     asyncio.run(_placed(url))
     program = [sys.executable, "-m"]
-    command = [*program, "okube_api.bench.measured", *program, "okube_api.cli", "ingest", KEY, "pings", str(file)]
+    command = [*program, "okube_api.bench.timing", *program, "okube_api.cli", "ingest", KEY, "pings", str(file)]
     environment = {**os.environ, "OKUBE_STORE_URL": url}
     told = orjson.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
     rate, mib = count / told["seconds"], told["mib"]

@@ -13,15 +13,15 @@ import uvicorn
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from okube_api.analytics.answer_cache import Recall
 from okube_api.analytics.modules import MODULES
-from okube_api.analytics.recall import Recall
+from okube_api.analytics.scope import Subject
 from okube_api.analytics.service import Wanted
-from okube_api.analytics.subject import Subject
 from okube_api.api.container import Services
 from okube_api.app import create_app
 from okube_api.auth.passwords import hashed
 from okube_api.auth.repository import Role, User
-from okube_api.bench.works import Work
+from okube_api.bench.workloads import Work
 from okube_api.cli.common import event_loop
 from okube_api.cli.serve import bound
 from okube_api.settings import Settings

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from okube_api.bench.running import AGAIN, CLIENTS, IN_PROCESS, OVER_HTTP, READY, Found
-from okube_api.bench.works import WORKS
+from okube_api.bench.workloads import WORKS
 
 
 def as_markdown(found: Found) -> str:

@@ -17,12 +17,12 @@ from typing import Any
 
 import orjson
 
-from okube_api.analytics.subject import Subject
+from okube_api.analytics.scope import Subject
 from okube_api.bench.bulk import Bulk, bulk
-from okube_api.bench.peers import Peer, peers
+from okube_api.bench.competitors import Peer, peers
 from okube_api.bench.product import FLOOR, Client, Product
 from okube_api.bench.rows import exported
-from okube_api.bench.works import FIVE, WORKS, Work
+from okube_api.bench.workloads import FIVE, WORKS, Work
 from okube_api.bench.world import Say, Size, filled
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.http.middleware.access_log import write_json_lines
@@ -163,7 +163,7 @@ def _crowds(product: Product, client: Client, work: Work) -> list[Crowd]:
             "clients": CLIENTS,
             "seconds": CROWD_S,
         }
-        command = [sys.executable, "-m", "okube_api.bench.crowd"]
+        command = [sys.executable, "-m", "okube_api.bench.load"]
         done = subprocess.run(command, input=orjson.dumps(asked), stdout=subprocess.PIPE, check=True)
         told = orjson.loads(done.stdout)
         a_second = told.pop("answers") / CROWD_S

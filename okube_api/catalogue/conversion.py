@@ -28,10 +28,10 @@ from okube_api.catalogue.conversion_parts import (
     time_before,
     visits_and_conversions,
 )
-from okube_api.catalogue.conversion_values import Comparison
+from okube_api.catalogue.expressions.conversion import Comparison
+from okube_api.catalogue.expressions.values import Minus, Ratio, Record, Users
 from okube_api.catalogue.facts import USERS, VISITORS
 from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
-from okube_api.catalogue.values import Minus, Ratio, Record, Users
 
 COSTS = (
     ratio("costByVisit", COST, ALL_VISITS, "Cost per visit, offline or online."),

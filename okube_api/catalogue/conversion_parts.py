@@ -1,6 +1,22 @@
 """What the records of conversion are made of: rows, the numbers of a channel, and what some kinds of record share."""
 
-from okube_api.catalogue.conversion_values import Cost, Delivered, VenueRate
+from okube_api.catalogue.expressions.conversion import Cost, Delivered, VenueRate
+from okube_api.catalogue.expressions.values import (
+    Bands,
+    Distribution,
+    Minus,
+    Number,
+    Parts,
+    Plus,
+    Ratio,
+    Reached,
+    Record,
+    Scope,
+    Scoped,
+    Slice,
+    Total,
+    Users,
+)
 from okube_api.catalogue.facts import (
     CLICKS,
     COHORTS,
@@ -22,22 +38,6 @@ from okube_api.catalogue.facts import (
     Measure,
 )
 from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
-from okube_api.catalogue.values import (
-    Bands,
-    Distribution,
-    Minus,
-    Number,
-    Parts,
-    Plus,
-    Ratio,
-    Reached,
-    Record,
-    Scope,
-    Scoped,
-    Slice,
-    Total,
-    Users,
-)
 
 _MICRO = 1_000_000
 _DAY_S = 86_400

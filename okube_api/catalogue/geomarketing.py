@@ -1,19 +1,6 @@
 """The 18 KPIs of geo-marketing: stays of a panel at the sites and points of interest of a study."""
 
-from okube_api.catalogue.facts import (
-    DWELL,
-    GAPS,
-    GEO_STAYS,
-    HOME_METRES,
-    NEW,
-    NEW_AT_PLACE,
-    STAYS,
-    USERS,
-    VISITOR_DAYS,
-    WORK_METRES,
-)
-from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
-from okube_api.catalogue.values import (
+from okube_api.catalogue.expressions.values import (
     Affinity,
     Bands,
     Breakdown,
@@ -31,6 +18,19 @@ from okube_api.catalogue.values import (
     Total,
     Users,
 )
+from okube_api.catalogue.facts import (
+    DWELL,
+    GAPS,
+    GEO_STAYS,
+    HOME_METRES,
+    NEW,
+    NEW_AT_PLACE,
+    STAYS,
+    USERS,
+    VISITOR_DAYS,
+    WORK_METRES,
+)
+from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
 
 _AREAS = ((Scope.HOMES, "home"), (Scope.WORKS, "work"))
 _BY_SITE = (Scope.SITES, Scope.HOMES, Scope.WORKS, Scope.ZONES)

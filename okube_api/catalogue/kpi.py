@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from okube_api.catalogue.values import Scope, Value
+from okube_api.catalogue.expressions.values import Scope, Value
 
 
 class Module(StrEnum):

@@ -1,5 +1,22 @@
 """The 13 KPIs of presence: stays of devices at sites, and their passages by the equipments (areas) there."""
 
+from okube_api.catalogue.expressions.paths import Amplitude, Matrix, Order
+from okube_api.catalogue.expressions.values import (
+    Bands,
+    Distinct,
+    Distribution,
+    Minus,
+    Number,
+    Ratio,
+    Reached,
+    Scope,
+    Scoped,
+    ScopedNumber,
+    Slice,
+    Sums,
+    Total,
+    Users,
+)
 from okube_api.catalogue.facts import (
     DROPOUTS,
     NEW,
@@ -17,23 +34,6 @@ from okube_api.catalogue.facts import (
     Measure,
 )
 from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
-from okube_api.catalogue.path_values import Amplitude, Matrix, Order
-from okube_api.catalogue.values import (
-    Bands,
-    Distinct,
-    Distribution,
-    Minus,
-    Number,
-    Ratio,
-    Reached,
-    Scope,
-    Scoped,
-    ScopedNumber,
-    Slice,
-    Sums,
-    Total,
-    Users,
-)
 
 MOST_AREAS = 100
 

@@ -6,7 +6,7 @@ import typer
 
 from okube_api.bench.report import as_markdown
 from okube_api.bench.running import run
-from okube_api.bench.works import WORKS
+from okube_api.bench.workloads import WORKS
 from okube_api.cli.common import fail, say
 
 

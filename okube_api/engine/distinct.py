@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from okube_api.engine.cells import Ints
+from okube_api.engine.grid import Ints
 from okube_api.engine.sets import Groups, Numbers
 
 _COUNTED, _WEIGHED = 100, 15

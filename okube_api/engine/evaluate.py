@@ -4,9 +4,9 @@ from functools import reduce, singledispatch
 
 import numpy as np
 
-from okube_api.catalogue.conversion_values import Comparison, Cost, Delivered, VenueRate
-from okube_api.catalogue.path_values import Amplitude, Matrix, Order
-from okube_api.catalogue.values import (
+from okube_api.catalogue.expressions.conversion import Comparison, Cost, Delivered, VenueRate
+from okube_api.catalogue.expressions.paths import Amplitude, Matrix, Order
+from okube_api.catalogue.expressions.values import (
     Affinity,
     Breakdown,
     Distinct,
@@ -24,25 +24,17 @@ from okube_api.catalogue.values import (
     Total,
     Value,
 )
-from okube_api.engine.affinity import affinity
-from okube_api.engine.amplitude import amplitude
-from okube_api.engine.cells import Cells, summed
-from okube_api.engine.costs import cost, delivered
-from okube_api.engine.credits import CampaignLeaves
-from okube_api.engine.exposure import comparison, venue_rate
-from okube_api.engine.leaves import (
-    BandLeaves,
-    ItemLeaves,
-    Leaves,
-    NumberLeaves,
-    RatioLeaves,
-    RecordLeaves,
-    label_of,
-)
-from okube_api.engine.matrix import matrix
-from okube_api.engine.order import order
+from okube_api.engine.evaluator import WEIGHT_PER, Names, View
+from okube_api.engine.evaluators.affinity import affinity
+from okube_api.engine.evaluators.amplitude import amplitude
+from okube_api.engine.evaluators.costs import cost, delivered
+from okube_api.engine.evaluators.credits import CampaignLeaves
+from okube_api.engine.evaluators.exposure import comparison, venue_rate
+from okube_api.engine.evaluators.matrix import matrix
+from okube_api.engine.evaluators.order import order
+from okube_api.engine.grid import Cells, summed
+from okube_api.engine.results import BandLeaves, ItemLeaves, Leaves, NumberLeaves, RatioLeaves, RecordLeaves, label_of
 from okube_api.engine.sets import multiplicities
-from okube_api.engine.view import WEIGHT_PER, Names, View
 
 
 @singledispatch

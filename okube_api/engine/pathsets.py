@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from okube_api.engine.campaigns import Belonging, distinct, encoded, flattened
-from okube_api.engine.cells import Ints
+from okube_api.engine.evaluators.campaigns import Belonging, distinct, encoded, flattened
+from okube_api.engine.grid import Ints
 
 _DENSE = 4_000_000
 

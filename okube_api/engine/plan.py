@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from okube_api.catalogue.expressions.values import Term
 from okube_api.catalogue.facts import Span
-from okube_api.catalogue.values import Term
 from okube_api.store.base import Aggregate, Rows, Table
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from okube_api.catalogue.expressions.values import ATTRIBUTES, Reached, Scope, Slice, Sums, Term, Users
 from okube_api.catalogue.facts import Fact, Grain, Span
 from okube_api.catalogue.facts import Measure as Measured
-from okube_api.catalogue.values import ATTRIBUTES, Reached, Scope, Slice, Sums, Term, Users
 from okube_api.engine.calendar import Buckets, Period, month_number, month_start
 from okube_api.engine.plan import Need, Pass, Piece, Plan
 from okube_api.engine.question import Chosen, Question

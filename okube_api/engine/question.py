@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from okube_api.catalogue.expressions.values import Bands, Reached, Scope
 from okube_api.catalogue.kpi import Kpi
-from okube_api.catalogue.values import Bands, Reached, Scope
 from okube_api.engine.calendar import Buckets, Granularity, Mode, Period, buckets
-from okube_api.engine.campaigns import Campaign
+from okube_api.engine.evaluators.campaigns import Campaign
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from okube_api.catalogue.values import ATTRIBUTES, Scope, Users
+from okube_api.catalogue.expressions.values import ATTRIBUTES, Scope, Users
 from okube_api.engine.calendar import Buckets
 from okube_api.engine.evaluate import leaves
-from okube_api.engine.leaves import Leaves
+from okube_api.engine.evaluator import Read, View
 from okube_api.engine.panel import Panel
 from okube_api.engine.panels import Panels
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan, settled, unsettled
 from okube_api.engine.question import Ask, By, Question
-from okube_api.engine.view import Read, View
+from okube_api.engine.results import Leaves
 from okube_api.store.base import Aggregate, Reader, Rows
 
 

@@ -12,7 +12,7 @@ from okube_api.kit.ids import is_id
 from okube_api.kit.resource_changes import Change, What, between
 from okube_api.kit.validated_repository import Make, Making
 from okube_api.store.base import NOTHING, Duplicate, Json, OneOf, Overlaps, equal
-from okube_api.store.text import claims, value_at
+from okube_api.store.document_values import claims, value_at
 
 
 @dataclass(frozen=True, slots=True)

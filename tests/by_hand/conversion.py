@@ -8,9 +8,9 @@ from typing import Any
 
 from tests.by_hand.conversion_cell import Cell, world
 from tests.by_hand.costs import sharing
-from tests.by_hand.leaves import Leaf, answer, count, distribution, money, ratio, rounded
 from tests.by_hand.paths import MODELS, linear
 from tests.by_hand.question import Filter, Question, reached_sites
+from tests.by_hand.results import Leaf, answer, count, distribution, money, ratio, rounded
 from tests.by_hand.truth import Campaign, Truth
 
 DAY_S = 86_400

@@ -9,7 +9,6 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from tests.by_hand.leaves import Leaf, answer, breakdown, count, distribution, ratio
 from tests.by_hand.question import (
     Filter,
     Question,
@@ -19,6 +18,7 @@ from tests.by_hand.question import (
     reached_sites,
     study_of,
 )
+from tests.by_hand.results import Leaf, answer, breakdown, count, distribution, ratio
 from tests.by_hand.truth import Area, Panelist, Place, Stay, Truth
 
 EARTH_RADIUS_M = 6_371_008.8

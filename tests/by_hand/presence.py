@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 from tests.by_hand.geomarketing import new_days
-from tests.by_hand.leaves import Leaf, answer, distribution, ratio
 from tests.by_hand.question import Question, local_day, reached_sites
+from tests.by_hand.results import Leaf, answer, distribution, ratio
 from tests.by_hand.sessions import Session, sessions_of_detections
 from tests.by_hand.truth import Truth
 

@@ -9,9 +9,9 @@ import pytest
 from tests.by_hand.conversion import _lift
 from tests.by_hand.costs import spent
 from tests.by_hand.geomarketing import geomarketing, new_days
-from tests.by_hand.leaves import breakdown, distribution
 from tests.by_hand.paths import linear, path, shapley, shapley_by_definition
 from tests.by_hand.question import Question
+from tests.by_hand.results import breakdown, distribution
 from tests.by_hand.sessions import sessions_of_detections
 from tests.by_hand.truth import Campaign, Cost, Delivery, Detection, Equipment, Panelist, Place, Stay, Touch, Truth
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 from okube_api.store.base import Json, Store, equal
-from okube_api.store.columnar.held import Held
+from okube_api.store.columnar.column_cache import Held
 from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.mongo.store import MongoStore
 from pymongo import MongoClient

@@ -29,7 +29,7 @@ from okube_api.store.base import (
     Sum,
     Table,
 )
-from okube_api.store.text import folded
+from okube_api.store.document_values import folded
 
 from tests.engine.memory import band, frozen, thawed
 

@@ -3,13 +3,14 @@
 from typing import Any
 
 from okube_api.analytics.answer import elements
+from okube_api.catalogue.expressions.values import Bands, Reached, Scope
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.catalogue.values import Bands, Reached, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period, ordinal
 from okube_api.engine.question import Ask, By, Chosen, Label, Question
 from okube_api.engine.run import answer
 from okube_api.store.base import Reader
+
 from tests.by_hand import question as by_hand
 from tests.by_hand.truth import Truth
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from okube_api.store import open_store
 from okube_api.store_schema import SCHEMA
+
 from tests.engine.stores import InMemory, InStore, Reading
 
 settings.register_profile("okube", deadline=None)

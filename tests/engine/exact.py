@@ -2,15 +2,15 @@
 
 from fractions import Fraction
 
+from okube_api.catalogue.expressions.values import Number, Value
 from okube_api.catalogue.kpi import Kpi
-from okube_api.catalogue.values import Number, Value
 from okube_api.engine.evaluate import number
+from okube_api.engine.evaluator import Read, View
 from okube_api.engine.panel import Panel
 from okube_api.engine.panels import panel_of
 from okube_api.engine.planner import plan
 from okube_api.engine.question import Question
 from okube_api.engine.run import fetched, informed, needs_panel
-from okube_api.engine.view import Read, View
 from okube_api.store.base import Reader
 
 WHOLE = "all"

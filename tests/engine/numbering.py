@@ -1,6 +1,7 @@
 """The numbers that rows carry: of days, and of users."""
 
 import numpy as np
+
 from tests.by_hand.truth import Truth
 from tests.engine.memory import Row
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from okube_api.catalogue.facts import DAY_COLUMNS, FACTS, GEO_STAYS, MONTH_COLUMNS, PANELISTS, Fact, Grain, Span
 from okube_api.engine.calendar import ordinal
+
 from tests.by_hand.geomarketing import seen
 from tests.by_hand.truth import Truth
 from tests.engine.memory import Row, band, frozen, thawed

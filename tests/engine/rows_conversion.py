@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
 from okube_api.engine.calendar import ordinal
+
 from tests.by_hand.paths import Outcome, outcomes
 from tests.by_hand.question import local_day
 from tests.by_hand.truth import Truth

@@ -10,6 +10,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_STEPS,
 )
 from okube_api.engine.calendar import ordinal
+
 from tests.by_hand.presence import Kept, kept
 from tests.by_hand.truth import Truth
 from tests.engine.memory import Row, band

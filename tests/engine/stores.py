@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pyarrow as pa
 from okube_api.catalogue.facts import FACTS, PANELISTS
 from okube_api.store.base import Reader, Store, Table
+
 from tests.by_hand.truth import Truth
 from tests.engine.memory import TYPES, Memory, Row, table
 from tests.engine.rows import tables

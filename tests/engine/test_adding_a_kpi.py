@@ -10,6 +10,7 @@ import pytest
 from okube_api.analytics.answer import elements
 from okube_api.catalogue.kpi import Kpi
 from okube_api.engine.run import answer
+
 from tests.by_hand import conversion as by_hand
 from tests.by_hand.question import Question, without
 from tests.engine.ask_conversion import resolved

@@ -12,6 +12,7 @@ import pytest
 from okube_api.analytics.answer import elements
 from okube_api.catalogue.conversion import CONVERSION
 from okube_api.engine.run import answer
+
 from tests.by_hand.conversion import KPIS, conversion, scopes
 from tests.by_hand.question import Filter, Question, only, without
 from tests.by_hand.truth import Campaign, Cost, Delivery, Place, Truth

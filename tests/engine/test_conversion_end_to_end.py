@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from okube_api.store import open_store
 from okube_api.store_schema import SCHEMA
+
 from tests.by_hand.conversion import KPIS, conversion, scopes
 from tests.by_hand.question import Question, without
 from tests.engine.ask_conversion import ask

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from okube_api.catalogue.geomarketing import GEO_MARKETING
 from okube_api.catalogue.kpi import Module
+
 from tests.by_hand.geomarketing import KPIS, geomarketing
 from tests.by_hand.question import Filter, Question, only, without
 from tests.by_hand.truth import Truth

@@ -10,12 +10,13 @@ import orjson
 import pytest
 from okube_api.analytics.answer import elements
 from okube_api.catalogue.conversion import CONVERSION
+from okube_api.catalogue.expressions.values import Distinct, Number, Ratio
 from okube_api.catalogue.geomarketing import GEO_MARKETING
 from okube_api.catalogue.kpi import Kind, Kpi, Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.catalogue.values import Distinct, Number, Ratio
 from okube_api.engine import question as engine
 from okube_api.engine.run import answer
+
 from tests.by_hand.conversion import KPIS, scopes
 from tests.by_hand.question import Question, only
 from tests.by_hand.truth import Truth

@@ -9,6 +9,7 @@ import pytest
 from okube_api.catalogue.facts import PANELISTS
 from okube_api.engine.panels import Panels
 from okube_api.store.base import Table
+
 from tests.engine.memory import Memory
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.engine.campaigns import Belonging
+from okube_api.engine.evaluators.campaigns import Belonging
 from okube_api.engine.pathsets import by_value
 
 SETS = st.lists(st.sampled_from("abcdef"), unique=True, max_size=4).map(sorted)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from okube_api.catalogue.conversion import CONVERSION
+from okube_api.catalogue.expressions.values import Bands, Reached, Scope
 from okube_api.catalogue.facts import OUTCOMES
 from okube_api.catalogue.kpi import Kpi, Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.catalogue.values import Bands, Reached, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period, ordinal
 from okube_api.engine.plan import Pass, Plan
 from okube_api.engine.planner import plan, settled, unsettled

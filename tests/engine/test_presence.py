@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from okube_api.catalogue.kpi import Kind, Module
 from okube_api.catalogue.presence import MOST_AREAS, PRESENCE
+
 from tests.by_hand.presence import KPIS, presence, scopes
 from tests.by_hand.question import Question, only, without
 from tests.by_hand.truth import Truth

@@ -3,10 +3,10 @@
 from datetime import date
 
 import pytest
+from okube_api.catalogue.expressions.values import Bands, Reached, Scope
 from okube_api.catalogue.facts import PRESENCE_STAYS
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.catalogue.values import Bands, Reached, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period, ordinal
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan

@@ -21,7 +21,7 @@ from okube_api.store.base import (
     equal,
 )
 from okube_api.store.mongo import changes
-from okube_api.store.mongo.inserting import Inserts
+from okube_api.store.mongo.insert_queue import Inserts
 from okube_api.store.mongo.store import MongoStore
 from pymongo import MongoClient
 

@@ -17,8 +17,8 @@ from okube_api.analytics.schemas.parts import (
     known_kpi,
     kpi_names,
 )
+from okube_api.catalogue.expressions.values import Scope
 from okube_api.catalogue.kpi import Module
-from okube_api.catalogue.values import Scope
 from okube_api.errors import Fault, Impossible
 
 _NAMES = frozenset(scope.value for scope in Scope if scope is not Scope.GLOBALS)

@@ -9,14 +9,14 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from okube_api.analytics.answer_cache import Asking, Kept
 from okube_api.analytics.kpis import records
 from okube_api.analytics.modules import MODULES, Asked
-from okube_api.analytics.recall import Asking, Kept
 from okube_api.analytics.schemas.answers import KpiShown, Result, WithMeta
 from okube_api.analytics.schemas.requests import Query as Question
 from okube_api.analytics.schemas.url import Url
+from okube_api.analytics.scope import Subject
 from okube_api.analytics.service import Wanted
-from okube_api.analytics.subject import Subject
 from okube_api.api.access import DEMO_STUDY, Caller, CanRead, SiteCaller, SiteToRead, admitted, identity
 from okube_api.api.aliases import aliased, under_applications
 from okube_api.api.container import Services, ServicesHere, services

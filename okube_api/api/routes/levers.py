@@ -15,7 +15,7 @@ from okube_api.http.etags import IfMatch, matching, tagged
 from okube_api.http.pagination import Page, paginated
 from okube_api.kit.repository import Found
 from okube_api.kit.schemas import UNSET
-from okube_api.store.text import folded
+from okube_api.store.document_values import folded
 
 router = APIRouter(route_class=ApiRoute, tags=["campaigns"])
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from okube_api.store.base import Table
 from okube_api.store.duckdb.connection import Cursor, insert, quoted
-from okube_api.store.duckdb.moments import Moments, View
 from okube_api.store.duckdb.rows import DuckReader
+from okube_api.store.duckdb.snapshots import Moments, View
 from okube_api.store.kinds import declared
 
 ROW_GROUP = 122_880

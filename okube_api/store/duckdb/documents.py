@@ -10,11 +10,11 @@ import orjson
 import pyarrow as pa
 
 from okube_api.store.base import BY_ID, Collection, Condition, Json, Kind, OneOf, Order, equal
+from okube_api.store.document_values import searchable, value_at
 from okube_api.store.duckdb.connection import Cursor, insert, quoted, tidied
 from okube_api.store.duckdb.sql import PLAIN, TYPES, Columns, Sql, hash_column, hash_of, order_sql, to_sql
 from okube_api.store.duckdb.unique import check
 from okube_api.store.kinds import ARROW
-from okube_api.store.text import searchable, value_at
 
 _BLOCK = 2000
 _FEW = 20

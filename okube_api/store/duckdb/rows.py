@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from okube_api.store.base import EVERYTHING, Aggregate, Kind, Rows, Table, TooManyRows, UnsupportedByStore
-from okube_api.store.columnar.held import MOST_ROWS, Held
+from okube_api.store.columnar.column_cache import MOST_ROWS, Held
 from okube_api.store.duckdb.connection import Cursor, fetched, quoted
-from okube_api.store.duckdb.moments import View
+from okube_api.store.duckdb.snapshots import View
 from okube_api.store.duckdb.sql import PLAIN, TYPES, Sql, Statement, aggregate_sql, counting_sql, rows_sql
 from okube_api.store.kinds import bottom, stored_kinds
 

@@ -29,9 +29,9 @@ from okube_api.store.base import (
     Table,
     UnsupportedByStore,
 )
+from okube_api.store.document_values import folded
 from okube_api.store.duckdb.connection import quoted
 from okube_api.store.kinds import Names, bounds, fitting, kinds_of
-from okube_api.store.text import folded
 
 Sql = tuple[str, list[Any]]
 

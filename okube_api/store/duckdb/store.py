@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 import orjson
 
 from okube_api.store.base import BY_ID, Change, Collection, Condition, Json, Order, Reader, Schema
-from okube_api.store.columnar.held import Held
+from okube_api.store.columnar.column_cache import Held
 from okube_api.store.duckdb import numbers
 from okube_api.store.duckdb.changes import DuckChange
 from okube_api.store.duckdb.connection import Cursor, Database, quoted
 from okube_api.store.duckdb.documents import Documents, nested
-from okube_api.store.duckdb.moments import Moments, View
-from okube_api.store.duckdb.recent import Recent, Rows
+from okube_api.store.duckdb.result_cache import Recent, Rows
 from okube_api.store.duckdb.rows import DuckReader, create_table
+from okube_api.store.duckdb.snapshots import Moments, View
 from okube_api.store.duckdb.sql import Sql
 
 T = TypeVar("T")

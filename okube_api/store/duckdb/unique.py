@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from okube_api.store.base import AllOf, Collection, Duplicate, Json, OneOf, Overlaps
+from okube_api.store.document_values import claims
 from okube_api.store.duckdb.connection import Cursor, quoted
 from okube_api.store.duckdb.sql import Columns, to_sql
 from okube_api.store.kinds import ARROW, ELEMENT
-from okube_api.store.text import claims
 
 Claims = Mapping[tuple[Any, ...], int]
 _FEW = 20

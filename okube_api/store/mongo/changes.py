@@ -21,9 +21,9 @@ from okube_api.store.base import Conflict, Json, StoreError, Table
 from okube_api.store.kinds import declared
 from okube_api.store.mongo.blocks import counted, packed
 from okube_api.store.mongo.errors import READ_S, WRITE_S, limited
-from okube_api.store.mongo.inserting import Inserts, documents, groups
+from okube_api.store.mongo.insert_queue import Inserts, documents, groups
 from okube_api.store.mongo.manifest import Manifest, pg, runs, whole
-from okube_api.store.mongo.roots import Root, Roots
+from okube_api.store.mongo.manifests import Root, Roots
 from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.staging import renewing, server_now
 

@@ -12,12 +12,12 @@ import anyio
 from pymongo.errors import DuplicateKeyError
 
 from okube_api.store.base import BY_ID, Collection, Condition, Duplicate, Json, Kind, Order, Unavailable
+from okube_api.store.document_values import claims, searchable
 from okube_api.store.kinds import Names
 from okube_api.store.mongo.errors import READ_S, WRITE_S, Contended, limited
 from okube_api.store.mongo.indexes import make_index
 from okube_api.store.mongo.pipeline import SEARCH, to_match
 from okube_api.store.mongo.staging import STAGED, WRITTEN, Collision, StagedWrite
-from okube_api.store.text import claims, searchable
 
 T = TypeVar("T")
 Claim = tuple[Any, ...]

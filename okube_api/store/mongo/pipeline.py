@@ -24,8 +24,8 @@ from okube_api.store.base import (
     Sum,
     UnsupportedByStore,
 )
+from okube_api.store.document_values import folded
 from okube_api.store.kinds import Names, bounds, fitting, kinds_of
-from okube_api.store.text import folded
 
 NEVER: Json = {"_id": {"$in": []}}
 SEARCH = "_search"

@@ -19,13 +19,13 @@ from okube_api.store.base import (
     TooManyRows,
     UnsupportedByStore,
 )
-from okube_api.store.columnar.held import MOST_ROWS, Held
+from okube_api.store.columnar.column_cache import MOST_ROWS, Held
 from okube_api.store.kinds import ARROW, FIRST, LAST, answer_kinds, arrow_schema, bottom, part_range, stored_kinds
 from okube_api.store.mongo.blocks import unpacked
 from okube_api.store.mongo.errors import limited
 from okube_api.store.mongo.manifest import Manifest
+from okube_api.store.mongo.manifests import Root, Roots
 from okube_api.store.mongo.pipeline import aggregate_pipeline, rows_pipeline
-from okube_api.store.mongo.roots import Root, Roots
 
 ANALYTICS_S = 60.0
 _BLOCK_ROWS = 200_000

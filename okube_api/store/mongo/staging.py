@@ -19,8 +19,8 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from okube_api.store.base import Collection, Json, StoreError, Unavailable
+from okube_api.store.document_values import claims
 from okube_api.store.mongo.errors import READ_S, WRITE_S, is_duplicate, limited
-from okube_api.store.text import claims
 
 STAGED = "_staged"
 """The write that a document which nobody may see yet belongs to."""

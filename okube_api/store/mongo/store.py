@@ -21,13 +21,13 @@ from okube_api.store.base import (
     Schema,
     StoreError,
 )
-from okube_api.store.columnar.held import Held
+from okube_api.store.columnar.column_cache import Held
 from okube_api.store.mongo.changes import changing, tidy
 from okube_api.store.mongo.documents import Documents
 from okube_api.store.mongo.errors import READ_S, limited
 from okube_api.store.mongo.indexes import make_index
+from okube_api.store.mongo.manifests import Roots
 from okube_api.store.mongo.numbers import Numbers
-from okube_api.store.mongo.roots import Roots
 from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.staging import BEFORE, settle, settle_all, sweep
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from okube_api.catalogue.values import Bands, Scope
+from okube_api.catalogue.expressions.values import Bands, Scope
 from okube_api.kit.application import Application
 from okube_api.store.base import Json
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from okube_api.analytics.schemas.parts import Choice
 from okube_api.analytics.schemas.requests import Param, Query
+from okube_api.catalogue.expressions.values import ATTRIBUTES, Scope
 from okube_api.catalogue.kpi import Kpi
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.catalogue.values import ATTRIBUTES, Scope
 from okube_api.engine.calendar import Granularity, Mode
 from okube_api.engine.question import Ask, By
 from okube_api.errors import Impossible

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from okube_api.catalogue.values import Bands, Scope, Sums, Term, Users, Value
+from okube_api.catalogue.expressions.values import Bands, Scope, Sums, Term, Users, Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`python -m okube_api.bench.measured COMMAND...`: runs it; its seconds and its most memory (MiB) as JSON.
+"""`python -m okube_api.bench.timing COMMAND...`: runs it; its seconds and its most memory (MiB) as JSON.
 
 A process of its own, and a small one: a command counts the memory of whoever started it as its own.
 """

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from okube_api.catalogue.path_values import Order
-from okube_api.catalogue.values import Sums
-from okube_api.engine.areas import Areas
-from okube_api.engine.cells import Cells, Ints, summed
-from okube_api.engine.leaves import Leaf, ratios
-from okube_api.engine.view import Names, Placed, View
+from okube_api.catalogue.expressions.paths import Order
+from okube_api.catalogue.expressions.values import Sums
+from okube_api.engine.evaluator import Names, Placed, View
+from okube_api.engine.evaluators.areas import Areas
+from okube_api.engine.grid import Cells, Ints, summed
+from okube_api.engine.results import Leaf, ratios
 
 
 @dataclass(frozen=True, slots=True)

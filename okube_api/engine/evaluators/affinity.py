@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from okube_api.catalogue.values import Affinity, Scope
-from okube_api.engine.cells import Cells, Ints, summed
-from okube_api.engine.leaves import Leaf, amounts, ratios
+from okube_api.catalogue.expressions.values import Affinity, Scope
+from okube_api.engine.evaluator import WEIGHT_PER, Names, View
+from okube_api.engine.grid import Cells, Ints, summed
+from okube_api.engine.results import Leaf, amounts, ratios
 from okube_api.engine.sets import Flags, Groups, merged
-from okube_api.engine.view import WEIGHT_PER, Names, View
 
 
 @dataclass(frozen=True, slots=True)

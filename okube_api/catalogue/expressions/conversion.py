@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
+from okube_api.catalogue.expressions.values import Number, Reached, Scope, Slice, Sums, Term, Users, Value
 from okube_api.catalogue.facts import CLICKS, DELIVERIES, OPENINGS, PRINTS, Measure
-from okube_api.catalogue.values import Number, Reached, Scope, Slice, Sums, Term, Users, Value
 
 DELIVERED = Slice(
     DELIVERIES,

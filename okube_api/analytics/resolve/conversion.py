@@ -4,18 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 
-from okube_api.analytics.asks import asks_of
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.known import NONE, Resource, labels_of
 from okube_api.analytics.places import Places, chosen_of, places_of, values_of, weekdays_of
+from okube_api.analytics.requested_kpis import asks_of
+from okube_api.analytics.resource_cache import NONE, Resource, labels_of
 from okube_api.analytics.schemas.requests import Filters, Query
-from okube_api.analytics.subject import Subject
+from okube_api.analytics.scope import Subject
 from okube_api.campaigns.extras import terms
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
-from okube_api.catalogue.values import Reached, Scope, Sums, Term
+from okube_api.catalogue.expressions.values import Reached, Scope, Sums, Term
 from okube_api.engine.calendar import Period, ordinal
-from okube_api.engine.campaigns import OF_CAMPAIGNS, Campaign, Spending
-from okube_api.engine.campaigns import values_of as scope_values
+from okube_api.engine.evaluators.campaigns import OF_CAMPAIGNS, Campaign, Spending
+from okube_api.engine.evaluators.campaigns import values_of as scope_values
 from okube_api.engine.question import Ask, Chosen, Label, Question
 from okube_api.store.base import Json
 

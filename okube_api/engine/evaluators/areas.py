@@ -5,11 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from okube_api.catalogue.values import Users
-from okube_api.engine.cells import Ints
-from okube_api.engine.leaves import label_of
+from okube_api.catalogue.expressions.values import Users
+from okube_api.engine.evaluator import Names, View
+from okube_api.engine.grid import Ints
+from okube_api.engine.results import label_of
 from okube_api.engine.sets import Groups, Numbers, joined
-from okube_api.engine.view import Names, View
 
 
 @dataclass(frozen=True)

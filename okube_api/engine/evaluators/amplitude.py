@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from okube_api.catalogue.path_values import Amplitude
-from okube_api.engine.cells import summed
-from okube_api.engine.leaves import BandLeaves
-from okube_api.engine.view import View
+from okube_api.catalogue.expressions.paths import Amplitude
+from okube_api.engine.evaluator import View
+from okube_api.engine.grid import summed
+from okube_api.engine.results import BandLeaves
 
 _MS_PER_S = 1000
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from okube_api.engine.cells import Cells, Ints, Numerators, rounded, times
+from okube_api.engine.grid import Cells, Ints, Numerators, rounded, times
 from okube_api.engine.question import Label
 
 AMOUNT_DIGITS = 2

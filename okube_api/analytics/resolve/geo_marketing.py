@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 
-from okube_api.analytics.asks import asks_of
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.known import labels_of
 from okube_api.analytics.places import Places, places_of, values_of, weekdays_of
+from okube_api.analytics.requested_kpis import asks_of
+from okube_api.analytics.resource_cache import labels_of
 from okube_api.analytics.schemas.requests import Filters, Query
-from okube_api.analytics.subject import Subject
-from okube_api.catalogue.values import ATTRIBUTES, Reached, Scope
+from okube_api.analytics.scope import Subject
+from okube_api.catalogue.expressions.values import ATTRIBUTES, Reached, Scope
 from okube_api.engine.calendar import Period
 from okube_api.engine.question import Chosen, Question
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from okube_api.catalogue.expressions.values import ATTRIBUTES, Scope, Sums, Term, Users
 from okube_api.catalogue.facts import Measure
-from okube_api.catalogue.values import ATTRIBUTES, Scope, Sums, Term, Users
 from okube_api.engine.calendar import Buckets
-from okube_api.engine.campaigns import OF_CAMPAIGNS, UNKNOWN, Belonging, encoded, values_of
-from okube_api.engine.cells import Cells, Ints, Numerators, quotients, summed
 from okube_api.engine.distinct import counted
+from okube_api.engine.evaluators.campaigns import OF_CAMPAIGNS, UNKNOWN, Belonging, encoded, values_of
+from okube_api.engine.grid import Cells, Ints, Numerators, quotients, summed
 from okube_api.engine.panel import Attribute, Panel
 from okube_api.engine.pathsets import by_value
 from okube_api.engine.plan import Need, Pass, Plan

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.engine.cells import Cells, rounded, summed
+from okube_api.engine.grid import Cells, rounded, summed
 
 PAIRS = st.lists(st.tuples(st.integers(0, 60), st.integers(-(10**6), 10**6)))
 SPARSE = st.lists(st.tuples(st.integers(0, 2**40), st.integers(-(10**6), 10**6)))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from okube_api.analytics import service
-from okube_api.analytics.recall import Asking, Kept, Recall, Seal
+from okube_api.analytics.answer_cache import Asking, Kept, Recall, Seal
 from okube_api.auth.repository import Role
 from okube_api.engine import run
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from okube_api.catalogue.path_values import Matrix
-from okube_api.engine.areas import Areas
-from okube_api.engine.cells import Ints
-from okube_api.engine.leaves import Leaf, ratios
+from okube_api.catalogue.expressions.paths import Matrix
+from okube_api.engine.evaluator import Names, View
+from okube_api.engine.evaluators.areas import Areas
+from okube_api.engine.grid import Ints
+from okube_api.engine.results import Leaf, ratios
 from okube_api.engine.sets import Numbers
-from okube_api.engine.view import Names, View
 
 
 @dataclass(frozen=True, slots=True)

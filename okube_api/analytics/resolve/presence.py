@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from okube_api.analytics.asks import asks_of
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.known import NONE, Resource, labels_of
 from okube_api.analytics.places import chosen_of, places_of, weekdays_of
+from okube_api.analytics.requested_kpis import asks_of
+from okube_api.analytics.resource_cache import NONE, Resource, labels_of
 from okube_api.analytics.schemas.requests import Query
-from okube_api.analytics.subject import Subject
-from okube_api.catalogue.values import Reached, Scope
+from okube_api.analytics.scope import Subject
+from okube_api.catalogue.expressions.values import Reached, Scope
 from okube_api.engine.calendar import Period
 from okube_api.engine.question import Ask, Chosen, Question
 from okube_api.equipments.repository import EQUIPMENTS

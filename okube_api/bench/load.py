@@ -1,4 +1,4 @@
-"""Many clients at once, in a process of their own: `python -m okube_api.bench.crowd`, a request as JSON on its input.
+"""Many clients at once, in a process of their own: `python -m okube_api.bench.load`, a request as JSON on its input.
 
 The input: port, path, headers, body (text), clients, seconds.  The output: answers, errors, and p50_ms and p99_ms of
 the answers' times.

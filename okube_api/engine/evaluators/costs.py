@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from okube_api.catalogue.conversion_values import Cost, Delivered
+from okube_api.catalogue.expressions.conversion import Cost, Delivered
+from okube_api.catalogue.expressions.values import Reached, Scope
 from okube_api.catalogue.facts import CLICKS, OPENINGS, PRINTS
-from okube_api.catalogue.values import Reached, Scope
-from okube_api.engine.campaigns import OF_CAMPAIGNS, Belonging, Campaign, Spending, encoded
-from okube_api.engine.cells import Cells, Ints, Numerators, quotients, times
+from okube_api.engine.evaluator import Placed, View
+from okube_api.engine.evaluators.campaigns import OF_CAMPAIGNS, Belonging, Campaign, Spending, encoded
+from okube_api.engine.grid import Cells, Ints, Numerators, quotients, times
 from okube_api.engine.sets import Flags
-from okube_api.engine.view import Placed, View
 
 _SAFE = 2**62
 _PER = 1_000_000_000  # costs are counted in thousandths of a millionth: a thousandth is a print at a cost per thousand

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from okube_api.engine.cells import Cells, Ints
-from okube_api.engine.leaves import Leaf, amounts, ratios
+from okube_api.engine.grid import Cells, Ints
+from okube_api.engine.results import Leaf, amounts, ratios
 
 
 @dataclass(frozen=True, slots=True)

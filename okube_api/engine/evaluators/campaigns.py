@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from okube_api.catalogue.values import Scope
-from okube_api.engine.cells import Ints
+from okube_api.catalogue.expressions.values import Scope
+from okube_api.engine.grid import Ints
 
 UNKNOWN = "unknown"
 OF_CAMPAIGNS = frozenset({Scope.CAMPAIGNS, Scope.LEVERS, Scope.EXTRAS})
