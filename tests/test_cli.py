@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from okube_api.cli import cli
-from okube_api.cli.serve import bound
+from okube_api.http.listener import listen
 from typer.testing import CliRunner, Result
 
 PASSWORD = "correct horse battery"
@@ -43,7 +43,7 @@ def test_every_command_has_help() -> None:
 
 def test_answers_do_not_wait_for_the_client() -> None:
     """A connection of the server sends each piece of an answer at once."""
-    with bound("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
         connection, _ = listening.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -1,87 +1,188 @@
-"""Who may import whom: the seams of the architecture, read from the source itself."""
+"""The layers of the package, read from its imports: what may import what, directly and through others."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "okube_api"
-MODULES = sorted(PACKAGE.rglob("*.py"))
+FILES = sorted(PACKAGE.rglob("*.py"))
 
-ONLY_IN = {  # a driver: where it may be imported
-    "duckdb": ("store/duckdb/", "bench/competitors.py"),  # there it stands beside the product
+LAYERS = (  # from the top: a module imports its own part, or parts of lower layers
+    ("cli",),
+    ("bench", "demo"),
+    ("app",),
+    ("api", "store_schema"),
+    ("analytics", "ingest"),
+    ("applications", "areas", "campaigns", "equipments", "pois", "sites", "studies"),
+    ("engine", "http", "tables", "auth"),
+    ("catalogue", "kit", "geo"),
+    ("store",),
+    ("settings", "errors", "clock", "lazy_imports", "__init__"),
+)
+SIBLINGS = {  # parts of the same layer that one may import
+    "bench": ("demo",),
+    "campaigns": ("sites",),
+    "equipments": ("sites",),
+    "pois": ("sites",),
+    "studies": ("pois", "sites"),
+    "catalogue": (),
+}
+HTTP_LIBRARIES = ("fastapi", "starlette")
+SPEAKS_HTTP = ("cli", "bench", "demo", "app", "api", "store_schema", "http")  # parts that may reach those libraries
+DRIVERS = {  # a driver: the paths that may import it
+    "duckdb": ("store/duckdb/", "bench/competitors.py"),  # the bench times DuckDB itself
     "pymongo": ("store/mongo/",),
     "bson": ("store/mongo/",),
 }
-HTTP = ("fastapi", "starlette", "okube_api.http", "okube_api.app")
-NEVER_IN = {  # a folder: what its files may not import
-    "store/": (*HTTP, *(f"okube_api.{name}" for name in ("engine", "ingest", "analytics", "auth", "sites", "studies"))),
-    "catalogue/": (*HTTP, "okube_api.engine", "okube_api.ingest", "okube_api.analytics"),
-    "engine/": (*HTTP, "okube_api.ingest", "okube_api.analytics"),
-    "ingest/": (*HTTP, "okube_api.engine", "okube_api.analytics"),
-}
-EDGES = ("router.py", "demo_command.py")  # the files of a domain that speak HTTP, or serve
 
 
-def imports(path: Path) -> Iterator[str]:
-    """The modules that a file imports, wherever in it, by their absolute names."""
-    package = ("okube_api", *path.relative_to(PACKAGE).parent.parts)
+def module_name(path: Path) -> str:
+    """Return the dotted name of a file of the package."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def part_of(module: str) -> str:
+    """Return the part of the package that a module belongs to: its first folder or its file at the top."""
+    return [*module.split("."), "__init__"][1]
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """Return the absolute names of what a module imports, wherever in the file; names of symbols included."""
+    path = MODULES[module]
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(part for part in (base, node.module) if part)
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            origin = ".".join(name for name in (base, node.module) if name)
+            names.add(origin)
+            names.update(f"{origin}.{alias.name}" for alias in node.names)
+    return frozenset(names)
 
 
-def within(name: str, module: str) -> bool:
-    """Whether `name` is `module` or something inside it."""
-    return name == module or name.startswith(f"{module}.")
+@cache
+def imported_modules(module: str) -> frozenset[str]:
+    """Return the modules of the package that a module imports."""
+    return frozenset(name for name in imports(module) if name in MODULES and name not in ("okube_api", module))
 
 
-def faults(path: Path) -> list[str]:
-    """What a file imports and may not."""
-    where = path.relative_to(PACKAGE).as_posix()
-    found = [
-        f"{where} imports {name}: only {' and '.join(places)} may import {driver}"
-        for name in imports(path)
-        for driver, places in ONLY_IN.items()
-        if within(name, driver) and not where.startswith(places)
+def paths_to(module: str, libraries: tuple[str, ...]) -> Iterator[list[str]]:
+    """Yield a chain of imports from a module to each library that it reaches, directly or through others."""
+    chains, visited = [[module]], {module}
+    while chains:
+        chain = chains.pop()
+        yield from ([*chain, name] for name in imports(chain[-1]) if name.split(".")[0] in libraries)
+        for target in imported_modules(chain[-1]) - visited:
+            visited.add(target)
+            chains.append([*chain, target])
+
+
+def upward_imports(module: str) -> list[str]:
+    """Return the imports of a module that its layer does not allow."""
+    rank = {part: number for number, layer in enumerate(LAYERS) for part in layer}
+    part = part_of(module)
+    allowed = {part, *SIBLINGS.get(part, ())}
+    return [
+        f"{module} imports {target}"
+        for target in sorted(imported_modules(module))
+        if part_of(target) not in allowed and rank[part_of(target)] <= rank[part]
     ]
-    if path.name in EDGES:
-        return found
-    return found + [
-        f"{where} imports {name}"
-        for name in imports(path)
-        for folder, banned in NEVER_IN.items()
-        if where.startswith(folder) and any(within(name, module) for module in banned)
+
+
+def cycle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return the names of one cycle of a graph, the first repeated at the end; empty when there is none."""
+    done: set[str] = set()
+
+    def visit(name: str, trail: list[str]) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done:
+            return []
+        for target in graph.get(name, ()):
+            if loop := visit(target, [*trail, name]):
+                return loop
+        done.add(name)
+        return []
+
+    return next((loop for name in graph if (loop := visit(name, []))), [])
+
+
+def test_every_part_has_a_layer() -> None:
+    parts = [part for layer in LAYERS for part in layer]
+    assert sorted(parts) == sorted({part_of(module) for module in MODULES})
+
+
+def test_every_file_named_here_exists() -> None:
+    paths = [path for places in DRIVERS.values() for path in places]
+    assert [path for path in paths if not (PACKAGE / path).exists()] == []
+    assert {*SIBLINGS, *SPEAKS_HTTP} <= {part for layer in LAYERS for part in layer}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down(module: str) -> None:
+    assert upward_imports(module) == []
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if part_of(module) not in SPEAKS_HTTP])
+def test_http_libraries_are_not_reached(module: str) -> None:
+    assert list(paths_to(module, HTTP_LIBRARIES)) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_drivers_stay_in_their_store(module: str) -> None:
+    where = MODULES[module].relative_to(PACKAGE).as_posix()
+    drivers = {name.split(".")[0] for name in imports(module)} & DRIVERS.keys()
+    assert [driver for driver in drivers if not where.startswith(DRIVERS[driver])] == []
+
+
+@pytest.mark.parametrize("folder", sorted({module_name(path.parent / "__init__.py") for path in FILES}))
+def test_children_of_a_folder_form_no_cycle(folder: str) -> None:
+    """The files and folders that a folder holds do not import each other in a circle."""
+    depth = len(folder.split("."))
+    graph: dict[str, set[str]] = {}
+    for module in MODULES:
+        if module.startswith(f"{folder}."):
+            targets = (target for target in imported_modules(module) if target.startswith(f"{folder}."))
+            child = module.split(".")[depth]
+            graph.setdefault(child, set()).update({target.split(".")[depth] for target in targets} - {child})
+    assert cycle(graph) == []
+
+
+def test_an_upward_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "run.py"
+    file.write_text("def f():\n    import starlette.requests\n    from ..http import problems\n")
+    monkeypatch.setitem(MODULES, "okube_api.engine.probe", file)
+    assert upward_imports("okube_api.engine.probe") == [
+        "okube_api.engine.probe imports okube_api.http",
+        "okube_api.engine.probe imports okube_api.http.problems",
     ]
+    chains = [chain[-2:] for chain in paths_to("okube_api.engine.probe", HTTP_LIBRARIES)]
+    assert ["okube_api.engine.probe", "starlette.requests"] in chains
+    assert any(chain[0] == "okube_api.http.problems" for chain in chains)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_a_module_keeps_to_its_layer(path: Path) -> None:
-    assert faults(path) == []
-
-
-def test_the_test_sees_a_forbidden_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = tmp_path / "engine" / "run.py"
-    module.parent.mkdir()
-    module.write_text("def f():\n    import duckdb.typing\n    from ..http import problems\n")
-    monkeypatch.setitem(faults.__globals__, "PACKAGE", tmp_path)
-    assert len(faults(module)) == 3
+def test_a_cycle_is_seen() -> None:
+    assert cycle({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c", "b"]
 
 
 def test_nothing_connects_at_import() -> None:
+    forbidden = {"connect", "AsyncMongoClient", "create_app", "Settings", "now"}
     calls = [
         f"{path.name}: {ast.unparse(node)}"
-        for path in MODULES
+        for path in FILES
         for statement in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Expr)
         for node in ast.walk(statement)
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func).split(".")[-1] in {"connect", "AsyncMongoClient", "create_app", "Settings", "now"}
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in forbidden
     ]
     assert calls == []

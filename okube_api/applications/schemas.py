@@ -1,12 +1,10 @@
 """Applications as requests and answers have them, and their settings with their defaults."""
 
-from typing import Annotated
-
 from pydantic import Field
 
 from okube_api.kit.application import ApplicationSettings
 from okube_api.kit.list_query import PageQuery
-from okube_api.kit.schemas import UNSET, Answer, Body, Identifier, Instant, Key, Text, Timezone
+from okube_api.kit.schemas import UNSET, Answer, Body, Currency, Identifier, Instant, Key, Text, Timezone
 from okube_api.store.base import EVERYTHING, Condition, Contains, Json
 
 
@@ -20,9 +18,6 @@ def merged(settings: Json, changes: Json) -> Json:
 
 
 _DEFAULTS = ApplicationSettings().model_dump(by_alias=True)
-
-
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["EUR"])]
 
 
 class ApplicationUpdate(Body):

@@ -22,8 +22,7 @@ from okube_api.app import create_app
 from okube_api.auth.passwords import hashed
 from okube_api.auth.repository import Role, User
 from okube_api.bench.workloads import Work
-from okube_api.cli.common import event_loop
-from okube_api.cli.serve import bound
+from okube_api.http.listener import event_loop, listen
 from okube_api.settings import Settings
 
 T = TypeVar("T")
@@ -38,7 +37,7 @@ class Product:
         self.app = create_app(settings)
         self._ready: bytes = b"[]"
         self.app.router.routes.insert(0, _route(FLOOR, self._floor))
-        self._socket = bound("127.0.0.1", 0)
+        self._socket = listen("127.0.0.1", 0)
         self.port = self._socket.getsockname()[1]
         config = uvicorn.Config(self.app, log_level="error", access_log=False, lifespan="on")
         self._server = uvicorn.Server(config)

@@ -5,11 +5,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from okube_api.applications.schemas import Currency
 from okube_api.kit.application import Count
 from okube_api.kit.list_query import PageQuery, Switch
 from okube_api.kit.period_query import PeriodQuery
-from okube_api.kit.schemas import UNSET, Answer, Body, Day, Identifier, Instant, Key, References, Scalars, Tags, Text
+from okube_api.kit.schemas import (
+    UNSET,
+    Answer,
+    Body,
+    Currency,
+    Day,
+    Identifier,
+    Instant,
+    Key,
+    References,
+    Scalars,
+    Tags,
+    Text,
+)
 from okube_api.store.base import EVERYTHING, AllOf, AnyOf, Condition, Json, Overlaps, equal
 
 # -- campaigns -----------------------------------------------------------------------------------------------

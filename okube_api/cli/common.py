@@ -14,6 +14,7 @@ from okube_api.auth.secret import BadSecret, secret_key
 from okube_api.cli.remote import Remote, RemoteError
 from okube_api.clock import utc_now
 from okube_api.errors import Refusal
+from okube_api.http.listener import event_loop
 from okube_api.settings import Settings
 from okube_api.store import open_store
 from okube_api.store.base import Store, StoreError, Unavailable
@@ -56,15 +57,6 @@ def told(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
             fail(str(error))
 
     return plain
-
-
-def event_loop() -> asyncio.AbstractEventLoop:
-    """A new event loop: uvloop's, which serves small requests with less work, where it can be installed."""
-    try:
-        import uvloop  # noqa: PLC0415 - not there on every system
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from okube_api.app import create_app
 from okube_api.auth.secret import secret_key
 from okube_api.cli.common import store_of, told
+from okube_api.http.listener import listen
 from okube_api.http.middleware.access_log import write_json_lines
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED
@@ -74,7 +75,7 @@ async def run_server(
 async def _listen(app: FastAPI, settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
     write_json_lines(settings.log_level)
     server = Server(uvicorn.Config(app, **_options(host, port, settings.log_level)))
-    with bound(host, port) as listening:
+    with listen(host, port) as listening:
         shown = f"[{host}]" if ":" in host else host
         server.announce = lambda: announce(f"http://{shown}:{listening.getsockname()[1]}")
         await server.serve([listening])
@@ -98,21 +99,6 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self.announce()
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A socket that listens there, on any free port where it is 0.
-
-    Raises ValueError when it cannot: uvicorn would end the process instead.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listening = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise ValueError(f"cannot listen on {host} port {port}: {error.strerror}. Try another --port.") from None
-    # An answer is sent in two pieces: without this, which connections inherit, the second waits 40 ms for the client.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listening
 
 
 def _options(host: str, port: int, log_level: str) -> dict[str, Any]:

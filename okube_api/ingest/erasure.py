@@ -7,14 +7,14 @@ import pyarrow as pa
 from okube_api.ingest.columns.columns import integers
 from okube_api.ingest.events.kinds import KINDS, Kind
 from okube_api.ingest.load.pseudonyms import DEVICE, USER
-from okube_api.ingest.refresh.context import Told
+from okube_api.ingest.refresh.context import DerivationContext
 from okube_api.ingest.refresh.refresh import Deriving
 from okube_api.store.base import Change, Reader
 
 _ALL_PARTS = (-(2**31), 2**31 - 1)
 
 
-async def erase(change: Change, view: Reader, told: Told, numbers: Mapping[str, int]) -> None:
+async def erase(change: Change, view: Reader, told: DerivationContext, numbers: Mapping[str, int]) -> None:
     """Removes the events of a user and of a device.
 
     view: what is there before the change.  numbers: those of the user and of the device, where they have one.

@@ -124,6 +124,7 @@ References = Annotated[list[Key], Field(min_length=1, max_length=10_000)]
 """Ids or keys of other resources."""
 
 _ZONE: Any = {"format": "iana-time-zone"}
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["EUR"])]
 Timezone = Annotated[
     str, Field(min_length=1, examples=["Europe/Paris"], json_schema_extra=_ZONE), AfterValidator(_timezone)
 ]

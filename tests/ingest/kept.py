@@ -11,7 +11,7 @@ from okube_api.catalogue.facts import FACTS, Fact
 from okube_api.ingest.derive.place_index import ground_of
 from okube_api.ingest.events.tables import TABLES
 from okube_api.ingest.raw.reader import Sides
-from okube_api.ingest.refresh.context import Task, Told
+from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.day_ranges import joined
 from okube_api.kit.application import ApplicationSettings
 from okube_api.store.base import Change, Schema, Store, Table
@@ -47,11 +47,13 @@ def spring(truth: Truth) -> Truth:
     )
 
 
-def told(truth: Truth) -> Told:
+def told(truth: Truth) -> DerivationContext:
     """What the documents say; settings are the usual ones."""
     setting = made.setting(truth)
     ground = ground_of([], [], truth.timezone)
-    return Told(truth.timezone, ApplicationSettings(), ground, setting.sites, made.equipments(truth), setting.windows)
+    return DerivationContext(
+        truth.timezone, ApplicationSettings(), ground, setting.sites, made.equipments(truth), setting.windows
+    )
 
 
 def event_rows(table: Table, events: pa.Table, **more: list[Any]) -> list[Row]:

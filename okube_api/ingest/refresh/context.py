@@ -17,7 +17,7 @@ from okube_api.store.base import Collection, Json, Store, equal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
+class DerivationContext:
     """What the documents of an application say when its facts are derived.
 
     zone: the application's clock.  sites: (site, zone, online); equipments: (equipment, site, zone); both in any order.
@@ -45,7 +45,7 @@ class Task:
     also: frozenset[int] = frozenset()
 
 
-async def told_of(store: Store, application: Application) -> Told:
+async def told_of(store: Store, application: Application) -> DerivationContext:
     """Everything that facts depend on besides events, as it is now."""
 
     async def documents(collection: Collection) -> list[Json]:
@@ -54,7 +54,7 @@ async def told_of(store: Store, application: Application) -> Told:
     sites, pois = await documents(SITES), await documents(POIS)
     clocks = {site["_id"]: site.get("timezone") or application.timezone for site in sites}
     equipments = [one for one in await documents(EQUIPMENTS) if one["site"] in clocks]
-    return Told(
+    return DerivationContext(
         zone=application.timezone,
         settings=application.settings,
         ground=ground_of(sites, pois, application.timezone),

@@ -26,7 +26,7 @@ from okube_api.ingest.events import tables
 from okube_api.ingest.raw.latest import differing as not_the_same
 from okube_api.ingest.raw.latest import latest
 from okube_api.ingest.raw.reader import Sides, events
-from okube_api.ingest.refresh.context import Task, Told
+from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.day_ranges import grouped, spans_of
 from okube_api.ingest.refresh.day_reader import PURCHASES, TOUCHES, VISITS, EventDays, differing
 from okube_api.ingest.refresh.fact_writer import Gathered
@@ -37,7 +37,7 @@ _FEW_USERS = 2000
 T = TypeVar("T")
 
 
-async def rebuild(change: Change, told: Told, people: People, tasks: Mapping[str, Task]) -> None:
+async def rebuild(change: Change, told: DerivationContext, people: People, tasks: Mapping[str, Task]) -> None:
     """Writes the days of the facts of conversion that a change of events touches.
 
     tasks: by kind (touches, visits, purchases, deliveries), all with the same sides.
@@ -52,7 +52,7 @@ async def rebuild(change: Change, told: Told, people: People, tasks: Mapping[str
         await _deliveries(change, told, tasks["deliveries"])
 
 
-def _setting(told: Told, people: People) -> Setting:
+def _setting(told: DerivationContext, people: People) -> Setting:
     known = len(people.weight) - 1  # the last stands for everybody else
     weights = pa.table({"user": np.arange(known, dtype=np.int64), "weight": people.weight[:known]})
     return Setting(told.zone, told.sites, told.windows, weights, told.settings.bands.delay)
@@ -69,7 +69,7 @@ class _Days:
     exposures: set[int] = field(default_factory=set)
 
 
-async def _touched(change: Change, told: Told, tasks: Mapping[str, Task]) -> _Days:
+async def _touched(change: Change, told: DerivationContext, tasks: Mapping[str, Task]) -> _Days:
     days = _Days()
     if "touches" in tasks:
         zones = sorted(set(told.sites["zone"].to_pylist()))
@@ -175,7 +175,7 @@ async def _exposures(change: Change, setting: Setting, sides: Sides, days: list[
     await facts.finish()
 
 
-async def _deliveries(change: Change, told: Told, task: Task) -> None:
+async def _deliveries(change: Change, told: DerivationContext, task: Task) -> None:
     facts = Gathered(change, DELIVERIES)
     for first, last in spans_of(task):
         for group in grouped(range(first, last + 1), _MOST_DAYS):
@@ -186,14 +186,14 @@ async def _deliveries(change: Change, told: Told, task: Task) -> None:
     await facts.finish()
 
 
-def _delivered(rows: pa.Table, sides: Sides, told: Told) -> tuple[pa.Table, set[int]]:
+def _delivered(rows: pa.Table, sides: Sides, told: DerivationContext) -> tuple[pa.Table, set[int]]:
     """What was delivered, as after the change, and the days on which it was something else before."""
     side = sides.change(rows)
     before, after = (_latest(rows.filter(pa.array(kept)), told) for kept in (side <= 0, side >= 0))
     return after, _distinct(not_the_same(before, after, ("day",))["day"])
 
 
-def _latest(rows: pa.Table, told: Told) -> pa.Table:
+def _latest(rows: pa.Table, told: DerivationContext) -> pa.Table:
     """Of each campaign, day and site the delivery that came last; without those of campaigns and sites gone."""
     known = codes(rows["campaign"], sorted(told.windows)) >= 0
     known &= (codes(rows["site"], told.sites["site"].to_pylist()) >= 0) | rows["site"].is_null().to_numpy()

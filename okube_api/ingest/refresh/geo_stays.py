@@ -13,7 +13,7 @@ from okube_api.ingest.columns.columns import Ints, bands
 from okube_api.ingest.columns.prefetch import ahead
 from okube_api.ingest.derive.panel_index import People
 from okube_api.ingest.derive.place_index import ZONES, Ground
-from okube_api.ingest.refresh.context import Task, Told
+from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.geo_days import Bare, Rules, stays
 from okube_api.ingest.refresh.recency import MarkedDays, Spots
 from okube_api.store.base import Change
@@ -29,7 +29,7 @@ class Edges:
     distance: Sequence[int]
 
 
-async def rebuild(change: Change, told: Told, people: People, task: Task) -> None:
+async def rebuild(change: Change, told: DerivationContext, people: People, task: Task) -> None:
     """Writes the days of `geo_stays` that a change of pings or stays touches, and what follows from them."""
     settings = told.settings
     rules = Rules(settings.stays.gap_minutes * 60, settings.stays.minimum_seconds)

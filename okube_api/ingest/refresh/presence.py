@@ -20,14 +20,14 @@ from okube_api.ingest.derive.presence import Presence, Rules, presence
 from okube_api.ingest.derive.sessionize import Places, places_of
 from okube_api.ingest.events.tables import DETECTIONS
 from okube_api.ingest.raw.reader import Sides, blocks
-from okube_api.ingest.refresh.context import Task, Told
+from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.fact_writer import Gathered
 from okube_api.ingest.refresh.recency import MarkedDays, Spots
 from okube_api.ingest.refresh.sessions import Piece, Points, pieces
 from okube_api.store.base import Change
 
 
-async def rebuild(change: Change, told: Told, task: Task) -> None:
+async def rebuild(change: Change, told: DerivationContext, task: Task) -> None:
     """Writes the days of the five facts of presence that a change of detections touches, and what follows from them."""
     settings = told.settings
     rules = Rules(

@@ -29,7 +29,7 @@ from okube_api.ingest.raw.new_events import accepted
 from okube_api.ingest.raw.reader import Sides, live_batches
 from okube_api.ingest.raw.reference_state import changes, everybody, moved_areas, write_panel
 from okube_api.ingest.refresh import conversion, geo_stays, presence
-from okube_api.ingest.refresh.context import Task, Told
+from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.day_ranges import joined
 from okube_api.store.base import Aggregate, Change, Condition, OneOf, Reader
 from okube_api.store.kinds import arrow_schema, stored_kinds
@@ -59,7 +59,7 @@ class Batch:
 class Deriving:
     """One change of an application's facts."""
 
-    def __init__(self, change: Change, told: Told) -> None:
+    def __init__(self, change: Change, told: DerivationContext) -> None:
         self._change, self._told = change, told
 
     async def bring(self, batches: Sequence[Batch]) -> dict[int, int]:

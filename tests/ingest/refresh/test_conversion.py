@@ -8,7 +8,7 @@ import pytest
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
 from okube_api.ingest.derive.panel_index import People
 from okube_api.ingest.events import tables
-from okube_api.ingest.refresh.context import Task, Told
+from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.conversion import rebuild
 from okube_api.store.base import Change, Store, Table
 
@@ -49,7 +49,7 @@ def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
     }
 
 
-async def run(told: Told, who: People, change: Change, tasks: Mapping[str, Task]) -> None:
+async def run(told: DerivationContext, who: People, change: Change, tasks: Mapping[str, Task]) -> None:
     await rebuild(change, told, who, tasks)
 
 

@@ -16,7 +16,7 @@ from okube_api.catalogue.facts import (
 )
 from okube_api.ingest.events import tables
 from okube_api.ingest.refresh import sessions
-from okube_api.ingest.refresh.context import Task, Told
+from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.presence import rebuild
 from okube_api.store.base import Change, Store, Table
 
@@ -36,7 +36,7 @@ def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
     return {"detections": (tables.DETECTIONS, kept.event_rows(tables.DETECTIONS, made.detections(truth)))}
 
 
-async def run(told: Told, change: Change, tasks: Mapping[str, Task]) -> None:
+async def run(told: DerivationContext, change: Change, tasks: Mapping[str, Task]) -> None:
     await rebuild(change, told, tasks["detections"])
 
 
