@@ -12,9 +12,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from okube_api.api.openapi import document
+from okube_api.clock import DAY_S
 
 STATIC = Path(__file__).parent / "static"
-_DAY_S = 86_400
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; "
@@ -45,7 +45,7 @@ class _Files(StaticFiles):
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """The file, to be kept by browsers for a day."""
         response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = f"public, max-age={_DAY_S}"
+        response.headers["Cache-Control"] = f"public, max-age={DAY_S}"
         return response
 
 

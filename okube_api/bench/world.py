@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from okube_api.api.container import Services
 from okube_api.campaigns.levers import OTHER
+from okube_api.clock import DAY_MS
 from okube_api.errors import NotFound
 from okube_api.kit.application import Application
 
@@ -26,7 +27,6 @@ KEY = "bench"
 FIRST, DAYS = datetime(2025, 1, 1, tzinfo=UTC), 365
 SITES, USERS, EQUIPMENTS_PER_SITE, CAMPAIGNS, LEVERS = 500, 1_500_000, 4, 60, 6
 _ROWS_AT_ONCE = 1_000_000
-_DAY_MS = 86_400_000
 _KINDS = ("print", "click", "opening", "control")
 
 Say = Callable[[str], None]
@@ -130,7 +130,7 @@ def instants(ms: Any) -> pa.Array:
 
 
 def when(random: np.random.Generator, size: int) -> Any:
-    return np.sort(random.integers(0, DAYS * _DAY_MS, size))
+    return np.sort(random.integers(0, DAYS * DAY_MS, size))
 
 
 def _stays(random: np.random.Generator, size: int) -> pa.Table:

@@ -38,9 +38,9 @@ from okube_api.catalogue.facts import (
     Measure,
 )
 from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
+from okube_api.clock import DAY_S
 
 _MICRO = 1_000_000
-_DAY_S = 86_400
 EVERY = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS, Scope.EXTRAS)
 OF_USERS = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS)
 BY_LEVER = (Scope.SITES, Scope.LEVERS)
@@ -162,7 +162,7 @@ def time_before(name: str, channel: Channel, title: str) -> Kpi:
         Bands.DELAY,
         unit="d",
         counted="sessions",
-        amount_per=_DAY_S,
+        amount_per=DAY_S,
     )
     return Kpi(name, value, Unit.COUNT, Kind.DISTRIBUTION, EVERY, title, Leaf.DISTRIBUTION)
 

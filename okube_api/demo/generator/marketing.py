@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
+from okube_api.clock import DAY_S
 from okube_api.demo.generator.draws import Flags, Floats, Ints, chosen, instants, midnights, named, times_of_day
 from okube_api.demo.generator.outings import TIMEZONE
 from okube_api.demo.generator.people import People
@@ -106,7 +107,7 @@ def _visits(
     extra = world.lift * VISITS_A_YEAR * FOLLOW_UP_DAYS / DAYS  # visits that one week of exposure adds
     moved: Flags = (kinds != 3) & (random.random(len(users)) < extra)
     delay: Floats = np.minimum(random.exponential(2.0, size=int(moved.sum())), FOLLOW_UP_DAYS - 0.01)
-    after = at[moved] + (delay * 86_400).astype(np.int64) + 60
+    after = at[moved] + (delay * DAY_S).astype(np.int64) + 60
     inside = after < starts[DAYS]
     return np.concatenate((own, users[moved][inside])), np.concatenate((usual, after[inside]))
 

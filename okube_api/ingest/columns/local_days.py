@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from okube_api.clock import DAY_MS
+
 Ints = NDArray[np.int64]
 
 SECOND_MS = 1000
-DAY_MS = 86_400_000
 _PROBE = timedelta(days=1)
 
 

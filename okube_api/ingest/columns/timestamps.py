@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.columns import Flags, Ints
 
 FIRST_YEAR, LAST_YEAR = 1970, 2099
 _SHORTEST, _LONGEST = len("2019-03-28T09:25:15Z"), len("2019-03-28T09:25:15.123456789+00:00")
 _DATE = len("2019-03-28")
 _SECONDS_END, _OFFSET = len("2019-03-28T09:25:15"), len("+00:00")
-_MINUTE_MS, _DAY_MS = 60_000, 86_400_000
+_MINUTE_MS = 60_000
 _FIRST_MS = 0
 _YEARS = range(FIRST_YEAR - 1, LAST_YEAR + 2)  # as they are written: an offset can make another one of it
 _MONTHS = (
@@ -48,7 +49,7 @@ def days(texts: pa.Array) -> tuple[Ints, Flags]:
     found, valid = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.bool_)
     for rows, characters in _matrices(texts, _DATE, _DATE):
         date, correct = _dates(characters)
-        found[rows], valid[rows] = date + 1, correct & (date * _DAY_MS <= _LAST_MS) & (date >= 0)
+        found[rows], valid[rows] = date + 1, correct & (date * DAY_MS <= _LAST_MS) & (date >= 0)
     return found, valid
 
 
@@ -107,7 +108,7 @@ def _instants(characters: Bytes, tail: int) -> tuple[Ints, Flags]:
     valid &= (characters[13] == ord(":")) & (characters[16] == ord(":"))
     valid &= (hour < 24) & (minute < 60) & (second < 60)
     ms = ((hour * 60 + minute) * 60 + second) * 1000 + _fraction(characters[_SECONDS_END:-tail], valid)
-    found = date * _DAY_MS + ms
+    found = date * DAY_MS + ms
     if tail == _OFFSET:
         found -= _offset(characters[-tail:], valid)
     valid &= within_years(found)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.catalogue.facts import COHORTS, CREDITS, OUTCOMES
+from okube_api.clock import DAY_S
 from okube_api.ingest.columns.columns import (
     Codes,
     Ints,
@@ -33,7 +34,6 @@ from okube_api.ingest.derive.touch_paths import KINDS, Paths, Touches, Windows, 
 
 ONE = 1000
 """The weight of a user who is not in the panel, in thousandths."""
-_DAY_S = 86_400
 _CHANNELS = ("offline", "online")
 
 
@@ -133,7 +133,7 @@ def _outcomes(told: _Told, sites: pa.Table, setting: Setting) -> pa.Table:
     touch_day[attributed] = local_days(credited_at[attributed], setting.zone)
     delay_s = (found.at - credited_at) // 1000
     followed = attributed & (found.visit > 0)
-    delay_band = bands(delay_s, [edge * _DAY_S for edge in setting.delay_edges])
+    delay_band = bands(delay_s, [edge * DAY_S for edge in setting.delay_edges])
     columns = {
         **_placed(sites, found.site),
         "user": found.user,

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
+from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.columns import (
     Codes,
     Flags,
@@ -22,7 +23,6 @@ from okube_api.ingest.columns.columns import (
 
 KINDS = ("print", "opening", "click")
 """The kinds of touch that paths are made of; at the same instant and of one campaign, in this order."""
-DAY_MS = 86_400_000
 _MOST_PAIRS = 2_000_000  # of an outcome and a touch, looked at together: about 100 MB
 
 Windows = Mapping[str, Mapping[str, int]]

@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
+from okube_api.clock import DAY_S
 from okube_api.ingest.columns.timestamps import FIRST_YEAR, LAST_YEAR, instant
 from okube_api.kit.schemas import KEY_PATTERN, Day
 
-LONGEST_S = 31 * 86_400
+LONGEST_S = 31 * DAY_S
 
 
 def _instant(text: str) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.columns import Flags
-from okube_api.ingest.columns.local_days import DAY_MS
 from okube_api.ingest.columns.timestamps import days, instants, milliseconds, moments, within_years
 from okube_api.ingest.events.models import MODELS
 from okube_api.store.base import Json

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
+from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.columns import Ints, Span, codes, integers
-from okube_api.ingest.columns.local_days import DAY_MS, local_days
+from okube_api.ingest.columns.local_days import local_days
 from okube_api.ingest.derive.attribution import Setting, cohorts, conversion
 from okube_api.ingest.derive.day_dependencies import (
     Moments,

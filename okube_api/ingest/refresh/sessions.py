@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from okube_api.clock import DAY_MS, DAY_S
 from okube_api.ingest.columns.allocator import give_back
 from okube_api.ingest.columns.columns import Flags, Ints, Span
-from okube_api.ingest.columns.local_days import DAY_MS
 from okube_api.ingest.derive.sessionize import Places, Runs, touched_days
 from okube_api.ingest.refresh.session_window import Held, Points, Reading
 
@@ -20,7 +20,6 @@ __all__ = ["Piece", "Points", "Reading", "pieces"]
 MOST_POINTS = 500_000
 _LOCAL_D = 1  # the points of a UTC day are of local days at most so far from it, and the other way round
 _HALF_A_DAY_S = 43_200
-_DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +53,7 @@ async def pieces(
 
 def _beside(gap_s: int) -> int:
     """How many more days a point can join runs across."""
-    return 0 if gap_s <= _HALF_A_DAY_S else -(-gap_s // _DAY_S)
+    return 0 if gap_s <= _HALF_A_DAY_S else -(-gap_s // DAY_S)
 
 
 async def _begun(reading: Reading, places: Places, gap_s: int, span: Span) -> set[int]:
