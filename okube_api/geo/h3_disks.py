@@ -11,6 +11,7 @@ from h3ronpy import cells_area_m2, cells_to_string, grid_disk
 from h3ronpy.vector import cells_to_coordinates, coordinates_to_cells
 
 from okube_api.geo.constants import EARTH_M, OUTDOOR_M, RESOLUTION
+from okube_api.geo.distance import haversine_m_array
 
 Floats = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.uint64]
@@ -121,11 +122,7 @@ def _rings(own: pa.Array, reach_m: float) -> int:
 def _metres(points: Floats, cells: Cells) -> Floats:
     """Great-circle distances from points to the centres of cells."""
     centres = cells_to_coordinates(pa.array(cells))
-    to_lat, to_lng = np.radians(np.asarray(centres["lat"])), np.radians(np.asarray(centres["lng"]))
-    lng, lat = np.radians(points[:, 0]), np.radians(points[:, 1])
-    haversine = np.sin((to_lat - lat) / 2) ** 2 + np.cos(lat) * np.cos(to_lat) * np.sin((to_lng - lng) / 2) ** 2
-    found: Floats = 2 * EARTH_M * np.arcsin(np.sqrt(np.minimum(haversine, 1)))
-    return found
+    return haversine_m_array(points[:, 0], points[:, 1], np.asarray(centres["lng"]), np.asarray(centres["lat"]))
 
 
 def _texts(cells: Cells, place: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_], places: int) -> list[list[str]]:

@@ -1,7 +1,7 @@
 """Points of interest in the store."""
 
 from collections.abc import Mapping
-from math import asin, cos, degrees, radians, sin, sqrt
+from math import asin, cos, degrees, radians, sin
 from typing import ClassVar
 
 import h3
@@ -9,6 +9,7 @@ from anyio import to_thread
 
 from okube_api.clock import Clock
 from okube_api.geo.constants import EARTH_M
+from okube_api.geo.distance import haversine_m
 from okube_api.geo.place_cells import Locator
 from okube_api.kit.application import Application
 from okube_api.kit.repository import Resources
@@ -83,7 +84,9 @@ class Pois(Making):
         found: list[str] = []
         async for block in self.store.stream(self.collection, where & around(longitude, latitude, metres)):
             found += [
-                poi["_id"] for poi in block if _metres(longitude, latitude, poi["longitude"], poi["latitude"]) <= metres
+                poi["_id"]
+                for poi in block
+                if haversine_m(longitude, latitude, poi["longitude"], poi["latitude"]) <= metres
             ]
         return OneOf("_id", tuple(found))
 
@@ -144,10 +147,3 @@ def around(longitude: float, latitude: float, metres: float) -> Condition:
 
 def _wrapped(longitude: float) -> float:
     return (longitude + 180) % 360 - 180
-
-
-def _metres(longitude: float, latitude: float, to_longitude: float, to_latitude: float) -> float:
-    """The great-circle distance of two points, as H3 measures it."""
-    lat, to_lat = radians(latitude), radians(to_latitude)
-    across = sin(radians(to_longitude - longitude) / 2) ** 2 * cos(lat) * cos(to_lat)
-    return 2 * EARTH_M * asin(sqrt(min(1.0, sin((to_lat - lat) / 2) ** 2 + across)))
