@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from okube_api.store.arrays import Ints
 
 _EVE = date(1969, 12, 31)
 

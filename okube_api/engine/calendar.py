@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from okube_api.catalogue.buckets import Ints, day_of, month_number, month_start, numbers, ordinal
+from okube_api.catalogue.buckets import day_of, month_number, month_start, numbers, ordinal
+from okube_api.store.arrays import Ints
 
 LONGEST_PERIOD_D = 3660
 DEFAULT_PERIOD_D = 30

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from okube_api.engine.grid import Ints
 from okube_api.engine.sets import Groups, Numbers
+from okube_api.store.arrays import Ints
 
 _COUNTED, _WEIGHED = 100, 15
 """So many flags are looked through while one user is told apart from others: which of the two ways is the shorter."""

@@ -13,13 +13,14 @@ from okube_api.catalogue.facts import Measure
 from okube_api.engine.calendar import Buckets
 from okube_api.engine.distinct import counted
 from okube_api.engine.evaluators.campaigns import OF_CAMPAIGNS, UNKNOWN, Belonging, encoded, values_of
-from okube_api.engine.grid import Cells, Ints, Numerators, quotients, summed
+from okube_api.engine.grid import Cells, Numerators, quotients, summed
 from okube_api.engine.panel import Attribute, Panel
 from okube_api.engine.pathsets import by_value
 from okube_api.engine.plan import Need, Pass, Plan
 from okube_api.engine.planner import need_of
 from okube_api.engine.question import Question
-from okube_api.engine.sets import Flags, Groups, from_blobs, from_users, joined, merged
+from okube_api.engine.sets import Groups, from_blobs, from_users, joined, merged
+from okube_api.store.arrays import Flags, Ints
 from okube_api.store.base import Aggregate, Kind
 
 WEIGHT_PER = 1000

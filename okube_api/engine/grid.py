@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from okube_api.store.arrays import Ints
+
 Numerators = NDArray[Any]
 """int64, or Python integers (dtype object) where 64 bits might not do."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from okube_api.engine.grid import Ints
+from okube_api.store.arrays import Ints
 
 Users = NDArray[Any]
 """User numbers, of any integer type."""

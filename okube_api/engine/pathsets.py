@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.engine.evaluators.campaigns import Belonging, distinct, encoded, flattened
-from okube_api.engine.grid import Ints
+from okube_api.store.arrays import Ints
 
 _DENSE = 4_000_000
 

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from okube_api.engine.grid import Cells, Ints, Numerators, rounded, times
+from okube_api.engine.grid import Cells, Numerators, rounded, times
 from okube_api.engine.question import Label
+from okube_api.store.arrays import Ints
 
 AMOUNT_DIGITS = 2
 RATIO_DIGITS = 4

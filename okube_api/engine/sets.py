@@ -8,10 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from okube_api.engine.grid import Ints
+from okube_api.store.arrays import Flags, Ints
 
 Numbers = NDArray[np.uint32]
-Flags = NDArray[np.bool_]
 
 
 class CorruptSet(ValueError):

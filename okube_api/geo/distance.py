@@ -3,11 +3,9 @@
 from math import asin, cos, radians, sin, sqrt
 
 import numpy as np
-import numpy.typing as npt
 
 from okube_api.geo.constants import EARTH_M
-
-Floats = npt.NDArray[np.float64]
+from okube_api.store.arrays import Floats
 
 
 def haversine_m(longitude: float, latitude: float, to_longitude: float, to_latitude: float) -> float:

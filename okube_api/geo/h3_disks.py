@@ -12,8 +12,8 @@ from h3ronpy.vector import cells_to_coordinates, coordinates_to_cells
 
 from okube_api.geo.constants import EARTH_M, OUTDOOR_M, RESOLUTION
 from okube_api.geo.distance import haversine_m_array
+from okube_api.store.arrays import Floats
 
-Floats = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.uint64]
 
 _MARGIN_M = 0.6  # nearer to an edge than this, an estimated distance is not enough

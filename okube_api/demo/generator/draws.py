@@ -4,12 +4,9 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
+from okube_api.store.arrays import Floats, Ints
 
 HOURS = np.array([0, 0, 0, 0, 0, 0, 0, 1, 2, 6, 10, 12, 13, 11, 11, 12, 13, 15, 16, 12, 6, 2, 1, 0], dtype=np.float64)
 """How busy the hours of a day are."""

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pyarrow as pa
 
-from okube_api.demo.generator.draws import Flags, Floats, Ints, chosen, instants, midnights, named, season, times_of_day
+from okube_api.demo.generator.draws import chosen, instants, midnights, named, season, times_of_day
 from okube_api.demo.generator.people import People
 from okube_api.demo.generator.world import DAYS, METRES_PER_DEGREE, World
+from okube_api.store.arrays import Flags, Floats, Ints
 
 TIMEZONE = "Europe/Paris"
 PING_DAYS = 14  # of the year, its last days come as pings

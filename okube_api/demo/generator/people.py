@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.demo.generator.cities import CITIES
-from okube_api.demo.generator.draws import Floats, Ints, chosen, named
+from okube_api.demo.generator.draws import chosen, named
 from okube_api.demo.generator.world import AREAS_PER_CITY, World
+from okube_api.store.arrays import Floats, Ints
 
 _PHONES = (
     ("android", "Samsung", "Galaxy S23"),

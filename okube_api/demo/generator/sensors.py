@@ -3,9 +3,10 @@
 import numpy as np
 import pyarrow as pa
 
-from okube_api.demo.generator.draws import Ints, chosen, instants, midnights, named, season, times_of_day
+from okube_api.demo.generator.draws import chosen, instants, midnights, named, season, times_of_day
 from okube_api.demo.generator.outings import TIMEZONE
 from okube_api.demo.generator.world import DAYS, World
+from okube_api.store.arrays import Ints
 
 _MOST_STEPS = 6
 _DEVICES_A_DAY = 40  # how many days it takes until most devices have been seen again

@@ -7,9 +7,10 @@ import numpy as np
 
 from okube_api.catalogue.expressions.values import Affinity, Scope
 from okube_api.engine.evaluator import WEIGHT_PER, Names, View
-from okube_api.engine.grid import Cells, Ints, summed
+from okube_api.engine.grid import Cells, summed
 from okube_api.engine.results import Leaf, amounts, ratios
-from okube_api.engine.sets import Flags, Groups, merged
+from okube_api.engine.sets import Groups, merged
+from okube_api.store.arrays import Flags, Ints
 
 
 @dataclass(frozen=True, slots=True)

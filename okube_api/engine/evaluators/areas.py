@@ -7,9 +7,9 @@ import numpy as np
 
 from okube_api.catalogue.expressions.values import Users
 from okube_api.engine.evaluator import Names, View
-from okube_api.engine.grid import Ints
 from okube_api.engine.results import label_of
 from okube_api.engine.sets import Groups, Numbers, joined
+from okube_api.store.arrays import Ints
 
 
 @dataclass(frozen=True)

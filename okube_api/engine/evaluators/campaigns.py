@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.expressions.values import Scope
-from okube_api.engine.grid import Ints
+from okube_api.store.arrays import Ints
 
 UNKNOWN = "unknown"
 OF_CAMPAIGNS = frozenset({Scope.CAMPAIGNS, Scope.LEVERS, Scope.EXTRAS})

@@ -15,8 +15,8 @@ from okube_api.catalogue.expressions.values import Reached, Scope
 from okube_api.catalogue.facts import CLICKS, OPENINGS, PRINTS
 from okube_api.engine.evaluator import Placed, View
 from okube_api.engine.evaluators.campaigns import OF_CAMPAIGNS, Belonging, Campaign, Spending, encoded
-from okube_api.engine.grid import Cells, Ints, Numerators, quotients, times
-from okube_api.engine.sets import Flags
+from okube_api.engine.grid import Cells, Numerators, quotients, times
+from okube_api.store.arrays import Flags, Ints
 
 _SAFE = 2**62
 _PER = 1_000_000_000  # costs are counted in thousandths of a millionth: a thousandth is a print at a cost per thousand

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from okube_api.engine.grid import Cells, Ints
+from okube_api.engine.grid import Cells
 from okube_api.engine.results import Leaf, amounts, ratios
+from okube_api.store.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ import numpy as np
 from okube_api.catalogue.expressions.conversion import Comparison, VenueRate
 from okube_api.catalogue.expressions.values import Reached, Scope, Users
 from okube_api.engine.evaluator import WEIGHT_PER, View
-from okube_api.engine.grid import Cells, Ints, rounded, summed
+from okube_api.engine.grid import Cells, rounded, summed
 from okube_api.engine.results import AMOUNT_DIGITS, RATIO_DIGITS, Leaf, Leaves, RatioLeaves, ratios
 from okube_api.engine.sets import Groups, joined, standing
+from okube_api.store.arrays import Ints
 
 CONFIDENCE_95 = 1.96  # standard errors
 NOBODY_EXPOSED = "venueRate: nobody is known to have been exposed, so it is offline visits over prints."

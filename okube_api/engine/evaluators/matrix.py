@@ -8,9 +8,9 @@ import numpy as np
 from okube_api.catalogue.expressions.paths import Matrix
 from okube_api.engine.evaluator import Names, View
 from okube_api.engine.evaluators.areas import Areas
-from okube_api.engine.grid import Ints
 from okube_api.engine.results import Leaf, ratios
 from okube_api.engine.sets import Numbers
+from okube_api.store.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True)

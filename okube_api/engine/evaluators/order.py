@@ -10,8 +10,9 @@ from okube_api.catalogue.expressions.paths import Order
 from okube_api.catalogue.expressions.values import Sums
 from okube_api.engine.evaluator import Names, Placed, View
 from okube_api.engine.evaluators.areas import Areas
-from okube_api.engine.grid import Cells, Ints, summed
+from okube_api.engine.grid import Cells, summed
 from okube_api.engine.results import Leaf, ratios
+from okube_api.store.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True)

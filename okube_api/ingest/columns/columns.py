@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from okube_api.catalogue.facts import Fact
 from okube_api.ingest.columns.local_days import local_days
+from okube_api.store.arrays import Codes, Flags, Ints
 from okube_api.store.kinds import ARROW
 
-Ints = NDArray[np.int64]
-Codes = NDArray[np.int32]
-Flags = NDArray[np.bool_]
 Span = tuple[int, int]
 """A first and a last local day, both included."""
 

@@ -9,11 +9,9 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
 from okube_api.clock import DAY_MS
-
-Ints = NDArray[np.int64]
+from okube_api.store.arrays import Ints
 
 SECOND_MS = 1000
 _PROBE = timedelta(days=1)

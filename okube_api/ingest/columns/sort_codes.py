@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.ingest.columns.columns import Ints
+from okube_api.store.arrays import Ints
 
 _BETWEEN = "\x1f"
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import Flags, Ints
+from okube_api.store.arrays import Flags, Ints
 
 FIRST_YEAR, LAST_YEAR = 1970, 2099
 _SHORTEST, _LONGEST = len("2019-03-28T09:25:15Z"), len("2019-03-28T09:25:15.123456789+00:00")

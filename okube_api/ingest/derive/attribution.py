@@ -14,23 +14,12 @@ import pyarrow.compute as pc
 
 from okube_api.catalogue.facts import COHORTS, CREDITS, OUTCOMES
 from okube_api.clock import DAY_S
-from okube_api.ingest.columns.columns import (
-    Codes,
-    Ints,
-    Span,
-    bands,
-    blocks,
-    counted,
-    integers,
-    lists,
-    names,
-    order,
-    rows,
-)
+from okube_api.ingest.columns.columns import Span, bands, blocks, counted, integers, lists, names, order, rows
 from okube_api.ingest.columns.local_days import local_days
 from okube_api.ingest.columns.sort_codes import ranks
 from okube_api.ingest.derive.outcomes import Outcomes, outcomes_of
 from okube_api.ingest.derive.touch_paths import KINDS, Paths, Touches, Windows, paths, touches_of
+from okube_api.store.arrays import Codes, Ints
 
 ONE = 1000
 """The weight of a user who is not in the panel, in thousandths."""

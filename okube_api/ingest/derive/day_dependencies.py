@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import Ints, Span, codes, days, integers
+from okube_api.ingest.columns.columns import Span, codes, days, integers
 from okube_api.ingest.columns.local_days import local_days
 from okube_api.ingest.derive.touch_paths import KINDS, Windows, lasting_ms, longest
+from okube_api.store.arrays import Ints
 
 ZONES_D = 2
 Moments = tuple[int, int]

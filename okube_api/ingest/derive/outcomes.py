@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import Codes, Ints, Span, changes, codes, counted, days, integers, order
+from okube_api.ingest.columns.columns import Span, changes, codes, counted, days, integers, order
+from okube_api.store.arrays import Codes, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)

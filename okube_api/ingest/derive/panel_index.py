@@ -5,17 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import Ints, integers
+from okube_api.ingest.columns.columns import integers
+from okube_api.store.arrays import Codes, Floats, Ints
 
 EARTH_RADIUS_M = 6_371_008.8
 ONE = 1000
 """The weight of a user without a record, in thousandths."""
 TEXTS = ("home", "work", "os", "manufacturer", "model")
-
-Doubles = NDArray[np.float64]
-Codes = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +37,7 @@ class People:
         found = codes[rows]
         return pa.DictionaryArray.from_arrays(pa.array(found, mask=found < 0), values)
 
-    def metres(self, name: str, rows: Ints, places: Ints, lng: Doubles, lat: Doubles) -> pa.Array:
+    def metres(self, name: str, rows: Ints, places: Ints, lng: Floats, lat: Floats) -> pa.Array:
         """How far places (numbers, with their coordinates) are from users' `home` or `work`; null when unknown."""
         values, codes = self.texts[name]
         points = np.array([self.areas.get(code, (np.nan, np.nan)) for code in values.to_pylist()] or [(np.nan,) * 2])
@@ -53,11 +50,11 @@ class People:
         return pa.array(rounded[which], mask=~known[which])
 
 
-def _metres(lng: Doubles, lat: Doubles, there_lng: Doubles, there_lat: Doubles) -> Doubles:
+def _metres(lng: Floats, lat: Floats, there_lng: Floats, there_lat: Floats) -> Floats:
     """Great-circle distances on a sphere."""
     lng, lat, there_lng, there_lat = (np.radians(values) for values in (lng, lat, there_lng, there_lat))
     half = np.sin((there_lat - lat) / 2) ** 2 + np.cos(lat) * np.cos(there_lat) * np.sin((there_lng - lng) / 2) ** 2
-    metres: Doubles = 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(half))
+    metres: Floats = 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(half))
     return metres
 
 

@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import Ints, counted, offsets, spread
+from okube_api.ingest.columns.columns import counted, offsets, spread
+from okube_api.store.arrays import Floats, Ints
 from okube_api.store.base import Json
 
 ZONES = ("indoor", "outdoor")
 _CELLS = {"indoor": "indoorIndexes", "outdoor": "outdoorIndexes"}
-
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +28,8 @@ class Ground:
     ids: tuple[str, ...]
     clocks: tuple[str, ...]
     is_site: NDArray[np.bool_]
-    lng: Doubles
-    lat: Doubles
+    lng: Floats
+    lat: Floats
     cells: Mapping[int, "Cells"]
 
     @property
@@ -48,7 +47,7 @@ class Ground:
         """The clock of each spot."""
         return tuple(clock for clock in self.clocks for _ in ZONES)
 
-    def match(self, lng: Doubles, lat: Doubles) -> tuple[Ints, Ints]:
+    def match(self, lng: Floats, lat: Floats) -> tuple[Ints, Ints]:
         """Which points lie in which spots: the numbers of the points, and of the spots; a point may lie in several."""
         found = [cells.match(lng, lat) for cells in self.cells.values()]
         if len(found) == 1:
@@ -77,7 +76,7 @@ class Cells:
     def _counts(self) -> Ints:
         return np.diff(self.first)
 
-    def match(self, lng: Doubles, lat: Doubles) -> tuple[Ints, Ints]:
+    def match(self, lng: Floats, lat: Floats) -> tuple[Ints, Ints]:
         """The numbers of the points that lie in a spot, and of the spots."""
         from h3ronpy.vector import coordinates_to_cells  # noqa: PLC0415 - 8 MB, for who takes pings
 

@@ -17,21 +17,9 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
-from okube_api.ingest.columns.columns import (
-    Codes,
-    Flags,
-    Ints,
-    Span,
-    bands,
-    changes,
-    counted,
-    lists,
-    names,
-    order,
-    rows,
-    spread,
-)
+from okube_api.ingest.columns.columns import Span, bands, changes, counted, lists, names, order, rows, spread
 from okube_api.ingest.derive.sessionize import Runs
+from okube_api.store.arrays import Codes, Flags, Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import Flags, Ints, changes, order
+from okube_api.ingest.columns.columns import changes, order
+from okube_api.store.arrays import Flags, Ints
 
 MONTHS = 12
 """How long someone must have been away to be new again."""

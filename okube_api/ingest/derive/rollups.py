@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from okube_api.catalogue.buckets import numbers
 from okube_api.catalogue.facts import DAY_COLUMNS, MONTH_COLUMNS, Fact, Grain, Members, Span
-from okube_api.ingest.columns.columns import Flags, Ints, changes, order
+from okube_api.ingest.columns.columns import changes, order
 from okube_api.ingest.columns.sort_codes import ranks, whole
+from okube_api.store.arrays import Flags, Ints
 from okube_api.store.base import Table
 from okube_api.store.kinds import arrow_schema, stored_kinds
 

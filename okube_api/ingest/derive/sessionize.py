@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import Codes, Flags, Ints, changes, codes, days, order
+from okube_api.ingest.columns.columns import changes, codes, days, order
+from okube_api.store.arrays import Codes, Flags, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,18 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import (
-    Codes,
-    Flags,
-    Ints,
-    changes,
-    codes,
-    counted,
-    integers,
-    offsets,
-    order,
-    spread,
-)
+from okube_api.ingest.columns.columns import changes, codes, counted, integers, offsets, order, spread
+from okube_api.store.arrays import Codes, Flags, Ints
 
 KINDS = ("print", "opening", "click")
 """The kinds of touch that paths are made of; at the same instant and of one campaign, in this order."""

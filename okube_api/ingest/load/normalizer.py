@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.catalogue.buckets import day_of
-from okube_api.ingest.columns.columns import Flags, Ints
 from okube_api.ingest.columns.local_days import utc_days
 from okube_api.ingest.columns.timestamps import days, milliseconds
 from okube_api.ingest.events import tables
-from okube_api.ingest.events.kinds import Kind
+from okube_api.ingest.events.kinds import EventKind
 from okube_api.ingest.load.pseudonyms import DEVICE, USER, Digests, Identities
 from okube_api.ingest.load.references import CAMPAIGN, EQUIPMENT, POI, SITE, References
+from okube_api.store.arrays import Flags, Ints
 from okube_api.store.kinds import ARROW, stored_kinds
 
 _THOUSANDTHS, _MILLIONTHS = 1000, 1_000_000
@@ -39,11 +39,16 @@ class Recorder:
     """Turns the rows of one application's batch."""
 
     def __init__(
-        self, kind: Kind, identities: Identities, references: References, digests: Digests, since: int | None = None
+        self,
+        kind: EventKind,
+        identities: Identities,
+        references: References,
+        digests: Digests,
+        since: int | None = None,
     ) -> None:
         """since: the first UTC day whose events are kept, None when all are."""
         self._kind, self._identities, self._references, self._digests = kind, identities, references, digests
-        self._since = None if kind.at is None else since
+        self._since = None if kind.time_field is None else since
 
     async def record(self, sent: pa.Table, numbers: Ints) -> Recorded:
         """The rows of a block.
@@ -75,11 +80,11 @@ class Recorder:
 
     def _when(self, sent: pa.Table) -> dict[str, Ints]:
         """The part of each row; of those that have an instant, also that."""
-        if self._kind.at is None:
+        if self._kind.time_field is None:
             return {"part": np.full(sent.num_rows, tables.WHOLE, np.int64)}
-        if self._kind.at == "day":
+        if self._kind.time_field == "day":
             return {"part": _days(sent["day"])}
-        at = milliseconds(sent[self._kind.at])
+        at = milliseconds(sent[self._kind.time_field])
         return {"at": at, "part": utc_days(at)}
 
     def _rows(

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import Flags, Ints
 from okube_api.store import open_workbench
+from okube_api.store.arrays import Flags, Ints
 from okube_api.store.base import Store, Workbench
 
 USER, DEVICE = "user", "device"

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import Flags
 from okube_api.ingest.columns.timestamps import days, instants, milliseconds, moments, within_years
-from okube_api.ingest.events.models import MODELS
+from okube_api.ingest.events.kinds import KINDS
+from okube_api.store.arrays import Flags
 from okube_api.store.base import Json
 
 _TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64()}
@@ -44,7 +44,7 @@ class Property:
 @lru_cache
 def properties(kind: str) -> tuple[Property, ...]:
     """The fields of a kind."""
-    schema = MODELS[kind].model_json_schema()
+    schema = KINDS[kind].model.model_json_schema()
     required = schema.get("required", ())
     return tuple(Property(name, name in required, _rule(one)) for name, one in schema["properties"].items())
 

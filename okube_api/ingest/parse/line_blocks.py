@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from okube_api.ingest.columns.columns import Ints
+from okube_api.store.arrays import Ints
 
 BLOCK_BYTES = 16 * 2**20
 LONGEST_LINE = 2**20

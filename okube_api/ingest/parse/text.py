@@ -10,10 +10,10 @@ import pyarrow.csv
 import pyarrow.json
 
 from okube_api.errors import Impossible, suggestion
-from okube_api.ingest.columns.columns import Ints
 from okube_api.ingest.parse.column_checks import certain, columns_of, properties
 from okube_api.ingest.parse.line_blocks import LONGEST_LINE, Lines
 from okube_api.ingest.parse.row_checks import BadLine, checked, of_csv, of_json
+from okube_api.store.arrays import Ints
 from okube_api.store.base import Json
 
 _FEW = 128

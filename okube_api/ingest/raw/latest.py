@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from okube_api.ingest.columns.columns import Ints, changes, order
+from okube_api.ingest.columns.columns import changes, order
 from okube_api.ingest.columns.sort_codes import ranks
+from okube_api.store.arrays import Ints
 
 
 def latest(rows: pa.Table, key: Sequence[str]) -> Ints:

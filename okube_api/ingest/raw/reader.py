@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from okube_api.ingest.columns.columns import Flags, Ints, changes, integers, order
+from okube_api.ingest.columns.columns import changes, integers, order
 from okube_api.ingest.columns.sort_codes import ranks
+from okube_api.ingest.events.kinds import OWN_ID_KEY
 from okube_api.ingest.events.tables import LEDGER, WHOLE
+from okube_api.store.arrays import Flags, Ints
 from okube_api.store.base import Reader, Table
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
@@ -88,9 +90,9 @@ def first_to_come(rows: pa.Table, content: Sequence[str]) -> Flags:
 
     That is the one of the earliest batch.  An `id` is looked for among the events of its day (`part`) alone.
     """
-    has_id = rows["id_high"].is_valid().to_numpy()
+    has_id = rows[OWN_ID_KEY[0]].is_valid().to_numpy()
     found = np.zeros(rows.num_rows, np.bool_)
-    for some, keys in ((has_id, ("part", "id_high", "id_low")), (~has_id, ("part", *content))):
+    for some, keys in ((has_id, ("part", *OWN_ID_KEY)), (~has_id, ("part", *content))):
         numbers = np.flatnonzero(some)
         if len(numbers):
             found[numbers[_heads(rows.take(pa.array(numbers)), keys, content)]] = True

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.facts import PANELISTS
-from okube_api.ingest.columns.columns import Ints, Span, integers
+from okube_api.ingest.columns.columns import Span, integers
 from okube_api.ingest.derive.panel_index import People, people_of
 from okube_api.ingest.events import tables
-from okube_api.ingest.events.kinds import KINDS, Kind
+from okube_api.ingest.events.kinds import KINDS, EventKind
 from okube_api.ingest.raw.latest import differing, latest
 from okube_api.ingest.raw.reader import Sides, blocks
+from okube_api.store.arrays import Ints
 from okube_api.store.base import Change, Reader, Table
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
@@ -23,9 +24,9 @@ _WHOLE = (tables.WHOLE, tables.WHOLE)
 _NOT_SAID = ["batch", "line"]
 
 
-async def both(view: Reader, kind: Kind, sides: Sides, parts: Span) -> AsyncIterator[tuple[pa.Table, pa.Table]]:
+async def both(view: Reader, kind: EventKind, sides: Sides, parts: Span) -> AsyncIterator[tuple[pa.Table, pa.Table]]:
     """The events of a kind that count before, and those that count after a change; some keys at a time."""
-    last = await _last_user(view, kind, sides, parts) if "user" in kind.key else 0
+    last = await _last_user(view, kind, sides, parts) if "user" in kind.natural_key else 0
     for low in range(0, last + 1, USERS_AT_ONCE):
         found = await _of_users(view, kind, sides, parts, low)
         change = sides.change(found)
@@ -33,9 +34,9 @@ async def both(view: Reader, kind: Kind, sides: Sides, parts: Span) -> AsyncIter
         yield before, after
 
 
-async def changes(view: Reader, kind: Kind, sides: Sides, parts: Span) -> int:
+async def changes(view: Reader, kind: EventKind, sides: Sides, parts: Span) -> int:
     """How many keys do not have the same before and after a change."""
-    return sum([differing(*pair, kind.key).num_rows async for pair in both(view, kind, sides, parts)])
+    return sum([differing(*pair, kind.natural_key).num_rows async for pair in both(view, kind, sides, parts)])
 
 
 async def write_panel(change: Change, sides: Sides, *, whatever: bool = False) -> Ints:
@@ -73,26 +74,26 @@ async def everybody(view: Reader, sides: Sides) -> People:
 # -- helpers --------------------------------------------------------------------------------------------------
 
 
-async def _last_user(view: Reader, kind: Kind, sides: Sides, parts: Span) -> int:
+async def _last_user(view: Reader, kind: EventKind, sides: Sides, parts: Span) -> int:
     last = 0
     async for block in blocks(view, kind.table, *parts, sides.either):
         last = max(last, int(integers(block["user"]).max(initial=0)))
     return last
 
 
-async def _of_users(view: Reader, kind: Kind, sides: Sides, parts: Span, low: int) -> pa.Table:
+async def _of_users(view: Reader, kind: EventKind, sides: Sides, parts: Span, low: int) -> pa.Table:
     """The events of some users, from a number on; all of them where the key is another."""
     found = [_encoded(_none(kind.table))]
     async for block in blocks(view, kind.table, *parts, sides.either):
-        if "user" in kind.key:
+        if "user" in kind.natural_key:
             user = integers(block["user"])
             block = block.filter(pa.array((user >= low) & (user < low + USERS_AT_ONCE)))  # noqa: PLW2901
         found.append(_encoded(block))
     return pa.concat_tables(found).unify_dictionaries()
 
 
-def _standing(rows: pa.Table, kind: Kind) -> pa.Table:
-    return rows.take(pa.array(latest(rows, kind.key))).drop_columns(_NOT_SAID)
+def _standing(rows: pa.Table, kind: EventKind) -> pa.Table:
+    return rows.take(pa.array(latest(rows, kind.natural_key))).drop_columns(_NOT_SAID)
 
 
 def _none(table: Table) -> pa.Table:

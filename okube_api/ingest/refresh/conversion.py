@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import Ints, Span, codes, integers
+from okube_api.ingest.columns.columns import Span, codes, integers
 from okube_api.ingest.columns.local_days import local_days
 from okube_api.ingest.derive.attribution import Setting, cohorts, conversion
 from okube_api.ingest.derive.day_dependencies import (
@@ -31,6 +31,7 @@ from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.day_ranges import grouped, spans_of
 from okube_api.ingest.refresh.day_reader import PURCHASES, TOUCHES, VISITS, EventDays, differing
 from okube_api.ingest.refresh.fact_writer import Gathered
+from okube_api.store.arrays import Ints
 from okube_api.store.base import Aggregate, Between, Change, OneOf, Rows, equal
 
 _MOST_DAYS = 62  # looked at together

@@ -2,47 +2,34 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.ingest.columns.columns import Flags, integers
-from okube_api.ingest.events import tables
+from okube_api.ingest.columns.columns import integers
+from okube_api.ingest.events.kinds import EventKind
 from okube_api.ingest.raw.reader import Sides, blocks
 from okube_api.ingest.refresh.context import Task
-from okube_api.store.base import Kind, Reader, Table
+from okube_api.store.arrays import Flags
+from okube_api.store.base import Kind, Reader
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
 MOST_ROWS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A table of events, and the columns that make two events without an `id` of their own the same."""
-
-    table: Table
-    content: tuple[str, ...]
-
-
-TOUCHES = Source(tables.TOUCHES, ("user", "campaign", "at", "kind"))
-VISITS = Source(tables.VISITS, ("user", "site", "at", "end"))
-PURCHASES = Source(tables.PURCHASES, ("user", "site", "at", "amount_micro", "order"))
-
-
-async def differing(view: Reader, source: Source, task: Task) -> AsyncIterator[pa.Table]:
+async def differing(view: Reader, kind: EventKind, task: Task) -> AsyncIterator[pa.Table]:
     """The events that count on one side of a change only, some whole days at a time."""
     for first, last in task.spans:
         async for rows in _whole_days(view, source, first, last, task.sides):
-            _, differs = await asyncio.to_thread(task.sides.once, rows, source.content)
+            _, differs = await asyncio.to_thread(task.sides.once, rows, kind.content_key)
             yield rows.filter(pa.array(differs))
 
 
 class EventDays:
     """The events that count after a change, each day read once as the days asked for go by."""
 
-    def __init__(self, view: Reader, source: Source, sides: Sides) -> None:
+    def __init__(self, view: Reader, kind: EventKind, sides: Sides) -> None:
         self._view, self._source, self._sides = view, source, sides
         self._held = _none(source)
         self._next: int | None = None
@@ -52,15 +39,15 @@ class EventDays:
         self._held = self._held.filter(pc.greater_equal(self._held["part"], low))
         first = low if self._next is None else max(low, self._next)
         async for rows in _whole_days(self._view, self._source, first, high, self._sides):
-            counts, _ = await asyncio.to_thread(self._sides.once, rows, self._source.content)
+            counts, _ = await asyncio.to_thread(self._sides.once, rows, self._kind.content_key)
             self._held = pa.concat_tables([self._held, rows.filter(pa.array(counts))])
         self._next = max(first, high + 1)
         return self._held
 
 
-async def _whole_days(view: Reader, source: Source, low: int, high: int, sides: Sides) -> AsyncIterator[pa.Table]:
+async def _whole_days(view: Reader, kind: EventKind, low: int, high: int, sides: Sides) -> AsyncIterator[pa.Table]:
     held = _none(source)
-    async for block in blocks(view, source.table, low, high, sides.either):
+    async for block in blocks(view, kind.table, low, high, sides.either):
         held = pa.concat_tables([held, _encoded(block, source)])
         complete: Flags = integers(held["part"]) < integers(block["part"])[-1]
         if held.num_rows >= MOST_ROWS and complete.any():
@@ -70,13 +57,13 @@ async def _whole_days(view: Reader, source: Source, low: int, high: int, sides: 
         yield held.unify_dictionaries()
 
 
-def _none(source: Source) -> pa.Table:
-    return _encoded(arrow_schema(stored_kinds(source.table)).empty_table(), source)
+def _none(kind: EventKind) -> pa.Table:
+    return _encoded(arrow_schema(stored_kinds(kind.table)).empty_table(), source)
 
 
-def _encoded(rows: pa.Table, source: Source) -> pa.Table:
+def _encoded(rows: pa.Table, kind: EventKind) -> pa.Table:
     """Texts as dictionaries: they repeat, and events are many."""
-    for column in source.table.columns:
+    for column in kind.table.columns:
         if column.kind is Kind.TEXT:
             place = rows.schema.get_field_index(column.name)
             rows = rows.set_column(place, column.name, rows[column.name].dictionary_encode())

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 
 from okube_api.catalogue.buckets import month_start, numbers
 from okube_api.catalogue.facts import DAY_COLUMNS, Fact, Grain, Span
-from okube_api.ingest.columns.columns import Ints, integers
+from okube_api.ingest.columns.columns import integers
 from okube_api.ingest.derive.rollups import by_day, by_month, mergeable, rollups_by_day
+from okube_api.store.arrays import Ints
 from okube_api.store.base import Change
 from okube_api.store.kinds import arrow_schema, stored_kinds
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from okube_api.ingest.columns.columns import Ints, codes, days, integers
+from okube_api.ingest.columns.columns import codes, days, integers
 from okube_api.ingest.derive.place_index import ZONES, Ground
 from okube_api.ingest.derive.sessionize import Places
-from okube_api.ingest.events.tables import PINGS, STAYS
+from okube_api.ingest.events.kinds import PINGS, STAYS
 from okube_api.ingest.raw.reader import Sides, blocks
 from okube_api.ingest.refresh.context import Task
 from okube_api.ingest.refresh.day_ranges import spans_of
 from okube_api.ingest.refresh.sessions import Piece, Points, pieces
+from okube_api.store.arrays import Ints
 from okube_api.store.base import Reader
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
 MOST_STAYS = 500_000
-STAY_CONTENT = ("user", "place", "zone", "at", "duration_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _pinged(view: Reader, ground: Ground, rules: Rules, task: Task) -> AsyncIter
     places = Places(("",), np.zeros(1, np.int32), names, ground.spot_clocks)
 
     async def reading(low: int, high: int) -> AsyncIterator[tuple[int, Points]]:
-        async for block in blocks(view, PINGS, low, high, task.sides.either):
+        async for block in blocks(view, PINGS.table, low, high, task.sides.either):
             yield int(integers(block["part"])[-1]), await asyncio.to_thread(matched, block, ground, task.sides)
 
     return pieces(reading, places, rules.gap_s, spans_of(task), exits=False)
@@ -125,7 +125,7 @@ async def _told(
     """Days that together are `span`: the first, the last, their stays, and those of them that the change touches."""
     first, last = span
     held, complete = _NONE, _Once(_NO_STAYS, np.empty(0, np.int64))
-    async for block in blocks(view, STAYS, first - 1, last + 1, sides.either):
+    async for block in blocks(view, STAYS.table, first - 1, last + 1, sides.either):
         held = pa.concat_tables([held, block])
         through = int(integers(block["part"])[-1]) - 2
         if first <= through < last and held.num_rows >= MOST_STAYS:
@@ -138,7 +138,7 @@ async def _told(
     yield first, last, *complete.between(first, last)
 
 
-_NONE = arrow_schema(stored_kinds(STAYS)).empty_table()
+_NONE = arrow_schema(stored_kinds(STAYS.table)).empty_table()
 _NO_STAYS = Bare(*(np.empty(0, np.int64) for _ in range(5)))
 
 
@@ -167,7 +167,7 @@ def _once(rows: pa.Table, ground: Ground, sides: Sides) -> _Once:
     """The stays of whole parts, at the places that there are."""
     place = codes(rows["place"], ground.ids).astype(np.int64)
     rows, place = rows.filter(pa.array(place >= 0)), place[place >= 0]
-    counts, differs = sides.once(rows, STAY_CONTENT)
+    counts, differs = sides.once(rows, STAYS.content_key)
     at = integers(rows["at"])
     spot = 2 * place + codes(rows["zone"], ZONES)
     day = days(at, spot, ground.spot_clocks)

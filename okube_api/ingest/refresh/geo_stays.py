@@ -9,13 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.catalogue.facts import GEO_STAYS
-from okube_api.ingest.columns.columns import Ints, bands
+from okube_api.ingest.columns.columns import bands
 from okube_api.ingest.columns.prefetch import ahead
 from okube_api.ingest.derive.panel_index import People
 from okube_api.ingest.derive.place_index import ZONES, Ground
 from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.geo_days import Bare, Rules, stays
 from okube_api.ingest.refresh.recency import MarkedDays, Spots
+from okube_api.store.arrays import Ints
 from okube_api.store.base import Change
 
 _UNKNOWN_BAND = -1

@@ -14,7 +14,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
-from okube_api.ingest.columns.columns import Ints, codes, integers
+from okube_api.ingest.columns.columns import codes, integers
 from okube_api.ingest.columns.prefetch import ahead
 from okube_api.ingest.derive.presence import Presence, Rules, presence
 from okube_api.ingest.derive.sessionize import Places, places_of
@@ -24,6 +24,7 @@ from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.fact_writer import Gathered
 from okube_api.ingest.refresh.recency import MarkedDays, Spots
 from okube_api.ingest.refresh.sessions import Piece, Points, pieces
+from okube_api.store.arrays import Ints
 from okube_api.store.base import Change
 
 

@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from okube_api.catalogue.buckets import numbers
 from okube_api.catalogue.facts import Fact
-from okube_api.ingest.columns.columns import Flags, Ints, bands, codes, integers, order
+from okube_api.ingest.columns.columns import bands, codes, integers, order
 from okube_api.ingest.columns.sort_codes import ranks, whole
 from okube_api.ingest.derive.recency import NEVER, Last, firsts, last_of, later
 from okube_api.ingest.refresh.fact_writer import Gathered
+from okube_api.store.arrays import Flags, Ints
 from okube_api.store.base import Aggregate, Between, Change, Condition, High, OneOf, Rows, equal
 
 _FEW_USERS, _SLICE_USERS = 2000, 500_000

@@ -20,7 +20,6 @@ from okube_api.catalogue.facts import (
     PRESENCE_STEPS,
     Fact,
 )
-from okube_api.ingest.columns.columns import Ints
 from okube_api.ingest.derive.panel_index import People
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS
@@ -31,6 +30,7 @@ from okube_api.ingest.raw.reference_state import changes, everybody, moved_areas
 from okube_api.ingest.refresh import conversion, geo_stays, presence
 from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.day_ranges import joined
+from okube_api.store.arrays import Ints
 from okube_api.store.base import Aggregate, Change, Condition, OneOf, Reader
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
@@ -143,7 +143,7 @@ class Deriving:
         """How many events a batch brings that are not among those of others; of natural keys, that are not as there."""
         kind = KINDS[batch.kind]
         parts = await self._change.parts(kind.table, batch.number)
-        if not kind.key:
+        if not kind.natural_key:
             return await accepted(self._change, kind, batch.number, others, parts)
         sides = Sides(frozenset({*others, batch.number}), new=frozenset({batch.number}))
         return sum([await changes(self._change, kind, sides, span) for span in spans_of_days(parts)])
@@ -207,7 +207,7 @@ class Deriving:
 
 async def old_days(view: Reader, since: int) -> dict[str, list[int]]:
     """The UTC days before `since` that hold events, by kind; references have no day."""
-    dated = [kind for kind in KINDS.values() if kind.at is not None]
+    dated = [kind for kind in KINDS.values() if kind.time_field is not None]
     parts = {kind.name: await view.parts(kind.table) for kind in dated}
     found = {name: [part for part in some if part < since] for name, some in parts.items()}
     return {name: days for name, days in found.items() if days}

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import Codes, Flags, Ints
 from okube_api.ingest.columns.local_days import utc_days
 from okube_api.ingest.derive.sessionize import Places, Runs, runs_of
+from okube_api.store.arrays import Codes, Flags, Ints
 
 _MOST_DAYS = 32  # read at once for the users that are followed
 

@@ -11,9 +11,10 @@ from functools import partial
 
 from okube_api.clock import DAY_MS, DAY_S
 from okube_api.ingest.columns.allocator import give_back
-from okube_api.ingest.columns.columns import Flags, Ints, Span
+from okube_api.ingest.columns.columns import Span
 from okube_api.ingest.derive.sessionize import Places, Runs, touched_days
 from okube_api.ingest.refresh.session_window import Held, Points, Reading
+from okube_api.store.arrays import Flags, Ints
 
 __all__ = ["Piece", "Points", "Reading", "pieces"]
 

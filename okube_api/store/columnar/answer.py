@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from okube_api.store.arrays import Flags
 from okube_api.store.base import (
     Aggregate,
     AllOf,
@@ -26,7 +27,7 @@ from okube_api.store.base import (
     TooManyRows,
     UnsupportedByStore,
 )
-from okube_api.store.columnar.frame import Codes, Frame, Ints, Mask, Numbers, Plain, frame
+from okube_api.store.columnar.frame import Codes, Frame, Ints, Numbers, Plain, frame
 from okube_api.store.columnar.masks import mask
 from okube_api.store.kinds import ELEMENT, Names, kinds_of, part_range
 
@@ -196,7 +197,7 @@ def _of_distinct(column: Codes) -> Coded:
     return Coded(np.where(column.codes < 0, size - 1, column.codes).astype(np.intp), size, decode)
 
 
-def _decoded(column: Codes, codes: Ints, missing: Mask) -> pa.Array:
+def _decoded(column: Codes, codes: Ints, missing: Flags) -> pa.Array:
     found = pa.array(codes.astype(np.int32), mask=missing)
     if column.kind in ELEMENT:
         return pa.DictionaryArray.from_arrays(found, column.distinct)

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from okube_api.store.arrays import Flags
 from okube_api.store.base import Kind, UnsupportedByStore
 from okube_api.store.kinds import ELEMENT
 
 Ints = npt.NDArray[np.integer]
-Mask = npt.NDArray[np.bool_]
-Chosen = slice | Mask | npt.NDArray[np.intp]
+Chosen = slice | Flags | npt.NDArray[np.intp]
 _SIZES = (np.int8, np.int16, np.int32, np.int64)
 
 
@@ -23,7 +23,7 @@ class Numbers:
     """An integer column.  missing: where it is null (the value there is 0); None when nowhere."""
 
     values: Ints
-    missing: Mask | None
+    missing: Flags | None
 
     @cached_property
     def bounds(self) -> tuple[int, int]:

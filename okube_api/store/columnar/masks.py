@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from okube_api.store.arrays import Flags
 from okube_api.store.base import (
     AllOf,
     AnyOf,
@@ -16,18 +17,18 @@ from okube_api.store.base import (
     Overlaps,
     UnsupportedByStore,
 )
-from okube_api.store.columnar.frame import Codes, Frame, Mask, Numbers, Plain
+from okube_api.store.columnar.frame import Codes, Frame, Numbers, Plain
 from okube_api.store.kinds import ARROW, Names, bounds, fitting
 
 
 @singledispatch
-def mask(node: object, frame: Frame) -> Mask:
+def mask(node: object, frame: Frame) -> Flags:
     """The rows that meet a condition.  Raises UnsupportedByStore for what is not held in memory."""
     raise UnsupportedByStore(f"no rule in memory for {type(node).__name__}")
 
 
 @mask.register
-def _(node: OneOf, frame: Frame) -> Mask:
+def _(node: OneOf, frame: Frame) -> Flags:
     kind = Names(frame.kinds).scalar(node.field)
     values = fitting(kind, node.values)
     column = frame[node.field]
@@ -42,7 +43,7 @@ def _(node: OneOf, frame: Frame) -> Mask:
 
 
 @mask.register
-def _(node: Overlaps, frame: Frame) -> Mask:
+def _(node: Overlaps, frame: Frame) -> Flags:
     kind = Names(frame.kinds).listed(node.field)
     column = frame[node.field]
     assert isinstance(column, Codes)
@@ -55,7 +56,7 @@ def _(node: Overlaps, frame: Frame) -> Mask:
 
 
 @mask.register
-def _(node: Between, frame: Frame) -> Mask:
+def _(node: Between, frame: Frame) -> Flags:
     kind = Names(frame.kinds).scalar(node.field)
     limits = bounds(kind, node.low, node.high)
     if limits is None:
@@ -77,40 +78,40 @@ def _(node: Between, frame: Frame) -> Mask:
 
 
 @mask.register
-def _(node: Missing, frame: Frame) -> Mask:
+def _(node: Missing, frame: Frame) -> Flags:
     Names(frame.kinds).kind(node.field)
     column = frame[node.field]
     if isinstance(column, Codes):
         return column.codes < 0
     if isinstance(column, Plain):
-        missing: Mask = column.values.is_null().to_numpy(zero_copy_only=False)
+        missing: Flags = column.values.is_null().to_numpy(zero_copy_only=False)
         return missing
     return np.zeros(frame.rows, np.bool_) if column.missing is None else column.missing
 
 
 @mask.register
-def _(node: Not, frame: Frame) -> Mask:
+def _(node: Not, frame: Frame) -> Flags:
     return ~mask(node.inner, frame)
 
 
 @mask.register
-def _(node: AllOf, frame: Frame) -> Mask:
+def _(node: AllOf, frame: Frame) -> Flags:
     return reduce(np.logical_and, (mask(part, frame) for part in node.parts), np.ones(frame.rows, np.bool_))
 
 
 @mask.register
-def _(node: AnyOf, frame: Frame) -> Mask:
+def _(node: AnyOf, frame: Frame) -> Flags:
     return reduce(np.logical_or, (mask(part, frame) for part in node.parts), np.zeros(frame.rows, np.bool_))
 
 
-def _looked_up(column: Codes, found: "pa.Array | Mask") -> Mask:
+def _looked_up(column: Codes, found: "pa.Array | Flags") -> Flags:
     """What is known of each distinct value, for each row; null is nothing."""
     known = np.asarray(found.to_numpy(zero_copy_only=False) if isinstance(found, pa.Array) else found, np.bool_)
     if known.all():  # often all sites are asked about
         return np.greater_equal(column.codes, 0)
-    result: Mask = np.append(known, False)[column.codes]  # -1 is the last
+    result: Flags = np.append(known, False)[column.codes]  # -1 is the last
     return result
 
 
-def _present(column: Numbers, found: Mask) -> Mask:
+def _present(column: Numbers, found: Flags) -> Flags:
     return found if column.missing is None else found & ~column.missing

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from okube_api.store.arrays import Ints
+
 _WIDTH = 16
 Identifiers = NDArray[np.bytes_]
-Ints = NDArray[np.int64]
 
 
 def identifiers_of(values: Sequence[bytes]) -> Identifiers:

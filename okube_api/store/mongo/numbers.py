@@ -14,9 +14,10 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from okube_api.store.arrays import Ints
 from okube_api.store.mongo.counting import increased
 from okube_api.store.mongo.errors import READ_S, WRITE_S, Contended, limited
-from okube_api.store.mongo.identifiers import Identifiers, Ints, Log, first, how_many, identifiers_of
+from okube_api.store.mongo.identifiers import Identifiers, Log, first, how_many, identifiers_of
 
 NUMBERS, COUNTERS = "_numbers", "_counters"
 _FULL, _AT_ONCE = 4096, 100_000

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.ingest.columns.columns import Ints
 from okube_api.ingest.derive.sessionize import Places, Runs, runs_of
 from okube_api.ingest.refresh import sessions
 from okube_api.ingest.refresh.day_ranges import joined as joined_spans
 from okube_api.ingest.refresh.session_window import Points, joined
 from okube_api.ingest.refresh.sessions import Piece, pieces
+from okube_api.store.arrays import Ints
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 PLACES = Places(("e1", "e2"), np.array([0, 1], np.int32), ("s1", "s2"), ("Pacific/Kiritimati", "America/Los_Angeles"))
