@@ -1,0 +1,1 @@
+"""Answers analytics requests."""

@@ -1,0 +1,1 @@
+"""The HTTP API: everything that knows both HTTP and the domains."""

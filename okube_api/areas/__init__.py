@@ -1,0 +1,1 @@
+"""IRIS areas of an application."""

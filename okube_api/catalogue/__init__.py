@@ -1,0 +1,1 @@
+"""Declares modules, facts, dimensions and KPIs as data."""

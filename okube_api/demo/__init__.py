@@ -1,0 +1,1 @@
+"""The demo: two applications with a year of generated data."""

@@ -1,0 +1,1 @@
+"""Plans and evaluates a question over the facts of a store."""

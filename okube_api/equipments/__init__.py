@@ -1,0 +1,1 @@
+"""Equipments: sensors inside a site."""

@@ -1,0 +1,1 @@
+"""Distances, and H3 cells of places."""

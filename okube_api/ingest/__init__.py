@@ -1,0 +1,1 @@
+"""From uploaded files of events to facts and rollups."""

@@ -1,0 +1,1 @@
+"""Base of all resources, without any domain: models, repositories, bulk upserts, list queries."""

@@ -1,0 +1,1 @@
+"""Points of interest (POIs) of an application."""

@@ -1,0 +1,1 @@
+"""Sites of an application: shops, and the online one."""

@@ -1,0 +1,1 @@
+"""Studies: named selections of sites and POIs."""

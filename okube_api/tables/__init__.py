@@ -1,0 +1,1 @@
+"""CSV and XLSX tables, read from uploads and written to answers."""

@@ -1,0 +1,1 @@
+"""From a request of a module to a question of the engine."""

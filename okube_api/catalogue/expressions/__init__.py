@@ -1,0 +1,1 @@
+"""Expressions of KPIs; the module of the same name in `engine/evaluators` evaluates each."""

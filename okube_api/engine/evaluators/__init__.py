@@ -1,0 +1,1 @@
+"""One evaluator module per module of `catalogue/expressions`, with the same name."""

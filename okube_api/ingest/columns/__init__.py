@@ -1,0 +1,1 @@
+"""Helpers for whole columns of numpy and Arrow."""

@@ -1,0 +1,1 @@
+"""The kinds of events: fields, keys, raw tables."""

@@ -1,0 +1,1 @@
+"""Writes facts and rollups anew, or adds to them, when their events or inputs change."""
