@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import numpy as np
 from okube_api.api.container import Services
-from okube_api.cli.common import opened
+from okube_api.cli.runtime import opened
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
 from okube_api.store_schema import SCHEMA

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.test_cli import PASSWORD, run
+from tests.cli.test_commands import PASSWORD, run
 
 LOGIN = {"login": "root@okube.example", "password": PASSWORD}
 

@@ -17,7 +17,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from tests.processes import client, folder, serving, with_administrator
-from tests.test_cli import free_port
+from tests.cli.test_commands import free_port
 
 __all__ = ["folder"]
 

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from okube_api.auth.repository import Role
 from okube_api.cli import commands
-from okube_api.ingest.events.models import MODELS
+from okube_api.ingest.events.kinds import KINDS
 
 _ASK = "import sys; {}; print(*(name for name in {!r} if name in sys.modules))"
 _SERVE = (
@@ -27,7 +27,7 @@ def _imported(work: str, names: tuple[str, ...]) -> list[str]:
     ("work", "names"),
     [
         ("import okube_api.cli", ("pandas", "pyarrow", "numpy", "duckdb", "fastapi", "pydantic", "rich", "httpx")),
-        ("import okube_api.cli.filling", ("pandas", "fastapi", "httpx")),
+        ("import okube_api.cli.fill_demo", ("pandas", "fastapi", "httpx")),
         (_SERVE, ("pandas", "PIL", "h3ronpy", "cryptography", "pyarrow.parquet", "httpx", "pymongo")),
     ],
 )
@@ -41,5 +41,5 @@ def test_arrow_still_finds_pandas_when_it_is_asked() -> None:
 
 
 def test_help_knows_the_kinds_and_the_roles() -> None:
-    assert tuple(MODELS) == commands.KINDS
+    assert tuple(KINDS) == commands.KINDS
     assert tuple(Role) == get_args(commands.Role)

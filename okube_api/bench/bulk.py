@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from okube_api.api.container import make_services
+from okube_api.api.container import build_services
 from okube_api.auth.secret import secret_key
-from okube_api.bench.product import FLOOR, Product
+from okube_api.bench.server import FLOOR, Product
 from okube_api.bench.world import KEY, SITES, Say, Size, coordinates, documents, instants, named, pieces, users, when
 from okube_api.clock import utc_now
 from okube_api.kit.application import Application
@@ -82,7 +82,7 @@ async def _placed(url: str) -> None:
     store = open_store(url, SCHEMA)
     await store.start()
     try:
-        services = make_services(settings, store, utc_now, secret_key(settings))
+        services = build_services(settings, store, utc_now, secret_key(settings))
         made = await services.applications.create({"key": KEY, "name": "Benchmark", "timezone": "Europe/Paris"})
         await documents(services, Application.of(made))
     finally:

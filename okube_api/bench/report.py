@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from okube_api.bench.running import AGAIN, CLIENTS, IN_PROCESS, OVER_HTTP, READY, Found
+from okube_api.bench.runner import AGAIN, CLIENTS, IN_PROCESS, OVER_HTTP, READY, Found
 from okube_api.bench.workloads import WORKS
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import typer
 
 from okube_api.bench.report import as_markdown
-from okube_api.bench.running import run
+from okube_api.bench.runner import run
 from okube_api.bench.workloads import WORKS
-from okube_api.cli.common import fail, say
+from okube_api.cli.runtime import fail, say
 
 
 def bench(folder: Path, *, scale: float, rounds: int, works: str, bulk: bool, results: Path | None) -> None:

@@ -66,11 +66,11 @@ def demo(
     The data is made up when the folder has none, and kept. The login is demo@okube.example; its password is
     OKUBE_DEMO_PASSWORD, or made up at each start and printed.
     """
-    from okube_api.cli.draft import filled
+    from okube_api.cli.demo_file import filled
 
     with filled(folder, until.date() if until else None) as filling:
         with _imports():
-            from okube_api.cli.demo import demo as work
+            from okube_api.cli.demo_server import demo as work
 
         work(port, folder, filling)
 
@@ -93,7 +93,7 @@ def ingest(  # noqa: PLR0917 - options of a command line
     Bad lines are left out, and the first of them named. The same command can be given again after it was cut short:
     what was taken stays, what was not is finished, and nothing is counted twice.
     """
-    from okube_api.cli.events import ingest as work
+    from okube_api.cli.ingest import ingest as work
 
     work(application, kind, files, atomic=atomic, url=url, token=token)
 
@@ -104,7 +104,7 @@ def rebuild(application: Place, url: Url = None, token: Token = None) -> None:
     Questions see the old ones until the new ones are whole, and the same rows come out unless the events, places or
     settings have changed.
     """
-    from okube_api.cli.events import rebuild as work
+    from okube_api.cli.ingest import rebuild as work
 
     work(application, url, token)
 

@@ -16,9 +16,9 @@ from pydantic import SecretStr
 
 from okube_api.app import create_app
 from okube_api.auth.secret import secret_key
-from okube_api.cli.common import store_of, told
+from okube_api.cli.runtime import store_of, told
 from okube_api.http.listener import listen
-from okube_api.http.middleware.access_log import write_json_lines
+from okube_api.http.middleware.access_log import configure_logging
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED
 from okube_api.store.base import Store
@@ -73,7 +73,7 @@ async def run_server(
 
 
 async def _listen(app: FastAPI, settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
-    write_json_lines(settings.log_level)
+    configure_logging(settings.log_level)
     server = Server(uvicorn.Config(app, **_options(host, port, settings.log_level)))
     with listen(host, port) as listening:
         shown = f"[{host}]" if ":" in host else host

@@ -6,7 +6,7 @@ import typer
 from email_validator import EmailNotValidError, validate_email
 
 from okube_api.auth.repository import Role
-from okube_api.cli.common import fail, opened, remote, say, told
+from okube_api.cli.runtime import fail, opened, remote, say, told
 from okube_api.cli.remote import Remote
 from okube_api.settings import Settings
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from okube_api.api.container import Services, make_services
+from okube_api.api.container import Services, build_services
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.catalogue.kpi import Module
 from okube_api.demo.fill import Places, fill
@@ -54,7 +54,7 @@ async def filled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fill
     store = open_store(f"duckdb:{tmp_path_factory.mktemp('demo') / 'okube.duckdb'}", SCHEMA)
     await store.start()
     try:
-        services = make_services(Settings(), store, clock, SECRET)
+        services = build_services(Settings(), store, clock, SECRET)
         world = worlds(UNTIL, SCALE)[0]
         await fill(places(services), UNTIL, scale=SCALE)
         document = await store.get(APPLICATIONS, equal("key", world.key))

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from okube_api.catalogue.facts import FACTS
-from okube_api.cli.filling import places
+from okube_api.cli.fill_demo import places
 from okube_api.demo import fill
 from okube_api.demo.generator.events import events
 from okube_api.demo.generator.world import World

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.demo.generator.marketing import market
-from okube_api.demo.generator.outings import outings
-from okube_api.demo.generator.people import areas, panelists, people
+from okube_api.demo.generator.stays import outings
+from okube_api.demo.generator.panel import areas, panelists, people
 from okube_api.demo.generator.sensors import detections
 from okube_api.demo.generator.world import World
 

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.clock import DAY_S
-from okube_api.demo.generator.draws import chosen, instants, midnights, named, times_of_day
-from okube_api.demo.generator.outings import TIMEZONE
-from okube_api.demo.generator.people import People
+from okube_api.demo.generator.random_columns import chosen, instants, midnights, named, times_of_day
+from okube_api.demo.generator.stays import TIMEZONE
+from okube_api.demo.generator.panel import People
 from okube_api.demo.generator.world import DAYS, LEVERS, Drive, World
 from okube_api.store.arrays import Flags, Floats, Ints
 

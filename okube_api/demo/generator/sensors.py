@@ -3,8 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from okube_api.demo.generator.draws import chosen, instants, midnights, named, season, times_of_day
-from okube_api.demo.generator.outings import TIMEZONE
+from okube_api.demo.generator.random_columns import chosen, instants, midnights, named, season, times_of_day
+from okube_api.demo.generator.stays import TIMEZONE
 from okube_api.demo.generator.world import DAYS, World
 from okube_api.store.arrays import Ints
 

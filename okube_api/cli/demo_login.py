@@ -5,7 +5,7 @@ from pathlib import Path
 
 from okube_api.auth.passwords import hashed
 from okube_api.auth.repository import Users
-from okube_api.cli.draft import FILE
+from okube_api.cli.demo_file import FILE
 from okube_api.clock import utc_now
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED

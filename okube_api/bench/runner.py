@@ -20,12 +20,12 @@ import orjson
 from okube_api.analytics.scope import Subject
 from okube_api.bench.bulk import Bulk, bulk
 from okube_api.bench.competitors import Peer, peers
-from okube_api.bench.product import FLOOR, Client, Product
-from okube_api.bench.rows import exported
+from okube_api.bench.server import FLOOR, Client, Product
+from okube_api.bench.fact_export import exported
 from okube_api.bench.workloads import FIVE, WORKS, Work
 from okube_api.bench.world import Say, Size, filled
 from okube_api.campaigns.repository import CAMPAIGNS
-from okube_api.http.middleware.access_log import write_json_lines
+from okube_api.http.middleware.access_log import configure_logging
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
 from okube_api.store.base import equal
@@ -78,7 +78,7 @@ def run(folder: Path, scale: float, rounds: int, names: Sequence[str], *, with_b
     """Makes the data (once, in `folder`), and runs the works of these names."""
     folder.mkdir(parents=True, exist_ok=True)
     works = [work for work in WORKS if work.name in names]
-    write_json_lines("error")
+    configure_logging("error")
     settings = Settings(store_url=f"duckdb:{folder / f'bench-{scale:g}.duckdb'}", rate_limit=None, log_level="error")
     times: dict[str, dict[str, float]] = {}
     crowds: list[Crowd] = []

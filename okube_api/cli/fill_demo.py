@@ -1,4 +1,4 @@
-"""`python -m okube_api.cli.filling FOLDER [UNTIL]`: makes up a year of events in the demonstration's file."""
+"""`python -m okube_api.cli.fill_demo FOLDER [UNTIL]`: makes up a year of events in the demonstration's file."""
 
 import os
 import secrets
@@ -15,9 +15,9 @@ from okube_api.auth.repository import Users
 from okube_api.auth.secret import secret_key
 from okube_api.campaigns.levers import Levers
 from okube_api.campaigns.repository import CAMPAIGNS, Campaigns
-from okube_api.cli.common import say, store_of, told
-from okube_api.cli.demonstration import LOGIN, TIMEZONE, settings_in
-from okube_api.cli.draft import DRAFT, FILE
+from okube_api.cli.runtime import say, store_of, told
+from okube_api.cli.demo_login import LOGIN, TIMEZONE, settings_in
+from okube_api.cli.demo_file import DRAFT, FILE
 from okube_api.clock import utc_now
 from okube_api.demo.fill import Places, Step, fill
 from okube_api.engine.calendar import local_day

@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 import pytest
 from okube_api.catalogue.facts import GEO_STAYS
-from okube_api.cli.common import opened
+from okube_api.cli.runtime import opened
 from okube_api.ingest.batches import State
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
 
 from tests.processes import client, folder, serving, with_administrator
-from tests.test_cli import free_port
+from tests.cli.test_commands import free_port
 
 __all__ = ["folder"]
 

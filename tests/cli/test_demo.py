@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from okube_api.cli import cli
-from okube_api.cli.common import opened
-from okube_api.cli.demonstration import LOGIN, let_in
-from okube_api.cli.draft import FILE, filled
-from okube_api.cli.filling import places
+from okube_api.cli.runtime import opened
+from okube_api.cli.demo_login import LOGIN, let_in
+from okube_api.cli.demo_file import FILE, filled
+from okube_api.cli.fill_demo import places
 from okube_api.demo.fill import fill
 from okube_api.kit.application import Application
 from okube_api.settings import Settings

@@ -21,7 +21,7 @@ def filled(folder: Path, until: date | None) -> Iterator[Filling | None]:
     if (folder / FILE).exists():
         yield None
         return
-    words = [sys.executable, "-m", "okube_api.cli.filling", str(folder), *([until.isoformat()] if until else [])]
+    words = [sys.executable, "-m", "okube_api.cli.fill_demo", str(folder), *([until.isoformat()] if until else [])]
     with subprocess.Popen(words, stdin=subprocess.PIPE) as process:  # noqa: S603 - ourselves
         try:
             yield process

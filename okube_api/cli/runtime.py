@@ -14,7 +14,7 @@ from okube_api.auth.secret import BadSecret, secret_key
 from okube_api.cli.remote import Remote, RemoteError
 from okube_api.clock import utc_now
 from okube_api.errors import Refusal
-from okube_api.http.listener import event_loop
+from okube_api.http.listener import new_event_loop
 from okube_api.settings import Settings
 from okube_api.store import open_store
 from okube_api.store.base import Store, StoreError, Unavailable
@@ -41,7 +41,7 @@ def told(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     @wraps(command)
     def plain(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with asyncio.Runner(loop_factory=event_loop) as runner:
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
                 runner.run(command(*args, **kwargs))
         except ValidationError as error:
             fail("; ".join(f"OKUBE_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()))
@@ -62,13 +62,13 @@ def told(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 @asynccontextmanager
 async def opened(settings: Settings) -> "AsyncIterator[Services]":
     """The services over the store of the settings, started; closed at the end."""
-    from okube_api.api.container import make_services  # noqa: PLC0415 - not what goes through a server
+    from okube_api.api.container import build_services  # noqa: PLC0415 - not what goes through a server
 
     secret = secret_key(settings)
     store = store_of(settings)
     await store.start()
     try:
-        yield make_services(settings, store, utc_now, secret)
+        yield build_services(settings, store, utc_now, secret)
     finally:
         await store.close()
 

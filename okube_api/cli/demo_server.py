@@ -6,9 +6,9 @@ from pathlib import Path
 
 import typer
 
-from okube_api.cli import demonstration
-from okube_api.cli.common import told
-from okube_api.cli.draft import Filling
+from okube_api.cli import demo_login as demonstration
+from okube_api.cli.runtime import told
+from okube_api.cli.demo_file import Filling
 from okube_api.cli.serve import run_server
 from okube_api.store.base import Store
 

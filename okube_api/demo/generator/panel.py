@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.demo.generator.cities import CITIES
-from okube_api.demo.generator.draws import chosen, named
+from okube_api.demo.generator.random_columns import chosen, named
 from okube_api.demo.generator.world import AREAS_PER_CITY, World
 from okube_api.store.arrays import Floats, Ints
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pyarrow as pa
 
-from okube_api.demo.generator.draws import chosen, instants, midnights, named, season, times_of_day
-from okube_api.demo.generator.people import People
+from okube_api.demo.generator.random_columns import chosen, instants, midnights, named, season, times_of_day
+from okube_api.demo.generator.panel import People
 from okube_api.demo.generator.world import DAYS, METRES_PER_DEGREE, World
 from okube_api.store.arrays import Flags, Floats, Ints
 

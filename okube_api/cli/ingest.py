@@ -9,10 +9,10 @@ from typing import Any
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 from rich.progress import Progress as ProgressBar
 
-from okube_api.cli.common import fail, opened, remote, say, told
+from okube_api.cli.runtime import fail, opened, remote, say, told
 from okube_api.cli.remote import Remote
-from okube_api.errors import suggestion
-from okube_api.ingest.events.models import MODELS
+from okube_api.errors import format_suggestion
+from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.loader import Progress
 from okube_api.ingest.parse.codecs import of_path
 from okube_api.kit.application import Application
@@ -23,8 +23,8 @@ _REASONS_SHOWN = 5
 
 def ingest(application: str, kind: str, files: list[Path], *, atomic: bool, url: str | None, token: str | None) -> None:
     """The command."""
-    if kind not in MODELS:
-        fail(f"there is no kind '{kind}'.{suggestion(kind, MODELS)} The kinds: {', '.join(MODELS)}.")
+    if kind not in KINDS:
+        fail(f"there is no kind '{kind}'.{format_suggestion(kind, KINDS)} The kinds: {', '.join(KINDS)}.")
     told(_ingest)(application, kind, files, atomic, remote(url, token))
 
 

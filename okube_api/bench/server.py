@@ -22,7 +22,7 @@ from okube_api.app import create_app
 from okube_api.auth.passwords import hashed
 from okube_api.auth.repository import Role, User
 from okube_api.bench.workloads import Work
-from okube_api.http.listener import event_loop, listen
+from okube_api.http.listener import new_event_loop, listen
 from okube_api.settings import Settings
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Product:
         self.port = self._socket.getsockname()[1]
         config = uvicorn.Config(self.app, log_level="error", access_log=False, lifespan="on")
         self._server = uvicorn.Server(config)
-        self._loop = event_loop()
+        self._loop = new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._token = ""
 
