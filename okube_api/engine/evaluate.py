@@ -4,6 +4,7 @@ from functools import reduce, singledispatch
 
 import numpy as np
 
+from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.expressions.conversion import Comparison, Cost, Delivered, VenueRate
 from okube_api.catalogue.expressions.paths import Amplitude, Matrix, Order
 from okube_api.catalogue.expressions.values import (
@@ -24,7 +25,8 @@ from okube_api.catalogue.expressions.values import (
     Total,
     Value,
 )
-from okube_api.engine.evaluator import WEIGHT_PER, Names, View
+from okube_api.catalogue.weights import WEIGHT_UNIT
+from okube_api.engine.evaluator import Names, View
 from okube_api.engine.evaluators.affinity import affinity
 from okube_api.engine.evaluators.amplitude import amplitude
 from okube_api.engine.evaluators.costs import cost, delivered
@@ -135,13 +137,13 @@ def _(value: Frequency, view: View) -> Leaves:
     for rows in view.memberships((value.users,)):
         users, days = multiplicities(rows)
         cells, weights = view.cell_of_user(users), view.weights(value.users, users)
-        bands = np.maximum(np.searchsorted(edges, days, side="right"), 1)
+        bands = find_bands(days, edges) + 1
         keys.append(cells * (len(edges) + 1) + bands)
         numbers.append(weights)
         amount_keys.append(cells)
         amounts.append(weights * days)
     weighted = view.weighted(value.users)
-    per = WEIGHT_PER if weighted else 1
+    per = WEIGHT_UNIT if weighted else 1
     counts = summed(np.concatenate(keys), np.concatenate(numbers), per, not weighted)
     amount = summed(np.concatenate(amount_keys), np.concatenate(amounts), per)
     return BandLeaves(counts, amount, edges, value.unit, value.counted)
@@ -158,7 +160,7 @@ def _(value: Breakdown, view: View) -> Leaves:
         keys.append(view.cell_of_user(batch) * size + np.where(codes < 0, size - 1, codes))
         numbers.append(view.weights(value.users, batch))
     weighted = view.weighted(value.users)
-    counts = summed(np.concatenate(keys), np.concatenate(numbers), WEIGHT_PER if weighted else 1, not weighted)
+    counts = summed(np.concatenate(keys), np.concatenate(numbers), WEIGHT_UNIT if weighted else 1, not weighted)
     written = dict(value.labels)
     return ItemLeaves(counts, size, tuple((name, written.get(name.lower(), name)) for name in attribute.names))
 

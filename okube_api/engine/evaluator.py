@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from okube_api.catalogue.expressions.values import ATTRIBUTES, Scope, Sums, Term, Users
 from okube_api.catalogue.facts import Measure
+from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.calendar import Buckets
 from okube_api.engine.distinct import counted
 from okube_api.engine.evaluators.campaigns import OF_CAMPAIGNS, UNKNOWN, Belonging, encoded, values_of
@@ -23,7 +24,6 @@ from okube_api.engine.sets import Groups, from_blobs, from_users, joined, merged
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.base import Aggregate, Kind
 
-WEIGHT_PER = 1000
 _SMALL_BYTES = 200_000
 
 
@@ -121,7 +121,7 @@ class View:
         if known is None:
             known = self._totals[term, measure] = self._divided(term, measure)
         weighted = self.weighted(term) and measure.weighted
-        per *= WEIGHT_PER if weighted else 1
+        per *= WEIGHT_UNIT if weighted else 1
         return replace(known, per=known.per * per, whole=whole and not weighted)
 
     def banded(self, term: Sums, measure: Measure, bands: int) -> Cells:
@@ -133,7 +133,7 @@ class View:
             for cells in self.cells(rows)
         ]
         weighted = self.weighted(term)
-        return summed(*_concatenated(parts), WEIGHT_PER if weighted else 1, not weighted)
+        return summed(*_concatenated(parts), WEIGHT_UNIT if weighted else 1, not weighted)
 
     def itemised(self, term: Sums, measure: Measure, column: str, items: Names) -> tuple[Cells, int]:
         """A measure by cell and item, at `cell * size + item`; and that size."""
@@ -148,7 +148,7 @@ class View:
                 divisors.append(rows.integers(divisor) if divisor else np.ones(len(cells), dtype=np.int64))
         weighted = self.weighted(term)
         found = quotients(_joined(keys), _joined(numbers), _joined(divisors))
-        return replace(found, per=found.per * (WEIGHT_PER if weighted else 1), whole=not weighted and not divisor), size
+        return replace(found, per=found.per * (WEIGHT_UNIT if weighted else 1), whole=not weighted and not divisor), size
 
     def _divided(self, term: Sums, measure: Measure) -> Cells:
         """A measure by cell, each row's part divided by the column that the term is split by."""
@@ -232,7 +232,7 @@ class View:
     def count(self, terms: Sequence[Users]) -> Cells:
         """Distinct users by cell, of several sets together; the sum of their weights when uplifted."""
         weighted = self.weighted(terms[0])
-        per = WEIGHT_PER if weighted else 1
+        per = WEIGHT_UNIT if weighted else 1
         if self._attribute is None:
             return summed(*self._counted(terms, weighted), per, not weighted)
         parts = [(self.cell_of_user(batch), self.weights(terms[0], batch)) for batch in self.people(terms)]

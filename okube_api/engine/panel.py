@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.store.arrays import Ints
 
 Users = NDArray[Any]
 """User numbers, of any integer type."""
 
-UNWEIGHTED = 1000
 ATTRIBUTES = ("home", "work", "os", "manufacturer", "model")
 
 
@@ -50,7 +50,7 @@ class Panel:
 
     def weights_of(self, users: Users) -> Ints:
         """The weights of these users, in thousandths."""
-        found: Ints = _looked_up(self.weights, users, UNWEIGHTED)
+        found: Ints = _looked_up(self.weights, users, WEIGHT_UNIT)
         return found
 
     def attribute(self, name: str) -> Attribute:
@@ -68,8 +68,8 @@ def panel(blocks: Iterable[pa.Table]) -> Panel:
         return Panel()
     users = rows.column("user").to_numpy().astype(np.int64)
     size = int(users.max()) + 1
-    weights = np.full(size, UNWEIGHTED, dtype=np.int64)
-    weights[users] = rows.column("weight").fill_null(UNWEIGHTED).to_numpy()
+    weights = np.full(size, WEIGHT_UNIT, dtype=np.int64)
+    weights[users] = rows.column("weight").fill_null(WEIGHT_UNIT).to_numpy()
     return Panel(weights, {name: _attribute(rows.column(name), users, size) for name in ATTRIBUTES})
 
 

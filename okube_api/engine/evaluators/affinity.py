@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from okube_api.catalogue.expressions.values import Affinity, Scope
-from okube_api.engine.evaluator import WEIGHT_PER, Names, View
+from okube_api.catalogue.weights import WEIGHT_UNIT
+from okube_api.engine.evaluator import Names, View
 from okube_api.engine.grid import Cells, summed
 from okube_api.engine.results import Leaf, amounts, ratios
 from okube_api.engine.sets import Groups, merged
@@ -73,7 +74,7 @@ def affinity(value: Affinity, view: View) -> AffinityLeaves:
         weighted = view.weighted(value.visitors)
         keys = [np.zeros(0, dtype=np.int64), *(key for key, _ in parts)]
         numbers = [np.zeros(0, dtype=np.int64), *(number for _, number in parts)]
-        return summed(np.concatenate(keys), np.concatenate(numbers), WEIGHT_PER if weighted else 1, not weighted)
+        return summed(np.concatenate(keys), np.concatenate(numbers), WEIGHT_UNIT if weighted else 1, not weighted)
 
     def weighed(groups: Groups, flags: Flags | None = None) -> Ints:
         weights = view.weights(value.visitors, groups)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.expressions.paths import Amplitude
 from okube_api.engine.evaluator import View
 from okube_api.engine.grid import summed
@@ -22,6 +23,6 @@ def amplitude(value: Amplitude, view: View) -> BandLeaves:
             keys.append(cells)
             seconds.append(length_s)
     cells, lengths_s = np.concatenate(keys), np.concatenate(seconds)
-    bands = np.maximum(np.searchsorted(edges, lengths_s, side="right"), 1)
+    bands = find_bands(lengths_s, edges) + 1
     counts = summed(cells * (len(edges) + 1) + bands, np.ones(len(cells), dtype=np.int64))
     return BandLeaves(counts, summed(cells, lengths_s), edges, value.unit, value.counted)

@@ -12,7 +12,8 @@ import numpy as np
 
 from okube_api.catalogue.expressions.conversion import Comparison, VenueRate
 from okube_api.catalogue.expressions.values import Reached, Scope, Users
-from okube_api.engine.evaluator import WEIGHT_PER, View
+from okube_api.catalogue.weights import WEIGHT_UNIT
+from okube_api.engine.evaluator import View
 from okube_api.engine.grid import Cells, rounded, summed
 from okube_api.engine.results import AMOUNT_DIGITS, RATIO_DIGITS, Leaf, Leaves, RatioLeaves, ratios
 from okube_api.engine.sets import Groups, joined, standing
@@ -63,7 +64,7 @@ def venue_rate(value: VenueRate, view: View, visits: Cells, prints: Cells) -> Le
 
 def _weighed(found: Crowd, term: Users, view: View) -> Cells:
     weights = view.weights(term, found.users)
-    per = WEIGHT_PER if view.weighted(term) else 1
+    per = WEIGHT_UNIT if view.weighted(term) else 1
     return _at_cells(found, summed(found.users.keys, found.users.sums(weights), per), view)
 
 

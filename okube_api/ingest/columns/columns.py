@@ -98,11 +98,6 @@ def spread(starts: Ints, counts: Ints) -> Ints:
     return np.arange(before[-1], dtype=np.int64) + np.repeat(starts - before[:-1], counts)
 
 
-def bands(values: Ints, edges: Sequence[int]) -> Ints:
-    """The index of the half-open band [edges[i], edges[i + 1]) of each value; below the first edge 0."""
-    return np.maximum(np.searchsorted(np.asarray(edges, np.int64), values, side="right") - 1, 0)
-
-
 def days(at_ms: Ints, places: NDArray[Any], zones: Sequence[str]) -> Ints:
     """The ordinals of the local days of instants (ms, UTC), each in the zone of its place (an index into zones)."""
     found = np.empty(len(at_ms), np.int64)

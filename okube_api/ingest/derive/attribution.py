@@ -12,29 +12,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.facts import COHORTS, CREDITS, OUTCOMES
+from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.clock import DAY_S
-from okube_api.ingest.columns.columns import Span, bands, blocks, counted, integers, lists, names, order, rows
+from okube_api.ingest.columns.columns import Span, blocks, counted, integers, lists, names, order, rows
 from okube_api.ingest.columns.local_days import local_days
 from okube_api.ingest.columns.sort_codes import ranks
-from okube_api.ingest.derive.outcomes import Outcomes, outcomes_of
-from okube_api.ingest.derive.touch_paths import KINDS, Paths, Touches, Windows, paths, touches_of
+from okube_api.ingest.derive.outcomes import Outcomes, derive_outcomes
+from okube_api.ingest.derive.touch_paths import TOUCH_KINDS, Paths, Touches, Windows, paths, touches_of
 from okube_api.store.arrays import Codes, Ints
 
-ONE = 1000
-"""The weight of a user who is not in the panel, in thousandths."""
 _CHANNELS = ("offline", "online")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Setting:
+class AttributionContext:
     """What an application says of its outcomes.
 
     zone: the application's; sites: (site, zone, online as boolean); weights: (user, weight in thousandths), users
     without a row weigh 1; delay_edges: lower edges of the bands of delay, in days.
     """
 
-    zone: str
+    timezone: str
     sites: pa.Table
     windows: Windows
     weights: pa.Table
@@ -42,7 +42,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ConversionBlock:
     """Everything of the local days of `span`, which together hold some 100,000 outcomes, or are one day.
 
     outcomes: in order of day, site, user, instant; credits: in the same order, then of campaign.
@@ -53,28 +53,28 @@ class Block:
     credits: pa.Table
 
 
-def conversion(
-    touches: pa.Table, visits: pa.Table, purchases: pa.Table, setting: Setting, span: Span
-) -> Iterator[Block]:
+def derive_conversion(
+    touches: pa.Table, visits: pa.Table, purchases: pa.Table, setting: AttributionContext, span: Span
+) -> Iterator[ConversionBlock]:
     """The outcomes of some local days and their credits, in blocks of days that together cover all of them.
 
     touches: (user, campaign, at, kind); visits: (user, site, at); purchases: (user, site, at, amount_micro).
     Instants in ms, UTC.  Events of sites that are not in the setting are left out, as are touches of such campaigns.
     """
     sites = setting.sites.sort_by("site")
-    found = outcomes_of(visits, purchases, sites, span)
+    found = derive_outcomes(visits, purchases, sites, span)
     ready = touches_of(touches, setting.windows, found.user)
     for days, part in blocks(found.day, span):
         some = found.take(part)
-        led = paths(ready, some.user, some.at)
-        told = _Told(some, weight_of(setting.weights, some.user), ready, led, _members(ready, led))
-        yield Block(days, _outcomes(told, sites, setting), _credits(told, sites))
+        led = paths(ready, some.user, some.at_ms)
+        told = _Told(some, look_up_weights(setting.weights, some.user), ready, led, _members(ready, led))
+        yield ConversionBlock(days, _outcomes(told, sites, setting), _credits(told, sites))
 
 
-def weight_of(weights: pa.Table, user: Ints) -> Ints:
+def look_up_weights(weights: pa.Table, user: Ints) -> Ints:
     """The weight of each user, in thousandths."""
     known, weight = integers(weights["user"]), integers(weights["weight"])
-    by_number = np.full(max(known.max(initial=-1), user.max(initial=-1)) + 1, ONE, np.int64)
+    by_number = np.full(max(known.max(initial=-1), user.max(initial=-1)) + 1, WEIGHT_UNIT, np.int64)
     by_number[known] = weight
     return by_number[user]
 
@@ -113,16 +113,16 @@ def _placed(sites: pa.Table, site: Codes) -> dict[str, pa.Array]:
     return {"site": names(sites["site"].to_pylist(), site), "channel": names(_CHANNELS, online[site])}
 
 
-def _outcomes(told: _Told, sites: pa.Table, setting: Setting) -> pa.Table:
+def _outcomes(told: _Told, sites: pa.Table, setting: AttributionContext) -> pa.Table:
     found, led, touches = told.found, told.led, told.touches
     attributed = led.counts > 0
     credited_at, kind, campaign, touch_day = np.zeros((4, len(attributed)), np.int64)
     for column, of_touch in ((credited_at, touches.at), (kind, touches.kind), (campaign, touches.campaign)):
         column[attributed] = of_touch[led.last]
-    touch_day[attributed] = local_days(credited_at[attributed], setting.zone)
-    delay_s = (found.at - credited_at) // 1000
+    touch_day[attributed] = local_days(credited_at[attributed], setting.timezone)
+    delay_s = (found.at_ms - credited_at) // 1000
     followed = attributed & (found.visit > 0)
-    delay_band = bands(delay_s, [edge * DAY_S for edge in setting.delay_edges])
+    delay_band = find_bands(delay_s, [edge * DAY_S for edge in setting.delay_edges])
     columns = {
         **_placed(sites, found.site),
         "user": found.user,
@@ -135,7 +135,7 @@ def _outcomes(told: _Told, sites: pa.Table, setting: Setting) -> pa.Table:
         "path": lists(led.counts, touches.campaigns, touches.campaign[led.touch]),
         "attributed": attributed.astype(np.int64),
         "credited": names(touches.campaigns, campaign, missing=~attributed),
-        "touch_kind": names(KINDS, kind, missing=~attributed),
+        "touch_kind": names(TOUCH_KINDS, kind, missing=~attributed),
         "touch_day": pa.array(touch_day, mask=~attributed),
         "delay_s": pa.array(delay_s, mask=~followed),
         "delay_band": np.where(followed, delay_band, -1),
@@ -165,7 +165,7 @@ def _credits(told: _Told, sites: pa.Table) -> pa.Table:
     return rows(CREDITS, found.day[outcome], columns)
 
 
-def cohorts(outcomes: pa.Table, span: Span) -> pa.Table:
+def derive_cohorts(outcomes: pa.Table, span: Span) -> pa.Table:
     """The attributed outcomes whose credited touch is of the days of `span`, on that day.
 
     outcomes: rows of OUTCOMES, of the days that `spans.outcome_days_of_cohorts` tells, in any order.

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.ingest.columns.columns import integers
 from okube_api.store.arrays import Codes, Floats, Ints
 
 EARTH_RADIUS_M = 6_371_008.8
-ONE = 1000
-"""The weight of a user without a record, in thousandths."""
-TEXTS = ("home", "work", "os", "manufacturer", "model")
+ATTRIBUTES = ("home", "work", "os", "manufacturer", "model")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class People:
+class PanelIndex:
     """Arrays by user number, one longer than the greatest known: the last stands for everybody else.
 
     weight: in thousandths.  texts: by name, the distinct values and each user's place among them, -1 unknown.
@@ -24,22 +23,22 @@ class People:
     """
 
     weight: Ints
-    texts: Mapping[str, tuple[pa.Array, Codes]]
+    attributes: Mapping[str, tuple[pa.Array, Codes]]
     areas: Mapping[str, tuple[float, float]]
 
-    def rows(self, users: Ints) -> Ints:
+    def find_rows(self, users: Ints) -> Ints:
         """Where users stand in the arrays."""
         return np.minimum(users, len(self.weight) - 1)
 
-    def text(self, name: str, rows: Ints) -> pa.DictionaryArray:
+    def text_column(self, name: str, rows: Ints) -> pa.DictionaryArray:
         """A column of texts, null where unknown."""
-        values, codes = self.texts[name]
+        values, codes = self.attributes[name]
         found = codes[rows]
         return pa.DictionaryArray.from_arrays(pa.array(found, mask=found < 0), values)
 
-    def metres(self, name: str, rows: Ints, places: Ints, lng: Floats, lat: Floats) -> pa.Array:
+    def distances_m(self, name: str, rows: Ints, places: Ints, lng: Floats, lat: Floats) -> pa.Array:
         """How far places (numbers, with their coordinates) are from users' `home` or `work`; null when unknown."""
-        values, codes = self.texts[name]
+        values, codes = self.attributes[name]
         points = np.array([self.areas.get(code, (np.nan, np.nan)) for code in values.to_pylist()] or [(np.nan,) * 2])
         found = codes[rows].astype(np.int64)
         pairs, which = np.unique(places * (len(values) + 1) + found + 1, return_inverse=True)
@@ -58,16 +57,16 @@ def _metres(lng: Floats, lat: Floats, there_lng: Floats, there_lat: Floats) -> F
     return metres
 
 
-def people_of(panelists: pa.Table, areas: pa.Table) -> People:
+def index_panel(panelists: pa.Table, areas: pa.Table) -> PanelIndex:
     """From the rows of `panelists` (each user once) and of areas (code, lng, lat; each code once)."""
     users = integers(panelists["user"])
     size = int(users.max(initial=-1)) + 2
-    weight = np.full(size, ONE, np.int64)
+    weight = np.full(size, WEIGHT_UNIT, np.int64)
     weight[users] = integers(panelists["weight"])
     points = zip(areas["lng"].to_pylist(), areas["lat"].to_pylist(), strict=True)
-    return People(
+    return PanelIndex(
         weight,
-        {name: _text(panelists[name], users, size) for name in TEXTS},
+        {name: _text(panelists[name], users, size) for name in ATTRIBUTES},
         dict(zip(areas["code"].to_pylist(), points, strict=True)),
     )
 

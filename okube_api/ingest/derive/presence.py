@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.facts import (
     PRESENCE_EXITS,
     PRESENCE_PASSAGE_EXITS,
@@ -17,13 +18,13 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
-from okube_api.ingest.columns.columns import Span, bands, changes, counted, lists, names, order, rows, spread
-from okube_api.ingest.derive.sessionize import Runs
+from okube_api.ingest.columns.columns import Span, changes, counted, lists, names, order, rows, spread
+from okube_api.ingest.derive.sessionize import Sessions
 from okube_api.store.arrays import Codes, Flags, Ints
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class PresenceRules:
     """What makes a stay: the longest silence within it, the least it lasts; and how stays are told apart.
 
     dropout_s: a shorter stay is a dropout.  dwell_edges: lower edges of the bands of dwell, in seconds.
@@ -36,7 +37,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class PresenceTables:
     """Rows of the five facts, in order of day, site, user and start of the stay (exits: its end).
 
     Those of one stay: passages by rank, steps by their place in the path, passage exits by equipment.
@@ -54,13 +55,13 @@ class Presence:
         return self.stays, self.passages, self.steps, self.exits, self.passage_exits
 
 
-def presence(found: Runs, rules: Rules, span: Span) -> Presence:
+def derive_presence(found: Sessions, rules: PresenceRules, span: Span) -> PresenceTables:
     """The stays that start on the local days of `span`, and the exits of those that end on them."""
-    kept = (found.at[found.ends] - found.at[found.starts]) // 1000 >= rules.minimum_s
-    stays = _chosen(found, kept, found.first_days, span, found.starts)
-    gone = _chosen(found, kept, found.last_days, span, found.ends)
+    kept = (found.at_ms[found.ends] - found.at_ms[found.starts]) // 1000 >= rules.minimum_s
+    stays = _chosen(found, kept, found.start_days, span, found.starts)
+    gone = _chosen(found, kept, found.end_days, span, found.ends)
     steps, last_steps = _steps(found, stays), _steps(found, gone)
-    return Presence(
+    return PresenceTables(
         _stay_rows(found, rules, stays, steps),
         _passage_rows(found, rules, stays, steps),
         _step_rows(found, stays, steps),
@@ -81,13 +82,13 @@ class _Chosen:
     end: Ints
 
 
-def _chosen(found: Runs, kept: Flags, day: Ints, span: Span, instant: Ints) -> _Chosen:
+def _chosen(found: Sessions, kept: Flags, day: Ints, span: Span, instant: Ints) -> _Chosen:
     """The kept runs whose day lies in the span; instant: the detection that each is ordered by."""
     run = np.flatnonzero(kept & (day >= span[0]) & (day <= span[1]))
     starts = found.starts[run]
-    run = run[order(day[run], found.site[starts], found.user[starts], found.at[instant[run]])]
+    run = run[order(day[run], found.site[starts], found.user[starts], found.at_ms[instant[run]])]
     starts, ends = found.starts[run], found.ends[run]
-    return _Chosen(run, day[run], found.site[starts], found.user[starts], found.at[starts], found.at[ends])
+    return _Chosen(run, day[run], found.site[starts], found.user[starts], found.at_ms[starts], found.at_ms[ends])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,13 +102,13 @@ class _Steps:
     last: Flags  # of its stay
 
 
-def _steps(found: Runs, stays: _Chosen) -> _Steps:
+def _steps(found: Sessions, stays: _Chosen) -> _Steps:
     starts, ends = found.starts[stays.run], found.ends[stays.run]
     counts = ends - starts + 1
     detection, stay = spread(starts, counts), np.repeat(np.arange(len(starts)), counts)
     equipment = found.equipment[detection]
     new = changes(stay, equipment)
-    stay, equipment, start = stay[new], equipment[new], found.at[detection[new]]
+    stay, equipment, start = stay[new], equipment[new], found.at_ms[detection[new]]
     last = np.append(stay[1:] != stay[:-1], np.ones(min(len(stay), 1), np.bool_))
     end = np.where(last, stays.end[stay], np.append(start[1:], start[:1]))
     return _Steps(stay, equipment, start, end, last)
@@ -116,22 +117,22 @@ def _steps(found: Runs, stays: _Chosen) -> _Steps:
 # -- rows --------------------------------------------------------------------------------------------------------
 
 
-def _stay_rows(found: Runs, rules: Rules, stays: _Chosen, steps: _Steps) -> pa.Table:
+def _stay_rows(found: Sessions, rules: PresenceRules, stays: _Chosen, steps: _Steps) -> pa.Table:
     dwell_s = (stays.end - stays.start) // 1000
     columns = {
-        "site": names(found.places.sites, stays.site),
+        "site": names(found.locations.sites, stays.site),
         "user": stays.user,
         "start": stays.start,
         "end": stays.end,
         "dwell_s": dwell_s,
-        "dwell_band": bands(dwell_s, rules.dwell_edges),
+        "dwell_band": find_bands(dwell_s, rules.dwell_edges),
         "dropout": (dwell_s < rules.dropout_s).astype(np.int64),
-        "path": lists(counted(steps.stay, len(stays.run)), found.places.equipments, steps.equipment),
+        "path": lists(counted(steps.stay, len(stays.run)), found.locations.equipments, steps.equipment),
     }
     return rows(PRESENCE_STAYS, stays.day, columns)
 
 
-def _passage_rows(found: Runs, rules: Rules, stays: _Chosen, steps: _Steps) -> pa.Table:
+def _passage_rows(found: Sessions, rules: PresenceRules, stays: _Chosen, steps: _Steps) -> pa.Table:
     """One row per stay and distinct equipment: from the first time there to the end of the last."""
     begins = np.flatnonzero(changes(steps.stay))
     rank = np.arange(len(steps.stay)) - np.repeat(begins, counted(steps.stay, len(begins))) + 1
@@ -145,44 +146,44 @@ def _passage_rows(found: Runs, rules: Rules, stays: _Chosen, steps: _Steps) -> p
     heads, tails, dwell_s = heads[in_path], tails[in_path], dwell_s[in_path]
     stay = steps.stay[heads]
     columns = {
-        "site": names(found.places.sites, stays.site[stay]),
-        "equipment": names(found.places.equipments, steps.equipment[heads]),
+        "site": names(found.locations.sites, stays.site[stay]),
+        "equipment": names(found.locations.equipments, steps.equipment[heads]),
         "user": stays.user[stay],
         "start": steps.start[heads],
         "end": steps.end[tails],
         "dwell_s": dwell_s,
-        "dwell_band": bands(dwell_s, rules.dwell_edges),
+        "dwell_band": find_bands(dwell_s, rules.dwell_edges),
         "dropout": ((stays.end - stays.start)[stay] // 1000 < rules.dropout_s).astype(np.int64),
         "rank": rank[heads],
     }
     return rows(PRESENCE_PASSAGES, stays.day[stay], columns)
 
 
-def _step_rows(found: Runs, stays: _Chosen, steps: _Steps) -> pa.Table:
+def _step_rows(found: Sessions, stays: _Chosen, steps: _Steps) -> pa.Table:
     following = np.append(steps.equipment[1:], steps.equipment[:1])
     columns = {
-        "site": names(found.places.sites, stays.site[steps.stay]),
-        "equipment": names(found.places.equipments, steps.equipment),
-        "next": names(found.places.equipments, following, missing=steps.last),
+        "site": names(found.locations.sites, stays.site[steps.stay]),
+        "equipment": names(found.locations.equipments, steps.equipment),
+        "next": names(found.locations.equipments, following, missing=steps.last),
     }
     return rows(PRESENCE_STEPS, stays.day[steps.stay], columns)
 
 
-def _exit_rows(found: Runs, gone: _Chosen, steps: _Steps) -> pa.Table:
+def _exit_rows(found: Sessions, gone: _Chosen, steps: _Steps) -> pa.Table:
     columns = {
-        "site": names(found.places.sites, gone.site),
+        "site": names(found.locations.sites, gone.site),
         "user": gone.user,
-        "path": lists(counted(steps.stay, len(gone.run)), found.places.equipments, steps.equipment),
+        "path": lists(counted(steps.stay, len(gone.run)), found.locations.equipments, steps.equipment),
     }
     return rows(PRESENCE_EXITS, gone.day, columns)
 
 
-def _passage_exit_rows(found: Runs, gone: _Chosen, steps: _Steps) -> pa.Table:
+def _passage_exit_rows(found: Sessions, gone: _Chosen, steps: _Steps) -> pa.Table:
     by = order(steps.stay, steps.equipment)
     by = by[changes(steps.stay[by], steps.equipment[by])]
     stay = steps.stay[by]
     columns = {
-        "site": names(found.places.sites, gone.site[stay]),
-        "equipment": names(found.places.equipments, steps.equipment[by]),
+        "site": names(found.locations.sites, gone.site[stay]),
+        "equipment": names(found.locations.equipments, steps.equipment[by]),
     }
     return rows(PRESENCE_PASSAGE_EXITS, gone.day[stay], columns)

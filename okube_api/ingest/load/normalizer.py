@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.catalogue.buckets import day_of
+from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.ingest.columns.local_days import utc_days
 from okube_api.ingest.columns.timestamps import days, milliseconds
 from okube_api.ingest.events import tables
@@ -18,7 +19,7 @@ from okube_api.ingest.load.references import CAMPAIGN, EQUIPMENT, POI, SITE, Ref
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.kinds import ARROW, stored_kinds
 
-_THOUSANDTHS, _MILLIONTHS = 1000, 1_000_000
+_MILLIONTHS = 1_000_000
 _REFERENCES = {"site": SITE, "poi": POI, "campaign": CAMPAIGN, "equipment": EQUIPMENT}
 _COUNTS = ("prints", "clicks", "openings")
 
@@ -123,7 +124,7 @@ def _amounts(sent: pa.Table) -> dict[str, object]:
     """Weights in thousandths, money in millionths, counts."""
     made: dict[str, object] = {}
     if "weight" in sent.column_names:
-        made["weight"] = _rounded(pc.fill_null(sent["weight"], 1.0), _THOUSANDTHS)
+        made["weight"] = _rounded(pc.fill_null(sent["weight"], 1.0), WEIGHT_UNIT)
     if "amount" in sent.column_names:
         made["amount_micro"] = _rounded(sent["amount"], _MILLIONTHS)
     return made | {name: pc.fill_null(sent[name], 0) for name in _COUNTS if name in sent.column_names}

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.facts import GEO_STAYS
-from okube_api.ingest.columns.columns import bands
 from okube_api.ingest.columns.prefetch import ahead
-from okube_api.ingest.derive.panel_index import People
-from okube_api.ingest.derive.place_index import ZONES, Ground
+from okube_api.ingest.derive.panel_index import PanelIndex
+from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
 from okube_api.ingest.refresh.context import DerivationContext, Task
 from okube_api.ingest.refresh.geo_days import Bare, Rules, stays
 from okube_api.ingest.refresh.recency import MarkedDays, Spots
@@ -30,13 +30,13 @@ class Edges:
     distance: Sequence[int]
 
 
-async def rebuild(change: Change, told: DerivationContext, people: People, task: Task) -> None:
+async def rebuild(change: Change, told: DerivationContext, people: PanelIndex, task: Task) -> None:
     """Writes the days of `geo_stays` that a change of pings or stays touches, and what follows from them."""
     settings = told.settings
     rules = Rules(settings.stays.gap_minutes * 60, settings.stays.minimum_seconds)
     edges = Edges(settings.bands.dwell, settings.bands.distance)
-    inside_sites = (np.arange(told.ground.spots) % 2 == 0) & np.repeat(told.ground.is_site, 2)
-    spots = Spots({"place": told.ground.ids, "zone": ZONES}, inside_sites)
+    inside_sites = (np.arange(told.ground.zone_count) % 2 == 0) & np.repeat(told.ground.is_site, 2)
+    spots = Spots({"place": told.ground.ids, "zone": ZONE_KINDS}, inside_sites)
     days = MarkedDays(change, GEO_STAYS, spots, settings.bands.gap)
     async for found in ahead(stays(change, told.ground, rules, task)):
         rows = await asyncio.to_thread(facts, found.stays, told.ground, people, edges)
@@ -44,23 +44,23 @@ async def rebuild(change: Change, told: DerivationContext, people: People, task:
     await days.finish()
 
 
-def facts(found: Bare, ground: Ground, people: People, edges: Edges) -> pa.Table:
+def facts(found: Bare, ground: PlaceIndex, people: PanelIndex, edges: Edges) -> pa.Table:
     """Rows of `geo_stays`: its columns but the marks, and `day`."""
     place = found.spot // 2
-    who = people.rows(found.user)
+    who = people.find_rows(found.user)
     columns: dict[str, pa.Array] = {
         "place": _named(ground.ids, place),
-        "zone": _named(ZONES, found.spot % 2),
+        "zone": _named(ZONE_KINDS, found.spot % 2),
         "user": pa.array(found.user),
         "start": pa.array(found.start),
         "dwell_s": pa.array(found.dwell_s),
         "day": pa.array(found.day),
         "weight": pa.array(people.weight[who]),
-        "dwell_band": pa.array(bands(found.dwell_s, edges.dwell)),
-        **{name: people.text(name, who) for name in people.texts},
+        "dwell_band": pa.array(find_bands(found.dwell_s, edges.dwell)),
+        **{name: people.text_column(name, who) for name in people.attributes},
     }
     for name in ("home", "work"):
-        metres = people.metres(name, who, place, ground.lng, ground.lat)
+        metres = people.distances_m(name, who, place, ground.lng, ground.lat)
         columns |= {f"{name}_m": metres, f"{name}_band": _band(metres, edges.distance)}
     return pa.table(columns)
 
@@ -70,5 +70,5 @@ def _named(names: Sequence[str], numbers: Ints) -> pa.DictionaryArray:
 
 
 def _band(values: pa.Array, edges: Sequence[int]) -> pa.Array:
-    found = bands(pc.fill_null(values, 0).to_numpy(), edges)
+    found = find_bands(pc.fill_null(values, 0).to_numpy(), edges)
     return pa.array(np.where(values.is_valid().to_numpy(zero_copy_only=False), found, _UNKNOWN_BAND))

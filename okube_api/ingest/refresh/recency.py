@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.buckets import numbers
 from okube_api.catalogue.facts import Fact
-from okube_api.ingest.columns.columns import bands, codes, integers, order
+from okube_api.ingest.columns.columns import codes, integers, order
 from okube_api.ingest.columns.sort_codes import ranks, whole
-from okube_api.ingest.derive.recency import NEVER, Last, firsts, last_of, later
+from okube_api.ingest.derive.recency import NEVER_SEEN, LastSeen, find_visitor_days, find_last_seen, update_last_seen
 from okube_api.ingest.refresh.fact_writer import Gathered
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.base import Aggregate, Between, Change, Condition, High, OneOf, Rows, equal
@@ -99,8 +100,8 @@ class _Stays:
 class _Before:
     """When users were last seen before some day: at each spot, and anywhere."""
 
-    here: Last
-    anywhere: Last
+    here: LastSeen
+    anywhere: LastSeen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +140,7 @@ class MarkedDays:
         self._marks = tuple(name for name in _MARKS if name in {column.name for column in fact.columns})
         self._stored: set[int] | None = None
         self._written: set[int] = set()
-        self._own = _Before(NEVER, NEVER)  # when users were last seen on the days written
+        self._own = _Before(NEVER_SEEN, NEVER_SEEN)  # when users were last seen on the days written
         self._moved: list[Ints] = []  # visitor-days that are there on one side of the change only: key and day
 
     async def write(self, days: Ints, rows: pa.Table) -> None:
@@ -183,12 +184,12 @@ class MarkedDays:
         size = len(stays.row)
         visitor_day, new_place, new_application, gap = (np.zeros(size, np.int64) for _ in range(4))
         key = self._spots.key(stays.user, stays.spot)
-        here = firsts(key, stays.day, (stays.start, stays.dwell_s), before.here)
+        here = find_visitor_days(key, stays.day, (stays.start, stays.dwell_s), before.here)
         visitor_day[here.row] = 1
         new_place[here.row] = here.is_new
-        gap[here.row] = np.where(here.before > 0, here.gap, 0)
+        gap[here.row] = np.where(here.previous_day > 0, here.gap_d, 0)
         some = np.flatnonzero(self._spots.everywhere[stays.spot])
-        anywhere = firsts(
+        anywhere = find_visitor_days(
             stays.user[some],
             stays.day[some],
             (stays.start[some], stays.spot[some], stays.dwell_s[some]),
@@ -200,7 +201,7 @@ class MarkedDays:
         found = {name: pa.array(values) for name, values in marks.items()}
         if self._gap_edges is not None:
             found["gap_d"] = pa.array(gap, mask=gap == 0)
-            found["gap_band"] = pa.array(np.where(gap == 0, _UNKNOWN_BAND, bands(gap, self._gap_edges)))
+            found["gap_band"] = pa.array(np.where(gap == 0, _UNKNOWN_BAND, find_bands(gap, self._gap_edges)))
         seen = _Seen(
             *(
                 _packed(one.key, one.day)[mine]
@@ -234,12 +235,12 @@ class MarkedDays:
     def _after(self, seen: _Seen) -> _Before:
         """When users were last seen, the days just written included."""
         pairs = ((self._own.here, seen.here), (self._own.anywhere, seen.anywhere))
-        return _Before(*(later(known, _keys(new), _days(new)) for known, new in pairs))
+        return _Before(*(update_last_seen(known, _keys(new), _days(new)) for known, new in pairs))
 
     async def _before(self, day: int, users: Ints) -> _Before:
         """When users were last seen before a day."""
         if len(users) == 0 or not any(stored < day for stored in await self.days() | self._written):
-            return _Before(NEVER, NEVER)
+            return _Before(NEVER_SEEN, NEVER_SEEN)
         await self._facts.flush()
         keys, days = [_NONE], [_NONE]
         for some in _among(users):
@@ -253,7 +254,7 @@ class MarkedDays:
 
     def _last(self, keys: Ints, days: Ints) -> _Before:
         inside = self._spots.everywhere[self._spots.spot(keys)] if len(keys) else np.empty(0, np.bool_)
-        return _Before(last_of(keys, days), last_of(self._spots.user(keys[inside]), days[inside]))
+        return _Before(find_last_seen(keys, days), find_last_seen(self._spots.user(keys[inside]), days[inside]))
 
     async def _visitor_days(self, days: Ints) -> Ints:
         """The visitor-days that the change found on these days."""
@@ -311,8 +312,8 @@ class MarkedDays:
         """Which moved visitor-days come before another of their user there, and also anywhere, if that counts."""
         keys, days = _keys(moved), _days(moved)
         seen = self._last(self._spots.key(stays.user, stays.spot), stays.day)
-        anywhere = seen.anywhere.of(self._spots.user(keys)) > days
-        met: Flags = (seen.here.of(keys) > days) & (anywhere | ~self._spots.everywhere[self._spots.spot(keys)])
+        anywhere = seen.anywhere.look_up(self._spots.user(keys)) > days
+        met: Flags = (seen.here.look_up(keys) > days) & (anywhere | ~self._spots.everywhere[self._spots.spot(keys)])
         return met
 
 
