@@ -15,7 +15,7 @@ from okube_api.auth.repository import Users
 from okube_api.auth.secret import secret_key
 from okube_api.campaigns.levers import Levers
 from okube_api.campaigns.repository import CAMPAIGNS, Campaigns
-from okube_api.cli.runtime import say, store_of, told
+from okube_api.cli.runtime import console, build_store, told
 from okube_api.cli.demo_login import LOGIN, TIMEZONE, settings_in
 from okube_api.cli.demo_file import DRAFT, FILE
 from okube_api.clock import utc_now
@@ -38,10 +38,10 @@ async def fill_folder(folder: Path, until: date | None) -> None:
     _sweep(folder)
     settings = settings_in(folder, DRAFT)
     secret = secret_key(settings)
-    store = store_of(settings)
+    store = build_store(settings)
     await store.start()
     try:
-        with say.status("Making up a year of events...") as status:
+        with console.status("Making up a year of events...") as status:
 
             def tell(step: Step) -> None:
                 status.update(f"Making up a year of events: {step.application}, {step.count:,} {step.what}")

@@ -9,8 +9,8 @@ from typing import Any
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 from rich.progress import Progress as ProgressBar
 
-from okube_api.cli.runtime import fail, opened, remote, say, told
-from okube_api.cli.remote import Remote
+from okube_api.cli.runtime import fail, open_services, build_remote, console, told
+from okube_api.cli.remote import RemoteServer
 from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.loader import Progress
@@ -25,10 +25,10 @@ def ingest(application: str, kind: str, files: list[Path], *, atomic: bool, url:
     """The command."""
     if kind not in KINDS:
         fail(f"there is no kind '{kind}'.{format_suggestion(kind, KINDS)} The kinds: {', '.join(KINDS)}.")
-    told(_ingest)(application, kind, files, atomic, remote(url, token))
+    told(_ingest)(application, kind, files, atomic, build_remote(url, token))
 
 
-async def _ingest(application: str, kind: str, files: list[Path], atomic: bool, server: Remote | None) -> None:
+async def _ingest(application: str, kind: str, files: list[Path], atomic: bool, server: RemoteServer | None) -> None:
     for path in files:
         of_path(path)
     if server is not None:
@@ -37,7 +37,7 @@ async def _ingest(application: str, kind: str, files: list[Path], atomic: bool, 
                 batch = await server.take_file(application, kind, path, atomic=atomic, tell=advance)
             report(path, batch)
         return
-    async with opened(Settings()) as services:
+    async with open_services(Settings()) as services:
         place = Application.of(await services.applications.find(application))
         for path in files:
             with bar(path) as advance:
@@ -55,7 +55,7 @@ def bar(path: Path) -> Iterator[Callable[[int], None]]:
     """A progress bar over a file's bytes; once all are read, the facts are made."""
     size = path.stat().st_size
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with ProgressBar(*columns, TimeElapsedColumn(), console=say) as progress:
+    with ProgressBar(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task(path.name, total=size)
 
         def advance(read: int) -> None:
@@ -67,21 +67,21 @@ def bar(path: Path) -> Iterator[Callable[[int], None]]:
 def report(path: Path, batch: Mapping[str, Any]) -> None:
     """What became of a file."""
     counts = f"{batch['accepted']:,} accepted, {batch['duplicate']:,} duplicate, {batch['rejected']:,} rejected"
-    say.print(f"{path.name}: {counts} (batch {batch['_id']})", markup=False)
+    console.print(f"{path.name}: {counts} (batch {batch['_id']})", markup=False)
     for reason in batch.get("reasons", [])[:_REASONS_SHOWN]:
-        say.print(f"  line {reason['line']}: {reason['reason']}", markup=False)
+        console.print(f"  line {reason['line']}: {reason['reason']}", markup=False)
 
 
 def rebuild(application: str, url: str | None, token: str | None) -> None:
     """The command."""
-    told(_rebuild)(application, remote(url, token))
+    told(_rebuild)(application, build_remote(url, token))
 
 
-async def _rebuild(application: str, server: Remote | None) -> None:
-    with say.status(f"Rebuilding {application}..."):
+async def _rebuild(application: str, server: RemoteServer | None) -> None:
+    with console.status(f"Rebuilding {application}..."):
         if server is not None:
             await server.rebuild(application)
         else:
-            async with opened(Settings()) as services:
+            async with open_services(Settings()) as services:
                 await services.ingest.rebuild(Application.of(await services.applications.find(application)))
-    say.print(f"{application} is rebuilt.", markup=False)
+    console.print(f"{application} is rebuilt.", markup=False)

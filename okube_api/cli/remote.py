@@ -18,7 +18,7 @@ class RemoteError(Exception):
     """The server refused, or cannot be reached; the message says what would work."""
 
 
-class Remote:
+class RemoteServer:
     """The API at an address, called with a token.
 
     url: such as http://127.0.0.1:8000; token: of POST /auth/login, or an API key.

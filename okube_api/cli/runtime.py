@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from okube_api.auth.secret import BadSecret, secret_key
-from okube_api.cli.remote import Remote, RemoteError
+from okube_api.cli.remote import RemoteServer, RemoteError
 from okube_api.clock import utc_now
 from okube_api.errors import Refusal
 from okube_api.http.listener import new_event_loop
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 
-say = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False)
 
 
 def fail(message: str) -> NoReturn:
     """Says what is wrong and what would work, and ends with status 1."""
-    say.print(f"okube-api: {message}", markup=False, soft_wrap=True)
+    console.print(f"okube-api: {message}", markup=False, soft_wrap=True)
     raise typer.Exit(1)
 
 
@@ -60,12 +60,12 @@ def told(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> "AsyncIterator[Services]":
+async def open_services(settings: Settings) -> "AsyncIterator[Services]":
     """The services over the store of the settings, started; closed at the end."""
     from okube_api.api.container import build_services  # noqa: PLC0415 - not what goes through a server
 
     secret = secret_key(settings)
-    store = store_of(settings)
+    store = build_store(settings)
     await store.start()
     try:
         yield build_services(settings, store, utc_now, secret)
@@ -73,15 +73,15 @@ async def opened(settings: Settings) -> "AsyncIterator[Services]":
         await store.close()
 
 
-def store_of(settings: Settings) -> Store:
+def build_store(settings: Settings) -> Store:
     """The store that the settings name, not started."""
     return open_store(settings.store_url, SCHEMA, memory_limit=settings.memory_limit, threads=settings.threads)
 
 
-def remote(url: str | None, token: str | None) -> Remote | None:
+def build_remote(url: str | None, token: str | None) -> RemoteServer | None:
     """The server to go through, None to open the store."""
     if url is None:
         return None
     if not token:
         fail("--url needs a token: --token, or OKUBE_TOKEN.")
-    return Remote(url, token)
+    return RemoteServer(url, token)

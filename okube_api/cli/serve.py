@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from okube_api.app import create_app
 from okube_api.auth.secret import secret_key
-from okube_api.cli.runtime import store_of, told
+from okube_api.cli.runtime import build_store, told
 from okube_api.http.listener import listen
 from okube_api.http.middleware.access_log import configure_logging
 from okube_api.settings import Settings
@@ -60,7 +60,7 @@ async def run_server(
     announce: is given the server's address once it answers.  ready: what is done in the embedded file before that.
     """
     secret_key(settings)
-    embedded = store_of(settings) if settings.store_url.startswith(EMBEDDED) else None
+    embedded = build_store(settings) if settings.store_url.startswith(EMBEDDED) else None
     if embedded is not None:
         await embedded.start()
     try:

@@ -6,8 +6,8 @@ import typer
 from email_validator import EmailNotValidError, validate_email
 
 from okube_api.auth.repository import Role
-from okube_api.cli.runtime import fail, opened, remote, say, told
-from okube_api.cli.remote import Remote
+from okube_api.cli.runtime import fail, open_services, build_remote, console, told
+from okube_api.cli.remote import RemoteServer
 from okube_api.settings import Settings
 
 LEAST_PASSWORD = 12
@@ -26,7 +26,7 @@ def add_user(
     """The command."""
     if platform_admin == (application is not None):
         fail("say either --platform-admin, or --application KEY with --role.")
-    server = remote(url, token)
+    server = build_remote(url, token)
     if server is not None and application is None:
         fail("platform administrators are made on the machine of the store, while no server has it open.")
     told(_add_user)(_login(email), application, Role(role), password_stdin, server)
@@ -40,24 +40,24 @@ def _login(email: str) -> str:
 
 
 async def _add_user(
-    email: str, application: str | None, role: Role, password_stdin: bool, server: Remote | None
+    email: str, application: str | None, role: Role, password_stdin: bool, server: RemoteServer | None
 ) -> None:
     if server is not None and application is not None:
         await server.add_user(application, email, _password(password_stdin), role)
-        say.print(f"{email} is {role} of {application}.", markup=False)
+        console.print(f"{email} is {role} of {application}.", markup=False)
         return
-    async with opened(Settings()) as services:
+    async with open_services(Settings()) as services:
         accounts = services.sessions.users
         place = await services.applications.find(application) if application else None
         if place and (known := await accounts.by_login(email)):
             await accounts.set_role(known, place["_id"], role)
-            say.print(f"{email} is now {role} of {place['key']}.", markup=False)
+            console.print(f"{email} is now {role} of {place['key']}.", markup=False)
             return
         kept = await services.passwords.hash(_password(password_stdin))
         roles = {place["_id"]: role} if place else {}
         await accounts.create(email, kept, platform_admin=place is None, roles=roles)
         what = f"{role} of {place['key']}" if place else "a platform administrator"
-        say.print(f"{email} can log in: {what}.", markup=False)
+        console.print(f"{email} can log in: {what}.", markup=False)
 
 
 def _password(from_stdin: bool) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from okube_api.ingest.columns.columns import integers
-from okube_api.ingest.events.kinds import KINDS, Kind
+from okube_api.ingest.events.kinds import KINDS, EventKind
 from okube_api.ingest.load.pseudonyms import DEVICE, USER
 from okube_api.ingest.refresh.context import DerivationContext
 from okube_api.ingest.refresh.refresh import Deriving
@@ -26,7 +26,7 @@ async def erase(change: Change, view: Reader, told: DerivationContext, numbers: 
     await Deriving(change, told).without(numbers)
 
 
-async def _without(change: Change, view: Reader, kind: Kind, number: int) -> None:
+async def _without(change: Change, view: Reader, kind: EventKind, number: int) -> None:
     """Takes a person's rows out of the batches that hold some: the others of these batches are written again."""
     batches: set[int] = set()
     async for block in view.read(kind.table, *_ALL_PARTS):

@@ -14,7 +14,7 @@ import h3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as some
-from okube_api.ingest.events.models import MODELS
+from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.parse.codecs import Format
 from okube_api.store.base import Json
 
@@ -216,7 +216,8 @@ def dealt(dice: Random, kind: str, events: Sequence[Json]) -> list[list[Json]]:
     """Up to three files that together hold all events, some in two of them, some twice in one; some with an id."""
     files: list[list[Json]] = [[] for _ in range(dice.randrange(1, 4))]
     for number, event in enumerate(events):
-        known = {**event, "id": f"own {number}"} if "id" in MODELS[kind].model_fields and dice.random() < 0.2 else event
+        has_id = "id" in KINDS[kind].model.model_fields and dice.random() < 0.2
+        known = {**event, "id": f"own {number}"} if has_id else event
         for _ in range(2 if dice.random() < 0.2 else 1):
             dice.choice(files).append(known)
     return [dice.sample(one, len(one)) for one in files if one]

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from okube_api.ingest.events.models import MODELS
+from okube_api.ingest.events.kinds import KINDS
 from okube_api.store.base import Store
 
 from tests.ingest.expected import ALL, assert_same
@@ -29,7 +29,7 @@ async def test_any_order_and_cut_makes_the_same_facts(ingested: Store) -> None:
     """Files in any order, some lines in two of them; one that is wrong comes between, and is taken back."""
     dice, tenant = Random(0), spring()
     land = await Land(ingested, tenant).settle()
-    files = [(kind, part) for kind in MODELS for part in cut(dice, tenant.events[kind])]
+    files = [(kind, part) for kind in KINDS for part in cut(dice, tenant.events[kind])]
     dice.shuffle(files)
     middle = len(files) // 2
     for some in (files[:3], files[3:middle]):

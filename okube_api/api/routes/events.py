@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from okube_api.api.access import CanAdmin, CanEdit, CanRead
-from okube_api.api.aliases import aliased, under_applications
-from okube_api.api.container import ServicesHere
+from okube_api.api.aliases import register_aliased, under_applications
+from okube_api.api.container import ServicesDep
 from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute, UploadRoute
-from okube_api.errors import NotFound, suggestion
-from okube_api.http.pagination import Page, as_json, paginated
-from okube_api.ingest.events.models import MODELS, json_schemas
+from okube_api.errors import NotFound, format_suggestion
+from okube_api.http.pagination import Page, json_response, answer_page
+from okube_api.ingest.events.kinds import KINDS, json_schemas
 from okube_api.ingest.parse.codecs import Format, encoding_of, format_of
 from okube_api.ingest.schemas import BatchAnswer
 from okube_api.ingest.service import Source
@@ -24,8 +24,8 @@ from okube_api.store.base import equal
 
 router = APIRouter(route_class=ApiRoute, tags=["ingest"])
 
-MANY = under_applications("/ingest")
-ONE = under_applications("/ingest/{batch}")
+BATCHES = under_applications("/ingest")
+BATCH = under_applications("/ingest/{batch}")
 REJECTED = under_applications("/ingest/{batch}/rejected")
 KIND = under_applications("/ingest/{kind}")
 USER = under_applications("/users-data/{user}")
@@ -36,7 +36,7 @@ _FILES = {shape.value: _FILE for shape in Format}
 _BODY = {"requestBody": {"required": True, "content": _FILES}}
 
 BatchInPath = Annotated[str, Path(description="The batch's id.")]
-KindInPath = Annotated[str, Path(description="The kind of the events.", json_schema_extra={"enum": list(MODELS)})]
+KindInPath = Annotated[str, Path(description="The kind of the events.", json_schema_extra={"enum": list(KINDS)})]
 Wait = Annotated[bool, Query(description="Answer when questions see the events; else once they are stored.")]
 Atomic = Annotated[bool, Query(description="Take the whole file or nothing: one bad line refuses it.")]
 ContentType = Annotated[str, Header(alias="content-type", include_in_schema=False)]
@@ -55,17 +55,17 @@ class FileRoute(UploadRoute):
         return 2**62
 
 
-files = APIRouter(route_class=FileRoute, tags=["ingest"])
+file_router = APIRouter(route_class=FileRoute, tags=["ingest"])
 
 
 @router.get("/ingest/schemas", operation_id="list_event_schemas")
 async def list_event_schemas() -> Response:
     """The JSON Schema of each kind of event."""
-    return as_json(json_schemas())
+    return json_response(json_schemas())
 
 
-@aliased(
-    files,
+@register_aliased(
+    file_router,
     "POST",
     KIND,
     status_code=201,
@@ -77,7 +77,7 @@ async def ingest_events(
     request: Request,
     kind: KindInPath,
     caller: CanEdit,
-    shared: ServicesHere,
+    shared: ServicesDep,
     *,
     wait: Wait = True,
     atomic: Atomic = False,
@@ -85,34 +85,34 @@ async def ingest_events(
     content_encoding: ContentEncoding = "identity",
 ) -> Response:
     """A file of events, as NDJSON, CSV or Parquet; bad lines are left out and kept with the batch."""
-    if kind not in MODELS:
-        raise NotFound("kind of events", f"{kind}{suggestion(kind, MODELS)}")
+    if kind not in KINDS:
+        raise NotFound("kind of events", f"{kind}{format_suggestion(kind, KINDS)}")
     source = Source(request.stream(), format_of(content_type), encoding_of(content_encoding))
     batch = await shared.ingest.receive(caller.application, kind, source, atomic=atomic)
     if not wait:
         shared.ingest.show_later(caller.application, batch)
-        return as_json(BatchAnswer.shown(batch), 202)
-    return as_json(BatchAnswer.shown(await shared.ingest.show(caller.application, batch)), 201)
+        return json_response(BatchAnswer.shown(batch), 202)
+    return json_response(BatchAnswer.shown(await shared.ingest.show(caller.application, batch)), 201)
 
 
-@aliased(router, "GET", MANY, response_model=Page[BatchAnswer], responses=refusals(404))
-async def list_batches(query: Annotated[PageQuery, Query()], caller: CanRead, shared: ServicesHere) -> Response:
+@register_aliased(router, "GET", BATCHES, response_model=Page[BatchAnswer], responses=refusals(404))
+async def list_batches(query: Annotated[PageQuery, Query()], caller: CanRead, shared: ServicesDep) -> Response:
     """The batches of an application, a page at a time."""
     mine = equal("application", caller.application.id)
-    found = await shared.ingest.batches.page(mine, query.paging)
-    return paginated(found, query.paging, BatchAnswer)
+    found = await shared.ingest.batches.find_page(mine, query.paging)
+    return answer_page(found, query.paging, BatchAnswer)
 
 
-@aliased(router, "GET", ONE, response_model=BatchAnswer, responses=refusals(404))
-async def get_batch(batch: BatchInPath, caller: CanRead, shared: ServicesHere) -> Response:
+@register_aliased(router, "GET", BATCH, response_model=BatchAnswer, responses=refusals(404))
+async def get_batch(batch: BatchInPath, caller: CanRead, shared: ServicesDep) -> Response:
     """One batch: how far it is, and the first reasons why lines were rejected."""
-    return as_json(BatchAnswer.shown(await shared.ingest.batches.of(caller.application.id, batch)))
+    return json_response(BatchAnswer.shown(await shared.ingest.batches.of(caller.application.id, batch)))
 
 
-@aliased(
+@register_aliased(
     router, "GET", REJECTED, responses={200: {"content": {shape.value: {} for shape in Format}}} | refusals(404, 422)
 )
-async def get_rejected_lines(batch: BatchInPath, caller: CanEdit, shared: ServicesHere) -> StreamingResponse:
+async def get_rejected_lines(batch: BatchInPath, caller: CanEdit, shared: ServicesDep) -> StreamingResponse:
     """The rejected lines of a batch (the first 100,000) as they were sent, to be corrected and sent again.
 
     Those of CSV come under the file's header, those of Parquet as lines of JSON.
@@ -134,8 +134,8 @@ async def get_rejected_lines(batch: BatchInPath, caller: CanEdit, shared: Servic
     return StreamingResponse(texts(), media_type=kind)
 
 
-@aliased(router, "DELETE", ONE, status_code=204, responses=refusals(404))
-async def delete_batch(batch: BatchInPath, caller: CanEdit, shared: ServicesHere) -> None:
+@register_aliased(router, "DELETE", BATCH, status_code=204, responses=refusals(404))
+async def delete_batch(batch: BatchInPath, caller: CanEdit, shared: ServicesDep) -> None:
     """Takes a batch back: its events, and what followed from them."""
     found = await shared.ingest.batches.of(caller.application.id, batch)
     await shared.ingest.remove(caller.application, found)
@@ -144,13 +144,13 @@ async def delete_batch(batch: BatchInPath, caller: CanEdit, shared: ServicesHere
 UserInPath = Annotated[str, Path(description="A user or device, as events name them.", min_length=1)]
 
 
-@aliased(router, "DELETE", USER, status_code=204, responses=refusals(404))
-async def delete_user_data(user: UserInPath, caller: CanAdmin, shared: ServicesHere) -> None:
+@register_aliased(router, "DELETE", USER, status_code=204, responses=refusals(404))
+async def delete_user_data(user: UserInPath, caller: CanAdmin, shared: ServicesDep) -> None:
     """Removes everything that is known of a user or device; nothing tells whether anything was."""
     await shared.ingest.delete_user(caller.application, user)
 
 
-@aliased(router, "POST", REBUILD, status_code=204, responses=refusals(404))
-async def rebuild_application(caller: CanAdmin, shared: ServicesHere) -> None:
+@register_aliased(router, "POST", REBUILD, status_code=204, responses=refusals(404))
+async def rebuild_application(caller: CanAdmin, shared: ServicesDep) -> None:
     """Writes the facts and rollups anew, from the events; questions see the old ones until the new ones are whole."""
     await shared.ingest.rebuild(caller.application)

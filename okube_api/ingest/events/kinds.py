@@ -1,38 +1,67 @@
-"""The kinds of events: the table that keeps each, and the columns that tell two events apart."""
+"""Registry of event kinds: the fields and the table of each kind, and the columns by which two events are the same.
 
-from collections.abc import Mapping, Sequence
+Everything that has to know whether two events are the same reads the keys here: the counts of accepted events
+(`raw/new_events.py`), the facts (`raw/reader.py`, `raw/latest.py`) and the documents made from events.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from okube_api.ingest.events import tables
+from okube_api.ingest.events import models, tables
 from okube_api.store.base import Table
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How events of one kind are kept.
+class EventKind:
+    """How events of one kind are sent, stored and told apart.
 
-    at: the field that says when; None for references without a day.  key: the columns of a natural key: of events
-    with the same one the latest counts.  content: the columns that make two events without an `id` the same.
+    model: the fields as sent.  table: the columns as stored.
+    time_field: the field that says when the event happened, as sent; None for references, which have no date.
+    natural_key: columns; of the events with the same key, only the one of the latest batch counts.
+    content_key: columns; within a UTC day, events without an own `id` are duplicates when these columns are equal.
+    A kind has either a natural key or a content key.
     """
 
     name: str
+    model: type[models.Event]
     table: Table
-    at: str | None = None
-    key: Sequence[str] = ()
-    content: Sequence[str] = ()
+    time_field: str | None = None
+    natural_key: tuple[str, ...] = ()
+    content_key: tuple[str, ...] = ()
 
 
-KINDS: Mapping[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind("areas", tables.AREAS, key=("code",)),
-        Kind("panelists", tables.PANELISTS, key=("user",)),
-        Kind("pings", tables.PINGS, "at", content=("user", "at", "lng", "lat")),
-        Kind("stays", tables.STAYS, "start", content=("user", "place", "zone", "at", "duration_s")),
-        Kind("detections", tables.DETECTIONS, "at", content=("user", "equipment", "at")),
-        Kind("touches", tables.TOUCHES, "at", content=("user", "campaign", "at", "kind")),
-        Kind("deliveries", tables.DELIVERIES, "day", key=("part", "campaign", "site")),
-        Kind("visits", tables.VISITS, "at", content=("user", "site", "at", "end")),
-        Kind("purchases", tables.PURCHASES, "at", content=("user", "site", "at", "amount_micro", "order")),
-    )
+OWN_ID_KEY = tuple(column.name for column in tables.OWN_ID)
+"""Columns that hash the `id` of an event: within a UTC day, events that have one are duplicates when it is equal."""
+
+AREAS = EventKind("areas", models.AreaEvent, tables.AREAS, natural_key=("code",))
+PANELISTS = EventKind("panelists", models.PanelistEvent, tables.PANELISTS, natural_key=("user",))
+PINGS = EventKind("pings", models.PingEvent, tables.PINGS, "at", content_key=("user", "at", "lng", "lat"))
+STAYS = EventKind(
+    "stays", models.StayEvent, tables.STAYS, "start", content_key=("user", "place", "zone", "at", "duration_s")
+)
+DETECTIONS = EventKind(
+    "detections", models.DetectionEvent, tables.DETECTIONS, "at", content_key=("user", "equipment", "at")
+)
+TOUCHES = EventKind("touches", models.TouchEvent, tables.TOUCHES, "at", content_key=("user", "campaign", "at", "kind"))
+DELIVERIES = EventKind(
+    "deliveries", models.DeliveryEvent, tables.DELIVERIES, "day", natural_key=("part", "campaign", "site")
+)
+VISITS = EventKind("visits", models.VisitEvent, tables.VISITS, "at", content_key=("user", "site", "at", "end"))
+PURCHASES = EventKind(
+    "purchases",
+    models.PurchaseEvent,
+    tables.PURCHASES,
+    "at",
+    content_key=("user", "site", "at", "amount_micro", "order"),
+)
+
+KINDS: Mapping[str, EventKind] = {
+    kind.name: kind for kind in (AREAS, PANELISTS, PINGS, STAYS, DETECTIONS, TOUCHES, DELIVERIES, VISITS, PURCHASES)
 }
+"""Every kind by name, in the order in which files are best sent: references before the events that use them."""
+
+
+def json_schemas() -> dict[str, Any]:
+    """Return the JSON Schema of the events of each kind."""
+    return {kind.name: kind.model.model_json_schema() for kind in KINDS.values()}

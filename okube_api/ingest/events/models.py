@@ -1,6 +1,6 @@
 """Events as they are sent: one model a kind.  Their JSON Schemas are published, and columns are checked by them."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -148,22 +148,3 @@ class PurchaseEvent(Identified):
     at: Instant
     amount: float = Field(ge=0, le=10**9, allow_inf_nan=False, description="In the application's currency.")
     order: Name | None = Field(None, description="Tells two tickets of one moment apart.")
-
-
-MODELS: dict[str, type[Event]] = {
-    "areas": AreaEvent,
-    "panelists": PanelistEvent,
-    "pings": PingEvent,
-    "stays": StayEvent,
-    "detections": DetectionEvent,
-    "touches": TouchEvent,
-    "deliveries": DeliveryEvent,
-    "visits": VisitEvent,
-    "purchases": PurchaseEvent,
-}
-"""In the order in which they are best sent."""
-
-
-def json_schemas() -> dict[str, Any]:
-    """The JSON Schema of each kind."""
-    return {kind: model.model_json_schema() for kind, model in MODELS.items()}

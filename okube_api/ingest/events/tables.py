@@ -7,11 +7,11 @@ without one.
 
 from okube_api.store.base import Column, Kind, Table
 
-WHOLE = 0
+UNDATED_PART = 0
 """The one part of a table that has no days."""
 
 _LINE = Column("line", Kind.INTEGER)  # in its file: of a key that stands twice there, the last counts
-_OWN_ID = (Column("id_high", Kind.INTEGER), Column("id_low", Kind.INTEGER))
+OWN_ID = (Column("id_high", Kind.INTEGER), Column("id_low", Kind.INTEGER))
 
 
 def _events(name: str, *columns: Column) -> Table:
@@ -43,7 +43,7 @@ PINGS = _events(
     Column("at", Kind.INTEGER),
     Column("lng", Kind.NUMBER),
     Column("lat", Kind.NUMBER),
-    *_OWN_ID,
+    *OWN_ID,
 )
 STAYS = _events(
     "stays",
@@ -52,14 +52,14 @@ STAYS = _events(
     Column("at", Kind.INTEGER),
     Column("duration_s", Kind.INTEGER),
     Column("zone", Kind.TEXT),
-    *_OWN_ID,
+    *OWN_ID,
 )
 DETECTIONS = _events(
     "detections",
     Column("user", Kind.INTEGER),  # the device's number
     Column("equipment", Kind.TEXT),
     Column("at", Kind.INTEGER),
-    *_OWN_ID,
+    *OWN_ID,
 )
 TOUCHES = _events(
     "touches",
@@ -67,7 +67,7 @@ TOUCHES = _events(
     Column("campaign", Kind.TEXT),
     Column("at", Kind.INTEGER),
     Column("kind", Kind.TEXT),
-    *_OWN_ID,
+    *OWN_ID,
 )
 DELIVERIES = _events(
     "deliveries",
@@ -84,7 +84,7 @@ VISITS = _events(
     Column("site", Kind.TEXT),
     Column("at", Kind.INTEGER),
     Column("end", Kind.INTEGER),
-    *_OWN_ID,
+    *OWN_ID,
 )
 PURCHASES = _events(
     "purchases",
@@ -93,7 +93,7 @@ PURCHASES = _events(
     Column("at", Kind.INTEGER),
     Column("amount_micro", Kind.INTEGER),  # millionths of the application's currency
     Column("order", Kind.INTEGER),  # a hash of it: what tells two tickets of one moment apart
-    *_OWN_ID,
+    *OWN_ID,
 )
 LEDGER = Table(
     "events_ledger",  # one part: the batches whose facts are visible; a batch that is not in it counts nowhere

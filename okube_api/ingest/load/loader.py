@@ -12,7 +12,7 @@ import pyarrow as pa
 from okube_api.ingest.batches import MOST_REASONS, Batches
 from okube_api.ingest.columns.prefetch import ahead
 from okube_api.ingest.encryption import Seals
-from okube_api.ingest.events.kinds import Kind
+from okube_api.ingest.events.kinds import EventKind
 from okube_api.ingest.load.normalizer import Recorder
 from okube_api.ingest.parse.codecs import Decoder, Encoding, Format, decoder
 from okube_api.ingest.parse.line_blocks import Lines, blocks
@@ -104,7 +104,7 @@ async def parquet_blocks(file: BinaryIO, kind: str) -> AsyncIterator[Block]:
 class Receiver:
     """Keeps the events of one batch."""
 
-    def __init__(self, store: Store, batches: Batches, seals: Seals, kind: Kind, recorder: Recorder) -> None:
+    def __init__(self, store: Store, batches: Batches, seals: Seals, kind: EventKind, recorder: Recorder) -> None:
         self._store, self._batches, self._seals, self._kind, self._recorder = store, batches, seals, kind, recorder
 
     async def receive(self, batch: Json, source: AsyncIterator[Block], tell: Tell | None) -> Tally:
@@ -156,7 +156,7 @@ class Receiver:
             tally.rejected += len(some)
 
 
-async def _appended(store: Store, batch: Json, name: str, kind: Kind, rows: pa.Table) -> None:
+async def _appended(store: Store, batch: Json, name: str, kind: EventKind, rows: pa.Table) -> None:
     for left in reversed(range(_TRIES)):
         try:
             async with store.changing(batch["application"], name) as change:

@@ -82,7 +82,7 @@ class Recorder:
     def _when(self, sent: pa.Table) -> dict[str, Ints]:
         """The part of each row; of those that have an instant, also that."""
         if self._kind.time_field is None:
-            return {"part": np.full(sent.num_rows, tables.WHOLE, np.int64)}
+            return {"part": np.full(sent.num_rows, tables.UNDATED_PART, np.int64)}
         if self._kind.time_field == "day":
             return {"part": _days(sent["day"])}
         at = milliseconds(sent[self._kind.time_field])

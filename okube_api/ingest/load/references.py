@@ -5,7 +5,7 @@ import pyarrow as pa
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.clock import Clock
 from okube_api.equipments.repository import EQUIPMENTS
-from okube_api.kit.repository import Resources
+from okube_api.kit.repository import Repository
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.base import Store
@@ -14,19 +14,19 @@ SITE, POI, CAMPAIGN, EQUIPMENT = "site", "point of interest", "campaign", "equip
 _REMEMBERED = 200_000
 
 
-class _Sites(Resources):
+class _Sites(Repository):
     collection, kind, names = SITES, SITE, "names"
 
 
-class _Pois(Resources):
+class _Pois(Repository):
     collection, kind = POIS, POI
 
 
-class _Campaigns(Resources):
+class _Campaigns(Repository):
     collection, kind = CAMPAIGNS, CAMPAIGN
 
 
-class _Equipments(Resources):
+class _Equipments(Repository):
     collection, kind = EQUIPMENTS, EQUIPMENT
 
 
@@ -54,6 +54,6 @@ class References:
             known.clear()
         new = [name for name in names if name not in known]
         if new:
-            found = await self._kinds[kind].ids_by_name(self._application, new)
+            found = await self._kinds[kind].find_ids_by_name(self._application, new)
             known |= {name: found.get(name) for name in new}
         return {name: known[name] for name in names}

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from okube_api.errors import suggestion
-from okube_api.ingest.events.models import MODELS
+from okube_api.errors import format_suggestion
+from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.parse.column_checks import properties
 from okube_api.store.base import Json
 
@@ -25,7 +25,7 @@ class BadLine(Exception):
 def checked(kind: str, event: Json) -> Json:
     """The fields of an event that meets its schema; null fields are left out.  Raises BadLine."""
     try:
-        found = MODELS[kind].model_validate(event)
+        found = KINDS[kind].model.model_validate(event)
     except ValidationError as error:
         raise BadLine(_reason(kind, error)) from None
     return found.model_dump(exclude_none=True)
@@ -38,7 +38,7 @@ def _reason(kind: str, error: ValidationError) -> str:
         where = ".".join(str(part) for part in one["loc"])
         message = str(one["msg"]).removeprefix("Value error, ")
         if one["type"] == "extra_forbidden":
-            reasons.append(f"A field is none of {kind}: {', '.join(known)}.{suggestion(where, known)}")
+            reasons.append(f"A field is none of {kind}: {', '.join(known)}.{format_suggestion(where, known)}")
         else:
             reasons.append(f"'{where}': {message}" if where else message)
     return "; ".join(reasons)[:MOST_REASON]

@@ -10,7 +10,7 @@ from okube_api.ingest.columns.sort_codes import ranks
 from okube_api.store.arrays import Ints
 
 
-def latest(rows: pa.Table, key: Sequence[str]) -> Ints:
+def find_latest_rows(rows: pa.Table, key: Sequence[str]) -> Ints:
     """The numbers of the rows that count, in order of their key.
 
     rows: events with `batch` and `line`.
@@ -24,7 +24,7 @@ def latest(rows: pa.Table, key: Sequence[str]) -> Ints:
     return numbers
 
 
-def differing(before: pa.Table, after: pa.Table, key: Sequence[str]) -> pa.Table:
+def find_changed_keys(before: pa.Table, after: pa.Table, key: Sequence[str]) -> pa.Table:
     """The keys whose row is in one of two tables only, or not the same in both; in either, a key stands once."""
     both = pa.concat_tables([before, after])
     if both.num_rows == 0:

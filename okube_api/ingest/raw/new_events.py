@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from okube_api.ingest.columns.columns import changes, integers
-from okube_api.ingest.events.kinds import Kind
-from okube_api.ingest.raw.reader import blocks
+from okube_api.ingest.events.kinds import OWN_ID_KEY, EventKind
+from okube_api.ingest.raw.reader import read_blocks
 from okube_api.store.base import Reader
 
 Words = NDArray[np.uint64]
@@ -20,7 +20,7 @@ _MINE = np.uint64(1)  # the lowest bit of a word is 0 for the batch's own
 _NULL = np.uint64(0xDEADBEEFDEADBEEF)
 
 
-async def accepted(view: Reader, kind: Kind, batch: int, others: Collection[int], parts: Collection[int]) -> int:
+async def count_new_events(view: Reader, kind: EventKind, batch: int, others: Collection[int], parts: Collection[int]) -> int:
     """How many events a batch brings that no other batch has, each counted once; the rest are duplicates.
 
     parts: those that the batch has rows in.  Events are told apart by 63 bits of a hash of what makes them the same.
@@ -29,7 +29,7 @@ async def accepted(view: Reader, kind: Kind, batch: int, others: Collection[int]
     for first, last in _neighbours(sorted(parts)):
         held: list[Words] = []
         part: int | None = None
-        async for block in blocks(view, kind.table, first, last, {batch, *others}):
+        async for block in read_blocks(view, kind.table, first, last, {batch, *others}):
             for of_part, words in _by_part(block, kind, batch):
                 if of_part != part:
                     count += _alone(held)
@@ -49,12 +49,12 @@ def _neighbours(parts: list[int]) -> list[tuple[int, int]]:
     return found
 
 
-def _by_part(block: pa.Table, kind: Kind, batch: int) -> "list[tuple[int, Words]]":
+def _by_part(block: pa.Table, kind: EventKind, batch: int) -> "list[tuple[int, Words]]":
     """The hashes of a block's events by part."""
-    words = _hash([block[name] for name in kind.content])
-    own = block["id_high"].is_valid().to_numpy()
+    words = _hash([block[name] for name in kind.content_key])
+    own = block[OWN_ID_KEY[0]].is_valid().to_numpy()
     if own.any():
-        words = np.where(own, _hash([block["id_high"], block["id_low"]]), words)
+        words = np.where(own, _hash([block[name] for name in OWN_ID_KEY]), words)
     mine = integers(block["batch"]) == batch
     marked = (words & ~_MINE) | np.where(mine, np.uint64(0), _MINE)
     of_part = integers(block["part"])

@@ -9,14 +9,14 @@ import pyarrow as pa
 from okube_api.ingest.columns.columns import changes, integers, order
 from okube_api.ingest.columns.sort_codes import ranks
 from okube_api.ingest.events.kinds import OWN_ID_KEY
-from okube_api.ingest.events.tables import LEDGER, WHOLE
+from okube_api.ingest.events.tables import LEDGER, UNDATED_PART
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.base import Reader, Table
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class BatchDelta:
     """Which batches count, before and after a change.
 
     live: after it.  new, gone: the numbers of the batches that the change brings and takes away.
@@ -24,42 +24,42 @@ class Sides:
     """
 
     live: frozenset[int]
-    new: frozenset[int] = frozenset()
-    gone: frozenset[int] = frozenset()
-    since: int | None = None
+    added: frozenset[int] = frozenset()
+    removed: frozenset[int] = frozenset()
+    oldest_day: int | None = None
 
-    def change(self, rows: pa.Table) -> Ints:
+    def row_changes(self, rows: pa.Table) -> Ints:
         """1 for rows (`part`, `batch`) of new batches, -1 for those taken away or too old, else 0."""
         batches = integers(rows["batch"])
-        gone = np.isin(batches, sorted(self.gone))
-        if self.since is not None:
-            gone |= integers(rows["part"]) < self.since
-        return np.isin(batches, sorted(self.new)).astype(np.int64) - gone
+        gone = np.isin(batches, sorted(self.removed))
+        if self.oldest_day is not None:
+            gone |= integers(rows["part"]) < self.oldest_day
+        return np.isin(batches, sorted(self.added)).astype(np.int64) - gone
 
-    def once(self, rows: pa.Table, content: Sequence[str]) -> tuple[Flags, Flags]:
+    def deduplicate(self, rows: pa.Table, content: Sequence[str]) -> tuple[Flags, Flags]:
         """Which rows count after the change, each event once, and which count on one side of it only.
 
         rows: whole parts, of batches on either side.
         """
-        change = self.change(rows)
+        change = self.row_changes(rows)
         before, after = (_counting(rows, kept, content) for kept in (change <= 0, change >= 0))
         return after, before != after
 
     @property
-    def either(self) -> frozenset[int]:
+    def either_side(self) -> frozenset[int]:
         """The batches that count before or after."""
-        return self.live | self.gone
+        return self.live | self.removed
 
 
-async def live_batches(view: Reader) -> dict[int, str]:
+async def read_live_batches(view: Reader) -> dict[int, str]:
     """The kinds of the batches whose facts are visible, by number."""
     found: dict[int, str] = {}
-    async for block in view.read(LEDGER, WHOLE, WHOLE):
+    async for block in view.read(LEDGER, UNDATED_PART, UNDATED_PART):
         found |= dict(zip(block["number"].to_pylist(), block["kind"].to_pylist(), strict=True))
     return found
 
 
-async def blocks(view: Reader, table: Table, low: int, high: int, batches: Collection[int]) -> AsyncIterator[pa.Table]:
+async def read_blocks(view: Reader, table: Table, low: int, high: int, batches: Collection[int]) -> AsyncIterator[pa.Table]:
     """The events of some batches in the parts [low, high], part ascending, a bounded block at a time, none empty."""
     wanted = np.array(sorted(batches), np.int64)
     if len(wanted) == 0:
@@ -70,9 +70,9 @@ async def blocks(view: Reader, table: Table, low: int, high: int, batches: Colle
             yield block if kept.all() else block.filter(pa.array(kept))
 
 
-async def events(view: Reader, table: Table, low: int, high: int, batches: Collection[int]) -> pa.Table:
+async def read_events(view: Reader, table: Table, low: int, high: int, batches: Collection[int]) -> pa.Table:
     """The same in one table."""
-    found = [block async for block in blocks(view, table, low, high, batches)]
+    found = [block async for block in read_blocks(view, table, low, high, batches)]
     return pa.concat_tables(found) if found else arrow_schema(stored_kinds(table)).empty_table()
 
 
@@ -81,11 +81,11 @@ async def events(view: Reader, table: Table, low: int, high: int, batches: Colle
 
 def _counting(rows: pa.Table, kept: Flags, content: Sequence[str]) -> Flags:
     counts = np.zeros(rows.num_rows, np.bool_)
-    counts[kept] = first_to_come(rows.filter(pa.array(kept)), content)
+    counts[kept] = mark_first_occurrences(rows.filter(pa.array(kept)), content)
     return counts
 
 
-def first_to_come(rows: pa.Table, content: Sequence[str]) -> Flags:
+def mark_first_occurrences(rows: pa.Table, content: Sequence[str]) -> Flags:
     """Which rows count, each event once: of those with the same `id`, or without one, of the same content, the first.
 
     That is the one of the earliest batch.  An `id` is looked for among the events of its day (`part`) alone.

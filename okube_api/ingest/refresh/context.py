@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.equipments.repository import EQUIPMENTS
-from okube_api.ingest.derive.place_index import Ground, ground_of
+from okube_api.ingest.derive.place_index import PlaceIndex, index_places
 from okube_api.ingest.derive.touch_paths import Windows
-from okube_api.ingest.raw.reader import Sides
+from okube_api.ingest.raw.reader import BatchDelta
 from okube_api.kit.application import Application, ApplicationSettings
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
@@ -24,28 +24,28 @@ class DerivationContext:
     windows: by campaign.
     """
 
-    zone: str
+    timezone: str
     settings: ApplicationSettings
-    ground: Ground
+    place_index: PlaceIndex
     sites: pa.Table
     equipments: pa.Table
     windows: Windows
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class RefreshTask:
     """Which facts to write anew.
 
     sides: the batches of events that count, before and after.  spans: the UTC days with events of either side that
     the other has not, as (first, last), ascending and apart.  also: local days to be written whatever changed there.
     """
 
-    sides: Sides
-    spans: Sequence[tuple[int, int]]
-    also: frozenset[int] = frozenset()
+    delta: BatchDelta
+    changed_days: Sequence[tuple[int, int]]
+    extra_days: frozenset[int] = frozenset()
 
 
-async def told_of(store: Store, application: Application) -> DerivationContext:
+async def load_context(store: Store, application: Application) -> DerivationContext:
     """Everything that facts depend on besides events, as it is now."""
 
     async def documents(collection: Collection) -> list[Json]:
@@ -55,9 +55,9 @@ async def told_of(store: Store, application: Application) -> DerivationContext:
     clocks = {site["_id"]: site.get("timezone") or application.timezone for site in sites}
     equipments = [one for one in await documents(EQUIPMENTS) if one["site"] in clocks]
     return DerivationContext(
-        zone=application.timezone,
+        timezone=application.timezone,
         settings=application.settings,
-        ground=ground_of(sites, pois, application.timezone),
+        place_index=index_places(sites, pois, application.timezone),
         sites=pa.table(
             {
                 "site": _texts(list(clocks)),

@@ -12,24 +12,25 @@ from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, O
 from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.columns import Span, codes, integers
 from okube_api.ingest.columns.local_days import local_days
-from okube_api.ingest.derive.attribution import Setting, cohorts, conversion
+from okube_api.ingest.derive.attribution import AttributionContext, derive_cohorts, derive_conversion
 from okube_api.ingest.derive.day_dependencies import (
-    Moments,
-    days_of_events,
-    instants,
-    margins,
-    outcome_days_of_cohorts,
-    outcome_days_of_touches,
+    RangeMs,
+    find_days_of_events,
+    find_range_ms,
+    find_required_ranges,
+    find_outcome_days_of_cohorts,
+    find_outcome_days_of_touches,
 )
-from okube_api.ingest.derive.exposures import deliveries, exposures
-from okube_api.ingest.derive.panel_index import People
-from okube_api.ingest.events import tables
-from okube_api.ingest.raw.latest import differing as not_the_same
-from okube_api.ingest.raw.latest import latest
-from okube_api.ingest.raw.reader import Sides, events
-from okube_api.ingest.refresh.context import DerivationContext, Task
+from okube_api.ingest.derive.exposures import derive_deliveries, derive_exposures
+from okube_api.ingest.derive.panel_index import PanelIndex
+from okube_api.ingest.events import kinds
+from okube_api.ingest.events.kinds import PURCHASES, TOUCHES, VISITS
+from okube_api.ingest.raw.latest import find_changed_keys as not_the_same
+from okube_api.ingest.raw.latest import find_latest_rows
+from okube_api.ingest.raw.reader import BatchDelta, read_events
+from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.day_ranges import grouped, spans_of
-from okube_api.ingest.refresh.day_reader import PURCHASES, TOUCHES, VISITS, EventDays, differing
+from okube_api.ingest.refresh.day_reader import EventDays, differing
 from okube_api.ingest.refresh.fact_writer import Gathered
 from okube_api.store.arrays import Ints
 from okube_api.store.base import Aggregate, Between, Change, OneOf, Rows, equal
@@ -39,7 +40,7 @@ _FEW_USERS = 2000
 T = TypeVar("T")
 
 
-async def rebuild(change: Change, told: DerivationContext, people: People, tasks: Mapping[str, Task]) -> None:
+async def rebuild(change: Change, told: DerivationContext, people: PanelIndex, tasks: Mapping[str, RefreshTask]) -> None:
     """Writes the days of the facts of conversion that a change of events touches.
 
     tasks: by kind (touches, visits, purchases, deliveries), all with the same sides.
@@ -47,17 +48,17 @@ async def rebuild(change: Change, told: DerivationContext, people: People, tasks
     setting = _setting(told, people)
     days = await _touched(change, told, tasks)
     for task in list(tasks.values())[:1]:
-        touch_days = await _outcomes(change, setting, task.sides, sorted(days.outcomes))
+        touch_days = await _outcomes(change, setting, task.delta, sorted(days.outcomes))
         await _cohorts(change, setting, sorted(touch_days))
-        await _exposures(change, setting, task.sides, sorted(days.exposures))
+        await _exposures(change, setting, task.delta, sorted(days.exposures))
     if "deliveries" in tasks:
         await _deliveries(change, told, tasks["deliveries"])
 
 
-def _setting(told: DerivationContext, people: People) -> Setting:
+def _setting(told: DerivationContext, people: PanelIndex) -> AttributionContext:
     known = len(people.weight) - 1  # the last stands for everybody else
     weights = pa.table({"user": np.arange(known, dtype=np.int64), "weight": people.weight[:known]})
-    return Setting(told.zone, told.sites, told.windows, weights, told.settings.bands.delay)
+    return AttributionContext(told.timezone, told.sites, told.windows, weights, told.settings.bands.delay)
 
 
 # -- which days ----------------------------------------------------------------------------------------------
@@ -71,21 +72,21 @@ class _Days:
     exposures: set[int] = field(default_factory=set)
 
 
-async def _touched(change: Change, told: DerivationContext, tasks: Mapping[str, Task]) -> _Days:
+async def _touched(change: Change, told: DerivationContext, tasks: Mapping[str, RefreshTask]) -> _Days:
     days = _Days()
     if "touches" in tasks:
         zones = sorted(set(told.sites["zone"].to_pylist()))
         async for rows in differing(change, TOUCHES, tasks["touches"]):
-            led_to = outcome_days_of_touches(rows, told.windows, zones)
+            led_to = find_outcome_days_of_touches(rows, told.windows, zones)
             days.outcomes.update(await _days_of_users(change, led_to, np.unique(integers(rows["user"]))))
-            days.exposures.update(np.unique(local_days(integers(rows["at"]), told.zone)).tolist())
-        days.exposures.update(tasks["touches"].also)
+            days.exposures.update(np.unique(local_days(integers(rows["at"]), told.timezone)).tolist())
+        days.exposures.update(tasks["touches"].extra_days)
     for kind, source in (("visits", VISITS), ("purchases", PURCHASES)):
         if kind in tasks:
             async for rows in differing(change, source, tasks[kind]):
-                days.outcomes.update(days_of_events(rows, told.sites).tolist())
+                days.outcomes.update(find_days_of_events(rows, told.sites).tolist())
     for kind in tasks.keys() & {"touches", "visits", "purchases"}:
-        days.outcomes.update(tasks[kind].also)
+        days.outcomes.update(tasks[kind].extra_days)
     days.outcomes.intersection_update(await _with_outcomes(change))
     return days
 
@@ -108,23 +109,23 @@ async def _with_outcomes(change: Change) -> set[int]:
     return stored
 
 
-def _utc_days(moments: Moments) -> Span:
+def _utc_days(moments: RangeMs) -> Span:
     return moments[0] // DAY_MS + 1, (moments[1] - 1) // DAY_MS + 1
 
 
 # -- outcomes, credits, cohorts ------------------------------------------------------------------------------
 
 
-async def _outcomes(change: Change, setting: Setting, sides: Sides, days: list[int]) -> set[int]:
+async def _outcomes(change: Change, setting: AttributionContext, sides: BatchDelta, days: list[int]) -> set[int]:
     """Writes these days of outcomes and credits; the days of the credited touches of the rows before and after."""
     touches, visits, purchases = (EventDays(change, source, sides) for source in (TOUCHES, VISITS, PURCHASES))
     outcome_facts, credit_facts = Gathered(change, OUTCOMES), Gathered(change, CREDITS)
     touch_days: set[int] = set()
     for group in grouped(days, _MOST_DAYS):
         span = group[0], group[-1]
-        read = margins(span, setting.windows)
+        read = find_required_ranges(span, setting.windows)
         near = _utc_days(read.outcomes)
-        made = conversion(
+        made = derive_conversion(
             await touches.between(*_utc_days(read.touches)),
             await visits.between(*near),
             await purchases.between(*near),
@@ -149,15 +150,15 @@ async def _touch_days(change: Change, days: list[int]) -> set[int]:
     return _distinct((await change.rows(Rows(OUTCOMES.table, where, ("touch_day",))))["touch_day"])
 
 
-async def _cohorts(change: Change, setting: Setting, days: list[int]) -> None:
+async def _cohorts(change: Change, setting: AttributionContext, days: list[int]) -> None:
     """Writes these days of cohorts from the outcomes, which are as they should be."""
     facts = Gathered(change, COHORTS)
     columns = ("touch_day", *(column.name for column in COHORTS.columns))
     for group in grouped(days, _MOST_DAYS):
         span = group[0], group[-1]
-        where = Between("part", *outcome_days_of_cohorts(span, setting.windows)) & Between("touch_day", *span)
+        where = Between("part", *find_outcome_days_of_cohorts(span, setting.windows)) & Between("touch_day", *span)
         rows = await change.rows(Rows(OUTCOMES.table, where, columns))
-        found = await asyncio.to_thread(cohorts, rows, span)
+        found = await asyncio.to_thread(derive_cohorts, rows, span)
         await facts.replace(group, _of_days(found, group))
     await facts.finish()
 
@@ -165,11 +166,11 @@ async def _cohorts(change: Change, setting: Setting, days: list[int]) -> None:
 # -- exposures, deliveries -----------------------------------------------------------------------------------
 
 
-async def _exposures(change: Change, setting: Setting, sides: Sides, days: list[int]) -> None:
+async def _exposures(change: Change, setting: AttributionContext, sides: BatchDelta, days: list[int]) -> None:
     touches, facts = EventDays(change, TOUCHES, sides), Gathered(change, EXPOSURES)
     for group in grouped(days, _MOST_DAYS):
         span = group[0], group[-1]
-        made = exposures(await touches.between(*_utc_days(instants(span))), setting, span)
+        made = derive_exposures(await touches.between(*_utc_days(find_range_ms(span))), setting, span)
         while (block := await _next(made)) is not None:
             (first, last), rows = block
             some = [day for day in group if first <= day <= last]
@@ -177,20 +178,20 @@ async def _exposures(change: Change, setting: Setting, sides: Sides, days: list[
     await facts.finish()
 
 
-async def _deliveries(change: Change, told: DerivationContext, task: Task) -> None:
+async def _deliveries(change: Change, told: DerivationContext, task: RefreshTask) -> None:
     facts = Gathered(change, DELIVERIES)
     for first, last in spans_of(task):
         for group in grouped(range(first, last + 1), _MOST_DAYS):
-            rows = await events(change, tables.DELIVERIES, group[0], group[-1], task.sides.either)
-            after, touched = await asyncio.to_thread(_delivered, rows, task.sides, told)
-            some = [day for day in group if day in touched | task.also]
+            rows = await read_events(change, kinds.DELIVERIES.table, group[0], group[-1], task.delta.either_side)
+            after, touched = await asyncio.to_thread(_delivered, rows, task.delta, told)
+            some = [day for day in group if day in touched | task.extra_days]
             await facts.replace(some, _of_days(after, some))
     await facts.finish()
 
 
-def _delivered(rows: pa.Table, sides: Sides, told: DerivationContext) -> tuple[pa.Table, set[int]]:
+def _delivered(rows: pa.Table, sides: BatchDelta, told: DerivationContext) -> tuple[pa.Table, set[int]]:
     """What was delivered, as after the change, and the days on which it was something else before."""
-    side = sides.change(rows)
+    side = sides.row_changes(rows)
     before, after = (_latest(rows.filter(pa.array(kept)), told) for kept in (side <= 0, side >= 0))
     return after, _distinct(not_the_same(before, after, ("day",))["day"])
 
@@ -200,8 +201,8 @@ def _latest(rows: pa.Table, told: DerivationContext) -> pa.Table:
     known = codes(rows["campaign"], sorted(told.windows)) >= 0
     known &= (codes(rows["site"], told.sites["site"].to_pylist()) >= 0) | rows["site"].is_null().to_numpy()
     rows = rows.filter(pa.array(known))
-    newest = rows.take(pa.array(latest(rows, ("part", "campaign", "site"))))
-    return deliveries(newest.rename_columns({"part": "day"}))
+    newest = rows.take(pa.array(find_latest_rows(rows, kinds.DELIVERIES.natural_key)))
+    return derive_deliveries(newest.rename_columns({"part": "day"}))
 
 
 # -- helpers -------------------------------------------------------------------------------------------------

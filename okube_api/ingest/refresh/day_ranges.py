@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from okube_api.ingest.columns.columns import Span
-from okube_api.ingest.refresh.context import Task
+from okube_api.ingest.refresh.context import RefreshTask
 
 
-def spans_of(task: Task) -> list[Span]:
+def spans_of(task: RefreshTask) -> list[Span]:
     """The days that a task is about: those whose events come or go, and those to be written whatever happened."""
-    return joined([*task.spans, *((day, day) for day in task.also)])
+    return joined([*task.changed_days, *((day, day) for day in task.extra_days)])
 
 
 def joined(spans: Iterable[Span]) -> list[Span]:

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from okube_api.ingest.columns.columns import integers
 from okube_api.ingest.events.kinds import EventKind
-from okube_api.ingest.raw.reader import Sides, blocks
-from okube_api.ingest.refresh.context import Task
+from okube_api.ingest.raw.reader import BatchDelta, read_blocks
+from okube_api.ingest.refresh.context import RefreshTask
 from okube_api.store.arrays import Flags
 from okube_api.store.base import Kind, Reader
 from okube_api.store.kinds import arrow_schema, stored_kinds
@@ -18,37 +18,37 @@ from okube_api.store.kinds import arrow_schema, stored_kinds
 MOST_ROWS = 1_000_000
 
 
-async def differing(view: Reader, kind: EventKind, task: Task) -> AsyncIterator[pa.Table]:
+async def differing(view: Reader, kind: EventKind, task: RefreshTask) -> AsyncIterator[pa.Table]:
     """The events that count on one side of a change only, some whole days at a time."""
-    for first, last in task.spans:
-        async for rows in _whole_days(view, source, first, last, task.sides):
-            _, differs = await asyncio.to_thread(task.sides.once, rows, kind.content_key)
+    for first, last in task.changed_days:
+        async for rows in _whole_days(view, kind, first, last, task.delta):
+            _, differs = await asyncio.to_thread(task.delta.deduplicate, rows, kind.content_key)
             yield rows.filter(pa.array(differs))
 
 
 class EventDays:
     """The events that count after a change, each day read once as the days asked for go by."""
 
-    def __init__(self, view: Reader, kind: EventKind, sides: Sides) -> None:
-        self._view, self._source, self._sides = view, source, sides
-        self._held = _none(source)
+    def __init__(self, view: Reader, kind: EventKind, sides: BatchDelta) -> None:
+        self._view, self._kind, self._sides = view, kind, sides
+        self._held = _none(kind)
         self._next: int | None = None
 
     async def between(self, low: int, high: int) -> pa.Table:
         """Those of the UTC days [low, high]; neither may go back from one call to the next."""
         self._held = self._held.filter(pc.greater_equal(self._held["part"], low))
         first = low if self._next is None else max(low, self._next)
-        async for rows in _whole_days(self._view, self._source, first, high, self._sides):
-            counts, _ = await asyncio.to_thread(self._sides.once, rows, self._kind.content_key)
+        async for rows in _whole_days(self._view, self._kind, first, high, self._sides):
+            counts, _ = await asyncio.to_thread(self._sides.deduplicate, rows, self._kind.content_key)
             self._held = pa.concat_tables([self._held, rows.filter(pa.array(counts))])
         self._next = max(first, high + 1)
         return self._held
 
 
-async def _whole_days(view: Reader, kind: EventKind, low: int, high: int, sides: Sides) -> AsyncIterator[pa.Table]:
-    held = _none(source)
-    async for block in blocks(view, kind.table, low, high, sides.either):
-        held = pa.concat_tables([held, _encoded(block, source)])
+async def _whole_days(view: Reader, kind: EventKind, low: int, high: int, sides: BatchDelta) -> AsyncIterator[pa.Table]:
+    held = _none(kind)
+    async for block in read_blocks(view, kind.table, low, high, sides.either_side):
+        held = pa.concat_tables([held, _encoded(block, kind)])
         complete: Flags = integers(held["part"]) < integers(block["part"])[-1]
         if held.num_rows >= MOST_ROWS and complete.any():
             yield held.filter(pa.array(complete)).unify_dictionaries()
@@ -58,7 +58,7 @@ async def _whole_days(view: Reader, kind: EventKind, low: int, high: int, sides:
 
 
 def _none(kind: EventKind) -> pa.Table:
-    return _encoded(arrow_schema(stored_kinds(kind.table)).empty_table(), source)
+    return _encoded(arrow_schema(stored_kinds(kind.table)).empty_table(), kind)
 
 
 def _encoded(rows: pa.Table, kind: EventKind) -> pa.Table:

@@ -10,8 +10,8 @@ from okube_api.catalogue.facts import DELIVERIES, EXPOSURES, Fact, Span
 from okube_api.clock import Clock
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS
-from okube_api.ingest.raw.latest import latest
-from okube_api.ingest.raw.reader import events, live_batches
+from okube_api.ingest.raw.latest import find_latest_rows
+from okube_api.ingest.raw.reader import read_events, read_live_batches
 from okube_api.kit.resource_changes import Changes
 from okube_api.sites.repository import Sites
 from okube_api.store.base import EVERYTHING, Aggregate, High, Low, OneOf, Reader, Store, equal
@@ -38,8 +38,8 @@ class Documents:
 
     async def _put_areas(self, application: str) -> None:
         async with self._store.reading(application) as view:
-            found = await events(view, tables.AREAS, tables.WHOLE, tables.WHOLE, await live_batches(view))
-        rows = found.take(latest(found, KINDS["areas"].key)).select(["code", "name", "lng", "lat"]).to_pylist()
+            found = await read_events(view, tables.AREAS, tables.UNDATED_PART, tables.UNDATED_PART, await read_live_batches(view))
+        rows = found.take(find_latest_rows(found, KINDS["areas"].natural_key)).select(["code", "name", "lng", "lat"]).to_pylist()
         await self._areas.put(application, rows)
         known = OneOf("code", tuple(row["code"] for row in rows))
         await self._store.delete(AREAS, equal("application", application) & ~known)

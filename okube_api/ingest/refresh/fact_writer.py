@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from okube_api.catalogue.buckets import month_start, numbers
 from okube_api.catalogue.facts import DAY_COLUMNS, Fact, Grain, Span
 from okube_api.ingest.columns.columns import integers
-from okube_api.ingest.derive.rollups import by_day, by_month, mergeable, rollups_by_day
+from okube_api.ingest.derive.rollups import roll_up, merge_days_into_months, can_merge_days, roll_up_days
 from okube_api.store.arrays import Ints
 from okube_api.store.base import Change
 from okube_api.store.kinds import arrow_schema, stored_kinds
@@ -33,7 +33,7 @@ class Facts:
         whole = await asyncio.to_thread(_completed, self._fact, rows)
         if self._fact.kept:
             await self._change.replace(self._fact.table, sorted(days), whole)
-        found = rollups_by_day(self._fact, whole)
+        found = roll_up_days(self._fact, whole)
         while (one := await asyncio.to_thread(next, found, None)) is not None:
             await self._change.replace(one[0], sorted(days), one[1])
         self._months |= set(numbers(np.array(sorted(days), np.int64), "month").tolist())
@@ -47,7 +47,7 @@ class Facts:
 
     async def _sum(self, grain: Grain, first: int, last: int) -> None:
         """Sums neighbouring months, as many at a time as make a block."""
-        merges = mergeable(grain)
+        merges = can_merge_days(grain)
         source = self._fact.rollup(grain, Span.DAY) if merges else self._fact.table
         held = arrow_schema(stored_kinds(source)).empty_table()
         async for block in self._change.read(source, month_start(first), month_start(last + 1) - 1):
@@ -61,9 +61,9 @@ class Facts:
 
     async def _replace_months(self, grain: Grain, months: range, rows: pa.Table, *, merges: bool) -> None:
         if merges:
-            made = await asyncio.to_thread(by_month, self._fact, grain, rows)
+            made = await asyncio.to_thread(merge_days_into_months, self._fact, grain, rows)
         else:
-            made = await asyncio.to_thread(by_day, self._fact, grain, rows, Span.MONTH)
+            made = await asyncio.to_thread(roll_up, self._fact, grain, rows, Span.MONTH)
         await self._change.replace(self._fact.rollup(grain, Span.MONTH), list(months), made)
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.ingest.columns.columns import codes, days, integers
-from okube_api.ingest.derive.place_index import ZONES, Ground
-from okube_api.ingest.derive.sessionize import Places
+from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
+from okube_api.ingest.derive.sessionize import LocationIndex
 from okube_api.ingest.events.kinds import PINGS, STAYS
-from okube_api.ingest.raw.reader import Sides, blocks
-from okube_api.ingest.refresh.context import Task
+from okube_api.ingest.raw.reader import BatchDelta, read_blocks
+from okube_api.ingest.refresh.context import RefreshTask
 from okube_api.ingest.refresh.day_ranges import spans_of
-from okube_api.ingest.refresh.sessions import Piece, Points, pieces
+from okube_api.ingest.refresh.sessions import Piece, Detections, pieces
 from okube_api.store.arrays import Ints
 from okube_api.store.base import Reader
 from okube_api.store.kinds import arrow_schema, stored_kinds
@@ -68,12 +68,12 @@ def together(parts: Sequence[Bare]) -> Bare:
     return Bare(*(np.concatenate([none, *found]) for found in zip((none,) * 5, *columns, strict=True)))
 
 
-async def stays(view: Reader, ground: Ground, rules: Rules, task: Task) -> AsyncIterator[Days]:
+async def stays(view: Reader, ground: PlaceIndex, rules: Rules, task: RefreshTask) -> AsyncIterator[Days]:
     """The stays on the local days that a change touches, some days at a time, ascending."""
     async for piece in _pinged(view, ground, rules, task):
         found = await asyncio.to_thread(_of_runs, piece, rules)
-        async for first, last, told, touched in _told(view, ground, task.sides, (piece.first, piece.last)):
-            also = np.array(sorted(day for day in task.also if first <= day <= last), np.int64)
+        async for first, last, told, touched in _told(view, ground, task.delta, (piece.first, piece.last)):
+            also = np.array(sorted(day for day in task.extra_days if first <= day <= last), np.int64)
             mine = piece.touched[(piece.touched >= first) & (piece.touched <= last)]
             wanted = np.unique(np.concatenate((mine, touched, also)))
             both = together([one.take(np.flatnonzero(np.isin(one.day, wanted))) for one in (found, told)])
@@ -83,34 +83,34 @@ async def stays(view: Reader, ground: Ground, rules: Rules, task: Task) -> Async
 # -- pings ---------------------------------------------------------------------------------------------------
 
 
-def _pinged(view: Reader, ground: Ground, rules: Rules, task: Task) -> AsyncIterator[Piece]:
-    names = ground.spot_names
-    places = Places(("",), np.zeros(1, np.int32), names, ground.spot_clocks)
+def _pinged(view: Reader, ground: PlaceIndex, rules: Rules, task: RefreshTask) -> AsyncIterator[Piece]:
+    names = ground.zone_names
+    places = LocationIndex(("",), np.zeros(1, np.int32), names, ground.zone_timezones)
 
-    async def reading(low: int, high: int) -> AsyncIterator[tuple[int, Points]]:
-        async for block in blocks(view, PINGS.table, low, high, task.sides.either):
-            yield int(integers(block["part"])[-1]), await asyncio.to_thread(matched, block, ground, task.sides)
+    async def reading(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
+        async for block in read_blocks(view, PINGS.table, low, high, task.delta.either_side):
+            yield int(integers(block["part"])[-1]), await asyncio.to_thread(matched, block, ground, task.delta)
 
     return pieces(reading, places, rules.gap_s, spans_of(task), exits=False)
 
 
-def matched(pings: pa.Table, ground: Ground, sides: Sides) -> Points:
+def matched(pings: pa.Table, ground: PlaceIndex, sides: BatchDelta) -> Detections:
     """Pings in the spots that hold them; each counts at each."""
     rows, spots = ground.match(pings["lng"].to_numpy(), pings["lat"].to_numpy())
-    return Points(
+    return Detections(
         integers(pings["user"])[rows],
         spots.astype(np.int32),
         np.zeros(len(rows), np.int32),
         integers(pings["at"])[rows],
-        sides.change(pings)[rows].astype(np.int8),
+        sides.row_changes(pings)[rows].astype(np.int8),
     )
 
 
 def _of_runs(piece: Piece, rules: Rules) -> Bare:
     """The stays that start on the days of a piece, after the change."""
-    runs = piece.runs.only(piece.runs.change >= 0)
-    start, end = runs.at[runs.starts], runs.at[runs.ends]
-    dwell_s, day = (end - start) // 1000, runs.first_days
+    runs = piece.runs.filter(piece.runs.change >= 0)
+    start, end = runs.at_ms[runs.starts], runs.at_ms[runs.ends]
+    dwell_s, day = (end - start) // 1000, runs.start_days
     rows = np.flatnonzero((dwell_s >= rules.minimum_s) & (day >= piece.first) & (day <= piece.last))
     spot = runs.site[runs.starts].astype(np.int64)
     return Bare(runs.user[runs.starts], spot, start, dwell_s, day).take(rows)
@@ -120,12 +120,12 @@ def _of_runs(piece: Piece, rules: Rules) -> Bare:
 
 
 async def _told(
-    view: Reader, ground: Ground, sides: Sides, span: tuple[int, int]
+    view: Reader, ground: PlaceIndex, sides: BatchDelta, span: tuple[int, int]
 ) -> AsyncIterator[tuple[int, int, Bare, Ints]]:
     """Days that together are `span`: the first, the last, their stays, and those of them that the change touches."""
     first, last = span
     held, complete = _NONE, _Once(_NO_STAYS, np.empty(0, np.int64))
-    async for block in blocks(view, STAYS.table, first - 1, last + 1, sides.either):
+    async for block in read_blocks(view, STAYS.table, first - 1, last + 1, sides.either_side):
         held = pa.concat_tables([held, block])
         through = int(integers(block["part"])[-1]) - 2
         if first <= through < last and held.num_rows >= MOST_STAYS:
@@ -163,13 +163,13 @@ class _Once:
         return _Once(self.stays.take(np.flatnonzero(self.stays.day > day)), self.touched[self.touched > day])
 
 
-def _once(rows: pa.Table, ground: Ground, sides: Sides) -> _Once:
+def _once(rows: pa.Table, ground: PlaceIndex, sides: BatchDelta) -> _Once:
     """The stays of whole parts, at the places that there are."""
     place = codes(rows["place"], ground.ids).astype(np.int64)
     rows, place = rows.filter(pa.array(place >= 0)), place[place >= 0]
-    counts, differs = sides.once(rows, STAYS.content_key)
+    counts, differs = sides.deduplicate(rows, STAYS.content_key)
     at = integers(rows["at"])
-    spot = 2 * place + codes(rows["zone"], ZONES)
-    day = days(at, spot, ground.spot_clocks)
+    spot = 2 * place + codes(rows["zone"], ZONE_KINDS)
+    day = days(at, spot, ground.zone_timezones)
     found = Bare(integers(rows["user"]), spot, at, integers(rows["duration_s"]), day)
     return _Once(found.take(np.flatnonzero(counts)), day[differs])

@@ -13,7 +13,7 @@ from okube_api.catalogue.facts import GEO_STAYS
 from okube_api.ingest.columns.prefetch import ahead
 from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
-from okube_api.ingest.refresh.context import DerivationContext, Task
+from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.geo_days import Bare, Rules, stays
 from okube_api.ingest.refresh.recency import MarkedDays, Spots
 from okube_api.store.arrays import Ints
@@ -30,16 +30,16 @@ class Edges:
     distance: Sequence[int]
 
 
-async def rebuild(change: Change, told: DerivationContext, people: PanelIndex, task: Task) -> None:
+async def rebuild(change: Change, told: DerivationContext, people: PanelIndex, task: RefreshTask) -> None:
     """Writes the days of `geo_stays` that a change of pings or stays touches, and what follows from them."""
     settings = told.settings
     rules = Rules(settings.stays.gap_minutes * 60, settings.stays.minimum_seconds)
     edges = Edges(settings.bands.dwell, settings.bands.distance)
-    inside_sites = (np.arange(told.ground.zone_count) % 2 == 0) & np.repeat(told.ground.is_site, 2)
-    spots = Spots({"place": told.ground.ids, "zone": ZONE_KINDS}, inside_sites)
+    inside_sites = (np.arange(told.place_index.zone_count) % 2 == 0) & np.repeat(told.place_index.is_site, 2)
+    spots = Spots({"place": told.place_index.ids, "zone": ZONE_KINDS}, inside_sites)
     days = MarkedDays(change, GEO_STAYS, spots, settings.bands.gap)
-    async for found in ahead(stays(change, told.ground, rules, task)):
-        rows = await asyncio.to_thread(facts, found.stays, told.ground, people, edges)
+    async for found in ahead(stays(change, told.place_index, rules, task)):
+        rows = await asyncio.to_thread(facts, found.stays, told.place_index, people, edges)
         await days.write(found.touched, rows)
     await days.finish()
 

@@ -16,71 +16,71 @@ from okube_api.catalogue.facts import (
 )
 from okube_api.ingest.columns.columns import codes, integers
 from okube_api.ingest.columns.prefetch import ahead
-from okube_api.ingest.derive.presence import Presence, Rules, presence
-from okube_api.ingest.derive.sessionize import Places, places_of
+from okube_api.ingest.derive.presence import PresenceTables, PresenceRules, derive_presence
+from okube_api.ingest.derive.sessionize import LocationIndex, index_equipments
 from okube_api.ingest.events.tables import DETECTIONS
-from okube_api.ingest.raw.reader import Sides, blocks
-from okube_api.ingest.refresh.context import DerivationContext, Task
+from okube_api.ingest.raw.reader import BatchDelta, read_blocks
+from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.fact_writer import Gathered
 from okube_api.ingest.refresh.recency import MarkedDays, Spots
-from okube_api.ingest.refresh.sessions import Piece, Points, pieces
+from okube_api.ingest.refresh.sessions import Piece, Detections, pieces
 from okube_api.store.arrays import Ints
 from okube_api.store.base import Change
 
 
-async def rebuild(change: Change, told: DerivationContext, task: Task) -> None:
+async def rebuild(change: Change, told: DerivationContext, task: RefreshTask) -> None:
     """Writes the days of the five facts of presence that a change of detections touches, and what follows from them."""
     settings = told.settings
-    rules = Rules(
+    rules = PresenceRules(
         settings.presence.gap_minutes * 60,
         settings.stays.minimum_seconds,
         settings.presence.dropout_seconds,
         settings.bands.dwell,
     )
-    places = places_of(told.equipments)
+    places = index_equipments(told.equipments)
     writing = _Writing(change, places)
-    reading = partial(_read, change, places, task.sides)
-    async for piece in ahead(pieces(reading, places, rules.gap_s, task.spans, exits=True, also=task.also)):
-        also = [day for day in task.also if piece.first <= day <= piece.last]
+    reading = partial(_read, change, places, task.delta)
+    async for piece in ahead(pieces(reading, places, rules.gap_s, task.changed_days, exits=True, also=task.extra_days)):
+        also = [day for day in task.extra_days if piece.first <= day <= piece.last]
         days = np.unique(np.concatenate((piece.touched, np.array(also, np.int64))))
         if len(days):
             await writing.write(days, await asyncio.to_thread(_made, piece, rules, days))
     await writing.finish()
 
 
-async def _read(change: Change, places: Places, sides: Sides, low: int, high: int) -> AsyncIterator[tuple[int, Points]]:
-    async for block in blocks(change, DETECTIONS, low, high, sides.either):
+async def _read(change: Change, places: LocationIndex, sides: BatchDelta, low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
+    async for block in read_blocks(change, DETECTIONS, low, high, sides.either_side):
         yield int(integers(block["part"])[-1]), await asyncio.to_thread(_points, block, places, sides)
 
 
-def _points(detections: pa.Table, places: Places, sides: Sides) -> Points:
+def _points(detections: pa.Table, places: LocationIndex, sides: BatchDelta) -> Detections:
     equipment = codes(detections["equipment"], places.equipments)
     known = np.flatnonzero(equipment >= 0)  # the others are gone
     equipment = equipment[known]
     user, at = (integers(detections[name])[known] for name in ("user", "at"))
-    return Points(user, places.site_of[equipment], equipment, at, sides.change(detections)[known].astype(np.int8))
+    return Detections(user, places.site_of[equipment], equipment, at, sides.row_changes(detections)[known].astype(np.int8))
 
 
-def _made(piece: Piece, rules: Rules, days: Ints) -> Presence:
+def _made(piece: Piece, rules: PresenceRules, days: Ints) -> PresenceTables:
     """The rows of these days after the change."""
-    found = presence(piece.runs.only(piece.runs.change >= 0), rules, (int(days[0]), int(days[-1])))
+    found = derive_presence(piece.runs.filter(piece.runs.change >= 0), rules, (int(days[0]), int(days[-1])))
     if len(days) == days[-1] - days[0] + 1:
         return found
     chosen = (table.filter(pa.array(np.isin(integers(table["day"]), days))) for table in found.tables)
-    return Presence(*chosen)
+    return PresenceTables(*chosen)
 
 
 class _Writing:
     """The five facts, of which stays and passages are marked."""
 
-    def __init__(self, change: Change, places: Places) -> None:
+    def __init__(self, change: Change, places: LocationIndex) -> None:
         sites = Spots({"site": places.sites}, np.ones(len(places.sites), np.bool_))
         equipments = Spots({"equipment": places.equipments}, np.ones(len(places.equipments), np.bool_), by_stay=True)
         self._stays = MarkedDays(change, PRESENCE_STAYS, sites)
         self._passages = MarkedDays(change, PRESENCE_PASSAGES, equipments)
         self._plain = [Gathered(change, fact) for fact in (PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)]
 
-    async def write(self, days: Ints, found: Presence) -> None:
+    async def write(self, days: Ints, found: PresenceTables) -> None:
         await self._stays.write(days, found.stays)
         await self._passages.write(days, found.passages)
         for facts, rows in zip(self._plain, (found.steps, found.exits, found.passage_exits), strict=True):

@@ -20,15 +20,15 @@ from okube_api.catalogue.facts import (
     PRESENCE_STEPS,
     Fact,
 )
-from okube_api.ingest.derive.panel_index import People
+from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.pseudonyms import DEVICE, USER
-from okube_api.ingest.raw.new_events import accepted
-from okube_api.ingest.raw.reader import Sides, live_batches
-from okube_api.ingest.raw.reference_state import changes, everybody, moved_areas, write_panel
+from okube_api.ingest.raw.new_events import count_new_events
+from okube_api.ingest.raw.reader import BatchDelta, read_live_batches
+from okube_api.ingest.raw.reference_state import count_changed_keys, read_panel, find_changed_areas, write_panel
 from okube_api.ingest.refresh import conversion, geo_stays, presence
-from okube_api.ingest.refresh.context import DerivationContext, Task
+from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.day_ranges import joined
 from okube_api.store.arrays import Ints
 from okube_api.store.base import Aggregate, Change, Condition, OneOf, Reader
@@ -64,21 +64,21 @@ class Deriving:
 
     async def bring(self, batches: Sequence[Batch]) -> dict[int, int]:
         """Makes batches count; how many events each of them brings that are new, by its number."""
-        live = await live_batches(self._change)
+        live = await read_live_batches(self._change)
         counts = {}
         for batch in sorted(batches, key=lambda one: one.number):
             counts[batch.number] = await self._accepted(batch, live)
             live[batch.number] = batch.kind
-        await self._changed(batches, Sides(frozenset(live), new=frozenset(counts)))
+        await self._changed(batches, BatchDelta(frozenset(live), added=frozenset(counts)))
         await self._keep(live)
         return counts
 
     async def take_away(self, batches: Sequence[Batch]) -> None:
         """Makes batches count no more, and removes their events."""
-        live = await live_batches(self._change)
+        live = await read_live_batches(self._change)
         gone = [batch for batch in batches if live.pop(batch.number, None) is not None]
         if gone:
-            await self._changed(gone, Sides(frozenset(live), gone=frozenset(batch.number for batch in gone)))
+            await self._changed(gone, BatchDelta(frozenset(live), removed=frozenset(batch.number for batch in gone)))
             await self._keep(live)
         for batch in batches:
             await self._change.remove(KINDS[batch.kind].table, batch.number)
@@ -86,20 +86,20 @@ class Deriving:
     async def forget(self, since: int) -> None:
         """Removes the events of UTC days before `since`: what is left is as if they had never come."""
         old = await old_days(self._change, since)
-        live = frozenset(await live_batches(self._change))
-        people = await everybody(self._change, Sides(live))
+        live = frozenset(await read_live_batches(self._change))
+        people = await read_panel(self._change, BatchDelta(live))
         spans = {name: spans_of_days(days) for name, days in old.items()}
-        await self._write(people, Sides(live, since=since), spans, {})
+        await self._write(people, BatchDelta(live, oldest_day=since), spans, {})
         for name, days in old.items():
             table = KINDS[name].table
             await self._change.replace(table, days, arrow_schema(stored_kinds(table)).empty_table())
 
     async def again(self, kinds: Collection[str]) -> None:
         """Writes all facts anew that are made of events of some of these kinds."""
-        sides = Sides(frozenset(await live_batches(self._change)))
+        sides = BatchDelta(frozenset(await read_live_batches(self._change)))
         if "panelists" in kinds:
-            await write_panel(self._change, sides, whatever=True)
-        people = await everybody(self._change, sides)
+            await write_panel(self._change, sides, force=True)
+        people = await read_panel(self._change, sides)
         for group, facts in _FACTS.items():
             if not set(group) & set(kinds):
                 continue
@@ -112,18 +112,18 @@ class Deriving:
 
     async def without(self, numbers: Mapping[str, int]) -> None:
         """Writes anew the facts of the days on which a user or a device has some; their events are gone already."""
-        sides = Sides(frozenset(await live_batches(self._change)))
+        sides = BatchDelta(frozenset(await read_live_batches(self._change)))
         also: dict[Sequence[str], frozenset[int]] = {}
         if (user := numbers.get(USER)) is not None:
             also = await self._days_of_users(np.array([user], np.int64))
-            await write_panel(self._change, sides, whatever=True)
+            await write_panel(self._change, sides, force=True)
         if (device := numbers.get(DEVICE)) is not None:
             also[PRESENCE] = await self._days((PRESENCE_STAYS, PRESENCE_EXITS), OneOf("user", (device,)))
-        await self._write(await everybody(self._change, sides), sides, {}, also)
+        await self._write(await read_panel(self._change, sides), sides, {}, also)
 
     # -- helpers
 
-    async def _changed(self, batches: Sequence[Batch], sides: Sides) -> None:
+    async def _changed(self, batches: Sequence[Batch], sides: BatchDelta) -> None:
         """Writes the facts that follow from batches that come or go."""
         also: dict[Sequence[str], frozenset[int]] = {}
         kinds = {batch.kind for batch in batches}
@@ -136,7 +136,7 @@ class Deriving:
             if batch.kind not in _REFERENCES:
                 found = await self._change.parts(KINDS[batch.kind].table, batch.number)
                 parts.setdefault(batch.kind, set()).update(found)
-        people = await everybody(self._change, sides) if any(also.values()) or parts.keys() - set(PRESENCE) else None
+        people = await read_panel(self._change, sides) if any(also.values()) or parts.keys() - set(PRESENCE) else None
         await self._write(people, sides, {kind: spans_of_days(days) for kind, days in parts.items()}, also)
 
     async def _accepted(self, batch: Batch, others: Collection[int]) -> int:
@@ -144,12 +144,12 @@ class Deriving:
         kind = KINDS[batch.kind]
         parts = await self._change.parts(kind.table, batch.number)
         if not kind.natural_key:
-            return await accepted(self._change, kind, batch.number, others, parts)
-        sides = Sides(frozenset({*others, batch.number}), new=frozenset({batch.number}))
-        return sum([await changes(self._change, kind, sides, span) for span in spans_of_days(parts)])
+            return await count_new_events(self._change, kind, batch.number, others, parts)
+        sides = BatchDelta(frozenset({*others, batch.number}), added=frozenset({batch.number}))
+        return sum([await count_changed_keys(self._change, kind, sides, span) for span in spans_of_days(parts)])
 
     async def _write(
-        self, people: People | None, sides: Sides, spans: Spans, also: Mapping[Sequence[str], frozenset[int]]
+        self, people: PanelIndex | None, sides: BatchDelta, spans: Spans, also: Mapping[Sequence[str], frozenset[int]]
     ) -> None:
         """Writes the facts of events on some UTC days (by kind), and these local days (by group of kinds)."""
         for group in _FACTS:
@@ -158,7 +158,7 @@ class Deriving:
             if not mine and not days:
                 continue
             around = [(day, day) for day in days]
-            together = Task(sides, _near(joined([*(one for some in mine.values() for one in some), *around])), days)
+            together = RefreshTask(sides, _near(joined([*(one for some in mine.values() for one in some), *around])), days)
             if group is PRESENCE:
                 await presence.rebuild(self._change, self._told, together)
                 continue
@@ -167,15 +167,15 @@ class Deriving:
                 await geo_stays.rebuild(self._change, self._told, people, together)
             else:
                 kinds = [kind for kind in group if kind in mine or (days and kind == group[0])]
-                tasks = {kind: Task(sides, mine.get(kind, ()), days) for kind in kinds}
+                tasks = {kind: RefreshTask(sides, mine.get(kind, ()), days) for kind in kinds}
                 await conversion.rebuild(self._change, self._told, people, tasks)
 
     async def _keep(self, live: Mapping[int, str]) -> None:
         """Writes which batches count."""
         numbers = sorted(live)
-        columns = {"part": [tables.WHOLE] * len(numbers), "number": numbers, "kind": [live[one] for one in numbers]}
+        columns = {"part": [tables.UNDATED_PART] * len(numbers), "number": numbers, "kind": [live[one] for one in numbers]}
         schema = arrow_schema({name: kind for name, kind in stored_kinds(tables.LEDGER).items() if name != "batch"})
-        await self._change.replace(tables.LEDGER, [tables.WHOLE], pa.table(columns, schema=schema))
+        await self._change.replace(tables.LEDGER, [tables.UNDATED_PART], pa.table(columns, schema=schema))
 
     # -- which days
 
@@ -187,9 +187,9 @@ class Deriving:
         found: dict[Sequence[str], frozenset[int]] = {GEO: await self._days((GEO_STAYS,), theirs)}
         return found | {CONVERSION: await self._days((OUTCOMES, EXPOSURES), theirs)}
 
-    async def _days_of_areas(self, sides: Sides) -> frozenset[int]:
+    async def _days_of_areas(self, sides: BatchDelta) -> frozenset[int]:
         """The days with stays of people who live or work in areas that are elsewhere than before."""
-        moved = tuple(await moved_areas(self._change, sides))
+        moved = tuple(await find_changed_areas(self._change, sides))
         there = OneOf("home", moved) | OneOf("work", moved) if len(moved) <= _FEW else None
         return await self._days((GEO_STAYS,), there) if moved else frozenset()
 

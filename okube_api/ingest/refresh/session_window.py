@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.local_days import utc_days
-from okube_api.ingest.derive.sessionize import Places, Runs, runs_of
+from okube_api.ingest.derive.sessionize import LocationIndex, Sessions, sessionize
 from okube_api.store.arrays import Codes, Flags, Ints
 
 _MOST_DAYS = 32  # read at once for the users that are followed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Points:
+class Detections:
     """Users seen at instants (ms, UTC): one element each, in any order; the same point may be there twice.
 
     site, equipment: index the `Places` of the runs.  change: 1 new, -1 taken away, else 0.
@@ -24,29 +24,29 @@ class Points:
     user: Ints
     site: Codes
     equipment: Codes
-    at: Ints
+    at_ms: Ints
     change: NDArray[np.int8]
 
     def __len__(self) -> int:
-        return len(self.at)
+        return len(self.at_ms)
 
-    def only(self, kept: Flags) -> "Points":
+    def filter(self, kept: Flags) -> "Detections":
         """Some of them."""
-        return Points(*(getattr(self, field.name)[kept] for field in fields(self)))
+        return Detections(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 
-_NONE = Points(
+_NONE = Detections(
     np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int8)
 )
 
-Reading = Callable[[int, int], AsyncIterator[tuple[int, Points]]]
+Reading = Callable[[int, int], AsyncIterator[tuple[int, Detections]]]
 """Points of the UTC days [low, high], ascending, with the greatest day of each block."""
 
 
-def joined(parts: list[Points]) -> Points:
+def joined(parts: list[Detections]) -> Detections:
     """All of them."""
     together = [_NONE, *parts]
-    return Points(*(np.concatenate([getattr(one, field.name) for one in together]) for field in fields(Points)))
+    return Detections(*(np.concatenate([getattr(one, field.name) for one in together]) for field in fields(Detections)))
 
 
 class _Bounds:
@@ -72,68 +72,68 @@ class _Bounds:
         self._users, self._days = users[by], days[by]
 
 
-Matter = Callable[[Runs], Flags]
+Matter = Callable[[Sessions], Flags]
 """Which runs matter."""
 
 
 class Held:
     """Points of everybody of the UTC days [low, complete], perhaps some of later days, and more of some users."""
 
-    def __init__(self, reading: Reading, places: Places, gap_s: int, low: int) -> None:
+    def __init__(self, reading: Reading, places: LocationIndex, gap_s: int, low: int) -> None:
         self.reading, self._places, self._gap_s = reading, places, gap_s
         self.low, self.complete = low, low - 1
-        self._points: list[Points] = []
+        self._points: list[Detections] = []
         self._since, self._through = _Bounds(), _Bounds()
 
     def __len__(self) -> int:
         return sum(map(len, self._points))
 
-    def add(self, points: Points) -> None:
+    def add(self, points: Detections) -> None:
         """Takes what was read of everybody, but for users of whom it was read before."""
-        known = self._through.of(points.user, self.complete) >= utc_days(points.at)
-        self._points.append(points.only(~known) if known.any() else points)
+        known = self._through.of(points.user, self.complete) >= utc_days(points.at_ms)
+        self._points.append(points.filter(~known) if known.any() else points)
 
-    def runs(self) -> Runs:
+    def sessionize(self) -> Sessions:
         """The runs that all points make."""
         return self._cut(joined(self._points))
 
-    def keep(self, runs: Runs, day: int) -> None:
+    def keep(self, runs: Sessions, day: int) -> None:
         """Lets go of the points of all runs but those that end after a local day, or may."""
-        some = np.repeat((runs.last_days > day) | self.goes_on(runs), runs.ends - runs.starts + 1)
-        self._points = [Points(runs.user, runs.site, runs.equipment, runs.at, runs.change).only(some)]
+        some = np.repeat((runs.end_days > day) | self.goes_on(runs), runs.ends - runs.starts + 1)
+        self._points = [Detections(runs.user, runs.site, runs.equipment, runs.at_ms, runs.change).filter(some)]
 
-    def begun_before(self, runs: Runs) -> Flags:
+    def begun_before(self, runs: Sessions) -> Flags:
         """Which runs may have begun before what was read of their user."""
         since = self._since.of(runs.user[runs.starts], self.low)
-        begun: Flags = runs.at[runs.starts] < (since - 1) * DAY_MS + self._gap_s * 1000
+        begun: Flags = runs.at_ms[runs.starts] < (since - 1) * DAY_MS + self._gap_s * 1000
         return begun
 
-    def goes_on(self, runs: Runs) -> Flags:
+    def goes_on(self, runs: Sessions) -> Flags:
         """Which runs may go on after what was read of their user."""
         through = np.maximum(self._through.of(runs.user[runs.starts], self.complete), self.complete)
-        goes: Flags = runs.at[runs.ends] >= through * DAY_MS - self._gap_s * 1000
+        goes: Flags = runs.at_ms[runs.ends] >= through * DAY_MS - self._gap_s * 1000
         return goes
 
-    async def follow(self, runs: Runs, matter: Matter, *, back: bool) -> bool:
+    async def follow(self, runs: Sessions, matter: Matter, *, back: bool) -> bool:
         """Reads further, back or ahead, for the users of runs that matter and are not whole; whether there were any."""
         users = self._loose(runs, matter, back=back)
         if len(users) == 0:
             return False
-        mine = [one.only(np.isin(one.user, users)) for one in self._points]
+        mine = [one.filter(np.isin(one.user, users)) for one in self._points]
         days = 1
         while len(users):
             more = [await self._further(users, days, back=back)]
             self._points += more
-            mine = [one.only(np.isin(one.user, users)) for one in (*mine, *more)]
+            mine = [one.filter(np.isin(one.user, users)) for one in (*mine, *more)]
             users = self._loose(self._cut(joined(mine)), matter, back=back)
             days = min(2 * days, _MOST_DAYS)
         return True
 
-    def _loose(self, runs: Runs, matter: Matter, *, back: bool) -> Ints:
+    def _loose(self, runs: Sessions, matter: Matter, *, back: bool) -> Ints:
         loose = matter(runs) & (self.begun_before(runs) if back else self.goes_on(runs))
         return np.unique(runs.user[runs.starts[loose]])
 
-    async def _further(self, users: Ints, days: int, *, back: bool) -> Points:
+    async def _further(self, users: Ints, days: int, *, back: bool) -> Detections:
         """What some days further hold of users.  Where they have not been read equally far, some points come again."""
         if back:
             since = self._since.of(users, self.low)
@@ -143,8 +143,8 @@ class Held:
             through = np.maximum(self._through.of(users, self.complete), self.complete)
             span = int(through.min()) + 1, int(through.min()) + days
             self._through.put(users, np.maximum(through, span[1]))
-        return joined([points.only(np.isin(points.user, users)) async for _, points in self.reading(*span)])
+        return joined([points.filter(np.isin(points.user, users)) async for _, points in self.reading(*span)])
 
-    def _cut(self, points: Points) -> Runs:
-        columns = {field.name: getattr(points, field.name) for field in fields(Points)}
-        return runs_of(self._places, self._gap_s, **columns)
+    def _cut(self, points: Detections) -> Sessions:
+        columns = {field.name: getattr(points, field.name) for field in fields(Detections)}
+        return sessionize(self._places, self._gap_s, **columns)

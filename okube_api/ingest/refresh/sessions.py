@@ -12,11 +12,11 @@ from functools import partial
 from okube_api.clock import DAY_MS, DAY_S
 from okube_api.ingest.columns.allocator import give_back
 from okube_api.ingest.columns.columns import Span
-from okube_api.ingest.derive.sessionize import Places, Runs, touched_days
-from okube_api.ingest.refresh.session_window import Held, Points, Reading
+from okube_api.ingest.derive.sessionize import LocationIndex, Sessions, find_affected_days
+from okube_api.ingest.refresh.session_window import Held, Detections, Reading
 from okube_api.store.arrays import Flags, Ints
 
-__all__ = ["Piece", "Points", "Reading", "pieces"]
+__all__ = ["Piece", "Detections", "Reading", "pieces"]
 
 MOST_POINTS = 500_000
 _LOCAL_D = 1  # the points of a UTC day are of local days at most so far from it, and the other way round
@@ -32,12 +32,12 @@ class Piece:
 
     first: int
     last: int
-    runs: Runs
+    runs: Sessions
     touched: Ints
 
 
 async def pieces(
-    reading: Reading, places: Places, gap_s: int, spans: Sequence[Span], *, exits: bool, also: Iterable[int] = ()
+    reading: Reading, places: LocationIndex, gap_s: int, spans: Sequence[Span], *, exits: bool, also: Iterable[int] = ()
 ) -> AsyncIterator[Piece]:
     """The pieces that cover the local days which a change can touch, and `also`; ascending and apart.
 
@@ -57,7 +57,7 @@ def _beside(gap_s: int) -> int:
     return 0 if gap_s <= _HALF_A_DAY_S else -(-gap_s // DAY_S)
 
 
-async def _begun(reading: Reading, places: Places, gap_s: int, span: Span) -> set[int]:
+async def _begun(reading: Reading, places: LocationIndex, gap_s: int, span: Span) -> set[int]:
     """The local days on which runs began that reach into a span of UTC days, and perhaps change there."""
     first, last = span
     held = Held(reading, places, gap_s, first - 1 - _beside(gap_s))
@@ -67,26 +67,26 @@ async def _begun(reading: Reading, places: Places, gap_s: int, span: Span) -> se
     held.complete = upto
     edge_ms = (first - 1) * DAY_MS
 
-    def matter(runs: Runs) -> Flags:
-        across = (runs.at[runs.starts] < edge_ms) & (runs.at[runs.ends] >= edge_ms)
-        return across & (runs.changed | held.goes_on(runs))
+    def matter(runs: Sessions) -> Flags:
+        across = (runs.at_ms[runs.starts] < edge_ms) & (runs.at_ms[runs.ends] >= edge_ms)
+        return across & (runs.has_change | held.goes_on(runs))
 
-    runs = held.runs()
+    runs = held.sessionize()
     if await held.follow(runs, matter, back=True):
-        runs = held.runs()
-    return set(runs.first_days[matter(runs)].tolist())
+        runs = held.sessionize()
+    return set(runs.start_days[matter(runs)].tolist())
 
 
 class _Work:
     """Days to be dealt with, in order."""
 
-    def __init__(self, reading: Reading, places: Places, gap_s: int, *, exits: bool, days: set[int]) -> None:
+    def __init__(self, reading: Reading, places: LocationIndex, gap_s: int, *, exits: bool, days: set[int]) -> None:
         self._holding = partial(Held, reading, places, gap_s)
         self._exits, self._days = exits, days
         self._most = (
             MOST_POINTS // 2 if exits else MOST_POINTS
         )  # where exits matter, a point may make several wide rows
-        self._stream: AsyncIterator[tuple[int, Points]] | None = None
+        self._stream: AsyncIterator[tuple[int, Detections]] | None = None
         self._through = 0
 
     async def pieces(self) -> AsyncIterator[Piece]:
@@ -97,7 +97,7 @@ class _Work:
                 held = self._holding(first - _LOCAL_D)
             last = await self._read(held, first)
             runs = await self._whole(held, first, last)
-            touched = await asyncio.to_thread(touched_days, runs, exits=self._exits)
+            touched = await asyncio.to_thread(find_affected_days, runs, exits=self._exits)
             self._days |= set(touched[touched > last].tolist())
             self._days.difference_update(range(first, last + 1))
             yield Piece(first, last, runs, touched[(touched >= first) & (touched <= last)])
@@ -131,22 +131,22 @@ class _Work:
             last += 1
         return last
 
-    async def _whole(self, held: Held, first: int, last: int) -> Runs:
+    async def _whole(self, held: Held, first: int, last: int) -> Sessions:
         """The runs, whole as far as they have rows on the days [first, last], before or after the change."""
 
-        def before(runs: Runs) -> Flags:
-            starts, ends = runs.first_days, runs.last_days
-            ends_here = (ends >= first) & ((ends <= last) | runs.changed) & self._exits
+        def before(runs: Sessions) -> Flags:
+            starts, ends = runs.start_days, runs.end_days
+            ends_here = (ends >= first) & ((ends <= last) | runs.has_change) & self._exits
             matter: Flags = ((starts >= first) & (starts <= last)) | ends_here
             return matter
 
-        def after(runs: Runs) -> Flags:
-            starts, ends = runs.first_days, runs.last_days
+        def after(runs: Sessions) -> Flags:
+            starts, ends = runs.start_days, runs.end_days
             ends_here = (ends >= first) & (ends <= last) & self._exits
-            matter: Flags = (starts <= last) & ((starts >= first) | runs.changed | ends_here)
+            matter: Flags = (starts <= last) & ((starts >= first) | runs.has_change | ends_here)
             return matter
 
-        runs = await asyncio.to_thread(held.runs)
+        runs = await asyncio.to_thread(held.sessionize)
         while await held.follow(runs, before, back=True) or await held.follow(runs, after, back=False):
-            runs = await asyncio.to_thread(held.runs)
+            runs = await asyncio.to_thread(held.sessionize)
         return runs

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from okube_api.errors import BadRequest, Impossible
-from okube_api.ingest.events.models import MODELS
+from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.parse.column_checks import certain, columns_of, properties
 from okube_api.ingest.parse.line_blocks import Lines
 from okube_api.ingest.parse.parquet import read_parquet
@@ -63,7 +63,7 @@ def alone(kind: str, text: str) -> dict[str, Any] | None:
 
 
 def test_every_kind_has_a_good_example() -> None:
-    assert list(GOOD) == list(MODELS)
+    assert list(GOOD) == list(KINDS)
     for kind, event in GOOD.items():
         assert certain(kind, pa.Table.from_pylist([event], columns_of(kind))).all(), kind
         assert checked(kind, event) == event
@@ -72,7 +72,7 @@ def test_every_kind_has_a_good_example() -> None:
 @given(some.data())
 def test_columns_read_at_once_say_what_the_models_say(data: some.DataObject) -> None:
     """Of any events, those are taken that their model takes, with the same values; the others are rejected."""
-    kind = data.draw(some.sampled_from(list(MODELS)))
+    kind = data.draw(some.sampled_from(list(KINDS)))
     names = [one.name for one in properties(kind)]
     changes = some.dictionaries(some.sampled_from([*names, "surplus"]), some.sampled_from(STRANGE), max_size=2)
     events = [GOOD[kind] | data.draw(changes) for _ in range(data.draw(some.integers(1, 6)))]
@@ -173,7 +173,7 @@ def parquet(table: pa.Table) -> io.BytesIO:
     return file
 
 
-@pytest.mark.parametrize("kind", list(MODELS))
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_parquet_holds_what_ndjson_holds(kind: str) -> None:
     events = [GOOD[kind], {name: value for name, value in GOOD[kind].items() if name != "id"}]
     (block,) = read_parquet(kind, parquet(pa.Table.from_pylist(events)))

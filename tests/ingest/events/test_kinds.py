@@ -1,0 +1,121 @@
+"""Test that accepted counts and facts tell events apart by the same keys: those of the registry."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from okube_api.catalogue.facts import DELIVERIES, GEO_STAYS
+from okube_api.ingest.events.kinds import KINDS, OWN_ID_KEY, EventKind
+from okube_api.ingest.raw.new_events import count_new_events
+from okube_api.ingest.raw.reader import BatchDelta
+from okube_api.ingest.refresh.day_reader import EventDays
+from okube_api.store.base import Column, Json, Kind, Store, Table
+from okube_api.store.kinds import arrow_schema, stored_kinds
+
+from tests.ingest.land import Land, spring
+
+pytestmark = pytest.mark.anyio
+
+APPLICATION = "a" * 24
+FIRST, LAST = 10, 12
+WITH_CONTENT_KEY = [kind for kind in KINDS.values() if kind.content_key]
+VALUES: Mapping[Kind, tuple[Any, Any]] = {Kind.INTEGER: (5, 6), Kind.NUMBER: (1.5, 2.5), Kind.TEXT: ("one", "two")}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_kind_has_one_key_of_stored_columns(kind: EventKind) -> None:
+    """Check that a kind has a natural key or a content key, never both, and that its table has the columns."""
+    columns = {"part", *(column.name for column in kind.table.columns)}
+    assert bool(kind.natural_key) != bool(kind.content_key)
+    assert columns.issuperset(kind.natural_key + kind.content_key)
+    assert columns.issuperset(OWN_ID_KEY) == bool(kind.content_key)
+
+
+def stored_row(kind: EventKind, /, **values: Any) -> dict[str, Any]:
+    """Return a row of a kind's table without an own id, some of its columns replaced."""
+    row = {column.name: VALUES[column.kind][0] for column in kind.table.columns if column.name not in OWN_ID_KEY}
+    return {"part": FIRST} | row | dict.fromkeys(OWN_ID_KEY) | values
+
+
+async def count_both_ways(store: Store, kind: EventKind, first: dict[str, Any], second: dict[str, Any]) -> set[int]:
+    """Store two rows as two batches; return how many events the second adds, by the counts and by what facts read."""
+    kinds = {name: of for name, of in stored_kinds(kind.table).items() if name != "batch"}
+    async with store.changing(APPLICATION, "stored") as change:
+        for number, row in enumerate((first, second), start=1):
+            await change.append(kind.table, number, pa.Table.from_pylist([row], arrow_schema(kinds)))
+        await change.commit()
+    async with store.reading(APPLICATION) as view:
+        counted = await count_new_events(view, kind, 2, {1}, {second["part"]})
+        read = await EventDays(view, kind, BatchDelta(frozenset({1, 2}))).between(FIRST, LAST)
+    await store.forget(APPLICATION)
+    return {counted, read.num_rows - 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"),
+    [(kind, column) for kind in WITH_CONTENT_KEY for column in kind.table.columns if column.name not in OWN_ID_KEY],
+    ids=lambda value: value.name,
+)
+@pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
+async def test_events_without_an_id_are_told_apart_by_the_content_key(
+    ingested: Store, kind: EventKind, column: Column
+) -> None:
+    """Check that two events that differ in one column are two exactly if the column belongs to the key."""
+    other = stored_row(kind, **{column.name: VALUES[column.kind][1]})
+    expected = {int(column.name in kind.content_key)}
+    assert await count_both_ways(ingested, kind, stored_row(kind), other) == expected
+
+
+@pytest.mark.parametrize("kind", WITH_CONTENT_KEY, ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    ("other", "new"),
+    [
+        ({"id_high": 1, "id_low": 2, "user": 6}, 0),  # the same id, another content
+        ({"id_high": 1, "id_low": 3}, 1),  # the same content, another id
+        ({"id_high": 1, "id_low": 2, "part": LAST}, 1),  # the same id on another day
+        ({}, 1),  # no id
+    ],
+    ids=["same id", "other id", "other day", "no id"],
+)
+@pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
+async def test_events_with_an_id_are_told_apart_by_it(
+    ingested: Store, kind: EventKind, other: dict[str, Any], new: int
+) -> None:
+    """Check that the own id decides within a UTC day, whatever the content."""
+    first = stored_row(kind, id_high=1, id_low=2)
+    assert await count_both_ways(ingested, kind, first, stored_row(kind, **other)) == {new}
+
+
+STAY = {"user": "a", "site": "lyon-2", "start": "2024-03-28T10:00:00Z", "duration_s": 600, "zone": "indoor"}
+DELIVERY = {"campaign": "mails", "day": "2024-03-28", "site": "lyon-2", "prints": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fact", "event", "change", "new", "rows"),
+    [
+        ("stays", GEO_STAYS.table, STAY, {}, 0, 1),
+        ("stays", GEO_STAYS.table, STAY, {"user": "b"}, 1, 2),
+        ("stays", GEO_STAYS.table, STAY, {"site": "bund"}, 1, 2),
+        ("stays", GEO_STAYS.table, STAY, {"zone": "outdoor"}, 1, 2),
+        ("stays", GEO_STAYS.table, STAY, {"start": "2024-03-28T10:00:01Z"}, 1, 2),
+        ("stays", GEO_STAYS.table, STAY, {"duration_s": 601}, 1, 2),
+        ("deliveries", DELIVERIES.table, DELIVERY, {}, 0, 1),
+        ("deliveries", DELIVERIES.table, DELIVERY, {"campaign": "autumn"}, 1, 2),
+        ("deliveries", DELIVERIES.table, DELIVERY, {"day": "2024-03-29"}, 1, 2),
+        ("deliveries", DELIVERIES.table, DELIVERY, {"site": None}, 1, 2),
+        ("deliveries", DELIVERIES.table, DELIVERY, {"prints": 2}, 1, 1),  # replaces the other one
+    ],
+)
+@pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
+async def test_accepted_events_are_those_that_facts_are_made_of(
+    ingested: Store, *, kind: str, fact: Table, event: Json, change: Json, new: int, rows: int
+) -> None:
+    """Check, for a second file with one field changed, how many events are accepted and how many rows facts have."""
+    land = await Land(ingested, spring()).settle()
+    await land.take(kind, [event])
+    batch = await land.take(kind, [{name: value for name, value in (event | change).items() if value is not None}])
+    assert batch["accepted"] == new, batch["reasons"]
+    async with ingested.reading(land.application.id) as view:
+        blocks = [block async for block in view.read(fact, 0, 100_000)]
+    assert sum(block.num_rows for block in blocks) == rows
