@@ -17,9 +17,9 @@ from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
 from okube_api.kit.resource_changes import Change, What
 from okube_api.store.base import Collection as DocumentCollection
-from okube_api.store.base import Json, Kind, equal
+from okube_api.store.base import Json, ColumnType, equal
 
-NOTES = DocumentCollection("ingest_notes", fields={"application": Kind.TEXT})
+PENDING = DocumentCollection("ingest_notes", fields={"application": ColumnType.TEXT})
 """One per change: the kinds of events whose facts are to be made again."""
 
 ALL = (*GEO, *PRESENCE, *CONVERSION)
@@ -41,7 +41,7 @@ _KINDS: Mapping[tuple[str, What], Sequence[str]] = {
 log = structlog.stdlib.get_logger("okube.ingest")
 
 
-class Following:
+class Invalidation:
     """Follows changes of resources, for `Changes.follow`."""
 
     def __init__(self, ingest: Ingest) -> None:
@@ -49,24 +49,24 @@ class Following:
         self._working: dict[str, asyncio.Task[None]] = {}
 
     @asynccontextmanager
-    async def follow(self, application: str, changes: Sequence[Change]) -> AsyncIterator[None]:
+    async def invalidate(self, application: str, changes: Sequence[Change]) -> AsyncIterator[None]:
         """Encloses the write that makes these changes."""
         kinds = {kind for one in changes for kind in _KINDS.get((one.collection, one.what), ())}
         held = kinds & set((await self._ingest.kinds(application)).values()) if kinds else set()
         if held:
             note = {"_id": new_id(self._ingest.clock()), "application": application, "kinds": sorted(held)}
-            await self._store.insert(NOTES, [note])
+            await self._store.insert(PENDING, [note])
         yield
         if held:
             self._begin(application)
 
     async def resume(self) -> None:
         """Works off what is noted, for every application."""
-        for application in {note["application"] for note in await self._store.find(NOTES, ~equal("application", ""))}:
+        for application in {note["application"] for note in await self._store.find(PENDING, ~equal("application", ""))}:
             self._begin(application)
-        await self.settled()
+        await self.drain()
 
-    async def settled(self, application: str | None = None) -> None:
+    async def drain(self, application: str | None = None) -> None:
         """Returns when everything that was begun (for an application) is done."""
         wanted = [task for own, task in self._working.items() if application in (None, own)]
         await asyncio.gather(*wanted)
@@ -85,12 +85,12 @@ class Following:
             self._working[application] = task
 
     async def _work_off(self, application: str) -> None:
-        while notes := await self._store.find(NOTES, equal("application", application)):
+        while notes := await self._store.find(PENDING, equal("application", application)):
             document = await self._store.get(APPLICATIONS, equal("_id", application))
             if document is not None:
                 await self._ingest.rebuild(Application.of(document), _kinds(notes))
             for note in notes:
-                await self._store.delete(NOTES, equal("_id", note["_id"]))
+                await self._store.delete(PENDING, equal("_id", note["_id"]))
 
 
 def _kinds(notes: Sequence[Json]) -> Collection[str]:

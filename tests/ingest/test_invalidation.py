@@ -8,7 +8,7 @@ import pytest
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.equipments.repository import EQUIPMENTS
-from okube_api.ingest.invalidation import NOTES, Following
+from okube_api.ingest.invalidation import PENDING, Invalidation
 from okube_api.ingest.service import Ingest
 from okube_api.kit.resource_changes import Change, Changes, What
 from okube_api.pois.repository import POIS
@@ -29,12 +29,12 @@ async def full(store: Store) -> Land:
 
 async def rewrite(land: Land, collection: Any, identifier: str, fields: Json, change: Change) -> None:
     """Changes a document as its repository would, followed."""
-    changes, following = Changes(), Following(land.ingest)
-    changes.follow(following.follow)
+    changes, following = Changes(), Invalidation(land.ingest)
+    changes.follow(following.invalidate)
     async with changes.around(land.application.id, (change,)):
         await land.store.update(collection, equal("_id", identifier), fields)
-    await following.settled(land.application.id)
-    assert await land.store.find(NOTES, EVERYTHING) == []
+    await following.drain(land.application.id)
+    assert await land.store.find(PENDING, EVERYTHING) == []
 
 
 async def test_facts_are_as_if_resources_had_been_so_from_the_start(ingested: Store) -> None:
@@ -47,19 +47,19 @@ async def test_facts_are_as_if_resources_had_been_so_from_the_start(ingested: St
     bands = {"dwell": [0, 1000], "distance": [0, 500, 5000], "visits": [1], "delay": [0, 5], "gap": [1, 3]}
 
     await rewrite(land, SITES, site.id, {"timezone": "America/New_York"}, Change("sites", (site.id,), What.ZONE))
-    changes, following = Changes(), Following(land.ingest)
-    changes.follow(following.follow)
+    changes, following = Changes(), Invalidation(land.ingest)
+    changes.follow(following.invalidate)
     async with changes.around(own, (Change("equipments", (gone.id,), What.GONE),)):
         await ingested.delete(EQUIPMENTS, equal("_id", gone.id))
-    await following.settled()
+    await following.drain()
     await rewrite(land, CAMPAIGNS, campaign.id, {"windows": windows}, Change("campaigns", (campaign.id,), What.WINDOWS))
     fields = {"indoorIndexes": None, "outdoorIndexes": None}
     await rewrite(land, POIS, poi.id, fields, Change("pois", (poi.id,), What.PLACE))
-    dying = Following(land.ingest)
-    async with dying.follow(own, (Change("applications", (own,), What.SETTINGS),)):
+    dying = Invalidation(land.ingest)
+    async with dying.invalidate(own, (Change("applications", (own,), What.SETTINGS),)):
         await ingested.update(APPLICATIONS, equal("_id", own), {"settings": {"bands": bands}})
     await dying.close()
-    await Following(Ingest(ingested, clock, SECRET)).resume()
+    await Invalidation(Ingest(ingested, clock, SECRET)).resume()
 
     so = replace(
         truth,
@@ -87,9 +87,9 @@ def _seconds(text: str) -> int:
 
 async def test_without_events_there_is_nothing_to_do(ingested: Store) -> None:
     land = await Land(ingested, spring()).settle()
-    following = Following(land.ingest)
-    async with following.follow(land.application.id, (Change("sites", ("x",), What.GONE),)):
-        assert await ingested.find(NOTES, EVERYTHING) == []
+    following = Invalidation(land.ingest)
+    async with following.invalidate(land.application.id, (Change("sites", ("x",), What.GONE),)):
+        assert await ingested.find(PENDING, EVERYTHING) == []
 
 
 async def test_campaigns_know_the_days_of_their_data(ingested: Store) -> None:

@@ -20,7 +20,7 @@ from okube_api.ingest.columns.columns import Span, blocks, counted, integers, li
 from okube_api.ingest.columns.local_days import local_days
 from okube_api.ingest.columns.sort_codes import ranks
 from okube_api.ingest.derive.outcomes import Outcomes, derive_outcomes
-from okube_api.ingest.derive.touch_paths import TOUCH_KINDS, Paths, Touches, Windows, paths, touches_of
+from okube_api.ingest.derive.touch_paths import TOUCH_KINDS, Paths, Touches, Windows, build_paths, prepare_touches
 from okube_api.store.arrays import Codes, Ints
 
 _CHANNELS = ("offline", "online")
@@ -63,10 +63,10 @@ def derive_conversion(
     """
     sites = setting.sites.sort_by("site")
     found = derive_outcomes(visits, purchases, sites, span)
-    ready = touches_of(touches, setting.windows, found.user)
+    ready = prepare_touches(touches, setting.windows, found.user)
     for days, part in blocks(found.day, span):
         some = found.take(part)
-        led = paths(ready, some.user, some.at_ms)
+        led = build_paths(ready, some.user, some.at_ms)
         told = _Told(some, look_up_weights(setting.weights, some.user), ready, led, _members(ready, led))
         yield ConversionBlock(days, _outcomes(told, sites, setting), _credits(told, sites))
 
@@ -117,7 +117,7 @@ def _outcomes(told: _Told, sites: pa.Table, setting: AttributionContext) -> pa.T
     found, led, touches = told.found, told.led, told.touches
     attributed = led.counts > 0
     credited_at, kind, campaign, touch_day = np.zeros((4, len(attributed)), np.int64)
-    for column, of_touch in ((credited_at, touches.at), (kind, touches.kind), (campaign, touches.campaign)):
+    for column, of_touch in ((credited_at, touches.at_ms), (kind, touches.kind), (campaign, touches.campaign)):
         column[attributed] = of_touch[led.last]
     touch_day[attributed] = local_days(credited_at[attributed], setting.timezone)
     delay_s = (found.at_ms - credited_at) // 1000

@@ -13,49 +13,49 @@ import pyarrow as pa
 from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.columns import Span, codes, days, integers
 from okube_api.ingest.columns.local_days import local_days
-from okube_api.ingest.derive.touch_paths import KINDS, Windows, lasting_ms, longest
+from okube_api.ingest.derive.touch_paths import TOUCH_KINDS, Windows, convert_windows_to_ms, find_longest_window_d
 from okube_api.store.arrays import Ints
 
-ZONES_D = 2
-Moments = tuple[int, int]
+TIMEZONE_MARGIN_D = 2
+RangeMs = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Margins:
+class RequiredRanges:
     """The instants [low, high) whose visits and purchases, and whose touches, decide the outcomes of some days."""
 
-    outcomes: Moments
-    touches: Moments
+    outcomes: RangeMs
+    touches: RangeMs
 
 
-def instants(span: Span) -> Moments:
+def find_range_ms(span: Span) -> RangeMs:
     """The instants that may belong to some local days, in any zone."""
-    return (span[0] - ZONES_D) * DAY_MS, (span[1] + ZONES_D - 1) * DAY_MS
+    return (span[0] - TIMEZONE_MARGIN_D) * DAY_MS, (span[1] + TIMEZONE_MARGIN_D - 1) * DAY_MS
 
 
-def margins(span: Span, windows: Windows) -> Margins:
+def find_required_ranges(span: Span, windows: Windows) -> RequiredRanges:
     """What to read for the outcomes (visits and purchases, touches) of some local days."""
-    low, high = instants(span)
-    return Margins((low, high), touches=(low - longest(windows) * DAY_MS, high))
+    low, high = find_range_ms(span)
+    return RequiredRanges((low, high), touches=(low - find_longest_window_d(windows) * DAY_MS, high))
 
 
-def outcome_days_of_cohorts(span: Span, windows: Windows) -> Span:
+def find_outcome_days_of_cohorts(span: Span, windows: Windows) -> Span:
     """The first and last day of the outcomes whose credited touch can be of those of `span`."""
-    return span[0] - ZONES_D, span[1] + longest(windows) + ZONES_D
+    return span[0] - TIMEZONE_MARGIN_D, span[1] + find_longest_window_d(windows) + TIMEZONE_MARGIN_D
 
 
-def outcome_days_of_touches(touches: pa.Table, windows: Windows, zones: Sequence[str]) -> Ints:
+def find_outcome_days_of_touches(touches: pa.Table, windows: Windows, zones: Sequence[str]) -> Ints:
     """The local days in the sites' zones of the outcomes that these touches may lead to: distinct, ascending.
 
     touches: (campaign, at, kind), new or taken away.  An outcome is led to in (at, at + window].
     """
     campaigns = sorted(windows)
-    campaign, kind = codes(touches["campaign"], campaigns), codes(touches["kind"], KINDS)
+    campaign, kind = codes(touches["campaign"], campaigns), codes(touches["kind"], TOUCH_KINDS)
     eligible = (campaign >= 0) & (kind >= 0)
     at = integers(touches["at"])[eligible]
     if len(at) == 0 or not zones:
         return np.empty(0, np.int64)
-    end = at + lasting_ms(windows)[campaign[eligible], kind[eligible]]
+    end = at + convert_windows_to_ms(windows)[campaign[eligible], kind[eligible]]
     spans = [(local_days(at + 1, zone), local_days(end, zone)) for zone in set(zones)]
     return _covered(np.concatenate([low for low, _ in spans]), np.concatenate([high for _, high in spans]))
 
@@ -69,7 +69,7 @@ def _covered(low: Ints, high: Ints) -> Ints:
     return np.flatnonzero(np.cumsum(edges)) + base
 
 
-def days_of_events(events: pa.Table, sites: pa.Table) -> Ints:
+def find_days_of_events(events: pa.Table, sites: pa.Table) -> Ints:
     """The local days of visits or purchases (site, at): distinct, ascending.  sites: (site, zone)."""
     site = codes(events["site"], sites["site"].to_pylist())
     known = site >= 0

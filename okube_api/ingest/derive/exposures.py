@@ -8,21 +8,21 @@ import pyarrow as pa
 from okube_api.catalogue.facts import DELIVERIES, EXPOSURES
 from okube_api.ingest.columns.columns import Span, blocks, changes, codes, integers, names, order, rows
 from okube_api.ingest.columns.local_days import local_days
-from okube_api.ingest.derive.attribution import Setting, weight_of
-from okube_api.ingest.derive.touch_paths import KINDS
+from okube_api.ingest.derive.attribution import AttributionContext, look_up_weights
+from okube_api.ingest.derive.touch_paths import TOUCH_KINDS
 
 
-def exposures(touches: pa.Table, setting: Setting, span: Span) -> Iterator[tuple[Span, pa.Table]]:
+def derive_exposures(touches: pa.Table, setting: AttributionContext, span: Span) -> Iterator[tuple[Span, pa.Table]]:
     """One row per campaign, user, local day of the application's zone, and whether control; in blocks of whole days.
 
     touches: (user, campaign, at, kind); those of campaigns without windows are left out.
     In order of day, campaign, control, user.
     """
     campaigns = sorted(setting.windows)
-    campaign, kind = codes(touches["campaign"], campaigns), codes(touches["kind"], (*KINDS, "control"))
-    day = local_days(integers(touches["at"]), setting.zone)
+    campaign, kind = codes(touches["campaign"], campaigns), codes(touches["kind"], (*TOUCH_KINDS, "control"))
+    day = local_days(integers(touches["at"]), setting.timezone)
     there = (campaign >= 0) & (kind >= 0) & (day >= span[0]) & (day <= span[1])
-    day, campaign, control = day[there], campaign[there], kind[there] == len(KINDS)
+    day, campaign, control = day[there], campaign[there], kind[there] == len(TOUCH_KINDS)
     user = integers(touches["user"])[there]
     by = order(day, campaign, control.astype(np.int8), user)
     by = by[changes(day[by], campaign[by], control[by], user[by])]
@@ -31,13 +31,13 @@ def exposures(touches: pa.Table, setting: Setting, span: Span) -> Iterator[tuple
         columns = {
             "campaign": names(campaigns, campaign[some]),
             "user": user[some],
-            "weight": weight_of(setting.weights, user[some]),
+            "weight": look_up_weights(setting.weights, user[some]),
             "control": control[some].astype(np.int64),
         }
         yield days, rows(EXPOSURES, day[some], columns)
 
 
-def deliveries(events: pa.Table) -> pa.Table:
+def derive_deliveries(events: pa.Table) -> pa.Table:
     """What was delivered: events (campaign, day, site or null, prints, clicks, openings), one a natural key.
 
     In order of day, campaign, site, those without a site first.

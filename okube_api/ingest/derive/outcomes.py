@@ -17,7 +17,7 @@ class Outcomes:
     day: Ints
     site: Codes
     user: Ints
-    at: Ints
+    at_ms: Ints
     visit: Ints
     purchase_count: Ints
     revenue_micro: Ints
@@ -33,7 +33,7 @@ class Outcomes:
         return Outcomes(*columns).take(order(*columns))
 
 
-def outcomes_of(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span: Span) -> Outcomes:
+def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span: Span) -> Outcomes:
     """The outcomes of some local days.
 
     visits: (user, site, at); purchases: (user, site, at, amount_micro); sites: (site, zone) in order of `_id`.
@@ -44,7 +44,7 @@ def outcomes_of(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span: Sp
     owned, size = owner >= 0, len(came.day)
     revenue = np.zeros(size, np.int64)
     np.add.at(revenue, owner[owned], bought.revenue_micro[owned])
-    visited = Outcomes(came.day, came.site, came.user, came.at, came.visit, counted(owner[owned], size), revenue)
+    visited = Outcomes(came.day, came.site, came.user, came.at_ms, came.visit, counted(owner[owned], size), revenue)
     return visited + bought.take(~owned)
 
 

@@ -13,12 +13,12 @@ from okube_api.ingest.columns.columns import counted, offsets, spread
 from okube_api.store.arrays import Floats, Ints
 from okube_api.store.base import Json
 
-ZONES = ("indoor", "outdoor")
+ZONE_KINDS = ("indoor", "outdoor")
 _CELLS = {"indoor": "indoorIndexes", "outdoor": "outdoorIndexes"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ground:
+class PlaceIndex:
     """Sites and points of interest in order of their `_id`.
 
     ids, clocks (IANA names), is_site, lng, lat (degrees, NaN where unknown): one each place.  A *spot* is a place's
@@ -26,26 +26,26 @@ class Ground:
     """
 
     ids: tuple[str, ...]
-    clocks: tuple[str, ...]
+    timezones: tuple[str, ...]
     is_site: NDArray[np.bool_]
     lng: Floats
     lat: Floats
-    cells: Mapping[int, "Cells"]
+    cells: Mapping[int, "CellIndex"]
 
     @property
-    def spots(self) -> int:
+    def zone_count(self) -> int:
         """How many spots there are."""
         return 2 * len(self.ids)
 
     @property
-    def spot_names(self) -> tuple[str, ...]:
+    def zone_names(self) -> tuple[str, ...]:
         """`_id` and zone of each spot, as one text."""
-        return tuple(f"{place} {zone}" for place in self.ids for zone in ZONES)
+        return tuple(f"{place} {zone}" for place in self.ids for zone in ZONE_KINDS)
 
     @property
-    def spot_clocks(self) -> tuple[str, ...]:
+    def zone_timezones(self) -> tuple[str, ...]:
         """The clock of each spot."""
-        return tuple(clock for clock in self.clocks for _ in ZONES)
+        return tuple(clock for clock in self.timezones for _ in ZONE_KINDS)
 
     def match(self, lng: Floats, lat: Floats) -> tuple[Ints, Ints]:
         """Which points lie in which spots: the numbers of the points, and of the spots; a point may lie in several."""
@@ -61,7 +61,7 @@ def _columns(found: Sequence[tuple[Ints, Ints]]) -> Iterable[tuple[Ints, list[In
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class CellIndex:
     """The cells of one resolution that lie in a spot or more.
 
     cells: distinct; the spots of cell n are `spots[first[n] : first[n + 1]]`.
@@ -70,7 +70,7 @@ class Cells:
     resolution: int
     cells: pa.Array
     first: Ints
-    spots: Ints
+    zones: Ints
 
     @cached_property
     def _counts(self) -> Ints:
@@ -85,10 +85,10 @@ class Cells:
         points = np.flatnonzero(places >= 0)
         cells = places[points]
         counts = self._counts[cells]
-        return np.repeat(points, counts), self.spots[spread(self.first[cells], counts)]
+        return np.repeat(points, counts), self.zones[spread(self.first[cells], counts)]
 
 
-def ground_of(sites: Sequence[Json], pois: Sequence[Json], timezone: str) -> Ground:
+def index_places(sites: Sequence[Json], pois: Sequence[Json], timezone: str) -> PlaceIndex:
     """The places of an application from their documents.
 
     timezone: of those that name none.
@@ -96,9 +96,9 @@ def ground_of(sites: Sequence[Json], pois: Sequence[Json], timezone: str) -> Gro
     places = sorted((*sites, *pois), key=lambda place: str(place["_id"]))
     known = {site["_id"] for site in sites}
     points = np.array([place.get("coordinates") or (np.nan, np.nan) for place in places], np.float64).reshape(-1, 2)
-    return Ground(
+    return PlaceIndex(
         ids=tuple(place["_id"] for place in places),
-        clocks=tuple(place.get("timezone") or timezone for place in places),
+        timezones=tuple(place.get("timezone") or timezone for place in places),
         is_site=np.array([place["_id"] in known for place in places], np.bool_),
         lng=points[:, 0],
         lat=points[:, 1],
@@ -106,7 +106,7 @@ def ground_of(sites: Sequence[Json], pois: Sequence[Json], timezone: str) -> Gro
     )
 
 
-def _cells(places: Sequence[Json]) -> Iterable[Cells]:
+def _cells(places: Sequence[Json]) -> Iterable[CellIndex]:
     from h3ronpy import cells_parse  # noqa: PLC0415 - see above
 
     texts: dict[int, list[str]] = {}
@@ -122,4 +122,4 @@ def _cells(places: Sequence[Json]) -> Iterable[Cells]:
         distinct, which = np.unique(cells, return_inverse=True)
         by = np.argsort(which, kind="stable")
         first = offsets(counted(which, len(distinct)))
-        yield Cells(resolution, pa.array(distinct, pa.uint64()), first, np.repeat(numbers, counts)[by])
+        yield CellIndex(resolution, pa.array(distinct, pa.uint64()), first, np.repeat(numbers, counts)[by])

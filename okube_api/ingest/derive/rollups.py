@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.catalogue.buckets import numbers
-from okube_api.catalogue.facts import DAY_COLUMNS, MONTH_COLUMNS, Fact, Grain, Members, Span
+from okube_api.catalogue.buckets import bucket_numbers
+from okube_api.catalogue.facts import DAY_COLUMNS, MONTH_COLUMNS, Fact, Grain, MemberSet, Span
 from okube_api.ingest.columns.columns import changes, order
 from okube_api.ingest.columns.sort_codes import ranks, whole
 from okube_api.store.arrays import Flags, Ints
@@ -88,7 +88,7 @@ def _members(blobs: pa.ChunkedArray) -> tuple[Ints, Ints]:
 # -- days --------------------------------------------------------------------------------------------------
 
 
-def by_day(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> pa.Table:
+def roll_up(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> pa.Table:
     """The rollup rows of a fact's rows, which are all of the days (or months) that they are of."""
     period = "day" if span is Span.DAY else "month"
     groups = _grouped(rows, (period, *grain.dimensions))
@@ -108,7 +108,7 @@ def by_day(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> p
     return _rollup(fact.rollup(grain, span), whole(rows[period])[groups.first], span, columns)
 
 
-def _carried(rows: pa.Table, members: Members) -> Flags:
+def _carried(rows: pa.Table, members: MemberSet) -> Flags:
     if members.flag is None:
         return np.ones(rows.num_rows, np.bool_)
     carried: Flags = whole(rows[members.flag]) == 1
@@ -120,7 +120,7 @@ def _rollup(table: Table, period: Ints, span: Span, columns: Mapping[str, object
     names = DAY_COLUMNS if span is Span.DAY else MONTH_COLUMNS
     made: dict[str, object] = {"part": period, **columns}
     if span is Span.DAY:
-        made |= {name: numbers(period, name) for name in names}
+        made |= {name: bucket_numbers(period, name) for name in names}
     else:
         made |= {"month": period, "year": period // 12, "month_of_year": period % 12 + 1}
     schema = arrow_schema({name: kind for name, kind in stored_kinds(table).items() if name != "batch"})
@@ -136,12 +136,12 @@ def _column(values: object, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
 # -- months ------------------------------------------------------------------------------------------------
 
 
-def mergeable(grain: Grain) -> bool:
+def can_merge_days(grain: Grain) -> bool:
     """Whether the months of a grain can be made of its days: their sets are there, too."""
     return Span.DAY in grain.spans and set(grain.sets(Span.MONTH)) <= set(grain.sets(Span.DAY))
 
 
-def by_month(fact: Fact, grain: Grain, days: pa.Table) -> pa.Table:
+def merge_days_into_months(fact: Fact, grain: Grain, days: pa.Table) -> pa.Table:
     """The month rows of a grain's day rows, which are all of the months that they are of."""
     groups = _grouped(days, ("month", *grain.dimensions))
     columns = {name: days[name].take(pa.array(groups.first)) for name in grain.dimensions}
@@ -153,8 +153,8 @@ def by_month(fact: Fact, grain: Grain, days: pa.Table) -> pa.Table:
     return _rollup(fact.rollup(grain, Span.MONTH), whole(days["month"])[groups.first], Span.MONTH, columns)
 
 
-def rollups_by_day(fact: Fact, rows: pa.Table) -> Iterator[tuple[Table, pa.Table]]:
+def roll_up_days(fact: Fact, rows: pa.Table) -> Iterator[tuple[Table, pa.Table]]:
     """Every rollup by day of a fact, with its rows."""
     for grain in fact.grains:
         if Span.DAY in grain.spans:
-            yield fact.rollup(grain, Span.DAY), by_day(fact, grain, rows)
+            yield fact.rollup(grain, Span.DAY), roll_up(fact, grain, rows)

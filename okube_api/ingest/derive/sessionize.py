@@ -12,78 +12,78 @@ from okube_api.store.arrays import Codes, Flags, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Places:
+class LocationIndex:
     """The equipments, sorted by `_id`, with the site of each (an index into sites) and the sites' zones."""
 
     equipments: Sequence[str]
     site_of: Codes
     sites: Sequence[str]
-    zones: Sequence[str]
+    timezones: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Runs:
+class Sessions:
     """Detections in order of user, site, instant and equipment, cut wherever more than the gap lies between two.
 
     user, site, equipment, at: one each detection; site and equipment index `places`.  change: as given, else 0.
     starts: the number of each run's first detection; ends: that of its last.
     """
 
-    places: Places
+    locations: LocationIndex
     gap_s: int
     user: Ints
     site: Codes
     equipment: Codes
-    at: Ints
+    at_ms: Ints
     change: NDArray[np.int8]
     starts: Ints
     ends: Ints
 
     @property
-    def first_days(self) -> Ints:
+    def start_days(self) -> Ints:
         """The local day of each run's start."""
-        return days(self.at[self.starts], self.site[self.starts], self.places.zones)
+        return days(self.at_ms[self.starts], self.site[self.starts], self.locations.timezones)
 
     @property
-    def last_days(self) -> Ints:
+    def end_days(self) -> Ints:
         """The local day of each run's end."""
-        return days(self.at[self.ends], self.site[self.starts], self.places.zones)
+        return days(self.at_ms[self.ends], self.site[self.starts], self.locations.timezones)
 
     @property
-    def changed(self) -> Flags:
+    def has_change(self) -> Flags:
         """Whether each run holds a detection that came or went."""
         if len(self.starts) == 0:
             return np.zeros(0, np.bool_)
         found: Flags = np.logical_or.reduceat(self.change != 0, self.starts)
         return found
 
-    def only(self, kept: Flags) -> "Runs":
+    def filter(self, kept: Flags) -> "Sessions":
         """The runs that some of the detections make, without the others."""
-        user, site, at = self.user[kept], self.site[kept], self.at[kept]
+        user, site, at = self.user[kept], self.site[kept], self.at_ms[kept]
         starts, ends = _cut(user, site, at, self.gap_s)
         equipment, change = self.equipment[kept], self.change[kept]
-        return Runs(self.places, self.gap_s, user, site, equipment, at, change, starts, ends)
+        return Sessions(self.locations, self.gap_s, user, site, equipment, at, change, starts, ends)
 
 
-def places_of(equipments: pa.Table) -> Places:
+def index_equipments(equipments: pa.Table) -> LocationIndex:
     """The equipments of an application (equipment, site, zone), in any order."""
     ordered = equipments.sort_by("equipment")
     zones = dict(zip(ordered["site"].to_pylist(), ordered["zone"].to_pylist(), strict=True))
     sites = sorted(zones)
-    return Places(
+    return LocationIndex(
         ordered["equipment"].to_pylist(), codes(ordered["site"], sites), sites, [zones[site] for site in sites]
     )
 
 
-def runs_of(
-    places: Places, gap_s: int, *, user: Ints, site: Codes, equipment: Codes, at: Ints, change: NDArray[np.int8]
-) -> Runs:
+def sessionize(
+    places: LocationIndex, gap_s: int, *, user: Ints, site: Codes, equipment: Codes, at: Ints, change: NDArray[np.int8]
+) -> Sessions:
     """Points in any order, one element of each array a point, sorted and cut into runs; see `Runs`."""
     by = order(user, site, at, equipment)
     user, site, at, equipment = user[by], site[by], at[by], equipment[by]
     starts, ends = _cut(user, site, at, gap_s)
     settled = _settled(change[by], changes(user, site, at, equipment))
-    return Runs(places, gap_s, user, site, equipment, at, settled, starts, ends)
+    return Sessions(places, gap_s, user, site, equipment, at, settled, starts, ends)
 
 
 def _settled(change: NDArray[np.int8], first: Flags) -> NDArray[np.int8]:
@@ -109,13 +109,13 @@ def _cut(user: Ints, site: Codes, at: Ints, gap_s: int) -> tuple[Ints, Ints]:
 # -- what a window must reach, what a change touches ------------------------------------------------------------
 
 
-def touched_days(found: Runs, *, exits: bool = True) -> Ints:
+def find_affected_days(found: Sessions, *, exits: bool = True) -> Ints:
     """The local days on which stays (and exits, if asked) can differ before and after a change: distinct, ascending.
 
     found: runs over the detections of both sides; `change` is -1 for those taken away, 1 for the new ones, else 0.
     They must be whole: a run that is cut by the edge of its window touches days beyond it.
     """
-    whole = np.repeat(found.changed, found.ends - found.starts + 1)
-    sides = [found.only(whole & kept) for kept in (found.change <= 0, found.change >= 0)]
-    touched = [side.first_days for side in sides] + [side.last_days for side in sides if exits]
+    whole = np.repeat(found.has_change, found.ends - found.starts + 1)
+    sides = [found.filter(whole & kept) for kept in (found.change <= 0, found.change >= 0)]
+    touched = [side.start_days for side in sides] + [side.end_days for side in sides if exits]
     return np.unique(np.concatenate(touched))

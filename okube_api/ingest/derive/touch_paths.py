@@ -11,7 +11,7 @@ from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.columns import changes, codes, counted, integers, offsets, order, spread
 from okube_api.store.arrays import Codes, Flags, Ints
 
-KINDS = ("print", "opening", "click")
+TOUCH_KINDS = ("print", "opening", "click")
 """The kinds of touch that paths are made of; at the same instant and of one campaign, in this order."""
 _MOST_PAIRS = 2_000_000  # of an outcome and a touch, looked at together: about 100 MB
 
@@ -19,15 +19,15 @@ Windows = Mapping[str, Mapping[str, int]]
 """How many days of 24 hours a touch stays eligible: by campaign `_id`, then by kind."""
 
 
-def longest(windows: Windows) -> int:
+def find_longest_window_d(windows: Windows) -> int:
     """The greatest window, in days; 0 without any."""
-    return max((campaign[kind] for campaign in windows.values() for kind in KINDS), default=0)
+    return max((campaign[kind] for campaign in windows.values() for kind in TOUCH_KINDS), default=0)
 
 
-def lasting_ms(windows: Windows) -> Ints:
+def convert_windows_to_ms(windows: Windows) -> Ints:
     """The windows in ms, shape (campaigns by `_id`, KINDS)."""
-    found = [[windows[campaign][kind] * DAY_MS for kind in KINDS] for campaign in sorted(windows)]
-    return np.array(found, np.int64).reshape(-1, len(KINDS))
+    found = [[windows[campaign][kind] * DAY_MS for kind in TOUCH_KINDS] for campaign in sorted(windows)]
+    return np.array(found, np.int64).reshape(-1, len(TOUCH_KINDS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class Touches:
 
     campaigns: Sequence[str]
     users: Ints
-    at: Ints
+    at_ms: Ints
     campaign: Codes
     kind: Codes
     last_ms: Ints
@@ -49,7 +49,7 @@ class Touches:
     _span_ms: int
     _reach_ms: int
 
-    def before(self, user: Ints, at: Ints) -> tuple[Ints, Ints]:
+    def find_candidates(self, user: Ints, at: Ints) -> tuple[Ints, Ints]:
         """The touches [low, high) of each user within the greatest window before an instant."""
         if len(self.users) == 0:
             return np.zeros(len(user), np.int64), np.zeros(len(user), np.int64)
@@ -63,13 +63,13 @@ class Touches:
         return np.searchsorted(self._keys, user * self._span_ms + since)
 
 
-def touches_of(events: pa.Table, windows: Windows, users: Ints) -> Touches:
+def prepare_touches(events: pa.Table, windows: Windows, users: Ints) -> Touches:
     """Touches (user, campaign, at, kind) of these users made ready.
 
     Those of kind `control`, and those of campaigns without windows, are in no path.
     """
     campaigns = sorted(windows)
-    campaign, kind = codes(events["campaign"], campaigns), codes(events["kind"], KINDS)
+    campaign, kind = codes(events["campaign"], campaigns), codes(events["kind"], TOUCH_KINDS)
     eligible = (campaign >= 0) & (kind >= 0) & _among(integers(events["user"]), users)
     campaign, kind = campaign[eligible], kind[eligible]
     user, at = (integers(events[name])[eligible] for name in ("user", "at"))
@@ -81,8 +81,19 @@ def touches_of(events: pa.Table, windows: Windows, users: Ints) -> Touches:
     if int(new.sum()) * span_ms >= 2**63:
         raise OverflowError("too many users over too long a time: derive fewer days at a time")
     keys = (np.cumsum(new) - 1) * span_ms + (at - base_ms)
-    last_ms = at + lasting_ms(windows)[campaign, kind]
-    return Touches(campaigns, user[new], at, campaign, kind, last_ms, keys, base_ms, span_ms, longest(windows) * DAY_MS)
+    last_ms = at + convert_windows_to_ms(windows)[campaign, kind]
+    return Touches(
+        campaigns,
+        user[new],
+        at,
+        campaign,
+        kind,
+        last_ms,
+        keys,
+        base_ms,
+        span_ms,
+        find_longest_window_d(windows) * DAY_MS,
+    )
 
 
 def _among(user: Ints, users: Ints) -> Flags:
@@ -115,9 +126,9 @@ class Paths:
         return self.touch[offsets(self.counts)[1:][self.counts > 0] - 1]
 
 
-def paths(touches: Touches, user: Ints, at: Ints) -> Paths:
+def build_paths(touches: Touches, user: Ints, at: Ints) -> Paths:
     """Each outcome's touches in [at - window, at), runs of one campaign collapsed into the last of the run."""
-    low, high = touches.before(user, at)
+    low, high = touches.find_candidates(user, at)
     found = [_path(touches, low[part], high[part], at[part]) for part in _parts(high - low)]
     if not found:
         return Paths(np.empty(0, np.int64), np.empty(0, np.int64))

@@ -20,7 +20,9 @@ _MINE = np.uint64(1)  # the lowest bit of a word is 0 for the batch's own
 _NULL = np.uint64(0xDEADBEEFDEADBEEF)
 
 
-async def count_new_events(view: Reader, kind: EventKind, batch: int, others: Collection[int], parts: Collection[int]) -> int:
+async def count_new_events(
+    view: Reader, kind: EventKind, batch: int, others: Collection[int], parts: Collection[int]
+) -> int:
     """How many events a batch brings that no other batch has, each counted once; the rest are duplicates.
 
     parts: those that the batch has rows in.  Events are told apart by 63 bits of a hash of what makes them the same.

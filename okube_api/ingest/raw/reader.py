@@ -54,17 +54,19 @@ class BatchDelta:
 async def read_live_batches(view: Reader) -> dict[int, str]:
     """The kinds of the batches whose facts are visible, by number."""
     found: dict[int, str] = {}
-    async for block in view.read(LEDGER, UNDATED_PART, UNDATED_PART):
+    async for block in view.read_parts(LEDGER, UNDATED_PART, UNDATED_PART):
         found |= dict(zip(block["number"].to_pylist(), block["kind"].to_pylist(), strict=True))
     return found
 
 
-async def read_blocks(view: Reader, table: Table, low: int, high: int, batches: Collection[int]) -> AsyncIterator[pa.Table]:
+async def read_blocks(
+    view: Reader, table: Table, low: int, high: int, batches: Collection[int]
+) -> AsyncIterator[pa.Table]:
     """The events of some batches in the parts [low, high], part ascending, a bounded block at a time, none empty."""
     wanted = np.array(sorted(batches), np.int64)
     if len(wanted) == 0:
         return
-    async for block in view.read(table, low, high):
+    async for block in view.read_parts(table, low, high):
         kept = np.isin(integers(block["batch"]), wanted)
         if kept.any():
             yield block if kept.all() else block.filter(pa.array(kept))

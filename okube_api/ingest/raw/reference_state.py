@@ -24,7 +24,9 @@ _WHOLE = (tables.UNDATED_PART, tables.UNDATED_PART)
 _NOT_SAID = ["batch", "line"]
 
 
-async def read_before_and_after(view: Reader, kind: EventKind, sides: BatchDelta, parts: Span) -> AsyncIterator[tuple[pa.Table, pa.Table]]:
+async def read_before_and_after(
+    view: Reader, kind: EventKind, sides: BatchDelta, parts: Span
+) -> AsyncIterator[tuple[pa.Table, pa.Table]]:
     """The events of a kind that count before, and those that count after a change; some keys at a time."""
     last = await _last_user(view, kind, sides, parts) if "user" in kind.natural_key else 0
     for low in range(0, last + 1, USERS_PER_BLOCK):
@@ -36,7 +38,12 @@ async def read_before_and_after(view: Reader, kind: EventKind, sides: BatchDelta
 
 async def count_changed_keys(view: Reader, kind: EventKind, sides: BatchDelta, parts: Span) -> int:
     """How many keys do not have the same before and after a change."""
-    return sum([find_changed_keys(*pair, kind.natural_key).num_rows async for pair in read_before_and_after(view, kind, sides, parts)])
+    return sum(
+        [
+            find_changed_keys(*pair, kind.natural_key).num_rows
+            async for pair in read_before_and_after(view, kind, sides, parts)
+        ]
+    )
 
 
 async def write_panel(change: Change, delta: BatchDelta, *, force: bool = False) -> Ints:
@@ -67,7 +74,7 @@ async def find_changed_areas(view: Reader, sides: BatchDelta) -> Sequence[str]:
 async def read_panel(view: Reader, sides: BatchDelta) -> PanelIndex:
     """What is known of people and areas, as after a change."""
     areas = [after async for _, after in read_before_and_after(view, KINDS["areas"], sides, _WHOLE)]
-    panel = [_encoded(block) async for block in view.read(PANELISTS, *_WHOLE)]
+    panel = [_encoded(block) async for block in view.read_parts(PANELISTS, *_WHOLE)]
     return index_panel(pa.concat_tables([_encoded(_none(PANELISTS)), *panel]), pa.concat_tables(areas))
 
 

@@ -29,18 +29,20 @@ from okube_api.ingest.raw.latest import find_changed_keys as not_the_same
 from okube_api.ingest.raw.latest import find_latest_rows
 from okube_api.ingest.raw.reader import BatchDelta, read_events
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
-from okube_api.ingest.refresh.day_ranges import grouped, spans_of
-from okube_api.ingest.refresh.day_reader import EventDays, differing
-from okube_api.ingest.refresh.fact_writer import Gathered
+from okube_api.ingest.refresh.day_ranges import group_days, spans_of
+from okube_api.ingest.refresh.day_reader import DayReader, read_changed_events
+from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
 from okube_api.store.arrays import Ints
-from okube_api.store.base import Aggregate, Between, Change, OneOf, Rows, equal
+from okube_api.store.base import Aggregate, Between, Change, OneOf, Select, equal
 
 _MOST_DAYS = 62  # looked at together
 _FEW_USERS = 2000
 T = TypeVar("T")
 
 
-async def rebuild(change: Change, told: DerivationContext, people: PanelIndex, tasks: Mapping[str, RefreshTask]) -> None:
+async def refresh_conversion(
+    change: Change, told: DerivationContext, people: PanelIndex, tasks: Mapping[str, RefreshTask]
+) -> None:
     """Writes the days of the facts of conversion that a change of events touches.
 
     tasks: by kind (touches, visits, purchases, deliveries), all with the same sides.
@@ -76,14 +78,14 @@ async def _touched(change: Change, told: DerivationContext, tasks: Mapping[str, 
     days = _Days()
     if "touches" in tasks:
         zones = sorted(set(told.sites["zone"].to_pylist()))
-        async for rows in differing(change, TOUCHES, tasks["touches"]):
+        async for rows in read_changed_events(change, TOUCHES, tasks["touches"]):
             led_to = find_outcome_days_of_touches(rows, told.windows, zones)
             days.outcomes.update(await _days_of_users(change, led_to, np.unique(integers(rows["user"]))))
             days.exposures.update(np.unique(local_days(integers(rows["at"]), told.timezone)).tolist())
         days.exposures.update(tasks["touches"].extra_days)
     for kind, source in (("visits", VISITS), ("purchases", PURCHASES)):
         if kind in tasks:
-            async for rows in differing(change, source, tasks[kind]):
+            async for rows in read_changed_events(change, source, tasks[kind]):
                 days.outcomes.update(find_days_of_events(rows, told.sites).tolist())
     for kind in tasks.keys() & {"touches", "visits", "purchases"}:
         days.outcomes.update(tasks[kind].extra_days)
@@ -102,9 +104,9 @@ async def _days_of_users(change: Change, days: Ints, users: Ints) -> set[int]:
 
 async def _with_outcomes(change: Change) -> set[int]:
     """The local days that have outcomes, or could have some: a touch leads nowhere where nobody comes."""
-    stored = set(await change.parts(OUTCOMES.table))
+    stored = set(await change.list_parts(OUTCOMES.table))
     for source in (VISITS, PURCHASES):
-        for part in await change.parts(source.table):
+        for part in await change.list_parts(source.table):
             stored.update((part - 1, part, part + 1))  # a UTC day lies in three local ones
     return stored
 
@@ -118,17 +120,17 @@ def _utc_days(moments: RangeMs) -> Span:
 
 async def _outcomes(change: Change, setting: AttributionContext, sides: BatchDelta, days: list[int]) -> set[int]:
     """Writes these days of outcomes and credits; the days of the credited touches of the rows before and after."""
-    touches, visits, purchases = (EventDays(change, source, sides) for source in (TOUCHES, VISITS, PURCHASES))
-    outcome_facts, credit_facts = Gathered(change, OUTCOMES), Gathered(change, CREDITS)
+    touches, visits, purchases = (DayReader(change, source, sides) for source in (TOUCHES, VISITS, PURCHASES))
+    outcome_facts, credit_facts = BufferedFactWriter(change, OUTCOMES), BufferedFactWriter(change, CREDITS)
     touch_days: set[int] = set()
-    for group in grouped(days, _MOST_DAYS):
+    for group in group_days(days, _MOST_DAYS):
         span = group[0], group[-1]
         read = find_required_ranges(span, setting.windows)
         near = _utc_days(read.outcomes)
         made = derive_conversion(
-            await touches.between(*_utc_days(read.touches)),
-            await visits.between(*near),
-            await purchases.between(*near),
+            await touches.read_days(*_utc_days(read.touches)),
+            await visits.read_days(*near),
+            await purchases.read_days(*near),
             setting,
             span,
         )
@@ -147,17 +149,17 @@ async def _outcomes(change: Change, setting: AttributionContext, sides: BatchDel
 async def _touch_days(change: Change, days: list[int]) -> set[int]:
     """The days of the credited touches of the outcomes stored on some days."""
     where = OneOf("part", tuple(days)) & equal("attributed", 1)
-    return _distinct((await change.rows(Rows(OUTCOMES.table, where, ("touch_day",))))["touch_day"])
+    return _distinct((await change.select(Select(OUTCOMES.table, where, ("touch_day",))))["touch_day"])
 
 
 async def _cohorts(change: Change, setting: AttributionContext, days: list[int]) -> None:
     """Writes these days of cohorts from the outcomes, which are as they should be."""
-    facts = Gathered(change, COHORTS)
+    facts = BufferedFactWriter(change, COHORTS)
     columns = ("touch_day", *(column.name for column in COHORTS.columns))
-    for group in grouped(days, _MOST_DAYS):
+    for group in group_days(days, _MOST_DAYS):
         span = group[0], group[-1]
         where = Between("part", *find_outcome_days_of_cohorts(span, setting.windows)) & Between("touch_day", *span)
-        rows = await change.rows(Rows(OUTCOMES.table, where, columns))
+        rows = await change.select(Select(OUTCOMES.table, where, columns))
         found = await asyncio.to_thread(derive_cohorts, rows, span)
         await facts.replace(group, _of_days(found, group))
     await facts.finish()
@@ -167,10 +169,10 @@ async def _cohorts(change: Change, setting: AttributionContext, days: list[int])
 
 
 async def _exposures(change: Change, setting: AttributionContext, sides: BatchDelta, days: list[int]) -> None:
-    touches, facts = EventDays(change, TOUCHES, sides), Gathered(change, EXPOSURES)
-    for group in grouped(days, _MOST_DAYS):
+    touches, facts = DayReader(change, TOUCHES, sides), BufferedFactWriter(change, EXPOSURES)
+    for group in group_days(days, _MOST_DAYS):
         span = group[0], group[-1]
-        made = derive_exposures(await touches.between(*_utc_days(find_range_ms(span))), setting, span)
+        made = derive_exposures(await touches.read_days(*_utc_days(find_range_ms(span))), setting, span)
         while (block := await _next(made)) is not None:
             (first, last), rows = block
             some = [day for day in group if first <= day <= last]
@@ -179,9 +181,9 @@ async def _exposures(change: Change, setting: AttributionContext, sides: BatchDe
 
 
 async def _deliveries(change: Change, told: DerivationContext, task: RefreshTask) -> None:
-    facts = Gathered(change, DELIVERIES)
+    facts = BufferedFactWriter(change, DELIVERIES)
     for first, last in spans_of(task):
-        for group in grouped(range(first, last + 1), _MOST_DAYS):
+        for group in group_days(range(first, last + 1), _MOST_DAYS):
             rows = await read_events(change, kinds.DELIVERIES.table, group[0], group[-1], task.delta.either_side)
             after, touched = await asyncio.to_thread(_delivered, rows, task.delta, told)
             some = [day for day in group if day in touched | task.extra_days]

@@ -22,7 +22,7 @@ def joined(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
-def grouped(days: Sequence[int], longest: int) -> Iterator[list[int]]:
+def group_days(days: Sequence[int], longest: int) -> Iterator[list[int]]:
     """Ascending days in groups, each within so many days."""
     group: list[int] = []
     for day in days:

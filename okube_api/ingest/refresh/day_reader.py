@@ -12,13 +12,13 @@ from okube_api.ingest.events.kinds import EventKind
 from okube_api.ingest.raw.reader import BatchDelta, read_blocks
 from okube_api.ingest.refresh.context import RefreshTask
 from okube_api.store.arrays import Flags
-from okube_api.store.base import Kind, Reader
+from okube_api.store.base import ColumnType, Reader
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
-MOST_ROWS = 1_000_000
+MAX_ROWS = 1_000_000
 
 
-async def differing(view: Reader, kind: EventKind, task: RefreshTask) -> AsyncIterator[pa.Table]:
+async def read_changed_events(view: Reader, kind: EventKind, task: RefreshTask) -> AsyncIterator[pa.Table]:
     """The events that count on one side of a change only, some whole days at a time."""
     for first, last in task.changed_days:
         async for rows in _whole_days(view, kind, first, last, task.delta):
@@ -26,7 +26,7 @@ async def differing(view: Reader, kind: EventKind, task: RefreshTask) -> AsyncIt
             yield rows.filter(pa.array(differs))
 
 
-class EventDays:
+class DayReader:
     """The events that count after a change, each day read once as the days asked for go by."""
 
     def __init__(self, view: Reader, kind: EventKind, sides: BatchDelta) -> None:
@@ -34,7 +34,7 @@ class EventDays:
         self._held = _none(kind)
         self._next: int | None = None
 
-    async def between(self, low: int, high: int) -> pa.Table:
+    async def read_days(self, low: int, high: int) -> pa.Table:
         """Those of the UTC days [low, high]; neither may go back from one call to the next."""
         self._held = self._held.filter(pc.greater_equal(self._held["part"], low))
         first = low if self._next is None else max(low, self._next)
@@ -50,7 +50,7 @@ async def _whole_days(view: Reader, kind: EventKind, low: int, high: int, sides:
     async for block in read_blocks(view, kind.table, low, high, sides.either_side):
         held = pa.concat_tables([held, _encoded(block, kind)])
         complete: Flags = integers(held["part"]) < integers(block["part"])[-1]
-        if held.num_rows >= MOST_ROWS and complete.any():
+        if held.num_rows >= MAX_ROWS and complete.any():
             yield held.filter(pa.array(complete)).unify_dictionaries()
             held = held.filter(pa.array(np.logical_not(complete)))
     if held.num_rows:
@@ -64,7 +64,7 @@ def _none(kind: EventKind) -> pa.Table:
 def _encoded(rows: pa.Table, kind: EventKind) -> pa.Table:
     """Texts as dictionaries: they repeat, and events are many."""
     for column in kind.table.columns:
-        if column.kind is Kind.TEXT:
+        if column.type is ColumnType.TEXT:
             place = rows.schema.get_field_index(column.name)
             rows = rows.set_column(place, column.name, rows[column.name].dictionary_encode())
     return rows

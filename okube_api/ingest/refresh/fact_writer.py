@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.catalogue.buckets import month_start, numbers
+from okube_api.catalogue.buckets import month_start, bucket_numbers
 from okube_api.catalogue.facts import DAY_COLUMNS, Fact, Grain, Span
 from okube_api.ingest.columns.columns import integers
 from okube_api.ingest.derive.rollups import roll_up, merge_days_into_months, can_merge_days, roll_up_days
@@ -15,11 +15,11 @@ from okube_api.store.arrays import Ints
 from okube_api.store.base import Change
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
-MOST_ROWS = 100_000
+MAX_ROWS = 100_000
 _ENOUGH_ROWS = 100_000
 
 
-class Facts:
+class FactWriter:
     """The days of one fact that a change replaces; their months are summed anew at the end."""
 
     def __init__(self, change: Change, fact: Fact) -> None:
@@ -31,12 +31,12 @@ class Facts:
         if not days:
             return
         whole = await asyncio.to_thread(_completed, self._fact, rows)
-        if self._fact.kept:
+        if self._fact.is_stored:
             await self._change.replace(self._fact.table, sorted(days), whole)
         found = roll_up_days(self._fact, whole)
         while (one := await asyncio.to_thread(next, found, None)) is not None:
             await self._change.replace(one[0], sorted(days), one[1])
-        self._months |= set(numbers(np.array(sorted(days), np.int64), "month").tolist())
+        self._months |= set(bucket_numbers(np.array(sorted(days), np.int64), "month").tolist())
 
     async def finish(self) -> None:
         """Sums the months of the days that were replaced."""
@@ -50,10 +50,10 @@ class Facts:
         merges = can_merge_days(grain)
         source = self._fact.rollup(grain, Span.DAY) if merges else self._fact.table
         held = arrow_schema(stored_kinds(source)).empty_table()
-        async for block in self._change.read(source, month_start(first), month_start(last + 1) - 1):
+        async for block in self._change.read_parts(source, month_start(first), month_start(last + 1) - 1):
             held = pa.concat_tables([held, block])
             month = int(block["month"][-1].as_py())  # blocks come in order of days: what comes may be of this month
-            if held.num_rows >= MOST_ROWS and month > first:
+            if held.num_rows >= MAX_ROWS and month > first:
                 before = pa.array(integers(held["month"]) < month)
                 await self._replace_months(grain, range(first, month), held.filter(before), merges=merges)
                 held, first = held.filter(pc.invert(before)), month
@@ -67,11 +67,11 @@ class Facts:
         await self._change.replace(self._fact.rollup(grain, Span.MONTH), list(months), made)
 
 
-class Gathered:
+class BufferedFactWriter:
     """As `writing.Facts`, a few steps for many days; nothing is read back before `flush`."""
 
     def __init__(self, change: Change, fact: Fact) -> None:
-        self._facts = Facts(change, fact)
+        self._facts = FactWriter(change, fact)
         self._days: list[int] = []
         self._rows: list[pa.Table] = []
 
@@ -110,6 +110,6 @@ def _completed(fact: Fact, rows: pa.Table) -> pa.Table:
     day: Ints = integers(rows["day"])
     low = int(day.min(initial=day[0])) if len(day) else 0
     known = np.arange(low, int(day.max(initial=low)) + 1)
-    made = {"part": pa.array(day), **{name: pa.array(numbers(known, name)[day - low]) for name in DAY_COLUMNS}}
+    made = {"part": pa.array(day), **{name: pa.array(bucket_numbers(known, name)[day - low]) for name in DAY_COLUMNS}}
     columns = {column.name: rows[column.name] for column in fact.columns}
     return pa.table(made | columns)

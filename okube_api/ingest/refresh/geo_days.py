@@ -14,16 +14,16 @@ from okube_api.ingest.events.kinds import PINGS, STAYS
 from okube_api.ingest.raw.reader import BatchDelta, read_blocks
 from okube_api.ingest.refresh.context import RefreshTask
 from okube_api.ingest.refresh.day_ranges import spans_of
-from okube_api.ingest.refresh.sessions import Piece, Detections, pieces
+from okube_api.ingest.refresh.sessions import SessionPiece, Detections, read_session_pieces
 from okube_api.store.arrays import Ints
 from okube_api.store.base import Reader
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
-MOST_STAYS = 500_000
+MAX_STAYS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class StayRules:
     """What makes a stay of pings: the longest silence within it, the least it lasts, in seconds; exact is enough."""
 
     gap_s: int
@@ -31,70 +31,72 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bare:
+class StayColumns:
     """Stays without what is known from elsewhere: one element each.
 
     start: ms, UTC; day: local, where the spot is.
     """
 
     user: Ints
-    spot: Ints
-    start: Ints
+    zone: Ints
+    start_ms: Ints
     dwell_s: Ints
     day: Ints
 
     def __len__(self) -> int:
         return len(self.user)
 
-    def take(self, rows: Ints) -> "Bare":
+    def take(self, rows: Ints) -> "StayColumns":
         """Some of them, in that order."""
-        return Bare(self.user[rows], self.spot[rows], self.start[rows], self.dwell_s[rows], self.day[rows])
+        return StayColumns(self.user[rows], self.zone[rows], self.start_ms[rows], self.dwell_s[rows], self.day[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Days:
+class StayDays:
     """The local days [first, last]: those of them that a change touches, ascending, and all of the stays on these."""
 
     first: int
     last: int
     touched: Ints
-    stays: Bare
+    stays: StayColumns
 
 
-def together(parts: Sequence[Bare]) -> Bare:
+def concat_stays(parts: Sequence[StayColumns]) -> StayColumns:
     """All of them."""
     none = np.empty(0, np.int64)
-    columns = ((one.user, one.spot, one.start, one.dwell_s, one.day) for one in parts)
-    return Bare(*(np.concatenate([none, *found]) for found in zip((none,) * 5, *columns, strict=True)))
+    columns = ((one.user, one.zone, one.start_ms, one.dwell_s, one.day) for one in parts)
+    return StayColumns(*(np.concatenate([none, *found]) for found in zip((none,) * 5, *columns, strict=True)))
 
 
-async def stays(view: Reader, ground: PlaceIndex, rules: Rules, task: RefreshTask) -> AsyncIterator[Days]:
+async def read_stay_days(
+    view: Reader, ground: PlaceIndex, rules: StayRules, task: RefreshTask
+) -> AsyncIterator[StayDays]:
     """The stays on the local days that a change touches, some days at a time, ascending."""
     async for piece in _pinged(view, ground, rules, task):
         found = await asyncio.to_thread(_of_runs, piece, rules)
         async for first, last, told, touched in _told(view, ground, task.delta, (piece.first, piece.last)):
             also = np.array(sorted(day for day in task.extra_days if first <= day <= last), np.int64)
-            mine = piece.touched[(piece.touched >= first) & (piece.touched <= last)]
+            mine = piece.affected_days[(piece.affected_days >= first) & (piece.affected_days <= last)]
             wanted = np.unique(np.concatenate((mine, touched, also)))
-            both = together([one.take(np.flatnonzero(np.isin(one.day, wanted))) for one in (found, told)])
-            yield Days(first, last, wanted, both)
+            both = concat_stays([one.take(np.flatnonzero(np.isin(one.day, wanted))) for one in (found, told)])
+            yield StayDays(first, last, wanted, both)
 
 
 # -- pings ---------------------------------------------------------------------------------------------------
 
 
-def _pinged(view: Reader, ground: PlaceIndex, rules: Rules, task: RefreshTask) -> AsyncIterator[Piece]:
+def _pinged(view: Reader, ground: PlaceIndex, rules: StayRules, task: RefreshTask) -> AsyncIterator[SessionPiece]:
     names = ground.zone_names
     places = LocationIndex(("",), np.zeros(1, np.int32), names, ground.zone_timezones)
 
     async def reading(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
         async for block in read_blocks(view, PINGS.table, low, high, task.delta.either_side):
-            yield int(integers(block["part"])[-1]), await asyncio.to_thread(matched, block, ground, task.delta)
+            yield int(integers(block["part"])[-1]), await asyncio.to_thread(match_pings, block, ground, task.delta)
 
-    return pieces(reading, places, rules.gap_s, spans_of(task), exits=False)
+    return read_session_pieces(reading, places, rules.gap_s, spans_of(task), exits=False)
 
 
-def matched(pings: pa.Table, ground: PlaceIndex, sides: BatchDelta) -> Detections:
+def match_pings(pings: pa.Table, ground: PlaceIndex, sides: BatchDelta) -> Detections:
     """Pings in the spots that hold them; each counts at each."""
     rows, spots = ground.match(pings["lng"].to_numpy(), pings["lat"].to_numpy())
     return Detections(
@@ -106,14 +108,14 @@ def matched(pings: pa.Table, ground: PlaceIndex, sides: BatchDelta) -> Detection
     )
 
 
-def _of_runs(piece: Piece, rules: Rules) -> Bare:
+def _of_runs(piece: SessionPiece, rules: StayRules) -> StayColumns:
     """The stays that start on the days of a piece, after the change."""
-    runs = piece.runs.filter(piece.runs.change >= 0)
+    runs = piece.sessions.filter(piece.sessions.change >= 0)
     start, end = runs.at_ms[runs.starts], runs.at_ms[runs.ends]
     dwell_s, day = (end - start) // 1000, runs.start_days
     rows = np.flatnonzero((dwell_s >= rules.minimum_s) & (day >= piece.first) & (day <= piece.last))
     spot = runs.site[runs.starts].astype(np.int64)
-    return Bare(runs.user[runs.starts], spot, start, dwell_s, day).take(rows)
+    return StayColumns(runs.user[runs.starts], spot, start, dwell_s, day).take(rows)
 
 
 # -- stays that came as such -----------------------------------------------------------------------------------
@@ -121,14 +123,14 @@ def _of_runs(piece: Piece, rules: Rules) -> Bare:
 
 async def _told(
     view: Reader, ground: PlaceIndex, sides: BatchDelta, span: tuple[int, int]
-) -> AsyncIterator[tuple[int, int, Bare, Ints]]:
+) -> AsyncIterator[tuple[int, int, StayColumns, Ints]]:
     """Days that together are `span`: the first, the last, their stays, and those of them that the change touches."""
     first, last = span
     held, complete = _NONE, _Once(_NO_STAYS, np.empty(0, np.int64))
     async for block in read_blocks(view, STAYS.table, first - 1, last + 1, sides.either_side):
         held = pa.concat_tables([held, block])
         through = int(integers(block["part"])[-1]) - 2
-        if first <= through < last and held.num_rows >= MOST_STAYS:
+        if first <= through < last and held.num_rows >= MAX_STAYS:
             done = integers(held["part"]) <= through + 1
             complete = complete.with_(_once(held.filter(pa.array(done)), ground, sides))
             held = held.filter(pa.array(~done))
@@ -139,20 +141,20 @@ async def _told(
 
 
 _NONE = arrow_schema(stored_kinds(STAYS.table)).empty_table()
-_NO_STAYS = Bare(*(np.empty(0, np.int64) for _ in range(5)))
+_NO_STAYS = StayColumns(*(np.empty(0, np.int64) for _ in range(5)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Once:
     """Stays, each once, and the local days of those that count on one side of the change only."""
 
-    stays: Bare
+    stays: StayColumns
     touched: Ints
 
     def with_(self, other: "_Once") -> "_Once":
-        return _Once(together((self.stays, other.stays)), np.concatenate((self.touched, other.touched)))
+        return _Once(concat_stays((self.stays, other.stays)), np.concatenate((self.touched, other.touched)))
 
-    def between(self, first: int, last: int) -> tuple[Bare, Ints]:
+    def between(self, first: int, last: int) -> tuple[StayColumns, Ints]:
         """The stays and the touched days of [first, last]."""
         days, touched = self.stays.day, np.unique(self.touched)
         rows = np.flatnonzero((days >= first) & (days <= last))
@@ -171,5 +173,5 @@ def _once(rows: pa.Table, ground: PlaceIndex, sides: BatchDelta) -> _Once:
     at = integers(rows["at"])
     spot = 2 * place + codes(rows["zone"], ZONE_KINDS)
     day = days(at, spot, ground.zone_timezones)
-    found = Bare(integers(rows["user"]), spot, at, integers(rows["duration_s"]), day)
+    found = StayColumns(integers(rows["user"]), spot, at, integers(rows["duration_s"]), day)
     return _Once(found.take(np.flatnonzero(counts)), day[differs])

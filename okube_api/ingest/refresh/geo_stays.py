@@ -14,8 +14,8 @@ from okube_api.ingest.columns.prefetch import ahead
 from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
-from okube_api.ingest.refresh.geo_days import Bare, Rules, stays
-from okube_api.ingest.refresh.recency import MarkedDays, Spots
+from okube_api.ingest.refresh.geo_days import StayColumns, StayRules, read_stay_days
+from okube_api.ingest.refresh.recency import RecencyWriter, RecencyKeys
 from okube_api.store.arrays import Ints
 from okube_api.store.base import Change
 
@@ -23,36 +23,36 @@ _UNKNOWN_BAND = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Edges:
+class BandEdges:
     """Lower edges of the application's bands: of dwell in seconds, of distance in metres."""
 
     dwell: Sequence[int]
     distance: Sequence[int]
 
 
-async def rebuild(change: Change, told: DerivationContext, people: PanelIndex, task: RefreshTask) -> None:
+async def refresh_geo_stays(change: Change, told: DerivationContext, people: PanelIndex, task: RefreshTask) -> None:
     """Writes the days of `geo_stays` that a change of pings or stays touches, and what follows from them."""
     settings = told.settings
-    rules = Rules(settings.stays.gap_minutes * 60, settings.stays.minimum_seconds)
-    edges = Edges(settings.bands.dwell, settings.bands.distance)
+    rules = StayRules(settings.stays.gap_minutes * 60, settings.stays.minimum_seconds)
+    edges = BandEdges(settings.bands.dwell, settings.bands.distance)
     inside_sites = (np.arange(told.place_index.zone_count) % 2 == 0) & np.repeat(told.place_index.is_site, 2)
-    spots = Spots({"place": told.place_index.ids, "zone": ZONE_KINDS}, inside_sites)
-    days = MarkedDays(change, GEO_STAYS, spots, settings.bands.gap)
-    async for found in ahead(stays(change, told.place_index, rules, task)):
-        rows = await asyncio.to_thread(facts, found.stays, told.place_index, people, edges)
+    spots = RecencyKeys({"place": told.place_index.ids, "zone": ZONE_KINDS}, inside_sites)
+    days = RecencyWriter(change, GEO_STAYS, spots, settings.bands.gap)
+    async for found in ahead(read_stay_days(change, told.place_index, rules, task)):
+        rows = await asyncio.to_thread(build_rows, found.stays, told.place_index, people, edges)
         await days.write(found.touched, rows)
     await days.finish()
 
 
-def facts(found: Bare, ground: PlaceIndex, people: PanelIndex, edges: Edges) -> pa.Table:
+def build_rows(found: StayColumns, ground: PlaceIndex, people: PanelIndex, edges: BandEdges) -> pa.Table:
     """Rows of `geo_stays`: its columns but the marks, and `day`."""
-    place = found.spot // 2
+    place = found.zone // 2
     who = people.find_rows(found.user)
     columns: dict[str, pa.Array] = {
         "place": _named(ground.ids, place),
-        "zone": _named(ZONE_KINDS, found.spot % 2),
+        "zone": _named(ZONE_KINDS, found.zone % 2),
         "user": pa.array(found.user),
-        "start": pa.array(found.start),
+        "start": pa.array(found.start_ms),
         "dwell_s": pa.array(found.dwell_s),
         "day": pa.array(found.day),
         "weight": pa.array(people.weight[who]),

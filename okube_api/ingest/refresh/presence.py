@@ -21,14 +21,14 @@ from okube_api.ingest.derive.sessionize import LocationIndex, index_equipments
 from okube_api.ingest.events.tables import DETECTIONS
 from okube_api.ingest.raw.reader import BatchDelta, read_blocks
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
-from okube_api.ingest.refresh.fact_writer import Gathered
-from okube_api.ingest.refresh.recency import MarkedDays, Spots
-from okube_api.ingest.refresh.sessions import Piece, Detections, pieces
+from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
+from okube_api.ingest.refresh.recency import RecencyWriter, RecencyKeys
+from okube_api.ingest.refresh.sessions import SessionPiece, Detections, read_session_pieces
 from okube_api.store.arrays import Ints
 from okube_api.store.base import Change
 
 
-async def rebuild(change: Change, told: DerivationContext, task: RefreshTask) -> None:
+async def refresh_presence(change: Change, told: DerivationContext, task: RefreshTask) -> None:
     """Writes the days of the five facts of presence that a change of detections touches, and what follows from them."""
     settings = told.settings
     rules = PresenceRules(
@@ -40,15 +40,19 @@ async def rebuild(change: Change, told: DerivationContext, task: RefreshTask) ->
     places = index_equipments(told.equipments)
     writing = _Writing(change, places)
     reading = partial(_read, change, places, task.delta)
-    async for piece in ahead(pieces(reading, places, rules.gap_s, task.changed_days, exits=True, also=task.extra_days)):
+    async for piece in ahead(
+        read_session_pieces(reading, places, rules.gap_s, task.changed_days, exits=True, also=task.extra_days)
+    ):
         also = [day for day in task.extra_days if piece.first <= day <= piece.last]
-        days = np.unique(np.concatenate((piece.touched, np.array(also, np.int64))))
+        days = np.unique(np.concatenate((piece.affected_days, np.array(also, np.int64))))
         if len(days):
             await writing.write(days, await asyncio.to_thread(_made, piece, rules, days))
     await writing.finish()
 
 
-async def _read(change: Change, places: LocationIndex, sides: BatchDelta, low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
+async def _read(
+    change: Change, places: LocationIndex, sides: BatchDelta, low: int, high: int
+) -> AsyncIterator[tuple[int, Detections]]:
     async for block in read_blocks(change, DETECTIONS, low, high, sides.either_side):
         yield int(integers(block["part"])[-1]), await asyncio.to_thread(_points, block, places, sides)
 
@@ -58,12 +62,14 @@ def _points(detections: pa.Table, places: LocationIndex, sides: BatchDelta) -> D
     known = np.flatnonzero(equipment >= 0)  # the others are gone
     equipment = equipment[known]
     user, at = (integers(detections[name])[known] for name in ("user", "at"))
-    return Detections(user, places.site_of[equipment], equipment, at, sides.row_changes(detections)[known].astype(np.int8))
+    return Detections(
+        user, places.site_of[equipment], equipment, at, sides.row_changes(detections)[known].astype(np.int8)
+    )
 
 
-def _made(piece: Piece, rules: PresenceRules, days: Ints) -> PresenceTables:
+def _made(piece: SessionPiece, rules: PresenceRules, days: Ints) -> PresenceTables:
     """The rows of these days after the change."""
-    found = derive_presence(piece.runs.filter(piece.runs.change >= 0), rules, (int(days[0]), int(days[-1])))
+    found = derive_presence(piece.sessions.filter(piece.sessions.change >= 0), rules, (int(days[0]), int(days[-1])))
     if len(days) == days[-1] - days[0] + 1:
         return found
     chosen = (table.filter(pa.array(np.isin(integers(table["day"]), days))) for table in found.tables)
@@ -74,11 +80,15 @@ class _Writing:
     """The five facts, of which stays and passages are marked."""
 
     def __init__(self, change: Change, places: LocationIndex) -> None:
-        sites = Spots({"site": places.sites}, np.ones(len(places.sites), np.bool_))
-        equipments = Spots({"equipment": places.equipments}, np.ones(len(places.equipments), np.bool_), by_stay=True)
-        self._stays = MarkedDays(change, PRESENCE_STAYS, sites)
-        self._passages = MarkedDays(change, PRESENCE_PASSAGES, equipments)
-        self._plain = [Gathered(change, fact) for fact in (PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)]
+        sites = RecencyKeys({"site": places.sites}, np.ones(len(places.sites), np.bool_))
+        equipments = RecencyKeys(
+            {"equipment": places.equipments}, np.ones(len(places.equipments), np.bool_), by_stay=True
+        )
+        self._stays = RecencyWriter(change, PRESENCE_STAYS, sites)
+        self._passages = RecencyWriter(change, PRESENCE_PASSAGES, equipments)
+        self._plain = [
+            BufferedFactWriter(change, fact) for fact in (PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
+        ]
 
     async def write(self, days: Ints, found: PresenceTables) -> None:
         await self._stays.write(days, found.stays)

@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.bands import find_bands
-from okube_api.catalogue.buckets import numbers
+from okube_api.catalogue.buckets import bucket_numbers
 from okube_api.catalogue.facts import Fact
 from okube_api.ingest.columns.columns import codes, integers, order
 from okube_api.ingest.columns.sort_codes import ranks, whole
 from okube_api.ingest.derive.recency import NEVER_SEEN, LastSeen, find_visitor_days, find_last_seen, update_last_seen
-from okube_api.ingest.refresh.fact_writer import Gathered
+from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.base import Aggregate, Between, Change, Condition, High, OneOf, Rows, equal
+from okube_api.store.base import Aggregate, Between, Change, Condition, Max, OneOf, Select, equal
 
 _FEW_USERS, _SLICE_USERS = 2000, 500_000
 _DAY_BITS = 20
@@ -30,7 +30,7 @@ Marks = Mapping[str, pa.Array]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spots:
+class RecencyKeys:
     """Where one can be new.
 
     columns: of the fact, by which a spot is known, with the values that each may have, sorted; rows with others are
@@ -116,7 +116,7 @@ def _no_stays() -> _Stays:
     return _Stays(*(_NONE,) * 7)
 
 
-def _stays(rows: pa.Table, spots: Spots) -> _Stays:
+def _stays(rows: pa.Table, spots: RecencyKeys) -> _Stays:
     at, spot = spots.of(rows)
     user, start, dwell_s, day = (integers(rows[name])[at] for name in ("user", "start", "dwell_s", "day"))
     stay = np.arange(len(at))
@@ -127,16 +127,16 @@ def _stays(rows: pa.Table, spots: Spots) -> _Stays:
     return _Stays(at, user, spot, start, dwell_s, day, stay)
 
 
-class MarkedDays:
+class RecencyWriter:
     """Writes days; `finish` then sets right what follows from them.
 
     gap_edges: lower edges of the bands of days between visits, for facts that carry these.
     """
 
-    def __init__(self, change: Change, fact: Fact, spots: Spots, gap_edges: Sequence[int] | None = None) -> None:
+    def __init__(self, change: Change, fact: Fact, spots: RecencyKeys, gap_edges: Sequence[int] | None = None) -> None:
         self._change, self._spots, self._gap_edges = change, spots, gap_edges
         self._table = fact.table
-        self._facts = Gathered(change, fact)
+        self._facts = BufferedFactWriter(change, fact)
         self._marks = tuple(name for name in _MARKS if name in {column.name for column in fact.columns})
         self._stored: set[int] | None = None
         self._written: set[int] = set()
@@ -168,7 +168,7 @@ class MarkedDays:
     async def days(self) -> set[int]:
         """The days that had rows before the change."""
         if self._stored is None:
-            self._stored = set(await self._change.parts(self._table))
+            self._stored = set(await self._change.list_parts(self._table))
         return self._stored
 
     def _made(self, rows: pa.Table, stays: _Stays, between: _Stays, before: _Before) -> tuple[pa.Table, _Seen]:
@@ -221,7 +221,7 @@ class MarkedDays:
             return _no_stays()
         users = np.unique(stays.user)
         where = Between("part", min(others), max(others)) & equal("visitor_day", 1)
-        parts = [await self._change.rows(Rows(self._table, where & some, columns)) for some in _among(users)]
+        parts = [await self._change.select(Select(self._table, where & some, columns)) for some in _among(users)]
         found = pa.concat_tables(parts)
         found = found.filter(pa.array(np.isin(integers(found["day"]), sorted(others))))
         return _stays(found, replace(self._spots, by_stay=False))
@@ -245,7 +245,7 @@ class MarkedDays:
         keys, days = [_NONE], [_NONE]
         for some in _among(users):
             where = Between("part", None, day - 1) & equal("visitor_day", 1) & some
-            plan = Aggregate(self._table, where, (*self._spots.columns, "user"), (High("day", "day"),))
+            plan = Aggregate(self._table, where, (*self._spots.columns, "user"), (Max("day", "day"),))
             found = await self._change.aggregate(plan)
             at, spot = self._spots.of(found)
             keys.append(self._spots.key(integers(found["user"])[at], spot))
@@ -262,7 +262,7 @@ class MarkedDays:
         if not known:
             return _NONE
         where = OneOf("part", known) & equal("visitor_day", 1)
-        found = await self._change.rows(Rows(self._table, where, (*self._spots.columns, "user", "day")))
+        found = await self._change.select(Select(self._table, where, (*self._spots.columns, "user", "day")))
         at, spot = self._spots.of(found)
         return np.unique(_packed(self._spots.key(integers(found["user"])[at], spot), integers(found["day"])[at]))
 
@@ -288,7 +288,9 @@ class MarkedDays:
         told = ("site", "rank") if self._spots.by_stay else ()
         columns = dict.fromkeys((*self._spots.columns, *told, "user", "start", "dwell_s", "day", *self._marks))
         between = Between("part", month[0], month[-1])
-        parts = [await self._change.rows(Rows(self._table, between & some, tuple(columns))) for some in _among(users)]
+        parts = [
+            await self._change.select(Select(self._table, between & some, tuple(columns))) for some in _among(users)
+        ]
         rows = pa.concat_tables(parts)
         stays = _stays(rows, self._spots)
         stays = stays.take(np.flatnonzero(np.isin(stays.user, users)))
@@ -298,7 +300,7 @@ class MarkedDays:
 
     async def _mark_again(self, days: list[int], users: Ints, marks: Marks) -> None:
         """Writes the rows of days with other marks on those of some users (in order)."""
-        blocks = [block async for block in self._change.read(self._table, days[0], days[-1])]
+        blocks = [block async for block in self._change.read_parts(self._table, days[0], days[-1])]
         rows = pa.concat_tables(blocks)
         rows = rows.filter(pa.array(np.isin(integers(rows["day"]), days)))
         stays = _stays(rows, self._spots)
@@ -365,5 +367,7 @@ def _months(days: Sequence[int]) -> list[list[int]]:
     """Ascending days by month."""
     found = np.array(days, np.int64)
     return [
-        part.tolist() for part in np.split(found, np.flatnonzero(np.diff(numbers(found, "month"))) + 1) if len(part)
+        part.tolist()
+        for part in np.split(found, np.flatnonzero(np.diff(bucket_numbers(found, "month"))) + 1)
+        if len(part)
     ]

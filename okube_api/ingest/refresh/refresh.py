@@ -56,13 +56,13 @@ class Batch:
     kind: str
 
 
-class Deriving:
+class FactRefresh:
     """One change of an application's facts."""
 
     def __init__(self, change: Change, told: DerivationContext) -> None:
         self._change, self._told = change, told
 
-    async def bring(self, batches: Sequence[Batch]) -> dict[int, int]:
+    async def add(self, batches: Sequence[Batch]) -> dict[int, int]:
         """Makes batches count; how many events each of them brings that are new, by its number."""
         live = await read_live_batches(self._change)
         counts = {}
@@ -73,7 +73,7 @@ class Deriving:
         await self._keep(live)
         return counts
 
-    async def take_away(self, batches: Sequence[Batch]) -> None:
+    async def remove(self, batches: Sequence[Batch]) -> None:
         """Makes batches count no more, and removes their events."""
         live = await read_live_batches(self._change)
         gone = [batch for batch in batches if live.pop(batch.number, None) is not None]
@@ -83,9 +83,9 @@ class Deriving:
         for batch in batches:
             await self._change.remove(KINDS[batch.kind].table, batch.number)
 
-    async def forget(self, since: int) -> None:
+    async def expire(self, since: int) -> None:
         """Removes the events of UTC days before `since`: what is left is as if they had never come."""
-        old = await old_days(self._change, since)
+        old = await find_expired_days(self._change, since)
         live = frozenset(await read_live_batches(self._change))
         people = await read_panel(self._change, BatchDelta(live))
         spans = {name: spans_of_days(days) for name, days in old.items()}
@@ -94,7 +94,7 @@ class Deriving:
             table = KINDS[name].table
             await self._change.replace(table, days, arrow_schema(stored_kinds(table)).empty_table())
 
-    async def again(self, kinds: Collection[str]) -> None:
+    async def rebuild(self, kinds: Collection[str]) -> None:
         """Writes all facts anew that are made of events of some of these kinds."""
         sides = BatchDelta(frozenset(await read_live_batches(self._change)))
         if "panelists" in kinds:
@@ -103,14 +103,14 @@ class Deriving:
         for group, facts in _FACTS.items():
             if not set(group) & set(kinds):
                 continue
-            parts = {kind: await self._change.parts(KINDS[kind].table) for kind in group}
+            parts = {kind: await self._change.list_parts(KINDS[kind].table) for kind in group}
             days = {day for found in parts.values() for part in found for day in (part - 1, part, part + 1)}
             for fact in facts:
-                days |= set(await self._change.parts(fact.daily))
+                days |= set(await self._change.list_parts(fact.daily_table))
             spans = {kind: spans_of_days(found) for kind, found in parts.items()}
             await self._write(people, sides, spans, {group: frozenset(days)})
 
-    async def without(self, numbers: Mapping[str, int]) -> None:
+    async def exclude(self, numbers: Mapping[str, int]) -> None:
         """Writes anew the facts of the days on which a user or a device has some; their events are gone already."""
         sides = BatchDelta(frozenset(await read_live_batches(self._change)))
         also: dict[Sequence[str], frozenset[int]] = {}
@@ -134,7 +134,7 @@ class Deriving:
         parts: dict[str, set[int]] = {}
         for batch in batches:
             if batch.kind not in _REFERENCES:
-                found = await self._change.parts(KINDS[batch.kind].table, batch.number)
+                found = await self._change.list_parts(KINDS[batch.kind].table, batch.number)
                 parts.setdefault(batch.kind, set()).update(found)
         people = await read_panel(self._change, sides) if any(also.values()) or parts.keys() - set(PRESENCE) else None
         await self._write(people, sides, {kind: spans_of_days(days) for kind, days in parts.items()}, also)
@@ -142,7 +142,7 @@ class Deriving:
     async def _accepted(self, batch: Batch, others: Collection[int]) -> int:
         """How many events a batch brings that are not among those of others; of natural keys, that are not as there."""
         kind = KINDS[batch.kind]
-        parts = await self._change.parts(kind.table, batch.number)
+        parts = await self._change.list_parts(kind.table, batch.number)
         if not kind.natural_key:
             return await count_new_events(self._change, kind, batch.number, others, parts)
         sides = BatchDelta(frozenset({*others, batch.number}), added=frozenset({batch.number}))
@@ -158,22 +158,28 @@ class Deriving:
             if not mine and not days:
                 continue
             around = [(day, day) for day in days]
-            together = RefreshTask(sides, _near(joined([*(one for some in mine.values() for one in some), *around])), days)
+            together = RefreshTask(
+                sides, _near(joined([*(one for some in mine.values() for one in some), *around])), days
+            )
             if group is PRESENCE:
-                await presence.rebuild(self._change, self._told, together)
+                await presence.refresh_presence(self._change, self._told, together)
                 continue
             assert people is not None, "only presence needs nobody's weight"
             if group is GEO:
-                await geo_stays.rebuild(self._change, self._told, people, together)
+                await geo_stays.refresh_geo_stays(self._change, self._told, people, together)
             else:
                 kinds = [kind for kind in group if kind in mine or (days and kind == group[0])]
                 tasks = {kind: RefreshTask(sides, mine.get(kind, ()), days) for kind in kinds}
-                await conversion.rebuild(self._change, self._told, people, tasks)
+                await conversion.refresh_conversion(self._change, self._told, people, tasks)
 
     async def _keep(self, live: Mapping[int, str]) -> None:
         """Writes which batches count."""
         numbers = sorted(live)
-        columns = {"part": [tables.UNDATED_PART] * len(numbers), "number": numbers, "kind": [live[one] for one in numbers]}
+        columns = {
+            "part": [tables.UNDATED_PART] * len(numbers),
+            "number": numbers,
+            "kind": [live[one] for one in numbers],
+        }
         schema = arrow_schema({name: kind for name, kind in stored_kinds(tables.LEDGER).items() if name != "batch"})
         await self._change.replace(tables.LEDGER, [tables.UNDATED_PART], pa.table(columns, schema=schema))
 
@@ -198,17 +204,17 @@ class Deriving:
         days: set[int] = set()
         for fact in facts:
             if where is None:
-                days |= set(await self._change.parts(fact.daily))
+                days |= set(await self._change.list_parts(fact.daily_table))
             else:
                 found = await self._change.aggregate(Aggregate(fact.table, where, ("day",)))
                 days |= set(found["day"].to_pylist())
         return frozenset(days)
 
 
-async def old_days(view: Reader, since: int) -> dict[str, list[int]]:
+async def find_expired_days(view: Reader, since: int) -> dict[str, list[int]]:
     """The UTC days before `since` that hold events, by kind; references have no day."""
     dated = [kind for kind in KINDS.values() if kind.time_field is not None]
-    parts = {kind.name: await view.parts(kind.table) for kind in dated}
+    parts = {kind.name: await view.list_parts(kind.table) for kind in dated}
     found = {name: [part for part in some if part < since] for name, some in parts.items()}
     return {name: days for name, days in found.items() if days}
 

@@ -39,11 +39,11 @@ _NONE = Detections(
     np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int8)
 )
 
-Reading = Callable[[int, int], AsyncIterator[tuple[int, Detections]]]
+ReadDetections = Callable[[int, int], AsyncIterator[tuple[int, Detections]]]
 """Points of the UTC days [low, high], ascending, with the greatest day of each block."""
 
 
-def joined(parts: list[Detections]) -> Detections:
+def concat_detections(parts: list[Detections]) -> Detections:
     """All of them."""
     together = [_NONE, *parts]
     return Detections(*(np.concatenate([getattr(one, field.name) for one in together]) for field in fields(Detections)))
@@ -72,14 +72,14 @@ class _Bounds:
         self._users, self._days = users[by], days[by]
 
 
-Matter = Callable[[Sessions], Flags]
+SessionFilter = Callable[[Sessions], Flags]
 """Which runs matter."""
 
 
-class Held:
+class SessionWindow:
     """Points of everybody of the UTC days [low, complete], perhaps some of later days, and more of some users."""
 
-    def __init__(self, reading: Reading, places: LocationIndex, gap_s: int, low: int) -> None:
+    def __init__(self, reading: ReadDetections, places: LocationIndex, gap_s: int, low: int) -> None:
         self.reading, self._places, self._gap_s = reading, places, gap_s
         self.low, self.complete = low, low - 1
         self._points: list[Detections] = []
@@ -95,26 +95,26 @@ class Held:
 
     def sessionize(self) -> Sessions:
         """The runs that all points make."""
-        return self._cut(joined(self._points))
+        return self._cut(concat_detections(self._points))
 
-    def keep(self, runs: Sessions, day: int) -> None:
+    def drop_finished(self, runs: Sessions, day: int) -> None:
         """Lets go of the points of all runs but those that end after a local day, or may."""
-        some = np.repeat((runs.end_days > day) | self.goes_on(runs), runs.ends - runs.starts + 1)
+        some = np.repeat((runs.end_days > day) | self.may_continue(runs), runs.ends - runs.starts + 1)
         self._points = [Detections(runs.user, runs.site, runs.equipment, runs.at_ms, runs.change).filter(some)]
 
-    def begun_before(self, runs: Sessions) -> Flags:
+    def may_start_earlier(self, runs: Sessions) -> Flags:
         """Which runs may have begun before what was read of their user."""
         since = self._since.of(runs.user[runs.starts], self.low)
         begun: Flags = runs.at_ms[runs.starts] < (since - 1) * DAY_MS + self._gap_s * 1000
         return begun
 
-    def goes_on(self, runs: Sessions) -> Flags:
+    def may_continue(self, runs: Sessions) -> Flags:
         """Which runs may go on after what was read of their user."""
         through = np.maximum(self._through.of(runs.user[runs.starts], self.complete), self.complete)
         goes: Flags = runs.at_ms[runs.ends] >= through * DAY_MS - self._gap_s * 1000
         return goes
 
-    async def follow(self, runs: Sessions, matter: Matter, *, back: bool) -> bool:
+    async def extend(self, runs: Sessions, matter: SessionFilter, *, back: bool) -> bool:
         """Reads further, back or ahead, for the users of runs that matter and are not whole; whether there were any."""
         users = self._loose(runs, matter, back=back)
         if len(users) == 0:
@@ -125,12 +125,12 @@ class Held:
             more = [await self._further(users, days, back=back)]
             self._points += more
             mine = [one.filter(np.isin(one.user, users)) for one in (*mine, *more)]
-            users = self._loose(self._cut(joined(mine)), matter, back=back)
+            users = self._loose(self._cut(concat_detections(mine)), matter, back=back)
             days = min(2 * days, _MOST_DAYS)
         return True
 
-    def _loose(self, runs: Sessions, matter: Matter, *, back: bool) -> Ints:
-        loose = matter(runs) & (self.begun_before(runs) if back else self.goes_on(runs))
+    def _loose(self, runs: Sessions, matter: SessionFilter, *, back: bool) -> Ints:
+        loose = matter(runs) & (self.may_start_earlier(runs) if back else self.may_continue(runs))
         return np.unique(runs.user[runs.starts[loose]])
 
     async def _further(self, users: Ints, days: int, *, back: bool) -> Detections:
@@ -143,7 +143,9 @@ class Held:
             through = np.maximum(self._through.of(users, self.complete), self.complete)
             span = int(through.min()) + 1, int(through.min()) + days
             self._through.put(users, np.maximum(through, span[1]))
-        return joined([points.filter(np.isin(points.user, users)) async for _, points in self.reading(*span)])
+        return concat_detections(
+            [points.filter(np.isin(points.user, users)) async for _, points in self.reading(*span)]
+        )
 
     def _cut(self, points: Detections) -> Sessions:
         columns = {field.name: getattr(points, field.name) for field in fields(Detections)}

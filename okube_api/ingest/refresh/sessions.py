@@ -13,18 +13,18 @@ from okube_api.clock import DAY_MS, DAY_S
 from okube_api.ingest.columns.allocator import give_back
 from okube_api.ingest.columns.columns import Span
 from okube_api.ingest.derive.sessionize import LocationIndex, Sessions, find_affected_days
-from okube_api.ingest.refresh.session_window import Held, Detections, Reading
+from okube_api.ingest.refresh.session_window import SessionWindow, Detections, ReadDetections
 from okube_api.store.arrays import Flags, Ints
 
-__all__ = ["Piece", "Detections", "Reading", "pieces"]
+__all__ = ["SessionPiece", "Detections", "ReadDetections", "read_session_pieces"]
 
-MOST_POINTS = 500_000
+MAX_DETECTIONS = 500_000
 _LOCAL_D = 1  # the points of a UTC day are of local days at most so far from it, and the other way round
 _HALF_A_DAY_S = 43_200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Piece:
+class SessionPiece:
     """Some local days, and the runs of points: whole are all those that start (or end, if that matters) on the days.
 
     touched: those of the days whose rows can differ before and after the change.
@@ -32,13 +32,19 @@ class Piece:
 
     first: int
     last: int
-    runs: Sessions
-    touched: Ints
+    sessions: Sessions
+    affected_days: Ints
 
 
-async def pieces(
-    reading: Reading, places: LocationIndex, gap_s: int, spans: Sequence[Span], *, exits: bool, also: Iterable[int] = ()
-) -> AsyncIterator[Piece]:
+async def read_session_pieces(
+    reading: ReadDetections,
+    places: LocationIndex,
+    gap_s: int,
+    spans: Sequence[Span],
+    *,
+    exits: bool,
+    also: Iterable[int] = (),
+) -> AsyncIterator[SessionPiece]:
     """The pieces that cover the local days which a change can touch, and `also`; ascending and apart.
 
     spans: UTC days with points that come or go, ascending.  exits: whether also the day matters on which a run ends.
@@ -57,10 +63,10 @@ def _beside(gap_s: int) -> int:
     return 0 if gap_s <= _HALF_A_DAY_S else -(-gap_s // DAY_S)
 
 
-async def _begun(reading: Reading, places: LocationIndex, gap_s: int, span: Span) -> set[int]:
+async def _begun(reading: ReadDetections, places: LocationIndex, gap_s: int, span: Span) -> set[int]:
     """The local days on which runs began that reach into a span of UTC days, and perhaps change there."""
     first, last = span
-    held = Held(reading, places, gap_s, first - 1 - _beside(gap_s))
+    held = SessionWindow(reading, places, gap_s, first - 1 - _beside(gap_s))
     upto = min(last, first + 1)
     async for _, points in reading(held.low, upto):
         held.add(points)
@@ -69,10 +75,10 @@ async def _begun(reading: Reading, places: LocationIndex, gap_s: int, span: Span
 
     def matter(runs: Sessions) -> Flags:
         across = (runs.at_ms[runs.starts] < edge_ms) & (runs.at_ms[runs.ends] >= edge_ms)
-        return across & (runs.has_change | held.goes_on(runs))
+        return across & (runs.has_change | held.may_continue(runs))
 
     runs = held.sessionize()
-    if await held.follow(runs, matter, back=True):
+    if await held.extend(runs, matter, back=True):
         runs = held.sessionize()
     return set(runs.start_days[matter(runs)].tolist())
 
@@ -80,16 +86,18 @@ async def _begun(reading: Reading, places: LocationIndex, gap_s: int, span: Span
 class _Work:
     """Days to be dealt with, in order."""
 
-    def __init__(self, reading: Reading, places: LocationIndex, gap_s: int, *, exits: bool, days: set[int]) -> None:
-        self._holding = partial(Held, reading, places, gap_s)
+    def __init__(
+        self, reading: ReadDetections, places: LocationIndex, gap_s: int, *, exits: bool, days: set[int]
+    ) -> None:
+        self._holding = partial(SessionWindow, reading, places, gap_s)
         self._exits, self._days = exits, days
         self._most = (
-            MOST_POINTS // 2 if exits else MOST_POINTS
+            MAX_DETECTIONS // 2 if exits else MAX_DETECTIONS
         )  # where exits matter, a point may make several wide rows
         self._stream: AsyncIterator[tuple[int, Detections]] | None = None
         self._through = 0
 
-    async def pieces(self) -> AsyncIterator[Piece]:
+    async def pieces(self) -> AsyncIterator[SessionPiece]:
         held, following = self._holding(0), None
         while self._days:
             first = min(self._days)
@@ -100,13 +108,13 @@ class _Work:
             touched = await asyncio.to_thread(find_affected_days, runs, exits=self._exits)
             self._days |= set(touched[touched > last].tolist())
             self._days.difference_update(range(first, last + 1))
-            yield Piece(first, last, runs, touched[(touched >= first) & (touched <= last)])
-            await asyncio.to_thread(held.keep, runs, last)
+            yield SessionPiece(first, last, runs, touched[(touched >= first) & (touched <= last)])
+            await asyncio.to_thread(held.drop_finished, runs, last)
             del runs, touched  # they are as large as what is read next
             await asyncio.to_thread(give_back)
             following = last + 1
 
-    async def _read(self, held: Held, first: int) -> int:
+    async def _read(self, held: SessionWindow, first: int) -> int:
         """Reads neighbouring days from `first` on, until there are enough points; the last day that is complete."""
         while True:
             last = self._end(first)
@@ -131,7 +139,7 @@ class _Work:
             last += 1
         return last
 
-    async def _whole(self, held: Held, first: int, last: int) -> Sessions:
+    async def _whole(self, held: SessionWindow, first: int, last: int) -> Sessions:
         """The runs, whole as far as they have rows on the days [first, last], before or after the change."""
 
         def before(runs: Sessions) -> Flags:
@@ -147,6 +155,6 @@ class _Work:
             return matter
 
         runs = await asyncio.to_thread(held.sessionize)
-        while await held.follow(runs, before, back=True) or await held.follow(runs, after, back=False):
+        while await held.extend(runs, before, back=True) or await held.extend(runs, after, back=False):
             runs = await asyncio.to_thread(held.sessionize)
         return runs

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from hypothesis import strategies as st
-from okube_api.ingest.derive.attribution import conversion
+from okube_api.ingest.derive.attribution import derive_conversion
 from tests.by_hand.truth import Campaign, Place, Touch, Truth, Visit
 from tests.ingest.derive import tables
 
@@ -44,7 +44,7 @@ def credited(found: Sequence[Journey]) -> dict[str, dict[str, Fraction]]:
         visits=tuple(Visit(f"u{number}", "s", start + timedelta(days=1)) for number in range(len(found))),
     )
     events = tables.touches(truth), tables.visits(truth), tables.purchases(truth)
-    made = conversion(events[0], events[1], events[2], tables.setting(truth), (19_000, 21_000))
+    made = derive_conversion(events[0], events[1], events[2], tables.setting(truth), (19_000, 21_000))
     totals: dict[str, dict[str, Fraction]] = {model: defaultdict(Fraction) for model in CREDIT}
     for row in (row for block in made for row in block.credits.to_pylist()):
         for model, credit in CREDIT.items():

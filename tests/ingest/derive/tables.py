@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from okube_api.ingest.columns.columns import codes, integers
-from okube_api.ingest.derive.attribution import Setting
-from okube_api.ingest.derive.presence import Rules
-from okube_api.ingest.derive.sessionize import Runs, places_of, runs_of
-from okube_api.ingest.derive.touch_paths import KINDS
+from okube_api.ingest.derive.attribution import AttributionContext
+from okube_api.ingest.derive.presence import PresenceRules
+from okube_api.ingest.derive.sessionize import Sessions, index_equipments, sessionize
+from okube_api.ingest.derive.touch_paths import TOUCH_KINDS
 from tests.by_hand.conversion_cell import world
 from tests.by_hand.paths import Outcome, outcomes
 from tests.by_hand.presence import kept, sessions
@@ -80,13 +80,13 @@ def equipments(truth: Truth) -> pa.Table:
     return table(rows, equipment=TEXT, site=TEXT, zone=TEXT)
 
 
-def runs(found: pa.Table, truth: Truth) -> Runs:
+def runs(found: pa.Table, truth: Truth) -> Sessions:
     """Detections (user, equipment, at; optionally change) cut into runs."""
-    places = places_of(equipments(truth))
+    places = index_equipments(equipments(truth))
     equipment = codes(found["equipment"], places.equipments)
     known = np.flatnonzero(equipment >= 0)
     change = integers(found["change"])[known] if "change" in found.column_names else np.zeros(len(known), np.int64)
-    return runs_of(
+    return sessionize(
         places,
         truth.presence_gap_s,
         user=integers(found["user"])[known],
@@ -97,9 +97,9 @@ def runs(found: pa.Table, truth: Truth) -> Runs:
     )
 
 
-def rules(truth: Truth) -> Rules:
+def rules(truth: Truth) -> PresenceRules:
     """What makes a stay."""
-    return Rules(truth.presence_gap_s, truth.minimum_s, truth.dropout_s, truth.bands["dwell"])
+    return PresenceRules(truth.presence_gap_s, truth.minimum_s, truth.dropout_s, truth.bands["dwell"])
 
 
 def presence_rows(truth: Truth) -> dict[str, list[Row]]:
@@ -192,12 +192,12 @@ def purchases(truth: Truth) -> pa.Table:
     return table(rows, user=INTEGER, site=TEXT, at=INTEGER, amount_micro=INTEGER)
 
 
-def setting(truth: Truth) -> Setting:
+def setting(truth: Truth) -> AttributionContext:
     """What the application says."""
     numbers = user_numbers(truth)
     sites = [{"site": one.id, "zone": truth.zone_of(one.id), "online": one.online} for one in truth.sites]
     weights = [{"user": numbers[one.user], "weight": int(one.weight * 1000)} for one in truth.panelists]
-    return Setting(
+    return AttributionContext(
         truth.timezone,
         table(sites, site=TEXT, zone=TEXT, online=FLAG),
         {one.id: {**truth.windows, **(one.windows or {})} for one in truth.campaigns},
@@ -292,7 +292,7 @@ def exposure_rows(truth: Truth) -> list[Row]:
     """The rows of EXPOSURES, in order."""
     numbers, weights = user_numbers(truth), {one.user: int(one.weight * 1000) for one in truth.panelists}
     found = {
-        (ordinal(day), one.campaign, int(one.kind not in KINDS), numbers[one.user], weights.get(one.user, 1000))
+        (ordinal(day), one.campaign, int(one.kind not in TOUCH_KINDS), numbers[one.user], weights.get(one.user, 1000))
         for day, touched in world(truth).touches.items()
         for one in touched
     }

@@ -16,14 +16,14 @@ from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, O
 from okube_api.ingest.columns import columns
 from okube_api.ingest.columns.columns import Span
 from okube_api.ingest.derive import touch_paths
-from okube_api.ingest.derive.attribution import Block, cohorts, conversion
+from okube_api.ingest.derive.attribution import ConversionBlock, derive_cohorts, derive_conversion
 from okube_api.ingest.derive.day_dependencies import (
-    days_of_events,
-    margins,
-    outcome_days_of_cohorts,
-    outcome_days_of_touches,
+    find_days_of_events,
+    find_required_ranges,
+    find_outcome_days_of_cohorts,
+    find_outcome_days_of_touches,
 )
-from okube_api.ingest.derive.exposures import deliveries, exposures
+from okube_api.ingest.derive.exposures import derive_deliveries, derive_exposures
 from okube_api.store.kinds import ARROW
 from tests.by_hand.truth import Campaign, Panelist, Place, Purchase, Touch, Truth, Visit
 from tests.ingest.derive import tables
@@ -48,9 +48,11 @@ DAY = timedelta(days=1)
 KINDS = ("print", "opening", "click", "control")
 
 
-def blocks(truth: Truth, span: Span = EVER) -> list[Block]:
+def blocks(truth: Truth, span: Span = EVER) -> list[ConversionBlock]:
     return list(
-        conversion(tables.touches(truth), tables.visits(truth), tables.purchases(truth), tables.setting(truth), span)
+        derive_conversion(
+            tables.touches(truth), tables.visits(truth), tables.purchases(truth), tables.setting(truth), span
+        )
     )
 
 
@@ -63,7 +65,7 @@ def credits(truth: Truth) -> pa.Table:
 
 
 def exposed(truth: Truth, span: Span = EVER) -> pa.Table:
-    return pa.concat_tables(rows for _, rows in exposures(tables.touches(truth), tables.setting(truth), span))
+    return pa.concat_tables(rows for _, rows in derive_exposures(tables.touches(truth), tables.setting(truth), span))
 
 
 def truth_of(touches: Iterable[Touch] = (), visits: Iterable[Visit] = (), purchases: Iterable[Purchase] = ()) -> Truth:
@@ -116,7 +118,7 @@ def test_credits_of_a_tenant(tenant: Any) -> None:
 @TENANTS
 def test_cohorts_of_a_tenant(tenant: Any) -> None:
     truth = tenant().truth
-    assert cohorts(tables.shuffled(outcomes(truth), 1), EVER).to_pylist() == tables.cohort_rows(truth)
+    assert derive_cohorts(tables.shuffled(outcomes(truth), 1), EVER).to_pylist() == tables.cohort_rows(truth)
 
 
 @TENANTS
@@ -143,14 +145,14 @@ def test_deliveries_of_a_tenant(tenant: Any) -> None:
     ]
     counts = dict.fromkeys(("day", "prints", "clicks", "openings"), pa.int64())
     table = tables.table(events, campaign=pa.string(), site=pa.string(), **counts)
-    assert deliveries(tables.shuffled(table, 3)).to_pylist() == tables.delivery_rows(truth)
+    assert derive_deliveries(tables.shuffled(table, 3)).to_pylist() == tables.delivery_rows(truth)
 
 
 @given(truths())
 def test_rows_of_random_journeys(truth: Truth) -> None:
     assert outcomes(truth).to_pylist() == tables.outcome_rows(truth)
     assert credits(truth).to_pylist() == tables.credit_rows(truth)
-    assert cohorts(outcomes(truth), EVER).to_pylist() == tables.cohort_rows(truth)
+    assert derive_cohorts(outcomes(truth), EVER).to_pylist() == tables.cohort_rows(truth)
     assert exposed(truth).to_pylist() == tables.exposure_rows(truth)
 
 
@@ -159,18 +161,18 @@ def test_rows_of_random_journeys(truth: Truth) -> None:
     [
         (OUTCOMES, outcomes),
         (CREDITS, credits),
-        (COHORTS, lambda truth: cohorts(outcomes(truth), EVER)),
+        (COHORTS, lambda truth: derive_cohorts(outcomes(truth), EVER)),
         (EXPOSURES, exposed),
         (DELIVERIES, None),
     ],
     ids=lambda value: value.name if isinstance(value, Fact) else "",
 )
 def test_columns_are_those_declared(fact: Fact, made: Any) -> None:
-    declared = {"day": pa.int64()} | {column.name: ARROW[column.kind] for column in fact.columns}
+    declared = {"day": pa.int64()} | {column.name: ARROW[column.type] for column in fact.columns}
     for truth in (alpha().truth, truth_of()):
         if made is None:
             kinds = {"campaign": pa.string(), "day": pa.int64(), "site": pa.string()}
-            schema = deliveries(
+            schema = derive_deliveries(
                 tables.table([], **kinds, **dict.fromkeys(("prints", "clicks", "openings"), pa.int64()))
             ).schema
         else:
@@ -187,7 +189,7 @@ def test_no_campaign_and_no_site_at_all() -> None:
     truth = Truth(touches=alpha().truth.touches, visits=())
     assert outcomes(truth).num_rows == 0
     visits = tables.visits(truth_of(visits=[Visit("u-1", "s-2", AROUND)]))
-    found = list(conversion(tables.touches(truth), visits, tables.purchases(truth), tables.setting(truth), EVER))
+    found = list(derive_conversion(tables.touches(truth), visits, tables.purchases(truth), tables.setting(truth), EVER))
     assert [block.outcomes.num_rows for block in found] == [0]
 
 
@@ -284,7 +286,7 @@ def test_the_order_and_encoding_of_events_make_no_difference(encoded: bool) -> N
     if encoded:
         again = [table.set_column(1, table.column_names[1], table.column(1).dictionary_encode()) for table in again]
     told = tables.setting(truth)
-    expected, found = (list(conversion(one[0], one[1], one[2], told, EVER)) for one in (events, again))
+    expected, found = (list(derive_conversion(one[0], one[1], one[2], told, EVER)) for one in (events, again))
     assert [block.outcomes for block in found] == [block.outcomes for block in expected]
     assert [block.credits for block in found] == [block.credits for block in expected]
 
@@ -302,17 +304,19 @@ def test_margins_hold_all_that_counts(tenant: Any) -> None:
     for _ in range(40):
         first = dice.choice(days) - dice.randrange(2)
         span = (first, first + dice.choice((0, 0, 3, 20)))
-        read = margins(span, told.windows)
+        read = find_required_ranges(span, told.windows)
         cut = (
             within(tables.touches(truth), read.touches),
             within(tables.visits(truth), read.outcomes),
             within(tables.purchases(truth), read.outcomes),
         )
-        found = [row for block in conversion(cut[0], cut[1], cut[2], told, span) for row in block.outcomes.to_pylist()]
+        found = [
+            row for block in derive_conversion(cut[0], cut[1], cut[2], told, span) for row in block.outcomes.to_pylist()
+        ]
         assert found == [row for row in whole.to_pylist() if span[0] <= row["day"] <= span[1]]
-        low, high = outcome_days_of_cohorts(span, told.windows)
+        low, high = find_outcome_days_of_cohorts(span, told.windows)
         near = whole.filter(pc.and_(pc.greater_equal(whole["day"], low), pc.less_equal(whole["day"], high)))
-        assert cohorts(near, span) == cohorts(whole, span)
+        assert derive_cohorts(near, span) == derive_cohorts(whole, span)
 
 
 @given(truths(), st.data())
@@ -321,7 +325,7 @@ def test_days_that_a_change_of_touches_does_not_reach_stay_as_they_were(truth: T
     left = truth_of([one for one in truth.touches if one not in gone], truth.visits, truth.purchases)
     told = tables.setting(truth)
     zones = told.sites["zone"].to_pylist()
-    reached = outcome_days_of_touches(tables.touch_table(truth, gone), told.windows, zones).tolist()
+    reached = find_outcome_days_of_touches(tables.touch_table(truth, gone), told.windows, zones).tolist()
     assert reached == sorted(set(reached))
 
     def rest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -332,14 +336,19 @@ def test_days_that_a_change_of_touches_does_not_reach_stay_as_they_were(truth: T
 
 def test_a_touch_reaches_the_days_of_its_window() -> None:
     touches = tables.touch_table(truth_of(), ())
-    assert outcome_days_of_touches(touches, {"c": dict.fromkeys(touch_paths.KINDS, 7)}, ["Europe/Paris"]).tolist() == []
+    assert (
+        find_outcome_days_of_touches(
+            touches, {"c": dict.fromkeys(touch_paths.TOUCH_KINDS, 7)}, ["Europe/Paris"]
+        ).tolist()
+        == []
+    )
     at = datetime(2024, 4, 10, 21, 59, 59, 999000, tzinfo=UTC)  # the last millisecond of a day in Paris
     truth = truth_of([Touch("u-1", "c-1", at, "print"), Touch("u-1", "c-1", at, "control")], ())
     events = tables.touches(truth)
-    found = outcome_days_of_touches(events, tables.setting(truth).windows, ["Europe/Paris"]).tolist()
+    found = find_outcome_days_of_touches(events, tables.setting(truth).windows, ["Europe/Paris"]).tolist()
     tenth = tables.ordinal(at.date())
     assert found == list(range(tenth + 1, tenth + 8))
-    both = outcome_days_of_touches(events, tables.setting(truth).windows, ["Europe/Paris", "America/New_York"])
+    both = find_outcome_days_of_touches(events, tables.setting(truth).windows, ["Europe/Paris", "America/New_York"])
     assert both.tolist() == list(range(tenth, tenth + 8))
 
 
@@ -347,7 +356,7 @@ def test_a_touch_reaches_the_days_of_its_window() -> None:
 def test_events_touch_their_own_days(tenant: Any) -> None:
     truth = tenant().truth
     told = tables.setting(truth)
-    found = [days_of_events(events, told.sites) for events in (tables.visits(truth), tables.purchases(truth))]
+    found = [find_days_of_events(events, told.sites) for events in (tables.visits(truth), tables.purchases(truth))]
     everything = set(outcomes(truth)["day"].to_pylist())
     assert set(np.concatenate(found).tolist()) >= everything
     assert set(found[0].tolist()) <= everything

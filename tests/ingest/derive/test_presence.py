@@ -16,8 +16,8 @@ from okube_api.catalogue.facts import (
     Fact,
 )
 from okube_api.ingest.columns.columns import Span
-from okube_api.ingest.derive.presence import Presence, presence
-from okube_api.ingest.derive.sessionize import touched_days
+from okube_api.ingest.derive.presence import PresenceTables, derive_presence
+from okube_api.ingest.derive.sessionize import find_affected_days
 from okube_api.store.kinds import ARROW
 from tests.by_hand.truth import Detection, Equipment, Place, Truth
 from tests.ingest.derive import tables
@@ -39,12 +39,12 @@ SITES = (Place("s-b", "b", "B", timezone="Europe/Paris"), Place("s-a", "a", "A",
 EQUIPMENTS = (Equipment("e-2", "2", "s-b"), Equipment("e-1", "1", "s-b"), Equipment("e-3", "3", "s-a"))
 
 
-def derived(truth: Truth, detections: pa.Table | None = None, span: Span = EVER) -> Presence:
+def derived(truth: Truth, detections: pa.Table | None = None, span: Span = EVER) -> PresenceTables:
     found = tables.detections(truth) if detections is None else detections
-    return presence(tables.runs(found, truth), tables.rules(truth), span)
+    return derive_presence(tables.runs(found, truth), tables.rules(truth), span)
 
 
-def rows(found: Presence) -> dict[str, list[dict[str, Any]]]:
+def rows(found: PresenceTables) -> dict[str, list[dict[str, Any]]]:
     return {name: getattr(found, name).to_pylist() for name in FACTS}
 
 
@@ -78,7 +78,7 @@ def test_rows_of_a_tenant(tenant: Any) -> None:
 def test_columns_are_those_declared(name: str) -> None:
     fact: Fact = FACTS[name]
     declared = {"day": pa.int64()} | {
-        column.name: ARROW[column.kind] for column in fact.columns if column.name not in MARKS
+        column.name: ARROW[column.type] for column in fact.columns if column.name not in MARKS
     }
     for truth in (alpha().truth, truth_of()):
         schema = getattr(derived(truth), name).schema
@@ -96,7 +96,7 @@ def test_no_detection_makes_no_row() -> None:
 
 def test_no_equipment_makes_no_row() -> None:
     found = tables.runs(tables.detections(alpha().truth), Truth(sites=SITES))
-    assert all(made == [] for made in rows(presence(found, tables.rules(Truth()), EVER)).values())
+    assert all(made == [] for made in rows(derive_presence(found, tables.rules(Truth()), EVER)).values())
 
 
 def test_detections_by_an_unknown_equipment_are_left_out() -> None:
@@ -145,10 +145,10 @@ def test_the_order_and_encoding_of_detections_make_no_difference(truth: Truth, s
 def test_days_one_by_one_are_all_of_them() -> None:
     truth = alpha().truth
     found = tables.runs(tables.detections(truth), truth)
-    whole = presence(found, tables.rules(truth), EVER)
+    whole = derive_presence(found, tables.rules(truth), EVER)
     days = sorted({*whole.stays["day"].to_pylist(), *whole.exits["day"].to_pylist()})
     around = sorted({day + beside for day in days for beside in (-1, 0, 1)})
-    parts = [rows(presence(found, tables.rules(truth), (day, day))) for day in around]
+    parts = [rows(derive_presence(found, tables.rules(truth), (day, day))) for day in around]
     for name, expected in rows(whole).items():
         assert [row for part in parts for row in part[name]] == expected
 
@@ -164,7 +164,7 @@ def test_days_that_a_change_does_not_touch_stay_as_they_were(truth: Truth, data:
     )
     change = pa.array(changes, pa.int64())
     both = tables.runs(everything.append_column("change", change), truth)
-    touched = set(touched_days(both).tolist())
+    touched = set(find_affected_days(both).tolist())
     before, after = (
         rows(derived(truth, everything.filter(pa.array([one in kept for one in changes], pa.bool_()))))
         for kept in ((-1, 0), (0, 1))
@@ -183,5 +183,5 @@ def test_a_device_that_never_leaves_touches_the_ends_of_its_stay_only() -> None:
     found = tables.detections(truth).append_column("change", change)
     first, last = tables.ordinal(AROUND.date()), tables.ordinal(hours[-1].date())
     whole = tables.runs(found, truth)
-    assert touched_days(whole).tolist() == [first, last]
-    assert touched_days(whole, exits=False).tolist() == [first]
+    assert find_affected_days(whole).tolist() == [first, last]
+    assert find_affected_days(whole, exits=False).tolist() == [first]

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 from okube_api.ingest.events.tables import DETECTIONS
-from okube_api.ingest.raw.reader import blocks
+from okube_api.ingest.raw.reader import read_blocks
 from okube_api.store.base import Store
 from okube_api.store.kinds import arrow_schema, stored_kinds
 
@@ -23,15 +23,15 @@ def detections(day: int, many: int) -> pa.Table:
 
 async def test_a_block_of_which_nothing_counts_is_left_out(ingested: Store) -> None:
     """A large batch that is still being received, or never will be, fills whole blocks between those that count."""
-    async with ingested.changing("a" * 24, "stored") as change:
+    async with ingested.begin_change("a" * 24, "stored") as change:
         for day in (10, 11, 12):
             await change.append(DETECTIONS, 1, detections(day, 210_000))
         await change.append(DETECTIONS, 2, detections(12, 5))
         await change.append(DETECTIONS, 2, detections(30, 7))
         await change.commit()
-    async with ingested.reading("a" * 24) as reader:
-        found = [block.num_rows async for block in blocks(reader, DETECTIONS, *EVERY_DAY, {2})]
+    async with ingested.open_reader("a" * 24) as reader:
+        found = [block.num_rows async for block in read_blocks(reader, DETECTIONS, *EVERY_DAY, {2})]
         assert sum(found) == 12
         assert all(found)
-        assert [block async for block in blocks(reader, DETECTIONS, *EVERY_DAY, {3})] == []
-    await ingested.forget("a" * 24)
+        assert [block async for block in read_blocks(reader, DETECTIONS, *EVERY_DAY, {3})] == []
+    await ingested.delete_rows("a" * 24)

@@ -6,10 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
-from okube_api.ingest.derive.panel_index import People
+from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.events import tables
-from okube_api.ingest.refresh.context import DerivationContext, Task
-from okube_api.ingest.refresh.conversion import rebuild
+from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
+from okube_api.ingest.refresh.conversion import refresh_conversion
 from okube_api.store.base import Change, Store, Table
 
 from tests.by_hand.truth import Truth
@@ -21,10 +21,10 @@ pytestmark = pytest.mark.anyio
 EMBEDDED = pytest.mark.parametrize("store", ["duckdb"], indirect=True)
 
 
-def people(truth: Truth) -> People:
+def people(truth: Truth) -> PanelIndex:
     numbers = made.user_numbers(truth)
     weights = {numbers[one.user]: int(one.weight * 1000) for one in truth.panelists}
-    return People(np.array([weights.get(user, 1000) for user in range(len(numbers) + 1)], np.int64), {}, {})
+    return PanelIndex(np.array([weights.get(user, 1000) for user in range(len(numbers) + 1)], np.int64), {}, {})
 
 
 def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
@@ -49,8 +49,8 @@ def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
     }
 
 
-async def run(told: DerivationContext, who: People, change: Change, tasks: Mapping[str, Task]) -> None:
-    await rebuild(change, told, who, tasks)
+async def run(told: DerivationContext, who: PanelIndex, change: Change, tasks: Mapping[str, RefreshTask]) -> None:
+    await refresh_conversion(change, told, who, tasks)
 
 
 async def assert_facts(found: kept.Kept, truth: Truth) -> None:

@@ -16,8 +16,8 @@ from okube_api.catalogue.facts import (
 )
 from okube_api.ingest.events import tables
 from okube_api.ingest.refresh import sessions
-from okube_api.ingest.refresh.context import DerivationContext, Task
-from okube_api.ingest.refresh.presence import rebuild
+from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
+from okube_api.ingest.refresh.presence import refresh_presence
 from okube_api.store.base import Change, Store, Table
 
 from tests.by_hand.presence import kept as kept_stays
@@ -36,8 +36,8 @@ def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
     return {"detections": (tables.DETECTIONS, kept.event_rows(tables.DETECTIONS, made.detections(truth)))}
 
 
-async def run(told: DerivationContext, change: Change, tasks: Mapping[str, Task]) -> None:
-    await rebuild(change, told, tasks["detections"])
+async def run(told: DerivationContext, change: Change, tasks: Mapping[str, RefreshTask]) -> None:
+    await refresh_presence(change, told, tasks["detections"])
 
 
 def marks(truth: Truth) -> dict[tuple[Any, ...], dict[str, int]]:
@@ -84,17 +84,17 @@ async def test_everything_again_is_the_same(store: Store) -> None:
     found = kept.Kept(store, partial(run, kept.told(truth)))
     await found.take(1, events(truth))
     await assert_facts(found, truth)
-    before = {fact.name: kept.canonical(await found.rows(fact.daily)) for fact in FACTS}
-    days = {row["day"] for fact in FACTS for row in await found.rows(fact.daily)}
+    before = {fact.name: kept.canonical(await found.rows(fact.daily_table)) for fact in FACTS}
+    days = {row["day"] for fact in FACTS for row in await found.rows(fact.daily_table)}
     await found.all_again(["detections"], also={*days, 19_000})
-    assert {fact.name: kept.canonical(await found.rows(fact.daily)) for fact in FACTS} == before
+    assert {fact.name: kept.canonical(await found.rows(fact.daily_table)) for fact in FACTS} == before
 
 
 def test_a_fact_that_is_not_kept_is_all_in_one_of_its_grains() -> None:
     for fact in FACTS:
         of_all = [grain for grain in fact.grains if set(grain.dimensions) == {column.name for column in fact.columns}]
         whole = any(set(fact.measures) <= set(grain.measures) and Span.DAY in grain.spans for grain in of_all)
-        assert fact.kept or (whole and not fact.members)
+        assert fact.is_stored or (whole and not fact.members)
 
 
 def always_there() -> Truth:

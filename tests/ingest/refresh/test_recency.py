@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from okube_api.catalogue.buckets import day_of, ordinal
+from okube_api.catalogue.buckets import to_date, to_ordinal
 from okube_api.catalogue.facts import GEO_STAYS
-from okube_api.ingest.derive.recency import year_before
+from okube_api.ingest.derive.recency import subtract_twelve_months
 from okube_api.ingest.refresh import recency
-from okube_api.ingest.refresh.recency import MarkedDays, Spots
+from okube_api.ingest.refresh.recency import RecencyWriter, RecencyKeys
 from okube_api.store import open_store
 from okube_api.store.base import Schema, Store
 
@@ -25,8 +25,8 @@ from tests.by_hand import geomarketing as by_hand
 pytestmark = pytest.mark.anyio
 
 PLACES, ZONES = ("p0", "p1", "s0", "s1"), ("indoor", "outdoor")
-SPOTS = Spots({"place": PLACES, "zone": ZONES}, np.array([False] * 4 + [True, False] * 2))
-FIRST = ordinal(date(2019, 12, 30))
+SPOTS = RecencyKeys({"place": PLACES, "zone": ZONES}, np.array([False] * 4 + [True, False] * 2))
+FIRST = to_ordinal(date(2019, 12, 30))
 DAYS = (0, 1, 2, 30, 31, 60, 61, 364, 365, 366, 367, 425, 426, 427, 731)  # around a leap day, a year and more
 NUMBERS = count()
 
@@ -108,12 +108,12 @@ def marked(days: dict[int, list[tuple[Any, ...]]]) -> dict[tuple[Any, ...], tupl
 
 
 def is_new(days: set[int], day: int) -> bool:
-    return day_of(day) in by_hand.new_days(day_of(one) for one in days)
+    return to_date(day) in by_hand.new_days(to_date(one) for one in days)
 
 
 async def kept(store: Store, application: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    async with store.reading(application) as reader:
-        found = [row async for block in reader.read(GEO_STAYS.table, 0, 100_000) for row in block.to_pylist()]
+    async with store.open_reader(application) as reader:
+        found = [row async for block in reader.read_parts(GEO_STAYS.table, 0, 100_000) for row in block.to_pylist()]
     return {
         (row["day"], row["start"] // 3_600_000 % 24, row["place"], row["zone"], row["dwell_s"], row["user"]): tuple(
             row[name] for name in MARKS
@@ -133,8 +133,8 @@ async def test_marks_after_any_writes(store: Store, days: list[dict[int, Any]], 
         patch.setattr(recency, "_SLICE_USERS", 2)
         for number, change_of in enumerate(days):
             whole |= change_of
-            async with store.changing(application, str(number)) as change:
-                writing = MarkedDays(change, GEO_STAYS, SPOTS, (1, 2, 8, 32, 91))
+            async with store.begin_change(application, str(number)) as change:
+                writing = RecencyWriter(change, GEO_STAYS, SPOTS, (1, 2, 8, 32, 91))
                 ordered = sorted(change_of)
                 for part in (ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]):
                     some_days = np.array([FIRST + day for day in part], np.int64)
@@ -146,5 +146,5 @@ async def test_marks_after_any_writes(store: Store, days: list[dict[int, Any]], 
 
 @given(some.lists(some.dates(date(1971, 1, 1), date(2099, 1, 1)), max_size=9))
 def test_the_same_day_a_year_before(dates: list[date]) -> None:
-    found = year_before(np.array([ordinal(one) for one in dates], np.int64))
-    assert [day_of(day) for day in found.tolist()] == [by_hand.year_before(one) for one in dates]
+    found = subtract_twelve_months(np.array([to_ordinal(one) for one in dates], np.int64))
+    assert [to_date(day) for day in found.tolist()] == [by_hand.year_before(one) for one in dates]
