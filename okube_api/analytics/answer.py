@@ -12,38 +12,38 @@ import numpy as np
 from okube_api.catalogue.expressions.values import ATTRIBUTES, Scope
 from okube_api.engine.question import Label, Question
 from okube_api.engine.results import Leaf
-from okube_api.engine.run import Found
+from okube_api.engine.run import KpiResult
 
 Json = dict[str, Any]
 RESOURCES = frozenset({Scope.SITES, Scope.POIS, Scope.CAMPAIGNS, Scope.LEVERS, Scope.EQUIPMENTS})
 
 
-def elements(question: Question, found: Iterable[Found]) -> list[Json]:
+def build_results(question: Question, found: Iterable[KpiResult]) -> list[Json]:
     """The answer: one element for each param and scope, in order."""
     return [_element(question, one) for one in found]
 
 
-def _element(question: Question, one: Found) -> Json:
+def _element(question: Question, one: KpiResult) -> Json:
     element: Json = {
-        "kpi": one.ask.kpi.name,
-        "mode": one.ask.mode.value,
-        "scope": one.by.scope.value,
-        "granularity": one.ask.granularity.value,
+        "kpi": one.kpi_request.kpi.name,
+        "mode": one.kpi_request.mode.value,
+        "scope": one.scope_request.scope.value,
+        "granularity": one.kpi_request.granularity.value,
     }
-    if one.by.scope is Scope.GLOBALS:
+    if one.scope_request.scope is Scope.GLOBALS:
         return element | {"data": _globals(one)}
     data, total = _by_value(question, one)
-    if one.by.limit is not None:
+    if one.scope_request.limit is not None:
         element["total"] = total
     return element | {"data": data}
 
 
-def areas_by_name(found: Sequence[Found], results: Sequence[Json], *, always: bool = False) -> set[str]:
+def collect_area_codes(found: Sequence[KpiResult], results: Sequence[Json], *, always: bool = False) -> set[str]:
     """The codes of the areas that the answer shows with their name; `always`: of all that it shows."""
     return {
         code
         for one, element in zip(found, results, strict=True)
-        if one.by.scope in ATTRIBUTES and (always or "name" in one.by.properties)
+        if one.scope_request.scope in ATTRIBUTES and (always or "name" in one.scope_request.properties)
         for code in element["data"]
     }
 
@@ -57,51 +57,51 @@ def name_areas(results: Iterable[Json], names: Mapping[str, str]) -> None:
                     row["name"] = names.get(code)
 
 
-def _globals(one: Found) -> Json:
+def _globals(one: KpiResult) -> Json:
     data: Json = {}
-    if one.ask.all:
-        (data["all"],) = one.leaves.at(np.array([one.width - 1]))
+    if one.kpi_request.all:
+        (data["all"],) = one.results.leaves_at(np.array([one.width - 1]))
     if one.buckets is not None:
-        leaves = one.leaves.at(np.arange(len(one.buckets.labels)))
+        leaves = one.results.leaves_at(np.arange(len(one.buckets.labels)))
         data["temporals"] = dict(zip(one.buckets.labels, leaves, strict=True))
     return data
 
 
-def _by_value(question: Question, one: Found) -> tuple[Json, int]:
+def _by_value(question: Question, one: KpiResult) -> tuple[Json, int]:
     """What is said of each scope value that has data or is named, in the order asked for; and how many there are."""
     identifiers = _identifiers(question, one)
-    numbers = {name: number for number, name in enumerate(one.names)}
+    numbers = {name: number for number, name in enumerate(one.scope_values)}
     at = np.array([numbers.get(name, -1) for name in identifiers], dtype=np.int64)
     columns: dict[str, Sequence[Any]] = {
-        name: _property(name, identifiers, question.labels) for name in one.by.properties
+        name: _property(name, identifiers, question.labels) for name in one.scope_request.properties
     }
-    if one.ask.all or one.by.descending is not None:
-        wholes = one.leaves.at(np.where(at < 0, -1, at * one.width + one.width - 1))
-    if one.ask.all:
+    if one.kpi_request.all or one.scope_request.descending is not None:
+        wholes = one.results.leaves_at(np.where(at < 0, -1, at * one.width + one.width - 1))
+    if one.kpi_request.all:
         columns["all"] = wholes
     if one.buckets is not None:
         temporals = _temporals(one)
         columns["temporals"] = [temporals.get(number, {}) for number in at.tolist()]
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    if one.by.descending is None:
-        chosen: Sequence[int] = range(len(identifiers))[: one.by.limit]
+    if one.scope_request.descending is None:
+        chosen: Sequence[int] = range(len(identifiers))[: one.scope_request.limit]
     else:
-        chosen = _order(identifiers, wholes, one.by.descending)[: one.by.limit]
+        chosen = _order(identifiers, wholes, one.scope_request.descending)[: one.scope_request.limit]
     return {identifiers[number]: rows[number] for number in chosen}, len(identifiers)
 
 
-def _identifiers(question: Question, one: Found) -> list[str]:
+def _identifiers(question: Question, one: KpiResult) -> list[str]:
     """The scope values that have data or are named, ascending."""
-    present = {one.names[number] for number in np.unique(one.leaves.keys // one.width).tolist()}
-    return sorted(present.union(question.named.get(one.by.scope, ())))
+    present = {one.scope_values[number] for number in np.unique(one.results.keys // one.width).tolist()}
+    return sorted(present.union(question.named_values.get(one.scope_request.scope, ())))
 
 
-def _temporals(one: Found) -> dict[int, Json]:
+def _temporals(one: KpiResult) -> dict[int, Json]:
     """The buckets with data of each scope value, by its number."""
     assert one.buckets is not None
-    numbers, buckets = np.divmod(one.leaves.keys, one.width)
+    numbers, buckets = np.divmod(one.results.keys, one.width)
     inside = buckets != one.width - 1
-    numbers, leaves = numbers[inside], one.leaves.at(one.leaves.keys[inside])
+    numbers, leaves = numbers[inside], one.results.leaves_at(one.results.keys[inside])
     labels = np.array(one.buckets.labels, dtype=object)[buckets[inside]].tolist()
     known, starts = np.unique(numbers, return_index=True)
     bounds = pairwise([*starts.tolist(), len(leaves)])

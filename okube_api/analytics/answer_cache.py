@@ -22,10 +22,10 @@ from okube_api.store.base import Store
 from okube_api.studies.repository import STUDIES
 
 _DOCUMENTS = (APPLICATIONS, SITES, EQUIPMENTS, POIS, CAMPAIGNS, LEVERS, STUDIES, AREAS)
-_MOST_BYTES = 64 * 2**20
+_MAX_BYTES = 64 * 2**20
 
 
-class Asking(NamedTuple):
+class CacheKey(NamedTuple):
     """A question as it was sent: the path, the query string, the media type wanted, and the body."""
 
     path: str
@@ -35,7 +35,7 @@ class Asking(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class Validity:
     """What an answer follows from.
 
     today: in the application's time zone.  rows: the version of its rows.
@@ -48,61 +48,61 @@ class Seal:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CacheEntry:
     """An answer, and what it follows from.  documents: their revision before the question was read."""
 
     body: bytes
     headers: Mapping[str, str]
-    seal: Seal
+    seal: Validity
     documents: str
 
 
-class Recall:
+class AnswerCache:
     """The answers given last, within a budget of memory."""
 
-    def __init__(self, store: Store, clock: Clock, most_bytes: int = _MOST_BYTES) -> None:
-        self._store, self._clock, self._most_bytes = store, clock, most_bytes
-        self._kept: OrderedDict[Asking, Kept] = OrderedDict()
+    def __init__(self, store: Store, clock: Clock, max_bytes: int = _MAX_BYTES) -> None:
+        self._store, self._clock, self._max_bytes = store, clock, max_bytes
+        self._entries: OrderedDict[CacheKey, CacheEntry] = OrderedDict()
         self._bytes = 0
 
     @property
     def size(self) -> int:
         """How many answers are kept."""
-        return len(self._kept)
+        return len(self._entries)
 
-    def documents(self) -> str | None:
+    def revision(self) -> str | None:
         """What documents are now; None where that is not known.  To be read before anything else of a question."""
         return self._store.revision(*_DOCUMENTS)
 
-    async def find(self, asking: Asking) -> Kept | None:
+    async def get(self, asking: CacheKey) -> CacheEntry | None:
         """The answer, if it would be the same now.  Who asks must be allowed to, still."""
-        kept = self._kept.get(asking)
+        kept = self._entries.get(asking)
         if kept is None:
             return None
         seal = kept.seal
-        async with self._store.reading(seal.application) as reader:
-            same = kept.documents == self.documents() and seal.rows == reader.version
+        async with self._store.open_reader(seal.application) as reader:
+            same = kept.documents == self.revision() and seal.rows == reader.version
         if same and seal.today == local_day(self._clock(), seal.timezone):
-            self._kept.move_to_end(asking)
+            self._entries.move_to_end(asking)
             return kept
-        self._forget(asking)
+        self._drop(asking)
         return None
 
-    def keep(self, asking: Asking, answer: Kept) -> None:
+    def put(self, asking: CacheKey, answer: CacheEntry) -> None:
         """Keeps an answer; the longest not asked for make room."""
-        if _size(asking, answer) > self._most_bytes // 2:
+        if _size(asking, answer) > self._max_bytes // 2:
             return
-        self._forget(asking)
-        self._kept[asking] = answer
+        self._drop(asking)
+        self._entries[asking] = answer
         self._bytes += _size(asking, answer)
-        while self._bytes > self._most_bytes:
-            self._forget(next(iter(self._kept)))
+        while self._bytes > self._max_bytes:
+            self._drop(next(iter(self._entries)))
 
-    def _forget(self, asking: Asking) -> None:
-        kept = self._kept.pop(asking, None)
+    def _drop(self, asking: CacheKey) -> None:
+        kept = self._entries.pop(asking, None)
         if kept is not None:
             self._bytes -= _size(asking, kept)
 
 
-def _size(asking: Asking, kept: Kept) -> int:
+def _size(asking: CacheKey, kept: CacheEntry) -> int:
     return len(asking.body) + len(asking.path) + len(kept.body) + 1000

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from okube_api.analytics.resource_cache import Every, Known, Resource
+from okube_api.analytics.resource_cache import ResourceSet, ResourceCache, Resource
 from okube_api.areas.repository import AREAS
 from okube_api.errors import Fault, UnknownReference
 from okube_api.kit.ids import is_id
@@ -12,21 +12,21 @@ from okube_api.store.base import NOTHING, Collection, Condition, OneOf, Overlaps
 class Directory:
     """The resources of one application."""
 
-    def __init__(self, store: Store, known: Known, application: str) -> None:
+    def __init__(self, store: Store, known: ResourceCache, application: str) -> None:
         self._store = store
-        self._known = known
+        self._cache = known
         self._application = application
 
-    async def every(self, collection: Collection, ids: Sequence[str] | None = None) -> Every:
+    async def load(self, collection: Collection, ids: Sequence[str] | None = None) -> ResourceSet:
         """Those with these ids, or all of them, by `_id`."""
         if ids is None:
-            return await self._known.every(self._application, collection)
-        held = self._known.held(self._application, collection)
+            return await self._cache.load_all(self._application, collection)
+        held = self._cache.get_cached(self._application, collection)
         if held is None:
             return await self._read(collection, OneOf("_id", tuple(ids)))
-        return Every(held.by_id[identifier] for identifier in sorted(set(ids).intersection(held.by_id)))
+        return ResourceSet(held.by_id[identifier] for identifier in sorted(set(ids).intersection(held.by_id)))
 
-    async def named(self, collection: Collection, names: Sequence[str], pointer: str) -> list[Resource]:
+    async def find_named(self, collection: Collection, names: Sequence[str], pointer: str) -> list[Resource]:
         """Those that are named by id or key, each once, in order.
 
         Raises UnknownReference, which points at each name (`pointer` and its position) that nothing has.
@@ -46,13 +46,13 @@ class Directory:
             raise UnknownReference(faults[0].message, faults=faults)
         return list({by_name[name].id: by_name[name] for name in names}.values())
 
-    async def area_names(self, codes: Iterable[str]) -> dict[str, str]:
+    async def read_area_names(self, codes: Iterable[str]) -> dict[str, str]:
         """The names of the IRIS areas that have one, by code."""
         mine = equal("application", self._application) & OneOf("code", tuple(codes))
         return {one["code"]: one["name"] for one in await self._store.find(AREAS, mine) if one.get("name")}
 
-    async def _read(self, collection: Collection, where: Condition) -> Every:
-        return await self._known.read(collection, equal("application", self._application) & where)
+    async def _read(self, collection: Collection, where: Condition) -> ResourceSet:
+        return await self._cache.read(collection, equal("application", self._application) & where)
 
     def _named(self, collection: Collection, names: Sequence[str]) -> Condition:
         ids = tuple(name.lower() for name in names if is_id(name))

@@ -7,18 +7,18 @@ from okube_api.store.base import Aggregate, Json, Reader
 def explained(plan: Plan, reader: Reader) -> list[Json]:
     """Every pass: its table, the parts it reads, what it takes, how many needs it serves, and its statement."""
     serves = [0] * len(plan.passes)
-    for numbers in plan.serving.values():
+    for numbers in plan.passes_of_need.values():
         for number in numbers:
             serves[number] += 1
     return [
         {
-            "table": one.piece.table.name,
-            "span": one.piece.span.value if one.piece.span else "fact",
-            "from": one.piece.low,
-            "to": one.piece.high,
+            "table": one.part.table.name,
+            "span": one.part.span.value if one.part.span else "fact",
+            "from": one.part.low,
+            "to": one.part.high,
             "node": "aggregate" if isinstance(one.node, Aggregate) else "rows",
             "serves": serves[number],
-            "statement": reader.statement(one.node),
+            "statement": reader.to_statement(one.node),
         }
         for number, one in enumerate(plan.passes)
     ]

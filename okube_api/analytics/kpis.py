@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import orjson
 
 from okube_api.catalogue.expressions.values import Scope
-from okube_api.catalogue.kpi import Kpi, Leaf, Module
+from okube_api.catalogue.kpi import Kpi, LeafShape, Module
 from okube_api.catalogue.registry import CATALOGUE
-from okube_api.catalogue.shapes import EXAMPLES, WORDS
+from okube_api.catalogue.shapes import EXAMPLES, DESCRIPTIONS
 from okube_api.store.base import Json
 
 KINDS = {
@@ -34,7 +34,7 @@ Every KPI can be asked by `globals`, and by the scopes that its row names.
 """
 
 
-def records() -> list[Json]:
+def list_kpi_records() -> list[Json]:
     """Every KPI, module by module."""
     return [_record(module, kpi) for module, kpis in CATALOGUE.items() for kpi in kpis]
 
@@ -52,7 +52,7 @@ def _record(module: Module, kpi: Kpi) -> Json:
     }
 
 
-def page() -> str:
+def render_page() -> str:
     """`docs/kpis.md`."""
     return "\n".join(_lines())
 
@@ -70,11 +70,11 @@ def _lines() -> Iterator[str]:
         yield ""
     yield "## Leaves\n"
     yield "What stands under `all` and under each bucket.\n"
-    for leaf in Leaf:
+    for leaf in LeafShape:
         if any(kpi.leaf is leaf for kpis in CATALOGUE.values() for kpi in kpis):
-            yield f"**{leaf.value}**: {WORDS[leaf]}\n"
+            yield f"**{leaf.value}**: {DESCRIPTIONS[leaf]}\n"
             yield f"```json\n{orjson.dumps(EXAMPLES[leaf]).decode()}\n```\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(render_page())

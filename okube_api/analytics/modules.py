@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from okube_api.analytics.resolve.conversion import resolved_conversion
-from okube_api.analytics.resolve.geo_marketing import Resolver, resolved_geo_marketing
-from okube_api.analytics.resolve.presence import resolved_presence
+from okube_api.analytics.resolve.conversion import resolve_conversion
+from okube_api.analytics.resolve.geo_marketing import Resolver, resolve_geo_marketing
+from okube_api.analytics.resolve.presence import resolve_presence
 from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
 from okube_api.analytics.schemas.presence import PresenceQuery, PresenceSiteQuery
 from okube_api.analytics.schemas.requests import GeoMarketingQuery, GeoMarketingSiteQuery, Query
-from okube_api.analytics.schemas.url import UpliftedUrl, Url
+from okube_api.analytics.schemas.url import UpliftUrlParams, UrlParams
 from okube_api.catalogue.kpi import Module
 from okube_api.store.base import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ModuleSpec:
     """How a module is asked.
 
     query, site_query: the bodies of questions about the sites of an application, and about one site.
@@ -27,25 +27,25 @@ class Asked:
     module: Module
     query: type[Query]
     site_query: type[Query]
-    url: type[Url]
+    url: type[UrlParams]
     resolve: Resolver
-    below: str
+    path: str
     example: Json
     about: str
 
     @property
-    def of_a_study(self) -> bool:
+    def needs_study(self) -> bool:
         """Whether the path names a study."""
-        return "{study}" in self.below
+        return "{study}" in self.path
 
 
-GEO_MARKETING = Asked(
+GEO_MARKETING = ModuleSpec(
     Module.GEO_MARKETING,
     query=GeoMarketingQuery,
     site_query=GeoMarketingSiteQuery,
-    url=UpliftedUrl,
-    resolve=resolved_geo_marketing,
-    below="/studies/{study}/geo-marketing/analytics",
+    url=UpliftUrlParams,
+    resolve=resolve_geo_marketing,
+    path="/studies/{study}/geo-marketing/analytics",
     example={
         "params": [
             {"kpi": "attendance", "granularity": "week"},
@@ -57,13 +57,13 @@ GEO_MARKETING = Asked(
     about="stays of a panel at the sites and points of interest of a study",
 )
 
-CONVERSION = Asked(
+CONVERSION = ModuleSpec(
     Module.CONVERSION,
     query=ConversionQuery,
     site_query=ConversionSiteQuery,
-    url=UpliftedUrl,
-    resolve=resolved_conversion,
-    below="/conversions/levers/analytics",
+    url=UpliftUrlParams,
+    resolve=resolve_conversion,
+    path="/conversions/levers/analytics",
     example={
         "params": [
             {"kpi": "offlineVisits", "granularity": "week"},
@@ -75,13 +75,13 @@ CONVERSION = Asked(
     about="what campaigns deliver and cost, and the visits and purchases that they lead to",
 )
 
-PRESENCE = Asked(
+PRESENCE = ModuleSpec(
     Module.PRESENCE,
     query=PresenceQuery,
     site_query=PresenceSiteQuery,
-    url=Url,
-    resolve=resolved_presence,
-    below="/presence/analytics",
+    url=UrlParams,
+    resolve=resolve_presence,
+    path="/presence/analytics",
     example={
         "params": [
             {"kpi": "sessions", "granularity": "week"},
@@ -93,4 +93,4 @@ PRESENCE = Asked(
     about="stays of devices at sites, and the equipments that they pass by there",
 )
 
-MODULES: Mapping[Module, Asked] = {asked.module: asked for asked in (GEO_MARKETING, CONVERSION, PRESENCE)}
+MODULES: Mapping[Module, ModuleSpec] = {asked.module: asked for asked in (GEO_MARKETING, CONVERSION, PRESENCE)}

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.resource_cache import NONE, Every, Resource
+from okube_api.analytics.resource_cache import NO_RESOURCES, ResourceSet, Resource
 from okube_api.analytics.schemas.parts import Except
 from okube_api.analytics.schemas.requests import Filters
-from okube_api.analytics.scope import Subject
+from okube_api.analytics.scope import QuestionScope
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.expressions.values import Scope
-from okube_api.engine.question import Chosen
+from okube_api.engine.question import ValueFilter
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
@@ -25,34 +25,34 @@ _COLLECTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PlaceSelection:
     """The places of a question.
 
     all: those of the study, or of the application.  reached: what the question leaves of them.
     named: by a filter, by id.  outside: those named that the study does not have; answers show them, empty.
     """
 
-    all: Every = NONE
-    reached: tuple[Resource, ...] = ()
+    candidates: ResourceSet = NO_RESOURCES
+    selected: tuple[Resource, ...] = ()
     named: tuple[str, ...] = ()
-    outside: Every = NONE
+    outside: ResourceSet = NO_RESOURCES
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids of those that the question leaves."""
-        return tuple([place.id for place in self.reached])
+        return tuple([place.id for place in self.selected])
 
 
-async def places_of(filters: Filters, subject: Subject, directory: Directory, scope: Scope) -> Places:
+async def select_places(filters: Filters, subject: QuestionScope, directory: Directory, scope: Scope) -> PlaceSelection:
     """The sites, or points of interest, of a question: active ones, and those that a filter or the path names."""
-    chosen = await chosen_of(filters, scope, directory)
-    every = await directory.every(_COLLECTIONS[scope], subject.only(scope))
+    chosen = await resolve_filter(filters, scope, directory)
+    every = await directory.load(_COLLECTIONS[scope], subject.place_ids(scope))
     values = frozenset(chosen.values) if chosen is not None else frozenset()
     named = values if chosen is not None and not chosen.negated else frozenset()
     path = subject.site if scope is Scope.SITES else None
-    tagged = scope is Scope.SITES and values_of(filters, "tags")[0] is not None
+    tagged = scope is Scope.SITES and read_filter(filters, "tags")[0] is not None
     if chosen is None and path is None and not tagged:
-        return Places(every, every.active)
+        return PlaceSelection(every, every.active)
     reached = tuple(
         place
         for place in every
@@ -62,32 +62,32 @@ async def places_of(filters: Filters, subject: Subject, directory: Directory, sc
         and (not tagged or _tagged(place, filters))
     )
     others = tuple(sorted(named.difference(every.by_id)))
-    outside = await directory.every(_COLLECTIONS[scope], others) if others else NONE
-    return Places(every, reached, tuple(sorted(named)), outside)
+    outside = await directory.load(_COLLECTIONS[scope], others) if others else NO_RESOURCES
+    return PlaceSelection(every, reached, tuple(sorted(named)), outside)
 
 
-async def chosen_of(filters: Filters, scope: Scope, directory: Directory) -> Chosen | None:
+async def resolve_filter(filters: Filters, scope: Scope, directory: Directory) -> ValueFilter | None:
     """What a filter on resources keeps, by id; None without it.  Raises UnknownReference, with pointers."""
-    values, negated = values_of(filters, scope.value)
+    values, negated = read_filter(filters, scope.value)
     if values is None:
         return None
     pointer = f"/filters/{scope}{'/not' if negated else ''}"
-    found = await directory.named(_COLLECTIONS[scope], values, pointer)
-    return Chosen(tuple(resource.id for resource in found), negated)
+    found = await directory.find_named(_COLLECTIONS[scope], values, pointer)
+    return ValueFilter(tuple(resource.id for resource in found), negated)
 
 
-def values_of(filters: Filters, name: str) -> tuple[list[Any] | None, bool]:
+def read_filter(filters: Filters, name: str) -> tuple[list[Any] | None, bool]:
     """The values of a filter, and whether they are what is left out; None without it."""
     found = getattr(filters, name, None)
     return (found.values, True) if isinstance(found, Except) else (found, False)
 
 
-def weekdays_of(filters: Filters) -> tuple[int, ...] | None:
+def resolve_weekdays(filters: Filters) -> tuple[int, ...] | None:
     """The days of the week that are kept; None for all of them."""
-    values, negated = values_of(filters, "weekdays")
+    values, negated = read_filter(filters, "weekdays")
     return None if values is None else tuple(day for day in range(1, 8) if (day in values) != negated)
 
 
 def _tagged(place: Resource, filters: Filters) -> bool:
-    tags, negated = values_of(filters, "tags")
+    tags, negated = read_filter(filters, "tags")
     return tags is None or bool(place.tags.intersection(tags)) != negated

@@ -8,18 +8,18 @@ from okube_api.catalogue.expressions.values import ATTRIBUTES, Scope
 from okube_api.catalogue.kpi import Kpi
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.engine.calendar import Granularity, Mode
-from okube_api.engine.question import Ask, By
+from okube_api.engine.question import RequestedKpi, RequestedScope
 from okube_api.errors import Impossible
 
 _SHOWN = {**dict.fromkeys(ATTRIBUTES, ("code",)), Scope.EXTRAS: ("name",)}
 
 
-def asks_of(query: Query) -> tuple[Ask, ...]:
+def read_requested_kpis(query: Query) -> tuple[RequestedKpi, ...]:
     """The params, each held to what its KPI can be asked by.  Raises Impossible, with a pointer."""
     return tuple(_ask(query, param, index) for index, param in enumerate(query.params))
 
 
-def _ask(query: Query, param: Param, index: int) -> Ask:
+def _ask(query: Query, param: Param, index: int) -> RequestedKpi:
     kpi = BY_NAME[query.module][param.kpi]
     scopes = tuple(_scopes(param, kpi, index))
     pointer = f"/params/{index}"
@@ -27,10 +27,10 @@ def _ask(query: Query, param: Param, index: int) -> Ask:
         raise Impossible.at("body", pointer, "Nothing is asked for: ask for `globals` or for a scope.")
     if not param.all and not param.temporals:
         raise Impossible.at("body", pointer, "Nothing is asked for: `all` and `temporals` are both false.")
-    return Ask(kpi, Mode(param.mode), Granularity(param.granularity), param.all, param.temporals, scopes)
+    return RequestedKpi(kpi, Mode(param.mode), Granularity(param.granularity), param.all, param.temporals, scopes)
 
 
-def _scopes(param: Param, kpi: Kpi, index: int) -> Iterator[By]:
+def _scopes(param: Param, kpi: Kpi, index: int) -> Iterator[RequestedScope]:
     for scope, choice in param.choices():
         if choice is False:
             continue
@@ -41,8 +41,8 @@ def _scopes(param: Param, kpi: Kpi, index: int) -> Iterator[By]:
         yield _by(scope, choice)
 
 
-def _by(scope: Scope, choice: Choice) -> By:
+def _by(scope: Scope, choice: Choice) -> RequestedScope:
     if isinstance(choice, bool):
-        return By(scope, _SHOWN.get(scope, ("_id",)))
+        return RequestedScope(scope, _SHOWN.get(scope, ("_id",)))
     ordered = choice.sort is not None or choice.limit is not None
-    return By(scope, tuple(choice.properties), choice.sort != "all" if ordered else None, choice.limit)
+    return RequestedScope(scope, tuple(choice.properties), choice.sort != "all" if ordered else None, choice.limit)

@@ -14,7 +14,7 @@ _FIELDS = {  # of large documents: what questions need to know
     SITES.name: ("key", "keys", "name", "active", "tags"),
     POIS.name: ("key", "name", "active", "tags"),
 }
-_MOST = 300_000  # resources held, over all applications
+_MAX_RESOURCES = 300_000  # resources held, over all applications
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Resource:
     document: Json
 
     @classmethod
-    def of(cls, document: Json) -> "Resource":
+    def from_document(cls, document: Json) -> "Resource":
         """What a document says of it."""
         key = document.get("key")
         keys = document.get("keys") or ()
@@ -49,38 +49,38 @@ class Resource:
         )
 
 
-class Every:
+class ResourceSet:
     """Some resources, by `_id`, and what follows from them."""
 
     def __init__(self, resources: Iterable[Resource] = ()) -> None:
-        self.list = tuple(resources)
+        self.items = tuple(resources)
 
     def __iter__(self) -> Iterator[Resource]:
-        return iter(self.list)
+        return iter(self.items)
 
     def __len__(self) -> int:
-        return len(self.list)
+        return len(self.items)
 
     @cached_property
     def by_id(self) -> Mapping[str, Resource]:
         """Each by its `_id`."""
-        return {one.id: one for one in self.list}
+        return {one.id: one for one in self.items}
 
     @cached_property
     def active(self) -> tuple[Resource, ...]:
         """Those that are active."""
-        return tuple(one for one in self.list if one.active)
+        return tuple(one for one in self.items if one.active)
 
     @cached_property
     def labels(self) -> Mapping[str, Label]:
         """How each is shown, by `_id`."""
-        return {one.id: Label(one.key, one.name) for one in self.list}
+        return {one.id: Label(one.key, one.name) for one in self.items}
 
 
-NONE = Every()
+NO_RESOURCES = ResourceSet()
 
 
-def labels_of(*parts: Every) -> Mapping[str, Label]:
+def merge_labels(*parts: ResourceSet) -> Mapping[str, Label]:
     """How the resources of several are shown."""
     some = [one for one in parts if len(one)]
     if len(some) == 1:
@@ -88,39 +88,39 @@ def labels_of(*parts: Every) -> Mapping[str, Label]:
     return {identifier: label for one in some for identifier, label in one.labels.items()}
 
 
-class Known:
+class ResourceCache:
     """Every resource of an application, by kind: read once for each revision of its collection."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._held: OrderedDict[tuple[str, str], tuple[Hashable, Every]] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, str], tuple[Hashable, ResourceSet]] = OrderedDict()
 
-    async def every(self, application: str, collection: Collection) -> Every:
+    async def load_all(self, application: str, collection: Collection) -> ResourceSet:
         """All of an application."""
-        if (found := self.held(application, collection)) is not None:
+        if (found := self.get_cached(application, collection)) is not None:
             return found
         revision = self._store.revision(collection)
         found = await self.read(collection, equal("application", application))
         if revision is not None:
-            self._keep((application, collection.name), revision, found)
+            self._put((application, collection.name), revision, found)
         return found
 
-    def held(self, application: str, collection: Collection) -> Every | None:
+    def get_cached(self, application: str, collection: Collection) -> ResourceSet | None:
         """All of an application, when they are in memory as they are now."""
         key = (application, collection.name)
-        revision, found = self._held.get(key, (None, None))
+        revision, found = self._entries.get(key, (None, None))
         if found is None or revision != self._store.revision(collection):
             return None
-        self._held.move_to_end(key)
+        self._entries.move_to_end(key)
         return found
 
-    async def read(self, collection: Collection, where: Condition) -> Every:
+    async def read(self, collection: Collection, where: Condition) -> ResourceSet:
         """Those that match, as they are now."""
         documents = await self._store.find(collection, where, fields=_FIELDS.get(collection.name))
-        return Every(map(Resource.of, documents))
+        return ResourceSet(map(Resource.from_document, documents))
 
-    def _keep(self, key: tuple[str, str], revision: Hashable, found: Every) -> None:
-        self._held[key] = (revision, found)
-        self._held.move_to_end(key)
-        while sum(len(every) for _, every in self._held.values()) > _MOST:
-            self._held.popitem(last=False)
+    def _put(self, key: tuple[str, str], revision: Hashable, found: ResourceSet) -> None:
+        self._entries[key] = (revision, found)
+        self._entries.move_to_end(key)
+        while sum(len(every) for _, every in self._entries.values()) > _MAX_RESOURCES:
+            self._entries.popitem(last=False)

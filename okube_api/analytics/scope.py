@@ -9,7 +9,7 @@ from okube_api.store.base import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class QuestionScope:
     """An application, narrowed by what the path names.
 
     study: the study of a geo-marketing question, with its `sites` and `pois`; site: the id of the path's one.
@@ -25,7 +25,7 @@ class Subject:
         bands = self.application.settings.bands
         return {one: tuple(getattr(bands, one.value)) for one in Bands}
 
-    def only(self, scope: Scope) -> Sequence[str] | None:
+    def place_ids(self, scope: Scope) -> Sequence[str] | None:
         """The ids of the sites or points of interest that the study has; None for every one of the application.
 
         A study that names no site is a global one, of every site.  One that names no point of interest has none.

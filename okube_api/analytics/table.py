@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 
 from okube_api.catalogue.expressions.values import Scope
-from okube_api.engine.calendar import day_of
+from okube_api.engine.calendar import to_date
 from okube_api.engine.question import Question
-from okube_api.engine.run import Found
+from okube_api.engine.run import KpiResult
 from okube_api.store.base import Json
 from okube_api.tables.cells import from_text
 
@@ -18,14 +18,14 @@ FIRST_COLUMNS = ("kpi", "mode", "scope", "granularity", "_id", "key", "name", "b
 Names = Mapping[str, str]
 
 
-def rows_of(question: Question, found: Sequence[Found], results: Sequence[Json], areas: Names) -> Iterator[Json]:
+def flatten_results(question: Question, found: Sequence[KpiResult], results: Sequence[Json], areas: Names) -> Iterator[Json]:
     """The lines of a table.  `bucket` is `all` or a bucket's key, `from` its first day.
 
     areas: the names of IRIS areas, by code.
     """
     for one, element in zip(found, results, strict=True):
         shown = {name: element[name] for name in ("kpi", "mode", "scope", "granularity")}
-        if one.by.scope is Scope.GLOBALS:
+        if one.scope_request.scope is Scope.GLOBALS:
             yield from ({**shown, **line} for line in _lines(element["data"], one, question))
             continue
         for identifier, values in element["data"].items():
@@ -40,13 +40,13 @@ def _named(identifier: str, question: Question, areas: Names) -> Json:
     return {"name": areas.get(identifier)}
 
 
-def _lines(values: Mapping[str, Any], one: Found, question: Question) -> Iterator[Json]:
-    if one.ask.all:
-        yield {"bucket": "all", "from": day_of(question.period.first).isoformat(), **_fields(values["all"])}
+def _lines(values: Mapping[str, Any], one: KpiResult, question: Question) -> Iterator[Json]:
+    if one.kpi_request.all:
+        yield {"bucket": "all", "from": to_date(question.period.first).isoformat(), **_fields(values["all"])}
     if one.buckets is not None:
         days = dict(zip(one.buckets.labels, one.buckets.first_days, strict=True))
         for bucket, leaf in values["temporals"].items():
-            yield {"bucket": bucket, "from": day_of(days[bucket]).isoformat(), **_fields(leaf)}
+            yield {"bucket": bucket, "from": to_date(days[bucket]).isoformat(), **_fields(leaf)}
 
 
 def _fields(leaf: Any, prefix: str = "") -> Json:
@@ -61,7 +61,7 @@ def _fields(leaf: Any, prefix: str = "") -> Json:
     return {prefix or "value": leaf}
 
 
-def written(lines: Iterable[Json]) -> bytes:
+def write_csv(lines: Iterable[Json]) -> bytes:
     """The table as CSV, UTF-8; texts that a spreadsheet would run as a formula are marked as texts."""
     lines = list(lines)
     columns = dict.fromkeys(FIRST_COLUMNS)

@@ -10,13 +10,13 @@ from okube_api.analytics.schemas.parts import (
     Extras,
     References,
     Tags,
-    known_kpi,
-    kpi_names,
+    make_kpi_validator,
+    make_kpi_schema,
 )
 from okube_api.analytics.schemas.requests import Filters, Param, Query
 from okube_api.catalogue.kpi import Module
 
-ConversionKpi = Annotated[str, known_kpi(Module.CONVERSION), kpi_names(Module.CONVERSION)]
+ConversionKpi = Annotated[str, make_kpi_validator(Module.CONVERSION), make_kpi_schema(Module.CONVERSION)]
 
 
 class ConversionSiteParam(Param):

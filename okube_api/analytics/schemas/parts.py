@@ -7,12 +7,12 @@ from pydantic_core import PydanticCustomError
 
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.errors import suggestion
+from okube_api.errors import format_suggestion
 
-MOST_VALUES = 10_000
+MAX_VALUES = 10_000
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """A model that takes no field it does not know, and no value of another type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -21,7 +21,7 @@ class Strict(BaseModel):
 # -- KPI names -------------------------------------------------------------------------------------------------
 
 
-def known_kpi(module: Module) -> AfterValidator:
+def make_kpi_validator(module: Module) -> AfterValidator:
     """Refuses what is no KPI of the module: says the nearest that is, or which module has it."""
     names = BY_NAME[module]
 
@@ -29,14 +29,14 @@ def known_kpi(module: Module) -> AfterValidator:
         if name in names:
             return name
         homes = [other.value for other, known in BY_NAME.items() if name in known]
-        hint = f" It is a KPI of {' and '.join(homes)}." if homes else suggestion(name, names)
+        hint = f" It is a KPI of {' and '.join(homes)}." if homes else format_suggestion(name, names)
         message = f"No KPI '{name}' in {module.value}.{hint}"
         raise PydanticCustomError("enum", "{message}", {"message": message})
 
     return AfterValidator(check)
 
 
-def kpi_names(module: Module) -> WithJsonSchema:
+def make_kpi_schema(module: Module) -> WithJsonSchema:
     """The names, for the OpenAPI document."""
     return WithJsonSchema({"type": "string", "enum": list(BY_NAME[module])})
 
@@ -44,7 +44,7 @@ def kpi_names(module: Module) -> WithJsonSchema:
 # -- scopes ----------------------------------------------------------------------------------------------------
 
 
-class Options(Strict):
+class Options(StrictModel):
     """In which order the values of a scope come, and how many of them."""
 
     sort: Literal["all", "-all"] | None = Field(None, description="By the `all` value; ties by identifier.")
@@ -89,40 +89,40 @@ Tag_ = Annotated[str, Field(min_length=1)]
 Weekday = Annotated[int, Field(ge=1, le=7)]
 
 
-class Except(Strict):
+class Except(StrictModel):
     """Everything but some values."""
 
-    values: list[Any] = Field(alias="not", min_length=1, max_length=MOST_VALUES)
+    values: list[Any] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
 class ExceptReferences(Except):
     """All but these."""
 
-    values: list[Reference] = Field(alias="not", min_length=1, max_length=MOST_VALUES)
+    values: list[Reference] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
 class ExceptAreas(Except):
     """All but these, those without an area included."""
 
-    values: list[Iris] = Field(alias="not", min_length=1, max_length=MOST_VALUES)
+    values: list[Iris] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
 class ExceptExtras(Except):
     """Campaigns that have none of these."""
 
-    values: list[Extra] = Field(alias="not", min_length=1, max_length=MOST_VALUES)
+    values: list[Extra] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
 class ExceptTags(Except):
     """Sites that have none of these."""
 
-    values: list[Tag_] = Field(alias="not", min_length=1, max_length=MOST_VALUES)
+    values: list[Tag_] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
 class ExceptWeekdays(Except):
     """The other days of the week."""
 
-    values: list[Weekday] = Field(alias="not", min_length=1, max_length=MOST_VALUES)
+    values: list[Weekday] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
 def _form(value: Any) -> str:
@@ -130,7 +130,7 @@ def _form(value: Any) -> str:
 
 
 _FORM = Discriminator(_form)
-_MANY = Field(min_length=1, max_length=MOST_VALUES)
+_MANY = Field(min_length=1, max_length=MAX_VALUES)
 
 References = Annotated[
     Annotated[list[Reference], _MANY, Tag("@list")] | Annotated[ExceptReferences, Tag("@not")],

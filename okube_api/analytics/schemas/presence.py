@@ -4,11 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from okube_api.analytics.schemas.parts import ByResource, References, Tags, known_kpi, kpi_names
+from okube_api.analytics.schemas.parts import ByResource, References, Tags, make_kpi_validator, make_kpi_schema
 from okube_api.analytics.schemas.requests import Filters, Param, Query
 from okube_api.catalogue.kpi import Module
 
-PresenceKpi = Annotated[str, known_kpi(Module.PRESENCE), kpi_names(Module.PRESENCE)]
+PresenceKpi = Annotated[str, make_kpi_validator(Module.PRESENCE), make_kpi_schema(Module.PRESENCE)]
 
 
 class PresenceSiteParam(Param):

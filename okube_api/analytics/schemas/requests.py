@@ -11,11 +11,11 @@ from okube_api.analytics.schemas.parts import (
     ByResource,
     Choice,
     References,
-    Strict,
+    StrictModel,
     Tags,
     Weekdays,
-    known_kpi,
-    kpi_names,
+    make_kpi_validator,
+    make_kpi_schema,
 )
 from okube_api.catalogue.expressions.values import Scope
 from okube_api.catalogue.kpi import Module
@@ -24,7 +24,7 @@ from okube_api.errors import Fault, Impossible
 _NAMES = frozenset(scope.value for scope in Scope if scope is not Scope.GLOBALS)
 
 
-class Param(Strict):
+class Param(StrictModel):
     """One KPI, and how it is to be answered."""
 
     kpi: str
@@ -43,13 +43,13 @@ class Param(Strict):
                 yield scope, getattr(self, scope.value)
 
 
-class Filters(Strict):
+class Filters(StrictModel):
     """Values of one filter are alternatives; different filters all hold."""
 
     weekdays: Weekdays | None = None
 
 
-class Query(Strict):
+class Query(StrictModel):
     """What is asked."""
 
     module: ClassVar[Module]
@@ -83,7 +83,7 @@ def _foreign_names(body: dict[str, Any], query: type[Query]) -> Iterator[Fault]:
             yield Fault("body", f"/filters/{name}", Impossible.code, message)
 
 
-def _model_of(query: type[Query], field: str) -> type[Strict]:
+def _model_of(query: type[Query], field: str) -> type[StrictModel]:
     annotation = query.model_fields[field].annotation
     (model,) = get_args(annotation) or (annotation,)
     assert isinstance(model, type)
@@ -97,7 +97,7 @@ def _words(query: type[Query]) -> str:
 
 # -- geo-marketing ---------------------------------------------------------------------------------------------
 
-GeoMarketingKpi = Annotated[str, known_kpi(Module.GEO_MARKETING), kpi_names(Module.GEO_MARKETING)]
+GeoMarketingKpi = Annotated[str, make_kpi_validator(Module.GEO_MARKETING), make_kpi_schema(Module.GEO_MARKETING)]
 
 
 class GeoMarketingSiteParam(Param):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from okube_api.kit.schemas import UNSET, Day
 
 
-class Url(BaseModel):
+class UrlParams(BaseModel):
     """The period, and what the answer is to tell beside its numbers."""
 
     model_config = ConfigDict(extra="forbid")
@@ -25,12 +25,12 @@ class Url(BaseModel):
     explain: bool = Field(False, description="Adds what is sent to the store; for the application's admins.")
 
     @property
-    def first(self) -> date | None:
+    def first_day(self) -> date | None:
         """The first day, when it is given."""
         return date.fromisoformat(self.start) if self.start else None
 
     @property
-    def last(self) -> date | None:
+    def last_day(self) -> date | None:
         """The last day, when it is given."""
         return date.fromisoformat(self.end) if self.end else None
 
@@ -40,7 +40,7 @@ class Url(BaseModel):
         return False
 
 
-class UpliftedUrl(Url):
+class UpliftUrlParams(UrlParams):
     """The same, of a module whose users are a panel."""
 
     uplift: bool = Field(True, description="Extrapolates the panel to the population; false counts each user once.")
