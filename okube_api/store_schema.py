@@ -1,9 +1,9 @@
-"""Everything that a store is asked to hold, gathered from the domains that declare it."""
+"""The schema of the store: collections and tables of all domains."""
 
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.areas.repository import AREAS
 from okube_api.auth.keys import KEYS
-from okube_api.auth.repository import LOGIN_FAILURES, SPENT, USERS
+from okube_api.auth.repository import LOGIN_FAILURES, DENYLIST, USERS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.facts import FACTS, PANELISTS
 from okube_api.equipments.repository import EQUIPMENTS
@@ -11,7 +11,7 @@ from okube_api.http.idempotency import IDEMPOTENCY
 from okube_api.http.rate_limits import RATES
 from okube_api.ingest.batches import BATCHES, REJECTED
 from okube_api.ingest.events.tables import TABLES
-from okube_api.ingest.invalidation import NOTES
+from okube_api.ingest.invalidation import PENDING
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.sites.thumbnails import THUMBNAILS
@@ -22,7 +22,7 @@ SCHEMA = Schema(
     collections=(
         APPLICATIONS,
         USERS,
-        SPENT,
+        DENYLIST,
         IDEMPOTENCY,
         RATES,
         KEYS,
@@ -37,7 +37,7 @@ SCHEMA = Schema(
         THUMBNAILS,
         BATCHES,
         REJECTED,
-        NOTES,
+        PENDING,
     ),
     tables=(PANELISTS, *(table for fact in FACTS for table in fact.tables), *TABLES),
 )

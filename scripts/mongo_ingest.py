@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import numpy as np
 from okube_api.api.container import Services
-from okube_api.cli.runtime import opened
+from okube_api.cli.runtime import open_services
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
 from okube_api.store_schema import SCHEMA
@@ -58,7 +58,7 @@ def make(kind: str, many: int, path: Path, where: np.ndarray[Any, Any]) -> None:
 
 async def place(services: Services, where: np.ndarray[Any, Any]) -> Application:
     """An application with sites and their equipments."""
-    made = Application.of(await services.applications.create({"key": "big", "name": "Big"}))
+    made = Application.from_document(await services.applications.create({"key": "big", "name": "Big"}))
     for at, coordinates in enumerate(where.tolist()):
         site = await services.sites.create(made, {"key": f"s-{at}", "name": f"{at}", "coordinates": coordinates})
         for one in range(at * EQUIPMENTS, (at + 1) * EQUIPMENTS):
@@ -72,10 +72,10 @@ async def ingest(settings: Settings, kind: str, many: int) -> float:
     with TemporaryDirectory() as directory:
         path = Path(directory) / f"{kind}.ndjson"
         make(kind, many, path, where)
-        async with opened(settings) as services:
+        async with open_services(settings) as services:
             application = await place(services, where)
             begun = time.perf_counter()
-            await services.ingest.take_file(application, kind, path)
+            await services.ingest.ingest_file(application, kind, path)
             return time.perf_counter() - begun
 
 

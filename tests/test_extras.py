@@ -1,7 +1,7 @@
 """Extras of campaigns as texts."""
 
 import pytest
-from okube_api.campaigns.extras import terms
+from okube_api.campaigns.extras import format_extras
 
 
 @pytest.mark.parametrize(
@@ -9,8 +9,8 @@ from okube_api.campaigns.extras import terms
     [("vip", "vip"), ("a:b", "a:b"), (3, "3"), (3.0, "3"), (0.5, "0.5"), (True, "true"), (None, "null")],
 )
 def test_every_scalar_has_one_text(value: object, text: str) -> None:
-    assert terms({"segment": value}) == (f"segment:{text}",)
+    assert format_extras({"segment": value}) == (f"segment:{text}",)
 
 
 def test_a_campaign_without_extras_has_none() -> None:
-    assert terms(None) == terms({}) == ()
+    assert format_extras(None) == format_extras({}) == ()

@@ -12,7 +12,7 @@ from okube_api.engine.calendar import to_date
 from okube_api.engine.question import Question
 from okube_api.engine.run import KpiResult
 from okube_api.store.base import Json
-from okube_api.tables.cells import from_text
+from okube_api.tables.cells import format_text
 
 FIRST_COLUMNS = ("kpi", "mode", "scope", "granularity", "_id", "key", "name", "bucket", "from", "value")
 Names = Mapping[str, str]
@@ -69,7 +69,7 @@ def write_csv(lines: Iterable[Json]) -> bytes:
         columns |= dict.fromkeys(line)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(map(from_text, columns))
+    writer.writerow(map(format_text, columns))
     writer.writerows([_cell(line.get(column)) for column in columns] for line in lines)
     return text.getvalue().encode()
 
@@ -78,5 +78,5 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return from_text(value) if value else ""
+        return format_text(value) if value else ""
     return "" if value is None else value

@@ -8,10 +8,10 @@ from okube_api.kit.schemas import UNSET, Answer, Body, Currency, Identifier, Ins
 from okube_api.store.base import EVERYTHING, Condition, Contains, Json
 
 
-def merged(settings: Json, changes: Json) -> Json:
+def merge_settings(settings: Json, changes: Json) -> Json:
     """Settings with the named ones changed, however deep they are."""
     both = {
-        name: merged(settings[name], value) if isinstance(value, dict) and name in settings else value
+        name: merge_settings(settings[name], value) if isinstance(value, dict) and name in settings else value
         for name, value in changes.items()
     }
     return settings | both
@@ -51,9 +51,9 @@ class ApplicationAnswer(Answer):
     updated_at: Instant = Field(alias="updatedAt")
 
     @classmethod
-    def shown(cls, document: Json) -> Json:
+    def render(cls, document: Json) -> Json:
         """What callers see: the settings that hold, also where the application has set none."""
-        return super().shown(document) | {"settings": merged(_DEFAULTS, document["settings"])}
+        return super().render(document) | {"settings": merge_settings(_DEFAULTS, document["settings"])}
 
 
 class ApplicationQuery(PageQuery):

@@ -3,24 +3,24 @@
 from collections.abc import Sequence
 
 from okube_api.clock import stamp
-from okube_api.kit.repository import Resources
-from okube_api.store.base import Collection, Json, Kind, OneOf, equal
+from okube_api.kit.repository import Repository
+from okube_api.store.base import Collection, Json, ColumnType, OneOf, equal
 
 AREAS = Collection(
     "areas",
-    fields={"version": Kind.INTEGER, "application": Kind.TEXT, "code": Kind.TEXT},
+    fields={"version": ColumnType.INTEGER, "application": ColumnType.TEXT, "code": ColumnType.TEXT},
     unique=(("application", "code"),),
     search=("code", "name"),
 )
 
 
-class Areas(Resources):
+class AreaRepository(Repository):
     """The areas that each application knows."""
 
     collection = AREAS
     kind = "area"
 
-    async def put(self, application: str, areas: Sequence[Json]) -> None:
+    async def upsert(self, application: str, areas: Sequence[Json]) -> None:
         """Makes these areas (`code`, `name`, `lng`, `lat`) known, in the place of those of the same codes: all or none.
 
         Of a code that stands twice, the last counts.
@@ -35,5 +35,5 @@ class Areas(Resources):
 
     def _made(self, application: str, area: Json, stored: Json | None) -> Json:
         if stored is None:
-            return self.new(application, area)
+            return self.build_document(application, area)
         return stored | area | {"version": stored["version"] + 1, "updatedAt": stamp(self.clock())}

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import orjson
 from altcha.v1 import ChallengeOptions, Payload, create_challenge, verify_solution
 
-from okube_api.auth.denylist import Spent
+from okube_api.auth.denylist import Denylist
 from okube_api.clock import Clock
 from okube_api.store.base import Json
 
@@ -21,13 +21,13 @@ LIFETIME = timedelta(minutes=10)
 class Captcha:
     """Makes challenges, and knows their solutions; each is good once."""
 
-    def __init__(self, secret: bytes, clock: Clock, spent: Spent, effort: int) -> None:
+    def __init__(self, secret: bytes, clock: Clock, spent: Denylist, effort: int) -> None:
         self._key = hmac.digest(secret, b"okube-api captcha", "sha256")
         self._clock = clock
         self._spent = spent
         self._effort = effort
 
-    def challenge(self) -> Json:
+    def issue_challenge(self) -> Json:
         """A new challenge, as the ALTCHA widget takes it."""
         options = ChallengeOptions(hmac_key=self._key, max_number=self._effort, expires=self._clock() + LIFETIME)
         made = create_challenge(options)
@@ -39,7 +39,7 @@ class Captcha:
             "signature": made.signature,
         }
 
-    async def solved(self, payload: str) -> bool:
+    async def redeem(self, payload: str) -> bool:
         """Whether this is the solution of a challenge of ours, in time, and for the first time."""
         solution = _read(payload)
         if solution is None or not verify_solution(solution, self._key, check_expires=False)[0]:

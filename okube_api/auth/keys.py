@@ -11,13 +11,13 @@ from okube_api.auth.repository import Role, User
 from okube_api.auth.tokens import NEVER, Signer, Token
 from okube_api.clock import Clock
 from okube_api.errors import NotFound
-from okube_api.kit.repository import Resources
-from okube_api.store.base import Collection, Json, Kind, Store, equal
+from okube_api.kit.repository import Repository
+from okube_api.store.base import Collection, Json, ColumnType, Store, equal
 
-KEYS = Collection("api_keys", fields={"version": Kind.INTEGER, "user": Kind.TEXT})
+KEYS = Collection("api_keys", fields={"version": ColumnType.INTEGER, "user": ColumnType.TEXT})
 
 
-class ApiKeys(Resources):
+class ApiKeyRepository(Repository):
     """The API keys of every user."""
 
     collection = KEYS
@@ -33,21 +33,21 @@ class ApiKeys(Resources):
         fields: `name`, and where given `applications` (ids), `role` and `expiresAt`.
         """
         secret = secrets.token_urlsafe(32)
-        document = self.new("", {"user": user.id, **fields, "hash": _hash(secret)})
+        document = self.build_document("", {"user": user.id, **fields, "hash": _hash(secret)})
         del document["application"]
         await self.insert([document])
         ends = datetime.fromisoformat(fields["expiresAt"]) if fields.get("expiresAt") else NEVER
         now = self.clock().replace(microsecond=0)
         return document, self._signer.sign(Token(document["_id"], user.id, 0, now, ends, secret))
 
-    async def of_user(self, user: User, identifier: str) -> Json:
+    async def get_for_user(self, user: User, identifier: str) -> Json:
         """One of a user's keys.  Raises NotFound, also for another user's."""
-        document = await self.by_id(identifier)
+        document = await self.get_by_id(identifier)
         if document["user"] != user.id:
             raise NotFound(self.kind, identifier)
         return document
 
-    async def holder(self, token: Token, user: User) -> User | None:
+    async def load_user(self, token: Token, user: User) -> User | None:
         """The user as the key of this token lets them act; None when there is no such key, or no more."""
         document = await self.store.get(KEYS, equal("_id", token.identifier))
         if document is None or document["user"] != user.id or token.secret is None:
@@ -55,7 +55,7 @@ class ApiKeys(Resources):
         if not hmac.compare_digest(document["hash"], _hash(token.secret)):
             return None
         most = document.get("role")
-        return user.narrowed(document.get("applications"), Role(most) if most else None)
+        return user.restrict(document.get("applications"), Role(most) if most else None)
 
 
 def _hash(secret: str) -> str:

@@ -22,7 +22,7 @@ _OF_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$17o3BqAUIoRwjjFGKMUYIw$QTQKV97Dmymb
 T = TypeVar("T")
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """The hash to keep; blocks for some hundredths of a second."""
     return str(_SCHEME.hash(password))
 
@@ -36,15 +36,15 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The hash to keep.  Raises TooManyRequests."""
-        return await self._run(lambda: hashed(password))
+        return await self._run(lambda: hash_password(password))
 
-    async def matches(self, password: str, kept: str | None) -> bool:
+    async def verify(self, password: str, password_hash: str | None) -> bool:
         """Whether the password is the one that was hashed; takes as long when there is none to compare with.
 
         Raises TooManyRequests.
         """
-        same = await self._run(lambda: bool(_SCHEME.verify(password, kept or _OF_NOBODY)))
-        return same and kept is not None
+        same = await self._run(lambda: bool(_SCHEME.verify(password, password_hash or _OF_NOBODY)))
+        return same and password_hash is not None
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._under_way >= THREADS + MOST_WAITING:

@@ -7,24 +7,24 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from okube_api.errors import Taken
-from okube_api.kit.repository import Allowed, Resources
-from okube_api.store.base import Collection, Duplicate, Json, Kind, equal
+from okube_api.kit.repository import Precondition, Repository
+from okube_api.store.base import Collection, Duplicate, Json, ColumnType, equal
 
 USERS = Collection(
     "users",
     fields={
-        "version": Kind.INTEGER,
-        "login": Kind.TEXT,  # lower case
-        "applications": Kind.TEXTS,  # those in which the user has a role
+        "version": ColumnType.INTEGER,
+        "login": ColumnType.TEXT,  # lower case
+        "applications": ColumnType.TEXTS,  # those in which the user has a role
     },
     unique=(("login",),),
     search=("login", "name"),
 )
 
-SPENT = Collection("spent", fields={"expiresAt": Kind.TEXT})
+DENYLIST = Collection("spent", fields={"expiresAt": ColumnType.TEXT})
 """What was good once: revoked tokens and solved captchas, by id, until they would have expired anyway."""
 
-LOGIN_FAILURES = Collection("login_failures", fields={"account": Kind.TEXT, "at": Kind.TEXT})
+LOGIN_FAILURES = Collection("login_failures", fields={"account": ColumnType.TEXT, "at": ColumnType.TEXT})
 
 
 class Role(StrEnum):
@@ -39,7 +39,7 @@ class Role(StrEnum):
         ranks = list(Role)
         return ranks.index(self) >= ranks.index(other)
 
-    def at_most(self, limit: "Role | None") -> "Role":
+    def limit_to(self, limit: "Role | None") -> "Role":
         """This role, or the limit where that is less."""
         return self if limit is None or limit.includes(self) else limit
 
@@ -63,7 +63,7 @@ class User:
     everywhere: Role | None = None
 
     @classmethod
-    def of(cls, document: Json) -> Self:
+    def from_document(cls, document: Json) -> Self:
         """From its document."""
         return cls(
             document["_id"],
@@ -78,7 +78,7 @@ class User:
             Role.ADMIN if document["platformAdmin"] else None,
         )
 
-    def role_in(self, application: str) -> Role | None:
+    def get_role(self, application: str) -> Role | None:
         """The role in an application, None for someone who may not even know that it exists."""
         return self.everywhere or self.roles.get(application)
 
@@ -87,25 +87,25 @@ class User:
         """The ids of the applications that the user may read; None is all of them."""
         return None if self.everywhere else tuple(self.roles)
 
-    def narrowed(self, applications: Sequence[str] | None, most: Role | None) -> "User":
+    def restrict(self, applications: Sequence[str] | None, most: Role | None) -> "User":
         """The user as an API key lets them act: in these applications only, with no more than that role."""
         if applications is None and most is None:
             return self
         where = tuple(self.roles) if applications is None else applications
-        held = {application: self.role_in(application) for application in where}
-        roles = {application: role.at_most(most) for application, role in held.items() if role is not None}
-        everywhere = self.everywhere.at_most(most) if self.everywhere and applications is None else None
+        held = {application: self.get_role(application) for application in where}
+        roles = {application: role.limit_to(most) for application, role in held.items() if role is not None}
+        everywhere = self.everywhere.limit_to(most) if self.everywhere and applications is None else None
         return replace(self, platform_admin=False, roles=MappingProxyType(roles), everywhere=everywhere)
 
 
-class Users(Resources):
+class UserRepository(Repository):
     """Everybody who can log in."""
 
     collection = USERS
     kind = "user"
-    names = "login"
+    key_field = "login"
 
-    async def by_login(self, login: str) -> Json | None:
+    async def find_by_login(self, login: str) -> Json | None:
         """The user with this login, whatever its case."""
         return await self.store.get(USERS, equal("login", login.casefold()))
 
@@ -128,7 +128,7 @@ class Users(Resources):
             "generation": 1,
             **_held([_entry(application, role, False) for application, role in (roles or {}).items()]),
         }
-        document = self.new("", held)
+        document = self.build_document("", held)
         del document["application"]
         try:
             await self.store.insert(USERS, [document])
@@ -145,25 +145,31 @@ class Users(Resources):
         return await self.change(user, edit)
 
     async def set_role(
-        self, user: Json, application: str, role: Role, *, disabled: bool = False, allowed: Allowed | None = None
+        self,
+        user: Json,
+        application: str,
+        role: Role,
+        *,
+        disabled: bool = False,
+        precondition: Precondition | None = None,
     ) -> Json:
         """The user with this role in an application; a disabled one is kept, and counts for nothing."""
 
         async def edit(stored: Json) -> Json:
             return stored | _held([*_elsewhere(stored, application), _entry(application, role, disabled)])
 
-        return await self.change(user, edit, allowed)
+        return await self.change(user, edit, precondition)
 
-    async def drop_role(self, user: Json, application: str, allowed: Allowed | None = None) -> Json:
+    async def drop_role(self, user: Json, application: str, precondition: Precondition | None = None) -> Json:
         """The user without a role in an application."""
 
         async def edit(stored: Json) -> Json:
             return stored | _held(_elsewhere(stored, application))
 
-        return await self.change(user, edit, allowed)
+        return await self.change(user, edit, precondition)
 
 
-def role_of(user: Json, application: str) -> Json | None:
+def find_role_entry(user: Json, application: str) -> Json | None:
     """A user's entry for an application: `role` and `disabled`."""
     return next((entry for entry in user["roles"] if entry["application"] == application), None)
 

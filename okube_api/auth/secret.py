@@ -6,14 +6,14 @@ from pathlib import Path
 
 from okube_api.settings import Settings
 
-LEAST_BYTES = 32
+MIN_BYTES = 32
 
 
 class BadSecret(Exception):
     """No usable secret key; the message says what to set."""
 
 
-def secret_key(settings: Settings) -> bytes:
+def load_secret_key(settings: Settings) -> bytes:
     """The secret key, at least 32 bytes.
 
     On the embedded store it is made (mode 0600) and kept beside the file when the settings have none.
@@ -53,9 +53,9 @@ def _make(path: Path) -> None:
 
 
 def _long_enough(key: bytes, where: str) -> bytes:
-    if len(key) < LEAST_BYTES:
+    if len(key) < MIN_BYTES:
         raise BadSecret(
-            f"The secret key of {where} has {len(key)} bytes: it needs at least {LEAST_BYTES}. "
+            f"The secret key of {where} has {len(key)} bytes: it needs at least {MIN_BYTES}. "
             "`openssl rand -base64 48` makes a good one."
         )
     return key

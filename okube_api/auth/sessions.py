@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from okube_api.auth.captcha import Captcha
-from okube_api.auth.denylist import Spent
-from okube_api.auth.keys import ApiKeys
+from okube_api.auth.denylist import Denylist
+from okube_api.auth.keys import ApiKeyRepository
 from okube_api.auth.passwords import Passwords
-from okube_api.auth.repository import LOGIN_FAILURES, User, Users
+from okube_api.auth.repository import LOGIN_FAILURES, User, UserRepository
 from okube_api.auth.tokens import Signer, Token
 from okube_api.clock import Clock, stamp
 from okube_api.errors import CaptchaRequired, Forbidden, Unauthorised
@@ -31,12 +31,12 @@ class Identity:
     token: Token
 
     @property
-    def limited_as(self) -> str:
+    def rate_limit_key(self) -> str:
         """Whose rate limit counts: the API key's own, or the user's."""
         return self.token.identifier if self.token.secret is not None else self.user.id
 
 
-class Failures:
+class LoginFailures:
     """Failed logins; too many within the window lock an account, whether or not there is one of that login."""
 
     def __init__(self, store: Store, clock: Clock, limit: int, window: timedelta) -> None:
@@ -45,7 +45,7 @@ class Failures:
         self._limit = limit
         self._window = window
 
-    async def locked(self, login: str) -> bool:
+    async def is_locked(self, login: str) -> bool:
         """Whether the account is locked."""
         recent = equal("account", _account(login)) & Between("at", stamp(self._clock() - self._window), None)
         return await self._store.count(LOGIN_FAILURES, recent) >= self._limit
@@ -57,7 +57,7 @@ class Failures:
         failure = {"_id": new_id(now), "account": _account(login), "at": stamp(now)}
         await self._store.insert(LOGIN_FAILURES, [failure])
 
-    async def forget(self, login: str) -> None:
+    async def clear(self, login: str) -> None:
         """A success: what failed before does not count."""
         await self._store.delete(LOGIN_FAILURES, equal("account", _account(login)))
 
@@ -71,11 +71,13 @@ class Sessions:
         self._signer = Signer(secret)
         self._passwords = passwords
         self._lifetime = timedelta(hours=settings.token_hours)
-        self._failures = Failures(store, clock, settings.login_failures, timedelta(seconds=settings.login_window_s))
-        self._spent = Spent(store, clock)
+        self._failures = LoginFailures(
+            store, clock, settings.login_failures, timedelta(seconds=settings.login_window_s)
+        )
+        self._spent = Denylist(store, clock)
         self.captcha = Captcha(secret, clock, self._spent, settings.captcha_effort)
-        self.users = Users(store, clock)
-        self.keys = ApiKeys(store, clock, self._signer)
+        self.users = UserRepository(store, clock)
+        self.keys = ApiKeyRepository(store, clock, self._signer)
 
     async def log_in(self, login: str, password: str, captcha: str | None = None) -> tuple[Identity, str]:
         """The caller and the token to send from now on.
@@ -84,13 +86,13 @@ class Sessions:
         Raises Unauthorised, the same way and as late for a login that nobody has, CaptchaRequired and TooManyRequests.
         """
         await self._unlock(login, captcha)
-        document = await self.users.by_login(login)
-        matches = await self._passwords.matches(password, document["password"] if document else None)
+        document = await self.users.find_by_login(login)
+        matches = await self._passwords.verify(password, document["password"] if document else None)
         if document is None or not matches or document["disabled"]:
             await self._failures.add(login)
             raise Unauthorised(_WRONG)
-        await self._failures.forget(login)
-        return self.issue(User.of(document))
+        await self._failures.clear(login)
+        return self.issue(User.from_document(document))
 
     def issue(self, user: User) -> tuple[Identity, str]:
         """A new token for a user, and the text to send it as."""
@@ -107,7 +109,7 @@ class Sessions:
         document = await self._store.get(self.users.collection, equal("_id", token.user))
         if document is None or document["disabled"]:
             raise Unauthorised(_NOT_VALID)
-        user = await self._acting(User.of(document), token)
+        user = await self._acting(User.from_document(document), token)
         if user is None:
             raise Unauthorised(_NOT_VALID)
         return Identity(user, token)
@@ -115,8 +117,8 @@ class Sessions:
     async def _acting(self, user: User, token: Token) -> User | None:
         """The user as the token lets them act; None when it is no longer good."""
         if token.secret is not None:
-            return await self.keys.holder(token, user)
-        good = user.generation == token.generation and not await self._spent.holds(token.identifier)
+            return await self.keys.load_user(token, user)
+        good = user.generation == token.generation and not await self._spent.contains(token.identifier)
         return user if good else None
 
     async def log_out(self, token: Token) -> None:
@@ -129,15 +131,15 @@ class Sessions:
         Raises Forbidden, CaptchaRequired and TooManyRequests.
         """
         await self._unlock(user.login, captcha)
-        document = await self.users.by_id(user.id)
-        if not await self._passwords.matches(current, document["password"]):
+        document = await self.users.get_by_id(user.id)
+        if not await self._passwords.verify(current, document["password"]):
             await self._failures.add(user.login)
             raise Forbidden("The current password is wrong.")
         await self.users.set_password(document, await self._passwords.hash(new))
-        await self._failures.forget(user.login)
+        await self._failures.clear(user.login)
 
     async def _unlock(self, login: str, captcha: str | None) -> None:
-        if await self._failures.locked(login) and not (captcha and await self.captcha.solved(captcha)):
+        if await self._failures.is_locked(login) and not (captcha and await self.captcha.redeem(captcha)):
             raise CaptchaRequired(_LOCKED if captcha is None else _UNSOLVED)
 
 

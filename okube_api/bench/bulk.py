@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from okube_api.api.container import build_services
-from okube_api.auth.secret import secret_key
-from okube_api.bench.server import FLOOR, Product
-from okube_api.bench.world import KEY, SITES, Say, Size, coordinates, documents, instants, named, pieces, users, when
+from okube_api.auth.secret import load_secret_key
+from okube_api.bench.server import FLOOR, BenchServer
+from okube_api.bench.world import KEY, SITES, Echo, Size, coordinates, create_documents, to_instants, format_names, split_count, draw_users, draw_times
 from okube_api.clock import utc_now
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
@@ -32,7 +32,7 @@ _NEAR = 0.4  # of pings are at a site
 
 
 @dataclass(slots=True)
-class Bulk:
+class BulkResults:
     """What was found.
 
     pings_a_second, pings_mib: by format, of the whole command: rate, and most memory.  page_ms: of 25 sites by `q`;
@@ -48,19 +48,19 @@ class Bulk:
     first_byte_s: float = 0.0
 
 
-def bulk(folder: Path, scale: float, say: Say) -> Bulk:
+def run_bulk(folder: Path, scale: float, say: Echo) -> BulkResults:
     """Runs them in stores of their own, which are removed."""
-    found, size = Bulk(), Size(scale)
+    found, size = BulkResults(), Size(scale)
     for suffix in ("ndjson", "parquet"):
-        _pings(found, folder, suffix, size.of(_PINGS), say)
-    _sites(found, folder, size.of(_SITES), say)
+        _pings(found, folder, suffix, size.rows(_PINGS), say)
+    _sites(found, folder, size.rows(_SITES), say)
     return found
 
 
 # -- pings ---------------------------------------------------------------------------------------------------------
 
 
-def _pings(found: Bulk, folder: Path, suffix: str, count: int, say: Say) -> None:
+def _pings(found: BulkResults, folder: Path, suffix: str, count: int, say: Echo) -> None:
     file, store = folder / f"pings.{suffix}", folder / "pings.duckdb"
     _write_pings(file, count)
     store.unlink(missing_ok=True)
@@ -82,9 +82,9 @@ async def _placed(url: str) -> None:
     store = open_store(url, SCHEMA)
     await store.start()
     try:
-        services = build_services(settings, store, utc_now, secret_key(settings))
+        services = build_services(settings, store, utc_now, load_secret_key(settings))
         made = await services.applications.create({"key": KEY, "name": "Benchmark", "timezone": "Europe/Paris"})
-        await documents(services, Application.of(made))
+        await create_documents(services, Application.from_document(made))
     finally:
         await store.close()
 
@@ -93,7 +93,7 @@ def _write_pings(file: Path, count: int) -> None:
     random = np.random.default_rng(1)
     writer: pq.ParquetWriter | None = None
     with file.open("wb") as lines:
-        for some in pieces(count):
+        for some in split_count(count):
             rows = _some_pings(random, some)
             if file.suffix == ".ndjson":
                 lines.write("\n".join(_as_lines(rows).to_pylist()).encode() + b"\n")
@@ -111,8 +111,8 @@ def _some_pings(random: np.random.Generator, size: int) -> pa.Table:
     lat = np.where(near, north, random.uniform(43, 47, size)) + random.normal(0, 0.0002, size)
     return pa.table(
         {
-            "user": named("user-", users(random, size)),
-            "at": instants(when(random, size)),
+            "user": format_names("user-", draw_users(random, size)),
+            "at": to_instants(draw_times(random, size)),
             "lng": np.round(lng, 6),
             "lat": np.round(lat, 6),
         }
@@ -131,10 +131,10 @@ def _as_lines(rows: pa.Table) -> pa.ChunkedArray:
 # -- sites ---------------------------------------------------------------------------------------------------------
 
 
-def _sites(found: Bulk, folder: Path, count: int, say: Say) -> None:
+def _sites(found: BulkResults, folder: Path, count: int, say: Echo) -> None:
     store = folder / "sites.duckdb"
     store.unlink(missing_ok=True)
-    with Product(Settings(store_url=f"duckdb:{store}", rate_limit=None, log_level="error")) as product:
+    with BenchServer(Settings(store_url=f"duckdb:{store}", rate_limit=None, log_level="error")) as product:
         made = product.run(product.services.applications.create({"key": KEY, "name": "Benchmark"}))
         client = product.log_in(made["_id"], editor=True)
         lines = [f"site-{n},Shop {n} in town {n % 997},{44 + n % 5000 / 1000},{n % 7000 / 1000}" for n in range(count)]
@@ -149,7 +149,7 @@ def _sites(found: Bulk, folder: Path, count: int, say: Say) -> None:
             found.import_s = time.perf_counter() - started
             _export(found, http, url, who)
         page = f"{url}?q=town%2042&per_page=25"
-        product.floor_of(client.get(page))
+        product.set_floor(client.get(page))
         sides: Mapping[str, Callable[[], bytes]] = {
             "page": lambda: client.get(page),
             "floor": lambda: client.post(FLOOR, {}),
@@ -171,7 +171,7 @@ def _sites(found: Bulk, folder: Path, count: int, say: Say) -> None:
 _MAPPED = {"key": "key", "name": "name", "latitude": "lat", "longitude": "lng"}
 
 
-def _export(found: Bulk, http: httpx.Client, url: str, who: Mapping[str, str]) -> None:
+def _export(found: BulkResults, http: httpx.Client, url: str, who: Mapping[str, str]) -> None:
     started, rows = time.perf_counter(), 0
     with http.stream("GET", url, headers={**who, "Accept": "text/csv", "Accept-Encoding": "identity"}) as answer:
         answer.raise_for_status()

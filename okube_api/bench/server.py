@@ -13,15 +13,15 @@ import uvicorn
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from okube_api.analytics.answer_cache import Recall
+from okube_api.analytics.answer_cache import AnswerCache
 from okube_api.analytics.modules import MODULES
-from okube_api.analytics.scope import Subject
-from okube_api.analytics.service import Wanted
+from okube_api.analytics.scope import QuestionScope
+from okube_api.analytics.service import AnswerOptions
 from okube_api.api.container import Services
 from okube_api.app import create_app
-from okube_api.auth.passwords import hashed
+from okube_api.auth.passwords import hash_password
 from okube_api.auth.repository import Role, User
-from okube_api.bench.workloads import Work
+from okube_api.bench.workloads import Workload
 from okube_api.http.listener import new_event_loop, listen
 from okube_api.settings import Settings
 
@@ -30,7 +30,7 @@ _LOGIN, _PASSWORD = "bench@okube.example", "not a secret: nobody else reaches it
 FLOOR = "/floor"
 
 
-class Product:
+class BenchServer:
     """The server, on a thread of its own."""
 
     def __init__(self, settings: Settings) -> None:
@@ -48,7 +48,7 @@ class Product:
     def _serve(self) -> None:
         self._loop.run_until_complete(self._server.serve([self._socket]))
 
-    def __enter__(self) -> "Product":
+    def __enter__(self) -> "BenchServer":
         self._thread.start()
         while not self._server.started:
             if not self._thread.is_alive():
@@ -70,40 +70,40 @@ class Product:
         """The result of work on the server's loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def log_in(self, application: str, *, editor: bool = False) -> "Client":
+    def log_in(self, application: str, *, editor: bool = False) -> "BenchClient":
         """A client whose user may read the application, or also write."""
 
         async def token() -> str:
             sessions = self.services.sessions
             roles = {application: Role.EDITOR if editor else Role.READER}
-            known = await sessions.users.by_login(_LOGIN)
-            made = known or await sessions.users.create(_LOGIN, hashed(_PASSWORD), platform_admin=False, roles=roles)
-            return sessions.issue(User.of(made))[1]
+            known = await sessions.users.find_by_login(_LOGIN)
+            made = known or await sessions.users.create(_LOGIN, hash_password(_PASSWORD), platform_admin=False, roles=roles)
+            return sessions.issue(User.from_document(made))[1]
 
         self._token = self.run(token())
         return self.client()
 
-    def client(self) -> "Client":
+    def client(self) -> "BenchClient":
         """Another client of the same user."""
-        return Client(self.port, {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"})
+        return BenchClient(self.port, {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"})
 
-    async def ask(self, work: Work, subject: Subject) -> tuple[float, bytes]:
+    async def ask(self, work: Workload, subject: QuestionScope) -> tuple[float, bytes]:
         """A question answered without HTTP: seconds, and the answer's bytes."""
         module = MODULES[work.module]
         parts = dict(parse_qsl(urlsplit(work.path).query))
         url = module.url.model_validate(parts)
         query = module.query.model_validate(work.body)
-        wanted = Wanted(url.first, url.last, url.uplifted)
+        wanted = AnswerOptions(url.first_day, url.last_day, url.uplifted)
         started = time.perf_counter()
         answer, _ = await self.services.analytics.answer(query, subject, wanted)
         return time.perf_counter() - started, answer
 
-    def forget(self) -> None:
+    def clear_answer_cache(self) -> None:
         """Lets the next question be answered anew."""
         analytics = self.services.analytics
-        analytics.recall = Recall(self.services.store, self.services.clock)
+        analytics.recall = AnswerCache(self.services.store, self.services.clock)
 
-    def floor_of(self, answer: bytes) -> None:
+    def set_floor(self, answer: bytes) -> None:
         """What the floor answers from now on: the same bytes, ready-made."""
         self._ready = answer
 
@@ -115,7 +115,7 @@ def _route(path: str, endpoint: Any) -> APIRoute:
     return APIRoute(path, endpoint, methods=["POST"], include_in_schema=False)
 
 
-class Client:
+class BenchClient:
     """A kept-alive connection."""
 
     def __init__(self, port: int, headers: Mapping[str, str]) -> None:

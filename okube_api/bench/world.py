@@ -29,7 +29,7 @@ SITES, USERS, EQUIPMENTS_PER_SITE, CAMPAIGNS, LEVERS = 500, 1_500_000, 4, 60, 6
 _ROWS_AT_ONCE = 1_000_000
 _KINDS = ("print", "click", "opening", "control")
 
-Say = Callable[[str], None]
+Echo = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Size:
 
     scale: float
 
-    def of(self, count: int) -> int:
+    def rows(self, count: int) -> int:
         """So many at this scale."""
         return max(round(count * self.scale), 1000)
 
@@ -46,23 +46,23 @@ class Size:
     def events(self) -> Mapping[str, int]:
         """By kind; detections come three a stay."""
         found = {"stays": 10_000_000, "touches": 10_000_000, "visits": 2_000_000, "purchases": 600_000}
-        return {kind: self.of(count) for kind, count in found.items()} | {"detections": 3 * self.of(5_000_000)}
+        return {kind: self.rows(count) for kind, count in found.items()} | {"detections": 3 * self.rows(5_000_000)}
 
 
-async def filled(services: Services, folder: Path, size: Size, say: Say) -> Application:
+async def get_or_create_application(services: Services, folder: Path, size: Size, say: Echo) -> Application:
     """The application, made and filled unless it is there already."""
     try:
-        return Application.of(await services.applications.find(KEY))
+        return Application.from_document(await services.applications.get_by_name(KEY))
     except NotFound:
         pass
     document = await services.applications.create({"key": KEY, "name": "Benchmark", "timezone": "Europe/Paris"})
-    application = Application.of(document)
-    await documents(services, application)
+    application = Application.from_document(document)
+    await create_documents(services, application)
     for kind, count in size.events.items():
         path = folder / f"{kind}.parquet"
-        await asyncio.to_thread(write, kind, count, path)
+        await asyncio.to_thread(write_events, kind, count, path)
         started = time.perf_counter()
-        await services.ingest.take_file(application, kind, path)
+        await services.ingest.ingest_file(application, kind, path)
         took_s = time.perf_counter() - started
         say(f"{kind}: {count:,} taken in {took_s:.1f} s, {count / took_s:,.0f} a second")
         path.unlink()
@@ -74,7 +74,7 @@ def coordinates(site: Any) -> tuple[Any, Any]:
     return 2.0 + site % 25 / 10, 44.0 + site // 25 / 10
 
 
-async def documents(services: Services, application: Application) -> None:
+async def create_documents(services: Services, application: Application) -> None:
     sites = []
     for number in range(SITES):
         where = list(coordinates(number))
@@ -97,27 +97,27 @@ async def documents(services: Services, application: Application) -> None:
 # -- events --------------------------------------------------------------------------------------------------------
 
 
-def write(kind: str, count: int, path: Path) -> None:
+def write_events(kind: str, count: int, path: Path) -> None:
     """A Parquet file of so many events of a kind; the same each time."""
     random = np.random.default_rng([ord(letter) for letter in kind])
     writer: Any = None
-    for some in pieces(count):
-        rows = _MADE[kind](random, some)
+    for some in split_count(count):
+        rows = _GENERATORS[kind](random, some)
         writer = writer or pq.ParquetWriter(path, rows.schema)
         writer.write_table(rows)
     writer.close()
 
 
-def pieces(count: int) -> Iterator[int]:
+def split_count(count: int) -> Iterator[int]:
     for at in range(0, count, _ROWS_AT_ONCE):
         yield min(_ROWS_AT_ONCE, count - at)
 
 
-def named(prefix: str, numbers: Any) -> pa.Array:
+def format_names(prefix: str, numbers: Any) -> pa.Array:
     return pc.binary_join_element_wise(pa.scalar(prefix), pa.array(numbers).cast(pa.string()), "")
 
 
-def users(random: np.random.Generator, size: int) -> Any:
+def draw_users(random: np.random.Generator, size: int) -> Any:
     return np.power(float(USERS), random.random(size)).astype(np.int64)
 
 
@@ -125,11 +125,11 @@ def _audience(random: np.random.Generator, size: int) -> Any:
     return (USERS * np.power(random.random(size), 1.3)).astype(np.int64)
 
 
-def instants(ms: Any) -> pa.Array:
+def to_instants(ms: Any) -> pa.Array:
     return pa.array(ms + int(FIRST.timestamp() * 1000), pa.timestamp("ms", "UTC"))
 
 
-def when(random: np.random.Generator, size: int) -> Any:
+def draw_times(random: np.random.Generator, size: int) -> Any:
     return np.sort(random.integers(0, DAYS * DAY_MS, size))
 
 
@@ -137,9 +137,9 @@ def _stays(random: np.random.Generator, size: int) -> pa.Table:
     dwell_s = np.clip(random.lognormal(7.0, 0.8, size), 120, 20_000).astype(np.int64)
     return pa.table(
         {
-            "user": named("user-", users(random, size)),
-            "site": named("site-", random.integers(0, SITES, size)),
-            "start": instants(when(random, size)),
+            "user": format_names("user-", draw_users(random, size)),
+            "site": format_names("site-", random.integers(0, SITES, size)),
+            "start": to_instants(draw_times(random, size)),
             "duration_s": dwell_s,
             "zone": pa.array(["indoor"] * size),
         }
@@ -149,9 +149,9 @@ def _stays(random: np.random.Generator, size: int) -> pa.Table:
 def _touches(random: np.random.Generator, size: int) -> pa.Table:
     return pa.table(
         {
-            "user": named("user-", _audience(random, size)),
-            "campaign": named("campaign-", random.integers(0, CAMPAIGNS, size)),
-            "at": instants(when(random, size)),
+            "user": format_names("user-", _audience(random, size)),
+            "campaign": format_names("campaign-", random.integers(0, CAMPAIGNS, size)),
+            "at": to_instants(draw_times(random, size)),
             "kind": pa.array(_KINDS).take(pa.array(random.choice(4, size, p=(0.7, 0.15, 0.05, 0.1)))),
         }
     )
@@ -160,9 +160,9 @@ def _touches(random: np.random.Generator, size: int) -> pa.Table:
 def _visits(random: np.random.Generator, size: int) -> pa.Table:
     return pa.table(
         {
-            "user": named("user-", _audience(random, size)),
-            "site": named("site-", random.integers(0, SITES, size)),
-            "at": instants(when(random, size)),
+            "user": format_names("user-", _audience(random, size)),
+            "site": format_names("site-", random.integers(0, SITES, size)),
+            "at": to_instants(draw_times(random, size)),
         }
     )
 
@@ -170,7 +170,7 @@ def _visits(random: np.random.Generator, size: int) -> pa.Table:
 def _purchases(random: np.random.Generator, size: int) -> pa.Table:
     bought = {
         "amount": np.round(random.lognormal(3.5, 0.7, size), 2),
-        "order": named("order-", random.integers(0, 10**9, size)),
+        "order": format_names("order-", random.integers(0, 10**9, size)),
     }
     visits = _visits(random, size)
     return pa.table({**{name: visits[name] for name in visits.column_names}, **bought})
@@ -178,7 +178,7 @@ def _purchases(random: np.random.Generator, size: int) -> pa.Table:
 
 def _detections(random: np.random.Generator, size: int) -> pa.Table:
     stays = -(-size // 3)
-    start, site = when(random, stays), random.integers(0, SITES, stays)
+    start, site = draw_times(random, stays), random.integers(0, SITES, stays)
     at = (start[:, None] + np.arange(3) * 200_000).ravel()[:size]
     place = (np.repeat(random.integers(0, 2, stays), 3) + np.tile(np.arange(3), stays))[:size] % EQUIPMENTS_PER_SITE
     where = pc.binary_join_element_wise(
@@ -186,14 +186,14 @@ def _detections(random: np.random.Generator, size: int) -> pa.Table:
     )
     return pa.table(
         {
-            "device": named("device-", np.repeat(_audience(random, stays), 3)[:size]),
+            "device": format_names("device-", np.repeat(_audience(random, stays), 3)[:size]),
             "equipment": where,
-            "at": instants(at),
+            "at": to_instants(at),
         }
     )
 
 
-_MADE: Mapping[str, Callable[[np.random.Generator, int], pa.Table]] = {
+_GENERATORS: Mapping[str, Callable[[np.random.Generator, int], pa.Table]] = {
     "stays": _stays,
     "touches": _touches,
     "visits": _visits,

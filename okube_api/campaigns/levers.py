@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from okube_api.clock import Clock
 from okube_api.errors import Impossible, Taken
-from okube_api.kit.repository import Allowed, Resources
+from okube_api.kit.repository import Precondition, Repository
 from okube_api.store.base import (
     NOTHING,
     Collection,
     Condition,
     Json,
-    Kind,
+    ColumnType,
     Missing,
-    Order,
+    SortKey,
     Store,
     equal,
 )
@@ -21,48 +21,48 @@ from okube_api.store.base import (
 LEVERS = Collection(
     "levers",
     fields={
-        "version": Kind.INTEGER,
-        "application": Kind.TEXT,
-        "key": Kind.TEXT,
-        "trigger": Kind.BOOLEAN,
-        "position": Kind.INTEGER,
+        "version": ColumnType.INTEGER,
+        "application": ColumnType.TEXT,
+        "key": ColumnType.TEXT,
+        "trigger": ColumnType.BOOLEAN,
+        "position": ColumnType.INTEGER,
     },
     unique=(("application", "key"),),
     search=("name", "key"),
 )
 
 OTHER = "other"
-MATCHED = ("format", "provider", "agency")
+MATCH_FIELDS = ("format", "provider", "agency")
 """The fields of campaigns that levers look at."""
 
 _FIRST_POSITION = 1
 _TOGETHER = 50  # kinds of campaigns that one update names
 
-Traits = tuple[str | None, ...]
+LeverTraits = tuple[str | None, ...]
 """What a campaign has in the fields of `MATCHED`."""
 
 
 @dataclass(frozen=True, slots=True)
-class LeverRule:
+class LeverRules:
     """The levers of an application in order, and which of them a campaign has; `other` is the last."""
 
     levers: tuple[Json, ...]
 
-    def fields(self, campaign: Json) -> Json:
+    def lever_fields(self, campaign: Json) -> Json:
         """The lever of a campaign, as its document holds it."""
-        traits = tuple(campaign.get(name) for name in MATCHED)
-        return cached(next((lever for lever in self.levers if holds(lever, traits)), self.levers[-1]))
+        traits = tuple(campaign.get(name) for name in MATCH_FIELDS)
+        return copy_lever_fields(next((lever for lever in self.levers if is_match(lever, traits)), self.levers[-1]))
 
 
-def holds(lever: Json, traits: Traits) -> bool:
+def is_match(lever: Json, traits: LeverTraits) -> bool:
     """Whether each field that a lever's match names has one of its values; without a match, none does."""
     match = lever.get("match") or {}
     return bool(match) and all(
-        value in match[name] for name, value in zip(MATCHED, traits, strict=True) if name in match
+        value in match[name] for name, value in zip(MATCH_FIELDS, traits, strict=True) if name in match
     )
 
 
-def cached(lever: Json) -> Json:
+def copy_lever_fields(lever: Json) -> Json:
     """What campaigns keep of their lever."""
     return {
         "lever": lever["_id"],
@@ -71,7 +71,7 @@ def cached(lever: Json) -> Json:
     }
 
 
-class Levers(Resources):
+class LeverRepository(Repository):
     """The levers of every application; campaigns follow each change of them."""
 
     collection = LEVERS
@@ -81,15 +81,15 @@ class Levers(Resources):
         super().__init__(store, clock)
         self._campaigns = campaigns
 
-    async def rule(self, application: str) -> LeverRule:
+    async def load_rules(self, application: str) -> LeverRules:
         """The levers of an application.  Its `other` is made when it is first asked for."""
         mine = equal("application", application)
-        found = await self.store.find(self.collection, mine, sort=(Order("position"),))
+        found = await self.store.find(self.collection, mine, sort=(SortKey("position"),))
         other = next((lever for lever in found if lever["key"] == OTHER), None) or await self._other(application)
-        return LeverRule((*(lever for lever in found if lever["key"] != OTHER), other))
+        return LeverRules((*(lever for lever in found if lever["key"] != OTHER), other))
 
     async def _other(self, application: str) -> Json:
-        other = self.new(application, {"key": OTHER, "name": "Other", "trigger": False})
+        other = self.build_document(application, {"key": OTHER, "name": "Other", "trigger": False})
         try:
             await self.insert([other])
         except Taken:
@@ -98,15 +98,17 @@ class Levers(Resources):
 
     async def create(self, application: str, fields: Json) -> Json:
         """A new lever, the last when no position is given.  Raises Taken."""
-        rule = await self.rule(application)
+        rule = await self.load_rules(application)
         last = max((lever["position"] for lever in rule.levers[:-1]), default=_FIRST_POSITION - 1)
         defaults = {"trigger": False, "position": last + 1}
-        lever = self.new(application, defaults | {name: value for name, value in fields.items() if value is not None})
+        lever = self.build_document(
+            application, defaults | {name: value for name, value in fields.items() if value is not None}
+        )
         await self.insert([lever])
-        await self.follow(application)
+        await self.reassign_campaigns(application)
         return lever
 
-    async def update(self, lever: Json, fields: Json, allowed: Allowed | None = None) -> Json:
+    async def update(self, lever: Json, fields: Json, precondition: Precondition | None = None) -> Json:
         """The lever with these fields changed.  Raises as `change`, and Impossible for what makes `other` so."""
 
         async def edit(stored: Json) -> Json:
@@ -114,31 +116,31 @@ class Levers(Resources):
                 _check_other(fields)
             return {name: value for name, value in (stored | fields).items() if value is not None}
 
-        changed = await self.change(lever, edit, allowed)
-        await self.follow(lever["application"])
+        changed = await self.change(lever, edit, precondition)
+        await self.reassign_campaigns(lever["application"])
         return changed
 
-    async def remove(self, document: Json, allowed: Allowed | None = None) -> None:
+    async def remove(self, document: Json, precondition: Precondition | None = None) -> None:
         """Takes a lever away; its campaigns get the next that fits.  Raises Impossible for `other`."""
         if document["key"] == OTHER:
             raise Impossible("The lever 'other' stays: it is for the campaigns that no other lever matches.")
-        await super().remove(document, allowed)
-        await self.follow(document["application"])
+        await super().remove(document, precondition)
+        await self.reassign_campaigns(document["application"])
 
-    async def follow(self, application: str) -> None:
+    async def reassign_campaigns(self, application: str) -> None:
         """Gives each campaign of the application the lever that it should have.
 
         A lever depends on nothing but a campaign's traits: campaigns are updated by their traits, in one step each, so
         that a campaign whose traits change meanwhile is left to the one who changes it.
         """
-        rule = await self.rule(application)
+        rule = await self.load_rules(application)
         mine = equal("application", application)
-        wrong: dict[tuple[tuple[str, object], ...], set[Traits]] = {}
+        wrong: dict[tuple[tuple[str, object], ...], set[LeverTraits]] = {}
         async for block in self.store.stream(self._campaigns, mine):
             for campaign in block:
-                right = rule.fields(campaign)
+                right = rule.lever_fields(campaign)
                 if any(campaign.get(name) != value for name, value in right.items()):
-                    traits = tuple(campaign.get(name) for name in MATCHED)
+                    traits = tuple(campaign.get(name) for name in MATCH_FIELDS)
                     wrong.setdefault(tuple(right.items()), set()).add(traits)
         for right_items, kinds in wrong.items():
             every = list(kinds)
@@ -147,12 +149,13 @@ class Levers(Resources):
                 await self.store.update(self._campaigns, having, dict(right_items))
 
 
-def _having(kinds: Sequence[Traits]) -> Condition:
+def _having(kinds: Sequence[LeverTraits]) -> Condition:
     """The campaigns with any of these traits."""
     found: Condition = NOTHING
     for traits in kinds:
         each = [
-            Missing(name) if value is None else equal(name, value) for name, value in zip(MATCHED, traits, strict=True)
+            Missing(name) if value is None else equal(name, value)
+            for name, value in zip(MATCH_FIELDS, traits, strict=True)
         ]
         found |= each[0] & each[1] & each[2]
     return found

@@ -3,42 +3,50 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from okube_api.campaigns.extras import terms
-from okube_api.campaigns.levers import LEVERS, LeverRule, Levers
+from okube_api.campaigns.extras import format_extras
+from okube_api.campaigns.levers import LEVERS, LeverRules, LeverRepository
 from okube_api.clock import Clock
 from okube_api.errors import Impossible
 from okube_api.kit.application import Application
-from okube_api.kit.repository import Allowed, Resources
-from okube_api.kit.resource_changes import Changes, Watched, What
-from okube_api.kit.validated_repository import Ids, Make, Making, Pairs, kept, lookup, shape
-from okube_api.store.base import Collection, Json, Kind, OneOf, Store, equal
+from okube_api.kit.repository import Precondition, Repository
+from okube_api.kit.resource_changes import ChangePublisher, WatchedFields, ChangeKind
+from okube_api.kit.validated_repository import (
+    ResolveIds,
+    Normalize,
+    ValidatedRepository,
+    Updates,
+    drop_nulls,
+    load_ids,
+    join_names,
+)
+from okube_api.store.base import Collection, Json, ColumnType, OneOf, Store, equal
 
 CAMPAIGNS = Collection(
     "campaigns",
     fields={
-        "version": Kind.INTEGER,
-        "application": Kind.TEXT,
-        "key": Kind.TEXT,
-        "lever": Kind.TEXT,
-        "_cachedLeverTrigger": Kind.BOOLEAN,
-        "from": Kind.TEXT,
-        "to": Kind.TEXT,
-        "computedFrom": Kind.TEXT,
-        "computedTo": Kind.TEXT,
-        "global": Kind.BOOLEAN,  # whether it names no site
-        "sites": Kind.TEXTS,
-        "tags": Kind.TEXTS,
-        "provider": Kind.TEXT,
-        "agency": Kind.TEXT,
-        "format": Kind.TEXT,
-        "extraTerms": Kind.TEXTS,  # of each extra, `name` and `name:value`
-        "extraNames": Kind.TEXT,  # the names of all extras, one a line
+        "version": ColumnType.INTEGER,
+        "application": ColumnType.TEXT,
+        "key": ColumnType.TEXT,
+        "lever": ColumnType.TEXT,
+        "_cachedLeverTrigger": ColumnType.BOOLEAN,
+        "from": ColumnType.TEXT,
+        "to": ColumnType.TEXT,
+        "computedFrom": ColumnType.TEXT,
+        "computedTo": ColumnType.TEXT,
+        "global": ColumnType.BOOLEAN,  # whether it names no site
+        "sites": ColumnType.TEXTS,
+        "tags": ColumnType.TEXTS,
+        "provider": ColumnType.TEXT,
+        "agency": ColumnType.TEXT,
+        "format": ColumnType.TEXT,
+        "extraTerms": ColumnType.TEXTS,  # of each extra, `name` and `name:value`
+        "extraNames": ColumnType.TEXT,  # the names of all extras, one a line
     },
     unique=(("application", "key"),),
     search=("name", "key", "_cachedLeverName", "tags", "provider", "agency", "format"),
 )
 
-__all__ = ["CAMPAIGNS", "LEVERS", "Campaigns"]
+__all__ = ["CAMPAIGNS", "LEVERS", "CampaignRepository"]
 
 DECLARED, COMPUTED, COSTS = 1, 2, 4
 """The bits of `flag`."""
@@ -46,25 +54,27 @@ DECLARED, COMPUTED, COSTS = 1, 2, 4
 Period = tuple[str, str]
 
 
-class Campaigns(Making):
+class CampaignRepository(ValidatedRepository):
     """The campaigns of every application."""
 
     collection = CAMPAIGNS
     kind = "campaign"
-    watched: ClassVar[Watched] = {What.WINDOWS: ("windows",)}
-    shapes: ClassVar[Mapping[str, str]] = {"extra": "extraNames"}
+    watched_fields: ClassVar[WatchedFields] = {ChangeKind.WINDOWS: ("windows",)}
+    name_fields: ClassVar[Mapping[str, str]] = {"extra": "extraNames"}
 
-    def __init__(self, store: Store, clock: Clock, changes: Changes, sites: Resources, levers: Levers) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, changes: ChangePublisher, sites: Repository, levers: LeverRepository
+    ) -> None:
         super().__init__(store, clock, changes)
         self._sites, self._levers = sites, levers
 
-    async def maker(self, application: Application, many: Pairs) -> Make:
+    async def load_normalizer(self, application: Application, many: Updates) -> Normalize:
         """The rule for campaigns, with the sites that they name and the application's levers."""
-        sites = await lookup(self._sites, application.id, many, "sites")
-        rule = await self._levers.rule(application.id)
+        sites = await load_ids(self._sites, application.id, many, "sites")
+        rule = await self._levers.load_rules(application.id)
 
         def make(stored: Json, fields: Json) -> Json:
-            return _made(stored, fields, application, sites, rule)
+            return _normalize_campaign(stored, fields, application, sites, rule)
 
         return make
 
@@ -73,19 +83,19 @@ class Campaigns(Making):
         return await self._with_lever(application, await super().create(application, fields))
 
     async def update(
-        self, application: Application, document: Json, fields: Json, allowed: Allowed | None = None
+        self, application: Application, document: Json, fields: Json, precondition: Precondition | None = None
     ) -> Json:
         """The campaign with these fields changed.  Raises as `create` and `change` do."""
-        return await self._with_lever(application, await super().update(application, document, fields, allowed))
+        return await self._with_lever(application, await super().update(application, document, fields, precondition))
 
     async def _with_lever(self, application: Application, campaign: Json) -> Json:
         """The campaign, once more, should levers have changed while it was written."""
-        rule = await self._levers.rule(application.id)
-        if all(campaign.get(name) == value for name, value in rule.fields(campaign).items()):
+        rule = await self._levers.load_rules(application.id)
+        if all(campaign.get(name) == value for name, value in rule.lever_fields(campaign).items()):
             return campaign
         return await super().update(application, campaign, {})
 
-    async def set_computed(self, application: str, periods: Mapping[str, Period | None]) -> None:
+    async def set_computed_periods(self, application: str, periods: Mapping[str, Period | None]) -> None:
         """Notes the first and last day with data of campaigns, by id; None for one that has none any more.
 
         Days are `YYYY-MM-DD`; campaigns that are gone do not matter.
@@ -96,23 +106,25 @@ class Campaigns(Making):
             if (campaign.get("computedFrom"), campaign.get("computedTo")) != (first, last):
 
                 async def edit(stored: Json, first: str | None = first, last: str | None = last) -> Json:
-                    return _flagged(kept(stored | {"computedFrom": first, "computedTo": last}))
+                    return _flagged(drop_nulls(stored | {"computedFrom": first, "computedTo": last}))
 
                 await self.change(campaign, edit)
 
 
-def _made(stored: Json, fields: Json, application: Application, sites: Ids, rule: LeverRule) -> Json:
+def _normalize_campaign(
+    stored: Json, fields: Json, application: Application, sites: ResolveIds, rule: LeverRules
+) -> Json:
     """A campaign with fields changed, and what follows from them.  Raises UnknownReference and Impossible."""
     if fields.get("sites") is not None:
         fields = fields | {"sites": sites(fields["sites"], "/sites")}
     if fields.get("costs") is not None:
         fields = fields | {"costs": [_cost(cost, at, application) for at, cost in enumerate(fields["costs"])]}
-    campaign = kept(stored | fields, objects=("windows",))
+    campaign = drop_nulls(stored | fields, objects=("windows",))
     _check_days(campaign, "")
     extra = campaign.get("extra")
-    terms = {"extraTerms": extra_terms(extra), "extraNames": shape(extra)} if extra else {}
+    terms = {"extraTerms": list_extra_terms(extra), "extraNames": join_names(extra)} if extra else {}
     bare = {name: value for name, value in campaign.items() if name not in ("extraTerms", "extraNames")}
-    return _flagged(bare | terms | rule.fields(bare) | {"global": "sites" not in bare})
+    return _flagged(bare | terms | rule.lever_fields(bare) | {"global": "sites" not in bare})
 
 
 def _cost(cost: Json, at: int, application: Application) -> Json:
@@ -131,6 +143,6 @@ def _flagged(campaign: Json) -> Json:
     return campaign | {"flag": flag}
 
 
-def extra_terms(extra: Mapping[str, Any]) -> list[str]:
+def list_extra_terms(extra: Mapping[str, Any]) -> list[str]:
     """What finds a campaign by its extras: each name, and each `name:value`."""
-    return sorted({*extra, *terms(extra)})
+    return sorted({*extra, *format_extras(extra)})

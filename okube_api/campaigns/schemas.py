@@ -103,7 +103,7 @@ class Extra(Answer):
     value: str | int | float | bool | None
 
 
-class _Campaign(Answer):
+class _CampaignBase(Answer):
     """What all answers have of a campaign."""
 
     id: Identifier = Field(alias="_id")
@@ -130,13 +130,13 @@ class _Campaign(Answer):
     updated_at: Instant = Field(alias="updatedAt")
 
 
-class CampaignAnswer(_Campaign):
+class CampaignAnswer(_CampaignBase):
     """A campaign."""
 
     extra: Scalars | None = None
 
 
-class CampaignInList(_Campaign):
+class CampaignInList(_CampaignBase):
     """A campaign, its extras as a list unless `with_extra` asks for an object."""
 
     extra: list[Extra] | Scalars = Field([])
@@ -178,7 +178,7 @@ class CampaignQuery(PeriodQuery):
         exact = {name: getattr(self, name) for name in ("provider", "agency", "format")}
         return (
             super().condition()
-            & self.within(*days)
+            & self.match_period(*days)
             & (equal("global", True) if self.g else EVERYTHING)
             & (equal("_cachedLeverTrigger", True) if self.trigger else EVERYTHING)
             & AllOf(tuple(equal(name, value) for name, value in exact.items() if value))

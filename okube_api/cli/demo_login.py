@@ -1,20 +1,20 @@
-"""The demonstration: where it lives, who may log in, what is said when it is ready."""
+"""Settings and login of the demo, and the text that is printed once it is ready."""
 
 import sys
 from pathlib import Path
 
-from okube_api.auth.passwords import hashed
-from okube_api.auth.repository import Users
+from okube_api.auth.passwords import hash_password
+from okube_api.auth.repository import UserRepository
 from okube_api.cli.demo_file import FILE
 from okube_api.clock import utc_now
 from okube_api.settings import Settings
-from okube_api.store import EMBEDDED
+from okube_api.store import EMBEDDED_SCHEME
 from okube_api.store.base import Store
 
 LOGIN = "demo@okube.example"
 TIMEZONE = "Europe/Paris"
-_SCREEN = """
-  The demonstration is ready.
+_WELCOME = """
+  The demo is ready.
 
     address    {url}
     try it     {url}/docs   (Authorize, then Try it out)
@@ -29,28 +29,28 @@ _SCREEN = """
          -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
          -d '{{"params": [{{"kpi": "uniqUsers", "granularity": "week"}}]}}'
 
-  Data lives in {folder}; Ctrl+C stops the server.
+  The data is in {folder}. Press Ctrl+C to stop the server.
 
 """
 
 
-def settings_in(folder: Path, file: str = FILE) -> Settings:
-    """The settings of the environment, on an embedded store in a folder."""
-    return Settings(store_url=f"{EMBEDDED}{folder / file}")
+def demo_settings(folder: Path, file: str = FILE) -> Settings:
+    """Return the settings of the environment with an embedded store in this folder."""
+    return Settings(store_url=f"{EMBEDDED_SCHEME}{folder / file}")
 
 
-async def let_in(store: Store, folder: Path, password: str) -> None:
-    """Makes a password that of the login.  Raises ValueError when the file holds something else."""
-    users = Users(store, utc_now)
-    if (user := await users.by_login(LOGIN)) is None:
+async def set_login_password(store: Store, folder: Path, password: str) -> None:
+    """Set the password of the demo login.  Raises ValueError when the file does not hold the demo."""
+    users = UserRepository(store, utc_now)
+    if (user := await users.find_by_login(LOGIN)) is None:
         raise ValueError(
-            f"{folder / FILE} holds data that is not the demonstration's: it stays as it is. "
-            "Serve it with `okube-api serve`, or give the demonstration a --folder of its own."
+            f"{folder / FILE} holds other data than the demo and was not changed. "
+            "Serve it with `okube-api serve`, or choose another folder for the demo with --folder."
         )
-    await users.set_password(user, hashed(password))
+    await users.set_password(user, hash_password(password))
 
 
-def screen(url: str, password: str, folder: Path) -> None:
-    """Prints where the demonstration is and how to log in."""
-    sys.stdout.write(_SCREEN.format(url=url, login=LOGIN, password=password, key="maison-lumen", folder=folder))
+def print_welcome(url: str, password: str, folder: Path) -> None:
+    """Print the address of the demo, the login and a first request."""
+    sys.stdout.write(_WELCOME.format(url=url, login=LOGIN, password=password, key="maison-lumen", folder=folder))
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`python -m okube_api.cli.fill_demo FOLDER [UNTIL]`: makes up a year of events in the demonstration's file."""
+"""Fills the file of the demo with a year of generated events: `python -m okube_api.cli.fill_demo FOLDER [UNTIL]`."""
 
 import os
 import secrets
@@ -9,86 +9,87 @@ from threading import Thread
 
 import typer
 
-from okube_api.applications.repository import Applications
-from okube_api.auth.passwords import hashed
-from okube_api.auth.repository import Users
-from okube_api.auth.secret import secret_key
-from okube_api.campaigns.levers import Levers
-from okube_api.campaigns.repository import CAMPAIGNS, Campaigns
-from okube_api.cli.runtime import console, build_store, told
-from okube_api.cli.demo_login import LOGIN, TIMEZONE, settings_in
+from okube_api.applications.repository import ApplicationRepository
+from okube_api.auth.passwords import hash_password
+from okube_api.auth.repository import UserRepository
+from okube_api.auth.secret import load_secret_key
+from okube_api.campaigns.levers import LeverRepository
+from okube_api.campaigns.repository import CAMPAIGNS, CampaignRepository
+from okube_api.cli.runtime import build_store, console, run_command
+from okube_api.cli.demo_login import LOGIN, TIMEZONE, demo_settings
 from okube_api.cli.demo_file import DRAFT, FILE
 from okube_api.clock import utc_now
-from okube_api.demo.fill import Places, Step, fill
+from okube_api.demo.fill import DemoServices, FillProgress, fill_applications
 from okube_api.engine.calendar import local_day
-from okube_api.equipments.repository import Equipments
+from okube_api.equipments.repository import EquipmentRepository
 from okube_api.ingest.service import Ingest
-from okube_api.kit.resource_changes import Changes
-from okube_api.pois.repository import Pois
-from okube_api.sites.repository import Sites
+from okube_api.kit.resource_changes import ChangePublisher
+from okube_api.pois.repository import PoiRepository
+from okube_api.sites.repository import SiteRepository
 from okube_api.store.base import Store
-from okube_api.studies.repository import Studies
+from okube_api.studies.repository import StudyRepository
 
 
 async def fill_folder(folder: Path, until: date | None) -> None:
-    """Fills a draft, which takes the file's name when it is whole: what was cut short is never mistaken for it.
+    """Fill a draft file and rename it when it is complete, so that an interrupted run leaves no partial demo.
 
-    until: the last day of the made-up year; yesterday when None.
+    until: the last day of the generated year; yesterday when None.
     """
-    _sweep(folder)
-    settings = settings_in(folder, DRAFT)
-    secret = secret_key(settings)
+    for leftover in folder.glob(f"{DRAFT}*"):
+        leftover.unlink()
+    settings = demo_settings(folder, DRAFT)
+    secret = load_secret_key(settings)
     store = build_store(settings)
     await store.start()
     try:
-        with console.status("Making up a year of events...") as status:
+        with console.status("Generating a year of events...") as status:
 
-            def tell(step: Step) -> None:
-                status.update(f"Making up a year of events: {step.application}, {step.count:,} {step.what}")
+            def show_progress(step: FillProgress) -> None:
+                status.update(f"Generating a year of events: {step.application}, {step.count:,} {step.what}")
 
             yesterday = local_day(utc_now(), TIMEZONE) - timedelta(days=1)
-            await fill(places(store, secret, settings.threads), until or yesterday, tell)
-        await Users(store, utc_now).create(LOGIN, hashed(secrets.token_urlsafe(32)), platform_admin=True)
+            services = build_demo_services(store, secret, settings.threads)
+            await fill_applications(services, until or yesterday, show_progress)
+        await UserRepository(store, utc_now).create(LOGIN, hash_password(secrets.token_urlsafe(32)), platform_admin=True)
     finally:
         await store.close()
     (folder / DRAFT).rename(folder / FILE)
 
 
-def _sweep(folder: Path) -> None:
-    for left in folder.glob(f"{DRAFT}*"):
-        left.unlink()
+def build_demo_services(store: Store, secret: bytes, threads: int) -> DemoServices:
+    """Return the repositories and the ingest that the demo is written with.
 
-
-def places(store: Store, secret: bytes, threads: int) -> Places:
-    """Where the demonstration is written to: a server's services, without what answers."""
-    changes = Changes()  # which nobody follows: there are no facts yet
-    sites = Sites(store, utc_now, changes)
-    pois = Pois(store, utc_now, changes, sites)
-    levers = Levers(store, utc_now, CAMPAIGNS)
-    return Places(
-        Applications(store, utc_now, changes),
+    These are wired as in `api/container.py`, but without importing it: that module imports FastAPI and all that
+    answers requests, which this process would load for nothing (see `tests/test_start.py`).
+    """
+    changes = ChangePublisher()  # without a listener: there are no facts to invalidate yet
+    sites = SiteRepository(store, utc_now, changes)
+    pois = PoiRepository(store, utc_now, changes, sites)
+    levers = LeverRepository(store, utc_now, CAMPAIGNS)
+    return DemoServices(
+        ApplicationRepository(store, utc_now, changes),
         sites,
         pois,
         levers,
-        Campaigns(store, utc_now, changes, sites, levers),
-        Studies(store, utc_now, changes, sites, pois),
-        Equipments(store, utc_now, changes),
+        CampaignRepository(store, utc_now, changes, sites, levers),
+        StudyRepository(store, utc_now, changes, sites, pois),
+        EquipmentRepository(store, utc_now, changes),
         Ingest(store, utc_now, secret, threads=threads),
     )
 
 
 def _end_with_parent() -> None:
-    """Whoever started this holds the other end of its input: nobody else would wait for the file."""
+    """Exit when the parent process closes its end of the standard input, that is, when it has ended."""
     os.read(0, 1)
     os._exit(1)
 
 
 def main() -> None:
-    """Fills the folder, and says in a sentence why when it cannot."""
+    """Fill the folder that the arguments name."""
     Thread(target=_end_with_parent, daemon=True).start()
     folder, *until = sys.argv[1:]
     try:
-        told(fill_folder)(Path(folder), date.fromisoformat(until[0]) if until else None)
+        run_command(fill_folder(Path(folder), date.fromisoformat(until[0]) if until else None))
     except (typer.Exit, KeyboardInterrupt):
         sys.exit(1)
 

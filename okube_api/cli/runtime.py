@@ -1,16 +1,15 @@
-"""What commands share: how they speak, fail, reach the store or a running server."""
+"""Helpers of all commands: output, errors, access to the store or to a running server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from okube_api.auth.secret import BadSecret, secret_key
+from okube_api.auth.secret import BadSecret, load_secret_key
 from okube_api.cli.remote import RemoteServer, RemoteError
 from okube_api.clock import utc_now
 from okube_api.errors import Refusal
@@ -23,48 +22,41 @@ from okube_api.store_schema import SCHEMA
 if TYPE_CHECKING:
     from okube_api.api.container import Services
 
-P = ParamSpec("P")
-
-
 console = Console(stderr=True, highlight=False)
 
 
+def echo(message: str) -> None:
+    """Print a message to the standard error output, which progress bars use, too."""
+    console.print(message, markup=False)
+
+
 def fail(message: str) -> NoReturn:
-    """Says what is wrong and what would work, and ends with status 1."""
+    """Print an error and exit with status 1."""
     console.print(f"okube-api: {message}", markup=False, soft_wrap=True)
     raise typer.Exit(1)
 
 
-def told(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """An async command as a plain one; what it may meet becomes a sentence instead of a traceback."""
-
-    @wraps(command)
-    def plain(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            with asyncio.Runner(loop_factory=new_event_loop) as runner:
-                runner.run(command(*args, **kwargs))
-        except ValidationError as error:
-            fail("; ".join(f"OKUBE_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()))
-        except BadSecret as error:
-            fail(str(error))
-        except Unavailable as error:
-            fail(f"{error}. Is the database of OKUBE_STORE_URL up?")
-        except (StoreError, RemoteError) as error:
-            fail(str(error))
-        except Refusal as error:
-            fail(" ".join([error.detail, *(fault.message for fault in error.faults if fault.message != error.detail)]))
-        except ValueError as error:
-            fail(str(error))
-
-    return plain
+def run_command(work: Coroutine[Any, Any, None]) -> None:
+    """Run the coroutine of a command; print expected errors as one sentence, without a traceback, and exit with 1."""
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(work)
+    except ValidationError as error:  # of the settings
+        fail("; ".join(f"OKUBE_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()))
+    except Unavailable as error:
+        fail(f"{error}. Is the database of OKUBE_STORE_URL running?")
+    except Refusal as error:
+        fail(" ".join([error.detail, *(fault.message for fault in error.faults if fault.message != error.detail)]))
+    except (BadSecret, StoreError, RemoteError, ValueError) as error:
+        fail(str(error))
 
 
 @asynccontextmanager
 async def open_services(settings: Settings) -> "AsyncIterator[Services]":
-    """The services over the store of the settings, started; closed at the end."""
-    from okube_api.api.container import build_services  # noqa: PLC0415 - not what goes through a server
+    """Open the store of the settings and yield the services on it; close the store at the end."""
+    from okube_api.api.container import build_services  # noqa: PLC0415 - a command with --url does not need it
 
-    secret = secret_key(settings)
+    secret = load_secret_key(settings)
     store = build_store(settings)
     await store.start()
     try:
@@ -74,14 +66,14 @@ async def open_services(settings: Settings) -> "AsyncIterator[Services]":
 
 
 def build_store(settings: Settings) -> Store:
-    """The store that the settings name, not started."""
+    """Return the store that the settings name, not started."""
     return open_store(settings.store_url, SCHEMA, memory_limit=settings.memory_limit, threads=settings.threads)
 
 
 def build_remote(url: str | None, token: str | None) -> RemoteServer | None:
-    """The server to go through, None to open the store."""
+    """Return the running server to use, None without a URL: the command then opens the store itself."""
     if url is None:
         return None
     if not token:
-        fail("--url needs a token: --token, or OKUBE_TOKEN.")
+        fail("--url needs a token: pass --token, or set OKUBE_TOKEN.")
     return RemoteServer(url, token)

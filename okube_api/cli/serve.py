@@ -15,18 +15,18 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from okube_api.app import create_app
-from okube_api.auth.secret import secret_key
+from okube_api.auth.secret import load_secret_key
 from okube_api.cli.runtime import build_store, told
 from okube_api.http.listener import listen
 from okube_api.http.middleware.access_log import configure_logging
 from okube_api.settings import Settings
-from okube_api.store import EMBEDDED
+from okube_api.store import EMBEDDED_SCHEME
 from okube_api.store.base import Store
 
 _GRACE_S = 25
 _IDLE_S = 75  # longer than load balancers keep a connection: one that they are just using is never closed
 
-Ready = Callable[[Store], Awaitable[None]]
+BeforeServing = Callable[[Store], Awaitable[None]]
 
 
 def serve(host: str, port: int, workers: int) -> None:
@@ -40,12 +40,12 @@ def serve(host: str, port: int, workers: int) -> None:
 
 async def _check_workers() -> None:
     settings = Settings()
-    if settings.store_url.startswith(EMBEDDED):
+    if settings.store_url.startswith(EMBEDDED_SCHEME):
         raise ValueError(
             "the embedded store is one file of one process: use --workers 1, or MongoDB "
             "(OKUBE_STORE_URL=mongodb://host/database) for more."
         )
-    secret_key(settings)
+    load_secret_key(settings)
 
 
 async def _serve(host: str, port: int) -> None:
@@ -53,14 +53,14 @@ async def _serve(host: str, port: int) -> None:
 
 
 async def run_server(
-    settings: Settings, host: str, port: int, announce: Callable[[str], None], ready: Ready | None = None
+    settings: Settings, host: str, port: int, announce: Callable[[str], None], ready: BeforeServing | None = None
 ) -> None:
     """Serves until told to stop.  The embedded file is opened first, so that a locked one is said in a sentence.
 
     announce: is given the server's address once it answers.  ready: what is done in the embedded file before that.
     """
-    secret_key(settings)
-    embedded = build_store(settings) if settings.store_url.startswith(EMBEDDED) else None
+    load_secret_key(settings)
+    embedded = build_store(settings) if settings.store_url.startswith(EMBEDDED_SCHEME) else None
     if embedded is not None:
         await embedded.start()
     try:
@@ -74,14 +74,14 @@ async def run_server(
 
 async def _listen(app: FastAPI, settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
     configure_logging(settings.log_level)
-    server = Server(uvicorn.Config(app, **_options(host, port, settings.log_level)))
+    server = AnnouncingServer(uvicorn.Config(app, **_options(host, port, settings.log_level)))
     with listen(host, port) as listening:
         shown = f"[{host}]" if ":" in host else host
         server.announce = lambda: announce(f"http://{shown}:{listening.getsockname()[1]}")
         await server.serve([listening])
 
 
-class Server(uvicorn.Server):
+class AnnouncingServer(uvicorn.Server):
     """A server that says when it answers."""
 
     announce: Callable[[], None]
@@ -121,6 +121,6 @@ def _options(host: str, port: int, log_level: str) -> dict[str, Any]:
 
 def openapi() -> None:
     """The command."""
-    app = create_app(Settings(store_url=f"{EMBEDDED}:memory:", secret_key=SecretStr("0" * 32)))
+    app = create_app(Settings(store_url=f"{EMBEDDED_SCHEME}:memory:", secret_key=SecretStr("0" * 32)))
     text = orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     sys.stdout.buffer.write(text)

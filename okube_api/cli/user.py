@@ -48,8 +48,8 @@ async def _add_user(
         return
     async with open_services(Settings()) as services:
         accounts = services.sessions.users
-        place = await services.applications.find(application) if application else None
-        if place and (known := await accounts.by_login(email)):
+        place = await services.applications.get_by_name(application) if application else None
+        if place and (known := await accounts.find_by_login(email)):
             await accounts.set_role(known, place["_id"], role)
             console.print(f"{email} is now {role} of {place['key']}.", markup=False)
             return

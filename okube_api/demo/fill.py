@@ -11,41 +11,41 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from okube_api.applications.repository import Applications
-from okube_api.campaigns.levers import OTHER, Levers
-from okube_api.campaigns.repository import Campaigns
-from okube_api.demo.generator.events import events
-from okube_api.demo.generator.world import LEVERS, Drive, Spot, World, worlds
-from okube_api.equipments.repository import Equipments
+from okube_api.applications.repository import ApplicationRepository
+from okube_api.campaigns.levers import OTHER, LeverRepository
+from okube_api.campaigns.repository import CampaignRepository
+from okube_api.demo.generator.events import generate_events
+from okube_api.demo.generator.world import LEVERS, DemoCampaign, DemoPlace, World, build_worlds
+from okube_api.equipments.repository import EquipmentRepository
 from okube_api.ingest.parse.codecs import Format
-from okube_api.ingest.service import Ingest, Source
+from okube_api.ingest.service import Ingest, EventFile
 from okube_api.kit.application import Application
-from okube_api.kit.bulk_upsert import Bulk
-from okube_api.kit.validated_repository import Making
-from okube_api.pois.repository import Pois
-from okube_api.sites.repository import Sites
+from okube_api.kit.bulk_upsert import BulkUpsert
+from okube_api.kit.validated_repository import ValidatedRepository
+from okube_api.pois.repository import PoiRepository
+from okube_api.sites.repository import SiteRepository
 from okube_api.store.base import Json
-from okube_api.studies.repository import Studies
+from okube_api.studies.repository import StudyRepository
 
 _PIECE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class DemoServices:
     """Where the demonstration is written to."""
 
-    applications: Applications
-    sites: Sites
-    pois: Pois
-    levers: Levers
-    campaigns: Campaigns
-    studies: Studies
-    equipments: Equipments
+    applications: ApplicationRepository
+    sites: SiteRepository
+    pois: PoiRepository
+    levers: LeverRepository
+    campaigns: CampaignRepository
+    studies: StudyRepository
+    equipments: EquipmentRepository
     ingest: Ingest
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FillProgress:
     """What was just done: in which application, what, and how many of it."""
 
     application: str
@@ -53,19 +53,19 @@ class Step:
     count: int
 
 
-Tell = Callable[[Step], None]
+ProgressListener = Callable[[FillProgress], None]
 
 
-async def fill(places: Places, until: date, tell: Tell | None = None, scale: float = 1.0) -> list[Json]:
+async def fill_applications(places: DemoServices, until: date, tell: ProgressListener | None = None, scale: float = 1.0) -> list[Json]:
     """The documents of the two applications, filled with twelve months of events that end on `until`.
 
     scale: 1 is some 700,000 events.  Raises Taken where one of them exists already.
     """
-    made = worlds(until, scale)
+    made = build_worlds(until, scale)
     fields = ({"key": world.key, "name": world.name, "timezone": "Europe/Paris"} for world in made)
     found = [await places.applications.create(one) for one in fields]
     filling = [  # one waits for the store while the other computes
-        asyncio.create_task(_filled(places, Application.of(document), world, tell or (lambda _: None)))
+        asyncio.create_task(_filled(places, Application.from_document(document), world, tell or (lambda _: None)))
         for world, document in zip(made, found, strict=True)
     ]
     try:
@@ -77,21 +77,21 @@ async def fill(places: Places, until: date, tell: Tell | None = None, scale: flo
     return found
 
 
-async def _filled(places: Places, application: Application, world: World, tell: Tell) -> None:
+async def _filled(places: DemoServices, application: Application, world: World, tell: ProgressListener) -> None:
     await _documents(places, application, world, tell)
     batches = []
     async with aclosing(_made(world)) as made:
         async for kind, rows in made:
-            source = Source(_pieces(rows), Format.PARQUET, name=f"{kind}.parquet")
-            batches.append(await places.ingest.receive(application, kind, source))
-            tell(Step(world.name, kind, rows.num_rows))
-    await places.ingest.show_all(application, batches)
-    tell(Step(world.name, "batches", len(batches)))
+            source = EventFile(_pieces(rows), Format.PARQUET, name=f"{kind}.parquet")
+            batches.append(await places.ingest.load(application, kind, source))
+            tell(FillProgress(world.name, kind, rows.num_rows))
+    await places.ingest.publish(application, batches)
+    tell(FillProgress(world.name, "batches", len(batches)))
 
 
 async def _made(world: World) -> AsyncGenerator[tuple[str, pa.Table], None]:
     """The events of a world, each kind made in a thread while the one before it is taken."""
-    left = events(world)
+    left = generate_events(world)
     coming = asyncio.create_task(asyncio.to_thread(next, left, None))
     try:
         while (found := await coming) is not None:
@@ -111,10 +111,10 @@ async def _pieces(rows: pa.Table) -> AsyncIterator[bytes]:
 # -- documents ------------------------------------------------------------------------------------------------
 
 
-async def _documents(places: Places, application: Application, world: World, tell: Tell) -> None:
-    async def put(resources: Making, elements: Sequence[Json]) -> list[Json]:
-        found = await Bulk(resources, application, ()).upsert(elements)
-        tell(Step(world.name, resources.collection.name, len(found)))
+async def _documents(places: DemoServices, application: Application, world: World, tell: ProgressListener) -> None:
+    async def put(resources: ValidatedRepository, elements: Sequence[Json]) -> list[Json]:
+        found = await BulkUpsert(resources, application, ()).upsert(elements)
+        tell(FillProgress(world.name, resources.collection.name, len(found)))
         return found
 
     sites = {site["key"]: site["_id"] for site in await put(places.sites, [_site(spot) for spot in world.sites])}
@@ -124,22 +124,22 @@ async def _documents(places: Places, application: Application, world: World, tel
     for key, name, formats, _, _ in LEVERS:
         if key != OTHER:
             await places.levers.create(application.id, {"key": key, "name": name, "match": {"format": list(formats)}})
-    tell(Step(world.name, "levers", len(LEVERS)))
+    tell(FillProgress(world.name, "levers", len(LEVERS)))
     await put(places.campaigns, [_campaign(drive) for drive in world.campaigns])
     await put(places.studies, _studies(world))
 
 
-def _site(spot: Spot) -> Json:
+def _site(spot: DemoPlace) -> Json:
     where: Json = {"coordinates": list(spot.coordinates)} if spot.coordinates else {}
     return {"key": spot.key, "name": spot.name, "tags": list(spot.tags), "online": not where, **where}
 
 
-def _poi(spot: Spot) -> Json:
+def _poi(spot: DemoPlace) -> Json:
     assert spot.coordinates is not None, "only sites are online"
     return {"key": spot.key, "name": spot.name, "tags": list(spot.tags), "coordinates": list(spot.coordinates)}
 
 
-def _campaign(drive: Drive) -> Json:
+def _campaign(drive: DemoCampaign) -> Json:
     fields: dict[str, Any] = {
         "key": drive.key,
         "name": drive.name,

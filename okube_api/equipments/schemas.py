@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from okube_api.kit.list_query import Flag, PageQuery, flagged
+from okube_api.kit.list_query import Flag, PageQuery, match_flag
 from okube_api.kit.schemas import UNSET, Answer, Body, Identifier, Instant, Key, Text
 from okube_api.store.base import EVERYTHING, Condition, Contains, OneOf
 
@@ -50,5 +50,5 @@ class EquipmentQuery(PageQuery):
         return (
             (Contains(self.q) if self.q else EVERYTHING)
             & (OneOf("key", tuple(self.keys)) if self.keys else EVERYTHING)
-            & flagged("active", self.active)
+            & match_flag("active", self.active)
         )

@@ -7,14 +7,14 @@ from typing import Any
 
 from okube_api.clock import stamp
 from okube_api.errors import NotFound
-from okube_api.ingest.encryption import Sealed, Seals
-from okube_api.ingest.parse.text import Rejected
+from okube_api.ingest.encryption import DecryptionError, LineCipher
+from okube_api.ingest.parse.text import RejectedLine
 from okube_api.kit.ids import is_id, new_id
-from okube_api.kit.repository import Resources
-from okube_api.store.base import Between, Collection, Json, Kind, Missing, OneOf, Order, equal
+from okube_api.kit.repository import Repository
+from okube_api.store.base import Between, Collection, Json, ColumnType, Missing, OneOf, SortKey, equal
 
-MOST_REASONS = 100
-ALIVE_FOR = timedelta(seconds=60)
+MAX_REASONS = 100
+ABANDONED_AFTER = timedelta(seconds=60)
 """How long after its last sign of life a batch that is being received counts as abandoned."""
 
 
@@ -32,28 +32,28 @@ class State(StrEnum):
 BATCHES = Collection(
     "batches",
     fields={
-        "version": Kind.INTEGER,
-        "application": Kind.TEXT,
-        "kind": Kind.TEXT,
-        "state": Kind.TEXT,
-        "content": Kind.TEXT,  # a hash of the file, where it was known beforehand
-        "updatedAt": Kind.TEXT,
-        "latest": Kind.INTEGER,  # the last instant among its events, ms since 1970
+        "version": ColumnType.INTEGER,
+        "application": ColumnType.TEXT,
+        "kind": ColumnType.TEXT,
+        "state": ColumnType.TEXT,
+        "content": ColumnType.TEXT,  # a hash of the file, where it was known beforehand
+        "updatedAt": ColumnType.TEXT,
+        "latest": ColumnType.INTEGER,  # the last instant among its events, ms since 1970
     },
 )
 REJECTED = Collection(
     "rejected_lines",  # a block of them a document, sealed
-    fields={"application": Kind.TEXT, "batch": Kind.TEXT, "position": Kind.INTEGER},
+    fields={"application": ColumnType.TEXT, "batch": ColumnType.TEXT, "position": ColumnType.INTEGER},
 )
 
 
-class Batches(Resources):
+class Batches(Repository):
     """The batches of every application."""
 
     collection = BATCHES
     kind = "batch"
 
-    async def of(self, application: str, identifier: str) -> Json:
+    async def get_batch(self, application: str, identifier: str) -> Json:
         """One of an application's batches.  Raises NotFound."""
         mine = equal("application", application) & equal("_id", identifier.lower())
         found = await self.store.get(BATCHES, mine) if is_id(identifier) else None
@@ -61,15 +61,15 @@ class Batches(Resources):
             raise NotFound(self.kind, identifier)
         return found
 
-    async def open(self, application: str, kind: str, fields: Mapping[str, Any]) -> Json:
+    async def create(self, application: str, kind: str, fields: Mapping[str, Any]) -> Json:
         """A new batch, being received."""
         number = await self.store.next_number(application, "batches")
         blank = {"accepted": 0, "duplicate": 0, "rejected": 0, "reasons": []}
-        made = self.new(application, {"number": number, "kind": kind, "state": State.RECEIVING, **blank, **fields})
+        made = self.build_document(application, {"number": number, "kind": kind, "state": State.RECEIVING, **blank, **fields})
         await self.insert([made])
         return made
 
-    async def note(self, batch: Json, fields: Mapping[str, Any]) -> Json:
+    async def update(self, batch: Json, fields: Mapping[str, Any]) -> Json:
         """The batch with these fields changed.  Raises NotFound when it is gone."""
 
         async def edit(stored: Json) -> Json:
@@ -77,38 +77,38 @@ class Batches(Resources):
 
         return await self.change(batch, edit)
 
-    async def with_content(self, application: str, kind: str, content: str) -> Json | None:
+    async def find_by_content(self, application: str, kind: str, content: str) -> Json | None:
         """The batch that brought a file with this hash, and is visible or waiting; the first one."""
         done = OneOf("state", (State.VISIBLE, State.WAITING))
         where = equal("application", application) & equal("kind", kind) & equal("content", content) & done
         return await self.store.get(BATCHES, where)
 
-    async def in_state(self, *states: State, application: str | None = None) -> list[Json]:
+    async def find_in_states(self, *states: State, application: str | None = None) -> list[Json]:
         """Batches in one of these states, the oldest first."""
         where = OneOf("state", states)
         return await self.store.find(
             BATCHES, where if application is None else where & equal("application", application)
         )
 
-    async def abandoned(self, now: datetime) -> list[Json]:
+    async def find_abandoned(self, now: datetime) -> list[Json]:
         """Batches that nobody receives any more."""
-        where = equal("state", State.RECEIVING) & Between("updatedAt", None, stamp(now - ALIVE_FOR))
+        where = equal("state", State.RECEIVING) & Between("updatedAt", None, stamp(now - ABANDONED_AFTER))
         return await self.store.find(BATCHES, where)
 
-    async def freshness(self, application: str) -> str | None:
+    async def read_freshness(self, application: str) -> str | None:
         """The last instant of the events that questions see, RFC 3339; None when none has one."""
         seen = equal("application", application) & equal("state", State.VISIBLE) & ~Missing("latest")
-        found = await self.store.find(BATCHES, seen, sort=(Order("latest", descending=True),), limit=1)
+        found = await self.store.find(BATCHES, seen, sort=(SortKey("latest", descending=True),), limit=1)
         return stamp(datetime.fromtimestamp(found[0]["latest"] / 1000, UTC)) if found else None
 
-    async def forget(self, batch: Json) -> None:
+    async def delete(self, batch: Json) -> None:
         """Takes a batch away, with its rejected lines."""
-        await self.forget_rejected(batch)
+        await self.delete_rejected(batch)
         await self.store.delete(BATCHES, equal("_id", batch["_id"]))
 
     # rejected lines
 
-    async def keep_rejected(self, batch: Json, position: int, rejected: Sequence[Rejected], seals: Seals) -> None:
+    async def store_rejected(self, batch: Json, position: int, rejected: Sequence[RejectedLine], seals: LineCipher) -> None:
         """Keeps rejected lines, sealed; position: how many of the batch are kept already."""
         document = {
             "_id": new_id(self.clock()),
@@ -117,20 +117,20 @@ class Batches(Resources):
             "position": position,
             "numbers": [one.number for one in rejected],
             "reasons": [one.reason for one in rejected],
-            "lines": seals.seal([one.text for one in rejected]),
+            "lines": seals.encrypt([one.text for one in rejected]),
         }
         await self.store.insert(REJECTED, [document])
 
-    async def rejected(self, batch: Json, seals: Seals) -> AsyncIterator[Json]:
+    async def stream_rejected(self, batch: Json, seals: LineCipher) -> AsyncIterator[Json]:
         """The rejected lines of a batch as they were sent: `line`, `reason`, `text`."""
         where = equal("batch", batch["_id"])
-        async for documents in self.store.stream(REJECTED, where, sort=(Order("position"),)):
+        async for documents in self.store.stream(REJECTED, where, sort=(SortKey("position"),)):
             for document in documents:
-                texts = seals.open(document["lines"])
+                texts = seals.decrypt(document["lines"])
                 for number, reason, text in zip(document["numbers"], document["reasons"], texts, strict=True):
                     yield {"line": number, "reason": reason, "text": text}
 
-    async def erase(self, application: str, name: str, seals: Seals) -> None:
+    async def erase_rejected(self, application: str, name: str, seals: LineCipher) -> None:
         """Removes the rejected lines that hold this text, or that nobody can read, from an application's batches."""
         async for documents in self.store.stream(REJECTED, equal("application", application)):
             for document in documents:
@@ -141,26 +141,26 @@ class Batches(Resources):
                 elif left != document:
                     await self.store.replace(REJECTED, this, left)
 
-    async def forget_old_rejected(self, application: str, before: datetime) -> None:
+    async def delete_expired_rejected(self, application: str, before: datetime) -> None:
         """Removes the rejected lines of an application's batches that were last touched before an instant."""
         old = equal("application", application) & Between("updatedAt", None, stamp(before))
         identifiers = tuple(batch["_id"] for batch in await self.store.find(BATCHES, old, fields=()))
         if identifiers:
             await self.store.delete(REJECTED, equal("application", application) & OneOf("batch", identifiers))
 
-    async def forget_rejected(self, batch: Json) -> None:
+    async def delete_rejected(self, batch: Json) -> None:
         """Removes the rejected lines of a batch."""
         await self.store.delete(REJECTED, equal("batch", batch["_id"]))
 
 
-def _without(document: Json, name: str, seals: Seals) -> Json | None:
+def _without(document: Json, name: str, seals: LineCipher) -> Json | None:
     """A block of rejected lines without those that hold a text; None when it cannot be read."""
     try:
-        texts = seals.open(document["lines"])
-    except Sealed:
+        texts = seals.decrypt(document["lines"])
+    except DecryptionError:
         return None
     kept = [at for at, text in enumerate(texts) if name not in text]
     if len(kept) == len(texts):
         return document
     told = {key: [document[key][at] for at in kept] for key in ("numbers", "reasons")}
-    return document | told | {"lines": seals.seal([texts[at].encode() for at in kept])}
+    return document | told | {"lines": seals.encrypt([texts[at].encode() for at in kept])}

@@ -15,7 +15,7 @@ from okube_api.ingest.refresh.refresh import CONVERSION, GEO, PRESENCE
 from okube_api.ingest.service import Ingest
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
-from okube_api.kit.resource_changes import Change, What
+from okube_api.kit.resource_changes import ResourceChange, ChangeKind
 from okube_api.store.base import Collection as DocumentCollection
 from okube_api.store.base import Json, ColumnType, equal
 
@@ -23,19 +23,19 @@ PENDING = DocumentCollection("ingest_notes", fields={"application": ColumnType.T
 """One per change: the kinds of events whose facts are to be made again."""
 
 ALL = (*GEO, *PRESENCE, *CONVERSION)
-_KINDS: Mapping[tuple[str, What], Sequence[str]] = {
-    ("sites", What.PLACE): GEO,
-    ("sites", What.ZONE): ALL,
-    ("sites", What.CHANNEL): CONVERSION,
-    ("sites", What.GONE): ALL,
-    ("pois", What.PLACE): GEO,
-    ("pois", What.ZONE): GEO,
-    ("pois", What.GONE): GEO,
-    ("equipments", What.GONE): PRESENCE,
-    ("campaigns", What.WINDOWS): CONVERSION,
-    ("campaigns", What.GONE): CONVERSION,
-    ("applications", What.ZONE): ALL,
-    ("applications", What.SETTINGS): ALL,
+_KINDS: Mapping[tuple[str, ChangeKind], Sequence[str]] = {
+    ("sites", ChangeKind.PLACE): GEO,
+    ("sites", ChangeKind.ZONE): ALL,
+    ("sites", ChangeKind.CHANNEL): CONVERSION,
+    ("sites", ChangeKind.DELETED): ALL,
+    ("pois", ChangeKind.PLACE): GEO,
+    ("pois", ChangeKind.ZONE): GEO,
+    ("pois", ChangeKind.DELETED): GEO,
+    ("equipments", ChangeKind.DELETED): PRESENCE,
+    ("campaigns", ChangeKind.WINDOWS): CONVERSION,
+    ("campaigns", ChangeKind.DELETED): CONVERSION,
+    ("applications", ChangeKind.ZONE): ALL,
+    ("applications", ChangeKind.SETTINGS): ALL,
 }
 
 log = structlog.stdlib.get_logger("okube.ingest")
@@ -49,10 +49,10 @@ class Invalidation:
         self._working: dict[str, asyncio.Task[None]] = {}
 
     @asynccontextmanager
-    async def invalidate(self, application: str, changes: Sequence[Change]) -> AsyncIterator[None]:
+    async def invalidate(self, application: str, changes: Sequence[ResourceChange]) -> AsyncIterator[None]:
         """Encloses the write that makes these changes."""
-        kinds = {kind for one in changes for kind in _KINDS.get((one.collection, one.what), ())}
-        held = kinds & set((await self._ingest.kinds(application)).values()) if kinds else set()
+        kinds = {kind for one in changes for kind in _KINDS.get((one.collection, one.kind), ())}
+        held = kinds & set((await self._ingest.read_live_kinds(application)).values()) if kinds else set()
         if held:
             note = {"_id": new_id(self._ingest.clock()), "application": application, "kinds": sorted(held)}
             await self._store.insert(PENDING, [note])
@@ -88,7 +88,7 @@ class Invalidation:
         while notes := await self._store.find(PENDING, equal("application", application)):
             document = await self._store.get(APPLICATIONS, equal("_id", application))
             if document is not None:
-                await self._ingest.rebuild(Application.of(document), _kinds(notes))
+                await self._ingest.rebuild(Application.from_document(document), _kinds(notes))
             for note in notes:
                 await self._store.delete(PENDING, equal("_id", note["_id"]))
 

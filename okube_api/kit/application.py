@@ -6,29 +6,29 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from okube_api.kit.schemas import Body, impossible
+from okube_api.kit.schemas import Body, impossible_value
 from okube_api.store.base import Json
 
 Count = Annotated[int, Field(ge=0, le=100_000)]
 
 
-def _ascending(edges: list[int]) -> list[int]:
+def _check_ascending(edges: list[int]) -> list[int]:
     if any(low >= high for low, high in pairwise(edges)):
-        raise impossible("The edges of bands must ascend.")
+        raise impossible_value("The edges of bands must ascend.")
     return edges
 
 
 Edges = Annotated[
-    list[Annotated[int, Field(ge=0, le=10**9)]], Field(min_length=1, max_length=50), AfterValidator(_ascending)
+    list[Annotated[int, Field(ge=0, le=10**9)]], Field(min_length=1, max_length=50), AfterValidator(_check_ascending)
 ]
 """Lower edges of half-open bands; the last band has no end."""
 
 
-class _Group(Body):
+class _SettingsGroup(Body):
     model_config = ConfigDict(frozen=True)
 
 
-class Windows(_Group):
+class Windows(_SettingsGroup):
     """How long before an outcome a touch still counts, in days."""
 
     click: Count = 30
@@ -36,27 +36,27 @@ class Windows(_Group):
     opening: Count = 7
 
 
-class Attribution(_Group):
+class Attribution(_SettingsGroup):
     """How outcomes are attributed to campaigns."""
 
     windows: Windows = Windows()
 
 
-class Stays(_Group):
+class Stays(_SettingsGroup):
     """What makes a stay of GPS pings."""
 
     gap_minutes: Count = Field(15, alias="gapMinutes", description="A longer silence ends the stay.")
     minimum_seconds: Count = Field(120, alias="minimumSeconds", description="A shorter stay is not kept.")
 
 
-class PresenceStays(_Group):
+class PresenceStays(_SettingsGroup):
     """What makes a stay of Wi-Fi detections."""
 
     gap_minutes: Count = Field(30, alias="gapMinutes", description="A longer silence ends the stay.")
     dropout_seconds: Count = Field(300, alias="dropoutSeconds", description="A shorter stay is a dropout.")
 
 
-class BandEdges(_Group):
+class BandEdges(_SettingsGroup):
     """The bins of distributions: lower edges, the last band has no end."""
 
     dwell: Edges = Field([0, 300, 900, 1800, 2700, 3600, 5400, 7200], description="Seconds of a stay.")
@@ -66,7 +66,7 @@ class BandEdges(_Group):
     gap: Edges = Field([1, 2, 8, 32, 91], description="Days between visitor-days.")
 
 
-class ApplicationSettings(_Group):
+class ApplicationSettings(_SettingsGroup):
     """What an application may set; what it does not is as here."""
 
     attribution: Attribution = Attribution()
@@ -75,7 +75,7 @@ class ApplicationSettings(_Group):
     bands: BandEdges = BandEdges()
 
 
-_AS_THEY_ARE = ApplicationSettings()
+_DEFAULT_SETTINGS = ApplicationSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Application:
     settings: ApplicationSettings
 
     @classmethod
-    def of(cls, document: Json) -> Self:
+    def from_document(cls, document: Json) -> Self:
         """From its document."""
         return cls(
             document["_id"],
@@ -100,5 +100,5 @@ class Application:
             document["timezone"],
             document["currency"],
             document["active"],
-            ApplicationSettings.model_validate(document["settings"]) if document["settings"] else _AS_THEY_ARE,
+            ApplicationSettings.model_validate(document["settings"]) if document["settings"] else _DEFAULT_SETTINGS,
         )

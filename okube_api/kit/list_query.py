@@ -47,21 +47,21 @@ class ListQuery(PageQuery):
         """The documents wanted."""
         return (
             (Contains(self.q) if self.q else EVERYTHING)
-            & (self.has_key(tuple(self.keys)) if self.keys else EVERYTHING)
+            & (self.match_keys(tuple(self.keys)) if self.keys else EVERYTHING)
             & (Overlaps("tags", tuple(self.tags)) if self.tags else EVERYTHING)
         )
 
-    def has_key(self, keys: tuple[str, ...]) -> Condition:
+    def match_keys(self, keys: tuple[str, ...]) -> Condition:
         """The documents with one of these keys."""
         return OneOf("key", keys)
 
 
-def flagged(field: str, flag: Flag | None) -> Condition:
+def match_flag(field: str, flag: Flag | None) -> Condition:
     """The documents whose boolean `field` is what was asked for."""
     return EVERYTHING if flag is None else equal(field, flag == "true")
 
 
-def given(field: str, flag: Flag | None) -> Condition:
+def match_filled(field: str, flag: Flag | None) -> Condition:
     """The documents that have a text in `field`, or those that have none."""
     if flag is None:
         return EVERYTHING

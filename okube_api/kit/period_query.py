@@ -30,7 +30,7 @@ class PeriodQuery(ListQuery):
     start: Day = Field(UNSET, alias="from", description="The period meets this day or later ones.")
     end: Day = Field(UNSET, alias="to", description="The period meets this day or earlier ones.")
 
-    def within(self, first: str = "from", last: str = "to") -> Condition:
+    def match_period(self, first: str = "from", last: str = "to") -> Condition:
         """Whose period, from the day in the field `first` to the one in `last`, is as asked for.  Raises Impossible."""
         return self._starts(first) & self._ends(last) & self._meets(first, last)
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from okube_api.store.base import Json
 
 
-class What(StrEnum):
+class ChangeKind(StrEnum):
     """What happened to a resource, as far as facts are concerned."""
 
     PLACE = "place"  # its cells are new or others: which pings it matches
@@ -19,19 +19,19 @@ class What(StrEnum):
     CHANNEL = "channel"  # a site went online, or offline
     WINDOWS = "windows"  # a campaign's touches count for longer, or not as long
     SETTINGS = "settings"  # an application's, those that facts are made with
-    GONE = "gone"  # it is deleted, and its facts with it
+    DELETED = "gone"  # it is deleted, and its facts with it
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ResourceChange:
     """One thing that happens to resources of one collection (its name), of one application."""
 
     collection: str
     ids: tuple[str, ...]
-    what: What
+    kind: ChangeKind
 
 
-Follower = Callable[[str, Sequence[Change]], AbstractAsyncContextManager[None]]
+Listener = Callable[[str, Sequence[ResourceChange]], AbstractAsyncContextManager[None]]
 """Called with the application's id and the changes, around the write that makes them.
 
 What it does before is done when the process dies in the write; what it does after finds the resources changed.  An
@@ -39,18 +39,18 @@ exception that leaves it after the write leaves the route, too.
 """
 
 
-class Changes:
+class ChangePublisher:
     """Where changes are told, and followed."""
 
     def __init__(self) -> None:
-        self._follower: Follower | None = None
+        self._follower: Listener | None = None
 
-    def follow(self, follower: Follower) -> None:
+    def subscribe(self, follower: Listener) -> None:
         """Names the one who is told from now on."""
         self._follower = follower
 
     @asynccontextmanager
-    async def around(self, application: str, changes: Sequence[Change]) -> AsyncIterator[None]:
+    async def publish_around(self, application: str, changes: Sequence[ResourceChange]) -> AsyncIterator[None]:
         """Encloses the write that makes these changes; nobody is told of none."""
         if self._follower is None or not changes:
             yield
@@ -59,19 +59,19 @@ class Changes:
             yield
 
 
-Watched = Mapping[What, tuple[str, ...]]
+WatchedFields = Mapping[ChangeKind, tuple[str, ...]]
 """The fields that each kind of change is seen by."""
 
 
-def between(collection: str, watched: Watched, pairs: Iterable[tuple[Json, Json]]) -> list[Change]:
+def detect_changes(collection: str, watched: WatchedFields, pairs: Iterable[tuple[Json, Json]]) -> list[ResourceChange]:
     """The changes from the first to the second document of each pair; an empty first one is a new resource.
 
     Of new resources only the place matters: there are no facts yet that anything else could change.
     """
-    found: dict[What, list[str]] = {}
+    found: dict[ChangeKind, list[str]] = {}
     for before, after in pairs:
         for what, names in watched.items():
-            known = bool(before) or what is What.PLACE
+            known = bool(before) or what is ChangeKind.PLACE
             if known and any(before.get(name) != after.get(name) for name in names):
                 found.setdefault(what, []).append(after["_id"])
-    return [Change(collection, tuple(ids), what) for what, ids in found.items()]
+    return [ResourceChange(collection, tuple(ids), what) for what, ids in found.items()]

@@ -33,7 +33,7 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, json_schema_extra=_no_false_defaults)
 
-    def named(self, *, without: Collection[str] = ()) -> Json:
+    def dump_set_fields(self, *, without: Collection[str] = ()) -> Json:
         """The fields that the caller named, as documents hold them; null where the caller wrote null."""
         fields = self.model_dump(by_alias=True, exclude_unset=True)
         return {name: value for name, value in fields.items() if name not in without}
@@ -45,7 +45,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
     @classmethod
-    def shown(cls, document: Json) -> Json:
+    def render(cls, document: Json) -> Json:
         """What callers see of a document: the fields declared here, null where the document has none."""
         return {name: document.get(name, default) for name, default in _shown_fields(cls)}
 
@@ -55,13 +55,13 @@ def _shown_fields(model: type[Answer]) -> tuple[tuple[str, Any], ...]:
     return tuple((field.alias or name, field.get_default()) for name, field in model.model_fields.items())
 
 
-def alternatives(annotation: Any) -> list[Any]:
+def list_types(annotation: Any) -> list[Any]:
     """The types that a field may hold: those of a union, without what annotates them; null is `NoneType`."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return alternatives(get_args(annotation)[0])
+        return list_types(get_args(annotation)[0])
     if origin in (Union, UnionType):
-        return [kind for part in get_args(annotation) for kind in alternatives(part)]
+        return [kind for part in get_args(annotation) for kind in list_types(part)]
     return [str] if origin is Literal else [annotation]
 
 
@@ -72,7 +72,7 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|
 KEY_PATTERN = rf"^[^{_CONTROL}]+$"
 
 
-def impossible(message: str) -> PydanticCustomError:
+def impossible_value(message: str) -> PydanticCustomError:
     """What a validator raises for a value that is well-formed and cannot be: 422, where ValueError is 400."""
     return PydanticCustomError("impossible", "{message}", {"message": message})
 
@@ -177,5 +177,5 @@ Scalars = Annotated[
 ]
 """An object of texts, numbers, booleans and nulls."""
 
-Anything = Annotated[dict[str, Any], AfterValidator(_named), WithJsonSchema(_OBJECT)]
+FreeObject = Annotated[dict[str, Any], AfterValidator(_named), WithJsonSchema(_OBJECT)]
 """An object of whatever JSON there is."""

@@ -10,17 +10,25 @@ from anyio import to_thread
 from okube_api.clock import Clock
 from okube_api.geo.constants import EARTH_M
 from okube_api.geo.distance import haversine_m
-from okube_api.geo.place_cells import Locator
+from okube_api.geo.place_cells import CellLocator
 from okube_api.kit.application import Application
-from okube_api.kit.repository import Resources
-from okube_api.kit.resource_changes import Changes, Watched, What
-from okube_api.kit.validated_repository import Ids, Make, Making, Pairs, kept, lookup, shape
+from okube_api.kit.repository import Repository
+from okube_api.kit.resource_changes import ChangePublisher, WatchedFields, ChangeKind
+from okube_api.kit.validated_repository import (
+    ResolveIds,
+    Normalize,
+    ValidatedRepository,
+    Updates,
+    drop_nulls,
+    load_ids,
+    join_names,
+)
 from okube_api.store.base import (
     Between,
     Collection,
     Condition,
     Json,
-    Kind,
+    ColumnType,
     OneOf,
     Overlaps,
     Store,
@@ -29,17 +37,17 @@ from okube_api.store.base import (
 POIS = Collection(
     "pois",
     fields={
-        "version": Kind.INTEGER,
-        "application": Kind.TEXT,
-        "key": Kind.TEXT,
-        "name": Kind.TEXT,
-        "active": Kind.BOOLEAN,
-        "tags": Kind.TEXTS,
-        "sites": Kind.TEXTS,
-        "longitude": Kind.NUMBER,  # degrees, as in `coordinates`
-        "latitude": Kind.NUMBER,
-        "cells": Kind.TEXTS,  # the coordinates' own cell at every resolution, and the indoor cells as `in:CELL`
-        "attributeNames": Kind.TEXT,  # those in `attributes`, one a line
+        "version": ColumnType.INTEGER,
+        "application": ColumnType.TEXT,
+        "key": ColumnType.TEXT,
+        "name": ColumnType.TEXT,
+        "active": ColumnType.BOOLEAN,
+        "tags": ColumnType.TEXTS,
+        "sites": ColumnType.TEXTS,
+        "longitude": ColumnType.NUMBER,  # degrees, as in `coordinates`
+        "latitude": ColumnType.NUMBER,
+        "cells": ColumnType.TEXTS,  # the coordinates' own cell at every resolution, and the indoor cells as `in:CELL`
+        "attributeNames": ColumnType.TEXT,  # those in `attributes`, one a line
     },
     unique=(("application", "key"),),
     search=(
@@ -57,32 +65,37 @@ _FINEST = 15
 _INDEX = ("longitude", "latitude", "cells", "attributeNames")
 
 
-class Pois(Making):
+class PoiRepository(ValidatedRepository):
     """The points of interest of every application."""
 
     collection = POIS
     kind = "point of interest"
-    watched: ClassVar[Watched] = {What.PLACE: ("indoorIndexes", "outdoorIndexes"), What.ZONE: ("timezone",)}
-    shapes: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames"}
+    watched_fields: ClassVar[WatchedFields] = {
+        ChangeKind.PLACE: ("indoorIndexes", "outdoorIndexes"),
+        ChangeKind.ZONE: ("timezone",),
+    }
+    name_fields: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames"}
 
-    def __init__(self, store: Store, clock: Clock, changes: Changes, sites: Resources) -> None:
+    def __init__(self, store: Store, clock: Clock, changes: ChangePublisher, sites: Repository) -> None:
         super().__init__(store, clock, changes)
         self._sites = sites
 
-    async def maker(self, application: Application, many: Pairs) -> Make:
+    async def load_normalizer(self, application: Application, many: Updates) -> Normalize:
         """The rule for points of interest, with the sites that they name, and their cells."""
-        sites = await lookup(self._sites, application.id, many, "sites")
-        locate = await to_thread.run_sync(Locator, many)
+        sites = await load_ids(self._sites, application.id, many, "sites")
+        locate = await to_thread.run_sync(CellLocator, many)
 
         def make(stored: Json, fields: Json) -> Json:
-            return _made({"active": True, "timezone": application.timezone, **stored}, fields, sites, locate)
+            return _normalize_poi({"active": True, "timezone": application.timezone, **stored}, fields, sites, locate)
 
         return make
 
-    async def near(self, where: Condition, longitude: float, latitude: float, metres: float) -> Condition:
+    async def match_within_distance(
+        self, where: Condition, longitude: float, latitude: float, metres: float
+    ) -> Condition:
         """Those of `where` whose coordinates lie within so many metres, measured along a great circle."""
         found: list[str] = []
-        async for block in self.store.stream(self.collection, where & around(longitude, latitude, metres)):
+        async for block in self.store.stream(self.collection, where & match_box_around(longitude, latitude, metres)):
             found += [
                 poi["_id"]
                 for poi in block
@@ -91,18 +104,18 @@ class Pois(Making):
         return OneOf("_id", tuple(found))
 
 
-def _made(stored: Json, fields: Json, sites: Ids, locate: Locator) -> Json:
+def _normalize_poi(stored: Json, fields: Json, sites: ResolveIds, locate: CellLocator) -> Json:
     """A point of interest with fields changed, and what follows from them."""
     if fields.get("sites") is not None:
         fields = fields | {"sites": sites(fields["sites"], "/sites")}
-    poi = kept(stored | fields | locate(stored, fields), objects=("address",))
+    poi = drop_nulls(stored | fields | locate(stored, fields), objects=("address",))
     poi = {name: value for name, value in poi.items() if name not in _INDEX}
     return poi | {name: value for name, value in _index(poi).items() if value is not None}
 
 
 def _index(poi: Json) -> Json:
     """What conditions ask of a point of interest, and its document does not say so."""
-    index: Json = {"attributeNames": shape(poi.get("attributes"))}
+    index: Json = {"attributeNames": join_names(poi.get("attributes"))}
     if "coordinates" in poi:
         longitude, latitude = poi["coordinates"]
         index |= {"longitude": longitude, "latitude": latitude, "cells": _own_cells(longitude, latitude)}
@@ -120,13 +133,13 @@ def _own_cells(longitude: float, latitude: float) -> list[str]:
 # -- where they are ------------------------------------------------------------------------------------------
 
 
-def covering(cell: str) -> Condition:
+def match_cell(cell: str) -> Condition:
     """The points of interest whose coordinates lie in an H3 cell, or whose indoor cells cover it."""
     up = [h3.cell_to_parent(cell, resolution) for resolution in range(h3.get_resolution(cell) + 1)]
     return Overlaps("cells", (cell, *(f"in:{one}" for one in up)))
 
 
-def boxed(west: float, south: float, east: float, north: float) -> Condition:
+def match_box(west: float, south: float, east: float, north: float) -> Condition:
     """The points of interest in a box of degrees, sides included; from east to west it crosses the 180th meridian."""
     if west <= east:
         across: Condition = Between("longitude", west, east)
@@ -135,14 +148,14 @@ def boxed(west: float, south: float, east: float, north: float) -> Condition:
     return across & Between("latitude", south, north)
 
 
-def around(longitude: float, latitude: float, metres: float) -> Condition:
+def match_box_around(longitude: float, latitude: float, metres: float) -> Condition:
     """The smallest box of degrees around a circle, and a little more."""
     reach = metres / EARTH_M * 1.000001 + 1e-9  # radians
     south, north = latitude - degrees(reach), latitude + degrees(reach)
     if south <= -90 or north >= 90:
         return Between("latitude", south, north)
     across = degrees(asin(min(1.0, sin(reach) / cos(radians(latitude)))))
-    return boxed(_wrapped(longitude - across), south, _wrapped(longitude + across), north)
+    return match_box(_wrapped(longitude - across), south, _wrapped(longitude + across), north)
 
 
 def _wrapped(longitude: float) -> float:

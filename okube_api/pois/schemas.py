@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import h3
 from pydantic import AfterValidator, Field
 
-from okube_api.geo.place_cells import RADIUS_M
-from okube_api.kit.list_query import Flag, ListQuery, flagged, given
+from okube_api.geo.place_cells import DEFAULT_RADIUS_M
+from okube_api.kit.list_query import Flag, ListQuery, match_flag, match_filled
 from okube_api.kit.schemas import (
     UNSET,
     Answer,
@@ -19,9 +19,9 @@ from okube_api.kit.schemas import (
     Tags,
     Text,
     Timezone,
-    impossible,
+    impossible_value,
 )
-from okube_api.pois.repository import boxed, covering
+from okube_api.pois.repository import match_box, match_cell
 from okube_api.sites.schemas import Address, Cells, Coordinates, Radius
 from okube_api.store.base import EVERYTHING, Condition
 
@@ -37,7 +37,7 @@ class _PoiFields(Body):
     tags: Tags | None = None
     address: Address | None = None
     timezone: Timezone = Field(UNSET, description="The application's when absent.")
-    radius: Radius | None = Field(None, description=f"Metres; {RADIUS_M:.0f} when absent.")
+    radius: Radius | None = Field(None, description=f"Metres; {DEFAULT_RADIUS_M:.0f} when absent.")
     indoor_indexes: Cells | None = Field(
         None, alias="indoorIndexes", description="The cells within the radius when absent."
     )
@@ -100,7 +100,7 @@ _LATITUDE = rf"-?(?:[1-8]?[0-9]{_DIGITS}|90(?:\.0{{1,20}})?)"
 def _box(text: str) -> str:
     _, south, _, north = numbers(text)
     if south > north:
-        raise impossible("A box is west,south,east,north in degrees.")
+        raise impossible_value("A box is west,south,east,north in degrees.")
     return text
 
 
@@ -145,8 +145,8 @@ class PoiQuery(ListQuery):
         """The points of interest wanted, `near` and `study` aside."""
         return (
             super().condition()
-            & given("name", self.name)
-            & flagged("active", self.active)
-            & (boxed(*numbers(self.bbox)) if self.bbox else EVERYTHING)
-            & (covering(self.h3) if self.h3 else EVERYTHING)
+            & match_filled("name", self.name)
+            & match_flag("active", self.active)
+            & (match_box(*numbers(self.bbox)) if self.bbox else EVERYTHING)
+            & (match_cell(self.h3) if self.h3 else EVERYTHING)
         )

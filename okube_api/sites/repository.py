@@ -6,27 +6,27 @@ from typing import ClassVar
 from anyio import to_thread
 
 from okube_api.errors import Impossible
-from okube_api.geo.place_cells import Locator
+from okube_api.geo.place_cells import CellLocator
 from okube_api.kit.application import Application
-from okube_api.kit.resource_changes import Watched, What
-from okube_api.kit.validated_repository import Make, Making, Pairs, kept, shape
-from okube_api.store.base import Collection, Json, Kind
+from okube_api.kit.resource_changes import WatchedFields, ChangeKind
+from okube_api.kit.validated_repository import Normalize, ValidatedRepository, Updates, drop_nulls, join_names
+from okube_api.store.base import Collection, Json, ColumnType
 
 SITES = Collection(
     "sites",
     fields={
-        "version": Kind.INTEGER,
-        "application": Kind.TEXT,
-        "key": Kind.TEXT,
-        "keys": Kind.TEXTS,
-        "names": Kind.TEXTS,  # the key and the alternative keys, which share one space
-        "name": Kind.TEXT,
-        "active": Kind.BOOLEAN,
-        "online": Kind.BOOLEAN,
-        "inProd": Kind.BOOLEAN,
-        "hasDraft": Kind.BOOLEAN,
-        "tags": Kind.TEXTS,
-        "attributeNames": Kind.TEXT,  # those in `attributes`, one a line
+        "version": ColumnType.INTEGER,
+        "application": ColumnType.TEXT,
+        "key": ColumnType.TEXT,
+        "keys": ColumnType.TEXTS,
+        "names": ColumnType.TEXTS,  # the key and the alternative keys, which share one space
+        "name": ColumnType.TEXT,
+        "active": ColumnType.BOOLEAN,
+        "online": ColumnType.BOOLEAN,
+        "inProd": ColumnType.BOOLEAN,
+        "hasDraft": ColumnType.BOOLEAN,
+        "tags": ColumnType.TEXTS,
+        "attributeNames": ColumnType.TEXT,  # those in `attributes`, one a line
     },
     unique=(("application", "names"),),
     search=(
@@ -46,30 +46,30 @@ _OBJECTS = ("address", "deliveryContact", "modules", "openings")
 _DEFAULTS: Json = {"active": True, "inProd": True, "hasDraft": False}
 
 
-class Sites(Making):
+class SiteRepository(ValidatedRepository):
     """The sites of every application."""
 
     collection = SITES
     kind = "site"
-    names = "names"
-    watched: ClassVar[Watched] = {
-        What.PLACE: ("indoorIndexes", "outdoorIndexes"),
-        What.ZONE: ("timezone",),
-        What.CHANNEL: ("online",),
+    key_field = "names"
+    watched_fields: ClassVar[WatchedFields] = {
+        ChangeKind.PLACE: ("indoorIndexes", "outdoorIndexes"),
+        ChangeKind.ZONE: ("timezone",),
+        ChangeKind.CHANNEL: ("online",),
     }
-    shapes: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames"}
+    name_fields: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames"}
 
-    async def maker(self, application: Application, many: Pairs) -> Make:
+    async def load_normalizer(self, application: Application, many: Updates) -> Normalize:
         """The rule for sites, with their cells; online ones have no place, which raises Impossible."""
-        locate = await to_thread.run_sync(Locator, [pair for pair in many if not (pair[0] | pair[1]).get("online")])
+        locate = await to_thread.run_sync(CellLocator, [pair for pair in many if not (pair[0] | pair[1]).get("online")])
 
         def make(stored: Json, fields: Json) -> Json:
-            return settled({"timezone": application.timezone, **_DEFAULTS, **stored}, fields, locate)
+            return normalize_site({"timezone": application.timezone, **_DEFAULTS, **stored}, fields, locate)
 
         return make
 
 
-def settled(stored: Json, fields: Json, locate: Locator) -> Json:
+def normalize_site(stored: Json, fields: Json, locate: CellLocator) -> Json:
     """A site with fields changed, and what follows from them: its names, its cells, the place it has or not.
 
     A new one that does not say so is offline when it has coordinates or an address.
@@ -77,10 +77,10 @@ def settled(stored: Json, fields: Json, locate: Locator) -> Json:
     both = stored | fields
     if both.get("online") is None:
         both["online"] = both.get("coordinates") is None and both.get("address") is None
-    site = kept(both | ({} if both["online"] else locate(stored, fields)), objects=_OBJECTS)
+    site = drop_nulls(both | ({} if both["online"] else locate(stored, fields)), objects=_OBJECTS)
     site |= {name: default for name, default in _DEFAULTS.items() if name not in site}
     site["names"] = list(dict.fromkeys([*([site["key"]] if "key" in site else []), *site.get("keys", [])]))
-    site |= kept({"attributeNames": shape(site.get("attributes"))})
+    site |= drop_nulls({"attributeNames": join_names(site.get("attributes"))})
     return _without_place(site, fields) if site["online"] else site
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import h3
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from okube_api.geo.place_cells import RADIUS_M
-from okube_api.kit.list_query import Flag, ListQuery, flagged, given
+from okube_api.geo.place_cells import DEFAULT_RADIUS_M
+from okube_api.kit.list_query import Flag, ListQuery, match_flag, match_filled
 from okube_api.kit.schemas import (
     UNSET,
     Answer,
@@ -19,7 +19,7 @@ from okube_api.kit.schemas import (
     Tags,
     Text,
     Timezone,
-    impossible,
+    impossible_value,
 )
 from okube_api.store.base import Condition, Overlaps
 
@@ -70,7 +70,7 @@ class Cells(Body):
     def _valid(self) -> "Cells":
         for cell in self.indexes:
             if h3.get_resolution(cell) != self.resolution:
-                raise impossible(f"The H3 cell '{cell}' is not of resolution {self.resolution}.")
+                raise impossible_value(f"The H3 cell '{cell}' is not of resolution {self.resolution}.")
         return self
 
 
@@ -107,7 +107,7 @@ Hour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
 
 def _forwards(hours: list[str]) -> list[str]:
     if hours[0] >= hours[1]:
-        raise impossible("Hours go from the earlier to the later; what passes midnight goes on the next day.")
+        raise impossible_value("Hours go from the earlier to the later; what passes midnight goes on the next day.")
     return hours
 
 
@@ -147,7 +147,7 @@ class _SiteFields(Body):
     modules: Modules = UNSET
     address: Address = Field(UNSET, description=_PLACE)
     coordinates: Coordinates = Field(UNSET, description=f"[longitude, latitude]. {_PLACE}")
-    radius: Radius | None = Field(None, description=f"Metres; {RADIUS_M:.0f} when absent. {_PLACE}")
+    radius: Radius | None = Field(None, description=f"Metres; {DEFAULT_RADIUS_M:.0f} when absent. {_PLACE}")
     indoor_indexes: Cells | None = Field(
         None, alias="indoorIndexes", description=f"The cells within the radius when absent. {_PLACE}"
     )
@@ -231,13 +231,13 @@ class SiteQuery(ListQuery):
         """The sites wanted."""
         return (
             super().condition()
-            & given("name", self.name)
-            & flagged("active", self.active)
-            & flagged("online", self.online)
-            & flagged("inProd", self.in_prod)
-            & flagged("hasDraft", self.has_draft)
+            & match_filled("name", self.name)
+            & match_flag("active", self.active)
+            & match_flag("online", self.online)
+            & match_flag("inProd", self.in_prod)
+            & match_flag("hasDraft", self.has_draft)
         )
 
-    def has_key(self, keys: tuple[str, ...]) -> Condition:
+    def match_keys(self, keys: tuple[str, ...]) -> Condition:
         """Alternative keys count, too."""
         return Overlaps("names", keys)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from okube_api.errors import NotFound, TooLarge, UnsupportedMedia
-from okube_api.store.base import Collection, Json, Kind, Store, equal
+from okube_api.store.base import Collection, Json, ColumnType, Store, equal
 
 if TYPE_CHECKING:
     from PIL import Image
 
-THUMBNAILS = Collection("thumbnails", fields={"application": Kind.TEXT})
+THUMBNAILS = Collection("thumbnails", fields={"application": ColumnType.TEXT})
 """One per site, under the site's `_id`; `image` is base64."""
 
 MOST_BYTES = 5 * 1024 * 1024
@@ -32,12 +32,12 @@ class Picture:
     image: bytes
 
     @property
-    def tag(self) -> str:
+    def etag(self) -> str:
         """Tells it from every other picture."""
         return hashlib.blake2b(self.image, digest_size=16).hexdigest()
 
 
-def redrawn(raw: bytes) -> Picture:
+def redraw(raw: bytes) -> Picture:
     """A JPEG, PNG or WebP drawn anew: upright, no larger than it needs to be, and without whatever came with it.
 
     Blocks: run it in a thread.  Raises UnsupportedMedia for anything else, TooLarge past `MOST_PIXELS`.
@@ -71,7 +71,7 @@ def _encoded(image: "Image.Image") -> Picture:
     return Picture("image/jpeg", out.getvalue())
 
 
-class Thumbnails:
+class ThumbnailStore:
     """The picture of each site that has one."""
 
     def __init__(self, store: Store) -> None:

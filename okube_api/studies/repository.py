@@ -6,63 +6,65 @@ from typing import ClassVar
 from okube_api.clock import Clock
 from okube_api.errors import Impossible
 from okube_api.kit.application import Application
-from okube_api.kit.repository import Resources
-from okube_api.kit.resource_changes import Changes
-from okube_api.kit.validated_repository import Make, Making, Pairs, kept, lookup, shape
-from okube_api.store.base import EVERYTHING, Collection, Condition, Json, Kind, Overlaps, Store
+from okube_api.kit.repository import Repository
+from okube_api.kit.resource_changes import ChangePublisher
+from okube_api.kit.validated_repository import Normalize, ValidatedRepository, Updates, drop_nulls, load_ids, join_names
+from okube_api.store.base import EVERYTHING, Collection, Condition, Json, ColumnType, Overlaps, Store
 
 STUDIES = Collection(
     "studies",
     fields={
-        "version": Kind.INTEGER,
-        "application": Kind.TEXT,
-        "key": Kind.TEXT,
-        "from": Kind.TEXT,
-        "to": Kind.TEXT,
-        "global": Kind.BOOLEAN,  # whether it names no site
-        "sites": Kind.TEXTS,
-        "pois": Kind.TEXTS,
-        "tags": Kind.TEXTS,
-        "extraNames": Kind.TEXT,  # those in `extra`, one a line
-        "parameterNames": Kind.TEXT,
+        "version": ColumnType.INTEGER,
+        "application": ColumnType.TEXT,
+        "key": ColumnType.TEXT,
+        "from": ColumnType.TEXT,
+        "to": ColumnType.TEXT,
+        "global": ColumnType.BOOLEAN,  # whether it names no site
+        "sites": ColumnType.TEXTS,
+        "pois": ColumnType.TEXTS,
+        "tags": ColumnType.TEXTS,
+        "extraNames": ColumnType.TEXT,  # those in `extra`, one a line
+        "parameterNames": ColumnType.TEXT,
     },
     unique=(("application", "key"),),
     search=("name", "key", "tags"),
 )
 
 
-class Studies(Making):
+class StudyRepository(ValidatedRepository):
     """The studies of every application."""
 
     collection = STUDIES
     kind = "study"
-    shapes: ClassVar[Mapping[str, str]] = {"extra": "extraNames", "parameters": "parameterNames"}
+    name_fields: ClassVar[Mapping[str, str]] = {"extra": "extraNames", "parameters": "parameterNames"}
 
-    def __init__(self, store: Store, clock: Clock, changes: Changes, sites: Resources, pois: Resources) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, changes: ChangePublisher, sites: Repository, pois: Repository
+    ) -> None:
         super().__init__(store, clock, changes)
         self._places = {"sites": sites, "pois": pois}
 
-    async def maker(self, application: Application, many: Pairs) -> Make:
+    async def load_normalizer(self, application: Application, many: Updates) -> Normalize:
         """The rule for studies, with the places that they name."""
-        ids = {name: await lookup(places, application.id, many, name) for name, places in self._places.items()}
+        ids = {name: await load_ids(places, application.id, many, name) for name, places in self._places.items()}
 
         def make(stored: Json, fields: Json) -> Json:
             named = {name: ids[name](fields[name], f"/{name}") for name in ids if fields.get(name) is not None}
-            return settled(stored | fields | named)
+            return normalize_study(stored | fields | named)
 
         return make
 
-    async def naming(self, readable: Condition, field: str, named: Sequence[str] | None) -> Condition:
+    async def match_places(self, readable: Condition, field: str, named: Sequence[str] | None) -> Condition:
         """The studies that name one of these places (ids or keys), of the applications that `readable` covers."""
         if named is None:
             return EVERYTHING
-        return Overlaps(field, await self._places[field].ids_among(readable, named))
+        return Overlaps(field, await self._places[field].find_ids(readable, named))
 
 
-def settled(fields: Json) -> Json:
+def normalize_study(fields: Json) -> Json:
     """A study as it is kept: without what is null, and with what conditions ask for."""
-    study = kept(fields)
+    study = drop_nulls(fields)
     if study.get("from", "") > study.get("to", "9999-99-99"):
         raise Impossible.at("body", "/to", "The last day comes before the first.")
-    names = {"extraNames": shape(study.get("extra")), "parameterNames": shape(study.get("parameters"))}
-    return kept(study | names | {"global": "sites" not in study})
+    names = {"extraNames": join_names(study.get("extra")), "parameterNames": join_names(study.get("parameters"))}
+    return drop_nulls(study | names | {"global": "sites" not in study})

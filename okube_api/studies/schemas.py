@@ -10,7 +10,7 @@ from okube_api.kit.period_query import PeriodQuery
 from okube_api.kit.schemas import (
     UNSET,
     Answer,
-    Anything,
+    FreeObject,
     Body,
     Day,
     Identifier,
@@ -43,7 +43,7 @@ class StudyCreate(Body):
     start: Day = Field(UNSET, alias="from", description="The first day; none is earlier.")
     end: Day = Field(UNSET, alias="to", description="The last day, included.")
     extra: Scalars = Field(UNSET, description="Whatever else is to be kept with the study.")
-    parameters: Anything = Field(UNSET, description="What the study was set up with.")
+    parameters: FreeObject = Field(UNSET, description="What the study was set up with.")
     sites: References = UNSET
     pois: References = UNSET
 
@@ -57,7 +57,7 @@ class StudyUpdate(Body):
     start: Day | None = Field(None, alias="from")
     end: Day | None = Field(None, alias="to")
     extra: Scalars | None = None
-    parameters: Anything | None = None
+    parameters: FreeObject | None = None
     tags: Tags | None = None
     sites: References | None = None
     pois: References | None = None
@@ -82,12 +82,12 @@ class StudyAnswer(Answer):
         description="`empty` without sites and points of interest, `collecting` until the period ends, then `ready`.",
     )
     extra: Scalars | None = None
-    parameters: Anything | None = None
+    parameters: FreeObject | None = None
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")
 
 
-def completed(study: Json, today: str) -> Json:
+def add_derived_fields(study: Json, today: str) -> Json:
     """A study with what is not kept because it follows from the rest and from the day (UTC)."""
     declared = study.get("from") is not None or study.get("to") is not None
     return {**study, "flag": int(declared), "status": _status(study, today)}
@@ -109,4 +109,4 @@ class StudyQuery(PeriodQuery):
 
     def condition(self) -> Condition:
         """The studies wanted, `sites` and `pois` aside.  Raises Impossible."""
-        return super().condition() & self.within() & (equal("global", True) if self.g else EVERYTHING)
+        return super().condition() & self.match_period() & (equal("global", True) if self.g else EVERYTHING)

@@ -28,14 +28,14 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 # -- texts ---------------------------------------------------------------------------------------------------
 
 
-def from_text(text: str) -> str:
+def format_text(text: str) -> str:
     """The cell of a text."""
     if text and text[0] not in _SUSPECT:
         return text
     return f"'{text}" if _NEEDS_MARK.match(text) and not _PLAIN_NUMBER.fullmatch(text) else text
 
 
-def to_text(cell: str) -> str:
+def parse_text(cell: str) -> str:
     """The text of a cell that is not empty."""
     return cell[1:] if cell[0] == "'" and _NEEDS_MARK.match(cell) else cell
 
@@ -43,22 +43,22 @@ def to_text(cell: str) -> str:
 # -- lists: items joined by `|`, which a backslash before it makes part of an item ----------------------------------
 
 
-def from_texts(items: Sequence[str]) -> str:
+def format_texts(items: Sequence[str]) -> str:
     """The cell of a list of texts."""
     joined = "|".join(items)
     if "\\" in joined or joined.count("|") >= len(items):
         joined = "|".join(one.replace("\\", "\\\\").replace("|", "\\|") for one in items)
-    return from_text(joined)
+    return format_text(joined)
 
 
-def from_values(items: Iterable[Any]) -> str:
+def format_values(items: Iterable[Any]) -> str:
     """The cell of a list of anything: each item as JSON."""
-    return from_texts([json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in items])
+    return format_texts([json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in items])
 
 
-def to_list(cell: str) -> list[str]:
+def parse_list(cell: str) -> list[str]:
     """The items of a cell that is not empty; a backslash before anything but `|` and itself is a backslash."""
-    text = to_text(cell)
+    text = parse_text(cell)
     if "\\" not in text:
         return text.split("|")
     items = [""]
@@ -73,14 +73,14 @@ def to_list(cell: str) -> list[str]:
 # -- values of any type, in objects of the caller's own making -------------------------------------------------------
 
 
-def from_free(value: Free) -> str:
+def format_free(value: Free) -> str:
     """The cell of a value whose type nothing but the cell tells: texts that look like another type get a mark."""
     if isinstance(value, str):
         return f"'{value}" if _FREE_NEEDS_MARK.match(value) else value
     return json.dumps(value, ensure_ascii=False)
 
 
-def to_free(cell: str) -> Free:
+def parse_free(cell: str) -> Free:
     """The value of a cell that is not empty: a number, `true`, `false`, `null`, JSON in brackets, or else a text."""
     if cell[0] == "'":
         return cell[1:] if _FREE_NEEDS_MARK.match(cell) else cell
@@ -88,7 +88,7 @@ def to_free(cell: str) -> Free:
         return _WORDS[cell]
     if cell[0] in "[{":
         return _json(cell)
-    number = to_number(cell) if _JSON_NUMBER.fullmatch(cell) else None
+    number = parse_number(cell) if _JSON_NUMBER.fullmatch(cell) else None
     return cell if number is None else number
 
 
@@ -101,7 +101,7 @@ def _json(cell: str) -> Free:
     return found
 
 
-def to_number(text: str) -> int | float | None:
+def parse_number(text: str) -> int | float | None:
     """The number that a text is, as JSON has it; None for anything else, integers beyond 64 bits included."""
     if len(text) > 400 or not _JSON_NUMBER.fullmatch(text):
         return None

@@ -13,12 +13,12 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from okube_api.kit.schemas import alternatives
+from okube_api.kit.schemas import list_types
 
 COORDINATES = ("longitude", "latitude")
 
 
-class Sort(Enum):
+class CellType(Enum):
     """What the cells of a column hold."""
 
     TEXT = "text"
@@ -30,7 +30,7 @@ class Sort(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column: its name in the header, and where its values stand in a document.
 
     nullable: whether an empty cell clears the value; else it leaves it alone.
@@ -38,34 +38,36 @@ class Column:
 
     name: str
     path: tuple[str, ...]
-    sort: Sort
+    sort: CellType
     nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class TableColumns:
     """The columns of a model, objects of the caller's own making aside: these are named in `open`.
 
     nullable: the top-level fields that may be null.
     """
 
-    fixed: tuple[Column, ...]
+    fixed: tuple[TableColumn, ...]
     open: tuple[str, ...]
     nullable: frozenset[str]
 
-    def named(self, name: str) -> Column | None:
+    def find_column(self, name: str) -> TableColumn | None:
         """The column of that name; None where the model has none."""
         for column in self.fixed:
             if column.name == name:
                 return column
         field_name, dot, inner = name.partition(".")
-        return Column(name, (field_name, inner), Sort.FREE) if dot and inner and field_name in self.open else None
+        return (
+            TableColumn(name, (field_name, inner), CellType.FREE) if dot and inner and field_name in self.open else None
+        )
 
 
 @lru_cache
-def columns_of(model: type[BaseModel]) -> Columns:
+def list_columns(model: type[BaseModel]) -> TableColumns:
     """The columns of a model, in the order of its fields."""
-    fixed: list[Column] = []
+    fixed: list[TableColumn] = []
     loose: list[str] = []
     nullable: set[str] = set()
     for name, kinds in _fields(model):
@@ -75,29 +77,29 @@ def columns_of(model: type[BaseModel]) -> Columns:
             loose.append(name)
         else:
             fixed += _fixed((name,), kinds)
-    return Columns(tuple(fixed), tuple(loose), frozenset(nullable))
+    return TableColumns(tuple(fixed), tuple(loose), frozenset(nullable))
 
 
-def _fixed(path: tuple[str, ...], kinds: Sequence[Any]) -> list[Column]:
+def _fixed(path: tuple[str, ...], kinds: Sequence[Any]) -> list[TableColumn]:
     if path == ("coordinates",):
-        return [Column(name, (*path, str(at)), Sort.NUMBER) for at, name in enumerate(COORDINATES)]
+        return [TableColumn(name, (*path, str(at)), CellType.NUMBER) for at, name in enumerate(COORDINATES)]
     for kind in kinds:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return [column for name, inner in _fields(kind) for column in _fixed((*path, name), inner)]
-    return [Column(".".join(path), path, _sort(kinds), NoneType in kinds)]
+    return [TableColumn(".".join(path), path, _sort(kinds), NoneType in kinds)]
 
 
 def _fields(model: type[BaseModel]) -> list[tuple[str, list[Any]]]:
-    return [(one.alias or name, alternatives(one.annotation)) for name, one in model.model_fields.items()]
+    return [(one.alias or name, list_types(one.annotation)) for name, one in model.model_fields.items()]
 
 
-def _sort(kinds: Sequence[Any]) -> Sort:
+def _sort(kinds: Sequence[Any]) -> CellType:
     for kind in kinds:
         if get_origin(kind) is list:
-            return Sort.TEXTS if str in alternatives(get_args(kind)[0]) else Sort.VALUES
+            return CellType.TEXTS if str in list_types(get_args(kind)[0]) else CellType.VALUES
     if bool in kinds:
-        return Sort.BOOLEAN
-    return Sort.NUMBER if int in kinds or float in kinds else Sort.TEXT
+        return CellType.BOOLEAN
+    return CellType.NUMBER if int in kinds or float in kinds else CellType.TEXT
 
 
 def _is_dict(kind: Any) -> bool:

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from anyio import to_thread
 
 from okube_api.errors import Fault, Impossible, Taken
-from okube_api.kit.bulk_upsert import Bulk, Outcome, Wanted
+from okube_api.kit.bulk_upsert import BulkUpsert, UpsertOutcome, UpsertItem
 from okube_api.store.base import Json
-from okube_api.tables.parsing import Rows
-from okube_api.tables.reading import Block, Upload
+from okube_api.tables.parsing import RowParser
+from okube_api.tables.reading import RowBlock, Upload
 from okube_api.tables.spool import Spool
 
 MOST_ERRORS = 100
 
 
 @dataclass(slots=True)
-class Report:
+class ImportReport:
     """What came of a table, in rows; of the errors, the first 100."""
 
     created: int = 0
@@ -31,16 +31,16 @@ class Report:
         return {**counts, "errors": [fault.as_json() for fault in self.errors]}
 
 
-class Import:
+class TableImport:
     """One table on its way into the store."""
 
-    def __init__(self, upload: Upload, rows: Rows, bulk: Bulk) -> None:
+    def __init__(self, upload: Upload, rows: RowParser, bulk: BulkUpsert) -> None:
         self._upload, self._rows, self._bulk = upload, rows, bulk
-        self._report = Report()
+        self._report = ImportReport()
         self._new, self._changed = Spool(), Spool()
         self._new_lines, self._changed_lines = array("Q"), array("Q")
 
-    async def run(self, *, partial: bool) -> Report:
+    async def run(self, *, partial: bool) -> ImportReport:
         """Reads everything, then writes it.
 
         partial: leaves bad rows out, instead of raising Impossible, which names the first hundred and counts them.
@@ -54,28 +54,28 @@ class Import:
             await self._write()
         return self._report
 
-    async def _take(self, block: Block) -> None:
+    async def _take(self, block: RowBlock) -> None:
         rows, faults = await to_thread.run_sync(self._rows.read, block)
         self._fail(faults)
-        inner = self._rows.partial
-        wanted = [Wanted(row.fields, row.line, row.id, inner) for row in rows]
-        outcomes = await self._bulk.outcomes(wanted)
+        inner = self._rows.partial_objects
+        wanted = [UpsertItem(row.fields, row.line, row.id, inner) for row in rows]
+        outcomes = await self._bulk.prepare(wanted)
         await to_thread.run_sync(self._set_aside, outcomes)
 
-    def _set_aside(self, outcomes: list[Outcome]) -> None:
+    def _set_aside(self, outcomes: list[UpsertOutcome]) -> None:
         for one in outcomes:
             if one.after is None:
-                self._fail([self._named(fault, one.place) for fault in one.faults])
+                self._fail([self._named(fault, one.position) for fault in one.faults])
             elif one.unchanged:
                 self._report.unchanged += 1
             elif one.before is None:
                 self._report.created += 1
                 self._new.append(one.after)
-                self._new_lines.append(one.place)
+                self._new_lines.append(one.position)
             else:
                 self._report.updated += 1
                 self._changed.append(one.after)
-                self._changed_lines.append(one.place)
+                self._changed_lines.append(one.position)
 
     def _fail(self, faults: list[Fault]) -> None:
         """Counts the rows of these faults, which come row by row."""

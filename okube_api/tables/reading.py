@@ -27,7 +27,7 @@ _UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class RowBlock:
     """Rows of texts, indexed by line, and the lines among them that could not be read."""
 
     rows: "pd.DataFrame"
@@ -35,7 +35,7 @@ class Block:
 
 
 @dataclass(slots=True)
-class _Lines:
+class _PendingRows:
     """Rows as they come in."""
 
     cells: list[Sequence[str]] = field(default_factory=list)
@@ -79,10 +79,10 @@ class Upload:
                 raise _impossible(f"The column '{name[:100]}' stands twice in the header.", 1)
         return names
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self) -> Iterator[RowBlock]:
         """The rows; blank lines are left out.  Raises TooLarge past `MOST_ROWS`."""
         total = 0
-        found = _Lines()
+        found = _PendingRows()
         while True:
             line = self._reader.line_num + 1
             try:
@@ -99,12 +99,12 @@ class Upload:
                 if total > MOST_ROWS:
                     raise TooLarge(f"A table may have {MOST_ROWS:,} rows at most.")
                 yield self._block(found)
-                found = _Lines()
+                found = _PendingRows()
         if total + len(found.lines) + len(found.faults) > MOST_ROWS:
             raise TooLarge(f"A table may have {MOST_ROWS:,} rows at most.")
         yield self._block(found)
 
-    def _take(self, cells: list[str], line: int, found: _Lines) -> None:
+    def _take(self, cells: list[str], line: int, found: _PendingRows) -> None:
         width = len(self.columns)
         if len(cells) < width or any(cells[width:]):
             found.faults.append(_fault(f"The line has {len(cells)} cells, and the header {width}.", line))
@@ -123,12 +123,12 @@ class Upload:
             return "Texts may not hold NUL characters."
         return f"The text has bytes that are not {self._encoding}."
 
-    def _block(self, found: _Lines) -> Block:
+    def _block(self, found: _PendingRows) -> RowBlock:
         import pandas as pd  # noqa: PLC0415 - only uploads need it, and it is 50 MB and half a second
 
         cells = [[row[at] for at in self._kept] for row in found.cells]
         names = [self.columns[at] for at in self._kept]
-        return Block(pd.DataFrame(cells, index=found.lines, columns=names, dtype=object), found.faults)
+        return RowBlock(pd.DataFrame(cells, index=found.lines, columns=names, dtype=object), found.faults)
 
 
 def _guessed(start: str, expected: Collection[str]) -> str:

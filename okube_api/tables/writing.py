@@ -6,26 +6,30 @@ from typing import Any
 from pydantic import BaseModel
 
 from okube_api.store.base import Json
-from okube_api.tables.cells import from_free, from_text, from_texts, from_values
-from okube_api.tables.columns import Column, Sort, columns_of
+from okube_api.tables.cells import format_free, format_text, format_texts, format_values
+from okube_api.tables.columns import TableColumn, CellType, list_columns
 
 Cell = Callable[[Json], str]
 
 _WORDS = {True: "true", False: "false"}
 
 
-class Table:
+class CsvTable:
     """The lines of documents: a column for every field of `model`.
 
     open: the names that occur in the objects of the caller's own making, by field.
     """
 
     def __init__(self, model: type[BaseModel], open: Mapping[str, Sequence[str]], encoding: str = "utf-8") -> None:
-        columns = columns_of(model)
-        loose = [Column(f"{name}.{one}", (name, one), Sort.FREE) for name in columns.open for one in open.get(name, ())]
+        columns = list_columns(model)
+        loose = [
+            TableColumn(f"{name}.{one}", (name, one), CellType.FREE)
+            for name in columns.open
+            for one in open.get(name, ())
+        ]
         every = [*columns.fixed, *loose]
         self._encoding = encoding
-        self._header = [from_text(column.name) for column in every]
+        self._header = [format_text(column.name) for column in every]
         self._cells = [_cell(column) for column in every]
 
     def header(self) -> bytes:
@@ -54,7 +58,7 @@ def _quoted(cell: str) -> str:
     return cell
 
 
-def _cell(column: Column) -> Cell:
+def _cell(column: TableColumn) -> Cell:
     """What writes a column's cell of a document."""
     write = _WRITERS[column.sort]
     if column.path[0] == "coordinates":
@@ -74,7 +78,7 @@ def _top(name: str, write: Callable[[Any], str]) -> Cell:
 
 def _inner(path: tuple[str, ...], write: Callable[[Any], str]) -> Cell:
     *outer, last = path
-    free = write is from_free
+    free = write is format_free
 
     def cell(document: Json) -> str:
         value: Any = document
@@ -98,11 +102,11 @@ def _coordinate(at: int) -> Cell:
     return cell
 
 
-_WRITERS: Mapping[Sort, Callable[[Any], str]] = {
-    Sort.TEXT: from_text,
-    Sort.NUMBER: repr,
-    Sort.BOOLEAN: lambda value: _WORDS[value],
-    Sort.TEXTS: lambda items: from_texts(items) if items else "",
-    Sort.VALUES: lambda items: from_values(items) if items else "",
-    Sort.FREE: from_free,
+_WRITERS: Mapping[CellType, Callable[[Any], str]] = {
+    CellType.TEXT: format_text,
+    CellType.NUMBER: repr,
+    CellType.BOOLEAN: lambda value: _WORDS[value],
+    CellType.TEXTS: lambda items: format_texts(items) if items else "",
+    CellType.VALUES: lambda items: format_values(items) if items else "",
+    CellType.FREE: format_free,
 }

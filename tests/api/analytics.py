@@ -7,7 +7,7 @@ import httpx
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.kpi import Module
 from okube_api.equipments.repository import EQUIPMENTS
-from okube_api.geo.place_cells import located
+from okube_api.geo.place_cells import compute_cells
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.base import Json
@@ -55,7 +55,7 @@ async def placed(server: Server, truth: Truth) -> World:
     store = server.services.store
 
     def document(identifier: str, key: str, **more: Any) -> Json:
-        return {**server.services.sites.new(tenant.id, {}), "_id": identifier, "key": key, **more}
+        return {**server.services.sites.build_document(tenant.id, {}), "_id": identifier, "key": key, **more}
 
     await store.insert(SITES, [document(**_place(site), names=[site.key]) for site in truth.sites])
     await store.insert(POIS, [document(**_place(poi)) for poi in truth.pois])
@@ -81,7 +81,7 @@ async def placed(server: Server, truth: Truth) -> World:
 
 
 def _place(place: Place) -> dict[str, Any]:
-    where = {"coordinates": list(place.coordinates), **located(place.coordinates, 70)} if place.coordinates else {}
+    where = {"coordinates": list(place.coordinates), **compute_cells(place.coordinates, 70)} if place.coordinates else {}
     return {
         "identifier": place.id,
         "key": place.key,

@@ -12,7 +12,7 @@ import httpx
 from fastapi import FastAPI
 from okube_api.api.container import Services
 from okube_api.app import create_app
-from okube_api.auth.passwords import hashed
+from okube_api.auth.passwords import hash_password
 from okube_api.auth.repository import Role, User
 from okube_api.clock import utc_now
 from okube_api.settings import Settings
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 @lru_cache
 def password_hash() -> str:
     """The hash of `PASSWORD`, made once: hashing is slow by intent."""
-    return hashed(PASSWORD)
+    return hash_password(PASSWORD)
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Server:
     async def user(self, *, platform_admin: bool = False, roles: Mapping[str, Role] | None = None) -> User:
         """A new user, whose password is `PASSWORD`; roles by application id."""
         users, login = self.services.sessions.users, f"{uuid4().hex}@example.com"
-        return User.of(await users.create(login, password_hash(), platform_admin=platform_admin, roles=roles))
+        return User.from_document(await users.create(login, password_hash(), platform_admin=platform_admin, roles=roles))
 
     def token(self, user: User) -> str:
         """A token of the user's, as a login would give."""

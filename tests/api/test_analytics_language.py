@@ -126,7 +126,7 @@ async def test_properties_of_resources(alpha: World) -> None:
 async def test_names_of_areas_where_they_are_known(server: Server, alpha: World) -> None:
     areas = server.services.areas
     await server.services.store.delete(AREAS, equal("application", alpha.tenant.id))
-    await areas.put(alpha.tenant.id, [{"code": one.code, "name": one.name} for one in KNOWN_AREAS[:3]])
+    await areas.upsert(alpha.tenant.id, [{"code": one.code, "name": one.name} for one in KNOWN_AREAS[:3]])
     body = {"params": [{"kpi": "attendance", "globals": False, "homes": {"properties": ["name", "code"]}}]}
     (found,) = await answer(alpha, body, geo(alpha))
     names = {one.code: one.name for one in KNOWN_AREAS[:3]}
@@ -202,7 +202,7 @@ async def test_inactive_sites_are_left_out_unless_named(alpha: World) -> None:
 async def test_a_study_without_sites_is_global(server: Server, alpha: World) -> None:
     truth = alpha.truth
     whole = Study(f"{'5e18' * 5}abcd", "everywhere", ())
-    document = {**server.services.studies.new(alpha.tenant.id, {"key": whole.key}), "_id": whole.id}
+    document = {**server.services.studies.build_document(alpha.tenant.id, {"key": whole.key}), "_id": whole.id}
     await server.services.store.insert(STUDIES, [document])
     wide = World(alpha.tenant, Truth(**{**vars(truth), "studies": (*truth.studies, whole)}))
     question = Question(FIRST, LAST, scope="sites", granularity="month", study=whole.id)
@@ -378,7 +378,7 @@ async def test_a_table_for_those_who_want_one(alpha: World, kind: str) -> None:
 
 
 async def test_a_table_has_the_names_of_areas(server: Server, alpha: World) -> None:
-    await server.services.areas.put(alpha.tenant.id, [{"code": one.code, "name": one.name} for one in KNOWN_AREAS])
+    await server.services.areas.upsert(alpha.tenant.id, [{"code": one.code, "name": one.name} for one in KNOWN_AREAS])
     body = {"params": [{"kpi": "attendance", "temporals": False, "homes": True}]}
     response = await post(alpha, body, geo(alpha), accept="text/csv")
     names = {one.code: one.name for one in KNOWN_AREAS} | {"unknown": ""}

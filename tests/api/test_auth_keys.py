@@ -32,7 +32,7 @@ async def test_the_token_of_a_key_is_shown_once(editor: httpx.AsyncClient) -> No
 async def test_the_store_knows_no_token(server: Server, editor: httpx.AsyncClient) -> None:
     key = await made(editor)
     secret = jwt.decode(key["token"], options={"verify_signature": False})["sec"]
-    kept = await server.services.sessions.keys.by_id(key["_id"])
+    kept = await server.services.sessions.keys.get_by_id(key["_id"])
     assert not any(secret in str(value) or key["token"] in str(value) for value in kept.values())
 
 

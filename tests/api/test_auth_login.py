@@ -93,7 +93,7 @@ async def test_a_disabled_user_is_refused_from_the_next_request_on(server: Serve
         return stored | {"disabled": True}
 
     users = server.services.sessions.users
-    await users.change(await users.by_id(user.id), disabled)
+    await users.change(await users.get_by_id(user.id), disabled)
     assert (await caller.get("/auth/me")).status_code == 401
     assert (await logged_in(nobody, user.login)).status_code == 401
 

@@ -92,7 +92,7 @@ async def several(tenant: Tenant) -> Json:
     campaigns = {key: await tenant.make("campaigns", key=key, **fields) for key, fields in made.items()}
     for key, tags in (("a", ["x", "y"]), ("b", ["y"]), ("e", ["z"])):
         assert (await tenant.editor.put(f"{tenant.url}/campaigns/{key}", json={"tags": tags})).status_code == 200
-    await tenant.server.services.campaigns.set_computed(
+    await tenant.server.services.campaigns.set_computed_periods(
         tenant.id,
         {campaigns["a"]["_id"]: ("2024-03-05", "2024-05-02"), campaigns["e"]["_id"]: ("2024-04-20", "2024-04-20")},
     )
@@ -162,7 +162,7 @@ async def test_what_the_data_say_of_the_period(tenant: Tenant, reader: httpx.Asy
     url = f"{tenant.url}/campaigns/a"
     found = (await reader.get(url)).json()
     assert (found["computedFrom"], found["computedTo"], found["flag"]) == ("2024-03-05", "2024-05-02", 1 | 2)
-    await tenant.server.services.campaigns.set_computed(tenant.id, {several["a"]["_id"]: None})
+    await tenant.server.services.campaigns.set_computed_periods(tenant.id, {several["a"]["_id"]: None})
     found = (await reader.get(url)).json()
     assert (found["computedFrom"], found["computedTo"], found["flag"]) == (None, None, 1)
 

@@ -77,8 +77,8 @@ async def test_they_go_with_their_site(tenant: Tenant, editor: httpx.AsyncClient
 
 async def test_areas_are_listed(tenant: Tenant, reader: httpx.AsyncClient, stranger: httpx.AsyncClient) -> None:
     areas = [{"code": f"69382010{n}", "name": name, "lng": 4.8, "lat": 45.7} for n, name in enumerate("abc")]
-    await tenant.server.services.areas.put(tenant.id, areas)
-    await tenant.server.services.areas.put(tenant.id, [{**areas[1], "name": "Bellecour"}])
+    await tenant.server.services.areas.upsert(tenant.id, areas)
+    await tenant.server.services.areas.upsert(tenant.id, [{**areas[1], "name": "Bellecour"}])
     for path in ("applications", "a"):
         found = (await reader.get(f"/{path}/{tenant.key}/areas", params={"q": "belle"})).json()["documents"]
         assert [(one["code"], one["name"], one["lng"]) for one in found] == [("693820101", "Bellecour", 4.8)]

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from okube_api.catalogue.facts import GEO_STAYS
-from okube_api.cli.runtime import opened
+from okube_api.cli.runtime import open_services
 from okube_api.ingest.batches import State
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
@@ -67,19 +67,19 @@ def killed_after(process: subprocess.Popen[str], words: str, longest_s: float) -
 
 
 async def _with_shop() -> None:
-    async with opened(Settings()) as services:
+    async with open_services(Settings()) as services:
         application = await services.applications.create({"key": "acme", "timezone": "UTC"})
         shop = {"key": "shop", "name": "Shop", "online": False, "coordinates": [4.83, 45.76]}
-        await services.sites.create(Application.of(application), shop)
+        await services.sites.create(Application.from_document(application), shop)
 
 
 async def _stored() -> tuple[list[tuple[str, int, int]], int]:
     """The batches that are visible (name, accepted, duplicate), and how many stays there are."""
-    async with opened(Settings()) as services:
-        application = await services.applications.find("acme")
-        batches = await services.ingest.batches.in_state(State.VISIBLE, application=application["_id"])
-        async with services.store.reading(application["_id"]) as view:
-            stays = sum([block.num_rows async for block in view.read(GEO_STAYS.table, 0, 99_999)])
+    async with open_services(Settings()) as services:
+        application = await services.applications.get_by_name("acme")
+        batches = await services.ingest.batches.find_in_states(State.VISIBLE, application=application["_id"])
+        async with services.store.open_reader(application["_id"]) as view:
+            stays = sum([block.num_rows async for block in view.read_parts(GEO_STAYS.table, 0, 99_999)])
     return [(one["name"], one["accepted"], one["duplicate"]) for one in batches], stays
 
 

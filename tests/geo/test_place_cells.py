@@ -2,7 +2,7 @@
 
 import h3
 import pytest
-from okube_api.geo.place_cells import Locator, located, located_all
+from okube_api.geo.place_cells import CellLocator, compute_cells, compute_many_cells
 
 Place = tuple[float, float, float]  # longitude, latitude, metres
 
@@ -33,21 +33,21 @@ def by_definition(longitude: float, latitude: float, radius: float) -> tuple[lis
 
 
 def test_all_over_the_earth() -> None:
-    for place, found in zip(PLACES, located_all(PLACES), strict=True):
+    for place, found in zip(PLACES, compute_many_cells(PLACES), strict=True):
         indoor, outdoor = by_definition(*place)
         assert found["indoorIndexes"] == {"resolution": 12, "indexes": indoor}, place
         assert found["outdoorIndexes"] == {"resolution": 12, "indexes": outdoor}, place
 
 
 def test_one_is_as_it_is_among_many() -> None:
-    for (longitude, latitude, radius), found in zip(PLACES, located_all(PLACES), strict=True):
-        assert located((longitude, latitude), radius) == found
-    assert located_all([]) == []
+    for (longitude, latitude, radius), found in zip(PLACES, compute_many_cells(PLACES), strict=True):
+        assert compute_cells((longitude, latitude), radius) == found
+    assert compute_many_cells([]) == []
 
 
 GIVEN = {"resolution": 9, "indexes": [h3.latlng_to_cell(45, 4, 9)]}
 HERE = {"coordinates": [4.832, 45.7578], "radius": 70.0}
-COMPUTED = located((4.832, 45.7578), 70)
+COMPUTED = compute_cells((4.832, 45.7578), 70)
 KEPT = {**HERE, "indoorIndexes": GIVEN, "outdoorIndexes": COMPUTED["outdoorIndexes"]}
 MOVED = {"coordinates": [3.0635, 50.6365]}
 
@@ -59,15 +59,15 @@ MOVED = {"coordinates": [3.0635, 50.6365]}
         ({}, {**HERE, "radius": None, "indoorIndexes": GIVEN}, {"radius": 70.0, **COMPUTED, "indoorIndexes": GIVEN}),
         (KEPT, {"name": "x"}, {name: value for name, value in KEPT.items() if name != "coordinates"}),
         (KEPT, {"indoorIndexes": None}, {"radius": 70.0, **COMPUTED}),
-        (KEPT, MOVED, {"radius": 70.0, **located((3.0635, 50.6365), 70)}),
-        (KEPT, {"radius": 90.0}, {"radius": 90.0, **located((4.832, 45.7578), 90)}),
+        (KEPT, MOVED, {"radius": 70.0, **compute_cells((3.0635, 50.6365), 70)}),
+        (KEPT, {"radius": 90.0}, {"radius": 90.0, **compute_cells((4.832, 45.7578), 90)}),
         (KEPT, {"radius": 90.0, "outdoorIndexes": GIVEN},
-         {"radius": 90.0, "indoorIndexes": located((4.832, 45.7578), 90)["indoorIndexes"], "outdoorIndexes": GIVEN}),
+         {"radius": 90.0, "indoorIndexes": compute_cells((4.832, 45.7578), 90)["indoorIndexes"], "outdoorIndexes": GIVEN}),
         (KEPT, {"coordinates": None}, {"indoorIndexes": None, "outdoorIndexes": None}),
     ],
 )  # fmt: skip
 def test_cells_are_kept_given_or_computed_anew(
     stored: dict[str, object], fields: dict[str, object], expected: dict[str, object]
 ) -> None:
-    assert Locator([(stored, fields)])(stored, fields) == expected
-    assert Locator([])(stored, fields) == expected
+    assert CellLocator([(stored, fields)])(stored, fields) == expected
+    assert CellLocator([])(stored, fields) == expected

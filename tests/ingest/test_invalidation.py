@@ -10,7 +10,7 @@ from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.ingest.invalidation import PENDING, Invalidation
 from okube_api.ingest.service import Ingest
-from okube_api.kit.resource_changes import Change, Changes, What
+from okube_api.kit.resource_changes import ResourceChange, ChangePublisher, ChangeKind
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.base import EVERYTHING, Json, Store, equal
@@ -27,11 +27,11 @@ async def full(store: Store) -> Land:
     return land
 
 
-async def rewrite(land: Land, collection: Any, identifier: str, fields: Json, change: Change) -> None:
+async def rewrite(land: Land, collection: Any, identifier: str, fields: Json, change: ResourceChange) -> None:
     """Changes a document as its repository would, followed."""
-    changes, following = Changes(), Invalidation(land.ingest)
-    changes.follow(following.invalidate)
-    async with changes.around(land.application.id, (change,)):
+    changes, following = ChangePublisher(), Invalidation(land.ingest)
+    changes.subscribe(following.invalidate)
+    async with changes.publish_around(land.application.id, (change,)):
         await land.store.update(collection, equal("_id", identifier), fields)
     await following.drain(land.application.id)
     assert await land.store.find(PENDING, EVERYTHING) == []
@@ -46,17 +46,17 @@ async def test_facts_are_as_if_resources_had_been_so_from_the_start(ingested: St
     windows = {"click": 2, "print": 1, "opening": 1}
     bands = {"dwell": [0, 1000], "distance": [0, 500, 5000], "visits": [1], "delay": [0, 5], "gap": [1, 3]}
 
-    await rewrite(land, SITES, site.id, {"timezone": "America/New_York"}, Change("sites", (site.id,), What.ZONE))
-    changes, following = Changes(), Invalidation(land.ingest)
-    changes.follow(following.invalidate)
-    async with changes.around(own, (Change("equipments", (gone.id,), What.GONE),)):
+    await rewrite(land, SITES, site.id, {"timezone": "America/New_York"}, ResourceChange("sites", (site.id,), ChangeKind.ZONE))
+    changes, following = ChangePublisher(), Invalidation(land.ingest)
+    changes.subscribe(following.invalidate)
+    async with changes.publish_around(own, (ResourceChange("equipments", (gone.id,), ChangeKind.DELETED),)):
         await ingested.delete(EQUIPMENTS, equal("_id", gone.id))
     await following.drain()
-    await rewrite(land, CAMPAIGNS, campaign.id, {"windows": windows}, Change("campaigns", (campaign.id,), What.WINDOWS))
+    await rewrite(land, CAMPAIGNS, campaign.id, {"windows": windows}, ResourceChange("campaigns", (campaign.id,), ChangeKind.WINDOWS))
     fields = {"indoorIndexes": None, "outdoorIndexes": None}
-    await rewrite(land, POIS, poi.id, fields, Change("pois", (poi.id,), What.PLACE))
+    await rewrite(land, POIS, poi.id, fields, ResourceChange("pois", (poi.id,), ChangeKind.PLACE))
     dying = Invalidation(land.ingest)
-    async with dying.invalidate(own, (Change("applications", (own,), What.SETTINGS),)):
+    async with dying.invalidate(own, (ResourceChange("applications", (own,), ChangeKind.SETTINGS),)):
         await ingested.update(APPLICATIONS, equal("_id", own), {"settings": {"bands": bands}})
     await dying.close()
     await Invalidation(Ingest(ingested, clock, SECRET)).resume()
@@ -88,7 +88,7 @@ def _seconds(text: str) -> int:
 async def test_without_events_there_is_nothing_to_do(ingested: Store) -> None:
     land = await Land(ingested, spring()).settle()
     following = Invalidation(land.ingest)
-    async with following.invalidate(land.application.id, (Change("sites", ("x",), What.GONE),)):
+    async with following.invalidate(land.application.id, (ResourceChange("sites", ("x",), ChangeKind.DELETED),)):
         assert await ingested.find(PENDING, EVERYTHING) == []
 
 
@@ -106,5 +106,5 @@ async def test_campaigns_know_the_days_of_their_data(ingested: Store) -> None:
     assert await days() == ("2024-03-29", "2024-03-29")  # in Shanghai
     await land.take("deliveries", [{"campaign": campaign.key, "day": "2024-04-02", "prints": 1}])
     assert await days() == ("2024-03-29", "2024-04-02")
-    await land.ingest.remove(land.application, first)
+    await land.ingest.remove_batch(land.application, first)
     assert await days() == ("2024-04-02", "2024-04-02")

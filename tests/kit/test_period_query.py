@@ -31,4 +31,4 @@ def test_instants_beyond_calendars_are_the_nearest(seconds: str) -> None:
 def test_a_period_that_ends_before_it_starts_is_impossible() -> None:
     query = PeriodQuery.model_validate({"from": "2019-03-02", "to": "2019-03-01"})
     with pytest.raises(Impossible):
-        query.within()
+        query.match_period()

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from okube_api.kit.resource_changes import Change, Changes, What, between
+from okube_api.kit.resource_changes import ResourceChange, ChangePublisher, ChangeKind, detect_changes
 from okube_api.store.base import Json
 
 pytestmark = pytest.mark.anyio
 
-WATCHED = {What.PLACE: ("cells",), What.ZONE: ("zone",)}
+WATCHED = {ChangeKind.PLACE: ("cells",), ChangeKind.ZONE: ("zone",)}
 
 
 def test_changes_are_what_differs() -> None:
@@ -21,28 +21,28 @@ def test_changes_are_what_differs() -> None:
         (before, {**before, "cells": 2}),
         ({**before, "_id": "b"}, {**before, "_id": "b", "zone": "y"}),
     ]
-    assert between("sites", WATCHED, pairs) == [
-        Change("sites", ("new", "a"), What.PLACE),
-        Change("sites", ("b",), What.ZONE),
+    assert detect_changes("sites", WATCHED, pairs) == [
+        ResourceChange("sites", ("new", "a"), ChangeKind.PLACE),
+        ResourceChange("sites", ("b",), ChangeKind.ZONE),
     ]
 
 
 async def test_a_follower_is_around_the_write() -> None:
     told: list[str] = []
-    changes = Changes()
-    change = Change("sites", ("a",), What.GONE)
+    changes = ChangePublisher()
+    change = ResourceChange("sites", ("a",), ChangeKind.DELETED)
 
     @asynccontextmanager
-    async def follower(application: str, some: Sequence[Change]) -> AsyncIterator[None]:
-        told.append(f"before {application} {some[0].what}")
+    async def follower(application: str, some: Sequence[ResourceChange]) -> AsyncIterator[None]:
+        told.append(f"before {application} {some[0].kind}")
         yield
         told.append("after")
 
-    async with changes.around("app", [change]):
+    async with changes.publish_around("app", [change]):
         told.append("nobody follows")
-    changes.follow(follower)
-    async with changes.around("app", []):
+    changes.subscribe(follower)
+    async with changes.publish_around("app", []):
         told.append("nothing changes")
-    async with changes.around("app", [change]):
+    async with changes.publish_around("app", [change]):
         told.append("write")
     assert told == ["nobody follows", "nothing changes", "before app gone", "write", "after"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from okube_api.tables.cells import from_free, from_text, from_texts, to_free, to_list, to_text
+from okube_api.tables.cells import format_free, format_text, format_texts, parse_free, parse_list, parse_text
 
 from tests.tables.texts import any_text, frees, lists
 
@@ -20,24 +20,24 @@ def harmless(cell: str) -> bool:
 
 @given(any_text)
 def test_a_text_survives_and_is_no_formula(text: str) -> None:
-    cell = from_text(text)
+    cell = format_text(text)
     assert cell != ""
     assert harmless(cell)
-    assert to_text(cell) == text
+    assert parse_text(cell) == text
 
 
 @given(lists)
 def test_a_list_survives_and_is_no_formula(items: list[str]) -> None:
-    cell = from_texts(items)
+    cell = format_texts(items)
     assert harmless(cell)
-    assert to_list(cell) == items
+    assert parse_list(cell) == items
 
 
 @given(frees)
 def test_a_value_of_any_type_survives_with_its_type(value: Any) -> None:
-    cell = from_free(value)
+    cell = format_free(value)
     assert harmless(cell)
-    read = to_free(cell)
+    read = parse_free(cell)
     assert (type(read), read) == (type(value), value)
 
 
@@ -53,7 +53,7 @@ def test_a_value_of_any_type_survives_with_its_type(value: Any) -> None:
     ],
 )
 def test_only_what_must_be_is_marked(text: str, cell: str) -> None:
-    assert from_text(text) == cell
+    assert format_text(text) == cell
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_only_what_must_be_is_marked(text: str, cell: str) -> None:
     ],
 )
 def test_a_cell_says_its_type(cell: str, value: Any) -> None:
-    read = to_free(cell)
+    read = parse_free(cell)
     assert (type(read), read) == (type(value), value)
 
 
 def test_a_lone_backslash_is_itself() -> None:
-    assert to_list("C:\\new|b") == ["C:\\new", "b"]
+    assert parse_list("C:\\new|b") == ["C:\\new", "b"]

@@ -12,9 +12,9 @@ from okube_api.errors import Impossible, TooLarge
 from okube_api.kit.encodings import Encoding
 from okube_api.kit.schemas import Answer, Body, Scalars, Tags, Text
 from okube_api.tables import reading
-from okube_api.tables.parsing import Row, Rows
+from okube_api.tables.parsing import Row, RowParser
 from okube_api.tables.reading import Upload
-from okube_api.tables.writing import Table
+from okube_api.tables.writing import CsvTable
 
 from tests.tables.texts import any_text, lists, scalars, texts
 
@@ -48,7 +48,7 @@ def upload(content: str | bytes, encoding: Encoding = "utf8", delimiter: str | N
 def read(content: str | bytes, encoding: Encoding = "utf8", **options: Any) -> tuple[list[Row], list[tuple[Any, ...]]]:
     """The rows of a table of shops, and what is wrong with it as (line, column, reason)."""
     table = upload(content, encoding)
-    rows = Rows(Shop, table.columns, **options)
+    rows = RowParser(Shop, table.columns, **options)
     found: list[Row] = []
     faults = []
     for block in table.blocks():
@@ -79,7 +79,7 @@ shops = st.fixed_dictionaries(
 @given(st.lists(shops, min_size=1, max_size=4))
 def test_what_is_written_is_read_again(documents: list[dict[str, Any]]) -> None:
     names = sorted({name for one in documents for name in one.get("extra", {})})
-    table = Table(ShopAnswer, {"extra": names})
+    table = CsvTable(ShopAnswer, {"extra": names})
     rows, faults = read(table.header() + table.lines(documents))
     assert faults == []
     full = [one for one in documents if one]  # a row of nothing but empty cells is a blank line
@@ -88,7 +88,7 @@ def test_what_is_written_is_read_again(documents: list[dict[str, Any]]) -> None:
 
 @given(st.lists(shops, min_size=1, max_size=3))
 def test_lines_are_those_of_the_standard_library(documents: list[dict[str, Any]]) -> None:
-    table = Table(ShopAnswer, {})
+    table = CsvTable(ShopAnswer, {})
     written = (table.header() + table.lines(documents)).decode()
     cells = list(csv.reader(io.StringIO(written, newline=""), strict=True))
     expected = io.StringIO(newline="")
@@ -98,7 +98,7 @@ def test_lines_are_those_of_the_standard_library(documents: list[dict[str, Any]]
 
 
 def test_an_encoding_that_lacks_a_character_writes_a_question_mark() -> None:
-    table = Table(Door, {}, "iso-8859-1")
+    table = CsvTable(Door, {}, "iso-8859-1")
     assert table.lines([{"colour": "été 5 €"}]) == b",\xe9t\xe9 5 ?\r\n"
 
 

@@ -8,7 +8,7 @@ from okube_api.analytics.directory import Directory
 from okube_api.analytics.places import PlaceSelection, resolve_filter, select_places, read_filter, resolve_weekdays
 from okube_api.analytics.requested_kpis import read_requested_kpis
 from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, merge_labels
-from okube_api.analytics.schemas.requests import Filters, Query
+from okube_api.analytics.schemas.query import Filters, Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.campaigns.extras import format_extras
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS

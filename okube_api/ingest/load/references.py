@@ -14,31 +14,31 @@ SITE, POI, CAMPAIGN, EQUIPMENT = "site", "point of interest", "campaign", "equip
 _REMEMBERED = 200_000
 
 
-class _Sites(Repository):
-    collection, kind, names = SITES, SITE, "names"
+class _SiteLookup(Repository):
+    collection, kind, key_field = SITES, SITE, "names"
 
 
-class _Pois(Repository):
+class _PoiLookup(Repository):
     collection, kind = POIS, POI
 
 
-class _Campaigns(Repository):
+class _CampaignLookup(Repository):
     collection, kind = CAMPAIGNS, CAMPAIGN
 
 
-class _Equipments(Repository):
+class _EquipmentLookup(Repository):
     collection, kind = EQUIPMENTS, EQUIPMENT
 
 
-class References:
+class ReferenceResolver:
     """What names stand for in one application, each asked once."""
 
     def __init__(self, store: Store, clock: Clock, application: str) -> None:
         self._application = application
-        self._kinds = {one.kind: one(store, clock) for one in (_Sites, _Pois, _Campaigns, _Equipments)}
+        self._kinds = {one.kind: one(store, clock) for one in (_SiteLookup, _PoiLookup, _CampaignLookup, _EquipmentLookup)}
         self._known: dict[str, dict[str, str | None]] = {kind: {} for kind in self._kinds}
 
-    async def ids(self, kind: str, names: pa.ChunkedArray) -> pa.ChunkedArray:
+    async def resolve_ids(self, kind: str, names: pa.ChunkedArray) -> pa.ChunkedArray:
         """The `_id` of each name, null where there is none (or no name)."""
         encoded = names.dictionary_encode().unify_dictionaries()
         if encoded.num_chunks == 0:
