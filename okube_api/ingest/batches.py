@@ -11,7 +11,7 @@ from okube_api.ingest.encryption import DecryptionError, LineCipher
 from okube_api.ingest.parse.text import RejectedLine
 from okube_api.kit.ids import is_id, new_id
 from okube_api.kit.repository import Repository
-from okube_api.store.base import Between, Collection, Json, ColumnType, Missing, OneOf, SortKey, equal
+from okube_api.store.base import Between, Collection, ColumnType, Json, Missing, OneOf, SortKey, equal
 
 MAX_REASONS = 100
 ABANDONED_AFTER = timedelta(seconds=60)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from cryptography.fernet import Fernet
 
 
-class Sealed(Exception):
+class DecryptionError(Exception):
     """A seal that another secret made."""
 
 
-class Seals:
+class LineCipher:
     """Seals and opens lists of lines, by a key that the server's secret makes."""
 
     def __init__(self, secret: bytes) -> None:
@@ -29,17 +29,17 @@ class Seals:
 
         return Fernet(self._key)
 
-    def seal(self, lines: Sequence[bytes]) -> str:
+    def encrypt(self, lines: Sequence[bytes]) -> str:
         """The lines as text that says nothing."""
         texts = [line.decode("utf-8", "backslashreplace") for line in lines]
         return self._fernet.encrypt(orjson.dumps(texts)).decode("ascii")
 
-    def open(self, sealed: str) -> list[str]:
+    def decrypt(self, sealed: str) -> list[str]:
         """The lines again.  Raises Sealed."""
         from cryptography.fernet import InvalidToken  # noqa: PLC0415 - see above
 
         try:
             lines: list[str] = orjson.loads(self._fernet.decrypt(sealed.encode("ascii")))
         except InvalidToken:
-            raise Sealed("sealed by another secret") from None
+            raise DecryptionError("sealed by another secret") from None
         return lines

@@ -15,7 +15,7 @@ _LARGE_BYTES = 16 * 2**20  # what is larger goes back to the system at once: a p
 
 
 @cache
-def be_frugal() -> None:
+def limit_arenas() -> None:
     """Sets the allocators of the process, once; where there is another C library, only Arrow's."""
     pa.set_memory_pool(pa.system_memory_pool())
     with suppress(OSError, AttributeError):
@@ -25,7 +25,7 @@ def be_frugal() -> None:
         library.mallopt(_TRIM_THRESHOLD, 2 * _LARGE_BYTES)
 
 
-def give_back() -> None:
+def trim() -> None:
     """Gives back what lies free between what is used: some ten milliseconds, between two large pieces of work."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from okube_api.catalogue.facts import Fact
-from okube_api.ingest.columns.local_days import local_days
+from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.store.arrays import Codes, Flags, Ints
-from okube_api.store.kinds import ARROW
+from okube_api.store.kinds import ARROW_TYPES
 
 Span = tuple[int, int]
 """A first and a last local day, both included."""
@@ -20,13 +20,13 @@ _ROOM = 2**63
 _BLOCK_ROWS = 100_000
 
 
-def integers(column: pa.ChunkedArray) -> Ints:
+def to_integers(column: pa.ChunkedArray) -> Ints:
     """The values of a column without nulls."""
     found: Ints = column.to_numpy().astype(np.int64, copy=False)
     return found
 
 
-def codes(column: pa.ChunkedArray, known: Sequence[str]) -> Codes:
+def to_codes(column: pa.ChunkedArray, known: Sequence[str]) -> Codes:
     """The place of each value in `known`, -1 where it is not there (or null); dictionaries are looked up once."""
     names = pa.array(known, pa.string())
     if not pa.types.is_dictionary(column.type):
@@ -46,7 +46,7 @@ def _found(values: Any, names: pa.Array) -> Codes:
     return found
 
 
-def order(*keys: NDArray[Any]) -> Ints:
+def sort_order(*keys: NDArray[Any]) -> Ints:
     """The permutation that sorts by the keys, the first one first; rows equal in all of them come in any order.
 
     Keys that fit into one 64-bit number together are sorted as one, which is several times faster.
@@ -66,14 +66,14 @@ def order(*keys: NDArray[Any]) -> Ints:
             room = size
     found: Ints = np.argsort(packed[0])
     if len(packed) > 1:  # few rows are equal in the first keys: only these are sorted by the others
-        new = changes(packed[0][found])
+        new = mark_group_starts(packed[0][found])
         tied = np.flatnonzero(~(new & np.append(new[1:], True)))
         rows = found[tied]
         found[tied] = rows[np.lexsort([key[rows] for key in packed[::-1]])]
     return found
 
 
-def changes(*keys: NDArray[Any]) -> Flags:
+def mark_group_starts(*keys: NDArray[Any]) -> Flags:
     """Where a row differs from the one before it in one of the keys; the first row does."""
     found = np.ones(len(keys[0]), np.bool_)
     found[1:] = False
@@ -82,40 +82,40 @@ def changes(*keys: NDArray[Any]) -> Flags:
     return found
 
 
-def counted(groups: NDArray[Any], size: int) -> Ints:
+def count_by_group(groups: NDArray[Any], size: int) -> Ints:
     """How many rows each of the groups 0 to size - 1 has."""
     return np.bincount(groups, minlength=size).astype(np.int64, copy=False)
 
 
-def offsets(counts: Ints) -> Ints:
+def to_offsets(counts: Ints) -> Ints:
     """Where each list of so many elements begins in all of them one after the other, and the end: shape (n + 1,)."""
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
 
 
-def spread(starts: Ints, counts: Ints) -> Ints:
+def expand_ranges(starts: Ints, counts: Ints) -> Ints:
     """starts[0], starts[0] + 1, ... so many times, then the same of the next, one after the other."""
-    before = offsets(counts)
+    before = to_offsets(counts)
     return np.arange(before[-1], dtype=np.int64) + np.repeat(starts - before[:-1], counts)
 
 
-def days(at_ms: Ints, places: NDArray[Any], zones: Sequence[str]) -> Ints:
+def to_days_of_places(at_ms: Ints, places: NDArray[Any], zones: Sequence[str]) -> Ints:
     """The ordinals of the local days of instants (ms, UTC), each in the zone of its place (an index into zones)."""
     found = np.empty(len(at_ms), np.int64)
     names, of_place = np.unique(np.asarray(zones, np.str_), return_inverse=True)
     zone = of_place[places] if len(zones) else places
     for number, name in enumerate(names):
         there = zone == number
-        found[there] = local_days(at_ms[there], str(name))
+        found[there] = to_local_days(at_ms[there], str(name))
     return found
 
 
-def blocks(day: Ints, span: Span) -> Iterator[tuple[Span, slice]]:
+def split_days(day: Ints, span: Span) -> Iterator[tuple[Span, slice]]:
     """Cuts a span of days into days that hold some 100,000 rows together, or are one day, with the place of their rows.
 
     day: of each row, ascending, within the span.
     """
     first, last = span
-    ends = np.cumsum(counted(day - first, last - first + 1))
+    ends = np.cumsum(count_by_group(day - first, last - first + 1))
     low, held = first, 0
     while low <= last:
         high = int(np.searchsorted(ends, held + _BLOCK_ROWS, side="right")) + first - 1
@@ -125,20 +125,20 @@ def blocks(day: Ints, span: Span) -> Iterator[tuple[Span, slice]]:
         low, held = high + 1, until
 
 
-def names(known: Sequence[str], found: NDArray[Any], missing: Flags | None = None) -> pa.DictionaryArray:
+def to_name_column(known: Sequence[str], found: NDArray[Any], missing: Flags | None = None) -> pa.DictionaryArray:
     """Codes as texts; null where missing."""
     codes = pa.array(found.astype(np.int32, copy=False), mask=missing)
     return pa.DictionaryArray.from_arrays(codes, pa.array(known, pa.string()))
 
 
-def lists(counts: Ints, known: Sequence[str], found: NDArray[Any]) -> pa.Array:
+def to_list_column(counts: Ints, known: Sequence[str], found: NDArray[Any]) -> pa.Array:
     """Codes, so many for each row, as lists of texts."""
-    return pa.ListArray.from_arrays(pa.array(offsets(counts), pa.int32()), names(known, found).cast(pa.string()))
+    return pa.ListArray.from_arrays(pa.array(to_offsets(counts), pa.int32()), to_name_column(known, found).cast(pa.string()))
 
 
-def rows(fact: Fact, day: Ints, columns: Mapping[str, Any]) -> pa.Table:
+def build_fact_table(fact: Fact, day: Ints, columns: Mapping[str, Any]) -> pa.Table:
     """A table of a fact: `day`, then those of its columns that are given, as declared; texts may be dictionaries."""
-    declared = {"day": pa.int64()} | {column.name: ARROW[column.kind] for column in fact.columns}
+    declared = {"day": pa.int64()} | {column.name: ARROW_TYPES[column.type] for column in fact.columns}
     held = {"day": day, **columns}
     if unknown := held.keys() - declared.keys():
         raise ValueError(f"{fact.name} has no column {', '.join(sorted(unknown))}")

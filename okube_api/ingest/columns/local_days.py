@@ -17,13 +17,13 @@ SECOND_MS = 1000
 _PROBE = timedelta(days=1)
 
 
-def utc_days(at_ms: Ints) -> Ints:
+def to_utc_days(at_ms: Ints) -> Ints:
     """The UTC day of each instant (milliseconds since 1970) as an ordinal; 1 is 1970-01-01."""
     days: Ints = at_ms // DAY_MS + 1
     return days
 
 
-def local_days(at_ms: Ints, zone: str) -> Ints:
+def to_local_days(at_ms: Ints, zone: str) -> Ints:
     """The local day of each instant (milliseconds since 1970, UTC) as an ordinal; 1 is 1970-01-01."""
     if at_ms.size == 0:
         return np.zeros(0, np.int64)
@@ -31,10 +31,10 @@ def local_days(at_ms: Ints, zone: str) -> Ints:
     parts = [_changes(zone, year) for year in range(first, last + 1)]
     changes = np.concatenate([changes for changes, _ in parts])
     offsets = np.concatenate([offsets for _, offsets in parts])
-    return utc_days(at_ms + offsets[np.searchsorted(changes, at_ms, side="right") - 1])
+    return to_utc_days(at_ms + offsets[np.searchsorted(changes, at_ms, side="right") - 1])
 
 
-def day_start(day: int, zone: str) -> int:
+def compute_day_start(day: int, zone: str) -> int:
     """The first instant of a local day, in milliseconds since 1970, UTC."""
     date = datetime(1969, 12, 31) + timedelta(days=day)  # noqa: DTZ001 - made local on the next line
     return round(date.replace(tzinfo=ZoneInfo(zone)).timestamp()) * SECOND_MS

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def ahead(source: AsyncIterator[T]) -> AsyncIterator[T]:
+async def prefetch(source: AsyncIterator[T]) -> AsyncIterator[T]:
     """The same, the next one being made while one is worked on."""
     queue: asyncio.Queue[T | None] = asyncio.Queue(maxsize=1)
 

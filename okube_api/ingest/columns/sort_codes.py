@@ -9,7 +9,7 @@ from okube_api.store.arrays import Ints
 _BETWEEN = "\x1f"
 
 
-def ranks(column: pa.ChunkedArray) -> Ints:
+def to_sort_codes(column: pa.ChunkedArray) -> Ints:
     """Numbers in the order of the values, null first: of equal values equal ones, within this column."""
     if len(column) == 0:
         return np.empty(0, np.int64)
@@ -21,14 +21,14 @@ def ranks(column: pa.ChunkedArray) -> Ints:
     return _of_texts(pc.binary_join(column, _BETWEEN) if pa.types.is_list(column.type) else column)
 
 
-def whole(column: pa.ChunkedArray) -> Ints:
+def fill_nulls(column: pa.ChunkedArray) -> Ints:
     """The values of a column of integers, 0 for null."""
     values: Ints = pc.fill_null(column, 0).to_numpy().astype(np.int64, copy=False)
     return values
 
 
 def _of_integers(column: pa.ChunkedArray) -> Ints:
-    values = whole(column)
+    values = fill_nulls(column)
     if not column.null_count:
         return values
     valid = pc.is_valid(column).to_numpy()

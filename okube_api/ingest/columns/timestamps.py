@@ -28,7 +28,7 @@ _LAST_MS = int(np.datetime64(f"{LAST_YEAR + 1}-01-01", "ms").astype(np.int64)) -
 Bytes = NDArray[np.uint8]
 
 
-def instants(texts: pa.Array) -> tuple[Ints, Flags]:
+def parse_instants(texts: pa.Array) -> tuple[Ints, Flags]:
     """Milliseconds since 1970 of instants (fractions cut off), and which texts are one; null is none."""
     found, valid = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.bool_)
     for rows, characters in _matrices(texts, _SHORTEST, _LONGEST):
@@ -44,7 +44,7 @@ def instants(texts: pa.Array) -> tuple[Ints, Flags]:
     return found, valid
 
 
-def days(texts: pa.Array) -> tuple[Ints, Flags]:
+def parse_days(texts: pa.Array) -> tuple[Ints, Flags]:
     """Ordinals (1 is 1970-01-01) of days, and which texts are one."""
     found, valid = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.bool_)
     for rows, characters in _matrices(texts, _DATE, _DATE):
@@ -53,13 +53,13 @@ def days(texts: pa.Array) -> tuple[Ints, Flags]:
     return found, valid
 
 
-def instant(text: str) -> int | None:
+def parse_instant(text: str) -> int | None:
     """Milliseconds since 1970 of an instant, None when the text is none."""
-    found, valid = instants(pa.array([text], pa.string()))
+    found, valid = parse_instants(pa.array([text], pa.string()))
     return int(found[0]) if valid[0] else None
 
 
-def moments(column: pa.Array | pa.ChunkedArray) -> Ints:
+def convert_timestamps(column: pa.Array | pa.ChunkedArray) -> Ints:
     """Milliseconds since 1970 of instants with a zone; 0 for null."""
     found: Ints = (
         pc.fill_null(column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64()), 0).to_numpy() // 1000
@@ -67,12 +67,12 @@ def moments(column: pa.Array | pa.ChunkedArray) -> Ints:
     return found
 
 
-def milliseconds(column: pa.ChunkedArray) -> Ints:
+def to_milliseconds(column: pa.ChunkedArray) -> Ints:
     """Since 1970, of instants as texts or as such with a zone; 0 for null and for texts that are none."""
-    return moments(column) if pa.types.is_timestamp(column.type) else instants(column.combine_chunks())[0]
+    return convert_timestamps(column) if pa.types.is_timestamp(column.type) else parse_instants(column.combine_chunks())[0]
 
 
-def within_years(at_ms: Ints) -> Flags:
+def mark_supported_years(at_ms: Ints) -> Flags:
     """Whether instants lie in the years that are taken."""
     found: Flags = (at_ms >= _FIRST_MS) & (at_ms <= _LAST_MS)
     return found
@@ -111,7 +111,7 @@ def _instants(characters: Bytes, tail: int) -> tuple[Ints, Flags]:
     found = date * DAY_MS + ms
     if tail == _OFFSET:
         found -= _offset(characters[-tail:], valid)
-    valid &= within_years(found)
+    valid &= mark_supported_years(found)
     return found, valid
 
 

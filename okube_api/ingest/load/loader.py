@@ -9,22 +9,22 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from okube_api.ingest.batches import MOST_REASONS, Batches
-from okube_api.ingest.columns.prefetch import ahead
-from okube_api.ingest.encryption import Seals
+from okube_api.ingest.batches import MAX_REASONS, Batches
+from okube_api.ingest.columns.prefetch import prefetch
+from okube_api.ingest.encryption import LineCipher
 from okube_api.ingest.events.kinds import EventKind
-from okube_api.ingest.load.normalizer import Recorder
-from okube_api.ingest.parse.codecs import Decoder, Encoding, Format, decoder
-from okube_api.ingest.parse.line_blocks import Lines, blocks
-from okube_api.ingest.parse.parquet import read_parquet, row_text
-from okube_api.ingest.parse.text import CsvParser, NdjsonParser, Parser, Read, Rejected
-from okube_api.store.base import Conflict, Json, Store
+from okube_api.ingest.load.normalizer import Normalizer
+from okube_api.ingest.parse.codecs import Decoder, Encoding, Format, create_decoder
+from okube_api.ingest.parse.line_blocks import LineBlock, read_line_blocks
+from okube_api.ingest.parse.parquet import format_row, read_parquet
+from okube_api.ingest.parse.text import CsvParser, NdjsonParser, ParsedBlock, Parser, RejectedLine
+from okube_api.ingest.retry import commit_with_retry
+from okube_api.store.base import Change, Json, Store
 
 MOST_ROWS = 300_000
 _LINES_AT_ONCE = 500
 MOST_KEPT, MOST_KEPT_BYTES = 100_000, 64 * 2**20
 """Rejected lines that are kept of one file; further ones are counted only."""
-_TRIES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Progress:
     lines: int
 
 
-Tell = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
 @dataclass(slots=True)
-class Tally:
+class LoadCounts:
     """What was received so far."""
 
     stored: int = 0
@@ -51,10 +51,10 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class FileBlock:
     """Rows as they were sent, how far the file is, where to find a line's text by its number, and the file's header."""
 
-    read: Read
+    read: ParsedBlock
     progress: Progress
     text: Callable[[int], bytes]
     header: str | None = None
@@ -65,13 +65,13 @@ class Block:
 
 async def text_blocks(
     source: AsyncIterator[bytes], kind: str, shape: Format, encoding: Encoding
-) -> AsyncIterator[Block]:
+) -> AsyncIterator[FileBlock]:
     """The blocks of a stream of NDJSON or CSV."""
     size = 0
 
     async def plain() -> AsyncIterator[bytes]:
         nonlocal size
-        undo: Decoder = decoder(encoding)
+        undo: Decoder = create_decoder(encoding)
         async for data in source:
             size += len(data)
             for piece in await asyncio.to_thread(undo.feed, data) if encoding is not Encoding.IDENTITY else [data]:
@@ -79,23 +79,23 @@ async def text_blocks(
         undo.end()
 
     parser: Parser = NdjsonParser(kind) if shape is Format.NDJSON else CsvParser(kind)
-    async for lines in blocks(plain()):
+    async for lines in read_line_blocks(plain()):
         read = await asyncio.to_thread(parser.read, lines)
-        yield Block(read, Progress(size, lines.first + len(lines) - 1), _texts(lines), parser.header)
+        yield FileBlock(read, Progress(size, lines.first_line + len(lines) - 1), _texts(lines), parser.header)
 
 
-def _texts(lines: Lines) -> Callable[[int], bytes]:
-    return lambda number: lines.line(number - lines.first)
+def _texts(lines: LineBlock) -> Callable[[int], bytes]:
+    return lambda number: lines.get_line(number - lines.first_line)
 
 
-async def parquet_blocks(file: BinaryIO, kind: str) -> AsyncIterator[Block]:
+async def parquet_blocks(file: BinaryIO, kind: str) -> AsyncIterator[FileBlock]:
     """The blocks of a Parquet file."""
     size = file.seek(0, SEEK_END)
     file.seek(0)
     found = read_parquet(kind, file)
     while (one := await asyncio.to_thread(next, found, None)) is not None:
         read, through = one
-        yield Block(read, Progress(size, through), partial(row_text, read))
+        yield FileBlock(read, Progress(size, through), partial(format_row, read))
 
 
 # -- into the store -------------------------------------------------------------------------------------------
@@ -104,19 +104,26 @@ async def parquet_blocks(file: BinaryIO, kind: str) -> AsyncIterator[Block]:
 class Receiver:
     """Keeps the events of one batch."""
 
-    def __init__(self, store: Store, batches: Batches, seals: Seals, kind: EventKind, recorder: Recorder) -> None:
+    def __init__(
+        self, store: Store, batches: Batches, seals: LineCipher, kind: EventKind, recorder: Normalizer
+    ) -> None:
         self._store, self._batches, self._seals, self._kind, self._recorder = store, batches, seals, kind, recorder
 
-    async def receive(self, batch: Json, source: AsyncIterator[Block], tell: Tell | None) -> Tally:
+    async def receive(self, batch: Json, source: AsyncIterator[FileBlock], tell: OnProgress | None) -> LoadCounts:
         """Stores every good event of a file, and keeps the bad lines."""
-        tally, changes = Tally(), 0
-        async for rows in ahead(self._recorded(batch, ahead(source), tally, tell)):
+        tally, changes = LoadCounts(), 0
+        async for rows in prefetch(self._recorded(batch, prefetch(source), tally, tell)):
             changes += 1
-            await _appended(self._store, batch, f"{batch['_id']}:{changes}", self._kind, rows)
+            append = partial(self._append, batch["number"], rows)
+            name = f"{batch['_id']}:{changes}"
+            await commit_with_retry(self._store, batch["application"], name, append, attempts=8, pause_s=0.05)
         return tally
 
+    async def _append(self, number: int, rows: pa.Table, change: Change) -> None:
+        await change.append(self._kind.table, number, rows)
+
     async def _recorded(
-        self, batch: Json, source: AsyncIterator[Block], tally: Tally, tell: Tell | None
+        self, batch: Json, source: AsyncIterator[FileBlock], tally: LoadCounts, tell: OnProgress | None
     ) -> AsyncIterator[pa.Table]:
         """The rows to be stored, about `MOST_ROWS` at a time."""
         held: list[pa.Table] = []
@@ -130,12 +137,13 @@ class Receiver:
         if any(one.num_rows for one in held):
             yield pa.concat_tables(held)
 
-    async def _taken(self, batch: Json, block: Block, tally: Tally) -> pa.Table:
+    async def _taken(self, batch: Json, block: FileBlock, tally: LoadCounts) -> pa.Table:
         """The good rows of a block; the bad ones are kept."""
-        found = await self._recorder.record(block.read.rows, block.read.numbers)
-        numbers = block.read.numbers
+        found = await self._recorder.normalize(block.read.rows, block.read.line_numbers)
+        numbers = block.read.line_numbers
         refused = [
-            Rejected(int(numbers[row]), reason, block.text(int(numbers[row]))) for row, reason in found.refused.items()
+            RejectedLine(int(numbers[row]), reason, block.text(int(numbers[row])))
+            for row, reason in found.refused.items()
         ]
         await self._reject(batch, tally, sorted([*block.read.rejected, *refused], key=lambda one: one.number))
         tally.stored += found.rows.num_rows
@@ -144,26 +152,13 @@ class Receiver:
             tally.latest_ms = max(tally.latest_ms or 0, found.latest_ms)
         return found.rows
 
-    async def _reject(self, batch: Json, tally: Tally, rejected: list[Rejected]) -> None:
+    async def _reject(self, batch: Json, tally: LoadCounts, rejected: list[RejectedLine]) -> None:
         """Counts rejected lines, and keeps the first of them."""
-        room = MOST_REASONS - len(tally.reasons)
+        room = MAX_REASONS - len(tally.reasons)
         tally.reasons += [{"line": one.number, "reason": one.reason} for one in rejected[:room]]
         for at in range(0, len(rejected), _LINES_AT_ONCE):
             some = rejected[at : at + _LINES_AT_ONCE]
             if tally.rejected < MOST_KEPT and tally.kept_bytes < MOST_KEPT_BYTES:
-                await self._batches.keep_rejected(batch, tally.rejected, some, self._seals)
+                await self._batches.store_rejected(batch, tally.rejected, some, self._seals)
                 tally.kept_bytes += sum(len(one.text) for one in some)
             tally.rejected += len(some)
-
-
-async def _appended(store: Store, batch: Json, name: str, kind: EventKind, rows: pa.Table) -> None:
-    for left in reversed(range(_TRIES)):
-        try:
-            async with store.changing(batch["application"], name) as change:
-                await change.append(kind.table, batch["number"], rows)
-                await change.commit()
-                return
-        except Conflict:
-            if not left:
-                raise
-            await asyncio.sleep(0.05 * (_TRIES - left))

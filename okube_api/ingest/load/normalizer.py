@@ -8,16 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.catalogue.buckets import day_of
+from okube_api.catalogue.buckets import to_date
 from okube_api.catalogue.weights import WEIGHT_UNIT
-from okube_api.ingest.columns.local_days import utc_days
-from okube_api.ingest.columns.timestamps import days, milliseconds
+from okube_api.ingest.columns.local_days import to_utc_days
+from okube_api.ingest.columns.timestamps import parse_days, to_milliseconds
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import EventKind
-from okube_api.ingest.load.pseudonyms import DEVICE, USER, Digests, Identities
-from okube_api.ingest.load.references import CAMPAIGN, EQUIPMENT, POI, SITE, References
+from okube_api.ingest.load.pseudonyms import DEVICE, USER, Digests, Pseudonyms
+from okube_api.ingest.load.references import CAMPAIGN, EQUIPMENT, POI, SITE, ReferenceResolver
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.kinds import ARROW, stored_kinds
+from okube_api.store.kinds import ARROW_TYPES, get_stored_types
 
 _MILLIONTHS = 1_000_000
 _REFERENCES = {"site": SITE, "poi": POI, "campaign": CAMPAIGN, "equipment": EQUIPMENT}
@@ -25,7 +25,7 @@ _COUNTS = ("prints", "clicks", "openings")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recorded:
+class NormalizedRows:
     """Rows to be kept; and of the others, by their number among those that came, why not.
 
     latest_ms: the last instant among the rows, None without one.
@@ -36,14 +36,14 @@ class Recorded:
     latest_ms: int | None
 
 
-class Recorder:
+class Normalizer:
     """Turns the rows of one application's batch."""
 
     def __init__(
         self,
         kind: EventKind,
-        identities: Identities,
-        references: References,
+        identities: Pseudonyms,
+        references: ReferenceResolver,
         digests: Digests,
         since: int | None = None,
     ) -> None:
@@ -51,7 +51,7 @@ class Recorder:
         self._kind, self._identities, self._references, self._digests = kind, identities, references, digests
         self._since = None if kind.time_field is None else since
 
-    async def record(self, sent: pa.Table, numbers: Ints) -> Recorded:
+    async def normalize(self, sent: pa.Table, numbers: Ints) -> NormalizedRows:
         """The rows of a block.
 
         sent: columns as `checks.columns_of` says, instants perhaps as such; numbers: of their lines.
@@ -59,13 +59,13 @@ class Recorder:
         found = {name: sent[name] for name in sent.column_names if name in _REFERENCES}
         refused: dict[int, str] = {}
         for name, named in list(found.items()):
-            found[name] = await self._references.ids(_REFERENCES[name], named)
+            found[name] = await self._references.resolve_ids(_REFERENCES[name], named)
             for row in np.flatnonzero(_unknown(named, found[name])).tolist():
                 refused.setdefault(row, f"'{name}': There is no {_REFERENCES[name]} of this id or key.")
         when = await asyncio.to_thread(self._when, sent)
         if self._since is not None:
             for row in np.flatnonzero(when["part"] < self._since).tolist():
-                refused.setdefault(row, f"It is too old: events before {day_of(self._since)} (UTC) are not kept.")
+                refused.setdefault(row, f"It is too old: events before {to_date(self._since)} (UTC) are not kept.")
         if refused:
             kept = np.ones(sent.num_rows, np.bool_)
             kept[list(refused)] = False
@@ -75,9 +75,9 @@ class Recorder:
             when = {name: values[kept] for name, values in when.items()}
         for name in (USER, DEVICE):
             if name in sent.column_names:
-                found["user"] = pa.array(await self._identities.numbers(name, sent[name]))
+                found["user"] = pa.array(await self._identities.assign_numbers(name, sent[name]))
         latest = int(when["at"].max()) if len(when.get("at", ())) else None
-        return Recorded(await asyncio.to_thread(self._rows, sent, numbers, when, found), refused, latest)
+        return NormalizedRows(await asyncio.to_thread(self._rows, sent, numbers, when, found), refused, latest)
 
     def _when(self, sent: pa.Table) -> dict[str, Ints]:
         """The part of each row; of those that have an instant, also that."""
@@ -85,8 +85,8 @@ class Recorder:
             return {"part": np.full(sent.num_rows, tables.UNDATED_PART, np.int64)}
         if self._kind.time_field == "day":
             return {"part": _days(sent["day"])}
-        at = milliseconds(sent[self._kind.time_field])
-        return {"at": at, "part": utc_days(at)}
+        at = to_milliseconds(sent[self._kind.time_field])
+        return {"at": at, "part": to_utc_days(at)}
 
     def _rows(
         self, sent: pa.Table, numbers: Ints, when: Mapping[str, Ints], found: Mapping[str, pa.ChunkedArray]
@@ -97,18 +97,18 @@ class Recorder:
         if "site" in found and "poi" in found:
             made["place"] = pc.coalesce(found["site"], found["poi"])
         if "end" in sent.column_names:
-            made["end"] = pa.array(milliseconds(sent["end"]), mask=~sent["end"].is_valid().to_numpy())
-        kinds = {name: kind for name, kind in stored_kinds(self._kind.table).items() if name != "batch"}
-        schema = pa.schema([(name, ARROW[kind]) for name, kind in kinds.items()])
+            made["end"] = pa.array(to_milliseconds(sent["end"]), mask=~sent["end"].is_valid().to_numpy())
+        kinds = {name: kind for name, kind in get_stored_types(self._kind.table).items() if name != "batch"}
+        schema = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in kinds.items()])
         return pa.table([_column(made[name], schema.field(name).type) for name in kinds], schema=schema)
 
     def _hashes(self, sent: pa.Table) -> dict[str, object]:
         made: dict[str, object] = {}
         if "id" in sent.column_names:
-            high, low, given = self._digests.of(sent["id"])
+            high, low, given = self._digests.hash_texts(sent["id"])
             made |= {"id_high": pa.array(high, mask=~given), "id_low": pa.array(low, mask=~given)}
         if "order" in sent.column_names:
-            _, low, given = self._digests.of(sent["order"])
+            _, low, given = self._digests.hash_texts(sent["order"])
             made["order"] = pa.array(low, mask=~given)
         return made
 
@@ -117,7 +117,7 @@ def _days(column: pa.ChunkedArray) -> Ints:
     if pa.types.is_date(column.type):
         found: Ints = column.cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64) + 1
         return found
-    return days(column.combine_chunks())[0]
+    return parse_days(column.combine_chunks())[0]
 
 
 def _amounts(sent: pa.Table) -> dict[str, object]:

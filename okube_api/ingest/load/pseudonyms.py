@@ -22,7 +22,7 @@ Halves = NDArray[np.uint64]
 """Hashes in two halves: shape (hashes, 2)."""
 
 
-def salt_of(secret: bytes, application: str) -> bytes:
+def derive_salt(secret: bytes, application: str) -> bytes:
     """The salt of an application's identifiers: the server's secret and the application make it, nothing stores it."""
     return blake2b(application.encode(), key=_key(secret), person=b"okube-salt", digest_size=64).digest()
 
@@ -31,7 +31,7 @@ def _key(secret: bytes) -> bytes:
     return blake2b(secret, person=b"okube-ingest").digest()
 
 
-def hashed(salt: bytes, kind: str, names: Iterable[str]) -> list[bytes]:
+def hash_names(salt: bytes, kind: str, names: Iterable[str]) -> list[bytes]:
     """The 128-bit hashes of users or devices."""
     blank = blake2b(key=salt, person=kind.encode(), digest_size=_HASH_BYTES)
     found = []
@@ -42,7 +42,7 @@ def hashed(salt: bytes, kind: str, names: Iterable[str]) -> list[bytes]:
     return found
 
 
-class _Known:
+class _NumberCache:
     """Numbers by the hashes of names, as columns: a tenth of a dictionary's memory, and many are looked up at once."""
 
     def __init__(self) -> None:
@@ -75,15 +75,15 @@ class _Known:
         self._numbers = np.insert(self._numbers, at, numbers)
 
 
-class Identities:
+class Pseudonyms:
     """The numbers of an application's users and devices; those met last are remembered."""
 
     def __init__(self, store: Store, application: str, secret: bytes) -> None:
         self._store, self._application = store, application
-        self._salt = salt_of(secret, application)
-        self._known: defaultdict[str, _Known] = defaultdict(_Known)
+        self._salt = derive_salt(secret, application)
+        self._known: defaultdict[str, _NumberCache] = defaultdict(_NumberCache)
 
-    async def numbers(self, kind: str, names: pa.ChunkedArray) -> Ints:
+    async def assign_numbers(self, kind: str, names: pa.ChunkedArray) -> Ints:
         """The number of each name; new names get new numbers."""
         encoded = await asyncio.to_thread(lambda: names.dictionary_encode().unify_dictionaries())
         if encoded.num_chunks == 0:
@@ -92,7 +92,7 @@ class Identities:
         unknown = np.flatnonzero(found < 0)
         if len(unknown):
             new = hashes[unknown]
-            found[unknown] = await self._store.numbers(self._application, kind, _bytes(new))
+            found[unknown] = await self._store.assign_numbers(self._application, kind, _bytes(new))
             await asyncio.to_thread(self._known[kind].put, new, found[unknown])
         codes = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
         numbers: Ints = found[np.concatenate(codes)]
@@ -100,12 +100,12 @@ class Identities:
 
     def _looked_up(self, kind: str, names: pa.Array) -> tuple[Halves, Ints]:
         """The hashes of distinct names, and their numbers as far as they are known."""
-        hashes = np.frombuffer(b"".join(hashed(self._salt, kind, names.to_pylist())), np.uint64).reshape(-1, 2)
+        hashes = np.frombuffer(b"".join(hash_names(self._salt, kind, names.to_pylist())), np.uint64).reshape(-1, 2)
         return hashes, self._known[kind].of(hashes)
 
-    async def known(self, kind: str, name: str) -> int | None:
+    async def find_number(self, kind: str, name: str) -> int | None:
         """The number of a name, None for one that was never met."""
-        return (await self._store.known(self._application, kind, hashed(self._salt, kind, [name])))[0]
+        return (await self._store.find_numbers(self._application, kind, hash_names(self._salt, kind, [name])))[0]
 
 
 def _bytes(hashes: Halves) -> list[bytes]:
@@ -121,7 +121,7 @@ class Digests:
         self._stack = ExitStack()
         self._bench: Workbench | None = None
 
-    def of(self, texts: pa.ChunkedArray) -> tuple[Ints, Ints, Flags]:
+    def hash_texts(self, texts: pa.ChunkedArray) -> tuple[Ints, Ints, Flags]:
         """Both halves of each hash, and where there is one; null has none."""
         size = len(texts)
         halves, given = np.zeros((size, 2), np.int64), texts.is_valid().to_numpy()
@@ -129,7 +129,7 @@ class Digests:
             if self._bench is None:
                 self._bench = self._stack.enter_context(open_workbench(self._memory_limit, self._threads))
             self._bench.load("texts", pa.table({"place": np.flatnonzero(given), "text": texts.drop_null()}))
-            found = self._bench.table("SELECT place, unhex(md5(text)) AS hash FROM texts")
+            found = self._bench.query("SELECT place, unhex(md5(text)) AS hash FROM texts")
             rows = found["place"].to_numpy()
             whole = pa.concat_arrays(found["hash"].chunks).cast(pa.binary(_HASH_BYTES))
             halves[rows] = np.frombuffer(whole.buffers()[1], np.int64).reshape(-1, 2)[: len(rows)]

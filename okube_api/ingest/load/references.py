@@ -35,7 +35,9 @@ class ReferenceResolver:
 
     def __init__(self, store: Store, clock: Clock, application: str) -> None:
         self._application = application
-        self._kinds = {one.kind: one(store, clock) for one in (_SiteLookup, _PoiLookup, _CampaignLookup, _EquipmentLookup)}
+        self._kinds = {
+            one.kind: one(store, clock) for one in (_SiteLookup, _PoiLookup, _CampaignLookup, _EquipmentLookup)
+        }
         self._known: dict[str, dict[str, str | None]] = {kind: {} for kind in self._kinds}
 
     async def resolve_ids(self, kind: str, names: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -40,7 +40,7 @@ _ENDINGS = {
 _COMPRESSED = {".gz": Encoding.GZIP, ".zst": Encoding.ZSTD}
 
 
-def format_of(content_type: str) -> Format:
+def parse_content_type(content_type: str) -> Format:
     """The format with this media type, whatever its parameters.  Raises UnsupportedMedia."""
     name = content_type.partition(";")[0].strip().lower()
     try:
@@ -49,7 +49,7 @@ def format_of(content_type: str) -> Format:
         raise UnsupportedMedia(f"Events come as {', '.join(Format)}, not as '{name[:100]}'.") from None
 
 
-def encoding_of(content_encoding: str) -> Encoding:
+def parse_content_encoding(content_encoding: str) -> Encoding:
     """The compression of this name.  Raises UnsupportedMedia."""
     name = content_encoding.strip().lower() or Encoding.IDENTITY
     try:
@@ -58,7 +58,7 @@ def encoding_of(content_encoding: str) -> Encoding:
         raise UnsupportedMedia(f"Bodies may be compressed by gzip or zstd, not by '{name[:100]}'.") from None
 
 
-def of_path(path: Path) -> tuple[Format, Encoding]:
+def detect_format(path: Path) -> tuple[Format, Encoding]:
     """What the name of a file says, `events.csv.gz` for instance.  Raises UnsupportedMedia."""
     *_, last = path.suffixes or [""]
     encoding = _COMPRESSED.get(last.lower(), Encoding.IDENTITY)
@@ -82,13 +82,13 @@ class Decoder(Protocol):
         """The end of the file.  Raises BadRequest when it came too early."""
 
 
-def decoder(encoding: Encoding) -> Decoder:
+def create_decoder(encoding: Encoding) -> Decoder:
     """A decoder of one file."""
-    makers: dict[Encoding, Callable[[], Decoder]] = {Encoding.GZIP: _Gzip, Encoding.ZSTD: _Zstd}
-    return makers.get(encoding, _Plain)()
+    makers: dict[Encoding, Callable[[], Decoder]] = {Encoding.GZIP: _GzipDecoder, Encoding.ZSTD: _ZstdDecoder}
+    return makers.get(encoding, _IdentityDecoder)()
 
 
-class _Plain:
+class _IdentityDecoder:
     def feed(self, data: bytes) -> list[bytes]:
         return [data] if data else []
 
@@ -96,7 +96,7 @@ class _Plain:
         return
 
 
-class _Gzip:
+class _GzipDecoder:
     """Files may be several gzip members one after the other."""
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class _Gzip:
             raise BadRequest("The gzip ends too early.")
 
 
-class _Zstd:
+class _ZstdDecoder:
     def __init__(self) -> None:
         self._frame: zstandard.ZstdDecompressionObj | None = None
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.timestamps import days, instants, milliseconds, moments, within_years
+from okube_api.ingest.columns.timestamps import parse_days, parse_instants, to_milliseconds, convert_timestamps, mark_supported_years
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.store.arrays import Flags
 from okube_api.store.base import Json
@@ -20,7 +20,7 @@ _TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64()}
 
 
 @dataclass(frozen=True, slots=True)
-class Property:
+class FieldRule:
     """A field, as its JSON Schema says.
 
     rule: the schema of a value that is not null.
@@ -42,11 +42,11 @@ class Property:
 
 
 @lru_cache
-def properties(kind: str) -> tuple[Property, ...]:
+def get_field_rules(kind: str) -> tuple[FieldRule, ...]:
     """The fields of a kind."""
     schema = KINDS[kind].model.model_json_schema()
     required = schema.get("required", ())
-    return tuple(Property(name, name in required, _rule(one)) for name, one in schema["properties"].items())
+    return tuple(FieldRule(name, name in required, _rule(one)) for name, one in schema["properties"].items())
 
 
 def _rule(schema: Json) -> Json:
@@ -57,15 +57,15 @@ def _rule(schema: Json) -> Json:
 
 
 @lru_cache
-def columns_of(kind: str) -> pa.Schema:
+def get_schema(kind: str) -> pa.Schema:
     """The columns that rows of a kind are read into, as they are sent."""
-    return pa.schema([(one.name, one.type) for one in properties(kind)])
+    return pa.schema([(one.name, one.type) for one in get_field_rules(kind)])
 
 
-def certain(kind: str, rows: pa.Table) -> Flags:
+def mark_valid_rows(kind: str, rows: pa.Table) -> Flags:
     """The rows that meet the schema; of the others nothing is said."""
     found = np.ones(rows.num_rows, np.bool_)
-    for one in properties(kind):
+    for one in get_field_rules(kind):
         column = rows[one.name].combine_chunks()
         given = column.is_valid().to_numpy(zero_copy_only=False)
         if one.required:
@@ -75,13 +75,13 @@ def certain(kind: str, rows: pa.Table) -> Flags:
     return found & _TOGETHER[kind](rows) if kind in _TOGETHER else found
 
 
-def _meets(one: Property, column: pa.Array) -> Flags:
+def _meets(one: FieldRule, column: pa.Array) -> Flags:
     if pa.types.is_string(column.type):
         return _texts(one, column)
     if pa.types.is_timestamp(column.type):
-        return within_years(moments(column))
+        return mark_supported_years(convert_timestamps(column))
     if pa.types.is_date(column.type):
-        return within_years(column.cast(pa.int32()).fill_null(0).to_numpy().astype(np.int64) * DAY_MS)
+        return mark_supported_years(column.cast(pa.int32()).fill_null(0).to_numpy().astype(np.int64) * DAY_MS)
     values = pc.fill_null(column, 0).to_numpy(zero_copy_only=False)
     low, high = one.rule.get("minimum"), one.rule.get("maximum")
     found: Flags = np.isfinite(values)
@@ -92,7 +92,7 @@ def _meets(one: Property, column: pa.Array) -> Flags:
     return found
 
 
-def _texts(one: Property, column: pa.Array) -> Flags:
+def _texts(one: FieldRule, column: pa.Array) -> Flags:
     if one.format is not None:
         return _FORMATS[one.format](column)
     if "enum" in one.rule:
@@ -118,8 +118,8 @@ def _filled(flags: pa.Array) -> Flags:
 
 
 _FORMATS: Mapping[str, Callable[[pa.Array], Flags]] = {
-    "date-time": lambda column: instants(column)[1],
-    "date": lambda column: days(column)[1],
+    "date-time": lambda column: parse_instants(column)[1],
+    "date": lambda column: parse_days(column)[1],
 }
 
 
@@ -130,7 +130,7 @@ def _one_place(rows: pa.Table) -> Flags:
 
 
 def _not_backwards(rows: pa.Table) -> Flags:
-    start, end = milliseconds(rows["at"]), milliseconds(rows["end"])
+    start, end = to_milliseconds(rows["at"]), to_milliseconds(rows["end"])
     forwards: Flags = (end >= start) | ~rows["end"].is_valid().to_numpy()
     return forwards
 

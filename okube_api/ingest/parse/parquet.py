@@ -12,16 +12,16 @@ import pyarrow.compute as pc
 
 from okube_api.clock import stamp
 from okube_api.errors import BadRequest, Impossible
-from okube_api.ingest.parse.column_checks import Property, certain, properties
-from okube_api.ingest.parse.row_checks import BadLine, checked
-from okube_api.ingest.parse.text import Read, Rejected, check_names
+from okube_api.ingest.parse.column_checks import FieldRule, mark_valid_rows, get_field_rules
+from okube_api.ingest.parse.row_checks import InvalidLine, validate_event
+from okube_api.ingest.parse.text import ParsedBlock, RejectedLine, check_columns
 from okube_api.store.base import Json
 
 _ROWS_AT_ONCE = 131_072
 _BUFFER_BYTES = 2**20
 
 
-def read_parquet(kind: str, source: BinaryIO) -> Iterator[tuple[Read, int]]:
+def read_parquet(kind: str, source: BinaryIO) -> Iterator[tuple[ParsedBlock, int]]:
     """The blocks of a file, and how many of its rows have been read; a row's number counts from 1.
 
     Raises BadRequest when it is no Parquet, Impossible when its columns are not those of the kind.
@@ -31,7 +31,7 @@ def read_parquet(kind: str, source: BinaryIO) -> Iterator[tuple[Read, int]]:
     try:
         with ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
             names = file.schema_arrow.names
-            check_names(kind, names)
+            check_columns(kind, names)
             first = 1
             for batch in file.iter_batches(_ROWS_AT_ONCE):
                 yield _read(kind, pa.Table.from_batches([batch]), first), first + batch.num_rows - 1
@@ -40,19 +40,19 @@ def read_parquet(kind: str, source: BinaryIO) -> Iterator[tuple[Read, int]]:
         raise BadRequest(f"The file is no Parquet that can be read: {str(error)[:200]}") from None
 
 
-def _read(kind: str, rows: pa.Table, first: int) -> Read:
-    sent = pa.table({one.name: _column(one, rows) for one in properties(kind)})
+def _read(kind: str, rows: pa.Table, first: int) -> ParsedBlock:
+    sent = pa.table({one.name: _column(one, rows) for one in get_field_rules(kind)})
     numbers = np.arange(first, first + sent.num_rows, dtype=np.int64)
-    good = certain(kind, sent)
+    good = mark_valid_rows(kind, sent)
     if good.all():
-        return Read(sent, numbers)
+        return ParsedBlock(sent, numbers)
     rejected = [_rejected(kind, rows.slice(at, 1), first + at) for at in np.flatnonzero(~good).tolist()]
-    return Read(sent.filter(pa.array(good)), numbers[good], rejected)
+    return ParsedBlock(sent.filter(pa.array(good)), numbers[good], rejected)
 
 
-def row_text(read: Read, number: int) -> bytes:
+def format_row(read: ParsedBlock, number: int) -> bytes:
     """A good row as a line of JSON."""
-    at = int(np.searchsorted(read.numbers, number))
+    at = int(np.searchsorted(read.line_numbers, number))
     return orjson.dumps(_event(read.rows.slice(at, 1)))
 
 
@@ -60,14 +60,14 @@ def _event(row: pa.Table) -> Json:
     return {name: _plain(value) for name, value in row.to_pylist()[0].items() if value is not None}
 
 
-def _rejected(kind: str, row: pa.Table, number: int) -> Rejected:
+def _rejected(kind: str, row: pa.Table, number: int) -> RejectedLine:
     event = _event(row)
     reason = "A value is not one that its column may hold."
     try:
-        checked(kind, event)
-    except BadLine as error:
+        validate_event(kind, event)
+    except InvalidLine as error:
         reason = str(error)
-    return Rejected(number, reason, orjson.dumps(event, default=str))
+    return RejectedLine(number, reason, orjson.dumps(event, default=str))
 
 
 def _plain(value: Any) -> Any:
@@ -79,7 +79,7 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) else value
 
 
-def _column(one: Property, rows: pa.Table) -> pa.ChunkedArray:
+def _column(one: FieldRule, rows: pa.Table) -> pa.ChunkedArray:
     """A column as the checks take it.  Raises Impossible when it cannot hold such values."""
     if one.name not in rows.column_names:
         return pa.chunked_array([pa.nulls(rows.num_rows, one.type)])

@@ -12,27 +12,27 @@ from pydantic import ValidationError
 
 from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
-from okube_api.ingest.parse.column_checks import properties
+from okube_api.ingest.parse.column_checks import get_field_rules
 from okube_api.store.base import Json
 
-MOST_REASON = 300
+MAX_REASON_CHARACTERS = 300
 
 
-class BadLine(Exception):
+class InvalidLine(Exception):
     """A line that is no event; the message is its reason."""
 
 
-def checked(kind: str, event: Json) -> Json:
+def validate_event(kind: str, event: Json) -> Json:
     """The fields of an event that meets its schema; null fields are left out.  Raises BadLine."""
     try:
         found = KINDS[kind].model.model_validate(event)
     except ValidationError as error:
-        raise BadLine(_reason(kind, error)) from None
+        raise InvalidLine(_reason(kind, error)) from None
     return found.model_dump(exclude_none=True)
 
 
 def _reason(kind: str, error: ValidationError) -> str:
-    known = [one.name for one in properties(kind)]
+    known = [one.name for one in get_field_rules(kind)]
     reasons = []
     for one in error.errors(include_url=False, include_input=False)[:3]:
         where = ".".join(str(part) for part in one["loc"])
@@ -41,19 +41,19 @@ def _reason(kind: str, error: ValidationError) -> str:
             reasons.append(f"A field is none of {kind}: {', '.join(known)}.{format_suggestion(where, known)}")
         else:
             reasons.append(f"'{where}': {message}" if where else message)
-    return "; ".join(reasons)[:MOST_REASON]
+    return "; ".join(reasons)[:MAX_REASON_CHARACTERS]
 
 
-def of_json(text: bytes) -> Json:
+def parse_json_line(text: bytes) -> Json:
     """The event of a line of NDJSON, unchecked.  Raises BadLine."""
     try:
         found = json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
     except UnicodeDecodeError:
-        raise BadLine("The line is not UTF-8.") from None
+        raise InvalidLine("The line is not UTF-8.") from None
     except (json.JSONDecodeError, RecursionError) as error:
-        raise BadLine(f"The line is no JSON: {error}."[:MOST_REASON]) from None
+        raise InvalidLine(f"The line is no JSON: {error}."[:MAX_REASON_CHARACTERS]) from None
     if not isinstance(found, dict):
-        raise BadLine("The line is no JSON object.")
+        raise InvalidLine("The line is no JSON object.")
     _no_surrogates(found)
     return found
 
@@ -61,12 +61,12 @@ def of_json(text: bytes) -> Json:
 def _once(pairs: Sequence[tuple[str, Any]]) -> Json:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise BadLine("A field stands twice.")
+        raise InvalidLine("A field stands twice.")
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise BadLine(f"{name} is no JSON number.")
+    raise InvalidLine(f"{name} is no JSON number.")
 
 
 def _no_surrogates(event: Json) -> None:
@@ -75,20 +75,20 @@ def _no_surrogates(event: Json) -> None:
             try:
                 value.encode("utf-8")
             except UnicodeEncodeError:
-                raise BadLine("The line holds half a surrogate pair, which is no character.") from None
+                raise InvalidLine("The line holds half a surrogate pair, which is no character.") from None
 
 
-def of_csv(kind: str, names: Sequence[str], delimiter: str, text: bytes) -> Json:
+def parse_csv_line(kind: str, names: Sequence[str], delimiter: str, text: bytes) -> Json:
     """The event of a line of CSV, unchecked; an empty cell is no value.  Raises BadLine."""
     try:
         cells = next(csv.reader([text.decode("utf-8")], delimiter=delimiter, strict=True), [])
     except UnicodeDecodeError:
-        raise BadLine("The line is not UTF-8.") from None
+        raise InvalidLine("The line is not UTF-8.") from None
     except csv.Error as error:
-        raise BadLine(f"The line is no CSV: {error}.") from None
+        raise InvalidLine(f"The line is no CSV: {error}.") from None
     if len(cells) != len(names):
-        raise BadLine(f"The line has {len(cells)} cells, the header has {len(names)}.")
-    types = {one.name: one.rule["type"] for one in properties(kind)}
+        raise InvalidLine(f"The line has {len(cells)} cells, the header has {len(names)}.")
+    types = {one.name: one.rule["type"] for one in get_field_rules(kind)}
     return {name: _number(cell, types[name]) for name, cell in zip(names, cells, strict=True) if cell}
 
 

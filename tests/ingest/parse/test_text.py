@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 from okube_api.errors import BadRequest, Impossible
 from okube_api.ingest.events.kinds import KINDS
-from okube_api.ingest.parse.column_checks import certain, columns_of, properties
-from okube_api.ingest.parse.line_blocks import Lines
+from okube_api.ingest.parse.column_checks import mark_valid_rows, get_schema, get_field_rules
+from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.parquet import read_parquet
-from okube_api.ingest.parse.row_checks import BadLine, checked, of_json
+from okube_api.ingest.parse.row_checks import InvalidLine, validate_event, parse_json_line
 from okube_api.ingest.parse.text import CsvParser, NdjsonParser
 
 GOOD: dict[str, dict[str, Any]] = {
@@ -50,37 +50,37 @@ STRANGE: tuple[Any, ...] = (
 )
 
 
-def lines(*texts: str | bytes) -> Lines:
-    return Lines(b"".join((text if isinstance(text, bytes) else text.encode()) + b"\n" for text in texts), 1)
+def lines(*texts: str | bytes) -> LineBlock:
+    return LineBlock(b"".join((text if isinstance(text, bytes) else text.encode()) + b"\n" for text in texts), 1)
 
 
 def alone(kind: str, text: str) -> dict[str, Any] | None:
     """The event of a line by its model alone, None when it is none."""
     try:
-        return checked(kind, of_json(text.encode()))
-    except BadLine:
+        return validate_event(kind, parse_json_line(text.encode()))
+    except InvalidLine:
         return None
 
 
 def test_every_kind_has_a_good_example() -> None:
     assert list(GOOD) == list(KINDS)
     for kind, event in GOOD.items():
-        assert certain(kind, pa.Table.from_pylist([event], columns_of(kind))).all(), kind
-        assert checked(kind, event) == event
+        assert mark_valid_rows(kind, pa.Table.from_pylist([event], get_schema(kind))).all(), kind
+        assert validate_event(kind, event) == event
 
 
 @given(some.data())
 def test_columns_read_at_once_say_what_the_models_say(data: some.DataObject) -> None:
     """Of any events, those are taken that their model takes, with the same values; the others are rejected."""
     kind = data.draw(some.sampled_from(list(KINDS)))
-    names = [one.name for one in properties(kind)]
+    names = [one.name for one in get_field_rules(kind)]
     changes = some.dictionaries(some.sampled_from([*names, "surplus"]), some.sampled_from(STRANGE), max_size=2)
     events = [GOOD[kind] | data.draw(changes) for _ in range(data.draw(some.integers(1, 6)))]
     texts = [json.dumps(event) for event in events]
     read = NdjsonParser(kind).read(lines(*texts))
     expected = [alone(kind, text) for text in texts]
     good = {number: event for number, event in enumerate(expected, 1) if event is not None}
-    found = {number: present(row) for number, row in zip(read.numbers.tolist(), read.rows.to_pylist(), strict=True)}
+    found = {number: present(row) for number, row in zip(read.line_numbers.tolist(), read.rows.to_pylist(), strict=True)}
     assert found == good
     assert sorted(one.number for one in read.rejected) == [n for n, event in enumerate(expected, 1) if event is None]
     assert all(one.text.decode() == texts[one.number - 1] for one in read.rejected)
@@ -113,7 +113,7 @@ def test_one_bad_line_among_many(text: str | bytes) -> None:
     good = json.dumps(GOOD["pings"])
     read = NdjsonParser("pings").read(lines(*[good] * 300, text, "", "  ", *[good] * 300))
     assert read.rows.num_rows == 600
-    assert read.numbers.tolist() == [*range(1, 301), *range(304, 604)]
+    assert read.line_numbers.tolist() == [*range(1, 301), *range(304, 604)]
     (rejected,) = read.rejected
     assert (rejected.number, rejected.text) == (301, text if isinstance(text, bytes) else text.encode())
 
@@ -123,11 +123,11 @@ def test_a_visit_does_not_end_before_it_begins() -> None:
     ends = [visit["at"], "2024-03-28T11:25:15+01:00", "2024-03-28T11:25:14.999+01:00", "2024-03-28T10:25:16Z"]
     events = [{**visit, "end": end} for end in ends]
     read = NdjsonParser("visits").read(lines(*map(json.dumps, events)))
-    assert (read.numbers.tolist(), [one.number for one in read.rejected]) == ([1, 2, 4], [3])
+    assert (read.line_numbers.tolist(), [one.number for one in read.rejected]) == ([1, 2, 4], [3])
     assert read.rejected[0].reason == "A visit ends before it begins."
     at = {name: pa.array([event[name] for event in events]).cast(pa.timestamp("ms", "UTC")) for name in ("at", "end")}
     (block,) = read_parquet("visits", parquet(pa.table({"user": ["a"] * 4, "site": ["s"] * 4, **at})))
-    assert (block[0].numbers.tolist(), block[0].rejected[0].reason) == ([1, 2, 4], read.rejected[0].reason)
+    assert (block[0].line_numbers.tolist(), block[0].rejected[0].reason) == ([1, 2, 4], read.rejected[0].reason)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -138,8 +138,8 @@ def test_csv_however_it_is_written(delimiter: str, quoting: Any) -> None:
     writer = csv.DictWriter(text, list(GOOD["areas"]), delimiter=delimiter, quoting=quoting, lineterminator="\n")
     writer.writeheader()
     writer.writerows(events)
-    read = CsvParser("areas").read(Lines(text.getvalue().encode(), 1))
-    assert (read.rows.to_pylist(), read.numbers.tolist(), list(read.rejected)) == (events, [2, 3, 4], [])
+    read = CsvParser("areas").read(LineBlock(text.getvalue().encode(), 1))
+    assert (read.rows.to_pylist(), read.line_numbers.tolist(), list(read.rejected)) == (events, [2, 3, 4], [])
 
 
 def test_bad_cells_of_csv_are_named() -> None:
@@ -147,9 +147,9 @@ def test_bad_cells_of_csv_are_named() -> None:
         "lat,lng,user,at\n45,4.8,a,2024-03-28T10:25:15Z\n45,,a,2024-03-28T10:25:15Z\nx,4,a,2024-03-28T10:25:15Z\n"
         '45,4.8,a\n45,4.8,"a,2024-03-28T10:25:15Z\n45,4.8,b,2024-03-28T10:25:15Z'
     )
-    read = CsvParser("pings").read(Lines(text.encode(), 1))
+    read = CsvParser("pings").read(LineBlock(text.encode(), 1))
     assert [(row["user"], row["lng"]) for row in read.rows.to_pylist()] == [("a", 4.8), ("b", 4.8)]
-    assert read.numbers.tolist() == [2, 7]
+    assert read.line_numbers.tolist() == [2, 7]
     reasons = {one.number: one.reason for one in read.rejected}
     assert "'lng': Field required" in reasons[3]
     assert "'lat': Input should be a valid number" in reasons[4]
@@ -160,7 +160,7 @@ def test_bad_cells_of_csv_are_named() -> None:
 @pytest.mark.parametrize("header", ["user,at,lng", "user,at,lng,lat,speed", "user,at,lng,lat,lat"])
 def test_a_wrong_header_refuses_the_file(header: str) -> None:
     with pytest.raises(Impossible):
-        CsvParser("pings").read(Lines(f"{header}\n".encode(), 1))
+        CsvParser("pings").read(LineBlock(f"{header}\n".encode(), 1))
 
 
 # -- Parquet ------------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_parquet_may_hold_instants_as_such(unit: str) -> None:
     columns = {"user": pa.array(["a", "b", "c"]).dictionary_encode(), "at": at, "lng": pa.array([1, 2, 3], pa.int8())}
     table = pa.table({**columns, "lat": pa.array([1.0, 2, 3], pa.float32())})
     (block,) = read_parquet("pings", parquet(table))
-    assert block[0].numbers.tolist() == [1]
+    assert block[0].line_numbers.tolist() == [1]
     assert [one.number for one in block[0].rejected] == [2, 3]
     assert "'at'" in block[0].rejected[0].reason
 

@@ -1,0 +1,42 @@
+"""Repeats a change of the store when it conflicts with another change of the same application."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from okube_api.store.base import Change, Conflict, Store
+
+T = TypeVar("T")
+
+log = structlog.stdlib.get_logger("okube.ingest")
+
+
+async def commit_with_retry(
+    store: Store,
+    application: str,
+    name: str,
+    work: Callable[[Change], Awaitable[T]],
+    *,
+    attempts: int = 12,
+    pause_s: float = 0.1,
+) -> T:
+    """Do work in a change of this name, commit the change, and return the result of the work.
+
+    work: called anew at each attempt, with a new change.
+    pause_s: the wait after the first conflict; it grows by as much with each further one.
+    Raises Conflict when the last attempt conflicts, too.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            async with store.begin_change(application, name) as change:
+                result = await work(change)
+                await change.commit()
+                return result
+        except Conflict:
+            if attempt == attempts:
+                raise
+            log.info("ingest.change_retried", application=application, change=name)
+            await asyncio.sleep(pause_s * attempt)
+    raise AssertionError("the last attempt returns or raises")

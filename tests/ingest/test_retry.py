@@ -1,0 +1,52 @@
+"""Test that conflicting changes are tried again, and how often."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from okube_api.ingest.retry import commit_with_retry
+from okube_api.store.base import Conflict
+
+pytestmark = pytest.mark.anyio
+
+
+class ConflictingStore:
+    """A store whose first changes conflict when they are committed."""
+
+    def __init__(self, conflicts: int) -> None:
+        self.conflicts = conflicts
+        self.begun: list[str] = []
+
+    @asynccontextmanager
+    async def begin_change(self, application: str, name: str) -> AsyncIterator["ConflictingStore"]:
+        """Begin a change, which is the store itself."""
+        self.begun.append(f"{application}:{name}")
+        yield self
+
+    async def commit(self) -> None:
+        """Raise Conflict, as often as was said."""
+        if len(self.begun) <= self.conflicts:
+            raise Conflict("another change came between")
+
+
+async def test_work_is_done_again_until_its_change_is_committed() -> None:
+    """Check that each attempt is a new change of the same name, and that the last result is returned."""
+    store: Any = ConflictingStore(conflicts=2)
+
+    async def work(change: Any) -> int:
+        return len(change.begun)
+
+    assert await commit_with_retry(store, "app", "name", work, pause_s=0) == 3
+    assert store.begun == ["app:name"] * 3
+
+
+async def test_the_last_conflict_is_raised() -> None:
+    """Check that no more attempts are made than were allowed."""
+    store: Any = ConflictingStore(conflicts=3)
+
+    async def work(_: Any) -> None: ...
+
+    with pytest.raises(Conflict):
+        await commit_with_retry(store, "app", "name", work, attempts=3, pause_s=0)
+    assert len(store.begun) == 3
