@@ -10,28 +10,28 @@ from okube_api.store.arrays import Ints
 _EVE = date(1969, 12, 31)
 
 
-def ordinal(day: date) -> int:
+def to_ordinal(day: date) -> int:
     """The day's ordinal; 1 is 1970-01-01."""
     return (day - _EVE).days
 
 
-def day_of(number: int) -> date:
+def to_date(number: int) -> date:
     """The date with this ordinal."""
     return _EVE + timedelta(days=number)
 
 
 def month_number(day: int) -> int:
     """year * 12 + month - 1 of a day's ordinal."""
-    found = day_of(day)
+    found = to_date(day)
     return found.year * 12 + found.month - 1
 
 
 def month_start(month: int) -> int:
     """The ordinal of a month's first day."""
-    return ordinal(date(month // 12, month % 12 + 1, 1))
+    return to_ordinal(date(month // 12, month % 12 + 1, 1))
 
 
-def numbers(days: Ints, column: str) -> Ints:
+def bucket_numbers(days: Ints, column: str) -> Ints:
     """The bucket numbers of days, as facts and rollups carry them in the column of that name."""
     result: Ints = _NUMBERS[column](days)
     return result

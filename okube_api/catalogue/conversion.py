@@ -29,9 +29,9 @@ from okube_api.catalogue.conversion_parts import (
     visits_and_conversions,
 )
 from okube_api.catalogue.expressions.conversion import Comparison
-from okube_api.catalogue.expressions.values import Minus, Ratio, Record, Users
+from okube_api.catalogue.expressions.values import Minus, Ratio, Record, UserSet
 from okube_api.catalogue.facts import USERS, VISITORS
-from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
+from okube_api.catalogue.kpi import Kpi, KpiKind, LeafShape, Unit
 
 COSTS = (
     ratio("costByVisit", COST, ALL_VISITS, "Cost per visit, offline or online."),
@@ -69,10 +69,10 @@ LEVERS = (
             )
         ),
         unit=Unit.MIXED,
-        kind=Kind.COMPOSITE,
+        kind=KpiKind.COMPOSITE,
         scopes=BY_LEVER,
         title="The main figures in one record; by lever, one record each.",
-        leaf=Leaf.LEVER,
+        leaf=LeafShape.LEVER,
     ),
 )
 VISIT_COUNTS = (
@@ -108,13 +108,13 @@ TOUCHES = (
     by_touch(
         "printVsClick",
         (("print", PRINTED), ("click", CLICKED)),
-        Leaf.TWO_TOUCHES,
+        LeafShape.TWO_TOUCHES,
         "Prints against clicks: how many, and the offline visits whose credited (last) touch was one.",
     ),
     by_touch(
         "printVsClickVsOpenings",
         (("print", PRINTED), ("click", CLICKED), ("opening", OPENED)),
-        Leaf.THREE_TOUCHES,
+        LeafShape.THREE_TOUCHES,
         "Prints against clicks and openings: how many, and the offline visits whose credited touch was one.",
     ),
     time_before(
@@ -157,7 +157,7 @@ EXPOSURE = (
         "venueRate",
         value=VENUE_RATE,
         unit=Unit.RATIO,
-        kind=Kind.RATIO,
+        kind=KpiKind.RATIO,
         scopes=OF_USERS,
         title="The part of exposed users with an attributed offline visit; "
         "where nobody is known to be exposed, offline visits over prints.",
@@ -166,15 +166,15 @@ EXPOSURE = (
     Kpi(
         "comparisonOfflineVisits",
         value=Comparison(
-            exposed=Users(EXPOSED.where("control", 0), USERS),
-            control=Users(EXPOSED.where("control", 1), USERS),
-            visitors=Users(VISITED.where("channel", "offline"), VISITORS),
+            exposed=UserSet(EXPOSED.where("control", 0), USERS),
+            control=UserSet(EXPOSED.where("control", 1), USERS),
+            visitors=UserSet(VISITED.where("channel", "offline"), VISITORS),
         ),
         unit=Unit.MIXED,
-        kind=Kind.COMPOSITE,
+        kind=KpiKind.COMPOSITE,
         scopes=OF_USERS,
         title="How many exposed users visit against those of the control group: lift, visitors gained, interval.",
-        leaf=Leaf.COMPARISON,
+        leaf=LeafShape.COMPARISON,
     ),
 )
 COHORT_KPIS = (

@@ -1,21 +1,21 @@
 """What the records of conversion are made of: rows, the numbers of a channel, and what some kinds of record share."""
 
-from okube_api.catalogue.expressions.conversion import Cost, Delivered, VenueRate
+from okube_api.catalogue.expressions.conversion import CampaignCost, DeliveryCount, VenueRate
 from okube_api.catalogue.expressions.values import (
     Bands,
+    Breakdown,
     Distribution,
     Minus,
     Number,
-    Parts,
+    PlaceRole,
     Plus,
     Ratio,
-    Reached,
     Record,
     Scope,
     Scoped,
     Slice,
     Total,
-    Users,
+    UserSet,
 )
 from okube_api.catalogue.facts import (
     CLICKS,
@@ -37,14 +37,14 @@ from okube_api.catalogue.facts import (
     VISITS,
     Measure,
 )
-from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
+from okube_api.catalogue.kpi import Kpi, KpiKind, LeafShape, Unit
 from okube_api.clock import DAY_S
 
 _MICRO = 1_000_000
 EVERY = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS, Scope.EXTRAS)
 OF_USERS = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS)
 BY_LEVER = (Scope.SITES, Scope.LEVERS)
-_SITES = (Reached.SITES, "site")
+_SITES = (PlaceRole.SITES, "site")
 _SITE = (Scope.SITES, "site")
 
 # -- rows ------------------------------------------------------------------------------------------------------
@@ -62,11 +62,11 @@ def _count(measure: Measure, rows: Slice) -> Total:
 
 
 def _money(rows: Slice) -> Total:
-    return Total(REVENUE, rows, per=_MICRO, whole=False)
+    return Total(REVENUE, rows, denominator=_MICRO, is_integer=False)
 
 
 def _credit(measure: Measure, rows: Slice, divided_by: str | None = None) -> Total:
-    return Total(measure, rows, whole=False, divided_by=divided_by)
+    return Total(measure, rows, is_integer=False, divided_by=divided_by)
 
 
 class Channel:
@@ -96,11 +96,11 @@ ALL_PURCHASES = _count(PURCHASES, PARTICIPATED)
 ALL_REVENUES = _money(PARTICIPATED)
 COHORT_CONVERSIONS = _count(CONVERSIONS, COHORT)
 COHORT_REVENUES = _money(COHORT)
-PRINTED, CLICKED, OPENED = Delivered(PRINTS), Delivered(CLICKS), Delivered(OPENINGS)
-COST = Cost()
+PRINTED, CLICKED, OPENED = DeliveryCount(PRINTS), DeliveryCount(CLICKS), DeliveryCount(OPENINGS)
+COST = CampaignCost()
 VENUE_RATE = VenueRate(
-    exposed=Users(EXPOSED.where("control", 0), USERS),
-    came=Users(OFFLINE.credit, USERS),
+    exposed=UserSet(EXPOSED.where("control", 0), USERS),
+    visitors=UserSet(OFFLINE.credit, USERS),
     visits=OFFLINE.visits,
     prints=PRINTED,
 )
@@ -109,15 +109,15 @@ VENUE_RATE = VenueRate(
 
 
 def additive(name: str, value: Number, title: str, unit: Unit = Unit.COUNT) -> Kpi:
-    return Kpi(name, value, unit, Kind.ADDITIVE, EVERY, title)
+    return Kpi(name, value, unit, KpiKind.ADDITIVE, EVERY, title)
 
 
 def participation(name: str, value: Number, title: str, unit: Unit = Unit.COUNT) -> Kpi:
-    return Kpi(name, value, unit, Kind.PARTICIPATION, EVERY, title)
+    return Kpi(name, value, unit, KpiKind.PARTICIPATION, EVERY, title)
 
 
 def ratio(name: str, above: Number, below: Number, title: str, unit: Unit = Unit.MONEY) -> Kpi:
-    return Kpi(name, Ratio(above, below), unit, Kind.RATIO, EVERY, title)
+    return Kpi(name, Ratio(above, below), unit, KpiKind.RATIO, EVERY, title)
 
 
 def return_on_cost(name: str, earned: Number, title: str) -> Kpi:
@@ -126,7 +126,7 @@ def return_on_cost(name: str, earned: Number, title: str) -> Kpi:
 
 def visits_and_conversions(name: str, visits: Number, conversions: Number, title: str) -> Kpi:
     fields = (("visits", visits), ("conversions", conversions), ("rate", Ratio(conversions, visits)))
-    return Kpi(name, Record(fields), Unit.MIXED, Kind.COMPOSITE, EVERY, title, Leaf.VISITS_AND_CONVERSIONS)
+    return Kpi(name, Record(fields), Unit.MIXED, KpiKind.COMPOSITE, EVERY, title, LeafShape.VISITS_AND_CONVERSIONS)
 
 
 def attributions(name: str, channel: Channel, title: str) -> Kpi:
@@ -137,10 +137,10 @@ def attributions(name: str, channel: Channel, title: str) -> Kpi:
         ("lc", channel.last),
         ("participation", channel.visits),
     )
-    return Kpi(name, Record(models), Unit.COUNT, Kind.COMPOSITE, EVERY, title, Leaf.ATTRIBUTIONS)
+    return Kpi(name, Record(models), Unit.COUNT, KpiKind.COMPOSITE, EVERY, title, LeafShape.ATTRIBUTIONS)
 
 
-def by_touch(name: str, kinds: tuple[tuple[str, Number], ...], leaf: Leaf, title: str) -> Kpi:
+def by_touch(name: str, kinds: tuple[tuple[str, Number], ...], leaf: LeafShape, title: str) -> Kpi:
     visits = {kind: _count(VISITS, OFFLINE.touched.where("touch_kind", kind)) for kind, _ in kinds}
     together = Plus(tuple(visits.values()))
     fields = tuple(
@@ -150,7 +150,7 @@ def by_touch(name: str, kinds: tuple[tuple[str, Number], ...], leaf: Leaf, title
         )
         for kind, contacts in kinds
     )
-    return Kpi(name, Record(fields), Unit.MIXED, Kind.COMPOSITE, EVERY, title, leaf)
+    return Kpi(name, Record(fields), Unit.MIXED, KpiKind.COMPOSITE, EVERY, title, leaf)
 
 
 def time_before(name: str, channel: Channel, title: str) -> Kpi:
@@ -162,12 +162,12 @@ def time_before(name: str, channel: Channel, title: str) -> Kpi:
         Bands.DELAY,
         unit="d",
         counted="sessions",
-        amount_per=DAY_S,
+        amount_denominator=DAY_S,
     )
-    return Kpi(name, value, Unit.COUNT, Kind.DISTRIBUTION, EVERY, title, Leaf.DISTRIBUTION)
+    return Kpi(name, value, Unit.COUNT, KpiKind.DISTRIBUTION, EVERY, title, LeafShape.DISTRIBUTION)
 
 
 def per_campaign(name: str, channel: Channel, title: str) -> Kpi:
-    items = Parts(channel.linear, by=Scope.CAMPAIGNS, shape="campaigns")
-    value = Scoped(items, at=((Scope.CAMPAIGNS, channel.linear),))
-    return Kpi(name, value, Unit.COUNT, Kind.ADDITIVE, EVERY, title, Leaf.PER_CAMPAIGN)
+    items = Breakdown(channel.linear, by=Scope.CAMPAIGNS, shape="campaigns")
+    value = Scoped(items, overrides=((Scope.CAMPAIGNS, channel.linear),))
+    return Kpi(name, value, Unit.COUNT, KpiKind.ADDITIVE, EVERY, title, LeafShape.PER_CAMPAIGN)

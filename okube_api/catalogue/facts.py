@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from okube_api.store.base import Column, Kind, Table
+from okube_api.store.base import Column, ColumnType, Table
 
 
 class Span(StrEnum):
@@ -40,7 +40,7 @@ class Measure:
     name: str
     field: str | None = None
     weighted: bool = True
-    once: tuple[str, ...] = ()
+    distinct_by: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Members:
+class MemberSet:
     """A set of users: the distinct `user` of the fact's rows, or of those whose `flag` column is 1."""
 
     name: str
@@ -66,11 +66,11 @@ class Grain:
     name: str
     dimensions: tuple[str, ...]
     measures: tuple[Measure, ...]
-    members: tuple[Members, ...] = ()
+    members: tuple[MemberSet, ...] = ()
     set_spans: tuple[Span, ...] = (Span.DAY, Span.MONTH)
     spans: tuple[Span, ...] = (Span.DAY, Span.MONTH)
 
-    def sets(self, span: Span) -> tuple[Members, ...]:
+    def sets(self, span: Span) -> tuple[MemberSet, ...]:
         """The sets that rows of this span carry."""
         return self.members if span in self.set_spans else ()
 
@@ -87,10 +87,10 @@ class Fact:
     name: str
     columns: tuple[Column, ...]
     measures: tuple[Measure, ...]
-    members: tuple[Members, ...]
+    members: tuple[MemberSet, ...]
     grains: tuple[Grain, ...]
     weight: str | None = "weight"
-    kept: bool = True
+    is_stored: bool = True
 
     @property
     def table(self) -> Table:
@@ -100,14 +100,14 @@ class Fact:
     @lru_cache(maxsize=1000)  # noqa: B019 - facts are few, and live as long as the process
     def rollup(self, grain: Grain, span: Span) -> Table:
         """The table of one grain's rows by day or by month."""
-        kinds = {column.name: column.kind for column in self.columns}
+        kinds = {column.name: column.type for column in self.columns}
         return Table(
             f"{self.name}_{grain.name}_{span}",
             (
                 *_integers(DAY_COLUMNS if span is Span.DAY else MONTH_COLUMNS),
                 *(Column(name, kinds[name]) for name in grain.dimensions),
                 *_integers(name for measure in grain.measures for name in measure.columns),
-                *(Column(members.name, Kind.BYTES) for members in grain.sets(span)),
+                *(Column(members.name, ColumnType.BYTES) for members in grain.sets(span)),
             ),
             index=grain.dimensions[:1],
         )
@@ -116,16 +116,16 @@ class Fact:
     def tables(self) -> tuple[Table, ...]:
         """The fact's table, where it is kept, and every rollup's."""
         rollups = (self.rollup(grain, span) for grain in self.grains for span in grain.spans)
-        return (self.table, *rollups) if self.kept else tuple(rollups)
+        return (self.table, *rollups) if self.is_stored else tuple(rollups)
 
     @property
-    def daily(self) -> Table:
+    def daily_table(self) -> Table:
         """A table that has rows of every day on which the fact has some."""
-        return self.table if self.kept else self.rollup(self.grains[0], Span.DAY)
+        return self.table if self.is_stored else self.rollup(self.grains[0], Span.DAY)
 
 
 def _integers(names: Iterable[str]) -> tuple[Column, ...]:
-    return tuple(Column(name, Kind.INTEGER) for name in names)
+    return tuple(Column(name, ColumnType.INTEGER) for name in names)
 
 
 # -- GPS stays of the panel ------------------------------------------------------------------------------
@@ -137,36 +137,40 @@ GAPS = Measure("gaps", "gap_d")
 HOME_METRES = Measure("home_metres", "home_m")
 WORK_METRES = Measure("work_metres", "work_m")
 
-USERS = Members("users")
-NEW_AT_PLACE = Members("new_at_place", "new_place")
-NEW = Members("new", "new_application")
+USERS = MemberSet("users")
+NEW_AT_PLACE = MemberSet("new_at_place", "new_place")
+NEW = MemberSet("new", "new_application")
 
 GEO_STAYS = Fact(
     "geo_stays",
     columns=(
-        Column("place", Kind.TEXT),  # the site's or point of interest's _id
-        Column("zone", Kind.TEXT),  # indoor or outdoor
-        Column("user", Kind.INTEGER),
-        Column("start", Kind.INTEGER),  # milliseconds since 1970, UTC
-        Column("dwell_s", Kind.INTEGER),
-        Column("weight", Kind.INTEGER),  # thousandths
-        Column("home", Kind.TEXT),  # IRIS codes, null when unknown
-        Column("work", Kind.TEXT),
-        Column("home_m", Kind.INTEGER),  # metres to the area's centroid, null when unknown
-        Column("work_m", Kind.INTEGER),
-        Column("os", Kind.TEXT),
-        Column("manufacturer", Kind.TEXT),
-        Column("model", Kind.TEXT),
-        Column("visitor_day", Kind.INTEGER),  # 1 on the user's first stay of the day at this place and zone, else 0
+        Column("place", ColumnType.TEXT),  # the site's or point of interest's _id
+        Column("zone", ColumnType.TEXT),  # indoor or outdoor
+        Column("user", ColumnType.INTEGER),
+        Column("start", ColumnType.INTEGER),  # milliseconds since 1970, UTC
+        Column("dwell_s", ColumnType.INTEGER),
+        Column("weight", ColumnType.INTEGER),  # thousandths
+        Column("home", ColumnType.TEXT),  # IRIS codes, null when unknown
+        Column("work", ColumnType.TEXT),
+        Column("home_m", ColumnType.INTEGER),  # metres to the area's centroid, null when unknown
+        Column("work_m", ColumnType.INTEGER),
+        Column("os", ColumnType.TEXT),
+        Column("manufacturer", ColumnType.TEXT),
+        Column("model", ColumnType.TEXT),
         Column(
-            "gap_d", Kind.INTEGER
+            "visitor_day", ColumnType.INTEGER
+        ),  # 1 on the user's first stay of the day at this place and zone, else 0
+        Column(
+            "gap_d", ColumnType.INTEGER
         ),  # on a visitor-day's first stay: days since the one before at this place and zone
-        Column("new_place", Kind.INTEGER),  # 1: no indoor stay here in the 12 months before this day (first of the day)
-        Column("new_application", Kind.INTEGER),  # 1: none at any site of the application either
-        Column("dwell_band", Kind.INTEGER),  # indices into the application's bands, -1 when unknown
-        Column("gap_band", Kind.INTEGER),
-        Column("home_band", Kind.INTEGER),
-        Column("work_band", Kind.INTEGER),
+        Column(
+            "new_place", ColumnType.INTEGER
+        ),  # 1: no indoor stay here in the 12 months before this day (first of the day)
+        Column("new_application", ColumnType.INTEGER),  # 1: none at any site of the application either
+        Column("dwell_band", ColumnType.INTEGER),  # indices into the application's bands, -1 when unknown
+        Column("gap_band", ColumnType.INTEGER),
+        Column("home_band", ColumnType.INTEGER),
+        Column("work_band", ColumnType.INTEGER),
     ),
     measures=(STAYS, DWELL, VISITOR_DAYS, GAPS, HOME_METRES, WORK_METRES),
     members=(USERS, NEW_AT_PLACE, NEW),
@@ -189,13 +193,13 @@ GEO_STAYS = Fact(
 PANELISTS = Table(
     "panelists",
     (
-        Column("user", Kind.INTEGER),
-        Column("weight", Kind.INTEGER),  # thousandths
-        Column("home", Kind.TEXT),
-        Column("work", Kind.TEXT),
-        Column("os", Kind.TEXT),
-        Column("manufacturer", Kind.TEXT),
-        Column("model", Kind.TEXT),
+        Column("user", ColumnType.INTEGER),
+        Column("weight", ColumnType.INTEGER),  # thousandths
+        Column("home", ColumnType.TEXT),
+        Column("work", ColumnType.TEXT),
+        Column("os", ColumnType.TEXT),
+        Column("manufacturer", ColumnType.TEXT),
+        Column("model", ColumnType.TEXT),
     ),
     packed=True,
 )
@@ -205,27 +209,29 @@ PANELISTS = Table(
 DROPOUTS = Measure("dropouts", "dropout", weighted=False)
 PRESENCE_SESSIONS = Measure("stays", weighted=False)
 PRESENCE_DWELL = Measure("dwell", "dwell_s", weighted=False)
-PRESENCE_VISITOR_DAYS = Measure("visitor_days", "visitor_day", weighted=False, once=("user", "site", "equipment"))
+PRESENCE_VISITOR_DAYS = Measure(
+    "visitor_days", "visitor_day", weighted=False, distinct_by=("user", "site", "equipment")
+)
 _PRESENCE_MEASURES = (PRESENCE_SESSIONS, PRESENCE_DWELL, PRESENCE_VISITOR_DAYS, DROPOUTS)
 
 _PRESENCE_COLUMNS = (
-    Column("user", Kind.INTEGER),  # the device's number
-    Column("start", Kind.INTEGER),  # milliseconds since 1970, UTC
-    Column("end", Kind.INTEGER),  # the last detection
-    Column("dwell_s", Kind.INTEGER),
-    Column("dwell_band", Kind.INTEGER),
-    Column("dropout", Kind.INTEGER),  # 1: the stay is shorter than the engagement threshold
-    Column("visitor_day", Kind.INTEGER),  # 1 on the device's first row of the day at this site (and equipment)
-    Column("new_place", Kind.INTEGER),  # as for GPS stays: new at this site (and equipment)
-    Column("new_application", Kind.INTEGER),
+    Column("user", ColumnType.INTEGER),  # the device's number
+    Column("start", ColumnType.INTEGER),  # milliseconds since 1970, UTC
+    Column("end", ColumnType.INTEGER),  # the last detection
+    Column("dwell_s", ColumnType.INTEGER),
+    Column("dwell_band", ColumnType.INTEGER),
+    Column("dropout", ColumnType.INTEGER),  # 1: the stay is shorter than the engagement threshold
+    Column("visitor_day", ColumnType.INTEGER),  # 1 on the device's first row of the day at this site (and equipment)
+    Column("new_place", ColumnType.INTEGER),  # as for GPS stays: new at this site (and equipment)
+    Column("new_application", ColumnType.INTEGER),
 )
 
 PRESENCE_STAYS = Fact(
     "presence_stays",
     columns=(
-        Column("site", Kind.TEXT),
+        Column("site", ColumnType.TEXT),
         *_PRESENCE_COLUMNS,
-        Column("path", Kind.TEXTS),  # equipments (_id) in order, consecutive repeats collapsed
+        Column("path", ColumnType.TEXTS),  # equipments (_id) in order, consecutive repeats collapsed
     ),
     measures=_PRESENCE_MEASURES,
     members=(USERS, NEW_AT_PLACE, NEW),
@@ -239,10 +245,10 @@ PRESENCE_STAYS = Fact(
 PRESENCE_PASSAGES = Fact(
     "presence_passages",  # one row per stay and distinct equipment of its path, on the stay's day
     columns=(
-        Column("site", Kind.TEXT),
-        Column("equipment", Kind.TEXT),
+        Column("site", ColumnType.TEXT),
+        Column("equipment", ColumnType.TEXT),
         *_PRESENCE_COLUMNS,  # start, end and dwell_s are those at the equipment; dropout is the stay's
-        Column("rank", Kind.INTEGER),  # of the first passage there, 1 is the first equipment of the path
+        Column("rank", ColumnType.INTEGER),  # of the first passage there, 1 is the first equipment of the path
     ),
     measures=_PRESENCE_MEASURES,
     members=(USERS, NEW_AT_PLACE, NEW),
@@ -257,20 +263,20 @@ PRESENCE_PASSAGES = Fact(
 PRESENCE_STEPS = Fact(
     "presence_steps",  # one row per step of a stay's path (as many as its path has equipments), on the stay's day
     columns=(
-        Column("site", Kind.TEXT),
-        Column("equipment", Kind.TEXT),  # where the step begins
-        Column("next", Kind.TEXT),  # where it leads; null after the last equipment: the device left the site
+        Column("site", ColumnType.TEXT),
+        Column("equipment", ColumnType.TEXT),  # where the step begins
+        Column("next", ColumnType.TEXT),  # where it leads; null after the last equipment: the device left the site
     ),
     measures=(PRESENCE_SESSIONS,),
     members=(),
     grains=(Grain("step", ("site", "equipment", "next"), (PRESENCE_SESSIONS,)),),
     weight=None,
-    kept=False,
+    is_stored=False,
 )
 
 PRESENCE_EXITS = Fact(
     "presence_exits",  # one row per stay, on the local day of its end
-    columns=(Column("site", Kind.TEXT), Column("user", Kind.INTEGER), Column("path", Kind.TEXTS)),
+    columns=(Column("site", ColumnType.TEXT), Column("user", ColumnType.INTEGER), Column("path", ColumnType.TEXTS)),
     measures=(PRESENCE_SESSIONS,),
     members=(),
     grains=(Grain("site", ("site",), (PRESENCE_SESSIONS,)),),
@@ -279,12 +285,12 @@ PRESENCE_EXITS = Fact(
 
 PRESENCE_PASSAGE_EXITS = Fact(
     "presence_passage_exits",  # one row per stay and distinct equipment of its path, on the local day of the stay's end
-    columns=(Column("site", Kind.TEXT), Column("equipment", Kind.TEXT)),
+    columns=(Column("site", ColumnType.TEXT), Column("equipment", ColumnType.TEXT)),
     measures=(PRESENCE_SESSIONS,),
     members=(),
     grains=(Grain("equipment", ("site", "equipment"), (PRESENCE_SESSIONS,)),),
     weight=None,
-    kept=False,
+    is_stored=False,
 )
 
 # -- what campaigns brought -----------------------------------------------------------------------------------
@@ -296,32 +302,36 @@ CONVERSIONS = Measure("conversions", "conversion")
 PURCHASES = Measure("purchases", "purchase_count")
 REVENUE = Measure("revenue", "revenue_micro")  # millionths of the application's currency
 DELAY = Measure("delay", "delay_s")
-VISITORS = Members("users", "visit")
+VISITORS = MemberSet("users", "visit")
 _OUTCOME_MEASURES = (VISITS, CONVERSIONS, PURCHASES, REVENUE)
 
 _OUTCOME_COLUMNS = (
-    Column("site", Kind.TEXT),
-    Column("channel", Kind.TEXT),  # offline or online
-    Column("user", Kind.INTEGER),
-    Column("weight", Kind.INTEGER),  # thousandths
-    Column("visit", Kind.INTEGER),  # 1; 0 for a purchase without a visit
-    Column("conversion", Kind.INTEGER),  # 1: a visit with at least one purchase
-    Column("purchase_count", Kind.INTEGER),
-    Column("revenue_micro", Kind.INTEGER),
-    Column("campaigns", Kind.TEXTS),  # the distinct campaigns (_id) of the path, sorted
+    Column("site", ColumnType.TEXT),
+    Column("channel", ColumnType.TEXT),  # offline or online
+    Column("user", ColumnType.INTEGER),
+    Column("weight", ColumnType.INTEGER),  # thousandths
+    Column("visit", ColumnType.INTEGER),  # 1; 0 for a purchase without a visit
+    Column("conversion", ColumnType.INTEGER),  # 1: a visit with at least one purchase
+    Column("purchase_count", ColumnType.INTEGER),
+    Column("revenue_micro", ColumnType.INTEGER),
+    Column("campaigns", ColumnType.TEXTS),  # the distinct campaigns (_id) of the path, sorted
 )
 
 OUTCOMES = Fact(
     "outcomes",  # a visit with its purchases, or a purchase without a visit, on the day of record
     columns=(
         *_OUTCOME_COLUMNS,
-        Column("path", Kind.TEXTS),  # campaigns (_id) in order, consecutive repeats collapsed; empty: not attributed
-        Column("attributed", Kind.INTEGER),  # 1: the path is not empty
-        Column("credited", Kind.TEXT),  # the campaign of the credited (last) touch; null without
-        Column("touch_kind", Kind.TEXT),  # of that touch: print, click or opening; null without
-        Column("touch_day", Kind.INTEGER),  # its day in the application's zone; null without
-        Column("delay_s", Kind.INTEGER),  # from that touch to the outcome, whole seconds; null without or no visit
-        Column("delay_band", Kind.INTEGER),  # -1 when unknown
+        Column(
+            "path", ColumnType.TEXTS
+        ),  # campaigns (_id) in order, consecutive repeats collapsed; empty: not attributed
+        Column("attributed", ColumnType.INTEGER),  # 1: the path is not empty
+        Column("credited", ColumnType.TEXT),  # the campaign of the credited (last) touch; null without
+        Column("touch_kind", ColumnType.TEXT),  # of that touch: print, click or opening; null without
+        Column("touch_day", ColumnType.INTEGER),  # its day in the application's zone; null without
+        Column(
+            "delay_s", ColumnType.INTEGER
+        ),  # from that touch to the outcome, whole seconds; null without or no visit
+        Column("delay_band", ColumnType.INTEGER),  # -1 when unknown
     ),
     measures=(*_OUTCOME_MEASURES, DELAY),
     members=(VISITORS,),
@@ -354,16 +364,16 @@ LAST = Measure("last", "is_last")
 CREDITS = Fact(
     "credits",  # one row per attributed visit (not: purchase without one) and distinct campaign, on the visit's day
     columns=(
-        Column("site", Kind.TEXT),
-        Column("channel", Kind.TEXT),
-        Column("user", Kind.INTEGER),
-        Column("weight", Kind.INTEGER),
-        Column("campaign", Kind.TEXT),
-        Column("touches", Kind.INTEGER),  # n, the length of the path: Linear gives occurrences / n
-        Column("distinct", Kind.INTEGER),  # k, the distinct campaigns of the path: Shapley gives 1 / k
-        Column("occurrence_count", Kind.INTEGER),  # how often the campaign stands in the path
-        Column("is_first", Kind.INTEGER),  # 1: the path starts with it
-        Column("is_last", Kind.INTEGER),  # 1: the path ends with it
+        Column("site", ColumnType.TEXT),
+        Column("channel", ColumnType.TEXT),
+        Column("user", ColumnType.INTEGER),
+        Column("weight", ColumnType.INTEGER),
+        Column("campaign", ColumnType.TEXT),
+        Column("touches", ColumnType.INTEGER),  # n, the length of the path: Linear gives occurrences / n
+        Column("distinct", ColumnType.INTEGER),  # k, the distinct campaigns of the path: Shapley gives 1 / k
+        Column("occurrence_count", ColumnType.INTEGER),  # how often the campaign stands in the path
+        Column("is_first", ColumnType.INTEGER),  # 1: the path starts with it
+        Column("is_last", ColumnType.INTEGER),  # 1: the path ends with it
     ),
     measures=(CREDITED, OCCURRENCES, FIRST, LAST),
     members=(USERS,),
@@ -380,10 +390,10 @@ CREDITS = Fact(
 EXPOSURES = Fact(
     "exposures",  # a user a campaign reached on a day of the application's zone
     columns=(
-        Column("campaign", Kind.TEXT),
-        Column("user", Kind.INTEGER),
-        Column("weight", Kind.INTEGER),
-        Column("control", Kind.INTEGER),  # 1: deliberately not shown it; both kinds on one day make two rows
+        Column("campaign", ColumnType.TEXT),
+        Column("user", ColumnType.INTEGER),
+        Column("weight", ColumnType.INTEGER),
+        Column("control", ColumnType.INTEGER),  # 1: deliberately not shown it; both kinds on one day make two rows
     ),
     measures=(),
     members=(USERS,),
@@ -397,11 +407,11 @@ OPENINGS = Measure("openings", "opening_count", weighted=False)
 DELIVERIES = Fact(
     "deliveries",  # what the media platform counts, a campaign's day and site; costs follow from it and the campaign
     columns=(
-        Column("campaign", Kind.TEXT),
-        Column("site", Kind.TEXT),  # null when the delivery names none
-        Column("print_count", Kind.INTEGER),
-        Column("click_count", Kind.INTEGER),
-        Column("opening_count", Kind.INTEGER),
+        Column("campaign", ColumnType.TEXT),
+        Column("site", ColumnType.TEXT),  # null when the delivery names none
+        Column("print_count", ColumnType.INTEGER),
+        Column("click_count", ColumnType.INTEGER),
+        Column("opening_count", ColumnType.INTEGER),
     ),
     measures=(PRINTS, CLICKS, OPENINGS),
     members=(),

@@ -2,21 +2,21 @@
 
 from okube_api.catalogue.expressions.values import (
     Affinity,
+    AttributeBreakdown,
     Bands,
     Breakdown,
     Distinct,
     Distribution,
     Frequency,
     Minus,
-    Parts,
+    PlaceRole,
     Ratio,
-    Reached,
     Record,
     Scope,
     ScopedNumber,
     Slice,
     Total,
-    Users,
+    UserSet,
 )
 from okube_api.catalogue.facts import (
     DWELL,
@@ -30,31 +30,31 @@ from okube_api.catalogue.facts import (
     VISITOR_DAYS,
     WORK_METRES,
 )
-from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
+from okube_api.catalogue.kpi import Kpi, KpiKind, LeafShape, Unit
 
 _AREAS = ((Scope.HOMES, "home"), (Scope.WORKS, "work"))
 _BY_SITE = (Scope.SITES, Scope.HOMES, Scope.WORKS, Scope.ZONES)
 _BY_AREA = (Scope.HOMES, Scope.WORKS, Scope.ZONES)
 
-AROUND_SITES = Slice(GEO_STAYS, (Reached.SITES, "place"), ((Scope.SITES, "place"), *_AREAS))
+AROUND_SITES = Slice(GEO_STAYS, (PlaceRole.SITES, "place"), ((Scope.SITES, "place"), *_AREAS))
 AT_SITES = AROUND_SITES.only("zone", "indoor")
-AT_POIS = Slice(GEO_STAYS, (Reached.POIS, "place"), ((Scope.POIS, "place"), *_AREAS)).only("zone", "indoor")
-AT_STUDY = Slice(GEO_STAYS, (Reached.STUDY, "place"), _AREAS).only("zone", "indoor")
+AT_POIS = Slice(GEO_STAYS, (PlaceRole.POIS, "place"), ((Scope.POIS, "place"), *_AREAS)).only("zone", "indoor")
+AT_STUDY = Slice(GEO_STAYS, (PlaceRole.STUDY, "place"), _AREAS).only("zone", "indoor")
 
 _stays = Total(STAYS, AT_SITES)
 _poi_stays = Total(STAYS, AT_POIS)
-_visitors = Distinct((Users(AT_SITES, USERS),))
-_seen = Distinct((Users(AROUND_SITES, USERS),))
+_visitors = Distinct((UserSet(AT_SITES, USERS),))
+_seen = Distinct((UserSet(AROUND_SITES, USERS),))
 _new = ScopedNumber(
-    Distinct((Users(AT_SITES, NEW),)),
-    at=((Scope.SITES, Distinct((Users(AT_SITES, NEW_AT_PLACE),))),),
+    Distinct((UserSet(AT_SITES, NEW),)),
+    overrides=((Scope.SITES, Distinct((UserSet(AT_SITES, NEW_AT_PLACE),))),),
 )
 
 ACQUISITION = Kpi(
     "acquisition",
     value=_new,
     unit=Unit.COUNT,
-    kind=Kind.SCOPED,
+    kind=KpiKind.SCOPED,
     scopes=_BY_SITE,
     title="Users new in the bucket: none of their stays in the 12 months before that day "
     "(at any site of the application; by site: at that site).",
@@ -63,7 +63,7 @@ ATTENDANCE = Kpi(
     "attendance",
     value=Total(VISITOR_DAYS, AT_SITES),
     unit=Unit.COUNT,
-    kind=Kind.ADDITIVE,
+    kind=KpiKind.ADDITIVE,
     scopes=_BY_SITE,
     title="Visitor-days: distinct (user, site, local day) with at least one stay.",
 )
@@ -71,7 +71,7 @@ RETURNING = Kpi(
     "returning",
     value=Minus(_visitors, _new),
     unit=Unit.COUNT,
-    kind=Kind.DISTINCT,
+    kind=KpiKind.DISTINCT,
     scopes=_BY_SITE,
     title="Distinct users who are not new: uniqUsers less acquisition.",
 )
@@ -79,7 +79,7 @@ POS_SESSIONS = Kpi(
     "posSessions",
     value=_stays,
     unit=Unit.COUNT,
-    kind=Kind.ADDITIVE,
+    kind=KpiKind.ADDITIVE,
     scopes=_BY_SITE,
     title="Stays at the study's sites.",
 )
@@ -87,7 +87,7 @@ POI_SESSIONS = Kpi(
     "poiSessions",
     value=_poi_stays,
     unit=Unit.COUNT,
-    kind=Kind.ADDITIVE,
+    kind=KpiKind.ADDITIVE,
     scopes=(Scope.HOMES, Scope.WORKS, Scope.ZONES, Scope.POIS),
     title="Stays at the study's points of interest.",
 )
@@ -95,7 +95,7 @@ TIMESPENT = Kpi(
     "timespent",
     value=Ratio(Total(DWELL, AT_SITES), _stays),
     unit=Unit.SECONDS,
-    kind=Kind.RATIO,
+    kind=KpiKind.RATIO,
     scopes=_BY_SITE,
     title="Average dwell of the stays.",
 )
@@ -103,48 +103,48 @@ TIMESPENT_PER_SCOPE = Kpi(
     "timespentPerScope",
     value=Distribution(AT_SITES, STAYS, "dwell_band", DWELL, Bands.DWELL, unit="s", counted="sessions"),
     unit=Unit.COUNT,
-    kind=Kind.DISTRIBUTION,
+    kind=KpiKind.DISTRIBUTION,
     scopes=_BY_SITE,
     title="Stays per band of dwell.",
-    leaf=Leaf.DISTRIBUTION,
+    leaf=LeafShape.DISTRIBUTION,
 )
 UNIQ_USERS = Kpi(
     "uniqUsers",
     value=_visitors,
     unit=Unit.COUNT,
-    kind=Kind.DISTINCT,
+    kind=KpiKind.DISTINCT,
     scopes=_BY_SITE,
     title="Distinct users with at least one stay.",
 )
 RETURNING_PER_SCOPE = Kpi(
     "returningPerScope",
-    value=Frequency(Users(AT_SITES, USERS, daily=True), Bands.VISITS, unit="n", counted="users"),
+    value=Frequency(UserSet(AT_SITES, USERS, daily=True), Bands.VISITS, unit="n", counted="users"),
     unit=Unit.COUNT,
-    kind=Kind.DISTRIBUTION,
+    kind=KpiKind.DISTRIBUTION,
     scopes=_BY_SITE,
     title="Users per number of visitor-days.",
-    leaf=Leaf.DISTRIBUTION,
+    leaf=LeafShape.DISTRIBUTION,
 )
 RETURNING_FREQUENCY_PER_SCOPE = Kpi(
     "returningFrequencyPerScope",
     value=Distribution(AT_SITES, STAYS, "gap_band", GAPS, Bands.GAP, unit="d", counted="intervals", known_only=True),
     unit=Unit.COUNT,
-    kind=Kind.DISTRIBUTION,
+    kind=KpiKind.DISTRIBUTION,
     scopes=_BY_SITE,
     title="Intervals between consecutive visitor-days of one user at the same site, per band of days.",
-    leaf=Leaf.DISTRIBUTION,
+    leaf=LeafShape.DISTRIBUTION,
 )
 
 
 def _device(name: str, title: str, labels: tuple[tuple[str, str], ...] = ()) -> Kpi:
     return Kpi(
         name,
-        value=Breakdown(Users(AT_SITES, USERS, attribute=name), labels=labels),
+        value=AttributeBreakdown(UserSet(AT_SITES, USERS, attribute=name), labels=labels),
         unit=Unit.COUNT,
-        kind=Kind.DISTINCT,
+        kind=KpiKind.DISTINCT,
         scopes=_BY_SITE,
         title=title,
-        leaf=Leaf.BREAKDOWN,
+        leaf=LeafShape.BREAKDOWN,
     )
 
 
@@ -163,33 +163,33 @@ VISITOR_VS_PEDESTRIAN = Kpi(
         )
     ),
     unit=Unit.MIXED,
-    kind=Kind.COMPOSITE,
+    kind=KpiKind.COMPOSITE,
     scopes=_BY_SITE,
     title="Users with a stay in indoor cells, users seen in outdoor cells only, and the part of the former.",
-    leaf=Leaf.CAPTURE,
+    leaf=LeafShape.CAPTURE,
 )
 PER_POI_SESSIONS = Kpi(
     "perPoiSessions",
-    value=Parts(_poi_stays, by=Scope.POIS, shape="labelled"),
+    value=Breakdown(_poi_stays, by=Scope.POIS, shape="labelled"),
     unit=Unit.COUNT,
-    kind=Kind.ADDITIVE,
+    kind=KpiKind.ADDITIVE,
     scopes=_BY_AREA,
     title="Stays at the study's points of interest, by point of interest.",
-    leaf=Leaf.BREAKDOWN,
+    leaf=LeafShape.BREAKDOWN,
 )
 POS_AFFINITY = Kpi(
     "posAffinity",
     value=Affinity(
-        Users(AT_SITES, USERS),
-        there=Users(AT_POIS, USERS, split=("place",)),
-        reference=Users(AT_STUDY, USERS),
+        UserSet(AT_SITES, USERS),
+        poi_visitors=UserSet(AT_POIS, USERS, split=("place",)),
+        reference_users=UserSet(AT_STUDY, USERS),
     ),
     unit=Unit.INDEX,
-    kind=Kind.RATIO,
+    kind=KpiKind.RATIO,
     scopes=(Scope.SITES,),
     title="Per point of interest: 100 times the share of the sites' visitors also seen there, over the share "
     "seen there of all users with a stay at any site or point of interest of the study.",
-    leaf=Leaf.AFFINITY,
+    leaf=LeafShape.AFFINITY,
 )
 
 
@@ -199,10 +199,10 @@ def _distance(name: str, band: str, end: str) -> Kpi:
         name,
         value=Distribution(AT_SITES, STAYS, band, metres, Bands.DISTANCE, unit="m", counted="sessions"),
         unit=Unit.COUNT,
-        kind=Kind.DISTRIBUTION,
+        kind=KpiKind.DISTRIBUTION,
         scopes=_BY_SITE,
         title=f"Stays per band of great-circle distance between the site and the centre of the {end} area.",
-        leaf=Leaf.DISTRIBUTION,
+        leaf=LeafShape.DISTRIBUTION,
     )
 
 

@@ -27,7 +27,7 @@ class Unit(StrEnum):
     MIXED = "mixed"
 
 
-class Kind(StrEnum):
+class KpiKind(StrEnum):
     """How a KPI adds up."""
 
     ADDITIVE = "A"
@@ -39,7 +39,7 @@ class Kind(StrEnum):
     COMPOSITE = "C"
 
 
-class Leaf(StrEnum):
+class LeafShape(StrEnum):
     """The shape of an answer's leaf."""
 
     NUMBER = "N"
@@ -69,7 +69,7 @@ class Kpi:
     name: str
     value: Value
     unit: Unit
-    kind: Kind
+    kind: KpiKind
     scopes: tuple[Scope, ...]
     title: str
-    leaf: Leaf = Leaf.NUMBER
+    leaf: LeafShape = LeafShape.NUMBER

@@ -1,21 +1,21 @@
 """The 13 KPIs of presence: stays of devices at sites, and their passages by the equipments (areas) there."""
 
-from okube_api.catalogue.expressions.paths import Amplitude, Matrix, Order
+from okube_api.catalogue.expressions.paths import Amplitude, Matrix, VisitOrder
 from okube_api.catalogue.expressions.values import (
     Bands,
     Distinct,
     Distribution,
     Minus,
     Number,
+    PlaceRole,
     Ratio,
-    Reached,
     Scope,
     Scoped,
     ScopedNumber,
     Slice,
     Sums,
     Total,
-    Users,
+    UserSet,
 )
 from okube_api.catalogue.facts import (
     DROPOUTS,
@@ -33,7 +33,7 @@ from okube_api.catalogue.facts import (
     Fact,
     Measure,
 )
-from okube_api.catalogue.kpi import Kind, Kpi, Leaf, Unit
+from okube_api.catalogue.kpi import Kpi, KpiKind, LeafShape, Unit
 
 MOST_AREAS = 100
 
@@ -41,7 +41,7 @@ _SCOPES = (Scope.SITES, Scope.EQUIPMENTS)
 
 
 def _slice(fact: Fact, equipment: str) -> Slice:
-    return Slice(fact, (Reached.SITES, "site"), ((Scope.SITES, "site"), (Scope.EQUIPMENTS, equipment)))
+    return Slice(fact, (PlaceRole.SITES, "site"), ((Scope.SITES, "site"), (Scope.EQUIPMENTS, equipment)))
 
 
 AT_SITES = _slice(PRESENCE_STAYS, "path")  # of a filter on equipments: the stays that passed by one of them
@@ -53,18 +53,18 @@ STEPS = _slice(PRESENCE_STEPS, "equipment")
 
 def _total(measure: Measure, at_sites: Slice = AT_SITES, at_equipments: Slice = AT_EQUIPMENTS) -> Number:
     """A sum over stays; by equipments, over passages."""
-    return ScopedNumber(Total(measure, at_sites), at=((Scope.EQUIPMENTS, Total(measure, at_equipments)),))
+    return ScopedNumber(Total(measure, at_sites), overrides=((Scope.EQUIPMENTS, Total(measure, at_equipments)),))
 
 
 _sessions = _total(PRESENCE_SESSIONS)
 _visitors = ScopedNumber(
-    Distinct((Users(AT_SITES, USERS),)), at=((Scope.EQUIPMENTS, Distinct((Users(AT_EQUIPMENTS, USERS),))),)
+    Distinct((UserSet(AT_SITES, USERS),)), overrides=((Scope.EQUIPMENTS, Distinct((UserSet(AT_EQUIPMENTS, USERS),))),)
 )
 _new = ScopedNumber(
-    Distinct((Users(AT_SITES, NEW),)),
-    at=(
-        (Scope.SITES, Distinct((Users(AT_SITES, NEW_AT_PLACE),))),
-        (Scope.EQUIPMENTS, Distinct((Users(AT_EQUIPMENTS, NEW_AT_PLACE),))),
+    Distinct((UserSet(AT_SITES, NEW),)),
+    overrides=(
+        (Scope.SITES, Distinct((UserSet(AT_SITES, NEW_AT_PLACE),))),
+        (Scope.EQUIPMENTS, Distinct((UserSet(AT_EQUIPMENTS, NEW_AT_PLACE),))),
     ),
 )
 
@@ -72,26 +72,26 @@ ACQUISITION = Kpi(
     "acquisition",
     value=_new,
     unit=Unit.COUNT,
-    kind=Kind.SCOPED,
+    kind=KpiKind.SCOPED,
     scopes=_SCOPES,
     title="Devices new in the bucket: none of their stays in the 12 months before that day "
     "(at any site of the application; by site or equipment: there).",
 )
 AREA_MATCHING = Kpi(
     "areaMatching",
-    value=Matrix(Users(AT_EQUIPMENTS, USERS, split=("equipment",)), MOST_AREAS),
+    value=Matrix(UserSet(AT_EQUIPMENTS, USERS, split=("equipment",)), MOST_AREAS),
     unit=Unit.MIXED,
-    kind=Kind.COMPOSITE,
+    kind=KpiKind.COMPOSITE,
     scopes=(Scope.SITES,),
     title=f"For each pair of areas, the devices seen in both, and their part of those seen in the area of the row; "
     f"the {MOST_AREAS} busiest areas.",
-    leaf=Leaf.MATRIX,
+    leaf=LeafShape.MATRIX,
 )
 ATTENDANCE = Kpi(
     "attendance",
     value=_total(PRESENCE_VISITOR_DAYS),
     unit=Unit.COUNT,
-    kind=Kind.ADDITIVE,
+    kind=KpiKind.ADDITIVE,
     scopes=_SCOPES,
     title="Visitor-days: distinct (device, site or equipment, local day) with at least one stay.",
 )
@@ -99,7 +99,7 @@ DROPPED_OUT = Kpi(
     "dropouts",
     value=_total(DROPOUTS),
     unit=Unit.COUNT,
-    kind=Kind.ADDITIVE,
+    kind=KpiKind.ADDITIVE,
     scopes=_SCOPES,
     title="Stays shorter than the engagement threshold.",
 )
@@ -107,7 +107,7 @@ ENTERING = Kpi(
     "entering",
     value=_sessions,
     unit=Unit.COUNT,
-    kind=Kind.ADDITIVE,
+    kind=KpiKind.ADDITIVE,
     scopes=_SCOPES,
     title="Stays that start in the bucket.",
 )
@@ -115,32 +115,32 @@ LEAVING = Kpi(
     "leaving",
     value=_total(PRESENCE_SESSIONS, OUT_OF_SITES, OUT_OF_EQUIPMENTS),
     unit=Unit.COUNT,
-    kind=Kind.ADDITIVE,
+    kind=KpiKind.ADDITIVE,
     scopes=_SCOPES,
     title="Stays that end in the bucket, at their last detection.",
 )
 
 
 def _amplitude(where: Slice) -> Amplitude:
-    days = Users(where, USERS, daily=True, span=("start", "end"))
+    days = UserSet(where, USERS, daily=True, span=("start", "end"))
     return Amplitude(days, Bands.DWELL, unit="s", counted="userDays")
 
 
 RANGE_AMPLITUDE = Kpi(
     "rangeAmplitude",
-    value=Scoped(_amplitude(AT_SITES), at=((Scope.EQUIPMENTS, _amplitude(AT_EQUIPMENTS)),)),
+    value=Scoped(_amplitude(AT_SITES), overrides=((Scope.EQUIPMENTS, _amplitude(AT_EQUIPMENTS)),)),
     unit=Unit.SECONDS,
-    kind=Kind.DISTRIBUTION,
+    kind=KpiKind.DISTRIBUTION,
     scopes=_SCOPES,
     title="Days of a device at a site (or equipment) per band of time from its first entering to its last leaving, "
     "absences included.",
-    leaf=Leaf.DISTRIBUTION,
+    leaf=LeafShape.DISTRIBUTION,
 )
 RETURNING = Kpi(
     "returning",
     value=Minus(_visitors, _new),
     unit=Unit.COUNT,
-    kind=Kind.DISTINCT,
+    kind=KpiKind.DISTINCT,
     scopes=_SCOPES,
     title="Distinct devices that are not new: uniqUsers less acquisition.",
 )
@@ -148,7 +148,7 @@ SESSIONS = Kpi(
     "sessions",
     value=_sessions,
     unit=Unit.COUNT,
-    kind=Kind.ADDITIVE,
+    kind=KpiKind.ADDITIVE,
     scopes=_SCOPES,
     title="Stays; by equipments, those that passed by.",
 )
@@ -156,7 +156,7 @@ TIMESPENT = Kpi(
     "timespent",
     value=Ratio(_total(PRESENCE_DWELL), _sessions),
     unit=Unit.SECONDS,
-    kind=Kind.RATIO,
+    kind=KpiKind.RATIO,
     scopes=_SCOPES,
     title="Average dwell of the stays; by equipments, of the passages there.",
 )
@@ -170,35 +170,35 @@ def _by_dwell(where: Slice) -> Distribution:
 
 TIMESPENT_PER_SCOPE = Kpi(
     "timespentPerScope",
-    value=Scoped(_by_dwell(AT_SITES), at=((Scope.EQUIPMENTS, _by_dwell(AT_EQUIPMENTS)),)),
+    value=Scoped(_by_dwell(AT_SITES), overrides=((Scope.EQUIPMENTS, _by_dwell(AT_EQUIPMENTS)),)),
     unit=Unit.COUNT,
-    kind=Kind.DISTRIBUTION,
+    kind=KpiKind.DISTRIBUTION,
     scopes=_SCOPES,
     title="Stays per band of dwell; by equipments, passages.",
-    leaf=Leaf.DISTRIBUTION,
+    leaf=LeafShape.DISTRIBUTION,
 )
 UNIQ_USERS = Kpi(
     "uniqUsers",
     value=_visitors,
     unit=Unit.COUNT,
-    kind=Kind.DISTINCT,
+    kind=KpiKind.DISTINCT,
     scopes=_SCOPES,
     title="Distinct devices with at least one stay.",
 )
 VISIT_ORDER = Kpi(
     "visitOrder",
-    value=Order(
-        Users(AT_EQUIPMENTS, USERS, split=("equipment",)),
+    value=VisitOrder(
+        UserSet(AT_EQUIPMENTS, USERS, split=("equipment",)),
         ranks=Sums(AT_EQUIPMENTS, (PRESENCE_SESSIONS,), split=("equipment", "rank")),
         steps=Sums(STEPS, (PRESENCE_SESSIONS,), split=("equipment", "next")),
-        most=MOST_AREAS,
+        most_areas=MOST_AREAS,
     ),
     unit=Unit.MIXED,
-    kind=Kind.COMPOSITE,
+    kind=KpiKind.COMPOSITE,
     scopes=(Scope.SITES,),
     title=f"The place of each area in the paths of stays, and the steps from area to area; the {MOST_AREAS} busiest "
     "areas.",
-    leaf=Leaf.ORDER,
+    leaf=LeafShape.ORDER,
 )
 
 PRESENCE = (

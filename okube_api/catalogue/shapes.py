@@ -3,25 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
-from okube_api.catalogue.kpi import Leaf
+from okube_api.catalogue.kpi import LeafShape
 
-WORDS: Mapping[Leaf, str] = {
-    Leaf.NUMBER: "A number, or `null` where nothing can be said.",
-    Leaf.DISTRIBUTION: "A count per band `[from, to)`; the last band has no `to`. Shares are of what is known.",
-    Leaf.BREAKDOWN: "A count per item, the greatest first. Shares are of what is known.",
-    Leaf.CAPTURE: "Visitors, those who only passed by, and the part of the former.",
-    Leaf.VISITS_AND_CONVERSIONS: "Visits, those that were converted, and their ratio.",
-    Leaf.ATTRIBUTIONS: "The same outcomes under four models, and by participation.",
-    Leaf.TWO_TOUCHES: "Contacts by kind, the visits whose credited touch is of that kind, and their part.",
-    Leaf.THREE_TOUCHES: "The same, with openings.",
-    Leaf.LEVER: "The main figures side by side, each as its own KPI gives it.",
-    Leaf.COMPARISON: "Exposed users beside a control group; `ci95` bounds the lift. Null without such a group.",
-    Leaf.AFFINITY: "Per point of interest: visitors also seen there, their part, everybody's part, and 100 times the "
+DESCRIPTIONS: Mapping[LeafShape, str] = {
+    LeafShape.NUMBER: "A number, or `null` where nothing can be said.",
+    LeafShape.DISTRIBUTION: "A count per band `[from, to)`; the last band has no `to`. Shares are of what is known.",
+    LeafShape.BREAKDOWN: "A count per item, the greatest first. Shares are of what is known.",
+    LeafShape.CAPTURE: "Visitors, those who only passed by, and the part of the former.",
+    LeafShape.VISITS_AND_CONVERSIONS: "Visits, those that were converted, and their ratio.",
+    LeafShape.ATTRIBUTIONS: "The same outcomes under four models, and by participation.",
+    LeafShape.TWO_TOUCHES: "Contacts by kind, the visits whose credited touch is of that kind, and their part.",
+    LeafShape.THREE_TOUCHES: "The same, with openings.",
+    LeafShape.LEVER: "The main figures side by side, each as its own KPI gives it.",
+    LeafShape.COMPARISON: "Exposed users beside a control group; `ci95` bounds the lift. Null without such a group.",
+    LeafShape.AFFINITY: "Per point of interest: visitors also seen there, their part, everybody's part, and 100 times the "
     "one over the other.",
-    Leaf.MATRIX: "`users[i][j]` were seen in both areas; `rate` is that over `users[i][i]`.",
-    Leaf.ORDER: "Which area comes at which place of a path, the steps from area to area (`null`: left the site), and "
+    LeafShape.MATRIX: "`users[i][j]` were seen in both areas; `rate` is that over `users[i][i]`.",
+    LeafShape.ORDER: "Which area comes at which place of a path, the steps from area to area (`null`: left the site), and "
     "the mean place of each area.",
-    Leaf.PER_CAMPAIGN: "A credit per campaign, which sum to the total.",
+    LeafShape.PER_CAMPAIGN: "A credit per campaign, which sum to the total.",
 }
 
 _TOUCHES = {
@@ -30,9 +30,9 @@ _TOUCHES = {
 }
 _USERS = {"users": 1000, "visitors": 52, "rate": 0.052}
 
-EXAMPLES: Mapping[Leaf, Any] = {
-    Leaf.NUMBER: 412.5,
-    Leaf.DISTRIBUTION: {
+EXAMPLES: Mapping[LeafShape, Any] = {
+    LeafShape.NUMBER: 412.5,
+    LeafShape.DISTRIBUTION: {
         "unit": "s",
         "measure": "sessions",
         "bins": [
@@ -44,7 +44,7 @@ EXAMPLES: Mapping[Leaf, Any] = {
         "mean": 812.4,
         "median": None,
     },
-    Leaf.BREAKDOWN: {
+    LeafShape.BREAKDOWN: {
         "items": [
             {"key": "android", "label": "Android", "value": 812, "share": 0.6349},
             {"key": "ios", "label": "iOS", "value": 467, "share": 0.3651},
@@ -52,15 +52,15 @@ EXAMPLES: Mapping[Leaf, Any] = {
         "unknown": 52,
         "total": 1331,
     },
-    Leaf.CAPTURE: {"visitor": 412, "pedestrian": 3890, "captureRate": 0.0958},
-    Leaf.VISITS_AND_CONVERSIONS: {"visits": 410, "conversions": 37, "rate": 0.0902},
-    Leaf.ATTRIBUTIONS: {"linear": 12.4, "shapley": 13.1, "fc": 9, "lc": 15, "participation": 21},
-    Leaf.TWO_TOUCHES: {
+    LeafShape.CAPTURE: {"visitor": 412, "pedestrian": 3890, "captureRate": 0.0958},
+    LeafShape.VISITS_AND_CONVERSIONS: {"visits": 410, "conversions": 37, "rate": 0.0902},
+    LeafShape.ATTRIBUTIONS: {"linear": 12.4, "shapley": 13.1, "fc": 9, "lc": 15, "participation": 21},
+    LeafShape.TWO_TOUCHES: {
         "print": {"contacts": 90210, "visits": 310, "share": 0.7598},
         "click": {"contacts": 1204, "visits": 98, "share": 0.2402},
     },
-    Leaf.THREE_TOUCHES: {**_TOUCHES, "opening": {"contacts": 5400, "visits": 44, "share": 0.0973}},
-    Leaf.LEVER: {
+    LeafShape.THREE_TOUCHES: {**_TOUCHES, "opening": {"contacts": 5400, "visits": 44, "share": 0.0973}},
+    LeafShape.LEVER: {
         "prints": 90210,
         "clicks": 1204,
         "openings": 0,
@@ -75,7 +75,7 @@ EXAMPLES: Mapping[Leaf, Any] = {
         "costByVisit": 2.928,
         "roi": 0.7493,
     },
-    Leaf.COMPARISON: {
+    LeafShape.COMPARISON: {
         "exposed": _USERS,
         "control": {"users": 1000, "visitors": 40, "rate": 0.04},
         "lift": 0.3,
@@ -83,7 +83,7 @@ EXAMPLES: Mapping[Leaf, Any] = {
         "ci95": [-0.1312, 0.9451],
         "significant": False,
     },
-    Leaf.AFFINITY: {
+    LeafShape.AFFINITY: {
         "items": [
             {
                 "poi": "5e1834b0e12d62a85b388a1b",
@@ -96,8 +96,8 @@ EXAMPLES: Mapping[Leaf, Any] = {
         ],
         "visitors": 400,
     },
-    Leaf.MATRIX: {"areas": ["eq-a", "eq-b"], "users": [[300, 120], [120, 210]], "rate": [[1, 0.4], [0.5714, 1]]},
-    Leaf.ORDER: {
+    LeafShape.MATRIX: {"areas": ["eq-a", "eq-b"], "users": [[300, 120], [120, 210]], "rate": [[1, 0.4], [0.5714, 1]]},
+    LeafShape.ORDER: {
         "ranks": [
             {"rank": 1, "items": [{"key": "eq-a", "value": 220, "share": 1}]},
             {"rank": 2, "items": [{"key": "eq-b", "value": 110, "share": 1}]},
@@ -109,7 +109,7 @@ EXAMPLES: Mapping[Leaf, Any] = {
         ],
         "meanRank": {"eq-a": 1, "eq-b": 2},
     },
-    Leaf.PER_CAMPAIGN: {
+    LeafShape.PER_CAMPAIGN: {
         "items": [{"campaign": "5e1834b0e12d62a85b388a1b", "key": "my-campaign", "value": 42.5, "share": 0.3102}],
         "total": 137,
     },

@@ -12,15 +12,15 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from okube_api.catalogue.buckets import day_of, month_number, month_start, numbers, ordinal
+from okube_api.catalogue.buckets import bucket_numbers, month_number, month_start, to_date, to_ordinal
 from okube_api.store.arrays import Ints
 
 LONGEST_PERIOD_D = 3660
 DEFAULT_PERIOD_D = 30
-_EARLIEST = ordinal(date(2, 1, 1))  # weeks and months around any day of a period are dates too
-_LATEST = ordinal(date(9998, 12, 31))
+_EARLIEST = to_ordinal(date(2, 1, 1))  # weeks and months around any day of a period are dates too
+_LATEST = to_ordinal(date(9998, 12, 31))
 
-__all__ = ["day_of", "month_number", "month_start", "numbers", "ordinal"]
+__all__ = ["to_date", "month_number", "month_start", "bucket_numbers", "to_ordinal"]
 
 
 class Mode(StrEnum):
@@ -59,7 +59,7 @@ class Period:
         if self.first < _EARLIEST or self.last > _LATEST:
             raise PeriodError("A period lies between the years 2 and 9998.")
         if self.first > self.last:
-            raise PeriodError(f"`from` ({day_of(self.first)}) is after `to` ({day_of(self.last)}).")
+            raise PeriodError(f"`from` ({to_date(self.first)}) is after `to` ({to_date(self.last)}).")
         if self.last - self.first >= LONGEST_PERIOD_D:
             raise PeriodError(
                 f"A period has at most {LONGEST_PERIOD_D} days; this one has {self.last - self.first + 1}."
@@ -80,7 +80,7 @@ class Period:
         return (low, high) if low <= high else None
 
 
-def period(start: date | None, end: date | None, today: date, own: tuple[date, date] | None = None) -> Period:
+def resolve_period(start: date | None, end: date | None, today: date, own: tuple[date, date] | None = None) -> Period:
     """The days that a question is about, from what it says of them.
 
     own: the study's period, taken when the question gives neither side; else the last 30 complete days are.
@@ -100,7 +100,7 @@ def period(start: date | None, end: date | None, today: date, own: tuple[date, d
         raise PeriodError("A period lies between the years 2 and 9998.") from None
     assert start is not None
     assert end is not None
-    return Period(ordinal(start), ordinal(end))
+    return Period(to_ordinal(start), to_ordinal(end))
 
 
 _COLUMNS = {
@@ -136,21 +136,21 @@ class Buckets:
     first_days: tuple[int, ...]
     of_day: Ints
 
-    def place(self, column: str, values: Ints) -> Ints:
+    def locate(self, column: str, values: Ints) -> Ints:
         """The bucket that each bucket number of another column (a finer one: day, or month for years) falls in."""
         if column == "day":
             return self.of_day[values - self.period.first]
-        found = numbers(self.period.days, column)
+        found = bucket_numbers(self.period.days, column)
         known, first = np.unique(found, return_index=True)
         return self.of_day[first[np.searchsorted(known, values)]]
 
 
 @lru_cache(maxsize=256)
-def buckets(span: Period, mode: Mode, granularity: Granularity) -> Buckets:
+def cut_into_buckets(span: Period, mode: Mode, granularity: Granularity) -> Buckets:
     """The buckets that a period falls into."""
     column = _COLUMNS[mode][granularity]
     days = span.days
-    found = numbers(days, column)
+    found = bucket_numbers(days, column)
     known, first, of_day = np.unique(found, return_index=True, return_inverse=True)
     if mode is Mode.HISTOGRAM:
         labels = tuple(str(index) for index in range(len(known)))

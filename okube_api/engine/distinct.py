@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from okube_api.engine.sets import Groups, Numbers
+from okube_api.engine.sets import Numbers, UserGroups
 from okube_api.store.arrays import Ints
 
 _COUNTED, _WEIGHED = 100, 15
@@ -16,7 +16,9 @@ _USER_BITS = np.uint64(32)
 _UNKNOWN = -1
 
 
-def counted(groups: Groups, buckets: Ints | None, width: int, weights: Ints | None = None) -> tuple[Ints, Ints]:
+def count_distinct(
+    groups: UserGroups, buckets: Ints | None, width: int, weights: Ints | None = None
+) -> tuple[Ints, Ints]:
     """The cells of rows, and what their distinct users come to; with buckets, each scope value's whole period besides.
 
     groups: `keys` are the numbers of scope values; buckets: the bucket of each row, None without any.
@@ -24,12 +26,12 @@ def counted(groups: Groups, buckets: Ints | None, width: int, weights: Ints | No
     """
     keys = groups.keys * width + (width - 1 if buckets is None else buckets)
     order = np.argsort(keys, kind="stable")
-    keys, rows = keys[order], groups.taken(order)
+    keys, rows = keys[order], groups.select_rows(order)
     cells, firsts, heights = np.unique(keys, return_index=True, return_counts=True)
     bounds = rows.offsets[np.append(firsts, len(keys))]
     numbers = np.full(len(cells), _UNKNOWN, dtype=np.int64)
     alone = firsts[heights == 1]
-    numbers[heights == 1] = rows.lengths[alone] if weights is None else _weighed(rows.taken(alone), weights)
+    numbers[heights == 1] = rows.lengths[alone] if weights is None else _weighed(rows.select_rows(alone), weights)
     short = np.flatnonzero((numbers == _UNKNOWN) & (np.diff(bounds) < _SHORT))
     numbers[short] = _sorted_out(rows.users, bounds[short], bounds[short + 1], weights)
     counter = _Counter(rows.users, weights)
@@ -42,7 +44,7 @@ def counted(groups: Groups, buckets: Ints | None, width: int, weights: Ints | No
     return np.concatenate((cells, values * width + width - 1)), np.concatenate((numbers, np.array(wholes, np.int64)))
 
 
-def _weighed(groups: Groups, weights: Ints) -> Ints:
+def _weighed(groups: UserGroups, weights: Ints) -> Ints:
     """The weight of each row, a block of users at a time."""
     sums = np.zeros(len(groups.keys), dtype=np.int64)
     steps = np.arange(0, int(groups.offsets[-1]) + _BLOCK, _BLOCK)

@@ -5,17 +5,17 @@ from functools import reduce, singledispatch
 import numpy as np
 
 from okube_api.catalogue.bands import find_bands
-from okube_api.catalogue.expressions.conversion import Comparison, Cost, Delivered, VenueRate
-from okube_api.catalogue.expressions.paths import Amplitude, Matrix, Order
+from okube_api.catalogue.expressions.conversion import CampaignCost, Comparison, DeliveryCount, VenueRate
+from okube_api.catalogue.expressions.paths import Amplitude, Matrix, VisitOrder
 from okube_api.catalogue.expressions.values import (
     Affinity,
+    AttributeBreakdown,
     Breakdown,
     Distinct,
     Distribution,
     Frequency,
     Minus,
     Number,
-    Parts,
     Plus,
     Ratio,
     Record,
@@ -26,27 +26,35 @@ from okube_api.catalogue.expressions.values import (
     Value,
 )
 from okube_api.catalogue.weights import WEIGHT_UNIT
-from okube_api.engine.evaluator import Names, View
-from okube_api.engine.evaluators.affinity import affinity
-from okube_api.engine.evaluators.amplitude import amplitude
-from okube_api.engine.evaluators.costs import cost, delivered
-from okube_api.engine.evaluators.credits import CampaignLeaves
-from okube_api.engine.evaluators.exposure import comparison, venue_rate
-from okube_api.engine.evaluators.matrix import matrix
-from okube_api.engine.evaluators.order import order
-from okube_api.engine.grid import Cells, summed
-from okube_api.engine.results import BandLeaves, ItemLeaves, Leaves, NumberLeaves, RatioLeaves, RecordLeaves, label_of
-from okube_api.engine.sets import multiplicities
+from okube_api.engine.evaluator import Evaluator, ValueNumbers
+from okube_api.engine.evaluators.affinity import evaluate_affinity
+from okube_api.engine.evaluators.amplitude import evaluate_amplitude
+from okube_api.engine.evaluators.costs import evaluate_cost, evaluate_deliveries
+from okube_api.engine.evaluators.credits import CampaignResults
+from okube_api.engine.evaluators.exposure import evaluate_comparison, evaluate_venue_rate
+from okube_api.engine.evaluators.matrix import evaluate_matrix
+from okube_api.engine.evaluators.order import evaluate_order
+from okube_api.engine.grid import Grid, sum_by_cell
+from okube_api.engine.results import (
+    BandResults,
+    ItemResults,
+    NumberResults,
+    RatioResults,
+    RecordResults,
+    Results,
+    key_and_label,
+)
+from okube_api.engine.sets import count_memberships
 
 
 @singledispatch
-def leaves(value: Value, view: View) -> Leaves:
+def evaluate(value: Value, view: Evaluator) -> Results:
     """The leaves of a value, by cell of the view."""
     raise NotImplementedError(f"no rule for {type(value).__name__}")
 
 
 @singledispatch
-def number(value: Number, view: View) -> Cells:
+def evaluate_number(value: Number, view: Evaluator) -> Grid:
     """A number, by cell of the view."""
     raise NotImplementedError(f"no rule for {type(value).__name__}")
 
@@ -54,70 +62,70 @@ def number(value: Number, view: View) -> Cells:
 # -- numbers ---------------------------------------------------------------------------------------------------
 
 
-@number.register
-def _(value: Total, view: View) -> Cells:
+@evaluate_number.register
+def _(value: Total, view: Evaluator) -> Grid:
     (term,) = value.terms(view.scope)
     assert isinstance(term, Sums)
-    return view.total(term, value.measure, value.per, value.whole)
+    return view.total(term, value.measure, value.denominator, value.is_integer)
 
 
-@number.register
-def _(value: Distinct, view: View) -> Cells:
+@evaluate_number.register
+def _(value: Distinct, view: Evaluator) -> Grid:
     return view.count(value.sets)
 
 
-@number.register
-def _(value: Plus, view: View) -> Cells:
-    return reduce(Cells.plus, (number(part, view) for part in value.parts))
+@evaluate_number.register
+def _(value: Plus, view: Evaluator) -> Grid:
+    return reduce(Grid.add, (evaluate_number(part, view) for part in value.parts))
 
 
-@number.register
-def _(value: Minus, view: View) -> Cells:
-    return number(value.left, view).plus(number(value.right, view), sign=-1)
+@evaluate_number.register
+def _(value: Minus, view: Evaluator) -> Grid:
+    return evaluate_number(value.left, view).add(evaluate_number(value.right, view), sign=-1)
 
 
-@number.register
-def _(value: ScopedNumber, view: View) -> Cells:
-    return number(value.by(view.scope), view)
+@evaluate_number.register
+def _(value: ScopedNumber, view: Evaluator) -> Grid:
+    return evaluate_number(value.for_scope(view.scope), view)
 
 
-@number.register
-def _(value: Delivered, view: View) -> Cells:
-    found: Cells = view.once(value, lambda: delivered(value, view))
+@evaluate_number.register
+def _(value: DeliveryCount, view: Evaluator) -> Grid:
+    found: Grid = view.once(value, lambda: evaluate_deliveries(value, view))
     return found
 
 
-@number.register
-def _(value: Cost, view: View) -> Cells:
-    found: Cells = view.once(value, lambda: cost(value, view))
+@evaluate_number.register
+def _(value: CampaignCost, view: Evaluator) -> Grid:
+    found: Grid = view.once(value, lambda: evaluate_cost(value, view))
     return found
 
 
 # -- leaves ----------------------------------------------------------------------------------------------------
 
 
-@leaves.register
-def _(value: Number, view: View) -> Leaves:
-    return NumberLeaves(number(value, view))
+@evaluate.register
+def _(value: Number, view: Evaluator) -> Results:
+    return NumberResults(evaluate_number(value, view))
 
 
-@leaves.register
-def _(value: Ratio, view: View) -> Leaves:
-    return RatioLeaves(number(value.above, view), number(value.below, view))
+@evaluate.register
+def _(value: Ratio, view: Evaluator) -> Results:
+    return RatioResults(evaluate_number(value.numerator, view), evaluate_number(value.denominator, view))
 
 
-@leaves.register
-def _(value: Scoped, view: View) -> Leaves:
-    return leaves(value.by(view.scope), view)
+@evaluate.register
+def _(value: Scoped, view: Evaluator) -> Results:
+    return evaluate(value.for_scope(view.scope), view)
 
 
-@leaves.register
-def _(value: Record, view: View) -> Leaves:
-    return RecordLeaves(tuple((name, leaves(part, view)) for name, part in value.fields))
+@evaluate.register
+def _(value: Record, view: Evaluator) -> Results:
+    return RecordResults(tuple((name, evaluate(part, view)) for name, part in value.fields))
 
 
-@leaves.register
-def _(value: Distribution, view: View) -> Leaves:
+@evaluate.register
+def _(value: Distribution, view: Evaluator) -> Results:
     edges = view.question.edges[value.bands]
     counts, amount = value.terms(view.scope)
     assert isinstance(counts, Sums)
@@ -125,17 +133,17 @@ def _(value: Distribution, view: View) -> Leaves:
     banded = view.banded(counts, value.measure, len(edges))
     if value.known_only:
         known = banded.keys % (len(edges) + 1) != 0
-        banded = Cells(banded.keys[known], banded.numerators[known], banded.per, banded.whole)
-    total = view.total(amount, value.amount, value.amount_per)
-    return BandLeaves(banded, total, edges, value.unit, value.counted)
+        banded = Grid(banded.keys[known], banded.numerators[known], banded.denominator, banded.is_integer)
+    total = view.total(amount, value.amount, value.amount_denominator)
+    return BandResults(banded, total, edges, value.unit, value.counted)
 
 
-@leaves.register
-def _(value: Frequency, view: View) -> Leaves:
+@evaluate.register
+def _(value: Frequency, view: Evaluator) -> Results:
     edges = view.question.edges[value.bands]
     keys, numbers, amount_keys, amounts = [], [], [], []
     for rows in view.memberships((value.users,)):
-        users, days = multiplicities(rows)
+        users, days = count_memberships(rows)
         cells, weights = view.cell_of_user(users), view.weights(value.users, users)
         bands = find_bands(days, edges) + 1
         keys.append(cells * (len(edges) + 1) + bands)
@@ -144,67 +152,70 @@ def _(value: Frequency, view: View) -> Leaves:
         amounts.append(weights * days)
     weighted = view.weighted(value.users)
     per = WEIGHT_UNIT if weighted else 1
-    counts = summed(np.concatenate(keys), np.concatenate(numbers), per, not weighted)
-    amount = summed(np.concatenate(amount_keys), np.concatenate(amounts), per)
-    return BandLeaves(counts, amount, edges, value.unit, value.counted)
+    counts = sum_by_cell(np.concatenate(keys), np.concatenate(numbers), per, not weighted)
+    amount = sum_by_cell(np.concatenate(amount_keys), np.concatenate(amounts), per)
+    return BandResults(counts, amount, edges, value.unit, value.counted)
 
 
-@leaves.register
-def _(value: Breakdown, view: View) -> Leaves:
+@evaluate.register
+def _(value: AttributeBreakdown, view: Evaluator) -> Results:
     assert value.users.attribute is not None
     attribute = view.panel.attribute(value.users.attribute)
     size = len(attribute.names) + 1
     keys, numbers = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for batch in view.people((value.users,)):
-        codes = attribute.of(batch.users)
+        codes = attribute.codes_of(batch.users)
         keys.append(view.cell_of_user(batch) * size + np.where(codes < 0, size - 1, codes))
         numbers.append(view.weights(value.users, batch))
     weighted = view.weighted(value.users)
-    counts = summed(np.concatenate(keys), np.concatenate(numbers), WEIGHT_UNIT if weighted else 1, not weighted)
+    counts = sum_by_cell(np.concatenate(keys), np.concatenate(numbers), WEIGHT_UNIT if weighted else 1, not weighted)
     written = dict(value.labels)
-    return ItemLeaves(counts, size, tuple((name, written.get(name.lower(), name)) for name in attribute.names))
+    return ItemResults(counts, size, tuple((name, written.get(name.lower(), name)) for name in attribute.names))
 
 
-@leaves.register
-def _(value: Parts, view: View) -> Leaves:
+@evaluate.register
+def _(value: Breakdown, view: Evaluator) -> Results:
     (term,) = value.terms(view.scope)
     assert isinstance(term, Sums)
-    items = Names()
+    items = ValueNumbers()
     counts, size = view.itemised(term, value.total.measure, value.column, items)
-    labels = [label_of(view.question.labels, item) for item in items.list]
+    labels = [key_and_label(view.question.labels, item) for item in items.values]
     if value.shape == "campaigns":
-        return CampaignLeaves(counts, size, tuple(zip(items.list, (key for key, _ in labels), strict=True)))
-    return ItemLeaves(counts, size, tuple(labels))
+        return CampaignResults(counts, size, tuple(zip(items.values, (key for key, _ in labels), strict=True)))
+    return ItemResults(counts, size, tuple(labels))
 
 
-@leaves.register
-def _(value: Affinity, view: View) -> Leaves:
-    return affinity(value, view)
+@evaluate.register
+def _(value: Affinity, view: Evaluator) -> Results:
+    return evaluate_affinity(value, view)
 
 
-@leaves.register
-def _(value: VenueRate, view: View) -> Leaves:
-    found: Leaves = view.once(
-        value, lambda: venue_rate(value, view, number(value.visits, view), number(value.prints, view))
+@evaluate.register
+def _(value: VenueRate, view: Evaluator) -> Results:
+    found: Results = view.once(
+        value,
+        lambda: evaluate_venue_rate(
+            value, view, evaluate_number(value.visits, view), evaluate_number(value.prints, view)
+        ),
     )
     return found
 
 
-@leaves.register
-def _(value: Comparison, view: View) -> Leaves:
-    return comparison(value, view)
+@evaluate.register
+def _(value: Comparison, view: Evaluator) -> Results:
+    return evaluate_comparison(value, view)
 
 
-@leaves.register
-def _(value: Amplitude, view: View) -> Leaves:
-    return amplitude(value, view)
+@evaluate.register
+def _(value: Amplitude, view: Evaluator) -> Results:
+    return evaluate_amplitude(value, view)
 
 
-@leaves.register
-def _(value: Matrix, view: View) -> Leaves:
-    return matrix(value, view)
+@evaluate.register
+def _(value: Matrix, view: Evaluator) -> Results:
+    return evaluate_matrix(value, view)
 
 
-@leaves.register
-def _(value: Order, view: View) -> Leaves:
-    return order(value, view)
+@evaluate.register
+def _(value: VisitOrder, view: Evaluator) -> Results:
+    return evaluate_order(value, view)

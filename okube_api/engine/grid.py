@@ -22,7 +22,7 @@ _DENSE = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class Grid:
     """Numbers by cell; a cell that is not there is 0.
 
     keys: distinct cells, ascending.
@@ -32,64 +32,66 @@ class Cells:
 
     keys: Ints
     numerators: Numerators
-    per: int = 1
-    whole: bool = True
+    denominator: int = 1
+    is_integer: bool = True
 
-    def at(self, keys: Ints) -> Numerators:
+    def values_at(self, keys: Ints) -> Numerators:
         """The numerators at these cells."""
         if len(self.keys) == 0:
             return np.zeros(len(keys), dtype=np.int64)
         found = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[found] == keys, self.numerators[found], 0)
 
-    def over(self, per: int) -> Numerators:
+    def numerators_over(self, per: int) -> Numerators:
         """The numerators over another denominator, a multiple of this one."""
-        return times(self.numerators, per // self.per)
+        return multiply(self.numerators, per // self.denominator)
 
-    def plus(self, other: "Cells", sign: int = 1) -> "Cells":
+    def add(self, other: "Grid", sign: int = 1) -> "Grid":
         """The sum, cell by cell; the difference when `sign` is -1."""
-        per = self.per * other.per // gcd(self.per, other.per)
+        per = self.denominator * other.denominator // gcd(self.denominator, other.denominator)
         keys = np.concatenate((self.keys, other.keys))
-        both = (self.over(per), times(other.over(per), sign))
+        both = (self.numerators_over(per), multiply(other.numerators_over(per), sign))
         exact = object if any(part.dtype == object for part in both) else np.int64
-        return summed(keys, np.concatenate([part.astype(exact) for part in both]), per, self.whole and other.whole)
+        return sum_by_cell(
+            keys, np.concatenate([part.astype(exact) for part in both]), per, self.is_integer and other.is_integer
+        )
 
 
-NO_CELLS = Cells(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+EMPTY_GRID = Grid(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
-def summed(keys: Ints, numbers: Numerators, per: int = 1, whole: bool = True) -> Cells:
+def sum_by_cell(keys: Ints, numbers: Numerators, per: int = 1, whole: bool = True) -> Grid:
     """Numbers added up by cell; keys in any order, any number of times."""
     if len(keys) == 0:
-        return Cells(NO_CELLS.keys, NO_CELLS.numerators, per, whole)
+        return Grid(EMPTY_GRID.keys, EMPTY_GRID.numerators, per, whole)
     size = int(keys.max()) + 1
     if numbers.dtype == object or size > max(_DENSE, 4 * len(keys)):
         distinct, where = np.unique(keys, return_inverse=True)
         totals = np.zeros(len(distinct), dtype=numbers.dtype)
         np.add.at(totals, where, numbers)
         kept = totals != 0
-        return Cells(distinct[kept], totals[kept], per, whole)
+        return Grid(distinct[kept], totals[kept], per, whole)
     totals = np.zeros(size, dtype=np.int64)
     np.add.at(totals, keys, numbers)
     distinct = np.flatnonzero(totals)
-    return Cells(distinct, totals[distinct], per, whole)
+    return Grid(distinct, totals[distinct], per, whole)
 
 
-def quotients(keys: Ints, numbers: Ints, divisors: Ints) -> Cells:
+def sum_quotients(keys: Ints, numbers: Ints, divisors: Ints) -> Grid:
     """Numbers, each over its divisor, added up by cell: exactly, over a common multiple of the divisors."""
     known = np.unique(divisors)
     if len(known) == 1:
-        return summed(keys, numbers, int(known[0]))
+        return sum_by_cell(keys, numbers, int(known[0]))
     common = lcm(*known.tolist())
-    parts = [(int(one), summed(keys[divisors == one], numbers[divisors == one])) for one in known]
-    scaled = [times(part.numerators, common // one) for one, part in parts]
+    parts = [(int(one), sum_by_cell(keys[divisors == one], numbers[divisors == one])) for one in known]
+    scaled = [multiply(part.numerators, common // one) for one, part in parts]
     if any(part.dtype == object or _greatest(part) * len(scaled) >= _SAFE for part in scaled):
         scaled = [part.astype(object) for part in scaled]
     found = [np.zeros(0, dtype=np.int64), *(part.keys for _, part in parts)]
-    return summed(np.concatenate(found), np.concatenate(scaled) if scaled else found[0], common)
+    return sum_by_cell(np.concatenate(found), np.concatenate(scaled) if scaled else found[0], common)
 
 
-def times(numbers: Numerators, factor: int) -> Numerators:
+def multiply(numbers: Numerators, factor: int) -> Numerators:
     """Numbers times an integer, exactly."""
     if factor == 1:
         return numbers
@@ -98,9 +100,9 @@ def times(numbers: Numerators, factor: int) -> Numerators:
     return numbers * factor
 
 
-def rounded(above: Numerators, below: Numerators | int, digits: int) -> list[float]:
+def round_quotients(above: Numerators, below: Numerators | int, digits: int) -> list[float]:
     """above / below to so many decimals, half to even; `below` is positive.  The nearest doubles, in order."""
-    scaled = times(above, 10**digits)
+    scaled = multiply(above, 10**digits)
     divisor = np.asarray(below)
     if divisor.dtype != object and _greatest(divisor) >= _SAFE:
         divisor = divisor.astype(object)

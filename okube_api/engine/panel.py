@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.store.arrays import Ints
 
-Users = NDArray[Any]
+UserNumbers = NDArray[Any]
 """User numbers, of any integer type."""
 
 ATTRIBUTES = ("home", "work", "os", "manufacturer", "model")
@@ -27,7 +27,7 @@ class Attribute:
     codes: NDArray[np.signedinteger[Any]]
     names: tuple[str, ...]
 
-    def of(self, users: Users) -> Ints:
+    def codes_of(self, users: UserNumbers) -> Ints:
         """The codes of these users."""
         found: Ints = _looked_up(self.codes, users, -1).astype(np.int64, copy=False)
         return found
@@ -48,7 +48,7 @@ class Panel:
         """How many user numbers it spans."""
         return len(self.weights)
 
-    def weights_of(self, users: Users) -> Ints:
+    def weights_of(self, users: UserNumbers) -> Ints:
         """The weights of these users, in thousandths."""
         found: Ints = _looked_up(self.weights, users, WEIGHT_UNIT)
         return found
@@ -61,7 +61,7 @@ class Panel:
 _UNKNOWN = Attribute(np.zeros(0, dtype=np.int64), ())
 
 
-def panel(blocks: Iterable[pa.Table]) -> Panel:
+def build_panel(blocks: Iterable[pa.Table]) -> Panel:
     """The panel, from the blocks of its table."""
     rows = pa.concat_tables(blocks) if (blocks := list(blocks)) else None
     if rows is None or rows.num_rows == 0:
@@ -80,7 +80,7 @@ def _attribute(column: pa.ChunkedArray, users: Ints, size: int) -> Attribute:
     return Attribute(codes, tuple(encoded.dictionary.to_pylist()))
 
 
-def _looked_up(known: Any, users: Users, default: int) -> Any:
+def _looked_up(known: Any, users: UserNumbers, default: int) -> Any:
     if len(users) == 0 or len(known) == 0:
         return np.full(len(users), default, dtype=np.int64)
     inside = users < len(known)

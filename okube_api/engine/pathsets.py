@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from okube_api.engine.evaluators.campaigns import Belonging, distinct, encoded, flattened
+from okube_api.engine.evaluators.campaigns import ValuesByCode, drop_duplicate_pairs, encode_texts, flatten_lists
 from okube_api.store.arrays import Ints
 
 _DENSE = 4_000_000
 
 
-def by_value(
-    table: pa.Table, column: str, belonging: Callable[[Sequence[str | None]], Belonging], measures: Sequence[str]
+def expand_path_sets(
+    table: pa.Table, column: str, belonging: Callable[[Sequence[str | None]], ValuesByCode], measures: Sequence[str]
 ) -> tuple[Ints, pa.Table]:
     """Rows added up by scope value and every other column, and the number of each one's scope value.
 
@@ -21,16 +21,16 @@ def by_value(
     belonging: the numbers of the scope values that campaigns belong to; a row counts once for each of them.
     """
     lists, codes = _sets(table.column(column))
-    of_list, flat = flattened(lists)
-    campaigns, names = encoded(flat)
+    of_list, flat = flatten_lists(lists)
+    campaigns, names = encode_texts(flat)
     known = belonging(names)
-    positions, values = known.spread(campaigns)
+    positions, values = known.expand(campaigns)
     size = int(known.numbers.max()) + 1 if len(known.numbers) else 0
-    of_list, values = distinct(of_list[positions], values, size)
+    of_list, values = drop_duplicate_pairs(of_list[positions], values, size)
     rows = of_list
     if codes is not None:
         offsets = np.searchsorted(of_list, np.arange(len(lists) + 1))
-        rows, values = Belonging(offsets, values).spread(codes)
+        rows, values = ValuesByCode(offsets, values).expand(codes)
     return _added(table.drop_columns([column]), rows, values, measures)
 
 
@@ -69,7 +69,7 @@ def _coded(table: pa.Table, name: str) -> _Coded:
         numbers = column.to_numpy().astype(np.int64, copy=False)
         low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
         return _Coded(name, numbers - low, high - low + 1, low, None)
-    codes, names = encoded(column)
+    codes, names = encode_texts(column)
     return _Coded(name, codes, max(len(names), 1), 0, names)
 
 

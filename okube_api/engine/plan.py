@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from okube_api.catalogue.expressions.values import Term
 from okube_api.catalogue.facts import Span
-from okube_api.store.base import Aggregate, Rows, Table
+from okube_api.store.base import Aggregate, Select, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +17,21 @@ class Need:
     """
 
     term: Term
-    scope: str | None
-    time: str | None
-    also: tuple[str, ...] = ()
+    scope_column: str | None
+    time_column: str | None
+    extra_columns: tuple[str, ...] = ()
 
     @property
     def dimensions(self) -> frozenset[str]:
         """The columns that must tell rows apart, besides time."""
-        told = (column for column, _ in self.term.slice.told)
-        return frozenset((*self.term.split, *told, *self.also, *((self.scope,) if self.scope else ())))
+        told = (column for column, _ in self.term.slice.described_by)
+        return frozenset(
+            (*self.term.split, *told, *self.extra_columns, *((self.scope_column,) if self.scope_column else ()))
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class PeriodPart:
     """A part of the period, read from one table: the rows whose part (day or month) lies in [low, high]."""
 
     table: Table
@@ -48,9 +50,9 @@ class Pass:
     sign: -1 where its rows are taken away from those of other passes.
     """
 
-    piece: Piece
-    node: Aggregate | Rows
-    time: str | None
+    part: PeriodPart
+    node: Aggregate | Select
+    time_column: str | None
     users: bool = False
     sign: int = 1
 
@@ -60,4 +62,4 @@ class Plan:
     """Every pass of a question, and the passes that answer each need, together."""
 
     passes: tuple[Pass, ...]
-    serving: dict[Need, tuple[int, ...]]
+    passes_of_need: dict[Need, tuple[int, ...]]

@@ -10,27 +10,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from okube_api.catalogue.expressions.values import ATTRIBUTES, Reached, Scope, Slice, Sums, Term, Users
+from okube_api.catalogue.expressions.values import ATTRIBUTES, PlaceRole, Scope, Slice, Sums, Term, UserSet
 from okube_api.catalogue.facts import Fact, Grain, Span
 from okube_api.catalogue.facts import Measure as Measured
 from okube_api.engine.calendar import Buckets, Period, month_number, month_start
-from okube_api.engine.plan import Need, Pass, Piece, Plan
-from okube_api.engine.question import Chosen, Question
+from okube_api.engine.plan import Need, Pass, PeriodPart, Plan
+from okube_api.engine.question import Question, ValueFilter
 from okube_api.store.base import (
     EVERYTHING,
     Aggregate,
     AllOf,
     Between,
+    ColumnType,
     Condition,
     Count,
-    High,
-    Kind,
-    Low,
+    Max,
+    Min,
     Missing,
     Not,
     OneOf,
     Overlaps,
-    Rows,
+    Select,
     Sum,
     equal,
 )
@@ -42,7 +42,7 @@ _FINER: dict[str | None, frozenset[str | None]] = {
 _OF_MONTHS = frozenset({None, "month", "year", "month_of_year"})
 
 
-def plan(question: Question) -> Plan:
+def plan_question(question: Question) -> Plan:
     """The passes that answer every param of a question."""
     groups: dict[_Family, list[Need]] = {}
     for need in dict.fromkeys(_needs(question)):
@@ -71,13 +71,13 @@ def need_of(term: Term, scope: Scope, buckets: Buckets | None, question: Questio
 
 def scope_column(term: Term, scope: Scope) -> str | None:
     """The column of the scope values; sets know their users' attributes by number, and need none for those."""
-    if isinstance(term, Users) and scope in ATTRIBUTES:
+    if isinstance(term, UserSet) and scope in ATTRIBUTES:
         return None
     return term.slice.column(scope)
 
 
 def _needs(question: Question) -> Iterable[Need]:
-    for ask in question.asks:
+    for ask in question.requested_kpis:
         buckets = ask.buckets(question.period)
         for by in ask.scopes:
             for term in ask.kpi.value.terms(by.scope):
@@ -104,8 +104,8 @@ def _selected(term: Term, question: Question, anywhere: bool = False) -> _Select
         parts.append((column, there | Missing(column) if slice_.placeless else there))
     parts += [(column, OneOf(column, values)) for column, values in slice_.fixed]
     filters = question.filters
-    if question.kept is not None:
-        filters = (*filters, (Scope.CAMPAIGNS, Chosen(question.kept)))
+    if question.selected_campaigns is not None:
+        filters = (*filters, (Scope.CAMPAIGNS, ValueFilter(question.selected_campaigns)))
     for scope, chosen in filters:
         filtered = scope_column(term, scope)
         if filtered is not None:
@@ -116,8 +116,8 @@ def _selected(term: Term, question: Question, anywhere: bool = False) -> _Select
     return _Selected(AllOf(tuple(conditions)), frozenset(column for column, _ in parts))
 
 
-def _chosen(slice_: Slice, column: str, chosen: Chosen) -> Condition:
-    many = slice_.fact.table.kind_of(column) is Kind.TEXTS
+def _chosen(slice_: Slice, column: str, chosen: ValueFilter) -> Condition:
+    many = slice_.fact.table.type_of(column) is ColumnType.TEXTS
     kept = Overlaps(column, chosen.values) if many else OneOf(column, chosen.values)
     return Not(kept) if chosen.negated else kept
 
@@ -149,26 +149,26 @@ class _Family:
         own = [self._pass(piece, leader, followers, question) for piece in self._pieces(question.period, months)]
         return own + (self.less.passes(leader, followers, question) if self.less else [])
 
-    def _pieces(self, period: Period, months: bool) -> list[Piece]:
+    def _pieces(self, period: Period, months: bool) -> list[PeriodPart]:
         if self.grain is None:
-            return [Piece(self.fact.table, None, period.first, period.last)]
+            return [PeriodPart(self.fact.table, None, period.first, period.last)]
         days = self.fact.rollup(self.grain, Span.DAY)
         inside = period.whole_months if months else None
         if inside is None:
-            return [Piece(days, Span.DAY, period.first, period.last)]
+            return [PeriodPart(days, Span.DAY, period.first, period.last)]
         low, high = inside
         start, end = month_start(low), month_start(high + 1) - 1
-        pieces = [Piece(self.fact.rollup(self.grain, Span.MONTH), Span.MONTH, low, high)]
+        pieces = [PeriodPart(self.fact.rollup(self.grain, Span.MONTH), Span.MONTH, low, high)]
         if period.first < start:
-            pieces.insert(0, Piece(days, Span.DAY, period.first, start - 1))
+            pieces.insert(0, PeriodPart(days, Span.DAY, period.first, start - 1))
         if end < period.last:
-            pieces.append(Piece(days, Span.DAY, end + 1, period.last))
+            pieces.append(PeriodPart(days, Span.DAY, end + 1, period.last))
         return pieces
 
-    def _pass(self, piece: Piece, leader: Need, followers: list[Need], question: Question) -> Pass:
+    def _pass(self, piece: PeriodPart, leader: Need, followers: list[Need], question: Question) -> Pass:
         where = Between("part", piece.low, piece.high) & self.where
         daily = self.sets and self.grain is None and _daily(leader)
-        time = "day" if daily else leader.time
+        time = "day" if daily else leader.time_column
         by = (*sorted(leader.dimensions), *((time,) if time else ()))
         if self.once is not None:
             return Pass(piece, self._distinct(self.once, piece, where, by), time)
@@ -179,15 +179,15 @@ class _Family:
         if self.grain is None:
             place = (leader.term.slice.place[1],) if daily and leader.term.slice.place else ()
             keys = tuple(dict.fromkeys((*by, *place, "user")))
-            low_high = (Low(self.span[0], self.span[0]), High(self.span[1], self.span[1])) if self.span else ()
+            low_high = (Min(self.span[0], self.span[0]), Max(self.span[1], self.span[1])) if self.span else ()
             return Pass(piece, Aggregate(piece.table, where, keys, low_high), time, users=True)
-        sets = dict.fromkeys(need.term.members.name for need in followers if isinstance(need.term, Users))
-        return Pass(piece, Rows(piece.table, where, (*by, *sets)), time)
+        sets = dict.fromkeys(need.term.members.name for need in followers if isinstance(need.term, UserSet))
+        return Pass(piece, Select(piece.table, where, (*by, *sets)), time)
 
-    def _distinct(self, mark: Measured, piece: Piece, where: Condition, by: tuple[str, ...]) -> Aggregate:
+    def _distinct(self, mark: Measured, piece: PeriodPart, where: Condition, by: tuple[str, ...]) -> Aggregate:
         """How many distinct values the columns of a mark have, by day."""
         known = {column.name for column in piece.table.columns}
-        keys = dict.fromkeys((*by, "day", *(column for column in mark.once if column in known)))
+        keys = dict.fromkeys((*by, "day", *(column for column in mark.distinct_by if column in known)))
         return Aggregate(Aggregate(piece.table, where, tuple(keys)), EVERYTHING, by, (Count(mark.name),))
 
     def _sum(self, measure: Measured, uplift: bool) -> Sum | Count:
@@ -202,20 +202,20 @@ class _Family:
 def _family(need: Need, question: Question) -> _Family:
     """The smallest source that covers a need."""
     term, fact = need.term, need.term.slice.fact
-    sets = isinstance(term, Users)
+    sets = isinstance(term, UserSet)
     rows = _selected(term, question)
     grain = _smallest(need, rows.columns)
     where = rows.where
-    if grain is None and isinstance(term, Users) and term.members.flag is not None:
+    if grain is None and isinstance(term, UserSet) and term.members.flag is not None:
         where = where & equal(term.members.flag, 1)
     if isinstance(term, Sums) and (mark := _broken_mark(term, rows.columns)):
         return _Family(fact, None, where, sets, once=mark)
-    direct = _Family(fact, grain, where, sets, span=term.span if isinstance(term, Users) else None)
+    direct = _Family(fact, grain, where, sets, span=term.span if isinstance(term, UserSet) else None)
     anywhere = _anywhere(need, question)
     if anywhere is None or term.slice.place is None:
         return direct
     reached, column = term.slice.place
-    others = question.aside.get((fact.name, reached))
+    others = question.subquery_results.get((fact.name, reached))
     if others is None or (others and sets):
         return direct
     everyone = _selected(term, question, anywhere=True).where
@@ -225,7 +225,7 @@ def _family(need: Need, question: Question) -> _Family:
 
 def _broken_mark(term: Sums, columns: frozenset[str]) -> Measured | None:
     """The mark of days that conditions on these columns could leave out, where the day has other rows still."""
-    return next((one for one in term.measures if one.once and not columns <= set(one.once)), None)
+    return next((one for one in term.measures if one.distinct_by and not columns <= set(one.distinct_by)), None)
 
 
 def _anywhere(need: Need, question: Question) -> Grain | None:
@@ -263,10 +263,10 @@ def _carries(grain: Grain, need: Need) -> bool:
 # -- places that a question does not look at ---------------------------------------------------------------------
 
 
-def unsettled(question: Question) -> Mapping[tuple[str, Reached], Aggregate]:
+def subqueries(question: Question) -> Mapping[tuple[str, PlaceRole], Aggregate]:
     """For each fact that could be read whatever the place: the pass that says which places have rows."""
     first, last = (month_number(day) for day in (question.period.first, question.period.last))
-    found: dict[tuple[str, Reached], Aggregate] = {}
+    found: dict[tuple[str, PlaceRole], Aggregate] = {}
     for need in dict.fromkeys(_needs(question)):
         if _anywhere(need, question) is not None and need.term.slice.place is not None:
             (reached, column), fact = need.term.slice.place, need.term.slice.fact
@@ -276,41 +276,44 @@ def unsettled(question: Question) -> Mapping[tuple[str, Reached], Aggregate]:
     return found
 
 
-def settled(question: Question, places: Mapping[tuple[str, Reached], Iterable[str]]) -> Question:
+def with_subqueries(question: Question, places: Mapping[tuple[str, PlaceRole], Iterable[str]]) -> Question:
     """The question that knows which places have rows and are not looked at, where those are the fewer."""
-    aside = dict(question.aside)
+    aside = dict(question.subquery_results)
     for (fact, reached), found in places.items():
         others = set(found).difference(question.places[reached])
         if 2 * len(others) <= len(set(found)):
             aside[fact, reached] = tuple(sorted(others))
-    return replace(question, aside=aside)
+    return replace(question, subquery_results=aside)
 
 
 # -- what shares a pass ------------------------------------------------------------------------------------------
 
 
 def _daily(need: Need) -> bool:
-    return isinstance(need.term, Users) and need.term.daily
+    return isinstance(need.term, UserSet) and need.term.daily
 
 
 def _by_day(need: Need, question: Question) -> bool:
     """Whether month rows cannot serve."""
-    return need.time not in _OF_MONTHS or question.weekdays is not None or _daily(need)
+    return need.time_column not in _OF_MONTHS or question.weekdays is not None or _daily(need)
 
 
 def _covers(one: Need, other: Need, question: Question) -> bool:
     """Whether the rows read for `one` can be summed up to what `other` needs."""
     return (
         one.dimensions >= other.dimensions
-        and other.time in _FINER.get(one.time, frozenset({None, one.time}))
+        and other.time_column in _FINER.get(one.time_column, frozenset({None, one.time_column}))
         and (_by_day(one, question) or not _by_day(other, question))
-        and (_daily(one) or not _daily(other) or one.time == "day")
+        and (_daily(one) or not _daily(other) or one.time_column == "day")
     )
 
 
 def _shared(needs: list[Need], question: Question) -> Iterable[tuple[Need, list[Need]]]:
     """The needs of a family, each under the finest that covers it."""
-    fineness = {need: (len(need.dimensions), len(_FINER.get(need.time, ())), need.time is not None) for need in needs}
+    fineness = {
+        need: (len(need.dimensions), len(_FINER.get(need.time_column, ())), need.time_column is not None)
+        for need in needs
+    }
     leaders: dict[Need, list[Need]] = {}
     for need in sorted(needs, key=lambda need: (fineness[need], _by_day(need, question), _daily(need)), reverse=True):
         leader = next((one for one in leaders if _covers(one, need, question)), None)

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from okube_api.catalogue.expressions.values import Bands, Reached, Scope
+from okube_api.catalogue.expressions.values import Bands, PlaceRole, Scope
 from okube_api.catalogue.kpi import Kpi
-from okube_api.engine.calendar import Buckets, Granularity, Mode, Period, buckets
-from okube_api.engine.evaluators.campaigns import Campaign
+from okube_api.engine.calendar import Buckets, Granularity, Mode, Period, cut_into_buckets
+from okube_api.engine.evaluators.campaigns import CampaignRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ValueFilter:
     """What a filter keeps: one of `values`, or (negated) none of them."""
 
     values: tuple[str, ...]
@@ -26,7 +26,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class By:
+class RequestedScope:
     """One scope of a param.
 
     properties: what to show beside the numbers.
@@ -40,7 +40,7 @@ class By:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class RequestedKpi:
     """One param: a KPI, how its days fall into buckets, and by what it is broken down."""
 
     kpi: Kpi
@@ -48,11 +48,11 @@ class Ask:
     granularity: Granularity
     all: bool
     temporals: bool
-    scopes: tuple[By, ...]
+    scopes: tuple[RequestedScope, ...]
 
     def buckets(self, period: Period) -> Buckets | None:
         """The buckets to answer by; None when only the whole period is asked for."""
-        return buckets(period, self.mode, self.granularity) if self.temporals else None
+        return cut_into_buckets(period, self.mode, self.granularity) if self.temporals else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +77,16 @@ class Question:
     application: str
     period: Period
     uplift: bool
-    asks: tuple[Ask, ...]
-    places: Mapping[Reached, tuple[str, ...]]
-    filters: tuple[tuple[Scope, Chosen], ...]
+    requested_kpis: tuple[RequestedKpi, ...]
+    places: Mapping[PlaceRole, tuple[str, ...]]
+    filters: tuple[tuple[Scope, ValueFilter], ...]
     edges: Mapping[Bands, tuple[int, ...]]
     weekdays: tuple[int, ...] | None = None
-    named: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
+    named_values: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
     labels: Mapping[str, Label] = field(default_factory=dict)
-    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
-    kept: tuple[str, ...] | None = None
+    campaigns: Mapping[str, CampaignRecord] = field(default_factory=dict)
+    selected_campaigns: tuple[str, ...] | None = None
     some_sites: bool = False
     sharers: tuple[str, ...] = ()
-    aside: Mapping[tuple[str, Reached], tuple[str, ...]] = field(default_factory=dict)
+    subquery_results: Mapping[tuple[str, PlaceRole], tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from okube_api.engine.grid import Cells, Numerators, rounded, times
+from okube_api.engine.grid import Grid, Numerators, multiply, round_quotients
 from okube_api.engine.question import Label
 from okube_api.store.arrays import Ints
 
@@ -21,7 +21,7 @@ Leaf = Any
 """A number, None, or the object that the KPI's shape says; plain JSON values."""
 
 
-class Leaves(Protocol):
+class Results(Protocol):
     """The leaves of one KPI by one scope.
 
     keys: the cells that have data, ascending; every other has the same empty leaf.
@@ -30,61 +30,61 @@ class Leaves(Protocol):
     @property
     def keys(self) -> Ints: ...
 
-    def at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
         """The leaves of these cells; a cell of -1 is empty."""
 
 
 @dataclass(frozen=True, slots=True)
-class NumberLeaves:
+class NumberResults:
     """Sums and counts: 0 where nothing is."""
 
-    cells: Cells
+    cells: Grid
 
     @property
     def keys(self) -> Ints:
         """Where there is something to be seen: what rounds to 0 looks like nothing."""
-        if self.cells.whole:
+        if self.cells.is_integer:
             return self.cells.keys
-        return self.cells.keys[abs(times(self.cells.numerators, 2 * 10**AMOUNT_DIGITS)) > self.cells.per]
+        return self.cells.keys[abs(multiply(self.cells.numerators, 2 * 10**AMOUNT_DIGITS)) > self.cells.denominator]
 
-    def at(self, keys: Ints) -> list[Leaf]:
-        return amounts(self.cells.at(keys), self.cells)
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
+        return round_amounts(self.cells.values_at(keys), self.cells)
 
 
 @dataclass(frozen=True, slots=True)
-class RatioLeaves:
+class RatioResults:
     """One number over another: null where that is 0."""
 
-    above: Cells
-    below: Cells
+    above: Grid
+    below: Grid
 
     @property
     def keys(self) -> Ints:
         return self.below.keys
 
-    def at(self, keys: Ints) -> list[Leaf]:
-        above = times(self.above.at(keys), self.below.per)
-        return ratios(above, times(self.below.at(keys), self.above.per))
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
+        above = multiply(self.above.values_at(keys), self.below.denominator)
+        return round_ratios(above, multiply(self.below.values_at(keys), self.above.denominator))
 
 
 @dataclass(frozen=True, slots=True)
-class RecordLeaves:
+class RecordResults:
     """Leaves side by side, each under its name."""
 
-    fields: tuple[tuple[str, Leaves], ...]
+    fields: tuple[tuple[str, Results], ...]
 
     @property
     def keys(self) -> Ints:
         return reduce(np.union1d, (leaves.keys for _, leaves in self.fields))
 
-    def at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
         names = [name for name, _ in self.fields]
-        columns = [leaves.at(keys) for _, leaves in self.fields]
+        columns = [leaves.leaves_at(keys) for _, leaves in self.fields]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
-class BandLeaves:
+class BandResults:
     """A distribution.
 
     counts: by cell and band, at `cell * (bands + 1) + band + 1`; band -1 is the unknown.
@@ -92,8 +92,8 @@ class BandLeaves:
     edges: the lower end of every band; the last has no upper end.
     """
 
-    counts: Cells
-    amount: Cells
+    counts: Grid
+    amount: Grid
     edges: tuple[int, ...]
     unit: str
     counted: str
@@ -102,14 +102,16 @@ class BandLeaves:
     def keys(self) -> Ints:
         return np.unique(self.counts.keys // (len(self.edges) + 1))
 
-    def at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
         size = len(self.edges) + 1
-        columns = [self.counts.at(np.where(keys < 0, -1, keys * size + band)) for band in range(size)]
+        columns = [self.counts.values_at(np.where(keys < 0, -1, keys * size + band)) for band in range(size)]
         unknown, known = columns[0], columns[1:]
         count = reduce(np.add, known)
-        shown = [amounts(column, self.counts) for column in (*known, unknown, count + unknown)]
-        shares = [ratios(column, count) for column in known]
-        means = ratios(times(self.amount.at(keys), self.counts.per), times(count, self.amount.per))
+        shown = [round_amounts(column, self.counts) for column in (*known, unknown, count + unknown)]
+        shares = [round_ratios(column, count) for column in known]
+        means = round_ratios(
+            multiply(self.amount.values_at(keys), self.counts.denominator), multiply(count, self.amount.denominator)
+        )
         medians = self._medians(known, count)
         ends = (*self.edges[1:], None)
         return [
@@ -137,20 +139,20 @@ class BandLeaves:
             here = ~found & (2 * (before + column) >= count)
             if band + 1 < len(self.edges):
                 width = self.edges[band + 1] - start
-                inside = times(2 * column, start) + times(count - 2 * before, width)
+                inside = multiply(2 * column, start) + multiply(count - 2 * before, width)
                 above, below = np.where(here, inside, above), np.where(here, 2 * column, below)
             found, before = found | here, before + column
-        return ratios(above, below)
+        return round_ratios(above, below)
 
 
 @dataclass(frozen=True, slots=True)
-class ItemLeaves:
+class ItemResults:
     """Distinct users by attribute: items of descending value, ties in the order of their keys.
 
     counts: by cell and item, at `cell * size + item`, where item `size - 1` is the unknown.
     """
 
-    counts: Cells
+    counts: Grid
     size: int
     items: tuple[tuple[str, str], ...]
 
@@ -158,7 +160,7 @@ class ItemLeaves:
     def keys(self) -> Ints:
         return np.unique(self.counts.keys // self.size)
 
-    def at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
         return [self._leaf(int(key)) for key in keys]
 
     def _leaf(self, key: int) -> Leaf:
@@ -167,12 +169,12 @@ class ItemLeaves:
         numbers = self.counts.numerators[low:high]
         named = items < len(self.items)
         known = numbers[named]
-        unknown, total = amounts(np.array([numbers.sum() - known.sum(), numbers.sum()]), self.counts)
+        unknown, total = round_amounts(np.array([numbers.sum() - known.sum(), numbers.sum()]), self.counts)
         rows = zip(
             (self.items[item] for item in items[named]),
             known,
-            amounts(known, self.counts),
-            ratios(known, np.full(len(known), known.sum())),
+            round_amounts(known, self.counts),
+            round_ratios(known, np.full(len(known), known.sum())),
             strict=True,
         )
         return {
@@ -185,24 +187,24 @@ class ItemLeaves:
         }
 
 
-def amounts(numerators: Numerators, like: Cells) -> list[float]:
+def round_amounts(numerators: Numerators, like: Grid) -> list[float]:
     """Sums and counts as shown: integers where they are whole, else at most 2 decimals."""
-    if like.whole:
+    if like.is_integer:
         values: list[float] = numerators.tolist()
         return values
-    return rounded(numerators, like.per, AMOUNT_DIGITS)
+    return round_quotients(numerators, like.denominator, AMOUNT_DIGITS)
 
 
-def ratios(above: Numerators, below: Numerators) -> list[float | None]:
+def round_ratios(above: Numerators, below: Numerators) -> list[float | None]:
     """Quotients to at most 4 decimals; None over 0.  `below` is never negative."""
     defined = below != 0
-    values = rounded(above, np.where(defined, below, 1), RATIO_DIGITS)
+    values = round_quotients(above, np.where(defined, below, 1), RATIO_DIGITS)
     if defined.all():
         return list(values)
     return [value if known else None for value, known in zip(values, defined.tolist(), strict=True)]
 
 
-def label_of(labels: Mapping[str, Label], identifier: str) -> tuple[str, str]:
+def key_and_label(labels: Mapping[str, Label], identifier: str) -> tuple[str, str]:
     """Key and name of a resource, its identifier where it is not known any more."""
     label = labels.get(identifier)
     return (identifier, identifier) if label is None else (label.key, label.name or label.key)

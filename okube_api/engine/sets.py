@@ -18,7 +18,7 @@ class CorruptSet(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
+class UserGroups:
     """Users by row, row after row: `users[offsets[i]:offsets[i + 1]]` are those of `keys[i]`.
 
     users: uint32; distinct within a row.
@@ -44,12 +44,12 @@ class Groups:
         result: Ints = running[self.offsets[1:]] - running[self.offsets[:-1]]
         return result
 
-    def kept(self, chosen: Flags) -> "Groups":
+    def filter_users(self, chosen: Flags) -> "UserGroups":
         """The same rows with some of their users; `chosen` has a flag for each of `users`."""
         offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(chosen, dtype=np.int64)))[self.offsets]
-        return Groups(self.keys, offsets, self.users[chosen])
+        return UserGroups(self.keys, offsets, self.users[chosen])
 
-    def taken(self, rows: Ints) -> "Groups":
+    def select_rows(self, rows: Ints) -> "UserGroups":
         """Some of the rows, in that order."""
         if len(rows) == len(self.keys) and np.all(rows[1:] > rows[:-1]):
             return self
@@ -63,7 +63,7 @@ class Groups:
             yield key, self.users[start:end]
 
 
-def from_blobs(keys: Ints, blobs: pa.ChunkedArray | pa.Array) -> Groups:
+def from_blobs(keys: Ints, blobs: pa.ChunkedArray | pa.Array) -> UserGroups:
     """Rows of serialised sets: sorted distinct little-endian u32 each; a null is the empty set.
 
     Raises CorruptSet when the length of a blob is no multiple of 4.
@@ -73,35 +73,35 @@ def from_blobs(keys: Ints, blobs: pa.ChunkedArray | pa.Array) -> Groups:
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.large_binary())
     if len(array) == 0:
-        return Groups(keys, np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.uint32))
+        return UserGroups(keys, np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.uint32))
     _, offset_buffer, data = array.buffers()
     offsets = np.frombuffer(offset_buffer, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
     start, end = int(offsets[0]), int(offsets[-1])
     if np.any((offsets - start) % 4):
         raise CorruptSet("The length of a set of users is no multiple of 4 bytes.")
     octets = np.frombuffer(data, dtype=np.uint8)[start:end] if data is not None else np.zeros(0, dtype=np.uint8)
-    return Groups(keys, (offsets - start) // 4, np.ascontiguousarray(octets).view("<u4"))
+    return UserGroups(keys, (offsets - start) // 4, np.ascontiguousarray(octets).view("<u4"))
 
 
-def from_users(keys: Ints, users: Ints) -> Groups:
+def from_users(keys: Ints, users: Ints) -> UserGroups:
     """One user a row."""
-    return Groups(keys, np.arange(len(keys) + 1, dtype=np.int64), users.astype(np.uint32))
+    return UserGroups(keys, np.arange(len(keys) + 1, dtype=np.int64), users.astype(np.uint32))
 
 
-def joined(parts: list[Groups]) -> Groups:
+def concatenate(parts: list[UserGroups]) -> UserGroups:
     """The rows of several, one after the other."""
     if len(parts) == 1:
         return parts[0]
     ends = np.cumsum([0, *(len(part.users) for part in parts)], dtype=np.int64)
     starts = [part.offsets[:-1] + end for part, end in zip(parts, ends, strict=False)]
-    return Groups(
+    return UserGroups(
         np.concatenate([part.keys for part in parts]) if parts else np.zeros(0, dtype=np.int64),
         np.concatenate([*starts, ends[-1:]]),
         np.concatenate([part.users for part in parts]) if parts else np.zeros(0, dtype=np.uint32),
     )
 
 
-def merged(groups: Groups) -> Iterator[Groups]:
+def merge_groups(groups: UserGroups) -> Iterator[UserGroups]:
     """The union of the rows of each key, as rows of distinct keys and distinct users; several batches of them.
 
     Rows alone under their key come as they are, in one batch; the users of the others are in no particular order.
@@ -117,14 +117,14 @@ def merged(groups: Groups) -> Iterator[Groups]:
         yield groups
         return
     if len(alone):
-        yield groups.taken(order[alone])
+        yield groups.select_rows(order[alone])
     size = int(groups.users.max()) + 1 if len(groups.users) else 0
-    together = groups.taken(order[np.repeat(counts > 1, counts)])
+    together = groups.select_rows(order[np.repeat(counts > 1, counts)])
     ends = np.cumsum(counts[counts > 1])
     yield _unions(together, np.concatenate(([0], ends)), size)
 
 
-def _unions(groups: Groups, firsts: Ints, size: int) -> Groups:
+def _unions(groups: UserGroups, firsts: Ints, size: int) -> UserGroups:
     """Rows firsts[i] to firsts[i + 1], which share a key and stand side by side, as one row each."""
     last_seen, flags = np.zeros(size, dtype=np.int32), np.zeros(size, dtype=np.bool_)
     parts: list[Numbers] = []
@@ -140,17 +140,17 @@ def _unions(groups: Groups, firsts: Ints, size: int) -> Groups:
             last_seen[indices] = places
             parts.append(users[last_seen[indices] == places])
     lengths = np.array([len(part) for part in parts], dtype=np.int64)
-    return Groups(
+    return UserGroups(
         groups.keys[firsts[:-1]],
         np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths))),
         np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint32),
     )
 
 
-def multiplicities(groups: Groups) -> tuple[Groups, Ints]:
+def count_memberships(groups: UserGroups) -> tuple[UserGroups, Ints]:
     """In how many rows of a key each of its users stands: the distinct users by key, and that number for each."""
     order = np.argsort(groups.keys, kind="stable")
-    together = groups.taken(order)
+    together = groups.select_rows(order)
     firsts = np.flatnonzero(np.concatenate(([True], together.keys[1:] != together.keys[:-1]))[: len(together.keys)])
     bounds = together.offsets[np.append(firsts, len(together.keys))]
     size = int(groups.users.max()) + 1 if len(groups.users) else 0
@@ -169,10 +169,10 @@ def multiplicities(groups: Groups) -> tuple[Groups, Ints]:
             counts.append(times)
     lengths = np.array([len(part) for part in users[1:]], dtype=np.int64)
     offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
-    return Groups(together.keys[firsts], offsets, np.concatenate(users)), np.concatenate(counts)
+    return UserGroups(together.keys[firsts], offsets, np.concatenate(users)), np.concatenate(counts)
 
 
-def standing(groups: Groups, others: Groups, keys: Ints) -> Flags:
+def find_members(groups: UserGroups, others: UserGroups, keys: Ints) -> Flags:
     """For every user of `groups`, whether it stands in that row of `others` whose key is its row's in `keys`.
 
     others: rows of distinct keys.

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from okube_api.analytics.answer import elements
-from okube_api.catalogue.expressions.values import Bands, Reached, Scope
+from okube_api.analytics.answer import build_results
+from okube_api.catalogue.expressions.values import Bands, PlaceRole, Scope
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.engine.calendar import Granularity, Mode, Period, ordinal
-from okube_api.engine.question import Ask, By, Chosen, Label, Question
+from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
+from okube_api.engine.question import Label, Question, RequestedKpi, RequestedScope, ValueFilter
 from okube_api.engine.run import answer
 from okube_api.store.base import Reader
 
@@ -38,23 +38,23 @@ def resolved(truth: Truth, module: Module, kpis: tuple[str, ...], asked: by_hand
     named |= {Scope.HOMES: tuple(homes), Scope.ZONES: tuple(homes)}
     return Question(
         application="a" * 24,
-        period=Period(ordinal(asked.first), ordinal(asked.last)),
+        period=Period(to_ordinal(asked.first), to_ordinal(asked.last)),
         uplift=asked.uplift,
-        asks=tuple(
-            Ask(
+        requested_kpis=tuple(
+            RequestedKpi(
                 BY_NAME[module][kpi],
                 Mode(asked.mode),
                 Granularity(asked.granularity),
                 all=True,
                 temporals=True,
-                scopes=(By(scope, properties=()),),
+                scopes=(RequestedScope(scope, properties=()),),
             )
             for kpi in kpis
         ),
         places={
-            Reached.SITES: sites,
-            Reached.POIS: pois,
-            Reached.STUDY: tuple(sorted({*whole, *sites, *pois})),
+            PlaceRole.SITES: sites,
+            PlaceRole.POIS: pois,
+            PlaceRole.STUDY: tuple(sorted({*whole, *sites, *pois})),
         },
         filters=tuple(
             (scope, chosen_of(truth, scope, one))
@@ -63,17 +63,17 @@ def resolved(truth: Truth, module: Module, kpis: tuple[str, ...], asked: by_hand
         ),
         edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
         weekdays=tuple(sorted(asked.weekdays)) if asked.weekdays else None,
-        named=named,
+        named_values=named,
         labels={place.id: Label(place.key, place.name) for place in (*truth.sites, *truth.pois)}
         | {one.id: Label(one.key, None) for one in truth.equipments},
     )
 
 
-def chosen_of(truth: Truth, scope: Scope, one: by_hand.Filter) -> Chosen:
+def chosen_of(truth: Truth, scope: Scope, one: by_hand.Filter) -> ValueFilter:
     """What a filter keeps; of equipments that are left out, all the others."""
     if scope is Scope.EQUIPMENTS:
-        return Chosen(tuple(sorted(known.id for known in truth.equipments if one.keeps(known.id))))
-    return Chosen(tuple(sorted(one.values)), one.negated)
+        return ValueFilter(tuple(sorted(known.id for known in truth.equipments if one.keeps(known.id))))
+    return ValueFilter(tuple(sorted(one.values)), one.negated)
 
 
 async def ask(
@@ -82,4 +82,4 @@ async def ask(
     """The `data` of the answer to each KPI."""
     question = resolved(truth, module, kpis, asked)
     found = await answer(question, reader)
-    return [element["data"] for element in elements(question, found.found)]
+    return [element["data"] for element in build_results(question, found.kpi_results)]

@@ -3,13 +3,13 @@
 from datetime import date
 from typing import Any
 
-from okube_api.analytics.answer import elements
-from okube_api.catalogue.expressions.values import Bands, Reached, Scope
+from okube_api.analytics.answer import build_results
+from okube_api.catalogue.expressions.values import Bands, PlaceRole, Scope
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.engine.calendar import Granularity, Mode, Period, ordinal
-from okube_api.engine.evaluators.campaigns import Campaign, Spending
-from okube_api.engine.question import Ask, By, Label, Question
+from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
+from okube_api.engine.evaluators.campaigns import CampaignRecord, Spending
+from okube_api.engine.question import Label, Question, RequestedKpi, RequestedScope
 from okube_api.engine.run import answer
 from okube_api.store.base import Reader
 
@@ -21,9 +21,9 @@ from tests.by_hand.truth import Truth
 NAMES = {Scope.SITES: "sites", Scope.CAMPAIGNS: "campaigns", Scope.LEVERS: "levers", Scope.EXTRAS: "extras"}
 
 
-def campaign(one: happened.Campaign) -> Campaign:
+def campaign(one: happened.Campaign) -> CampaignRecord:
     """A campaign as questions know it."""
-    return Campaign(
+    return CampaignRecord(
         one.id,
         one.key,
         one.name,
@@ -43,7 +43,7 @@ def spending(cost: happened.Cost, one: happened.Campaign) -> Spending:
 
 
 def _ordinal(day: date | None) -> int | None:
-    return None if day is None else ordinal(day)
+    return None if day is None else to_ordinal(day)
 
 
 def resolved(truth: Truth, kpis: tuple[str, ...], asked: by_hand.Question) -> Question:
@@ -53,28 +53,28 @@ def resolved(truth: Truth, kpis: tuple[str, ...], asked: by_hand.Question) -> Qu
     by_campaign = any(one is not None for scope, one in chosen.items() if scope is not Scope.SITES)
     return Question(
         application="a" * 24,
-        period=Period(ordinal(asked.first), ordinal(asked.last)),
+        period=Period(to_ordinal(asked.first), to_ordinal(asked.last)),
         uplift=asked.uplift,
-        asks=tuple(
-            Ask(
+        requested_kpis=tuple(
+            RequestedKpi(
                 BY_NAME[Module.CONVERSION][kpi],
                 Mode(asked.mode),
                 Granularity(asked.granularity),
                 all=True,
                 temporals=True,
-                scopes=(By(Scope(asked.scope), properties=()),),
+                scopes=(RequestedScope(Scope(asked.scope), properties=()),),
             )
             for kpi in kpis
         ),
-        places={Reached.SITES: sites},
+        places={PlaceRole.SITES: sites},
         filters=(),
         edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
         weekdays=tuple(sorted(asked.weekdays)) if asked.weekdays else None,
-        named={scope: tuple(sorted(one.values)) for scope, one in chosen.items() if one and not one.negated},
+        named_values={scope: tuple(sorted(one.values)) for scope, one in chosen.items() if one and not one.negated},
         labels={site.id: Label(site.key, site.name) for site in truth.sites}
         | {one.id: Label(one.key, one.name) for one in truth.campaigns},
         campaigns={one.id: campaign(one) for one in truth.campaigns},
-        kept=tuple(one.id for one in truth.campaigns if kept(one, asked)) if by_campaign else None,
+        selected_campaigns=tuple(one.id for one in truth.campaigns if kept(one, asked)) if by_campaign else None,
         some_sites=any((asked.site, asked.sites, asked.tags)),
         sharers=tuple(site.id for site in truth.sites if by_hand.active_or_named(site, asked.sites, asked)),
     )
@@ -84,4 +84,4 @@ async def ask(reader: Reader, truth: Truth, kpis: tuple[str, ...], asked: by_han
     """The `data` of the answer to each KPI."""
     question = resolved(truth, kpis, asked)
     found = await answer(question, reader)
-    return [element["data"] for element in elements(question, found.found)]
+    return [element["data"] for element in build_results(question, found.kpi_results)]

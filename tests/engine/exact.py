@@ -4,13 +4,13 @@ from fractions import Fraction
 
 from okube_api.catalogue.expressions.values import Number, Value
 from okube_api.catalogue.kpi import Kpi
-from okube_api.engine.evaluate import number
-from okube_api.engine.evaluator import Read, View
+from okube_api.engine.evaluate import evaluate_number
+from okube_api.engine.evaluator import Evaluator, FetchedRows
 from okube_api.engine.panel import Panel
-from okube_api.engine.panels import panel_of
-from okube_api.engine.planner import plan
+from okube_api.engine.panels import read_panel
+from okube_api.engine.planner import plan_question
 from okube_api.engine.question import Question
-from okube_api.engine.run import fetched, informed, needs_panel
+from okube_api.engine.run import answer_subqueries, fetch, needs_panel
 from okube_api.store.base import Reader
 
 WHOLE = "all"
@@ -20,23 +20,23 @@ Exact = dict[str, dict[str, Fraction]]
 
 async def exact(reader: Reader, question: Question) -> dict[str, Exact]:
     """Every KPI of a question that is a number, by name."""
-    question = await informed(question, reader)
-    planned = plan(question)
-    tables = [await fetched(one.node, reader) for one in planned.passes]
-    known = await panel_of(reader) if needs_panel(question, planned) else Panel()
-    read = Read(planned, tables, known)
+    question = await answer_subqueries(question, reader)
+    planned = plan_question(question)
+    tables = [await fetch(one.node, reader) for one in planned.passes]
+    known = await read_panel(reader) if needs_panel(question, planned) else Panel()
+    read = FetchedRows(planned, tables, known)
     found = {}
-    for ask in question.asks:
+    for ask in question.requested_kpis:
         value = value_of(ask.kpi)
         (by,) = ask.scopes
-        view = View(read, question, by.scope, ask.buckets(question.period))
-        cells = number(value, view)
+        view = Evaluator(read, question, by.scope, ask.buckets(question.period))
+        cells = evaluate_number(value, view)
         labels = (*(view.buckets.labels if view.buckets else ()), WHOLE)
         values: Exact = {}
         for key, numerator in zip(cells.keys.tolist(), cells.numerators.tolist(), strict=True):
             name, label = divmod(key, view.width)
-            scope_value = view.names.list[name] if view.names.list else "globals"
-            values.setdefault(scope_value, {})[labels[label]] = Fraction(numerator, cells.per)
+            scope_value = view.names.values[name] if view.names.values else "globals"
+            values.setdefault(scope_value, {})[labels[label]] = Fraction(numerator, cells.denominator)
         found[ask.kpi.name] = values
     return found
 

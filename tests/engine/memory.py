@@ -11,31 +11,31 @@ from okube_api.store.base import (
     AnyOf,
     Band,
     Between,
+    ColumnType,
     Condition,
     Count,
     Each,
-    High,
-    Kind,
-    Low,
+    Max,
     Measure,
+    Min,
     Missing,
     Not,
     OneOf,
     Overlaps,
-    Rows,
+    Select,
     Sum,
     Table,
 )
 
 Row = dict[str, Any]
 TYPES = {
-    Kind.TEXT: pa.string(),
-    Kind.TEXTS: pa.list_(pa.string()),
-    Kind.INTEGER: pa.int64(),
-    Kind.INTEGERS: pa.list_(pa.int64()),
-    Kind.NUMBER: pa.float64(),
-    Kind.BOOLEAN: pa.bool_(),
-    Kind.BYTES: pa.binary(),
+    ColumnType.TEXT: pa.string(),
+    ColumnType.TEXTS: pa.list_(pa.string()),
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.INTEGERS: pa.list_(pa.int64()),
+    ColumnType.NUMBER: pa.float64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.BYTES: pa.binary(),
 }
 
 
@@ -70,7 +70,7 @@ class Memory:
 
     def __init__(self, tables: Mapping[str, list[Row]]) -> None:
         self.tables = tables
-        self.asked: list[Aggregate | Rows] = []
+        self.asked: list[Aggregate | Select] = []
 
     @property
     def version(self) -> str:
@@ -83,20 +83,20 @@ class Memory:
         self.asked.append(plan)
         return self._aggregate(plan)
 
-    async def rows(self, plan: Rows) -> pa.Table:
+    async def select(self, plan: Select) -> pa.Table:
         self.asked.append(plan)
         found = [row for row in self.tables.get(plan.source.name, ()) if meets(row, plan.where)]
-        return table(found, {name: TYPES[plan.source.kind_of(name)] for name in plan.columns})
+        return table(found, {name: TYPES[plan.source.type_of(name)] for name in plan.columns})
 
-    async def read(self, source: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+    async def read_parts(self, source: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
         found = [row for row in self.tables.get(source.name, ()) if low <= row["part"] <= high]
         if found:
-            yield table(found, {column.name: TYPES[column.kind] for column in source.columns})
+            yield table(found, {column.name: TYPES[column.type] for column in source.columns})
 
-    async def parts(self, source: Table, batch: int | None = None) -> list[int]:
+    async def list_parts(self, source: Table, batch: int | None = None) -> list[int]:
         return sorted({row["part"] for row in self.tables.get(source.name, ())})
 
-    def statement(self, plan: Aggregate | Rows) -> Any:
+    def to_statement(self, plan: Aggregate | Select) -> Any:
         return repr(plan)
 
     def _aggregate(self, plan: Aggregate) -> pa.Table:
@@ -106,7 +106,7 @@ class Memory:
             kinds = {name: below.schema.field(name).type for name in below.column_names}
         else:
             source = self.tables.get(plan.source.name, ())
-            kinds = {column.name: TYPES[column.kind] for column in plan.source.columns}
+            kinds = {column.name: TYPES[column.type] for column in plan.source.columns}
         groups: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
         if not plan.by:
             groups[()] = []
@@ -158,9 +158,9 @@ def measured(measure: Measure, rows: list[Row]) -> int | None:
             return len(rows)
         case Sum(field, _, times):
             return sum((row[field] or 0) * (row[times] if times else 1) for row in rows)
-        case Low(field, _):
+        case Min(field, _):
             return min((row[field] for row in rows if row[field] is not None), default=None)
-        case High(field, _):
+        case Max(field, _):
             return max((row[field] for row in rows if row[field] is not None), default=None)
     raise NotImplementedError(measure)
 

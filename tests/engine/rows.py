@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from okube_api.catalogue.facts import DAY_COLUMNS, FACTS, GEO_STAYS, MONTH_COLUMNS, PANELISTS, Fact, Grain, Span
-from okube_api.engine.calendar import ordinal
+from okube_api.engine.calendar import to_ordinal
 
 from tests.by_hand.geomarketing import seen
 from tests.by_hand.truth import Truth
@@ -23,7 +23,7 @@ def geo_stays(truth: Truth) -> list[Row]:
     for one in seen(truth):
         spot = (one.stay.user, one.stay.place, one.stay.zone, one.day)
         rows.append(
-            bucket_numbers(ordinal(one.day))
+            bucket_numbers(to_ordinal(one.day))
             | {
                 "place": one.stay.place,
                 "zone": one.stay.zone,
@@ -99,7 +99,7 @@ def tables(truth: Truth) -> dict[str, list[Row]]:
     found = {PANELISTS.name: panelists(truth)}
     for fact in FACTS:
         rows = facts.get(fact.name, [])
-        if fact.kept:
+        if fact.is_stored:
             found[fact.name] = rows
         for grain in fact.grains:
             for span in grain.spans:

@@ -4,7 +4,7 @@ from datetime import date
 from fractions import Fraction
 
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
-from okube_api.engine.calendar import ordinal
+from okube_api.engine.calendar import to_ordinal
 
 from tests.by_hand.paths import Outcome, outcomes
 from tests.by_hand.question import local_day
@@ -39,7 +39,7 @@ def conversion_facts(truth: Truth) -> dict[str, list[Row]]:
 
 
 def _on(day: date) -> Row:
-    return bucket_numbers(ordinal(day))
+    return bucket_numbers(to_ordinal(day))
 
 
 def _who(one: Outcome, numbers: dict[str, int]) -> Row:
@@ -69,7 +69,7 @@ def _touched(one: Outcome, truth: Truth) -> Row:
         "attributed": int(bool(one.path)),
         "credited": last.campaign if last else None,
         "touch_kind": last.kind if last else None,
-        "touch_day": ordinal(one.credited_day) if one.credited_day else None,
+        "touch_day": to_ordinal(one.credited_day) if one.credited_day else None,
         "delay_s": delay_s,
         "delay_band": band(delay_s, tuple(days * DAY_S for days in truth.bands["delay"])),
     }

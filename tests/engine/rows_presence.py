@@ -9,7 +9,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
-from okube_api.engine.calendar import ordinal
+from okube_api.engine.calendar import to_ordinal
 
 from tests.by_hand.presence import Kept, kept
 from tests.by_hand.truth import Truth
@@ -27,7 +27,7 @@ def presence_facts(truth: Truth) -> dict[str, list[Row]]:
     for one in kept(truth):
         row = _row(one, truth, numbers[one.session.device], new_day=one.visitor_day not in days)
         days.add(one.visitor_day)
-        day, end_day = bucket_numbers(ordinal(one.day)), bucket_numbers(ordinal(one.end_day))
+        day, end_day = bucket_numbers(to_ordinal(one.day)), bucket_numbers(to_ordinal(one.end_day))
         site, path = one.session.site, list(one.session.path)
         if one.equipment is None:
             found[PRESENCE_STAYS.name].append(day | row | {"path": path})

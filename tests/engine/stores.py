@@ -42,14 +42,14 @@ class InStore:
         if truth not in self._known:
             self._known[truth] = f"{len(self._known):024x}"
             await fill(self._store, self._known[truth], truth)
-        async with self._store.reading(self._known[truth]) as reader:
+        async with self._store.open_reader(self._known[truth]) as reader:
             yield reader
 
 
 async def fill(store: Store, application: str, truth: Truth) -> None:
     """Writes every table of a tenant."""
     rows = tables(truth)
-    async with store.changing(application, "everything") as change:
+    async with store.begin_change(application, "everything") as change:
         for one in ALL_TABLES:
             if rows[one.name]:
                 parts = sorted({row["part"] for row in rows[one.name]})
@@ -59,4 +59,4 @@ async def fill(store: Store, application: str, truth: Truth) -> None:
 
 def arrow(of: Table, rows: list[Row]) -> pa.Table:
     """Rows as stores take them."""
-    return table(rows, {"part": pa.int64(), **{column.name: TYPES[column.kind] for column in of.columns}})
+    return table(rows, {"part": pa.int64(), **{column.name: TYPES[column.type] for column in of.columns}})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from okube_api.analytics.answer import elements
+from okube_api.analytics.answer import build_results
 from okube_api.catalogue.kpi import Kpi
 from okube_api.engine.run import answer
 
@@ -39,9 +39,9 @@ async def test_the_guides_record_is_answered_as_its_line_by_hand(
     asked = Question(date(2020, 12, 1), date(2024, 12, 1), "aggregation", "month", scope)
     asked = replace(asked, campaigns=without(truth.campaigns[0].id), uplift=True)
     question = resolved(truth, ("offlineVisits",), asked)
-    question = replace(question, asks=tuple(replace(ask, kpi=kpi) for ask in question.asks))
+    question = replace(question, requested_kpis=tuple(replace(ask, kpi=kpi) for ask in question.requested_kpis))
     async with reading(truth) as reader:
-        (element,) = elements(question, (await answer(question, reader)).found)
+        (element,) = build_results(question, (await answer(question, reader)).kpi_results)
     assert element["kpi"] == kpi.name
     assert element["data"] == by_hand.conversion(truth, kpi.name, asked)
     assert element["data"]

@@ -11,18 +11,20 @@ from okube_api.engine.calendar import (
     Mode,
     Period,
     PeriodError,
-    buckets,
-    day_of,
+    bucket_numbers,
+    cut_into_buckets,
     local_day,
     month_number,
     month_start,
-    numbers,
-    ordinal,
-    period,
+    resolve_period,
+    to_date,
+    to_ordinal,
 )
 
 DATES = st.dates(date(1903, 1, 1), date(2199, 12, 31))
-PERIODS = st.builds(lambda start, length: Period(ordinal(start), ordinal(start) + length), DATES, st.integers(0, 800))
+PERIODS = st.builds(
+    lambda start, length: Period(to_ordinal(start), to_ordinal(start) + length), DATES, st.integers(0, 800)
+)
 
 
 def increment(day: date, granularity: Granularity) -> date:
@@ -52,48 +54,52 @@ def category(day: date, granularity: Granularity) -> int:
 
 
 def test_the_first_day_is_one() -> None:
-    assert ordinal(date(1970, 1, 1)) == 1
-    assert day_of(1) == date(1970, 1, 1)
+    assert to_ordinal(date(1970, 1, 1)) == 1
+    assert to_date(1) == date(1970, 1, 1)
 
 
 @given(PERIODS, st.sampled_from(Granularity))
 def test_increments_count_from_the_one_that_holds_the_first_day(span: Period, granularity: Granularity) -> None:
-    found = buckets(span, Mode.HISTOGRAM, granularity)
-    starts = sorted({increment(day_of(int(day)), granularity) for day in span.days})
+    found = cut_into_buckets(span, Mode.HISTOGRAM, granularity)
+    starts = sorted({increment(to_date(int(day)), granularity) for day in span.days})
     assert found.labels == tuple(str(index) for index in range(len(starts)))
-    assert found.first_days == tuple(ordinal(start) for start in starts)
+    assert found.first_days == tuple(to_ordinal(start) for start in starts)
     for day, bucket in zip(span.days, found.of_day, strict=True):
-        assert starts[bucket] == increment(day_of(int(day)), granularity)
+        assert starts[bucket] == increment(to_date(int(day)), granularity)
 
 
 @given(PERIODS, st.sampled_from(Granularity))
 def test_categories_are_those_the_period_touches(span: Period, granularity: Granularity) -> None:
-    found = buckets(span, Mode.AGGREGATION, granularity)
-    assert found.labels == tuple(str(c) for c in sorted({category(day_of(int(day)), granularity) for day in span.days}))
+    found = cut_into_buckets(span, Mode.AGGREGATION, granularity)
+    assert found.labels == tuple(
+        str(c) for c in sorted({category(to_date(int(day)), granularity) for day in span.days})
+    )
     for day, bucket in zip(span.days, found.of_day, strict=True):
-        assert found.labels[bucket] == str(category(day_of(int(day)), granularity))
+        assert found.labels[bucket] == str(category(to_date(int(day)), granularity))
 
 
 @given(PERIODS, st.sampled_from(Mode), st.sampled_from(Granularity))
 def test_bucket_numbers_of_finer_columns_fall_in_the_same_bucket(span: Period, mode: Mode, grain: Granularity) -> None:
-    found = buckets(span, mode, grain)
-    assert list(found.place(found.column, numbers(span.days, found.column))) == list(found.of_day)
-    assert list(found.place("day", span.days)) == list(found.of_day)
+    found = cut_into_buckets(span, mode, grain)
+    assert list(found.locate(found.column, bucket_numbers(span.days, found.column))) == list(found.of_day)
+    assert list(found.locate("day", span.days)) == list(found.of_day)
     if found.column in {"month", "year", "month_of_year"}:
-        assert list(found.place("month", numbers(span.days, "month"))) == list(found.of_day)
+        assert list(found.locate("month", bucket_numbers(span.days, "month"))) == list(found.of_day)
 
 
 def test_the_week_fifty_three() -> None:
-    found = buckets(Period(ordinal(date(2020, 12, 28)), ordinal(date(2021, 1, 4))), Mode.AGGREGATION, Granularity.WEEK)
+    found = cut_into_buckets(
+        Period(to_ordinal(date(2020, 12, 28)), to_ordinal(date(2021, 1, 4))), Mode.AGGREGATION, Granularity.WEEK
+    )
     assert found.labels == ("1", "53")
     assert list(found.of_day) == [1] * 7 + [0]
 
 
 @given(DATES)
 def test_months(day: date) -> None:
-    number = month_number(ordinal(day))
+    number = month_number(to_ordinal(day))
     assert number == day.year * 12 + day.month - 1
-    assert day_of(month_start(number)) == day.replace(day=1)
+    assert to_date(month_start(number)) == day.replace(day=1)
 
 
 @given(PERIODS)
@@ -124,13 +130,15 @@ YESTERDAY = date(2024, 3, 30)
     ],
 )
 def test_default_periods(start: date | None, end: date | None, first: date, last: date) -> None:
-    assert period(start, end, TODAY) == Period(ordinal(first), ordinal(last))
+    assert resolve_period(start, end, TODAY) == Period(to_ordinal(first), to_ordinal(last))
 
 
 def test_a_study_has_a_period_of_its_own() -> None:
     own = (date(2023, 1, 1), date(2023, 6, 30))
-    assert period(None, None, TODAY, own) == Period(ordinal(own[0]), ordinal(own[1]))
-    assert period(None, date(2024, 1, 30), TODAY, own) == Period(ordinal(date(2024, 1, 1)), ordinal(date(2024, 1, 30)))
+    assert resolve_period(None, None, TODAY, own) == Period(to_ordinal(own[0]), to_ordinal(own[1]))
+    assert resolve_period(None, date(2024, 1, 30), TODAY, own) == Period(
+        to_ordinal(date(2024, 1, 1)), to_ordinal(date(2024, 1, 30))
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +153,7 @@ def test_a_study_has_a_period_of_its_own() -> None:
 )
 def test_impossible_periods(start: date | None, end: date | None, words: str) -> None:
     with pytest.raises(PeriodError, match=words):
-        period(start, end, TODAY)
+        resolve_period(start, end, TODAY)
 
 
 def test_the_longest_period() -> None:
@@ -161,5 +169,5 @@ def test_a_local_day_changes_at_local_midnight() -> None:
 
 
 def test_buckets_are_made_once() -> None:
-    first: Buckets = buckets(Period(10, 400), Mode.HISTOGRAM, Granularity.WEEK)
-    assert buckets(Period(10, 400), Mode.HISTOGRAM, Granularity.WEEK) is first
+    first: Buckets = cut_into_buckets(Period(10, 400), Mode.HISTOGRAM, Granularity.WEEK)
+    assert cut_into_buckets(Period(10, 400), Mode.HISTOGRAM, Granularity.WEEK) is first

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from okube_api.analytics.answer import elements
+from okube_api.analytics.answer import build_results
 from okube_api.catalogue.conversion import CONVERSION
 from okube_api.engine.run import answer
 
@@ -138,8 +138,8 @@ async def test_a_campaign_that_is_gone_stands_for_itself(reading: Reading) -> No
         known = {one.id: question.campaigns[one.id] for one in left}
         labels = {name: label for name, label in question.labels.items() if name != gone.id}
         async with reading(truth) as reader:
-            found = (await answer(replace(question, campaigns=known, labels=labels), reader)).found
-            return [element["data"] for element in elements(question, found)]
+            found = (await answer(replace(question, campaigns=known, labels=labels), reader)).kpi_results
+            return [element["data"] for element in build_results(question, found)]
 
     campaigns, levers = await answers("campaigns"), await answers("levers")
     for kpi, by_campaign, by_lever in zip(kpis, campaigns, levers, strict=False):

@@ -29,7 +29,7 @@ async def test_from_events_to_every_kpi(tmp_path: Path) -> None:
         for scope in ("sites", "levers"):
             asked = Question(*BURSTS[1], granularity="week", scope=scope, uplift=True, campaigns=campaigns)
             kpis = tuple(kpi for kpi in KPIS if scope in scopes(kpi))
-            async with store.reading(tenant.id) as reader:
+            async with store.open_reader(tenant.id) as reader:
                 answers = await ask(reader, tenant.truth, kpis, asked)
             for kpi, found in zip(kpis, answers, strict=True):
                 assert found == conversion(tenant.truth, kpi, asked), kpi

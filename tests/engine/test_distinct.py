@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.engine.distinct import counted
+from okube_api.engine.distinct import count_distinct
 from okube_api.engine.sets import from_blobs
 
 MEMBERS = st.sets(st.integers(0, 3000) | st.integers(0, 20) | st.just(50_000), max_size=60)
@@ -32,7 +32,7 @@ def check(rows: list[tuple[int, int, set[int]]], *, buckets: bool, weighted: boo
         np.array([value for value, _, _ in rows], dtype=np.int64),
         pa.chunked_array([pa.array([blob(members) for _, _, members in rows], pa.binary())]),
     )
-    cells, numbers = counted(
+    cells, numbers = count_distinct(
         groups,
         np.array([bucket for _, bucket, _ in rows], dtype=np.int64) if buckets else None,
         WIDTH,
@@ -72,7 +72,7 @@ def test_more_users_than_are_weighed_at_once() -> None:
     rows = [(value, 0, set(range(value, 1_300_000))) for value in range(3)]
     groups = from_blobs(np.arange(3), pa.array([blob(members) for _, _, members in rows], pa.large_binary()))
     weights = np.full(1_300_000, 3, dtype=np.int64)
-    cells, numbers = counted(groups, None, 1, weights)
+    cells, numbers = count_distinct(groups, None, 1, weights)
     assert dict(zip(cells.tolist(), numbers.tolist(), strict=True)) == {
         value: 3 * (1_300_000 - value) for value in range(3)
     }

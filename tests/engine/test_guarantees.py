@@ -8,11 +8,11 @@ from random import Random
 
 import orjson
 import pytest
-from okube_api.analytics.answer import elements
+from okube_api.analytics.answer import build_results
 from okube_api.catalogue.conversion import CONVERSION
 from okube_api.catalogue.expressions.values import Distinct, Number, Ratio
 from okube_api.catalogue.geomarketing import GEO_MARKETING
-from okube_api.catalogue.kpi import Kind, Kpi, Module
+from okube_api.catalogue.kpi import Kpi, KpiKind, Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.engine import question as engine
 from okube_api.engine.run import answer
@@ -31,7 +31,7 @@ from tests.truth.tenant import alpha
 
 pytestmark = pytest.mark.anyio
 MEMORY = InMemory()
-ADDED_UP = (Kind.ADDITIVE, Kind.PARTICIPATION)
+ADDED_UP = (KpiKind.ADDITIVE, KpiKind.PARTICIPATION)
 SPRING = Question(date(2024, 3, 10), date(2024, 5, 9), granularity="day")
 WINTER = Question(date(2020, 12, 1), date(2021, 1, 31), granularity="week", study=alpha().truth.studies[0].id)
 
@@ -45,7 +45,7 @@ def additive(kpis: Iterable[Kpi], scope: str = "globals") -> tuple[str, ...]:
     )
 
 
-def of_kind(kpis: Iterable[str], kind: Kind) -> tuple[str, ...]:
+def of_kind(kpis: Iterable[str], kind: KpiKind) -> tuple[str, ...]:
     """Those of them that add up in the same way."""
     return tuple(kpi for kpi in kpis if BY_NAME[Module.CONVERSION][kpi].kind is kind)
 
@@ -99,7 +99,7 @@ async def test_weeks_add_up_to_the_period_in_geo_marketing(scope: str, uplift: b
 async def test_scope_values_add_up_to_the_global_figure_in_conversion(scope: str, uplift: bool) -> None:
     kpis = additive(CONVERSION, scope)
     if scope != "sites":
-        kpis = of_kind(kpis, Kind.ADDITIVE)
+        kpis = of_kind(kpis, KpiKind.ADDITIVE)
     question = replace(SPRING, granularity="week", uplift=uplift)
     parts = await conversion(alpha().truth, kpis, replace(question, scope=scope))
     whole = await conversion(alpha().truth, kpis, question)
@@ -138,7 +138,7 @@ async def test_every_model_shares_out_exactly_the_attributed_visits(scope: str, 
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 5])
 async def test_a_filter_on_each_campaign_in_turn_shares_out_the_same(seed: int) -> None:
-    truth, kpis = campaign_tenant(seed), of_kind(additive(CONVERSION), Kind.ADDITIVE)
+    truth, kpis = campaign_tenant(seed), of_kind(additive(CONVERSION), KpiKind.ADDITIVE)
     question = Question(date(2024, 3, 18), date(2024, 11, 5), granularity="month", uplift=True)
     summed: dict[str, dict[str, Fraction]] = {kpi: {} for kpi in kpis}
     for campaign in truth.campaigns:
@@ -179,7 +179,7 @@ async def test_ratios_are_of_sums_and_not_means_of_ratios() -> None:
     question = replace(SPRING, granularity="week")
     resolved = ask_conversion.resolved(alpha().truth, tuple(kpi.name for kpi in ratios), question)
     async with MEMORY.reading(alpha().truth) as reader:
-        rounded = elements(resolved, (await answer(resolved, reader)).found)
+        rounded = build_results(resolved, (await answer(resolved, reader)).kpi_results)
         above, below = [await exact(reader, _parts(resolved, side)) for side in ("above", "below")]
     unlike_means = 0
     for kpi, element in zip(ratios, rounded, strict=True):
@@ -195,8 +195,10 @@ async def test_ratios_are_of_sums_and_not_means_of_ratios() -> None:
 
 def _parts(question: engine.Question, side: str) -> engine.Question:
     """The same question of one part of every ratio."""
-    asks = tuple(replace(ask, kpi=replace(ask.kpi, value=getattr(ask.kpi.value, side))) for ask in question.asks)
-    return replace(question, asks=asks)
+    asks = tuple(
+        replace(ask, kpi=replace(ask.kpi, value=getattr(ask.kpi.value, side))) for ask in question.requested_kpis
+    )
+    return replace(question, requested_kpis=asks)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -225,5 +227,5 @@ async def test_every_store_answers_digit_for_digit_the_same(reading: Reading, se
     answers = []
     for where in (MEMORY.reading, reading):
         async with where(truth) as reader:
-            answers.append(orjson.dumps(elements(question, (await answer(question, reader)).found)))
+            answers.append(orjson.dumps(build_results(question, (await answer(question, reader)).kpi_results)))
     assert answers[0] == answers[1]

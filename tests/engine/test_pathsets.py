@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.engine.evaluators.campaigns import Belonging
-from okube_api.engine.pathsets import by_value
+from okube_api.engine.evaluators.campaigns import ValuesByCode
+from okube_api.engine.pathsets import expand_path_sets
 
 SETS = st.lists(st.sampled_from("abcdef"), unique=True, max_size=4).map(sorted)
 ROWS = st.lists(
@@ -41,8 +41,8 @@ def test_a_row_counts_once_for_each_value_of_its_set(
             "number": pa.array([number for *_, number in rows], pa.int64()),
         }
     )
-    values, found = by_value(
-        table, "sets", lambda names: Belonging.of(known.get(name or "", ()) for name in names), ["number"]
+    values, found = expand_path_sets(
+        table, "sets", lambda names: ValuesByCode.from_lists(known.get(name or "", ()) for name in names), ["number"]
     )
     weeks, kinds, numbers = (found.column(name).to_pylist() for name in ("week", "kind", "number"))
     pairs = list(zip(values.tolist(), weeks, kinds, strict=True))

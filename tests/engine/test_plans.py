@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 from okube_api.catalogue.conversion import CONVERSION
-from okube_api.catalogue.expressions.values import Bands, Reached, Scope
+from okube_api.catalogue.expressions.values import Bands, PlaceRole, Scope
 from okube_api.catalogue.facts import OUTCOMES
 from okube_api.catalogue.kpi import Kpi, Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.engine.calendar import Granularity, Mode, Period, ordinal
+from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
 from okube_api.engine.plan import Pass, Plan
-from okube_api.engine.planner import plan, settled, unsettled
-from okube_api.engine.question import Ask, By, Question
+from okube_api.engine.planner import plan_question, subqueries, with_subqueries
+from okube_api.engine.question import Question, RequestedKpi, RequestedScope
 from okube_api.store.base import Aggregate
 from okube_api.store.duckdb.sql import aggregate_sql, rows_sql
 from okube_api.store.mongo.pipeline import aggregate_pipeline, rows_pipeline
@@ -33,20 +33,24 @@ YEAR, LENT = (date(2024, 1, 1), date(2024, 12, 31)), (date(2024, 2, 14), date(20
 GEO, CONV = BY_NAME[Module.GEO_MARKETING], BY_NAME[Module.CONVERSION]
 
 
-def asked(kpi: Kpi, *scopes: Scope, by: Granularity | None = Granularity.WEEK, mode: Mode = Mode.HISTOGRAM) -> Ask:
+def asked(
+    kpi: Kpi, *scopes: Scope, by: Granularity | None = Granularity.WEEK, mode: Mode = Mode.HISTOGRAM
+) -> RequestedKpi:
     """A param; `by` None asks for the whole period only."""
     granularity = by or Granularity.DAY
-    return Ask(kpi, mode, granularity, all=True, temporals=by is not None, scopes=tuple(map(By, scopes)))
+    return RequestedKpi(
+        kpi, mode, granularity, all=True, temporals=by is not None, scopes=tuple(map(RequestedScope, scopes))
+    )
 
 
-def question(*asks: Ask, days: tuple[date, date] = YEAR, **more: object) -> Question:
+def question(*asks: RequestedKpi, days: tuple[date, date] = YEAR, **more: object) -> Question:
     """A question over three sites."""
-    places = {Reached.SITES: SITES, Reached.POIS: (), Reached.STUDY: SITES}
+    places = {PlaceRole.SITES: SITES, PlaceRole.POIS: (), PlaceRole.STUDY: SITES}
     base = Question(
         APPLICATION,
-        Period(ordinal(days[0]), ordinal(days[1])),
+        Period(to_ordinal(days[0]), to_ordinal(days[1])),
         uplift=False,
-        asks=asks,
+        requested_kpis=asks,
         places=places,
         filters=(),
         edges=dict.fromkeys(Bands, (0, 1, 2)),
@@ -56,7 +60,7 @@ def question(*asks: Ask, days: tuple[date, date] = YEAR, **more: object) -> Ques
 
 def told(asked_: Question, *strangers: str) -> Question:
     """A question that knows which sites have rows: its own, and others."""
-    return settled(asked_, dict.fromkeys(unsettled(asked_), (*SITES, *strangers)))
+    return with_subqueries(asked_, dict.fromkeys(subqueries(asked_), (*SITES, *strangers)))
 
 
 MODELS = tuple(CONV[f"offlineVisits{model}"] for model in ("Linear", "Shapley", "FC", "LC"))
@@ -76,7 +80,7 @@ QUESTIONS: Mapping[str, Question] = {
     "one_site_by_campaign": question(
         asked(CONV["offlineVisits"], Scope.CAMPAIGNS),
         asked(CONV["cost"], Scope.CAMPAIGNS),
-        places={Reached.SITES: SITES[:1]},
+        places={PlaceRole.SITES: SITES[:1]},
         some_sites=True,
     ),
     "exposed_and_control_by_site": told(
@@ -105,7 +109,9 @@ QUESTIONS: Mapping[str, Question] = {
 
 def written(planned: Plan) -> str:
     """A plan as text: each pass, what it serves, and its statement in both dialects."""
-    serves = [sum(number in numbers for numbers in planned.serving.values()) for number in range(len(planned.passes))]
+    serves = [
+        sum(number in numbers for numbers in planned.passes_of_need.values()) for number in range(len(planned.passes))
+    ]
     return "\n".join(_written(one, count) for one, count in zip(planned.passes, serves, strict=True))
 
 
@@ -115,7 +121,7 @@ def _written(one: Pass, serves: int) -> str:
         sql, pipeline = aggregate_sql(one.node, APPLICATION), aggregate_pipeline(one.node, visible)
     else:
         sql, pipeline = rows_sql(one.node, APPLICATION), rows_pipeline(one.node, visible)
-    piece = one.piece
+    piece = one.part
     return "\n".join(
         (
             f"== {piece.table.name}, {piece.span or 'fact'} {piece.low} to {piece.high}"
@@ -130,7 +136,7 @@ def _written(one: Pass, serves: int) -> str:
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_plan_is_as_it_was(name: str) -> None:
-    path, text = GOLDEN / f"{name}.txt", written(plan(QUESTIONS[name]))
+    path, text = GOLDEN / f"{name}.txt", written(plan_question(QUESTIONS[name]))
     if os.environ.get("OKUBE_REWRITE_GOLDEN"):
         GOLDEN.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -146,32 +152,32 @@ def test_no_plan_is_kept_of_a_question_that_is_gone() -> None:
 
 def reads(planned: Plan) -> list[str]:
     """The tables that a plan reads."""
-    return [one.piece.table.name for one in planned.passes]
+    return [one.part.table.name for one in planned.passes]
 
 
 def test_every_kpi_over_outcomes_shares_one_pass() -> None:
     over_outcomes = [kpi for kpi in CONVERSION if {t.slice.fact for t in kpi.value.terms(Scope.GLOBALS)} == {OUTCOMES}]
     counted = [kpi for kpi in over_outcomes if not kpi.name.startswith("timeBefore")]
-    planned = plan(told(question(*(asked(kpi, Scope.GLOBALS, by=Granularity.DAY) for kpi in counted))))
+    planned = plan_question(told(question(*(asked(kpi, Scope.GLOBALS, by=Granularity.DAY) for kpi in counted))))
     assert len(counted) > 15
     assert reads(planned) == ["outcomes_site_day"]
 
 
 def test_all_sixty_six_need_a_pass_for_each_kind_of_row_and_no_more() -> None:
-    planned = plan(told(question(*(asked(kpi, Scope.GLOBALS) for kpi in CONVERSION))))
-    kinds = {(one.piece.table.name, type(one.node)) for one in planned.passes}
+    planned = plan_question(told(question(*(asked(kpi, Scope.GLOBALS) for kpi in CONVERSION))))
+    kinds = {(one.part.table.name, type(one.node)) for one in planned.passes}
     assert len(planned.passes) == len(kinds) == 11
 
 
 def test_scopes_of_campaigns_share_their_rows() -> None:
     scopes = (Scope.CAMPAIGNS, Scope.LEVERS, Scope.EXTRAS)
-    planned = plan(told(question(asked(CONV["offlineVisits"], *scopes), asked(CONV["revenues"], *scopes))))
+    planned = plan_question(told(question(asked(CONV["offlineVisits"], *scopes), asked(CONV["revenues"], *scopes))))
     assert reads(planned) == ["outcomes_campaigns_day"]
 
 
 def test_whole_months_come_from_month_rows_and_the_edges_from_days() -> None:
-    planned = plan(told(question(asked(CONV["offlineVisits"], Scope.CAMPAIGNS, by=BY_MONTH), days=LENT)))
-    assert [(one.piece.span, one.piece.high - one.piece.low + 1) for one in planned.passes] == [
+    planned = plan_question(told(question(asked(CONV["offlineVisits"], Scope.CAMPAIGNS, by=BY_MONTH), days=LENT)))
+    assert [(one.part.span, one.part.high - one.part.low + 1) for one in planned.passes] == [
         ("day", 16),
         ("month", 1),
         ("day", 5),
@@ -180,7 +186,7 @@ def test_whole_months_come_from_month_rows_and_the_edges_from_days() -> None:
 
 @pytest.mark.parametrize(("strangers", "table"), [((CLOSED,), "outcomes_campaigns_day"), (SITES, "outcomes")])
 def test_sites_are_taken_away_only_where_they_are_the_fewer(strangers: tuple[str, ...], table: str) -> None:
-    one_site = {Reached.SITES: SITES[:1]} if table == "outcomes" else {Reached.SITES: SITES}
-    planned = plan(told(question(asked(CONV["offlineVisits"], Scope.CAMPAIGNS), places=one_site), *strangers))
+    one_site = {PlaceRole.SITES: SITES[:1]} if table == "outcomes" else {PlaceRole.SITES: SITES}
+    planned = plan_question(told(question(asked(CONV["offlineVisits"], Scope.CAMPAIGNS), places=one_site), *strangers))
     assert reads(planned)[0] == table
     assert [one.sign for one in planned.passes] == ([1] if table == "outcomes" else [1, -1])

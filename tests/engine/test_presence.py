@@ -7,7 +7,7 @@ from itertools import product
 from random import Random
 
 import pytest
-from okube_api.catalogue.kpi import Kind, Module
+from okube_api.catalogue.kpi import KpiKind, Module
 from okube_api.catalogue.presence import MOST_AREAS, PRESENCE
 
 from tests.by_hand.presence import KPIS, presence, scopes
@@ -98,7 +98,7 @@ def test_the_catalogue_holds_the_thirteen_with_their_scopes() -> None:
 @pytest.mark.parametrize("seed", range(3))
 async def test_what_is_additive_adds_up_over_days_and_sites(seed: int) -> None:
     truth = known(seed)
-    kpis = tuple(kpi.name for kpi in PRESENCE if kpi.kind is Kind.ADDITIVE)
+    kpis = tuple(kpi.name for kpi in PRESENCE if kpi.kind is KpiKind.ADDITIVE)
     assert set(kpis) == {"attendance", "dropouts", "entering", "leaving", "sessions"}
     question = Question(FIRST, LAST)
     async with InMemory().reading(truth) as reader:

@@ -3,33 +3,33 @@
 from datetime import date
 
 import pytest
-from okube_api.catalogue.expressions.values import Bands, Reached, Scope
+from okube_api.catalogue.expressions.values import Bands, PlaceRole, Scope
 from okube_api.catalogue.facts import PRESENCE_STAYS
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.engine.calendar import Granularity, Mode, Period, ordinal
+from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
 from okube_api.engine.plan import Plan
-from okube_api.engine.planner import plan
-from okube_api.engine.question import Ask, By, Chosen, Question
+from okube_api.engine.planner import plan_question
+from okube_api.engine.question import Question, RequestedKpi, RequestedScope, ValueFilter
 from okube_api.store.base import Aggregate, Count
 
 KPIS = BY_NAME[Module.PRESENCE]
 SITES = tuple(f"{number:024x}" for number in range(3))
-DOORS = Chosen(("d" * 24,))
+DOORS = ValueFilter(("d" * 24,))
 
 
 def planned(*asks: tuple[str, Scope, Granularity], door: bool = False) -> Plan:
     """The plan of some KPIs over two whole months and some days."""
-    return plan(
+    return plan_question(
         Question(
             application="a" * 24,
-            period=Period(ordinal(date(2024, 1, 30)), ordinal(date(2024, 4, 2))),
+            period=Period(to_ordinal(date(2024, 1, 30)), to_ordinal(date(2024, 4, 2))),
             uplift=False,
-            asks=tuple(
-                Ask(KPIS[kpi], Mode.HISTOGRAM, by, all=True, temporals=True, scopes=(By(scope),))
+            requested_kpis=tuple(
+                RequestedKpi(KPIS[kpi], Mode.HISTOGRAM, by, all=True, temporals=True, scopes=(RequestedScope(scope),))
                 for kpi, scope, by in asks
             ),
-            places={Reached.SITES: SITES},
+            places={PlaceRole.SITES: SITES},
             filters=((Scope.EQUIPMENTS, DOORS),) if door else (),
             edges=dict.fromkeys(Bands, (0, 1)),
         )
@@ -38,7 +38,7 @@ def planned(*asks: tuple[str, Scope, Granularity], door: bool = False) -> Plan:
 
 def tables(found: Plan) -> set[str]:
     """The tables that a plan reads."""
-    return {one.piece.table.name for one in found.passes}
+    return {one.part.table.name for one in found.passes}
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_visitor_days_are_counted_anew_where_a_filter_could_leave_their_mark_out
 def test_what_looks_at_the_same_rows_reads_them_once() -> None:
     names = ("sessions", "entering", "attendance", "dropouts", "timespent", "uniqUsers", "acquisition", "returning")
     found = planned(*((name, Scope.SITES, Granularity.WEEK) for name in names))
-    assert [one.piece.table.name for one in found.passes] == ["presence_stays_site_day"] * 2  # sums, and sets
+    assert [one.part.table.name for one in found.passes] == ["presence_stays_site_day"] * 2  # sums, and sets

@@ -4,19 +4,19 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from okube_api.catalogue.expressions.values import Number, Reached, Scope, Slice, Sums, Term, Users, Value
+from okube_api.catalogue.expressions.values import Number, PlaceRole, Scope, Slice, Sums, Term, UserSet, Value
 from okube_api.catalogue.facts import CLICKS, DELIVERIES, OPENINGS, PRINTS, Measure
 
 DELIVERED = Slice(
     DELIVERIES,
-    (Reached.SITES, "site"),
+    (PlaceRole.SITES, "site"),
     ((Scope.SITES, "site"), (Scope.CAMPAIGNS, "campaign")),
     placeless=True,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered(Number):
+class DeliveryCount(Number):
     """What the media platform counts, and where it does not say at which site, each site's even share."""
 
     measure: Measure
@@ -27,7 +27,7 @@ class Delivered(Number):
 
 
 @dataclass(frozen=True, slots=True)
-class Cost(Number):
+class CampaignCost(Number):
     """What campaigns cost: fixed costs evenly over their days, the others as what they pay for was delivered."""
 
     @override
@@ -39,23 +39,23 @@ class Cost(Number):
 class VenueRate(Value):
     """Exposed users who came over exposed users; where nobody is known to be exposed, visits over prints."""
 
-    exposed: Users
-    came: Users
+    exposed: UserSet
+    visitors: UserSet
     visits: Number
     prints: Number
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:
-        return (self.exposed, self.came, *self.visits.terms(scope), *self.prints.terms(scope))
+        return (self.exposed, self.visitors, *self.visits.terms(scope), *self.prints.terms(scope))
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Value):
     """How much likelier exposed users are to visit than those who were deliberately not exposed."""
 
-    exposed: Users
-    control: Users
-    visitors: Users
+    exposed: UserSet
+    control: UserSet
+    visitors: UserSet
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:

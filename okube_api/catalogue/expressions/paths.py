@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from okube_api.catalogue.expressions.values import Bands, Scope, Sums, Term, Users, Value
+from okube_api.catalogue.expressions.values import Bands, Scope, Sums, Term, UserSet, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Amplitude(Value):
     users: daily, their span the columns of starts and ends, in milliseconds.
     """
 
-    users: Users
+    users: UserSet
     bands: Bands
     unit: str
     counted: str
@@ -31,8 +31,8 @@ class Matrix(Value):
     users: split by the area.  most: so many areas, those of the most users.
     """
 
-    users: Users
-    most: int
+    users: UserSet
+    most_areas: int
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:
@@ -40,7 +40,7 @@ class Matrix(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Order(Value):
+class VisitOrder(Value):
     """In which order the areas of paths come.
 
     users: split by the area.  most: so many areas, those of the most users.
@@ -48,10 +48,10 @@ class Order(Value):
     steps: split by the areas where a step begins and where it leads, null for out of the site.
     """
 
-    users: Users
+    users: UserSet
     ranks: Sums
     steps: Sums
-    most: int
+    most_areas: int
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:

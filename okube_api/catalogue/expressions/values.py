@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from typing_extensions import override
 
-from okube_api.catalogue.facts import Fact, Measure, Members
+from okube_api.catalogue.facts import Fact, Measure, MemberSet
 
 
 class Scope(StrEnum):
@@ -31,11 +31,11 @@ class Scope(StrEnum):
 ATTRIBUTES = {Scope.HOMES: "home", Scope.WORKS: "work", Scope.ZONES: "home"}
 """The scopes that are attributes of a user, and the panel's columns that hold them."""
 
-KNOWN_BY = {Scope.ZONES: Scope.HOMES, Scope.LEVERS: Scope.CAMPAIGNS, Scope.EXTRAS: Scope.CAMPAIGNS}
+SCOPE_OF_COLUMN = {Scope.ZONES: Scope.HOMES, Scope.LEVERS: Scope.CAMPAIGNS, Scope.EXTRAS: Scope.CAMPAIGNS}
 """The scopes whose values follow from those of another: levers and extras belong to campaigns."""
 
 
-class Reached(StrEnum):
+class PlaceRole(StrEnum):
     """Which places of the question a slice looks at."""
 
     SITES = "sites"  # those of the study, or of the application, that the filters leave
@@ -66,15 +66,15 @@ class Slice:
     """
 
     fact: Fact
-    place: tuple[Reached, str] | None
+    place: tuple[PlaceRole, str] | None
     columns: tuple[tuple[Scope, str], ...]
     fixed: tuple[tuple[str, tuple[str | int, ...]], ...] = ()
-    told: tuple[tuple[str, str | int], ...] = ()
+    described_by: tuple[tuple[str, str | int], ...] = ()
     placeless: bool = False
 
     def column(self, scope: Scope) -> str | None:
         """The column that tells the scope's values apart; None when these rows do not know them."""
-        return dict(self.columns).get(KNOWN_BY.get(scope, scope))
+        return dict(self.columns).get(SCOPE_OF_COLUMN.get(scope, scope))
 
     def only(self, column: str, *values: str | int) -> "Slice":
         """The same rows, but those whose column holds one of the values."""
@@ -82,7 +82,7 @@ class Slice:
 
     def where(self, column: str, value: str | int) -> "Slice":
         """The same rows, but those whose column holds the value, told apart after reading."""
-        return replace(self, told=(*self.told, (column, value)))
+        return replace(self, described_by=(*self.described_by, (column, value)))
 
 
 # -- terms ---------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
-class Users:
+class UserSet:
     """The set of users of a slice (those that `members` keeps), by scope value, bucket, and `split`.
 
     daily: never merged over days, so that a user stands once for each day and place.
@@ -113,14 +113,14 @@ class Users:
     """
 
     slice: Slice
-    members: Members
+    members: MemberSet
     split: tuple[str, ...] = ()
     daily: bool = False
     attribute: str | None = None
     span: tuple[str, str] | None = None
 
 
-Term = Sums | Users
+Term = Sums | UserSet
 
 # -- expressions -------------------------------------------------------------------------------------------
 
@@ -156,8 +156,8 @@ class Total(Number):
 
     measure: Measure
     slice: Slice
-    per: int = 1
-    whole: bool = True
+    denominator: int = 1
+    is_integer: bool = True
     divided_by: str | None = None
 
     @override
@@ -169,7 +169,7 @@ class Total(Number):
 class Distinct(Number):
     """How many distinct users (the sum of their weights when uplifted) stand in one or more sets together."""
 
-    sets: tuple[Users, ...]
+    sets: tuple[UserSet, ...]
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:
@@ -203,44 +203,44 @@ class Minus(Number):
 class Ratio(Number):
     """One number over another; null where that is 0."""
 
-    above: Number
-    below: Number
+    numerator: Number
+    denominator: Number
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:
-        return _terms((self.above, self.below), scope)
+        return _terms((self.numerator, self.denominator), scope)
 
 
 @dataclass(frozen=True, slots=True)
 class Scoped(Value):
     """A value that is another one by some scopes."""
 
-    usual: Value
-    at: tuple[tuple[Scope, Value], ...]
+    default: Value
+    overrides: tuple[tuple[Scope, Value], ...]
 
-    def by(self, scope: Scope) -> Value:
+    def for_scope(self, scope: Scope) -> Value:
         """What it is by that scope."""
-        return dict(self.at).get(scope, self.usual)
+        return dict(self.overrides).get(scope, self.default)
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:
-        return self.by(scope).terms(scope)
+        return self.for_scope(scope).terms(scope)
 
 
 @dataclass(frozen=True, slots=True)
 class ScopedNumber(Number):
     """A number that is another one by some scopes."""
 
-    usual: Number
-    at: tuple[tuple[Scope, Number], ...]
+    default: Number
+    overrides: tuple[tuple[Scope, Number], ...]
 
-    def by(self, scope: Scope) -> Number:
+    def for_scope(self, scope: Scope) -> Number:
         """What it is by that scope."""
-        return dict(self.at).get(scope, self.usual)
+        return dict(self.overrides).get(scope, self.default)
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:
-        return self.by(scope).terms(scope)
+        return self.for_scope(scope).terms(scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +272,7 @@ class Distribution(Value):
     unit: str
     counted: str
     known_only: bool = False
-    amount_per: int = 1
+    amount_denominator: int = 1
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:
@@ -286,7 +286,7 @@ class Frequency(Value):
     The sets are those of single days and places, in which a visitor-day is a membership.
     """
 
-    users: Users
+    users: UserSet
     bands: Bands
     unit: str
     counted: str
@@ -297,13 +297,13 @@ class Frequency(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Breakdown(Value):
+class AttributeBreakdown(Value):
     """Distinct users by the attribute that `users` names, of which each has at most one.
 
     labels: how some values are written, by their lower-case form; the others as they came.
     """
 
-    users: Users
+    users: UserSet
     labels: tuple[tuple[str, str], ...] = ()
 
     @override
@@ -312,7 +312,7 @@ class Breakdown(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts(Value):
+class Breakdown(Value):
     """A total by the values of another scope, as a list of items; `shape` names the leaf's shape."""
 
     total: Total
@@ -337,10 +337,10 @@ class Parts(Value):
 class Affinity(Value):
     """Per point of interest: how much likelier a visitor is to be seen there than a user of the reference."""
 
-    visitors: Users
-    there: Users  # split by the point of interest
-    reference: Users
+    visitors: UserSet
+    poi_visitors: UserSet  # split by the point of interest
+    reference_users: UserSet
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:
-        return (self.visitors, self.there, self.reference)
+        return (self.visitors, self.poi_visitors, self.reference_users)

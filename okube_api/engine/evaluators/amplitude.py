@@ -4,14 +4,14 @@ import numpy as np
 
 from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.expressions.paths import Amplitude
-from okube_api.engine.evaluator import View
-from okube_api.engine.grid import summed
-from okube_api.engine.results import BandLeaves
+from okube_api.engine.evaluator import Evaluator
+from okube_api.engine.grid import sum_by_cell
+from okube_api.engine.results import BandResults
 
 _MS_PER_S = 1000
 
 
-def amplitude(value: Amplitude, view: View) -> BandLeaves:
+def evaluate_amplitude(value: Amplitude, view: Evaluator) -> BandResults:
     """The leaves of an amplitude, in a view."""
     assert value.users.span is not None
     start, end = value.users.span
@@ -24,5 +24,5 @@ def amplitude(value: Amplitude, view: View) -> BandLeaves:
             seconds.append(length_s)
     cells, lengths_s = np.concatenate(keys), np.concatenate(seconds)
     bands = find_bands(lengths_s, edges) + 1
-    counts = summed(cells * (len(edges) + 1) + bands, np.ones(len(cells), dtype=np.int64))
-    return BandLeaves(counts, summed(cells, lengths_s), edges, value.unit, value.counted)
+    counts = sum_by_cell(cells * (len(edges) + 1) + bands, np.ones(len(cells), dtype=np.int64))
+    return BandResults(counts, sum_by_cell(cells, lengths_s), edges, value.unit, value.counted)

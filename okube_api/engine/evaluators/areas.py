@@ -5,34 +5,34 @@ from functools import cached_property
 
 import numpy as np
 
-from okube_api.catalogue.expressions.values import Users
-from okube_api.engine.evaluator import Names, View
-from okube_api.engine.results import label_of
-from okube_api.engine.sets import Groups, Numbers, joined
+from okube_api.catalogue.expressions.values import UserSet
+from okube_api.engine.evaluator import Evaluator, ValueNumbers
+from okube_api.engine.results import key_and_label
+from okube_api.engine.sets import Numbers, UserGroups, concatenate
 from okube_api.store.arrays import Ints
 
 
 @dataclass(frozen=True)
-class Areas:
+class AreaUsers:
     """Distinct users by cell and area.
 
     groups: at `cell * size + area`, ascending.  names: what each area is called in answers.
     most: how many areas of a cell count, those of the most users.
     """
 
-    groups: Groups
+    groups: UserGroups
     size: int
     names: tuple[str, ...]
     most: int
 
     @classmethod
-    def of(cls, term: Users, view: View, most: int, items: Names) -> "Areas":
+    def of(cls, term: UserSet, view: Evaluator, most: int, items: ValueNumbers) -> "AreaUsers":
         """Those of a term, in a view; `items` numbers the areas."""
         batches, size = view.people_at(term, items)
-        groups = joined(batches)
+        groups = concatenate(batches)
         labels = view.question.labels
-        names = tuple(label_of(labels, item)[0] for item in items.list)
-        return cls(groups.taken(np.argsort(groups.keys)), size, names, most)
+        names = tuple(key_and_label(labels, item)[0] for item in items.values)
+        return cls(groups.select_rows(np.argsort(groups.keys)), size, names, most)
 
     @property
     def cells(self) -> Ints:

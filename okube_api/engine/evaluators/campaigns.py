@@ -30,7 +30,7 @@ class Spending:
 
 
 @dataclass(frozen=True, slots=True)
-class Campaign:
+class CampaignRecord:
     """A campaign.  sites: None when it is global.  extras: `name:value`."""
 
     id: str
@@ -42,7 +42,7 @@ class Campaign:
     costs: tuple[Spending, ...] = ()
 
 
-def values_of(identifier: str, scope: Scope, campaigns: Mapping[str, Campaign]) -> tuple[str, ...]:
+def campaign_scope_values(identifier: str, scope: Scope, campaigns: Mapping[str, CampaignRecord]) -> tuple[str, ...]:
     """The scope values of a campaign; one that is not there any more stands for itself, under an unknown lever."""
     known = campaigns.get(identifier)
     match scope:
@@ -55,20 +55,20 @@ def values_of(identifier: str, scope: Scope, campaigns: Mapping[str, Campaign]) 
 
 
 @dataclass(frozen=True, slots=True)
-class Belonging:
+class ValuesByCode:
     """For each code, some numbers: those of code i are `numbers[offsets[i]:offsets[i + 1]]`."""
 
     offsets: Ints
     numbers: Ints
 
     @classmethod
-    def of(cls, lists: Iterable[Sequence[int]]) -> "Belonging":
+    def from_lists(cls, lists: Iterable[Sequence[int]]) -> "ValuesByCode":
         """From a list of numbers for each code."""
         found = [list(one) for one in lists]
         offsets = np.cumsum([0, *map(len, found)], dtype=np.int64)
         return cls(offsets, np.array([number for one in found for number in one], dtype=np.int64))
 
-    def spread(self, codes: Ints) -> tuple[Ints, Ints]:
+    def expand(self, codes: Ints) -> tuple[Ints, Ints]:
         """The numbers of these codes one after the other: for each, the position of its code, and the number."""
         each = np.diff(self.offsets)
         if not np.any(each > 1):
@@ -84,7 +84,7 @@ class Belonging:
         return positions, self.numbers[self.offsets[codes][positions] + inside]
 
 
-def encoded(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
+def encode_texts(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     """A column of texts as codes, and what each code stands for."""
     if len(column) == 0:
         return np.zeros(0, dtype=np.int64), []
@@ -96,7 +96,7 @@ def encoded(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     return found.indices.to_numpy(zero_copy_only=False).astype(np.int64), found.dictionary.to_pylist()
 
 
-def flattened(column: pa.ChunkedArray) -> tuple[Ints, pa.ChunkedArray]:
+def flatten_lists(column: pa.ChunkedArray) -> tuple[Ints, pa.ChunkedArray]:
     """A column of lists of texts as one of texts, and the row that each is of."""
     lengths = np.concatenate(
         [np.zeros(0, dtype=np.int64)]
@@ -107,7 +107,7 @@ def flattened(column: pa.ChunkedArray) -> tuple[Ints, pa.ChunkedArray]:
     )
 
 
-def distinct(rows: Ints, numbers: Ints, size: int) -> tuple[Ints, Ints]:
+def drop_duplicate_pairs(rows: Ints, numbers: Ints, size: int) -> tuple[Ints, Ints]:
     """Each (row, number) pair once; rows ascend, numbers are below `size`."""
     if len(rows) == 0:
         return rows, numbers

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from okube_api.catalogue.expressions.conversion import Cost, Delivered
-from okube_api.catalogue.expressions.values import Reached, Scope
+from okube_api.catalogue.expressions.conversion import CampaignCost, DeliveryCount
+from okube_api.catalogue.expressions.values import PlaceRole, Scope
 from okube_api.catalogue.facts import CLICKS, OPENINGS, PRINTS
-from okube_api.engine.evaluator import Placed, View
-from okube_api.engine.evaluators.campaigns import OF_CAMPAIGNS, Belonging, Campaign, Spending, encoded
-from okube_api.engine.grid import Cells, Numerators, quotients, times
+from okube_api.engine.evaluator import Evaluator, TermRows
+from okube_api.engine.evaluators.campaigns import OF_CAMPAIGNS, CampaignRecord, Spending, ValuesByCode, encode_texts
+from okube_api.engine.grid import Grid, Numerators, multiply, sum_quotients
 from okube_api.store.arrays import Flags, Ints
 
 _SAFE = 2**62
@@ -64,7 +64,7 @@ class _Amounts:
         )
 
 
-def delivered(value: Delivered, view: View) -> Cells:
+def evaluate_deliveries(value: DeliveryCount, view: Evaluator) -> Grid:
     """Prints, clicks or openings by cell."""
     (term,) = value.terms(view.scope)
     if not _shares(view):
@@ -73,23 +73,23 @@ def delivered(value: Delivered, view: View) -> Cells:
     return _added(parts, view, 1)
 
 
-def cost(value: Cost, view: View) -> Cells:
+def evaluate_cost(value: CampaignCost, view: Evaluator) -> Grid:
     """Money spent by cell."""
     (term,) = value.terms(view.scope)
     parts = [_read(rows, _fitting(_following(rows, view), view), view) for rows in view.placed(term)]
     return _added([*parts, _fixed(view)], view, _PER)
 
 
-def _shares(view: View) -> bool:
+def _shares(view: Evaluator) -> bool:
     return view.scope is Scope.SITES or view.question.some_sites
 
 
 # -- amounts -------------------------------------------------------------------------------------------------------
 
 
-def _read(rows: Placed, numbers: Numerators, view: View) -> _Amounts:
+def _read(rows: TermRows, numbers: Numerators, view: Evaluator) -> _Amounts:
     """Amounts of rows that were read."""
-    codes, names = encoded(rows.table.column("campaign"))
+    codes, names = encode_texts(rows.table.column("campaign"))
     count = rows.table.num_rows
     sited = (
         rows.table.column("site").is_valid().to_numpy().astype(np.bool_)
@@ -102,9 +102,9 @@ def _read(rows: Placed, numbers: Numerators, view: View) -> _Amounts:
     )
 
 
-def _following(rows: Placed, view: View) -> Numerators:
+def _following(rows: TermRows, view: Evaluator) -> Numerators:
     """What each row's deliveries cost."""
-    codes, names = encoded(rows.table.column("campaign"))
+    codes, names = encode_texts(rows.table.column("campaign"))
     days = rows.integers("day")
     order = np.argsort(codes, kind="stable")
     ends = np.searchsorted(codes[order], np.arange(len(names) + 1))
@@ -115,11 +115,11 @@ def _following(rows: Placed, view: View) -> Numerators:
             if spending.kind in _FOLLOWED:
                 measure, factor = _FOLLOWED[spending.kind]
                 inside = at[_held(spending, days[at])]
-                found[inside] += times(rows.amounts(measure)[inside], spending.amount_micro * factor)
+                found[inside] += multiply(rows.amounts(measure)[inside], spending.amount_micro * factor)
     return found
 
 
-def _fitting(numbers: Numerators, view: View) -> Numerators:
+def _fitting(numbers: Numerators, view: Evaluator) -> Numerators:
     """The same in 64 bits, where they and their shares still fit when all are added up."""
     shared = max(len(view.question.sharers), 1)
     return numbers.astype(np.int64) if int(np.abs(numbers).sum()) * shared < _SAFE else numbers
@@ -132,12 +132,12 @@ def _held(spending: Spending, days: Ints) -> Flags:
     return np.broadcast_to(np.logical_and(after, before), days.shape)
 
 
-def _spendings(view: View, campaign: str) -> tuple[Spending, ...]:
+def _spendings(view: Evaluator, campaign: str) -> tuple[Spending, ...]:
     known = view.question.campaigns.get(campaign)
     return known.costs if known else ()
 
 
-def _fixed(view: View) -> _Amounts:
+def _fixed(view: Evaluator) -> _Amounts:
     """Fixed costs, an amount for each bucket that some of their days fall in."""
     names = [name for name in view.question.campaigns if view.keeps(name)]
     codes, buckets, numbers, divisors = [], [], [], []
@@ -160,11 +160,11 @@ def _fixed(view: View) -> _Amounts:
     )
     if view.scope not in OF_CAMPAIGNS:
         return found
-    rows, values = view.belonging(names).spread(ours)
+    rows, values = view.belonging(names).expand(ours)
     return replace(found.taken(rows), values=values)
 
 
-def _spread(spending: Spending, view: View) -> Iterator[tuple[int, int, int]]:
+def _spread(spending: Spending, view: Evaluator) -> Iterator[tuple[int, int, int]]:
     """Each bucket with days of a fixed cost: how many they are there, and how many the cost has in all."""
     if spending.kind != "fixed" or spending.first is None or spending.last is None:
         return
@@ -180,7 +180,7 @@ def _spread(spending: Spending, view: View) -> Iterator[tuple[int, int, int]]:
 # -- shares --------------------------------------------------------------------------------------------------------
 
 
-def _added(parts: Sequence[_Amounts], view: View, per: int) -> Cells:
+def _added(parts: Sequence[_Amounts], view: Evaluator, per: int) -> Grid:
     """Amounts by cell, those without a site shared."""
     shared = [_shared(part, view) for part in parts] if _shares(view) else list(parts)
     keys, numbers, divisors = [], [], []
@@ -190,20 +190,20 @@ def _added(parts: Sequence[_Amounts], view: View, per: int) -> Cells:
             keys.append(part.values * view.width + bucket)
             numbers.append(part.numbers)
             divisors.append(part.divisors)
-    found = quotients(_joined(keys), _joined(numbers), _joined(divisors))
-    return replace(found, per=found.per * per, whole=False)
+    found = sum_quotients(_joined(keys), _joined(numbers), _joined(divisors))
+    return replace(found, denominator=found.denominator * per, is_integer=False)
 
 
-def _shared(part: _Amounts, view: View) -> _Amounts:
+def _shared(part: _Amounts, view: Evaluator) -> _Amounts:
     """The amounts with those of no site shared: to each site its part, or to the cell that of its sites."""
-    reached = frozenset(view.question.places[Reached.SITES])
+    reached = frozenset(view.question.places[PlaceRole.SITES])
     sharers = [_sharers(view, name) for name in part.names]
     among = np.array([max(len(one), 1) for one in sharers], dtype=np.int64)
     alone, own = part.taken(~part.sited), part.taken(part.sited)
     alone = replace(alone, divisors=alone.divisors * among[alone.campaigns])
     if view.scope is Scope.SITES:
-        ours = Belonging.of([view.names.number(site) for site in sorted(one & reached)] for one in sharers)
-        rows, values = ours.spread(alone.campaigns)
+        ours = ValuesByCode.from_lists([view.names.number(site) for site in sorted(one & reached)] for one in sharers)
+        rows, values = ours.expand(alone.campaigns)
         alone = replace(alone.taken(rows), values=values)
     else:
         counts = np.array([len(one & reached) for one in sharers], dtype=np.int64)
@@ -211,10 +211,10 @@ def _shared(part: _Amounts, view: View) -> _Amounts:
     return own.and_those(alone)
 
 
-def _sharers(view: View, campaign: str) -> frozenset[str]:
+def _sharers(view: Evaluator, campaign: str) -> frozenset[str]:
     """The sites that share what names none."""
     everyone = frozenset(view.question.sharers)
-    known: Campaign | None = view.question.campaigns.get(campaign)
+    known: CampaignRecord | None = view.question.campaigns.get(campaign)
     return everyone if known is None or known.sites is None else everyone.intersection(known.sites) or everyone
 
 

@@ -5,20 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from okube_api.engine.grid import Cells
-from okube_api.engine.results import Leaf, amounts, ratios
+from okube_api.engine.grid import Grid
+from okube_api.engine.results import Leaf, round_amounts, round_ratios
 from okube_api.store.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignLeaves:
+class CampaignResults:
     """Credits by campaign, the greatest first (ties by `_id`), and what they come to.
 
     credits: by cell and campaign, at `cell * size + campaign`.
     campaigns: `_id` and key of each.
     """
 
-    credits: Cells
+    credits: Grid
     size: int
     campaigns: tuple[tuple[str, str], ...]
 
@@ -26,7 +26,7 @@ class CampaignLeaves:
     def keys(self) -> Ints:
         return np.unique(self.credits.keys // self.size)
 
-    def at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
         return [self._leaf(int(key)) for key in keys]
 
     def _leaf(self, key: int) -> dict[str, Any]:
@@ -37,8 +37,8 @@ class CampaignLeaves:
         rows = zip(
             (self.campaigns[code] for code in self.credits.keys[low:high] % self.size),
             numbers.tolist(),
-            amounts(numbers, self.credits),
-            ratios(numbers, np.full(len(numbers), total)),
+            round_amounts(numbers, self.credits),
+            round_ratios(numbers, np.full(len(numbers), total)),
             strict=True,
         )
         return {
@@ -46,5 +46,5 @@ class CampaignLeaves:
                 {"campaign": campaign, "key": name, "value": value, "share": share}
                 for (campaign, name), _, value, share in sorted(rows, key=lambda row: (-row[1], row[0]))
             ],
-            "total": amounts(np.array([total]), self.credits)[0],
+            "total": round_amounts(np.array([total]), self.credits)[0],
         }

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from okube_api.catalogue.expressions.conversion import Comparison, VenueRate
-from okube_api.catalogue.expressions.values import Reached, Scope, Users
+from okube_api.catalogue.expressions.values import PlaceRole, Scope, UserSet
 from okube_api.catalogue.weights import WEIGHT_UNIT
-from okube_api.engine.evaluator import View
-from okube_api.engine.grid import Cells, rounded, summed
-from okube_api.engine.results import AMOUNT_DIGITS, RATIO_DIGITS, Leaf, Leaves, RatioLeaves, ratios
-from okube_api.engine.sets import Groups, joined, standing
+from okube_api.engine.evaluator import Evaluator
+from okube_api.engine.grid import Grid, round_quotients, sum_by_cell
+from okube_api.engine.results import AMOUNT_DIGITS, RATIO_DIGITS, Leaf, RatioResults, Results, round_ratios
+from okube_api.engine.sets import UserGroups, concatenate, find_members
 from okube_api.store.arrays import Ints
 
 CONFIDENCE_95 = 1.96  # standard errors
@@ -24,90 +24,90 @@ NOBODY_EXPOSED = "venueRate: nobody is known to have been exposed, so it is offl
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class ReachedUsers:
     """Distinct users by cell, or by bucket where `by_scope` is false."""
 
-    users: Groups
+    users: UserGroups
     by_scope: bool
 
-    def both(self, other: "Crowd", width: int) -> "Crowd":
+    def intersect(self, other: "ReachedUsers", width: int) -> "ReachedUsers":
         """Users of both, by cell where either is."""
         if other.by_scope and not self.by_scope:
-            return other.both(self, width)
-        return Crowd(self.users.kept(self._in(other, width)), self.by_scope)
+            return other.intersect(self, width)
+        return ReachedUsers(self.users.filter_users(self._in(other, width)), self.by_scope)
 
-    def less(self, other: "Crowd", width: int) -> "Crowd":
+    def subtract(self, other: "ReachedUsers", width: int) -> "ReachedUsers":
         """Users who are not of the other one, which is by cell only where this one is."""
-        return Crowd(self.users.kept(~self._in(other, width)), self.by_scope)
+        return ReachedUsers(self.users.filter_users(~self._in(other, width)), self.by_scope)
 
-    def _in(self, other: "Crowd", width: int) -> Any:
+    def _in(self, other: "ReachedUsers", width: int) -> Any:
         keys = self.users.keys if other.by_scope or not self.by_scope else self.users.keys % width
-        return standing(self.users, other.users, keys)
+        return find_members(self.users, other.users, keys)
 
 
-def crowd(term: Users, view: View) -> Crowd:
+def crowd(term: UserSet, view: Evaluator) -> ReachedUsers:
     """The users of a term."""
     by_scope = view.scope is Scope.GLOBALS or term.slice.column(view.scope) is not None
-    users: Groups = view.once(term, lambda: joined(list(view.people((term,)))))
-    return Crowd(users, by_scope)
+    users: UserGroups = view.once(term, lambda: concatenate(list(view.people((term,)))))
+    return ReachedUsers(users, by_scope)
 
 
-def venue_rate(value: VenueRate, view: View, visits: Cells, prints: Cells) -> Leaves:
+def evaluate_venue_rate(value: VenueRate, view: Evaluator, visits: Grid, prints: Grid) -> Results:
     """The part of exposed users who came; visits over prints, said in a note, where nobody is known to be exposed."""
     exposed = crowd(value.exposed, view)
     if len(exposed.users.users) == 0:
         view.notes.append(NOBODY_EXPOSED)
-        return RatioLeaves(visits, prints)
-    came = exposed.both(crowd(value.came, view), view.width)
-    return RatioLeaves(_weighed(came, value.exposed, view), _weighed(exposed, value.exposed, view))
+        return RatioResults(visits, prints)
+    came = exposed.intersect(crowd(value.visitors, view), view.width)
+    return RatioResults(_weighed(came, value.exposed, view), _weighed(exposed, value.exposed, view))
 
 
-def _weighed(found: Crowd, term: Users, view: View) -> Cells:
+def _weighed(found: ReachedUsers, term: UserSet, view: Evaluator) -> Grid:
     weights = view.weights(term, found.users)
     per = WEIGHT_UNIT if view.weighted(term) else 1
-    return _at_cells(found, summed(found.users.keys, found.users.sums(weights), per), view)
+    return _at_cells(found, sum_by_cell(found.users.keys, found.users.sums(weights), per), view)
 
 
-def _counted(found: Crowd, view: View) -> Cells:
-    return _at_cells(found, summed(found.users.keys, found.users.lengths), view)
+def _counted(found: ReachedUsers, view: Evaluator) -> Grid:
+    return _at_cells(found, sum_by_cell(found.users.keys, found.users.lengths), view)
 
 
-def _at_cells(found: Crowd, cells: Cells, view: View) -> Cells:
+def _at_cells(found: ReachedUsers, cells: Grid, view: Evaluator) -> Grid:
     """Numbers by cell; those by bucket are the same for every site."""
     if found.by_scope or view.scope is not Scope.SITES:
         return cells
-    sites = np.array(sorted(view.names.number(site) for site in view.question.places[Reached.SITES]), dtype=np.int64)
+    sites = np.array(sorted(view.names.number(site) for site in view.question.places[PlaceRole.SITES]), dtype=np.int64)
     keys = (sites[:, np.newaxis] * view.width + cells.keys).ravel()
-    return Cells(keys, np.tile(cells.numerators, len(sites)), cells.per, cells.whole)
+    return Grid(keys, np.tile(cells.numerators, len(sites)), cells.denominator, cells.is_integer)
 
 
 # -- comparison ----------------------------------------------------------------------------------------------------
 
 
-def comparison(value: Comparison, view: View) -> Leaves:
+def evaluate_comparison(value: Comparison, view: Evaluator) -> Results:
     """Exposed users against the control group, by cell."""
     exposed, visitors = crowd(value.exposed, view), crowd(value.visitors, view)
-    control = crowd(value.control, view).less(exposed, view.width)
-    groups = (exposed, exposed.both(visitors, view.width), control, control.both(visitors, view.width))
-    return ComparisonLeaves(*(_counted(group, view) for group in groups))
+    control = crowd(value.control, view).subtract(exposed, view.width)
+    groups = (exposed, exposed.intersect(visitors, view.width), control, control.intersect(visitors, view.width))
+    return ComparisonResults(*(_counted(group, view) for group in groups))
 
 
 @dataclass(frozen=True, slots=True)
-class ComparisonLeaves:
+class ComparisonResults:
     """Two groups of users, how many of each came, and what can be said of the difference."""
 
-    users: Cells
-    visitors: Cells
-    control_users: Cells
-    control_visitors: Cells
+    users: Grid
+    visitors: Grid
+    control_users: Grid
+    control_visitors: Grid
 
     @property
     def keys(self) -> Ints:
         return np.union1d(self.users.keys, self.control_users.keys)
 
-    def at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
         counts = (self.users, self.visitors, self.control_users, self.control_visitors)
-        return [_compared(*row) for row in zip(*(cells.at(keys).tolist() for cells in counts), strict=True)]
+        return [_compared(*row) for row in zip(*(cells.values_at(keys).tolist() for cells in counts), strict=True)]
 
 
 def _compared(users: int, visitors: int, control_users: int, control_visitors: int) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _lift(users: int, visitors: int, control_users: int, control_visitors: int) 
     if not users or not control_users:
         return found
     ours, theirs = visitors * control_users, control_visitors * users
-    (found["incrementalVisitors"],) = rounded(_number(ours - theirs), control_users, AMOUNT_DIGITS)
+    (found["incrementalVisitors"],) = round_quotients(_number(ours - theirs), control_users, AMOUNT_DIGITS)
     if not control_visitors:
         return found
     found["lift"] = _ratio(ours - theirs, theirs)
@@ -143,7 +143,7 @@ def _lift(users: int, visitors: int, control_users: int, control_visitors: int) 
 
 
 def _ratio(above: int, below: int) -> float | None:
-    (found,) = ratios(_number(above), _number(below))
+    (found,) = round_ratios(_number(above), _number(below))
     return found
 
 

@@ -6,31 +6,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from okube_api.catalogue.expressions.paths import Matrix
-from okube_api.engine.evaluator import Names, View
-from okube_api.engine.evaluators.areas import Areas
-from okube_api.engine.results import Leaf, ratios
+from okube_api.engine.evaluator import Evaluator, ValueNumbers
+from okube_api.engine.evaluators.areas import AreaUsers
+from okube_api.engine.results import Leaf, round_ratios
 from okube_api.engine.sets import Numbers
 from okube_api.store.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True)
-class MatrixLeaves:
+class MatrixResults:
     """The areas of a cell, the busiest first, and the users that each has in common with each."""
 
-    areas: Areas
+    areas: AreaUsers
 
     @property
     def keys(self) -> Ints:
         return self.areas.cells
 
-    def at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
         return [self._leaf(int(key)) for key in keys]
 
     def _leaf(self, key: int) -> Leaf:
         areas, users = self.areas.busiest(key)
-        shared = in_common(users)
+        shared = count_shared_users(users)
         own = np.repeat(np.diag(shared), len(areas))
-        rates = iter(ratios(shared.ravel(), own))
+        rates = iter(round_ratios(shared.ravel(), own))
         return {
             "areas": [self.areas.names[area] for area in areas],
             "users": shared.tolist(),
@@ -38,12 +38,12 @@ class MatrixLeaves:
         }
 
 
-def matrix(value: Matrix, view: View) -> MatrixLeaves:
+def evaluate_matrix(value: Matrix, view: Evaluator) -> MatrixResults:
     """The leaves of a matrix, in a view."""
-    return MatrixLeaves(Areas.of(value.users, view, value.most, Names()))
+    return MatrixResults(AreaUsers.of(value.users, view, value.most_areas, ValueNumbers()))
 
 
-def in_common(sets: Sequence[Numbers]) -> Ints:
+def count_shared_users(sets: Sequence[Numbers]) -> Ints:
     """For each pair of sets of distinct users, how many users are in both; shape (sets, sets)."""
     shared = np.zeros((len(sets), len(sets)), dtype=np.int64)
     if not sets:

@@ -6,27 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from okube_api.catalogue.expressions.paths import Order
+from okube_api.catalogue.expressions.paths import VisitOrder
 from okube_api.catalogue.expressions.values import Sums
-from okube_api.engine.evaluator import Names, Placed, View
-from okube_api.engine.evaluators.areas import Areas
-from okube_api.engine.grid import Cells, summed
-from okube_api.engine.results import Leaf, ratios
+from okube_api.engine.evaluator import Evaluator, TermRows, ValueNumbers
+from okube_api.engine.evaluators.areas import AreaUsers
+from okube_api.engine.grid import Grid, sum_by_cell
+from okube_api.engine.results import Leaf, round_ratios
 from okube_api.store.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True)
-class OrderLeaves:
+class OrderResults:
     """Counts of passages and steps among the busiest areas of a cell.
 
     ranks: passages at `(cell * size + area) * most_rank + rank`.
     steps: at `(cell * size + area) * size + next`; `out` is the number of what lies outside the site.
     """
 
-    areas: Areas
-    ranks: Cells
+    areas: AreaUsers
+    ranks: Grid
     most_rank: int
-    steps: Cells
+    steps: Grid
     size: int
     out: int
 
@@ -34,7 +34,7 @@ class OrderLeaves:
     def keys(self) -> Ints:
         return self.areas.cells
 
-    def at(self, keys: Ints) -> list[Leaf]:
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
         return [self._leaf(int(key)) for key in keys]
 
     def _leaf(self, key: int) -> Leaf:
@@ -56,7 +56,7 @@ class OrderLeaves:
         for number in np.unique(rank):
             here = np.flatnonzero(rank == number)
             here = here[np.lexsort((self.areas.ranks[area[here]], -count[here]))]
-            shares = ratios(count[here], np.full(len(here), count[here].sum()))
+            shares = round_ratios(count[here], np.full(len(here), count[here].sum()))
             items = [
                 {"key": names[one], "value": value, "share": share}
                 for one, value, share in zip(area[here], count[here].tolist(), shares, strict=True)
@@ -79,33 +79,34 @@ class OrderLeaves:
         above, below = np.zeros(self.size, dtype=np.int64), np.zeros(self.size, dtype=np.int64)
         np.add.at(above, area, rank * count)
         np.add.at(below, area, count)
-        means = ratios(above[known], below[known])
+        means = round_ratios(above[known], below[known])
         return {self.areas.names[one]: mean for one, mean in zip(known, means, strict=True)}
 
 
-def _within(counts: Cells, key: int, size: int, width: int) -> tuple[Ints, Ints, Ints]:
+def _within(counts: Grid, key: int, size: int, width: int) -> tuple[Ints, Ints, Ints]:
     """The first and second index of the counts of a cell, and the counts."""
     low, high = np.searchsorted(counts.keys, (key * size * width, (key + 1) * size * width))
     inside = counts.keys[low:high] - key * size * width
     return inside // width, inside % width, counts.numerators[low:high]
 
 
-def order(value: Order, view: View) -> OrderLeaves:
+def evaluate_order(value: VisitOrder, view: Evaluator) -> OrderResults:
     """The leaves of an order, in a view."""
-    items = Names()
+    items = ValueNumbers()
     out = items.number(None)
     area, following = value.steps.split
     steps = [
-        _Counted(rows, items.numbers(rows.table.column(area)), items.numbers(rows.table.column(following)))
+        IndexedRows(rows, items.numbers(rows.table.column(area)), items.numbers(rows.table.column(following)))
         for rows in view.placed(value.steps)
     ]
     area, rank = value.ranks.split
     ranks = [
-        _Counted(rows, items.numbers(rows.table.column(area)), rows.integers(rank)) for rows in view.placed(value.ranks)
+        IndexedRows(rows, items.numbers(rows.table.column(area)), rows.integers(rank))
+        for rows in view.placed(value.ranks)
     ]
-    areas = Areas.of(value.users, view, value.most, items)
+    areas = AreaUsers.of(value.users, view, value.most_areas, items)
     most_rank = 1 + max((int(one.second.max()) for one in ranks if len(one.second)), default=0)
-    return OrderLeaves(
+    return OrderResults(
         areas,
         _summed(view, value.ranks, ranks, areas.size, most_rank),
         most_rank,
@@ -116,15 +117,15 @@ def order(value: Order, view: View) -> OrderLeaves:
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class IndexedRows:
     """Rows with two indices each."""
 
-    rows: Placed
+    rows: TermRows
     first: Ints
     second: Ints
 
 
-def _summed(view: View, term: Sums, counted: Sequence[_Counted], size: int, width: int) -> Cells:
+def _summed(view: Evaluator, term: Sums, counted: Sequence[IndexedRows], size: int, width: int) -> Grid:
     """A measure at `(cell * size + first) * width + second`."""
     (measure,) = term.measures
     keys, numbers = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
@@ -132,4 +133,4 @@ def _summed(view: View, term: Sums, counted: Sequence[_Counted], size: int, widt
         for cells in view.cells(one.rows):
             keys.append((cells * size + one.first) * width + one.second)
             numbers.append(one.rows.amounts(measure))
-    return summed(np.concatenate(keys), np.concatenate(numbers))
+    return sum_by_cell(np.concatenate(keys), np.concatenate(numbers))
