@@ -1,1 +1,1 @@
-"""What fast means: the product beside what people would use in its place, on the same rows, in the same run."""
+"""Benchmarks: okube compared with DuckDB, chDB and Polars on the same data, in the same run."""

@@ -1,6 +1,6 @@
-"""What people would use in the product's place: the same questions, written by hand over the same rows.
+"""DuckDB, chDB and Polars, with the questions of `workloads` as hand-written queries.
 
-A peer that is not installed is left out; the extra `bench` brings them all.
+Competitors that are not installed are skipped; the extra `bench` of the package installs them all.
 """
 
 import tempfile
@@ -13,16 +13,16 @@ Answer = list[tuple[Any, ...]]
 Files = Mapping[str, Path]
 
 
-class Peer(Protocol):
-    """Somebody who has read the rows."""
+class Competitor(Protocol):
+    """A system that has loaded the rows into memory."""
 
     name: str
 
     def __init__(self, files: Files, five: list[str]) -> None:
-        """files: of rows, by name; five: the campaigns of B2."""
+        """Load the rows of the files, by name; `five` are the campaigns of question B2."""
 
-    def ask(self, work: str) -> Answer | None:
-        """The rows of the answer in any order; None where it does not know the work."""
+    def ask(self, workload: str) -> Answer | None:
+        """Return the rows of the answer in any order, None when there is no query for the workload."""
 
 
 _MODELS = """
@@ -39,12 +39,12 @@ WITH touched AS (
 SELECT week, campaign, linear, first, last, shapley, participation FROM touches JOIN parts USING (week, campaign)
 """
 _FIVE = """
-WITH kept AS (SELECT row_number() OVER () AS id, * FROM outcomes WHERE list_has_any(campaigns, getvariable('five'))),
-levered AS (
+WITH chosen AS (SELECT row_number() OVER () AS id, * FROM outcomes WHERE list_has_any(campaigns, getvariable('five'))),
+by_lever AS (
     SELECT DISTINCT id, month, lever, visit, conversion, revenue_micro
-    FROM (SELECT *, unnest(campaigns) AS campaign FROM kept) JOIN campaigns USING (campaign)
+    FROM (SELECT *, unnest(campaigns) AS campaign FROM chosen) JOIN campaigns USING (campaign)
 )
-SELECT month, lever, sum(visit), sum(conversion), sum(revenue_micro) FROM levered GROUP BY ALL
+SELECT month, lever, sum(visit), sum(conversion), sum(revenue_micro) FROM by_lever GROUP BY ALL
 """
 _BY_SITE = "SELECT place, month, count(*), avg(dwell_s) FROM stays GROUP BY ALL"
 _DASHBOARD = tuple(
@@ -81,16 +81,16 @@ class DuckDb:
             self._connection.execute(f"CREATE TABLE {table} AS SELECT * FROM '{path}'")
         self._connection.execute("SET VARIABLE five = ?", [five])
 
-    def ask(self, work: str) -> Answer | None:
-        """See `Peer`."""
-        return [row for sql in _SQL[work] for row in self._connection.execute(sql).fetchall()]
+    def ask(self, workload: str) -> Answer | None:
+        """Return the rows of the answer (see `Competitor`)."""
+        return [row for sql in _SQL[workload] for row in self._connection.execute(sql).fetchall()]
 
 
 class ChDb:
     """SQL in ClickHouse, in this process."""
 
     name = "chDB"
-    _KNOWN = ("A1", "A2", "A3", "A3s", "A4", "C1")
+    _SUPPORTED = ("A1", "A2", "A3", "A3s", "A4", "C1")
 
     def __init__(self, files: Files, five: list[str]) -> None:
         from chdb.session import Session
@@ -105,19 +105,19 @@ class ChDb:
                 f"SETTINGS allow_nullable_key = 1 AS SELECT * FROM file('{files[table]}', Parquet)"
             )
 
-    def ask(self, work: str) -> Answer | None:
-        """See `Peer`."""
-        if work not in self._KNOWN:
+    def ask(self, workload: str) -> Answer | None:
+        """Return the rows of the answer (see `Competitor`)."""
+        if workload not in self._SUPPORTED:
             return None
-        found: Answer = []
-        for sql in _SQL[work]:
-            text = sql.replace("GROUP BY ALL", _grouped(sql)).replace("FROM stays", "FROM bench.stays")
+        answer: Answer = []
+        for sql in _SQL[workload]:
+            text = sql.replace("GROUP BY ALL", _group_by(sql)).replace("FROM stays", "FROM bench.stays")
             rows = self._session.query(text.replace("FROM passages", "FROM bench.passages"), "ArrowTable")
-            found += zip(*(column.to_pylist() for column in rows.columns), strict=True)
-        return found
+            answer += zip(*(column.to_pylist() for column in rows.columns), strict=True)
+        return answer
 
 
-def _grouped(sql: str) -> str:
+def _group_by(sql: str) -> str:
     names = sql.removeprefix("SELECT ").split(" FROM ")[0].split(", ")
     return "GROUP BY " + ", ".join(name for name in names if name in ("day", "month", "week", "place", "equipment"))
 
@@ -133,25 +133,25 @@ class Polars:
         self._pl = polars
         self._frames = {name: polars.read_parquet(path) for name, path in files.items()}
 
-    def ask(self, work: str) -> Answer | None:
-        """See `Peer`."""
+    def ask(self, workload: str) -> Answer | None:
+        """Return the rows of the answer (see `Competitor`)."""
         pl, stays, passages = self._pl, self._frames["stays"].lazy(), self._frames["passages"].lazy()
         users, dwell = pl.col("user").n_unique().alias("users"), pl.col("dwell_s").mean().alias("dwell")
-        asked: Mapping[str, Callable[[], list[Any]]] = {
+        queries: Mapping[str, Callable[[], list[Any]]] = {
             "A1": lambda: [stays.group_by("day").agg(pl.len())],
             "A2": lambda: [stays.group_by("place", "month").agg(pl.len(), dwell)],
             "A3": lambda: [stays.group_by("month").agg(users), stays.select(users)],
             "A3s": lambda: [stays.group_by("place", "month").agg(users), stays.group_by("place").agg(users)],
             "C1": lambda: [passages.group_by("equipment", "week").agg(pl.len(), dwell, users)],
         }
-        if work not in asked:
+        if workload not in queries:
             return None
-        return [row for frame in asked[work]() for row in frame.collect().rows()]
+        return [row for frame in queries[workload]() for row in frame.collect().rows()]
 
 
-_PEERS: Mapping[str, type[Peer]] = {"duckdb": DuckDb, "chdb": ChDb, "polars": Polars}
+_COMPETITORS: Mapping[str, type[Competitor]] = {"duckdb": DuckDb, "chdb": ChDb, "polars": Polars}
 
 
-def peers(files: Files, five: list[str]) -> list[Peer]:
-    """Those that are installed, with the rows read."""
-    return [made(files, five) for module, made in _PEERS.items() if find_spec(module) is not None]
+def load_competitors(files: Files, five: list[str]) -> list[Competitor]:
+    """Return the competitors that are installed, each with the rows loaded."""
+    return [competitor(files, five) for module, competitor in _COMPETITORS.items() if find_spec(module) is not None]

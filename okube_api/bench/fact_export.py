@@ -1,4 +1,4 @@
-"""The rows that everybody beside the product works on: its facts, one a thing that happened, as Parquet files."""
+"""Exports the facts of okube to Parquet files, which the competitors read."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,31 +13,34 @@ from okube_api.kit.application import Application
 from okube_api.store.base import equal
 
 _BUCKETS = ("day", "week", "month")
-RAW: dict[str, tuple[Fact, Sequence[str]]] = {
+EXPORTED: dict[str, tuple[Fact, Sequence[str]]] = {
     "stays": (GEO_STAYS, ("place", "user", "dwell_s")),
     "passages": (PRESENCE_PASSAGES, ("equipment", "user", "dwell_s")),
     "outcomes": (OUTCOMES, ("path", "campaigns", "visit", "conversion", "revenue_micro", "attributed")),
 }
 
 
-async def exported(services: Services, application: Application, folder: Path) -> dict[str, Path]:
-    """A file for each kind of rows, and `campaigns` (campaign, lever); those that are there are kept."""
-    found = {name: folder / f"raw-{name}.parquet" for name in (*RAW, "campaigns")}
-    async with services.store.reading(application.id) as view:
-        for name, (fact, columns) in RAW.items():
-            if found[name].exists():
+async def export_facts(services: Services, application: Application, folder: Path) -> dict[str, Path]:
+    """Write a file for each entry of `EXPORTED`, and `campaigns` (campaign, lever); return them by name.
+
+    Files of facts that exist already are kept.
+    """
+    files = {name: folder / f"raw-{name}.parquet" for name in (*EXPORTED, "campaigns")}
+    async with services.store.open_reader(application.id) as view:
+        for name, (fact, columns) in EXPORTED.items():
+            if files[name].exists():
                 continue
-            draft, writer = found[name].with_suffix(".draft"), None
-            async for block in view.read(fact.table, -(2**31), 2**31 - 1):
+            draft, writer = files[name].with_suffix(".draft"), None
+            async for block in view.read_parts(fact.table, -(2**31), 2**31 - 1):
                 rows = block.select([*_BUCKETS, *columns])
                 writer = writer or pq.ParquetWriter(draft, rows.schema)
                 writer.write_table(rows)
-            assert writer is not None, f"there are no {name}"
+            assert writer is not None, f"no rows of {name}"
             writer.close()
-            draft.rename(found[name])
-    known = await services.store.find(CAMPAIGNS, equal("application", application.id))
+            draft.rename(files[name])
+    campaigns = await services.store.find(CAMPAIGNS, equal("application", application.id))
     pq.write_table(
-        pa.table({"campaign": [one["_id"] for one in known], "lever": [one["lever"] for one in known]}),
-        found["campaigns"],
+        pa.table({"campaign": [each["_id"] for each in campaigns], "lever": [each["lever"] for each in campaigns]}),
+        files["campaigns"],
     )
-    return found
+    return files

@@ -1,85 +1,91 @@
-"""Results as a table for people."""
+"""Formats the results of the benchmarks as a page of Markdown."""
 
 from collections.abc import Iterator, Sequence
 
-from okube_api.bench.runner import AGAIN, CLIENTS, IN_PROCESS, OVER_HTTP, READY, Found
-from okube_api.bench.workloads import WORKS
+from okube_api.bench.runner import AGAIN, CLIENTS, FLOOR_BYTES, IN_PROCESS, OKUBE_SIDES, OVER_HTTP, BenchmarkResults
+from okube_api.bench.workloads import WORKLOADS
 
 
-def as_markdown(found: Found) -> str:
-    """The text of `docs/benchmarks.md`."""
-    return "\n".join([*_head(found), *_works(found), *_crowd(found), *_bulk(found)]) + "\n"
+def format_markdown(results: BenchmarkResults) -> str:
+    """Return the text of `docs/benchmarks.md`."""
+    sections = (_introduction(results), _questions(results), _load(results), _bulk(results))
+    return "\n".join(line for section in sections for line in section) + "\n"
 
 
-def _head(found: Found) -> Iterator[str]:
-    machine = found.machine
+def _introduction(results: BenchmarkResults) -> Iterator[str]:
+    machine = results.machine
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     yield from (
         "# Benchmarks",
         "",
-        "The product beside what people would use in its place, on the same rows, in one process, asked in turn. The",
-        "ratios are what counts; times depend on the machine. Written by `okube-api bench`; how it works is said in",
-        "`okube_api/bench/`. Those beside it read the facts (one row a thing that happened) as Parquet into memory",
-        "first, and answer from there by queries written by hand.",
+        "okube compared with DuckDB, chDB and Polars on the same data. All run in one process and answer the",
+        "same questions in turn. Compare the ratios: times depend on the machine. `okube-api bench` writes this",
+        "page; its code is in `okube_api/bench/`. The competitors first load the facts (one row per stay,",
+        "passage or outcome) from Parquet files into memory, then answer from there with hand-written queries.",
         "",
-        f"Made {machine['at']} at scale {found.scale:g} (1: 10 million stays, 2 million outcomes with 10 million",
-        f"touches, 5 million presence stays) on {machine['cores']} cores ({machine['system']}), Python",
+        f"Measured {machine['at']} at scale {results.scale:g} (scale 1: 10 million stays, 2 million outcomes with 10",
+        f"million touches, 5 million presence stays) on {machine['cores']} cores ({machine['system']}), Python",
         f"{machine['python']}, {packages}.",
         "",
     )
 
 
-def _works(found: Found) -> Iterator[str]:
-    others = _others(found)
+def _questions(results: BenchmarkResults) -> Iterator[str]:
+    competitors = _competitors(results)
     yield from (
         "## Questions",
         "",
-        "Medians in ms. *Over HTTP*: the whole answer on a kept-alive connection, the token checked, no answer kept.",
-        "*Again*: the same question once more. *Floor*: ready-made bytes of the same size.",
+        "Medians in ms. *Over HTTP*: the whole request on a keep-alive connection, with the token checked and the",
+        "answer cache empty. *In process*: the same without HTTP. *Again*: the same request, answered from the",
+        "cache. *Floor*: a response of the same size whose bytes were prepared beforehand.",
         "",
-        f"| | question | over HTTP | in process | {' | '.join(others)} | ratio | goal | again | floor |",
-        f"|---|---|{'---|' * (len(others) + 6)}",
+        f"| | question | over HTTP | in process | {' | '.join(competitors)} | ratio | goal | again | floor |",
+        f"|---|---|{'---|' * (len(competitors) + 6)}",
     )
-    for work in WORKS:
-        if (times := found.times_ms.get(work.name)) is None:
+    for workload in WORKLOADS:
+        if (times := results.times_ms.get(workload.name)) is None:
             continue
-        cells = [f"{times[side]:.2f}" if side in times else "" for side in (OVER_HTTP, IN_PROCESS, *others)]
-        ratio = found.ratio(work)
-        judged = ["" if ratio is None else f"**{ratio:.3f}**", "" if work.goal is None else f"{work.goal:g}"]
-        rest = [f"{times[side]:.2f}" for side in (AGAIN, READY)]
-        yield f"| {work.name} | {work.about} | {' | '.join((*cells, *judged, *rest))} |"
-    yield from ("", "*Ratio*: over HTTP, in times of DuckDB for A1 to A4, of the fastest beside it for the others.", "")
+        cells = [f"{times[side]:.2f}" if side in times else "" for side in (OVER_HTTP, IN_PROCESS, *competitors)]
+        ratio = results.ratio(workload)
+        cells += ["" if ratio is None else f"**{ratio:.3f}**", "" if workload.goal is None else f"{workload.goal:g}"]
+        cells += [f"{times[side]:.2f}" for side in (AGAIN, FLOOR_BYTES)]
+        yield f"| {workload.name} | {workload.question} | {' | '.join(cells)} |"
+    yield from (
+        "",
+        "*Ratio*: the time over HTTP divided by that of DuckDB (A1 to A4) or of the fastest competitor (the others).",
+        "",
+    )
 
 
-def _others(found: Found) -> Sequence[str]:
-    known = (OVER_HTTP, IN_PROCESS, AGAIN, READY)
-    return tuple(dict.fromkeys(side for times in found.times_ms.values() for side in times if side not in known))
+def _competitors(results: BenchmarkResults) -> Sequence[str]:
+    sides = dict.fromkeys(side for times in results.times_ms.values() for side in times)
+    return tuple(side for side in sides if side not in OKUBE_SIDES)
 
 
-def _crowd(found: Found) -> Iterator[str]:
-    if not found.crowds:
+def _load(results: BenchmarkResults) -> Iterator[str]:
+    if not results.crowds:
         return
     yield from (
         f"## {CLIENTS} clients at once",
         "",
-        "One server process, its clients on the same machine.",
+        "One server process; the clients run on the same machine.",
         "",
-        "| question | | answers a second | errors | median ms | 99 % ms |",
+        "| question | | answers per second | errors | median ms | 99th percentile ms |",
         "|---|---|---|---|---|---|",
     )
-    for one in found.crowds:
-        cells = (one.work, one.side, f"{one.a_second:,.0f}", str(one.errors), f"{one.p50_ms:.1f}", f"{one.p99_ms:.1f}")
-        yield f"| {' | '.join(cells)} |"
+    for load in results.crowds:
+        rates = (f"{load.a_second:,.0f}", str(load.errors), f"{load.p50_ms:.1f}", f"{load.p99_ms:.1f}")
+        yield f"| {' | '.join((load.work, load.side, *rates))} |"
     yield ""
 
 
-def _bulk(found: Found) -> Iterator[str]:
-    if (bulk := found.bulk) is None:
+def _bulk(results: BenchmarkResults) -> Iterator[str]:
+    if (bulk := results.bulk) is None:
         return
-    yield from ("## In bulk", "", "| | | goal |", "|---|---|---|")
+    yield from ("## Bulk work", "", "| | | goal |", "|---|---|---|")
     for suffix, rate in bulk.pings_a_second.items():
-        yield f"| pings as {suffix}, file to visible, a second | {rate:,.0f} | 200,000 |"
-        yield f"| most memory of that command | {bulk.pings_mib[suffix]:,.0f} MiB | 1,024 MiB |"
+        yield f"| pings per second from a file of {suffix} until visible | {rate:,.0f} | 200,000 |"
+        yield f"| peak memory of that command | {bulk.pings_mib[suffix]:,.0f} MiB | 1,024 MiB |"
     yield f"| import of the sites | {bulk.import_s:.1f} s | |"
-    yield f"| a page of 25 sites by `q` | {bulk.page_ms:.2f} ms | 3 times the floor ({bulk.floor_ms:.2f} ms) |"
-    yield f"| sites as CSV, rows a second | {bulk.exported_a_second:,.0f} | 30,000 |"
+    yield f"| a page of 25 sites found by `q` | {bulk.page_ms:.2f} ms | 3 times the floor ({bulk.floor_ms:.2f} ms) |"
+    yield f"| rows per second of sites as CSV | {bulk.exported_a_second:,.0f} | 30,000 |"

@@ -1,4 +1,4 @@
-"""The benchmarks themselves: every side asked in turn, round after round, and what came of it."""
+"""Runs the benchmarks: asks okube and each competitor in turn, round after round."""
 
 import platform
 import statistics
@@ -17,27 +17,30 @@ from typing import Any
 
 import orjson
 
-from okube_api.analytics.scope import Subject
-from okube_api.bench.bulk import Bulk, bulk
-from okube_api.bench.competitors import Peer, peers
-from okube_api.bench.server import FLOOR, Client, Product
-from okube_api.bench.fact_export import exported
-from okube_api.bench.workloads import FIVE, WORKS, Work
-from okube_api.bench.world import Say, Size, filled
+from okube_api.analytics.scope import QuestionScope
+from okube_api.bench.bulk import BulkResults, run_bulk
+from okube_api.bench.competitors import Competitor, load_competitors
+from okube_api.bench.fact_export import export_facts
+from okube_api.bench.server import FLOOR, BenchClient, BenchServer
+from okube_api.bench.workloads import FIVE_CAMPAIGNS, WORKLOADS, Workload
+from okube_api.bench.world import Echo, Size, get_or_create_application
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.http.middleware.access_log import configure_logging
-from okube_api.kit.application import Application
 from okube_api.settings import Settings
 from okube_api.store.base import equal
 
-CLIENTS, CROWD_S = 64, 3.0
-_PEERS = ("duckdb", "polars", "chdb")
-OVER_HTTP, IN_PROCESS, AGAIN, READY = "over HTTP", "in process", "asked again", "floor"
+CLIENTS, LOAD_S = 64, 3.0
+_PACKAGES = ("duckdb", "polars", "chdb")
+OVER_HTTP, IN_PROCESS, AGAIN, FLOOR_BYTES = OKUBE_SIDES = "over HTTP", "in process", "asked again", "floor"
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
-    """Answers a second to many clients at once.  fresh: each answer found anew; else from memory."""
+class LoadResult:
+    """Answers per second to many clients at once.  The field names are keys of `benchmarks/results/*.json`.
+
+    work: name of the workload.
+    side: `AGAIN` or `FLOOR_BYTES`.
+    """
 
     work: str
     side: str
@@ -49,134 +52,137 @@ class Crowd:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a run found.
+class BenchmarkResults:
+    """Results of a run.  The field names are keys of `benchmarks/results/*.json`.
 
-    times_ms: by work, by side: the median of its rounds.
+    times_ms: medians over the rounds, by workload and by side.
     """
 
     machine: dict[str, Any]
     scale: float
     times_ms: dict[str, dict[str, float]]
-    crowds: list[Crowd] = field(default_factory=list)
-    bulk: Bulk | None = None
+    crowds: list[LoadResult] = field(default_factory=list)
+    bulk: BulkResults | None = None
 
-    def ratio(self, work: Work) -> float | None:
-        """The product's time over HTTP in times of the one it is held against; None without one."""
-        times = self.times_ms[work.name]
-        if work.against in times:
-            return times[OVER_HTTP] / times[work.against]
-        others = [ms for side, ms in times.items() if side not in (OVER_HTTP, IN_PROCESS, AGAIN, READY)]
-        return times[OVER_HTTP] / min(others) if others else None
+    def ratio(self, workload: Workload) -> float | None:
+        """Return the time over HTTP divided by that of `workload.against` or, failing that, the fastest competitor.
+
+        None without competitors.
+        """
+        times = self.times_ms[workload.name]
+        if workload.against in times:
+            return times[OVER_HTTP] / times[workload.against]
+        competitors = [ms for side, ms in times.items() if side not in OKUBE_SIDES]
+        return times[OVER_HTTP] / min(competitors) if competitors else None
 
     def as_json(self) -> bytes:
-        """The whole, as kept under `benchmarks/results`."""
+        """Return the results as stored under `benchmarks/results`."""
         return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2)
 
 
-def run(folder: Path, scale: float, rounds: int, names: Sequence[str], *, with_bulk: bool, say: Say) -> Found:
-    """Makes the data (once, in `folder`), and runs the works of these names."""
+def run_benchmarks(
+    folder: Path, scale: float, rounds: int, names: Sequence[str], *, with_bulk: bool, echo: Echo
+) -> BenchmarkResults:
+    """Generate the data in `folder` unless it is there, and run the workloads of these names."""
     folder.mkdir(parents=True, exist_ok=True)
-    works = [work for work in WORKS if work.name in names]
     configure_logging("error")
     settings = Settings(store_url=f"duckdb:{folder / f'bench-{scale:g}.duckdb'}", rate_limit=None, log_level="error")
     times: dict[str, dict[str, float]] = {}
-    crowds: list[Crowd] = []
-    with Product(settings) as product:
-        application = product.run(filled(product.services, folder, Size(scale), say))
+    loads: list[LoadResult] = []
+    with BenchServer(settings) as server:
+        services = server.services
+        application = server.run(get_or_create_application(services, folder, Size(scale), echo))
         raw = folder / f"raw-{scale:g}"
         raw.mkdir(exist_ok=True)
-        files = product.run(exported(product.services, application, raw))
-        campaigns = {one["key"]: one["_id"] for one in product.run(_campaigns(product, application))}
-        say("reading the rows for those beside it")
-        others = peers(files, [campaigns[key] for key in FIVE])
-        client = product.log_in(application.id)
-        subject = product.run(_subject(product, application))
-        for work in works:
-            sides = _sides(product, client, others, work, subject)
-            times[work.name] = _in_turn(sides, rounds)
-            said = ", ".join(f"{side} {ms:.2f}" for side, ms in times[work.name].items())
-            say(f"{work.name} ({work.about}), ms: {said}")
-            if work.name in ("A1", "A2"):
-                crowds += _crowds(product, client, work)
-                say("; ".join(f"{one.side}: {one.a_second:,.0f}/s, {one.errors} errors" for one in crowds[-2:]))
-    made = bulk(folder, scale, say) if with_bulk else None
-    return Found(_machine(), scale, times, crowds, made)
-
-
-async def _campaigns(product: Product, application: Application) -> list[Any]:
-    return await product.services.store.find(CAMPAIGNS, equal("application", application.id))
-
-
-async def _subject(product: Product, application: Application) -> Subject:
-    return Subject(application, await product.services.studies.get(application.id, "all"))
+        files = server.run(export_facts(services, application, raw))
+        campaigns = server.run(services.store.find(CAMPAIGNS, equal("application", application.id)))
+        ids = {campaign["key"]: campaign["_id"] for campaign in campaigns}
+        echo("loading the rows into the competitors")
+        competitors = load_competitors(files, [ids[key] for key in FIVE_CAMPAIGNS])
+        client = server.log_in(application.id)
+        scope = QuestionScope(application, server.run(services.studies.get(application.id, "all")))
+        for workload in (each for each in WORKLOADS if each.name in names):
+            times[workload.name] = _measure_in_turn(_build_sides(server, client, competitors, workload, scope), rounds)
+            medians = ", ".join(f"{side} {ms:.2f}" for side, ms in times[workload.name].items())
+            echo(f"{workload.name} ({workload.question}), ms: {medians}")
+            if workload.name in ("A1", "A2"):
+                loads += _measure_load(server, client, workload)
+                echo("; ".join(f"{load.side}: {load.a_second:,.0f}/s, {load.errors} errors" for load in loads[-2:]))
+    bulk = run_bulk(folder, scale, echo) if with_bulk else None
+    return BenchmarkResults(_describe_machine(), scale, times, loads, bulk)
 
 
 # -- in turn -------------------------------------------------------------------------------------------------------
 
 Side = Callable[[], float]
-"""Asks once; seconds."""
+"""Asks once and returns the seconds."""
 
 
-def _sides(product: Product, client: Client, others: Sequence[Peer], work: Work, subject: Subject) -> dict[str, Side]:
+def _build_sides(
+    server: BenchServer,
+    client: BenchClient,
+    competitors: Sequence[Competitor],
+    workload: Workload,
+    scope: QuestionScope,
+) -> dict[str, Side]:
     def over_http() -> float:
-        product.forget()
-        return _timed(lambda: client.post(work.path, work.body))
+        server.clear_answer_cache()
+        return _time(lambda: client.post(workload.path, workload.body))
 
     def in_process() -> float:
-        return product.run(product.ask(work, subject))[0]
+        return server.run(server.ask(workload, scope))[0]
 
-    product.floor_of(client.post(work.path, work.body))
-    known = [peer for peer in others if peer.ask(work.name) is not None]
+    server.set_floor(client.post(workload.path, workload.body))
+    able = [competitor for competitor in competitors if competitor.ask(workload.name) is not None]
     return {
         OVER_HTTP: over_http,
         IN_PROCESS: in_process,
-        **{peer.name: partial(_timed, partial(peer.ask, work.name)) for peer in known},
-        AGAIN: lambda: _timed(lambda: client.post(work.path, work.body)),
-        READY: lambda: _timed(lambda: client.post(FLOOR, work.body)),
+        **{competitor.name: partial(_time, partial(competitor.ask, workload.name)) for competitor in able},
+        AGAIN: lambda: _time(lambda: client.post(workload.path, workload.body)),
+        FLOOR_BYTES: lambda: _time(lambda: client.post(FLOOR, workload.body)),
     }
 
 
-def _timed(ask: Callable[[], object]) -> float:
+def _time(ask: Callable[[], object]) -> float:
     started = time.perf_counter()
     ask()
     return time.perf_counter() - started
 
 
-def _in_turn(sides: dict[str, Side], rounds: int) -> dict[str, float]:
-    """The median of each side's times in ms; the first round warms up."""
-    took: dict[str, list[float]] = {name: [] for name in sides}
+def _measure_in_turn(sides: dict[str, Side], rounds: int) -> dict[str, float]:
+    """Return the median time of each side in ms, without the first round, which warms up."""
+    times_ms: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds + 1):
         for name, ask in sides.items():
-            took[name].append(ask() * 1000)
-    return {name: statistics.median(found[1:]) for name, found in took.items()}
+            times_ms[name].append(ask() * 1000)
+    return {name: statistics.median(times[1:]) for name, times in times_ms.items()}
 
 
-def _crowds(product: Product, client: Client, work: Work) -> list[Crowd]:
-    found = []
-    for side, path in ((AGAIN, work.path), (READY, FLOOR)):
-        asked = {
-            "port": product.port,
+def _measure_load(server: BenchServer, client: BenchClient, workload: Workload) -> list[LoadResult]:
+    results = []
+    for side, path in ((AGAIN, workload.path), (FLOOR_BYTES, FLOOR)):
+        load = {
+            "port": server.port,
             "path": path,
             "headers": client.headers,
-            "body": orjson.dumps(work.body).decode(),
+            "body": orjson.dumps(workload.body).decode(),
             "clients": CLIENTS,
-            "seconds": CROWD_S,
+            "seconds": LOAD_S,
         }
         command = [sys.executable, "-m", "okube_api.bench.load"]
-        done = subprocess.run(command, input=orjson.dumps(asked), stdout=subprocess.PIPE, check=True)
-        told = orjson.loads(done.stdout)
-        a_second = told.pop("answers") / CROWD_S
-        found.append(Crowd(work.name, side, CLIENTS, a_second, **told))
-    return found
+        process = subprocess.run(command, input=orjson.dumps(load), stdout=subprocess.PIPE, check=True)
+        counts = orjson.loads(process.stdout)
+        a_second = counts.pop("answers") / LOAD_S
+        results.append(LoadResult(workload.name, side, CLIENTS, a_second, **counts))
+    return results
 
 
-def _machine() -> dict[str, Any]:
+def _describe_machine() -> dict[str, Any]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": platform.machine(),
         "cores": cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in _PEERS if find_spec(name.replace("-", "_")) is not None},
+        "packages": {name: version(name) for name in _PACKAGES if find_spec(name.replace("-", "_")) is not None},
     }

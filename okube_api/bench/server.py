@@ -1,4 +1,4 @@
-"""The product under test: its app in this process, asked directly and over HTTP on a kept-alive connection."""
+"""The server under test, in this process: questions go to it directly, or over HTTP on a keep-alive connection."""
 
 import asyncio
 import threading
@@ -22,20 +22,20 @@ from okube_api.app import create_app
 from okube_api.auth.passwords import hash_password
 from okube_api.auth.repository import Role, User
 from okube_api.bench.workloads import Workload
-from okube_api.http.listener import new_event_loop, listen
+from okube_api.http.listener import listen, new_event_loop
 from okube_api.settings import Settings
 
 T = TypeVar("T")
-_LOGIN, _PASSWORD = "bench@okube.example", "not a secret: nobody else reaches it"
+_LOGIN, _PASSWORD = "bench@okube.example", "not a secret: only this process reaches it"
 FLOOR = "/floor"
 
 
 class BenchServer:
-    """The server, on a thread of its own."""
+    """A server on a thread of its own, with one more route, `FLOOR`, that returns bytes prepared beforehand."""
 
     def __init__(self, settings: Settings) -> None:
         self.app = create_app(settings)
-        self._ready: bytes = b"[]"
+        self._floor_body: bytes = b"[]"
         self.app.router.routes.insert(0, _route(FLOOR, self._floor))
         self._socket = listen("127.0.0.1", 0)
         self.port = self._socket.getsockname()[1]
@@ -62,53 +62,54 @@ class BenchServer:
 
     @property
     def services(self) -> Services:
-        """The objects behind its routes."""
-        found: Services = self.app.state.services
-        return found
+        """The services behind the routes."""
+        services: Services = self.app.state.services
+        return services
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of work on the server's loop."""
+        """Run a coroutine on the event loop of the server and return its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def log_in(self, application: str, *, editor: bool = False) -> "BenchClient":
-        """A client whose user may read the application, or also write."""
+        """Return a client whose user may read the application, or also edit it."""
 
         async def token() -> str:
             sessions = self.services.sessions
             roles = {application: Role.EDITOR if editor else Role.READER}
-            known = await sessions.users.find_by_login(_LOGIN)
-            made = known or await sessions.users.create(_LOGIN, hash_password(_PASSWORD), platform_admin=False, roles=roles)
-            return sessions.issue(User.from_document(made))[1]
+            user = await sessions.users.find_by_login(_LOGIN)
+            if user is None:
+                password = hash_password(_PASSWORD)
+                user = await sessions.users.create(_LOGIN, password, platform_admin=False, roles=roles)
+            return sessions.issue(User.from_document(user))[1]
 
         self._token = self.run(token())
         return self.client()
 
     def client(self) -> "BenchClient":
-        """Another client of the same user."""
+        """Return one more client of the same user."""
         return BenchClient(self.port, {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"})
 
-    async def ask(self, work: Workload, subject: QuestionScope) -> tuple[float, bytes]:
-        """A question answered without HTTP: seconds, and the answer's bytes."""
-        module = MODULES[work.module]
-        parts = dict(parse_qsl(urlsplit(work.path).query))
-        url = module.url.model_validate(parts)
-        query = module.query.model_validate(work.body)
-        wanted = AnswerOptions(url.first_day, url.last_day, url.uplifted)
+    async def ask(self, workload: Workload, scope: QuestionScope) -> tuple[float, bytes]:
+        """Answer a question without HTTP; return the seconds and the bytes of the answer."""
+        module = MODULES[workload.module]
+        url = module.url.model_validate(dict(parse_qsl(urlsplit(workload.path).query)))
+        query = module.query.model_validate(workload.body)
+        options = AnswerOptions(url.first_day, url.last_day, url.uplifted)
         started = time.perf_counter()
-        answer, _ = await self.services.analytics.answer(query, subject, wanted)
+        answer, _ = await self.services.analytics.answer(query, scope, options)
         return time.perf_counter() - started, answer
 
     def clear_answer_cache(self) -> None:
-        """Lets the next question be answered anew."""
+        """Empty the answer cache, so that the next question is computed."""
         analytics = self.services.analytics
         analytics.recall = AnswerCache(self.services.store, self.services.clock)
 
     def set_floor(self, answer: bytes) -> None:
-        """What the floor answers from now on: the same bytes, ready-made."""
-        self._ready = answer
+        """Set the bytes that `FLOOR` returns."""
+        self._floor_body = answer
 
     async def _floor(self) -> Response:
-        return Response(self._ready, media_type="application/json")
+        return Response(self._floor_body, media_type="application/json")
 
 
 def _route(path: str, endpoint: Any) -> APIRoute:
@@ -116,24 +117,24 @@ def _route(path: str, endpoint: Any) -> APIRoute:
 
 
 class BenchClient:
-    """A kept-alive connection."""
+    """An HTTP client on one keep-alive connection."""
 
     def __init__(self, port: int, headers: Mapping[str, str]) -> None:
         self._connection, self.headers = HTTPConnection("127.0.0.1", port), dict(headers)
 
     def post(self, path: str, body: Any) -> bytes:
-        """The answer's bytes.  Raises RuntimeError unless it is a 200."""
+        """Send a POST request and return the body of the answer.  Raises RuntimeError unless the status is 200."""
         return self._send("POST", path, orjson.dumps(body))
 
     def get(self, path: str) -> bytes:
-        """The same with GET."""
+        """Send a GET request and return the body of the answer.  Raises RuntimeError unless the status is 200."""
         return self._send("GET", path, None)
 
     def _send(self, method: str, path: str, body: bytes | None) -> bytes:
         try:
             self._connection.request(method, path, body, self.headers)
             response = self._connection.getresponse()
-        except ConnectionError:  # it was idle for so long that the server closed it
+        except ConnectionError:  # the server closed the idle connection
             self._connection.close()
             self._connection.request(method, path, body, self.headers)
             response = self._connection.getresponse()

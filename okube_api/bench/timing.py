@@ -1,6 +1,6 @@
-"""`python -m okube_api.bench.timing COMMAND...`: runs it; its seconds and its most memory (MiB) as JSON.
+"""Runs a command and prints its seconds and peak memory (MiB) as JSON: `python -m okube_api.bench.timing COMMAND...`.
 
-A process of its own, and a small one: a command counts the memory of whoever started it as its own.
+This is a small process of its own because the peak memory of a child process includes that of its parent at the fork.
 """
 
 import json
@@ -13,9 +13,9 @@ import time
 def _main(command: list[str]) -> int:
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _, status, used = os.wait4(process.pid, 0)
+        _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    sys.stdout.write(json.dumps({"seconds": time.perf_counter() - started, "mib": used.ru_maxrss / 1024}))
+    sys.stdout.write(json.dumps({"seconds": time.perf_counter() - started, "mib": usage.ru_maxrss / 1024}))
     return process.returncode
 
 

@@ -1,4 +1,4 @@
-"""The questions of the benchmarks, as requests."""
+"""The questions that the benchmarks ask, as requests of the API."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,17 @@ _PRESENCE = "/applications/bench/presence/analytics?from=2025-01-01&to=2025-12-3
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """A question: its name, what it asks in words, the path with its query, the body.
+class Workload:
+    """A request to time.
 
-    goal: at most so many times the time of `against`, or of the fastest beside the product; None without a goal.
+    question: the request in words.
+    path: with the query string.
+    goal: the time over HTTP, divided by the time of `against` (or of the fastest competitor), should not exceed this;
+        None without a goal.
     """
 
     name: str
-    about: str
+    question: str
     module: Module
     path: str
     body: Mapping[str, Any]
@@ -28,28 +31,28 @@ class Work:
     against: str | None = None
 
 
-def _params(kpis: Sequence[str], granularity: str, scope: str | None = None, *, total: bool = True) -> Any:
-    by = {"globals": scope is None, **({scope: True} if scope else {})}
-    return [{"kpi": kpi, "granularity": granularity, "all": total, **by} for kpi in kpis]
+def _params(kpis: Sequence[str], granularity: str, scope: str | None = None) -> Any:
+    scopes = {"globals": scope is None, **({scope: True} if scope else {})}
+    return [{"kpi": kpi, "granularity": granularity, "all": True, **scopes} for kpi in kpis]
 
 
-def _stays(name: str, about: str, params: Any, goal: float | None = None) -> Work:
-    return Work(name, about, Module.GEO_MARKETING, _GEO, {"params": params}, goal, "DuckDB")
+def _stays_workload(name: str, question: str, params: Any, goal: float | None = None) -> Workload:
+    return Workload(name, question, Module.GEO_MARKETING, _GEO, {"params": params}, goal, "DuckDB")
 
 
-FIVE = tuple(f"campaign-{number}" for number in range(0, CAMPAIGNS, CAMPAIGNS // 5))
-_FOUR = ("posSessions", "timespent", "uniqUsers", "attendance")
-WORKS = (
-    _stays("A1", "stays per day, all sites", _params(("posSessions",), "day"), 0.08),
-    _stays("A2", "stays and average dwell by site by month", _params(_FOUR[:2], "month", "sites"), 0.06),
-    _stays("A3", "distinct users by month and over the year", _params(("uniqUsers",), "month"), 0.12),
-    _stays("A3s", "distinct users by site by month", _params(("uniqUsers",), "month", "sites"), 0.04),
-    _stays(
+FIVE_CAMPAIGNS = tuple(f"campaign-{number}" for number in range(0, CAMPAIGNS, CAMPAIGNS // 5))
+_STAY_KPIS = ("posSessions", "timespent", "uniqUsers", "attendance")
+WORKLOADS = (
+    _stays_workload("A1", "stays per day, all sites", _params(("posSessions",), "day"), 0.08),
+    _stays_workload("A2", "stays and average dwell by site by month", _params(_STAY_KPIS[:2], "month", "sites"), 0.06),
+    _stays_workload("A3", "distinct users by month and over the year", _params(("uniqUsers",), "month"), 0.12),
+    _stays_workload("A3s", "distinct users by site by month", _params(("uniqUsers",), "month", "sites"), 0.04),
+    _stays_workload(
         "A4",
         "a dashboard of 12 params",
-        [*_params(_FOUR, "day"), *_params(_FOUR, "month"), *_params(_FOUR, "month", "sites")],
+        [*_params(_STAY_KPIS, "day"), *_params(_STAY_KPIS, "month"), *_params(_STAY_KPIS, "month", "sites")],
     ),
-    Work(
+    Workload(
         "B1",
         "four attribution models by campaign by week",
         Module.CONVERSION,
@@ -57,18 +60,18 @@ WORKS = (
         {"params": _params(("offlineVisitsAttributions",), "week", "campaigns")},
         0.2,
     ),
-    Work(
+    Workload(
         "B2",
         "participation, conversions and ROI by lever, five campaigns",
         Module.CONVERSION,
         _CONVERSION,
         {
-            "filters": {"campaigns": list(FIVE)},
+            "filters": {"campaigns": list(FIVE_CAMPAIGNS)},
             "params": _params(("offlineVisits", "offlineConversions", "offlineRoi"), "month", "levers"),
         },
         0.2,
     ),
-    Work(
+    Workload(
         "C1",
         "passages, average dwell and distinct devices by equipment by week",
         Module.PRESENCE,

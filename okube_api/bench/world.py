@@ -1,7 +1,7 @@
-"""The data of the benchmarks: one application with a year of events, made up, taken in as any others are, and kept.
+"""Generates the data of the benchmarks: one application with a year of events, ingested as any others are, and kept.
 
-Users of stays are drawn so that the r-th most frequent comes about 1/r as often as the first (Zipf).  Whom campaigns
-reach, and devices, differ less: nobody is shown an advertisement every few minutes for a year.
+Users of stays follow a Zipf distribution: the r-th most frequent has about 1/r of the stays of the first.  Users of
+touches and devices are more even: no user sees an advertisement every few minutes for a year.
 """
 
 import asyncio
@@ -26,31 +26,31 @@ from okube_api.kit.application import Application
 KEY = "bench"
 FIRST, DAYS = datetime(2025, 1, 1, tzinfo=UTC), 365
 SITES, USERS, EQUIPMENTS_PER_SITE, CAMPAIGNS, LEVERS = 500, 1_500_000, 4, 60, 6
-_ROWS_AT_ONCE = 1_000_000
-_KINDS = ("print", "click", "opening", "control")
+_BLOCK_ROWS = 1_000_000
+_TOUCH_KINDS = ("print", "click", "opening", "control")
 
 Echo = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many events there are, at full scale or a part of it."""
+    """Numbers of events at a scale; 1 is full scale."""
 
     scale: float
 
     def rows(self, count: int) -> int:
-        """So many at this scale."""
+        """Return a number of full scale at this scale, at least 1000."""
         return max(round(count * self.scale), 1000)
 
     @property
     def events(self) -> Mapping[str, int]:
-        """By kind; detections come three a stay."""
-        found = {"stays": 10_000_000, "touches": 10_000_000, "visits": 2_000_000, "purchases": 600_000}
-        return {kind: self.rows(count) for kind, count in found.items()} | {"detections": 3 * self.rows(5_000_000)}
+        """Number of events by kind; three detections make a presence stay."""
+        full = {"stays": 10_000_000, "touches": 10_000_000, "visits": 2_000_000, "purchases": 600_000}
+        return {kind: self.rows(count) for kind, count in full.items()} | {"detections": 3 * self.rows(5_000_000)}
 
 
-async def get_or_create_application(services: Services, folder: Path, size: Size, say: Echo) -> Application:
-    """The application, made and filled unless it is there already."""
+async def get_or_create_application(services: Services, folder: Path, size: Size, echo: Echo) -> Application:
+    """Return the application; create it and ingest its events unless it exists already."""
     try:
         return Application.from_document(await services.applications.get_by_name(KEY))
     except NotFound:
@@ -64,24 +64,29 @@ async def get_or_create_application(services: Services, folder: Path, size: Size
         started = time.perf_counter()
         await services.ingest.ingest_file(application, kind, path)
         took_s = time.perf_counter() - started
-        say(f"{kind}: {count:,} taken in {took_s:.1f} s, {count / took_s:,.0f} a second")
+        echo(f"{kind}: {count:,} ingested in {took_s:.1f} s, {count / took_s:,.0f} per second")
         path.unlink()
     return application
 
 
 def coordinates(site: Any) -> tuple[Any, Any]:
-    """The longitude and latitude of a site, or of an array of them, by number."""
+    """Return the longitude and latitude of a site number, or of an array of them."""
     return 2.0 + site % 25 / 10, 44.0 + site // 25 / 10
 
 
 async def create_documents(services: Services, application: Application) -> None:
+    """Create the sites, equipments, levers, campaigns and the study of the application."""
     sites = []
     for number in range(SITES):
-        where = list(coordinates(number))
-        fields = {"key": f"site-{number}", "name": f"Site {number}", "coordinates": where, "online": False}
+        fields = {
+            "key": f"site-{number}",
+            "name": f"Site {number}",
+            "coordinates": list(coordinates(number)),
+            "online": False,
+        }
         sites.append(await services.sites.create(application, fields))
-        for place in range(EQUIPMENTS_PER_SITE):
-            fields = {"key": f"eq-{number}-{place}", "name": f"Area {place}", "site": sites[-1]["_id"]}
+        for room in range(EQUIPMENTS_PER_SITE):
+            fields = {"key": f"eq-{number}-{room}", "name": f"Area {room}", "site": sites[-1]["_id"]}
             await services.equipments.create(application, fields)
     for number in range(LEVERS - 1):
         fields = {"key": f"lever-{number}", "name": f"Lever {number}", "match": {"format": [f"format-{number}"]}}
@@ -98,38 +103,43 @@ async def create_documents(services: Services, application: Application) -> None
 
 
 def write_events(kind: str, count: int, path: Path) -> None:
-    """A Parquet file of so many events of a kind; the same each time."""
+    """Write a Parquet file of `count` events of a kind, always the same ones."""
     random = np.random.default_rng([ord(letter) for letter in kind])
     writer: Any = None
-    for some in split_count(count):
-        rows = _GENERATORS[kind](random, some)
+    for size in split_count(count):
+        rows = _GENERATORS[kind](random, size)
         writer = writer or pq.ParquetWriter(path, rows.schema)
         writer.write_table(rows)
     writer.close()
 
 
 def split_count(count: int) -> Iterator[int]:
-    for at in range(0, count, _ROWS_AT_ONCE):
-        yield min(_ROWS_AT_ONCE, count - at)
+    """Yield sizes of at most a million rows that add up to `count`."""
+    for at in range(0, count, _BLOCK_ROWS):
+        yield min(_BLOCK_ROWS, count - at)
 
 
 def format_names(prefix: str, numbers: Any) -> pa.Array:
+    """Return `prefix` and the number, for each number."""
     return pc.binary_join_element_wise(pa.scalar(prefix), pa.array(numbers).cast(pa.string()), "")
 
 
 def draw_users(random: np.random.Generator, size: int) -> Any:
+    """Return numbers of users that follow a Zipf distribution; shape (size,)."""
     return np.power(float(USERS), random.random(size)).astype(np.int64)
 
 
-def _audience(random: np.random.Generator, size: int) -> Any:
+def _draw_audience(random: np.random.Generator, size: int) -> Any:
     return (USERS * np.power(random.random(size), 1.3)).astype(np.int64)
 
 
 def to_instants(ms: Any) -> pa.Array:
+    """Return milliseconds since `FIRST` as Arrow timestamps."""
     return pa.array(ms + int(FIRST.timestamp() * 1000), pa.timestamp("ms", "UTC"))
 
 
 def draw_times(random: np.random.Generator, size: int) -> Any:
+    """Return ordered milliseconds since `FIRST` within the year; shape (size,)."""
     return np.sort(random.integers(0, DAYS * DAY_MS, size))
 
 
@@ -149,10 +159,10 @@ def _stays(random: np.random.Generator, size: int) -> pa.Table:
 def _touches(random: np.random.Generator, size: int) -> pa.Table:
     return pa.table(
         {
-            "user": format_names("user-", _audience(random, size)),
+            "user": format_names("user-", _draw_audience(random, size)),
             "campaign": format_names("campaign-", random.integers(0, CAMPAIGNS, size)),
             "at": to_instants(draw_times(random, size)),
-            "kind": pa.array(_KINDS).take(pa.array(random.choice(4, size, p=(0.7, 0.15, 0.05, 0.1)))),
+            "kind": pa.array(_TOUCH_KINDS).take(pa.array(random.choice(4, size, p=(0.7, 0.15, 0.05, 0.1)))),
         }
     )
 
@@ -160,7 +170,7 @@ def _touches(random: np.random.Generator, size: int) -> pa.Table:
 def _visits(random: np.random.Generator, size: int) -> pa.Table:
     return pa.table(
         {
-            "user": format_names("user-", _audience(random, size)),
+            "user": format_names("user-", _draw_audience(random, size)),
             "site": format_names("site-", random.integers(0, SITES, size)),
             "at": to_instants(draw_times(random, size)),
         }
@@ -168,26 +178,27 @@ def _visits(random: np.random.Generator, size: int) -> pa.Table:
 
 
 def _purchases(random: np.random.Generator, size: int) -> pa.Table:
-    bought = {
+    columns = {
         "amount": np.round(random.lognormal(3.5, 0.7, size), 2),
         "order": format_names("order-", random.integers(0, 10**9, size)),
     }
     visits = _visits(random, size)
-    return pa.table({**{name: visits[name] for name in visits.column_names}, **bought})
+    return pa.table({**{name: visits[name] for name in visits.column_names}, **columns})
 
 
 def _detections(random: np.random.Generator, size: int) -> pa.Table:
     stays = -(-size // 3)
     start, site = draw_times(random, stays), random.integers(0, SITES, stays)
     at = (start[:, None] + np.arange(3) * 200_000).ravel()[:size]
-    place = (np.repeat(random.integers(0, 2, stays), 3) + np.tile(np.arange(3), stays))[:size] % EQUIPMENTS_PER_SITE
-    where = pc.binary_join_element_wise(
-        pa.scalar("eq"), *(pa.array(one).cast(pa.string()) for one in (np.repeat(site, 3)[:size], place)), "-"
+    room = (np.repeat(random.integers(0, 2, stays), 3) + np.tile(np.arange(3), stays))[:size] % EQUIPMENTS_PER_SITE
+    numbers = (np.repeat(site, 3)[:size], room)
+    equipment = pc.binary_join_element_wise(
+        pa.scalar("eq"), *(pa.array(number).cast(pa.string()) for number in numbers), "-"
     )
     return pa.table(
         {
-            "device": format_names("device-", np.repeat(_audience(random, stays), 3)[:size]),
-            "equipment": where,
+            "device": format_names("device-", np.repeat(_draw_audience(random, stays), 3)[:size]),
+            "equipment": equipment,
             "at": to_instants(at),
         }
     )

@@ -7,8 +7,8 @@ from okube_api.cli.commands import bench, demo, ingest, openapi, rebuild, serve,
 cli = typer.Typer(
     name="okube-api",
     help="Drive-to-store analytics: a REST API server on an embedded store or on MongoDB.\n\n"
-    "Settings are OKUBE_* variables; docs/settings.md lists them. OKUBE_STORE_URL says where data lives "
-    "(duckdb:./okube-data/okube.duckdb when it is not set).",
+    "Settings are read from OKUBE_* environment variables; docs/settings.md lists them. OKUBE_STORE_URL names the "
+    "store (default: duckdb:./okube-data/okube.duckdb).",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -20,5 +20,5 @@ cli.add_typer(users, name="user")
 
 
 def main() -> None:
-    """Runs the command line."""
+    """Run the command line."""
     cli()

@@ -1,4 +1,4 @@
-"""`python -m okube_api.cli`."""
+"""Entry point of `python -m okube_api.cli`."""
 
 from okube_api.cli import main
 

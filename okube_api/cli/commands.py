@@ -1,6 +1,7 @@
-"""Every command with its options: what it takes to show help, and no more.
+"""The commands with their options.
 
-A command imports what it does when it is run, so that help, and small commands, do not wait for a server's parts.
+Each command imports its implementation when it is run, so that help and small commands do not import a whole server
+(`docs/decisions/0008-lazy-imports.md`).
 """
 
 import gc
@@ -15,20 +16,21 @@ import typer
 Role = Literal["reader", "editor", "admin"]
 KINDS = ("areas", "panelists", "pings", "stays", "detections", "touches", "deliveries", "visits", "purchases")
 
-Host = Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 is every one.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")]
-Place = Annotated[str, typer.Argument(metavar="APPLICATION", help="The application's id or key.")]
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 listens on all.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")]
+ApplicationName = Annotated[str, typer.Argument(metavar="APPLICATION", help="Id or key of the application.")]
 Url = Annotated[
-    str | None, typer.Option(help="A running server to go through, such as http://127.0.0.1:8000; needs a token.")
+    str | None,
+    typer.Option(help="Use a running server, such as http://127.0.0.1:8000, instead of the store; needs a token."),
 ]
 Token = Annotated[
-    str | None, typer.Option(envvar="OKUBE_TOKEN", help="With --url: a token of POST /auth/login, or an API key.")
+    str | None, typer.Option(envvar="OKUBE_TOKEN", help="With --url: a token from POST /auth/login, or an API key.")
 ]
 
 
 @contextmanager
-def _imports() -> Iterator[None]:
-    """Around the imports of a whole server: a tenth of their time went to looking for garbage, where all is to stay."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Import a whole server without garbage collection, which took a tenth of the time: imported modules stay alive."""
     gc.disable()
     try:
         yield
@@ -40,126 +42,143 @@ def _imports() -> Iterator[None]:
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Server processes; more than 1 need MongoDB.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of server processes; more than 1 needs MongoDB.")] = 1,
 ) -> None:
-    """Serves the API on the store of OKUBE_STORE_URL.
+    """Serve the API on the store that OKUBE_STORE_URL names.
 
-    The documentation, where requests can be tried, is at /docs. Behind a TLS proxy, name its address in
-    OKUBE_TRUSTED_PROXIES: plain HTTP from elsewhere than this machine is refused otherwise.
+    The interactive documentation is at /docs. Behind a TLS proxy, set OKUBE_TRUSTED_PROXIES to the address of the
+    proxy: without it, plain HTTP requests from other machines are refused.
     """
-    with _imports():
-        from okube_api.cli.serve import serve as work
+    with _without_garbage_collection():
+        from okube_api.cli.serve import serve as run
 
-    work(host, port, workers)
+    run(host, port, workers)
 
 
 def demo(
     port: Port = 8000,
-    folder: Annotated[Path, typer.Option(file_okay=False, help="Where its data lives.")] = Path("okube-data"),
+    folder: Annotated[Path, typer.Option(file_okay=False, help="Folder of the data.")] = Path("okube-data"),
     until: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="The last day of the made-up year; yesterday if absent."),
+        typer.Option(formats=["%Y-%m-%d"], help="Last day of the generated year; yesterday by default."),
     ] = None,
 ) -> None:
-    """Serves a year of made-up data: two retailers, 40 shops, 30 campaigns.
+    """Serve a demo: a year of generated data of two retailers with 40 shops and 30 campaigns.
 
-    The data is made up when the folder has none, and kept. The login is demo@okube.example; its password is
-    OKUBE_DEMO_PASSWORD, or made up at each start and printed.
+    The data is generated at the first start and kept in the folder. The login is demo@okube.example. Its password is
+    OKUBE_DEMO_PASSWORD; without it, a random password is chosen and printed at each start.
     """
-    from okube_api.cli.demo_file import filled
+    from okube_api.cli.demo_file import fill_in_background
 
-    with filled(folder, until.date() if until else None) as filling:
-        with _imports():
-            from okube_api.cli.demo_server import demo as work
+    with fill_in_background(folder, until.date() if until else None) as fill_process:
+        with _without_garbage_collection():
+            from okube_api.cli.demo_server import serve_demo
 
-        work(port, folder, filling)
+        serve_demo(port, folder, fill_process)
 
 
 def ingest(  # noqa: PLR0917 - options of a command line
-    application: Place,
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"What the events are: {', '.join(KINDS)}.")],
+    application: ApplicationName,
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"Kind of the events: {', '.join(KINDS)}.")],
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", exists=True, dir_okay=False, help=".ndjson, .csv or .parquet, also with .gz or .zst."
+            metavar="FILE...",
+            exists=True,
+            dir_okay=False,
+            help="Files: .ndjson, .csv or .parquet, also compressed as .gz or .zst.",
         ),
     ],
-    atomic: Annotated[bool, typer.Option("--atomic", help="A file with a bad line is refused whole.")] = False,
+    atomic: Annotated[
+        bool, typer.Option("--atomic", help="Reject a whole file when one of its lines is invalid.")
+    ] = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Takes in files of events, one batch a file.
+    """Ingest files of events, one batch per file.
 
-    Bad lines are left out, and the first of them named. The same command can be given again after it was cut short:
-    what was taken stays, what was not is finished, and nothing is counted twice.
+    Invalid lines are skipped, and the first of them are printed. After an interruption, run the same command again: it
+    finishes the work, and no event counts twice.
     """
-    from okube_api.cli.ingest import ingest as work
+    from okube_api.cli.ingest import ingest as run
 
-    work(application, kind, files, atomic=atomic, url=url, token=token)
+    run(application, kind, files, atomic=atomic, url=url, token=token)
 
 
-def rebuild(application: Place, url: Url = None, token: Token = None) -> None:
-    """Writes an application's facts and rollups anew, from its events.
+def rebuild(application: ApplicationName, url: Url = None, token: Token = None) -> None:
+    """Rebuild the facts and rollups of an application from its events.
 
-    Questions see the old ones until the new ones are whole, and the same rows come out unless the events, places or
-    settings have changed.
+    Questions are answered from the old ones until the new ones are complete. The result is the same unless events,
+    places or settings have changed.
     """
-    from okube_api.cli.ingest import rebuild as work
+    from okube_api.cli.ingest import rebuild as run
 
-    work(application, url, token)
+    run(application, url, token)
 
 
 def bench(  # noqa: PLR0917 - options of a command line
-    folder: Annotated[Path, typer.Option(file_okay=False, help="Where its data is kept.")] = Path("okube-bench"),
+    folder: Annotated[Path, typer.Option(file_okay=False, help="Folder of the data, which is kept.")] = Path(
+        "okube-bench"
+    ),
     scale: Annotated[
-        float, typer.Option(min=0.0001, max=10, help="1 is 10 million stays and as many touches: minutes to make.")
+        float,
+        typer.Option(
+            min=0.0001, max=10, help="1 is 10 million stays and as many touches, which take minutes to generate."
+        ),
     ] = 0.1,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each side is asked.")] = 7,
-    works: Annotated[str, typer.Option(help="Which questions, such as A1,B2; all when not said.")] = "",
-    bulk: Annotated[bool, typer.Option(help="Also ingest files of pings, import and export many sites.")] = True,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of times that each system answers each question.")] = 7,
+    works: Annotated[str, typer.Option(help="Questions to ask, such as A1,B2; all by default.")] = "",
+    bulk: Annotated[
+        bool, typer.Option(help="Also time the ingest of pings, and the import and export of many sites.")
+    ] = True,
     results: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="A JSON file for the results; also written as .md beside it.")
+        Path | None,
+        typer.Option(dir_okay=False, help="JSON file for the results; tables are written next to it as .md."),
     ] = None,
 ) -> None:
-    """Times the product beside what people would use in its place, on the same rows, in turn.
+    """Compare okube with DuckDB, chDB and Polars on the same data.
 
-    Those beside it come with the package's extra `bench` (in a checkout: .venv/bin/pip install -e '.[bench]'); one
-    that is not installed is left out. Prints its tables unless --results says where to.
+    The extra `bench` of the package installs the competitors (in a checkout: .venv/bin/pip install -e '.[bench]');
+    those that are not installed are skipped. Tables are printed unless --results names a file.
     """
-    from okube_api.cli.bench import bench as work
+    from okube_api.cli.bench import bench as run
 
-    work(folder, scale=scale, rounds=rounds, works=works, bulk=bulk, results=results)
+    run(folder, scale=scale, rounds=rounds, works=works, bulk=bulk, results=results)
 
 
 def openapi() -> None:
-    """Prints the OpenAPI document."""
-    from okube_api.cli.serve import openapi as work
+    """Print the OpenAPI document."""
+    from okube_api.cli.serve import print_openapi
 
-    work()
+    print_openapi()
 
 
-users = typer.Typer(help="Who may log in.", no_args_is_help=True, rich_markup_mode=None)
+users = typer.Typer(help="Manage users.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @users.command("add")
 def add_user(  # noqa: PLR0917 - options of a command line
-    email: Annotated[str, typer.Argument(help="The login.")],
-    platform_admin: Annotated[bool, typer.Option("--platform-admin", help="May do everything, everywhere.")] = False,
-    application: Annotated[str | None, typer.Option(help="Id or key of the application that --role is in.")] = None,
-    role: Annotated[Role, typer.Option(help="What the user may do in the application.")] = "reader",
+    email: Annotated[str, typer.Argument(help="E-mail address, which is the login.")],
+    platform_admin: Annotated[
+        bool, typer.Option("--platform-admin", help="Allow everything in all applications.")
+    ] = False,
+    application: Annotated[
+        str | None, typer.Option(help="Id or key of the application that --role applies to.")
+    ] = None,
+    role: Annotated[Role, typer.Option(help="Role of the user in the application.")] = "reader",
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from the standard input.")
     ] = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Makes a user, or gives one that exists a role in one more application.
+    """Create a user, or give an existing user a role in an application.
 
-    The first user of a new store is a platform administrator, who makes applications over HTTP.
+    The first user of a new store must be a platform administrator, who can then create applications over HTTP.
     """
-    from okube_api.cli.user import add_user as work
+    from okube_api.cli.user import add_user as run
 
-    work(
+    run(
         email,
         platform_admin=platform_admin,
         application=application,

@@ -1,4 +1,4 @@
-"""The demonstration's file, and the process that fills it while this one imports what it will serve it with."""
+"""The file of the demo, and the background process that fills it while this process imports the server."""
 
 import subprocess
 import sys
@@ -9,20 +9,21 @@ from pathlib import Path
 
 FILE, DRAFT = "okube.duckdb", "filling.duckdb"
 
-Filling = subprocess.Popen[bytes]
+FillProcess = subprocess.Popen[bytes]
 
 
 @contextmanager
-def filled(folder: Path, until: date | None) -> Iterator[Filling | None]:
-    """The process that fills the folder's file, None where it is filled already; it ends when the body does.
+def fill_in_background(folder: Path, until: date | None) -> Iterator[FillProcess | None]:
+    """Start a process that fills the file of a folder; yield None when the file exists already.
 
-    Its memory goes with it, and it has a core of its own.
+    The process uses a second core, and the memory that it needed is free once it ends. It is terminated at the end of
+    the `with` block.
     """
     if (folder / FILE).exists():
         yield None
         return
-    words = [sys.executable, "-m", "okube_api.cli.fill_demo", str(folder), *([until.isoformat()] if until else [])]
-    with subprocess.Popen(words, stdin=subprocess.PIPE) as process:  # noqa: S603 - ourselves
+    command = [sys.executable, "-m", "okube_api.cli.fill_demo", str(folder), *([until.isoformat()] if until else [])]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603 - this package
         try:
             yield process
         finally:

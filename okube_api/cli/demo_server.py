@@ -1,4 +1,4 @@
-"""A server to look around in, on made-up data."""
+"""Serves the demo: a server on generated data."""
 
 import os
 import secrets
@@ -6,29 +6,30 @@ from pathlib import Path
 
 import typer
 
-from okube_api.cli import demo_login as demonstration
-from okube_api.cli.runtime import told
-from okube_api.cli.demo_file import Filling
+from okube_api.cli.demo_file import FillProcess
+from okube_api.cli.demo_login import demo_settings, print_welcome, set_login_password
+from okube_api.cli.runtime import run_command
 from okube_api.cli.serve import run_server
 from okube_api.store.base import Store
 
 
-def demo(port: int, folder: Path, filling: Filling | None) -> None:
-    """The command; filling: the process to wait for, if any."""
-    if filling is not None and filling.wait():
-        raise typer.Exit(1)  # it has said why
-    told(_demo)(port, folder)
+def serve_demo(port: int, folder: Path, fill_process: FillProcess | None) -> None:
+    """Wait for the process that fills the file, if any, then serve the file."""
+    if fill_process is not None and fill_process.wait():
+        raise typer.Exit(1)  # the process has printed the reason
+    run_command(_serve(port, folder))
 
 
-async def _demo(port: int, folder: Path) -> None:
+async def _serve(port: int, folder: Path) -> None:
     password = os.environ.get("OKUBE_DEMO_PASSWORD") or secrets.token_urlsafe(12)
-    settings = demonstration.settings_in(folder)
-    quiet = settings if "OKUBE_LOG_LEVEL" in os.environ else settings.model_copy(update={"log_level": "warning"})
+    settings = demo_settings(folder)
+    if "OKUBE_LOG_LEVEL" not in os.environ:
+        settings = settings.model_copy(update={"log_level": "warning"})
 
-    async def ready(store: Store) -> None:
-        await demonstration.let_in(store, folder, password)
+    async def before_serving(store: Store) -> None:
+        await set_login_password(store, folder, password)
 
     def announce(url: str) -> None:
-        demonstration.screen(url, password, folder)
+        print_welcome(url, password, folder)
 
-    await run_server(quiet, "127.0.0.1", port, announce, ready)
+    await run_server(settings, "127.0.0.1", port, announce, before_serving)

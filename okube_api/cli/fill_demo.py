@@ -15,9 +15,9 @@ from okube_api.auth.repository import UserRepository
 from okube_api.auth.secret import load_secret_key
 from okube_api.campaigns.levers import LeverRepository
 from okube_api.campaigns.repository import CAMPAIGNS, CampaignRepository
-from okube_api.cli.runtime import build_store, console, run_command
-from okube_api.cli.demo_login import LOGIN, TIMEZONE, demo_settings
 from okube_api.cli.demo_file import DRAFT, FILE
+from okube_api.cli.demo_login import LOGIN, TIMEZONE, demo_settings
+from okube_api.cli.runtime import build_store, console, run_command
 from okube_api.clock import utc_now
 from okube_api.demo.fill import DemoServices, FillProgress, fill_applications
 from okube_api.engine.calendar import local_day
@@ -35,8 +35,7 @@ async def fill_folder(folder: Path, until: date | None) -> None:
 
     until: the last day of the generated year; yesterday when None.
     """
-    for leftover in folder.glob(f"{DRAFT}*"):
-        leftover.unlink()
+    _delete_drafts(folder)
     settings = demo_settings(folder, DRAFT)
     secret = load_secret_key(settings)
     store = build_store(settings)
@@ -50,10 +49,17 @@ async def fill_folder(folder: Path, until: date | None) -> None:
             yesterday = local_day(utc_now(), TIMEZONE) - timedelta(days=1)
             services = build_demo_services(store, secret, settings.threads)
             await fill_applications(services, until or yesterday, show_progress)
-        await UserRepository(store, utc_now).create(LOGIN, hash_password(secrets.token_urlsafe(32)), platform_admin=True)
+        await UserRepository(store, utc_now).create(
+            LOGIN, hash_password(secrets.token_urlsafe(32)), platform_admin=True
+        )
     finally:
         await store.close()
     (folder / DRAFT).rename(folder / FILE)
+
+
+def _delete_drafts(folder: Path) -> None:
+    for path in folder.glob(f"{DRAFT}*"):  # the log of the database, too
+        path.unlink()
 
 
 def build_demo_services(store: Store, secret: bytes, threads: int) -> DemoServices:

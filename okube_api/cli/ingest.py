@@ -9,8 +9,8 @@ from typing import Any
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 from rich.progress import Progress as ProgressBar
 
-from okube_api.cli.runtime import build_remote, console, echo, fail, open_services, run_command
 from okube_api.cli.remote import RemoteServer
+from okube_api.cli.runtime import build_remote, console, echo, fail, open_services, run_command
 from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.loader import Progress
@@ -24,7 +24,7 @@ _REASONS_SHOWN = 5
 def ingest(application: str, kind: str, files: list[Path], *, atomic: bool, url: str | None, token: str | None) -> None:
     """Ingest files of a kind, through a server or straight into the store."""
     if kind not in KINDS:
-        fail(f"unknown kind '{kind}'.{format_suggestion(kind, KINDS)} Known kinds: {', '.join(KINDS)}.")
+        fail(f"Unknown kind '{kind}'.{format_suggestion(kind, KINDS)} Known kinds: {', '.join(KINDS)}.")
     run_command(_ingest(application, kind, files, atomic, build_remote(url, token)))
 
 
@@ -84,5 +84,7 @@ async def _rebuild(application: str, server: RemoteServer | None) -> None:
             await server.rebuild(application)
         else:
             async with open_services(Settings()) as services:
-                await services.ingest.rebuild(Application.from_document(await services.applications.get_by_name(application)))
+                await services.ingest.rebuild(
+                    Application.from_document(await services.applications.get_by_name(application))
+                )
     echo(f"The facts of {application} are rebuilt.")

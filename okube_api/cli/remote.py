@@ -1,4 +1,4 @@
-"""A running server, for commands that cannot open its file: the same work over HTTP."""
+"""Client of a running server, for commands that cannot open the store because the server holds its file."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -6,79 +6,85 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from okube_api.ingest.parse.codecs import of_path
+from okube_api.ingest.parse.codecs import detect_format
 
 if TYPE_CHECKING:
     import httpx
 
-_PIECE_BYTES = 2**20
+_CHUNK_BYTES = 2**20
 
 
 class RemoteError(Exception):
-    """The server refused, or cannot be reached; the message says what would work."""
+    """The server refused the request or cannot be reached."""
 
 
 class RemoteServer:
     """The API at an address, called with a token.
 
-    url: such as http://127.0.0.1:8000; token: of POST /auth/login, or an API key.
+    url: such as http://127.0.0.1:8000.
+    token: from POST /auth/login, or an API key.
     """
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"}
 
-    async def take_file(
-        self, application: str, kind: str, path: Path, *, atomic: bool, tell: Callable[[int], None]
+    async def upload_file(
+        self, application: str, kind: str, path: Path, *, atomic: bool, on_progress: Callable[[int], None]
     ) -> dict[str, Any]:
-        """The batch of a file, visible to questions; `tell` is given the bytes sent so far.  Raises RemoteError."""
-        shape, encoding = of_path(path)
-        found = await self._send(
+        """Ingest a file and return its batch, visible to questions.  Raises RemoteError.
+
+        on_progress: called with the number of bytes sent so far.
+        """
+        media_type, encoding = detect_format(path)
+        response = await self._send(
             f"/applications/{quote(application, safe='')}/ingest/{quote(kind, safe='')}",
             params={"atomic": "true"} if atomic else {},
-            headers={"Content-Type": shape, "Content-Encoding": encoding},
-            content=_pieces(path, tell),
+            headers={"Content-Type": media_type, "Content-Encoding": encoding},
+            content=_read_chunks(path, on_progress),
         )
-        batch: dict[str, Any] = found.json()
+        batch: dict[str, Any] = response.json()
         return batch
 
     async def rebuild(self, application: str) -> None:
-        """Writes an application's facts anew.  Raises RemoteError."""
+        """Rebuild the facts of an application.  Raises RemoteError."""
         await self._send(f"/applications/{quote(application, safe='')}/rebuild")
 
     async def add_user(self, application: str, email: str, password: str, role: str) -> None:
-        """Makes a user with a role in an application.  Raises RemoteError."""
+        """Create a user with a role in an application.  Raises RemoteError."""
         body = {"login": email, "password": password, "role": role}
         await self._send(f"/applications/{quote(application, safe='')}/users", json=body)
 
     async def _send(self, path: str, *, headers: dict[str, str] | None = None, **request: Any) -> "httpx.Response":
-        import httpx  # noqa: PLC0415 - what a server itself never needs
+        import httpx  # noqa: PLC0415 - a server does not need it
 
-        limits = httpx.Timeout(None, connect=10.0)
+        timeout = httpx.Timeout(None, connect=10.0)
         try:
-            async with httpx.AsyncClient(timeout=limits, headers=self._headers) as client:
-                found = await client.post(f"{self._url}{path}", headers=headers, **request)
+            async with httpx.AsyncClient(timeout=timeout, headers=self._headers) as client:
+                response = await client.post(f"{self._url}{path}", headers=headers, **request)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RemoteError(f"{self._url} does not answer ({error}). Is --url right, and the server up?") from None
-        if found.is_success:
-            return found
-        raise RemoteError(_words(found))
+            raise RemoteError(
+                f"{self._url} does not answer ({error}). Check --url, and that the server is running."
+            ) from None
+        if response.is_success:
+            return response
+        raise RemoteError(_error_message(response))
 
 
-def _words(response: "httpx.Response") -> str:
-    """What a problem says, or the status of an answer that is none of this API's."""
+def _error_message(response: "httpx.Response") -> str:
+    """Return the texts of a problem document, or the status when the answer is not one (of a proxy, for example)."""
     try:
         problem = response.json()
         faults = [fault["message"] for fault in problem.get("errors", ())]
         return " ".join(dict.fromkeys((problem["detail"], *faults)))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return f"the server answered {response.status_code} {response.reason_phrase}."
+        return f"The server answered {response.status_code} {response.reason_phrase}."
 
 
-async def _pieces(path: Path, tell: Callable[[int], None]) -> AsyncIterator[bytes]:
+async def _read_chunks(path: Path, on_progress: Callable[[int], None]) -> AsyncIterator[bytes]:
     sent = 0
     with path.open("rb") as file:
-        while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
-            yield piece
-            sent += len(piece)
-            tell(sent)
+        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+            yield chunk
+            sent += len(chunk)
+            on_progress(sent)

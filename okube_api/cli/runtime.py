@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from okube_api.auth.secret import BadSecret, load_secret_key
-from okube_api.cli.remote import RemoteServer, RemoteError
+from okube_api.cli.remote import RemoteError, RemoteServer
 from okube_api.clock import utc_now
 from okube_api.errors import Refusal
 from okube_api.http.listener import new_event_loop
