@@ -16,9 +16,18 @@ from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.facts import COHORTS, CREDITS, OUTCOMES
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.clock import DAY_S
-from okube_api.ingest.columns.columns import Span, blocks, counted, integers, lists, names, order, rows
-from okube_api.ingest.columns.local_days import local_days
-from okube_api.ingest.columns.sort_codes import ranks
+from okube_api.ingest.columns.columns import (
+    Span,
+    build_fact_table,
+    count_by_group,
+    sort_order,
+    split_days,
+    to_integers,
+    to_list_column,
+    to_name_column,
+)
+from okube_api.ingest.columns.local_days import to_local_days
+from okube_api.ingest.columns.sort_codes import to_sort_codes
 from okube_api.ingest.derive.outcomes import Outcomes, derive_outcomes
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS, Paths, Touches, Windows, build_paths, prepare_touches
 from okube_api.store.arrays import Codes, Ints
@@ -64,7 +73,7 @@ def derive_conversion(
     sites = setting.sites.sort_by("site")
     found = derive_outcomes(visits, purchases, sites, span)
     ready = prepare_touches(touches, setting.windows, found.user)
-    for days, part in blocks(found.day, span):
+    for days, part in split_days(found.day, span):
         some = found.take(part)
         led = build_paths(ready, some.user, some.at_ms)
         told = _Told(some, look_up_weights(setting.weights, some.user), ready, led, _members(ready, led))
@@ -73,7 +82,7 @@ def derive_conversion(
 
 def look_up_weights(weights: pa.Table, user: Ints) -> Ints:
     """The weight of each user, in thousandths."""
-    known, weight = integers(weights["user"]), integers(weights["weight"])
+    known, weight = to_integers(weights["user"]), to_integers(weights["weight"])
     by_number = np.full(max(known.max(initial=-1), user.max(initial=-1)) + 1, WEIGHT_UNIT, np.int64)
     by_number[known] = weight
     return by_number[user]
@@ -110,7 +119,7 @@ def _members(touches: Touches, led: Paths) -> _Members:
 
 def _placed(sites: pa.Table, site: Codes) -> dict[str, pa.Array]:
     online = sites["online"].to_numpy().astype(np.int64)
-    return {"site": names(sites["site"].to_pylist(), site), "channel": names(_CHANNELS, online[site])}
+    return {"site": to_name_column(sites["site"].to_pylist(), site), "channel": to_name_column(_CHANNELS, online[site])}
 
 
 def _outcomes(told: _Told, sites: pa.Table, setting: AttributionContext) -> pa.Table:
@@ -119,7 +128,7 @@ def _outcomes(told: _Told, sites: pa.Table, setting: AttributionContext) -> pa.T
     credited_at, kind, campaign, touch_day = np.zeros((4, len(attributed)), np.int64)
     for column, of_touch in ((credited_at, touches.at_ms), (kind, touches.kind), (campaign, touches.campaign)):
         column[attributed] = of_touch[led.last]
-    touch_day[attributed] = local_days(credited_at[attributed], setting.timezone)
+    touch_day[attributed] = to_local_days(credited_at[attributed], setting.timezone)
     delay_s = (found.at_ms - credited_at) // 1000
     followed = attributed & (found.visit > 0)
     delay_band = find_bands(delay_s, [edge * DAY_S for edge in setting.delay_edges])
@@ -131,16 +140,18 @@ def _outcomes(told: _Told, sites: pa.Table, setting: AttributionContext) -> pa.T
         "conversion": ((found.visit > 0) & (found.purchase_count > 0)).astype(np.int64),
         "purchase_count": found.purchase_count,
         "revenue_micro": found.revenue_micro,
-        "campaigns": lists(counted(told.members.outcome, len(attributed)), touches.campaigns, told.members.campaign),
-        "path": lists(led.counts, touches.campaigns, touches.campaign[led.touch]),
+        "campaigns": to_list_column(
+            count_by_group(told.members.outcome, len(attributed)), touches.campaigns, told.members.campaign
+        ),
+        "path": to_list_column(led.counts, touches.campaigns, touches.campaign[led.touch]),
         "attributed": attributed.astype(np.int64),
-        "credited": names(touches.campaigns, campaign, missing=~attributed),
-        "touch_kind": names(TOUCH_KINDS, kind, missing=~attributed),
+        "credited": to_name_column(touches.campaigns, campaign, missing=~attributed),
+        "touch_kind": to_name_column(TOUCH_KINDS, kind, missing=~attributed),
         "touch_day": pa.array(touch_day, mask=~attributed),
         "delay_s": pa.array(delay_s, mask=~followed),
         "delay_band": np.where(followed, delay_band, -1),
     }
-    return rows(OUTCOMES, found.day, columns)
+    return build_fact_table(OUTCOMES, found.day, columns)
 
 
 def _credits(told: _Told, sites: pa.Table) -> pa.Table:
@@ -155,14 +166,14 @@ def _credits(told: _Told, sites: pa.Table) -> pa.Table:
         **_placed(sites, found.site[outcome]),
         "user": found.user[outcome],
         "weight": told.weight[outcome],
-        "campaign": names(touches.campaigns, campaign),
+        "campaign": to_name_column(touches.campaigns, campaign),
         "touches": led.counts[outcome],
-        "distinct": counted(outcome, len(led.counts))[outcome],
+        "distinct": count_by_group(outcome, len(led.counts))[outcome],
         "occurrence_count": members.times[visited],
         "is_first": is_first,
         "is_last": is_last,
     }
-    return rows(CREDITS, found.day[outcome], columns)
+    return build_fact_table(CREDITS, found.day[outcome], columns)
 
 
 def derive_cohorts(outcomes: pa.Table, span: Span) -> pa.Table:
@@ -174,6 +185,6 @@ def derive_cohorts(outcomes: pa.Table, span: Span) -> pa.Table:
     touch_day = outcomes["touch_day"]
     chosen = outcomes.filter(pc.and_(pc.greater_equal(touch_day, span[0]), pc.less_equal(touch_day, span[1])))
     by = ["touch_day", "site", "user", "visit", "purchase_count", "revenue_micro", "campaigns"]
-    ordered = chosen.take(pa.array(order(*(ranks(chosen[name]) for name in by))))
+    ordered = chosen.take(pa.array(sort_order(*(to_sort_codes(chosen[name]) for name in by))))
     columns = {column.name: ordered[column.name] for column in COHORTS.columns}
-    return rows(COHORTS, integers(ordered["touch_day"]), columns)
+    return build_fact_table(COHORTS, to_integers(ordered["touch_day"]), columns)

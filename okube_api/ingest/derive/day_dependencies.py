@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import Span, codes, days, integers
-from okube_api.ingest.columns.local_days import local_days
+from okube_api.ingest.columns.columns import Span, to_codes, to_days_of_places, to_integers
+from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS, Windows, convert_windows_to_ms, find_longest_window_d
 from okube_api.store.arrays import Ints
 
@@ -50,13 +50,13 @@ def find_outcome_days_of_touches(touches: pa.Table, windows: Windows, zones: Seq
     touches: (campaign, at, kind), new or taken away.  An outcome is led to in (at, at + window].
     """
     campaigns = sorted(windows)
-    campaign, kind = codes(touches["campaign"], campaigns), codes(touches["kind"], TOUCH_KINDS)
+    campaign, kind = to_codes(touches["campaign"], campaigns), to_codes(touches["kind"], TOUCH_KINDS)
     eligible = (campaign >= 0) & (kind >= 0)
-    at = integers(touches["at"])[eligible]
+    at = to_integers(touches["at"])[eligible]
     if len(at) == 0 or not zones:
         return np.empty(0, np.int64)
     end = at + convert_windows_to_ms(windows)[campaign[eligible], kind[eligible]]
-    spans = [(local_days(at + 1, zone), local_days(end, zone)) for zone in set(zones)]
+    spans = [(to_local_days(at + 1, zone), to_local_days(end, zone)) for zone in set(zones)]
     return _covered(np.concatenate([low for low, _ in spans]), np.concatenate([high for _, high in spans]))
 
 
@@ -71,6 +71,6 @@ def _covered(low: Ints, high: Ints) -> Ints:
 
 def find_days_of_events(events: pa.Table, sites: pa.Table) -> Ints:
     """The local days of visits or purchases (site, at): distinct, ascending.  sites: (site, zone)."""
-    site = codes(events["site"], sites["site"].to_pylist())
+    site = to_codes(events["site"], sites["site"].to_pylist())
     known = site >= 0
-    return np.unique(days(integers(events["at"])[known], site[known], sites["zone"].to_pylist()))
+    return np.unique(to_days_of_places(to_integers(events["at"])[known], site[known], sites["zone"].to_pylist()))

@@ -6,8 +6,17 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.facts import DELIVERIES, EXPOSURES
-from okube_api.ingest.columns.columns import Span, blocks, changes, codes, integers, names, order, rows
-from okube_api.ingest.columns.local_days import local_days
+from okube_api.ingest.columns.columns import (
+    Span,
+    build_fact_table,
+    mark_group_starts,
+    sort_order,
+    split_days,
+    to_codes,
+    to_integers,
+    to_name_column,
+)
+from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.derive.attribution import AttributionContext, look_up_weights
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS
 
@@ -19,22 +28,22 @@ def derive_exposures(touches: pa.Table, setting: AttributionContext, span: Span)
     In order of day, campaign, control, user.
     """
     campaigns = sorted(setting.windows)
-    campaign, kind = codes(touches["campaign"], campaigns), codes(touches["kind"], (*TOUCH_KINDS, "control"))
-    day = local_days(integers(touches["at"]), setting.timezone)
+    campaign, kind = to_codes(touches["campaign"], campaigns), to_codes(touches["kind"], (*TOUCH_KINDS, "control"))
+    day = to_local_days(to_integers(touches["at"]), setting.timezone)
     there = (campaign >= 0) & (kind >= 0) & (day >= span[0]) & (day <= span[1])
     day, campaign, control = day[there], campaign[there], kind[there] == len(TOUCH_KINDS)
-    user = integers(touches["user"])[there]
-    by = order(day, campaign, control.astype(np.int8), user)
-    by = by[changes(day[by], campaign[by], control[by], user[by])]
-    for days, part in blocks(day[by], span):
+    user = to_integers(touches["user"])[there]
+    by = sort_order(day, campaign, control.astype(np.int8), user)
+    by = by[mark_group_starts(day[by], campaign[by], control[by], user[by])]
+    for days, part in split_days(day[by], span):
         some = by[part]
         columns = {
-            "campaign": names(campaigns, campaign[some]),
+            "campaign": to_name_column(campaigns, campaign[some]),
             "user": user[some],
             "weight": look_up_weights(setting.weights, user[some]),
             "control": control[some].astype(np.int64),
         }
-        yield days, rows(EXPOSURES, day[some], columns)
+        yield days, build_fact_table(EXPOSURES, day[some], columns)
 
 
 def derive_deliveries(events: pa.Table) -> pa.Table:
@@ -47,8 +56,8 @@ def derive_deliveries(events: pa.Table) -> pa.Table:
     columns = {
         "campaign": ordered["campaign"].cast(pa.string()),
         "site": ordered["site"].cast(pa.string()),
-        "print_count": integers(ordered["prints"]),
-        "click_count": integers(ordered["clicks"]),
-        "opening_count": integers(ordered["openings"]),
+        "print_count": to_integers(ordered["prints"]),
+        "click_count": to_integers(ordered["clicks"]),
+        "opening_count": to_integers(ordered["openings"]),
     }
-    return rows(DELIVERIES, integers(ordered["day"]), columns)
+    return build_fact_table(DELIVERIES, to_integers(ordered["day"]), columns)

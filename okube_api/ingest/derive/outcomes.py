@@ -6,7 +6,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import Span, changes, codes, counted, days, integers, order
+from okube_api.ingest.columns.columns import (
+    Span,
+    count_by_group,
+    mark_group_starts,
+    sort_order,
+    to_codes,
+    to_days_of_places,
+    to_integers,
+)
 from okube_api.store.arrays import Codes, Ints
 
 
@@ -30,7 +38,7 @@ class Outcomes:
         """All of both, in order."""
         pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
         columns = [np.concatenate(pair) for pair in pairs]
-        return Outcomes(*columns).take(order(*columns))
+        return Outcomes(*columns).take(sort_order(*columns))
 
 
 def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span: Span) -> Outcomes:
@@ -44,20 +52,22 @@ def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span
     owned, size = owner >= 0, len(came.day)
     revenue = np.zeros(size, np.int64)
     np.add.at(revenue, owner[owned], bought.revenue_micro[owned])
-    visited = Outcomes(came.day, came.site, came.user, came.at_ms, came.visit, counted(owner[owned], size), revenue)
+    visited = Outcomes(
+        came.day, came.site, came.user, came.at_ms, came.visit, count_by_group(owner[owned], size), revenue
+    )
     return visited + bought.take(~owned)
 
 
 def _placed(events: pa.Table, sites: pa.Table, span: Span) -> Outcomes:
     """Each event as an outcome of its own; those of other days, or of sites that are not there, left out."""
-    site, at = codes(events["site"], sites["site"].to_pylist()), integers(events["at"])
-    day = days(at, site, sites["zone"].to_pylist())
+    site, at = to_codes(events["site"], sites["site"].to_pylist()), to_integers(events["at"])
+    day = to_days_of_places(at, site, sites["zone"].to_pylist())
     there = np.flatnonzero((site >= 0) & (day >= span[0]) & (day <= span[1]))
     bought = "amount_micro" in events.column_names
     purchases = np.full(len(there), int(bought), np.int64)
-    revenue = integers(events["amount_micro"])[there] if bought else np.zeros(len(there), np.int64)
+    revenue = to_integers(events["amount_micro"])[there] if bought else np.zeros(len(there), np.int64)
     return Outcomes(
-        day[there], site[there], integers(events["user"])[there], at[there], 1 - purchases, purchases, revenue
+        day[there], site[there], to_integers(events["user"])[there], at[there], 1 - purchases, purchases, revenue
     )
 
 
@@ -68,8 +78,8 @@ def _owners(came: Outcomes, bought: Outcomes) -> Ints:
         np.concatenate((getattr(came, name), getattr(bought, name))) for name in ("user", "site", "day", "at")
     )
     is_purchase = np.arange(len(at)) >= size
-    by = order(user, site, day, at, is_purchase.astype(np.int8))
-    group = np.cumsum(changes(user[by], site[by], day[by]))
+    by = sort_order(user, site, day, at, is_purchase.astype(np.int8))
+    group = np.cumsum(mark_group_starts(user[by], site[by], day[by]))
     latest = np.maximum.accumulate(np.where(is_purchase[by], -1, np.arange(len(by))))
     belongs = (latest >= 0) & (group[latest] == group)
     owner = np.empty(len(by), np.int64)

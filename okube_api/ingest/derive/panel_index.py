@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.weights import WEIGHT_UNIT
-from okube_api.ingest.columns.columns import integers
+from okube_api.ingest.columns.columns import to_integers
 from okube_api.store.arrays import Codes, Floats, Ints
 
 EARTH_RADIUS_M = 6_371_008.8
@@ -59,10 +59,10 @@ def _metres(lng: Floats, lat: Floats, there_lng: Floats, there_lat: Floats) -> F
 
 def index_panel(panelists: pa.Table, areas: pa.Table) -> PanelIndex:
     """From the rows of `panelists` (each user once) and of areas (code, lng, lat; each code once)."""
-    users = integers(panelists["user"])
+    users = to_integers(panelists["user"])
     size = int(users.max(initial=-1)) + 2
     weight = np.full(size, WEIGHT_UNIT, np.int64)
-    weight[users] = integers(panelists["weight"])
+    weight[users] = to_integers(panelists["weight"])
     points = zip(areas["lng"].to_pylist(), areas["lat"].to_pylist(), strict=True)
     return PanelIndex(
         weight,

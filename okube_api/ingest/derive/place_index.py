@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import counted, offsets, spread
+from okube_api.ingest.columns.columns import count_by_group, expand_ranges, to_offsets
 from okube_api.store.arrays import Floats, Ints
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 ZONE_KINDS = ("indoor", "outdoor")
 _CELLS = {"indoor": "indoorIndexes", "outdoor": "outdoorIndexes"}
@@ -85,7 +85,7 @@ class CellIndex:
         points = np.flatnonzero(places >= 0)
         cells = places[points]
         counts = self._counts[cells]
-        return np.repeat(points, counts), self.zones[spread(self.first[cells], counts)]
+        return np.repeat(points, counts), self.zones[expand_ranges(self.first[cells], counts)]
 
 
 def index_places(sites: Sequence[Json], pois: Sequence[Json], timezone: str) -> PlaceIndex:
@@ -121,5 +121,5 @@ def _cells(places: Sequence[Json]) -> Iterable[CellIndex]:
         cells = pa.array(cells_parse(pa.array(names, pa.large_string()))).to_numpy()
         distinct, which = np.unique(cells, return_inverse=True)
         by = np.argsort(which, kind="stable")
-        first = offsets(counted(which, len(distinct)))
+        first = to_offsets(count_by_group(which, len(distinct)))
         yield CellIndex(resolution, pa.array(distinct, pa.uint64()), first, np.repeat(numbers, counts)[by])

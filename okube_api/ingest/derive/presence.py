@@ -18,7 +18,16 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
-from okube_api.ingest.columns.columns import Span, changes, counted, lists, names, order, rows, spread
+from okube_api.ingest.columns.columns import (
+    Span,
+    build_fact_table,
+    count_by_group,
+    expand_ranges,
+    mark_group_starts,
+    sort_order,
+    to_list_column,
+    to_name_column,
+)
 from okube_api.ingest.derive.sessionize import Sessions
 from okube_api.store.arrays import Codes, Flags, Ints
 
@@ -86,7 +95,7 @@ def _chosen(found: Sessions, kept: Flags, day: Ints, span: Span, instant: Ints) 
     """The kept runs whose day lies in the span; instant: the detection that each is ordered by."""
     run = np.flatnonzero(kept & (day >= span[0]) & (day <= span[1]))
     starts = found.starts[run]
-    run = run[order(day[run], found.site[starts], found.user[starts], found.at_ms[instant[run]])]
+    run = run[sort_order(day[run], found.site[starts], found.user[starts], found.at_ms[instant[run]])]
     starts, ends = found.starts[run], found.ends[run]
     return _Chosen(run, day[run], found.site[starts], found.user[starts], found.at_ms[starts], found.at_ms[ends])
 
@@ -105,9 +114,9 @@ class _Steps:
 def _steps(found: Sessions, stays: _Chosen) -> _Steps:
     starts, ends = found.starts[stays.run], found.ends[stays.run]
     counts = ends - starts + 1
-    detection, stay = spread(starts, counts), np.repeat(np.arange(len(starts)), counts)
+    detection, stay = expand_ranges(starts, counts), np.repeat(np.arange(len(starts)), counts)
     equipment = found.equipment[detection]
-    new = changes(stay, equipment)
+    new = mark_group_starts(stay, equipment)
     stay, equipment, start = stay[new], equipment[new], found.at_ms[detection[new]]
     last = np.append(stay[1:] != stay[:-1], np.ones(min(len(stay), 1), np.bool_))
     end = np.where(last, stays.end[stay], np.append(start[1:], start[:1]))
@@ -120,34 +129,34 @@ def _steps(found: Sessions, stays: _Chosen) -> _Steps:
 def _stay_rows(found: Sessions, rules: PresenceRules, stays: _Chosen, steps: _Steps) -> pa.Table:
     dwell_s = (stays.end - stays.start) // 1000
     columns = {
-        "site": names(found.locations.sites, stays.site),
+        "site": to_name_column(found.locations.sites, stays.site),
         "user": stays.user,
         "start": stays.start,
         "end": stays.end,
         "dwell_s": dwell_s,
         "dwell_band": find_bands(dwell_s, rules.dwell_edges),
         "dropout": (dwell_s < rules.dropout_s).astype(np.int64),
-        "path": lists(counted(steps.stay, len(stays.run)), found.locations.equipments, steps.equipment),
+        "path": to_list_column(count_by_group(steps.stay, len(stays.run)), found.locations.equipments, steps.equipment),
     }
-    return rows(PRESENCE_STAYS, stays.day, columns)
+    return build_fact_table(PRESENCE_STAYS, stays.day, columns)
 
 
 def _passage_rows(found: Sessions, rules: PresenceRules, stays: _Chosen, steps: _Steps) -> pa.Table:
     """One row per stay and distinct equipment: from the first time there to the end of the last."""
-    begins = np.flatnonzero(changes(steps.stay))
-    rank = np.arange(len(steps.stay)) - np.repeat(begins, counted(steps.stay, len(begins))) + 1
-    by = order(steps.stay, steps.equipment, rank)
-    heads = np.flatnonzero(changes(steps.stay[by], steps.equipment[by]))
+    begins = np.flatnonzero(mark_group_starts(steps.stay))
+    rank = np.arange(len(steps.stay)) - np.repeat(begins, count_by_group(steps.stay, len(begins))) + 1
+    by = sort_order(steps.stay, steps.equipment, rank)
+    heads = np.flatnonzero(mark_group_starts(steps.stay[by], steps.equipment[by]))
     tails = np.append(heads[1:], len(by))[: len(heads)] - 1
     until = np.concatenate((np.zeros(1, np.int64), np.cumsum((steps.end - steps.start)[by] // 1000)))
     dwell_s = until[tails + 1] - until[heads]
     heads, tails = by[heads], by[tails]
-    in_path = order(heads)
+    in_path = sort_order(heads)
     heads, tails, dwell_s = heads[in_path], tails[in_path], dwell_s[in_path]
     stay = steps.stay[heads]
     columns = {
-        "site": names(found.locations.sites, stays.site[stay]),
-        "equipment": names(found.locations.equipments, steps.equipment[heads]),
+        "site": to_name_column(found.locations.sites, stays.site[stay]),
+        "equipment": to_name_column(found.locations.equipments, steps.equipment[heads]),
         "user": stays.user[stay],
         "start": steps.start[heads],
         "end": steps.end[tails],
@@ -156,34 +165,34 @@ def _passage_rows(found: Sessions, rules: PresenceRules, stays: _Chosen, steps: 
         "dropout": ((stays.end - stays.start)[stay] // 1000 < rules.dropout_s).astype(np.int64),
         "rank": rank[heads],
     }
-    return rows(PRESENCE_PASSAGES, stays.day[stay], columns)
+    return build_fact_table(PRESENCE_PASSAGES, stays.day[stay], columns)
 
 
 def _step_rows(found: Sessions, stays: _Chosen, steps: _Steps) -> pa.Table:
     following = np.append(steps.equipment[1:], steps.equipment[:1])
     columns = {
-        "site": names(found.locations.sites, stays.site[steps.stay]),
-        "equipment": names(found.locations.equipments, steps.equipment),
-        "next": names(found.locations.equipments, following, missing=steps.last),
+        "site": to_name_column(found.locations.sites, stays.site[steps.stay]),
+        "equipment": to_name_column(found.locations.equipments, steps.equipment),
+        "next": to_name_column(found.locations.equipments, following, missing=steps.last),
     }
-    return rows(PRESENCE_STEPS, stays.day[steps.stay], columns)
+    return build_fact_table(PRESENCE_STEPS, stays.day[steps.stay], columns)
 
 
 def _exit_rows(found: Sessions, gone: _Chosen, steps: _Steps) -> pa.Table:
     columns = {
-        "site": names(found.locations.sites, gone.site),
+        "site": to_name_column(found.locations.sites, gone.site),
         "user": gone.user,
-        "path": lists(counted(steps.stay, len(gone.run)), found.locations.equipments, steps.equipment),
+        "path": to_list_column(count_by_group(steps.stay, len(gone.run)), found.locations.equipments, steps.equipment),
     }
-    return rows(PRESENCE_EXITS, gone.day, columns)
+    return build_fact_table(PRESENCE_EXITS, gone.day, columns)
 
 
 def _passage_exit_rows(found: Sessions, gone: _Chosen, steps: _Steps) -> pa.Table:
-    by = order(steps.stay, steps.equipment)
-    by = by[changes(steps.stay[by], steps.equipment[by])]
+    by = sort_order(steps.stay, steps.equipment)
+    by = by[mark_group_starts(steps.stay[by], steps.equipment[by])]
     stay = steps.stay[by]
     columns = {
-        "site": names(found.locations.sites, gone.site[stay]),
-        "equipment": names(found.locations.equipments, steps.equipment[by]),
+        "site": to_name_column(found.locations.sites, gone.site[stay]),
+        "equipment": to_name_column(found.locations.equipments, steps.equipment[by]),
     }
-    return rows(PRESENCE_PASSAGE_EXITS, gone.day[stay], columns)
+    return build_fact_table(PRESENCE_PASSAGE_EXITS, gone.day[stay], columns)

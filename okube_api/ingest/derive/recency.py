@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import changes, order
+from okube_api.ingest.columns.columns import mark_group_starts, sort_order
 from okube_api.store.arrays import Flags, Ints
 
 NEW_AFTER_MONTHS = 12
@@ -35,7 +35,7 @@ NEVER_SEEN = LastSeen(np.empty(0, np.int64), np.empty(0, np.int32))
 
 def find_last_seen(keys: Ints, days: Ints) -> LastSeen:
     """The greatest day of each key."""
-    by = order(keys, days)
+    by = sort_order(keys, days)
     keys, days = keys[by], days[by]
     ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else by
     return LastSeen(keys[ends], days[ends].astype(np.int32))
@@ -80,8 +80,8 @@ def find_visitor_days(key: Ints, day: Ints, ranks: tuple[NDArray[np.generic], ..
 
     ranks: what rows of one key and day are ordered by.  last: of the keys, before any of these days.
     """
-    by = order(key, day, *ranks)
-    rows = by[changes(key[by], day[by])] if len(by) else by
+    by = sort_order(key, day, *ranks)
+    rows = by[mark_group_starts(key[by], day[by])] if len(by) else by
     key, day = key[rows], day[rows]
     before = last.look_up(key)
     again = np.flatnonzero(key[1:] == key[:-1]) + 1

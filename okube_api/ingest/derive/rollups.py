@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 
 from okube_api.catalogue.buckets import bucket_numbers
 from okube_api.catalogue.facts import DAY_COLUMNS, MONTH_COLUMNS, Fact, Grain, MemberSet, Span
-from okube_api.ingest.columns.columns import changes, order
-from okube_api.ingest.columns.sort_codes import ranks, whole
+from okube_api.ingest.columns.columns import mark_group_starts, sort_order
+from okube_api.ingest.columns.sort_codes import fill_nulls, to_sort_codes
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.base import Table
-from okube_api.store.kinds import arrow_schema, stored_kinds
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.schema import Table
 
 _USER_BITS = np.uint64(32)
 _SET = np.dtype("<u4")
@@ -55,9 +55,11 @@ class _Groups:
 
 
 def _grouped(rows: pa.Table, keys: Sequence[str]) -> _Groups:
-    found = [ranks(rows[name]) for name in keys]
-    by = order(*found)
-    starts = np.flatnonzero(changes(*(rank[by] for rank in found))) if rows.num_rows else np.zeros(0, np.int64)
+    found = [to_sort_codes(rows[name]) for name in keys]
+    by = sort_order(*found)
+    starts = (
+        np.flatnonzero(mark_group_starts(*(rank[by] for rank in found))) if rows.num_rows else np.zeros(0, np.int64)
+    )
     return _Groups(by, starts, rows.num_rows)
 
 
@@ -68,7 +70,7 @@ def _sets(groups: Ints, users: Ints, size: int) -> pa.Array:
     """The distinct users of each of the groups 0 to size - 1, as blobs; groups and users are of one pair each."""
     pairs = (groups.astype(np.uint64) << _USER_BITS) | users.astype(np.uint64)
     pairs.sort()
-    pairs = pairs[changes(pairs)] if len(pairs) else pairs
+    pairs = pairs[mark_group_starts(pairs)] if len(pairs) else pairs
     ends = np.searchsorted(pairs, np.arange(size + 1, dtype=np.uint64) << _USER_BITS)
     data = pa.py_buffer((pairs & np.uint64(2**32 - 1)).astype(_SET).tobytes())
     return pa.Array.from_buffers(pa.binary(), size, [None, pa.py_buffer((ends * 4).astype(np.int32).tobytes()), data])
@@ -93,25 +95,25 @@ def roll_up(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> 
     period = "day" if span is Span.DAY else "month"
     groups = _grouped(rows, (period, *grain.dimensions))
     columns = {name: rows[name].take(pa.array(groups.first)) for name in grain.dimensions}
-    weight = whole(rows[fact.weight]) if fact.weight and any(one.weighted for one in grain.measures) else None
+    weight = fill_nulls(rows[fact.weight]) if fact.weight and any(one.weighted for one in grain.measures) else None
     for measure in grain.measures:
-        values = np.ones(rows.num_rows, np.int64) if measure.field is None else whole(rows[measure.field])
+        values = np.ones(rows.num_rows, np.int64) if measure.field is None else fill_nulls(rows[measure.field])
         columns[measure.name] = groups.total(values)
         if measure.weighted:
             assert weight is not None, f"{fact.name} has no weights"
             columns[f"{measure.name}_w"] = groups.total(values * weight)
     if sets := grain.sets(span):
-        users, of_row = whole(rows["user"]), groups.of_row
+        users, of_row = fill_nulls(rows["user"]), groups.of_row
         for members in sets:
             carried = _carried(rows, members)
             columns[members.name] = _sets(of_row[carried], users[carried], len(groups.starts))
-    return _rollup(fact.rollup(grain, span), whole(rows[period])[groups.first], span, columns)
+    return _rollup(fact.rollup(grain, span), fill_nulls(rows[period])[groups.first], span, columns)
 
 
 def _carried(rows: pa.Table, members: MemberSet) -> Flags:
     if members.flag is None:
         return np.ones(rows.num_rows, np.bool_)
-    carried: Flags = whole(rows[members.flag]) == 1
+    carried: Flags = fill_nulls(rows[members.flag]) == 1
     return carried
 
 
@@ -123,7 +125,7 @@ def _rollup(table: Table, period: Ints, span: Span, columns: Mapping[str, object
         made |= {name: bucket_numbers(period, name) for name in names}
     else:
         made |= {"month": period, "year": period // 12, "month_of_year": period % 12 + 1}
-    schema = arrow_schema({name: kind for name, kind in stored_kinds(table).items() if name != "batch"})
+    schema = make_arrow_schema({name: kind for name, kind in get_stored_types(table).items() if name != "batch"})
     return pa.table([_column(made[name], schema.field(name).type) for name in schema.names], schema=schema)
 
 
@@ -146,11 +148,11 @@ def merge_days_into_months(fact: Fact, grain: Grain, days: pa.Table) -> pa.Table
     groups = _grouped(days, ("month", *grain.dimensions))
     columns = {name: days[name].take(pa.array(groups.first)) for name in grain.dimensions}
     for measure in grain.measures:
-        columns |= {name: groups.total(whole(days[name])) for name in measure.columns}
+        columns |= {name: groups.total(fill_nulls(days[name])) for name in measure.columns}
     for members in grain.sets(Span.MONTH):
         counts, users = _members(days[members.name])
         columns[members.name] = _sets(np.repeat(groups.of_row, counts), users, len(groups.starts))
-    return _rollup(fact.rollup(grain, Span.MONTH), whole(days["month"])[groups.first], Span.MONTH, columns)
+    return _rollup(fact.rollup(grain, Span.MONTH), fill_nulls(days["month"])[groups.first], Span.MONTH, columns)
 
 
 def roll_up_days(fact: Fact, rows: pa.Table) -> Iterator[tuple[Table, pa.Table]]:

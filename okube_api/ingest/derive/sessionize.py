@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import changes, codes, days, order
+from okube_api.ingest.columns.columns import mark_group_starts, sort_order, to_codes, to_days_of_places
 from okube_api.store.arrays import Codes, Flags, Ints
 
 
@@ -42,12 +42,12 @@ class Sessions:
     @property
     def start_days(self) -> Ints:
         """The local day of each run's start."""
-        return days(self.at_ms[self.starts], self.site[self.starts], self.locations.timezones)
+        return to_days_of_places(self.at_ms[self.starts], self.site[self.starts], self.locations.timezones)
 
     @property
     def end_days(self) -> Ints:
         """The local day of each run's end."""
-        return days(self.at_ms[self.ends], self.site[self.starts], self.locations.timezones)
+        return to_days_of_places(self.at_ms[self.ends], self.site[self.starts], self.locations.timezones)
 
     @property
     def has_change(self) -> Flags:
@@ -71,7 +71,7 @@ def index_equipments(equipments: pa.Table) -> LocationIndex:
     zones = dict(zip(ordered["site"].to_pylist(), ordered["zone"].to_pylist(), strict=True))
     sites = sorted(zones)
     return LocationIndex(
-        ordered["equipment"].to_pylist(), codes(ordered["site"], sites), sites, [zones[site] for site in sites]
+        ordered["equipment"].to_pylist(), to_codes(ordered["site"], sites), sites, [zones[site] for site in sites]
     )
 
 
@@ -79,10 +79,10 @@ def sessionize(
     places: LocationIndex, gap_s: int, *, user: Ints, site: Codes, equipment: Codes, at: Ints, change: NDArray[np.int8]
 ) -> Sessions:
     """Points in any order, one element of each array a point, sorted and cut into runs; see `Runs`."""
-    by = order(user, site, at, equipment)
+    by = sort_order(user, site, at, equipment)
     user, site, at, equipment = user[by], site[by], at[by], equipment[by]
     starts, ends = _cut(user, site, at, gap_s)
-    settled = _settled(change[by], changes(user, site, at, equipment))
+    settled = _settled(change[by], mark_group_starts(user, site, at, equipment))
     return Sessions(places, gap_s, user, site, equipment, at, settled, starts, ends)
 
 
@@ -100,7 +100,7 @@ def _settled(change: NDArray[np.int8], first: Flags) -> NDArray[np.int8]:
 
 
 def _cut(user: Ints, site: Codes, at: Ints, gap_s: int) -> tuple[Ints, Ints]:
-    first = changes(user, site)
+    first = mark_group_starts(user, site)
     first[1:] |= np.diff(at) > gap_s * 1000
     starts = np.flatnonzero(first)
     return starts, np.append(starts[1:], len(at))[: len(starts)] - 1

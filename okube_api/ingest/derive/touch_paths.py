@@ -8,7 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import changes, codes, counted, integers, offsets, order, spread
+from okube_api.ingest.columns.columns import (
+    count_by_group,
+    expand_ranges,
+    mark_group_starts,
+    sort_order,
+    to_codes,
+    to_integers,
+    to_offsets,
+)
 from okube_api.store.arrays import Codes, Flags, Ints
 
 TOUCH_KINDS = ("print", "opening", "click")
@@ -69,13 +77,13 @@ def prepare_touches(events: pa.Table, windows: Windows, users: Ints) -> Touches:
     Those of kind `control`, and those of campaigns without windows, are in no path.
     """
     campaigns = sorted(windows)
-    campaign, kind = codes(events["campaign"], campaigns), codes(events["kind"], TOUCH_KINDS)
-    eligible = (campaign >= 0) & (kind >= 0) & _among(integers(events["user"]), users)
+    campaign, kind = to_codes(events["campaign"], campaigns), to_codes(events["kind"], TOUCH_KINDS)
+    eligible = (campaign >= 0) & (kind >= 0) & _among(to_integers(events["user"]), users)
     campaign, kind = campaign[eligible], kind[eligible]
-    user, at = (integers(events[name])[eligible] for name in ("user", "at"))
-    by = order(user, at, campaign, kind)
+    user, at = (to_integers(events[name])[eligible] for name in ("user", "at"))
+    by = sort_order(user, at, campaign, kind)
     campaign, kind, user, at = campaign[by], kind[by], user[by], at[by]
-    new = changes(user)
+    new = mark_group_starts(user)
     base_ms = int(at.min()) if len(at) else 0
     span_ms = int(at.max()) - base_ms + 2 if len(at) else 1  # one more than there is, for what comes after all of it
     if int(new.sum()) * span_ms >= 2**63:
@@ -118,12 +126,12 @@ class Paths:
     @property
     def first(self) -> Ints:
         """The first touch of each path that has one."""
-        return self.touch[offsets(self.counts)[:-1][self.counts > 0]]
+        return self.touch[to_offsets(self.counts)[:-1][self.counts > 0]]
 
     @property
     def last(self) -> Ints:
         """The credited touch of each path that has one."""
-        return self.touch[offsets(self.counts)[1:][self.counts > 0] - 1]
+        return self.touch[to_offsets(self.counts)[1:][self.counts > 0] - 1]
 
 
 def build_paths(touches: Touches, user: Ints, at: Ints) -> Paths:
@@ -146,10 +154,10 @@ def _parts(sizes: Ints) -> Iterator[slice]:
 
 
 def _path(touches: Touches, low: Ints, high: Ints, at: Ints) -> tuple[Ints, Ints]:
-    outcome, touch = np.repeat(np.arange(len(low)), high - low), spread(low, high - low)
+    outcome, touch = np.repeat(np.arange(len(low)), high - low), expand_ranges(low, high - low)
     eligible = touches.last_ms[touch] >= at[outcome]
     outcome, touch = outcome[eligible], touch[eligible]
     campaign = touches.campaign[touch]
     ends = np.ones(len(touch), np.bool_)
     ends[:-1] = (outcome[1:] != outcome[:-1]) | (campaign[1:] != campaign[:-1])
-    return counted(outcome[ends], len(low)), touch[ends]
+    return count_by_group(outcome[ends], len(low)), touch[ends]

@@ -1,39 +1,42 @@
-"""References as they are now: of the events of one natural key, the latest batch's, and there the last line's."""
+"""Selects the current row of each natural key: the one of the latest batch, and in a batch that of the last line."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from okube_api.ingest.columns.columns import changes, order
-from okube_api.ingest.columns.sort_codes import ranks
+from okube_api.ingest.columns.columns import mark_group_starts, sort_order
+from okube_api.ingest.columns.sort_codes import to_sort_codes
 from okube_api.store.arrays import Ints
 
 
 def find_latest_rows(rows: pa.Table, key: Sequence[str]) -> Ints:
-    """The numbers of the rows that count, in order of their key.
+    """Return the number of the current row of each key, in order of the keys.
 
     rows: events with `batch` and `line`.
     """
     if rows.num_rows == 0:
         return np.empty(0, np.int64)
-    found = [ranks(rows[name]) for name in key]
-    by = order(*found, ranks(rows["batch"]), ranks(rows["line"]))
-    heads = np.flatnonzero(changes(*(rank[by] for rank in found)))
-    numbers: Ints = by[np.append(heads[1:], len(by)) - 1]
-    return numbers
+    key_codes = [to_sort_codes(rows[name]) for name in key]
+    by = sort_order(*key_codes, to_sort_codes(rows["batch"]), to_sort_codes(rows["line"]))
+    starts = np.flatnonzero(mark_group_starts(*(codes[by] for codes in key_codes)))
+    latest: Ints = by[np.append(starts[1:], len(by)) - 1]
+    return latest
 
 
 def find_changed_keys(before: pa.Table, after: pa.Table, key: Sequence[str]) -> pa.Table:
-    """The keys whose row is in one of two tables only, or not the same in both; in either, a key stands once."""
-    both = pa.concat_tables([before, after])
-    if both.num_rows == 0:
-        return both.select(list(key))
-    found = [ranks(both[name]) for name in both.column_names]
-    by = order(*found)
-    first = changes(*(rank[by] for rank in found))
-    alone = by[first & np.append(first[1:], True)]
-    of_key = [rank[alone] for name, rank in zip(both.column_names, found, strict=True) if name in key]
-    heads = order(*of_key)
-    heads = heads[changes(*(rank[heads] for rank in of_key))] if len(alone) else heads
-    return both.select(list(key)).take(pa.array(alone[heads]))
+    """Return the keys whose row is in one of two tables only, or differs between them; each table has a key once."""
+    rows = pa.concat_tables([before, after])
+    if rows.num_rows == 0:
+        return rows.select(list(key))
+    # A row that is equal in both tables makes a group of two: what is left are the groups of one.
+    row_codes = [to_sort_codes(rows[name]) for name in rows.column_names]
+    by = sort_order(*row_codes)
+    starts = mark_group_starts(*(codes[by] for codes in row_codes))
+    single = by[starts & np.append(starts[1:], True)]
+    # A key whose row differs has a single row in each table: take one of them.
+    key_codes = [codes[single] for name, codes in zip(rows.column_names, row_codes, strict=True) if name in key]
+    by_key = sort_order(*key_codes)
+    if len(single):
+        by_key = by_key[mark_group_starts(*(codes[by_key] for codes in key_codes))]
+    return rows.select(list(key)).take(pa.array(single[by_key]))

@@ -1,6 +1,6 @@
-"""What stands of events with natural keys: the panel, the areas, deliveries; of each key the latest batch's.
+"""Current state of keyed events (the panel, areas, deliveries): the row of the latest batch wins.
 
-Panels are large: users are looked at some hundred thousand at a time.
+Panels are large, so events with a user are compared a range of users at a time.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -9,106 +9,103 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.facts import PANELISTS
-from okube_api.ingest.columns.columns import Span, integers
+from okube_api.ingest.columns.columns import Span, to_integers
 from okube_api.ingest.derive.panel_index import PanelIndex, index_panel
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS, EventKind
 from okube_api.ingest.raw.latest import find_changed_keys, find_latest_rows
 from okube_api.ingest.raw.reader import BatchDelta, read_blocks
 from okube_api.store.arrays import Ints
-from okube_api.store.base import Change, Reader, Table
-from okube_api.store.kinds import arrow_schema, stored_kinds
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.protocol import Change, Reader
+from okube_api.store.schema import Table
 
 USERS_PER_BLOCK = 250_000
-_WHOLE = (tables.UNDATED_PART, tables.UNDATED_PART)
-_NOT_SAID = ["batch", "line"]
+_UNDATED = (tables.UNDATED_PART, tables.UNDATED_PART)
+_NOT_STATE = ["batch", "line"]  # columns that say where a row comes from
 
 
 async def read_before_and_after(
-    view: Reader, kind: EventKind, sides: BatchDelta, parts: Span
+    view: Reader, kind: EventKind, delta: BatchDelta, parts: Span
 ) -> AsyncIterator[tuple[pa.Table, pa.Table]]:
-    """The events of a kind that count before, and those that count after a change; some keys at a time."""
-    last = await _last_user(view, kind, sides, parts) if "user" in kind.natural_key else 0
-    for low in range(0, last + 1, USERS_PER_BLOCK):
-        found = await _of_users(view, kind, sides, parts, low)
-        change = sides.row_changes(found)
-        before, after = (_standing(found.filter(pa.array(side)), kind) for side in (change <= 0, change >= 0))
+    """Yield the current rows of a kind before and after a change, a range of keys at a time, in order of the keys."""
+    last_user = await _find_last_user(view, kind, delta, parts) if "user" in kind.natural_key else 0
+    for low in range(0, last_user + 1, USERS_PER_BLOCK):
+        rows = await _read_users(view, kind, delta, parts, low)
+        changes = delta.row_changes(rows)
+        before, after = (_select_current(rows.filter(pa.array(side)), kind) for side in (changes <= 0, changes >= 0))
         yield before, after
 
 
-async def count_changed_keys(view: Reader, kind: EventKind, sides: BatchDelta, parts: Span) -> int:
-    """How many keys do not have the same before and after a change."""
-    return sum(
-        [
-            find_changed_keys(*pair, kind.natural_key).num_rows
-            async for pair in read_before_and_after(view, kind, sides, parts)
-        ]
-    )
+async def count_changed_keys(view: Reader, kind: EventKind, delta: BatchDelta, parts: Span) -> int:
+    """Return how many keys have another row, or a row on one side only, before and after a change."""
+    pairs = read_before_and_after(view, kind, delta, parts)
+    return sum([find_changed_keys(*pair, kind.natural_key).num_rows async for pair in pairs])
 
 
 async def write_panel(change: Change, delta: BatchDelta, *, force: bool = False) -> Ints:
-    """Writes what is known of the panel; the users of whom it is not the same as before.
+    """Write the panel as it is after a change, and return the users whose record differs from before.
 
-    whatever: also when the sides do not differ.
+    force: write it also when no record differs.
     """
-    users: list[Ints] = [np.empty(0, np.int64)]
-    standing = [_encoded(_none(tables.PANELISTS).drop_columns(_NOT_SAID))]
-    async for before, after in read_before_and_after(change, KINDS["panelists"], delta, _WHOLE):
-        users.append(integers(find_changed_keys(before, after, ("user",))["user"]))
-        standing.append(after)
-    found: Ints = np.concatenate(users)
-    if len(found) or force:
-        await change.replace(PANELISTS, [tables.UNDATED_PART], pa.concat_tables(standing))
-    return found
+    changed_users: list[Ints] = [np.empty(0, np.int64)]
+    panel = [_encode_texts(_empty_rows(tables.PANELISTS).drop_columns(_NOT_STATE))]
+    async for before, after in read_before_and_after(change, KINDS["panelists"], delta, _UNDATED):
+        changed_users.append(to_integers(find_changed_keys(before, after, ("user",))["user"]))
+        panel.append(after)
+    users: Ints = np.concatenate(changed_users)
+    if len(users) or force:
+        await change.replace(PANELISTS, [tables.UNDATED_PART], pa.concat_tables(panel))
+    return users
 
 
-async def find_changed_areas(view: Reader, sides: BatchDelta) -> Sequence[str]:
-    """The codes of areas that are elsewhere than before, there for the first time, or no more."""
-    found: list[str] = []
-    async for pair in read_before_and_after(view, KINDS["areas"], sides, _WHOLE):
-        before, after = (one.drop_columns(["name"]) for one in pair)
-        found += find_changed_keys(before, after, ("code",))["code"].to_pylist()
-    return found
+async def find_changed_areas(view: Reader, delta: BatchDelta) -> Sequence[str]:
+    """Return the codes of areas that a change adds, moves or removes."""
+    area_codes: list[str] = []
+    async for pair in read_before_and_after(view, KINDS["areas"], delta, _UNDATED):
+        before, after = (areas.drop_columns(["name"]) for areas in pair)
+        area_codes += find_changed_keys(before, after, ("code",))["code"].to_pylist()
+    return area_codes
 
 
-async def read_panel(view: Reader, sides: BatchDelta) -> PanelIndex:
-    """What is known of people and areas, as after a change."""
-    areas = [after async for _, after in read_before_and_after(view, KINDS["areas"], sides, _WHOLE)]
-    panel = [_encoded(block) async for block in view.read_parts(PANELISTS, *_WHOLE)]
-    return index_panel(pa.concat_tables([_encoded(_none(PANELISTS)), *panel]), pa.concat_tables(areas))
+async def read_panel(view: Reader, delta: BatchDelta) -> PanelIndex:
+    """Return the stored panel, with the coordinates of areas as they are after a change."""
+    areas = [after async for _, after in read_before_and_after(view, KINDS["areas"], delta, _UNDATED)]
+    panel = [_encode_texts(block) async for block in view.read_parts(PANELISTS, *_UNDATED)]
+    return index_panel(pa.concat_tables([_encode_texts(_empty_rows(PANELISTS)), *panel]), pa.concat_tables(areas))
 
 
 # -- helpers --------------------------------------------------------------------------------------------------
 
 
-async def _last_user(view: Reader, kind: EventKind, sides: BatchDelta, parts: Span) -> int:
-    last = 0
-    async for block in read_blocks(view, kind.table, *parts, sides.either_side):
-        last = max(last, int(integers(block["user"]).max(initial=0)))
-    return last
+async def _find_last_user(view: Reader, kind: EventKind, delta: BatchDelta, parts: Span) -> int:
+    last_user = 0
+    async for block in read_blocks(view, kind.table, *parts, delta.either_side):
+        last_user = max(last_user, int(to_integers(block["user"]).max(initial=0)))
+    return last_user
 
 
-async def _of_users(view: Reader, kind: EventKind, sides: BatchDelta, parts: Span, low: int) -> pa.Table:
-    """The events of some users, from a number on; all of them where the key is another."""
-    found = [_encoded(_none(kind.table))]
-    async for block in read_blocks(view, kind.table, *parts, sides.either_side):
+async def _read_users(view: Reader, kind: EventKind, delta: BatchDelta, parts: Span, low: int) -> pa.Table:
+    """Return the events of `USERS_PER_BLOCK` users from number `low` on; all events where the key has no user."""
+    events = [_encode_texts(_empty_rows(kind.table))]
+    async for block in read_blocks(view, kind.table, *parts, delta.either_side):
         if "user" in kind.natural_key:
-            user = integers(block["user"])
+            user = to_integers(block["user"])
             block = block.filter(pa.array((user >= low) & (user < low + USERS_PER_BLOCK)))  # noqa: PLW2901
-        found.append(_encoded(block))
-    return pa.concat_tables(found).unify_dictionaries()
+        events.append(_encode_texts(block))
+    return pa.concat_tables(events).unify_dictionaries()
 
 
-def _standing(rows: pa.Table, kind: EventKind) -> pa.Table:
-    return rows.take(pa.array(find_latest_rows(rows, kind.natural_key))).drop_columns(_NOT_SAID)
+def _select_current(rows: pa.Table, kind: EventKind) -> pa.Table:
+    return rows.take(pa.array(find_latest_rows(rows, kind.natural_key))).drop_columns(_NOT_STATE)
 
 
-def _none(table: Table) -> pa.Table:
-    return arrow_schema(stored_kinds(table)).empty_table()
+def _empty_rows(table: Table) -> pa.Table:
+    return make_arrow_schema(get_stored_types(table)).empty_table()
 
 
-def _encoded(rows: pa.Table) -> pa.Table:
-    """Texts as dictionaries: they repeat."""
+def _encode_texts(rows: pa.Table) -> pa.Table:
+    """Return rows with texts as dictionaries, which are smaller: they repeat."""
     for place, field in enumerate(rows.schema):
         if pa.types.is_string(field.type):
             rows = rows.set_column(place, field.name, rows[field.name].dictionary_encode())

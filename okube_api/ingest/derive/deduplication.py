@@ -1,0 +1,44 @@
+"""Recognises an event that was sent twice: the same `id`, or without one the same content, on the same UTC day.
+
+The event of the earliest batch counts.  The columns that make up the content are declared per kind in
+`events/kinds.py`; `raw/new_events.py` counts the accepted events of a batch by the same rule.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from okube_api.ingest.columns.columns import mark_group_starts, sort_order
+from okube_api.ingest.columns.sort_codes import to_sort_codes
+from okube_api.ingest.events.kinds import OWN_ID_KEY
+from okube_api.store.arrays import Flags, Ints
+
+
+def deduplicate(rows: pa.Table, changes: Ints, content: Sequence[str]) -> tuple[Flags, Flags]:
+    """Return which rows count after a change, each event once, and which count on one side of the change only.
+
+    rows: whole parts, with the events of both sides.
+    changes: one each row: 1 for events that the change adds, -1 for those that it removes, else 0.
+    content: columns that are equal for two rows of the same event without an `id`.
+    """
+    before, after = np.zeros((2, rows.num_rows), np.bool_)
+    for counts, exists in ((before, changes <= 0), (after, changes >= 0)):
+        counts[exists] = mark_first_occurrences(rows.filter(pa.array(exists)), content)
+    return after, before != after
+
+
+def mark_first_occurrences(rows: pa.Table, content: Sequence[str]) -> Flags:
+    """Return which rows are the first of their event: the one of the earliest batch, then of the least content."""
+    has_id = rows[OWN_ID_KEY[0]].is_valid().to_numpy()
+    is_first = np.zeros(rows.num_rows, np.bool_)
+    for has_key, key in ((has_id, ("part", *OWN_ID_KEY)), (~has_id, ("part", *content))):
+        numbers = np.flatnonzero(has_key)
+        if len(numbers) == 0:
+            continue
+        events = rows.take(pa.array(numbers))
+        sort_codes = {name: to_sort_codes(events[name]) for name in dict.fromkeys((*key, "batch", *content))}
+        by = sort_order(*sort_codes.values())
+        starts = mark_group_starts(*(sort_codes[name][by] for name in key))
+        is_first[numbers[by[starts]]] = True
+    return is_first

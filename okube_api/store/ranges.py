@@ -1,0 +1,24 @@
+"""Ranges of integers such as days, months or parts: (first, last), both included."""
+
+from collections.abc import Iterable
+
+Range = tuple[int, int]
+
+
+def join_ranges(ranges: Iterable[Range], *, max_step: int = 1) -> list[Range]:
+    """Return ranges, in any order, as the fewest ranges that cover them: ascending and apart.
+
+    max_step: two ranges become one when the second begins at most that many after the end of the first.
+    """
+    joined: list[Range] = []
+    for first, last in sorted(ranges):
+        if joined and first - joined[-1][1] <= max_step:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def find_ranges(numbers: Iterable[int]) -> list[Range]:
+    """Return numbers, in any order, as ranges of neighbours."""
+    return join_ranges((number, number) for number in numbers)
