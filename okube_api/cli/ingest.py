@@ -13,7 +13,7 @@ from okube_api.cli.remote import RemoteServer
 from okube_api.cli.runtime import build_remote, console, echo, fail, open_services, run_command
 from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
-from okube_api.ingest.load.loader import Progress
+from okube_api.ingest.load.file_blocks import Progress
 from okube_api.ingest.parse.codecs import detect_format
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
@@ -42,7 +42,7 @@ async def _ingest(application: str, kind: str, files: list[Path], atomic: bool, 
         for path in files:
             with progress_bar(path) as show_size:
                 tell = partial(_show_progress, show_size)
-                batch = await services.ingest.ingest_file(place, kind, path, atomic=atomic, tell=tell)
+                batch = await services.ingest.ingest_file(place, kind, path, atomic=atomic, on_progress=tell)
             print_result(path, batch)
 
 

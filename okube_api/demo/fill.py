@@ -17,14 +17,15 @@ from okube_api.campaigns.repository import CampaignRepository
 from okube_api.demo.generator.events import generate_events
 from okube_api.demo.generator.world import LEVERS, DemoCampaign, DemoPlace, World, build_worlds
 from okube_api.equipments.repository import EquipmentRepository
+from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
-from okube_api.ingest.service import Ingest, EventFile
+from okube_api.ingest.service import Ingest
 from okube_api.kit.application import Application
 from okube_api.kit.bulk_upsert import BulkUpsert
 from okube_api.kit.validated_repository import ValidatedRepository
 from okube_api.pois.repository import PoiRepository
 from okube_api.sites.repository import SiteRepository
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 from okube_api.studies.repository import StudyRepository
 
 _PIECE_BYTES = 2**20
@@ -56,7 +57,9 @@ class FillProgress:
 ProgressListener = Callable[[FillProgress], None]
 
 
-async def fill_applications(places: DemoServices, until: date, tell: ProgressListener | None = None, scale: float = 1.0) -> list[Json]:
+async def fill_applications(
+    places: DemoServices, until: date, tell: ProgressListener | None = None, scale: float = 1.0
+) -> list[Json]:
     """The documents of the two applications, filled with twelve months of events that end on `until`.
 
     scale: 1 is some 700,000 events.  Raises Taken where one of them exists already.
@@ -113,7 +116,7 @@ async def _pieces(rows: pa.Table) -> AsyncIterator[bytes]:
 
 async def _documents(places: DemoServices, application: Application, world: World, tell: ProgressListener) -> None:
     async def put(resources: ValidatedRepository, elements: Sequence[Json]) -> list[Json]:
-        found = await BulkUpsert(resources, application, ()).upsert(elements)
+        found = await BulkUpsert(resources, application, ()).upsert_all(elements)
         tell(FillProgress(world.name, resources.collection.name, len(found)))
         return found
 

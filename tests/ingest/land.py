@@ -13,15 +13,18 @@ from okube_api.applications.repository import APPLICATIONS
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.catalogue.facts import FACTS, PANELISTS, Fact
 from okube_api.equipments.repository import EQUIPMENTS
-from okube_api.geo.place_cells import located
-from okube_api.ingest.derive.place_index import ZONES
-from okube_api.ingest.load.pseudonyms import DEVICE, USER, Identities
+from okube_api.geo.place_cells import compute_cells
+from okube_api.ingest.derive.place_index import ZONE_KINDS
+from okube_api.ingest.load.file_blocks import EventFile
+from okube_api.ingest.load.pseudonyms import DEVICE, USER, Pseudonyms
 from okube_api.ingest.parse.codecs import Format
-from okube_api.ingest.service import Ingest, Source
+from okube_api.ingest.service import Ingest
 from okube_api.kit.application import Application
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
-from okube_api.store.base import Json, Kind, Store, Table
+from okube_api.store.protocol import Store
+from okube_api.store.schema import ColumnType, Table
+from okube_api.store.values import Json
 
 from tests.by_hand.truth import Place
 from tests.truth.tenant import Tenant, beta
@@ -48,9 +51,9 @@ def place(one: Place, application: str, cells: Mapping[str, Mapping[str, Any]] |
     where: Json = {}
     told = (cells or {}).get(one.id, {"radius": 70.0})
     if one.coordinates is not None and "radius" in told:
-        where = {"radius": told["radius"], **located(one.coordinates, told["radius"])}
+        where = {"radius": told["radius"], **compute_cells(one.coordinates, told["radius"])}
     elif "resolution" in told:
-        where = {f"{zone}Indexes": {"resolution": told["resolution"], "indexes": told[zone]} for zone in ZONES}
+        where = {f"{zone}Indexes": {"resolution": told["resolution"], "indexes": told[zone]} for zone in ZONE_KINDS}
     if one.coordinates is not None:
         where["coordinates"] = list(one.coordinates)
     return document(
@@ -106,7 +109,7 @@ class Land:
     def __init__(self, store: Store, tenant: Tenant) -> None:
         self.store, self.tenant, self.truth = store, tenant, tenant.truth
         self.ingest = Ingest(store, clock, SECRET)
-        self.application = Application.of(self._document())
+        self.application = Application.from_document(self._document())
 
     def _document(self) -> Json:
         tenant = self.tenant
@@ -146,24 +149,24 @@ class Land:
     async def take_all(self, events: Mapping[str, Iterable[Json]]) -> list[Json]:
         """Takes files of several kinds, shown in one step."""
         batches = [await self.receive(kind, some) for kind, some in events.items()]
-        return await self.ingest.show_all(self.application, batches)
+        return await self.ingest.publish(self.application, batches)
 
     async def receive(self, kind: str, events: Iterable[Json]) -> Json:
         """Stores events, which nobody sees yet."""
-        source = Source(pieces("".join(f"{json.dumps(event)}\n" for event in events).encode()), Format.NDJSON)
-        return await self.ingest.receive(self.application, kind, source)
+        source = EventFile(pieces("".join(f"{json.dumps(event)}\n" for event in events).encode()), Format.NDJSON)
+        return await self.ingest.load(self.application, kind, source)
 
     async def take_text(self, kind: str, text: str, shape: Format = Format.NDJSON, **more: Any) -> Json:
         """Takes a file that was written by hand."""
-        return await self.ingest.take(self.application, kind, Source(pieces(text.encode()), shape), **more)
+        return await self.ingest.ingest(self.application, kind, EventFile(pieces(text.encode()), shape), **more)
 
     async def tables(self, wanted: Sequence[Fact] = FACTS) -> dict[str, list[Row]]:
         """The rows of every fact and rollup, and of the panel; users and sets of users by their names."""
         names = await self.names()
         found = {}
-        async with self.store.reading(self.application.id) as reader:
+        async with self.store.open_reader(self.application.id) as reader:
             for table in (PANELISTS, *(table for fact in wanted for table in fact.tables)):
-                blocks = [block async for block in reader.read(table, -(2**31), 2**31 - 1)]
+                blocks = [block async for block in reader.read_parts(table, -(2**31), 2**31 - 1)]
                 rows = pa.concat_tables(blocks).to_pylist() if blocks else []
                 found[table.name] = [named(table, row, names[_who(table)]) for row in rows]
         return found
@@ -178,8 +181,8 @@ class Land:
         }
         found = {}
         for kind, people in ((USER, users), (DEVICE, {one.device for one in truth.detections})):
-            identities = Identities(self.store, self.application.id, SECRET)
-            numbers = {name: await identities.known(kind, name) for name in people}
+            identities = Pseudonyms(self.store, self.application.id, SECRET)
+            numbers = {name: await identities.find_number(kind, name) for name in people}
             found[kind] = {number: name for name, number in numbers.items() if number is not None}
         return found
 
@@ -190,12 +193,12 @@ def _who(table: Table) -> str:
 
 def named(table: Table, row: Row, names: Mapping[int, str]) -> Row:
     """A row with names in the place of numbers; without `batch`."""
-    kinds = {column.name: column.kind for column in table.columns}
+    kinds = {column.name: column.type for column in table.columns}
     found = {name: value for name, value in row.items() if name != "batch"}
     if "user" in found:
         found["user"] = names[found["user"]]
     for name, kind in kinds.items():
-        if kind is Kind.BYTES:
+        if kind is ColumnType.BYTES:
             numbers = np.frombuffer(found[name], "<u4").tolist()
             assert numbers == sorted(set(numbers))
             found[name] = tuple(sorted(names[number] for number in numbers))

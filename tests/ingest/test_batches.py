@@ -12,11 +12,15 @@ import pytest
 from okube_api.areas.repository import AREAS
 from okube_api.catalogue.facts import DELIVERIES, GEO_STAYS, PANELISTS
 from okube_api.errors import Impossible
-from okube_api.ingest.batches import ALIVE_FOR, State
+from okube_api.ingest.batches import ABANDONED_AFTER, State
+from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
-from okube_api.ingest.service import Ingest, Source
+from okube_api.ingest.service import Ingest
 from okube_api.store import open_store
-from okube_api.store.base import Json, Store, Table, equal
+from okube_api.store.conditions import equal
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Table
+from okube_api.store.values import Json
 from okube_api.store_schema import SCHEMA
 
 from tests.ingest.expected import ALL, assert_same
@@ -37,8 +41,8 @@ async def land_of(store: Store) -> Land:
 
 async def rows_of(land: Land, table: Table) -> list[Json]:
     """Everything in a table."""
-    async with land.store.reading(land.application.id) as reader:
-        return [row async for block in reader.read(table, 0, 100_000) for row in block.to_pylist()]
+    async with land.store.open_reader(land.application.id) as reader:
+        return [row async for block in reader.read_parts(table, 0, 100_000) for row in block.to_pylist()]
 
 
 async def stays_of(land: Land) -> list[tuple[Any, ...]]:
@@ -79,7 +83,7 @@ async def test_of_a_natural_key_the_latest_batch_counts(ingested: Store) -> None
     assert (later["accepted"], later["duplicate"]) == (1, 1)
     assert await counts(land, "panelists", {"user": "a", "weight": 2}) == (0, 1, 0)
     assert [weight for *_, weight in await stays_of(land)] == [2000, 5000]
-    await land.ingest.remove(land.application, later)
+    await land.ingest.remove_batch(land.application, later)
     assert [weight for *_, weight in await stays_of(land)] == [2000, 3000]
     assert sorted(row["weight"] for row in await rows_of(land, PANELISTS)) == [2000, 3000]
 
@@ -90,7 +94,7 @@ async def test_a_second_file_of_deliveries_replaces_the_first(ingested: Store) -
     assert await counts(land, "deliveries", {**day, "prints": 5}, {**other, "prints": 6}) == (2, 0, 0)
     second = await land.take("deliveries", [{**day, "prints": 7}, {**day, "site": "lyon-2", "prints": 1}])
     assert sorted(row["print_count"] for row in await rows_of(land, DELIVERIES.table)) == [1, 6, 7]
-    await land.ingest.remove(land.application, second)
+    await land.ingest.remove_batch(land.application, second)
     assert sorted(row["print_count"] for row in await rows_of(land, DELIVERIES.table)) == [5, 6]
 
 
@@ -111,11 +115,11 @@ async def test_areas_that_move_move_distances(ingested: Store) -> None:
     assert await home() == 1112
     known = await ingested.find(AREAS, equal("application", land.application.id))
     assert [area["name"] for area in known] == ["Further north"]
-    for batch in await land.ingest.batches.in_state(State.VISIBLE, application=land.application.id):
+    for batch in await land.ingest.batches.find_in_states(State.VISIBLE, application=land.application.id):
         if batch["kind"] == "areas" and batch["_id"] != first["_id"]:
-            await land.ingest.remove(land.application, batch)
+            await land.ingest.remove_batch(land.application, batch)
     assert await home() == 0
-    await land.ingest.remove(land.application, first)
+    await land.ingest.remove_batch(land.application, first)
     assert await home() is None
     assert await ingested.find(AREAS, equal("application", land.application.id)) == []
 
@@ -135,7 +139,7 @@ async def test_what_a_batch_names_must_be_there(ingested: Store) -> None:
         2: "'site': There is no site of this id or key.",
         4: "A stay names either a site or a point of interest.",
     }
-    kept = [line async for line in land.ingest.rejected(batch)]
+    kept = [line async for line in land.ingest.stream_rejected(batch)]
     assert [line["line"] for line in kept] == [2, 4]
     assert '"nowhere"' in kept[0]["text"]
 
@@ -158,8 +162,8 @@ async def broken() -> AsyncIterator[bytes]:
 async def test_a_file_that_ends_in_the_middle_leaves_nothing(ingested: Store) -> None:
     land = await land_of(ingested)
     with pytest.raises(ConnectionResetError):
-        await land.ingest.take(land.application, "areas", Source(broken(), Format.NDJSON))
-    (batch,) = await land.ingest.batches.in_state(State.INTERRUPTED)
+        await land.ingest.ingest(land.application, "areas", EventFile(broken(), Format.NDJSON))
+    (batch,) = await land.ingest.batches.find_in_states(State.INTERRUPTED)
     assert batch["accepted"] == 0
     assert await counts(land, "areas", {"code": "693820101", "name": "x", "lng": 1, "lat": 1}) == (1, 0, 0)
 
@@ -169,33 +173,33 @@ async def test_what_waits_is_shown_by_whoever_comes_next(ingested: Store) -> Non
     events = land.tenant.events
     for kind in ("areas", "panelists", "stays", "pings"):
         text = "".join(f"{line}\n" for line in map(json.dumps, events[kind]))
-        await land.ingest.receive(land.application, kind, Source(pieces(text.encode()), Format.NDJSON))
+        await land.ingest.load(land.application, kind, EventFile(pieces(text.encode()), Format.NDJSON))
     assert await rows_of(land, GEO_STAYS.table) == []
     await Ingest(ingested, clock, SECRET).resume()
     assert_same(await land.tables(), land.truth, "geo_stays", "panelists")
-    assert [one["state"] for one in await land.ingest.batches.in_state(*State)] == ["visible"] * 4
+    assert [one["state"] for one in await land.ingest.batches.find_in_states(*State)] == ["visible"] * 4
 
 
 async def test_what_nobody_receives_any_more_is_tidied_away(ingested: Store) -> None:
     land = await land_of(ingested)
-    batch = await land.ingest.batches.open(land.application.id, "areas", {})
-    late = Ingest(ingested, lambda: NOW + ALIVE_FOR / 2, SECRET)
+    batch = await land.ingest.batches.create(land.application.id, "areas", {})
+    late = Ingest(ingested, lambda: NOW + ABANDONED_AFTER / 2, SECRET)
     await late.resume()
-    assert (await late.batches.of(land.application.id, batch["_id"]))["state"] == "receiving"
-    later = Ingest(ingested, lambda: NOW + ALIVE_FOR + timedelta(seconds=1), SECRET)
+    assert (await late.batches.get_batch(land.application.id, batch["_id"]))["state"] == "receiving"
+    later = Ingest(ingested, lambda: NOW + ABANDONED_AFTER + timedelta(seconds=1), SECRET)
     await later.resume()
-    assert (await later.batches.of(land.application.id, batch["_id"]))["state"] == "interrupted"
+    assert (await later.batches.get_batch(land.application.id, batch["_id"]))["state"] == "interrupted"
 
 
 async def test_the_same_file_is_not_taken_twice(ingested: Store, tmp_path: Path) -> None:
     land = await land_of(ingested)
     path = tmp_path / "stays.ndjson"
     path.write_text(f"{json.dumps(stay('a', '2024-03-28T10:00:00Z'))}\n")
-    first = await land.ingest.take_file(land.application, "stays", path)
-    again = await land.ingest.take_file(land.application, "stays", path)
+    first = await land.ingest.ingest_file(land.application, "stays", path)
+    again = await land.ingest.ingest_file(land.application, "stays", path)
     assert (again["_id"], again["accepted"]) == (first["_id"], 1)
     path.write_text(f"{path.read_text()}{json.dumps(stay('b', '2024-03-28T10:00:00Z'))}\n")
-    other = await land.ingest.take_file(land.application, "stays", path)
+    other = await land.ingest.ingest_file(land.application, "stays", path)
     assert (other["accepted"], other["duplicate"]) == (1, 1)
 
 
@@ -215,7 +219,7 @@ async def test_a_person_is_erased(ingested: Store) -> None:
     land, gone = await land_of(ingested), {"user-03", "device-05"}
     await land.take_all(land.tenant.events)
     for name in gone:
-        await land.ingest.delete_user(land.application, name)
+        await land.ingest.erase_user(land.application, name)
 
     def left(events: Sequence[Any]) -> list[Any]:
         return [one for one in events if getattr(one, "user", getattr(one, "device", None)) not in gone]
@@ -233,7 +237,7 @@ async def test_no_name_of_anybody_is_in_the_store(tmp_path: Path) -> None:
     land = await land_of(store)
     good, bad = json.dumps(stay("zaphod", "2024-03-28T10:00:00Z")), '{"user":"zaphod","start":'
     batch = await land.take_text("stays", f"{good}\n{bad}\n")
-    assert [line["text"] async for line in land.ingest.rejected(batch)] == [bad]
+    assert [line["text"] async for line in land.ingest.stream_rejected(batch)] == [bad]
     await store.close()
     assert holding(tmp_path, b"events_stays")
     assert not holding(tmp_path, b"zaphod")
@@ -250,7 +254,7 @@ async def test_another_secret_knows_nobody(ingested: Store) -> None:
     bad = await land.take_text("stays", "{}\n")
     stranger = Ingest(ingested, clock, b"another secret, as long as the first one")
     with pytest.raises(Impossible):
-        [line async for line in stranger.rejected(bad)]
-    await stranger.delete_user(land.application, "a")
+        [line async for line in stranger.stream_rejected(bad)]
+    await stranger.erase_user(land.application, "a")
     assert len(await stays_of(land)) == 1
-    assert [line async for line in land.ingest.rejected(bad)] == []  # nobody could tell whether it named "a"
+    assert [line async for line in land.ingest.stream_rejected(bad)] == []  # nobody could tell whether it named "a"

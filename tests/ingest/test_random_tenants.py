@@ -11,9 +11,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as some
 from okube_api.catalogue.facts import FACTS, PANELISTS
-from okube_api.ingest.service import Source
-from okube_api.store.base import Json, Store, Table, equal
-from okube_api.store.kinds import arrow_schema, stored_kinds
+from okube_api.ingest.load.file_blocks import EventFile
+from okube_api.store.conditions import equal
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Table
+from okube_api.store.values import Json
 from okube_api.store_schema import SCHEMA
 
 from tests.ingest import small
@@ -45,9 +48,9 @@ class History:
         for kind, events in files:
             bad.append(self.dice.choice((0, 0, 0, 2)))
             shape, data = small.written(self.dice, self.where, Batch(0, kind, events), bad[-1])
-            source = Source(pieces(data, self.dice.choice((7, 777))), shape)
-            received.append(await self.land.ingest.receive(self.land.application, kind, source))
-        shown = await self.land.ingest.show_all(self.land.application, received)
+            source = EventFile(pieces(data, self.dice.choice((7, 777))), shape)
+            received.append(await self.land.ingest.load(self.land.application, kind, source))
+        shown = await self.land.ingest.publish(self.land.application, received)
         for batch, (kind, events), rejected in zip(shown, files, bad, strict=True):
             one = Batch(batch["number"], kind, events)
             new = new_events(one, self.live)
@@ -58,7 +61,7 @@ class History:
 
     async def take_back(self, batch: Batch) -> None:
         """Removes a batch."""
-        await self.land.ingest.remove(self.land.application, self._documents[batch.number])
+        await self.land.ingest.remove_batch(self.land.application, self._documents[batch.number])
         self.live = [one for one in self.live if one.number != batch.number]
 
     async def disturb(self, what: str) -> None:
@@ -77,7 +80,7 @@ class History:
             await self.take_back(self.live[-1])
         elif what == "erase":
             name = self.dice.choice((*small.USERS, *small.DEVICES))
-            await self.land.ingest.delete_user(self.land.application, name)
+            await self.land.ingest.erase_user(self.land.application, name)
             self.live = without_user(self.live, name)
         else:
             await self.land.ingest.rebuild(self.land.application)
@@ -100,9 +103,9 @@ async def played(history: History, happened: dict[str, list[Json]]) -> None:
 async def dumped(land: Land) -> dict[str, list[bytes]]:
     """Every derived table as it is kept, its rows as sorted bytes."""
     found = {}
-    async with land.store.reading(land.application.id) as reader:
+    async with land.store.open_reader(land.application.id) as reader:
         for table in DERIVED:
-            blocks = [block async for block in reader.read(table, -(2**31), 2**31 - 1)]
+            blocks = [block async for block in reader.read_parts(table, -(2**31), 2**31 - 1)]
             rows = [row for block in blocks for row in block.drop_columns(_unsaid(table)).to_pylist()]
             found[table.name] = sorted(repr(sorted(row.items())).encode() for row in rows)
     return found
@@ -114,12 +117,12 @@ def _unsaid(table: Table) -> list[str]:
 
 async def wreck(land: Land, dice: Random) -> None:
     """Some of the days of every fact, and of its rollups, are lost."""
-    async with land.store.changing(land.application.id, f"wrecked {next(NUMBERS)}") as change:
+    async with land.store.begin_change(land.application.id, f"wrecked {next(NUMBERS)}") as change:
         for table in DERIVED:
-            parts = [part for part in await change.parts(table) if dice.random() < 0.5]
-            kinds = {name: kind for name, kind in stored_kinds(table).items() if name != "batch"}
+            parts = [part for part in await change.list_parts(table) if dice.random() < 0.5]
+            kinds = {name: kind for name, kind in get_stored_types(table).items() if name != "batch"}
             if parts:
-                await change.replace(table, parts, pa.Table.from_pylist([], arrow_schema(kinds)))
+                await change.replace(table, parts, pa.Table.from_pylist([], make_arrow_schema(kinds)))
         await change.commit()
 
 
@@ -150,7 +153,7 @@ async def test_every_table_is_what_plain_python_makes(
         await land.ingest.rebuild(land.application)
         assert await dumped(land) == before
     finally:
-        await shared_store.forget(where.id)
+        await shared_store.delete_rows(where.id)
         for collection in SCHEMA.collections:
             owner = "application" if "application" in collection.fields else "_id"
             await shared_store.delete(collection, equal(owner, where.id))

@@ -13,14 +13,14 @@ from okube_api.api.container import ServicesDep
 from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute, UploadRoute
 from okube_api.errors import NotFound, format_suggestion
-from okube_api.http.pagination import Page, json_response, answer_page
+from okube_api.http.pagination import Page, answer_page, json_response
 from okube_api.ingest.events.kinds import KINDS, json_schemas
-from okube_api.ingest.parse.codecs import Format, encoding_of, format_of
+from okube_api.ingest.load.file_blocks import EventFile
+from okube_api.ingest.parse.codecs import Format, parse_content_encoding, parse_content_type
 from okube_api.ingest.schemas import BatchAnswer
-from okube_api.ingest.service import Source
 from okube_api.kit.list_query import PageQuery
 from okube_api.settings import Settings
-from okube_api.store.base import equal
+from okube_api.store.conditions import equal
 
 router = APIRouter(route_class=ApiRoute, tags=["ingest"])
 
@@ -76,8 +76,8 @@ async def list_event_schemas() -> Response:
 async def ingest_events(
     request: Request,
     kind: KindInPath,
-    caller: CanEdit,
-    shared: ServicesDep,
+    access: CanEdit,
+    services: ServicesDep,
     *,
     wait: Wait = True,
     atomic: Atomic = False,
@@ -87,38 +87,39 @@ async def ingest_events(
     """A file of events, as NDJSON, CSV or Parquet; bad lines are left out and kept with the batch."""
     if kind not in KINDS:
         raise NotFound("kind of events", f"{kind}{format_suggestion(kind, KINDS)}")
-    source = Source(request.stream(), format_of(content_type), encoding_of(content_encoding))
-    batch = await shared.ingest.receive(caller.application, kind, source, atomic=atomic)
+    source = EventFile(request.stream(), parse_content_type(content_type), parse_content_encoding(content_encoding))
+    batch = await services.ingest.load(access.application, kind, source, atomic=atomic)
     if not wait:
-        shared.ingest.show_later(caller.application, batch)
-        return json_response(BatchAnswer.shown(batch), 202)
-    return json_response(BatchAnswer.shown(await shared.ingest.show(caller.application, batch)), 201)
+        services.ingest.publish_in_background(access.application, batch)
+        return json_response(BatchAnswer.render(batch), 202)
+    (published,) = await services.ingest.publish(access.application, [batch])
+    return json_response(BatchAnswer.render(published), 201)
 
 
 @register_aliased(router, "GET", BATCHES, response_model=Page[BatchAnswer], responses=refusals(404))
-async def list_batches(query: Annotated[PageQuery, Query()], caller: CanRead, shared: ServicesDep) -> Response:
+async def list_batches(query: Annotated[PageQuery, Query()], access: CanRead, services: ServicesDep) -> Response:
     """The batches of an application, a page at a time."""
-    mine = equal("application", caller.application.id)
-    found = await shared.ingest.batches.find_page(mine, query.paging)
+    mine = equal("application", access.application.id)
+    found = await services.ingest.batches.find_page(mine, query.paging)
     return answer_page(found, query.paging, BatchAnswer)
 
 
 @register_aliased(router, "GET", BATCH, response_model=BatchAnswer, responses=refusals(404))
-async def get_batch(batch: BatchInPath, caller: CanRead, shared: ServicesDep) -> Response:
+async def get_batch(batch: BatchInPath, access: CanRead, services: ServicesDep) -> Response:
     """One batch: how far it is, and the first reasons why lines were rejected."""
-    return json_response(BatchAnswer.shown(await shared.ingest.batches.of(caller.application.id, batch)))
+    return json_response(BatchAnswer.render(await services.ingest.batches.get_batch(access.application.id, batch)))
 
 
 @register_aliased(
     router, "GET", REJECTED, responses={200: {"content": {shape.value: {} for shape in Format}}} | refusals(404, 422)
 )
-async def get_rejected_lines(batch: BatchInPath, caller: CanEdit, shared: ServicesDep) -> StreamingResponse:
+async def get_rejected_lines(batch: BatchInPath, access: CanEdit, services: ServicesDep) -> StreamingResponse:
     """The rejected lines of a batch (the first 100,000) as they were sent, to be corrected and sent again.
 
     Those of CSV come under the file's header, those of Parquet as lines of JSON.
     """
-    found = await shared.ingest.batches.of(caller.application.id, batch)
-    lines = shared.ingest.rejected(found)
+    found = await services.ingest.batches.get_batch(access.application.id, batch)
+    lines = services.ingest.stream_rejected(found)
     shape = Format(found["format"])
     kind = Format.NDJSON if shape is Format.PARQUET else shape
     first = await anext(lines, None)
@@ -135,22 +136,22 @@ async def get_rejected_lines(batch: BatchInPath, caller: CanEdit, shared: Servic
 
 
 @register_aliased(router, "DELETE", BATCH, status_code=204, responses=refusals(404))
-async def delete_batch(batch: BatchInPath, caller: CanEdit, shared: ServicesDep) -> None:
+async def delete_batch(batch: BatchInPath, access: CanEdit, services: ServicesDep) -> None:
     """Takes a batch back: its events, and what followed from them."""
-    found = await shared.ingest.batches.of(caller.application.id, batch)
-    await shared.ingest.remove(caller.application, found)
+    found = await services.ingest.batches.get_batch(access.application.id, batch)
+    await services.ingest.remove_batch(access.application, found)
 
 
 UserInPath = Annotated[str, Path(description="A user or device, as events name them.", min_length=1)]
 
 
 @register_aliased(router, "DELETE", USER, status_code=204, responses=refusals(404))
-async def delete_user_data(user: UserInPath, caller: CanAdmin, shared: ServicesDep) -> None:
+async def delete_user_data(user: UserInPath, access: CanAdmin, services: ServicesDep) -> None:
     """Removes everything that is known of a user or device; nothing tells whether anything was."""
-    await shared.ingest.delete_user(caller.application, user)
+    await services.ingest.erase_user(access.application, user)
 
 
 @register_aliased(router, "POST", REBUILD, status_code=204, responses=refusals(404))
-async def rebuild_application(caller: CanAdmin, shared: ServicesDep) -> None:
+async def rebuild_application(access: CanAdmin, services: ServicesDep) -> None:
     """Writes the facts and rollups anew, from the events; questions see the old ones until the new ones are whole."""
-    await shared.ingest.rebuild(caller.application)
+    await services.ingest.rebuild(access.application)

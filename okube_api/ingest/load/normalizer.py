@@ -17,7 +17,8 @@ from okube_api.ingest.events.kinds import EventKind
 from okube_api.ingest.load.pseudonyms import DEVICE, USER, Digests, Pseudonyms
 from okube_api.ingest.load.references import CAMPAIGN, EQUIPMENT, POI, SITE, ReferenceResolver
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.kinds import ARROW_TYPES, get_stored_types
+from okube_api.store.column_types import ARROW_TYPES
+from okube_api.store.plan_analysis import get_stored_types
 
 _MILLIONTHS = 1_000_000
 _REFERENCES = {"site": SITE, "poi": POI, "campaign": CAMPAIGN, "equipment": EQUIPMENT}
@@ -32,7 +33,7 @@ class NormalizedRows:
     """
 
     rows: pa.Table
-    refused: Mapping[int, str]
+    reasons: Mapping[int, str]
     latest_ms: int | None
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from okube_api.store import open_workbench
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.base import Store, Workbench
+from okube_api.store.protocol import Store, Workbench
 
 USER, DEVICE = "user", "device"
 _HASH_BYTES = 16

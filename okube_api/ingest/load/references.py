@@ -8,7 +8,7 @@ from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.kit.repository import Repository
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
-from okube_api.store.base import Store
+from okube_api.store.protocol import Store
 
 SITE, POI, CAMPAIGN, EQUIPMENT = "site", "point of interest", "campaign", "equipment"
 _REMEMBERED = 200_000

@@ -1,0 +1,123 @@
+"""Writes the events of a batch to the raw table of their kind, and stores its rejected lines."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import pyarrow as pa
+
+from okube_api.ingest.batches import MAX_REASONS, Batches
+from okube_api.ingest.columns.prefetch import prefetch
+from okube_api.ingest.encryption import LineCipher
+from okube_api.ingest.events.kinds import EventKind
+from okube_api.ingest.load.file_blocks import FileBlock, Progress
+from okube_api.ingest.load.normalizer import Normalizer
+from okube_api.ingest.parse.text import RejectedLine
+from okube_api.ingest.retry import commit_with_retry
+from okube_api.store.protocol import Change, Store
+from okube_api.store.values import Json
+
+MAX_ROWS = 300_000
+"""Rows that are written in one change, about."""
+MAX_REJECTED_LINES, MAX_REJECTED_BYTES = 100_000, 64 * 2**20
+"""Rejected lines that are stored of one file; further ones are only counted."""
+_LINES_PER_DOCUMENT = 500
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class LoadCounts:
+    """What was loaded of a file so far.
+
+    stored: events, duplicates included.  latest_ms: the last instant of the events, ms since 1970.
+    reasons: why the first lines were rejected.
+    """
+
+    stored: int = 0
+    rejected: int = 0
+    rejected_bytes: int = 0
+    latest_ms: int | None = None
+    header: str | None = None
+    reasons: list[Json] = field(default_factory=list)
+
+    def as_fields(self) -> Json:
+        """Return the fields of a batch that say this; those without a value are left out."""
+        optional = {"latest": self.latest_ms, "header": self.header}
+        given = {name: value for name, value in optional.items() if value is not None}
+        return {"rejected": self.rejected, "reasons": self.reasons, **given}
+
+
+class EventWriter:
+    """Writes one batch."""
+
+    def __init__(
+        self,
+        store: Store,
+        batches: Batches,
+        cipher: LineCipher,
+        kind: EventKind,
+        normalizer: Normalizer,
+        batch: Json,
+    ) -> None:
+        self._store, self._batches, self._cipher = store, batches, cipher
+        self._kind, self._normalizer, self._batch = kind, normalizer, batch
+        self._counts = LoadCounts()
+
+    async def write(self, blocks: AsyncIterator[FileBlock], on_progress: OnProgress | None) -> LoadCounts:
+        """Write every valid event of a file and store its rejected lines.
+
+        While rows are written, the next ones are normalised, and the next block is parsed.
+        """
+        changes = 0
+        async for rows in prefetch(self._normalize(prefetch(blocks), on_progress)):
+            changes += 1
+            name = f"{self._batch['_id']}:{changes}"
+            append = partial(self._append, rows)
+            await commit_with_retry(self._store, self._batch["application"], name, append, attempts=8, pause_s=0.05)
+        return self._counts
+
+    async def _append(self, rows: pa.Table, change: Change) -> None:
+        await change.append(self._kind.table, self._batch["number"], rows)
+
+    async def _normalize(
+        self, blocks: AsyncIterator[FileBlock], on_progress: OnProgress | None
+    ) -> AsyncIterator[pa.Table]:
+        """Yield the rows to write, about `MAX_ROWS` at a time."""
+        tables: list[pa.Table] = []
+        async for block in blocks:
+            tables.append(await self._normalize_block(block))
+            if sum(table.num_rows for table in tables) >= MAX_ROWS:
+                yield pa.concat_tables(tables)
+                tables = []
+            if on_progress is not None:
+                on_progress(block.progress)
+        if any(table.num_rows for table in tables):
+            yield pa.concat_tables(tables)
+
+    async def _normalize_block(self, block: FileBlock) -> pa.Table:
+        """Return the rows of the valid events of a block, and reject its other lines."""
+        numbers = block.parsed.line_numbers
+        normalized = await self._normalizer.normalize(block.parsed.rows, numbers)
+        rejected = list(block.parsed.rejected)
+        for row, reason in normalized.reasons.items():
+            number = int(numbers[row])
+            rejected.append(RejectedLine(number, reason, block.get_line(number)))
+        await self._reject(sorted(rejected, key=lambda line: line.number))
+        self._counts.stored += normalized.rows.num_rows
+        self._counts.header = block.header
+        if normalized.latest_ms is not None:
+            self._counts.latest_ms = max(self._counts.latest_ms or 0, normalized.latest_ms)
+        return normalized.rows
+
+    async def _reject(self, rejected: list[RejectedLine]) -> None:
+        """Count rejected lines, and store the first ones of the file."""
+        counts = self._counts
+        missing = MAX_REASONS - len(counts.reasons)
+        counts.reasons += [{"line": line.number, "reason": line.reason} for line in rejected[:missing]]
+        for low in range(0, len(rejected), _LINES_PER_DOCUMENT):
+            lines = rejected[low : low + _LINES_PER_DOCUMENT]
+            if counts.rejected < MAX_REJECTED_LINES and counts.rejected_bytes < MAX_REJECTED_BYTES:
+                await self._batches.store_rejected(self._batch, counts.rejected, lines, self._cipher)
+                counts.rejected_bytes += sum(len(line.text) for line in lines)
+            counts.rejected += len(lines)

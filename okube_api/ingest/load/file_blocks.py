@@ -1,0 +1,137 @@
+"""Files of events as blocks of parsed rows."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from io import SEEK_END
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from okube_api.ingest.parse.codecs import Encoding, Format, create_decoder, detect_format
+from okube_api.ingest.parse.line_blocks import LineBlock, read_line_blocks
+from okube_api.ingest.parse.parquet import format_row, read_parquet
+from okube_api.ingest.parse.text import CsvParser, NdjsonParser, ParsedBlock, Parser
+
+_CHUNK_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class EventFile:
+    """A file of events, read as a stream of bytes.
+
+    name: the file's name, shown to people.
+    content_hash: recognises the file when it is sent again; None when it is not known before the file is read.
+    path: where the file is on disk; None when it comes over the network.
+    """
+
+    chunks: AsyncIterator[bytes]
+    format: Format
+    encoding: Encoding = Encoding.IDENTITY
+    name: str | None = None
+    content_hash: str | None = None
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of a file has been read.
+
+    size: bytes, compressed as in the file.
+    """
+
+    size: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileBlock:
+    """Some lines of a file, parsed.
+
+    get_line: returns the text of a line of the block by its number in the file.
+    header: the line that names the columns of CSV.
+    """
+
+    parsed: ParsedBlock
+    progress: Progress
+    get_line: Callable[[int], bytes]
+    header: str | None = None
+
+
+async def open_event_file(path: Path) -> EventFile:
+    """Return a file on disk; its name says how it is written.  Raises UnsupportedMedia."""
+    file_format, encoding = detect_format(path)
+    return EventFile(
+        _read_chunks(path), file_format, encoding, path.name, await asyncio.to_thread(_hash_content, path), path
+    )
+
+
+@asynccontextmanager
+async def open_blocks(kind: str, file: EventFile) -> AsyncIterator[AsyncIterator[FileBlock]]:
+    """Open the blocks of a file of one kind of events.
+
+    Reading them raises BadRequest or Impossible when the file as a whole cannot be read.
+    """
+    if file.format is not Format.PARQUET:
+        yield _read_text_blocks(file, kind)
+    elif file.path is not None and file.encoding is Encoding.IDENTITY:
+        with file.path.open("rb") as plain:
+            yield _read_parquet_blocks(plain, kind)
+    else:
+        # Parquet has its directory at the end: a stream is written to an anonymous file first.
+        with TemporaryFile(prefix="okube-") as plain:
+            decoder = create_decoder(file.encoding)
+            async for data in file.chunks:
+                for piece in await asyncio.to_thread(decoder.feed, data):
+                    await asyncio.to_thread(plain.write, piece)
+            decoder.end()
+            yield _read_parquet_blocks(plain, kind)
+
+
+async def _read_text_blocks(file: EventFile, kind: str) -> AsyncIterator[FileBlock]:
+    size = 0
+
+    async def decode() -> AsyncIterator[bytes]:
+        nonlocal size
+        decoder = create_decoder(file.encoding)
+        async for data in file.chunks:
+            size += len(data)
+            if file.encoding is Encoding.IDENTITY:
+                yield data
+            else:
+                for piece in await asyncio.to_thread(decoder.feed, data):
+                    yield piece
+        decoder.end()
+
+    parser: Parser = NdjsonParser(kind) if file.format is Format.NDJSON else CsvParser(kind)
+    async for lines in read_line_blocks(decode()):
+        parsed = await asyncio.to_thread(parser.read, lines)
+        progress = Progress(size, lines.first_line + len(lines) - 1)
+        yield FileBlock(parsed, progress, partial(_get_line, lines), parser.header)
+
+
+def _get_line(lines: LineBlock, number: int) -> bytes:
+    return lines.get_line(number - lines.first_line)
+
+
+async def _read_parquet_blocks(file: BinaryIO, kind: str) -> AsyncIterator[FileBlock]:
+    size = file.seek(0, SEEK_END)
+    file.seek(0)
+    blocks = read_parquet(kind, file)
+    while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+        parsed, rows_read = block
+        yield FileBlock(parsed, Progress(size, rows_read), partial(format_row, parsed))
+
+
+async def _read_chunks(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while data := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+            yield data
+
+
+def _hash_content(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=32)).hexdigest()
