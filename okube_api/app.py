@@ -1,4 +1,4 @@
-"""The application: routers, middleware, the one error handler, and what is opened and closed around requests."""
+"""The application: routers, middleware, the error handler, and the services that live as long as the server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,66 +8,66 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware
 
 from okube_api import __version__
-from okube_api.api.container import Services, make_services
-from okube_api.api.docs_pages import documentation
-from okube_api.api.openapi import document
-from okube_api.api.routes.analytics import router as analytics
-from okube_api.api.routes.applications import router as applications
-from okube_api.api.routes.areas import router as areas
-from okube_api.api.routes.auth import anybody as login
-from okube_api.api.routes.auth import router as auth
-from okube_api.api.routes.auth import secret as secrets
-from okube_api.api.routes.campaigns import router as campaigns
-from okube_api.api.routes.equipments import router as equipments
-from okube_api.api.routes.events import files as event_files
-from okube_api.api.routes.events import router as ingest
-from okube_api.api.routes.health import router as health
-from okube_api.api.routes.levers import router as levers
-from okube_api.api.routes.pois import router as pois
-from okube_api.api.routes.sites import router as sites
-from okube_api.api.routes.studies import router as studies
-from okube_api.api.routes.thumbnails import router as site_uploads
-from okube_api.api.routes.users import router as users
-from okube_api.auth.secret import secret_key
+from okube_api.api.container import Services, build_services
+from okube_api.api.docs_pages import build_documentation_routes
+from okube_api.api.openapi import build_document
+from okube_api.api.routes import (
+    analytics,
+    applications,
+    areas,
+    auth,
+    campaigns,
+    equipments,
+    events,
+    health,
+    levers,
+    pois,
+    sites,
+    studies,
+    thumbnails,
+    users,
+)
+from okube_api.auth.secret import load_secret_key
 from okube_api.clock import Clock, utc_now
 from okube_api.errors import Refusal
 from okube_api.http.metrics import Metrics
-from okube_api.http.middleware.access_log import Journal
-from okube_api.http.middleware.path_segments import SegmentedPaths
-from okube_api.http.middleware.proxy import Transport, networks
-from okube_api.http.problems import handle
-from okube_api.http.routing.route_index import ByShape
+from okube_api.http.middleware.access_log import AccessLog
+from okube_api.http.middleware.path_segments import PathSegments
+from okube_api.http.middleware.proxy import ProxyHeaders, parse_networks
+from okube_api.http.problems import handle_error
+from okube_api.http.routing.route_index import RouteIndex
 from okube_api.settings import Settings
 from okube_api.store import open_store
-from okube_api.store.base import Json, Store, StoreError, Unavailable
+from okube_api.store.errors import StoreError, Unavailable
+from okube_api.store.protocol import Store
+from okube_api.store.values import Json
 from okube_api.store_schema import SCHEMA
 
 ROUTERS: tuple[APIRouter, ...] = (
-    login,
-    auth,
-    secrets,
-    applications,
-    users,
-    site_uploads,
-    sites,
-    equipments,
-    areas,
-    pois,
-    campaigns,
-    levers,
-    studies,
-    analytics,
-    event_files,
-    ingest,
-    health,
+    auth.login_router,
+    auth.account_router,
+    auth.key_router,
+    applications.router,
+    users.router,
+    thumbnails.router,  # before the sites: its routes take only requests of several parts, theirs any other
+    sites.router,
+    equipments.router,
+    areas.router,
+    pois.router,
+    campaigns.router,
+    levers.router,
+    studies.router,
+    analytics.router,
+    events.file_router,
+    events.router,
+    health.router,
 )
 
-FORGETTING_S = 3600.0  # between two looks for events that are older than is kept
-RETRY_S = 1.0  # between two attempts to reach a database that was away when the server started
+RETENTION_INTERVAL_S = 3600.0  # between two removals of events that are older than the retention period
+RETRY_INTERVAL_S = 1.0  # between two attempts to reach a database that did not answer when the server started
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -75,12 +75,12 @@ log = structlog.stdlib.get_logger("okube")
 
 
 def create_app(settings: Settings | None = None, *, store: Store | None = None, clock: Clock = utc_now) -> FastAPI:
-    """The application, which connects to nothing before it is started.
+    """Return the application, which connects to nothing before it is started.
 
-    store: one that the caller has started, and will close; the one of `settings.store_url` when absent.
+    store: a store that the caller has started and will close; if absent, the one of `settings.store_url`.
     """
     settings = settings or Settings()
-    app = Okube(
+    app = OkubeApp(
         title="okube-api",
         version=__version__,
         lifespan=_lifespan(settings, store, clock),
@@ -90,97 +90,95 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None, 
         redirect_slashes=False,
     )
     app.state.metrics = Metrics()
-    for router in ROUTERS:  # as they are: an included router costs every request a second look-up
+    for router in ROUTERS:  # not `include_router`, which costs every request a second look-up
         app.router.routes.extend(router.routes)
-    app.router.routes.extend(documentation(app))
-    for kind in (Refusal, RequestValidationError, HTTPException, StoreError):
-        app.add_exception_handler(kind, handle)
-    app.add_middleware(CompressMiddleware)  # the innermost; each one added goes around those before it
-    app.add_middleware(SegmentedPaths)
-    app.add_middleware(Transport, proxies=networks(settings.trusted_proxies), require_https=settings.require_https)
-    app.add_middleware(Journal, metrics=app.state.metrics)
+    app.router.routes.extend(build_documentation_routes(app))
+    for error in (Refusal, RequestValidationError, HTTPException, StoreError):
+        app.add_exception_handler(error, handle_error)
+    app.add_middleware(CompressMiddleware)  # the innermost: each middleware wraps those added before it
+    app.add_middleware(PathSegments)
+    app.add_middleware(
+        ProxyHeaders, proxies=parse_networks(settings.trusted_proxies), require_https=settings.require_https
+    )
+    app.add_middleware(AccessLog, metrics=app.state.metrics)
+    app.router.middleware_stack = RouteIndex(app.router)
     return app
 
 
-class Okube(FastAPI):
-    """FastAPI, with our own account of the routes."""
+class OkubeApp(FastAPI):
+    """FastAPI with an OpenAPI document of our own."""
 
     def openapi(self) -> Json:
-        """The OpenAPI document, made once."""
+        """Return the OpenAPI document, which is built once."""
         if self.openapi_schema is None:
-            self.openapi_schema = document(self)
+            self.openapi_schema = build_document(self)
         return self.openapi_schema
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """FastAPI's, around the routes by their shapes."""
-        whole = self.router
-        self.router = ByShape(whole)  # type: ignore[assignment]  # it is only called there
-        try:
-            return super().build_middleware_stack()
-        finally:
-            self.router = whole
 
-
-def _lifespan(settings: Settings, given: Store | None, clock: Clock) -> Lifespan:
+def _lifespan(settings: Settings, started_store: Store | None, clock: Clock) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        secret = secret_key(settings)
+        secret = load_secret_key(settings)
         async with AsyncExitStack() as closing:
-            store, starting = (given, None) if given else await _opened(settings, closing)
-            services = make_services(settings, store, clock, secret)
+            store, starting = (started_store, None) if started_store else await _open_store(settings, closing)
+            services = build_services(settings, store, clock, secret)
             closing.callback(services.passwords.close)
             app.state.services, app.state.starting = services, starting
-            await _resumed(services, starting, closing)
+            await _start_ingest(services, starting, closing)
             yield
 
     return lifespan
 
 
-async def _opened(settings: Settings, closing: AsyncExitStack) -> "tuple[Store, asyncio.Task[None] | None]":
-    """The store of the settings, started; when its database is away, with the task that tries until it is there."""
+async def _open_store(settings: Settings, closing: AsyncExitStack) -> "tuple[Store, asyncio.Task[None] | None]":
+    """Return the started store of the settings.
+
+    If its database does not answer, return the store together with a task that ends as soon as the database answers.
+    """
     store = open_store(settings.store_url, SCHEMA, memory_limit=settings.memory_limit, threads=settings.threads)
     closing.push_async_callback(store.close)
     try:
         await store.start()
     except Unavailable:
-        log.warning("the database is away: trying again until it answers")
-        starting = asyncio.create_task(_keep_trying(store))
-        closing.push_async_callback(_ended, starting)
+        log.warning("database does not answer, trying again")
+        starting = asyncio.create_task(_connect(store))
+        closing.push_async_callback(_cancel, starting)
         return store, starting
     return store, None
 
 
-async def _resumed(services: Services, starting: "asyncio.Task[None] | None", closing: AsyncExitStack) -> None:
-    """Lets the ingest finish what processes that died left half-done, and forget what is too old: in the background."""
+async def _start_ingest(services: Services, starting: "asyncio.Task[None] | None", closing: AsyncExitStack) -> None:
+    """Start the background work of the ingest: finish interrupted work, then apply the retention period every hour."""
 
     async def resume() -> None:
         if starting is not None:
             await asyncio.wait((starting,))
         try:
             await services.ingest.resume()
-            await services.following.resume()
+            await services.invalidation.resume()
         except StoreError as error:
-            log.error("the ingest could not finish what was left half-done", error=repr(error))
+            log.error("interrupted ingest work could not be finished", error=repr(error))
         while True:
             try:
-                await services.ingest.forget_old()
+                await services.ingest.delete_expired()
             except StoreError as error:
-                log.error("the ingest could not forget what is too old", error=repr(error))
-            await asyncio.sleep(FORGETTING_S)
+                log.error("events older than the retention period could not be removed", error=repr(error))
+            await asyncio.sleep(RETENTION_INTERVAL_S)
 
     closing.push_async_callback(services.ingest.close)
-    closing.push_async_callback(services.following.close)
-    closing.push_async_callback(_ended, asyncio.create_task(resume()))
+    closing.push_async_callback(services.invalidation.close)
+    closing.push_async_callback(_cancel, asyncio.create_task(resume()))
 
 
-async def _keep_trying(store: Store) -> None:
+async def _connect(store: Store) -> None:
+    """Try to start the store until its database answers."""
     while True:
-        await asyncio.sleep(RETRY_S)
+        await asyncio.sleep(RETRY_INTERVAL_S)
         with suppress(Unavailable):
             await store.start()
             return
 
 
-async def _ended(task: "asyncio.Task[None]") -> None:
+async def _cancel(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -3,7 +3,7 @@
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.areas.repository import AREAS
 from okube_api.auth.keys import KEYS
-from okube_api.auth.repository import LOGIN_FAILURES, DENYLIST, USERS
+from okube_api.auth.repository import DENYLIST, LOGIN_FAILURES, USERS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.facts import FACTS, PANELISTS
 from okube_api.equipments.repository import EQUIPMENTS
@@ -15,7 +15,7 @@ from okube_api.ingest.invalidation import PENDING
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.sites.thumbnails import THUMBNAILS
-from okube_api.store.base import Schema
+from okube_api.store.schema import Schema
 from okube_api.studies.repository import STUDIES
 
 SCHEMA = Schema(

@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from okube_api.store.base import Schema, Table
+from okube_api.store.schema import Schema, Table
 from okube_api.store_schema import SCHEMA
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure

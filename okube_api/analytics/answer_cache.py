@@ -1,11 +1,10 @@
-"""Answers kept for questions that are asked again: given only while nothing that they follow from has changed.
+"""Answers cached for questions that are repeated; an entry is used only while nothing it depends on has changed.
 
-An answer follows from the rows of the application, from its documents and from the day.  What they are now is told
-by the store at no cost (`Reader.version`, `Store.revision`); where it cannot tell, nothing is kept.
+An answer depends on the application's rows, on its documents and on the current day.  The store tells their versions
+at no cost (`Reader.version`, `Store.revision`); where it cannot, nothing is cached.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -13,52 +12,63 @@ from typing import NamedTuple
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.areas.repository import AREAS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
+from okube_api.catalogue.kpi import Module
 from okube_api.clock import Clock
 from okube_api.engine.calendar import local_day
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
-from okube_api.store.base import Store
+from okube_api.store.protocol import Store
 from okube_api.studies.repository import STUDIES
 
-_DOCUMENTS = (APPLICATIONS, SITES, EQUIPMENTS, POIS, CAMPAIGNS, LEVERS, STUDIES, AREAS)
+_COLLECTIONS = (APPLICATIONS, SITES, EQUIPMENTS, POIS, CAMPAIGNS, LEVERS, STUDIES, AREAS)
 _MAX_BYTES = 64 * 2**20
+_OVERHEAD_BYTES = 1000  # of an entry, besides its texts
 
 
 class CacheKey(NamedTuple):
-    """A question as it was sent: the path, the query string, the media type wanted, and the body."""
+    """A question as sent: the path, the query string, the media type of a CSV answer, and the body."""
 
     path: str
     query: bytes
-    media: str | None
+    media_type: str | None
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """What an answer follows from.
+    """What an answer depends on.
 
     today: in the application's time zone.  rows: the version of its rows.
+    documents: the revision of the documents, read before any of them was.
     """
 
     application: str
     timezone: str
     today: date
     rows: str
+    documents: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedAnswer:
+    """The bytes of an answer.  csv: the media type of a CSV answer, None for JSON."""
+
+    content: bytes
+    module: Module
+    csv: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """An answer, and what it follows from.  documents: their revision before the question was read."""
+    """An answer, and what it depends on."""
 
-    body: bytes
-    headers: Mapping[str, str]
-    seal: Validity
-    documents: str
+    answer: RenderedAnswer
+    validity: Validity
 
 
 class AnswerCache:
-    """The answers given last, within a budget of memory."""
+    """The most recently used answers, up to `max_bytes` in total."""
 
     def __init__(self, store: Store, clock: Clock, max_bytes: int = _MAX_BYTES) -> None:
         self._store, self._clock, self._max_bytes = store, clock, max_bytes
@@ -67,42 +77,53 @@ class AnswerCache:
 
     @property
     def size(self) -> int:
-        """How many answers are kept."""
+        """Number of cached answers."""
         return len(self._entries)
 
     def revision(self) -> str | None:
-        """What documents are now; None where that is not known.  To be read before anything else of a question."""
-        return self._store.revision(*_DOCUMENTS)
+        """Return the current revision of all documents that answers depend on; None where the store cannot tell.
 
-    async def get(self, asking: CacheKey) -> CacheEntry | None:
-        """The answer, if it would be the same now.  Who asks must be allowed to, still."""
-        kept = self._entries.get(asking)
-        if kept is None:
+        Read it before anything else of a question: a change while the question is answered then outdates the entry.
+        """
+        return self._store.revision(*_COLLECTIONS)
+
+    async def get(self, key: CacheKey) -> CacheEntry | None:
+        """Return the entry of a question if it is still valid.  Whether the caller may read it is not checked."""
+        entry = self._entries.get(key)
+        if entry is None:
             return None
-        seal = kept.seal
-        async with self._store.open_reader(seal.application) as reader:
-            same = kept.documents == self.revision() and seal.rows == reader.version
-        if same and seal.today == local_day(self._clock(), seal.timezone):
-            self._entries.move_to_end(asking)
-            return kept
-        self._drop(asking)
+        validity = entry.validity
+        async with self._store.open_reader(validity.application) as reader:
+            unchanged = validity.documents == self.revision() and validity.rows == reader.version
+        if unchanged and validity.today == local_day(self._clock(), validity.timezone):
+            self._entries.move_to_end(key)
+            return entry
+        self._drop(key)
         return None
 
-    def put(self, asking: CacheKey, answer: CacheEntry) -> None:
-        """Keeps an answer; the longest not asked for make room."""
-        if _size(asking, answer) > self._max_bytes // 2:
+    def put(self, key: CacheKey, entry: CacheEntry) -> None:
+        """Add an entry; drop the least recently used ones when there are too many bytes.
+
+        An entry of more than half the limit is not cached.
+        """
+        if _count_bytes(key, entry) > self._max_bytes // 2:
             return
-        self._drop(asking)
-        self._entries[asking] = answer
-        self._bytes += _size(asking, answer)
+        self._drop(key)
+        self._entries[key] = entry
+        self._bytes += _count_bytes(key, entry)
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
 
-    def _drop(self, asking: CacheKey) -> None:
-        kept = self._entries.pop(asking, None)
-        if kept is not None:
-            self._bytes -= _size(asking, kept)
+    def clear(self) -> None:
+        """Drop all entries."""
+        self._entries.clear()
+        self._bytes = 0
+
+    def _drop(self, key: CacheKey) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._bytes -= _count_bytes(key, entry)
 
 
-def _size(asking: CacheKey, kept: CacheEntry) -> int:
-    return len(asking.body) + len(asking.path) + len(kept.body) + 1000
+def _count_bytes(key: CacheKey, entry: CacheEntry) -> int:
+    return len(key.body) + len(key.path) + len(entry.answer.content) + _OVERHEAD_BYTES

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from okube_api.analytics.resource_cache import ResourceSet, ResourceCache, Resource
+from okube_api.analytics.resource_cache import Resource, ResourceCache, ResourceSet
 from okube_api.areas.repository import AREAS
 from okube_api.errors import Fault, UnknownReference
 from okube_api.kit.ids import is_id
-from okube_api.store.base import NOTHING, Collection, Condition, OneOf, Overlaps, Store, equal
+from okube_api.store.conditions import NOTHING, Condition, OneOf, Overlaps, equal
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection
 
 
 class Directory:

@@ -1,7 +1,9 @@
 """What a question would send to the store, to be read by people."""
 
 from okube_api.engine.plan import Plan
-from okube_api.store.base import Aggregate, Json, Reader
+from okube_api.store.plans import Aggregate
+from okube_api.store.protocol import Reader
+from okube_api.store.values import Json
 
 
 def explained(plan: Plan, reader: Reader) -> list[Json]:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import orjson
 
-from okube_api.catalogue.expressions.values import Scope
 from okube_api.catalogue.kpi import Kpi, LeafShape, Module
 from okube_api.catalogue.registry import CATALOGUE
-from okube_api.catalogue.shapes import EXAMPLES, DESCRIPTIONS
-from okube_api.store.base import Json
+from okube_api.catalogue.scopes import Scope
+from okube_api.catalogue.shapes import DESCRIPTIONS, EXAMPLES
+from okube_api.store.values import Json
 
 KINDS = {
     "A": "additive over days and every scope (but equipments and extras)",

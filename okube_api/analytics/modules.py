@@ -7,11 +7,12 @@ from okube_api.analytics.resolve.conversion import resolve_conversion
 from okube_api.analytics.resolve.geo_marketing import Resolver, resolve_geo_marketing
 from okube_api.analytics.resolve.presence import resolve_presence
 from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
+from okube_api.analytics.schemas.geo_marketing import GeoMarketingQuery, GeoMarketingSiteQuery
 from okube_api.analytics.schemas.presence import PresenceQuery, PresenceSiteQuery
-from okube_api.analytics.schemas.requests import GeoMarketingQuery, GeoMarketingSiteQuery, Query
+from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.schemas.url import UpliftUrlParams, UrlParams
 from okube_api.catalogue.kpi import Module
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 
 @dataclass(frozen=True, slots=True)

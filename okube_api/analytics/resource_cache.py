@@ -8,7 +8,10 @@ from functools import cached_property
 from okube_api.engine.question import Label
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
-from okube_api.store.base import Collection, Condition, Json, Store, equal
+from okube_api.store.conditions import Condition, equal
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection
+from okube_api.store.values import Json
 
 _FIELDS = {  # of large documents: what questions need to know
     SITES.name: ("key", "keys", "name", "active", "tags"),

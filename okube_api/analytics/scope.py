@@ -1,18 +1,18 @@
-"""Whom a question is asked of."""
+"""The scope of a question: an application, a study or a site."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from okube_api.catalogue.expressions.values import Bands, Scope
 from okube_api.kit.application import Application
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionScope:
-    """An application, narrowed by what the path names.
+    """An application, narrowed by the study and the site that the path names.
 
-    study: the study of a geo-marketing question, with its `sites` and `pois`; site: the id of the path's one.
+    study: the document of the study of a geo-marketing question.  site: the id of the site.
     """
 
     application: Application
@@ -21,16 +21,16 @@ class QuestionScope:
 
     @property
     def edges(self) -> Mapping[Bands, tuple[int, ...]]:
-        """The application's bins."""
-        bands = self.application.settings.bands
-        return {one: tuple(getattr(bands, one.value)) for one in Bands}
+        """The edges of the application's bands, ascending."""
+        settings = self.application.settings.bands
+        return {bands: tuple(getattr(settings, bands.value)) for bands in Bands}
 
     def place_ids(self, scope: Scope) -> Sequence[str] | None:
-        """The ids of the sites or points of interest that the study has; None for every one of the application.
+        """Return the ids of the study's sites or POIs; None for all of the application.
 
-        A study that names no site is a global one, of every site.  One that names no point of interest has none.
+        A study without sites covers all sites; a study without POIs covers no POI.
         """
         if self.study is None:
             return None
-        found: Sequence[str] = self.study.get(scope.value) or ()
-        return None if scope is Scope.SITES and not found else found
+        ids: Sequence[str] = self.study.get(scope.value) or ()
+        return None if scope is Scope.SITES and not ids else ids

@@ -1,4 +1,4 @@
-"""One question from the request to the bytes of its answer."""
+"""Answers a question: from the request to the bytes of the answer."""
 
 import asyncio
 import time
@@ -10,41 +10,48 @@ from typing import Any
 
 import orjson
 
-from okube_api.analytics.answer import collect_area_codes, build_results, name_areas
-from okube_api.analytics.answer_cache import AnswerCache, Validity
+from okube_api.analytics.answer import build_results, collect_area_codes, name_areas
+from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.explain import explained
 from okube_api.analytics.modules import MODULES
 from okube_api.analytics.resource_cache import ResourceCache
-from okube_api.analytics.schemas.requests import Query
+from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.analytics.table import flatten_results, write_csv
+from okube_api.auth.repository import User
 from okube_api.clock import Clock
-from okube_api.engine.calendar import Mode, Period, PeriodError, to_date, local_day, resolve_period
+from okube_api.engine.calendar import Mode, Period, PeriodError, local_day, resolve_period, to_date
 from okube_api.engine.panels import PanelCache
 from okube_api.engine.question import Question
-from okube_api.engine.run import EngineAnswer, answer
-from okube_api.errors import ServiceUnavailable, Impossible, TooMuchToRead
+from okube_api.engine.run import EngineAnswer
+from okube_api.engine.run import answer as answer_question
+from okube_api.errors import Impossible, ServiceUnavailable, TooMuchToRead
 from okube_api.settings import Settings
-from okube_api.store.base import Json, Reader, Store, TooManyRows
+from okube_api.store.errors import TooManyRows
+from okube_api.store.protocol import Reader, Store
+from okube_api.store.values import Json
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """What the URL and the headers say of an answer."""
+    """The options of an answer, from the URL and the headers.
+
+    start, end: the first and last day, both included.  csv: the media type of a CSV answer, None for JSON.
+    """
 
     start: date | None = None
     end: date | None = None
     uplift: bool = False
     meta: bool = False
     explain: bool = False
-    csv: bool = False
+    csv: str | None = None
 
 
 class Analytics:
-    """Answers questions, within the limits that are set.
+    """Answers questions within the limits of the settings, from the answer cache where possible.
 
-    freshness: the last instant ingested of an application, by its id.
+    freshness: reads the instant of an application's last ingest, by its id.
     """
 
     def __init__(
@@ -54,52 +61,86 @@ class Analytics:
         self._clock = clock
         self._settings = settings
         self._freshness = freshness
-        self._known = ResourceCache(store)
+        self._resources = ResourceCache(store)
         self._panels = PanelCache()
-        self.recall = AnswerCache(store, clock)
+        self.answer_cache = AnswerCache(store, clock)
 
-    async def answer(self, query: Query, subject: QuestionScope, wanted: AnswerOptions) -> tuple[bytes, Validity]:
-        """The answer's bytes, JSON or CSV, and what they follow from beside documents.
+    async def find_cached(self, key: CacheKey, user: User) -> RenderedAnswer | None:
+        """Return the cached answer to a question, None when it is absent, outdated or not for this user."""
+        entry = await self.answer_cache.get(key)
+        if entry is None or user.get_role(entry.validity.application) is None:
+            return None
+        return entry.answer
 
-        Raises Impossible, UnknownReference, TooMuchToRead, and Away when it took too long.
+    async def answer(
+        self,
+        query: Query,
+        scope: QuestionScope,
+        options: AnswerOptions,
+        *,
+        key: CacheKey | None = None,
+        documents: str | None = None,
+    ) -> RenderedAnswer:
+        """Compute an answer, and cache it under `key`.
+
+        documents: the revision of the documents (`AnswerCache.revision`) before any of them was read; without it or
+        without a key, and with options that differ at each call (`meta`, `explain`), the answer is not cached.
+        Raises Impossible, UnknownReference and TooMuchToRead, and ServiceUnavailable when it takes too long.
         """
-        started = time.monotonic()
-        self._check(query)
-        today = local_day(self._clock(), subject.application.timezone)
-        span = self._period(subject, wanted, today)
-        directory = Directory(self._store, self._known, subject.application.id)
-        resolve = MODULES[query.module].resolve
-        question = await resolve(query, subject, span, wanted.uplift, directory)
-        async with self._reader(subject.application.id) as reader:
-            seal = Validity(subject.application.id, subject.application.timezone, today, reader.version)
-            found = await answer(question, reader, self._panels)
-            plan = explained(found.plan, reader) if wanted.explain else None
-        if found.fetched.is_small:
-            results = build_results(question, found.kpi_results)
+        started_s = time.monotonic()
+        self._check_size(query)
+
+        # From names to ids, from params to KPIs.
+        application = scope.application
+        today = local_day(self._clock(), application.timezone)
+        period = self._resolve_period(scope, options, today)
+        directory = Directory(self._store, self._resources, application.id)
+        question = await MODULES[query.module].resolve(query, scope, period, options.uplift, directory)
+
+        # Read and compute.
+        async with self._open_reader(application.id) as reader:
+            rows = reader.version
+            engine_answer = await answer_question(question, reader, self._panels)
+            plan = explained(engine_answer.plan, reader) if options.explain else None
+
+        # From arrays to JSON values: in a thread when they are many, so that the event loop is not blocked.
+        kpi_results = engine_answer.kpi_results
+        if engine_answer.fetched.is_small:
+            results = build_results(question, kpi_results)
         else:
-            results = await asyncio.to_thread(build_results, question, found.kpi_results)
-        codes = collect_area_codes(found.kpi_results, results, always=wanted.csv)
+            results = await asyncio.to_thread(build_results, question, kpi_results)
+        codes = collect_area_codes(kpi_results, results, always=options.csv is not None)
         areas = await directory.read_area_names(codes) if codes else {}
-        if wanted.csv:
-            return await asyncio.to_thread(lambda: write_csv(flatten_results(question, found.kpi_results, results, areas))), seal
-        name_areas(results, areas)
-        if not wanted.meta and not wanted.explain:
-            return orjson.dumps(results), seal
-        meta = await self._meta(question, subject, found, started)
-        whole = {"results": results, "meta": meta} | ({"plan": plan} if plan is not None else {})
-        return orjson.dumps(whole), seal
 
-    def _check(self, query: Query) -> None:
-        most = self._settings.query_params
-        if len(query.params) > most:
-            raise Impossible.at(
-                "body", "/params", f"A question has at most {most} params; this one {len(query.params)}."
-            )
+        # From values to bytes.
+        if options.csv is not None:
+            content = await asyncio.to_thread(lambda: write_csv(flatten_results(question, kpi_results, results, areas)))
+        else:
+            name_areas(results, areas)
+            document: Any = results
+            if options.meta or options.explain:
+                document = {
+                    "results": results,
+                    "meta": await self._build_meta(question, scope, engine_answer, started_s),
+                }
+            content = orjson.dumps(document if plan is None else {**document, "plan": plan})
 
-    def _period(self, subject: QuestionScope, wanted: AnswerOptions, today: date) -> Period:
-        start, end = wanted.start, wanted.end
-        if start is None and end is None and subject.study is not None:
-            start, end = (_date(subject.study.get(side)) for side in ("from", "to"))
+        answer = RenderedAnswer(content, query.module, options.csv)
+        if key is not None and documents is not None and not options.meta and not options.explain:
+            validity = Validity(application.id, application.timezone, today, rows, documents)
+            self.answer_cache.put(key, CacheEntry(answer, validity))
+        return answer
+
+    def _check_size(self, query: Query) -> None:
+        limit = self._settings.query_params
+        if len(query.params) > limit:
+            message = f"'params' has {len(query.params)} elements; the limit is {limit}. Split the question."
+            raise Impossible.at("body", "/params", message)
+
+    def _resolve_period(self, scope: QuestionScope, options: AnswerOptions, today: date) -> Period:
+        start, end = options.start, options.end
+        if start is None and end is None and scope.study is not None:
+            start, end = (_parse_date(scope.study.get(side)) for side in ("from", "to"))
         try:
             return resolve_period(start, end, today)
         except PeriodError as error:
@@ -107,48 +148,51 @@ class Analytics:
             raise Impossible.at("query", pointer, str(error)) from None
 
     @asynccontextmanager
-    async def _reader(self, application: str) -> AsyncIterator[Reader]:
-        """A view of the rows, with what goes past the limits turned into refusals that say what to narrow."""
-        limit, seconds = self._settings.query_rows, self._settings.query_timeout_s
+    async def _open_reader(self, application: str) -> AsyncIterator[Reader]:
+        """Open a reader with the limits of the settings; turn its errors into refusals that say what to narrow."""
+        limit, timeout_s = self._settings.query_rows, self._settings.query_timeout_s
         try:
             async with (
-                asyncio.timeout(seconds),
-                self._store.open_reader(application, row_limit=limit, timeout_s=seconds) as reader,
+                asyncio.timeout(timeout_s),
+                self._store.open_reader(application, row_limit=limit, timeout_s=timeout_s) as reader,
             ):
                 yield reader
         except TooManyRows:
             raise TooMuchToRead(
-                f"The question would read more than {limit:,} rows. Ask for a shorter period, for fewer sites, or "
-                "for fewer scopes and filters at once: a KPI by one scope, without filters on others, reads the least."
+                f"The question needs more than {limit:,} rows. Ask for a shorter period, fewer sites, or fewer scopes "
+                "and filters: a KPI by one scope, without filters on other scopes, reads the fewest rows."
             ) from None
         except TimeoutError:
             raise ServiceUnavailable(
-                f"The question took more than {seconds:g} seconds. Ask for a shorter period or for fewer params."
+                f"The question took more than {timeout_s:g} seconds. Ask for a shorter period or for fewer params."
             ) from None
 
-    async def _meta(self, question: Question, subject: QuestionScope, found: EngineAnswer, started: float) -> Json:
+    async def _build_meta(
+        self, question: Question, scope: QuestionScope, engine_answer: EngineAnswer, started_s: float
+    ) -> Json:
         return {
             "from": to_date(question.period.first).isoformat(),
             "to": to_date(question.period.last).isoformat(),
-            "timezone": subject.application.timezone,
+            "timezone": scope.application.timezone,
             "freshness": await self._freshness(question.application),
             "uplift": question.uplift,
-            "rows": found.fetched.rows,
-            "ms": round((time.monotonic() - started) * 1000),
-            "buckets": _buckets(question),
-            "notes": list(found.notes),
+            "rows": engine_answer.fetched.rows,
+            "ms": round((time.monotonic() - started_s) * 1000),
+            "buckets": _list_bucket_days(question),
+            "notes": list(engine_answer.notes),
         }
 
 
-def _date(text: Any) -> date | None:
+def _parse_date(text: Any) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-def _buckets(question: Question) -> Mapping[str, list[str]]:
-    """The first day of every increment, by granularity."""
-    found = {}
-    for ask in question.requested_kpis:
-        buckets = ask.buckets(question.period)
-        if buckets is not None and ask.mode is Mode.HISTOGRAM:
-            found[ask.granularity.value] = [to_date(day).isoformat() for day in buckets.first_days]
-    return found
+def _list_bucket_days(question: Question) -> Mapping[str, list[str]]:
+    """Return the first day of each bucket, by granularity, of the params in histogram mode."""
+    days_by_granularity = {}
+    for kpi_request in question.requested_kpis:
+        buckets = kpi_request.buckets(question.period)
+        if buckets is not None and kpi_request.mode is Mode.HISTOGRAM:
+            days = [to_date(day).isoformat() for day in buckets.first_days]
+            days_by_granularity[kpi_request.granularity.value] = days
+    return days_by_granularity

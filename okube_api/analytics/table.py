@@ -7,18 +7,20 @@ from typing import Any
 
 import orjson
 
-from okube_api.catalogue.expressions.values import Scope
+from okube_api.catalogue.scopes import Scope
 from okube_api.engine.calendar import to_date
 from okube_api.engine.question import Question
 from okube_api.engine.run import KpiResult
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 from okube_api.tables.cells import format_text
 
 FIRST_COLUMNS = ("kpi", "mode", "scope", "granularity", "_id", "key", "name", "bucket", "from", "value")
 Names = Mapping[str, str]
 
 
-def flatten_results(question: Question, found: Sequence[KpiResult], results: Sequence[Json], areas: Names) -> Iterator[Json]:
+def flatten_results(
+    question: Question, found: Sequence[KpiResult], results: Sequence[Json], areas: Names
+) -> Iterator[Json]:
     """The lines of a table.  `bucket` is `all` or a bucket's key, `from` its first day.
 
     areas: the names of IRIS areas, by code.

@@ -1,8 +1,7 @@
-"""Who calls, which application they speak of, and whether they may: the dependencies of routes.
+"""Dependencies of routes that authorise a request: the user, the application, the study or site, and the role in it.
 
-`CanRead`, `CanEdit` and `CanAdmin` are for paths under an application.  `SiteToRead` is for what stands below a site,
-by each of its paths.  An application or a site that the caller may not even see is not found, as one that does not
-exist.
+`CanRead`, `CanEdit` and `CanAdmin` are for paths under an application, `SiteToRead` for the paths of a site and below.
+An application or resource in which the user has no role is answered with 404, like one that does not exist.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,19 +12,20 @@ from fastapi import Depends, Path, Query
 from fastapi.openapi.models import Example
 from starlette.requests import Request
 
-from okube_api.api.container import Services, ServicesHere
+from okube_api.api.container import Services, ServicesDep
 from okube_api.auth.repository import Role, User
 from okube_api.auth.sessions import Identity
 from okube_api.errors import BadRequest, Forbidden, NotFound
 from okube_api.kit.application import Application
-from okube_api.kit.repository import Resources
+from okube_api.kit.repository import Repository
 from okube_api.kit.schemas import UNSET
-from okube_api.store.base import EVERYTHING, Condition, Json, OneOf
+from okube_api.store.conditions import EVERYTHING, Condition, OneOf
+from okube_api.store.values import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """A known user in an application, with at least the role that the route asks for."""
+class Access:
+    """A user in an application, with at least the role that the route requires."""
 
     user: User
     role: Role
@@ -33,162 +33,173 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteCaller(Caller):
-    """The same, of one of the application's sites; `site` is its document."""
+class SiteAccess(Access):
+    """Access to one of the application's sites; `site` is its document."""
 
     site: Json
 
 
-def identity(request: Request) -> Identity:
-    """Who sent the request; `ApiRoute` has found out before."""
-    found: Identity = request.state.identity
-    return found
+def get_identity(request: Request) -> Identity:
+    """Return the authenticated user and token of a request; `ApiRoute` has set them."""
+    identity: Identity = request.state.identity
+    return identity
 
 
-async def identity_here(request: Request) -> Identity:
-    """The same, for routes."""
-    return identity(request)
+async def provide_identity(request: Request) -> Identity:
+    """Return the identity, as a dependency."""
+    return get_identity(request)
 
 
-IdentityHere = Annotated[Identity, Depends(identity_here)]
+IdentityDep = Annotated[Identity, Depends(provide_identity)]
 
 
-# Swagger UI fills these in, so that a first question to the demonstration needs no typing.
-DEMO_APPLICATION: dict[str, Example] = {"demo": {"summary": "of the demonstration", "value": "maison-lumen"}}
-DEMO_STUDY: dict[str, Example] = {"demo": {"summary": "of the demonstration", "value": "all"}}
+# Swagger UI fills these in, so that a question about the demonstration needs no typing.
+DEMO_APPLICATION: dict[str, Example] = {"demo": {"summary": "Demonstration data", "value": "maison-lumen"}}
+DEMO_STUDY: dict[str, Example] = {"demo": {"summary": "Demonstration data", "value": "all"}}
 
 # -- under an application ------------------------------------------------------------------------------------
 
-InPath = Annotated[str, Path(description="The application's id or key.", openapi_examples=DEMO_APPLICATION)]
+ApplicationInPath = Annotated[str, Path(description="The application's id or key.", openapi_examples=DEMO_APPLICATION)]
 
 
-async def enter(shared: Services, user: User, id_or_key: str, least: Role) -> Caller:
-    """The caller in an application.  Raises NotFound without any role there, Forbidden below `least`."""
-    document = await shared.applications.find(id_or_key)
-    role = user.role_in(document["_id"])
+async def load_access(services: Services, user: User, id_or_key: str, least: Role) -> Access:
+    """Return the user's access to an application.
+
+    Raise NotFound without any role there, Forbidden with a role below `least`.
+    """
+    document = await services.applications.get_by_name(id_or_key)
+    role = user.get_role(document["_id"])
     if role is None:
         raise NotFound("application", id_or_key)
-    return Caller(user, admitted(role, least), Application.of(document))
+    return Access(user, require_role(role, least), Application.from_document(document))
 
 
-def admitted(role: Role, least: Role) -> Role:
-    """The role, when it is enough.  Raises Forbidden."""
+def require_role(role: Role, least: Role) -> Role:
+    """Return the role if it includes `least`.  Raise Forbidden otherwise."""
     if not role.includes(least):
-        raise Forbidden(f"This needs the role '{least}' in the application; yours is '{role}'.")
+        raise Forbidden(f"This requires the role '{least}' in the application. Your role is '{role}'.")
     return role
 
 
-def _entering(least: Role) -> Callable[..., Awaitable[Caller]]:
-    async def caller(application: InPath, identity: IdentityHere, shared: ServicesHere) -> Caller:
-        return await enter(shared, identity.user, application, least)
+def _require_in_app(least: Role) -> Callable[..., Awaitable[Access]]:
+    async def load(application: ApplicationInPath, identity: IdentityDep, services: ServicesDep) -> Access:
+        return await load_access(services, identity.user, application, least)
 
-    return caller
-
-
-CanRead = Annotated[Caller, Depends(_entering(Role.READER))]
-CanEdit = Annotated[Caller, Depends(_entering(Role.EDITOR))]
-CanAdmin = Annotated[Caller, Depends(_entering(Role.ADMIN))]
+    return load
 
 
-async def platform_admin(identity: IdentityHere) -> User:
-    """A platform administrator.  Raises Forbidden for everybody else."""
+CanRead = Annotated[Access, Depends(_require_in_app(Role.READER))]
+CanEdit = Annotated[Access, Depends(_require_in_app(Role.EDITOR))]
+CanAdmin = Annotated[Access, Depends(_require_in_app(Role.ADMIN))]
+
+
+async def require_platform_admin(identity: IdentityDep) -> User:
+    """Return the user if they are a platform administrator.  Raise Forbidden otherwise."""
     if not identity.user.platform_admin:
-        raise Forbidden("This is for platform administrators.")
+        raise Forbidden("Only platform administrators may do this.")
     return identity.user
 
 
-PlatformAdmin = Annotated[User, Depends(platform_admin)]
+PlatformAdmin = Annotated[User, Depends(require_platform_admin)]
 
 
 # -- one resource, directly or under its application -----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Held(Caller):
-    """A caller, and the document that the path names."""
+class ResourceAccess(Access):
+    """Access to the application of a resource; `document` is the resource that the path names."""
 
     document: Json
 
 
-async def reach(request: Request, shared: Services, resources: Resources, id_or_key: str, least: Role) -> Held:
-    """The document that a path names: by id or key where it also names the application, by id where it does not.
+async def load_in_app(
+    request: Request, services: Services, resources: Repository, id_or_key: str, least: Role
+) -> ResourceAccess:
+    """Return the access to the resource that a path names.
 
-    Raises NotFound and Forbidden.
+    Where the path also names the application, the resource is found by id or key in it; otherwise by id.
+    Raise NotFound or Forbidden.
     """
-    user = identity(request).user
-    if named := request.path_params.get("application"):
-        caller = await enter(shared, user, named, least)
-        document = await resources.get(caller.application.id, id_or_key)
-        return Held(user, caller.role, caller.application, document)
-    document = await resources.by_id(id_or_key)
-    role = user.role_in(document["application"])
+    user = get_identity(request).user
+    if application_in_path := request.path_params.get("application"):
+        access = await load_access(services, user, application_in_path, least)
+        document = await resources.get(access.application.id, id_or_key)
+        return ResourceAccess(user, access.role, access.application, document)
+    document = await resources.get_by_id(id_or_key)
+    role = user.get_role(document["application"])
     if role is None:
         raise NotFound(resources.kind, id_or_key)
-    application = await shared.applications.find(document["application"])
-    return Held(user, admitted(role, least), Application.of(application), document)
+    application = await services.applications.get_by_name(document["application"])
+    return ResourceAccess(user, require_role(role, least), Application.from_document(application), document)
 
 
 SiteInPath = Annotated[str, Path(description="The site's id; under an application, its id or any key.")]
 
 
-async def site_to_read(request: Request, site: SiteInPath, shared: ServicesHere) -> SiteCaller:
-    """The site of the path, for a reader."""
-    held = await reach(request, shared, shared.sites, site, Role.READER)
-    return SiteCaller(held.user, held.role, held.application, held.document)
+async def load_site_to_read(request: Request, site: SiteInPath, services: ServicesDep) -> SiteAccess:
+    """Return the access to the site of the path, for a reader."""
+    access = await load_in_app(request, services, services.sites, site, Role.READER)
+    return SiteAccess(access.user, access.role, access.application, access.document)
 
 
-SiteToRead = Annotated[SiteCaller, Depends(site_to_read)]
+SiteToRead = Annotated[SiteAccess, Depends(load_site_to_read)]
 
 
 # -- lists and creations, directly or under an application -------------------------------------------------------
 
 App = Annotated[
     str,
-    Query(alias="app", min_length=1, description="Only of this application (id or key); without it, of all yours."),
+    Query(
+        alias="app",
+        min_length=1,
+        description="Id or key of an application; if absent, the list covers all your applications.",
+    ),
 ]
 
 
-async def readable(request: Request, identity: IdentityHere, shared: ServicesHere, app: App = UNSET) -> Condition:
-    """The documents of the application that the path or `app` names, else of every one that the caller may read."""
-    named = request.path_params.get("application")
-    if named and app:
-        raise BadRequest.because("query", "/app", "unknown_parameter", "The path names the application already.")
-    if named or app:
-        caller = await enter(shared, identity.user, named or app, Role.READER)
-        return OneOf("application", (caller.application.id,))
+async def build_readable(request: Request, identity: IdentityDep, services: ServicesDep, app: App = UNSET) -> Condition:
+    """Return the condition for documents of the application in the path or `app`, else of all readable applications."""
+    application_in_path = request.path_params.get("application")
+    if application_in_path and app:
+        message = "Remove 'app': the path already names the application."
+        raise BadRequest.with_code("query", "/app", "unknown_parameter", message)
+    if application_in_path or app:
+        access = await load_access(services, identity.user, application_in_path or app, Role.READER)
+        return OneOf("application", (access.application.id,))
     ids = identity.user.applications
     return EVERYTHING if ids is None else OneOf("application", ids)
 
 
-Readable = Annotated[Condition, Depends(readable)]
+Readable = Annotated[Condition, Depends(build_readable)]
 
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """Who creates, wherever: the application is in the path, or in the body's `app`."""
+    """The user of a request that creates resources, in the application of the path or of the body's `app`."""
 
     request: Request
-    shared: Services
+    services: Services
     user: User
 
-    async def caller(self, app: str | None, pointer: str = "") -> Caller:
-        """An editor of the application that the path names, or `app` where it names none.
+    async def load_access(self, app: str | None, pointer: str = "") -> Access:
+        """Return an editor's access to the application that the path or `app` names.
 
-        pointer: of the object whose `app` it is.  Raises BadRequest, NotFound and Forbidden.
+        pointer: place of the object with the field `app` in the body.
+        Raise BadRequest when both or neither name the application, NotFound or Forbidden.
         """
-        named = self.request.path_params.get("application")
-        if named and app is not None:
-            raise BadRequest.because(
-                "body", f"{pointer}/app", "unknown_field", "The path names the application already."
-            )
-        if not named and app is None:
-            raise BadRequest.because("body", f"{pointer}/app", "missing", "'app' is required.")
-        return await enter(self.shared, self.user, named or app or "", Role.EDITOR)
+        application_in_path = self.request.path_params.get("application")
+        if application_in_path and app is not None:
+            message = "Remove 'app': the path already names the application."
+            raise BadRequest.with_code("body", f"{pointer}/app", "unknown_field", message)
+        if not application_in_path and app is None:
+            raise BadRequest.with_code("body", f"{pointer}/app", "missing", "'app' is required.")
+        return await load_access(self.services, self.user, application_in_path or app or "", Role.EDITOR)
 
 
-async def creator(request: Request, identity: IdentityHere, shared: ServicesHere) -> Creator:
-    """Who creates."""
-    return Creator(request, shared, identity.user)
+async def provide_creator(request: Request, identity: IdentityDep, services: ServicesDep) -> Creator:
+    """Return the creator, as a dependency."""
+    return Creator(request, services, identity.user)
 
 
-CanCreate = Annotated[Creator, Depends(creator)]
+CanCreate = Annotated[Creator, Depends(provide_creator)]

@@ -1,74 +1,81 @@
-"""What goes with a resource that is taken away, so that nothing is left that names it.  See `docs/deletion.md`."""
+"""Delete resources together with the references to them and the resources inside them; see `docs/deletion.md`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from okube_api.kit.repository import Allowed, Resources
-from okube_api.kit.resource_changes import Change, Changes, What
-from okube_api.sites.thumbnails import Thumbnails
-from okube_api.store.base import Json, Overlaps, equal
+from okube_api.kit.repository import Precondition, Repository
+from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, ResourceChange
+from okube_api.sites.thumbnails import ThumbnailStore
+from okube_api.store.conditions import Overlaps, equal
+from okube_api.store.values import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Deletion:
-    """Takes resources away: first out of the lists that name them, so that a second try finishes what a crash left."""
+class CascadeDelete:
+    """Deletes resources: first the references to them, so that a second attempt completes one that was interrupted."""
 
-    changes: Changes
-    sites: Resources
-    pois: Resources
-    campaigns: Resources
-    studies: Resources
-    equipments: Resources
-    thumbnails: Thumbnails
+    changes: ChangePublisher
+    sites: Repository
+    pois: Repository
+    campaigns: Repository
+    studies: Repository
+    equipments: Repository
+    thumbnails: ThumbnailStore
 
-    async def site(self, site: Json, allowed: Allowed | None = None) -> None:
-        """A site, with its equipments and its picture.  Raises PreconditionFailed, as all of these do."""
+    async def delete_site(self, site: Json, precondition: Precondition | None = None) -> None:
+        """Delete a site with its equipments and its picture.  Raise PreconditionFailed, as all of these methods do."""
         inside = equal("application", site["application"]) & equal("site", site["_id"])
-        equipments = [one["_id"] for one in await self.equipments.store.find(self.equipments.collection, inside)]
+        stored = await self.equipments.store.find(self.equipments.collection, inside)
+        equipment_ids = [equipment["_id"] for equipment in stored]
         holders = (self.campaigns, self.studies, self.pois)
-        await self._take(self.sites, site, allowed, holders=holders, field="sites", equipments=equipments)
+        await self._delete(self.sites, site, precondition, holders=holders, field="sites", equipment_ids=equipment_ids)
         await self.thumbnails.remove(site)
 
-    async def poi(self, poi: Json, allowed: Allowed | None = None) -> None:
-        """A point of interest."""
-        await self._take(self.pois, poi, allowed, holders=(self.studies,), field="pois")
+    async def delete_poi(self, poi: Json, precondition: Precondition | None = None) -> None:
+        """Delete a point of interest."""
+        await self._delete(self.pois, poi, precondition, holders=(self.studies,), field="pois")
 
-    async def campaign(self, campaign: Json, allowed: Allowed | None = None) -> None:
-        """A campaign."""
-        await self._take(self.campaigns, campaign, allowed)
+    async def delete_campaign(self, campaign: Json, precondition: Precondition | None = None) -> None:
+        """Delete a campaign."""
+        await self._delete(self.campaigns, campaign, precondition)
 
-    async def equipment(self, equipment: Json, allowed: Allowed | None = None) -> None:
-        """An equipment."""
-        await self._take(self.equipments, equipment, allowed)
+    async def delete_equipment(self, equipment: Json, precondition: Precondition | None = None) -> None:
+        """Delete an equipment."""
+        await self._delete(self.equipments, equipment, precondition)
 
-    async def _take(
+    async def _delete(
         self,
-        resources: Resources,
+        resources: Repository,
         document: Json,
-        allowed: Allowed | None,
+        precondition: Precondition | None,
         *,
-        holders: Sequence[Resources] = (),
+        holders: Sequence[Repository] = (),
         field: str = "",
-        equipments: Sequence[str] = (),
+        equipment_ids: Sequence[str] = (),
     ) -> None:
-        resources.permit(document, allowed)
-        gone = [Change(resources.collection.name, (document["_id"],), What.GONE)]
-        if equipments:
-            gone.append(Change(self.equipments.collection.name, tuple(equipments), What.GONE))
-        async with self.changes.around(document["application"], gone):
+        """Delete one resource.
+
+        holders: repositories whose documents have the resource in the list `field`.
+        equipment_ids: equipments inside the resource.
+        """
+        resources.check_precondition(document, precondition)
+        deletions = [ResourceChange(resources.collection.name, (document["_id"],), ChangeKind.DELETED)]
+        if equipment_ids:
+            deletions.append(ResourceChange(self.equipments.collection.name, tuple(equipment_ids), ChangeKind.DELETED))
+        async with self.changes.publish_around(document["application"], deletions):
             for holder in holders:
-                await _forget(holder, field, document)
-            for one in equipments:
-                await self.equipments.store.delete(self.equipments.collection, equal("_id", one))
-            await resources.remove(document, allowed)
+                await _remove_references(holder, field, document)
+            for equipment_id in equipment_ids:
+                await self.equipments.store.delete(self.equipments.collection, equal("_id", equipment_id))
+            await resources.remove(document, precondition)
 
 
-async def _forget(holder: Resources, field: str, gone: Json) -> None:
-    """Takes a resource out of the lists that name it; one that named no other stays with an empty list."""
+async def _remove_references(holder: Repository, field: str, resource: Json) -> None:
+    """Remove a resource from the lists `field` of the holder's documents; a list may become empty."""
 
     async def edit(stored: Json) -> Json:
-        return stored | {field: [one for one in stored.get(field) or () if one != gone["_id"]]}
+        return stored | {field: [id_ for id_ in stored.get(field) or () if id_ != resource["_id"]]}
 
-    naming = equal("application", gone["application"]) & Overlaps(field, (gone["_id"],))
+    naming = equal("application", resource["application"]) & Overlaps(field, (resource["_id"],))
     for document in await holder.store.find(holder.collection, naming):
         await holder.change(document, edit)

@@ -1,4 +1,4 @@
-"""What requests share: made once by the application, found by routes as `ServicesHere`."""
+"""The objects that requests share: built once by the application, injected into routes as `ServicesDep`."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -7,33 +7,33 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from okube_api.analytics.service import Analytics
-from okube_api.api.cascade_delete import Deletion
-from okube_api.applications.repository import Applications
-from okube_api.areas.repository import Areas
+from okube_api.api.cascade_delete import CascadeDelete
+from okube_api.applications.repository import ApplicationRepository
+from okube_api.areas.repository import AreaRepository
 from okube_api.auth.passwords import Passwords
 from okube_api.auth.sessions import Sessions
-from okube_api.campaigns.levers import Levers
-from okube_api.campaigns.repository import CAMPAIGNS, Campaigns
+from okube_api.campaigns.levers import LeverRepository
+from okube_api.campaigns.repository import CAMPAIGNS, CampaignRepository
 from okube_api.clock import Clock
-from okube_api.equipments.repository import Equipments
+from okube_api.equipments.repository import EquipmentRepository
 from okube_api.http.idempotency import Idempotency
-from okube_api.http.rate_limits import Limits
-from okube_api.ingest.invalidation import Following
+from okube_api.http.rate_limits import RateLimits
+from okube_api.ingest.invalidation import Invalidation
 from okube_api.ingest.service import Ingest
-from okube_api.kit.resource_changes import Changes
-from okube_api.pois.repository import Pois
+from okube_api.kit.resource_changes import ChangePublisher
+from okube_api.pois.repository import PoiRepository
 from okube_api.settings import Settings
-from okube_api.sites.repository import Sites
-from okube_api.sites.thumbnails import Thumbnails
-from okube_api.store.base import Store
-from okube_api.studies.repository import Studies
+from okube_api.sites.repository import SiteRepository
+from okube_api.sites.thumbnails import ThumbnailStore
+from okube_api.store.protocol import Store
+from okube_api.studies.repository import StudyRepository
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The objects behind the routes.
+    """The objects that requests share.
 
-    secret: signs tokens and salts identifiers, at least 32 bytes.
+    secret: signs tokens and pseudonymises identifiers; at least 32 bytes.
     """
 
     settings: Settings
@@ -43,37 +43,37 @@ class Services:
     passwords: Passwords
     sessions: Sessions
     idempotency: Idempotency
-    limits: Limits
-    applications: Applications
-    sites: Sites
-    pois: Pois
-    campaigns: Campaigns
-    levers: Levers
-    studies: Studies
-    equipments: Equipments
-    areas: Areas
-    changes: Changes
-    deletion: Deletion
-    thumbnails: Thumbnails
+    rate_limits: RateLimits
+    applications: ApplicationRepository
+    sites: SiteRepository
+    pois: PoiRepository
+    campaigns: CampaignRepository
+    levers: LeverRepository
+    studies: StudyRepository
+    equipments: EquipmentRepository
+    areas: AreaRepository
+    changes: ChangePublisher
+    cascade_delete: CascadeDelete
+    thumbnails: ThumbnailStore
     analytics: Analytics
     ingest: Ingest
-    following: Following
+    invalidation: Invalidation
 
 
-def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes) -> Services:
-    """The objects behind the routes, over one store."""
+def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes) -> Services:
+    """Return the services over one store."""
     passwords = Passwords()
-    changes = Changes()
-    sites = Sites(store, clock, changes)
-    pois = Pois(store, clock, changes, sites)
-    levers = Levers(store, clock, CAMPAIGNS)
-    campaigns = Campaigns(store, clock, changes, sites, levers)
-    studies = Studies(store, clock, changes, sites, pois)
-    equipments = Equipments(store, clock, changes)
-    thumbnails = Thumbnails(store)
+    changes = ChangePublisher()
+    sites = SiteRepository(store, clock, changes)
+    pois = PoiRepository(store, clock, changes, sites)
+    levers = LeverRepository(store, clock, CAMPAIGNS)
+    campaigns = CampaignRepository(store, clock, changes, sites, levers)
+    studies = StudyRepository(store, clock, changes, sites, pois)
+    equipments = EquipmentRepository(store, clock, changes)
+    thumbnails = ThumbnailStore(store)
     ingest = Ingest(store, clock, secret, threads=settings.threads, keep_days=settings.keep_days)
-    following = Following(ingest)
-    changes.follow(following.follow)
+    invalidation = Invalidation(ingest)
+    changes.subscribe(invalidation.invalidate)
     return Services(
         settings=settings,
         store=store,
@@ -82,33 +82,33 @@ def make_services(settings: Settings, store: Store, clock: Clock, secret: bytes)
         passwords=passwords,
         sessions=Sessions(store, clock, secret, passwords, settings),
         idempotency=Idempotency(store, clock, secret),
-        limits=Limits(settings, store),
-        applications=Applications(store, clock, changes),
+        rate_limits=RateLimits(settings, store),
+        applications=ApplicationRepository(store, clock, changes),
         sites=sites,
         pois=pois,
         campaigns=campaigns,
         levers=levers,
         studies=studies,
         equipments=equipments,
-        areas=Areas(store, clock),
+        areas=AreaRepository(store, clock),
         changes=changes,
-        deletion=Deletion(changes, sites, pois, campaigns, studies, equipments, thumbnails),
+        cascade_delete=CascadeDelete(changes, sites, pois, campaigns, studies, equipments, thumbnails),
         thumbnails=thumbnails,
-        analytics=Analytics(store, clock, settings, ingest.batches.freshness),
+        analytics=Analytics(store, clock, settings, ingest.batches.read_freshness),
         ingest=ingest,
-        following=following,
+        invalidation=invalidation,
     )
 
 
-def services(request: Request) -> Services:
-    """The application's shared objects."""
-    found: Services = request.app.state.services
-    return found
+def get_services(request: Request) -> Services:
+    """Return the services of the application that answers a request."""
+    services: Services = request.app.state.services
+    return services
 
 
-async def services_here(request: Request) -> Services:  # asynchronous, as all dependencies: others cost a thread
-    """The same, for routes."""
-    return services(request)
+async def provide_services(request: Request) -> Services:  # async: FastAPI runs others in a thread
+    """Return the services, as a dependency."""
+    return get_services(request)
 
 
-ServicesHere = Annotated[Services, Depends(services_here)]
+ServicesDep = Annotated[Services, Depends(provide_services)]

@@ -1,4 +1,4 @@
-"""Lists as CSV: every match, streamed, for callers who ask for it by `Accept`."""
+"""Lists as CSV: all matching resources, streamed, for requests that prefer CSV in `Accept`."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated
@@ -10,11 +10,12 @@ from starlette.responses import Response, StreamingResponse
 
 from okube_api.kit.encodings import CODECS, Encoding
 from okube_api.kit.schemas import Answer
-from okube_api.kit.validated_repository import Making
-from okube_api.store.base import Condition, Json, Missing, OneOf
-from okube_api.tables.writing import Table
+from okube_api.kit.validated_repository import ValidatedRepository
+from okube_api.store.conditions import Condition, Missing, OneOf
+from okube_api.store.values import Json
+from okube_api.tables.writing import CsvTable
 
-MEDIA = (
+CSV_MEDIA_TYPES = (
     "text/csv",
     "text/comma-separated-values",
     "application/csv",
@@ -22,33 +23,33 @@ MEDIA = (
     "application/vnd.ms-excel",
     "application/vnd.msexcel",
 )
-_JSON = ("application/json", "application/*", "*/*")
+_JSON_MEDIA_TYPES = ("application/json", "application/*", "*/*")
 _CHARSETS = {"utf8": "utf-8", "iso-8859-1": "iso-8859-1", "windows-1252": "windows-1252"}
-_SHAPES = 200  # looked at together
+_MAX_NEW_TEXTS = 200  # fetched at a time
 
-Shown = Callable[[Json], Json]
+Convert = Callable[[Json], Json]
 
-CSV_ANSWER: Mapping[str, object] = {
-    "description": "A page; or every match as CSV, where `Accept` asks for it.",
-    "content": {kind: {"schema": {"type": "string"}} for kind in MEDIA},
+CSV_RESPONSE: Mapping[str, object] = {
+    "description": "A page of the list, or all matches as CSV if `Accept` prefers CSV.",
+    "content": {kind: {"schema": {"type": "string"}} for kind in CSV_MEDIA_TYPES},
 }
 
 
-async def csv_wanted(request: Request) -> str | None:
-    """The media type of CSV that the caller prefers to JSON; None when it is JSON."""
-    best, best_weight = None, 0.0
+async def negotiate_csv(request: Request) -> str | None:
+    """Return the CSV media type that `Accept` prefers to JSON; None when it prefers JSON."""
+    best, best_quality = None, 0.0
     for part in request.headers.get("accept", "").split(","):
         kind, _, parameters = part.partition(";")
-        kind, weight = kind.strip().lower(), _weight(parameters)
-        if kind in (*MEDIA, *_JSON) and weight > best_weight:
-            best, best_weight = kind, weight
-    return best if best in MEDIA else None
+        kind, quality = kind.strip().lower(), _quality(parameters)
+        if kind in (*CSV_MEDIA_TYPES, *_JSON_MEDIA_TYPES) and quality > best_quality:
+            best, best_quality = kind, quality
+    return best if best in CSV_MEDIA_TYPES else None
 
 
-CsvWanted = Annotated[str | None, Depends(csv_wanted)]
+CsvMediaType = Annotated[str | None, Depends(negotiate_csv)]
 
 
-def _weight(parameters: str) -> float:
+def _quality(parameters: str) -> float:
     for parameter in parameters.split(";"):
         name, _, value = parameter.strip().partition("=")
         if name == "q":
@@ -59,26 +60,26 @@ def _weight(parameters: str) -> float:
     return 1.0
 
 
-async def exported(
-    resources: Making,
+async def export_csv(
+    resources: ValidatedRepository,
     where: Condition,
     answer: type[Answer],
     *,
     media: str,
     encoding: Encoding,
-    shown: Shown | None = None,
+    convert: Convert | None = None,
 ) -> Response:
-    """Every matching document as CSV, whatever their number: blocks of them pass through memory.
+    """Return all matching documents as CSV, read and sent block by block.
 
-    shown: what makes of a document what is answered of it, where that is more than its fields.
+    convert: computes the answered document from the stored one, where they differ.
     """
-    names = {field: await _open_names(resources, where, shape) for field, shape in resources.shapes.items()}
-    table = Table(answer, names, CODECS[encoding])
+    names = {field: await _collect_names(resources, where, shape) for field, shape in resources.name_fields.items()}
+    table = CsvTable(answer, names, CODECS[encoding])
 
     async def lines() -> AsyncIterator[bytes]:
         yield table.header()
         async for block in resources.store.stream(resources.collection, where):
-            yield await to_thread.run_sync(table.lines, block if shown is None else map(shown, block))
+            yield await to_thread.run_sync(table.lines, block if convert is None else map(convert, block))
 
     headers = {
         "Content-Type": f"{media}; charset={_CHARSETS[encoding]}",
@@ -88,15 +89,16 @@ async def exported(
     return StreamingResponse(lines(), headers=headers)
 
 
-async def _open_names(resources: Making, where: Condition, shape: str) -> list[str]:
-    """The names that occur in an object of the caller's own making, over all matches.
+async def _collect_names(resources: ValidatedRepository, where: Condition, shape: str) -> list[str]:
+    """Return the names that occur in an object with free names, over all matching documents.
 
-    Documents hold these names as one text, and few texts occur: each look finds documents with others than the last.
+    Each document stores these names as one text in the field `shape`.  There are few different texts, so each query
+    skips the documents whose text is known already.
     """
     known: set[str] = set()
     while True:
         others = where & ~Missing(shape) & ~OneOf(shape, tuple(known))
-        found = {one[shape] for one in await resources.store.find(resources.collection, others, limit=_SHAPES)}
+        found = {one[shape] for one in await resources.store.find(resources.collection, others, limit=_MAX_NEW_TEXTS)}
         if not found:
             return sorted({name for one in known for name in one.split("\n")})
         known |= found

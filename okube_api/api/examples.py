@@ -1,4 +1,4 @@
-"""An example of each body and answer that the documentation shows; a test holds them to their models."""
+"""Examples of bodies and answers in the OpenAPI document; a test validates them against their models."""
 
 from collections.abc import Mapping
 
@@ -10,10 +10,10 @@ from okube_api.campaigns.schemas import CampaignCreate, CampaignUpdate, LeverCre
 from okube_api.kit.application import ApplicationSettings
 from okube_api.pois.schemas import PoiCreate, PoiUpdate
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteUpdate
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 from okube_api.studies.schemas import StudyAnswer, StudyCreate, StudyUpdate
 
-_WHEN: Json = {"createdAt": "2019-03-28T09:25:15.000Z", "updatedAt": "2019-03-28T09:25:15.000Z"}
+_TIMESTAMPS: Json = {"createdAt": "2019-03-28T09:25:15.000Z", "updatedAt": "2019-03-28T09:25:15.000Z"}
 _IDS: Json = {"_id": "5e1834b0e12d62a85b388a1b", "application": "5e1834b0e12d62a85b388a0f"}
 _ADDRESS: Json = {"streetNumber": "1", "street": "place Bellecour", "postalCode": "69002", "city": "Lyon"}
 _SITE: Json = {
@@ -42,7 +42,7 @@ EXAMPLES: Mapping[type[BaseModel], Json] = {
         **_APPLICATION,
         "active": True,
         "settings": ApplicationSettings().model_dump(by_alias=True),
-        **_WHEN,
+        **_TIMESTAMPS,
     },
     SiteCreate: {"app": "demo", **_SITE},
     SiteUpdate: {"name": "Lyon Presqu'île", "tags": None},
@@ -57,7 +57,7 @@ EXAMPLES: Mapping[type[BaseModel], Json] = {
         "radius": 70,
         "indoorIndexes": {"resolution": 12, "indexes": ["8c1f902097427ff"]},
         "thumbnail": None,
-        **_WHEN,
+        **_TIMESTAMPS,
     },
     PoiCreate: {"app": "demo", "key": "part-dieu", "name": "Gare de la Part-Dieu", "coordinates": [4.8595, 45.7606]},
     PoiUpdate: {"radius": 120},
@@ -82,6 +82,6 @@ EXAMPLES: Mapping[type[BaseModel], Json] = {
         "tags": [],
         "flag": 1,
         "status": "ready",
-        **_WHEN,
+        **_TIMESTAMPS,
     },
 }

@@ -1,9 +1,10 @@
-"""Bodies of several parts: fields, and files that are set aside on disk while they come in.
+"""Bodies of several parts (`multipart/form-data`): form fields, and files that are spooled to disk.
 
-A `MultipartRoute` stands beside the route of the same path that takes JSON, before it: it matches only requests whose
-body is `multipart/form-data`.  The other one shows both in the OpenAPI document.
+A `MultipartRoute` has the same path as a route that takes JSON and is registered before it: it matches only requests
+with a body of several parts.  The OpenAPI document shows both bodies at the other route.
 """
 
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_origin
@@ -17,48 +18,51 @@ from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import Scope
 
-from okube_api.api.form import from_pairs
+from okube_api.api.form import parse_pairs
 from okube_api.api.route import UploadRoute
 from okube_api.errors import BadRequest, TooLarge, UnsupportedMedia
-from okube_api.kit.json_text import escaped
-from okube_api.kit.schemas import alternatives
+from okube_api.kit.json_text import escape_pointer
+from okube_api.kit.schemas import list_types
 from okube_api.settings import Settings
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 MULTIPART = "multipart/form-data"
 
-_FRAME = 65_536  # what boundaries and fields may add to a file of the largest size
-_MOST_FIELDS, _MOST_FILES = 1000, 10
+_MAX_OVERHEAD = 65_536  # bytes of boundaries and form fields, in addition to a file of the maximum size
+_MAX_FIELDS, _MAX_FILES = 1000, 10
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class TableRoute(UploadRoute):
-    """A route for a file of the largest size, and fields beside it."""
+    """A route for an uploaded table and form fields."""
 
     def body_limit(self, settings: Settings) -> int:
-        """The most bytes of all parts together."""
-        return settings.upload_limit + _FRAME
+        """Return the maximum size of all parts together, in bytes."""
+        return settings.upload_limit + _MAX_OVERHEAD
 
 
 class MultipartRoute(TableRoute):
-    """The same, for requests of several parts only."""
+    """A route that matches only requests with a body of several parts."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Leaves requests with another body to the routes after it."""
+        """Match by path and method, unless the body is of another type: then a later route can match."""
         headers = dict(scope.get("headers", ()))
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         return super().matches(scope) if kind == MULTIPART.encode() else (Match.NONE, {})
 
 
-def multipart(
+def register_multipart(
     router: APIRouter,
     methods: str,
     paths: Collection[str],
     route: type[MultipartRoute] = MultipartRoute,
     **settings: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Registers an endpoint for bodies of several parts under all `paths`; it reads the body by `read_parts`."""
+    """Return a decorator that registers an endpoint for bodies of several parts under all `paths`.
+
+    The endpoint reads the body with `read_parts`.
+    """
 
     def register(endpoint: Callable[..., Any]) -> Callable[..., Any]:
         for path in paths:
@@ -78,124 +82,151 @@ def multipart(
 _PARTS = "x-parts"
 
 
-def multipart_body(model: type[BaseModel], files: Mapping[str, bool]) -> Json:
-    """A body of several parts, for a route's `openapi_extra`: the fields of `model`, and files.
+def describe_multipart(model: type[BaseModel], files: Mapping[str, bool]) -> Json:
+    """Return a placeholder for a route's `openapi_extra`: a body with the fields of `model`, and files.
 
-    files: by name, whether each is required.  What it is in the document is made with it, by `spelt_out`.
+    files: whether each file is required, by name.
+    `expand_multipart` replaces the placeholder when the document is built, since JSON Schemas are slow to generate.
     """
     return {_PARTS: (model, files)}
 
 
-def spelt_out(extra: Json | None) -> Json | None:
-    """A route's `openapi_extra` with the media type of its body of several parts, if it has one."""
+def expand_multipart(extra: Json | None) -> Json | None:
+    """Return a route's `openapi_extra` with the placeholder of `describe_multipart` replaced by the request body."""
     if not extra or _PARTS not in extra:
         return extra
-    return {name: value for name, value in extra.items() if name != _PARTS} | _media_type(*extra[_PARTS])
+    return {name: value for name, value in extra.items() if name != _PARTS} | _describe_body(*extra[_PARTS])
 
 
-def _media_type(model: type[BaseModel], files: Mapping[str, bool]) -> Json:
-    schema: Json = {"type": "object", "properties": dict(_properties(model)), "additionalProperties": False}
+def _describe_body(model: type[BaseModel], files: Mapping[str, bool]) -> Json:
+    schema: Json = {"type": "object", "properties": dict(_list_properties(model)), "additionalProperties": False}
     schema["properties"] |= {name: {"type": "string", "format": "binary"} for name in files}
-    required = [one.alias or name for name, one in model.model_fields.items() if one.is_required()]
-    if required := [*required, *(name for name, needed in files.items() if needed)]:
+    required = [field.alias or name for name, field in model.model_fields.items() if field.is_required()]
+    if required := [*required, *(name for name, is_required in files.items() if is_required)]:
         schema["required"] = required
     return {"requestBody": {"content": {MULTIPART: {"schema": schema}}}}
 
 
-def _properties(model: type[BaseModel], within: str = "") -> Iterator[tuple[str, Json]]:
-    """The fields of a form, by name, those of objects in brackets; objects of any names are left out."""
+def _list_properties(model: type[BaseModel], within: str = "") -> Iterator[tuple[str, Json]]:
+    """Yield name and schema of each form field: `address[city]` within objects, without objects with free names."""
     schemas = model.model_json_schema(by_alias=True)["properties"]
-    for name, one in model.model_fields.items():
-        alias = one.alias or name
-        shown = f"{within}[{alias}]" if within else alias
-        kinds = alternatives(one.annotation)
+    for name, field in model.model_fields.items():
+        alias = field.alias or name
+        full_name = f"{within}[{alias}]" if within else alias
+        kinds = list_types(field.annotation)
         inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
         if inner:
-            yield from _properties(inner[0], shown)
+            yield from _list_properties(inner[0], full_name)
         elif not any(get_origin(kind) is dict for kind in kinds):
-            yield shown, schemas[alias]
+            yield full_name, schemas[alias]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """A body of several parts: fields in order, files by name."""
+class MultipartBody:
+    """A parsed body of several parts: form fields in order, files by name."""
 
     fields: list[tuple[str, str]]
     files: dict[str, UploadFile]
 
-    def body(self, model: type[Model]) -> Model:
-        """The fields as a body.  Raises BadRequest, and what FastAPI raises for an invalid body."""
+    def validate(self, model: type[Model]) -> Model:
+        """Return the form fields as a body.  Raise BadRequest or, like FastAPI, RequestValidationError."""
         try:
-            return model.model_validate(from_pairs(self.fields, model))
+            return model.model_validate(parse_pairs(self.fields, model))
         except ValidationError as error:
-            found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
-            raise RequestValidationError(found) from None
+            errors = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
+            raise RequestValidationError(errors) from None
 
     async def close(self) -> None:
-        """Lets go of the files."""
+        """Close the files."""
         for file in self.files.values():
             await file.close()
 
 
-async def read_parts(request: Request, files: Collection[str], limit: int) -> Parts:
-    """Reads the body, in which files may stand under the names of `files`, of so many bytes at most, each once.
+async def read_parts(request: Request, files: Collection[str], limit: int) -> MultipartBody:
+    """Parse the body of a request.
 
-    Raises BadRequest, TooLarge and UnsupportedMedia.
+    files: names of the files that the body may contain, each once.
+    limit: maximum size of a file, in bytes.
+    Raise BadRequest, TooLarge or UnsupportedMedia.
     """
     if request.headers.get("content-encoding", "identity") != "identity":
-        raise UnsupportedMedia("Compressed bodies are not taken here.")
+        raise UnsupportedMedia("Compressed bodies are not accepted. Send the body without Content-Encoding.")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != MULTIPART:
         raise UnsupportedMedia(f"The body must be {MULTIPART}, not '{kind[:100]}'.")
-    parser = _Strict(request.headers, request.stream(), max_files=_MOST_FILES, max_fields=_MOST_FIELDS)
+    parser = _StrictParser(request.headers, request.stream(), max_files=_MAX_FILES, max_fields=_MAX_FIELDS)
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise BadRequest(f"The body is not {MULTIPART}: {error.message}") from None
+        raise BadRequest(f"The body is not valid {MULTIPART}: {error.message}") from None
     try:
-        return _parts(form, files, limit)
+        return _collect_parts(form, files, limit)
     except BaseException:
         await form.close()
         raise
 
 
-def _parts(form: FormData, files: Collection[str], limit: int) -> Parts:
-    parts = Parts([], {})
+def _collect_parts(form: FormData, files: Collection[str], limit: int) -> MultipartBody:
+    parts = MultipartBody([], {})
     for name, value in form.multi_items():
         if isinstance(value, str):
             parts.fields.append((name, value))
             continue
-        pointer = f"/{escaped(name)}"
+        pointer = f"/{escape_pointer(name)}"
         if name not in files:
-            raise BadRequest.because("body", pointer, "unknown_field", f"There is no file '{name[:100]}' here.")
+            raise BadRequest.with_code("body", pointer, "unknown_field", f"Unknown file '{name[:100]}'.")
         if name in parts.files:
-            raise BadRequest.because("body", pointer, "repeated", "This may be given once only.")
+            raise BadRequest.with_code("body", pointer, "repeated", "This file may be sent only once.")
         if (value.size or 0) > limit:
             raise TooLarge(f"The file may have {limit:,} bytes at most.")
         parts.files[name] = value
     return parts
 
 
-class _Strict(MultiPartParser):
-    """Starlette's parser, which would take a body that was cut short, and texts of another encoding than UTF-8."""
+class _StrictParser(MultiPartParser):
+    """Parser that also refuses what Starlette's accepts: a body that was cut short, and form fields that are not UTF-8.
 
-    ended = False
+    Starlette reads fields of another encoding as Latin-1.  Whether a part is a field or a file is known only at its
+    end, so every part is decoded as it arrives, up to its first error.
+    """
 
-    def on_end(self) -> None:
-        self.ended = True
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.is_complete = False
+        self.is_utf8 = True
+        self.decoder = getincrementaldecoder("utf-8")()
+
+    def on_part_begin(self) -> None:
+        super().on_part_begin()
+        self.is_utf8 = True
+        self.decoder.reset()
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        super().on_part_data(data, start, end)
+        self._decode(data[start:end])
 
     def on_part_end(self) -> None:
-        if self._current_part.file is None:
-            try:
-                self._current_part.data.decode("utf-8")
-            except UnicodeDecodeError:
-                raise MultiPartException("a field is not UTF-8.") from None
         super().on_part_end()
+        _name, value = self.items[-1]
+        if isinstance(value, str):
+            self._decode(b"", final=True)
+            if not self.is_utf8:
+                raise MultiPartException("a field is not UTF-8.")
+
+    def on_end(self) -> None:
+        self.is_complete = True
 
     async def parse(self) -> FormData:
+        """Parse the whole body.  Raise MultiPartException when it is malformed."""
         form = await super().parse()
-        if not self.ended:
-            for file in self._files_to_close_on_error:
-                file.close()
+        if not self.is_complete:
+            await form.close()
             raise MultiPartException("its last boundary is missing.")
         return form
+
+    def _decode(self, data: bytes, *, final: bool = False) -> None:
+        if self.is_utf8:
+            try:
+                self.decoder.decode(data, final)
+            except UnicodeDecodeError:
+                self.is_utf8 = False

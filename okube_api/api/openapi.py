@@ -1,9 +1,10 @@
-"""The OpenAPI document: what FastAPI cannot know of the routes is added to what it finds out.
+"""The OpenAPI document: FastAPI's, completed with what it cannot know about the routes.
 
-A route declares only the refusals of its own (`refusals(404, 422)`); those that any route can meet are added here, as
-are the forms that bodies also come as, the two ways to authenticate, and the shape of a problem.
+A route declares only refusals that are specific to it (`refusals(404, 422)`).  This module adds those that any route
+can answer, the form bodies, the two ways to authenticate, and the schema of a problem.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,138 +16,146 @@ from okube_api.api.access import DEMO_APPLICATION
 from okube_api.api.credentials import COOKIE
 from okube_api.api.descriptions import DESCRIPTION, TAGS
 from okube_api.api.examples import EXAMPLES
-from okube_api.api.multipart import spelt_out
+from okube_api.api.multipart import expand_multipart
 from okube_api.api.route import FORM, JSON, ApiRoute
+from okube_api.errors import (
+    BadRequest,
+    Forbidden,
+    Impossible,
+    InsufficientStorage,
+    NotFound,
+    PreconditionFailed,
+    Refusal,
+    RequestConflict,
+    ServiceUnavailable,
+    TooLarge,
+    TooManyRequests,
+    Unauthorised,
+    UnsupportedMedia,
+)
 from okube_api.http import idempotency
+from okube_api.http.problems import InternalError
 from okube_api.kit.schemas import Answer
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 Responses = dict[int | str, dict[str, Any]]
 
 PROBLEM = "application/problem+json"
 
-WORDS = {
-    400: "The request is malformed; `errors` names each fault.",
-    401: "No, bad, expired or revoked credentials.",
-    403: "Not allowed, or plain HTTP where HTTPS is required.",
-    404: "No such resource, or one that the caller may not see.",
-    409: "In conflict with a request under way. Try again.",
-    412: "The resource has changed since it was read.",
-    413: "The body is too large.",
-    415: "A content type or encoding that is not taken here.",
-    422: "Well-formed, but it cannot be; `errors` says why.",
-    429: "Too many requests. `Retry-After` says when to try again.",
-    500: "A fault of the server's, which its log explains under the request's id.",
-    503: "Not available now. `Retry-After` says when to try again.",
-    507: "The disk is full: nothing was written.",
+_REFUSALS: Mapping[type[Refusal], str] = {
+    BadRequest: "The request is malformed; `errors` names each fault.",
+    Unauthorised: "Credentials are missing, wrong, expired or revoked.",
+    Forbidden: "Not allowed, or plain HTTP where HTTPS is required.",
+    NotFound: "The resource does not exist, or you may not read it.",
+    RequestConflict: "Conflict with another request in progress. Try again.",
+    PreconditionFailed: "The resource has changed since it was read.",
+    TooLarge: "The body is too large.",
+    UnsupportedMedia: "The content type or encoding is not accepted here.",
+    Impossible: "The request is well-formed, but its values cannot be accepted; `errors` says why.",
+    TooManyRequests: "Too many requests. `Retry-After` says when to try again.",
+    InternalError: "A bug in the server; its log has the details under the request's id.",
+    ServiceUnavailable: "Temporarily unavailable. `Retry-After` says when to try again.",
+    InsufficientStorage: "The disk is full; nothing was written.",
 }
-_TITLES = {
-    400: "The request is not valid",
-    401: "Authentication is needed",
-    403: "Not allowed",
-    404: "Not found",
-    409: "In conflict with another request",
-    412: "The resource has changed",
-    413: "The body is too large",
-    415: "The content type is not taken here",
-    422: "The request cannot be fulfilled",
-    429: "Too many requests",
-    500: "Something went wrong on our side",
-    503: "Not available now",
-    507: "No room is left",
-}
+"""Description of each refusal in the document; its status and title are those of the class."""
+
+_BY_STATUS = {refusal.status: refusal for refusal in _REFUSALS}
+
 _ALWAYS = (400, 403, 429, 500, 503)
-_WITH_BODY = (413, 415)
-_WRITING = (409, 507)
-_VALUES = {"example", "examples", "default", "enum", "const"}  # in which a title would be a caller's
-_WRITES = {"post", "put", "patch", "delete"}
+_FOR_BODIES = (413, 415)
+_FOR_WRITES = (409, 507)
+_VALUE_KEYWORDS = {"example", "examples", "default", "enum", "const"}  # a `title` inside these is data
+_WRITE_METHODS = {"post", "put", "patch", "delete"}
 
 
 class FaultAnswer(Answer):
-    """One thing wrong with a request."""
+    """A fault of a request."""
 
     where: str = Field(alias="in", description="`body`, `query`, `path` or `header`.", examples=["body"])
-    pointer: str = Field(description="RFC 6901: where it stands.", examples=["/params/0/kpi"])
+    pointer: str = Field(description="Place of the fault, as a JSON Pointer (RFC 6901).", examples=["/params/0/kpi"])
     code: str = Field(examples=["unknown_value"])
     message: str = Field(examples=["No KPI 'atendance' in this module. Did you mean 'attendance'?"])
 
 
 class Problem(Answer):
-    """A request that was not fulfilled, and why (RFC 9457)."""
+    """Problem details of a refused request (RFC 9457)."""
 
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["urn:okube:problem:invalid"])
     title: str
     status: int
-    code: str = Field(description="The reason, for programs.", examples=["invalid"])
-    detail: str = Field(description="The reason, for people.")
-    instance: str = Field(description="The path that was asked.")
-    request_id: str = Field(alias="requestId", description="As in `X-Request-Id`, and in the server's log.")
-    errors: list[FaultAnswer] | None = Field(None, description="With 400 and 422: each thing that is wrong.")
+    code: str = Field(description="Reason, for programs.", examples=["invalid"])
+    detail: str = Field(description="Reason, for people.")
+    instance: str = Field(description="Path of the request.")
+    request_id: str = Field(
+        alias="requestId", description="Id of the request, as in `X-Request-Id` and in the server's log."
+    )
+    errors: list[FaultAnswer] | None = Field(None, description="With 400 and 422: the faults of the request.")
 
 
 def refusals(*statuses: int) -> Responses:
-    """The refusals that a route has of its own, for its `responses`."""
-    return {
-        status: {"description": WORDS[status], "content": {PROBLEM: {"schema": _PROBLEM_HERE}}} for status in statuses
-    }
+    """Return the refusals that are specific to a route, for its `responses`."""
+    content = {PROBLEM: {"schema": _PROBLEM_REF}}
+    return {status: {"description": _REFUSALS[_BY_STATUS[status]], "content": content} for status in statuses}
 
 
-_PROBLEM_HERE = {"$ref": "#/components/schemas/Problem"}
+_PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
 _TEXT = {"type": "string"}
-# Said in words: with one schema under two media types, generated clients send each body as both.
-_FORMS = f"Also taken as `{FORM}`: `address[city]=Paris` within objects, names repeated for lists."
+# A description instead of a second media type: generated clients would send every body in both.
+_FORMS = f"Also accepted as `{FORM}`: `address[city]=Paris` within objects, repeated names for lists."
 _APPLICATION = {
     "name": "application",
     "in": "path",
     "required": True,
-    "description": "The application's id or key.",
+    "description": "Id or key of the application.",
     "schema": _TEXT,
     "examples": dict(DEMO_APPLICATION),
 }
-ETAG = {"ETag": {"description": "The version, for `If-Match`.", "schema": _TEXT}}
+ETAG = {"ETag": {"description": "Version of the resource, for `If-Match`.", "schema": _TEXT}}
 
 CREATED: Responses = {201: {"description": "Created.", "headers": ETAG}}
-"""The answer of a creation that answers the new resource."""
+"""Answer of a creation that returns the new resource."""
 
 
-def document(app: FastAPI) -> Json:
-    """The whole document of an application's routes."""
+def build_document(app: FastAPI) -> Json:
+    """Build the OpenAPI document of an application's routes."""
     for route in app.routes:
         if isinstance(route, APIRoute):
-            route.openapi_extra = spelt_out(route.openapi_extra)
-    made = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS)
-    components = made.setdefault("components", {})
-    components.setdefault("schemas", {}).update(_problem_schemas())
-    for unused in ("HTTPValidationError", "ValidationError"):  # the framework's own refusals: ours are problems
+            route.openapi_extra = expand_multipart(route.openapi_extra)
+    document: Json = get_openapi(
+        title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS
+    )
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {}).update(_build_problem_schemas())
+    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's refusals; ours are problems
         components["schemas"].pop(unused, None)
-    components["responses"] = {_name(status): _component(status) for status in WORDS}
+    components["responses"] = {_response_name(status): _response_component(status) for status in _BY_STATUS}
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
         "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
     }
-    made["security"] = [{"bearer": []}, {"cookie": []}]
+    document["security"] = [{"bearer": []}, {"cookie": []}]
     for route in app.routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
-                _complete(made["paths"][route.path_format][method.lower()], route, method.lower())
+                _complete_operation(document["paths"][route.path_format][method.lower()], route, method.lower())
     for schema in components["schemas"].values():
-        if "app" in schema.get("properties", {}):  # the path that is shown names no application: the body must
+        if "app" in schema.get("properties", {}):  # the documented path names no application, so the body must
             schema["required"] = [*schema.get("required", ()), "app"]
     _tidy(components["schemas"])
-    _tidy(made["paths"])
+    _tidy(document["paths"])
     for model, example in EXAMPLES.items():
         for name in (model.__name__, f"{model.__name__}-Input", f"{model.__name__}-Output"):
             if name in components["schemas"]:
                 components["schemas"][name]["examples"] = [example]
-    return made
+    return document
 
 
 def _tidy(node: Any) -> None:
-    """Takes out the titles that repeat the names of fields, and says how large integers may be.
+    """Remove titles, which only repeat the names of fields, and add the range of integers.
 
-    A title that is no text is a field of that name.
+    A `title` that is not a text is the schema of a field of that name.
     """
     if isinstance(node, list):
         for item in node:
@@ -155,71 +164,75 @@ def _tidy(node: Any) -> None:
         if isinstance(node.get("title"), str):
             del node["title"]
         for name, inner in node.items():
-            if name not in _VALUES:
+            if name not in _VALUE_KEYWORDS:
                 _tidy(inner)
         if node.get("type") == "integer":
             node.setdefault("minimum", -(2**63))
             node.setdefault("maximum", 2**63 - 1)
 
 
-def _complete(operation: Json, route: APIRoute, method: str) -> None:
-    """What every route of its sort has, in one operation."""
+def _complete_operation(operation: Json, route: APIRoute, method: str) -> None:
+    """Add to an operation what all routes of its kind have."""
     operation["summary"] = operation["operationId"].replace("_", " ").capitalize()
-    open_to_all = isinstance(route, ApiRoute) and route.for_anybody
-    if open_to_all:
+    is_public = isinstance(route, ApiRoute) and route.is_public
+    if is_public:
         operation["security"] = []
-    _name_application(operation, route)
+    _add_application_parameter(operation, route)
     content = operation.get("requestBody", {}).get("content", {})
-    if isinstance(route, ApiRoute) and route.takes_forms and JSON in content:
+    if isinstance(route, ApiRoute) and route.accepts_forms and JSON in content:
         operation["requestBody"].setdefault("description", _FORMS)
-    if isinstance(route, ApiRoute) and route.repeatable():
-        operation.setdefault("parameters", []).append(idempotency.shown_header())
+    if isinstance(route, ApiRoute) and route.accepts_idempotency_key():
+        operation.setdefault("parameters", []).append(idempotency.describe_header())
     statuses = [
         *_ALWAYS,
-        *(() if open_to_all else (401,)),
-        *(_WITH_BODY if content else ()),
-        *(_WRITING if method in _WRITES else ()),
+        *(() if is_public else (401,)),
+        *(_FOR_BODIES if content else ()),
+        *(_FOR_WRITES if method in _WRITE_METHODS else ()),
     ]
     responses = operation.setdefault("responses", {})
-    for status in {*statuses, *(int(code) for code in responses if int(code) in WORDS)}:
-        responses[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
+    for status in {*statuses, *(int(code) for code in responses if int(code) in _BY_STATUS)}:
+        responses[str(status)] = {"$ref": f"#/components/responses/{_response_name(status)}"}
     operation["responses"] = dict(sorted(responses.items()))
 
 
-def _name_application(operation: Json, route: APIRoute) -> None:
-    """The application that the path shown names, where the route's aliases do not all name it."""
+def _add_application_parameter(operation: Json, route: APIRoute) -> None:
+    """Add the path parameter `application` where FastAPI does not know it.
+
+    An endpoint whose aliases do not all name the application has no such parameter itself.
+    """
     parameters = operation.get("parameters", [])
-    named = {one["name"] for one in parameters if one["in"] == "path"}
-    if "application" in route.param_convertors and "application" not in named:
+    path_parameters = {parameter["name"] for parameter in parameters if parameter["in"] == "path"}
+    if "application" in route.param_convertors and "application" not in path_parameters:
         operation["parameters"] = [_APPLICATION, *parameters]
 
 
 # -- problems ------------------------------------------------------------------------------------------------
 
 
-def _problem_schemas() -> Json:
+def _build_problem_schemas() -> Json:
     schema = Problem.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
     inner: Json = schema.pop("$defs")
     return inner | {"Problem": schema}
 
 
-def _name(status: int) -> str:
+def _response_name(status: int) -> str:
     return f"Refused{status}"
 
 
-def _component(status: int) -> Json:
+def _response_component(status: int) -> Json:
+    refusal = _BY_STATUS[status]
     example = {
         "type": "urn:okube:problem:invalid",
-        "title": _TITLES[status],
+        "title": refusal.title,
         "status": status,
-        "detail": WORDS[status],
+        "detail": _REFUSALS[refusal],
         "instance": "/sites",
         "requestId": "9f1c2d3e4b5a69788796a5b4c3d2e1f0",
     }
-    content = {PROBLEM: {"schema": _PROBLEM_HERE, "example": example}}
+    content = {PROBLEM: {"schema": _PROBLEM_REF, "example": example}}
     headers = {"X-Request-Id": {"schema": _TEXT}}
     if status == 401:
         headers["WWW-Authenticate"] = {"schema": _TEXT}
     if status in {429, 503}:
         headers["Retry-After"] = {"schema": {"type": "integer"}}
-    return {"description": WORDS[status], "headers": headers, "content": content}
+    return {"description": _REFUSALS[refusal], "headers": headers, "content": content}

@@ -6,8 +6,11 @@ from okube_api.applications.schemas import merge_settings
 from okube_api.clock import Clock
 from okube_api.errors import NotFound
 from okube_api.kit.repository import Precondition, Repository
-from okube_api.kit.resource_changes import ResourceChange, ChangePublisher, ChangeKind
-from okube_api.store.base import EVERYTHING, Collection, Condition, Json, ColumnType, OneOf, Store
+from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, ResourceChange
+from okube_api.store.conditions import EVERYTHING, Condition, OneOf
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
 APPLICATIONS = Collection(
     "applications",

@@ -5,7 +5,8 @@ from pydantic import Field
 from okube_api.kit.application import ApplicationSettings
 from okube_api.kit.list_query import PageQuery
 from okube_api.kit.schemas import UNSET, Answer, Body, Currency, Identifier, Instant, Key, Text, Timezone
-from okube_api.store.base import EVERYTHING, Condition, Contains, Json
+from okube_api.store.conditions import EVERYTHING, Condition, Contains
+from okube_api.store.values import Json
 
 
 def merge_settings(settings: Json, changes: Json) -> Json:
@@ -61,6 +62,6 @@ class ApplicationQuery(PageQuery):
 
     q: Text = Field(UNSET, description="A text in the key or name.")
 
-    def condition(self) -> Condition:
+    def to_condition(self) -> Condition:
         """The applications wanted."""
         return Contains(self.q) if self.q else EVERYTHING

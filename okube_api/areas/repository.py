@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from okube_api.clock import stamp
 from okube_api.kit.repository import Repository
-from okube_api.store.base import Collection, Json, ColumnType, OneOf, equal
+from okube_api.store.conditions import OneOf, equal
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
 AREAS = Collection(
     "areas",

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from okube_api.kit.list_query import PageQuery
 from okube_api.kit.schemas import UNSET, Answer, Identifier, Instant, Text
-from okube_api.store.base import EVERYTHING, Condition, Contains, OneOf
+from okube_api.store.conditions import EVERYTHING, Condition, Contains, OneOf
 
 
 class AreaAnswer(Answer):
@@ -28,7 +28,7 @@ class AreaQuery(PageQuery):
     q: Text = Field(UNSET, description="A text to look for in codes and names.")
     codes: Annotated[list[Text], Field(min_length=1)] = Field(UNSET, description="Only these codes.")
 
-    def condition(self) -> Condition:
+    def to_condition(self) -> Condition:
         """The areas wanted."""
         return (Contains(self.q) if self.q else EVERYTHING) & (
             OneOf("code", tuple(self.codes)) if self.codes else EVERYTHING

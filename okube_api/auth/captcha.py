@@ -13,7 +13,7 @@ from altcha.v1 import ChallengeOptions, Payload, create_challenge, verify_soluti
 
 from okube_api.auth.denylist import Denylist
 from okube_api.clock import Clock
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 LIFETIME = timedelta(minutes=10)
 

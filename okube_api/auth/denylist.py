@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 
 from okube_api.auth.repository import DENYLIST
 from okube_api.clock import Clock, stamp
-from okube_api.store.base import Between, Duplicate, Store, equal
+from okube_api.store.conditions import Between, equal
+from okube_api.store.errors import Duplicate
+from okube_api.store.protocol import Store
 
 _KEPT = timedelta(hours=1)  # past its end, for processes whose clocks are late
 

@@ -12,7 +12,10 @@ from okube_api.auth.tokens import NEVER, Signer, Token
 from okube_api.clock import Clock
 from okube_api.errors import NotFound
 from okube_api.kit.repository import Repository
-from okube_api.store.base import Collection, Json, ColumnType, Store, equal
+from okube_api.store.conditions import equal
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
 KEYS = Collection("api_keys", fields={"version": ColumnType.INTEGER, "user": ColumnType.TEXT})
 

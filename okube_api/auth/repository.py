@@ -8,7 +8,10 @@ from typing import Any, Self
 
 from okube_api.errors import Taken
 from okube_api.kit.repository import Precondition, Repository
-from okube_api.store.base import Collection, Duplicate, Json, ColumnType, equal
+from okube_api.store.conditions import equal
+from okube_api.store.errors import Duplicate
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
 USERS = Collection(
     "users",

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from okube_api.auth.repository import Role
 from okube_api.kit.list_query import PageQuery
 from okube_api.kit.schemas import UNSET, Answer, Body, GivenInstant, Identifier, Instant, References, Text
-from okube_api.store.base import EVERYTHING, Condition, Contains
+from okube_api.store.conditions import EVERYTHING, Condition, Contains
 
 _SECRET = {"format": "password"}
 Password = Annotated[str, Field(min_length=1, max_length=128, json_schema_extra=_SECRET)]
@@ -144,7 +144,7 @@ class UserQuery(PageQuery):
 
     q: Text = Field(UNSET, description="A text in the login or name.")
 
-    def condition(self) -> Condition:
+    def to_condition(self) -> Condition:
         """The users wanted."""
         return Contains(self.q) if self.q else EVERYTHING
 

@@ -14,7 +14,8 @@ from okube_api.clock import Clock, stamp
 from okube_api.errors import CaptchaRequired, Forbidden, Unauthorised
 from okube_api.kit.ids import new_id
 from okube_api.settings import Settings
-from okube_api.store.base import Between, Store, equal
+from okube_api.store.conditions import Between, equal
+from okube_api.store.protocol import Store
 
 _WRONG = "The login or the password is wrong."
 _NO_TOKEN = "Send the token of POST /auth/login as 'Authorization: Bearer TOKEN'."  # noqa: S105 - words, no password

@@ -10,7 +10,7 @@ from okube_api.api.container import Services
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.catalogue.facts import GEO_STAYS, OUTCOMES, PRESENCE_PASSAGES, Fact
 from okube_api.kit.application import Application
-from okube_api.store.base import equal
+from okube_api.store.conditions import equal
 
 _BUCKETS = ("day", "week", "month")
 EXPORTED: dict[str, tuple[Fact, Sequence[str]]] = {

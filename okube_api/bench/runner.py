@@ -27,7 +27,7 @@ from okube_api.bench.world import Echo, Size, get_or_create_application
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.http.middleware.access_log import configure_logging
 from okube_api.settings import Settings
-from okube_api.store.base import equal
+from okube_api.store.conditions import equal
 
 CLIENTS, LOAD_S = 64, 3.0
 _PACKAGES = ("duckdb", "polars", "chdb")

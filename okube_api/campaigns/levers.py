@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from okube_api.clock import Clock
 from okube_api.errors import Impossible, Taken
 from okube_api.kit.repository import Precondition, Repository
-from okube_api.store.base import (
-    NOTHING,
-    Collection,
-    Condition,
-    Json,
-    ColumnType,
-    Missing,
-    SortKey,
-    Store,
-    equal,
-)
+from okube_api.store.conditions import NOTHING, Condition, Missing, equal
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection, ColumnType, SortKey
+from okube_api.store.values import Json
 
 LEVERS = Collection(
     "levers",

@@ -4,22 +4,25 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from okube_api.campaigns.extras import format_extras
-from okube_api.campaigns.levers import LEVERS, LeverRules, LeverRepository
+from okube_api.campaigns.levers import LEVERS, LeverRepository, LeverRules
 from okube_api.clock import Clock
 from okube_api.errors import Impossible
 from okube_api.kit.application import Application
 from okube_api.kit.repository import Precondition, Repository
-from okube_api.kit.resource_changes import ChangePublisher, WatchedFields, ChangeKind
+from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, WatchedFields
 from okube_api.kit.validated_repository import (
-    ResolveIds,
     Normalize,
-    ValidatedRepository,
+    ResolveIds,
     Updates,
+    ValidatedRepository,
     drop_nulls,
-    load_ids,
     join_names,
+    load_ids,
 )
-from okube_api.store.base import Collection, Json, ColumnType, OneOf, Store, equal
+from okube_api.store.conditions import OneOf, equal
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
 CAMPAIGNS = Collection(
     "campaigns",

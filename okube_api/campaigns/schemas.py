@@ -22,7 +22,8 @@ from okube_api.kit.schemas import (
     Tags,
     Text,
 )
-from okube_api.store.base import EVERYTHING, AllOf, AnyOf, Condition, Json, Overlaps, equal
+from okube_api.store.conditions import EVERYTHING, AllOf, AnyOf, Condition, Overlaps, equal
+from okube_api.store.values import Json
 
 # -- campaigns -----------------------------------------------------------------------------------------------
 
@@ -172,12 +173,12 @@ class CampaignQuery(PeriodQuery):
     with_extra: Switch = Field(False, description="`extra` as an object, in the place of a list.")
     trigger: Switch = Field(False, description="Only campaigns of a trigger lever.")
 
-    def condition(self) -> Condition:
+    def to_condition(self) -> Condition:
         """The campaigns wanted, `sites` and levers aside.  Raises Impossible."""
         days = ("computedFrom", "computedTo") if self.period == "computed" else ("from", "to")
         exact = {name: getattr(self, name) for name in ("provider", "agency", "format")}
         return (
-            super().condition()
+            super().to_condition()
             & self.match_period(*days)
             & (equal("global", True) if self.g else EVERYTHING)
             & (equal("_cachedLeverTrigger", True) if self.trigger else EVERYTHING)

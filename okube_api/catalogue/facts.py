@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from okube_api.store.base import Column, ColumnType, Table
+from okube_api.store.schema import Column, ColumnType, Table
 
 
 class Span(StrEnum):

@@ -9,7 +9,7 @@ from okube_api.cli.demo_file import FILE
 from okube_api.clock import utc_now
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED_SCHEME
-from okube_api.store.base import Store
+from okube_api.store.protocol import Store
 
 LOGIN = "demo@okube.example"
 TIMEZONE = "Europe/Paris"

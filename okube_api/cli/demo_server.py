@@ -10,7 +10,7 @@ from okube_api.cli.demo_file import FillProcess
 from okube_api.cli.demo_login import demo_settings, print_welcome, set_login_password
 from okube_api.cli.runtime import run_command
 from okube_api.cli.serve import run_server
-from okube_api.store.base import Store
+from okube_api.store.protocol import Store
 
 
 def serve_demo(port: int, folder: Path, fill_process: FillProcess | None) -> None:

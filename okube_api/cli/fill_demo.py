@@ -26,7 +26,7 @@ from okube_api.ingest.service import Ingest
 from okube_api.kit.resource_changes import ChangePublisher
 from okube_api.pois.repository import PoiRepository
 from okube_api.sites.repository import SiteRepository
-from okube_api.store.base import Store
+from okube_api.store.protocol import Store
 from okube_api.studies.repository import StudyRepository
 
 

@@ -16,7 +16,8 @@ from okube_api.errors import Refusal
 from okube_api.http.listener import new_event_loop
 from okube_api.settings import Settings
 from okube_api.store import open_store
-from okube_api.store.base import Store, StoreError, Unavailable
+from okube_api.store.errors import StoreError, Unavailable
+from okube_api.store.protocol import Store
 from okube_api.store_schema import SCHEMA
 
 if TYPE_CHECKING:

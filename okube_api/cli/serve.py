@@ -21,7 +21,7 @@ from okube_api.http.listener import listen
 from okube_api.http.middleware.access_log import configure_logging
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED_SCHEME
-from okube_api.store.base import Store
+from okube_api.store.protocol import Store
 
 _GRACE_S = 25
 _IDLE_S = 75  # longer than load balancers keep idle connections, so that they never reuse one that was just closed

@@ -8,18 +8,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from okube_api.catalogue.expressions.values import ATTRIBUTES, Scope, Sums, Term, UserSet
 from okube_api.catalogue.facts import Measure
+from okube_api.catalogue.scopes import ATTRIBUTES, CAMPAIGN_SCOPES, Scope
+from okube_api.catalogue.terms import Sums, Term, UserSet
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.calendar import Buckets
+from okube_api.engine.campaigns import UNKNOWN, campaign_scope_values
 from okube_api.engine.distinct import count_distinct
-from okube_api.engine.evaluators.campaigns import (
-    OF_CAMPAIGNS,
-    UNKNOWN,
-    ValuesByCode,
-    campaign_scope_values,
-    encode_texts,
-)
 from okube_api.engine.grid import Grid, Numerators, sum_by_cell, sum_quotients
 from okube_api.engine.panel import Attribute, Panel
 from okube_api.engine.pathsets import expand_path_sets
@@ -27,8 +22,10 @@ from okube_api.engine.plan import Need, Pass, Plan
 from okube_api.engine.planner import need_of
 from okube_api.engine.question import Question
 from okube_api.engine.sets import UserGroups, concatenate, from_blobs, from_users, merge_groups
+from okube_api.engine.text_columns import ValuesByCode, encode_texts
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.base import Aggregate, ColumnType
+from okube_api.store.plans import Aggregate
+from okube_api.store.schema import ColumnType
 
 _SMALL_BYTES = 200_000
 
@@ -213,7 +210,7 @@ class Evaluator:
         one, table = self._read.plan.passes[number], self._read.tables[number]
         if scope is None:
             return np.zeros(table.num_rows, dtype=np.int64), table
-        if self.scope not in OF_CAMPAIGNS:
+        if self.scope not in CAMPAIGN_SCOPES:
             return self.names.numbers(table.column(scope)), table
         if one.part.table.type_of(scope) is ColumnType.TEXTS:
             assert isinstance(one.node, Aggregate), "sets of users are by campaign, never by set of campaigns"

@@ -5,7 +5,7 @@ from collections import OrderedDict, defaultdict
 
 from okube_api.catalogue.facts import PANELISTS
 from okube_api.engine.panel import Panel, build_panel
-from okube_api.store.base import Reader
+from okube_api.store.protocol import Reader
 
 _MOST_USERS = 4_000_000
 

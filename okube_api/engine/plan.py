@@ -1,19 +1,23 @@
-"""What the planner decides: which passes over which tables, and which need each of them serves."""
+"""What the planner decides: the passes over tables, the needs that they serve, and the sources that it rejected."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from okube_api.catalogue.expressions.values import Term
 from okube_api.catalogue.facts import Span
-from okube_api.store.base import Aggregate, Select, Table
+from okube_api.catalogue.scopes import Scope
+from okube_api.catalogue.terms import Term
+from okube_api.engine.calendar import Buckets
+from okube_api.store.plans import Aggregate, Select
+from okube_api.store.schema import Table
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A term by a scope's column and a bucket column: what the engine will ask for.
+    """A term with the columns that its rows must be grouped by.
 
-    scope: the column of the scope values; None for globals, and for rows that do not know the scope.
-    time: the bucket column; None for the whole period.
-    also: columns that the question, and not the term, wants told apart.
+    scope_column: the column of the scope values; None for globals, and for rows that do not have it.
+    time_column: the column of the bucket numbers; None for the whole period.
+    extra_columns: columns that the question needs, and not the term.
     """
 
     term: Term
@@ -23,16 +27,15 @@ class Need:
 
     @property
     def dimensions(self) -> frozenset[str]:
-        """The columns that must tell rows apart, besides time."""
-        told = (column for column, _ in self.term.slice.described_by)
-        return frozenset(
-            (*self.term.split, *told, *self.extra_columns, *((self.scope_column,) if self.scope_column else ()))
-        )
+        """The columns to group by, besides the time column."""
+        described_by = (column for column, _ in self.term.slice.described_by)
+        scope = (self.scope_column,) if self.scope_column else ()
+        return frozenset((*self.term.split, *described_by, *self.extra_columns, *scope))
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodPart:
-    """A part of the period, read from one table: the rows whose part (day or month) lies in [low, high]."""
+    """A part of the period that is read from one table: the rows whose part (day or month) lies in [low, high]."""
 
     table: Table
     span: Span | None  # None for the fact itself
@@ -44,22 +47,39 @@ class PeriodPart:
 class Pass:
     """One query to the store.
 
-    node: the query.
-    time: its column of bucket numbers, None when its rows span the whole period.
-    users: whether it has a column of one user a row, for sets read from a fact; else sets come as blobs.
-    sign: -1 where its rows are taken away from those of other passes.
+    time_column: the column of its bucket numbers; None when a row covers the whole period.
+    has_users: whether a column holds one user a row (sets read from a fact); otherwise sets are blobs.
+    sign: -1 when its rows are subtracted from those of other passes.
     """
 
     part: PeriodPart
     node: Aggregate | Select
     time_column: str | None
-    users: bool = False
+    has_users: bool = False
     sign: int = 1
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedSource:
+    """A table, or a rollup by day and month, that the planner considered and did not read, and why."""
+
+    table: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """Every pass of a question, and the passes that answer each need, together."""
+    """The passes of a question, and which of them answer each need together.
+
+    needs: by term, scope and column of bucket numbers.
+    rejected: for each pass, the sources that were considered for it and not read.
+    """
 
     passes: tuple[Pass, ...]
-    passes_of_need: dict[Need, tuple[int, ...]]
+    needs: Mapping[tuple[Term, Scope, str | None], Need]
+    passes_of_need: Mapping[Need, tuple[int, ...]]
+    rejected: tuple[tuple[RejectedSource, ...], ...]
+
+    def need_of(self, term: Term, scope: Scope, buckets: Buckets | None) -> Need:
+        """Return what a term needs, by that scope and in those buckets."""
+        return self.needs[term, scope, buckets.column if buckets else None]

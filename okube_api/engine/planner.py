@@ -10,30 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from okube_api.catalogue.expressions.values import ATTRIBUTES, PlaceRole, Scope, Slice, Sums, Term, UserSet
 from okube_api.catalogue.facts import Fact, Grain, Span
 from okube_api.catalogue.facts import Measure as Measured
+from okube_api.catalogue.scopes import ATTRIBUTES, PlaceRole, Scope
+from okube_api.catalogue.terms import Slice, Sums, Term, UserSet
 from okube_api.engine.calendar import Buckets, Period, month_number, month_start
 from okube_api.engine.plan import Need, Pass, PeriodPart, Plan
 from okube_api.engine.question import Question, ValueFilter
-from okube_api.store.base import (
-    EVERYTHING,
-    Aggregate,
-    AllOf,
-    Between,
-    ColumnType,
-    Condition,
-    Count,
-    Max,
-    Min,
-    Missing,
-    Not,
-    OneOf,
-    Overlaps,
-    Select,
-    Sum,
-    equal,
-)
+from okube_api.store.conditions import EVERYTHING, AllOf, Between, Condition, Missing, Not, OneOf, Overlaps, equal
+from okube_api.store.plans import Aggregate, Count, Max, Min, Select, Sum
+from okube_api.store.schema import ColumnType
 
 _FINER: dict[str | None, frozenset[str | None]] = {
     "day": frozenset({None, "day", "week", "month", "year", "weekday", "isoweek", "month_of_year"}),

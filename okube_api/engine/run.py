@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from okube_api.catalogue.expressions.values import ATTRIBUTES, Scope, UserSet
+from okube_api.catalogue.scopes import ATTRIBUTES, Scope
+from okube_api.catalogue.terms import UserSet
 from okube_api.engine.calendar import Buckets
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator, FetchedRows
@@ -16,7 +17,8 @@ from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
 from okube_api.engine.results import Results
-from okube_api.store.base import Aggregate, Reader, Select
+from okube_api.store.plans import Aggregate, Select
+from okube_api.store.protocol import Reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Equipments, what is measured within a site, in the store."""
 
 from okube_api.kit.application import Application
-from okube_api.kit.validated_repository import Normalize, ValidatedRepository, Updates, drop_nulls
-from okube_api.store.base import Collection, Condition, Json, ColumnType, equal
+from okube_api.kit.validated_repository import Normalize, Updates, ValidatedRepository, drop_nulls
+from okube_api.store.conditions import Condition, equal
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
 EQUIPMENTS = Collection(
     "equipments",

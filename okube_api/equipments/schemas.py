@@ -6,7 +6,7 @@ from pydantic import Field
 
 from okube_api.kit.list_query import Flag, PageQuery, match_flag
 from okube_api.kit.schemas import UNSET, Answer, Body, Identifier, Instant, Key, Text
-from okube_api.store.base import EVERYTHING, Condition, Contains, OneOf
+from okube_api.store.conditions import EVERYTHING, Condition, Contains, OneOf
 
 
 class EquipmentUpdate(Body):
@@ -45,7 +45,7 @@ class EquipmentQuery(PageQuery):
     keys: Annotated[list[Key], Field(min_length=1)] = Field(UNSET, description="Only these keys.")
     active: Flag = UNSET
 
-    def condition(self) -> Condition:
+    def to_condition(self) -> Condition:
         """The equipments wanted."""
         return (
             (Contains(self.q) if self.q else EVERYTHING)

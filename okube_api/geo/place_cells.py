@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from okube_api.geo.constants import RESOLUTION
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 CELL_FIELDS = ("indoorIndexes", "outdoorIndexes")
 DEFAULT_RADIUS_M = 70.0

@@ -1,8 +1,8 @@
-"""`Idempotency-Key`: a creation that is sent twice is carried out once, and answered the same again.
+"""`Idempotency-Key`: a creation that is sent again is carried out once, and answered as the first time.
 
-A key is the caller's own, whoever else uses the same text.  It is claimed before the work begins, in the store, so that
-of many at once, in whatever process, one does the work.  What the answer was is kept for a day; a refusal is not, since
-nothing was done.  A claim whose process died is free again after a while.
+Keys are separate for each caller.  A key is claimed in the store before the work begins, so that only one of several
+concurrent requests, in any process, does the work.  The answer is stored for 24 hours; a refusal is not stored, since
+nothing was done.  The claim of a process that died expires after ten minutes.
 """
 
 import base64
@@ -20,80 +20,85 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from okube_api.clock import Clock, stamp
-from okube_api.errors import BadRequest, Impossible, InFlight
-from okube_api.store.base import Between, Collection, Duplicate, Json, Kind, Store, equal
+from okube_api.errors import BadRequest, Impossible, RequestConflict
+from okube_api.store.conditions import Between, equal
+from okube_api.store.errors import Duplicate
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
 HEADER = "Idempotency-Key"
-KEPT = timedelta(hours=24)
-CLAIMED = timedelta(minutes=10)  # how long work may take before others take its process for dead
-LONGEST = 255
-_KEY = re.compile(rf"[!-~]{{1,{LONGEST}}}")
+ANSWER_LIFETIME = timedelta(hours=24)
+CLAIM_LIFETIME = timedelta(minutes=10)  # after which the process that works on it is considered dead
+MAX_KEY_LENGTH = 255
+_KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_LENGTH}}}")
 
-IDEMPOTENCY = Collection("idempotency", fields={"version": Kind.INTEGER, "expiresAt": Kind.TEXT})
-"""One per key: while its work is under way `answer` is absent, then it says what was answered to what."""
+IDEMPOTENCY = Collection("idempotency", fields={"version": ColumnType.INTEGER, "expiresAt": ColumnType.TEXT})
+"""One document per key: without `answer` while the request is in progress, then with the answer and a fingerprint."""
 
 Perform = Callable[[Request], Awaitable[Response]]
 
 
 class KeyReused(Impossible):
-    """422: the same key came with another request before."""
+    """422: the key was used for a different request before."""
 
     code = "idempotency_key_reused"
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A key that this request holds; `version` tells it from a later claim of the same key."""
+    """A key claimed by this request; `version` distinguishes it from a later claim of the same key."""
 
     id: str
     version: int
 
 
 class Idempotency:
-    """Who did what under which key."""
+    """Runs requests once per key, and replays their answers."""
 
     def __init__(self, store: Store, clock: Clock, secret: bytes) -> None:
         self._store = store
         self._clock = clock
-        self._secret = hmac.digest(secret, b"okube-api idempotency", "sha256")  # bodies may hold passwords
+        self._secret = hmac.digest(secret, b"okube-api idempotency", "sha256")  # keyed: bodies may contain passwords
 
-    async def once(self, caller: str, key: str, request: Request, perform: Perform) -> Response:
-        """The answer to the request: now carried out, or as it was when the key came first.
+    async def run_once(self, caller: str, key: str, request: Request, perform: Perform) -> Response:
+        """Carry out the request and return its answer, or return the stored answer of the first request with this key.
 
-        Raises BadRequest, InFlight and KeyReused, and whatever `perform` does.
+        Raise BadRequest for a malformed key, RequestConflict while the first request is in progress, KeyReused when the
+        key belongs to a different request, and whatever `perform` raises.
         """
         if not _KEY.fullmatch(key):
-            message = f"A key has 1 to {LONGEST} characters of ASCII, without spaces."
-            raise BadRequest.because("header", f"/{HEADER}", "invalid", message)
-        body = _Body(request, self._secret)
-        held = await self._claimed(hmac.new(self._secret, f"{caller}\n{key}".encode(), "sha256").hexdigest()[:24])
-        if not isinstance(held, _Claim):
-            return await self._again(held, body)
+            message = f"{HEADER} must have 1 to {MAX_KEY_LENGTH} printable ASCII characters, without spaces."
+            raise BadRequest.with_code("header", f"/{HEADER}", "invalid", message)
+        body = _HashedBody(request, self._secret)
+        claim = await self._claim_key(hmac.new(self._secret, f"{caller}\n{key}".encode(), "sha256").hexdigest()[:24])
+        if not isinstance(claim, _Claim):
+            return await self._replay(claim, body)
         try:
             response = await perform(Request(request.scope, body.receive))
-            await self._keep(held, response, await body.fingerprint())
+            await self._store_answer(claim, response, await body.fingerprint())
         except BaseException:
-            await self._store.delete(IDEMPOTENCY, equal("_id", held.id) & equal("version", held.version))
+            await self._store.delete(IDEMPOTENCY, equal("_id", claim.id) & equal("version", claim.version))
             raise
         return response
 
-    async def _claimed(self, identifier: str) -> _Claim | Json:
-        """The claim, or what is known of the key already."""
+    async def _claim_key(self, identifier: str) -> _Claim | Json:
+        """Return a new claim of the key, or the document of the request that has it already."""
         now = self._clock()
         await self._store.delete(IDEMPOTENCY, Between("expiresAt", None, stamp(now)))
-        document = {"_id": identifier, "version": 1, "expiresAt": stamp(now + CLAIMED)}
+        document = {"_id": identifier, "version": 1, "expiresAt": stamp(now + CLAIM_LIFETIME)}
         try:
             await self._store.insert(IDEMPOTENCY, [document])
         except Duplicate:
-            known = await self._store.get(IDEMPOTENCY, equal("_id", identifier))
-            return known or document  # gone in the meantime: as if under way, so that the caller tries again
+            stored = await self._store.get(IDEMPOTENCY, equal("_id", identifier))
+            return stored or document  # deleted in the meantime: report it as in progress, so that the caller retries
         return _Claim(identifier, 1)
 
-    async def _keep(self, claim: _Claim, response: Response, fingerprint: str) -> None:
-        kept = {
+    async def _store_answer(self, claim: _Claim, response: Response, fingerprint: str) -> None:
+        document = {
             "_id": claim.id,
             "version": claim.version + 1,
-            "expiresAt": stamp(self._clock() + KEPT),
+            "expiresAt": stamp(self._clock() + ANSWER_LIFETIME),
             "fingerprint": fingerprint,
             "answer": {
                 "status": response.status_code,
@@ -101,22 +106,25 @@ class Idempotency:
                 "body": base64.b64encode(zlib.compress(bytes(response.body))).decode("ascii"),
             },
         }
-        await self._store.replace(IDEMPOTENCY, equal("_id", claim.id) & equal("version", claim.version), kept)
+        await self._store.replace(IDEMPOTENCY, equal("_id", claim.id) & equal("version", claim.version), document)
 
-    async def _again(self, known: Json, body: "_Body") -> Response:
-        if "answer" not in known:
-            raise InFlight(f"A request with this {HEADER} is under way. Try again when it is answered.")
-        if not hmac.compare_digest(known["fingerprint"], await body.fingerprint()):
-            raise KeyReused.at("header", f"/{HEADER}", f"This {HEADER} came with another request before.")
-        answer = known["answer"]
+    async def _replay(self, stored: Json, body: "_HashedBody") -> Response:
+        """Return the stored answer.  Raise RequestConflict when there is none yet, KeyReused for another request."""
+        if "answer" not in stored:
+            raise RequestConflict(f"A request with this {HEADER} is in progress. Try again later.")
+        if not hmac.compare_digest(stored["fingerprint"], await body.fingerprint()):
+            message = f"This {HEADER} was used for a different request. Use a new key for each request."
+            raise KeyReused.at("header", f"/{HEADER}", message)
+        answer = stored["answer"]
         content = zlib.decompress(base64.b64decode(answer["body"]))
         return Response(content, answer["status"], {**dict(answer["headers"]), "Idempotency-Replayed": "true"})
 
 
-class _Body:
-    """A body that is hashed as it is read: two requests are the same when everything that counts in them is.
+class _HashedBody:
+    """A body that is hashed while it is read; two requests are the same when their hashes are.
 
-    Boundaries between parts are made anew for each request: they do not count.
+    The hash covers the method, path, query, content type and body.  The boundary of a multipart body is left out, since
+    clients generate a new one for each request.
     """
 
     def __init__(self, request: Request, secret: bytes) -> None:
@@ -126,41 +134,41 @@ class _Body:
         url = (request.method, request.scope["path"], request.scope["query_string"].decode("latin-1"))
         self._hash = hmac.new(secret, "\n".join((*url, kind)).encode(), hashlib.sha256)
         self._tail = b""
-        self._whole = False
+        self._complete = False
 
     async def receive(self) -> Message:
-        """What the server gives, seen on its way."""
+        """Return the next message of the server, and hash the part of the body in it."""
         message = await self._request.receive()
         if message["type"] == "http.request":
-            self._see(message.get("body", b""))
-            self._whole = not message.get("more_body", False)
+            self._update_hash(message.get("body", b""))
+            self._complete = not message.get("more_body", False)
         return message
 
     async def fingerprint(self) -> str:
-        """What tells this request from others; reads what is left of the body."""
-        while not self._whole and (await self.receive())["type"] == "http.request":
+        """Read the rest of the body and return the hash of the request."""
+        while not self._complete and (await self.receive())["type"] == "http.request":
             pass
         self._hash.update(self._tail)
         self._tail = b""
         return self._hash.hexdigest()
 
-    def _see(self, chunk: bytes) -> None:
-        """Hashes all but what may be the beginning of a boundary."""
+    def _update_hash(self, chunk: bytes) -> None:
+        """Hash a chunk without boundaries; keep back its end, where a boundary may begin."""
         if not self._boundary:
             self._hash.update(chunk)
             return
-        seen = (self._tail + chunk).replace(self._boundary, b"")
-        keep = min(len(seen), len(self._boundary) - 1)
-        self._hash.update(seen[: len(seen) - keep])
-        self._tail = seen[len(seen) - keep :]
+        data = (self._tail + chunk).replace(self._boundary, b"")
+        tail_length = min(len(data), len(self._boundary) - 1)
+        self._hash.update(data[: len(data) - tail_length])
+        self._tail = data[len(data) - tail_length :]
 
 
-def shown_header() -> dict[str, Any]:
-    """The header, as the OpenAPI document has it."""
+def describe_header() -> dict[str, Any]:
+    """Return the header parameter for the OpenAPI document."""
     return {
         "name": HEADER,
         "in": "header",
         "required": False,
-        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]+$"},
-        "description": "Carries the request out once, however often it is sent with this key within 24 hours.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[!-~]+$"},
+        "description": "Carries the request out once, even if it is sent again with the same key within 24 hours.",
     }

@@ -1,4 +1,4 @@
-"""The one handler of refusals: everything that is not an answer becomes problem+json (RFC 9457) here."""
+"""The error handler: turns every exception into problem+json (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,60 +12,62 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from okube_api.errors import (
-    Away,
     BadRequest,
     Fault,
     Forbidden,
-    Full,
     Impossible,
-    InFlight,
+    InsufficientStorage,
     Refusal,
+    RequestConflict,
+    ServiceUnavailable,
     Taken,
     TooLarge,
     TooMuchToRead,
     Unauthorised,
     UnsupportedMedia,
 )
-from okube_api.kit.json_text import escaped
-from okube_api.store.base import Conflict, Duplicate, StoreError, StoreFull, TooManyRows, Unavailable
+from okube_api.kit.json_text import escape_pointer
+from okube_api.store.errors import Conflict, Duplicate, StoreError, StoreFull, TooManyRows, Unavailable
 
-MOST_FAULTS = 100
+MAX_FAULTS = 100
+
+INTERNAL_ERROR = "The server could not answer the request. Its log has the details under the request's id."
 
 
 class MethodNotAllowed(Refusal):
-    """405: the path is there, the method is not."""
+    """405: the path exists, but not with this method."""
 
-    status, code, title = 405, "method_not_allowed", "The method is not taken here"
+    status, code, title = 405, "method_not_allowed", "Method not allowed"
 
 
-class NoSuchPath(Refusal):
+class UnknownPath(Refusal):
     """404: no route has this path."""
 
     status, code, title = 404, "not_found", "Not found"
 
 
-class Bug(Refusal):
-    """500: ours, not the caller's; what went wrong is in the log, under the request's id."""
+class InternalError(Refusal):
+    """500: a bug in the server; the log has the details under the request's id."""
 
-    status, code, title = 500, "internal_error", "Something went wrong on our side"
+    status, code, title = 500, "internal_error", "Internal server error"
 
 
-async def handle(request: Request, error: Exception) -> Response:
-    """The answer to an exception, for the application's table of handlers."""
+async def handle_error(request: Request, error: Exception) -> Response:
+    """Return the answer to an exception; the application registers this as its handler."""
     if isinstance(error, HTTPException) and error.status_code == 405:
-        error.headers = {"Allow": ", ".join(_allowed(request))}
-    return answer(refusal_of(error), request.scope)
+        error.headers = {"Allow": ", ".join(_allowed_methods(request))}
+    return problem_response(convert_error(error), request.scope)
 
 
-def _allowed(request: Request) -> list[str]:
-    """The methods that the path takes: the framework names those of the first route only."""
-    routes = [one for one in request.app.router.routes if isinstance(one, Route)]
-    found = [one.methods or () for one in routes if one.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for methods in found for method in methods})
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of every route with this path; the framework names those of the first route only."""
+    routes = [route for route in request.app.router.routes if isinstance(route, Route)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in matching for method in route.methods or ()})
 
 
-def answer(refusal: Refusal, scope: Scope) -> Response:
-    """A refusal as problem+json; the request's id is the one that the journal gave it."""
+def problem_response(refusal: Refusal, scope: Scope) -> Response:
+    """Return a refusal as problem+json, with the request id that the access log has set."""
     problem: dict[str, Any] = {
         "type": f"urn:okube:problem:{refusal.code}",
         "title": refusal.title,
@@ -76,63 +78,66 @@ def answer(refusal: Refusal, scope: Scope) -> Response:
         "requestId": scope.get("state", {}).get("request_id", ""),
     }
     if refusal.status in {400, 422}:
-        problem["errors"] = [fault.as_json() for fault in refusal.faults[:MOST_FAULTS]]
+        problem["errors"] = [fault.as_json() for fault in refusal.faults[:MAX_FAULTS]]
     body = orjson.dumps(problem | refusal.extra)
     return Response(body, refusal.status, refusal.headers, media_type="application/problem+json")
 
 
-def refusal_of(error: Exception) -> Refusal:
-    """What a caller is told of an exception."""
+def convert_error(error: Exception) -> Refusal:
+    """Return the refusal that the caller gets for an exception."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, RequestValidationError):
-        return _invalid(error.errors())
+        return _convert_validation_errors(error.errors())
     if isinstance(error, HTTPException):
-        return _of_framework(error)
+        return _convert_framework_error(error)
     if isinstance(error, StoreError):
-        return _of_store(error)
-    return Bug("The request could not be answered. The log has the details, under this request's id.")
+        return _convert_store_error(error)
+    return InternalError(INTERNAL_ERROR)
 
 
-def _of_store(error: StoreError) -> Refusal:
+def _convert_store_error(error: StoreError) -> Refusal:
     match error:
         case Duplicate():
-            what = f" '{error.value}'" if error.value is not None else ""
-            message = f"The {error.fields[-1]}{what} is already taken."
+            value = f" '{error.value}'" if error.value is not None else ""
+            message = f"The {error.fields[-1]}{value} is already taken."
             return Taken.at("body", f"/{error.fields[-1]}", message)
         case Unavailable():
-            return Away("The database does not answer now. Try again shortly.")
+            return ServiceUnavailable("The database does not answer. Try again later.")
         case StoreFull():
-            return Full("The disk is full: nothing was written.")
+            return InsufficientStorage("The disk is full. Nothing was written.")
         case Conflict():
-            return InFlight("Another change of the same data came first. Try again.")
+            return RequestConflict("The data was changed by another request at the same time. Try again.")
         case TooManyRows():
-            return TooMuchToRead("The question would read too many rows. Ask for a shorter period or fewer scopes.")
+            return TooMuchToRead("The question would read too many rows. Use a shorter period or fewer scopes.")
         case _:
-            return Bug("The store could not do what was asked. The log has the details, under this request's id.")
+            return InternalError(INTERNAL_ERROR)
 
 
-def _of_framework(error: HTTPException) -> Refusal:
-    """FastAPI wraps what reading a body raised: the refusal inside is what counts."""
+def _convert_framework_error(error: HTTPException) -> Refusal:
+    """Return the refusal for an exception of the framework.
+
+    FastAPI wraps an exception that was raised while the body was read: the wrapped refusal is the one to answer.
+    """
     cause = error.__cause__
     if isinstance(cause, Refusal):
         return cause
-    known: Mapping[int, type[Refusal]] = {
+    refusals: Mapping[int, type[Refusal]] = {
         400: BadRequest,
         403: Forbidden,
-        404: NoSuchPath,
+        404: UnknownPath,
         405: MethodNotAllowed,
         413: TooLarge,
         415: UnsupportedMedia,
     }
     if error.status_code == 401:
         return Unauthorised(error.detail)
-    words = {404: "There is nothing at this path.", 405: "This path does not take this method."}
-    detail = words.get(error.status_code, error.detail)
-    return known.get(error.status_code, BadRequest)(detail, headers=error.headers)
+    details = {404: "Not found: no route has this path.", 405: "This path does not support this method."}
+    detail = details.get(error.status_code, error.detail)
+    return refusals.get(error.status_code, BadRequest)(detail, headers=error.headers)
 
 
-# -- what Pydantic found -------------------------------------------------------------------------------------
+# -- validation errors of Pydantic -------------------------------------------------------------------------------------
 
 _CODES = {
     "missing": "missing",
@@ -144,28 +149,31 @@ _CODES = {
 }
 
 
-def _invalid(errors: Sequence[Any]) -> Refusal:
-    faults = [_fault(error) for error in errors[:MOST_FAULTS]]
-    detail = faults[0].message if len(faults) == 1 else f"{len(errors)} things are wrong with the request."
+def _convert_validation_errors(errors: Sequence[Any]) -> Refusal:
+    faults = [_build_fault(error) for error in errors[:MAX_FAULTS]]
+    detail = faults[0].message if len(faults) == 1 else f"The request has {len(errors)} faults."
     kind = Impossible if all(error["type"] == "impossible" for error in errors) else BadRequest
     return kind(detail, faults=faults)
 
 
-def _fault(error: Mapping[str, Any]) -> Fault:
-    """loc starts with where; parts with a leading `@` name an alternative of ours, not a place in the body."""
+def _build_fault(error: Mapping[str, Any]) -> Fault:
+    """Return the fault of one validation error.
+
+    Its `loc` starts with the part of the request; items with a leading `@` are tags of a union, not places in the body.
+    """
     where, *path = (str(part) for part in error["loc"])
-    pointer = "".join(f"/{escaped(part)}" for part in path if not part.startswith("@"))
+    pointer = "".join(f"/{escape_pointer(part)}" for part in path if not part.startswith("@"))
     kind = error["type"]
     message = str(error["msg"]).removeprefix("Value error, ")
     name = path[-1] if path else ""
     if kind == "missing":
         message = f"'{name}' is required." if name else "A body is required."
     elif kind == "extra_forbidden":
-        message = f"There is no field '{name}' here."
-    return Fault(where, pointer, _code(kind), message if message.endswith(".") else f"{message}.")
+        message = f"Unknown field '{name}'."
+    return Fault(where, pointer, _fault_code(kind), message if message.endswith(".") else f"{message}.")
 
 
-def _code(kind: str) -> str:
+def _fault_code(kind: str) -> str:
     if kind in _CODES:
         return _CODES[kind]
     if kind.endswith(("_type", "_parsing")):

@@ -1,7 +1,7 @@
-"""Rate limits: so many requests in a while for each user or API key, for each address, and logins for each address.
+"""Rate limits: requests per user or API key, requests per client address, and logins per client address.
 
-Windows begin with the first request in them.  One process counts in memory; many processes, on MongoDB, count in the
-store, each request by compare-and-set, so that exactly the allowance gets through whoever counts.
+A window begins with its first request.  A single process counts in memory.  Several processes, on MongoDB, count in the
+store by compare-and-set, so that together they let exactly the allowed number of requests through.
 """
 
 import asyncio
@@ -18,70 +18,74 @@ from starlette.requests import Request
 
 from okube_api.errors import TooManyRequests
 from okube_api.settings import Settings
-from okube_api.store.base import Between, Collection, Duplicate, Json, Kind, Store, equal
+from okube_api.store.conditions import Between, equal
+from okube_api.store.errors import Duplicate
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
-RATES = Collection("rates", fields={"version": Kind.INTEGER, "expiresAt": Kind.NUMBER})
-"""Windows under way: `version` is the count, `expiresAt` their end in epoch seconds."""
+RATES = Collection("rates", fields={"version": ColumnType.INTEGER, "expiresAt": ColumnType.NUMBER})
+"""Current windows: `version` is the number of requests, `expiresAt` the end of the window in epoch seconds."""
 
 LOGIN = "/auth/login"
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """One of the limits, by the name that headers give it."""
+class RatePolicy:
+    """A limit, with its name in the headers."""
 
     name: str
     item: RateLimitItem
 
     @property
-    def shown(self) -> str:
-        """As `RateLimit-Policy` has it."""
+    def header_value(self) -> str:
+        """Value of the `RateLimit-Policy` header."""
         return f'"{self.name}";q={self.item.amount};w={self.item.get_expiry()}'
 
 
-class Limits:
-    """Counts requests, and refuses those past a limit."""
+class RateLimits:
+    """Counts requests, and refuses those above a limit."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
-        self._user = _policy("user", settings.rate_limit)
-        self._address = _policy("address", settings.address_rate_limit)
-        self._login = _policy("login", settings.login_rate_limit)
+        self._user = _parse_policy("user", settings.rate_limit)
+        self._address = _parse_policy("address", settings.address_rate_limit)
+        self._login = _parse_policy("login", settings.login_rate_limit)
         embedded = settings.store_url.startswith("duckdb:")
-        self._counter = FixedWindowRateLimiter(MemoryStorage() if embedded else StoreStorage(store))
+        self._counter = FixedWindowRateLimiter(MemoryStorage() if embedded else WindowStorage(store))
 
-    async def of_address(self, request: Request) -> None:
-        """Counts a request for its address.  Raises TooManyRequests."""
+    async def check_address(self, request: Request) -> None:
+        """Count a request of a client address.  Raise TooManyRequests above the limit."""
         address = request.client.host if request.client else ""
         if self._login is not None and request.scope["path"] == LOGIN:
             await self._count(self._login, address, request)
         if self._address is not None:
             await self._count(self._address, address, request)
 
-    async def of_caller(self, request: Request, who: str) -> None:
-        """Counts a request for a user or an API key.  Raises TooManyRequests."""
+    async def check_caller(self, request: Request, caller: str) -> None:
+        """Count a request of a user or API key.  Raise TooManyRequests above the limit."""
         if self._user is not None:
-            await self._count(self._user, who, request)
+            await self._count(self._user, caller, request)
 
-    async def _count(self, policy: Policy, who: str, request: Request) -> None:
-        within = await self._counter.hit(policy.item, policy.name, who)
-        resets, left = await self._counter.get_window_stats(policy.item, policy.name, who)
+    async def _count(self, policy: RatePolicy, client: str, request: Request) -> None:
+        is_allowed = await self._counter.hit(policy.item, policy.name, client)
+        resets, left = await self._counter.get_window_stats(policy.item, policy.name, client)
         wait_s = max(1, ceil(resets - time()))
         headers = request.state.headers if hasattr(request.state, "headers") else {}
-        headers["RateLimit-Policy"] = policy.shown
+        headers["RateLimit-Policy"] = policy.header_value
         headers["RateLimit"] = f'"{policy.name}";r={max(0, left)};t={wait_s}'
         request.state.headers = headers
-        if not within:
-            raise TooManyRequests(f"More than {policy.item}. Try again in {wait_s} s.", retry_after_s=wait_s)
+        if not is_allowed:
+            raise TooManyRequests(f"The limit is {policy.item}. Try again in {wait_s} s.", retry_after_s=wait_s)
 
 
-def _policy(name: str, limit: str | None) -> Policy | None:
-    return Policy(name, parse(limit)) if limit else None
+def _parse_policy(name: str, limit: str | None) -> RatePolicy | None:
+    return RatePolicy(name, parse(limit)) if limit else None
 
 
-class StoreStorage(Storage):
-    """Windows in the store, for processes that share one."""
+class WindowStorage(Storage):
+    """Storage of the `limits` library in our store, for processes that share it."""
 
-    STORAGE_SCHEME = ["okube+store"]  # noqa: RUF012 - as the class that it derives from
+    STORAGE_SCHEME = ["okube+store"]  # noqa: RUF012 - as in the base class
 
     def __init__(self, store: Store) -> None:
         super().__init__()
@@ -89,53 +93,53 @@ class StoreStorage(Storage):
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """None of ours: what the store raises is for the handler of refusals."""
+        """Exceptions that `limits` wraps; errors of the store stay as they are, for the error handler."""
         return ValueError
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Counts; the window begins with the first count."""
+        """Add `amount` to the window of a key, which begins now if there is none; return the new count."""
         identifier = _identifier(key)
         while True:
-            known = await self._window(identifier)
-            if known is None:
+            window = await self._window(identifier)
+            if window is None:
                 await self._store.delete(RATES, Between("expiresAt", None, time()))
-                fresh = {"_id": identifier, "version": amount, "expiresAt": time() + expiry}
+                new_window = {"_id": identifier, "version": amount, "expiresAt": time() + expiry}
                 try:
-                    await self._store.insert(RATES, [fresh])
+                    await self._store.insert(RATES, [new_window])
                 except Duplicate:
                     continue
                 return amount
-            counted = known | {"version": known["version"] + amount}
-            unchanged = equal("_id", identifier) & equal("version", known["version"])
+            counted = window | {"version": window["version"] + amount}
+            unchanged = equal("_id", identifier) & equal("version", window["version"])
             if await self._store.replace(RATES, unchanged, counted):
                 return int(counted["version"])
-            await asyncio.sleep(random.random() * 0.02)  # noqa: S311 - to let others through
+            await asyncio.sleep(random.random() * 0.02)  # noqa: S311 - so that processes in conflict do not retry in step
 
     async def get(self, key: str) -> int:
-        """How many were counted in the window under way."""
-        known = await self._window(_identifier(key))
-        return int(known["version"]) if known else 0
+        """Return the count of the current window of a key."""
+        window = await self._window(_identifier(key))
+        return int(window["version"]) if window else 0
 
     async def get_expiry(self, key: str) -> float:
-        """When the window ends, in epoch seconds."""
-        known = await self._window(_identifier(key))
-        return float(known["expiresAt"]) if known else time()
+        """Return the end of the current window of a key, in epoch seconds."""
+        window = await self._window(_identifier(key))
+        return float(window["expiresAt"]) if window else time()
 
     async def check(self) -> bool:
-        """Whether the store answers; it is asked elsewhere."""
+        """Return True: the health routes check the store."""
         return True
 
     async def reset(self) -> int | None:
-        """Forgets every window."""
+        """Delete all windows."""
         return await self._store.delete(RATES, Between("expiresAt", None, None))
 
     async def clear(self, key: str) -> None:
-        """Forgets a window."""
+        """Delete the window of a key."""
         await self._store.delete(RATES, equal("_id", _identifier(key)))
 
     async def _window(self, identifier: str) -> Json | None:
-        known = await self._store.get(RATES, equal("_id", identifier))
-        return known if known and known["expiresAt"] > time() else None
+        window = await self._store.get(RATES, equal("_id", identifier))
+        return window if window and window["expiresAt"] > time() else None
 
 
 def _identifier(key: str) -> str:

@@ -11,7 +11,9 @@ from okube_api.ingest.encryption import DecryptionError, LineCipher
 from okube_api.ingest.parse.text import RejectedLine
 from okube_api.kit.ids import is_id, new_id
 from okube_api.kit.repository import Repository
-from okube_api.store.base import Between, Collection, ColumnType, Json, Missing, OneOf, SortKey, equal
+from okube_api.store.conditions import Between, Missing, OneOf, equal
+from okube_api.store.schema import Collection, ColumnType, SortKey
+from okube_api.store.values import Json
 
 MAX_REASONS = 100
 ABANDONED_AFTER = timedelta(seconds=60)
@@ -65,7 +67,9 @@ class Batches(Repository):
         """A new batch, being received."""
         number = await self.store.next_number(application, "batches")
         blank = {"accepted": 0, "duplicate": 0, "rejected": 0, "reasons": []}
-        made = self.build_document(application, {"number": number, "kind": kind, "state": State.RECEIVING, **blank, **fields})
+        made = self.build_document(
+            application, {"number": number, "kind": kind, "state": State.RECEIVING, **blank, **fields}
+        )
         await self.insert([made])
         return made
 
@@ -108,7 +112,9 @@ class Batches(Repository):
 
     # rejected lines
 
-    async def store_rejected(self, batch: Json, position: int, rejected: Sequence[RejectedLine], seals: LineCipher) -> None:
+    async def store_rejected(
+        self, batch: Json, position: int, rejected: Sequence[RejectedLine], seals: LineCipher
+    ) -> None:
         """Keeps rejected lines, sealed; position: how many of the batch are kept already."""
         document = {
             "_id": new_id(self.clock()),

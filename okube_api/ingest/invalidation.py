@@ -15,9 +15,11 @@ from okube_api.ingest.refresh.refresh import CONVERSION, GEO, PRESENCE
 from okube_api.ingest.service import Ingest
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
-from okube_api.kit.resource_changes import ResourceChange, ChangeKind
-from okube_api.store.base import Collection as DocumentCollection
-from okube_api.store.base import Json, ColumnType, equal
+from okube_api.kit.resource_changes import ChangeKind, ResourceChange
+from okube_api.store.conditions import equal
+from okube_api.store.schema import Collection as DocumentCollection
+from okube_api.store.schema import ColumnType
+from okube_api.store.values import Json
 
 PENDING = DocumentCollection("ingest_notes", fields={"application": ColumnType.TEXT})
 """One per change: the kinds of events whose facts are to be made again."""

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 import structlog
 
-from okube_api.store.base import Change, Conflict, Store
+from okube_api.store.errors import Conflict
+from okube_api.store.protocol import Change, Store
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, ConfigDict, Field
 
 from okube_api.kit.schemas import Body, impossible_value
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 Count = Annotated[int, Field(ge=0, le=100_000)]
 

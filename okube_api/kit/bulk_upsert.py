@@ -1,4 +1,4 @@
-"""Many resources at once: each is created, or updated when its id or key exists; all of them, or none."""
+"""Upserts many resources: each is created, or updated when its id or key exists; all of them are written, or none."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,33 +8,36 @@ from anyio import to_thread
 from okube_api.clock import stamp
 from okube_api.errors import Fault, Impossible, Refusal, Taken
 from okube_api.kit.application import Application
-from okube_api.kit.ids import is_id
-from okube_api.kit.resource_changes import ResourceChange, ChangeKind, detect_changes
+from okube_api.kit.repository import index_by_key, match_names
+from okube_api.kit.resource_changes import ChangeKind, ResourceChange, detect_changes
 from okube_api.kit.validated_repository import Normalize, ValidatedRepository
-from okube_api.store.base import NOTHING, Duplicate, Json, OneOf, Overlaps, equal
-from okube_api.store.document_values import unique_keys, get_value
+from okube_api.store.conditions import equal
+from okube_api.store.document_values import unique_keys
+from okube_api.store.errors import Duplicate
+from okube_api.store.values import Json
 
 
 @dataclass(frozen=True, slots=True)
 class UpsertItem:
-    """What one resource is to be: its fields, null clearing one.
+    """The fields to give one resource; null clears a field.
 
-    id: finds the resource, before its key does; one that finds none does not matter.
-    place: what refusals call it: the line of a table, or the index in a list.
-    partial: the objects of which `fields` have some inner fields only, and which: others stay as they are.
+    position: where the item is in the request, for messages: the line of a table, or the index in a list.
+    id: finds the resource before its key does; an id that no resource has is ignored.
+    partial_objects: the objects of which `fields` has only some inner fields, and the names of these; other inner
+    fields are not changed.
     """
 
     fields: Json
     position: int
     id: str | None = None
-    partial: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    partial_objects: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class UpsertOutcome:
-    """What becomes of one: the document that was there (None for none), and the one that is to be.
+    """The stored document (None for a new resource), and the document to store in its place.
 
-    A refused one has faults, whose pointers start at its fields, and no `after`.
+    A refused item has faults, whose pointers start at its fields, and no `after`.
     """
 
     position: int
@@ -43,156 +46,163 @@ class UpsertOutcome:
     faults: tuple[Fault, ...] = ()
 
     @property
-    def unchanged(self) -> bool:
-        """Whether nothing is to be written."""
+    def is_unchanged(self) -> bool:
+        """Whether there is nothing to write."""
         return self.before == self.after
 
 
 class BulkUpsert:
-    """Makes many resources of one application, a block at a time, and remembers which keys they take.
+    """Upserts resources of one application in blocks, and refuses a key that two items of any block use.
 
-    required: the fields that a new one must have.
+    required: the fields that a new resource must have.  position_name: what messages call a position.
     """
 
-    def __init__(self, resources: ValidatedRepository, application: Application, required: Collection[str]) -> None:
-        self.resources = resources
+    def __init__(
+        self,
+        repository: ValidatedRepository,
+        application: Application,
+        required: Collection[str],
+        position_name: str = "element",
+    ) -> None:
+        self.repository = repository
         self.application = application
         self._required = required
-        self._taken: dict[tuple[object, ...], int] = {}
-        self._changes: dict[ChangeKind, list[str]] = {}
+        self._position_name = position_name
+        self._positions: dict[tuple[object, ...], int] = {}  # by each unique value that an item uses
+        self._changed_ids: dict[ChangeKind, list[str]] = {}
 
     @property
     def changes(self) -> list[ResourceChange]:
-        """What facts depend on and changes, over all blocks."""
-        name = self.resources.collection.name
-        return [ResourceChange(name, tuple(ids), what) for what, ids in self._changes.items()]
+        """The changes that facts depend on, over all blocks."""
+        name = self.repository.collection.name
+        return [ResourceChange(name, tuple(ids), kind) for kind, ids in self._changed_ids.items()]
 
-    async def upsert(self, elements: Sequence[Json]) -> list[Json]:
-        """Creates or updates each, and answers them in order.  Raises refusals that point at the elements."""
-        made = await self.prepare([UpsertItem(fields, index) for index, fields in enumerate(elements)])
-        faults = [replace(one, pointer=f"/{each.position}{one.pointer}") for each in made for one in each.faults]
+    async def upsert_all(self, elements: Sequence[Json]) -> list[Json]:
+        """Upsert resources and return their documents in order.  Raise refusals that point at the elements."""
+        outcomes = await self.prepare([UpsertItem(fields, index) for index, fields in enumerate(elements)])
+        faults = [
+            replace(fault, pointer=f"/{outcome.position}{fault.pointer}")
+            for outcome in outcomes
+            for fault in outcome.faults
+        ]
         if faults:
             raise Impossible(faults[0].message, faults=faults)
-        changed = [one for one in made if not one.unchanged]
-        new = [one for one in changed if one.before is None]
-        old = [one for one in changed if one.before is not None]
-        await self.write(_documents(new), _documents(old), [one.position for one in (*new, *old)])
-        return _documents(made)
+        changed = [outcome for outcome in outcomes if not outcome.is_unchanged]
+        inserts = [outcome for outcome in changed if outcome.before is None]
+        replaces = [outcome for outcome in changed if outcome.before is not None]
+        positions = [outcome.position for outcome in (*inserts, *replaces)]
+        await self.write(_documents(inserts), _documents(replaces), positions)
+        return _documents(outcomes)
 
-    async def write(self, inserts: Sequence[Json], replaces: Sequence[Json], places: Sequence[int]) -> None:
-        """Writes what has come out, all or nothing.
+    async def write(self, inserts: Sequence[Json], replaces: Sequence[Json], positions: Sequence[int]) -> None:
+        """Write prepared documents, all or none.
 
-        places: of the inserts, then of the replaces.  Raises Taken, with the index of the culprit in its pointer, for
-        a key that another request has taken meanwhile.
+        positions: of the inserts, then of the replaces.  Raise Taken, with the position in its pointer, when another
+        request has taken a key since the documents were prepared.
         """
         try:
-            async with self.resources.changes.publish_around(self.application.id, self.changes):
-                await self.resources.store.write(self.resources.collection, inserts, replaces)
+            async with self.repository.changes.publish_around(self.application.id, self.changes):
+                await self.repository.store.write(self.repository.collection, inserts, replaces)
         except Duplicate as error:
             raise Taken.at(
-                "body", f"/{places[error.index]}/key", f"Another {self.resources.kind} has the key '{error.value}'."
+                "body", f"/{positions[error.index]}/key", f"Another {self.repository.kind} has the key '{error.value}'."
             ) from None
 
-    async def prepare(self, block: Sequence[UpsertItem]) -> list[UpsertOutcome]:
-        """What becomes of each; nothing is written."""
-        found = await self._stored(block)
-        pairs = [_matched(one, found) for one in block]
-        make = await self.resources.load_normalizer(
-            self.application, [(before or {}, fields) for before, fields in pairs]
+    async def prepare(self, items: Sequence[UpsertItem]) -> list[UpsertOutcome]:
+        """Return the outcome of each item of a block; nothing is written."""
+        stored = await self._find_stored(items)
+        updates = [_match(item, stored) for item in items]
+        normalize = await self.repository.load_normalizer(
+            self.application, [(before or {}, fields) for before, fields in updates]
         )
-        return await to_thread.run_sync(self._made, block, pairs, make, found)
 
-    def _made(
-        self, block: Sequence[UpsertItem], pairs: Sequence[tuple[Json | None, Json]], make: Normalize, found: "_Stored"
-    ) -> list[UpsertOutcome]:
-        return [
-            self._outcome(wanted.position, before, fields, make, found)
-            for wanted, (before, fields) in zip(block, pairs, strict=True)
-        ]
+        def prepare_all() -> list[UpsertOutcome]:
+            return [
+                self._prepare_item(item.position, before, fields, normalize, stored)
+                for item, (before, fields) in zip(items, updates, strict=True)
+            ]
 
-    def _outcome(
-        self, place: int, before: Json | None, fields: Json, make: Normalize, found: "_Stored"
+        return await to_thread.run_sync(prepare_all)
+
+    def _prepare_item(
+        self, position: int, before: Json | None, fields: Json, normalize: Normalize, stored: "_StoredDocuments"
     ) -> UpsertOutcome:
         missing = [name for name in self._required if fields.get(name) is None] if before is None else ()
         if missing:
-            faults = tuple(Fault("body", f"/{one}", "missing", f"'{one}' is required.") for one in missing)
-            return UpsertOutcome(place, before, None, faults)
+            faults = tuple(Fault("body", f"/{name}", "missing", f"'{name}' is required.") for name in missing)
+            return UpsertOutcome(position, before, None, faults)
         try:
-            after = self._after(before, make(before or {}, fields))
-            self._claim(place, after, found)
+            after = self._version(before, normalize(before or {}, fields))
+            self._check_unique(position, after, stored)
         except Refusal as refusal:
-            return UpsertOutcome(
-                place, before, None, refusal.faults or (Fault("body", "", refusal.code, refusal.detail),)
-            )
-        for change in detect_changes("", self.resources.watched_fields, [(before or {}, after)]):
-            self._changes.setdefault(change.kind, []).extend(change.ids)
-        return UpsertOutcome(place, before, after)
+            faults = refusal.faults or (Fault("body", "", refusal.code, refusal.detail),)
+            return UpsertOutcome(position, before, None, faults)
+        for change in detect_changes("", self.repository.watched_fields, [(before or {}, after)]):
+            self._changed_ids.setdefault(change.kind, []).extend(change.ids)
+        return UpsertOutcome(position, before, after)
 
-    def _after(self, before: Json | None, made: Json) -> Json:
+    def _version(self, before: Json | None, normalized: Json) -> Json:
+        """Return the document to store: a new one, the next version, or the same one when nothing changed."""
         if before is None:
-            return self.resources.build_document(self.application.id, made)
-        if made == before:
+            return self.repository.build_document(self.application.id, normalized)
+        if normalized == before:
             return before
-        return made | {"version": before["version"] + 1, "updatedAt": stamp(self.resources.clock())}
+        return normalized | {"version": before["version"] + 1, "updatedAt": stamp(self.repository.clock())}
 
-    def _claim(self, place: int, document: Json, found: "_Stored") -> None:
-        """Raises Taken when another one, here or in the store, has the id, the key or one of the keys."""
-        kind = self.resources.kind
-        stands_twice = [("_id",)] if document["version"] > 1 else []
-        for group in (*stands_twice, *self.resources.collection.unique):
-            for claim in unique_keys(group, document):
-                if (earlier := self._taken.setdefault((group, *claim), place)) != place:
-                    raise _taken(f"The same resource stands twice: see {earlier}, too.")
-                holder = found.by_name.get(str(claim[-1])) if group != ("_id",) else None
+    def _check_unique(self, position: int, document: Json, stored: "_StoredDocuments") -> None:
+        """Raise Taken when another item or another stored document has the id, the key or one of the keys."""
+        updated_id = [("_id",)] if document["version"] > 1 else []
+        for group in (*updated_id, *self.repository.collection.unique):
+            for values in unique_keys(group, document):
+                first = self._positions.setdefault((group, *values), position)
+                if first != position:
+                    raise _taken(f"Duplicate resource: {self._position_name} {first} has the same id or key.")
+                holder = stored.by_key.get(str(values[-1])) if group != ("_id",) else None
                 if holder is not None and holder["_id"] != document["_id"]:
-                    raise _taken(f"Another {kind} has the key '{claim[-1]}'.")
+                    raise _taken(f"Another {self.repository.kind} has the key '{values[-1]}'.")
 
-    async def _stored(self, block: Sequence[UpsertItem]) -> "_Stored":
-        ids = tuple(one.id.lower() for one in block if one.id is not None and is_id(one.id))
-        names = tuple({name for one in block for name in _names(one.fields)})
-        field_name = self.resources.key_field
-        by_name = Overlaps(field_name, names) if field_name != "key" else OneOf("key", names)
-        where = equal("application", self.application.id) & (by_name | (OneOf("_id", ids) if ids else NOTHING))
-        found = await self.resources.store.find(self.resources.collection, where) if names or ids else []
-        return _Stored.of(found, field_name)
+    async def _find_stored(self, items: Sequence[UpsertItem]) -> "_StoredDocuments":
+        ids = tuple(item.id for item in items if item.id is not None)
+        keys = tuple({key for item in items for key in _list_keys(item.fields)})
+        key_field = self.repository.key_field
+        documents: list[Json] = []
+        if ids or keys:
+            where = equal("application", self.application.id) & match_names(key_field, ids, keys)
+            documents = await self.repository.store.find(self.repository.collection, where)
+        by_id = {document["_id"]: document for document in documents}
+        return _StoredDocuments(by_id, index_by_key(key_field, documents))
 
 
 @dataclass(frozen=True, slots=True)
-class _Stored:
-    """The documents that a block of wanted ones names."""
+class _StoredDocuments:
+    """The documents that the items of a block name by id or key."""
 
-    by_id: dict[str, Json]
-    by_name: dict[str, Json]
-
-    @classmethod
-    def of(cls, documents: Sequence[Json], names: str) -> "_Stored":
-        by_name: dict[str, Json] = {}
-        for document in documents:
-            held = get_value(document, names)
-            by_name |= dict.fromkeys([held] if isinstance(held, str) else held or (), document)
-        return cls({document["_id"]: document for document in documents}, by_name)
+    by_id: Mapping[str, Json]
+    by_key: Mapping[str, Json]
 
 
-def _names(fields: Json) -> list[str]:
+def _list_keys(fields: Json) -> list[str]:
     return [*([fields["key"]] if fields.get("key") else []), *(fields.get("keys") or ())]
 
 
-def _matched(wanted: UpsertItem, found: _Stored) -> tuple[Json | None, Json]:
-    """The stored document that is meant, and the fields to change of it."""
-    fields = wanted.fields
-    before = found.by_id.get(wanted.id.lower()) if wanted.id is not None else None
+def _match(item: UpsertItem, stored: _StoredDocuments) -> tuple[Json | None, Json]:
+    """Return the stored document that an item names, and the fields to change in it."""
+    fields = item.fields
+    before = stored.by_id.get(item.id.lower()) if item.id is not None else None
     if before is None and (key := fields.get("key")):
-        before = found.by_name.get(key)
+        before = stored.by_key.get(key)
         if before is not None and before.get("key") is not None and before["key"] != key:
-            fields = {name: value for name, value in fields.items() if name != "key"}  # an alternative key found it
+            # the item names an alternative key: the resource keeps its main key
+            fields = {name: value for name, value in fields.items() if name != "key"}
     if before is None:
         return None, fields
-    for name, inner in wanted.partial.items():
-        kept = {one: value for one, value in (before.get(name) or {}).items() if one not in inner}
-        if kept:
-            fields = {**fields, name: kept | (fields.get(name) or {})}
-    cleared = {name for name, value in fields.items() if value is None and before.get(name) in (None, [])}
-    return before, {name: value for name, value in fields.items() if name not in cleared}
+    for object_name, inner_names in item.partial_objects.items():
+        inner = before.get(object_name) or {}
+        unchanged = {name: value for name, value in inner.items() if name not in inner_names}
+        if unchanged:
+            fields = {**fields, object_name: unchanged | (fields.get(object_name) or {})}
+    already_empty = {name for name, value in fields.items() if value is None and before.get(name) in (None, [])}
+    return before, {name: value for name, value in fields.items() if name not in already_empty}
 
 
 def _taken(message: str) -> Taken:
@@ -200,4 +210,4 @@ def _taken(message: str) -> Taken:
 
 
 def _documents(outcomes: Sequence[UpsertOutcome]) -> list[Json]:
-    return [one.after for one in outcomes if one.after is not None]
+    return [outcome.after for outcome in outcomes if outcome.after is not None]

@@ -7,17 +7,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 from okube_api.kit.encodings import Encoding
 from okube_api.kit.repository import Paging
 from okube_api.kit.schemas import UNSET, Key, Text
-from okube_api.store.base import EVERYTHING, Condition, Contains, Missing, OneOf, Overlaps, equal
+from okube_api.store.conditions import EVERYTHING, Condition, Contains, Missing, OneOf, Overlaps, equal
 
 Flag = Literal["true", "false"]
 """A boolean as lists take it: a text."""
 
 
-def _switched(value: object) -> object:
+def _parse_switch(value: object) -> object:
     return value == "true" if value in ("true", "false") else value
 
 
-Switch = Annotated[bool, BeforeValidator(_switched), Strict()]
+Switch = Annotated[bool, BeforeValidator(_parse_switch), Strict()]
 """A boolean parameter that is off or on: `true` or `false`, no other word."""
 
 
@@ -43,7 +43,7 @@ class ListQuery(PageQuery):
     tags: Annotated[list[Text], Field(min_length=1)] = Field(UNSET, description="Any of these tags.")
     encoding: Encoding = Field("utf8", description="Of CSV; what it cannot hold becomes `?`.")
 
-    def condition(self) -> Condition:
+    def to_condition(self) -> Condition:
         """The documents wanted."""
         return (
             (Contains(self.q) if self.q else EVERYTHING)

@@ -13,7 +13,7 @@ from pydantic import Field
 from okube_api.errors import Impossible
 from okube_api.kit.list_query import ListQuery
 from okube_api.kit.schemas import UNSET, Day, Timezone
-from okube_api.store.base import EVERYTHING, NOTHING, Between, Condition, Missing
+from okube_api.store.conditions import EVERYTHING, NOTHING, Between, Condition, Missing
 
 Seconds = Annotated[str, Field(pattern=r"^-?[0-9]{1,11}$", examples=["1553731200"])]
 """Seconds since 1970, as a text."""
@@ -32,26 +32,26 @@ class PeriodQuery(ListQuery):
 
     def match_period(self, first: str = "from", last: str = "to") -> Condition:
         """Whose period, from the day in the field `first` to the one in `last`, is as asked for.  Raises Impossible."""
-        return self._starts(first) & self._ends(last) & self._meets(first, last)
+        return self._match_start(first) & self._match_end(last) & self._match_overlap(first, last)
 
-    def _starts(self, first: str) -> Condition:
+    def _match_start(self, first: str) -> Condition:
         zone = ZoneInfo(self.tz)
-        before = Between(first, None, _day(self.sb, zone)[0]) if self.sb else EVERYTHING
+        before = Between(first, None, local_day(self.sb, zone)[0]) if self.sb else EVERYTHING
         if not self.sa:
             return before
-        day, at_midnight = _day(self.sa, zone)
+        day, at_midnight = local_day(self.sa, zone)
         earlier = NOTHING if at_midnight else Between(first, day, day)
         return before & Between(first, day, None) & ~earlier
 
-    def _ends(self, last: str) -> Condition:
+    def _match_end(self, last: str) -> Condition:
         zone = ZoneInfo(self.tz)
-        after = Between(last, _day(self.ea, zone)[0], None) if self.ea else EVERYTHING
+        after = Between(last, local_day(self.ea, zone)[0], None) if self.ea else EVERYTHING
         if not self.eb:
             return after
-        day, _ = _day(self.eb, zone)  # its own last instant is yet to come
+        day, _ = local_day(self.eb, zone)  # its own last instant is yet to come
         return after & Between(last, None, day) & ~Between(last, day, day)
 
-    def _meets(self, first: str, last: str) -> Condition:
+    def _match_overlap(self, first: str, last: str) -> Condition:
         """A missing day leaves its side open; what has neither has no period to meet."""
         if not (self.start or self.end):
             return EVERYTHING
@@ -62,7 +62,7 @@ class PeriodQuery(ListQuery):
         return starts & ends & ~(Missing(first) & Missing(last))
 
 
-def _day(seconds: str, zone: ZoneInfo) -> tuple[str, bool]:
+def local_day(seconds: str, zone: ZoneInfo) -> tuple[str, bool]:
     """The local day of an instant, and whether the instant is its first; those beyond all calendars are the nearest."""
     least, most = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
     bounded = min(max(int(seconds), int(least.timestamp())), int(most.timestamp()))

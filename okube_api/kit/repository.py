@@ -1,47 +1,57 @@
-"""What documents of every resource share: found by id or key, listed a page at a time, written under a version."""
+"""Base of the repositories: documents are found by id or key, listed by the page, and written with a version."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from okube_api.clock import Clock, stamp
-from okube_api.errors import Fault, InFlight, NotFound, PreconditionFailed, Taken, UnknownReference
+from okube_api.errors import Fault, NotFound, PreconditionFailed, RequestConflict, Taken, UnknownReference
 from okube_api.kit.ids import is_id, new_id
-from okube_api.store.base import NOTHING, Collection, Condition, Duplicate, Json, OneOf, Overlaps, Store, equal
+from okube_api.store.conditions import NOTHING, Condition, OneOf, Overlaps, equal
+from okube_api.store.errors import Duplicate
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection
+from okube_api.store.values import Json
 
 ATTEMPTS = 5
 
+T = TypeVar("T")
+
 Edit = Callable[[Json], Awaitable[Json]]
-Allowed = Callable[[Json], bool]
+Precondition = Callable[[Json], bool]
+"""Returns whether the stored document may be changed: the check of `If-Match`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which page: `page` from 1, `size` documents each; size 0 asks for the count alone."""
+    """Which page to read: `page` counts from 1, `size` is the documents per page, 0 to read the total only."""
 
     page: int = 1
     size: int = 25
 
     @property
     def skip(self) -> int:
-        """The documents before the page."""
+        """The number of documents before the page."""
         return (self.page - 1) * self.size
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A page of documents, and how many there are in all."""
+class DocumentPage:
+    """One page of documents, and the total number of documents in the list."""
 
     documents: list[Json]
     total: int
 
 
-class Resources:
-    """The documents of one kind.  A domain's repository says which, and adds what is its own."""
+class Repository:
+    """Reads and writes the documents of one collection.  Each domain has a subclass that names its collection.
+
+    kind: what messages call a document.  key_field: the field that holds a document's keys, a text or a list of texts.
+    """
 
     collection: ClassVar[Collection]
-    kind: ClassVar[str]  # as messages name it
-    names: ClassVar[str] = "key"  # the field that keys are looked for in
+    kind: ClassVar[str]
+    key_field: ClassVar[str] = "key"
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
@@ -50,123 +60,153 @@ class Resources:
     # reading
 
     async def get(self, application: str, id_or_key: str) -> Json:
-        """The one with this id or key.  Raises NotFound, also for another application's."""
-        for condition in self._named(id_or_key):
+        """Return the application's document with this id or key.  Raise NotFound, also for another application's."""
+        for condition in self._conditions_for(id_or_key):
             if document := await self.store.get(self.collection, equal("application", application) & condition):
                 return document
         raise NotFound(self.kind, id_or_key)
 
-    async def by_id(self, identifier: str) -> Json:
-        """The one with this id, in whatever application: the caller's role there is still to be checked."""
-        known = is_id(identifier) and await self.store.get(self.collection, equal("_id", identifier.lower()))
-        if not known:
-            raise NotFound(self.kind, identifier)
-        return known
+    async def get_by_id(self, identifier: str) -> Json:
+        """Return the document with this id, in any application: the caller's role there is still to be checked.
 
-    async def page(self, where: Condition, paging: Paging) -> Found:
-        """The matching documents of a page, by `_id`."""
+        Raise NotFound.
+        """
+        if is_id(identifier):
+            document = await self.store.get(self.collection, equal("_id", identifier.lower()))
+            if document is not None:
+                return document
+        raise NotFound(self.kind, identifier)
+
+    async def find_page(self, where: Condition, paging: Paging) -> DocumentPage:
+        """Return a page of the matching documents, sorted by `_id`."""
         total = await self.store.count(self.collection, where)
         if paging.size == 0 or paging.skip >= total:
-            return Found([], total)
-        return Found(await self.store.find(self.collection, where, skip=paging.skip, limit=paging.size), total)
+            return DocumentPage([], total)
+        return DocumentPage(await self.store.find(self.collection, where, skip=paging.skip, limit=paging.size), total)
 
-    async def ids(self, application: str, named: Sequence[str], pointer: str) -> list[str]:
-        """The ids of what is named by id or key, in order, each once.
+    async def find_ids_by_name(self, application: str, names: Iterable[str]) -> dict[str, str]:
+        """Return the `_id` of each name (an id or a key) that the application has; other names are left out."""
+        names = tuple(dict.fromkeys(names))
+        where = equal("application", application) & match_names(self.key_field, names, names)
+        documents = await self.store.find(self.collection, where)
+        by_name = index_by_name(
+            names, {document["_id"]: document for document in documents}, index_by_key(self.key_field, documents)
+        )
+        return {name: document["_id"] for name, document in by_name.items()}
 
-        Raises UnknownReference that points at each name (`pointer` and its position) that nothing has.
-        """
-        return known_ids(self.kind, await self.ids_by_name(application, named), named, pointer)
+    async def find_ids(self, readable: Condition, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the ids of the documents that have one of these ids or keys and match `readable`."""
+        names = tuple(names)
+        documents = await self.store.find(self.collection, readable & match_names(self.key_field, names, names))
+        return tuple(document["_id"] for document in documents)
 
-    async def ids_by_name(self, application: str, named: Iterable[str]) -> dict[str, str]:
-        """The ids of those of these names, ids or keys, that the application has."""
-        wanted = tuple(dict.fromkeys(named))
-        by_id = tuple(name.lower() for name in wanted if is_id(name))
-        found: dict[str, str] = {}
-        matches = self._has_name(wanted) | (OneOf("_id", by_id) if by_id else NOTHING)
-        for document in await self.store.find(self.collection, equal("application", application) & matches):
-            held = document.get(self.names) or []
-            for name in [held] if isinstance(held, str) else held:
-                found.setdefault(name, document["_id"])
-            found |= {name: document["_id"] for name in wanted if name.lower() == document["_id"]}
-        return found
-
-    async def ids_among(self, readable: Condition, named: Iterable[str]) -> tuple[str, ...]:
-        """The ids of those that `readable` covers, of any application, and that one of these ids or keys names."""
-        wanted = tuple(named)
-        by_id = OneOf("_id", tuple(name.lower() for name in wanted if is_id(name)))
-        found = await self.store.find(self.collection, readable & (self._has_name(wanted) | by_id))
-        return tuple(document["_id"] for document in found)
-
-    def _named(self, id_or_key: str) -> list[Condition]:
-        """What finds it: 24 hex digits are an id first, and a key when no document has that id."""
-        by_key = self._has_name((id_or_key,))
+    def _conditions_for(self, id_or_key: str) -> list[Condition]:
+        """Return the conditions to try in order: 24 hex digits are an id first, then a key."""
+        by_key = match_keys(self.key_field, (id_or_key,))
         return [equal("_id", id_or_key.lower()), by_key] if is_id(id_or_key) else [by_key]
-
-    def _has_name(self, names: tuple[str, ...]) -> Condition:
-        return OneOf("key", names) if self.names == "key" else Overlaps(self.names, names)
 
     # writing
 
-    def new(self, application: str, fields: Mapping[str, Any]) -> Json:
-        """A document to be inserted."""
+    def build_document(self, application: str, fields: Mapping[str, Any]) -> Json:
+        """Return a new document with these fields, an id, version 1 and both timestamps."""
         now = self.clock()
-        made = {"_id": new_id(now), "application": application, "version": 1}
-        return {**made, **fields, "createdAt": stamp(now), "updatedAt": stamp(now)}
+        head = {"_id": new_id(now), "application": application, "version": 1}
+        return {**head, **fields, "createdAt": stamp(now), "updatedAt": stamp(now)}
 
     async def insert(self, documents: Sequence[Json]) -> None:
-        """Adds documents, all or none.  Raises Taken, with the index of the culprit when there are several."""
+        """Insert documents, all or none.
+
+        Raise Taken when a key is in use; with several documents its pointer starts with the index of the document.
+        """
         try:
             await self.store.insert(self.collection, documents)
         except Duplicate as error:
-            raise self._taken(error, f"/{error.index}" if len(documents) > 1 else "") from None
+            raise self._to_taken(error, f"/{error.index}" if len(documents) > 1 else "") from None
 
-    async def change(self, document: Json, edit: Edit, allowed: Allowed | None = None) -> Json:
-        """The document as `edit` makes it of the stored one, stored in its place.
+    async def change(self, document: Json, edit: Edit, precondition: Precondition | None = None) -> Json:
+        """Replace a document by what `edit` returns for it, and return the new document.
 
-        Another change that comes between is not lost: the edit is made again on top of it.
-        allowed: what the stored document must meet (`If-Match`).  Raises Taken, NotFound, PreconditionFailed.
+        When another request changes the document in between, the edit is applied again to the newer version, so that
+        no change is lost.  Raise Taken, NotFound, RequestConflict after `ATTEMPTS` conflicts, and PreconditionFailed
+        when the stored document does not meet the precondition.
         """
         for _ in range(ATTEMPTS):
-            self.permit(document, allowed)
+            self.check_precondition(document, precondition)
             edited = await edit(dict(document))
             edited |= {"version": document["version"] + 1, "updatedAt": stamp(self.clock())}
-            if await self._replaced(document, edited):
+            if await self._replace(document, edited):
                 return edited
-            document = await self.by_id(document["_id"])
-        raise InFlight(f"The {self.kind} is being changed by others. Try again.")
+            document = await self.get_by_id(document["_id"])
+        raise RequestConflict(f"Other requests are changing this {self.kind} at the same time. Try again.")
 
-    async def _replaced(self, old: Json, new: Json) -> bool:
+    async def _replace(self, old: Json, new: Json) -> bool:
+        """Replace a document unless its version has changed; return whether it was replaced."""
         unchanged = equal("_id", old["_id"]) & equal("version", old["version"])
         try:
             return await self.store.replace(self.collection, unchanged, new)
         except Duplicate as error:
-            raise self._taken(error, "") from None
+            raise self._to_taken(error, "") from None
 
-    async def remove(self, document: Json, allowed: Allowed | None = None) -> None:
-        """Takes the document away.  Raises PreconditionFailed."""
-        self.permit(document, allowed)
+    async def remove(self, document: Json, precondition: Precondition | None = None) -> None:
+        """Delete a document.  Raise PreconditionFailed."""
+        self.check_precondition(document, precondition)
         await self.store.delete(self.collection, equal("_id", document["_id"]))
 
-    def permit(self, document: Json, allowed: Allowed | None) -> None:
-        """Raises PreconditionFailed when the document is not what its writer has read."""
-        if allowed is not None and not allowed(document):
-            raise PreconditionFailed(f"The {self.kind} has changed since you read it: read it again.")
+    def check_precondition(self, document: Json, precondition: Precondition | None) -> None:
+        """Raise PreconditionFailed when the document does not meet the precondition."""
+        if precondition is not None and not precondition(document):
+            raise PreconditionFailed(f"The {self.kind} has changed since you read it. Read it again, then retry.")
 
-    def _taken(self, error: Duplicate, pointer: str) -> Taken:
-        which = f" '{error.value}'" if error.value is not None else ""
-        return Taken.at("body", f"{pointer}/key", f"Another {self.kind} has the key{which}.")
+    def _to_taken(self, error: Duplicate, pointer: str) -> Taken:
+        key = f" '{error.value}'" if error.value is not None else ""
+        return Taken.at("body", f"{pointer}/key", f"Another {self.kind} has the key{key}.")
 
 
-def known_ids(kind: str, found: Mapping[str, str], named: Sequence[str], pointer: str) -> list[str]:
-    """The ids of what is named, by name, in order, each once.
+# -- look-up by id or key ----------------------------------------------------------------------------------------
 
-    Raises UnknownReference that points at each name (`pointer` and its position) that is not among the found.
+
+def match_names(key_field: str, ids: Iterable[str], keys: Sequence[str]) -> Condition:
+    """Return the condition that a document has one of these ids or keys.
+
+    ids: texts that cannot be an id are skipped; case does not matter.
+    """
+    lower_ids = tuple(text.lower() for text in ids if is_id(text))
+    return match_keys(key_field, keys) | (OneOf("_id", lower_ids) if lower_ids else NOTHING)
+
+
+def match_keys(key_field: str, keys: Sequence[str]) -> Condition:
+    """Return the condition that a document has one of these keys."""
+    return OneOf("key", tuple(keys)) if key_field == "key" else Overlaps(key_field, tuple(keys))
+
+
+def index_by_key(key_field: str, documents: Iterable[Json]) -> dict[str, Json]:
+    """Return documents by each of their keys."""
+    by_key: dict[str, Json] = {}
+    for document in documents:
+        keys = document.get(key_field) or ()
+        by_key |= dict.fromkeys([keys] if isinstance(keys, str) else keys, document)
+    return by_key
+
+
+def index_by_name(names: Iterable[str], by_id: Mapping[str, T], by_key: Mapping[str, T]) -> dict[str, T]:
+    """Return what each name stands for: the resource with that id, else the one with that key.
+
+    Names that match neither are left out.  Ids are written in any case.
+    """
+    matches = ((name, by_id.get(name.lower(), by_key.get(name))) for name in names)
+    return {name: match for name, match in matches if match is not None}
+
+
+def require_all(kind: str, by_name: Mapping[str, T], names: Sequence[str], pointer: str) -> list[T]:
+    """Return what each name stands for, in the order of the names.
+
+    Raise UnknownReference with one fault for each name that `by_name` lacks; a fault points at `pointer`/position.
     """
     faults = [
         Fault("body", f"{pointer}/{position}", UnknownReference.code, f"There is no {kind} '{name}'.")
-        for position, name in enumerate(named)
-        if name not in found
+        for position, name in enumerate(names)
+        if name not in by_name
     ]
     if faults:
         raise UnknownReference(faults[0].message, faults=faults)
-    return list(dict.fromkeys(found[name] for name in named))
+    return [by_name[name] for name in names]

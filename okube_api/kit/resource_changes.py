@@ -1,6 +1,7 @@
-"""The changes of resources that facts depend on, told to whoever keeps the facts.
+"""Publishes changes of resources that facts depend on.
 
-Resources do not know the ingest, and the ingest keeps what follows from them: it hears of every such change here.
+Repositories do not know the ingest.  They publish each such change around the write that makes it, and the ingest, as
+the listener, invalidates the facts.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -8,23 +9,26 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 
 class ChangeKind(StrEnum):
-    """What happened to a resource, as far as facts are concerned."""
+    """What happened to a resource, as far as it matters to facts."""
 
-    PLACE = "place"  # its cells are new or others: which pings it matches
-    ZONE = "zone"  # its time zone is another: which day an event falls on
-    CHANNEL = "channel"  # a site went online, or offline
-    WINDOWS = "windows"  # a campaign's touches count for longer, or not as long
-    SETTINGS = "settings"  # an application's, those that facts are made with
-    DELETED = "gone"  # it is deleted, and its facts with it
+    PLACE = "place"  # its cells changed, and so the pings that it matches
+    ZONE = "zone"  # its time zone changed, and so the day of an event
+    CHANNEL = "channel"  # a site became online or offline
+    WINDOWS = "windows"  # the lookback windows of a campaign changed
+    SETTINGS = "settings"  # the settings of an application that facts depend on changed
+    DELETED = "deleted"  # it was deleted, its facts with it
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceChange:
-    """One thing that happens to resources of one collection (its name), of one application."""
+    """One kind of change to resources of one collection.
+
+    collection: its name.  ids: of the resources, all of one application.
+    """
 
     collection: str
     ids: tuple[str, ...]
@@ -32,46 +36,48 @@ class ResourceChange:
 
 
 Listener = Callable[[str, Sequence[ResourceChange]], AbstractAsyncContextManager[None]]
-"""Called with the application's id and the changes, around the write that makes them.
+"""Called with the application's id and the changes; the write runs inside the context manager.
 
-What it does before is done when the process dies in the write; what it does after finds the resources changed.  An
-exception that leaves it after the write leaves the route, too.
+What the listener stores on entry survives a crash during the write; on exit, it finds the resources changed.  An
+exception on exit reaches the caller, although the write has been done.
 """
 
 
 class ChangePublisher:
-    """Where changes are told, and followed."""
+    """Publishes resource changes to one listener."""
 
     def __init__(self) -> None:
-        self._follower: Listener | None = None
+        self._listener: Listener | None = None
 
-    def subscribe(self, follower: Listener) -> None:
-        """Names the one who is told from now on."""
-        self._follower = follower
+    def subscribe(self, listener: Listener) -> None:
+        """Set the listener."""
+        self._listener = listener
 
     @asynccontextmanager
     async def publish_around(self, application: str, changes: Sequence[ResourceChange]) -> AsyncIterator[None]:
-        """Encloses the write that makes these changes; nobody is told of none."""
-        if self._follower is None or not changes:
+        """Publish changes around the write that makes them.  Do nothing without changes or without a listener."""
+        if self._listener is None or not changes:
             yield
             return
-        async with self._follower(application, changes):
+        async with self._listener(application, changes):
             yield
 
 
 WatchedFields = Mapping[ChangeKind, tuple[str, ...]]
-"""The fields that each kind of change is seen by."""
+"""The fields whose change is a change of that kind."""
 
 
-def detect_changes(collection: str, watched: WatchedFields, pairs: Iterable[tuple[Json, Json]]) -> list[ResourceChange]:
-    """The changes from the first to the second document of each pair; an empty first one is a new resource.
+def detect_changes(
+    collection: str, watched_fields: WatchedFields, pairs: Iterable[tuple[Json, Json]]
+) -> list[ResourceChange]:
+    """Return the changes from the first to the second document of each pair; an empty first one is a new resource.
 
-    Of new resources only the place matters: there are no facts yet that anything else could change.
+    A new resource only has a change of place: there are no facts yet that anything else could change.
     """
-    found: dict[ChangeKind, list[str]] = {}
+    ids: dict[ChangeKind, list[str]] = {}
     for before, after in pairs:
-        for what, names in watched.items():
-            known = bool(before) or what is ChangeKind.PLACE
-            if known and any(before.get(name) != after.get(name) for name in names):
-                found.setdefault(what, []).append(after["_id"])
-    return [ResourceChange(collection, tuple(ids), what) for what, ids in found.items()]
+        for kind, names in watched_fields.items():
+            is_relevant = bool(before) or kind is ChangeKind.PLACE
+            if is_relevant and any(before.get(name) != after.get(name) for name in names):
+                ids.setdefault(kind, []).append(after["_id"])
+    return [ResourceChange(collection, tuple(changed), kind) for kind, changed in ids.items()]

@@ -15,13 +15,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from pydantic_core import PydanticCustomError
 
 from okube_api.clock import stamp
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 UNSET: Any = None
 """The default of a field that may be left out, yet not be null: `body.named()` tells that it was left out."""
 
 
-def _no_false_defaults(schema: dict[str, Any]) -> None:
+def _drop_unset_defaults(schema: dict[str, Any]) -> None:
     """Takes the default null of `UNSET` out of schemas that do not allow null."""
     for field in schema.get("properties", {}).values():
         if "default" in field and field["default"] is None:
@@ -31,7 +31,7 @@ def _no_false_defaults(schema: dict[str, Any]) -> None:
 class Body(BaseModel):
     """A body, or an object in one."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, json_schema_extra=_no_false_defaults)
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, json_schema_extra=_drop_unset_defaults)
 
     def dump_set_fields(self, *, without: Collection[str] = ()) -> Json:
         """The fields that the caller named, as documents hold them; null where the caller wrote null."""
@@ -47,11 +47,11 @@ class Answer(BaseModel):
     @classmethod
     def render(cls, document: Json) -> Json:
         """What callers see of a document: the fields declared here, null where the document has none."""
-        return {name: document.get(name, default) for name, default in _shown_fields(cls)}
+        return {name: document.get(name, default) for name, default in _list_answer_fields(cls)}
 
 
 @lru_cache
-def _shown_fields(model: type[Answer]) -> tuple[tuple[str, Any], ...]:
+def _list_answer_fields(model: type[Answer]) -> tuple[tuple[str, Any], ...]:
     return tuple((field.alias or name, field.get_default()) for name, field in model.model_fields.items())
 
 
@@ -77,25 +77,25 @@ def impossible_value(message: str) -> PydanticCustomError:
     return PydanticCustomError("impossible", "{message}", {"message": message})
 
 
-def _timezone(name: str) -> str:
-    if name not in _timezones():
+def _check_timezone(name: str) -> str:
+    if name not in _list_timezones():
         raise ValueError(f"There is no time zone '{name[:100]}': use an IANA name such as Europe/Paris.")
     return name
 
 
 @lru_cache
-def _timezones() -> frozenset[str]:
+def _list_timezones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _day(text: str) -> str:
+def _check_day(text: str) -> str:
     """Only `YYYY-MM-DD`: Python reads other forms of ISO 8601, too."""
     if len(text) != len("2019-03-28") or date.fromisoformat(text).isoformat() != text:
         raise ValueError("A day is written YYYY-MM-DD.")
     return text
 
 
-def _instant(text: str) -> str:
+def _convert_instant(text: str) -> str:
     """RFC 3339 alone: Python reads other forms of ISO 8601, too."""
     if not _RFC3339.fullmatch(text):
         raise ValueError("An instant is written as in 2019-03-28T09:25:15.000Z, with Z or an offset.")
@@ -105,7 +105,7 @@ def _instant(text: str) -> str:
         raise ValueError("No calendar has this instant.") from None
 
 
-def _distinct(values: list[str]) -> list[str]:
+def _check_distinct(values: list[str]) -> list[str]:
     if len(set(values)) < len(values):
         raise ValueError("Each value may stand once only.")
     return values
@@ -114,11 +114,11 @@ def _distinct(values: list[str]) -> list[str]:
 Text = Annotated[str, Field(min_length=1)]
 Key = Annotated[str, Field(min_length=1, max_length=250, pattern=KEY_PATTERN, examples=["lyon-2"])]
 _UNIQUE: Any = {"uniqueItems": True}
-Keys = Annotated[list[Key], Field(min_length=1, max_length=10, json_schema_extra=_UNIQUE), AfterValidator(_distinct)]
+Keys = Annotated[list[Key], Field(min_length=1, max_length=10, json_schema_extra=_UNIQUE), AfterValidator(_check_distinct)]
 Tags = Annotated[
     list[Text],
     Field(min_length=1, examples=[["flagship"]], json_schema_extra=_UNIQUE),
-    AfterValidator(_distinct),
+    AfterValidator(_check_distinct),
 ]
 References = Annotated[list[Key], Field(min_length=1, max_length=10_000)]
 """Ids or keys of other resources."""
@@ -126,17 +126,17 @@ References = Annotated[list[Key], Field(min_length=1, max_length=10_000)]
 _ZONE: Any = {"format": "iana-time-zone"}
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["EUR"])]
 Timezone = Annotated[
-    str, Field(min_length=1, examples=["Europe/Paris"], json_schema_extra=_ZONE), AfterValidator(_timezone)
+    str, Field(min_length=1, examples=["Europe/Paris"], json_schema_extra=_ZONE), AfterValidator(_check_timezone)
 ]
 Day = Annotated[
-    str, AfterValidator(_day), WithJsonSchema({"type": "string", "format": "date", "examples": ["2019-03-28"]})
+    str, AfterValidator(_check_day), WithJsonSchema({"type": "string", "format": "date", "examples": ["2019-03-28"]})
 ]
 Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 """An instant in an answer, in UTC."""
 
 GivenInstant = Annotated[
     str,
-    AfterValidator(_instant),
+    AfterValidator(_convert_instant),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-01-01T00:00:00.000Z"]}),
 ]
 """An instant in a body, with any offset; the value is in UTC, as answers carry it."""
@@ -152,7 +152,7 @@ _OBJECT: Any = {
 }
 
 
-def _named(fields: dict[str, Any]) -> dict[str, Any]:
+def _check_names(fields: dict[str, Any]) -> dict[str, Any]:
     """Names without dots, which separate columns, and without a dollar first."""
     for name in fields:
         if not _NAME.fullmatch(name):
@@ -162,7 +162,7 @@ def _named(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _scalars(fields: dict[str, Any]) -> dict[str, Any]:
+def _check_scalars(fields: dict[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         if isinstance(value, dict | list):
             raise ValueError(f"'{name[:50]}' is no text, number, boolean or null")
@@ -171,11 +171,11 @@ def _scalars(fields: dict[str, Any]) -> dict[str, Any]:
 
 Scalars = Annotated[
     dict[str, Any],
-    AfterValidator(_named),
-    AfterValidator(_scalars),
+    AfterValidator(_check_names),
+    AfterValidator(_check_scalars),
     WithJsonSchema({**_OBJECT, "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}),
 ]
 """An object of texts, numbers, booleans and nulls."""
 
-FreeObject = Annotated[dict[str, Any], AfterValidator(_named), WithJsonSchema(_OBJECT)]
+FreeObject = Annotated[dict[str, Any], AfterValidator(_check_names), WithJsonSchema(_OBJECT)]
 """An object of whatever JSON there is."""

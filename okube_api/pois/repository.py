@@ -13,26 +13,20 @@ from okube_api.geo.distance import haversine_m
 from okube_api.geo.place_cells import CellLocator
 from okube_api.kit.application import Application
 from okube_api.kit.repository import Repository
-from okube_api.kit.resource_changes import ChangePublisher, WatchedFields, ChangeKind
+from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, WatchedFields
 from okube_api.kit.validated_repository import (
-    ResolveIds,
     Normalize,
-    ValidatedRepository,
+    ResolveIds,
     Updates,
+    ValidatedRepository,
     drop_nulls,
-    load_ids,
     join_names,
+    load_ids,
 )
-from okube_api.store.base import (
-    Between,
-    Collection,
-    Condition,
-    Json,
-    ColumnType,
-    OneOf,
-    Overlaps,
-    Store,
-)
+from okube_api.store.conditions import Between, Condition, OneOf, Overlaps
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
 POIS = Collection(
     "pois",

@@ -6,7 +6,7 @@ import h3
 from pydantic import AfterValidator, Field
 
 from okube_api.geo.place_cells import DEFAULT_RADIUS_M
-from okube_api.kit.list_query import Flag, ListQuery, match_flag, match_filled
+from okube_api.kit.list_query import Flag, ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
     UNSET,
     Answer,
@@ -23,7 +23,7 @@ from okube_api.kit.schemas import (
 )
 from okube_api.pois.repository import match_box, match_cell
 from okube_api.sites.schemas import Address, Cells, Coordinates, Radius
-from okube_api.store.base import EVERYTHING, Condition
+from okube_api.store.conditions import EVERYTHING, Condition
 
 # -- bodies ------------------------------------------------------------------------------------------------------
 
@@ -141,10 +141,10 @@ class PoiQuery(ListQuery):
     h3: Cell = Field(UNSET, description="Those in this cell of any resolution, or whose indoor cells cover it.")
     study: Key = Field(UNSET, description="Those of this study (id or key).")
 
-    def condition(self) -> Condition:
+    def to_condition(self) -> Condition:
         """The points of interest wanted, `near` and `study` aside."""
         return (
-            super().condition()
+            super().to_condition()
             & match_filled("name", self.name)
             & match_flag("active", self.active)
             & (match_box(*numbers(self.bbox)) if self.bbox else EVERYTHING)

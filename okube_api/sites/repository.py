@@ -8,9 +8,10 @@ from anyio import to_thread
 from okube_api.errors import Impossible
 from okube_api.geo.place_cells import CellLocator
 from okube_api.kit.application import Application
-from okube_api.kit.resource_changes import WatchedFields, ChangeKind
-from okube_api.kit.validated_repository import Normalize, ValidatedRepository, Updates, drop_nulls, join_names
-from okube_api.store.base import Collection, Json, ColumnType
+from okube_api.kit.resource_changes import ChangeKind, WatchedFields
+from okube_api.kit.validated_repository import Normalize, Updates, ValidatedRepository, drop_nulls, join_names
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
 SITES = Collection(
     "sites",

@@ -6,7 +6,7 @@ import h3
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from okube_api.geo.place_cells import DEFAULT_RADIUS_M
-from okube_api.kit.list_query import Flag, ListQuery, match_flag, match_filled
+from okube_api.kit.list_query import Flag, ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
     UNSET,
     Answer,
@@ -21,7 +21,7 @@ from okube_api.kit.schemas import (
     Timezone,
     impossible_value,
 )
-from okube_api.store.base import Condition, Overlaps
+from okube_api.store.conditions import Condition, Overlaps
 
 
 class Address(Body):
@@ -227,10 +227,10 @@ class SiteQuery(ListQuery):
     in_prod: Flag = Field(UNSET, alias="inProd")
     has_draft: Flag = Field(UNSET, alias="hasDraft")
 
-    def condition(self) -> Condition:
+    def to_condition(self) -> Condition:
         """The sites wanted."""
         return (
-            super().condition()
+            super().to_condition()
             & match_filled("name", self.name)
             & match_flag("active", self.active)
             & match_flag("online", self.online)

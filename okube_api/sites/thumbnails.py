@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from okube_api.errors import NotFound, TooLarge, UnsupportedMedia
-from okube_api.store.base import Collection, Json, ColumnType, Store, equal
+from okube_api.store.conditions import equal
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -2,21 +2,22 @@
 
 from pathlib import Path
 
-from okube_api.store.arrow import leave_pandas_out
-from okube_api.store.base import Schema, Store, Workbench
+from okube_api.store.arrow import hide_pandas
+from okube_api.store.protocol import Store, Workbench
+from okube_api.store.schema import Schema
 
-leave_pandas_out()
+hide_pandas()
 
-EMBEDDED = "duckdb:"
+EMBEDDED_SCHEME = "duckdb:"
 """How the URL of the embedded store starts."""
 
 
 def open_store(url: str, schema: Schema, *, memory_limit: str = "256MB", threads: int = 2) -> Store:
     """The store behind a URL, not started: `duckdb:PATH` or `mongodb://host/database`.  ValueError for another."""
-    if url.startswith(EMBEDDED):
+    if url.startswith(EMBEDDED_SCHEME):
         from okube_api.store.duckdb.store import DuckStore  # noqa: PLC0415 - a MongoDB server needs no DuckDB file
 
-        return DuckStore(Path(url.removeprefix(EMBEDDED)), schema, memory_limit=memory_limit, threads=threads)
+        return DuckStore(Path(url.removeprefix(EMBEDDED_SCHEME)), schema, memory_limit=memory_limit, threads=threads)
     if url.startswith(("mongodb://", "mongodb+srv://")):
         from okube_api.store.mongo.store import MongoStore  # noqa: PLC0415 - nor does an embedded one need a driver
 

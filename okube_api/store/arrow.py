@@ -2,10 +2,10 @@
 
 import pyarrow as pa
 
-from okube_api.lazy_imports import left_out
+from okube_api.lazy_imports import without_modules
 
 
-def leave_pandas_out() -> None:
+def hide_pandas() -> None:
     """Lets Arrow look for pandas now and find none; conversions from and to pandas look again when they are asked."""
-    with left_out("pandas"):
+    with without_modules("pandas"):
         pa.array([])

@@ -4,10 +4,10 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from okube_api.store.base import Collection
+from okube_api.store.schema import Collection
 
 
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """Lower case without accents: what `Contains` compares, on both sides."""
     if text.isascii():
         return text.lower()
@@ -15,16 +15,16 @@ def folded(text: str) -> str:
     return "".join(mark for mark in apart if not unicodedata.combining(mark)).casefold()
 
 
-def searchable(collection: Collection, document: Mapping[str, Any]) -> str | None:
+def build_search_text(collection: Collection, document: Mapping[str, Any]) -> str | None:
     """The folded text that `Contains` looks through, its parts kept apart by line ends; None where nothing is."""
     found: list[str] = []
     for path in collection.search:
-        value = value_at(document, path)
+        value = get_value(document, path)
         found += [str(one) for one in (value if isinstance(value, list) else [value]) if one is not None]
-    return "\n".join(folded(one) for one in found) if collection.search else None
+    return "\n".join(fold(one) for one in found) if collection.search else None
 
 
-def value_at(document: Mapping[str, Any], path: str) -> Any:
+def get_value(document: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path, None where there is none."""
     if "." not in path:
         return document.get(path)
@@ -34,11 +34,11 @@ def value_at(document: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def claims(group: Sequence[str], document: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def unique_keys(group: Sequence[str], document: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """The combinations of values that a document takes in a unique group; none where one is null."""
     found: list[tuple[Any, ...]] = [()]
     for name in group:
-        value = value_at(document, name)
+        value = get_value(document, name)
         values = value if isinstance(value, list) else [] if value is None else [value]
         found = [(*claim, one) for claim in found for one in values]
     return found

@@ -8,8 +8,11 @@ from okube_api.errors import Impossible
 from okube_api.kit.application import Application
 from okube_api.kit.repository import Repository
 from okube_api.kit.resource_changes import ChangePublisher
-from okube_api.kit.validated_repository import Normalize, ValidatedRepository, Updates, drop_nulls, load_ids, join_names
-from okube_api.store.base import EVERYTHING, Collection, Condition, Json, ColumnType, Overlaps, Store
+from okube_api.kit.validated_repository import Normalize, Updates, ValidatedRepository, drop_nulls, join_names, load_ids
+from okube_api.store.conditions import EVERYTHING, Condition, Overlaps
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection, ColumnType
+from okube_api.store.values import Json
 
 STUDIES = Collection(
     "studies",

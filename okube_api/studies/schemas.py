@@ -10,9 +10,9 @@ from okube_api.kit.period_query import PeriodQuery
 from okube_api.kit.schemas import (
     UNSET,
     Answer,
-    FreeObject,
     Body,
     Day,
+    FreeObject,
     Identifier,
     Instant,
     Key,
@@ -20,7 +20,8 @@ from okube_api.kit.schemas import (
     Scalars,
     Tags,
 )
-from okube_api.store.base import EVERYTHING, Condition, Json, equal
+from okube_api.store.conditions import EVERYTHING, Condition, equal
+from okube_api.store.values import Json
 
 
 class Status(StrEnum):
@@ -107,6 +108,6 @@ class StudyQuery(PeriodQuery):
     sites: References = Field(UNSET, description="Any of these sites (ids or keys).")
     pois: References = Field(UNSET, description="Any of these points of interest (ids or keys).")
 
-    def condition(self) -> Condition:
+    def to_condition(self) -> Condition:
         """The studies wanted, `sites` and `pois` aside.  Raises Impossible."""
-        return super().condition() & self.match_period() & (equal("global", True) if self.g else EVERYTHING)
+        return super().to_condition() & self.match_period() & (equal("global", True) if self.g else EVERYTHING)

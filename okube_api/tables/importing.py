@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from anyio import to_thread
 
 from okube_api.errors import Fault, Impossible, Taken
-from okube_api.kit.bulk_upsert import BulkUpsert, UpsertOutcome, UpsertItem
-from okube_api.store.base import Json
+from okube_api.kit.bulk_upsert import BulkUpsert, UpsertItem, UpsertOutcome
+from okube_api.store.values import Json
 from okube_api.tables.parsing import RowParser
 from okube_api.tables.reading import RowBlock, Upload
 from okube_api.tables.spool import Spool
@@ -66,7 +66,7 @@ class TableImport:
         for one in outcomes:
             if one.after is None:
                 self._fail([self._named(fault, one.position) for fault in one.faults])
-            elif one.unchanged:
+            elif one.is_unchanged:
                 self._report.unchanged += 1
             elif one.before is None:
                 self._report.created += 1

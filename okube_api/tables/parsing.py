@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from okube_api.errors import Fault, Impossible, suggestion
+from okube_api.errors import Fault, Impossible, format_suggestion
 from okube_api.kit.schemas import Body
-from okube_api.store.base import Json
-from okube_api.tables.cells import to_free, to_list, to_text
-from okube_api.tables.columns import Column, Columns, Sort, columns_of
-from okube_api.tables.reading import Block
+from okube_api.store.values import Json
+from okube_api.tables.cells import parse_free, parse_list, parse_text
+from okube_api.tables.columns import CellType, TableColumn, TableColumns, list_columns
+from okube_api.tables.reading import RowBlock
 
 ID = "_id"
 
@@ -33,7 +33,7 @@ class Row:
     fields: Json
 
 
-class Rows:
+class RowParser:
     """Reads the rows of tables whose columns are the fields of `model`.
 
     columns: those of the table.
@@ -54,7 +54,7 @@ class Rows:
         decimal_comma: bool = False,
     ) -> None:
         self._model = model
-        known = columns_of(model)
+        known = list_columns(model)
         self._nullable = known.nullable
         self._columns = _renamed(known, columns, renamed) if renamed else _chosen(known, columns, {ID, *ignored})
         self._has_id = ID in (columns if renamed is None else renamed)
@@ -62,7 +62,7 @@ class Rows:
         self._names = {column.path: name for name, column in self._columns}
 
     @property
-    def partial(self) -> dict[str, frozenset[str]]:
+    def partial_objects(self) -> dict[str, frozenset[str]]:
         """The objects that the table has columns of, and which: what others they hold, a row leaves alone."""
         found: dict[str, set[str]] = {}
         for _, column in self._columns:
@@ -70,7 +70,7 @@ class Rows:
                 found.setdefault(column.path[0], set()).add(column.path[1])
         return {name: frozenset(inner) for name, inner in found.items()}
 
-    def read(self, block: Block) -> tuple[list[Row], list[Fault]]:
+    def read(self, block: RowBlock) -> tuple[list[Row], list[Fault]]:
         """The rows of a block, and what is wrong with the others."""
         rows: list[Row] = []
         faults = list(block.faults)
@@ -82,7 +82,7 @@ class Rows:
             except ValidationError as error:
                 faults += [self._fault(one, line) for one in error.errors(include_url=False)]
             else:
-                rows.append(Row(line, (texts[ID] or None) if self._has_id else None, body.named()))
+                rows.append(Row(line, (texts[ID] or None) if self._has_id else None, body.dump_set_fields()))
         return rows, faults
 
     def _fields(self, texts: Mapping[str, str]) -> Json:
@@ -119,12 +119,12 @@ class Rows:
         return Fault("body", "/file", "invalid", reason if reason.endswith(".") else f"{reason}.", line, column)
 
 
-def _chosen(known: Columns, columns: Sequence[str], ignored: Collection[str]) -> list[tuple[str, Column]]:
+def _chosen(known: TableColumns, columns: Sequence[str], ignored: Collection[str]) -> list[tuple[str, TableColumn]]:
     """The columns that a table has and a model knows, each with its name in the table."""
-    found = [(name, known.named(name)) for name in columns if name]
+    found = [(name, known.find_column(name)) for name in columns if name]
     names = [column.name for column in known.fixed]
     faults = [
-        _unknown(name, f"There is no column '{name[:100]}' here.{suggestion(name, names)}")
+        _unknown(name, f"There is no column '{name[:100]}' here.{format_suggestion(name, names)}")
         for name, column in found
         if column is None and name not in ignored
     ]
@@ -133,15 +133,15 @@ def _chosen(known: Columns, columns: Sequence[str], ignored: Collection[str]) ->
     return [(name, column) for name, column in found if column is not None]
 
 
-def _renamed(known: Columns, columns: Sequence[str], renamed: Mapping[str, str]) -> list[tuple[str, Column]]:
+def _renamed(known: TableColumns, columns: Sequence[str], renamed: Mapping[str, str]) -> list[tuple[str, TableColumn]]:
     faults = [
-        _unknown(name, f"The file has no column '{name[:100]}'.{suggestion(name, columns)}")
+        _unknown(name, f"The file has no column '{name[:100]}'.{format_suggestion(name, columns)}")
         for name in renamed.values()
         if name not in columns
     ]
     if faults:
         raise Impossible(faults[0].message, faults=faults)
-    found = [(name, known.named(ours)) for ours, name in renamed.items() if ours != ID]
+    found = [(name, known.find_column(ours)) for ours, name in renamed.items() if ours != ID]
     return [(name, column) for name, column in found if column is not None]
 
 
@@ -152,15 +152,15 @@ def _unknown(name: str, reason: str) -> Fault:
 # -- cells ---------------------------------------------------------------------------------------------------
 
 
-def _parser(column: Column, decimal_comma: bool) -> Callable[[str], Any]:
+def _parser(column: TableColumn, decimal_comma: bool) -> Callable[[str], Any]:
     """What reads a cell that is not empty; what it cannot read stays a text, for the model to refuse."""
-    if column.sort is Sort.NUMBER:
+    if column.sort is CellType.NUMBER:
         return _with_comma if decimal_comma else _number
     return _PARSERS[column.sort]
 
 
 def _number(text: str) -> int | float | str:
-    bare = to_text(text).strip()
+    bare = parse_text(text).strip()
     if _INTEGER.fullmatch(bare) and -(2**63) <= (whole := int(bare)) < 2**63:
         return whole
     number = float(bare) if _NUMBER.fullmatch(bare) else nan
@@ -176,7 +176,7 @@ def _boolean(text: str) -> bool | str:
 
 
 def _values(text: str) -> list[Any]:
-    return [_value(item) for item in to_list(text)]
+    return [_value(item) for item in parse_list(text)]
 
 
 def _value(item: str) -> Any:
@@ -186,10 +186,10 @@ def _value(item: str) -> Any:
         return item
 
 
-_PARSERS: Mapping[Sort, Callable[[str], Any]] = {
-    Sort.TEXT: to_text,
-    Sort.BOOLEAN: _boolean,
-    Sort.TEXTS: to_list,
-    Sort.VALUES: _values,
-    Sort.FREE: to_free,
+_PARSERS: Mapping[CellType, Callable[[str], Any]] = {
+    CellType.TEXT: parse_text,
+    CellType.BOOLEAN: _boolean,
+    CellType.TEXTS: parse_list,
+    CellType.VALUES: _values,
+    CellType.FREE: parse_free,
 }

@@ -8,7 +8,7 @@ from typing import Self, overload
 
 import orjson
 
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 
 class Spool(Sequence[Json]):

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 from okube_api.tables.cells import format_free, format_text, format_texts, format_values
-from okube_api.tables.columns import TableColumn, CellType, list_columns
+from okube_api.tables.columns import CellType, TableColumn, list_columns
 
 Cell = Callable[[Json], str]
 

@@ -10,7 +10,7 @@ from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.geo.place_cells import compute_cells
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 from okube_api.studies.repository import STUDIES
 
 from tests.api.analytics_conversion import campaign_documents, campaign_names, lever_documents
@@ -81,7 +81,9 @@ async def placed(server: Server, truth: Truth) -> World:
 
 
 def _place(place: Place) -> dict[str, Any]:
-    where = {"coordinates": list(place.coordinates), **compute_cells(place.coordinates, 70)} if place.coordinates else {}
+    where = (
+        {"coordinates": list(place.coordinates), **compute_cells(place.coordinates, 70)} if place.coordinates else {}
+    )
     return {
         "identifier": place.id,
         "key": place.key,

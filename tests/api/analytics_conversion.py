@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 from tests.by_hand.truth import Campaign, Cost, Truth
 

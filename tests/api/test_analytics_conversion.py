@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.catalogue.kpi import Module
-from okube_api.store.base import equal
+from okube_api.store.conditions import equal
 
 from tests.api.analytics import World, asked
 from tests.by_hand.conversion import KPIS, conversion, scopes

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from okube_api.areas.repository import AREAS
 from okube_api.catalogue.kpi import Module
-from okube_api.store.base import equal
+from okube_api.store.conditions import equal
 from okube_api.studies.repository import STUDIES
 
 from tests.api.analytics import World, asked, settled

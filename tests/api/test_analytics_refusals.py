@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from okube_api.catalogue.kpi import Module
-from okube_api.store.base import Aggregate, Reader, Rows, Store
+from okube_api.store.plans import Aggregate, Select
+from okube_api.store.protocol import Reader, Store
 from starlette.types import ASGIApp, Message, Scope
 
 from tests.api.analytics import PATHS, World, settled
@@ -279,9 +280,9 @@ async def test_a_question_that_would_read_too_much_says_what_to_narrow(
 def slowed(store: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
     """Makes the store's readers take a minute; whether one was asked, and whether it was stopped."""
     asked, stopped = asyncio.Event(), asyncio.Event()
-    reading = store.reading
+    reading = store.open_reader
 
-    async def slow(plan: Aggregate | Rows) -> None:
+    async def slow(plan: Aggregate | Select) -> None:
         asked.set()
         try:
             await asyncio.sleep(60)
@@ -292,10 +293,10 @@ def slowed(store: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event
     async def slowly(application: str, **limits: Any) -> AsyncIterator[Reader]:
         async with reading(application, **limits) as reader:
             monkeypatch.setattr(reader, "aggregate", slow)
-            monkeypatch.setattr(reader, "rows", slow)
+            monkeypatch.setattr(reader, "select", slow)
             yield reader
 
-    monkeypatch.setattr(store, "reading", slowly)
+    monkeypatch.setattr(store, "open_reader", slowly)
     return asked, stopped
 
 

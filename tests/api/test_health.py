@@ -4,7 +4,7 @@ import httpx
 import pytest
 from okube_api.app import create_app
 from okube_api.settings import Settings
-from okube_api.store.base import Unavailable
+from okube_api.store.errors import Unavailable
 
 from tests.api.server import SECRET, Server, sharing
 

@@ -5,10 +5,12 @@ from itertools import count
 from uuid import uuid4
 
 import pytest
-from okube_api.store.base import Json, Store, equal
 from okube_api.store.columnar.column_cache import Held
+from okube_api.store.conditions import equal
 from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.mongo.store import MongoStore
+from okube_api.store.protocol import Store
+from okube_api.store.values import Json
 from pymongo import MongoClient
 
 from tests.conformance.declared import SCHEMA, THINGS

@@ -5,41 +5,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from okube_api.store.base import (
-    Aggregate,
-    AllOf,
-    AnyOf,
-    Band,
-    Between,
-    Condition,
-    Contains,
-    Count,
-    Each,
-    High,
-    Json,
-    Key,
-    Kind,
-    Low,
-    Measure,
-    Missing,
-    Not,
-    OneOf,
-    Order,
-    Overlaps,
-    Sum,
-    Table,
-)
-from okube_api.store.document_values import folded
+from okube_api.store.conditions import AllOf, AnyOf, Between, Condition, Contains, Missing, Not, OneOf, Overlaps
+from okube_api.store.document_values import fold
+from okube_api.store.plans import Aggregate, Band, Count, Each, GroupKey, Max, Measure, Min, Sum
+from okube_api.store.schema import ColumnType, SortKey, Table
+from okube_api.store.values import Json
 
 from tests.engine.memory import band, frozen, thawed
 
-TYPES: Mapping[Kind, tuple[type, ...]] = {
-    Kind.TEXT: (str,),
-    Kind.TEXTS: (str,),
-    Kind.INTEGER: (int, float),
-    Kind.INTEGERS: (int, float),
-    Kind.NUMBER: (int, float),
-    Kind.BOOLEAN: (bool,),
+TYPES: Mapping[ColumnType, tuple[type, ...]] = {
+    ColumnType.TEXT: (str,),
+    ColumnType.TEXTS: (str,),
+    ColumnType.INTEGER: (int, float),
+    ColumnType.INTEGERS: (int, float),
+    ColumnType.NUMBER: (int, float),
+    ColumnType.BOOLEAN: (bool,),
 }
 
 
@@ -50,12 +30,12 @@ def value_of(document: Mapping[str, Any], path: str) -> Any:
     return document
 
 
-def like(kind: Kind, value: Any) -> bool:
+def like(kind: ColumnType, value: Any) -> bool:
     """Whether a value may be compared with a field of this type: true is not 1, and "1" is neither."""
-    return isinstance(value, TYPES[kind]) and (kind is Kind.BOOLEAN or not isinstance(value, bool))
+    return isinstance(value, TYPES[kind]) and (kind is ColumnType.BOOLEAN or not isinstance(value, bool))
 
 
-def meets(document: Json, condition: Condition, kinds: Mapping[str, Kind], search: Sequence[str] = ()) -> bool:  # noqa: PLR0911
+def meets(document: Json, condition: Condition, kinds: Mapping[str, ColumnType], search: Sequence[str] = ()) -> bool:  # noqa: PLR0911
     """Whether a document is one of those."""
 
     def again(inner: Condition) -> bool:
@@ -77,7 +57,7 @@ def meets(document: Json, condition: Condition, kinds: Mapping[str, Kind], searc
         case Contains(text):
             found = [value_of(document, path) for path in search]
             flat = [one for each in found for one in (each if isinstance(each, list) else [each]) if one is not None]
-            return any(folded(text) in folded(str(one)) for one in flat)
+            return any(fold(text) in fold(str(one)) for one in flat)
         case Not(inner):
             return not again(inner)
         case AllOf(parts):
@@ -87,12 +67,12 @@ def meets(document: Json, condition: Condition, kinds: Mapping[str, Kind], searc
     raise NotImplementedError(condition)
 
 
-def ordered(documents: Iterable[Json], sort: Sequence[Order]) -> list[Json]:
+def ordered(documents: Iterable[Json], sort: Sequence[SortKey]) -> list[Json]:
     """Documents in order: without the field first ascending, last descending; ties by `_id`."""
     found = sorted(documents, key=lambda one: one["_id"])
     for key in reversed(sort):
 
-        def place(one: Json, key: Order = key) -> tuple[bool, Any]:
+        def place(one: Json, key: SortKey = key) -> tuple[bool, Any]:
             value = value_of(one, key.field)
             return (value is not None, 0 if value is None else value)
 
@@ -103,12 +83,12 @@ def ordered(documents: Iterable[Json], sort: Sequence[Order]) -> list[Json]:
 Row = dict[str, Any]
 
 
-def aggregated(plan: Aggregate, rows: Iterable[Row], kinds: Mapping[str, Kind]) -> list[Row]:
+def aggregated(plan: Aggregate, rows: Iterable[Row], kinds: Mapping[str, ColumnType]) -> list[Row]:
     """A plan's answer over the rows of its table, in no particular order."""
     if isinstance(plan.source, Aggregate):
         rows = aggregated(plan.source, rows, kinds)
         made = {name(key): kind_of(key, kinds) for key in plan.source.by}
-        kinds = made | {measure.name: Kind.INTEGER for measure in plan.source.measures}
+        kinds = made | {measure.name: ColumnType.INTEGER for measure in plan.source.measures}
     groups: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
     if not plan.by:
         groups[()] = []
@@ -130,13 +110,13 @@ def measured(measure: Measure, rows: Sequence[Row]) -> int | None:
             return len(rows)
         case Sum(field, _, times):
             return sum((row[field] or 0) * ((row[times] or 0) if times else 1) for row in rows)
-        case Low(field, _):
+        case Min(field, _):
             return min((row[field] for row in rows if row[field] is not None), default=None)
-        case High(field, _):
+        case Max(field, _):
             return max((row[field] for row in rows if row[field] is not None), default=None)
 
 
-def keys(row: Row, key: Key) -> Iterator[Any]:
+def keys(row: Row, key: GroupKey) -> Iterator[Any]:
     """What a row is grouped under."""
     match key:
         case Band(field, edges, _):
@@ -147,22 +127,22 @@ def keys(row: Row, key: Key) -> Iterator[Any]:
             yield frozen(row[key])
 
 
-def name(key: Key) -> str:
+def name(key: GroupKey) -> str:
     """The column of a key in the answer."""
     return key if isinstance(key, str) else key.name
 
 
-def kind_of(key: Key, kinds: Mapping[str, Kind]) -> Kind:
+def kind_of(key: GroupKey, kinds: Mapping[str, ColumnType]) -> ColumnType:
     """The type of a key's column in the answer."""
     match key:
         case Band():
-            return Kind.INTEGER
+            return ColumnType.INTEGER
         case Each(field, _):
-            return Kind.TEXT if kinds[field] is Kind.TEXTS else Kind.INTEGER
+            return ColumnType.TEXT if kinds[field] is ColumnType.TEXTS else ColumnType.INTEGER
         case _:
             return kinds[key]
 
 
-def kinds_of(table: Table) -> dict[str, Kind]:
+def kinds_of(table: Table) -> dict[str, ColumnType]:
     """The columns that plans may name."""
-    return {"part": Kind.INTEGER, **{column.name: column.kind for column in table.columns}}
+    return {"part": ColumnType.INTEGER, **{column.name: column.type for column in table.columns}}

@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from okube_api.store.base import (
-    Reader,
-    Store,
-    Table,
-)
-from okube_api.store.kinds import arrow_schema
+from okube_api.store.plan_analysis import make_arrow_schema
+from okube_api.store.protocol import Reader, Store
+from okube_api.store.schema import Table
 
 from tests.conformance import plain
 from tests.conformance.declared import STAYS
@@ -47,18 +44,18 @@ def stays(seed: int, parts: Sequence[int], many: int) -> list[Row]:
 
 def arrow(table: Table, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Rows as stores take them."""
-    return pa.Table.from_pylist(list(rows), schema=arrow_schema(plain.kinds_of(table)))
+    return pa.Table.from_pylist(list(rows), schema=make_arrow_schema(plain.kinds_of(table)))
 
 
 async def fill(store: Store, application: str, table: Table, rows: Sequence[Row], name: str = "fill") -> None:
-    async with store.changing(application, name) as change:
+    async with store.begin_change(application, name) as change:
         await change.replace(table, sorted({row["part"] for row in rows}), arrow(table, rows))
         await change.commit()
 
 
 async def every(reader: Reader, table: Table, low: int = -(2**31), high: int = 2**31 - 1) -> list[Row]:
     """Every row, as read; checks that parts ascend."""
-    blocks = [block async for block in reader.read(table, low, high)]
+    blocks = [block async for block in reader.read_parts(table, low, high)]
     found = [row for block in blocks for row in block.to_pylist()]
     assert [row["part"] for row in found] == sorted(row["part"] for row in found)
     assert all(block.num_rows for block in blocks)
@@ -66,7 +63,7 @@ async def every(reader: Reader, table: Table, low: int = -(2**31), high: int = 2
 
 
 async def stored(store: Store, application: str, table: Table) -> list[Row]:
-    async with store.reading(application) as reader:
+    async with store.open_reader(application) as reader:
         return await every(reader, table)
 
 

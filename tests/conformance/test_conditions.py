@@ -6,22 +6,10 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from okube_api.store.base import (
-    AllOf,
-    AnyOf,
-    Between,
-    Condition,
-    Contains,
-    Json,
-    Missing,
-    Not,
-    OneOf,
-    Order,
-    Overlaps,
-    Scalar,
-    Store,
-    equal,
-)
+from okube_api.store.conditions import AllOf, AnyOf, Between, Condition, Contains, Missing, Not, OneOf, Overlaps, equal
+from okube_api.store.protocol import Store
+from okube_api.store.schema import SortKey
+from okube_api.store.values import Json, Scalar
 
 from tests.conformance import plain
 from tests.conformance.declared import THINGS
@@ -218,7 +206,7 @@ async def test_texts_of_any_length_are_searched_to_their_end(store: Store) -> No
 @pytest.mark.parametrize("name", ["version", "count", "ratio", "active", "address.city", "key", "_id"])
 @pytest.mark.parametrize("descending", [False, True])
 async def test_sorts(filled: Store, name: str, descending: bool) -> None:
-    sort = (Order(name, descending),)
+    sort = (SortKey(name, descending),)
     expected = [one["_id"] for one in plain.ordered(CORPUS, sort)]
     where = equal("application", APPLICATION)
     assert [one["_id"] for one in await filled.find(THINGS, where, sort=sort)] == expected
@@ -227,7 +215,11 @@ async def test_sorts(filled: Store, name: str, descending: bool) -> None:
 
 
 async def test_several_sorts_and_pages_that_tile(filled: Store) -> None:
-    sort: Sequence[Order] = (Order("version", descending=True), Order("active"), Order("count", descending=True))
+    sort: Sequence[SortKey] = (
+        SortKey("version", descending=True),
+        SortKey("active"),
+        SortKey("count", descending=True),
+    )
     expected = [one["_id"] for one in plain.ordered(CORPUS, sort)]
     where = equal("application", APPLICATION)
     pages = [await filled.find(THINGS, where, sort=sort, skip=at, limit=7) for at in range(0, len(CORPUS) + 7, 7)]

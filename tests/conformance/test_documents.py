@@ -5,19 +5,11 @@ from collections.abc import Iterator, Sequence
 from typing import overload
 
 import pytest
-from okube_api.store.base import (
-    EVERYTHING,
-    NOTHING,
-    Contains,
-    Duplicate,
-    Json,
-    OneOf,
-    Order,
-    Overlaps,
-    Store,
-    UnsupportedByStore,
-    equal,
-)
+from okube_api.store.conditions import EVERYTHING, NOTHING, Contains, OneOf, Overlaps, equal
+from okube_api.store.errors import Duplicate, UnsupportedByStore
+from okube_api.store.protocol import Store
+from okube_api.store.schema import SortKey
+from okube_api.store.values import Json
 
 from tests.conformance.conftest import Make
 from tests.conformance.declared import PLAIN, THINGS
@@ -111,7 +103,7 @@ async def test_collections_are_apart(store: Store, application: str, thing: Make
     with pytest.raises(UnsupportedByStore):
         await store.count(PLAIN, equal("key", "x"))
     with pytest.raises(UnsupportedByStore):
-        await store.find(THINGS, EVERYTHING, sort=(Order("names"),))
+        await store.find(THINGS, EVERYTHING, sort=(SortKey("names"),))
 
 
 async def test_what_is_empty(store: Store, application: str) -> None:
@@ -131,7 +123,7 @@ async def test_streams_every_document_once_in_bounded_blocks(
     blocks = [block async for block in store.stream(THINGS, equal("application", application))]
     assert [one for block in blocks for one in block] == made
     assert max(map(len, blocks)) <= 1000
-    down = store.stream(THINGS, equal("application", application), sort=(Order("count", descending=True),))
+    down = store.stream(THINGS, equal("application", application), sort=(SortKey("count", descending=True),))
     assert [one["count"] async for block in down for one in block] == list(range(many - 1, -1, -1))
 
 

@@ -7,23 +7,14 @@ from uuid import uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from okube_api.store.base import (
-    EVERYTHING,
-    Aggregate,
-    Between,
-    Condition,
-    Count,
-    High,
-    Rows,
-    Store,
-    Sum,
-    TooManyRows,
-    UnsupportedByStore,
-)
 from okube_api.store.columnar.answer import aggregated, selected
 from okube_api.store.columnar.frame import frame
+from okube_api.store.conditions import EVERYTHING, Between, Condition
 from okube_api.store.duckdb.store import DuckStore
+from okube_api.store.errors import TooManyRows, UnsupportedByStore
 from okube_api.store.mongo.store import MongoStore
+from okube_api.store.plans import Aggregate, Count, Max, Select, Sum
+from okube_api.store.protocol import Store
 
 from tests.conformance import plain
 from tests.conformance.declared import SCHEMA, STAYS
@@ -43,7 +34,7 @@ def test_random_plans(plan: Aggregate) -> None:
 @settings(deadline=None, max_examples=60)
 @given(CONDITIONS, st.lists(st.sampled_from(tuple(KINDS)), min_size=1, unique=True))
 def test_random_rows(where: Condition, columns: list[str]) -> None:
-    found = selected(Rows(STAYS, where, tuple(columns)), FRAME)
+    found = selected(Select(STAYS, where, tuple(columns)), FRAME)
     expected = [{name: row[name] for name in columns} for row in CORPUS if plain.meets(row, where, KINDS)]
     assert bag(found.to_pylist()) == bag(expected)
     assert found.column_names == columns
@@ -63,7 +54,7 @@ def test_each_key_with_every_measure(key: object) -> None:
 
 def test_aggregates_of_aggregates() -> None:
     inner = Aggregate(STAYS, Between("part", 11, 18), ("campaigns", "place"), (Sum("dwell_s", "d"), Count("n")))
-    check(Aggregate(inner, Between("n", 2, None), ("campaigns",), (Count("places"), High("d", "most"))))
+    check(Aggregate(inner, Between("n", 2, None), ("campaigns",), (Count("places"), Max("d", "most"))))
 
 
 def test_more_combinations_of_keys_than_rows() -> None:
@@ -129,26 +120,26 @@ async def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 @pytest.mark.anyio
 async def test_every_question_is_answered_from_the_version_it_sees(fresh: Store) -> None:
     counting = Aggregate(STAYS, EVERYTHING, (), (Count("n"),))
-    rows = Rows(STAYS, EVERYTHING, ("part",))
+    rows = Select(STAYS, EVERYTHING, ("part",))
     await fill(fresh, "a", STAYS, stays(1, range(3), 50))
     await fill(fresh, "b", STAYS, stays(2, range(3), 7))
-    async with fresh.reading("a") as old:
+    async with fresh.open_reader("a") as old:
         for _ in range(4):
             assert (await old.aggregate(counting)).to_pylist() == [{"n": 50}]
         for at in range(1, 6):
             await fill(fresh, "a", STAYS, stays(at, range(3), 10 * at), f"change {at}")
             for _ in range(3):
-                async with fresh.reading("a") as reader:
+                async with fresh.open_reader("a") as reader:
                     assert (await reader.aggregate(counting)).to_pylist() == [{"n": 10 * at}]
-                    assert (await reader.rows(rows)).num_rows == 10 * at
+                    assert (await reader.select(rows)).num_rows == 10 * at
                 assert (await old.aggregate(counting)).to_pylist() == [{"n": 50}]
-        async with fresh.reading("b", row_limit=6) as reader:
+        async with fresh.open_reader("b", row_limit=6) as reader:
             for _ in range(3):
                 with pytest.raises(TooManyRows):
                     await reader.aggregate(counting)
-    await fresh.forget("a")
+    await fresh.delete_rows("a")
     for _ in range(3):
-        async with fresh.reading("a") as reader:
+        async with fresh.open_reader("a") as reader:
             assert (await reader.aggregate(counting)).to_pylist() == [{"n": 0}]
 
 
@@ -157,7 +148,7 @@ async def test_the_third_time_nothing_is_asked(fresh: Store, monkeypatch: pytest
     """Of the database: the reader is taken its way there."""
     await fill(fresh, "a", STAYS, stays(3, range(3), 50))
     plan = Aggregate(STAYS, EVERYTHING, ("place",), (Count("n"),))
-    async with fresh.reading("a") as reader:
+    async with fresh.open_reader("a") as reader:
         answers = [bag((await reader.aggregate(plan)).to_pylist()) for _ in range(2)]
         for name in ("_fetch", "_ask"):
             monkeypatch.setattr(type(reader), name, None, raising=False)

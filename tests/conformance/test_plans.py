@@ -6,35 +6,24 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from okube_api.store.base import (
+from okube_api.store.conditions import (
     EVERYTHING,
     NOTHING,
-    Aggregate,
     AllOf,
     AnyOf,
-    Band,
     Between,
     Condition,
-    Count,
-    Each,
-    High,
-    Key,
-    Kind,
-    Low,
-    Measure,
     Missing,
     Not,
     OneOf,
     Overlaps,
-    Rows,
-    Store,
-    Sum,
-    TooManyRows,
-    Unavailable,
-    UnsupportedByStore,
     equal,
 )
-from okube_api.store.kinds import arrow_schema
+from okube_api.store.errors import TooManyRows, Unavailable, UnsupportedByStore
+from okube_api.store.plan_analysis import make_arrow_schema
+from okube_api.store.plans import Aggregate, Band, Count, Each, GroupKey, Max, Measure, Min, Select, Sum
+from okube_api.store.protocol import Store
+from okube_api.store.schema import ColumnType
 
 from tests.conformance import plain
 from tests.conformance.declared import EVENTS, STAYS
@@ -51,12 +40,12 @@ async def filled(store: Store) -> AsyncIterator[Store]:
     """The store with the corpus in it."""
     await fill(store, APPLICATION, STAYS, CORPUS, "corpus")
     yield store
-    await store.forget(APPLICATION)
+    await store.delete_rows(APPLICATION)
 
 
 async def check(store: Store, plan: Aggregate) -> None:
     """Compares an answer, its columns and their types."""
-    async with store.reading(APPLICATION) as reader:
+    async with store.open_reader(APPLICATION) as reader:
         found = await reader.aggregate(plan)
     expected = plain.aggregated(plan, CORPUS, KINDS)
     assert bag(found.to_pylist()) == bag(expected), plan
@@ -68,10 +57,10 @@ MEASURES: tuple[Measure, ...] = (
     Sum("dwell_s", "dwell"),
     Sum("dwell_s", "weighted", times="weight"),
     Count("n"),
-    Low("dwell_s", "least"),
-    High("weight", "most"),
+    Min("dwell_s", "least"),
+    Max("weight", "most"),
 )
-KEYS: tuple[Key, ...] = (
+KEYS: tuple[GroupKey, ...] = (
     "part",
     "place",
     "active",
@@ -85,7 +74,7 @@ KEYS: tuple[Key, ...] = (
 
 
 @pytest.mark.parametrize("key", KEYS, ids=repr)
-async def test_each_key_with_every_measure(filled: Store, key: Key) -> None:
+async def test_each_key_with_every_measure(filled: Store, key: GroupKey) -> None:
     await check(filled, Aggregate(STAYS, EVERYTHING, (key,), MEASURES))
     await check(filled, Aggregate(STAYS, Between("part", 12, 15), (key, "ratio"), MEASURES[2:3]))
     await check(filled, Aggregate(STAYS, NOTHING, (key,), MEASURES))
@@ -106,7 +95,7 @@ async def test_aggregates_of_aggregates(filled: Store) -> None:
     bands = (Band("dwell", (0, 60, 10_000), "band"), "part")
     await check(filled, Aggregate(per_place, Between("n", 2, None), bands, (Count("places"), Sum("n", "rows"))))
     opened = Aggregate(STAYS, EVERYTHING, (Each("campaigns", "campaign"), "place"), (Count("n"),))
-    await check(filled, Aggregate(opened, OneOf("campaign", ("c1", "a.b")), ("campaign",), (High("n", "most"),)))
+    await check(filled, Aggregate(opened, OneOf("campaign", ("c1", "a.b")), ("campaign",), (Max("n", "most"),)))
     twice = Aggregate(per_place, EVERYTHING, ("place",), (Count("parts"),))
     await check(filled, Aggregate(twice, ~Missing("place"), ("parts",), (Count("places"),)))
 
@@ -115,7 +104,7 @@ async def test_sums_are_exact(store: Store, application: str) -> None:
     empty = dict.fromkeys(KINDS)
     rows = [empty | {"part": 1, "dwell_s": 2**53 + at, "weight": 2} for at in range(3)]
     await fill(store, application, STAYS, rows)
-    async with store.reading(application) as reader:
+    async with store.open_reader(application) as reader:
         found = await reader.aggregate(Aggregate(STAYS, EVERYTHING, (), MEASURES[:2]))
     assert found.to_pylist() == [{"dwell": 3 * 2**53 + 3, "weighted": 6 * 2**53 + 6}]
 
@@ -155,21 +144,21 @@ async def test_random_plans(filled: Store, plan: Aggregate) -> None:
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=CONDITIONS, columns=st.lists(st.sampled_from(tuple(KINDS)), min_size=1, unique=True))
 async def test_random_rows(filled: Store, where: Condition, columns: list[str]) -> None:
-    async with filled.reading(APPLICATION) as reader:
-        found = await reader.rows(Rows(STAYS, where, tuple(columns)))
+    async with filled.open_reader(APPLICATION) as reader:
+        found = await reader.select(Select(STAYS, where, tuple(columns)))
     expected = [{name: row[name] for name in columns} for row in CORPUS if plain.meets(row, where, KINDS)]
     assert bag(found.to_pylist()) == bag(expected)
-    assert found.schema == arrow_schema({name: KINDS[name] for name in columns})
+    assert found.schema == make_arrow_schema({name: KINDS[name] for name in columns})
 
 
 async def test_plans_that_read_too_much_are_refused(filled: Store) -> None:
     some = Between("part", 12, 14)
     many = sum(plain.meets(row, some, KINDS) for row in CORPUS)
-    async with filled.reading(APPLICATION, row_limit=many) as reader:
-        await reader.rows(Rows(STAYS, some, ("place",)))
+    async with filled.open_reader(APPLICATION, row_limit=many) as reader:
+        await reader.select(Select(STAYS, some, ("place",)))
         await reader.aggregate(Aggregate(STAYS, some, ("place",), (Count("n"),)))
         await reader.aggregate(Aggregate(Aggregate(STAYS, some, ("place",)), EVERYTHING, (), (Count("n"),)))
-    async with filled.reading(APPLICATION, row_limit=many - 1) as reader:
+    async with filled.open_reader(APPLICATION, row_limit=many - 1) as reader:
         for plan in (
             Aggregate(STAYS, some, ("place",), (Count("n"),)),
             Aggregate(Aggregate(STAYS, some, ("place",)), EVERYTHING, (), (Count("n"),)),
@@ -177,8 +166,8 @@ async def test_plans_that_read_too_much_are_refused(filled: Store) -> None:
             with pytest.raises(TooManyRows):
                 await reader.aggregate(plan)
         with pytest.raises(TooManyRows):
-            await reader.rows(Rows(STAYS, some, ("place",)))
-        await reader.rows(Rows(STAYS, some & equal("place", "a"), ("place",)))
+            await reader.select(Select(STAYS, some, ("place",)))
+        await reader.select(Select(STAYS, some & equal("place", "a"), ("place",)))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +181,7 @@ async def test_plans_that_read_too_much_are_refused(filled: Store) -> None:
         Aggregate(STAYS, EVERYTHING, (Each("place", "one"),), (Count("n"),)),
         Aggregate(STAYS, EVERYTHING, (), (Sum("place", "n"),)),
         Aggregate(STAYS, EVERYTHING, (), (Sum("dwell_s", "n", times="ratio"),)),
-        Aggregate(STAYS, EVERYTHING, (), (Low("ratio", "n"),)),
+        Aggregate(STAYS, EVERYTHING, (), (Min("ratio", "n"),)),
         Aggregate(STAYS, OneOf("campaigns", ("c1",)), (), (Count("n"),)),
         Aggregate(STAYS, Overlaps("place", ("a",)), (), (Count("n"),)),
         Aggregate(EVENTS, EVERYTHING, (), (Count("n"),)),
@@ -201,27 +190,27 @@ async def test_plans_that_read_too_much_are_refused(filled: Store) -> None:
     ids=repr,
 )
 async def test_plans_beyond_what_is_declared_are_refused(filled: Store, plan: Aggregate) -> None:
-    async with filled.reading(APPLICATION) as reader:
+    async with filled.open_reader(APPLICATION) as reader:
         with pytest.raises(UnsupportedByStore):
             await reader.aggregate(plan)
 
 
 @pytest.mark.parametrize("store", ["mongo"], indirect=True)  # DuckDB, where a query can be endless: tests/store
 async def test_a_plan_that_takes_too_long_ends(filled: Store) -> None:
-    async with filled.reading(APPLICATION, timeout_s=0.000_01) as reader:
+    async with filled.open_reader(APPLICATION, timeout_s=0.000_01) as reader:
         with pytest.raises(Unavailable):
             await reader.aggregate(Aggregate(STAYS, EVERYTHING, ("place",), MEASURES))
     await check(filled, Aggregate(STAYS, EVERYTHING, ("place",), MEASURES))
 
 
 async def test_a_statement_can_be_shown(filled: Store) -> None:
-    async with filled.reading(APPLICATION) as reader:
-        for plan in (Aggregate(STAYS, EVERYTHING, ("place",), MEASURES), Rows(STAYS, EVERYTHING, ("users",))):
-            assert "stays" in str(reader.statement(plan))
+    async with filled.open_reader(APPLICATION) as reader:
+        for plan in (Aggregate(STAYS, EVERYTHING, ("place",), MEASURES), Select(STAYS, EVERYTHING, ("users",))):
+            assert "stays" in str(reader.to_statement(plan))
 
 
 def test_the_corpus_has_every_kind_in_it() -> None:
     for name, kind in KINDS.items():
         values = [row[name] for row in CORPUS]
         assert name == "part" or None in values
-        assert kind is Kind.INTEGER or len({frozen(value) for value in values}) > 2
+        assert kind is ColumnType.INTEGER or len({frozen(value) for value in values}) > 2

@@ -6,13 +6,10 @@ from contextlib import suppress
 
 import pyarrow as pa
 import pytest
-from okube_api.store.base import (
-    EVERYTHING,
-    Aggregate,
-    Count,
-    Store,
-    UnsupportedByStore,
-)
+from okube_api.store.conditions import EVERYTHING
+from okube_api.store.errors import UnsupportedByStore
+from okube_api.store.plans import Aggregate, Count
+from okube_api.store.protocol import Store
 
 from tests.conformance import plain
 from tests.conformance.declared import EVENTS, MONTHS, STAYS
@@ -26,16 +23,16 @@ pytestmark = pytest.mark.anyio
 async def test_rows_come_back_as_they_were(store: Store, application: str) -> None:
     rows = stays(1, range(-3, 9), 200)
     await fill(store, application, STAYS, rows)
-    async with store.reading(application) as reader:
+    async with store.open_reader(application) as reader:
         assert bag(await every(reader, STAYS)) == bag(rows)
         some = [row for row in rows if 2 <= row["part"] <= 4]
         assert bag(await every(reader, STAYS, 2, 4)) == bag(some)
-        assert await reader.parts(STAYS) == sorted({row["part"] for row in rows})
+        assert await reader.list_parts(STAYS) == sorted({row["part"] for row in rows})
         assert await every(reader, STAYS, 9, 99) == []
         assert await every(reader, MONTHS) == []
-        assert await reader.parts(MONTHS) == []
+        assert await reader.list_parts(MONTHS) == []
         with pytest.raises(UnsupportedByStore):
-            await reader.parts(STAYS, batch=1)
+            await reader.list_parts(STAYS, batch=1)
     assert await stored(store, "nobody", STAYS) == []
 
 
@@ -43,17 +40,17 @@ async def test_a_partition_is_replaced_whole(store: Store, application: str) -> 
     rows = stays(2, range(5), 60)
     await fill(store, application, STAYS, rows)
     new = stays(3, (1, 2), 7)
-    async with store.changing(application, "second") as change:
+    async with store.begin_change(application, "second") as change:
         await change.replace(STAYS, (1, 2, 4), arrow(STAYS, new))
         await change.commit()
     kept = [row for row in rows if row["part"] in (0, 3)]
     assert bag(await stored(store, application, STAYS)) == bag([*kept, *new])
-    async with store.reading(application) as reader:
-        assert 4 not in await reader.parts(STAYS)
+    async with store.open_reader(application) as reader:
+        assert 4 not in await reader.list_parts(STAYS)
 
 
 async def test_rows_outside_the_parts_are_refused(store: Store, application: str) -> None:
-    async with store.changing(application, "wrong") as change:
+    async with store.begin_change(application, "wrong") as change:
         with pytest.raises(ValueError, match="part 3"):
             await change.replace(STAYS, (1, 2), arrow(STAYS, [dict.fromkeys(plain.kinds_of(STAYS)) | {"part": 3}]))
         with pytest.raises(ValueError, match="lack"):
@@ -63,33 +60,33 @@ async def test_rows_outside_the_parts_are_refused(store: Store, application: str
 async def test_a_change_left_without_commit_leaves_nothing(store: Store, application: str) -> None:
     rows = stays(4, range(3), 30)
     await fill(store, application, STAYS, rows)
-    async with store.changing(application, "left") as change:
+    async with store.begin_change(application, "left") as change:
         await change.replace(STAYS, (0, 1, 7), arrow(STAYS, stays(5, (0, 7), 9)))
         await change.append(EVENTS, 1, events(1, 5))
     with suppress(RuntimeError):
-        async with store.changing(application, "broken") as change:
+        async with store.begin_change(application, "broken") as change:
             await change.replace(STAYS, (2,), arrow(STAYS, []))
             raise RuntimeError
     assert bag(await stored(store, application, STAYS)) == bag(rows)
     assert await stored(store, application, EVENTS) == []
-    assert await store.committed(application, "fill")
-    assert not await store.committed(application, "left")
-    assert not await store.committed(application, "broken")
-    assert not await store.committed("nobody", "fill")
+    assert await store.is_committed(application, "fill")
+    assert not await store.is_committed(application, "left")
+    assert not await store.is_committed(application, "broken")
+    assert not await store.is_committed("nobody", "fill")
 
 
 async def test_every_change_committed_is_known(store: Store, application: str) -> None:
     for at in range(4):
-        async with store.changing(application, f"change {at}") as change:
+        async with store.begin_change(application, f"change {at}") as change:
             if at % 2:
                 await change.append(EVENTS, at, events(at, 1))
             await change.commit()
-    assert [await store.committed(application, f"change {at}") for at in range(5)] == [True] * 4 + [False]
+    assert [await store.is_committed(application, f"change {at}") for at in range(5)] == [True] * 4 + [False]
 
 
 async def test_changes_of_several_tables_are_one(store: Store, application: str) -> None:
     rows = stays(6, range(3), 20)
-    async with store.changing(application, "both") as change:
+    async with store.begin_change(application, "both") as change:
         await change.replace(STAYS, range(3), arrow(STAYS, rows))
         await change.replace(MONTHS, (0,), arrow(MONTHS, [{"part": 0, "place": "a", "dwell_s": 4}]))
         await change.append(EVENTS, 3, events(3, 4))
@@ -106,7 +103,7 @@ async def test_a_change_reads_what_it_wrote(store: Store, application: str) -> N
     await fill(store, application, STAYS, old)
     new = stays(8, (1,), 5)
     total = Aggregate(STAYS, EVERYTHING, ("part",), (Count("n"),))
-    async with store.changing(application, "own") as change:
+    async with store.begin_change(application, "own") as change:
         await change.append(EVENTS, 1, events(1, 3))
         await change.append(EVENTS, 2, events(2, 4))
         assert len(await every(change, EVENTS)) == 7
@@ -116,7 +113,7 @@ async def test_a_change_reads_what_it_wrote(store: Store, application: str) -> N
         mine = [row for row in old if row["part"] != 1] + new
         assert bag(await every(change, STAYS)) == bag(mine)
         assert bag((await change.aggregate(total)).to_pylist()) == bag(plain.aggregated(total, mine, KINDS))
-        async with store.reading(application) as reader:
+        async with store.open_reader(application) as reader:
             assert bag(await every(reader, STAYS)) == bag(old)
             assert await every(reader, EVENTS) == []
         await change.commit()
@@ -125,7 +122,7 @@ async def test_a_change_reads_what_it_wrote(store: Store, application: str) -> N
 
 async def test_every_state_of_an_application_has_a_version(store: Store, application: str) -> None:
     async def version() -> str:
-        async with store.reading(application) as reader:
+        async with store.open_reader(application) as reader:
             return reader.version
 
     seen = [await version()]
@@ -135,28 +132,28 @@ async def test_every_state_of_an_application_has_a_version(store: Store, applica
         assert await version() == seen[-1]
     await fill(store, "f" + application[1:], STAYS, stays(9, (1,), 2))
     assert await version() == seen[-1]
-    async with store.changing(application, "open") as change:
+    async with store.begin_change(application, "open") as change:
         assert change.version not in seen
         assert await version() == seen[-1]
-    await store.forget(application)
+    await store.delete_rows(application)
     seen.append(await version())
-    async with store.reading(application) as old:
+    async with store.open_reader(application) as old:
         await fill(store, application, STAYS, stays(0, (1,), 2), "again")
         assert old.version == seen[-1]
     assert len({*seen, await version()}) == 6
-    await store.forget("f" + application[1:])
+    await store.delete_rows("f" + application[1:])
 
 
 async def test_each_table_has_a_version_of_its_own(store: Store, application: str) -> None:
     async def versions() -> tuple[str, str]:
-        async with store.reading(application) as reader:
+        async with store.open_reader(application) as reader:
             return reader.version_of(STAYS), reader.version_of(MONTHS)
 
     first = await versions()
     await fill(store, application, STAYS, stays(1, (1,), 2))
     second = await versions()
     assert (second[0] != first[0], second[1] == first[1]) == (True, True)
-    async with store.changing(application, "months") as change:
+    async with store.begin_change(application, "months") as change:
         await change.replace(MONTHS, (0,), arrow(MONTHS, [{"part": 0, "place": "a", "dwell_s": 4}]))
         assert change.version_of(MONTHS) not in (*first, *second)
         assert await versions() == second
@@ -164,14 +161,14 @@ async def test_each_table_has_a_version_of_its_own(store: Store, application: st
     third = await versions()
     assert (third[0] == second[0], third[1] != second[1]) == (True, True)
     assert len({*first, *second, *third}) == 4
-    async with store.changing(application, "events") as change:
+    async with store.begin_change(application, "events") as change:
         await change.append(EVENTS, 1, events(1, 2))
         await change.commit()
-    async with store.reading(application) as before:
-        async with store.changing(application, "no events") as change:
+    async with store.open_reader(application) as before:
+        async with store.begin_change(application, "no events") as change:
             await change.remove(EVENTS, 1)
             await change.commit()
-        async with store.reading(application) as after:
+        async with store.open_reader(application) as after:
             assert before.version_of(EVENTS) != after.version_of(EVENTS)
             assert before.version_of(STAYS) == after.version_of(STAYS)
 
@@ -180,12 +177,12 @@ async def test_applications_are_apart(store: Store, application: str) -> None:
     other = "f" + application[1:]
     await fill(store, application, STAYS, stays(9, (1,), 10))
     await fill(store, other, STAYS, stays(10, (1,), 11))
-    async with store.reading(other) as reader:
+    async with store.open_reader(other) as reader:
         counted = await reader.aggregate(Aggregate(STAYS, EVERYTHING, (), (Count("n"),)))
     assert counted.to_pylist() == [{"n": 11}]
-    await store.forget(other)
+    await store.delete_rows(other)
     assert await stored(store, other, STAYS) == []
-    assert not await store.committed(other, "fill")
+    assert not await store.is_committed(other, "fill")
     assert len(await stored(store, application, STAYS)) == 10
     await fill(store, other, STAYS, stays(10, (1,), 3))
     assert len(await stored(store, other, STAYS)) == 3
@@ -194,11 +191,11 @@ async def test_applications_are_apart(store: Store, application: str) -> None:
 async def test_a_reader_sees_one_moment(store: Store, application: str) -> None:
     await fill(store, application, STAYS, stays(11, (1, 2), 10))
     counting = Aggregate(STAYS, EVERYTHING, (), (Count("n"),))
-    async with store.reading(application) as reader:
+    async with store.open_reader(application) as reader:
         await fill(store, application, STAYS, stays(12, (1, 2), 3), "later")
         assert (await reader.aggregate(counting)).to_pylist() == [{"n": 10}]
         assert len(await every(reader, STAYS)) == 10
-    async with store.reading(application) as reader:
+    async with store.open_reader(application) as reader:
         assert (await reader.aggregate(counting)).to_pylist() == [{"n": 3}]
 
 
@@ -216,7 +213,7 @@ async def test_readers_see_old_rows_or_new_ones_never_both(store: Store, applica
 
     async def read() -> None:
         while not done:
-            async with store.reading(application) as reader:
+            async with store.open_reader(application) as reader:
                 first = (await reader.aggregate(plan)).to_pylist()
                 again = (await reader.aggregate(plan)).to_pylist()
                 listed = await every(reader, STAYS)
@@ -238,7 +235,7 @@ async def test_readers_see_old_rows_or_new_ones_never_both(store: Store, applica
 
 async def test_changes_of_one_application_at_once_all_count(store: Store, application: str) -> None:
     async def change(at: int) -> None:
-        async with store.changing(application, f"at once {at}") as change:
+        async with store.begin_change(application, f"at once {at}") as change:
             await change.append(EVENTS, at, events(at, 2))
             await change.replace(STAYS, (at,), arrow(STAYS, stays(at, (at,), 3)))
             await change.commit()
@@ -265,20 +262,20 @@ def events(batch: int, many: int, parts: Sequence[int] = (5, 3, 4)) -> pa.Table:
 
 
 async def test_events_are_kept_by_batch(store: Store, application: str) -> None:
-    async with store.changing(application, "first") as change:
+    async with store.begin_change(application, "first") as change:
         await change.append(EVENTS, 1, events(1, 7))
         await change.append(EVENTS, 1, events(1, 5, (9,)))
         await change.append(EVENTS, 2, events(2, 4, (3, 8)))
         await change.append(EVENTS, 3, events(3, 0))
         await change.commit()
     expected = [*labelled(1, 7), *labelled(1, 5, (9,)), *labelled(2, 4, (3, 8))]
-    async with store.reading(application) as reader:
+    async with store.open_reader(application) as reader:
         assert bag(await every(reader, EVENTS)) == bag(expected)
-        assert await reader.parts(EVENTS) == [3, 4, 5, 8, 9]
-        assert await reader.parts(EVENTS, batch=2) == [3, 8]
-        assert await reader.parts(EVENTS, batch=3) == []
+        assert await reader.list_parts(EVENTS) == [3, 4, 5, 8, 9]
+        assert await reader.list_parts(EVENTS, batch=2) == [3, 8]
+        assert await reader.list_parts(EVENTS, batch=3) == []
         assert bag(await every(reader, EVENTS, 4, 8)) == bag([row for row in expected if 4 <= row["part"] <= 8])
-    async with store.changing(application, "second") as change:
+    async with store.begin_change(application, "second") as change:
         await change.remove(EVENTS, 1)
         await change.append(EVENTS, 4, events(4, 2))
         await change.commit()
@@ -286,15 +283,15 @@ async def test_events_are_kept_by_batch(store: Store, application: str) -> None:
 
 
 async def test_events_of_a_partition_are_replaced(store: Store, application: str) -> None:
-    async with store.changing(application, "first") as change:
+    async with store.begin_change(application, "first") as change:
         await change.append(EVENTS, 1, events(1, 6))
         await change.commit()
-    async with store.changing(application, "second") as change:
+    async with store.begin_change(application, "second") as change:
         await change.replace(EVENTS, (3, 7), events(0, 2, (3, 7)))
         await change.commit()
     kept = [row for row in labelled(1, 6) if row["part"] != 3]
     assert bag(await stored(store, application, EVENTS)) == bag([*kept, *labelled(0, 2, (3, 7))])
-    async with store.changing(application, "third") as change:
+    async with store.begin_change(application, "third") as change:
         await change.append(EVENTS, 5, events(5, 3))
         await change.replace(EVENTS, (7,), events(0, 0))
         await change.commit()
@@ -303,7 +300,7 @@ async def test_events_of_a_partition_are_replaced(store: Store, application: str
 
 
 async def test_what_a_change_wrote_can_be_taken_out_by_its_later_writes(store: Store, application: str) -> None:
-    async with store.changing(application, "many") as change:
+    async with store.begin_change(application, "many") as change:
         await change.append(EVENTS, 1, events(1, 6))
         await change.remove(EVENTS, 1)
         await change.append(EVENTS, 1, events(1, 3, (3, 4)))
@@ -320,21 +317,21 @@ async def test_what_a_change_wrote_can_be_taken_out_by_its_later_writes(store: S
 async def test_a_large_part_is_read_in_bounded_blocks(store: Store, application: str) -> None:
     many = 600_000
     rows = pa.table({"part": pa.repeat(1, many), "user": range(many), "label": pa.repeat("x", many)})
-    async with store.changing(application, "large") as change:
+    async with store.begin_change(application, "large") as change:
         for at in range(0, many, 200_000):
             await change.append(EVENTS, 1, rows.slice(at, 200_000))
         await change.append(EVENTS, 1, events(1, 6, (0, 2)))
         await change.commit()
-    async with store.reading(application) as reader:
+    async with store.open_reader(application) as reader:
         sizes: list[int] = []
         total = 0
-        async for block in reader.read(EVENTS, 1, 1):
+        async for block in reader.read_parts(EVENTS, 1, 1):
             sizes.append(block.num_rows)
             total += sum(block["user"].to_pylist())
         assert sum(sizes) == many
         assert max(sizes) <= 500_000
         assert total == many * (many - 1) // 2
-        parts = [block["part"].unique().to_pylist() async for block in reader.read(EVENTS, 0, 2)]
+        parts = [block["part"].unique().to_pylist() async for block in reader.read_parts(EVENTS, 0, 2)]
         flat = [part for found in parts for part in found]
         assert flat == sorted(flat)
-    await store.forget(application)
+    await store.delete_rows(application)

@@ -13,13 +13,14 @@ import pytest
 from okube_api.api.container import Services, build_services
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.catalogue.kpi import Module
-from okube_api.demo.fill import Places, fill
-from okube_api.demo.generator.events import events
+from okube_api.demo.fill import DemoServices, fill_applications
+from okube_api.demo.generator.events import generate_events
 from okube_api.demo.generator.marketing import FOLLOW_UP_DAYS
-from okube_api.demo.generator.world import METRES_PER_DEGREE, World, worlds
+from okube_api.demo.generator.world import METRES_PER_DEGREE, World, build_worlds
 from okube_api.settings import Settings
 from okube_api.store import open_store
-from okube_api.store.base import EVERYTHING, Json, equal
+from okube_api.store.conditions import EVERYTHING, equal
+from okube_api.store.values import Json
 from okube_api.store_schema import SCHEMA
 
 from tests.by_hand import conversion, geomarketing, presence
@@ -55,8 +56,8 @@ async def filled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fill
     await store.start()
     try:
         services = build_services(Settings(), store, clock, SECRET)
-        world = worlds(UNTIL, SCALE)[0]
-        await fill(places(services), UNTIL, scale=SCALE)
+        world = build_worlds(UNTIL, SCALE)[0]
+        await fill_applications(places(services), UNTIL, scale=SCALE)
         document = await store.get(APPLICATIONS, equal("key", world.key))
         assert document is not None
         documents = {
@@ -64,15 +65,15 @@ async def filled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fill
             for name, collection in ((one.name, one) for one in SCHEMA.collections)
             if "application" in collection.fields
         }
-        told = {kind: rows.to_pylist() for kind, rows in events(world)}
+        told = {kind: rows.to_pylist() for kind, rows in generate_events(world)}
         yield Filled(services, truth_of(world, documents, told), document["_id"])
     finally:
         await store.close()
 
 
-def places(services: Services) -> Places:
+def places(services: Services) -> DemoServices:
     names = ("applications", "sites", "pois", "levers", "campaigns", "studies", "equipments", "ingest")
-    return Places(*(getattr(services, name) for name in names))
+    return DemoServices(*(getattr(services, name) for name in names))
 
 
 # -- the generator's own list as a truth -------------------------------------------------------------------------
@@ -194,7 +195,7 @@ async def test_geo_marketing(filled: Filled, asked: Question) -> None:
     study = next(one.id for one in filled.truth.studies if one.key == "all")
     asked = replace(asked, study=study)
     kpis = tuple(kpi for kpi, known in geomarketing.KPIS.items() if asked.scope in known.scopes)
-    async with filled.services.store.reading(filled.application) as reader:
+    async with filled.services.store.open_reader(filled.application) as reader:
         answers = await ask(reader, filled.truth, Module.GEO_MARKETING, kpis, asked)
     for kpi, found in zip(kpis, answers, strict=True):
         assert found == geomarketing.geomarketing(filled.truth, kpi, asked), kpi
@@ -203,7 +204,7 @@ async def test_geo_marketing(filled: Filled, asked: Question) -> None:
 @pytest.mark.parametrize("asked", questions("levers", "globals", *(("campaigns", "sites") if DEEP else ())), ids=named)
 async def test_conversion(filled: Filled, asked: Question) -> None:
     kpis = tuple(kpi for kpi in conversion.KPIS if asked.scope in conversion.scopes(kpi))
-    async with filled.services.store.reading(filled.application) as reader:
+    async with filled.services.store.open_reader(filled.application) as reader:
         answers = await ask_conversion.ask(reader, filled.truth, kpis, asked)
     for kpi, found in zip(kpis, answers, strict=True):
         assert found == conversion.conversion(filled.truth, kpi, asked), kpi
@@ -213,7 +214,7 @@ async def test_conversion(filled: Filled, asked: Question) -> None:
 async def test_presence(filled: Filled, asked: Question) -> None:
     asked = replace(asked, uplift=False)
     kpis = tuple(kpi for kpi in presence.KPIS if asked.scope in presence.scopes(kpi))
-    async with filled.services.store.reading(filled.application) as reader:
+    async with filled.services.store.open_reader(filled.application) as reader:
         answers = await ask(reader, filled.truth, Module.PRESENCE, kpis, asked)
     for kpi, found in zip(kpis, answers, strict=True):
         assert found == presence.presence(filled.truth, kpi, asked), kpi
@@ -223,15 +224,15 @@ async def test_presence(filled: Filled, asked: Question) -> None:
 
 
 def test_the_same_world_happens_again() -> None:
-    first, second = (list(events(worlds(UNTIL, SCALE)[0])) for _ in range(2))
+    first, second = (list(generate_events(build_worlds(UNTIL, SCALE)[0])) for _ in range(2))
     assert [kind for kind, _ in first] == [kind for kind, _ in second]
     assert all(one.equals(other) for (_, one), (_, other) in zip(first, second, strict=True))
 
 
 def test_the_exposed_come_as_much_more_often_as_the_world_says() -> None:
     """In the days after a touch, against those who were touched by nothing but left out on purpose."""
-    world = worlds(UNTIL)[0]
-    told = dict(events(world))
+    world = build_worlds(UNTIL)[0]
+    told = dict(generate_events(world))
     visits: dict[str, list[float]] = {}
     for user, at in zip(*(told["visits"][name].to_pylist() for name in ("user", "at")), strict=True):
         visits.setdefault(user, []).append(instant(at).timestamp())

@@ -4,14 +4,15 @@ from datetime import date
 from typing import Any
 
 from okube_api.analytics.answer import build_results
-from okube_api.catalogue.expressions.values import Bands, PlaceRole, Scope
+from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
+from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
-from okube_api.engine.evaluators.campaigns import CampaignRecord, Spending
+from okube_api.engine.campaigns import CampaignRecord, Spending
 from okube_api.engine.question import Label, Question, RequestedKpi, RequestedScope
 from okube_api.engine.run import answer
-from okube_api.store.base import Reader
+from okube_api.store.protocol import Reader
 
 from tests.by_hand import question as by_hand
 from tests.by_hand import truth as happened

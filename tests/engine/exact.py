@@ -2,8 +2,8 @@
 
 from fractions import Fraction
 
-from okube_api.catalogue.expressions.values import Number, Value
 from okube_api.catalogue.kpi import Kpi
+from okube_api.catalogue.value import Number, Value
 from okube_api.engine.evaluate import evaluate_number
 from okube_api.engine.evaluator import Evaluator, FetchedRows
 from okube_api.engine.panel import Panel
@@ -11,7 +11,7 @@ from okube_api.engine.panels import read_panel
 from okube_api.engine.planner import plan_question
 from okube_api.engine.question import Question
 from okube_api.engine.run import answer_subqueries, fetch, needs_panel
-from okube_api.store.base import Reader
+from okube_api.store.protocol import Reader
 
 WHOLE = "all"
 Exact = dict[str, dict[str, Fraction]]

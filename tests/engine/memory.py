@@ -5,27 +5,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
-from okube_api.store.base import (
-    Aggregate,
-    AllOf,
-    AnyOf,
-    Band,
-    Between,
-    ColumnType,
-    Condition,
-    Count,
-    Each,
-    Max,
-    Measure,
-    Min,
-    Missing,
-    Not,
-    OneOf,
-    Overlaps,
-    Select,
-    Sum,
-    Table,
-)
+from okube_api.store.conditions import AllOf, AnyOf, Between, Condition, Missing, Not, OneOf, Overlaps
+from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Measure, Min, Select, Sum
+from okube_api.store.schema import ColumnType, Table
 
 Row = dict[str, Any]
 TYPES = {

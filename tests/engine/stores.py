@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pyarrow as pa
 from okube_api.catalogue.facts import FACTS, PANELISTS
-from okube_api.store.base import Reader, Store, Table
+from okube_api.store.protocol import Reader, Store
+from okube_api.store.schema import Table
 
 from tests.by_hand.truth import Truth
 from tests.engine.memory import TYPES, Memory, Row, table

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from okube_api.catalogue.facts import PANELISTS
 from okube_api.engine.panels import PanelCache
-from okube_api.store.base import Table
+from okube_api.store.schema import Table
 
 from tests.engine.memory import Memory
 

@@ -11,18 +11,19 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.conversion import CONVERSION
-from okube_api.catalogue.expressions.values import Bands, PlaceRole, Scope
 from okube_api.catalogue.facts import OUTCOMES
 from okube_api.catalogue.kpi import Kpi, Module
 from okube_api.catalogue.registry import BY_NAME
+from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
 from okube_api.engine.plan import Pass, Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
-from okube_api.store.base import Aggregate
 from okube_api.store.duckdb.sql import aggregate_sql, rows_sql
 from okube_api.store.mongo.pipeline import aggregate_pipeline, rows_pipeline
+from okube_api.store.plans import Aggregate
 
 GOLDEN = Path(__file__).parent / "golden"
 APPLICATION = "a" * 24

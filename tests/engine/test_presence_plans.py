@@ -3,15 +3,16 @@
 from datetime import date
 
 import pytest
-from okube_api.catalogue.expressions.values import Bands, PlaceRole, Scope
+from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.facts import PRESENCE_STAYS
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
+from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope, ValueFilter
-from okube_api.store.base import Aggregate, Count
+from okube_api.store.plans import Aggregate, Count
 
 KPIS = BY_NAME[Module.PRESENCE]
 SITES = tuple(f"{number:024x}" for number in range(3))

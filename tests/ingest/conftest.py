@@ -11,8 +11,9 @@ import pytest
 from hypothesis import settings
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.store import open_store
-from okube_api.store.base import EVERYTHING, Store
+from okube_api.store.conditions import EVERYTHING
 from okube_api.store.mongo.store import MongoStore
+from okube_api.store.protocol import Store
 from okube_api.store_schema import SCHEMA
 
 from tests.ingest import kept
@@ -49,7 +50,7 @@ async def ingested(shared_store: Store) -> AsyncIterator[Store]:
         yield shared_store
     finally:
         for application in await shared_store.find(APPLICATIONS, EVERYTHING):
-            await shared_store.forget(application["_id"])
+            await shared_store.delete_rows(application["_id"])
         for collection in SCHEMA.collections:
             await shared_store.delete(collection, EVERYTHING)
 
@@ -60,4 +61,4 @@ async def store(shared_store: Store) -> AsyncIterator[Store]:
     try:
         yield shared_store
     finally:
-        await shared_store.forget(kept.APPLICATION)
+        await shared_store.delete_rows(kept.APPLICATION)

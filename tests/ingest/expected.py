@@ -12,7 +12,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
-from okube_api.store.base import Table
+from okube_api.store.schema import Table
 
 from tests.by_hand.truth import Truth
 from tests.engine.numbering import bucket_numbers, user_numbers
@@ -45,7 +45,7 @@ def _presence(truth: Truth) -> list[tuple[Table, list[Row]]]:
     found: list[tuple[Table, list[Row]]] = []
     for fact, some in zip(_PRESENCE, rows.values(), strict=True):
         numbered: list[dict[str, Any]] = [bucket_numbers(row["day"]) | row for row in some]
-        if fact.kept:
+        if fact.is_stored:
             found.append((fact.table, numbered))
         found += [
             (fact.rollup(grain, span), rollup(fact, grain, span, numbered))

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import h3
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 from tests.by_hand.sessions import stays_of_pings
 from tests.by_hand.truth import (

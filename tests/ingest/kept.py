@@ -8,14 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 from okube_api.catalogue.facts import FACTS, Fact
-from okube_api.ingest.derive.place_index import ground_of
+from okube_api.ingest.derive.place_index import index_places
 from okube_api.ingest.events.tables import TABLES
-from okube_api.ingest.raw.reader import Sides
-from okube_api.ingest.refresh.context import DerivationContext, Task
+from okube_api.ingest.raw.reader import BatchDelta
+from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.day_ranges import joined
 from okube_api.kit.application import ApplicationSettings
-from okube_api.store.base import Change, Schema, Store, Table
-from okube_api.store.kinds import arrow_schema, stored_kinds
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.protocol import Change, Store
+from okube_api.store.schema import Schema, Table
 
 from tests.by_hand.truth import Delivery, Truth
 from tests.engine.numbering import bucket_numbers
@@ -27,7 +28,7 @@ SCHEMA = Schema(tables=(*(table for fact in FACTS for table in fact.tables), *TA
 APPLICATION = "5e18"
 DAY_MS = 86_400_000
 
-Rebuild = Callable[[Change, Mapping[str, Task]], Awaitable[None]]
+Rebuild = Callable[[Change, Mapping[str, RefreshTask]], Awaitable[None]]
 
 
 def spring(truth: Truth) -> Truth:
@@ -50,7 +51,7 @@ def spring(truth: Truth) -> Truth:
 def told(truth: Truth) -> DerivationContext:
     """What the documents say; settings are the usual ones."""
     setting = made.setting(truth)
-    ground = ground_of([], [], truth.timezone)
+    ground = index_places([], [], truth.timezone)
     return DerivationContext(
         truth.timezone, ApplicationSettings(), ground, setting.sites, made.equipments(truth), setting.windows
     )
@@ -77,37 +78,39 @@ class Kept:
     async def take(self, number: int, events: Mapping[str, tuple[Table, list[Row]]]) -> None:
         """A new batch: kind -> its table and rows."""
         self._live[number] = events
-        await self._change(number, events, Sides(frozenset(self._live), new=frozenset({number})))
+        await self._change(number, events, BatchDelta(frozenset(self._live), added=frozenset({number})))
 
     async def take_back(self, number: int) -> None:
         """Removes a batch."""
         events = self._live.pop(number)
-        await self._change(number, events, Sides(frozenset(self._live), gone=frozenset({number})))
+        await self._change(number, events, BatchDelta(frozenset(self._live), removed=frozenset({number})))
 
     async def all_again(self, kinds: Iterable[str], also: Iterable[int]) -> None:
         """Writes everything anew, whatever changed."""
         spans = {kind: [_span for _, events in self._live.items() for _span in _spans(events, kind)] for kind in kinds}
-        sides = Sides(frozenset(self._live))
-        tasks = {kind: Task(sides, joined(found), frozenset(also)) for kind, found in spans.items()}
+        sides = BatchDelta(frozenset(self._live))
+        tasks = {kind: RefreshTask(sides, joined(found), frozenset(also)) for kind, found in spans.items()}
         await self._run({}, 0, tasks)
 
-    async def _change(self, number: int, events: Mapping[str, tuple[Table, list[Row]]], sides: Sides) -> None:
-        tasks = {kind: Task(sides, joined(_spans(events, kind))) for kind in events}
-        await self._run(events if sides.new else {}, number, tasks)
+    async def _change(self, number: int, events: Mapping[str, tuple[Table, list[Row]]], sides: BatchDelta) -> None:
+        tasks = {kind: RefreshTask(sides, joined(_spans(events, kind))) for kind in events}
+        await self._run(events if sides.added else {}, number, tasks)
 
-    async def _run(self, events: Mapping[str, tuple[Table, list[Row]]], number: int, tasks: Mapping[str, Task]) -> None:
+    async def _run(
+        self, events: Mapping[str, tuple[Table, list[Row]]], number: int, tasks: Mapping[str, RefreshTask]
+    ) -> None:
         self._changes += 1
-        async with self._store.changing(APPLICATION, f"change-{self._changes}") as change:
+        async with self._store.begin_change(APPLICATION, f"change-{self._changes}") as change:
             for table, rows in events.values():
-                kinds = {name: kind for name, kind in stored_kinds(table).items() if name != "batch"}
-                await change.append(table, number, pa.Table.from_pylist(rows, arrow_schema(kinds)))
+                kinds = {name: kind for name, kind in get_stored_types(table).items() if name != "batch"}
+                await change.append(table, number, pa.Table.from_pylist(rows, make_arrow_schema(kinds)))
             await self._rebuild(change, tasks)
             await change.commit()
 
     async def rows(self, table: Table) -> list[Row]:
         """Everything in a table, as it is kept."""
-        async with self._store.reading(APPLICATION) as reader:
-            return [row async for block in reader.read(table, 0, 100_000) for row in block.to_pylist()]
+        async with self._store.open_reader(APPLICATION) as reader:
+            return [row async for block in reader.read_parts(table, 0, 100_000) for row in block.to_pylist()]
 
 
 def _spans(events: Mapping[str, tuple[Table, list[Row]]], kind: str) -> list[tuple[int, int]]:
@@ -135,7 +138,7 @@ def canonical(rows: Iterable[Row]) -> list[str]:
 async def assert_kept(kept: Kept, fact: Fact, expected: list[Row]) -> None:
     """The fact's rows and all its rollups are those expected (rows with `day`, without the other bucket numbers)."""
     rows = [bucket_numbers(row["day"]) | row for row in expected]
-    if fact.kept:
+    if fact.is_stored:
         assert canonical(await kept.rows(fact.table)) == canonical(rows), fact.name
     for grain in fact.grains:
         for span in grain.spans:

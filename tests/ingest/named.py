@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 from tests.ingest.land import spring
 

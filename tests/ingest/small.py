@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as some
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.parse.codecs import Format
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 from tests.by_hand.truth import Campaign, Equipment, Place, Truth
 from tests.ingest.heard import Batch

@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from okube_api.catalogue.facts import FACTS
-from okube_api.cli.fill_demo import places
+from okube_api.cli.fill_demo import build_demo_services
 from okube_api.demo import fill
-from okube_api.demo.generator.events import events
+from okube_api.demo.generator.events import generate_events
 from okube_api.demo.generator.world import World
 from okube_api.store import open_store
-from okube_api.store.base import Reader, Table
+from okube_api.store.protocol import Reader
+from okube_api.store.schema import Table
 from okube_api.store_schema import SCHEMA
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +24,7 @@ FIRST, AFTER = datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 6, 1, tzinfo=UTC
 
 def of_a_month(world: World) -> Iterator[tuple[str, pa.Table]]:
     """The events of the demonstration at its usual size, of one month alone."""
-    for kind, rows in events(world):
+    for kind, rows in generate_events(world):
         at = next((name for name in ("at", "start", "day") if name in rows.column_names), None)
         if at is None:
             yield kind, rows
@@ -36,7 +37,7 @@ def of_a_month(world: World) -> Iterator[tuple[str, pa.Table]]:
 async def weight(view: Reader, table: Table) -> tuple[int, int]:
     """The bytes of a table's rows, and those of the sets among them."""
     whole, sets = 0, 0
-    async for block in view.read(table, -(2**31), 2**31 - 1):
+    async for block in view.read_parts(table, -(2**31), 2**31 - 1):
         whole += block.nbytes
         sets += sum(block[field.name].nbytes for field in block.schema if pa.types.is_binary(field.type))
     return whole, sets
@@ -49,12 +50,12 @@ async def test_rollups_stay_under_twice_the_bytes_of_their_fact(
     store = open_store(f"duckdb:{tmp_path / 'okube.duckdb'}", SCHEMA)
     await store.start()
     try:
-        application, _ = await fill.fill(places(store, bytes(32), 2), date(2025, 1, 5))
-        async with store.reading(application["_id"]) as view:
+        application, _ = await fill.fill_applications(build_demo_services(store, bytes(32), 2), date(2025, 1, 5))
+        async with store.open_reader(application["_id"]) as view:
             for fact in FACTS:
                 rollups = [fact.rollup(grain, span) for grain in fact.grains for span in grain.spans]
                 found = [await weight(view, table) for table in rollups]
-                rows = (await weight(view, fact.table if fact.kept else fact.daily))[0]
+                rows = (await weight(view, fact.table if fact.is_stored else fact.daily_table))[0]
                 assert rows > 0, fact.name
                 assert sum(whole for whole, _ in found) < 2 * rows, fact.name
                 assert sum(sets for _, sets in found) < rows / 4, fact.name

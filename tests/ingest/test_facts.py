@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from okube_api.ingest.events.kinds import KINDS
-from okube_api.store.base import Store
+from okube_api.store.protocol import Store
 
 from tests.ingest.expected import ALL, assert_same
 from tests.ingest.land import Land, spring
@@ -36,7 +36,7 @@ async def test_any_order_and_cut_makes_the_same_facts(ingested: Store) -> None:
         await took(land, some)
     mistake = await land.take("pings", moved(tenant.events["pings"]))
     await took(land, files[middle:])
-    await land.ingest.remove(land.application, mistake)
+    await land.ingest.remove_batch(land.application, mistake)
     assert_same(await land.tables(), tenant.truth, *ALL)
 
 
@@ -53,7 +53,7 @@ async def test_a_panel_that_comes_with_another_kind_weighs_all_that_was_there(in
 async def took(land: Land, files: Sequence[tuple[str, list[Any]]]) -> None:
     """Takes files, shown together."""
     batches = [await land.receive(kind, events) for kind, events in files]
-    shown = await land.ingest.show_all(land.application, batches)
+    shown = await land.ingest.publish(land.application, batches)
     assert [one["accepted"] + one["duplicate"] for one in shown] == [len(events) for _, events in files]
 
 

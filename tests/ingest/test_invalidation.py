@@ -10,10 +10,12 @@ from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.ingest.invalidation import PENDING, Invalidation
 from okube_api.ingest.service import Ingest
-from okube_api.kit.resource_changes import ResourceChange, ChangePublisher, ChangeKind
+from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, ResourceChange
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
-from okube_api.store.base import EVERYTHING, Json, Store, equal
+from okube_api.store.conditions import EVERYTHING, equal
+from okube_api.store.protocol import Store
+from okube_api.store.values import Json
 
 from tests.ingest.expected import ALL, assert_same
 from tests.ingest.land import SECRET, Land, clock, spring
@@ -46,13 +48,21 @@ async def test_facts_are_as_if_resources_had_been_so_from_the_start(ingested: St
     windows = {"click": 2, "print": 1, "opening": 1}
     bands = {"dwell": [0, 1000], "distance": [0, 500, 5000], "visits": [1], "delay": [0, 5], "gap": [1, 3]}
 
-    await rewrite(land, SITES, site.id, {"timezone": "America/New_York"}, ResourceChange("sites", (site.id,), ChangeKind.ZONE))
+    await rewrite(
+        land, SITES, site.id, {"timezone": "America/New_York"}, ResourceChange("sites", (site.id,), ChangeKind.ZONE)
+    )
     changes, following = ChangePublisher(), Invalidation(land.ingest)
     changes.subscribe(following.invalidate)
     async with changes.publish_around(own, (ResourceChange("equipments", (gone.id,), ChangeKind.DELETED),)):
         await ingested.delete(EQUIPMENTS, equal("_id", gone.id))
     await following.drain()
-    await rewrite(land, CAMPAIGNS, campaign.id, {"windows": windows}, ResourceChange("campaigns", (campaign.id,), ChangeKind.WINDOWS))
+    await rewrite(
+        land,
+        CAMPAIGNS,
+        campaign.id,
+        {"windows": windows},
+        ResourceChange("campaigns", (campaign.id,), ChangeKind.WINDOWS),
+    )
     fields = {"indoorIndexes": None, "outdoorIndexes": None}
     await rewrite(land, POIS, poi.id, fields, ResourceChange("pois", (poi.id,), ChangeKind.PLACE))
     dying = Invalidation(land.ingest)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from okube_api.ingest.service import Ingest
-from okube_api.store.base import Store
+from okube_api.store.protocol import Store
 
 from tests.by_hand.truth import Truth
 from tests.ingest.expected import ALL, assert_same
@@ -49,7 +49,7 @@ async def test_what_is_left_is_as_if_the_old_had_never_come(ingested: Store) -> 
     land = await Land(ingested, spring()).settle()
     await land.take_all(land.tenant.events)
     for since in (date(2024, 3, 26), date(2024, 3, 31), date(2024, 4, 1), date(2024, 8, 1)):
-        await keeping(ingested, since).forget_old()
+        await keeping(ingested, since).delete_expired()
         assert_same(await land.tables(), later(land.truth, since), *ALL)
 
 
@@ -69,11 +69,11 @@ async def test_rejected_lines_grow_old_too(ingested: Store) -> None:
     """They hold what people are called by."""
     land = await Land(ingested, spring()).settle()
     batch = await land.take_text("visits", '{"user": "somebody"}\n')
-    await keeping(ingested, NOW.date()).forget_old()
-    assert [line async for line in land.ingest.rejected(batch)]
+    await keeping(ingested, NOW.date()).delete_expired()
+    assert [line async for line in land.ingest.stream_rejected(batch)]
     tomorrow = Ingest(ingested, lambda: NOW + timedelta(days=1), SECRET, keep_days=1)
-    await tomorrow.forget_old()
-    assert [line async for line in land.ingest.rejected(batch)]
-    await Ingest(ingested, lambda: NOW + timedelta(days=2), SECRET, keep_days=1).forget_old()
-    assert [line async for line in land.ingest.rejected(batch)] == []
-    assert (await land.ingest.batches.of(land.application.id, batch["_id"]))["rejected"] == 1
+    await tomorrow.delete_expired()
+    assert [line async for line in land.ingest.stream_rejected(batch)]
+    await Ingest(ingested, lambda: NOW + timedelta(days=2), SECRET, keep_days=1).delete_expired()
+    assert [line async for line in land.ingest.stream_rejected(batch)] == []
+    assert (await land.ingest.batches.get_batch(land.application.id, batch["_id"]))["rejected"] == 1

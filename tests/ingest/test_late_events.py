@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from okube_api.catalogue.buckets import numbers
+from okube_api.catalogue.buckets import bucket_numbers
 from okube_api.catalogue.facts import FACTS, Fact, Span
-from okube_api.engine.calendar import ordinal
-from okube_api.store.base import Change, Json, Store, Table
+from okube_api.engine.calendar import to_ordinal
+from okube_api.store.protocol import Change, Store
+from okube_api.store.schema import Table
+from okube_api.store.values import Json
 
 from tests.by_hand.paths import Outcome, outcomes
 from tests.by_hand.question import local_day
@@ -48,8 +50,8 @@ class Watched:
         return getattr(self._store, name)
 
     @asynccontextmanager
-    async def changing(self, application: str, name: str) -> AsyncIterator["WatchedChange"]:
-        async with self._store.changing(application, name) as change:
+    async def begin_change(self, application: str, name: str) -> AsyncIterator["WatchedChange"]:
+        async with self._store.begin_change(application, name) as change:
             yield WatchedChange(change, self.replaced)
 
 
@@ -113,7 +115,7 @@ def changed_runs(before: Sequence[Point], after: Sequence[Point], gap_s: int, zo
 
 
 def _days(moments: Iterable[datetime], zone: str) -> Days:
-    return frozenset(ordinal(local_day(moment, zone)) for moment in moments)
+    return frozenset(to_ordinal(local_day(moment, zone)) for moment in moments)
 
 
 def of_ping(late: Json) -> dict[str, Days]:
@@ -154,7 +156,7 @@ def of_touch(late: Json) -> dict[str, Days]:
         reached = {(local_day(at, zone), local_day(at + lasting, zone)) for zone in zones}
         return one.user == late["user"] and any(low <= one.day <= high for low, high in reached)
 
-    days = frozenset(ordinal(one.day) for one in outcomes(truth_with()) if follows(one))
+    days = frozenset(to_ordinal(one.day) for one in outcomes(truth_with()) if follows(one))
     return _outcome_days(days, "touches", late) | {"exposures": _days([at], truth.timezone)}
 
 
@@ -170,12 +172,12 @@ def of_visit_or_purchase(kind: str) -> Callable[[Json], dict[str, Days]]:
 
 def _outcome_days(days: Days, kind: str, late: Json) -> dict[str, Days]:
     both = (*outcomes(truth_with()), *outcomes(truth_with(kind, _frozen(late))))
-    credited = [one.credited_day for one in both if ordinal(one.day) in days and one.credited_day]
-    return {"outcomes": days, "credits": days, "cohorts": frozenset(map(ordinal, credited))}
+    credited = [one.credited_day for one in both if to_ordinal(one.day) in days and one.credited_day]
+    return {"outcomes": days, "credits": days, "cohorts": frozenset(map(to_ordinal, credited))}
 
 
 def of_delivery(late: Json) -> dict[str, Days]:
-    return {"deliveries": frozenset({ordinal(date.fromisoformat(late["day"]))})}
+    return {"deliveries": frozenset({to_ordinal(date.fromisoformat(late["day"]))})}
 
 
 def _frozen(event: Json) -> tuple[tuple[str, Any], ...]:
@@ -225,7 +227,7 @@ async def test_late_events_rebuild_the_days_they_touch(land: Land) -> None:
     for kind, late, of in late_events():
         must, may = differing(truth_with(), truth_with(kind, _frozen(late))), of(late)
         batch = await replacing(land, must, may, partial(land.take, kind, [late]))
-        await replacing(land, must, may, partial(land.ingest.remove, land.application, batch))
+        await replacing(land, must, may, partial(land.ingest.remove_batch, land.application, batch))
 
 
 async def test_late_events_far_apart_leave_the_days_between(land: Land) -> None:
@@ -251,11 +253,11 @@ async def replacing(land: Land, must: Mapping[str, Days], may: Mapping[str, Days
     watched.replaced.clear()
     found = await change()
     for fact in FACTS:
-        replaced = watched.replaced.get(fact.daily.name, set())
+        replaced = watched.replaced.get(fact.daily_table.name, set())
         assert must[fact.name] <= replaced, (fact.name, "is not written on", must[fact.name] - replaced)
         allowed = must[fact.name] | may.get(fact.name, frozenset())
         assert replaced <= allowed, (fact.name, "is written on", replaced - allowed)
-        months = set(numbers(_array(replaced), "month").tolist())
+        months = set(bucket_numbers(_array(replaced), "month").tolist())
         for table, span in _rollups(fact):
             assert watched.replaced.get(table, set()) == (replaced if span is Span.DAY else months), table
     return found

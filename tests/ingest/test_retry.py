@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from okube_api.ingest.retry import commit_with_retry
-from okube_api.store.base import Conflict
+from okube_api.store.errors import Conflict
 
 pytestmark = pytest.mark.anyio
 

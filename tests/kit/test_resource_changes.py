@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from okube_api.kit.resource_changes import ResourceChange, ChangePublisher, ChangeKind, detect_changes
-from okube_api.store.base import Json
+from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, ResourceChange, detect_changes
+from okube_api.store.values import Json
 
 pytestmark = pytest.mark.anyio
 

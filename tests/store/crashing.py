@@ -6,7 +6,8 @@ from hashlib import blake2b
 
 import pyarrow as pa
 from okube_api.store import open_store
-from okube_api.store.base import Store, equal
+from okube_api.store.conditions import equal
+from okube_api.store.protocol import Store
 
 from tests.conformance.declared import EVENTS, SCHEMA, STAYS, THINGS
 from tests.conformance.plain import kinds_of
@@ -37,7 +38,7 @@ async def round_of_writes(store: Store, at: int) -> None:
             "label": [f"{at} {one}" for one in range(EVENTS_EACH)],
         }
     )
-    async with store.changing(APPLICATION, f"change {at}") as change:
+    async with store.begin_change(APPLICATION, f"change {at}") as change:
         await change.append(EVENTS, at, events)
         await change.remove(EVENTS, at - 3)
         await change.replace(STAYS, (1, 2), rows(at))
@@ -50,7 +51,7 @@ async def round_of_writes(store: Store, at: int) -> None:
     await store.write(THINGS, made, ())
     await store.delete(THINGS, equal("version", at - 3))
     print("things", at, flush=True)
-    await store.numbers(APPLICATION, "user", identifiers(at))
+    await store.assign_numbers(APPLICATION, "user", identifiers(at))
     print("numbers", at, flush=True)
 
 

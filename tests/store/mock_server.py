@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import mongomock
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 

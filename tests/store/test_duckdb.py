@@ -12,27 +12,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 from okube_api.store import open_store
-from okube_api.store.base import (
-    EVERYTHING,
-    Aggregate,
-    Collection,
-    Column,
-    Contains,
-    Count,
-    Duplicate,
-    Kind,
-    Missing,
-    Order,
-    Schema,
-    Store,
-    StoreFull,
-    StoreLocked,
-    Table,
-    Unavailable,
-    equal,
-)
+from okube_api.store.conditions import EVERYTHING, Contains, Missing, equal
 from okube_api.store.duckdb.connection import Database, connect
 from okube_api.store.duckdb.store import DuckStore
+from okube_api.store.errors import Duplicate, StoreFull, StoreLocked, Unavailable
+from okube_api.store.plans import Aggregate, Count
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection, Column, ColumnType, Schema, SortKey, Table
 
 from tests.conformance.declared import EVENTS, SCHEMA, THINGS
 
@@ -57,7 +43,8 @@ async def test_a_second_process_is_told_what_to_do(store: Store, tmp_path: Path)
     code = f"""
 import asyncio, time
 from okube_api.store import open_store
-from okube_api.store.base import Schema, StoreLocked
+from okube_api.store.errors import StoreLocked
+from okube_api.store.schema import Schema
 begun = time.perf_counter()
 try:
     asyncio.run(open_store("duckdb:{tmp_path / "okube.duckdb"}", Schema()).start())
@@ -203,7 +190,7 @@ async def test_a_cancelled_change_leaves_nothing(store: DuckStore) -> None:
     rows = pa.table({"part": pa.repeat(1, 50_000), "user": range(50_000), "label": pa.repeat("x", 50_000)})
 
     async def change(at: int) -> None:
-        async with store.changing("a", f"change {at}") as one:
+        async with store.begin_change("a", f"change {at}") as one:
             for batch in range(20):
                 await one.append(EVENTS, batch, rows)
 
@@ -212,8 +199,8 @@ async def test_a_cancelled_change_leaves_nothing(store: DuckStore) -> None:
         await asyncio.sleep(0.02 * at)
         task.cancel()
         await asyncio.wait([task])
-        async with store.reading("a") as reader:
-            assert await reader.parts(EVENTS) == []
+        async with store.open_reader("a") as reader:
+            assert await reader.list_parts(EVENTS) == []
 
 
 async def test_what_goes_wrong_with_a_write_is_known_at_the_commit(
@@ -224,25 +211,25 @@ async def test_what_goes_wrong_with_a_write_is_known_at_the_commit(
     def full(*_: object, **__: object) -> None:
         raise duckdb.IOException("no space left on device")
 
-    async with store.changing("a" * 24, "refused") as change:
+    async with store.begin_change("a" * 24, "refused") as change:
         with monkeypatch.context() as patch:
             patch.setattr("okube_api.store.duckdb.changes.insert", full)
             await change.append(EVENTS, 1, pa.table({"part": [1], "user": [1], "label": ["x"]}))
             with pytest.raises(StoreFull):
                 await change.commit()
-    assert not await store.committed("a" * 24, "refused")
+    assert not await store.is_committed("a" * 24, "refused")
 
 
 async def test_changes_of_two_applications_at_once_do_not_meet(store: DuckStore) -> None:
     rows = pa.table({"part": [1], "user": [1], "label": ["x"]})
-    async with store.changing("a", "one") as first, store.changing("b", "one") as second:
+    async with store.begin_change("a", "one") as first, store.begin_change("b", "one") as second:
         for change in (first, second, first):
             await change.append(EVENTS, 1, rows)
         await first.commit()
         await second.commit()
     for application, many in (("a", 2), ("b", 1)):
-        async with store.reading(application) as reader:
-            assert sum([block.num_rows async for block in reader.read(EVENTS, 0, 9)]) == many
+        async with store.open_reader(application) as reader:
+            assert sum([block.num_rows async for block in reader.read_parts(EVENTS, 0, 9)]) == many
 
 
 # -- the disk
@@ -269,11 +256,11 @@ async def test_a_full_disk_is_said_and_passes(store: DuckStore) -> None:
     await store.insert(THINGS, [{"_id": "2", "key": "after"}])
     await fill(store, rows)
     assert await store.count(THINGS, EVERYTHING) == 2
-    assert await store.committed("a", "fill")
+    assert await store.is_committed("a", "fill")
 
 
 async def fill(store: Store, rows: pa.Table) -> None:
-    async with store.changing("a", "fill") as change:
+    async with store.begin_change("a", "fill") as change:
         await change.append(EVENTS, 1, rows)
         await change.commit()
 
@@ -281,19 +268,28 @@ async def fill(store: Store, rows: pa.Table) -> None:
 # -- another version of the schema
 
 OLD = Schema(
-    (Collection("sites", {"key": Kind.TEXT, "place.city": Kind.TEXT}, unique=(("key",),), search=("key",)),),
-    (Table("facts", (Column("place", Kind.TEXT), Column("dwell_s", Kind.INTEGER))),),
+    (
+        Collection(
+            "sites", {"key": ColumnType.TEXT, "place.city": ColumnType.TEXT}, unique=(("key",),), search=("key",)
+        ),
+    ),
+    (Table("facts", (Column("place", ColumnType.TEXT), Column("dwell_s", ColumnType.INTEGER))),),
 )
 NEW = Schema(
     (
         Collection(
             "sites",
-            {"rank": Kind.INTEGER, "key": Kind.TEXT, "names": Kind.TEXTS},
+            {"rank": ColumnType.INTEGER, "key": ColumnType.TEXT, "names": ColumnType.TEXTS},
             unique=(("names",),),
             search=("place.city",),
         ),
     ),
-    (Table("facts", (Column("zone", Kind.TEXT), Column("place", Kind.TEXT), Column("dwell_s", Kind.INTEGER))),),
+    (
+        Table(
+            "facts",
+            (Column("zone", ColumnType.TEXT), Column("place", ColumnType.TEXT), Column("dwell_s", ColumnType.INTEGER)),
+        ),
+    ),
 )
 
 
@@ -306,7 +302,7 @@ async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path
     before = open_store(url, OLD)
     await before.start()
     await before.insert(OLD.collections[0], documents)
-    async with before.changing("a", "fill") as change:
+    async with before.begin_change("a", "fill") as change:
         await change.replace(OLD.tables[0], [1], pa.table({"part": [1], "place": ["p"], "dwell_s": [5]}))
         await change.commit()
     await before.close()
@@ -315,23 +311,23 @@ async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path
     for _ in range(2):
         after = open_store(url, NEW)
         await after.start()
-        assert await after.find(sites, EVERYTHING, sort=(Order("rank"),)) == documents[::-1]
+        assert await after.find(sites, EVERYTHING, sort=(SortKey("rank"),)) == documents[::-1]
         assert await after.get(sites, Contains("nimes 4321")) == documents[4321]
         with pytest.raises(Duplicate):
             await after.insert(sites, [{"_id": "x", "names": ["n77"]}])
-        async with after.reading("a") as reader:
+        async with after.open_reader("a") as reader:
             counted = await reader.aggregate(Aggregate(facts, Missing("zone"), ("place",), (Count("n"),)))
         assert counted.to_pylist() == [{"place": "p", "n": 1}]
         await after.close()
 
     again = open_store(url, NEW)
     await again.start()
-    async with again.changing("a", "more") as change:
+    async with again.begin_change("a", "more") as change:
         rows = pa.table({"part": [2], "place": ["q"], "dwell_s": [7], "zone": ["indoor"]})
         await change.replace(facts, [2], rows)
         await change.commit()
-    async with again.reading("a") as reader:
-        read = [row async for block in reader.read(facts, 1, 2) for row in block.to_pylist()]
+    async with again.open_reader("a") as reader:
+        read = [row async for block in reader.read_parts(facts, 1, 2) for row in block.to_pylist()]
     assert read == [
         {"part": 1, "zone": None, "place": "p", "dwell_s": 5},
         {"part": 2, "zone": "indoor", "place": "q", "dwell_s": 7},

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from okube_api.store import open_store
-from okube_api.store.base import Store, equal
+from okube_api.store.conditions import equal
+from okube_api.store.protocol import Store
 
 from tests.conformance.declared import EVENTS, SCHEMA, STAYS, THINGS
 from tests.store.crashing import APPLICATION, EVENTS_EACH, STAYS_EACH, THINGS_EACH, identifiers
@@ -38,10 +39,10 @@ def killed(path: Path, first: int, lines: int, after_s: float) -> dict[str, int]
 
 async def check(store: Store, said: dict[str, int]) -> int:
     """Everything acknowledged is there, whole, and of what came after at most one round; the next round's number."""
-    async with store.reading(APPLICATION) as reader:
-        stays = [row async for block in reader.read(STAYS, 0, 9) for row in block.to_pylist()]
+    async with store.open_reader(APPLICATION) as reader:
+        stays = [row async for block in reader.read_parts(STAYS, 0, 9) for row in block.to_pylist()]
         events: Counter[int] = Counter()
-        async for block in reader.read(EVENTS, 0, 9):
+        async for block in reader.read_parts(EVENTS, 0, 9):
             events.update(block["batch"].to_pylist())
     versions = {row["dwell_s"] for row in stays}
     assert versions <= {said["change"], said["change"] + 1}, versions
@@ -49,16 +50,16 @@ async def check(store: Store, said: dict[str, int]) -> int:
     if versions:
         assert (len(versions), len(stays)) == (1, STAYS_EACH)
         assert events == dict.fromkeys(range(now, max(now - 3, -1), -1), EVENTS_EACH)
-        assert await store.committed(APPLICATION, f"change {now}")
-    assert not await store.committed(APPLICATION, f"change {now + 1}")
+        assert await store.is_committed(APPLICATION, f"change {now}")
+    assert not await store.is_committed(APPLICATION, f"change {now + 1}")
     counts = [await store.count(THINGS, equal("version", at)) for at in range(now + 2)]
     assert set(counts) <= {0, THINGS_EACH}
     assert said["things"] < 0 or counts[said["things"]] == THINGS_EACH
     asked = dict.fromkeys(one for at in range(now + 2) for one in identifiers(at))
-    known = [number for number in await store.known(APPLICATION, "user", list(asked)) if number is not None]
+    known = [number for number in await store.find_numbers(APPLICATION, "user", list(asked)) if number is not None]
     assert sorted(known) == list(range(len(known)))
     if said["numbers"] >= 0:
-        assert None not in await store.known(APPLICATION, "user", identifiers(said["numbers"]))
+        assert None not in await store.find_numbers(APPLICATION, "user", identifiers(said["numbers"]))
     return now + 1
 
 

@@ -5,28 +5,14 @@ from pathlib import Path
 
 import pytest
 from okube_api.catalogue.facts import GEO_STAYS, Span
-from okube_api.store.base import (
-    Aggregate,
-    Band,
-    Between,
-    Contains,
-    Count,
-    Each,
-    High,
-    Low,
-    Missing,
-    Not,
-    OneOf,
-    Overlaps,
-    Rows,
-    Sum,
-    equal,
-)
+from okube_api.store.column_types import DeclaredFields
+from okube_api.store.conditions import Between, Contains, Missing, Not, OneOf, Overlaps, equal
 from okube_api.store.duckdb.documents import Documents
 from okube_api.store.duckdb.sql import aggregate_sql, rows_sql
-from okube_api.store.kinds import Names, bottom, part_range
 from okube_api.store.mongo.manifest import Manifest
 from okube_api.store.mongo.pipeline import aggregate_pipeline, rows_pipeline, to_match
+from okube_api.store.plan_analysis import infer_part_range, resolve_source
+from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
 
 from tests.conformance.declared import STAYS, THINGS
 
@@ -36,12 +22,12 @@ DAYS = GEO_STAYS.rollup(GEO_STAYS.grains[0], Span.DAY)
 YEAR = Between("part", 20_454, 20_818)
 CURRENT = Manifest(dict.fromkeys(range(20400, 20900), (3, 500)))
 
-PLANS: dict[str, Aggregate | Rows] = {
+PLANS: dict[str, Aggregate | Select] = {
     "stays_per_day": Aggregate(DAYS, YEAR & equal("zone", "indoor"), ("day",), (Sum("stays", "stays"),)),
     "dwell_by_place_and_month": Aggregate(
         DAYS, YEAR & OneOf("place", ("a", "b")), ("place", "month"), (Sum("stays", "stays"), Sum("dwell", "dwell"))
     ),
-    "sets_of_a_place": Rows(DAYS, YEAR & equal("place", "a"), ("month", "users")),
+    "sets_of_a_place": Select(DAYS, YEAR & equal("place", "a"), ("month", "users")),
     "every_measure_by_band": Aggregate(
         STAYS,
         Not(Missing("place")) | Overlaps("campaigns", ("c1", "c2")),
@@ -50,8 +36,8 @@ PLANS: dict[str, Aggregate | Rows] = {
             Sum("dwell_s", "s"),
             Sum("dwell_s", "w", times="weight"),
             Count("n"),
-            Low("dwell_s", "l"),
-            High("weight", "h"),
+            Min("dwell_s", "l"),
+            Max("weight", "h"),
         ),
     ),
     "visitors_by_frequency": Aggregate(
@@ -73,7 +59,7 @@ def sql(name: str) -> str:
     """What DuckDB is sent: the statement, then its parameters."""
     if name in CONDITIONS:
         text, values = Documents(THINGS).find(CONDITIONS[name], (), 25, 25)
-    elif isinstance(plan := PLANS[name], Rows):
+    elif isinstance(plan := PLANS[name], Select):
         text, values = rows_sql(plan, APPLICATION)
     else:
         text, values = aggregate_sql(plan, APPLICATION)
@@ -83,11 +69,11 @@ def sql(name: str) -> str:
 def pipeline(name: str) -> str:
     """What MongoDB is sent."""
     if name in CONDITIONS:
-        found: object = to_match(CONDITIONS[name], Names({**THINGS.fields}, search=True))
+        found: object = to_match(CONDITIONS[name], DeclaredFields({**THINGS.fields}, search=True))
     else:
         plan = PLANS[name]
-        visible = {"application": APPLICATION, **CURRENT.visible(*part_range(bottom(plan)[1]))}
-        found = rows_pipeline(plan, visible) if isinstance(plan, Rows) else aggregate_pipeline(plan, visible)
+        visible = {"application": APPLICATION, **CURRENT.visible(*infer_part_range(resolve_source(plan)[1]))}
+        found = rows_pipeline(plan, visible) if isinstance(plan, Select) else aggregate_pipeline(plan, visible)
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 

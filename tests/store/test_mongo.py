@@ -9,20 +9,13 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pytest
-from okube_api.store.base import (
-    EVERYTHING,
-    Aggregate,
-    Conflict,
-    Count,
-    Duplicate,
-    Json,
-    StoreError,
-    Unavailable,
-    equal,
-)
+from okube_api.store.conditions import EVERYTHING, equal
+from okube_api.store.errors import Conflict, Duplicate, StoreError, Unavailable
 from okube_api.store.mongo import changes
 from okube_api.store.mongo.insert_queue import Inserts
 from okube_api.store.mongo.store import MongoStore
+from okube_api.store.plans import Aggregate, Count
+from okube_api.store.values import Json
 from pymongo import MongoClient
 
 from tests.conformance.declared import EVENTS, SCHEMA, STAYS, THINGS
@@ -64,13 +57,13 @@ def stays(part: int, many: int) -> pa.Table:
 
 
 async def fill(store: MongoStore, change_name: str, many: int, part: int = 1) -> None:
-    async with store.changing("a", change_name) as change:
+    async with store.begin_change("a", change_name) as change:
         await change.replace(STAYS, [part], stays(part, many))
         await change.commit()
 
 
 async def counted(store: MongoStore) -> int:
-    async with store.reading("a") as reader:
+    async with store.open_reader("a") as reader:
         return int((await reader.aggregate(COUNTING))["n"][0].as_py())
 
 
@@ -114,14 +107,14 @@ async def test_one_of_many_processes_gets_the_key(opened: Open) -> None:
 async def test_the_later_of_two_changes_is_a_conflict(opened: Open, mongo_uri: str, name: str) -> None:
     one, other = opened(), opened()
     await asyncio.gather(one.start(), other.start())
-    async with one.changing("a", "first") as first, other.changing("a", "second") as second:
+    async with one.begin_change("a", "first") as first, other.begin_change("a", "second") as second:
         await first.replace(STAYS, [1], stays(1, 5))
         await second.replace(STAYS, [1], stays(1, 7))
         await second.append(EVENTS, 1, pa.table({"part": [1], "user": [1], "label": ["x"]}))
         await first.commit()
         with pytest.raises(Conflict):
             await second.commit()
-    assert (await one.committed("a", "first"), await one.committed("a", "second")) == (True, False)
+    assert (await one.is_committed("a", "first"), await one.is_committed("a", "second")) == (True, False)
     assert await counted(other) == 5
     assert stored(mongo_uri, name, "stays") == 5
     assert stored(mongo_uri, name, "events") == 0
@@ -133,7 +126,7 @@ async def test_a_reader_elsewhere_keeps_its_rows_while_they_are_replaced(opened:
     one, other = opened(), opened()
     await asyncio.gather(one.start(), other.start())
     await fill(one, "first", 5)
-    async with other.reading("a") as reader:
+    async with other.open_reader("a") as reader:
         for at in range(3):
             await fill(one, f"later {at}", 6 + at)
             assert (await reader.aggregate(COUNTING)).to_pylist() == [{"n": 5}]
@@ -152,7 +145,7 @@ async def test_replaced_rows_are_removed_after_their_grace(opened: Open, mongo_u
     await opened(grace=timedelta(0)).start()
     assert stored(mongo_uri, name, "stays") == 5
     assert await counted(store) == 5
-    assert await store.committed("a", "change 1")
+    assert await store.is_committed("a", "change 1")
 
 
 async def test_a_change_of_a_dead_process_is_removed(
@@ -168,7 +161,7 @@ async def test_a_change_of_a_dead_process_is_removed(
     assert (stored(mongo_uri, name, "stays"), stored(mongo_uri, name, "events")) == (8, 2)
     await opened().start()
     assert (stored(mongo_uri, name, "stays"), stored(mongo_uri, name, "events")) == (5, 0)
-    assert not await store.committed("a", "dead")
+    assert not await store.is_committed("a", "dead")
 
 
 async def _nothing(*_: object) -> None:
@@ -176,7 +169,7 @@ async def _nothing(*_: object) -> None:
 
 
 async def _dies(store: MongoStore) -> None:
-    async with store.changing("a", "dead") as change:
+    async with store.begin_change("a", "dead") as change:
         await change.replace(STAYS, [2], stays(2, 3))
         for batch in (1, 2):
             await change.append(EVENTS, batch, pa.table({"part": [1], "user": [1], "label": ["x"]}))
@@ -201,7 +194,7 @@ async def test_a_write_that_fails_fails_the_change(
     with pytest.raises(Unavailable):
         await fill(store, "lost", 7)
     assert stored(mongo_uri, name, "stays") == await counted(store) == 5
-    assert not await store.committed("a", "lost")
+    assert not await store.is_committed("a", "lost")
 
 
 @pytest.mark.parametrize("state", ["open", "committed", None])
@@ -265,7 +258,7 @@ async def refused(store: MongoStore, within_s: float) -> None:
     """Every call says in time that the database is away; a busy machine may take twice as long."""
 
     async def change() -> None:
-        async with store.changing("a", "lost") as one:
+        async with store.begin_change("a", "lost") as one:
             await one.commit()
 
     calls = (store.ping(), store.count(THINGS, EVERYTHING), store.insert(THINGS, [{"_id": uuid4().hex}]), change())

@@ -6,10 +6,10 @@ from hashlib import blake2b
 from uuid import uuid4
 
 import pytest
-from okube_api.store.base import Json
 from okube_api.store.mongo import numbers
 from okube_api.store.mongo.identifiers import Log, first, identifiers_of
 from okube_api.store.mongo.numbers import Numbers
+from okube_api.store.values import Json
 from pymongo import AsyncMongoClient
 
 from tests.store.mock_server import Client

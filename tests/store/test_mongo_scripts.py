@@ -47,7 +47,7 @@ def test_every_declared_table_has_its_commands() -> None:
     ]
     assert found == [f"x.{table.name}" for table in SCHEMA.tables]
     for table in SCHEMA.tables:
-        assert all(name in ("application", "part") or table.kind_of(name) for name in MODULE["shard_key"](table))
+        assert all(name in ("application", "part") or table.type_of(name) for name in MODULE["shard_key"](table))
 
 
 def test_a_dry_run_needs_no_server() -> None:

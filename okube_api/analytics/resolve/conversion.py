@@ -5,19 +5,20 @@ from datetime import date
 from decimal import Decimal
 
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.places import PlaceSelection, resolve_filter, select_places, read_filter, resolve_weekdays
+from okube_api.analytics.places import PlaceSelection, read_filter, resolve_filter, resolve_weekdays, select_places
 from okube_api.analytics.requested_kpis import read_requested_kpis
 from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, merge_labels
 from okube_api.analytics.schemas.query import Filters, Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.campaigns.extras import format_extras
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
-from okube_api.catalogue.expressions.values import PlaceRole, Scope, Sums, Term
+from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
+from okube_api.catalogue.terms import Sums, Term
 from okube_api.engine.calendar import Period, to_ordinal
-from okube_api.engine.evaluators.campaigns import OF_CAMPAIGNS, CampaignRecord, Spending
-from okube_api.engine.evaluators.campaigns import campaign_scope_values as scope_values
-from okube_api.engine.question import RequestedKpi, ValueFilter, Label, Question
-from okube_api.store.base import Json
+from okube_api.engine.campaigns import CampaignRecord, Spending
+from okube_api.engine.campaigns import campaign_scope_values as scope_values
+from okube_api.engine.question import Label, Question, RequestedKpi, ValueFilter
+from okube_api.store.values import Json
 
 _MICRO = 1_000_000
 _FILTERS = (Scope.CAMPAIGNS, Scope.LEVERS, Scope.EXTRAS)
@@ -88,7 +89,7 @@ def _sharers(sites: PlaceSelection, subject: QuestionScope) -> tuple[str, ...]:
 
 def _know_campaigns(asks: Iterable[RequestedKpi]) -> bool:
     """Whether something asked for cannot be told without knowing the campaigns."""
-    return _by(asks, OF_CAMPAIGNS) or any(map(_of_campaigns, _terms(asks)))
+    return _by(asks, CAMPAIGN_SCOPES) or any(map(_of_campaigns, _terms(asks)))
 
 
 def _terms(asks: Iterable[RequestedKpi]) -> Iterator[Term]:

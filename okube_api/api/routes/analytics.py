@@ -1,23 +1,25 @@
-"""Questions over HTTP: for each module a route about the sites of an application and one about a single site."""
+"""Questions over HTTP: for each module one endpoint about the sites of an application and one about a single site."""
 
-from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Body, Depends, Path, Query
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okube_api.analytics.answer_cache import CacheKey, CacheEntry
+from okube_api.analytics.answer_cache import CacheKey, RenderedAnswer
 from okube_api.analytics.kpis import list_kpi_records
-from okube_api.analytics.modules import MODULES, ModuleSpec
+from okube_api.analytics.modules import CONVERSION, GEO_MARKETING, PRESENCE, ModuleSpec
 from okube_api.analytics.schemas.answers import KpiShown, Result, WithMeta
-from okube_api.analytics.schemas.requests import Query as Question
-from okube_api.analytics.schemas.url import UrlParams
+from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
+from okube_api.analytics.schemas.geo_marketing import GeoMarketingQuery, GeoMarketingSiteQuery
+from okube_api.analytics.schemas.presence import PresenceQuery, PresenceSiteQuery
+from okube_api.analytics.schemas.query import Query as QuestionBody
+from okube_api.analytics.schemas.url import UpliftUrlParams, UrlParams
 from okube_api.analytics.scope import QuestionScope
-from okube_api.analytics.service import AnswerOptions
-from okube_api.api.access import DEMO_STUDY, Access, CanRead, SiteAccess, SiteToRead, require_role, get_identity
+from okube_api.analytics.service import Analytics, AnswerOptions
+from okube_api.api.access import DEMO_STUDY, Access, CanRead, SiteAccess, SiteToRead, get_identity, require_role
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep, get_services
 from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, negotiate_csv
@@ -27,132 +29,230 @@ from okube_api.auth.repository import Role
 from okube_api.errors import NotFound
 from okube_api.http.client_disconnect import cancel_on_disconnect
 from okube_api.http.pagination import json_response
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 
-class _Remembering(APIRoute):
-    """A route whose answers are kept, and given again for as long as they would be the same."""
+class QuestionRoute(JsonRoute):
+    """A route of questions: it asks for a cached answer before the parameters and the body are validated."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own handler, for what is not remembered."""
-        handle = super().get_route_handler()
-
-        async def remembered(request: Request) -> Response:
-            recall = get_services(request).analytics.recall
-            documents = recall.revision()
-            if documents is None or not isinstance(body := getattr(request, "value", None), dict):
-                return await handle(request)
-            media, scope = await negotiate_csv(request), request.scope
-            asking = CacheKey(scope["path"], scope["query_string"], media, orjson.dumps(body))
-            kept = await recall.get(asking)
-            if kept is not None and get_identity(request).user.get_role(kept.seal.application) is not None:
-                return Response(kept.body, headers=kept.headers)
-            response = await handle(request)
-            seal = getattr(request.state, "seal", None)
-            if seal is not None:
-                recall.put(asking, CacheEntry(bytes(response.body), dict(response.headers), seal, documents))
-            return response
-
-        return remembered
-
-
-class QuestionRoute(JsonRoute, _Remembering):
-    """A route of questions: who asks and what is asked are checked, then it may be answered from memory."""
+    async def respond_early(self, request: Request) -> Response | None:
+        """Return the cached answer, if the caller may read it."""
+        analytics = get_services(request).analytics
+        if analytics.answer_cache.revision() is None or (key := await _read_cache_key(request)) is None:
+            return None
+        answer = await analytics.find_cached(key, get_identity(request).user)
+        return None if answer is None else _build_response(answer)
 
 
 router = APIRouter(route_class=QuestionRoute, tags=["analytics"])
 
-_RESPONSES = {
-    200: {**CSV_RESPONSE, "description": "One element for each param and scope; as CSV one line for each leaf."},
-    **refusals(404, 422),
-}
+
+async def _read_cache_key(request: Request) -> CacheKey | None:
+    """Return the key of the question in the answer cache; None for a body that is not a JSON object."""
+    body = getattr(request, "value", None)  # the parsed body, which `ApiRoute` has read
+    if not isinstance(body, dict):
+        return None
+    path, query = request.scope["path"], request.scope["query_string"]
+    return CacheKey(path, query, await negotiate_csv(request), orjson.dumps(body))
+
+
+def _build_response(answer: RenderedAnswer) -> Response:
+    if answer.csv is None:
+        return Response(answer.content, media_type=JSON, headers={"Vary": "Accept"})
+    headers = {"Content-Disposition": f'attachment; filename="{answer.module.value}.csv"', "Vary": "Accept"}
+    return Response(answer.content, media_type=f"{answer.csv}; charset=utf-8", headers=headers)
+
+
+# -- dependencies ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionContext:
+    """What all endpoints share: the service, the requested format, and where to cache the answer.
+
+    documents: the revision of the documents before any of them is read, None where nothing can be cached.
+    """
+
+    request: Request
+    analytics: Analytics
+    csv: str | None
+    key: CacheKey | None
+    documents: str | None
+
+    async def answer(self, query: QuestionBody, url: UrlParams, access: Access, scope: QuestionScope) -> Response:
+        """Answer a question; the work is cancelled when the client disconnects.  Raises what the service raises.
+
+        Raises Forbidden when `explain` is requested by somebody who is no admin of the application.
+        """
+        if url.explain:
+            require_role(access.role, Role.ADMIN)
+        options = AnswerOptions(url.first_day, url.last_day, url.uplifted, url.meta, url.explain, self.csv)
+        answer = self.analytics.answer(query, scope, options, key=self.key, documents=self.documents)
+        return _build_response(await cancel_on_disconnect(self.request, answer))
+
+
+async def provide_context(request: Request, services: ServicesDep, csv: CsvMediaType) -> QuestionContext:
+    """Return the context of a question.
+
+    It must be the first dependency of an endpoint: the revision is read before the application, the site or the study
+    are, so that an answer is outdated by a change of them that comes in between.
+    """
+    analytics = services.analytics
+    documents = analytics.answer_cache.revision()
+    key = await _read_cache_key(request) if documents is not None else None
+    return QuestionContext(request, analytics, csv, key, documents)
+
+
+Context = Annotated[QuestionContext, Depends(provide_context)]
 
 StudyInPath = Annotated[
     str, Path(description="The study's id; under an application, its id or key.", openapi_examples=DEMO_STUDY)
 ]
 
 
-async def study_of(request: Request, caller: Access, shared: Services, study: str) -> Json:
-    """The study that a path names: by id or key where it also names the application, by id where it does not."""
+async def load_study(request: Request, access: Access, services: Services, study: str) -> Json:
+    """Return the study that a path names: by id or key under an application, else by id.
+
+    Raises NotFound, also for a study of another application.
+    """
     if request.path_params.get("application"):
-        return await shared.studies.get(caller.application.id, study)
-    document = await shared.studies.get_by_id(study)
-    if document["application"] != caller.application.id:
-        raise NotFound(shared.studies.kind, study)
+        return await services.studies.get(access.application.id, study)
+    document = await services.studies.get_by_id(study)
+    if document["application"] != access.application.id:
+        raise NotFound(services.studies.kind, study)
     return document
 
 
-async def study_to_read(request: Request, caller: CanRead, shared: ServicesDep, study: StudyInPath) -> Json:
-    """The study of a path under an application."""
-    return await study_of(request, caller, shared, study)
+async def provide_study(request: Request, access: CanRead, services: ServicesDep, study: StudyInPath) -> Json:
+    """Return the study of a path under an application."""
+    return await load_study(request, access, services, study)
 
 
-async def study_of_site(request: Request, caller: SiteToRead, shared: ServicesDep, study: StudyInPath) -> Json:
-    """The study of a path under a site."""
-    return await study_of(request, caller, shared, study)
+async def provide_study_of_site(request: Request, access: SiteToRead, services: ServicesDep, study: StudyInPath) -> Json:
+    """Return the study of a path under a site."""
+    return await load_study(request, access, services, study)
 
 
-async def no_study() -> None:
-    """Nothing: the path names none."""
+Study = Annotated[Json, Depends(provide_study)]
+StudyOfSite = Annotated[Json, Depends(provide_study_of_site)]
+
+# -- endpoints ---------------------------------------------------------------------------------------------------
+
+_SETTINGS: dict[str, Any] = {
+    "response_model": list[Result] | WithMeta,
+    "responses": {
+        200: {**CSV_RESPONSE, "description": "One element for each param and scope; as CSV one line for each value."},
+        **refusals(404, 422),
+    },
+}
+Params = Annotated[UrlParams, Query()]
+UpliftParams = Annotated[UpliftUrlParams, Query()]
 
 
-def _asked(asked: ModuleSpec, *, one_site: bool) -> Callable[..., Any]:
-    """The endpoint of a module, its types those of the module's requests."""
-
-    async def endpoint(  # noqa: PLR0917 - the framework passes them by name
-        request: Request,
-        query: Question,
-        url: UrlParams,
-        caller: Access,
-        study: Json | None,
-        csv: CsvMediaType,
-        shared: ServicesDep,
-    ) -> Response:
-        site = caller.site["_id"] if isinstance(caller, SiteAccess) else None
-        if url.explain:
-            require_role(caller.role, Role.ADMIN)
-        wanted = AnswerOptions(url.first_day, url.last_day, url.uplifted, url.meta, url.explain, csv=csv is not None)
-        subject = QuestionScope(caller.application, study, site)
-        answer, seal = await cancel_on_disconnect(request, shared.analytics.answer(query, subject, wanted))
-        if not url.meta and not url.explain:
-            request.state.seal = seal
-        if csv is None:
-            return Response(answer, media_type=JSON, headers={"Vary": "Accept"})
-        attached = {"Content-Disposition": f'attachment; filename="{asked.module.value}.csv"', "Vary": "Accept"}
-        return Response(answer, media_type=f"{csv}; charset=utf-8", headers=attached)
-
-    body = Body(openapi_examples={"try": {"summary": asked.about, "value": asked.example}})
-    where = "at one site" if one_site else "over the sites of an application"
-    endpoint.__annotations__ |= {
-        "query": Annotated[asked.site_query if one_site else asked.query, body],
-        "url": Annotated[asked.url, Query()],
-        "caller": SiteToRead if one_site else CanRead,
-        "study": Annotated[Any, Depends(_study_dependency(asked, one_site))],
-    }
-    endpoint.__name__ = f"query_{asked.module.name.lower()}{'_of_site' if one_site else ''}"
-    endpoint.__doc__ = f"KPIs of {asked.module.value}, {where}: {asked.about}."
-    return endpoint
+def _application_paths(module: ModuleSpec) -> tuple[str, ...]:
+    return under_applications(module.path)
 
 
-def _study_dependency(asked: ModuleSpec, one_site: bool) -> Callable[..., Any]:
-    if not asked.needs_study:
-        return no_study
-    return study_of_site if one_site else study_to_read
+def _site_paths(module: ModuleSpec) -> tuple[str, ...]:
+    paths = (f"/sites/{{site}}{module.path}", f"/s/{{site}}{module.path}")
+    return (*paths, *under_applications(*paths))
 
 
-def _register(asked: ModuleSpec) -> None:
-    """Both routes of a module, by every alias."""
-    settings: Any = {"response_model": list[Result] | WithMeta, "responses": _RESPONSES}
-    register_aliased(router, "POST", under_applications(asked.path), **settings)(_asked(asked, one_site=False))
-    sites = tuple(f"{site}{asked.path}" for site in ("/sites/{site}", "/s/{site}"))
-    register_aliased(router, "POST", (*sites, *under_applications(*sites)), **settings)(_asked(asked, one_site=True))
+def _body(module: ModuleSpec) -> Any:
+    return Body(openapi_examples={"try": {"summary": module.about, "value": module.example}})
 
 
-for _module in MODULES.values():
-    _register(_module)
+def _site_scope(access: SiteAccess, study: Json | None = None) -> QuestionScope:
+    return QuestionScope(access.application, study, access.site["_id"])
+
+
+@register_aliased(router, "POST", _application_paths(GEO_MARKETING), **_SETTINGS)
+async def query_geo_marketing(
+    context: Context,
+    query: Annotated[GeoMarketingQuery, _body(GEO_MARKETING)],
+    url: UpliftParams,
+    access: CanRead,
+    study: Study,
+) -> Response:
+    """Answer KPIs of geo-marketing, over the sites and points of interest of a study.
+
+    They are about stays of a panel.
+    """
+    return await context.answer(query, url, access, QuestionScope(access.application, study))
+
+
+@register_aliased(router, "POST", _site_paths(GEO_MARKETING), **_SETTINGS)
+async def query_geo_marketing_of_site(
+    context: Context,
+    query: Annotated[GeoMarketingSiteQuery, _body(GEO_MARKETING)],
+    url: UpliftParams,
+    access: SiteToRead,
+    study: StudyOfSite,
+) -> Response:
+    """Answer KPIs of geo-marketing at one site of a study.
+
+    They are about stays of a panel.
+    """
+    return await context.answer(query, url, access, _site_scope(access, study))
+
+
+@register_aliased(router, "POST", _application_paths(CONVERSION), **_SETTINGS)
+async def query_conversion(
+    context: Context,
+    query: Annotated[ConversionQuery, _body(CONVERSION)],
+    url: UpliftParams,
+    access: CanRead,
+) -> Response:
+    """Answer KPIs of conversion, over the sites of an application.
+
+    They are about deliveries and costs of campaigns, and the visits and purchases that these lead to.
+    """
+    return await context.answer(query, url, access, QuestionScope(access.application))
+
+
+@register_aliased(router, "POST", _site_paths(CONVERSION), **_SETTINGS)
+async def query_conversion_of_site(
+    context: Context,
+    query: Annotated[ConversionSiteQuery, _body(CONVERSION)],
+    url: UpliftParams,
+    access: SiteToRead,
+) -> Response:
+    """Answer KPIs of conversion at one site.
+
+    They are about deliveries and costs of campaigns, and the visits and purchases that these lead to.
+    """
+    return await context.answer(query, url, access, _site_scope(access))
+
+
+@register_aliased(router, "POST", _application_paths(PRESENCE), **_SETTINGS)
+async def query_presence(
+    context: Context,
+    query: Annotated[PresenceQuery, _body(PRESENCE)],
+    url: Params,
+    access: CanRead,
+) -> Response:
+    """Answer KPIs of presence, over the sites of an application.
+
+    They are about stays of devices at sites, and their passages at equipments.
+    """
+    return await context.answer(query, url, access, QuestionScope(access.application))
+
+
+@register_aliased(router, "POST", _site_paths(PRESENCE), **_SETTINGS)
+async def query_presence_of_site(
+    context: Context,
+    query: Annotated[PresenceSiteQuery, _body(PRESENCE)],
+    url: Params,
+    access: SiteToRead,
+) -> Response:
+    """Answer KPIs of presence at one site.
+
+    They are about stays of devices, and their passages at equipments.
+    """
+    return await context.answer(query, url, access, _site_scope(access))
 
 
 @router.get("/analytics/kpis", operation_id="list_kpis", response_model=list[KpiShown])
 async def list_kpis() -> Response:
-    """Every KPI there is, module by module."""
+    """List all KPIs, module by module."""
     return json_response(list_kpi_records())

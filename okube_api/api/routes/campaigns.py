@@ -6,13 +6,13 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okube_api.api.access import CanCreate, Held, Readable, reach
-from okube_api.api.aliases import aliased, under_applications
-from okube_api.api.bulk_body import OneOrMany, answered, create_or_update
-from okube_api.api.container import Services, ServicesHere
-from okube_api.api.csv_export import CSV_ANSWER, CsvWanted, exported
-from okube_api.api.csv_import import Partial, TableOf, take_table
-from okube_api.api.multipart import multipart
+from okube_api.api.access import CanCreate, Readable, ResourceAccess, load_in_app
+from okube_api.api.aliases import register_aliased, under_applications
+from okube_api.api.bulk_body import OneOrMany, answer_list, upsert_list
+from okube_api.api.container import Services, ServicesDep
+from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, export_csv
+from okube_api.api.csv_import import Partial, TableSpec, import_table
+from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
 from okube_api.auth.repository import Role
@@ -25,67 +25,69 @@ from okube_api.campaigns.schemas import (
     with_extra_list,
     with_extra_object,
 )
-from okube_api.http.etags import IfMatch, matching, tagged
-from okube_api.http.pagination import Page, paginated
-from okube_api.kit.repository import Found
+from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
+from okube_api.http.pagination import Page, answer_page
+from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET
-from okube_api.store.base import Condition, OneOf, Overlaps
+from okube_api.store.conditions import Condition, OneOf, Overlaps
 
 router = APIRouter(route_class=ApiRoute, tags=["campaigns"])
 
 LIST = ("/campaigns", *under_applications("/campaigns"))
-ONE = ("/campaigns/{campaign}", *under_applications("/campaigns/{campaign}"))
+ITEM = ("/campaigns/{campaign}", *under_applications("/campaigns/{campaign}"))
 
-TABLE = TableOf(CampaignUpdate, CampaignAnswer, ("key",))
+TABLE = TableSpec(CampaignUpdate, CampaignAnswer, ("key",))
 
 CampaignInPath = Annotated[str, Path(description="The campaign's id; under an application, its id or key.")]
 
 
-async def campaign_to_read(request: Request, campaign: CampaignInPath, shared: ServicesHere) -> Held:
+async def load_campaign_to_read(request: Request, campaign: CampaignInPath, services: ServicesDep) -> ResourceAccess:
     """The campaign of the path, for a reader."""
-    return await reach(request, shared, shared.campaigns, campaign, Role.READER)
+    return await load_in_app(request, services, services.campaigns, campaign, Role.READER)
 
 
-async def campaign_to_edit(request: Request, campaign: CampaignInPath, shared: ServicesHere) -> Held:
+async def load_campaign_to_edit(request: Request, campaign: CampaignInPath, services: ServicesDep) -> ResourceAccess:
     """The campaign of the path, for an editor."""
-    return await reach(request, shared, shared.campaigns, campaign, Role.EDITOR)
+    return await load_in_app(request, services, services.campaigns, campaign, Role.EDITOR)
 
 
-CampaignToRead = Annotated[Held, Depends(campaign_to_read)]
-CampaignToEdit = Annotated[Held, Depends(campaign_to_edit)]
+CampaignToRead = Annotated[ResourceAccess, Depends(load_campaign_to_read)]
+CampaignToEdit = Annotated[ResourceAccess, Depends(load_campaign_to_edit)]
 
 
-@aliased(router, "GET", LIST, response_model=Page[CampaignInList], responses={200: CSV_ANSWER, **refusals(404, 422)})
+@register_aliased(
+    router, "GET", LIST, response_model=Page[CampaignInList], responses={200: CSV_RESPONSE, **refusals(404, 422)}
+)
 async def list_campaigns(
-    query: Annotated[CampaignQuery, Query()], readable: Readable, shared: ServicesHere, csv: CsvWanted
+    query: Annotated[CampaignQuery, Query()], readable: Readable, services: ServicesDep, csv: CsvMediaType
 ) -> Response:
     """The campaigns of an application, or of all those that one may read, a page at a time, or whole as CSV."""
-    where = await _wanted(query, readable, shared)
+    where = await _wanted(query, readable, services)
     if csv:
-        return await exported(shared.campaigns, where, CampaignAnswer, media=csv, encoding=query.encoding)
-    found = await shared.campaigns.page(where, query.paging)
+        return await export_csv(services.campaigns, where, CampaignAnswer, media=csv, encoding=query.encoding)
+    found = await services.campaigns.find_page(where, query.paging)
     shown = with_extra_object if query.with_extra else with_extra_list
-    return paginated(Found([shown(one) for one in found.documents], found.total), query.paging, CampaignInList)
+    return answer_page(DocumentPage([shown(one) for one in found.documents], found.total), query.paging, CampaignInList)
 
 
-async def _wanted(query: CampaignQuery, readable: Condition, shared: Services) -> Condition:
-    where = readable & query.condition()
+async def _wanted(query: CampaignQuery, readable: Condition, services: Services) -> Condition:
+    where = readable & query.to_condition()
     if query.sites:
-        where &= Overlaps("sites", await shared.sites.ids_among(readable, query.sites))
+        where &= Overlaps("sites", await services.sites.find_ids(readable, query.sites))
     if levers := [*(query.lever or ()), *(query.levers or ())]:
-        where &= OneOf("lever", await shared.levers.ids_among(readable, levers))
+        where &= OneOf("lever", await services.levers.find_ids(readable, levers))
     return where
 
 
-@multipart(router, "POST", LIST)
+@register_multipart(router, "POST", LIST)
 async def import_campaigns(
-    request: Request, creator: CanCreate, shared: ServicesHere, partial: Partial = False
+    request: Request, creator: CanCreate, services: ServicesDep, partial: Partial = False
 ) -> Response:
     """Many campaigns, as a table."""
-    return await take_table(request, creator, shared.campaigns, TABLE, partial=partial)
+    return await import_table(request, creator, services.campaigns, TABLE, partial=partial)
 
 
-@aliased(
+@register_aliased(
     router,
     "POST",
     LIST,
@@ -93,7 +95,7 @@ async def import_campaigns(
     response_model=CampaignAnswer | list[CampaignAnswer],
     responses=CREATED | refusals(404, 422),
 )  # the file is said in words: generated clients cannot tell a list from another media type
-async def create_campaign(body: OneOrMany[CampaignCreate], creator: CanCreate, shared: ServicesHere) -> Response:
+async def create_campaign(body: OneOrMany[CampaignCreate], creator: CanCreate, services: ServicesDep) -> Response:
     """A new campaign; or a list of them, or a CSV file (`multipart/form-data`, `file`) whose columns are named like the
     fields.
 
@@ -101,28 +103,30 @@ async def create_campaign(body: OneOrMany[CampaignCreate], creator: CanCreate, s
     in order; a file (200) by how many were created and updated.
     """
     if isinstance(body, list):
-        return answered(await create_or_update(body, creator, shared.campaigns, {"app", "lever"}), CampaignAnswer)
-    caller = await creator.caller(body.app)
-    fields = body.named(without={"app", "lever"})
-    return tagged(await shared.campaigns.create(caller.application, fields), CampaignAnswer, 201)
+        return answer_list(await upsert_list(body, creator, services.campaigns, {"app", "lever"}), CampaignAnswer)
+    access = await creator.load_access(body.app)
+    fields = body.dump_set_fields(without={"app", "lever"})
+    return answer_with_etag(await services.campaigns.create(access.application, fields), CampaignAnswer, 201)
 
 
-@aliased(router, "GET", ONE, response_model=CampaignAnswer, responses=refusals(404))
-async def get_campaign(held: CampaignToRead) -> Response:
+@register_aliased(router, "GET", ITEM, response_model=CampaignAnswer, responses=refusals(404))
+async def get_campaign(access: CampaignToRead) -> Response:
     """One campaign."""
-    return tagged(held.document, CampaignAnswer)
+    return answer_with_etag(access.document, CampaignAnswer)
 
 
-@aliased(router, "PUT PATCH", ONE, response_model=CampaignAnswer, responses=refusals(404, 412, 422))
+@register_aliased(router, "PUT PATCH", ITEM, response_model=CampaignAnswer, responses=refusals(404, 412, 422))
 async def update_campaign(
-    body: CampaignUpdate, held: CampaignToEdit, shared: ServicesHere, if_match: IfMatch = UNSET
+    body: CampaignUpdate, access: CampaignToEdit, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
     """Changes the fields named in the body, and no others."""
-    campaign = await shared.campaigns.update(held.application, held.document, body.named(), matching(if_match))
-    return tagged(campaign, CampaignAnswer)
+    campaign = await services.campaigns.update(
+        access.application, access.document, body.dump_set_fields(), parse_if_match(if_match)
+    )
+    return answer_with_etag(campaign, CampaignAnswer)
 
 
-@aliased(router, "DELETE", ONE, status_code=204, responses=refusals(404, 412))
-async def delete_campaign(held: CampaignToEdit, shared: ServicesHere, if_match: IfMatch = UNSET) -> None:
+@register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412))
+async def delete_campaign(access: CampaignToEdit, services: ServicesDep, if_match: IfMatch = UNSET) -> None:
     """Takes a campaign away."""
-    await shared.deletion.campaign(held.document, matching(if_match))
+    await services.cascade_delete.delete_campaign(access.document, parse_if_match(if_match))

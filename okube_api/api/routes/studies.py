@@ -7,71 +7,75 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okube_api.api.access import CanCreate, Held, Readable, reach
-from okube_api.api.aliases import aliased, under_applications
-from okube_api.api.bulk_body import OneOrMany, answered, create_or_update
-from okube_api.api.container import Services, ServicesHere
-from okube_api.api.csv_export import CSV_ANSWER, CsvWanted, exported
-from okube_api.api.csv_import import Partial, TableOf, take_table
-from okube_api.api.multipart import multipart
+from okube_api.api.access import CanCreate, Readable, ResourceAccess, load_in_app
+from okube_api.api.aliases import register_aliased, under_applications
+from okube_api.api.bulk_body import OneOrMany, answer_list, upsert_list
+from okube_api.api.container import Services, ServicesDep
+from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, export_csv
+from okube_api.api.csv_import import Partial, TableSpec, import_table
+from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
 from okube_api.auth.repository import Role
-from okube_api.http.etags import IfMatch, matching, tagged
-from okube_api.http.pagination import Page, paginated
-from okube_api.kit.repository import Found
+from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
+from okube_api.http.pagination import Page, answer_page
+from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET
-from okube_api.store.base import Json
-from okube_api.studies.schemas import StudyAnswer, StudyCreate, StudyQuery, StudyUpdate, completed
+from okube_api.store.values import Json
+from okube_api.studies.schemas import StudyAnswer, StudyCreate, StudyQuery, StudyUpdate, add_derived_fields
 
 router = APIRouter(route_class=ApiRoute, tags=["studies"])
 
 LIST = ("/studies", *under_applications("/studies"))
-ONE = ("/studies/{study}", *under_applications("/studies/{study}"))
+ITEM = ("/studies/{study}", *under_applications("/studies/{study}"))
 
-TABLE = TableOf(StudyUpdate, StudyAnswer, ("key",))
+TABLE = TableSpec(StudyUpdate, StudyAnswer, ("key",))
 
 StudyInPath = Annotated[str, Path(description="The study's id; under an application, its id or key.")]
 
 
-async def study_to_read(request: Request, study: StudyInPath, shared: ServicesHere) -> Held:
+async def load_study_to_read(request: Request, study: StudyInPath, services: ServicesDep) -> ResourceAccess:
     """The study of the path, for a reader."""
-    return await reach(request, shared, shared.studies, study, Role.READER)
+    return await load_in_app(request, services, services.studies, study, Role.READER)
 
 
-async def study_to_edit(request: Request, study: StudyInPath, shared: ServicesHere) -> Held:
+async def load_study_to_edit(request: Request, study: StudyInPath, services: ServicesDep) -> ResourceAccess:
     """The study of the path, for an editor."""
-    return await reach(request, shared, shared.studies, study, Role.EDITOR)
+    return await load_in_app(request, services, services.studies, study, Role.EDITOR)
 
 
-StudyToRead = Annotated[Held, Depends(study_to_read)]
-StudyToEdit = Annotated[Held, Depends(study_to_edit)]
+StudyToRead = Annotated[ResourceAccess, Depends(load_study_to_read)]
+StudyToEdit = Annotated[ResourceAccess, Depends(load_study_to_edit)]
 
 
-@aliased(router, "GET", LIST, response_model=Page[StudyAnswer], responses={200: CSV_ANSWER, **refusals(404, 422)})
+@register_aliased(
+    router, "GET", LIST, response_model=Page[StudyAnswer], responses={200: CSV_RESPONSE, **refusals(404, 422)}
+)
 async def list_studies(
-    query: Annotated[StudyQuery, Query()], readable: Readable, shared: ServicesHere, csv: CsvWanted
+    query: Annotated[StudyQuery, Query()], readable: Readable, services: ServicesDep, csv: CsvMediaType
 ) -> Response:
     """The studies of an application, or of all those that one may read, a page at a time, or whole as CSV."""
-    where = readable & query.condition()
+    where = readable & query.to_condition()
     for field, named in (("sites", query.sites), ("pois", query.pois)):
-        where &= await shared.studies.naming(readable, field, named)
+        where &= await services.studies.match_places(readable, field, named)
     if csv:
-        whole = partial(_whole, shared=shared)
-        return await exported(shared.studies, where, StudyAnswer, media=csv, encoding=query.encoding, shown=whole)
-    found = await shared.studies.page(where, query.paging)
-    return paginated(Found([_whole(one, shared) for one in found.documents], found.total), query.paging, StudyAnswer)
+        whole = partial(_whole, services=services)
+        return await export_csv(services.studies, where, StudyAnswer, media=csv, encoding=query.encoding, shown=whole)
+    found = await services.studies.find_page(where, query.paging)
+    return answer_page(
+        DocumentPage([_whole(one, services) for one in found.documents], found.total), query.paging, StudyAnswer
+    )
 
 
-@multipart(router, "POST", LIST)
+@register_multipart(router, "POST", LIST)
 async def import_studies(
-    request: Request, creator: CanCreate, shared: ServicesHere, partial: Partial = False
+    request: Request, creator: CanCreate, services: ServicesDep, partial: Partial = False
 ) -> Response:
     """Many studies, as a table."""
-    return await take_table(request, creator, shared.studies, TABLE, partial=partial)
+    return await import_table(request, creator, services.studies, TABLE, partial=partial)
 
 
-@aliased(
+@register_aliased(
     router,
     "POST",
     LIST,
@@ -79,7 +83,7 @@ async def import_studies(
     response_model=StudyAnswer | list[StudyAnswer],
     responses=CREATED | refusals(404, 422),
 )  # the file is said in words: generated clients cannot tell a list from another media type
-async def create_study(body: OneOrMany[StudyCreate], creator: CanCreate, shared: ServicesHere) -> Response:
+async def create_study(body: OneOrMany[StudyCreate], creator: CanCreate, services: ServicesDep) -> Response:
     """A new study; or a list of them, or a CSV file (`multipart/form-data`, `file`) whose columns are named like the
     fields.
 
@@ -87,33 +91,35 @@ async def create_study(body: OneOrMany[StudyCreate], creator: CanCreate, shared:
     order; a file (200) by how many were created and updated.
     """
     if isinstance(body, list):
-        made = await create_or_update(body, creator, shared.studies, {"app"})
-        return answered([_whole(one, shared) for one in made], StudyAnswer)
-    caller = await creator.caller(body.app)
-    study = await shared.studies.create(caller.application, body.named(without={"app"}))
-    return tagged(_whole(study, shared), StudyAnswer, 201)
+        made = await upsert_list(body, creator, services.studies, {"app"})
+        return answer_list([_whole(one, services) for one in made], StudyAnswer)
+    access = await creator.load_access(body.app)
+    study = await services.studies.create(access.application, body.dump_set_fields(without={"app"}))
+    return answer_with_etag(_whole(study, services), StudyAnswer, 201)
 
 
-@aliased(router, "GET", ONE, response_model=StudyAnswer, responses=refusals(404))
-async def get_study(held: StudyToRead, shared: ServicesHere) -> Response:
+@register_aliased(router, "GET", ITEM, response_model=StudyAnswer, responses=refusals(404))
+async def get_study(access: StudyToRead, services: ServicesDep) -> Response:
     """One study."""
-    return tagged(_whole(held.document, shared), StudyAnswer)
+    return answer_with_etag(_whole(access.document, services), StudyAnswer)
 
 
-@aliased(router, "PUT PATCH", ONE, response_model=StudyAnswer, responses=refusals(404, 412, 422))
+@register_aliased(router, "PUT PATCH", ITEM, response_model=StudyAnswer, responses=refusals(404, 412, 422))
 async def update_study(
-    body: StudyUpdate, held: StudyToEdit, shared: ServicesHere, if_match: IfMatch = UNSET
+    body: StudyUpdate, access: StudyToEdit, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
     """Changes the fields named in the body, and no others."""
-    study = await shared.studies.update(held.application, held.document, body.named(), matching(if_match))
-    return tagged(_whole(study, shared), StudyAnswer)
+    study = await services.studies.update(
+        access.application, access.document, body.dump_set_fields(), parse_if_match(if_match)
+    )
+    return answer_with_etag(_whole(study, services), StudyAnswer)
 
 
-@aliased(router, "DELETE", ONE, status_code=204, responses=refusals(404, 412))
-async def delete_study(held: StudyToEdit, shared: ServicesHere, if_match: IfMatch = UNSET) -> None:
+@register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412))
+async def delete_study(access: StudyToEdit, services: ServicesDep, if_match: IfMatch = UNSET) -> None:
     """Takes a study away."""
-    await shared.studies.remove(held.document, matching(if_match))
+    await services.studies.remove(access.document, parse_if_match(if_match))
 
 
-def _whole(study: Json, shared: Services) -> Json:
-    return completed(study, shared.clock().date().isoformat())
+def _whole(study: Json, services: Services) -> Json:
+    return add_derived_fields(study, services.clock().date().isoformat())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from okube_api.catalogue.facts import Fact
 from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.store.arrays import Codes, Flags, Ints
-from okube_api.store.kinds import ARROW_TYPES
+from okube_api.store.column_types import ARROW_TYPES
 
 Span = tuple[int, int]
 """A first and a last local day, both included."""
@@ -133,7 +133,9 @@ def to_name_column(known: Sequence[str], found: NDArray[Any], missing: Flags | N
 
 def to_list_column(counts: Ints, known: Sequence[str], found: NDArray[Any]) -> pa.Array:
     """Codes, so many for each row, as lists of texts."""
-    return pa.ListArray.from_arrays(pa.array(to_offsets(counts), pa.int32()), to_name_column(known, found).cast(pa.string()))
+    return pa.ListArray.from_arrays(
+        pa.array(to_offsets(counts), pa.int32()), to_name_column(known, found).cast(pa.string())
+    )
 
 
 def build_fact_table(fact: Fact, day: Ints, columns: Mapping[str, Any]) -> pa.Table:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from okube_api.ingest.events import models, tables
-from okube_api.store.base import Table
+from okube_api.store.schema import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ campaigns and equipments `_id`s, instants ms since 1970.  `id_high` and `id_low`
 without one.
 """
 
-from okube_api.store.base import Column, Kind, Table
+from okube_api.store.schema import Column, ColumnType, Table
 
 UNDATED_PART = 0
 """The one part of a table that has no days."""
 
-_LINE = Column("line", Kind.INTEGER)  # in its file: of a key that stands twice there, the last counts
-OWN_ID = (Column("id_high", Kind.INTEGER), Column("id_low", Kind.INTEGER))
+_LINE = Column("line", ColumnType.INTEGER)  # in its file: of a key that stands twice there, the last counts
+OWN_ID = (Column("id_high", ColumnType.INTEGER), Column("id_low", ColumnType.INTEGER))
 
 
 def _events(name: str, *columns: Column) -> Table:
@@ -20,84 +20,84 @@ def _events(name: str, *columns: Column) -> Table:
 
 AREAS = _events(
     "areas",
-    Column("code", Kind.TEXT),
-    Column("name", Kind.TEXT),
-    Column("lng", Kind.NUMBER),
-    Column("lat", Kind.NUMBER),
+    Column("code", ColumnType.TEXT),
+    Column("name", ColumnType.TEXT),
+    Column("lng", ColumnType.NUMBER),
+    Column("lat", ColumnType.NUMBER),
     _LINE,
 )
 PANELISTS = _events(
     "panelists",
-    Column("user", Kind.INTEGER),
-    Column("weight", Kind.INTEGER),  # thousandths
-    Column("home", Kind.TEXT),
-    Column("work", Kind.TEXT),
-    Column("os", Kind.TEXT),
-    Column("manufacturer", Kind.TEXT),
-    Column("model", Kind.TEXT),
+    Column("user", ColumnType.INTEGER),
+    Column("weight", ColumnType.INTEGER),  # thousandths
+    Column("home", ColumnType.TEXT),
+    Column("work", ColumnType.TEXT),
+    Column("os", ColumnType.TEXT),
+    Column("manufacturer", ColumnType.TEXT),
+    Column("model", ColumnType.TEXT),
     _LINE,
 )
 PINGS = _events(
     "pings",
-    Column("user", Kind.INTEGER),
-    Column("at", Kind.INTEGER),
-    Column("lng", Kind.NUMBER),
-    Column("lat", Kind.NUMBER),
+    Column("user", ColumnType.INTEGER),
+    Column("at", ColumnType.INTEGER),
+    Column("lng", ColumnType.NUMBER),
+    Column("lat", ColumnType.NUMBER),
     *OWN_ID,
 )
 STAYS = _events(
     "stays",
-    Column("user", Kind.INTEGER),
-    Column("place", Kind.TEXT),
-    Column("at", Kind.INTEGER),
-    Column("duration_s", Kind.INTEGER),
-    Column("zone", Kind.TEXT),
+    Column("user", ColumnType.INTEGER),
+    Column("place", ColumnType.TEXT),
+    Column("at", ColumnType.INTEGER),
+    Column("duration_s", ColumnType.INTEGER),
+    Column("zone", ColumnType.TEXT),
     *OWN_ID,
 )
 DETECTIONS = _events(
     "detections",
-    Column("user", Kind.INTEGER),  # the device's number
-    Column("equipment", Kind.TEXT),
-    Column("at", Kind.INTEGER),
+    Column("user", ColumnType.INTEGER),  # the device's number
+    Column("equipment", ColumnType.TEXT),
+    Column("at", ColumnType.INTEGER),
     *OWN_ID,
 )
 TOUCHES = _events(
     "touches",
-    Column("user", Kind.INTEGER),
-    Column("campaign", Kind.TEXT),
-    Column("at", Kind.INTEGER),
-    Column("kind", Kind.TEXT),
+    Column("user", ColumnType.INTEGER),
+    Column("campaign", ColumnType.TEXT),
+    Column("at", ColumnType.INTEGER),
+    Column("kind", ColumnType.TEXT),
     *OWN_ID,
 )
 DELIVERIES = _events(
     "deliveries",
-    Column("campaign", Kind.TEXT),
-    Column("site", Kind.TEXT),
-    Column("prints", Kind.INTEGER),
-    Column("clicks", Kind.INTEGER),
-    Column("openings", Kind.INTEGER),
+    Column("campaign", ColumnType.TEXT),
+    Column("site", ColumnType.TEXT),
+    Column("prints", ColumnType.INTEGER),
+    Column("clicks", ColumnType.INTEGER),
+    Column("openings", ColumnType.INTEGER),
     _LINE,
 )
 VISITS = _events(
     "visits",
-    Column("user", Kind.INTEGER),
-    Column("site", Kind.TEXT),
-    Column("at", Kind.INTEGER),
-    Column("end", Kind.INTEGER),
+    Column("user", ColumnType.INTEGER),
+    Column("site", ColumnType.TEXT),
+    Column("at", ColumnType.INTEGER),
+    Column("end", ColumnType.INTEGER),
     *OWN_ID,
 )
 PURCHASES = _events(
     "purchases",
-    Column("user", Kind.INTEGER),
-    Column("site", Kind.TEXT),
-    Column("at", Kind.INTEGER),
-    Column("amount_micro", Kind.INTEGER),  # millionths of the application's currency
-    Column("order", Kind.INTEGER),  # a hash of it: what tells two tickets of one moment apart
+    Column("user", ColumnType.INTEGER),
+    Column("site", ColumnType.TEXT),
+    Column("at", ColumnType.INTEGER),
+    Column("amount_micro", ColumnType.INTEGER),  # millionths of the application's currency
+    Column("order", ColumnType.INTEGER),  # a hash of it: what tells two tickets of one moment apart
     *OWN_ID,
 )
 LEDGER = Table(
     "events_ledger",  # one part: the batches whose facts are visible; a batch that is not in it counts nowhere
-    (Column("number", Kind.INTEGER), Column("kind", Kind.TEXT)),
+    (Column("number", ColumnType.INTEGER), Column("kind", ColumnType.TEXT)),
     packed=True,
 )
 

@@ -11,10 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.timestamps import parse_days, parse_instants, to_milliseconds, convert_timestamps, mark_supported_years
+from okube_api.ingest.columns.timestamps import (
+    convert_timestamps,
+    mark_supported_years,
+    parse_days,
+    parse_instants,
+    to_milliseconds,
+)
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.store.arrays import Flags
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 _TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64()}
 

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from okube_api.clock import stamp
 from okube_api.errors import BadRequest, Impossible
-from okube_api.ingest.parse.column_checks import FieldRule, mark_valid_rows, get_field_rules
+from okube_api.ingest.parse.column_checks import FieldRule, get_field_rules, mark_valid_rows
 from okube_api.ingest.parse.row_checks import InvalidLine, validate_event
 from okube_api.ingest.parse.text import ParsedBlock, RejectedLine, check_columns
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 _ROWS_AT_ONCE = 131_072
 _BUFFER_BYTES = 2**20

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.parse.column_checks import get_field_rules
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 MAX_REASON_CHARACTERS = 300
 

@@ -10,11 +10,11 @@ import pyarrow.csv
 import pyarrow.json
 
 from okube_api.errors import Impossible, format_suggestion
-from okube_api.ingest.parse.column_checks import mark_valid_rows, get_schema, get_field_rules
+from okube_api.ingest.parse.column_checks import get_field_rules, get_schema, mark_valid_rows
 from okube_api.ingest.parse.line_blocks import MAX_LINE_BYTES, LineBlock
-from okube_api.ingest.parse.row_checks import InvalidLine, validate_event, parse_csv_line, parse_json_line
+from okube_api.ingest.parse.row_checks import InvalidLine, parse_csv_line, parse_json_line, validate_event
 from okube_api.store.arrays import Ints
-from okube_api.store.base import Json
+from okube_api.store.values import Json
 
 _FEW = 128
 _PIECE_BYTES = 2**20
@@ -151,7 +151,9 @@ def check_columns(kind: str, names: Sequence[str]) -> None:
             raise Impossible(f"The column '{one.name}' is missing.")
 
 
-def _read(kind: str, lines: LineBlock, columns: Callable[[LineBlock], pa.Table], one: Callable[[bytes], Json]) -> ParsedBlock:
+def _read(
+    kind: str, lines: LineBlock, columns: Callable[[LineBlock], pa.Table], one: Callable[[bytes], Json]
+) -> ParsedBlock:
     """Reads lines at once; when that cannot be, their halves; of few, each."""
     if len(lines.nonempty) == 0:
         return concat_blocks(kind, [])
@@ -170,7 +172,9 @@ def _read(kind: str, lines: LineBlock, columns: Callable[[LineBlock], pa.Table],
     if good.all():
         return ParsedBlock(rows, lines.nonempty + lines.first_line)
     careful = _one_by_one(kind, lines, lines.nonempty[~good], one)
-    return concat_blocks(kind, [ParsedBlock(rows.filter(pa.array(good)), lines.nonempty[good] + lines.first_line), careful])
+    return concat_blocks(
+        kind, [ParsedBlock(rows.filter(pa.array(good)), lines.nonempty[good] + lines.first_line), careful]
+    )
 
 
 def _check_utf8(data: bytes) -> None:

@@ -13,7 +13,10 @@ from okube_api.ingest.raw.reader import BatchDelta
 from okube_api.kit.application import Application, ApplicationSettings
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
-from okube_api.store.base import Collection, Json, Store, equal
+from okube_api.store.conditions import equal
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Collection
+from okube_api.store.values import Json
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,16 +10,16 @@ import pyarrow as pa
 
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import Span, codes, integers
-from okube_api.ingest.columns.local_days import local_days
+from okube_api.ingest.columns.columns import Span, to_codes, to_integers
+from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.derive.attribution import AttributionContext, derive_cohorts, derive_conversion
 from okube_api.ingest.derive.day_dependencies import (
     RangeMs,
     find_days_of_events,
-    find_range_ms,
-    find_required_ranges,
     find_outcome_days_of_cohorts,
     find_outcome_days_of_touches,
+    find_range_ms,
+    find_required_ranges,
 )
 from okube_api.ingest.derive.exposures import derive_deliveries, derive_exposures
 from okube_api.ingest.derive.panel_index import PanelIndex
@@ -33,7 +33,9 @@ from okube_api.ingest.refresh.day_ranges import group_days, spans_of
 from okube_api.ingest.refresh.day_reader import DayReader, read_changed_events
 from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
 from okube_api.store.arrays import Ints
-from okube_api.store.base import Aggregate, Between, Change, OneOf, Select, equal
+from okube_api.store.conditions import Between, OneOf, equal
+from okube_api.store.plans import Aggregate, Select
+from okube_api.store.protocol import Change
 
 _MOST_DAYS = 62  # looked at together
 _FEW_USERS = 2000
@@ -80,8 +82,8 @@ async def _touched(change: Change, told: DerivationContext, tasks: Mapping[str, 
         zones = sorted(set(told.sites["zone"].to_pylist()))
         async for rows in read_changed_events(change, TOUCHES, tasks["touches"]):
             led_to = find_outcome_days_of_touches(rows, told.windows, zones)
-            days.outcomes.update(await _days_of_users(change, led_to, np.unique(integers(rows["user"]))))
-            days.exposures.update(np.unique(local_days(integers(rows["at"]), told.timezone)).tolist())
+            days.outcomes.update(await _days_of_users(change, led_to, np.unique(to_integers(rows["user"]))))
+            days.exposures.update(np.unique(to_local_days(to_integers(rows["at"]), told.timezone)).tolist())
         days.exposures.update(tasks["touches"].extra_days)
     for kind, source in (("visits", VISITS), ("purchases", PURCHASES)):
         if kind in tasks:
@@ -200,8 +202,8 @@ def _delivered(rows: pa.Table, sides: BatchDelta, told: DerivationContext) -> tu
 
 def _latest(rows: pa.Table, told: DerivationContext) -> pa.Table:
     """Of each campaign, day and site the delivery that came last; without those of campaigns and sites gone."""
-    known = codes(rows["campaign"], sorted(told.windows)) >= 0
-    known &= (codes(rows["site"], told.sites["site"].to_pylist()) >= 0) | rows["site"].is_null().to_numpy()
+    known = to_codes(rows["campaign"], sorted(told.windows)) >= 0
+    known &= (to_codes(rows["site"], told.sites["site"].to_pylist()) >= 0) | rows["site"].is_null().to_numpy()
     rows = rows.filter(pa.array(known))
     newest = rows.take(pa.array(find_latest_rows(rows, kinds.DELIVERIES.natural_key)))
     return derive_deliveries(newest.rename_columns({"part": "day"}))
@@ -216,7 +218,7 @@ async def _next(made: Iterator[T]) -> T | None:
 
 
 def _of_days(rows: pa.Table, days: list[int]) -> pa.Table:
-    day: Ints = integers(rows["day"])
+    day: Ints = to_integers(rows["day"])
     chosen = np.isin(day, days)
     return rows if chosen.all() else rows.filter(pa.array(chosen))
 

@@ -7,13 +7,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.ingest.columns.columns import integers
+from okube_api.ingest.columns.columns import to_integers
 from okube_api.ingest.events.kinds import EventKind
 from okube_api.ingest.raw.reader import BatchDelta, read_blocks
 from okube_api.ingest.refresh.context import RefreshTask
 from okube_api.store.arrays import Flags
-from okube_api.store.base import ColumnType, Reader
-from okube_api.store.kinds import arrow_schema, stored_kinds
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.protocol import Reader
+from okube_api.store.schema import ColumnType
 
 MAX_ROWS = 1_000_000
 
@@ -49,7 +50,7 @@ async def _whole_days(view: Reader, kind: EventKind, low: int, high: int, sides:
     held = _none(kind)
     async for block in read_blocks(view, kind.table, low, high, sides.either_side):
         held = pa.concat_tables([held, _encoded(block, kind)])
-        complete: Flags = integers(held["part"]) < integers(block["part"])[-1]
+        complete: Flags = to_integers(held["part"]) < to_integers(block["part"])[-1]
         if held.num_rows >= MAX_ROWS and complete.any():
             yield held.filter(pa.array(complete)).unify_dictionaries()
             held = held.filter(pa.array(np.logical_not(complete)))
@@ -58,7 +59,7 @@ async def _whole_days(view: Reader, kind: EventKind, low: int, high: int, sides:
 
 
 def _none(kind: EventKind) -> pa.Table:
-    return _encoded(arrow_schema(stored_kinds(kind.table)).empty_table(), kind)
+    return _encoded(make_arrow_schema(get_stored_types(kind.table)).empty_table(), kind)
 
 
 def _encoded(rows: pa.Table, kind: EventKind) -> pa.Table:

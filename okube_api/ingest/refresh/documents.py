@@ -12,9 +12,11 @@ from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.raw.latest import find_latest_rows
 from okube_api.ingest.raw.reader import read_events, read_live_batches
-from okube_api.kit.resource_changes import Changes
+from okube_api.kit.resource_changes import ChangePublisher
 from okube_api.sites.repository import SiteRepository
-from okube_api.store.base import EVERYTHING, Aggregate, Max, Min, OneOf, Reader, Store, equal
+from okube_api.store.conditions import EVERYTHING, OneOf, equal
+from okube_api.store.plans import Aggregate, Max, Min
+from okube_api.store.protocol import Reader, Store
 
 _DATED = ("touches", "deliveries")
 
@@ -25,7 +27,7 @@ class DerivedDocuments:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._areas = AreaRepository(store, clock)
-        unheard = Changes()  # nothing here is a change that facts would follow
+        unheard = ChangePublisher()  # nothing here is a change that facts would follow
         sites, levers = SiteRepository(store, clock, unheard), LeverRepository(store, clock, CAMPAIGNS)
         self._campaigns = CampaignRepository(store, clock, unheard, sites, levers)
 

@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.catalogue.buckets import month_start, bucket_numbers
+from okube_api.catalogue.buckets import bucket_numbers, month_start
 from okube_api.catalogue.facts import DAY_COLUMNS, Fact, Grain, Span
-from okube_api.ingest.columns.columns import integers
-from okube_api.ingest.derive.rollups import roll_up, merge_days_into_months, can_merge_days, roll_up_days
+from okube_api.ingest.columns.columns import to_integers
+from okube_api.ingest.derive.rollups import can_merge_days, merge_days_into_months, roll_up, roll_up_days
 from okube_api.store.arrays import Ints
-from okube_api.store.base import Change
-from okube_api.store.kinds import arrow_schema, stored_kinds
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.protocol import Change
 
 MAX_ROWS = 100_000
 _ENOUGH_ROWS = 100_000
@@ -49,12 +49,12 @@ class FactWriter:
         """Sums neighbouring months, as many at a time as make a block."""
         merges = can_merge_days(grain)
         source = self._fact.rollup(grain, Span.DAY) if merges else self._fact.table
-        held = arrow_schema(stored_kinds(source)).empty_table()
+        held = make_arrow_schema(get_stored_types(source)).empty_table()
         async for block in self._change.read_parts(source, month_start(first), month_start(last + 1) - 1):
             held = pa.concat_tables([held, block])
             month = int(block["month"][-1].as_py())  # blocks come in order of days: what comes may be of this month
             if held.num_rows >= MAX_ROWS and month > first:
-                before = pa.array(integers(held["month"]) < month)
+                before = pa.array(to_integers(held["month"]) < month)
                 await self._replace_months(grain, range(first, month), held.filter(before), merges=merges)
                 held, first = held.filter(pc.invert(before)), month
         await self._replace_months(grain, range(first, last + 1), held, merges=merges)
@@ -107,7 +107,7 @@ def _runs(months: Sequence[int]) -> list[tuple[int, int]]:
 
 def _completed(fact: Fact, rows: pa.Table) -> pa.Table:
     """The rows with `part` and the bucket numbers of their day."""
-    day: Ints = integers(rows["day"])
+    day: Ints = to_integers(rows["day"])
     low = int(day.min(initial=day[0])) if len(day) else 0
     known = np.arange(low, int(day.max(initial=low)) + 1)
     made = {"part": pa.array(day), **{name: pa.array(bucket_numbers(known, name)[day - low]) for name in DAY_COLUMNS}}

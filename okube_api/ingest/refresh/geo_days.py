@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from okube_api.ingest.columns.columns import codes, days, integers
+from okube_api.ingest.columns.columns import to_codes, to_days_of_places, to_integers
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
 from okube_api.ingest.derive.sessionize import LocationIndex
 from okube_api.ingest.events.kinds import PINGS, STAYS
 from okube_api.ingest.raw.reader import BatchDelta, read_blocks
 from okube_api.ingest.refresh.context import RefreshTask
 from okube_api.ingest.refresh.day_ranges import spans_of
-from okube_api.ingest.refresh.sessions import SessionPiece, Detections, read_session_pieces
+from okube_api.ingest.refresh.sessions import Detections, SessionPiece, read_session_pieces
 from okube_api.store.arrays import Ints
-from okube_api.store.base import Reader
-from okube_api.store.kinds import arrow_schema, stored_kinds
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.protocol import Reader
 
 MAX_STAYS = 500_000
 
@@ -91,7 +91,7 @@ def _pinged(view: Reader, ground: PlaceIndex, rules: StayRules, task: RefreshTas
 
     async def reading(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
         async for block in read_blocks(view, PINGS.table, low, high, task.delta.either_side):
-            yield int(integers(block["part"])[-1]), await asyncio.to_thread(match_pings, block, ground, task.delta)
+            yield int(to_integers(block["part"])[-1]), await asyncio.to_thread(match_pings, block, ground, task.delta)
 
     return read_session_pieces(reading, places, rules.gap_s, spans_of(task), exits=False)
 
@@ -100,10 +100,10 @@ def match_pings(pings: pa.Table, ground: PlaceIndex, sides: BatchDelta) -> Detec
     """Pings in the spots that hold them; each counts at each."""
     rows, spots = ground.match(pings["lng"].to_numpy(), pings["lat"].to_numpy())
     return Detections(
-        integers(pings["user"])[rows],
+        to_integers(pings["user"])[rows],
         spots.astype(np.int32),
         np.zeros(len(rows), np.int32),
-        integers(pings["at"])[rows],
+        to_integers(pings["at"])[rows],
         sides.row_changes(pings)[rows].astype(np.int8),
     )
 
@@ -129,9 +129,9 @@ async def _told(
     held, complete = _NONE, _Once(_NO_STAYS, np.empty(0, np.int64))
     async for block in read_blocks(view, STAYS.table, first - 1, last + 1, sides.either_side):
         held = pa.concat_tables([held, block])
-        through = int(integers(block["part"])[-1]) - 2
+        through = int(to_integers(block["part"])[-1]) - 2
         if first <= through < last and held.num_rows >= MAX_STAYS:
-            done = integers(held["part"]) <= through + 1
+            done = to_integers(held["part"]) <= through + 1
             complete = complete.with_(_once(held.filter(pa.array(done)), ground, sides))
             held = held.filter(pa.array(~done))
             yield first, through, *complete.between(first, through)
@@ -140,7 +140,7 @@ async def _told(
     yield first, last, *complete.between(first, last)
 
 
-_NONE = arrow_schema(stored_kinds(STAYS.table)).empty_table()
+_NONE = make_arrow_schema(get_stored_types(STAYS.table)).empty_table()
 _NO_STAYS = StayColumns(*(np.empty(0, np.int64) for _ in range(5)))
 
 
@@ -167,11 +167,11 @@ class _Once:
 
 def _once(rows: pa.Table, ground: PlaceIndex, sides: BatchDelta) -> _Once:
     """The stays of whole parts, at the places that there are."""
-    place = codes(rows["place"], ground.ids).astype(np.int64)
+    place = to_codes(rows["place"], ground.ids).astype(np.int64)
     rows, place = rows.filter(pa.array(place >= 0)), place[place >= 0]
     counts, differs = sides.deduplicate(rows, STAYS.content_key)
-    at = integers(rows["at"])
-    spot = 2 * place + codes(rows["zone"], ZONE_KINDS)
-    day = days(at, spot, ground.zone_timezones)
-    found = StayColumns(integers(rows["user"]), spot, at, integers(rows["duration_s"]), day)
+    at = to_integers(rows["at"])
+    spot = 2 * place + to_codes(rows["zone"], ZONE_KINDS)
+    day = to_days_of_places(at, spot, ground.zone_timezones)
+    found = StayColumns(to_integers(rows["user"]), spot, at, to_integers(rows["duration_s"]), day)
     return _Once(found.take(np.flatnonzero(counts)), day[differs])

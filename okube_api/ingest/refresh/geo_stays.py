@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 
 from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.facts import GEO_STAYS
-from okube_api.ingest.columns.prefetch import ahead
+from okube_api.ingest.columns.prefetch import prefetch
 from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.geo_days import StayColumns, StayRules, read_stay_days
-from okube_api.ingest.refresh.recency import RecencyWriter, RecencyKeys
+from okube_api.ingest.refresh.recency import RecencyKeys, RecencyWriter
 from okube_api.store.arrays import Ints
-from okube_api.store.base import Change
+from okube_api.store.protocol import Change
 
 _UNKNOWN_BAND = -1
 
@@ -38,7 +38,7 @@ async def refresh_geo_stays(change: Change, told: DerivationContext, people: Pan
     inside_sites = (np.arange(told.place_index.zone_count) % 2 == 0) & np.repeat(told.place_index.is_site, 2)
     spots = RecencyKeys({"place": told.place_index.ids, "zone": ZONE_KINDS}, inside_sites)
     days = RecencyWriter(change, GEO_STAYS, spots, settings.bands.gap)
-    async for found in ahead(read_stay_days(change, told.place_index, rules, task)):
+    async for found in prefetch(read_stay_days(change, told.place_index, rules, task)):
         rows = await asyncio.to_thread(build_rows, found.stays, told.place_index, people, edges)
         await days.write(found.touched, rows)
     await days.finish()

@@ -14,18 +14,18 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
-from okube_api.ingest.columns.columns import codes, integers
-from okube_api.ingest.columns.prefetch import ahead
-from okube_api.ingest.derive.presence import PresenceTables, PresenceRules, derive_presence
+from okube_api.ingest.columns.columns import to_codes, to_integers
+from okube_api.ingest.columns.prefetch import prefetch
+from okube_api.ingest.derive.presence import PresenceRules, PresenceTables, derive_presence
 from okube_api.ingest.derive.sessionize import LocationIndex, index_equipments
 from okube_api.ingest.events.tables import DETECTIONS
 from okube_api.ingest.raw.reader import BatchDelta, read_blocks
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
-from okube_api.ingest.refresh.recency import RecencyWriter, RecencyKeys
-from okube_api.ingest.refresh.sessions import SessionPiece, Detections, read_session_pieces
+from okube_api.ingest.refresh.recency import RecencyKeys, RecencyWriter
+from okube_api.ingest.refresh.sessions import Detections, SessionPiece, read_session_pieces
 from okube_api.store.arrays import Ints
-from okube_api.store.base import Change
+from okube_api.store.protocol import Change
 
 
 async def refresh_presence(change: Change, told: DerivationContext, task: RefreshTask) -> None:
@@ -40,7 +40,7 @@ async def refresh_presence(change: Change, told: DerivationContext, task: Refres
     places = index_equipments(told.equipments)
     writing = _Writing(change, places)
     reading = partial(_read, change, places, task.delta)
-    async for piece in ahead(
+    async for piece in prefetch(
         read_session_pieces(reading, places, rules.gap_s, task.changed_days, exits=True, also=task.extra_days)
     ):
         also = [day for day in task.extra_days if piece.first <= day <= piece.last]
@@ -54,14 +54,14 @@ async def _read(
     change: Change, places: LocationIndex, sides: BatchDelta, low: int, high: int
 ) -> AsyncIterator[tuple[int, Detections]]:
     async for block in read_blocks(change, DETECTIONS, low, high, sides.either_side):
-        yield int(integers(block["part"])[-1]), await asyncio.to_thread(_points, block, places, sides)
+        yield int(to_integers(block["part"])[-1]), await asyncio.to_thread(_points, block, places, sides)
 
 
 def _points(detections: pa.Table, places: LocationIndex, sides: BatchDelta) -> Detections:
-    equipment = codes(detections["equipment"], places.equipments)
+    equipment = to_codes(detections["equipment"], places.equipments)
     known = np.flatnonzero(equipment >= 0)  # the others are gone
     equipment = equipment[known]
-    user, at = (integers(detections[name])[known] for name in ("user", "at"))
+    user, at = (to_integers(detections[name])[known] for name in ("user", "at"))
     return Detections(
         user, places.site_of[equipment], equipment, at, sides.row_changes(detections)[known].astype(np.int8)
     )
@@ -72,7 +72,7 @@ def _made(piece: SessionPiece, rules: PresenceRules, days: Ints) -> PresenceTabl
     found = derive_presence(piece.sessions.filter(piece.sessions.change >= 0), rules, (int(days[0]), int(days[-1])))
     if len(days) == days[-1] - days[0] + 1:
         return found
-    chosen = (table.filter(pa.array(np.isin(integers(table["day"]), days))) for table in found.tables)
+    chosen = (table.filter(pa.array(np.isin(to_integers(table["day"]), days))) for table in found.tables)
     return PresenceTables(*chosen)
 
 

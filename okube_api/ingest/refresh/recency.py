@@ -14,12 +14,14 @@ import pyarrow as pa
 from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.buckets import bucket_numbers
 from okube_api.catalogue.facts import Fact
-from okube_api.ingest.columns.columns import codes, integers, order
-from okube_api.ingest.columns.sort_codes import ranks, whole
-from okube_api.ingest.derive.recency import NEVER_SEEN, LastSeen, find_visitor_days, find_last_seen, update_last_seen
+from okube_api.ingest.columns.columns import sort_order, to_codes, to_integers
+from okube_api.ingest.columns.sort_codes import fill_nulls, to_sort_codes
+from okube_api.ingest.derive.recency import NEVER_SEEN, LastSeen, find_last_seen, find_visitor_days, update_last_seen
 from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.base import Aggregate, Between, Change, Condition, Max, OneOf, Select, equal
+from okube_api.store.conditions import Between, Condition, OneOf, equal
+from okube_api.store.plans import Aggregate, Max, Select
+from okube_api.store.protocol import Change
 
 _FEW_USERS, _SLICE_USERS = 2000, 500_000
 _DAY_BITS = 20
@@ -46,7 +48,7 @@ class RecencyKeys:
         """The numbers of the rows that are of a spot, and of their spots."""
         spot, known = np.zeros(rows.num_rows, np.int64), np.ones(rows.num_rows, np.bool_)
         for name, values in self.columns.items():
-            found = codes(rows[name], values)
+            found = to_codes(rows[name], values)
             known &= found >= 0
             spot = spot * len(values) + found
         at = np.flatnonzero(known)
@@ -80,7 +82,7 @@ class _Stays:
     @property
     def order(self) -> Ints:
         """The permutation in which rows are kept."""
-        return order(self.day, self.spot, self.user, self.start, self.dwell_s)
+        return sort_order(self.day, self.spot, self.user, self.start, self.dwell_s)
 
     def take(self, at: Ints) -> "_Stays":
         return _Stays(*(column[at] for column in self._columns))
@@ -118,11 +120,11 @@ def _no_stays() -> _Stays:
 
 def _stays(rows: pa.Table, spots: RecencyKeys) -> _Stays:
     at, spot = spots.of(rows)
-    user, start, dwell_s, day = (integers(rows[name])[at] for name in ("user", "start", "dwell_s", "day"))
+    user, start, dwell_s, day = (to_integers(rows[name])[at] for name in ("user", "start", "dwell_s", "day"))
     stay = np.arange(len(at))
     if spots.by_stay and len(at):
-        site, rank = ranks(rows["site"])[at], integers(rows["rank"])[at]
-        by = order(user, site, start, rank)
+        site, rank = to_sort_codes(rows["site"])[at], to_integers(rows["rank"])[at]
+        by = sort_order(user, site, start, rank)
         stay[by] = np.cumsum(rank[by] == 1)
     return _Stays(at, user, spot, start, dwell_s, day, stay)
 
@@ -223,7 +225,7 @@ class RecencyWriter:
         where = Between("part", min(others), max(others)) & equal("visitor_day", 1)
         parts = [await self._change.select(Select(self._table, where & some, columns)) for some in _among(users)]
         found = pa.concat_tables(parts)
-        found = found.filter(pa.array(np.isin(integers(found["day"]), sorted(others))))
+        found = found.filter(pa.array(np.isin(to_integers(found["day"]), sorted(others))))
         return _stays(found, replace(self._spots, by_stay=False))
 
     async def _before_write(self, day: int, stays: _Stays) -> _Before:
@@ -248,8 +250,8 @@ class RecencyWriter:
             plan = Aggregate(self._table, where, (*self._spots.columns, "user"), (Max("day", "day"),))
             found = await self._change.aggregate(plan)
             at, spot = self._spots.of(found)
-            keys.append(self._spots.key(integers(found["user"])[at], spot))
-            days.append(integers(found["day"])[at])
+            keys.append(self._spots.key(to_integers(found["user"])[at], spot))
+            days.append(to_integers(found["day"])[at])
         return self._last(np.concatenate(keys), np.concatenate(days))
 
     def _last(self, keys: Ints, days: Ints) -> _Before:
@@ -264,7 +266,7 @@ class RecencyWriter:
         where = OneOf("part", known) & equal("visitor_day", 1)
         found = await self._change.select(Select(self._table, where, (*self._spots.columns, "user", "day")))
         at, spot = self._spots.of(found)
-        return np.unique(_packed(self._spots.key(integers(found["user"])[at], spot), integers(found["day"])[at]))
+        return np.unique(_packed(self._spots.key(to_integers(found["user"])[at], spot), to_integers(found["day"])[at]))
 
     # -- later days
 
@@ -302,10 +304,10 @@ class RecencyWriter:
         """Writes the rows of days with other marks on those of some users (in order)."""
         blocks = [block async for block in self._change.read_parts(self._table, days[0], days[-1])]
         rows = pa.concat_tables(blocks)
-        rows = rows.filter(pa.array(np.isin(integers(rows["day"]), days)))
+        rows = rows.filter(pa.array(np.isin(to_integers(rows["day"]), days)))
         stays = _stays(rows, self._spots)
         rows = rows.take(pa.array(stays.row[stays.order]))
-        mine = np.flatnonzero(np.isin(integers(rows["user"]), users))
+        mine = np.flatnonzero(np.isin(to_integers(rows["user"]), users))
         again, _ = await asyncio.to_thread(_put, rows, mine, marks)
         await self._facts.replace(days, again)
         await self._facts.flush()
@@ -326,7 +328,7 @@ def _put(rows: pa.Table, at: Ints, marks: Marks) -> tuple[pa.Table, Flags]:
     """Rows with other marks on some of them (by their numbers), and which of these differ."""
     differs = np.zeros(len(at), np.bool_)
     for name, found in marks.items():
-        values, given = whole(rows[name]).copy(), rows[name].is_valid().to_numpy().copy()
+        values, given = fill_nulls(rows[name]).copy(), rows[name].is_valid().to_numpy().copy()
         new, new_given = found.fill_null(0).to_numpy(), found.is_valid().to_numpy(zero_copy_only=False)
         differs |= (values[at] != new) | (given[at] != new_given)
         values[at], given[at] = new, new_given

@@ -26,13 +26,15 @@ from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.pseudonyms import DEVICE, USER
 from okube_api.ingest.raw.new_events import count_new_events
 from okube_api.ingest.raw.reader import BatchDelta, read_live_batches
-from okube_api.ingest.raw.reference_state import count_changed_keys, read_panel, find_changed_areas, write_panel
+from okube_api.ingest.raw.reference_state import count_changed_keys, find_changed_areas, read_panel, write_panel
 from okube_api.ingest.refresh import conversion, geo_stays, presence
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.day_ranges import joined
 from okube_api.store.arrays import Ints
-from okube_api.store.base import Aggregate, Change, Condition, OneOf, Reader
-from okube_api.store.kinds import arrow_schema, stored_kinds
+from okube_api.store.conditions import Condition, OneOf
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.plans import Aggregate
+from okube_api.store.protocol import Change, Reader
 
 GEO, PRESENCE = ("pings", "stays"), ("detections",)
 CONVERSION = ("touches", "visits", "purchases", "deliveries")
@@ -92,7 +94,7 @@ class FactRefresh:
         await self._write(people, BatchDelta(live, oldest_day=since), spans, {})
         for name, days in old.items():
             table = KINDS[name].table
-            await self._change.replace(table, days, arrow_schema(stored_kinds(table)).empty_table())
+            await self._change.replace(table, days, make_arrow_schema(get_stored_types(table)).empty_table())
 
     async def rebuild(self, kinds: Collection[str]) -> None:
         """Writes all facts anew that are made of events of some of these kinds."""
@@ -180,7 +182,9 @@ class FactRefresh:
             "number": numbers,
             "kind": [live[one] for one in numbers],
         }
-        schema = arrow_schema({name: kind for name, kind in stored_kinds(tables.LEDGER).items() if name != "batch"})
+        schema = make_arrow_schema(
+            {name: kind for name, kind in get_stored_types(tables.LEDGER).items() if name != "batch"}
+        )
         await self._change.replace(tables.LEDGER, [tables.UNDATED_PART], pa.table(columns, schema=schema))
 
     # -- which days

@@ -11,25 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.store.arrays import Flags
-from okube_api.store.base import (
-    Aggregate,
-    AllOf,
-    Band,
-    Between,
-    Condition,
-    Count,
-    Each,
-    High,
-    Kind,
-    Low,
-    Rows,
-    Sum,
-    TooManyRows,
-    UnsupportedByStore,
-)
+from okube_api.store.column_types import ELEMENT_TYPES, DeclaredFields
 from okube_api.store.columnar.frame import Codes, Frame, Ints, Numbers, Plain, frame
 from okube_api.store.columnar.masks import mask
-from okube_api.store.kinds import ELEMENT, Names, kinds_of, part_range
+from okube_api.store.conditions import AllOf, Between, Condition
+from okube_api.store.errors import TooManyRows, UnsupportedByStore
+from okube_api.store.plan_analysis import infer_part_range, infer_source_types
+from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
+from okube_api.store.schema import ColumnType
 
 Group = npt.NDArray[np.intp]
 _DENSE = 2**21
@@ -53,7 +42,7 @@ def aggregated(plan: Aggregate, held: Frame, row_limit: int | None = None) -> pa
     exactly, and TooManyRows.
     """
     if isinstance(plan.source, Aggregate):
-        held = frame(aggregated(plan.source, held, row_limit), kinds_of(plan.source))
+        held = frame(aggregated(plan.source, held, row_limit), infer_source_types(plan.source))
         row_limit = None
     chosen = _chosen(plan.where, held, _named(plan), row_limit)
     for key in plan.by:
@@ -70,7 +59,7 @@ def aggregated(plan: Aggregate, held: Frame, row_limit: int | None = None) -> pa
     return pa.table(arrays, names=names)
 
 
-def selected(plan: Rows, held: Frame, row_limit: int | None = None) -> pa.Table:
+def selected(plan: Select, held: Frame, row_limit: int | None = None) -> pa.Table:
     """The plan's rows.  Raises as `aggregated` does."""
     chosen = _chosen(plan.where, held, set(plan.columns), row_limit)
     arrays: list[pa.Array] = []
@@ -88,7 +77,7 @@ def selected(plan: Rows, held: Frame, row_limit: int | None = None) -> pa.Table:
 def _chosen(where: Condition, held: Frame, names: set[str], row_limit: int | None) -> Frame:
     """Columns of the rows that meet a condition; where it bounds `part`, rows outside are not looked at."""
     if "part" in held.columns:
-        low, high = part_range(where)
+        low, high = infer_part_range(where)
         parts = held.numbers("part").values
         held = held.part(slice(int(np.searchsorted(parts, low)), int(np.searchsorted(parts, high, "right"))))
         where = _beside_range(where)
@@ -121,7 +110,7 @@ def _named(plan: Aggregate) -> set[str]:
 
 def _opened(held: Frame, key: Each) -> Frame:
     """A row for each distinct value of a list, which becomes a column."""
-    kind = Names(held.kinds).listed(key.field)
+    kind = DeclaredFields(held.kinds).require_list(key.field)
     column = held[key.field]
     assert isinstance(column, Codes)
     elements = column.distinct.flatten().dictionary_encode()
@@ -199,7 +188,7 @@ def _of_distinct(column: Codes) -> Coded:
 
 def _decoded(column: Codes, codes: Ints, missing: Flags) -> pa.Array:
     found = pa.array(codes.astype(np.int32), mask=missing)
-    if column.kind in ELEMENT:
+    if column.kind in ELEMENT_TYPES:
         return pa.DictionaryArray.from_arrays(found, column.distinct)
     return column.distinct.take(found)
 
@@ -207,7 +196,7 @@ def _decoded(column: Codes, codes: Ints, missing: Flags) -> pa.Array:
 def _encoded(column: Numbers) -> Codes:
     found = pa.array(column.values.astype(np.int64), mask=column.missing).dictionary_encode()
     codes = found.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return Codes(Kind.INTEGER, codes, found.dictionary)
+    return Codes(ColumnType.INTEGER, codes, found.dictionary)
 
 
 def _grouped(keys: list[Coded], rows: int) -> tuple[Group, npt.NDArray[np.int64] | None, int]:
@@ -253,12 +242,12 @@ def _(measure: Sum, held: Frame, group: Group, size: int) -> pa.Array:
 
 
 @_measured.register
-def _(measure: Low, held: Frame, group: Group, size: int) -> pa.Array:
+def _(measure: Min, held: Frame, group: Group, size: int) -> pa.Array:
     return _extreme(held.numbers(measure.field), np.minimum, np.iinfo(np.int64).max, group, size)
 
 
 @_measured.register
-def _(measure: High, held: Frame, group: Group, size: int) -> pa.Array:
+def _(measure: Max, held: Frame, group: Group, size: int) -> pa.Array:
     return _extreme(held.numbers(measure.field), np.maximum, np.iinfo(np.int64).min, group, size)
 
 

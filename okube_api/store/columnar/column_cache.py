@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from okube_api.store.base import Aggregate, Kind, Rows, StoreError, Table, UnsupportedByStore
 from okube_api.store.columnar.answer import aggregated, selected
 from okube_api.store.columnar.frame import Frame, frame
-from okube_api.store.kinds import bottom, fields_of, kinds_of
+from okube_api.store.errors import StoreError, UnsupportedByStore
+from okube_api.store.plan_analysis import collect_fields, infer_source_types, resolve_source
+from okube_api.store.plans import Aggregate, Select
+from okube_api.store.schema import ColumnType, Table
 
 MOST_ROWS = 2_000_000
 _AT_ONCE = 250_000
-_LEFT_OUT = (Kind.BYTES, Kind.NUMBER)
+_LEFT_OUT = (ColumnType.BYTES, ColumnType.NUMBER)
 
 Load = Callable[[Table, tuple[str, ...]], Awaitable[pa.Table | None]]
 """Reads columns of every row of a table; None when there are more than `MOST_ROWS`."""
@@ -39,17 +41,17 @@ class Held:
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
 
     async def answer(
-        self, plan: Aggregate | Rows, application: str, version: Hashable, load: Load, row_limit: int | None
+        self, plan: Aggregate | Select, application: str, version: Hashable, load: Load, row_limit: int | None
     ) -> pa.Table | None:
         """A plan's answer; None when the database has to give it.  Raises TooManyRows.
 
         version: of the table, as the reader sees it; it changes whenever the table's rows do.
         """
-        table, where = bottom(plan)
-        if isinstance(plan, Rows):  # sets are large: those asked for, with what the condition names
-            wanted = frozenset(("part", *plan.columns, *fields_of(where)))
+        table, where = resolve_source(plan)
+        if isinstance(plan, Select):  # sets are large: those asked for, with what the condition names
+            wanted = frozenset(("part", *plan.columns, *collect_fields(where)))
         else:
-            wanted = frozenset(name for name, kind in kinds_of(table).items() if kind not in _LEFT_OUT)
+            wanted = frozenset(name for name, kind in infer_source_types(table).items() if kind not in _LEFT_OUT)
         held = await self._frame((application, table, wanted), version, load)
         if held is None:
             return None
@@ -74,7 +76,7 @@ class Held:
         return entry.frame
 
     async def _loaded(self, table: Table, names: frozenset[str], load: Load) -> Frame | None:
-        kinds = {name: kind for name, kind in kinds_of(table).items() if name in names}
+        kinds = {name: kind for name, kind in infer_source_types(table).items() if name in names}
         try:
             rows = await load(table, tuple(kinds))
         except StoreError:  # the question itself may still be answered
@@ -91,5 +93,5 @@ class Held:
             total -= 0 if entry.frame is None else entry.frame.nbytes
 
 
-def _answered(plan: Aggregate | Rows, held: Frame, row_limit: int | None) -> pa.Table:
-    return selected(plan, held, row_limit) if isinstance(plan, Rows) else aggregated(plan, held, row_limit)
+def _answered(plan: Aggregate | Select, held: Frame, row_limit: int | None) -> pa.Table:
+    return selected(plan, held, row_limit) if isinstance(plan, Select) else aggregated(plan, held, row_limit)

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.store.arrays import Flags
-from okube_api.store.base import Kind, UnsupportedByStore
-from okube_api.store.kinds import ELEMENT
+from okube_api.store.column_types import ELEMENT_TYPES
+from okube_api.store.errors import UnsupportedByStore
+from okube_api.store.schema import ColumnType
 
 Ints = npt.NDArray[np.integer]
 Chosen = slice | Flags | npt.NDArray[np.intp]
@@ -44,7 +45,7 @@ class Numbers:
 class Codes:
     """A column of anything else: each row's index into `distinct`, -1 where it is null."""
 
-    kind: Kind
+    kind: ColumnType
     codes: Ints
     distinct: pa.Array
 
@@ -84,7 +85,7 @@ Column = Numbers | Codes | Plain
 class Frame:
     """Columns of one length, ascending by `part` where they have one."""
 
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ColumnType]
     columns: Mapping[str, Column]
     rows: int
 
@@ -117,20 +118,20 @@ class Frame:
         return Frame(self.kinds, {name: column.part(rows) for name, column in self.columns.items()}, length)
 
 
-def frame(rows: pa.Table, kinds: Mapping[str, Kind]) -> Frame:
+def frame(rows: pa.Table, kinds: Mapping[str, ColumnType]) -> Frame:
     """Columns of rows as a frame, sorted by `part`."""
     order = pc.sort_indices(rows["part"]).to_numpy() if "part" in kinds else None
     return Frame(kinds, {name: _column(rows[name], kind, order) for name, kind in kinds.items()}, rows.num_rows)
 
 
-def _column(values: pa.ChunkedArray, kind: Kind, order: npt.NDArray[np.uint64] | None) -> Column:
-    if kind is Kind.INTEGER:
+def _column(values: pa.ChunkedArray, kind: ColumnType, order: npt.NDArray[np.uint64] | None) -> Column:
+    if kind is ColumnType.INTEGER:
         missing = values.is_null().to_numpy() if values.null_count else None
         numbers = (values.fill_null(0) if values.null_count else values).to_numpy()
         if order is not None:
             numbers, missing = numbers[order], None if missing is None else missing[order]
         return Numbers(_small(numbers), missing)
-    if kind in (Kind.BYTES, Kind.NUMBER):
+    if kind in (ColumnType.BYTES, ColumnType.NUMBER):
         whole = _whole(values)
         return Plain(whole if order is None else whole.take(pa.array(order)))
     codes, distinct = _encoded(values, kind)
@@ -141,12 +142,12 @@ def _whole(values: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
 
 
-def _encoded(values: pa.ChunkedArray, kind: Kind) -> tuple[npt.NDArray[np.int64], pa.Array]:
+def _encoded(values: pa.ChunkedArray, kind: ColumnType) -> tuple[npt.NDArray[np.int64], pa.Array]:
     """The codes of a column, and what is distinct in it."""
     whole = _whole(values)
     if pa.types.is_dictionary(whole.type):
         return whole.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64), whole.dictionary
-    if kind not in ELEMENT:
+    if kind not in ELEMENT_TYPES:
         found = whole.dictionary_encode()
         return found.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64), found.dictionary
     return _encoded_lists(whole)

@@ -7,18 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.store.arrays import Flags
-from okube_api.store.base import (
-    AllOf,
-    AnyOf,
-    Between,
-    Missing,
-    Not,
-    OneOf,
-    Overlaps,
-    UnsupportedByStore,
-)
+from okube_api.store.column_types import ARROW_TYPES, DeclaredFields, coerce_bounds, coerce_values
 from okube_api.store.columnar.frame import Codes, Frame, Numbers, Plain
-from okube_api.store.kinds import ARROW, Names, bounds, fitting
+from okube_api.store.conditions import AllOf, AnyOf, Between, Missing, Not, OneOf, Overlaps
+from okube_api.store.errors import UnsupportedByStore
 
 
 @singledispatch
@@ -29,11 +21,11 @@ def mask(node: object, frame: Frame) -> Flags:
 
 @mask.register
 def _(node: OneOf, frame: Frame) -> Flags:
-    kind = Names(frame.kinds).scalar(node.field)
-    values = fitting(kind, node.values)
+    kind = DeclaredFields(frame.kinds).require_scalar(node.field)
+    values = coerce_values(kind, node.values)
     column = frame[node.field]
     if isinstance(column, Codes):
-        return _looked_up(column, pc.is_in(column.distinct, value_set=pa.array(values, ARROW[kind])))
+        return _looked_up(column, pc.is_in(column.distinct, value_set=pa.array(values, ARROW_TYPES[kind])))
     column = frame.numbers(node.field)
     if len(values) == 1:
         found = column.values == int(values[0])
@@ -44,10 +36,10 @@ def _(node: OneOf, frame: Frame) -> Flags:
 
 @mask.register
 def _(node: Overlaps, frame: Frame) -> Flags:
-    kind = Names(frame.kinds).listed(node.field)
+    kind = DeclaredFields(frame.kinds).require_list(node.field)
     column = frame[node.field]
     assert isinstance(column, Codes)
-    wanted = pa.array(fitting(kind, node.values), ARROW[kind])
+    wanted = pa.array(coerce_values(kind, node.values), ARROW_TYPES[kind])
     hits = pc.is_in(column.distinct.flatten(), value_set=wanted).to_numpy(zero_copy_only=False)
     owners = pc.list_parent_indices(column.distinct).to_numpy()
     found = np.zeros(len(column.distinct), np.bool_)
@@ -57,8 +49,8 @@ def _(node: Overlaps, frame: Frame) -> Flags:
 
 @mask.register
 def _(node: Between, frame: Frame) -> Flags:
-    kind = Names(frame.kinds).scalar(node.field)
-    limits = bounds(kind, node.low, node.high)
+    kind = DeclaredFields(frame.kinds).require_scalar(node.field)
+    limits = coerce_bounds(kind, node.low, node.high)
     if limits is None:
         return np.zeros(frame.rows, np.bool_)
     column = frame[node.field]
@@ -79,7 +71,7 @@ def _(node: Between, frame: Frame) -> Flags:
 
 @mask.register
 def _(node: Missing, frame: Frame) -> Flags:
-    Names(frame.kinds).kind(node.field)
+    DeclaredFields(frame.kinds).type_of(node.field)
     column = frame[node.field]
     if isinstance(column, Codes):
         return column.codes < 0

@@ -6,11 +6,11 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from okube_api.store.base import Table
 from okube_api.store.duckdb.connection import Cursor, insert, quoted
 from okube_api.store.duckdb.rows import DuckReader
 from okube_api.store.duckdb.snapshots import Moments, View
-from okube_api.store.kinds import declared
+from okube_api.store.plan_analysis import conform_rows
+from okube_api.store.schema import Table
 
 ROW_GROUP = 122_880
 """The rows that DuckDB compresses together; of a smaller write, it keeps all in memory until the transaction ends."""
@@ -29,7 +29,7 @@ class DuckChange(DuckReader):
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
         """Adds rows of a batch."""
-        wanted = declared(table, rows)
+        wanted = conform_rows(table, rows)
         await self._write(table, lambda cursor: self._insert(cursor, table, [wanted], batch))
 
     async def remove(self, table: Table, batch: int) -> None:
@@ -39,7 +39,7 @@ class DuckChange(DuckReader):
 
     async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
         """Puts rows in the place of whole partitions."""
-        wanted = declared(table, rows, encoded=True)
+        wanted = conform_rows(table, rows, keep_dictionaries=True)
         if outside := set(wanted["part"].unique().to_pylist()) - set(parts):
             raise ValueError(f"rows of {table.name} in part {min(outside)}, which is not among those replaced")
         await self._write(table, lambda cursor: self._replace(cursor, table, list(parts), wanted))

@@ -14,7 +14,7 @@ import anyio
 import duckdb
 import pyarrow as pa
 
-from okube_api.store.base import Conflict, StoreFull, StoreLocked, Unavailable
+from okube_api.store.errors import Conflict, StoreFull, StoreLocked, Unavailable
 
 T = TypeVar("T")
 Cursor = duckdb.DuckDBPyConnection

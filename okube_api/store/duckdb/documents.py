@@ -9,17 +9,19 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from okube_api.store.base import BY_ID, Collection, Condition, Json, Kind, OneOf, Order, equal
-from okube_api.store.document_values import searchable, value_at
+from okube_api.store.column_types import ARROW_TYPES
+from okube_api.store.conditions import Condition, OneOf, equal
+from okube_api.store.document_values import build_search_text, get_value
 from okube_api.store.duckdb.connection import Cursor, insert, quoted, tidied
 from okube_api.store.duckdb.sql import PLAIN, TYPES, Columns, Sql, hash_column, hash_of, order_sql, to_sql
 from okube_api.store.duckdb.unique import check
-from okube_api.store.kinds import ARROW
+from okube_api.store.schema import BY_ID, Collection, ColumnType, SortKey
+from okube_api.store.values import Json
 
 _BLOCK = 2000
 _FEW = 20
 _PLAIN = ("_search", "document")
-_HASHED = {Kind.TEXT: Kind.INTEGER, Kind.TEXTS: Kind.INTEGERS}
+_HASHED = {ColumnType.TEXT: ColumnType.INTEGER, ColumnType.TEXTS: ColumnType.INTEGERS}
 
 
 class Documents:
@@ -31,16 +33,16 @@ class Documents:
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
-        fields = {"_id": Kind.TEXT, **collection.fields}
+        fields = {"_id": ColumnType.TEXT, **collection.fields}
         looked_up = ["_id", *(group[-1] for group in collection.unique)]
         hashed = frozenset(name for name in looked_up if fields[name] in _HASHED)
         self._names = Columns(fields, search=bool(collection.search), hashed=hashed)
         self._hashed = sorted(hashed)
-        self._columns: dict[str, Kind] = {
+        self._columns: dict[str, ColumnType] = {
             **fields,
             **{hash_column(name): _HASHED[fields[name]] for name in self._hashed},
-            "_search": Kind.TEXT,
-            "document": Kind.TEXT,
+            "_search": ColumnType.TEXT,
+            "document": ColumnType.TEXT,
         }
         self._table = quoted(collection.name)
         self._claimed = {name.split(".")[0] for group in collection.unique for name in group}
@@ -80,7 +82,7 @@ class Documents:
     def find(
         self,
         where: Condition,
-        sort: Sequence[Order],
+        sort: Sequence[SortKey],
         skip: int,
         limit: int | None,
         fields: Sequence[str] | None = None,
@@ -90,7 +92,7 @@ class Documents:
         Documents of a page are not read before it is known which they are.
         """
         for name in fields or ():
-            self._names.kind(name)
+            self._names.type_of(name)
         shown = "document" if fields is None else ", ".join(map(quoted, ("_id", *fields)))
         order = order_sql(tuple(sort), self._names)
         if limit is None and not skip:
@@ -100,7 +102,7 @@ class Documents:
         page = f"{inner}{'' if limit is None else f' LIMIT {int(limit)}'} OFFSET {int(skip)}"
         return f"SELECT {shown} FROM {self._table} WHERE rowid IN ({page}) ORDER BY {order}", values
 
-    def matching(self, where: Condition, sort: Sequence[Order]) -> Sql:
+    def matching(self, where: Condition, sort: Sequence[SortKey]) -> Sql:
         """The `rowid` of matching documents, in order."""
         text, values = to_sql(where, self._names)
         order = order_sql(tuple(sort), self._names)
@@ -170,13 +172,20 @@ class Documents:
                 cursor.execute(f"INSERT INTO {self._table} VALUES ({marks})", row)
             return
         columns = zip(*rows, strict=True)
-        arrays = [pa.array(values, ARROW[kind]) for values, kind in zip(columns, self._columns.values(), strict=True)]
+        arrays = [
+            pa.array(values, ARROW_TYPES[kind]) for values, kind in zip(columns, self._columns.values(), strict=True)
+        ]
         insert(cursor, self.collection.name, pa.table(arrays, names=list(self._columns)))
 
     def _row(self, document: Json) -> list[Any]:
-        values = {"_id": document["_id"], **{name: value_at(document, name) for name in self.collection.fields}}
+        values = {"_id": document["_id"], **{name: get_value(document, name) for name in self.collection.fields}}
         hashes = [_hashes(values[name]) for name in self._hashed]
-        return [*values.values(), *hashes, searchable(self.collection, document), orjson.dumps(document).decode()]
+        return [
+            *values.values(),
+            *hashes,
+            build_search_text(self.collection, document),
+            orjson.dumps(document).decode(),
+        ]
 
 
 def nested(paths: Sequence[str], values: Sequence[Any]) -> Json:

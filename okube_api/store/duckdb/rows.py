@@ -5,12 +5,15 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from okube_api.store.base import EVERYTHING, Aggregate, Kind, Rows, Table, TooManyRows, UnsupportedByStore
 from okube_api.store.columnar.column_cache import MOST_ROWS, Held
+from okube_api.store.conditions import EVERYTHING
 from okube_api.store.duckdb.connection import Cursor, fetched, quoted
 from okube_api.store.duckdb.snapshots import View
 from okube_api.store.duckdb.sql import PLAIN, TYPES, Sql, Statement, aggregate_sql, counting_sql, rows_sql
-from okube_api.store.kinds import bottom, stored_kinds
+from okube_api.store.errors import TooManyRows, UnsupportedByStore
+from okube_api.store.plan_analysis import get_stored_types, resolve_source
+from okube_api.store.plans import Aggregate, Select
+from okube_api.store.schema import ColumnType, Table
 
 BLOCK_ROWS = 250_000
 T = TypeVar("T")
@@ -18,7 +21,10 @@ T = TypeVar("T")
 
 def create_table(cursor: Cursor, table: Table) -> None:
     """Makes the table, and the columns that a later version declared (null in the rows that are there)."""
-    kinds = {name: TYPES[kind] + (PLAIN if kind is Kind.BYTES else "") for name, kind in stored_kinds(table).items()}
+    kinds = {
+        name: TYPES[kind] + (PLAIN if kind is ColumnType.BYTES else "")
+        for name, kind in get_stored_types(table).items()
+    }
     definitions = {"application": "VARCHAR", **kinds}
     text = ", ".join(f"{quoted(name)} {kind}" for name, kind in definitions.items())
     cursor.execute(f"CREATE TABLE IF NOT EXISTS {quoted(table.name)} ({text})")
@@ -56,12 +62,12 @@ class DuckReader:
         """The plan's answer, from memory where the table is held there."""
         return await self._answer(plan, lambda: aggregate_sql(plan, self._application))
 
-    async def rows(self, plan: Rows) -> pa.Table:
+    async def select(self, plan: Select) -> pa.Table:
         """The plan's rows, from memory where they are held there."""
         return await self._answer(plan, lambda: rows_sql(plan, self._application))
 
-    async def _answer(self, plan: Aggregate | Rows, statement: Callable[[], Sql]) -> pa.Table:
-        table, where = bottom(plan)
+    async def _answer(self, plan: Aggregate | Select, statement: Callable[[], Sql]) -> pa.Table:
+        table, where = resolve_source(plan)
         if self._held is not None and self._view.tables is not None and not table.packed:
             version = self._view.tables.get(table.name, 0)
             answer = self._held.answer(plan, self._application, version, self._load, self._row_limit)
@@ -76,9 +82,9 @@ class DuckReader:
 
         return await self._ask(table, call)
 
-    async def read(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+    async def read_parts(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
         """Partitions in ascending order, as many at a time as make a block; a large one in pieces."""
-        names = ", ".join(quoted(name) for name in stored_kinds(table))
+        names = ", ".join(quoted(name) for name in get_stored_types(table))
         source = f"FROM {quoted(table.name)} WHERE application = ? AND part BETWEEN ? AND ?"
         application = self._application
         counted = await self._fetch(
@@ -94,7 +100,7 @@ class DuckReader:
                 piece = f"SELECT {names} {source} AND rowid BETWEEN ? AND ?"
                 yield await self._fetch(table, (piece, [application, first, last, *ends]))
 
-    async def parts(self, table: Table, batch: int | None = None) -> list[int]:
+    async def list_parts(self, table: Table, batch: int | None = None) -> list[int]:
         """The partitions that hold rows."""
         values: list[Any] = [self._application]
         sql = f"SELECT DISTINCT part FROM {quoted(table.name)} WHERE application = ?"
@@ -105,9 +111,9 @@ class DuckReader:
         found = await self._fetch(table, (f"{sql} ORDER BY part", values))
         return [int(part) for part in found["part"].to_pylist()]
 
-    def statement(self, plan: Aggregate | Rows) -> Statement:
+    def to_statement(self, plan: Aggregate | Select) -> Statement:
         """The SQL of a plan."""
-        if isinstance(plan, Rows):
+        if isinstance(plan, Select):
             text, values = rows_sql(plan, self._application)
         else:
             text, values = aggregate_sql(plan, self._application)
@@ -117,7 +123,7 @@ class DuckReader:
         counted = await self._fetch(table, counting_sql(table, EVERYTHING, self._application))
         if int(counted["n"][0].as_py()) > MOST_ROWS:
             return None
-        return await self._fetch(table, rows_sql(Rows(table, EVERYTHING, columns), self._application))
+        return await self._fetch(table, rows_sql(Select(table, EVERYTHING, columns), self._application))
 
     async def _fetch(self, table: Table, statement: Sql) -> pa.Table:
         return await self._ask(table, lambda cursor: fetched(cursor, *statement))

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import anyio
 
-from okube_api.store.base import StoreError, Unavailable
 from okube_api.store.duckdb.connection import Cursor, Database, begin, end
+from okube_api.store.errors import StoreError, Unavailable
 
 T = TypeVar("T")
 

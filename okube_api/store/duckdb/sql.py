@@ -6,54 +6,36 @@ from functools import singledispatch
 from hashlib import blake2b
 from typing import Any
 
-from okube_api.store.base import (
-    Aggregate,
-    AllOf,
-    AnyOf,
-    Band,
-    Between,
-    Condition,
-    Contains,
-    Count,
-    Each,
-    High,
-    Kind,
-    Low,
-    Missing,
-    Not,
-    OneOf,
-    Order,
-    Overlaps,
-    Rows,
-    Sum,
-    Table,
-    UnsupportedByStore,
-)
-from okube_api.store.document_values import folded
+from okube_api.store.column_types import DeclaredFields, coerce_bounds, coerce_values
+from okube_api.store.conditions import AllOf, AnyOf, Between, Condition, Contains, Missing, Not, OneOf, Overlaps
+from okube_api.store.document_values import fold
 from okube_api.store.duckdb.connection import quoted
-from okube_api.store.kinds import Names, bounds, fitting, kinds_of
+from okube_api.store.errors import UnsupportedByStore
+from okube_api.store.plan_analysis import infer_source_types
+from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
+from okube_api.store.schema import ColumnType, SortKey, Table
 
 Sql = tuple[str, list[Any]]
 
 TYPES = {
-    Kind.TEXT: "VARCHAR",
-    Kind.TEXTS: "VARCHAR[]",
-    Kind.INTEGER: "BIGINT",
-    Kind.INTEGERS: "BIGINT[]",
-    Kind.NUMBER: "DOUBLE",
-    Kind.BOOLEAN: "BOOLEAN",
-    Kind.BYTES: "BLOB",
+    ColumnType.TEXT: "VARCHAR",
+    ColumnType.TEXTS: "VARCHAR[]",
+    ColumnType.INTEGER: "BIGINT",
+    ColumnType.INTEGERS: "BIGINT[]",
+    ColumnType.NUMBER: "DOUBLE",
+    ColumnType.BOOLEAN: "BOOLEAN",
+    ColumnType.BYTES: "BLOB",
 }
 PLAIN = " USING COMPRESSION UNCOMPRESSED"
 """For long texts and sets: several times faster to write and to pick one from, for twice the room."""
 _MANY, _MANY_LISTED = 50, 30
 
 
-class Columns(Names):
+class Columns(DeclaredFields):
     """Declared fields, and those of them that have a column of hashes, which is much faster to look through."""
 
     def __init__(
-        self, kinds: Mapping[str, Kind], *, search: bool = False, hashed: frozenset[str] = frozenset()
+        self, kinds: Mapping[str, ColumnType], *, search: bool = False, hashed: frozenset[str] = frozenset()
     ) -> None:
         super().__init__(kinds, search=search)
         self.hashed = hashed
@@ -80,7 +62,7 @@ def to_sql(node: object, names: Columns) -> Sql:
 
 @to_sql.register
 def _(node: OneOf, names: Columns) -> Sql:
-    values = fitting(names.scalar(node.field), node.values)
+    values = coerce_values(names.require_scalar(node.field), node.values)
     if not values:
         return "false", []
     if len(values) > _MANY:
@@ -94,7 +76,7 @@ def _(node: OneOf, names: Columns) -> Sql:
 
 @to_sql.register
 def _(node: Overlaps, names: Columns) -> Sql:
-    values = fitting(names.listed(node.field), node.values)
+    values = coerce_values(names.require_list(node.field), node.values)
     column = quoted(node.field)
     if len(values) > _MANY_LISTED:
         return f"EXISTS (SELECT 1 FROM (SELECT unnest({column}) AS one) WHERE one IN (SELECT unnest(?)))", [values]
@@ -107,7 +89,7 @@ def _(node: Overlaps, names: Columns) -> Sql:
 
 @to_sql.register
 def _(node: Between, names: Columns) -> Sql:
-    limits = bounds(names.scalar(node.field), node.low, node.high)
+    limits = coerce_bounds(names.require_scalar(node.field), node.low, node.high)
     if limits is None:
         return "false", []
     column = quoted(node.field)
@@ -119,13 +101,13 @@ def _(node: Between, names: Columns) -> Sql:
 
 @to_sql.register
 def _(node: Contains, names: Columns) -> Sql:
-    names.searched()
-    return f"contains({quoted('_search')}, ?)", [folded(node.text)]
+    names.require_search()
+    return f"contains({quoted('_search')}, ?)", [fold(node.text)]
 
 
 @to_sql.register
 def _(node: Missing, names: Columns) -> Sql:
-    names.kind(node.field)
+    names.type_of(node.field)
     return f"({quoted(node.field)} IS NULL)", []
 
 
@@ -151,10 +133,10 @@ def _joined(parts: list[Sql], word: str, none: str) -> Sql:
     return f"({word.join(text for text, _ in parts)})", [value for _, values in parts for value in values]
 
 
-def order_sql(sort: tuple[Order, ...], names: Columns) -> str:
+def order_sql(sort: tuple[SortKey, ...], names: Columns) -> str:
     """An ORDER BY clause; ties go by `_id`."""
     for key in sort:
-        names.scalar(key.field)
+        names.require_scalar(key.field)
     keys = [f"{quoted(key.field)} {'DESC NULLS LAST' if key.descending else 'ASC NULLS FIRST'}" for key in sort]
     return ", ".join([*keys, *([] if any(key.field == "_id" for key in sort) else ['"_id"'])])
 
@@ -170,13 +152,13 @@ def key_sql(key: object, names: Columns) -> tuple[str, str]:
 
 @key_sql.register
 def _(key: str, names: Columns) -> tuple[str, str]:
-    names.kind(key)
+    names.type_of(key)
     return quoted(key), key
 
 
 @key_sql.register
 def _(key: Band, names: Columns) -> tuple[str, str]:
-    names.integer(key.field)
+    names.require_integer(key.field)
     column = quoted(key.field)
     steps = " + ".join(f"({column} >= {int(edge)})::BIGINT" for edge in key.edges[1:]) or "0"
     return f"CASE WHEN {column} IS NULL THEN -1 ELSE {steps} END", key.name
@@ -184,7 +166,7 @@ def _(key: Band, names: Columns) -> tuple[str, str]:
 
 @key_sql.register
 def _(key: Each, names: Columns) -> tuple[str, str]:
-    names.listed(key.field)
+    names.require_list(key.field)
     return f"unnest(list_distinct({quoted(key.field)}))", key.name
 
 
@@ -196,10 +178,10 @@ def measure_sql(measure: object, names: Columns) -> str:
 
 @measure_sql.register
 def _(measure: Sum, names: Columns) -> str:
-    names.integer(measure.field)
+    names.require_integer(measure.field)
     if measure.times is None:
         return f"coalesce(sum({quoted(measure.field)}), 0)::BIGINT"
-    names.integer(measure.times)
+    names.require_integer(measure.times)
     return f"coalesce(sum({quoted(measure.field)}::HUGEINT * {quoted(measure.times)}), 0)::BIGINT"
 
 
@@ -209,14 +191,14 @@ def _(measure: Count, names: Columns) -> str:
 
 
 @measure_sql.register
-def _(measure: Low, names: Columns) -> str:
-    names.integer(measure.field)
+def _(measure: Min, names: Columns) -> str:
+    names.require_integer(measure.field)
     return f"min({quoted(measure.field)})"
 
 
 @measure_sql.register
-def _(measure: High, names: Columns) -> str:
-    names.integer(measure.field)
+def _(measure: Max, names: Columns) -> str:
+    names.require_integer(measure.field)
     return f"max({quoted(measure.field)})"
 
 
@@ -225,7 +207,7 @@ def aggregate_sql(plan: Aggregate, application: str) -> Sql:
 
     Lists are opened in inner queries, one for each, before rows are grouped: a row counts for every pair of values.
     """
-    names = Columns(kinds_of(plan.source))
+    names = Columns(infer_source_types(plan.source))
     source, values = _from(plan.source, plan.where, application)
     keys: list[tuple[str, str]] = []
     for key in plan.by:
@@ -239,11 +221,11 @@ def aggregate_sql(plan: Aggregate, application: str) -> Sql:
     return f"SELECT {columns} FROM {source}{grouped}", values
 
 
-def rows_sql(plan: Rows, application: str) -> Sql:
+def rows_sql(plan: Select, application: str) -> Sql:
     """The statement of a plan without groups."""
-    names = Columns(kinds_of(plan.source))
+    names = Columns(infer_source_types(plan.source))
     for name in plan.columns:
-        names.kind(name)
+        names.type_of(name)
     source, values = _from(plan.source, plan.where, application)
     return f"SELECT {', '.join(map(quoted, plan.columns))} FROM {source}", values
 
@@ -256,7 +238,7 @@ def counting_sql(table: Table, where: Condition, application: str) -> Sql:
 
 def _from(source: Table | Aggregate, where: Condition, application: str) -> Sql:
     """What stands after FROM: a table's rows of one application, or a plan's, that meet a condition."""
-    condition, values = to_sql(where, Columns(kinds_of(source)))
+    condition, values = to_sql(where, Columns(infer_source_types(source)))
     if isinstance(source, Table):
         return f"{quoted(source.name)} WHERE application = ? AND {condition}", [application, *values]
     text, inner = aggregate_sql(source, application)

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import orjson
 
-from okube_api.store.base import BY_ID, Change, Collection, Condition, Json, Order, Reader, Schema
 from okube_api.store.columnar.column_cache import Held
+from okube_api.store.conditions import Condition
 from okube_api.store.duckdb import numbers
 from okube_api.store.duckdb.changes import DuckChange
 from okube_api.store.duckdb.connection import Cursor, Database, quoted
@@ -20,6 +20,9 @@ from okube_api.store.duckdb.result_cache import Recent, Rows
 from okube_api.store.duckdb.rows import DuckReader, create_table
 from okube_api.store.duckdb.snapshots import Moments, View
 from okube_api.store.duckdb.sql import Sql
+from okube_api.store.protocol import Change, Reader
+from okube_api.store.schema import BY_ID, Collection, Schema, SortKey
+from okube_api.store.values import Json
 
 T = TypeVar("T")
 _STREAM_BLOCK = 1000
@@ -27,7 +30,7 @@ _PING_S = 2.0
 
 
 class DuckStore:
-    """See `store.base.Store`.
+    """See `store.protocol.Store`.
 
     held: which tables are answered from memory.
     """
@@ -81,7 +84,7 @@ class DuckStore:
         collection: Collection,
         where: Condition,
         *,
-        sort: Sequence[Order] = BY_ID,
+        sort: Sequence[SortKey] = BY_ID,
         skip: int = 0,
         limit: int | None = None,
         fields: Sequence[str] | None = None,
@@ -99,7 +102,7 @@ class DuckStore:
         return int((await self._ask(collection, self._collections[collection.name].count(where)))[0][0])
 
     async def stream(
-        self, collection: Collection, where: Condition, *, sort: Sequence[Order] = BY_ID
+        self, collection: Collection, where: Condition, *, sort: Sequence[SortKey] = BY_ID
     ) -> AsyncIterator[list[Json]]:
         """Every match, of one moment: which they are first, then the documents, a block at a time."""
         documents = self._collections[collection.name]
@@ -152,7 +155,7 @@ class DuckStore:
     # -- rows
 
     @asynccontextmanager
-    async def reading(
+    async def open_reader(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AsyncIterator[Reader]:
         """One moment's view."""
@@ -160,7 +163,7 @@ class DuckStore:
             yield DuckReader(view, application, row_limit=row_limit, timeout_s=timeout_s, held=self._held)
 
     @asynccontextmanager
-    async def changing(self, application: str, name: str) -> AsyncIterator[Change]:
+    async def begin_change(self, application: str, name: str) -> AsyncIterator[Change]:
         """One transaction; changes of one application wait for each other."""
         async with self._changing[application]:
             view = View(self._database)
@@ -172,12 +175,12 @@ class DuckStore:
                 await change.abandon()
                 await view.end()
 
-    async def committed(self, application: str, name: str) -> bool:
+    async def is_committed(self, application: str, name: str) -> bool:
         """Whether a change's mark is there."""
         statement = ("SELECT 1 FROM _changes WHERE application = ? AND name = ? LIMIT 1", [application, name])
         return bool(await self._database.call(partial(_rows, statement)))
 
-    async def forget(self, application: str) -> None:
+    async def delete_rows(self, application: str) -> None:
         """Removes every row of an application, once a change of it that is under way has ended."""
         tables = [table.name for table in self._schema.tables]
         async with (
@@ -195,12 +198,12 @@ class DuckStore:
 
     # -- numbers
 
-    async def numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
+    async def assign_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
         """Numbers of identifiers, new ones included."""
         async with self._writing["_numbers"]:
             return await self._database.call(lambda cursor: numbers.numbers(cursor, application, kind, identifiers))
 
-    async def known(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
+    async def find_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
         """Numbers of identifiers seen before."""
         found = await self._database.call(lambda cursor: numbers.known(cursor, application, kind, identifiers))
         return [found.get(one) for one in identifiers]

@@ -9,11 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from okube_api.store.base import AllOf, Collection, Duplicate, Json, OneOf, Overlaps
-from okube_api.store.document_values import claims
+from okube_api.store.column_types import ARROW_TYPES, ELEMENT_TYPES
+from okube_api.store.conditions import AllOf, OneOf, Overlaps
+from okube_api.store.document_values import unique_keys
 from okube_api.store.duckdb.connection import Cursor, quoted
 from okube_api.store.duckdb.sql import Columns, to_sql
-from okube_api.store.kinds import ARROW, ELEMENT
+from okube_api.store.errors import Duplicate
+from okube_api.store.schema import Collection
+from okube_api.store.values import Json
 
 Claims = Mapping[tuple[Any, ...], int]
 _FEW = 20
@@ -27,7 +30,7 @@ def check(cursor: Cursor, collection: Collection, names: Columns, documents: Ite
     wanted: dict[tuple[str, ...], dict[tuple[Any, ...], int]] = {group: {} for group in (("_id",), *collection.unique)}
     for index, document in enumerate(documents):
         for group, found in wanted.items():
-            for claim in claims(group, document):
+            for claim in unique_keys(group, document):
                 if claim in found:
                     raise Duplicate(collection.name, group, index, claim[-1])
                 found[claim] = index
@@ -46,7 +49,7 @@ def _of_few(
     values = [tuple(dict.fromkeys(found)) for found in zip(*wanted, strict=True)]
     where = AllOf(
         tuple(
-            (Overlaps if names.kind(name) in ELEMENT else OneOf)(name, found)
+            (Overlaps if names.type_of(name) in ELEMENT_TYPES else OneOf)(name, found)
             for name, found in zip(group, values, strict=True)
         )
     )
@@ -63,12 +66,12 @@ def _of_many(
     cursor: Cursor, collection: Collection, names: Columns, group: tuple[str, ...], wanted: Claims
 ) -> tuple[Any, ...] | None:
     """The first of the claims that a document in the table has, all of them looked up at once."""
-    kinds = [ELEMENT.get(names.kind(name), names.kind(name)) for name in group]
+    kinds = [ELEMENT_TYPES.get(names.type_of(name), names.type_of(name)) for name in group]
     columns = [f"c{at}" for at in range(len(group))]
-    arrays = [pa.array(found, ARROW[kind]) for found, kind in zip(zip(*wanted, strict=True), kinds, strict=True)]
+    arrays = [pa.array(found, ARROW_TYPES[kind]) for found, kind in zip(zip(*wanted, strict=True), kinds, strict=True)]
     cursor.register("wanted", pa.table([*arrays, pa.array(wanted.values(), pa.int64())], names=[*columns, "i"]))
     stored = ", ".join(
-        f"{f'unnest({quoted(name)})' if names.kind(name) in ELEMENT else quoted(name)} AS {column}"
+        f"{f'unnest({quoted(name)})' if names.type_of(name) in ELEMENT_TYPES else quoted(name)} AS {column}"
         for name, column in zip(group, columns, strict=True)
     )
     sql = (

@@ -10,7 +10,7 @@ from okube_api.store.duckdb.connection import connect, fetched, quoted
 
 
 class DuckWorkbench:
-    """See `store.base.Workbench`."""
+    """See `store.protocol.Workbench`."""
 
     def __init__(self, memory_limit: str, threads: int) -> None:
         self._connection = connect(None, memory_limit, threads)
@@ -21,15 +21,15 @@ class DuckWorkbench:
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS SELECT * FROM incoming")
         self._connection.unregister("incoming")
 
-    def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Executes a statement."""
         self._connection.execute(sql, list(parameters))
 
-    def table(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """The rows of a query."""
         return fetched(self._connection, sql, list(parameters))
 
-    def blocks(self, sql: str, rows: int) -> Iterable[pa.Table]:
+    def stream(self, sql: str, rows: int) -> Iterable[pa.Table]:
         """The rows of a query, some at a time."""
         for batch in self._connection.sql(sql).to_arrow_reader(rows):
             yield pa.Table.from_batches([batch])

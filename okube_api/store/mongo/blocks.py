@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import ipc
 
-from okube_api.store.base import Table
-from okube_api.store.kinds import ARROW, arrow_schema, stored_kinds
+from okube_api.store.column_types import ARROW_TYPES
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.schema import Table
 
 _MOST_BYTES = 12 * 2**20
 """A document may have 16 MiB."""
@@ -55,9 +56,9 @@ def unpacked(table: Table, block: Mapping[str, Any]) -> pa.Table:
     arrays = [
         pa.array(np.full(length, constants[name], np.int64))
         if name in constants
-        else rows[name].cast(ARROW[kind])
+        else rows[name].cast(ARROW_TYPES[kind])
         if name in rows.column_names
-        else pa.nulls(length, ARROW[kind])
-        for name, kind in stored_kinds(table).items()
+        else pa.nulls(length, ARROW_TYPES[kind])
+        for name, kind in get_stored_types(table).items()
     ]
-    return pa.table(arrays, schema=arrow_schema(stored_kinds(table)))
+    return pa.table(arrays, schema=make_arrow_schema(get_stored_types(table)))

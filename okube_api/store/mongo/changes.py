@@ -17,15 +17,18 @@ import pyarrow.compute as pc
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
-from okube_api.store.base import Conflict, Json, StoreError, Table
-from okube_api.store.kinds import declared
+from okube_api.store.errors import Conflict, StoreError
 from okube_api.store.mongo.blocks import counted, packed
 from okube_api.store.mongo.errors import READ_S, WRITE_S, limited
 from okube_api.store.mongo.insert_queue import Inserts, documents, groups
-from okube_api.store.mongo.manifest import Manifest, pg, runs, whole
+from okube_api.store.mongo.manifest import Manifest, pg, whole
 from okube_api.store.mongo.manifests import Root, Roots
 from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.staging import renewing, server_now
+from okube_api.store.plan_analysis import conform_rows
+from okube_api.store.ranges import find_ranges
+from okube_api.store.schema import Table
+from okube_api.store.values import Json
 
 CHANGES = "_changes"
 _LEASE = timedelta(seconds=60)
@@ -81,7 +84,7 @@ class MongoChange(MongoReader):
 
     async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
         """Puts rows in the place of whole partitions."""
-        wanted = declared(table, rows)
+        wanted = conform_rows(table, rows)
         found = counted(wanted)
         if outside := found.keys() - set(parts):
             raise ValueError(f"rows of {table.name} in part {min(outside)}, which is not among those replaced")
@@ -139,7 +142,8 @@ class MongoChange(MongoReader):
     async def _obsolete(self, table: Table, manifest: Manifest, parts: Sequence[int]) -> list[tuple[int, int]]:
         """The ranges of `pg` that replacing these parts leaves behind."""
         if not table.packed:
-            return runs([(part, manifest.parts[part][0]) for part in sorted(set(parts)) if part in manifest.parts])
+            replaced = set(parts) & manifest.parts.keys()
+            return find_ranges(pg(manifest.parts[part][0], part) for part in replaced)
         await self._inserts.settled(table.name)
         match = {"application": self._root.application, "part": {"$in": list(parts)}}
         with limited(READ_S):
@@ -163,7 +167,7 @@ def _plain(rows: pa.Table, generation: int, common: Json) -> list[Json]:
 
 
 async def _blocks(table: Table, generation: int, rows: pa.Table, common: Json) -> AsyncIterator[list[Json]]:
-    blocks = packed(declared(table, rows))
+    blocks = packed(conform_rows(table, rows))
     group: list[Json] = []
     held = 0
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:

@@ -4,8 +4,9 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from okube_api.store.base import Json, Unavailable
+from okube_api.store.errors import Unavailable
 from okube_api.store.mongo.errors import WRITE_S, Contended, limited
+from okube_api.store.values import Json
 
 _TRIES = 50
 

@@ -11,18 +11,21 @@ from typing import Any, TypeVar
 import anyio
 from pymongo.errors import DuplicateKeyError
 
-from okube_api.store.base import BY_ID, Collection, Condition, Duplicate, Json, Kind, Order, Unavailable
-from okube_api.store.document_values import claims, searchable
-from okube_api.store.kinds import Names
+from okube_api.store.column_types import DeclaredFields
+from okube_api.store.conditions import Condition
+from okube_api.store.document_values import build_search_text, unique_keys
+from okube_api.store.errors import Duplicate, Unavailable
 from okube_api.store.mongo.errors import READ_S, WRITE_S, Contended, limited
 from okube_api.store.mongo.indexes import make_index
 from okube_api.store.mongo.pipeline import SEARCH, to_match
 from okube_api.store.mongo.staging import STAGED, WRITTEN, Collision, StagedWrite
+from okube_api.store.schema import BY_ID, Collection, ColumnType, SortKey
+from okube_api.store.values import Json
 
 T = TypeVar("T")
 Claim = tuple[Any, ...]
 _BLOCK = 1000
-_TYPES = {Kind.TEXT: "string", Kind.TEXTS: "string", Kind.BOOLEAN: "bool"}
+_TYPES = {ColumnType.TEXT: "string", ColumnType.TEXTS: "string", ColumnType.BOOLEAN: "bool"}
 _PATIENCE_S, _PAUSE_S = 4.0, 0.1
 _TURNS = 64
 
@@ -37,7 +40,7 @@ class Documents:
         self.collection = collection
         self._database = database
         self._stored = database[collection.name]
-        self._names = Names({"_id": Kind.TEXT, **collection.fields}, search=bool(collection.search))
+        self._names = DeclaredFields({"_id": ColumnType.TEXT, **collection.fields}, search=bool(collection.search))
         self._turns = [asyncio.Lock() for _ in range(_TURNS)]
 
     async def create(self) -> None:
@@ -63,21 +66,21 @@ class Documents:
     async def find(
         self,
         where: Condition,
-        sort: Sequence[Order],
+        sort: Sequence[SortKey],
         skip: int,
         limit: int | None,
         fields: Sequence[str] | None = None,
     ) -> list[Json]:
         """Matching documents in order, or `_id` and some fields of them."""
         for name in fields or ():
-            self._names.kind(name)
+            self._names.type_of(name)
         if limit == 0:
             return []
         with limited(READ_S):
             found = await self._cursor(where, sort, skip, limit, fields).to_list(None)
         return [_shown(one) if fields is None else _without_nulls(one) for one in found]
 
-    async def stream(self, where: Condition, sort: Sequence[Order]) -> AsyncIterator[list[Json]]:
+    async def stream(self, where: Condition, sort: Sequence[SortKey]) -> AsyncIterator[list[Json]]:
         """Every match, a block at a time."""
         cursor = self._cursor(where, sort, 0, None)
         try:
@@ -93,13 +96,13 @@ class Documents:
     def _cursor(
         self,
         where: Condition,
-        sort: Sequence[Order],
+        sort: Sequence[SortKey],
         skip: int,
         limit: int | None,
         fields: Sequence[str] | None = None,
     ) -> Any:
         for key in sort:
-            self._names.scalar(key.field)
+            self._names.require_scalar(key.field)
         order = [*sort, *(() if any(key.field == "_id" for key in sort) else BY_ID)]
         keys = [(key.field, -1 if key.descending else 1) for key in order]
         shown = None if fields is None else dict.fromkeys(("_id", *fields), 1)
@@ -179,7 +182,7 @@ class Documents:
     # -- helpers
 
     def _made(self, document: Json) -> Json:
-        text = searchable(self.collection, document)
+        text = build_search_text(self.collection, document)
         return dict(document) if text is None else {**document, SEARCH: text}
 
     async def _check(self, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
@@ -200,7 +203,7 @@ class Documents:
         with limited(READ_S):
             held = await self._stored.find({**match, STAGED: None}, dict.fromkeys((*group, "_id"), 1)).to_list(None)
         for document in held:
-            for claim in claims(group, document):
+            for claim in unique_keys(group, document):
                 if claim in wanted and (group == ("_id",) or document["_id"] not in leaving):
                     raise Duplicate(self.collection.name, group, wanted[claim], claim[-1])
 
@@ -246,7 +249,7 @@ class Documents:
     async def _held(self, document: Json, *, new: bool) -> tuple[tuple[str, ...], Any] | None:
         """The unique group and the value of a document that another one has; None when no visible one does."""
         for group in _groups(self.collection):
-            for claim in claims(group, document):
+            for claim in unique_keys(group, document):
                 match: Json = {**dict(zip(group, claim, strict=True)), STAGED: None}
                 with limited(READ_S):
                     held = await self._stored.find(match, {"_id": 1}, limit=2).to_list(None)
@@ -275,7 +278,7 @@ def _check_apart(collection: Collection, documents: Iterable[Json]) -> dict[tupl
     wanted: dict[tuple[str, ...], dict[Claim, int]] = {group: {} for group in _groups(collection)}
     for index, document in enumerate(documents):
         for group, found in wanted.items():
-            for claim in claims(group, document):
+            for claim in unique_keys(group, document):
                 if claim in found:
                     raise Duplicate(collection.name, group, index, claim[-1])
                 found[claim] = index

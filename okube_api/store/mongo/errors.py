@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pymongo
 from pymongo import errors
 
-from okube_api.store.base import StoreFull, Unavailable
+from okube_api.store.errors import StoreFull, Unavailable
 
 READ_S, WRITE_S = 2.0, 5.0
 _DISK_FULL, _WRITE_CONFLICT = 14031, 112

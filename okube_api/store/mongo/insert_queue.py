@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 from pymongo.errors import PyMongoError
 
-from okube_api.store.base import Json, StoreError
+from okube_api.store.errors import StoreError
 from okube_api.store.mongo.errors import WRITE_S, limited
+from okube_api.store.values import Json
 
 _AT_ONCE = 4
 _ROWS, _BYTES = 5000, 8 * 2**20

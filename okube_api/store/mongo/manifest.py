@@ -3,14 +3,15 @@
 A row's `pg` holds its generation and its part, so that what is visible is a few ranges of one number.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from okube_api.store.base import Json
-from okube_api.store.kinds import FIRST, LAST
+from okube_api.store.plan_analysis import FIRST_PART, LAST_PART
+from okube_api.store.ranges import find_ranges
+from okube_api.store.values import Json
 
 _SHIFT, _OFFSET = 32, 2**31
 _FEW_RANGES = 8
@@ -23,7 +24,7 @@ def pg(generation: int, part: int) -> int:
 
 def whole(generation: int) -> tuple[int, int]:
     """The range of everything written under a generation."""
-    return pg(generation, FIRST), pg(generation, LAST)
+    return pg(generation, FIRST_PART), pg(generation, LAST_PART)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Manifest:
     def visible(self, low: int, high: int) -> Json:
         """What the visible rows of the parts in [low, high] have in common, as a `$match`."""
         pairs = [(part, self.parts[part][0]) for part in sorted(self.parts) if low <= part <= high]
-        found = runs(pairs)
+        found = find_ranges(pg(generation, part) for part, generation in pairs)
         if len(found) > _FEW_RANGES:
             return {"pg": {"$in": [pg(generation, part) for part, generation in pairs]}}
         ranges = [{"pg": {"$gte": first, "$lte": last}} for first, last in found]
@@ -91,15 +92,3 @@ class Manifest:
 
 
 EMPTY = Manifest()
-
-
-def runs(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """(part, generation) pairs, ascending, as ranges of `pg`: neighbouring parts of one generation make one."""
-    found: list[tuple[int, int]] = []
-    for part, generation in pairs:
-        number = pg(generation, part)
-        if found and found[-1][1] == number - 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return found

@@ -9,11 +9,11 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from okube_api.store.base import Json
 from okube_api.store.mongo.counting import increased
 from okube_api.store.mongo.errors import READ_S, WRITE_S, limited
 from okube_api.store.mongo.indexes import make_index
 from okube_api.store.mongo.manifest import EMPTY, Manifest
+from okube_api.store.values import Json
 
 ROOTS, MANIFESTS, COMMITTED = "_roots", "_manifests", "_committed"
 _KEPT = 2000

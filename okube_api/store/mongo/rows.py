@@ -6,26 +6,27 @@ from typing import Any
 
 import pyarrow as pa
 
-from okube_api.store.base import (
-    EVERYTHING,
-    Aggregate,
-    Condition,
-    High,
-    Json,
-    Kind,
-    Low,
-    Rows,
-    Table,
-    TooManyRows,
-    UnsupportedByStore,
-)
+from okube_api.store.column_types import ARROW_TYPES
 from okube_api.store.columnar.column_cache import MOST_ROWS, Held
-from okube_api.store.kinds import ARROW, FIRST, LAST, answer_kinds, arrow_schema, bottom, part_range, stored_kinds
+from okube_api.store.conditions import EVERYTHING, Condition
+from okube_api.store.errors import TooManyRows, UnsupportedByStore
 from okube_api.store.mongo.blocks import unpacked
 from okube_api.store.mongo.errors import limited
 from okube_api.store.mongo.manifest import Manifest
 from okube_api.store.mongo.manifests import Root, Roots
 from okube_api.store.mongo.pipeline import aggregate_pipeline, rows_pipeline
+from okube_api.store.plan_analysis import (
+    FIRST_PART,
+    LAST_PART,
+    get_stored_types,
+    infer_part_range,
+    infer_result_types,
+    make_arrow_schema,
+    resolve_source,
+)
+from okube_api.store.plans import Aggregate, Max, Min, Select
+from okube_api.store.schema import ColumnType, Table
+from okube_api.store.values import Json
 
 ANALYTICS_S = 60.0
 _BLOCK_ROWS = 200_000
@@ -61,31 +62,31 @@ class MongoReader:
 
     async def aggregate(self, plan: Aggregate) -> pa.Table:
         """The plan's answer, from memory where the table is held there."""
-        table, _ = bottom(plan)
-        kinds = answer_kinds(plan)
+        table, _ = resolve_source(plan)
+        kinds = infer_result_types(plan)
         if (held := await self._from_memory(plan)) is not None:
             return held
         pipeline = aggregate_pipeline(plan, await self._limited(plan))
         found = await self._ask(table, pipeline)
         if not plan.by and not found:
-            found = [{measure.name: None if isinstance(measure, Low | High) else 0 for measure in plan.measures}]
+            found = [{measure.name: None if isinstance(measure, Min | Max) else 0 for measure in plan.measures}]
         return arrow(found, kinds)
 
-    async def rows(self, plan: Rows) -> pa.Table:
+    async def select(self, plan: Select) -> pa.Table:
         """The plan's rows, from memory where they are held there."""
         if (held := await self._from_memory(plan)) is not None:
             return held
         pipeline = rows_pipeline(plan, await self._limited(plan))
-        kinds = {name: plan.source.kind_of(name) for name in plan.columns}
+        kinds = {name: plan.source.type_of(name) for name in plan.columns}
         return arrow(await self._ask(plan.source, pipeline), kinds)
 
-    async def read(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+    async def read_parts(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
         """Partitions in ascending order, as many at a time as make a block."""
         blocks = self._packed(table, low, high) if table.packed else self._plain(table, low, high)
         async for block in blocks:
             yield block
 
-    async def parts(self, table: Table, batch: int | None = None) -> list[int]:
+    async def list_parts(self, table: Table, batch: int | None = None) -> list[int]:
         """The partitions that hold rows."""
         manifest = await self._manifest(table)
         if table.packed:
@@ -95,18 +96,18 @@ class MongoReader:
             raise UnsupportedByStore(f"{table.name} is not packed: its rows belong to no batch")
         return sorted(manifest.parts)
 
-    def statement(self, plan: Aggregate | Rows) -> Json:
+    def to_statement(self, plan: Aggregate | Select) -> Json:
         """The collection and the pipeline; of a table not asked yet, without its current generations."""
-        table, where = bottom(plan)
+        table, where = resolve_source(plan)
         visible: Json = {"application": self._root.application, **self._shown.get(_question(table, where), {})}
-        if isinstance(plan, Rows):
+        if isinstance(plan, Select):
             return {"collection": table.name, "pipeline": rows_pipeline(plan, visible)}
         return {"collection": table.name, "pipeline": aggregate_pipeline(plan, visible)}
 
     # -- helpers
 
-    async def _from_memory(self, plan: Aggregate | Rows) -> pa.Table | None:
-        table, _ = bottom(plan)
+    async def _from_memory(self, plan: Aggregate | Select) -> pa.Table | None:
+        table, _ = resolve_source(plan)
         version = self._root.tables.get(table.name)
         if self._held is None or version is None or table.packed:
             return None
@@ -114,25 +115,25 @@ class MongoReader:
 
     async def _load(self, table: Table, columns: tuple[str, ...]) -> pa.Table | None:
         manifest = await self._manifest(table)
-        if manifest.rows(FIRST, LAST) > MOST_ROWS:
+        if manifest.rows(FIRST_PART, LAST_PART) > MOST_ROWS:
             return None
-        shown = {"application": self._root.application, **manifest.visible(FIRST, LAST)}
-        found = await self._ask(table, rows_pipeline(Rows(table, EVERYTHING, columns), shown))
-        return await asyncio.to_thread(arrow, found, {name: table.kind_of(name) for name in columns})
+        shown = {"application": self._root.application, **manifest.visible(FIRST_PART, LAST_PART)}
+        found = await self._ask(table, rows_pipeline(Select(table, EVERYTHING, columns), shown))
+        return await asyncio.to_thread(arrow, found, {name: table.type_of(name) for name in columns})
 
     async def _manifest(self, table: Table) -> Manifest:
         return await self._roots.manifest(self._root.tables.get(table.name))
 
-    async def _limited(self, plan: Aggregate | Rows) -> Json:
+    async def _limited(self, plan: Aggregate | Select) -> Json:
         """What the plan's rows have in common.  Raises TooManyRows when there are too many of them."""
-        table, where = bottom(plan)
+        table, where = resolve_source(plan)
         manifest = await self._manifest(table)
-        low, high = part_range(where)
+        low, high = infer_part_range(where)
         shown = manifest.visible(low, high)
         self._shown[_question(table, where)] = shown
         visible = {"application": self._root.application, **shown}
         if self._row_limit is not None and manifest.rows(low, high) > self._row_limit:
-            first = rows_pipeline(Rows(table, where, ("part",)), visible)[:1]
+            first = rows_pipeline(Select(table, where, ("part",)), visible)[:1]
             counting = [*first, {"$limit": self._row_limit + 1}, {"$group": {"_id": None, "rows": {"$sum": 1}}}]
             counted = await self._ask(table, counting)
             if counted and counted[0]["rows"] > self._row_limit:
@@ -146,7 +147,7 @@ class MongoReader:
             return found
 
     async def _plain(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
-        manifest, kinds = await self._manifest(table), stored_kinds(table)
+        manifest, kinds = await self._manifest(table), get_stored_types(table)
         pending: list[int] = []
         held = 0
         inside = [part for part in sorted(manifest.parts) if low <= part <= high]
@@ -160,7 +161,9 @@ class MongoReader:
         if pending:
             yield await self._fetch(table, manifest, kinds, pending)
 
-    async def _fetch(self, table: Table, manifest: Manifest, kinds: Mapping[str, Kind], parts: list[int]) -> pa.Table:
+    async def _fetch(
+        self, table: Table, manifest: Manifest, kinds: Mapping[str, ColumnType], parts: list[int]
+    ) -> pa.Table:
         match = {"application": self._root.application, **manifest.visible(parts[0], parts[-1])}
         with limited(self._timeout_s):
             found = await self._database[table.name].find(match, {"_id": 0, **dict.fromkeys(kinds, 1)}).to_list(None)
@@ -168,7 +171,7 @@ class MongoReader:
 
     async def _packed(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
         manifest = await self._manifest(table)
-        between = {"part": {"$gte": max(low, FIRST), "$lte": min(high, LAST)}}
+        between = {"part": {"$gte": max(low, FIRST_PART), "$lte": min(high, LAST_PART)}}
         pending: list[Any] = []
         held = 0
         for block in await self._blocks(table, manifest, between):
@@ -201,12 +204,12 @@ def _joined(table: Table, blocks: list[Json]) -> pa.Table:
     return pa.concat_tables(unpacked(table, block) for block in sorted(blocks, key=lambda block: int(block["part"])))
 
 
-def arrow(rows: Iterable[Json], kinds: Mapping[str, Kind]) -> pa.Table:
+def arrow(rows: Iterable[Json], kinds: Mapping[str, ColumnType]) -> pa.Table:
     """Answers as Arrow, with the declared types also when there is none."""
     held = list(rows)
-    arrays = [pa.array([row.get(name) for row in held], ARROW[kind]) for name, kind in kinds.items()]
-    return pa.table(arrays, schema=arrow_schema(kinds))
+    arrays = [pa.array([row.get(name) for row in held], ARROW_TYPES[kind]) for name, kind in kinds.items()]
+    return pa.table(arrays, schema=make_arrow_schema(kinds))
 
 
 def _question(table: Table, where: Condition) -> tuple[str, tuple[int, int]]:
-    return table.name, part_range(where)
+    return table.name, infer_part_range(where)

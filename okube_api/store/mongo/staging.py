@@ -18,9 +18,11 @@ from bson import ObjectId
 from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from okube_api.store.base import Collection, Json, StoreError, Unavailable
-from okube_api.store.document_values import claims
+from okube_api.store.document_values import unique_keys
+from okube_api.store.errors import StoreError, Unavailable
 from okube_api.store.mongo.errors import READ_S, WRITE_S, is_duplicate, limited
+from okube_api.store.schema import Collection
+from okube_api.store.values import Json
 
 STAGED = "_staged"
 """The write that a document which nobody may see yet belongs to."""
@@ -91,13 +93,13 @@ class StagedWrite:
                     )
             for group in self._collection.unique:
                 for old in before:
-                    kept = set(claims(group, new[old["_id"]]))
-                    released |= {(group, *claim) for claim in claims(group, old) if claim not in kept}
+                    kept = set(unique_keys(group, new[old["_id"]]))
+                    released |= {(group, *claim) for claim in unique_keys(group, old) if claim not in kept}
         return released
 
     def _needs(self, document: Json, released: set[tuple[Any, ...]]) -> bool:
         return any(
-            (group, *claim) in released for group in self._collection.unique for claim in claims(group, document)
+            (group, *claim) in released for group in self._collection.unique for claim in unique_keys(group, document)
         )
 
     async def _put(self, write: ObjectId, *, replaces_first: bool) -> None:

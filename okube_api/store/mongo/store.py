@@ -10,18 +10,9 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from okube_api.store.base import (
-    BY_ID,
-    Change,
-    Collection,
-    Condition,
-    Json,
-    Order,
-    Reader,
-    Schema,
-    StoreError,
-)
 from okube_api.store.columnar.column_cache import Held
+from okube_api.store.conditions import Condition
+from okube_api.store.errors import StoreError
 from okube_api.store.mongo.changes import changing, tidy
 from okube_api.store.mongo.documents import Documents
 from okube_api.store.mongo.errors import READ_S, limited
@@ -30,6 +21,9 @@ from okube_api.store.mongo.manifests import Roots
 from okube_api.store.mongo.numbers import Numbers
 from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.staging import BEFORE, settle, settle_all, sweep
+from okube_api.store.protocol import Change, Reader
+from okube_api.store.schema import BY_ID, Collection, Schema, SortKey
+from okube_api.store.values import Json
 
 GRACE = timedelta(minutes=10)
 """How long rows that a change replaced stay for readers who began before."""
@@ -40,7 +34,7 @@ _SETTLE_EVERY_S, _TIDY_EVERY = 2.0, 15
 
 
 class MongoStore:
-    """See `store.base.Store`.
+    """See `store.protocol.Store`.
 
     client: stands in for the driver's own.
     grace: how long rows that a change replaced stay for readers who began before.
@@ -131,7 +125,7 @@ class MongoStore:
         collection: Collection,
         where: Condition,
         *,
-        sort: Sequence[Order] = BY_ID,
+        sort: Sequence[SortKey] = BY_ID,
         skip: int = 0,
         limit: int | None = None,
         fields: Sequence[str] | None = None,
@@ -144,7 +138,7 @@ class MongoStore:
         return await self._collections[collection.name].count(where)
 
     def stream(
-        self, collection: Collection, where: Condition, *, sort: Sequence[Order] = BY_ID
+        self, collection: Collection, where: Condition, *, sort: Sequence[SortKey] = BY_ID
     ) -> AsyncIterator[list[Json]]:
         """Every match, a block at a time."""
         return self._collections[collection.name].stream(where, sort)
@@ -176,7 +170,7 @@ class MongoStore:
     # -- rows
 
     @asynccontextmanager
-    async def reading(
+    async def open_reader(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AsyncIterator[Reader]:
         """What the application's root points to now."""
@@ -184,16 +178,16 @@ class MongoStore:
         yield MongoReader(self._database, self._roots, root, row_limit=row_limit, timeout_s=timeout_s, held=self._held)
 
     @asynccontextmanager
-    async def changing(self, application: str, name: str) -> AsyncIterator[Change]:
+    async def begin_change(self, application: str, name: str) -> AsyncIterator[Change]:
         """A change; those of one process wait for each other, those of others meet at the commit."""
         async with self._changes[application], changing(self._database, self._roots, application, name) as change:
             yield change
 
-    async def committed(self, application: str, name: str) -> bool:
+    async def is_committed(self, application: str, name: str) -> bool:
         """Whether a change of that name was committed."""
         return await self._roots.committed(application, name)
 
-    async def forget(self, application: str) -> None:
+    async def delete_rows(self, application: str) -> None:
         """Removes every row of an application."""
         await self._roots.empty(application)
         await self._numbers.forget(application)
@@ -203,11 +197,11 @@ class MongoStore:
 
     # -- numbers
 
-    async def numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
+    async def assign_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
         """Numbers of identifiers, new ones included."""
         return await self._numbers.numbers(application, kind, identifiers)
 
-    async def known(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
+    async def find_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
         """Numbers of identifiers seen before."""
         return await self._numbers.known(application, kind, identifiers)
 

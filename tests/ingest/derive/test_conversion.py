@@ -19,12 +19,12 @@ from okube_api.ingest.derive import touch_paths
 from okube_api.ingest.derive.attribution import ConversionBlock, derive_cohorts, derive_conversion
 from okube_api.ingest.derive.day_dependencies import (
     find_days_of_events,
-    find_required_ranges,
     find_outcome_days_of_cohorts,
     find_outcome_days_of_touches,
+    find_required_ranges,
 )
 from okube_api.ingest.derive.exposures import derive_deliveries, derive_exposures
-from okube_api.store.kinds import ARROW
+from okube_api.store.column_types import ARROW_TYPES
 from tests.by_hand.truth import Campaign, Panelist, Place, Purchase, Touch, Truth, Visit
 from tests.ingest.derive import tables
 from tests.truth.tenant import alpha, beta
@@ -168,7 +168,7 @@ def test_rows_of_random_journeys(truth: Truth) -> None:
     ids=lambda value: value.name if isinstance(value, Fact) else "",
 )
 def test_columns_are_those_declared(fact: Fact, made: Any) -> None:
-    declared = {"day": pa.int64()} | {column.name: ARROW[column.type] for column in fact.columns}
+    declared = {"day": pa.int64()} | {column.name: ARROW_TYPES[column.type] for column in fact.columns}
     for truth in (alpha().truth, truth_of()):
         if made is None:
             kinds = {"campaign": pa.string(), "day": pa.int64(), "site": pa.string()}

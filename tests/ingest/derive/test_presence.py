@@ -18,7 +18,7 @@ from okube_api.catalogue.facts import (
 from okube_api.ingest.columns.columns import Span
 from okube_api.ingest.derive.presence import PresenceTables, derive_presence
 from okube_api.ingest.derive.sessionize import find_affected_days
-from okube_api.store.kinds import ARROW
+from okube_api.store.column_types import ARROW_TYPES
 from tests.by_hand.truth import Detection, Equipment, Place, Truth
 from tests.ingest.derive import tables
 from tests.truth.tenant import alpha, beta
@@ -78,7 +78,7 @@ def test_rows_of_a_tenant(tenant: Any) -> None:
 def test_columns_are_those_declared(name: str) -> None:
     fact: Fact = FACTS[name]
     declared = {"day": pa.int64()} | {
-        column.name: ARROW[column.type] for column in fact.columns if column.name not in MARKS
+        column.name: ARROW_TYPES[column.type] for column in fact.columns if column.name not in MARKS
     }
     for truth in (alpha().truth, truth_of()):
         schema = getattr(derived(truth), name).schema

@@ -9,9 +9,11 @@ from okube_api.catalogue.facts import DELIVERIES, GEO_STAYS
 from okube_api.ingest.events.kinds import KINDS, OWN_ID_KEY, EventKind
 from okube_api.ingest.raw.new_events import count_new_events
 from okube_api.ingest.raw.reader import BatchDelta
-from okube_api.ingest.refresh.day_reader import EventDays
-from okube_api.store.base import Column, Json, Kind, Store, Table
-from okube_api.store.kinds import arrow_schema, stored_kinds
+from okube_api.ingest.refresh.day_reader import DayReader
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Column, ColumnType, Table
+from okube_api.store.values import Json
 
 from tests.ingest.land import Land, spring
 
@@ -20,7 +22,11 @@ pytestmark = pytest.mark.anyio
 APPLICATION = "a" * 24
 FIRST, LAST = 10, 12
 WITH_CONTENT_KEY = [kind for kind in KINDS.values() if kind.content_key]
-VALUES: Mapping[Kind, tuple[Any, Any]] = {Kind.INTEGER: (5, 6), Kind.NUMBER: (1.5, 2.5), Kind.TEXT: ("one", "two")}
+VALUES: Mapping[ColumnType, tuple[Any, Any]] = {
+    ColumnType.INTEGER: (5, 6),
+    ColumnType.NUMBER: (1.5, 2.5),
+    ColumnType.TEXT: ("one", "two"),
+}
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -34,21 +40,21 @@ def test_a_kind_has_one_key_of_stored_columns(kind: EventKind) -> None:
 
 def stored_row(kind: EventKind, /, **values: Any) -> dict[str, Any]:
     """Return a row of a kind's table without an own id, some of its columns replaced."""
-    row = {column.name: VALUES[column.kind][0] for column in kind.table.columns if column.name not in OWN_ID_KEY}
+    row = {column.name: VALUES[column.type][0] for column in kind.table.columns if column.name not in OWN_ID_KEY}
     return {"part": FIRST} | row | dict.fromkeys(OWN_ID_KEY) | values
 
 
 async def count_both_ways(store: Store, kind: EventKind, first: dict[str, Any], second: dict[str, Any]) -> set[int]:
     """Store two rows as two batches; return how many events the second adds, by the counts and by what facts read."""
-    kinds = {name: of for name, of in stored_kinds(kind.table).items() if name != "batch"}
-    async with store.changing(APPLICATION, "stored") as change:
+    kinds = {name: of for name, of in get_stored_types(kind.table).items() if name != "batch"}
+    async with store.begin_change(APPLICATION, "stored") as change:
         for number, row in enumerate((first, second), start=1):
-            await change.append(kind.table, number, pa.Table.from_pylist([row], arrow_schema(kinds)))
+            await change.append(kind.table, number, pa.Table.from_pylist([row], make_arrow_schema(kinds)))
         await change.commit()
-    async with store.reading(APPLICATION) as view:
+    async with store.open_reader(APPLICATION) as view:
         counted = await count_new_events(view, kind, 2, {1}, {second["part"]})
-        read = await EventDays(view, kind, BatchDelta(frozenset({1, 2}))).between(FIRST, LAST)
-    await store.forget(APPLICATION)
+        read = await DayReader(view, kind, BatchDelta(frozenset({1, 2}))).read_days(FIRST, LAST)
+    await store.delete_rows(APPLICATION)
     return {counted, read.num_rows - 1}
 
 
@@ -62,7 +68,7 @@ async def test_events_without_an_id_are_told_apart_by_the_content_key(
     ingested: Store, kind: EventKind, column: Column
 ) -> None:
     """Check that two events that differ in one column are two exactly if the column belongs to the key."""
-    other = stored_row(kind, **{column.name: VALUES[column.kind][1]})
+    other = stored_row(kind, **{column.name: VALUES[column.type][1]})
     expected = {int(column.name in kind.content_key)}
     assert await count_both_ways(ingested, kind, stored_row(kind), other) == expected
 
@@ -116,6 +122,6 @@ async def test_accepted_events_are_those_that_facts_are_made_of(
     await land.take(kind, [event])
     batch = await land.take(kind, [{name: value for name, value in (event | change).items() if value is not None}])
     assert batch["accepted"] == new, batch["reasons"]
-    async with ingested.reading(land.application.id) as view:
-        blocks = [block async for block in view.read(fact, 0, 100_000)]
+    async with ingested.open_reader(land.application.id) as view:
+        blocks = [block async for block in view.read_parts(fact, 0, 100_000)]
     assert sum(block.num_rows for block in blocks) == rows

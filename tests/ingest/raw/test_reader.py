@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 from okube_api.ingest.events.tables import DETECTIONS
 from okube_api.ingest.raw.reader import read_blocks
-from okube_api.store.base import Store
-from okube_api.store.kinds import arrow_schema, stored_kinds
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.protocol import Store
 
 pytestmark = pytest.mark.anyio
 EVERY_DAY = (1, 40)
@@ -13,11 +13,11 @@ EVERY_DAY = (1, 40)
 
 def detections(day: int, many: int) -> pa.Table:
     rows = {"part": [day] * many, "user": [1] * many, "equipment": ["e"] * many, "at": list(range(many))}
-    kinds = {name: kind for name, kind in stored_kinds(DETECTIONS).items() if name != "batch"}
+    kinds = {name: kind for name, kind in get_stored_types(DETECTIONS).items() if name != "batch"}
     return (
         pa.Table.from_pydict(rows | {name: [None] * many for name in kinds.keys() - rows.keys()})
         .select(list(kinds))
-        .cast(arrow_schema(kinds))
+        .cast(make_arrow_schema(kinds))
     )
 
 

@@ -10,7 +10,8 @@ from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.events import tables
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.conversion import refresh_conversion
-from okube_api.store.base import Change, Store, Table
+from okube_api.store.protocol import Change, Store
+from okube_api.store.schema import Table
 
 from tests.by_hand.truth import Truth
 from tests.ingest import kept

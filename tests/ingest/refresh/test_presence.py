@@ -18,7 +18,8 @@ from okube_api.ingest.events import tables
 from okube_api.ingest.refresh import sessions
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.presence import refresh_presence
-from okube_api.store.base import Change, Store, Table
+from okube_api.store.protocol import Change, Store
+from okube_api.store.schema import Table
 
 from tests.by_hand.presence import kept as kept_stays
 from tests.by_hand.truth import Detection, Truth

@@ -16,9 +16,10 @@ from okube_api.catalogue.buckets import to_date, to_ordinal
 from okube_api.catalogue.facts import GEO_STAYS
 from okube_api.ingest.derive.recency import subtract_twelve_months
 from okube_api.ingest.refresh import recency
-from okube_api.ingest.refresh.recency import RecencyWriter, RecencyKeys
+from okube_api.ingest.refresh.recency import RecencyKeys, RecencyWriter
 from okube_api.store import open_store
-from okube_api.store.base import Schema, Store
+from okube_api.store.protocol import Store
+from okube_api.store.schema import Schema
 
 from tests.by_hand import geomarketing as by_hand
 

@@ -1,0 +1,199 @@
+"""Protocol of a store: documents found by conditions, partitions of rows, and plans over them.
+
+Conditions and plans are frozen values.  Each store translates them into its own language in one file with one rule
+per node; a node without a rule raises `UnsupportedByStore`.  Rows are Arrow tables; a row belongs to one application
+and one partition.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import pyarrow as pa
+
+from okube_api.store.conditions import Condition
+from okube_api.store.plans import Aggregate, Select
+from okube_api.store.schema import BY_ID, Collection, SortKey, Table
+from okube_api.store.values import Json
+
+
+class Reader(Protocol):
+    """Snapshot of one application's rows: every call sees the same committed changes."""
+
+    @property
+    def version(self) -> str:
+        """Version of the application's rows in this snapshot.  Changes with every write; never reused."""
+
+    def version_of(self, table: Table) -> str:
+        """Return the version of the application's rows in one table.  Changes with every write; never reused."""
+
+    async def aggregate(self, plan: Aggregate) -> pa.Table:
+        """Return the groups and measures of a plan.  Raise TooManyRows or Unavailable."""
+
+    async def select(self, plan: Select) -> pa.Table:
+        """Return the rows of a plan, in no particular order.  Raise TooManyRows or Unavailable."""
+
+    def read_parts(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+        """Yield the rows whose part lies in [low, high], ascending by part, in blocks of bounded size.
+
+        A block has the column `part` and the table's columns (packed tables also `batch`).  Without rows, nothing is
+        yielded.
+        """
+
+    async def list_parts(self, table: Table, batch: int | None = None) -> list[int]:
+        """Return the partitions that have rows (of that batch, when given), ascending."""
+
+    def to_statement(self, plan: Aggregate | Select) -> Any:
+        """Return what would be sent to the database for a plan, for people to read: SQL text or a pipeline."""
+
+
+class Change(Reader, Protocol):
+    """Rows that are written together: nothing is visible before `commit`, everything is after it, even in a crash.
+
+    It reads what was committed when it began, plus what it has written itself.
+    """
+
+    async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
+        """Add rows, with the column `part`, to a packed table as part of a batch.  Memory stays bounded."""
+
+    async def remove(self, table: Table, batch: int) -> None:
+        """Remove the rows of a batch from a packed table."""
+
+    async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
+        """Replace the whole content of partitions by `rows`, which have the column `part`, all of it within `parts`.
+
+        A partition may be replaced once per change; several calls may replace different partitions.
+        """
+
+    async def commit(self) -> None:
+        """Make the change visible and durable.  Raise Conflict when another change was committed meanwhile."""
+
+
+class Store(Protocol):
+    """Documents, partitions and plans; safe for concurrent use by the tasks of one event loop."""
+
+    async def start(self) -> None:
+        """Connect, create tables and indexes, and apply migrations.  Several processes may do this at the same time.
+
+        Raise StoreLocked, or Unavailable when the database does not answer.
+        """
+
+    async def close(self) -> None:
+        """End running calls, and release files and connections."""
+
+    async def ping(self) -> None:
+        """Return when the database answers.  Raise Unavailable after 2 s otherwise."""
+
+    # documents
+
+    async def get(self, collection: Collection, where: Condition) -> Json | None:
+        """Return the matching document with the least `_id`, or None."""
+
+    async def find(
+        self,
+        collection: Collection,
+        where: Condition,
+        *,
+        sort: Sequence[SortKey] = BY_ID,
+        skip: int = 0,
+        limit: int | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> list[Json]:
+        """Return the matching documents; ties in `sort` are broken by `_id`.
+
+        fields: return only `_id` and these (declared) fields of each document, where they are not null.
+        """
+
+    async def count(self, collection: Collection, where: Condition) -> int:
+        """Return the number of matching documents."""
+
+    def stream(
+        self, collection: Collection, where: Condition, *, sort: Sequence[SortKey] = BY_ID
+    ) -> AsyncIterator[list[Json]]:
+        """Yield every matching document, in blocks of bounded size."""
+
+    async def insert(self, collection: Collection, documents: Sequence[Json]) -> None:
+        """Insert documents, each with its `_id`: all or none.  Raise Duplicate."""
+
+    async def replace(self, collection: Collection, where: Condition, document: Json) -> bool:
+        """Replace the matching document of the same `_id`; return False when none matches.  Raise Duplicate.
+
+        `where` is checked in the same step, so that a condition on a version makes this a compare-and-set.
+        """
+
+    async def write(self, collection: Collection, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
+        """Insert and replace (by `_id`) documents together: all or none, even in a crash.  Raise Duplicate.
+
+        `Duplicate.index` counts through `inserts`, then `replaces`.  Large sequences may create their documents lazily:
+        each sequence is iterated a few times, from start to end, and its documents are not retained.
+        """
+
+    async def update(self, collection: Collection, where: Condition, changes: Mapping[str, Any]) -> int:
+        """Set top-level fields of every matching document; return how many matched.  Raise Duplicate."""
+
+    async def delete(self, collection: Collection, where: Condition) -> int:
+        """Delete every matching document; return how many there were."""
+
+    def revision(self, *collections: Collection) -> str | None:
+        """Return a text that changes whenever a write to one of these collections has returned.
+
+        None when the store cannot tell without a query.  Read the revision before the documents: a cache entry with
+        that revision is then never older than the revision claims.
+        """
+
+    # rows
+
+    def open_reader(
+        self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
+    ) -> AbstractAsyncContextManager[Reader]:
+        """Open a snapshot of one application's rows.  When the task is cancelled, its running query is stopped.
+
+        row_limit: the most rows that one plan may read.  timeout_s: the longest time that one query may take.
+        """
+
+    def begin_change(self, application: str, name: str) -> AbstractAsyncContextManager[Change]:
+        """Begin a change of one application's rows; leaving the context without `commit` discards it.
+
+        name: unique to the change, such as a batch id; `is_committed` finds the change by it.
+        """
+
+    async def is_committed(self, application: str, name: str) -> bool:
+        """Return whether the change of that name was committed."""
+
+    async def delete_rows(self, application: str) -> None:
+        """Delete every row of an application, in every table, with its numbers and counters."""
+
+    # numbers
+
+    async def assign_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
+        """Return the dense number (0, 1, ... per application and kind) of each 16-byte identifier.
+
+        Identifiers without a number get the next free one.  Several processes may do this at the same time; a number
+        never changes and is never given to another identifier.
+        """
+
+    async def find_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
+        """Return the number of each identifier, None for identifiers that have none."""
+
+    async def next_number(self, application: str, counter: str) -> int:
+        """Increment a named counter and return its value: 1, 2, 3, ..., never the same twice."""
+
+
+class Workbench(Protocol):
+    """Columnar scratch space in memory (DuckDB without external access) for the ingest.
+
+    Calls block: make them in a worker thread, one at a time.
+    """
+
+    def load(self, name: str, rows: pa.Table) -> None:
+        """Create a temporary table from `rows`, replacing one of the same name."""
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Return the rows of a query."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,0 +1,83 @@
+"""Declarations of what a store holds: collections of documents and tables of rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ColumnType(StrEnum):
+    """Type of a document field or of a table column."""
+
+    TEXT = "text"
+    TEXTS = "texts"  # a list of texts
+    INTEGER = "integer"  # 64 bits, signed
+    INTEGERS = "integers"  # a list of integers
+    NUMBER = "number"  # a double
+    BOOLEAN = "boolean"
+    BYTES = "bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Documents of one sort: their name, and what queries and writes may rely on.
+
+    fields: the (dotted) fields that conditions and sort keys may name, with their types.
+    unique: groups of fields whose combined values are unique when none is null.  In a TEXTS field each value counts
+        by itself: it may be in one document only, and only once in that document.
+    search: (dotted) fields whose text `Contains` searches.
+    """
+
+    name: str
+    fields: Mapping[str, ColumnType]
+    unique: tuple[tuple[str, ...], ...] = ()
+    search: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One key of a sort order.  Documents without the field come first when ascending, last when descending."""
+
+    field: str
+    descending: bool = False
+
+
+BY_ID = (SortKey("_id"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    type: ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows that are stored by application and partition; every table has the columns `application` and `part`.
+
+    A partition (`part`) is a day ordinal (1 = 1970-01-01) or a month number (year * 12 + month - 1).
+
+    packed: rows are only read whole partitions at a time, as events are.  A store may keep them in compressed blocks;
+        no condition or plan may name such a table.
+    index: the columns, after application and part, that plans filter by most often.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    packed: bool = False
+    index: tuple[str, ...] = ()
+
+    def type_of(self, name: str) -> ColumnType:
+        """Return the type of a column.  Raise KeyError when the table has no column of that name."""
+        if name == "part":
+            return ColumnType.INTEGER
+        return {column.name: column.type for column in self.columns}[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Every collection and table of a store."""
+
+    collections: tuple[Collection, ...] = field(default=())
+    tables: tuple[Table, ...] = field(default=())
