@@ -1,7 +1,6 @@
-"""One endpoint under all its paths: the first is shown in the OpenAPI document, the others are listed in it."""
+"""Register an endpoint under several paths: the first is in the OpenAPI document, which lists the others with it."""
 
 from collections.abc import Callable
-from copy import copy
 from inspect import signature
 from itertools import product
 from typing import Any
@@ -9,68 +8,92 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.responses import Response
-from starlette.routing import compile_path
+from starlette.routing import Match, Route, compile_path
+from starlette.types import Scope
 
 Endpoint = Callable[..., Any]
 
-_APPLICATION = ("/applications/{application}", "/a/{application}")
+_APPLICATION_PATHS = ("/applications/{application}", "/a/{application}")
 
 
 def under_applications(*suffixes: str) -> tuple[str, ...]:
-    """A path under an application by every alias; the first of `suffixes` is the one to show."""
-    return tuple("".join(parts) for parts in product(_APPLICATION, suffixes))
+    """Return the paths of `suffixes` under an application, by every alias; the first is the one to document."""
+    return tuple("".join(parts) for parts in product(_APPLICATION_PATHS, suffixes))
 
 
-def aliased(router: APIRouter, methods: str, paths: tuple[str, ...], **settings: Any) -> Callable[[Endpoint], Endpoint]:
-    """Registers an endpoint under all `paths`, for the methods (`"GET"`, or `"PUT PATCH"`).
+class AliasRoute(Route):
+    """A second path of an `APIRoute`: it shares the handler and is not in the OpenAPI document.
 
-    settings: what `APIRouter.add_api_route` takes.  Operations are named as the endpoint is, those of a second method
-    with the method as their verb (`patch_site`).
+    There are hundreds of aliases, and an `APIRoute` of its own for each would take some milliseconds: FastAPI analyses
+    the endpoint's signature every time.  The parameters in both paths must have the same names.
     """
-    shown, *others = paths
+
+    def __init__(self, path: str, route: APIRoute) -> None:
+        super().__init__(path, route.endpoint, include_in_schema=False)
+        self.app = route.app
+        self.methods = route.methods  # Starlette would add HEAD where there is GET; FastAPI does not
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match as Starlette does, and name the route in the scope as FastAPI does."""
+        match, child_scope = super().matches(scope)
+        if match is not Match.NONE:
+            child_scope["route"] = self
+        return match, child_scope
+
+
+def register_aliased(
+    router: APIRouter, methods: str, paths: tuple[str, ...], **settings: Any
+) -> Callable[[Endpoint], Endpoint]:
+    """Return a decorator that registers an endpoint under all `paths`.
+
+    methods: separated by spaces, such as `"GET"` or `"PUT PATCH"`.
+    settings: arguments of `APIRouter.add_api_route`.
+    The operation id is the endpoint's name; that of a second method has the method as its verb (`patch_site`).
+    """
+    documented, *aliases = paths
 
     def register(endpoint: Endpoint) -> Endpoint:
-        first, *more = methods.split()
+        first_method, *more_methods = methods.split()
         name = endpoint.__name__
-        made: dict[tuple[frozenset[str], frozenset[str]], APIRoute] = {}
         noun = name.partition("_")[2]
-        for method, operation in ((first, name), *((method, f"{method.lower()}_{noun}") for method in more)):
-            extra = settings.get("openapi_extra", {}) | ({"x-aliases": others} if others else {})
-            options = settings | {"openapi_extra": extra, "operation_id": operation}
-            made[_sort(shown, [method])] = _added(router, shown, endpoint, methods=[method], **options)
-        for path in others:
-            sort = _sort(path, [first, *more])
-            if sort in made:
-                router.routes.append(_moved(made[sort], path))
+        operations = {first_method: name} | {method: f"{method.lower()}_{noun}" for method in more_methods}
+        extra = settings.get("openapi_extra", {}) | ({"x-aliases": aliases} if aliases else {})
+        routes: dict[tuple[frozenset[str], tuple[str, ...]], APIRoute] = {}
+        for method, operation_id in operations.items():
+            options = settings | {"openapi_extra": extra, "operation_id": operation_id}
+            route = _add_route(router, documented, endpoint, methods=[method], **options)
+            routes[_parameter_names(documented), (method,)] = route
+        for path in aliases:
+            # A path with the same parameters shares a route; one with others (no application in it) gets its own.
+            key = _parameter_names(path), tuple(operations)
+            if key in routes:
+                router.routes.append(AliasRoute(path, routes[key]))
             else:
-                made[sort] = _added(router, path, endpoint, methods=[first, *more], **_hidden(endpoint, settings))
+                routes[key] = _add_route(
+                    router, path, endpoint, methods=list(operations), **_without_documentation(endpoint, settings)
+                )
         return endpoint
 
     return register
 
 
-def _sort(path: str, methods: list[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """What routes of one endpoint have to have in common to differ in nothing but their paths."""
-    return frozenset(compile_path(path)[2]), frozenset(methods)
+def _parameter_names(path: str) -> frozenset[str]:
+    return frozenset(compile_path(path)[2])
 
 
-def _hidden(endpoint: Endpoint, settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a route that is not shown: what answers by itself needs no model of its answer there."""
-    answer = signature(endpoint).return_annotation
-    documented = ("response_model", "responses") if isinstance(answer, type) and issubclass(answer, Response) else ()
-    return settings | dict.fromkeys(documented) | {"include_in_schema": False}
+def _without_documentation(endpoint: Endpoint, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings of a route outside the OpenAPI document.
+
+    An endpoint that returns a `Response` needs its answer's model for documentation only.
+    """
+    annotation = signature(endpoint).return_annotation
+    returns_response = isinstance(annotation, type) and issubclass(annotation, Response)
+    unused = ("response_model", "responses") if returns_response else ()
+    return settings | dict.fromkeys(unused) | {"include_in_schema": False}
 
 
-def _added(router: APIRouter, path: str, endpoint: Endpoint, **settings: Any) -> APIRoute:
+def _add_route(router: APIRouter, path: str, endpoint: Endpoint, **settings: Any) -> APIRoute:
     router.add_api_route(path, endpoint, **settings)
-    added = router.routes[-1]
-    assert isinstance(added, APIRoute), "what was added last"
-    return added
-
-
-def _moved(route: APIRoute, path: str) -> APIRoute:
-    """A route under another path, not shown: making one anew takes some milliseconds, and there are hundreds."""
-    moved = copy(route)
-    moved.path, moved.include_in_schema = path, False
-    moved.path_regex, moved.path_format, moved.param_convertors = compile_path(path)
-    return moved
+    route = router.routes[-1]
+    assert isinstance(route, APIRoute), "FastAPI appends the new route"
+    return route

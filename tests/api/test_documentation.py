@@ -5,6 +5,7 @@ import re
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from okube_api.api.aliases import AliasRoute
 
 from tests.api.server import Json, Server
 
@@ -58,7 +59,7 @@ async def test_every_route_is_in_the_document(server: Server, nobody: httpx.Asyn
     served = {
         (route.path, method)
         for route in server.app.routes
-        if isinstance(route, APIRoute)
+        if isinstance(route, APIRoute | AliasRoute)
         for method in set(route.methods or ()) - {"HEAD"}
     }
     assert documented == served

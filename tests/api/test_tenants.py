@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from okube_api.api.aliases import AliasRoute
 from okube_api.app import ROUTERS
 from okube_api.auth.repository import Role
 
@@ -26,7 +27,7 @@ ROUTES = sorted(
         (route.path, method)
         for router in ROUTERS
         for route in router.routes
-        if isinstance(route, APIRoute)
+        if isinstance(route, APIRoute | AliasRoute)
         for method in route.methods or ()
     }
 )

@@ -1,45 +1,51 @@
-"""Whatever path is asked for, the routes that are tried hold the one that is meant."""
+"""The route that the index chooses is the one that the whole router would choose."""
 
 from collections.abc import Iterator
 
 import pytest
+from fastapi import FastAPI
 from okube_api.app import create_app
-from okube_api.http.routing.route_index import ByShape
+from okube_api.http.routing.route_index import RouteIndex
 from okube_api.settings import Settings
 from starlette.routing import BaseRoute, Match, Route
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
-NAMES = ("x", "import", "export", "analytics", "5f0c1d2e3a4b5c6d7e8f9a0b")  # of which some are segments of routes, too
+VALUES = ("x", "import", "export", "analytics", "5f0c1d2e3a4b5c6d7e8f9a0b")  # some are also segments of routes
 
 
-def paths(route: Route) -> Iterator[str]:
-    """Paths that the route matches."""
-    for name in NAMES:
-        yield "/".join(name if part.startswith("{") else part for part in route.path.split("/"))
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    """Create the application with all its routes."""
+    return create_app(Settings(store_url="duckdb::memory:", secret_key="0" * 32))
 
 
-def first_of(routes: list[BaseRoute], method: str, path: str) -> BaseRoute | None:
-    """The first route that takes a request."""
+def matching_paths(route: Route) -> Iterator[str]:
+    """Yield paths that the route matches."""
+    for value in VALUES:
+        yield "/".join(value if part.startswith("{") else part for part in route.path.split("/"))
+
+
+def choose_route(routes: list[BaseRoute], method: str, path: str) -> BaseRoute | None:
+    """Return the first route that accepts a request."""
     scope = {"type": "http", "method": method, "path": path, "headers": [], "root_path": ""}
     return next((route for route in routes if route.matches(dict(scope))[0] is Match.FULL), None)
 
 
-def test_the_same_route_is_found_as_among_all() -> None:
-    app = create_app(Settings(store_url="duckdb::memory:", secret_key="0" * 32))
-    shaped = ByShape(app.router)
-    everything = list(app.router.routes)
-    tried = 0
-    for path in {path for route in everything if isinstance(route, Route) for path in paths(route)}:
-        part = shaped._of(path)
-        assert part is not None, path
-        tried = max(tried, len(part.routes))
+def test_index_chooses_the_same_route_as_the_router(app: FastAPI) -> None:
+    index = RouteIndex(app.router)
+    routes = list(app.router.routes)
+    most_tried = 0
+    for path in {path for route in routes if isinstance(route, Route) for path in matching_paths(route)}:
+        router = index.find_router(path)
+        assert router is not None, path
+        most_tried = max(most_tried, len(router.routes))
         for method in METHODS:
-            assert first_of(list(part.routes), method, path) is first_of(everything, method, path), (method, path)
-    assert tried < len(everything) / 4
+            expected = choose_route(routes, method, path)
+            assert choose_route(list(router.routes), method, path) is expected, (method, path)
+    assert most_tried < len(routes) / 4
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/applications/x/nothing", "/a/b/c/d/e/f/g/h"])
-def test_where_nothing_is(path: str) -> None:
-    app = create_app(Settings(store_url="duckdb::memory:", secret_key="0" * 32))
-    part = ByShape(app.router)._of(path)
-    assert first_of(list(app.router.routes if part is None else part.routes), "GET", path) is None
+def test_unknown_paths_have_no_route(app: FastAPI, path: str) -> None:
+    router = RouteIndex(app.router).find_router(path)
+    assert choose_route(list(app.router.routes if router is None else router.routes), "GET", path) is None
