@@ -1,17 +1,17 @@
-"""What happens to every request between its route and its endpoint: who, which parameters, which body.
+"""Route classes: what happens to a request between its route and its endpoint.
 
-`ApiRoute` is for callers who are known, `OpenRoute` for anybody.  Both refuse what FastAPI would let pass: unknown and
-repeated query parameters, bodies past the limit, other content types, JSON that two readers could read differently.
+`ApiRoute` requires authentication, `PublicRoute` does not.  Both refuse what FastAPI would accept: unknown and repeated
+query parameters, bodies above the limit, other content types, and ambiguous JSON such as an object with the same key
+twice.
 """
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from fastapi import params
-from fastapi._compat import field_annotation_is_sequence
 from fastapi.dependencies.utils import get_flat_params, get_validation_alias
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -19,145 +19,161 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
-from okube_api.api.container import services
-from okube_api.api.credentials import identify
+from okube_api.api.container import get_services
+from okube_api.api.credentials import identify_caller
 from okube_api.api.form import read_form
-from okube_api.errors import BadRequest, Fault, TooLarge, UnsupportedMedia, suggestion
+from okube_api.errors import BadRequest, Fault, TooLarge, UnsupportedMedia, format_suggestion
 from okube_api.http import idempotency
-from okube_api.http.middleware.path_segments import decoded
+from okube_api.http.middleware.path_segments import decode_parameters
 from okube_api.kit.json_text import read_json
+from okube_api.kit.schemas import list_types
 from okube_api.settings import Settings
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
 
 class ApiRoute(APIRoute):
-    """A route for callers with a token: `request.state.identity` is there before anything of the request is read."""
+    """A route that requires a token: it sets `request.state.identity` before it reads anything else of the request."""
 
-    for_anybody: ClassVar[bool] = False
-    takes_forms: ClassVar[bool] = True
+    is_public: ClassVar[bool] = False
+    accepts_forms: ClassVar[bool] = True
 
     def body_limit(self, settings: Settings) -> int:
-        """The most bytes that a body may have."""
+        """Return the maximum size of a body, in bytes."""
         return settings.body_limit
 
-    def repeatable(self) -> bool:
-        """Whether an `Idempotency-Key` counts here: where something is created."""
-        return not self.for_anybody and self.methods == {"POST"} and self.status_code in {201, 202}
+    def accepts_idempotency_key(self) -> bool:
+        """Return whether the route accepts an `Idempotency-Key`: where it creates a resource."""
+        return not self.is_public and self.methods == {"POST"} and self.status_code in {201, 202}
+
+    async def respond_early(self, request: Request) -> Response | None:
+        """Return a response that needs neither validation nor the endpoint; None to go on with these.
+
+        The caller is known by then, and the body is parsed.
+        """
+        return None
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own handler, behind the checks."""
+        """Return FastAPI's handler, preceded by our checks."""
         handle = super().get_route_handler()
-        known = cache(partial(_parameters, self))  # of the routes that are asked only: it takes a millisecond each
-        body = _Body.of(self)
-        repeatable = self.repeatable()
+        # Listed at the first request of a route: it takes a millisecond, and most routes are aliases.
+        list_parameters = cache(partial(_list_parameters, self))
+        body = _BodyReader.for_route(self)
+        accepts_key = self.accepts_idempotency_key()
 
         async def perform(request: Request) -> Response:
-            return await handle(request if body is None else await body.read(request))
+            request = request if body is None else await body.read(request)
+            return await self.respond_early(request) or await handle(request)
 
-        async def checked(request: Request) -> Response:
-            shared = services(request)
-            await shared.limits.of_address(request)
-            if not self.for_anybody:
-                identity = await identify(request, shared.sessions)
+        async def check(request: Request) -> Response:
+            services = get_services(request)
+            await services.rate_limits.check_address(request)
+            if not self.is_public:
+                identity = await identify_caller(request, services.sessions)
                 request.state.identity = identity
                 request.state.user_id = identity.user.id
-                await shared.limits.of_caller(request, identity.limited_as)
-            request.scope["path_params"] = decoded(request.scope["path_params"])
-            _check_query(request, known())
-            limited = Request(request.scope, _limited(request, self.body_limit(shared.settings)))
-            if repeatable and (key := request.headers.get(idempotency.HEADER)) is not None:
-                return await shared.idempotency.once(request.state.identity.user.id, key, limited, perform)
-            return await perform(limited)
+                await services.rate_limits.check_caller(request, identity.rate_limit_key)
+            request.scope["path_params"] = decode_parameters(request.scope["path_params"])
+            _check_query(request, list_parameters())
+            limited_request = Request(request.scope, _limit_body(request, self.body_limit(services.settings)))
+            if accepts_key and (key := request.headers.get(idempotency.HEADER)) is not None:
+                user_id = request.state.identity.user.id
+                return await services.idempotency.run_once(user_id, key, limited_request, perform)
+            return await perform(limited_request)
 
-        return checked
+        return check
 
 
-class OpenRoute(ApiRoute):
-    """A route for anybody."""
+class PublicRoute(ApiRoute):
+    """A route that needs no authentication."""
 
-    for_anybody = True
+    is_public = True
 
 
 class JsonRoute(ApiRoute):
-    """A route whose body is JSON, and nothing else."""
+    """A route that accepts JSON bodies only, no forms."""
 
-    takes_forms = False
+    accepts_forms = False
 
 
 class SecretRoute(ApiRoute):
-    """A route whose answer is never kept: it holds a secret."""
+    """A route whose answer contains a secret and therefore is never stored."""
 
-    def repeatable(self) -> bool:
-        """Never."""
+    def accepts_idempotency_key(self) -> bool:
+        """Return False: the answer must not be stored for a repetition."""
         return False
 
 
 class UploadRoute(ApiRoute):
-    """A route that takes whole tables; its endpoint reads the body itself."""
+    """A route for large uploads; its endpoint reads the body itself."""
 
-    def repeatable(self) -> bool:
-        """Every upload."""
+    def accepts_idempotency_key(self) -> bool:
+        """Return whether the route takes uploads by POST."""
         return self.methods == {"POST"}
 
     def body_limit(self, settings: Settings) -> int:
-        """The most bytes that an upload may have."""
+        """Return the maximum size of an upload, in bytes."""
         return settings.upload_limit
 
 
 # -- query parameters --------------------------------------------------------------------------------------
 
 
-def _parameters(route: APIRoute) -> dict[str, bool]:
-    """The names of the query parameters, and whether each may be repeated."""
+def _list_parameters(route: APIRoute) -> dict[str, bool]:
+    """Return the names of a route's query parameters, and whether each may be repeated."""
     return {
-        get_validation_alias(field): field_annotation_is_sequence(field.field_info.annotation)
+        get_validation_alias(field): _is_list(field.field_info.annotation)
         for field in get_flat_params(route.dependant)
-        if not isinstance(field.field_info, params.Path | params.Header | params.Cookie)  # also the fields of models
+        if not isinstance(field.field_info, params.Path | params.Header | params.Cookie)  # leaves Query, also of models
     }
 
 
-def _check_query(request: Request, known: dict[str, bool]) -> None:
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(kind) is list for kind in list_types(annotation))
+
+
+def _check_query(request: Request, parameters: dict[str, bool]) -> None:
+    """Raise BadRequest for parameters that are unknown, repeated or not valid texts."""
     seen: set[str] = set()
     faults = []
-    for name, value in _pairs(request.scope["query_string"]):
-        if name not in known:
-            message = f"There is no query parameter '{name}' here.{suggestion(name, known)}"
+    for name, value in _parse_query(request.scope["query_string"]):
+        if name not in parameters:
+            message = f"Unknown query parameter '{name}'.{format_suggestion(name, parameters)}"
             faults.append(Fault("query", f"/{name}", "unknown_parameter", message))
-        elif name in seen and not known[name]:
-            faults.append(Fault("query", f"/{name}", "repeated", f"'{name}' may be given once only."))
+        elif name in seen and not parameters[name]:
+            faults.append(Fault("query", f"/{name}", "repeated", f"'{name}' may be sent only once."))
         elif "\0" in value:
-            faults.append(Fault("query", f"/{name}", "invalid_text", "Texts may not hold NUL characters."))
+            faults.append(Fault("query", f"/{name}", "invalid_text", f"'{name}' must not contain NUL characters."))
         seen.add(name)
     if faults:
         raise BadRequest(faults[0].message, faults=faults)
 
 
-def _pairs(query: bytes) -> list[tuple[str, str]]:
+def _parse_query(query: bytes) -> list[tuple[str, str]]:
     if not query:
         return []
     try:
         return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
     except UnicodeDecodeError:
-        raise BadRequest("The query string is not percent-encoded UTF-8.") from None
+        raise BadRequest("The query string must be percent-encoded UTF-8.") from None
     except ValueError:
-        raise BadRequest("The query string has more than 1,000 parameters.") from None
+        raise BadRequest("The query string may have 1,000 parameters at most.") from None
 
 
 # -- bodies ------------------------------------------------------------------------------------------------
 
 
-def _limited(request: Request, limit: int) -> Receive:
-    """The body's source, which refuses to go past the limit, announced or not."""
-    announced = request.headers.get("content-length", "")
-    known_too_large = announced.isdecimal() and int(announced[:20]) > limit
-    received = 0
+def _limit_body(request: Request, limit: int) -> Receive:
+    """Return a receive function that raises TooLarge when `Content-Length` or the body itself exceeds the limit."""
+    content_length = request.headers.get("content-length", "")
+    announces_too_much = content_length.isdecimal() and int(content_length[:20]) > limit
+    received_bytes = 0
 
     async def receive() -> Message:
-        nonlocal received
-        message = {} if known_too_large else await request.receive()
-        received += len(message.get("body", b""))
-        if known_too_large or received > limit:
+        nonlocal received_bytes
+        message = {} if announces_too_much else await request.receive()
+        received_bytes += len(message.get("body", b""))
+        if announces_too_much or received_bytes > limit:
             raise TooLarge(f"The body may have {limit:,} bytes at most.")
         return message
 
@@ -165,39 +181,39 @@ def _limited(request: Request, limit: int) -> Receive:
 
 
 @dataclass(frozen=True, slots=True)
-class _Body:
-    """How a route's body is read.
+class _BodyReader:
+    """Reads the bodies of a route as JSON values.
 
-    model: what a form is read for, None where only JSON is taken.
+    model: the model that form bodies are converted for; None where only JSON is accepted.
     """
 
     model: type[BaseModel] | None
 
     @classmethod
-    def of(cls, route: ApiRoute) -> "_Body | None":
-        """None for a route without a body, or with one that FastAPI reads as a form."""
+    def for_route(cls, route: ApiRoute) -> "_BodyReader | None":
+        """Return the reader of a route; None for a route without a body, or whose body FastAPI reads as a form."""
         if route.body_field is None or isinstance(route.body_field.field_info, params.Form):
             return None
-        return cls(_model(route.body_field.field_info.annotation) if route.takes_forms else None)
+        return cls(_find_model(route.body_field.field_info.annotation) if route.accepts_forms else None)
 
     async def read(self, request: Request) -> Request:
-        """The request with its body read, as the JSON that it is or stands for.  Raises BadRequest, TooLarge, ..."""
+        """Return the request with its body parsed.  Raise BadRequest, TooLarge or UnsupportedMedia."""
         if request.headers.get("content-encoding", "identity") != "identity":
-            raise UnsupportedMedia("Compressed bodies are not taken here.")
+            raise UnsupportedMedia("Compressed bodies are not accepted. Send the body without Content-Encoding.")
         kind = _content_type(request)
         raw = await request.body()
         if kind == JSON:
-            return _Read(request, read_json(raw))
+            return _ParsedRequest(request, read_json(raw))
         if kind == FORM and self.model is not None:
-            return _Read(request, read_form(raw, self.model))
+            return _ParsedRequest(request, read_form(raw, self.model))
         if not raw and not kind:
-            return request  # FastAPI says that the body is missing, where it is
-        wanted = f"{JSON} or {FORM}" if self.model else JSON
-        raise UnsupportedMedia(f"The body must be {wanted}, not '{kind[:100]}'.")
+            return request  # FastAPI reports the missing body where the route requires one
+        accepted = f"{JSON} or {FORM}" if self.model else JSON
+        raise UnsupportedMedia(f"The body must be {accepted}, not '{kind[:100]}'.")
 
 
-class _Read(Request):
-    """A request whose body is a value already."""
+class _ParsedRequest(Request):
+    """A request whose body is parsed already."""
 
     def __init__(self, request: Request, value: Any) -> None:
         headers = [(name, text) for name, text in request.scope["headers"] if name != b"content-type"]
@@ -206,11 +222,11 @@ class _Read(Request):
         self.value = value
 
     async def body(self) -> bytes:
-        """Something, so that FastAPI asks for `json`."""
+        """Return a JSON text, so that FastAPI calls `json`."""
         return b"{}"
 
     async def json(self) -> Any:
-        """The value."""
+        """Return the parsed body."""
         return self.value
 
 
@@ -218,12 +234,12 @@ def _content_type(request: Request) -> str:
     kind, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.lower().replace(" ", "").replace('"', "")
     if "charset=" in charset and not charset.endswith(("charset=utf-8", "charset=utf8")):
-        raise UnsupportedMedia("Bodies are UTF-8.")
+        raise UnsupportedMedia("The charset of the body must be UTF-8.")
     return kind.strip().lower()
 
 
-def _model(annotation: Any) -> type[BaseModel] | None:
-    """The model of a body; of a body that may also be a list, that of one element."""
+def _find_model(annotation: Any) -> type[BaseModel] | None:
+    """Return the model of a body; if the body may also be a list, the model of an element."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _model(part))), None)
+    return next((model for part in get_args(annotation) if (model := _find_model(part))), None)
