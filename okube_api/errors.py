@@ -1,7 +1,7 @@
-"""Every refusal that a caller can meet: its status, its code and its words.
+"""Errors that are answered to callers, each with its HTTP status, code and title.
 
-A `Refusal` is an answer, not a bug: the one handler (`http.problems`) turns it into problem+json.  Say what was
-wrong and what would work; never quote another application's data.
+A `Refusal` is an expected answer, not a bug: the handler in `http.problems` turns it into problem+json.  Messages say
+what was wrong and what would work, and never quote data of another application.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +12,11 @@ from typing import Any, ClassVar, Self
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a request.
+    """One fault of a request.
 
-    where: body, query, path or header; pointer: RFC 6901, such as `/params/0/kpi`.
-    line, column: of an uploaded table, the line that the row starts on (the header is 1) and the column's name.
+    where: body, query, path or header.
+    pointer: the value's place as an RFC 6901 pointer, such as `/params/0/kpi`.
+    line, column: in an uploaded table, the line on which the row starts (the header is line 1) and the column's name.
     """
 
     where: str
@@ -26,22 +27,22 @@ class Fault:
     column: str | None = None
 
     def as_json(self) -> dict[str, str | int | None]:
-        """The shape that answers carry."""
-        said: dict[str, str | int | None] = {
+        """Return the fault as it appears under `errors` in an answer."""
+        fields: dict[str, str | int | None] = {
             "in": self.where,
             "pointer": self.pointer,
             "code": self.code,
             "message": self.message,
         }
-        return said if self.line is None else {**said, "line": self.line, "column": self.column}
+        return fields if self.line is None else {**fields, "line": self.line, "column": self.column}
 
 
 class Refusal(Exception):
-    """A request that is not fulfilled, for a reason that the caller is told."""
+    """A request that is refused, with a reason for the caller."""
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "invalid"
-    title: ClassVar[str] = "The request is not valid"
+    title: ClassVar[str] = "Invalid request"
 
     def __init__(
         self,
@@ -59,42 +60,42 @@ class Refusal(Exception):
 
     @classmethod
     def at(cls, where: str, pointer: str, message: str) -> Self:
-        """The refusal of one value, named by where it stands."""
-        return cls.because(where, pointer, cls.code, message)
+        """Return a refusal of the value at `pointer`, with the code of this class."""
+        return cls.with_code(where, pointer, cls.code, message)
 
     @classmethod
-    def because(cls, where: str, pointer: str, code: str, message: str) -> Self:
-        """The refusal of one value, with a code of its own."""
+    def with_code(cls, where: str, pointer: str, code: str, message: str) -> Self:
+        """Return a refusal of the value at `pointer`, with a code other than that of this class."""
         return cls(message, faults=[Fault(where, pointer, code, message)])
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """` Did you mean 'x'?` for the nearest known name, or nothing."""
-    near = get_close_matches(name, list(known), n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""
+def format_suggestion(name: str, names: Iterable[str]) -> str:
+    """Return ` Did you mean 'x'?` for the most similar of `names`, or an empty string when none is similar."""
+    similar = get_close_matches(name, list(names), n=1)
+    return f" Did you mean '{similar[0]}'?" if similar else ""
 
 
 class BadRequest(Refusal):
-    """400: malformed."""
+    """400: the request is malformed."""
 
 
 class UnknownValue(Refusal):
-    """400: not one of the values there are."""
+    """400: the value is not one of the allowed values."""
 
     code = "unknown_value"
 
 
 class Unauthorised(Refusal):
-    """401: no, bad, expired or revoked credentials."""
+    """401: credentials are missing, wrong, expired or revoked."""
 
-    status, code, title = 401, "unauthorised", "Authentication is needed"
+    status, code, title = 401, "unauthorised", "Authentication required"
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 class Forbidden(Refusal):
-    """403: a known caller who may not do this."""
+    """403: the caller is authenticated but lacks the permission."""
 
     status, code, title = 403, "forbidden", "Not allowed"
 
@@ -106,7 +107,7 @@ class CaptchaRequired(Forbidden):
 
 
 class NotFound(Refusal):
-    """404: no such resource, or one that the caller may not see."""
+    """404: the resource does not exist, or the caller may not read it."""
 
     status, code, title = 404, "not_found", "Not found"
 
@@ -114,14 +115,14 @@ class NotFound(Refusal):
         super().__init__(f"No {kind} '{id_or_key}'.")
 
 
-class InFlight(Refusal):
-    """409: the same idempotency key is being worked on, or two changes met."""
+class RequestConflict(Refusal):
+    """409: a request with the same idempotency key is in progress, or another change came first."""
 
-    status, code, title = 409, "conflict", "In conflict with another request"
+    status, code, title = 409, "conflict", "Conflict with another request"
 
 
 class PreconditionFailed(Refusal):
-    """412: the resource changed since the caller read it."""
+    """412: the resource has changed since the caller read it."""
 
     status, code, title = 412, "precondition_failed", "The resource has changed"
 
@@ -133,37 +134,37 @@ class TooLarge(Refusal):
 
 
 class UnsupportedMedia(Refusal):
-    """415: a content type or encoding that this route does not take."""
+    """415: the route does not accept this content type or encoding."""
 
-    status, code, title = 415, "unsupported_media_type", "The content type is not taken here"
+    status, code, title = 415, "unsupported_media_type", "Unsupported content type"
 
 
 class Impossible(Refusal):
-    """422: well-formed, but it cannot be."""
+    """422: the request is well-formed, but its values cannot be accepted."""
 
-    status, code, title = 422, "impossible", "The request cannot be fulfilled"
+    status, code, title = 422, "impossible", "The request cannot be processed"
 
 
 class Taken(Impossible):
-    """422: a key that another resource of the kind has."""
+    """422: another resource of the same kind has this key."""
 
     code = "taken"
 
 
 class UnknownReference(Impossible):
-    """422: a reference to something that does not exist in the application."""
+    """422: the request refers to a resource that does not exist in the application."""
 
     code = "unknown_reference"
 
 
 class TooMuchToRead(Impossible):
-    """422: the question would read more rows than the limit."""
+    """422: the question would read more rows than the limit allows."""
 
     code = "too_much_to_read"
 
 
 class TooManyRequests(Refusal):
-    """429: over a limit."""
+    """429: a rate limit is exceeded."""
 
     status, code, title = 429, "too_many_requests", "Too many requests"
 
@@ -171,22 +172,22 @@ class TooManyRequests(Refusal):
         super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
 
 
-class CallerLeft(Refusal):
-    """499: the caller closed the connection; only the log sees it."""
+class ClientDisconnected(Refusal):
+    """499: the client closed the connection before the answer; the status appears in the log only."""
 
-    status, code, title = 499, "caller_left", "The caller left"
+    status, code, title = 499, "caller_left", "The client closed the connection"
 
 
-class Full(Refusal):
+class InsufficientStorage(Refusal):
     """507: the disk is full."""
 
-    status, code, title = 507, "insufficient_storage", "No room is left"
+    status, code, title = 507, "insufficient_storage", "Insufficient storage"
 
 
-class Away(Refusal):
-    """503: maintenance, the database is away, or a question took too long."""
+class ServiceUnavailable(Refusal):
+    """503: the database does not answer, or a question took too long."""
 
-    status, code, title = 503, "unavailable", "Not available now"
+    status, code, title = 503, "unavailable", "Service unavailable"
 
     def __init__(self, detail: str, retry_after_s: int = 2) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after_s)})
