@@ -71,7 +71,14 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
     studies = StudyRepository(store, clock, changes, sites, pois)
     equipments = EquipmentRepository(store, clock, changes)
     thumbnails = ThumbnailStore(store)
-    ingest = Ingest(store, clock, secret, threads=settings.threads, keep_days=settings.keep_days)
+    ingest = Ingest(
+        store,
+        clock,
+        secret,
+        memory_limit=settings.memory_limit,
+        threads=settings.threads,
+        keep_days=settings.keep_days,
+    )
     invalidation = Invalidation(ingest)
     changes.subscribe(invalidation.invalidate)
     return Services(

@@ -1,7 +1,7 @@
-"""How a request says who sends it: by a bearer token, or by the cookie that a login set.
+"""Credentials of a request: a bearer token, or the cookie that a login has set.
 
-Browsers send cookies along with whatever another site makes them send: what changes something must come from a page
-of this server, and say so.
+Browsers also send the cookie with requests that a page of another site causes.  Therefore a request that changes
+something with the cookie must come from a page of this server, as its `Origin` shows.
 """
 
 from starlette.requests import Request
@@ -12,31 +12,37 @@ from okube_api.errors import Forbidden
 from okube_api.settings import Settings
 
 COOKIE = "okube_token"
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_FOREIGN = "A request with the login's cookie must come from a page of this server, with its 'Origin'."
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_WRONG_ORIGIN = "A request with the login cookie must come from a page of this server, as its 'Origin' header shows."
 
 
-async def identify(request: Request, sessions: Sessions) -> Identity:
-    """Who sent the request.  Raises Unauthorised, and Forbidden for a cookie sent by another site's page."""
+async def identify_caller(request: Request, sessions: Sessions) -> Identity:
+    """Return the identity behind a request's token or cookie.
+
+    Raise Unauthorised, or Forbidden for a change with the cookie that does not come from a page of this server.
+    """
     authorization = request.headers.get("authorization")
     if authorization is None and (token := request.cookies.get(COOKIE)):
-        if request.method not in _SAFE:
-            refuse_foreign(request, needed=True)
+        if request.method not in _SAFE_METHODS:
+            require_same_origin(request, origin_required=True)
         authorization = f"Bearer {token}"
     return await sessions.identify(authorization)
 
 
-def refuse_foreign(request: Request, *, needed: bool) -> None:
-    """Raises Forbidden for a request from another site's page; `needed`: also for one that does not say from where."""
+def require_same_origin(request: Request, *, origin_required: bool) -> None:
+    """Raise Forbidden for a request from a page of another site.
+
+    origin_required: raise Forbidden also when the request has no `Origin` header.
+    """
     origin = request.headers.get("origin")
-    ours = f"{request.scope['scheme']}://{request.headers.get('host', '')}"
-    fetched = request.headers.get("sec-fetch-site", "same-origin")
-    if fetched != "same-origin" or (origin != ours and (needed or origin is not None)):
-        raise Forbidden(_FOREIGN)
+    own_origin = f"{request.scope['scheme']}://{request.headers.get('host', '')}"
+    fetch_site = request.headers.get("sec-fetch-site", "same-origin")
+    if fetch_site != "same-origin" or (origin != own_origin and (origin_required or origin is not None)):
+        raise Forbidden(_WRONG_ORIGIN)
 
 
 def set_cookie(response: Response, token: str, settings: Settings) -> None:
-    """Has the browser send the token from now on, as long as it is good."""
+    """Set the cookie with the token, for as long as the token is valid."""
     response.set_cookie(
         COOKIE,
         token,
@@ -49,5 +55,5 @@ def set_cookie(response: Response, token: str, settings: Settings) -> None:
 
 
 def clear_cookie(response: Response, settings: Settings) -> None:
-    """Has the browser forget the token."""
+    """Delete the cookie with the token."""
     response.delete_cookie(COOKIE, path="/", secure=settings.require_https, httponly=True, samesite="lax")

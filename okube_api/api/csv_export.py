@@ -95,10 +95,11 @@ async def _collect_names(resources: ValidatedRepository, where: Condition, shape
     Each document stores these names as one text in the field `shape`.  There are few different texts, so each query
     skips the documents whose text is known already.
     """
-    known: set[str] = set()
+    texts: set[str] = set()
     while True:
-        others = where & ~Missing(shape) & ~OneOf(shape, tuple(known))
-        found = {one[shape] for one in await resources.store.find(resources.collection, others, limit=_MAX_NEW_TEXTS)}
-        if not found:
-            return sorted({name for one in known for name in one.split("\n")})
-        known |= found
+        with_new_text = where & ~Missing(shape) & ~OneOf(shape, tuple(texts))
+        documents = await resources.store.find(resources.collection, with_new_text, limit=_MAX_NEW_TEXTS)
+        new_texts = {document[shape] for document in documents}
+        if not new_texts:
+            return sorted({name for text in texts for name in text.split("\n")})
+        texts |= new_texts

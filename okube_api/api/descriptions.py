@@ -1,35 +1,35 @@
-"""What the OpenAPI document says in prose: about the API as a whole, and about each group of routes."""
+"""Prose of the OpenAPI document: about the API as a whole, and about each group of routes."""
 
 DESCRIPTION = """\
-Drive-to-store analytics: sites, points of interest, campaigns and studies, and questions about the visits they bring.
+Drive-to-store analytics: sites, points of interest, campaigns and studies, and analytics of the visits they cause.
 
 **Log in** with `POST /auth/login`, then send `Authorization: Bearer TOKEN` with every request (here: *Authorize*).
 
-**Identifiers.** Where a path or field takes an id or key, 24 hex digits are looked up as an id first, then as a key.
-Keys are percent-encoded in paths, `/` as `%2F`. Without an application in the path, only ids work.
+**Identifiers.** Where a path or field accepts an id or key, 24 hex digits are looked up first as an id, then as a key.
+Percent-encode keys in paths, with `/` as `%2F`. In paths without an application, only ids work.
 
 **Aliases.** `/applications/{application}` is also `/a/{application}`, and `/sites/{site}` is also `/s/{site}`. Each
 operation lists its other paths under `x-aliases`.
 
-**Lists** come in pages (`page`, `per_page`), or whole as CSV with `Accept: text/csv`.
+**Lists** are answered page by page (`page`, `per_page`), or completely as CSV with `Accept: text/csv`.
 
-**Updates** change the fields that they name and no others; `null` clears a field where null is allowed. `If-Match`
-with the `ETag` that was read keeps two writers from overwriting each other.
+**Updates** change only the fields in the body; `null` clears a field where null is allowed. Send the `ETag` that you
+have read as `If-Match`, so that two writers do not overwrite each other's changes.
 
-**Creations** may carry an `Idempotency-Key`: the same request under the same key is carried out once, and answered the
-same again for 24 hours.
+**Creations** accept an `Idempotency-Key`: the same request with the same key is carried out once, and gets the same
+answer again for 24 hours.
 
-**Refusals** are `application/problem+json` (RFC 9457). Every answer has an `X-Request-Id`.
+**Errors** are `application/problem+json` (RFC 9457). Every answer has an `X-Request-Id`.
 """
 
 TAGS = [
-    {"name": "authentication", "description": "Logging in, API keys, and who one is."},
+    {"name": "authentication", "description": "Login, API keys and the current user."},
     {"name": "applications", "description": "Applications, their settings and their users."},
-    {"name": "sites", "description": "Shops, on the street or online, and the equipments in them."},
-    {"name": "points of interest", "description": "Places that are not one's own."},
+    {"name": "sites", "description": "Shops, physical or online, and the equipments in them."},
+    {"name": "points of interest", "description": "Places that do not belong to the application, such as competitors."},
     {"name": "campaigns", "description": "Campaigns, and the levers that they belong to."},
-    {"name": "studies", "description": "Groups of sites and points of interest that are looked at together."},
-    {"name": "analytics", "description": "Questions about a period."},
-    {"name": "ingest", "description": "Events coming in, batch by batch."},
+    {"name": "studies", "description": "Groups of sites and points of interest that are analysed together."},
+    {"name": "analytics", "description": "Questions about KPIs in a period."},
+    {"name": "ingest", "description": "Events, ingested in batches."},
     {"name": "service", "description": "Health, metrics and this documentation."},
 ]

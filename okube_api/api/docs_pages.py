@@ -1,4 +1,4 @@
-"""The documentation: the OpenAPI document, and two pages that show it, with every file of theirs served from here."""
+"""Documentation pages: the OpenAPI document, Swagger UI and ReDoc, with all their files."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from okube_api.api.openapi import document
+from okube_api.api.openapi import build_document
 from okube_api.clock import DAY_S
 
 STATIC = Path(__file__).parent / "static"
@@ -39,34 +39,35 @@ _REDOC = """<script src="static/redoc/redoc.standalone.js"></script>
 <script src="static/redoc.js"></script>"""
 
 
-class _Files(StaticFiles):
-    """Files that change with the version only."""
+class _CachedFiles(StaticFiles):
+    """Static files that browsers cache, since they change only with the version."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """The file, to be kept by browsers for a day."""
+        """Return the answer with a file, cacheable for a day."""
         response = super().file_response(*args, **kwargs)
         response.headers["Cache-Control"] = f"public, max-age={DAY_S}"
         return response
 
 
-def documentation(app: FastAPI) -> list[BaseRoute]:
-    """The routes, which anybody may read."""
-    kept: list[bytes] = []
+def build_documentation_routes(app: FastAPI) -> list[BaseRoute]:
+    """Return the documentation routes, which need no login."""
+    document: bytes | None = None
 
     async def openapi(_request: Request) -> Response:
-        if not kept:  # it takes half a second to make, and is large but for its text
-            kept.append(await to_thread.run_sync(lambda: orjson.dumps(document(app))))
-        return Response(kept[0], media_type="application/json")
+        nonlocal document
+        if document is None:  # built at the first request: it takes half a second, and the text is all that is kept
+            document = await to_thread.run_sync(lambda: orjson.dumps(build_document(app)))
+        return Response(document, media_type="application/json")
 
     return [
         Route("/openapi.json", openapi),
-        Route("/docs", _page(_SWAGGER)),
-        Route("/redoc", _page(_REDOC)),
-        Mount("/static", _Files(directory=STATIC)),
+        Route("/docs", _page_endpoint(_SWAGGER)),
+        Route("/redoc", _page_endpoint(_REDOC)),
+        Mount("/static", _CachedFiles(directory=STATIC)),
     ]
 
 
-def _page(head: str) -> Any:
+def _page_endpoint(head: str) -> Any:
     async def page(_request: Request) -> Response:
         return HTMLResponse(_PAGE.format(head=head), headers={"Content-Security-Policy": _POLICY})
 

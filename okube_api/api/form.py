@@ -1,9 +1,9 @@
-"""Form bodies as the JSON they stand for: `address[city]=Paris`, repeated names for lists.
+"""Parse form bodies into JSON values: `address[city]=Paris` is an object, a repeated name is a list.
 
-Lists of objects or of lists number their items: `costs[0][amount]=10`.
+Items of lists of objects or lists are numbered: `costs[0][amount]=10`.
 
-A form has only texts.  The model of the body says which of them are numbers, booleans or lists; an empty text is null
-where null is allowed.
+A form has only texts.  The model of the body determines which of them are numbers, booleans or lists; an empty text is
+null where null is allowed.
 """
 
 import json
@@ -16,95 +16,100 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel
 
 from okube_api.errors import BadRequest
-from okube_api.kit.json_text import MOST_LEVELS, escaped
-from okube_api.kit.schemas import alternatives
+from okube_api.kit.json_text import MAX_LEVELS, escape_pointer
+from okube_api.kit.schemas import list_types
 
-_WORDS = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 _INDEX = re.compile(r"0|[1-9]\d{0,4}", re.ASCII)
 
 
 def read_form(body: bytes, model: type[BaseModel]) -> dict[str, Any]:
-    """The body as JSON, for `model`.  Raises BadRequest."""
+    """Parse a form body into the JSON value of `model`.  Raise BadRequest."""
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10_000)
     except UnicodeDecodeError:
-        raise BadRequest("The form is not percent-encoded UTF-8.") from None
+        raise BadRequest("The form must be percent-encoded UTF-8.") from None
     except ValueError:
-        raise BadRequest("The form has more than 10,000 fields.") from None
-    return from_pairs(pairs, model)
+        raise BadRequest("The form may have 10,000 fields at most.") from None
+    return parse_pairs(pairs, model)
 
 
-def from_pairs(pairs: Iterable[tuple[str, str]], model: type[BaseModel]) -> dict[str, Any]:
-    """The names and texts of a form as JSON, for `model`.  Raises BadRequest."""
+def parse_pairs(pairs: Iterable[tuple[str, str]], model: type[BaseModel]) -> dict[str, Any]:
+    """Convert the names and texts of a form into the JSON value of `model`.  Raise BadRequest."""
     form: dict[str, Any] = {}
     for name, text in pairs:
         if "\0" in name or "\0" in text:
-            raise BadRequest("Texts may not hold NUL characters.")
-        _put(form, _steps(name), text)
-    return _as_model(form, model)
+            raise BadRequest(f"'{name[:100]}' must not contain NUL characters.")
+        _insert_text(form, _parse_name(name), text)
+    return _convert_object(form, model)
 
 
-def _steps(name: str) -> list[str]:
-    """`address[city]` as `["address", "city"]`; `tags[]` is `tags`."""
+def _parse_name(name: str) -> list[str]:
+    """Split `address[city]` into `["address", "city"]`; `tags[]` is the same as `tags`."""
     first, *rest = name.removesuffix("[]").split("[")
-    if len(rest) > MOST_LEVELS or any(not part.endswith("]") or "]" in part[:-1] for part in rest):
-        raise BadRequest(f"The form has a field '{name[:100]}': its brackets do not match.")
+    if len(rest) > MAX_LEVELS or any(not part.endswith("]") or "]" in part[:-1] for part in rest):
+        raise BadRequest(f"The brackets in the field name '{name[:100]}' do not match.")
     return [first, *(part[:-1] for part in rest)]
 
 
-def _put(form: dict[str, Any], steps: list[str], text: str) -> None:
-    *parents, last = steps
+def _insert_text(form: dict[str, Any], path: list[str], text: str) -> None:
+    *parents, last = path
     for parent in parents:
         form = form.setdefault(parent, {})
         if not isinstance(form, dict):
-            raise _both(steps)
+            raise _ambiguous_field(path)
     if isinstance(form.get(last), dict):
-        raise _both(steps)
+        raise _ambiguous_field(path)
     form.setdefault(last, []).append(text)
 
 
-def _both(steps: list[str]) -> BadRequest:
-    pointer = "".join(f"/{escaped(step)}" for step in steps)
-    return BadRequest.because("body", pointer, "repeated", f"'{steps[0]}' is given both as a text and as an object.")
+def _ambiguous_field(path: list[str]) -> BadRequest:
+    pointer = "".join(f"/{escape_pointer(name)}" for name in path)
+    message = f"'{path[0]}' is sent both as a text and as an object. Send one of them."
+    return BadRequest.with_code("body", pointer, "repeated", message)
 
 
-def _as_model(form: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+def _convert_object(form: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     types = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-    return {name: _value(given, types.get(name, str), f"/{escaped(name)}") for name, given in form.items()}
+    return {
+        name: _convert_value(value, types.get(name, str), f"/{escape_pointer(name)}") for name, value in form.items()
+    }
 
 
-def _value(given: Any, annotation: Any, pointer: str) -> Any:
-    """What the form gives for a field of this type: an object, or the texts of one name."""
-    kinds = alternatives(annotation)
+def _convert_value(value: Any, annotation: Any, pointer: str) -> Any:
+    """Convert the value of a field with this annotation.
+
+    value: the texts that were sent under the field's name, or an object of such lists.
+    """
+    kinds = list_types(annotation)
     lists = [kind for kind in kinds if get_origin(kind) is list]
-    if isinstance(given, dict):
-        if lists and all(_INDEX.fullmatch(name) for name in given):
+    if isinstance(value, dict):
+        if lists and all(_INDEX.fullmatch(name) for name in value):
             item = get_args(lists[0])[0]
-            return [_value(given[at], item, f"{pointer}/{at}") for at in sorted(given, key=int)]
+            return [_convert_value(value[index], item, f"{pointer}/{index}") for index in sorted(value, key=int)]
         models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        return _as_model(given, models[0]) if models else _loose(given, pointer)
+        if models:
+            return _convert_object(value, models[0])
+        return {  # an object with free names: its texts stay texts
+            name: _convert_value(texts, str, f"{pointer}/{escape_pointer(name)}") for name, texts in value.items()
+        }
     if lists:
-        items = [_value([text], get_args(lists[0])[0], pointer) for text in given]
-        return None if given == [""] and NoneType in kinds else items
-    if len(given) > 1:
-        raise BadRequest.because("body", pointer, "repeated", "This may be given once only.")
-    return _scalar(given[0], kinds)
+        items = [_convert_value([text], get_args(lists[0])[0], pointer) for text in value]
+        return None if value == [""] and NoneType in kinds else items
+    if len(value) > 1:
+        raise BadRequest.with_code("body", pointer, "repeated", "This field may be sent only once.")
+    return _convert_text(value[0], kinds)
 
 
-def _loose(given: dict[str, Any], pointer: str) -> dict[str, Any]:
-    """An object of any names: texts stay texts."""
-    return {name: _value(inner, str, f"{pointer}/{escaped(name)}") for name, inner in given.items()}
-
-
-def _scalar(text: str, kinds: list[Any]) -> Any:
-    """The text as the first of the kinds that it can be; what it cannot be, the model refuses."""
+def _convert_text(text: str, kinds: list[Any]) -> Any:
+    """Convert a text to null, a boolean or a number if one of `kinds` allows it; otherwise return the text itself."""
     if text == "" and NoneType in kinds:
         return None
-    if bool in kinds and text in _WORDS:
-        return _WORDS[text]
+    if bool in kinds and text in _BOOLEANS:
+        return _BOOLEANS[text]
     if int in kinds or float in kinds:
         try:
-            number = json.loads(text, parse_constant=lambda word: word) if len(text) <= 40 else text
+            number = json.loads(text, parse_constant=lambda constant: constant) if len(text) <= 40 else text
         except ValueError:
             return text
         return number if isinstance(number, int | float) else text

@@ -1,4 +1,4 @@
-"""Callers who leave before their answer is there: what was begun for them is stopped."""
+"""Cancel the work for a request whose client closes the connection before the answer is sent."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,28 +6,29 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from okube_api.errors import CallerLeft
+from okube_api.errors import ClientDisconnected
 
 T = TypeVar("T")
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` gives, cancelled when the connection is closed first.  Raises CallerLeft, which nobody hears.
+async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of `work`; cancel it and raise ClientDisconnected when the connection is closed first.
 
-    The body must have been read.
+    The body must have been read before: reading it would take the message that reports the disconnection.
     """
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    work_task = asyncio.ensure_future(work)
+    disconnect_task = asyncio.ensure_future(_wait_for_disconnect(request))
     try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise CallerLeft("The connection was closed before the answer was there.")
-        return working.result()
+        await asyncio.wait((work_task, disconnect_task), return_when=asyncio.FIRST_COMPLETED)
+        if not work_task.done():
+            raise ClientDisconnected("The client closed the connection before the answer was sent.")
+        return work_task.result()
     finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
+        work_task.cancel()
+        disconnect_task.cancel()
+        await asyncio.gather(work_task, disconnect_task, return_exceptions=True)
 
 
-async def _gone(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -4,10 +4,10 @@ import asyncio
 import socket
 
 
-def event_loop() -> asyncio.AbstractEventLoop:
-    """Return a new event loop: uvloop, which serves small requests with less work, or asyncio's where it is missing."""
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return a new event loop: uvloop, which needs less CPU for short requests, or that of asyncio without uvloop."""
     try:
-        import uvloop  # noqa: PLC0415 - not there on every system
+        import uvloop  # noqa: PLC0415 - not available on every platform
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()
@@ -23,6 +23,7 @@ def listen(host: str, port: int) -> socket.socket:
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise ValueError(f"cannot listen on {host} port {port}: {error.strerror}. Try another --port.") from None
-    # Connections inherit this. Without it the second part of an answer waits 40 ms for the client to confirm the first.
+    # Connections inherit the option. Without it, the second packet of an answer waits 40 ms for the acknowledgement of
+    # the first.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening

@@ -1,4 +1,4 @@
-"""What the process has done, as numbers for Prometheus; each process counts for itself."""
+"""Metrics of this process in the Prometheus format."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.process_collector import ProcessCollector
@@ -8,7 +8,10 @@ _SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """Counts requests by route, method and status; routes are templates, so that no caller makes new series."""
+    """Request counts and durations by route template, method and status.
+
+    Templates instead of paths: a caller cannot create new time series.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -24,15 +27,15 @@ class Metrics:
             registry=self._registry,
         )
 
-    def answered(self, scope: Scope, status: int, seconds: float) -> None:
-        """Counts one; status 0 is a caller who left before an answer."""
+    def count_request(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count a request; status 0 means that the client disconnected before an answer."""
         route = getattr(scope.get("route"), "path", "none")
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def text(self) -> bytes:
-        """The exposition that Prometheus reads."""
+    def render(self) -> bytes:
+        """Return the metrics as text for Prometheus."""
         return generate_latest(self._registry)
 
 

@@ -1,4 +1,4 @@
-"""Pages of lists, as they are answered."""
+"""Answers of lists, page by page."""
 
 from typing import Any, Generic, TypeVar
 
@@ -6,14 +6,14 @@ import orjson
 from pydantic import Field
 from starlette.responses import Response
 
-from okube_api.kit.repository import Found, Paging
+from okube_api.kit.repository import DocumentPage, Paging
 from okube_api.kit.schemas import Answer
 
 T = TypeVar("T", bound=Answer)
 
 
 class Paginated(Answer):
-    """Where a page stands in its list."""
+    """Position of a page in its list."""
 
     total: int
     page: int
@@ -29,19 +29,20 @@ class Page(Answer, Generic[T]):
     paginated: Paginated = Field(alias="_$paginated")
 
 
-def paginated(found: Found, paging: Paging, answer: type[Answer]) -> Response:
-    """A page, as it is answered."""
-    pages = -(-found.total // paging.size) if paging.size else 0
-    where = {
-        "total": found.total,
+def answer_page(page: DocumentPage, paging: Paging, answer: type[Answer]) -> Response:
+    """Return the answer for one page of a list."""
+    page_count = -(-page.total // paging.size) if paging.size else 0
+    position = {
+        "total": page.total,
         "page": paging.page,
         "per_page": paging.size,
-        "page_count": pages,
-        "has_more": paging.page < pages,
+        "page_count": page_count,
+        "has_more": paging.page < page_count,
     }
-    return as_json({"documents": [answer.shown(document) for document in found.documents], "_$paginated": where})
+    documents = [answer.render(document) for document in page.documents]
+    return json_response({"documents": documents, "_$paginated": position})
 
 
-def as_json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer built by hand, serialised once."""
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a JSON answer; FastAPI does not validate and serialise it a second time."""
     return Response(orjson.dumps(value), status, headers, media_type="application/json")

@@ -1,4 +1,4 @@
-"""Areas over HTTP: read only, the ingest brings them."""
+"""Routes of IRIS areas, which are read-only: the ingest writes them."""
 
 from typing import Annotated
 
@@ -19,6 +19,6 @@ router = APIRouter(route_class=ApiRoute, tags=["applications"])
 
 @register_aliased(router, "GET", under_applications("/areas"), response_model=Page[AreaAnswer], responses=refusals(404))
 async def list_areas(query: Annotated[AreaQuery, Query()], access: CanRead, services: ServicesDep) -> Response:
-    """The IRIS areas that the application knows, a page at a time."""
+    """List the IRIS areas of the application, page by page."""
     where = equal("application", access.application.id) & query.to_condition()
     return answer_page(await services.areas.find_page(where, query.paging), query.paging, AreaAnswer)

@@ -1,4 +1,4 @@
-"""Logging in, who one is, and API keys, over HTTP."""
+"""Routes of logins, the current user, and API keys."""
 
 from typing import Annotated
 
@@ -38,9 +38,9 @@ key_router = APIRouter(route_class=SecretRoute, tags=["authentication"])
 
 
 async def require_login(identity: IdentityDep) -> Identity:
-    """Someone who logged in: what an API key can do ends before keys and passwords.  Raises Forbidden."""
+    """Return the identity of a user who has logged in.  Raise Forbidden for an API key."""
     if identity.token.secret is not None:
-        raise Forbidden("An API key cannot do this: log in.")
+        raise Forbidden("An API key cannot do this. Log in and use an access token.")
     return identity
 
 
@@ -49,11 +49,11 @@ LoggedIn = Annotated[Identity, Depends(require_login)]
 
 @login_router.post("/auth/login", operation_id="log_in", response_model=LoginAnswer, responses=refusals(401))
 async def log_in(request: Request, body: Login, services: ServicesDep) -> Response:
-    """Gives the token to send with every request, for 48 hours."""
+    """Log in: return the token to send with every request, valid for 48 hours by default."""
     if body.set_cookie:
         require_same_origin(request, origin_required=False)
     identity, token = await services.sessions.log_in(body.login, body.password, body.captcha)
-    auth = {"token": token, "type": "Bearer", **await _shown(identity, services)}
+    auth = {"token": token, "type": "Bearer", **await _describe_identity(identity, services)}
     response = json_response({"success": True, "message": "Authentication succeeded.", "auth": auth})
     if body.set_cookie:
         set_cookie(response, token, services.settings)
@@ -62,19 +62,23 @@ async def log_in(request: Request, body: Login, services: ServicesDep) -> Respon
 
 @login_router.get("/auth/captcha", operation_id="get_captcha", response_model=CaptchaAnswer)
 async def get_captcha(services: ServicesDep) -> Response:
-    """A challenge whose solution, base64-encoded, is the `captchaPayload` of a login to a locked account; good once."""
+    """Return a challenge for the login to a locked account.
+
+    Send its base64-encoded solution as `captchaPayload`; it is valid once.
+    """
     return json_response(services.sessions.captcha.issue_challenge())
 
 
 @account_router.get("/auth/me", operation_id="get_me", response_model=Me)
 async def get_me(identity: IdentityDep, services: ServicesDep) -> Response:
-    """Who the token is."""
-    return json_response({**await _shown(identity, services), "platformAdmin": identity.user.platform_admin})
+    """Return the user of the token, with their applications and roles."""
+    description = await _describe_identity(identity, services)
+    return json_response(description | {"platformAdmin": identity.user.platform_admin})
 
 
 @account_router.post("/auth/logout", operation_id="log_out", status_code=204)
 async def log_out(identity: LoggedIn, services: ServicesDep) -> Response:
-    """Revokes the token from the next request on, and clears the cookie."""
+    """Log out: revoke the token and delete the cookie."""
     await services.sessions.log_out(identity.token)
     response = Response(status_code=204)
     clear_cookie(response, services.settings)
@@ -83,12 +87,12 @@ async def log_out(identity: LoggedIn, services: ServicesDep) -> Response:
 
 @account_router.post("/auth/password", operation_id="change_password", status_code=204)
 async def change_password(body: PasswordChange, identity: LoggedIn, services: ServicesDep) -> None:
-    """Changes one's own password; every access token made before is no longer good, API keys stay."""
+    """Change your own password; this revokes all your access tokens, but no API keys."""
     await services.sessions.change_password(identity.user, body.current, body.new, body.captcha)
 
 
-async def _shown(identity: Identity, services: Services) -> Json:
-    """A user, with the applications that they may read."""
+async def _describe_identity(identity: Identity, services: Services) -> Json:
+    """Return the user as answered, with the applications that they may read."""
     user, expires = identity.user, identity.token.expires
     places = [
         place | {"role": user.get_role(place["_id"])}
@@ -106,7 +110,7 @@ async def _shown(identity: Identity, services: Services) -> Json:
 
 @account_router.get("/auth/keys", operation_id="list_keys", response_model=Page[KeyAnswer])
 async def list_keys(query: Annotated[PageQuery, Query()], identity: LoggedIn, services: ServicesDep) -> Response:
-    """One's own API keys."""
+    """List your own API keys."""
     found = await services.sessions.keys.find_page(equal("user", identity.user.id), query.paging)
     return answer_page(found, query.paging, KeyAnswer)
 
@@ -115,45 +119,45 @@ async def list_keys(query: Annotated[PageQuery, Query()], identity: LoggedIn, se
     "/auth/keys", operation_id="create_key", status_code=201, response_model=NewKey, responses=refusals(422)
 )
 async def create_key(body: KeyCreate, identity: LoggedIn, services: ServicesDep) -> Response:
-    """A new API key: its token is shown in this answer only."""
+    """Create an API key; its token is in this answer only."""
     fields = body.dump_set_fields()
     if body.expires_at is not None:
-        fields["expiresAt"] = _later(body.expires_at, services)
+        fields["expiresAt"] = _require_future(body.expires_at, services)
     if body.applications is not None:
-        fields["applications"] = await _own(body.applications, identity, services)
+        fields["applications"] = await _resolve_applications(body.applications, identity, services)
     document, token = await services.sessions.keys.create(identity.user, fields)
     return json_response({**KeyAnswer.render(document), "token": token}, 201)
 
 
-KeyInPath = Annotated[str, Path(description="The key's id.")]
+KeyInPath = Annotated[str, Path(description="Id of the API key.")]
 
 
 @account_router.delete("/auth/keys/{key}", operation_id="revoke_key", status_code=204, responses=refusals(404))
 async def revoke_key(key: KeyInPath, identity: LoggedIn, services: ServicesDep) -> None:
-    """Revokes one of one's own API keys, from the next request on."""
+    """Revoke one of your own API keys."""
     await services.sessions.keys.remove(await services.sessions.keys.get_for_user(identity.user, key))
 
 
-def _later(instant: str, services: Services) -> str:
+def _require_future(instant: str, services: Services) -> str:
     if instant <= stamp(services.clock()):
-        raise Impossible.at("body", "/expiresAt", "An API key must end in the future.")
+        raise Impossible.at("body", "/expiresAt", "'expiresAt' must be in the future.")
     return instant
 
 
-async def _own(named: list[str], identity: Identity, services: Services) -> list[str]:
-    """The ids of applications in which the caller has a role.  Raises UnknownReference for any other."""
-    found: list[str] = []
+async def _resolve_applications(names: list[str], identity: Identity, services: Services) -> list[str]:
+    """Return the ids of applications in which the caller has a role.  Raise UnknownReference for any other."""
+    application_ids: list[str] = []
     faults: list[Fault] = []
-    for position, name in enumerate(named):
+    for position, name in enumerate(names):
         try:
             application = (await services.applications.get_by_name(name))["_id"]
         except NotFound:
             application = None
         if application is None or identity.user.get_role(application) is None:
-            message = f"There is no application '{name}'."
+            message = f"No application '{name}'."
             faults.append(Fault("body", f"/applications/{position}", UnknownReference.code, message))
         else:
-            found.append(application)
+            application_ids.append(application)
     if faults:
         raise UnknownReference(faults[0].message, faults=faults)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(application_ids))

@@ -1,4 +1,4 @@
-"""Campaigns over HTTP."""
+"""Routes of campaigns."""
 
 from typing import Annotated
 
@@ -38,16 +38,16 @@ ITEM = ("/campaigns/{campaign}", *under_applications("/campaigns/{campaign}"))
 
 TABLE = TableSpec(CampaignUpdate, CampaignAnswer, ("key",))
 
-CampaignInPath = Annotated[str, Path(description="The campaign's id; under an application, its id or key.")]
+CampaignInPath = Annotated[str, Path(description="Id of the campaign; in a path with an application also its key.")]
 
 
 async def load_campaign_to_read(request: Request, campaign: CampaignInPath, services: ServicesDep) -> ResourceAccess:
-    """The campaign of the path, for a reader."""
+    """Return the access to the campaign of the path, for a reader."""
     return await load_in_app(request, services, services.campaigns, campaign, Role.READER)
 
 
 async def load_campaign_to_edit(request: Request, campaign: CampaignInPath, services: ServicesDep) -> ResourceAccess:
-    """The campaign of the path, for an editor."""
+    """Return the access to the campaign of the path, for an editor."""
     return await load_in_app(request, services, services.campaigns, campaign, Role.EDITOR)
 
 
@@ -61,16 +61,17 @@ CampaignToEdit = Annotated[ResourceAccess, Depends(load_campaign_to_edit)]
 async def list_campaigns(
     query: Annotated[CampaignQuery, Query()], readable: Readable, services: ServicesDep, csv: CsvMediaType
 ) -> Response:
-    """The campaigns of an application, or of all those that one may read, a page at a time, or whole as CSV."""
-    where = await _wanted(query, readable, services)
+    """List the campaigns of one application or of all that you may read, page by page or completely as CSV."""
+    where = await _build_condition(query, readable, services)
     if csv:
         return await export_csv(services.campaigns, where, CampaignAnswer, media=csv, encoding=query.encoding)
-    found = await services.campaigns.find_page(where, query.paging)
-    shown = with_extra_object if query.with_extra else with_extra_list
-    return answer_page(DocumentPage([shown(one) for one in found.documents], found.total), query.paging, CampaignInList)
+    page = await services.campaigns.find_page(where, query.paging)
+    render = with_extra_object if query.with_extra else with_extra_list
+    campaigns = [render(campaign) for campaign in page.documents]
+    return answer_page(DocumentPage(campaigns, page.total), query.paging, CampaignInList)
 
 
-async def _wanted(query: CampaignQuery, readable: Condition, services: Services) -> Condition:
+async def _build_condition(query: CampaignQuery, readable: Condition, services: Services) -> Condition:
     where = readable & query.to_condition()
     if query.sites:
         where &= Overlaps("sites", await services.sites.find_ids(readable, query.sites))
@@ -83,7 +84,7 @@ async def _wanted(query: CampaignQuery, readable: Condition, services: Services)
 async def import_campaigns(
     request: Request, creator: CanCreate, services: ServicesDep, partial: Partial = False
 ) -> Response:
-    """Many campaigns, as a table."""
+    """Import campaigns from a table."""
     return await import_table(request, creator, services.campaigns, TABLE, partial=partial)
 
 
@@ -94,13 +95,13 @@ async def import_campaigns(
     status_code=201,
     response_model=CampaignAnswer | list[CampaignAnswer],
     responses=CREATED | refusals(404, 422),
-)  # the file is said in words: generated clients cannot tell a list from another media type
+)  # no second media type for the file: generated clients cannot distinguish it from a list
 async def create_campaign(body: OneOrMany[CampaignCreate], creator: CanCreate, services: ServicesDep) -> Response:
-    """A new campaign; or a list of them, or a CSV file (`multipart/form-data`, `file`) whose columns are named like the
-    fields.
+    """Create a campaign, a list of campaigns, or the campaigns of a CSV file.
 
-    A list or a file also updates the campaigns whose key exists, all or nothing.  A list is answered by the campaigns
-    in order; a file (200) by how many were created and updated.
+    Send a file as `multipart/form-data` in the field `file`, with columns named like the fields.
+    A list or file also updates campaigns whose key exists.  It is carried out completely or not at all.  The answer
+    to a list has the campaigns in its order; that to a file (200) has the numbers of created and updated campaigns.
     """
     if isinstance(body, list):
         return answer_list(await upsert_list(body, creator, services.campaigns, {"app", "lever"}), CampaignAnswer)
@@ -111,7 +112,7 @@ async def create_campaign(body: OneOrMany[CampaignCreate], creator: CanCreate, s
 
 @register_aliased(router, "GET", ITEM, response_model=CampaignAnswer, responses=refusals(404))
 async def get_campaign(access: CampaignToRead) -> Response:
-    """One campaign."""
+    """Return a campaign."""
     return answer_with_etag(access.document, CampaignAnswer)
 
 
@@ -119,7 +120,7 @@ async def get_campaign(access: CampaignToRead) -> Response:
 async def update_campaign(
     body: CampaignUpdate, access: CampaignToEdit, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
-    """Changes the fields named in the body, and no others."""
+    """Change the fields in the body and no others."""
     campaign = await services.campaigns.update(
         access.application, access.document, body.dump_set_fields(), parse_if_match(if_match)
     )
@@ -128,5 +129,5 @@ async def update_campaign(
 
 @register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412))
 async def delete_campaign(access: CampaignToEdit, services: ServicesDep, if_match: IfMatch = UNSET) -> None:
-    """Takes a campaign away."""
+    """Delete a campaign."""
     await services.cascade_delete.delete_campaign(access.document, parse_if_match(if_match))

@@ -1,4 +1,4 @@
-"""Equipments over HTTP, below their site; they are for administrators to change."""
+"""Routes of the equipments of a site; administrators may change them."""
 
 from typing import Annotated
 
@@ -30,11 +30,11 @@ LIST = (
 )
 ITEM = tuple(f"{path}/{{equipment}}" for path in LIST)
 
-EquipmentInPath = Annotated[str, Path(description="The equipment's id or key.")]
+EquipmentInPath = Annotated[str, Path(description="Id or key of the equipment.")]
 
 
 async def load_site_to_administer(request: Request, site: SiteInPath, services: ServicesDep) -> ResourceAccess:
-    """The site of the path, for an administrator."""
+    """Return the access to the site of the path, for an administrator."""
     return await load_in_app(request, services, services.sites, site, Role.ADMIN)
 
 
@@ -42,17 +42,18 @@ SiteToAdminister = Annotated[ResourceAccess, Depends(load_site_to_administer)]
 
 
 async def _load_equipment(services: Services, site: Json, id_or_key: str) -> Json:
-    found = await services.equipments.get(site["application"], id_or_key)
-    if found["site"] != site["_id"]:
+    """Return an equipment of the site.  Raise NotFound for one of another site."""
+    equipment = await services.equipments.get(site["application"], id_or_key)
+    if equipment["site"] != site["_id"]:
         raise NotFound("equipment", id_or_key)
-    return found
+    return equipment
 
 
 @register_aliased(router, "GET", LIST, response_model=Page[EquipmentAnswer], responses=refusals(404))
 async def list_equipments(
     query: Annotated[EquipmentQuery, Query()], access: SiteToRead, services: ServicesDep
 ) -> Response:
-    """The equipments of a site, a page at a time."""
+    """List the equipments of a site, page by page."""
     where = match_site(access.site) & query.to_condition()
     return answer_page(await services.equipments.find_page(where, query.paging), query.paging, EquipmentAnswer)
 
@@ -61,14 +62,14 @@ async def list_equipments(
     router, "POST", LIST, status_code=201, response_model=EquipmentAnswer, responses=CREATED | refusals(404, 422)
 )
 async def create_equipment(body: EquipmentCreate, access: SiteToAdminister, services: ServicesDep) -> Response:
-    """A new equipment in the site."""
+    """Create an equipment in a site."""
     fields = body.dump_set_fields() | {"site": access.document["_id"]}
     return answer_with_etag(await services.equipments.create(access.application, fields), EquipmentAnswer, 201)
 
 
 @register_aliased(router, "GET", ITEM, response_model=EquipmentAnswer, responses=refusals(404))
 async def get_equipment(equipment: EquipmentInPath, access: SiteToRead, services: ServicesDep) -> Response:
-    """One equipment."""
+    """Return an equipment."""
     return answer_with_etag(await _load_equipment(services, access.site, equipment), EquipmentAnswer)
 
 
@@ -80,10 +81,10 @@ async def update_equipment(
     services: ServicesDep,
     if_match: IfMatch = UNSET,
 ) -> Response:
-    """Changes the fields named in the body, and no others."""
-    found = await _load_equipment(services, access.document, equipment)
+    """Change the fields in the body and no others."""
+    document = await _load_equipment(services, access.document, equipment)
     changed = await services.equipments.update(
-        access.application, found, body.dump_set_fields(), parse_if_match(if_match)
+        access.application, document, body.dump_set_fields(), parse_if_match(if_match)
     )
     return answer_with_etag(changed, EquipmentAnswer)
 
@@ -92,7 +93,7 @@ async def update_equipment(
 async def delete_equipment(
     equipment: EquipmentInPath, access: SiteToAdminister, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> None:
-    """Takes an equipment away."""
+    """Delete an equipment."""
     await services.cascade_delete.delete_equipment(
         await _load_equipment(services, access.document, equipment), parse_if_match(if_match)
     )

@@ -1,4 +1,4 @@
-"""Events over HTTP: files of them in, and what became of each."""
+"""Routes of the ingest: files of events, and the batches made of them."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -33,25 +33,26 @@ REBUILD = under_applications("/rebuild")
 
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 _FILES = {shape.value: _FILE for shape in Format}
+_STORED = {"description": "Stored. The batch says when analytics see its events.", "model": BatchAnswer}
 _BODY = {"requestBody": {"required": True, "content": _FILES}}
 
-BatchInPath = Annotated[str, Path(description="The batch's id.")]
-KindInPath = Annotated[str, Path(description="The kind of the events.", json_schema_extra={"enum": list(KINDS)})]
-Wait = Annotated[bool, Query(description="Answer when questions see the events; else once they are stored.")]
-Atomic = Annotated[bool, Query(description="Take the whole file or nothing: one bad line refuses it.")]
+BatchInPath = Annotated[str, Path(description="Id of the batch.")]
+KindInPath = Annotated[str, Path(description="Kind of the events.", json_schema_extra={"enum": list(KINDS)})]
+Wait = Annotated[bool, Query(description="Answer when analytics see the events; if false, once they are stored.")]
+Atomic = Annotated[bool, Query(description="Accept the file completely or not at all: one invalid line refuses it.")]
 ContentType = Annotated[str, Header(alias="content-type", include_in_schema=False)]
 _ENCODINGS = {"enum": ["identity", "gzip", "zstd"]}
 ContentEncoding = Annotated[
     str,
-    Header(alias="content-encoding", description="`gzip` or `zstd`.", json_schema_extra=_ENCODINGS),
+    Header(alias="content-encoding", description="Compression: `gzip` or `zstd`.", json_schema_extra=_ENCODINGS),
 ]
 
 
 class FileRoute(UploadRoute):
-    """A route that takes files of events, however large."""
+    """A route for files of events of any size."""
 
-    def body_limit(self, settings: Settings) -> int:  # noqa: ARG002 - as the route it derives from
-        """None to speak of: files are read as they come."""
+    def body_limit(self, settings: Settings) -> int:  # noqa: ARG002 - as in the base class
+        """Return a limit that no file reaches: files are processed while they arrive."""
         return 2**62
 
 
@@ -60,7 +61,7 @@ file_router = APIRouter(route_class=FileRoute, tags=["ingest"])
 
 @router.get("/ingest/schemas", operation_id="list_event_schemas")
 async def list_event_schemas() -> Response:
-    """The JSON Schema of each kind of event."""
+    """Return the JSON Schema of each kind of event."""
     return json_response(json_schemas())
 
 
@@ -70,7 +71,7 @@ async def list_event_schemas() -> Response:
     KIND,
     status_code=201,
     response_model=BatchAnswer,
-    responses={202: {"description": "Stored; follow the batch.", "model": BatchAnswer}} | refusals(404, 422),
+    responses={202: _STORED} | refusals(404, 422),
     openapi_extra=_BODY,
 )
 async def ingest_events(
@@ -84,7 +85,7 @@ async def ingest_events(
     content_type: ContentType = "",
     content_encoding: ContentEncoding = "identity",
 ) -> Response:
-    """A file of events, as NDJSON, CSV or Parquet; bad lines are left out and kept with the batch."""
+    """Ingest a file of events as NDJSON, CSV or Parquet; invalid lines are rejected and stored with the batch."""
     if kind not in KINDS:
         raise NotFound("kind of events", f"{kind}{format_suggestion(kind, KINDS)}")
     source = EventFile(request.stream(), parse_content_type(content_type), parse_content_encoding(content_encoding))
@@ -98,15 +99,15 @@ async def ingest_events(
 
 @register_aliased(router, "GET", BATCHES, response_model=Page[BatchAnswer], responses=refusals(404))
 async def list_batches(query: Annotated[PageQuery, Query()], access: CanRead, services: ServicesDep) -> Response:
-    """The batches of an application, a page at a time."""
-    mine = equal("application", access.application.id)
-    found = await services.ingest.batches.find_page(mine, query.paging)
-    return answer_page(found, query.paging, BatchAnswer)
+    """List the batches of an application, page by page."""
+    where = equal("application", access.application.id)
+    page = await services.ingest.batches.find_page(where, query.paging)
+    return answer_page(page, query.paging, BatchAnswer)
 
 
 @register_aliased(router, "GET", BATCH, response_model=BatchAnswer, responses=refusals(404))
 async def get_batch(batch: BatchInPath, access: CanRead, services: ServicesDep) -> Response:
-    """One batch: how far it is, and the first reasons why lines were rejected."""
+    """Return a batch: its progress, and the first reasons for rejected lines."""
     return json_response(BatchAnswer.render(await services.ingest.batches.get_batch(access.application.id, batch)))
 
 
@@ -114,19 +115,19 @@ async def get_batch(batch: BatchInPath, access: CanRead, services: ServicesDep) 
     router, "GET", REJECTED, responses={200: {"content": {shape.value: {} for shape in Format}}} | refusals(404, 422)
 )
 async def get_rejected_lines(batch: BatchInPath, access: CanEdit, services: ServicesDep) -> StreamingResponse:
-    """The rejected lines of a batch (the first 100,000) as they were sent, to be corrected and sent again.
+    """Return the rejected lines of a batch (the first 100,000) as they were sent, for correction.
 
-    Those of CSV come under the file's header, those of Parquet as lines of JSON.
+    Lines of CSV follow the header of the file; rows of Parquet are lines of JSON.
     """
-    found = await services.ingest.batches.get_batch(access.application.id, batch)
-    lines = services.ingest.stream_rejected(found)
-    shape = Format(found["format"])
+    document = await services.ingest.batches.get_batch(access.application.id, batch)
+    lines = services.ingest.stream_rejected(document)
+    shape = Format(document["format"])
     kind = Format.NDJSON if shape is Format.PARQUET else shape
     first = await anext(lines, None)
 
     async def texts() -> AsyncIterator[bytes]:
-        if "header" in found:
-            yield f"{found['header']}\n".encode()
+        if "header" in document:
+            yield f"{document['header']}\n".encode()
         if first is not None:
             yield f"{first['text']}\n".encode()
         async for line in lines:
@@ -137,21 +138,21 @@ async def get_rejected_lines(batch: BatchInPath, access: CanEdit, services: Serv
 
 @register_aliased(router, "DELETE", BATCH, status_code=204, responses=refusals(404))
 async def delete_batch(batch: BatchInPath, access: CanEdit, services: ServicesDep) -> None:
-    """Takes a batch back: its events, and what followed from them."""
-    found = await services.ingest.batches.get_batch(access.application.id, batch)
-    await services.ingest.remove_batch(access.application, found)
+    """Delete a batch: its events, and the facts derived from them."""
+    document = await services.ingest.batches.get_batch(access.application.id, batch)
+    await services.ingest.remove_batch(access.application, document)
 
 
-UserInPath = Annotated[str, Path(description="A user or device, as events name them.", min_length=1)]
+UserInPath = Annotated[str, Path(description="Identifier of a user or device, as in the events.", min_length=1)]
 
 
 @register_aliased(router, "DELETE", USER, status_code=204, responses=refusals(404))
 async def delete_user_data(user: UserInPath, access: CanAdmin, services: ServicesDep) -> None:
-    """Removes everything that is known of a user or device; nothing tells whether anything was."""
+    """Delete all data about a user or device; the answer does not reveal whether there was any."""
     await services.ingest.erase_user(access.application, user)
 
 
 @register_aliased(router, "POST", REBUILD, status_code=204, responses=refusals(404))
 async def rebuild_application(access: CanAdmin, services: ServicesDep) -> None:
-    """Writes the facts and rollups anew, from the events; questions see the old ones until the new ones are whole."""
+    """Rebuild the facts and rollups from the events; analytics use the old ones until the new ones are complete."""
     await services.ingest.rebuild(access.application)

@@ -1,4 +1,4 @@
-"""Points of interest over HTTP."""
+"""Routes of points of interest."""
 
 from typing import Annotated
 
@@ -28,16 +28,16 @@ ITEM = ("/pois/{poi}", *under_applications("/pois/{poi}"))
 
 TABLE = TableSpec(PoiUpdate, PoiAnswer, ("name", "coordinates"))
 
-PoiInPath = Annotated[str, Path(description="Its id; under an application, its id or key.")]
+PoiInPath = Annotated[str, Path(description="Id of the point of interest; in a path with an application also its key.")]
 
 
 async def load_poi_to_read(request: Request, poi: PoiInPath, services: ServicesDep) -> ResourceAccess:
-    """The point of interest of the path, for a reader."""
+    """Return the access to the point of interest of the path, for a reader."""
     return await load_in_app(request, services, services.pois, poi, Role.READER)
 
 
 async def load_poi_to_edit(request: Request, poi: PoiInPath, services: ServicesDep) -> ResourceAccess:
-    """The point of interest of the path, for an editor."""
+    """Return the access to the point of interest of the path, for an editor."""
     return await load_in_app(request, services, services.pois, poi, Role.EDITOR)
 
 
@@ -49,14 +49,14 @@ PoiToEdit = Annotated[ResourceAccess, Depends(load_poi_to_edit)]
 async def list_pois(
     query: Annotated[PoiQuery, Query()], readable: Readable, services: ServicesDep, csv: CsvMediaType
 ) -> Response:
-    """The points of interest of an application, or of all that one may read, a page at a time, or whole as CSV."""
-    where = await _wanted(query, readable, services)
+    """List the points of interest of one application or of all that you may read, page by page or completely as CSV."""
+    where = await _build_condition(query, readable, services)
     if csv:
         return await export_csv(services.pois, where, PoiAnswer, media=csv, encoding=query.encoding)
     return answer_page(await services.pois.find_page(where, query.paging), query.paging, PoiAnswer)
 
 
-async def _wanted(query: PoiQuery, readable: Condition, services: Services) -> Condition:
+async def _build_condition(query: PoiQuery, readable: Condition, services: Services) -> Condition:
     where = readable & query.to_condition()
     if query.study:
         studies = await services.studies.find_ids(readable, [query.study])
@@ -72,7 +72,7 @@ async def _wanted(query: PoiQuery, readable: Condition, services: Services) -> C
 async def import_pois(
     request: Request, creator: CanCreate, services: ServicesDep, partial: Partial = False
 ) -> Response:
-    """Many points of interest, as a table."""
+    """Import points of interest from a table."""
     return await import_table(request, creator, services.pois, TABLE, partial=partial)
 
 
@@ -86,10 +86,10 @@ async def import_pois(
     openapi_extra=TABLE.openapi_body,
 )
 async def create_poi(body: PoiCreate, creator: CanCreate, services: ServicesDep) -> Response:
-    """A new point of interest; or many, as a CSV file whose columns are named like the fields.
+    """Create a point of interest, or the points of interest of a CSV file with columns named like the fields.
 
-    A file creates, and updates those whose `_id` or key exists; its answer (200) says how many of each.  One bad row
-    refuses it as a whole, unless the query says `partial=true`.
+    A file also updates points of interest whose `_id` or key exists; its answer (200) has the numbers of both.  One
+    invalid row refuses the whole file, unless the query has `partial=true`.
     """
     access = await creator.load_access(body.app)
     return answer_with_etag(
@@ -99,13 +99,13 @@ async def create_poi(body: PoiCreate, creator: CanCreate, services: ServicesDep)
 
 @register_aliased(router, "GET", ITEM, response_model=PoiAnswer, responses=refusals(404))
 async def get_poi(access: PoiToRead) -> Response:
-    """One point of interest."""
+    """Return a point of interest."""
     return answer_with_etag(access.document, PoiAnswer)
 
 
 @register_aliased(router, "PUT PATCH", ITEM, response_model=PoiAnswer, responses=refusals(404, 412, 422))
 async def update_poi(body: PoiUpdate, access: PoiToEdit, services: ServicesDep, if_match: IfMatch = UNSET) -> Response:
-    """Changes the fields named in the body, and no others."""
+    """Change the fields in the body and no others."""
     poi = await services.pois.update(
         access.application, access.document, body.dump_set_fields(), parse_if_match(if_match)
     )
@@ -114,5 +114,5 @@ async def update_poi(body: PoiUpdate, access: PoiToEdit, services: ServicesDep, 
 
 @register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412))
 async def delete_poi(access: PoiToEdit, services: ServicesDep, if_match: IfMatch = UNSET) -> None:
-    """Takes a point of interest away, out of the studies that name it, too."""
+    """Delete a point of interest, and remove it from the studies that contain it."""
     await services.cascade_delete.delete_poi(access.document, parse_if_match(if_match))

@@ -1,10 +1,10 @@
-"""Tables of sites, whose columns go by any name that the caller maps to ours."""
+"""Tables of sites, with a mapping from our columns to those of the file."""
 
 from typing import Any
 
 from pydantic import Field
 
-from okube_api.api.csv_import import TableForm, TableOf
+from okube_api.api.csv_import import TableForm, TableSpec
 from okube_api.kit.schemas import UNSET, Body, Text
 from okube_api.sites.schemas import SiteAnswer, SiteUpdate
 from okube_api.tables.parsing import ID
@@ -31,11 +31,11 @@ _COLUMNS = {
 
 
 class Mapper(Body):
-    """The name of the file's column for each field."""
+    """Name of the file's column for each field."""
 
-    id: bool = Field(UNSET, description="Whether the file's `_id` column finds existing sites.")
+    id: bool = Field(UNSET, description="Whether the `_id` column of the file identifies existing sites.")
     key: Text = UNSET
-    additional_keys: Text = Field(UNSET, description="Its cells have `|` between keys.")
+    additional_keys: Text = Field(UNSET, description="Column with several keys in a cell, separated by `|`.")
     name: Text = UNSET
     street_number: Text = UNSET
     street: Text = UNSET
@@ -54,18 +54,18 @@ class Mapper(Body):
 
 
 class SiteTableForm(TableForm):
-    """The fields beside a table of sites; without a mapper, its columns are named like the fields of a site."""
+    """Form fields that accompany a table of sites; without `mapper`, its columns are named like a site's fields."""
 
     mapper: Mapper = UNSET
 
 
-def renamed(form: Any) -> dict[str, str] | None:
-    """The file's columns by ours; None without a mapper."""
+def map_columns(form: Any) -> dict[str, str] | None:
+    """Return the file's column for each of ours; None without a mapper."""
     mapper: Mapper | None = form.mapper
     if mapper is None:
         return None
-    named = {_COLUMNS[name]: column for name, column in mapper.named().items() if name != "id"}
+    named = {_COLUMNS[name]: column for name, column in mapper.dump_set_fields().items() if name != "id"}
     return named | ({ID: ID} if mapper.id else {})
 
 
-TABLE = TableOf(SiteUpdate, SiteAnswer, ("name",), SiteTableForm, renamed)
+TABLE = TableSpec(SiteUpdate, SiteAnswer, ("name",), SiteTableForm, map_columns)

@@ -1,4 +1,4 @@
-"""Studies over HTTP."""
+"""Routes of studies."""
 
 from functools import partial
 from typing import Annotated
@@ -31,16 +31,16 @@ ITEM = ("/studies/{study}", *under_applications("/studies/{study}"))
 
 TABLE = TableSpec(StudyUpdate, StudyAnswer, ("key",))
 
-StudyInPath = Annotated[str, Path(description="The study's id; under an application, its id or key.")]
+StudyInPath = Annotated[str, Path(description="Id of the study; in a path with an application also its key.")]
 
 
 async def load_study_to_read(request: Request, study: StudyInPath, services: ServicesDep) -> ResourceAccess:
-    """The study of the path, for a reader."""
+    """Return the access to the study of the path, for a reader."""
     return await load_in_app(request, services, services.studies, study, Role.READER)
 
 
 async def load_study_to_edit(request: Request, study: StudyInPath, services: ServicesDep) -> ResourceAccess:
-    """The study of the path, for an editor."""
+    """Return the access to the study of the path, for an editor."""
     return await load_in_app(request, services, services.studies, study, Role.EDITOR)
 
 
@@ -54,16 +54,18 @@ StudyToEdit = Annotated[ResourceAccess, Depends(load_study_to_edit)]
 async def list_studies(
     query: Annotated[StudyQuery, Query()], readable: Readable, services: ServicesDep, csv: CsvMediaType
 ) -> Response:
-    """The studies of an application, or of all those that one may read, a page at a time, or whole as CSV."""
+    """List the studies of one application or of all that you may read, page by page or completely as CSV."""
     where = readable & query.to_condition()
     for field, named in (("sites", query.sites), ("pois", query.pois)):
         where &= await services.studies.match_places(readable, field, named)
     if csv:
-        whole = partial(_whole, services=services)
-        return await export_csv(services.studies, where, StudyAnswer, media=csv, encoding=query.encoding, shown=whole)
-    found = await services.studies.find_page(where, query.paging)
+        complete = partial(_complete, services=services)
+        return await export_csv(
+            services.studies, where, StudyAnswer, media=csv, encoding=query.encoding, convert=complete
+        )
+    page = await services.studies.find_page(where, query.paging)
     return answer_page(
-        DocumentPage([_whole(one, services) for one in found.documents], found.total), query.paging, StudyAnswer
+        DocumentPage([_complete(study, services) for study in page.documents], page.total), query.paging, StudyAnswer
     )
 
 
@@ -71,7 +73,7 @@ async def list_studies(
 async def import_studies(
     request: Request, creator: CanCreate, services: ServicesDep, partial: Partial = False
 ) -> Response:
-    """Many studies, as a table."""
+    """Import studies from a table."""
     return await import_table(request, creator, services.studies, TABLE, partial=partial)
 
 
@@ -82,44 +84,44 @@ async def import_studies(
     status_code=201,
     response_model=StudyAnswer | list[StudyAnswer],
     responses=CREATED | refusals(404, 422),
-)  # the file is said in words: generated clients cannot tell a list from another media type
+)  # no second media type for the file: generated clients cannot distinguish it from a list
 async def create_study(body: OneOrMany[StudyCreate], creator: CanCreate, services: ServicesDep) -> Response:
-    """A new study; or a list of them, or a CSV file (`multipart/form-data`, `file`) whose columns are named like the
-    fields.
+    """Create a study, a list of studies, or the studies of a CSV file.
 
-    A list or a file also updates the studies whose key exists, all or nothing.  A list is answered by the studies in
-    order; a file (200) by how many were created and updated.
+    Send a file as `multipart/form-data` in the field `file`, with columns named like the fields.
+    A list or file also updates studies whose key exists.  It is carried out completely or not at all.  The answer to a
+    list has the studies in its order; the answer to a file (200) has the numbers of created and updated studies.
     """
     if isinstance(body, list):
-        made = await upsert_list(body, creator, services.studies, {"app"})
-        return answer_list([_whole(one, services) for one in made], StudyAnswer)
+        documents = await upsert_list(body, creator, services.studies, {"app"})
+        return answer_list([_complete(study, services) for study in documents], StudyAnswer)
     access = await creator.load_access(body.app)
     study = await services.studies.create(access.application, body.dump_set_fields(without={"app"}))
-    return answer_with_etag(_whole(study, services), StudyAnswer, 201)
+    return answer_with_etag(_complete(study, services), StudyAnswer, 201)
 
 
 @register_aliased(router, "GET", ITEM, response_model=StudyAnswer, responses=refusals(404))
 async def get_study(access: StudyToRead, services: ServicesDep) -> Response:
-    """One study."""
-    return answer_with_etag(_whole(access.document, services), StudyAnswer)
+    """Return a study."""
+    return answer_with_etag(_complete(access.document, services), StudyAnswer)
 
 
 @register_aliased(router, "PUT PATCH", ITEM, response_model=StudyAnswer, responses=refusals(404, 412, 422))
 async def update_study(
     body: StudyUpdate, access: StudyToEdit, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
-    """Changes the fields named in the body, and no others."""
+    """Change the fields in the body and no others."""
     study = await services.studies.update(
         access.application, access.document, body.dump_set_fields(), parse_if_match(if_match)
     )
-    return answer_with_etag(_whole(study, services), StudyAnswer)
+    return answer_with_etag(_complete(study, services), StudyAnswer)
 
 
 @register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412))
 async def delete_study(access: StudyToEdit, services: ServicesDep, if_match: IfMatch = UNSET) -> None:
-    """Takes a study away."""
+    """Delete a study."""
     await services.studies.remove(access.document, parse_if_match(if_match))
 
 
-def _whole(study: Json, services: Services) -> Json:
+def _complete(study: Json, services: Services) -> Json:
     return add_derived_fields(study, services.clock().date().isoformat())

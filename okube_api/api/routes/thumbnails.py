@@ -1,4 +1,4 @@
-"""Files that come with sites: pictures, and whole tables."""
+"""Routes of files of sites: pictures, and tables to import."""
 
 from typing import Annotated
 
@@ -31,22 +31,22 @@ IMPORT = under_applications("/sites/import", "/s/import")
 
 
 class PictureRoute(MultipartRoute):
-    """A route for a picture, and fields beside it."""
+    """A route for a picture and form fields."""
 
     def body_limit(self, settings: Settings) -> int:
-        """The most bytes of all parts together."""
+        """Return the maximum size of all parts together, in bytes."""
         return MOST_BYTES + settings.body_limit
 
 
-async def _picture(parts: MultipartBody) -> Picture | None:
-    """The picture among the parts, drawn anew.  Raises UnsupportedMedia and TooLarge."""
+async def _read_picture(parts: MultipartBody) -> Picture | None:
+    """Return the re-encoded picture among the parts, or None.  Raise UnsupportedMedia or TooLarge."""
     if THUMBNAIL not in parts.files:
         return None
     return await to_thread.run_sync(redraw, await parts.files[THUMBNAIL].read())
 
 
-async def _shown(services: Services, access: ResourceAccess, site: Json, picture: Picture | None) -> Json:
-    """The site, with its picture kept."""
+async def _store_picture(services: Services, access: ResourceAccess, site: Json, picture: Picture | None) -> Json:
+    """Store the picture of a site, if any, and return the site's document."""
     if picture is None:
         return site
     path = await services.thumbnails.put(site, picture)
@@ -55,59 +55,60 @@ async def _shown(services: Services, access: ResourceAccess, site: Json, picture
 
 @register_multipart(router, "POST", LIST, PictureRoute, status_code=201)
 async def create_site_with_picture(request: Request, creator: CanCreate, services: ServicesDep) -> Response:
-    """A new site, with its picture."""
+    """Create a site with its picture."""
     parts = await read_parts(request, (THUMBNAIL,), MOST_BYTES)
     try:
         body = parts.validate(SiteCreate)
         access = await creator.load_access(body.app)
-        picture = await _picture(parts)
+        picture = await _read_picture(parts)
     finally:
         await parts.close()
     site = await services.sites.create(access.application, body.dump_set_fields(without={"app"}))
     access = ResourceAccess(access.user, access.role, access.application, site)
-    return answer_with_etag(await _shown(services, access, site, picture), SiteAnswer, 201)
+    return answer_with_etag(await _store_picture(services, access, site, picture), SiteAnswer, 201)
 
 
 @register_multipart(router, "PUT PATCH", ITEM, PictureRoute)
 async def update_site_with_picture(
     request: Request, access: SiteToEdit, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
-    """Changes the fields named in the body and the picture in it."""
+    """Change the fields in the body, and the picture if it has one."""
     parts = await read_parts(request, (THUMBNAIL,), MOST_BYTES)
     try:
         fields = parts.validate(SiteUpdate).dump_set_fields()
-        picture = await _picture(parts)
+        picture = await _read_picture(parts)
     finally:
         await parts.close()
     site = await services.sites.update(access.application, access.document, fields, parse_if_match(if_match))
-    return answer_with_etag(await _shown(services, access, site, picture), SiteAnswer)
+    return answer_with_etag(await _store_picture(services, access, site, picture), SiteAnswer)
 
 
+IfNoneMatch = Annotated[str, Header(alias="If-None-Match", description="`ETag` of the picture that the client has.")]
 _IMAGE = {"schema": {"type": "string", "format": "binary"}}
-_SHOWN = {
+_PICTURE_RESPONSES = {
     200: {"description": "The picture.", "content": {"image/jpeg": _IMAGE, "image/png": _IMAGE}},
-    304: {"description": "The picture is the one that the access has."},
+    304: {"description": "The picture has not changed."},
 }
 
 
-@register_aliased(router, "GET", PICTURES, response_class=Response, responses={**_SHOWN, **refusals(404)})
+@register_aliased(router, "GET", PICTURES, response_class=Response, responses={**_PICTURE_RESPONSES, **refusals(404)})
 async def get_thumbnail(
     access: SiteToRead,
     services: ServicesDep,
-    if_none_match: Annotated[str, Header(alias="If-None-Match", description="The `ETag` that one has.")] = UNSET,
+    if_none_match: IfNoneMatch = UNSET,
 ) -> Response:
-    """The picture of a site."""
+    """Return the picture of a site."""
     picture = await services.thumbnails.get(access.site)
     tag = f'"{picture.etag}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if if_none_match and tag in {one.strip().removeprefix("W/") for one in if_none_match.split(",")}:
+    if if_none_match and tag in {value.strip().removeprefix("W/") for value in if_none_match.split(",")}:
         return Response(status_code=304, headers=headers)
     return Response(picture.image, headers=headers, media_type=picture.media_type)
 
 
 @register_aliased(router, "DELETE", PICTURES, status_code=204, responses=refusals(404))
 async def delete_thumbnail(access: SiteToEdit, services: ServicesDep) -> None:
-    """Takes the picture of a site away."""
+    """Delete the picture of a site."""
     await services.thumbnails.get(access.document)
     await services.sites.update(access.application, access.document, {THUMBNAIL: None})
     await services.thumbnails.remove(access.document)
@@ -127,9 +128,9 @@ table_router = APIRouter(route_class=TableRoute, tags=["sites"])
 async def import_sites(
     request: Request, creator: CanCreate, services: ServicesDep, partial: Partial = False
 ) -> Response:
-    """Many sites, as a CSV file: rows whose id or key exists update, others create; all of them, or nothing.
+    """Import sites from a CSV file: rows whose id or key exists update a site, others create one; all or nothing.
 
-    A new site is offline when it has coordinates or an address.
+    A new site is offline if it has coordinates or an address.
     """
     return await import_table(request, creator, services.sites, TABLE, partial=partial)
 

@@ -1,4 +1,4 @@
-"""The users of an application, over HTTP: for its administrators."""
+"""Routes of the users of an application, for its administrators."""
 
 from typing import Annotated
 
@@ -25,68 +25,69 @@ router = APIRouter(route_class=ApiRoute, tags=["applications"])
 LIST = under_applications("/users")
 ITEM = under_applications("/users/{user}")
 
-UserInPath = Annotated[str, Path(description="The user's id.")]
+UserInPath = Annotated[str, Path(description="Id of the user.")]
 
 
 @register_aliased(router, "GET", LIST, response_model=Page[MemberAnswer], responses=refusals(404))
 async def list_users(query: Annotated[UserQuery, Query()], access: CanAdmin, services: ServicesDep) -> Response:
-    """Those who have a role in the application, disabled or not."""
-    here = Overlaps("applications", (access.application.id,))
-    found = await services.sessions.users.find_page(here & query.to_condition(), query.paging)
-    members = [_member(user, access.application.id) for user in found.documents]
-    return answer_page(DocumentPage(members, found.total), query.paging, MemberAnswer)
+    """List the users with a role in the application, including disabled ones."""
+    has_role = Overlaps("applications", (access.application.id,))
+    page = await services.sessions.users.find_page(has_role & query.to_condition(), query.paging)
+    members = [_with_role(user, access.application.id) for user in page.documents]
+    return answer_page(DocumentPage(members, page.total), query.paging, MemberAnswer)
 
 
 @register_aliased(
     router, "POST", LIST, status_code=201, response_model=MemberAnswer, responses=CREATED | refusals(404, 422)
 )
 async def create_user(body: MemberCreate, access: CanAdmin, services: ServicesDep) -> Response:
-    """Gives someone a role in the application; a login that is new can log in from now on."""
+    """Give a user a role in the application; create the user if the login is new."""
     application, accounts = access.application.id, services.sessions.users
-    kept = await services.passwords.hash(body.password)  # also in vain: the time it takes tells who has an account
+    # Hash the password for existing users, too: otherwise the time of the answer shows who has an account.
+    password_hash = await services.passwords.hash(body.password)
     user = await accounts.find_by_login(body.login)
     if user is None:
-        user = await accounts.create(body.login, kept, name=body.name, roles={application: body.role})
+        user = await accounts.create(body.login, password_hash, name=body.name, roles={application: body.role})
     elif find_role_entry(user, application):
-        raise Taken.at("body", "/login", f"'{body.login}' has a role here already.")
+        raise Taken.at("body", "/login", f"'{body.login}' already has a role in this application.")
     else:
         user = await accounts.set_role(user, application, body.role)
-    return _shown(user, application, 201)
+    return _answer_member(user, application, 201)
 
 
 @register_aliased(router, "PUT PATCH", ITEM, response_model=MemberAnswer, responses=refusals(404, 412))
 async def update_user(
     user: UserInPath, body: MemberUpdate, access: CanAdmin, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
-    """Changes someone's role in the application, or disables it there."""
+    """Change the role of a user in the application, or disable the user there."""
     application = access.application.id
-    document = await _found(services, user, application)
-    entry = _member(document, application) | body.dump_set_fields()
+    document = await _load_member(services, user, application)
+    entry = _with_role(document, application) | body.dump_set_fields()
     changed = await services.sessions.users.set_role(
         document, application, Role(entry["role"]), disabled=entry["disabled"], precondition=parse_if_match(if_match)
     )
-    return _shown(changed, application)
+    return _answer_member(changed, application)
 
 
 @register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412))
 async def delete_user(user: UserInPath, access: CanAdmin, services: ServicesDep, if_match: IfMatch = UNSET) -> None:
-    """Takes someone's role in the application away; what they may do elsewhere stays."""
-    document = await _found(services, user, access.application.id)
+    """Remove the role of a user in the application; their roles in other applications stay."""
+    document = await _load_member(services, user, access.application.id)
     await services.sessions.users.drop_role(document, access.application.id, parse_if_match(if_match))
 
 
-async def _found(services: Services, identifier: str, application: str) -> Json:
-    """A user of the application.  Raises NotFound, also for a user of others."""
+async def _load_member(services: Services, identifier: str, application: str) -> Json:
+    """Return a user of the application.  Raise NotFound for a user without a role in it."""
     document = await services.sessions.users.get_by_id(identifier)
     if find_role_entry(document, application) is None:
         raise NotFound("user", identifier)
     return document
 
 
-def _member(user: Json, application: str) -> Json:
-    """A user as the application sees them."""
+def _with_role(user: Json, application: str) -> Json:
+    """Return a user's document with their role in the application."""
     return {**user, **(find_role_entry(user, application) or {})}
 
 
-def _shown(user: Json, application: str, status: int = 200) -> Response:
-    return json_response(MemberAnswer.render(_member(user, application)), status, {"ETag": compute_etag(user)})
+def _answer_member(user: Json, application: str, status: int = 200) -> Response:
+    return json_response(MemberAnswer.render(_with_role(user, application)), status, {"ETag": compute_etag(user)})

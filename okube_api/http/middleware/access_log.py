@@ -1,7 +1,7 @@
-"""The outermost layer: every request gets an id and a line in the log, every bug an answer that tells nothing.
+"""The outermost middleware: gives every request an id and a log line, and answers bugs without details.
 
-A line is one JSON object.  It holds the method, path, status, time and user, never a header, query or body: those
-may carry secrets.  Of a path that names somebody whose data is erased, the name is left out.
+A line is one JSON object with the method, path, status, time and user, and never a header, query or body: those may
+contain secrets.  In the path of an erasure, the name of the user or device is left out.
 """
 
 import logging
@@ -17,24 +17,23 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from okube_api.http.metrics import Metrics
-from okube_api.http.problems import Bug, answer
+from okube_api.http.problems import INTERNAL_ERROR, InternalError, problem_response
 
-_GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_PRIVATE = "/users-data/"
-_BUG = "The request could not be answered. The log has the details, under this request's id."
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_ERASURE = "/users-data/"
 
 log = structlog.stdlib.get_logger("okube")
 
 
-class Journal:
-    """Middleware that names requests, logs them, and turns what nobody caught into a 500."""
+class AccessLog:
+    """Middleware that gives requests an id, logs them, and answers uncaught exceptions with 500."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes requests on, their id in `scope["state"]`."""
+        """Pass a request on with its id in `scope["state"]`, and log it when it is answered."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -43,7 +42,7 @@ class Journal:
         status = 0
         started = perf_counter()
 
-        async def send_named(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -55,43 +54,43 @@ class Journal:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_named)
+            await self.app(scope, receive, send_with_headers)
         except Exception:
-            log.exception("bug", requestId=request_id)
+            log.exception("unhandled exception", requestId=request_id)
             if status:
-                raise  # the answer is under way: only closing the connection can tell that it is not whole
-            await answer(Bug(_BUG), scope)(scope, receive, send_named)
+                raise  # the answer has begun: only a closed connection shows the client that it is incomplete
+            await problem_response(InternalError(INTERNAL_ERROR), scope)(scope, receive, send_with_headers)
         finally:
             seconds = perf_counter() - started
-            self.metrics.answered(scope, status, seconds)
-            log.info("request", **_line(scope, status, seconds))
+            self.metrics.count_request(scope, status, seconds)
+            log.info("request", **_log_fields(scope, status, seconds))
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's own id when it is harmless in a log, else a new one."""
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given.decode("ascii") if _GIVEN.fullmatch(given) else uuid4().hex
+    """Return the client's `X-Request-Id` if it is safe to log, else a new id."""
+    sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return sent.decode("ascii") if _SAFE_ID.fullmatch(sent) else uuid4().hex
 
 
-def _line(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
+def _log_fields(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
     return {
         "requestId": scope["state"]["request_id"],
         "method": scope["method"],
-        "path": _path(scope),
+        "path": _loggable_path(scope),
         "status": status,
         "ms": round(seconds * 1000, 1),
         "user": scope["state"].get("user_id"),
     }
 
 
-def _path(scope: Scope) -> str:
+def _loggable_path(scope: Scope) -> str:
     path = (scope.get("raw_path") or b"").decode("latin-1")
-    before, private, _ = unquote(path).partition(_PRIVATE)
-    return (before + private + "..." if private else path)[:500]
+    before, erasure, _ = unquote(path).partition(_ERASURE)
+    return (before + erasure + "..." if erasure else path)[:500]
 
 
-def write_json_lines(level: str) -> None:
-    """Sends everything that is logged, also by libraries, to the standard error as one JSON object a line."""
+def configure_logging(level: str) -> None:
+    """Write all log events, also those of libraries, to standard error as one JSON object per line."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -119,5 +118,5 @@ def write_json_lines(level: str) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for chatty in ("httpx", "pymongo", "asyncio"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for verbose in ("httpx", "pymongo", "asyncio"):
+        logging.getLogger(verbose).setLevel(logging.WARNING)

@@ -1,8 +1,8 @@
-"""Paths by their segments: a key may hold a slash, and still be one segment (`%2F`).
+"""Route by the segments of the raw path, so that a key with an encoded slash (`%2F`) is one segment.
 
-Servers decode a path before it is routed, and lose which slashes were part of a name.  This starts again from the
-raw path: each segment is decoded on its own, and only the slashes and percent signs in it stay encoded until the
-route is found; `decoded` then takes these out of the parameters.
+Servers decode the path before it is routed, and lose which slashes were part of a key.  This middleware decodes each
+segment of the raw path on its own, and leaves only slashes and percent signs in it encoded until the route is chosen;
+`decode_parameters` then decodes these in the path parameters.
 """
 
 from typing import Any
@@ -11,39 +11,39 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from okube_api.errors import BadRequest, NotFound, Refusal
-from okube_api.http.problems import answer
+from okube_api.http.problems import problem_response
 
 
-class SegmentedPaths:
-    """Middleware that routes by the segments of the raw path; undecodable ones are refused."""
+class PathSegments:
+    """Middleware that rewrites the path from the segments of the raw path."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes requests on with their path rewritten."""
+        """Pass a request on with its path rewritten; answer 400 when the path is not UTF-8."""
         if scope["type"] == "http":
             try:
-                scope["path"] = _routable(scope)
+                scope["path"] = _rewrite_path(scope)
             except Refusal as refusal:
-                await answer(refusal, scope)(scope, receive, send)
+                await problem_response(refusal, scope)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
 
-def decoded(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Path parameters as their keys were meant."""
+def decode_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return path parameters with their slashes and percent signs decoded."""
     return {name: value.replace("%2F", "/").replace("%25", "%") for name, value in parameters.items()}
 
 
-def _routable(scope: Scope) -> str:
+def _rewrite_path(scope: Scope) -> str:
     raw: bytes | None = scope.get("raw_path")
-    if raw is None:  # the server gives none: its path is decoded, so that slashes in keys cannot be told
+    if raw is None:  # some servers send no raw path: slashes in keys cannot be recognised then
         raw = scope["path"].replace("%", "%25").encode("utf-8")
-    return "/".join(_segment(part) for part in raw.split(b"/"))
+    return "/".join(_decode_segment(part) for part in raw.split(b"/"))
 
 
-def _segment(raw: bytes) -> str:
+def _decode_segment(raw: bytes) -> str:
     try:
         text = unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Who really calls, and over what: HTTPS unless settings say otherwise, forwarded headers from known proxies only."""
+"""Headers of trusted proxies: set the scheme and address of the client, and require HTTPS."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -6,19 +6,19 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from okube_api.errors import Forbidden
-from okube_api.http.problems import answer
+from okube_api.http.problems import problem_response
 
 Networks = Sequence[IPv4Network | IPv6Network]
-_REFUSED = "HTTPS is required here. Use https://, or put the server behind a proxy named in OKUBE_TRUSTED_PROXIES."
+_HTTPS_REQUIRED = "HTTPS is required. Use https://, or a proxy whose address is in OKUBE_TRUSTED_PROXIES."
 
 
-def networks(names: Iterable[str]) -> Networks:
-    """Addresses and networks as networks.  Raises ValueError for what is neither."""
+def parse_networks(names: Iterable[str]) -> Networks:
+    """Parse addresses and networks.  Raise ValueError for anything else."""
     return [ip_network(name, strict=False) for name in names]
 
 
-class Transport:
-    """Middleware that sets the scheme and client that proxies tell, then refuses plain HTTP (403)."""
+class ProxyHeaders:
+    """Middleware that takes the scheme and client address from trusted proxies, then refuses plain HTTP (403)."""
 
     def __init__(self, app: ASGIApp, proxies: Networks, require_https: bool) -> None:
         self.app = app
@@ -26,51 +26,55 @@ class Transport:
         self.require_https = require_https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes requests on, with the scheme and the client as they are at the other side of the proxies."""
+        """Pass a request on with the scheme and address of its client; answer 403 where HTTPS is required."""
         if scope["type"] == "http":
             forwarded = [name for name, _ in scope["headers"] if name.startswith(b"x-forwarded-")]
-            direct_from_loopback = not forwarded and _is_loopback(_client(scope))
-            if _within(_client(scope), self.proxies):
-                self._look_through(scope)
-            if self.require_https and not direct_from_loopback and not _may_be_plain(scope):
-                await answer(Forbidden(_REFUSED), scope)(scope, receive, send)
+            is_direct_from_loopback = not forwarded and _is_loopback(_client_address(scope))
+            if _is_in_networks(_client_address(scope), self.proxies):
+                self._apply_forwarded(scope)
+            if self.require_https and not is_direct_from_loopback and not _is_https_or_health(scope):
+                await problem_response(Forbidden(_HTTPS_REQUIRED), scope)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
-    def _look_through(self, scope: Scope) -> None:
-        """Each proxy appends what it saw: the last scheme is the nearest one's, the last unknown one the client."""
-        schemes = _listed(scope, b"x-forwarded-proto")
+    def _apply_forwarded(self, scope: Scope) -> None:
+        """Set the scheme and client from the forwarded headers.
+
+        Each proxy appends what it sees: the last scheme is that of the nearest proxy, and the last address that is not
+        a trusted proxy is the client.
+        """
+        schemes = _read_list(scope, b"x-forwarded-proto")
         if schemes and schemes[-1] in {"http", "https"}:
             scope["scheme"] = schemes[-1]
-        for address in reversed(_listed(scope, b"x-forwarded-for")):
+        for address in reversed(_read_list(scope, b"x-forwarded-for")):
             scope["client"] = (address, 0)
-            if not _within(address, self.proxies):
+            if not _is_in_networks(address, self.proxies):
                 return
 
 
-def _may_be_plain(scope: Scope) -> bool:
+def _is_https_or_health(scope: Scope) -> bool:
     scheme: str = scope["scheme"]
     path: str = scope["path"]
     return scheme == "https" or path.startswith("/health/")
 
 
-def _client(scope: Scope) -> str:
+def _client_address(scope: Scope) -> str:
     client = scope.get("client")
     return client[0] if client else ""
 
 
-def _listed(scope: Scope, wanted: bytes) -> list[str]:
-    """The comma-separated values of a header, repeated ones joined."""
-    values = [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
+def _read_list(scope: Scope, header: bytes) -> list[str]:
+    """Return the comma-separated values of a header, which may be repeated."""
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == header]
     return [part.strip() for part in ",".join(values).split(",") if part.strip()]
 
 
-def _within(address: str, among: Networks) -> bool:
+def _is_in_networks(address: str, networks: Networks) -> bool:
     try:
         parsed = ip_address(address)
     except ValueError:
         return False
-    return any(parsed in network for network in among)
+    return any(parsed in network for network in networks)
 
 
 def _is_loopback(address: str) -> bool:
