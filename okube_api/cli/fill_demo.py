@@ -44,10 +44,10 @@ async def fill_folder(folder: Path, until: date | None) -> None:
         with console.status("Generating a year of events...") as status:
 
             def show_progress(step: FillProgress) -> None:
-                status.update(f"Generating a year of events: {step.application}, {step.count:,} {step.what}")
+                status.update(f"Generating a year of events: {step.application}, {step.count:,} {step.items}")
 
             yesterday = local_day(utc_now(), TIMEZONE) - timedelta(days=1)
-            services = build_demo_services(store, secret, settings.threads)
+            services = build_demo_services(store, secret, memory_limit=settings.memory_limit, threads=settings.threads)
             await fill_applications(services, until or yesterday, show_progress)
         await UserRepository(store, utc_now).create(
             LOGIN, hash_password(secrets.token_urlsafe(32)), platform_admin=True
@@ -62,7 +62,7 @@ def _delete_drafts(folder: Path) -> None:
         path.unlink()
 
 
-def build_demo_services(store: Store, secret: bytes, threads: int) -> DemoServices:
+def build_demo_services(store: Store, secret: bytes, *, memory_limit: str, threads: int) -> DemoServices:
     """Return the repositories and the ingest that the demo is written with.
 
     These are wired as in `api/container.py`, but without importing it: that module imports FastAPI and all that
@@ -80,7 +80,7 @@ def build_demo_services(store: Store, secret: bytes, threads: int) -> DemoServic
         CampaignRepository(store, utc_now, changes, sites, levers),
         StudyRepository(store, utc_now, changes, sites, pois),
         EquipmentRepository(store, utc_now, changes),
-        Ingest(store, utc_now, secret, threads=threads),
+        Ingest(store, utc_now, secret, memory_limit=memory_limit, threads=threads),
     )
 
 

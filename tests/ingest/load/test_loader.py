@@ -1,0 +1,49 @@
+"""Test that the loader keeps to the memory limit of the settings."""
+
+from collections.abc import Callable
+
+import pytest
+from okube_api.api.container import build_services
+from okube_api.cli.fill_demo import build_demo_services
+from okube_api.ingest.load import pseudonyms
+from okube_api.ingest.service import Ingest
+from okube_api.settings import Settings
+from okube_api.store import open_workbench
+from okube_api.store.protocol import Store, Workbench
+
+from tests.ingest.land import SECRET, Land, clock, spring
+
+pytestmark = pytest.mark.anyio
+
+LIMIT, LIMIT_AS_DUCKDB_WRITES_IT = "100MB", "95.3 MiB"
+VISIT = {"id": "v1", "user": "a", "site": "lyon-2", "at": "2024-03-28T10:00:00Z"}
+
+
+def build_for_server(store: Store, settings: Settings) -> Ingest:
+    """Return the ingest of a server, which the command line and the benchmark use, too."""
+    return build_services(settings, store, clock, SECRET).ingest
+
+
+def build_for_demo(store: Store, settings: Settings) -> Ingest:
+    """Return the ingest that fills the demo."""
+    return build_demo_services(store, SECRET, memory_limit=settings.memory_limit, threads=settings.threads).ingest
+
+
+@pytest.mark.parametrize("build", [build_for_server, build_for_demo])
+@pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
+async def test_the_memory_limit_of_the_settings_bounds_the_workbench(
+    ingested: Store, monkeypatch: pytest.MonkeyPatch, build: Callable[[Store, Settings], Ingest]
+) -> None:
+    """Check the limit of the DuckDB that hashes the ids of events."""
+    limits: list[str] = []
+
+    def open_and_note(memory_limit: str, threads: int) -> Workbench:
+        workbench = open_workbench(memory_limit, threads)
+        limits.extend(workbench.query("SELECT current_setting('memory_limit') AS value")["value"].to_pylist())
+        return workbench
+
+    monkeypatch.setattr(pseudonyms, "open_workbench", open_and_note)
+    land = await Land(ingested, spring()).settle()
+    land.ingest = build(ingested, Settings(memory_limit=LIMIT))
+    assert (await land.take("visits", [VISIT]))["accepted"] == 1
+    assert limits == [LIMIT_AS_DUCKDB_WRITES_IT]
