@@ -1,4 +1,4 @@
-"""Texts that only this server can read again: rejected lines hold names of users, and no store may have these."""
+"""Encryption of rejected lines: they may contain names of users, which must not be stored in clear."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class DecryptionError(Exception):
-    """A seal that another secret made."""
+    """A text was encrypted with another secret."""
 
 
 class LineCipher:
-    """Seals and opens lists of lines, by a key that the server's secret makes."""
+    """Encrypts and decrypts lists of lines with a key derived from the server's secret."""
 
     def __init__(self, secret: bytes) -> None:
         key = blake2b(blake2b(secret, person=b"okube-ingest").digest(), person=b"okube-seal", digest_size=32).digest()
@@ -25,21 +25,21 @@ class LineCipher:
 
     @cached_property
     def _fernet(self) -> "Fernet":
-        from cryptography.fernet import Fernet  # noqa: PLC0415 - 14 MB, for those who send bad lines
+        from cryptography.fernet import Fernet  # noqa: PLC0415 - 14 MB, needed only when lines are rejected
 
         return Fernet(self._key)
 
     def encrypt(self, lines: Sequence[bytes]) -> str:
-        """The lines as text that says nothing."""
+        """Return the lines as one encrypted text; bytes that are not UTF-8 become backslash escapes."""
         texts = [line.decode("utf-8", "backslashreplace") for line in lines]
         return self._fernet.encrypt(orjson.dumps(texts)).decode("ascii")
 
-    def decrypt(self, sealed: str) -> list[str]:
-        """The lines again.  Raises Sealed."""
+    def decrypt(self, encrypted: str) -> list[str]:
+        """Return the lines of an encrypted text.  Raises DecryptionError."""
         from cryptography.fernet import InvalidToken  # noqa: PLC0415 - see above
 
         try:
-            lines: list[str] = orjson.loads(self._fernet.decrypt(sealed.encode("ascii")))
+            lines: list[str] = orjson.loads(self._fernet.decrypt(encrypted.encode("ascii")))
         except InvalidToken:
-            raise DecryptionError("sealed by another secret") from None
+            raise DecryptionError("The text was encrypted with another secret.") from None
         return lines

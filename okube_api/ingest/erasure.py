@@ -1,4 +1,4 @@
-"""A person's events taken out of every batch, and the facts made anew without them."""
+"""Erases a person: removes their events from every batch and rebuilds the facts made from them."""
 
 from collections.abc import Mapping
 
@@ -14,31 +14,31 @@ from okube_api.store.protocol import Change, Reader
 _ALL_PARTS = (-(2**31), 2**31 - 1)
 
 
-async def erase_events(change: Change, view: Reader, told: DerivationContext, numbers: Mapping[str, int]) -> None:
-    """Removes the events of a user and of a device.
+async def erase_events(change: Change, view: Reader, context: DerivationContext, numbers: Mapping[str, int]) -> None:
+    """Remove the events of a user and of a device, and rebuild their facts.
 
-    view: what is there before the change.  numbers: those of the user and of the device, where they have one.
+    view: the rows before the change.  numbers: the user number (USER) and the device number (DEVICE), as far as known.
     """
     for kind in KINDS.values():
         number = numbers.get(DEVICE if kind.name == "detections" else USER)
         if number is not None and "user" in {column.name for column in kind.table.columns}:
-            await _without(change, view, kind, number)
-    await FactRefresh(change, told).exclude(numbers)
+            await _erase_from_batches(change, view, kind, number)
+    await FactRefresh(change, context).exclude(numbers)
 
 
-async def _without(change: Change, view: Reader, kind: EventKind, number: int) -> None:
-    """Takes a person's rows out of the batches that hold some: the others of these batches are written again."""
-    batches: set[int] = set()
+async def _erase_from_batches(change: Change, view: Reader, kind: EventKind, number: int) -> None:
+    """Remove the rows of a number; batches are written as a whole, so the other rows of a batch are appended again."""
+    affected: set[int] = set()
     async for block in view.read_parts(kind.table, *_ALL_PARTS):
-        mine = to_integers(block["user"]) == number
-        batches |= set(to_integers(block["batch"])[mine].tolist())
-    if not batches:
+        of_person = to_integers(block["user"]) == number
+        affected |= set(to_integers(block["batch"])[of_person].tolist())
+    if not affected:
         return
-    for batch in sorted(batches):
+    for batch in sorted(affected):
         await change.remove(kind.table, batch)
     async for block in view.read_parts(kind.table, *_ALL_PARTS):
-        others = to_integers(block["user"]) != number
-        of_block = to_integers(block["batch"])
-        for batch in sorted(batches & set(of_block.tolist())):
-            rows = block.filter(pa.array(others & (of_block == batch))).drop_columns(["batch"])
+        of_other_people = to_integers(block["user"]) != number
+        batches = to_integers(block["batch"])
+        for batch in sorted(affected & set(batches.tolist())):
+            rows = block.filter(pa.array(of_other_people & (batches == batch))).drop_columns(["batch"])
             await change.append(kind.table, batch, rows)

@@ -34,6 +34,7 @@ class Retention:
         store: Store,
         clock: Clock,
         secret: bytes,
+        *,
         batches: Batches,
         cipher: LineCipher,
         documents: DerivedDocuments,

@@ -1,4 +1,4 @@
-"""Batches as answers have them."""
+"""Response models of batches."""
 
 from pydantic import Field
 
@@ -9,25 +9,28 @@ from okube_api.kit.schemas import Answer, Identifier, Instant
 class ReasonAnswer(Answer):
     """Why a line was rejected."""
 
-    line: int = Field(description="Its number in the file, from 1 (rows of Parquet, too).")
+    line: int = Field(description="Number of the line in the file, from 1; for Parquet, number of the row.")
     reason: str
 
 
 class BatchAnswer(Answer):
-    """A file of events, and what became of it."""
+    """A file of events and the result of its ingest."""
 
     id: Identifier = Field(alias="_id")
     application: Identifier
     kind: str = Field(examples=["pings"])
     state: State = Field(
-        description="`waiting`: stored, not seen by questions yet; `refused`, `interrupted`: nothing is left of it."
+        description="`waiting`: the events are stored, but do not count yet; "
+        "`refused`, `interrupted`: the events were removed."
     )
-    accepted: int = Field(0, description="Events that are new; counted when the batch becomes visible.")
-    duplicate: int = Field(0, description="Events that were there already, or came twice.")
-    rejected: int = Field(0, description="Lines that are no events.")
-    reasons: list[ReasonAnswer] = Field(default_factory=list, description="Of the first 100 rejected lines.")
-    format: str | None = Field(None, description="The media type of the file.")
-    name: str | None = Field(None, description="The file's name, where it had one.")
+    accepted: int = Field(0, description="Number of new events, set when the batch becomes visible.")
+    duplicate: int = Field(0, description="Number of events that were ingested before, or that are repeated.")
+    rejected: int = Field(0, description="Number of lines that are not valid events.")
+    reasons: list[ReasonAnswer] = Field(
+        default_factory=list, description="Why lines were rejected, for the first 100 of them."
+    )
+    format: str | None = Field(None, description="Media type of the file.")
+    name: str | None = Field(None, description="Name of the file, if it has one.")
     message: str | None = Field(None, description="Why the whole file was refused.")
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")

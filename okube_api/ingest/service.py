@@ -53,14 +53,23 @@ class Ingest:
         self._cipher = LineCipher(secret)
         documents, locks = DerivedDocuments(store, clock), ApplicationLocks(asyncio.Lock)
         self._publisher = Publisher(store, clock, self.batches, documents, locks)
-        self._retention = Retention(store, clock, secret, self.batches, self._cipher, documents, locks, keep_days)
+        self._retention = Retention(
+            store,
+            clock,
+            secret,
+            batches=self.batches,
+            cipher=self._cipher,
+            documents=documents,
+            locks=locks,
+            keep_days=keep_days,
+        )
         self._loader = Loader(
             store,
             clock,
             secret,
-            self.batches,
-            self._cipher,
-            self._retention.first_kept_day,
+            batches=self.batches,
+            cipher=self._cipher,
+            first_kept_day=self._retention.first_kept_day,
             memory_limit=memory_limit,
             threads=threads,
         )

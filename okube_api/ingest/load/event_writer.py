@@ -9,7 +9,7 @@ import pyarrow as pa
 from okube_api.ingest.batches import MAX_REASONS, Batches
 from okube_api.ingest.columns.prefetch import prefetch
 from okube_api.ingest.encryption import LineCipher
-from okube_api.ingest.events.kinds import EventKind
+from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.file_blocks import FileBlock, Progress
 from okube_api.ingest.load.normalizer import Normalizer
 from okube_api.ingest.parse.text import RejectedLine
@@ -51,17 +51,9 @@ class LoadCounts:
 class EventWriter:
     """Writes one batch."""
 
-    def __init__(
-        self,
-        store: Store,
-        batches: Batches,
-        cipher: LineCipher,
-        kind: EventKind,
-        normalizer: Normalizer,
-        batch: Json,
-    ) -> None:
+    def __init__(self, store: Store, batches: Batches, cipher: LineCipher, normalizer: Normalizer, batch: Json) -> None:
         self._store, self._batches, self._cipher = store, batches, cipher
-        self._kind, self._normalizer, self._batch = kind, normalizer, batch
+        self._normalizer, self._batch, self._table = normalizer, batch, KINDS[batch["kind"]].table
         self._counts = LoadCounts()
 
     async def write(self, blocks: AsyncIterator[FileBlock], on_progress: OnProgress | None) -> LoadCounts:
@@ -78,7 +70,7 @@ class EventWriter:
         return self._counts
 
     async def _append(self, rows: pa.Table, change: Change) -> None:
-        await change.append(self._kind.table, self._batch["number"], rows)
+        await change.append(self._table, self._batch["number"], rows)
 
     async def _normalize(
         self, blocks: AsyncIterator[FileBlock], on_progress: OnProgress | None

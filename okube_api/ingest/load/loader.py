@@ -31,10 +31,10 @@ class Loader:
         store: Store,
         clock: Clock,
         secret: bytes,
+        *,
         batches: Batches,
         cipher: LineCipher,
         first_kept_day: Callable[[], int | None],
-        *,
         memory_limit: str,
         threads: int,
     ) -> None:
@@ -89,7 +89,7 @@ class Loader:
             digests,
             self._first_kept_day(),
         )
-        writer = EventWriter(self._store, self._batches, self._cipher, kind, normalizer, batch)
+        writer = EventWriter(self._store, self._batches, self._cipher, normalizer, batch)
         try:
             async with open_blocks(batch["kind"], file) as blocks:
                 return await writer.write(blocks, on_progress)
