@@ -1,4 +1,4 @@
-"""Constants of the H3 grid that sites and points of interest are matched on."""
+"""Constants of the H3 grid on which pings are matched to sites and POIs."""
 
 RESOLUTION = 12
 """Resolution of every stored cell."""

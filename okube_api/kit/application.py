@@ -1,4 +1,4 @@
-"""An application as the rest of the server works with it, and its settings with their defaults."""
+"""The `Application` value that the rest of the server works with, and its settings with their defaults."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,14 +14,14 @@ Count = Annotated[int, Field(ge=0, le=100_000)]
 
 def _check_ascending(edges: list[int]) -> list[int]:
     if any(low >= high for low, high in pairwise(edges)):
-        raise impossible_value("The edges of bands must ascend.")
+        raise impossible_value("The edges of bands must be in ascending order, without duplicates.")
     return edges
 
 
 Edges = Annotated[
     list[Annotated[int, Field(ge=0, le=10**9)]], Field(min_length=1, max_length=50), AfterValidator(_check_ascending)
 ]
-"""Lower edges of half-open bands; the last band has no end."""
+"""Lower edges of half-open bands; the last band has no upper edge."""
 
 
 class _SettingsGroup(Body):
@@ -29,7 +29,7 @@ class _SettingsGroup(Body):
 
 
 class Windows(_SettingsGroup):
-    """How long before an outcome a touch still counts, in days."""
+    """Lookback windows in days: how long before an outcome a touch of each kind counts."""
 
     click: Count = 30
     print: Count = 7
@@ -43,23 +43,23 @@ class Attribution(_SettingsGroup):
 
 
 class Stays(_SettingsGroup):
-    """What makes a stay of GPS pings."""
+    """How GPS pings are sessionised into stays."""
 
     gap_minutes: Count = Field(15, alias="gapMinutes", description="A longer silence ends the stay.")
-    minimum_seconds: Count = Field(120, alias="minimumSeconds", description="A shorter stay is not kept.")
+    minimum_seconds: Count = Field(120, alias="minimumSeconds", description="A shorter stay is dropped.")
 
 
 class PresenceStays(_SettingsGroup):
-    """What makes a stay of Wi-Fi detections."""
+    """How Wi-Fi detections are sessionised into stays."""
 
     gap_minutes: Count = Field(30, alias="gapMinutes", description="A longer silence ends the stay.")
     dropout_seconds: Count = Field(300, alias="dropoutSeconds", description="A shorter stay is a dropout.")
 
 
 class BandEdges(_SettingsGroup):
-    """The bins of distributions: lower edges, the last band has no end."""
+    """Lower edges of the bands of distributions; the last band has no upper edge."""
 
-    dwell: Edges = Field([0, 300, 900, 1800, 2700, 3600, 5400, 7200], description="Seconds of a stay.")
+    dwell: Edges = Field([0, 300, 900, 1800, 2700, 3600, 5400, 7200], description="Dwell of a stay, in seconds.")
     distance: Edges = Field([0, 1000, 2000, 5000, 10000, 20000, 50000], description="Metres from home or work.")
     visits: Edges = Field([1, 2, 3, 4, 5, 6, 11], description="Visitor-days per user.")
     delay: Edges = Field([0, 1, 2, 3, 7, 14, 30], description="Days from the credited touch to the visit.")
@@ -67,7 +67,7 @@ class BandEdges(_SettingsGroup):
 
 
 class ApplicationSettings(_SettingsGroup):
-    """What an application may set; what it does not is as here."""
+    """The settings of an application, with their defaults."""
 
     attribution: Attribution = Attribution()
     stays: Stays = Stays()
@@ -80,7 +80,7 @@ _DEFAULT_SETTINGS = ApplicationSettings()
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An application as the rest of the server works with it; its settings are whole."""
+    """An application with its complete settings, defaults included."""
 
     id: str
     key: str
@@ -92,7 +92,7 @@ class Application:
 
     @classmethod
     def from_document(cls, document: Json) -> Self:
-        """From its document."""
+        """Return the application of a document."""
         return cls(
             document["_id"],
             document["key"],

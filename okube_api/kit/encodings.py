@@ -1,4 +1,4 @@
-"""Encodings of CSV files, by the names that the API takes, and the Python codec of each."""
+"""Encodings of CSV files: their names in the API, and the Python codec of each."""
 
 from typing import Literal
 

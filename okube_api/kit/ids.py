@@ -1,4 +1,4 @@
-"""Identifiers: 24 hex digits that start with the second they were made in."""
+"""Identifiers: 24 hex digits, of which the first eight are the time of creation in seconds."""
 
 import re
 import secrets
@@ -11,10 +11,10 @@ _NEXT = count(secrets.randbelow(2**23))
 
 
 def new_id(now: datetime) -> str:
-    """An identifier that no other call gives, in this process or another; ascending within one process."""
+    """Return an identifier that is unique over all processes, and greater than the earlier ones of this process."""
     return f"{int(now.timestamp()) & 0xFFFFFFFF:08x}{_PROCESS}{next(_NEXT) & 0xFFFFFF:06x}"
 
 
 def is_id(text: str) -> bool:
-    """Whether this can be an identifier (a key may look like one, too)."""
+    """Return whether a text has the form of an identifier.  A key may have it, too."""
     return _ID.fullmatch(text) is not None

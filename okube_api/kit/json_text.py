@@ -1,7 +1,7 @@
-"""JSON as bodies may carry it: RFC 8259, less everything that two readers could understand differently.
+"""Reads the JSON of request bodies: RFC 8259 without what two readers could understand differently.
 
-Refused beside what is not JSON: `NaN` and infinities (also as `1e999`), lone surrogates, NUL characters, a name twice
-in one object, integers beyond 64 bits, more than `MOST_LEVELS` levels of nesting, bytes that are not UTF-8.
+Refused besides malformed JSON: `NaN` and infinities (also written as `1e999`), lone surrogates, NUL characters,
+duplicate names in an object, integers beyond 64 bits, more than `MAX_LEVELS` levels, and bytes that are not UTF-8.
 """
 
 import json
@@ -11,92 +11,93 @@ from typing import Any
 
 from okube_api.errors import BadRequest
 
-MOST_LEVELS = 32
-_LEAST, _MOST = -(2**63), 2**63 - 1
-_EXACT = 2**53
+MAX_LEVELS = 32
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
+_MAX_EXACT = 2**53
+_INTEGER_RANGE = "Integers must fit into 64 bits."
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """An object as it was written: its names in order, repeated ones included."""
+class _ObjectPairs(list[tuple[str, Any]]):
+    """The names and values of an object in order, duplicates included."""
 
 
-class _Word(str):
-    """A number that JSON does not have."""
+class _RefusedNumber(str):
+    """A number that is not read: NaN, an infinity, or an integer of many digits."""
 
 
 def read_json(body: bytes) -> Any:
-    """The value of a body.  Raises BadRequest, with a pointer to what was wrong where there is one."""
+    """Return the value of a body.  Raise BadRequest, whose pointer names the value at fault."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _refused("", "invalid_json", f"The body is not UTF-8: byte {error.start} cannot be read.") from None
+        raise _refusal("", "invalid_json", f"The body is not UTF-8: byte {error.start} cannot be read.") from None
     try:
-        raw = json.loads(text, object_pairs_hook=_Pairs, parse_constant=_Word, parse_int=_integer)
+        raw = json.loads(text, object_pairs_hook=_ObjectPairs, parse_constant=_RefusedNumber, parse_int=_parse_integer)
     except json.JSONDecodeError as error:
         message = f"The body is not JSON: {error.msg}, line {error.lineno} column {error.colno}."
-        raise _refused("", "invalid_json", message) from None
+        raise _refusal("", "invalid_json", message) from None
     except RecursionError:
         raise _too_deep("") from None
-    return _checked(raw, "", 0)
+    return _check(raw, "", 0)
 
 
-def _integer(digits: str) -> int | _Word:
-    """Python refuses to read integers of thousands of digits: they stay words, for the check to name."""
-    return int(digits) if len(digits) <= 20 else _Word(digits)
+def _parse_integer(digits: str) -> int | _RefusedNumber:
+    """Return an integer; keep long ones as texts, because Python refuses to parse thousands of digits."""
+    return int(digits) if len(digits) <= 20 else _RefusedNumber(digits)
 
 
-def _checked(value: Any, pointer: str, level: int) -> Any:
-    if level > MOST_LEVELS:
+def _check(value: Any, pointer: str, level: int) -> Any:
+    if level > MAX_LEVELS:
         raise _too_deep(pointer)
-    if isinstance(value, _Pairs):
-        return dict(_members(value, pointer, level))
+    if isinstance(value, _ObjectPairs):
+        return dict(_check_members(value, pointer, level))
     if isinstance(value, list):
-        return [_checked(item, f"{pointer}/{index}", level + 1) for index, item in enumerate(value)]
-    if isinstance(value, _Word):
-        known = "Integers go up to 64 bits." if value.lstrip("-").isdigit() else f"JSON has no {value}."
-        raise _refused(pointer, "out_of_range", known)
+        return [_check(item, f"{pointer}/{index}", level + 1) for index, item in enumerate(value)]
+    if isinstance(value, _RefusedNumber):
+        is_integer = value.lstrip("-").isdigit()
+        raise _refusal(pointer, "out_of_range", _INTEGER_RANGE if is_integer else f"JSON does not allow {value}.")
     if isinstance(value, str):
-        return _text(value, pointer)
-    if isinstance(value, int) and not _LEAST <= value <= _MOST:
-        raise _refused(pointer, "out_of_range", "Integers go up to 64 bits.")
-    return _number(value, pointer) if isinstance(value, float) else value
+        return _check_text(value, pointer)
+    if isinstance(value, int) and not _MIN_INTEGER <= value <= _MAX_INTEGER:
+        raise _refusal(pointer, "out_of_range", _INTEGER_RANGE)
+    return _check_number(value, pointer) if isinstance(value, float) else value
 
 
-def _number(value: float, pointer: str) -> int | float:
-    """JSON has one sort of number: `2.0` is 2, and good where an integer is asked for."""
+def _check_number(value: float, pointer: str) -> int | float:
+    """Return whole numbers as integers: JSON has one type of number, and `2.0` is valid where an integer is."""
     if not isfinite(value):
-        raise _refused(pointer, "out_of_range", "The number is too large.")
-    return int(value) if value.is_integer() and abs(value) < _EXACT else value
+        raise _refusal(pointer, "out_of_range", "The number is too large.")
+    return int(value) if value.is_integer() and abs(value) < _MAX_EXACT else value
 
 
-def _members(pairs: _Pairs, pointer: str, level: int) -> Iterator[tuple[str, Any]]:
+def _check_members(pairs: _ObjectPairs, pointer: str, level: int) -> Iterator[tuple[str, Any]]:
     seen: set[str] = set()
     for name, value in pairs:
-        where = f"{pointer}/{escaped(_text(name, pointer))}"
+        member_pointer = f"{pointer}/{escape_pointer(_check_text(name, pointer))}"
         if name in seen:
-            raise _refused(where, "repeated", "The object has this name twice.")
+            raise _refusal(member_pointer, "repeated", f"Duplicate field '{name[:100]}'.")
         seen.add(name)
-        yield name, _checked(value, where, level + 1)
+        yield name, _check(value, member_pointer, level + 1)
 
 
-def _text(text: str, pointer: str) -> str:
+def _check_text(text: str, pointer: str) -> str:
     if "\0" in text:
-        raise _refused(pointer, "invalid_text", "Texts may not hold NUL characters.")
+        raise _refusal(pointer, "invalid_text", "Texts must not contain NUL characters.")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise _refused(pointer, "invalid_text", "The text holds half of a surrogate pair.") from None
+        raise _refusal(pointer, "invalid_text", "The text contains half of a surrogate pair.") from None
     return text
 
 
-def escaped(name: str) -> str:
-    """A name as a token of a JSON pointer (RFC 6901)."""
+def escape_pointer(name: str) -> str:
+    """Return a name escaped for a JSON pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
 def _too_deep(pointer: str) -> BadRequest:
-    return _refused(pointer[:200], "too_deep", f"The body has more than {MOST_LEVELS} levels.")
+    return _refusal(pointer[:200], "too_deep", f"The body has more than {MAX_LEVELS} levels of nesting.")
 
 
-def _refused(pointer: str, code: str, message: str) -> BadRequest:
-    return BadRequest.because("body", pointer, code, message)
+def _refusal(pointer: str, code: str, message: str) -> BadRequest:
+    return BadRequest.with_code("body", pointer, code, message)

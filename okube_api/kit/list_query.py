@@ -4,47 +4,48 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
+from okube_api.kit.booleans import BOOLEANS
 from okube_api.kit.encodings import Encoding
 from okube_api.kit.repository import Paging
 from okube_api.kit.schemas import UNSET, Key, Text
 from okube_api.store.conditions import EVERYTHING, Condition, Contains, Missing, OneOf, Overlaps, equal
 
 Flag = Literal["true", "false"]
-"""A boolean as lists take it: a text."""
+"""A boolean filter: when it is absent, both values match."""
 
 
 def _parse_switch(value: object) -> object:
-    return value == "true" if value in ("true", "false") else value
+    return BOOLEANS.get(value, value) if isinstance(value, str) else value
 
 
 Switch = Annotated[bool, BeforeValidator(_parse_switch), Strict()]
-"""A boolean parameter that is off or on: `true` or `false`, no other word."""
+"""A boolean parameter, written `true` or `false`."""
 
 
 class PageQuery(BaseModel):
-    """Which page of a list."""
+    """The parameters of every list."""
 
-    model_config = ConfigDict(extra="ignore")  # `app` is another's to read; the route refuses what nobody reads
+    model_config = ConfigDict(extra="ignore")  # other dependencies read `app`; the route refuses unknown parameters
 
-    page: int = Field(1, ge=0, le=10**9, description="From 1; 0 is the first page, too.")
-    per_page: int = Field(25, ge=0, le=100, description="Documents a page; 0 answers the numbers alone.")
+    page: int = Field(1, ge=0, le=10**9, description="Counts from 1; 0 is the first page, too.")
+    per_page: int = Field(25, ge=0, le=100, description="Documents per page; 0 returns the counts only.")
 
     @property
     def paging(self) -> Paging:
-        """The page."""
+        """The page to read."""
         return Paging(max(self.page, 1), self.per_page)
 
 
 class ListQuery(PageQuery):
-    """What the lists of all resources can be narrowed by."""
+    """The filters that most lists share."""
 
-    q: Text = Field(UNSET, description="A text to look for, literally; case and accents do not count.")
+    q: Text = Field(UNSET, description="A text to search for, literally; case and accents are ignored.")
     keys: Annotated[list[Key], Field(min_length=1)] = Field(UNSET, description="Only these keys.")
     tags: Annotated[list[Text], Field(min_length=1)] = Field(UNSET, description="Any of these tags.")
-    encoding: Encoding = Field("utf8", description="Of CSV; what it cannot hold becomes `?`.")
+    encoding: Encoding = Field("utf8", description="Of CSV; characters that it cannot represent become `?`.")
 
     def to_condition(self) -> Condition:
-        """The documents wanted."""
+        """Return the condition that a document is in the list."""
         return (
             (Contains(self.q) if self.q else EVERYTHING)
             & (self.match_keys(tuple(self.keys)) if self.keys else EVERYTHING)
@@ -52,18 +53,18 @@ class ListQuery(PageQuery):
         )
 
     def match_keys(self, keys: tuple[str, ...]) -> Condition:
-        """The documents with one of these keys."""
+        """Return the condition that a document has one of these keys."""
         return OneOf("key", keys)
 
 
 def match_flag(field: str, flag: Flag | None) -> Condition:
-    """The documents whose boolean `field` is what was asked for."""
-    return EVERYTHING if flag is None else equal(field, flag == "true")
+    """Return the condition that the boolean `field` has the value of the flag."""
+    return EVERYTHING if flag is None else equal(field, BOOLEANS[flag])
 
 
 def match_filled(field: str, flag: Flag | None) -> Condition:
-    """The documents that have a text in `field`, or those that have none."""
+    """Return the condition that `field` holds a text (flag `true`), or is missing or empty (flag `false`)."""
     if flag is None:
         return EVERYTHING
-    none = Missing(field) | equal(field, "")
-    return ~none if flag == "true" else none
+    is_empty = Missing(field) | equal(field, "")
+    return ~is_empty if BOOLEANS[flag] else is_empty

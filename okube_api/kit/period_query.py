@@ -1,7 +1,7 @@
-"""Lists of what has a period: studies and campaigns, by when they start and end.
+"""Query parameters of lists whose resources have a period: studies and campaigns.
 
-A period is two days, both included; either may be missing.  Epoch seconds are compared with the local midnights of
-these days, in the time zone that the caller names.
+A period has a first and a last day, both included; either may be missing.  Epoch seconds are compared with the local
+midnights of these days, in the time zone `tz`.
 """
 
 from datetime import UTC, datetime
@@ -20,18 +20,21 @@ Seconds = Annotated[str, Field(pattern=r"^-?[0-9]{1,11}$", examples=["1553731200
 
 
 class PeriodQuery(ListQuery):
-    """What a list can be narrowed by where each has a period."""
+    """The filters of a list whose resources have a period."""
 
-    sb: Seconds = Field(UNSET, description="Starts before this instant (epoch seconds), or at it.")
-    sa: Seconds = Field(UNSET, description="Starts after this instant (epoch seconds), or at it.")
-    eb: Seconds = Field(UNSET, description="Ends before this instant (epoch seconds), or at it.")
+    sb: Seconds = Field(UNSET, description="Starts at or before this instant (epoch seconds).")
+    sa: Seconds = Field(UNSET, description="Starts at or after this instant (epoch seconds).")
+    eb: Seconds = Field(UNSET, description="Ends at or before this instant (epoch seconds).")
     ea: Seconds = Field(UNSET, description="Ends after this instant (epoch seconds).")
-    tz: Timezone = Field("UTC", description="Whose days the instants are compared with.")
-    start: Day = Field(UNSET, alias="from", description="The period meets this day or later ones.")
-    end: Day = Field(UNSET, alias="to", description="The period meets this day or earlier ones.")
+    tz: Timezone = Field("UTC", description="The time zone of the days that the instants are compared with.")
+    start: Day = Field(UNSET, alias="from", description="The period includes this day or a later one.")
+    end: Day = Field(UNSET, alias="to", description="The period includes this day or an earlier one.")
 
     def match_period(self, first: str = "from", last: str = "to") -> Condition:
-        """Whose period, from the day in the field `first` to the one in `last`, is as asked for.  Raises Impossible."""
+        """Return the condition on the period, whose days are in the fields `first` and `last`.
+
+        Raise Impossible when `from` is after `to`.
+        """
         return self._match_start(first) & self._match_end(last) & self._match_overlap(first, last)
 
     def _match_start(self, first: str) -> Condition:
@@ -48,22 +51,28 @@ class PeriodQuery(ListQuery):
         after = Between(last, local_day(self.ea, zone)[0], None) if self.ea else EVERYTHING
         if not self.eb:
             return after
-        day, _ = local_day(self.eb, zone)  # its own last instant is yet to come
+        day, _ = local_day(self.eb, zone)  # a period that ends on this day ends after the instant
         return after & Between(last, None, day) & ~Between(last, day, day)
 
     def _match_overlap(self, first: str, last: str) -> Condition:
-        """A missing day leaves its side open; what has neither has no period to meet."""
+        """Return the condition that the period overlaps `from`..`to`.
+
+        A period that lacks one day is open on that side; without both days there is no period, and no overlap.
+        """
         if not (self.start or self.end):
             return EVERYTHING
         if self.start and self.end and self.start > self.end:
-            raise Impossible.at("query", "/to", "The last day comes before the first.")
+            raise Impossible.at("query", "/to", "'to' must not be before 'from'.")
         starts = Missing(first) | Between(first, None, self.end) if self.end else EVERYTHING
         ends = Missing(last) | Between(last, self.start, None) if self.start else EVERYTHING
         return starts & ends & ~(Missing(first) & Missing(last))
 
 
 def local_day(seconds: str, zone: ZoneInfo) -> tuple[str, bool]:
-    """The local day of an instant, and whether the instant is its first; those beyond all calendars are the nearest."""
+    """Return the local day of an instant, and whether the instant is its midnight.
+
+    Instants outside of the years 1 to 9999 are moved to the nearest day within.
+    """
     least, most = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
     bounded = min(max(int(seconds), int(least.timestamp())), int(most.timestamp()))
     local = datetime.fromtimestamp(bounded, UTC).astimezone(zone)

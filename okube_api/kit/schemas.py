@@ -1,6 +1,6 @@
-"""The fields that bodies and answers are made of: JSON values as they travel, held to their limits.
+"""Base models of request bodies and answers, and the field types that they share.
 
-Bodies are strict: `"1"` is no number, unknown fields are refused, nothing is turned into something else.
+Bodies are strict: `"1"` is not a number, unknown fields are refused, and no value is converted.
 """
 
 import re
@@ -18,35 +18,37 @@ from okube_api.clock import stamp
 from okube_api.store.values import Json
 
 UNSET: Any = None
-"""The default of a field that may be left out, yet not be null: `body.named()` tells that it was left out."""
+"""The default of a field that may be left out but may not be null: `Body.dump_set_fields` does not return it then."""
 
 
 def _drop_unset_defaults(schema: dict[str, Any]) -> None:
-    """Takes the default null of `UNSET` out of schemas that do not allow null."""
+    """Remove the default null of `UNSET` from schemas that do not allow null."""
     for field in schema.get("properties", {}).values():
         if "default" in field and field["default"] is None:
             field.pop("default")
 
 
 class Body(BaseModel):
-    """A body, or an object in one."""
+    """Base of request bodies and of the objects in them."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, json_schema_extra=_drop_unset_defaults)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, populate_by_name=True, json_schema_extra=_drop_unset_defaults
+    )
 
     def dump_set_fields(self, *, without: Collection[str] = ()) -> Json:
-        """The fields that the caller named, as documents hold them; null where the caller wrote null."""
+        """Return the fields that the caller sent, by their JSON names; those in `without` are left out."""
         fields = self.model_dump(by_alias=True, exclude_unset=True)
         return {name: value for name, value in fields.items() if name not in without}
 
 
 class Answer(BaseModel):
-    """An object in an answer."""
+    """Base of answers and of the objects in them."""
 
     model_config = ConfigDict(populate_by_name=True)
 
     @classmethod
     def render(cls, document: Json) -> Json:
-        """What callers see of a document: the fields declared here, null where the document has none."""
+        """Return the declared fields of a document; a field that the document lacks has its default."""
         return {name: document.get(name, default) for name, default in _list_answer_fields(cls)}
 
 
@@ -56,7 +58,7 @@ def _list_answer_fields(model: type[Answer]) -> tuple[tuple[str, Any], ...]:
 
 
 def list_types(annotation: Any) -> list[Any]:
-    """The types that a field may hold: those of a union, without what annotates them; null is `NoneType`."""
+    """Return the types that a field may hold: the members of a union, without annotations; null is `NoneType`."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return list_types(get_args(annotation)[0])
@@ -73,13 +75,13 @@ KEY_PATTERN = rf"^[^{_CONTROL}]+$"
 
 
 def impossible_value(message: str) -> PydanticCustomError:
-    """What a validator raises for a value that is well-formed and cannot be: 422, where ValueError is 400."""
+    """Return the error that a validator raises for a well-formed but impossible value: 422, where ValueError is 400."""
     return PydanticCustomError("impossible", "{message}", {"message": message})
 
 
 def _check_timezone(name: str) -> str:
     if name not in _list_timezones():
-        raise ValueError(f"There is no time zone '{name[:100]}': use an IANA name such as Europe/Paris.")
+        raise ValueError(f"Unknown time zone '{name[:100]}'. Use an IANA name such as Europe/Paris.")
     return name
 
 
@@ -89,32 +91,34 @@ def _list_timezones() -> frozenset[str]:
 
 
 def _check_day(text: str) -> str:
-    """Only `YYYY-MM-DD`: Python reads other forms of ISO 8601, too."""
+    """Check that a day is written `YYYY-MM-DD`; Python also reads other forms of ISO 8601."""
     if len(text) != len("2019-03-28") or date.fromisoformat(text).isoformat() != text:
-        raise ValueError("A day is written YYYY-MM-DD.")
+        raise ValueError("Write a day as YYYY-MM-DD.")
     return text
 
 
 def _convert_instant(text: str) -> str:
-    """RFC 3339 alone: Python reads other forms of ISO 8601, too."""
+    """Return an RFC 3339 instant in UTC; Python also reads other forms of ISO 8601, which are refused."""
     if not _RFC3339.fullmatch(text):
-        raise ValueError("An instant is written as in 2019-03-28T09:25:15.000Z, with Z or an offset.")
+        raise ValueError("Write an instant as 2019-03-28T09:25:15.000Z, with Z or an offset.")
     try:
         return stamp(datetime.fromisoformat(text.upper()))
     except OverflowError:
-        raise ValueError("No calendar has this instant.") from None
+        raise ValueError("The instant is outside of the years 1 to 9999 in UTC.") from None
 
 
 def _check_distinct(values: list[str]) -> list[str]:
     if len(set(values)) < len(values):
-        raise ValueError("Each value may stand once only.")
+        raise ValueError("Duplicate values: list each value once.")
     return values
 
 
 Text = Annotated[str, Field(min_length=1)]
 Key = Annotated[str, Field(min_length=1, max_length=250, pattern=KEY_PATTERN, examples=["lyon-2"])]
 _UNIQUE: Any = {"uniqueItems": True}
-Keys = Annotated[list[Key], Field(min_length=1, max_length=10, json_schema_extra=_UNIQUE), AfterValidator(_check_distinct)]
+Keys = Annotated[
+    list[Key], Field(min_length=1, max_length=10, json_schema_extra=_UNIQUE), AfterValidator(_check_distinct)
+]
 Tags = Annotated[
     list[Text],
     Field(min_length=1, examples=[["flagship"]], json_schema_extra=_UNIQUE),
@@ -139,11 +143,11 @@ GivenInstant = Annotated[
     AfterValidator(_convert_instant),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-01-01T00:00:00.000Z"]}),
 ]
-"""An instant in a body, with any offset; the value is in UTC, as answers carry it."""
+"""An instant in a body, with any offset; validation converts it to UTC, in the form of answers."""
 
 Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$", examples=["5e1834b0e12d62a85b388a1b"])]
 
-# -- objects of the caller's own making --------------------------------------------------------------------------
+# -- objects with free-form names ---------------------------------------------------------------------------------
 
 _NAME = re.compile(rf"[^$.{_CONTROL}][^.{_CONTROL}]{{0,249}}")
 _OBJECT: Any = {
@@ -153,11 +157,11 @@ _OBJECT: Any = {
 
 
 def _check_names(fields: dict[str, Any]) -> dict[str, Any]:
-    """Names without dots, which separate columns, and without a dollar first."""
+    """Check the names of an object: no dots, which separate column names, and no leading `$`."""
     for name in fields:
         if not _NAME.fullmatch(name):
             raise ValueError(
-                f"'{name[:50]}' is no name: 1 to 250 characters, no dots, no control characters, no $ first"
+                f"Invalid name '{name[:50]}'. Use 1 to 250 characters, no dot, no control character and no leading $."
             )
     return fields
 
@@ -165,7 +169,7 @@ def _check_names(fields: dict[str, Any]) -> dict[str, Any]:
 def _check_scalars(fields: dict[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         if isinstance(value, dict | list):
-            raise ValueError(f"'{name[:50]}' is no text, number, boolean or null")
+            raise ValueError(f"'{name[:50]}' must be a text, a number, a boolean or null.")
     return fields
 
 
@@ -178,4 +182,4 @@ Scalars = Annotated[
 """An object of texts, numbers, booleans and nulls."""
 
 FreeObject = Annotated[dict[str, Any], AfterValidator(_check_names), WithJsonSchema(_OBJECT)]
-"""An object of whatever JSON there is."""
+"""An object of any JSON values."""

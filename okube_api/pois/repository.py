@@ -1,4 +1,4 @@
-"""Points of interest in the store."""
+"""Stores points of interest (POIs), and finds them by where they are."""
 
 from collections.abc import Mapping
 from math import asin, cos, degrees, radians, sin
@@ -40,8 +40,8 @@ POIS = Collection(
         "sites": ColumnType.TEXTS,
         "longitude": ColumnType.NUMBER,  # degrees, as in `coordinates`
         "latitude": ColumnType.NUMBER,
-        "cells": ColumnType.TEXTS,  # the coordinates' own cell at every resolution, and the indoor cells as `in:CELL`
-        "attributeNames": ColumnType.TEXT,  # those in `attributes`, one a line
+        "cells": ColumnType.TEXTS,  # of the coordinates at every resolution, and the indoor cells as `in:CELL`
+        "attributeNames": ColumnType.TEXT,  # the names in `attributes`, one per line
     },
     unique=(("application", "key"),),
     search=(
@@ -55,12 +55,12 @@ POIS = Collection(
     ),
 )
 
-_FINEST = 15
-_INDEX = ("longitude", "latitude", "cells", "attributeNames")
+_FINEST_RESOLUTION = 15
+_INDEX_FIELDS = ("longitude", "latitude", "cells", "attributeNames")
 
 
 class PoiRepository(ValidatedRepository):
-    """The points of interest of every application."""
+    """Stores the POIs of all applications."""
 
     collection = POIS
     kind = "point of interest"
@@ -74,83 +74,93 @@ class PoiRepository(ValidatedRepository):
         super().__init__(store, clock, changes)
         self._sites = sites
 
-    async def load_normalizer(self, application: Application, many: Updates) -> Normalize:
-        """The rule for points of interest, with the sites that they name, and their cells."""
-        sites = await load_ids(self._sites, application.id, many, "sites")
-        locate = await to_thread.run_sync(CellLocator, many)
+    async def load_normalizer(self, application: Application, updates: Updates) -> Normalize:
+        """Return the normaliser of these POIs, with the sites that they name read and their cells computed."""
+        resolve_sites = await load_ids(self._sites, application.id, updates, "sites")
+        locator = await to_thread.run_sync(CellLocator, updates)
 
-        def make(stored: Json, fields: Json) -> Json:
-            return _normalize_poi({"active": True, "timezone": application.timezone, **stored}, fields, sites, locate)
+        def normalize(stored: Json, fields: Json) -> Json:
+            stored = {"active": True, "timezone": application.timezone, **stored}
+            return _normalize_poi(stored, fields, resolve_sites, locator)
 
-        return make
+        return normalize
 
     async def match_within_distance(
-        self, where: Condition, longitude: float, latitude: float, metres: float
+        self, where: Condition, longitude: float, latitude: float, radius_m: float
     ) -> Condition:
-        """Those of `where` whose coordinates lie within so many metres, measured along a great circle."""
-        found: list[str] = []
-        async for block in self.store.stream(self.collection, where & match_box_around(longitude, latitude, metres)):
-            found += [
+        """Return the condition that a POI matches `where` and lies within a great-circle distance of a point.
+
+        The store narrows the search by a box of degrees; the distances are computed here.
+        """
+        ids: list[str] = []
+        async for block in self.store.stream(self.collection, where & match_box_around(longitude, latitude, radius_m)):
+            ids += [
                 poi["_id"]
                 for poi in block
-                if haversine_m(longitude, latitude, poi["longitude"], poi["latitude"]) <= metres
+                if haversine_m(longitude, latitude, poi["longitude"], poi["latitude"]) <= radius_m
             ]
-        return OneOf("_id", tuple(found))
+        return OneOf("_id", tuple(ids))
 
 
-def _normalize_poi(stored: Json, fields: Json, sites: ResolveIds, locate: CellLocator) -> Json:
-    """A point of interest with fields changed, and what follows from them."""
+def _normalize_poi(stored: Json, fields: Json, resolve_sites: ResolveIds, locator: CellLocator) -> Json:
+    """Return the POI to store, with its cells and the fields of the index.  Raise UnknownReference."""
     if fields.get("sites") is not None:
-        fields = fields | {"sites": sites(fields["sites"], "/sites")}
-    poi = drop_nulls(stored | fields | locate(stored, fields), objects=("address",))
-    poi = {name: value for name, value in poi.items() if name not in _INDEX}
-    return poi | {name: value for name, value in _index(poi).items() if value is not None}
+        fields = fields | {"sites": resolve_sites(fields["sites"], "/sites")}
+    poi = drop_nulls(stored | fields | locator.locate(stored, fields), objects=("address",))
+    poi = {name: value for name, value in poi.items() if name not in _INDEX_FIELDS}
+    return poi | {name: value for name, value in _build_index(poi).items() if value is not None}
 
 
-def _index(poi: Json) -> Json:
-    """What conditions ask of a point of interest, and its document does not say so."""
+def _build_index(poi: Json) -> Json:
+    """Return the fields that a POI has for conditions only."""
     index: Json = {"attributeNames": join_names(poi.get("attributes"))}
     if "coordinates" in poi:
         longitude, latitude = poi["coordinates"]
-        index |= {"longitude": longitude, "latitude": latitude, "cells": _own_cells(longitude, latitude)}
+        index |= {"longitude": longitude, "latitude": latitude, "cells": _list_own_cells(longitude, latitude)}
     if "indoorIndexes" in poi:
-        inside = [f"in:{cell}" for cell in poi["indoorIndexes"]["indexes"]]
-        index["cells"] = [*index.get("cells", ()), *inside]
+        indoor = [f"in:{cell}" for cell in poi["indoorIndexes"]["indexes"]]
+        index["cells"] = [*index.get("cells", ()), *indoor]
     return index
 
 
-def _own_cells(longitude: float, latitude: float) -> list[str]:
-    """The cell of the coordinates at each resolution: not each other's parents, which do not quite contain them."""
-    return [h3.latlng_to_cell(latitude, longitude, resolution) for resolution in range(_FINEST + 1)]
+def _list_own_cells(longitude: float, latitude: float) -> list[str]:
+    """Return the cell of the coordinates at each resolution.
+
+    These are not each other's parents: a parent cell does not contain all of its child cells' area.
+    """
+    return [h3.latlng_to_cell(latitude, longitude, resolution) for resolution in range(_FINEST_RESOLUTION + 1)]
 
 
-# -- where they are ------------------------------------------------------------------------------------------
+# -- conditions on where POIs are --------------------------------------------------------------------------------
 
 
 def match_cell(cell: str) -> Condition:
-    """The points of interest whose coordinates lie in an H3 cell, or whose indoor cells cover it."""
-    up = [h3.cell_to_parent(cell, resolution) for resolution in range(h3.get_resolution(cell) + 1)]
-    return Overlaps("cells", (cell, *(f"in:{one}" for one in up)))
+    """Return the condition that a POI's coordinates lie in an H3 cell, or that its indoor cells cover the cell."""
+    parents = [h3.cell_to_parent(cell, resolution) for resolution in range(h3.get_resolution(cell) + 1)]
+    return Overlaps("cells", (cell, *(f"in:{parent}" for parent in parents)))
 
 
 def match_box(west: float, south: float, east: float, north: float) -> Condition:
-    """The points of interest in a box of degrees, sides included; from east to west it crosses the 180th meridian."""
+    """Return the condition that a POI lies in a box of degrees, sides included.
+
+    A box whose west is greater than its east crosses the 180th meridian.
+    """
     if west <= east:
-        across: Condition = Between("longitude", west, east)
+        longitudes: Condition = Between("longitude", west, east)
     else:
-        across = Between("longitude", west, None) | Between("longitude", None, east)
-    return across & Between("latitude", south, north)
+        longitudes = Between("longitude", west, None) | Between("longitude", None, east)
+    return longitudes & Between("latitude", south, north)
 
 
-def match_box_around(longitude: float, latitude: float, metres: float) -> Condition:
-    """The smallest box of degrees around a circle, and a little more."""
-    reach = metres / EARTH_M * 1.000001 + 1e-9  # radians
-    south, north = latitude - degrees(reach), latitude + degrees(reach)
+def match_box_around(longitude: float, latitude: float, radius_m: float) -> Condition:
+    """Return the condition that a POI lies in the smallest box of degrees around a circle, with a small margin."""
+    angle = radius_m / EARTH_M * 1.000001 + 1e-9  # radians
+    south, north = latitude - degrees(angle), latitude + degrees(angle)
     if south <= -90 or north >= 90:
         return Between("latitude", south, north)
-    across = degrees(asin(min(1.0, sin(reach) / cos(radians(latitude)))))
-    return match_box(_wrapped(longitude - across), south, _wrapped(longitude + across), north)
+    half_width = degrees(asin(min(1.0, sin(angle) / cos(radians(latitude)))))
+    return match_box(_wrap(longitude - half_width), south, _wrap(longitude + half_width), north)
 
 
-def _wrapped(longitude: float) -> float:
+def _wrap(longitude: float) -> float:
     return (longitude + 180) % 360 - 180

@@ -1,4 +1,4 @@
-"""Sites and equipments in the store."""
+"""Stores sites."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -20,14 +20,14 @@ SITES = Collection(
         "application": ColumnType.TEXT,
         "key": ColumnType.TEXT,
         "keys": ColumnType.TEXTS,
-        "names": ColumnType.TEXTS,  # the key and the alternative keys, which share one space
+        "names": ColumnType.TEXTS,  # the key and the alternative keys together, unique as one set
         "name": ColumnType.TEXT,
         "active": ColumnType.BOOLEAN,
         "online": ColumnType.BOOLEAN,
         "inProd": ColumnType.BOOLEAN,
         "hasDraft": ColumnType.BOOLEAN,
         "tags": ColumnType.TEXTS,
-        "attributeNames": ColumnType.TEXT,  # those in `attributes`, one a line
+        "attributeNames": ColumnType.TEXT,  # the names in `attributes`, one per line
     },
     unique=(("application", "names"),),
     search=(
@@ -41,14 +41,13 @@ SITES = Collection(
     ),
 )
 
-
-_OF_A_PLACE = ("address", "coordinates", "radius", "indoorIndexes", "outdoorIndexes")
+_PLACE_FIELDS = ("address", "coordinates", "radius", "indoorIndexes", "outdoorIndexes")
 _OBJECTS = ("address", "deliveryContact", "modules", "openings")
 _DEFAULTS: Json = {"active": True, "inProd": True, "hasDraft": False}
 
 
 class SiteRepository(ValidatedRepository):
-    """The sites of every application."""
+    """Stores the sites of all applications."""
 
     collection = SITES
     kind = "site"
@@ -60,33 +59,34 @@ class SiteRepository(ValidatedRepository):
     }
     name_fields: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames"}
 
-    async def load_normalizer(self, application: Application, many: Updates) -> Normalize:
-        """The rule for sites, with their cells; online ones have no place, which raises Impossible."""
-        locate = await to_thread.run_sync(CellLocator, [pair for pair in many if not (pair[0] | pair[1]).get("online")])
+    async def load_normalizer(self, application: Application, updates: Updates) -> Normalize:
+        """Return the normaliser of these sites, with the cells of the offline ones computed."""
+        offline = [(stored, fields) for stored, fields in updates if not (stored | fields).get("online")]
+        locator = await to_thread.run_sync(CellLocator, offline)
 
-        def make(stored: Json, fields: Json) -> Json:
-            return normalize_site({"timezone": application.timezone, **_DEFAULTS, **stored}, fields, locate)
+        def normalize(stored: Json, fields: Json) -> Json:
+            return _normalize_site({"timezone": application.timezone, **_DEFAULTS, **stored}, fields, locator)
 
-        return make
+        return normalize
 
 
-def normalize_site(stored: Json, fields: Json, locate: CellLocator) -> Json:
-    """A site with fields changed, and what follows from them: its names, its cells, the place it has or not.
+def _normalize_site(stored: Json, fields: Json, locator: CellLocator) -> Json:
+    """Return the site to store, with its names and cells.  Raise Impossible when an online site is given a place.
 
-    A new one that does not say so is offline when it has coordinates or an address.
+    A new site without `online` is offline when it has coordinates or an address.
     """
-    both = stored | fields
-    if both.get("online") is None:
-        both["online"] = both.get("coordinates") is None and both.get("address") is None
-    site = drop_nulls(both | ({} if both["online"] else locate(stored, fields)), objects=_OBJECTS)
+    site = stored | fields
+    if site.get("online") is None:
+        site["online"] = site.get("coordinates") is None and site.get("address") is None
+    site = drop_nulls(site | ({} if site["online"] else locator.locate(stored, fields)), objects=_OBJECTS)
     site |= {name: default for name, default in _DEFAULTS.items() if name not in site}
     site["names"] = list(dict.fromkeys([*([site["key"]] if "key" in site else []), *site.get("keys", [])]))
     site |= drop_nulls({"attributeNames": join_names(site.get("attributes"))})
-    return _without_place(site, fields) if site["online"] else site
+    return _drop_place(site, fields) if site["online"] else site
 
 
-def _without_place(site: Json, fields: Json) -> Json:
-    for name in _OF_A_PLACE:
+def _drop_place(site: Json, fields: Json) -> Json:
+    for name in _PLACE_FIELDS:
         if fields.get(name) is not None:
-            raise Impossible.at("body", f"/{name}", f"An online site has no '{name}'.")
-    return {name: value for name, value in site.items() if name not in _OF_A_PLACE}
+            raise Impossible.at("body", f"/{name}", f"An online site cannot have '{name}'.")
+    return {name: value for name, value in site.items() if name not in _PLACE_FIELDS}

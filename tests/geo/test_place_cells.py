@@ -21,53 +21,56 @@ PLACES: list[Place] = [
 ]  # fmt: skip
 
 
-def by_definition(longitude: float, latitude: float, radius: float) -> tuple[list[str], list[str]]:
+def cells_by_definition(longitude: float, latitude: float, radius: float) -> tuple[list[str], list[str]]:
     own = h3.latlng_to_cell(latitude, longitude, 12)
-    near = {
+    metres_by_cell = {
         cell: h3.great_circle_distance((latitude, longitude), h3.cell_to_latlng(cell), unit="m")
         for cell in h3.grid_disk(own, 45)
     }
-    indoor = {cell for cell, metres in near.items() if metres <= radius} | {own}
-    outdoor = {cell for cell, metres in near.items() if metres <= radius + 50} - indoor
+    indoor = {cell for cell, metres in metres_by_cell.items() if metres <= radius} | {own}
+    outdoor = {cell for cell, metres in metres_by_cell.items() if metres <= radius + 50} - indoor
     return sorted(indoor), sorted(outdoor)
 
 
-def test_all_over_the_earth() -> None:
-    for place, found in zip(PLACES, compute_many_cells(PLACES), strict=True):
-        indoor, outdoor = by_definition(*place)
-        assert found["indoorIndexes"] == {"resolution": 12, "indexes": indoor}, place
-        assert found["outdoorIndexes"] == {"resolution": 12, "indexes": outdoor}, place
+def test_cells_are_right_all_over_the_earth() -> None:
+    for place, cells in zip(PLACES, compute_many_cells(PLACES), strict=True):
+        indoor, outdoor = cells_by_definition(*place)
+        assert cells["indoorIndexes"] == {"resolution": 12, "indexes": indoor}, place
+        assert cells["outdoorIndexes"] == {"resolution": 12, "indexes": outdoor}, place
 
 
-def test_one_is_as_it_is_among_many() -> None:
-    for (longitude, latitude, radius), found in zip(PLACES, compute_many_cells(PLACES), strict=True):
-        assert compute_cells((longitude, latitude), radius) == found
+def test_cells_do_not_depend_on_the_other_places() -> None:
+    for (longitude, latitude, radius), cells in zip(PLACES, compute_many_cells(PLACES), strict=True):
+        assert compute_cells((longitude, latitude), radius) == cells
     assert compute_many_cells([]) == []
 
 
 GIVEN = {"resolution": 9, "indexes": [h3.latlng_to_cell(45, 4, 9)]}
-HERE = {"coordinates": [4.832, 45.7578], "radius": 70.0}
+LYON = {"coordinates": [4.832, 45.7578], "radius": 70.0}
 COMPUTED = compute_cells((4.832, 45.7578), 70)
-KEPT = {**HERE, "indoorIndexes": GIVEN, "outdoorIndexes": COMPUTED["outdoorIndexes"]}
-MOVED = {"coordinates": [3.0635, 50.6365]}
+STORED = {**LYON, "indoorIndexes": GIVEN, "outdoorIndexes": COMPUTED["outdoorIndexes"]}
+LILLE = {"coordinates": [3.0635, 50.6365]}
 
 
 @pytest.mark.parametrize(
     ("stored", "fields", "expected"),
     [
-        ({}, HERE, {"radius": 70.0, **COMPUTED}),
-        ({}, {**HERE, "radius": None, "indoorIndexes": GIVEN}, {"radius": 70.0, **COMPUTED, "indoorIndexes": GIVEN}),
-        (KEPT, {"name": "x"}, {name: value for name, value in KEPT.items() if name != "coordinates"}),
-        (KEPT, {"indoorIndexes": None}, {"radius": 70.0, **COMPUTED}),
-        (KEPT, MOVED, {"radius": 70.0, **compute_cells((3.0635, 50.6365), 70)}),
-        (KEPT, {"radius": 90.0}, {"radius": 90.0, **compute_cells((4.832, 45.7578), 90)}),
-        (KEPT, {"radius": 90.0, "outdoorIndexes": GIVEN},
-         {"radius": 90.0, "indoorIndexes": compute_cells((4.832, 45.7578), 90)["indoorIndexes"], "outdoorIndexes": GIVEN}),
-        (KEPT, {"coordinates": None}, {"indoorIndexes": None, "outdoorIndexes": None}),
+        ({}, LYON, {"radius": 70.0, **COMPUTED}),
+        ({}, {**LYON, "radius": None, "indoorIndexes": GIVEN}, {"radius": 70.0, **COMPUTED, "indoorIndexes": GIVEN}),
+        ({}, {**LYON, "indoorIndexes": GIVEN, "outdoorIndexes": GIVEN},
+         {"radius": 70.0, "indoorIndexes": GIVEN, "outdoorIndexes": GIVEN}),
+        (STORED, {"name": "x"}, {name: value for name, value in STORED.items() if name != "coordinates"}),
+        (STORED, {"indoorIndexes": None}, {"radius": 70.0, **COMPUTED}),
+        (STORED, LILLE, {"radius": 70.0, **compute_cells((3.0635, 50.6365), 70)}),
+        (STORED, {"radius": 90.0}, {"radius": 90.0, **compute_cells((4.832, 45.7578), 90)}),
+        (STORED, {"radius": 90.0, "outdoorIndexes": GIVEN},
+         {"radius": 90.0, "indoorIndexes": compute_cells((4.832, 45.7578), 90)["indoorIndexes"],
+          "outdoorIndexes": GIVEN}),
+        (STORED, {"coordinates": None}, {"indoorIndexes": None, "outdoorIndexes": None}),
     ],
 )  # fmt: skip
 def test_cells_are_kept_given_or_computed_anew(
     stored: dict[str, object], fields: dict[str, object], expected: dict[str, object]
 ) -> None:
-    assert CellLocator([(stored, fields)])(stored, fields) == expected
-    assert CellLocator([])(stored, fields) == expected
+    assert CellLocator([(stored, fields)]).locate(stored, fields) == expected
+    assert CellLocator([]).locate(stored, fields) == expected

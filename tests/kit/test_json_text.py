@@ -1,4 +1,4 @@
-"""JSON as bodies may carry it, against the standard library's reader."""
+"""The JSON of bodies, compared with the standard library's reader."""
 
 import json
 from math import isfinite
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from okube_api.errors import BadRequest
-from okube_api.kit.json_text import MOST_LEVELS, read_json
+from okube_api.kit.json_text import MAX_LEVELS, read_json
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 VALUES: Any = st.recursive(
@@ -24,7 +24,7 @@ VALUES: Any = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(value=VALUES, ascii_only=st.booleans())
-def test_what_json_says_is_what_is_read(value: Any, ascii_only: bool) -> None:
+def test_valid_json_is_read(value: Any, ascii_only: bool) -> None:
     assert read_json(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
@@ -39,10 +39,10 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     assert "NaN" not in json.dumps(read)
 
 
-@pytest.mark.parametrize("levels", [MOST_LEVELS, MOST_LEVELS + 1])
-def test_levels_are_counted(levels: int) -> None:
+@pytest.mark.parametrize("levels", [MAX_LEVELS, MAX_LEVELS + 1])
+def test_nesting_is_limited(levels: int) -> None:
     body = b"[" * levels + b"1" + b"]" * levels
-    if levels <= MOST_LEVELS:
+    if levels <= MAX_LEVELS:
         assert read_json(body) == json.loads(body)
         return
     with pytest.raises(BadRequest, match="levels"):
@@ -59,7 +59,7 @@ def test_whole_numbers_are_integers(text: str, kind: type) -> None:
     assert isfinite(value)
 
 
-def test_a_fault_points_at_its_place() -> None:
+def test_fault_points_at_the_value() -> None:
     with pytest.raises(BadRequest) as caught:
         read_json(b'{"a/b": [{"c~d": NaN}]}')
     assert caught.value.faults[0].pointer == "/a~1b/0/c~0d"

@@ -1,4 +1,4 @@
-"""Instants and local days, around the days on which clocks change."""
+"""Local days of instants, also around changes of the clock, and periods of queries."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -7,28 +7,48 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from okube_api.errors import Impossible
-from okube_api.kit.period_query import PeriodQuery, _day
+from okube_api.kit.period_query import PeriodQuery, local_day
 
 ZONES = ("UTC", "Europe/Paris", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "Africa/Cairo")
 
 
 @settings(max_examples=100, deadline=None)
 @given(seconds=st.integers(0, 4 * 10**9), zone=st.sampled_from(ZONES))
-def test_the_day_of_an_instant_is_the_zones(seconds: int, zone: str) -> None:
-    day, at_midnight = _day(str(seconds), ZoneInfo(zone))
+def test_local_day_is_the_day_in_the_zone(seconds: int, zone: str) -> None:
+    day, at_midnight = local_day(str(seconds), ZoneInfo(zone))
     local = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     assert day == local.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d")
     assert at_midnight == (local.astimezone(ZoneInfo(zone)).strftime("%H:%M:%S") == "00:00:00")
 
 
-@pytest.mark.parametrize("seconds", ["99999999999", "-99999999999", "-1"])
-def test_instants_beyond_calendars_are_the_nearest(seconds: str) -> None:
-    for zone in ZONES:
-        day, _ = _day(seconds, ZoneInfo(zone))
-        assert len(day) == len("2019-03-28")
+@pytest.mark.parametrize(
+    ("seconds", "zone", "expected"),
+    [
+        ("-99999999999", "UTC", "0001-01-02"),
+        ("-99999999999", "Asia/Kathmandu", "0001-01-02"),
+        ("-99999999999", "America/New_York", "0001-01-01"),
+        ("999999999999", "UTC", "9999-12-30"),
+        ("999999999999", "Pacific/Apia", "9999-12-30"),
+    ],
+)
+def test_instant_beyond_the_calendar_is_on_the_nearest_day(seconds: str, zone: str, expected: str) -> None:
+    assert local_day(seconds, ZoneInfo(zone))[0] == expected
 
 
-def test_a_period_that_ends_before_it_starts_is_impossible() -> None:
+@pytest.mark.parametrize(
+    ("seconds", "zone", "expected"),
+    [
+        ("99999999999", "UTC", "5138-11-16"),
+        ("-1", "UTC", "1969-12-31"),
+        ("-1", "Europe/Paris", "1970-01-01"),
+        ("-1", "America/New_York", "1969-12-31"),
+    ],
+)
+def test_instant_far_from_now_is_on_its_own_day(seconds: str, zone: str, expected: str) -> None:
+    assert local_day(seconds, ZoneInfo(zone))[0] == expected
+
+
+def test_period_that_ends_before_it_starts_is_impossible() -> None:
     query = PeriodQuery.model_validate({"from": "2019-03-02", "to": "2019-03-01"})
     with pytest.raises(Impossible):
         query.match_period()

@@ -1,4 +1,4 @@
-"""What the keepers of facts are told of."""
+"""Detection of resource changes, and their publication around a write."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 WATCHED = {ChangeKind.PLACE: ("cells",), ChangeKind.ZONE: ("zone",)}
 
 
-def test_changes_are_what_differs() -> None:
+def test_changes_of_watched_fields_are_detected() -> None:
     before: Json = {"_id": "a", "cells": 1, "zone": "x"}
     pairs: list[tuple[Json, Json]] = [
         ({}, {"_id": "new", "cells": 1, "zone": "x"}),
@@ -27,22 +27,22 @@ def test_changes_are_what_differs() -> None:
     ]
 
 
-async def test_a_follower_is_around_the_write() -> None:
-    told: list[str] = []
+async def test_listener_surrounds_the_write() -> None:
+    calls: list[str] = []
     changes = ChangePublisher()
     change = ResourceChange("sites", ("a",), ChangeKind.DELETED)
 
     @asynccontextmanager
-    async def follower(application: str, some: Sequence[ResourceChange]) -> AsyncIterator[None]:
-        told.append(f"before {application} {some[0].kind}")
+    async def listener(application: str, published: Sequence[ResourceChange]) -> AsyncIterator[None]:
+        calls.append(f"before {application} {published[0].kind}")
         yield
-        told.append("after")
+        calls.append("after")
 
     async with changes.publish_around("app", [change]):
-        told.append("nobody follows")
-    changes.subscribe(follower)
+        calls.append("no listener")
+    changes.subscribe(listener)
     async with changes.publish_around("app", []):
-        told.append("nothing changes")
+        calls.append("no change")
     async with changes.publish_around("app", [change]):
-        told.append("write")
-    assert told == ["nobody follows", "nothing changes", "before app gone", "write", "after"]
+        calls.append("write")
+    assert calls == ["no listener", "no change", "before app deleted", "write", "after"]
