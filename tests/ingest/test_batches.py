@@ -136,7 +136,7 @@ async def test_what_a_batch_names_must_be_there(ingested: Store) -> None:
     assert (batch["accepted"], batch["rejected"]) == (2, 2)
     reasons = {one["line"]: one["reason"] for one in batch["reasons"]}
     assert reasons == {
-        2: "'site': There is no site of this id or key.",
+        2: "'site': No site has this id or key.",
         4: "A stay names either a site or a point of interest.",
     }
     kept = [line async for line in land.ingest.stream_rejected(batch)]

@@ -61,7 +61,7 @@ async def test_events_that_are_too_old_are_refused(ingested: Store) -> None:
     lines = [f'{{"user": "somebody", "site": "{site}", "at": "2024-03-{day}T00:00:00Z"}}' for day in (25, 26)]
     batch = await land.take_text("visits", "\n".join(lines))
     assert (batch["accepted"], batch["rejected"]) == (1, 1)
-    reason = "It is too old: events before 2024-03-26 (UTC) are not kept."
+    reason = "Event is older than the retention period: events before 2024-03-26 (UTC) are not kept."
     assert batch["reasons"] == [{"line": 1, "reason": reason}]
 
 

@@ -1,4 +1,7 @@
-"""Events as they were sent become events as they are kept: numbers for people, `_id`s for names, instants in ms."""
+"""Normalises events: from columns as sent to columns as stored.
+
+Users and devices become numbers, names of resources `_id`s, instants ms since 1970, amounts integers.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,8 +15,8 @@ from okube_api.catalogue.buckets import to_date
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.ingest.columns.local_days import to_utc_days
 from okube_api.ingest.columns.timestamps import parse_days, to_milliseconds
-from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import EventKind
+from okube_api.ingest.events.tables import UNDATED_PART
 from okube_api.ingest.load.pseudonyms import DEVICE, USER, Digests, Pseudonyms
 from okube_api.ingest.load.references import CAMPAIGN, EQUIPMENT, POI, SITE, ReferenceResolver
 from okube_api.store.arrays import Flags, Ints
@@ -24,12 +27,14 @@ _MILLIONTHS = 1_000_000
 _REFERENCES = {"site": SITE, "poi": POI, "campaign": CAMPAIGN, "equipment": EQUIPMENT}
 _COUNTS = ("prints", "clicks", "openings")
 
+Columns = Mapping[str, pa.ChunkedArray]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NormalizedRows:
-    """Rows to be kept; and of the others, by their number among those that came, why not.
+    """Rows of a raw table, and why the other rows of the block were rejected, by their position in it.
 
-    latest_ms: the last instant among the rows, None without one.
+    latest_ms: the last instant of the rows, None when none has an instant.
     """
 
     rows: pa.Table
@@ -38,108 +43,112 @@ class NormalizedRows:
 
 
 class Normalizer:
-    """Turns the rows of one application's batch."""
+    """Normalises the events of one batch."""
 
     def __init__(
         self,
         kind: EventKind,
-        identities: Pseudonyms,
-        references: ReferenceResolver,
+        pseudonyms: Pseudonyms,
+        resolver: ReferenceResolver,
         digests: Digests,
-        since: int | None = None,
+        first_kept_day: int | None = None,
     ) -> None:
-        """since: the first UTC day whose events are kept, None when all are."""
-        self._kind, self._identities, self._references, self._digests = kind, identities, references, digests
-        self._since = None if kind.time_field is None else since
+        """first_kept_day: the first UTC day whose events are accepted, None when there is no limit."""
+        self._kind, self._pseudonyms, self._resolver, self._digests = kind, pseudonyms, resolver, digests
+        self._first_kept_day = None if kind.time_field is None else first_kept_day
 
-    async def normalize(self, sent: pa.Table, numbers: Ints) -> NormalizedRows:
-        """The rows of a block.
+    async def normalize(self, sent: pa.Table, line_numbers: Ints) -> NormalizedRows:
+        """Return the rows of a block as stored; reject those that name an unknown resource or are too old.
 
-        sent: columns as `checks.columns_of` says, instants perhaps as such; numbers: of their lines.
+        sent: columns as of `get_schema`, valid; instants and days may be timestamps and dates of Arrow.
+        line_numbers: the number of each row's line in the file.
         """
-        found = {name: sent[name] for name in sent.column_names if name in _REFERENCES}
-        refused: dict[int, str] = {}
-        for name, named in list(found.items()):
-            found[name] = await self._references.resolve_ids(_REFERENCES[name], named)
-            for row in np.flatnonzero(_unknown(named, found[name])).tolist():
-                refused.setdefault(row, f"'{name}': There is no {_REFERENCES[name]} of this id or key.")
-        when = await asyncio.to_thread(self._when, sent)
-        if self._since is not None:
-            for row in np.flatnonzero(when["part"] < self._since).tolist():
-                refused.setdefault(row, f"It is too old: events before {to_date(self._since)} (UTC) are not kept.")
-        if refused:
-            kept = np.ones(sent.num_rows, np.bool_)
-            kept[list(refused)] = False
-            mask = pa.array(kept)
-            sent, numbers = sent.filter(mask), numbers[kept]
-            found = {name: column.filter(mask) for name, column in found.items()}
-            when = {name: values[kept] for name, values in when.items()}
-        for name in (USER, DEVICE):
-            if name in sent.column_names:
-                found["user"] = pa.array(await self._identities.assign_numbers(name, sent[name]))
-        latest = int(when["at"].max()) if len(when.get("at", ())) else None
-        return NormalizedRows(await asyncio.to_thread(self._rows, sent, numbers, when, found), refused, latest)
+        ids: dict[str, pa.ChunkedArray] = {}
+        reasons: dict[int, str] = {}
+        for field in sent.column_names:
+            if field in _REFERENCES:
+                ids[field] = await self._resolver.resolve_ids(_REFERENCES[field], sent[field])
+                for row in np.flatnonzero(_is_unresolved(sent[field], ids[field])).tolist():
+                    reasons.setdefault(row, f"'{field}': No {_REFERENCES[field]} has this id or key.")
+        times = await asyncio.to_thread(self._read_times, sent)
+        if self._first_kept_day is not None:
+            limit = f"events before {to_date(self._first_kept_day)} (UTC) are not kept"
+            for row in np.flatnonzero(times["part"] < self._first_kept_day).tolist():
+                reasons.setdefault(row, f"Event is older than the retention period: {limit}.")
+        if reasons:
+            accepted = np.ones(sent.num_rows, np.bool_)
+            accepted[list(reasons)] = False
+            mask = pa.array(accepted)
+            sent, line_numbers = sent.filter(mask), line_numbers[accepted]
+            ids = {field: column.filter(mask) for field, column in ids.items()}
+            times = {name: values[accepted] for name, values in times.items()}
+        users: dict[str, Ints] = {}
+        for field in (USER, DEVICE):
+            if field in sent.column_names:
+                users["user"] = await self._pseudonyms.assign_numbers(field, sent[field])
+        latest_ms = int(times["at"].max()) if len(times.get("at", ())) else None
+        rows = await asyncio.to_thread(self._build_rows, sent, {"line": line_numbers, **times, **users}, ids)
+        return NormalizedRows(rows, reasons, latest_ms)
 
-    def _when(self, sent: pa.Table) -> dict[str, Ints]:
-        """The part of each row; of those that have an instant, also that."""
-        if self._kind.time_field is None:
-            return {"part": np.full(sent.num_rows, tables.UNDATED_PART, np.int64)}
-        if self._kind.time_field == "day":
-            return {"part": _days(sent["day"])}
-        at = to_milliseconds(sent[self._kind.time_field])
-        return {"at": at, "part": to_utc_days(at)}
+    def _read_times(self, sent: pa.Table) -> dict[str, Ints]:
+        """Return the partition of each row (`part`) and, for kinds with an instant, the instant (`at`, ms)."""
+        field = self._kind.time_field
+        if field is None:
+            return {"part": np.full(sent.num_rows, UNDATED_PART, np.int64)}
+        if field == "day":
+            return {"part": _to_ordinals(sent["day"])}
+        at_ms = to_milliseconds(sent[field])
+        return {"at": at_ms, "part": to_utc_days(at_ms)}
 
-    def _rows(
-        self, sent: pa.Table, numbers: Ints, when: Mapping[str, Ints], found: Mapping[str, pa.ChunkedArray]
-    ) -> pa.Table:
-        made: dict[str, object] = {"line": numbers}
-        made |= {**{name: sent[name] for name in sent.column_names}, **when, **found}
-        made |= _amounts(sent) | self._hashes(sent)
-        if "site" in found and "poi" in found:
-            made["place"] = pc.coalesce(found["site"], found["poi"])
+    def _build_rows(self, sent: pa.Table, numbers: Mapping[str, Ints], ids: Columns) -> pa.Table:
+        """Return a table with the columns of the raw table, `batch` aside."""
+        columns: dict[str, object] = {name: sent[name] for name in sent.column_names}
+        columns |= {**numbers, **ids, **_scale_amounts(sent), **self._hash_texts(sent)}
+        if "site" in ids and "poi" in ids:
+            columns["place"] = pc.coalesce(ids["site"], ids["poi"])
         if "end" in sent.column_names:
-            made["end"] = pa.array(to_milliseconds(sent["end"]), mask=~sent["end"].is_valid().to_numpy())
-        kinds = {name: kind for name, kind in get_stored_types(self._kind.table).items() if name != "batch"}
-        schema = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in kinds.items()])
-        return pa.table([_column(made[name], schema.field(name).type) for name in kinds], schema=schema)
+            columns["end"] = pa.array(to_milliseconds(sent["end"]), mask=~sent["end"].is_valid().to_numpy())
+        types = get_stored_types(self._kind.table)
+        schema = pa.schema([(name, ARROW_TYPES[types[name]]) for name in types if name != "batch"])
+        return pa.table([_to_arrow(columns[field.name], field.type) for field in schema], schema=schema)
 
-    def _hashes(self, sent: pa.Table) -> dict[str, object]:
-        made: dict[str, object] = {}
+    def _hash_texts(self, sent: pa.Table) -> dict[str, object]:
+        columns: dict[str, object] = {}
         if "id" in sent.column_names:
             high, low, given = self._digests.hash_texts(sent["id"])
-            made |= {"id_high": pa.array(high, mask=~given), "id_low": pa.array(low, mask=~given)}
+            columns |= {"id_high": pa.array(high, mask=~given), "id_low": pa.array(low, mask=~given)}
         if "order" in sent.column_names:
             _, low, given = self._digests.hash_texts(sent["order"])
-            made["order"] = pa.array(low, mask=~given)
-        return made
+            columns["order"] = pa.array(low, mask=~given)
+        return columns
 
 
-def _days(column: pa.ChunkedArray) -> Ints:
+def _is_unresolved(names: pa.ChunkedArray, ids: pa.ChunkedArray) -> Flags:
+    unresolved: Flags = names.is_valid().to_numpy() & ~ids.is_valid().to_numpy()
+    return unresolved
+
+
+def _to_ordinals(column: pa.ChunkedArray) -> Ints:
     if pa.types.is_date(column.type):
-        found: Ints = column.cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64) + 1
-        return found
+        ordinals: Ints = column.cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64) + 1
+        return ordinals
     return parse_days(column.combine_chunks())[0]
 
 
-def _amounts(sent: pa.Table) -> dict[str, object]:
-    """Weights in thousandths, money in millionths, counts."""
-    made: dict[str, object] = {}
+def _scale_amounts(sent: pa.Table) -> dict[str, object]:
+    """Return weights in thousandths, money in millionths, and counts, 0 where absent."""
+    columns: dict[str, object] = {}
     if "weight" in sent.column_names:
-        made["weight"] = _rounded(pc.fill_null(sent["weight"], 1.0), WEIGHT_UNIT)
+        columns["weight"] = _scale(pc.fill_null(sent["weight"], 1.0), WEIGHT_UNIT)
     if "amount" in sent.column_names:
-        made["amount_micro"] = _rounded(sent["amount"], _MILLIONTHS)
-    return made | {name: pc.fill_null(sent[name], 0) for name in _COUNTS if name in sent.column_names}
+        columns["amount_micro"] = _scale(sent["amount"], _MILLIONTHS)
+    return columns | {name: pc.fill_null(sent[name], 0) for name in _COUNTS if name in sent.column_names}
 
 
-def _rounded(values: pa.ChunkedArray, parts: int) -> Ints:
-    rounded: Ints = np.rint(values.to_numpy() * parts).astype(np.int64)
-    return rounded
+def _scale(values: pa.ChunkedArray, unit: int) -> Ints:
+    scaled: Ints = np.rint(values.to_numpy() * unit).astype(np.int64)
+    return scaled
 
 
-def _unknown(names: pa.ChunkedArray, ids: pa.ChunkedArray) -> Flags:
-    found: Flags = names.is_valid().to_numpy() & ~ids.is_valid().to_numpy()
-    return found
-
-
-def _column(values: object, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
-    return values.cast(kind) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, kind)
+def _to_arrow(values: object, type_: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    return values.cast(type_) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, type_)

@@ -1,4 +1,4 @@
-"""Users, devices and events without their names: hashes with the application's secret salt, and numbers for these."""
+"""Pseudonyms: users and devices become salted hashes, and hashes become user numbers; no name is stored."""
 
 import asyncio
 from collections import defaultdict
@@ -16,59 +16,57 @@ from okube_api.store.protocol import Store, Workbench
 
 USER, DEVICE = "user", "device"
 _HASH_BYTES = 16
-_REMEMBERED = 2_000_000
+_MAX_CACHED_NUMBERS = 2_000_000
 
 Halves = NDArray[np.uint64]
-"""Hashes in two halves: shape (hashes, 2)."""
+"""128-bit hashes as two integers each: shape (hashes, 2)."""
 
 
 def derive_salt(secret: bytes, application: str) -> bytes:
-    """The salt of an application's identifiers: the server's secret and the application make it, nothing stores it."""
-    return blake2b(application.encode(), key=_key(secret), person=b"okube-salt", digest_size=64).digest()
-
-
-def _key(secret: bytes) -> bytes:
-    return blake2b(secret, person=b"okube-ingest").digest()
+    """Return the salt of an application's names, derived from the server's secret; it is not stored anywhere."""
+    key = blake2b(secret, person=b"okube-ingest").digest()
+    return blake2b(application.encode(), key=key, person=b"okube-salt", digest_size=64).digest()
 
 
 def hash_names(salt: bytes, kind: str, names: Iterable[str]) -> list[bytes]:
-    """The 128-bit hashes of users or devices."""
-    blank = blake2b(key=salt, person=kind.encode(), digest_size=_HASH_BYTES)
-    found = []
+    """Return the 128-bit hashes of names of users or devices."""
+    salted = blake2b(key=salt, person=kind.encode(), digest_size=_HASH_BYTES)
+    hashes = []
     for name in names:
-        one = blank.copy()
-        one.update(name.encode())
-        found.append(one.digest())
-    return found
+        hasher = salted.copy()
+        hasher.update(name.encode())
+        hashes.append(hasher.digest())
+    return hashes
 
 
 class _NumberCache:
-    """Numbers by the hashes of names, as columns: a tenth of a dictionary's memory, and many are looked up at once."""
+    """Numbers by hash, in sorted arrays: a tenth of a dictionary's memory, and many hashes are looked up at once."""
 
     def __init__(self) -> None:
-        self._forget()
+        self._clear()
 
-    def _forget(self) -> None:
-        self._first, self._second = np.empty(0, np.uint64), np.empty(0, np.uint64)  # halves of hashes; the first ascend
+    def _clear(self) -> None:
+        # The two halves of the cached hashes, sorted by the first half.
+        self._first, self._second = np.empty(0, np.uint64), np.empty(0, np.uint64)
         self._numbers = np.empty(0, np.int64)
 
-    def of(self, hashes: Halves) -> Ints:
-        """The number of each hash, -1 where it is not known."""
+    def look_up(self, hashes: Halves) -> Ints:
+        """Return the number of each hash, -1 where it is not cached."""
         if len(self._numbers) == 0:
             return np.full(len(hashes), -1)
-        by = np.argsort(hashes[:, 0])  # neighbours are looked up one after the other: several times faster
-        first, second = hashes[by].T
+        by_first = np.argsort(hashes[:, 0])  # searching in ascending order is several times faster
+        first, second = hashes[by_first].T
         at = np.minimum(np.searchsorted(self._first, first), len(self._first) - 1)
-        found = np.empty(len(hashes), np.int64)
-        found[by] = np.where((self._first[at] == first) & (self._second[at] == second), self._numbers[at], -1)
-        return found
+        numbers = np.empty(len(hashes), np.int64)
+        numbers[by_first] = np.where((self._first[at] == first) & (self._second[at] == second), self._numbers[at], -1)
+        return numbers
 
-    def put(self, hashes: Halves, numbers: Ints) -> None:
-        """Adds hashes that are not known; when there are too many, the others are forgotten."""
-        if len(self._numbers) + len(numbers) > _REMEMBERED:
-            self._forget()
-        by = np.argsort(hashes[:, 0])
-        hashes, numbers = hashes[by], numbers[by]
+    def add(self, hashes: Halves, numbers: Ints) -> None:
+        """Add hashes that are not cached; a cache that would become too large is emptied first."""
+        if len(self._numbers) + len(numbers) > _MAX_CACHED_NUMBERS:
+            self._clear()
+        by_first = np.argsort(hashes[:, 0])
+        hashes, numbers = hashes[by_first], numbers[by_first]
         at = np.searchsorted(self._first, hashes[:, 0])
         self._first = np.insert(self._first, at, hashes[:, 0])
         self._second = np.insert(self._second, at, hashes[:, 1])
@@ -76,66 +74,68 @@ class _NumberCache:
 
 
 class Pseudonyms:
-    """The numbers of an application's users and devices; those met last are remembered."""
+    """Numbers of the users and devices of an application; recently used ones are cached."""
 
     def __init__(self, store: Store, application: str, secret: bytes) -> None:
         self._store, self._application = store, application
         self._salt = derive_salt(secret, application)
-        self._known: defaultdict[str, _NumberCache] = defaultdict(_NumberCache)
+        self._caches: defaultdict[str, _NumberCache] = defaultdict(_NumberCache)
 
     async def assign_numbers(self, kind: str, names: pa.ChunkedArray) -> Ints:
-        """The number of each name; new names get new numbers."""
+        """Return the number of each name; new names get new numbers.
+
+        kind: USER or DEVICE.  names: without nulls.
+        """
         encoded = await asyncio.to_thread(lambda: names.dictionary_encode().unify_dictionaries())
         if encoded.num_chunks == 0:
             return np.empty(0, np.int64)
-        hashes, found = await asyncio.to_thread(self._looked_up, kind, encoded.chunk(0).dictionary)
-        unknown = np.flatnonzero(found < 0)
-        if len(unknown):
-            new = hashes[unknown]
-            found[unknown] = await self._store.assign_numbers(self._application, kind, _bytes(new))
-            await asyncio.to_thread(self._known[kind].put, new, found[unknown])
+        hashes, of_distinct = await asyncio.to_thread(self._look_up, kind, encoded.chunk(0).dictionary)
+        uncached = np.flatnonzero(of_distinct < 0)
+        if len(uncached):
+            new = hashes[uncached]
+            of_distinct[uncached] = await self._store.assign_numbers(self._application, kind, _to_bytes(new))
+            await asyncio.to_thread(self._caches[kind].add, new, of_distinct[uncached])
         codes = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
-        numbers: Ints = found[np.concatenate(codes)]
+        numbers: Ints = of_distinct[np.concatenate(codes)]
         return numbers
 
-    def _looked_up(self, kind: str, names: pa.Array) -> tuple[Halves, Ints]:
-        """The hashes of distinct names, and their numbers as far as they are known."""
+    def _look_up(self, kind: str, names: pa.Array) -> tuple[Halves, Ints]:
+        """Return the hashes of distinct names and their numbers, -1 where a number is not cached."""
         hashes = np.frombuffer(b"".join(hash_names(self._salt, kind, names.to_pylist())), np.uint64).reshape(-1, 2)
-        return hashes, self._known[kind].of(hashes)
+        return hashes, self._caches[kind].look_up(hashes)
 
     async def find_number(self, kind: str, name: str) -> int | None:
-        """The number of a name, None for one that was never met."""
+        """Return the number of a name, None when it has none yet."""
         return (await self._store.find_numbers(self._application, kind, hash_names(self._salt, kind, [name])))[0]
 
 
-def _bytes(hashes: Halves) -> list[bytes]:
+def _to_bytes(hashes: Halves) -> list[bytes]:
     data = hashes.tobytes()
-    return [data[at : at + _HASH_BYTES] for at in range(0, len(data), _HASH_BYTES)]
+    return [data[low : low + _HASH_BYTES] for low in range(0, len(data), _HASH_BYTES)]
 
 
 class Digests:
-    """128-bit hashes of texts that are nobody's name: events' own ids, orders."""
+    """Unsalted 128-bit hashes of texts that name nobody: ids of events, orders.  DuckDB computes them."""
 
     def __init__(self, memory_limit: str, threads: int) -> None:
         self._memory_limit, self._threads = memory_limit, threads
         self._stack = ExitStack()
-        self._bench: Workbench | None = None
+        self._workbench: Workbench | None = None
 
     def hash_texts(self, texts: pa.ChunkedArray) -> tuple[Ints, Ints, Flags]:
-        """Both halves of each hash, and where there is one; null has none."""
-        size = len(texts)
-        halves, given = np.zeros((size, 2), np.int64), texts.is_valid().to_numpy()
+        """Return both halves of the hash of each text, and where there is a text; null has no hash."""
+        halves, given = np.zeros((len(texts), 2), np.int64), texts.is_valid().to_numpy()
         if given.any():
-            if self._bench is None:
-                self._bench = self._stack.enter_context(open_workbench(self._memory_limit, self._threads))
-            self._bench.load("texts", pa.table({"place": np.flatnonzero(given), "text": texts.drop_null()}))
-            found = self._bench.query("SELECT place, unhex(md5(text)) AS hash FROM texts")
-            rows = found["place"].to_numpy()
-            whole = pa.concat_arrays(found["hash"].chunks).cast(pa.binary(_HASH_BYTES))
-            halves[rows] = np.frombuffer(whole.buffers()[1], np.int64).reshape(-1, 2)[: len(rows)]
+            if self._workbench is None:
+                self._workbench = self._stack.enter_context(open_workbench(self._memory_limit, self._threads))
+            self._workbench.load("texts", pa.table({"place": np.flatnonzero(given), "text": texts.drop_null()}))
+            hashes = self._workbench.query("SELECT place, unhex(md5(text)) AS hash FROM texts")
+            places = hashes["place"].to_numpy()
+            binary = pa.concat_arrays(hashes["hash"].chunks).cast(pa.binary(_HASH_BYTES))
+            halves[places] = np.frombuffer(binary.buffers()[1], np.int64).reshape(-1, 2)[: len(places)]
         return halves[:, 0], halves[:, 1], given
 
     def close(self) -> None:
-        """Lets go of the memory."""
+        """Close DuckDB and free its memory."""
         self._stack.close()
-        self._bench = None
+        self._workbench = None

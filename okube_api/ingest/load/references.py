@@ -1,4 +1,4 @@
-"""Sites, points of interest, campaigns and equipments that events name, by id or key."""
+"""Resolves the names of sites, points of interest, campaigns and equipments in events to ids."""
 
 import pyarrow as pa
 
@@ -11,11 +11,11 @@ from okube_api.sites.repository import SITES
 from okube_api.store.protocol import Store
 
 SITE, POI, CAMPAIGN, EQUIPMENT = "site", "point of interest", "campaign", "equipment"
-_REMEMBERED = 200_000
+_MAX_CACHED_NAMES = 200_000
 
 
 class _SiteLookup(Repository):
-    collection, kind, key_field = SITES, SITE, "names"
+    collection, kind, names = SITES, SITE, "names"
 
 
 class _PoiLookup(Repository):
@@ -31,31 +31,28 @@ class _EquipmentLookup(Repository):
 
 
 class ReferenceResolver:
-    """What names stand for in one application, each asked once."""
+    """Finds the ids of an application's resources by id or key, and caches them."""
 
     def __init__(self, store: Store, clock: Clock, application: str) -> None:
         self._application = application
-        self._kinds = {
-            one.kind: one(store, clock) for one in (_SiteLookup, _PoiLookup, _CampaignLookup, _EquipmentLookup)
-        }
-        self._known: dict[str, dict[str, str | None]] = {kind: {} for kind in self._kinds}
+        lookups = (_SiteLookup, _PoiLookup, _CampaignLookup, _EquipmentLookup)
+        self._repositories = {lookup.kind: lookup(store, clock) for lookup in lookups}
+        self._cache: dict[str, dict[str, str | None]] = {kind: {} for kind in self._repositories}
 
     async def resolve_ids(self, kind: str, names: pa.ChunkedArray) -> pa.ChunkedArray:
-        """The `_id` of each name, null where there is none (or no name)."""
+        """Return the `_id` of the resource of each name, null where there is no name or no such resource.
+
+        kind: SITE, POI, CAMPAIGN or EQUIPMENT.
+        """
         encoded = names.dictionary_encode().unify_dictionaries()
         if encoded.num_chunks == 0:
             return names
-        distinct = encoded.chunk(0).dictionary
-        found = await self._found(kind, distinct.to_pylist())
-        ids = pa.array([found[name] for name in distinct.to_pylist()], pa.string())
+        distinct = encoded.chunk(0).dictionary.to_pylist()
+        cached = self._cache[kind]
+        if len(cached) > _MAX_CACHED_NAMES:
+            cached.clear()
+        if new := [name for name in distinct if name not in cached]:
+            id_of = await self._repositories[kind].find_ids_by_name(self._application, new)
+            cached |= {name: id_of.get(name) for name in new}
+        ids = pa.array([cached[name] for name in distinct], pa.string())
         return pa.chunked_array([ids.take(chunk.indices) for chunk in encoded.chunks], pa.string())
-
-    async def _found(self, kind: str, names: list[str]) -> dict[str, str | None]:
-        known = self._known[kind]
-        if len(known) > _REMEMBERED:
-            known.clear()
-        new = [name for name in names if name not in known]
-        if new:
-            found = await self._kinds[kind].find_ids_by_name(self._application, new)
-            known |= {name: found.get(name) for name in new}
-        return {name: known[name] for name in names}
