@@ -1,4 +1,4 @@
-"""Where documents and rows live: the protocol in `base`, and the two stores behind it."""
+"""Stores of documents and rows: the protocol, and its implementations on DuckDB and MongoDB."""
 
 from pathlib import Path
 
@@ -9,24 +9,27 @@ from okube_api.store.schema import Schema
 hide_pandas()
 
 EMBEDDED_SCHEME = "duckdb:"
-"""How the URL of the embedded store starts."""
+"""Prefix of the URL of the embedded store."""
 
 
 def open_store(url: str, schema: Schema, *, memory_limit: str = "256MB", threads: int = 2) -> Store:
-    """The store behind a URL, not started: `duckdb:PATH` or `mongodb://host/database`.  ValueError for another."""
+    """Return the store of a URL, not started: `duckdb:PATH` or `mongodb://host/database`.
+
+    Raise ValueError for any other URL.
+    """
     if url.startswith(EMBEDDED_SCHEME):
-        from okube_api.store.duckdb.store import DuckStore  # noqa: PLC0415 - a MongoDB server needs no DuckDB file
+        from okube_api.store.duckdb.store import DuckStore  # noqa: PLC0415 - not needed on MongoDB
 
         return DuckStore(Path(url.removeprefix(EMBEDDED_SCHEME)), schema, memory_limit=memory_limit, threads=threads)
     if url.startswith(("mongodb://", "mongodb+srv://")):
-        from okube_api.store.mongo.store import MongoStore  # noqa: PLC0415 - nor does an embedded one need a driver
+        from okube_api.store.mongo.store import MongoStore  # noqa: PLC0415 - the embedded store needs no driver
 
         return MongoStore(url, schema)
-    raise ValueError(f"'{url}' is no store: use duckdb:PATH or mongodb://host/database")
+    raise ValueError(f"'{url}' is not the URL of a store: use duckdb:PATH or mongodb://host/database")
 
 
 def open_workbench(memory_limit: str = "512MB", threads: int = 2) -> Workbench:
-    """A columnar scratch space in memory."""
+    """Return a new columnar scratch space in memory."""
     from okube_api.store.duckdb.workbench import DuckWorkbench  # noqa: PLC0415 - only the ingest needs one
 
     return DuckWorkbench(memory_limit, threads)

@@ -1,4 +1,4 @@
-"""Arrow without pandas: the first list that becomes an array would import it, at a quarter of a second and 40 MB."""
+"""Arrow without pandas: converting the first list to an array would import it, which takes 0.25 s and 40 MB."""
 
 import pyarrow as pa
 
@@ -6,6 +6,6 @@ from okube_api.lazy_imports import without_modules
 
 
 def hide_pandas() -> None:
-    """Lets Arrow look for pandas now and find none; conversions from and to pandas look again when they are asked."""
+    """Make Arrow look for pandas now and find none; later conversions from and to pandas look for it again."""
     with without_modules("pandas"):
         pa.array([])

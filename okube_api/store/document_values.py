@@ -1,4 +1,4 @@
-"""What both stores read out of a document alike: values by path, unique claims, and text to search."""
+"""Values that both stores read out of a document: values by path, unique keys and the search text."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -8,24 +8,25 @@ from okube_api.store.schema import Collection
 
 
 def fold(text: str) -> str:
-    """Lower case without accents: what `Contains` compares, on both sides."""
+    """Return a text in lower case without accents, as `Contains` compares both sides."""
     if text.isascii():
         return text.lower()
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(mark for mark in apart if not unicodedata.combining(mark)).casefold()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in decomposed if not unicodedata.combining(character)).casefold()
 
 
 def build_search_text(collection: Collection, document: Mapping[str, Any]) -> str | None:
-    """The folded text that `Contains` looks through, its parts kept apart by line ends; None where nothing is."""
-    found: list[str] = []
+    """Return the folded text that `Contains` searches, one value a line; None when the collection declares none."""
+    texts: list[str] = []
     for path in collection.search:
         value = get_value(document, path)
-        found += [str(one) for one in (value if isinstance(value, list) else [value]) if one is not None]
-    return "\n".join(fold(one) for one in found) if collection.search else None
+        values = value if isinstance(value, list) else [value]
+        texts += [str(element) for element in values if element is not None]
+    return "\n".join(fold(text) for text in texts) if collection.search else None
 
 
 def get_value(document: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path, None where there is none."""
+    """Return the value at a dotted path, or None."""
     if "." not in path:
         return document.get(path)
     value: Any = document
@@ -35,10 +36,13 @@ def get_value(document: Mapping[str, Any], path: str) -> Any:
 
 
 def unique_keys(group: Sequence[str], document: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """The combinations of values that a document takes in a unique group; none where one is null."""
-    found: list[tuple[Any, ...]] = [()]
+    """Return the keys of a document in a unique group: tuples with one value per field of the group.
+
+    A list gives one key per element.  A null gives no keys, since nulls are not unique.
+    """
+    keys: list[tuple[Any, ...]] = [()]
     for name in group:
         value = get_value(document, name)
         values = value if isinstance(value, list) else [] if value is None else [value]
-        found = [(*claim, one) for claim in found for one in values]
-    return found
+        keys = [(*key, element) for key in keys for element in values]
+    return keys

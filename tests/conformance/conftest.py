@@ -5,7 +5,7 @@ from itertools import count
 from uuid import uuid4
 
 import pytest
-from okube_api.store.columnar.column_cache import Held
+from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.conditions import equal
 from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.mongo.store import MongoStore
@@ -26,12 +26,12 @@ async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     name = f"conformance_{uuid4().hex[:12]}"
     if request.param == "duckdb":
         path = tmp_path_factory.mktemp("store") / "okube.duckdb"
-        made: Store = DuckStore(path, SCHEMA, memory_limit="512MB", threads=2, held=Held(0))
+        made: Store = DuckStore(path, SCHEMA, memory_limit="512MB", threads=2, column_cache=ColumnCache(0))
     elif request.param == "mongomock":
         url = f"mongodb://memory/{name}"
-        made = MongoStore(url, SCHEMA, client=Client(url), held=Held(0))
+        made = MongoStore(url, SCHEMA, client=Client(url), held=ColumnCache(0))
     else:
-        made = MongoStore(f"{request.getfixturevalue('mongo_uri').rstrip('/')}/{name}", SCHEMA, held=Held(0))
+        made = MongoStore(f"{request.getfixturevalue('mongo_uri').rstrip('/')}/{name}", SCHEMA, held=ColumnCache(0))
     await made.start()
     yield made
     await made.close()

@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from okube_api.store.columnar.answer import aggregated, selected
-from okube_api.store.columnar.frame import frame
+from okube_api.store.columnar.answer import aggregate_rows, select_rows
+from okube_api.store.columnar.frame import build_frame
 from okube_api.store.conditions import EVERYTHING, Between, Condition
 from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
@@ -22,7 +22,7 @@ from tests.conformance.rows import CORPUS, KINDS, arrow, bag, fill, stays
 from tests.conformance.test_plans import CONDITIONS, KEYS, MEASURES, PLANS
 from tests.store.mock_server import Client
 
-FRAME = frame(arrow(STAYS, CORPUS), KINDS)
+FRAME = build_frame(arrow(STAYS, CORPUS), KINDS)
 
 
 @settings(deadline=None, max_examples=200)
@@ -34,14 +34,14 @@ def test_random_plans(plan: Aggregate) -> None:
 @settings(deadline=None, max_examples=60)
 @given(CONDITIONS, st.lists(st.sampled_from(tuple(KINDS)), min_size=1, unique=True))
 def test_random_rows(where: Condition, columns: list[str]) -> None:
-    found = selected(Select(STAYS, where, tuple(columns)), FRAME)
+    found = select_rows(Select(STAYS, where, tuple(columns)), FRAME)
     expected = [{name: row[name] for name in columns} for row in CORPUS if plain.meets(row, where, KINDS)]
     assert bag(found.to_pylist()) == bag(expected)
     assert found.column_names == columns
 
 
 def check(plan: Aggregate) -> None:
-    found = aggregated(plan, FRAME)
+    found = aggregate_rows(plan, FRAME)
     assert bag(found.to_pylist()) == bag(plain.aggregated(plan, CORPUS, KINDS)), plan
 
 
@@ -60,7 +60,7 @@ def test_aggregates_of_aggregates() -> None:
 def test_more_combinations_of_keys_than_rows() -> None:
     wide = [row | {"dwell_s": None if at % 9 == 0 else at * 10**9, "weight": at} for at, row in enumerate(CORPUS)]
     plan = Aggregate(STAYS, EVERYTHING, ("dwell_s", "weight", "place", "part"), (Count("n"), Sum("dwell_s", "s")))
-    found = aggregated(plan, frame(arrow(STAYS, wide), KINDS))
+    found = aggregate_rows(plan, build_frame(arrow(STAYS, wide), KINDS))
     assert bag(found.to_pylist()) == bag(plain.aggregated(plan, wide, KINDS))
 
 
@@ -68,36 +68,36 @@ def test_more_combinations_of_keys_than_rows() -> None:
 def test_sums_are_exact_or_refused(value: int) -> None:
     large = [row | {"dwell_s": value + at, "weight": 1} for at, row in enumerate(CORPUS)]
     plan = Aggregate(STAYS, EVERYTHING, ("place",), (Sum("dwell_s", "s"), Sum("dwell_s", "w", times="weight")))
-    found = aggregated(plan, frame(arrow(STAYS, large), KINDS))
+    found = aggregate_rows(plan, build_frame(arrow(STAYS, large), KINDS))
     assert bag(found.to_pylist()) == bag(plain.aggregated(plan, large, KINDS))
 
 
 def test_what_is_beyond_exactness_is_left_to_the_database() -> None:
-    large = frame(arrow(STAYS, [row | {"dwell_s": 2**62, "weight": 2} for row in CORPUS]), KINDS)
+    large = build_frame(arrow(STAYS, [row | {"dwell_s": 2**62, "weight": 2} for row in CORPUS]), KINDS)
     for measure in (Sum("dwell_s", "s"), Sum("dwell_s", "s", times="weight")):
         with pytest.raises(UnsupportedByStore):
-            aggregated(Aggregate(STAYS, EVERYTHING, (), (measure,)), large)
+            aggregate_rows(Aggregate(STAYS, EVERYTHING, (), (measure,)), large)
     for plan in (
         Aggregate(STAYS, Between("ratio", 0, 1), (), (Count("n"),)),
         Aggregate(STAYS, EVERYTHING, ("users",), (Count("n"),)),
         Aggregate(STAYS, EVERYTHING, (), (Sum("place", "n"),)),
     ):
         with pytest.raises(UnsupportedByStore):
-            aggregated(plan, FRAME)
+            aggregate_rows(plan, FRAME)
 
 
 def test_the_row_limit_holds() -> None:
     plan = Aggregate(STAYS, EVERYTHING, ("place",), (Count("n"),))
-    assert aggregated(plan, FRAME, row_limit=len(CORPUS)).num_rows
+    assert aggregate_rows(plan, FRAME, row_limit=len(CORPUS)).num_rows
     with pytest.raises(TooManyRows):
-        aggregated(plan, FRAME, row_limit=len(CORPUS) - 1)
+        aggregate_rows(plan, FRAME, row_limit=len(CORPUS) - 1)
 
 
 def test_no_rows_at_all() -> None:
-    empty = frame(arrow(STAYS, []), KINDS)
+    empty = build_frame(arrow(STAYS, []), KINDS)
     for by in (*((key,) for key in KEYS), ()):
         plan = Aggregate(STAYS, EVERYTHING, by, MEASURES)
-        assert bag(aggregated(plan, empty).to_pylist()) == bag(plain.aggregated(plan, [], KINDS))
+        assert bag(aggregate_rows(plan, empty).to_pylist()) == bag(plain.aggregated(plan, [], KINDS))
 
 
 # -- in the stores

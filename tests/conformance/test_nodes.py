@@ -47,7 +47,7 @@ MEASURES: dict[type, Measure] = {
 }
 
 DIALECTS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any], type[DeclaredFields]]] = {
-    "duckdb": (sql.to_sql, sql.key_sql, sql.measure_sql, sql.Columns),
+    "duckdb": (sql.to_sql, sql.key_sql, sql.measure_sql, sql.HashedFields),
     "mongo": (pipeline.to_match, pipeline.key_expression, pipeline.accumulator, DeclaredFields),
 }
 DOCUMENT = {"_id": ColumnType.TEXT, **THINGS.fields}

@@ -7,8 +7,8 @@ import pytest
 from okube_api.catalogue.facts import GEO_STAYS, Span
 from okube_api.store.column_types import DeclaredFields
 from okube_api.store.conditions import Between, Contains, Missing, Not, OneOf, Overlaps, equal
-from okube_api.store.duckdb.documents import Documents
-from okube_api.store.duckdb.sql import aggregate_sql, rows_sql
+from okube_api.store.duckdb.documents import DuckDocuments
+from okube_api.store.duckdb.sql import aggregate_sql, select_sql
 from okube_api.store.mongo.manifest import Manifest
 from okube_api.store.mongo.pipeline import aggregate_pipeline, rows_pipeline, to_match
 from okube_api.store.plan_analysis import infer_part_range, resolve_source
@@ -58,9 +58,9 @@ CONDITIONS = {
 def sql(name: str) -> str:
     """What DuckDB is sent: the statement, then its parameters."""
     if name in CONDITIONS:
-        text, values = Documents(THINGS).find(CONDITIONS[name], (), 25, 25)
+        text, values = DuckDocuments(THINGS).find(CONDITIONS[name], (), 25, 25)
     elif isinstance(plan := PLANS[name], Select):
-        text, values = rows_sql(plan, APPLICATION)
+        text, values = select_sql(plan, APPLICATION)
     else:
         text, values = aggregate_sql(plan, APPLICATION)
     return "\n".join([text, *(f"-- {value!r}" for value in values)]) + "\n"

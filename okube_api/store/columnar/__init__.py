@@ -1,1 +1,1 @@
-"""Plans answered from columns held in memory: what neither DuckDB nor MongoDB can do in a millisecond."""
+"""Plans evaluated on columns in memory, in milliseconds, without the database."""

@@ -1,4 +1,7 @@
-"""Aggregates over a frame: keys as one code a row, measures as sums by code, exact or not at all."""
+"""Plans evaluated on a frame: each key becomes one code per row, each measure a sum or extreme by code.
+
+A result is exact, or the plan is refused with UnsupportedByStore so that the database computes it.
+"""
 
 from dataclasses import dataclass
 from functools import singledispatch
@@ -6,96 +9,104 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from okube_api.store.arrays import Flags
+from okube_api.store.arrays import Flags, Ints
 from okube_api.store.column_types import ELEMENT_TYPES, DeclaredFields
-from okube_api.store.columnar.frame import Codes, Frame, Ints, Numbers, Plain, frame
-from okube_api.store.columnar.masks import mask
+from okube_api.store.columnar.frame import CodedColumn, Frame, IntegerColumn, OpaqueColumn, SmallInts, build_frame
+from okube_api.store.columnar.masks import build_mask
 from okube_api.store.conditions import AllOf, Between, Condition
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
 from okube_api.store.plan_analysis import infer_part_range, infer_source_types
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
 from okube_api.store.schema import ColumnType
 
-Group = npt.NDArray[np.intp]
-_DENSE = 2**21
-_EXACT = 2**53
-_HALF = 26
+Groups = NDArray[np.intp]
+"""The group number of each row."""
+_MAX_DENSE_CODES = 2**21
+"""Up to so many codes, arrays are indexed by the code itself; beyond, only the codes that occur are numbered."""
+_EXACT_IN_DOUBLE = 2**53
+_HALF_BITS = 26
 
 
 @dataclass(frozen=True)
-class Coded:
-    """A key: each row's code below `size`, and how codes become values."""
+class CodedKey:
+    """A grouping key: the code of each row, below `size`, and a function from codes to an Arrow array of values."""
 
-    codes: Ints
+    codes: SmallInts
     size: int
-    decode: Any  # codes -> Arrow array
+    decode: Any
 
 
-def aggregated(plan: Aggregate, held: Frame, row_limit: int | None = None) -> pa.Table:
-    """The plan's answer over the rows of its table.
+def aggregate_rows(plan: Aggregate, frame: Frame, row_limit: int | None = None) -> pa.Table:
+    """Return the result of a plan over the rows of its table.
 
-    A key that is a list comes as an Arrow dictionary.  Raises UnsupportedByStore for what cannot be answered here,
-    exactly, and TooManyRows.
+    A key that is a list is returned as an Arrow dictionary.  Raise TooManyRows, or UnsupportedByStore for a plan that
+    cannot be evaluated exactly here.
     """
     if isinstance(plan.source, Aggregate):
-        held = frame(aggregated(plan.source, held, row_limit), infer_source_types(plan.source))
+        frame = build_frame(aggregate_rows(plan.source, frame, row_limit), infer_source_types(plan.source))
         row_limit = None
-    chosen = _chosen(plan.where, held, _named(plan), row_limit)
+    rows = _filter_rows(plan.where, frame, _list_fields(plan), row_limit)
     for key in plan.by:
         if isinstance(key, Each):
-            chosen = _opened(chosen, key)
-    keys = [_coded(key, chosen) for key in plan.by]
-    group, numbers, size = _grouped(keys, chosen.rows)
-    counts = np.bincount(group, minlength=size)
-    shown = np.flatnonzero(counts) if keys else np.zeros(1, np.intp)
-    codes = np.unravel_index(shown if numbers is None else numbers[shown], [key.size for key in keys]) if keys else ()
-    arrays = [key.decode(one) for key, one in zip(keys, codes, strict=True)]
-    arrays += [_measured(measure, chosen, group, size).take(pa.array(shown)) for measure in plan.measures]
-    names = [*(key if isinstance(key, str) else key.name for key in plan.by), *(one.name for one in plan.measures)]
-    return pa.table(arrays, names=names)
+            rows = _unnest(rows, key)
+    keys = [_encode_key(key, rows) for key in plan.by]
+    groups, combinations, size = _number_groups(keys, rows.rows)
+    counts = np.bincount(groups, minlength=size)
+    occupied = np.flatnonzero(counts) if keys else np.zeros(1, np.intp)
+    codes: tuple[NDArray[np.intp], ...] = ()
+    if keys:
+        numbers = occupied if combinations is None else combinations[occupied]
+        codes = np.unravel_index(numbers, [key.size for key in keys])
+    arrays = [key.decode(key_codes) for key, key_codes in zip(keys, codes, strict=True)]
+    arrays += [_measure(measure, rows, groups, size).take(pa.array(occupied)) for measure in plan.measures]
+    names = [key if isinstance(key, str) else key.name for key in plan.by]
+    return pa.table(arrays, names=[*names, *(measure.name for measure in plan.measures)])
 
 
-def selected(plan: Select, held: Frame, row_limit: int | None = None) -> pa.Table:
-    """The plan's rows.  Raises as `aggregated` does."""
-    chosen = _chosen(plan.where, held, set(plan.columns), row_limit)
+def select_rows(plan: Select, frame: Frame, row_limit: int | None = None) -> pa.Table:
+    """Return the rows of a plan.  Raise TooManyRows or UnsupportedByStore."""
+    rows = _filter_rows(plan.where, frame, set(plan.columns), row_limit)
     arrays: list[pa.Array] = []
     for name in plan.columns:
-        column = chosen[name]
-        if isinstance(column, Plain):
+        column = rows[name]
+        if isinstance(column, OpaqueColumn):
             arrays.append(column.values)
-        elif isinstance(column, Numbers):
+        elif isinstance(column, IntegerColumn):
             arrays.append(pa.array(column.values.astype(np.int64), mask=column.missing))
         else:
-            arrays.append(_decoded(column, column.codes, column.codes < 0))
+            arrays.append(_decode_column(column, column.codes, column.codes < 0))
     return pa.table(arrays, names=list(plan.columns))
 
 
-def _chosen(where: Condition, held: Frame, names: set[str], row_limit: int | None) -> Frame:
-    """Columns of the rows that meet a condition; where it bounds `part`, rows outside are not looked at."""
-    if "part" in held.columns:
-        low, high = infer_part_range(where)
-        parts = held.numbers("part").values
-        held = held.part(slice(int(np.searchsorted(parts, low)), int(np.searchsorted(parts, high, "right"))))
-        where = _beside_range(where)
-    found = None if where == AllOf() else mask(where, held)
-    rows = held.rows if found is None else int(np.count_nonzero(found))
-    if row_limit is not None and rows > row_limit:
-        raise TooManyRows(f"{rows:,} rows, over the limit of {row_limit:,}")
-    held = held.select(names)
-    return held if found is None or rows == held.rows else held.part(found)
+def _filter_rows(where: Condition, frame: Frame, names: set[str], row_limit: int | None) -> Frame:
+    """Return the named columns of the rows that meet a condition.  Raise TooManyRows.
+
+    Rows are sorted by part, so a range of parts in the condition is a slice, found by binary search.
+    """
+    if "part" in frame.columns:
+        first, last = infer_part_range(where)
+        parts = frame.get_integers("part").values
+        frame = frame.take(slice(int(np.searchsorted(parts, first)), int(np.searchsorted(parts, last, "right"))))
+        where = _drop_part_ranges(where)
+    mask = None if where == AllOf() else build_mask(where, frame)
+    count = frame.rows if mask is None else int(np.count_nonzero(mask))
+    if row_limit is not None and count > row_limit:
+        raise TooManyRows(f"The plan reads {count:,} rows; the limit is {row_limit:,}.")
+    frame = frame.select(names)
+    return frame if mask is None or count == frame.rows else frame.take(mask)
 
 
-def _beside_range(where: Condition) -> Condition:
-    """What a condition asks for beside a range of parts."""
+def _drop_part_ranges(where: Condition) -> Condition:
+    """Return a condition without its ranges of parts."""
     parts = where.parts if isinstance(where, AllOf) else (where,)
     return AllOf(tuple(part for part in parts if not (isinstance(part, Between) and part.field == "part")))
 
 
-def _named(plan: Aggregate) -> set[str]:
+def _list_fields(plan: Aggregate) -> set[str]:
     fields = {key if isinstance(key, str) else key.field for key in plan.by}
     for measure in plan.measures:
         if not isinstance(measure, Count):
@@ -108,45 +119,50 @@ def _named(plan: Aggregate) -> set[str]:
 # -- keys
 
 
-def _opened(held: Frame, key: Each) -> Frame:
-    """A row for each distinct value of a list, which becomes a column."""
-    kind = DeclaredFields(held.kinds).require_list(key.field)
-    column = held[key.field]
-    assert isinstance(column, Codes)
+def _unnest(frame: Frame, key: Each) -> Frame:
+    """Return one row per distinct value of a list, with the value in a new column.
+
+    Distinct lists are few, so their distinct elements are found once, as numbers `list * elements + element`.  Each
+    row then repeats for the elements of its list, which lie side by side from the start of that list on.
+    """
+    element_type = DeclaredFields(frame.types).require_list(key.field)
+    column = frame[key.field]
+    assert isinstance(column, CodedColumn)
     elements = column.distinct.flatten().dictionary_encode()
-    owners = pc.list_parent_indices(column.distinct).to_numpy().astype(np.int64)
-    many = max(len(elements.dictionary), 1)
-    pairs = np.unique(owners * many + elements.indices.to_numpy(zero_copy_only=False))
-    lengths = np.bincount(pairs // many, minlength=len(column.distinct) + 1)  # one more, of no values, for null
+    list_indices = pc.list_parent_indices(column.distinct).to_numpy().astype(np.int64)
+    element_count = max(len(elements.dictionary), 1)
+    pairs = np.unique(list_indices * element_count + elements.indices.to_numpy(zero_copy_only=False))
+    lengths = np.bincount(pairs // element_count, minlength=len(column.distinct) + 1)  # the last, empty one is null's
     starts = np.cumsum(lengths) - lengths
-    each = lengths[column.codes]
-    rows = np.repeat(np.arange(held.rows), each)
-    within = np.arange(len(rows)) - np.repeat(np.cumsum(each) - each, each)
-    values = (pairs % many)[np.repeat(starts[column.codes], each) + within]
-    opened = held.part(rows)
-    made = Codes(kind, values, elements.dictionary)
-    return Frame({**held.kinds, _each(key): kind}, {**opened.columns, _each(key): made}, len(rows))
+    row_lengths = lengths[column.codes]
+    rows = np.repeat(np.arange(frame.rows), row_lengths)
+    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(row_lengths) - row_lengths, row_lengths)
+    codes = (pairs % element_count)[np.repeat(starts[column.codes], row_lengths) + offsets]
+    unnested = frame.take(rows)
+    name = _element_column(key)
+    values = CodedColumn(element_type, codes, elements.dictionary)
+    return Frame({**frame.types, name: element_type}, {**unnested.columns, name: values}, len(rows))
 
 
-def _each(key: Each) -> str:
+def _element_column(key: Each) -> str:
     return f"each {key.name}"
 
 
 @singledispatch
-def _coded(key: object, held: Frame) -> Coded:
-    raise UnsupportedByStore(f"no rule in memory for {type(key).__name__}")
+def _encode_key(key: object, frame: Frame) -> CodedKey:
+    raise UnsupportedByStore(f"There is no rule for {type(key).__name__} in memory.")
 
 
-@_coded.register
-def _(key: str, held: Frame) -> Coded:
-    column = held[key]
-    if isinstance(column, Codes):
-        return _of_distinct(column)
-    column = held.numbers(key)
+@_encode_key.register
+def _(key: str, frame: Frame) -> CodedKey:
+    column = frame[key]
+    if isinstance(column, CodedColumn):
+        return _encode_distinct(column)
+    column = frame.get_integers(key)
     least, greatest = column.bounds
-    if greatest - least >= _DENSE:
-        return _of_distinct(_encoded(column))
-    size = greatest - least + 2  # the last is null
+    if greatest - least >= _MAX_DENSE_CODES:
+        return _encode_distinct(_encode_integers(column))
+    size = greatest - least + 2  # the last code is null
     codes = column.values.astype(np.intp) - least
     if column.missing is not None:
         codes[column.missing] = size - 1
@@ -154,19 +170,19 @@ def _(key: str, held: Frame) -> Coded:
     def decode(codes: Ints) -> pa.Array:
         return pa.array(codes.astype(np.int64) + least, mask=codes == size - 1)
 
-    return Coded(codes, size, decode)
+    return CodedKey(codes, size, decode)
 
 
-@_coded.register
-def _(key: Each, held: Frame) -> Coded:
-    column = held[_each(key)]
-    assert isinstance(column, Codes)
-    return _of_distinct(column)
+@_encode_key.register
+def _(key: Each, frame: Frame) -> CodedKey:
+    column = frame[_element_column(key)]
+    assert isinstance(column, CodedColumn)
+    return _encode_distinct(column)
 
 
-@_coded.register
-def _(key: Band, held: Frame) -> Coded:
-    column = held.numbers(key.field)
+@_encode_key.register
+def _(key: Band, frame: Frame) -> CodedKey:
+    column = frame.get_integers(key.field)
     codes = np.searchsorted(np.array(key.edges[1:], np.int64), column.values, "right")
     if column.missing is not None:
         codes[column.missing] = len(key.edges)
@@ -174,102 +190,113 @@ def _(key: Band, held: Frame) -> Coded:
     def decode(codes: Ints) -> pa.Array:
         return pa.array(np.where(codes == len(key.edges), -1, codes).astype(np.int64))
 
-    return Coded(codes, len(key.edges) + 1, decode)
+    return CodedKey(codes, len(key.edges) + 1, decode)
 
 
-def _of_distinct(column: Codes) -> Coded:
-    size = len(column.distinct) + 1  # the last is null
+def _encode_distinct(column: CodedColumn) -> CodedKey:
+    size = len(column.distinct) + 1  # the last code is null
 
     def decode(codes: Ints) -> pa.Array:
-        return _decoded(column, codes, codes == size - 1)
+        return _decode_column(column, codes, codes == size - 1)
 
-    return Coded(np.where(column.codes < 0, size - 1, column.codes).astype(np.intp), size, decode)
-
-
-def _decoded(column: Codes, codes: Ints, missing: Flags) -> pa.Array:
-    found = pa.array(codes.astype(np.int32), mask=missing)
-    if column.kind in ELEMENT_TYPES:
-        return pa.DictionaryArray.from_arrays(found, column.distinct)
-    return column.distinct.take(found)
+    return CodedKey(np.where(column.codes < 0, size - 1, column.codes).astype(np.intp), size, decode)
 
 
-def _encoded(column: Numbers) -> Codes:
-    found = pa.array(column.values.astype(np.int64), mask=column.missing).dictionary_encode()
-    codes = found.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return Codes(ColumnType.INTEGER, codes, found.dictionary)
+def _decode_column(column: CodedColumn, codes: SmallInts, missing: Flags) -> pa.Array:
+    indices = pa.array(codes.astype(np.int32), mask=missing)
+    if column.type in ELEMENT_TYPES:
+        return pa.DictionaryArray.from_arrays(indices, column.distinct)
+    return column.distinct.take(indices)
 
 
-def _grouped(keys: list[Coded], rows: int) -> tuple[Group, npt.NDArray[np.int64] | None, int]:
-    """Each row's group; the number of each group among all pairs of codes (None: itself); how many groups."""
+def _encode_integers(column: IntegerColumn) -> CodedColumn:
+    encoded = pa.array(column.values.astype(np.int64), mask=column.missing).dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return CodedColumn(ColumnType.INTEGER, codes, encoded.dictionary)
+
+
+def _number_groups(keys: list[CodedKey], rows: int) -> tuple[Groups, Ints | None, int]:
+    """Return the group of each row, the combination of codes of each group, and the number of groups.
+
+    A combination of codes is one number, as in a multi-dimensional index.  While there are few, it is the group itself
+    (and None is returned); otherwise the combinations that occur are numbered.
+    """
     if not keys:
         return np.zeros(rows, np.intp), None, 1
     size = prod(key.size for key in keys)
     if size >= 2**62:
-        raise UnsupportedByStore("more combinations of keys than can be numbered")
-    group = keys[0].codes.astype(np.intp)
+        raise UnsupportedByStore("The keys have more combinations than 64 bits can number.")
+    combinations = keys[0].codes.astype(np.intp)
     for key in keys[1:]:
-        group = group * key.size + key.codes
-    if size <= max(_DENSE, 2 * rows):
-        return group, None, size
-    found = pa.array(group).dictionary_encode()
-    return found.indices.to_numpy().astype(np.intp), found.dictionary.to_numpy(), len(found.dictionary)
+        combinations = combinations * key.size + key.codes
+    if size <= max(_MAX_DENSE_CODES, 2 * rows):
+        return combinations, None, size
+    encoded = pa.array(combinations).dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.intp), encoded.dictionary.to_numpy(), len(encoded.dictionary)
 
 
 # -- measures
 
 
 @singledispatch
-def _measured(measure: object, held: Frame, group: Group, size: int) -> pa.Array:
-    raise UnsupportedByStore(f"no rule in memory for {type(measure).__name__}")
+def _measure(measure: object, frame: Frame, groups: Groups, size: int) -> pa.Array:
+    raise UnsupportedByStore(f"There is no rule for {type(measure).__name__} in memory.")
 
 
-@_measured.register
-def _(measure: Count, held: Frame, group: Group, size: int) -> pa.Array:
-    return pa.array(np.bincount(group, minlength=size))
+@_measure.register
+def _(measure: Count, frame: Frame, groups: Groups, size: int) -> pa.Array:
+    return pa.array(np.bincount(groups, minlength=size))
 
 
-@_measured.register
-def _(measure: Sum, held: Frame, group: Group, size: int) -> pa.Array:
-    column = held.numbers(measure.field)
-    values, most = column.values, _most(column)
+@_measure.register
+def _(measure: Sum, frame: Frame, groups: Groups, size: int) -> pa.Array:
+    column = frame.get_integers(measure.field)
+    values, magnitude = column.values, _max_magnitude(column)
     if measure.times is not None:
-        factor = held.numbers(measure.times)
-        most *= _most(factor)
-        if most >= 2**62:
-            raise UnsupportedByStore("a product beyond 64 bits")
+        factor = frame.get_integers(measure.times)
+        magnitude *= _max_magnitude(factor)
+        if magnitude >= 2**62:
+            raise UnsupportedByStore("A product may exceed 64 bits.")
         values = values.astype(np.int64) * factor.values
-    return pa.array(_sums(values, most, group, size))
+    return pa.array(_sum_exactly(values, magnitude, groups, size))
 
 
-@_measured.register
-def _(measure: Min, held: Frame, group: Group, size: int) -> pa.Array:
-    return _extreme(held.numbers(measure.field), np.minimum, np.iinfo(np.int64).max, group, size)
+@_measure.register
+def _(measure: Min, frame: Frame, groups: Groups, size: int) -> pa.Array:
+    return _find_extremes(frame.get_integers(measure.field), np.minimum, np.iinfo(np.int64).max, groups, size)
 
 
-@_measured.register
-def _(measure: Max, held: Frame, group: Group, size: int) -> pa.Array:
-    return _extreme(held.numbers(measure.field), np.maximum, np.iinfo(np.int64).min, group, size)
+@_measure.register
+def _(measure: Max, frame: Frame, groups: Groups, size: int) -> pa.Array:
+    return _find_extremes(frame.get_integers(measure.field), np.maximum, np.iinfo(np.int64).min, groups, size)
 
 
-def _most(column: Numbers) -> int:
+def _max_magnitude(column: IntegerColumn) -> int:
     return max(map(abs, column.bounds))
 
 
-def _sums(values: Ints, most: int, group: Group, size: int) -> npt.NDArray[np.int64]:
-    """Sums by group through doubles, whose whole numbers are exact to 53 bits; larger ones in two halves."""
+def _sum_exactly(values: SmallInts, magnitude: int, groups: Groups, size: int) -> Ints:
+    """Return the sums of values by group.  Raise UnsupportedByStore when they might not be exact.
+
+    `np.bincount` adds doubles, which hold integers exactly up to 53 bits.  When a sum may exceed that, the high and
+    the low bits of each value are summed apart.
+
+    magnitude: the greatest absolute value of `values`, or more.
+    """
     rows = len(values)
-    if most * rows < _EXACT:
-        return np.bincount(group, weights=values, minlength=size).astype(np.int64)
-    if most * rows >= 2**63 or (most >> _HALF) * rows >= _EXACT or rows >= 2**_HALF:
-        raise UnsupportedByStore("a sum beyond what is exact here")
-    high = _sums(values >> _HALF, (most >> _HALF) + 1, group, size)
-    return (high << _HALF) + _sums(values & (2**_HALF - 1), 2**_HALF, group, size)
+    if magnitude * rows < _EXACT_IN_DOUBLE:
+        return np.bincount(groups, weights=values, minlength=size).astype(np.int64)
+    high_magnitude = magnitude >> _HALF_BITS
+    if magnitude * rows >= 2**63 or high_magnitude * rows >= _EXACT_IN_DOUBLE or rows >= 2**_HALF_BITS:
+        raise UnsupportedByStore("A sum may be too large to be exact.")
+    high = _sum_exactly(values >> _HALF_BITS, high_magnitude + 1, groups, size)
+    return (high << _HALF_BITS) + _sum_exactly(values & (2**_HALF_BITS - 1), 2**_HALF_BITS, groups, size)
 
 
-def _extreme(column: Numbers, better: np.ufunc, worst: int, group: Group, size: int) -> pa.Array:
+def _find_extremes(column: IntegerColumn, better: np.ufunc, worst: int, groups: Groups, size: int) -> pa.Array:
     values = column.values.astype(np.int64)
     if column.missing is not None:
-        values, group = values[~column.missing], group[~column.missing]
-    found = np.full(size, worst, np.int64)
-    better.at(found, group, values)
-    return pa.array(found, mask=np.bincount(group, minlength=size) == 0)
+        values, groups = values[~column.missing], groups[~column.missing]
+    extremes = np.full(size, worst, np.int64)
+    better.at(extremes, groups, values)
+    return pa.array(extremes, mask=np.bincount(groups, minlength=size) == 0)

@@ -8,102 +8,103 @@ import pyarrow.compute as pc
 
 from okube_api.store.arrays import Flags
 from okube_api.store.column_types import ARROW_TYPES, DeclaredFields, coerce_bounds, coerce_values
-from okube_api.store.columnar.frame import Codes, Frame, Numbers, Plain
+from okube_api.store.columnar.frame import CodedColumn, Frame, IntegerColumn, OpaqueColumn
 from okube_api.store.conditions import AllOf, AnyOf, Between, Missing, Not, OneOf, Overlaps
 from okube_api.store.errors import UnsupportedByStore
 
 
 @singledispatch
-def mask(node: object, frame: Frame) -> Flags:
-    """The rows that meet a condition.  Raises UnsupportedByStore for what is not held in memory."""
-    raise UnsupportedByStore(f"no rule in memory for {type(node).__name__}")
+def build_mask(node: object, frame: Frame) -> Flags:
+    """Return the rows that meet a condition.  Raise UnsupportedByStore for what cannot be checked in memory."""
+    raise UnsupportedByStore(f"There is no rule for {type(node).__name__} in memory.")
 
 
-@mask.register
+@build_mask.register
 def _(node: OneOf, frame: Frame) -> Flags:
-    kind = DeclaredFields(frame.kinds).require_scalar(node.field)
-    values = coerce_values(kind, node.values)
+    column_type = DeclaredFields(frame.types).require_scalar(node.field)
+    values = coerce_values(column_type, node.values)
     column = frame[node.field]
-    if isinstance(column, Codes):
-        return _looked_up(column, pc.is_in(column.distinct, value_set=pa.array(values, ARROW_TYPES[kind])))
-    column = frame.numbers(node.field)
+    if isinstance(column, CodedColumn):
+        return _expand_codes(column, pc.is_in(column.distinct, value_set=pa.array(values, ARROW_TYPES[column_type])))
+    column = frame.get_integers(node.field)
     if len(values) == 1:
-        found = column.values == int(values[0])
+        mask = column.values == int(values[0])
     else:
-        found = np.isin(column.values, np.array([int(value) for value in values], np.int64))
-    return _present(column, found)
+        mask = np.isin(column.values, np.array([int(value) for value in values], np.int64))
+    return _exclude_nulls(column, mask)
 
 
-@mask.register
+@build_mask.register
 def _(node: Overlaps, frame: Frame) -> Flags:
-    kind = DeclaredFields(frame.kinds).require_list(node.field)
+    element_type = DeclaredFields(frame.types).require_list(node.field)
     column = frame[node.field]
-    assert isinstance(column, Codes)
-    wanted = pa.array(coerce_values(kind, node.values), ARROW_TYPES[kind])
-    hits = pc.is_in(column.distinct.flatten(), value_set=wanted).to_numpy(zero_copy_only=False)
-    owners = pc.list_parent_indices(column.distinct).to_numpy()
-    found = np.zeros(len(column.distinct), np.bool_)
-    found[owners[hits]] = True
-    return _looked_up(column, found)
+    assert isinstance(column, CodedColumn)
+    values = pa.array(coerce_values(element_type, node.values), ARROW_TYPES[element_type])
+    hits = pc.is_in(column.distinct.flatten(), value_set=values).to_numpy(zero_copy_only=False)
+    list_indices = pc.list_parent_indices(column.distinct).to_numpy()
+    distinct_mask = np.zeros(len(column.distinct), np.bool_)
+    distinct_mask[list_indices[hits]] = True
+    return _expand_codes(column, distinct_mask)
 
 
-@mask.register
+@build_mask.register
 def _(node: Between, frame: Frame) -> Flags:
-    kind = DeclaredFields(frame.kinds).require_scalar(node.field)
-    limits = coerce_bounds(kind, node.low, node.high)
+    column_type = DeclaredFields(frame.types).require_scalar(node.field)
+    limits = coerce_bounds(column_type, node.low, node.high)
     if limits is None:
         return np.zeros(frame.rows, np.bool_)
     column = frame[node.field]
     low, high = limits
-    if isinstance(column, Codes):
-        each = [
+    if isinstance(column, CodedColumn):
+        in_range = [
             (low is None or value >= low) and (high is None or value <= high) for value in column.distinct.to_pylist()
         ]
-        return _looked_up(column, np.array(each, np.bool_))
-    column = frame.numbers(node.field)
-    found = np.ones(frame.rows, np.bool_)
+        return _expand_codes(column, np.array(in_range, np.bool_))
+    column = frame.get_integers(node.field)
+    mask = np.ones(frame.rows, np.bool_)
     if low is not None:
-        found &= column.values >= int(low)
+        mask &= column.values >= int(low)
     if high is not None:
-        found &= column.values <= int(high)
-    return _present(column, found)
+        mask &= column.values <= int(high)
+    return _exclude_nulls(column, mask)
 
 
-@mask.register
+@build_mask.register
 def _(node: Missing, frame: Frame) -> Flags:
-    DeclaredFields(frame.kinds).type_of(node.field)
+    DeclaredFields(frame.types).type_of(node.field)
     column = frame[node.field]
-    if isinstance(column, Codes):
+    if isinstance(column, CodedColumn):
         return column.codes < 0
-    if isinstance(column, Plain):
+    if isinstance(column, OpaqueColumn):
         missing: Flags = column.values.is_null().to_numpy(zero_copy_only=False)
         return missing
     return np.zeros(frame.rows, np.bool_) if column.missing is None else column.missing
 
 
-@mask.register
+@build_mask.register
 def _(node: Not, frame: Frame) -> Flags:
-    return ~mask(node.inner, frame)
+    return ~build_mask(node.inner, frame)
 
 
-@mask.register
+@build_mask.register
 def _(node: AllOf, frame: Frame) -> Flags:
-    return reduce(np.logical_and, (mask(part, frame) for part in node.parts), np.ones(frame.rows, np.bool_))
+    return reduce(np.logical_and, (build_mask(part, frame) for part in node.parts), np.ones(frame.rows, np.bool_))
 
 
-@mask.register
+@build_mask.register
 def _(node: AnyOf, frame: Frame) -> Flags:
-    return reduce(np.logical_or, (mask(part, frame) for part in node.parts), np.zeros(frame.rows, np.bool_))
+    return reduce(np.logical_or, (build_mask(part, frame) for part in node.parts), np.zeros(frame.rows, np.bool_))
 
 
-def _looked_up(column: Codes, found: "pa.Array | Flags") -> Flags:
-    """What is known of each distinct value, for each row; null is nothing."""
-    known = np.asarray(found.to_numpy(zero_copy_only=False) if isinstance(found, pa.Array) else found, np.bool_)
-    if known.all():  # often all sites are asked about
+def _expand_codes(column: CodedColumn, distinct_mask: "pa.Array | Flags") -> Flags:
+    """Return the mask of the rows from that of the distinct values; null never matches."""
+    mask = distinct_mask.to_numpy(zero_copy_only=False) if isinstance(distinct_mask, pa.Array) else distinct_mask
+    by_code = np.asarray(mask, np.bool_)
+    if by_code.all():  # a common case: every site is selected
         return np.greater_equal(column.codes, 0)
-    result: Flags = np.append(known, False)[column.codes]  # -1 is the last
+    result: Flags = np.append(by_code, False)[column.codes]  # the code of null, -1, is the element at the end
     return result
 
 
-def _present(column: Numbers, found: Flags) -> Flags:
-    return found if column.missing is None else found & ~column.missing
+def _exclude_nulls(column: IntegerColumn, mask: Flags) -> Flags:
+    return mask if column.missing is None else mask & ~column.missing

@@ -6,9 +6,9 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from okube_api.store.duckdb.connection import Cursor, insert, quoted
+from okube_api.store.duckdb.connection import Cursor, insert, quote
 from okube_api.store.duckdb.rows import DuckReader
-from okube_api.store.duckdb.snapshots import Moments, View
+from okube_api.store.duckdb.snapshots import Snapshots, Snapshot
 from okube_api.store.plan_analysis import conform_rows
 from okube_api.store.schema import Table
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 class DuckChange(DuckReader):
     """A transaction that writes rows and sees what it wrote; leaving it without a commit rolls all of it back."""
 
-    def __init__(self, view: View, application: str, *, name: str, moments: Moments) -> None:
+    def __init__(self, view: Snapshot, application: str, *, name: str, moments: Snapshots) -> None:
         super().__init__(view, application)
         self._name, self._moments = name, moments
         self._touched: set[str] = set()
@@ -34,7 +34,7 @@ class DuckChange(DuckReader):
 
     async def remove(self, table: Table, batch: int) -> None:
         """Takes a batch's rows out."""
-        sql = f"DELETE FROM {quoted(table.name)} WHERE application = ? AND batch = ?"
+        sql = f"DELETE FROM {quote(table.name)} WHERE application = ? AND batch = ?"
         await self._write(table, lambda cursor: cursor.execute(sql, [self._application, batch]))
 
     async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
@@ -87,7 +87,7 @@ class DuckChange(DuckReader):
 
     def _replace(self, cursor: Cursor, table: Table, parts: list[int], rows: pa.Table) -> None:
         cursor.execute(
-            f"DELETE FROM {quoted(table.name)} WHERE application = ? AND part IN (SELECT unnest(?))",
+            f"DELETE FROM {quote(table.name)} WHERE application = ? AND part IN (SELECT unnest(?))",
             [self._application, parts],
         )
         gathered = self._gathered.setdefault(table, [])

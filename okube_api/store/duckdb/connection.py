@@ -27,7 +27,7 @@ _CALLS_AT_ONCE = 8
 _INTERRUPT_EVERY_S = 0.05
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
     """An identifier, whatever is in it."""
     return '"' + name.replace('"', '""') + '"'
 
@@ -70,7 +70,7 @@ def _unopened(path: Path | None, error: Exception) -> StoreLocked | Unavailable:
     return Unavailable(f"{path} cannot be opened: {error}")
 
 
-def translated(error: duckdb.Error) -> Exception:
+def translate_error(error: duckdb.Error) -> Exception:
     """The same error in the store's words; itself when it is a bug."""
     text = str(error)
     if _FULL.search(text):
@@ -82,7 +82,7 @@ def translated(error: duckdb.Error) -> Exception:
     return error
 
 
-def fetched(cursor: Cursor, sql: str, values: list[Any]) -> pa.Table:
+def fetch_table(cursor: Cursor, sql: str, values: list[Any]) -> pa.Table:
     """The rows of a query as an Arrow table."""
     return cursor.sql(sql, params=values).to_arrow_table()
 
@@ -98,13 +98,13 @@ def insert(
 
     Not by a registered view: a transaction holds on to its views, and so to the memory of their rows, until it ends.
     """
-    columns = [row[0] for row in cursor.execute(f"DESCRIBE {quoted(table)}").fetchall()]
+    columns = [row[0] for row in cursor.execute(f"DESCRIBE {quote(table)}").fetchall()]
     found = cursor.from_arrow(rows)
     if order is not None and not _ascending(rows[order]):
         found = found.order(order)
     same = {name: duckdb.ConstantExpression(value) for name, value in (constants or {}).items()}
     named = [same[name] if name in same else duckdb.ColumnExpression(name) for name in columns]
-    found.project(*named).insert_into(quoted(table))
+    found.project(*named).insert_into(quote(table))
 
 
 def _ascending(column: pa.ChunkedArray) -> bool:
@@ -112,7 +112,7 @@ def _ascending(column: pa.ChunkedArray) -> bool:
     return bool((values[1:] >= values[:-1]).all())
 
 
-def tidied(cursor: Cursor) -> None:
+def checkpoint(cursor: Cursor) -> None:
     """Moves what was committed from the log into the file now, at the cost of whoever wrote much of it.
 
     Otherwise the next one to write pays.  When another change is under way, that one will.
@@ -154,12 +154,12 @@ class Database:
     async def transaction(self) -> AsyncIterator[Cursor]:
         """A cursor within a transaction that sees what is committed now; rolled back unless the body commits it."""
         with self.cursor() as cursor:
-            await self.run(cursor, partial(begin, cursor))
+            await self.run(cursor, partial(begin_transaction, cursor))
             try:
                 yield cursor
             finally:
                 with anyio.CancelScope(shield=True), suppress(Unavailable):  # closed meanwhile: nothing to roll back
-                    await self.run(cursor, partial(end, cursor))
+                    await self.run(cursor, partial(roll_back, cursor))
 
     async def run(self, cursor: Cursor, call: Callable[[], T], timeout_s: float | None = None) -> T:
         """Makes a blocking call in a thread.
@@ -181,7 +181,7 @@ class Database:
         try:
             return future.result()
         except duckdb.Error as error:
-            raise translated(error) from error
+            raise translate_error(error) from error
 
     def cursor(self) -> Cursor:
         """A connection of the caller's own, to be closed."""
@@ -201,13 +201,13 @@ async def _stopped(cursor: Cursor, call: asyncio.Future[Any]) -> None:
         call.exception()  # known, and of no interest any more
 
 
-def begin(cursor: Cursor) -> None:
+def begin_transaction(cursor: Cursor) -> None:
     """Begins a transaction that sees what is committed now."""
     cursor.execute("BEGIN TRANSACTION")
     cursor.execute("SELECT 1 FROM _changes LIMIT 0")  # a transaction sees what is committed when it is first used
 
 
-def end(cursor: Cursor) -> None:
+def roll_back(cursor: Cursor) -> None:
     """Rolls back what was not committed."""
     with suppress(duckdb.Error):  # committed already, or ended by the error that is on its way up
         cursor.execute("ROLLBACK")

@@ -12,9 +12,9 @@ import pyarrow as pa
 from okube_api.store.column_types import ARROW_TYPES
 from okube_api.store.conditions import Condition, OneOf, equal
 from okube_api.store.document_values import build_search_text, get_value
-from okube_api.store.duckdb.connection import Cursor, insert, quoted, tidied
-from okube_api.store.duckdb.sql import PLAIN, TYPES, Columns, Sql, hash_column, hash_of, order_sql, to_sql
-from okube_api.store.duckdb.unique import check
+from okube_api.store.duckdb.connection import Cursor, insert, quote, checkpoint
+from okube_api.store.duckdb.sql import PLAIN, TYPES, HashedFields, Sql, hash_column, hash_text, order_sql, to_sql
+from okube_api.store.duckdb.unique import check_unique
 from okube_api.store.schema import BY_ID, Collection, ColumnType, SortKey
 from okube_api.store.values import Json
 
@@ -24,7 +24,7 @@ _PLAIN = ("_search", "document")
 _HASHED = {ColumnType.TEXT: ColumnType.INTEGER, ColumnType.TEXTS: ColumnType.INTEGERS}
 
 
-class Documents:
+class DuckDocuments:
     """The statements of one collection.  Calls block; whoever makes them lets one write happen at a time.
 
     Beside its fields a document has hashes of what it is mostly looked up by: numbers are compared far faster than
@@ -36,7 +36,7 @@ class Documents:
         fields = {"_id": ColumnType.TEXT, **collection.fields}
         looked_up = ["_id", *(group[-1] for group in collection.unique)]
         hashed = frozenset(name for name in looked_up if fields[name] in _HASHED)
-        self._names = Columns(fields, search=bool(collection.search), hashed=hashed)
+        self._names = HashedFields(fields, search=bool(collection.search), hashed=hashed)
         self._hashed = sorted(hashed)
         self._columns: dict[str, ColumnType] = {
             **fields,
@@ -44,13 +44,13 @@ class Documents:
             "_search": ColumnType.TEXT,
             "document": ColumnType.TEXT,
         }
-        self._table = quoted(collection.name)
+        self._table = quote(collection.name)
         self._claimed = {name.split(".")[0] for group in collection.unique for name in group}
 
     def create(self, cursor: Cursor) -> None:
         """Makes the table; one that was made for another declaration is made again from its documents."""
         columns = ", ".join(
-            f"{quoted(name)} {TYPES[kind]}{PLAIN if name in _PLAIN else ''}" for name, kind in self._columns.items()
+            f"{quote(name)} {TYPES[kind]}{PLAIN if name in _PLAIN else ''}" for name, kind in self._columns.items()
         )
         made_for = f"{self.collection.search} {columns}"
         found = cursor.execute("SELECT made_for FROM _collections WHERE name = ?", [self.collection.name]).fetchall()
@@ -93,7 +93,7 @@ class Documents:
         """
         for name in fields or ():
             self._names.type_of(name)
-        shown = "document" if fields is None else ", ".join(map(quoted, ("_id", *fields)))
+        shown = "document" if fields is None else ", ".join(map(quote, ("_id", *fields)))
         order = order_sql(tuple(sort), self._names)
         if limit is None and not skip:
             text, values = to_sql(where, self._names)
@@ -126,17 +126,17 @@ class Documents:
         with _transaction(cursor):
             if replaces:
                 self.delete(cursor, OneOf("_id", tuple(document["_id"] for document in replaces)))
-            check(cursor, self.collection, self._names, chain(inserts, replaces))
+            check_unique(cursor, self.collection, self._names, chain(inserts, replaces))
             self._insert(cursor, chain(inserts, replaces))
         if len(inserts) + len(replaces) > _BLOCK:
-            tidied(cursor)
+            checkpoint(cursor)
 
     def replace(self, cursor: Cursor, where: Condition, document: Json) -> bool:
         """Puts a document in the place of the match of the same `_id`."""
         with _transaction(cursor):
             found = self.delete(cursor, equal("_id", document["_id"]) & where)
             if found:
-                check(cursor, self.collection, self._names, [document])
+                check_unique(cursor, self.collection, self._names, [document])
                 self._insert(cursor, [document])
         return bool(found)
 
@@ -149,10 +149,10 @@ class Documents:
                 documents = [{**document, **changes} for document in self.at(cursor, block)]
                 cursor.execute(f"DELETE FROM {self._table} WHERE rowid IN (SELECT unnest(?))", [block])
                 if changes.keys() & self._claimed:
-                    check(cursor, self.collection, self._names, documents)
+                    check_unique(cursor, self.collection, self._names, documents)
                 self._insert(cursor, documents)
         if len(rows) > _BLOCK:
-            tidied(cursor)
+            checkpoint(cursor)
         return len(rows)
 
     def delete(self, cursor: Cursor, where: Condition) -> int:
@@ -204,7 +204,7 @@ def nested(paths: Sequence[str], values: Sequence[Any]) -> Json:
 def _hashes(value: Any) -> Any:
     if value is None:
         return None
-    return [hash_of(one) for one in value if one is not None] if isinstance(value, list) else hash_of(value)
+    return [hash_text(one) for one in value if one is not None] if isinstance(value, list) else hash_text(value)
 
 
 @contextmanager

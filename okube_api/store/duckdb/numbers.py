@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from okube_api.store.duckdb.connection import Cursor, fetched
+from okube_api.store.duckdb.connection import Cursor, fetch_table
 
 
-def create(cursor: Cursor) -> None:
+def create_tables(cursor: Cursor) -> None:
     """Makes the tables."""
     cursor.execute(
         "CREATE TABLE IF NOT EXISTS _numbers (application VARCHAR, kind VARCHAR, identifier BLOB, number BIGINT)"
@@ -15,10 +15,10 @@ def create(cursor: Cursor) -> None:
     cursor.execute("CREATE TABLE IF NOT EXISTS _counters (application VARCHAR, name VARCHAR, last BIGINT)")
 
 
-def known(cursor: Cursor, application: str, kind: str, identifiers: Sequence[bytes]) -> dict[bytes, int]:
+def find_numbers(cursor: Cursor, application: str, kind: str, identifiers: Sequence[bytes]) -> dict[bytes, int]:
     """The numbers of those identifiers that have one."""
     cursor.register("wanted", pa.table({"identifier": pa.array(identifiers, pa.binary())}))
-    found = fetched(
+    found = fetch_table(
         cursor,
         "SELECT identifier, number FROM _numbers "
         "WHERE application = ? AND kind = ? AND identifier IN (SELECT identifier FROM wanted)",
@@ -28,9 +28,9 @@ def known(cursor: Cursor, application: str, kind: str, identifiers: Sequence[byt
     return dict(zip(found["identifier"].to_pylist(), found["number"].to_pylist(), strict=True))
 
 
-def numbers(cursor: Cursor, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
+def assign_numbers(cursor: Cursor, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
     """The number of each identifier, new ones included."""
-    found = known(cursor, application, kind, identifiers)
+    found = find_numbers(cursor, application, kind, identifiers)
     if new := [one for one in dict.fromkeys(identifiers) if one not in found]:
         sql = "SELECT coalesce(max(number) + 1, 0) FROM _numbers WHERE application = ? AND kind = ?"
         first = cursor.execute(sql, [application, kind]).fetchall()[0][0]
@@ -43,7 +43,7 @@ def numbers(cursor: Cursor, application: str, kind: str, identifiers: Sequence[b
     return [found[one] for one in identifiers]
 
 
-def following(cursor: Cursor, application: str, counter: str) -> int:
+def increment_counter(cursor: Cursor, application: str, counter: str) -> int:
     """The next of a counter."""
     sql = "UPDATE _counters SET last = last + 1 WHERE application = ? AND name = ? RETURNING last"
     if found := cursor.execute(sql, [application, counter]).fetchall():

@@ -5,11 +5,11 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from okube_api.store.columnar.column_cache import MOST_ROWS, Held
+from okube_api.store.columnar.column_cache import MAX_ROWS, ColumnCache
 from okube_api.store.conditions import EVERYTHING
-from okube_api.store.duckdb.connection import Cursor, fetched, quoted
-from okube_api.store.duckdb.snapshots import View
-from okube_api.store.duckdb.sql import PLAIN, TYPES, Sql, Statement, aggregate_sql, counting_sql, rows_sql
+from okube_api.store.duckdb.connection import Cursor, fetch_table, quote
+from okube_api.store.duckdb.snapshots import Snapshot
+from okube_api.store.duckdb.sql import PLAIN, TYPES, Sql, Statement, aggregate_sql, count_sql, select_sql
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
 from okube_api.store.plan_analysis import get_stored_types, resolve_source
 from okube_api.store.plans import Aggregate, Select
@@ -26,12 +26,12 @@ def create_table(cursor: Cursor, table: Table) -> None:
         for name, kind in get_stored_types(table).items()
     }
     definitions = {"application": "VARCHAR", **kinds}
-    text = ", ".join(f"{quoted(name)} {kind}" for name, kind in definitions.items())
-    cursor.execute(f"CREATE TABLE IF NOT EXISTS {quoted(table.name)} ({text})")
-    present = {row[0] for row in cursor.execute(f"DESCRIBE {quoted(table.name)}").fetchall()}
+    text = ", ".join(f"{quote(name)} {kind}" for name, kind in definitions.items())
+    cursor.execute(f"CREATE TABLE IF NOT EXISTS {quote(table.name)} ({text})")
+    present = {row[0] for row in cursor.execute(f"DESCRIBE {quote(table.name)}").fetchall()}
     for name, kind in definitions.items():
         if name not in present:
-            cursor.execute(f"ALTER TABLE {quoted(table.name)} ADD COLUMN {quoted(name)} {kind}")
+            cursor.execute(f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(name)} {kind}")
 
 
 class DuckReader:
@@ -39,14 +39,14 @@ class DuckReader:
 
     def __init__(
         self,
-        view: View,
+        view: Snapshot,
         application: str,
         *,
         row_limit: int | None = None,
         timeout_s: float | None = None,
-        held: Held | None = None,
+        column_cache: ColumnCache | None = None,
     ) -> None:
-        self._view, self._application, self._held = view, application, held
+        self._view, self._application, self._held = view, application, column_cache
         self._row_limit, self._timeout_s = row_limit, timeout_s
 
     @property
@@ -64,7 +64,7 @@ class DuckReader:
 
     async def select(self, plan: Select) -> pa.Table:
         """The plan's rows, from memory where they are held there."""
-        return await self._answer(plan, lambda: rows_sql(plan, self._application))
+        return await self._answer(plan, lambda: select_sql(plan, self._application))
 
     async def _answer(self, plan: Aggregate | Select, statement: Callable[[], Sql]) -> pa.Table:
         table, where = resolve_source(plan)
@@ -74,18 +74,18 @@ class DuckReader:
             if (found := await answer) is not None:
                 return found
         text, values = statement()
-        counting = counting_sql(table, where, self._application)
+        counting = count_sql(table, where, self._application)
 
         def call(cursor: Cursor) -> pa.Table:
             _check_rows(cursor, table, counting, self._row_limit)
-            return fetched(cursor, text, values)
+            return fetch_table(cursor, text, values)
 
         return await self._ask(table, call)
 
     async def read_parts(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
         """Partitions in ascending order, as many at a time as make a block; a large one in pieces."""
-        names = ", ".join(quoted(name) for name in get_stored_types(table))
-        source = f"FROM {quoted(table.name)} WHERE application = ? AND part BETWEEN ? AND ?"
+        names = ", ".join(quote(name) for name in get_stored_types(table))
+        source = f"FROM {quote(table.name)} WHERE application = ? AND part BETWEEN ? AND ?"
         application = self._application
         counted = await self._fetch(
             table, (f"SELECT part, count(*) AS n {source} GROUP BY part ORDER BY part", [application, low, high])
@@ -103,7 +103,7 @@ class DuckReader:
     async def list_parts(self, table: Table, batch: int | None = None) -> list[int]:
         """The partitions that hold rows."""
         values: list[Any] = [self._application]
-        sql = f"SELECT DISTINCT part FROM {quoted(table.name)} WHERE application = ?"
+        sql = f"SELECT DISTINCT part FROM {quote(table.name)} WHERE application = ?"
         if batch is not None:
             if not table.packed:
                 raise UnsupportedByStore(f"{table.name} is not packed: its rows belong to no batch")
@@ -114,19 +114,19 @@ class DuckReader:
     def to_statement(self, plan: Aggregate | Select) -> Statement:
         """The SQL of a plan."""
         if isinstance(plan, Select):
-            text, values = rows_sql(plan, self._application)
+            text, values = select_sql(plan, self._application)
         else:
             text, values = aggregate_sql(plan, self._application)
         return Statement(text, tuple(values))
 
     async def _load(self, table: Table, columns: tuple[str, ...]) -> pa.Table | None:
-        counted = await self._fetch(table, counting_sql(table, EVERYTHING, self._application))
-        if int(counted["n"][0].as_py()) > MOST_ROWS:
+        counted = await self._fetch(table, count_sql(table, EVERYTHING, self._application))
+        if int(counted["n"][0].as_py()) > MAX_ROWS:
             return None
-        return await self._fetch(table, rows_sql(Select(table, EVERYTHING, columns), self._application))
+        return await self._fetch(table, select_sql(Select(table, EVERYTHING, columns), self._application))
 
     async def _fetch(self, table: Table, statement: Sql) -> pa.Table:
-        return await self._ask(table, lambda cursor: fetched(cursor, *statement))
+        return await self._ask(table, lambda cursor: fetch_table(cursor, *statement))
 
     async def _ask(self, table: Table, call: Callable[[Cursor], T]) -> T:  # noqa: ARG002 - of whichever table
         return await self._view.run(call, self._timeout_s)
@@ -136,7 +136,7 @@ def _check_rows(cursor: Cursor, table: Table, counting: Sql, row_limit: int | No
     """Raises TooManyRows; rows are only counted where the whole table has more than the limit."""
     if row_limit is None:
         return
-    whole: Sql = (f"SELECT count(*) FROM {quoted(table.name)}", [])
+    whole: Sql = (f"SELECT count(*) FROM {quote(table.name)}", [])
     count = 0
     for statement in (whole, counting):
         count = int(cursor.execute(*statement).fetchall()[0][0])

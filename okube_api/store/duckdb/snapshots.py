@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import anyio
 
-from okube_api.store.duckdb.connection import Cursor, Database, begin, end
+from okube_api.store.duckdb.connection import Cursor, Database, begin_transaction, roll_back
 from okube_api.store.errors import StoreError, Unavailable
 
 T = TypeVar("T")
 
 
-class Moments:
+class Snapshots:
     """By application: how often its rows changed, and by table; and the views whose transaction has not begun.
 
     Those begin before the next change is committed, or when they need the database: so a view never sees two
@@ -29,13 +29,13 @@ class Moments:
         self._last = 0
         self._tables: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._applications: dict[str, int] = {}
-        self._pending: defaultdict[str, set[View]] = defaultdict(set)
+        self._pending: defaultdict[str, set[Snapshot]] = defaultdict(set)
         self._committing: set[str] = set()
 
     @asynccontextmanager
-    async def view(self, application: str) -> AsyncIterator["View"]:
+    async def open_snapshot(self, application: str) -> AsyncIterator["Snapshot"]:
         """What is committed now."""
-        view = View(self._database, self._process)
+        view = Snapshot(self._database, self._process)
         if application in self._committing:  # of the moment before or after: it is not known which
             view.version = f"{self._process} {uuid4().hex}"
             await view.begin()
@@ -49,7 +49,7 @@ class Moments:
             self._pending[application].discard(view)
             if not self._pending[application]:
                 del self._pending[application]
-            await view.end()
+            await view.release()
 
     @asynccontextmanager
     async def committing(self, application: str, tables: Iterable[str]) -> AsyncIterator[None]:
@@ -57,7 +57,7 @@ class Moments:
         self._committing.add(application)
         try:
             for view in list(self._pending.get(application, ())):
-                await view.settle()
+                await view.pin()
             yield
         finally:
             self._last += 1
@@ -66,7 +66,7 @@ class Moments:
             self._committing.discard(application)
 
 
-class View:
+class Snapshot:
     """A transaction that begins when it is first needed; its calls wait for each other, since they share a cursor.
 
     version: differs from one moment of the application to the next.  tables: the version of each table that ever
@@ -94,11 +94,11 @@ class View:
                 raise Unavailable("the database could not be asked before it changed")
             if self._cursor is None:
                 cursor = self._database.cursor()
-                await self._database.run(cursor, partial(begin, cursor))
+                await self._database.run(cursor, partial(begin_transaction, cursor))
                 self._cursor = cursor
             return self._cursor
 
-    async def settle(self) -> None:
+    async def pin(self) -> None:
         """Begins now; a view that cannot is of no more use."""
         try:
             await self.begin()
@@ -111,9 +111,9 @@ class View:
         async with self._one_at_a_time:
             return await self._database.run(cursor, partial(call, cursor), timeout_s)
 
-    async def end(self) -> None:
+    async def release(self) -> None:
         """Rolls back what was not committed."""
         if self._cursor is not None:
             with anyio.CancelScope(shield=True), suppress(StoreError):  # closed meanwhile: nothing to roll back
-                await self._database.run(self._cursor, partial(end, self._cursor))
+                await self._database.run(self._cursor, partial(roll_back, self._cursor))
             self._cursor.close()

@@ -9,7 +9,7 @@ from typing import Any
 from okube_api.store.column_types import DeclaredFields, coerce_bounds, coerce_values
 from okube_api.store.conditions import AllOf, AnyOf, Between, Condition, Contains, Missing, Not, OneOf, Overlaps
 from okube_api.store.document_values import fold
-from okube_api.store.duckdb.connection import quoted
+from okube_api.store.duckdb.connection import quote
 from okube_api.store.errors import UnsupportedByStore
 from okube_api.store.plan_analysis import infer_source_types
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
@@ -31,7 +31,7 @@ PLAIN = " USING COMPRESSION UNCOMPRESSED"
 _MANY, _MANY_LISTED = 50, 30
 
 
-class Columns(DeclaredFields):
+class HashedFields(DeclaredFields):
     """Declared fields, and those of them that have a column of hashes, which is much faster to look through."""
 
     def __init__(
@@ -46,13 +46,13 @@ def hash_column(name: str) -> str:
     return f"# {name}"
 
 
-def hash_of(text: str) -> int:
+def hash_text(text: str) -> int:
     """The same 64 bits for a text, today and in ten years."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)
 
 
 @singledispatch
-def to_sql(node: object, names: Columns) -> Sql:
+def to_sql(node: object, names: HashedFields) -> Sql:
     """A condition as an expression that is true where it holds, and false or null elsewhere.
 
     Raises UnsupportedByStore for a field that `names` does not declare.
@@ -61,38 +61,38 @@ def to_sql(node: object, names: Columns) -> Sql:
 
 
 @to_sql.register
-def _(node: OneOf, names: Columns) -> Sql:
+def _(node: OneOf, names: HashedFields) -> Sql:
     values = coerce_values(names.require_scalar(node.field), node.values)
     if not values:
         return "false", []
     if len(values) > _MANY:
-        return f"{quoted(node.field)} IN (SELECT unnest(?))", [values]
+        return f"{quote(node.field)} IN (SELECT unnest(?))", [values]
     marks = ", ".join("?" for _ in values)
-    text = f"{quoted(node.field)} IN ({marks})"
+    text = f"{quote(node.field)} IN ({marks})"
     if node.field not in names.hashed:
         return text, values
-    return f"({quoted(hash_column(node.field))} IN ({marks}) AND {text})", [*map(hash_of, map(str, values)), *values]
+    return f"({quote(hash_column(node.field))} IN ({marks}) AND {text})", [*map(hash_text, map(str, values)), *values]
 
 
 @to_sql.register
-def _(node: Overlaps, names: Columns) -> Sql:
+def _(node: Overlaps, names: HashedFields) -> Sql:
     values = coerce_values(names.require_list(node.field), node.values)
-    column = quoted(node.field)
+    column = quote(node.field)
     if len(values) > _MANY_LISTED:
         return f"EXISTS (SELECT 1 FROM (SELECT unnest({column}) AS one) WHERE one IN (SELECT unnest(?)))", [values]
     parts: list[Sql] = [(f"list_contains({column}, ?)", [value]) for value in values]
     if node.field in names.hashed:
-        hashes = f"list_contains({quoted(hash_column(node.field))}, ?)"
-        parts = [(f"({hashes} AND {text})", [hash_of(str(value)), value]) for text, (value,) in parts]
+        hashes = f"list_contains({quote(hash_column(node.field))}, ?)"
+        parts = [(f"({hashes} AND {text})", [hash_text(str(value)), value]) for text, (value,) in parts]
     return _joined(parts, " OR ", "false")
 
 
 @to_sql.register
-def _(node: Between, names: Columns) -> Sql:
+def _(node: Between, names: HashedFields) -> Sql:
     limits = coerce_bounds(names.require_scalar(node.field), node.low, node.high)
     if limits is None:
         return "false", []
-    column = quoted(node.field)
+    column = quote(node.field)
     parts: list[Sql] = [
         (f"{column} {sign} ?", [value]) for sign, value in zip((">=", "<="), limits, strict=True) if value is not None
     ]
@@ -100,30 +100,30 @@ def _(node: Between, names: Columns) -> Sql:
 
 
 @to_sql.register
-def _(node: Contains, names: Columns) -> Sql:
+def _(node: Contains, names: HashedFields) -> Sql:
     names.require_search()
-    return f"contains({quoted('_search')}, ?)", [fold(node.text)]
+    return f"contains({quote('_search')}, ?)", [fold(node.text)]
 
 
 @to_sql.register
-def _(node: Missing, names: Columns) -> Sql:
+def _(node: Missing, names: HashedFields) -> Sql:
     names.type_of(node.field)
-    return f"({quoted(node.field)} IS NULL)", []
+    return f"({quote(node.field)} IS NULL)", []
 
 
 @to_sql.register
-def _(node: Not, names: Columns) -> Sql:
+def _(node: Not, names: HashedFields) -> Sql:
     text, values = to_sql(node.inner, names)
     return f"(NOT coalesce({text}, false))", values
 
 
 @to_sql.register
-def _(node: AllOf, names: Columns) -> Sql:
+def _(node: AllOf, names: HashedFields) -> Sql:
     return _joined([to_sql(part, names) for part in node.parts], " AND ", "true")
 
 
 @to_sql.register
-def _(node: AnyOf, names: Columns) -> Sql:
+def _(node: AnyOf, names: HashedFields) -> Sql:
     return _joined([to_sql(part, names) for part in node.parts], " OR ", "false")
 
 
@@ -133,11 +133,11 @@ def _joined(parts: list[Sql], word: str, none: str) -> Sql:
     return f"({word.join(text for text, _ in parts)})", [value for _, values in parts for value in values]
 
 
-def order_sql(sort: tuple[SortKey, ...], names: Columns) -> str:
+def order_sql(sort: tuple[SortKey, ...], names: HashedFields) -> str:
     """An ORDER BY clause; ties go by `_id`."""
     for key in sort:
         names.require_scalar(key.field)
-    keys = [f"{quoted(key.field)} {'DESC NULLS LAST' if key.descending else 'ASC NULLS FIRST'}" for key in sort]
+    keys = [f"{quote(key.field)} {'DESC NULLS LAST' if key.descending else 'ASC NULLS FIRST'}" for key in sort]
     return ", ".join([*keys, *([] if any(key.field == "_id" for key in sort) else ['"_id"'])])
 
 
@@ -145,61 +145,61 @@ def order_sql(sort: tuple[SortKey, ...], names: Columns) -> str:
 
 
 @singledispatch
-def key_sql(key: object, names: Columns) -> tuple[str, str]:
+def key_sql(key: object, names: HashedFields) -> tuple[str, str]:
     """A grouping key as (expression, name)."""
     raise UnsupportedByStore(f"DuckDB has no rule for {type(key).__name__}")
 
 
 @key_sql.register
-def _(key: str, names: Columns) -> tuple[str, str]:
+def _(key: str, names: HashedFields) -> tuple[str, str]:
     names.type_of(key)
-    return quoted(key), key
+    return quote(key), key
 
 
 @key_sql.register
-def _(key: Band, names: Columns) -> tuple[str, str]:
+def _(key: Band, names: HashedFields) -> tuple[str, str]:
     names.require_integer(key.field)
-    column = quoted(key.field)
+    column = quote(key.field)
     steps = " + ".join(f"({column} >= {int(edge)})::BIGINT" for edge in key.edges[1:]) or "0"
     return f"CASE WHEN {column} IS NULL THEN -1 ELSE {steps} END", key.name
 
 
 @key_sql.register
-def _(key: Each, names: Columns) -> tuple[str, str]:
+def _(key: Each, names: HashedFields) -> tuple[str, str]:
     names.require_list(key.field)
-    return f"unnest(list_distinct({quoted(key.field)}))", key.name
+    return f"unnest(list_distinct({quote(key.field)}))", key.name
 
 
 @singledispatch
-def measure_sql(measure: object, names: Columns) -> str:
+def measure_sql(measure: object, names: HashedFields) -> str:
     """A measure as an aggregate expression of 64 bits."""
     raise UnsupportedByStore(f"DuckDB has no rule for {type(measure).__name__}")
 
 
 @measure_sql.register
-def _(measure: Sum, names: Columns) -> str:
+def _(measure: Sum, names: HashedFields) -> str:
     names.require_integer(measure.field)
     if measure.times is None:
-        return f"coalesce(sum({quoted(measure.field)}), 0)::BIGINT"
+        return f"coalesce(sum({quote(measure.field)}), 0)::BIGINT"
     names.require_integer(measure.times)
-    return f"coalesce(sum({quoted(measure.field)}::HUGEINT * {quoted(measure.times)}), 0)::BIGINT"
+    return f"coalesce(sum({quote(measure.field)}::HUGEINT * {quote(measure.times)}), 0)::BIGINT"
 
 
 @measure_sql.register
-def _(measure: Count, names: Columns) -> str:
+def _(measure: Count, names: HashedFields) -> str:
     return "count(*)::BIGINT"
 
 
 @measure_sql.register
-def _(measure: Min, names: Columns) -> str:
+def _(measure: Min, names: HashedFields) -> str:
     names.require_integer(measure.field)
-    return f"min({quoted(measure.field)})"
+    return f"min({quote(measure.field)})"
 
 
 @measure_sql.register
-def _(measure: Max, names: Columns) -> str:
+def _(measure: Max, names: HashedFields) -> str:
     names.require_integer(measure.field)
-    return f"max({quoted(measure.field)})"
+    return f"max({quote(measure.field)})"
 
 
 def aggregate_sql(plan: Aggregate, application: str) -> Sql:
@@ -207,30 +207,30 @@ def aggregate_sql(plan: Aggregate, application: str) -> Sql:
 
     Lists are opened in inner queries, one for each, before rows are grouped: a row counts for every pair of values.
     """
-    names = Columns(infer_source_types(plan.source))
+    names = HashedFields(infer_source_types(plan.source))
     source, values = _from(plan.source, plan.where, application)
     keys: list[tuple[str, str]] = []
     for key in plan.by:
         text, name = key_sql(key, names)
         if isinstance(key, Each):
-            source, text = f"(SELECT *, {text} AS {quoted(f'each {name}')} FROM {source})", quoted(f"each {name}")
+            source, text = f"(SELECT *, {text} AS {quote(f'each {name}')} FROM {source})", quote(f"each {name}")
         keys.append((text, name))
-    measures = [f"{measure_sql(one, names)} AS {quoted(one.name)}" for one in plan.measures]
-    columns = ", ".join([*(f"{text} AS {quoted(name)}" for text, name in keys), *measures])
+    measures = [f"{measure_sql(one, names)} AS {quote(one.name)}" for one in plan.measures]
+    columns = ", ".join([*(f"{text} AS {quote(name)}" for text, name in keys), *measures])
     grouped = f" GROUP BY {', '.join(str(at + 1) for at in range(len(keys)))}" if keys else ""
     return f"SELECT {columns} FROM {source}{grouped}", values
 
 
-def rows_sql(plan: Select, application: str) -> Sql:
+def select_sql(plan: Select, application: str) -> Sql:
     """The statement of a plan without groups."""
-    names = Columns(infer_source_types(plan.source))
+    names = HashedFields(infer_source_types(plan.source))
     for name in plan.columns:
         names.type_of(name)
     source, values = _from(plan.source, plan.where, application)
-    return f"SELECT {', '.join(map(quoted, plan.columns))} FROM {source}", values
+    return f"SELECT {', '.join(map(quote, plan.columns))} FROM {source}", values
 
 
-def counting_sql(table: Table, where: Condition, application: str) -> Sql:
+def count_sql(table: Table, where: Condition, application: str) -> Sql:
     """How many rows of a table meet a condition, as `n`."""
     source, values = _from(table, where, application)
     return f"SELECT count(*) AS n FROM {source}", values
@@ -238,9 +238,9 @@ def counting_sql(table: Table, where: Condition, application: str) -> Sql:
 
 def _from(source: Table | Aggregate, where: Condition, application: str) -> Sql:
     """What stands after FROM: a table's rows of one application, or a plan's, that meet a condition."""
-    condition, values = to_sql(where, Columns(infer_source_types(source)))
+    condition, values = to_sql(where, HashedFields(infer_source_types(source)))
     if isinstance(source, Table):
-        return f"{quoted(source.name)} WHERE application = ? AND {condition}", [application, *values]
+        return f"{quote(source.name)} WHERE application = ? AND {condition}", [application, *values]
     text, inner = aggregate_sql(source, application)
     return f"({text}) WHERE {condition}", [*inner, *values]
 

@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 
 import orjson
 
-from okube_api.store.columnar.column_cache import Held
+from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.conditions import Condition
 from okube_api.store.duckdb import numbers
 from okube_api.store.duckdb.changes import DuckChange
-from okube_api.store.duckdb.connection import Cursor, Database, quoted
-from okube_api.store.duckdb.documents import Documents, nested
-from okube_api.store.duckdb.result_cache import Recent, Rows
+from okube_api.store.duckdb.connection import Cursor, Database, quote
+from okube_api.store.duckdb.documents import DuckDocuments, nested
+from okube_api.store.duckdb.result_cache import ResultCache, ResultRows
 from okube_api.store.duckdb.rows import DuckReader, create_table
-from okube_api.store.duckdb.snapshots import Moments, View
+from okube_api.store.duckdb.snapshots import Snapshots, Snapshot
 from okube_api.store.duckdb.sql import Sql
 from okube_api.store.protocol import Change, Reader
 from okube_api.store.schema import BY_ID, Collection, Schema, SortKey
@@ -36,13 +36,13 @@ class DuckStore:
     """
 
     def __init__(
-        self, path: Path, schema: Schema, *, memory_limit: str, threads: int, held: Held | None = None
+        self, path: Path, schema: Schema, *, memory_limit: str, threads: int, column_cache: ColumnCache | None = None
     ) -> None:
         self._schema = schema
         self._database = Database(path, memory_limit, threads)
-        self._collections = {one.name: Documents(one) for one in schema.collections}
-        self._recent = Recent()
-        self._moments, self._held = Moments(self._database), held or Held()
+        self._collections = {one.name: DuckDocuments(one) for one in schema.collections}
+        self._recent = ResultCache()
+        self._moments, self._held = Snapshots(self._database), column_cache or ColumnCache()
         self._writing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -63,7 +63,7 @@ class DuckStore:
         cursor.execute("BEGIN TRANSACTION")
         cursor.execute("CREATE TABLE IF NOT EXISTS _collections (name VARCHAR, made_for VARCHAR)")
         cursor.execute("CREATE TABLE IF NOT EXISTS _changes (application VARCHAR, name VARCHAR)")
-        numbers.create(cursor)
+        numbers.create_tables(cursor)
         for documents in self._collections.values():
             documents.create(cursor)
         for table in self._schema.tables:
@@ -140,8 +140,8 @@ class DuckStore:
         """How often they were written."""
         return self._recent.revision([collection.name for collection in collections])
 
-    async def _ask(self, collection: Collection, statement: Sql) -> Rows:
-        return await self._recent.rows(
+    async def _ask(self, collection: Collection, statement: Sql) -> ResultRows:
+        return await self._recent.fetch(
             collection.name, statement, lambda: self._database.call(partial(_rows, statement))
         )
 
@@ -150,7 +150,7 @@ class DuckStore:
             try:
                 return await self._database.call(work)
             finally:
-                self._recent.forget(collection.name)
+                self._recent.invalidate(collection.name)
 
     # -- rows
 
@@ -159,21 +159,21 @@ class DuckStore:
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AsyncIterator[Reader]:
         """One moment's view."""
-        async with self._moments.view(application) as view:
-            yield DuckReader(view, application, row_limit=row_limit, timeout_s=timeout_s, held=self._held)
+        async with self._moments.open_snapshot(application) as view:
+            yield DuckReader(view, application, row_limit=row_limit, timeout_s=timeout_s, column_cache=self._held)
 
     @asynccontextmanager
     async def begin_change(self, application: str, name: str) -> AsyncIterator[Change]:
         """One transaction; changes of one application wait for each other."""
         async with self._changing[application]:
-            view = View(self._database)
+            view = Snapshot(self._database)
             change = DuckChange(view, application, name=name, moments=self._moments)
             try:
                 await view.begin()
                 yield change
             finally:
                 await change.abandon()
-                await view.end()
+                await view.release()
 
     async def is_committed(self, application: str, name: str) -> bool:
         """Whether a change's mark is there."""
@@ -193,7 +193,7 @@ class DuckStore:
     def _forget(self, application: str, cursor: Cursor) -> None:
         cursor.execute("BEGIN TRANSACTION")
         for name in (*(table.name for table in self._schema.tables), "_changes", "_numbers", "_counters"):
-            cursor.execute(f"DELETE FROM {quoted(name)} WHERE application = ?", [application])
+            cursor.execute(f"DELETE FROM {quote(name)} WHERE application = ?", [application])
         cursor.execute("COMMIT")
 
     # -- numbers
@@ -201,18 +201,18 @@ class DuckStore:
     async def assign_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
         """Numbers of identifiers, new ones included."""
         async with self._writing["_numbers"]:
-            return await self._database.call(lambda cursor: numbers.numbers(cursor, application, kind, identifiers))
+            return await self._database.call(lambda cursor: numbers.assign_numbers(cursor, application, kind, identifiers))
 
     async def find_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
         """Numbers of identifiers seen before."""
-        found = await self._database.call(lambda cursor: numbers.known(cursor, application, kind, identifiers))
+        found = await self._database.call(lambda cursor: numbers.find_numbers(cursor, application, kind, identifiers))
         return [found.get(one) for one in identifiers]
 
     async def next_number(self, application: str, counter: str) -> int:
         """The next of a counter."""
         async with self._writing["_numbers"]:
-            return await self._database.call(lambda cursor: numbers.following(cursor, application, counter))
+            return await self._database.call(lambda cursor: numbers.increment_counter(cursor, application, counter))
 
 
-def _rows(statement: Sql, cursor: Cursor) -> Rows:
+def _rows(statement: Sql, cursor: Cursor) -> ResultRows:
     return cursor.execute(*statement).fetchall()

@@ -12,8 +12,8 @@ import pyarrow as pa
 from okube_api.store.column_types import ARROW_TYPES, ELEMENT_TYPES
 from okube_api.store.conditions import AllOf, OneOf, Overlaps
 from okube_api.store.document_values import unique_keys
-from okube_api.store.duckdb.connection import Cursor, quoted
-from okube_api.store.duckdb.sql import Columns, to_sql
+from okube_api.store.duckdb.connection import Cursor, quote
+from okube_api.store.duckdb.sql import HashedFields, to_sql
 from okube_api.store.errors import Duplicate
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
@@ -22,7 +22,7 @@ Claims = Mapping[tuple[Any, ...], int]
 _FEW = 20
 
 
-def check(cursor: Cursor, collection: Collection, names: Columns, documents: Iterable[Json]) -> None:
+def check_unique(cursor: Cursor, collection: Collection, names: HashedFields, documents: Iterable[Json]) -> None:
     """Raises Duplicate for a unique value that stands already, or twice among the documents to be added.
 
     Goes through the documents once; what it holds of them is their unique values.
@@ -41,7 +41,7 @@ def check(cursor: Cursor, collection: Collection, names: Columns, documents: Ite
 
 
 def _of_few(
-    cursor: Cursor, collection: Collection, names: Columns, group: tuple[str, ...], wanted: Claims
+    cursor: Cursor, collection: Collection, names: HashedFields, group: tuple[str, ...], wanted: Claims
 ) -> tuple[Any, ...] | None:
     """One of the claims that a document in the table has, looked up field by field."""
     if not wanted:
@@ -54,7 +54,7 @@ def _of_few(
         )
     )
     text, parameters = to_sql(where, names)
-    sql = f"SELECT {', '.join(map(quoted, group))} FROM {quoted(collection.name)} WHERE {text}"
+    sql = f"SELECT {', '.join(map(quote, group))} FROM {quote(collection.name)} WHERE {text}"
     for row in cursor.execute(sql, parameters).fetchall():
         for claim in product(*(value if isinstance(value, list) else [value] for value in row)):
             if claim in wanted:
@@ -63,7 +63,7 @@ def _of_few(
 
 
 def _of_many(
-    cursor: Cursor, collection: Collection, names: Columns, group: tuple[str, ...], wanted: Claims
+    cursor: Cursor, collection: Collection, names: HashedFields, group: tuple[str, ...], wanted: Claims
 ) -> tuple[Any, ...] | None:
     """The first of the claims that a document in the table has, all of them looked up at once."""
     kinds = [ELEMENT_TYPES.get(names.type_of(name), names.type_of(name)) for name in group]
@@ -71,11 +71,11 @@ def _of_many(
     arrays = [pa.array(found, ARROW_TYPES[kind]) for found, kind in zip(zip(*wanted, strict=True), kinds, strict=True)]
     cursor.register("wanted", pa.table([*arrays, pa.array(wanted.values(), pa.int64())], names=[*columns, "i"]))
     stored = ", ".join(
-        f"{f'unnest({quoted(name)})' if names.type_of(name) in ELEMENT_TYPES else quoted(name)} AS {column}"
+        f"{f'unnest({quote(name)})' if names.type_of(name) in ELEMENT_TYPES else quote(name)} AS {column}"
         for name, column in zip(group, columns, strict=True)
     )
     sql = (
-        f"SELECT {', '.join(columns)} FROM wanted JOIN (SELECT {stored} FROM {quoted(collection.name)}) "
+        f"SELECT {', '.join(columns)} FROM wanted JOIN (SELECT {stored} FROM {quote(collection.name)}) "
         f"USING ({', '.join(columns)}) ORDER BY i LIMIT 1"
     )
     found = cursor.execute(sql).fetchall()

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from okube_api.store.duckdb.connection import connect, fetched, quoted
+from okube_api.store.duckdb.connection import connect, fetch_table, quote
 
 
 class DuckWorkbench:
@@ -18,7 +18,7 @@ class DuckWorkbench:
     def load(self, name: str, rows: pa.Table) -> None:
         """Makes rows a table."""
         self._connection.register("incoming", rows)
-        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS SELECT * FROM incoming")
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS SELECT * FROM incoming")
         self._connection.unregister("incoming")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
@@ -27,7 +27,7 @@ class DuckWorkbench:
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """The rows of a query."""
-        return fetched(self._connection, sql, list(parameters))
+        return fetch_table(self._connection, sql, list(parameters))
 
     def stream(self, sql: str, rows: int) -> Iterable[pa.Table]:
         """The rows of a query, some at a time."""

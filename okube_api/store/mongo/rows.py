@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from okube_api.store.column_types import ARROW_TYPES
-from okube_api.store.columnar.column_cache import MOST_ROWS, Held
+from okube_api.store.columnar.column_cache import MAX_ROWS, ColumnCache
 from okube_api.store.conditions import EVERYTHING, Condition
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
 from okube_api.store.mongo.blocks import unpacked
@@ -44,7 +44,7 @@ class MongoReader:
         *,
         row_limit: int | None = None,
         timeout_s: float | None = None,
-        held: Held | None = None,
+        held: ColumnCache | None = None,
     ) -> None:
         self._database, self._roots, self._root = database, roots, root
         self._row_limit, self._timeout_s = row_limit, timeout_s or ANALYTICS_S
@@ -115,7 +115,7 @@ class MongoReader:
 
     async def _load(self, table: Table, columns: tuple[str, ...]) -> pa.Table | None:
         manifest = await self._manifest(table)
-        if manifest.rows(FIRST_PART, LAST_PART) > MOST_ROWS:
+        if manifest.rows(FIRST_PART, LAST_PART) > MAX_ROWS:
             return None
         shown = {"application": self._root.application, **manifest.visible(FIRST_PART, LAST_PART)}
         found = await self._ask(table, rows_pipeline(Select(table, EVERYTHING, columns), shown))

@@ -10,7 +10,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from okube_api.store.columnar.column_cache import Held
+from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.conditions import Condition
 from okube_api.store.errors import StoreError
 from okube_api.store.mongo.changes import changing, tidy
@@ -42,7 +42,7 @@ class MongoStore:
     """
 
     def __init__(
-        self, url: str, schema: Schema, *, client: Any = None, grace: timedelta = GRACE, held: Held | None = None
+        self, url: str, schema: Schema, *, client: Any = None, grace: timedelta = GRACE, held: ColumnCache | None = None
     ) -> None:
         self._client: Any = client or AsyncMongoClient(
             url, connect=False, w="majority", serverSelectionTimeoutMS=_SELECTION_MS, appname="okube-api"
@@ -52,7 +52,7 @@ class MongoStore:
         except PyMongoError as error:
             raise ValueError("the URL names no database: use mongodb://host/database") from error
         self._schema, self._grace = schema, grace
-        self._held = held or Held()
+        self._held = held or ColumnCache()
         self._collections = {one.name: Documents(one, self._database) for one in schema.collections}
         self._roots, self._numbers = Roots(self._database), Numbers(self._database)
         self._changes: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
