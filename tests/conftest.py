@@ -1,33 +1,44 @@
-"""What every test shares."""
+"""Fixtures and hooks of the whole suite."""
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
-    """Async tests run on asyncio, as the server does."""
+    """Run async tests on asyncio, as the server does."""
     return "asyncio"
 
 
 @pytest.fixture(scope="session")
 def mongo_uri() -> str:
-    """The server to test MongoDB on; without one, its half is skipped."""
+    """Return the URI of the MongoDB server to test on; skip the test when there is none."""
     uri = os.environ.get("OKUBE_TEST_MONGODB")
     if not uri:
-        pytest.skip("OKUBE_TEST_MONGODB is not set: the MongoDB half needs a server")
+        pytest.skip("OKUBE_TEST_MONGODB is not set: tests of MongoDB need a server")
     return uri
+
+
+@pytest.fixture
+def work_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Change to an empty folder and remove all OKUBE_* variables but those of the tests."""
+    for name in os.environ:
+        if name.startswith("OKUBE_") and not name.startswith("OKUBE_TEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where a MongoDB server was promised, a skip is a failure: it would hide that half of the suite."""
+    """Report a skipped test as failed when OKUBE_TEST_MONGODB is set: a skip would hide the tests of MongoDB."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("OKUBE_TEST_MONGODB"):
         report.outcome = "failed"
-        report.longrepr = f"skipped, though OKUBE_TEST_MONGODB is set: {call.excinfo and call.excinfo.value}"
+        report.longrepr = f"skipped although OKUBE_TEST_MONGODB is set: {call.excinfo and call.excinfo.value}"
     return report

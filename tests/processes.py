@@ -1,6 +1,6 @@
-"""Servers of their own process, and who calls them."""
+"""Commands and servers in processes of their own, and clients of the servers."""
 
-import os
+import socket
 import subprocess
 import sys
 import time
@@ -9,34 +9,48 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
+from okube_api.cli import cli
+from typer.testing import CliRunner, Result
 
-from tests.cli.test_commands import PASSWORD, run
-
+PASSWORD = "correct horse battery"
 LOGIN = {"login": "root@okube.example", "password": PASSWORD}
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, without settings from outside."""
-    for name in os.environ:
-        if name.startswith("OKUBE_") and not name.startswith("OKUBE_TEST_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def run_cli(*arguments: str, text: str = "") -> Result:
+    """Run a command in this process; `text` is its standard input."""
+    return CliRunner().invoke(cli, arguments, input=text)
 
 
-def with_administrator() -> None:
-    """Makes the administrator of the platform, in the store of the settings."""
-    added = run("user", "add", LOGIN["login"], "--platform-admin", "--password-stdin", text=f"{PASSWORD}\n")
-    assert added.exit_code == 0, added.output
+def start_cli(*arguments: str | Path) -> subprocess.Popen[str]:
+    """Start a command in a process of its own; its messages are on `stderr`."""
+    command = [sys.executable, "-m", "okube_api.cli", *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def create_administrator() -> None:
+    """Create the platform administrator in the store of the settings."""
+    result = run_cli("user", "add", LOGIN["login"], "--platform-admin", "--password-stdin", text=f"{PASSWORD}\n")
+    assert result.exit_code == 0, result.output
+
+
+def find_free_port() -> int:
+    """Return a port that is not in use."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
 
 
 @contextmanager
-def serving(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A server of its own process, which logs to a file; killed at the end, if it still runs."""
-    words = [sys.executable, "-m", "okube_api.cli", "serve", "--port", str(port)]
-    with log.open("ab") as said, subprocess.Popen(words, stdout=said, stderr=said) as process:
+def start_server(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a server, wait until it answers, and kill it at the end.
+
+    Its log is appended to the file `log`, its standard output to `log` with the suffix `.out`.
+    """
+    command = [sys.executable, "-m", "okube_api.cli", "serve", "--port", str(port)]
+    with (
+        log.open("ab") as errors,
+        log.with_suffix(".out").open("ab") as output,
+        subprocess.Popen(command, stdout=output, stderr=errors) as process,
+    ):
         deadline = time.monotonic() + 30
         while True:
             try:
@@ -52,8 +66,9 @@ def serving(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def client(port: int) -> Iterator[httpx.Client]:
-    """The administrator, logged in."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as found:
-        found.headers["Authorization"] = f"Bearer {found.post('/auth/login', json=LOGIN).json()['auth']['token']}"
-        yield found
+def log_in(port: int) -> Iterator[httpx.Client]:
+    """Yield a client of a server, with a token of the platform administrator."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        token = client.post("/auth/login", json=LOGIN).json()["auth"]["token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client

@@ -13,7 +13,6 @@ import uvicorn
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from okube_api.analytics.answer_cache import AnswerCache
 from okube_api.analytics.modules import MODULES
 from okube_api.analytics.scope import QuestionScope
 from okube_api.analytics.service import AnswerOptions
@@ -96,13 +95,12 @@ class BenchServer:
         query = module.query.model_validate(workload.body)
         options = AnswerOptions(url.first_day, url.last_day, url.uplifted)
         started = time.perf_counter()
-        answer, _ = await self.services.analytics.answer(query, scope, options)
-        return time.perf_counter() - started, answer
+        answer = await self.services.analytics.answer(query, scope, options)
+        return time.perf_counter() - started, answer.content
 
     def clear_answer_cache(self) -> None:
         """Empty the answer cache, so that the next question is computed."""
-        analytics = self.services.analytics
-        analytics.recall = AnswerCache(self.services.store, self.services.clock)
+        self.services.analytics.answer_cache.clear()
 
     def set_floor(self, answer: bytes) -> None:
         """Set the bytes that `FLOOR` returns."""

@@ -1,4 +1,4 @@
-"""The demonstration: two made-up applications with everything in them, and a year of events taken as any others are."""
+"""Fills the demo: two applications with all kinds of resources, and a year of events ingested as any others are."""
 
 import asyncio
 import io
@@ -28,12 +28,12 @@ from okube_api.sites.repository import SiteRepository
 from okube_api.store.values import Json
 from okube_api.studies.repository import StudyRepository
 
-_PIECE_BYTES = 2**20
+_CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class DemoServices:
-    """Where the demonstration is written to."""
+    """The services that the demo is written with."""
 
     applications: ApplicationRepository
     sites: SiteRepository
@@ -47,10 +47,10 @@ class DemoServices:
 
 @dataclass(frozen=True, slots=True)
 class FillProgress:
-    """What was just done: in which application, what, and how many of it."""
+    """A finished step: the name of the application, and how many items of which kind were written."""
 
     application: str
-    what: str
+    items: str
     count: int
 
 
@@ -58,112 +58,123 @@ ProgressListener = Callable[[FillProgress], None]
 
 
 async def fill_applications(
-    places: DemoServices, until: date, tell: ProgressListener | None = None, scale: float = 1.0
+    services: DemoServices, until: date, on_progress: ProgressListener | None = None, scale: float = 1.0
 ) -> list[Json]:
-    """The documents of the two applications, filled with twelve months of events that end on `until`.
+    """Create the two applications with a year of events that ends on `until`; return their documents.
 
-    scale: 1 is some 700,000 events.  Raises Taken where one of them exists already.
+    scale: 1 is about 700,000 events.
+    Raises Taken when one of the applications exists already.
     """
-    made = build_worlds(until, scale)
-    fields = ({"key": world.key, "name": world.name, "timezone": "Europe/Paris"} for world in made)
-    found = [await places.applications.create(one) for one in fields]
-    filling = [  # one waits for the store while the other computes
-        asyncio.create_task(_filled(places, Application.from_document(document), world, tell or (lambda _: None)))
-        for world, document in zip(made, found, strict=True)
+    worlds = build_worlds(until, scale)
+    documents = [
+        await services.applications.create({"key": world.key, "name": world.name, "timezone": "Europe/Paris"})
+        for world in worlds
+    ]
+    on_progress = on_progress or (lambda _: None)
+    tasks = [  # in parallel: one waits for the store while the other computes
+        asyncio.create_task(_fill_application(services, Application.from_document(document), world, on_progress))
+        for world, document in zip(worlds, documents, strict=True)
     ]
     try:
-        await asyncio.gather(*filling)
+        await asyncio.gather(*tasks)
     finally:
-        for task in filling:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*filling, return_exceptions=True)
-    return found
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return documents
 
 
-async def _filled(places: DemoServices, application: Application, world: World, tell: ProgressListener) -> None:
-    await _documents(places, application, world, tell)
+async def _fill_application(
+    services: DemoServices, application: Application, world: World, on_progress: ProgressListener
+) -> None:
+    await _create_resources(services, application, world, on_progress)
     batches = []
-    async with aclosing(_made(world)) as made:
-        async for kind, rows in made:
-            source = EventFile(_pieces(rows), Format.PARQUET, name=f"{kind}.parquet")
-            batches.append(await places.ingest.load(application, kind, source))
-            tell(FillProgress(world.name, kind, rows.num_rows))
-    await places.ingest.publish(application, batches)
-    tell(FillProgress(world.name, "batches", len(batches)))
+    async with aclosing(_generate_ahead(world)) as events:
+        async for kind, rows in events:
+            file = EventFile(_read_chunks(rows), Format.PARQUET, name=f"{kind}.parquet")
+            batches.append(await services.ingest.load(application, kind, file))
+            on_progress(FillProgress(world.name, kind, rows.num_rows))
+    await services.ingest.publish(application, batches)
+    on_progress(FillProgress(world.name, "batches", len(batches)))
 
 
-async def _made(world: World) -> AsyncGenerator[tuple[str, pa.Table], None]:
-    """The events of a world, each kind made in a thread while the one before it is taken."""
-    left = generate_events(world)
-    coming = asyncio.create_task(asyncio.to_thread(next, left, None))
+async def _generate_ahead(world: World) -> AsyncGenerator[tuple[str, pa.Table], None]:
+    """Yield the events of a world kind by kind; a thread generates the next kind while the caller uses the last."""
+    events = generate_events(world)
+    task = asyncio.create_task(asyncio.to_thread(next, events, None))
     try:
-        while (found := await coming) is not None:
-            coming = asyncio.create_task(asyncio.to_thread(next, left, None))
-            yield found
+        while (kind_and_rows := await task) is not None:
+            task = asyncio.create_task(asyncio.to_thread(next, events, None))
+            yield kind_and_rows
     finally:
-        await asyncio.wait((coming,))
+        await asyncio.wait((task,))
 
 
-async def _pieces(rows: pa.Table) -> AsyncIterator[bytes]:
+async def _read_chunks(rows: pa.Table) -> AsyncIterator[bytes]:
+    """Yield the rows as the bytes of a Parquet file."""
     file = io.BytesIO()
     pa.parquet.write_table(rows, file)
-    for at in range(0, file.tell(), _PIECE_BYTES):
-        yield file.getvalue()[at : at + _PIECE_BYTES]
+    for at in range(0, file.tell(), _CHUNK_BYTES):
+        yield file.getvalue()[at : at + _CHUNK_BYTES]
 
 
-# -- documents ------------------------------------------------------------------------------------------------
+# -- resources ------------------------------------------------------------------------------------------------
 
 
-async def _documents(places: DemoServices, application: Application, world: World, tell: ProgressListener) -> None:
-    async def put(resources: ValidatedRepository, elements: Sequence[Json]) -> list[Json]:
-        found = await BulkUpsert(resources, application, ()).upsert_all(elements)
-        tell(FillProgress(world.name, resources.collection.name, len(found)))
-        return found
+async def _create_resources(
+    services: DemoServices, application: Application, world: World, on_progress: ProgressListener
+) -> None:
+    async def upsert(repository: ValidatedRepository, elements: Sequence[Json]) -> list[Json]:
+        documents = await BulkUpsert(repository, application, ()).upsert_all(elements)
+        on_progress(FillProgress(world.name, repository.collection.name, len(documents)))
+        return documents
 
-    sites = {site["key"]: site["_id"] for site in await put(places.sites, [_site(spot) for spot in world.sites])}
-    await put(places.pois, [_poi(spot) for spot in world.pois])
-    rooms = [{"key": key, "name": name, "site": sites[site]} for site, key, name in world.equipments]
-    await put(places.equipments, rooms)
+    sites = await upsert(services.sites, [_site_fields(place) for place in world.sites])
+    await upsert(services.pois, [_poi_fields(place) for place in world.pois])
+    ids = {site["key"]: site["_id"] for site in sites}
+    equipments = [{"key": key, "name": name, "site": ids[site]} for site, key, name in world.equipments]
+    await upsert(services.equipments, equipments)
     for key, name, formats, _, _ in LEVERS:
         if key != OTHER:
-            await places.levers.create(application.id, {"key": key, "name": name, "match": {"format": list(formats)}})
-    tell(FillProgress(world.name, "levers", len(LEVERS)))
-    await put(places.campaigns, [_campaign(drive) for drive in world.campaigns])
-    await put(places.studies, _studies(world))
+            fields = {"key": key, "name": name, "match": {"format": list(formats)}}
+            await services.levers.create(application.id, fields)
+    on_progress(FillProgress(world.name, "levers", len(LEVERS)))
+    await upsert(services.campaigns, [_campaign_fields(campaign) for campaign in world.campaigns])
+    await upsert(services.studies, _study_fields(world))
 
 
-def _site(spot: DemoPlace) -> Json:
-    where: Json = {"coordinates": list(spot.coordinates)} if spot.coordinates else {}
-    return {"key": spot.key, "name": spot.name, "tags": list(spot.tags), "online": not where, **where}
+def _site_fields(place: DemoPlace) -> Json:
+    location: Json = {"coordinates": list(place.coordinates)} if place.coordinates else {}
+    return {"key": place.key, "name": place.name, "tags": list(place.tags), "online": not location, **location}
 
 
-def _poi(spot: DemoPlace) -> Json:
-    assert spot.coordinates is not None, "only sites are online"
-    return {"key": spot.key, "name": spot.name, "tags": list(spot.tags), "coordinates": list(spot.coordinates)}
+def _poi_fields(place: DemoPlace) -> Json:
+    assert place.coordinates is not None, "only sites are online"
+    return {"key": place.key, "name": place.name, "tags": list(place.tags), "coordinates": list(place.coordinates)}
 
 
-def _campaign(drive: DemoCampaign) -> Json:
+def _campaign_fields(campaign: DemoCampaign) -> Json:
     fields: dict[str, Any] = {
-        "key": drive.key,
-        "name": drive.name,
-        "format": drive.format,
-        "from": drive.first.isoformat(),
-        "to": drive.last.isoformat(),
-        "extra": dict(drive.extra),
-        "costs": [{"type": LEVERS[drive.lever][4], "amount": drive.price}],
+        "key": campaign.key,
+        "name": campaign.name,
+        "format": campaign.format,
+        "from": campaign.first.isoformat(),
+        "to": campaign.last.isoformat(),
+        "extra": dict(campaign.extra),
+        "costs": [{"type": LEVERS[campaign.lever_index][4], "amount": campaign.price}],
     }
-    return fields | ({"sites": list(drive.sites)} if drive.sites else {})
+    return fields | ({"sites": list(campaign.sites)} if campaign.sites else {})
 
 
-def _studies(world: World) -> list[Json]:
-    shops = [spot for spot in world.sites if spot.coordinates is not None]
+def _study_fields(world: World) -> list[Json]:
+    shops = [site for site in world.sites if site.coordinates is not None]
     studies = {"all": ("All shops", shops), "top": ("The ten largest cities", shops[:10])}
     return [
         {
             "key": key,
             "name": name,
-            "sites": [spot.key for spot in chosen],
-            "pois": [spot.key for spot in world.pois if spot.city in {shop.city for shop in chosen}],
+            "sites": [site.key for site in sites],
+            "pois": [poi.key for poi in world.pois if poi.city in {site.city for site in sites}],
         }
-        for key, (name, chosen) in studies.items()
+        for key, (name, sites) in studies.items()
     ]

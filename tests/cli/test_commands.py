@@ -1,48 +1,34 @@
-"""The command line: what it does, and what it says when it cannot."""
+"""The commands: help, output, errors, and a server from start to stop."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
-from okube_api.cli import cli
 from okube_api.http.listener import listen
-from typer.testing import CliRunner, Result
 
-PASSWORD = "correct horse battery"
+from tests.processes import PASSWORD, create_administrator, find_free_port, log_in, run_cli, start_server
 
+pytestmark = pytest.mark.usefixtures("work_folder")
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, without settings from outside."""
-    for name in os.environ:
-        if name.startswith("OKUBE_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+COMMANDS = ("serve", "demo", "user", "ingest", "rebuild", "openapi", "bench")
 
 
-def run(*arguments: str, text: str = "") -> Result:
-    """A command's result."""
-    return CliRunner().invoke(cli, arguments, input=text)
+def test_help_lists_all_commands() -> None:
+    output = run_cli("--help").output
+    assert [command for command in COMMANDS if command not in output] == []
 
 
-def test_every_command_has_help() -> None:
-    listed = run("--help").output
-    for command in ("serve", "demo", "user", "ingest", "rebuild", "openapi", "bench"):
-        assert command in listed
-        assert len(run(command, "--help").output.splitlines()) > 5
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    assert len(run_cli(command, "--help").output.splitlines()) > 5
 
 
-def test_answers_do_not_wait_for_the_client() -> None:
-    """A connection of the server sends each piece of an answer at once."""
+def test_answers_are_sent_without_delay() -> None:
+    """Connections of the server send each part of an answer at once (TCP_NODELAY)."""
     with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
         connection, _ = listening.accept()
         with connection:
@@ -50,15 +36,15 @@ def test_answers_do_not_wait_for_the_client() -> None:
 
 
 def test_openapi_prints_the_document() -> None:
-    document = json.loads(run("openapi").stdout)
+    document = json.loads(run_cli("openapi").stdout)
     assert document["info"]["title"] == "okube-api"
     assert "/auth/login" in document["paths"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text", "words"),
+    ("arguments", "text", "message"),
     [
-        (("user", "add", "nobody", "--platform-admin"), "", "no e-mail address"),
+        (("user", "add", "nobody", "--platform-admin"), "", "not a valid e-mail address"),
         (("user", "add", "a@b.example"), "", "either --platform-admin"),
         (("user", "add", "a@b.example", "--platform-admin", "--password-stdin"), "short\n", "12 characters"),
         (("user", "add", "a@b.example", "--platform-admin"), "", "--password-stdin"),
@@ -66,71 +52,64 @@ def test_openapi_prints_the_document() -> None:
         (("serve", "--workers", "2"), "", "MongoDB"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(arguments: tuple[str, ...], text: str, words: str) -> None:
-    result = run(*arguments, text=text)
+def test_expected_errors_print_one_sentence(arguments: tuple[str, ...], text: str, message: str) -> None:
+    result = run_cli(*arguments, text=text)
     assert result.exit_code == 1
-    assert words in result.stderr
+    assert message in result.stderr
     assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("name", "value", "message"),
     [
         ("OKUBE_SECRET_KEY", "short", "32"),
         ("OKUBE_TOKEN_HOURS", "x", "OKUBE_TOKEN_HOURS"),
         ("OKUBE_STORE_URL", "x", "duckdb:PATH"),
     ],
 )
-def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
+def test_invalid_settings_are_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
     monkeypatch.setenv(name, value)
-    result = run("serve")
+    result = run_cli("serve")
     assert result.exit_code == 1
-    assert words in result.stderr
+    assert message in result.stderr
 
 
-# -- a server of its own process ------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+# -- a server in a process of its own --------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def server(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A running server and its address; root@okube.example is its platform administrator."""
-    added = run("user", "add", "root@okube.example", "--platform-admin", "--password-stdin", text=f"{PASSWORD}\n")
-    assert added.exit_code == 0, added.output
-    port = free_port()
-    command = [sys.executable, "-m", "okube_api.cli", "serve", "--port", str(port)]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log, cwd=folder) as process:
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(200):
-            try:
-                httpx.get(f"{url}/health/ready")
-                break
-            except httpx.TransportError:
-                time.sleep(0.05)
-        yield process, url
-        process.kill()
+def log(work_folder: Path) -> Path:
+    """Return the path of the log of the server."""
+    return work_folder / "log"
 
 
-def test_a_server_from_start_to_stop(server: tuple[subprocess.Popen[bytes], str], folder: Path) -> None:
-    process, url = server
-    login = {"login": "root@okube.example", "password": PASSWORD}
-    token = httpx.post(f"{url}/auth/login", json=login).json()["auth"]["token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    assert httpx.post(f"{url}/applications", json={"key": "acme"}, headers=headers).status_code == 201
+@pytest.fixture
+def port(log: Path) -> int:
+    """Return a free port, and create the platform administrator."""
+    create_administrator()
+    return find_free_port()
 
-    second = run("user", "add", "late@okube.example", "--platform-admin", "--password-stdin", text=f"{PASSWORD}\n")
+
+@pytest.fixture
+def server(port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a server on the port."""
+    with start_server(port, log) as process:
+        yield process
+
+
+def test_server_from_start_to_stop(server: subprocess.Popen[bytes], port: int, log: Path, work_folder: Path) -> None:
+    with log_in(port) as client:
+        token = client.headers["Authorization"].removeprefix("Bearer ")
+        assert client.post("/applications", json={"key": "acme"}).status_code == 201
+
+    second = run_cli("user", "add", "late@okube.example", "--platform-admin", "--password-stdin", text=f"{PASSWORD}\n")
     assert second.exit_code == 1
     assert "--url" in second.stderr
 
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == 0
-    log = (folder / "log").read_text()
-    assert all(json.loads(line)["event"] for line in log.splitlines())
-    assert PASSWORD not in log
-    assert token not in log
-    assert (folder / "okube-data" / "secret.key").stat().st_mode & 0o777 == 0o600
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(timeout=10) == 0
+    text = log.read_text()
+    assert all(json.loads(line)["event"] for line in text.splitlines())
+    assert PASSWORD not in text
+    assert token not in text
+    assert (work_folder / "okube-data" / "secret.key").stat().st_mode & 0o777 == 0o600

@@ -1,10 +1,9 @@
-"""Commands and servers killed in the middle of an ingest: the same again finishes it, and nothing counts twice."""
+"""Ingest commands and servers that are killed: the same command finishes the work, and no event counts twice."""
 
 import asyncio
 import os
 import random
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,84 +17,76 @@ from okube_api.ingest.batches import State
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
 
-from tests.processes import client, folder, serving, with_administrator
-from tests.cli.test_commands import free_port
-
-__all__ = ["folder"]
+from tests.processes import create_administrator, find_free_port, log_in, start_cli, start_server
 
 KILLS = int(os.environ.get("OKUBE_TEST_KILLS", "1"))
-PEOPLE = {"first.ndjson": range(40), "second.ndjson": range(40, 1540)}
-PINGS_EACH = 12  # half a minute apart: one stay each
-STAYS = sum(map(len, PEOPLE.values()))
+USERS = {"first.ndjson": range(40), "second.ndjson": range(40, 1540)}
+PINGS_PER_USER = 12  # half a minute apart, so that each user has one stay
+STAYS = sum(map(len, USERS.values()))
+MAX_DELAY_S = 0.8  # between a message of the command and the kill
 
 
 @pytest.fixture
-def files(folder: Path) -> list[Path]:
-    """Two files of pings; root@okube.example is the platform's administrator."""
-    with_administrator()
-    for name, people in PEOPLE.items():
+def files(work_folder: Path) -> list[Path]:
+    """Write two files of pings, and create the platform administrator."""
+    create_administrator()
+    for name, users in USERS.items():
         lines = [
-            f'{{"user":"u{one}","at":"2024-03-28T10:{at // 2:02}:{at % 2 * 30:02}Z","lng":4.83,"lat":45.76}}\n'
-            for one in people
-            for at in range(PINGS_EACH)
+            f'{{"user":"u{user}","at":"2024-03-28T10:{at // 2:02}:{at % 2 * 30:02}Z","lng":4.83,"lat":45.76}}\n'
+            for user in users
+            for at in range(PINGS_PER_USER)
         ]
-        (folder / name).write_text("".join(lines))
-    return [folder / name for name in PEOPLE]
+        (work_folder / name).write_text("".join(lines))
+    return [work_folder / name for name in USERS]
 
 
-def command(*arguments: str | Path) -> subprocess.Popen[str]:
-    """A command of its own process; what it says comes by `stderr`."""
-    words = [sys.executable, "-m", "okube_api.cli", *map(str, arguments)]
-    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-
-
-def until(process: subprocess.Popen[str], words: str) -> None:
-    """Reads until the command says so."""
+def wait_for_message(process: subprocess.Popen[str], message: str) -> None:
+    """Read the output of a command until a line holds the message."""
     assert process.stderr is not None
-    said: list[str] = []
-    while not said or words not in said[-1]:
-        said.append(process.stderr.readline())
-        assert said[-1], said
+    lines: list[str] = []
+    while not lines or message not in lines[-1]:
+        lines.append(process.stderr.readline())
+        assert lines[-1], lines
 
 
-def killed_after(process: subprocess.Popen[str], words: str, longest_s: float) -> None:
-    """Kills a command at a random instant after it said something."""
-    until(process, words)
-    time.sleep(random.uniform(0, longest_s))
+def kill_after(process: subprocess.Popen[str], message: str) -> None:
+    """Kill a command at a random instant after it has printed a message."""
+    wait_for_message(process, message)
+    time.sleep(random.uniform(0, MAX_DELAY_S))
     process.kill()
     process.communicate()
 
 
-async def _with_shop() -> None:
+async def create_shop() -> None:
     async with open_services(Settings()) as services:
         application = await services.applications.create({"key": "acme", "timezone": "UTC"})
         shop = {"key": "shop", "name": "Shop", "online": False, "coordinates": [4.83, 45.76]}
         await services.sites.create(Application.from_document(application), shop)
 
 
-async def _stored() -> tuple[list[tuple[str, int, int]], int]:
-    """The batches that are visible (name, accepted, duplicate), and how many stays there are."""
+async def read_store() -> tuple[list[tuple[str, int, int]], int]:
+    """Return the visible batches (name, accepted, duplicate) and the number of stays."""
     async with open_services(Settings()) as services:
         application = await services.applications.get_by_name("acme")
         batches = await services.ingest.batches.find_in_states(State.VISIBLE, application=application["_id"])
         async with services.store.open_reader(application["_id"]) as view:
             stays = sum([block.num_rows async for block in view.read_parts(GEO_STAYS.table, 0, 99_999)])
-    return [(one["name"], one["accepted"], one["duplicate"]) for one in batches], stays
+    return [(batch["name"], batch["accepted"], batch["duplicate"]) for batch in batches], stays
 
 
-def test_the_same_command_finishes_what_was_cut_short(files: list[Path]) -> None:
+def test_same_command_finishes_an_interrupted_ingest(files: list[Path]) -> None:
     """The first file is visible already when the command is killed in the middle of the second."""
-    asyncio.run(_with_shop())
+    asyncio.run(create_shop())
     for _ in range(KILLS):
-        killed_after(command("ingest", "acme", "pings", *files), "first.ndjson: 480 accepted", 0.8)
-        _, stays = asyncio.run(_stored())
+        kill_after(start_cli("ingest", "acme", "pings", *files), "first.ndjson: 480 accepted")
+        _, stays = asyncio.run(read_store())
         assert stays in {40, STAYS}
-    process = command("ingest", "acme", "pings", *files)
-    _, said = process.communicate()
-    assert process.returncode == 0, said
-    assert "first.ndjson: 480 accepted" in said
-    assert "second.ndjson: 18,000 accepted" in said
-    batches, stays = asyncio.run(_stored())
+    process = start_cli("ingest", "acme", "pings", *files)
+    _, output = process.communicate()
+    assert process.returncode == 0, output
+    assert "first.ndjson: 480 accepted" in output
+    assert "second.ndjson: 18,000 accepted" in output
+    batches, stays = asyncio.run(read_store())
     assert sorted(batches) == [("first.ndjson", 480, 0), ("second.ndjson", 18_000, 0)]
     assert stays == STAYS
 
@@ -103,62 +94,63 @@ def test_the_same_command_finishes_what_was_cut_short(files: list[Path]) -> None
 # -- through a server ---------------------------------------------------------------------------------------------
 
 
-def stays_of(caller: httpx.Client) -> int:
-    """How many stays a question finds."""
+def count_stays(client: httpx.Client) -> int:
+    """Ask for the number of stays."""
     url = "/applications/acme/studies/all/geo-marketing/analytics?from=2024-03-28&to=2024-03-28&uplift=false"
-    answer = caller.post(url, json={"params": [{"kpi": "posSessions", "temporals": False}]})
-    found: int = answer.json()[0]["data"]["all"]
-    return found
+    answer = client.post(url, json={"params": [{"kpi": "posSessions", "temporals": False}]})
+    count: int = answer.json()[0]["data"]["all"]
+    return count
 
 
-def batches_of(caller: httpx.Client) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = caller.get("/applications/acme/ingest").json()["documents"]
-    return found
+def list_batches(client: httpx.Client) -> list[dict[str, Any]]:
+    batches: list[dict[str, Any]] = client.get("/applications/acme/ingest").json()["documents"]
+    return batches
 
 
-def followed(caller: httpx.Client, identifier: str) -> dict[str, Any]:
-    """The batch, once it is visible."""
+def wait_until_visible(client: httpx.Client, batch_id: str) -> dict[str, Any]:
+    """Return a batch once it is visible."""
     deadline = time.monotonic() + 60
     while True:
-        batch: dict[str, Any] = caller.get(f"/applications/acme/ingest/{identifier}").json()
+        batch: dict[str, Any] = client.get(f"/applications/acme/ingest/{batch_id}").json()
         if batch["state"] == "visible":
             return batch
         assert time.monotonic() < deadline, batch
         time.sleep(0.05)
 
 
-def through(port: int, caller: httpx.Client, files: Sequence[Path]) -> subprocess.Popen[str]:
-    """The command that takes files through a server."""
-    token = str(caller.headers["Authorization"]).removeprefix("Bearer ")
-    return command("ingest", "acme", "pings", *files, "--url", f"http://127.0.0.1:{port}", "--token", token)
+def start_upload(port: int, client: httpx.Client, files: Sequence[Path]) -> subprocess.Popen[str]:
+    """Start the command that ingests files through a server."""
+    token = str(client.headers["Authorization"]).removeprefix("Bearer ")
+    return start_cli("ingest", "acme", "pings", *files, "--url", f"http://127.0.0.1:{port}", "--token", token)
 
 
-def test_what_a_server_stored_is_visible_after_it_was_killed(files: list[Path]) -> None:
-    """A file sent without waiting; then two through the command, which is killed, and again, while its server is."""
-    asyncio.run(_with_shop())
-    port, log = free_port(), files[0].with_name("log")
-    with serving(port, log) as server, client(port) as caller:
-        made = caller.post("/applications/acme/studies", json={"key": "all", "sites": ["shop"]})
-        assert made.status_code == 201, made.text
+def test_killed_server_loses_no_batch_that_it_has_stored(files: list[Path]) -> None:
+    """Upload a file without waiting, then both by the command: kill first the command, then its server."""
+    asyncio.run(create_shop())
+    port, log = find_free_port(), files[0].with_name("log")
+    with start_server(port, log) as server, log_in(port) as client:
+        study = client.post("/applications/acme/studies", json={"key": "all", "sites": ["shop"]})
+        assert study.status_code == 201, study.text
         headers = {"Content-Type": "application/x-ndjson"}
-        sent = caller.post("/applications/acme/ingest/pings?wait=false", content=files[0].read_bytes(), headers=headers)
-        assert sent.status_code == 202
+        url = "/applications/acme/ingest/pings?wait=false"
+        upload = client.post(url, content=files[0].read_bytes(), headers=headers)
+        assert upload.status_code == 202
         server.kill()
-    with serving(port, log) as server, client(port) as caller:
-        batch = followed(caller, sent.json()["_id"])
-        assert (batch["accepted"], batch["duplicate"], stays_of(caller)) == (480, 0, 40)
+    with start_server(port, log) as server, log_in(port) as client:
+        batch = wait_until_visible(client, upload.json()["_id"])
+        assert (batch["accepted"], batch["duplicate"], count_stays(client)) == (480, 0, 40)
 
-        killed_after(through(port, caller, files), "first.ndjson: 0 accepted, 480 duplicate", 0.8)
-        assert stays_of(caller) in {40, STAYS}
-        process = through(port, caller, files)
-        until(process, "first.ndjson: 0 accepted, 480 duplicate")
-        time.sleep(random.uniform(0, 0.8))
+        kill_after(start_upload(port, client, files), "first.ndjson: 0 accepted, 480 duplicate")
+        assert count_stays(client) in {40, STAYS}
+        process = start_upload(port, client, files)
+        wait_for_message(process, "first.ndjson: 0 accepted, 480 duplicate")
+        time.sleep(random.uniform(0, MAX_DELAY_S))
         server.kill()
-        _, said = process.communicate()
-        assert (process.returncode, "does not answer" in said) in {(1, True), (0, False)}, said
-    with serving(port, log), client(port) as caller:
-        process = through(port, caller, files)
-        _, said = process.communicate()
-        assert process.returncode == 0, said
-        assert stays_of(caller) == STAYS
-        assert sum(batch["accepted"] for batch in batches_of(caller)) == STAYS * PINGS_EACH
+        _, output = process.communicate()
+        assert (process.returncode, "does not answer" in output) in {(1, True), (0, False)}, output
+    with start_server(port, log), log_in(port) as client:
+        process = start_upload(port, client, files)
+        _, output = process.communicate()
+        assert process.returncode == 0, output
+        assert count_stays(client) == STAYS
+        assert sum(batch["accepted"] for batch in list_batches(client)) == STAYS * PINGS_PER_USER

@@ -1,2 +1,5 @@
-"""Made-up applications with a known truth: what there is (`world`), and a year of what happens (`people`, `stays`,
-`sensors`, `marketing`), drawn from one seed by numpy, without a loop over rows."""
+"""Generates applications and a year of their events, whose true lift is known.
+
+`world` builds the resources; `panel`, `stays`, `sensors` and `marketing` draw the events with numpy, from one seed and
+without a loop over rows.
+"""

@@ -1,10 +1,14 @@
-"""Forty French cities: name, commune code, longitude and latitude of the centre, a weight for how busy it is."""
+"""Forty French cities."""
 
 from typing import NamedTuple
 
 
 class City(NamedTuple):
-    """code: of the commune, 5 characters; weight: thousands of inhabitants, roughly."""
+    """A city and its centre.
+
+    code: of the commune, 5 characters.
+    weight: inhabitants in thousands, roughly.
+    """
 
     name: str
     code: str

@@ -1,29 +1,32 @@
-"""A world's events, kind by kind, in the order in which they are best ingested."""
+"""Generates all events of a world."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
 
-from okube_api.demo.generator.marketing import market
-from okube_api.demo.generator.stays import outings
-from okube_api.demo.generator.panel import areas, panelists, people
-from okube_api.demo.generator.sensors import detections
+from okube_api.demo.generator.marketing import generate_marketing
+from okube_api.demo.generator.panel import build_areas, build_panelists, generate_panel
+from okube_api.demo.generator.sensors import generate_detections
+from okube_api.demo.generator.stays import generate_stays_and_pings
 from okube_api.demo.generator.world import World
 
 
-def events(world: World) -> Iterator[tuple[str, pa.Table]]:
-    """(kind, rows) pairs; the columns are the fields of the kind.  The same world gives the same rows."""
+def generate_events(world: World) -> Iterator[tuple[str, pa.Table]]:
+    """Yield (kind, rows) pairs in the order in which they should be ingested.
+
+    The columns are the fields of the kind.  The same world always gives the same rows.
+    """
     random = np.random.default_rng(world.seed)
-    found = people(world, random)
-    yield "areas", areas(world)
-    yield "panelists", panelists(world, found)
-    stays, pings = outings(world, found, random)
+    panel = generate_panel(world, random)
+    yield "areas", build_areas(world)
+    yield "panelists", build_panelists(world, panel)
+    stays, pings = generate_stays_and_pings(world, panel, random)
     yield "stays", stays
     yield "pings", pings
-    yield "detections", detections(world, random)
-    brought = market(world, found, random)
-    yield "touches", brought.touches
-    yield "deliveries", brought.deliveries
-    yield "visits", brought.visits
-    yield "purchases", brought.purchases
+    yield "detections", generate_detections(world, random)
+    marketing = generate_marketing(world, panel, random)
+    yield "touches", marketing.touches
+    yield "deliveries", marketing.deliveries
+    yield "visits", marketing.visits
+    yield "purchases", marketing.purchases

@@ -1,4 +1,4 @@
-"""The panel: where people live and work, what they carry, how much each stands for."""
+"""Generates the panel: home, work, phone and weight of each user."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.demo.generator.cities import CITIES
-from okube_api.demo.generator.random_columns import chosen, named
+from okube_api.demo.generator.random_columns import format_names, take_values
 from okube_api.demo.generator.world import AREAS_PER_CITY, World
 from okube_api.store.arrays import Floats, Ints
 
@@ -18,46 +18,51 @@ _PHONES = (
     ("ios", "Apple", "iPhone 13"),
     ("ios", "Apple", "iPhone 15"),
 )
-_UNKNOWN = 0.04  # of homes, works and phones; and of users without any record
+_UNKNOWN = 0.04  # share of unknown homes, works and phones, and of users without a panelist event
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """Arrays by user number; -1 is unknown.  city and areas index the world's sites and areas."""
+class DemoPanel:
+    """Arrays by user number; -1 is unknown.
+
+    city: index of the site of the world in that city.
+    home, work: indexes of areas of the world.
+    phone: index of `_PHONES`.
+    """
 
     city: Ints
     home: Ints
     work: Ints
     phone: Ints
-    weight: Floats  # to thousandths
-    keen: Floats  # how often someone goes out; sums to 1
-    recorded: Ints  # the users with a panelist record
+    weight: Floats  # rounded to thousandths
+    outing_share: Floats  # share in all stays of the panel; sums to 1
+    recorded: Ints  # numbers of the users that have a panelist event
 
 
-def people(world: World, random: np.random.Generator) -> People:
-    """The users of a world."""
+def generate_panel(world: World, random: np.random.Generator) -> DemoPanel:
+    """Draw the panel of a world."""
     size, shops = world.users, len(world.sites) - 1
-    busy = np.array([CITIES[site.city].weight for site in world.sites[:shops]], dtype=np.float64) ** 0.6
-    city = random.choice(shops, size=size, p=busy / busy.sum())
-    keen = random.pareto(1.6, size=size) + 0.3
+    weights = np.array([CITIES[site.city].weight for site in world.sites[:shops]], dtype=np.float64) ** 0.6
+    city = random.choice(shops, size=size, p=weights / weights.sum())
+    outings = random.pareto(1.6, size=size) + 0.3
 
-    def area() -> Ints:
-        near = np.minimum(random.exponential(2.0, size=size).astype(np.int64), AREAS_PER_CITY - 1)
-        return np.where(random.random(size) < _UNKNOWN, -1, city * AREAS_PER_CITY + near)
+    def draw_areas() -> Ints:
+        number = np.minimum(random.exponential(2.0, size=size).astype(np.int64), AREAS_PER_CITY - 1)
+        return np.where(random.random(size) < _UNKNOWN, -1, city * AREAS_PER_CITY + number)
 
-    return People(
+    return DemoPanel(
         city=city,
-        home=area(),
-        work=area(),
+        home=draw_areas(),
+        work=draw_areas(),
         phone=np.where(random.random(size) < _UNKNOWN, -1, random.choice(len(_PHONES), size=size)),
         weight=np.round(random.gamma(4.0, 0.25, size=size) + 0.05, 3),
-        keen=keen / keen.sum(),
+        outing_share=outings / outings.sum(),
         recorded=np.flatnonzero(random.random(size) >= _UNKNOWN),
     )
 
 
-def areas(world: World) -> pa.Table:
-    """Events of kind `areas`."""
+def build_areas(world: World) -> pa.Table:
+    """Return the events of kind `areas`."""
     return pa.table(
         {
             "code": [area.code for area in world.areas],
@@ -68,17 +73,17 @@ def areas(world: World) -> pa.Table:
     )
 
 
-def panelists(world: World, found: People) -> pa.Table:
-    """Events of kind `panelists`."""
-    codes, rows = [area.code for area in world.areas], found.recorded
+def build_panelists(world: World, panel: DemoPanel) -> pa.Table:
+    """Return the events of kind `panelists`."""
+    codes, rows = [area.code for area in world.areas], panel.recorded
     return pa.table(
         {
-            "user": named("user", rows),
-            "weight": found.weight[rows],
-            "home": chosen(codes, found.home[rows]),
-            "work": chosen(codes, found.work[rows]),
+            "user": format_names("user", rows),
+            "weight": panel.weight[rows],
+            "home": take_values(codes, panel.home[rows]),
+            "work": take_values(codes, panel.work[rows]),
             **{
-                name: chosen([phone[column] for phone in _PHONES], found.phone[rows])
+                name: take_values([phone[column] for phone in _PHONES], panel.phone[rows])
                 for column, name in enumerate(("os", "manufacturer", "model"))
             },
         }

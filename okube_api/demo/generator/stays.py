@@ -1,55 +1,62 @@
-"""Where the panel goes: stays that a provider matched, and for the last days raw pings."""
+"""Generates stays, and raw pings instead of stays for the last days of the year."""
 
 import math
 
 import numpy as np
 import pyarrow as pa
 
-from okube_api.demo.generator.random_columns import chosen, instants, midnights, named, season, times_of_day
-from okube_api.demo.generator.panel import People
+from okube_api.demo.generator.panel import DemoPanel
+from okube_api.demo.generator.random_columns import (
+    draw_times_of_day,
+    format_names,
+    local_midnights,
+    season_shares,
+    take_values,
+    to_instants,
+)
 from okube_api.demo.generator.world import DAYS, METRES_PER_DEGREE, World
 from okube_api.store.arrays import Flags, Floats, Ints
 
 TIMEZONE = "Europe/Paris"
-PING_DAYS = 14  # of the year, its last days come as pings
-_AT_SITE = 0.62  # the rest goes to points of interest
-_INDOOR = 0.7
-_AT_HOME = 0.85  # goes out in the own city
-_PINGS_A_STAY = 6
+PING_DAYS = 14  # last days of the year, whose stays are given as pings
+_AT_SITE = 0.62  # share of stays; the others are at POIs
+_INDOOR = 0.7  # share of stays
+_IN_OWN_CITY = 0.85  # share of stays
+_PINGS_PER_STAY = 6
 
 
-def dwells(random: np.random.Generator, size: int) -> Ints:
-    """Seconds, most of them between five minutes and an hour, at least the two minutes of a kept stay."""
+def draw_dwells(random: np.random.Generator, size: int) -> Ints:
+    """Draw dwells in seconds, most between five minutes and an hour, all above the two minutes of a valid stay."""
     drawn: Floats = random.lognormal(math.log(1300), 0.9, size=size)
     return np.clip(drawn, 125, 6 * 3600).astype(np.int64)
 
 
-def outings(world: World, found: People, random: np.random.Generator) -> tuple[pa.Table, pa.Table]:
-    """Events of kind `stays` and of kind `pings`."""
-    size = world.daily * DAYS
-    days = random.choice(DAYS, size=size, p=season(world.first, DAYS))
-    users = random.choice(world.users, size=size, p=found.keen)
+def generate_stays_and_pings(world: World, panel: DemoPanel, random: np.random.Generator) -> tuple[pa.Table, pa.Table]:
+    """Return the events of kind `stays` and those of kind `pings`."""
+    size = world.stays_per_day * DAYS
+    days = random.choice(DAYS, size=size, p=season_shares(world.first, DAYS))
+    users = random.choice(world.users, size=size, p=panel.outing_share)
     shops = len(world.sites) - 1
-    city = np.where(random.random(size) < _AT_HOME, found.city[users], random.integers(0, shops, size=size))
+    city = np.where(random.random(size) < _IN_OWN_CITY, panel.city[users], random.integers(0, shops, size=size))
     at_site = random.random(size) < _AT_SITE
     poi = city * 3 + random.integers(0, 3, size=size)
     indoor = random.random(size) < _INDOOR
-    start = midnights(world.first, DAYS, TIMEZONE)[days] + times_of_day(random, size)
-    dwell = dwells(random, size)
+    start = local_midnights(world.first, DAYS, TIMEZONE)[days] + draw_times_of_day(random, size)
+    dwell = draw_dwells(random, size)
     order = np.lexsort((users, start))
     late = days >= DAYS - PING_DAYS
     matched, raw = order[~late[order]], order[late[order] & at_site[order]]
     stays = pa.table(
         {
-            "user": named("user", users[matched]),
-            "site": chosen([site.key for site in world.sites], np.where(at_site, city, -1)[matched]),
-            "poi": chosen([spot.key for spot in world.pois], np.where(at_site, -1, poi)[matched]),
-            "start": instants(start[matched]),
+            "user": format_names("user", users[matched]),
+            "site": take_values([site.key for site in world.sites], np.where(at_site, city, -1)[matched]),
+            "poi": take_values([place.key for place in world.pois], np.where(at_site, -1, poi)[matched]),
+            "start": to_instants(start[matched]),
             "duration_s": dwell[matched],
-            "zone": chosen(("indoor", "outdoor"), np.where(indoor, 0, 1)[matched]),
+            "zone": take_values(("indoor", "outdoor"), np.where(indoor, 0, 1)[matched]),
         }
     )
-    pings = _pings(
+    pings = _build_pings(
         world,
         users=users[raw],
         city=city[raw],
@@ -60,18 +67,18 @@ def outings(world: World, found: People, random: np.random.Generator) -> tuple[p
     return stays, pings
 
 
-def _pings(world: World, *, users: Ints, city: Ints, indoor: Flags, start: Ints, dwell: Ints) -> pa.Table:
-    """So many pings a stay, evenly over it: within the walls, or on the pavement around."""
-    each = np.arange(_PINGS_A_STAY)
-    at = (start[:, None] + dwell[:, None] * each // (_PINGS_A_STAY - 1)).ravel()
+def _build_pings(world: World, *, users: Ints, city: Ints, indoor: Flags, start: Ints, dwell: Ints) -> pa.Table:
+    """Return pings spread evenly over each stay: indoor, or just outside of the walls."""
+    number = np.arange(_PINGS_PER_STAY)
+    at = (start[:, None] + dwell[:, None] * number // (_PINGS_PER_STAY - 1)).ravel()
     points = np.array([site.coordinates for site in world.sites if site.coordinates is not None])
     lng, lat = points[city].T
     metres = np.where(indoor, 8.0, 95.0)  # north of the centre
     return pa.table(
         {
-            "user": named("user", np.repeat(users, _PINGS_A_STAY)),
-            "at": instants(at),
-            "lng": np.repeat(lng, _PINGS_A_STAY),
-            "lat": np.repeat(lat + metres / METRES_PER_DEGREE, _PINGS_A_STAY),
+            "user": format_names("user", np.repeat(users, _PINGS_PER_STAY)),
+            "at": to_instants(at),
+            "lng": np.repeat(lng, _PINGS_PER_STAY),
+            "lat": np.repeat(lat + metres / METRES_PER_DEGREE, _PINGS_PER_STAY),
         }
     )

@@ -1,4 +1,4 @@
-"""What an application of the demonstration has before anything happens: places, campaigns, people's areas."""
+"""Builds the two applications of the demo: sites, POIs, areas, equipments and campaigns, without events."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ DAYS = 365
 METRES_PER_DEGREE = 111_195.0
 AREAS_PER_CITY = 8
 
-LEVERS = (  # key, name, the formats that make a campaign its own, how it reaches people, typical cost
+LEVERS = (  # key, name, formats of its campaigns, kinds of its touches, type of its costs
     ("display", "Display", ("banner", "video"), ("print", "click"), "cpm"),
     ("social", "Social", ("story", "post"), ("print", "click"), "cpc"),
     ("email", "E-mail", ("newsletter",), ("opening", "click"), "cpo"),
@@ -20,14 +20,18 @@ LEVERS = (  # key, name, the formats that make a campaign its own, how it reache
     ("search", "Search", ("keyword",), ("click",), "cpc"),
     ("other", "Other", (), ("print",), "fixed"),
 )
-_SPOTS = (("station", "Station"), ("market", "Market"), ("mall", "Shopping mall"))
+_POI_KINDS = (("station", "Station"), ("market", "Market"), ("mall", "Shopping mall"))
 _ROOMS = ("door", "window", "shoes", "coats", "fitting", "till")
 _PRICES = {"cpm": 9.5, "cpc": 0.42, "cpo": 0.015, "fixed": 6000.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """A site or a point of interest; coordinates are (longitude, latitude), None online; city indexes `CITIES`."""
+class DemoPlace:
+    """A site or a POI.
+
+    city: index of `CITIES`.
+    coordinates: longitude and latitude, None for the online site.
+    """
 
     key: str
     name: str
@@ -37,8 +41,8 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Area:
-    """An IRIS area: code (9 characters), name, centroid in degrees."""
+class DemoArea:
+    """An IRIS area with its centroid in degrees; the code has 9 characters."""
 
     code: str
     name: str
@@ -48,12 +52,16 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
-class Drive:
-    """A campaign: its days (both included), the sites it is about (none: all), what it costs."""
+class DemoCampaign:
+    """A campaign.
+
+    first, last: its days, both included.
+    sites: keys of the sites that it advertises; empty for all.
+    """
 
     key: str
     name: str
-    lever: int  # indexes LEVERS
+    lever_index: int  # indexes LEVERS
     format: str
     first: date
     last: date
@@ -64,107 +72,121 @@ class Drive:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One application, and the knobs of what will happen in it.
+    """An application, and the parameters of its events.
 
-    users: size of the panel; a day has about `daily` stays, sensors see about `daily_devices` devices.
-    lift: how much likelier an exposed user is to come than a control one: the truth that KPIs should find again.
+    users: size of the panel.
+    stays_per_day, devices_per_day: averages.
+    lift: by how much exposed users visit more often than control users: the true value that KPIs should reproduce.
     """
 
     key: str
     name: str
     seed: int
     first: date
-    sites: tuple[Spot, ...]
-    pois: tuple[Spot, ...]
-    areas: tuple[Area, ...]
+    sites: tuple[DemoPlace, ...]
+    pois: tuple[DemoPlace, ...]
+    areas: tuple[DemoArea, ...]
     equipments: tuple[tuple[str, str, str], ...]  # site, key, name
-    campaigns: tuple[Drive, ...]
+    campaigns: tuple[DemoCampaign, ...]
     users: int
-    daily: int
-    daily_devices: int
+    stays_per_day: int
+    devices_per_day: int
     lift: float
 
     @property
     def last(self) -> date:
-        """The last day with events."""
+        """Last day with events."""
         return self.first + timedelta(days=DAYS - 1)
 
 
-def worlds(until: date, scale: float = 1.0) -> tuple[World, World]:
-    """Two applications whose twelve months end on `until`; 40 sites in as many cities, 120 points of interest, 30
-    campaigns between them."""
+def build_worlds(until: date, scale: float = 1.0) -> tuple[World, World]:
+    """Return two applications whose year of events ends on `until`.
+
+    Together they have 40 sites in as many cities, 120 POIs and 30 campaigns.
+    """
     first = until - timedelta(days=DAYS - 1)
     return (
-        _world("maison-lumen", "Maison Lumen", first, range(32), drives=24, scale=scale, lift=0.35),
-        _world("petit-quai", "Petit Quai", first, range(32, 40), drives=6, scale=scale / 5, lift=0.2),
+        _build_world("maison-lumen", "Maison Lumen", first, range(32), campaigns=24, scale=scale, lift=0.35),
+        _build_world("petit-quai", "Petit Quai", first, range(32, 40), campaigns=6, scale=scale / 5, lift=0.2),
     )
 
 
-def _world(key: str, name: str, first: date, cities: Sequence[int], *, drives: int, scale: float, lift: float) -> World:
-    dice = Random(key)  # noqa: S311 - made-up data, not a secret
+def _build_world(
+    key: str, name: str, first: date, cities: Sequence[int], *, campaigns: int, scale: float, lift: float
+) -> World:
+    random = Random(key)  # noqa: S311 - generated data, not a secret
     slugs = {city: CITIES[city].name.lower().replace(" ", "-") for city in cities}
     shops = tuple(
-        Spot(f"{slugs[city]}", f"{name} {CITIES[city].name}", city, _point(CITIES[city]), ("city",)) for city in cities
-    )
-    spots = tuple(
-        Spot(f"{slugs[city]}-{kind}", f"{CITIES[city].name}: {label}", city, _around(dice, city, 300, 1500), (kind,))
+        DemoPlace(f"{slugs[city]}", f"{name} {CITIES[city].name}", city, _centre(CITIES[city]), ("city",))
         for city in cities
-        for kind, label in _SPOTS
+    )
+    pois = tuple(
+        DemoPlace(
+            f"{slugs[city]}-{kind}",
+            f"{CITIES[city].name}: {label}",
+            city,
+            _draw_point(random, city, 300, 1500),
+            (kind,),
+        )
+        for city in cities
+        for kind, label in _POI_KINDS
     )
     areas = tuple(
-        Area(f"{CITIES[city].code}{number + 1:02d}01", f"{CITIES[city].name} {number + 1}", city, lng, lat)
+        DemoArea(f"{CITIES[city].code}{number + 1:02d}01", f"{CITIES[city].name} {number + 1}", city, lng, lat)
         for city in cities
         for number in range(AREAS_PER_CITY)
-        for lng, lat in (_around(dice, city, 200, 4000 * (number + 1)),)
+        for lng, lat in (_draw_point(random, city, 200, 4000 * (number + 1)),)
     )
     return World(
         key=key,
         name=name,
         seed=len(cities),
         first=first,
-        sites=(*shops, Spot("web", f"{name} online", -1, None, ("online",))),
-        pois=spots,
+        sites=(*shops, DemoPlace("web", f"{name} online", -1, None, ("online",))),
+        pois=pois,
         areas=areas,
         equipments=tuple(
             (shop.key, f"{shop.key}-{room}", room.capitalize())
             for shop in shops[: max(len(shops) // 5, 1)]
             for room in _ROOMS
         ),
-        campaigns=tuple(_drive(dice, number, first, shops) for number in range(drives)),
+        campaigns=tuple(_build_campaign(random, number, first, shops) for number in range(campaigns)),
         users=max(round(24_000 * scale), 20),
-        daily=max(round(320 * scale), 4),
-        daily_devices=max(round(110 * scale), 3),
+        stays_per_day=max(round(320 * scale), 4),
+        devices_per_day=max(round(110 * scale), 3),
         lift=lift,
     )
 
 
-def _point(city: City) -> tuple[float, float]:
+def _centre(city: City) -> tuple[float, float]:
     return city.lng, city.lat
 
 
-def _around(dice: Random, city: int, least_m: float, most_m: float) -> tuple[float, float]:
-    """A point at some distance of a city's centre, to a metre or so."""
-    distance, angle = dice.uniform(least_m, most_m), dice.uniform(0, 2 * math.pi)
+def _draw_point(random: Random, city: int, min_m: float, max_m: float) -> tuple[float, float]:
+    """Draw a point between two distances from the centre of a city, rounded to about a metre."""
+    distance, angle = random.uniform(min_m, max_m), random.uniform(0, 2 * math.pi)
     north, east = distance * math.cos(angle), distance * math.sin(angle)
     lat = CITIES[city].lat + north / METRES_PER_DEGREE
     lng = CITIES[city].lng + east / (METRES_PER_DEGREE * math.cos(math.radians(lat)))
     return round(lng, 5), round(lat, 5)
 
 
-def _drive(dice: Random, number: int, first: date, shops: Sequence[Spot]) -> Drive:
+def _build_campaign(random: Random, number: int, first: date, shops: Sequence[DemoPlace]) -> DemoCampaign:
     lever = number % len(LEVERS)
     key, name, formats, _, cost = LEVERS[lever]
-    start = first + timedelta(days=dice.randrange(10, DAYS - 60))
+    start = first + timedelta(days=random.randrange(10, DAYS - 60))
     wave = number // len(LEVERS) + 1
-    some = () if dice.random() < 0.4 else tuple(shop.key for shop in dice.sample(list(shops), max(len(shops) // 3, 1)))
-    return Drive(
+    sites = (
+        () if random.random() < 0.4 else tuple(shop.key for shop in random.sample(list(shops), max(len(shops) // 3, 1)))
+    )
+    return DemoCampaign(
         key=f"{key}-{wave}",
         name=f"{name}, wave {wave}",
-        lever=lever,
-        format=dice.choice(formats) if formats else "poster",
+        lever_index=lever,
+        format=random.choice(formats) if formats else "poster",
         first=start,
-        last=start + timedelta(days=dice.choice((13, 20, 27, 41))),
-        sites=some,
+        last=start + timedelta(days=random.choice((13, 20, 27, 41))),
+        sites=sites,
         price=_PRICES[cost],
-        extra=(("wave", str(wave)), ("audience", dice.choice(("new", "loyal", "all")))),
+        extra=(("wave", str(wave)), ("audience", random.choice(("new", "loyal", "all")))),
     )
