@@ -1,4 +1,4 @@
-# Not built where it was written (no container engine there): the steps are those of `make demo`.
+# Not tested with a container engine; the steps are those of `make demo`.
 FROM python:3.12-slim AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./

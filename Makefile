@@ -1,4 +1,4 @@
-# Everything from a fresh clone: Python 3.11 or later is all it takes.
+# All tasks work from a fresh clone; Python 3.11 or later is the only requirement.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,14 +8,14 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-warn-sc
 .PHONY: help demo serve test check format openapi documents clean
 
 help:
-	@echo "make demo     a server with a year of made-up data; prints the address and the login"
-	@echo "make serve    a server on what ./okube-data holds"
-	@echo "make test     the whole suite (OKUBE_TEST_MONGODB=mongodb://host/ runs it on MongoDB too)"
-	@echo "make check    linter, formatter, types"
-	@echo "make format   puts the code into the formatter's shape"
-	@echo "make openapi  writes openapi/openapi.json from the app"
-	@echo "make documents  writes docs/settings.md and docs/kpis.md from what they tell of"
-	@echo "make clean    removes the environment and caches; ./okube-data stays"
+	@echo "make demo       serve a year of generated data; prints the address and the login"
+	@echo "make serve      serve the data in ./okube-data"
+	@echo "make test       run the whole suite (with OKUBE_TEST_MONGODB=mongodb://host/ on MongoDB, too)"
+	@echo "make check      run the linter, the formatter and the type checker"
+	@echo "make format     fix and format the code"
+	@echo "make openapi    write openapi/openapi.json"
+	@echo "make documents  write docs/settings.md and docs/kpis.md"
+	@echo "make clean      remove the environment and caches, but not ./okube-data"
 
 demo: $(VENV)/.installed
 	@$(BIN)/okube-api demo $(ARGS)
@@ -47,7 +47,7 @@ clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find okube_api tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps are newer than pyproject.toml when the environment has what it asks for.
+# A stamp is newer than pyproject.toml when its dependencies are installed.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@echo "Installing okube-api into $(VENV) (once)..."
 	@$(PIP) -e .
@@ -62,5 +62,5 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-		{ echo "Python cannot make environments here. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
+		{ echo "The Python module venv is missing. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)

@@ -1,4 +1,4 @@
-"""The benchmarks from a checkout: the same as `okube-api bench`, whose options it takes."""
+"""Runs `okube-api bench` from a checkout, with the same options."""
 
 import sys
 
