@@ -1,4 +1,4 @@
-"""Applications as requests and answers have them, and their settings with their defaults."""
+"""Request and answer models of applications."""
 
 from pydantic import Field
 
@@ -10,19 +10,19 @@ from okube_api.store.values import Json
 
 
 def merge_settings(settings: Json, changes: Json) -> Json:
-    """Settings with the named ones changed, however deep they are."""
-    both = {
+    """Return settings with the changes applied, at any depth."""
+    merged = {
         name: merge_settings(settings[name], value) if isinstance(value, dict) and name in settings else value
         for name, value in changes.items()
     }
-    return settings | both
+    return settings | merged
 
 
 _DEFAULTS = ApplicationSettings().model_dump(by_alias=True)
 
 
 class ApplicationUpdate(Body):
-    """What may be changed of an application; its settings are merged."""
+    """The fields of an application to change; settings are merged into the stored ones."""
 
     key: Key = UNSET
     name: Text = UNSET
@@ -53,15 +53,15 @@ class ApplicationAnswer(Answer):
 
     @classmethod
     def render(cls, document: Json) -> Json:
-        """What callers see: the settings that hold, also where the application has set none."""
+        """Return the fields of an application, with the defaults of the settings that it does not set."""
         return super().render(document) | {"settings": merge_settings(_DEFAULTS, document["settings"])}
 
 
 class ApplicationQuery(PageQuery):
-    """What a list of applications can be narrowed by."""
+    """The filters of a list of applications."""
 
-    q: Text = Field(UNSET, description="A text in the key or name.")
+    q: Text = Field(UNSET, description="A text to search for in keys and names.")
 
     def to_condition(self) -> Condition:
-        """The applications wanted."""
+        """Return the condition that an application is in the list."""
         return Contains(self.q) if self.q else EVERYTHING

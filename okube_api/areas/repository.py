@@ -1,4 +1,4 @@
-"""IRIS areas in the store: names and centroids by code, which the ingest brings."""
+"""Stores IRIS areas: their names and centroids by code, loaded by the ingest."""
 
 from collections.abc import Sequence
 
@@ -17,25 +17,26 @@ AREAS = Collection(
 
 
 class AreaRepository(Repository):
-    """The areas that each application knows."""
+    """Stores the areas of all applications."""
 
     collection = AREAS
     kind = "area"
 
     async def upsert(self, application: str, areas: Sequence[Json]) -> None:
-        """Makes these areas (`code`, `name`, `lng`, `lat`) known, in the place of those of the same codes: all or none.
+        """Insert or replace areas (`code`, `name`, `lng`, `lat`) by their codes, all or none.
 
-        Of a code that stands twice, the last counts.
+        The last of several areas with the same code wins.
         """
-        wanted = {area["code"]: area for area in areas}
-        mine = equal("application", application) & OneOf("code", tuple(wanted))
-        stored = {area["code"]: area for area in await self.store.find(self.collection, mine)}
-        made = {code: self._made(application, area, stored.get(code)) for code, area in wanted.items()}
-        new = [area for code, area in made.items() if code not in stored]
-        changed = [area for code, area in made.items() if code in stored]
-        await self.store.write(self.collection, new, changed)
-
-    def _made(self, application: str, area: Json, stored: Json | None) -> Json:
-        if stored is None:
-            return self.build_document(application, area)
-        return stored | area | {"version": stored["version"] + 1, "updatedAt": stamp(self.clock())}
+        by_code = {area["code"]: area for area in areas}
+        where = equal("application", application) & OneOf("code", tuple(by_code))
+        stored_by_code = {area["code"]: area for area in await self.store.find(self.collection, where)}
+        inserts: list[Json] = []
+        replaces: list[Json] = []
+        for code, area in by_code.items():
+            stored = stored_by_code.get(code)
+            if stored is None:
+                inserts.append(self.build_document(application, area))
+            else:
+                versioned = {"version": stored["version"] + 1, "updatedAt": stamp(self.clock())}
+                replaces.append(stored | area | versioned)
+        await self.store.write(self.collection, inserts, replaces)

@@ -1,4 +1,4 @@
-"""Areas as answers have them."""
+"""Answer models of IRIS areas."""
 
 from typing import Annotated
 
@@ -23,13 +23,13 @@ class AreaAnswer(Answer):
 
 
 class AreaQuery(PageQuery):
-    """What a list of areas can be narrowed by."""
+    """The filters of a list of areas."""
 
-    q: Text = Field(UNSET, description="A text to look for in codes and names.")
+    q: Text = Field(UNSET, description="A text to search for in codes and names.")
     codes: Annotated[list[Text], Field(min_length=1)] = Field(UNSET, description="Only these codes.")
 
     def to_condition(self) -> Condition:
-        """The areas wanted."""
+        """Return the condition that an area is in the list."""
         return (Contains(self.q) if self.q else EVERYTHING) & (
             OneOf("code", tuple(self.codes)) if self.codes else EVERYTHING
         )

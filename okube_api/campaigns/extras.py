@@ -1,4 +1,4 @@
-"""Extras of campaigns as texts, `name:value`: the way filters, scopes and answers name them."""
+"""Formats extras of campaigns as `name:value`, the form that filters, scopes and answers use."""
 
 import json
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from typing import Any
 
 
 def format_extra(name: str, value: Any) -> str:
-    """One extra as text; values that are no texts as JSON writes them, whole numbers without decimals."""
+    """Return an extra as text; values other than texts are written as JSON, whole numbers without decimals."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return f"{name}:{value if isinstance(value, str) else json.dumps(value)}"
 
 
 def format_extras(extra: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Every extra of a campaign as text."""
+    """Return all extras of a campaign as texts."""
     return tuple(format_extra(name, value) for name, value in (extra or {}).items())

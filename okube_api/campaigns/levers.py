@@ -1,4 +1,7 @@
-"""Levers, the kinds of campaigns: each campaign has the first whose match holds, else the application's `other`."""
+"""Stores levers, the kinds of campaigns, and assigns them to campaigns.
+
+A campaign has the first lever, by position, that matches it, or else the application's lever `other`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,29 +29,29 @@ LEVERS = Collection(
 
 OTHER = "other"
 MATCH_FIELDS = ("format", "provider", "agency")
-"""The fields of campaigns that levers look at."""
+"""The fields of campaigns that a lever can match."""
 
 _FIRST_POSITION = 1
-_TOGETHER = 50  # kinds of campaigns that one update names
+_TRAITS_PER_UPDATE = 50
 
 LeverTraits = tuple[str | None, ...]
-"""What a campaign has in the fields of `MATCHED`."""
+"""The values that a campaign has in the `MATCH_FIELDS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeverRules:
-    """The levers of an application in order, and which of them a campaign has; `other` is the last."""
+    """The levers of an application by position; the last one is `other`."""
 
     levers: tuple[Json, ...]
 
     def lever_fields(self, campaign: Json) -> Json:
-        """The lever of a campaign, as its document holds it."""
-        traits = tuple(campaign.get(name) for name in MATCH_FIELDS)
+        """Return the fields that a campaign stores of its lever."""
+        traits = _get_traits(campaign)
         return copy_lever_fields(next((lever for lever in self.levers if is_match(lever, traits)), self.levers[-1]))
 
 
 def is_match(lever: Json, traits: LeverTraits) -> bool:
-    """Whether each field that a lever's match names has one of its values; without a match, none does."""
+    """Return whether every field in the lever's match has a listed value; a lever without a match matches nothing."""
     match = lever.get("match") or {}
     return bool(match) and all(
         value in match[name] for name, value in zip(MATCH_FIELDS, traits, strict=True) if name in match
@@ -56,7 +59,7 @@ def is_match(lever: Json, traits: LeverTraits) -> bool:
 
 
 def copy_lever_fields(lever: Json) -> Json:
-    """What campaigns keep of their lever."""
+    """Return the fields of a lever that campaigns store a copy of."""
     return {
         "lever": lever["_id"],
         "_cachedLeverName": lever.get("name") or lever["key"],
@@ -65,7 +68,7 @@ def copy_lever_fields(lever: Json) -> Json:
 
 
 class LeverRepository(Repository):
-    """The levers of every application; campaigns follow each change of them."""
+    """Stores the levers of all applications, and reassigns the campaigns after each change."""
 
     collection = LEVERS
     kind = "lever"
@@ -75,13 +78,15 @@ class LeverRepository(Repository):
         self._campaigns = campaigns
 
     async def load_rules(self, application: str) -> LeverRules:
-        """The levers of an application.  Its `other` is made when it is first asked for."""
-        mine = equal("application", application)
-        found = await self.store.find(self.collection, mine, sort=(SortKey("position"),))
-        other = next((lever for lever in found if lever["key"] == OTHER), None) or await self._other(application)
-        return LeverRules((*(lever for lever in found if lever["key"] != OTHER), other))
+        """Return the levers of an application.  Create its lever `other` when it is missing."""
+        where = equal("application", application)
+        levers = await self.store.find(self.collection, where, sort=(SortKey("position"),))
+        other = next((lever for lever in levers if lever["key"] == OTHER), None) or await self._create_other(
+            application
+        )
+        return LeverRules((*(lever for lever in levers if lever["key"] != OTHER), other))
 
-    async def _other(self, application: str) -> Json:
+    async def _create_other(self, application: str) -> Json:
         other = self.build_document(application, {"key": OTHER, "name": "Other", "trigger": False})
         try:
             await self.insert([other])
@@ -90,9 +95,9 @@ class LeverRepository(Repository):
         return other
 
     async def create(self, application: str, fields: Json) -> Json:
-        """A new lever, the last when no position is given.  Raises Taken."""
-        rule = await self.load_rules(application)
-        last = max((lever["position"] for lever in rule.levers[:-1]), default=_FIRST_POSITION - 1)
+        """Insert a new lever and return it; without a position it is the last.  Raise Taken."""
+        rules = await self.load_rules(application)
+        last = max((lever["position"] for lever in rules.levers[:-1]), default=_FIRST_POSITION - 1)
         defaults = {"trigger": False, "position": last + 1}
         lever = self.build_document(
             application, defaults | {name: value for name, value in fields.items() if value is not None}
@@ -102,7 +107,10 @@ class LeverRepository(Repository):
         return lever
 
     async def update(self, lever: Json, fields: Json, precondition: Precondition | None = None) -> Json:
-        """The lever with these fields changed.  Raises as `change`, and Impossible for what makes `other` so."""
+        """Change these fields of a lever and return it.
+
+        Raise as `change` does, and Impossible for a change of the key, match or position of `other`.
+        """
 
         async def edit(stored: Json) -> Json:
             if stored["key"] == OTHER:
@@ -114,47 +122,50 @@ class LeverRepository(Repository):
         return changed
 
     async def remove(self, document: Json, precondition: Precondition | None = None) -> None:
-        """Takes a lever away; its campaigns get the next that fits.  Raises Impossible for `other`."""
+        """Delete a lever; its campaigns get the next lever that matches.  Raise Impossible for `other`."""
         if document["key"] == OTHER:
-            raise Impossible("The lever 'other' stays: it is for the campaigns that no other lever matches.")
+            raise Impossible("The lever 'other' cannot be deleted: campaigns that match no other lever need it.")
         await super().remove(document, precondition)
         await self.reassign_campaigns(document["application"])
 
     async def reassign_campaigns(self, application: str) -> None:
-        """Gives each campaign of the application the lever that it should have.
+        """Set the lever of each campaign of the application by the current levers.
 
-        A lever depends on nothing but a campaign's traits: campaigns are updated by their traits, in one step each, so
-        that a campaign whose traits change meanwhile is left to the one who changes it.
+        The lever depends on the traits of a campaign only.  Campaigns are therefore updated by their traits, in one
+        atomic step: a campaign whose traits change in between is left to the request that changes them.
         """
-        rule = await self.load_rules(application)
-        mine = equal("application", application)
-        wrong: dict[tuple[tuple[str, object], ...], set[LeverTraits]] = {}
-        async for block in self.store.stream(self._campaigns, mine):
+        rules = await self.load_rules(application)
+        where = equal("application", application)
+        outdated: dict[tuple[tuple[str, object], ...], set[LeverTraits]] = {}
+        async for block in self.store.stream(self._campaigns, where):
             for campaign in block:
-                right = rule.lever_fields(campaign)
-                if any(campaign.get(name) != value for name, value in right.items()):
-                    traits = tuple(campaign.get(name) for name in MATCH_FIELDS)
-                    wrong.setdefault(tuple(right.items()), set()).add(traits)
-        for right_items, kinds in wrong.items():
-            every = list(kinds)
-            for at in range(0, len(every), _TOGETHER):
-                having = mine & _having(every[at : at + _TOGETHER])
-                await self.store.update(self._campaigns, having, dict(right_items))
+                fields = rules.lever_fields(campaign)
+                if any(campaign.get(name) != value for name, value in fields.items()):
+                    outdated.setdefault(tuple(fields.items()), set()).add(_get_traits(campaign))
+        for fields_items, all_traits in outdated.items():
+            ordered = list(all_traits)
+            for start in range(0, len(ordered), _TRAITS_PER_UPDATE):
+                has_traits = _match_traits(ordered[start : start + _TRAITS_PER_UPDATE])
+                await self.store.update(self._campaigns, where & has_traits, dict(fields_items))
 
 
-def _having(kinds: Sequence[LeverTraits]) -> Condition:
-    """The campaigns with any of these traits."""
-    found: Condition = NOTHING
-    for traits in kinds:
-        each = [
+def _get_traits(campaign: Json) -> LeverTraits:
+    return tuple(campaign.get(name) for name in MATCH_FIELDS)
+
+
+def _match_traits(all_traits: Sequence[LeverTraits]) -> Condition:
+    """Return the condition that a campaign has any of these traits."""
+    condition: Condition = NOTHING
+    for traits in all_traits:
+        fields = [
             Missing(name) if value is None else equal(name, value)
             for name, value in zip(MATCH_FIELDS, traits, strict=True)
         ]
-        found |= each[0] & each[1] & each[2]
-    return found
+        condition |= fields[0] & fields[1] & fields[2]
+    return condition
 
 
 def _check_other(fields: Json) -> None:
     for name in ("key", "match", "position"):
         if fields.get(name) not in (None, OTHER):
-            raise Impossible.at("body", f"/{name}", f"The lever 'other' keeps its place: '{name}' cannot be changed.")
+            raise Impossible.at("body", f"/{name}", f"The '{name}' of the lever 'other' cannot be changed.")

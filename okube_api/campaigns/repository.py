@@ -1,4 +1,4 @@
-"""Campaigns in the store."""
+"""Stores campaigns, with the lever and the flags that follow from their fields."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -43,7 +43,7 @@ CAMPAIGNS = Collection(
         "agency": ColumnType.TEXT,
         "format": ColumnType.TEXT,
         "extraTerms": ColumnType.TEXTS,  # of each extra, `name` and `name:value`
-        "extraNames": ColumnType.TEXT,  # the names of all extras, one a line
+        "extraNames": ColumnType.TEXT,  # the names of all extras, one per line
     },
     unique=(("application", "key"),),
     search=("name", "key", "_cachedLeverName", "tags", "provider", "agency", "format"),
@@ -58,7 +58,7 @@ Period = tuple[str, str]
 
 
 class CampaignRepository(ValidatedRepository):
-    """The campaigns of every application."""
+    """Stores the campaigns of all applications."""
 
     collection = CAMPAIGNS
     kind = "campaign"
@@ -71,81 +71,83 @@ class CampaignRepository(ValidatedRepository):
         super().__init__(store, clock, changes)
         self._sites, self._levers = sites, levers
 
-    async def load_normalizer(self, application: Application, many: Updates) -> Normalize:
-        """The rule for campaigns, with the sites that they name and the application's levers."""
-        sites = await load_ids(self._sites, application.id, many, "sites")
-        rule = await self._levers.load_rules(application.id)
+    async def load_normalizer(self, application: Application, updates: Updates) -> Normalize:
+        """Return the normaliser of these campaigns, with the sites that they name and the application's levers."""
+        resolve_sites = await load_ids(self._sites, application.id, updates, "sites")
+        rules = await self._levers.load_rules(application.id)
 
-        def make(stored: Json, fields: Json) -> Json:
-            return _normalize_campaign(stored, fields, application, sites, rule)
+        def normalize(stored: Json, fields: Json) -> Json:
+            return _normalize_campaign(stored, fields, application, resolve_sites, rules)
 
-        return make
+        return normalize
 
     async def create(self, application: Application, fields: Json) -> Json:
-        """A new campaign.  Raises Taken, UnknownReference and Impossible."""
-        return await self._with_lever(application, await super().create(application, fields))
+        """Insert a new campaign and return it.  Raise Taken, UnknownReference and Impossible."""
+        return await self._refresh_lever(application, await super().create(application, fields))
 
     async def update(
         self, application: Application, document: Json, fields: Json, precondition: Precondition | None = None
     ) -> Json:
-        """The campaign with these fields changed.  Raises as `create` and `change` do."""
-        return await self._with_lever(application, await super().update(application, document, fields, precondition))
+        """Change these fields of a campaign and return it.  Raise as `create` and `change` do."""
+        campaign = await super().update(application, document, fields, precondition)
+        return await self._refresh_lever(application, campaign)
 
-    async def _with_lever(self, application: Application, campaign: Json) -> Json:
-        """The campaign, once more, should levers have changed while it was written."""
-        rule = await self._levers.load_rules(application.id)
-        if all(campaign.get(name) == value for name, value in rule.lever_fields(campaign).items()):
+    async def _refresh_lever(self, application: Application, campaign: Json) -> Json:
+        """Write a campaign again when the levers have changed while it was written; return it."""
+        rules = await self._levers.load_rules(application.id)
+        if all(campaign.get(name) == value for name, value in rules.lever_fields(campaign).items()):
             return campaign
         return await super().update(application, campaign, {})
 
     async def set_computed_periods(self, application: str, periods: Mapping[str, Period | None]) -> None:
-        """Notes the first and last day with data of campaigns, by id; None for one that has none any more.
+        """Store the first and last day with data of campaigns, by id; None for a campaign without data.
 
-        Days are `YYYY-MM-DD`; campaigns that are gone do not matter.
+        Days are `YYYY-MM-DD`.  Ids of campaigns that do not exist are ignored.
         """
-        mine = equal("application", application) & OneOf("_id", tuple(periods))
-        for campaign in await self.store.find(self.collection, mine):
+        where = equal("application", application) & OneOf("_id", tuple(periods))
+        for campaign in await self.store.find(self.collection, where):
             first, last = periods[campaign["_id"]] or (None, None)
             if (campaign.get("computedFrom"), campaign.get("computedTo")) != (first, last):
 
                 async def edit(stored: Json, first: str | None = first, last: str | None = last) -> Json:
-                    return _flagged(drop_nulls(stored | {"computedFrom": first, "computedTo": last}))
+                    return _set_flag(drop_nulls(stored | {"computedFrom": first, "computedTo": last}))
 
                 await self.change(campaign, edit)
 
 
 def _normalize_campaign(
-    stored: Json, fields: Json, application: Application, sites: ResolveIds, rule: LeverRules
+    stored: Json, fields: Json, application: Application, resolve_sites: ResolveIds, rules: LeverRules
 ) -> Json:
-    """A campaign with fields changed, and what follows from them.  Raises UnknownReference and Impossible."""
+    """Return the campaign to store, with its lever, flags and terms.  Raise UnknownReference and Impossible."""
     if fields.get("sites") is not None:
-        fields = fields | {"sites": sites(fields["sites"], "/sites")}
+        fields = fields | {"sites": resolve_sites(fields["sites"], "/sites")}
     if fields.get("costs") is not None:
-        fields = fields | {"costs": [_cost(cost, at, application) for at, cost in enumerate(fields["costs"])]}
+        costs = [_normalize_cost(cost, index, application) for index, cost in enumerate(fields["costs"])]
+        fields = fields | {"costs": costs}
     campaign = drop_nulls(stored | fields, objects=("windows",))
     _check_days(campaign, "")
     extra = campaign.get("extra")
     terms = {"extraTerms": list_extra_terms(extra), "extraNames": join_names(extra)} if extra else {}
-    bare = {name: value for name, value in campaign.items() if name not in ("extraTerms", "extraNames")}
-    return _flagged(bare | terms | rule.lever_fields(bare) | {"global": "sites" not in bare})
+    campaign = {name: value for name, value in campaign.items() if name not in ("extraTerms", "extraNames")}
+    return _set_flag(campaign | terms | rules.lever_fields(campaign) | {"global": "sites" not in campaign})
 
 
-def _cost(cost: Json, at: int, application: Application) -> Json:
-    _check_days(cost, f"/costs/{at}")
+def _normalize_cost(cost: Json, index: int, application: Application) -> Json:
+    _check_days(cost, f"/costs/{index}")
     return {"currency": application.currency} | {name: value for name, value in cost.items() if value is not None}
 
 
 def _check_days(period: Json, pointer: str) -> None:
     if (period.get("from") or "") > (period.get("to") or "9999-99-99"):
-        raise Impossible.at("body", f"{pointer}/to", "The last day comes before the first.")
+        raise Impossible.at("body", f"{pointer}/to", "'to' must not be before 'from'.")
 
 
-def _flagged(campaign: Json) -> Json:
-    declared = "from" in campaign or "to" in campaign
-    flag = declared * DECLARED + ("computedFrom" in campaign) * COMPUTED + bool(campaign.get("costs")) * COSTS
+def _set_flag(campaign: Json) -> Json:
+    is_declared = "from" in campaign or "to" in campaign
+    flag = is_declared * DECLARED + ("computedFrom" in campaign) * COMPUTED + bool(campaign.get("costs")) * COSTS
     return campaign | {"flag": flag}
 
 
 def list_extra_terms(extra: Mapping[str, Any]) -> list[str]:
-    """What finds a campaign by its extras: each name, and each `name:value`."""
+    """Return the terms that find a campaign by its extras: each name, and each `name:value`."""
     return sorted({*extra, *format_extras(extra)})

@@ -1,7 +1,8 @@
-"""Campaigns and levers as requests and answers have them."""
+"""Request and answer models of campaigns and levers."""
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -29,21 +30,26 @@ from okube_api.store.values import Json
 
 
 class CostType(StrEnum):
-    """What an amount is paid for."""
+    """The basis of a cost."""
 
-    FIXED = "fixed"  # the whole period
-    CPM = "cpm"  # a thousand prints
-    CPC = "cpc"  # a click
-    CPO = "cpo"  # an opening
+    FIXED = "fixed"  # for the whole period
+    CPM = "cpm"  # per thousand prints
+    CPC = "cpc"  # per click
+    CPO = "cpo"  # per opening
 
 
 class Cost(Body):
-    """What a campaign costs, over a part of its period or all of it."""
+    """A cost of a campaign, for all or a part of its period."""
 
     start: Day | None = Field(None, alias="from", description="The campaign's first day when absent.")
     end: Day | None = Field(None, alias="to", description="The campaign's last day when absent.")
     amount: Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False, examples=[1500])]
-    type: Annotated[Literal["fixed", "cpm", "cpc", "cpo"], Field(description="Fixed, or per thousand prints, ...")]
+    type: Annotated[
+        Literal["fixed", "cpm", "cpc", "cpo"],
+        Field(
+            description="`fixed` for the whole period, `cpm` per thousand prints, `cpc` per click, `cpo` per opening."
+        ),
+    ]
     currency: Currency = Field(UNSET, description="The application's when absent.")
 
 
@@ -51,7 +57,7 @@ Costs = Annotated[list[Cost], Field(min_length=1, max_length=1000)]
 
 
 class CampaignWindows(Body):
-    """How long before an outcome a touch of this campaign counts, in days; what is absent is as in the application."""
+    """Lookback windows of this campaign in days; an absent one is the application's."""
 
     click: Count = UNSET
     print: Count = UNSET
@@ -62,10 +68,10 @@ class CampaignCreate(Body):
     """A new campaign."""
 
     app: Annotated[str, Field(min_length=1)] = Field(
-        UNSET, description="The application (id or key); not when the path names it."
+        UNSET, description="The application (id or key); only when the path does not name it."
     )
     key: Key
-    lever: str = Field(UNSET, description="Accepted and ignored: the lever follows from the application's levers.")
+    lever: str = Field(UNSET, description="Ignored: the lever is assigned by the application's levers.")
     name: str = Field(UNSET, examples=["Spring sale"])
     description: str = UNSET
     provider: str = UNSET
@@ -74,13 +80,13 @@ class CampaignCreate(Body):
     start: Day = Field(UNSET, alias="from", description="The first day.")
     end: Day = Field(UNSET, alias="to", description="The last day, included.")
     extra: Scalars = Field(UNSET, examples=[{"segment": "vip"}])
-    sites: References = Field(UNSET, description="By id or key; a campaign without sites is global.")
+    sites: References = Field(UNSET, description="Ids or keys; a campaign without sites is global.")
     costs: Costs = UNSET
     windows: CampaignWindows = UNSET
 
 
 class CampaignUpdate(Body):
-    """The fields to change; null clears one where it is allowed."""
+    """The fields to change; null clears a field where it is allowed."""
 
     key: Key = UNSET
     name: str | None = None
@@ -98,14 +104,14 @@ class CampaignUpdate(Body):
 
 
 class Extra(Answer):
-    """One extra."""
+    """An extra of a campaign."""
 
     key: str
     value: str | int | float | bool | None
 
 
 class _CampaignBase(Answer):
-    """What all answers have of a campaign."""
+    """The fields that all answers with a campaign share."""
 
     id: Identifier = Field(alias="_id")
     application: Identifier
@@ -121,7 +127,7 @@ class _CampaignBase(Answer):
     computed_start: Day | None = Field(None, alias="computedFrom", description="The first day with data.")
     computed_end: Day | None = Field(None, alias="computedTo", description="The last day with data.")
     tags: list[str] = Field([])
-    flag: int = Field(0, description="Bits: 1 a declared period, 2 a computed one, 4 costs.")
+    flag: int = Field(0, description="Bit mask: 1 = has a declared period, 2 = has a computed period, 4 = has costs.")
     provider: str | None = None
     agency: str | None = None
     format: str | None = None
@@ -138,43 +144,49 @@ class CampaignAnswer(_CampaignBase):
 
 
 class CampaignInList(_CampaignBase):
-    """A campaign, its extras as a list unless `with_extra` asks for an object."""
+    """A campaign with its extras as a list, or as an object when `with_extra` is true."""
 
     extra: list[Extra] | Scalars = Field([])
 
 
 def with_extra_list(campaign: Json) -> Json:
-    """A campaign with its extras as a list."""
+    """Return a campaign with its extras as a list."""
     return campaign | {"extra": [{"key": name, "value": value} for name, value in campaign.get("extra", {}).items()]}
 
 
 def with_extra_object(campaign: Json) -> Json:
-    """A campaign with its extras as an object, also when it has none."""
+    """Return a campaign with its extras as an object, also when it has none."""
     return campaign | {"extra": campaign.get("extra", {})}
 
 
 class CampaignQuery(PeriodQuery):
-    """What a list of campaigns can be narrowed by."""
+    """The filters of a list of campaigns."""
 
     period: Literal["direct", "computed"] = Field(
-        "direct", description="Which period `sb` to `to` look at: the declared one, or that of the data."
+        "direct",
+        description="Which period the filters `sb` to `to` apply to: the declared one, or the one of the data.",
     )
-    g: Switch = Field(False, description="Only global campaigns: those without sites.")
-    sites: References = Field(UNSET, description="Any of these sites (ids or keys).")
-    lever: References = Field(UNSET, description="Any of these levers (ids or keys).")
-    levers: References = Field(UNSET, description="The same.")
+    g: Switch = Field(False, description="Only global campaigns, which have no sites.")
+    sites: References = Field(UNSET, description="Campaigns with any of these sites (ids or keys).")
+    lever: References = Field(UNSET, description="Campaigns with any of these levers (ids or keys).")
+    levers: References = Field(UNSET, description="Same as `lever`.")
     provider: Text = UNSET
     agency: Text = UNSET
     format: Text = UNSET
     extra: Annotated[list[Text], Field(min_length=1, max_length=100)] = Field(
         UNSET, description="`name:value`, or `name` for any value.", examples=[["segment:vip"]]
     )
-    extra_mode: Literal["or", "and"] = Field("or", description="Whether any of `extra` is enough.")
-    with_extra: Switch = Field(False, description="`extra` as an object, in the place of a list.")
-    trigger: Switch = Field(False, description="Only campaigns of a trigger lever.")
+    extra_mode: Literal["or", "and"] = Field(
+        "or", description="Whether a campaign must have any (`or`) or all (`and`) of `extra`."
+    )
+    with_extra: Switch = Field(False, description="Return `extra` as an object instead of a list.")
+    trigger: Switch = Field(False, description="Only campaigns with a trigger lever.")
 
     def to_condition(self) -> Condition:
-        """The campaigns wanted, `sites` and levers aside.  Raises Impossible."""
+        """Return the condition that a campaign is in the list; the route adds `sites` and levers.
+
+        Raise Impossible when `from` is after `to`.
+        """
         days = ("computedFrom", "computedTo") if self.period == "computed" else ("from", "to")
         exact = {name: getattr(self, name) for name in ("provider", "agency", "format")}
         return (
@@ -183,14 +195,14 @@ class CampaignQuery(PeriodQuery):
             & (equal("global", True) if self.g else EVERYTHING)
             & (equal("_cachedLeverTrigger", True) if self.trigger else EVERYTHING)
             & AllOf(tuple(equal(name, value) for name, value in exact.items() if value))
-            & self._with_extras()
+            & self._match_extras()
         )
 
-    def _with_extras(self) -> Condition:
+    def _match_extras(self) -> Condition:
         if not self.extra:
             return EVERYTHING
-        each = tuple(Overlaps("extraTerms", (term,)) for term in self.extra)
-        return AllOf(each) if self.extra_mode == "and" else AnyOf(each)
+        conditions = tuple(Overlaps("extraTerms", (term,)) for term in self.extra)
+        return AllOf(conditions) if self.extra_mode == "and" else AnyOf(conditions)
 
 
 # -- levers --------------------------------------------------------------------------------------------------
@@ -199,7 +211,7 @@ _Values = Annotated[list[Text], Field(min_length=1, max_length=1000)]
 
 
 class LeverMatch(Body):
-    """What campaigns a lever is for: those that have, in each field named, one of its values."""
+    """Which campaigns a lever matches: those that have one of the listed values in every listed field."""
 
     format: _Values = UNSET
     provider: _Values = UNSET
@@ -207,14 +219,15 @@ class LeverMatch(Body):
 
 
 class LeverUpdate(Body):
-    """The fields to change; null clears one where it is allowed."""
+    """The fields to change; null clears a field where it is allowed."""
 
     key: Key = UNSET
     name: str | None = None
     trigger: bool = UNSET
-    match: LeverMatch | None = Field(None, description="A lever without a match is no campaign's.")
+    match: LeverMatch | None = Field(None, description="A lever without `match` matches no campaign.")
     position: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
-        UNSET, description="A campaign has the first lever, by position, whose match holds; last when absent."
+        UNSET,
+        description="A campaign gets the first lever, by position, that matches it. Last when absent.",
     )
 
 
@@ -233,17 +246,17 @@ class LeverAnswer(Answer):
     name: str | None = None
     trigger: bool
     match: LeverMatch | None = None
-    position: int | None = Field(None, description="Null for `other`, which comes after all others.")
+    position: int | None = Field(None, description="Null for `other`, which is always the last.")
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")
 
 
 class LeverQuery(PageQuery):
-    """What a list of levers can be narrowed by."""
+    """The filters of a list of levers."""
 
-    q: Text = Field(UNSET, description="A text to look for in names and keys.")
+    q: Text = Field(UNSET, description="A text to search for in names and keys.")
 
-    def wants(self, lever: Json, folded: Any) -> bool:
-        """Whether the lever has the text; `folded` takes case and accents off."""
+    def matches(self, lever: Json, fold: Callable[[str], str]) -> bool:
+        """Return whether a lever has the text; `fold` removes case and accents."""
         texts = (lever["key"], lever.get("name") or "")
-        return not self.q or any(folded(self.q) in folded(text) for text in texts)
+        return not self.q or any(fold(self.q) in fold(text) for text in texts)

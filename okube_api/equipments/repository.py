@@ -1,4 +1,4 @@
-"""Equipments, what is measured within a site, in the store."""
+"""Stores equipments: the sensors of sites."""
 
 from okube_api.kit.application import Application
 from okube_api.kit.validated_repository import Normalize, Updates, ValidatedRepository, drop_nulls
@@ -22,20 +22,20 @@ EQUIPMENTS = Collection(
 
 
 class EquipmentRepository(ValidatedRepository):
-    """The equipments of every site; their keys are unique in the application."""
+    """Stores the equipments of all sites; their keys are unique in the application."""
 
     collection = EQUIPMENTS
     kind = "equipment"
 
-    async def load_normalizer(self, application: Application, many: Updates) -> Normalize:  # noqa: ARG002 - nothing to look up
-        """The rule for equipments, whose `site` is among the fields of new ones."""
+    async def load_normalizer(self, application: Application, updates: Updates) -> Normalize:  # noqa: ARG002 - nothing to look up
+        """Return the normaliser of equipments; the fields of a new one contain its `site`."""
 
-        def make(stored: Json, fields: Json) -> Json:
+        def normalize(stored: Json, fields: Json) -> Json:
             return {"active": True, **drop_nulls(stored | fields)}
 
-        return make
+        return normalize
 
 
 def match_site(site: Json) -> Condition:
-    """The equipments of a site."""
+    """Return the condition that an equipment belongs to a site."""
     return equal("application", site["application"]) & equal("site", site["_id"])

@@ -1,4 +1,4 @@
-"""Equipments as requests and answers have them."""
+"""Request and answer models of equipments."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from okube_api.store.conditions import EVERYTHING, Condition, Contains, OneOf
 
 
 class EquipmentUpdate(Body):
-    """The fields to change; null clears one where it is allowed."""
+    """The fields to change; null clears a field where it is allowed."""
 
     key: Key = UNSET
     name: str | None = None
@@ -39,14 +39,14 @@ class EquipmentAnswer(Answer):
 
 
 class EquipmentQuery(PageQuery):
-    """What a list of equipments can be narrowed by."""
+    """The filters of a list of equipments."""
 
-    q: Text = Field(UNSET, description="A text to look for in names and keys.")
+    q: Text = Field(UNSET, description="A text to search for in names and keys.")
     keys: Annotated[list[Key], Field(min_length=1)] = Field(UNSET, description="Only these keys.")
     active: Flag = UNSET
 
     def to_condition(self) -> Condition:
-        """The equipments wanted."""
+        """Return the condition that an equipment is in the list."""
         return (
             (Contains(self.q) if self.q else EVERYTHING)
             & (OneOf("key", tuple(self.keys)) if self.keys else EVERYTHING)

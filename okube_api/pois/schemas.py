@@ -1,4 +1,4 @@
-"""Points of interest as requests and answers have them."""
+"""Request and answer models of points of interest (POIs)."""
 
 from typing import Annotated, Any
 
@@ -29,27 +29,27 @@ from okube_api.store.conditions import EVERYTHING, Condition
 
 
 class _PoiFields(Body):
-    """What creations and updates have in common."""
+    """The fields that creations and updates share."""
 
     key: Key = UNSET
-    active: bool = Field(UNSET, description="An inactive one is in no question that does not name it.")
+    active: bool = Field(UNSET, description="Questions include an inactive point of interest only when they name it.")
     description: Text | None = None
     tags: Tags | None = None
     address: Address | None = None
-    timezone: Timezone = Field(UNSET, description="The application's when absent.")
-    radius: Radius | None = Field(None, description=f"Metres; {DEFAULT_RADIUS_M:.0f} when absent.")
+    timezone: Timezone = Field(UNSET, description="The application's time zone when absent.")
+    radius: Radius | None = Field(None, description=f"In metres; {DEFAULT_RADIUS_M:.0f} when absent.")
     indoor_indexes: Cells | None = Field(
-        None, alias="indoorIndexes", description="The cells within the radius when absent."
+        None, alias="indoorIndexes", description="Computed from the radius when absent."
     )
     outdoor_indexes: Cells | None = Field(
-        None, alias="outdoorIndexes", description="The ring of 50 m around them when absent."
+        None, alias="outdoorIndexes", description="Computed as the ring of 50 m around the indoor cells when absent."
     )
-    sites: References | None = Field(None, description="Related sites, by id or key.")
+    sites: References | None = Field(None, description="Related sites (ids or keys).")
     attributes: Scalars | None = None
 
 
 class PoiUpdate(_PoiFields):
-    """The fields to change; null clears one where it is allowed."""
+    """The fields to change; null clears a field where it is allowed."""
 
     name: str | None = None
     coordinates: Coordinates | None = Field(None, description="[longitude, latitude]")
@@ -59,7 +59,7 @@ class PoiCreate(_PoiFields):
     """A new point of interest."""
 
     app: Annotated[str, Field(min_length=1)] = Field(
-        UNSET, description="The application (id or key); not when the path names it."
+        UNSET, description="The application (id or key); only when the path does not name it."
     )
     name: str = Field(examples=["Gare de la Part-Dieu"])
     coordinates: Coordinates = Field(description="[longitude, latitude]")
@@ -97,21 +97,21 @@ _LONGITUDE = rf"-?(?:(?:1[0-7][0-9]|[1-9]?[0-9]){_DIGITS}|180(?:\.0{{1,20}})?)"
 _LATITUDE = rf"-?(?:[1-8]?[0-9]{_DIGITS}|90(?:\.0{{1,20}})?)"
 
 
-def _box(text: str) -> str:
-    _, south, _, north = numbers(text)
+def _check_box(text: str) -> str:
+    _, south, _, north = parse_numbers(text)
     if south > north:
-        raise impossible_value("A box is west,south,east,north in degrees.")
+        raise impossible_value("Use west,south,east,north in degrees: south must not be greater than north.")
     return text
 
 
-def _cell(text: str) -> str:
+def _normalize_cell(text: str) -> str:
     if not h3.is_valid_cell(text):
-        raise ValueError("This is no H3 cell.")
+        raise ValueError(f"'{text[:20]}' is not a valid H3 cell.")
     return text.lower()
 
 
-def numbers(text: str) -> list[float]:
-    """Numbers with commas between them."""
+def parse_numbers(text: str) -> list[float]:
+    """Return the numbers of a comma-separated list."""
     return [float(part) for part in text.split(",")]
 
 
@@ -121,32 +121,40 @@ Point = Annotated[str, Field(pattern=rf"^{_LONGITUDE},{_LATITUDE}$", examples=["
 Box = Annotated[
     str,
     Field(pattern=rf"^{_LONGITUDE},{_LATITUDE},{_LONGITUDE},{_LATITUDE}$", examples=["4.8,45.7,4.9,45.8"]),
-    AfterValidator(_box),
+    AfterValidator(_check_box),
 ]
 Cell = Annotated[
     str,
     Field(pattern=r"^[0-9a-fA-F]{15}$", examples=["8a1f902e6217fff"], json_schema_extra=_H3),
-    AfterValidator(_cell),
+    AfterValidator(_normalize_cell),
 ]
 
 
 class PoiQuery(ListQuery):
-    """What a list of points of interest can be narrowed by."""
+    """The filters of a list of points of interest."""
 
-    name: Flag = Field(UNSET, description="Whether it has a name.")
+    name: Flag = Field(UNSET, description="Whether the point of interest has a name.")
     active: Flag = UNSET
-    near: Point = Field(UNSET, description="Those within `distance` of longitude,latitude.")
-    distance: float = Field(1000, gt=0, le=20_100_000, description="Metres along a great circle, for `near`.")
-    bbox: Box = Field(UNSET, description="Those within west,south,east,north; west may be greater than east.")
-    h3: Cell = Field(UNSET, description="Those in this cell of any resolution, or whose indoor cells cover it.")
-    study: Key = Field(UNSET, description="Those of this study (id or key).")
+    near: Point = Field(
+        UNSET, description="A point as longitude,latitude; only points of interest within `distance` of it."
+    )
+    distance: float = Field(1000, gt=0, le=20_100_000, description="Great-circle distance for `near`, in metres.")
+    bbox: Box = Field(
+        UNSET,
+        description="Only points of interest in the box west,south,east,north; west may be greater than east.",
+    )
+    h3: Cell = Field(
+        UNSET,
+        description="An H3 cell of any resolution; only points of interest in it, or whose indoor cells cover it.",
+    )
+    study: Key = Field(UNSET, description="Only points of interest of this study (id or key).")
 
     def to_condition(self) -> Condition:
-        """The points of interest wanted, `near` and `study` aside."""
+        """Return the condition that a POI is in the list; the route adds `near` and `study`."""
         return (
             super().to_condition()
             & match_filled("name", self.name)
             & match_flag("active", self.active)
-            & (match_box(*numbers(self.bbox)) if self.bbox else EVERYTHING)
+            & (match_box(*parse_numbers(self.bbox)) if self.bbox else EVERYTHING)
             & (match_cell(self.h3) if self.h3 else EVERYTHING)
         )

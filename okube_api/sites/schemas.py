@@ -1,4 +1,4 @@
-"""Sites as requests and answers have them."""
+"""Request and answer models of sites."""
 
 from typing import Annotated, Any
 
@@ -35,7 +35,7 @@ class Address(Body):
 
 
 class Contact(Body):
-    """Whom deliveries are for."""
+    """The contact for deliveries."""
 
     name: str | None = None
     email: str | None = None
@@ -43,21 +43,21 @@ class Contact(Body):
 
 
 class Modules(Body):
-    """Which modules are in use at the site."""
+    """The modules that the site uses."""
 
     presence: bool = False
     tracking: bool = False
     conversion: bool = False
 
 
-def _cell(text: str) -> str:
+def _check_cell(text: str) -> str:
     if not h3.is_valid_cell(text):
-        raise ValueError(f"'{text[:20]}' is no H3 cell.")
+        raise ValueError(f"'{text[:20]}' is not a valid H3 cell.")
     return text
 
 
 _H3: Any = {"format": "h3-cell"}
-Cell = Annotated[str, Field(pattern=r"^[0-9a-f]{15}$", json_schema_extra=_H3), AfterValidator(_cell)]
+Cell = Annotated[str, Field(pattern=r"^[0-9a-f]{15}$", json_schema_extra=_H3), AfterValidator(_check_cell)]
 
 
 class Cells(Body):
@@ -67,24 +67,24 @@ class Cells(Body):
     indexes: Annotated[list[Cell], Field(min_length=1, max_length=10_000, examples=[["8c1fb4675b6a5ff"]])]
 
     @model_validator(mode="after")
-    def _valid(self) -> "Cells":
+    def _check_resolution(self) -> "Cells":
         for cell in self.indexes:
             if h3.get_resolution(cell) != self.resolution:
-                raise impossible_value(f"The H3 cell '{cell}' is not of resolution {self.resolution}.")
+                raise impossible_value(f"The H3 cell '{cell}' does not have the resolution {self.resolution}.")
         return self
 
 
-def _on_earth(coordinates: list[float]) -> list[float]:
+def _check_coordinates(coordinates: list[float]) -> list[float]:
     longitude, latitude = coordinates
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise ValueError("Coordinates are [longitude, latitude], in degrees.")
+        raise ValueError("Use [longitude, latitude] in degrees: longitude from -180 to 180, latitude from -90 to 90.")
     return coordinates
 
 
 Coordinates = Annotated[
     list[float],
     Field(min_length=2, max_length=2),
-    AfterValidator(_on_earth),
+    AfterValidator(_check_coordinates),
     WithJsonSchema(
         {
             "type": "array",
@@ -105,18 +105,20 @@ Radius = Annotated[float, Field(ge=1, le=300)]
 Hour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
 
 
-def _forwards(hours: list[str]) -> list[str]:
+def _check_hours(hours: list[str]) -> list[str]:
     if hours[0] >= hours[1]:
-        raise impossible_value("Hours go from the earlier to the later; what passes midnight goes on the next day.")
+        raise impossible_value(
+            "Opening hours must end after they start. Split hours that pass midnight between the two days."
+        )
     return hours
 
 
-Hours = Annotated[list[Hour], Field(min_length=2, max_length=2), AfterValidator(_forwards)]
+Hours = Annotated[list[Hour], Field(min_length=2, max_length=2), AfterValidator(_check_hours)]
 DayHours = Annotated[list[Hours], Field(min_length=1)]
 
 
 class Openings(Body):
-    """Opening hours by weekday; a weekday without any is closed."""
+    """Opening hours by weekday; an absent weekday is closed."""
 
     monday: DayHours = Field(UNSET, examples=[[["09:00", "12:30"], ["14:00", "19:00"]]])
     tuesday: DayHours = UNSET
@@ -129,30 +131,34 @@ class Openings(Body):
 
 # -- bodies ------------------------------------------------------------------------------------------------------
 
-_PLACE = "Offline sites only."
+_OFFLINE_ONLY = "Only for offline sites."
 
 
 class _SiteFields(Body):
-    """What creations and updates have in common."""
+    """The fields that creations and updates share."""
 
     key: Key = UNSET
-    keys: Keys = Field(UNSET, description="Alternative keys, unique in the application among all keys of all sites.")
-    active: bool | None = Field(None, description="An inactive site is in no question that does not name it.")
+    keys: Keys = Field(
+        UNSET, description="Alternative keys; every key must be unique among all keys of all sites of the application."
+    )
+    active: bool | None = Field(None, description="Questions include an inactive site only when they name it.")
     description: Text | None = None
     level: int = Field(UNSET, description="The number of floors.")
     tags: Tags | None = None
-    timezone: Timezone = Field(UNSET, description="The application's when absent.")
+    timezone: Timezone = Field(UNSET, description="The application's time zone when absent.")
     phone_number: str | None = Field(None, alias="phoneNumber")
     delivery_contact: Contact = Field(UNSET, alias="deliveryContact")
     modules: Modules = UNSET
-    address: Address = Field(UNSET, description=_PLACE)
-    coordinates: Coordinates = Field(UNSET, description=f"[longitude, latitude]. {_PLACE}")
-    radius: Radius | None = Field(None, description=f"Metres; {DEFAULT_RADIUS_M:.0f} when absent. {_PLACE}")
+    address: Address = Field(UNSET, description=_OFFLINE_ONLY)
+    coordinates: Coordinates = Field(UNSET, description=f"[longitude, latitude]. {_OFFLINE_ONLY}")
+    radius: Radius | None = Field(None, description=f"In metres; {DEFAULT_RADIUS_M:.0f} when absent. {_OFFLINE_ONLY}")
     indoor_indexes: Cells | None = Field(
-        None, alias="indoorIndexes", description=f"The cells within the radius when absent. {_PLACE}"
+        None, alias="indoorIndexes", description=f"Computed from the radius when absent. {_OFFLINE_ONLY}"
     )
     outdoor_indexes: Cells | None = Field(
-        None, alias="outdoorIndexes", description=f"The ring of 50 m around them when absent. {_PLACE}"
+        None,
+        alias="outdoorIndexes",
+        description=f"Computed as the ring of 50 m around the indoor cells when absent. {_OFFLINE_ONLY}",
     )
     capacity: Annotated[int, Field(ge=0)] | None = None
     type: Text | None = None
@@ -163,20 +169,24 @@ class _SiteFields(Body):
 
 
 class SiteUpdate(_SiteFields):
-    """The fields to change; null clears one where it is allowed."""
+    """The fields to change; null clears a field where it is allowed."""
 
     name: str = UNSET
-    online: bool = Field(UNSET, description="A site that goes online loses its place.")
+    online: bool = Field(
+        UNSET, description="A site that becomes online loses its address, coordinates, radius and cells."
+    )
 
 
 class SiteCreate(_SiteFields):
     """A new site."""
 
     app: Annotated[str, Field(min_length=1)] = Field(
-        UNSET, description="The application (id or key); not when the path names it."
+        UNSET, description="The application (id or key); only when the path does not name it."
     )
     name: str = Field(examples=["Lyon Bellecour"])
-    online: bool = Field(description="True: an online site, without a place.")
+    online: bool = Field(
+        description="Whether this is an online site, which has no address, coordinates, radius or cells."
+    )
 
 
 # -- answers -----------------------------------------------------------------------------------------------------
@@ -219,16 +229,16 @@ class SiteAnswer(Answer):
 
 
 class SiteQuery(ListQuery):
-    """What a list of sites can be narrowed by."""
+    """The filters of a list of sites."""
 
-    name: Flag = Field(UNSET, description="Whether it has a name.")
+    name: Flag = Field(UNSET, description="Whether the site has a name.")
     active: Flag = UNSET
     online: Flag = UNSET
     in_prod: Flag = Field(UNSET, alias="inProd")
     has_draft: Flag = Field(UNSET, alias="hasDraft")
 
     def to_condition(self) -> Condition:
-        """The sites wanted."""
+        """Return the condition that a site is in the list."""
         return (
             super().to_condition()
             & match_filled("name", self.name)
@@ -239,5 +249,5 @@ class SiteQuery(ListQuery):
         )
 
     def match_keys(self, keys: tuple[str, ...]) -> Condition:
-        """Alternative keys count, too."""
+        """Return the condition that a site has one of these keys, alternative keys included."""
         return Overlaps("names", keys)

@@ -1,4 +1,4 @@
-"""Pictures of sites: checked by what they are, drawn anew, kept in the store."""
+"""Stores thumbnails of sites: uploaded pictures, checked and encoded anew."""
 
 import base64
 import hashlib
@@ -19,88 +19,89 @@ if TYPE_CHECKING:
 THUMBNAILS = Collection("thumbnails", fields={"application": ColumnType.TEXT})
 """One per site, under the site's `_id`; `image` is base64."""
 
-MOST_BYTES = 5 * 1024 * 1024
-MOST_PIXELS = 25_000_000
-SIDE = 1024
-"""The longest side, in pixels, that is kept."""
+MAX_BYTES = 5 * 1024 * 1024
+MAX_PIXELS = 25_000_000
+MAX_SIDE = 1024
+"""The longest side of a stored picture, in pixels."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture as it is served."""
+    """A stored picture."""
 
     media_type: str
     image: bytes
 
     @property
     def etag(self) -> str:
-        """Tells it from every other picture."""
+        """The entity tag: a hash of the picture."""
         return hashlib.blake2b(self.image, digest_size=16).hexdigest()
 
 
 def redraw(raw: bytes) -> Picture:
-    """A JPEG, PNG or WebP drawn anew: upright, no larger than it needs to be, and without whatever came with it.
+    """Return a JPEG, PNG or WebP picture encoded anew: upright, at most `MAX_SIDE` wide and high, without metadata.
 
-    Blocks: run it in a thread.  Raises UnsupportedMedia for anything else, TooLarge past `MOST_PIXELS`.
+    Blocking: run it in a thread.  Raise UnsupportedMedia for other files, TooLarge above `MAX_PIXELS`.
     """
-    from PIL import Image, ImageOps  # noqa: PLC0415 - only pictures need it
+    from PIL import Image, ImageOps  # noqa: PLC0415 - only uploads of pictures need it
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is lower
             image = Image.open(io.BytesIO(raw), formats=_FORMATS)
-            if image.width * image.height > MOST_PIXELS:
-                raise TooLarge(f"The picture may have {MOST_PIXELS:,} pixels at most.")
-            drawn = ImageOps.exif_transpose(image)
-            drawn.thumbnail((SIDE, SIDE))
-            return _encoded(drawn)
+            if image.width * image.height > MAX_PIXELS:
+                raise TooLarge(f"The picture must not have more than {MAX_PIXELS:,} pixels.")
+            upright = ImageOps.exif_transpose(image)
+            upright.thumbnail((MAX_SIDE, MAX_SIDE))
+            return _encode(upright)
     except Image.DecompressionBombError:
-        raise TooLarge(f"The picture may have {MOST_PIXELS:,} pixels at most.") from None
+        raise TooLarge(f"The picture must not have more than {MAX_PIXELS:,} pixels.") from None
     except (OSError, SyntaxError, ValueError, EOFError, OverflowError, IndexError, TypeError, KeyError):
-        raise UnsupportedMedia("The picture must be a JPEG, PNG or WebP.") from None
+        raise UnsupportedMedia("The picture must be a JPEG, PNG or WebP file.") from None
 
 
-def _encoded(image: "Image.Image") -> Picture:
-    transparent = image.has_transparency_data
-    plain = image.convert("RGBA" if transparent else "RGB")
-    plain.info.clear()
+def _encode(image: "Image.Image") -> Picture:
+    is_transparent = image.has_transparency_data
+    converted = image.convert("RGBA" if is_transparent else "RGB")
+    converted.info.clear()
     out = io.BytesIO()
-    if transparent:
-        plain.save(out, "PNG", optimize=True)
+    if is_transparent:
+        converted.save(out, "PNG", optimize=True)
         return Picture("image/png", out.getvalue())
-    plain.save(out, "JPEG", quality=85)
+    converted.save(out, "JPEG", quality=85)
     return Picture("image/jpeg", out.getvalue())
 
 
 class ThumbnailStore:
-    """The picture of each site that has one."""
+    """Stores at most one picture per site."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def put(self, site: Json, picture: Picture) -> str:
-        """Keeps a picture in the place of the one before; its path."""
+        """Store the picture of a site, replacing an earlier one, and return its path."""
         image = base64.b64encode(picture.image).decode("ascii")
-        made = {
+        document = {
             "_id": site["_id"],
             "application": site["application"],
             "mediaType": picture.media_type,
             "image": image,
         }
-        mine = equal("_id", site["_id"])
-        known = await self._store.get(THUMBNAILS, mine) is not None
-        await self._store.write(THUMBNAILS, () if known else (made,), (made,) if known else ())
+        if await self._store.get(THUMBNAILS, equal("_id", site["_id"])) is None:
+            await self._store.write(THUMBNAILS, (document,), ())
+        else:
+            await self._store.write(THUMBNAILS, (), (document,))
         return f"/sites/{site['_id']}/thumbnail"
 
     async def get(self, site: Json) -> Picture:
-        """The picture of a site.  Raises NotFound."""
-        found = await self._store.get(THUMBNAILS, equal("_id", site["_id"]))
-        if found is None:
+        """Return the picture of a site.  Raise NotFound."""
+        document = await self._store.get(THUMBNAILS, equal("_id", site["_id"]))
+        if document is None:
             raise NotFound("thumbnail", site["_id"])
-        return Picture(found["mediaType"], base64.b64decode(found["image"]))
+        return Picture(document["mediaType"], base64.b64decode(document["image"]))
 
     async def remove(self, site: Json) -> None:
-        """Forgets the picture of a site, if it has one."""
+        """Delete the picture of a site, if there is one."""
         await self._store.delete(THUMBNAILS, equal("_id", site["_id"]))

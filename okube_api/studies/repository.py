@@ -1,4 +1,4 @@
-"""Studies in the store."""
+"""Stores studies."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -26,7 +26,7 @@ STUDIES = Collection(
         "sites": ColumnType.TEXTS,
         "pois": ColumnType.TEXTS,
         "tags": ColumnType.TEXTS,
-        "extraNames": ColumnType.TEXT,  # those in `extra`, one a line
+        "extraNames": ColumnType.TEXT,  # the names in `extra`, one per line
         "parameterNames": ColumnType.TEXT,
     },
     unique=(("application", "key"),),
@@ -35,7 +35,7 @@ STUDIES = Collection(
 
 
 class StudyRepository(ValidatedRepository):
-    """The studies of every application."""
+    """Stores the studies of all applications."""
 
     collection = STUDIES
     kind = "study"
@@ -47,27 +47,36 @@ class StudyRepository(ValidatedRepository):
         super().__init__(store, clock, changes)
         self._places = {"sites": sites, "pois": pois}
 
-    async def load_normalizer(self, application: Application, many: Updates) -> Normalize:
-        """The rule for studies, with the places that they name."""
-        ids = {name: await load_ids(places, application.id, many, name) for name, places in self._places.items()}
+    async def load_normalizer(self, application: Application, updates: Updates) -> Normalize:
+        """Return the normaliser of these studies, with the sites and POIs that they name."""
+        resolvers = {
+            name: await load_ids(repository, application.id, updates, name) for name, repository in self._places.items()
+        }
 
-        def make(stored: Json, fields: Json) -> Json:
-            named = {name: ids[name](fields[name], f"/{name}") for name in ids if fields.get(name) is not None}
-            return normalize_study(stored | fields | named)
+        def normalize(stored: Json, fields: Json) -> Json:
+            ids = {
+                name: resolve(fields[name], f"/{name}")
+                for name, resolve in resolvers.items()
+                if fields.get(name) is not None
+            }
+            return normalize_study(stored | fields | ids)
 
-        return make
+        return normalize
 
-    async def match_places(self, readable: Condition, field: str, named: Sequence[str] | None) -> Condition:
-        """The studies that name one of these places (ids or keys), of the applications that `readable` covers."""
-        if named is None:
+    async def match_places(self, readable: Condition, field: str, names: Sequence[str] | None) -> Condition:
+        """Return the condition that a study has one of these places (ids or keys) in `field`; None matches all.
+
+        field: `sites` or `pois`.  readable: the condition that the places themselves must match.
+        """
+        if names is None:
             return EVERYTHING
-        return Overlaps(field, await self._places[field].find_ids(readable, named))
+        return Overlaps(field, await self._places[field].find_ids(readable, names))
 
 
 def normalize_study(fields: Json) -> Json:
-    """A study as it is kept: without what is null, and with what conditions ask for."""
+    """Return the study to store, with the fields that only conditions use.  Raise Impossible."""
     study = drop_nulls(fields)
     if study.get("from", "") > study.get("to", "9999-99-99"):
-        raise Impossible.at("body", "/to", "The last day comes before the first.")
+        raise Impossible.at("body", "/to", "'to' must not be before 'from'.")
     names = {"extraNames": join_names(study.get("extra")), "parameterNames": join_names(study.get("parameters"))}
     return drop_nulls(study | names | {"global": "sites" not in study})

@@ -1,4 +1,4 @@
-"""Studies as requests and answers have them."""
+"""Request and answer models of studies."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -25,10 +25,10 @@ from okube_api.store.values import Json
 
 
 class Status(StrEnum):
-    """How far a study is."""
+    """The state of a study."""
 
-    EMPTY = "empty"  # it names no place
-    COLLECTING = "collecting"  # its period is not over, or has no end
+    EMPTY = "empty"  # without sites and POIs
+    COLLECTING = "collecting"  # the period has not ended, or has no last day
     READY = "ready"
 
 
@@ -36,21 +36,21 @@ class StudyCreate(Body):
     """A new study."""
 
     app: Annotated[str, Field(min_length=1)] = Field(
-        UNSET, description="The application (id or key); not when the path names it."
+        UNSET, description="The application (id or key); only when the path does not name it."
     )
     key: Key
     name: str = Field(UNSET, examples=["Bellecour and its rivals"])
     description: str = UNSET
-    start: Day = Field(UNSET, alias="from", description="The first day; none is earlier.")
+    start: Day = Field(UNSET, alias="from", description="The first day; without it, all earlier days.")
     end: Day = Field(UNSET, alias="to", description="The last day, included.")
-    extra: Scalars = Field(UNSET, description="Whatever else is to be kept with the study.")
-    parameters: FreeObject = Field(UNSET, description="What the study was set up with.")
+    extra: Scalars = Field(UNSET, description="Additional values to store with the study.")
+    parameters: FreeObject = Field(UNSET, description="The parameters that the study was created with.")
     sites: References = UNSET
     pois: References = UNSET
 
 
 class StudyUpdate(Body):
-    """The fields to change; null clears one where it is allowed."""
+    """The fields to change; null clears a field where it is allowed."""
 
     key: Key = UNSET
     name: str | None = None
@@ -77,7 +77,7 @@ class StudyAnswer(Answer):
     sites: list[Identifier] = Field([])
     pois: list[Identifier] = Field([])
     tags: list[str] = Field([])
-    flag: int = Field(0, description="Bits: 1 when the period, or one side of it, is declared.")
+    flag: int = Field(0, description="Bit mask: 1 = has a first or a last day.")
     status: Status = Field(
         Status.EMPTY,
         description="`empty` without sites and points of interest, `collecting` until the period ends, then `ready`.",
@@ -89,12 +89,12 @@ class StudyAnswer(Answer):
 
 
 def add_derived_fields(study: Json, today: str) -> Json:
-    """A study with what is not kept because it follows from the rest and from the day (UTC)."""
-    declared = study.get("from") is not None or study.get("to") is not None
-    return {**study, "flag": int(declared), "status": _status(study, today)}
+    """Return a study with the fields that are not stored: its flag, and its status on the day `today` (UTC)."""
+    is_declared = study.get("from") is not None or study.get("to") is not None
+    return {**study, "flag": int(is_declared), "status": _compute_status(study, today)}
 
 
-def _status(study: Json, today: str) -> Status:
+def _compute_status(study: Json, today: str) -> Status:
     if not (study.get("sites") or study.get("pois")):
         return Status.EMPTY
     end = study.get("to")
@@ -102,12 +102,15 @@ def _status(study: Json, today: str) -> Status:
 
 
 class StudyQuery(PeriodQuery):
-    """What a list of studies can be narrowed by."""
+    """The filters of a list of studies."""
 
-    g: Switch = Field(False, description="Only studies that name no site.")
-    sites: References = Field(UNSET, description="Any of these sites (ids or keys).")
-    pois: References = Field(UNSET, description="Any of these points of interest (ids or keys).")
+    g: Switch = Field(False, description="Only studies without sites.")
+    sites: References = Field(UNSET, description="Studies with any of these sites (ids or keys).")
+    pois: References = Field(UNSET, description="Studies with any of these points of interest (ids or keys).")
 
     def to_condition(self) -> Condition:
-        """The studies wanted, `sites` and `pois` aside.  Raises Impossible."""
+        """Return the condition that a study is in the list; the route adds `sites` and `pois`.
+
+        Raise Impossible when `from` is after `to`.
+        """
         return super().to_condition() & self.match_period() & (equal("global", True) if self.g else EVERYTHING)

@@ -18,7 +18,7 @@ from okube_api.auth.repository import Role
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
 from okube_api.kit.schemas import UNSET
-from okube_api.pois.schemas import PoiAnswer, PoiCreate, PoiQuery, PoiUpdate, numbers
+from okube_api.pois.schemas import PoiAnswer, PoiCreate, PoiQuery, PoiUpdate, parse_numbers
 from okube_api.store.conditions import Condition, OneOf
 
 router = APIRouter(route_class=ApiRoute, tags=["points of interest"])
@@ -63,7 +63,7 @@ async def _build_condition(query: PoiQuery, readable: Condition, services: Servi
         found = await services.store.find(services.studies.collection, OneOf("_id", studies))
         where &= OneOf("_id", tuple(poi for study in found for poi in study.get("pois") or ()))
     if query.near:
-        longitude, latitude = numbers(query.near)
+        longitude, latitude = parse_numbers(query.near)
         where &= await services.pois.match_within_distance(where, longitude, latitude, query.distance)
     return where
 

@@ -20,7 +20,7 @@ from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.kit.schemas import UNSET
 from okube_api.settings import Settings
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteUpdate
-from okube_api.sites.thumbnails import MOST_BYTES, Picture, redraw
+from okube_api.sites.thumbnails import MAX_BYTES, Picture, redraw
 from okube_api.store.values import Json
 
 router = APIRouter(route_class=ApiRoute, tags=["sites"])
@@ -35,7 +35,7 @@ class PictureRoute(MultipartRoute):
 
     def body_limit(self, settings: Settings) -> int:
         """Return the maximum size of all parts together, in bytes."""
-        return MOST_BYTES + settings.body_limit
+        return MAX_BYTES + settings.body_limit
 
 
 async def _read_picture(parts: MultipartBody) -> Picture | None:
@@ -56,7 +56,7 @@ async def _store_picture(services: Services, access: ResourceAccess, site: Json,
 @register_multipart(router, "POST", LIST, PictureRoute, status_code=201)
 async def create_site_with_picture(request: Request, creator: CanCreate, services: ServicesDep) -> Response:
     """Create a site with its picture."""
-    parts = await read_parts(request, (THUMBNAIL,), MOST_BYTES)
+    parts = await read_parts(request, (THUMBNAIL,), MAX_BYTES)
     try:
         body = parts.validate(SiteCreate)
         access = await creator.load_access(body.app)
@@ -73,7 +73,7 @@ async def update_site_with_picture(
     request: Request, access: SiteToEdit, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
     """Change the fields in the body, and the picture if it has one."""
-    parts = await read_parts(request, (THUMBNAIL,), MOST_BYTES)
+    parts = await read_parts(request, (THUMBNAIL,), MAX_BYTES)
     try:
         fields = parts.validate(SiteUpdate).dump_set_fields()
         picture = await _read_picture(parts)
