@@ -137,7 +137,7 @@ async def test_what_a_batch_names_must_be_there(ingested: Store) -> None:
     reasons = {one["line"]: one["reason"] for one in batch["reasons"]}
     assert reasons == {
         2: "'site': No site has this id or key.",
-        4: "A stay names either a site or a point of interest.",
+        4: "Give either 'site' or 'poi', not both.",
     }
     kept = [line async for line in land.ingest.stream_rejected(batch)]
     assert [line["line"] for line in kept] == [2, 4]

@@ -1,55 +1,64 @@
-"""Events as they are sent: one model a kind.  Their JSON Schemas are published, and columns are checked by them."""
+"""Models of events as they are sent, one a kind.
+
+Their JSON Schemas are published, and files are validated by them.
+"""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from okube_api.clock import DAY_S
-from okube_api.ingest.columns.timestamps import FIRST_YEAR, LAST_YEAR, instant
+from okube_api.ingest.columns.timestamps import FIRST_YEAR, LAST_YEAR, parse_instant
 from okube_api.kit.schemas import KEY_PATTERN, Day
 
-LONGEST_S = 31 * DAY_S
+MAX_STAY_S = 31 * DAY_S
+_EXAMPLE = "2019-03-28T10:25:15+01:00"
 
 
-def _instant(text: str) -> str:
-    if instant(text) is None:
-        form = "2019-03-28T10:25:15+01:00"
-        raise ValueError(f"An instant is written as RFC 3339 with an offset ({form}), in {FIRST_YEAR} to {LAST_YEAR}.")
+def _check_instant(text: str) -> str:
+    if parse_instant(text) is None:
+        raise ValueError(
+            f"Use RFC 3339 with an offset, such as {_EXAMPLE}, and a year from {FIRST_YEAR} to {LAST_YEAR}."
+        )
     return text
 
 
 Instant = Annotated[
     str,
-    AfterValidator(_instant),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2019-03-28T10:25:15+01:00"]}),
+    AfterValidator(_check_instant),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": [_EXAMPLE]}),
 ]
 Name = Annotated[str, Field(min_length=1, max_length=250)]
-Person = Annotated[str, Field(min_length=1, max_length=1000, description="Hashed on arrival, never stored.")]
+Person = Annotated[
+    str, Field(min_length=1, max_length=1000, description="Pseudonymised on arrival; the value itself is not stored.")
+]
 Iris = Annotated[str, Field(pattern="^[0-9A-Z]{9}$", examples=["693820101"])]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS 84.")]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS 84.")]
 Volume = Annotated[int, Field(ge=0, le=10**12)]
-"""A count; 0 when absent."""
+"""A count, 0 if absent."""
 Weight = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)]
 Label = Annotated[str, Field(min_length=1, max_length=250, pattern=KEY_PATTERN)]
 
 
 class Event(BaseModel):
-    """What all kinds have in common."""
+    """Base of the events of all kinds."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Identified(Event):
-    """An event that happened once; the same sent twice counts once."""
+    """Base of events that count once, however often they are sent."""
 
     id: Name | None = Field(
-        None, description="The event's own id, unique in its kind and UTC day; else its content is."
+        None,
+        description="Id of the event, unique for its kind and UTC day. Without an id, events with the same content "
+        "are the same event.",
     )
 
 
 class AreaEvent(Event):
-    """An IRIS area; the latest batch counts."""
+    """An IRIS area; the area of the latest batch counts."""
 
     code: Iris
     name: Label
@@ -58,11 +67,11 @@ class AreaEvent(Event):
 
 
 class PanelistEvent(Event):
-    """A user of the panel; the latest batch counts."""
+    """A panelist; the attributes of the latest batch count."""
 
     user: Person
     weight: Weight | None = Field(
-        None, description="How many people the user stands for, to thousandths; 1 when absent."
+        None, description="Number of people that the panelist represents, rounded to thousandths; 1 if absent."
     )
     home: Iris | None = None
     work: Iris | None = None
@@ -72,7 +81,7 @@ class PanelistEvent(Event):
 
 
 class PingEvent(Identified):
-    """Where a user of the panel was at an instant."""
+    """The position of a panelist at an instant."""
 
     user: Person
     at: Instant
@@ -81,70 +90,70 @@ class PingEvent(Identified):
 
 
 class StayEvent(Identified):
-    """A stay that the provider matched itself."""
+    """A stay at a place that the data provider matched."""
 
     user: Person
-    site: Name | None = Field(None, description="Id or key; this or `poi`.")
-    poi: Name | None = Field(None, description="Id or key.")
+    site: Name | None = Field(None, description="Id or key of the site; give either `site` or `poi`.")
+    poi: Name | None = Field(None, description="Id or key of the point of interest.")
     start: Instant
-    duration_s: int = Field(ge=0, le=LONGEST_S)
+    duration_s: int = Field(ge=0, le=MAX_STAY_S)
     zone: Literal["indoor", "outdoor"]
 
     @model_validator(mode="after")
-    def _one_place(self) -> Self:
+    def _check_place(self) -> Self:
         if (self.site is None) == (self.poi is None):
-            raise ValueError("A stay names either a site or a point of interest.")
+            raise ValueError("Give either 'site' or 'poi', not both.")
         return self
 
 
 class DetectionEvent(Identified):
-    """A device seen by an equipment."""
+    """A device detected by an equipment."""
 
     device: Person
-    equipment: Name = Field(description="Id or key.")
+    equipment: Name = Field(description="Id or key of the equipment.")
     at: Instant
 
 
 class TouchEvent(Identified):
-    """A user reached by a campaign, or deliberately not (`control`)."""
+    """A user reached by a campaign, or a user of the control group (`control`)."""
 
     user: Person
-    campaign: Name = Field(description="Id or key.")
+    campaign: Name = Field(description="Id or key of the campaign.")
     at: Instant
     kind: Literal["print", "click", "opening", "control"]
 
 
 class DeliveryEvent(Event):
-    """What a media platform counts of a campaign on a day; the latest batch counts for a campaign, day and site."""
+    """What a media platform reports for a campaign, day and site; the report of the latest batch counts."""
 
-    campaign: Name = Field(description="Id or key.")
+    campaign: Name = Field(description="Id or key of the campaign.")
     day: Day
-    site: Name | None = Field(None, description="Id or key.")
+    site: Name | None = Field(None, description="Id or key of the site.")
     prints: Volume | None = None
     clicks: Volume | None = None
     openings: Volume | None = None
 
 
 class VisitEvent(Identified):
-    """A visit of a user to a site, online when the site is."""
+    """A visit of a user to a site; online if the site is online."""
 
     user: Person
-    site: Name = Field(description="Id or key.")
+    site: Name = Field(description="Id or key of the site.")
     at: Instant
-    end: Instant | None = Field(None, description="Not before `at`.")
+    end: Instant | None = Field(None, description="End of the visit, not before `at`.")
 
     @model_validator(mode="after")
-    def _not_backwards(self) -> Self:
-        if self.end is not None and (instant(self.end) or 0) < (instant(self.at) or 0):
-            raise ValueError("A visit ends before it begins.")
+    def _check_end(self) -> Self:
+        if self.end is not None and (parse_instant(self.end) or 0) < (parse_instant(self.at) or 0):
+            raise ValueError("'end' is before 'at'.")
         return self
 
 
 class PurchaseEvent(Identified):
-    """A ticket or an order."""
+    """A purchase: a ticket or an order."""
 
     user: Person
-    site: Name = Field(description="Id or key.")
+    site: Name = Field(description="Id or key of the site.")
     at: Instant
     amount: float = Field(ge=0, le=10**9, allow_inf_nan=False, description="In the application's currency.")
-    order: Name | None = Field(None, description="Tells two tickets of one moment apart.")
+    order: Name | None = Field(None, description="Distinguishes purchases of the same user, site, instant and amount.")

@@ -1,16 +1,16 @@
-"""Events as they are kept: one packed table a kind, by batch; `part` is the UTC day of the event.
+"""Raw tables: events as stored, one packed table a kind, by batch; `part` is the UTC day of the event.
 
-References without a day have part 0, deliveries the day that they name.  Users and devices are numbers, places,
-campaigns and equipments `_id`s, instants ms since 1970.  `id_high` and `id_low` hash the event's own `id`, null
-without one.
+Kinds without a date have part 0; deliveries have the local day that they name.  Users and devices are stored as
+numbers; places, campaigns and equipments as `_id`s; instants as ms since 1970.  `id_high` and `id_low` are the two
+halves of a hash of the event's own `id`, null without one.
 """
 
 from okube_api.store.schema import Column, ColumnType, Table
 
 UNDATED_PART = 0
-"""The one part of a table that has no days."""
+"""The only part of a table whose events have no date."""
 
-_LINE = Column("line", ColumnType.INTEGER)  # in its file: of a key that stands twice there, the last counts
+_LINE = Column("line", ColumnType.INTEGER)  # of the file: among events with the same key, the last line counts
 OWN_ID = (Column("id_high", ColumnType.INTEGER), Column("id_low", ColumnType.INTEGER))
 
 
@@ -92,14 +92,13 @@ PURCHASES = _events(
     Column("site", ColumnType.TEXT),
     Column("at", ColumnType.INTEGER),
     Column("amount_micro", ColumnType.INTEGER),  # millionths of the application's currency
-    Column("order", ColumnType.INTEGER),  # a hash of it: what tells two tickets of one moment apart
+    Column("order", ColumnType.INTEGER),  # half of a hash of the text
     *OWN_ID,
 )
 LEDGER = Table(
-    "events_ledger",  # one part: the batches whose facts are visible; a batch that is not in it counts nowhere
+    "events_ledger",  # one part: the batches that count, which are those whose facts are written
     (Column("number", ColumnType.INTEGER), Column("kind", ColumnType.TEXT)),
     packed=True,
 )
 
-EVENT_TABLES = (AREAS, PANELISTS, PINGS, STAYS, DETECTIONS, TOUCHES, DELIVERIES, VISITS, PURCHASES)
-TABLES = (*EVENT_TABLES, LEDGER)
+TABLES = (AREAS, PANELISTS, PINGS, STAYS, DETECTIONS, TOUCHES, DELIVERIES, VISITS, PURCHASES, LEDGER)

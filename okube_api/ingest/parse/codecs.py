@@ -1,4 +1,4 @@
-"""How files of events are written: NDJSON, CSV or Parquet, plain or compressed."""
+"""Formats and compressions of event files: NDJSON, CSV or Parquet; plain, gzip or zstd."""
 
 import zlib
 from collections.abc import Callable
@@ -10,12 +10,12 @@ import zstandard
 
 from okube_api.errors import BadRequest, UnsupportedMedia
 
-_WINDOW_BITS = 31  # gzip's header, not zlib's
-_MOST_AT_ONCE = 4 * 2**20
+_WINDOW_BITS = 31  # data with a gzip header, not a zlib header
+_MAX_PIECE_BYTES = 4 * 2**20
 
 
 class Format(StrEnum):
-    """What a file is made of, by its media type."""
+    """Format of a file, by its media type."""
 
     NDJSON = "application/x-ndjson"
     CSV = "text/csv"
@@ -23,69 +23,74 @@ class Format(StrEnum):
 
 
 class Encoding(StrEnum):
-    """How a file is compressed, by its name in `Content-Encoding`."""
+    """Compression of a file, by its name in `Content-Encoding`."""
 
     IDENTITY = "identity"
     GZIP = "gzip"
     ZSTD = "zstd"
 
 
-_ENDINGS = {
+_FORMAT_SUFFIXES = {
     ".ndjson": Format.NDJSON,
     ".jsonl": Format.NDJSON,
     ".json": Format.NDJSON,
     ".csv": Format.CSV,
     ".parquet": Format.PARQUET,
 }
-_COMPRESSED = {".gz": Encoding.GZIP, ".zst": Encoding.ZSTD}
+_ENCODING_SUFFIXES = {".gz": Encoding.GZIP, ".zst": Encoding.ZSTD}
 
 
 def parse_content_type(content_type: str) -> Format:
-    """The format with this media type, whatever its parameters.  Raises UnsupportedMedia."""
+    """Return the format of a media type; its parameters are ignored.  Raises UnsupportedMedia."""
     name = content_type.partition(";")[0].strip().lower()
     try:
         return Format(name)
     except ValueError:
-        raise UnsupportedMedia(f"Events come as {', '.join(Format)}, not as '{name[:100]}'.") from None
+        raise UnsupportedMedia(
+            f"Unsupported Content-Type '{name[:100]}'. Send events as one of {', '.join(Format)}."
+        ) from None
 
 
 def parse_content_encoding(content_encoding: str) -> Encoding:
-    """The compression of this name.  Raises UnsupportedMedia."""
+    """Return the compression of this name; no name means none.  Raises UnsupportedMedia."""
     name = content_encoding.strip().lower() or Encoding.IDENTITY
     try:
         return Encoding(name)
     except ValueError:
-        raise UnsupportedMedia(f"Bodies may be compressed by gzip or zstd, not by '{name[:100]}'.") from None
+        raise UnsupportedMedia(f"Unsupported Content-Encoding '{name[:100]}'. Use gzip or zstd.") from None
 
 
 def detect_format(path: Path) -> tuple[Format, Encoding]:
-    """What the name of a file says, `events.csv.gz` for instance.  Raises UnsupportedMedia."""
+    """Return the format and the compression that a file name says, such as `events.csv.gz`.
+
+    Raises UnsupportedMedia.
+    """
     *_, last = path.suffixes or [""]
-    encoding = _COMPRESSED.get(last.lower(), Encoding.IDENTITY)
-    ending = Path(path.stem).suffix if encoding is not Encoding.IDENTITY else last
+    encoding = _ENCODING_SUFFIXES.get(last.lower(), Encoding.IDENTITY)
+    suffix = Path(path.stem).suffix if encoding is not Encoding.IDENTITY else last
     try:
-        return _ENDINGS[ending.lower()], encoding
+        return _FORMAT_SUFFIXES[suffix.lower()], encoding
     except KeyError:
-        known = ", ".join(_ENDINGS)
         raise UnsupportedMedia(
-            f"'{path.name}' says no format: its name ends in one of {known} (then .gz, .zst)."
+            f"The name '{path.name}' does not tell the format of the file. "
+            f"Use one of the suffixes {', '.join(_FORMAT_SUFFIXES)}, followed by .gz or .zst if compressed."
         ) from None
 
 
 class Decoder(Protocol):
-    """Takes compressed pieces in, gives plain ones out, each of bounded size."""
+    """Decompresses one file, piece by piece."""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """What this piece brings.  Raises BadRequest when it is not what it says."""
+        """Return the plain bytes of the next piece, in pieces of bounded size.  Raises BadRequest when invalid."""
 
     def end(self) -> None:
-        """The end of the file.  Raises BadRequest when it came too early."""
+        """Check that the file is complete.  Raises BadRequest."""
 
 
 def create_decoder(encoding: Encoding) -> Decoder:
-    """A decoder of one file."""
-    makers: dict[Encoding, Callable[[], Decoder]] = {Encoding.GZIP: _GzipDecoder, Encoding.ZSTD: _ZstdDecoder}
-    return makers.get(encoding, _IdentityDecoder)()
+    """Return a decoder for one file."""
+    classes: dict[Encoding, Callable[[], Decoder]] = {Encoding.GZIP: _GzipDecoder, Encoding.ZSTD: _ZstdDecoder}
+    return classes.get(encoding, _IdentityDecoder)()
 
 
 class _IdentityDecoder:
@@ -97,46 +102,48 @@ class _IdentityDecoder:
 
 
 class _GzipDecoder:
-    """Files may be several gzip members one after the other."""
+    """A file may consist of several gzip members."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(_WINDOW_BITS)
-        self._begun = False
+        self._started = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        found: list[bytes] = []
+        pieces: list[bytes] = []
         try:
             while data:
                 if self._member.eof:
                     self._member = zlib.decompressobj(_WINDOW_BITS)
-                self._begun = True
-                found.append(self._member.decompress(data, _MOST_AT_ONCE))
+                self._started = True
+                pieces.append(self._member.decompress(data, _MAX_PIECE_BYTES))
                 data = self._member.unconsumed_tail or self._member.unused_data
         except zlib.error as error:
-            raise BadRequest(f"The body is no gzip: {error}.") from None
-        return [piece for piece in found if piece]
+            raise BadRequest(f"The body is not valid gzip: {error}.") from None
+        return [piece for piece in pieces if piece]
 
     def end(self) -> None:
-        if self._begun and not self._member.eof:
-            raise BadRequest("The gzip ends too early.")
+        if self._started and not self._member.eof:
+            raise BadRequest("The gzip data is incomplete.")
 
 
 class _ZstdDecoder:
+    """A file may consist of several zstd frames."""
+
     def __init__(self) -> None:
         self._frame: zstandard.ZstdDecompressionObj | None = None
 
     def feed(self, data: bytes) -> list[bytes]:
-        found: list[bytes] = []
+        pieces: list[bytes] = []
         try:
             while data:
                 if self._frame is None or self._frame.eof:
                     self._frame = zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
-                found.append(self._frame.decompress(data))
+                pieces.append(self._frame.decompress(data))
                 data = self._frame.unused_data
         except zstandard.ZstdError as error:
-            raise BadRequest(f"The body is no zstd: {error}.") from None
-        return [piece for piece in found if piece]
+            raise BadRequest(f"The body is not valid zstd: {error}.") from None
+        return [piece for piece in pieces if piece]
 
     def end(self) -> None:
         if self._frame is not None and not self._frame.eof:
-            raise BadRequest("The zstd ends too early.")
+            raise BadRequest("The zstd data is incomplete.")

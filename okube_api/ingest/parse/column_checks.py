@@ -1,4 +1,7 @@
-"""Whole columns held to the schema of their kind: which rows certainly meet it; the others are looked at one by one."""
+"""Validates whole columns against the JSON Schema of their kind.
+
+Rows that pass are valid.  Rows that fail are checked again by `row_checks`, which decides and says why.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,124 +25,126 @@ from okube_api.ingest.events.kinds import KINDS
 from okube_api.store.arrays import Flags
 from okube_api.store.values import Json
 
-_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64()}
+_ARROW_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64()}
 
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """A field, as its JSON Schema says.
+    """A field of a kind of events.
 
-    rule: the schema of a value that is not null.
+    schema: the JSON Schema of its values, null aside.
     """
 
     name: str
     required: bool
-    rule: Mapping[str, Any]
+    schema: Mapping[str, Any]
 
     @property
     def type(self) -> pa.DataType:
-        """The Arrow type of a column of such values."""
-        return _TYPES[self.rule["type"]]
+        """Arrow type of a column of such values, as sent."""
+        return _ARROW_TYPES[self.schema["type"]]
 
     @property
     def format(self) -> str | None:
-        """`date-time` or `date` for texts that are such."""
-        return self.rule.get("format")
+        """`date-time` or `date`, for texts that are an instant or a day."""
+        return self.schema.get("format")
 
 
 @lru_cache
 def get_field_rules(kind: str) -> tuple[FieldRule, ...]:
-    """The fields of a kind."""
+    """Return the fields of a kind, in the order of its model."""
     schema = KINDS[kind].model.model_json_schema()
     required = schema.get("required", ())
-    return tuple(FieldRule(name, name in required, _rule(one)) for name, one in schema["properties"].items())
+    return tuple(FieldRule(name, name in required, _drop_null(field)) for name, field in schema["properties"].items())
 
 
-def _rule(schema: Json) -> Json:
+def _drop_null(schema: Json) -> Json:
     for alternative in schema.get("anyOf", ()):
         if alternative.get("type") != "null":
-            return _rule(alternative)
+            return _drop_null(alternative)
     return schema
 
 
 @lru_cache
 def get_schema(kind: str) -> pa.Schema:
-    """The columns that rows of a kind are read into, as they are sent."""
-    return pa.schema([(one.name, one.type) for one in get_field_rules(kind)])
+    """Return the Arrow schema into which files of a kind are parsed: the fields as sent."""
+    return pa.schema([(rule.name, rule.type) for rule in get_field_rules(kind)])
 
 
 def mark_valid_rows(kind: str, rows: pa.Table) -> Flags:
-    """The rows that meet the schema; of the others nothing is said."""
-    found = np.ones(rows.num_rows, np.bool_)
-    for one in get_field_rules(kind):
-        column = rows[one.name].combine_chunks()
+    """Return which rows are valid; a row that is not marked may still turn out valid in `row_checks`.
+
+    rows: columns as of `get_schema`; instants and days may be timestamps and dates of Arrow.
+    """
+    valid = np.ones(rows.num_rows, np.bool_)
+    for rule in get_field_rules(kind):
+        column = rows[rule.name].combine_chunks()
         given = column.is_valid().to_numpy(zero_copy_only=False)
-        if one.required:
-            found &= given
+        if rule.required:
+            valid &= given
         if given.any():
-            found &= _meets(one, column) | ~given
-    return found & _TOGETHER[kind](rows) if kind in _TOGETHER else found
+            valid &= _mark_valid_values(rule, column) | ~given
+    return valid & _ROW_CHECKS[kind](rows) if kind in _ROW_CHECKS else valid
 
 
-def _meets(one: FieldRule, column: pa.Array) -> Flags:
+def _mark_valid_values(rule: FieldRule, column: pa.Array) -> Flags:
+    """Return which values of a column are valid; the result for nulls is arbitrary."""
     if pa.types.is_string(column.type):
-        return _texts(one, column)
+        return _mark_valid_texts(rule, column)
     if pa.types.is_timestamp(column.type):
         return mark_supported_years(convert_timestamps(column))
     if pa.types.is_date(column.type):
         return mark_supported_years(column.cast(pa.int32()).fill_null(0).to_numpy().astype(np.int64) * DAY_MS)
     values = pc.fill_null(column, 0).to_numpy(zero_copy_only=False)
-    low, high = one.rule.get("minimum"), one.rule.get("maximum")
-    found: Flags = np.isfinite(values)
-    if low is not None:
-        found &= values >= low
-    if high is not None:
-        found &= values <= high
-    return found
+    valid: Flags = np.isfinite(values)
+    if (low := rule.schema.get("minimum")) is not None:
+        valid &= values >= low
+    if (high := rule.schema.get("maximum")) is not None:
+        valid &= values <= high
+    return valid
 
 
-def _texts(one: FieldRule, column: pa.Array) -> Flags:
-    if one.format is not None:
-        return _FORMATS[one.format](column)
-    if "enum" in one.rule:
-        return _filled(pc.is_in(column, value_set=pa.array(one.rule["enum"])))
-    if "pattern" in one.rule:
+def _mark_valid_texts(rule: FieldRule, column: pa.Array) -> Flags:
+    if rule.format is not None:
+        return _FORMAT_CHECKS[rule.format](column)
+    if "enum" in rule.schema:
+        return _to_flags(pc.is_in(column, value_set=pa.array(rule.schema["enum"])))
+    shortest, longest = rule.schema.get("minLength", 0), rule.schema.get("maxLength", 2**31 - 1)
+    if "pattern" in rule.schema:  # of Python's dialect, so it is applied in Python, to each distinct text once
+        pattern = re.compile(rule.schema["pattern"])
         encoded = column.dictionary_encode()
-        fits = _pattern_and_length(one.rule, encoded.dictionary)
-        found: Flags = np.append(fits, True)[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-        return found
+        matches = [
+            shortest <= len(text) <= longest and bool(pattern.search(text)) for text in encoded.dictionary.to_pylist()
+        ]
+        of_code = np.array([*matches, True], np.bool_)  # code -1 stands for null
+        valid: Flags = of_code[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+        return valid
     lengths = pc.utf8_length(column)
-    least, most = one.rule.get("minLength", 0), one.rule.get("maxLength", 2**31 - 1)
-    return _filled(pc.and_(pc.greater_equal(lengths, least), pc.less_equal(lengths, most)))
+    return _to_flags(pc.and_(pc.greater_equal(lengths, shortest), pc.less_equal(lengths, longest)))
 
 
-def _pattern_and_length(rule: Mapping[str, Any], values: pa.Array) -> Flags:
-    pattern, least, most = re.compile(rule["pattern"]), rule.get("minLength", 0), rule.get("maxLength", 2**31 - 1)
-    return np.array([least <= len(one) <= most and bool(pattern.search(one)) for one in values.to_pylist()], np.bool_)
+def _to_flags(values: pa.Array) -> Flags:
+    flags: Flags = pc.fill_null(values, True).to_numpy(zero_copy_only=False)
+    return flags
 
 
-def _filled(flags: pa.Array) -> Flags:
-    found: Flags = pc.fill_null(flags, True).to_numpy(zero_copy_only=False)
-    return found
-
-
-_FORMATS: Mapping[str, Callable[[pa.Array], Flags]] = {
+_FORMAT_CHECKS: Mapping[str, Callable[[pa.Array], Flags]] = {
     "date-time": lambda column: parse_instants(column)[1],
     "date": lambda column: parse_days(column)[1],
 }
 
 
-def _one_place(rows: pa.Table) -> Flags:
-    given = [rows[name].is_valid().to_numpy() for name in ("site", "poi")]
-    one: Flags = given[0] != given[1]
-    return one
+def _has_one_place(rows: pa.Table) -> Flags:
+    has_site, has_poi = (rows[name].is_valid().to_numpy() for name in ("site", "poi"))
+    has_one: Flags = has_site != has_poi
+    return has_one
 
 
-def _not_backwards(rows: pa.Table) -> Flags:
-    start, end = to_milliseconds(rows["at"]), to_milliseconds(rows["end"])
-    forwards: Flags = (end >= start) | ~rows["end"].is_valid().to_numpy()
-    return forwards
+def _ends_after_start(rows: pa.Table) -> Flags:
+    start_ms, end_ms = to_milliseconds(rows["at"]), to_milliseconds(rows["end"])
+    in_order: Flags = (end_ms >= start_ms) | ~rows["end"].is_valid().to_numpy()
+    return in_order
 
 
-_TOGETHER: Mapping[str, Callable[[pa.Table], Flags]] = {"stays": _one_place, "visits": _not_backwards}
-"""What the model of a kind asks of several fields together."""
+_ROW_CHECKS: Mapping[str, Callable[[pa.Table], Flags]] = {"stays": _has_one_place, "visits": _ends_after_start}
+"""What the models of some kinds check of several fields together."""

@@ -1,4 +1,4 @@
-"""A stream of bytes as blocks of whole lines, with their numbers."""
+"""Cuts a stream of bytes into blocks of whole lines that know their line numbers."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, eq=False)
 class LineBlock:
-    """Whole lines that follow each other; the last may lack its end.
+    """Consecutive whole lines; the last one may lack its line end.
 
-    first: the number of the first line, from 1.
+    first_line: the number of the first line in the file, from 1.
     """
 
     data: bytes
@@ -25,68 +25,71 @@ class LineBlock:
 
     @cached_property
     def ends(self) -> Ints:
-        """Where each line ends, its line end left out."""
-        found = np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord("\n"))
+        """Offset of the line feed of each line."""
+        ends = np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord("\n"))
         if self.data and not self.data.endswith(b"\n"):
-            found = np.append(found, len(self.data))
-        return found.astype(np.int64)
+            ends = np.append(ends, len(self.data))
+        return ends.astype(np.int64)
 
     @cached_property
     def starts(self) -> Ints:
-        """Where each line begins."""
+        """Offset of the first byte of each line."""
         return np.concatenate((np.zeros(1, np.int64), self.ends[:-1] + 1))[: len(self.ends)]
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def get_line(self, at: int) -> bytes:
-        """One line, by its place in the block from 0."""
-        return self.data[int(self.starts[at]) : int(self.ends[at])].removesuffix(b"\r")
-
-    def slice(self, low: int, high: int) -> "LineBlock":
-        """The lines [low, high) of the block."""
-        return LineBlock(self.data[int(self.starts[low]) : int(self.ends[high - 1]) + 1], self.first_line + low)
-
-    @cached_property
-    def nonempty(self) -> Ints:
-        """The places of the lines that are not empty."""
-        return np.flatnonzero(self.starts < self.content_ends)
 
     @cached_property
     def content_ends(self) -> Ints:
-        """Where each line ends, a carriage return left out, too."""
+        """Offset of the end of each line without its line feed and a carriage return before it."""
         data = np.frombuffer(self.data, np.uint8)
         before = data[np.maximum(self.ends - 1, 0)] == ord("\r") if len(data) else np.zeros(0, np.bool_)
         return self.ends - (before & (self.ends > self.starts))
 
+    @cached_property
+    def nonempty(self) -> Ints:
+        """Indices of the lines that are not empty."""
+        return np.flatnonzero(self.starts < self.content_ends)
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def get_line(self, index: int) -> bytes:
+        """Return a line without its line end, by its index in the block."""
+        return self.data[int(self.starts[index]) : int(self.ends[index])].removesuffix(b"\r")
+
+    def slice(self, low: int, high: int) -> "LineBlock":
+        """Return the lines [low, high) of the block."""
+        return LineBlock(self.data[int(self.starts[low]) : int(self.ends[high - 1]) + 1], self.first_line + low)
+
 
 async def read_line_blocks(source: AsyncIterator[bytes], size: int = BLOCK_BYTES) -> AsyncIterator[LineBlock]:
-    """The lines of a stream, about `size` bytes at a time; of a line that is too long, only its beginning is left."""
+    """Yield the lines of a stream in blocks of about `size` bytes.
+
+    Of a line longer than MAX_LINE_BYTES only a beginning that is too long is yielded, so that memory stays bounded.
+    """
     pending: list[bytes] = []
-    held, first, dropping = 0, 1, False
+    pending_bytes, first_line, is_dropping = 0, 1, False
     async for data in source:
         piece = data
-        if dropping:
-            _, found, piece = piece.partition(b"\n")
-            if not found:
+        if is_dropping:  # the rest of a line that is too long
+            _, line_end, piece = piece.partition(b"\n")
+            if not line_end:
                 continue
-            pending, held, dropping = [*pending, b"\n"], held + 1, False
+            pending, pending_bytes, is_dropping = [*pending, b"\n"], pending_bytes + 1, False
         pending.append(piece)
-        held += len(piece)
-        if held >= size or (held > MAX_LINE_BYTES and b"\n" not in piece):
-            whole = b"".join(pending)
-            cut = whole.rfind(b"\n") + 1
-            rest = whole[cut:]
+        pending_bytes += len(piece)
+        if pending_bytes >= size or (pending_bytes > MAX_LINE_BYTES and b"\n" not in piece):
+            joined = b"".join(pending)
+            cut = joined.rfind(b"\n") + 1
+            rest = joined[cut:]
             if len(rest) > MAX_LINE_BYTES:
-                rest, dropping = rest[: MAX_LINE_BYTES + 1], True
+                rest, is_dropping = rest[: MAX_LINE_BYTES + 1], True
             if cut:
-                block = _without_mark(LineBlock(whole[:cut], first))
+                block = _remove_bom(LineBlock(joined[:cut], first_line))
                 yield block
-                first += len(block)
-            pending, held = [rest], len(rest)
-    if held:
-        yield _without_mark(LineBlock(b"".join(pending), first))
+                first_line += len(block)
+            pending, pending_bytes = [rest], len(rest)
+    if pending_bytes:
+        yield _remove_bom(LineBlock(b"".join(pending), first_line))
 
 
-def _without_mark(lines: LineBlock) -> LineBlock:
-    return LineBlock(lines.data.removeprefix(_BOM), 1) if lines.first_line == 1 else lines
+def _remove_bom(block: LineBlock) -> LineBlock:
+    return LineBlock(block.data.removeprefix(_BOM), 1) if block.first_line == 1 else block

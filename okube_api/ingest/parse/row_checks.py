@@ -1,11 +1,12 @@
-"""Single lines held to the schema of their kind, to say exactly what is wrong with them.
+"""Validates single lines and says exactly why a line is rejected.
 
-Reasons repeat nothing that a line says: they are kept as they are, and anything may be somebody's name.
+Reasons never repeat what a line says: they are stored in clear, and any text may be the name of a person.
 """
 
 import csv
 import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,87 +17,98 @@ from okube_api.ingest.parse.column_checks import get_field_rules
 from okube_api.store.values import Json
 
 MAX_REASON_CHARACTERS = 300
+_MAX_ERRORS = 3
 
 
 class InvalidLine(Exception):
-    """A line that is no event; the message is its reason."""
+    """A line that is not a valid event; the message is the reason."""
 
 
 def validate_event(kind: str, event: Json) -> Json:
-    """The fields of an event that meets its schema; null fields are left out.  Raises BadLine."""
+    """Return the fields of an event without those that are null.  Raises InvalidLine."""
     try:
-        found = KINDS[kind].model.model_validate(event)
+        model = KINDS[kind].model.model_validate(event)
     except ValidationError as error:
-        raise InvalidLine(_reason(kind, error)) from None
-    return found.model_dump(exclude_none=True)
+        raise InvalidLine(_format_reason(kind, error)) from None
+    return model.model_dump(exclude_none=True)
 
 
-def _reason(kind: str, error: ValidationError) -> str:
-    known = [one.name for one in get_field_rules(kind)]
+def _format_reason(kind: str, error: ValidationError) -> str:
+    names = [rule.name for rule in get_field_rules(kind)]
     reasons = []
-    for one in error.errors(include_url=False, include_input=False)[:3]:
-        where = ".".join(str(part) for part in one["loc"])
-        message = str(one["msg"]).removeprefix("Value error, ")
-        if one["type"] == "extra_forbidden":
-            reasons.append(f"A field is none of {kind}: {', '.join(known)}.{format_suggestion(where, known)}")
+    for details in error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]:
+        path = ".".join(str(part) for part in details["loc"])
+        message = str(details["msg"]).removeprefix("Value error, ")
+        if details["type"] == "extra_forbidden":  # the name is not repeated: it may be anything
+            reasons.append(f"Unknown field. Fields of {kind}: {', '.join(names)}.{format_suggestion(path, names)}")
         else:
-            reasons.append(f"'{where}': {message}" if where else message)
+            reasons.append(f"'{path}': {message}" if path else message)
     return "; ".join(reasons)[:MAX_REASON_CHARACTERS]
 
 
 def parse_json_line(text: bytes) -> Json:
-    """The event of a line of NDJSON, unchecked.  Raises BadLine."""
+    """Return the event of a line of NDJSON, not validated.  Raises InvalidLine."""
     try:
-        found = json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        event = json.loads(
+            text.decode("utf-8"), object_pairs_hook=_to_dict_without_duplicates, parse_constant=_refuse_constant
+        )
     except UnicodeDecodeError:
-        raise InvalidLine("The line is not UTF-8.") from None
+        raise InvalidLine("Line is not valid UTF-8.") from None
     except (json.JSONDecodeError, RecursionError) as error:
-        raise InvalidLine(f"The line is no JSON: {error}."[:MAX_REASON_CHARACTERS]) from None
-    if not isinstance(found, dict):
-        raise InvalidLine("The line is no JSON object.")
-    _no_surrogates(found)
-    return found
-
-
-def _once(pairs: Sequence[tuple[str, Any]]) -> Json:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise InvalidLine("A field stands twice.")
-    return found
-
-
-def _no_constant(name: str) -> Any:
-    raise InvalidLine(f"{name} is no JSON number.")
-
-
-def _no_surrogates(event: Json) -> None:
+        raise InvalidLine(f"Line is not valid JSON: {error}."[:MAX_REASON_CHARACTERS]) from None
+    if not isinstance(event, dict):
+        raise InvalidLine("Line is not a JSON object.")
     for value in (*event, *event.values()):
         if isinstance(value, str):
-            try:
-                value.encode("utf-8")
-            except UnicodeEncodeError:
-                raise InvalidLine("The line holds half a surrogate pair, which is no character.") from None
+            _check_surrogates(value)
+    return event
+
+
+def _to_dict_without_duplicates(pairs: Sequence[tuple[str, Any]]) -> Json:
+    fields: Json = {}
+    for name, value in pairs:
+        if name in fields:
+            raise InvalidLine(f"Duplicate field '{name}'." if name in _get_field_names() else "Duplicate field.")
+        fields[name] = value
+    return fields
+
+
+@cache
+def _get_field_names() -> frozenset[str]:
+    """Return the names of the fields of all kinds, which may appear in a reason."""
+    return frozenset(rule.name for kind in KINDS for rule in get_field_rules(kind))
+
+
+def _refuse_constant(name: str) -> Any:
+    raise InvalidLine(f"{name} is not a number in JSON.")
+
+
+def _check_surrogates(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidLine("A text contains half of a surrogate pair, which is not a character.") from None
 
 
 def parse_csv_line(kind: str, names: Sequence[str], delimiter: str, text: bytes) -> Json:
-    """The event of a line of CSV, unchecked; an empty cell is no value.  Raises BadLine."""
+    """Return the event of a line of CSV, not validated; fields of empty cells are left out.  Raises InvalidLine."""
     try:
         cells = next(csv.reader([text.decode("utf-8")], delimiter=delimiter, strict=True), [])
     except UnicodeDecodeError:
-        raise InvalidLine("The line is not UTF-8.") from None
+        raise InvalidLine("Line is not valid UTF-8.") from None
     except csv.Error as error:
-        raise InvalidLine(f"The line is no CSV: {error}.") from None
+        raise InvalidLine(f"Line is not valid CSV: {error}.") from None
     if len(cells) != len(names):
-        raise InvalidLine(f"The line has {len(cells)} cells, the header has {len(names)}.")
-    types = {one.name: one.rule["type"] for one in get_field_rules(kind)}
-    return {name: _number(cell, types[name]) for name, cell in zip(names, cells, strict=True) if cell}
+        raise InvalidLine(f"Line has {len(cells)} cells, but the header has {len(names)}.")
+    types = {rule.name: rule.schema["type"] for rule in get_field_rules(kind)}
+    return {name: _parse_cell(cell, types[name]) for name, cell in zip(names, cells, strict=True) if cell}
 
 
-def _number(cell: str, kind: str) -> str | int | float:
-    """The number that a cell stands for, the text itself where it is none."""
-    if kind == "string":
+def _parse_cell(cell: str, json_type: str) -> str | int | float:
+    """Return the value of a cell; the text itself when it is not a number, for the validation to refuse."""
+    if json_type == "string":
         return cell
     try:
-        return int(cell) if kind == "integer" else float(cell)
+        return int(cell) if json_type == "integer" else float(cell)
     except ValueError:
         return cell

@@ -1,4 +1,4 @@
-"""Lines of NDJSON or CSV as columns.  Columns are read at once; where that fails, lines are looked at one by one."""
+"""Parses lines of NDJSON or CSV into columns: many lines at once, one by one where that fails."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from okube_api.ingest.parse.row_checks import InvalidLine, parse_csv_line, parse
 from okube_api.store.arrays import Ints
 from okube_api.store.values import Json
 
-_FEW = 128
-_PIECE_BYTES = 2**20
+_MAX_SINGLE_LINES = 128
+_ARROW_BLOCK_BYTES = 2**20
 _DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedLine:
-    """A line that is no event.
+    """A line that is not a valid event.
 
-    number: in its file, from 1; text: as it was sent.
+    number: of the line in the file, from 1.  text: as it was sent.
     """
 
     number: int
@@ -35,61 +35,63 @@ class RejectedLine:
 
 @dataclass(frozen=True, slots=True)
 class ParsedBlock:
-    """What lines hold: the columns of their kind as they were sent, the number of each row's line, and the bad ones."""
+    """The valid events of some lines as columns, as sent; the line number of each row; and the rejected lines."""
 
     rows: pa.Table
     line_numbers: Ints
     rejected: Sequence[RejectedLine] = ()
 
 
-def concat_blocks(kind: str, parts: Sequence[ParsedBlock]) -> ParsedBlock:
-    """All of them, in order."""
+def concat_blocks(kind: str, blocks: Sequence[ParsedBlock]) -> ParsedBlock:
+    """Return the rows and rejected lines of several blocks, in order."""
     return ParsedBlock(
-        pa.concat_tables([get_schema(kind).empty_table(), *(part.rows for part in parts)]),
-        np.concatenate([np.empty(0, np.int64), *(part.line_numbers for part in parts)]),
-        [one for part in parts for one in part.rejected],
+        pa.concat_tables([get_schema(kind).empty_table(), *(block.rows for block in blocks)]),
+        np.concatenate([np.empty(0, np.int64), *(block.line_numbers for block in blocks)]),
+        [line for block in blocks for line in block.rejected],
     )
 
 
 class Parser(Protocol):
-    """Reads the lines of one file.
+    """Parses the lines of one file.
 
-    header: the line that names its columns, as it was sent; None before it was read, and where there is none.
+    header: the line that names the columns, as sent; None before it was read, and for formats without header.
     """
 
     header: str | None
 
     def read(self, lines: LineBlock) -> ParsedBlock:
-        """What a block of lines holds.  Raises Impossible when the whole file cannot be read."""
+        """Parse the next lines of the file.  Raises Impossible when the file as a whole cannot be read."""
 
 
 class NdjsonParser:
-    """One JSON object a line."""
+    """Parses one JSON object a line."""
 
     def __init__(self, kind: str) -> None:
         self.header: str | None = None
         self._kind = kind
-        options = pa.json.ParseOptions(
+        self._parse_options = pa.json.ParseOptions(
             explicit_schema=get_schema(kind), newlines_in_values=False, unexpected_field_behavior="error"
         )
-        self._parse = options
-        self._reading = pa.json.ReadOptions(use_threads=True, block_size=_PIECE_BYTES)
+        self._read_options = pa.json.ReadOptions(use_threads=True, block_size=_ARROW_BLOCK_BYTES)
 
     def read(self, lines: LineBlock) -> ParsedBlock:
         """See `Parser`."""
-        return _read(self._kind, lines, self._columns, parse_json_line)
+        return _parse(self._kind, lines, self._parse_columns, parse_json_line)
 
-    def _columns(self, lines: LineBlock) -> pa.Table:
+    def _parse_columns(self, lines: LineBlock) -> pa.Table:
+        # Arrow reads objects, not lines: it would also accept an object that spans two lines.
         data = np.frombuffer(lines.data, np.uint8)
-        kept = lines.nonempty
-        objects = (data[lines.starts[kept]] == ord("{")) & (data[lines.content_ends[kept] - 1] == ord("}"))
-        if not objects.all():
-            raise pa.ArrowInvalid("a line is no object")
-        return pa.json.read_json(pa.BufferReader(lines.data), read_options=self._reading, parse_options=self._parse)
+        indices = lines.nonempty
+        is_object = (data[lines.starts[indices]] == ord("{")) & (data[lines.content_ends[indices] - 1] == ord("}"))
+        if not is_object.all():
+            raise pa.ArrowInvalid("a line is not a JSON object")
+        return pa.json.read_json(
+            pa.BufferReader(lines.data), read_options=self._read_options, parse_options=self._parse_options
+        )
 
 
 class CsvParser:
-    """A header, then an event a line; no value holds a line end."""
+    """Parses a header, then one event a line; no value may contain a line end."""
 
     def __init__(self, kind: str) -> None:
         self.header: str | None = None
@@ -100,29 +102,30 @@ class CsvParser:
     def read(self, lines: LineBlock) -> ParsedBlock:
         """See `Parser`."""
         if not self._names:
-            lines = self._header(lines)
-        return _read(self._kind, lines, self._columns, self._one)
+            lines = self._read_header(lines)
+        return _parse(self._kind, lines, self._parse_columns, self._parse_line)
 
-    def _header(self, lines: LineBlock) -> LineBlock:
-        kept = lines.nonempty
-        if len(kept) == 0:
+    def _read_header(self, lines: LineBlock) -> LineBlock:
+        """Read the names of the columns from the first line that is not empty; return the lines after it."""
+        if len(lines.nonempty) == 0:
             return lines
-        at = int(kept[0])
-        text = lines.get_line(at).decode("utf-8", "replace")
-        self._delimiter = max(_DELIMITERS, key=text.count)
-        self._names = [name.strip().strip('"') for name in text.split(self._delimiter)]
+        index = int(lines.nonempty[0])
+        header = lines.get_line(index).decode("utf-8", "replace")
+        self._delimiter = max(_DELIMITERS, key=header.count)
+        self._names = [name.strip().strip('"') for name in header.split(self._delimiter)]
         check_columns(self._kind, self._names)
-        self.header = text
-        return lines.slice(at + 1, len(lines)) if at + 1 < len(lines) else LineBlock(b"", lines.first_line + at + 1)
+        self.header = header
+        after = index + 1
+        return lines.slice(after, len(lines)) if after < len(lines) else LineBlock(b"", lines.first_line + after)
 
-    def _one(self, text: bytes) -> Json:
+    def _parse_line(self, text: bytes) -> Json:
         return parse_csv_line(self._kind, self._names, self._delimiter, text)
 
-    def _columns(self, lines: LineBlock) -> pa.Table:
+    def _parse_columns(self, lines: LineBlock) -> pa.Table:
         schema = get_schema(self._kind)
-        found = pa.csv.read_csv(
+        rows = pa.csv.read_csv(
             pa.BufferReader(lines.data),
-            read_options=pa.csv.ReadOptions(column_names=self._names, block_size=_PIECE_BYTES, use_threads=True),
+            read_options=pa.csv.ReadOptions(column_names=self._names, block_size=_ARROW_BLOCK_BYTES, use_threads=True),
             parse_options=pa.csv.ParseOptions(delimiter=self._delimiter),
             convert_options=pa.csv.ConvertOptions(
                 column_types={name: schema.field(name).type for name in self._names},
@@ -130,70 +133,80 @@ class CsvParser:
                 strings_can_be_null=True,
             ),
         )
-        missing = {name: pa.nulls(found.num_rows, field.type) for name, field in zip(schema.names, schema, strict=True)}
-        return pa.table({name: found[name] if name in self._names else missing[name] for name in schema.names})
+        absent = {field.name: pa.nulls(rows.num_rows, field.type) for field in schema if field.name not in self._names}
+        return pa.table({name: absent[name] if name in absent else rows[name] for name in schema.names})
 
 
 def check_columns(kind: str, names: Sequence[str]) -> None:
-    """Raises Impossible when these are not the columns of a kind: a wrong column is wrong in every line.
+    """Raise Impossible when the columns of a file are not those of its kind: every line would be rejected.
 
-    A file without a header has an event there, so that what is no column is not repeated: it may be somebody's name.
+    Unknown names are not repeated: in a file without a header they are values, perhaps the name of a person.
     """
-    known = [one.name for one in get_field_rules(kind)]
+    known_names = [rule.name for rule in get_field_rules(kind)]
     for number, name in enumerate(names, start=1):
-        if name not in known:
-            meant = format_suggestion(name, known)
-            raise Impossible(f"Column {number} of the header is none of {kind}: {', '.join(known)}.{meant}")
+        if name not in known_names:
+            suggestion = format_suggestion(name, known_names)
+            raise Impossible(
+                f"Column {number} of the header is unknown. Columns of {kind}: {', '.join(known_names)}.{suggestion}"
+            )
         if names.count(name) > 1:
-            raise Impossible(f"The column '{name}' stands twice.")
-    for one in get_field_rules(kind):
-        if one.required and one.name not in names:
-            raise Impossible(f"The column '{one.name}' is missing.")
+            raise Impossible(f"Duplicate column '{name}'.")
+    for rule in get_field_rules(kind):
+        if rule.required and rule.name not in names:
+            raise Impossible(f"Column '{rule.name}' is missing.")
 
 
-def _read(
-    kind: str, lines: LineBlock, columns: Callable[[LineBlock], pa.Table], one: Callable[[bytes], Json]
+def _parse(
+    kind: str, lines: LineBlock, parse_columns: Callable[[LineBlock], pa.Table], parse_line: Callable[[bytes], Json]
 ) -> ParsedBlock:
-    """Reads lines at once; when that cannot be, their halves; of few, each."""
+    """Parse lines.
+
+    parse_columns: parses many lines at once; raises ArrowException when one of them is bad, without saying which.
+    parse_line: parses one line; raises InvalidLine.
+    """
     if len(lines.nonempty) == 0:
         return concat_blocks(kind, [])
     try:
         _check_utf8(lines.data)
-        rows = columns(lines)
+        rows = parse_columns(lines)
         if rows.num_rows != len(lines.nonempty):
-            raise pa.ArrowInvalid("not a row a line")
+            raise pa.ArrowInvalid("the number of rows is not the number of lines")
     except (pa.ArrowException, UnicodeDecodeError):
-        if len(lines) <= _FEW:
-            return _one_by_one(kind, lines, lines.nonempty, one)
+        # One bad line fails its whole block.  So a block that fails is halved, and each half is parsed at once again;
+        # halves without bad lines succeed.  A part of a few lines that still fails is parsed line by line.
+        # With n lines, a bad line costs about log2(n / 128) failed attempts, on parts that get ever smaller.
+        if len(lines) <= _MAX_SINGLE_LINES:
+            return _parse_one_by_one(kind, lines, lines.nonempty, parse_line)
         middle = len(lines) // 2
         halves = lines.slice(0, middle), lines.slice(middle, len(lines))
-        return concat_blocks(kind, [_read(kind, half, columns, one) for half in halves])
-    good = mark_valid_rows(kind, rows)
-    if good.all():
+        return concat_blocks(kind, [_parse(kind, half, parse_columns, parse_line) for half in halves])
+    valid = mark_valid_rows(kind, rows)
+    if valid.all():
         return ParsedBlock(rows, lines.nonempty + lines.first_line)
-    careful = _one_by_one(kind, lines, lines.nonempty[~good], one)
-    return concat_blocks(
-        kind, [ParsedBlock(rows.filter(pa.array(good)), lines.nonempty[good] + lines.first_line), careful]
-    )
+    doubtful = _parse_one_by_one(kind, lines, lines.nonempty[~valid], parse_line)
+    certain = ParsedBlock(rows.filter(pa.array(valid)), lines.nonempty[valid] + lines.first_line)
+    return concat_blocks(kind, [certain, doubtful])
 
 
 def _check_utf8(data: bytes) -> None:
+    """Raise ArrowInvalid when data is not UTF-8: checked as the one text of an Arrow array, without a copy."""
     ends = pa.py_buffer(np.array([0, len(data)], np.int32).tobytes())
     pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(data)]).validate(full=True)
 
 
-def _one_by_one(kind: str, lines: LineBlock, places: Ints, one: Callable[[bytes], Json]) -> ParsedBlock:
+def _parse_one_by_one(kind: str, lines: LineBlock, indices: Ints, parse_line: Callable[[bytes], Json]) -> ParsedBlock:
+    """Parse and validate the lines with these indices; lines of blanks are skipped."""
     events: list[Json] = []
     numbers: list[int] = []
     rejected: list[RejectedLine] = []
-    for at in places.tolist():
-        text, number = lines.get_line(at), lines.first_line + at
+    for index in indices.tolist():
+        text, number = lines.get_line(index), lines.first_line + index
         try:
             if len(text) > MAX_LINE_BYTES:
-                raise InvalidLine(f"The line is longer than {MAX_LINE_BYTES:,} bytes.")
+                raise InvalidLine(f"Line is longer than {MAX_LINE_BYTES:,} bytes.")
             if not text.strip():
                 continue
-            events.append(validate_event(kind, one(text)))
+            events.append(validate_event(kind, parse_line(text)))
             numbers.append(number)
         except InvalidLine as error:
             rejected.append(RejectedLine(number, str(error), text))

@@ -47,7 +47,7 @@ def test_a_part_is_a_block_of_its_own(content: list[bytes], data: some.DataObjec
 
 
 async def test_of_a_line_that_is_too_long_the_rest_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_blocks, "LONGEST_LINE", 100)
+    monkeypatch.setattr(line_blocks, "MAX_LINE_BYTES", 100)
     data = b"a\n" + b"x" * 1000 + b"\nb\n" + b"y" * 5000
     found = await read(data, 64, 256)
     read_lines = [one.get_line(at) for one in found for at in range(len(one))]

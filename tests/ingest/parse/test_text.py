@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 from okube_api.errors import BadRequest, Impossible
 from okube_api.ingest.events.kinds import KINDS
-from okube_api.ingest.parse.column_checks import mark_valid_rows, get_schema, get_field_rules
+from okube_api.ingest.parse.column_checks import get_field_rules, get_schema, mark_valid_rows
 from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.parquet import read_parquet
-from okube_api.ingest.parse.row_checks import InvalidLine, validate_event, parse_json_line
+from okube_api.ingest.parse.row_checks import InvalidLine, parse_json_line, validate_event
 from okube_api.ingest.parse.text import CsvParser, NdjsonParser
 
 GOOD: dict[str, dict[str, Any]] = {
@@ -124,7 +124,7 @@ def test_a_visit_does_not_end_before_it_begins() -> None:
     events = [{**visit, "end": end} for end in ends]
     read = NdjsonParser("visits").read(lines(*map(json.dumps, events)))
     assert (read.line_numbers.tolist(), [one.number for one in read.rejected]) == ([1, 2, 4], [3])
-    assert read.rejected[0].reason == "A visit ends before it begins."
+    assert read.rejected[0].reason == "'end' is before 'at'."
     at = {name: pa.array([event[name] for event in events]).cast(pa.timestamp("ms", "UTC")) for name in ("at", "end")}
     (block,) = read_parquet("visits", parquet(pa.table({"user": ["a"] * 4, "site": ["s"] * 4, **at})))
     assert (block[0].line_numbers.tolist(), block[0].rejected[0].reason) == ([1, 2, 4], read.rejected[0].reason)
@@ -154,7 +154,7 @@ def test_bad_cells_of_csv_are_named() -> None:
     assert "'lng': Field required" in reasons[3]
     assert "'lat': Input should be a valid number" in reasons[4]
     assert "3 cells" in reasons[5]
-    assert "no CSV" in reasons[6]
+    assert "not valid CSV" in reasons[6]
 
 
 @pytest.mark.parametrize("header", ["user,at,lng", "user,at,lng,lat,speed", "user,at,lng,lat,lat"])
