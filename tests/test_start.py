@@ -1,4 +1,4 @@
-"""What starts fast, because of what it does not import."""
+"""Processes that start fast because they do not import what they do not need."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from okube_api.auth.repository import Role
 from okube_api.cli import commands
 from okube_api.ingest.events.kinds import KINDS
 
-_ASK = "import sys; {}; print(*(name for name in {!r} if name in sys.modules))"
+_PROGRAM = "import sys; {}; print(*(name for name in {!r} if name in sys.modules))"
 _SERVE = (
     "import asyncio; from okube_api.app import create_app; from okube_api.settings import Settings; "
     "app = create_app(Settings(store_url='duckdb::memory:', secret_key='0' * 32)); "
@@ -17,29 +17,30 @@ _SERVE = (
 )
 
 
-def _imported(work: str, names: tuple[str, ...]) -> list[str]:
-    """Which of these modules a process has that does this."""
-    found = subprocess.run([sys.executable, "-c", _ASK.format(work, names)], capture_output=True, text=True, check=True)
-    return found.stdout.split()
+def list_imported(code: str, names: tuple[str, ...]) -> list[str]:
+    """Run code in a new process and return which of the modules it has imported."""
+    program = _PROGRAM.format(code, names)
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return process.stdout.split()
 
 
 @pytest.mark.parametrize(
-    ("work", "names"),
+    ("code", "names"),
     [
         ("import okube_api.cli", ("pandas", "pyarrow", "numpy", "duckdb", "fastapi", "pydantic", "rich", "httpx")),
         ("import okube_api.cli.fill_demo", ("pandas", "fastapi", "httpx")),
         (_SERVE, ("pandas", "PIL", "h3ronpy", "cryptography", "pyarrow.parquet", "httpx", "pymongo")),
     ],
 )
-def test_what_is_not_needed_is_not_imported(work: str, names: tuple[str, ...]) -> None:
-    assert _imported(work, names) == []
+def test_unneeded_modules_are_not_imported(code: str, names: tuple[str, ...]) -> None:
+    assert list_imported(code, names) == []
 
 
-def test_arrow_still_finds_pandas_when_it_is_asked() -> None:
-    work = "import okube_api.store, pyarrow as pa; pa.table({'a': ['x']}).to_pandas()"
-    assert _imported(work, ("pandas",)) == ["pandas"]
+def test_arrow_imports_pandas_on_demand() -> None:
+    code = "import okube_api.store, pyarrow as pa; pa.table({'a': ['x']}).to_pandas()"
+    assert list_imported(code, ("pandas",)) == ["pandas"]
 
 
-def test_help_knows_the_kinds_and_the_roles() -> None:
+def test_help_lists_all_kinds_and_roles() -> None:
     assert tuple(KINDS) == commands.KINDS
     assert tuple(Role) == get_args(commands.Role)

@@ -16,7 +16,7 @@ import typer
 Role = Literal["reader", "editor", "admin"]
 KINDS = ("areas", "panelists", "pings", "stays", "detections", "touches", "deliveries", "visits", "purchases")
 
-Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 listens on all.")]
+Host = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all addresses.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")]
 ApplicationName = Annotated[str, typer.Argument(metavar="APPLICATION", help="Id or key of the application.")]
 Url = Annotated[
