@@ -1,16 +1,16 @@
-"""The application over each store, and people who call it.
+"""Fixtures: the running application over each store, and clients of users with different roles.
 
-`server` is the application, running, once per store and session: `server.client(token)` calls it with any token, and
-`server.app`, `server.services` and `server.clock` (which a test may move, it is put back) are what it is made of.
-`tests.api.server.sharing(server, rate_limit="5/hour")` is another application over the same store, with other settings;
-`fresh_store_url` makes the URL of an empty store, for a server of one's own (`running`): slow on MongoDB.
+`server` is the running application, one per store and session.  `server.client(token)` returns a client with any token;
+`server.app` and `server.services` give access to its parts.  A test may move `server.clock`; the fixture resets it.
+`tests.api.server.share_store(server, rate_limit="5/hour")` runs another application over the same store with other
+settings.  `fresh_store_url` returns the URL of an empty store for a server of its own (`run_server`); slow on MongoDB.
 
-`tenant` is an application of the test's own, with one user a role: `tenant.key`, `tenant.id`, `tenant.url`,
-`await tenant.make("sites", name="Lyon", online=True)`, and its people `tenant.admin`, `tenant.editor`,
-`tenant.reader`, each an `httpx.AsyncClient`.  The same people are there as fixtures `admin`, `editor`, `reader`, with
-`platform` (administrator of everything), `stranger` (an administrator of another application) and `nobody` (no token).
+`tenant` is a new application with one user per role: `tenant.key`, `tenant.id`, `tenant.url`,
+`await tenant.create("sites", name="Lyon", online=True)`, and the clients `tenant.admin`, `tenant.editor` and
+`tenant.reader` (each an `httpx.AsyncClient`).  These are also the fixtures `admin`, `editor` and `reader`.  `platform`
+is a platform administrator, `stranger` an administrator of another application, `nobody` a client without a token.
 
-Test modules say `pytestmark = pytest.mark.anyio`.  Applications are never taken away: a test sees its own only.
+Test modules set `pytestmark = pytest.mark.anyio`.  Applications are not deleted: each test uses its own.
 """
 
 import logging
@@ -25,19 +25,19 @@ import structlog
 from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
-from tests.api.analytics import World, settled
-from tests.api.server import MovableClock, Server, Tenant, running
+from tests.api.analytics import World, load_world
+from tests.api.server import MovableClock, Server, Tenant, run_server
 from tests.truth import tenant as truths
 
 STORES = ("duckdb", "mongo")
 
-# Fixtures live as long as a test, not an example: what examples share is never changed by them.
+# A fixture lives as long as the test, not the example: examples share it and must not change it.
 settings.register_profile("api", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _quiet() -> None:
-    """Only what went wrong is logged."""
+    """Log warnings and errors only."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
@@ -46,7 +46,7 @@ def _quiet() -> None:
 
 @pytest.fixture(scope="session", params=STORES)
 def store_kind(request: pytest.FixtureRequest) -> str:
-    """Each kind of store in turn."""
+    """Return each kind of store in turn."""
     kind: str = request.param
     if kind == "mongo":
         request.getfixturevalue("mongo_uri")
@@ -57,17 +57,17 @@ def store_kind(request: pytest.FixtureRequest) -> str:
 def fresh_store_url(
     request: pytest.FixtureRequest, store_kind: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], str]]:
-    """Makes URLs of empty stores of the kind under test; MongoDB's are dropped in the end."""
+    """Return a function that creates URLs of empty stores; databases in MongoDB are dropped at the end."""
     names: list[str] = []
 
-    def made() -> str:
+    def create_url() -> str:
         if store_kind == "duckdb":
             folder: Path = tmp_path_factory.mktemp("api")
             return f"duckdb:{folder / 'okube.duckdb'}"
         names.append(f"api_{uuid4().hex[:12]}")
         return f"{request.getfixturevalue('mongo_uri').rstrip('/')}/{names[-1]}"
 
-    yield made
+    yield create_url
     if names:
         with MongoClient[dict[str, object]](request.getfixturevalue("mongo_uri")) as client:
             for name in names:
@@ -76,79 +76,79 @@ def fresh_store_url(
 
 @pytest.fixture(scope="session")
 async def shared_server(store_kind: str, fresh_store_url: Callable[[], str]) -> AsyncIterator[Server]:
-    """The application of the session; tests take `server`, which puts the clock back."""
-    async with running(store_kind, fresh_store_url()) as server:
+    """Run the application for the session; tests use `server`, which resets the clock."""
+    async with run_server(store_kind, fresh_store_url()) as server:
         yield server
 
 
 @pytest.fixture
 def server(shared_server: Server) -> Iterator[Server]:
-    """The application over each store in turn."""
+    """Return the application over each store in turn."""
     yield shared_server
     shared_server.clock.ahead = timedelta(0)
 
 
 @pytest.fixture
 def clock(server: Server) -> MovableClock:
-    """What the application takes for the present."""
+    """Return the clock of the application."""
     return server.clock
 
 
 @pytest.fixture
 async def tenant(server: Server) -> Tenant:
-    """An application of the test's own, with its people."""
-    return await server.tenant()
+    """Create an application with its users."""
+    return await server.create_tenant()
 
 
 @pytest.fixture
 async def other_tenant(server: Server) -> Tenant:
-    """Another application, of other people."""
-    return await server.tenant()
+    """Create another application with other users."""
+    return await server.create_tenant()
 
 
 @pytest.fixture
 def admin(tenant: Tenant) -> httpx.AsyncClient:
-    """The tenant's administrator."""
+    """Return the client of the tenant's administrator."""
     return tenant.admin
 
 
 @pytest.fixture
 def editor(tenant: Tenant) -> httpx.AsyncClient:
-    """The tenant's editor."""
+    """Return the client of the tenant's editor."""
     return tenant.editor
 
 
 @pytest.fixture
 def reader(tenant: Tenant) -> httpx.AsyncClient:
-    """The tenant's reader."""
+    """Return the client of the tenant's reader."""
     return tenant.reader
 
 
 @pytest.fixture
 async def platform(server: Server) -> httpx.AsyncClient:
-    """An administrator of the platform."""
-    return server.client_of(await server.user(platform_admin=True))
+    """Return the client of a platform administrator."""
+    return server.client_of(await server.create_user(platform_admin=True))
 
 
 @pytest.fixture
 def stranger(other_tenant: Tenant) -> httpx.AsyncClient:
-    """An administrator of another application."""
+    """Return the client of an administrator of another application."""
     return other_tenant.admin
 
 
 @pytest.fixture
 def nobody(server: Server) -> httpx.AsyncClient:
-    """Someone without a token."""
+    """Return a client without a token."""
     return server.client()
 
 
 @pytest.fixture(scope="session")
 async def alpha(shared_server: Server) -> World:
-    """An application whose truth is known, for questions: nothing of it may be changed."""
-    return await settled(shared_server, truths.alpha().truth)
+    """Load an application whose expected results are known; tests must not change it."""
+    return await load_world(shared_server, truths.alpha().truth)
 
 
 @pytest.fixture(scope="session")
 async def beta(shared_server: Server) -> World:
-    """Another one, in another time zone, with the same keys."""
-    return await settled(shared_server, truths.beta().truth)
+    """Load another one in another time zone, with the same keys; tests must not change it."""
+    return await load_world(shared_server, truths.beta().truth)

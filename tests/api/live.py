@@ -1,4 +1,4 @@
-"""The application behind a real port, in a thread of its own: for clients that are not asynchronous."""
+"""The application at a real port, in a thread of its own, for synchronous clients."""
 
 import asyncio
 import threading
@@ -19,20 +19,20 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Live(Server):
-    """A running application that listens."""
+class LiveServer(Server):
+    """A running application that listens at a port."""
 
     address: str = ""
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What a coroutine gives, run where the application runs."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+    def run_coroutine(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the event loop of the application and return its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
 
 
 @contextmanager
-def listening(url: str, **settings: Any) -> Iterator[Live]:
-    """The application over the store of that URL, listening at a port of its own."""
+def run_live(url: str, **settings: Any) -> Iterator[LiveServer]:
+    """Run the application over the store of a URL, listening at a free port."""
     app: FastAPI = create_app(Settings(store_url=url, secret_key=SECRET, **settings))
     config = uvicorn.Config(app, port=0, log_level="error", access_log=False, http="httptools", log_config=None)
     server, loop = uvicorn.Server(config), asyncio.new_event_loop()
@@ -45,7 +45,7 @@ def listening(url: str, **settings: Any) -> Iterator[Live]:
             assert monotonic() < deadline, "the application takes too long to start"
             sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield Live(app, url.partition(":")[0], address=f"http://127.0.0.1:{port}", loop=loop)
+        yield LiveServer(app, url.partition(":")[0], address=f"http://127.0.0.1:{port}", loop=loop)
     finally:
         server.should_exit = True
         thread.join(20)

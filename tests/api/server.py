@@ -1,4 +1,4 @@
-"""The application under test over one store, and the people who call it."""
+"""The application under test over one store, and its users."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,25 +19,25 @@ from okube_api.settings import Settings
 
 PASSWORD = "correct horse battery staple"
 SECRET = "a secret key for tests, which is long enough"
-HERE = ("127.0.0.1", 40_000)
+LOOPBACK = ("127.0.0.1", 40_000)
 
 Json = dict[str, Any]
 
 
 @lru_cache
 def password_hash() -> str:
-    """The hash of `PASSWORD`, made once: hashing is slow by intent."""
+    """Return the hash of `PASSWORD`, which is computed once since hashing is slow on purpose."""
     return hash_password(PASSWORD)
 
 
 @dataclass
 class MovableClock:
-    """The present, or as much later as a test says."""
+    """Clock that runs `ahead` of the present."""
 
     ahead: timedelta = timedelta(0)
 
     def __call__(self) -> datetime:
-        """The instant that the application takes for the present."""
+        """Return the current instant of the application."""
         return utc_now() + self.ahead
 
 
@@ -45,7 +45,7 @@ class MovableClock:
 class Server:
     """A running application.
 
-    store: which kind it runs on, `duckdb` or `mongo`.
+    store: kind of its store, `duckdb` or `mongo`.
     """
 
     app: FastAPI
@@ -54,44 +54,48 @@ class Server:
 
     @property
     def services(self) -> Services:
-        """The objects behind its routes."""
-        found: Services = self.app.state.services
-        return found
+        """Services of the application."""
+        services: Services = self.app.state.services
+        return services
 
-    def client(self, token: str | None = None, *, address: tuple[str, int] = HERE, **headers: str) -> httpx.AsyncClient:
-        """Who calls with this token, or with none; answers are never redirected, bugs are 500 as in production."""
+    def client(
+        self, token: str | None = None, *, address: tuple[str, int] = LOOPBACK, **headers: str
+    ) -> httpx.AsyncClient:
+        """Return a client with this token, or without one.  As in production, bugs are answered with 500."""
         transport = httpx.ASGITransport(self.app, client=address)
-        known = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers={**known, **headers})
+        authorization = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers={**authorization, **headers})
 
-    async def user(self, *, platform_admin: bool = False, roles: Mapping[str, Role] | None = None) -> User:
-        """A new user, whose password is `PASSWORD`; roles by application id."""
+    async def create_user(self, *, platform_admin: bool = False, roles: Mapping[str, Role] | None = None) -> User:
+        """Create a user with the password `PASSWORD`; roles by application id."""
         users, login = self.services.sessions.users, f"{uuid4().hex}@example.com"
-        return User.from_document(await users.create(login, password_hash(), platform_admin=platform_admin, roles=roles))
+        return User.from_document(
+            await users.create(login, password_hash(), platform_admin=platform_admin, roles=roles)
+        )
 
-    def token(self, user: User) -> str:
-        """A token of the user's, as a login would give."""
+    def issue_token(self, user: User) -> str:
+        """Return a token of the user, like a login does."""
         return self.services.sessions.issue(user)[1]
 
     def client_of(self, user: User) -> httpx.AsyncClient:
-        """The user, calling."""
-        return self.client(self.token(user))
+        """Return a client that is logged in as a user."""
+        return self.client(self.issue_token(user))
 
-    async def application(self, **fields: Any) -> Json:
-        """A new application."""
+    async def create_application(self, **fields: Any) -> Json:
+        """Create an application."""
         return await self.services.applications.create({"key": f"app-{uuid4().hex[:12]}", **fields})
 
-    async def tenant(self, **fields: Any) -> "Tenant":
-        """A new application, and one user of each role in it."""
-        application = await self.application(**fields)
-        users = {role: await self.user(roles={application["_id"]: role}) for role in Role}
+    async def create_tenant(self, **fields: Any) -> "Tenant":
+        """Create an application and one user with each role in it."""
+        application = await self.create_application(**fields)
+        users = {role: await self.create_user(roles={application["_id"]: role}) for role in Role}
         clients = {role: self.client_of(user) for role, user in users.items()}
         return Tenant(self, application, users, clients)
 
 
 @dataclass(frozen=True)
 class Tenant:
-    """An application and the people of it."""
+    """An application and its users."""
 
     server: Server
     application: Json
@@ -100,45 +104,45 @@ class Tenant:
 
     @property
     def id(self) -> str:
-        """The application's id."""
+        """Id of the application."""
         return str(self.application["_id"])
 
     @property
     def key(self) -> str:
-        """The application's key."""
+        """Key of the application."""
         return str(self.application["key"])
 
     @property
     def url(self) -> str:
-        """The application's path, by key."""
+        """Path of the application, with its key."""
         return f"/applications/{self.key}"
 
     @property
     def admin(self) -> httpx.AsyncClient:
-        """The application's administrator."""
+        """Client of an administrator."""
         return self.clients[Role.ADMIN]
 
     @property
     def editor(self) -> httpx.AsyncClient:
-        """Who may change what is in it."""
+        """Client of an editor."""
         return self.clients[Role.EDITOR]
 
     @property
     def reader(self) -> httpx.AsyncClient:
-        """Who may only read."""
+        """Client of a reader."""
         return self.clients[Role.READER]
 
-    async def make(self, what: str, **fields: Any) -> Json:
-        """A new resource, posted by the editor: `await tenant.make("sites", name="Lyon", online=True)`."""
-        response = await self.editor.post(f"{self.url}/{what}", json=fields)
+    async def create(self, kind: str, **fields: Any) -> Json:
+        """Create a resource as the editor: `await tenant.create("sites", name="Lyon", online=True)`."""
+        response = await self.editor.post(f"{self.url}/{kind}", json=fields)
         assert response.status_code == 201, response.text
-        made: Json = response.json()
-        return made
+        document: Json = response.json()
+        return document
 
 
 @asynccontextmanager
-async def running(store: str, url: str, **settings: Any) -> AsyncIterator[Server]:
-    """The application over the store of that URL, started; other settings by name."""
+async def run_server(store: str, url: str, **settings: Any) -> AsyncIterator[Server]:
+    """Run the application over the store of a URL, with settings by name."""
     clock = MovableClock()
     app = create_app(Settings(store_url=url, secret_key=SECRET, **settings), clock=clock)
     async with app.router.lifespan_context(app):
@@ -146,10 +150,10 @@ async def running(store: str, url: str, **settings: Any) -> AsyncIterator[Server
 
 
 @asynccontextmanager
-async def sharing(server: Server, **settings: Any) -> AsyncIterator[Server]:
-    """Another process of the same server, as it were: with other settings, over the same store."""
-    known = server.services.settings
-    changed = Settings(store_url=known.store_url, secret_key=SECRET, **settings)
-    app = create_app(changed, store=server.services.store, clock=server.clock)
+async def share_store(server: Server, **settings: Any) -> AsyncIterator[Server]:
+    """Run another application over the same store with other settings, like a second process of the server."""
+    original = server.services.settings
+    own_settings = Settings(store_url=original.store_url, secret_key=SECRET, **settings)
+    app = create_app(own_settings, store=server.services.store, clock=server.clock)
     async with app.router.lifespan_context(app):
         yield Server(app, server.store, server.clock)

@@ -1,7 +1,7 @@
-"""What each route asks for, and what in it can name something of another application: a line a path.
+"""For each path: the roles that it requires, a valid body, and where it can refer to resources of an application.
 
-Whoever adds a route adds its line to `ROWS` (aliases count as the path that they repeat), and, for a new name in
-braces, what bears it to `THINGS`.
+A new route needs a line in `ROWS` (aliases share the line of the documented path), and a new path parameter needs a
+resource in `RESOURCES`.
 """
 
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from okube_api.auth.repository import Role
 
 from tests.api.server import Json, Tenant
 
-PLATFORM = "platform"  # for administrators of the platform
+PLATFORM = "platform"  # requires a platform administrator
 READER, EDITOR, ADMIN = Role.READER, Role.EDITOR, Role.ADMIN
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a path asks for.
+    """What a path requires.
 
-    read, write: the least role for GET, and for every other method (`PLATFORM` is none of an application's).
-    body: one that is taken, of the methods that take any.
-    names: where a body or a list's query may name things of the application: the parameter, and which thing.
-    asks: bodies that name things in other places, with `<site>` for the site's id or key.
+    read, write: the least role for GET, and for every other method (`PLATFORM` is no role of an application).
+    body: a valid body, for methods with a body.
+    names: fields of the body that refer to resources, with the kind of resource; filters: the same for the query.
+    questions: bodies that refer to resources elsewhere, with `<site>` for the site's id or key.
     """
 
     read: str = READER
@@ -31,19 +31,19 @@ class Row:
     body: Json | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     filters: Mapping[str, str] = field(default_factory=dict)
-    asks: tuple[Json, ...] = ()
-    table: bool = False  # whether the body is a table in several parts, and nothing else
-    silent: bool = False  # whether a DELETE answers 204 whatever there was
+    questions: tuple[Json, ...] = ()
+    table: bool = False  # whether the body must be a table in several parts
+    silent: bool = False  # whether DELETE answers 204 also when there is nothing to delete
 
 
-def asked(kpi: str, **filters: str) -> Row:
-    """The row of analytics, whose filters name things."""
+def question(kpi: str, **filters: str) -> Row:
+    """Return the row of an analytics path, whose filters refer to resources."""
     params = [{"kpi": kpi, "mode": "aggregation"}]
-    named = tuple({"params": params, "filters": {name: [f"<{thing}>"]}} for name, thing in filters.items())
-    return Row(write=READER, body={"params": params}, asks=named)
+    questions = tuple({"params": params, "filters": {name: [f"<{kind}>"]}} for name, kind in filters.items())
+    return Row(write=READER, body={"params": params}, questions=questions)
 
 
-PERSONAL = Row(read=PLATFORM, write=PLATFORM)  # nothing of any application: the caller's own, or for everybody
+PERSONAL = Row(read=PLATFORM, write=PLATFORM)  # belongs to no application: the caller's own data, or public
 SITE: Json = {"name": "x", "online": True}
 UNDER = "/applications/{application}"
 
@@ -89,12 +89,12 @@ ROWS: dict[str, Row] = {
     ),
     "/studies/{study}": Row(body={"name": "x"}, names={"sites": "site", "pois": "poi"}),
     f"{UNDER}/studies/{{study}}": Row(body={"name": "x"}, names={"sites": "site", "pois": "poi"}),
-    f"{UNDER}/studies/{{study}}/geo-marketing/analytics": asked("attendance", sites="site", pois="poi"),
-    "/sites/{site}/studies/{study}/geo-marketing/analytics": asked("attendance", pois="poi"),
-    f"{UNDER}/sites/{{site}}/studies/{{study}}/geo-marketing/analytics": asked("attendance", pois="poi"),
-    f"{UNDER}/conversions/levers/analytics": asked("prints", sites="site", campaigns="campaign", levers="lever"),
-    "/sites/{site}/conversions/levers/analytics": asked("prints", campaigns="campaign", levers="lever"),
-    f"{UNDER}/sites/{{site}}/conversions/levers/analytics": asked("prints", campaigns="campaign", levers="lever"),
+    f"{UNDER}/studies/{{study}}/geo-marketing/analytics": question("attendance", sites="site", pois="poi"),
+    "/sites/{site}/studies/{study}/geo-marketing/analytics": question("attendance", pois="poi"),
+    f"{UNDER}/sites/{{site}}/studies/{{study}}/geo-marketing/analytics": question("attendance", pois="poi"),
+    f"{UNDER}/conversions/levers/analytics": question("prints", sites="site", campaigns="campaign", levers="lever"),
+    "/sites/{site}/conversions/levers/analytics": question("prints", campaigns="campaign", levers="lever"),
+    f"{UNDER}/sites/{{site}}/conversions/levers/analytics": question("prints", campaigns="campaign", levers="lever"),
     "/ingest/schemas": PERSONAL,
     f"{UNDER}/ingest": Row(),
     f"{UNDER}/ingest/{{batch}}": Row(),
@@ -102,17 +102,17 @@ ROWS: dict[str, Row] = {
     f"{UNDER}/ingest/{{kind}}": Row(),
     f"{UNDER}/rebuild": Row(write=ADMIN),
     f"{UNDER}/users-data/{{user}}": Row(write=ADMIN, silent=True),
-    f"{UNDER}/presence/analytics": asked("attendance", sites="site", equipments="equipment"),
-    "/sites/{site}/presence/analytics": asked("attendance", equipments="equipment"),
-    f"{UNDER}/sites/{{site}}/presence/analytics": asked("attendance", equipments="equipment"),
+    f"{UNDER}/presence/analytics": question("attendance", sites="site", equipments="equipment"),
+    "/sites/{site}/presence/analytics": question("attendance", equipments="equipment"),
+    f"{UNDER}/sites/{{site}}/presence/analytics": question("attendance", equipments="equipment"),
 }
 
 CONSTANT = {"kind": ["areas"]}
-"""Names in braces that are no things of an application."""
+"""Path parameters that are not resources of an application."""
 
 AREA = b'{"code": "693820101", "name": "x", "lng": 4.8, "lat": 45.7}\n'
 
-THINGS: dict[str, tuple[str, Json]] = {
+RESOURCES: dict[str, tuple[str, Json]] = {
     "site": ("sites", {"name": "x", "online": True}),
     "poi": ("pois", {"name": "x", "coordinates": [4.8, 45.7]}),
     "lever": ("levers", {}),
@@ -122,29 +122,29 @@ THINGS: dict[str, tuple[str, Json]] = {
 }
 
 
-async def furnished(tenant: Tenant, mark: str) -> dict[str, list[str]]:
-    """One thing of each kind in an application: by what paths call it, its id and, where it has one, its key."""
+async def create_resources(tenant: Tenant, prefix: str) -> dict[str, list[str]]:
+    """Create one resource of each kind; return its id and, if it has one, its key, by path parameter."""
     user = tenant.users[READER].id
-    key = (await tenant.reader.post("/auth/keys", json={"name": mark})).json()["_id"]
+    key = (await tenant.reader.post("/auth/keys", json={"name": prefix})).json()["_id"]
     names = {"application": [tenant.id, tenant.key], "user": [user], "key": [key], **CONSTANT}
-    sent = await tenant.admin.post(
+    batch = await tenant.admin.post(
         f"{tenant.url}/ingest/areas", content=AREA, headers={"Content-Type": "application/x-ndjson"}
     )
-    names["batch"] = [sent.json()["_id"]]
-    for thing, (path, body) in THINGS.items():
-        url = f"{tenant.url}/{filled(path, names)}"
-        answer = await tenant.admin.post(url, json={"key": f"{mark} {thing}", **body})
+    names["batch"] = [batch.json()["_id"]]
+    for kind, (path, body) in RESOURCES.items():
+        url = f"{tenant.url}/{fill_template(path, names)}"
+        answer = await tenant.admin.post(url, json={"key": f"{prefix} {kind}", **body})
         assert answer.status_code == 201, answer.text
-        names[thing] = [answer.json()["_id"], answer.json()["key"]]
+        names[kind] = [answer.json()["_id"], answer.json()["key"]]
     return names
 
 
-def filled(template: Any, names: Mapping[str, list[str]]) -> Any:
-    """A body, or a text, with `<site>` and the like replaced by ids."""
+def fill_template(template: Any, names: Mapping[str, list[str]]) -> Any:
+    """Return a body or text with placeholders such as `<site>` replaced by ids."""
     if isinstance(template, dict):
-        return {name: filled(value, names) for name, value in template.items()}
+        return {name: fill_template(value, names) for name, value in template.items()}
     if isinstance(template, list):
-        return [filled(value, names) for value in template]
+        return [fill_template(value, names) for value in template]
     if isinstance(template, str):
         for name, (identifier, *_) in names.items():
             template = template.replace(f"<{name}>", identifier)

@@ -5,15 +5,15 @@ import io
 
 import httpx
 import pytest
-from okube_api.api.csv_export import MEDIA
+from okube_api.api.csv_export import CSV_MEDIA_TYPES
 
 from tests.api.server import Tenant
 
 pytestmark = pytest.mark.anyio
 
 
-def rows(response: httpx.Response) -> list[dict[str, str]]:
-    """The rows of an answer, by the names in its header."""
+def parse_rows(response: httpx.Response) -> list[dict[str, str]]:
+    """Parse the rows of a CSV answer."""
     assert response.status_code == 200, response.text
     text = response.content.decode(response.charset_encoding or "")
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
@@ -23,17 +23,17 @@ async def export(client: httpx.AsyncClient, url: str, accept: str = "text/csv", 
     return await client.get(url, params=query, headers={"Accept": accept})
 
 
-async def test_the_rows_of_sites(tenant: Tenant, reader: httpx.AsyncClient) -> None:
-    site = await tenant.make(
+async def test_rows_of_sites(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    site = await tenant.create(
         "sites", name='=LINK("x")', online=False, key="+33", keys=["a|b", "c\\d"], tags=["-1", "x"],
         coordinates=[-1.5534, 47.2184], address={"city": "Nantes\n44", "streetNumber": "12"}, phoneNumber="+33612",
         openings={"monday": [["09:00", "12:30"]]}, attributes={"floor": 2, "zip": "01000"}, modules={"presence": True},
     )  # fmt: skip
-    await tenant.make("sites", name="Web", online=True)
+    await tenant.create("sites", name="Web", online=True)
     response = await export(reader, f"{tenant.url}/sites")
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     assert response.headers["content-disposition"] == 'attachment; filename="sites.csv"'
-    first, second = rows(response)
+    first, second = parse_rows(response)
     expected = {
         "_id": site["_id"], "name": "'=LINK(\"x\")", "key": "'+33", "keys": "a\\|b|c\\\\d", "tags": "'-1|x",
         "longitude": "-1.5534", "latitude": "47.2184", "address.city": "Nantes\n44", "address.streetNumber": "12",
@@ -45,13 +45,13 @@ async def test_the_rows_of_sites(tenant: Tenant, reader: httpx.AsyncClient) -> N
     assert (second["name"], second["attributes.floor"], second["longitude"]) == ("Web", "", "")
 
 
-@pytest.mark.parametrize("accept", MEDIA)
-async def test_each_media_type_that_asks_for_it(tenant: Tenant, reader: httpx.AsyncClient, accept: str) -> None:
-    for what in ("sites", "pois", "campaigns", "studies"):
-        response = await export(reader, f"{tenant.url}/{what}", accept)
+@pytest.mark.parametrize("accept", CSV_MEDIA_TYPES)
+async def test_each_csv_media_type(tenant: Tenant, reader: httpx.AsyncClient, accept: str) -> None:
+    for kind in ("sites", "pois", "campaigns", "studies"):
+        response = await export(reader, f"{tenant.url}/{kind}", accept)
         assert response.headers["content-type"] == f"{accept}; charset=utf-8"
-        assert response.headers["content-disposition"] == f'attachment; filename="{what}.csv"'
-        assert rows(response) == []
+        assert response.headers["content-disposition"] == f'attachment; filename="{kind}.csv"'
+        assert parse_rows(response) == []
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ async def test_each_media_type_that_asks_for_it(tenant: Tenant, reader: httpx.As
         ("text/csv;q=x, */*", False),
     ],
 )
-async def test_what_the_caller_prefers(tenant: Tenant, reader: httpx.AsyncClient, accept: str, is_csv: bool) -> None:
+async def test_preferred_media_type(tenant: Tenant, reader: httpx.AsyncClient, accept: str, is_csv: bool) -> None:
     response = await export(reader, f"{tenant.url}/sites", accept)
     assert response.headers["content-type"].startswith("text/csv" if is_csv else "application/json")
 
@@ -76,43 +76,44 @@ async def test_what_the_caller_prefers(tenant: Tenant, reader: httpx.AsyncClient
     [("utf8", "utf-8", "Café 5 € 日"), ("iso-8859-1",) * 2 + ("Café 5 ? ?",), ("windows-1252",) * 2 + ("Café 5 € ?",)],
 )  # fmt: skip
 async def test_encodings(tenant: Tenant, reader: httpx.AsyncClient, encoding: str, charset: str, name: str) -> None:
-    await tenant.make("campaigns", key="a", name="Café 5 € 日")
+    await tenant.create("campaigns", key="a", name="Café 5 € 日")
     response = await export(reader, f"{tenant.url}/campaigns", encoding=encoding)
     assert response.headers["content-type"] == f"text/csv; charset={charset}"
-    assert [row["name"] for row in rows(response)] == [name]
+    assert [row["name"] for row in parse_rows(response)] == [name]
 
 
-async def test_every_match_whatever_the_page(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+async def test_all_matches_regardless_of_the_page(tenant: Tenant, editor: httpx.AsyncClient) -> None:
     elements = [{"key": f"{number}", "extra": {f"n{number % 3}": number}} for number in range(130)]
     assert (await editor.post(f"{tenant.url}/campaigns", json=elements)).status_code == 201
-    found = rows(await export(editor, f"{tenant.url}/campaigns", page="3", per_page="2"))
-    assert [row["key"] for row in found] == [element["key"] for element in elements]
-    assert [row["extra.n1"] for row in found[:5]] == ["", "1", "", "", "4"]
-    narrowed = rows(await export(editor, f"{tenant.url}/campaigns", extra="n2:5"))
+    exported = parse_rows(await export(editor, f"{tenant.url}/campaigns", page="3", per_page="2"))
+    assert [row["key"] for row in exported] == [element["key"] for element in elements]
+    assert [row["extra.n1"] for row in exported[:5]] == ["", "1", "", "", "4"]
+    narrowed = parse_rows(await export(editor, f"{tenant.url}/campaigns", extra="n2:5"))
     assert [row["key"] for row in narrowed] == ["5"]
     assert not {"extra.n0", "extra.n1"} & narrowed[0].keys()
 
 
-async def test_the_columns_of_campaigns_and_studies(tenant: Tenant, reader: httpx.AsyncClient) -> None:
-    site = await tenant.make("sites", name="Web", online=True, key="web")
-    poi = await tenant.make("pois", name="P", coordinates=[4.8, 45.7], key="p")
-    await tenant.make(
+async def test_columns_of_campaigns_and_studies(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    site = await tenant.create("sites", name="Web", online=True, key="web")
+    poi = await tenant.create("pois", name="P", coordinates=[4.8, 45.7], key="p")
+    await tenant.create(
         "campaigns", key="a", sites=["web"], costs=[{"amount": 5, "type": "cpc"}, {"amount": 6, "type": "cpm"}]
     )
-    await tenant.make("studies", key="s", sites=["web"], pois=["p"], parameters={"radius": 3})
-    (campaign,) = rows(await export(reader, f"{tenant.url}/campaigns"))
+    await tenant.create("studies", key="s", sites=["web"], pois=["p"], parameters={"radius": 3})
+    (campaign,) = parse_rows(await export(reader, f"{tenant.url}/campaigns"))
     assert campaign["sites"] == site["_id"]
     assert campaign["costs"].split("|")[1] == '{"currency":"EUR","amount":6.0,"type":"cpm"}'
     assert (campaign["_cachedLeverName"], campaign["flag"]) == ("Other", "4")
-    (study,) = rows(await export(reader, f"{tenant.url}/studies"))
+    (study,) = parse_rows(await export(reader, f"{tenant.url}/studies"))
     assert (study["sites"], study["pois"], study["parameters.radius"]) == (site["_id"], poi["_id"], "3")
     assert study["status"] == "collecting"
 
 
-async def test_a_direct_list_covers_what_one_may_read(
+async def test_list_without_application_has_all_readable_resources(
     tenant: Tenant, other_tenant: Tenant, reader: httpx.AsyncClient, nobody: httpx.AsyncClient
 ) -> None:
-    made = [await one.make("pois", name="P", coordinates=[4.8, 45.7]) for one in (tenant, other_tenant)]
-    assert [row["_id"] for row in rows(await export(reader, "/pois"))] == [made[0]["_id"]]
+    poi = await tenant.create("pois", name="P", coordinates=[4.8, 45.7])
+    await other_tenant.create("pois", name="P", coordinates=[4.8, 45.7])
+    assert [row["_id"] for row in parse_rows(await export(reader, "/pois"))] == [poi["_id"]]
     assert (await export(nobody, "/pois")).status_code == 401
     assert (await export(reader, f"{other_tenant.url}/pois")).status_code == 404

@@ -1,4 +1,4 @@
-"""Forms as the JSON that they stand for."""
+"""Form bodies parsed into JSON values."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -12,14 +12,14 @@ from okube_api.kit.schemas import UNSET, Body, Scalars
 
 
 class Inner(Body):
-    """An object in a body."""
+    """Object in a body."""
 
     city: str | None = None
     floors: int = UNSET
 
 
 class Outer(Body):
-    """A body with a field of each sort."""
+    """Body with a field of each type."""
 
     name: str = UNSET
     open: bool = UNSET
@@ -33,13 +33,13 @@ class Outer(Body):
     hours: list[list[str]] = UNSET
 
 
-def read(form: str) -> dict[str, Any]:
-    """The form as JSON."""
+def parse(form: str) -> dict[str, Any]:
+    """Parse a form for the model `Outer`."""
     return read_form(form.encode(), Outer)
 
 
 @pytest.mark.parametrize(
-    ("form", "wanted"),
+    ("form", "expected"),
     [
         ("", {}),
         ("name=", {"name": ""}),
@@ -64,20 +64,20 @@ def read(form: str) -> dict[str, Any]:
         ("inner=text", {"inner": "text"}),
     ],
 )
-def test_forms(form: str, wanted: dict[str, Any]) -> None:
-    assert read(form) == wanted
+def test_forms(form: str, expected: dict[str, Any]) -> None:
+    assert parse(form) == expected
 
 
 @pytest.mark.parametrize(
     "form",
     ["name=a&name=b", "inner=a&inner[city]=b", "inner[city]=b&inner=a", "inner[city=b", "inner]city[=b", "name=%00"],
 )
-def test_what_stands_for_nothing_is_refused(form: str) -> None:
+def test_invalid_form_is_refused(form: str) -> None:
     with pytest.raises(BadRequest):
-        read(form)
+        parse(form)
 
 
 @settings(max_examples=60, deadline=None)
 @given(name=st.text(st.characters(codec="utf-8", exclude_characters="\0")), level=st.integers(-(10**9), 10**9))
-def test_texts_and_numbers_come_through(name: str, level: int) -> None:
-    assert read(urlencode({"name": name, "level": level})) == {"name": name, "level": level}
+def test_texts_and_numbers_are_preserved(name: str, level: int) -> None:
+    assert parse(urlencode({"name": name, "level": level})) == {"name": name, "level": level}

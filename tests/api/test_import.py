@@ -1,6 +1,4 @@
-"""Uploaded tables: sites by a mapper, the others by their fields; good ones, and bad ones."""
-
-from typing import Any
+"""Imports of tables: sites with a mapper, other resources by the names of their fields."""
 
 import httpx
 import pytest
@@ -28,15 +26,16 @@ async def send(client: httpx.AsyncClient, url: str, content: str | bytes, **form
     return await client.post(url, files={"file": ("x.csv", raw, "text/csv")}, data=form)
 
 
-async def bring(tenant: Tenant, what: str, content: str | bytes, **form: str) -> Json:
-    response = await send(tenant.editor, f"{tenant.url}/{what}", content, **form)
+async def import_table(tenant: Tenant, kind: str, content: str | bytes, **form: str) -> Json:
+    response = await send(tenant.editor, f"{tenant.url}/{kind}", content, **form)
     assert response.status_code == 200, response.text
     report: Json = response.json()
     return report
 
 
-async def names(tenant: Tenant, what: str) -> list[str]:
-    return [one["name"] for one in (await tenant.reader.get(f"{tenant.url}/{what}")).json()["documents"]]
+async def list_names(tenant: Tenant, kind: str) -> list[str]:
+    listed = (await tenant.reader.get(f"{tenant.url}/{kind}")).json()
+    return [resource["name"] for resource in listed["documents"]]
 
 
 def counts(report: Json) -> tuple[int, int, int, int]:
@@ -46,8 +45,8 @@ def counts(report: Json) -> tuple[int, int, int, int]:
 @pytest.mark.parametrize(
     ("codec", "encoding"), [("utf-8-sig", "utf8"), ("cp1252", "windows-1252"), ("latin-1", "iso-8859-1")]
 )
-async def test_a_mapped_table_of_sites(tenant: Tenant, reader: httpx.AsyncClient, codec: str, encoding: str) -> None:
-    assert counts(await bring(tenant, "sites/import", FRENCH.encode(codec), encoding=encoding, **MAPPER)) == (
+async def test_sites_with_a_mapper(tenant: Tenant, reader: httpx.AsyncClient, codec: str, encoding: str) -> None:
+    assert counts(await import_table(tenant, "sites/import", FRENCH.encode(codec), encoding=encoding, **MAPPER)) == (
         2,
         0,
         0,
@@ -66,7 +65,7 @@ async def test_a_mapped_table_of_sites(tenant: Tenant, reader: httpx.AsyncClient
     assert len(site["indoorIndexes"]["indexes"]) > 30
     web = (await reader.get(f"{tenant.url}/sites/web")).json()
     assert (web["online"], web["address"], web["coordinates"]) == (True, None, None)
-    assert counts(await bring(tenant, "sites/import", FRENCH.encode(codec), encoding=encoding, **MAPPER)) == (
+    assert counts(await import_table(tenant, "sites/import", FRENCH.encode(codec), encoding=encoding, **MAPPER)) == (
         0,
         0,
         2,
@@ -75,39 +74,41 @@ async def test_a_mapped_table_of_sites(tenant: Tenant, reader: httpx.AsyncClient
 
 
 async def test_rows_update_by_id_and_by_any_key(tenant: Tenant, reader: httpx.AsyncClient) -> None:
-    first = await tenant.make("sites", name="A", online=True, key="a", keys=["a2"], description="kept")
-    second = await tenant.make("sites", name="B", online=True)
+    first = await tenant.create("sites", name="A", online=True, key="a", keys=["a2"], description="unchanged")
+    second = await tenant.create("sites", name="B", online=True)
     content = f"_id,Code,Nom\n,a2,A2\n{second['_id']},b,B2\n5e1834b0e12d62a85b388a1b,c,C\n"
     mapper = {"mapper[id]": "true", "mapper[key]": "Code", "mapper[name]": "Nom"}
-    assert counts(await bring(tenant, "sites/import", content, **mapper)) == (1, 2, 0, 0)
-    found = (await reader.get(f"{tenant.url}/sites")).json()["documents"]
-    assert [(one["key"], one["name"], one["description"]) for one in found] == [
-        ("a", "A2", "kept"), ("b", "B2", None), ("c", "C", None)
+    assert counts(await import_table(tenant, "sites/import", content, **mapper)) == (1, 2, 0, 0)
+    sites = (await reader.get(f"{tenant.url}/sites")).json()["documents"]
+    assert [(site["key"], site["name"], site["description"]) for site in sites] == [
+        ("a", "A2", "unchanged"), ("b", "B2", None), ("c", "C", None)
     ]  # fmt: skip
-    assert found[0]["_id"] == first["_id"]
+    assert sites[0]["_id"] == first["_id"]
 
 
-async def test_columns_that_a_table_lacks_are_left_alone(tenant: Tenant, reader: httpx.AsyncClient) -> None:
-    await tenant.make("pois", name="P", coordinates=[4.8, 45.7], key="p", address={"city": "Lyon", "country": "France"})
-    assert counts(await bring(tenant, "pois", "key,address.city,description\np,Lille,\n")) == (0, 1, 0, 0)
+async def test_fields_without_a_column_stay_unchanged(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    await tenant.create(
+        "pois", name="P", coordinates=[4.8, 45.7], key="p", address={"city": "Lyon", "country": "France"}
+    )
+    assert counts(await import_table(tenant, "pois", "key,address.city,description\np,Lille,\n")) == (0, 1, 0, 0)
     assert (await reader.get(f"{tenant.url}/pois/p")).json()["address"] == {"city": "Lille", "country": "France"}
 
 
-@pytest.mark.parametrize("what", ["pois", "campaigns", "studies"])
-async def test_tables_of_the_others(tenant: Tenant, reader: httpx.AsyncClient, what: str) -> None:
-    await tenant.make("sites", name="Web", online=True, key="web")
-    place = ("longitude,latitude,", "4.8,45.7,") if what == "pois" else ("", "")
+@pytest.mark.parametrize("kind", ["pois", "campaigns", "studies"])
+async def test_tables_of_other_resources(tenant: Tenant, reader: httpx.AsyncClient, kind: str) -> None:
+    await tenant.create("sites", name="Web", online=True, key="web")
+    place = ("longitude,latitude,", "4.8,45.7,") if kind == "pois" else ("", "")
     content = f"key,{place[0]}name,sites,tags\na,{place[1]}A,web,x|y\nb,{place[1]}B,,\n"
-    for path in (f"/{what}", f"/applications/{tenant.id}/{what}", f"/a/{tenant.key}/{what}"):
-        form = {"app": tenant.key} if path == f"/{what}" else {}
+    for path in (f"/{kind}", f"/applications/{tenant.id}/{kind}", f"/a/{tenant.key}/{kind}"):
+        form = {"app": tenant.key} if path == f"/{kind}" else {}
         response = await send(tenant.editor, path, content, **form)
         assert response.status_code == 200, response.text
-    first, second = (await reader.get(f"{tenant.url}/{what}")).json()["documents"]
+    first, second = (await reader.get(f"{tenant.url}/{kind}")).json()["documents"]
     assert (first["name"], len(first["sites"]), first["tags"]) == ("A", 1, ["x", "y"])
     assert (second["name"], second["sites"], second["tags"]) == ("B", [], [])
 
 
-BAD = (
+INVALID_ROWS = (
     "key,name,longitude,latitude,radius,sites,tags\n"
     "a,A,4.8,45.7,,,\n"
     "b,,4.8,45.7,,,\n"  # no name
@@ -121,14 +122,16 @@ BAD = (
 )
 
 
-async def test_one_bad_row_and_nothing_is_imported(tenant: Tenant) -> None:
-    await tenant.make("sites", name="Web", online=True, key="web")
-    response = await send(tenant.editor, f"{tenant.url}/pois", BAD)
+async def test_one_invalid_row_refuses_the_table(tenant: Tenant) -> None:
+    await tenant.create("sites", name="Web", online=True, key="web")
+    response = await send(tenant.editor, f"{tenant.url}/pois", INVALID_ROWS)
     assert response.status_code == 422, response.text
     problem = response.json()
     assert problem["failed"] == 7
-    found = {(one["line"], one["column"]): (one["in"], one["pointer"], one["code"]) for one in problem["errors"]}
-    assert found == {
+    faults = {
+        (fault["line"], fault["column"]): (fault["in"], fault["pointer"], fault["code"]) for fault in problem["errors"]
+    }
+    assert faults == {
         (3, "name"): ("body", "/file", "missing"),
         (4, "radius"): ("body", "/file", "invalid"),
         (6, "longitude"): ("body", "/file", "invalid"),
@@ -137,39 +140,39 @@ async def test_one_bad_row_and_nothing_is_imported(tenant: Tenant) -> None:
         (9, "radius"): ("body", "/file", "invalid"),
         (10, None): ("body", "/file", "unreadable"),
     }
-    assert await names(tenant, "pois") == []
+    assert await list_names(tenant, "pois") == []
 
 
-async def test_the_good_rows_of_a_bad_table(tenant: Tenant) -> None:
-    await tenant.make("sites", name="Web", online=True, key="web")
+async def test_partial_import_takes_the_valid_rows(tenant: Tenant) -> None:
+    await tenant.create("sites", name="Web", online=True, key="web")
     response = await tenant.editor.post(
-        f"{tenant.url}/pois", files={"file": ("x.csv", BAD.encode())}, params={"partial": "true"}
+        f"{tenant.url}/pois", files={"file": ("x.csv", INVALID_ROWS.encode())}, params={"partial": "true"}
     )
     assert response.status_code == 200, response.text
     assert counts(response.json()) == (2, 0, 0, 7)
     assert len(response.json()["errors"]) == 7
-    assert await names(tenant, "pois") == ["A", "H"]
+    assert await list_names(tenant, "pois") == ["A", "H"]
 
 
-async def test_the_first_hundred_are_named_and_all_are_counted(tenant: Tenant) -> None:
+async def test_first_hundred_faults_are_listed_and_all_are_counted(tenant: Tenant) -> None:
     content = "key,name,longitude,latitude\n" + "".join(f"{number},,1,1\n" for number in range(1100))
     problem = (await send(tenant.editor, f"{tenant.url}/pois", content)).json()
     assert (problem["failed"], len(problem["errors"]), problem["errors"][-1]["line"]) == (1100, 100, 101)
 
 
-async def test_a_key_of_another_site_is_named(tenant: Tenant) -> None:
-    await tenant.make("sites", name="A", online=True, key="a", keys=["a2"])
+async def test_key_of_another_site_is_taken(tenant: Tenant) -> None:
+    await tenant.create("sites", name="A", online=True, key="a", keys=["a2"])
     content = "key,keys,name\nb,x|a2,B\nc,y,C\nd,y,D\n"
     problem = (await send(tenant.editor, f"{tenant.url}/sites/import", content)).json()
-    assert [(one["line"], one["code"]) for one in problem["errors"]] == [(2, "taken"), (4, "taken")]
+    assert [(fault["line"], fault["code"]) for fault in problem["errors"]] == [(2, "taken"), (4, "taken")]
 
 
-async def test_a_place_for_an_online_site_is_named(tenant: Tenant) -> None:
-    await tenant.make("sites", name="Web", online=True, key="web")
+async def test_address_of_an_online_site_is_refused(tenant: Tenant) -> None:
+    await tenant.create("sites", name="Web", online=True, key="web")
     content = "Code,Ville\nweb,Lyon\n"
     mapper = {"mapper[key]": "Code", "mapper[city]": "Ville"}
     problem = (await send(tenant.editor, f"{tenant.url}/sites/import", content, **mapper)).json()
-    assert [(one["line"], one["column"]) for one in problem["errors"]] == [(2, "Ville")]
+    assert [(fault["line"], fault["column"]) for fault in problem["errors"]] == [(2, "Ville")]
 
 
 @pytest.mark.parametrize(
@@ -180,12 +183,12 @@ async def test_a_place_for_an_online_site_is_named(tenant: Tenant) -> None:
         ("", {}, 422, "no header"),
         ("name\nx\n", {"encoding": "utf16"}, 400, "utf8"),
         ("name\nx\n", {"delimiter": ";;"}, 400, "pattern"),
-        ("name\nx\n", {"mapper[nom]": "x"}, 400, "no field 'nom'"),
+        ("name\nx\n", {"mapper[nom]": "x"}, 400, "Unknown field 'nom'"),
         ("name\nx\n", {"mapper[id]": "perhaps"}, 400, "boolean"),
-        ("name\nx\n", {"app": "x"}, 400, "names the application"),
+        ("name\nx\n", {"app": "x"}, 400, "already names the application"),
     ],
 )
-async def test_uploads_that_mean_nothing(tenant: Tenant, content: str, form: Json, status: int, detail: str) -> None:
+async def test_invalid_uploads_are_refused(tenant: Tenant, content: str, form: Json, status: int, detail: str) -> None:
     response = await send(tenant.editor, f"{tenant.url}/sites/import", content, **form)
     assert response.status_code == status, response.text
     assert detail in response.json()["detail"]
@@ -203,16 +206,19 @@ async def test_other_bodies_are_refused(tenant: Tenant, editor: httpx.AsyncClien
     assert (await editor.post(url, content=cut, headers={"Content-Type": "multipart/form-data"})).status_code == 400
 
 
-async def test_who_may(tenant: Tenant, reader: httpx.AsyncClient, stranger: httpx.AsyncClient, nobody: Any) -> None:
-    for client, status in ((reader, 403), (stranger, 404), (nobody, 401)):
-        for path in ("sites/import", "pois", "campaigns", "studies"):
-            assert (await send(client, f"{tenant.url}/{path}", "key\nx\n")).status_code == status
+@pytest.mark.parametrize("path", ["sites/import", "pois", "campaigns", "studies"])
+@pytest.mark.parametrize(("user", "status"), [("reader", 403), ("stranger", 404), ("nobody", 401)])
+async def test_only_editors_may_import(
+    request: pytest.FixtureRequest, tenant: Tenant, path: str, user: str, status: int
+) -> None:
+    client = request.getfixturevalue(user)
+    assert (await send(client, f"{tenant.url}/{path}", "key\nx\n")).status_code == status
 
 
-async def test_a_foreign_id_is_nobodys(tenant: Tenant, other_tenant: Tenant) -> None:
-    theirs = await other_tenant.make("pois", name="theirs", coordinates=[4.8, 45.7], key="p")
+async def test_id_of_another_application_is_ignored(tenant: Tenant, other_tenant: Tenant) -> None:
+    theirs = await other_tenant.create("pois", name="theirs", coordinates=[4.8, 45.7], key="p")
     content = f"_id,key,name,longitude,latitude\n{theirs['_id']},q,mine,1,1\n"
-    assert counts(await bring(tenant, "pois", content)) == (1, 0, 0, 0)
-    assert await names(other_tenant, "pois") == ["theirs"]
+    assert counts(await import_table(tenant, "pois", content)) == (1, 0, 0, 0)
+    assert await list_names(other_tenant, "pois") == ["theirs"]
     mine = (await tenant.reader.get(f"{tenant.url}/pois/q")).json()
     assert mine["_id"] != theirs["_id"]

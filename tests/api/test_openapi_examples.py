@@ -1,4 +1,4 @@
-"""The examples of the documentation are what their models take."""
+"""The examples of the OpenAPI document are valid for their models."""
 
 import h3
 import pytest
@@ -7,13 +7,13 @@ from pydantic import BaseModel
 
 
 @pytest.mark.parametrize("model", EXAMPLES, ids=lambda model: model.__name__)
-def test_an_example_is_what_its_model_takes(model: type[BaseModel]) -> None:
+def test_example_is_valid_for_its_model(model: type[BaseModel]) -> None:
     model.model_validate(EXAMPLES[model])
     aliases = {field.alias or name for name, field in model.model_fields.items()}
     assert set(EXAMPLES[model]) <= aliases
 
 
-def test_cells_are_cells() -> None:
-    cells = [cell for one in EXAMPLES.values() for cell in one.get("indoorIndexes", {}).get("indexes", ())]
+def test_cells_of_examples_exist() -> None:
+    cells = [cell for example in EXAMPLES.values() for cell in example.get("indoorIndexes", {}).get("indexes", ())]
     assert cells
     assert all(h3.is_valid_cell(cell) for cell in cells)

@@ -1,6 +1,6 @@
-"""The application held to its own OpenAPI document, by generated requests: every check, and never a 5xx.
+"""The application against its own OpenAPI document: generated requests pass every check and never cause a 5xx.
 
-A few examples an operation, as it runs with everything else; `OKUBE_FUZZ=1000` makes as many as that instead.
+A few requests per operation by default; `OKUBE_FUZZ=1000` generates 1000.
 """
 
 import os
@@ -21,9 +21,9 @@ from okube_api.auth.repository import User
 from schemathesis import Case
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.api.live import Live, listening
+from tests.api.live import LiveServer, run_live
 
-THINGS = [
+RESOURCES = [
     ("application", "/applications", {"key": "demo"}),
     ("site", "/a/demo/sites", {"name": "Lyon", "online": False, "key": "lyon", "coordinates": [4.8357, 45.764]}),
     ("study", "/a/demo/studies", {"key": "rivals", "sites": ["lyon"]}),
@@ -34,34 +34,34 @@ EXAMPLES = int(os.environ.get("OKUBE_FUZZ", "4"))
 
 @dataclass
 class Fuzzed:
-    """The application, someone who may do everything, and the ids of things that requests can name."""
+    """The application, a platform administrator, and ids that requests can use in paths."""
 
-    live: Live
+    live: LiveServer
     user: User
     names: dict[str, str] = field(default_factory=dict)
 
     def headers(self) -> dict[str, str]:
-        """A new token, since some requests end theirs."""
-        return {"Authorization": f"Bearer {self.live.token(self.user)}"}
+        """Return headers with a new token, since some requests revoke theirs."""
+        return {"Authorization": f"Bearer {self.live.issue_token(self.user)}"}
 
 
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
-    """An application with one of each."""
+    """Start the application with an application, a site and a study in it."""
     folder: Path = tmp_path_factory.mktemp("fuzz")
-    with listening(f"duckdb:{folder / 'okube.duckdb'}") as live:
-        made = Fuzzed(live, live.run(live.user(platform_admin=True)))
-        with httpx.Client(base_url=live.address, headers=made.headers()) as caller:
-            for name, path, body in THINGS:
+    with run_live(f"duckdb:{folder / 'okube.duckdb'}") as live:
+        target = Fuzzed(live, live.run_coroutine(live.create_user(platform_admin=True)))
+        with httpx.Client(base_url=live.address, headers=target.headers()) as caller:
+            for name, path, body in RESOURCES:
                 answer = caller.post(path, json=body)
                 assert answer.status_code == 201, answer.text
-                made.names[name] = answer.json()["_id"]
-        yield made
+                target.names[name] = answer.json()["_id"]
+        yield target
 
 
 @pytest.fixture(scope="module")
 def api(fuzzed: Fuzzed) -> Any:
-    """The document, as generated requests are made of it."""
+    """Load the OpenAPI document for schemathesis."""
     config = schemathesis.Config.from_path(ROOT / "schemathesis.toml")
     schema = schemathesis.openapi.from_dict(fuzzed.live.app.openapi(), config=config)
     schema.config.update(base_url=fuzzed.live.address)
@@ -70,7 +70,7 @@ def api(fuzzed: Fuzzed) -> Any:
 
     @schema.hook
     def map_path_parameters(context: Any, parameters: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Most requests name what there is."""
+        """Use existing resources in three of four paths."""
         return {
             name: fuzzed.names.get(name, value) if zlib.crc32(str(value).encode()) % 4 else value
             for name, value in (parameters or {}).items()
@@ -79,19 +79,19 @@ def api(fuzzed: Fuzzed) -> Any:
     return schema
 
 
-def test_the_application_is_as_it_says(fuzzed: Fuzzed, api: Any) -> None:
+def test_application_conforms_to_its_document(fuzzed: Fuzzed, api: Any) -> None:
     failed: list[str] = []
-    for found in api.get_all_operations():
-        operation = found.ok()
+    for result in api.get_all_operations():
+        operation = result.ok()
         try:
-            _hold(operation, fuzzed)
+            _check_operation(operation, fuzzed)
         except (Exception, BaseExceptionGroup) as error:
             failed.append(f"{operation.label}: {error}")
     assert not failed, "\n\n".join(failed)
 
 
-def _hold(operation: Any, fuzzed: Fuzzed) -> None:
-    """Sends generated requests to one operation, and holds the answers to the document."""
+def _check_operation(operation: Any, fuzzed: Fuzzed) -> None:
+    """Send generated requests to an operation, and validate the answers."""
 
     @settings(
         max_examples=EXAMPLES,
@@ -102,25 +102,27 @@ def _hold(operation: Any, fuzzed: Fuzzed) -> None:
         database=None,
     )
     @given(case=operation.as_strategy())
-    def each(case: Case[Any]) -> None:
+    def check(case: Case[Any]) -> None:
         answer = case.call(headers=fuzzed.headers())
         try:
-            case.validate_response(answer, excluded_checks=[positive_data_acceptance] if _beyond(case, answer) else [])
+            excluded = [positive_data_acceptance] if _is_beyond_schema(case, answer) else []
+            case.validate_response(answer, excluded_checks=excluded)
         except (Exception, BaseExceptionGroup) as error:
             sent = f"{case.method} {case.formatted_path} {case.query} {case.media_type} {case.body!r}"
-            raise AssertionError(f"{sent[:1000]}\n{answer.status_code} {answer.text[:700]}\n{_said(error)}") from None
+            received = f"{answer.status_code} {answer.text[:700]}"
+            raise AssertionError(f"{sent[:1000]}\n{received}\n{_summarize(error)}") from None
 
-    each()
+    check()
 
 
-def _beyond(case: Case[Any], answer: Any) -> bool:
-    """Whether the document could not say that this is refused.
+def _is_beyond_schema(case: Case[Any], answer: Any) -> bool:
+    """Tell whether the document cannot express that a request is refused.
 
-    No rule tells how a form holds objects and lists of objects; `parameters` take any JSON, but for its huge integers.
+    OpenAPI does not describe objects and lists of objects in forms; `parameters` accept any JSON except huge integers.
     """
     return case.media_type in (FORM, MULTIPART) or "/parameters/" in answer.text
 
 
-def _said(error: BaseException) -> str:
+def _summarize(error: BaseException) -> str:
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else [error]
-    return "; ".join(str(one).partition("\n")[0] for one in inner)
+    return "; ".join(str(exception).partition("\n")[0] for exception in inner)

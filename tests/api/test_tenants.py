@@ -1,7 +1,7 @@
-"""Another application's data: out of reach by every route, and not even known to exist.
+"""Isolation of applications: no route reveals data of another application, not even that it exists.
 
-Every route and alias, each method, in the path, the query and the body, by id and by key, as JSON and as CSV: what is
-another application's is answered exactly as what does not exist.
+For every route, alias and method, in the path, the query and the body, by id and by key, as JSON and as CSV: a resource
+of another application is answered exactly like one that does not exist.
 """
 
 import re
@@ -18,7 +18,7 @@ from okube_api.app import ROUTERS
 from okube_api.auth.repository import Role
 
 from tests.api.server import Json, Server, Tenant
-from tests.api.tenancy import CONSTANT, PERSONAL, PLATFORM, ROWS, Row, filled, furnished
+from tests.api.tenancy import CONSTANT, PERSONAL, PLATFORM, ROWS, Row, create_resources, fill_template
 
 pytestmark = pytest.mark.anyio
 
@@ -38,189 +38,200 @@ CSV = {"Accept": "text/csv"}
 
 
 @dataclass(frozen=True)
-class Both:
-    """Two applications with one of everything each, and what bears which name in them."""
+class TwoTenants:
+    """Two applications with one resource of each kind: ids and keys by path parameter."""
 
-    mine: Tenant
-    theirs: Tenant
-    here: Mapping[str, list[str]]
-    there: Mapping[str, list[str]]
+    own: Tenant
+    foreign: Tenant
+    own_names: Mapping[str, list[str]]
+    foreign_names: Mapping[str, list[str]]
 
-    def tried_elsewhere(self, path: str) -> bool:
-        """Aliases have the endpoints of the paths that they repeat: one store is enough for them."""
-        return self.mine.server.store == "mongo" and path not in ROWS
+    def is_tried_on_other_store(self, path: str) -> bool:
+        """Tell whether one store is enough: aliases share the endpoint of the path that they repeat."""
+        return self.own.server.store == "mongo" and path not in ROWS
 
 
 @pytest.fixture(scope="module")
-async def both(shared_server: Server) -> Both:
-    """What no test here changes: everything that is tried is refused."""
-    mine, theirs = await shared_server.tenant(), await shared_server.tenant()
-    return Both(mine, theirs, await furnished(mine, "mine"), await furnished(theirs, "theirs"))
+async def tenants(shared_server: Server) -> TwoTenants:
+    """Create two applications; no test of this module changes them, since every request is refused."""
+    own, foreign = await shared_server.create_tenant(), await shared_server.create_tenant()
+    return TwoTenants(own, foreign, await create_resources(own, "own"), await create_resources(foreign, "foreign"))
 
 
-def repeated(path: str) -> str:
-    """The path that an alias repeats; another is its own."""
+def resolve_alias(path: str) -> str:
+    """Return the documented path of an alias, or the path itself."""
     return re.sub(r"(^|\})/s(?=/)", r"\1/sites", re.sub(r"^/a(?=/\{)", "/applications", path))
 
 
-PATHS = sorted({repeated(path) for path, _ in ROUTES})
+PATHS = sorted({resolve_alias(path) for path, _ in ROUTES})
 
 
 def test_every_route_has_a_row() -> None:
     assert set(PATHS) <= set(ROWS)
 
 
-async def sent(caller: httpx.AsyncClient, method: str, url: str, row: Row, **more: Any) -> httpx.Response:
-    """The answer to a request whose body is what the route takes."""
+async def send(client: httpx.AsyncClient, method: str, url: str, row: Row, **more: Any) -> httpx.Response:
+    """Send a request with a body that the route accepts."""
     if row.table:
-        return await caller.request(method, url, data=row.body, files={"file": ("x.csv", b"key\nx\n")}, **more)
-    return await caller.request(method, url, json=row.body, **more)
+        return await client.request(method, url, data=row.body, files={"file": ("x.csv", b"key\nx\n")}, **more)
+    return await client.request(method, url, json=row.body, **more)
 
 
-def named_in(path: str) -> list[str]:
-    """The names in braces."""
+def list_parameters(path: str) -> list[str]:
+    """Return the names of a path's parameters."""
     return re.findall(r"\{(\w+)\}", path)
 
 
-def url_of(path: str, values: Mapping[str, str]) -> str:
-    """A path with its names filled in."""
-    return re.sub(r"\{(\w+)\}", lambda found: quote(values[found[1]], safe="").replace(".", "%2E"), path)
+def fill_path(path: str, values: Mapping[str, str]) -> str:
+    """Return a path with its parameters replaced."""
+    return re.sub(r"\{(\w+)\}", lambda match: quote(values[match[1]], safe="").replace(".", "%2E"), path)
 
 
-def said(answer: httpx.Response, *values: str) -> tuple[int, str]:
-    """What an answer says, apart from what is different in every one, and from what was asked for."""
+def normalize_answer(answer: httpx.Response, *values: str) -> tuple[int, str]:
+    """Return the status and text of an answer without its request id, path, and the `values` of the request."""
     text = re.sub(r'"(requestId|instance)":"[^"]*"', "", answer.text)
     for value in values:
         text = text.replace(value, "?")
     return answer.status_code, text
 
 
-def foreign_paths(path: str, both: Both) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
-    """Fillings of a path that name something of others, each with one that names nothing at all in its place."""
-    names = named_in(path)
-    ours = {name: both.here[name][0] for name in names}
-    things = [name for name in names if name not in CONSTANT]
-    each = [[name] for name in things if len(things) > 1] if path in ROWS else []  # aliases have the same endpoint
-    for changed in [things, *each]:
+def pick_name(names: list[str], which: int) -> str:
+    """Return the id (0) or the key (1) of a resource; the id if it has no key."""
+    return names[min(which, len(names) - 1)]
+
+
+def foreign_paths(path: str, tenants: TwoTenants) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+    """Yield parameters that name foreign resources, each with parameters that name no resource instead."""
+    names = list_parameters(path)
+    own_values = {name: tenants.own_names[name][0] for name in names}
+    resources = [name for name in names if name not in CONSTANT]
+    single = [[name] for name in resources if len(resources) > 1] if path in ROWS else []  # aliases share the endpoint
+    for changed in [resources, *single]:
         for which in range(2) if path in ROWS else (len(path) % 2,):
-            theirs = {name: both.there[name][min(which, len(both.there[name]) - 1)] for name in changed}
-            yield ours | theirs, ours | dict.fromkeys(changed, MISSING[which])
+            foreign = {name: pick_name(tenants.foreign_names[name], which) for name in changed}
+            yield own_values | foreign, own_values | dict.fromkeys(changed, MISSING[which])
 
 
-def foreign_names(values: Mapping[str, str], both: Both) -> list[str]:
-    """Which of these are names of others."""
-    return [name for name, value in values.items() if name not in CONSTANT and value in both.there[name]]
+def list_foreign(values: Mapping[str, str], tenants: TwoTenants) -> list[str]:
+    """Return the parameters whose values name foreign resources."""
+    return [name for name, value in values.items() if name not in CONSTANT and value in tenants.foreign_names[name]]
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_what_is_foreign_looks_missing(both: Both, path: str) -> None:
+async def test_foreign_resources_look_missing(tenants: TwoTenants, path: str) -> None:
     for alias, method in ROUTES:
-        if repeated(alias) != path or both.tried_elsewhere(alias):
+        if resolve_alias(alias) != path or tenants.is_tried_on_other_store(alias):
             continue
-        await _foreign_in_path(both, alias, method)
-        await _foreign_in_query(both, alias) if method == "GET" else await _foreign_in_body(both, alias, method)
-        await _less_than_the_role(both, alias, method)
+        await _check_path(tenants, alias, method)
+        await _check_query(tenants, alias) if method == "GET" else await _check_body(tenants, alias, method)
+        await _check_lower_roles(tenants, alias, method)
 
 
-async def _foreign_in_path(both: Both, path: str, method: str) -> None:
-    row = ROWS[repeated(path)]
-    for foreign, missing in foreign_paths(path, both) if named_in(path) else ():
+async def _check_path(tenants: TwoTenants, path: str, method: str) -> None:
+    row = ROWS[resolve_alias(path)]
+    for foreign, missing in foreign_paths(path, tenants) if list_parameters(path) else ():
         for headers in ({}, CSV) if method == "GET" else ({},):
             answers = [
-                await sent(both.mine.admin, method, url_of(path, values), row, headers=headers)
+                await send(tenants.own.admin, method, fill_path(path, values), row, headers=headers)
                 for values in (foreign, missing)
             ]
-            first, second = said(answers[0], *foreign.values()), said(answers[1], *missing.values())
-            assert first == second, url_of(path, foreign)
-            assert first[0] == (204 if row.silent and "application" not in foreign_names(foreign, both) else 404)
+            first, second = (
+                normalize_answer(answers[0], *foreign.values()),
+                normalize_answer(answers[1], *missing.values()),
+            )
+            assert first == second, fill_path(path, foreign)
+            assert first[0] == (204 if row.silent and "application" not in list_foreign(foreign, tenants) else 404)
 
 
-async def _less_than_the_role(both: Both, path: str, method: str) -> None:
-    row = ROWS[repeated(path)]
-    least = row.read if method == "GET" else row.write
+async def _check_lower_roles(tenants: TwoTenants, path: str, method: str) -> None:
+    row = ROWS[resolve_alias(path)]
+    least_role = row.read if method == "GET" else row.write
     if row is PERSONAL:
         return
-    url = url_of(path, {name: both.here[name][0] for name in named_in(path)})
-    row = replace(row, body=row.body and row.body | _app(path, method, both.mine.key))
+    url = fill_path(path, {name: tenants.own_names[name][0] for name in list_parameters(path)})
+    row = replace(row, body=row.body and row.body | _app(path, method, tenants.own.key))
     ranks = [*Role]
-    too_low = ranks if least == PLATFORM else ranks[: ranks.index(Role(least))]
+    too_low = ranks if least_role == PLATFORM else ranks[: ranks.index(Role(least_role))]
     for role in too_low if path in ROWS else too_low[-1:]:
-        answer = await sent(both.mine.clients[role], method, url, row)
+        answer = await send(tenants.own.clients[role], method, url, row)
         assert answer.status_code == 403, (role, answer.text)
-    assert (await sent(both.mine.server.client(), method, url, row)).status_code == 401
+    assert (await send(tenants.own.server.client(), method, url, row)).status_code == 401
 
 
-async def _foreign_in_body(both: Both, path: str, method: str) -> None:
+async def _check_body(tenants: TwoTenants, path: str, method: str) -> None:
     if method == "DELETE":
         return
-    row = ROWS[repeated(path)]
-    ours = {name: both.here[name][0] for name in named_in(path)}
-    bodies = [{**(row.body or {}), field: [f"<{thing}>"]} for field, thing in row.names.items()]
+    row = ROWS[resolve_alias(path)]
+    own_values = {name: tenants.own_names[name][0] for name in list_parameters(path)}
+    bodies = [{**(row.body or {}), field: [f"<{resource}>"]} for field, resource in row.names.items()]
     if app := _app(path, method, "<application>"):
-        bodies = [body | {"app": both.mine.key} for body in bodies] + [(row.body or {}) | app]
-    for body in [*bodies, *row.asks]:
+        bodies = [body | {"app": tenants.own.key} for body in bodies] + [(row.body or {}) | app]
+    for body in [*bodies, *row.questions]:
         for which in range(2) if path in ROWS else (len(path) % 2,):
-            there = {name: [values[min(which, len(values) - 1)]] for name, values in both.there.items()}
-            nothing = {name: [MISSING[which]] for name in both.there}
+            foreign = {name: [pick_name(names, which)] for name, names in tenants.foreign_names.items()}
+            missing = {name: [MISSING[which]] for name in tenants.foreign_names}
             answers = [
-                await both.mine.admin.request(method, url_of(path, ours), json=filled(body, names))
-                for names in (there, nothing)
+                await tenants.own.admin.request(method, fill_path(path, own_values), json=fill_template(body, names))
+                for names in (foreign, missing)
             ]
-            first = said(answers[0], *(value for (value,) in there.values()))
-            assert first == said(answers[1], MISSING[which]), body
+            first = normalize_answer(answers[0], *(value for (value,) in foreign.values()))
+            assert first == normalize_answer(answers[1], MISSING[which]), body
             assert first[0] in {404, 422}, answers[0].text
 
 
 @pytest.mark.parametrize("path", TABLES)
-async def test_what_is_foreign_in_a_row_of_a_table_looks_missing(both: Both, path: str) -> None:
+async def test_foreign_resources_in_a_table_look_missing(tenants: TwoTenants, path: str) -> None:
     for which in range(2):
         answers = []
-        for value in (both.there["site"][which], MISSING[which]):
+        for value in (tenants.foreign_names["site"][which], MISSING[which]):
             cells = b"x,4.8,45.7," if path == "/pois" else b"x,"
             table = b"%s\n%s%s\n" % (TABLES[path], cells, value.encode())
             files = {"file": ("x.csv", table)}
-            answers.append(await both.mine.editor.post(both.mine.url + path, files=files))
-        first = said(answers[0], both.there["site"][which])
-        assert first == said(answers[1], MISSING[which])
+            answers.append(await tenants.own.editor.post(tenants.own.url + path, files=files))
+        first = normalize_answer(answers[0], tenants.foreign_names["site"][which])
+        assert first == normalize_answer(answers[1], MISSING[which])
         assert first[0] == 422, answers[0].text
 
 
-async def _foreign_in_query(both: Both, path: str) -> None:
-    row = ROWS[repeated(path)]
-    ours = {name: both.here[name][0] for name in named_in(path)}
+async def _check_query(tenants: TwoTenants, path: str) -> None:
+    row = ROWS[resolve_alias(path)]
+    own_values = {name: tenants.own_names[name][0] for name in list_parameters(path)}
     filters = dict(row.filters)
     if path in DIRECT:
         filters["app"] = "application"
-    for parameter, thing in filters.items():
+    for parameter, resource in filters.items():
         for which in range(2):
             for headers in ({}, CSV):
                 answers = [
-                    await both.mine.admin.get(url_of(path, ours), params={parameter: value}, headers=headers)
-                    for value in (both.there[thing][which], MISSING[which])
+                    await tenants.own.admin.get(fill_path(path, own_values), params={parameter: value}, headers=headers)
+                    for value in (tenants.foreign_names[resource][which], MISSING[which])
                 ]
-                first, second = said(answers[0], both.there[thing][which]), said(answers[1], MISSING[which])
+                first, second = (
+                    normalize_answer(answers[0], tenants.foreign_names[resource][which]),
+                    normalize_answer(answers[1], MISSING[which]),
+                )
                 assert first == second, parameter
                 assert answers[0].status_code == (404 if parameter == "app" else answers[1].status_code)
                 if first[0] == 200:
-                    assert both.there[thing][0] not in answers[0].text
+                    assert tenants.foreign_names[resource][0] not in answers[0].text
 
 
-async def test_lists_hold_what_is_ones_own(both: Both) -> None:
+async def test_lists_contain_only_own_resources(tenants: TwoTenants) -> None:
     for path in ("/applications", *DIRECT):
         for headers in ({}, CSV):
-            text = (await both.mine.admin.get(path, params={"per_page": 100}, headers=headers)).text
-            assert all(value not in text for values in both.there.values() for value in values), path
+            text = (await tenants.own.admin.get(path, params={"per_page": 100}, headers=headers)).text
+            assert all(value not in text for values in tenants.foreign_names.values() for value in values), path
 
 
-async def test_nothing_of_others_was_changed(both: Both) -> None:
-    """The last: after everything that was tried above, all is there as it was."""
-    for thing in ("site", "poi", "campaign", "study"):
-        path = {"site": "sites", "poi": "pois", "campaign": "campaigns", "study": "studies"}[thing]
-        found: Json = (await both.theirs.reader.get(f"/{path}/{both.there[thing][0]}")).json()
-        assert found["createdAt"] == found["updatedAt"]
-        assert found["key"] == both.there[thing][1]
+async def test_no_foreign_resource_was_changed(tenants: TwoTenants) -> None:
+    """Check, after all requests above, that the foreign resources are unchanged."""
+    for resource in ("site", "poi", "campaign", "study"):
+        path = {"site": "sites", "poi": "pois", "campaign": "campaigns", "study": "studies"}[resource]
+        document: Json = (await tenants.foreign.reader.get(f"/{path}/{tenants.foreign_names[resource][0]}")).json()
+        assert document["createdAt"] == document["updatedAt"]
+        assert document["key"] == tenants.foreign_names[resource][1]
 
 
 def _app(path: str, method: str, application: str) -> Json:
-    """The `app` of a creation, where the path names no application."""
+    """Return the `app` of a creation whose path names no application."""
     return {"app": application} if method == "POST" and path in DIRECT else {}

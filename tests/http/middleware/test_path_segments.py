@@ -1,11 +1,11 @@
-"""Paths by their segments."""
+"""Routing by the segments of the raw path."""
 
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from okube_api.http.middleware.path_segments import SegmentedPaths, decoded
+from okube_api.http.middleware.path_segments import PathSegments, decode_parameters
 from starlette.types import Message, Receive, Scope, Send
 
 pytestmark = pytest.mark.anyio
@@ -13,37 +13,37 @@ pytestmark = pytest.mark.anyio
 SEGMENTS = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])), min_size=1, max_size=4)
 
 
-async def routed(raw: bytes | None, path: str = "/") -> str | int:
-    """The path that routes are matched with; the status where the request is refused instead."""
-    seen: list[str | int] = []
+async def rewrite(raw: bytes | None, path: str = "/") -> str | int:
+    """Return the path that routes are matched with, or the status of a refused request."""
+    results: list[str | int] = []
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope["path"])
+        results.append(scope["path"])
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
-            seen.append(message["status"])
+            results.append(message["status"])
 
     async def receive() -> Message:
         return {"type": "http.request"}
 
     scope: Scope = {"type": "http", "path": path, "raw_path": raw, "method": "GET", "headers": []}
-    await SegmentedPaths(inner)(scope, receive, send)
-    return seen[0]
+    await PathSegments(inner)(scope, receive, send)
+    return results[0]
 
 
 @settings(max_examples=60, deadline=None)
 @given(segments=SEGMENTS)
-async def test_a_segment_is_what_was_meant(segments: list[str]) -> None:
+async def test_segments_are_decoded_one_by_one(segments: list[str]) -> None:
     raw = "/" + "/".join(quote(segment, safe="") for segment in segments)
-    path = await routed(raw.encode())
+    path = await rewrite(raw.encode())
     assert isinstance(path, str)
     parts = path.split("/")[1:]
-    assert list(decoded(dict(enumerate(parts))).values()) == segments  # type: ignore[arg-type]
+    assert list(decode_parameters(dict(enumerate(parts))).values()) == segments  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("raw", "seen"),
+    ("raw", "expected"),
     [
         (b"/a%2Fb/c", "/a%2Fb/c"),
         (b"/a%2fb", "/a%2Fb"),
@@ -57,9 +57,9 @@ async def test_a_segment_is_what_was_meant(segments: list[str]) -> None:
         (b"/a%0d%0ab", 404),
     ],
 )
-async def test_paths(raw: bytes, seen: str | int) -> None:
-    assert await routed(raw) == seen
+async def test_paths(raw: bytes, expected: str | int) -> None:
+    assert await rewrite(raw) == expected
 
 
-async def test_a_server_without_raw_paths_still_routes() -> None:
-    assert await routed(None, "/é/100%") == "/é/100%25"
+async def test_server_without_raw_paths_is_supported() -> None:
+    assert await rewrite(None, "/é/100%") == "/é/100%25"
