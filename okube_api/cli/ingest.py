@@ -28,21 +28,23 @@ def ingest(application: str, kind: str, files: list[Path], *, atomic: bool, url:
     run_command(_ingest(application, kind, files, atomic, build_remote(url, token)))
 
 
-async def _ingest(application: str, kind: str, files: list[Path], atomic: bool, server: RemoteServer | None) -> None:
+async def _ingest(name: str, kind: str, files: list[Path], atomic: bool, server: RemoteServer | None) -> None:
     for path in files:
-        detect_format(path)
+        detect_format(path)  # a file name with an unknown format fails before any file is ingested
     if server is not None:
         for path in files:
             with progress_bar(path) as show_size:
-                batch = await server.upload_file(application, kind, path, atomic=atomic, on_progress=show_size)
+                batch = await server.upload_file(name, kind, path, atomic=atomic, on_progress=show_size)
             print_result(path, batch)
         return
     async with open_services(Settings()) as services:
-        place = Application.from_document(await services.applications.get_by_name(application))
+        application = Application.from_document(await services.applications.get_by_name(name))
         for path in files:
             with progress_bar(path) as show_size:
-                tell = partial(_show_progress, show_size)
-                batch = await services.ingest.ingest_file(place, kind, path, atomic=atomic, on_progress=tell)
+                on_progress = partial(_show_progress, show_size)
+                batch = await services.ingest.ingest_file(
+                    application, kind, path, atomic=atomic, on_progress=on_progress
+                )
             print_result(path, batch)
 
 
@@ -78,13 +80,12 @@ def rebuild(application: str, url: str | None, token: str | None) -> None:
     run_command(_rebuild(application, build_remote(url, token)))
 
 
-async def _rebuild(application: str, server: RemoteServer | None) -> None:
-    with console.status(f"Rebuilding the facts of {application}..."):
+async def _rebuild(name: str, server: RemoteServer | None) -> None:
+    with console.status(f"Rebuilding the facts of {name}..."):
         if server is not None:
-            await server.rebuild(application)
+            await server.rebuild(name)
         else:
             async with open_services(Settings()) as services:
-                await services.ingest.rebuild(
-                    Application.from_document(await services.applications.get_by_name(application))
-                )
-    echo(f"The facts of {application} are rebuilt.")
+                application = Application.from_document(await services.applications.get_by_name(name))
+                await services.ingest.rebuild(application)
+    echo(f"The facts of {name} are rebuilt.")
