@@ -30,7 +30,10 @@ Token = Annotated[
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Import a whole server without garbage collection, which took a tenth of the time: imported modules stay alive."""
+    """Disable garbage collection while a whole server is imported.
+
+    It took a tenth of the time of the imports and frees nothing, since modules stay in memory.
+    """
     gc.disable()
     try:
         yield

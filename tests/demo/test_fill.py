@@ -233,7 +233,7 @@ async def test_presence(demo: Demo, question: Question) -> None:
 def test_same_world_gives_the_same_events() -> None:
     first, second = (list(generate_events(build_worlds(UNTIL, SCALE)[0])) for _ in range(2))
     assert [kind for kind, _ in first] == [kind for kind, _ in second]
-    assert all(rows.equals(others) for (_, rows), (_, others) in zip(first, second, strict=True))
+    assert all(rows.equals(repeated) for (_, rows), (_, repeated) in zip(first, second, strict=True))
 
 
 def test_exposed_users_visit_more_often_by_the_lift_of_the_world() -> None:
