@@ -1,4 +1,4 @@
-"""Rows written to DuckDB, in one transaction: while whoever sent them makes the next ones, and many at a time."""
+"""Changes of rows in DuckDB: one transaction each, written in the background and many rows at a time."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,76 +8,80 @@ import pyarrow as pa
 
 from okube_api.store.duckdb.connection import Cursor, insert, quote
 from okube_api.store.duckdb.rows import DuckReader
-from okube_api.store.duckdb.snapshots import Snapshots, Snapshot
+from okube_api.store.duckdb.snapshots import Snapshot, Snapshots
 from okube_api.store.plan_analysis import conform_rows
 from okube_api.store.schema import Table
 
 ROW_GROUP = 122_880
-"""The rows that DuckDB compresses together; of a smaller write, it keeps all in memory until the transaction ends."""
+"""The rows that DuckDB compresses together.  Smaller writes stay in memory until the transaction ends."""
 T = TypeVar("T")
 
 
 class DuckChange(DuckReader):
-    """A transaction that writes rows and sees what it wrote; leaving it without a commit rolls all of it back."""
+    """A transaction that writes rows and sees what it wrote.  Leaving it without a commit rolls it back.
 
-    def __init__(self, view: Snapshot, application: str, *, name: str, moments: Snapshots) -> None:
-        super().__init__(view, application)
-        self._name, self._moments = name, moments
-        self._touched: set[str] = set()
-        self._gathered: dict[Table, list[pa.Table]] = {}
+    A write returns before it is done, so that the caller prepares the next rows meanwhile; the next call waits for it
+    and raises its error.  Replaced rows are buffered until they fill a row group, or until the change reads or commits.
+    """
+
+    def __init__(self, snapshot: Snapshot, application: str, *, name: str, snapshots: Snapshots) -> None:
+        super().__init__(snapshot, application)
+        self._name, self._snapshots = name, snapshots
+        self._changed_tables: set[str] = set()
+        self._buffers: dict[Table, list[pa.Table]] = {}
         self._writing: asyncio.Task[object] | None = None
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
-        """Adds rows of a batch."""
-        wanted = conform_rows(table, rows)
-        await self._write(table, lambda cursor: self._insert(cursor, table, [wanted], batch))
+        """Add rows of a batch."""
+        conforming = conform_rows(table, rows)
+        await self._write(table, lambda cursor: self._insert(cursor, table, [conforming], batch))
 
     async def remove(self, table: Table, batch: int) -> None:
-        """Takes a batch's rows out."""
+        """Remove the rows of a batch."""
         sql = f"DELETE FROM {quote(table.name)} WHERE application = ? AND batch = ?"
         await self._write(table, lambda cursor: cursor.execute(sql, [self._application, batch]))
 
     async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
-        """Puts rows in the place of whole partitions."""
-        wanted = conform_rows(table, rows, keep_dictionaries=True)
-        if outside := set(wanted["part"].unique().to_pylist()) - set(parts):
-            raise ValueError(f"rows of {table.name} in part {min(outside)}, which is not among those replaced")
-        await self._write(table, lambda cursor: self._replace(cursor, table, list(parts), wanted))
+        """Replace the whole content of partitions."""
+        conforming = conform_rows(table, rows, keep_dictionaries=True)
+        if outside := set(conforming["part"].unique().to_pylist()) - set(parts):
+            raise ValueError(f"rows of {table.name} in part {min(outside)}, which is not among the parts to replace")
+        await self._write(table, lambda cursor: self._replace(cursor, table, list(parts), conforming))
 
     async def commit(self) -> None:
-        """Makes it visible and durable."""
-        await self._written()
-        await self._view.run(self._insert_gathered)
-        async with self._moments.committing(self._application, self._touched):
-            await self._view.run(self._commit)
+        """Make the change visible and durable."""
+        await self._wait_for_write()
+        await self._snapshot.run(self._flush_buffers)
+        async with self._snapshots.committing(self._application, self._changed_tables):
+            await self._snapshot.run(self._commit)
 
     async def abandon(self) -> None:
-        """Ends what is being written: the transaction is to be rolled back."""
+        """Stop a running write; the caller rolls back the transaction."""
         if self._writing is not None:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
 
-    # -- one thing at a time, in the background
+    # -- one write at a time, in the background
 
     async def _write(self, table: Table, call: Callable[[Cursor], object]) -> None:
-        await self._written()
-        self._touched.add(table.name)
-        self._writing = asyncio.create_task(self._view.run(call))
+        await self._wait_for_write()
+        self._changed_tables.add(table.name)
+        self._writing = asyncio.create_task(self._snapshot.run(call))
 
-    async def _written(self) -> None:
-        """Returns when what is being written is; what went wrong with it is raised here."""
+    async def _wait_for_write(self) -> None:
+        """Return when the running write is done.  Raise its error."""
         writing, self._writing = self._writing, None
         if writing is not None:
             await writing
 
     async def _ask(self, table: Table, call: Callable[[Cursor], T]) -> T:
-        await self._written()
+        await self._wait_for_write()
 
-        def seeing(cursor: Cursor) -> T:
-            self._insert_gathered(cursor, table)
+        def flush_and_call(cursor: Cursor) -> T:
+            self._flush_buffers(cursor, table)
             return call(cursor)
 
-        return await super()._ask(table, seeing)
+        return await super()._ask(table, flush_and_call)
 
     # -- in a thread
 
@@ -90,22 +94,22 @@ class DuckChange(DuckReader):
             f"DELETE FROM {quote(table.name)} WHERE application = ? AND part IN (SELECT unnest(?))",
             [self._application, parts],
         )
-        gathered = self._gathered.setdefault(table, [])
-        gathered.append(rows)
-        if sum(one.num_rows for one in gathered) >= ROW_GROUP:
-            self._insert_gathered(cursor, table)
+        buffer = self._buffers.setdefault(table, [])
+        buffer.append(rows)
+        if sum(piece.num_rows for piece in buffer) >= ROW_GROUP:
+            self._flush_buffers(cursor, table)
 
-    def _insert_gathered(self, cursor: Cursor, table: Table | None = None) -> None:
-        """Makes the transaction see all rows of a table, or of every table."""
-        for one in [one for one in self._gathered if table in (None, one)]:
-            self._insert(cursor, one, self._gathered.pop(one), 0)
+    def _flush_buffers(self, cursor: Cursor, table: Table | None = None) -> None:
+        """Insert the buffered rows of a table, or of every table."""
+        for buffered in [buffered for buffered in self._buffers if table in (None, buffered)]:
+            self._insert(cursor, buffered, self._buffers.pop(buffered), 0)
 
-    def _insert(self, cursor: Cursor, table: Table, rows: Sequence[pa.Table], batch: int) -> None:
-        """Adds rows as declared, those of a part together."""
-        if not any(one.num_rows for one in rows):
+    def _insert(self, cursor: Cursor, table: Table, pieces: Sequence[pa.Table], batch: int) -> None:
+        """Insert conforming rows, sorted by part."""
+        if not any(piece.num_rows for piece in pieces):
             return
-        wanted = pa.concat_tables(rows).unify_dictionaries().combine_chunks()
+        rows = pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
         constants: dict[str, str | int] = {"application": self._application}
         if table.packed:
             constants["batch"] = batch
-        insert(cursor, table.name, wanted, constants, order="part")
+        insert(cursor, table.name, rows, constants, order="part")

@@ -1,4 +1,4 @@
-"""One DuckDB file, reached from an event loop: blocking calls in threads, errors in the store's words."""
+"""One DuckDB file, used from an event loop: blocking calls run in threads, errors become the store's errors."""
 
 import asyncio
 import re
@@ -23,20 +23,20 @@ _LOCKED = re.compile(r"lock on file|already open|being used by another process",
 _FULL = re.compile(
     r"no space left|disk full|disk quota|could not write|file too large|max_temp_directory_size", re.IGNORECASE
 )
-_CALLS_AT_ONCE = 8
-_INTERRUPT_EVERY_S = 0.05
+_MAX_CALLS = 8
+_INTERRUPT_INTERVAL_S = 0.05
 
 
 def quote(name: str) -> str:
-    """An identifier, whatever is in it."""
+    """Return an SQL identifier, whatever characters it has."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def connect(path: Path | None, memory_limit: str, threads: int) -> Cursor:
-    """A database (in memory without a path) that reaches no other file and no network, its settings locked.
+    """Open a database, in memory without a path, that reaches no other file and no network and has locked settings.
 
-    What does not fit into memory goes to a folder beside the file, emptied here of what a crash left in it.
-    Raises StoreLocked, and Unavailable when the file cannot be opened.
+    What does not fit into memory is spilled to a folder next to the file.  What a crash left in that folder is deleted.
+    Raise StoreLocked, or Unavailable when the file cannot be opened.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "enable_external_access": "false",
@@ -47,34 +47,30 @@ def connect(path: Path | None, memory_limit: str, threads: int) -> Cursor:
         "temp_directory": "",
         "preserve_insertion_order": "false",
     }
-    spill = Path(f"{path}.tmp")
+    spill_folder = Path(f"{path}.tmp")
     try:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            config["temp_directory"] = str(spill)
+            config["temp_directory"] = str(spill_folder)
         connection = duckdb.connect(str(path) if path else ":memory:", config=config)
     except (duckdb.IOException, OSError) as error:
-        raise _unopened(path, error) from error
+        if _LOCKED.search(str(error)):
+            raise StoreLocked(
+                f"{path} is open in another process. While the server runs, use it instead: pass --url and a token, "
+                "or stop it first."
+            ) from error
+        raise Unavailable(f"{path} cannot be opened: {error}") from error
     if path is not None:
-        shutil.rmtree(spill, ignore_errors=True)
+        shutil.rmtree(spill_folder, ignore_errors=True)
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def _unopened(path: Path | None, error: Exception) -> StoreLocked | Unavailable:
-    if _LOCKED.search(str(error)):
-        return StoreLocked(
-            f"{path} is open in another process. While the server runs, use it instead: pass --url and a token, "
-            "or stop it first."
-        )
-    return Unavailable(f"{path} cannot be opened: {error}")
-
-
 def translate_error(error: duckdb.Error) -> Exception:
-    """The same error in the store's words; itself when it is a bug."""
+    """Return the store's error for an error of DuckDB, or the same error when it is a bug."""
     text = str(error)
     if _FULL.search(text):
-        return StoreFull("no room is left on the disk")
+        return StoreFull("The disk is full.")
     if isinstance(error, duckdb.TransactionException):
         return Conflict(text)
     if isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
@@ -83,7 +79,7 @@ def translate_error(error: duckdb.Error) -> Exception:
 
 
 def fetch_table(cursor: Cursor, sql: str, values: list[Any]) -> pa.Table:
-    """The rows of a query as an Arrow table."""
+    """Return the rows of a query as an Arrow table."""
     return cursor.sql(sql, params=values).to_arrow_table()
 
 
@@ -94,35 +90,40 @@ def insert(
     constants: Mapping[str, str | int] | None = None,
     order: str | None = None,
 ) -> None:
-    """Adds rows to a table, columns by name; constants: columns that are the same in all of them.
+    """Insert rows into a table, columns matched by name.
 
-    Not by a registered view: a transaction holds on to its views, and so to the memory of their rows, until it ends.
+    constants: columns that have the same value in every row.  order: the column to sort by.
+
+    Not by a registered view: a transaction keeps its views, and so the memory of their rows, until it ends.
     """
     columns = [row[0] for row in cursor.execute(f"DESCRIBE {quote(table)}").fetchall()]
-    found = cursor.from_arrow(rows)
-    if order is not None and not _ascending(rows[order]):
-        found = found.order(order)
-    same = {name: duckdb.ConstantExpression(value) for name, value in (constants or {}).items()}
-    named = [same[name] if name in same else duckdb.ColumnExpression(name) for name in columns]
-    found.project(*named).insert_into(quote(table))
+    relation = cursor.from_arrow(rows)
+    if order is not None and not _is_ascending(rows[order]):
+        relation = relation.order(order)
+    constant_expressions = {name: duckdb.ConstantExpression(value) for name, value in (constants or {}).items()}
+    expressions = [
+        constant_expressions[name] if name in constant_expressions else duckdb.ColumnExpression(name)
+        for name in columns
+    ]
+    relation.project(*expressions).insert_into(quote(table))
 
 
-def _ascending(column: pa.ChunkedArray) -> bool:
+def _is_ascending(column: pa.ChunkedArray) -> bool:
     values = column.to_numpy()
     return bool((values[1:] >= values[:-1]).all())
 
 
 def checkpoint(cursor: Cursor) -> None:
-    """Moves what was committed from the log into the file now, at the cost of whoever wrote much of it.
+    """Move committed data from the log into the file, now, so that the caller with the large write pays for it.
 
-    Otherwise the next one to write pays.  When another change is under way, that one will.
+    Otherwise the next writer would.  When another transaction is running, nothing happens; a later checkpoint does it.
     """
     with suppress(duckdb.TransactionException):
         cursor.execute("CHECKPOINT")
 
 
 class Database:
-    """The open file, its threads, and how calls get to them."""
+    """The open file, its threads, and the calls into them."""
 
     def __init__(self, path: Path, memory_limit: str, threads: int) -> None:
         self._path, self._memory_limit, self._threads = path, memory_limit, threads
@@ -130,14 +131,14 @@ class Database:
         self._workers: ThreadPoolExecutor | None = None
 
     async def open(self) -> None:
-        """Opens the file; nothing happens when it is open.  Raises StoreLocked."""
+        """Open the file unless it is open.  Raise StoreLocked or Unavailable."""
         if self._connection is None:
             opening = partial(connect, self._path, self._memory_limit, self._threads)
             self._connection = await asyncio.to_thread(opening)
-            self._workers = ThreadPoolExecutor(_CALLS_AT_ONCE, thread_name_prefix="duckdb")
+            self._workers = ThreadPoolExecutor(_MAX_CALLS, thread_name_prefix="duckdb")
 
     async def close(self) -> None:
-        """Writes what is left to the file and lets go of it, once calls under way have ended."""
+        """Wait for running calls, write the rest to the file and release it."""
         if self._connection is None or self._workers is None:
             return
         connection, self._connection = self._connection, None
@@ -146,13 +147,13 @@ class Database:
         await asyncio.to_thread(connection.close)
 
     async def call(self, work: Callable[[Cursor], T], timeout_s: float | None = None) -> T:
-        """Does blocking work in a thread, with a cursor of its own."""
+        """Run blocking work in a thread, with a cursor of its own."""
         with self.cursor() as cursor:
             return await self.run(cursor, partial(work, cursor), timeout_s)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Cursor]:
-        """A cursor within a transaction that sees what is committed now; rolled back unless the body commits it."""
+        """Open a cursor in a transaction that sees what is committed now; roll back unless the body commits."""
         with self.cursor() as cursor:
             await self.run(cursor, partial(begin_transaction, cursor))
             try:
@@ -162,52 +163,52 @@ class Database:
                     await self.run(cursor, partial(roll_back, cursor))
 
     async def run(self, cursor: Cursor, call: Callable[[], T], timeout_s: float | None = None) -> T:
-        """Makes a blocking call in a thread.
+        """Run a blocking call in a thread.  Raise Unavailable when it exceeds its time limit.
 
-        A cancelled task, or one past its time, interrupts the call and goes on when it has ended, so that nothing
-        of it happens later.
+        When the task is cancelled or the time limit is reached, the call is interrupted and waited for, so that no part
+        of it runs later.
         """
         if self._workers is None:
-            raise Unavailable("the store is not open")
+            raise Unavailable("The store is not open.")
         future = asyncio.get_running_loop().run_in_executor(self._workers, call)
         try:
             done, _ = await asyncio.wait((future,), timeout=timeout_s)
         except asyncio.CancelledError:
-            await _stopped(cursor, future)
+            await _interrupt(cursor, future)
             raise
         if not done:
-            await _stopped(cursor, future)
-            raise Unavailable(f"the query took longer than {timeout_s:g} s")
+            await _interrupt(cursor, future)
+            raise Unavailable(f"The query took longer than {timeout_s:g} s.")
         try:
             return future.result()
         except duckdb.Error as error:
             raise translate_error(error) from error
 
     def cursor(self) -> Cursor:
-        """A connection of the caller's own, to be closed."""
+        """Return a connection of the caller's own, which the caller closes.  Raise Unavailable when not open."""
         if self._connection is None:
-            raise Unavailable("the store is not open")
+            raise Unavailable("The store is not open.")
         return self._connection.cursor()
 
 
-async def _stopped(cursor: Cursor, call: asyncio.Future[Any]) -> None:
-    """Interrupts a call, again and again, since it may be between two statements."""
+async def _interrupt(cursor: Cursor, call: asyncio.Future[Any]) -> None:
+    """Interrupt a call and wait for its end; repeatedly, because an interrupt between two statements has no effect."""
     with anyio.CancelScope(shield=True):
         while not call.done():
             cursor.interrupt()
             with suppress(asyncio.CancelledError):
-                await asyncio.wait((call,), timeout=_INTERRUPT_EVERY_S)
+                await asyncio.wait((call,), timeout=_INTERRUPT_INTERVAL_S)
     if not call.cancelled():
-        call.exception()  # known, and of no interest any more
+        call.exception()  # retrieved, so that asyncio does not log it
 
 
 def begin_transaction(cursor: Cursor) -> None:
-    """Begins a transaction that sees what is committed now."""
+    """Begin a transaction that sees what is committed now."""
     cursor.execute("BEGIN TRANSACTION")
-    cursor.execute("SELECT 1 FROM _changes LIMIT 0")  # a transaction sees what is committed when it is first used
+    cursor.execute("SELECT 1 FROM _changes LIMIT 0")  # DuckDB takes the snapshot at the first statement, not at BEGIN
 
 
 def roll_back(cursor: Cursor) -> None:
-    """Rolls back what was not committed."""
-    with suppress(duckdb.Error):  # committed already, or ended by the error that is on its way up
+    """Roll back what was not committed."""
+    with suppress(duckdb.Error):  # already committed, or ended by the error that is being raised
         cursor.execute("ROLLBACK")

@@ -1,4 +1,4 @@
-"""Documents in DuckDB: a table per collection with its declared fields as columns, and the document as text."""
+"""Documents in DuckDB: a table per collection, with its declared fields as columns and the document as JSON text."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,71 +12,80 @@ import pyarrow as pa
 from okube_api.store.column_types import ARROW_TYPES
 from okube_api.store.conditions import Condition, OneOf, equal
 from okube_api.store.document_values import build_search_text, get_value
-from okube_api.store.duckdb.connection import Cursor, insert, quote, checkpoint
-from okube_api.store.duckdb.sql import PLAIN, TYPES, HashedFields, Sql, hash_column, hash_text, order_sql, to_sql
+from okube_api.store.duckdb.connection import Cursor, checkpoint, insert, quote
+from okube_api.store.duckdb.sql import (
+    TYPES,
+    UNCOMPRESSED,
+    HashedFields,
+    Sql,
+    hash_column_name,
+    hash_text,
+    order_sql,
+    to_sql,
+)
 from okube_api.store.duckdb.unique import check_unique
 from okube_api.store.schema import BY_ID, Collection, ColumnType, SortKey
 from okube_api.store.values import Json
 
 _BLOCK = 2000
-_FEW = 20
-_PLAIN = ("_search", "document")
-_HASHED = {ColumnType.TEXT: ColumnType.INTEGER, ColumnType.TEXTS: ColumnType.INTEGERS}
+_MAX_SINGLE_INSERTS = 20
+_UNCOMPRESSED_COLUMNS = ("_search", "document")
+_HASH_TYPES = {ColumnType.TEXT: ColumnType.INTEGER, ColumnType.TEXTS: ColumnType.INTEGERS}
 
 
 class DuckDocuments:
-    """The statements of one collection.  Calls block; whoever makes them lets one write happen at a time.
+    """Statements of one collection.  Calls that take a cursor block; the caller allows one write at a time.
 
-    Beside its fields a document has hashes of what it is mostly looked up by: numbers are compared far faster than
-    texts that begin alike.
+    `_id` and the last field of each unique group, by which documents are mostly found, also have columns of hashes.
     """
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
-        fields = {"_id": ColumnType.TEXT, **collection.fields}
-        looked_up = ["_id", *(group[-1] for group in collection.unique)]
-        hashed = frozenset(name for name in looked_up if fields[name] in _HASHED)
-        self._names = HashedFields(fields, search=bool(collection.search), hashed=hashed)
+        types = {"_id": ColumnType.TEXT, **collection.fields}
+        lookup_fields = ["_id", *(group[-1] for group in collection.unique)]
+        hashed = frozenset(name for name in lookup_fields if types[name] in _HASH_TYPES)
+        self._fields = HashedFields(types, search=bool(collection.search), hashed=hashed)
         self._hashed = sorted(hashed)
         self._columns: dict[str, ColumnType] = {
-            **fields,
-            **{hash_column(name): _HASHED[fields[name]] for name in self._hashed},
+            **types,
+            **{hash_column_name(name): _HASH_TYPES[types[name]] for name in self._hashed},
             "_search": ColumnType.TEXT,
             "document": ColumnType.TEXT,
         }
         self._table = quote(collection.name)
-        self._claimed = {name.split(".")[0] for group in collection.unique for name in group}
+        self._unique_roots = {name.split(".")[0] for group in collection.unique for name in group}
 
     def create(self, cursor: Cursor) -> None:
-        """Makes the table; one that was made for another declaration is made again from its documents."""
+        """Create the table.  A table of another declaration is created again from its documents."""
         columns = ", ".join(
-            f"{quote(name)} {TYPES[kind]}{PLAIN if name in _PLAIN else ''}" for name, kind in self._columns.items()
+            f"{quote(name)} {TYPES[column_type]}{UNCOMPRESSED if name in _UNCOMPRESSED_COLUMNS else ''}"
+            for name, column_type in self._columns.items()
         )
-        made_for = f"{self.collection.search} {columns}"
-        found = cursor.execute("SELECT made_for FROM _collections WHERE name = ?", [self.collection.name]).fetchall()
-        if found and found[0][0] == made_for:
+        declaration = f"{self.collection.search} {columns}"
+        stored = cursor.execute("SELECT made_for FROM _collections WHERE name = ?", [self.collection.name]).fetchall()
+        if stored and stored[0][0] == declaration:
             return
-        if found:
+        if stored:
             cursor.execute(f"ALTER TABLE {self._table} RENAME TO _before")
         cursor.execute(f"CREATE TABLE {self._table} ({columns})")
-        if found:
-            self._insert(cursor, self._before(cursor))
+        if stored:
+            self._insert(cursor, self._read_previous(cursor))
             cursor.execute("DROP TABLE _before")
         cursor.execute("DELETE FROM _collections WHERE name = ?", [self.collection.name])
-        cursor.execute("INSERT INTO _collections VALUES (?, ?)", [self.collection.name, made_for])
+        cursor.execute("INSERT INTO _collections VALUES (?, ?)", [self.collection.name, declaration])
 
-    def _before(self, cursor: Cursor) -> Iterator[Json]:
+    def _read_previous(self, cursor: Cursor) -> Iterator[Json]:
         last = cursor.execute("SELECT max(rowid) FROM _before").fetchall()[0][0]
-        for at in range(0, 0 if last is None else last + 1, _BLOCK):
+        for start in range(0, 0 if last is None else last + 1, _BLOCK):
             sql = "SELECT document FROM _before WHERE rowid BETWEEN ? AND ?"
-            for (text,) in cursor.execute(sql, [at, at + _BLOCK - 1]).fetchall():
+            for (text,) in cursor.execute(sql, [start, start + _BLOCK - 1]).fetchall():
                 yield orjson.loads(text)
 
-    # -- reading: statements that give the documents as text
+    # -- reading: statements that return documents as text
 
     def get(self, where: Condition) -> Sql:
-        """Matching documents, two at most: more than one are to be put in order."""
-        text, values = to_sql(where, self._names)
+        """Return the statement for matching documents, two at most: if there are two, the caller has to sort."""
+        text, values = to_sql(where, self._fields)
         return f"SELECT document FROM {self._table} WHERE {text} LIMIT 2", values
 
     def find(
@@ -87,124 +96,123 @@ class DuckDocuments:
         limit: int | None,
         fields: Sequence[str] | None = None,
     ) -> Sql:
-        """Matching documents in order, or `_id` and some fields of them.
+        """Return the statement for matching documents in order, or for `_id` and some fields of them.
 
-        Documents of a page are not read before it is known which they are.
+        For a page, an inner query finds its rows first, so that only their documents are read.
         """
         for name in fields or ():
-            self._names.type_of(name)
-        shown = "document" if fields is None else ", ".join(map(quote, ("_id", *fields)))
-        order = order_sql(tuple(sort), self._names)
+            self._fields.type_of(name)
+        columns = "document" if fields is None else ", ".join(map(quote, ("_id", *fields)))
+        order = order_sql(tuple(sort), self._fields)
         if limit is None and not skip:
-            text, values = to_sql(where, self._names)
-            return f"SELECT {shown} FROM {self._table} WHERE {text} ORDER BY {order}", values
+            text, values = to_sql(where, self._fields)
+            return f"SELECT {columns} FROM {self._table} WHERE {text} ORDER BY {order}", values
         inner, values = self.matching(where, sort)
         page = f"{inner}{'' if limit is None else f' LIMIT {int(limit)}'} OFFSET {int(skip)}"
-        return f"SELECT {shown} FROM {self._table} WHERE rowid IN ({page}) ORDER BY {order}", values
+        return f"SELECT {columns} FROM {self._table} WHERE rowid IN ({page}) ORDER BY {order}", values
 
     def matching(self, where: Condition, sort: Sequence[SortKey]) -> Sql:
-        """The `rowid` of matching documents, in order."""
-        text, values = to_sql(where, self._names)
-        order = order_sql(tuple(sort), self._names)
+        """Return the statement for the `rowid` of matching documents, in order."""
+        text, values = to_sql(where, self._fields)
+        order = order_sql(tuple(sort), self._fields)
         return f"SELECT rowid FROM {self._table} WHERE {text} ORDER BY {order}", values
 
-    def at(self, cursor: Cursor, rows: Sequence[int]) -> list[Json]:
-        """The documents in these rows, in the order of `rows`."""
+    def read_rows(self, cursor: Cursor, row_ids: Sequence[int]) -> list[Json]:
+        """Return the documents of these rows, in the same order."""
         sql = f"SELECT rowid, document FROM {self._table} WHERE rowid IN (SELECT unnest(?))"
-        found: dict[int, str] = dict(cursor.execute(sql, [list(rows)]).fetchall())
-        return [orjson.loads(found[row]) for row in rows]
+        texts: dict[int, str] = dict(cursor.execute(sql, [list(row_ids)]).fetchall())
+        return [orjson.loads(texts[row_id]) for row_id in row_ids]
 
     def count(self, where: Condition) -> Sql:
-        """How many match."""
-        text, values = to_sql(where, self._names)
+        """Return the statement that counts matching documents."""
+        text, values = to_sql(where, self._fields)
         return f"SELECT count(*) FROM {self._table} WHERE {text}", values
 
     # -- writing
 
     def write(self, cursor: Cursor, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
-        """Adds and replaces by `_id`, all or none.  Raises Duplicate."""
+        """Insert and replace documents by `_id`, all or none.  Raise Duplicate."""
         with _transaction(cursor):
             if replaces:
                 self.delete(cursor, OneOf("_id", tuple(document["_id"] for document in replaces)))
-            check_unique(cursor, self.collection, self._names, chain(inserts, replaces))
+            check_unique(cursor, self.collection, self._fields, chain(inserts, replaces))
             self._insert(cursor, chain(inserts, replaces))
         if len(inserts) + len(replaces) > _BLOCK:
             checkpoint(cursor)
 
     def replace(self, cursor: Cursor, where: Condition, document: Json) -> bool:
-        """Puts a document in the place of the match of the same `_id`."""
+        """Replace the matching document of the same `_id`; return False when none matches."""
         with _transaction(cursor):
-            found = self.delete(cursor, equal("_id", document["_id"]) & where)
-            if found:
-                check_unique(cursor, self.collection, self._names, [document])
+            matched = self.delete(cursor, equal("_id", document["_id"]) & where)
+            if matched:
+                check_unique(cursor, self.collection, self._fields, [document])
                 self._insert(cursor, [document])
-        return bool(found)
+        return bool(matched)
 
     def update(self, cursor: Cursor, where: Condition, changes: Mapping[str, Any]) -> int:
-        """Sets top-level fields of every match, some at a time: the values are the same for all, in whatever order."""
+        """Set top-level fields of every matching document, in blocks; return how many matched."""
         with _transaction(cursor):
-            rows = [row for (row,) in cursor.execute(*self.matching(where, BY_ID)).fetchall()]
-            for at in range(0, len(rows), _BLOCK):
-                block = rows[at : at + _BLOCK]
-                documents = [{**document, **changes} for document in self.at(cursor, block)]
+            row_ids = [row_id for (row_id,) in cursor.execute(*self.matching(where, BY_ID)).fetchall()]
+            for start in range(0, len(row_ids), _BLOCK):
+                block = row_ids[start : start + _BLOCK]
+                documents = [{**document, **changes} for document in self.read_rows(cursor, block)]
                 cursor.execute(f"DELETE FROM {self._table} WHERE rowid IN (SELECT unnest(?))", [block])
-                if changes.keys() & self._claimed:
-                    check_unique(cursor, self.collection, self._names, documents)
+                if changes.keys() & self._unique_roots:
+                    check_unique(cursor, self.collection, self._fields, documents)
                 self._insert(cursor, documents)
-        if len(rows) > _BLOCK:
+        if len(row_ids) > _BLOCK:
             checkpoint(cursor)
-        return len(rows)
+        return len(row_ids)
 
     def delete(self, cursor: Cursor, where: Condition) -> int:
-        """Removes every match."""
-        text, values = to_sql(where, self._names)
+        """Delete every matching document; return how many there were."""
+        text, values = to_sql(where, self._fields)
         return int(cursor.execute(f"DELETE FROM {self._table} WHERE {text}", values).fetchall()[0][0])
 
     def _insert(self, cursor: Cursor, documents: Iterable[Json]) -> None:
-        rows = (self._row(document) for document in documents)
+        rows = (self._make_row(document) for document in documents)
         while block := list(islice(rows, _BLOCK)):
             self._insert_rows(cursor, block)
 
     def _insert_rows(self, cursor: Cursor, rows: list[list[Any]]) -> None:
-        if len(rows) <= _FEW:
+        if len(rows) <= _MAX_SINGLE_INSERTS:
             marks = ", ".join("?" for _ in self._columns)
             for row in rows:
                 cursor.execute(f"INSERT INTO {self._table} VALUES ({marks})", row)
             return
         columns = zip(*rows, strict=True)
         arrays = [
-            pa.array(values, ARROW_TYPES[kind]) for values, kind in zip(columns, self._columns.values(), strict=True)
+            pa.array(values, ARROW_TYPES[column_type])
+            for values, column_type in zip(columns, self._columns.values(), strict=True)
         ]
         insert(cursor, self.collection.name, pa.table(arrays, names=list(self._columns)))
 
-    def _row(self, document: Json) -> list[Any]:
+    def _make_row(self, document: Json) -> list[Any]:
         values = {"_id": document["_id"], **{name: get_value(document, name) for name in self.collection.fields}}
-        hashes = [_hashes(values[name]) for name in self._hashed]
-        return [
-            *values.values(),
-            *hashes,
-            build_search_text(self.collection, document),
-            orjson.dumps(document).decode(),
-        ]
+        hashes = [_hash_value(values[name]) for name in self._hashed]
+        search_text = build_search_text(self.collection, document)
+        return [*values.values(), *hashes, search_text, orjson.dumps(document).decode()]
 
 
-def nested(paths: Sequence[str], values: Sequence[Any]) -> Json:
-    """A document with these values at dotted paths; nulls are left out, lists are the caller's own."""
-    made: Json = {}
+def nest_values(paths: Sequence[str], values: Sequence[Any]) -> Json:
+    """Return a document with these values at dotted paths, without nulls.  Lists are copied."""
+    document: Json = {}
     for path, value in zip(paths, values, strict=True):
         if value is not None:
             *steps, last = path.split(".")
-            inner = made
+            inner = document
             for step in steps:
                 inner = inner.setdefault(step, {})
             inner[last] = list(value) if isinstance(value, list) else value
-    return made
+    return document
 
 
-def _hashes(value: Any) -> Any:
+def _hash_value(value: Any) -> Any:
     if value is None:
         return None
-    return [hash_text(one) for one in value if one is not None] if isinstance(value, list) else hash_text(value)
+    if isinstance(value, list):
+        return [hash_text(element) for element in value if element is not None]
+    return hash_text(value)
 
 
 @contextmanager
@@ -214,6 +222,6 @@ def _transaction(cursor: Cursor) -> Iterator[None]:
         yield
         cursor.execute("COMMIT")
     except BaseException:
-        with suppress(duckdb.Error):  # the error on its way up has ended the transaction
+        with suppress(duckdb.Error):  # the error being raised may have ended the transaction
             cursor.execute("ROLLBACK")
         raise

@@ -1,4 +1,4 @@
-"""What readers of an application see: one moment each, at no cost until something makes them tell moments apart."""
+"""Snapshots of an application's rows, whose transaction begins only when it is needed."""
 
 import asyncio
 from collections import defaultdict
@@ -17,81 +17,84 @@ T = TypeVar("T")
 
 
 class Snapshots:
-    """By application: how often its rows changed, and by table; and the views whose transaction has not begun.
+    """Versions of each application's rows and tables, and the snapshots without a transaction.
 
-    Those begin before the next change is committed, or when they need the database: so a view never sees two
-    moments, and one that is answered from memory needs no transaction at all.
+    Such a snapshot begins its transaction when it first needs the database, or just before the next change of the
+    application is committed.  So a snapshot never sees two versions, and one that is served from the column cache
+    needs no transaction at all.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._process = uuid4().hex  # numbers begin again with every process
-        self._last = 0
-        self._tables: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        self._applications: dict[str, int] = {}
+        self._process_id = uuid4().hex  # version numbers start again in every process
+        self._last_version = 0
+        self._table_versions: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._application_versions: dict[str, int] = {}
         self._pending: defaultdict[str, set[Snapshot]] = defaultdict(set)
         self._committing: set[str] = set()
 
     @asynccontextmanager
     async def open_snapshot(self, application: str) -> AsyncIterator["Snapshot"]:
-        """What is committed now."""
-        view = Snapshot(self._database, self._process)
-        if application in self._committing:  # of the moment before or after: it is not known which
-            view.version = f"{self._process} {uuid4().hex}"
-            await view.begin()
+        """Open a snapshot of what is committed now, and release it at the end."""
+        snapshot = Snapshot(self._database, self._process_id)
+        if application in self._committing:  # it may see the rows before or after the commit: a version of its own
+            snapshot.version = f"{self._process_id} {uuid4().hex}"
+            await snapshot.begin()
         else:
-            view.version = f"{self._process} {self._applications.get(application, 0)}"
-            view.tables = dict(self._tables.get(application, {}))
-            self._pending[application].add(view)
+            snapshot.version = f"{self._process_id} {self._application_versions.get(application, 0)}"
+            snapshot.table_versions = dict(self._table_versions.get(application, {}))
+            self._pending[application].add(snapshot)
         try:
-            yield view
+            yield snapshot
         finally:
-            self._pending[application].discard(view)
+            self._pending[application].discard(snapshot)
             if not self._pending[application]:
                 del self._pending[application]
-            await view.release()
+            await snapshot.release()
 
     @asynccontextmanager
     async def committing(self, application: str, tables: Iterable[str]) -> AsyncIterator[None]:
-        """Around the commit of a change of these tables; the caller lets one at a time happen in an application."""
+        """Surround the commit of a change to these tables; the caller allows one at a time per application."""
         self._committing.add(application)
         try:
-            for view in list(self._pending.get(application, ())):
-                await view.pin()
+            for snapshot in list(self._pending.get(application, ())):
+                await snapshot.pin()
             yield
         finally:
-            self._last += 1
-            self._applications[application] = self._last
-            self._tables[application].update(dict.fromkeys(tables, self._last))
+            self._last_version += 1
+            self._application_versions[application] = self._last_version
+            self._table_versions[application].update(dict.fromkeys(tables, self._last_version))
             self._committing.discard(application)
 
 
 class Snapshot:
-    """A transaction that begins when it is first needed; its calls wait for each other, since they share a cursor.
+    """A transaction that begins when it is first needed.  Its calls share a cursor and so run one at a time.
 
-    version: differs from one moment of the application to the next.  tables: the version of each table that ever
-    changed (0: of any other); None when that is not known.
+    version: different for every state of the application's rows.
+    table_versions: the version of each table that ever changed (0 for any other); None when they are unknown.
     """
 
     version: str
-    tables: dict[str, int] | None
+    table_versions: dict[str, int] | None
 
-    def __init__(self, database: Database, process: str = "") -> None:
-        self._database, self._process = database, process
+    def __init__(self, database: Database, process_id: str = "") -> None:
+        self._database, self._process_id = database, process_id
         self._cursor: Cursor | None = None
-        self._lost = False
-        self._beginning, self._one_at_a_time = asyncio.Lock(), asyncio.Lock()
-        self.version, self.tables = uuid4().hex, None
+        self._is_lost = False
+        self._begin_lock, self._call_lock = asyncio.Lock(), asyncio.Lock()
+        self.version, self.table_versions = uuid4().hex, None
 
     def version_of(self, table: str) -> str:
-        """The version of one table's rows."""
-        return self.version if self.tables is None else f"{self._process} {table} {self.tables.get(table, 0)}"
+        """Return the version of one table's rows."""
+        if self.table_versions is None:
+            return self.version
+        return f"{self._process_id} {table} {self.table_versions.get(table, 0)}"
 
     async def begin(self) -> Cursor:
-        """Begins the transaction unless it has begun."""
-        async with self._beginning:
-            if self._lost:
-                raise Unavailable("the database could not be asked before it changed")
+        """Begin the transaction unless it has begun, and return its cursor."""
+        async with self._begin_lock:
+            if self._is_lost:
+                raise Unavailable("The rows changed before the database could be read.")
             if self._cursor is None:
                 cursor = self._database.cursor()
                 await self._database.run(cursor, partial(begin_transaction, cursor))
@@ -99,20 +102,20 @@ class Snapshot:
             return self._cursor
 
     async def pin(self) -> None:
-        """Begins now; a view that cannot is of no more use."""
+        """Begin the transaction now, before a commit.  A snapshot that cannot begin raises Unavailable from then on."""
         try:
             await self.begin()
         except StoreError:
-            self._lost = True
+            self._is_lost = True
 
     async def run(self, call: Callable[[Cursor], T], timeout_s: float | None = None) -> T:
-        """Makes a blocking call within the transaction."""
+        """Run a blocking call within the transaction."""
         cursor = await self.begin()
-        async with self._one_at_a_time:
+        async with self._call_lock:
             return await self._database.run(cursor, partial(call, cursor), timeout_s)
 
     async def release(self) -> None:
-        """Rolls back what was not committed."""
+        """End the transaction, rolling back what was not committed."""
         if self._cursor is not None:
             with anyio.CancelScope(shield=True), suppress(StoreError):  # closed meanwhile: nothing to roll back
                 await self._database.run(self._cursor, partial(roll_back, self._cursor))

@@ -1,6 +1,6 @@
-"""Uniqueness in DuckDB: asked for before documents are added, while no other write of theirs can come between.
+"""Unique keys in DuckDB, checked before documents are inserted, while no other write to the collection can run.
 
-Not by an index of DuckDB's: that refuses a value which the same transaction has just given up, and knows no lists.
+Not by an index: DuckDB's refuses a value that the same transaction has just released, and does not support lists.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,66 +18,71 @@ from okube_api.store.errors import Duplicate
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
 
-Claims = Mapping[tuple[Any, ...], int]
-_FEW = 20
+UniqueKey = tuple[Any, ...]
+KeyIndexes = Mapping[UniqueKey, int]
+"""Unique keys of the documents to insert, with the position of each document."""
+_MAX_CONDITION_KEYS = 20
 
 
-def check_unique(cursor: Cursor, collection: Collection, names: HashedFields, documents: Iterable[Json]) -> None:
-    """Raises Duplicate for a unique value that stands already, or twice among the documents to be added.
+def check_unique(cursor: Cursor, collection: Collection, fields: HashedFields, documents: Iterable[Json]) -> None:
+    """Raise Duplicate for a unique key that a stored document has, or two of the documents to insert.
 
-    Goes through the documents once; what it holds of them is their unique values.
+    Iterates the documents once and retains only their unique keys.
     """
-    wanted: dict[tuple[str, ...], dict[tuple[Any, ...], int]] = {group: {} for group in (("_id",), *collection.unique)}
+    indexes: dict[tuple[str, ...], dict[UniqueKey, int]] = {group: {} for group in (("_id",), *collection.unique)}
     for index, document in enumerate(documents):
-        for group, found in wanted.items():
-            for claim in unique_keys(group, document):
-                if claim in found:
-                    raise Duplicate(collection.name, group, index, claim[-1])
-                found[claim] = index
-    for group, found in wanted.items():
-        find = _of_few if len(found) <= _FEW else _of_many
-        if taken := find(cursor, collection, names, group, found):
-            raise Duplicate(collection.name, group, found[taken], taken[-1])
+        for group, group_indexes in indexes.items():
+            for key in unique_keys(group, document):
+                if key in group_indexes:
+                    raise Duplicate(collection.name, group, index, key[-1])
+                group_indexes[key] = index
+    for group, group_indexes in indexes.items():
+        find = _find_by_condition if len(group_indexes) <= _MAX_CONDITION_KEYS else _find_by_join
+        if stored := find(cursor, collection, fields, group, group_indexes):
+            raise Duplicate(collection.name, group, group_indexes[stored], stored[-1])
 
 
-def _of_few(
-    cursor: Cursor, collection: Collection, names: HashedFields, group: tuple[str, ...], wanted: Claims
-) -> tuple[Any, ...] | None:
-    """One of the claims that a document in the table has, looked up field by field."""
-    if not wanted:
+def _find_by_condition(
+    cursor: Cursor, collection: Collection, fields: HashedFields, group: tuple[str, ...], keys: KeyIndexes
+) -> UniqueKey | None:
+    """Return one of a few keys that a stored document has, found by a condition on each field."""
+    if not keys:
         return None
-    values = [tuple(dict.fromkeys(found)) for found in zip(*wanted, strict=True)]
+    values = [tuple(dict.fromkeys(field_values)) for field_values in zip(*keys, strict=True)]
     where = AllOf(
         tuple(
-            (Overlaps if names.type_of(name) in ELEMENT_TYPES else OneOf)(name, found)
-            for name, found in zip(group, values, strict=True)
+            (Overlaps if fields.type_of(name) in ELEMENT_TYPES else OneOf)(name, field_values)
+            for name, field_values in zip(group, values, strict=True)
         )
     )
-    text, parameters = to_sql(where, names)
+    text, parameters = to_sql(where, fields)
     sql = f"SELECT {', '.join(map(quote, group))} FROM {quote(collection.name)} WHERE {text}"
     for row in cursor.execute(sql, parameters).fetchall():
-        for claim in product(*(value if isinstance(value, list) else [value] for value in row)):
-            if claim in wanted:
-                return claim
+        for key in product(*(value if isinstance(value, list) else [value] for value in row)):
+            if key in keys:
+                return key
     return None
 
 
-def _of_many(
-    cursor: Cursor, collection: Collection, names: HashedFields, group: tuple[str, ...], wanted: Claims
-) -> tuple[Any, ...] | None:
-    """The first of the claims that a document in the table has, all of them looked up at once."""
-    kinds = [ELEMENT_TYPES.get(names.type_of(name), names.type_of(name)) for name in group]
-    columns = [f"c{at}" for at in range(len(group))]
-    arrays = [pa.array(found, ARROW_TYPES[kind]) for found, kind in zip(zip(*wanted, strict=True), kinds, strict=True)]
-    cursor.register("wanted", pa.table([*arrays, pa.array(wanted.values(), pa.int64())], names=[*columns, "i"]))
+def _find_by_join(
+    cursor: Cursor, collection: Collection, fields: HashedFields, group: tuple[str, ...], keys: KeyIndexes
+) -> UniqueKey | None:
+    """Return the first of many keys that a stored document has, found by one join."""
+    types = [ELEMENT_TYPES.get(fields.type_of(name), fields.type_of(name)) for name in group]
+    columns = [f"c{index}" for index in range(len(group))]
+    arrays = [
+        pa.array(values, ARROW_TYPES[column_type])
+        for values, column_type in zip(zip(*keys, strict=True), types, strict=True)
+    ]
+    cursor.register("wanted", pa.table([*arrays, pa.array(keys.values(), pa.int64())], names=[*columns, "i"]))
     stored = ", ".join(
-        f"{f'unnest({quote(name)})' if names.type_of(name) in ELEMENT_TYPES else quote(name)} AS {column}"
+        f"{f'unnest({quote(name)})' if fields.type_of(name) in ELEMENT_TYPES else quote(name)} AS {column}"
         for name, column in zip(group, columns, strict=True)
     )
     sql = (
         f"SELECT {', '.join(columns)} FROM wanted JOIN (SELECT {stored} FROM {quote(collection.name)}) "
         f"USING ({', '.join(columns)}) ORDER BY i LIMIT 1"
     )
-    found = cursor.execute(sql).fetchall()
+    matches = cursor.execute(sql).fetchall()
     cursor.unregister("wanted")
-    return found[0] if found else None
+    return matches[0] if matches else None
