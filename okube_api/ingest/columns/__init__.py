@@ -1,1 +1,1 @@
-"""Helpers for whole columns of numpy and Arrow."""
+"""Helpers for whole columns of NumPy and Arrow."""

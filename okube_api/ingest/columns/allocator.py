@@ -1,6 +1,6 @@
-"""Memory that is given back: the allocators of this process keep less of what was freed.
+"""Tuning of the memory allocators, so that freed memory goes back to the operating system.
 
-Blocks of events are large and many threads work on them; as they come, allocators would keep hundreds of megabytes.
+Blocks of events are large and many threads work on them: with their defaults, allocators keep hundreds of megabytes.
 """
 
 import ctypes
@@ -9,14 +9,14 @@ from functools import cache
 
 import pyarrow as pa
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of the GNU C library
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of mallopt in the GNU C library
 _ARENAS = 2
-_LARGE_BYTES = 16 * 2**20  # what is larger goes back to the system at once: a password's hash takes 19 MiB
+_LARGE_BYTES = 16 * 2**20  # larger blocks go back to the system at once; hashing a password takes 19 MiB
 
 
 @cache
 def limit_arenas() -> None:
-    """Sets the allocators of the process, once; where there is another C library, only Arrow's."""
+    """Tune the allocators of the process, once; with another C library than GNU's, only Arrow's."""
     pa.set_memory_pool(pa.system_memory_pool())
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
@@ -26,6 +26,6 @@ def limit_arenas() -> None:
 
 
 def trim() -> None:
-    """Gives back what lies free between what is used: some ten milliseconds, between two large pieces of work."""
+    """Return free memory to the system; takes some ten milliseconds, so call it between large pieces of work."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Columns of events as numpy arrays, their order, and arrays as columns of facts."""
+"""Columns of events as NumPy arrays: conversion, sorting and grouping; and arrays as columns of facts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,138 +16,149 @@ from okube_api.store.column_types import ARROW_TYPES
 Span = tuple[int, int]
 """A first and a last local day, both included."""
 
-_ROOM = 2**63
+_PACKED_VALUES = 2**63
 _BLOCK_ROWS = 100_000
 
 
+# -- conversion ------------------------------------------------------------------------------------------------
+
+
 def to_integers(column: pa.ChunkedArray) -> Ints:
-    """The values of a column without nulls."""
-    found: Ints = column.to_numpy().astype(np.int64, copy=False)
-    return found
+    """Return the values of a column without nulls."""
+    values: Ints = column.to_numpy().astype(np.int64, copy=False)
+    return values
 
 
-def to_codes(column: pa.ChunkedArray, known: Sequence[str]) -> Codes:
-    """The place of each value in `known`, -1 where it is not there (or null); dictionaries are looked up once."""
-    names = pa.array(known, pa.string())
+def to_codes(column: pa.ChunkedArray, names: Sequence[str]) -> Codes:
+    """Return the index of each text in `names`, -1 for null and for other texts."""
+    values = pa.array(names, pa.string())
     if not pa.types.is_dictionary(column.type):
-        return _found(column.cast(pa.string()), names)
-    chunks = [_chunk_codes(chunk, names) for chunk in column.chunks]
+        return _find_indices(column.cast(pa.string()), values)
+    chunks = [_to_chunk_codes(chunk, values) for chunk in column.chunks]
     return np.concatenate([np.empty(0, np.int32), *chunks])
 
 
-def _chunk_codes(chunk: pa.DictionaryArray, names: pa.Array) -> Codes:
-    places = np.append(_found(chunk.dictionary.cast(pa.string()), names), np.int32(-1))
-    found: Codes = places[chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
-    return found
+def _to_chunk_codes(chunk: pa.DictionaryArray, values: pa.Array) -> Codes:
+    of_entry = np.append(_find_indices(chunk.dictionary.cast(pa.string()), values), np.int32(-1))
+    codes: Codes = of_entry[chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return codes
 
 
-def _found(values: Any, names: pa.Array) -> Codes:
-    found: Codes = pc.fill_null(pc.index_in(values, value_set=names), -1).to_numpy().astype(np.int32, copy=False)
-    return found
+def _find_indices(texts: Any, values: pa.Array) -> Codes:
+    indices: Codes = pc.fill_null(pc.index_in(texts, value_set=values), -1).to_numpy().astype(np.int32, copy=False)
+    return indices
+
+
+def to_days_of_places(at_ms: Ints, places: NDArray[Any], timezones: Sequence[str]) -> Ints:
+    """Return the local day of each instant (ms, UTC) as an ordinal.
+
+    places: of each instant, an index into `timezones`.
+    """
+    days = np.empty(len(at_ms), np.int64)
+    names, of_place = np.unique(np.asarray(timezones, np.str_), return_inverse=True)
+    codes = of_place[places] if len(timezones) else places
+    for code, name in enumerate(names):
+        in_zone = codes == code
+        days[in_zone] = to_local_days(at_ms[in_zone], str(name))
+    return days
+
+
+# -- sorting and grouping --------------------------------------------------------------------------------------
 
 
 def sort_order(*keys: NDArray[Any]) -> Ints:
-    """The permutation that sorts by the keys, the first one first; rows equal in all of them come in any order.
-
-    Keys that fit into one 64-bit number together are sorted as one, which is several times faster.
-    """
+    """Return the permutation that sorts rows by the keys, the first key first; equal rows come in any order."""
+    # Sorting by one key is several times faster than by several.  So keys are packed into one 64-bit integer as long
+    # as their ranges fit: with a second key of 10 different values, (a, b) becomes a * 10 + b, counted from the minima.
     packed: list[Ints] = []
-    room = 0
+    packed_values = 0
     for key in keys:
         low, high = (int(key.min()), int(key.max())) if len(key) else (0, 0)
-        size = high - low + 1
-        if packed and room * size <= _ROOM:
-            packed[-1] *= size
+        values = high - low + 1
+        if packed and packed_values * values <= _PACKED_VALUES:
+            packed[-1] *= values
             packed[-1] += key
             packed[-1] -= low
-            room *= size
+            packed_values *= values
         else:
             packed.append(key.astype(np.int64) - low)
-            room = size
-    found: Ints = np.argsort(packed[0])
-    if len(packed) > 1:  # few rows are equal in the first keys: only these are sorted by the others
-        new = mark_group_starts(packed[0][found])
-        tied = np.flatnonzero(~(new & np.append(new[1:], True)))
-        rows = found[tied]
-        found[tied] = rows[np.lexsort([key[rows] for key in packed[::-1]])]
-    return found
+            packed_values = values
+    permutation: Ints = np.argsort(packed[0])
+    if len(packed) > 1:  # few rows are equal in the first packed key: only these are sorted by the other keys
+        is_new = mark_group_starts(packed[0][permutation])
+        tied = np.flatnonzero(~(is_new & np.append(is_new[1:], True)))
+        rows = permutation[tied]
+        permutation[tied] = rows[np.lexsort([key[rows] for key in packed[::-1]])]
+    return permutation
 
 
 def mark_group_starts(*keys: NDArray[Any]) -> Flags:
-    """Where a row differs from the one before it in one of the keys; the first row does."""
-    found = np.ones(len(keys[0]), np.bool_)
-    found[1:] = False
+    """Return which rows differ from the row before in one of the keys; the first row does."""
+    starts = np.ones(len(keys[0]), np.bool_)
+    starts[1:] = False
     for key in keys:
-        found[1:] |= key[1:] != key[:-1]
-    return found
+        starts[1:] |= key[1:] != key[:-1]
+    return starts
 
 
 def count_by_group(groups: NDArray[Any], size: int) -> Ints:
-    """How many rows each of the groups 0 to size - 1 has."""
+    """Return the number of rows of each of the groups 0 to size - 1."""
     return np.bincount(groups, minlength=size).astype(np.int64, copy=False)
 
 
 def to_offsets(counts: Ints) -> Ints:
-    """Where each list of so many elements begins in all of them one after the other, and the end: shape (n + 1,)."""
+    """Return where each of n consecutive lists starts, given their lengths, and where the last ends: shape (n + 1,)."""
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
 
 
 def expand_ranges(starts: Ints, counts: Ints) -> Ints:
-    """starts[0], starts[0] + 1, ... so many times, then the same of the next, one after the other."""
-    before = to_offsets(counts)
-    return np.arange(before[-1], dtype=np.int64) + np.repeat(starts - before[:-1], counts)
-
-
-def to_days_of_places(at_ms: Ints, places: NDArray[Any], zones: Sequence[str]) -> Ints:
-    """The ordinals of the local days of instants (ms, UTC), each in the zone of its place (an index into zones)."""
-    found = np.empty(len(at_ms), np.int64)
-    names, of_place = np.unique(np.asarray(zones, np.str_), return_inverse=True)
-    zone = of_place[places] if len(zones) else places
-    for number, name in enumerate(names):
-        there = zone == number
-        found[there] = to_local_days(at_ms[there], str(name))
-    return found
+    """Return the integers of consecutive ranges: starts[0], starts[0] + 1, ... (counts[0] of them), starts[1], ..."""
+    offsets = to_offsets(counts)
+    return np.arange(offsets[-1], dtype=np.int64) + np.repeat(starts - offsets[:-1], counts)
 
 
 def split_days(day: Ints, span: Span) -> Iterator[tuple[Span, slice]]:
-    """Cuts a span of days into days that hold some 100,000 rows together, or are one day, with the place of their rows.
+    """Yield parts of a span of days with about 100,000 rows, or of one day, and the slice of their rows.
 
     day: of each row, ascending, within the span.
     """
     first, last = span
     ends = np.cumsum(count_by_group(day - first, last - first + 1))
-    low, held = first, 0
+    low, start = first, 0
     while low <= last:
-        high = int(np.searchsorted(ends, held + _BLOCK_ROWS, side="right")) + first - 1
+        high = int(np.searchsorted(ends, start + _BLOCK_ROWS, side="right")) + first - 1
         high = min(max(high, low), last)
-        until = int(ends[high - first])
-        yield (low, high), slice(held, until)
-        low, held = high + 1, until
+        stop = int(ends[high - first])
+        yield (low, high), slice(start, stop)
+        low, start = high + 1, stop
 
 
-def to_name_column(known: Sequence[str], found: NDArray[Any], missing: Flags | None = None) -> pa.DictionaryArray:
-    """Codes as texts; null where missing."""
-    codes = pa.array(found.astype(np.int32, copy=False), mask=missing)
-    return pa.DictionaryArray.from_arrays(codes, pa.array(known, pa.string()))
+# -- columns of facts ------------------------------------------------------------------------------------------
 
 
-def to_list_column(counts: Ints, known: Sequence[str], found: NDArray[Any]) -> pa.Array:
-    """Codes, so many for each row, as lists of texts."""
+def to_name_column(names: Sequence[str], codes: NDArray[Any], missing: Flags | None = None) -> pa.DictionaryArray:
+    """Return the name of each code (an index into `names`), null where missing."""
+    indices = pa.array(codes.astype(np.int32, copy=False), mask=missing)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string()))
+
+
+def to_list_column(counts: Ints, names: Sequence[str], codes: NDArray[Any]) -> pa.Array:
+    """Return lists of names: the next `counts[i]` codes make the list of row i."""
     return pa.ListArray.from_arrays(
-        pa.array(to_offsets(counts), pa.int32()), to_name_column(known, found).cast(pa.string())
+        pa.array(to_offsets(counts), pa.int32()), to_name_column(names, codes).cast(pa.string())
     )
 
 
 def build_fact_table(fact: Fact, day: Ints, columns: Mapping[str, Any]) -> pa.Table:
-    """A table of a fact: `day`, then those of its columns that are given, as declared; texts may be dictionaries."""
-    declared = {"day": pa.int64()} | {column.name: ARROW_TYPES[column.type] for column in fact.columns}
-    held = {"day": day, **columns}
-    if unknown := held.keys() - declared.keys():
+    """Return a table with `day` and the given columns of a fact, in declared order; texts may be dictionaries."""
+    types = {"day": pa.int64()} | {column.name: ARROW_TYPES[column.type] for column in fact.columns}
+    values = {"day": day, **columns}
+    if unknown := values.keys() - types.keys():
         raise ValueError(f"{fact.name} has no column {', '.join(sorted(unknown))}")
-    return pa.table({name: _column(held[name], kind) for name, kind in declared.items() if name in held})
+    return pa.table({name: _to_arrow(values[name], type_) for name, type_ in types.items() if name in values})
 
 
-def _column(values: Any, kind: pa.DataType) -> Any:
+def _to_arrow(values: Any, type_: pa.DataType) -> Any:
     if isinstance(values, pa.DictionaryArray):
         return values
-    return values.cast(kind) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, kind)
+    return values.cast(type_) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, type_)

@@ -1,4 +1,4 @@
-"""The next one made while one is worked on: what keeps a second core busy."""
+"""Prefetches the next item of an asynchronous iterator while the current one is processed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,22 +8,25 @@ T = TypeVar("T")
 
 
 async def prefetch(source: AsyncIterator[T]) -> AsyncIterator[T]:
-    """The same, the next one being made while one is worked on."""
+    """Yield the items of the source; while one is processed, the next one is computed.
+
+    An error of the source is raised after the items before it.
+    """
     queue: asyncio.Queue[T | None] = asyncio.Queue(maxsize=1)
 
     async def fill() -> None:
         try:
-            async for one in source:
-                await queue.put(one)
-                await queue.join()  # until it is taken: no more than two are there at a time
+            async for item in source:
+                await queue.put(item)
+                await queue.join()  # wait until the item is taken: at most two items are in memory
         finally:
             await queue.put(None)
 
     task = asyncio.create_task(fill())
     try:
-        while (one := await queue.get()) is not None:
+        while (item := await queue.get()) is not None:
             queue.task_done()
-            yield one
+            yield item
         await task
     finally:
         task.cancel()

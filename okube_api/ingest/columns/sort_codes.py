@@ -1,4 +1,4 @@
-"""Columns of any type as numbers in the order of their values, to sort, group and compare by."""
+"""Codes of columns of any type, to sort, group and compare by."""
 
 import numpy as np
 import pyarrow as pa
@@ -6,28 +6,28 @@ import pyarrow.compute as pc
 
 from okube_api.store.arrays import Ints
 
-_BETWEEN = "\x1f"
+_SEPARATOR = "\x1f"
 
 
 def to_sort_codes(column: pa.ChunkedArray) -> Ints:
-    """Numbers in the order of the values, null first: of equal values equal ones, within this column."""
+    """Return integers in the order of the values: null first, equal values equal; valid within this column only."""
     if len(column) == 0:
         return np.empty(0, np.int64)
     if pa.types.is_integer(column.type):
-        return _of_integers(column)
+        return _to_integer_codes(column)
     if pa.types.is_floating(column.type):
-        found: Ints = np.unique(column.to_numpy(), return_inverse=True)[1].astype(np.int64, copy=False)
-        return found
-    return _of_texts(pc.binary_join(column, _BETWEEN) if pa.types.is_list(column.type) else column)
+        codes: Ints = np.unique(column.to_numpy(), return_inverse=True)[1].astype(np.int64, copy=False)
+        return codes
+    return _to_text_codes(pc.binary_join(column, _SEPARATOR) if pa.types.is_list(column.type) else column)
 
 
 def fill_nulls(column: pa.ChunkedArray) -> Ints:
-    """The values of a column of integers, 0 for null."""
+    """Return the values of a column of integers, 0 for null."""
     values: Ints = pc.fill_null(column, 0).to_numpy().astype(np.int64, copy=False)
     return values
 
 
-def _of_integers(column: pa.ChunkedArray) -> Ints:
+def _to_integer_codes(column: pa.ChunkedArray) -> Ints:
     values = fill_nulls(column)
     if not column.null_count:
         return values
@@ -38,10 +38,11 @@ def _of_integers(column: pa.ChunkedArray) -> Ints:
     return np.where(valid, np.unique(values, return_inverse=True)[1] + 1, 0)
 
 
-def _of_texts(column: pa.ChunkedArray) -> Ints:
+def _to_text_codes(column: pa.ChunkedArray) -> Ints:
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     unified = encoded.unify_dictionaries()
-    by_code = np.append(pc.rank(unified.chunk(0).dictionary, tiebreaker="dense").to_numpy().astype(np.int64), 0)
-    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in unified.chunks]
-    found: Ints = by_code[np.concatenate(codes)]
-    return found
+    ranks = pc.rank(unified.chunk(0).dictionary, tiebreaker="dense").to_numpy().astype(np.int64)
+    of_code = np.append(ranks, 0)  # code -1 stands for null
+    chunks = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in unified.chunks]
+    codes: Ints = of_code[np.concatenate(chunks)]
+    return codes

@@ -1,6 +1,6 @@
-"""Instants and days read from whole columns of texts: RFC 3339, with an offset, and `YYYY-MM-DD`.
+"""Parses instants and days from whole columns of texts: RFC 3339 with an offset, and `YYYY-MM-DD`.
 
-Texts of one length are a matrix of bytes, read column by column.
+The texts of one length form a matrix of bytes, which is read column by column: all years, then all months, and so on.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _DATE = len("2019-03-28")
 _SECONDS_END, _OFFSET = len("2019-03-28T09:25:15"), len("+00:00")
 _MINUTE_MS = 60_000
 _FIRST_MS = 0
-_YEARS = range(FIRST_YEAR - 1, LAST_YEAR + 2)  # as they are written: an offset can make another one of it
+_YEARS = range(FIRST_YEAR - 1, LAST_YEAR + 2)  # as written; the offset can move an instant into another year
 _MONTHS = (
     np.arange(f"{_YEARS[0]}-01", f"{_YEARS[-1] + 1}-02", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
 )
@@ -29,57 +29,58 @@ Bytes = NDArray[np.uint8]
 
 
 def parse_instants(texts: pa.Array) -> tuple[Ints, Flags]:
-    """Milliseconds since 1970 of instants (fractions cut off), and which texts are one; null is none."""
-    found, valid = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.bool_)
-    for rows, characters in _matrices(texts, _SHORTEST, _LONGEST):
-        for ends_with_z in (True, False):
-            mine = np.isin(characters[-1], (ord("Z"), ord("z"))) == ends_with_z
-            if mine.all():
-                found[rows], valid[rows] = _instants(characters, 1 if ends_with_z else _OFFSET)
+    """Return instants in ms since 1970, fractions of ms cut off, and which texts are valid; null is not valid."""
+    at_ms, valid = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.bool_)
+    for rows, characters in _to_matrices(texts, _SHORTEST, _LONGEST):
+        for ends_with_z, zone_length in ((True, 1), (False, _OFFSET)):
+            has_ending = np.isin(characters[-1], (ord("Z"), ord("z"))) == ends_with_z
+            if has_ending.all():
+                at_ms[rows], valid[rows] = _parse_instants(characters, zone_length)
                 break
-            if mine.any():
-                some = np.flatnonzero(mine)
-                at = some if isinstance(rows, slice) else rows[some]
-                found[at], valid[at] = _instants(characters[:, some], 1 if ends_with_z else _OFFSET)
-    return found, valid
+            if has_ending.any():
+                columns = np.flatnonzero(has_ending)
+                selected = columns if isinstance(rows, slice) else rows[columns]
+                at_ms[selected], valid[selected] = _parse_instants(characters[:, columns], zone_length)
+    return at_ms, valid
 
 
 def parse_days(texts: pa.Array) -> tuple[Ints, Flags]:
-    """Ordinals (1 is 1970-01-01) of days, and which texts are one."""
-    found, valid = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.bool_)
-    for rows, characters in _matrices(texts, _DATE, _DATE):
-        date, correct = _dates(characters)
-        found[rows], valid[rows] = date + 1, correct & (date * DAY_MS <= _LAST_MS) & (date >= 0)
-    return found, valid
+    """Return days as ordinals (1 is 1970-01-01), and which texts are valid."""
+    ordinals, valid = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.bool_)
+    for rows, characters in _to_matrices(texts, _DATE, _DATE):
+        dates, are_dates = _parse_dates(characters)
+        ordinals[rows], valid[rows] = dates + 1, are_dates & (dates * DAY_MS <= _LAST_MS) & (dates >= 0)
+    return ordinals, valid
 
 
 def parse_instant(text: str) -> int | None:
-    """Milliseconds since 1970 of an instant, None when the text is none."""
-    found, valid = parse_instants(pa.array([text], pa.string()))
-    return int(found[0]) if valid[0] else None
+    """Return an instant in ms since 1970, None when the text is not valid."""
+    at_ms, valid = parse_instants(pa.array([text], pa.string()))
+    return int(at_ms[0]) if valid[0] else None
 
 
 def convert_timestamps(column: pa.Array | pa.ChunkedArray) -> Ints:
-    """Milliseconds since 1970 of instants with a zone; 0 for null."""
-    found: Ints = (
-        pc.fill_null(column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64()), 0).to_numpy() // 1000
-    )
-    return found
+    """Return Arrow timestamps with a time zone in ms since 1970, 0 for null."""
+    microseconds = column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
+    at_ms: Ints = pc.fill_null(microseconds, 0).to_numpy() // 1000
+    return at_ms
 
 
 def to_milliseconds(column: pa.ChunkedArray) -> Ints:
-    """Since 1970, of instants as texts or as such with a zone; 0 for null and for texts that are none."""
-    return convert_timestamps(column) if pa.types.is_timestamp(column.type) else parse_instants(column.combine_chunks())[0]
+    """Return instants, texts or Arrow timestamps, in ms since 1970, 0 for null and for invalid texts."""
+    if pa.types.is_timestamp(column.type):
+        return convert_timestamps(column)
+    return parse_instants(column.combine_chunks())[0]
 
 
 def mark_supported_years(at_ms: Ints) -> Flags:
-    """Whether instants lie in the years that are taken."""
-    found: Flags = (at_ms >= _FIRST_MS) & (at_ms <= _LAST_MS)
-    return found
+    """Return which instants are in the supported years."""
+    supported: Flags = (at_ms >= _FIRST_MS) & (at_ms <= _LAST_MS)
+    return supported
 
 
-def _matrices(texts: pa.Array, shortest: int, longest: int) -> Iterator[tuple[Ints | slice, Bytes]]:
-    """The texts of each length: their numbers, and their bytes, shape (length, texts)."""
+def _to_matrices(texts: pa.Array, shortest: int, longest: int) -> Iterator[tuple[Ints | slice, Bytes]]:
+    """Yield, for each length of texts, the rows that have it and the bytes of their texts: shape (length, rows)."""
     texts = texts.cast(pa.string())
     if len(texts) == 0:
         return
@@ -91,8 +92,8 @@ def _matrices(texts: pa.Array, shortest: int, longest: int) -> Iterator[tuple[In
         lengths[texts.is_null().to_numpy(zero_copy_only=False)] = 0
     first = int(lengths[0])
     if shortest <= first <= longest and (lengths == first).all():
-        whole = characters[offsets[0] : offsets[-1]].reshape(-1, first)
-        yield slice(None), np.ascontiguousarray(whole.T)
+        matrix = characters[offsets[0] : offsets[-1]].reshape(-1, first)
+        yield slice(None), np.ascontiguousarray(matrix.T)
         return
     for length in np.unique(lengths).tolist():
         if shortest <= length <= longest:
@@ -100,25 +101,25 @@ def _matrices(texts: pa.Array, shortest: int, longest: int) -> Iterator[tuple[In
             yield rows, characters[offsets[rows] + np.arange(length)[:, None]]
 
 
-def _instants(characters: Bytes, tail: int) -> tuple[Ints, Flags]:
-    """Instants whose zone has so many characters."""
-    date, valid = _dates(characters[:_DATE])
+def _parse_instants(characters: Bytes, zone_length: int) -> tuple[Ints, Flags]:
+    """Return instants in ms since 1970, and which are valid; zone_length: of `Z` or `+01:00`."""
+    date, valid = _parse_dates(characters[:_DATE])
     valid &= np.isin(characters[10], (ord("T"), ord("t"), ord(" ")))
-    hour, minute, second = (_number(characters[at : at + 2], valid) for at in (11, 14, 17))
+    hour, minute, second = (_parse_number(characters[at : at + 2], valid) for at in (11, 14, 17))
     valid &= (characters[13] == ord(":")) & (characters[16] == ord(":"))
     valid &= (hour < 24) & (minute < 60) & (second < 60)
-    ms = ((hour * 60 + minute) * 60 + second) * 1000 + _fraction(characters[_SECONDS_END:-tail], valid)
-    found = date * DAY_MS + ms
-    if tail == _OFFSET:
-        found -= _offset(characters[-tail:], valid)
-    valid &= mark_supported_years(found)
-    return found, valid
+    fraction_ms = _parse_fraction(characters[_SECONDS_END:-zone_length], valid)
+    at_ms = date * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000 + fraction_ms
+    if zone_length == _OFFSET:
+        at_ms -= _parse_offset(characters[-zone_length:], valid)
+    valid &= mark_supported_years(at_ms)
+    return at_ms, valid
 
 
-def _dates(characters: Bytes) -> tuple[Ints, Flags]:
-    """Days since 1970-01-01."""
+def _parse_dates(characters: Bytes) -> tuple[Ints, Flags]:
+    """Return days since 1970-01-01, and which are valid."""
     valid = (characters[4] == ord("-")) & (characters[7] == ord("-"))
-    year, month, day = (_number(characters[low:high], valid) for low, high in ((0, 4), (5, 7), (8, 10)))
+    year, month, day = (_parse_number(characters[low:high], valid) for low, high in ((0, 4), (5, 7), (8, 10)))
     valid &= (month >= 1) & (month <= 12) & (day >= 1)
     valid &= (year >= _YEARS[0]) & (year <= _YEARS[-1])
     months = np.where(valid, (year - _YEARS[0]) * 12 + month - 1, 0)
@@ -127,34 +128,37 @@ def _dates(characters: Bytes) -> tuple[Ints, Flags]:
     return first + day - 1, valid
 
 
-def _fraction(characters: Bytes, valid: Flags) -> Ints:
-    """Milliseconds of `.123456`, cut off."""
+# The functions below set `valid` to false where the characters are not as they must be.
+
+
+def _parse_fraction(characters: Bytes, valid: Flags) -> Ints:
+    """Return the milliseconds of `.123456`, cut off."""
     if len(characters) == 0:
         return np.zeros(characters.shape[1], np.int64)
     valid &= characters[0] == ord(".")
     if len(characters) == 1:
         valid &= False
-    _number(characters[1:], valid)
-    thousandths = _number(characters[1:4], valid)
-    found: Ints = thousandths * 10 ** (3 - len(characters[1:4]))
-    return found
+    _parse_number(characters[1:], valid)
+    digits = characters[1:4]
+    fraction_ms: Ints = _parse_number(digits, valid) * 10 ** (3 - len(digits))
+    return fraction_ms
 
 
-def _offset(characters: Bytes, valid: Flags) -> Ints:
-    """Milliseconds of `+01:00`."""
+def _parse_offset(characters: Bytes, valid: Flags) -> Ints:
+    """Return the milliseconds of `+01:00`."""
     valid &= np.isin(characters[0], (ord("+"), ord("-"))) & (characters[3] == ord(":"))
-    hours, minutes = _number(characters[1:3], valid), _number(characters[4:6], valid)
+    hours, minutes = _parse_number(characters[1:3], valid), _parse_number(characters[4:6], valid)
     valid &= (hours < 24) & (minutes < 60)
-    found: Ints = np.where(characters[0] == ord("-"), -1, 1) * (hours * 60 + minutes) * _MINUTE_MS
-    return found
+    offset_ms: Ints = np.where(characters[0] == ord("-"), -1, 1) * (hours * 60 + minutes) * _MINUTE_MS
+    return offset_ms
 
 
-def _number(digits: Bytes, valid: Flags) -> Ints:
-    """The numbers that rows of digits make; `valid` becomes false where one is no digit."""
-    found = np.zeros(digits.shape[1], np.int64)
+def _parse_number(digits: Bytes, valid: Flags) -> Ints:
+    """Return the numbers that rows of digits form."""
+    numbers = np.zeros(digits.shape[1], np.int64)
     for row in digits:
-        digit = row - np.uint8(ord("0"))  # what lies below wraps around
+        digit = row - np.uint8(ord("0"))  # characters below "0" wrap around to large values
         valid &= digit < 10
-        found *= 10
-        found += digit
-    return found
+        numbers *= 10
+        numbers += digit
+    return numbers

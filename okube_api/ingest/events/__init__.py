@@ -1,1 +1,1 @@
-"""The kinds of events: fields, keys, raw tables."""
+"""Kinds of events: their fields, keys and raw tables."""

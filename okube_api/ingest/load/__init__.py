@@ -1,1 +1,1 @@
-"""From valid rows to raw tables: resolve references, replace user names by numbers, deduplicate."""
+"""From files to raw tables: normalises events, resolves references, replaces names of people by numbers."""
