@@ -11,7 +11,7 @@ from okube_api.api.cascade_delete import CascadeDelete
 from okube_api.applications.repository import ApplicationRepository
 from okube_api.areas.repository import AreaRepository
 from okube_api.auth.passwords import Passwords
-from okube_api.auth.sessions import Sessions
+from okube_api.auth.sessions import LoginSessions
 from okube_api.campaigns.levers import LeverRepository
 from okube_api.campaigns.repository import CAMPAIGNS, CampaignRepository
 from okube_api.clock import Clock
@@ -41,7 +41,7 @@ class Services:
     clock: Clock
     secret: bytes = field(repr=False)
     passwords: Passwords
-    sessions: Sessions
+    sessions: LoginSessions
     idempotency: Idempotency
     rate_limits: RateLimits
     applications: ApplicationRepository
@@ -87,7 +87,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         clock=clock,
         secret=secret,
         passwords=passwords,
-        sessions=Sessions(store, clock, secret, passwords, settings),
+        sessions=LoginSessions(store, clock, secret, passwords, settings),
         idempotency=Idempotency(store, clock, secret),
         rate_limits=RateLimits(settings, store),
         applications=ApplicationRepository(store, clock, changes),

@@ -7,7 +7,7 @@ something with the cookie must come from a page of this server, as its `Origin` 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okube_api.auth.sessions import Identity, Sessions
+from okube_api.auth.sessions import Identity, LoginSessions
 from okube_api.errors import Forbidden
 from okube_api.settings import Settings
 
@@ -16,7 +16,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WRONG_ORIGIN = "A request with the login cookie must come from a page of this server, as its 'Origin' header shows."
 
 
-async def identify_caller(request: Request, sessions: Sessions) -> Identity:
+async def identify_caller(request: Request, sessions: LoginSessions) -> Identity:
     """Return the identity behind a request's token or cookie.
 
     Raise Unauthorised, or Forbidden for a change with the cookie that does not come from a page of this server.

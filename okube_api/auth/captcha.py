@@ -1,9 +1,9 @@
-"""The captcha: a proof of work (ALTCHA) that costs a browser a second, and someone who guesses passwords a lot."""
+"""The captcha: a proof of work (ALTCHA) that takes a browser about a second, and makes guessing passwords slow."""
 
 import hashlib
 import hmac
 from base64 import b64decode
-from binascii import Error as NoBase64
+from binascii import Error as Base64Error
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,51 +19,56 @@ LIFETIME = timedelta(minutes=10)
 
 
 class Captcha:
-    """Makes challenges, and knows their solutions; each is good once."""
+    """Issues challenges and verifies solutions; each solution is accepted once.
 
-    def __init__(self, secret: bytes, clock: Clock, spent: Denylist, effort: int) -> None:
+    effort: the greatest number that a challenge asks for.
+    """
+
+    def __init__(self, secret: bytes, clock: Clock, denylist: Denylist, effort: int) -> None:
         self._key = hmac.digest(secret, b"okube-api captcha", "sha256")
         self._clock = clock
-        self._spent = spent
+        self._denylist = denylist
         self._effort = effort
 
     def issue_challenge(self) -> Json:
-        """A new challenge, as the ALTCHA widget takes it."""
+        """Return a new challenge in the form of the ALTCHA widget."""
         options = ChallengeOptions(hmac_key=self._key, max_number=self._effort, expires=self._clock() + LIFETIME)
-        made = create_challenge(options)
+        challenge = create_challenge(options)
         return {
-            "algorithm": made.algorithm,
-            "challenge": made.challenge,
-            "maxnumber": made.max_number,
-            "salt": made.salt,
-            "signature": made.signature,
+            "algorithm": challenge.algorithm,
+            "challenge": challenge.challenge,
+            "maxnumber": challenge.max_number,
+            "salt": challenge.salt,
+            "signature": challenge.signature,
         }
 
     async def redeem(self, payload: str) -> bool:
-        """Whether this is the solution of a challenge of ours, in time, and for the first time."""
-        solution = _read(payload)
+        """Use a solution up; return whether it solves a challenge of this server, in time and for the first time."""
+        solution = _parse_solution(payload)
         if solution is None or not verify_solution(solution, self._key, check_expires=False)[0]:
             return False
-        expires = _expiry(solution.salt)
+        expires = _parse_expiry(solution.salt)
         if expires <= self._clock():
             return False
-        return await self._spent.add(hashlib.sha256(solution.challenge.encode()).hexdigest()[:24], expires)
+        return await self._denylist.add(hashlib.sha256(solution.challenge.encode()).hexdigest()[:24], expires)
 
 
-def _read(payload: str) -> Payload | None:
-    """The solution in base64-encoded JSON; None for anything else."""
+def _parse_solution(payload: str) -> Payload | None:
+    """Return the solution in base64-encoded JSON; None for anything else."""
     try:
-        given: dict[str, Any] = orjson.loads(b64decode(payload, validate=True))
-        texts = [given[name] for name in ("challenge", "salt", "signature")]
-        number = given["number"]
-    except (NoBase64, ValueError, KeyError, TypeError):
+        fields: dict[str, Any] = orjson.loads(b64decode(payload, validate=True))
+        texts = [fields[name] for name in ("challenge", "salt", "signature")]
+        number = fields["number"]
+    except (Base64Error, ValueError, KeyError, TypeError):
         return None
-    if given.get("algorithm") != "SHA-256" or type(number) is not int or not all(isinstance(one, str) for one in texts):
+    if fields.get("algorithm") != "SHA-256" or type(number) is not int:
+        return None
+    if not all(isinstance(text, str) for text in texts):
         return None
     challenge, salt, signature = texts
     return Payload("SHA-256", challenge, number, salt, signature)
 
 
-def _expiry(salt: str) -> datetime:
-    """The end that a salt of ours carries; it is signed with the challenge."""
+def _parse_expiry(salt: str) -> datetime:
+    """Return when a challenge expires, as its salt says; the signature covers the salt."""
     return datetime.fromtimestamp(int(parse_qs(salt.partition("?")[2])["expires"][0]), UTC)

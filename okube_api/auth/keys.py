@@ -1,4 +1,4 @@
-"""API keys: tokens for programs, which last until they are revoked or their time is up."""
+"""API keys: tokens for programs, valid until they are deleted or expire."""
 
 import hashlib
 import hmac
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from okube_api.auth.repository import Role, User
-from okube_api.auth.tokens import NEVER, Signer, Token
+from okube_api.auth.tokens import NEVER_EXPIRES, Signer, Token
 from okube_api.clock import Clock
 from okube_api.errors import NotFound
 from okube_api.kit.repository import Repository
@@ -21,7 +21,7 @@ KEYS = Collection("api_keys", fields={"version": ColumnType.INTEGER, "user": Col
 
 
 class ApiKeyRepository(Repository):
-    """The API keys of every user."""
+    """Stores the API keys of all users."""
 
     collection = KEYS
     kind = "API key"
@@ -31,34 +31,34 @@ class ApiKeyRepository(Repository):
         self._signer = signer
 
     async def create(self, user: User, fields: Mapping[str, Any]) -> tuple[Json, str]:
-        """A new key, and its token, which is never seen again.
+        """Insert a new key; return it and its token, which is not stored.
 
-        fields: `name`, and where given `applications` (ids), `role` and `expiresAt`.
+        fields: `name`, and optionally `applications` (ids), `role` and `expiresAt`.
         """
         secret = secrets.token_urlsafe(32)
         document = self.build_document("", {"user": user.id, **fields, "hash": _hash(secret)})
         del document["application"]
         await self.insert([document])
-        ends = datetime.fromisoformat(fields["expiresAt"]) if fields.get("expiresAt") else NEVER
+        expires = datetime.fromisoformat(fields["expiresAt"]) if fields.get("expiresAt") else NEVER_EXPIRES
         now = self.clock().replace(microsecond=0)
-        return document, self._signer.sign(Token(document["_id"], user.id, 0, now, ends, secret))
+        return document, self._signer.sign(Token(document["_id"], user.id, 0, now, expires, secret))
 
     async def get_for_user(self, user: User, identifier: str) -> Json:
-        """One of a user's keys.  Raises NotFound, also for another user's."""
+        """Return a key of a user.  Raise NotFound, also for another user's key."""
         document = await self.get_by_id(identifier)
         if document["user"] != user.id:
             raise NotFound(self.kind, identifier)
         return document
 
     async def load_user(self, token: Token, user: User) -> User | None:
-        """The user as the key of this token lets them act; None when there is no such key, or no more."""
+        """Return the user with the restrictions of the token's key; None when the key does not exist (any more)."""
         document = await self.store.get(KEYS, equal("_id", token.identifier))
         if document is None or document["user"] != user.id or token.secret is None:
             return None
         if not hmac.compare_digest(document["hash"], _hash(token.secret)):
             return None
-        most = document.get("role")
-        return user.restrict(document.get("applications"), Role(most) if most else None)
+        max_role = document.get("role")
+        return user.restrict(document.get("applications"), Role(max_role) if max_role else None)
 
 
 def _hash(secret: str) -> str:

@@ -1,7 +1,7 @@
-"""Passwords, as Argon2id hashes.
+"""Hashes passwords with Argon2id.
 
-A hash takes 19 MiB and a few hundredths of a second of one core by intent: at most two are made at a time, a few more
-wait, and whoever comes after them is told to try again, so that a flood of logins leaves the rest of the server alone.
+A hash takes 19 MiB and some hundredths of a second of one core by intent.  At most `THREADS` hashes are computed at a
+time, `MAX_WAITING` more wait, and further ones are refused: a flood of logins does not slow the rest of the server.
 """
 
 import asyncio
@@ -14,47 +14,47 @@ from passlib.hash import argon2
 from okube_api.errors import TooManyRequests
 
 THREADS = 2
-MOST_WAITING = 16
+MAX_WAITING = 16
 
 _SCHEME = argon2.using(type="ID", memory_cost=19_456, rounds=2, parallelism=1)
-_OF_NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$17o3BqAUIoRwjjFGKMUYIw$QTQKV97DmymbiAobS4iAb3V/7Aujua6GOwsSTjBNFxE"
+_DUMMY_HASH = "$argon2id$v=19$m=19456,t=2,p=1$17o3BqAUIoRwjjFGKMUYIw$QTQKV97DmymbiAobS4iAb3V/7Aujua6GOwsSTjBNFxE"
 
 T = TypeVar("T")
 
 
 def hash_password(password: str) -> str:
-    """The hash to keep; blocks for some hundredths of a second."""
+    """Return the hash of a password; takes some hundredths of a second."""
     return str(_SCHEME.hash(password))
 
 
 class Passwords:
-    """Makes and checks hashes off the event loop."""
+    """Computes and verifies hashes in threads."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
-        self._under_way = 0
+        self._pending = 0
 
     async def hash(self, password: str) -> str:
-        """The hash to keep.  Raises TooManyRequests."""
+        """Return the hash of a password.  Raise TooManyRequests."""
         return await self._run(lambda: hash_password(password))
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
-        """Whether the password is the one that was hashed; takes as long when there is none to compare with.
+        """Return whether a password has this hash; takes the same time without a hash, for logins that do not exist.
 
-        Raises TooManyRequests.
+        Raise TooManyRequests.
         """
-        same = await self._run(lambda: bool(_SCHEME.verify(password, password_hash or _OF_NOBODY)))
-        return same and password_hash is not None
+        is_same = await self._run(lambda: bool(_SCHEME.verify(password, password_hash or _DUMMY_HASH)))
+        return is_same and password_hash is not None
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._under_way >= THREADS + MOST_WAITING:
+        if self._pending >= THREADS + MAX_WAITING:
             raise TooManyRequests("Too many logins at once. Try again in a second.", retry_after_s=1)
-        self._under_way += 1
+        self._pending += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
-            self._under_way -= 1
+            self._pending -= 1
 
     def close(self) -> None:
-        """Lets go of the threads."""
+        """Stop the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Users, what is spent (tokens, captchas) and failed logins in the store."""
+"""Stores users and their roles; declares the collections of the denylist and of failed logins."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,35 +25,35 @@ USERS = Collection(
 )
 
 DENYLIST = Collection("spent", fields={"expiresAt": ColumnType.TEXT})
-"""What was good once: revoked tokens and solved captchas, by id, until they would have expired anyway."""
+"""Revoked tokens and used captchas by id, until they would have expired anyway; see `auth/denylist.py`."""
 
 LOGIN_FAILURES = Collection("login_failures", fields={"account": ColumnType.TEXT, "at": ColumnType.TEXT})
 
 
 class Role(StrEnum):
-    """What a user may do in an application; each role may do what those before it may."""
+    """What a user may do in an application; each role includes the earlier ones."""
 
     READER = "reader"
     EDITOR = "editor"
     ADMIN = "admin"
 
     def includes(self, other: "Role") -> bool:
-        """Whether whoever has this role may do what asks for the other."""
+        """Return whether this role allows what the other one allows."""
         ranks = list(Role)
         return ranks.index(self) >= ranks.index(other)
 
     def limit_to(self, limit: "Role | None") -> "Role":
-        """This role, or the limit where that is less."""
+        """Return the lesser of this role and the limit."""
         return self if limit is None or limit.includes(self) else limit
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who calls.
+    """A user, as far as access depends on it.
 
     roles: by application id.
-    everywhere: the role in every application: a platform administrator's is admin.
-    generation: of the credentials; tokens of an earlier one are no longer good.
+    global_role: the role in every application, admin for platform administrators.
+    generation: of the credentials; tokens of an earlier generation are invalid.
     """
 
     id: str
@@ -63,11 +63,11 @@ class User:
     disabled: bool
     generation: int
     roles: Mapping[str, Role]
-    everywhere: Role | None = None
+    global_role: Role | None = None
 
     @classmethod
     def from_document(cls, document: Json) -> Self:
-        """From its document."""
+        """Return the user of a document."""
         return cls(
             document["_id"],
             document["login"],
@@ -76,40 +76,40 @@ class User:
             document["disabled"],
             document["generation"],
             MappingProxyType(
-                {one["application"]: Role(one["role"]) for one in document["roles"] if not one["disabled"]}
+                {entry["application"]: Role(entry["role"]) for entry in document["roles"] if not entry["disabled"]}
             ),
             Role.ADMIN if document["platformAdmin"] else None,
         )
 
     def get_role(self, application: str) -> Role | None:
-        """The role in an application, None for someone who may not even know that it exists."""
-        return self.everywhere or self.roles.get(application)
+        """Return the role in an application; None for a user who must not learn that it exists."""
+        return self.global_role or self.roles.get(application)
 
     @property
     def applications(self) -> tuple[str, ...] | None:
         """The ids of the applications that the user may read; None is all of them."""
-        return None if self.everywhere else tuple(self.roles)
+        return None if self.global_role else tuple(self.roles)
 
-    def restrict(self, applications: Sequence[str] | None, most: Role | None) -> "User":
-        """The user as an API key lets them act: in these applications only, with no more than that role."""
-        if applications is None and most is None:
+    def restrict(self, applications: Sequence[str] | None, max_role: Role | None) -> "User":
+        """Return the user with access to these applications only, and at most this role: what an API key allows."""
+        if applications is None and max_role is None:
             return self
-        where = tuple(self.roles) if applications is None else applications
-        held = {application: self.get_role(application) for application in where}
-        roles = {application: role.limit_to(most) for application, role in held.items() if role is not None}
-        everywhere = self.everywhere.limit_to(most) if self.everywhere and applications is None else None
-        return replace(self, platform_admin=False, roles=MappingProxyType(roles), everywhere=everywhere)
+        allowed = tuple(self.roles) if applications is None else applications
+        own_roles = {application: self.get_role(application) for application in allowed}
+        roles = {application: role.limit_to(max_role) for application, role in own_roles.items() if role is not None}
+        global_role = self.global_role.limit_to(max_role) if self.global_role and applications is None else None
+        return replace(self, platform_admin=False, roles=MappingProxyType(roles), global_role=global_role)
 
 
 class UserRepository(Repository):
-    """Everybody who can log in."""
+    """Stores all users."""
 
     collection = USERS
     kind = "user"
     key_field = "login"
 
     async def find_by_login(self, login: str) -> Json | None:
-        """The user with this login, whatever its case."""
+        """Return the user with this login in any case; None when there is none."""
         return await self.store.get(USERS, equal("login", login.casefold()))
 
     async def create(
@@ -121,26 +121,26 @@ class UserRepository(Repository):
         platform_admin: bool = False,
         roles: Mapping[str, Role] | None = None,
     ) -> Json:
-        """A new user; roles are by application id.  Raises Taken."""
-        held: dict[str, Any] = {
+        """Insert a new user with roles by application id, and return it.  Raise Taken."""
+        fields: dict[str, Any] = {
             "login": login.casefold(),
             "name": name or login.partition("@")[0],
             "password": password_hash,
             "platformAdmin": platform_admin,
             "disabled": False,
             "generation": 1,
-            **_held([_entry(application, role, False) for application, role in (roles or {}).items()]),
+            **_role_fields([_build_entry(application, role, False) for application, role in (roles or {}).items()]),
         }
-        document = self.build_document("", held)
+        document = self.build_document("", fields)
         del document["application"]
         try:
             await self.store.insert(USERS, [document])
         except Duplicate:
-            raise Taken.at("body", "/login", f"There is a user '{login}' already.") from None
+            raise Taken.at("body", "/login", f"Another user has the login '{login}'.") from None
         return document
 
     async def set_password(self, user: Json, password_hash: str) -> Json:
-        """The user with a new password; every token made before is no longer good."""
+        """Set the password of a user and return it; earlier tokens become invalid."""
 
         async def edit(stored: Json) -> Json:
             return stored | {"password": password_hash, "generation": stored["generation"] + 1}
@@ -156,35 +156,37 @@ class UserRepository(Repository):
         disabled: bool = False,
         precondition: Precondition | None = None,
     ) -> Json:
-        """The user with this role in an application; a disabled one is kept, and counts for nothing."""
+        """Set the role of a user in an application and return the user; a disabled role allows nothing."""
 
         async def edit(stored: Json) -> Json:
-            return stored | _held([*_elsewhere(stored, application), _entry(application, role, disabled)])
+            return stored | _role_fields(
+                [*_list_other_entries(stored, application), _build_entry(application, role, disabled)]
+            )
 
         return await self.change(user, edit, precondition)
 
     async def drop_role(self, user: Json, application: str, precondition: Precondition | None = None) -> Json:
-        """The user without a role in an application."""
+        """Remove the role of a user in an application and return the user."""
 
         async def edit(stored: Json) -> Json:
-            return stored | _held(_elsewhere(stored, application))
+            return stored | _role_fields(_list_other_entries(stored, application))
 
         return await self.change(user, edit, precondition)
 
 
 def find_role_entry(user: Json, application: str) -> Json | None:
-    """A user's entry for an application: `role` and `disabled`."""
+    """Return a user's entry for an application, with `role` and `disabled`; None when there is none."""
     return next((entry for entry in user["roles"] if entry["application"] == application), None)
 
 
-def _entry(application: str, role: Role, disabled: bool) -> Json:
+def _build_entry(application: str, role: Role, disabled: bool) -> Json:
     return {"application": application, "role": str(role), "disabled": disabled}
 
 
-def _elsewhere(user: Json, application: str) -> list[Json]:
+def _list_other_entries(user: Json, application: str) -> list[Json]:
     return [entry for entry in user["roles"] if entry["application"] != application]
 
 
-def _held(entries: list[Json]) -> Json:
-    """Roles as a document has them, and the list that finds an application's users."""
+def _role_fields(entries: list[Json]) -> Json:
+    """Return the fields of a user's document: the roles, and their applications for conditions."""
     return {"roles": entries, "applications": [entry["application"] for entry in entries]}

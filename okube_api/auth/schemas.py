@@ -1,4 +1,4 @@
-"""What logging in, API keys and users take and give."""
+"""Request and answer models of logins, API keys and users."""
 
 from typing import Annotated, Literal
 
@@ -15,22 +15,26 @@ Password = Annotated[str, Field(min_length=1, max_length=128, json_schema_extra=
 NewPassword = Annotated[str, Field(min_length=12, max_length=128, json_schema_extra=_SECRET)]
 Solution = Annotated[
     str,
-    Field(min_length=1, max_length=4096, description="The solution of `GET /auth/captcha`, once an account is locked."),
+    Field(
+        min_length=1,
+        max_length=4096,
+        description="The solution of the captcha of `GET /auth/captcha`; required when the account is locked.",
+    ),
 ]
 
 
-def _email(text: str) -> str:
+def _check_email(text: str) -> str:
     try:
         validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
-        raise ValueError("This is no e-mail address.") from None
+        raise ValueError("This is not a valid e-mail address.") from None
     return text
 
 
 Email = Annotated[
     str,
     Field(min_length=3, max_length=254, examples=["jeanne@example.com"], json_schema_extra={"format": "email"}),
-    AfterValidator(_email),
+    AfterValidator(_check_email),
 ]
 
 
@@ -38,16 +42,16 @@ Email = Annotated[
 
 
 class Login(Body):
-    """Credentials."""
+    """The credentials of a user."""
 
     login: str = Field(min_length=1, max_length=254, description="An e-mail address.", examples=["demo@okube.example"])
     password: Password
     captcha: Solution = Field(UNSET, alias="captchaPayload")
-    set_cookie: bool = Field(False, alias="setCookie", description="Set the token as a cookie, too: for browsers.")
+    set_cookie: bool = Field(False, alias="setCookie", description="Also set the token as a cookie, for browsers.")
 
 
 class PasswordChange(Body):
-    """One's own password, from the old to the new; every access token made before is no longer good."""
+    """A change of the caller's own password; earlier access tokens become invalid."""
 
     current: Password
     new: NewPassword
@@ -63,7 +67,7 @@ class UserAnswer(Answer):
 
 
 class RoleAnswer(Answer):
-    """An application, and what one may do in it."""
+    """An application, and the role of the user in it."""
 
     id: Identifier = Field(alias="_id")
     key: str = Field(examples=["demo"])
@@ -71,7 +75,7 @@ class RoleAnswer(Answer):
 
 
 class Authentication(Answer):
-    """The token to send with every request, and whom it stands for."""
+    """The token to send with every request, and the user it identifies."""
 
     token: str = Field(examples=["eyJhbGciOiJIUzI1NiIs..."])
     type: Literal["Bearer"]
@@ -89,16 +93,18 @@ class LoginAnswer(Answer):
 
 
 class Me(Answer):
-    """Who the token is."""
+    """The user whom the token identifies."""
 
     user: UserAnswer
-    platform_admin: bool = Field(alias="platformAdmin", description="May do everything, everywhere.")
-    expires_at: Instant | None = Field(alias="expiresAt", description="When the token ends; null for never.")
+    platform_admin: bool = Field(
+        alias="platformAdmin", description="Whether the user may do everything in all applications."
+    )
+    expires_at: Instant | None = Field(alias="expiresAt", description="When the token expires; null for never.")
     applications: list[RoleAnswer]
 
 
 class CaptchaAnswer(Answer):
-    """A proof of work: find the number up to `maxnumber` that, after the salt, hashes to the challenge (ALTCHA)."""
+    """A proof of work (ALTCHA): find the number up to `maxnumber` that, after the salt, hashes to the challenge."""
 
     algorithm: Literal["SHA-256"]
     challenge: str
@@ -111,12 +117,12 @@ class CaptchaAnswer(Answer):
 
 
 class KeyCreate(Body):
-    """A new API key: it may do what its user may, less what is narrowed here."""
+    """A new API key: it allows what its user may do, restricted by these fields."""
 
     name: Text = Field(max_length=250, examples=["nightly import"])
-    applications: References = Field(UNSET, description="Only in these applications (ids or keys).")
-    role: Role = Field(UNSET, strict=False, description="No more than this role.")
-    expires_at: GivenInstant = Field(UNSET, alias="expiresAt", description="Never, when absent.")
+    applications: References = Field(UNSET, description="Allow only these applications (ids or keys).")
+    role: Role = Field(UNSET, strict=False, description="Allow at most this role.")
+    expires_at: GivenInstant = Field(UNSET, alias="expiresAt", description="When the key expires; never when absent.")
 
 
 class KeyAnswer(Answer):
@@ -131,7 +137,7 @@ class KeyAnswer(Answer):
 
 
 class NewKey(KeyAnswer):
-    """An API key, and its token: keep it, it is never shown again."""
+    """An API key with its token.  The token is not shown again: store it."""
 
     token: str
 
@@ -140,36 +146,36 @@ class NewKey(KeyAnswer):
 
 
 class UserQuery(PageQuery):
-    """What a list of users can be narrowed by."""
+    """The filters of a list of users."""
 
-    q: Text = Field(UNSET, description="A text in the login or name.")
+    q: Text = Field(UNSET, description="A text to search for in logins and names.")
 
     def to_condition(self) -> Condition:
-        """The users wanted."""
+        """Return the condition that a user is in the list."""
         return Contains(self.q) if self.q else EVERYTHING
 
 
 class MemberCreate(Body):
-    """A user of the application."""
+    """A new user of the application."""
 
     login: Email
-    password: NewPassword = Field(description="The first password; who can log in already keeps their own.")
+    password: NewPassword = Field(description="The first password; a user who exists already keeps their own.")
     name: Text = Field(UNSET, max_length=250)
     role: Role = Field(strict=False)
 
 
 class MemberUpdate(Body):
-    """What may be changed of a user in the application."""
+    """The fields of a user of the application to change."""
 
     role: Role = Field(UNSET, strict=False)
     disabled: bool = UNSET
 
 
 class MemberAnswer(Answer):
-    """A user, in the application."""
+    """A user of the application."""
 
     id: Identifier = Field(alias="_id")
     login: str
     name: str
     role: Role
-    disabled: bool = Field(description="Whether the role counts for nothing for now.")
+    disabled: bool = Field(description="Whether the role is suspended: a disabled role allows nothing.")

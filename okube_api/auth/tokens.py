@@ -1,4 +1,8 @@
-"""Access tokens and API keys: JWT signed with HMAC-SHA-256, and everything in them that must hold."""
+"""Signs and verifies access tokens and API keys: JWT with HMAC-SHA-256.
+
+A token is revoked elsewhere: `Sessions.log_out` adds its identifier to the denylist (`auth/denylist.py`), a changed
+password starts a new generation of the user's credentials, and an API key is deleted.
+"""
 
 import hashlib
 import hmac
@@ -8,31 +12,31 @@ from typing import Any
 
 from okube_api.errors import Unauthorised
 from okube_api.kit.ids import is_id
-from okube_api.lazy_imports import left_out
+from okube_api.lazy_imports import without_modules
 
-with left_out("cryptography"):  # 14 MB for algorithms that are not used here
+with without_modules("cryptography"):  # 14 MB for algorithms that are not used here
     import jwt
     from jwt.types import Options
 
 ISSUER = AUDIENCE = "okube-api"
 ACCESS, API_KEY = "access", "key"
-SKEW = timedelta(minutes=5)  # how far the clocks of two processes may be apart
-LONGEST = 4096
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # when an API key without an end ends: every token says when
+MAX_SKEW = timedelta(minutes=5)  # between the clocks of two processes
+MAX_LENGTH = 4096
+NEVER_EXPIRES = datetime(9999, 12, 31, tzinfo=UTC)  # of API keys without an expiry: every token must have one
 
 _ALGORITHM = "HS256"
-_MOST_KNOWN = 4096
+_CACHE_SIZE = 4096
 _CLAIMS = ["exp", "iat", "nbf", "aud", "iss", "typ", "sub", "jti", "gen"]
 _REFUSED = "The token is not valid, has expired or was revoked. Log in again."
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token says.
+    """The content of a token.
 
-    identifier: of the token itself, for revocation.
+    identifier: of the token itself, for the denylist.
     generation: of the user's credentials; a changed password starts the next one.
-    secret: only in API keys; the store knows its hash, so that the signing key alone cannot make one.
+    secret: only in API keys; the store has its hash, so that the signing key alone cannot forge an API key.
     """
 
     identifier: str
@@ -44,15 +48,16 @@ class Token:
 
 
 class Signer:
-    """Signs and reads tokens with keys derived from the secret, so that no other use of it can forge one."""
+    """Signs and reads tokens with a key derived from the secret key, which is used for nothing else."""
 
     def __init__(self, secret: bytes) -> None:
         self._key = hmac.digest(secret, b"okube-api access tokens", "sha256")
         self._key_id = hashlib.sha256(self._key).hexdigest()[:16]
-        self._known: dict[str, tuple[Token, datetime]] = {}  # verifying takes longer than all else of a request
+        # Verified tokens with their start: verification takes longer than the rest of a small request.
+        self._cache: dict[str, tuple[Token, datetime]] = {}
 
     def sign(self, token: Token) -> str:
-        """The token as it travels."""
+        """Return the signed text of a token."""
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -68,41 +73,41 @@ class Signer:
         return jwt.encode(claims, self._key, _ALGORITHM, headers={"kid": self._key_id})
 
     def read(self, text: str, now: datetime) -> Token:
-        """The token, when all of it holds.  Raises Unauthorised, which never says what did not."""
-        known = self._known.get(text)
-        if known is None:
-            known = self._verified(text)
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[text] = known
-        token, starts = known
-        if max(token.issued, starts) > now + SKEW or token.expires <= now:
+        """Return a valid token.  Raise Unauthorised, with the same message for every reason."""
+        verified = self._cache.get(text)
+        if verified is None:
+            verified = self._verify(text)
+            if len(self._cache) >= _CACHE_SIZE:
+                self._cache.clear()
+            self._cache[text] = verified
+        token, starts = verified
+        if max(token.issued, starts) > now + MAX_SKEW or token.expires <= now:
             raise Unauthorised(_REFUSED)
         return token
 
-    def _verified(self, text: str) -> tuple[Token, datetime]:
-        """What a token of ours says, and when it starts to be good; its times are not held to any clock yet."""
+    def _verify(self, text: str) -> tuple[Token, datetime]:
+        """Return a token that this server signed, and when it becomes valid; times are not checked here."""
         try:
-            header = jwt.get_unverified_header(text[: LONGEST + 1])
-            if len(text) > LONGEST or set(header) != {"alg", "kid", "typ"} or header["kid"] != self._key_id:
+            header = jwt.get_unverified_header(text[: MAX_LENGTH + 1])
+            if len(text) > MAX_LENGTH or set(header) != {"alg", "kid", "typ"} or header["kid"] != self._key_id:
                 raise Unauthorised(_REFUSED)
-            return _token(self._claims(text))
+            return _parse_claims(self._decode(text))
         except (jwt.PyJWTError, ValueError):
             raise Unauthorised(_REFUSED) from None
 
-    def _claims(self, text: str) -> dict[str, Any]:
+    def _decode(self, text: str) -> dict[str, Any]:
         options: Options = {"require": _CLAIMS, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
         return jwt.decode(text, self._key, [_ALGORITHM], options=options, audience=AUDIENCE, issuer=ISSUER)
 
 
-def _token(claims: dict[str, Any]) -> tuple[Token, datetime]:
+def _parse_claims(claims: dict[str, Any]) -> tuple[Token, datetime]:
     times = [claims["iat"], claims["nbf"], claims["exp"], claims["gen"]]
     secret = claims.get("sec")
     if any(type(value) is not int for value in times) or claims["typ"] != (ACCESS if secret is None else API_KEY):
-        raise ValueError("a claim of the wrong type")
+        raise ValueError("a claim has the wrong type")
     if not all(isinstance(claims[name], str) and is_id(claims[name]) for name in ("sub", "jti")):
-        raise ValueError("no identifiers")
-    if not all(0 <= value <= NEVER.timestamp() for value in times) or not isinstance(secret, str | None):
-        raise ValueError("an instant that no calendar holds, or no secret")
+        raise ValueError("a claim is not an identifier")
+    if not all(0 <= value <= NEVER_EXPIRES.timestamp() for value in times) or not isinstance(secret, str | None):
+        raise ValueError("a time is out of range, or the secret is not a text")
     issued, starts, expires = (datetime.fromtimestamp(claims[name], UTC) for name in ("iat", "nbf", "exp"))
     return Token(claims["jti"], claims["sub"], claims["gen"], issued, expires, secret), starts

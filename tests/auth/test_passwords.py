@@ -1,10 +1,10 @@
-"""Passwords: what a hash is, how long a check takes, and how many wait."""
+"""Password hashes: their form, the time of a check, and the limit of waiting ones."""
 
 import asyncio
 from time import perf_counter
 
 import pytest
-from okube_api.auth.passwords import MOST_WAITING, THREADS, Passwords, hash_password
+from okube_api.auth.passwords import MAX_WAITING, THREADS, Passwords, hash_password
 from okube_api.errors import TooManyRequests
 
 pytestmark = pytest.mark.anyio
@@ -12,45 +12,46 @@ pytestmark = pytest.mark.anyio
 PASSWORD = "correct horse battery staple"
 
 
-async def quickest(passwords: Passwords, kept: str | None) -> float:
-    """The least time that a refusal took, of several: what else the machine does only ever adds to it."""
-    times = []
+async def measure_refusal_s(passwords: Passwords, password_hash: str | None) -> float:
+    """Return the shortest time of several refusals: other work of the machine can only add to it."""
+    times_s = []
     for _ in range(8):
-        began = perf_counter()
-        assert not await passwords.verify("wrong", kept)
-        times.append(perf_counter() - began)
-    return min(times)
+        start_s = perf_counter()
+        assert not await passwords.verify("wrong", password_hash)
+        times_s.append(perf_counter() - start_s)
+    return min(times_s)
 
 
-def test_a_hash_is_argon2id_of_19_mib_salted() -> None:
+def test_hash_is_salted_argon2id_of_19_mib() -> None:
     first, second = hash_password(PASSWORD), hash_password(PASSWORD)
     assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert first != second
 
 
-async def test_only_the_password_itself_matches() -> None:
+async def test_only_the_same_password_is_verified() -> None:
     passwords = Passwords()
-    kept = await passwords.hash(PASSWORD)
-    assert await passwords.verify(PASSWORD, kept)
-    assert not await passwords.verify(PASSWORD + " ", kept)
+    password_hash = await passwords.hash(PASSWORD)
+    assert await passwords.verify(PASSWORD, password_hash)
+    assert not await passwords.verify(PASSWORD + " ", password_hash)
     assert not await passwords.verify(PASSWORD, None)
     passwords.close()
 
 
-async def test_nobody_takes_as_long_as_somebody() -> None:
+async def test_unknown_user_takes_as_long_as_a_known_one() -> None:
     passwords = Passwords()
-    somebody, nobody = await quickest(passwords, hash_password(PASSWORD)), await quickest(passwords, None)
-    assert 0.7 < nobody / somebody < 1.4
+    known_s = await measure_refusal_s(passwords, hash_password(PASSWORD))
+    unknown_s = await measure_refusal_s(passwords, None)
+    assert 0.7 < unknown_s / known_s < 1.4
     passwords.close()
 
 
-async def test_a_flood_is_told_to_wait_and_all_others_are_answered() -> None:
+async def test_checks_beyond_the_limit_are_refused_and_the_others_answered() -> None:
     passwords = Passwords()
-    kept = hash_password(PASSWORD)
-    flood = [passwords.verify(PASSWORD, kept) for _ in range(THREADS + MOST_WAITING + 5)]
+    password_hash = hash_password(PASSWORD)
+    flood = [passwords.verify(PASSWORD, password_hash) for _ in range(THREADS + MAX_WAITING + 5)]
     answers = await asyncio.gather(*flood, return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, TooManyRequests)]
     assert len(refused) == 5
     assert refused[0].headers == {"Retry-After": "1"}
-    assert answers.count(True) == THREADS + MOST_WAITING
+    assert answers.count(True) == THREADS + MAX_WAITING
     passwords.close()

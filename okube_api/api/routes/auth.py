@@ -24,7 +24,7 @@ from okube_api.auth.schemas import (
     UserAnswer,
 )
 from okube_api.auth.sessions import Identity
-from okube_api.auth.tokens import NEVER
+from okube_api.auth.tokens import NEVER_EXPIRES
 from okube_api.clock import stamp
 from okube_api.errors import Fault, Forbidden, Impossible, NotFound, UnknownReference
 from okube_api.http.pagination import Page, answer_page, json_response
@@ -99,7 +99,7 @@ async def _describe_identity(identity: Identity, services: Services) -> Json:
         for place in await services.applications.find_all(user.applications)
     ]
     return {
-        "expiresAt": None if expires == NEVER else stamp(expires),
+        "expiresAt": None if expires == NEVER_EXPIRES else stamp(expires),
         "user": UserAnswer.render({"_id": user.id, "login": user.login, "name": user.name}),
         "applications": [RoleAnswer.render(place) for place in places],
     }
