@@ -1,41 +1,47 @@
-"""The next one is made while one is worked on, and no further one."""
+"""Prefetching: the next item is produced while one is processed, and no further one."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from okube_api.ingest.columns.prefetch import ahead
+from okube_api.ingest.columns.prefetch import prefetch
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_one_is_made_ahead() -> None:
-    made: list[int] = []
+async def run_other_tasks() -> None:
+    """Let other tasks run until they wait for something."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
-    async def source() -> AsyncIterator[int]:
+
+async def test_one_item_is_produced_ahead() -> None:
+    produced: list[int] = []
+
+    async def produce() -> AsyncIterator[int]:
         for number in range(5):
-            made.append(number)
+            produced.append(number)
             yield number
 
-    seen = []
-    async for one in ahead(source()):
-        await asyncio.sleep(0.01)
-        assert made == list(range(min(one + 2, 5)))
-        seen.append(one)
-    assert seen == [0, 1, 2, 3, 4]
+    received = []
+    async for number in prefetch(produce()):
+        await run_other_tasks()
+        assert produced == list(range(min(number + 2, 5)))
+        received.append(number)
+    assert received == [0, 1, 2, 3, 4]
 
 
-async def test_what_goes_wrong_comes_after_what_went_well() -> None:
-    async def source() -> AsyncIterator[int]:
+async def test_error_follows_the_items_before_it() -> None:
+    async def produce() -> AsyncIterator[int]:
         yield 1
         raise ZeroDivisionError
 
-    seen = []
+    received = []
 
-    async def see() -> None:
-        async for one in ahead(source()):
-            seen.append(one)
+    async def receive() -> None:
+        async for number in prefetch(produce()):
+            received.append(number)
 
     with pytest.raises(ZeroDivisionError):
-        await see()
-    assert seen == [1]
+        await receive()
+    assert received == [1]
