@@ -57,4 +57,4 @@ async def get_metrics(request: Request, services: ServicesDep) -> Response:
     expected = f"Bearer {token.get_secret_value()}".encode()
     if not hmac.compare_digest(request.headers.get("authorization", "").encode(), expected):
         raise Unauthorised("Send the metrics token as 'Authorization: Bearer TOKEN'.")
-    return Response(request.app.state.metrics.text(), media_type=_TEXT)
+    return Response(request.app.state.metrics.render(), media_type=_TEXT)
