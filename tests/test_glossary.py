@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-
-from okube_api.catalogue.expressions.values import Scope
 from okube_api.catalogue.registry import CATALOGUE
+from okube_api.catalogue.scopes import Scope
 
 GLOSSARY = Path(__file__).parents[1] / "docs" / "glossary.md"
 

@@ -28,10 +28,12 @@ from okube_api.catalogue.conversion_parts import (
     time_before,
     visits_and_conversions,
 )
-from okube_api.catalogue.expressions.conversion import Comparison
-from okube_api.catalogue.expressions.values import Minus, Ratio, Record, UserSet
+from okube_api.catalogue.expressions.composites import Ratio, Record
+from okube_api.catalogue.expressions.exposure import Comparison
+from okube_api.catalogue.expressions.numbers import Minus
 from okube_api.catalogue.facts import USERS, VISITORS
 from okube_api.catalogue.kpi import Kpi, KpiKind, LeafShape, Unit
+from okube_api.catalogue.terms import UserSet
 
 COSTS = (
     ratio("costByVisit", COST, ALL_VISITS, "Cost per visit, offline or online."),

@@ -1,22 +1,12 @@
 """What the records of conversion are made of: rows, the numbers of a channel, and what some kinds of record share."""
 
-from okube_api.catalogue.expressions.conversion import CampaignCost, DeliveryCount, VenueRate
-from okube_api.catalogue.expressions.values import (
-    Bands,
-    Breakdown,
-    Distribution,
-    Minus,
-    Number,
-    PlaceRole,
-    Plus,
-    Ratio,
-    Record,
-    Scope,
-    Scoped,
-    Slice,
-    Total,
-    UserSet,
-)
+from okube_api.catalogue.bands import Bands
+from okube_api.catalogue.expressions.breakdowns import Breakdown
+from okube_api.catalogue.expressions.composites import Ratio, Record, Scoped
+from okube_api.catalogue.expressions.costs import CampaignCost, DeliveryCount
+from okube_api.catalogue.expressions.distributions import Distribution
+from okube_api.catalogue.expressions.exposure import VenueRate
+from okube_api.catalogue.expressions.numbers import Minus, Plus, Total
 from okube_api.catalogue.facts import (
     CLICKS,
     COHORTS,
@@ -38,6 +28,9 @@ from okube_api.catalogue.facts import (
     Measure,
 )
 from okube_api.catalogue.kpi import Kpi, KpiKind, LeafShape, Unit
+from okube_api.catalogue.scopes import PlaceRole, Scope
+from okube_api.catalogue.terms import Slice, UserSet
+from okube_api.catalogue.value import Number
 from okube_api.clock import DAY_S
 
 _MICRO = 1_000_000

@@ -1,23 +1,11 @@
 """The 18 KPIs of geo-marketing: stays of a panel at the sites and points of interest of a study."""
 
-from okube_api.catalogue.expressions.values import (
-    Affinity,
-    AttributeBreakdown,
-    Bands,
-    Breakdown,
-    Distinct,
-    Distribution,
-    Frequency,
-    Minus,
-    PlaceRole,
-    Ratio,
-    Record,
-    Scope,
-    ScopedNumber,
-    Slice,
-    Total,
-    UserSet,
-)
+from okube_api.catalogue.bands import Bands
+from okube_api.catalogue.expressions.affinity import Affinity
+from okube_api.catalogue.expressions.breakdowns import AttributeBreakdown, Breakdown
+from okube_api.catalogue.expressions.composites import Ratio, Record
+from okube_api.catalogue.expressions.distributions import Distribution, Frequency
+from okube_api.catalogue.expressions.numbers import Distinct, Minus, ScopedNumber, Total
 from okube_api.catalogue.facts import (
     DWELL,
     GAPS,
@@ -31,6 +19,8 @@ from okube_api.catalogue.facts import (
     WORK_METRES,
 )
 from okube_api.catalogue.kpi import Kpi, KpiKind, LeafShape, Unit
+from okube_api.catalogue.scopes import PlaceRole, Scope
+from okube_api.catalogue.terms import Slice, UserSet
 
 _AREAS = ((Scope.HOMES, "home"), (Scope.WORKS, "work"))
 _BY_SITE = (Scope.SITES, Scope.HOMES, Scope.WORKS, Scope.ZONES)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from okube_api.catalogue.expressions.values import Scope, Value
+from okube_api.catalogue.scopes import Scope
+from okube_api.catalogue.value import Value
 
 
 class Module(StrEnum):

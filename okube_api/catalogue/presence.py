@@ -1,22 +1,12 @@
 """The 13 KPIs of presence: stays of devices at sites, and their passages by the equipments (areas) there."""
 
-from okube_api.catalogue.expressions.paths import Amplitude, Matrix, VisitOrder
-from okube_api.catalogue.expressions.values import (
-    Bands,
-    Distinct,
-    Distribution,
-    Minus,
-    Number,
-    PlaceRole,
-    Ratio,
-    Scope,
-    Scoped,
-    ScopedNumber,
-    Slice,
-    Sums,
-    Total,
-    UserSet,
-)
+from okube_api.catalogue.bands import Bands
+from okube_api.catalogue.expressions.amplitude import Amplitude
+from okube_api.catalogue.expressions.composites import Ratio, Scoped
+from okube_api.catalogue.expressions.distributions import Distribution
+from okube_api.catalogue.expressions.matrix import Matrix
+from okube_api.catalogue.expressions.numbers import Distinct, Minus, ScopedNumber, Total
+from okube_api.catalogue.expressions.order import VisitOrder
 from okube_api.catalogue.facts import (
     DROPOUTS,
     NEW,
@@ -34,6 +24,9 @@ from okube_api.catalogue.facts import (
     Measure,
 )
 from okube_api.catalogue.kpi import Kpi, KpiKind, LeafShape, Unit
+from okube_api.catalogue.scopes import PlaceRole, Scope
+from okube_api.catalogue.terms import Slice, Sums, UserSet
+from okube_api.catalogue.value import Number
 
 MOST_AREAS = 100
 

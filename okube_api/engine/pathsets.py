@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from okube_api.engine.evaluators.campaigns import ValuesByCode, drop_duplicate_pairs, encode_texts, flatten_lists
+from okube_api.engine.text_columns import ValuesByCode, drop_duplicate_pairs, encode_texts, flatten_lists
 from okube_api.store.arrays import Ints
 
 _DENSE = 4_000_000

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from okube_api.catalogue.facts import Span
 from okube_api.catalogue.scopes import Scope
@@ -59,12 +60,20 @@ class Pass:
     sign: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedSource:
-    """A table, or a rollup by day and month, that the planner considered and did not read, and why."""
+class RejectedSource(NamedTuple):
+    """A table, or a rollup by day and month, that the planner considered and did not read, and why.
+
+    message: may contain `{}` for the names.  Most questions are never explained, so it is formatted on demand.
+    """
 
     table: str
-    reason: str
+    message: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Why the source is not read, in one sentence."""
+        return self.message.format(", ".join(f"`{name}`" for name in sorted(self.names)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,19 @@
-"""A question, as an immutable value: what the language of the requests comes down to once all is resolved."""
+"""A question as an immutable value: what a request asks for, once every reference is resolved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from okube_api.catalogue.expressions.values import Bands, PlaceRole, Scope
+from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.kpi import Kpi
+from okube_api.catalogue.scopes import PlaceRole, Scope
+from okube_api.catalogue.terms import Term
 from okube_api.engine.calendar import Buckets, Granularity, Mode, Period, cut_into_buckets
-from okube_api.engine.evaluators.campaigns import CampaignRecord
+from okube_api.engine.campaigns import CampaignRecord
 
 
 @dataclass(frozen=True, slots=True)
 class ValueFilter:
-    """What a filter keeps: one of `values`, or (negated) none of them."""
+    """A filter on a column: keeps rows with one of `values`, or (negated) with none of them."""
 
     values: tuple[str, ...]
     negated: bool = False
@@ -19,7 +21,7 @@ class ValueFilter:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """How a resource is shown beside its `_id`."""
+    """The key and the name that an answer shows for a resource."""
 
     key: str
     name: str | None
@@ -29,8 +31,9 @@ class Label:
 class RequestedScope:
     """One scope of a param.
 
-    properties: what to show beside the numbers.
-    descending: sorted by the `all` value, None as the identifiers come; limit: only the first n.
+    properties: which properties of the scope values to show.
+    descending: the direction to sort by the `all` value; None sorts by identifier.
+    limit: how many scope values to show; None shows all.
     """
 
     scope: Scope
@@ -41,7 +44,7 @@ class RequestedScope:
 
 @dataclass(frozen=True, slots=True)
 class RequestedKpi:
-    """One param: a KPI, how its days fall into buckets, and by what it is broken down."""
+    """One param: a KPI, its buckets and its scopes."""
 
     kpi: Kpi
     mode: Mode
@@ -51,27 +54,30 @@ class RequestedKpi:
     scopes: tuple[RequestedScope, ...]
 
     def buckets(self, period: Period) -> Buckets | None:
-        """The buckets to answer by; None when only the whole period is asked for."""
+        """Return the buckets to answer by; None when only the whole period is requested."""
         return cut_into_buckets(period, self.mode, self.granularity) if self.temporals else None
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of one application.
+    """A question about one application.
 
-    places: the places that each kind of slice looks at, by id.
-    filters: what rows must be, by scope; for campaigns, levers and extras see `kept`.
-    named: the values that a filter or the path names, by scope: in the answer even when empty.
+    places: the ids of the places that each kind of slice looks at.
+    filters: the filters on rows, by scope; those on campaigns, levers and extras are in `selected_campaigns`.
+    named_values: the values that a filter or the path names, by scope: they are in the answer even when empty.
     weekdays: 1 (Monday) to 7; None for every day.
-    edges: the application's bins, ascending.
+    edges: the lower edges of the application's bands, ascending.
     labels: the resources that an answer may name, by `_id`.
-    campaigns: those of the application, by `_id`.
-    kept: the campaigns that meet every filter on campaigns, levers and extras; None without any.
-    some_sites: whether it looks at some sites only, which then take their share of what is known by campaign.
-    sharers: the sites that share what is known by campaign: active ones, and others that a filter or the path names.
-    aside: by fact and kind of places, those that have rows and are not looked at; where it is known, rows of every
-        place may be read and theirs taken away again.
-    notes: what is known of the numbers before they are read.
+    campaigns: the campaigns of the application, by `_id`.
+    selected_campaigns: those that pass every filter on campaigns, levers and extras; None without such a filter.
+    some_sites: whether the question is about a selection of sites, which then get their shares of what is only known
+        by campaign.
+    sharers: the sites that share what is only known by campaign: the active ones, and those that a filter or the path
+        names.  Example: a delivery of 90 prints without a site, by a global campaign with the sharers a, b and c,
+        counts 30 prints for each.
+    subquery_results: by fact and role of places, the places that have rows but are not in the question.  Where they
+        are given, the planner may read the rows of every place and subtract those of these places.
+    notes: what to know about the numbers.
     """
 
     application: str
@@ -90,3 +96,7 @@ class Question:
     sharers: tuple[str, ...] = ()
     subquery_results: Mapping[tuple[str, PlaceRole], tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def is_weighted(self, term: Term) -> bool:
+        """Return whether the users of a term count by their weight."""
+        return self.uplift and term.slice.fact.weight is not None

@@ -204,7 +204,7 @@ def round_ratios(above: Numerators, below: Numerators) -> list[float | None]:
     return [value if known else None for value, known in zip(values, defined.tolist(), strict=True)]
 
 
-def key_and_label(labels: Mapping[str, Label], identifier: str) -> tuple[str, str]:
+def find_label(labels: Mapping[str, Label], identifier: str) -> tuple[str, str]:
     """Key and name of a resource, its identifier where it is not known any more."""
     label = labels.get(identifier)
     return (identifier, identifier) if label is None else (label.key, label.name or label.key)

@@ -1,4 +1,8 @@
-"""A question from plan to leaves: reads each pass once, then evaluates every param in its views."""
+"""Answers a question: subqueries, plan, fetch, evaluate.
+
+A question arrives resolved (`analytics/resolve`); the results leave to be shaped as JSON or CSV (`analytics/answer`,
+`analytics/table`).
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,8 +13,9 @@ import pyarrow as pa
 from okube_api.catalogue.scopes import ATTRIBUTES, Scope
 from okube_api.catalogue.terms import UserSet
 from okube_api.engine.calendar import Buckets
-from okube_api.engine.evaluate import evaluate
-from okube_api.engine.evaluator import Evaluator, FetchedRows
+from okube_api.engine.evaluator import Evaluator
+from okube_api.engine.evaluators import evaluate
+from okube_api.engine.fetched_rows import FetchedRows
 from okube_api.engine.panel import Panel
 from okube_api.engine.panels import PanelCache
 from okube_api.engine.plan import Plan
@@ -23,9 +28,10 @@ from okube_api.store.protocol import Reader
 
 @dataclass(frozen=True, slots=True)
 class KpiResult:
-    """The leaves of one param by one scope.
+    """The results of one param by one scope.
 
-    names: the scope values by number; a cell is `number * width + bucket`, the last bucket being the whole period.
+    scope_values: the scope values by number; a cell is `number * width + bucket`, the last bucket being the whole
+        period.
     """
 
     kpi_request: RequestedKpi
@@ -38,7 +44,10 @@ class KpiResult:
 
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
-    """Everything found, param by param and scope by scope.  notes: what to know about the numbers."""
+    """The results of a question, param by param and scope by scope, with the plan and the rows they come from.
+
+    notes: what to know about the numbers.
+    """
 
     kpi_results: tuple[KpiResult, ...]
     plan: Plan
@@ -47,51 +56,61 @@ class EngineAnswer:
 
 
 async def answer(question: Question, reader: Reader, panels: PanelCache | None = None) -> EngineAnswer:
-    """The leaves that a question asks for.  Raises the reader's TooManyRows and Unavailable."""
+    """Answer a resolved question.  Raises the reader's TooManyRows and Unavailable."""
     question = await answer_subqueries(question, reader)
-    planned = plan_question(question)
-    tables = [await fetch(one.node, reader) for one in planned.passes]
-    panels = panels or PanelCache()
-    known = await panels.get(question.application, reader) if needs_panel(question, planned) else Panel()
-    read = FetchedRows(planned, tables, known)
-    if read.is_small:
-        found, notes = evaluate_all(question, read)
+    plan = plan_question(question)
+    fetched = await fetch(question, plan, reader, panels or PanelCache())
+    if fetched.is_small:
+        results, notes = evaluate_question(question, fetched)
     else:
-        found, notes = await asyncio.to_thread(evaluate_all, question, read)
-    return EngineAnswer(found, planned, read, (*question.notes, *notes))
+        results, notes = await asyncio.to_thread(evaluate_question, question, fetched)
+    return EngineAnswer(results, plan, fetched, (*question.notes, *notes))
 
 
 async def answer_subqueries(question: Question, reader: Reader) -> Question:
-    """The question that knows the places it does not look at, where rows of every place could serve it."""
-    read = {about: await reader.aggregate(node) for about, node in subqueries(question).items()}
-    return with_subqueries(question, {about: table.column(0).to_pylist() for about, table in read.items()})
+    """Return the question with the places that have rows and are not in it, where the planner can use them."""
+    tables = {key: await reader.aggregate(node) for key, node in subqueries(question).items()}
+    return with_subqueries(question, {key: table.column(0).to_pylist() for key, table in tables.items()})
 
 
-async def fetch(node: Aggregate | Select, reader: Reader) -> pa.Table:
-    """What the store answers to one pass."""
-    return await (reader.aggregate(node) if isinstance(node, Aggregate) else reader.select(node))
+async def fetch(question: Question, plan: Plan, reader: Reader, panels: PanelCache) -> FetchedRows:
+    """Fetch the rows of every pass, and the panel if users must be weighed, filtered or split by an attribute."""
+    tables = [await _fetch_pass(pass_.node, reader) for pass_ in plan.passes]
+    panel = await panels.get(question.application, reader) if needs_panel(question, plan) else Panel()
+    return FetchedRows(plan, tables, panel)
 
 
-def needs_panel(question: Question, planned: Plan) -> bool:
-    """Whether users must be weighed, filtered or split by what is known of them."""
-    users = [
-        need.term for need in planned.passes_of_need if isinstance(need.term, UserSet) and need.term.slice.fact.weight
+def evaluate_question(question: Question, fetched: FetchedRows) -> tuple[tuple[KpiResult, ...], tuple[str, ...]]:
+    """Return the results of every param, in order, and notes on them.
+
+    Params with the same scope and buckets share an evaluator, and with it what it has computed already.
+    """
+    evaluators: dict[tuple[Scope, Buckets | None], Evaluator] = {}
+    kpi_results = []
+    for request in question.requested_kpis:
+        buckets = request.buckets(question.period)
+        for by in request.scopes:
+            key = (by.scope, buckets)
+            if key not in evaluators:
+                evaluators[key] = Evaluator(fetched, question, by.scope, buckets)
+            evaluator = evaluators[key]
+            results = evaluate(request.kpi.value, evaluator)
+            scope_values = evaluator.scope_values.values
+            kpi_results.append(KpiResult(request, by, buckets, evaluator.width, scope_values, results))
+    notes = dict.fromkeys(note for evaluator in evaluators.values() for note in evaluator.notes)
+    return tuple(kpi_results), tuple(notes)
+
+
+def needs_panel(question: Question, plan: Plan) -> bool:
+    """Return whether users must be weighed, filtered or split by their attributes."""
+    terms = [
+        need.term for need in plan.passes_of_need if isinstance(need.term, UserSet) and need.term.slice.fact.weight
     ]
     by_attribute = any(scope in ATTRIBUTES for scope, _ in question.filters) or any(
-        by.scope in ATTRIBUTES for ask in question.requested_kpis for by in ask.scopes
+        by.scope in ATTRIBUTES for request in question.requested_kpis for by in request.scopes
     )
-    return bool(users) and (question.uplift or by_attribute or any(term.attribute for term in users))
+    return bool(terms) and (question.uplift or by_attribute or any(term.attribute for term in terms))
 
 
-def evaluate_all(question: Question, read: FetchedRows) -> tuple[tuple[KpiResult, ...], tuple[str, ...]]:
-    """The leaves of every param, in order, and notes on them; params that look at the same rows share a view."""
-    views: dict[tuple[Scope, Buckets | None], Evaluator] = {}
-    found = []
-    for ask in question.requested_kpis:
-        buckets = ask.buckets(question.period)
-        for by in ask.scopes:
-            key = (by.scope, buckets)
-            view = views.setdefault(key, Evaluator(read, question, by.scope, buckets))
-            found.append(KpiResult(ask, by, buckets, view.width, view.names.values, evaluate(ask.kpi.value, view)))
-    notes = dict.fromkeys(note for view in views.values() for note in view.notes)
-    return tuple(found), tuple(notes)
+async def _fetch_pass(node: Aggregate | Select, reader: Reader) -> pa.Table:
+    return await (reader.aggregate(node) if isinstance(node, Aggregate) else reader.select(node))

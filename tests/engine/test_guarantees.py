@@ -10,10 +10,12 @@ import orjson
 import pytest
 from okube_api.analytics.answer import build_results
 from okube_api.catalogue.conversion import CONVERSION
-from okube_api.catalogue.expressions.values import Distinct, Number, Ratio
+from okube_api.catalogue.expressions.composites import Ratio
+from okube_api.catalogue.expressions.numbers import Distinct
 from okube_api.catalogue.geomarketing import GEO_MARKETING
 from okube_api.catalogue.kpi import Kpi, KpiKind, Module
 from okube_api.catalogue.registry import BY_NAME
+from okube_api.catalogue.value import Number
 from okube_api.engine import question as engine
 from okube_api.engine.run import answer
 
@@ -23,7 +25,7 @@ from tests.by_hand.truth import Truth
 from tests.engine import ask_conversion
 from tests.engine.ask import resolved as resolved_elsewhere
 from tests.engine.campaign_tenants import campaign_tenant
-from tests.engine.exact import WHOLE, Exact, exact, totals
+from tests.engine.exact import WHOLE, Exact, evaluate_exactly, totals
 from tests.engine.stores import InMemory, Reading
 from tests.engine.tenants import tenant
 from tests.engine.test_conversion import random_question
@@ -53,13 +55,13 @@ def of_kind(kpis: Iterable[str], kind: KpiKind) -> tuple[str, ...]:
 async def conversion(truth: Truth, kpis: tuple[str, ...], question: Question) -> dict[str, Exact]:
     """Conversion KPIs before rounding."""
     async with MEMORY.reading(truth) as reader:
-        return await exact(reader, ask_conversion.resolved(truth, kpis, question))
+        return await evaluate_exactly(reader, ask_conversion.resolved(truth, kpis, question))
 
 
 async def geo_marketing(truth: Truth, kpis: tuple[str, ...], question: Question) -> dict[str, Exact]:
     """Geo-marketing KPIs before rounding."""
     async with MEMORY.reading(truth) as reader:
-        return await exact(reader, resolved_elsewhere(truth, Module.GEO_MARKETING, kpis, question))
+        return await evaluate_exactly(reader, resolved_elsewhere(truth, Module.GEO_MARKETING, kpis, question))
 
 
 # -- sums over days --------------------------------------------------------------------------------------------------
@@ -180,7 +182,7 @@ async def test_ratios_are_of_sums_and_not_means_of_ratios() -> None:
     resolved = ask_conversion.resolved(alpha().truth, tuple(kpi.name for kpi in ratios), question)
     async with MEMORY.reading(alpha().truth) as reader:
         rounded = build_results(resolved, (await answer(resolved, reader)).kpi_results)
-        above, below = [await exact(reader, _parts(resolved, side)) for side in ("above", "below")]
+        above, below = [await evaluate_exactly(reader, _parts(resolved, side)) for side in ("above", "below")]
     unlike_means = 0
     for kpi, element in zip(ratios, rounded, strict=True):
         over, under = (side[kpi.name].get("globals", {}) for side in (above, below))

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.engine.evaluators.campaigns import ValuesByCode
 from okube_api.engine.pathsets import expand_path_sets
+from okube_api.engine.text_columns import ValuesByCode
 
 SETS = st.lists(st.sampled_from("abcdef"), unique=True, max_size=4).map(sorted)
 ROWS = st.lists(

@@ -21,8 +21,8 @@ from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
 from okube_api.engine.plan import Pass, Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
-from okube_api.store.duckdb.sql import aggregate_sql, rows_sql
-from okube_api.store.mongo.pipeline import aggregate_pipeline, rows_pipeline
+from okube_api.store.duckdb.sql import aggregate_sql, select_sql
+from okube_api.store.mongo.pipeline import aggregate_pipeline, select_pipeline
 from okube_api.store.plans import Aggregate
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -75,7 +75,7 @@ QUESTIONS: Mapping[str, Question] = {
         question(
             *(asked(CONV[name], Scope.LEVERS, by=BY_MONTH) for name in ("offlineVisits", "offlineConversions", "roi")),
             days=LENT,
-            kept=CAMPAIGNS,
+            selected_campaigns=CAMPAIGNS,
         )
     ),
     "one_site_by_campaign": question(
@@ -121,7 +121,7 @@ def _written(one: Pass, serves: int) -> str:
     if isinstance(one.node, Aggregate):
         sql, pipeline = aggregate_sql(one.node, APPLICATION), aggregate_pipeline(one.node, visible)
     else:
-        sql, pipeline = rows_sql(one.node, APPLICATION), rows_pipeline(one.node, visible)
+        sql, pipeline = select_sql(one.node, APPLICATION), select_pipeline(one.node, visible)
     piece = one.part
     return "\n".join(
         (

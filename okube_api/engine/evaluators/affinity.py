@@ -1,31 +1,90 @@
-"""Affinity: which points of interest the visitors of sites are seen at more often than others."""
+"""Evaluates affinity: which POIs the visitors of sites are seen at more often than other users."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from okube_api.catalogue.expressions.values import Affinity, Scope
+from okube_api.catalogue.expressions.affinity import Affinity
+from okube_api.catalogue.scopes import Scope
 from okube_api.catalogue.weights import WEIGHT_UNIT
-from okube_api.engine.evaluator import Evaluator, ValueNumbers
+from okube_api.engine.evaluate import evaluate
+from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
-from okube_api.engine.results import Leaf, round_amounts, round_ratios
+from okube_api.engine.results import Leaf, Results, round_amounts, round_ratios
 from okube_api.engine.sets import UserGroups, merge_groups
+from okube_api.engine.term_rows import ValueNumbers
 from okube_api.store.arrays import Flags, Ints
+
+
+@evaluate.register
+def _(value: Affinity, evaluator: Evaluator) -> Results:
+    items, width = ValueNumbers(), evaluator.width
+    visitors = list(evaluator.users.distinct_users((value.visitors,)))
+    poi_visitors = [
+        batch for groups in evaluator.users.memberships((value.poi_visitors,), items) for batch in merge_groups(groups)
+    ]
+    size = max(len(items.values), 1)
+
+    def to_grid(parts: list[tuple[Ints, Ints]]) -> Grid:
+        weighted = evaluator.question.is_weighted(value.visitors)
+        keys = [np.zeros(0, dtype=np.int64), *(key for key, _ in parts)]
+        numbers = [np.zeros(0, dtype=np.int64), *(number for _, number in parts)]
+        return sum_by_cell(np.concatenate(keys), np.concatenate(numbers), WEIGHT_UNIT if weighted else 1, not weighted)
+
+    def weigh(groups: UserGroups, flags: Flags | None = None) -> Ints:
+        weights = evaluator.users.weights(value.visitors, groups)
+        return groups.sums(weights if flags is None else weights * flags[groups.users])
+
+    visitors_by_bucket = _split_by_bucket(visitors, width)
+    users = 1 + max((int(batch.users.max()) for batch in (*visitors, *poi_visitors) if len(batch.users)), default=0)
+    seen_at_poi = []
+    for key, members in ((key, members) for batch in poi_visitors for key, members in batch.rows()):
+        item, bucket = divmod(key, width)
+        flags = np.zeros(users, dtype=np.bool_)
+        flags[members] = True
+        seen_at_poi += [
+            (groups.keys * size + item, weigh(groups, flags)) for groups in visitors_by_bucket.get(bucket, ())
+        ]
+    labels = evaluator.question.labels
+    return AffinityResults(
+        visitors=to_grid([(batch.keys, weigh(batch)) for batch in visitors]),
+        seen_at_poi=to_grid(seen_at_poi),
+        poi_visitors=to_grid(
+            [(batch.keys % width * size + batch.keys // width, weigh(batch)) for batch in poi_visitors]
+        ),
+        reference_users=evaluator.users.count((value.reference_users,)),
+        size=size,
+        width=width,
+        items=tuple((poi, labels[poi].key) for poi in items.values),
+        by_scope=evaluator.scope is not Scope.GLOBALS,
+    )
+
+
+def _split_by_bucket(batches: list[UserGroups], width: int) -> dict[int, list[UserGroups]]:
+    """Return the groups of each bucket, the whole period being one."""
+    by_bucket: dict[int, list[UserGroups]] = {}
+    for batch in batches:
+        buckets = batch.keys % width
+        for bucket in np.unique(buckets):
+            by_bucket.setdefault(int(bucket), []).append(batch.select_rows(np.flatnonzero(buckets == bucket)))
+    return by_bucket
 
 
 @dataclass(frozen=True, slots=True)
 class AffinityResults:
-    """One item for each point of interest that somebody of the reference was seen at; the most visitors first.
+    """One item for each POI that a user of the reference was seen at; the most visitors first.
 
-    visitors: by cell; both: visitors also seen at an item, by `cell * size + item`.
-    there, reference: by bucket (`bucket * size + item`, `bucket`), the same for every scope value.
+    visitors: by cell.
+    seen_at_poi: visitors also seen at an item, by `cell * size + item`.
+    poi_visitors, reference_users: by bucket (`bucket * size + item`, `bucket`), the same for every scope value.
+    items: `_id` and key of each POI.
     """
 
     visitors: Grid
-    both: Grid
-    there: Grid
-    reference: Grid
+    seen_at_poi: Grid
+    poi_visitors: Grid
+    reference_users: Grid
     size: int
     width: int
     items: tuple[tuple[str, str], ...]
@@ -33,25 +92,30 @@ class AffinityResults:
 
     @property
     def keys(self) -> Ints:
-        return self.visitors.keys if self.by_scope else np.union1d(self.visitors.keys, self.there.keys // self.size)
+        if self.by_scope:
+            return self.visitors.keys
+        return np.union1d(self.visitors.keys, self.poi_visitors.keys // self.size)
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         return [self._leaf(int(key)) for key in keys]
 
     def _leaf(self, key: int) -> dict[str, Any]:
         bucket = key % self.width if key >= 0 else -1
-        everyone, visitors = self.reference.values_at(np.array([bucket])), self.visitors.values_at(np.array([key]))
+        reference, visitors = (
+            self.reference_users.values_at(np.array([bucket])),
+            self.visitors.values_at(np.array([key])),
+        )
         items = np.arange(len(self.items))
-        there = self.there.values_at(np.where(bucket < 0, -1, bucket * self.size + items))
-        items, there = items[there != 0], there[there != 0]
-        both = self.both.values_at(key * self.size + items)
+        at_poi = self.poi_visitors.values_at(np.where(bucket < 0, -1, bucket * self.size + items))
+        items, at_poi = items[at_poi != 0], at_poi[at_poi != 0]
+        counts = self.seen_at_poi.values_at(key * self.size + items)
         rows = zip(
-            both.tolist(),
+            counts.tolist(),
             (self.items[item] for item in items),
-            round_amounts(both, self.both),
-            round_ratios(both, np.full(len(items), visitors[0])),
-            round_ratios(there, np.full(len(items), everyone[0])),
-            round_ratios(both.astype(object) * int(everyone[0]) * 100, there.astype(object) * int(visitors[0])),
+            round_amounts(counts, self.seen_at_poi),
+            round_ratios(counts, np.full(len(items), visitors[0])),
+            round_ratios(at_poi, np.full(len(items), reference[0])),
+            round_ratios(counts.astype(object) * int(reference[0]) * 100, at_poi.astype(object) * int(visitors[0])),
             strict=True,
         )
         return {
@@ -61,51 +125,3 @@ class AffinityResults:
             ],
             "visitors": round_amounts(visitors, self.visitors)[0],
         }
-
-
-def evaluate_affinity(value: Affinity, view: Evaluator) -> AffinityResults:
-    """The leaves of an affinity, in a view."""
-    items = ValueNumbers()
-    visitors = list(view.people((value.visitors,)))
-    there = [batch for rows in view.memberships((value.poi_visitors,), items) for batch in merge_groups(rows)]
-    size = max(len(items.values), 1)
-
-    def cells(parts: list[tuple[Ints, Ints]]) -> Grid:
-        weighted = view.weighted(value.visitors)
-        keys = [np.zeros(0, dtype=np.int64), *(key for key, _ in parts)]
-        numbers = [np.zeros(0, dtype=np.int64), *(number for _, number in parts)]
-        return sum_by_cell(np.concatenate(keys), np.concatenate(numbers), WEIGHT_UNIT if weighted else 1, not weighted)
-
-    def weighed(groups: UserGroups, flags: Flags | None = None) -> Ints:
-        weights = view.weights(value.visitors, groups)
-        return groups.sums(weights if flags is None else weights * flags[groups.users])
-
-    in_bucket = _by_bucket(visitors, view.width)
-    users = 1 + max((int(batch.users.max()) for batch in (*visitors, *there) if len(batch.users)), default=0)
-    both = []
-    for key, members in ((key, members) for batch in there for key, members in batch.rows()):
-        item, bucket = divmod(key, view.width)
-        flags = np.zeros(users, dtype=np.bool_)
-        flags[members] = True
-        both += [(rows.keys * size + item, weighed(rows, flags)) for rows in in_bucket.get(bucket, ())]
-    labels = view.question.labels
-    return AffinityResults(
-        visitors=cells([(batch.keys, weighed(batch)) for batch in visitors]),
-        both=cells(both),
-        there=cells([(batch.keys % view.width * size + batch.keys // view.width, weighed(batch)) for batch in there]),
-        reference=view.count((value.reference_users,)),
-        size=size,
-        width=view.width,
-        items=tuple((poi, labels[poi].key) for poi in items.values),
-        by_scope=view.scope is not Scope.GLOBALS,
-    )
-
-
-def _by_bucket(batches: list[UserGroups], width: int) -> dict[int, list[UserGroups]]:
-    """The rows of each bucket, the whole period being one."""
-    found: dict[int, list[UserGroups]] = {}
-    for batch in batches:
-        buckets = batch.keys % width
-        for bucket in np.unique(buckets):
-            found.setdefault(int(bucket), []).append(batch.select_rows(np.flatnonzero(buckets == bucket)))
-    return found

@@ -1,8 +1,8 @@
-"""What campaigns deliver and cost, by cell, and how sites share what is known of the whole campaign only.
+"""Evaluates deliveries and costs of campaigns, with the shares of sites.
 
-A campaign's delivery or cost that names no site is shared evenly by the campaign's sites, or by every site when it
-is global or none of its own is left: sites always add up to the whole.  A question that looks at all of them needs no
-shares.
+A delivery or cost of a campaign that names no site is shared evenly by the campaign's sites, or by every sharer when
+the campaign is global or none of its sites is a sharer: sites always add up to the total.  A question about all sites
+that is not broken down by site needs no shares.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,169 +10,200 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from okube_api.catalogue.expressions.conversion import CampaignCost, DeliveryCount
-from okube_api.catalogue.expressions.values import PlaceRole, Scope
+from okube_api.catalogue.expressions.costs import CampaignCost, DeliveryCount
 from okube_api.catalogue.facts import CLICKS, OPENINGS, PRINTS
-from okube_api.engine.evaluator import Evaluator, TermRows
-from okube_api.engine.evaluators.campaigns import OF_CAMPAIGNS, CampaignRecord, Spending, ValuesByCode, encode_texts
+from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
+from okube_api.engine.campaigns import Spending
+from okube_api.engine.evaluate import evaluate_number
+from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, Numerators, multiply, sum_quotients
+from okube_api.engine.term_rows import TermRows
+from okube_api.engine.text_columns import ValuesByCode, encode_texts
 from okube_api.store.arrays import Flags, Ints
 
 _SAFE = 2**62
-_PER = 1_000_000_000  # costs are counted in thousandths of a millionth: a thousandth is a print at a cost per thousand
-_FOLLOWED = {"cpm": (PRINTS, 1), "cpc": (CLICKS, 1000), "cpo": (OPENINGS, 1000)}
+_COST_DENOMINATOR = 1_000_000_000
+"""Costs are counted in thousandths of a millionth, so that one print at a cost per thousand is an integer."""
+_MEASURE_OF_COST = {"cpm": (PRINTS, 1), "cpc": (CLICKS, 1000), "cpo": (OPENINGS, 1000)}
+"""By kind of cost, what it pays for, and the factor from `amount_micro` to the unit of costs."""
+
+
+@evaluate_number.register
+def _(value: DeliveryCount, evaluator: Evaluator) -> Grid:
+    grid: Grid = evaluator.compute_once(value, lambda: _evaluate_deliveries(value, evaluator))
+    return grid
+
+
+@evaluate_number.register
+def _(value: CampaignCost, evaluator: Evaluator) -> Grid:
+    grid: Grid = evaluator.compute_once(value, lambda: _evaluate_cost(value, evaluator))
+    return grid
+
+
+def _evaluate_deliveries(value: DeliveryCount, evaluator: Evaluator) -> Grid:
+    """Return prints, clicks or openings by cell."""
+    (term,) = value.terms(evaluator.scope)
+    if not _needs_shares(evaluator):
+        return evaluator.sums.total(term, value.measure)
+    parts = [_read_amounts(rows, rows.amounts(value.measure), evaluator) for rows in evaluator.reader.rows_of(term)]
+    return _sum_amounts(parts, evaluator, 1)
+
+
+def _evaluate_cost(value: CampaignCost, evaluator: Evaluator) -> Grid:
+    """Return money by cell."""
+    (term,) = value.terms(evaluator.scope)
+    parts = [
+        _read_amounts(rows, _to_int64(_delivery_costs(rows, evaluator), evaluator), evaluator)
+        for rows in evaluator.reader.rows_of(term)
+    ]
+    return _sum_amounts([*parts, _fixed_costs(evaluator)], evaluator, _COST_DENOMINATOR)
+
+
+def _needs_shares(evaluator: Evaluator) -> bool:
+    return evaluator.scope is Scope.SITES or evaluator.question.some_sites
+
+
+# -- amounts -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Amounts:
     """Amounts of campaigns, one a row.
 
-    campaigns: codes into `names`.  sited: whether the row names its site.
-    values: numbers of the scope values, where these are not sites, or the row names one.
+    names: the campaigns by code.
+    campaigns: codes of campaigns.
+    has_site: whether the row names its site.
+    scope_values: numbers of the scope values; not used for rows to share among sites.
+    numbers, divisors: the amount is one over the other.
     """
 
     names: Sequence[str]
     campaigns: Ints
-    sited: Flags
-    values: Ints
+    has_site: Flags
+    scope_values: Ints
     buckets: Ints
     numbers: Numerators
     divisors: Ints
 
-    def taken(self, rows: Ints | Flags) -> "_Amounts":
-        """Some of the rows."""
+    def select(self, rows: Ints | Flags) -> "_Amounts":
+        """Return some of the rows."""
         return _Amounts(
             self.names,
             self.campaigns[rows],
-            self.sited[rows],
-            self.values[rows],
+            self.has_site[rows],
+            self.scope_values[rows],
             self.buckets[rows],
             self.numbers[rows],
             self.divisors[rows],
         )
 
-    def and_those(self, other: "_Amounts") -> "_Amounts":
-        """These and others of the same campaigns."""
+    def append(self, other: "_Amounts") -> "_Amounts":
+        """Return these rows and those of another table with the same codes of campaigns."""
         return _Amounts(
             self.names,
             np.concatenate((self.campaigns, other.campaigns)),
-            np.concatenate((self.sited, other.sited)),
-            np.concatenate((self.values, other.values)),
+            np.concatenate((self.has_site, other.has_site)),
+            np.concatenate((self.scope_values, other.scope_values)),
             np.concatenate((self.buckets, other.buckets)),
             np.concatenate((self.numbers, other.numbers)),
             np.concatenate((self.divisors, other.divisors)),
         )
 
 
-def evaluate_deliveries(value: DeliveryCount, view: Evaluator) -> Grid:
-    """Prints, clicks or openings by cell."""
-    (term,) = value.terms(view.scope)
-    if not _shares(view):
-        return view.total(term, value.measure)
-    parts = [_read(rows, rows.amounts(value.measure), view) for rows in view.placed(term)]
-    return _added(parts, view, 1)
-
-
-def evaluate_cost(value: CampaignCost, view: Evaluator) -> Grid:
-    """Money spent by cell."""
-    (term,) = value.terms(view.scope)
-    parts = [_read(rows, _fitting(_following(rows, view), view), view) for rows in view.placed(term)]
-    return _added([*parts, _fixed(view)], view, _PER)
-
-
-def _shares(view: Evaluator) -> bool:
-    return view.scope is Scope.SITES or view.question.some_sites
-
-
-# -- amounts -------------------------------------------------------------------------------------------------------
-
-
-def _read(rows: TermRows, numbers: Numerators, view: Evaluator) -> _Amounts:
-    """Amounts of rows that were read."""
+def _read_amounts(rows: TermRows, numbers: Numerators, evaluator: Evaluator) -> _Amounts:
+    """Return one amount for each row, given the numbers."""
     codes, names = encode_texts(rows.table.column("campaign"))
     count = rows.table.num_rows
-    sited = (
+    has_site = (
         rows.table.column("site").is_valid().to_numpy().astype(np.bool_)
-        if _shares(view)
+        if _needs_shares(evaluator)
         else np.ones(count, dtype=np.bool_)
     )
-    buckets = np.zeros(count, dtype=np.int64) if rows.buckets is None else rows.buckets
     return _Amounts(
-        [name or "" for name in names], codes, sited, rows.values, buckets, numbers, np.ones(count, dtype=np.int64)
+        names=[name or "" for name in names],
+        campaigns=codes,
+        has_site=has_site,
+        scope_values=rows.scope_values,
+        buckets=np.zeros(count, dtype=np.int64) if rows.buckets is None else rows.buckets,
+        numbers=numbers,
+        divisors=np.ones(count, dtype=np.int64),
     )
 
 
-def _following(rows: TermRows, view: Evaluator) -> Numerators:
-    """What each row's deliveries cost."""
+def _delivery_costs(rows: TermRows, evaluator: Evaluator) -> Numerators:
+    """Return what the deliveries of each row cost."""
     codes, names = encode_texts(rows.table.column("campaign"))
     days = rows.integers("day")
     order = np.argsort(codes, kind="stable")
     ends = np.searchsorted(codes[order], np.arange(len(names) + 1))
-    found: Numerators = np.zeros(len(codes), dtype=object)
+    costs: Numerators = np.zeros(len(codes), dtype=object)
     for name, start, end in zip(names, ends[:-1], ends[1:], strict=True):
         at = order[start:end]
-        for spending in _spendings(view, name or ""):
-            if spending.kind in _FOLLOWED:
-                measure, factor = _FOLLOWED[spending.kind]
-                inside = at[_held(spending, days[at])]
-                found[inside] += multiply(rows.amounts(measure)[inside], spending.amount_micro * factor)
-    return found
+        for spending in _spendings_of(name or "", evaluator):
+            if spending.kind in _MEASURE_OF_COST:
+                measure, factor = _MEASURE_OF_COST[spending.kind]
+                applicable = at[_applies_on(spending, days[at])]
+                costs[applicable] += multiply(rows.amounts(measure)[applicable], spending.amount_micro * factor)
+    return costs
 
 
-def _fitting(numbers: Numerators, view: Evaluator) -> Numerators:
-    """The same in 64 bits, where they and their shares still fit when all are added up."""
-    shared = max(len(view.question.sharers), 1)
-    return numbers.astype(np.int64) if int(np.abs(numbers).sum()) * shared < _SAFE else numbers
+def _to_int64(numbers: Numerators, evaluator: Evaluator) -> Numerators:
+    """Convert Python integers to 64 bits, if the sum of all of them and of their shares still fits."""
+    sharers = max(len(evaluator.question.sharers), 1)
+    return numbers.astype(np.int64) if int(np.abs(numbers).sum()) * sharers < _SAFE else numbers
 
 
-def _held(spending: Spending, days: Ints) -> Flags:
-    """Whether a cost holds on these days."""
+def _applies_on(spending: Spending, days: Ints) -> Flags:
+    """Return whether a cost applies on each of these days."""
     after = spending.first is None or days >= spending.first
     before = spending.last is None or days <= spending.last
     return np.broadcast_to(np.logical_and(after, before), days.shape)
 
 
-def _spendings(view: Evaluator, campaign: str) -> tuple[Spending, ...]:
-    known = view.question.campaigns.get(campaign)
-    return known.costs if known else ()
+def _spendings_of(campaign: str, evaluator: Evaluator) -> tuple[Spending, ...]:
+    record = evaluator.question.campaigns.get(campaign)
+    return record.costs if record else ()
 
 
-def _fixed(view: Evaluator) -> _Amounts:
-    """Fixed costs, an amount for each bucket that some of their days fall in."""
-    names = [name for name in view.question.campaigns if view.keeps(name)]
+def _fixed_costs(evaluator: Evaluator) -> _Amounts:
+    """Return the fixed costs: one amount for each bucket that contains days of the cost."""
+    names = [name for name in evaluator.question.campaigns if evaluator.reader.keeps_campaign(name)]
     codes, buckets, numbers, divisors = [], [], [], []
     for code, name in enumerate(names):
-        for spending in _spendings(view, name):
-            for bucket, days, length in _spread(spending, view):
+        for spending in _spendings_of(name, evaluator):
+            for bucket, days, days_of_cost in _days_by_bucket(spending, evaluator):
                 codes.append(code)
                 buckets.append(bucket)
                 numbers.append(spending.amount_micro * 1000 * days)
-                divisors.append(length)
-    ours = np.array(codes, dtype=np.int64)
-    found = _Amounts(
-        names,
-        ours,
-        np.full(len(ours), not _shares(view)),
-        np.zeros(len(ours), dtype=np.int64),
-        np.array(buckets, dtype=np.int64),
-        _fitting(np.array(numbers, dtype=object), view),
-        np.array(divisors, dtype=np.int64),
+                divisors.append(days_of_cost)
+    campaigns = np.array(codes, dtype=np.int64)
+    amounts = _Amounts(
+        names=names,
+        campaigns=campaigns,
+        has_site=np.full(len(campaigns), not _needs_shares(evaluator)),
+        scope_values=np.zeros(len(campaigns), dtype=np.int64),
+        buckets=np.array(buckets, dtype=np.int64),
+        numbers=_to_int64(np.array(numbers, dtype=object), evaluator),
+        divisors=np.array(divisors, dtype=np.int64),
     )
-    if view.scope not in OF_CAMPAIGNS:
-        return found
-    rows, values = view.belonging(names).expand(ours)
-    return replace(found.taken(rows), values=values)
+    if evaluator.scope not in CAMPAIGN_SCOPES:
+        return amounts
+    rows, scope_values = evaluator.reader.campaign_values(names).expand(campaigns)
+    return replace(amounts.select(rows), scope_values=scope_values)
 
 
-def _spread(spending: Spending, view: Evaluator) -> Iterator[tuple[int, int, int]]:
-    """Each bucket with days of a fixed cost: how many they are there, and how many the cost has in all."""
+def _days_by_bucket(spending: Spending, evaluator: Evaluator) -> Iterator[tuple[int, int, int]]:
+    """Yield each bucket with days of a fixed cost, how many days these are, and how many days the cost has in all."""
     if spending.kind != "fixed" or spending.first is None or spending.last is None:
         return
-    period, weekdays = view.question.period, view.question.weekdays
+    period, weekdays = evaluator.question.period, evaluator.question.weekdays
     days = np.arange(max(spending.first, period.first), min(spending.last, period.last) + 1)
     if weekdays is not None:
         days = days[np.isin((days + 2) % 7 + 1, weekdays)]
-    buckets = view.buckets.of_day[days - period.first] if view.buckets else np.zeros(len(days), dtype=np.int64)
+    if evaluator.buckets:
+        buckets = evaluator.buckets.of_day[days - period.first]
+    else:
+        buckets = np.zeros(len(days), dtype=np.int64)
     for bucket, count in zip(*np.unique(buckets, return_counts=True), strict=True):
         yield int(bucket), int(count), spending.last - spending.first + 1
 
@@ -180,43 +211,49 @@ def _spread(spending: Spending, view: Evaluator) -> Iterator[tuple[int, int, int
 # -- shares --------------------------------------------------------------------------------------------------------
 
 
-def _added(parts: Sequence[_Amounts], view: Evaluator, per: int) -> Grid:
-    """Amounts by cell, those without a site shared."""
-    shared = [_shared(part, view) for part in parts] if _shares(view) else list(parts)
+def _sum_amounts(parts: Sequence[_Amounts], evaluator: Evaluator, denominator: int) -> Grid:
+    """Sum amounts by cell; those without a site are shared first."""
+    shared = [_share(part, evaluator) for part in parts] if _needs_shares(evaluator) else list(parts)
     keys, numbers, divisors = [], [], []
     for part in shared:
-        buckets = () if view.buckets is None else (part.buckets,)
-        for bucket in (*buckets, np.full(len(part.buckets), view.width - 1)):
-            keys.append(part.values * view.width + bucket)
+        buckets = () if evaluator.buckets is None else (part.buckets,)
+        for bucket in (*buckets, np.full(len(part.buckets), evaluator.width - 1)):
+            keys.append(part.scope_values * evaluator.width + bucket)
             numbers.append(part.numbers)
             divisors.append(part.divisors)
-    found = sum_quotients(_joined(keys), _joined(numbers), _joined(divisors))
-    return replace(found, denominator=found.denominator * per, is_integer=False)
+    grid = sum_quotients(_concatenate(keys), _concatenate(numbers), _concatenate(divisors))
+    return replace(grid, denominator=grid.denominator * denominator, is_integer=False)
 
 
-def _shared(part: _Amounts, view: Evaluator) -> _Amounts:
-    """The amounts with those of no site shared: to each site its part, or to the cell that of its sites."""
-    reached = frozenset(view.question.places[PlaceRole.SITES])
-    sharers = [_sharers(view, name) for name in part.names]
-    among = np.array([max(len(one), 1) for one in sharers], dtype=np.int64)
-    alone, own = part.taken(~part.sited), part.taken(part.sited)
-    alone = replace(alone, divisors=alone.divisors * among[alone.campaigns])
-    if view.scope is Scope.SITES:
-        ours = ValuesByCode.from_lists([view.names.number(site) for site in sorted(one & reached)] for one in sharers)
-        rows, values = ours.expand(alone.campaigns)
-        alone = replace(alone.taken(rows), values=values)
+def _share(part: _Amounts, evaluator: Evaluator) -> _Amounts:
+    """Share the amounts without a site among the sharers, and keep the shares of the question's sites.
+
+    By site, each site gets its share; by other scopes, a cell gets the shares of all of the question's sites.
+    """
+    sites = frozenset(evaluator.question.places[PlaceRole.SITES])
+    sharers = [_sharers_of(name, evaluator) for name in part.names]
+    counts = np.array([max(len(sharing), 1) for sharing in sharers], dtype=np.int64)
+    with_site, without_site = part.select(part.has_site), part.select(~part.has_site)
+    without_site = replace(without_site, divisors=without_site.divisors * counts[without_site.campaigns])
+    if evaluator.scope is Scope.SITES:
+        number = evaluator.scope_values.number
+        site_values = ValuesByCode.from_lists([number(s) for s in sorted(sharing & sites)] for sharing in sharers)
+        rows, scope_values = site_values.expand(without_site.campaigns)
+        without_site = replace(without_site.select(rows), scope_values=scope_values)
     else:
-        counts = np.array([len(one & reached) for one in sharers], dtype=np.int64)
-        alone = replace(alone, numbers=alone.numbers * counts[alone.campaigns])
-    return own.and_those(alone)
+        shares = np.array([len(sharing & sites) for sharing in sharers], dtype=np.int64)
+        without_site = replace(without_site, numbers=without_site.numbers * shares[without_site.campaigns])
+    return with_site.append(without_site)
 
 
-def _sharers(view: Evaluator, campaign: str) -> frozenset[str]:
-    """The sites that share what names none."""
-    everyone = frozenset(view.question.sharers)
-    known: CampaignRecord | None = view.question.campaigns.get(campaign)
-    return everyone if known is None or known.sites is None else everyone.intersection(known.sites) or everyone
+def _sharers_of(campaign: str, evaluator: Evaluator) -> frozenset[str]:
+    """Return the sites that share the amounts of a campaign that name no site."""
+    sharers = frozenset(evaluator.question.sharers)
+    record = evaluator.question.campaigns.get(campaign)
+    if record is None or record.sites is None:
+        return sharers
+    return sharers.intersection(record.sites) or sharers
 
 
-def _joined(parts: Sequence[Numerators]) -> Numerators:
+def _concatenate(parts: Sequence[Numerators]) -> Numerators:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

@@ -1,7 +1,7 @@
-"""Users whom campaigns reached: how many of them came, and how many more than of those who were not shown anything.
+"""Evaluates visits of users who were exposed to campaigns, against prints or against a control group.
 
-Exposures know no site, and visits of any cause no campaign: such users are by bucket only, the same for every scope
-value.
+Exposures have no site, and visits of any cause have no campaign: such users are by bucket only, and the same for
+every scope value.
 """
 
 from dataclasses import dataclass
@@ -10,91 +10,105 @@ from typing import Any
 
 import numpy as np
 
-from okube_api.catalogue.expressions.conversion import Comparison, VenueRate
-from okube_api.catalogue.expressions.values import PlaceRole, Scope, UserSet
+from okube_api.catalogue.expressions.exposure import Comparison, VenueRate
+from okube_api.catalogue.scopes import PlaceRole, Scope
+from okube_api.catalogue.terms import UserSet
 from okube_api.catalogue.weights import WEIGHT_UNIT
+from okube_api.engine.evaluate import evaluate, evaluate_number
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, round_quotients, sum_by_cell
 from okube_api.engine.results import AMOUNT_DIGITS, RATIO_DIGITS, Leaf, RatioResults, Results, round_ratios
 from okube_api.engine.sets import UserGroups, concatenate, find_members
-from okube_api.store.arrays import Ints
+from okube_api.store.arrays import Flags, Ints
 
 CONFIDENCE_95 = 1.96  # standard errors
-NOBODY_EXPOSED = "venueRate: nobody is known to have been exposed, so it is offline visits over prints."
+NO_EXPOSURES = "venueRate: no exposure is recorded, so it is the number of offline visits over prints."
 
 
 @dataclass(frozen=True, slots=True)
 class ReachedUsers:
-    """Distinct users by cell, or by bucket where `by_scope` is false."""
+    """Distinct users by cell, or by bucket when `by_scope` is false."""
 
     users: UserGroups
     by_scope: bool
 
     def intersect(self, other: "ReachedUsers", width: int) -> "ReachedUsers":
-        """Users of both, by cell where either is."""
+        """Return the users of both, by cell when either is."""
         if other.by_scope and not self.by_scope:
             return other.intersect(self, width)
-        return ReachedUsers(self.users.filter_users(self._in(other, width)), self.by_scope)
+        return ReachedUsers(self.users.filter_users(self._is_in(other, width)), self.by_scope)
 
     def subtract(self, other: "ReachedUsers", width: int) -> "ReachedUsers":
-        """Users who are not of the other one, which is by cell only where this one is."""
-        return ReachedUsers(self.users.filter_users(~self._in(other, width)), self.by_scope)
+        """Return the users who are not in the other set; it may be by cell only when this one is."""
+        return ReachedUsers(self.users.filter_users(~self._is_in(other, width)), self.by_scope)
 
-    def _in(self, other: "ReachedUsers", width: int) -> Any:
+    def _is_in(self, other: "ReachedUsers", width: int) -> Flags:
         keys = self.users.keys if other.by_scope or not self.by_scope else self.users.keys % width
         return find_members(self.users, other.users, keys)
 
 
-def crowd(term: UserSet, view: Evaluator) -> ReachedUsers:
-    """The users of a term."""
-    by_scope = view.scope is Scope.GLOBALS or term.slice.column(view.scope) is not None
-    users: UserGroups = view.once(term, lambda: concatenate(list(view.people((term,)))))
+def _evaluate_users(term: UserSet, evaluator: Evaluator) -> ReachedUsers:
+    by_scope = evaluator.scope is Scope.GLOBALS or term.slice.column(evaluator.scope) is not None
+    users: UserGroups = evaluator.compute_once(term, lambda: concatenate(list(evaluator.users.distinct_users((term,)))))
     return ReachedUsers(users, by_scope)
 
 
-def evaluate_venue_rate(value: VenueRate, view: Evaluator, visits: Grid, prints: Grid) -> Results:
-    """The part of exposed users who came; visits over prints, said in a note, where nobody is known to be exposed."""
-    exposed = crowd(value.exposed, view)
+# -- venue rate ----------------------------------------------------------------------------------------------------
+
+
+@evaluate.register
+def _(value: VenueRate, evaluator: Evaluator) -> Results:
+    results: Results = evaluator.compute_once(value, lambda: _venue_rate(value, evaluator))
+    return results
+
+
+def _venue_rate(value: VenueRate, evaluator: Evaluator) -> Results:
+    """Return exposed users with a visit over exposed users; without any exposure, visits over prints, with a note."""
+    visits, prints = evaluate_number(value.visits, evaluator), evaluate_number(value.prints, evaluator)
+    exposed = _evaluate_users(value.exposed, evaluator)
     if len(exposed.users.users) == 0:
-        view.notes.append(NOBODY_EXPOSED)
+        evaluator.notes.append(NO_EXPOSURES)
         return RatioResults(visits, prints)
-    came = exposed.intersect(crowd(value.visitors, view), view.width)
-    return RatioResults(_weighed(came, value.exposed, view), _weighed(exposed, value.exposed, view))
+    visitors = exposed.intersect(_evaluate_users(value.visitors, evaluator), evaluator.width)
+    return RatioResults(_weigh(visitors, value.exposed, evaluator), _weigh(exposed, value.exposed, evaluator))
 
 
-def _weighed(found: ReachedUsers, term: UserSet, view: Evaluator) -> Grid:
-    weights = view.weights(term, found.users)
-    per = WEIGHT_UNIT if view.weighted(term) else 1
-    return _at_cells(found, sum_by_cell(found.users.keys, found.users.sums(weights), per), view)
+def _weigh(reached: ReachedUsers, term: UserSet, evaluator: Evaluator) -> Grid:
+    weights = evaluator.users.weights(term, reached.users)
+    denominator = WEIGHT_UNIT if evaluator.question.is_weighted(term) else 1
+    grid = sum_by_cell(reached.users.keys, reached.users.sums(weights), denominator)
+    return _repeat_for_sites(reached, grid, evaluator)
 
 
-def _counted(found: ReachedUsers, view: Evaluator) -> Grid:
-    return _at_cells(found, sum_by_cell(found.users.keys, found.users.lengths), view)
+def _count(reached: ReachedUsers, evaluator: Evaluator) -> Grid:
+    return _repeat_for_sites(reached, sum_by_cell(reached.users.keys, reached.users.lengths), evaluator)
 
 
-def _at_cells(found: ReachedUsers, cells: Grid, view: Evaluator) -> Grid:
-    """Numbers by cell; those by bucket are the same for every site."""
-    if found.by_scope or view.scope is not Scope.SITES:
-        return cells
-    sites = np.array(sorted(view.names.number(site) for site in view.question.places[PlaceRole.SITES]), dtype=np.int64)
-    keys = (sites[:, np.newaxis] * view.width + cells.keys).ravel()
-    return Grid(keys, np.tile(cells.numerators, len(sites)), cells.denominator, cells.is_integer)
+def _repeat_for_sites(reached: ReachedUsers, grid: Grid, evaluator: Evaluator) -> Grid:
+    """Return numbers by cell: those by bucket are repeated for every site."""
+    if reached.by_scope or evaluator.scope is not Scope.SITES:
+        return grid
+    numbers = (evaluator.scope_values.number(site) for site in evaluator.question.places[PlaceRole.SITES])
+    sites = np.array(sorted(numbers), dtype=np.int64)
+    keys = (sites[:, np.newaxis] * evaluator.width + grid.keys).ravel()
+    return Grid(keys, np.tile(grid.numerators, len(sites)), grid.denominator, grid.is_integer)
 
 
 # -- comparison ----------------------------------------------------------------------------------------------------
 
 
-def evaluate_comparison(value: Comparison, view: Evaluator) -> Results:
-    """Exposed users against the control group, by cell."""
-    exposed, visitors = crowd(value.exposed, view), crowd(value.visitors, view)
-    control = crowd(value.control, view).subtract(exposed, view.width)
-    groups = (exposed, exposed.intersect(visitors, view.width), control, control.intersect(visitors, view.width))
-    return ComparisonResults(*(_counted(group, view) for group in groups))
+@evaluate.register
+def _(value: Comparison, evaluator: Evaluator) -> Results:
+    width = evaluator.width
+    exposed, visitors = _evaluate_users(value.exposed, evaluator), _evaluate_users(value.visitors, evaluator)
+    control = _evaluate_users(value.control, evaluator).subtract(exposed, width)
+    groups = (exposed, exposed.intersect(visitors, width), control, control.intersect(visitors, width))
+    return ComparisonResults(*(_count(group, evaluator) for group in groups))
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResults:
-    """Two groups of users, how many of each came, and what can be said of the difference."""
+    """The sizes of two groups of users, the visitors of each, and statistics of the difference."""
 
     users: Grid
     visitors: Grid
@@ -106,46 +120,43 @@ class ComparisonResults:
         return np.union1d(self.users.keys, self.control_users.keys)
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
-        counts = (self.users, self.visitors, self.control_users, self.control_visitors)
-        return [_compared(*row) for row in zip(*(cells.values_at(keys).tolist() for cells in counts), strict=True)]
+        grids = (self.users, self.visitors, self.control_users, self.control_visitors)
+        counts = zip(*(grid.values_at(keys).tolist() for grid in grids), strict=True)
+        return [
+            {
+                "exposed": _describe_group(users, visitors),
+                "control": _describe_group(control_users, control_visitors) if control_users else None,
+                **_describe_lift(users, visitors, control_users, control_visitors),
+            }
+            for users, visitors, control_users, control_visitors in counts
+        ]
 
 
-def _compared(users: int, visitors: int, control_users: int, control_visitors: int) -> dict[str, Any]:
-    return {
-        "exposed": _group(users, visitors),
-        "control": _group(control_users, control_visitors) if control_users else None,
-        **_lift(users, visitors, control_users, control_visitors),
-    }
+def _describe_group(users: int, visitors: int) -> dict[str, Any]:
+    return {"users": users, "visitors": visitors, "rate": _round_ratio(visitors, users)}
 
 
-def _group(users: int, visitors: int) -> dict[str, Any]:
-    return {"users": users, "visitors": visitors, "rate": _ratio(visitors, users)}
-
-
-def _lift(users: int, visitors: int, control_users: int, control_visitors: int) -> dict[str, Any]:
-    """The lift of one rate over the other, with the log interval of a ratio of two binomial rates (Katz, 1978)."""
-    found: dict[str, Any] = {"lift": None, "incrementalVisitors": None, "ci95": None, "significant": False}
+def _describe_lift(users: int, visitors: int, control_users: int, control_visitors: int) -> dict[str, Any]:
+    """Return the lift of one rate over the other, with the log interval of a ratio of binomial rates (Katz, 1978)."""
+    lift: dict[str, Any] = {"lift": None, "incrementalVisitors": None, "ci95": None, "significant": False}
     if not users or not control_users:
-        return found
-    ours, theirs = visitors * control_users, control_visitors * users
-    (found["incrementalVisitors"],) = round_quotients(_number(ours - theirs), control_users, AMOUNT_DIGITS)
+        return lift
+    scaled, control_scaled = visitors * control_users, control_visitors * users
+    difference = np.array([scaled - control_scaled], dtype=object)
+    (lift["incrementalVisitors"],) = round_quotients(difference, control_users, AMOUNT_DIGITS)
     if not control_visitors:
-        return found
-    found["lift"] = _ratio(ours - theirs, theirs)
+        return lift
+    lift["lift"] = _round_ratio(scaled - control_scaled, control_scaled)
     if not visitors:
-        return found
-    middle = log(ours / theirs)
+        return lift
+    middle = log(scaled / control_scaled)
     error = sqrt(1 / visitors - 1 / users + 1 / control_visitors - 1 / control_users)
     low, high = (exp(middle + sign * CONFIDENCE_95 * error) - 1 for sign in (-1, 1))
-    found["ci95"] = [round(low, RATIO_DIGITS), round(high, RATIO_DIGITS)]
-    found["significant"] = low > 0 or high < 0
-    return found
+    lift["ci95"] = [round(low, RATIO_DIGITS), round(high, RATIO_DIGITS)]
+    lift["significant"] = low > 0 or high < 0
+    return lift
 
 
-def _ratio(above: int, below: int) -> float | None:
-    (found,) = round_ratios(_number(above), _number(below))
-    return found
-
-
-def _number(value: int) -> Any:
-    return np.array([value], dtype=object)
+def _round_ratio(numerator: int, denominator: int) -> float | None:
+    (ratio,) = round_ratios(np.array([numerator], dtype=object), np.array([denominator], dtype=object))
+    return ratio

@@ -1,21 +1,28 @@
-"""Which areas share their users: a matrix of distinct users seen in both of two areas."""
+"""Evaluates which areas share their users: a matrix of distinct users seen in both of two areas."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from okube_api.catalogue.expressions.paths import Matrix
-from okube_api.engine.evaluator import Evaluator, ValueNumbers
-from okube_api.engine.evaluators.areas import AreaUsers
-from okube_api.engine.results import Leaf, round_ratios
+from okube_api.catalogue.expressions.matrix import Matrix
+from okube_api.engine.areas import AreaUsers
+from okube_api.engine.evaluate import evaluate
+from okube_api.engine.evaluator import Evaluator
+from okube_api.engine.results import Leaf, Results, round_ratios
 from okube_api.engine.sets import Numbers
+from okube_api.engine.term_rows import ValueNumbers
 from okube_api.store.arrays import Ints
+
+
+@evaluate.register
+def _(value: Matrix, evaluator: Evaluator) -> Results:
+    return MatrixResults(AreaUsers.from_term(value.users, evaluator, value.most_areas, ValueNumbers()))
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixResults:
-    """The areas of a cell, the busiest first, and the users that each has in common with each."""
+    """The areas of a cell, the busiest first, and the users that each shares with each."""
 
     areas: AreaUsers
 
@@ -29,8 +36,8 @@ class MatrixResults:
     def _leaf(self, key: int) -> Leaf:
         areas, users = self.areas.busiest(key)
         shared = count_shared_users(users)
-        own = np.repeat(np.diag(shared), len(areas))
-        rates = iter(round_ratios(shared.ravel(), own))
+        users_of_row = np.repeat(np.diag(shared), len(areas))
+        rates = iter(round_ratios(shared.ravel(), users_of_row))
         return {
             "areas": [self.areas.names[area] for area in areas],
             "users": shared.tolist(),
@@ -38,13 +45,11 @@ class MatrixResults:
         }
 
 
-def evaluate_matrix(value: Matrix, view: Evaluator) -> MatrixResults:
-    """The leaves of a matrix, in a view."""
-    return MatrixResults(AreaUsers.of(value.users, view, value.most_areas, ValueNumbers()))
-
-
 def count_shared_users(sets: Sequence[Numbers]) -> Ints:
-    """For each pair of sets of distinct users, how many users are in both; shape (sets, sets)."""
+    """Count, for each pair of sets of distinct users, the users in both; shape (sets, sets).
+
+    Each set becomes a row of bits, one for each user of any set; the bits that two rows share are counted 64 at a time.
+    """
     shared = np.zeros((len(sets), len(sets)), dtype=np.int64)
     if not sets:
         return shared

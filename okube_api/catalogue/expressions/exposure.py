@@ -1,0 +1,36 @@
+"""Visits of users who were exposed to campaigns."""
+
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from okube_api.catalogue.scopes import Scope
+from okube_api.catalogue.terms import Term, UserSet
+from okube_api.catalogue.value import Number, Value
+
+
+@dataclass(frozen=True, slots=True)
+class VenueRate(Value):
+    """Exposed users with a visit over exposed users; visits over prints where no exposure is recorded."""
+
+    exposed: UserSet
+    visitors: UserSet
+    visits: Number
+    prints: Number
+
+    @override
+    def terms(self, scope: Scope) -> tuple[Term, ...]:
+        return (self.exposed, self.visitors, *self.visits.terms(scope), *self.prints.terms(scope))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Value):
+    """The rate of visitors among exposed users against that of the control group."""
+
+    exposed: UserSet
+    control: UserSet
+    visitors: UserSet
+
+    @override
+    def terms(self, scope: Scope) -> tuple[Term, ...]:
+        return (self.exposed, self.control, self.visitors)

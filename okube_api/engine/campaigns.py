@@ -1,0 +1,53 @@
+"""Campaigns as a question knows them, and the scope values that their rows belong to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from okube_api.catalogue.scopes import Scope
+
+UNKNOWN = "unknown"
+"""The scope value of rows whose own is null, and the lever of a campaign that no longer exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """A cost of a campaign.
+
+    kind: `fixed`; or `cpm`, `cpc`, `cpo`: for 1,000 prints, a click, an opening.
+    amount_micro: millionths of the application's currency.
+    first, last: the days (ordinals) on which it applies; None leaves that side open.  A fixed cost with an open side
+        has no days.
+    """
+
+    kind: str
+    amount_micro: int
+    first: int | None
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRecord:
+    """A campaign.  sites: None when it is global.  extras: `name:value`."""
+
+    id: str
+    key: str
+    name: str | None
+    lever: str | None
+    sites: tuple[str, ...] | None = None
+    extras: tuple[str, ...] = ()
+    costs: tuple[Spending, ...] = ()
+
+
+def campaign_scope_values(identifier: str, scope: Scope, campaigns: Mapping[str, CampaignRecord]) -> tuple[str, ...]:
+    """Return the scope values of a campaign.
+
+    A campaign that no longer exists keeps its identifier; its lever is unknown, and it has no extras.
+    """
+    campaign = campaigns.get(identifier)
+    match scope:
+        case Scope.LEVERS:
+            return (campaign.lever or UNKNOWN if campaign else UNKNOWN,)
+        case Scope.EXTRAS:
+            return campaign.extras if campaign else ()
+        case _:
+            return (identifier,)

@@ -1,0 +1,83 @@
+"""Evaluates breakdowns: lists of items inside one leaf."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from okube_api.catalogue.expressions.breakdowns import AttributeBreakdown, Breakdown
+from okube_api.catalogue.weights import WEIGHT_UNIT
+from okube_api.engine.evaluate import evaluate
+from okube_api.engine.evaluator import Evaluator
+from okube_api.engine.grid import Grid, sum_by_cell
+from okube_api.engine.results import ItemResults, Leaf, Results, find_label, round_amounts, round_ratios
+from okube_api.engine.term_rows import ValueNumbers
+from okube_api.store.arrays import Ints
+
+
+@evaluate.register
+def _(value: AttributeBreakdown, evaluator: Evaluator) -> Results:
+    assert value.users.attribute is not None
+    attribute = evaluator.users.panel.attribute(value.users.attribute)
+    size = len(attribute.names) + 1
+    keys, numbers = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for batch in evaluator.users.distinct_users((value.users,)):
+        codes = attribute.codes_of(batch.users)
+        keys.append(evaluator.users.cells_of_users(batch) * size + np.where(codes < 0, size - 1, codes))
+        numbers.append(evaluator.users.weights(value.users, batch))
+    weighted = evaluator.question.is_weighted(value.users)
+    denominator = WEIGHT_UNIT if weighted else 1
+    counts = sum_by_cell(np.concatenate(keys), np.concatenate(numbers), denominator, not weighted)
+    labels = dict(value.labels)
+    return ItemResults(counts, size, tuple((name, labels.get(name.lower(), name)) for name in attribute.names))
+
+
+@evaluate.register
+def _(value: Breakdown, evaluator: Evaluator) -> Results:
+    (term,) = value.terms(evaluator.scope)
+    items = ValueNumbers()
+    counts, size = evaluator.sums.by_item(term, value.total.measure, value.column, items)
+    labels = [find_label(evaluator.question.labels, item) for item in items.values]
+    if value.shape == "campaigns":
+        return CampaignResults(counts, size, tuple(zip(items.values, (key for key, _ in labels), strict=True)))
+    return ItemResults(counts, size, tuple(labels))
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignResults:
+    """Credits by campaign, the greatest first (ties by `_id`), and their total.
+
+    credits: by cell and campaign, at `cell * size + campaign`.
+    campaigns: `_id` and key of each.
+    """
+
+    credits: Grid
+    size: int
+    campaigns: tuple[tuple[str, str], ...]
+
+    @property
+    def keys(self) -> Ints:
+        return np.unique(self.credits.keys // self.size)
+
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
+        return [self._leaf(int(key)) for key in keys]
+
+    def _leaf(self, key: int) -> dict[str, Any]:
+        bounds = (key * self.size, (key + 1) * self.size) if key >= 0 else (0, 0)
+        low, high = np.searchsorted(self.credits.keys, bounds)
+        numbers = self.credits.numerators[low:high]
+        total = numbers.sum()
+        rows = zip(
+            (self.campaigns[code] for code in self.credits.keys[low:high] % self.size),
+            numbers.tolist(),
+            round_amounts(numbers, self.credits),
+            round_ratios(numbers, np.full(len(numbers), total)),
+            strict=True,
+        )
+        return {
+            "items": [
+                {"campaign": campaign, "key": name, "value": value, "share": share}
+                for (campaign, name), _, value, share in sorted(rows, key=lambda row: (-row[1], row[0]))
+            ],
+            "total": round_amounts(np.array([total]), self.credits)[0],
+        }

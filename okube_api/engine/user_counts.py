@@ -1,0 +1,151 @@
+"""Sets of users by cell: merged, filtered, counted or weighed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from okube_api.catalogue.scopes import ATTRIBUTES
+from okube_api.catalogue.terms import Term, UserSet
+from okube_api.catalogue.weights import WEIGHT_UNIT
+from okube_api.engine.distinct import count_distinct
+from okube_api.engine.grid import Grid, sum_by_cell
+from okube_api.engine.panel import Attribute, Panel
+from okube_api.engine.plan import Pass
+from okube_api.engine.sets import UserGroups, concatenate, from_blobs, from_users, merge_groups
+from okube_api.engine.term_rows import RowReader, TermRows, ValueNumbers
+from okube_api.store.arrays import Flags, Ints
+
+
+class UserEvaluator:
+    """Evaluates sets of users.
+
+    When the scope is an attribute of users, rows do not have it: `cells_of_users` looks it up in the panel.
+    """
+
+    def __init__(self, reader: RowReader, panel: Panel) -> None:
+        self._reader = reader
+        self._question = reader.question
+        self.panel = panel
+
+    def count(self, terms: Sequence[UserSet]) -> Grid:
+        """Count the distinct users of the union of sets by cell; with uplift, sum their weights."""
+        weighted = self.is_weighted(terms[0])
+        denominator = WEIGHT_UNIT if weighted else 1
+        if self._scope_attribute is None:
+            return sum_by_cell(*self._count_by_row(terms, weighted), denominator, not weighted)
+        batches = list(self.distinct_users(terms))
+        cells = _concatenate([self.cells_of_users(batch) for batch in batches])
+        weights = _concatenate([self.weights(terms[0], batch) for batch in batches])
+        return sum_by_cell(cells, weights, denominator, not weighted)
+
+    def distinct_users(self, terms: Iterable[UserSet]) -> Iterator[UserGroups]:
+        """Yield the distinct users of the union of sets, in batches; `cells_of_users` gives their cells."""
+        for groups in self.memberships(terms):
+            yield from merge_groups(groups)
+
+    def memberships(self, terms: Iterable[UserSet], items: ValueNumbers | None = None) -> list[UserGroups]:
+        """Return users as the rows have them, a user possibly in several: by bucket, then for the whole period.
+
+        items: if given, numbers the column that the terms are split by, which then replaces the scope value.
+        """
+        term_rows = self._rows_of(terms)
+        members = self._members(term_rows)
+        values = [
+            items.number_column(rows.table.column(term.split[0])) if items else rows.scope_values
+            for term, rows in term_rows
+        ]
+        return [replace(members, keys=cells) for cells in self._cells(_concatenate(values), term_rows)]
+
+    def distinct_users_by_item(self, term: UserSet, items: ValueNumbers) -> tuple[list[UserGroups], int]:
+        """Return the distinct users by cell and item, at `cell * size + item`, in batches; and that size.
+
+        items: numbers the values of the column that the term is split by.
+        """
+        term_rows = self._rows_of((term,))
+        members = self._members(term_rows)
+        numbers = _concatenate([items.number_column(rows.table.column(term.split[0])) for _, rows in term_rows])
+        size = max(len(items.values), 1)
+        cells = self._cells(_concatenate([rows.scope_values for _, rows in term_rows]), term_rows)
+        batches = [batch for keys in cells for batch in merge_groups(replace(members, keys=keys * size + numbers))]
+        return batches, size
+
+    def cells_of_users(self, groups: UserGroups) -> Ints:
+        """Return the cell of each user of groups from `distinct_users` or `memberships`."""
+        if self._scope_attribute is None:
+            return groups.key_of_user
+        attribute, numbers = self._scope_attribute
+        return numbers[attribute.codes_of(groups.users)] * self._reader.width + groups.key_of_user
+
+    def weights(self, term: Term, groups: UserGroups) -> Ints:
+        """Return what each user counts for: the weight in thousandths, or 1 without uplift."""
+        if self.is_weighted(term):
+            return self.panel.weights_of(groups.users)
+        return np.ones(len(groups.users), dtype=np.int64)
+
+    def is_weighted(self, term: Term) -> bool:
+        """Return whether the users of a term count by their weight."""
+        return self._question.is_weighted(term)
+
+    def _rows_of(self, terms: Iterable[UserSet]) -> list[tuple[UserSet, TermRows]]:
+        return [(term, rows) for term in terms for rows in self._reader.rows_of(term)]
+
+    def _count_by_row(self, terms: Sequence[UserSet], weighted: bool) -> tuple[Ints, Ints]:
+        """Count distinct users by cell, where the scope value is one of the row and not of the user."""
+        term_rows = self._rows_of(terms)
+        scope_values = _concatenate([rows.scope_values for _, rows in term_rows])
+        members = replace(self._members(term_rows), keys=scope_values)
+        buckets = _concatenate([rows.buckets for _, rows in term_rows if rows.buckets is not None])
+        users = np.arange(int(members.users.max()) + 1 if len(members.users) else 0)
+        weights = self.panel.weights_of(users) if weighted else None
+        return count_distinct(members, None if self._reader.buckets is None else buckets, self._reader.width, weights)
+
+    def _members(self, term_rows: Sequence[tuple[UserSet, TermRows]]) -> UserGroups:
+        """Return the users of rows, row after row and without keys, less those that the filters leave out."""
+        groups = concatenate([_read_sets(term, rows.source, rows.table) for term, rows in term_rows])
+        flags = self._filter_users(groups)
+        return groups if flags is None else groups.filter_users(flags)
+
+    def _cells(self, scope_values: Ints, term_rows: Sequence[tuple[UserSet, TermRows]]) -> list[Ints]:
+        """Return the cells of rows, row after row: in their buckets, then for the whole period."""
+        width = self._reader.width
+        period_cells = scope_values * width + width - 1
+        if self._reader.buckets is None:
+            return [period_cells]
+        buckets = _concatenate([rows.buckets for _, rows in term_rows if rows.buckets is not None])
+        return [scope_values * width + buckets, period_cells]
+
+    @cached_property
+    def _scope_attribute(self) -> tuple[Attribute, Ints] | None:
+        """If the scope is an attribute of users: the attribute, and the scope value of each code (-1 is last)."""
+        scope = self._reader.scope
+        if scope not in ATTRIBUTES:
+            return None
+        attribute = self.panel.attribute(ATTRIBUTES[scope])
+        numbers = [self._reader.scope_values.number(name) for name in (*attribute.names, None)]
+        return attribute, np.array(numbers, dtype=np.int64)
+
+    def _filter_users(self, groups: UserGroups) -> Flags | None:
+        """Return which users pass the filters on their attributes; None when there is no such filter."""
+        passing: Flags | None = None
+        for scope, value_filter in self._question.filters:
+            if scope in ATTRIBUTES:
+                attribute = self.panel.attribute(ATTRIBUTES[scope])
+                names = np.array([name in value_filter.values for name in (*attribute.names, None)], dtype=np.bool_)
+                flags = names[attribute.codes_of(groups.users)] != value_filter.negated
+                passing = flags if passing is None else passing & flags
+        return passing
+
+
+def _read_sets(term: UserSet, source: Pass, table: pa.Table) -> UserGroups:
+    """Return the users of each row of a pass, without keys."""
+    keys = np.zeros(table.num_rows, dtype=np.int64)
+    if source.has_users:
+        return from_users(keys, table.column("user").to_numpy())
+    return from_blobs(keys, table.column(term.members.name))
+
+
+def _concatenate(parts: Sequence[Ints]) -> Ints:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
