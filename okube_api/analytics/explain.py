@@ -1,4 +1,4 @@
-"""What a question would send to the store, to be read by people."""
+"""Explains how a question is answered: what is sent to the store, and which sources were not read, and why."""
 
 from okube_api.engine.plan import Plan
 from okube_api.store.plans import Aggregate
@@ -6,21 +6,25 @@ from okube_api.store.protocol import Reader
 from okube_api.store.values import Json
 
 
-def explained(plan: Plan, reader: Reader) -> list[Json]:
-    """Every pass: its table, the parts it reads, what it takes, how many needs it serves, and its statement."""
+def explain_plan(plan: Plan, reader: Reader) -> list[Json]:
+    """Describe every pass: its table, the parts that it reads, its statement, and the rejected sources.
+
+    `serves` is the number of needs (a term of a KPI by a scope and a granularity) that read the pass.
+    """
     serves = [0] * len(plan.passes)
     for numbers in plan.passes_of_need.values():
         for number in numbers:
             serves[number] += 1
     return [
         {
-            "table": one.part.table.name,
-            "span": one.part.span.value if one.part.span else "fact",
-            "from": one.part.low,
-            "to": one.part.high,
-            "node": "aggregate" if isinstance(one.node, Aggregate) else "rows",
+            "table": query.part.table.name,
+            "span": query.part.span.value if query.part.span else "fact",
+            "from": query.part.low,
+            "to": query.part.high,
+            "node": "aggregate" if isinstance(query.node, Aggregate) else "rows",
             "serves": serves[number],
-            "statement": reader.to_statement(one.node),
+            "statement": reader.to_statement(query.node),
+            "rejected": [{"table": source.table, "reason": source.reason} for source in plan.rejected[number]],
         }
-        for number, one in enumerate(plan.passes)
+        for number, query in enumerate(plan.passes)
     ]

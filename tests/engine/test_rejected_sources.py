@@ -1,0 +1,134 @@
+"""The reasons that a plan records for sources that it does not read."""
+
+from datetime import date
+
+import pytest
+from okube_api.catalogue.bands import Bands
+from okube_api.catalogue.kpi import Module
+from okube_api.catalogue.registry import BY_NAME
+from okube_api.catalogue.scopes import PlaceRole, Scope
+from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
+from okube_api.engine.plan import Plan
+from okube_api.engine.planner import plan_question, subqueries, with_subqueries
+from okube_api.engine.question import Question, RequestedKpi, RequestedScope, ValueFilter
+
+SITES, CLOSED_SITE = ("a" * 24, "b" * 24, "c" * 24), "d" * 24
+BANDS = ("dwell_band", "gap_band", "home_band", "work_band")
+MONTH, WEEK = Granularity.MONTH, Granularity.WEEK
+
+
+def build_question(
+    module: Module,
+    kpi: str,
+    scope: Scope = Scope.GLOBALS,
+    by: Granularity = MONTH,
+    filters: tuple[tuple[Scope, ValueFilter], ...] = (),
+    weekdays: tuple[int, ...] | None = None,
+    last: date = date(2024, 3, 15),
+) -> Question:
+    """Build a question from the middle of January to `last`, about one KPI."""
+    return Question(
+        application="e" * 24,
+        period=Period(to_ordinal(date(2024, 1, 15)), to_ordinal(last)),
+        uplift=False,
+        requested_kpis=(
+            RequestedKpi(
+                BY_NAME[module][kpi], Mode.HISTOGRAM, by, all=True, temporals=True, scopes=(RequestedScope(scope),)
+            ),
+        ),
+        places={PlaceRole.SITES: SITES, PlaceRole.POIS: (), PlaceRole.STUDY: SITES},
+        filters=filters,
+        edges=dict.fromkeys(Bands, (0, 1)),
+        weekdays=weekdays,
+    )
+
+
+def reasons(plan: Plan, number: int = 0) -> dict[str, str]:
+    """Return the rejected sources of a pass, with the reasons."""
+    return {source.table: source.reason for source in plan.rejected[number]}
+
+
+def test_a_grain_without_a_column_says_which() -> None:
+    plan = plan_question(build_question(Module.GEO_MARKETING, "posSessions", Scope.HOMES))
+    assert plan.passes[0].part.table.name == "geo_stays"
+    assert reasons(plan)["geo_stays_place"] == "It does not know `home`."
+    assert set(reasons(plan)) == {f"geo_stays_{name}" for name in ("place", *BANDS)}
+
+
+def test_a_grain_without_a_sum_or_a_set_says_which() -> None:
+    plan = plan_question(build_question(Module.GEO_MARKETING, "attendance"))
+    assert plan.passes[0].part.table.name == "geo_stays_place_day"
+    assert reasons(plan)["geo_stays_gap_band"] == "It does not hold the sum of `visitor_days`."
+    plan = plan_question(build_question(Module.GEO_MARKETING, "uniqUsers"))
+    assert reasons(plan)["geo_stays_gap_band"] == "It does not hold the set of users `users`."
+
+
+def test_a_larger_source_says_which_is_smaller() -> None:
+    plan = plan_question(build_question(Module.GEO_MARKETING, "posSessions"))
+    assert reasons(plan) == {
+        **{f"geo_stays_{name}": "`geo_stays_place` has fewer dimensions." for name in BANDS},
+        "geo_stays": "`geo_stays_place` has fewer rows.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        (
+            build_question(Module.GEO_MARKETING, "posSessions", by=WEEK),
+            "Its rows are months; buckets by `week` need days.",
+        ),
+        (
+            build_question(Module.GEO_MARKETING, "posSessions", weekdays=(6, 7)),
+            "Its rows are months; the filter on weekdays needs days.",
+        ),
+        (
+            build_question(Module.GEO_MARKETING, "posSessions", last=date(2024, 2, 15)),
+            "No whole month lies in the period.",
+        ),
+        (
+            build_question(Module.GEO_MARKETING, "returningPerScope", Scope.SITES),
+            "Its rows are months; visitor-days need days.",
+        ),
+    ],
+)
+def test_month_rows_say_why_days_are_read(question: Question, reason: str) -> None:
+    plan = plan_question(question)
+    assert {pass_.part.table.name for pass_ in plan.passes} == {"geo_stays_place_day"}
+    assert reasons(plan)["geo_stays_place_month"] == reason
+
+
+def test_a_grain_without_extremes_names_them() -> None:
+    plan = plan_question(build_question(Module.PRESENCE, "rangeAmplitude"))
+    assert reasons(plan)["presence_stays_site"] == "It does not hold the extremes of `end`, `start` by user and day."
+
+
+def test_a_mark_that_cannot_be_summed_names_the_column() -> None:
+    doors = ((Scope.EQUIPMENTS, ValueFilter(("f" * 24,))),)
+    plan = plan_question(build_question(Module.PRESENCE, "attendance", filters=doors))
+    assert reasons(plan)["presence_stays_site"] == "`visitor_days` cannot be summed under a condition on `path`."
+
+
+def test_rows_of_other_places_are_subtracted_or_say_why_not() -> None:
+    question = build_question(Module.CONVERSION, "offlineVisits", Scope.CAMPAIGNS)
+    complete = with_subqueries(question, dict.fromkeys(subqueries(question), (*SITES, CLOSED_SITE)))
+    plan = plan_question(complete)
+    assert "outcomes_campaigns" not in reasons(plan)
+    assert reasons(plan)["outcomes_site"] == "It does not know `campaigns`."
+
+    plan = plan_question(question)
+    assert plan.passes[0].part.table.name == "outcomes"
+    assert reasons(plan)["outcomes_campaigns"] == "It does not know `site`, and the rows of other places are too many."
+
+    complete = with_subqueries(question, dict.fromkeys(subqueries(question), SITES))
+    plan = plan_question(complete)
+    assert reasons(plan)["outcomes"] == (
+        "`outcomes_campaigns` has fewer dimensions, and every place with rows is in the question."
+    )
+
+
+def test_every_pass_has_its_reasons() -> None:
+    plan = plan_question(build_question(Module.CONVERSION, "globalLeverPerformance", Scope.LEVERS))
+    assert len(plan.rejected) == len(plan.passes)
+    for pass_, rejected in zip(plan.passes, plan.rejected, strict=True):
+        assert all(source.reason.endswith(".") and source.table != pass_.part.table.name for source in rejected)
