@@ -1,24 +1,24 @@
-"""Settings: read from the environment, refused when they cannot be, and documented."""
+"""Settings: read from the environment, validated and documented."""
 
 from pathlib import Path
 
 import pytest
-from okube_api.settings import Settings, documented
+from okube_api.settings import Settings, render_documentation
 from pydantic import ValidationError
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
 
 
-def test_the_document_is_current() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == documented(), "run: make documents"
+def test_document_is_current() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == render_documentation(), "run: make documents"
 
 
 def test_every_setting_is_described() -> None:
     assert all(setting.description for setting in Settings.model_fields.values())
-    assert all(f"`OKUBE_{name.upper()}`" in documented() for name in Settings.model_fields)
+    assert all(f"`OKUBE_{name.upper()}`" in render_documentation() for name in Settings.model_fields)
 
 
-def test_the_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OKUBE_TRUSTED_PROXIES", "10.0.0.1, 192.168.0.0/16")
     monkeypatch.setenv("OKUBE_REQUIRE_HTTPS", "false")
     monkeypatch.setenv("OKUBE_RATE_LIMIT", "600/minute")
@@ -38,13 +38,13 @@ def test_the_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         ("METRICS_TOKEN", "short"),
     ],
 )
-def test_what_cannot_be_refuses_to_start(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_invalid_values_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"OKUBE_{name}", value)
     with pytest.raises(ValidationError):
         Settings()
 
 
-def test_secrets_are_not_shown() -> None:
+def test_secrets_are_not_printed() -> None:
     settings = Settings(secret_key="a secret of thirty-two characters", metrics_token="a metrics token!")
     assert "secret of" not in f"{settings!r} {settings}"
     assert "metrics token" not in f"{settings!r} {settings}"

@@ -12,5 +12,5 @@ def test_every_scalar_has_one_text(value: object, text: str) -> None:
     assert format_extras({"segment": value}) == (f"segment:{text}",)
 
 
-def test_a_campaign_without_extras_has_none() -> None:
+def test_campaign_without_extras_has_no_texts() -> None:
     assert format_extras(None) == format_extras({}) == ()
