@@ -21,7 +21,7 @@ from tests.by_hand.question import (
 from tests.by_hand.results import Leaf, answer, breakdown, count, distribution, ratio
 from tests.by_hand.truth import Area, Panelist, Place, Stay, Truth
 
-EARTH_RADIUS_M = 6_371_008.8
+EARTH_RADIUS_M = 6_371_007.180918475
 LABELS = {"android": "Android", "ios": "iOS"}
 
 
