@@ -1,4 +1,4 @@
-"""What facts are derived from besides events: places, equipments, windows and settings; and what is to be derived."""
+"""Inputs of a derivation other than events, and the unit of work (`RefreshTask`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.equipments.repository import EQUIPMENTS
+from okube_api.ingest.columns.columns import Span
 from okube_api.ingest.derive.place_index import PlaceIndex, index_places
 from okube_api.ingest.derive.touch_paths import Windows
 from okube_api.ingest.raw.reader import BatchDelta
@@ -15,16 +16,17 @@ from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.conditions import equal
 from okube_api.store.protocol import Store
+from okube_api.store.ranges import join_ranges
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DerivationContext:
-    """What the documents of an application say when its facts are derived.
+    """The documents of an application as far as its facts depend on them.
 
-    zone: the application's clock.  sites: (site, zone, online); equipments: (equipment, site, zone); both in any order.
-    windows: by campaign.
+    timezone: the application's.  sites: (site, zone, online); equipments: (equipment, site, zone), where zone is the
+    time zone of the site; both in any order.  windows: by campaign `_id`.
     """
 
     timezone: str
@@ -37,52 +39,54 @@ class DerivationContext:
 
 @dataclass(frozen=True, slots=True)
 class RefreshTask:
-    """Which facts to write anew.
+    """Facts to write anew.
 
-    sides: the batches of events that count, before and after.  spans: the UTC days with events of either side that
-    the other has not, as (first, last), ascending and apart.  also: local days to be written whatever changed there.
+    delta: the batches that count before and after the change.
+    changed_days: UTC days with events that the change adds or removes, as (first, last), ascending and apart.
+    extra_days: local days to write whether their events change or not.
     """
 
     delta: BatchDelta
-    changed_days: Sequence[tuple[int, int]]
+    changed_days: Sequence[Span]
     extra_days: frozenset[int] = frozenset()
+
+    @property
+    def day_ranges(self) -> list[Span]:
+        """The changed and the extra days, ascending and apart."""
+        return join_ranges([*self.changed_days, *((day, day) for day in self.extra_days)])
 
 
 async def load_context(store: Store, application: Application) -> DerivationContext:
-    """Everything that facts depend on besides events, as it is now."""
+    """Return the inputs of a derivation other than events, as they are stored now."""
 
-    async def documents(collection: Collection) -> list[Json]:
+    async def load_documents(collection: Collection) -> list[Json]:
         return await store.find(collection, equal("application", application.id))
 
-    sites, pois = await documents(SITES), await documents(POIS)
-    clocks = {site["_id"]: site.get("timezone") or application.timezone for site in sites}
-    equipments = [one for one in await documents(EQUIPMENTS) if one["site"] in clocks]
+    sites, pois, campaigns = [await load_documents(collection) for collection in (SITES, POIS, CAMPAIGNS)]
+    timezones = {site["_id"]: site.get("timezone") or application.timezone for site in sites}
+    equipments = [equipment for equipment in await load_documents(EQUIPMENTS) if equipment["site"] in timezones]
+    default_windows = application.settings.attribution.windows.model_dump()
     return DerivationContext(
         timezone=application.timezone,
         settings=application.settings,
         place_index=index_places(sites, pois, application.timezone),
         sites=pa.table(
             {
-                "site": _texts(list(clocks)),
-                "zone": _texts(list(clocks.values())),
+                "site": _to_texts(list(timezones)),
+                "zone": _to_texts(list(timezones.values())),
                 "online": pa.array([bool(site.get("online")) for site in sites], pa.bool_()),
             }
         ),
         equipments=pa.table(
             {
-                "equipment": _texts([one["_id"] for one in equipments]),
-                "site": _texts([one["site"] for one in equipments]),
-                "zone": _texts([clocks[one["site"]] for one in equipments]),
+                "equipment": _to_texts([equipment["_id"] for equipment in equipments]),
+                "site": _to_texts([equipment["site"] for equipment in equipments]),
+                "zone": _to_texts([timezones[equipment["site"]] for equipment in equipments]),
             }
         ),
-        windows=_windows(application, await documents(CAMPAIGNS)),
+        windows={campaign["_id"]: default_windows | (campaign.get("windows") or {}) for campaign in campaigns},
     )
 
 
-def _texts(values: Sequence[str]) -> pa.Array:
+def _to_texts(values: Sequence[str]) -> pa.Array:
     return pa.array(values, pa.string())
-
-
-def _windows(application: Application, campaigns: Sequence[Json]) -> Windows:
-    usual = application.settings.attribution.windows.model_dump()
-    return {campaign["_id"]: usual | (campaign.get("windows") or {}) for campaign in campaigns}
