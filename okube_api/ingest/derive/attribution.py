@@ -1,8 +1,8 @@
-"""From touches, visits and purchases to the rows of outcomes with their paths, of credits and of cohorts.
+"""Attributes outcomes to touches: rows of outcomes with their paths, of credits, and of cohorts.
 
-The caller's way, for the outcomes of some local days: read the events of `spans.margins`, call `conversion`, replace
-the days of each block.  Then, for the days of the credited touches of the rows before and after, read the OUTCOMES of
-`spans.outcome_days_of_cohorts` and call `cohorts`.
+For the outcomes of local days, `refresh/conversion.py` reads the events of `day_dependencies.find_required_ranges`,
+calls `derive_conversion`, and replaces the days of each block.  Then, for the days of the credited touches of the rows
+before and after, it reads the outcomes of `find_outcome_days_of_cohorts` and calls `derive_cohorts`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,10 +37,11 @@ _CHANNELS = ("offline", "online")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttributionContext:
-    """What an application says of its outcomes.
+    """Inputs of attribution other than events.
 
-    zone: the application's; sites: (site, zone, online as boolean); weights: (user, weight in thousandths), users
-    without a row weigh 1; delay_edges: lower edges of the bands of delay, in days.
+    timezone: the application's.  sites: (site, zone: its time zone, online as boolean).
+    weights: (user, weight in thousandths); users without a row weigh 1.
+    delay_edges: lower edges of the bands of delay, in days.
     """
 
     timezone: str
@@ -52,9 +53,9 @@ class AttributionContext:
 
 @dataclass(frozen=True, slots=True)
 class ConversionBlock:
-    """Everything of the local days of `span`, which together hold some 100,000 outcomes, or are one day.
+    """Rows of the local days of `span`, which have some 100,000 outcomes together, or are one day.
 
-    outcomes: in order of day, site, user, instant; credits: in the same order, then of campaign.
+    outcomes: in order of day, site, user and time.  credits: in the same order, then by campaign.
     """
 
     span: Span
@@ -63,28 +64,30 @@ class ConversionBlock:
 
 
 def derive_conversion(
-    touches: pa.Table, visits: pa.Table, purchases: pa.Table, setting: AttributionContext, span: Span
+    touches: pa.Table, visits: pa.Table, purchases: pa.Table, inputs: AttributionContext, span: Span
 ) -> Iterator[ConversionBlock]:
-    """The outcomes of some local days and their credits, in blocks of days that together cover all of them.
+    """Yield the outcomes of local days and their credits, in blocks of days that together cover all of them.
 
-    touches: (user, campaign, at, kind); visits: (user, site, at); purchases: (user, site, at, amount_micro).
-    Instants in ms, UTC.  Events of sites that are not in the setting are left out, as are touches of such campaigns.
+    touches: (user, campaign, at, kind).  visits: (user, site, at).  purchases: (user, site, at, amount_micro).
+    Instants are in ms, UTC.  Events of unknown sites and of campaigns without windows are left out.
     """
-    sites = setting.sites.sort_by("site")
-    found = derive_outcomes(visits, purchases, sites, span)
-    ready = prepare_touches(touches, setting.windows, found.user)
-    for days, part in split_days(found.day, span):
-        some = found.take(part)
-        led = build_paths(ready, some.user, some.at_ms)
-        told = _Told(some, look_up_weights(setting.weights, some.user), ready, led, _members(ready, led))
-        yield ConversionBlock(days, _outcomes(told, sites, setting), _credits(told, sites))
+    sites = inputs.sites.sort_by("site")
+    outcomes = derive_outcomes(visits, purchases, sites, span)
+    indexed_touches = prepare_touches(touches, inputs.windows, outcomes.user)
+    for days, part in split_days(outcomes.day, span):
+        of_block = outcomes.take(part)
+        weight = look_up_weights(inputs.weights, of_block.user)
+        paths = build_paths(indexed_touches, of_block.user, of_block.at_ms)
+        campaigns = _count_campaigns(indexed_touches, paths)
+        attributed = _AttributedOutcomes(of_block, weight, indexed_touches, paths, campaigns)
+        yield ConversionBlock(days, _build_outcomes(attributed, sites, inputs), _build_credits(attributed, sites))
 
 
 def look_up_weights(weights: pa.Table, user: Ints) -> Ints:
-    """The weight of each user, in thousandths."""
-    known, weight = to_integers(weights["user"]), to_integers(weights["weight"])
-    by_number = np.full(max(known.max(initial=-1), user.max(initial=-1)) + 1, WEIGHT_UNIT, np.int64)
-    by_number[known] = weight
+    """Return the weight of each user, in thousandths."""
+    panelists = to_integers(weights["user"])
+    by_number = np.full(max(panelists.max(initial=-1), user.max(initial=-1)) + 1, WEIGHT_UNIT, np.int64)
+    by_number[panelists] = to_integers(weights["weight"])
     return by_number[user]
 
 
@@ -92,99 +95,104 @@ def look_up_weights(weights: pa.Table, user: Ints) -> Ints:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Members:
-    """The distinct campaigns of paths, in order of outcome and campaign, and how often each stands in its path."""
+class _PathCampaigns:
+    """The distinct campaigns of paths, in order of outcome and campaign, and how often each occurs in its path."""
 
     outcome: Ints
     campaign: Ints
-    times: Ints
+    occurrences: Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Told:
-    """All that is known of some outcomes."""
+class _AttributedOutcomes:
+    """Outcomes with the weights of their users and with their paths."""
 
-    found: Outcomes
+    outcomes: Outcomes
     weight: Ints
     touches: Touches
-    led: Paths
-    members: _Members
+    paths: Paths
+    campaigns: _PathCampaigns
 
 
-def _members(touches: Touches, led: Paths) -> _Members:
+def _count_campaigns(touches: Touches, paths: Paths) -> _PathCampaigns:
     size = max(len(touches.campaigns), 1)
-    pairs, times = np.unique(led.outcome * size + touches.campaign[led.touch], return_counts=True)
-    return _Members(pairs // size, pairs % size, times)
+    pairs, occurrences = np.unique(paths.outcome * size + touches.campaign[paths.touch], return_counts=True)
+    return _PathCampaigns(pairs // size, pairs % size, occurrences)
 
 
-def _placed(sites: pa.Table, site: Codes) -> dict[str, pa.Array]:
+def _build_site_columns(sites: pa.Table, site: Codes) -> dict[str, pa.Array]:
     online = sites["online"].to_numpy().astype(np.int64)
     return {"site": to_name_column(sites["site"].to_pylist(), site), "channel": to_name_column(_CHANNELS, online[site])}
 
 
-def _outcomes(told: _Told, sites: pa.Table, setting: AttributionContext) -> pa.Table:
-    found, led, touches = told.found, told.led, told.touches
-    attributed = led.counts > 0
-    credited_at, kind, campaign, touch_day = np.zeros((4, len(attributed)), np.int64)
-    for column, of_touch in ((credited_at, touches.at_ms), (kind, touches.kind), (campaign, touches.campaign)):
-        column[attributed] = of_touch[led.last]
-    touch_day[attributed] = to_local_days(credited_at[attributed], setting.timezone)
-    delay_s = (found.at_ms - credited_at) // 1000
-    followed = attributed & (found.visit > 0)
-    delay_band = find_bands(delay_s, [edge * DAY_S for edge in setting.delay_edges])
+def _build_outcomes(attributed: _AttributedOutcomes, sites: pa.Table, inputs: AttributionContext) -> pa.Table:
+    outcomes, paths, touches, campaigns = (
+        attributed.outcomes,
+        attributed.paths,
+        attributed.touches,
+        attributed.campaigns,
+    )
+    is_attributed = paths.counts > 0
+    credited_ms, kind, campaign, touch_day = np.zeros((4, len(is_attributed)), np.int64)
+    for column, of_touch in ((credited_ms, touches.at_ms), (kind, touches.kind), (campaign, touches.campaign)):
+        column[is_attributed] = of_touch[paths.last]
+    touch_day[is_attributed] = to_local_days(credited_ms[is_attributed], inputs.timezone)
+    delay_s = (outcomes.at_ms - credited_ms) // 1000
+    has_delay = is_attributed & (outcomes.visit > 0)
+    delay_band = find_bands(delay_s, [edge * DAY_S for edge in inputs.delay_edges])
+    campaign_counts = count_by_group(campaigns.outcome, len(is_attributed))
     columns = {
-        **_placed(sites, found.site),
-        "user": found.user,
-        "weight": told.weight,
-        "visit": found.visit,
-        "conversion": ((found.visit > 0) & (found.purchase_count > 0)).astype(np.int64),
-        "purchase_count": found.purchase_count,
-        "revenue_micro": found.revenue_micro,
-        "campaigns": to_list_column(
-            count_by_group(told.members.outcome, len(attributed)), touches.campaigns, told.members.campaign
-        ),
-        "path": to_list_column(led.counts, touches.campaigns, touches.campaign[led.touch]),
-        "attributed": attributed.astype(np.int64),
-        "credited": to_name_column(touches.campaigns, campaign, missing=~attributed),
-        "touch_kind": to_name_column(TOUCH_KINDS, kind, missing=~attributed),
-        "touch_day": pa.array(touch_day, mask=~attributed),
-        "delay_s": pa.array(delay_s, mask=~followed),
-        "delay_band": np.where(followed, delay_band, -1),
+        **_build_site_columns(sites, outcomes.site),
+        "user": outcomes.user,
+        "weight": attributed.weight,
+        "visit": outcomes.visit,
+        "conversion": ((outcomes.visit > 0) & (outcomes.purchase_count > 0)).astype(np.int64),
+        "purchase_count": outcomes.purchase_count,
+        "revenue_micro": outcomes.revenue_micro,
+        "campaigns": to_list_column(campaign_counts, touches.campaigns, campaigns.campaign),
+        "path": to_list_column(paths.counts, touches.campaigns, touches.campaign[paths.touch]),
+        "attributed": is_attributed.astype(np.int64),
+        "credited": to_name_column(touches.campaigns, campaign, missing=~is_attributed),
+        "touch_kind": to_name_column(TOUCH_KINDS, kind, missing=~is_attributed),
+        "touch_day": pa.array(touch_day, mask=~is_attributed),
+        "delay_s": pa.array(delay_s, mask=~has_delay),
+        "delay_band": np.where(has_delay, delay_band, -1),
     }
-    return build_fact_table(OUTCOMES, found.day, columns)
+    return build_fact_table(OUTCOMES, outcomes.day, columns)
 
 
-def _credits(told: _Told, sites: pa.Table) -> pa.Table:
-    """One row per attributed visit and distinct campaign; a purchase without a visit has nothing to be credited."""
-    found, led, touches, members = told.found, told.led, told.touches, told.members
-    ends = np.full((2, len(led.counts)), -1)
-    ends[:, led.counts > 0] = touches.campaign[led.first], touches.campaign[led.last]
-    visited = found.visit[members.outcome] > 0
-    outcome, campaign = members.outcome[visited], members.campaign[visited]
+def _build_credits(attributed: _AttributedOutcomes, sites: pa.Table) -> pa.Table:
+    """Return one row per attributed visit and distinct campaign; purchases without a visit have no credits."""
+    outcomes, paths, touches = attributed.outcomes, attributed.paths, attributed.touches
+    campaigns = attributed.campaigns
+    ends = np.full((2, len(paths.counts)), -1)
+    ends[:, paths.counts > 0] = touches.campaign[paths.first], touches.campaign[paths.last]
+    has_visit = outcomes.visit[campaigns.outcome] > 0
+    outcome, campaign = campaigns.outcome[has_visit], campaigns.campaign[has_visit]
     is_first, is_last = (ends[:, outcome] == campaign).astype(np.int64)
     columns = {
-        **_placed(sites, found.site[outcome]),
-        "user": found.user[outcome],
-        "weight": told.weight[outcome],
+        **_build_site_columns(sites, outcomes.site[outcome]),
+        "user": outcomes.user[outcome],
+        "weight": attributed.weight[outcome],
         "campaign": to_name_column(touches.campaigns, campaign),
-        "touches": led.counts[outcome],
-        "distinct": count_by_group(outcome, len(led.counts))[outcome],
-        "occurrence_count": members.times[visited],
+        "touches": paths.counts[outcome],
+        "distinct": count_by_group(outcome, len(paths.counts))[outcome],
+        "occurrence_count": campaigns.occurrences[has_visit],
         "is_first": is_first,
         "is_last": is_last,
     }
-    return build_fact_table(CREDITS, found.day[outcome], columns)
+    return build_fact_table(CREDITS, outcomes.day[outcome], columns)
 
 
 def derive_cohorts(outcomes: pa.Table, span: Span) -> pa.Table:
-    """The attributed outcomes whose credited touch is of the days of `span`, on that day.
+    """Return the attributed outcomes whose credited touch is of the days of `span`, dated by that touch.
 
-    outcomes: rows of OUTCOMES, of the days that `spans.outcome_days_of_cohorts` tells, in any order.
-    In order of day, site, user, then of what else can differ, so that only rows that are alike change places.
+    outcomes: rows of OUTCOMES, of the days of `day_dependencies.find_outcome_days_of_cohorts`, in any order.
+    Rows are in order of day, site, user and all that can differ, so that only equal rows can change places.
     """
     touch_day = outcomes["touch_day"]
-    chosen = outcomes.filter(pc.and_(pc.greater_equal(touch_day, span[0]), pc.less_equal(touch_day, span[1])))
+    rows = outcomes.filter(pc.and_(pc.greater_equal(touch_day, span[0]), pc.less_equal(touch_day, span[1])))
     by = ["touch_day", "site", "user", "visit", "purchase_count", "revenue_micro", "campaigns"]
-    ordered = chosen.take(pa.array(sort_order(*(to_sort_codes(chosen[name]) for name in by))))
-    columns = {column.name: ordered[column.name] for column in COHORTS.columns}
-    return build_fact_table(COHORTS, to_integers(ordered["touch_day"]), columns)
+    rows = rows.take(pa.array(sort_order(*(to_sort_codes(rows[name]) for name in by))))
+    columns = {column.name: rows[column.name] for column in COHORTS.columns}
+    return build_fact_table(COHORTS, to_integers(rows["touch_day"]), columns)

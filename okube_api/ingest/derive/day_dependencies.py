@@ -1,7 +1,7 @@
-"""Which days depend on which events: what must be read to derive some days, and which days a change touches.
+"""Says which days depend on which events: what to read to derive days, and which days a change of events affects.
 
-Instants are ms since 1970, UTC, in half-open spans.  Clocks are at most 26 hours apart, so that two days on either side
-are enough wherever zones meet.
+Instants are ms since 1970, UTC, in half-open ranges.  Time zones are at most 26 hours apart: two days more on either
+side are enough wherever zones meet.
 """
 
 from collections.abc import Sequence
@@ -22,46 +22,47 @@ RangeMs = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class RequiredRanges:
-    """The instants [low, high) whose visits and purchases, and whose touches, decide the outcomes of some days."""
+    """The instants [low, high) of the visits and purchases, and of the touches, that decide the outcomes of days."""
 
     outcomes: RangeMs
     touches: RangeMs
 
 
 def find_range_ms(span: Span) -> RangeMs:
-    """The instants that may belong to some local days, in any zone."""
+    """Return the range of instants that can belong to local days, in any time zone."""
     return (span[0] - TIMEZONE_MARGIN_D) * DAY_MS, (span[1] + TIMEZONE_MARGIN_D - 1) * DAY_MS
 
 
 def find_required_ranges(span: Span, windows: Windows) -> RequiredRanges:
-    """What to read for the outcomes (visits and purchases, touches) of some local days."""
+    """Return what to read to derive the outcomes of local days."""
     low, high = find_range_ms(span)
     return RequiredRanges((low, high), touches=(low - find_longest_window_d(windows) * DAY_MS, high))
 
 
 def find_outcome_days_of_cohorts(span: Span, windows: Windows) -> Span:
-    """The first and last day of the outcomes whose credited touch can be of those of `span`."""
+    """Return the first and last day of the outcomes whose credited touch can be of the days of `span`."""
     return span[0] - TIMEZONE_MARGIN_D, span[1] + find_longest_window_d(windows) + TIMEZONE_MARGIN_D
 
 
-def find_outcome_days_of_touches(touches: pa.Table, windows: Windows, zones: Sequence[str]) -> Ints:
-    """The local days in the sites' zones of the outcomes that these touches may lead to: distinct, ascending.
+def find_outcome_days_of_touches(touches: pa.Table, windows: Windows, timezones: Sequence[str]) -> Ints:
+    """Return the local days, in any of the sites' time zones, of outcomes that touches can lead to.
 
-    touches: (campaign, at, kind), new or taken away.  An outcome is led to in (at, at + window].
+    touches: (campaign, at, kind), added or removed.  A touch leads to outcomes in (at, at + window].
+    The days are distinct and ascending.
     """
     campaigns = sorted(windows)
     campaign, kind = to_codes(touches["campaign"], campaigns), to_codes(touches["kind"], TOUCH_KINDS)
     eligible = (campaign >= 0) & (kind >= 0)
-    at = to_integers(touches["at"])[eligible]
-    if len(at) == 0 or not zones:
+    at_ms = to_integers(touches["at"])[eligible]
+    if len(at_ms) == 0 or not timezones:
         return np.empty(0, np.int64)
-    end = at + convert_windows_to_ms(windows)[campaign[eligible], kind[eligible]]
-    spans = [(to_local_days(at + 1, zone), to_local_days(end, zone)) for zone in set(zones)]
-    return _covered(np.concatenate([low for low, _ in spans]), np.concatenate([high for _, high in spans]))
+    end_ms = at_ms + convert_windows_to_ms(windows)[campaign[eligible], kind[eligible]]
+    ranges = [(to_local_days(at_ms + 1, timezone), to_local_days(end_ms, timezone)) for timezone in set(timezones)]
+    return _cover_days(np.concatenate([low for low, _ in ranges]), np.concatenate([high for _, high in ranges]))
 
 
-def _covered(low: Ints, high: Ints) -> Ints:
-    """The days that lie in one of the spans [low, high]."""
+def _cover_days(low: Ints, high: Ints) -> Ints:
+    """Return the days that lie in one of the ranges [low, high]: those where more ranges have begun than ended."""
     base = int(low.min())
     edges = np.zeros(int(high.max()) - base + 2, np.int64)
     np.add.at(edges, low - base, 1)
@@ -70,7 +71,11 @@ def _covered(low: Ints, high: Ints) -> Ints:
 
 
 def find_days_of_events(events: pa.Table, sites: pa.Table) -> Ints:
-    """The local days of visits or purchases (site, at): distinct, ascending.  sites: (site, zone)."""
+    """Return the local days of visits or purchases (site, at), distinct and ascending.
+
+    sites: (site, zone: its time zone).  Events of unknown sites are left out.
+    """
     site = to_codes(events["site"], sites["site"].to_pylist())
-    known = site >= 0
-    return np.unique(to_days_of_places(to_integers(events["at"])[known], site[known], sites["zone"].to_pylist()))
+    exists = site >= 0
+    days = to_days_of_places(to_integers(events["at"])[exists], site[exists], sites["zone"].to_pylist())
+    return np.unique(days)

@@ -1,4 +1,4 @@
-"""Whom campaigns reached, day by day, and what platforms delivered."""
+"""Derives exposures, the users that a campaign reached on a day, and deliveries, what platforms reported."""
 
 from collections.abc import Iterator
 
@@ -21,43 +21,42 @@ from okube_api.ingest.derive.attribution import AttributionContext, look_up_weig
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS
 
 
-def derive_exposures(touches: pa.Table, setting: AttributionContext, span: Span) -> Iterator[tuple[Span, pa.Table]]:
-    """One row per campaign, user, local day of the application's zone, and whether control; in blocks of whole days.
+def derive_exposures(touches: pa.Table, inputs: AttributionContext, span: Span) -> Iterator[tuple[Span, pa.Table]]:
+    """Yield one row per campaign, user, local day of the application and whether control, in blocks of whole days.
 
     touches: (user, campaign, at, kind); those of campaigns without windows are left out.
-    In order of day, campaign, control, user.
+    Rows are in order of day, campaign, control and user.
     """
-    campaigns = sorted(setting.windows)
+    campaigns = sorted(inputs.windows)
     campaign, kind = to_codes(touches["campaign"], campaigns), to_codes(touches["kind"], (*TOUCH_KINDS, "control"))
-    day = to_local_days(to_integers(touches["at"]), setting.timezone)
-    there = (campaign >= 0) & (kind >= 0) & (day >= span[0]) & (day <= span[1])
-    day, campaign, control = day[there], campaign[there], kind[there] == len(TOUCH_KINDS)
-    user = to_integers(touches["user"])[there]
-    by = sort_order(day, campaign, control.astype(np.int8), user)
-    by = by[mark_group_starts(day[by], campaign[by], control[by], user[by])]
+    day = to_local_days(to_integers(touches["at"]), inputs.timezone)
+    mask = (campaign >= 0) & (kind >= 0) & (day >= span[0]) & (day <= span[1])
+    day, campaign, is_control = day[mask], campaign[mask], kind[mask] == len(TOUCH_KINDS)
+    user = to_integers(touches["user"])[mask]
+    by = sort_order(day, campaign, is_control.astype(np.int8), user)
+    by = by[mark_group_starts(day[by], campaign[by], is_control[by], user[by])]
     for days, part in split_days(day[by], span):
-        some = by[part]
+        numbers = by[part]
         columns = {
-            "campaign": to_name_column(campaigns, campaign[some]),
-            "user": user[some],
-            "weight": look_up_weights(setting.weights, user[some]),
-            "control": control[some].astype(np.int64),
+            "campaign": to_name_column(campaigns, campaign[numbers]),
+            "user": user[numbers],
+            "weight": look_up_weights(inputs.weights, user[numbers]),
+            "control": is_control[numbers].astype(np.int64),
         }
-        yield days, build_fact_table(EXPOSURES, day[some], columns)
+        yield days, build_fact_table(EXPOSURES, day[numbers], columns)
 
 
 def derive_deliveries(events: pa.Table) -> pa.Table:
-    """What was delivered: events (campaign, day, site or null, prints, clicks, openings), one a natural key.
+    """Return the rows of deliveries in order of day, campaign and site, those without a site first.
 
-    In order of day, campaign, site, those without a site first.
+    events: (campaign, day, site or null, prints, clicks, openings), one each natural key.
     """
-    keys = [("day", "ascending"), ("campaign", "ascending"), ("site", "ascending")]
-    ordered = events.sort_by([(name, how, "at_start") for name, how in keys])
+    sorted_events = events.sort_by([(name, "ascending", "at_start") for name in ("day", "campaign", "site")])
     columns = {
-        "campaign": ordered["campaign"].cast(pa.string()),
-        "site": ordered["site"].cast(pa.string()),
-        "print_count": to_integers(ordered["prints"]),
-        "click_count": to_integers(ordered["clicks"]),
-        "opening_count": to_integers(ordered["openings"]),
+        "campaign": sorted_events["campaign"].cast(pa.string()),
+        "site": sorted_events["site"].cast(pa.string()),
+        "print_count": to_integers(sorted_events["prints"]),
+        "click_count": to_integers(sorted_events["clicks"]),
+        "opening_count": to_integers(sorted_events["openings"]),
     }
-    return build_fact_table(DELIVERIES, to_integers(ordered["day"]), columns)
+    return build_fact_table(DELIVERIES, to_integers(sorted_events["day"]), columns)

@@ -1,4 +1,4 @@
-"""Visits with what was bought on them, and purchases without a visit."""
+"""Derives outcomes: visits with what was bought on them, and purchases without a visit."""
 
 from dataclasses import dataclass, fields
 
@@ -20,7 +20,10 @@ from okube_api.store.arrays import Codes, Ints
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcomes:
-    """In order of these columns; site is an index into the sites by `_id`, at in ms, UTC.  visit: 1, or 0 without."""
+    """Outcomes in order of these columns.
+
+    site: an index into the sites by `_id`.  at_ms: UTC.  visit: 1, or 0 for a purchase without a visit.
+    """
 
     day: Ints
     site: Codes
@@ -31,57 +34,56 @@ class Outcomes:
     revenue_micro: Ints
 
     def take(self, which: NDArray[np.generic] | slice) -> "Outcomes":
-        """Some of them."""
+        """Return the outcomes that an index, a mask or a slice selects."""
         return Outcomes(*(getattr(self, field.name)[which] for field in fields(self)))
 
     def __add__(self, other: "Outcomes") -> "Outcomes":
-        """All of both, in order."""
+        """Return the outcomes of both, in order."""
         pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
         columns = [np.concatenate(pair) for pair in pairs]
         return Outcomes(*columns).take(sort_order(*columns))
 
 
 def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span: Span) -> Outcomes:
-    """The outcomes of some local days.
+    """Return the outcomes of local days.
 
-    visits: (user, site, at); purchases: (user, site, at, amount_micro); sites: (site, zone) in order of `_id`.
-    A purchase belongs to the latest visit up to it (its own instant included) of its user, site and local day.
+    visits: (user, site, at).  purchases: (user, site, at, amount_micro).  sites: (site, zone: its time zone) by `_id`.
+    A purchase belongs to the latest visit of its user, site and local day that is not later than the purchase.
     """
-    came, bought = _placed(visits, sites, span), _placed(purchases, sites, span)
-    owner = _owners(came, bought)
-    owned, size = owner >= 0, len(came.day)
+    visited, bought = _index_events(visits, sites, span), _index_events(purchases, sites, span)
+    visit = _match_purchases(visited, bought)
+    has_visit, size = visit >= 0, len(visited.day)
     revenue = np.zeros(size, np.int64)
-    np.add.at(revenue, owner[owned], bought.revenue_micro[owned])
-    visited = Outcomes(
-        came.day, came.site, came.user, came.at_ms, came.visit, count_by_group(owner[owned], size), revenue
+    np.add.at(revenue, visit[has_visit], bought.revenue_micro[has_visit])
+    purchase_count = count_by_group(visit[has_visit], size)
+    outcomes = Outcomes(visited.day, visited.site, visited.user, visited.at_ms, visited.visit, purchase_count, revenue)
+    return outcomes + bought.take(~has_visit)
+
+
+def _index_events(events: pa.Table, sites: pa.Table, span: Span) -> Outcomes:
+    """Return each event as an outcome of its own; events of other days and of unknown sites are left out."""
+    site, at_ms = to_codes(events["site"], sites["site"].to_pylist()), to_integers(events["at"])
+    day = to_days_of_places(at_ms, site, sites["zone"].to_pylist())
+    numbers = np.flatnonzero((site >= 0) & (day >= span[0]) & (day <= span[1]))
+    are_purchases = "amount_micro" in events.column_names
+    purchases = np.full(len(numbers), int(are_purchases), np.int64)
+    revenue = to_integers(events["amount_micro"])[numbers] if are_purchases else np.zeros(len(numbers), np.int64)
+    user = to_integers(events["user"])[numbers]
+    return Outcomes(day[numbers], site[numbers], user, at_ms[numbers], 1 - purchases, purchases, revenue)
+
+
+def _match_purchases(visited: Outcomes, bought: Outcomes) -> Ints:
+    """Return the number of the visit that each purchase belongs to, -1 without one."""
+    size = len(visited.day)
+    user, site, day, at_ms = (
+        np.concatenate((getattr(visited, name), getattr(bought, name))) for name in ("user", "site", "day", "at_ms")
     )
-    return visited + bought.take(~owned)
-
-
-def _placed(events: pa.Table, sites: pa.Table, span: Span) -> Outcomes:
-    """Each event as an outcome of its own; those of other days, or of sites that are not there, left out."""
-    site, at = to_codes(events["site"], sites["site"].to_pylist()), to_integers(events["at"])
-    day = to_days_of_places(at, site, sites["zone"].to_pylist())
-    there = np.flatnonzero((site >= 0) & (day >= span[0]) & (day <= span[1]))
-    bought = "amount_micro" in events.column_names
-    purchases = np.full(len(there), int(bought), np.int64)
-    revenue = to_integers(events["amount_micro"])[there] if bought else np.zeros(len(there), np.int64)
-    return Outcomes(
-        day[there], site[there], to_integers(events["user"])[there], at[there], 1 - purchases, purchases, revenue
-    )
-
-
-def _owners(came: Outcomes, bought: Outcomes) -> Ints:
-    """The visit that each purchase belongs to, -1 without."""
-    size = len(came.day)
-    user, site, day, at = (
-        np.concatenate((getattr(came, name), getattr(bought, name))) for name in ("user", "site", "day", "at")
-    )
-    is_purchase = np.arange(len(at)) >= size
-    by = sort_order(user, site, day, at, is_purchase.astype(np.int8))
+    is_purchase = np.arange(len(at_ms)) >= size
+    # In order of time, visits before purchases of the same instant, the last visit so far is the one.
+    by = sort_order(user, site, day, at_ms, is_purchase.astype(np.int8))
     group = np.cumsum(mark_group_starts(user[by], site[by], day[by]))
-    latest = np.maximum.accumulate(np.where(is_purchase[by], -1, np.arange(len(by))))
-    belongs = (latest >= 0) & (group[latest] == group)
-    owner = np.empty(len(by), np.int64)
-    owner[by] = np.where(belongs, by[latest], -1)
-    return owner[size:]
+    last_visit = np.maximum.accumulate(np.where(is_purchase[by], -1, np.arange(len(by))))
+    belongs = (last_visit >= 0) & (group[last_visit] == group)
+    visit = np.empty(len(by), np.int64)
+    visit[by] = np.where(belongs, by[last_visit], -1)
+    return visit[size:]

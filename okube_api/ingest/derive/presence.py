@@ -1,7 +1,8 @@
-"""From detections to the stays of devices at sites, their passages and steps at equipments, and their exits.
+"""Derives the facts of presence from sessions: stays at sites, passages and steps at equipments, and exits.
 
-The runs given must be whole as far as they start or end on the days asked for; `ingest.sessions` sees to that, and
-`runs.touched_days` tells which days a change of detections can have changed.
+A session of detections that lasts long enough is a stay.  Sessions must be whole as far as they start or end on the
+days asked for: `refresh/sessions.py` sees to that, and `sessionize.find_affected_days` tells which days a change of
+detections can affect.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ from okube_api.store.arrays import Codes, Flags, Ints
 
 @dataclass(frozen=True, slots=True)
 class PresenceRules:
-    """What makes a stay: the longest silence within it, the least it lasts; and how stays are told apart.
+    """What makes a stay: the longest gap between two detections, the least duration; and how stays are classified.
 
     dropout_s: a shorter stay is a dropout.  dwell_edges: lower edges of the bands of dwell, in seconds.
     """
@@ -49,7 +50,7 @@ class PresenceRules:
 class PresenceTables:
     """Rows of the five facts, in order of day, site, user and start of the stay (exits: its end).
 
-    Those of one stay: passages by rank, steps by their place in the path, passage exits by equipment.
+    Within a stay: passages by rank, steps by their place in the path, passage exits by equipment.
     """
 
     stays: pa.Table
@@ -59,140 +60,158 @@ class PresenceTables:
     passage_exits: pa.Table
 
     @property
-    def tables(self) -> tuple[pa.Table, ...]:
+    def all(self) -> tuple[pa.Table, ...]:
         """All five, in that order."""
         return self.stays, self.passages, self.steps, self.exits, self.passage_exits
 
 
-def derive_presence(found: Sessions, rules: PresenceRules, span: Span) -> PresenceTables:
-    """The stays that start on the local days of `span`, and the exits of those that end on them."""
-    kept = (found.at_ms[found.ends] - found.at_ms[found.starts]) // 1000 >= rules.minimum_s
-    stays = _chosen(found, kept, found.start_days, span, found.starts)
-    gone = _chosen(found, kept, found.end_days, span, found.ends)
-    steps, last_steps = _steps(found, stays), _steps(found, gone)
+def derive_presence(sessions: Sessions, rules: PresenceRules, span: Span) -> PresenceTables:
+    """Return the stays that start on the local days of `span`, and the exits of the stays that end on them."""
+    is_stay = (sessions.at_ms[sessions.ends] - sessions.at_ms[sessions.starts]) // 1000 >= rules.minimum_s
+    stays = _select_stays(sessions, is_stay, sessions.start_days, span, sessions.starts)
+    exits = _select_stays(sessions, is_stay, sessions.end_days, span, sessions.ends)
+    steps, exit_steps = _split_into_steps(sessions, stays), _split_into_steps(sessions, exits)
     return PresenceTables(
-        _stay_rows(found, rules, stays, steps),
-        _passage_rows(found, rules, stays, steps),
-        _step_rows(found, stays, steps),
-        _exit_rows(found, gone, last_steps),
-        _passage_exit_rows(found, gone, last_steps),
+        _build_stays(sessions, rules, stays, steps),
+        _build_passages(sessions, rules, stays, steps),
+        _build_steps(sessions, stays, steps),
+        _build_exits(sessions, exits, exit_steps),
+        _build_passage_exits(sessions, exits, exit_steps),
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Chosen:
-    """Some runs, in the order of their rows: their numbers, and the day, site, user, start and end of each."""
+class _SelectedStays:
+    """Stays in the order of their rows: the number of the session, the day, site, user, start and end of each."""
 
-    run: Ints
+    session: Ints
     day: Ints
     site: Codes
     user: Ints
-    start: Ints
-    end: Ints
+    start_ms: Ints
+    end_ms: Ints
 
 
-def _chosen(found: Sessions, kept: Flags, day: Ints, span: Span, instant: Ints) -> _Chosen:
-    """The kept runs whose day lies in the span; instant: the detection that each is ordered by."""
-    run = np.flatnonzero(kept & (day >= span[0]) & (day <= span[1]))
-    starts = found.starts[run]
-    run = run[sort_order(day[run], found.site[starts], found.user[starts], found.at_ms[instant[run]])]
-    starts, ends = found.starts[run], found.ends[run]
-    return _Chosen(run, day[run], found.site[starts], found.user[starts], found.at_ms[starts], found.at_ms[ends])
+def _select_stays(sessions: Sessions, is_stay: Flags, day: Ints, span: Span, detection: Ints) -> _SelectedStays:
+    """Return the stays whose day lies in the span, in order of day, site, user and time of a detection.
+
+    day, detection: one each session.
+    """
+    numbers = np.flatnonzero(is_stay & (day >= span[0]) & (day <= span[1]))
+    starts = sessions.starts[numbers]
+    at_ms = sessions.at_ms[detection[numbers]]
+    numbers = numbers[sort_order(day[numbers], sessions.site[starts], sessions.user[starts], at_ms)]
+    starts, ends = sessions.starts[numbers], sessions.ends[numbers]
+    return _SelectedStays(
+        numbers,
+        day[numbers],
+        sessions.site[starts],
+        sessions.user[starts],
+        sessions.at_ms[starts],
+        sessions.at_ms[ends],
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Steps:
-    """The paths of stays (by their place among the chosen): each equipment, and when it was reached and left."""
+class _PathSteps:
+    """The paths of stays: each equipment in turn, when it was reached and left, and whether it is the stay's last.
+
+    stay: an index into the selected stays.
+    """
 
     stay: Ints
     equipment: Codes
-    start: Ints
-    end: Ints
-    last: Flags  # of its stay
+    start_ms: Ints
+    end_ms: Ints
+    is_last: Flags
 
 
-def _steps(found: Sessions, stays: _Chosen) -> _Steps:
-    starts, ends = found.starts[stays.run], found.ends[stays.run]
+def _split_into_steps(sessions: Sessions, stays: _SelectedStays) -> _PathSteps:
+    """Return the steps of stays: detections in a row at one equipment are one step, which ends as the next begins."""
+    starts, ends = sessions.starts[stays.session], sessions.ends[stays.session]
     counts = ends - starts + 1
     detection, stay = expand_ranges(starts, counts), np.repeat(np.arange(len(starts)), counts)
-    equipment = found.equipment[detection]
-    new = mark_group_starts(stay, equipment)
-    stay, equipment, start = stay[new], equipment[new], found.at_ms[detection[new]]
-    last = np.append(stay[1:] != stay[:-1], np.ones(min(len(stay), 1), np.bool_))
-    end = np.where(last, stays.end[stay], np.append(start[1:], start[:1]))
-    return _Steps(stay, equipment, start, end, last)
+    equipment = sessions.equipment[detection]
+    is_start = mark_group_starts(stay, equipment)
+    stay, equipment, start_ms = stay[is_start], equipment[is_start], sessions.at_ms[detection[is_start]]
+    is_last = np.append(stay[1:] != stay[:-1], np.ones(min(len(stay), 1), np.bool_))
+    end_ms = np.where(is_last, stays.end_ms[stay], np.append(start_ms[1:], start_ms[:1]))
+    return _PathSteps(stay, equipment, start_ms, end_ms, is_last)
 
 
 # -- rows --------------------------------------------------------------------------------------------------------
 
 
-def _stay_rows(found: Sessions, rules: PresenceRules, stays: _Chosen, steps: _Steps) -> pa.Table:
-    dwell_s = (stays.end - stays.start) // 1000
+def _build_stays(sessions: Sessions, rules: PresenceRules, stays: _SelectedStays, steps: _PathSteps) -> pa.Table:
+    locations, dwell_s = sessions.locations, (stays.end_ms - stays.start_ms) // 1000
     columns = {
-        "site": to_name_column(found.locations.sites, stays.site),
+        "site": to_name_column(locations.sites, stays.site),
         "user": stays.user,
-        "start": stays.start,
-        "end": stays.end,
+        "start": stays.start_ms,
+        "end": stays.end_ms,
         "dwell_s": dwell_s,
         "dwell_band": find_bands(dwell_s, rules.dwell_edges),
         "dropout": (dwell_s < rules.dropout_s).astype(np.int64),
-        "path": to_list_column(count_by_group(steps.stay, len(stays.run)), found.locations.equipments, steps.equipment),
+        "path": to_list_column(count_by_group(steps.stay, len(stays.session)), locations.equipments, steps.equipment),
     }
     return build_fact_table(PRESENCE_STAYS, stays.day, columns)
 
 
-def _passage_rows(found: Sessions, rules: PresenceRules, stays: _Chosen, steps: _Steps) -> pa.Table:
-    """One row per stay and distinct equipment: from the first time there to the end of the last."""
-    begins = np.flatnonzero(mark_group_starts(steps.stay))
-    rank = np.arange(len(steps.stay)) - np.repeat(begins, count_by_group(steps.stay, len(begins))) + 1
+def _build_passages(sessions: Sessions, rules: PresenceRules, stays: _SelectedStays, steps: _PathSteps) -> pa.Table:
+    """Return one row per stay and distinct equipment: from the start of its first step to the end of its last."""
+    path_starts = np.flatnonzero(mark_group_starts(steps.stay))
+    rank = np.arange(len(steps.stay)) - np.repeat(path_starts, count_by_group(steps.stay, len(path_starts))) + 1
+    # Sorted by stay and equipment, the steps of a passage stand together: its dwell is a difference of running sums.
     by = sort_order(steps.stay, steps.equipment, rank)
     heads = np.flatnonzero(mark_group_starts(steps.stay[by], steps.equipment[by]))
     tails = np.append(heads[1:], len(by))[: len(heads)] - 1
-    until = np.concatenate((np.zeros(1, np.int64), np.cumsum((steps.end - steps.start)[by] // 1000)))
-    dwell_s = until[tails + 1] - until[heads]
+    dwell_sums_s = np.concatenate((np.zeros(1, np.int64), np.cumsum((steps.end_ms - steps.start_ms)[by] // 1000)))
+    dwell_s = dwell_sums_s[tails + 1] - dwell_sums_s[heads]
+    # Passages in the order of their first steps.
     heads, tails = by[heads], by[tails]
-    in_path = sort_order(heads)
-    heads, tails, dwell_s = heads[in_path], tails[in_path], dwell_s[in_path]
+    by_path = sort_order(heads)
+    heads, tails, dwell_s = heads[by_path], tails[by_path], dwell_s[by_path]
     stay = steps.stay[heads]
     columns = {
-        "site": to_name_column(found.locations.sites, stays.site[stay]),
-        "equipment": to_name_column(found.locations.equipments, steps.equipment[heads]),
+        "site": to_name_column(sessions.locations.sites, stays.site[stay]),
+        "equipment": to_name_column(sessions.locations.equipments, steps.equipment[heads]),
         "user": stays.user[stay],
-        "start": steps.start[heads],
-        "end": steps.end[tails],
+        "start": steps.start_ms[heads],
+        "end": steps.end_ms[tails],
         "dwell_s": dwell_s,
         "dwell_band": find_bands(dwell_s, rules.dwell_edges),
-        "dropout": ((stays.end - stays.start)[stay] // 1000 < rules.dropout_s).astype(np.int64),
+        "dropout": ((stays.end_ms - stays.start_ms)[stay] // 1000 < rules.dropout_s).astype(np.int64),
         "rank": rank[heads],
     }
     return build_fact_table(PRESENCE_PASSAGES, stays.day[stay], columns)
 
 
-def _step_rows(found: Sessions, stays: _Chosen, steps: _Steps) -> pa.Table:
-    following = np.append(steps.equipment[1:], steps.equipment[:1])
+def _build_steps(sessions: Sessions, stays: _SelectedStays, steps: _PathSteps) -> pa.Table:
+    locations, next_equipment = sessions.locations, np.append(steps.equipment[1:], steps.equipment[:1])
     columns = {
-        "site": to_name_column(found.locations.sites, stays.site[steps.stay]),
-        "equipment": to_name_column(found.locations.equipments, steps.equipment),
-        "next": to_name_column(found.locations.equipments, following, missing=steps.last),
+        "site": to_name_column(locations.sites, stays.site[steps.stay]),
+        "equipment": to_name_column(locations.equipments, steps.equipment),
+        "next": to_name_column(locations.equipments, next_equipment, missing=steps.is_last),
     }
     return build_fact_table(PRESENCE_STEPS, stays.day[steps.stay], columns)
 
 
-def _exit_rows(found: Sessions, gone: _Chosen, steps: _Steps) -> pa.Table:
+def _build_exits(sessions: Sessions, exits: _SelectedStays, steps: _PathSteps) -> pa.Table:
+    path_lengths = count_by_group(steps.stay, len(exits.session))
     columns = {
-        "site": to_name_column(found.locations.sites, gone.site),
-        "user": gone.user,
-        "path": to_list_column(count_by_group(steps.stay, len(gone.run)), found.locations.equipments, steps.equipment),
+        "site": to_name_column(sessions.locations.sites, exits.site),
+        "user": exits.user,
+        "path": to_list_column(path_lengths, sessions.locations.equipments, steps.equipment),
     }
-    return build_fact_table(PRESENCE_EXITS, gone.day, columns)
+    return build_fact_table(PRESENCE_EXITS, exits.day, columns)
 
 
-def _passage_exit_rows(found: Sessions, gone: _Chosen, steps: _Steps) -> pa.Table:
+def _build_passage_exits(sessions: Sessions, exits: _SelectedStays, steps: _PathSteps) -> pa.Table:
     by = sort_order(steps.stay, steps.equipment)
     by = by[mark_group_starts(steps.stay[by], steps.equipment[by])]
     stay = steps.stay[by]
     columns = {
-        "site": to_name_column(found.locations.sites, gone.site[stay]),
-        "equipment": to_name_column(found.locations.equipments, steps.equipment[by]),
+        "site": to_name_column(sessions.locations.sites, exits.site[stay]),
+        "equipment": to_name_column(sessions.locations.equipments, steps.equipment[by]),
     }
-    return build_fact_table(PRESENCE_PASSAGE_EXITS, gone.day[stay], columns)
+    return build_fact_table(PRESENCE_PASSAGE_EXITS, exits.day[stay], columns)

@@ -1,6 +1,13 @@
-"""Marks of stays that depend on other days of the same user: first of the day, days since, new.
+"""Decides whether a stay is new, and how many days ago its user was last seen: pure functions of arrays.
 
-A *key* is whatever someone can be new at: a user's number and a spot's in one number, or the user's alone.
+A *visitor-day* is a user at a location (or anywhere in the application) on a local day, however many stays it has.
+It is new when the twelve months before it hold no visitor-day of the same user there (`VisitorDays.is_new`).
+
+Who is seen where is a *key*, one integer: the number of a user and of a location, or of the user alone.  A key and a
+day are packed into one integer, `key << 20 | day`: sorting packed numbers sorts by key, then by day, and sets of
+visitor-days are sets of integers.  Day numbers stay below 2 ** 20 until the year 4840.
+
+`derive/recency_flags.py` computes the columns of facts with this, `refresh/recency.py` writes them.
 """
 
 from dataclasses import dataclass
@@ -12,18 +19,37 @@ from okube_api.ingest.columns.columns import mark_group_starts, sort_order
 from okube_api.store.arrays import Flags, Ints
 
 NEW_AFTER_MONTHS = 12
-"""How long someone must have been away to be new again."""
+"""Months without a visitor-day after which the next one is new again."""
+
+_DAY_BITS = 20
+
+
+def pack(keys: Ints, days: Ints) -> Ints:
+    """Return each key and day as one integer."""
+    packed: Ints = (keys << _DAY_BITS) | days
+    return packed
+
+
+def unpack_keys(packed: Ints) -> Ints:
+    """Return the keys of packed integers."""
+    return packed >> _DAY_BITS
+
+
+def unpack_days(packed: Ints) -> Ints:
+    """Return the days of packed integers."""
+    days: Ints = packed & (2**_DAY_BITS - 1)
+    return days
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LastSeen:
-    """The last day on which each key was seen before something; keys ascend.  There may be millions."""
+    """The last day on which each key was seen; keys ascend.  There may be millions, so days take 32 bits."""
 
     keys: Ints
     days: NDArray[np.int32]
 
     def look_up(self, keys: Ints) -> Ints:
-        """The last day of each of these keys, 0 where there is none."""
+        """Return the last day of each of these keys, 0 for those never seen."""
         if len(self.keys) == 0:
             return np.zeros(len(keys), np.int64)
         at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
@@ -34,30 +60,38 @@ NEVER_SEEN = LastSeen(np.empty(0, np.int64), np.empty(0, np.int32))
 
 
 def find_last_seen(keys: Ints, days: Ints) -> LastSeen:
-    """The greatest day of each key."""
+    """Return the greatest day of each key; keys and days in any order."""
     by = sort_order(keys, days)
-    keys, days = keys[by], days[by]
-    ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else by
-    return LastSeen(keys[ends], days[ends].astype(np.int32))
+    return _take_last_days(keys[by], days[by])
 
 
-def update_last_seen(known: LastSeen, keys: Ints, days: Ints) -> LastSeen:
-    """What is known, and what was seen on later days: keys and days, ascending together."""
-    ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else np.empty(0, np.int64)
-    keys, days = keys[ends], days[ends].astype(np.int32)
-    at = np.searchsorted(known.keys, keys)
-    again = (
-        known.keys[np.minimum(at, len(known.keys) - 1)] == keys if len(known.keys) else np.zeros(len(keys), np.bool_)
+def update_last_seen(last_seen: LastSeen, keys: Ints, days: Ints) -> LastSeen:
+    """Return `last_seen` with later days: keys and days, ascending together."""
+    later = _take_last_days(keys, days)
+    at = np.searchsorted(last_seen.keys, later.keys)
+    exists = np.zeros(len(later.keys), np.bool_)
+    if len(last_seen.keys):
+        exists = last_seen.keys[np.minimum(at, len(last_seen.keys) - 1)] == later.keys
+    updated = last_seen.days.copy()
+    updated[at[exists]] = later.days[exists]
+    return LastSeen(
+        np.insert(last_seen.keys, at[~exists], later.keys[~exists]),
+        np.insert(updated, at[~exists], later.days[~exists]),
     )
-    seen = known.days.copy()
-    seen[at[again]] = days[again]
-    return LastSeen(np.insert(known.keys, at[~again], keys[~again]), np.insert(seen, at[~again], days[~again]))
+
+
+def _take_last_days(keys: Ints, days: Ints) -> LastSeen:
+    """Return the last of the days of each key; both ascend together."""
+    ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else np.empty(0, np.int64)
+    return LastSeen(keys[ends], days[ends].astype(np.int32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VisitorDays:
-    """The first row of each key on each day: `row` is its number; `before` the day on which the key was last seen
-    before, 0 if never."""
+    """Visitor-days in order of key and day.
+
+    row: the number of the first row of each.  previous_day: the last day before it with the same key, 0 if none.
+    """
 
     row: Ints
     key: Ints
@@ -66,35 +100,39 @@ class VisitorDays:
 
     @property
     def is_new(self) -> Flags:
-        """Whether the twelve months before the day hold no other."""
+        """Whether the twelve months before the day hold no visitor-day of the key."""
         return self.previous_day < subtract_twelve_months(self.day)
 
     @property
     def gap_d(self) -> Ints:
-        """Days since the one before; meaningless without one."""
+        """Days since the previous one; meaningless where there is none."""
         return self.day - self.previous_day
 
 
-def find_visitor_days(key: Ints, day: Ints, ranks: tuple[NDArray[np.generic], ...], last: LastSeen) -> VisitorDays:
-    """The first rows.
+def find_visitor_days(
+    key: Ints, day: Ints, tie_breakers: tuple[NDArray[np.generic], ...], last_seen: LastSeen
+) -> VisitorDays:
+    """Return the visitor-days of rows, one key and day each.
 
-    ranks: what rows of one key and day are ordered by.  last: of the keys, before any of these days.
+    tie_breakers: columns that order the rows of one key and day; the least row is the first.
+    last_seen: of the keys, before all of these days.
     """
-    by = sort_order(key, day, *ranks)
+    by = sort_order(key, day, *tie_breakers)
     rows = by[mark_group_starts(key[by], day[by])] if len(by) else by
     key, day = key[rows], day[rows]
-    before = last.look_up(key)
-    again = np.flatnonzero(key[1:] == key[:-1]) + 1
-    before[again] = day[again - 1]
-    return VisitorDays(rows, key, day, before)
+    previous_day = last_seen.look_up(key)
+    has_previous_row = np.flatnonzero(key[1:] == key[:-1]) + 1
+    previous_day[has_previous_row] = day[has_previous_row - 1]
+    return VisitorDays(rows, key, day, previous_day)
 
 
 def subtract_twelve_months(days: Ints) -> Ints:
-    """The same days twelve months earlier; 29 February becomes the 28th.  Ordinals, 1 is 1970-01-01."""
+    """Return the same days one year earlier, as ordinals (1 is 1970-01-01); 29 February becomes the 28th."""
     dates = (days - 1).astype("datetime64[D]")
     months = dates.astype("datetime64[M]")
-    of_month = (dates - months.astype("datetime64[D]")).astype(np.int64)
-    then = months - NEW_AFTER_MONTHS
-    length = ((then + 1).astype("datetime64[D]") - then.astype("datetime64[D]")).astype(np.int64)
-    found: Ints = then.astype("datetime64[D]").astype(np.int64) + np.minimum(of_month, length - 1) + 1
-    return found
+    days_into_month = (dates - months.astype("datetime64[D]")).astype(np.int64)
+    earlier = months - NEW_AFTER_MONTHS
+    length_d = ((earlier + 1).astype("datetime64[D]") - earlier.astype("datetime64[D]")).astype(np.int64)
+    month_start = earlier.astype("datetime64[D]").astype(np.int64)
+    same_days: Ints = month_start + np.minimum(days_into_month, length_d - 1) + 1
+    return same_days

@@ -1,7 +1,13 @@
-"""Points of users at sites cut into runs, and the days that a change of points touches."""
+"""Cuts detections of users into sessions: this is how pings and sensor detections become stays.
+
+Detections are sorted by user, site and time.  A session ends where the next detection of the same user at the same
+site comes later than the gap allows; one that lasts long enough is a stay (`derive/geo_stays.py` for pings,
+`derive/presence.py` for sensors).  Pings take part as detections in the zone of a place whose cells hold them.
+`refresh/sessions.py` reads the detections of some days, and as many more as sessions reach beyond them.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +18,41 @@ from okube_api.store.arrays import Codes, Flags, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Users detected at locations: one element each detection, in any order; the same one may come twice.
+
+    site, equipment: indices into a `LocationIndex`.  at_ms: UTC.
+    change: 1 for a detection that a change adds, -1 for one that it removes, else 0.
+    """
+
+    user: Ints
+    site: Codes
+    equipment: Codes
+    at_ms: Ints
+    change: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.at_ms)
+
+    def filter(self, mask: Flags) -> "Detections":
+        """Return the detections where the mask is true."""
+        return Detections(*(getattr(self, field.name)[mask] for field in fields(self)))
+
+
+def concat_detections(blocks: Sequence[Detections]) -> Detections:
+    """Return the detections of blocks, one block after the other."""
+    none = np.empty(0, np.int64)
+    empty = Detections(none, none.astype(np.int32), none.astype(np.int32), none, none.astype(np.int8))
+    columns = ([getattr(block, field.name) for block in (empty, *blocks)] for field in fields(Detections))
+    return Detections(*(np.concatenate(parts) for parts in columns))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LocationIndex:
-    """The equipments, sorted by `_id`, with the site of each (an index into sites) and the sites' zones."""
+    """Equipments sorted by `_id`, with the site of each (an index into sites), and the time zones of the sites.
+
+    For pings, a site is the zone of a place, and there is one equipment.
+    """
 
     equipments: Sequence[str]
     site_of: Codes
@@ -23,10 +62,11 @@ class LocationIndex:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sessions:
-    """Detections in order of user, site, instant and equipment, cut wherever more than the gap lies between two.
+    """Detections in order of user, site, time and equipment, cut into sessions.
 
-    user, site, equipment, at: one each detection; site and equipment index `places`.  change: as given, else 0.
-    starts: the number of each run's first detection; ends: that of its last.
+    user, site, equipment, at_ms, change: as in `Detections`, one each detection; a detection that is there before
+    and after the change has change 0.
+    starts, ends: the number of the first and last detection of each session.
     """
 
     locations: LocationIndex
@@ -41,81 +81,78 @@ class Sessions:
 
     @property
     def start_days(self) -> Ints:
-        """The local day of each run's start."""
+        """The local day on which each session starts."""
         return to_days_of_places(self.at_ms[self.starts], self.site[self.starts], self.locations.timezones)
 
     @property
     def end_days(self) -> Ints:
-        """The local day of each run's end."""
+        """The local day on which each session ends."""
         return to_days_of_places(self.at_ms[self.ends], self.site[self.starts], self.locations.timezones)
 
     @property
     def has_change(self) -> Flags:
-        """Whether each run holds a detection that came or went."""
+        """Whether each session holds a detection that the change adds or removes."""
         if len(self.starts) == 0:
             return np.zeros(0, np.bool_)
-        found: Flags = np.logical_or.reduceat(self.change != 0, self.starts)
-        return found
+        has_change: Flags = np.logical_or.reduceat(self.change != 0, self.starts)
+        return has_change
 
-    def filter(self, kept: Flags) -> "Sessions":
-        """The runs that some of the detections make, without the others."""
-        user, site, at = self.user[kept], self.site[kept], self.at_ms[kept]
-        starts, ends = _cut(user, site, at, self.gap_s)
-        equipment, change = self.equipment[kept], self.change[kept]
-        return Sessions(self.locations, self.gap_s, user, site, equipment, at, change, starts, ends)
+    def filter(self, mask: Flags) -> "Sessions":
+        """Return the sessions that the detections make where the mask is true, cut anew without the rest."""
+        user, site, at_ms = self.user[mask], self.site[mask], self.at_ms[mask]
+        starts, ends = _split_at_gaps(user, site, at_ms, self.gap_s)
+        equipment, change = self.equipment[mask], self.change[mask]
+        return Sessions(self.locations, self.gap_s, user, site, equipment, at_ms, change, starts, ends)
 
 
 def index_equipments(equipments: pa.Table) -> LocationIndex:
-    """The equipments of an application (equipment, site, zone), in any order."""
-    ordered = equipments.sort_by("equipment")
-    zones = dict(zip(ordered["site"].to_pylist(), ordered["zone"].to_pylist(), strict=True))
-    sites = sorted(zones)
+    """Return the index of an application's equipments (equipment, site, zone: the time zone), in any order."""
+    by_id = equipments.sort_by("equipment")
+    timezones = dict(zip(by_id["site"].to_pylist(), by_id["zone"].to_pylist(), strict=True))
+    sites = sorted(timezones)
     return LocationIndex(
-        ordered["equipment"].to_pylist(), to_codes(ordered["site"], sites), sites, [zones[site] for site in sites]
+        by_id["equipment"].to_pylist(), to_codes(by_id["site"], sites), sites, [timezones[site] for site in sites]
     )
 
 
-def sessionize(
-    places: LocationIndex, gap_s: int, *, user: Ints, site: Codes, equipment: Codes, at: Ints, change: NDArray[np.int8]
-) -> Sessions:
-    """Points in any order, one element of each array a point, sorted and cut into runs; see `Runs`."""
-    by = sort_order(user, site, at, equipment)
-    user, site, at, equipment = user[by], site[by], at[by], equipment[by]
-    starts, ends = _cut(user, site, at, gap_s)
-    settled = _settled(change[by], mark_group_starts(user, site, at, equipment))
-    return Sessions(places, gap_s, user, site, equipment, at, settled, starts, ends)
+def sessionize(locations: LocationIndex, gap_s: int, detections: Detections) -> Sessions:
+    """Return detections sorted and cut into sessions, wherever more than the gap lies between two of them."""
+    user, site, equipment, at_ms = detections.user, detections.site, detections.equipment, detections.at_ms
+    by = sort_order(user, site, at_ms, equipment)
+    user, site, at_ms, equipment = user[by], site[by], at_ms[by], equipment[by]
+    starts, ends = _split_at_gaps(user, site, at_ms, gap_s)
+    change = _cancel_changes(detections.change[by], mark_group_starts(user, site, at_ms, equipment))
+    return Sessions(locations, gap_s, user, site, equipment, at_ms, change, starts, ends)
 
 
-def _settled(change: NDArray[np.int8], first: Flags) -> NDArray[np.int8]:
-    """Changes of sorted points, 0 where the same point is there before and after.
+def _cancel_changes(change: NDArray[np.int8], is_first: Flags) -> NDArray[np.int8]:
+    """Return the changes of sorted detections, 0 where the same detection is there before and after.
 
-    first: which of them begin the rows of a point.
+    is_first: which rows are the first of their detection, which may come several times.
     """
-    if first.all() or not change.any():
+    if is_first.all() or not change.any():
         return change
-    starts = np.flatnonzero(first)
+    starts = np.flatnonzero(is_first)
     before, after = (np.logical_or.reduceat(side, starts) for side in (change <= 0, change >= 0))
-    both = np.repeat(before & after, np.diff(starts, append=len(change)))
-    return np.where(both, np.int8(0), change)
+    stays_there = np.repeat(before & after, np.diff(starts, append=len(change)))
+    return np.where(stays_there, np.int8(0), change)
 
 
-def _cut(user: Ints, site: Codes, at: Ints, gap_s: int) -> tuple[Ints, Ints]:
-    first = mark_group_starts(user, site)
-    first[1:] |= np.diff(at) > gap_s * 1000
-    starts = np.flatnonzero(first)
-    return starts, np.append(starts[1:], len(at))[: len(starts)] - 1
+def _split_at_gaps(user: Ints, site: Codes, at_ms: Ints, gap_s: int) -> tuple[Ints, Ints]:
+    is_start = mark_group_starts(user, site)
+    is_start[1:] |= np.diff(at_ms) > gap_s * 1000
+    starts = np.flatnonzero(is_start)
+    return starts, np.append(starts[1:], len(at_ms))[: len(starts)] - 1
 
 
-# -- what a window must reach, what a change touches ------------------------------------------------------------
+def find_affected_days(sessions: Sessions, *, exits: bool = True) -> Ints:
+    """Return the local days on which stays can differ before and after a change: distinct, ascending.
 
-
-def find_affected_days(found: Sessions, *, exits: bool = True) -> Ints:
-    """The local days on which stays (and exits, if asked) can differ before and after a change: distinct, ascending.
-
-    found: runs over the detections of both sides; `change` is -1 for those taken away, 1 for the new ones, else 0.
-    They must be whole: a run that is cut by the edge of its window touches days beyond it.
+    sessions: of the detections of both sides.  They must be whole: one that is cut by the edge of what was read
+    affects days beyond it.
+    exits: whether also the days matter on which stays end.
     """
-    whole = np.repeat(found.has_change, found.ends - found.starts + 1)
-    sides = [found.filter(whole & kept) for kept in (found.change <= 0, found.change >= 0)]
-    touched = [side.start_days for side in sides] + [side.end_days for side in sides if exits]
-    return np.unique(np.concatenate(touched))
+    in_changed_session = np.repeat(sessions.has_change, sessions.ends - sessions.starts + 1)
+    sides = [sessions.filter(in_changed_session & side) for side in (sessions.change <= 0, sessions.change >= 0)]
+    days = [side.start_days for side in sides] + [side.end_days for side in sides if exits]
+    return np.unique(np.concatenate(days))

@@ -1,4 +1,4 @@
-"""The touches that led to outcomes: whole columns of them, in order, and the path of each outcome."""
+"""Finds the touches that led to outcomes: indexes touches by user and time, and builds the path of each outcome."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,29 +21,32 @@ from okube_api.store.arrays import Codes, Flags, Ints
 
 TOUCH_KINDS = ("print", "opening", "click")
 """The kinds of touch that paths are made of; at the same instant and of one campaign, in this order."""
-_MOST_PAIRS = 2_000_000  # of an outcome and a touch, looked at together: about 100 MB
+_MAX_PAIRS = 2_000_000  # of an outcome and a touch that are compared at once: about 100 MB
 
 Windows = Mapping[str, Mapping[str, int]]
-"""How many days of 24 hours a touch stays eligible: by campaign `_id`, then by kind."""
+"""Lookback windows, in days of 24 hours: by campaign `_id`, then by kind of touch."""
 
 
 def find_longest_window_d(windows: Windows) -> int:
-    """The greatest window, in days; 0 without any."""
+    """Return the longest window in days; 0 without any."""
     return max((campaign[kind] for campaign in windows.values() for kind in TOUCH_KINDS), default=0)
 
 
 def convert_windows_to_ms(windows: Windows) -> Ints:
-    """The windows in ms, shape (campaigns by `_id`, KINDS)."""
-    found = [[windows[campaign][kind] * DAY_MS for kind in TOUCH_KINDS] for campaign in sorted(windows)]
-    return np.array(found, np.int64).reshape(-1, len(TOUCH_KINDS))
+    """Return the windows in ms, shape (campaigns by `_id`, TOUCH_KINDS)."""
+    rows = [[windows[campaign][kind] * DAY_MS for kind in TOUCH_KINDS] for campaign in sorted(windows)]
+    return np.array(rows, np.int64).reshape(-1, len(TOUCH_KINDS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Touches:
-    """Eligible touches in order of user, instant, campaign `_id` and kind.
+    """Eligible touches in order of user, time, campaign `_id` and kind.
 
-    campaigns: the `_id`s, sorted; users: the distinct numbers, ascending.
-    campaign, kind (an index into KINDS), at, last_ms (the latest instant that it leads to): one each touch.
+    campaigns: the `_id`s, sorted.  users: the distinct numbers, ascending.
+    at_ms, campaign, kind (an index into TOUCH_KINDS), last_ms (the end of the touch's window): one each touch.
+
+    `find_candidates` bisects one array of integers: the position of the touch's user times `_span_ms`, plus the time
+    since `_base_ms`.  `_span_ms` is longer than all touches together, so that users do not overlap.
     """
 
     campaigns: Sequence[str]
@@ -55,72 +58,73 @@ class Touches:
     _keys: Ints
     _base_ms: int
     _span_ms: int
-    _reach_ms: int
+    _longest_window_ms: int
 
-    def find_candidates(self, user: Ints, at: Ints) -> tuple[Ints, Ints]:
-        """The touches [low, high) of each user within the greatest window before an instant."""
+    def find_candidates(self, user: Ints, at_ms: Ints) -> tuple[Ints, Ints]:
+        """Return the range [low, high) of each user's touches within the longest window before an instant."""
         if len(self.users) == 0:
             return np.zeros(len(user), np.int64), np.zeros(len(user), np.int64)
-        place = np.minimum(np.searchsorted(self.users, user), len(self.users) - 1)
-        low = self._place(place, at - self._reach_ms)
-        high = np.where(self.users[place] == user, self._place(place, at), low)
+        position = np.minimum(np.searchsorted(self.users, user), len(self.users) - 1)
+        low = self._bisect(position, at_ms - self._longest_window_ms)
+        high = np.where(self.users[position] == user, self._bisect(position, at_ms), low)
         return low, high
 
-    def _place(self, user: Ints, at: Ints) -> Ints:
-        since = np.clip(at - self._base_ms, 0, self._span_ms - 1)
-        return np.searchsorted(self._keys, user * self._span_ms + since)
+    def _bisect(self, position: Ints, at_ms: Ints) -> Ints:
+        since_ms = np.clip(at_ms - self._base_ms, 0, self._span_ms - 1)
+        return np.searchsorted(self._keys, position * self._span_ms + since_ms)
 
 
 def prepare_touches(events: pa.Table, windows: Windows, users: Ints) -> Touches:
-    """Touches (user, campaign, at, kind) of these users made ready.
+    """Return touches (user, campaign, at, kind) of these users, sorted and indexed.
 
-    Those of kind `control`, and those of campaigns without windows, are in no path.
+    Touches of kind `control`, and those of campaigns without windows, are left out: they are in no path.
     """
     campaigns = sorted(windows)
     campaign, kind = to_codes(events["campaign"], campaigns), to_codes(events["kind"], TOUCH_KINDS)
-    eligible = (campaign >= 0) & (kind >= 0) & _among(to_integers(events["user"]), users)
+    eligible = (campaign >= 0) & (kind >= 0) & _mark_members(to_integers(events["user"]), users)
     campaign, kind = campaign[eligible], kind[eligible]
-    user, at = (to_integers(events[name])[eligible] for name in ("user", "at"))
-    by = sort_order(user, at, campaign, kind)
-    campaign, kind, user, at = campaign[by], kind[by], user[by], at[by]
-    new = mark_group_starts(user)
-    base_ms = int(at.min()) if len(at) else 0
-    span_ms = int(at.max()) - base_ms + 2 if len(at) else 1  # one more than there is, for what comes after all of it
-    if int(new.sum()) * span_ms >= 2**63:
-        raise OverflowError("too many users over too long a time: derive fewer days at a time")
-    keys = (np.cumsum(new) - 1) * span_ms + (at - base_ms)
-    last_ms = at + convert_windows_to_ms(windows)[campaign, kind]
+    user, at_ms = (to_integers(events[name])[eligible] for name in ("user", "at"))
+    by = sort_order(user, at_ms, campaign, kind)
+    campaign, kind, user, at_ms = campaign[by], kind[by], user[by], at_ms[by]
+    is_first = mark_group_starts(user)
+    base_ms = int(at_ms.min()) if len(at_ms) else 0
+    span_ms = int(at_ms.max()) - base_ms + 2 if len(at_ms) else 1  # one more: for instants after all touches
+    if int(is_first.sum()) * span_ms >= 2**63:
+        raise OverflowError("Too many users over too long a time: derive fewer days at a time.")
     return Touches(
         campaigns,
-        user[new],
-        at,
-        campaign,
-        kind,
-        last_ms,
-        keys,
-        base_ms,
-        span_ms,
-        find_longest_window_d(windows) * DAY_MS,
+        users=user[is_first],
+        at_ms=at_ms,
+        campaign=campaign,
+        kind=kind,
+        last_ms=at_ms + convert_windows_to_ms(windows)[campaign, kind],
+        _keys=(np.cumsum(is_first) - 1) * span_ms + (at_ms - base_ms),
+        _base_ms=base_ms,
+        _span_ms=span_ms,
+        _longest_window_ms=find_longest_window_d(windows) * DAY_MS,
     )
 
 
-def _among(user: Ints, users: Ints) -> Flags:
-    """Which of some user numbers are among others."""
-    known = np.zeros(max(user.max(initial=-1), users.max(initial=-1)) + 1, np.bool_)
-    known[users] = True
-    return known[user]
+def _mark_members(user: Ints, users: Ints) -> Flags:
+    """Return which user numbers are among `users`."""
+    is_member = np.zeros(max(user.max(initial=-1), users.max(initial=-1)) + 1, np.bool_)
+    is_member[users] = True
+    return is_member[user]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Paths:
-    """counts: the length of each outcome's path; touch: their touches (indices), one path after the other."""
+    """The touches that led to outcomes.
+
+    counts: the length of each outcome's path.  touch: indices of touches, one path after the other.
+    """
 
     counts: Ints
     touch: Ints
 
     @property
     def outcome(self) -> Ints:
-        """The outcome of each touch in `touch`."""
+        """The outcome of each element of `touch`."""
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
     @property
@@ -130,34 +134,35 @@ class Paths:
 
     @property
     def last(self) -> Ints:
-        """The credited touch of each path that has one."""
+        """The last touch of each path that has one: the credited touch."""
         return self.touch[to_offsets(self.counts)[1:][self.counts > 0] - 1]
 
 
-def build_paths(touches: Touches, user: Ints, at: Ints) -> Paths:
-    """Each outcome's touches in [at - window, at), runs of one campaign collapsed into the last of the run."""
-    low, high = touches.find_candidates(user, at)
-    found = [_path(touches, low[part], high[part], at[part]) for part in _parts(high - low)]
-    if not found:
+def build_paths(touches: Touches, user: Ints, at_ms: Ints) -> Paths:
+    """Return each outcome's touches in [at - window, at); touches of one campaign in a row count as their last."""
+    low, high = touches.find_candidates(user, at_ms)
+    parts = [_build_part(touches, low[part], high[part], at_ms[part]) for part in _split_by_size(high - low)]
+    if not parts:
         return Paths(np.empty(0, np.int64), np.empty(0, np.int64))
-    counts, chosen = (np.concatenate(columns) for columns in zip(*found, strict=True))
-    return Paths(counts, chosen)
+    counts, touch = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return Paths(counts, touch)
 
 
-def _parts(sizes: Ints) -> Iterator[slice]:
-    """Cuts outcomes into pieces that look at a bounded number of touches together."""
+def _split_by_size(sizes: Ints) -> Iterator[slice]:
+    """Yield slices of outcomes that have a bounded number of candidate touches together."""
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
-    cuts = np.searchsorted(ends, np.arange(0, total, _MOST_PAIRS), side="right")
+    cuts = np.searchsorted(ends, np.arange(0, total, _MAX_PAIRS), side="right")
     for start, end in pairwise(np.unique([0, *cuts.tolist(), len(sizes)]).tolist()):
         yield slice(start, end)
 
 
-def _path(touches: Touches, low: Ints, high: Ints, at: Ints) -> tuple[Ints, Ints]:
+def _build_part(touches: Touches, low: Ints, high: Ints, at_ms: Ints) -> tuple[Ints, Ints]:
+    """Return the length of each outcome's path, and the touches of the paths."""
     outcome, touch = np.repeat(np.arange(len(low)), high - low), expand_ranges(low, high - low)
-    eligible = touches.last_ms[touch] >= at[outcome]
-    outcome, touch = outcome[eligible], touch[eligible]
+    in_window = touches.last_ms[touch] >= at_ms[outcome]
+    outcome, touch = outcome[in_window], touch[in_window]
     campaign = touches.campaign[touch]
-    ends = np.ones(len(touch), np.bool_)
-    ends[:-1] = (outcome[1:] != outcome[:-1]) | (campaign[1:] != campaign[:-1])
-    return count_by_group(outcome[ends], len(low)), touch[ends]
+    is_last_of_run = np.ones(len(touch), np.bool_)
+    is_last_of_run[:-1] = (outcome[1:] != outcome[:-1]) | (campaign[1:] != campaign[:-1])
+    return count_by_group(outcome[is_last_of_run], len(low)), touch[is_last_of_run]

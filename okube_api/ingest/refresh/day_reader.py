@@ -1,4 +1,4 @@
-"""Events of some kinds read back by whole days, each event once: what conversion is derived from."""
+"""Reads events by whole days, each event once: the input of conversion."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,50 +20,53 @@ MAX_ROWS = 1_000_000
 
 
 async def read_changed_events(view: Reader, kind: EventKind, task: RefreshTask) -> AsyncIterator[pa.Table]:
-    """The events that count on one side of a change only, some whole days at a time."""
+    """Yield the events that count on one side of a change only, whole days at a time."""
     for first, last in task.changed_days:
-        async for rows in _whole_days(view, kind, first, last, task.delta):
+        async for rows in _read_whole_days(view, kind, first, last, task.delta):
             _, differs = await asyncio.to_thread(task.delta.deduplicate, rows, kind.content_key)
             yield rows.filter(pa.array(differs))
 
 
 class DayReader:
-    """The events that count after a change, each day read once as the days asked for go by."""
+    """Reads the events that count after a change, for ascending windows of days; a day is read once."""
 
-    def __init__(self, view: Reader, kind: EventKind, sides: BatchDelta) -> None:
-        self._view, self._kind, self._sides = view, kind, sides
-        self._held = _none(kind)
-        self._next: int | None = None
+    def __init__(self, view: Reader, kind: EventKind, delta: BatchDelta) -> None:
+        self._view, self._kind, self._delta = view, kind, delta
+        self._rows = _empty_rows(kind)
+        self._next_day: int | None = None
 
     async def read_days(self, low: int, high: int) -> pa.Table:
-        """Those of the UTC days [low, high]; neither may go back from one call to the next."""
-        self._held = self._held.filter(pc.greater_equal(self._held["part"], low))
-        first = low if self._next is None else max(low, self._next)
-        async for rows in _whole_days(self._view, self._kind, first, high, self._sides):
-            counts, _ = await asyncio.to_thread(self._sides.deduplicate, rows, self._kind.content_key)
-            self._held = pa.concat_tables([self._held, rows.filter(pa.array(counts))])
-        self._next = max(first, high + 1)
-        return self._held
+        """Return the events of the UTC days [low, high]; neither may decrease from one call to the next."""
+        self._rows = self._rows.filter(pc.greater_equal(self._rows["part"], low))
+        first = low if self._next_day is None else max(low, self._next_day)
+        async for rows in _read_whole_days(self._view, self._kind, first, high, self._delta):
+            counts, _ = await asyncio.to_thread(self._delta.deduplicate, rows, self._kind.content_key)
+            self._rows = pa.concat_tables([self._rows, rows.filter(pa.array(counts))])
+        self._next_day = max(first, high + 1)
+        return self._rows
 
 
-async def _whole_days(view: Reader, kind: EventKind, low: int, high: int, sides: BatchDelta) -> AsyncIterator[pa.Table]:
-    held = _none(kind)
-    async for block in read_blocks(view, kind.table, low, high, sides.either_side):
-        held = pa.concat_tables([held, _encoded(block, kind)])
-        complete: Flags = to_integers(held["part"]) < to_integers(block["part"])[-1]
-        if held.num_rows >= MAX_ROWS and complete.any():
-            yield held.filter(pa.array(complete)).unify_dictionaries()
-            held = held.filter(pa.array(np.logical_not(complete)))
-    if held.num_rows:
-        yield held.unify_dictionaries()
+async def _read_whole_days(
+    view: Reader, kind: EventKind, low: int, high: int, delta: BatchDelta
+) -> AsyncIterator[pa.Table]:
+    """Yield the events of both sides in tables of whole UTC days."""
+    pending = _empty_rows(kind)
+    async for block in read_blocks(view, kind.table, low, high, delta.either_side):
+        pending = pa.concat_tables([pending, _encode_texts(block, kind)])
+        is_complete: Flags = to_integers(pending["part"]) < to_integers(block["part"])[-1]
+        if pending.num_rows >= MAX_ROWS and is_complete.any():
+            yield pending.filter(pa.array(is_complete)).unify_dictionaries()
+            pending = pending.filter(pa.array(np.logical_not(is_complete)))
+    if pending.num_rows:
+        yield pending.unify_dictionaries()
 
 
-def _none(kind: EventKind) -> pa.Table:
-    return _encoded(make_arrow_schema(get_stored_types(kind.table)).empty_table(), kind)
+def _empty_rows(kind: EventKind) -> pa.Table:
+    return _encode_texts(make_arrow_schema(get_stored_types(kind.table)).empty_table(), kind)
 
 
-def _encoded(rows: pa.Table, kind: EventKind) -> pa.Table:
-    """Texts as dictionaries: they repeat, and events are many."""
+def _encode_texts(rows: pa.Table, kind: EventKind) -> pa.Table:
+    """Return rows with texts as dictionaries, which are smaller: they repeat."""
     for column in kind.table.columns:
         if column.type is ColumnType.TEXT:
             place = rows.schema.get_field_index(column.name)

@@ -1,4 +1,4 @@
-"""Documents that follow from events: the areas known, and the days on which campaigns have data."""
+"""Updates the documents that are derived from events: areas, and the days on which campaigns have data."""
 
 from collections.abc import Collection
 
@@ -8,8 +8,8 @@ from okube_api.campaigns.repository import CAMPAIGNS, CampaignRepository
 from okube_api.catalogue.buckets import to_date
 from okube_api.catalogue.facts import DELIVERIES, EXPOSURES, Fact, Span
 from okube_api.clock import Clock
-from okube_api.ingest.events import tables
-from okube_api.ingest.events.kinds import KINDS
+from okube_api.ingest.events import kinds
+from okube_api.ingest.events.tables import UNDATED_PART
 from okube_api.ingest.raw.latest import find_latest_rows
 from okube_api.ingest.raw.reader import read_events, read_live_batches
 from okube_api.kit.resource_changes import ChangePublisher
@@ -18,55 +18,52 @@ from okube_api.store.conditions import EVERYTHING, OneOf, equal
 from okube_api.store.plans import Aggregate, Max, Min
 from okube_api.store.protocol import Reader, Store
 
-_DATED = ("touches", "deliveries")
+_DATED_KINDS = ("touches", "deliveries")
 
 
 class DerivedDocuments:
-    """Brings documents up to what events say; twice does no harm."""
+    """Updates documents from events; doing it twice changes nothing."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._areas = AreaRepository(store, clock)
-        unheard = ChangePublisher()  # nothing here is a change that facts would follow
-        sites, levers = SiteRepository(store, clock, unheard), LeverRepository(store, clock, CAMPAIGNS)
-        self._campaigns = CampaignRepository(store, clock, unheard, sites, levers)
+        without_listener = ChangePublisher()  # none of these changes makes facts stale
+        sites, levers = SiteRepository(store, clock, without_listener), LeverRepository(store, clock, CAMPAIGNS)
+        self._campaigns = CampaignRepository(store, clock, without_listener, sites, levers)
 
-    async def update(self, application: str, kinds: Collection[str]) -> None:
-        """After batches of some kinds came or went."""
-        if "areas" in kinds:
-            await self._put_areas(application)
-        if set(_DATED) & set(kinds):
-            await self._date_campaigns(application)
+    async def update(self, application: str, kind_names: Collection[str]) -> None:
+        """Update the documents that depend on events of these kinds, after batches were added or removed."""
+        if "areas" in kind_names:
+            await self._update_areas(application)
+        if set(_DATED_KINDS) & set(kind_names):
+            await self._update_campaigns(application)
 
-    async def _put_areas(self, application: str) -> None:
+    async def _update_areas(self, application: str) -> None:
+        """Store the areas of the events, and delete all other areas."""
         async with self._store.open_reader(application) as view:
-            found = await read_events(
-                view, tables.AREAS, tables.UNDATED_PART, tables.UNDATED_PART, await read_live_batches(view)
-            )
-        rows = (
-            found.take(find_latest_rows(found, KINDS["areas"].natural_key))
-            .select(["code", "name", "lng", "lat"])
-            .to_pylist()
-        )
+            batches = await read_live_batches(view)
+            events = await read_events(view, kinds.AREAS.table, UNDATED_PART, UNDATED_PART, batches)
+        latest = events.take(find_latest_rows(events, kinds.AREAS.natural_key))
+        rows = latest.select(["code", "name", "lng", "lat"]).to_pylist()
         await self._areas.upsert(application, rows)
-        known = OneOf("code", tuple(row["code"] for row in rows))
-        await self._store.delete(AREAS, equal("application", application) & ~known)
+        has_events = OneOf("code", tuple(row["code"] for row in rows))
+        await self._store.delete(AREAS, equal("application", application) & ~has_events)
 
-    async def _date_campaigns(self, application: str) -> None:
-        """Campaigns of whose days one changed are noted anew; those without data any more, too."""
+    async def _update_campaigns(self, application: str) -> None:
+        """Store the first and last day with data of each campaign, None for campaigns without data."""
         async with self._store.open_reader(application) as view:
-            spans = [await _spans(view, fact) for fact in (EXPOSURES, DELIVERIES)]
-        campaigns = await self._store.find(CAMPAIGNS, equal("application", application))
-        found = {}
-        for campaign in campaigns:
-            days = [span[campaign["_id"]] for span in spans if campaign["_id"] in span]
-            first, last = min((one for one, _ in days), default=0), max((one for _, one in days), default=0)
-            found[campaign["_id"]] = (to_date(first).isoformat(), to_date(last).isoformat()) if days else None
-        await self._campaigns.set_computed_periods(application, found)
+            spans_of_facts = [await _read_spans(view, fact) for fact in (EXPOSURES, DELIVERIES)]
+        periods: dict[str, tuple[str, str] | None] = {}
+        for campaign in await self._store.find(CAMPAIGNS, equal("application", application)):
+            spans = [spans[campaign["_id"]] for spans in spans_of_facts if campaign["_id"] in spans]
+            first, last = min((low for low, _ in spans), default=0), max((high for _, high in spans), default=0)
+            periods[campaign["_id"]] = (to_date(first).isoformat(), to_date(last).isoformat()) if spans else None
+        await self._campaigns.set_computed_periods(application, periods)
 
 
-async def _spans(view: Reader, fact: Fact) -> dict[str, tuple[int, int]]:
-    """The first and last day of each campaign's rows."""
+async def _read_spans(view: Reader, fact: Fact) -> dict[str, tuple[int, int]]:
+    """Return the first and last day of each campaign's rows."""
     table = fact.rollup(fact.grains[0], Span.DAY)
-    found = await view.aggregate(Aggregate(table, EVERYTHING, ("campaign",), (Min("day", "first"), Max("day", "last"))))
-    return {row["campaign"]: (row["first"], row["last"]) for row in found.to_pylist()}
+    plan = Aggregate(table, EVERYTHING, ("campaign",), (Min("day", "first"), Max("day", "last")))
+    rows = await view.aggregate(plan)
+    return {row["campaign"]: (row["first"], row["last"]) for row in rows.to_pylist()}

@@ -1,8 +1,7 @@
-"""Detections become the facts of presence: the days that a change of them touches are written anew."""
+"""Refreshes the facts of presence: the days that a change of detections affects are written anew."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,87 +16,86 @@ from okube_api.catalogue.facts import (
 from okube_api.ingest.columns.columns import to_codes, to_integers
 from okube_api.ingest.columns.prefetch import prefetch
 from okube_api.ingest.derive.presence import PresenceRules, PresenceTables, derive_presence
-from okube_api.ingest.derive.sessionize import LocationIndex, index_equipments
-from okube_api.ingest.events.tables import DETECTIONS
+from okube_api.ingest.derive.recency_flags import RecencyKeys
+from okube_api.ingest.derive.sessionize import Detections, LocationIndex, index_equipments
+from okube_api.ingest.events.kinds import DETECTIONS
 from okube_api.ingest.raw.reader import BatchDelta, read_blocks
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
-from okube_api.ingest.refresh.recency import RecencyKeys, RecencyWriter
-from okube_api.ingest.refresh.sessions import Detections, SessionPiece, read_session_pieces
+from okube_api.ingest.refresh.recency import RecencyWriter
+from okube_api.ingest.refresh.sessions import SessionPiece, read_session_pieces
 from okube_api.store.arrays import Ints
 from okube_api.store.protocol import Change
 
 
-async def refresh_presence(change: Change, told: DerivationContext, task: RefreshTask) -> None:
-    """Writes the days of the five facts of presence that a change of detections touches, and what follows from them."""
-    settings = told.settings
+async def refresh_presence(change: Change, context: DerivationContext, task: RefreshTask) -> None:
+    """Write the days of the five facts of presence that a change of detections affects, and flags of later days."""
+    settings = context.settings
     rules = PresenceRules(
         settings.presence.gap_minutes * 60,
         settings.stays.minimum_seconds,
         settings.presence.dropout_seconds,
         settings.bands.dwell,
     )
-    places = index_equipments(told.equipments)
-    writing = _Writing(change, places)
-    reading = partial(_read, change, places, task.delta)
-    async for piece in prefetch(
-        read_session_pieces(reading, places, rules.gap_s, task.changed_days, exits=True, also=task.extra_days)
-    ):
-        also = [day for day in task.extra_days if piece.first <= day <= piece.last]
-        days = np.unique(np.concatenate((piece.affected_days, np.array(also, np.int64))))
-        if len(days):
-            await writing.write(days, await asyncio.to_thread(_made, piece, rules, days))
-    await writing.finish()
+    locations = index_equipments(context.equipments)
 
+    async def read_detections(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
+        async for block in read_blocks(change, DETECTIONS.table, low, high, task.delta.either_side):
+            detections = await asyncio.to_thread(_index_detections, block, locations, task.delta)
+            yield int(to_integers(block["part"])[-1]), detections
 
-async def _read(
-    change: Change, places: LocationIndex, sides: BatchDelta, low: int, high: int
-) -> AsyncIterator[tuple[int, Detections]]:
-    async for block in read_blocks(change, DETECTIONS, low, high, sides.either_side):
-        yield int(to_integers(block["part"])[-1]), await asyncio.to_thread(_points, block, places, sides)
-
-
-def _points(detections: pa.Table, places: LocationIndex, sides: BatchDelta) -> Detections:
-    equipment = to_codes(detections["equipment"], places.equipments)
-    known = np.flatnonzero(equipment >= 0)  # the others are gone
-    equipment = equipment[known]
-    user, at = (to_integers(detections[name])[known] for name in ("user", "at"))
-    return Detections(
-        user, places.site_of[equipment], equipment, at, sides.row_changes(detections)[known].astype(np.int8)
+    pieces = read_session_pieces(
+        read_detections, locations, rules.gap_s, task.changed_days, exits=True, extra_days=task.extra_days
     )
+    writer = _PresenceWriter(change, locations)
+    async for piece in prefetch(pieces):
+        extra_days = [day for day in task.extra_days if piece.first <= day <= piece.last]
+        days = np.unique(np.concatenate((piece.affected_days, np.array(extra_days, np.int64))))
+        if len(days):
+            await writer.write(days, await asyncio.to_thread(_derive_days, piece, rules, days))
+    await writer.finish()
 
 
-def _made(piece: SessionPiece, rules: PresenceRules, days: Ints) -> PresenceTables:
-    """The rows of these days after the change."""
-    found = derive_presence(piece.sessions.filter(piece.sessions.change >= 0), rules, (int(days[0]), int(days[-1])))
+def _index_detections(rows: pa.Table, locations: LocationIndex, delta: BatchDelta) -> Detections:
+    """Return detections of equipments that still exist."""
+    equipment = to_codes(rows["equipment"], locations.equipments)
+    numbers = np.flatnonzero(equipment >= 0)
+    equipment = equipment[numbers]
+    user, at_ms = (to_integers(rows[name])[numbers] for name in ("user", "at"))
+    change = delta.row_changes(rows)[numbers].astype(np.int8)
+    return Detections(user, locations.site_of[equipment], equipment, at_ms, change)
+
+
+def _derive_days(piece: SessionPiece, rules: PresenceRules, days: Ints) -> PresenceTables:
+    """Return the rows of these days after the change."""
+    after = piece.sessions.filter(piece.sessions.change >= 0)
+    tables = derive_presence(after, rules, (int(days[0]), int(days[-1])))
     if len(days) == days[-1] - days[0] + 1:
-        return found
-    chosen = (table.filter(pa.array(np.isin(to_integers(table["day"]), days))) for table in found.tables)
-    return PresenceTables(*chosen)
+        return tables
+    return PresenceTables(*(rows.filter(pa.array(np.isin(to_integers(rows["day"]), days))) for rows in tables.all))
 
 
-class _Writing:
-    """The five facts, of which stays and passages are marked."""
+class _PresenceWriter:
+    """Writes the five facts; stays and passages have recency flags."""
 
-    def __init__(self, change: Change, places: LocationIndex) -> None:
-        sites = RecencyKeys({"site": places.sites}, np.ones(len(places.sites), np.bool_))
+    def __init__(self, change: Change, locations: LocationIndex) -> None:
+        sites = RecencyKeys({"site": locations.sites}, np.ones(len(locations.sites), np.bool_))
         equipments = RecencyKeys(
-            {"equipment": places.equipments}, np.ones(len(places.equipments), np.bool_), by_stay=True
+            {"equipment": locations.equipments}, np.ones(len(locations.equipments), np.bool_), by_stay=True
         )
         self._stays = RecencyWriter(change, PRESENCE_STAYS, sites)
         self._passages = RecencyWriter(change, PRESENCE_PASSAGES, equipments)
-        self._plain = [
-            BufferedFactWriter(change, fact) for fact in (PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
-        ]
+        plain_facts = (PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
+        self._plain = [BufferedFactWriter(change, fact) for fact in plain_facts]
 
-    async def write(self, days: Ints, found: PresenceTables) -> None:
-        await self._stays.write(days, found.stays)
-        await self._passages.write(days, found.passages)
-        for facts, rows in zip(self._plain, (found.steps, found.exits, found.passage_exits), strict=True):
-            await facts.replace(days.tolist(), rows)
+    async def write(self, days: Ints, tables: PresenceTables) -> None:
+        await self._stays.write(days, tables.stays)
+        await self._passages.write(days, tables.passages)
+        for writer, rows in zip(self._plain, (tables.steps, tables.exits, tables.passage_exits), strict=True):
+            await writer.replace(days.tolist(), rows)
 
     async def finish(self) -> None:
         await self._stays.finish()
         await self._passages.finish()
-        for facts in self._plain:
-            await facts.finish()
+        for writer in self._plain:
+            await writer.finish()

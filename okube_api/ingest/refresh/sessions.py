@@ -1,7 +1,7 @@
-"""Points of users cut into runs, some days at a time, whatever is read: what pings and detections share.
+"""Sessionises detections incrementally: some days at a time, whatever the number of days, for pings and sensors.
 
-Days that nothing changed on are read only as far as runs reach into them, and then only of the users whose runs do:
-someone who never leaves costs their own points alone.
+Days without a change are read only as far as sessions reach into them, and then only for the users of these sessions:
+a device that never leaves costs its own detections alone.
 """
 
 import asyncio
@@ -10,24 +10,22 @@ from dataclasses import dataclass
 from functools import partial
 
 from okube_api.clock import DAY_MS, DAY_S
-from okube_api.ingest.columns.allocator import give_back
+from okube_api.ingest.columns.allocator import trim
 from okube_api.ingest.columns.columns import Span
-from okube_api.ingest.derive.sessionize import LocationIndex, Sessions, find_affected_days
-from okube_api.ingest.refresh.session_window import SessionWindow, Detections, ReadDetections
+from okube_api.ingest.derive.sessionize import Detections, LocationIndex, Sessions, find_affected_days
+from okube_api.ingest.refresh.session_window import ReadDetections, SessionWindow
 from okube_api.store.arrays import Flags, Ints
 
-__all__ = ["SessionPiece", "Detections", "ReadDetections", "read_session_pieces"]
-
 MAX_DETECTIONS = 500_000
-_LOCAL_D = 1  # the points of a UTC day are of local days at most so far from it, and the other way round
-_HALF_A_DAY_S = 43_200
+_LOCAL_D = 1  # a detection of a UTC day is of a local day at most so many days away, and the other way round
+_HALF_DAY_S = 43_200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SessionPiece:
-    """Some local days, and the runs of points: whole are all those that start (or end, if that matters) on the days.
+    """Local days [first, last], and sessions; those that start on the days are whole, or end, if exits matter.
 
-    touched: those of the days whose rows can differ before and after the change.
+    affected_days: those of the days whose rows can differ before and after the change.
     """
 
     first: int
@@ -37,124 +35,129 @@ class SessionPiece:
 
 
 async def read_session_pieces(
-    reading: ReadDetections,
-    places: LocationIndex,
+    read: ReadDetections,
+    locations: LocationIndex,
     gap_s: int,
-    spans: Sequence[Span],
+    day_ranges: Sequence[Span],
     *,
     exits: bool,
-    also: Iterable[int] = (),
+    extra_days: Iterable[int] = (),
 ) -> AsyncIterator[SessionPiece]:
-    """The pieces that cover the local days which a change can touch, and `also`; ascending and apart.
+    """Yield pieces that cover the local days which a change can affect, and `extra_days`; ascending and apart.
 
-    spans: UTC days with points that come or go, ascending.  exits: whether also the day matters on which a run ends.
+    day_ranges: UTC days with detections that the change adds or removes, ascending.
+    exits: whether also the day matters on which a session ends.
     """
-    days = set(also)
-    for first, last in spans:
-        days.update(range(first - _LOCAL_D - _beside(gap_s), last + _LOCAL_D + 1))
-        days |= await _begun(reading, places, gap_s, (first, last))
-    work = _Work(reading, places, gap_s, exits=exits, days=days)
-    async for piece in work.pieces():
+    days = set(extra_days)
+    for first, last in day_ranges:
+        days.update(range(first - _LOCAL_D - _count_days_of_gap(gap_s), last + _LOCAL_D + 1))
+        days |= await _find_days_of_earlier_starts(read, locations, gap_s, (first, last))
+    reader = _PieceReader(read, locations, gap_s, exits=exits, days=days)
+    async for piece in reader.read_pieces():
         yield piece
 
 
-def _beside(gap_s: int) -> int:
-    """How many more days a point can join runs across."""
-    return 0 if gap_s <= _HALF_A_DAY_S else -(-gap_s // DAY_S)
+def _count_days_of_gap(gap_s: int) -> int:
+    """Return over how many more days a new detection can join sessions."""
+    return 0 if gap_s <= _HALF_DAY_S else -(-gap_s // DAY_S)
 
 
-async def _begun(reading: ReadDetections, places: LocationIndex, gap_s: int, span: Span) -> set[int]:
-    """The local days on which runs began that reach into a span of UTC days, and perhaps change there."""
+async def _find_days_of_earlier_starts(
+    read: ReadDetections, locations: LocationIndex, gap_s: int, span: Span
+) -> set[int]:
+    """Return the local days on which sessions start that reach into a range of UTC days and can change there."""
     first, last = span
-    held = SessionWindow(reading, places, gap_s, first - 1 - _beside(gap_s))
-    upto = min(last, first + 1)
-    async for _, points in reading(held.low, upto):
-        held.add(points)
-    held.complete = upto
+    window = SessionWindow(read, locations, gap_s, first - 1 - _count_days_of_gap(gap_s))
+    end = min(last, first + 1)
+    async for _, detections in read(window.low, end):
+        window.add(detections)
+    window.complete = end
     edge_ms = (first - 1) * DAY_MS
 
-    def matter(runs: Sessions) -> Flags:
-        across = (runs.at_ms[runs.starts] < edge_ms) & (runs.at_ms[runs.ends] >= edge_ms)
-        return across & (runs.has_change | held.may_continue(runs))
+    def crosses_edge(sessions: Sessions) -> Flags:
+        crosses = (sessions.at_ms[sessions.starts] < edge_ms) & (sessions.at_ms[sessions.ends] >= edge_ms)
+        return crosses & (sessions.has_change | window.may_continue(sessions))
 
-    runs = held.sessionize()
-    if await held.extend(runs, matter, back=True):
-        runs = held.sessionize()
-    return set(runs.start_days[matter(runs)].tolist())
+    sessions = window.sessionize()
+    if await window.extend(sessions, crosses_edge, back=True):
+        sessions = window.sessionize()
+    return set(sessions.start_days[crosses_edge(sessions)].tolist())
 
 
-class _Work:
-    """Days to be dealt with, in order."""
+class _PieceReader:
+    """Reads local days in order, with as many of them in a piece as hold a bounded number of detections."""
 
     def __init__(
-        self, reading: ReadDetections, places: LocationIndex, gap_s: int, *, exits: bool, days: set[int]
+        self, read: ReadDetections, locations: LocationIndex, gap_s: int, *, exits: bool, days: set[int]
     ) -> None:
-        self._holding = partial(SessionWindow, reading, places, gap_s)
+        self._open_window = partial(SessionWindow, read, locations, gap_s)
         self._exits, self._days = exits, days
-        self._most = (
-            MAX_DETECTIONS // 2 if exits else MAX_DETECTIONS
-        )  # where exits matter, a point may make several wide rows
+        # Where exits matter, a detection may make several wide rows.
+        self._max_detections = MAX_DETECTIONS // 2 if exits else MAX_DETECTIONS
         self._stream: AsyncIterator[tuple[int, Detections]] | None = None
-        self._through = 0
+        self._stream_end = 0
 
-    async def pieces(self) -> AsyncIterator[SessionPiece]:
-        held, following = self._holding(0), None
+    async def read_pieces(self) -> AsyncIterator[SessionPiece]:
+        """Yield pieces until no day is left; sessions of a piece can add days that come later."""
+        window, next_day = self._open_window(0), None
         while self._days:
             first = min(self._days)
-            if first != following:
-                held = self._holding(first - _LOCAL_D)
-            last = await self._read(held, first)
-            runs = await self._whole(held, first, last)
-            touched = await asyncio.to_thread(find_affected_days, runs, exits=self._exits)
-            self._days |= set(touched[touched > last].tolist())
+            if first != next_day:
+                window = self._open_window(first - _LOCAL_D)
+            last = await self._fill(window, first)
+            sessions = await self._make_whole(window, first, last)
+            affected = await asyncio.to_thread(find_affected_days, sessions, exits=self._exits)
+            self._days |= set(affected[affected > last].tolist())
             self._days.difference_update(range(first, last + 1))
-            yield SessionPiece(first, last, runs, touched[(touched >= first) & (touched <= last)])
-            await asyncio.to_thread(held.drop_finished, runs, last)
-            del runs, touched  # they are as large as what is read next
-            await asyncio.to_thread(give_back)
-            following = last + 1
+            yield SessionPiece(first, last, sessions, affected[(affected >= first) & (affected <= last)])
+            await asyncio.to_thread(window.drop_finished, sessions, last)
+            del sessions, affected  # they are as large as what is read next
+            await asyncio.to_thread(trim)
+            next_day = last + 1
 
-    async def _read(self, held: SessionWindow, first: int) -> int:
-        """Reads neighbouring days from `first` on, until there are enough points; the last day that is complete."""
+    async def _fill(self, window: SessionWindow, first: int) -> int:
+        """Read neighbouring days from `first` on until there are enough detections; return the last complete day."""
         while True:
-            last = self._end(first)
-            if held.complete >= last + _LOCAL_D:
+            last = self._find_end(first)
+            if window.complete >= last + _LOCAL_D:
                 return last
             if self._stream is None:
-                self._through = last + _LOCAL_D
-                self._stream = held.reading(held.complete + 1, self._through)
+                self._stream_end = last + _LOCAL_D
+                self._stream = window.read(window.complete + 1, self._stream_end)
             block = await anext(self._stream, None)
             if block is None:
-                held.complete, self._stream = self._through, None
+                window.complete, self._stream = self._stream_end, None
                 continue
-            held.add(block[1])
-            held.complete = max(held.complete, block[0] - 1)
-            if len(held) >= self._most and held.complete - _LOCAL_D >= first:
-                return held.complete - _LOCAL_D
+            window.add(block[1])
+            window.complete = max(window.complete, block[0] - 1)
+            if len(window) >= self._max_detections and window.complete - _LOCAL_D >= first:
+                return window.complete - _LOCAL_D
 
-    def _end(self, first: int) -> int:
-        """The last of the days that follow one another from `first` on."""
+    def _find_end(self, first: int) -> int:
+        """Return the last of the days that follow one another from `first` on."""
         last = first
         while last + 1 in self._days:
             last += 1
         return last
 
-    async def _whole(self, held: SessionWindow, first: int, last: int) -> Sessions:
-        """The runs, whole as far as they have rows on the days [first, last], before or after the change."""
+    async def _make_whole(self, window: SessionWindow, first: int, last: int) -> Sessions:
+        """Return the sessions, whole as far as they have rows on the days [first, last] before or after the change."""
 
-        def before(runs: Sessions) -> Flags:
-            starts, ends = runs.start_days, runs.end_days
-            ends_here = (ends >= first) & ((ends <= last) | runs.has_change) & self._exits
-            matter: Flags = ((starts >= first) & (starts <= last)) | ends_here
-            return matter
+        def must_reach_back(sessions: Sessions) -> Flags:
+            starts, ends = sessions.start_days, sessions.end_days
+            ends_here = (ends >= first) & ((ends <= last) | sessions.has_change) & self._exits
+            mask: Flags = ((starts >= first) & (starts <= last)) | ends_here
+            return mask
 
-        def after(runs: Sessions) -> Flags:
-            starts, ends = runs.start_days, runs.end_days
+        def must_reach_ahead(sessions: Sessions) -> Flags:
+            starts, ends = sessions.start_days, sessions.end_days
             ends_here = (ends >= first) & (ends <= last) & self._exits
-            matter: Flags = (starts <= last) & ((starts >= first) | runs.has_change | ends_here)
-            return matter
+            mask: Flags = (starts <= last) & ((starts >= first) | sessions.has_change | ends_here)
+            return mask
 
-        runs = await asyncio.to_thread(held.sessionize)
-        while await held.extend(runs, before, back=True) or await held.extend(runs, after, back=False):
-            runs = await asyncio.to_thread(held.sessionize)
-        return runs
+        sessions = await asyncio.to_thread(window.sessionize)
+        while await window.extend(sessions, must_reach_back, back=True) or await window.extend(
+            sessions, must_reach_ahead, back=False
+        ):
+            sessions = await asyncio.to_thread(window.sessionize)
+        return sessions
