@@ -1,49 +1,52 @@
-"""The modules that can be asked: a record each, which is all that the routes and the service know of them."""
+"""The modules of analytics: one record for each, with what the service, the routes and the benchmarks need of it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from okube_api.analytics.directory import Directory
 from okube_api.analytics.resolve.conversion import resolve_conversion
-from okube_api.analytics.resolve.geo_marketing import Resolver, resolve_geo_marketing
+from okube_api.analytics.resolve.geo_marketing import resolve_geo_marketing
 from okube_api.analytics.resolve.presence import resolve_presence
-from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
-from okube_api.analytics.schemas.geo_marketing import GeoMarketingQuery, GeoMarketingSiteQuery
-from okube_api.analytics.schemas.presence import PresenceQuery, PresenceSiteQuery
+from okube_api.analytics.schemas.conversion import ConversionQuery
+from okube_api.analytics.schemas.geo_marketing import GeoMarketingQuery
+from okube_api.analytics.schemas.presence import PresenceQuery
 from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.schemas.url import UpliftUrlParams, UrlParams
+from okube_api.analytics.scope import QuestionScope
 from okube_api.catalogue.kpi import Module
+from okube_api.engine.calendar import Period
+from okube_api.engine.question import Question
 from okube_api.store.values import Json
+
+Resolver = Callable[[Query, QuestionScope, Period, bool, Directory], Awaitable[Question]]
+"""Returns the question of a request, with ids for names.  Raises Impossible and UnknownReference, with pointers.
+
+The boolean is whether to extrapolate the panel to the population (`uplift`).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ModuleSpec:
-    """How a module is asked.
+    """A module.
 
-    query, site_query: the bodies of questions about the sites of an application, and about one site.
-    url: the query parameters.  resolve: what makes a question of a request.
-    below: the path under an application or a site; `{study}` in it is the study's id or key.
-    example: a body worth trying.  about: what the questions are about, for people.
+    query: the body of questions about the sites of an application.  url: the query parameters.
+    resolve: turns a request into a question.
+    path: below the path of an application or a site; `{study}` in it is the study's id or key.
+    example: a body to try.  about: what the questions are about, for the documentation.
     """
 
     module: Module
     query: type[Query]
-    site_query: type[Query]
     url: type[UrlParams]
     resolve: Resolver
     path: str
     example: Json
     about: str
 
-    @property
-    def needs_study(self) -> bool:
-        """Whether the path names a study."""
-        return "{study}" in self.path
-
 
 GEO_MARKETING = ModuleSpec(
     Module.GEO_MARKETING,
     query=GeoMarketingQuery,
-    site_query=GeoMarketingSiteQuery,
     url=UpliftUrlParams,
     resolve=resolve_geo_marketing,
     path="/studies/{study}/geo-marketing/analytics",
@@ -55,13 +58,12 @@ GEO_MARKETING = ModuleSpec(
             {"kpi": "visitorVsPedestrian", "temporals": False},
         ]
     },
-    about="stays of a panel at the sites and points of interest of a study",
+    about="stays of a panel at the sites and POIs of a study",
 )
 
 CONVERSION = ModuleSpec(
     Module.CONVERSION,
     query=ConversionQuery,
-    site_query=ConversionSiteQuery,
     url=UpliftUrlParams,
     resolve=resolve_conversion,
     path="/conversions/levers/analytics",
@@ -73,13 +75,12 @@ CONVERSION = ModuleSpec(
             {"kpi": "comparisonOfflineVisits", "temporals": False},
         ]
     },
-    about="what campaigns deliver and cost, and the visits and purchases that they lead to",
+    about="deliveries and costs of campaigns, and the visits and purchases that they lead to",
 )
 
 PRESENCE = ModuleSpec(
     Module.PRESENCE,
     query=PresenceQuery,
-    site_query=PresenceSiteQuery,
     url=UrlParams,
     resolve=resolve_presence,
     path="/presence/analytics",
@@ -91,7 +92,7 @@ PRESENCE = ModuleSpec(
             {"kpi": "visitOrder", "temporals": False},
         ]
     },
-    about="stays of devices at sites, and the equipments that they pass by there",
+    about="stays of devices at sites, and their passages at equipments",
 )
 
-MODULES: Mapping[Module, ModuleSpec] = {asked.module: asked for asked in (GEO_MARKETING, CONVERSION, PRESENCE)}
+MODULES: Mapping[Module, ModuleSpec] = {spec.module: spec for spec in (GEO_MARKETING, CONVERSION, PRESENCE)}

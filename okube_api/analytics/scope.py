@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from okube_api.catalogue.expressions.values import Bands, Scope
+from okube_api.catalogue.bands import Bands
+from okube_api.catalogue.scopes import Scope
 from okube_api.kit.application import Application
 from okube_api.store.values import Json
 

@@ -13,7 +13,7 @@ import orjson
 from okube_api.analytics.answer import build_results, collect_area_codes, name_areas
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.explain import explained
+from okube_api.analytics.explain import explain_plan
 from okube_api.analytics.modules import MODULES
 from okube_api.analytics.resource_cache import ResourceCache
 from okube_api.analytics.schemas.query import Query
@@ -24,8 +24,7 @@ from okube_api.clock import Clock
 from okube_api.engine.calendar import Mode, Period, PeriodError, local_day, resolve_period, to_date
 from okube_api.engine.panels import PanelCache
 from okube_api.engine.question import Question
-from okube_api.engine.run import EngineAnswer
-from okube_api.engine.run import answer as answer_question
+from okube_api.engine.run import EngineAnswer, answer
 from okube_api.errors import Impossible, ServiceUnavailable, TooMuchToRead
 from okube_api.settings import Settings
 from okube_api.store.errors import TooManyRows
@@ -100,8 +99,8 @@ class Analytics:
         # Read and compute.
         async with self._open_reader(application.id) as reader:
             rows = reader.version
-            engine_answer = await answer_question(question, reader, self._panels)
-            plan = explained(engine_answer.plan, reader) if options.explain else None
+            engine_answer = await answer(question, reader, self._panels)
+            plan = explain_plan(engine_answer.plan, reader) if options.explain else None
 
         # From arrays to JSON values: in a thread when they are many, so that the event loop is not blocked.
         kpi_results = engine_answer.kpi_results
@@ -125,11 +124,11 @@ class Analytics:
                 }
             content = orjson.dumps(document if plan is None else {**document, "plan": plan})
 
-        answer = RenderedAnswer(content, query.module, options.csv)
+        rendered = RenderedAnswer(content, query.module, options.csv)
         if key is not None and documents is not None and not options.meta and not options.explain:
             validity = Validity(application.id, application.timezone, today, rows, documents)
-            self.answer_cache.put(key, CacheEntry(answer, validity))
-        return answer
+            self.answer_cache.put(key, CacheEntry(rendered, validity))
+        return rendered
 
     def _check_size(self, query: Query) -> None:
         limit = self._settings.query_params

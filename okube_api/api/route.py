@@ -46,7 +46,7 @@ class ApiRoute(APIRoute):
         """Return whether the route accepts an `Idempotency-Key`: where it creates a resource."""
         return not self.is_public and self.methods == {"POST"} and self.status_code in {201, 202}
 
-    async def respond_early(self, request: Request) -> Response | None:
+    async def respond_early(self, request: Request) -> Response | None:  # noqa: ARG002 - for subclasses
         """Return a response that needs neither validation nor the endpoint; None to go on with these.
 
         The caller is known by then, and the body is parsed.

@@ -1,4 +1,4 @@
-"""Questions asked again: answered from memory at best, and always as they would be answered anew."""
+"""The answer cache, behind the routes and by itself: a cached answer is the answer that would be computed now."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +8,15 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 from okube_api.analytics import service
-from okube_api.analytics.answer_cache import Asking, Kept, Recall, Seal
+from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
+from okube_api.api.routes import analytics as routes
 from okube_api.auth.repository import Role
+from okube_api.catalogue.kpi import Module
 from okube_api.engine import run
 
-from tests.api.analytics import World, settled
+from tests.api.analytics import World, load_world
 from tests.api.server import MovableClock, Server
 from tests.by_hand.truth import Detection, Equipment, Place, Study, Truth
 from tests.engine.stores import fill
@@ -25,76 +28,86 @@ SESSIONS: Json = {"params": [{"kpi": "sessions", "sites": {"properties": ["name"
 IDS = (f"5e18{number:020x}" for number in range(0xCAFE00, 0xCAFFFF))
 
 
-def truth_of(*walks: int) -> Truth:
-    """Two sites; devices that stay ten minutes at the first, so many days ago each."""
-    now = datetime.now(ZoneInfo("Europe/Paris")).replace(hour=12, minute=0, second=0, microsecond=0)  # the clock there
-    here, there = (Place(next(IDS), f"site-{name}", f"Site {name}") for name in ("a", "b"))
-    door = Equipment(next(IDS), f"door-{here.id}", here.id)
-    found = [
-        Detection(f"device-{number}", door.id, now - timedelta(days=days, minutes=minutes))
-        for number, days in enumerate(walks)
+def build_truth(*days_ago: int) -> Truth:
+    """Return two sites, and a stay of ten minutes at the first one for each of these days."""
+    noon = datetime.now(ZoneInfo("Europe/Paris")).replace(hour=12, minute=0, second=0, microsecond=0)
+    site_a, site_b = (Place(next(IDS), f"site-{name}", f"Site {name}") for name in ("a", "b"))
+    door = Equipment(next(IDS), f"door-{site_a.id}", site_a.id)
+    detections = [
+        Detection(f"device-{number}", door.id, noon - timedelta(days=days, minutes=minutes))
+        for number, days in enumerate(days_ago)
         for minutes in (0, 10)
     ]
     study = Study(next(IDS), "study", ())
-    return Truth(sites=(here, there), equipments=(door,), studies=(study,), detections=tuple(found))
+    return Truth(sites=(site_a, site_b), equipments=(door,), studies=(study,), detections=tuple(detections))
 
 
 @pytest.fixture
 async def world(server: Server) -> World:
-    """An application of the test's own, with three stays."""
-    return await settled(server, truth_of(1, 2, 3))
+    """Create an application of the test's own, with three stays."""
+    return await load_world(server, build_truth(1, 2, 3))
 
 
-async def ask(world: World, body: Json = SESSIONS, who: httpx.AsyncClient | None = None, **headers: str) -> Any:
-    """The answer to a question about the last 30 days."""
-    response = await (who or world.reader).post(f"{world.tenant.url}/presence/analytics", json=body, headers=headers)
+async def ask(world: World, body: Json = SESSIONS, client: httpx.AsyncClient | None = None, **headers: str) -> Any:
+    """Return the answer to a presence question about the last 30 days."""
+    url = f"{world.tenant.url}/presence/analytics"
+    response = await (client or world.reader).post(url, json=body, headers=headers)
     assert response.status_code == 200, response.text
     return response.text if headers else response.json()
 
 
 @contextmanager
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The applications that questions were put to meanwhile."""
-    asked: list[str] = []
+def record_computed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Yield a list that gets the application of each question that the engine computes."""
+    applications: list[str] = []
 
     async def answer(question: Any, reader: Any, panels: Any) -> Any:
-        asked.append(question.application)
+        applications.append(question.application)
         return await run.answer(question, reader, panels)
 
     with monkeypatch.context() as patch:
         patch.setattr(service, "answer", answer)
-        yield asked
+        yield applications
 
 
-async def test_the_same_question_is_read_once_where_changes_are_known(
+async def test_a_repeated_question_is_computed_once_where_the_store_tells_revisions(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with counted(monkeypatch) as asked:
+    with record_computed(monkeypatch) as computed:
         first = await ask(world)
         assert first[0]["data"]["all"] == 3
         assert await ask(world) == first
         assert await ask(world) == first
-        assert len(asked) == (1 if world.tenant.server.store == "duckdb" else 3)
+        assert len(computed) == (1 if world.tenant.server.store == "duckdb" else 3)
         await ask(world, {"params": [{"kpi": "sessions"}]})
         assert "sessions" in await ask(world, Accept="text/csv")
-        assert len(asked) == (3 if world.tenant.server.store == "duckdb" else 5)
+        assert len(computed) == (3 if world.tenant.server.store == "duckdb" else 5)
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/csv"])
+async def test_a_cached_answer_has_the_headers_of_a_computed_one(world: World, media_type: str) -> None:
+    url = f"{world.tenant.url}/presence/analytics"
+    first, second = [await world.reader.post(url, json=SESSIONS, headers={"Accept": media_type}) for _ in range(2)]
+    assert first.content == second.content
+    assert first.headers.pop("x-request-id") != second.headers.pop("x-request-id")
+    assert first.headers == second.headers
 
 
 async def test_new_rows_are_in_the_next_answer(world: World) -> None:
     await ask(world)
     before = await ask(world)
-    more = Truth(**{**vars(world.truth), "detections": (*world.truth.detections, *_again(world.truth))})
+    more = Truth(**{**vars(world.truth), "detections": (*world.truth.detections, *_copy_detections(world.truth))})
     store = world.tenant.server.services.store
-    await store.forget(world.tenant.id)
+    await store.delete_rows(world.tenant.id)
     await fill(store, world.tenant.id, more)
     after = await ask(world)
     assert (before[0]["data"]["all"], after[0]["data"]["all"]) == (3, 6)
-    await store.forget(world.tenant.id)
+    await store.delete_rows(world.tenant.id)
     assert (await ask(world))[0]["data"]["all"] == 0
 
 
-def _again(truth: Truth) -> list[Detection]:
-    return [Detection(f"{one.device}-again", one.equipment, one.at) for one in truth.detections]
+def _copy_detections(truth: Truth) -> list[Detection]:
+    return [Detection(f"{detection.device}-copy", detection.equipment, detection.at) for detection in truth.detections]
 
 
 async def test_changed_documents_are_in_the_next_answer(world: World) -> None:
@@ -114,18 +127,18 @@ async def test_a_changed_study_or_application_is_in_the_next_answer(world: World
     url = f"{world.tenant.url}/studies/study/geo-marketing/analytics"
     body = {"params": [{"kpi": "timespentPerScope", "temporals": False}]}
 
-    async def asked() -> tuple[str, int]:
-        found = (await world.reader.post(url, json=body)).json()
-        period = (await world.reader.post(f"{url}?meta=true", json=body)).json()["meta"]
-        return period["from"], len(found[0]["data"]["all"]["bins"])
+    async def read_start_and_bins() -> tuple[str, int]:
+        results = (await world.reader.post(url, json=body)).json()
+        meta = (await world.reader.post(f"{url}?meta=true", json=body)).json()["meta"]
+        return meta["from"], len(results[0]["data"]["all"]["bins"])
 
-    before = await asked()
-    assert before == await asked()
+    before = await read_start_and_bins()
+    assert before == await read_start_and_bins()
     study = {"from": "2024-01-01", "to": "2024-01-31"}
     assert (await world.tenant.editor.put(f"{world.tenant.url}/studies/study", json=study)).status_code == 200
     settings = {"settings": {"bands": {"dwell": [0, 60]}}}
     assert (await world.tenant.admin.put(world.tenant.url, json=settings)).status_code == 200
-    assert await asked() == ("2024-01-01", 2) != before
+    assert await read_start_and_bins() == ("2024-01-01", 2) != before
 
 
 async def test_the_last_thirty_days_move_on(world: World, clock: MovableClock) -> None:
@@ -134,52 +147,68 @@ async def test_the_last_thirty_days_move_on(world: World, clock: MovableClock) -
     assert (await ask(world))[0]["data"]["temporals"]["29"] == 1
     clock.ahead = timedelta(days=1)
     for _ in range(2):
-        found = (await ask(world))[0]["data"]
-        assert (found["temporals"]["28"], found["temporals"]["29"]) == (1, 0)
+        temporals = (await ask(world))[0]["data"]["temporals"]
+        assert (temporals["28"], temporals["29"]) == (1, 0)
 
 
-async def test_only_those_who_may_ask_are_told(world: World, stranger: httpx.AsyncClient) -> None:
+async def test_only_readers_of_the_application_get_a_cached_answer(world: World, stranger: httpx.AsyncClient) -> None:
     server = world.tenant.server
     url = f"{world.tenant.url}/presence/analytics"
-    user = await server.user(roles={world.tenant.id: Role.READER})
-    who = server.client_of(user)
+    user = await server.create_user(roles={world.tenant.id: Role.READER})
+    client = server.client_of(user)
     for _ in range(2):
-        assert (await who.post(url, json=SESSIONS)).status_code == 200
+        assert (await client.post(url, json=SESSIONS)).status_code == 200
         assert (await stranger.post(url, json=SESSIONS)).status_code == 404
         assert (await server.client().post(url, json=SESSIONS)).status_code == 401
-    away = await world.tenant.admin.put(f"{world.tenant.url}/users/{user.id}", json={"disabled": True})
-    assert away.status_code == 200, away.text
-    assert (await who.post(url, json=SESSIONS)).status_code == 404
+    response = await world.tenant.admin.put(f"{world.tenant.url}/users/{user.id}", json={"disabled": True})
+    assert response.status_code == 200, response.text
+    assert (await client.post(url, json=SESSIONS)).status_code == 404
 
 
-async def test_what_is_told_beside_an_answer_is_told_anew(world: World) -> None:
+async def test_answers_with_meta_or_plan_are_not_cached(world: World) -> None:
     url = f"{world.tenant.url}/presence/analytics?meta=true&explain=true"
     for _ in range(2):
         assert (await world.reader.post(url, json=SESSIONS)).status_code == 403
         assert "plan" in (await world.tenant.admin.post(url, json=SESSIONS)).json()
 
 
-async def test_refusals_are_not_kept(world: World) -> None:
+async def test_refusals_are_not_cached(world: World) -> None:
     url = f"{world.tenant.url}/presence/analytics"
     body = {"filters": {"sites": ["site-c"]}, **SESSIONS}
     for _ in range(2):
         assert (await world.reader.post(url, json=body)).status_code == 422
-    await world.tenant.make("sites", name="Site c", key="site-c", online=True)
+    await world.tenant.create("sites", name="Site c", key="site-c", online=True)
     assert (await world.reader.post(url, json=body)).status_code == 200
 
 
-class Still:
-    """A store where nothing ever changes."""
+@pytest.mark.parametrize("route", [route for route in routes.router.routes if isinstance(route, APIRoute)])
+def test_the_revision_is_read_before_any_document(route: APIRoute) -> None:
+    dependencies = route.dependant.dependencies
+    if route.methods == {"POST"}:
+        assert dependencies[0].call is routes.provide_context
+    else:
+        assert not dependencies
+
+
+class ConstantStore:
+    """A store whose revision never changes."""
 
     def revision(self, *collections: Any) -> str:
         return "1"
 
 
-def test_answers_longest_not_asked_for_make_room() -> None:
-    recall = Recall(Still(), lambda: datetime.now(UTC), most_bytes=10_000)  # type: ignore[arg-type]
-    seal = Seal("a", "UTC", datetime.now(UTC).date(), "1")
+def test_the_least_recently_used_answers_are_dropped() -> None:
+    cache = AnswerCache(ConstantStore(), lambda: datetime.now(UTC), max_bytes=10_000)  # type: ignore[arg-type]
+    validity = Validity("a", "UTC", datetime.now(UTC).date(), "1", "1")
+
+    def put(body: bytes, size: int) -> None:
+        answer = RenderedAnswer(b"x" * size, Module.PRESENCE)
+        cache.put(CacheKey("/", b"", None, body), CacheEntry(answer, validity))
+
     for number in range(40):
-        recall.keep(Asking("/", b"", None, b"%d" % number), Kept(b"x" * 1000, {}, seal, "1"))
-    assert 3 <= recall.size <= 5
-    recall.keep(Asking("/", b"", None, b"large"), Kept(b"x" * 2**21, {}, seal, "1"))
-    assert 3 <= recall.size <= 5
+        put(b"%d" % number, 1000)
+    assert 3 <= cache.size <= 5
+    put(b"large", 2**21)
+    assert 3 <= cache.size <= 5
+    cache.clear()
+    assert cache.size == 0

@@ -1,4 +1,4 @@
-"""The answers, for the OpenAPI document: the server builds them as bytes and never validates them again."""
+"""Models of answers, for the OpenAPI document only: the server builds the bytes itself and does not validate them."""
 
 from typing import Any
 
@@ -6,30 +6,31 @@ from pydantic import BaseModel, Field
 
 
 class Result(BaseModel):
-    """One param by one scope."""
+    """The values of one param by one scope."""
 
     kpi: str
     mode: str
     scope: str
     granularity: str
-    total: int | None = Field(None, description="With `limit`: how many scope values there were.")
+    total: int | None = Field(None, description="With `limit`: the number of scope values before the limit.")
     data: dict[str, Any] = Field(
-        description="Globals: `all` and `temporals`. Others: the same by identifier, with the properties asked for."
+        description="For `globals`: `all` and `temporals`. For other scopes: the same by identifier, "
+        "with the requested properties."
     )
 
 
 class Meta(BaseModel):
-    """What the answer is about and what it took."""
+    """The period and context of the answer, and its cost."""
 
     from_: str = Field(alias="from", description="The first local day.")
     to: str = Field(description="The last local day.")
     timezone: str = Field(description="The application's time zone.")
-    freshness: str | None = Field(description="The last instant at which something was ingested.")
+    freshness: str | None = Field(description="The instant of the last ingest.")
     uplift: bool
-    rows: int = Field(description="Rows that were read.")
-    ms: int = Field(description="Milliseconds that it took.")
-    buckets: dict[str, list[str]] = Field(description="The first day of every increment, by granularity.")
-    notes: list[str] = Field(description="What to know about the numbers.")
+    rows: int = Field(description="Number of rows read.")
+    ms: int = Field(description="Duration in milliseconds.")
+    buckets: dict[str, list[str]] = Field(description="The first day of each bucket, by granularity.")
+    notes: list[str] = Field(description="Notes on the values, such as data that was left out.")
 
 
 class WithMeta(BaseModel):
@@ -37,7 +38,7 @@ class WithMeta(BaseModel):
 
     results: list[Result]
     meta: Meta
-    plan: list[dict[str, Any]] | None = Field(None, description="With `explain`: every pass, as sent to the store.")
+    plan: list[dict[str, Any]] | None = Field(None, description="With `explain`: each pass, as sent to the store.")
 
 
 class KpiShown(BaseModel):
@@ -45,9 +46,11 @@ class KpiShown(BaseModel):
 
     module: str
     kpi: str
-    unit: str = Field(description="n count, s seconds, d days, m metres, EUR the application's currency, 1 a ratio.")
-    kind: str = Field(description="How it adds up: A, A*, S, U, R, D or C; `docs/kpis.md` explains.")
-    scopes: list[str] = Field(description="What it can be asked by.")
-    leaf: str = Field(description="The shape of what stands under `all` and under each bucket.")
-    example: Any = Field(description="A leaf of that shape.")
+    unit: str = Field(
+        description="`n` count, `s` seconds, `d` days, `m` metres, `EUR` the application's currency, `1` ratio."
+    )
+    kind: str = Field(description="How the KPI adds up: A, A*, S, U, R, D or C. See `docs/kpis.md`.")
+    scopes: list[str] = Field(description="Scopes that the KPI can be requested by.")
+    leaf: str = Field(description="The shape of the values under `all` and under each bucket.")
+    example: Any = Field(description="A value of that shape.")
     description: str

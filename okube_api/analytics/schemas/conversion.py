@@ -1,4 +1,4 @@
-"""The requests of conversion: what campaigns deliver and cost, and what they bring to sites."""
+"""The requests of conversion: deliveries and costs of campaigns, and the outcomes that they lead to."""
 
 from typing import Annotated
 
@@ -10,32 +10,32 @@ from okube_api.analytics.schemas.parts import (
     Extras,
     References,
     Tags,
-    make_kpi_validator,
     make_kpi_schema,
+    make_kpi_validator,
 )
-from okube_api.analytics.schemas.requests import Filters, Param, Query
+from okube_api.analytics.schemas.query import Filters, Param, Query
 from okube_api.catalogue.kpi import Module
 
 ConversionKpi = Annotated[str, make_kpi_validator(Module.CONVERSION), make_kpi_schema(Module.CONVERSION)]
 
 
 class ConversionSiteParam(Param):
-    """A KPI of conversion, at one site."""
+    """A conversion KPI, in a question about one site."""
 
     kpi: ConversionKpi
     campaigns: ByResource = Field(False, description="By campaign.")
     levers: ByResource = Field(False, description="By lever.")
-    extras: ByExtra = Field(False, description="By extra of the campaigns, `name:value`.")
+    extras: ByExtra = Field(False, description="By extra of campaigns, named `name:value`.")
 
 
 class ConversionParam(ConversionSiteParam):
-    """A KPI of conversion."""
+    """A conversion KPI, in a question about the sites of an application."""
 
     sites: ByResource = Field(False, description="By site.")
 
 
 class ConversionSiteFilters(Filters):
-    """What a conversion question about one site looks at: outcomes whose path holds a campaign that is kept."""
+    """What a conversion question about one site is limited to: outcomes with one of these campaigns in their path."""
 
     campaigns: References | None = None
     levers: References | None = None
@@ -43,7 +43,7 @@ class ConversionSiteFilters(Filters):
 
 
 class ConversionFilters(ConversionSiteFilters):
-    """What a conversion question looks at: outcomes whose path holds a campaign that is kept."""
+    """What a conversion question is limited to: outcomes with one of these campaigns in their path."""
 
     sites: References | None = None
     tags: Tags | None = None

@@ -1,4 +1,4 @@
-"""The parts that the requests of every module are made of: KPI names, scopes, filters."""
+"""The parts that the requests of all modules are made of: KPI names, scopes, filters."""
 
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ MAX_VALUES = 10_000
 
 
 class StrictModel(BaseModel):
-    """A model that takes no field it does not know, and no value of another type."""
+    """A model that rejects unknown fields and does not convert types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -22,101 +22,107 @@ class StrictModel(BaseModel):
 
 
 def make_kpi_validator(module: Module) -> AfterValidator:
-    """Refuses what is no KPI of the module: says the nearest that is, or which module has it."""
+    """Return a validator that rejects names that are no KPI of the module.
+
+    Its message suggests the nearest name, or the module that has the KPI.
+    """
     names = BY_NAME[module]
 
-    def check(name: str) -> str:
+    def validate(name: str) -> str:
         if name in names:
             return name
-        homes = [other.value for other, known in BY_NAME.items() if name in known]
-        hint = f" It is a KPI of {' and '.join(homes)}." if homes else format_suggestion(name, names)
-        message = f"No KPI '{name}' in {module.value}.{hint}"
+        modules = [other.value for other, kpis in BY_NAME.items() if name in kpis]
+        hint = f" It is a KPI of {' and '.join(modules)}." if modules else format_suggestion(name, names)
+        message = f"Unknown KPI '{name}' in {module.value}.{hint or ' GET /analytics/kpis lists all KPIs.'}"
         raise PydanticCustomError("enum", "{message}", {"message": message})
 
-    return AfterValidator(check)
+    return AfterValidator(validate)
 
 
 def make_kpi_schema(module: Module) -> WithJsonSchema:
-    """The names, for the OpenAPI document."""
+    """Return the JSON schema of the module's KPI names, for the OpenAPI document."""
     return WithJsonSchema({"type": "string", "enum": list(BY_NAME[module])})
 
 
 # -- scopes ----------------------------------------------------------------------------------------------------
 
 
-class Options(StrictModel):
-    """In which order the values of a scope come, and how many of them."""
+class SortOptions(StrictModel):
+    """The order and the number of the values of a scope."""
 
-    sort: Literal["all", "-all"] | None = Field(None, description="By the `all` value; ties by identifier.")
-    limit: int | None = Field(None, ge=1, description="Only so many; sorted by `-all` when `sort` is absent.")
+    sort: Literal["all", "-all"] | None = Field(None, description="Sort by the `all` value; ties by identifier.")
+    limit: int | None = Field(
+        None, ge=1, description="Return the first values only; sorted by `-all` when `sort` is absent."
+    )
 
 
-class ResourceOptions(Options):
-    """How to answer by sites, points of interest, campaigns, levers or equipments."""
+class ResourceOptions(SortOptions):
+    """How to answer by sites, POIs, campaigns, levers or equipments."""
 
     properties: list[Literal["_id", "key", "name"]] = Field(["_id"], min_length=1, max_length=3)
 
 
-class AreaOptions(Options):
+class AreaOptions(SortOptions):
     """How to answer by IRIS areas."""
 
     properties: list[Literal["code", "name"]] = Field(["code"], min_length=1, max_length=2)
 
 
-class ExtraOptions(Options):
+class ExtraOptions(SortOptions):
     """How to answer by extras, which are named `name:value`."""
 
     properties: list[Literal["name"]] = Field(["name"], min_length=1, max_length=1)
 
 
-def _choice(value: Any) -> str:
+# A discriminator by JSON type: an error then names the one form that was meant, instead of both.
+def _scope_option_tag(value: Any) -> str:
     return "@options" if isinstance(value, dict | BaseModel) else "@boolean"
 
 
-_Whether = Annotated[bool, Tag("@boolean")]
-_BY = Discriminator(_choice)
-ByResource = Annotated[_Whether | Annotated[ResourceOptions, Tag("@options")], _BY]
-ByArea = Annotated[_Whether | Annotated[AreaOptions, Tag("@options")], _BY]
-ByExtra = Annotated[_Whether | Annotated[ExtraOptions, Tag("@options")], _BY]
-Choice = bool | ResourceOptions | AreaOptions | ExtraOptions
+_Flag = Annotated[bool, Tag("@boolean")]
+_BY_OPTION_TYPE = Discriminator(_scope_option_tag)
+ByResource = Annotated[_Flag | Annotated[ResourceOptions, Tag("@options")], _BY_OPTION_TYPE]
+ByArea = Annotated[_Flag | Annotated[AreaOptions, Tag("@options")], _BY_OPTION_TYPE]
+ByExtra = Annotated[_Flag | Annotated[ExtraOptions, Tag("@options")], _BY_OPTION_TYPE]
+ScopeOption = bool | ResourceOptions | AreaOptions | ExtraOptions
 
 # -- filters ---------------------------------------------------------------------------------------------------
 
 Reference = Annotated[str, Field(min_length=1, max_length=250)]
 Iris = Annotated[str, Field(pattern="^[0-9A-Za-z]{9}$")]
 Extra = Annotated[str, Field(pattern="^[^:]+:")]
-Tag_ = Annotated[str, Field(min_length=1)]
+SiteTag = Annotated[str, Field(min_length=1)]
 Weekday = Annotated[int, Field(ge=1, le=7)]
 
 
 class Except(StrictModel):
-    """Everything but some values."""
+    """All values except these."""
 
     values: list[Any] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
 class ExceptReferences(Except):
-    """All but these."""
+    """All resources except these."""
 
     values: list[Reference] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
 class ExceptAreas(Except):
-    """All but these, those without an area included."""
+    """All IRIS areas except these; users without an area are included."""
 
     values: list[Iris] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
 class ExceptExtras(Except):
-    """Campaigns that have none of these."""
+    """Campaigns that have none of these extras."""
 
     values: list[Extra] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
 class ExceptTags(Except):
-    """Sites that have none of these."""
+    """Sites that have none of these tags."""
 
-    values: list[Tag_] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
+    values: list[SiteTag] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
 class ExceptWeekdays(Except):
@@ -125,35 +131,35 @@ class ExceptWeekdays(Except):
     values: list[Weekday] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
 
 
-def _form(value: Any) -> str:
+def _filter_tag(value: Any) -> str:
     return "@not" if isinstance(value, dict | BaseModel) else "@list"
 
 
-_FORM = Discriminator(_form)
-_MANY = Field(min_length=1, max_length=MAX_VALUES)
+_BY_FILTER_TYPE = Discriminator(_filter_tag)
+_LENGTH = Field(min_length=1, max_length=MAX_VALUES)
 
 References = Annotated[
-    Annotated[list[Reference], _MANY, Tag("@list")] | Annotated[ExceptReferences, Tag("@not")],
-    _FORM,
+    Annotated[list[Reference], _LENGTH, Tag("@list")] | Annotated[ExceptReferences, Tag("@not")],
+    _BY_FILTER_TYPE,
     Field(description="Ids or keys."),
 ]
 Areas = Annotated[
-    Annotated[list[Iris], _MANY, Tag("@list")] | Annotated[ExceptAreas, Tag("@not")],
-    _FORM,
-    Field(description="IRIS codes, 9 characters."),
+    Annotated[list[Iris], _LENGTH, Tag("@list")] | Annotated[ExceptAreas, Tag("@not")],
+    _BY_FILTER_TYPE,
+    Field(description="IRIS codes, 9 characters each."),
 ]
 Extras = Annotated[
-    Annotated[list[Extra], _MANY, Tag("@list")] | Annotated[ExceptExtras, Tag("@not")],
-    _FORM,
+    Annotated[list[Extra], _LENGTH, Tag("@list")] | Annotated[ExceptExtras, Tag("@not")],
+    _BY_FILTER_TYPE,
     Field(description="Extras of campaigns, as `name:value`."),
 ]
 Tags = Annotated[
-    Annotated[list[Tag_], _MANY, Tag("@list")] | Annotated[ExceptTags, Tag("@not")],
-    _FORM,
+    Annotated[list[SiteTag], _LENGTH, Tag("@list")] | Annotated[ExceptTags, Tag("@not")],
+    _BY_FILTER_TYPE,
     Field(description="Sites with one of these tags."),
 ]
 Weekdays = Annotated[
-    Annotated[list[Weekday], _MANY, Tag("@list")] | Annotated[ExceptWeekdays, Tag("@not")],
-    _FORM,
-    Field(description="Days of the week to keep, 1 is Monday."),
+    Annotated[list[Weekday], _LENGTH, Tag("@list")] | Annotated[ExceptWeekdays, Tag("@not")],
+    _BY_FILTER_TYPE,
+    Field(description="Days of the week, 1 is Monday."),
 ]

@@ -1,37 +1,37 @@
-"""The requests of presence: stays of devices at sites, and what they pass by there."""
+"""The requests of presence: stays of devices at sites, and their passages at equipments."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from okube_api.analytics.schemas.parts import ByResource, References, Tags, make_kpi_validator, make_kpi_schema
-from okube_api.analytics.schemas.requests import Filters, Param, Query
+from okube_api.analytics.schemas.parts import ByResource, References, Tags, make_kpi_schema, make_kpi_validator
+from okube_api.analytics.schemas.query import Filters, Param, Query
 from okube_api.catalogue.kpi import Module
 
 PresenceKpi = Annotated[str, make_kpi_validator(Module.PRESENCE), make_kpi_schema(Module.PRESENCE)]
 
 
 class PresenceSiteParam(Param):
-    """A KPI of presence, at one site."""
+    """A presence KPI, in a question about one site."""
 
     kpi: PresenceKpi
-    equipments: ByResource = Field(False, description="By equipment: the passages there.")
+    equipments: ByResource = Field(False, description="By equipment: its passages.")
 
 
 class PresenceParam(PresenceSiteParam):
-    """A KPI of presence."""
+    """A presence KPI, in a question about the sites of an application."""
 
     sites: ByResource = Field(False, description="By site.")
 
 
 class PresenceSiteFilters(Filters):
-    """What a presence question about one site looks at: the stays that passed by an equipment that is kept."""
+    """What a presence question about one site is limited to: stays with a passage at one of these equipments."""
 
     equipments: References | None = None
 
 
 class PresenceFilters(PresenceSiteFilters):
-    """What a presence question looks at: the stays that passed by an equipment that is kept."""
+    """What a presence question is limited to: stays with a passage at one of these equipments."""
 
     sites: References | None = None
     tags: Tags | None = None

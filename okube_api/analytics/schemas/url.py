@@ -1,4 +1,4 @@
-"""What the URL of a question may say."""
+"""The query parameters of a question."""
 
 from datetime import date
 
@@ -8,7 +8,7 @@ from okube_api.kit.schemas import UNSET, Day
 
 
 class UrlParams(BaseModel):
-    """The period, and what the answer is to tell beside its numbers."""
+    """The period, and what to add to the answer."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -16,22 +16,26 @@ class UrlParams(BaseModel):
         UNSET,
         alias="from",
         description="The first local day. Without `from` and `to`: the study's own period, or else the last 30 "
-        "complete days; with `to` alone, 29 days before it.",
+        "complete days. With `to` alone: 29 days before it.",
     )
     end: Day = Field(
-        UNSET, alias="to", description="The last local day, included; with `from` alone, 29 days after it or yesterday."
+        UNSET,
+        alias="to",
+        description="The last local day, included. With `from` alone: 29 days after it, yesterday at the latest.",
     )
-    meta: bool = Field(False, description="Wraps the answer: `{results, meta}`.")
-    explain: bool = Field(False, description="Adds what is sent to the store; for the application's admins.")
+    meta: bool = Field(False, description="Return `{results, meta}` instead of the results alone.")
+    explain: bool = Field(
+        False, description="Add the plan: what is sent to the store. Needs the role `admin` in the application."
+    )
 
     @property
     def first_day(self) -> date | None:
-        """The first day, when it is given."""
+        """The first day, if given."""
         return date.fromisoformat(self.start) if self.start else None
 
     @property
     def last_day(self) -> date | None:
-        """The last day, when it is given."""
+        """The last day, if given."""
         return date.fromisoformat(self.end) if self.end else None
 
     @property
@@ -41,9 +45,9 @@ class UrlParams(BaseModel):
 
 
 class UpliftUrlParams(UrlParams):
-    """The same, of a module whose users are a panel."""
+    """The query parameters of a module whose users are a panel."""
 
-    uplift: bool = Field(True, description="Extrapolates the panel to the population; false counts each user once.")
+    uplift: bool = Field(True, description="Extrapolate the panel to the population; false counts each user once.")
 
     @property
     def uplifted(self) -> bool:

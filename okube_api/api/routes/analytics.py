@@ -128,7 +128,9 @@ async def provide_study(request: Request, access: CanRead, services: ServicesDep
     return await load_study(request, access, services, study)
 
 
-async def provide_study_of_site(request: Request, access: SiteToRead, services: ServicesDep, study: StudyInPath) -> Json:
+async def provide_study_of_site(
+    request: Request, access: SiteToRead, services: ServicesDep, study: StudyInPath
+) -> Json:
     """Return the study of a path under a site."""
     return await load_study(request, access, services, study)
 

@@ -1,0 +1,67 @@
+"""The requests of geo-marketing: stays of a panel at sites and points of interest."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from okube_api.analytics.schemas.parts import (
+    Areas,
+    ByArea,
+    ByResource,
+    References,
+    Tags,
+    make_kpi_schema,
+    make_kpi_validator,
+)
+from okube_api.analytics.schemas.query import Filters, Param, Query
+from okube_api.catalogue.kpi import Module
+
+GeoMarketingKpi = Annotated[str, make_kpi_validator(Module.GEO_MARKETING), make_kpi_schema(Module.GEO_MARKETING)]
+
+
+class GeoMarketingSiteParam(Param):
+    """A geo-marketing KPI, in a question about one site."""
+
+    kpi: GeoMarketingKpi
+    homes: ByArea = Field(False, description="By IRIS area of the home.")
+    works: ByArea = Field(False, description="By IRIS area of the workplace.")
+    zones: ByArea = Field(False, description="Old name of `homes`.", json_schema_extra={"deprecated": True})
+    pois: ByResource = Field(False, description="By POI of the study (`poiSessions` only).")
+
+
+class GeoMarketingParam(GeoMarketingSiteParam):
+    """A geo-marketing KPI, in a question about the sites of a study."""
+
+    sites: ByResource = Field(False, description="By site of the study.")
+
+
+class GeoMarketingSiteFilters(Filters):
+    """What a geo-marketing question about one site is limited to."""
+
+    pois: References | None = None
+    homes: Areas | None = None
+    works: Areas | None = None
+    zones: Areas | None = Field(None, description="Old name of `homes`.", json_schema_extra={"deprecated": True})
+
+
+class GeoMarketingFilters(GeoMarketingSiteFilters):
+    """What a geo-marketing question is limited to."""
+
+    sites: References | None = None
+    tags: Tags | None = None
+
+
+class GeoMarketingSiteQuery(Query):
+    """A geo-marketing question about one site."""
+
+    module = Module.GEO_MARKETING
+    filters: GeoMarketingSiteFilters = Field(default_factory=GeoMarketingSiteFilters)
+    params: list[GeoMarketingSiteParam] = Field(min_length=1)  # type: ignore[assignment]
+
+
+class GeoMarketingQuery(Query):
+    """A geo-marketing question about the sites of a study."""
+
+    module = Module.GEO_MARKETING
+    filters: GeoMarketingFilters = Field(default_factory=GeoMarketingFilters)
+    params: list[GeoMarketingParam] = Field(min_length=1)  # type: ignore[assignment]
