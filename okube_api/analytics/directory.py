@@ -1,69 +1,48 @@
-"""The resources of one application that a question may name or reach."""
+"""The resources of one application that questions refer to."""
 
 from collections.abc import Iterable, Sequence
 
 from okube_api.analytics.resource_cache import Resource, ResourceCache, ResourceSet
 from okube_api.areas.repository import AREAS
-from okube_api.errors import Fault, UnknownReference
-from okube_api.kit.ids import is_id
-from okube_api.store.conditions import NOTHING, Condition, OneOf, Overlaps, equal
+from okube_api.kit.repository import Repository, index_by_name, match_names, require_all
+from okube_api.store.conditions import Condition, OneOf, equal
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection
 
 
 class Directory:
-    """The resources of one application."""
+    """Loads the resources of one application."""
 
-    def __init__(self, store: Store, known: ResourceCache, application: str) -> None:
+    def __init__(self, store: Store, cache: ResourceCache, application: str) -> None:
         self._store = store
-        self._cache = known
+        self._cache = cache
         self._application = application
 
     async def load(self, collection: Collection, ids: Sequence[str] | None = None) -> ResourceSet:
-        """Those with these ids, or all of them, by `_id`."""
+        """Return the resources with these ids, or all of them; ordered by id."""
         if ids is None:
             return await self._cache.load_all(self._application, collection)
-        held = self._cache.get_cached(self._application, collection)
-        if held is None:
+        resources = self._cache.get_cached(self._application, collection)
+        if resources is None:
             return await self._read(collection, OneOf("_id", tuple(ids)))
-        return ResourceSet(held.by_id[identifier] for identifier in sorted(set(ids).intersection(held.by_id)))
+        return ResourceSet(resources.by_id[identifier] for identifier in sorted(resources.by_id.keys() & set(ids)))
 
-    async def find_named(self, collection: Collection, names: Sequence[str], pointer: str) -> list[Resource]:
-        """Those that are named by id or key, each once, in order.
+    async def find_named(self, repository: type[Repository], names: Sequence[str], pointer: str) -> list[Resource]:
+        """Return the resources with these ids or keys, each once, in the order of the names.
 
-        Raises UnknownReference, which points at each name (`pointer` and its position) that nothing has.
+        Raises UnknownReference, with a fault at `pointer` and position for each name that no resource has.
         """
-        by_name = self._by_name(await self._read(collection, self._named(collection, names)), names)
-        faults = [
-            Fault(
-                "body",
-                f"{pointer}/{position}",
-                UnknownReference.code,
-                f"'{name}' is none of the {collection.name} here.",
-            )
-            for position, name in enumerate(names)
-            if name not in by_name
-        ]
-        if faults:
-            raise UnknownReference(faults[0].message, faults=faults)
-        return list({by_name[name].id: by_name[name] for name in names}.values())
+        resources = await self._read(repository.collection, match_names(repository.key_field, names, names))
+        by_key = {key: resource for resource in resources for key in resource.names}
+        by_name = index_by_name(names, resources.by_id, by_key)
+        named = require_all(repository.kind, by_name, names, pointer)
+        return list({resource.id: resource for resource in named}.values())
 
     async def read_area_names(self, codes: Iterable[str]) -> dict[str, str]:
-        """The names of the IRIS areas that have one, by code."""
-        mine = equal("application", self._application) & OneOf("code", tuple(codes))
-        return {one["code"]: one["name"] for one in await self._store.find(AREAS, mine) if one.get("name")}
+        """Return the names of IRIS areas, by code, without areas that have no name."""
+        matches = equal("application", self._application) & OneOf("code", tuple(codes))
+        areas = await self._store.find(AREAS, matches)
+        return {area["code"]: area["name"] for area in areas if area.get("name")}
 
     async def _read(self, collection: Collection, where: Condition) -> ResourceSet:
         return await self._cache.read(collection, equal("application", self._application) & where)
-
-    def _named(self, collection: Collection, names: Sequence[str]) -> Condition:
-        ids = tuple(name.lower() for name in names if is_id(name))
-        keys = Overlaps("names", tuple(names)) if "names" in collection.fields else OneOf("key", tuple(names))
-        return (OneOf("_id", ids) if ids else NOTHING) | keys
-
-    def _by_name(self, resources: Iterable[Resource], names: Sequence[str]) -> dict[str, Resource]:
-        """An identifier goes before a key that looks like one."""
-        every = list(resources)
-        found = {name: resource for resource in every for name in resource.names}
-        ids = {resource.id: resource for resource in every}
-        return found | {name: ids[name.lower()] for name in names if name.lower() in ids}

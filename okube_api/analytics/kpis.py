@@ -1,4 +1,4 @@
-"""The catalogue for people and for clients: the same records as JSON and as a page of documentation."""
+"""The KPI catalogue as JSON for clients, and as a page of documentation (`docs/kpis.md`)."""
 
 import sys
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from okube_api.catalogue.shapes import DESCRIPTIONS, EXAMPLES
 from okube_api.store.values import Json
 
 KINDS = {
-    "A": "additive over days and every scope (but equipments and extras)",
-    "A*": "additive over days and sites: by campaign, lever or extra an outcome counts once for each of its path",
-    "S": "additive over the days of one scope value, not over scope values",
-    "U": "a distinct count: never summed, merged from sets",
-    "R": "a ratio of two sums, null where the lower one is 0",
+    "A": "additive over days and over every scope except equipments and extras",
+    "A*": "additive over days and sites; by campaign, lever or extra an outcome counts once for each in its path",
+    "S": "additive over days for one scope value, not over scope values",
+    "U": "a distinct count: not summed but merged from sets",
+    "R": "a ratio of two sums, null where the denominator is 0",
     "D": "a distribution",
     "C": "a record of several values",
 }
@@ -24,22 +24,22 @@ KINDS = {
 _PAGE = """\
 # The KPIs
 
-Made from the catalogue (`okube_api/catalogue/`), which `GET /analytics/kpis` answers as JSON: change it there.
+Generated from the catalogue (`okube_api/catalogue/`); change it there. `GET /analytics/kpis` returns it as JSON.
 
 **Kind**: {kinds}.
 
-**Unit**: n a count; s seconds; d days; m metres; EUR the application's currency; 1 a ratio as a decimal.
+**Unit**: `n` count; `s` seconds; `d` days; `m` metres; `EUR` the application's currency; `1` ratio, as a decimal.
 
-Every KPI can be asked by `globals`, and by the scopes that its row names.
+Every KPI can be requested by `globals` and by the scopes in its row.
 """
 
 
 def list_kpi_records() -> list[Json]:
-    """Every KPI, module by module."""
-    return [_record(module, kpi) for module, kpis in CATALOGUE.items() for kpi in kpis]
+    """Return all KPIs as JSON records, module by module."""
+    return [_build_record(module, kpi) for module, kpis in CATALOGUE.items() for kpi in kpis]
 
 
-def _record(module: Module, kpi: Kpi) -> Json:
+def _build_record(module: Module, kpi: Kpi) -> Json:
     return {
         "module": module.value,
         "kpi": kpi.name,
@@ -53,11 +53,11 @@ def _record(module: Module, kpi: Kpi) -> Json:
 
 
 def render_page() -> str:
-    """`docs/kpis.md`."""
-    return "\n".join(_lines())
+    """Return the content of `docs/kpis.md`."""
+    return "\n".join(_build_lines())
 
 
-def _lines() -> Iterator[str]:
+def _build_lines() -> Iterator[str]:
     yield _PAGE.format(kinds="; ".join(f"{kind} {words}" for kind, words in KINDS.items()))
     for module, kpis in CATALOGUE.items():
         yield f"## {module.value} ({len(kpis)})\n"
@@ -69,7 +69,7 @@ def _lines() -> Iterator[str]:
             yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
         yield ""
     yield "## Leaves\n"
-    yield "What stands under `all` and under each bucket.\n"
+    yield "The shapes of the values under `all` and under each bucket.\n"
     for leaf in LeafShape:
         if any(kpi.leaf is leaf for kpis in CATALOGUE.values() for kpi in kpis):
             yield f"**{leaf.value}**: {DESCRIPTIONS[leaf]}\n"

@@ -1,35 +1,39 @@
-"""The places that a question looks at: what its filters, its path and its study leave."""
+"""The places of a question: what its filters, its path and its study select."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.resource_cache import NO_RESOURCES, ResourceSet, Resource
+from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, ResourceSet
 from okube_api.analytics.schemas.parts import Except
-from okube_api.analytics.schemas.requests import Filters
+from okube_api.analytics.schemas.query import Filters
 from okube_api.analytics.scope import QuestionScope
-from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
-from okube_api.catalogue.expressions.values import Scope
+from okube_api.campaigns.levers import LeverRepository
+from okube_api.campaigns.repository import CampaignRepository
+from okube_api.catalogue.scopes import Scope
 from okube_api.engine.question import ValueFilter
-from okube_api.equipments.repository import EQUIPMENTS
-from okube_api.pois.repository import POIS
-from okube_api.sites.repository import SITES
+from okube_api.equipments.repository import EquipmentRepository
+from okube_api.kit.repository import Repository
+from okube_api.pois.repository import PoiRepository
+from okube_api.sites.repository import SiteRepository
 
-_COLLECTIONS = {
-    Scope.SITES: SITES,
-    Scope.POIS: POIS,
-    Scope.EQUIPMENTS: EQUIPMENTS,
-    Scope.CAMPAIGNS: CAMPAIGNS,
-    Scope.LEVERS: LEVERS,
+_REPOSITORIES: Mapping[Scope, type[Repository]] = {
+    Scope.SITES: SiteRepository,
+    Scope.POIS: PoiRepository,
+    Scope.EQUIPMENTS: EquipmentRepository,
+    Scope.CAMPAIGNS: CampaignRepository,
+    Scope.LEVERS: LeverRepository,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceSelection:
-    """The places of a question.
+    """The sites or POIs of a question.
 
-    all: those of the study, or of the application.  reached: what the question leaves of them.
-    named: by a filter, by id.  outside: those named that the study does not have; answers show them, empty.
+    candidates: the places of the study, or of the application.  selected: those of them that the question is about.
+    named: the ids of the places that a filter names.
+    outside: the named places that are not candidates; answers list them without values.
     """
 
     candidates: ResourceSet = NO_RESOURCES
@@ -39,55 +43,64 @@ class PlaceSelection:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of those that the question leaves."""
+        """The ids of the selected places."""
         return tuple([place.id for place in self.selected])
 
 
-async def select_places(filters: Filters, subject: QuestionScope, directory: Directory, scope: Scope) -> PlaceSelection:
-    """The sites, or points of interest, of a question: active ones, and those that a filter or the path names."""
-    chosen = await resolve_filter(filters, scope, directory)
-    every = await directory.load(_COLLECTIONS[scope], subject.place_ids(scope))
-    values = frozenset(chosen.values) if chosen is not None else frozenset()
-    named = values if chosen is not None and not chosen.negated else frozenset()
-    path = subject.site if scope is Scope.SITES else None
-    tagged = scope is Scope.SITES and read_filter(filters, "tags")[0] is not None
-    if chosen is None and path is None and not tagged:
-        return PlaceSelection(every, every.active)
-    reached = tuple(
+async def select_places(
+    filters: Filters, question_scope: QuestionScope, directory: Directory, scope: Scope
+) -> PlaceSelection:
+    """Return the sites or POIs of a question: active ones, and inactive ones that a filter or the path names.
+
+    Raises UnknownReference for names in the filter that no place has.
+    """
+    collection = _REPOSITORIES[scope].collection
+    place_filter = await resolve_filter(filters, scope, directory)
+    candidates = await directory.load(collection, question_scope.place_ids(scope))
+    values = frozenset(place_filter.values) if place_filter is not None else frozenset()
+    named = values if place_filter is not None and not place_filter.negated else frozenset()
+    site_of_path = question_scope.site if scope is Scope.SITES else None
+    has_tags = scope is Scope.SITES and read_filter(filters, "tags")[0] is not None
+    if place_filter is None and site_of_path is None and not has_tags:
+        return PlaceSelection(candidates, candidates.active)
+    selected = tuple(
         place
-        for place in every
-        if (path is None or place.id == path)
-        and (chosen is None or (place.id in values) != chosen.negated)
-        and (place.active or place.id in named or place.id == path)
-        and (not tagged or _tagged(place, filters))
+        for place in candidates
+        if (site_of_path is None or place.id == site_of_path)
+        and (place_filter is None or (place.id in values) != place_filter.negated)
+        and (place.active or place.id in named or place.id == site_of_path)
+        and (not has_tags or _matches_tags(place, filters))
     )
-    others = tuple(sorted(named.difference(every.by_id)))
-    outside = await directory.load(_COLLECTIONS[scope], others) if others else NO_RESOURCES
-    return PlaceSelection(every, reached, tuple(sorted(named)), outside)
+    outside_ids = tuple(sorted(named.difference(candidates.by_id)))
+    outside = await directory.load(collection, outside_ids) if outside_ids else NO_RESOURCES
+    return PlaceSelection(candidates, selected, tuple(sorted(named)), outside)
 
 
 async def resolve_filter(filters: Filters, scope: Scope, directory: Directory) -> ValueFilter | None:
-    """What a filter on resources keeps, by id; None without it.  Raises UnknownReference, with pointers."""
-    values, negated = read_filter(filters, scope.value)
-    if values is None:
+    """Return the filter on resources of a scope, with ids for names; None when there is none.
+
+    Raises UnknownReference, with a pointer to each name that no resource has.
+    """
+    names, negated = read_filter(filters, scope.value)
+    if names is None:
         return None
     pointer = f"/filters/{scope}{'/not' if negated else ''}"
-    found = await directory.find_named(_COLLECTIONS[scope], values, pointer)
-    return ValueFilter(tuple(resource.id for resource in found), negated)
+    resources = await directory.find_named(_REPOSITORIES[scope], names, pointer)
+    return ValueFilter(tuple(resource.id for resource in resources), negated)
 
 
 def read_filter(filters: Filters, name: str) -> tuple[list[Any] | None, bool]:
-    """The values of a filter, and whether they are what is left out; None without it."""
-    found = getattr(filters, name, None)
-    return (found.values, True) if isinstance(found, Except) else (found, False)
+    """Return the values of a filter (None without the filter), and whether they are excluded."""
+    value = getattr(filters, name, None)
+    return (value.values, True) if isinstance(value, Except) else (value, False)
 
 
 def resolve_weekdays(filters: Filters) -> tuple[int, ...] | None:
-    """The days of the week that are kept; None for all of them."""
+    """Return the days of the week to include, 1 is Monday; None for all of them."""
     values, negated = read_filter(filters, "weekdays")
     return None if values is None else tuple(day for day in range(1, 8) if (day in values) != negated)
 
 
-def _tagged(place: Resource, filters: Filters) -> bool:
+def _matches_tags(place: Resource, filters: Filters) -> bool:
     tags, negated = read_filter(filters, "tags")
     return tags is None or bool(place.tags.intersection(tags)) != negated

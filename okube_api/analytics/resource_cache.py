@@ -1,4 +1,4 @@
-"""Resources as questions need them, kept in memory for as long as nothing of their kind is written."""
+"""Caches the resources that questions need, until a resource of their kind is written."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -13,19 +13,18 @@ from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
 
-_FIELDS = {  # of large documents: what questions need to know
+_FIELDS = {  # of collections with large documents: the fields that questions need
     SITES.name: ("key", "keys", "name", "active", "tags"),
     POIS.name: ("key", "name", "active", "tags"),
 }
-_MAX_RESOURCES = 300_000  # resources held, over all applications
+_MAX_RESOURCES = 300_000  # over all applications
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A site, a point of interest, a campaign, a lever or an equipment.
+    """A site, a POI, a campaign, a lever or an equipment.
 
-    names: its keys; any of them, or the `_id`, finds it.
-    document: what is known of it besides; of sites and points of interest nothing.
+    names: its keys.  document: the fields that were read; of sites and POIs only those above.
     """
 
     id: str
@@ -38,7 +37,7 @@ class Resource:
 
     @classmethod
     def from_document(cls, document: Json) -> "Resource":
-        """What a document says of it."""
+        """Return the resource of a stored document."""
         key = document.get("key")
         keys = document.get("keys") or ()
         return cls(
@@ -53,7 +52,7 @@ class Resource:
 
 
 class ResourceSet:
-    """Some resources, by `_id`, and what follows from them."""
+    """Resources, ordered by `_id`, with indexes that are built when needed."""
 
     def __init__(self, resources: Iterable[Resource] = ()) -> None:
         self.items = tuple(resources)
@@ -66,64 +65,65 @@ class ResourceSet:
 
     @cached_property
     def by_id(self) -> Mapping[str, Resource]:
-        """Each by its `_id`."""
-        return {one.id: one for one in self.items}
+        """The resources by `_id`."""
+        return {resource.id: resource for resource in self.items}
 
     @cached_property
     def active(self) -> tuple[Resource, ...]:
-        """Those that are active."""
-        return tuple(one for one in self.items if one.active)
+        """The active resources."""
+        return tuple(resource for resource in self.items if resource.active)
 
     @cached_property
     def labels(self) -> Mapping[str, Label]:
-        """How each is shown, by `_id`."""
-        return {one.id: Label(one.key, one.name) for one in self.items}
+        """The labels of the resources, by `_id`."""
+        return {resource.id: Label(resource.key, resource.name) for resource in self.items}
 
 
 NO_RESOURCES = ResourceSet()
 
 
-def merge_labels(*parts: ResourceSet) -> Mapping[str, Label]:
-    """How the resources of several are shown."""
-    some = [one for one in parts if len(one)]
-    if len(some) == 1:
-        return some[0].labels
-    return {identifier: label for one in some for identifier, label in one.labels.items()}
+def merge_labels(*resource_sets: ResourceSet) -> Mapping[str, Label]:
+    """Return the labels of several sets of resources, by `_id`."""
+    filled = [resources for resources in resource_sets if len(resources)]
+    if len(filled) == 1:
+        return filled[0].labels
+    return {identifier: label for resources in filled for identifier, label in resources.labels.items()}
 
 
 class ResourceCache:
-    """Every resource of an application, by kind: read once for each revision of its collection."""
+    """Caches all resources of an application by collection; they are read once for each revision of it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._entries: OrderedDict[tuple[str, str], tuple[Hashable, ResourceSet]] = OrderedDict()
 
     async def load_all(self, application: str, collection: Collection) -> ResourceSet:
-        """All of an application."""
-        if (found := self.get_cached(application, collection)) is not None:
-            return found
-        revision = self._store.revision(collection)
-        found = await self.read(collection, equal("application", application))
+        """Return all resources of an application."""
+        cached = self.get_cached(application, collection)
+        if cached is not None:
+            return cached
+        revision = self._store.revision(collection)  # before the read: a write in between outdates the entry
+        resources = await self.read(collection, equal("application", application))
         if revision is not None:
-            self._put((application, collection.name), revision, found)
-        return found
+            self._put((application, collection.name), revision, resources)
+        return resources
 
     def get_cached(self, application: str, collection: Collection) -> ResourceSet | None:
-        """All of an application, when they are in memory as they are now."""
+        """Return all resources of an application; None when they are not cached or outdated."""
         key = (application, collection.name)
-        revision, found = self._entries.get(key, (None, None))
-        if found is None or revision != self._store.revision(collection):
+        revision, resources = self._entries.get(key, (None, None))
+        if resources is None or revision != self._store.revision(collection):
             return None
         self._entries.move_to_end(key)
-        return found
+        return resources
 
     async def read(self, collection: Collection, where: Condition) -> ResourceSet:
-        """Those that match, as they are now."""
+        """Return the resources that match, from the store."""
         documents = await self._store.find(collection, where, fields=_FIELDS.get(collection.name))
         return ResourceSet(map(Resource.from_document, documents))
 
-    def _put(self, key: tuple[str, str], revision: Hashable, found: ResourceSet) -> None:
-        self._entries[key] = (revision, found)
+    def _put(self, key: tuple[str, str], revision: Hashable, resources: ResourceSet) -> None:
+        self._entries[key] = (revision, resources)
         self._entries.move_to_end(key)
-        while sum(len(every) for _, every in self._entries.values()) > _MAX_RESOURCES:
+        while sum(len(cached) for _, cached in self._entries.values()) > _MAX_RESOURCES:
             self._entries.popitem(last=False)

@@ -1,4 +1,4 @@
-"""An answer as a flat table: one line for each leaf, one column for each field that a leaf has."""
+"""An answer as a flat table: one line for each leaf, one column for each field of a leaf."""
 
 import csv
 import io
@@ -15,48 +15,45 @@ from okube_api.store.values import Json
 from okube_api.tables.cells import format_text
 
 FIRST_COLUMNS = ("kpi", "mode", "scope", "granularity", "_id", "key", "name", "bucket", "from", "value")
-Names = Mapping[str, str]
+AreaNames = Mapping[str, str]
 
 
 def flatten_results(
-    question: Question, found: Sequence[KpiResult], results: Sequence[Json], areas: Names
+    question: Question, kpi_results: Sequence[KpiResult], results: Sequence[Json], areas: AreaNames
 ) -> Iterator[Json]:
-    """The lines of a table.  `bucket` is `all` or a bucket's key, `from` its first day.
+    """Yield the lines of the table.  `bucket` is `all` or a bucket's key, `from` its first day.
 
-    areas: the names of IRIS areas, by code.
+    areas: names of IRIS areas, by code.
     """
-    for one, element in zip(found, results, strict=True):
-        shown = {name: element[name] for name in ("kpi", "mode", "scope", "granularity")}
-        if one.scope_request.scope is Scope.GLOBALS:
-            yield from ({**shown, **line} for line in _lines(element["data"], one, question))
+    for kpi_result, element in zip(kpi_results, results, strict=True):
+        shared = {name: element[name] for name in ("kpi", "mode", "scope", "granularity")}
+        if kpi_result.scope_request.scope is Scope.GLOBALS:
+            for line in _flatten_leaves(element["data"], kpi_result, question):
+                yield {**shared, **line}
             continue
         for identifier, values in element["data"].items():
-            named = {"_id": identifier, **_named(identifier, question, areas)}
-            yield from ({**shown, **named, **line} for line in _lines(values, one, question))
+            label = question.labels.get(identifier)
+            names = {"name": areas.get(identifier)} if label is None else {"key": label.key, "name": label.name}
+            for line in _flatten_leaves(values, kpi_result, question):
+                yield {**shared, "_id": identifier, **names, **line}
 
 
-def _named(identifier: str, question: Question, areas: Names) -> Json:
-    label = question.labels.get(identifier)
-    if label is not None:
-        return {"key": label.key, "name": label.name}
-    return {"name": areas.get(identifier)}
-
-
-def _lines(values: Mapping[str, Any], one: KpiResult, question: Question) -> Iterator[Json]:
-    if one.kpi_request.all:
-        yield {"bucket": "all", "from": to_date(question.period.first).isoformat(), **_fields(values["all"])}
-    if one.buckets is not None:
-        days = dict(zip(one.buckets.labels, one.buckets.first_days, strict=True))
+def _flatten_leaves(values: Mapping[str, Any], kpi_result: KpiResult, question: Question) -> Iterator[Json]:
+    if kpi_result.kpi_request.all:
+        first_day = to_date(question.period.first).isoformat()
+        yield {"bucket": "all", "from": first_day, **_flatten_leaf(values["all"])}
+    if kpi_result.buckets is not None:
+        days = dict(zip(kpi_result.buckets.labels, kpi_result.buckets.first_days, strict=True))
         for bucket, leaf in values["temporals"].items():
-            yield {"bucket": bucket, "from": to_date(days[bucket]).isoformat(), **_fields(leaf)}
+            yield {"bucket": bucket, "from": to_date(days[bucket]).isoformat(), **_flatten_leaf(leaf)}
 
 
-def _fields(leaf: Any, prefix: str = "") -> Json:
-    """A leaf's columns: `value` for a number, dotted names for an object, lists as JSON."""
+def _flatten_leaf(leaf: Any, prefix: str = "") -> Json:
+    """Return the columns of a leaf: `value` for a number, dotted names for an object, JSON for a list."""
     if isinstance(leaf, dict):
         columns: Json = {}
         for name, part in leaf.items():
-            columns |= _fields(part, f"{prefix}.{name}" if prefix else name)
+            columns |= _flatten_leaf(part, f"{prefix}.{name}" if prefix else name)
         return columns
     if isinstance(leaf, list):
         leaf = orjson.dumps(leaf).decode()
@@ -64,7 +61,7 @@ def _fields(leaf: Any, prefix: str = "") -> Json:
 
 
 def write_csv(lines: Iterable[Json]) -> bytes:
-    """The table as CSV, UTF-8; texts that a spreadsheet would run as a formula are marked as texts."""
+    """Return the table as CSV in UTF-8; texts that a spreadsheet would run as a formula are escaped."""
     lines = list(lines)
     columns = dict.fromkeys(FIRST_COLUMNS)
     for line in lines:
@@ -72,11 +69,11 @@ def write_csv(lines: Iterable[Json]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(map(format_text, columns))
-    writer.writerows([_cell(line.get(column)) for column in columns] for line in lines)
+    writer.writerows([_format_cell(line.get(column)) for column in columns] for line in lines)
     return text.getvalue().encode()
 
 
-def _cell(value: Any) -> Any:
+def _format_cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

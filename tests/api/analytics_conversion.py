@@ -1,4 +1,4 @@
-"""Campaigns and levers of a truth as documents."""
+"""The campaigns and levers of a truth as documents."""
 
 from collections.abc import Callable
 from datetime import date
@@ -8,42 +8,43 @@ from okube_api.store.values import Json
 
 from tests.by_hand.truth import Campaign, Cost, Truth
 
-Document = Callable[..., Json]
+BuildDocument = Callable[..., Json]
 
 
-def campaign_names(truth: Truth) -> dict[str, str]:
-    """The key of every campaign and lever, by id."""
-    levers = {one.lever: f"lever {one.lever[-4:]}" for one in truth.campaigns}
-    return {one.id: one.key for one in truth.campaigns} | levers
+def key_campaigns(truth: Truth) -> dict[str, str]:
+    """Return the keys of campaigns and levers by id."""
+    levers = {campaign.lever: f"lever {campaign.lever[-4:]}" for campaign in truth.campaigns}
+    return {campaign.id: campaign.key for campaign in truth.campaigns} | levers
 
 
-def lever_documents(truth: Truth, document: Document) -> list[Json]:
-    """The levers that campaigns name."""
-    names = campaign_names(truth)
-    return [document(lever, names[lever], name=names[lever]) for lever in sorted({c.lever for c in truth.campaigns})]
+def build_levers(truth: Truth, build_document: BuildDocument) -> list[Json]:
+    """Return the documents of the levers of campaigns."""
+    keys = key_campaigns(truth)
+    levers = sorted({campaign.lever for campaign in truth.campaigns})
+    return [build_document(lever, keys[lever], name=keys[lever]) for lever in levers]
 
 
-def campaign_documents(truth: Truth, document: Document) -> list[Json]:
-    """The campaigns; one without sites is global."""
+def build_campaigns(truth: Truth, build_document: BuildDocument) -> list[Json]:
+    """Return the documents of campaigns; a campaign without sites is global."""
     return [
-        document(
-            one.id,
-            one.key,
-            name=one.name,
-            lever=one.lever,
-            extra=dict(extra.split(":") for extra in sorted(one.extras)),
-            costs=[_cost(cost) for cost in one.costs],
-            **_days(one),
-            **({"sites": list(one.sites)} if one.sites else {}),
+        build_document(
+            campaign.id,
+            campaign.key,
+            name=campaign.name,
+            lever=campaign.lever,
+            extra=dict(extra.split(":") for extra in sorted(campaign.extras)),
+            costs=[_build_cost(cost) for cost in campaign.costs],
+            **_period_fields(campaign),
+            **({"sites": list(campaign.sites)} if campaign.sites else {}),
         )
-        for one in truth.campaigns
+        for campaign in truth.campaigns
     ]
 
 
-def _cost(cost: Cost) -> Json:
-    return {"type": cost.kind, "amount": float(cost.amount), "currency": "EUR", **_days(cost)}
+def _build_cost(cost: Cost) -> Json:
+    return {"type": cost.kind, "amount": float(cost.amount), "currency": "EUR", **_period_fields(cost)}
 
 
-def _days(one: Campaign | Cost) -> dict[str, Any]:
-    sides: tuple[tuple[str, date | None], ...] = (("from", one.first), ("to", one.last))
+def _period_fields(owner: Campaign | Cost) -> dict[str, Any]:
+    sides: tuple[tuple[str, date | None], ...] = (("from", owner.first), ("to", owner.last))
     return {side: day.isoformat() for side, day in sides if day}

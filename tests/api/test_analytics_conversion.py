@@ -1,4 +1,4 @@
-"""Conversion over HTTP, on each store: what is answered equals the definitions by hand."""
+"""Conversion over HTTP: answers on each store equal those computed by hand from the truth."""
 
 from random import Random
 from typing import Any
@@ -8,7 +8,7 @@ from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.catalogue.kpi import Module
 from okube_api.store.conditions import equal
 
-from tests.api.analytics import World, asked
+from tests.api.analytics import World, ask
 from tests.by_hand.conversion import KPIS, conversion, scopes
 from tests.by_hand.question import Question, only
 from tests.engine.test_conversion import random_question
@@ -19,24 +19,25 @@ URL = "/conversions/levers/analytics"
 
 
 @pytest.mark.parametrize("seed", range(14))
-async def test_random_questions_by_every_path(alpha: World, beta: World, seed: int) -> None:
+async def test_random_questions_on_all_paths(alpha: World, beta: World, seed: int) -> None:
     world, random = (alpha, beta)[seed % 3 == 2], Random(seed)
     question = random_question(world.truth, random)
     kpis = tuple(kpi for kpi in random.sample(list(KPIS), 20) if question.scope in scopes(kpi))
-    for kpi, found in zip(kpis, await asked(world, Module.CONVERSION, kpis, question, alias=seed), strict=True):
-        assert found == conversion(world.truth, kpi, question), kpi
+    for kpi, data in zip(kpis, await ask(world, Module.CONVERSION, kpis, question, alias=seed), strict=True):
+        assert data == conversion(world.truth, kpi, question), kpi
 
 
-async def posted(world: World, body: Any, **query: Any) -> Any:
-    """An answer of the application."""
+async def post(world: World, body: Any, **query: Any) -> Any:
+    """Post a question to the application; return the status and the document of the response."""
     response = await world.reader.post(f"/applications/{world.tenant.id}{URL}", json=body, params=query)
     return response.status_code, response.json()
 
 
 async def test_names_of_campaigns_levers_and_extras_are_shown(alpha: World) -> None:
-    display = [one for one in alpha.truth.campaigns if one.lever == alpha.truth.campaigns[0].lever]
+    lever = alpha.truth.campaigns[0].lever
+    display = [campaign for campaign in alpha.truth.campaigns if campaign.lever == lever]
     body = {
-        "filters": {"levers": [display[0].lever]},
+        "filters": {"levers": [lever]},
         "params": [
             {
                 "kpi": "cost",
@@ -48,37 +49,39 @@ async def test_names_of_campaigns_levers_and_extras_are_shown(alpha: World) -> N
             }
         ],
     }
-    status, (campaigns, levers, extras) = await posted(alpha, body, **{"from": "2024-03-18", "to": "2024-04-07"})
+    status, (campaigns, levers, extras) = await post(alpha, body, **{"from": "2024-03-18", "to": "2024-04-07"})
     assert status == 200
-    assert {row["key"]: row["name"] for row in campaigns["data"].values()} == {one.key: one.name for one in display}
+    assert {row["key"]: row["name"] for row in campaigns["data"].values()} == {
+        campaign.key: campaign.name for campaign in display
+    }
     assert [row["key"] for row in levers["data"].values()] == ["lever 0001"]
-    names = sorted({extra for one in display for extra in one.extras})
+    names = sorted({extra for campaign in display for extra in campaign.extras})
     assert list(extras["data"]) == [row["name"] for row in extras["data"].values()] == names
 
 
-async def test_nobody_known_to_be_exposed_is_said(alpha: World) -> None:
-    radio = next(one for one in alpha.truth.campaigns if one.key == "radio")
+async def test_a_note_says_that_no_exposed_user_is_known(alpha: World) -> None:
+    radio = next(campaign for campaign in alpha.truth.campaigns if campaign.key == "radio")
     body = {"filters": {"campaigns": ["radio"]}, "params": [{"kpi": "venueRate", "temporals": False}]}
     period = {"from": "2024-03-18", "to": "2024-04-07", "uplift": False}
-    status, answer = await posted(alpha, body, meta=True, **period)
+    status, answer = await post(alpha, body, meta=True, **period)
     question = Question(*BURSTS[1], campaigns=only(radio.id))
     assert status == 200
     assert answer["results"][0]["data"]["all"] == conversion(alpha.truth, "venueRate", question)["all"]
     assert "prints" in answer["meta"]["notes"][0]
 
 
-async def test_costs_in_another_currency_are_left_out_and_said(alpha: World) -> None:
+async def test_costs_in_another_currency_are_left_out_with_a_note(alpha: World) -> None:
     store = alpha.tenant.server.services.store
-    radio = equal("_id", next(one.id for one in alpha.truth.campaigns if one.key == "radio"))
+    radio = equal("_id", next(campaign.id for campaign in alpha.truth.campaigns if campaign.key == "radio"))
     (document,) = await store.find(CAMPAIGNS, radio)
     body = {"filters": {"campaigns": ["radio"]}, "params": [{"kpi": "cost", "temporals": False}]}
     period = {"from": "2024-03-18", "to": "2024-04-07", "meta": True}
     try:
         await store.update(CAMPAIGNS, radio, {"costs": [{**document["costs"][0], "currency": "USD"}]})
-        _, foreign = await posted(alpha, body, **period)
+        _, foreign = await post(alpha, body, **period)
     finally:
         await store.update(CAMPAIGNS, radio, {"costs": document["costs"]})
-    _, own = await posted(alpha, body, **period)
+    _, own = await post(alpha, body, **period)
     assert (foreign["results"][0]["data"]["all"], own["results"][0]["data"]["all"]) == (0, 700)
     assert ("radio" in foreign["meta"]["notes"][0], own["meta"]["notes"]) == (True, [])
 
@@ -97,7 +100,7 @@ async def test_costs_in_another_currency_are_left_out_and_said(alpha: World) -> 
         ({"params": [{"kpi": "offlineVisits"}], "filters": {"extras": ["no colon"]}}, "/filters/extras/0"),
     ],
 )
-async def test_what_cannot_be_asked_is_refused_where_it_stands(alpha: World, body: Any, pointer: str) -> None:
-    status, problem = await posted(alpha, body)
+async def test_impossible_questions_are_refused_with_a_pointer(alpha: World, body: Any, pointer: str) -> None:
+    status, problem = await post(alpha, body)
     assert status in (400, 422)
     assert pointer in str(problem)

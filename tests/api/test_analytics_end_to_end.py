@@ -1,4 +1,4 @@
-"""From events sent to answers: what came in through the ingest is answered as the definitions say."""
+"""From events to answers, all over HTTP: answers equal those computed by hand from the truth."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from okube_api.catalogue.kpi import Module
 
-from tests.api import test_analytics_geomarketing as geo_marketing
-from tests.api import test_analytics_presence as presences
-from tests.api.analytics import World, asked, placed
-from tests.api.server import running
+from tests.api.analytics import World, ask, create_world
+from tests.api.server import run_server
+from tests.api.strategies import draw_geo_marketing_question, draw_presence_question
 from tests.by_hand import conversion, geomarketing, presence
 from tests.by_hand.question import Question
 from tests.engine import test_conversion as conversions
@@ -19,23 +18,23 @@ from tests.truth import tenant as truths
 
 pytestmark = pytest.mark.anyio
 
-ORDER = ("areas", "panelists", "stays", "pings", "detections", "touches", "deliveries", "visits", "purchases")
+KINDS = ("areas", "panelists", "stays", "pings", "detections", "touches", "deliveries", "visits", "purchases")
 
 
 @pytest.fixture(scope="module")
-async def told(store_kind: str, fresh_store_url: Callable[[], str]) -> AsyncIterator[World]:
-    """An application whose events were sent over HTTP, kind by kind."""
+async def world(store_kind: str, fresh_store_url: Callable[[], str]) -> AsyncIterator[World]:
+    """Create an application and send its events over HTTP, kind by kind."""
     tenant = truths.beta()
-    async with running(store_kind, fresh_store_url()) as server:
-        world = await placed(server, tenant.truth)
-        for kind in ORDER:
-            await sent(world, kind, tenant.events[kind])
-        await server.services.following.settled(world.tenant.id)
-        yield world
+    async with run_server(store_kind, fresh_store_url()) as server:
+        created = await create_world(server, tenant.truth)
+        for kind in KINDS:
+            await send_events(created, kind, tenant.events[kind])
+        await server.services.invalidation.drain(created.tenant.id)
+        yield created
 
 
-async def sent(world: World, kind: str, events: list[Any]) -> None:
-    """Sends events, and sees to it that all were taken."""
+async def send_events(world: World, kind: str, events: list[Any]) -> None:
+    """Send events, and check that all were accepted."""
     lines = "".join(f"{json.dumps(event)}\n" for event in events)
     url, headers = f"{world.tenant.url}/ingest/{kind}", {"Content-Type": "application/x-ndjson"}
     response = await world.tenant.editor.post(url, content=lines.encode(), headers=headers, timeout=60)
@@ -45,36 +44,36 @@ async def sent(world: World, kind: str, events: list[Any]) -> None:
 
 
 async def check(world: World, module: Module, kpis: tuple[str, ...], question: Question, by_hand: Any) -> None:
-    """Every one of the KPIs."""
-    for kpi, found in zip(kpis, await asked(world, module, kpis, question), strict=True):
-        assert found == by_hand(world.truth, kpi, question), kpi
+    """Compare the answers to a question with those computed by hand."""
+    for kpi, data in zip(kpis, await ask(world, module, kpis, question), strict=True):
+        assert data == by_hand(world.truth, kpi, question), kpi
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_geo_marketing(told: World, seed: int) -> None:
-    question = geo_marketing.random_question(told, Random(seed))
-    kpis = tuple(kpi for kpi, known in geomarketing.KPIS.items() if question.scope in known.scopes)
-    await check(told, Module.GEO_MARKETING, kpis, question, geomarketing.geomarketing)
+async def test_geo_marketing(world: World, seed: int) -> None:
+    question = draw_geo_marketing_question(world.truth, Random(seed))
+    kpis = tuple(kpi for kpi, definition in geomarketing.KPIS.items() if question.scope in definition.scopes)
+    await check(world, Module.GEO_MARKETING, kpis, question, geomarketing.geomarketing)
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_conversion(told: World, seed: int) -> None:
-    question = conversions.random_question(told.truth, Random(seed))
+async def test_conversion(world: World, seed: int) -> None:
+    question = conversions.random_question(world.truth, Random(seed))
     kpis = tuple(kpi for kpi in conversion.KPIS if question.scope in conversion.scopes(kpi))[:40]
-    await check(told, Module.CONVERSION, kpis, question, conversion.conversion)
+    await check(world, Module.CONVERSION, kpis, question, conversion.conversion)
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_presence(told: World, seed: int) -> None:
-    question = presences.random_question(told, Random(seed))
+async def test_presence(world: World, seed: int) -> None:
+    question = draw_presence_question(world.truth, Random(seed))
     kpis = tuple(kpi for kpi in presence.KPIS if question.scope in presence.scopes(kpi))
-    await check(told, Module.PRESENCE, kpis, question, presence.presence)
+    await check(world, Module.PRESENCE, kpis, question, presence.presence)
 
 
-async def test_freshness_is_the_last_instant_ingested(told: World) -> None:
+async def test_freshness_is_the_instant_of_the_last_ingest(world: World) -> None:
     events = truths.beta().truth
-    last = max(one.at for many in (events.detections, events.touches, events.purchases) for one in many)
-    url = f"{told.tenant.url}/presence/analytics?meta=true"
-    meta = (await told.reader.post(url, json={"params": [{"kpi": "sessions"}]})).json()["meta"]
+    last = max(event.at for kind in (events.detections, events.touches, events.purchases) for event in kind)
+    url = f"{world.tenant.url}/presence/analytics?meta=true"
+    meta = (await world.reader.post(url, json={"params": [{"kpi": "sessions"}]})).json()["meta"]
     assert meta["freshness"] >= last.strftime("%Y-%m-%dT%H:%M")
     assert meta["freshness"].endswith("Z")

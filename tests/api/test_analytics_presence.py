@@ -1,47 +1,21 @@
-"""Presence over HTTP, on each store: what is answered equals the definitions by hand."""
+"""Presence over HTTP: answers on each store equal those computed by hand from the truth."""
 
-from dataclasses import replace
-from datetime import date
 from random import Random
 
 import pytest
 from okube_api.catalogue.kpi import Module
 
-from tests.api.analytics import World, asked
+from tests.api.analytics import World, ask
+from tests.api.strategies import draw_presence_question
 from tests.by_hand.presence import KPIS, presence, scopes
-from tests.by_hand.question import Question
-from tests.engine.test_geomarketing import random_filter
 
 pytestmark = pytest.mark.anyio
 
-BURSTS = (date(2020, 12, 18), date(2024, 3, 18), date(2024, 10, 14))
-
-
-def random_question(world: World, random: Random) -> Question:
-    """Anything that can be asked of presence."""
-    truth = world.truth
-    first = random.choice(BURSTS).toordinal() + random.randrange(-5, 20)
-    question = Question(
-        date.fromordinal(first),
-        date.fromordinal(first + random.choice((0, 3, 29, 45, 400))),
-        mode=random.choice(("histogram", "aggregation")),
-        granularity=random.choice(("day", "week", "month", "year")),
-        scope=random.choice(("globals", "sites", "equipments")),
-        sites=random_filter(random, [site.id for site in truth.sites]),
-        equipments=random_filter(random, [equipment.id for equipment in truth.equipments]),
-        tags=random_filter(random, ["city", "flagship", "no such tag"]),
-        weekdays=frozenset(random.sample(range(1, 8), 3)) if random.random() < 0.3 else None,
-    )
-    if random.random() < 0.4:
-        question = replace(question, site=random.choice(truth.sites).id, sites=None, tags=None)
-        return replace(question, scope="globals") if question.scope == "sites" else question
-    return question
-
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_random_questions_by_every_path(alpha: World, beta: World, seed: int) -> None:
+async def test_random_questions_on_all_paths(alpha: World, beta: World, seed: int) -> None:
     world, random = (alpha, beta)[seed % 3 == 2], Random(seed)
-    question = random_question(world, random)
+    question = draw_presence_question(world.truth, random)
     kpis = tuple(kpi for kpi in KPIS if question.scope in scopes(kpi))
-    for kpi, found in zip(kpis, await asked(world, Module.PRESENCE, kpis, question, alias=seed), strict=True):
-        assert found == presence(world.truth, kpi, question), kpi
+    for kpi, data in zip(kpis, await ask(world, Module.PRESENCE, kpis, question, alias=seed), strict=True):
+        assert data == presence(world.truth, kpi, question), kpi

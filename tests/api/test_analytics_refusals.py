@@ -1,4 +1,4 @@
-"""Questions that cannot be answered: what is said, and where it points."""
+"""Questions that are refused: the status, the pointer to the fault, and a message that says what would work."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,8 +12,8 @@ from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader, Store
 from starlette.types import ASGIApp, Message, Scope
 
-from tests.api.analytics import PATHS, World, settled
-from tests.api.server import Tenant, running
+from tests.api.analytics import PATH_SUFFIXES, World, load_world
+from tests.api.server import Tenant, run_server
 from tests.truth import tenant as truths
 
 pytestmark = pytest.mark.anyio
@@ -22,48 +22,47 @@ Json = dict[str, Any]
 SESSIONS: Json = {"params": [{"kpi": "sessions"}]}
 
 
-def paths(world: World, module: Module) -> tuple[str, str]:
-    """A module's two paths, in a world."""
-    below = PATHS[module].format(study=world.truth.studies[0].id)
-    return f"{world.tenant.url}{below}", f"/sites/{world.truth.sites[0].id}{below}"
+def list_paths(world: World, module: Module) -> tuple[str, str]:
+    """Return the path of questions about the application, and the one about its first site."""
+    suffix = PATH_SUFFIXES[module].format(study=world.truth.studies[0].id)
+    return f"{world.tenant.url}{suffix}", f"/sites/{world.truth.sites[0].id}{suffix}"
 
 
-async def refused(
+async def post_refused(
     world: World, body: Any, *, status: int, module: Module = Module.PRESENCE, site: bool = False
 ) -> Json:
-    """The problem that a question is answered with."""
-    response = await world.reader.post(paths(world, module)[site], json=body)
+    """Post a question and return the problem of the response."""
+    response = await world.reader.post(list_paths(world, module)[site], json=body)
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     problem: Json = response.json()
     return problem
 
 
-def faults(problem: Json) -> list[tuple[str, str, str]]:
-    """Where, pointer and code of each thing wrong."""
-    return [(one["in"], one["pointer"], one["code"]) for one in problem["errors"]]
+def list_faults(problem: Json) -> list[tuple[str, str, str]]:
+    """Return the place, pointer and code of each fault."""
+    return [(error["in"], error["pointer"], error["code"]) for error in problem["errors"]]
 
 
 # -- malformed ----------------------------------------------------------------------------------------------------
 
 
-NEAR: list[tuple[str, str]] = [
-    ("sesions", "Did you mean 'sessions'?"),
-    ("posSessions", "It is a KPI of geo-marketing."),
-    ("offlineVisits", "It is a KPI of conversion."),
-    ("os", "It is a KPI of geo-marketing."),
-    ("qqqqqqq", "No KPI 'qqqqqqq' in presence."),
-]
+@pytest.mark.parametrize(
+    ("kpi", "hint"),
+    [
+        ("sesions", "Did you mean 'sessions'?"),
+        ("posSessions", "It is a KPI of geo-marketing."),
+        ("offlineVisits", "It is a KPI of conversion."),
+        ("os", "It is a KPI of geo-marketing."),
+        ("qqqqqqq", "Unknown KPI 'qqqqqqq' in presence. GET /analytics/kpis lists all KPIs."),
+    ],
+)
+async def test_an_unknown_kpi_is_refused_with_a_hint(alpha: World, kpi: str, hint: str) -> None:
+    problem = await post_refused(alpha, {"params": [{"kpi": "uniqUsers"}, {"kpi": kpi}]}, status=400)
+    assert list_faults(problem) == [("body", "/params/1/kpi", "unknown_value")]
+    assert hint in problem["detail"]
 
 
-async def test_an_unknown_kpi_says_which_is_near(alpha: World) -> None:
-    for kpi, hint in NEAR:
-        problem = await refused(alpha, {"params": [{"kpi": "uniqUsers"}, {"kpi": kpi}]}, status=400)
-        assert faults(problem) == [("body", "/params/1/kpi", "unknown_value")]
-        assert hint in problem["detail"]
-
-
-BY_CITY = {"kpi": "sessions", "sites": {"properties": ["city"]}}
 MALFORMED: list[tuple[Json, str, str]] = [
     ({}, "/params", "missing"),
     ({"params": []}, "/params", "out_of_range"),
@@ -97,163 +96,173 @@ MALFORMED: list[tuple[Json, str, str]] = [
 ]
 
 
-async def test_malformed_questions_point_at_what_is_wrong(alpha: World) -> None:
-    for body, pointer, code in MALFORMED:
-        assert ("body", pointer, code) in faults(await refused(alpha, body, status=400)), body
+@pytest.mark.parametrize(("body", "pointer", "code"), MALFORMED)
+async def test_malformed_questions_are_refused_with_a_pointer(
+    alpha: World, body: Json, pointer: str, code: str
+) -> None:
+    assert ("body", pointer, code) in list_faults(await post_refused(alpha, body, status=400))
 
 
-QUERIES: list[str] = [
-    "from=2024-3-1",
-    "from=yesterday",
-    "to=2024-02-30",
-    "uplift=true",
-    "meta=perhaps",
-    "form=2024-03-01",
-    "from=",
-    "from",
-]
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from=2024-3-1",
+        "from=yesterday",
+        "to=2024-02-30",
+        "uplift=true",
+        "meta=perhaps",
+        "form=2024-03-01",
+        "from=",
+        "from",
+    ],
+)
+async def test_bad_query_parameters_are_refused(alpha: World, query: str) -> None:
+    response = await alpha.reader.post(f"{list_paths(alpha, Module.PRESENCE)[0]}?{query}", json=SESSIONS)
+    assert response.status_code == 400, response.text
+    name = query.partition("=")[0]
+    assert [(error["in"], error["pointer"]) for error in response.json()["errors"]] == [("query", f"/{name}")]
 
 
-async def test_query_parameters_are_checked(alpha: World) -> None:
-    for query in QUERIES:
-        response = await alpha.reader.post(f"{paths(alpha, Module.PRESENCE)[0]}?{query}", json=SESSIONS)
-        assert response.status_code == 400, response.text
-        name = query.partition("=")[0]
-        assert [(one["in"], one["pointer"]) for one in response.json()["errors"]] == [("query", f"/{name}")]
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", ""]
+)
+async def test_bodies_that_are_not_json_are_refused(alpha: World, content_type: str) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    for url in list_paths(alpha, Module.PRESENCE):
+        response = await alpha.reader.post(url, content=b'{"params": [{"kpi": "sessions"}]}', headers=headers)
+        assert response.status_code == 415
 
 
-OTHER_KINDS: list[str] = ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", ""]
+# -- well-formed, but impossible -------------------------------------------------------------------------------------
 
 
-async def test_bodies_are_json_and_nothing_else(alpha: World) -> None:
-    for kind in OTHER_KINDS:
-        headers = {"Content-Type": kind} if kind else {}
-        for url in paths(alpha, Module.PRESENCE):
-            response = await alpha.reader.post(url, content=b'{"params": [{"kpi": "sessions"}]}', headers=headers)
-            assert response.status_code == 415
+@pytest.mark.parametrize(
+    ("module", "kpi", "scope", "site"),
+    [
+        (Module.PRESENCE, "sessions", "homes", False),
+        (Module.PRESENCE, "sessions", "campaigns", False),
+        (Module.PRESENCE, "sessions", "sites", True),
+        (Module.PRESENCE, "areaMatching", "equipments", False),
+        (Module.PRESENCE, "visitOrder", "equipments", True),
+        (Module.GEO_MARKETING, "poiSessions", "sites", False),
+        (Module.GEO_MARKETING, "posSessions", "pois", False),
+        (Module.GEO_MARKETING, "posAffinity", "homes", False),
+        (Module.GEO_MARKETING, "posSessions", "equipments", False),
+        (Module.GEO_MARKETING, "posSessions", "sites", True),
+        (Module.CONVERSION, "venueRate", "extras", False),
+        (Module.CONVERSION, "offlineVisits", "pois", False),
+        (Module.CONVERSION, "offlineVisits", "sites", True),
+    ],
+)
+async def test_unavailable_scopes_are_refused(alpha: World, module: Module, kpi: str, scope: str, site: bool) -> None:
+    body = {"params": [{"kpi": kpi, scope: True}]}
+    problem = await post_refused(alpha, body, status=422, module=module, site=site)
+    assert list_faults(problem) == [("body", f"/params/0/{scope}", "impossible")]
+    assert f"cope '{scope}'" in problem["detail"]
+    assert "Use one of: globals" in problem["detail"]
 
 
-# -- well-formed, and impossible ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("module", "name", "site"),
+    [
+        (Module.PRESENCE, "homes", False),
+        (Module.PRESENCE, "sites", True),
+        (Module.PRESENCE, "tags", True),
+        (Module.GEO_MARKETING, "equipments", False),
+        (Module.GEO_MARKETING, "levers", True),
+        (Module.GEO_MARKETING, "sites", True),
+        (Module.CONVERSION, "works", False),
+        (Module.CONVERSION, "sites", True),
+    ],
+)
+async def test_unavailable_filters_are_refused(alpha: World, module: Module, name: str, site: bool) -> None:
+    kpi = {"presence": "sessions", "geo-marketing": "posSessions", "conversion": "prints"}[module.value]
+    body = {"filters": {name: ["x"]}, "params": [{"kpi": kpi}]}
+    problem = await post_refused(alpha, body, status=422, module=module, site=site)
+    assert list_faults(problem) == [("body", f"/filters/{name}", "impossible")]
+    assert f"Filter '{name}' is not available in {module.value} questions" in problem["detail"]
 
 
-NO_SCOPES: list[tuple[Module, str, str, bool]] = [
-    (Module.PRESENCE, "sessions", "homes", False),
-    (Module.PRESENCE, "sessions", "campaigns", False),
-    (Module.PRESENCE, "sessions", "sites", True),
-    (Module.PRESENCE, "areaMatching", "equipments", False),
-    (Module.PRESENCE, "visitOrder", "equipments", True),
-    (Module.GEO_MARKETING, "poiSessions", "sites", False),
-    (Module.GEO_MARKETING, "posSessions", "pois", False),
-    (Module.GEO_MARKETING, "posAffinity", "homes", False),
-    (Module.GEO_MARKETING, "posSessions", "equipments", False),
-    (Module.GEO_MARKETING, "posSessions", "sites", True),
-    (Module.CONVERSION, "venueRate", "extras", False),
-    (Module.CONVERSION, "offlineVisits", "pois", False),
-    (Module.CONVERSION, "offlineVisits", "sites", True),
-]
+@pytest.mark.parametrize(
+    ("switches", "message"),
+    [
+        ({"globals": False}, "Set 'globals' or another scope"),
+        ({"globals": False, "sites": False}, "Set 'globals' or another scope"),
+        ({"all": False, "temporals": False}, "'all' and 'temporals' are both false"),
+        ({"all": False, "temporals": False, "sites": True}, "'all' and 'temporals' are both false"),
+    ],
+)
+async def test_params_that_request_nothing_are_refused(alpha: World, switches: Json, message: str) -> None:
+    body = {"params": [{"kpi": "uniqUsers"}, {"kpi": "sessions", **switches}]}
+    problem = await post_refused(alpha, body, status=422)
+    assert list_faults(problem) == [("body", "/params/1", "impossible")]
+    assert message in problem["detail"]
 
 
-async def test_scopes_that_are_not_there(alpha: World) -> None:
-    for module, kpi, scope, site in NO_SCOPES:
-        body = {"params": [{"kpi": kpi, scope: True}]}
-        problem = await refused(alpha, body, status=422, module=module, site=site)
-        assert faults(problem) == [("body", f"/params/0/{scope}", "impossible")]
-        assert f"{scope}" in problem["detail"]
-
-
-NO_FILTERS: list[tuple[Module, str, bool]] = [
-    (Module.PRESENCE, "homes", False),
-    (Module.PRESENCE, "sites", True),
-    (Module.PRESENCE, "tags", True),
-    (Module.GEO_MARKETING, "equipments", False),
-    (Module.GEO_MARKETING, "levers", True),
-    (Module.GEO_MARKETING, "sites", True),
-    (Module.CONVERSION, "works", False),
-    (Module.CONVERSION, "sites", True),
-]
-
-
-async def test_filters_that_are_not_there(alpha: World) -> None:
-    for module, name, site in NO_FILTERS:
-        kpi = {"presence": "sessions", "geo-marketing": "posSessions", "conversion": "prints"}[module.value]
-        body = {"filters": {name: ["x"]}, "params": [{"kpi": kpi}]}
-        problem = await refused(alpha, body, status=422, module=module, site=site)
-        assert faults(problem) == [("body", f"/filters/{name}", "impossible")]
-
-
-NOTHING: list[tuple[Json, str]] = [
-    ({"globals": False}, "ask for `globals` or for a scope"),
-    ({"globals": False, "sites": False}, "ask for `globals` or for a scope"),
-    ({"all": False, "temporals": False}, "`all` and `temporals` are both false"),
-    ({"all": False, "temporals": False, "sites": True}, "`all` and `temporals` are both false"),
-]
-
-
-async def test_switches_that_leave_nothing(alpha: World) -> None:
-    for switches, words in NOTHING:
-        problem = await refused(alpha, {"params": [{"kpi": "uniqUsers"}, {"kpi": "sessions", **switches}]}, status=422)
-        assert faults(problem) == [("body", "/params/1", "impossible")]
-        assert words in problem["detail"]
-
-
-async def test_every_unknown_reference_is_pointed_at(alpha: World, beta: World) -> None:
+async def test_each_unknown_reference_has_a_fault(alpha: World, beta: World) -> None:
     foreign = beta.truth.sites[0].id
     body = {"filters": {"sites": ["lyon-2", "lyon-3", foreign]}, **SESSIONS}
-    assert faults(await refused(alpha, body, status=422)) == [
+    assert list_faults(await post_refused(alpha, body, status=422)) == [
         ("body", "/filters/sites/1", "unknown_reference"),
         ("body", "/filters/sites/2", "unknown_reference"),
     ]
     body = {"filters": {"equipments": {"not": ["eq-door", "eq-window"]}}, **SESSIONS}
-    assert faults(await refused(alpha, body, status=422)) == [
+    assert list_faults(await post_refused(alpha, body, status=422)) == [
         ("body", "/filters/equipments/not/1", "unknown_reference"),
     ]
 
 
-async def test_periods_that_cannot_be(alpha: World) -> None:
-    url = paths(alpha, Module.PRESENCE)[0]
-    for query, words in (
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
         ("from=2024-03-02&to=2024-03-01", "after"),
         ("from=0001-01-01&to=0001-01-05", "years"),
         ("from=9999-12-31", "years"),
         ("to=0001-01-05", "years"),
-    ):
-        response = await alpha.reader.post(f"{url}?{query}", json=SESSIONS)
-        assert response.status_code == 422, response.text
-        assert words in response.json()["detail"]
-        assert response.json()["errors"][0]["in"] == "query"
+    ],
+)
+async def test_impossible_periods_are_refused(alpha: World, query: str, message: str) -> None:
+    response = await alpha.reader.post(f"{list_paths(alpha, Module.PRESENCE)[0]}?{query}", json=SESSIONS)
+    assert response.status_code == 422, response.text
+    assert message in response.json()["detail"]
+    assert response.json()["errors"][0]["in"] == "query"
 
 
-async def test_at_most_fifty_params(alpha: World) -> None:
+async def test_more_than_fifty_params_are_refused(alpha: World) -> None:
     param = SESSIONS["params"][0]
-    assert (await alpha.reader.post(paths(alpha, Module.PRESENCE)[0], json={"params": [param] * 50})).status_code == 200
-    problem = await refused(alpha, {"params": [param] * 51}, status=422)
-    assert faults(problem) == [("body", "/params", "impossible")]
+    assert (
+        await alpha.reader.post(list_paths(alpha, Module.PRESENCE)[0], json={"params": [param] * 50})
+    ).status_code == 200
+    problem = await post_refused(alpha, {"params": [param] * 51}, status=422)
+    assert list_faults(problem) == [("body", "/params", "impossible")]
     assert "50" in problem["detail"]
 
 
-# -- who, and of what -----------------------------------------------------------------------------------------------
+# -- access ---------------------------------------------------------------------------------------------------------
 
 
-async def test_paths_that_lead_nowhere(alpha: World, beta: World, stranger: httpx.AsyncClient) -> None:
+async def test_unknown_and_foreign_resources_are_not_found(
+    alpha: World, beta: World, stranger: httpx.AsyncClient
+) -> None:
     geo = {"params": [{"kpi": "posSessions"}]}
     own, foreign = alpha.truth.studies[0], beta.truth.studies[0]
     site = alpha.truth.sites[0].id
     tail = "geo-marketing/analytics"
-    nowhere = [
+    urls = [
         f"{alpha.tenant.url}/studies/{foreign.id}/{tail}",
         f"{alpha.tenant.url}/studies/no-such-study/{tail}",
         f"/sites/{site}/studies/{foreign.id}/{tail}",
-        f"/sites/{site}/studies/{own.key}/{tail}",  # without the application only ids work
+        f"/sites/{site}/studies/{own.key}/{tail}",  # a path without the application takes ids only
         f"/sites/lyon-2/studies/{own.id}/{tail}",
         f"{alpha.tenant.url}/sites/{beta.truth.sites[0].id}/studies/{own.id}/{tail}",
         f"{beta.tenant.url}/studies/{own.id}/{tail}",
         f"/applications/no-such-application/studies/{own.id}/{tail}",
     ]
-    for url in nowhere:
+    for url in urls:
         response = await alpha.reader.post(url, json=geo)
         assert response.status_code == 404, url
     for module, body in ((Module.PRESENCE, SESSIONS), (Module.GEO_MARKETING, geo)):
-        for url in paths(alpha, module):
+        for url in list_paths(alpha, module):
             assert (await stranger.post(url, json=body)).status_code == 404
             assert (await alpha.tenant.server.client().post(url, json=body)).status_code == 401
 
@@ -261,13 +270,13 @@ async def test_paths_that_lead_nowhere(alpha: World, beta: World, stranger: http
 # -- limits -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_question_that_would_read_too_much_says_what_to_narrow(
+async def test_a_question_that_needs_too_many_rows_is_refused(
     store_kind: str, fresh_store_url: Callable[[], str]
 ) -> None:
-    async with running(store_kind, fresh_store_url(), query_rows=10) as server:
-        world = await settled(server, truths.beta().truth)
-        url = paths(world, Module.PRESENCE)[0]
-        body = {"params": [{"kpi": "rangeAmplitude"}]}  # read stay by stay
+    async with run_server(store_kind, fresh_store_url(), query_rows=10) as server:
+        world = await load_world(server, truths.beta().truth)
+        url = list_paths(world, Module.PRESENCE)[0]
+        body = {"params": [{"kpi": "rangeAmplitude"}]}  # it has no rollup
         response = await world.reader.post(url, params={"from": "2020-12-01", "to": "2024-12-31"}, json=body)
         assert response.status_code == 422
         assert response.json()["code"] == "too_much_to_read"
@@ -277,45 +286,45 @@ async def test_a_question_that_would_read_too_much_says_what_to_narrow(
         assert response.status_code == 200
 
 
-def slowed(store: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
-    """Makes the store's readers take a minute; whether one was asked, and whether it was stopped."""
-    asked, stopped = asyncio.Event(), asyncio.Event()
-    reading = store.open_reader
+def slow_down(store: Store, monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
+    """Make reads of the store take a minute; return events that are set when a read starts and when it is stopped."""
+    started, stopped = asyncio.Event(), asyncio.Event()
+    open_reader = store.open_reader
 
-    async def slow(plan: Aggregate | Select) -> None:
-        asked.set()
+    async def read_slowly(plan: Aggregate | Select) -> None:
+        started.set()
         try:
             await asyncio.sleep(60)
         finally:
             stopped.set()
 
     @asynccontextmanager
-    async def slowly(application: str, **limits: Any) -> AsyncIterator[Reader]:
-        async with reading(application, **limits) as reader:
-            monkeypatch.setattr(reader, "aggregate", slow)
-            monkeypatch.setattr(reader, "select", slow)
+    async def open_slow_reader(application: str, **limits: Any) -> AsyncIterator[Reader]:
+        async with open_reader(application, **limits) as reader:
+            monkeypatch.setattr(reader, "aggregate", read_slowly)
+            monkeypatch.setattr(reader, "select", read_slowly)
             yield reader
 
-    monkeypatch.setattr(store, "open_reader", slowly)
-    return asked, stopped
+    monkeypatch.setattr(store, "open_reader", open_slow_reader)
+    return started, stopped
 
 
-async def test_a_question_that_takes_too_long_ends(
+async def test_a_question_that_takes_too_long_is_stopped(
     store_kind: str, fresh_store_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(store_kind, fresh_store_url(), query_timeout_s=0.2) as server:
-        tenant = await server.tenant()
-        asked, stopped = slowed(server.services.store, monkeypatch)
+    async with run_server(store_kind, fresh_store_url(), query_timeout_s=0.2) as server:
+        tenant = await server.create_tenant()
+        started, stopped = slow_down(server.services.store, monkeypatch)
         response = await tenant.reader.post(f"{tenant.url}/presence/analytics", json=SESSIONS)
-        assert asked.is_set()
+        assert started.is_set()
         assert stopped.is_set()
         assert response.status_code == 503
         assert response.headers["Retry-After"]
         assert "0.2 seconds" in response.json()["detail"]
 
 
-async def called(url: str, client: httpx.AsyncClient, app: ASGIApp, gone: asyncio.Event) -> list[Message]:
-    """What is sent to a caller who closes the connection when `gone` is set."""
+async def call_until(disconnected: asyncio.Event, url: str, client: httpx.AsyncClient, app: ASGIApp) -> list[Message]:
+    """Post a question over a connection that is closed when `disconnected` is set; return what the app sends."""
     request = client.build_request("POST", url, json=SESSIONS)
     messages: list[Message] = [{"type": "http.request", "body": request.read(), "more_body": False}]
     sent: list[Message] = []
@@ -323,7 +332,7 @@ async def called(url: str, client: httpx.AsyncClient, app: ASGIApp, gone: asynci
     async def receive() -> Message:
         if messages:
             return messages.pop()
-        await gone.wait()
+        await disconnected.wait()
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
@@ -347,14 +356,16 @@ async def called(url: str, client: httpx.AsyncClient, app: ASGIApp, gone: asynci
     return sent
 
 
-async def test_a_caller_who_leaves_stops_the_question(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = asyncio.Event()
-    asked, stopped = slowed(tenant.server.services.store, monkeypatch)
+async def test_a_question_is_stopped_when_the_client_disconnects(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disconnected = asyncio.Event()
+    started, stopped = slow_down(tenant.server.services.store, monkeypatch)
     url = f"{tenant.url}/presence/analytics"
-    call = asyncio.ensure_future(called(url, tenant.reader, tenant.server.app, gone))
-    await asyncio.wait_for(asked.wait(), 10)
+    call = asyncio.ensure_future(call_until(disconnected, url, tenant.reader, tenant.server.app))
+    await asyncio.wait_for(started.wait(), 10)
     assert not stopped.is_set()
-    gone.set()
+    disconnected.set()
     await asyncio.wait_for(stopped.wait(), 2)
     sent = await asyncio.wait_for(call, 2)
     assert sent[0]["status"] == 499
