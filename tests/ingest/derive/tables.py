@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from okube_api.ingest.columns.columns import codes, integers
+from okube_api.ingest.columns.columns import to_codes, to_integers
 from okube_api.ingest.derive.attribution import AttributionContext
 from okube_api.ingest.derive.presence import PresenceRules
-from okube_api.ingest.derive.sessionize import Sessions, index_equipments, sessionize
+from okube_api.ingest.derive.sessionize import Detections, Sessions, index_equipments, sessionize
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS
 from tests.by_hand.conversion_cell import world
 from tests.by_hand.paths import Outcome, outcomes
@@ -83,18 +83,17 @@ def equipments(truth: Truth) -> pa.Table:
 def runs(found: pa.Table, truth: Truth) -> Sessions:
     """Detections (user, equipment, at; optionally change) cut into runs."""
     places = index_equipments(equipments(truth))
-    equipment = codes(found["equipment"], places.equipments)
+    equipment = to_codes(found["equipment"], places.equipments)
     known = np.flatnonzero(equipment >= 0)
-    change = integers(found["change"])[known] if "change" in found.column_names else np.zeros(len(known), np.int64)
-    return sessionize(
-        places,
-        truth.presence_gap_s,
-        user=integers(found["user"])[known],
-        site=places.site_of[equipment[known]],
-        equipment=equipment[known],
-        at=integers(found["at"])[known],
-        change=change.astype(np.int8),
+    change = to_integers(found["change"])[known] if "change" in found.column_names else np.zeros(len(known), np.int64)
+    detections = Detections(
+        to_integers(found["user"])[known],
+        places.site_of[equipment[known]],
+        equipment[known],
+        to_integers(found["at"])[known],
+        change.astype(np.int8),
     )
+    return sessionize(places, truth.presence_gap_s, detections)
 
 
 def rules(truth: Truth) -> PresenceRules:

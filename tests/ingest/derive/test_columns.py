@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from okube_api.ingest.columns.columns import order
+from okube_api.ingest.columns.columns import sort_order
 from okube_api.ingest.derive.recency import NEVER_SEEN, find_last_seen, update_last_seen
 
 
@@ -12,7 +12,7 @@ def test_keys_of_any_width_sort_in_their_order(sizes: tuple[int, ...], count: in
     dice = np.random.default_rng(count)
     wide = [dice.integers(0, size, 40) for size in sizes]  # few values of each, so that many rows are equal in some
     keys = [values[dice.integers(0, len(values), count)] for values in wide]
-    found = [tuple(int(key[row]) for key in keys) for row in order(*keys)]
+    found = [tuple(int(key[row]) for key in keys) for row in sort_order(*keys)]
     assert found == sorted(zip(*(key.tolist() for key in keys), strict=True))
 
 

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.ingest.derive.sessionize import LocationIndex, Sessions, sessionize
+from okube_api.ingest.derive.sessionize import Detections, LocationIndex, Sessions, concat_detections, sessionize
 from okube_api.ingest.refresh import sessions
-from okube_api.ingest.refresh.day_ranges import joined as joined_spans
-from okube_api.ingest.refresh.session_window import Detections, concat_detections
 from okube_api.ingest.refresh.sessions import SessionPiece, read_session_pieces
 from okube_api.store.arrays import Ints
+from okube_api.store.ranges import find_ranges
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 PLACES = LocationIndex(
@@ -31,15 +30,7 @@ def points_of(rows: list[tuple[int, int, int, int]]) -> Detections:
 
 
 def cut(points: Detections, gap_s: int) -> Sessions:
-    return sessionize(
-        PLACES,
-        gap_s,
-        user=points.user,
-        site=points.site,
-        equipment=points.equipment,
-        at=points.at_ms,
-        change=points.change,
-    )
+    return sessionize(PLACES, gap_s, points)
 
 
 def stays(runs: Sessions, days: Ints, *, by_end: bool) -> set[Stay]:
@@ -72,8 +63,10 @@ def worked(points: Detections, gap_s: int, *, exits: bool, also: tuple[int, ...]
 
     async def all_of_them() -> list[SessionPiece]:
         changed = points.at_ms[points.change != 0] // DAY_MS + 1
-        spans = joined_spans((day, day) for day in changed.tolist())
-        return [piece async for piece in read_session_pieces(reading, PLACES, gap_s, spans, exits=exits, also=also)]
+        spans = find_ranges(changed.tolist())
+        return [
+            piece async for piece in read_session_pieces(reading, PLACES, gap_s, spans, exits=exits, extra_days=also)
+        ]
 
     return asyncio.run(all_of_them())
 

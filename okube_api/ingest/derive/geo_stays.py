@@ -1,0 +1,135 @@
+"""Turns pings and the stays that arrive as events into the stays of the panel: pure functions of arrays.
+
+Pings: each is matched with the zones of places whose cells hold it, `sessionize` cuts the matches of a user in a zone
+into sessions, and a session that lasts long enough is a stay.  Stay events are deduplicated and dated.
+`refresh/geo_days.py` reads both and calls this module.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pyarrow as pa
+
+from okube_api.ingest.columns.columns import Span, to_codes, to_days_of_places, to_integers
+from okube_api.ingest.derive.deduplication import deduplicate
+from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
+from okube_api.ingest.derive.sessionize import Detections, LocationIndex, Sessions
+from okube_api.store.arrays import Ints
+
+
+@dataclass(frozen=True, slots=True)
+class StayRules:
+    """What makes a stay of pings: the longest gap between two of them and the least duration, both included."""
+
+    gap_s: int
+    minimum_s: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StayColumns:
+    """Stays in zones of places, one element each.
+
+    zone: the number of the zone in a `PlaceIndex`.  start_ms: UTC.  day: local, in the time zone of the place.
+    """
+
+    user: Ints
+    zone: Ints
+    start_ms: Ints
+    dwell_s: Ints
+    day: Ints
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def take(self, rows: Ints) -> "StayColumns":
+        """Return the stays of these numbers, in that order."""
+        return StayColumns(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def concat_stays(blocks: Sequence[StayColumns]) -> StayColumns:
+    """Return the stays of blocks, one block after the other."""
+    none = np.empty(0, np.int64)
+    columns = ([getattr(block, field.name) for block in blocks] for field in fields(StayColumns))
+    return StayColumns(*(np.concatenate([none, *parts]) for parts in columns))
+
+
+# -- pings ---------------------------------------------------------------------------------------------------
+
+
+def index_zones(places: PlaceIndex) -> LocationIndex:
+    """Return the zones of places as the locations that pings are sessionised by."""
+    return LocationIndex(("",), np.zeros(1, np.int32), places.zone_names, places.zone_timezones)
+
+
+def match_pings(pings: pa.Table, changes: Ints, places: PlaceIndex) -> Detections:
+    """Return pings as detections in the zones that hold them: one for each zone.
+
+    changes: 1 for pings that a change adds, -1 for those that it removes, else 0.
+    """
+    rows, zones = places.match(pings["lng"].to_numpy(), pings["lat"].to_numpy())
+    return Detections(
+        to_integers(pings["user"])[rows],
+        zones.astype(np.int32),
+        np.zeros(len(rows), np.int32),
+        to_integers(pings["at"])[rows],
+        changes[rows].astype(np.int8),
+    )
+
+
+def find_stays(sessions: Sessions, rules: StayRules, span: Span) -> StayColumns:
+    """Return the stays after a change that start on the local days of `span`."""
+    sessions = sessions.filter(sessions.change >= 0)
+    start_ms, end_ms = sessions.at_ms[sessions.starts], sessions.at_ms[sessions.ends]
+    dwell_s, day = (end_ms - start_ms) // 1000, sessions.start_days
+    rows = np.flatnonzero((dwell_s >= rules.minimum_s) & (day >= span[0]) & (day <= span[1]))
+    zone = sessions.site[sessions.starts].astype(np.int64)
+    return StayColumns(sessions.user[sessions.starts], zone, start_ms, dwell_s, day).take(rows)
+
+
+# -- stay events -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StayEvents:
+    """Stays of events after a change, each once, and the local days whose stays the change adds or removes."""
+
+    stays: StayColumns
+    affected_days: Ints
+
+    def between(self, first: int, last: int) -> "StayEvents":
+        """Return what is of the local days [first, last], the affected days distinct and ascending."""
+        affected_days, day = np.unique(self.affected_days), self.stays.day
+        rows = np.flatnonzero((day >= first) & (day <= last))
+        return StayEvents(self.stays.take(rows), affected_days[(affected_days >= first) & (affected_days <= last)])
+
+    def after(self, day: int) -> "StayEvents":
+        """Return what is of later local days."""
+        return StayEvents(
+            self.stays.take(np.flatnonzero(self.stays.day > day)), self.affected_days[self.affected_days > day]
+        )
+
+    def concat(self, other: "StayEvents") -> "StayEvents":
+        """Return what is of either."""
+        return StayEvents(
+            concat_stays((self.stays, other.stays)), np.concatenate((self.affected_days, other.affected_days))
+        )
+
+
+NO_STAY_EVENTS = StayEvents(concat_stays(()), np.empty(0, np.int64))
+
+
+def deduplicate_stays(rows: pa.Table, changes: Ints, content: Sequence[str], places: PlaceIndex) -> StayEvents:
+    """Return the stays of events of whole parts, each event once; those at unknown places are left out.
+
+    changes: 1 for rows that a change adds, -1 for those that it removes, else 0.
+    content: the columns that are equal for two rows of the same event without an `id`.
+    """
+    place = to_codes(rows["place"], places.ids).astype(np.int64)
+    rows, changes, place = rows.filter(pa.array(place >= 0)), changes[place >= 0], place[place >= 0]
+    counts, differs = deduplicate(rows, changes, content)
+    start_ms = to_integers(rows["at"])
+    zone = 2 * place + to_codes(rows["zone"], ZONE_KINDS)
+    day = to_days_of_places(start_ms, zone, places.zone_timezones)
+    stays = StayColumns(to_integers(rows["user"]), zone, start_ms, to_integers(rows["duration_s"]), day)
+    return StayEvents(stays.take(np.flatnonzero(counts)), day[differs])
