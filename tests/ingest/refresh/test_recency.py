@@ -15,8 +15,9 @@ from hypothesis import strategies as some
 from okube_api.catalogue.buckets import to_date, to_ordinal
 from okube_api.catalogue.facts import GEO_STAYS
 from okube_api.ingest.derive.recency import subtract_twelve_months
-from okube_api.ingest.refresh import recency
-from okube_api.ingest.refresh.recency import RecencyKeys, RecencyWriter
+from okube_api.ingest.derive.recency_flags import RecencyKeys
+from okube_api.ingest.refresh import visit_history
+from okube_api.ingest.refresh.recency import RecencyWriter
 from okube_api.store import open_store
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Schema
@@ -130,8 +131,8 @@ async def test_marks_after_any_writes(store: Store, days: list[dict[int, Any]], 
     application = f"{next(NUMBERS):024x}"
     whole: dict[int, list[tuple[Any, ...]]] = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recency, "_FEW_USERS", 2000 if few else 0)
-        patch.setattr(recency, "_SLICE_USERS", 2)
+        patch.setattr(visit_history, "_FEW_USERS", 2000 if few else 0)
+        patch.setattr(visit_history, "_SLICE_USERS", 2)
         for number, change_of in enumerate(days):
             whole |= change_of
             async with store.begin_change(application, str(number)) as change:

@@ -1,0 +1,219 @@
+"""Computes the recency flags of stays: first of the visitor-day, days since the last one, new here, new anywhere.
+
+A *location* is whatever a fact says one can be new at: the zone of a place, a site, an equipment.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pyarrow as pa
+
+from okube_api.catalogue.bands import find_bands
+from okube_api.ingest.columns.columns import sort_order, to_codes, to_integers
+from okube_api.ingest.columns.sort_codes import fill_nulls, to_sort_codes
+from okube_api.ingest.derive.recency import (
+    NEVER_SEEN,
+    LastSeen,
+    VisitorDays,
+    find_last_seen,
+    find_visitor_days,
+    pack,
+    unpack_days,
+    unpack_keys,
+    update_last_seen,
+)
+from okube_api.store.arrays import Flags, Ints
+
+FLAGS = ("visitor_day", "gap_d", "new_place", "new_application", "gap_band")
+"""The columns of facts that this module computes; a fact has some of them."""
+
+_UNKNOWN_BAND = -1
+
+FlagColumns = Mapping[str, pa.Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecencyKeys:
+    """The locations of a fact, numbered, and the keys of users at them.
+
+    columns: the columns of the fact that make up a location, with the values that each may have, sorted; rows with
+    other values are of locations that no longer exist.
+    counts_anywhere: whether a visit of each location counts for being new to the application, in the order of the
+    columns' values.
+    by_stay: whether the rows of one stay, of which the first has rank 1, are new to the application together.
+    """
+
+    columns: Mapping[str, Sequence[str]]
+    counts_anywhere: Flags
+    by_stay: bool = False
+
+    def find_locations(self, rows: pa.Table) -> tuple[Ints, Ints]:
+        """Return the numbers of the rows whose location exists, and of their locations."""
+        location, exists = np.zeros(rows.num_rows, np.int64), np.ones(rows.num_rows, np.bool_)
+        for name, values in self.columns.items():
+            codes = to_codes(rows[name], values)
+            exists &= codes >= 0
+            location = location * len(values) + codes
+        numbers = np.flatnonzero(exists)
+        return numbers, location[numbers]
+
+    def make_keys(self, user: Ints, location: Ints) -> Ints:
+        """Return each user and location as one number."""
+        return user * max(len(self.counts_anywhere), 1) + location
+
+    def get_locations(self, keys: Ints) -> Ints:
+        """Return the locations of keys."""
+        return keys % max(len(self.counts_anywhere), 1)
+
+    def get_users(self, keys: Ints) -> Ints:
+        """Return the users of keys."""
+        return keys // max(len(self.counts_anywhere), 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StayRows:
+    """Columns of a fact's rows at locations that exist.
+
+    row: the number of each among all rows.  stay: rows with the same number are new to the application together.
+    """
+
+    row: Ints
+    user: Ints
+    location: Ints
+    start_ms: Ints
+    dwell_s: Ints
+    day: Ints
+    stay: Ints
+
+    @property
+    def order(self) -> Ints:
+        """The permutation into the order in which facts are stored."""
+        return sort_order(self.day, self.location, self.user, self.start_ms, self.dwell_s)
+
+    def take(self, numbers: Ints) -> "StayRows":
+        """Return the rows of these numbers."""
+        return StayRows(*(getattr(self, field.name)[numbers] for field in fields(self)))
+
+    def append(self, other: "StayRows") -> "StayRows":
+        """Return these rows, then the other ones, which belong to no stay of these."""
+        columns = {
+            field.name: np.concatenate((getattr(self, field.name), getattr(other, field.name)))
+            for field in fields(self)
+        }
+        return StayRows(**columns | {"stay": np.concatenate((self.stay, -1 - other.stay))})
+
+
+NO_STAY_ROWS = StayRows(*(np.empty(0, np.int64),) * 7)
+
+
+def index_stay_rows(rows: pa.Table, keys: RecencyKeys) -> StayRows:
+    """Return the columns of rows that flags depend on."""
+    numbers, location = keys.find_locations(rows)
+    user, start_ms, dwell_s, day = (to_integers(rows[name])[numbers] for name in ("user", "start", "dwell_s", "day"))
+    stay = np.arange(len(numbers))
+    if keys.by_stay and len(numbers):
+        site, rank = to_sort_codes(rows["site"])[numbers], to_integers(rows["rank"])[numbers]
+        by = sort_order(user, site, start_ms, rank)
+        stay[by] = np.cumsum(rank[by] == 1)
+    return StayRows(numbers, user, location, start_ms, dwell_s, day, stay)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Visits:
+    """Visitor-days, packed, distinct, ascending: at each location (by user and location), and anywhere (by user)."""
+
+    at_location: Ints
+    anywhere: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LastVisits:
+    """When users were last seen: at each location, and anywhere in the application."""
+
+    at_location: LastSeen
+    anywhere: LastSeen
+
+    def update(self, visits: Visits) -> "LastVisits":
+        """Return these with later visits."""
+        pairs = ((self.at_location, visits.at_location), (self.anywhere, visits.anywhere))
+        return LastVisits(*(update_last_seen(last, unpack_keys(new), unpack_days(new)) for last, new in pairs))
+
+
+NEVER_VISITED = LastVisits(NEVER_SEEN, NEVER_SEEN)
+
+
+def find_last_visits(keys: RecencyKeys, user_locations: Ints, days: Ints) -> LastVisits:
+    """Return the last of the days of each key of a user and a location, and of each user anywhere."""
+    counts = keys.counts_anywhere[keys.get_locations(user_locations)] if len(days) else np.empty(0, np.bool_)
+    users = keys.get_users(user_locations[counts])
+    return LastVisits(find_last_seen(user_locations, days), find_last_seen(users, days[counts]))
+
+
+def compute_flags(
+    stays: StayRows, keys: RecencyKeys, before: LastVisits, gap_edges: Sequence[int] | None, own_rows: int
+) -> tuple[FlagColumns, Visits]:
+    """Return the flags of stays, and the visitor-days whose first row is one of the first `own_rows`.
+
+    stays: all of their users' from some day on.  before: when their users were last seen before that day.
+    gap_edges: lower edges of the bands of days between visits; None for facts without these bands.
+    """
+    size = len(stays.row)
+    visitor_day, new_place, new_application, gap_d = np.zeros((4, size), np.int64)
+    # At each location: the first row of a visitor-day carries its flags.
+    at_location = find_visitor_days(
+        keys.make_keys(stays.user, stays.location), stays.day, (stays.start_ms, stays.dwell_s), before.at_location
+    )
+    visitor_day[at_location.row] = 1
+    new_place[at_location.row] = at_location.is_new
+    gap_d[at_location.row] = np.where(at_location.previous_day > 0, at_location.gap_d, 0)
+    # Anywhere: the rows of the stay that is the first of the user's day at a location that counts.
+    rows = np.flatnonzero(keys.counts_anywhere[stays.location])
+    tie_breakers = (stays.start_ms[rows], stays.location[rows], stays.dwell_s[rows])
+    anywhere = find_visitor_days(stays.user[rows], stays.day[rows], tie_breakers, before.anywhere)
+    new_stays = stays.stay[rows[anywhere.row[anywhere.is_new]]]
+    new_application[np.isin(stays.stay, new_stays)] = 1
+
+    flags = {
+        "visitor_day": pa.array(visitor_day),
+        "new_place": pa.array(new_place),
+        "new_application": pa.array(new_application),
+    }
+    if gap_edges is not None:
+        flags["gap_d"] = pa.array(gap_d, mask=gap_d == 0)
+        flags["gap_band"] = pa.array(np.where(gap_d == 0, _UNKNOWN_BAND, find_bands(gap_d, gap_edges)))
+    visits = Visits(
+        _pack_visitor_days(at_location, at_location.row < own_rows),
+        _pack_visitor_days(anywhere, rows[anywhere.row] < own_rows),
+    )
+    return flags, visits
+
+
+def _pack_visitor_days(visitor_days: VisitorDays, mask: Flags) -> Ints:
+    return pack(visitor_days.key, visitor_days.day)[mask]
+
+
+def replace_flags(rows: pa.Table, numbers: Ints, flags: FlagColumns) -> tuple[pa.Table, Flags]:
+    """Return rows with other flags on those of these numbers, and which of these numbers had others before."""
+    differs = np.zeros(len(numbers), np.bool_)
+    for name, column in flags.items():
+        values, valid = fill_nulls(rows[name]).copy(), rows[name].is_valid().to_numpy().copy()
+        new_values, new_valid = column.fill_null(0).to_numpy(), column.is_valid().to_numpy(zero_copy_only=False)
+        differs |= (values[numbers] != new_values) | (valid[numbers] != new_valid)
+        values[numbers], valid[numbers] = new_values, new_valid
+        new_column = pa.array(values, pa.int64(), mask=~valid)
+        rows = rows.set_column(rows.schema.get_field_index(name), name, new_column)
+    return rows, differs
+
+
+def mark_followed(visits: Ints, stays: StayRows, keys: RecencyKeys) -> Flags:
+    """Return which visitor-days (packed) stays of later days follow: at the location, and anywhere if that counts.
+
+    What comes after the stays that follow does not depend on such a visitor-day: flags look back to the last visit.
+    """
+    user_locations, days = unpack_keys(visits), unpack_days(visits)
+    last = find_last_visits(keys, keys.make_keys(stays.user, stays.location), stays.day)
+    followed_anywhere = last.anywhere.look_up(keys.get_users(user_locations)) > days
+    counts_anywhere = keys.counts_anywhere[keys.get_locations(user_locations)]
+    followed: Flags = (last.at_location.look_up(user_locations) > days) & (followed_anywhere | ~counts_anywhere)
+    return followed
