@@ -1,17 +1,18 @@
-"""Facts follow the resources that they were made with: what is to be made again is noted before a resource changes.
+"""Invalidates facts when a resource they depend on changes: what happens when a site moves starts here.
 
-The work itself comes after the change, in the background; a note that its process could not work off is worked off by
-`Ingest.resume` when a process starts.
+`_KINDS` says which facts each kind of change makes stale, by the kinds of events that they are made from.  The
+invalidation is stored before the write, so that a crash cannot lose it.  After the write a background task rebuilds
+the facts and deletes the entry; `resume` does so for entries that a crashed process left behind.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
 
 from okube_api.applications.repository import APPLICATIONS
-from okube_api.ingest.refresh.refresh import CONVERSION, GEO, PRESENCE
+from okube_api.ingest.refresh import steps
 from okube_api.ingest.service import Ingest
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
@@ -19,11 +20,11 @@ from okube_api.kit.resource_changes import ChangeKind, ResourceChange
 from okube_api.store.conditions import equal
 from okube_api.store.schema import Collection as DocumentCollection
 from okube_api.store.schema import ColumnType
-from okube_api.store.values import Json
 
 PENDING = DocumentCollection("ingest_notes", fields={"application": ColumnType.TEXT})
-"""One per change: the kinds of events whose facts are to be made again."""
+"""One document per invalidation: an application, and the kinds of events whose facts are to be rebuilt."""
 
+GEO, PRESENCE, CONVERSION = steps.GEO.kinds, steps.PRESENCE.kinds, steps.CONVERSION.kinds
 ALL = (*GEO, *PRESENCE, *CONVERSION)
 _KINDS: Mapping[tuple[str, ChangeKind], Sequence[str]] = {
     ("sites", ChangeKind.PLACE): GEO,
@@ -44,61 +45,60 @@ log = structlog.stdlib.get_logger("okube.ingest")
 
 
 class Invalidation:
-    """Follows changes of resources, for `Changes.follow`."""
+    """Queue of facts to rebuild after resources changed; `invalidate` is the listener of a `ChangePublisher`."""
 
     def __init__(self, ingest: Ingest) -> None:
         self._ingest, self._store = ingest, ingest.store
-        self._working: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by application
 
     @asynccontextmanager
     async def invalidate(self, application: str, changes: Sequence[ResourceChange]) -> AsyncIterator[None]:
-        """Encloses the write that makes these changes."""
-        kinds = {kind for one in changes for kind in _KINDS.get((one.collection, one.kind), ())}
-        held = kinds & set((await self._ingest.read_live_kinds(application)).values()) if kinds else set()
-        if held:
-            note = {"_id": new_id(self._ingest.clock()), "application": application, "kinds": sorted(held)}
-            await self._store.insert(PENDING, [note])
+        """Store which facts the changes make stale, let the write happen, then rebuild the facts in the background."""
+        stale = {kind for change in changes for kind in _KINDS.get((change.collection, change.kind), ())}
+        kinds = stale & set((await self._ingest.read_live_kinds(application)).values()) if stale else set()
+        if kinds:
+            entry = {"_id": new_id(self._ingest.clock()), "application": application, "kinds": sorted(kinds)}
+            await self._store.insert(PENDING, [entry])
         yield
-        if held:
-            self._begin(application)
+        if kinds:
+            self._start(application)
 
     async def resume(self) -> None:
-        """Works off what is noted, for every application."""
-        for application in {note["application"] for note in await self._store.find(PENDING, ~equal("application", ""))}:
-            self._begin(application)
+        """Rebuild the facts of all stored invalidations, of every application."""
+        entries = await self._store.find(PENDING, ~equal("application", ""))
+        for application in {entry["application"] for entry in entries}:
+            self._start(application)
         await self.drain()
 
     async def drain(self, application: str | None = None) -> None:
-        """Returns when everything that was begun (for an application) is done."""
-        wanted = [task for own, task in self._working.items() if application in (None, own)]
-        await asyncio.gather(*wanted)
+        """Wait until the rebuilds that have started are done, of one application or of all."""
+        tasks = [task for owner, task in self._tasks.items() if application in (None, owner)]
+        await asyncio.gather(*tasks)
 
     async def close(self) -> None:
-        """Ends what is under way; its notes stay."""
-        for task in self._working.values():
+        """Cancel running rebuilds; their invalidations stay stored."""
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._working.values(), return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def _begin(self, application: str) -> None:
-        working = self._working.get(application)
-        if working is None or working.done():
-            task = asyncio.create_task(self._work_off(application))
-            task.add_done_callback(_logged)
-            self._working[application] = task
+    def _start(self, application: str) -> None:
+        running = self._tasks.get(application)
+        if running is None or running.done():
+            task = asyncio.create_task(self._rebuild(application))
+            task.add_done_callback(_log_failure)
+            self._tasks[application] = task
 
-    async def _work_off(self, application: str) -> None:
-        while notes := await self._store.find(PENDING, equal("application", application)):
+    async def _rebuild(self, application: str) -> None:
+        """Rebuild facts until no invalidation is stored; more may come while one is processed."""
+        while entries := await self._store.find(PENDING, equal("application", application)):
             document = await self._store.get(APPLICATIONS, equal("_id", application))
             if document is not None:
-                await self._ingest.rebuild(Application.from_document(document), _kinds(notes))
-            for note in notes:
-                await self._store.delete(PENDING, equal("_id", note["_id"]))
+                kinds = {kind for entry in entries for kind in entry["kinds"]}
+                await self._ingest.rebuild(Application.from_document(document), kinds)
+            for entry in entries:
+                await self._store.delete(PENDING, equal("_id", entry["_id"]))
 
 
-def _kinds(notes: Sequence[Json]) -> Collection[str]:
-    return {kind for note in notes for kind in note["kinds"]}
-
-
-def _logged(task: "asyncio.Task[None]") -> None:
+def _log_failure(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("ingest.following_failed", error=repr(error))
+        log.error("ingest.invalidation_failed", error=repr(error))

@@ -14,7 +14,7 @@ from okube_api.store.protocol import Change, Store
 from okube_api.store.schema import Table
 
 from tests.by_hand.truth import Truth
-from tests.ingest import kept
+from tests.ingest import fact_store as kept
 from tests.ingest.derive import tables as made
 from tests.truth.tenant import alpha, beta
 
@@ -43,9 +43,9 @@ def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
         for number, one in enumerate(truth.deliveries)
     ]
     return {
-        "touches": (tables.TOUCHES, kept.event_rows(tables.TOUCHES, made.touches(truth))),
-        "visits": (tables.VISITS, kept.event_rows(tables.VISITS, made.visits(truth))),
-        "purchases": (tables.PURCHASES, kept.event_rows(tables.PURCHASES, made.purchases(truth), order=orders)),
+        "touches": (tables.TOUCHES, kept.build_event_rows(tables.TOUCHES, made.touches(truth))),
+        "visits": (tables.VISITS, kept.build_event_rows(tables.VISITS, made.visits(truth))),
+        "purchases": (tables.PURCHASES, kept.build_event_rows(tables.PURCHASES, made.purchases(truth), order=orders)),
         "deliveries": (tables.DELIVERIES, deliveries),
     }
 
@@ -54,54 +54,54 @@ async def run(told: DerivationContext, who: PanelIndex, change: Change, tasks: M
     await refresh_conversion(change, told, who, tasks)
 
 
-async def assert_facts(found: kept.Kept, truth: Truth) -> None:
-    await kept.assert_kept(found, OUTCOMES, made.outcome_rows(truth))
-    await kept.assert_kept(found, CREDITS, made.credit_rows(truth))
-    await kept.assert_kept(found, COHORTS, made.cohort_rows(truth))
-    await kept.assert_kept(found, EXPOSURES, made.exposure_rows(truth))
-    await kept.assert_kept(found, DELIVERIES, made.delivery_rows(truth))
+async def assert_facts(found: kept.FactStore, truth: Truth) -> None:
+    await kept.assert_fact(found, OUTCOMES, made.outcome_rows(truth))
+    await kept.assert_fact(found, CREDITS, made.credit_rows(truth))
+    await kept.assert_fact(found, COHORTS, made.cohort_rows(truth))
+    await kept.assert_fact(found, EXPOSURES, made.exposure_rows(truth))
+    await kept.assert_fact(found, DELIVERIES, made.delivery_rows(truth))
 
 
 FACTS = (OUTCOMES, CREDITS, COHORTS, EXPOSURES, DELIVERIES)
 
 
 async def test_batches_that_come_and_go_leave_what_they_should(store: Store) -> None:
-    truth = kept.spring(alpha().truth)
-    found = kept.Kept(store, partial(run, kept.told(truth), people(truth)))
-    first, second = kept.batches(events(truth), 2, seed=8)
+    truth = kept.keep_spring(alpha().truth)
+    found = kept.FactStore(store, partial(run, kept.build_context(truth), people(truth)))
+    first, second = kept.deal_batches(events(truth), 2, seed=8)
     more = dict(events(truth))
     touches = made.shuffled(made.touches(truth), 1).slice(0, 60)
     moved = touches.set_column(2, "at", [[at + 3_600_000 for at in touches["at"].to_pylist()]])
-    more["touches"] = (tables.TOUCHES, kept.event_rows(tables.TOUCHES, moved))
+    more["touches"] = (tables.TOUCHES, kept.build_event_rows(tables.TOUCHES, moved))
     more["visits"] = (tables.VISITS, more["visits"][1][:20])
-    await found.take(1, first)
-    await found.take(2, more)
-    await found.take(3, second)
-    await found.take_back(2)
+    await found.add(1, first)
+    await found.add(2, more)
+    await found.add(3, second)
+    await found.remove(2)
     await assert_facts(found, truth)
 
 
 @EMBEDDED
 async def test_everything_again_is_the_same(store: Store) -> None:
-    truth = kept.spring(beta().truth)
-    found = kept.Kept(store, partial(run, kept.told(truth), people(truth)))
-    await found.take(1, events(truth))
+    truth = kept.keep_spring(beta().truth)
+    found = kept.FactStore(store, partial(run, kept.build_context(truth), people(truth)))
+    await found.add(1, events(truth))
     await assert_facts(found, truth)
-    before = {fact.name: kept.canonical(await found.rows(fact.table)) for fact in FACTS}
-    days = {row["day"] for fact in FACTS for row in await found.rows(fact.table)}
-    await found.all_again(["touches", "visits", "purchases", "deliveries"], also={*days, 19_000})
-    assert {fact.name: kept.canonical(await found.rows(fact.table)) for fact in FACTS} == before
+    before = {fact.name: kept.canonical(await found.read_rows(fact.table)) for fact in FACTS}
+    days = {row["day"] for fact in FACTS for row in await found.read_rows(fact.table)}
+    await found.rebuild_all(["touches", "visits", "purchases", "deliveries"], also={*days, 19_000})
+    assert {fact.name: kept.canonical(await found.read_rows(fact.table)) for fact in FACTS} == before
 
 
 @EMBEDDED
 async def test_the_latest_delivery_of_a_day_counts(store: Store) -> None:
-    truth = kept.spring(beta().truth)
-    found = kept.Kept(store, partial(run, kept.told(truth), people(truth)))
+    truth = kept.keep_spring(beta().truth)
+    found = kept.FactStore(store, partial(run, kept.build_context(truth), people(truth)))
     table, rows = events(truth)["deliveries"]
     twice = [{**row, "prints": 1, "line": 1} for row in rows] + [{**row, "prints": 7, "line": 2} for row in rows]
-    await found.take(1, {"deliveries": (table, twice)})
-    await found.take(2, {"deliveries": (table, rows)})
-    await kept.assert_kept(found, DELIVERIES, made.delivery_rows(truth))
-    await found.take_back(2)
+    await found.add(1, {"deliveries": (table, twice)})
+    await found.add(2, {"deliveries": (table, rows)})
+    await kept.assert_fact(found, DELIVERIES, made.delivery_rows(truth))
+    await found.remove(2)
     seven = [{**row, "print_count": 7} for row in made.delivery_rows(truth)]
-    await kept.assert_kept(found, DELIVERIES, seven)
+    await kept.assert_fact(found, DELIVERIES, seven)

@@ -23,7 +23,7 @@ from okube_api.store.schema import Table
 
 from tests.by_hand.presence import kept as kept_stays
 from tests.by_hand.truth import Detection, Truth
-from tests.ingest import kept
+from tests.ingest import fact_store as kept
 from tests.ingest.derive import tables as made
 from tests.ingest.derive.test_presence import EQUIPMENTS, SITES
 from tests.truth.tenant import alpha, beta
@@ -34,7 +34,7 @@ FACTS = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRES
 
 
 def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
-    return {"detections": (tables.DETECTIONS, kept.event_rows(tables.DETECTIONS, made.detections(truth)))}
+    return {"detections": (tables.DETECTIONS, kept.build_event_rows(tables.DETECTIONS, made.detections(truth)))}
 
 
 async def run(told: DerivationContext, change: Change, tasks: Mapping[str, RefreshTask]) -> None:
@@ -58,37 +58,37 @@ def marks(truth: Truth) -> dict[tuple[Any, ...], dict[str, int]]:
     return found
 
 
-async def assert_facts(found: kept.Kept, truth: Truth) -> None:
+async def assert_facts(found: kept.FactStore, truth: Truth) -> None:
     rows, marked = made.presence_rows(truth), marks(truth)
     for name, place in (("stays", "site"), ("passages", "equipment")):
         rows[name] = [row | marked[row["user"], row[place], row["start"]] for row in rows[name]]
     for fact, expected in zip(FACTS, rows.values(), strict=True):
-        await kept.assert_kept(found, fact, expected)
+        await kept.assert_fact(found, fact, expected)
 
 
 async def test_batches_that_come_and_go_leave_what_they_should(store: Store) -> None:
-    truth = kept.spring(alpha().truth)
-    found = kept.Kept(store, partial(run, kept.told(truth)))
-    first, second = kept.batches(events(truth), 2, seed=4)
+    truth = kept.keep_spring(alpha().truth)
+    found = kept.FactStore(store, partial(run, kept.build_context(truth)))
+    first, second = kept.deal_batches(events(truth), 2, seed=4)
     table, rows = events(truth)["detections"]
     later = [{**row, "at": row["at"] + 600_000, "part": (row["at"] + 600_000) // kept.DAY_MS + 1} for row in rows]
-    await found.take(1, first)
-    await found.take(2, {"detections": (table, later)})
-    await found.take(3, second)
-    await found.take_back(2)
+    await found.add(1, first)
+    await found.add(2, {"detections": (table, later)})
+    await found.add(3, second)
+    await found.remove(2)
     await assert_facts(found, truth)
 
 
 @EMBEDDED
 async def test_everything_again_is_the_same(store: Store) -> None:
-    truth = kept.spring(beta().truth)
-    found = kept.Kept(store, partial(run, kept.told(truth)))
-    await found.take(1, events(truth))
+    truth = kept.keep_spring(beta().truth)
+    found = kept.FactStore(store, partial(run, kept.build_context(truth)))
+    await found.add(1, events(truth))
     await assert_facts(found, truth)
-    before = {fact.name: kept.canonical(await found.rows(fact.daily_table)) for fact in FACTS}
-    days = {row["day"] for fact in FACTS for row in await found.rows(fact.daily_table)}
-    await found.all_again(["detections"], also={*days, 19_000})
-    assert {fact.name: kept.canonical(await found.rows(fact.daily_table)) for fact in FACTS} == before
+    before = {fact.name: kept.canonical(await found.read_rows(fact.daily_table)) for fact in FACTS}
+    days = {row["day"] for fact in FACTS for row in await found.read_rows(fact.daily_table)}
+    await found.rebuild_all(["detections"], also={*days, 19_000})
+    assert {fact.name: kept.canonical(await found.read_rows(fact.daily_table)) for fact in FACTS} == before
 
 
 def test_a_fact_that_is_not_kept_is_all_in_one_of_its_grains() -> None:
@@ -114,11 +114,11 @@ def always_there() -> Truth:
 async def test_a_device_that_never_leaves(store: Store, backwards: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MOST_POINTS", 60)
     truth = always_there()
-    found = kept.Kept(store, partial(run, kept.told(truth)))
+    found = kept.FactStore(store, partial(run, kept.build_context(truth)))
     table, rows = events(truth)["detections"]
     by_day: dict[int, list[kept.Row]] = {}
     for row in rows:
         by_day.setdefault(row["part"], []).append(row)
     for number, day in enumerate(sorted(by_day, reverse=backwards), start=1):
-        await found.take(number, {"detections": (table, by_day[day])})
+        await found.add(number, {"detections": (table, by_day[day])})
     await assert_facts(found, truth)

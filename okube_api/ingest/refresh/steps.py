@@ -1,0 +1,269 @@
+"""The steps of a refresh: each reads a `RefreshState` and adds to it, or writes; `refresh.py` puts them in order."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from okube_api.catalogue.facts import (
+    COHORTS,
+    CREDITS,
+    DELIVERIES,
+    EXPOSURES,
+    GEO_STAYS,
+    OUTCOMES,
+    PRESENCE_EXITS,
+    PRESENCE_PASSAGE_EXITS,
+    PRESENCE_PASSAGES,
+    PRESENCE_STAYS,
+    PRESENCE_STEPS,
+    Fact,
+)
+from okube_api.ingest.columns.columns import Span
+from okube_api.ingest.derive.panel_index import PanelIndex
+from okube_api.ingest.events import tables
+from okube_api.ingest.events.kinds import KINDS
+from okube_api.ingest.raw.new_events import count_new_events
+from okube_api.ingest.raw.reader import BatchDelta, read_live_batches
+from okube_api.ingest.raw.reference_state import count_changed_keys, find_changed_areas, read_panel, write_panel
+from okube_api.ingest.refresh import conversion, geo_stays, presence
+from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
+from okube_api.store.arrays import Ints
+from okube_api.store.conditions import Condition, OneOf
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
+from okube_api.store.plans import Aggregate
+from okube_api.store.protocol import Change, Reader
+from okube_api.store.ranges import find_ranges, join_ranges
+
+_FEW_VALUES = 5000  # of users or areas that a condition names; for more, all days of the facts are written anew
+_JOINED_DAYS = 7  # days with events that are at most so far apart are read together
+_REFERENCES = ("areas", "panelists")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FactGroup:
+    """Facts that are made together, and the kinds of events that they are made from."""
+
+    kinds: tuple[str, ...]
+    facts: tuple[Fact, ...]
+
+
+GEO = FactGroup(("pings", "stays"), (GEO_STAYS,))
+PRESENCE = FactGroup(
+    ("detections",), (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
+)
+CONVERSION = FactGroup(
+    ("touches", "visits", "purchases", "deliveries"), (OUTCOMES, CREDITS, COHORTS, EXPOSURES, DELIVERIES)
+)
+_GROUPS = (GEO, PRESENCE, CONVERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch of events: its number in the application, and the kind of its events."""
+
+    number: int
+    kind: str
+
+
+@dataclass(slots=True, eq=False)
+class RefreshState:
+    """What the steps of one refresh pass on.
+
+    delta: the batches that count before and after.  live: the kinds of those after, by number.
+    batches: those that the change adds or removes.  kinds: of the events that the refresh is about.
+    users, devices: those whose facts are written anew.
+    changed_days: UTC days with events that the change adds or removes, by kind.
+    extra_days: local days to write whether their events change or not.
+    panel: loaded where facts need it.  accepted: how many events of each batch are new, by its number.
+    """
+
+    change: Change
+    context: DerivationContext
+    delta: BatchDelta
+    live: Mapping[int, str]
+    batches: Sequence[Batch] = ()
+    kinds: frozenset[str] = frozenset()
+    users: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    devices: tuple[int, ...] = ()
+    changed_days: dict[str, list[Span]] = field(default_factory=dict)
+    extra_days: dict[FactGroup, set[int]] = field(default_factory=lambda: {group: set() for group in _GROUPS})
+    panel: PanelIndex | None = None
+    accepted: dict[int, int] = field(default_factory=dict)
+
+
+# -- counts and the panel ------------------------------------------------------------------------------------
+
+
+async def count_accepted(state: RefreshState) -> None:
+    """Count the events of each batch that no earlier batch has; of natural keys, those that change something."""
+    earlier = set(await read_live_batches(state.change))
+    for batch in sorted(state.batches, key=lambda batch: batch.number):
+        kind = KINDS[batch.kind]
+        parts = await state.change.list_parts(kind.table, batch.number)
+        if kind.natural_key:
+            delta = BatchDelta(frozenset({*earlier, batch.number}), added=frozenset({batch.number}))
+            counts = [await count_changed_keys(state.change, kind, delta, span) for span in find_ranges(parts)]
+            state.accepted[batch.number] = sum(counts)
+        else:
+            state.accepted[batch.number] = await count_new_events(state.change, kind, batch.number, earlier, parts)
+        earlier.add(batch.number)
+
+
+async def update_panel(state: RefreshState) -> None:
+    """Write the panel if a batch of panelists changes it, and note the users whose record differs."""
+    if "panelists" in state.kinds:
+        state.users = await write_panel(state.change, state.delta)
+
+
+async def rewrite_panel(state: RefreshState) -> None:
+    """Write the panel from its events, whether it differs or not."""
+    if "panelists" in state.kinds:
+        await write_panel(state.change, state.delta, force=True)
+
+
+async def load_panel(state: RefreshState) -> None:
+    """Load the panel, unless only facts of presence are to be written, which have no weights."""
+    if any(_make_task(state, group) for group in (GEO, CONVERSION)):
+        state.panel = await read_panel(state.change, state.delta)
+
+
+# -- which days ----------------------------------------------------------------------------------------------
+
+
+async def find_days_of_batches(state: RefreshState) -> None:
+    """Find the UTC days with events of the batches; references have none."""
+    parts: dict[str, set[int]] = {}
+    for batch in state.batches:
+        if batch.kind not in _REFERENCES:
+            of_batch = await state.change.list_parts(KINDS[batch.kind].table, batch.number)
+            parts.setdefault(batch.kind, set()).update(of_batch)
+    state.changed_days = {kind: find_ranges(days) for kind, days in parts.items()}
+
+
+async def find_days_of_users(state: RefreshState) -> None:
+    """Find the days with facts of the users."""
+    if len(state.users) == 0:
+        return
+    where = OneOf("user", tuple(state.users.tolist())) if len(state.users) <= _FEW_VALUES else None
+    state.extra_days[GEO] |= await _find_fact_days(state.change, (GEO_STAYS,), where)
+    state.extra_days[CONVERSION] |= await _find_fact_days(state.change, (OUTCOMES, EXPOSURES), where)
+
+
+async def find_days_of_devices(state: RefreshState) -> None:
+    """Find the days with facts of the devices."""
+    if state.devices:
+        where = OneOf("user", state.devices)
+        state.extra_days[PRESENCE] |= await _find_fact_days(state.change, (PRESENCE_STAYS, PRESENCE_EXITS), where)
+
+
+async def find_days_of_areas(state: RefreshState) -> None:
+    """Find the days with stays of users who live or work in areas that the batches add, move or remove."""
+    if "areas" not in state.kinds:
+        return
+    areas = tuple(await find_changed_areas(state.change, state.delta))
+    where = OneOf("home", areas) | OneOf("work", areas) if len(areas) <= _FEW_VALUES else None
+    if areas:
+        state.extra_days[GEO] |= await _find_fact_days(state.change, (GEO_STAYS,), where)
+
+
+async def find_all_days(state: RefreshState) -> None:
+    """Find all days of the facts that are made from events of the kinds, stored or not."""
+    for group in _GROUPS:
+        if not state.kinds.intersection(group.kinds):
+            continue
+        for kind in group.kinds:
+            parts = await state.change.list_parts(KINDS[kind].table)
+            state.changed_days[kind] = find_ranges(parts)
+            # Events of a UTC day are of that local day, or of one next to it.
+            state.extra_days[group].update(day for part in parts for day in (part - 1, part, part + 1))
+        state.extra_days[group] |= await _find_fact_days(state.change, group.facts, None)
+
+
+async def find_days_of_expired_events(state: RefreshState) -> None:
+    """Find the UTC days of events that are older than the oldest day to keep."""
+    assert state.delta.oldest_day is not None, "set where events expire"
+    expired = await find_expired_days(state.change, state.delta.oldest_day)
+    state.changed_days = {kind: find_ranges(days) for kind, days in expired.items()}
+
+
+async def find_expired_days(view: Reader, oldest_day: int) -> dict[str, list[int]]:
+    """Return the UTC days before `oldest_day` that hold events, by kind; references do not expire."""
+    dated = [kind for kind in KINDS.values() if kind.time_field is not None]
+    parts = {kind.name: await view.list_parts(kind.table) for kind in dated}
+    expired = {name: [part for part in days if part < oldest_day] for name, days in parts.items()}
+    return {name: days for name, days in expired.items() if days}
+
+
+async def _find_fact_days(change: Change, facts: Iterable[Fact], where: Condition | None) -> set[int]:
+    """Return the days on which facts have rows, or rows that meet a condition."""
+    days: set[int] = set()
+    for fact in facts:
+        if where is None:
+            days |= set(await change.list_parts(fact.daily_table))
+        else:
+            rows = await change.aggregate(Aggregate(fact.table, where, ("day",)))
+            days |= set(rows["day"].to_pylist())
+    return days
+
+
+# -- what is written -----------------------------------------------------------------------------------------
+
+
+async def refresh_geo_stays(state: RefreshState) -> None:
+    """Write the stays of the panel on the days of the refresh."""
+    if task := _make_task(state, GEO):
+        assert state.panel is not None, "loaded where there are days to write"
+        await geo_stays.refresh_geo_stays(state.change, state.context, state.panel, task)
+
+
+async def refresh_presence(state: RefreshState) -> None:
+    """Write the facts of presence on the days of the refresh."""
+    if task := _make_task(state, PRESENCE):
+        await presence.refresh_presence(state.change, state.context, task)
+
+
+async def refresh_conversion(state: RefreshState) -> None:
+    """Write the facts of conversion on the days of the refresh."""
+    if not _make_task(state, CONVERSION):
+        return
+    assert state.panel is not None, "loaded where there are days to write"
+    extra_days = frozenset(state.extra_days[CONVERSION])
+    kinds = {kind for kind in CONVERSION.kinds if kind in state.changed_days}
+    if extra_days:
+        kinds.add("touches")  # one kind is enough for the days to be written
+    tasks = {
+        kind: RefreshTask(state.delta, state.changed_days.get(kind, ()), extra_days)
+        for kind in CONVERSION.kinds
+        if kind in kinds
+    }
+    await conversion.refresh_conversion(state.change, state.context, state.panel, tasks)
+
+
+async def write_ledger(state: RefreshState) -> None:
+    """Write which batches count."""
+    numbers = sorted(state.live)
+    kinds = [state.live[number] for number in numbers]
+    columns = {"part": [tables.UNDATED_PART] * len(numbers), "number": numbers, "kind": kinds}
+    types = {name: kind for name, kind in get_stored_types(tables.LEDGER).items() if name != "batch"}
+    rows = pa.table(columns, schema=make_arrow_schema(types))
+    await state.change.replace(tables.LEDGER, [tables.UNDATED_PART], rows)
+
+
+async def delete_expired_events(state: RefreshState) -> None:
+    """Delete the events of the expired days."""
+    for kind, ranges in state.changed_days.items():
+        table = KINDS[kind].table
+        days = [day for first, last in ranges for day in range(first, last + 1)]
+        await state.change.replace(table, days, make_arrow_schema(get_stored_types(table)).empty_table())
+
+
+def _make_task(state: RefreshState, group: FactGroup) -> RefreshTask | None:
+    """Return the days on which a group of facts is to be written; None where there is nothing to do."""
+    changed_days = {kind: state.changed_days[kind] for kind in group.kinds if kind in state.changed_days}
+    extra_days = state.extra_days[group]
+    if not changed_days and not extra_days:
+        return None
+    ranges = [span for spans in changed_days.values() for span in spans] + [(day, day) for day in extra_days]
+    return RefreshTask(state.delta, join_ranges(ranges, max_step=_JOINED_DAYS), frozenset(extra_days))
