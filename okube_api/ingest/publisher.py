@@ -13,7 +13,8 @@ from okube_api.ingest.batches import Batches, State
 from okube_api.ingest.raw.reader import read_live_batches
 from okube_api.ingest.refresh.context import load_context
 from okube_api.ingest.refresh.documents import DerivedDocuments
-from okube_api.ingest.refresh.refresh import Batch, FactRefresh
+from okube_api.ingest.refresh.refresh import FactRefresh
+from okube_api.ingest.refresh.steps import Batch
 from okube_api.ingest.retry import commit_with_retry
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id

@@ -16,7 +16,8 @@ from okube_api.ingest.load.pseudonyms import DEVICE, USER, Pseudonyms
 from okube_api.ingest.publisher import ApplicationLocks
 from okube_api.ingest.refresh.context import load_context
 from okube_api.ingest.refresh.documents import DerivedDocuments
-from okube_api.ingest.refresh.refresh import FactRefresh, find_expired_days
+from okube_api.ingest.refresh.refresh import FactRefresh
+from okube_api.ingest.refresh.steps import find_expired_days
 from okube_api.ingest.retry import commit_with_retry
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
