@@ -77,9 +77,9 @@ async def export_csv(
     table = CsvTable(answer, names, CODECS[encoding])
 
     async def lines() -> AsyncIterator[bytes]:
-        yield table.header()
+        yield table.format_header()
         async for block in resources.store.stream(resources.collection, where):
-            yield await to_thread.run_sync(table.lines, block if convert is None else map(convert, block))
+            yield await to_thread.run_sync(table.format_lines, block if convert is None else map(convert, block))
 
     headers = {
         "Content-Type": f"{media}; charset={_CHARSETS[encoding]}",

@@ -23,7 +23,7 @@ from okube_api.store.values import Json
 from okube_api.tables.columns import list_columns
 from okube_api.tables.importing import TableImport
 from okube_api.tables.parsing import RowParser
-from okube_api.tables.reading import Upload
+from okube_api.tables.reading import UploadedTable
 
 FILE = "file"
 
@@ -86,7 +86,7 @@ class TableSpec:
         """Body of an upload, for the OpenAPI document."""
         return describe_multipart(self.form, {FILE: True})
 
-    def build_parser(self, upload: Upload, renamed: Mapping[str, str] | None) -> RowParser:
+    def build_parser(self, upload: UploadedTable, renamed: Mapping[str, str] | None) -> RowParser:
         """Return the parser of an upload's rows, which ignores columns of an export that cannot be set.
 
         Raise Impossible when the columns are wrong.
@@ -115,7 +115,7 @@ async def import_table(
         renamed = table.map_columns(form)
         expected = set(renamed.values()) if renamed else {column.name for column in list_columns(table.model).fixed}
         file = parts.files[FILE].file
-        upload = await to_thread.run_sync(Upload, file, form.encoding, form.delimiter, expected)
+        upload = await to_thread.run_sync(UploadedTable, file, form.encoding, form.delimiter, expected)
         bulk = BulkUpsert(resources, application, table.required, position_name="line")
         report = await TableImport(upload, table.build_parser(upload, renamed), bulk).run(partial=partial)
     finally:

@@ -1,1 +1,1 @@
-"""CSV and XLSX tables, read from uploads and written to answers."""
+"""CSV tables, read from uploads and written to answers."""

@@ -1,8 +1,8 @@
-"""One cell of a table: how a value is written into it, so that no spreadsheet runs it and reading gives it back.
+"""Formats values as cells of a table and parses them back, safe from formula injection.
 
-A mark, one apostrophe before the text, keeps a spreadsheet from taking it for a formula.  Reading takes one mark off
-where writing would have put it, so texts that start with apostrophes themselves survive.  An empty cell is no value;
-the empty text is a lone mark.
+A mark, one apostrophe before the text, keeps a spreadsheet from running a text as a formula.  The parser removes one
+mark where the formatter would have added it, so that texts with leading apostrophes survive, too.  An empty cell has
+no value; the empty text is a single mark.
 """
 
 import json
@@ -12,9 +12,10 @@ from math import isfinite
 from typing import Any
 
 from okube_api.errors import BadRequest
+from okube_api.kit.booleans import BOOLEANS
 from okube_api.kit.json_text import read_json
 
-Free = str | int | float | bool | None | list[Any] | dict[str, Any]
+FreeValue = str | int | float | bool | None | list[Any] | dict[str, Any]
 
 _NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
@@ -22,42 +23,42 @@ _JSON_NUMBER = re.compile(_NUMBER, re.ASCII)
 _NEEDS_MARK = re.compile(r"'*(?:[=+\-@\t\r]|\Z)")
 _FREE_NEEDS_MARK = re.compile(rf"'*(?:[=+\-@\t\r{{\[]|(?:true|false|null|{_NUMBER})?\Z)", re.ASCII)
 _SUSPECT = frozenset("=+-@\t\r'")
-_WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
-_LEAST, _MOST = -(2**63), 2**63 - 1
+_FREE_WORDS: dict[str, bool | None] = {**BOOLEANS, "null": None}
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 # -- texts ---------------------------------------------------------------------------------------------------
 
 
 def format_text(text: str) -> str:
-    """The cell of a text."""
+    """Return the cell of a text."""
     if text and text[0] not in _SUSPECT:
         return text
     return f"'{text}" if _NEEDS_MARK.match(text) and not _PLAIN_NUMBER.fullmatch(text) else text
 
 
 def parse_text(cell: str) -> str:
-    """The text of a cell that is not empty."""
+    """Return the text of a cell that is not empty."""
     return cell[1:] if cell[0] == "'" and _NEEDS_MARK.match(cell) else cell
 
 
-# -- lists: items joined by `|`, which a backslash before it makes part of an item ----------------------------------
+# -- lists: items joined by `|`; a backslash escapes a `|` or a backslash within an item -----------------------------
 
 
 def format_texts(items: Sequence[str]) -> str:
-    """The cell of a list of texts."""
+    """Return the cell of a list of texts."""
     joined = "|".join(items)
     if "\\" in joined or joined.count("|") >= len(items):
-        joined = "|".join(one.replace("\\", "\\\\").replace("|", "\\|") for one in items)
+        joined = "|".join(item.replace("\\", "\\\\").replace("|", "\\|") for item in items)
     return format_text(joined)
 
 
 def format_values(items: Iterable[Any]) -> str:
-    """The cell of a list of anything: each item as JSON."""
-    return format_texts([json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in items])
+    """Return the cell of a list of any values, each as JSON."""
+    return format_texts([json.dumps(item, ensure_ascii=False, separators=(",", ":")) for item in items])
 
 
 def parse_list(cell: str) -> list[str]:
-    """The items of a cell that is not empty; a backslash before anything but `|` and itself is a backslash."""
+    """Return the items of a cell that is not empty; a backslash that escapes nothing stays."""
     text = parse_text(cell)
     if "\\" not in text:
         return text.split("|")
@@ -70,42 +71,42 @@ def parse_list(cell: str) -> list[str]:
     return items
 
 
-# -- values of any type, in objects of the caller's own making -------------------------------------------------------
+# -- values of any type, in objects with free-form names -------------------------------------------------------------
 
 
-def format_free(value: Free) -> str:
-    """The cell of a value whose type nothing but the cell tells: texts that look like another type get a mark."""
+def format_free(value: FreeValue) -> str:
+    """Return the cell of a value whose type only the cell tells: texts that look like another type get a mark."""
     if isinstance(value, str):
         return f"'{value}" if _FREE_NEEDS_MARK.match(value) else value
     return json.dumps(value, ensure_ascii=False)
 
 
-def parse_free(cell: str) -> Free:
-    """The value of a cell that is not empty: a number, `true`, `false`, `null`, JSON in brackets, or else a text."""
+def parse_free(cell: str) -> FreeValue:
+    """Return the value of a cell that is not empty: a number, `true`, `false`, `null`, JSON in brackets, or a text."""
     if cell[0] == "'":
         return cell[1:] if _FREE_NEEDS_MARK.match(cell) else cell
-    if cell in _WORDS:
-        return _WORDS[cell]
+    if cell in _FREE_WORDS:
+        return _FREE_WORDS[cell]
     if cell[0] in "[{":
-        return _json(cell)
+        return _parse_json(cell)
     number = parse_number(cell) if _JSON_NUMBER.fullmatch(cell) else None
     return cell if number is None else number
 
 
-def _json(cell: str) -> Free:
-    """A list or an object, held to what bodies may carry; what is none is a text."""
+def _parse_json(cell: str) -> FreeValue:
+    """Return the list or object in a cell, with the limits of request bodies; the cell itself when it is not JSON."""
     try:
-        found: Free = read_json(cell.encode())
+        value: FreeValue = read_json(cell.encode())
     except BadRequest:
         return cell
-    return found
+    return value
 
 
 def parse_number(text: str) -> int | float | None:
-    """The number that a text is, as JSON has it; None for anything else, integers beyond 64 bits included."""
+    """Return a number in JSON syntax; None for anything else, also for integers beyond 64 bits."""
     if len(text) > 400 or not _JSON_NUMBER.fullmatch(text):
         return None
     number: int | float = json.loads(text)
     if isinstance(number, int):
-        return number if _LEAST <= number <= _MOST else None
+        return number if _MIN_INTEGER <= number <= _MAX_INTEGER else None
     return number if isfinite(number) else None

@@ -1,7 +1,7 @@
-"""The columns of a table, read off the models of answers and bodies.
+"""Derives the columns of a table from the models of answers and bodies.
 
-Objects become dotted columns (`address.city`), lists one cell, `coordinates` the columns `longitude` and `latitude`;
-an object of the caller's own making has a column for each name that occurs in it (`extra.segment`).
+Objects become dotted columns (`address.city`), lists one column, `coordinates` the columns `longitude` and `latitude`.
+An object with free-form names has a column for each name that occurs (`extra.segment`).
 """
 
 from collections.abc import Sequence
@@ -19,81 +19,85 @@ COORDINATES = ("longitude", "latitude")
 
 
 class CellType(Enum):
-    """What the cells of a column hold."""
+    """The type of the cells of a column."""
 
     TEXT = "text"
     NUMBER = "number"
     BOOLEAN = "boolean"
     TEXTS = "texts"
-    VALUES = "values"  # a list of anything but texts, each item as JSON
-    FREE = "free"  # of whatever type the cell looks like
+    VALUES = "values"  # a list of other values than texts, each item as JSON
+    FREE = "free"  # any type; the cell tells it
 
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column: its name in the header, and where its values stand in a document.
+    """A column: its name in the header, and the path of its values in a document.
 
-    nullable: whether an empty cell clears the value; else it leaves it alone.
+    nullable: whether an empty cell clears the value; else an empty cell leaves it unchanged.
     """
 
     name: str
     path: tuple[str, ...]
-    sort: CellType
+    cell_type: CellType
     nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class TableColumns:
-    """The columns of a model, objects of the caller's own making aside: these are named in `open`.
+    """The columns of a model.
 
+    fixed: those of declared fields.  free_objects: the fields that hold objects with free-form names.
     nullable: the top-level fields that may be null.
     """
 
     fixed: tuple[TableColumn, ...]
-    open: tuple[str, ...]
+    free_objects: tuple[str, ...]
     nullable: frozenset[str]
 
     def find_column(self, name: str) -> TableColumn | None:
-        """The column of that name; None where the model has none."""
+        """Return the column with this name; None when the model has none."""
         for column in self.fixed:
             if column.name == name:
                 return column
         field_name, dot, inner = name.partition(".")
         return (
-            TableColumn(name, (field_name, inner), CellType.FREE) if dot and inner and field_name in self.open else None
+            TableColumn(name, (field_name, inner), CellType.FREE)
+            if dot and inner and field_name in self.free_objects
+            else None
         )
 
 
 @lru_cache
 def list_columns(model: type[BaseModel]) -> TableColumns:
-    """The columns of a model, in the order of its fields."""
+    """Return the columns of a model, in the order of its fields."""
     fixed: list[TableColumn] = []
-    loose: list[str] = []
+    free_objects: list[str] = []
     nullable: set[str] = set()
-    for name, kinds in _fields(model):
+    for name, kinds in _list_fields(model):
         if NoneType in kinds:
             nullable.add(name)
         if any(_is_dict(kind) for kind in kinds):
-            loose.append(name)
+            free_objects.append(name)
         else:
-            fixed += _fixed((name,), kinds)
-    return TableColumns(tuple(fixed), tuple(loose), frozenset(nullable))
+            fixed += _list_fixed((name,), kinds)
+    return TableColumns(tuple(fixed), tuple(free_objects), frozenset(nullable))
 
 
-def _fixed(path: tuple[str, ...], kinds: Sequence[Any]) -> list[TableColumn]:
+def _list_fixed(path: tuple[str, ...], kinds: Sequence[Any]) -> list[TableColumn]:
     if path == ("coordinates",):
-        return [TableColumn(name, (*path, str(at)), CellType.NUMBER) for at, name in enumerate(COORDINATES)]
+        return [TableColumn(name, (*path, str(index)), CellType.NUMBER) for index, name in enumerate(COORDINATES)]
     for kind in kinds:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return [column for name, inner in _fields(kind) for column in _fixed((*path, name), inner)]
-    return [TableColumn(".".join(path), path, _sort(kinds), NoneType in kinds)]
+            return [column for name, inner in _list_fields(kind) for column in _list_fixed((*path, name), inner)]
+    return [TableColumn(".".join(path), path, _find_cell_type(kinds), NoneType in kinds)]
 
 
-def _fields(model: type[BaseModel]) -> list[tuple[str, list[Any]]]:
-    return [(one.alias or name, list_types(one.annotation)) for name, one in model.model_fields.items()]
+def _list_fields(model: type[BaseModel]) -> list[tuple[str, list[Any]]]:
+    """Return the JSON name of each field with the types that it may have."""
+    return [(field.alias or name, list_types(field.annotation)) for name, field in model.model_fields.items()]
 
 
-def _sort(kinds: Sequence[Any]) -> CellType:
+def _find_cell_type(kinds: Sequence[Any]) -> CellType:
     for kind in kinds:
         if get_origin(kind) is list:
             return CellType.TEXTS if str in list_types(get_args(kind)[0]) else CellType.VALUES

@@ -1,7 +1,7 @@
-"""Uploaded tables: CSV as people have it, read a block at a time, each row with the line that it starts on.
+"""Reads uploaded CSV tables of any common dialect in blocks, each row with the line that it starts on.
 
-The standard library's reader takes the text apart: pandas' own fills rows that were cut short as if their last cells
-were empty, and stops at the first line that it cannot read.  Blocks of rows are pandas frames, indexed by line.
+The standard library parses the text: the parser of pandas fills short rows with empty cells, and stops at the first
+line that it cannot read.  Blocks of rows are pandas frames, indexed by line.
 """
 
 import csv
@@ -17,18 +17,18 @@ from okube_api.kit.encodings import CODECS, Encoding
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_ROWS = 100_000
+MAX_ROWS = 100_000
 DELIMITERS = ",;\t|"
 
 _BLOCK_ROWS = 1000
 _CELL_LIMIT = 128 * 1024
-_TOLD = re.compile('sep=([^"\r\n])[\r\n]*')  # a first line of spreadsheets' own, which tells the delimiter
+_SEPARATOR_LINE = re.compile('sep=([^"\r\n])[\r\n]*')  # spreadsheets name the delimiter so in the first line
 _UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class RowBlock:
-    """Rows of texts, indexed by line, and the lines among them that could not be read."""
+    """Rows of texts, indexed by line, and the faults of the lines in between that could not be read."""
 
     rows: "pd.DataFrame"
     faults: list[Fault]
@@ -36,53 +36,53 @@ class RowBlock:
 
 @dataclass(slots=True)
 class _PendingRows:
-    """Rows as they come in."""
+    """The rows of a block that is being read."""
 
     cells: list[Sequence[str]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
 
-class Upload:
-    """A table that is uploaded; its header is read at once.
+class UploadedTable:
+    """An uploaded table; the header is read at once, the rows by `read_blocks`.
 
-    delimiter: told by the file (`sep=;`) when None, or else guessed from the header: the one that gives the most of the
-        `expected` columns, then the most columns.
-    Raises Impossible for a file without a header, or with a column twice.
+    delimiter: when None, the file may name it (`sep=;`); else it is guessed from the header, as the one that gives the
+        most of the `expected` columns, then the most columns.
+    Raises Impossible for a file without a header, or with duplicate columns.
     """
 
     def __init__(self, file: BinaryIO, encoding: Encoding, delimiter: str | None, expected: Collection[str]) -> None:
         self._encoding = encoding
         codec = "utf-8-sig" if encoding == "utf8" else CODECS[encoding]
         self._text = io.TextIOWrapper(file, codec, "surrogateescape", newline="")
-        start = self._text.readline()
+        first_line = self._text.readline()
         self._text.seek(0)
-        told = _TOLD.fullmatch(start)
-        self.delimiter = delimiter or (told[1] if told else _guessed(start, expected))
+        separator = _SEPARATOR_LINE.fullmatch(first_line)
+        self.delimiter = delimiter or (separator[1] if separator else _guess_delimiter(first_line, expected))
         self._reader = csv.reader(self._text, delimiter=self.delimiter, strict=True)
-        if told:
+        if separator:
             next(self._reader)
-        self.columns = self._header()
-        self._kept = [at for at, name in enumerate(self.columns) if name]
+        self.columns = self._read_header()
+        self._named_columns = [index for index, name in enumerate(self.columns) if name]
 
-    def _header(self) -> list[str]:
+    def _read_header(self) -> list[str]:
         try:
             names = next(self._reader, [])
         except csv.Error as error:
-            raise _impossible(_words(error), 1) from None
+            raise _impossible(_describe_error(error), 1) from None
         if not any(names):
-            raise _impossible("The file has no header: its first line must name the columns.", 1)
+            raise _impossible("The file has no header. The first line must name the columns.", 1)
         if unreadable := next((name for name in names if _UNREADABLE.search(name)), None):
-            raise _impossible(self._unreadable(unreadable), 1)
+            raise _impossible(self._describe_unreadable(unreadable), 1)
         for name in names:
             if name and names.count(name) > 1:
-                raise _impossible(f"The column '{name[:100]}' stands twice in the header.", 1)
+                raise _impossible(f"Duplicate column '{name[:100]}' in the header.", 1)
         return names
 
-    def blocks(self) -> Iterator[RowBlock]:
-        """The rows; blank lines are left out.  Raises TooLarge past `MOST_ROWS`."""
+    def read_blocks(self) -> Iterator[RowBlock]:
+        """Yield the rows in blocks, without blank lines.  Raise TooLarge after more than `MAX_ROWS` rows."""
         total = 0
-        found = _PendingRows()
+        pending = _PendingRows()
         while True:
             line = self._reader.line_num + 1
             try:
@@ -90,62 +90,62 @@ class Upload:
             except StopIteration:
                 break
             except csv.Error as error:
-                found.faults.append(_fault(_words(error), line))
+                pending.faults.append(_fault(_describe_error(error), line))
                 continue
             if any(cells):
-                self._take(cells, line, found)
-            if len(found.lines) + len(found.faults) >= _BLOCK_ROWS:
-                total += len(found.lines) + len(found.faults)
-                if total > MOST_ROWS:
-                    raise TooLarge(f"A table may have {MOST_ROWS:,} rows at most.")
-                yield self._block(found)
-                found = _PendingRows()
-        if total + len(found.lines) + len(found.faults) > MOST_ROWS:
-            raise TooLarge(f"A table may have {MOST_ROWS:,} rows at most.")
-        yield self._block(found)
+                self._add_row(cells, line, pending)
+            if len(pending.lines) + len(pending.faults) >= _BLOCK_ROWS:
+                total += len(pending.lines) + len(pending.faults)
+                if total > MAX_ROWS:
+                    raise TooLarge(f"A table must not have more than {MAX_ROWS:,} rows.")
+                yield self._build_block(pending)
+                pending = _PendingRows()
+        if total + len(pending.lines) + len(pending.faults) > MAX_ROWS:
+            raise TooLarge(f"A table must not have more than {MAX_ROWS:,} rows.")
+        yield self._build_block(pending)
 
-    def _take(self, cells: list[str], line: int, found: _PendingRows) -> None:
+    def _add_row(self, cells: list[str], line: int, pending: _PendingRows) -> None:
         width = len(self.columns)
         if len(cells) < width or any(cells[width:]):
-            found.faults.append(_fault(f"The line has {len(cells)} cells, and the header {width}.", line))
+            pending.faults.append(_fault(f"The line has {len(cells)} cells, but the header has {width}.", line))
         elif _UNREADABLE.search("".join(cells)):
-            found.faults += [
-                _fault(self._unreadable(cell), line, name)
+            pending.faults += [
+                _fault(self._describe_unreadable(cell), line, name)
                 for name, cell in zip(self.columns, cells, strict=False)
                 if _UNREADABLE.search(cell)
             ]
         else:
-            found.cells.append(cells)
-            found.lines.append(line)
+            pending.cells.append(cells)
+            pending.lines.append(line)
 
-    def _unreadable(self, text: str) -> str:
+    def _describe_unreadable(self, text: str) -> str:
         if "\0" in text:
-            return "Texts may not hold NUL characters."
-        return f"The text has bytes that are not {self._encoding}."
+            return "Texts must not contain NUL characters."
+        return f"The text contains bytes that are not valid in the encoding {self._encoding}."
 
-    def _block(self, found: _PendingRows) -> RowBlock:
-        import pandas as pd  # noqa: PLC0415 - only uploads need it, and it is 50 MB and half a second
+    def _build_block(self, pending: _PendingRows) -> RowBlock:
+        import pandas as pd  # noqa: PLC0415 - only uploads need it; it takes 50 MB and half a second
 
-        cells = [[row[at] for at in self._kept] for row in found.cells]
-        names = [self.columns[at] for at in self._kept]
-        return RowBlock(pd.DataFrame(cells, index=found.lines, columns=names, dtype=object), found.faults)
+        cells = [[row[index] for index in self._named_columns] for row in pending.cells]
+        names = [self.columns[index] for index in self._named_columns]
+        return RowBlock(pd.DataFrame(cells, index=pending.lines, columns=names, dtype=object), pending.faults)
 
 
-def _guessed(start: str, expected: Collection[str]) -> str:
-    def fit(delimiter: str) -> tuple[int, int]:
-        names = next(csv.reader([start], delimiter=delimiter), [])
+def _guess_delimiter(first_line: str, expected: Collection[str]) -> str:
+    def score(delimiter: str) -> tuple[int, int]:
+        names = next(csv.reader([first_line], delimiter=delimiter), [])
         return sum(name in expected for name in names), len(names)
 
-    return max(DELIMITERS, key=fit)
+    return max(DELIMITERS, key=score)
 
 
-def _words(error: csv.Error) -> str:
+def _describe_error(error: csv.Error) -> str:
     text = str(error)
     if "field larger" in text:
-        return f"A cell may have {_CELL_LIMIT // 1024} KiB at most."
+        return f"A cell must not be longer than {_CELL_LIMIT // 1024} KiB."
     if "unexpected end" in text:
-        return "The quotes that open a cell here are not closed."
-    return "A cell goes on after its closing quotes: quotes within a cell are doubled."
+        return "A quoted cell has no closing quote."
+    return "A cell continues after its closing quote. Double the quotes within a cell."
 
 
 def _fault(reason: str, line: int, column: str | None = None) -> Fault:

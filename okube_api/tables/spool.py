@@ -1,4 +1,4 @@
-"""Documents set aside on disk until all of them can be written at once."""
+"""A list of documents on disk, for documents that are written all at once later."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ from okube_api.store.values import Json
 
 
 class Spool(Sequence[Json]):
-    """A list of documents in a temporary file: only their places are in memory, each look makes a fresh document."""
+    """A list of documents in a temporary file; only their offsets are in memory, and every access parses anew."""
 
     def __init__(self) -> None:
-        self._file = TemporaryFile()  # noqa: SIM115 - closed by `close`, or when nobody has it any more
+        self._file = TemporaryFile()  # noqa: SIM115 - closed by `close`, or by the garbage collector
         self._ends = array("Q", [0])
 
     def append(self, document: Json) -> None:
-        """Adds a document at the end."""
+        """Append a document."""
         raw = orjson.dumps(document)
         self._file.write(raw)
         self._ends.append(self._ends[-1] + len(raw))
@@ -29,7 +29,7 @@ class Spool(Sequence[Json]):
 
     def __iter__(self) -> Iterator[Json]:
         self._file.flush()
-        return (self._read(at) for at in range(len(self)))
+        return (self._read(index) for index in range(len(self)))
 
     @overload
     def __getitem__(self, index: int) -> Json: ...
@@ -40,16 +40,16 @@ class Spool(Sequence[Json]):
     def __getitem__(self, index: int | slice) -> Json | list[Json]:
         self._file.flush()
         if isinstance(index, slice):
-            return [self._read(at) for at in range(*index.indices(len(self)))]
+            return [self._read(position) for position in range(*index.indices(len(self)))]
         return self._read(range(len(self))[index])
 
-    def _read(self, at: int) -> Json:
-        start, end = self._ends[at : at + 2]
+    def _read(self, index: int) -> Json:
+        start, end = self._ends[index : index + 2]
         document: Json = orjson.loads(pread(self._file.fileno(), end - start, start))
         return document
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Close and delete the file."""
         self._file.close()
 
     def __enter__(self) -> Self:

@@ -179,7 +179,7 @@ async def test_address_of_an_online_site_is_refused(tenant: Tenant) -> None:
     ("content", "form", "status", "detail"),
     [
         ("Nom\nx\n", {"mapper[name]": "Name"}, 422, "no column 'Name'"),
-        ("name,nom\nx,y\n", {}, 422, "no column 'nom'"),
+        ("name,nom\nx,y\n", {}, 422, "Unknown column 'nom'"),
         ("", {}, 422, "no header"),
         ("name\nx\n", {"encoding": "utf16"}, 400, "utf8"),
         ("name\nx\n", {"delimiter": ";;"}, 400, "pattern"),

@@ -1,4 +1,4 @@
-"""One cell, there and back."""
+"""Cells: values survive formatting and parsing, and no cell is a formula."""
 
 import re
 from typing import Any
@@ -13,32 +13,32 @@ RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
 PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-def harmless(cell: str) -> bool:
-    """Whether no spreadsheet takes the cell for a formula."""
+def is_harmless(cell: str) -> bool:
+    """Return whether no spreadsheet runs the cell as a formula."""
     return not cell.startswith(RUN_BY_SPREADSHEETS) or PLAIN_NUMBER.fullmatch(cell) is not None
 
 
 @given(any_text)
-def test_a_text_survives_and_is_no_formula(text: str) -> None:
+def test_text_survives_and_is_no_formula(text: str) -> None:
     cell = format_text(text)
     assert cell != ""
-    assert harmless(cell)
+    assert is_harmless(cell)
     assert parse_text(cell) == text
 
 
 @given(lists)
-def test_a_list_survives_and_is_no_formula(items: list[str]) -> None:
+def test_list_survives_and_is_no_formula(items: list[str]) -> None:
     cell = format_texts(items)
-    assert harmless(cell)
+    assert is_harmless(cell)
     assert parse_list(cell) == items
 
 
 @given(frees)
-def test_a_value_of_any_type_survives_with_its_type(value: Any) -> None:
+def test_value_of_any_type_survives_with_its_type(value: Any) -> None:
     cell = format_free(value)
-    assert harmless(cell)
-    read = parse_free(cell)
-    assert (type(read), read) == (type(value), value)
+    assert is_harmless(cell)
+    parsed = parse_free(cell)
+    assert (type(parsed), parsed) == (type(value), value)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_value_of_any_type_survives_with_its_type(value: Any) -> None:
         ("'a", "'a"),
     ],
 )
-def test_only_what_must_be_is_marked(text: str, cell: str) -> None:
+def test_only_formulas_and_marked_texts_get_a_mark(text: str, cell: str) -> None:
     assert format_text(text) == cell
 
 
@@ -75,10 +75,10 @@ def test_only_what_must_be_is_marked(text: str, cell: str) -> None:
         ("[NaN]", "[NaN]"),
     ],
 )
-def test_a_cell_says_its_type(cell: str, value: Any) -> None:
-    read = parse_free(cell)
-    assert (type(read), read) == (type(value), value)
+def test_type_of_a_free_value_follows_from_the_cell(cell: str, value: Any) -> None:
+    parsed = parse_free(cell)
+    assert (type(parsed), parsed) == (type(value), value)
 
 
-def test_a_lone_backslash_is_itself() -> None:
+def test_backslash_that_escapes_nothing_stays() -> None:
     assert parse_list("C:\\new|b") == ["C:\\new", "b"]

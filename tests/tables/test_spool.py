@@ -1,4 +1,4 @@
-"""Documents set aside on disk."""
+"""Spools: lists of documents on disk."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,18 +10,18 @@ documents = st.lists(st.dictionaries(any_text, any_text, max_size=3), max_size=5
 
 
 @given(documents)
-def test_it_is_the_list_of_what_was_put_in(given: list[dict[str, str]]) -> None:
+def test_spool_equals_the_list_of_its_documents(expected: list[dict[str, str]]) -> None:
     with Spool() as spool:
-        for document in given:
+        for document in expected:
             spool.append(document)
-        assert len(spool) == len(given)
-        assert list(spool) == given
-        assert list(spool) == given  # again, from the start
-        assert [spool[at] for at in range(-len(given), len(given))] == given * 2
-        assert spool[1:3] == given[1:3]
+        assert len(spool) == len(expected)
+        assert list(spool) == expected
+        assert list(spool) == expected  # a second iteration starts anew
+        assert [spool[index] for index in range(-len(expected), len(expected))] == expected * 2
+        assert spool[1:3] == expected[1:3]
 
 
-def test_it_can_be_read_while_it_grows() -> None:
+def test_spool_is_readable_while_it_grows() -> None:
     with Spool() as spool:
         spool.append({"a": 1})
         first = iter(spool)

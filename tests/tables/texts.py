@@ -1,10 +1,10 @@
-"""Texts that tables have trouble with, for Hypothesis."""
+"""Hypothesis strategies for texts and values that are difficult for tables."""
 
 from typing import Any
 
 from hypothesis import strategies as st
 
-NASTY = (
+DIFFICULT = (
     "=1+1", "+33612345678", "-12", "-a", "@cmd", "\t=1", "\rx", "'", "''", "'=1", "''-1", "'-5", "'s-Hertogenbosch",
     "a|b", "|", "\\", "\\|", "a\\", "007", "1", "1.0", "-1.5", "1e5", "1e999", "true", "FALSE", "null", "'true", "'1",
     "\n", "a\r\nb", "a\rb", '"', '""', 'a"b', ",", ";", " a ", "é", "😀", "\u2028", "\ufeff", "nan", "NA", "#N/A", "",
@@ -12,7 +12,7 @@ NASTY = (
 )  # fmt: skip
 
 any_text = st.one_of(
-    st.sampled_from(NASTY),
+    st.sampled_from(DIFFICULT),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12),
     st.text("'=+-@|\\\",;\t\r\n01e.tf", max_size=6),
 )

@@ -7,7 +7,7 @@ from pydantic import Field
 from okube_api.api.csv_import import TableForm, TableSpec
 from okube_api.kit.schemas import UNSET, Body, Text
 from okube_api.sites.schemas import SiteAnswer, SiteUpdate
-from okube_api.tables.parsing import ID
+from okube_api.tables.parsing import ID_COLUMN
 
 _COLUMNS = {
     "key": "key",
@@ -65,7 +65,7 @@ def map_columns(form: Any) -> dict[str, str] | None:
     if mapper is None:
         return None
     named = {_COLUMNS[name]: column for name, column in mapper.dump_set_fields().items() if name != "id"}
-    return named | ({ID: ID} if mapper.id else {})
+    return named | ({ID_COLUMN: ID_COLUMN} if mapper.id else {})
 
 
 TABLE = TableSpec(SiteUpdate, SiteAnswer, ("name",), SiteTableForm, map_columns)
