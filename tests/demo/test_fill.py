@@ -31,7 +31,7 @@ from tests.by_hand.sessions import stays_of_pings
 from tests.by_hand.truth import Truth
 from tests.engine import ask_conversion
 from tests.engine.ask import ask
-from tests.ingest.land import SECRET, clock
+from tests.ingest.ingest_app import SECRET, get_fixed_time
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +57,7 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
     store = open_store(f"duckdb:{tmp_path_factory.mktemp('demo') / 'okube.duckdb'}", SCHEMA)
     await store.start()
     try:
-        services = build_services(Settings(), store, clock, SECRET)
+        services = build_services(Settings(), store, get_fixed_time, SECRET)
         world = build_worlds(UNTIL, SCALE)[0]
         await fill_applications(demo_services(services), UNTIL, scale=SCALE)
         document = await store.get(APPLICATIONS, equal("key", world.key))

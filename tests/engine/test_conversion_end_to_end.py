@@ -9,7 +9,7 @@ from okube_api.store_schema import SCHEMA
 from tests.by_hand.conversion import KPIS, conversion, scopes
 from tests.by_hand.question import Question, without
 from tests.engine.ask_conversion import ask
-from tests.ingest.land import Land
+from tests.ingest.ingest_app import IngestApp
 from tests.truth.happenings import BURSTS
 from tests.truth.tenant import beta
 
@@ -22,9 +22,9 @@ async def test_from_events_to_every_kpi(tmp_path: Path) -> None:
     store = open_store(f"duckdb:{tmp_path / 'land.duckdb'}", SCHEMA)
     await store.start()
     try:
-        land = await Land(store, tenant).settle()
+        land = await IngestApp(store, tenant).create_documents()
         for kind in KINDS:
-            assert (await land.take(kind, tenant.events[kind]))["rejected"] == 0
+            assert (await land.ingest_events(kind, tenant.events[kind]))["rejected"] == 0
         campaigns = without(tenant.truth.campaigns[1].id)
         for scope in ("sites", "levers"):
             asked = Question(*BURSTS[1], granularity="week", scope=scope, uplift=True, campaigns=campaigns)

@@ -16,7 +16,7 @@ from okube_api.store.mongo.store import MongoStore
 from okube_api.store.protocol import Store
 from okube_api.store_schema import SCHEMA
 
-from tests.ingest import kept
+from tests.ingest import fact_store
 
 EXAMPLES = int(os.environ.get("OKUBE_FUZZ", "25"))
 settings.register_profile("okube", deadline=None, max_examples=EXAMPLES)
@@ -61,4 +61,4 @@ async def store(shared_store: Store) -> AsyncIterator[Store]:
     try:
         yield shared_store
     finally:
-        await shared_store.delete_rows(kept.APPLICATION)
+        await shared_store.delete_rows(fact_store.APPLICATION)

@@ -50,7 +50,9 @@ async def test_rollups_stay_under_twice_the_bytes_of_their_fact(
     store = open_store(f"duckdb:{tmp_path / 'okube.duckdb'}", SCHEMA)
     await store.start()
     try:
-        application, _ = await fill.fill_applications(build_demo_services(store, bytes(32), memory_limit="256MB", threads=2), date(2025, 1, 5))
+        application, _ = await fill.fill_applications(
+            build_demo_services(store, bytes(32), memory_limit="256MB", threads=2), date(2025, 1, 5)
+        )
         async with store.open_reader(application["_id"]) as view:
             for fact in FACTS:
                 rollups = [fact.rollup(grain, span) for grain in fact.grains for span in grain.spans]

@@ -17,19 +17,20 @@ from okube_api.store.conditions import EVERYTHING, equal
 from okube_api.store.protocol import Store
 from okube_api.store.values import Json
 
-from tests.ingest.expected import ALL, assert_same
-from tests.ingest.land import SECRET, Land, clock, spring
+from tests.ingest.expected import ALL, assert_tables
+from tests.ingest.ingest_app import SECRET, IngestApp, get_fixed_time
+from tests.ingest.spring import build_spring_tenant
 
 pytestmark = pytest.mark.anyio
 
 
-async def full(store: Store) -> Land:
-    land = await Land(store, spring()).settle()
-    await land.take_all(spring().events)
+async def full(store: Store) -> IngestApp:
+    land = await IngestApp(store, build_spring_tenant()).create_documents()
+    await land.ingest_all(build_spring_tenant().events)
     return land
 
 
-async def rewrite(land: Land, collection: Any, identifier: str, fields: Json, change: ResourceChange) -> None:
+async def rewrite(land: IngestApp, collection: Any, identifier: str, fields: Json, change: ResourceChange) -> None:
     """Changes a document as its repository would, followed."""
     changes, following = ChangePublisher(), Invalidation(land.ingest)
     changes.subscribe(following.invalidate)
@@ -69,7 +70,7 @@ async def test_facts_are_as_if_resources_had_been_so_from_the_start(ingested: St
     async with dying.invalidate(own, (ResourceChange("applications", (own,), ChangeKind.SETTINGS),)):
         await ingested.update(APPLICATIONS, equal("_id", own), {"settings": {"bands": bands}})
     await dying.close()
-    await Invalidation(Ingest(ingested, clock, SECRET)).resume()
+    await Invalidation(Ingest(ingested, get_fixed_time, SECRET)).resume()
 
     so = replace(
         truth,
@@ -80,14 +81,14 @@ async def test_facts_are_as_if_resources_had_been_so_from_the_start(ingested: St
         stays=[stay for stay in truth.stays if stay.place != poi.id or as_sent(stay)],
         bands={name: tuple(edges) for name, edges in bands.items()},
     )
-    assert_same(await land.tables(), so, *ALL)
+    assert_tables(await land.read_tables(), so, *ALL)
 
 
 def as_sent(stay: Any) -> bool:
     start = int(stay.start.timestamp())
     return any(
         event["user"] == stay.user and event["duration_s"] == stay.dwell_s and _seconds(event["start"]) == start
-        for event in spring().events["stays"]
+        for event in build_spring_tenant().events["stays"]
     )
 
 
@@ -96,14 +97,14 @@ def _seconds(text: str) -> int:
 
 
 async def test_without_events_there_is_nothing_to_do(ingested: Store) -> None:
-    land = await Land(ingested, spring()).settle()
+    land = await IngestApp(ingested, build_spring_tenant()).create_documents()
     following = Invalidation(land.ingest)
     async with following.invalidate(land.application.id, (ResourceChange("sites", ("x",), ChangeKind.DELETED),)):
         assert await ingested.find(PENDING, EVERYTHING) == []
 
 
 async def test_campaigns_know_the_days_of_their_data(ingested: Store) -> None:
-    land = await Land(ingested, spring()).settle()
+    land = await IngestApp(ingested, build_spring_tenant()).create_documents()
     campaign = land.truth.campaigns[0]
 
     async def days() -> tuple[str | None, str | None]:
@@ -112,9 +113,9 @@ async def test_campaigns_know_the_days_of_their_data(ingested: Store) -> None:
         return found.get("computedFrom"), found.get("computedTo")
 
     touch = {"user": "a", "campaign": campaign.key, "at": "2024-03-28T20:00:00Z", "kind": "print"}
-    first = await land.take("touches", [touch])
+    first = await land.ingest_events("touches", [touch])
     assert await days() == ("2024-03-29", "2024-03-29")  # in Shanghai
-    await land.take("deliveries", [{"campaign": campaign.key, "day": "2024-04-02", "prints": 1}])
+    await land.ingest_events("deliveries", [{"campaign": campaign.key, "day": "2024-04-02", "prints": 1}])
     assert await days() == ("2024-03-29", "2024-04-02")
     await land.ingest.remove_batch(land.application, first)
     assert await days() == ("2024-04-02", "2024-04-02")

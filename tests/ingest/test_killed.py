@@ -17,15 +17,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from okube_api.ingest.batches import ALIVE_FOR, State
+from okube_api.ingest.batches import ABANDONED_AFTER, State
 from okube_api.ingest.service import Ingest
 from okube_api.store import open_store
 from okube_api.store_schema import SCHEMA
 
-from tests.ingest.expected import expected
-from tests.ingest.heard import Batch, heard
-from tests.ingest.land import NOW, SECRET, Land, canonical, spring
-from tests.ingest.named import named_by_id
+from tests.ingest.event_truth import Batch, build_truth
+from tests.ingest.expected import build_expected_tables
+from tests.ingest.ingest_app import NOW, SECRET, IngestApp
+from tests.ingest.rows import to_comparable
+from tests.ingest.spring import build_spring_tenant, list_events_by_id
 
 pytestmark = pytest.mark.anyio
 
@@ -47,11 +48,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @asynccontextmanager
-async def land_of(url: str) -> AsyncIterator[Land]:
+async def land_of(url: str) -> AsyncIterator[IngestApp]:
     store = open_store(url, SCHEMA)
     await store.start()
     try:
-        yield Land(store, spring())
+        yield IngestApp(store, build_spring_tenant())
     finally:
         await store.close()
 
@@ -59,16 +60,16 @@ async def land_of(url: str) -> AsyncIterator[Land]:
 @lru_cache
 def state(done: int) -> Tables:
     """The tables once so many of the files are taken."""
-    truth = spring().truth
+    truth = build_spring_tenant().truth
     places = (*truth.sites, *truth.pois)
     nothing: dict[str, Any] = dict.fromkeys(("stays", "detections", "visits", "touches", "purchases"), ())
-    files = [Batch(at, kind, named_by_id(kind)) for at, kind in enumerate((*FIRST, *THEN[:done]))]
+    files = [Batch(at, kind, list_events_by_id(kind)) for at, kind in enumerate((*FIRST, *THEN[:done]))]
     ground = replace(truth, areas=(), panelists=(), deliveries=(), **nothing)
-    return canonical_of(expected(heard(ground, files, {one.id: {"radius": 70.0} for one in places})))
+    return canonical_of(build_expected_tables(build_truth(ground, files, {one.id: {"radius": 70.0} for one in places})))
 
 
 def canonical_of(tables: Mapping[str, Sequence[dict[str, object]]]) -> Tables:
-    return {name: canonical(rows) for name, rows in tables.items()}
+    return {name: to_comparable(rows) for name, rows in tables.items()}
 
 
 @dataclass
@@ -87,7 +88,7 @@ class Command:
 
     def run(self, work: str | None) -> bool:
         """Does everything in another process, killed while it does that work; whether it came to its end before."""
-        command = [sys.executable, "-m", "tests.ingest.taking", self.url, *self.works]
+        command = [sys.executable, "-m", "tests.ingest.ingest_process", self.url, *self.works]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             said: list[str] = []
@@ -107,9 +108,9 @@ async def test_killed_at_any_instant(url: str, tmp_path: Path) -> None:
     """Nothing that was acknowledged is lost, of the next file there is all or nothing, and giving the command again
     goes on from there; while facts are rebuilt, they stay as they are."""
     async with land_of(url) as land:
-        await land.settle()
+        await land.create_documents()
         for kind in FIRST:
-            await land.take(kind, spring().events[kind])
+            await land.ingest_events(kind, build_spring_tenant().events[kind])
     command, met = Command(url, files_in(tmp_path)), Counter[str]()
     turn = command.dice.randrange(2)
     for number in range(turn, turn + KILLS):
@@ -117,7 +118,7 @@ async def test_killed_at_any_instant(url: str, tmp_path: Path) -> None:
         ended = command.run(work)
         met["too late" if ended else work] += 1
         async with land_of(url) as land:
-            found = canonical_of({name: rows for name, rows in (await land.tables()).items() if name in state(0)})
+            found = canonical_of({name: rows for name, rows in (await land.read_tables()).items() if name in state(0)})
             done = min(command.done, len(THEN))
             assert found in [state(at) for at in (done, min(done + 1, len(THEN)))], (number, work, command.done)
             if number % 2:
@@ -125,10 +126,10 @@ async def test_killed_at_any_instant(url: str, tmp_path: Path) -> None:
                 command.done = 0
     assert command.run(None)
     async with land_of(url) as land:
-        assert canonical_of(await land.tables()) == state(len(THEN))
-        batches = await land.ingest.batches.in_state(*State, application=land.application.id)
+        assert canonical_of(await land.read_tables()) == state(len(THEN))
+        batches = await land.ingest.batches.find_in_states(*State, application=land.application.id)
         counts = {batch["kind"]: batch["accepted"] for batch in batches if batch["state"] == State.VISIBLE}
-        assert counts == {kind: len(spring().events[kind]) for kind in (*FIRST, *THEN)}
+        assert counts == {kind: len(build_spring_tenant().events[kind]) for kind in (*FIRST, *THEN)}
         await drop(url, land)
     print(f"{KILLS} kills: {dict(met)}")
 
@@ -137,19 +138,19 @@ def files_in(folder: Path) -> dict[str, Path]:
     """The files, by kind."""
     found = {kind: folder / f"{kind}.ndjson" for kind in THEN}
     for kind, path in found.items():
-        path.write_text("\n".join(json.dumps(event) for event in spring().events[kind]))
+        path.write_text("\n".join(json.dumps(event) for event in build_spring_tenant().events[kind]))
     return found
 
 
-async def take_back(land: Land) -> None:
+async def take_back(land: IngestApp) -> None:
     """Removes the files, so that there is something to kill again."""
-    later = Ingest(land.store, lambda: NOW + ALIVE_FOR + timedelta(seconds=1), SECRET)
+    later = Ingest(land.store, lambda: NOW + ABANDONED_AFTER + timedelta(seconds=1), SECRET)
     await later.resume()
-    for batch in await later.batches.in_state(State.VISIBLE, application=land.application.id):
+    for batch in await later.batches.find_in_states(State.VISIBLE, application=land.application.id):
         if batch["kind"] in THEN:
-            await later.remove(land.application, batch)
+            await later.remove_batch(land.application, batch)
 
 
-async def drop(url: str, land: Land) -> None:
+async def drop(url: str, land: IngestApp) -> None:
     if url.startswith("mongodb"):
         await land.store._client.drop_database(url.rpartition("/")[2])  # type: ignore[attr-defined]

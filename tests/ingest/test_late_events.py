@@ -24,9 +24,10 @@ from tests.by_hand.truth import Truth
 from tests.engine.rows import geo_stays
 from tests.engine.rows_conversion import conversion_facts
 from tests.engine.rows_presence import presence_facts
-from tests.ingest.heard import Batch, heard, instant, spots
-from tests.ingest.land import Land, canonical, spring
-from tests.ingest.named import named_by_id
+from tests.ingest.event_truth import Batch, build_truth, find_zones, to_instant
+from tests.ingest.ingest_app import IngestApp
+from tests.ingest.rows import to_comparable
+from tests.ingest.spring import build_spring_tenant, list_events_by_id
 
 pytestmark = [
     pytest.mark.anyio,
@@ -36,10 +37,10 @@ pytestmark = [
 Days = frozenset[int]
 GEO = ("geo_stays",)
 PRESENCE = tuple(fact.name for fact in FACTS if fact.name.startswith("presence"))
-CELLS = {one.id: {"radius": 70.0} for one in (*spring().truth.sites, *spring().truth.pois)}
+CELLS = {one.id: {"radius": 70.0} for one in (*build_spring_tenant().truth.sites, *build_spring_tenant().truth.pois)}
 
 
-class Watched:
+class WatchedStore:
     """A store whose changes tell which partitions they replace."""
 
     def __init__(self, store: Store) -> None:
@@ -75,11 +76,11 @@ class WatchedChange:
 @lru_cache(maxsize=64)
 def truth_with(kind: str = "", *late: tuple[tuple[str, Any], ...]) -> Truth:
     """Everything that happened, and some late events of one kind."""
-    truth = spring().truth
+    truth = build_spring_tenant().truth
     nothing: dict[str, Any] = dict.fromkeys(("areas", "panelists", "stays", "detections", "visits", "touches"), ())
     ground = replace(truth, purchases=(), deliveries=(), **nothing)
-    files = [Batch(at, one, named_by_id(one)) for at, one in enumerate(spring().events)]
-    return heard(ground, [*files, Batch(99, kind, [dict(one) for one in late])], CELLS)
+    files = [Batch(at, one, list_events_by_id(one)) for at, one in enumerate(build_spring_tenant().events)]
+    return build_truth(ground, [*files, Batch(99, kind, [dict(one) for one in late])], CELLS)
 
 
 def differing(before: Truth, after: Truth) -> dict[str, Days]:
@@ -101,7 +102,7 @@ def _by_day(rows: Iterable[dict[str, Any]]) -> dict[int, list[str]]:
     found: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
         found.setdefault(row["day"], []).append(row)
-    return {day: canonical(some) for day, some in found.items()}
+    return {day: to_comparable(some) for day, some in found.items()}
 
 
 Point = tuple[datetime, str]
@@ -119,34 +120,34 @@ def _days(moments: Iterable[datetime], zone: str) -> Days:
 
 
 def of_ping(late: Json) -> dict[str, Days]:
-    truth = spring().truth
+    truth = build_spring_tenant().truth
     days: set[int] = set()
-    mine = [event for event in named_by_id("pings") if event["user"] == late["user"]]
-    for place, zone in spots(truth, CELLS, late["lng"], late["lat"]):
-        here = [e for e in mine if (place, zone) in spots(truth, CELLS, e["lng"], e["lat"])]
-        before = [(instant(event["at"]), "") for event in here]
-        days |= changed_runs(before, [*before, (instant(late["at"]), "")], 900, truth.zone_of(place), exits=False)
+    mine = [event for event in list_events_by_id("pings") if event["user"] == late["user"]]
+    for place, zone in find_zones(truth, CELLS, late["lng"], late["lat"]):
+        here = [e for e in mine if (place, zone) in find_zones(truth, CELLS, e["lng"], e["lat"])]
+        before = [(to_instant(event["at"]), "") for event in here]
+        days |= changed_runs(before, [*before, (to_instant(late["at"]), "")], 900, truth.zone_of(place), exits=False)
     return dict.fromkeys(GEO, frozenset(days))
 
 
 def of_stay(late: Json) -> dict[str, Days]:
-    zone = spring().truth.zone_of(late.get("site") or late["poi"])
-    return dict.fromkeys(GEO, _days([instant(late["start"])], zone))
+    zone = build_spring_tenant().truth.zone_of(late.get("site") or late["poi"])
+    return dict.fromkeys(GEO, _days([to_instant(late["start"])], zone))
 
 
 def of_detection(late: Json) -> dict[str, Days]:
-    truth = spring().truth
+    truth = build_spring_tenant().truth
     site = {one.id: one.site for one in truth.equipments}
-    here = [e for e in named_by_id("detections") if e["device"] == late["device"]]
+    here = [e for e in list_events_by_id("detections") if e["device"] == late["device"]]
     here = [e for e in here if site[e["equipment"]] == site[late["equipment"]]]
-    before, after = ([(instant(e["at"]), e["equipment"]) for e in some] for some in (here, [*here, late]))
+    before, after = ([(to_instant(e["at"]), e["equipment"]) for e in some] for some in (here, [*here, late]))
     zone = truth.zone_of(site[late["equipment"]])
     return dict.fromkeys(PRESENCE, changed_runs(before, after, truth.presence_gap_s, zone, exits=True))
 
 
 def of_touch(late: Json) -> dict[str, Days]:
     """The days in the window on which the user has outcomes; and those that outcomes of these days are credited to."""
-    truth, at = spring().truth, instant(late["at"])
+    truth, at = build_spring_tenant().truth, to_instant(late["at"])
     campaign = next(one for one in truth.campaigns if one.id == late["campaign"])
     lasting = timedelta(days={**truth.windows, **(campaign.windows or {}), "control": 0}[late["kind"]])
 
@@ -164,8 +165,8 @@ def of_visit_or_purchase(kind: str) -> Callable[[Json], dict[str, Days]]:
     """The day of it at its site; and the days that outcomes of that day are credited to."""
 
     def of(late: Json) -> dict[str, Days]:
-        zone = spring().truth.zone_of(late["site"])
-        return _outcome_days(_days([instant(late["at"])], zone), kind, late)
+        zone = build_spring_tenant().truth.zone_of(late["site"])
+        return _outcome_days(_days([to_instant(late["at"])], zone), kind, late)
 
     return of
 
@@ -189,15 +190,15 @@ def _frozen(event: Json) -> tuple[tuple[str, Any], ...]:
 
 def moved(kind: str, at: int, field: str = "at", **by: float) -> Json:
     """An event of the spring, some time later or earlier."""
-    event = named_by_id(kind)[at]
-    return {**event, field: (instant(event[field]) + timedelta(**by)).isoformat()}
+    event = list_events_by_id(kind)[at]
+    return {**event, field: (to_instant(event[field]) + timedelta(**by)).isoformat()}
 
 
 def late_events() -> list[tuple[str, Json, Callable[[Json], dict[str, Days]]]]:
     """Of each kind; near what is there, and far from it."""
-    truth, visit = spring().truth, named_by_id("visits")[0]
+    truth, visit = build_spring_tenant().truth, list_events_by_id("visits")[0]
     click = {"user": visit["user"], "campaign": truth.campaigns[1].id, "kind": "click"}
-    click["at"] = (instant(visit["at"]) - timedelta(days=2)).isoformat()
+    click["at"] = (to_instant(visit["at"]) - timedelta(days=2)).isoformat()
     delivery = {"campaign": truth.campaigns[0].id, "prints": 5, "clicks": 0, "openings": 0}
     return [
         ("pings", moved("pings", 0, seconds=-60), of_ping),
@@ -214,40 +215,42 @@ def late_events() -> list[tuple[str, Json, Callable[[Json], dict[str, Days]]]]:
 
 
 @pytest.fixture
-async def land(ingested: Store) -> Land:
+async def land(ingested: Store) -> IngestApp:
     """The spring, in a store that is watched."""
-    watched: Any = Watched(ingested)
-    land = await Land(watched, spring()).settle()
-    await land.take_all(spring().events)
+    watched: Any = WatchedStore(ingested)
+    land = await IngestApp(watched, build_spring_tenant()).create_documents()
+    await land.ingest_all(build_spring_tenant().events)
     return land
 
 
-async def test_late_events_rebuild_the_days_they_touch(land: Land) -> None:
+async def test_late_events_rebuild_the_days_they_touch(land: IngestApp) -> None:
     """Whatever differs is written, and nothing that could not differ; months are those of the days."""
     for kind, late, of in late_events():
         must, may = differing(truth_with(), truth_with(kind, _frozen(late))), of(late)
-        batch = await replacing(land, must, may, partial(land.take, kind, [late]))
+        batch = await replacing(land, must, may, partial(land.ingest_events, kind, [late]))
         await replacing(land, must, may, partial(land.ingest.remove_batch, land.application, batch))
 
 
-async def test_late_events_far_apart_leave_the_days_between(land: Land) -> None:
+async def test_late_events_far_apart_leave_the_days_between(land: IngestApp) -> None:
     """A file of deliveries of two days of a week."""
     late = [one for one in late_events() if one[0] == "deliveries"]
     may = {"deliveries": frozenset(day for _, event, of in late for day in of(event)["deliveries"])}
     must = differing(truth_with(), truth_with("deliveries", *(_frozen(event) for _, event, _ in late)))
-    await replacing(land, must, may, partial(land.take, "deliveries", [event for _, event, _ in late]))
+    await replacing(land, must, may, partial(land.ingest_events, "deliveries", [event for _, event, _ in late]))
 
 
-async def test_what_was_there_already_rebuilds_nothing(land: Land) -> None:
+async def test_what_was_there_already_rebuilds_nothing(land: IngestApp) -> None:
     """Every file again."""
     watched: Any = land.store
     watched.replaced.clear()
-    batches = await land.take_all(spring().events)
+    batches = await land.ingest_all(build_spring_tenant().events)
     assert {batch["accepted"] for batch in batches} == {0}
     assert watched.replaced.keys() == {"events_ledger"}
 
 
-async def replacing(land: Land, must: Mapping[str, Days], may: Mapping[str, Days], change: Callable[[], Any]) -> Any:
+async def replacing(
+    land: IngestApp, must: Mapping[str, Days], may: Mapping[str, Days], change: Callable[[], Any]
+) -> Any:
     """Makes a change, which must replace some days of facts, and may replace some others."""
     watched: Any = land.store
     watched.replaced.clear()

@@ -19,11 +19,11 @@ from okube_api.store.schema import Table
 from okube_api.store.values import Json
 from okube_api.store_schema import SCHEMA
 
-from tests.ingest import small
-from tests.ingest.expected import ALL, assert_same
-from tests.ingest.heard import Batch, heard, new_events, without_user
-from tests.ingest.land import Land, pieces
-from tests.ingest.small import Ground, happenings
+from tests.ingest import strategies
+from tests.ingest.event_truth import Batch, build_truth, count_accepted, drop_user
+from tests.ingest.expected import ALL, assert_tables
+from tests.ingest.ingest_app import IngestApp, stream_chunks
+from tests.ingest.strategies import SmallWorld, small_events
 from tests.truth.tenant import Tenant
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +37,7 @@ DERIVED = (PANELISTS, *(table for fact in FACTS for table in fact.tables))
 class History:
     """What was sent to a tenant, and what of it counts."""
 
-    def __init__(self, land: Land, where: Ground, dice: Random) -> None:
+    def __init__(self, land: IngestApp, where: SmallWorld, dice: Random) -> None:
         self.land, self.where, self.dice = land, where, dice
         self.live: list[Batch] = []
         self._documents: dict[int, Json] = {}
@@ -47,13 +47,13 @@ class History:
         received, bad = [], []
         for kind, events in files:
             bad.append(self.dice.choice((0, 0, 0, 2)))
-            shape, data = small.written(self.dice, self.where, Batch(0, kind, events), bad[-1])
-            source = EventFile(pieces(data, self.dice.choice((7, 777))), shape)
+            shape, data = strategies.write_file(self.dice, self.where, Batch(0, kind, events), bad[-1])
+            source = EventFile(stream_chunks(data, self.dice.choice((7, 777))), shape)
             received.append(await self.land.ingest.load(self.land.application, kind, source))
         shown = await self.land.ingest.publish(self.land.application, received)
         for batch, (kind, events), rejected in zip(shown, files, bad, strict=True):
             one = Batch(batch["number"], kind, events)
-            new = new_events(one, self.live)
+            new = count_accepted(one, self.live)
             counts = batch["accepted"], batch["duplicate"], batch["rejected"]
             assert counts == (new, len(events) - new, rejected), (one, batch["reasons"])
             self.live.append(one)
@@ -79,9 +79,9 @@ class History:
             await self.send([(batch.kind, events)])
             await self.take_back(self.live[-1])
         elif what == "erase":
-            name = self.dice.choice((*small.USERS, *small.DEVICES))
+            name = self.dice.choice((*strategies.USERS, *strategies.DEVICES))
             await self.land.ingest.erase_user(self.land.application, name)
-            self.live = without_user(self.live, name)
+            self.live = drop_user(self.live, name)
         else:
             await self.land.ingest.rebuild(self.land.application)
 
@@ -89,7 +89,7 @@ class History:
 async def played(history: History, happened: dict[str, list[Json]]) -> None:
     """Everything that happened is sent, in any order, with what comes between."""
     dice = history.dice
-    files = [(kind, part) for kind, events in happened.items() for part in small.dealt(dice, kind, events)]
+    files = [(kind, part) for kind, events in happened.items() for part in strategies.deal_files(dice, kind, events)]
     dice.shuffle(files)
     between = dice.sample(DISTURBANCES, dice.randrange(4))
     while files:
@@ -100,7 +100,7 @@ async def played(history: History, happened: dict[str, list[Json]]) -> None:
             await history.disturb(between.pop())
 
 
-async def dumped(land: Land) -> dict[str, list[bytes]]:
+async def dumped(land: IngestApp) -> dict[str, list[bytes]]:
     """Every derived table as it is kept, its rows as sorted bytes."""
     found = {}
     async with land.store.open_reader(land.application.id) as reader:
@@ -115,7 +115,7 @@ def _unsaid(table: Table) -> list[str]:
     return ["batch"] if table.packed else []
 
 
-async def wreck(land: Land, dice: Random) -> None:
+async def wreck(land: IngestApp, dice: Random) -> None:
     """Some of the days of every fact, and of its rollups, are lost."""
     async with land.store.begin_change(land.application.id, f"wrecked {next(NUMBERS)}") as change:
         for table in DERIVED:
@@ -127,27 +127,29 @@ async def wreck(land: Land, dice: Random) -> None:
 
 
 @some.composite
-def tenants(draw: some.DrawFn) -> tuple[Ground, dict[str, list[Json]]]:
+def tenants(draw: some.DrawFn) -> tuple[SmallWorld, dict[str, list[Json]]]:
     """A ground of its own, and what happens on it."""
     radius = some.sampled_from((3, 40, 70, 150))
     zone = draw(some.sampled_from((None, "America/New_York", "Pacific/Kiritimati")))
-    where = small.ground(next(NUMBERS), draw(some.tuples(radius, radius, radius)), zone)
-    return where, draw(happenings(where))
+    where = strategies.build_small_world(next(NUMBERS), draw(some.tuples(radius, radius, radius)), zone)
+    return where, draw(small_events(where))
 
 
 @settings(max_examples=EXAMPLES, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # shrinking takes minutes
 @given(tenants(), some.integers(0, 2**32))
 async def test_every_table_is_what_plain_python_makes(
-    shared_store: Store, tenant: tuple[Ground, dict[str, list[Json]]], seed: int
+    shared_store: Store, tenant: tuple[SmallWorld, dict[str, list[Json]]], seed: int
 ) -> None:
     """Facts, rollups with their sets, and the panel; then, half of them lost, they are rebuilt byte for byte."""
     (where, happened), dice = tenant, Random(seed)
-    land = await Land(shared_store, Tenant(where.id, where.id, "Small", {}, where.truth, {})).settle(where.cells)
+    land = await IngestApp(shared_store, Tenant(where.id, where.id, "Small", {}, where.truth, {})).create_documents(
+        where.cells
+    )
     try:
         history = History(land, where, dice)
         await played(history, happened)
-        land.truth = heard(where.truth, history.live, where.cells)
-        assert_same(await land.tables(), land.truth, *ALL)
+        land.truth = build_truth(where.truth, history.live, where.cells)
+        assert_tables(await land.read_tables(), land.truth, *ALL)
         before = await dumped(land)
         await wreck(land, dice)
         await land.ingest.rebuild(land.application)

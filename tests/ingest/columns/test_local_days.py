@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from okube_api.ingest.columns.local_days import day_start, local_days
+from okube_api.ingest.columns.local_days import compute_day_start, to_local_days
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVE = EPOCH.date() - timedelta(days=1)
@@ -20,7 +20,7 @@ def by_hand(at_ms: int, zone: str) -> int:
 
 
 def test_no_instants_have_no_days() -> None:
-    assert local_days(np.zeros(0, np.int64), "Europe/Paris").tolist() == []
+    assert to_local_days(np.zeros(0, np.int64), "Europe/Paris").tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_no_instants_have_no_days() -> None:
 def test_every_half_hour_of_years_of_change(zone: str) -> None:
     starts = [datetime(year, 1, 1, tzinfo=UTC) for year in (2006, 2011, 2024)]
     at = np.concatenate([int(s.timestamp()) * 1000 + np.arange(0, 366 * 48) * 1_800_000 - 1 for s in starts])
-    assert local_days(at, zone).tolist() == [by_hand(int(one), zone) for one in at]
+    assert to_local_days(at, zone).tolist() == [by_hand(int(one), zone) for one in at]
 
 
 @given(
@@ -49,10 +49,10 @@ def test_every_half_hour_of_years_of_change(zone: str) -> None:
     some.sampled_from(ZONES),
 )
 def test_any_instant_of_a_century(at: list[int], zone: str) -> None:
-    assert local_days(np.array(at, np.int64), zone).tolist() == [by_hand(one, zone) for one in at]
+    assert to_local_days(np.array(at, np.int64), zone).tolist() == [by_hand(one, zone) for one in at]
 
 
 @given(some.integers(4000, 40_000), some.sampled_from(["Europe/Paris", "Asia/Shanghai", "America/New_York"]))
 def test_a_day_starts_where_the_one_before_ends(day: int, zone: str) -> None:
-    start = day_start(day, zone)
-    assert local_days(np.array([start - 1, start], np.int64), zone).tolist() == [day - 1, day]
+    start = compute_day_start(day, zone)
+    assert to_local_days(np.array([start - 1, start], np.int64), zone).tolist() == [day - 1, day]

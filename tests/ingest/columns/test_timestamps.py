@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as some
-from okube_api.ingest.columns.timestamps import days, instants
+from okube_api.ingest.columns.timestamps import parse_days, parse_instants
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FORM = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -38,7 +38,7 @@ def by_hand(text: str | None) -> int | None:
 
 @given(texts)
 def test_instants_of_a_column(column: list[str | None]) -> None:
-    found, valid = instants(pa.array(column, pa.string()))
+    found, valid = parse_instants(pa.array(column, pa.string()))
     assert [int(ms) if is_one else None for ms, is_one in zip(found, valid, strict=True)] == [
         by_hand(text) for text in column
     ]
@@ -48,7 +48,7 @@ def test_instants_of_a_column(column: list[str | None]) -> None:
     some.lists(some.one_of(some.dates(date(1960, 1, 1), date(2110, 1, 1)).map(date.isoformat), some.text()), max_size=9)
 )
 def test_days_of_a_column(column: list[str]) -> None:
-    found, valid = days(pa.array(column, pa.string()))
+    found, valid = parse_days(pa.array(column, pa.string()))
     assert [int(day) if is_one else None for day, is_one in zip(found, valid, strict=True)] == [
         ordinal(text) for text in column
     ]
@@ -66,5 +66,5 @@ def ordinal(text: str) -> int | None:
 
 def test_a_slice_of_a_column_is_read_as_such() -> None:
     column = pa.array(["nonsense", "2019-03-28T09:25:15Z", "2019-03-28T09:25:15.5+01:00", None])
-    found, valid = instants(column.slice(1, 2))
+    found, valid = parse_instants(column.slice(1, 2))
     assert (found.tolist(), valid.tolist()) == ([1_553_765_115_000, 1_553_761_515_500], [True, True])

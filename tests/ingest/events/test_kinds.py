@@ -15,7 +15,8 @@ from okube_api.store.protocol import Store
 from okube_api.store.schema import Column, ColumnType, Table
 from okube_api.store.values import Json
 
-from tests.ingest.land import Land, spring
+from tests.ingest.ingest_app import IngestApp
+from tests.ingest.spring import build_spring_tenant
 
 pytestmark = pytest.mark.anyio
 
@@ -118,9 +119,11 @@ async def test_accepted_events_are_those_that_facts_are_made_of(
     ingested: Store, *, kind: str, fact: Table, event: Json, change: Json, new: int, rows: int
 ) -> None:
     """Check, for a second file with one field changed, how many events are accepted and how many rows facts have."""
-    land = await Land(ingested, spring()).settle()
-    await land.take(kind, [event])
-    batch = await land.take(kind, [{name: value for name, value in (event | change).items() if value is not None}])
+    land = await IngestApp(ingested, build_spring_tenant()).create_documents()
+    await land.ingest_events(kind, [event])
+    batch = await land.ingest_events(
+        kind, [{name: value for name, value in (event | change).items() if value is not None}]
+    )
     assert batch["accepted"] == new, batch["reasons"]
     async with ingested.open_reader(land.application.id) as view:
         blocks = [block async for block in view.read_parts(fact, 0, 100_000)]

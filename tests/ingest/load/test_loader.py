@@ -11,7 +11,8 @@ from okube_api.settings import Settings
 from okube_api.store import open_workbench
 from okube_api.store.protocol import Store, Workbench
 
-from tests.ingest.land import SECRET, Land, clock, spring
+from tests.ingest.ingest_app import SECRET, IngestApp, get_fixed_time
+from tests.ingest.spring import build_spring_tenant
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +22,7 @@ VISIT = {"id": "v1", "user": "a", "site": "lyon-2", "at": "2024-03-28T10:00:00Z"
 
 def build_for_server(store: Store, settings: Settings) -> Ingest:
     """Return the ingest of a server, which the command line and the benchmark use, too."""
-    return build_services(settings, store, clock, SECRET).ingest
+    return build_services(settings, store, get_fixed_time, SECRET).ingest
 
 
 def build_for_demo(store: Store, settings: Settings) -> Ingest:
@@ -43,7 +44,7 @@ async def test_the_memory_limit_of_the_settings_bounds_the_workbench(
         return workbench
 
     monkeypatch.setattr(pseudonyms, "open_workbench", open_and_note)
-    land = await Land(ingested, spring()).settle()
+    land = await IngestApp(ingested, build_spring_tenant()).create_documents()
     land.ingest = build(ingested, Settings(memory_limit=LIMIT))
-    assert (await land.take("visits", [VISIT]))["accepted"] == 1
+    assert (await land.ingest_events("visits", [VISIT]))["accepted"] == 1
     assert limits == [LIMIT_AS_DUCKDB_WRITES_IT]

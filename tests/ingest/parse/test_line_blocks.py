@@ -29,7 +29,9 @@ async def test_lines_and_their_numbers(content: list[bytes], size: int, block: i
     if expected[-1] == b"":
         expected.pop()
     found = await read(data, size, block)
-    assert [one.get_line(at) for one in found for at in range(len(one))] == [line.removesuffix(b"\r") for line in expected]
+    assert [one.get_line(at) for one in found for at in range(len(one))] == [
+        line.removesuffix(b"\r") for line in expected
+    ]
     numbers = [one.first_line + at for one in found for at in range(len(one))]
     assert numbers == list(range(1, len(expected) + 1))
     kept = [one.first_line + at for one in found for at in one.nonempty.tolist()]

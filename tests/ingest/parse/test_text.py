@@ -80,7 +80,9 @@ def test_columns_read_at_once_say_what_the_models_say(data: some.DataObject) -> 
     read = NdjsonParser(kind).read(lines(*texts))
     expected = [alone(kind, text) for text in texts]
     good = {number: event for number, event in enumerate(expected, 1) if event is not None}
-    found = {number: present(row) for number, row in zip(read.line_numbers.tolist(), read.rows.to_pylist(), strict=True)}
+    found = {
+        number: present(row) for number, row in zip(read.line_numbers.tolist(), read.rows.to_pylist(), strict=True)
+    }
     assert found == good
     assert sorted(one.number for one in read.rejected) == [n for n, event in enumerate(expected, 1) if event is None]
     assert all(one.text.decode() == texts[one.number - 1] for one in read.rejected)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 from okube_api.catalogue.facts import (
@@ -21,11 +20,13 @@ from okube_api.ingest.refresh.presence import refresh_presence
 from okube_api.store.protocol import Change, Store
 from okube_api.store.schema import Table
 
-from tests.by_hand.presence import kept as kept_stays
 from tests.by_hand.truth import Detection, Truth
-from tests.ingest import fact_store as kept
+from tests.ingest import fact_store
 from tests.ingest.derive import tables as made
 from tests.ingest.derive.test_presence import EQUIPMENTS, SITES
+from tests.ingest.expected import build_presence_rows
+from tests.ingest.rows import Row, to_comparable
+from tests.ingest.spring import keep_spring
 from tests.truth.tenant import alpha, beta
 
 pytestmark = pytest.mark.anyio
@@ -33,45 +34,25 @@ EMBEDDED = pytest.mark.parametrize("store", ["duckdb"], indirect=True)
 FACTS = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
 
 
-def events(truth: Truth) -> dict[str, tuple[Table, list[kept.Row]]]:
-    return {"detections": (tables.DETECTIONS, kept.build_event_rows(tables.DETECTIONS, made.detections(truth)))}
+def events(truth: Truth) -> dict[str, tuple[Table, list[Row]]]:
+    return {"detections": (tables.DETECTIONS, fact_store.build_event_rows(tables.DETECTIONS, made.detections(truth)))}
 
 
 async def run(told: DerivationContext, change: Change, tasks: Mapping[str, RefreshTask]) -> None:
     await refresh_presence(change, told, tasks["detections"])
 
 
-def marks(truth: Truth) -> dict[tuple[Any, ...], dict[str, int]]:
-    """By user, place (site or equipment) and start of the stay or passage."""
-    numbers = made.numbered(one.device for one in truth.detections)
-    seen: set[tuple[Any, ...]] = set()
-    found = {}
-    for one in kept_stays(truth):
-        first = one.visitor_day not in seen
-        seen.add(one.visitor_day)
-        key = (numbers[one.session.device], one.equipment or one.session.site, round(one.start_s * 1000))
-        found[key] = {
-            "visitor_day": int(first),
-            "new_place": int(one.new_here),
-            "new_application": int(one.new_anywhere),
-        }
-    return found
-
-
-async def assert_facts(found: kept.FactStore, truth: Truth) -> None:
-    rows, marked = made.presence_rows(truth), marks(truth)
-    for name, place in (("stays", "site"), ("passages", "equipment")):
-        rows[name] = [row | marked[row["user"], row[place], row["start"]] for row in rows[name]]
-    for fact, expected in zip(FACTS, rows.values(), strict=True):
-        await kept.assert_fact(found, fact, expected)
+async def assert_facts(found: fact_store.FactStore, truth: Truth) -> None:
+    for fact, expected in zip(FACTS, build_presence_rows(truth).values(), strict=True):
+        await fact_store.assert_fact(found, fact, expected)
 
 
 async def test_batches_that_come_and_go_leave_what_they_should(store: Store) -> None:
-    truth = kept.keep_spring(alpha().truth)
-    found = kept.FactStore(store, partial(run, kept.build_context(truth)))
-    first, second = kept.deal_batches(events(truth), 2, seed=4)
+    truth = keep_spring(alpha().truth)
+    found = fact_store.FactStore(store, partial(run, fact_store.build_context(truth)))
+    first, second = fact_store.deal_batches(events(truth), 2, seed=4)
     table, rows = events(truth)["detections"]
-    later = [{**row, "at": row["at"] + 600_000, "part": (row["at"] + 600_000) // kept.DAY_MS + 1} for row in rows]
+    later = [{**row, "at": row["at"] + 600_000, "part": (row["at"] + 600_000) // fact_store.DAY_MS + 1} for row in rows]
     await found.add(1, first)
     await found.add(2, {"detections": (table, later)})
     await found.add(3, second)
@@ -81,14 +62,14 @@ async def test_batches_that_come_and_go_leave_what_they_should(store: Store) -> 
 
 @EMBEDDED
 async def test_everything_again_is_the_same(store: Store) -> None:
-    truth = kept.keep_spring(beta().truth)
-    found = kept.FactStore(store, partial(run, kept.build_context(truth)))
+    truth = keep_spring(beta().truth)
+    found = fact_store.FactStore(store, partial(run, fact_store.build_context(truth)))
     await found.add(1, events(truth))
     await assert_facts(found, truth)
-    before = {fact.name: kept.canonical(await found.read_rows(fact.daily_table)) for fact in FACTS}
+    before = {fact.name: to_comparable(await found.read_rows(fact.daily_table)) for fact in FACTS}
     days = {row["day"] for fact in FACTS for row in await found.read_rows(fact.daily_table)}
     await found.rebuild_all(["detections"], also={*days, 19_000})
-    assert {fact.name: kept.canonical(await found.read_rows(fact.daily_table)) for fact in FACTS} == before
+    assert {fact.name: to_comparable(await found.read_rows(fact.daily_table)) for fact in FACTS} == before
 
 
 def test_a_fact_that_is_not_kept_is_all_in_one_of_its_grains() -> None:
@@ -114,9 +95,9 @@ def always_there() -> Truth:
 async def test_a_device_that_never_leaves(store: Store, backwards: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MOST_POINTS", 60)
     truth = always_there()
-    found = kept.FactStore(store, partial(run, kept.build_context(truth)))
+    found = fact_store.FactStore(store, partial(run, fact_store.build_context(truth)))
     table, rows = events(truth)["detections"]
-    by_day: dict[int, list[kept.Row]] = {}
+    by_day: dict[int, list[Row]] = {}
     for row in rows:
         by_day.setdefault(row["part"], []).append(row)
     for number, day in enumerate(sorted(by_day, reverse=backwards), start=1):

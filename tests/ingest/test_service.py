@@ -23,8 +23,9 @@ from okube_api.store.schema import Table
 from okube_api.store.values import Json
 from okube_api.store_schema import SCHEMA
 
-from tests.ingest.expected import ALL, assert_same
-from tests.ingest.land import NOW, SECRET, Land, clock, pieces, spring
+from tests.ingest.expected import ALL, assert_tables
+from tests.ingest.ingest_app import NOW, SECRET, IngestApp, get_fixed_time, stream_chunks
+from tests.ingest.spring import build_spring_tenant
 
 pytestmark = pytest.mark.anyio
 
@@ -35,24 +36,24 @@ def stay(user: str, start: str, **more: Any) -> Json:
     return {"user": user, "site": "lyon-2", "start": start, "duration_s": 600, "zone": "indoor", **more}
 
 
-async def land_of(store: Store) -> Land:
-    return await Land(store, spring()).settle()
+async def land_of(store: Store) -> IngestApp:
+    return await IngestApp(store, build_spring_tenant()).create_documents()
 
 
-async def rows_of(land: Land, table: Table) -> list[Json]:
+async def rows_of(land: IngestApp, table: Table) -> list[Json]:
     """Everything in a table."""
     async with land.store.open_reader(land.application.id) as reader:
         return [row async for block in reader.read_parts(table, 0, 100_000) for row in block.to_pylist()]
 
 
-async def stays_of(land: Land) -> list[tuple[Any, ...]]:
+async def stays_of(land: IngestApp) -> list[tuple[Any, ...]]:
     """(user, dwell, weight in thousandths) of every stay, in order."""
     rows = await rows_of(land, GEO_STAYS.table)
     return sorted((row["user"], row["dwell_s"], row["weight"]) for row in rows)
 
 
-async def counts(land: Land, kind: str, *events: Json, **more: Any) -> tuple[int, int, int]:
-    batch = await land.take(kind, events, **more)
+async def counts(land: IngestApp, kind: str, *events: Json, **more: Any) -> tuple[int, int, int]:
+    batch = await land.ingest_events(kind, events, **more)
     return batch["accepted"], batch["duplicate"], batch["rejected"]
 
 
@@ -76,10 +77,10 @@ async def test_an_events_own_id_is_what_it_is_known_by(ingested: Store) -> None:
 
 async def test_of_a_natural_key_the_latest_batch_counts(ingested: Store) -> None:
     land = await land_of(ingested)
-    await land.take("stays", [stay("a", "2024-03-28T10:00:00Z"), stay("b", "2024-03-28T10:00:00Z")])
+    await land.ingest_events("stays", [stay("a", "2024-03-28T10:00:00Z"), stay("b", "2024-03-28T10:00:00Z")])
     assert [weight for *_, weight in await stays_of(land)] == [1000, 1000]
     assert await counts(land, "panelists", {"user": "a", "weight": 2}, {"user": "b", "weight": 3}) == (2, 0, 0)
-    later = await land.take("panelists", [{"user": "b", "weight": 4}, {"user": "b", "weight": 5}])
+    later = await land.ingest_events("panelists", [{"user": "b", "weight": 4}, {"user": "b", "weight": 5}])
     assert (later["accepted"], later["duplicate"]) == (1, 1)
     assert await counts(land, "panelists", {"user": "a", "weight": 2}) == (0, 1, 0)
     assert [weight for *_, weight in await stays_of(land)] == [2000, 5000]
@@ -92,7 +93,7 @@ async def test_a_second_file_of_deliveries_replaces_the_first(ingested: Store) -
     land = await land_of(ingested)
     day, other = {"campaign": "mails", "day": "2024-03-28"}, {"campaign": "mails", "day": "2024-03-29"}
     assert await counts(land, "deliveries", {**day, "prints": 5}, {**other, "prints": 6}) == (2, 0, 0)
-    second = await land.take("deliveries", [{**day, "prints": 7}, {**day, "site": "lyon-2", "prints": 1}])
+    second = await land.ingest_events("deliveries", [{**day, "prints": 7}, {**day, "site": "lyon-2", "prints": 1}])
     assert sorted(row["print_count"] for row in await rows_of(land, DELIVERIES.table)) == [1, 6, 7]
     await land.ingest.remove_batch(land.application, second)
     assert sorted(row["print_count"] for row in await rows_of(land, DELIVERIES.table)) == [5, 6]
@@ -102,10 +103,10 @@ async def test_areas_that_move_move_distances(ingested: Store) -> None:
     land = await land_of(ingested)
     lng, lat = LYON
     near = {"code": "693820101", "name": "Near", "lng": lng, "lat": lat}
-    await land.take("panelists", [{"user": "a", "home": "693820101"}])
-    await land.take("stays", [stay("a", "2024-03-28T10:00:00Z")])
-    first = await land.take("areas", [near])
-    await land.take("areas", [{**near, "name": "Further north", "lat": lat + 0.01}])
+    await land.ingest_events("panelists", [{"user": "a", "home": "693820101"}])
+    await land.ingest_events("stays", [stay("a", "2024-03-28T10:00:00Z")])
+    first = await land.ingest_events("areas", [near])
+    await land.ingest_events("areas", [{**near, "name": "Further north", "lat": lat + 0.01}])
 
     async def home() -> int | None:
         (row,) = await rows_of(land, GEO_STAYS.table)
@@ -132,7 +133,7 @@ async def test_what_a_batch_names_must_be_there(ingested: Store) -> None:
         {**stay("a", "2024-03-28T12:00:00Z"), "site": None, "poi": POI},
         {**stay("a", "2024-03-28T12:00:00Z"), "poi": POI},
     ]
-    batch = await land.take("stays", [{k: v for k, v in one.items() if v is not None} for one in events])
+    batch = await land.ingest_events("stays", [{k: v for k, v in one.items() if v is not None} for one in events])
     assert (batch["accepted"], batch["rejected"]) == (2, 2)
     reasons = {one["line"]: one["reason"] for one in batch["reasons"]}
     assert reasons == {
@@ -146,9 +147,9 @@ async def test_what_a_batch_names_must_be_there(ingested: Store) -> None:
 
 async def test_a_batch_with_bad_lines_only_is_visible_and_empty(ingested: Store) -> None:
     land = await land_of(ingested)
-    batch = await land.take_text("stays", "oh\nno\n")
+    batch = await land.ingest_text("stays", "oh\nno\n")
     assert (batch["state"], batch["accepted"], batch["rejected"]) == ("visible", 0, 2)
-    assert (await land.take_text("stays", ""))["accepted"] == 0
+    assert (await land.ingest_text("stays", ""))["accepted"] == 0
 
 
 # -- left half-done --------------------------------------------------------------------------------------------
@@ -173,10 +174,10 @@ async def test_what_waits_is_shown_by_whoever_comes_next(ingested: Store) -> Non
     events = land.tenant.events
     for kind in ("areas", "panelists", "stays", "pings"):
         text = "".join(f"{line}\n" for line in map(json.dumps, events[kind]))
-        await land.ingest.load(land.application, kind, EventFile(pieces(text.encode()), Format.NDJSON))
+        await land.ingest.load(land.application, kind, EventFile(stream_chunks(text.encode()), Format.NDJSON))
     assert await rows_of(land, GEO_STAYS.table) == []
-    await Ingest(ingested, clock, SECRET).resume()
-    assert_same(await land.tables(), land.truth, "geo_stays", "panelists")
+    await Ingest(ingested, get_fixed_time, SECRET).resume()
+    assert_tables(await land.read_tables(), land.truth, "geo_stays", "panelists")
     assert [one["state"] for one in await land.ingest.batches.find_in_states(*State)] == ["visible"] * 4
 
 
@@ -206,7 +207,7 @@ async def test_the_same_file_is_not_taken_twice(ingested: Store, tmp_path: Path)
 async def test_many_at_once_are_one_after_the_other(ingested: Store) -> None:
     land = await land_of(ingested)
     days = [stay("a", f"2024-03-{day}T10:00:00Z") for day in range(10, 16)]
-    batches = await asyncio.gather(*(land.take("stays", days[at:]) for at in range(len(days))))
+    batches = await asyncio.gather(*(land.ingest_events("stays", days[at:]) for at in range(len(days))))
     assert sum(batch["accepted"] for batch in batches) == len(days)
     assert len(await stays_of(land)) == len(days)
 
@@ -217,7 +218,7 @@ async def test_many_at_once_are_one_after_the_other(ingested: Store) -> None:
 async def test_a_person_is_erased(ingested: Store) -> None:
     """What is left is what there would be, had the person never been."""
     land, gone = await land_of(ingested), {"user-03", "device-05"}
-    await land.take_all(land.tenant.events)
+    await land.ingest_all(land.tenant.events)
     for name in gone:
         await land.ingest.erase_user(land.application, name)
 
@@ -227,7 +228,7 @@ async def test_a_person_is_erased(ingested: Store) -> None:
     kinds = ("panelists", "stays", "detections", "touches", "visits", "purchases")
     changed: dict[str, Any] = {kind: left(getattr(land.truth, kind)) for kind in kinds}
     without = replace(land.truth, **changed)
-    assert_same(await land.tables(), without, *ALL)
+    assert_tables(await land.read_tables(), without, *ALL)
 
 
 async def test_no_name_of_anybody_is_in_the_store(tmp_path: Path) -> None:
@@ -236,7 +237,7 @@ async def test_no_name_of_anybody_is_in_the_store(tmp_path: Path) -> None:
     await store.start()
     land = await land_of(store)
     good, bad = json.dumps(stay("zaphod", "2024-03-28T10:00:00Z")), '{"user":"zaphod","start":'
-    batch = await land.take_text("stays", f"{good}\n{bad}\n")
+    batch = await land.ingest_text("stays", f"{good}\n{bad}\n")
     assert [line["text"] async for line in land.ingest.stream_rejected(batch)] == [bad]
     await store.close()
     assert holding(tmp_path, b"events_stays")
@@ -250,9 +251,9 @@ def holding(folder: Path, text: bytes) -> list[Path]:
 
 async def test_another_secret_knows_nobody(ingested: Store) -> None:
     land = await land_of(ingested)
-    await land.take("stays", [stay("a", "2024-03-28T10:00:00Z")])
-    bad = await land.take_text("stays", "{}\n")
-    stranger = Ingest(ingested, clock, b"another secret, as long as the first one")
+    await land.ingest_events("stays", [stay("a", "2024-03-28T10:00:00Z")])
+    bad = await land.ingest_text("stays", "{}\n")
+    stranger = Ingest(ingested, get_fixed_time, b"another secret, as long as the first one")
     with pytest.raises(Impossible):
         [line async for line in stranger.stream_rejected(bad)]
     await stranger.erase_user(land.application, "a")

@@ -19,7 +19,7 @@ from okube_api.ingest.parse.codecs import Format
 from okube_api.store.values import Json
 
 from tests.by_hand.truth import Campaign, Equipment, Place, Truth
-from tests.ingest.heard import Batch
+from tests.ingest.event_truth import Batch
 from tests.truth.places import BROADWAY, LYON, east_of, ident, north_of
 
 USERS, DEVICES = ("ann", "bob", "cid"), ("d0", "d1")
@@ -48,21 +48,21 @@ POINTS = (
 
 
 @dataclass(frozen=True)
-class Ground:
+class SmallWorld:
     """An application's places, and what each of them takes for its own: see `heard.spots`."""
 
     id: str
     truth: Truth
     cells: Mapping[str, Mapping[str, Any]]
 
-    def keys(self) -> dict[str, str]:
+    def list_keys(self) -> dict[str, str]:
         """What everything is called, by id."""
         truth = self.truth
         places = {one.id: one.key for one in (*truth.sites, *truth.pois)}
         return places | {one.id: one.key for one in truth.equipments} | {one.id: one.key for one in truth.campaigns}
 
 
-def ground(number: int, radii: tuple[int, int, int], zone: str | None) -> Ground:
+def build_small_world(number: int, radii: tuple[int, int, int], zone: str | None) -> SmallWorld:
     """Two shops, a web shop, two points of interest beside one of the shops; three equipments, three campaigns.
 
     radii: of the shops and the first point of interest; zone: the second shop's clock.
@@ -81,7 +81,7 @@ def ground(number: int, radii: tuple[int, int, int], zone: str | None) -> Ground
     windows = (None, {"click": 3, "print": 1, "opening": 2}, None)
     campaigns = [Campaign(ident(number, 6, at), f"c{at}", "l", windows=one) for at, one in enumerate(windows)]
     truth = Truth(sites=(lyon, broadway, web), pois=(near, drawn), equipments=equipments, campaigns=campaigns)
-    return Ground(ident(number, 0, 0), truth, {**cells, drawn.id: around})
+    return SmallWorld(ident(number, 0, 0), truth, {**cells, drawn.id: around})
 
 
 # -- what happens -----------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ moments = some.tuples(some.sampled_from(DAYS + 3 * _NEAR), some.sampled_from(TIM
 _gaps_s = some.lists(some.sampled_from((30, 120, 899, 900, 901, 1800, 1801, 5400)), max_size=4)
 
 
-def happenings(where: Ground) -> some.SearchStrategy[dict[str, list[Json]]]:
+def small_events(where: SmallWorld) -> some.SearchStrategy[dict[str, list[Json]]]:
     """Events by kind, in no order, some of them the same; everything is named by id."""
     truth = where.truth
     shops, sites = truth.sites[:2], truth.sites
@@ -212,7 +212,7 @@ def _said(**fields: Any) -> Json:
 # -- how it is sent ---------------------------------------------------------------------------------------------
 
 
-def dealt(dice: Random, kind: str, events: Sequence[Json]) -> list[list[Json]]:
+def deal_files(dice: Random, kind: str, events: Sequence[Json]) -> list[list[Json]]:
     """Up to three files that together hold all events, some in two of them, some twice in one; some with an id."""
     files: list[list[Json]] = [[] for _ in range(dice.randrange(1, 4))]
     for number, event in enumerate(events):
@@ -226,12 +226,12 @@ def dealt(dice: Random, kind: str, events: Sequence[Json]) -> list[list[Json]]:
 BAD = b'{"user": "zaphod", "at":'
 
 
-def written(dice: Random, where: Ground, batch: Batch, bad: int) -> tuple[Format, bytes]:
+def write_file(dice: Random, where: SmallWorld, batch: Batch, bad: int) -> tuple[Format, bytes]:
     """A batch as a file of any format, things by id or key, instants in any offset.
 
     bad: how many lines that are no events are among the others; the file is of NDJSON then.
     """
-    events = [_as_sent(dice, where.keys(), event) for event in batch.events]
+    events = [_as_sent(dice, where.list_keys(), event) for event in batch.events]
     shape = Format.NDJSON if bad else dice.choice(list(Format))
     if shape is Format.NDJSON:
         lines = [json.dumps(event).encode() for event in events]
