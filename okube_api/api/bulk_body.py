@@ -46,7 +46,7 @@ async def upsert_list(
             message = "All elements of a list must have the same 'app'."
             raise Impossible.at("body", f"/{index}/app", message)
     access = await creator.load_access(first, "/0")
-    fields = [element.named(without=without) for element in elements]
+    fields = [element.dump_set_fields(without=without) for element in elements]
     return await BulkUpsert(resources, access.application, ("key",)).upsert_all(fields)
 
 
