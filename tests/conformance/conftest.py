@@ -29,9 +29,9 @@ async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         made: Store = DuckStore(path, SCHEMA, memory_limit="512MB", threads=2, column_cache=ColumnCache(0))
     elif request.param == "mongomock":
         url = f"mongodb://memory/{name}"
-        made = MongoStore(url, SCHEMA, client=Client(url), held=ColumnCache(0))
+        made = MongoStore(url, SCHEMA, client=Client(url), column_cache=ColumnCache(0))
     else:
-        made = MongoStore(f"{request.getfixturevalue('mongo_uri').rstrip('/')}/{name}", SCHEMA, held=ColumnCache(0))
+        made = MongoStore(f"{request.getfixturevalue('mongo_uri').rstrip('/')}/{name}", SCHEMA, column_cache=ColumnCache(0))
     await made.start()
     yield made
     await made.close()

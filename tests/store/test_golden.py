@@ -9,8 +9,8 @@ from okube_api.store.column_types import DeclaredFields
 from okube_api.store.conditions import Between, Contains, Missing, Not, OneOf, Overlaps, equal
 from okube_api.store.duckdb.documents import DuckDocuments
 from okube_api.store.duckdb.sql import aggregate_sql, select_sql
-from okube_api.store.mongo.manifest import Manifest
-from okube_api.store.mongo.pipeline import aggregate_pipeline, rows_pipeline, to_match
+from okube_api.store.mongo.manifests import Manifest
+from okube_api.store.mongo.pipeline import aggregate_pipeline, select_pipeline, to_match
 from okube_api.store.plan_analysis import infer_part_range, resolve_source
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
 
@@ -72,8 +72,8 @@ def pipeline(name: str) -> str:
         found: object = to_match(CONDITIONS[name], DeclaredFields({**THINGS.fields}, search=True))
     else:
         plan = PLANS[name]
-        visible = {"application": APPLICATION, **CURRENT.visible(*infer_part_range(resolve_source(plan)[1]))}
-        found = rows_pipeline(plan, visible) if isinstance(plan, Select) else aggregate_pipeline(plan, visible)
+        visible = {"application": APPLICATION, **CURRENT.match_visible(*infer_part_range(resolve_source(plan)[1]))}
+        found = select_pipeline(plan, visible) if isinstance(plan, Select) else aggregate_pipeline(plan, visible)
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 

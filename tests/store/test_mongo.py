@@ -12,7 +12,7 @@ import pytest
 from okube_api.store.conditions import EVERYTHING, equal
 from okube_api.store.errors import Conflict, Duplicate, StoreError, Unavailable
 from okube_api.store.mongo import changes
-from okube_api.store.mongo.insert_queue import Inserts
+from okube_api.store.mongo.insert_queue import InsertQueue
 from okube_api.store.mongo.store import MongoStore
 from okube_api.store.plans import Aggregate, Count
 from okube_api.store.values import Json
@@ -173,7 +173,7 @@ async def _dies(store: MongoStore) -> None:
         await change.replace(STAYS, [2], stays(2, 3))
         for batch in (1, 2):
             await change.append(EVENTS, batch, pa.table({"part": [1], "user": [1], "label": ["x"]}))
-        await change._inserts.settled()  # type: ignore[attr-defined]
+        await change._inserts.flush()  # type: ignore[attr-defined]
         raise ConnectionAbortedError
 
 
@@ -184,13 +184,13 @@ async def test_a_write_that_fails_fails_the_change(
     store = opened()
     await store.start()
     await fill(store, "alive", 5)
-    insert = Inserts._insert
+    insert = InsertQueue._insert
 
-    async def fails(self: Inserts, collection: str, group: list[Json]) -> None:
+    async def fails(self: InsertQueue, collection: str, group: list[Json]) -> None:
         await insert(self, collection, group)
         raise Unavailable("after it was written")
 
-    monkeypatch.setattr(Inserts, "_insert", fails)
+    monkeypatch.setattr(InsertQueue, "_insert", fails)
     with pytest.raises(Unavailable):
         await fill(store, "lost", 7)
     assert stored(mongo_uri, name, "stays") == await counted(store) == 5

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 from okube_api.store.mongo import numbers
-from okube_api.store.mongo.identifiers import Log, first, identifiers_of
-from okube_api.store.mongo.numbers import Numbers
+from okube_api.store.mongo.identifiers import IdentifierLog, take_distinct, to_identifiers
+from okube_api.store.mongo.numbers import NumberRegistry
 from okube_api.store.values import Json
 from pymongo import AsyncMongoClient
 
@@ -26,32 +26,32 @@ def payload(*names: object) -> bytes:
 
 
 def test_a_log_takes_in_only_what_follows() -> None:
-    log = Log().with_([(0, payload("a", "b")), (2, payload("c"))])
+    log = IdentifierLog().extend([(0, payload("a", "b")), (2, payload("c"))])
     assert log is not None
-    assert log.find(identifiers_of(identifiers("cxab"))).tolist() == [2, -1, 0, 1]
-    longer = log.with_([(2, payload("c", "d")), (4, payload("e"))])
+    assert log.look_up(to_identifiers(identifiers("cxab"))).tolist() == [2, -1, 0, 1]
+    longer = log.extend([(2, payload("c", "d")), (4, payload("e"))])
     assert longer is not None
-    assert longer.find(identifiers_of(identifiers("edcba"))).tolist() == [4, 3, 2, 1, 0]
+    assert longer.look_up(to_identifiers(identifiers("edcba"))).tolist() == [4, 3, 2, 1, 0]
     for hole_or_other in ([(4, payload("e"))], [(2, payload("x"))], [(0, payload("a"))], [(2, b"")]):
-        assert log.with_(hole_or_other) is None
-    assert Log().find(identifiers_of(identifiers("a"))).tolist() == [-1]
+        assert log.extend(hole_or_other) is None
+    assert IdentifierLog().look_up(to_identifiers(identifiers("a"))).tolist() == [-1]
 
 
 def test_new_identifiers_keep_their_order() -> None:
-    found = first(identifiers_of(identifiers("cacbd")), 3)
+    found = take_distinct(to_identifiers(identifiers("cacbd")), 3)
     assert found.tolist() == identifiers("cab")
 
 
 def test_identifiers_have_16_bytes() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
-        identifiers_of([b"short"])
+        to_identifiers([b"short"])
 
 
-async def dense(processes: Sequence[Numbers], many: int) -> None:
+async def dense(processes: Sequence[NumberRegistry], many: int) -> None:
     """Overlapping requests at once get dense numbers, the same from each process."""
     wanted = [identifiers(range(25 * task, 25 * task + many)) for task in range(6)]
     found = await asyncio.gather(
-        *(processes[at % len(processes)].numbers("a", "user", block) for at, block in enumerate(wanted))
+        *(processes[at % len(processes)].assign_numbers("a", "user", block) for at, block in enumerate(wanted))
     )
     by_identifier: dict[bytes, int] = {}
     for block, got in zip(wanted, found, strict=True):
@@ -59,15 +59,15 @@ async def dense(processes: Sequence[Numbers], many: int) -> None:
             assert by_identifier.setdefault(one, number) == number
     assert sorted(by_identifier.values()) == list(range(len(by_identifier)))
     for process in processes:
-        assert await process.known("a", "user", list(by_identifier)) == list(by_identifier.values())
+        assert await process.find_numbers("a", "user", list(by_identifier)) == list(by_identifier.values())
 
 
 async def test_documents_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever fits into one, and whoever is late."""
-    monkeypatch.setattr(numbers, "_FULL", 20)
-    monkeypatch.setattr(numbers, "_AT_ONCE", 7)
+    monkeypatch.setattr(numbers, "_DOCUMENT_CAPACITY", 20)
+    monkeypatch.setattr(numbers, "_MAX_APPEND", 7)
     database = Client("mongodb://memory/numbers").get_default_database()
-    await dense([Numbers(database) for _ in range(3)], 60)
+    await dense([NumberRegistry(database) for _ in range(3)], 60)
     held = await database["_numbers"].find({}, sort=[("_id", 1)]).to_list()
     ends = [one["start"] + one["size"] for one in held]
     assert [one["start"] for one in held] == [0, *ends[:-1]]
@@ -76,31 +76,33 @@ async def test_documents_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_logs_are_let_go_and_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numbers, "_MOST_KEPT", 5)
-    made = Numbers(Client("mongodb://memory/kept").get_default_database())
+    monkeypatch.setattr(numbers, "_MAX_CACHED", 5)
+    made = NumberRegistry(Client("mongodb://memory/kept").get_default_database())
     for _ in range(2):
         for kind in ("user", "device"):
-            assert await made.numbers("a", kind, identifiers(range(4))) == [0, 1, 2, 3]
+            assert await made.assign_numbers("a", kind, identifiers(range(4))) == [0, 1, 2, 3]
     assert list(made._logs) == [("a", "device")]
-    assert await made.known("a", "user", identifiers([3, 5])) == [3, None]
+    assert await made.find_numbers("a", "user", identifiers([3, 5])) == [3, None]
 
 
 async def test_what_another_process_forgot_is_numbered_anew() -> None:
     database = Client("mongodb://memory/forgotten").get_default_database()
-    one, other = Numbers(database), Numbers(database)
-    assert await one.numbers("a", "user", identifiers("abc")) == [0, 1, 2]
-    await other.forget("a")
-    assert await one.numbers("a", "user", identifiers("d")) == [0]
-    assert await other.known("a", "user", identifiers("ad")) == [None, 0]
+    one, other = NumberRegistry(database), NumberRegistry(database)
+    assert await one.assign_numbers("a", "user", identifiers("abc")) == [0, 1, 2]
+    await other.delete("a")
+    assert await one.assign_numbers("a", "user", identifiers("d")) == [0]
+    assert await other.find_numbers("a", "user", identifiers("ad")) == [None, 0]
 
 
 async def test_several_processes_on_a_server(mongo_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numbers, "_FULL", 20)
+    monkeypatch.setattr(numbers, "_DOCUMENT_CAPACITY", 20)
     name = f"numbers_{uuid4().hex[:12]}"
     clients = [AsyncMongoClient[Json](mongo_uri) for _ in range(3)]
     try:
-        await dense([Numbers(client[name]) for client in clients], 60)
-        counted = await asyncio.gather(*(Numbers(clients[at % 3][name]).next("a", "batch") for at in range(9)))
+        await dense([NumberRegistry(client[name]) for client in clients], 60)
+        counted = await asyncio.gather(
+            *(NumberRegistry(clients[at % 3][name]).increment_counter("a", "batch") for at in range(9))
+        )
         assert sorted(counted) == list(range(1, 10))
     finally:
         await clients[0].drop_database(name)

@@ -1,1 +1,1 @@
-"""The MongoDB store."""
+"""The store on a MongoDB server."""

@@ -1,7 +1,7 @@
-"""Changes of rows in MongoDB: written under a generation that nobody reads yet, then switched to in one update.
+"""Changes of rows in MongoDB: written under a generation that nobody reads yet, then made current by one update.
 
-Each change has a record of what it wrote and what it makes obsolete, so that whoever comes later can tidy up after
-it, whether it was committed, abandoned or died.
+Each change has a record of what it writes and what it makes obsolete.  With it, any process can clean up later,
+whether the change was committed, was abandoned, or its process died.
 """
 
 import asyncio
@@ -18,240 +18,260 @@ from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from okube_api.store.errors import Conflict, StoreError
-from okube_api.store.mongo.blocks import counted, packed
-from okube_api.store.mongo.errors import READ_S, WRITE_S, limited
-from okube_api.store.mongo.insert_queue import Inserts, documents, groups
-from okube_api.store.mongo.manifest import Manifest, pg, whole
-from okube_api.store.mongo.manifests import Root, Roots
+from okube_api.store.mongo.blocks import count_by_part, pack_rows
+from okube_api.store.mongo.errors import READ_S, WRITE_S, time_limit
+from okube_api.store.mongo.insert_queue import InsertQueue, split_rows, to_documents
+from okube_api.store.mongo.manifests import (
+    Manifest,
+    ManifestPointers,
+    ManifestRepository,
+    encode_generation,
+    encode_pg,
+)
 from okube_api.store.mongo.rows import MongoReader
-from okube_api.store.mongo.staging import renewing, server_now
+from okube_api.store.mongo.staging import hold_lease, read_server_time
 from okube_api.store.plan_analysis import conform_rows
-from okube_api.store.ranges import find_ranges
+from okube_api.store.ranges import Range, find_ranges
 from okube_api.store.schema import Table
 from okube_api.store.values import Json
 
 CHANGES = "_changes"
 _LEASE = timedelta(seconds=60)
 _RENEW_S = 15.0
-_BYTES_AT_ONCE = 8 * 2**20
-_DELETE_S, _CLOSING_S = 300.0, 30.0
+_MAX_GROUP_BYTES = 8 * 2**20
+_DELETE_S, _CLOSE_S = 300.0, 30.0
 
 
-class Ended(Enum):
+class ChangeOutcome(Enum):
     """How a change ended, as far as its own process knows."""
 
     ABANDONED = "abandoned"
-    PERHAPS = "perhaps"  # the answer to its commit is missing
+    UNKNOWN = "unknown"  # the commit was sent but not answered
     COMMITTED = "committed"
 
 
 class MongoChange(MongoReader):
-    """A change that is under way; it reads what it wrote."""
+    """A running change, which reads what it wrote itself."""
 
-    def __init__(self, database: Any, roots: Roots, root: Root, record: Json) -> None:
-        super().__init__(database, roots, root)
+    def __init__(self, database: Any, manifests: ManifestRepository, pointers: ManifestPointers, record: Json) -> None:
+        super().__init__(database, manifests, pointers)
         self._record = record
-        self._inserts = Inserts(database)
-        self._wrote: set[str] = set()
-        self._manifests: dict[str, Manifest] = {}
-        self._drops: list[Json] = []
-        self.ended = Ended.ABANDONED
+        self._inserts = InsertQueue(database)
+        self._written_tables: set[str] = set()
+        self._new_manifests: dict[str, Manifest] = {}
+        self._obsolete: list[Json] = []
+        self.outcome = ChangeOutcome.ABANDONED
 
     @property
     def version(self) -> str:
-        """Nobody else's: what it wrote is not committed."""
-        return f"{self._root.application} {self._record['_id']}"
+        """Version of its own, because what it wrote is not committed."""
+        return f"{self._pointers.application} {self._record['_id']}"
 
-    def version_of(self, table: Table) -> str:  # noqa: ARG002 - of whichever table
-        """Nobody else's either."""
+    def version_of(self, table: Table) -> str:  # noqa: ARG002 - the same for every table
+        """Return a version of its own, because what it wrote is not committed."""
         return self.version
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
-        """Adds rows of a batch."""
+        """Add rows of a batch."""
         if rows.num_rows == 0:
             return
-        generation = await self._generation(table)
-        manifest = await self._current(table)
+        generation = await self._choose_generation(table)
+        manifest = await self._get_current_manifest(table)
         await self._write(table, generation, rows, batch)
-        self._manifests[table.name] = manifest.appended(batch, generation)
+        self._new_manifests[table.name] = manifest.with_batch(batch, generation)
 
     async def remove(self, table: Table, batch: int) -> None:
-        """Takes a batch's rows out."""
-        manifest = await self._current(table)
-        gone = [whole(generation) for number, generation in sorted(manifest.batches) if number == batch]
-        self._drops.append(_record(table.name, gone))
-        self._manifests[table.name] = manifest.without(batch)
+        """Remove the rows of a batch."""
+        manifest = await self._get_current_manifest(table)
+        ranges = [encode_generation(generation) for number, generation in sorted(manifest.batches) if number == batch]
+        self._obsolete.append(_describe_ranges(table.name, ranges))
+        self._new_manifests[table.name] = manifest.without_batch(batch)
 
     async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
-        """Puts rows in the place of whole partitions."""
-        wanted = conform_rows(table, rows)
-        found = counted(wanted)
-        if outside := found.keys() - set(parts):
-            raise ValueError(f"rows of {table.name} in part {min(outside)}, which is not among those replaced")
-        generation = await self._generation(table)
-        manifest = await self._current(table)
-        self._drops.append(_record(table.name, await self._obsolete(table, manifest, parts)))
-        if wanted.num_rows:
-            await self._write(table, generation, wanted, 0)
-        self._manifests[table.name] = manifest.replaced(parts, generation, found, packed=table.packed)
+        """Replace the whole content of partitions."""
+        conforming = conform_rows(table, rows)
+        counts = count_by_part(conforming)
+        if outside := counts.keys() - set(parts):
+            raise ValueError(f"rows of {table.name} in part {min(outside)}, which is not among the parts to replace")
+        generation = await self._choose_generation(table)
+        manifest = await self._get_current_manifest(table)
+        self._obsolete.append(_describe_ranges(table.name, await self._find_obsolete(table, manifest, parts)))
+        if conforming.num_rows:
+            await self._write(table, generation, conforming, 0)
+        self._new_manifests[table.name] = manifest.with_parts(parts, generation, counts, packed=table.packed)
 
     async def commit(self) -> None:
-        """Makes it visible."""
-        await self._inserts.settled()
-        new = {table: ObjectId() for table in self._manifests}
-        old = [self._root.tables[table] for table in new if table in self._root.tables]
-        self._record["new_manifests"] = list(new.values())
-        await self._note({"$set": {"drops": self._drops, "old_manifests": old, "new_manifests": list(new.values())}})
-        await self._roots.keep(self._root.application, {new[name]: one for name, one in self._manifests.items()})
-        self.ended = Ended.PERHAPS
-        switched = await self._roots.switch(self._root, new, self._record["_id"], self._record["name"])
-        self.ended = Ended.COMMITTED if switched else Ended.ABANDONED
+        """Make the change visible."""
+        await self._inserts.flush()
+        new_ids = {table: ObjectId() for table in self._new_manifests}
+        old_ids = [self._pointers.tables[table] for table in new_ids if table in self._pointers.tables]
+        # The record lists both, so that whoever cleans up knows which manifests and rows to delete.
+        self._record["new_manifests"] = list(new_ids.values())
+        await self._update_record(
+            {"$set": {"drops": self._obsolete, "old_manifests": old_ids, "new_manifests": list(new_ids.values())}}
+        )
+        await self._manifests.insert_manifests(
+            self._pointers.application, {new_ids[table]: manifest for table, manifest in self._new_manifests.items()}
+        )
+        self.outcome = ChangeOutcome.UNKNOWN
+        switched = await self._manifests.switch(self._pointers, new_ids, self._record["_id"], self._record["name"])
+        self.outcome = ChangeOutcome.COMMITTED if switched else ChangeOutcome.ABANDONED
         if not switched:
-            raise Conflict("another change of this application was committed first")
+            raise Conflict("Another change of this application was committed first.")
 
     async def close(self) -> None:
-        """Lets what was sent arrive; removes it unless it was committed."""
+        """Wait for running inserts, and delete what was written unless it was committed."""
         await self._inserts.close()
-        if self.ended is Ended.COMMITTED:
+        if self.outcome is ChangeOutcome.COMMITTED:
             await _mark_committed(self._database, self._record["_id"])
-        elif self.ended is Ended.PERHAPS:
-            await resolve(self._database, self._roots, self._record, self._wrote)
+        elif self.outcome is ChangeOutcome.UNKNOWN:
+            await resolve_change(self._database, self._manifests, self._record, self._written_tables)
         else:
-            await _discard(self._database, self._roots, self._record, self._wrote)
+            await _discard(self._database, self._manifests, self._record, self._written_tables)
 
-    async def _manifest(self, table: Table) -> Manifest:
-        await self._inserts.settled(table.name)
-        return await self._current(table)
+    async def _get_manifest(self, table: Table) -> Manifest:
+        await self._inserts.flush(table.name)
+        return await self._get_current_manifest(table)
 
-    async def _current(self, table: Table) -> Manifest:
-        return self._manifests.get(table.name) or await super()._manifest(table)
+    async def _get_current_manifest(self, table: Table) -> Manifest:
+        return self._new_manifests.get(table.name) or await super()._get_manifest(table)
 
-    async def _generation(self, table: Table) -> int:
-        """What to write under: of several writes of one packed table, a later one may take out what came before."""
-        if not table.packed or table.name not in self._manifests:
-            return self._root.generation
-        generation = (await self._roots.allot(self._root.application)).generation
+    async def _choose_generation(self, table: Table) -> int:
+        """Return the generation to write under.
+
+        The second and later writes to a packed table get a new one, because a later write may remove an earlier one.
+        """
+        if not table.packed or table.name not in self._new_manifests:
+            return self._pointers.generation
+        generation = (await self._manifests.allot_generation(self._pointers.application)).generation
         self._record["generations"].append(generation)
-        await self._note({"$push": {"generations": generation}})
+        await self._update_record({"$push": {"generations": generation}})
         return generation
 
-    async def _note(self, change: Json) -> None:
-        with limited(WRITE_S):
-            await self._database[CHANGES].update_one({"_id": self._record["_id"]}, change)
+    async def _update_record(self, update: Json) -> None:
+        with time_limit(WRITE_S):
+            await self._database[CHANGES].update_one({"_id": self._record["_id"]}, update)
 
-    async def _obsolete(self, table: Table, manifest: Manifest, parts: Sequence[int]) -> list[tuple[int, int]]:
-        """The ranges of `pg` that replacing these parts leaves behind."""
+    async def _find_obsolete(self, table: Table, manifest: Manifest, parts: Sequence[int]) -> list[Range]:
+        """Return the ranges of `pg` that become obsolete when these parts are replaced."""
         if not table.packed:
             replaced = set(parts) & manifest.parts.keys()
-            return find_ranges(pg(manifest.parts[part][0], part) for part in replaced)
-        await self._inserts.settled(table.name)
-        match = {"application": self._root.application, "part": {"$in": list(parts)}}
-        with limited(READ_S):
+            return find_ranges(encode_pg(manifest.parts[part][0], part) for part in replaced)
+        await self._inserts.flush(table.name)
+        match = {"application": self._pointers.application, "part": {"$in": list(parts)}}
+        with time_limit(READ_S):
             blocks = await self._database[table.name].find(match, {"part": 1, "pg": 1, "batch": 1}).to_list(None)
-        return [(block["pg"], block["pg"]) for block in blocks if manifest.shows(block)]
+        return [(block["pg"], block["pg"]) for block in blocks if manifest.is_current(block)]
 
     async def _write(self, table: Table, generation: int, rows: pa.Table, batch: int) -> None:
-        self._wrote.add(table.name)
-        common = {"application": self._root.application}
+        self._written_tables.add(table.name)
+        constants = {"application": self._pointers.application}
         if table.packed:
-            async for group in _blocks(table, generation, rows, common | {"batch": batch}):
+            async for group in _make_blocks(table, generation, rows, constants | {"batch": batch}):
                 await self._inserts.add(table.name, group)
             return
-        for piece in groups(rows):
-            group = await asyncio.to_thread(_plain, piece, generation, common)
+        for piece in split_rows(rows):
+            group = await asyncio.to_thread(_make_row_documents, piece, generation, constants)
             await self._inserts.add(table.name, group)
 
 
-def _plain(rows: pa.Table, generation: int, common: Json) -> list[Json]:
-    return documents(rows.append_column("pg", pc.add(rows["part"], pg(generation, 0))), common)
+def _make_row_documents(rows: pa.Table, generation: int, constants: Json) -> list[Json]:
+    return to_documents(rows.append_column("pg", pc.add(rows["part"], encode_pg(generation, 0))), constants)
 
 
-async def _blocks(table: Table, generation: int, rows: pa.Table, common: Json) -> AsyncIterator[list[Json]]:
-    blocks = packed(conform_rows(table, rows))
+async def _make_blocks(table: Table, generation: int, rows: pa.Table, constants: Json) -> AsyncIterator[list[Json]]:
+    """Yield the documents of blocks, in groups that fit into one request."""
+    blocks = pack_rows(conform_rows(table, rows))
     group: list[Json] = []
-    held = 0
+    group_bytes = 0
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         part, count, payload = block
-        if group and held + len(payload) > _BYTES_AT_ONCE:
+        if group and group_bytes + len(payload) > _MAX_GROUP_BYTES:
             yield group
-            group, held = [], 0
-        group.append({**common, "part": part, "pg": pg(generation, part), "rows": count, "payload": payload})
-        held += len(payload)
+            group, group_bytes = [], 0
+        pg = encode_pg(generation, part)
+        group.append({**constants, "part": part, "pg": pg, "rows": count, "payload": payload})
+        group_bytes += len(payload)
     if group:
         yield group
 
 
-def _record(table: str, ranges: Iterable[tuple[int, int]]) -> Json:
-    return {"table": table, "ranges": [list(one) for one in ranges]}
+def _describe_ranges(table: str, ranges: Iterable[Range]) -> Json:
+    return {"table": table, "ranges": [list(pg_range) for pg_range in ranges]}
 
 
 @asynccontextmanager
-async def changing(database: Any, roots: Roots, application: str, name: str) -> AsyncIterator[MongoChange]:
-    """A change; leaving without a commit removes what it wrote."""
-    root = await roots.allot(application)
-    identifier = ObjectId()
-    record = {"application": application, "name": name, "state": "open", "generations": [root.generation]}
-    async with renewing(database[CHANGES], identifier, record, _RENEW_S):
-        change = MongoChange(database, roots, root, record | {"_id": identifier})
+async def begin_change(
+    database: Any, manifests: ManifestRepository, application: str, name: str
+) -> AsyncIterator[MongoChange]:
+    """Begin a change; leaving the context without a commit deletes what it wrote."""
+    pointers = await manifests.allot_generation(application)
+    change_id = ObjectId()
+    record = {"application": application, "name": name, "state": "open", "generations": [pointers.generation]}
+    async with hold_lease(database[CHANGES], change_id, record, _RENEW_S):
+        change = MongoChange(database, manifests, pointers, record | {"_id": change_id})
         try:
             yield change
         finally:
-            with anyio.move_on_after(_CLOSING_S, shield=True), suppress(StoreError, PyMongoError):
+            with anyio.move_on_after(_CLOSE_S, shield=True), suppress(StoreError, PyMongoError):
                 await change.close()
 
 
-async def resolve(database: Any, roots: Roots, record: Json, tables: Iterable[str]) -> None:
-    """Finds out how a change ended, makes sure that it stays so, and removes what it wrote unless it was committed.
+async def resolve_change(database: Any, manifests: ManifestRepository, record: Json, tables: Iterable[str]) -> None:
+    """Find out how a change ended, make that final, and delete what it wrote unless it was committed.
 
     tables: those that it may have written.
     """
-    application, identifier = record["application"], record["_id"]
-    if not await roots.has(application, identifier):
-        await roots.fence(application)
-    if await roots.has(application, identifier):
-        await _mark_committed(database, identifier)
+    application, change_id = record["application"], record["_id"]
+    if not await manifests.is_change_committed(application, change_id):
+        await manifests.fence(application)  # its commit may still be on the way
+    if await manifests.is_change_committed(application, change_id):
+        await _mark_committed(database, change_id)
     else:
-        await _discard(database, roots, record, tables)
+        await _discard(database, manifests, record, tables)
 
 
-async def _mark_committed(database: Any, identifier: ObjectId) -> None:
-    change = {"$set": {"state": "committed"}, "$currentDate": {"at": True}}
-    with limited(WRITE_S):
-        await database[CHANGES].update_one({"_id": identifier}, change)
+async def _mark_committed(database: Any, change_id: ObjectId) -> None:
+    update = {"$set": {"state": "committed"}, "$currentDate": {"at": True}}
+    with time_limit(WRITE_S):
+        await database[CHANGES].update_one({"_id": change_id}, update)
 
 
-async def _discard(database: Any, roots: Roots, record: Json, tables: Iterable[str]) -> None:
-    ranges = [whole(generation) for generation in record["generations"]]
-    await _delete(database, record["application"], [_record(table, ranges) for table in tables])
-    await _forget(database, roots, record["_id"], record.get("new_manifests", ()))
+async def _discard(database: Any, manifests: ManifestRepository, record: Json, tables: Iterable[str]) -> None:
+    ranges = [encode_generation(generation) for generation in record["generations"]]
+    await _delete_rows(database, record["application"], [_describe_ranges(table, ranges) for table in tables])
+    await _delete_record(database, manifests, record["_id"], record.get("new_manifests", ()))
 
 
-async def _forget(database: Any, roots: Roots, identifier: ObjectId, manifests: Sequence[ObjectId]) -> None:
-    await roots.drop(manifests)
-    with limited(WRITE_S):
-        await database[CHANGES].delete_one({"_id": identifier})
+async def _delete_record(
+    database: Any, manifests: ManifestRepository, change_id: ObjectId, manifest_ids: Sequence[ObjectId]
+) -> None:
+    await manifests.delete_manifests(manifest_ids)
+    with time_limit(WRITE_S):
+        await database[CHANGES].delete_one({"_id": change_id})
 
 
-async def tidy(database: Any, roots: Roots, tables: Sequence[str], grace: timedelta) -> None:
-    """Removes what dead changes wrote, and what changes committed longer ago than `grace` made obsolete."""
-    with limited(READ_S):
+async def collect_row_garbage(
+    database: Any, manifests: ManifestRepository, tables: Sequence[str], grace: timedelta
+) -> None:
+    """Delete what changes of dead processes wrote, and what changes made obsolete longer than `grace` ago."""
+    with time_limit(READ_S):
         records = await database[CHANGES].find({}).to_list(None)
     if not records:
         return
-    now = await server_now(database)
+    now = await read_server_time(database)
     for record in records:
-        since: datetime = record["at"]
-        if record["state"] == "open" and since < now - _LEASE:
-            await resolve(database, roots, record, tables)
-        elif record["state"] == "committed" and since < now - grace:
-            await _delete(database, record["application"], record.get("drops", ()))
-            await _forget(database, roots, record["_id"], record.get("old_manifests", ()))
+        updated_at: datetime = record["at"]
+        if record["state"] == "open" and updated_at < now - _LEASE:
+            await resolve_change(database, manifests, record, tables)
+        elif record["state"] == "committed" and updated_at < now - grace:
+            await _delete_rows(database, record["application"], record.get("drops", ()))
+            await _delete_record(database, manifests, record["_id"], record.get("old_manifests", ()))
 
 
-async def _delete(database: Any, application: str, ranges: Iterable[Json]) -> None:
-    for one in ranges:
-        for first, last in one["ranges"]:
-            with limited(_DELETE_S):
-                await database[one["table"]].delete_many(
-                    {"application": application, "pg": {"$gte": first, "$lte": last}}
-                )
+async def _delete_rows(database: Any, application: str, descriptions: Iterable[Json]) -> None:
+    for description in descriptions:
+        for first, last in description["ranges"]:
+            match = {"application": application, "pg": {"$gte": first, "$lte": last}}
+            with time_limit(_DELETE_S):
+                await database[description["table"]].delete_many(match)

@@ -15,51 +15,53 @@ from okube_api.store.column_types import DeclaredFields
 from okube_api.store.conditions import Condition
 from okube_api.store.document_values import build_search_text, unique_keys
 from okube_api.store.errors import Duplicate, Unavailable
-from okube_api.store.mongo.errors import READ_S, WRITE_S, Contended, limited
-from okube_api.store.mongo.indexes import make_index
-from okube_api.store.mongo.pipeline import SEARCH, to_match
-from okube_api.store.mongo.staging import STAGED, WRITTEN, Collision, StagedWrite
+from okube_api.store.mongo.errors import READ_S, WRITE_S, WriteConflict, time_limit
+from okube_api.store.mongo.indexes import create_index
+from okube_api.store.mongo.pipeline import SEARCH_FIELD, to_match
+from okube_api.store.mongo.staging import STAGED, WRITTEN, StagedWrite, UniqueViolation
 from okube_api.store.schema import BY_ID, Collection, ColumnType, SortKey
 from okube_api.store.values import Json
 
 T = TypeVar("T")
-Claim = tuple[Any, ...]
+UniqueGroup = tuple[str, ...]
+UniqueKey = tuple[Any, ...]
 _BLOCK = 1000
-_TYPES = {ColumnType.TEXT: "string", ColumnType.TEXTS: "string", ColumnType.BOOLEAN: "bool"}
+_BSON_TYPES = {ColumnType.TEXT: "string", ColumnType.TEXTS: "string", ColumnType.BOOLEAN: "bool"}
 _PATIENCE_S, _PAUSE_S = 4.0, 0.1
-_TURNS = 64
+_LOCKS = 64
 
 
-class Documents:
-    """One collection.
+class MongoDocuments:
+    """Documents of one collection.
 
-    Reads leave out what another write has staged and not yet committed (see `staging`).
+    Reads skip what another write has staged and not committed yet (see `staging`).
     """
 
     def __init__(self, collection: Collection, database: Any) -> None:
         self.collection = collection
         self._database = database
         self._stored = database[collection.name]
-        self._names = DeclaredFields({"_id": ColumnType.TEXT, **collection.fields}, search=bool(collection.search))
-        self._turns = [asyncio.Lock() for _ in range(_TURNS)]
+        types = {"_id": ColumnType.TEXT, **collection.fields}
+        self._fields = DeclaredFields(types, search=bool(collection.search))
+        self._key_locks = [asyncio.Lock() for _ in range(_LOCKS)]
 
-    async def create(self) -> None:
-        """Makes the unique indexes, those that documents are looked up by, and the one that finishes staged writes.
+    async def create_indexes(self) -> None:
+        """Create the unique indexes, those for look-ups, and the one that finds staged documents.
 
-        A unique index leaves out documents without the value, and is of no use to look one up.
+        A unique index covers only documents that have the values, so the server cannot use it for look-ups.
         """
         for group in self.collection.unique:
-            present = {name: {"$type": _TYPES.get(self.collection.fields[name], "number")} for name in group}
+            present = {name: {"$type": _BSON_TYPES.get(self.collection.fields[name], "number")} for name in group}
             keys = [(name, 1) for name in group]
             unique = {"unique": True, "partialFilterExpression": present}
-            await make_index(self._stored, keys, f"unique_{'_'.join(group)}", **unique)
-            await make_index(self._stored, keys, f"lookup_{'_'.join(group)}")
+            await create_index(self._stored, keys, f"unique_{'_'.join(group)}", **unique)
+            await create_index(self._stored, keys, f"lookup_{'_'.join(group)}")
         if "application" in self.collection.fields:
-            await make_index(self._stored, [("application", 1), ("_id", 1)], "application__id")
-            if self.collection.search:  # read through from end to end, that is still many times less than documents
-                await make_index(self._stored, [("application", 1), (SEARCH, 1)], "application_search")
-        there = {"partialFilterExpression": {STAGED: {"$exists": True}}}
-        await make_index(self._stored, [(STAGED, 1)], "staged", **there)
+            await create_index(self._stored, [("application", 1), ("_id", 1)], "application__id")
+            if self.collection.search:  # scanning the whole index still reads far less than the documents
+                await create_index(self._stored, [("application", 1), (SEARCH_FIELD, 1)], "application_search")
+        only_staged = {"partialFilterExpression": {STAGED: {"$exists": True}}}
+        await create_index(self._stored, [(STAGED, 1)], "staged", **only_staged)
 
     # -- reading
 
@@ -71,29 +73,31 @@ class Documents:
         limit: int | None,
         fields: Sequence[str] | None = None,
     ) -> list[Json]:
-        """Matching documents in order, or `_id` and some fields of them."""
+        """Return matching documents in order, or `_id` and some fields of them."""
         for name in fields or ():
-            self._names.type_of(name)
+            self._fields.type_of(name)
         if limit == 0:
             return []
-        with limited(READ_S):
-            found = await self._cursor(where, sort, skip, limit, fields).to_list(None)
-        return [_shown(one) if fields is None else _without_nulls(one) for one in found]
+        with time_limit(READ_S):
+            documents = await self._open_cursor(where, sort, skip, limit, fields).to_list(None)
+        if fields is None:
+            return [_drop_internal_fields(document) for document in documents]
+        return [_drop_nulls(document) for document in documents]
 
     async def stream(self, where: Condition, sort: Sequence[SortKey]) -> AsyncIterator[list[Json]]:
-        """Every match, a block at a time."""
-        cursor = self._cursor(where, sort, 0, None)
+        """Yield every matching document, in blocks."""
+        cursor = self._open_cursor(where, sort, 0, None)
         try:
             while True:
-                with limited(READ_S):
+                with time_limit(READ_S):
                     block = await cursor.to_list(_BLOCK)
                 if not block:
                     return
-                yield [_shown(one) for one in block]
+                yield [_drop_internal_fields(document) for document in block]
         finally:
             await cursor.close()
 
-    def _cursor(
+    def _open_cursor(
         self,
         where: Condition,
         sort: Sequence[SortKey],
@@ -102,184 +106,194 @@ class Documents:
         fields: Sequence[str] | None = None,
     ) -> Any:
         for key in sort:
-            self._names.require_scalar(key.field)
+            self._fields.require_scalar(key.field)
         order = [*sort, *(() if any(key.field == "_id" for key in sort) else BY_ID)]
         keys = [(key.field, -1 if key.descending else 1) for key in order]
-        shown = None if fields is None else dict.fromkeys(("_id", *fields), 1)
-        return self._stored.find(self._match(where), shown, sort=keys, skip=skip, limit=limit or 0, batch_size=_BLOCK)
+        projection = None if fields is None else dict.fromkeys(("_id", *fields), 1)
+        return self._stored.find(
+            self._match_visible(where), projection, sort=keys, skip=skip, limit=limit or 0, batch_size=_BLOCK
+        )
 
     async def count(self, where: Condition) -> int:
-        """How many match."""
-        with limited(READ_S):
-            return int(await self._stored.count_documents(self._match(where)))
+        """Return the number of matching documents."""
+        with time_limit(READ_S):
+            return int(await self._stored.count_documents(self._match_visible(where)))
 
-    def _match(self, where: Condition) -> Json:
-        return {**to_match(where, self._names), STAGED: None}
+    def _match_visible(self, where: Condition) -> Json:
+        return {**to_match(where, self._fields), STAGED: None}
 
     # -- writing
 
     async def write(self, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
-        """Adds and replaces by `_id`, all or none."""
-        added = len(inserts)
-        if added + len(replaces) > 1:
-            await self._check(inserts, replaces)
-            write = StagedWrite(self._database, self.collection, inserts, replaces, self._made)
-            await self._patiently(
-                lambda at: (inserts[at], True) if at < added else (replaces[at - added], False), write.run
-            )
+        """Insert and replace documents by `_id`, all or none."""
+        insert_count = len(inserts)
+        if insert_count + len(replaces) > 1:
+            await self._check_unique(inserts, replaces)
+            write = StagedWrite(self._database, self.collection, inserts, replaces, self._encode)
+
+            def get_document(index: int) -> tuple[Json, bool]:
+                return (inserts[index], True) if index < insert_count else (replaces[index - insert_count], False)
+
+            await self._retry(get_document, write.run)
         elif inserts:
-            made = self._made(inserts[0])
-            await self._one(made, new=True, write=partial(self._stored.insert_one, made))
+            document = self._encode(inserts[0])
+            await self._write_one(document, new=True, write=partial(self._stored.insert_one, document))
         elif replaces:
-            made = self._made(replaces[0])
-            match = {"_id": made["_id"], STAGED: None}
-            await self._one(made, new=False, write=partial(self._stored.replace_one, match, made))
+            document = self._encode(replaces[0])
+            match = {"_id": document["_id"], STAGED: None}
+            await self._write_one(document, new=False, write=partial(self._stored.replace_one, match, document))
 
     async def replace(self, where: Condition, document: Json) -> bool:
-        """Puts a document in the place of the match of the same `_id`."""
-        made = self._made(document)
-        match = {"$and": [{"_id": document["_id"]}, self._match(where)]}
-        result = await self._one(made, new=False, write=partial(self._stored.replace_one, match, made))
+        """Replace the matching document of the same `_id`; return False when none matches."""
+        encoded = self._encode(document)
+        match = {"$and": [{"_id": document["_id"]}, self._match_visible(where)]}
+        write = partial(self._stored.replace_one, match, encoded)
+        result = await self._write_one(encoded, new=False, write=write)
         return bool(result.matched_count)
 
     async def update(self, where: Condition, changes: Mapping[str, Any]) -> int:
-        """Sets top-level fields of every match; where that needs no look at each, in one operation."""
-        watched = {path.split(".")[0] for group in (self.collection.search, *self.collection.unique) for path in group}
-        if watched & changes.keys():
-            found = [one async for block in self.stream(where, BY_ID) for one in block]
-            await self.write((), [{**document, **changes} for document in found])
-            return len(found)
-        done = 0
-        async for match in self._in_blocks(self._match(where)):
-            with limited(WRITE_S):
-                done += (await self._stored.update_many(match, {"$set": dict(changes)})).matched_count
-        return done
+        """Set top-level fields of every matching document; return how many matched.
+
+        The documents are read and replaced only when unique keys or the search text may change.
+        """
+        derived = {path.split(".")[0] for group in (self.collection.search, *self.collection.unique) for path in group}
+        if derived & changes.keys():
+            documents = [document async for block in self.stream(where, BY_ID) for document in block]
+            await self.write((), [{**document, **changes} for document in documents])
+            return len(documents)
+        count = 0
+        async for match in self._split_match(self._match_visible(where)):
+            with time_limit(WRITE_S):
+                count += (await self._stored.update_many(match, {"$set": dict(changes)})).matched_count
+        return count
 
     async def delete(self, where: Condition) -> int:
-        """Removes every match."""
-        done = 0
-        async for match in self._in_blocks(self._match(where)):
-            with limited(WRITE_S):
-                done += (await self._stored.delete_many(match)).deleted_count
-        return done
+        """Delete every matching document; return how many there were."""
+        count = 0
+        async for match in self._split_match(self._match_visible(where)):
+            with time_limit(WRITE_S):
+                count += (await self._stored.delete_many(match)).deleted_count
+        return count
 
-    async def _in_blocks(self, match: Json) -> AsyncIterator[Json]:
-        """The same match, or where it meets many documents, one match for every thousand of them."""
+    async def _split_match(self, match: Json) -> AsyncIterator[Json]:
+        """Yield the match itself, or one match per block of documents, so that each operation ends within its time."""
         ids: list[Any] = []
         cursor = self._stored.find(match, {"_id": 1}, batch_size=10 * _BLOCK)
         while True:
-            with limited(READ_S):
-                found = await cursor.to_list(10 * _BLOCK)
-            if not found:
+            with time_limit(READ_S):
+                documents = await cursor.to_list(10 * _BLOCK)
+            if not documents:
                 break
-            ids += [one["_id"] for one in found]
+            ids += [document["_id"] for document in documents]
         if len(ids) <= _BLOCK:
             yield match
             return
-        for at in range(0, len(ids), _BLOCK):
-            yield {"$and": [match, {"_id": {"$in": ids[at : at + _BLOCK]}}]}
+        for start in range(0, len(ids), _BLOCK):
+            yield {"$and": [match, {"_id": {"$in": ids[start : start + _BLOCK]}}]}
 
     # -- helpers
 
-    def _made(self, document: Json) -> Json:
+    def _encode(self, document: Json) -> Json:
         text = build_search_text(self.collection, document)
-        return dict(document) if text is None else {**document, SEARCH: text}
+        return dict(document) if text is None else {**document, SEARCH_FIELD: text}
 
-    async def _check(self, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
-        """Raises Duplicate, before anything is written, for a value that stands twice or that a document keeps."""
-        wanted = _check_apart(self.collection, chain(inserts, replaces))
-        leaving = {one["_id"] for one in replaces}
-        ids = wanted["_id",]
-        wanted["_id",] = {claim: index for claim, index in ids.items() if index < len(inserts)}
-        for group, found in wanted.items():
-            held = iter(found.items())
-            while block := dict(islice(held, _BLOCK)):
-                await self._check_group(group, block, leaving)
+    async def _check_unique(self, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
+        """Raise Duplicate, before anything is written, for a key that occurs twice or that a document keeps."""
+        indexes = _index_keys(self.collection, chain(inserts, replaces))
+        replaced_ids = {document["_id"] for document in replaces}
+        id_indexes = indexes["_id",]
+        indexes["_id",] = {key: index for key, index in id_indexes.items() if index < len(inserts)}
+        for group, group_indexes in indexes.items():
+            items = iter(group_indexes.items())
+            while block := dict(islice(items, _BLOCK)):
+                await self._check_group(group, block, replaced_ids)
 
-    async def _check_group(self, group: tuple[str, ...], wanted: Mapping[Claim, int], leaving: set[str]) -> None:
-        if not wanted:
-            return
-        match: Json = {name: {"$in": list({claim[at] for claim in wanted})} for at, name in enumerate(group)}
-        with limited(READ_S):
-            held = await self._stored.find({**match, STAGED: None}, dict.fromkeys((*group, "_id"), 1)).to_list(None)
-        for document in held:
-            for claim in unique_keys(group, document):
-                if claim in wanted and (group == ("_id",) or document["_id"] not in leaving):
-                    raise Duplicate(self.collection.name, group, wanted[claim], claim[-1])
+    async def _check_group(self, group: UniqueGroup, indexes: Mapping[UniqueKey, int], replaced_ids: set[str]) -> None:
+        match: Json = {name: {"$in": list({key[at] for key in indexes})} for at, name in enumerate(group)}
+        with time_limit(READ_S):
+            projection = dict.fromkeys((*group, "_id"), 1)
+            documents = await self._stored.find({**match, STAGED: None}, projection).to_list(None)
+        for document in documents:
+            for key in unique_keys(group, document):
+                if key in indexes and (group == ("_id",) or document["_id"] not in replaced_ids):
+                    raise Duplicate(self.collection.name, group, indexes[key], key[-1])
 
-    async def _one(self, document: Json, *, new: bool, write: Callable[[], Awaitable[T]]) -> T:
-        """Writes one document in one operation; those of this process that claim the same values take turns.
+    async def _write_one(self, document: Json, *, new: bool, write: Callable[[], Awaitable[T]]) -> T:
+        """Write one document in one operation; writes of this process with the same unique keys wait for each other.
 
-        Otherwise a server may find them waiting for each other, and takes a second to see it.
+        Without the locks a server may find such writes in a deadlock, which takes it a second.
         """
-        wanted = _check_apart(self.collection, [document])
+        indexes = _index_keys(self.collection, [document])
 
-        async def within_time() -> T:
-            with limited(WRITE_S):
+        async def write_in_time() -> T:
+            with time_limit(WRITE_S):
                 return await write()
 
-        async with AsyncExitStack() as turns:
-            for turn in sorted({hash(claim) % len(self._turns) for found in wanted.values() for claim in found}):
-                await turns.enter_async_context(self._turns[turn])
-            return await self._patiently(lambda _: (document, new), within_time)
+        async with AsyncExitStack() as locks:
+            lock_numbers = {hash(key) % len(self._key_locks) for keys in indexes.values() for key in keys}
+            for number in sorted(lock_numbers):  # always in the same order, so that they cannot deadlock
+                await locks.enter_async_context(self._key_locks[number])
+            return await self._retry(lambda _: (document, new), write_in_time)
 
-    async def _patiently(self, at: Callable[[int], tuple[Json, bool]], write: Callable[[], Awaitable[T]]) -> T:
-        """Runs a write, again while others are in its way: a value is held by what another write has staged, say.
+    async def _retry(self, get_document: Callable[[int], tuple[Json, bool]], write: Callable[[], Awaitable[T]]) -> T:
+        """Run a write, and repeat it while another write is in the way, such as one that has staged the same key.
 
-        at: a document of the write by its index, and whether it is new.
+        get_document: returns a document of the write by its index, and whether it is new.
+        Raise Duplicate when a visible document has the key, Unavailable when the other write takes too long.
         """
-        waited = 0.0
+        waited_s = 0.0
         while True:
             try:
                 return await write()
-            except (Collision, DuplicateKeyError) as error:
-                index = error.index if isinstance(error, Collision) else 0
-                document, new = at(index)
-                if (claim := await self._held(document, new=new)) is not None:
-                    raise Duplicate(self.collection.name, claim[0], index, claim[1]) from error
-                if waited >= _PATIENCE_S:
-                    raise Unavailable("another write of the same values is under way") from error
-            except Contended:
-                if waited >= _PATIENCE_S:
+            except (UniqueViolation, DuplicateKeyError) as error:
+                index = error.index if isinstance(error, UniqueViolation) else 0
+                document, new = get_document(index)
+                if (taken := await self._find_taken_key(document, new=new)) is not None:
+                    group, value = taken
+                    raise Duplicate(self.collection.name, group, index, value) from error
+                if waited_s >= _PATIENCE_S:
+                    raise Unavailable("Another write of the same values is not finished.") from error
+            except WriteConflict:
+                if waited_s >= _PATIENCE_S:
                     raise
-            pause = _PAUSE_S * (0.5 + random())  # noqa: S311 - so that those who met do not meet again
-            await anyio.sleep(pause)
-            waited += pause
+            pause_s = _PAUSE_S * (0.5 + random())  # noqa: S311 - so that the same writes do not collide again
+            await anyio.sleep(pause_s)
+            waited_s += pause_s
 
-    async def _held(self, document: Json, *, new: bool) -> tuple[tuple[str, ...], Any] | None:
-        """The unique group and the value of a document that another one has; None when no visible one does."""
-        for group in _groups(self.collection):
-            for claim in unique_keys(group, document):
-                match: Json = {**dict(zip(group, claim, strict=True)), STAGED: None}
-                with limited(READ_S):
-                    held = await self._stored.find(match, {"_id": 1}, limit=2).to_list(None)
-                if any(new if group == ("_id",) else one["_id"] != document["_id"] for one in held):
-                    return group, claim[-1]
+    async def _find_taken_key(self, document: Json, *, new: bool) -> tuple[UniqueGroup, Any] | None:
+        """Return the unique group and value of a document that another visible document has, or None."""
+        for group in _get_unique_groups(self.collection):
+            for key in unique_keys(group, document):
+                match: Json = {**dict(zip(group, key, strict=True)), STAGED: None}
+                with time_limit(READ_S):
+                    matches = await self._stored.find(match, {"_id": 1}, limit=2).to_list(None)
+                if any(new if group == ("_id",) else stored["_id"] != document["_id"] for stored in matches):
+                    return group, key[-1]
         return None
 
 
-def _shown(document: Json) -> Json:
-    for name in (SEARCH, STAGED, WRITTEN):
+def _drop_internal_fields(document: Json) -> Json:
+    for name in (SEARCH_FIELD, STAGED, WRITTEN):
         document.pop(name, None)
     return document
 
 
-def _without_nulls(document: Json) -> Json:
-    made = {name: _without_nulls(value) if isinstance(value, dict) else value for name, value in document.items()}
-    return {name: value for name, value in made.items() if value is not None and value != {}}
+def _drop_nulls(document: Json) -> Json:
+    values = {name: _drop_nulls(value) if isinstance(value, dict) else value for name, value in document.items()}
+    return {name: value for name, value in values.items() if value is not None and value != {}}
 
 
-def _groups(collection: Collection) -> tuple[tuple[str, ...], ...]:
+def _get_unique_groups(collection: Collection) -> tuple[UniqueGroup, ...]:
     return (("_id",), *collection.unique)
 
 
-def _check_apart(collection: Collection, documents: Iterable[Json]) -> dict[tuple[str, ...], dict[Claim, int]]:
-    """By unique group, which document claims what; raises Duplicate for a value that stands twice among them."""
-    wanted: dict[tuple[str, ...], dict[Claim, int]] = {group: {} for group in _groups(collection)}
+def _index_keys(collection: Collection, documents: Iterable[Json]) -> dict[UniqueGroup, dict[UniqueKey, int]]:
+    """Return, by unique group, which document has which key.  Raise Duplicate for a key that occurs twice."""
+    indexes: dict[UniqueGroup, dict[UniqueKey, int]] = {group: {} for group in _get_unique_groups(collection)}
     for index, document in enumerate(documents):
-        for group, found in wanted.items():
-            for claim in unique_keys(group, document):
-                if claim in found:
-                    raise Duplicate(collection.name, group, index, claim[-1])
-                found[claim] = index
-    return wanted
+        for group, group_indexes in indexes.items():
+            for key in unique_keys(group, document):
+                if key in group_indexes:
+                    raise Duplicate(collection.name, group, index, key[-1])
+                group_indexes[key] = index
+    return indexes

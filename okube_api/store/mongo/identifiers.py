@@ -1,4 +1,4 @@
-"""A log of identifiers in the order of their numbers, as far as a process has read it, sorted to be looked up."""
+"""Log of identifiers in the order of their numbers, as far as this process has read it, sorted for look-ups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,64 +8,70 @@ from numpy.typing import NDArray
 
 from okube_api.store.arrays import Ints
 
-_WIDTH = 16
+IDENTIFIER_BYTES = 16
 Identifiers = NDArray[np.bytes_]
 
 
-def identifiers_of(values: Sequence[bytes]) -> Identifiers:
-    """One element each.  Raises ValueError where one has another length than 16 bytes."""
-    if any(len(value) != _WIDTH for value in values):
-        raise ValueError(f"an identifier has {_WIDTH} bytes")
-    return _unpacked(b"".join(values))
+def to_identifiers(values: Sequence[bytes]) -> Identifiers:
+    """Return identifiers as an array.  Raise ValueError when one is not 16 bytes long."""
+    if any(len(value) != IDENTIFIER_BYTES for value in values):
+        raise ValueError(f"an identifier has {IDENTIFIER_BYTES} bytes")
+    return _unpack(b"".join(values))
 
 
-def first(identifiers: Identifiers, most: int) -> Identifiers:
-    """The distinct ones in the order in which they come first, at most so many."""
-    _, at = np.unique(identifiers, return_index=True)
-    return identifiers[np.sort(at)[:most]]
+def take_distinct(identifiers: Identifiers, limit: int) -> Identifiers:
+    """Return the first `limit` distinct identifiers, in the order of their first occurrence."""
+    _, positions = np.unique(identifiers, return_index=True)
+    return identifiers[np.sort(positions)[:limit]]
 
 
-def how_many(payload: bytes) -> int:
-    """The identifiers of a document."""
-    return len(payload) // _WIDTH
+def count_identifiers(payload: bytes) -> int:
+    """Return the number of identifiers in the payload of a document."""
+    return len(payload) // IDENTIFIER_BYTES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Log:
-    """The identifiers 0 to `size` - 1, in documents; `start` and `payload` are of the last of these."""
+class IdentifierLog:
+    """Identifiers with the numbers 0 to `size` - 1, stored in documents.
+
+    start, payload: the first number and the content of the last of these documents.
+    """
 
     size: int = 0
     start: int = 0
     payload: bytes = b""
-    _sorted: Identifiers = field(default_factory=lambda: _unpacked(b""))
+    _sorted: Identifiers = field(default_factory=lambda: _unpack(b""))
     _numbers: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
 
-    def find(self, wanted: Identifiers) -> Ints:
-        """The number of each, -1 for those that are not in the log."""
+    def look_up(self, identifiers: Identifiers) -> Ints:
+        """Return the number of each identifier, -1 for those that the log does not have."""
         if not self.size:
-            return np.full(len(wanted), -1, np.int64)
-        at = np.minimum(np.searchsorted(self._sorted, wanted), self.size - 1)
-        return np.where(self._sorted[at] == wanted, self._numbers[at].astype(np.int64), -1)
+            return np.full(len(identifiers), -1, np.int64)
+        positions = np.minimum(np.searchsorted(self._sorted, identifiers), self.size - 1)
+        return np.where(self._sorted[positions] == identifiers, self._numbers[positions].astype(np.int64), -1)
 
-    def with_(self, documents: Sequence[tuple[int, bytes]]) -> "Log | None":
-        """With documents (start, payload), from the last one known on; None when they do not follow from it."""
+    def extend(self, documents: Sequence[tuple[int, bytes]]) -> "IdentifierLog | None":
+        """Return the log with more documents (start, payload), beginning with its last one or after it.
+
+        The last document may have grown since it was read.  Return None when the documents do not continue the log.
+        """
         start, payload, size = self.start, self.payload, self.size
         added = []
-        for begins, whole in documents:
-            known = payload if begins == start else b""
-            if begins not in (start, size) or not whole.startswith(known):
+        for next_start, next_payload in documents:
+            known_payload = payload if next_start == start else b""
+            if next_start not in (start, size) or not next_payload.startswith(known_payload):
                 return None
-            added.append(whole[len(known) :])
-            start, payload, size = begins, whole, begins + how_many(whole)
-        return Log(size, start, payload, *self._merged(_unpacked(b"".join(added))))
+            added.append(next_payload[len(known_payload) :])
+            start, payload, size = next_start, next_payload, next_start + count_identifiers(next_payload)
+        return IdentifierLog(size, start, payload, *self._merge(_unpack(b"".join(added))))
 
-    def _merged(self, new: Identifiers) -> tuple[Identifiers, NDArray[np.uint32]]:
-        by = np.argsort(new)
-        both = np.concatenate((self._sorted, new[by]))
-        numbers = np.concatenate((self._numbers, (self.size + by).astype(np.uint32)))
-        order = np.argsort(both, kind="stable")  # of two runs
-        return both[order], numbers[order]
+    def _merge(self, new: Identifiers) -> tuple[Identifiers, NDArray[np.uint32]]:
+        new_order = np.argsort(new)
+        identifiers = np.concatenate((self._sorted, new[new_order]))
+        numbers = np.concatenate((self._numbers, (self.size + new_order).astype(np.uint32)))
+        order = np.argsort(identifiers, kind="stable")  # fast, because both parts are sorted
+        return identifiers[order], numbers[order]
 
 
-def _unpacked(payload: bytes) -> Identifiers:
-    return np.frombuffer(payload, f"S{_WIDTH}")
+def _unpack(payload: bytes) -> Identifiers:
+    return np.frombuffer(payload, f"S{IDENTIFIER_BYTES}")

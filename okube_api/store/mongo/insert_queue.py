@@ -1,4 +1,4 @@
-"""Documents on their way to the server, a few groups at a time, while the next ones are being made."""
+"""Queue of documents to insert: a few groups are sent at a time while the caller prepares the next ones."""
 
 import asyncio
 from collections.abc import Iterator
@@ -10,74 +10,74 @@ import pyarrow as pa
 from pymongo.errors import PyMongoError
 
 from okube_api.store.errors import StoreError
-from okube_api.store.mongo.errors import WRITE_S, limited
+from okube_api.store.mongo.errors import WRITE_S, time_limit
 from okube_api.store.values import Json
 
-_AT_ONCE = 4
-_ROWS, _BYTES = 5000, 8 * 2**20
+_MAX_REQUESTS = 4
+_MAX_GROUP_ROWS, _MAX_GROUP_BYTES = 5000, 8 * 2**20
 
 
-class Inserts:
-    """What one change inserts: in no order, and all of it there once it is settled."""
+class InsertQueue:
+    """Inserts of one change.  They are sent in no particular order; all of them are stored after `flush`."""
 
     def __init__(self, database: Any) -> None:
         self._database = database
-        self._free = asyncio.Semaphore(_AT_ONCE)
-        self._under_way: dict[asyncio.Task[None], str] = {}
-        self._failed: BaseException | None = None
+        self._slots = asyncio.Semaphore(_MAX_REQUESTS)
+        self._requests: dict[asyncio.Task[None], str] = {}
+        self._error: BaseException | None = None
 
     async def add(self, collection: str, group: list[Json]) -> None:
-        """Sends a group as soon as one of few places is free.  Raises what went wrong with earlier ones."""
-        await self._free.acquire()
-        if self._failed is not None:
-            self._free.release()
-            raise self._failed
+        """Send a group of documents as soon as a request slot is free.  Raise the error of an earlier group."""
+        await self._slots.acquire()
+        if self._error is not None:
+            self._slots.release()
+            raise self._error
         task = asyncio.create_task(self._insert(collection, group))
-        self._under_way[task] = collection
-        task.add_done_callback(self._ended)
+        self._requests[task] = collection
+        task.add_done_callback(self._handle_done)
 
-    async def settled(self, collection: str | None = None) -> None:
-        """Returns when everything (of one collection) is there.  Raises what went wrong."""
-        mine = [task for task, name in self._under_way.items() if collection in (None, name)]
-        if mine:
-            await asyncio.wait(mine)
-        if self._failed is not None:
-            raise self._failed
+    async def flush(self, collection: str | None = None) -> None:
+        """Return when every group (of one collection, when given) is stored.  Raise the error of a failed group."""
+        tasks = [task for task, name in self._requests.items() if collection in (None, name)]
+        if tasks:
+            await asyncio.wait(tasks)
+        if self._error is not None:
+            raise self._error
 
     async def close(self) -> None:
-        """Waits for what is under way, so that what is removed afterwards stays so."""
+        """Wait for running requests, so that none of them inserts after the caller has cleaned up."""
         with suppress(StoreError, PyMongoError):
-            await self.settled()
+            await self.flush()
 
     async def _insert(self, collection: str, group: list[Json]) -> None:
-        with limited(WRITE_S):
+        with time_limit(WRITE_S):
             await self._database[collection].insert_many(group, ordered=False)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._under_way[task]
-        self._free.release()
+    def _handle_done(self, task: asyncio.Task[None]) -> None:
+        del self._requests[task]
+        self._slots.release()
         if task.cancelled():
-            self._failed = self._failed or asyncio.CancelledError()
+            self._error = self._error or asyncio.CancelledError()
         else:
-            self._failed = self._failed or task.exception()
+            self._error = self._error or task.exception()
 
 
-def groups(rows: pa.Table) -> Iterator[pa.Table]:
-    """Rows as many at a time as go into one request."""
-    step = max(1, min(_ROWS, rows.num_rows * _BYTES // max(rows.nbytes, 1)))
-    for at in range(0, rows.num_rows, step):
-        yield rows.slice(at, step)
+def split_rows(rows: pa.Table) -> Iterator[pa.Table]:
+    """Yield rows in groups that fit into one request."""
+    step = max(1, min(_MAX_GROUP_ROWS, rows.num_rows * _MAX_GROUP_BYTES // max(rows.nbytes, 1)))
+    for start in range(0, rows.num_rows, step):
+        yield rows.slice(start, step)
 
 
-def documents(rows: pa.Table, common: Json) -> list[Json]:
-    """A document a row, without the columns in which it has nothing."""
+def to_documents(rows: pa.Table, constants: Json) -> list[Json]:
+    """Return one document per row, with the constants and without the columns that are null in that row."""
     columns = {name: rows[name] for name in rows.column_names}
-    full = {name: column.to_pylist() for name, column in columns.items() if not column.null_count}
-    names = (*common, *full)
-    constants = (repeat(value, rows.num_rows) for value in common.values())
-    made = [dict(zip(names, row, strict=True)) for row in zip(*constants, *full.values(), strict=True)]
-    for name in columns.keys() - full.keys():
-        for document, value in zip(made, columns[name].to_pylist(), strict=True):
+    without_nulls = {name: column.to_pylist() for name, column in columns.items() if not column.null_count}
+    names = (*constants, *without_nulls)
+    repeated = (repeat(value, rows.num_rows) for value in constants.values())
+    documents = [dict(zip(names, row, strict=True)) for row in zip(*repeated, *without_nulls.values(), strict=True)]
+    for name in columns.keys() - without_nulls.keys():
+        for document, value in zip(documents, columns[name].to_pylist(), strict=True):
             if value is not None:
                 document[name] = value
-    return made
+    return documents

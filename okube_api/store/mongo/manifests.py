@@ -1,140 +1,248 @@
-"""The one document of each application that says which manifests are current, and how it is switched."""
+"""Manifests: which rows of a table are current, and the document per application that points to its manifests.
+
+Rows are written under a generation, a number that is never allotted twice.  A manifest is immutable; it lists the
+current generation of each partition of one table.  A change is committed by one update of the application's pointers
+document, from the old manifests to the new ones.
+
+The field `pg` of a row holds its generation and its part in one integer, so that the visible rows of a table are a few
+ranges of `pg`.
+"""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from okube_api.store.mongo.counting import increased
-from okube_api.store.mongo.errors import READ_S, WRITE_S, limited
-from okube_api.store.mongo.indexes import make_index
-from okube_api.store.mongo.manifest import EMPTY, Manifest
+from okube_api.store.mongo.counters import increment_field
+from okube_api.store.mongo.errors import READ_S, WRITE_S, time_limit
+from okube_api.store.mongo.indexes import create_index
+from okube_api.store.plan_analysis import FIRST_PART, LAST_PART
+from okube_api.store.ranges import Range, find_ranges
 from okube_api.store.values import Json
 
-ROOTS, MANIFESTS, COMMITTED = "_roots", "_manifests", "_committed"
-_KEPT = 2000
+POINTERS, MANIFESTS, COMMITTED = "_roots", "_manifests", "_committed"
+_GENERATION_SHIFT, _PART_OFFSET = 32, 2**31
+_MAX_MATCH_RANGES = 8
+_MAX_CACHED_MANIFESTS = 2000
+
+
+def encode_pg(generation: int, part: int) -> int:
+    """Return the number of a generation (high bits) and a part (low 32 bits, shifted to be positive)."""
+    return (generation << _GENERATION_SHIFT) + part + _PART_OFFSET
+
+
+def encode_generation(generation: int) -> Range:
+    """Return the range of `pg` of everything written under a generation."""
+    return encode_pg(generation, FIRST_PART), encode_pg(generation, LAST_PART)
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
-    """An application's current manifests.
+class Manifest:
+    """Current generations of one table.
 
-    version: changes with every commit.  generation: allotted, never twice.  last: the change committed last.
+    parts: part -> (generation, rows).  In a packed table: the generation that last replaced the whole part; blocks of
+        older generations in that part are obsolete.
+    batches: (batch, generation) of what was appended to a packed table.
+    """
+
+    parts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    batches: frozenset[tuple[int, int]] = frozenset()
+
+    def match_visible(self, low: int, high: int) -> Json:
+        """Return the `$match` of the visible rows whose parts lie in [low, high]."""
+        pgs = [
+            encode_pg(generation, part) for part, (generation, _) in sorted(self.parts.items()) if low <= part <= high
+        ]
+        ranges = find_ranges(pgs)
+        if not ranges or len(ranges) > _MAX_MATCH_RANGES:
+            return {"pg": {"$in": pgs}}
+        matches = [{"pg": {"$gte": first, "$lte": last}} for first, last in ranges]
+        return matches[0] if len(matches) == 1 else {"$or": matches}
+
+    def count_rows(self, low: int, high: int) -> int:
+        """Return the number of rows whose parts lie in [low, high]."""
+        return sum(count for part, (_, count) in self.parts.items() if low <= part <= high)
+
+    def is_current(self, block: Mapping[str, Any]) -> bool:
+        """Return whether a block of a packed table is current."""
+        generation = int(block["pg"]) >> _GENERATION_SHIFT
+        replaced_at = self.parts.get(block["part"], (0, 0))[0]
+        is_appended = generation > replaced_at and (block["batch"], generation) in self.batches
+        return generation == replaced_at or is_appended
+
+    def with_parts(self, parts: Iterable[int], generation: int, rows: Mapping[int, int], *, packed: bool) -> "Manifest":
+        """Return a manifest with these parts under a new generation.  An empty part of a plain table is left out."""
+        new = dict(self.parts)
+        for part in parts:
+            new.pop(part, None)
+            if packed or rows.get(part):
+                new[part] = (generation, rows.get(part, 0))
+        return replace(self, parts=new)
+
+    def with_batch(self, batch: int, generation: int) -> "Manifest":
+        """Return a manifest with what a batch appended under a generation."""
+        return replace(self, batches=self.batches | {(batch, generation)})
+
+    def without_batch(self, batch: int) -> "Manifest":
+        """Return a manifest without what a batch appended."""
+        return replace(self, batches=frozenset(pair for pair in self.batches if pair[0] != batch))
+
+    def to_document(self) -> Json:
+        """Return the fields to store."""
+        parts = np.array([(part, *current) for part, current in sorted(self.parts.items())], "<i8")
+        return {"parts": parts.tobytes(), "batches": np.array(sorted(self.batches), "<i8").tobytes()}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Manifest":
+        """Return the manifest of a stored document."""
+        parts: list[list[int]] = np.frombuffer(document["parts"], "<i8").reshape(-1, 3).tolist()
+        batches: list[list[int]] = np.frombuffer(document["batches"], "<i8").reshape(-1, 2).tolist()
+        return cls(
+            {part: (generation, count) for part, generation, count in parts},
+            frozenset((batch, generation) for batch, generation in batches),
+        )
+
+
+EMPTY = Manifest()
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestPointers:
+    """Current manifests of an application.
+
+    version: changes with every commit.  generation: the one allotted last.  tables: the id of each table's manifest.
+    last_change: the id and name (`change`, `name`) of the change that was committed last.
     """
 
     application: str
     version: int
     generation: int
     tables: Mapping[str, ObjectId]
-    last: Mapping[str, Any] | None
+    last_change: Mapping[str, Any] | None
+
+    @classmethod
+    def from_document(cls, application: str, document: Json) -> "ManifestPointers":
+        """Return the pointers of a stored document; {} for an application without one."""
+        return cls(
+            application,
+            document.get("version", 0),
+            document.get("generation", 0),
+            document.get("tables", {}),
+            document.get("last"),
+        )
 
 
-class Roots:
-    """The documents, and manifests already read (they never change)."""
+class ManifestRepository:
+    """Pointers and manifests in the database, with a cache of manifests, which never change."""
 
     def __init__(self, database: Any) -> None:
-        self._roots, self._manifests = database[ROOTS], database[MANIFESTS]
+        self._pointers, self._manifests = database[POINTERS], database[MANIFESTS]
         self._committed = database[COMMITTED]
-        self._known: OrderedDict[ObjectId, Manifest] = OrderedDict()
+        self._cache: OrderedDict[ObjectId, Manifest] = OrderedDict()
 
-    async def create(self) -> None:
-        """Makes the index by which committed changes are found."""
-        await make_index(self._committed, [("application", 1), ("name", 1)], "application_name")
+    async def create_indexes(self) -> None:
+        """Create the index by which committed changes are found."""
+        await create_index(self._committed, [("application", 1), ("name", 1)], "application_name")
 
-    async def load(self, application: str) -> Root:
-        """What is current now."""
-        with limited(READ_S):
-            return _root(application, await self._roots.find_one({"_id": application}) or {})
+    async def load(self, application: str) -> ManifestPointers:
+        """Return the current pointers of an application."""
+        with time_limit(READ_S):
+            document = await self._pointers.find_one({"_id": application})
+        return ManifestPointers.from_document(application, document or {})
 
-    async def allot(self, application: str) -> Root:
-        """What is current now, with a generation of its own."""
-        first = {"generation": 0, "version": 0, "tables": {}}
-        return _root(application, await increased(self._roots, {"_id": application}, "generation", first))
+    async def allot_generation(self, application: str) -> ManifestPointers:
+        """Return the current pointers of an application with a new generation, which only the caller has."""
+        initial = {"generation": 0, "version": 0, "tables": {}}
+        document = await increment_field(self._pointers, {"_id": application}, "generation", initial)
+        return ManifestPointers.from_document(application, document)
 
-    async def manifest(self, identifier: ObjectId | None) -> Manifest:
-        """A manifest by its id; the empty one for none."""
-        if identifier is None:
+    async def get_manifest(self, manifest_id: ObjectId | None) -> Manifest:
+        """Return a manifest by its id; the empty one for None.  Raise LookupError when it was deleted."""
+        if manifest_id is None:
             return EMPTY
-        if identifier not in self._known:
-            with limited(READ_S):
-                found = await self._manifests.find_one({"_id": identifier})
-            if found is None:
-                raise LookupError(f"manifest {identifier} is gone")
-            self._known[identifier] = Manifest.of(found)
-            while len(self._known) > _KEPT:
-                self._known.popitem(last=False)
-        self._known.move_to_end(identifier)
-        return self._known[identifier]
+        if manifest_id not in self._cache:
+            with time_limit(READ_S):
+                document = await self._manifests.find_one({"_id": manifest_id})
+            if document is None:
+                raise LookupError(f"manifest {manifest_id} was deleted")
+            self._cache[manifest_id] = Manifest.from_document(document)
+            while len(self._cache) > _MAX_CACHED_MANIFESTS:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(manifest_id)
+        return self._cache[manifest_id]
 
-    async def keep(self, application: str, manifests: Mapping[ObjectId, Manifest]) -> None:
-        """Stores manifests under new ids."""
-        made = [{"_id": one, "application": application, **found.as_document()} for one, found in manifests.items()]
-        if made:
-            with limited(WRITE_S):
-                await self._manifests.insert_many(made, ordered=False)
+    async def insert_manifests(self, application: str, manifests: Mapping[ObjectId, Manifest]) -> None:
+        """Store manifests under new ids."""
+        documents = [
+            {"_id": manifest_id, "application": application, **manifest.to_document()}
+            for manifest_id, manifest in manifests.items()
+        ]
+        if documents:
+            with time_limit(WRITE_S):
+                await self._manifests.insert_many(documents, ordered=False)
 
-    async def drop(self, identifiers: Iterable[ObjectId]) -> None:
-        """Removes manifests that nothing points to."""
-        with limited(WRITE_S):
-            await self._manifests.delete_many({"_id": {"$in": list(identifiers)}})
+    async def delete_manifests(self, manifest_ids: Iterable[ObjectId]) -> None:
+        """Delete manifests that nothing points to."""
+        with time_limit(WRITE_S):
+            await self._manifests.delete_many({"_id": {"$in": list(manifest_ids)}})
 
-    async def switch(self, root: Root, tables: Mapping[str, ObjectId], change: ObjectId, name: str) -> bool:
-        """Points to new manifests, if nothing was committed since `root` was read."""
-        await self._remember(root)
-        new: Json = {f"tables.{table}": identifier for table, identifier in tables.items()}
-        with limited(WRITE_S):
-            done = await self._roots.update_one(
-                {"_id": root.application, "version": root.version},
+    async def switch(
+        self, pointers: ManifestPointers, tables: Mapping[str, ObjectId], change: ObjectId, name: str
+    ) -> bool:
+        """Point to new manifests; return False when another change was committed since `pointers` were read."""
+        await self._record_last_change(pointers)
+        new: Json = {f"tables.{table}": manifest_id for table, manifest_id in tables.items()}
+        with time_limit(WRITE_S):
+            result = await self._pointers.update_one(
+                {"_id": pointers.application, "version": pointers.version},
                 {"$set": {**new, "last": {"change": change, "name": name}}, "$inc": {"version": 1}},
             )
-        return bool(done.matched_count)
+        return bool(result.matched_count)
 
     async def fence(self, application: str) -> None:
-        """Makes every change that began before fail to commit."""
-        with limited(WRITE_S):
-            await self._roots.update_one({"_id": application}, {"$inc": {"version": 1}})
+        """Make the commit of every change that has begun before fail."""
+        with time_limit(WRITE_S):
+            await self._pointers.update_one({"_id": application}, {"$inc": {"version": 1}})
 
-    async def empty(self, application: str) -> None:
-        """Points to nothing any more; generations go on, so that rows still being written stay unseen."""
-        with limited(WRITE_S):
-            await self._roots.update_one(
+    async def clear(self, application: str) -> None:
+        """Point to no manifest, and delete all manifests.
+
+        The generation is not reset, so that rows which are still being written never become visible.
+        """
+        with time_limit(WRITE_S):
+            await self._pointers.update_one(
                 {"_id": application}, {"$set": {"tables": {}, "last": None}, "$inc": {"version": 1}}
             )
             await self._manifests.delete_many({"application": application})
             await self._committed.delete_many({"application": application})
 
-    async def committed(self, application: str, name: str) -> bool:
-        """Whether a change of that name was committed."""
-        return await self._holds(application, "name", name, {"application": application, "name": name})
+    async def is_name_committed(self, application: str, name: str) -> bool:
+        """Return whether a change of that name was committed."""
+        return await self._is_committed(application, "name", name, {"application": application, "name": name})
 
-    async def has(self, application: str, change: ObjectId) -> bool:
-        """Whether that very change was committed."""
-        return await self._holds(application, "change", change, {"_id": change})
+    async def is_change_committed(self, application: str, change: ObjectId) -> bool:
+        """Return whether the change of that id was committed."""
+        return await self._is_committed(application, "change", change, {"_id": change})
 
-    async def _holds(self, application: str, field: str, value: object, match: Json) -> bool:
-        root = await self.load(application)
-        if root.last is not None and root.last[field] == value:
+    async def _is_committed(self, application: str, key: str, value: object, match: Json) -> bool:
+        pointers = await self.load(application)
+        if pointers.last_change is not None and pointers.last_change[key] == value:
             return True
-        with limited(READ_S):
+        with time_limit(READ_S):
             return await self._committed.find_one(match) is not None
 
-    async def _remember(self, root: Root) -> None:
-        """Notes the change committed last, before the next one takes its place in the root."""
-        if root.last is None:
+    async def _record_last_change(self, pointers: ManifestPointers) -> None:
+        """Record the last committed change, before the next one takes its place in the pointers document."""
+        if pointers.last_change is None:
             return
-        with limited(WRITE_S), suppress(DuplicateKeyError):  # another process notes the same
+        with time_limit(WRITE_S), suppress(DuplicateKeyError):  # another process records the same
             await self._committed.update_one(
-                {"_id": root.last["change"]},
-                {"$set": {"application": root.application, "name": root.last["name"]}},
+                {"_id": pointers.last_change["change"]},
+                {"$set": {"application": pointers.application, "name": pointers.last_change["name"]}},
                 upsert=True,
             )
-
-
-def _root(application: str, found: Json) -> Root:
-    return Root(
-        application, found.get("version", 0), found.get("generation", 0), found.get("tables", {}), found.get("last")
-    )

@@ -1,9 +1,10 @@
-"""Dense numbers for identifiers, by several processes at once.
+"""Dense numbers of identifiers, assigned by several processes at the same time.
 
-The identifiers of an application and kind are a log in the order of their numbers, in documents that each begin at a
-number.  The last one grows until it is full; then the next begins where it ends.  Either happens only while the log
-ends where the process thinks it does, so that there is never a hole, whatever dies when; who is late reads what others
-added, and tries again.  Each process keeps the logs that it used last, 20 bytes an identifier.
+The identifiers of an application and kind are a log in the order of their numbers.  It is stored in documents, each of
+which begins at a number.  The last document grows until it is full; the next one begins where it ends.  Both writes
+apply only while the log ends where the process expects, so that it never has a gap, whichever process dies when.  A
+process whose write does not apply reads what others have appended and tries again.  Each process caches the logs that
+it used last, 20 bytes per identifier.
 """
 
 import asyncio
@@ -15,130 +16,142 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from okube_api.store.arrays import Ints
-from okube_api.store.mongo.counting import increased
-from okube_api.store.mongo.errors import READ_S, WRITE_S, Contended, limited
-from okube_api.store.mongo.identifiers import Identifiers, Log, first, how_many, identifiers_of
+from okube_api.store.mongo.counters import increment_field
+from okube_api.store.mongo.errors import READ_S, WRITE_S, WriteConflict, time_limit
+from okube_api.store.mongo.identifiers import (
+    IdentifierLog,
+    Identifiers,
+    count_identifiers,
+    take_distinct,
+    to_identifiers,
+)
 
 NUMBERS, COUNTERS = "_numbers", "_counters"
-_FULL, _AT_ONCE = 4096, 100_000
-_DOCUMENTS_AT_ONCE = 64
-_MOST_KEPT = 4_000_000
+_DOCUMENT_CAPACITY, _MAX_APPEND = 4096, 100_000
+_READ_DOCUMENTS = 64
+_MAX_CACHED = 4_000_000
+_MAX_PAUSE_S = 0.02
 _DELETE_S = 300.0
 
-Name = tuple[str, str]
+LogKey = tuple[str, str]
+"""Application and kind."""
 
 
-class Numbers:
+class NumberRegistry:
     """Numbers of identifiers, and counters."""
 
     def __init__(self, database: Any) -> None:
         self._numbers, self._counters = database[NUMBERS], database[COUNTERS]
-        self._locks: defaultdict[Name, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._logs: OrderedDict[Name, Log] = OrderedDict()
+        self._locks: defaultdict[LogKey, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._logs: OrderedDict[LogKey, IdentifierLog] = OrderedDict()
 
-    async def known(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
-        """The number of each, None where it has none."""
-        name, wanted = (application, kind), identifiers_of(identifiers)
-        async with self._locks[name]:
-            found = await self._find(name, wanted)
-            if (found < 0).any():
-                await self._follow(name)
-                found = await self._find(name, wanted)
-        return [None if number < 0 else number for number in found.tolist()]
+    async def find_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
+        """Return the number of each identifier, None for identifiers that have none."""
+        key, array = (application, kind), to_identifiers(identifiers)
+        async with self._locks[key]:
+            numbers = await self._look_up(key, array)
+            if (numbers < 0).any():
+                await self._catch_up(key)
+                numbers = await self._look_up(key, array)
+        return [None if number < 0 else number for number in numbers.tolist()]
 
-    async def numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
-        """The number of each, new ones included."""
-        name, wanted = (application, kind), identifiers_of(identifiers)
-        async with self._locks[name]:
-            found = await self._find(name, wanted)
-            if (found < 0).any() and not self._log(name).size:
-                await self._follow(name)
-                found = await self._find(name, wanted)
-            while (found < 0).any():
-                new = await asyncio.to_thread(first, wanted[found < 0], _AT_ONCE)
-                if not await self._append(name, new):
-                    await asyncio.sleep(0.02 * random())  # noqa: S311 - so that those who met do not meet again
-                    await self._follow(name)
-                found = await self._find(name, wanted)
-        numbers: list[int] = found.tolist()
-        return numbers
+    async def assign_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
+        """Return the number of each identifier; new identifiers get the next numbers."""
+        key, array = (application, kind), to_identifiers(identifiers)
+        async with self._locks[key]:
+            numbers = await self._look_up(key, array)
+            if (numbers < 0).any() and not self._get_log(key).size:
+                await self._catch_up(key)
+                numbers = await self._look_up(key, array)
+            while (numbers < 0).any():
+                new = await asyncio.to_thread(take_distinct, array[numbers < 0], _MAX_APPEND)
+                if not await self._append(key, new):
+                    pause_s = _MAX_PAUSE_S * random()  # noqa: S311 - so that the same processes do not collide again
+                    await asyncio.sleep(pause_s)
+                    await self._catch_up(key)
+                numbers = await self._look_up(key, array)
+        result: list[int] = numbers.tolist()
+        return result
 
-    async def next(self, application: str, counter: str) -> int:
-        """The next of a counter."""
+    async def increment_counter(self, application: str, counter: str) -> int:
+        """Increment a counter and return its value."""
         match = {"_id": f"{application} {counter}"}
-        found = await increased(self._counters, match, "last", {"application": application, "last": 0})
-        return int(found["last"])
+        document = await increment_field(self._counters, match, "last", {"application": application, "last": 0})
+        return int(document["last"])
 
-    async def forget(self, application: str) -> None:
-        """Removes an application's numbers and counters."""
-        with limited(_DELETE_S):
+    async def delete(self, application: str) -> None:
+        """Delete the numbers and counters of an application."""
+        with time_limit(_DELETE_S):
             await self._counters.delete_many({"application": application})
             await self._numbers.delete_many({"_id": {"$gte": f"{application} ", "$lt": f"{application}!"}})
-        for name in [one for one in self._logs if one[0] == application]:
-            del self._logs[name]
+        for key in [key for key in self._logs if key[0] == application]:
+            del self._logs[key]
 
     # -- helpers
 
-    def _log(self, name: Name) -> Log:
-        return self._logs.get(name) or Log()
+    def _get_log(self, key: LogKey) -> IdentifierLog:
+        return self._logs.get(key) or IdentifierLog()
 
-    def _keep(self, name: Name, log: Log) -> None:
-        """Keeps what is known of a log now; those used longest ago are let go."""
-        self._logs[name] = log
-        while len(self._logs) > 1 and sum(one.size for one in self._logs.values()) > _MOST_KEPT:
+    def _cache(self, key: LogKey, log: IdentifierLog) -> None:
+        """Cache a log, and drop the least recently used ones beyond the limit."""
+        self._logs[key] = log
+        while len(self._logs) > 1 and sum(cached.size for cached in self._logs.values()) > _MAX_CACHED:
             self._logs.popitem(last=False)
 
-    async def _find(self, name: Name, wanted: Identifiers) -> Ints:
-        if name in self._logs:
-            self._logs.move_to_end(name)
-        return await asyncio.to_thread(self._log(name).find, wanted)
+    async def _look_up(self, key: LogKey, identifiers: Identifiers) -> Ints:
+        if key in self._logs:
+            self._logs.move_to_end(key)
+        return await asyncio.to_thread(self._get_log(key).look_up, identifiers)
 
-    async def _follow(self, name: Name) -> None:
-        """Reads what others added; all of it again where what was read is no more there (a forgotten application)."""
-        while (log := await self._read_on(name, self._log(name))) is None:
-            self._logs.pop(name, None)
-        self._keep(name, log)
+    async def _catch_up(self, key: LogKey) -> None:
+        """Read what other processes appended; everything again when the application was deleted meanwhile."""
+        while (log := await self._read_on(key, self._get_log(key))) is None:
+            self._logs.pop(key, None)
+        self._cache(key, log)
 
-    async def _read_on(self, name: Name, known: Log) -> Log | None:
-        match = {"_id": {"$gte": _document(name, known.start), "$lt": f"{name[0]} {name[1]}!"}}
-        cursor = self._numbers.find(match, sort=[("_id", 1)], batch_size=_DOCUMENTS_AT_ONCE)
-        there = not known.size
+    async def _read_on(self, key: LogKey, log: IdentifierLog) -> IdentifierLog | None:
+        """Return the log with what was appended to it; None when the stored one no longer continues it."""
+        match = {"_id": {"$gte": _make_document_id(key, log.start), "$lt": f"{key[0]} {key[1]}!"}}
+        cursor = self._numbers.find(match, sort=[("_id", 1)], batch_size=_READ_DOCUMENTS)
+        continues = not log.size
         try:
             while True:
-                with limited(READ_S):
-                    held = await cursor.to_list(_DOCUMENTS_AT_ONCE)
-                if not held:
-                    return known if there else None
-                there = there or held[0]["start"] == known.start
-                found = [(one["start"], bytes(one["identifiers"])) for one in held]
-                if (longer := await asyncio.to_thread(known.with_, found)) is None:
+                with time_limit(READ_S):
+                    documents = await cursor.to_list(_READ_DOCUMENTS)
+                if not documents:
+                    return log if continues else None
+                continues = continues or documents[0]["start"] == log.start
+                payloads = [(document["start"], bytes(document["identifiers"])) for document in documents]
+                if (extended := await asyncio.to_thread(log.extend, payloads)) is None:
                     return None
-                known = longer
+                log = extended
         finally:
             await cursor.close()
 
-    async def _append(self, name: Name, new: Identifiers) -> bool:
-        """Adds identifiers that the log does not have, if it still ends where it did; whether they were added."""
-        log, added = self._log(name), new.tobytes()
+    async def _append(self, key: LogKey, new: Identifiers) -> bool:
+        """Append identifiers to the log; return False when it no longer ends where this process expects."""
+        log, added = self._get_log(key), new.tobytes()
         start, payload = log.start, log.payload + added
-        if how_many(log.payload) >= _FULL:
+        if count_identifiers(log.payload) >= _DOCUMENT_CAPACITY:
             start, payload = log.size, added
-        whole = {"start": start, "size": how_many(payload), "identifiers": payload}
-        last = {"_id": _document(name, log.start), "size": how_many(log.payload)}
+        content = {"start": start, "size": count_identifiers(payload), "identifiers": payload}
+        last = {"_id": _make_document_id(key, log.start), "size": count_identifiers(log.payload)}
         try:
-            with limited(WRITE_S):
-                if log.size:  # what is full grows no more: this write makes sure that it is there for good
-                    change = {"$set": {"full": True} if start > log.start else whole}
-                    if not (await self._numbers.update_one(last, change)).matched_count:
+            with time_limit(WRITE_S):
+                if log.size:
+                    # When a new document begins, this marks the last one as full, which also makes sure that it is
+                    # stored durably and still has the expected size.
+                    update = {"$set": {"full": True} if start > log.start else content}
+                    if not (await self._numbers.update_one(last, update)).matched_count:
                         return False
                 if start == log.size:
-                    await self._numbers.insert_one({"_id": _document(name, start), **whole})
-        except (DuplicateKeyError, Contended):
+                    await self._numbers.insert_one({"_id": _make_document_id(key, start), **content})
+        except (DuplicateKeyError, WriteConflict):
             return False
-        if (longer := await asyncio.to_thread(log.with_, [(start, payload)])) is not None:
-            self._keep(name, longer)
-        return longer is not None
+        if (extended := await asyncio.to_thread(log.extend, [(start, payload)])) is not None:
+            self._cache(key, extended)
+        return extended is not None
 
 
-def _document(name: Name, start: int) -> str:
-    return f"{name[0]} {name[1]} {start:010}"
+def _make_document_id(key: LogKey, start: int) -> str:
+    return f"{key[0]} {key[1]} {start:010}"

@@ -1,4 +1,7 @@
-"""Conditions and plans as aggregation pipelines: one rule per node, nothing a shard cannot do before merging."""
+"""Conditions and plans as aggregation pipelines: one rule per node.
+
+Only stages are used that each shard can run before the results are merged.
+"""
 
 import re
 from functools import singledispatch
@@ -12,161 +15,164 @@ from okube_api.store.plan_analysis import infer_source_types
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
 from okube_api.store.values import Json
 
-NEVER: Json = {"_id": {"$in": []}}
-SEARCH = "_search"
+MATCH_NOTHING: Json = {"_id": {"$in": []}}
+SEARCH_FIELD = "_search"
 
 
 @singledispatch
-def to_match(node: object, names: DeclaredFields) -> Json:
-    """A condition as a `$match` document.  Raises UnsupportedByStore for a field that `names` does not declare."""
-    raise UnsupportedByStore(f"MongoDB has no rule for {type(node).__name__}")
+def to_match(node: object, fields: DeclaredFields) -> Json:
+    """Return a condition as a `$match` document.  Raise UnsupportedByStore for a field that is not declared."""
+    raise UnsupportedByStore(f"There is no rule for {type(node).__name__} in MongoDB.")
 
 
 @to_match.register
-def _(node: OneOf, names: DeclaredFields) -> Json:
-    values = coerce_values(names.require_scalar(node.field), node.values)
+def _(node: OneOf, fields: DeclaredFields) -> Json:
+    values = coerce_values(fields.require_scalar(node.field), node.values)
     return {node.field: values[0] if len(values) == 1 else {"$in": values}}
 
 
 @to_match.register
-def _(node: Overlaps, names: DeclaredFields) -> Json:
-    return {node.field: {"$in": coerce_values(names.require_list(node.field), node.values)}}
+def _(node: Overlaps, fields: DeclaredFields) -> Json:
+    return {node.field: {"$in": coerce_values(fields.require_list(node.field), node.values)}}
 
 
 @to_match.register
-def _(node: Between, names: DeclaredFields) -> Json:
-    limits = coerce_bounds(names.require_scalar(node.field), node.low, node.high)
+def _(node: Between, fields: DeclaredFields) -> Json:
+    limits = coerce_bounds(fields.require_scalar(node.field), node.low, node.high)
     if limits is None:
-        return dict(NEVER)
-    words = {word: value for word, value in zip(("$gte", "$lte"), limits, strict=True) if value is not None}
-    return {node.field: words or {"$ne": None}}
+        return dict(MATCH_NOTHING)
+    operators = {name: value for name, value in zip(("$gte", "$lte"), limits, strict=True) if value is not None}
+    return {node.field: operators or {"$ne": None}}
 
 
 @to_match.register
-def _(node: Contains, names: DeclaredFields) -> Json:
-    names.require_search()
-    found = {"$regex": re.escape(fold(node.text))}
-    # Twice: an index may hold the start of a long text only, and not every server looks at the rest of it then.
-    return {"$and": [{SEARCH: found}, {"$nor": [{SEARCH: {"$not": found}}]}]}
+def _(node: Contains, fields: DeclaredFields) -> Json:
+    fields.require_search()
+    pattern = {"$regex": re.escape(fold(node.text))}
+    # Both forms are needed: an index may hold only the start of a long text, and some servers do not check the rest.
+    return {"$and": [{SEARCH_FIELD: pattern}, {"$nor": [{SEARCH_FIELD: {"$not": pattern}}]}]}
 
 
 @to_match.register
-def _(node: Missing, names: DeclaredFields) -> Json:
-    names.type_of(node.field)
+def _(node: Missing, fields: DeclaredFields) -> Json:
+    fields.type_of(node.field)
     return {node.field: None}
 
 
 @to_match.register
-def _(node: Not, names: DeclaredFields) -> Json:
-    return {"$nor": [to_match(node.inner, names)]}
+def _(node: Not, fields: DeclaredFields) -> Json:
+    return {"$nor": [to_match(node.inner, fields)]}
 
 
 @to_match.register
-def _(node: AllOf, names: DeclaredFields) -> Json:
-    return {"$and": [to_match(part, names) for part in node.parts]} if node.parts else {}
+def _(node: AllOf, fields: DeclaredFields) -> Json:
+    return {"$and": [to_match(part, fields) for part in node.parts]} if node.parts else {}
 
 
 @to_match.register
-def _(node: AnyOf, names: DeclaredFields) -> Json:
-    return {"$or": [to_match(part, names) for part in node.parts]} if node.parts else dict(NEVER)
+def _(node: AnyOf, fields: DeclaredFields) -> Json:
+    return {"$or": [to_match(part, fields) for part in node.parts]} if node.parts else dict(MATCH_NOTHING)
 
 
 # -- plans -----------------------------------------------------------------------------------------------
 
 
 @singledispatch
-def key_expression(key: object, names: DeclaredFields) -> tuple[str, Any]:
-    """A grouping key as (name, expression)."""
-    raise UnsupportedByStore(f"MongoDB has no rule for {type(key).__name__}")
+def key_expression(key: object, fields: DeclaredFields) -> tuple[str, Any]:
+    """Return a grouping key as (name, expression)."""
+    raise UnsupportedByStore(f"There is no rule for {type(key).__name__} in MongoDB.")
 
 
 @key_expression.register
-def _(key: str, names: DeclaredFields) -> tuple[str, Any]:
-    names.type_of(key)
-    return key, {"$ifNull": [f"${key}", None]}  # a column without a value is one group, stored as null or not at all
+def _(key: str, fields: DeclaredFields) -> tuple[str, Any]:
+    fields.type_of(key)
+    return key, {"$ifNull": [f"${key}", None]}  # null and absent are one group
 
 
 @key_expression.register
-def _(key: Band, names: DeclaredFields) -> tuple[str, Any]:
-    names.require_integer(key.field)
+def _(key: Band, fields: DeclaredFields) -> tuple[str, Any]:
+    fields.require_integer(key.field)
     steps = [{"$cond": [{"$gte": [f"${key.field}", edge]}, 1, 0]} for edge in key.edges[1:]]
     missing = {"$eq": [{"$ifNull": [f"${key.field}", None]}, None]}
     return key.name, {"$cond": [missing, -1, {"$add": [0, *steps]}]}
 
 
 @key_expression.register
-def _(key: Each, names: DeclaredFields) -> tuple[str, Any]:
-    names.require_list(key.field)
-    return key.name, f"${opened(key)}"
+def _(key: Each, fields: DeclaredFields) -> tuple[str, Any]:
+    fields.require_list(key.field)
+    return key.name, f"${element_field(key)}"
 
 
-def opened(key: Each) -> str:
-    """The field that holds one value of a list at a time."""
+def element_field(key: Each) -> str:
+    """Return the name of the field that holds one element of an unwound list."""
     return f"each {key.name}"
 
 
 @singledispatch
-def accumulator(measure: object, names: DeclaredFields) -> Json:
-    """A measure as a `$group` accumulator."""
-    raise UnsupportedByStore(f"MongoDB has no rule for {type(measure).__name__}")
+def accumulator(measure: object, fields: DeclaredFields) -> Json:
+    """Return a measure as a `$group` accumulator."""
+    raise UnsupportedByStore(f"There is no rule for {type(measure).__name__} in MongoDB.")
 
 
 @accumulator.register
-def _(measure: Sum, names: DeclaredFields) -> Json:
-    names.require_integer(measure.field)
+def _(measure: Sum, fields: DeclaredFields) -> Json:
+    fields.require_integer(measure.field)
     if measure.times is None:
         return {"$sum": f"${measure.field}"}
-    names.require_integer(measure.times)
+    fields.require_integer(measure.times)
     return {"$sum": {"$multiply": [f"${measure.field}", f"${measure.times}"]}}
 
 
 @accumulator.register
-def _(measure: Count, names: DeclaredFields) -> Json:
+def _(measure: Count, fields: DeclaredFields) -> Json:
     return {"$sum": 1}
 
 
 @accumulator.register
-def _(measure: Min, names: DeclaredFields) -> Json:
-    names.require_integer(measure.field)
+def _(measure: Min, fields: DeclaredFields) -> Json:
+    fields.require_integer(measure.field)
     return {"$min": f"${measure.field}"}
 
 
 @accumulator.register
-def _(measure: Max, names: DeclaredFields) -> Json:
-    names.require_integer(measure.field)
+def _(measure: Max, fields: DeclaredFields) -> Json:
+    fields.require_integer(measure.field)
     return {"$max": f"${measure.field}"}
 
 
 def aggregate_pipeline(plan: Aggregate, visible: Json) -> list[Json]:
-    """The stages of a plan.  visible: what the rows of the table must meet, whatever the plan says."""
-    names = DeclaredFields(infer_source_types(plan.source))
-    where = to_match(plan.where, names)
+    """Return the stages of a plan.
+
+    visible: a `$match` of the rows that the reader may see, added to the plan's condition.
+    """
+    fields = DeclaredFields(infer_source_types(plan.source))
+    where = to_match(plan.where, fields)
     if isinstance(plan.source, Aggregate):
         stages = aggregate_pipeline(plan.source, visible)
         stages += [{"$match": where}] if where else []
     else:
-        stages = [_matching(visible, where)]
+        stages = [_match_stage(visible, where)]
     for key in plan.by:
         if isinstance(key, Each):
-            names.require_list(key.field)
-            stages.append({"$addFields": {opened(key): {"$setUnion": [f"${key.field}", []]}}})
-            stages.append({"$unwind": f"${opened(key)}"})
-    keys = dict(key_expression(key, names) for key in plan.by)
-    measures = {measure.name: accumulator(measure, names) for measure in plan.measures}
+            fields.require_list(key.field)
+            stages.append({"$addFields": {element_field(key): {"$setUnion": [f"${key.field}", []]}}})
+            stages.append({"$unwind": f"${element_field(key)}"})
+    keys = dict(key_expression(key, fields) for key in plan.by)
+    measures = {measure.name: accumulator(measure, fields) for measure in plan.measures}
     stages.append({"$group": {"_id": keys or None, **measures}})
-    shown = {name: f"$_id.{name}" for name in keys} | {measure.name: 1 for measure in plan.measures}
-    stages.append({"$project": {"_id": 0, **shown}})
+    projection = {name: f"$_id.{name}" for name in keys} | {measure.name: 1 for measure in plan.measures}
+    stages.append({"$project": {"_id": 0, **projection}})
     return stages
 
 
-def rows_pipeline(plan: Select, visible: Json) -> list[Json]:
-    """The stages of a plan without groups."""
-    names = DeclaredFields(infer_source_types(plan.source))
+def select_pipeline(plan: Select, visible: Json) -> list[Json]:
+    """Return the stages of a plan without groups."""
+    fields = DeclaredFields(infer_source_types(plan.source))
     for name in plan.columns:
-        names.type_of(name)
-    shown = dict.fromkeys(plan.columns, 1)
-    return [_matching(visible, to_match(plan.where, names)), {"$project": {"_id": 0, **shown}}]
+        fields.type_of(name)
+    projection = dict.fromkeys(plan.columns, 1)
+    return [_match_stage(visible, to_match(plan.where, fields)), {"$project": {"_id": 0, **projection}}]
 
 
-def _matching(visible: Json, where: Json) -> Json:
+def _match_stage(visible: Json, where: Json) -> Json:
     return {"$match": {**visible, "$and": [*visible.get("$and", ()), where]} if where else visible}

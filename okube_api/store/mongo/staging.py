@@ -1,9 +1,11 @@
 """Writes of several documents, all or none, on a server without transactions.
 
-New documents are staged: they stand in the collection, so that the unique indexes see them, and readers leave them
-out.  Replaced documents keep a copy of what stood before.  One update of the write's own record commits it; then
-what was staged is unveiled.  A write whose process died is undone, or finished when it was committed, by whoever
-finds its record no longer renewed: at the latest the next start.
+A write runs in two phases.  First its new documents are staged: they are in the collection, so that the unique indexes
+apply to them, but readers skip them; of documents to replace, a copy is saved before.  Then one update of the write's
+own record commits it, and what was staged is published.
+
+When a process dies, its write is rolled back, or published if it was committed, by any process that finds its record
+no longer renewed: at the next start at the latest.
 """
 
 import asyncio
@@ -20,24 +22,30 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from okube_api.store.document_values import unique_keys
 from okube_api.store.errors import StoreError, Unavailable
-from okube_api.store.mongo.errors import READ_S, WRITE_S, is_duplicate, limited
+from okube_api.store.mongo.errors import READ_S, WRITE_S, is_duplicate, time_limit
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
 
 STAGED = "_staged"
-"""The write that a document which nobody may see yet belongs to."""
+"""Field of a document that is not visible yet: the write it belongs to."""
 WRITTEN = "_written"
-"""The write that last replaced a document, so that undoing it touches nobody else's."""
+"""Field of a replaced document: the write that replaced it last, so that a rollback restores only its own."""
 WRITES, BEFORE, CLOCK = "_writes", "_before", "_clock"
 
 LEASE = timedelta(seconds=3)
 _RENEW_S = 0.7
-_SETTLE_TRIES = 13
+_RECOVERY_ATTEMPTS = 13
 _BLOCK = 1000
 
+GroupedKey = tuple[Any, ...]
+"""A unique group and the values of a key in it."""
 
-class Collision(Exception):
-    """A unique index refused the document of that index."""
+
+class UniqueViolation(Exception):
+    """A unique index refused a document.
+
+    index: its position among the inserts and then the replaces of the write.
+    """
 
     def __init__(self, index: int) -> None:
         super().__init__(index)
@@ -45,9 +53,9 @@ class Collision(Exception):
 
 
 class StagedWrite:
-    """Inserts and replaces (by `_id`) of one collection.
+    """Inserts and replaces (by `_id`) of documents in one collection.
 
-    made: a document as it is stored.
+    encode: returns a document as it is stored.
     """
 
     def __init__(
@@ -56,97 +64,101 @@ class StagedWrite:
         collection: Collection,
         inserts: Sequence[Json],
         replaces: Sequence[Json],
-        made: Callable[[Json], Json],
+        encode: Callable[[Json], Json],
     ) -> None:
-        self._database, self._collection, self._made = database, collection, made
+        self._database, self._collection, self._encode = database, collection, encode
         self._stored = database[collection.name]
         self._inserts, self._replaces = inserts, replaces
 
     async def run(self) -> None:
-        """Writes.  Raises Collision, after nothing is left of it."""
+        """Write all documents or none.  Raise UniqueViolation after a rollback."""
         write = ObjectId()
         record = {"collection": self._collection.name, "state": "open"}
         try:
-            async with renewing(self._database[WRITES], write, record, _RENEW_S):
-                released = await self._remember(write)
-                replaces_first = bool(released) and any(self._needs(one, released) for one in self._inserts)
-                await self._put(write, replaces_first=replaces_first)
+            async with hold_lease(self._database[WRITES], write, record, _RENEW_S):
+                released = await self._save_previous(write)
+                replaces_first = bool(released) and any(
+                    self._uses_released(document, released) for document in self._inserts
+                )
+                await self._stage(write, replaces_first=replaces_first)
             await self._commit(write)
         except BaseException:
             with anyio.CancelScope(shield=True), suppress(StoreError, PyMongoError):
-                await undo(self._database, self._collection.name, write)
+                await roll_back(self._database, self._collection.name, write)
             raise
-        with suppress(StoreError, PyMongoError):  # committed it is: whoever finds its record does the rest
-            await finish(self._database, self._collection.name, write)
+        with suppress(StoreError, PyMongoError):  # it is committed: whoever finds its record publishes the rest
+            await publish(self._database, self._collection.name, write)
 
-    async def _remember(self, write: ObjectId) -> set[tuple[Any, ...]]:
-        """Copies what will be replaced; the unique values that it gives up."""
-        released: set[tuple[Any, ...]] = set()
+    async def _save_previous(self, write: ObjectId) -> set[GroupedKey]:
+        """Save copies of the documents to replace, and return the unique keys that they will release."""
+        released: set[GroupedKey] = set()
         replaces = iter(self._replaces)
-        while new := {one["_id"]: one for one in islice(replaces, _BLOCK)}:
-            with limited(READ_S):
-                before = await self._stored.find({"_id": {"$in": list(new)}, STAGED: None}).to_list(None)
-            if before:
-                with limited(WRITE_S):
-                    await self._database[BEFORE].insert_many(
-                        [{"write": write, "document": document} for document in before]
-                    )
+        while new := {document["_id"]: document for document in islice(replaces, _BLOCK)}:
+            with time_limit(READ_S):
+                previous = await self._stored.find({"_id": {"$in": list(new)}, STAGED: None}).to_list(None)
+            if previous:
+                copies = [{"write": write, "document": document} for document in previous]
+                with time_limit(WRITE_S):
+                    await self._database[BEFORE].insert_many(copies)
             for group in self._collection.unique:
-                for old in before:
-                    kept = set(unique_keys(group, new[old["_id"]]))
-                    released |= {(group, *claim) for claim in unique_keys(group, old) if claim not in kept}
+                for document in previous:
+                    retained = set(unique_keys(group, new[document["_id"]]))
+                    released |= {(group, *key) for key in unique_keys(group, document) if key not in retained}
         return released
 
-    def _needs(self, document: Json, released: set[tuple[Any, ...]]) -> bool:
+    def _uses_released(self, document: Json, released: set[GroupedKey]) -> bool:
         return any(
-            (group, *claim) in released for group in self._collection.unique for claim in unique_keys(group, document)
+            (group, *key) in released for group in self._collection.unique for key in unique_keys(group, document)
         )
 
-    async def _put(self, write: ObjectId, *, replaces_first: bool) -> None:
-        inserts = (InsertOne({**self._made(one), STAGED: write}) for one in self._inserts)
+    async def _stage(self, write: ObjectId, *, replaces_first: bool) -> None:
+        inserts = (InsertOne({**self._encode(document), STAGED: write}) for document in self._inserts)
         replaces = (
-            ReplaceOne({"_id": one["_id"], STAGED: None}, {**self._made(one), WRITTEN: write}) for one in self._replaces
+            ReplaceOne({"_id": document["_id"], STAGED: None}, {**self._encode(document), WRITTEN: write})
+            for document in self._replaces
         )
-        first, after = enumerate(inserts), enumerate(replaces, len(self._inserts))
-        operations = chain(after, first) if replaces_first else chain(first, after)
+        numbered_inserts, numbered_replaces = enumerate(inserts), enumerate(replaces, len(self._inserts))
+        operations = (
+            chain(numbered_replaces, numbered_inserts) if replaces_first else chain(numbered_inserts, numbered_replaces)
+        )
         while block := list(islice(operations, _BLOCK)):
             try:
-                with limited(WRITE_S):
+                with time_limit(WRITE_S):
                     await self._stored.bulk_write([operation for _, operation in block])
             except PyMongoError as error:
                 if not is_duplicate(error):
                     raise
-                raise Collision(block[_refused_at(error)][0]) from error
+                raise UniqueViolation(block[_get_refused_index(error)][0]) from error
 
     async def _commit(self, write: ObjectId) -> None:
-        with limited(WRITE_S):
+        with time_limit(WRITE_S):
             record = {"_id": write, "state": "open"}
-            done = await self._database[WRITES].update_one(record, {"$set": {"state": "committed"}})
-        if not done.matched_count:
-            raise Unavailable("the write took so long without a sign of life that another process undid it")
+            result = await self._database[WRITES].update_one(record, {"$set": {"state": "committed"}})
+        if not result.matched_count:
+            raise Unavailable("The write did not renew its record in time; another process rolled it back.")
 
 
-def _refused_at(error: PyMongoError) -> int:
+def _get_refused_index(error: PyMongoError) -> int:
     details: Json = getattr(error, "details", None) or {}
-    return int(next((one["index"] for one in details.get("writeErrors", ())), 0))
+    return int(next((write_error["index"] for write_error in details.get("writeErrors", ())), 0))
 
 
 @asynccontextmanager
-async def renewing(records: Any, identifier: ObjectId, record: Json, every_s: float) -> AsyncIterator[None]:
-    """Makes a record of work under way, and keeps it from looking abandoned: `at` is the server's time."""
+async def hold_lease(records: Any, record_id: ObjectId, record: Json, interval_s: float) -> AsyncIterator[None]:
+    """Create the record of running work and renew its field `at`, the server's time, until the context ends."""
 
-    async def renew(change: Json, *, new: bool) -> None:
-        with limited(WRITE_S):
-            await records.update_one({"_id": identifier}, {**change, "$currentDate": {"at": True}}, upsert=new)
+    async def renew(update: Json, *, upsert: bool) -> None:
+        with time_limit(WRITE_S):
+            await records.update_one({"_id": record_id}, {**update, "$currentDate": {"at": True}}, upsert=upsert)
 
-    async def repeat() -> None:
+    async def renew_repeatedly() -> None:
         while True:
-            await asyncio.sleep(every_s)
+            await asyncio.sleep(interval_s)
             with suppress(StoreError, PyMongoError):
-                await renew({}, new=False)
+                await renew({}, upsert=False)
 
-    await renew({"$set": record}, new=True)
-    task = asyncio.create_task(repeat())
+    await renew({"$set": record}, upsert=True)
+    task = asyncio.create_task(renew_repeatedly())
     try:
         yield
     finally:
@@ -155,99 +167,102 @@ async def renewing(records: Any, identifier: ObjectId, record: Json, every_s: fl
             await task
 
 
-async def undo(database: Any, collection: str, write: ObjectId) -> None:
-    """Takes a write back unless it was committed.
+async def roll_back(database: Any, collection: str, write: ObjectId) -> None:
+    """Undo a write unless it was committed.
 
-    Where its record is gone, another process has undone or finished it: then what is still staged came too late.
+    When its record no longer exists, another process has already rolled it back or published it; whatever is still
+    staged arrived after that and is deleted.
     """
     records, stored = database[WRITES], database[collection]
-    with limited(WRITE_S):
+    with time_limit(WRITE_S):
         await records.update_one({"_id": write, "state": "open"}, {"$set": {"state": "undone"}})
         record = await records.find_one({"_id": write})
     if record is not None and record["state"] == "committed":
         return
-    async for ids in _staged(stored, write):
-        with limited(WRITE_S):
+    async for ids in _list_staged(stored, write):
+        with time_limit(WRITE_S):
             await stored.delete_many({"_id": {"$in": ids}, STAGED: write})
-    with limited(None):
-        before = await database[BEFORE].find({"write": write}).to_list(None)
-        operations = [ReplaceOne({"_id": one["document"]["_id"], WRITTEN: write}, one["document"]) for one in before]
-        for at in range(0, len(operations), _BLOCK):
-            await stored.bulk_write(operations[at : at + _BLOCK])
-        await _forget(database, write)
+    with time_limit(None):
+        copies = await database[BEFORE].find({"write": write}).to_list(None)
+        operations = [ReplaceOne({"_id": copy["document"]["_id"], WRITTEN: write}, copy["document"]) for copy in copies]
+        for start in range(0, len(operations), _BLOCK):
+            await stored.bulk_write(operations[start : start + _BLOCK])
+        await _delete_record(database, write)
 
 
-async def finish(database: Any, collection: str, write: ObjectId) -> None:
-    """Unveils what a committed write staged; twice does no harm."""
+async def publish(database: Any, collection: str, write: ObjectId) -> None:
+    """Make visible what a committed write staged.  It may be called again."""
     stored = database[collection]
-    async for ids in _staged(stored, write):
-        with limited(WRITE_S):
+    async for ids in _list_staged(stored, write):
+        with time_limit(WRITE_S):
             await stored.update_many({"_id": {"$in": ids}, STAGED: write}, {"$unset": {STAGED: ""}})
-    with limited(WRITE_S):
-        await _forget(database, write)
+    with time_limit(WRITE_S):
+        await _delete_record(database, write)
 
 
-async def _staged(stored: Any, write: ObjectId) -> AsyncIterator[list[Any]]:
-    """The ids of what a write staged, a block at a time, as long as there are any: each block is to be dealt with."""
+async def _list_staged(stored: Any, write: ObjectId) -> AsyncIterator[list[Any]]:
+    """Yield the ids of staged documents in blocks until none are left; the caller deletes or publishes each block."""
     while True:
-        with limited(READ_S):
-            found = await stored.find({STAGED: write}, {"_id": 1}, limit=_BLOCK).to_list(None)
-        if not found:
+        with time_limit(READ_S):
+            documents = await stored.find({STAGED: write}, {"_id": 1}, limit=_BLOCK).to_list(None)
+        if not documents:
             return
-        yield [one["_id"] for one in found]
+        yield [document["_id"] for document in documents]
 
 
-async def _forget(database: Any, write: ObjectId) -> None:
+async def _delete_record(database: Any, write: ObjectId) -> None:
     await database[BEFORE].delete_many({"write": write})
     await database[WRITES].delete_one({"_id": write})
 
 
-async def settle(database: Any) -> bool:
-    """Finishes committed writes, undoes abandoned ones; whether some are still under way."""
-    with limited(READ_S):
+async def recover_writes(database: Any) -> bool:
+    """Publish committed writes and roll back abandoned ones; return whether others are still running."""
+    with time_limit(READ_S):
         records = await database[WRITES].find({}).to_list(None)
     if not records:
         return False
-    now = await server_now(database)
-    busy = False
+    now = await read_server_time(database)
+    has_running = False
     for record in records:
         if record["state"] == "committed":
-            await finish(database, record["collection"], record["_id"])
+            await publish(database, record["collection"], record["_id"])
         elif record["state"] == "undone" or record["at"] < now - LEASE:
-            await undo(database, record["collection"], record["_id"])
+            await roll_back(database, record["collection"], record["_id"])
         else:
-            busy = True
-    return busy
+            has_running = True
+    return has_running
 
 
-async def settle_all(database: Any) -> None:
-    """Settles, waiting for writes that may be a dead process's until they are known to be."""
-    for _ in range(_SETTLE_TRIES):
-        if not await settle(database):
+async def await_recovery(database: Any) -> None:
+    """Recover writes, and wait until the lease of those that may belong to a dead process has expired."""
+    for _ in range(_RECOVERY_ATTEMPTS):
+        if not await recover_writes(database):
             return
-        await asyncio.sleep(LEASE.total_seconds() / (_SETTLE_TRIES - 1))
+        await asyncio.sleep(LEASE.total_seconds() / (_RECOVERY_ATTEMPTS - 1))
 
 
-async def sweep(database: Any, collection: str) -> None:
-    """Removes what was staged by writes that nobody knows any more: a last request of a process that had died."""
+async def collect_garbage(database: Any, collection: str) -> None:
+    """Delete staged documents of writes without a record: the last request of a process that died."""
     stored = database[collection]
-    with limited(READ_S):
-        found = await stored.find({STAGED: {"$exists": True}}, {STAGED: 1}, limit=_BLOCK).to_list(None)
-        writes = {one[STAGED] for one in found}
-        known = await database[WRITES].find({"_id": {"$in": list(writes)}}, {"_id": 1}).to_list(None) if writes else []
-    for write in writes - {one["_id"] for one in known}:
-        await undo(database, collection, write)
+    with time_limit(READ_S):
+        staged = await stored.find({STAGED: {"$exists": True}}, {STAGED: 1}, limit=_BLOCK).to_list(None)
+        writes = {document[STAGED] for document in staged}
+        records = (
+            await database[WRITES].find({"_id": {"$in": list(writes)}}, {"_id": 1}).to_list(None) if writes else []
+        )
+    for write in writes - {record["_id"] for record in records}:
+        await roll_back(database, collection, write)
 
 
-async def server_now(database: Any) -> datetime:
-    """The time by the database's clock, naive UTC: the one clock that all its processes share."""
+async def read_server_time(database: Any) -> datetime:
+    """Return the database's time in UTC, without a time zone: the one clock that all processes share."""
     while True:
         try:
-            with limited(WRITE_S):
-                found = await database[CLOCK].find_one_and_update(
+            with time_limit(WRITE_S):
+                document = await database[CLOCK].find_one_and_update(
                     {"_id": "now"}, {"$currentDate": {"at": True}}, upsert=True, return_document=True
                 )
-        except DuplicateKeyError:  # another process made the document at the same moment
+        except DuplicateKeyError:  # another process inserted the document at the same moment
             continue
-        now: datetime = found["at"]
+        now: datetime = document["at"]
         return now

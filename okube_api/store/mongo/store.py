@@ -1,4 +1,4 @@
-"""The store on a MongoDB server: any number of processes, no transactions needed."""
+"""The store on a MongoDB server: for any number of processes, without the server's transactions."""
 
 import asyncio
 from collections import defaultdict
@@ -13,36 +13,42 @@ from pymongo.errors import PyMongoError
 from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.conditions import Condition
 from okube_api.store.errors import StoreError
-from okube_api.store.mongo.changes import changing, tidy
-from okube_api.store.mongo.documents import Documents
-from okube_api.store.mongo.errors import READ_S, limited
-from okube_api.store.mongo.indexes import make_index
-from okube_api.store.mongo.manifests import Roots
-from okube_api.store.mongo.numbers import Numbers
+from okube_api.store.mongo.changes import begin_change, collect_row_garbage
+from okube_api.store.mongo.documents import MongoDocuments
+from okube_api.store.mongo.errors import READ_S, time_limit
+from okube_api.store.mongo.indexes import create_index
+from okube_api.store.mongo.manifests import ManifestRepository
+from okube_api.store.mongo.numbers import NumberRegistry
 from okube_api.store.mongo.rows import MongoReader
-from okube_api.store.mongo.staging import BEFORE, settle, settle_all, sweep
+from okube_api.store.mongo.staging import BEFORE, await_recovery, collect_garbage, recover_writes
 from okube_api.store.protocol import Change, Reader
 from okube_api.store.schema import BY_ID, Collection, Schema, SortKey
 from okube_api.store.values import Json
 
 GRACE = timedelta(minutes=10)
-"""How long rows that a change replaced stay for readers who began before."""
+"""How long replaced rows are kept for readers that were opened before."""
 _DELETE_S = 300.0
 _SELECTION_MS = 2000
-"""How long to look for a server that is away, also within an operation that may take longer."""
-_SETTLE_EVERY_S, _TIDY_EVERY = 2.0, 15
+"""How long the driver looks for a server that is away, even within an operation with a longer limit."""
+_RECOVERY_INTERVAL_S, _RECOVERIES_PER_COLLECTION = 2.0, 15
 
 
 class MongoStore:
-    """See `store.protocol.Store`.
+    """Implementation of `store.protocol.Store`.
 
-    client: stands in for the driver's own.
-    grace: how long rows that a change replaced stay for readers who began before.
-    held: which tables are answered from memory.
+    client: replaces the driver's client.
+    grace: how long replaced rows are kept for readers that were opened before.
+    column_cache: the tables that are kept in memory to evaluate plans on.
     """
 
     def __init__(
-        self, url: str, schema: Schema, *, client: Any = None, grace: timedelta = GRACE, held: ColumnCache | None = None
+        self,
+        url: str,
+        schema: Schema,
+        *,
+        client: Any = None,
+        grace: timedelta = GRACE,
+        column_cache: ColumnCache | None = None,
     ) -> None:
         self._client: Any = client or AsyncMongoClient(
             url, connect=False, w="majority", serverSelectionTimeoutMS=_SELECTION_MS, appname="okube-api"
@@ -50,75 +56,77 @@ class MongoStore:
         try:
             self._database: Any = self._client.get_default_database()
         except PyMongoError as error:
-            raise ValueError("the URL names no database: use mongodb://host/database") from error
+            raise ValueError("the URL has no database name: use mongodb://host/database") from error
         self._schema, self._grace = schema, grace
-        self._held = held or ColumnCache()
-        self._collections = {one.name: Documents(one, self._database) for one in schema.collections}
-        self._roots, self._numbers = Roots(self._database), Numbers(self._database)
-        self._changes: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._janitor: asyncio.Task[None] | None = None
+        self._column_cache = column_cache or ColumnCache()
+        self._collections = {
+            collection.name: MongoDocuments(collection, self._database) for collection in schema.collections
+        }
+        self._manifests, self._numbers = ManifestRepository(self._database), NumberRegistry(self._database)
+        self._change_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._maintenance: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Makes indexes, and sets right what processes that died left half-done."""
+        """Create indexes, recover what dead processes left behind, and begin to do so regularly."""
         await self.ping()
         for documents in self._collections.values():
-            await documents.create()
-        await self._create_tables()
-        await self._roots.create()
-        await make_index(self._database[BEFORE], [("write", 1)], "write")
-        await settle_all(self._database)
+            await documents.create_indexes()
+        await self._create_table_indexes()
+        await self._manifests.create_indexes()
+        await create_index(self._database[BEFORE], [("write", 1)], "write")
+        await await_recovery(self._database)
         for name in self._collections:
-            await sweep(self._database, name)
-        await self._tidy()
-        if self._janitor is None:
-            self._janitor = asyncio.create_task(self._keep_tidy())
+            await collect_garbage(self._database, name)
+        await self._collect_row_garbage()
+        if self._maintenance is None:
+            self._maintenance = asyncio.create_task(self._maintain())
 
-    async def _create_tables(self) -> None:
+    async def _create_table_indexes(self) -> None:
         for table in self._schema.tables:
             stored = self._database[table.name]
-            await make_index(stored, [("application", 1), ("pg", 1)], "application_pg")
+            await create_index(stored, [("application", 1), ("pg", 1)], "application_pg")
             if table.packed:
-                await make_index(stored, [("application", 1), ("part", 1)], "application_part")
-                await make_index(stored, [("application", 1), ("batch", 1)], "application_batch")
+                await create_index(stored, [("application", 1), ("part", 1)], "application_part")
+                await create_index(stored, [("application", 1), ("batch", 1)], "application_batch")
             elif table.index:
                 keys = [("application", 1), *((name, 1) for name in table.index), ("pg", 1)]
-                await make_index(stored, keys, "application_index_pg")
+                await create_index(stored, keys, "application_index_pg")
 
-    async def _keep_tidy(self) -> None:
-        """Finishes or undoes what other processes left, now and then; what fails is tried again."""
-        turn = 0
+    async def _maintain(self) -> None:
+        """Recover writes and collect garbage at intervals; a failure is retried at the next one."""
+        recoveries = 0
         while True:
-            await asyncio.sleep(_SETTLE_EVERY_S)
-            turn += 1
+            await asyncio.sleep(_RECOVERY_INTERVAL_S)
+            recoveries += 1
             with suppress(StoreError, PyMongoError):
-                await settle(self._database)
-                if turn % _TIDY_EVERY == 0:
-                    await self._tidy()
+                await recover_writes(self._database)
+                if recoveries % _RECOVERIES_PER_COLLECTION == 0:
+                    await self._collect_row_garbage()
 
-    async def _tidy(self) -> None:
+    async def _collect_row_garbage(self) -> None:
         tables = [table.name for table in self._schema.tables]
-        await tidy(self._database, self._roots, tables, self._grace)
+        await collect_row_garbage(self._database, self._manifests, tables, self._grace)
 
     async def close(self) -> None:
-        """Lets go of connections."""
-        if self._janitor is not None:
-            self._janitor.cancel()
+        """Stop the maintenance and close the connections."""
+        if self._maintenance is not None:
+            self._maintenance.cancel()
             with suppress(asyncio.CancelledError):
-                await self._janitor
-            self._janitor = None
+                await self._maintenance
+            self._maintenance = None
         await self._client.close()
 
     async def ping(self) -> None:
-        """Returns when the server answers."""
-        with limited(READ_S):
+        """Return when the server answers."""
+        with time_limit(READ_S):
             await self._database.command("ping")
 
     # -- documents
 
     async def get(self, collection: Collection, where: Condition) -> Json | None:
-        """One match."""
-        found = await self.find(collection, where, limit=1)
-        return found[0] if found else None
+        """Return the matching document with the least `_id`, or None."""
+        documents = await self.find(collection, where, limit=1)
+        return documents[0] if documents else None
 
     async def find(
         self,
@@ -130,41 +138,41 @@ class MongoStore:
         limit: int | None = None,
         fields: Sequence[str] | None = None,
     ) -> list[Json]:
-        """Matching documents."""
+        """Return the matching documents."""
         return await self._collections[collection.name].find(where, sort, skip, limit, fields)
 
     async def count(self, collection: Collection, where: Condition) -> int:
-        """How many match."""
+        """Return the number of matching documents."""
         return await self._collections[collection.name].count(where)
 
     def stream(
         self, collection: Collection, where: Condition, *, sort: Sequence[SortKey] = BY_ID
     ) -> AsyncIterator[list[Json]]:
-        """Every match, a block at a time."""
+        """Yield every matching document, in blocks."""
         return self._collections[collection.name].stream(where, sort)
 
     async def insert(self, collection: Collection, documents: Sequence[Json]) -> None:
-        """Adds documents."""
+        """Insert documents."""
         await self._collections[collection.name].write(documents, ())
 
     async def replace(self, collection: Collection, where: Condition, document: Json) -> bool:
-        """Compare and set."""
+        """Replace the matching document of the same `_id`; return False when none matches."""
         return await self._collections[collection.name].replace(where, document)
 
     async def write(self, collection: Collection, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
-        """Adds and replaces together."""
+        """Insert and replace documents together."""
         await self._collections[collection.name].write(inserts, replaces)
 
     async def update(self, collection: Collection, where: Condition, changes: Mapping[str, Any]) -> int:
-        """Sets fields of every match."""
+        """Set fields of every matching document; return how many matched."""
         return await self._collections[collection.name].update(where, changes)
 
     async def delete(self, collection: Collection, where: Condition) -> int:
-        """Removes every match."""
+        """Delete every matching document; return how many there were."""
         return await self._collections[collection.name].delete(where)
 
-    def revision(self, *collections: Collection) -> str | None:  # noqa: ARG002 - whichever they are
-        """Other processes write too: only the database knows."""
+    def revision(self, *collections: Collection) -> str | None:  # noqa: ARG002 - the same for any collections
+        """Return None: other processes write too, so only the database knows."""
         return None
 
     # -- rows
@@ -173,38 +181,48 @@ class MongoStore:
     async def open_reader(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
     ) -> AsyncIterator[Reader]:
-        """What the application's root points to now."""
-        root = await self._roots.load(application)
-        yield MongoReader(self._database, self._roots, root, row_limit=row_limit, timeout_s=timeout_s, held=self._held)
+        """Open a reader of the manifests that are current now."""
+        pointers = await self._manifests.load(application)
+        yield MongoReader(
+            self._database,
+            self._manifests,
+            pointers,
+            row_limit=row_limit,
+            timeout_s=timeout_s,
+            column_cache=self._column_cache,
+        )
 
     @asynccontextmanager
     async def begin_change(self, application: str, name: str) -> AsyncIterator[Change]:
-        """A change; those of one process wait for each other, those of others meet at the commit."""
-        async with self._changes[application], changing(self._database, self._roots, application, name) as change:
+        """Begin a change; those of one process wait for each other, those of other processes conflict at the commit."""
+        async with (
+            self._change_locks[application],
+            begin_change(self._database, self._manifests, application, name) as change,
+        ):
             yield change
 
     async def is_committed(self, application: str, name: str) -> bool:
-        """Whether a change of that name was committed."""
-        return await self._roots.committed(application, name)
+        """Return whether a change of that name was committed."""
+        return await self._manifests.is_name_committed(application, name)
 
     async def delete_rows(self, application: str) -> None:
-        """Removes every row of an application."""
-        await self._roots.empty(application)
-        await self._numbers.forget(application)
+        """Delete every row of an application, with its numbers and counters."""
+        await self._manifests.clear(application)
+        await self._numbers.delete(application)
         for table in self._schema.tables:
-            with limited(_DELETE_S):
+            with time_limit(_DELETE_S):
                 await self._database[table.name].delete_many({"application": application})
 
     # -- numbers
 
     async def assign_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
-        """Numbers of identifiers, new ones included."""
-        return await self._numbers.numbers(application, kind, identifiers)
+        """Return the number of each identifier; new identifiers get the next numbers."""
+        return await self._numbers.assign_numbers(application, kind, identifiers)
 
     async def find_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
-        """Numbers of identifiers seen before."""
-        return await self._numbers.known(application, kind, identifiers)
+        """Return the number of each identifier, None for identifiers that have none."""
+        return await self._numbers.find_numbers(application, kind, identifiers)
 
     async def next_number(self, application: str, counter: str) -> int:
-        """The next of a counter."""
-        return await self._numbers.next(application, counter)
+        """Increment a counter and return its value."""
+        return await self._numbers.increment_counter(application, counter)
