@@ -16,7 +16,7 @@ from okube_api.studies.repository import STUDIES
 from tests.api.analytics_conversion import build_campaigns, build_levers, key_campaigns
 from tests.api.server import Server, Tenant
 from tests.by_hand.question import Filter, Question
-from tests.by_hand.truth import Place, Study, Truth
+from tests.by_hand.truth import Equipment, Place, Study, Truth
 from tests.engine.stores import fill
 
 PROPERTIES = {"homes": "code", "works": "code", "zones": "code", "extras": "name"}
@@ -36,8 +36,9 @@ class World:
 
     def keys_by_id(self) -> dict[str, str]:
         """Return the keys of all resources by id."""
-        resources = (*self.truth.sites, *self.truth.pois, *self.truth.studies, *self.truth.equipments)
-        return {resource.id: resource.key for resource in resources} | key_campaigns(self.truth)
+        truth = self.truth
+        resources: list[Place | Study | Equipment] = [*truth.sites, *truth.pois, *truth.studies, *truth.equipments]
+        return {resource.id: resource.key for resource in resources} | key_campaigns(truth)
 
 
 async def load_world(server: Server, truth: Truth) -> World:

@@ -1,4 +1,4 @@
-"""Applications over HTTP."""
+"""Applications over HTTP: defaults, settings, keys, access."""
 
 from uuid import uuid4
 
@@ -18,12 +18,12 @@ SETTINGS = {
 
 async def test_an_application_has_its_defaults(platform: httpx.AsyncClient) -> None:
     key = f"shop {uuid4().hex}"
-    made = await platform.post("/applications", json={"key": key})
-    assert made.status_code == 201
-    body = made.json()
+    created = await platform.post("/applications", json={"key": key})
+    assert created.status_code == 201
+    body = created.json()
     bands = body["settings"].pop("bands")
-    named = {name: body[name] for name in ("key", "name", "timezone", "currency", "active", "settings")}
-    assert named == {
+    fields = {name: body[name] for name in ("key", "name", "timezone", "currency", "active", "settings")}
+    assert fields == {
         "key": key,
         "name": key,
         "timezone": "Europe/Paris",
@@ -35,17 +35,19 @@ async def test_an_application_has_its_defaults(platform: httpx.AsyncClient) -> N
     assert (await platform.get(f"/a/{body['_id']}")).json()["key"] == key
 
 
-async def test_only_platform_administrators_create(admin: httpx.AsyncClient, nobody: httpx.AsyncClient) -> None:
-    assert (await admin.post("/applications", json={"key": "mine"})).status_code == 403
-    assert (await nobody.post("/applications", json={"key": "mine"})).status_code == 401
+async def test_only_platform_administrators_create_applications(
+    admin: httpx.AsyncClient, nobody: httpx.AsyncClient
+) -> None:
+    assert (await admin.post("/applications", json={"key": "new"})).status_code == 403
+    assert (await nobody.post("/applications", json={"key": "new"})).status_code == 401
 
 
-async def test_a_key_is_taken_once(platform: httpx.AsyncClient, tenant: Tenant) -> None:
+async def test_a_key_that_another_application_has_is_refused(platform: httpx.AsyncClient, tenant: Tenant) -> None:
     answer = await platform.post("/applications", json={"key": tenant.key})
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "taken")
 
 
-async def test_settings_are_merged_however_deep(tenant: Tenant, admin: httpx.AsyncClient) -> None:
+async def test_settings_are_merged_at_any_depth(tenant: Tenant, admin: httpx.AsyncClient) -> None:
     await admin.put(tenant.url, json={"settings": {"attribution": {"windows": {"click": 10}}}})
     await admin.patch(tenant.url, json={"settings": {"stays": {"gapMinutes": 20}}, "name": "Named"})
     changed = (await admin.put(tenant.url, json={"settings": {"attribution": {"windows": {"print": 3}}}})).json()
@@ -72,40 +74,39 @@ async def test_settings_are_merged_however_deep(tenant: Tenant, admin: httpx.Asy
         ({"version": 9}, "/version"),
     ],
 )
-async def test_a_bad_field_is_named_and_nothing_changes(
+async def test_a_bad_field_is_refused_and_nothing_changes(
     tenant: Tenant, admin: httpx.AsyncClient, body: Json, pointer: str
 ) -> None:
     before = (await admin.get(tenant.url)).json()
     answer = await admin.put(tenant.url, json=body)
     assert answer.status_code == 400
-    assert [one["pointer"] for one in answer.json()["errors"]] == [pointer]
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
     assert (await admin.get(tenant.url)).json() == before
 
 
-async def test_only_its_administrators_change_it(tenant: Tenant, stranger: httpx.AsyncClient) -> None:
+async def test_only_administrators_of_an_application_change_it(tenant: Tenant, stranger: httpx.AsyncClient) -> None:
     for caller, status in ((tenant.reader, 403), (tenant.editor, 403), (stranger, 404)):
-        assert (await caller.put(tenant.url, json={"name": "Theirs"})).status_code == status
+        assert (await caller.put(tenant.url, json={"name": "Renamed"})).status_code == status
 
 
-async def test_the_list_holds_what_one_may_read(
+async def test_the_list_has_the_applications_that_the_caller_may_read(
     server: Server, tenant: Tenant, platform: httpx.AsyncClient, reader: httpx.AsyncClient, other_tenant: Tenant
 ) -> None:
     listed = (await reader.get("/applications")).json()
-    assert [one["_id"] for one in listed["documents"]] == [tenant.id]
+    assert [document["_id"] for document in listed["documents"]] == [tenant.id]
     assert listed["_$paginated"] == {"total": 1, "page": 1, "per_page": 25, "page_count": 1, "has_more": False}
-    found = (await platform.get("/applications", params={"q": tenant.key[4:].upper()})).json()
-    assert [one["_id"] for one in found["documents"]] == [tenant.id]
-    none = (await reader.get("/applications", params={"q": other_tenant.key})).json()
-    assert none["documents"] == []
+    matches = (await platform.get("/applications", params={"q": tenant.key[4:].upper()})).json()
+    assert [document["_id"] for document in matches["documents"]] == [tenant.id]
+    foreign = (await reader.get("/applications", params={"q": other_tenant.key})).json()
+    assert foreign["documents"] == []
 
 
-async def test_an_application_whose_key_is_an_id_is_found(
+async def test_an_id_takes_precedence_over_a_key_of_another_application(
     server: Server, platform: httpx.AsyncClient, tenant: Tenant
 ) -> None:
-    """A key of 24 hex digits that is another's id finds the other: ids come first."""
-    free = uuid4().hex[:24]
-    by_key = await server.application(key=free)
-    assert (await platform.get(f"/applications/{free}")).json()["_id"] == by_key["_id"]
-    shadowed = await server.application(key=tenant.id)
+    key = uuid4().hex[:24]
+    by_key = await server.create_application(key=key)
+    assert (await platform.get(f"/applications/{key}")).json()["_id"] == by_key["_id"]
+    shadowed = await server.create_application(key=tenant.id)
     assert (await platform.get(f"/applications/{tenant.id}")).json()["_id"] == tenant.id
     assert (await platform.get(f"/applications/{shadowed['_id']}")).json()["key"] == tenant.id

@@ -4,12 +4,12 @@ import httpx
 import pytest
 from okube_api.auth.repository import User
 
-from tests.api.server import PASSWORD, Server, sharing
+from tests.api.server import PASSWORD, Server, share_store
 
 pytestmark = pytest.mark.anyio
 
 HOST = "http://127.0.0.1"
-FOREIGN = [
+FOREIGN_HEADERS = [
     {},
     {"Origin": "https://evil.example"},
     {"Origin": "null"},
@@ -19,8 +19,8 @@ FOREIGN = [
 ]
 
 
-async def with_cookie(server: Server, user: User) -> tuple[httpx.AsyncClient, httpx.Response]:
-    """A browser that has just logged in, and the answer that it got."""
+async def log_in(server: Server, user: User) -> tuple[httpx.AsyncClient, httpx.Response]:
+    """Log in with a cookie; return a client that sends the cookie, and the response to the login."""
     browser = server.client()
     answer = await browser.post(
         "/auth/login", json={"login": user.login, "password": PASSWORD, "setCookie": True}, headers={"Origin": HOST}
@@ -30,33 +30,39 @@ async def with_cookie(server: Server, user: User) -> tuple[httpx.AsyncClient, ht
     return browser, answer
 
 
-async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(server: Server) -> None:
-    _, answer = await with_cookie(server, await server.user())
+async def test_scripts_and_other_sites_cannot_read_the_cookie(server: Server) -> None:
+    _, answer = await log_in(server, await server.create_user())
     value, *attributes = answer.headers["set-cookie"].split("; ")
     assert value == f"okube_token={answer.json()['auth']['token']}"
-    assert {one.lower() for one in attributes} == {"httponly", "max-age=172800", "path=/", "samesite=lax", "secure"}
+    assert {attribute.lower() for attribute in attributes} == {
+        "httponly",
+        "max-age=172800",
+        "path=/",
+        "samesite=lax",
+        "secure",
+    }
 
 
-async def test_the_cookie_travels_in_plain_only_where_https_is_not_required(server: Server) -> None:
-    async with sharing(server, require_https=False) as plain:
-        _, answer = await with_cookie(plain, await plain.user())
+async def test_the_cookie_is_not_secure_where_https_is_not_required(server: Server) -> None:
+    async with share_store(server, require_https=False) as plain:
+        _, answer = await log_in(plain, await plain.create_user())
         assert "secure" not in answer.headers["set-cookie"].lower()
 
 
-async def test_reading_needs_the_cookie_alone(server: Server) -> None:
-    browser, _ = await with_cookie(server, await server.user())
+async def test_the_cookie_alone_is_enough_for_reading(server: Server) -> None:
+    browser, _ = await log_in(server, await server.create_user())
     assert (await browser.get("/auth/me")).status_code == 200
 
 
-@pytest.mark.parametrize("headers", FOREIGN)
-async def test_another_sites_page_changes_nothing(server: Server, headers: dict[str, str]) -> None:
-    browser, _ = await with_cookie(server, await server.user())
+@pytest.mark.parametrize("headers", FOREIGN_HEADERS)
+async def test_a_page_of_another_site_cannot_write(server: Server, headers: dict[str, str]) -> None:
+    browser, _ = await log_in(server, await server.create_user())
     assert (await browser.post("/auth/logout", headers=headers)).status_code == 403
     assert (await browser.get("/auth/me")).status_code == 200
 
 
-async def test_a_page_of_this_server_may_write_and_log_out(server: Server) -> None:
-    browser, _ = await with_cookie(server, await server.user())
+async def test_a_page_of_this_server_can_log_out(server: Server) -> None:
+    browser, _ = await log_in(server, await server.create_user())
     answer = await browser.post("/auth/logout", headers={"Origin": HOST, "Sec-Fetch-Site": "same-origin"})
     assert answer.status_code == 204
     assert answer.headers["set-cookie"].startswith('okube_token=""; ')
@@ -64,15 +70,15 @@ async def test_a_page_of_this_server_may_write_and_log_out(server: Server) -> No
     assert (await browser.get("/auth/me")).status_code == 401
 
 
-@pytest.mark.parametrize("headers", FOREIGN[1:])
-async def test_another_sites_page_logs_nobody_in(server: Server, headers: dict[str, str]) -> None:
-    body = {"login": (await server.user()).login, "password": PASSWORD, "setCookie": True}
+@pytest.mark.parametrize("headers", FOREIGN_HEADERS[1:])
+async def test_a_page_of_another_site_cannot_log_in(server: Server, headers: dict[str, str]) -> None:
+    body = {"login": (await server.create_user()).login, "password": PASSWORD, "setCookie": True}
     answer = await server.client().post("/auth/login", json=body, headers=headers)
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers
 
 
-async def test_a_bearer_token_counts_before_a_cookie(server: Server) -> None:
-    browser, _ = await with_cookie(server, await server.user())
+async def test_a_bearer_token_takes_precedence_over_a_cookie(server: Server) -> None:
+    browser, _ = await log_in(server, await server.create_user())
     browser.headers["Authorization"] = "Bearer nonsense"
     assert (await browser.get("/auth/me")).status_code == 401

@@ -1,4 +1,4 @@
-"""Every key that can be created is found again, by each path."""
+"""Keys of resources: each key that can be created is found by all paths."""
 
 from urllib.parse import quote
 
@@ -20,27 +20,27 @@ AWKWARD = [
 ]  # fmt: skip
 
 
-def inside(text: str) -> str:
-    """A text as one segment of a path; dots, too, which clients would take for steps up."""
+def quote_segment(text: str) -> str:
+    """Encode a text as one segment of a path, dots included: clients remove segments such as `..`."""
     return quote(text, safe="").replace(".", "%2E")
 
 
-async def found_everywhere(tenant: Tenant, key: str) -> None:
-    """Creates a site with the key, and finds it by each path; then takes it away."""
-    site = await tenant.make("sites", name="x", online=True, key=key)
+async def check_found(tenant: Tenant, key: str) -> None:
+    """Create a site with the key, check that all paths find it, and delete it."""
+    site = await tenant.create("sites", name="x", online=True, key=key)
     assert site["key"] == key
     for path in PATHS:
-        answer = await tenant.reader.get("/" + path.format(tenant.id, inside(key)))
+        answer = await tenant.reader.get("/" + path.format(tenant.id, quote_segment(key)))
         assert answer.status_code == 200, (path, key)
         assert answer.json() == site
     listed = await tenant.reader.get(f"{tenant.url}/sites", params={"keys": key})
-    assert [one["_id"] for one in listed.json()["documents"]] == [site["_id"]]
-    assert (await tenant.editor.delete(f"{tenant.url}/sites/{inside(key)}")).status_code == 204
+    assert [document["_id"] for document in listed.json()["documents"]] == [site["_id"]]
+    assert (await tenant.editor.delete(f"{tenant.url}/sites/{quote_segment(key)}")).status_code == 204
 
 
-async def test_an_awkward_key_is_found(tenant: Tenant) -> None:
-    for key in AWKWARD:
-        await found_everywhere(tenant, key)
+@pytest.mark.parametrize("key", AWKWARD)
+async def test_an_awkward_key_is_found(tenant: Tenant, key: str) -> None:
+    await check_found(tenant, key)
 
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=250)
@@ -49,37 +49,37 @@ KEYS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), mi
 @settings(settings.get_profile("api"), max_examples=15)
 @given(key=KEYS)
 async def test_any_key_is_found(tenant: Tenant, key: str) -> None:
-    await found_everywhere(tenant, key)
+    await check_found(tenant, key)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 251, "a\nb", "a\tb", "\x7f", "\x85", "\ud800"])
-async def test_what_is_no_key_is_refused(tenant: Tenant, key: str) -> None:
-    escaped = key.encode("unicode_escape").decode().replace("\\x", "\\u00").replace("\\", "\\") if key else ""
+async def test_a_bad_key_is_refused(tenant: Tenant, key: str) -> None:
+    escaped = key.encode("unicode_escape").decode().replace("\\x", "\\u00") if key else ""
     body = '{"name": "x", "online": true, "key": "' + escaped + '"}'
     answer = await tenant.editor.post(f"{tenant.url}/sites", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["pointer"] == "/key"
 
 
-async def test_composed_and_decomposed_are_two_keys(tenant: Tenant) -> None:
-    composed = await tenant.make("sites", name="x", online=True, key="é")
-    decomposed = await tenant.make("sites", name="x", online=True, key="e\u0301")
+async def test_composed_and_decomposed_characters_are_different_keys(tenant: Tenant) -> None:
+    composed = await tenant.create("sites", name="x", online=True, key="é")
+    decomposed = await tenant.create("sites", name="x", online=True, key="e\u0301")
     for site in (composed, decomposed):
-        assert (await tenant.reader.get(f"{tenant.url}/sites/{inside(site['key'])}")).json() == site
+        assert (await tenant.reader.get(f"{tenant.url}/sites/{quote_segment(site['key'])}")).json() == site
 
 
 async def test_an_id_is_looked_up_before_a_key(tenant: Tenant) -> None:
-    first = await tenant.make("sites", name="first", online=True)
-    second = await tenant.make("sites", name="second", online=True, key=first["_id"])
+    first = await tenant.create("sites", name="first", online=True)
+    second = await tenant.create("sites", name="second", online=True, key=first["_id"])
     assert (await tenant.reader.get(f"{tenant.url}/sites/{first['_id']}")).json()["name"] == "first"
     assert (await tenant.reader.get(f"{tenant.url}/sites/{first['_id'].upper()}")).json()["name"] == "first"
     assert (await tenant.editor.delete(f"{tenant.url}/sites/{first['_id']}")).status_code == 204
     assert (await tenant.reader.get(f"{tenant.url}/sites/{first['_id']}")).json() == second
 
 
-async def test_all_keys_of_sites_share_one_space(tenant: Tenant, other_tenant: Tenant) -> None:
-    site = await tenant.make("sites", name="x", online=True, key="a", keys=["b", "c"])
-    await other_tenant.make("sites", name="x", online=True, key="b")
+async def test_keys_and_alternative_keys_of_sites_are_unique_together(tenant: Tenant, other_tenant: Tenant) -> None:
+    site = await tenant.create("sites", name="x", online=True, key="a", keys=["b", "c"])
+    await other_tenant.create("sites", name="x", online=True, key="b")
     for body in ({"key": "b"}, {"keys": ["z", "a"]}, {"key": "c", "keys": ["y"]}):
         answer = await tenant.editor.post(f"{tenant.url}/sites", json={"name": "y", "online": True, **body})
         assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "taken")
@@ -89,13 +89,13 @@ async def test_all_keys_of_sites_share_one_space(tenant: Tenant, other_tenant: T
 
 @pytest.mark.parametrize("raw", [b"/sites/%ff", b"/sites/%c3", b"/sites/%ed%a0%80", b"/a/%fe%ff/sites"])
 async def test_paths_that_are_not_utf8_are_refused(server: Server, raw: bytes) -> None:
-    answer = await server.client_of(await server.user()).get(raw.decode())
+    answer = await server.client_of(await server.create_user()).get(raw.decode())
     assert answer.status_code == 400
 
 
 @pytest.mark.parametrize(
     "raw", ["/sites/%00", "/a/%0a/sites", "/sites/", "/sites//", "//sites", "/sites/a/b", "/SITES"]
 )
-async def test_paths_that_lead_nowhere_are_404(server: Server, raw: str) -> None:
-    answer = await server.client_of(await server.user()).get("http://127.0.0.1" + raw)
+async def test_unknown_paths_are_not_found(server: Server, raw: str) -> None:
+    answer = await server.client_of(await server.create_user()).get("http://127.0.0.1" + raw)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
