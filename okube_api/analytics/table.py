@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
+from okube_api.catalogue.buckets import to_date
 from okube_api.catalogue.scopes import Scope
-from okube_api.engine.calendar import to_date
 from okube_api.engine.question import Question
 from okube_api.engine.run import KpiResult
 from okube_api.store.values import Json

@@ -12,9 +12,10 @@ from okube_api.analytics.schemas.query import Filters, Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.campaigns.extras import format_extras
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
+from okube_api.catalogue.buckets import to_ordinal
 from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term
-from okube_api.engine.calendar import Period, to_ordinal
+from okube_api.engine.calendar import Period
 from okube_api.engine.campaigns import CampaignRecord, Spending, campaign_scope_values
 from okube_api.engine.question import Label, Question, RequestedKpi, ValueFilter
 from okube_api.store.values import Json
