@@ -5,14 +5,14 @@ with a body of several parts.  The OpenAPI document shows both bodies at the oth
 """
 
 from codecs import getincrementaldecoder
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_origin
 
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.routing import Match
@@ -190,8 +190,8 @@ class _StrictParser(MultiPartParser):
     end, so every part is decoded as it arrives, up to its first error.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], **limits: int) -> None:
+        super().__init__(headers, self._require_end(stream), **limits)
         self.is_complete = False
         self.is_utf8 = True
         self.decoder = getincrementaldecoder("utf-8")()
@@ -216,13 +216,15 @@ class _StrictParser(MultiPartParser):
     def on_end(self) -> None:
         self.is_complete = True
 
-    async def parse(self) -> FormData:
-        """Parse the whole body.  Raise MultiPartException when it is malformed."""
-        form = await super().parse()
+    async def _require_end(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """Yield the stream; raise at its end unless the last boundary was found.
+
+        The parser closes its files for an exception from its stream; after it has returned, nobody could.
+        """
+        async for chunk in stream:
+            yield chunk
         if not self.is_complete:
-            await form.close()
             raise MultiPartException("its last boundary is missing.")
-        return form
 
     def _decode(self, data: bytes, *, final: bool = False) -> None:
         if self.is_utf8:
