@@ -18,7 +18,7 @@ Published = tuple[str, ChangeKind, int]
 def published(tenant: Tenant) -> Iterator[list[Published]]:
     """Record the published changes of the tenant."""
     changes = tenant.server.services.changes
-    follower = changes._follower
+    listener = changes._listener
     changes_of_tenant: list[Published] = []
 
     @asynccontextmanager
@@ -29,7 +29,7 @@ def published(tenant: Tenant) -> Iterator[list[Published]]:
 
     changes.subscribe(listen)
     yield changes_of_tenant
-    changes._follower = follower
+    changes._listener = listener
 
 
 async def test_site_is_deleted_with_its_references_and_equipments(tenant: Tenant, published: list[Published]) -> None:

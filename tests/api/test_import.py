@@ -208,11 +208,11 @@ async def test_other_bodies_are_refused(tenant: Tenant, editor: httpx.AsyncClien
 
 @pytest.mark.parametrize("path", ["sites/import", "pois", "campaigns", "studies"])
 @pytest.mark.parametrize(("user", "status"), [("reader", 403), ("stranger", 404), ("nobody", 401)])
-async def test_only_editors_may_import(
-    request: pytest.FixtureRequest, tenant: Tenant, path: str, user: str, status: int
+async def test_only_editors_may_import(  # noqa: PLR0917 - fixtures and parameters
+    tenant: Tenant, stranger: httpx.AsyncClient, nobody: httpx.AsyncClient, path: str, user: str, status: int
 ) -> None:
-    client = request.getfixturevalue(user)
-    assert (await send(client, f"{tenant.url}/{path}", "key\nx\n")).status_code == status
+    clients = {"reader": tenant.reader, "stranger": stranger, "nobody": nobody}
+    assert (await send(clients[user], f"{tenant.url}/{path}", "key\nx\n")).status_code == status
 
 
 async def test_id_of_another_application_is_ignored(tenant: Tenant, other_tenant: Tenant) -> None:
