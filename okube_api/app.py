@@ -52,7 +52,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     auth.key_router,
     applications.router,
     users.router,
-    thumbnails.router,  # before the sites: its routes take only requests of several parts, theirs any other
+    thumbnails.router,  # before the sites: its routes match only bodies of several parts
     sites.router,
     equipments.router,
     areas.router,

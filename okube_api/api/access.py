@@ -59,7 +59,7 @@ DEMO_STUDY: dict[str, Example] = {"demo": {"summary": "Demonstration data", "val
 
 # -- under an application ------------------------------------------------------------------------------------
 
-ApplicationInPath = Annotated[str, Path(description="The application's id or key.", openapi_examples=DEMO_APPLICATION)]
+ApplicationInPath = Annotated[str, Path(description="Id or key of the application.", openapi_examples=DEMO_APPLICATION)]
 
 
 async def load_access(services: Services, user: User, id_or_key: str, least: Role) -> Access:
@@ -134,7 +134,7 @@ async def load_in_app(
     return ResourceAccess(user, require_role(role, least), Application.from_document(application), document)
 
 
-SiteInPath = Annotated[str, Path(description="The site's id; under an application, its id or any key.")]
+SiteInPath = Annotated[str, Path(description="Id of the site; in a path with an application also any of its keys.")]
 
 
 async def load_site_to_read(request: Request, site: SiteInPath, services: ServicesDep) -> SiteAccess:

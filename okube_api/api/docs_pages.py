@@ -55,7 +55,7 @@ def build_documentation_routes(app: FastAPI) -> list[BaseRoute]:
 
     async def openapi(_request: Request) -> Response:
         nonlocal document
-        if document is None:  # built at the first request: it takes half a second, and the text is all that is kept
+        if document is None:  # built at the first request, which takes half a second; only the text stays in memory
             document = await to_thread.run_sync(lambda: orjson.dumps(build_document(app)))
         return Response(document, media_type="application/json")
 

@@ -74,7 +74,7 @@ class FaultAnswer(Answer):
     where: str = Field(alias="in", description="`body`, `query`, `path` or `header`.", examples=["body"])
     pointer: str = Field(description="Place of the fault, as a JSON Pointer (RFC 6901).", examples=["/params/0/kpi"])
     code: str = Field(examples=["unknown_value"])
-    message: str = Field(examples=["No KPI 'atendance' in this module. Did you mean 'attendance'?"])
+    message: str = Field(examples=["Unknown KPI 'atendance' in geo-marketing. Did you mean 'attendance'?"])
 
 
 class Problem(Answer):
@@ -96,8 +96,13 @@ class Problem(Answer):
 
 def refusals(*statuses: int) -> Responses:
     """Return the refusals that are specific to a route, for its `responses`."""
-    content = {PROBLEM: {"schema": _PROBLEM_REF}}
-    return {status: {"description": _REFUSALS[_BY_STATUS[status]], "content": content} for status in statuses}
+    return {
+        status: {
+            "description": _REFUSALS[_BY_STATUS[status]],
+            "content": {PROBLEM: {"schema": _PROBLEM_REF}},
+        }
+        for status in statuses
+    }
 
 
 _PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}

@@ -55,7 +55,7 @@ async def get_lever(lever: LeverInPath, access: CanRead, services: ServicesDep) 
 async def update_lever(
     body: LeverUpdate, lever: LeverInPath, access: CanAdmin, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
-    """Change the fields in the body and no others; campaigns are assigned anew."""
+    """Change the fields in the body and no others; campaigns are assigned again."""
     document = await services.levers.get(access.application.id, lever)
     return answer_with_etag(
         await services.levers.update(document, body.dump_set_fields(), parse_if_match(if_match)), LeverAnswer
