@@ -1,6 +1,6 @@
 """Stores to ingest into: the embedded one, and MongoDB where there is a server.
 
-Random tests take a few examples each, `OKUBE_FUZZ=1000` as many as that instead.
+Random tests run a few examples each; `OKUBE_FUZZ=1000` sets another number.
 """
 
 import os
@@ -27,7 +27,7 @@ settings.load_profile("okube")
 async def shared_store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Store]:
-    """One store of each kind for the session: making MongoDB's indexes takes longer than most tests."""
+    """Provide one store of each kind for the session, since creating MongoDB's indexes takes longer than most tests."""
     name = f"ingest_{uuid4().hex[:12]}"
     if request.param == "duckdb":
         url = f"duckdb:{tmp_path_factory.mktemp('ingest') / 'okube.duckdb'}"
@@ -44,8 +44,8 @@ async def shared_store(
 
 
 @pytest.fixture
-async def ingested(shared_store: Store) -> AsyncIterator[Store]:
-    """An empty store, with everything that the server declares."""
+async def empty_store(shared_store: Store) -> AsyncIterator[Store]:
+    """Provide an empty store with the schema of the server."""
     try:
         yield shared_store
     finally:
@@ -57,7 +57,7 @@ async def ingested(shared_store: Store) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def store(shared_store: Store) -> AsyncIterator[Store]:
-    """A store without rows of the application that facts are tested in."""
+    """Provide a store without rows of the application of `fact_store`."""
     try:
         yield shared_store
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 import h3
 from okube_api.store.values import Json
 
-from tests.by_hand.sessions import stays_of_pings
+from tests.by_hand.sessions import derive_stays
 from tests.by_hand.truth import (
     Area,
     Delivery,
@@ -97,7 +97,7 @@ def build_truth(base: Truth, batches: Sequence[Batch], cells: PlaceCells) -> Tru
     ]
     pings = [Ping(e["user"], to_instant(e["at"]), find_zones(base, cells, e["lng"], e["lat"])) for e in select("pings")]
     stays = sorted(
-        [*matched, *stays_of_pings(pings)], key=lambda stay: (stay.start, stay.place, stay.zone, stay.dwell_s)
+        [*matched, *derive_stays(pings)], key=lambda stay: (stay.start, stay.place, stay.zone, stay.dwell_s)
     )
     return replace(
         base,

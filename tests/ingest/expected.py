@@ -14,11 +14,11 @@ from okube_api.catalogue.facts import (
 )
 from okube_api.store.schema import Table
 
-from tests.by_hand.presence import kept as list_presence
+from tests.by_hand.presence import mark_rows as list_presence
 from tests.by_hand.truth import Truth
 from tests.engine.numbering import bucket_numbers, user_numbers
 from tests.engine.rows import rollup, tables
-from tests.ingest.derive.tables import numbered, presence_rows
+from tests.ingest.derive.tables import number_names, expect_presence_rows
 from tests.ingest.rows import Row, replace_numbers, to_comparable
 
 PRESENCE_FACTS = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
@@ -31,7 +31,7 @@ def build_expected_tables(truth: Truth) -> dict[str, list[Row]]:
     """Return the rows of every fact, of its rollups and of the panel, by table."""
     rows = tables(truth)
     users = {number: name for name, number in user_numbers(truth).items()}
-    devices = {number: name for name, number in numbered(event.device for event in truth.detections).items()}
+    devices = {number: name for name, number in number_names(event.device for event in truth.detections).items()}
     of_users = [PANELISTS, *(table for fact in FACTS if fact not in PRESENCE_FACTS for table in fact.tables)]
     expected = {table.name: [replace_numbers(table, row, users) for row in rows[table.name]] for table in of_users}
     for table, of_devices in _build_presence_tables(truth):
@@ -53,7 +53,7 @@ def _build_presence_tables(truth: Truth) -> list[tuple[Table, list[Row]]]:
 
 def build_presence_rows(truth: Truth) -> dict[str, list[Row]]:
     """Return the rows of the facts of presence with their recency flags, in the order of PRESENCE_FACTS."""
-    rows, flags = presence_rows(truth), _build_recency_flags(truth)
+    rows, flags = expect_presence_rows(truth), _build_recency_flags(truth)
     for name, place in (("stays", "site"), ("passages", "equipment")):
         rows[name] = [row | flags[row["user"], row[place], row["start"]] for row in rows[name]]
     return rows
@@ -61,7 +61,7 @@ def build_presence_rows(truth: Truth) -> dict[str, list[Row]]:
 
 def _build_recency_flags(truth: Truth) -> dict[tuple[Any, ...], dict[str, int]]:
     """Return flags by device number, place (site or equipment) and start (ms) of a stay or passage."""
-    numbers = numbered(detection.device for detection in truth.detections)
+    numbers = number_names(detection.device for detection in truth.detections)
     visitor_days: set[tuple[Any, ...]] = set()
     flags = {}
     for presence in list_presence(truth):

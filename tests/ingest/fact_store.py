@@ -31,10 +31,10 @@ Rebuild = Callable[[Change, Mapping[str, RefreshTask]], Awaitable[None]]
 
 def build_context(truth: Truth) -> DerivationContext:
     """Return the context of a truth without places, with the default settings."""
-    setting = tables.setting(truth)
+    setting = tables.build_inputs(truth)
     places = index_places([], [], truth.timezone)
     return DerivationContext(
-        truth.timezone, ApplicationSettings(), places, setting.sites, tables.equipments(truth), setting.windows
+        truth.timezone, ApplicationSettings(), places, setting.sites, tables.build_equipments(truth), setting.windows
     )
 
 

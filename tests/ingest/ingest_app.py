@@ -162,7 +162,7 @@ class IngestApp:
         }
         pseudonyms = Pseudonyms(self.store, self.application.id, SECRET)
         names: dict[str, dict[int, str]] = {}
-        for kind in people:
-            numbers = {name: await pseudonyms.find_number(kind, name) for name in people[kind]}
+        for kind, names_of_kind in people.items():
+            numbers = {name: await pseudonyms.find_number(kind, name) for name in names_of_kind}
             names[kind] = {number: name for name, number in numbers.items() if number is not None}
         return names

@@ -1,4 +1,4 @@
-"""The smallest tenant in which everything can go wrong, and strategies of what happens there and how it is sent."""
+"""A small tenant in which much can go wrong, and strategies for its events and for the files that they come in."""
 
 import csv
 import io
@@ -13,14 +13,15 @@ from zoneinfo import ZoneInfo
 import h3
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.parse.codecs import Format
 from okube_api.store.values import Json
 
 from tests.by_hand.truth import Campaign, Equipment, Place, Truth
 from tests.ingest.event_truth import Batch
-from tests.truth.places import BROADWAY, LYON, east_of, ident, north_of
+from tests.ingest.ingest_app import PlaceCells
+from tests.truth.places import BROADWAY, LYON, east_of, build_id, north_of
 
 USERS, DEVICES = ("ann", "bob", "cid"), ("d0", "d1")
 CODES = ("693820101", "750560101")
@@ -49,151 +50,166 @@ POINTS = (
 
 @dataclass(frozen=True)
 class SmallWorld:
-    """An application's places, and what each of them takes for its own: see `heard.spots`."""
+    """An application with its resources; cells: see `PlaceCells`."""
 
     id: str
     truth: Truth
-    cells: Mapping[str, Mapping[str, Any]]
+    cells: PlaceCells
 
     def list_keys(self) -> dict[str, str]:
-        """What everything is called, by id."""
+        """Return the key of every resource by its id."""
         truth = self.truth
-        places = {one.id: one.key for one in (*truth.sites, *truth.pois)}
-        return places | {one.id: one.key for one in truth.equipments} | {one.id: one.key for one in truth.campaigns}
+        keys = {place.id: place.key for place in (*truth.sites, *truth.pois)}
+        keys |= {equipment.id: equipment.key for equipment in truth.equipments}
+        return keys | {campaign.id: campaign.key for campaign in truth.campaigns}
 
 
-def build_small_world(number: int, radii: tuple[int, int, int], zone: str | None) -> SmallWorld:
-    """Two shops, a web shop, two points of interest beside one of the shops; three equipments, three campaigns.
+def build_small_world(number: int, radii: tuple[int, int, int], timezone: str | None) -> SmallWorld:
+    """Build two shops, a web shop, two points of interest near one of the shops; three equipments, three campaigns.
 
-    radii: of the shops and the first point of interest; zone: the second shop's clock.
+    radii: of the shops and the first point of interest.  timezone: of the second shop.
     """
-    lyon = Place(ident(number, 1, 1), "lyon", "Lyon", LYON)
-    broadway = Place(ident(number, 1, 2), "broadway", "Broadway", BROADWAY, zone)
-    web = Place(ident(number, 1, 3), "web", "Web", online=True)
-    near, drawn = (
-        Place(ident(number, 2, 1), "near", "Near", east_of(LYON, 30)),
-        Place(ident(number, 2, 2), "drawn", "Drawn", north_of(LYON, 400)),
+    lyon = Place(build_id(number, 1, 1), "lyon", "Lyon", LYON)
+    broadway = Place(build_id(number, 1, 2), "broadway", "Broadway", BROADWAY, timezone)
+    web = Place(build_id(number, 1, 3), "web", "Web", online=True)
+    beside, drawn = (
+        Place(build_id(number, 2, 1), "beside", "Beside", east_of(LYON, 30)),
+        Place(build_id(number, 2, 2), "drawn", "Drawn", north_of(LYON, 400)),
     )
-    own = h3.latlng_to_cell(*reversed(north_of(LYON, 400)), 10)
-    cells = {one.id: {"radius": radius} for one, radius in zip((lyon, broadway, near), radii, strict=True)}
-    around = {"resolution": 10, "indoor": [own], "outdoor": sorted(set(h3.grid_disk(own, 1)) - {own})}
-    equipments = [Equipment(ident(number, 4, at), f"e{at}", (lyon, lyon, broadway)[at].id) for at in range(3)]
+    centre_cell = h3.latlng_to_cell(*reversed(north_of(LYON, 400)), 10)
+    cells = {place.id: {"radius": radius} for place, radius in zip((lyon, broadway, beside), radii, strict=True)}
+    drawn_cells = {
+        "resolution": 10,
+        "indoor": [centre_cell],
+        "outdoor": sorted(set(h3.grid_disk(centre_cell, 1)) - {centre_cell}),
+    }
+    equipments = [Equipment(build_id(number, 4, at), f"e{at}", (lyon, lyon, broadway)[at].id) for at in range(3)]
     windows = (None, {"click": 3, "print": 1, "opening": 2}, None)
-    campaigns = [Campaign(ident(number, 6, at), f"c{at}", "l", windows=one) for at, one in enumerate(windows)]
-    truth = Truth(sites=(lyon, broadway, web), pois=(near, drawn), equipments=equipments, campaigns=campaigns)
-    return SmallWorld(ident(number, 0, 0), truth, {**cells, drawn.id: around})
+    campaigns = [Campaign(build_id(number, 6, at), f"c{at}", "l", windows=own) for at, own in enumerate(windows)]
+    truth = Truth(sites=(lyon, broadway, web), pois=(beside, drawn), equipments=equipments, campaigns=campaigns)
+    return SmallWorld(build_id(number, 0, 0), truth, {**cells, drawn.id: drawn_cells})
 
 
-# -- what happens -----------------------------------------------------------------------------------------------
+# -- events -----------------------------------------------------------------------------------------------
 
 
-def _at(moment: tuple[date, float], later_s: float = 0) -> str:
+def _to_text(moment: tuple[date, float], later_s: float = 0) -> str:
     day, time_s = moment
     at = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(seconds=time_s + later_s)
     return at.isoformat(timespec="milliseconds")
 
 
-_NEAR = DAYS[5:8]  # most of what happens is near to something else
-moments = some.tuples(some.sampled_from(DAYS + 3 * _NEAR), some.sampled_from(TIMES_S))
-_gaps_s = some.lists(some.sampled_from((30, 120, 899, 900, 901, 1800, 1801, 5400)), max_size=4)
+_NEAR = DAYS[5:8]  # most events are close to another one
+moments = st.tuples(st.sampled_from(DAYS + 3 * _NEAR), st.sampled_from(TIMES_S))
+_gaps_s = st.lists(st.sampled_from((30, 120, 899, 900, 901, 1800, 1801, 5400)), max_size=4)
 
 
-def small_events(where: SmallWorld) -> some.SearchStrategy[dict[str, list[Json]]]:
-    """Events by kind, in no order, some of them the same; everything is named by id."""
-    truth = where.truth
+def small_events(world: SmallWorld) -> st.SearchStrategy[dict[str, list[Json]]]:
+    """Draw events by kind, in no order, some of them equal; resources are named by id."""
+    truth = world.truth
     shops, sites = truth.sites[:2], truth.sites
-    user, device = some.sampled_from(USERS), some.sampled_from(DEVICES)
-    equipment = some.sampled_from([one.id for one in truth.equipments])
-    campaign = some.sampled_from([one.id for one in truth.campaigns])
-    place = some.sampled_from([("site", one.id) for one in shops] + [("poi", one.id) for one in truth.pois])
+    user, device = st.sampled_from(USERS), st.sampled_from(DEVICES)
+    equipment = st.sampled_from([equipment.id for equipment in truth.equipments])
+    campaign = st.sampled_from([campaign.id for campaign in truth.campaigns])
+    place = st.sampled_from([("site", site.id) for site in shops] + [("poi", poi.id) for poi in truth.pois])
 
-    def pings(one: tuple[Any, ...]) -> list[Json]:
-        name, moment, point, gaps = one
+    def build_pings(drawn: tuple[Any, ...]) -> list[Json]:
+        name, moment, point, gaps = drawn
         times = [sum(gaps[:at]) for at in range(len(gaps) + 1)]
-        return [{"user": name, "at": _at(moment, later), "lng": point[0], "lat": point[1]} for later in times]
+        return [{"user": name, "at": _to_text(moment, later), "lng": point[0], "lat": point[1]} for later in times]
 
-    def detections(one: tuple[Any, ...]) -> list[Json]:
-        name, moment, steps = one
+    def build_detections(drawn: tuple[Any, ...]) -> list[Json]:
+        name, moment, steps = drawn
         times = [sum(gap for _, gap in steps[: at + 1]) for at in range(len(steps))]
         return [
-            {"device": name, "equipment": to, "at": _at(moment, later)}
+            {"device": name, "equipment": to, "at": _to_text(moment, later)}
             for (to, _), later in zip(steps, times, strict=True)
         ]
 
-    walks = some.lists(some.tuples(equipment, some.sampled_from((0, 60, 299, 1800, 1801))), min_size=1, max_size=4)
-    count = some.sampled_from((0, 7))
-    code = some.sampled_from(CODES)
-    return some.fixed_dictionaries(
+    walks = st.lists(st.tuples(equipment, st.sampled_from((0, 60, 299, 1800, 1801))), min_size=1, max_size=4)
+    count = st.sampled_from((0, 7))
+    code = st.sampled_from(CODES)
+    return st.fixed_dictionaries(
         {
-            "areas": some.lists(
-                some.builds(
+            "areas": st.lists(
+                st.builds(
                     lambda c, lat: {"code": c, "name": f"At {lat}", "lng": 4.8, "lat": lat},
                     code,
-                    some.sampled_from((45.75, 45.8)),
+                    st.sampled_from((45.75, 45.8)),
                 ),
                 max_size=6,
             ),
-            "panelists": some.lists(
-                some.builds(
-                    lambda u, w, h, o: _said(user=u, weight=w, home=h, work=CODES[0] if h else None, os=o),
+            "panelists": st.lists(
+                st.builds(
+                    lambda u, w, h, o: _drop_none(user=u, weight=w, home=h, work=CODES[0] if h else None, os=o),
                     user,
-                    some.sampled_from((1, 2.5, 0.001)),
-                    some.none() | code,
-                    some.sampled_from((None, "ios")),
+                    st.sampled_from((1, 2.5, 0.001)),
+                    st.none() | code,
+                    st.sampled_from((None, "ios")),
                 ),
                 max_size=8,
             ),
-            "pings": _flat(some.tuples(user, moments, some.sampled_from(POINTS), _gaps_s).map(pings), 6),
-            "stays": some.lists(
-                some.builds(
-                    lambda u, p, m, s, z: {"user": u, p[0]: p[1], "start": _at(m), "duration_s": s, "zone": z},
+            "pings": _flatten(st.tuples(user, moments, st.sampled_from(POINTS), _gaps_s).map(build_pings), 6),
+            "stays": st.lists(
+                st.builds(
+                    lambda u, p, m, s, z: {
+                        "user": u,
+                        p[0]: p[1],
+                        "start": _to_text(m),
+                        "duration_s": s,
+                        "zone": z,
+                    },
                     user,
                     place,
                     moments,
-                    some.sampled_from((0, 60, 900)),
-                    some.sampled_from(("indoor", "outdoor")),
+                    st.sampled_from((0, 60, 900)),
+                    st.sampled_from(("indoor", "outdoor")),
                 ),
                 max_size=8,
             ),
-            "detections": _flat(some.tuples(device, moments, walks).map(detections), 6),
-            "touches": some.lists(
-                some.builds(
-                    lambda u, c, m, k: {"user": u, "campaign": c, "at": _at(m), "kind": k},
+            "detections": _flatten(st.tuples(device, moments, walks).map(build_detections), 6),
+            "touches": st.lists(
+                st.builds(
+                    lambda u, c, m, k: {"user": u, "campaign": c, "at": _to_text(m), "kind": k},
                     user,
                     campaign,
                     moments,
-                    some.sampled_from(("print", "click", "opening", "control")),
+                    st.sampled_from(("print", "click", "opening", "control")),
                 ),
                 max_size=10,
             ),
-            "deliveries": some.lists(
-                some.builds(
-                    lambda c, d, s, n: _said(campaign=c, day=d.isoformat(), site=s, prints=n, clicks=1, openings=0),
+            "deliveries": st.lists(
+                st.builds(
+                    lambda c, d, s, n: _drop_none(
+                        campaign=c, day=d.isoformat(), site=s, prints=n, clicks=1, openings=0
+                    ),
                     campaign,
-                    some.sampled_from(_NEAR[1:]),
-                    some.none() | some.sampled_from([one.id for one in shops]),
+                    st.sampled_from(_NEAR[1:]),
+                    st.none() | st.sampled_from([site.id for site in shops]),
                     count,
                 ),
                 max_size=8,
             ),
-            "visits": some.lists(
-                some.builds(
-                    lambda u, s, m, e: _said(user=u, site=s, at=_at(m), end=None if e is None else _at(m, e)),
+            "visits": st.lists(
+                st.builds(
+                    lambda u, s, m, e: _drop_none(
+                        user=u, site=s, at=_to_text(m), end=None if e is None else _to_text(m, e)
+                    ),
                     user,
-                    some.sampled_from([one.id for one in sites]),
+                    st.sampled_from([site.id for site in sites]),
                     moments,
-                    some.sampled_from((None, 0, 600)),
+                    st.sampled_from((None, 0, 600)),
                 ),
                 max_size=8,
             ),
-            "purchases": some.lists(
-                some.builds(
-                    lambda u, s, m, a, o: _said(user=u, site=s, at=_at(m), amount=a, order=o),
+            "purchases": st.lists(
+                st.builds(
+                    lambda u, s, m, a, o: _drop_none(user=u, site=s, at=_to_text(m), amount=a, order=o),
                     user,
-                    some.sampled_from([one.id for one in sites]),
+                    st.sampled_from([site.id for site in sites]),
                     moments,
-                    some.sampled_from((0, 12.35)),
-                    some.sampled_from((None, "o1")),
+                    st.sampled_from((0, 12.35)),
+                    st.sampled_from((None, "o1")),
                 ),
                 max_size=8,
             ),
@@ -201,59 +217,60 @@ def small_events(where: SmallWorld) -> some.SearchStrategy[dict[str, list[Json]]
     )
 
 
-def _flat(many: some.SearchStrategy[list[Json]], most: int) -> some.SearchStrategy[list[Json]]:
-    return some.lists(many, max_size=most).map(lambda lists: [event for one in lists for event in one])
+def _flatten(lists: st.SearchStrategy[list[Json]], max_size: int) -> st.SearchStrategy[list[Json]]:
+    return st.lists(lists, max_size=max_size).map(lambda drawn: [event for events in drawn for event in events])
 
 
-def _said(**fields: Any) -> Json:
+def _drop_none(**fields: Any) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-# -- how it is sent ---------------------------------------------------------------------------------------------
+# -- files ---------------------------------------------------------------------------------------------
 
 
 def deal_files(dice: Random, kind: str, events: Sequence[Json]) -> list[list[Json]]:
-    """Up to three files that together hold all events, some in two of them, some twice in one; some with an id."""
+    """Return up to three files with all events; some events are in two files, some twice in one, some have an id."""
     files: list[list[Json]] = [[] for _ in range(dice.randrange(1, 4))]
     for number, event in enumerate(events):
         has_id = "id" in KINDS[kind].model.model_fields and dice.random() < 0.2
-        known = {**event, "id": f"own {number}"} if has_id else event
+        sent = {**event, "id": f"own {number}"} if has_id else event
         for _ in range(2 if dice.random() < 0.2 else 1):
-            dice.choice(files).append(known)
-    return [dice.sample(one, len(one)) for one in files if one]
+            dice.choice(files).append(sent)
+    return [dice.sample(file, len(file)) for file in files if file]
 
 
-BAD = b'{"user": "zaphod", "at":'
+BAD_LINE = b'{"user": "zaphod", "at":'
 
 
-def write_file(dice: Random, where: SmallWorld, batch: Batch, bad: int) -> tuple[Format, bytes]:
-    """A batch as a file of any format, things by id or key, instants in any offset.
+def write_file(dice: Random, world: SmallWorld, batch: Batch, bad_lines: int) -> tuple[Format, bytes]:
+    """Return a batch as a file of any format; resources are named by id or key, instants have any offset.
 
-    bad: how many lines that are no events are among the others; the file is of NDJSON then.
+    bad_lines: how many invalid lines to insert; with some, the format is NDJSON.
     """
-    events = [_as_sent(dice, where.list_keys(), event) for event in batch.events]
-    shape = Format.NDJSON if bad else dice.choice(list(Format))
-    if shape is Format.NDJSON:
+    events = [_vary_event(dice, world.list_keys(), event) for event in batch.events]
+    file_format = Format.NDJSON if bad_lines else dice.choice(list(Format))
+    if file_format is Format.NDJSON:
         lines = [json.dumps(event).encode() for event in events]
-        for _ in range(bad):
-            lines.insert(dice.randrange(len(lines) + 1), BAD)
-        return shape, b"".join(line + b"\n" for line in lines)
+        for _ in range(bad_lines):
+            lines.insert(dice.randrange(len(lines) + 1), BAD_LINE)
+        return file_format, b"".join(line + b"\n" for line in lines)
     names = dict.fromkeys(name for event in events for name in event)
-    if shape is Format.CSV:
+    if file_format is Format.CSV:
         text = io.StringIO()
         writer = csv.DictWriter(text, list(names), lineterminator=dice.choice(("\n", "\r\n")))
         writer.writeheader()
         writer.writerows(events)
-        return shape, text.getvalue().encode()
+        return file_format, text.getvalue().encode()
     file = io.BytesIO()
     pq.write_table(pa.table({name: [event.get(name) for event in events] for name in names}), file)
-    return shape, file.getvalue()
+    return file_format, file.getvalue()
 
 
-def _as_sent(dice: Random, keys: Mapping[str, str], event: Json) -> Json:
-    found = {name: keys[value] if value in keys and dice.random() < 0.5 else value for name, value in event.items()}
-    for name in found.keys() & {"at", "start", "end"}:
+def _vary_event(dice: Random, keys: Mapping[str, str], event: Json) -> Json:
+    """Return an event with keys for some ids, instants with any offset, and without some of the default values."""
+    sent = {name: keys[value] if value in keys and dice.random() < 0.5 else value for name, value in event.items()}
+    for name in sent.keys() & {"at", "start", "end"}:
         zone = ZoneInfo(dice.choice(("UTC", "America/New_York", "Asia/Kolkata")))
-        found[name] = datetime.fromisoformat(found[name]).astimezone(zone).isoformat()
-    absent = {"weight": 1, "clicks": 0, "openings": 0, "prints": 0}
-    return {name: value for name, value in found.items() if absent.get(name) != value or dice.random() < 0.5}
+        sent[name] = datetime.fromisoformat(sent[name]).astimezone(zone).isoformat()
+    defaults = {"weight": 1, "clicks": 0, "openings": 0, "prints": 0}
+    return {name: value for name, value in sent.items() if defaults.get(name) != value or dice.random() < 0.5}

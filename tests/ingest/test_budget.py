@@ -1,4 +1,4 @@
-"""What rollups may weigh: those of a fact stay under twice its own bytes, and their sets under a part of that."""
+"""Test the size budget of rollups: under twice the bytes of their fact, and the sets in them under a quarter."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -22,31 +22,31 @@ pytestmark = pytest.mark.anyio
 FIRST, AFTER = datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 6, 1, tzinfo=UTC)
 
 
-def of_a_month(world: World) -> Iterator[tuple[str, pa.Table]]:
-    """The events of the demonstration at its usual size, of one month alone."""
+def generate_month(world: World) -> Iterator[tuple[str, pa.Table]]:
+    """Yield the events of one month of the demo at its normal size."""
     for kind, rows in generate_events(world):
         at = next((name for name in ("at", "start", "day") if name in rows.column_names), None)
         if at is None:
             yield kind, rows
             continue
         type_ = rows.schema.field(at).type
-        low, high = (pa.scalar(one.date() if pa.types.is_date(type_) else one, type_) for one in (FIRST, AFTER))
+        low, high = (pa.scalar(limit.date() if pa.types.is_date(type_) else limit, type_) for limit in (FIRST, AFTER))
         yield kind, rows.filter(pc.and_(pc.greater_equal(rows[at], low), pc.less(rows[at], high)))
 
 
-async def weight(view: Reader, table: Table) -> tuple[int, int]:
-    """The bytes of a table's rows, and those of the sets among them."""
-    whole, sets = 0, 0
+async def measure(view: Reader, table: Table) -> tuple[int, int]:
+    """Return the bytes of the rows of a table, and the bytes of the sets in them."""
+    total, sets = 0, 0
     async for block in view.read_parts(table, -(2**31), 2**31 - 1):
-        whole += block.nbytes
+        total += block.nbytes
         sets += sum(block[field.name].nbytes for field in block.schema if pa.types.is_binary(field.type))
-    return whole, sets
+    return total, sets
 
 
 async def test_rollups_stay_under_twice_the_bytes_of_their_fact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fill, "events", of_a_month)
+    monkeypatch.setattr(fill, "events", generate_month)
     store = open_store(f"duckdb:{tmp_path / 'okube.duckdb'}", SCHEMA)
     await store.start()
     try:
@@ -56,10 +56,10 @@ async def test_rollups_stay_under_twice_the_bytes_of_their_fact(
         async with store.open_reader(application["_id"]) as view:
             for fact in FACTS:
                 rollups = [fact.rollup(grain, span) for grain in fact.grains for span in grain.spans]
-                found = [await weight(view, table) for table in rollups]
-                rows = (await weight(view, fact.table if fact.is_stored else fact.daily_table))[0]
+                sizes = [await measure(view, table) for table in rollups]
+                rows = (await measure(view, fact.table if fact.is_stored else fact.daily_table))[0]
                 assert rows > 0, fact.name
-                assert sum(whole for whole, _ in found) < 2 * rows, fact.name
-                assert sum(sets for _, sets in found) < rows / 4, fact.name
+                assert sum(total for total, _ in sizes) < 2 * rows, fact.name
+                assert sum(sets for _, sets in sizes) < rows / 4, fact.name
     finally:
         await store.close()

@@ -1,4 +1,4 @@
-"""All kinds of events through the ingest, in any order and cut, against the same facts in plain Python."""
+"""Test the facts of all kinds of events, sent in any order and cut, against facts computed in plain Python."""
 
 import os
 from collections.abc import Sequence
@@ -17,56 +17,56 @@ from tests.truth.tenant import alpha
 pytestmark = pytest.mark.anyio
 
 
-async def test_every_kind_at_once(ingested: Store) -> None:
+async def test_every_kind_at_once(empty_store: Store) -> None:
     tenant = alpha() if "OKUBE_FUZZ" in os.environ else build_spring_tenant()  # the larger one takes its time
-    land = await IngestApp(ingested, tenant).create_documents()
-    for batch in await land.ingest_all(tenant.events):
+    app = await IngestApp(empty_store, tenant).create_documents()
+    for batch in await app.ingest_all(tenant.events):
         accepted = len(tenant.events[batch["kind"]])
         assert (batch["state"], batch["accepted"], batch["duplicate"]) == ("visible", accepted, 0), batch
-    assert_tables(await land.read_tables(), tenant.truth, *ALL)
+    assert_tables(await app.read_tables(), tenant.truth, *ALL)
 
 
-async def test_any_order_and_cut_makes_the_same_facts(ingested: Store) -> None:
-    """Files in any order, some lines in two of them; one that is wrong comes between, and is taken back."""
+async def test_any_order_and_cut_leads_to_the_same_facts(empty_store: Store) -> None:
+    """Send files in any order, with some lines in two files; send a wrong file in between and remove it."""
     dice, tenant = Random(0), build_spring_tenant()
-    land = await IngestApp(ingested, tenant).create_documents()
-    files = [(kind, part) for kind in KINDS for part in cut(dice, tenant.events[kind])]
+    app = await IngestApp(empty_store, tenant).create_documents()
+    files = [(kind, part) for kind in KINDS for part in cut_into_files(dice, tenant.events[kind])]
     dice.shuffle(files)
     middle = len(files) // 2
-    for some in (files[:3], files[3:middle]):
-        await took(land, some)
-    mistake = await land.ingest_events("pings", moved(tenant.events["pings"]))
-    await took(land, files[middle:])
-    await land.ingest.remove_batch(land.application, mistake)
-    assert_tables(await land.read_tables(), tenant.truth, *ALL)
+    for part in (files[:3], files[3:middle]):
+        await ingest_together(app, part)
+    mistake = await app.ingest_events("pings", shift_pings(tenant.events["pings"]))
+    await ingest_together(app, files[middle:])
+    await app.ingest.remove_batch(app.application, mistake)
+    assert_tables(await app.read_tables(), tenant.truth, *ALL)
 
 
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
 @pytest.mark.parametrize("kind", ["visits", "deliveries"])
-async def test_a_panel_that_comes_with_another_kind_weighs_all_that_was_there(ingested: Store, kind: str) -> None:
+async def test_a_panel_published_with_another_kind_weights_all_facts(empty_store: Store, kind: str) -> None:
     tenant = build_spring_tenant()
-    land, last = await IngestApp(ingested, tenant).create_documents(), ("panelists", kind)
-    await land.ingest_all({one: events for one, events in tenant.events.items() if one not in last})
-    await land.ingest_all({one: tenant.events[one] for one in last})
-    assert_tables(await land.read_tables(), tenant.truth, *ALL)
+    app, last = await IngestApp(empty_store, tenant).create_documents(), ("panelists", kind)
+    await app.ingest_all({name: events for name, events in tenant.events.items() if name not in last})
+    await app.ingest_all({name: tenant.events[name] for name in last})
+    assert_tables(await app.read_tables(), tenant.truth, *ALL)
 
 
-async def took(land: IngestApp, files: Sequence[tuple[str, list[Any]]]) -> None:
-    """Takes files, shown together."""
-    batches = [await land.load(kind, events) for kind, events in files]
-    shown = await land.ingest.publish(land.application, batches)
-    assert [one["accepted"] + one["duplicate"] for one in shown] == [len(events) for _, events in files]
+async def ingest_together(app: IngestApp, files: Sequence[tuple[str, list[Any]]]) -> None:
+    """Load files and publish them together."""
+    batches = [await app.load(kind, events) for kind, events in files]
+    published = await app.ingest.publish(app.application, batches)
+    assert [batch["accepted"] + batch["duplicate"] for batch in published] == [len(events) for _, events in files]
 
 
-def cut(dice: Random, events: Sequence[Any]) -> list[list[Any]]:
-    """Two or three parts that together are all of the events, in any order; some are in two."""
-    found: list[list[Any]] = [[] for _ in range(dice.randrange(2, 4))]
+def cut_into_files(dice: Random, events: Sequence[Any]) -> list[list[Any]]:
+    """Return two or three files that together hold all events, in any order; some events are in two files."""
+    files: list[list[Any]] = [[] for _ in range(dice.randrange(2, 4))]
     for event in events:
-        for part in {dice.randrange(len(found)), *([dice.randrange(len(found))] if dice.random() < 0.1 else ())}:
-            found[part].append(event)
-    return [dice.sample(part, len(part)) for part in found if part]
+        for part in {dice.randrange(len(files)), *([dice.randrange(len(files))] if dice.random() < 0.1 else ())}:
+            files[part].append(event)
+    return [dice.sample(file, len(file)) for file in files if file]
 
 
-def moved(pings: Sequence[Any]) -> list[Any]:
-    """The same people at the same places, ten minutes later."""
+def shift_pings(pings: Sequence[Any]) -> list[Any]:
+    """Return the same pings ten minutes later."""
     return [{**ping, "at": ping["at"].replace(":1", ":2", 1)} for ping in pings]

@@ -1,4 +1,4 @@
-"""Events that are older than is kept: removed with all that followed from them, and refused when they come."""
+"""Test that events older than the retention period are deleted with their facts, and rejected when they are sent."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,64 +17,64 @@ from tests.ingest.spring import build_spring_tenant
 pytestmark = pytest.mark.anyio
 
 
-def keeping(store: Store, since: date) -> Ingest:
-    """An ingest that keeps what happened from a day on."""
-    return Ingest(store, get_fixed_time, SECRET, keep_days=(NOW.date() - since).days)
+def build_ingest(store: Store, first_day: date) -> Ingest:
+    """Return an ingest whose retention period starts on a day."""
+    return Ingest(store, get_fixed_time, SECRET, keep_days=(NOW.date() - first_day).days)
 
 
-def later(truth: Truth, since: date) -> Truth:
-    """What happened from a day on (UTC)."""
+def drop_before(truth: Truth, first_day: date) -> Truth:
+    """Return what happened from a day on (UTC)."""
 
-    def day(at: Any) -> date:
+    def to_day(at: Any) -> date:
         return at.astimezone(UTC).date() if isinstance(at, datetime) else at
 
-    def kept(happened: Sequence[Any], field: str) -> list[Any]:
-        return [one for one in happened if day(getattr(one, field)) >= since]
+    def select(events: Sequence[Any], field: str) -> list[Any]:
+        return [event for event in events if to_day(getattr(event, field)) >= first_day]
 
     for stay in truth.stays:
         end = stay.start + timedelta(seconds=stay.dwell_s)
-        assert (day(stay.start) >= since) == (day(end) >= since), "a stay that is cut would be another one"
+        assert (to_day(stay.start) >= first_day) == (to_day(end) >= first_day), "no stay may be cut in two"
     return replace(
         truth,
-        stays=kept(truth.stays, "start"),
-        detections=kept(truth.detections, "at"),
-        touches=kept(truth.touches, "at"),
-        deliveries=kept(truth.deliveries, "day"),
-        visits=kept(truth.visits, "at"),
-        purchases=kept(truth.purchases, "at"),
+        stays=select(truth.stays, "start"),
+        detections=select(truth.detections, "at"),
+        touches=select(truth.touches, "at"),
+        deliveries=select(truth.deliveries, "day"),
+        visits=select(truth.visits, "at"),
+        purchases=select(truth.purchases, "at"),
     )
 
 
-async def test_what_is_left_is_as_if_the_old_had_never_come(ingested: Store) -> None:
-    """Day after day, until nothing is left."""
-    land = await IngestApp(ingested, build_spring_tenant()).create_documents()
-    await land.ingest_all(land.tenant.events)
-    for since in (date(2024, 3, 26), date(2024, 3, 31), date(2024, 4, 1), date(2024, 8, 1)):
-        await keeping(ingested, since).delete_expired()
-        assert_tables(await land.read_tables(), later(land.truth, since), *ALL)
+async def test_facts_are_as_if_expired_events_had_never_been_sent(empty_store: Store) -> None:
+    """Delete day after day, until nothing is left."""
+    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    await app.ingest_all(app.tenant.events)
+    for first_day in (date(2024, 3, 26), date(2024, 3, 31), date(2024, 4, 1), date(2024, 8, 1)):
+        await build_ingest(empty_store, first_day).delete_expired()
+        assert_tables(await app.read_tables(), drop_before(app.truth, first_day), *ALL)
 
 
-async def test_events_that_are_too_old_are_refused(ingested: Store) -> None:
-    """Those of the first day that is kept are taken."""
-    land = await IngestApp(ingested, build_spring_tenant()).create_documents()
-    land.ingest = keeping(ingested, date(2024, 3, 26))
-    site = land.truth.sites[0].key
+async def test_expired_events_are_rejected(empty_store: Store) -> None:
+    """Check that events of the first day of the retention period are accepted."""
+    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    app.ingest = build_ingest(empty_store, date(2024, 3, 26))
+    site = app.truth.sites[0].key
     lines = [f'{{"user": "somebody", "site": "{site}", "at": "2024-03-{day}T00:00:00Z"}}' for day in (25, 26)]
-    batch = await land.ingest_text("visits", "\n".join(lines))
+    batch = await app.ingest_text("visits", "\n".join(lines))
     assert (batch["accepted"], batch["rejected"]) == (1, 1)
     reason = "Event is older than the retention period: events before 2024-03-26 (UTC) are not kept."
     assert batch["reasons"] == [{"line": 1, "reason": reason}]
 
 
-async def test_rejected_lines_grow_old_too(ingested: Store) -> None:
-    """They hold what people are called by."""
-    land = await IngestApp(ingested, build_spring_tenant()).create_documents()
-    batch = await land.ingest_text("visits", '{"user": "somebody"}\n')
-    await keeping(ingested, NOW.date()).delete_expired()
-    assert [line async for line in land.ingest.stream_rejected(batch)]
-    tomorrow = Ingest(ingested, lambda: NOW + timedelta(days=1), SECRET, keep_days=1)
+async def test_rejected_lines_expire(empty_store: Store) -> None:
+    """Check that lines, which may contain names, are deleted after the retention period."""
+    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    batch = await app.ingest_text("visits", '{"user": "somebody"}\n')
+    await build_ingest(empty_store, NOW.date()).delete_expired()
+    assert [line async for line in app.ingest.stream_rejected(batch)]
+    tomorrow = Ingest(empty_store, lambda: NOW + timedelta(days=1), SECRET, keep_days=1)
     await tomorrow.delete_expired()
-    assert [line async for line in land.ingest.stream_rejected(batch)]
-    await Ingest(ingested, lambda: NOW + timedelta(days=2), SECRET, keep_days=1).delete_expired()
-    assert [line async for line in land.ingest.stream_rejected(batch)] == []
-    assert (await land.ingest.batches.get_batch(land.application.id, batch["_id"]))["rejected"] == 1
+    assert [line async for line in app.ingest.stream_rejected(batch)]
+    await Ingest(empty_store, lambda: NOW + timedelta(days=2), SECRET, keep_days=1).delete_expired()
+    assert [line async for line in app.ingest.stream_rejected(batch)] == []
+    assert (await app.ingest.batches.get_batch(app.application.id, batch["_id"]))["rejected"] == 1

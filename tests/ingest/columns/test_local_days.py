@@ -1,4 +1,4 @@
-"""Local days against `datetime`, around every change of a clock and at random."""
+"""Test local days against `datetime`: around offset changes, and at random."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
@@ -6,17 +6,17 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 from okube_api.ingest.columns.local_days import compute_day_start, to_local_days
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EVE = EPOCH.date() - timedelta(days=1)
-ZONES = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+DAY_ZERO = EPOCH.date() - timedelta(days=1)
+TIMEZONES = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
 
 
-def by_hand(at_ms: int, zone: str) -> int:
+def compute_day(at_ms: int, zone: str) -> int:
     at = EPOCH + timedelta(milliseconds=at_ms)
-    return (at.astimezone(ZoneInfo(zone)).date() - EVE).days
+    return (at.astimezone(ZoneInfo(zone)).date() - DAY_ZERO).days
 
 
 def test_no_instants_have_no_days() -> None:
@@ -28,9 +28,9 @@ def test_no_instants_have_no_days() -> None:
     [
         "Europe/Paris",
         "America/New_York",
-        "America/St_Johns",  # its clock once went back from 00:01 to 23:01 of the day before
-        "America/Sao_Paulo",  # at midnight, to the day before
-        "Pacific/Apia",  # left out the whole of 30 December 2011
+        "America/St_Johns",  # clocks went back from 00:01 to 23:01 of the day before
+        "America/Sao_Paulo",  # clocks went back at midnight, to the day before
+        "Pacific/Apia",  # skipped 30 December 2011
         "Asia/Shanghai",
         "Africa/Casablanca",
         "Australia/Lord_Howe",
@@ -38,21 +38,21 @@ def test_no_instants_have_no_days() -> None:
         "UTC",
     ],
 )
-def test_every_half_hour_of_years_of_change(zone: str) -> None:
+def test_every_half_hour_of_years_with_offset_changes(zone: str) -> None:
     starts = [datetime(year, 1, 1, tzinfo=UTC) for year in (2006, 2011, 2024)]
     at = np.concatenate([int(s.timestamp()) * 1000 + np.arange(0, 366 * 48) * 1_800_000 - 1 for s in starts])
-    assert to_local_days(at, zone).tolist() == [by_hand(int(one), zone) for one in at]
+    assert to_local_days(at, zone).tolist() == [compute_day(int(at_ms), zone) for at_ms in at]
 
 
 @given(
-    some.lists(some.integers(0, 4_102_444_799_999), min_size=1, max_size=20),
-    some.sampled_from(ZONES),
+    st.lists(st.integers(0, 4_102_444_799_999), min_size=1, max_size=20),
+    st.sampled_from(TIMEZONES),
 )
 def test_any_instant_of_a_century(at: list[int], zone: str) -> None:
-    assert to_local_days(np.array(at, np.int64), zone).tolist() == [by_hand(one, zone) for one in at]
+    assert to_local_days(np.array(at, np.int64), zone).tolist() == [compute_day(at_ms, zone) for at_ms in at]
 
 
-@given(some.integers(4000, 40_000), some.sampled_from(["Europe/Paris", "Asia/Shanghai", "America/New_York"]))
-def test_a_day_starts_where_the_one_before_ends(day: int, zone: str) -> None:
+@given(st.integers(4000, 40_000), st.sampled_from(["Europe/Paris", "Asia/Shanghai", "America/New_York"]))
+def test_a_day_starts_when_the_day_before_ends(day: int, zone: str) -> None:
     start = compute_day_start(day, zone)
     assert to_local_days(np.array([start - 1, start], np.int64), zone).tolist() == [day - 1, day]

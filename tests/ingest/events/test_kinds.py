@@ -66,12 +66,12 @@ async def count_both_ways(store: Store, kind: EventKind, first: dict[str, Any], 
 )
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
 async def test_events_without_an_id_are_told_apart_by_the_content_key(
-    ingested: Store, kind: EventKind, column: Column
+    empty_store: Store, kind: EventKind, column: Column
 ) -> None:
     """Check that two events that differ in one column are two exactly if the column belongs to the key."""
     other = stored_row(kind, **{column.name: VALUES[column.type][1]})
     expected = {int(column.name in kind.content_key)}
-    assert await count_both_ways(ingested, kind, stored_row(kind), other) == expected
+    assert await count_both_ways(empty_store, kind, stored_row(kind), other) == expected
 
 
 @pytest.mark.parametrize("kind", WITH_CONTENT_KEY, ids=lambda kind: kind.name)
@@ -87,11 +87,11 @@ async def test_events_without_an_id_are_told_apart_by_the_content_key(
 )
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
 async def test_events_with_an_id_are_told_apart_by_it(
-    ingested: Store, kind: EventKind, other: dict[str, Any], new: int
+    empty_store: Store, kind: EventKind, other: dict[str, Any], new: int
 ) -> None:
     """Check that the own id decides within a UTC day, whatever the content."""
     first = stored_row(kind, id_high=1, id_low=2)
-    assert await count_both_ways(ingested, kind, first, stored_row(kind, **other)) == {new}
+    assert await count_both_ways(empty_store, kind, first, stored_row(kind, **other)) == {new}
 
 
 STAY = {"user": "a", "site": "lyon-2", "start": "2024-03-28T10:00:00Z", "duration_s": 600, "zone": "indoor"}
@@ -116,15 +116,15 @@ DELIVERY = {"campaign": "mails", "day": "2024-03-28", "site": "lyon-2", "prints"
 )
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
 async def test_accepted_events_are_those_that_facts_are_made_of(
-    ingested: Store, *, kind: str, fact: Table, event: Json, change: Json, new: int, rows: int
+    empty_store: Store, *, kind: str, fact: Table, event: Json, change: Json, new: int, rows: int
 ) -> None:
     """Check, for a second file with one field changed, how many events are accepted and how many rows facts have."""
-    land = await IngestApp(ingested, build_spring_tenant()).create_documents()
-    await land.ingest_events(kind, [event])
-    batch = await land.ingest_events(
+    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    await app.ingest_events(kind, [event])
+    batch = await app.ingest_events(
         kind, [{name: value for name, value in (event | change).items() if value is not None}]
     )
     assert batch["accepted"] == new, batch["reasons"]
-    async with ingested.open_reader(land.application.id) as view:
+    async with empty_store.open_reader(app.application.id) as view:
         blocks = [block async for block in view.read_parts(fact, 0, 100_000)]
     assert sum(block.num_rows for block in blocks) == rows

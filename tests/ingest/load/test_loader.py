@@ -33,7 +33,7 @@ def build_for_demo(store: Store, settings: Settings) -> Ingest:
 @pytest.mark.parametrize("build", [build_for_server, build_for_demo])
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
 async def test_the_memory_limit_of_the_settings_bounds_the_workbench(
-    ingested: Store, monkeypatch: pytest.MonkeyPatch, build: Callable[[Store, Settings], Ingest]
+    empty_store: Store, monkeypatch: pytest.MonkeyPatch, build: Callable[[Store, Settings], Ingest]
 ) -> None:
     """Check the limit of the DuckDB that hashes the ids of events."""
     limits: list[str] = []
@@ -44,7 +44,7 @@ async def test_the_memory_limit_of_the_settings_bounds_the_workbench(
         return workbench
 
     monkeypatch.setattr(pseudonyms, "open_workbench", open_and_note)
-    land = await IngestApp(ingested, build_spring_tenant()).create_documents()
-    land.ingest = build(ingested, Settings(memory_limit=LIMIT))
-    assert (await land.ingest_events("visits", [VISIT]))["accepted"] == 1
+    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    app.ingest = build(empty_store, Settings(memory_limit=LIMIT))
+    assert (await app.ingest_events("visits", [VISIT]))["accepted"] == 1
     assert limits == [LIMIT_AS_DUCKDB_WRITES_IT]
