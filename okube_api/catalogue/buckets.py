@@ -1,4 +1,4 @@
-"""Days as ordinals (1 = 1970-01-01), and the bucket numbers that facts and rollups carry of them.  Pure."""
+"""Days as ordinals (1 = 1970-01-01), and their bucket numbers in facts and rollups."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
@@ -11,28 +11,28 @@ _EVE = date(1969, 12, 31)
 
 
 def to_ordinal(day: date) -> int:
-    """The day's ordinal; 1 is 1970-01-01."""
+    """Return the ordinal of a day; 1 is 1970-01-01."""
     return (day - _EVE).days
 
 
 def to_date(number: int) -> date:
-    """The date with this ordinal."""
+    """Return the date of an ordinal."""
     return _EVE + timedelta(days=number)
 
 
 def month_number(day: int) -> int:
-    """year * 12 + month - 1 of a day's ordinal."""
-    found = to_date(day)
-    return found.year * 12 + found.month - 1
+    """Return year * 12 + month - 1 of a day's ordinal."""
+    day_date = to_date(day)
+    return day_date.year * 12 + day_date.month - 1
 
 
 def month_start(month: int) -> int:
-    """The ordinal of a month's first day."""
+    """Return the ordinal of a month's first day."""
     return to_ordinal(date(month // 12, month % 12 + 1, 1))
 
 
 def bucket_numbers(days: Ints, column: str) -> Ints:
-    """The bucket numbers of days, as facts and rollups carry them in the column of that name."""
+    """Return the bucket numbers of days, as the column of that name holds them in facts and rollups."""
     result: Ints = _NUMBERS[column](days)
     return result
 

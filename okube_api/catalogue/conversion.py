@@ -1,4 +1,4 @@
-"""The 66 KPIs of conversion: what campaigns deliver and cost, and the visits and purchases that they lead to."""
+"""The 66 KPIs of conversion: deliveries and costs of campaigns, and the visits and purchases that follow them."""
 
 from okube_api.catalogue.conversion_parts import (
     ALL_CONVERSIONS,
@@ -48,7 +48,7 @@ DELIVERY = (
     additive("prints", PRINTED, "Prints delivered; for messages, those delivered."),
     additive("clicks", CLICKED, "Clicks on advertisements, or on links of messages."),
     additive("openings", OPENED, "Messages opened, the first time by each user."),
-    additive("cost", COST, "Cost, spread over its days.", Unit.MONEY),
+    additive("cost", COST, "Cost, spread evenly over its days.", Unit.MONEY),
 )
 LEVERS = (
     Kpi(
@@ -111,13 +111,13 @@ TOUCHES = (
         "printVsClick",
         (("print", PRINTED), ("click", CLICKED)),
         LeafShape.TWO_TOUCHES,
-        "Prints against clicks: how many, and the offline visits whose credited (last) touch was one.",
+        "Prints and clicks: how many, and the offline visits whose credited (last) touch was one.",
     ),
     by_touch(
         "printVsClickVsOpenings",
         (("print", PRINTED), ("click", CLICKED), ("opening", OPENED)),
         LeafShape.THREE_TOUCHES,
-        "Prints against clicks and openings: how many, and the offline visits whose credited touch was one.",
+        "Prints, clicks and openings: how many, and the offline visits whose credited touch was one.",
     ),
     time_before(
         "timeBeforeOfflineVisitPerScope", OFFLINE, "Offline visits per band of the time since their credited touch."
@@ -134,7 +134,7 @@ REVENUES = (
         "offlineConversionRate",
         OFFLINE.conversions,
         OFFLINE.visits,
-        "The part of attributed offline visits with a purchase.",
+        "The share of attributed offline visits with a purchase.",
         Unit.RATIO,
     ),
     return_on_cost("onlineRoi", ONLINE.revenues, "Online revenues less cost, over cost."),
@@ -144,7 +144,7 @@ REVENUES = (
         "onlineConversionRate",
         ONLINE.conversions,
         ONLINE.visits,
-        "The part of attributed online visits with a purchase.",
+        "The share of attributed online visits with a purchase.",
         Unit.RATIO,
     ),
     return_on_cost("roi", ALL_REVENUES, "Revenues less cost, over cost."),
@@ -161,8 +161,8 @@ EXPOSURE = (
         unit=Unit.RATIO,
         kind=KpiKind.RATIO,
         scopes=OF_USERS,
-        title="The part of exposed users with an attributed offline visit; "
-        "where nobody is known to be exposed, offline visits over prints.",
+        title="The share of exposed users with an attributed offline visit; "
+        "where no exposure is recorded, offline visits over prints.",
     ),
     ratio("printsByOfflineVisit", PRINTED, OFFLINE.visits, "Prints per attributed offline visit.", Unit.COUNT),
     Kpi(
@@ -175,7 +175,7 @@ EXPOSURE = (
         unit=Unit.MIXED,
         kind=KpiKind.COMPOSITE,
         scopes=OF_USERS,
-        title="How many exposed users visit against those of the control group: lift, visitors gained, interval.",
+        title="Visitors among exposed users against those of the control group: lift, incremental visitors, interval.",
         leaf=LeafShape.COMPARISON,
     ),
 )
@@ -223,7 +223,7 @@ COHORT_KPIS = (
         "cohortOfflineConversionRate",
         OFFLINE.cohort_conversions,
         OFFLINE.cohort_visits,
-        "The part of attributed offline visits with a purchase, by day of touch.",
+        "The share of attributed offline visits with a purchase, by day of touch.",
         Unit.RATIO,
     ),
     return_on_cost("cohortOnlineRoi", ONLINE.cohort_revenues, "Online revenues by day of touch less cost, over cost."),
@@ -242,7 +242,7 @@ COHORT_KPIS = (
         "cohortOnlineConversionRate",
         ONLINE.cohort_conversions,
         ONLINE.cohort_visits,
-        "The part of attributed online visits with a purchase, by day of touch.",
+        "The share of attributed online visits with a purchase, by day of touch.",
         Unit.RATIO,
     ),
     return_on_cost("cohortRoi", COHORT_REVENUES, "Revenues by day of touch less cost, over cost."),

@@ -1,4 +1,4 @@
-"""What the records of conversion are made of: rows, the numbers of a channel, and what some kinds of record share."""
+"""The parts of the conversion KPIs: slices, the numbers of a channel, and functions that build similar records."""
 
 from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.expressions.breakdowns import Breakdown
@@ -40,7 +40,7 @@ BY_LEVER = (Scope.SITES, Scope.LEVERS)
 _SITES = (PlaceRole.SITES, "site")
 _SITE = (Scope.SITES, "site")
 
-# -- rows ------------------------------------------------------------------------------------------------------
+# -- slices ----------------------------------------------------------------------------------------------------
 
 VISITED = Slice(OUTCOMES, _SITES, (_SITE,))
 PARTICIPATED = Slice(OUTCOMES, _SITES, (_SITE, (Scope.CAMPAIGNS, "campaigns"))).only("attributed", 1)
@@ -63,16 +63,16 @@ def _credit(measure: Measure, rows: Slice, divided_by: str | None = None) -> Tot
 
 
 class Channel:
-    """The numbers of offline, or of online, outcomes."""
+    """The expressions over the outcomes of one channel, offline or online."""
 
     def __init__(self, name: str) -> None:
-        came, cohort, credit = (rows.where("channel", name) for rows in (PARTICIPATED, COHORT, CREDIT))
+        participated, cohort, credit = (rows.where("channel", name) for rows in (PARTICIPATED, COHORT, CREDIT))
         self.touched = TOUCHED.where("channel", name)
         self.credit = credit
-        self.visits = _count(VISITS, came)
-        self.conversions = _count(CONVERSIONS, came)
-        self.purchases = _count(PURCHASES, came)
-        self.revenues = _money(came)
+        self.visits = _count(VISITS, participated)
+        self.conversions = _count(CONVERSIONS, participated)
+        self.purchases = _count(PURCHASES, participated)
+        self.revenues = _money(participated)
         self.cohort_visits = _count(VISITS, cohort)
         self.cohort_conversions = _count(CONVERSIONS, cohort)
         self.cohort_revenues = _money(cohort)
@@ -98,31 +98,37 @@ VENUE_RATE = VenueRate(
     prints=PRINTED,
 )
 
-# -- records of a kind -----------------------------------------------------------------------------------------
+# -- records of similar KPIs -----------------------------------------------------------------------------------
 
 
 def additive(name: str, value: Number, title: str, unit: Unit = Unit.COUNT) -> Kpi:
+    """Build a KPI whose values add up over days and scopes."""
     return Kpi(name, value, unit, KpiKind.ADDITIVE, EVERY, title)
 
 
 def participation(name: str, value: Number, title: str, unit: Unit = Unit.COUNT) -> Kpi:
+    """Build a KPI that counts an outcome for each campaign that takes part in it."""
     return Kpi(name, value, unit, KpiKind.PARTICIPATION, EVERY, title)
 
 
-def ratio(name: str, above: Number, below: Number, title: str, unit: Unit = Unit.MONEY) -> Kpi:
-    return Kpi(name, Ratio(above, below), unit, KpiKind.RATIO, EVERY, title)
+def ratio(name: str, numerator: Number, denominator: Number, title: str, unit: Unit = Unit.MONEY) -> Kpi:
+    """Build a KPI that is one number over another."""
+    return Kpi(name, Ratio(numerator, denominator), unit, KpiKind.RATIO, EVERY, title)
 
 
 def return_on_cost(name: str, earned: Number, title: str) -> Kpi:
+    """Build the KPI of earnings less cost, over cost."""
     return ratio(name, Minus(earned, COST), COST, title, Unit.RATIO)
 
 
 def visits_and_conversions(name: str, visits: Number, conversions: Number, title: str) -> Kpi:
+    """Build a record of visits, conversions and their ratio."""
     fields = (("visits", visits), ("conversions", conversions), ("rate", Ratio(conversions, visits)))
     return Kpi(name, Record(fields), Unit.MIXED, KpiKind.COMPOSITE, EVERY, title, LeafShape.VISITS_AND_CONVERSIONS)
 
 
 def attributions(name: str, channel: Channel, title: str) -> Kpi:
+    """Build a record of the outcomes of a channel by each attribution model."""
     models = (
         ("linear", channel.linear),
         ("shapley", channel.shapley),
@@ -134,6 +140,7 @@ def attributions(name: str, channel: Channel, title: str) -> Kpi:
 
 
 def by_touch(name: str, kinds: tuple[tuple[str, Number], ...], leaf: LeafShape, title: str) -> Kpi:
+    """Build a record of contacts by kind of touch, with the visits credited to each."""
     visits = {kind: _count(VISITS, OFFLINE.touched.where("touch_kind", kind)) for kind, _ in kinds}
     together = Plus(tuple(visits.values()))
     fields = tuple(
@@ -147,6 +154,7 @@ def by_touch(name: str, kinds: tuple[tuple[str, Number], ...], leaf: LeafShape, 
 
 
 def time_before(name: str, channel: Channel, title: str) -> Kpi:
+    """Build the distribution of the time between the credited touch and the outcome."""
     value = Distribution(
         channel.touched,
         VISITS,
@@ -161,6 +169,7 @@ def time_before(name: str, channel: Channel, title: str) -> Kpi:
 
 
 def per_campaign(name: str, channel: Channel, title: str) -> Kpi:
+    """Build the breakdown of linear credit by campaign."""
     items = Breakdown(channel.linear, by=Scope.CAMPAIGNS, shape="campaigns")
     value = Scoped(items, overrides=((Scope.CAMPAIGNS, channel.linear),))
     return Kpi(name, value, Unit.COUNT, KpiKind.ADDITIVE, EVERY, title, LeafShape.PER_CAMPAIGN)

@@ -1,8 +1,8 @@
-"""The facts and their rollups, declared: what a row is, what is summed, by what, and which sets of users it holds.
+"""Declares the facts and their rollups: the columns of a row, the sums and the sets of users.
 
-One definition serves the ingest (which fills the tables), the stores (which make them) and the planner (which
-picks the smallest that can answer).  Sums are integers: seconds, metres, weights in thousandths, money in
-millionths; a weighted sum is in thousandths of its unit.  A set is the distinct user numbers, sorted,
+One definition serves the ingest (which fills the tables), the stores (which create them) and the planner (which
+chooses the smallest that can answer).  Sums are integers: seconds, metres, weights in thousandths, money in
+millionths; a weighted sum is in thousandths of its unit.  A set holds distinct user numbers, sorted,
 little-endian u32, as one blob.
 """
 
@@ -15,7 +15,7 @@ from okube_api.store.schema import Column, ColumnType, Table
 
 
 class Span(StrEnum):
-    """The period one rollup row stands for; a partition of its table holds one."""
+    """The period of a rollup row; a partition of its table holds the rows of one such period."""
 
     DAY = "day"
     MONTH = "month"
@@ -28,13 +28,14 @@ DAY_COLUMNS = ("day", "week", *MONTH_COLUMNS, "weekday", "isoweek")
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Something that adds up.
+    """A quantity that is summed.
 
     name: its column in rollups; the weighted sum is `<name>_w`.
-    field: the fact's integer column that it sums; None counts rows.
-    weighted: whether there is a weighted sum beside the plain one.
-    once: of a mark on the first row of a day: the columns that, with the day, it stands once for.  A condition on other
-        columns can leave the marked row out and others in: distinct values of these columns are counted then.
+    field: the integer column of the fact to sum; None counts rows.
+    weighted: whether rollups also hold a weighted sum.
+    distinct_by: if the measure marks the first row of a day: the columns that, with the day, have one marked row.
+        A condition on other columns can leave out the marked row and keep other rows of the day; then distinct
+        values of these columns must be counted instead.
     """
 
     name: str
@@ -44,13 +45,13 @@ class Measure:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The rollup columns that hold it."""
+        """The columns of rollups that hold the sums."""
         return (self.name, f"{self.name}_w") if self.weighted else (self.name,)
 
 
 @dataclass(frozen=True, slots=True)
 class MemberSet:
-    """A set of users: the distinct `user` of the fact's rows, or of those whose `flag` column is 1."""
+    """A set of users: the distinct `user` of the fact's rows, or of the rows whose `flag` column is 1."""
 
     name: str
     flag: str | None = None
@@ -58,9 +59,10 @@ class MemberSet:
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """One rollup of a fact, by day and by month: its dimensions, the measures and the sets that a row holds.
+    """A rollup of a fact, by day and by month: its dimensions, and the measures and sets that a row holds.
 
-    spans: where the sums are kept; set_spans: where the sets are (fine grains carry none by day).
+    spans: the rollups that exist.
+    set_spans: those that hold the sets.
     """
 
     name: str
@@ -71,17 +73,18 @@ class Grain:
     spans: tuple[Span, ...] = (Span.DAY, Span.MONTH)
 
     def sets(self, span: Span) -> tuple[MemberSet, ...]:
-        """The sets that rows of this span carry."""
+        """Return the sets that rows of this span hold."""
         return self.members if span in self.set_spans else ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fact:
-    """One row per thing that happened, and the grains it is summed into.  There is one of each: compared by identity.
+    """A table with one row per event or stay, and the grains it is summed into.  Facts are compared by identity.
 
-    columns: beside application, part (the local day) and the bucket numbers `DAY_COLUMNS`.
-    weight: the column of the user's weight in thousandths, None where nothing is ever uplifted.
-    kept: False where one grain has every column among its dimensions: its rows by day say all, and only they are kept.
+    columns: besides application, part (the local day) and the bucket numbers `DAY_COLUMNS`.
+    weight: the column of the user's weight in thousandths; None when there is no uplift.
+    is_stored: False when one grain has all columns among its dimensions: its rows by day hold everything, and the
+        fact's own rows are not stored.
     """
 
     name: str
@@ -94,12 +97,12 @@ class Fact:
 
     @property
     def table(self) -> Table:
-        """The table of the fact's own rows."""
+        """The table of the fact's rows."""
         return Table(self.name, (*_integers(DAY_COLUMNS), *self.columns), index=(self.columns[0].name,))
 
     @lru_cache(maxsize=1000)  # noqa: B019 - facts are few, and live as long as the process
     def rollup(self, grain: Grain, span: Span) -> Table:
-        """The table of one grain's rows by day or by month."""
+        """Return the table of a grain's rows, by day or by month."""
         kinds = {column.name: column.type for column in self.columns}
         return Table(
             f"{self.name}_{grain.name}_{span}",
@@ -114,13 +117,13 @@ class Fact:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """The fact's table, where it is kept, and every rollup's."""
+        """The table of the fact, if it is stored, and those of all rollups."""
         rollups = (self.rollup(grain, span) for grain in self.grains for span in grain.spans)
         return (self.table, *rollups) if self.is_stored else tuple(rollups)
 
     @property
     def daily_table(self) -> Table:
-        """A table that has rows of every day on which the fact has some."""
+        """A table that has rows for every day on which the fact has rows."""
         return self.table if self.is_stored else self.rollup(self.grains[0], Span.DAY)
 
 
@@ -180,7 +183,7 @@ GEO_STAYS = Fact(
             ("place", "zone"),
             (STAYS, DWELL, VISITOR_DAYS, GAPS, HOME_METRES, WORK_METRES),
             members=(USERS, NEW_AT_PLACE, NEW),
-        ),  # by home or work there are nearly as many rows as stays, which are read instead
+        ),  # no grain by home or work: it would have nearly as many rows as the fact
         Grain("dwell_band", ("place", "zone", "dwell_band"), (STAYS,)),
         Grain("gap_band", ("place", "zone", "gap_band"), (STAYS,)),
         Grain("home_band", ("place", "zone", "home_band"), (STAYS,)),
@@ -188,7 +191,7 @@ GEO_STAYS = Fact(
     ),
 )
 
-# -- users' attributes: one packed partition (0) per application, for weights and devices by user number ----
+# -- attributes of users: one packed partition (0) per application, for weights and devices by user number -
 
 PANELISTS = Table(
     "panelists",
@@ -204,7 +207,7 @@ PANELISTS = Table(
     packed=True,
 )
 
-# -- devices' stays at sites, by Wi-Fi ---------------------------------------------------------------------
+# -- stays of devices at sites, by Wi-Fi -------------------------------------------------------------------
 
 DROPOUTS = Measure("dropouts", "dropout", weighted=False)
 PRESENCE_SESSIONS = Measure("stays", weighted=False)
@@ -293,9 +296,9 @@ PRESENCE_PASSAGE_EXITS = Fact(
     is_stored=False,
 )
 
-# -- what campaigns brought -----------------------------------------------------------------------------------
+# -- outcomes of campaigns ------------------------------------------------------------------------------------
 #
-# Grains without `site` hold the rows of every site: a question about all sites but some takes those away again.
+# Grains without `site` hold the rows of every site: a question about most sites subtracts the rows of the others.
 
 VISITS = Measure("visits", "visit")
 CONVERSIONS = Measure("conversions", "conversion")
@@ -318,7 +321,7 @@ _OUTCOME_COLUMNS = (
 )
 
 OUTCOMES = Fact(
-    "outcomes",  # a visit with its purchases, or a purchase without a visit, on the day of record
+    "outcomes",  # a visit with its purchases, or a purchase without a visit, on its local day
     columns=(
         *_OUTCOME_COLUMNS,
         Column(
@@ -346,7 +349,7 @@ OUTCOMES = Fact(
 )
 
 COHORTS = Fact(
-    "cohorts",  # the attributed outcomes again, on the day of their credited touch
+    "cohorts",  # the attributed outcomes, on the day of their credited touch
     columns=_OUTCOME_COLUMNS,
     measures=_OUTCOME_MEASURES,
     members=(),
@@ -371,7 +374,7 @@ CREDITS = Fact(
         Column("campaign", ColumnType.TEXT),
         Column("touches", ColumnType.INTEGER),  # n, the length of the path: Linear gives occurrences / n
         Column("distinct", ColumnType.INTEGER),  # k, the distinct campaigns of the path: Shapley gives 1 / k
-        Column("occurrence_count", ColumnType.INTEGER),  # how often the campaign stands in the path
+        Column("occurrence_count", ColumnType.INTEGER),  # how often the campaign occurs in the path
         Column("is_first", ColumnType.INTEGER),  # 1: the path starts with it
         Column("is_last", ColumnType.INTEGER),  # 1: the path ends with it
     ),
@@ -393,7 +396,7 @@ EXPOSURES = Fact(
         Column("campaign", ColumnType.TEXT),
         Column("user", ColumnType.INTEGER),
         Column("weight", ColumnType.INTEGER),
-        Column("control", ColumnType.INTEGER),  # 1: deliberately not shown it; both kinds on one day make two rows
+        Column("control", ColumnType.INTEGER),  # 1: in the control group; both kinds on one day are two rows
     ),
     measures=(),
     members=(USERS,),
@@ -405,7 +408,7 @@ CLICKS = Measure("clicks", "click_count", weighted=False)
 OPENINGS = Measure("openings", "opening_count", weighted=False)
 
 DELIVERIES = Fact(
-    "deliveries",  # what the media platform counts, a campaign's day and site; costs follow from it and the campaign
+    "deliveries",  # what the media platform counts, by campaign, day and site; costs are computed from it
     columns=(
         Column("campaign", ColumnType.TEXT),
         Column("site", ColumnType.TEXT),  # null when the delivery names none

@@ -1,4 +1,4 @@
-"""The 18 KPIs of geo-marketing: stays of a panel at the sites and points of interest of a study."""
+"""The 18 KPIs of geo-marketing: stays of a panel at the sites and POIs of a study."""
 
 from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.expressions.affinity import Affinity
@@ -142,7 +142,7 @@ OS = _device(
     "os", "Distinct users per operating system of their device.", labels=(("android", "Android"), ("ios", "iOS"))
 )
 MODEL = _device("model", "Distinct users per model of their device.")
-MANUFACTURER = _device("manufacturer", "Distinct users per maker of their device.")
+MANUFACTURER = _device("manufacturer", "Distinct users per manufacturer of their device.")
 VISITOR_VS_PEDESTRIAN = Kpi(
     "visitorVsPedestrian",
     value=Record(
@@ -155,7 +155,7 @@ VISITOR_VS_PEDESTRIAN = Kpi(
     unit=Unit.MIXED,
     kind=KpiKind.COMPOSITE,
     scopes=_BY_SITE,
-    title="Users with a stay in indoor cells, users seen in outdoor cells only, and the part of the former.",
+    title="Users with a stay in indoor cells, users seen in outdoor cells only, and the share of the former.",
     leaf=LeafShape.CAPTURE,
 )
 PER_POI_SESSIONS = Kpi(

@@ -1,4 +1,4 @@
-"""The record that a KPI is.  Everything about a KPI sits in its record, and nothing about it anywhere else."""
+"""The record of a KPI.  Everything about a KPI is in its record, and nothing about it is anywhere else."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from okube_api.catalogue.value import Value
 
 
 class Module(StrEnum):
-    """The three families of KPIs, as paths name them."""
+    """The three modules of KPIs, as URLs name them."""
 
     GEO_MARKETING = "geo-marketing"
     CONVERSION = "conversion"
@@ -16,20 +16,20 @@ class Module(StrEnum):
 
 
 class Unit(StrEnum):
-    """What a leaf counts."""
+    """The unit of a leaf."""
 
     COUNT = "n"
     SECONDS = "s"
     DAYS = "d"
     METRES = "m"
-    MONEY = "EUR"  # the application's currency, whichever it is
+    MONEY = "EUR"  # the currency of the application
     RATIO = "1"
     INDEX = "index"
     MIXED = "mixed"
 
 
 class KpiKind(StrEnum):
-    """How a KPI adds up."""
+    """How the values of a KPI add up over days and scopes."""
 
     ADDITIVE = "A"
     PARTICIPATION = "A*"
@@ -41,7 +41,7 @@ class KpiKind(StrEnum):
 
 
 class LeafShape(StrEnum):
-    """The shape of an answer's leaf."""
+    """The shape of a leaf of an answer."""
 
     NUMBER = "N"
     DISTRIBUTION = "DIST"
@@ -63,8 +63,8 @@ class LeafShape(StrEnum):
 class Kpi:
     """A key performance indicator.
 
-    value: what is read and what is made of it.
-    scopes: what it can be broken down by, besides globals.
+    value: what to read and what to compute from it.
+    scopes: the scopes it can be broken down by, besides globals.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The 13 KPIs of presence: stays of devices at sites, and their passages by the equipments (areas) there."""
+"""The 13 KPIs of presence: stays of devices at sites, and their passages at equipments (areas)."""
 
 from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.expressions.amplitude import Amplitude
@@ -37,7 +37,7 @@ def _slice(fact: Fact, equipment: str) -> Slice:
     return Slice(fact, (PlaceRole.SITES, "site"), ((Scope.SITES, "site"), (Scope.EQUIPMENTS, equipment)))
 
 
-AT_SITES = _slice(PRESENCE_STAYS, "path")  # of a filter on equipments: the stays that passed by one of them
+AT_SITES = _slice(PRESENCE_STAYS, "path")  # with a filter on equipments: the stays with a passage at one of them
 AT_EQUIPMENTS = _slice(PRESENCE_PASSAGES, "equipment")
 OUT_OF_SITES = _slice(PRESENCE_EXITS, "path")
 OUT_OF_EQUIPMENTS = _slice(PRESENCE_PASSAGE_EXITS, "equipment")
@@ -45,7 +45,7 @@ STEPS = _slice(PRESENCE_STEPS, "equipment")
 
 
 def _total(measure: Measure, at_sites: Slice = AT_SITES, at_equipments: Slice = AT_EQUIPMENTS) -> Number:
-    """A sum over stays; by equipments, over passages."""
+    """Build a sum over stays; by equipments, over passages."""
     return ScopedNumber(Total(measure, at_sites), overrides=((Scope.EQUIPMENTS, Total(measure, at_equipments)),))
 
 
@@ -68,7 +68,7 @@ ACQUISITION = Kpi(
     kind=KpiKind.SCOPED,
     scopes=_SCOPES,
     title="Devices new in the bucket: none of their stays in the 12 months before that day "
-    "(at any site of the application; by site or equipment: there).",
+    "(at any site of the application; by site or equipment: at that one).",
 )
 AREA_MATCHING = Kpi(
     "areaMatching",
@@ -76,7 +76,7 @@ AREA_MATCHING = Kpi(
     unit=Unit.MIXED,
     kind=KpiKind.COMPOSITE,
     scopes=(Scope.SITES,),
-    title=f"For each pair of areas, the devices seen in both, and their part of those seen in the area of the row; "
+    title=f"For each pair of areas, the devices seen in both, and their share of those seen in the area of the row; "
     f"the {MOST_AREAS} busiest areas.",
     leaf=LeafShape.MATRIX,
 )
@@ -125,7 +125,7 @@ RANGE_AMPLITUDE = Kpi(
     unit=Unit.SECONDS,
     kind=KpiKind.DISTRIBUTION,
     scopes=_SCOPES,
-    title="Days of a device at a site (or equipment) per band of time from its first entering to its last leaving, "
+    title="Days of a device at a site (or equipment) per band of time from its first entry to its last exit, "
     "absences included.",
     leaf=LeafShape.DISTRIBUTION,
 )
@@ -143,7 +143,7 @@ SESSIONS = Kpi(
     unit=Unit.COUNT,
     kind=KpiKind.ADDITIVE,
     scopes=_SCOPES,
-    title="Stays; by equipments, those that passed by.",
+    title="Stays; by equipments, those with a passage there.",
 )
 TIMESPENT = Kpi(
     "timespent",
@@ -189,7 +189,7 @@ VISIT_ORDER = Kpi(
     unit=Unit.MIXED,
     kind=KpiKind.COMPOSITE,
     scopes=(Scope.SITES,),
-    title=f"The place of each area in the paths of stays, and the steps from area to area; the {MOST_AREAS} busiest "
+    title=f"The rank of each area in the paths of stays, and the steps from area to area; the {MOST_AREAS} busiest "
     "areas.",
     leaf=LeafShape.ORDER,
 )

@@ -1,4 +1,4 @@
-"""Every KPI, by module and name, and what a module's questions can filter by."""
+"""Every KPI, by module and by name."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The shapes of leaves, by example: what documentation shows of each."""
+"""A description and an example of each shape of a leaf, for the documentation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,22 +6,23 @@ from typing import Any
 from okube_api.catalogue.kpi import LeafShape
 
 DESCRIPTIONS: Mapping[LeafShape, str] = {
-    LeafShape.NUMBER: "A number, or `null` where nothing can be said.",
-    LeafShape.DISTRIBUTION: "A count per band `[from, to)`; the last band has no `to`. Shares are of what is known.",
-    LeafShape.BREAKDOWN: "A count per item, the greatest first. Shares are of what is known.",
-    LeafShape.CAPTURE: "Visitors, those who only passed by, and the part of the former.",
-    LeafShape.VISITS_AND_CONVERSIONS: "Visits, those that were converted, and their ratio.",
+    LeafShape.NUMBER: "A number, or `null` where it is not defined.",
+    LeafShape.DISTRIBUTION: "A count per band `[from, to)`; the last band has no `to`. Shares leave out the unknown.",
+    LeafShape.BREAKDOWN: "A count per item, the greatest first. Shares leave out the unknown.",
+    LeafShape.CAPTURE: "Visitors, users who only passed by, and the share of visitors.",
+    LeafShape.VISITS_AND_CONVERSIONS: "Visits, visits with a purchase, and the ratio of the two.",
     LeafShape.ATTRIBUTIONS: "The same outcomes under four models, and by participation.",
-    LeafShape.TWO_TOUCHES: "Contacts by kind, the visits whose credited touch is of that kind, and their part.",
+    LeafShape.TWO_TOUCHES: "Contacts by kind, the visits whose credited touch is of that kind, and their share.",
     LeafShape.THREE_TOUCHES: "The same, with openings.",
-    LeafShape.LEVER: "The main figures side by side, each as its own KPI gives it.",
-    LeafShape.COMPARISON: "Exposed users beside a control group; `ci95` bounds the lift. Null without such a group.",
-    LeafShape.AFFINITY: "Per point of interest: visitors also seen there, their part, everybody's part, and 100 times the "
-    "one over the other.",
-    LeafShape.MATRIX: "`users[i][j]` were seen in both areas; `rate` is that over `users[i][i]`.",
-    LeafShape.ORDER: "Which area comes at which place of a path, the steps from area to area (`null`: left the site), and "
-    "the mean place of each area.",
-    LeafShape.PER_CAMPAIGN: "A credit per campaign, which sum to the total.",
+    LeafShape.LEVER: "The main figures in one object, each equal to the KPI of the same name.",
+    LeafShape.COMPARISON: "Exposed users and a control group; `ci95` is the 95% interval of the lift. Without a "
+    "control group, these are null.",
+    LeafShape.AFFINITY: "Per point of interest: visitors also seen there, their share, the share of all users, and "
+    "100 times the ratio of the two shares.",
+    LeafShape.MATRIX: "`users[i][j]` is the number of users seen in both areas; `rate` is that over `users[i][i]`.",
+    LeafShape.ORDER: "The areas by their rank in a path, the steps from area to area (`null`: left the site), and the "
+    "mean rank of each area.",
+    LeafShape.PER_CAMPAIGN: "A credit per campaign; the credits sum to the total.",
 }
 
 _TOUCHES = {

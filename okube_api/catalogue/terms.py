@@ -1,4 +1,4 @@
-"""Terms: which rows of a fact a KPI reads, and what it takes from them.  The planner looks at nothing else of a KPI."""
+"""Terms: which rows of a fact a KPI reads, and what it takes from them.  The planner reads nothing else of a KPI."""
 
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,7 @@
-"""The calendar of a question: days as ordinals (1 = 1970-01-01), and the buckets that a period falls into.  Pure.
+"""The calendar of a question: its period in days (ordinals, 1 = 1970-01-01) and the buckets of the period.
 
-A bucket of a histogram is an increment of the period, counted from the one that holds its first day; a bucket of
-an aggregation is a category (a weekday, an ISO week, a month of the year, a year) that the period touches.
+A bucket of a histogram is a day, week, month or year of the period, numbered from the one of its first day.  A bucket
+of an aggregation is a category of days (a weekday, an ISO week, a month of the year, a year) with days in the period.
 """
 
 from dataclasses import dataclass
@@ -20,18 +20,16 @@ DEFAULT_PERIOD_D = 30
 _EARLIEST = to_ordinal(date(2, 1, 1))  # weeks and months around any day of a period are dates too
 _LATEST = to_ordinal(date(9998, 12, 31))
 
-__all__ = ["to_date", "month_number", "month_start", "bucket_numbers", "to_ordinal"]
-
 
 class Mode(StrEnum):
-    """What the buckets of an answer are: increments of the period, or categories of days."""
+    """What the buckets of an answer are: consecutive intervals of the period, or categories of days."""
 
     HISTOGRAM = "histogram"
     AGGREGATION = "aggregation"
 
 
 class Granularity(StrEnum):
-    """How long a bucket is, or which category it is."""
+    """The length of a bucket, or its category."""
 
     DAY = "day"
     WEEK = "week"
@@ -39,13 +37,13 @@ class Granularity(StrEnum):
     YEAR = "year"
 
 
-def local_day(instant: datetime, zone: str) -> date:
-    """The date that an aware instant falls on in a zone."""
-    return instant.astimezone(ZoneInfo(zone)).date()
+def local_day(instant: datetime, timezone: str) -> date:
+    """Return the date of an aware instant in a time zone."""
+    return instant.astimezone(ZoneInfo(timezone)).date()
 
 
 class PeriodError(ValueError):
-    """A period that cannot be asked for; its text says why."""
+    """A period that is not allowed; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class Period:
 
     def __post_init__(self) -> None:
         if self.first < _EARLIEST or self.last > _LATEST:
-            raise PeriodError("A period lies between the years 2 and 9998.")
+            raise PeriodError("A period must lie between the years 2 and 9998.")
         if self.first > self.last:
             raise PeriodError(f"`from` ({to_date(self.first)}) is after `to` ({to_date(self.last)}).")
         if self.last - self.first >= LONGEST_PERIOD_D:
@@ -67,12 +65,12 @@ class Period:
 
     @property
     def days(self) -> Ints:
-        """Every day's ordinal, ascending."""
+        """The ordinals of all days, ascending."""
         return np.arange(self.first, self.last + 1, dtype=np.int64)
 
     @property
     def whole_months(self) -> tuple[int, int] | None:
-        """The first and last month number (year * 12 + month - 1) that lie wholly inside; None when none does."""
+        """The first and last month (year * 12 + month - 1) that lie entirely in the period; None when none does."""
         low = month_number(self.first)
         if month_start(low) < self.first:
             low += 1
@@ -81,11 +79,11 @@ class Period:
 
 
 def resolve_period(start: date | None, end: date | None, today: date, own: tuple[date, date] | None = None) -> Period:
-    """The days that a question is about, from what it says of them.
+    """Return the period of a question, whose start and end are optional.
 
-    own: the study's period, taken when the question gives neither side; else the last 30 complete days are.
-    One side alone: the other is 29 days away, and a computed end is yesterday at the latest, unless that is
-    before `start`.  Raises PeriodError when the start is after the end, or the period too long.
+    own: the study's period, used when both are missing; without a study, the last 30 complete days are.
+    If one is missing, the period has 30 days; a computed end is yesterday at the latest, unless that is before `start`.
+    Raises PeriodError when the start is after the end, or the period is too long.
     """
     yesterday = today - timedelta(days=1)
     away = timedelta(days=DEFAULT_PERIOD_D - 1)
@@ -97,7 +95,7 @@ def resolve_period(start: date | None, end: date | None, today: date, own: tuple
         elif end is None and start is not None:
             end = max(min(start + away, yesterday), start)
     except OverflowError:
-        raise PeriodError("A period lies between the years 2 and 9998.") from None
+        raise PeriodError("A period must lie between the years 2 and 9998.") from None
     assert start is not None
     assert end is not None
     return Period(to_ordinal(start), to_ordinal(end))
@@ -123,11 +121,11 @@ _COLUMNS = {
 class Buckets:
     """The buckets of a period, in order.
 
-    column: the bucket number that tells them apart in facts and rollups.
+    column: the column of facts and rollups that holds their numbers.
     labels: their keys in an answer.
-    first_days: the ordinal of the first day that each holds of the increment (a week's Monday, whether or not it
-        is in the period), or of the category within the period.
-    of_day: the bucket of every day of the period, from its first.
+    first_days: the ordinal of the first day of each: of the interval (a week's Monday, whether or not it is in the
+        period), or of the category within the period.
+    of_day: the position of the bucket of each day of the period.
     """
 
     period: Period
@@ -137,31 +135,29 @@ class Buckets:
     of_day: Ints
 
     def locate(self, column: str, values: Ints) -> Ints:
-        """The bucket that each bucket number of another column (a finer one: day, or month for years) falls in."""
+        """Return the position of the bucket of each value of another, finer column (day, or month for years)."""
         if column == "day":
             return self.of_day[values - self.period.first]
-        found = bucket_numbers(self.period.days, column)
-        known, first = np.unique(found, return_index=True)
-        return self.of_day[first[np.searchsorted(known, values)]]
+        distinct, first = np.unique(bucket_numbers(self.period.days, column), return_index=True)
+        return self.of_day[first[np.searchsorted(distinct, values)]]
 
 
 @lru_cache(maxsize=256)
 def cut_into_buckets(span: Period, mode: Mode, granularity: Granularity) -> Buckets:
-    """The buckets that a period falls into."""
+    """Return the buckets of a period."""
     column = _COLUMNS[mode][granularity]
     days = span.days
-    found = bucket_numbers(days, column)
-    known, first, of_day = np.unique(found, return_index=True, return_inverse=True)
+    distinct, first, of_day = np.unique(bucket_numbers(days, column), return_index=True, return_inverse=True)
     if mode is Mode.HISTOGRAM:
-        labels = tuple(str(index) for index in range(len(known)))
-        starts = tuple(_increment_start(column, int(number)) for number in known)
+        labels = tuple(str(index) for index in range(len(distinct)))
+        starts = tuple(_interval_start(column, int(number)) for number in distinct)
     else:
-        labels = tuple(str(number) for number in known)
+        labels = tuple(str(number) for number in distinct)
         starts = tuple(int(day) for day in days[first])
     return Buckets(span, column, labels, starts, of_day.astype(np.int64))
 
 
-def _increment_start(column: str, number: int) -> int:
+def _interval_start(column: str, number: int) -> int:
     match column:
         case "week":
             return number * 7 - 2

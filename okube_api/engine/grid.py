@@ -1,11 +1,11 @@
 """Exact numbers by cell, and their rounding.
 
-A cell is a scope value in a bucket: `value * width + bucket`, where the last bucket (`width - 1`) is the whole period.
+A cell is a scope value in a bucket: `scope value * width + bucket`; the last bucket (`width - 1`) is the whole period.
 Numbers stay integers over one common denominator until the last step.
 """
 
 from dataclasses import dataclass
-from math import gcd, lcm
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from okube_api.store.arrays import Ints
 
 Numerators = NDArray[Any]
-"""int64, or Python integers (dtype object) where 64 bits might not do."""
+"""int64, or Python integers (dtype object) where they might not fit into 64 bits."""
 
 _SAFE = 2**62
 _EXACT_DOUBLE = 2**53
@@ -23,11 +23,11 @@ _DENSE = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Numbers by cell; a cell that is not there is 0.
+    """Numbers by cell; cells that are not in `keys` are 0.
 
     keys: distinct cells, ascending.
-    numerators: over `per`; none of them is 0.
-    whole: whether the numbers are counts of things, to be shown as integers.
+    numerators: over `denominator`; none of them is 0.
+    is_integer: whether to show the numbers as integers.
     """
 
     keys: Ints
@@ -36,87 +36,91 @@ class Grid:
     is_integer: bool = True
 
     def values_at(self, keys: Ints) -> Numerators:
-        """The numerators at these cells."""
+        """Return the numerators of these cells."""
         if len(self.keys) == 0:
             return np.zeros(len(keys), dtype=np.int64)
-        found = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.where(self.keys[found] == keys, self.numerators[found], 0)
+        positions = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(self.keys[positions] == keys, self.numerators[positions], 0)
 
-    def numerators_over(self, per: int) -> Numerators:
-        """The numerators over another denominator, a multiple of this one."""
-        return multiply(self.numerators, per // self.denominator)
+    def numerators_over(self, denominator: int) -> Numerators:
+        """Return the numerators over another denominator, which must be a multiple of this one."""
+        return multiply(self.numerators, denominator // self.denominator)
 
     def add(self, other: "Grid", sign: int = 1) -> "Grid":
-        """The sum, cell by cell; the difference when `sign` is -1."""
-        per = self.denominator * other.denominator // gcd(self.denominator, other.denominator)
+        """Return the sum, cell by cell; the difference when `sign` is -1."""
+        denominator = lcm(self.denominator, other.denominator)
         keys = np.concatenate((self.keys, other.keys))
-        both = (self.numerators_over(per), multiply(other.numerators_over(per), sign))
-        exact = object if any(part.dtype == object for part in both) else np.int64
-        return sum_by_cell(
-            keys, np.concatenate([part.astype(exact) for part in both]), per, self.is_integer and other.is_integer
-        )
+        parts = (self.numerators_over(denominator), multiply(other.numerators_over(denominator), sign))
+        exact = object if any(part.dtype == object for part in parts) else np.int64
+        numbers = np.concatenate([part.astype(exact) for part in parts])
+        return sum_by_cell(keys, numbers, denominator, self.is_integer and other.is_integer)
 
 
 EMPTY_GRID = Grid(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
-def sum_by_cell(keys: Ints, numbers: Numerators, per: int = 1, whole: bool = True) -> Grid:
-    """Numbers added up by cell; keys in any order, any number of times."""
+def sum_by_cell(keys: Ints, numbers: Numerators, denominator: int = 1, is_integer: bool = True) -> Grid:
+    """Sum numbers by cell; keys may be in any order and occur any number of times."""
     if len(keys) == 0:
-        return Grid(EMPTY_GRID.keys, EMPTY_GRID.numerators, per, whole)
+        return Grid(EMPTY_GRID.keys, EMPTY_GRID.numerators, denominator, is_integer)
     size = int(keys.max()) + 1
     if numbers.dtype == object or size > max(_DENSE, 4 * len(keys)):
-        distinct, where = np.unique(keys, return_inverse=True)
+        distinct, positions = np.unique(keys, return_inverse=True)
         totals = np.zeros(len(distinct), dtype=numbers.dtype)
-        np.add.at(totals, where, numbers)
-        kept = totals != 0
-        return Grid(distinct[kept], totals[kept], per, whole)
+        np.add.at(totals, positions, numbers)
+        nonzero = totals != 0
+        return Grid(distinct[nonzero], totals[nonzero], denominator, is_integer)
     totals = np.zeros(size, dtype=np.int64)
     np.add.at(totals, keys, numbers)
     distinct = np.flatnonzero(totals)
-    return Grid(distinct, totals[distinct], per, whole)
+    return Grid(distinct, totals[distinct], denominator, is_integer)
 
 
-def sum_quotients(keys: Ints, numbers: Ints, divisors: Ints) -> Grid:
-    """Numbers, each over its divisor, added up by cell: exactly, over a common multiple of the divisors."""
-    known = np.unique(divisors)
-    if len(known) == 1:
-        return sum_by_cell(keys, numbers, int(known[0]))
-    common = lcm(*known.tolist())
-    parts = [(int(one), sum_by_cell(keys[divisors == one], numbers[divisors == one])) for one in known]
-    scaled = [multiply(part.numerators, common // one) for one, part in parts]
-    if any(part.dtype == object or _greatest(part) * len(scaled) >= _SAFE for part in scaled):
+def sum_quotients(keys: Ints, numbers: Numerators, divisors: Ints) -> Grid:
+    """Sum numbers, each over its divisor, by cell: exactly, over the least common multiple of the divisors."""
+    distinct = np.unique(divisors)
+    if len(distinct) == 1:
+        return sum_by_cell(keys, numbers, int(distinct[0]))
+    common = lcm(*distinct.tolist())
+    parts = [
+        (int(divisor), sum_by_cell(keys[divisors == divisor], numbers[divisors == divisor])) for divisor in distinct
+    ]
+    scaled = [multiply(part.numerators, common // divisor) for divisor, part in parts]
+    if any(part.dtype == object or _magnitude(part) * len(scaled) >= _SAFE for part in scaled):
         scaled = [part.astype(object) for part in scaled]
-    found = [np.zeros(0, dtype=np.int64), *(part.keys for _, part in parts)]
-    return sum_by_cell(np.concatenate(found), np.concatenate(scaled) if scaled else found[0], common)
+    cells = [np.zeros(0, dtype=np.int64), *(part.keys for _, part in parts)]
+    return sum_by_cell(np.concatenate(cells), np.concatenate(scaled) if scaled else cells[0], common)
 
 
 def multiply(numbers: Numerators, factor: int) -> Numerators:
-    """Numbers times an integer, exactly."""
+    """Multiply numbers by an integer, exactly: in Python integers where 64 bits might not do."""
     if factor == 1:
         return numbers
-    if numbers.dtype != object and _greatest(numbers) * abs(factor) >= _SAFE:
+    if numbers.dtype != object and _magnitude(numbers) * abs(factor) >= _SAFE:
         numbers = numbers.astype(object)
     return numbers * factor
 
 
-def round_quotients(above: Numerators, below: Numerators | int, digits: int) -> list[float]:
-    """above / below to so many decimals, half to even; `below` is positive.  The nearest doubles, in order."""
-    scaled = multiply(above, 10**digits)
-    divisor = np.asarray(below)
-    if divisor.dtype != object and _greatest(divisor) >= _SAFE:
-        divisor = divisor.astype(object)
-    if object in {divisor.dtype, scaled.dtype}:
-        scaled, divisor = scaled.astype(object), divisor.astype(object)
-    units = scaled // divisor
-    twice = (scaled - units * divisor) * 2
-    units = units + ((twice > divisor) | ((twice == divisor) & (units % 2 == 1)))
-    if units.dtype != object and _greatest(units) >= _EXACT_DOUBLE:
+def round_quotients(numerators: Numerators, denominators: Numerators | int, digits: int) -> list[float]:
+    """Round quotients to so many decimals, half to even; denominators are positive.
+
+    The quotient is rounded as an integer of the last decimal, exactly; the result is the double nearest to that.
+    """
+    scaled = multiply(numerators, 10**digits)
+    divisors = np.asarray(denominators)
+    if divisors.dtype != object and _magnitude(divisors) >= _SAFE:
+        divisors = divisors.astype(object)
+    if object in {divisors.dtype, scaled.dtype}:
+        scaled, divisors = scaled.astype(object), divisors.astype(object)
+    units = scaled // divisors
+    twice_rest = (scaled - units * divisors) * 2
+    units = units + ((twice_rest > divisors) | ((twice_rest == divisors) & (units % 2 == 1)))
+    if units.dtype != object and _magnitude(units) >= _EXACT_DOUBLE:
         units = units.astype(object)
     values: list[float] = (units / 10**digits).tolist()
     return values
 
 
-def _greatest(numbers: Numerators) -> int:
-    """The greatest magnitude among 64-bit integers."""
+def _magnitude(numbers: Numerators) -> int:
+    """Return the greatest magnitude among 64-bit integers."""
     return max(abs(int(numbers.max())), abs(int(numbers.min()))) if numbers.size else 0

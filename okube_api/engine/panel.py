@@ -1,4 +1,4 @@
-"""What is known of each user of the panel, by user number: the weight, and the attributes that sets are split by."""
+"""The panel: the weight and the attributes of each panelist, by user number."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,16 +28,16 @@ class Attribute:
     names: tuple[str, ...]
 
     def codes_of(self, users: UserNumbers) -> Ints:
-        """The codes of these users."""
-        found: Ints = _looked_up(self.codes, users, -1).astype(np.int64, copy=False)
-        return found
+        """Return the code of each of these users."""
+        codes: Ints = _look_up(self.codes, users, -1).astype(np.int64, copy=False)
+        return codes
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The users' records; a user without one weighs 1 and has no attribute.
+    """The records of panelists; a user without a record weighs 1 and has no attributes.
 
-    weights: thousandths, by user number.
+    weights: in thousandths, by user number.
     """
 
     weights: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -45,16 +45,16 @@ class Panel:
 
     @property
     def size(self) -> int:
-        """How many user numbers it spans."""
+        """The number of user numbers that the arrays cover."""
         return len(self.weights)
 
     def weights_of(self, users: UserNumbers) -> Ints:
-        """The weights of these users, in thousandths."""
-        found: Ints = _looked_up(self.weights, users, WEIGHT_UNIT)
-        return found
+        """Return the weight of each of these users, in thousandths."""
+        weights: Ints = _look_up(self.weights, users, WEIGHT_UNIT)
+        return weights
 
     def attribute(self, name: str) -> Attribute:
-        """An attribute of every user."""
+        """Return an attribute of every user."""
         return self.attributes.get(name, _UNKNOWN)
 
 
@@ -62,7 +62,7 @@ _UNKNOWN = Attribute(np.zeros(0, dtype=np.int64), ())
 
 
 def build_panel(blocks: Iterable[pa.Table]) -> Panel:
-    """The panel, from the blocks of its table."""
+    """Build the panel from the blocks of its table."""
     rows = pa.concat_tables(blocks) if (blocks := list(blocks)) else None
     if rows is None or rows.num_rows == 0:
         return Panel()
@@ -80,10 +80,11 @@ def _attribute(column: pa.ChunkedArray, users: Ints, size: int) -> Attribute:
     return Attribute(codes, tuple(encoded.dictionary.to_pylist()))
 
 
-def _looked_up(known: Any, users: UserNumbers, default: int) -> Any:
-    if len(users) == 0 or len(known) == 0:
+def _look_up(by_user: Any, users: UserNumbers, default: int) -> Any:
+    """Return the value of each user; the default for user numbers beyond the array."""
+    if len(users) == 0 or len(by_user) == 0:
         return np.full(len(users), default, dtype=np.int64)
-    inside = users < len(known)
-    if inside.all():
-        return known[users]
-    return np.where(inside, known[np.where(inside, users, 0)], default)
+    in_range = users < len(by_user)
+    if in_range.all():
+        return by_user[users]
+    return np.where(in_range, by_user[np.where(in_range, users, 0)], default)

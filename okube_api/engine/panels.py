@@ -1,4 +1,4 @@
-"""The panels of applications, kept in memory for as long as the rows of panelists do not change."""
+"""A cache of panels by application."""
 
 import asyncio
 from collections import OrderedDict, defaultdict
@@ -7,31 +7,34 @@ from okube_api.catalogue.facts import PANELISTS
 from okube_api.engine.panel import Panel, build_panel
 from okube_api.store.protocol import Reader
 
-_MOST_USERS = 4_000_000
+_MAX_USERS = 4_000_000
 
 
 class PanelCache:
-    """Panels by application, those used last, up to a number of users."""
+    """The panels used last, by application, up to a number of users in all.
 
-    def __init__(self, most_users: int = _MOST_USERS) -> None:
-        self._most_users = most_users
-        self._held: OrderedDict[str, tuple[str, Panel]] = OrderedDict()
-        self._reading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+    An entry is valid until the panelists of its application change.
+    """
+
+    def __init__(self, max_users: int = _MAX_USERS) -> None:
+        self._max_users = max_users
+        self._panels: OrderedDict[str, tuple[str, Panel]] = OrderedDict()
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def get(self, application: str, reader: Reader) -> Panel:
-        """What the application knows of its users, as the reader sees it; read once, however many ask."""
-        async with self._reading[application]:
-            version, found = self._held.get(application, (None, None))
-            if found is None or version != reader.version_of(PANELISTS):
-                found = await read_panel(reader)
-                self._held[application] = (reader.version_of(PANELISTS), found)
-            self._held.move_to_end(application)
-            while len(self._held) > 1 and sum(one.size for _, one in self._held.values()) > self._most_users:
-                self._held.popitem(last=False)
-            return found
+        """Return the panel of an application as the reader sees it; concurrent callers read it only once."""
+        async with self._locks[application]:
+            version, panel = self._panels.get(application, (None, None))
+            if panel is None or version != reader.version_of(PANELISTS):
+                panel = await read_panel(reader)
+                self._panels[application] = (reader.version_of(PANELISTS), panel)
+            self._panels.move_to_end(application)
+            while len(self._panels) > 1 and sum(entry.size for _, entry in self._panels.values()) > self._max_users:
+                self._panels.popitem(last=False)
+            return panel
 
 
 async def read_panel(reader: Reader) -> Panel:
-    """What the application knows of its users."""
+    """Read the panel of the reader's application."""
     blocks = [block async for block in reader.read_parts(PANELISTS, 0, 0)]
     return await asyncio.to_thread(build_panel, blocks)

@@ -1,4 +1,8 @@
-"""Rows by set of campaigns, brought down to rows by scope value: each set is looked at once, whatever its rows."""
+"""Rows by set of campaigns (a path set), converted to rows by scope value.
+
+Example: 3 visits of the set [a, b] become 3 visits of a and 3 of b; by lever, if both belong to the lever l, they are
+3 visits of l.  Each distinct set is expanded once, however many rows have it.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,29 +17,31 @@ _DENSE = 4_000_000
 
 
 def expand_path_sets(
-    table: pa.Table, column: str, belonging: Callable[[Sequence[str | None]], ValuesByCode], measures: Sequence[str]
+    table: pa.Table,
+    column: str,
+    values_of_campaigns: Callable[[Sequence[str | None]], ValuesByCode],
+    measures: Sequence[str],
 ) -> tuple[Ints, pa.Table]:
-    """Rows added up by scope value and every other column, and the number of each one's scope value.
+    """Sum rows by scope value and by every other column; return the scope value of each row, and the rows.
 
     column: the sets, lists of texts, dictionary-encoded or not.
-    belonging: the numbers of the scope values that campaigns belong to; a row counts once for each of them.
+    values_of_campaigns: returns the numbers of the scope values of campaigns; a row counts once for each value.
     """
-    lists, codes = _sets(table.column(column))
-    of_list, flat = flatten_lists(lists)
+    lists, codes = _distinct_sets(table.column(column))
+    list_of_campaign, flat = flatten_lists(lists)
     campaigns, names = encode_texts(flat)
-    known = belonging(names)
-    positions, values = known.expand(campaigns)
-    size = int(known.numbers.max()) + 1 if len(known.numbers) else 0
-    of_list, values = drop_duplicate_pairs(of_list[positions], values, size)
-    rows = of_list
+    values_by_campaign = values_of_campaigns(names)
+    positions, values = values_by_campaign.expand(campaigns)
+    size = int(values_by_campaign.numbers.max()) + 1 if len(values_by_campaign.numbers) else 0
+    rows, values = drop_duplicate_pairs(list_of_campaign[positions], values, size)
     if codes is not None:
-        offsets = np.searchsorted(of_list, np.arange(len(lists) + 1))
+        offsets = np.searchsorted(rows, np.arange(len(lists) + 1))
         rows, values = ValuesByCode(offsets, values).expand(codes)
-    return _added(table.drop_columns([column]), rows, values, measures)
+    return _sum_rows(table.drop_columns([column]), rows, values, measures)
 
 
-def _sets(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Ints | None]:
-    """The lists that there are, and which of them each row has; None where each has its own."""
+def _distinct_sets(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Ints | None]:
+    """Return the sets, and the code of each row's set; None when each row has a set of its own."""
     if not pa.types.is_dictionary(column.type):
         return column, None
     codes, lists, before = [np.zeros(0, dtype=np.int64)], [], 0
@@ -47,8 +53,8 @@ def _sets(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Ints | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Coded:
-    """A column as codes below `size`; names: what they stand for, None where code + low is the value itself."""
+class _EncodedColumn:
+    """A column as codes below `size`; names: the value of each code, None when `code + low` is the value itself."""
 
     name: str
     codes: Ints
@@ -56,31 +62,34 @@ class _Coded:
     low: int
     names: list[str | None] | None
 
-    def column(self, codes: Ints) -> pa.Array:
-        """The values of codes."""
+    def decode(self, codes: Ints) -> pa.Array:
+        """Return the values of codes."""
         if self.names is None:
             return pa.array(codes + self.low)
         return pa.array(self.names, pa.string()).take(pa.array(codes))
 
 
-def _coded(table: pa.Table, name: str) -> _Coded:
+def _encode_column(table: pa.Table, name: str) -> _EncodedColumn:
     column = table.column(name)
     if pa.types.is_integer(column.type):
         numbers = column.to_numpy().astype(np.int64, copy=False)
         low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
-        return _Coded(name, numbers - low, high - low + 1, low, None)
+        return _EncodedColumn(name, numbers - low, high - low + 1, low, None)
     codes, names = encode_texts(column)
-    return _Coded(name, codes, max(len(names), 1), 0, names)
+    return _EncodedColumn(name, codes, max(len(names), 1), 0, names)
 
 
-def _added(table: pa.Table, rows: Ints, values: Ints, measures: Sequence[str]) -> tuple[Ints, pa.Table]:
-    """The measures of `rows` by value and by every other column."""
-    others = [_coded(table, name) for name in table.column_names if name not in measures]
+def _sum_rows(table: pa.Table, rows: Ints, values: Ints, measures: Sequence[str]) -> tuple[Ints, pa.Table]:
+    """Sum the measures of `rows` by value and by every other column.
+
+    The value and the codes of all other columns are packed into one integer key, which is unpacked again at the end.
+    """
+    columns = [_encode_column(table, name) for name in table.column_names if name not in measures]
     size = int(values.max()) + 1 if len(values) else 1
     keys = values
-    for other in others:
-        keys = keys * other.size + other.codes[rows]
-        size *= other.size
+    for column in columns:
+        keys = keys * column.size + column.codes[rows]
+        size *= column.size
     if size > max(_DENSE, 4 * len(keys)):
         present, keys = np.unique(keys, return_inverse=True)
         size = len(present)
@@ -88,16 +97,16 @@ def _added(table: pa.Table, rows: Ints, values: Ints, measures: Sequence[str]) -
         flags = np.zeros(size, dtype=np.bool_)
         flags[keys] = True
         present = np.flatnonzero(flags)
-        places = np.zeros(size, dtype=np.int64)
-        places[present] = np.arange(len(present))
-        keys = places[keys]
-    columns: dict[str, pa.Array] = {}
+        positions = np.zeros(size, dtype=np.int64)
+        positions[present] = np.arange(len(present))
+        keys = positions[keys]
+    summed: dict[str, pa.Array] = {}
     for name in measures:
         totals = np.zeros(len(present), dtype=np.int64)
         np.add.at(totals, keys, table.column(name).to_numpy().astype(np.int64, copy=False)[rows])
-        columns[name] = pa.array(totals)
-    left = present
-    for other in reversed(others):
-        left, codes = np.divmod(left, other.size)
-        columns[other.name] = other.column(codes)
-    return left, pa.table(columns)
+        summed[name] = pa.array(totals)
+    remaining = present
+    for column in reversed(columns):
+        remaining, codes = np.divmod(remaining, column.size)
+        summed[column.name] = column.decode(codes)
+    return remaining, pa.table(summed)

@@ -216,8 +216,8 @@ def _reject(
 ) -> tuple[RejectedSource, ...]:
     """Return rejected sources with another reason for one grain; without that grain when the reason is None."""
     name = rollup_name(fact, grain)
-    others = tuple(source for source in rejected if source.table != name)
-    return others if reason is None else (*others, RejectedSource(name, reason))
+    remaining = tuple(source for source in rejected if source.table != name)
+    return remaining if reason is None else (*remaining, RejectedSource(name, reason))
 
 
 def _placeless_grain(need: Need, question: Question) -> Grain | None:

@@ -1,6 +1,6 @@
-"""The leaves of an answer: numbers by cell turned into the JSON that stands under `all` and under each bucket.
+"""The results of a KPI: numbers by cell, turned into the JSON leaves that an answer shows.
 
-Rounding happens here and nowhere before: counts, money and credits to 2 decimals, ratios and averages to 4.
+Numbers are rounded here and nowhere before: counts, money and credits to 2 decimals, ratios and averages to 4.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,78 +18,85 @@ AMOUNT_DIGITS = 2
 RATIO_DIGITS = 4
 
 Leaf = Any
-"""A number, None, or the object that the KPI's shape says; plain JSON values."""
+"""A number, None, or an object of the KPI's shape; plain JSON values."""
 
 
 class Results(Protocol):
-    """The leaves of one KPI by one scope.
+    """The results of one KPI by one scope.
 
-    keys: the cells that have data, ascending; every other has the same empty leaf.
+    keys: the cells that have data, ascending; all others have the same empty leaf.
     """
 
     @property
-    def keys(self) -> Ints: ...
+    def keys(self) -> Ints:
+        """The cells that have data, ascending."""
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
-        """The leaves of these cells; a cell of -1 is empty."""
+        """Return the leaves of these cells; cell -1 is an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberResults:
-    """Sums and counts: 0 where nothing is."""
+    """Sums and counts: 0 where there is no data."""
 
-    cells: Grid
+    grid: Grid
 
     @property
     def keys(self) -> Ints:
-        """Where there is something to be seen: what rounds to 0 looks like nothing."""
-        if self.cells.is_integer:
-            return self.cells.keys
-        return self.cells.keys[abs(multiply(self.cells.numerators, 2 * 10**AMOUNT_DIGITS)) > self.cells.denominator]
+        """The cells whose number does not round to 0."""
+        if self.grid.is_integer:
+            return self.grid.keys
+        return self.grid.keys[abs(multiply(self.grid.numerators, 2 * 10**AMOUNT_DIGITS)) > self.grid.denominator]
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
-        return round_amounts(self.cells.values_at(keys), self.cells)
+        """Return the leaves of these cells; cell -1 is an empty one."""
+        return round_amounts(self.grid.values_at(keys), self.grid)
 
 
 @dataclass(frozen=True, slots=True)
 class RatioResults:
-    """One number over another: null where that is 0."""
+    """One number over another; null where the denominator is 0."""
 
-    above: Grid
-    below: Grid
+    numerator: Grid
+    denominator: Grid
 
     @property
     def keys(self) -> Ints:
-        return self.below.keys
+        """The cells that have data, ascending."""
+        return self.denominator.keys
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
-        above = multiply(self.above.values_at(keys), self.below.denominator)
-        return round_ratios(above, multiply(self.below.values_at(keys), self.above.denominator))
+        """Return the leaves of these cells; cell -1 is an empty one."""
+        numerators = multiply(self.numerator.values_at(keys), self.denominator.denominator)
+        return round_ratios(numerators, multiply(self.denominator.values_at(keys), self.numerator.denominator))
 
 
 @dataclass(frozen=True, slots=True)
 class RecordResults:
-    """Leaves side by side, each under its name."""
+    """Several results in one leaf, each under its name."""
 
     fields: tuple[tuple[str, Results], ...]
 
     @property
     def keys(self) -> Ints:
-        return reduce(np.union1d, (leaves.keys for _, leaves in self.fields))
+        """The cells that have data, ascending."""
+        return reduce(np.union1d, (results.keys for _, results in self.fields))
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
+        """Return the leaves of these cells; cell -1 is an empty one."""
         names = [name for name, _ in self.fields]
-        columns = [leaves.leaves_at(keys) for _, leaves in self.fields]
+        columns = [results.leaves_at(keys) for _, results in self.fields]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class BandResults:
-    """A distribution.
+    """A distribution by band.
 
     counts: by cell and band, at `cell * (bands + 1) + band + 1`; band -1 is the unknown.
-    amount: what is banded, summed over the known.
-    edges: the lower end of every band; the last has no upper end.
+    amount: the sum of the banded quantity, where it is known.
+    edges: the lower edges of the bands; the last band has no upper edge.
+    unit, counted: the unit of the bands and what is counted, as the answer names them.
     """
 
     counts: Grid
@@ -100,19 +107,22 @@ class BandResults:
 
     @property
     def keys(self) -> Ints:
+        """The cells that have data, ascending."""
         return np.unique(self.counts.keys // (len(self.edges) + 1))
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
+        """Return the leaves of these cells; cell -1 is an empty one."""
         size = len(self.edges) + 1
         columns = [self.counts.values_at(np.where(keys < 0, -1, keys * size + band)) for band in range(size)]
-        unknown, known = columns[0], columns[1:]
-        count = reduce(np.add, known)
-        shown = [round_amounts(column, self.counts) for column in (*known, unknown, count + unknown)]
-        shares = [round_ratios(column, count) for column in known]
+        unknown, bands = columns[0], columns[1:]
+        count = reduce(np.add, bands)
+        values = [round_amounts(column, self.counts) for column in bands]
+        unknowns, totals = round_amounts(unknown, self.counts), round_amounts(count + unknown, self.counts)
+        shares = [round_ratios(column, count) for column in bands]
         means = round_ratios(
             multiply(self.amount.values_at(keys), self.counts.denominator), multiply(count, self.amount.denominator)
         )
-        medians = self._medians(known, count)
+        medians = self._medians(bands, count)
         ends = (*self.edges[1:], None)
         return [
             {
@@ -120,36 +130,42 @@ class BandResults:
                 "measure": self.counted,
                 "bins": [
                     {"from": start, "to": end, "value": value[row], "share": share[row]}
-                    for start, end, value, share in zip(self.edges, ends, shown, shares, strict=False)
+                    for start, end, value, share in zip(self.edges, ends, values, shares, strict=True)
                 ],
-                "unknown": shown[-2][row],
-                "total": shown[-1][row],
+                "unknown": unknowns[row],
+                "total": totals[row],
                 "mean": means[row],
                 "median": medians[row],
             }
             for row in range(len(keys))
         ]
 
-    def _medians(self, known: Sequence[Numerators], count: Numerators) -> list[float | None]:
-        """The value half the count lies below, evenly spread within its band; null where that has no end."""
-        above, below = np.zeros(len(count), dtype=object), np.zeros(len(count), dtype=object)
+    def _medians(self, bands: Sequence[Numerators], count: Numerators) -> list[float | None]:
+        """Return the median of each cell, null where it lies in the last band, which has no upper edge.
+
+        The median is in the first band with which the running count reaches half of the total.  Values are taken as
+        evenly spread within the band: start + width * (count / 2 - before) / in_band, here over 2 * in_band.
+        """
+        numerators, denominators = np.zeros(len(count), dtype=object), np.zeros(len(count), dtype=object)
         before = np.zeros_like(count)
-        found = count == 0
-        for band, (column, start) in enumerate(zip(known, self.edges, strict=True)):
-            here = ~found & (2 * (before + column) >= count)
+        done = count == 0
+        for band, (in_band, start) in enumerate(zip(bands, self.edges, strict=True)):
+            reached = ~done & (2 * (before + in_band) >= count)
             if band + 1 < len(self.edges):
                 width = self.edges[band + 1] - start
-                inside = multiply(2 * column, start) + multiply(count - 2 * before, width)
-                above, below = np.where(here, inside, above), np.where(here, 2 * column, below)
-            found, before = found | here, before + column
-        return round_ratios(above, below)
+                position = multiply(2 * in_band, start) + multiply(count - 2 * before, width)
+                numerators = np.where(reached, position, numerators)
+                denominators = np.where(reached, 2 * in_band, denominators)
+            done, before = done | reached, before + in_band
+        return round_ratios(numerators, denominators)
 
 
 @dataclass(frozen=True, slots=True)
 class ItemResults:
-    """Distinct users by attribute: items of descending value, ties in the order of their keys.
+    """A list of items: by descending value, ties by key.
 
-    counts: by cell and item, at `cell * size + item`, where item `size - 1` is the unknown.
+    counts: by cell and item, at `cell * size + item`; an item that is not in `items` is the unknown.
+    items: key and label of each.
     """
 
     counts: Grid
@@ -158,23 +174,25 @@ class ItemResults:
 
     @property
     def keys(self) -> Ints:
+        """The cells that have data, ascending."""
         return np.unique(self.counts.keys // self.size)
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
+        """Return the leaves of these cells; cell -1 is an empty one."""
         return [self._leaf(int(key)) for key in keys]
 
     def _leaf(self, key: int) -> Leaf:
         low, high = np.searchsorted(self.counts.keys, (key * self.size, (key + 1) * self.size)) if key >= 0 else (0, 0)
         items = self.counts.keys[low:high] - key * self.size
         numbers = self.counts.numerators[low:high]
-        named = items < len(self.items)
-        known = numbers[named]
-        unknown, total = round_amounts(np.array([numbers.sum() - known.sum(), numbers.sum()]), self.counts)
+        is_listed = items < len(self.items)
+        listed = numbers[is_listed]
+        unknown, total = round_amounts(np.array([numbers.sum() - listed.sum(), numbers.sum()]), self.counts)
         rows = zip(
-            (self.items[item] for item in items[named]),
-            known,
-            round_amounts(known, self.counts),
-            round_ratios(known, np.full(len(known), known.sum())),
+            (self.items[item] for item in items[is_listed]),
+            listed,
+            round_amounts(listed, self.counts),
+            round_ratios(listed, np.full(len(listed), listed.sum())),
             strict=True,
         )
         return {
@@ -187,24 +205,24 @@ class ItemResults:
         }
 
 
-def round_amounts(numerators: Numerators, like: Grid) -> list[float]:
-    """Sums and counts as shown: integers where they are whole, else at most 2 decimals."""
-    if like.is_integer:
+def round_amounts(numerators: Numerators, grid: Grid) -> list[float]:
+    """Round sums and counts of a grid: to integers or to at most 2 decimals, as the grid says."""
+    if grid.is_integer:
         values: list[float] = numerators.tolist()
         return values
-    return round_quotients(numerators, like.denominator, AMOUNT_DIGITS)
+    return round_quotients(numerators, grid.denominator, AMOUNT_DIGITS)
 
 
-def round_ratios(above: Numerators, below: Numerators) -> list[float | None]:
-    """Quotients to at most 4 decimals; None over 0.  `below` is never negative."""
-    defined = below != 0
-    values = round_quotients(above, np.where(defined, below, 1), RATIO_DIGITS)
+def round_ratios(numerators: Numerators, denominators: Numerators) -> list[float | None]:
+    """Round quotients to at most 4 decimals; None where the denominator is 0.  Denominators are never negative."""
+    defined = denominators != 0
+    values = round_quotients(numerators, np.where(defined, denominators, 1), RATIO_DIGITS)
     if defined.all():
         return list(values)
-    return [value if known else None for value, known in zip(values, defined.tolist(), strict=True)]
+    return [value if is_defined else None for value, is_defined in zip(values, defined.tolist(), strict=True)]
 
 
 def find_label(labels: Mapping[str, Label], identifier: str) -> tuple[str, str]:
-    """Key and name of a resource, its identifier where it is not known any more."""
+    """Return key and name of a resource; its identifier for both when it no longer exists."""
     label = labels.get(identifier)
     return (identifier, identifier) if label is None else (label.key, label.name or label.key)

@@ -1,4 +1,7 @@
-"""Sets of user numbers: read from blobs, merged by cell, counted or weighed.  Exact, whatever the period and scope."""
+"""Sets of user numbers: read from blobs, merged by cell, compared.  Counts are exact, whatever the period and scope.
+
+Example: the rows (cell 1, {3, 5}) and (cell 1, {5, 8}) merge into (cell 1, {3, 5, 8}): 3 distinct users.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,12 +17,12 @@ Numbers = NDArray[np.uint32]
 
 
 class CorruptSet(ValueError):
-    """A blob that is no set: its length is not a multiple of 4."""
+    """A blob that is not a set: its length is not a multiple of 4."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserGroups:
-    """Users by row, row after row: `users[offsets[i]:offsets[i + 1]]` are those of `keys[i]`.
+    """Rows of users, one set a row: `users[offsets[i]:offsets[i + 1]]` are those of row i, whose key is `keys[i]`.
 
     users: uint32; distinct within a row.
     """
@@ -30,27 +33,27 @@ class UserGroups:
 
     @property
     def lengths(self) -> Ints:
-        """How many users each row has."""
+        """The number of users of each row."""
         return np.diff(self.offsets)
 
     @property
     def key_of_user(self) -> Ints:
-        """The key of every user of `users`."""
+        """The key of each user of `users`."""
         return np.repeat(self.keys, self.lengths)
 
     def sums(self, numbers: NDArray[np.int64]) -> Ints:
-        """Per row, the sum of one integer per user of `users`."""
+        """Return the sum of each row, given one integer per user of `users`."""
         running = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(numbers, dtype=np.int64)))
         result: Ints = running[self.offsets[1:]] - running[self.offsets[:-1]]
         return result
 
-    def filter_users(self, chosen: Flags) -> "UserGroups":
-        """The same rows with some of their users; `chosen` has a flag for each of `users`."""
-        offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(chosen, dtype=np.int64)))[self.offsets]
-        return UserGroups(self.keys, offsets, self.users[chosen])
+    def filter_users(self, flags: Flags) -> "UserGroups":
+        """Return the same rows with some of their users; `flags` has one flag per user of `users`."""
+        offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(flags, dtype=np.int64)))[self.offsets]
+        return UserGroups(self.keys, offsets, self.users[flags])
 
     def select_rows(self, rows: Ints) -> "UserGroups":
-        """Some of the rows, in that order."""
+        """Return some of the rows, in the given order."""
         if len(rows) == len(self.keys) and np.all(rows[1:] > rows[:-1]):
             return self
         octets = (pa.py_buffer(np.ascontiguousarray(self.offsets * 4)), pa.py_buffer(self.users))
@@ -58,18 +61,18 @@ class UserGroups:
         return from_blobs(self.keys[rows], blobs.take(pa.array(rows)))  # copies row by row, not user by user
 
     def rows(self) -> Iterator[tuple[int, Numbers]]:
-        """Each row: its key and its users."""
+        """Yield the key and the users of each row."""
         for key, start, end in zip(self.keys.tolist(), self.offsets[:-1], self.offsets[1:], strict=True):
             yield key, self.users[start:end]
 
 
 def from_blobs(keys: Ints, blobs: pa.ChunkedArray | pa.Array) -> UserGroups:
-    """Rows of serialised sets: sorted distinct little-endian u32 each; a null is the empty set.
+    """Read rows of serialised sets: sorted distinct little-endian u32 each; a null is the empty set.
 
-    Raises CorruptSet when the length of a blob is no multiple of 4.
+    Raises CorruptSet when the length of a blob is not a multiple of 4.
     """
-    whole = blobs.cast(pa.large_binary())
-    array = whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
+    large = blobs.cast(pa.large_binary())
+    array = large.combine_chunks() if isinstance(large, pa.ChunkedArray) else large
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.large_binary())
     if len(array) == 0:
@@ -78,18 +81,18 @@ def from_blobs(keys: Ints, blobs: pa.ChunkedArray | pa.Array) -> UserGroups:
     offsets = np.frombuffer(offset_buffer, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
     start, end = int(offsets[0]), int(offsets[-1])
     if np.any((offsets - start) % 4):
-        raise CorruptSet("The length of a set of users is no multiple of 4 bytes.")
+        raise CorruptSet("The length of a set of users is not a multiple of 4 bytes.")
     octets = np.frombuffer(data, dtype=np.uint8)[start:end] if data is not None else np.zeros(0, dtype=np.uint8)
     return UserGroups(keys, (offsets - start) // 4, np.ascontiguousarray(octets).view("<u4"))
 
 
 def from_users(keys: Ints, users: Ints) -> UserGroups:
-    """One user a row."""
+    """Build rows of one user each."""
     return UserGroups(keys, np.arange(len(keys) + 1, dtype=np.int64), users.astype(np.uint32))
 
 
 def concatenate(parts: list[UserGroups]) -> UserGroups:
-    """The rows of several, one after the other."""
+    """Concatenate the rows of several groups."""
     if len(parts) == 1:
         return parts[0]
     ends = np.cumsum([0, *(len(part.users) for part in parts)], dtype=np.int64)
@@ -102,9 +105,10 @@ def concatenate(parts: list[UserGroups]) -> UserGroups:
 
 
 def merge_groups(groups: UserGroups) -> Iterator[UserGroups]:
-    """The union of the rows of each key, as rows of distinct keys and distinct users; several batches of them.
+    """Merge the rows of each key: yield batches of rows with distinct keys, each row the union of its users.
 
-    Rows alone under their key come as they are, in one batch; the users of the others are in no particular order.
+    Rows that are the only ones of their key are yielded unchanged, in one batch.  The users of merged rows are in no
+    particular order.
     """
     if len(groups.keys) == 0:
         return
@@ -112,20 +116,24 @@ def merge_groups(groups: UserGroups) -> Iterator[UserGroups]:
     keys = groups.keys[order]
     firsts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
     counts = np.diff(np.append(firsts, len(keys)))
-    alone = firsts[counts == 1]
-    if len(alone) == len(keys):
+    single = firsts[counts == 1]
+    if len(single) == len(keys):
         yield groups
         return
-    if len(alone):
-        yield groups.select_rows(order[alone])
+    if len(single):
+        yield groups.select_rows(order[single])
     size = int(groups.users.max()) + 1 if len(groups.users) else 0
-    together = groups.select_rows(order[np.repeat(counts > 1, counts)])
+    adjacent = groups.select_rows(order[np.repeat(counts > 1, counts)])
     ends = np.cumsum(counts[counts > 1])
-    yield _unions(together, np.concatenate(([0], ends)), size)
+    yield _unite(adjacent, np.concatenate(([0], ends)), size)
 
 
-def _unions(groups: UserGroups, firsts: Ints, size: int) -> UserGroups:
-    """Rows firsts[i] to firsts[i + 1], which share a key and stand side by side, as one row each."""
+def _unite(groups: UserGroups, firsts: Ints, size: int) -> UserGroups:
+    """Merge the rows firsts[i] to firsts[i + 1], which share a key, into one row each.
+
+    size: more than every user number.  Many users are told apart by a flag for each number; few by writing the
+    position of each occurrence to an array by user number: the position that is still there is the last occurrence.
+    """
     last_seen, flags = np.zeros(size, dtype=np.int32), np.zeros(size, dtype=np.bool_)
     parts: list[Numbers] = []
     for start, end in zip(groups.offsets[firsts[:-1]], groups.offsets[firsts[1:]], strict=True):
@@ -135,10 +143,10 @@ def _unions(groups: UserGroups, firsts: Ints, size: int) -> UserGroups:
             flags[indices] = True
             parts.append(np.flatnonzero(flags).astype(np.uint32))
             flags.fill(False)
-        else:  # of the places where a user stands, the one written last is kept
-            places = np.arange(len(users), dtype=np.int32)
-            last_seen[indices] = places
-            parts.append(users[last_seen[indices] == places])
+        else:
+            positions = np.arange(len(users), dtype=np.int32)
+            last_seen[indices] = positions
+            parts.append(users[last_seen[indices] == positions])
     lengths = np.array([len(part) for part in parts], dtype=np.int64)
     return UserGroups(
         groups.keys[firsts[:-1]],
@@ -148,46 +156,48 @@ def _unions(groups: UserGroups, firsts: Ints, size: int) -> UserGroups:
 
 
 def count_memberships(groups: UserGroups) -> tuple[UserGroups, Ints]:
-    """In how many rows of a key each of its users stands: the distinct users by key, and that number for each."""
+    """Count the rows of each key that a user is in; return the distinct users by key, and the count of each user."""
     order = np.argsort(groups.keys, kind="stable")
-    together = groups.select_rows(order)
-    firsts = np.flatnonzero(np.concatenate(([True], together.keys[1:] != together.keys[:-1]))[: len(together.keys)])
-    bounds = together.offsets[np.append(firsts, len(together.keys))]
+    ordered = groups.select_rows(order)
+    firsts = np.flatnonzero(np.concatenate(([True], ordered.keys[1:] != ordered.keys[:-1]))[: len(ordered.keys)])
+    bounds = ordered.offsets[np.append(firsts, len(ordered.keys))]
     size = int(groups.users.max()) + 1 if len(groups.users) else 0
     users: list[Numbers] = [np.zeros(0, dtype=np.uint32)]
     counts: list[Ints] = [np.zeros(0, dtype=np.int64)]
     for start, end in pairwise(bounds):
-        found = together.users[start:end]
-        if len(found) > size // 8:
-            times = np.bincount(found, minlength=0)
+        occurrences = ordered.users[start:end]
+        if len(occurrences) > size // 8:
+            times = np.bincount(occurrences, minlength=0)
             distinct = np.flatnonzero(times)
             users.append(distinct.astype(np.uint32))
             counts.append(times[distinct])
         else:
-            distinct_users, times = np.unique(found, return_counts=True)
+            distinct_users, times = np.unique(occurrences, return_counts=True)
             users.append(distinct_users)
             counts.append(times)
     lengths = np.array([len(part) for part in users[1:]], dtype=np.int64)
     offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
-    return UserGroups(together.keys[firsts], offsets, np.concatenate(users)), np.concatenate(counts)
+    return UserGroups(ordered.keys[firsts], offsets, np.concatenate(users)), np.concatenate(counts)
 
 
-def find_members(groups: UserGroups, others: UserGroups, keys: Ints) -> Flags:
-    """For every user of `groups`, whether it stands in that row of `others` whose key is its row's in `keys`.
+def find_members(groups: UserGroups, sets: UserGroups, keys: Ints) -> Flags:
+    """Return, for each user of `groups`, whether the row of `sets` with the key of the user's row contains it.
 
-    others: rows of distinct keys.
+    sets: rows of distinct keys.
+    keys: for each row of `groups`, the key of the row of `sets` to compare with.
     """
-    marks = np.zeros(1 + max((int(part.users.max()) for part in (groups, others) if len(part.users)), default=0), bool)
-    found = np.zeros(len(groups.users), dtype=np.bool_)
-    rows = dict(others.rows())
+    size = 1 + max((int(part.users.max()) for part in (groups, sets) if len(part.users)), default=0)
+    marks = np.zeros(size, dtype=np.bool_)
+    flags = np.zeros(len(groups.users), dtype=np.bool_)
+    users_by_key = dict(sets.rows())
     nobody = np.zeros(0, dtype=np.uint32)
     marked, current = nobody, None
     for row in np.argsort(keys, kind="stable"):
         if keys[row] != current:
             current = keys[row]
             marks[marked] = False
-            marked = rows.get(int(current), nobody)
+            marked = users_by_key.get(int(current), nobody)
             marks[marked] = True
         start, end = groups.offsets[row], groups.offsets[row + 1]
-        found[start:end] = marks[groups.users[start:end]]
-    return found
+        flags[start:end] = marks[groups.users[start:end]]
+    return flags

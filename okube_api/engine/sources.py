@@ -58,12 +58,10 @@ def _find_problem(grain: Grain, term: Term, required: frozenset[str]) -> tuple[s
     if isinstance(term, Sums):
         sums = tuple(measure.name for measure in term.measures if measure not in grain.measures)
         return ("It does not hold the sum of {}.", sums) if sums else None
-    if term.members not in grain.members:
-        return "It does not hold the set of users {}.", (term.members.name,)
-    if Span.DAY not in grain.set_spans:
-        return "It holds sets of users by month only.", ()
     if term.span is not None:
         return "It does not hold the extremes of {} by user and day.", term.span
+    if term.members not in grain.members or Span.DAY not in grain.set_spans:
+        return "It does not hold the set of users {} by day.", (term.members.name,)
     single = {column for column, values in term.slice.fixed if len(values) == 1}
     place = {term.slice.place[1]} if term.slice.place else set()
     if term.daily and not set(grain.dimensions) <= single | place:

@@ -157,9 +157,10 @@ class RowReader:
 
 def _equals(column: pa.ChunkedArray, value: str | int) -> Flags:
     """Return which rows of a column hold a value."""
+    flags: Flags
     if isinstance(value, int):
-        flags: Flags = column.to_numpy() == value
-        return flags
-    codes, texts = encode_texts(column)
-    flags = codes == (texts.index(value) if value in texts else -1)
+        flags = column.to_numpy() == value
+    else:
+        codes, texts = encode_texts(column)
+        flags = codes == (texts.index(value) if value in texts else -1)
     return flags

@@ -92,11 +92,13 @@ class AffinityResults:
 
     @property
     def keys(self) -> Ints:
+        """The cells that have data, ascending."""
         if self.by_scope:
             return self.visitors.keys
         return np.union1d(self.visitors.keys, self.poi_visitors.keys // self.size)
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
+        """Return the leaves of these cells; cell -1 is an empty one."""
         return [self._leaf(int(key)) for key in keys]
 
     def _leaf(self, key: int) -> dict[str, Any]:

@@ -57,9 +57,11 @@ class CampaignResults:
 
     @property
     def keys(self) -> Ints:
+        """The cells that have data, ascending."""
         return np.unique(self.credits.keys // self.size)
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
+        """Return the leaves of these cells; cell -1 is an empty one."""
         return [self._leaf(int(key)) for key in keys]
 
     def _leaf(self, key: int) -> dict[str, Any]:

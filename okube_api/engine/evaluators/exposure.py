@@ -117,9 +117,11 @@ class ComparisonResults:
 
     @property
     def keys(self) -> Ints:
+        """The cells that have data, ascending."""
         return np.union1d(self.users.keys, self.control_users.keys)
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
+        """Return the leaves of these cells; cell -1 is an empty one."""
         grids = (self.users, self.visitors, self.control_users, self.control_visitors)
         counts = zip(*(grid.values_at(keys).tolist() for grid in grids), strict=True)
         return [

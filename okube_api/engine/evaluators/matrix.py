@@ -28,9 +28,11 @@ class MatrixResults:
 
     @property
     def keys(self) -> Ints:
+        """The cells that have data, ascending."""
         return self.areas.cells
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
+        """Return the leaves of these cells; cell -1 is an empty one."""
         return [self._leaf(int(key)) for key in keys]
 
     def _leaf(self, key: int) -> Leaf:
