@@ -105,7 +105,7 @@ def _check_operation(operation: Any, fuzzed: Fuzzed) -> None:
     def check(case: Case[Any]) -> None:
         answer = case.call(headers=fuzzed.headers())
         try:
-            excluded = [positive_data_acceptance] if _is_beyond_schema(case, answer) else []
+            excluded: list[Any] = [positive_data_acceptance] if _is_beyond_schema(case, answer) else []
             case.validate_response(answer, excluded_checks=excluded)
         except (Exception, BaseExceptionGroup) as error:
             sent = f"{case.method} {case.formatted_path} {case.query} {case.media_type} {case.body!r}"
