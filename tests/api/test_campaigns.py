@@ -12,15 +12,15 @@ pytestmark = pytest.mark.anyio
 COSTS = [{"amount": 1500.5, "type": "fixed"}, {"from": "2024-03-01", "amount": 8, "type": "cpm", "currency": "USD"}]
 
 
-def keys(response: httpx.Response) -> str:
-    """The keys of a page, joined."""
+def join_keys(response: httpx.Response) -> str:
+    """Return the keys of the campaigns on a page as one text."""
     assert response.status_code == 200, response.text
-    return "".join(one["key"] for one in response.json()["documents"])
+    return "".join(campaign["key"] for campaign in response.json()["documents"])
 
 
-async def test_one_is_created_and_found_by_every_path(tenant: Tenant, reader: httpx.AsyncClient) -> None:
-    site = await tenant.make("sites", name="Lyon", online=True, key="lyon")
-    campaign = await tenant.make(
+async def test_campaign_is_created_and_found_by_every_path(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    site = await tenant.create("sites", name="Lyon", online=True, key="lyon")
+    campaign = await tenant.create(
         "campaigns", key="spring/sale", lever="ignored", name="Spring", sites=["lyon"], costs=COSTS,
         extra={"segment": "vip", "wave": 1}, windows={"click": 3}, **{"from": "2024-03-01", "to": "2024-03-31"},
     )  # fmt: skip
@@ -30,22 +30,22 @@ async def test_one_is_created_and_found_by_every_path(tenant: Tenant, reader: ht
     assert (campaign["windows"], campaign["extra"]) == ({"click": 3}, {"segment": "vip", "wave": 1})
     assert (campaign["computedFrom"], campaign["computedTo"], campaign["tags"]) == (None, None, [])
     for application in (tenant.id, tenant.key):
-        for one in (campaign["_id"], "spring%2Fsale"):
+        for name in (campaign["_id"], "spring%2Fsale"):
             for path in ("applications", "a"):
-                assert (await reader.get(f"/{path}/{application}/campaigns/{one}")).json() == campaign
+                assert (await reader.get(f"/{path}/{application}/campaigns/{name}")).json() == campaign
     assert (await reader.get(f"/campaigns/{campaign['_id']}")).json() == campaign
     assert (await reader.get("/campaigns/spring%2Fsale")).status_code == 404
 
 
-async def test_an_update_changes_what_it_names(tenant: Tenant, editor: httpx.AsyncClient) -> None:
-    await tenant.make("campaigns", key="a", name="A", costs=COSTS, extra={"x": 1}, **{"from": "2024-03-01"})
+async def test_update_changes_only_the_fields_it_names(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    await tenant.create("campaigns", key="a", name="A", costs=COSTS, extra={"x": 1}, **{"from": "2024-03-01"})
     url = f"{tenant.url}/campaigns/a"
     cleared = dict.fromkeys(("name", "from", "extra", "costs", "sites", "tags", "windows", "provider"))
     changed = (await editor.put(url, json={"tags": ["x"], "to": "2024-04-01"})).json()
     assert (changed["name"], changed["tags"], changed["to"]) == ("A", ["x"], "2024-04-01")
-    bare = (await editor.patch(url, json={**cleared, "to": None})).json()
-    assert {name: bare[name] for name in cleared} == {**cleared, "costs": [], "sites": [], "tags": []}
-    assert bare["flag"] == 0
+    emptied = (await editor.patch(url, json={**cleared, "to": None})).json()
+    assert {name: emptied[name] for name in cleared} == {**cleared, "costs": [], "sites": [], "tags": []}
+    assert emptied["flag"] == 0
     assert (await editor.put(url, json={"key": "b"})).json()["key"] == "b"
     assert (await editor.get(url)).status_code == 404
 
@@ -67,36 +67,36 @@ async def test_an_update_changes_what_it_names(tenant: Tenant, editor: httpx.Asy
         ({"_cachedLeverName": "x"}, 400, "/_cachedLeverName"),
     ],
 )
-async def test_what_is_wrong_is_named(tenant: Tenant, fields: Json, status: int, pointer: str) -> None:
+async def test_invalid_campaign_is_refused(tenant: Tenant, fields: Json, status: int, pointer: str) -> None:
     response = await tenant.editor.post(f"{tenant.url}/campaigns", json={"key": "a", **fields})
     assert response.status_code == status, response.text
     assert response.json()["errors"][0]["pointer"].startswith(pointer)
 
 
 @pytest.fixture
-async def several(tenant: Tenant) -> Json:
-    """Campaigns a to e, by key."""
-    await tenant.make("sites", name="Lyon", online=True, key="lyon")
-    await tenant.make("sites", name="Lille", online=True, key="lille")
+async def campaigns(tenant: Tenant) -> Json:
+    """Create the campaigns a to e and return them by key."""
+    await tenant.create("sites", name="Lyon", online=True, key="lyon")
+    await tenant.create("sites", name="Lille", online=True, key="lille")
     admin = tenant.admin
     for key, match, trigger in (("email", {"format": ["mail"]}, False), ("push", {"format": ["push"]}, True)):
         body = {"key": key, "match": match, "trigger": trigger, "name": key.upper()}
         assert (await admin.post(f"{tenant.url}/levers", json=body)).status_code == 201
-    made: dict[str, dict[str, Any]] = {
+    all_fields: dict[str, dict[str, Any]] = {
         "a": {"from": "2024-03-01", "to": "2024-03-31", "sites": ["lyon"], "extra": {"wave": 1, "vip": True}},
         "b": {"from": "2024-04-01", "to": "2024-04-30", "format": "mail", "provider": "Acme", "extra": {"wave": 2.0}},
         "c": {"from": "2024-04-15", "format": "push", "agency": "Studio", "sites": ["lyon", "lille"]},
         "d": {"to": "2024-02-01", "name": "Déjà vu", "extra": {"vip": False}},
         "e": {"provider": "Acme", "sites": ["lille"], "extra": {"wave": "1", "note": None}},
     }
-    campaigns = {key: await tenant.make("campaigns", key=key, **fields) for key, fields in made.items()}
+    created = {key: await tenant.create("campaigns", key=key, **fields) for key, fields in all_fields.items()}
     for key, tags in (("a", ["x", "y"]), ("b", ["y"]), ("e", ["z"])):
         assert (await tenant.editor.put(f"{tenant.url}/campaigns/{key}", json={"tags": tags})).status_code == 200
     await tenant.server.services.campaigns.set_computed_periods(
         tenant.id,
-        {campaigns["a"]["_id"]: ("2024-03-05", "2024-05-02"), campaigns["e"]["_id"]: ("2024-04-20", "2024-04-20")},
+        {created["a"]["_id"]: ("2024-03-05", "2024-05-02"), created["e"]["_id"]: ("2024-04-20", "2024-04-20")},
     )
-    return campaigns
+    return created
 
 
 MARCH_1, APRIL_15 = "1709251200", "1713139200"  # midnights in UTC
@@ -145,26 +145,31 @@ LISTS: list[tuple[Json, str]] = [
 ]
 
 
-async def test_lists_are_narrowed(tenant: Tenant, reader: httpx.AsyncClient, several: Json) -> None:
-    found = [(query, keys(await reader.get(f"{tenant.url}/campaigns", params=query))) for query, _ in LISTS]
-    assert found == LISTS
+async def test_lists_are_filtered(tenant: Tenant, reader: httpx.AsyncClient, campaigns: Json) -> None:
+    answers = [(query, join_keys(await reader.get(f"{tenant.url}/campaigns", params=query))) for query, _ in LISTS]
+    assert answers == LISTS
 
 
-async def test_extras_come_as_a_list_or_an_object(tenant: Tenant, reader: httpx.AsyncClient, several: Json) -> None:
+async def test_extras_are_a_list_or_an_object(tenant: Tenant, reader: httpx.AsyncClient, campaigns: Json) -> None:
     listed = (await reader.get(f"{tenant.url}/campaigns", params={"keys": ["a", "c"]})).json()["documents"]
-    assert [one["extra"] for one in listed] == [[{"key": "wave", "value": 1}, {"key": "vip", "value": True}], []]
+    assert [campaign["extra"] for campaign in listed] == [
+        [{"key": "wave", "value": 1}, {"key": "vip", "value": True}],
+        [],
+    ]
     query = {"keys": ["a", "c"], "with_extra": "true"}
     objects = (await reader.get(f"{tenant.url}/campaigns", params=query)).json()["documents"]
-    assert [one["extra"] for one in objects] == [{"wave": 1, "vip": True}, {}]
+    assert [campaign["extra"] for campaign in objects] == [{"wave": 1, "vip": True}, {}]
 
 
-async def test_what_the_data_say_of_the_period(tenant: Tenant, reader: httpx.AsyncClient, several: Json) -> None:
+async def test_computed_period_is_stored_and_cleared(
+    tenant: Tenant, reader: httpx.AsyncClient, campaigns: Json
+) -> None:
     url = f"{tenant.url}/campaigns/a"
-    found = (await reader.get(url)).json()
-    assert (found["computedFrom"], found["computedTo"], found["flag"]) == ("2024-03-05", "2024-05-02", 1 | 2)
-    await tenant.server.services.campaigns.set_computed_periods(tenant.id, {several["a"]["_id"]: None})
-    found = (await reader.get(url)).json()
-    assert (found["computedFrom"], found["computedTo"], found["flag"]) == (None, None, 1)
+    campaign = (await reader.get(url)).json()
+    assert (campaign["computedFrom"], campaign["computedTo"], campaign["flag"]) == ("2024-03-05", "2024-05-02", 1 | 2)
+    await tenant.server.services.campaigns.set_computed_periods(tenant.id, {campaigns["a"]["_id"]: None})
+    campaign = (await reader.get(url)).json()
+    assert (campaign["computedFrom"], campaign["computedTo"], campaign["flag"]) == (None, None, 1)
 
 
 @pytest.mark.parametrize(
@@ -172,12 +177,12 @@ async def test_what_the_data_say_of_the_period(tenant: Tenant, reader: httpx.Asy
     [({"from": "2024-04-01", "to": "2024-03-01"}, 422), ({"tz": "Mars"}, 400), ({"sb": "soon"}, 400), ({"g": "1"}, 400),
      ({"extra_mode": "xor"}, 400), ({"provider": ""}, 400), ({"q": ""}, 400), ({"period": "both"}, 400)],
 )  # fmt: skip
-async def test_parameters_that_mean_nothing(tenant: Tenant, query: Json, status: int) -> None:
+async def test_invalid_parameters_are_refused(tenant: Tenant, query: Json, status: int) -> None:
     assert (await tenant.reader.get(f"{tenant.url}/campaigns", params=query)).status_code == status
 
 
-async def test_a_list_creates_and_updates_in_order(tenant: Tenant, editor: httpx.AsyncClient) -> None:
-    before = await tenant.make("campaigns", key="b", name="old", format="mail")
+async def test_list_is_upserted_in_order(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    before = await tenant.create("campaigns", key="b", name="old", format="mail")
     response = await editor.post(f"{tenant.url}/campaigns", json=[{"key": "a"}, {"key": "b", "name": "new"}])
     assert response.status_code == 201, response.text
     first, second = response.json()
@@ -197,33 +202,41 @@ async def test_a_list_creates_and_updates_in_order(tenant: Tenant, editor: httpx
         ([{"key": "a", "app": "x"}], 400, "/0/app"),
     ],
 )
-async def test_a_list_is_taken_whole_or_not_at_all(tenant: Tenant, elements: Any, status: int, pointer: str) -> None:
-    await tenant.make("sites", name="Lyon", online=True, key="lyon")
+async def test_list_with_an_invalid_element_changes_nothing(
+    tenant: Tenant, elements: Any, status: int, pointer: str
+) -> None:
+    await tenant.create("sites", name="Lyon", online=True, key="lyon")
     response = await tenant.editor.post(f"{tenant.url}/campaigns", json=elements)
     assert response.status_code == status, response.text
     assert response.json()["errors"][0]["pointer"] == pointer
-    assert keys(await tenant.reader.get(f"{tenant.url}/campaigns")) == ""
+    assert join_keys(await tenant.reader.get(f"{tenant.url}/campaigns")) == ""
 
 
-async def test_a_direct_list_names_its_application(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+async def test_direct_list_must_name_one_application(tenant: Tenant, editor: httpx.AsyncClient) -> None:
     elements = [{"key": "a", "app": tenant.key}, {"key": "b", "app": tenant.key}]
     assert (await editor.post("/campaigns", json=elements)).status_code == 201
     assert (await editor.post("/campaigns", json=[elements[0], {"key": "c"}])).status_code == 422
 
 
-async def test_sites_that_are_deleted_leave_their_campaigns(
-    tenant: Tenant, editor: httpx.AsyncClient, several: Json
+async def test_deleted_site_is_removed_from_campaigns(
+    tenant: Tenant, editor: httpx.AsyncClient, campaigns: Json
 ) -> None:
     assert (await editor.delete(f"{tenant.url}/sites/lille")).status_code == 204
-    left = {one["key"]: one["sites"] for one in (await editor.get(f"{tenant.url}/campaigns")).json()["documents"]}
-    assert {key: len(sites) for key, sites in left.items()} == {"a": 1, "b": 0, "c": 1, "d": 0, "e": 0}
-    assert keys(await editor.get(f"{tenant.url}/campaigns", params={"g": "true"})) == "bd"
+    documents = (await editor.get(f"{tenant.url}/campaigns")).json()["documents"]
+    assert {campaign["key"]: len(campaign["sites"]) for campaign in documents} == {
+        "a": 1,
+        "b": 0,
+        "c": 1,
+        "d": 0,
+        "e": 0,
+    }
+    assert join_keys(await editor.get(f"{tenant.url}/campaigns", params={"g": "true"})) == "bd"
     assert (await editor.delete(f"{tenant.url}/campaigns/e")).status_code == 204
-    assert keys(await editor.get(f"{tenant.url}/campaigns")) == "abcd"
+    assert join_keys(await editor.get(f"{tenant.url}/campaigns")) == "abcd"
 
 
-async def test_a_form_creates_one(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+async def test_form_creates_a_campaign(tenant: Tenant, editor: httpx.AsyncClient) -> None:
     form = {"key": "a", "costs[]": "x", "extra[wave]": "1"}
     assert (await editor.post(f"{tenant.url}/campaigns", data=form)).status_code == 400
-    made = await editor.post(f"{tenant.url}/campaigns", data={"key": "a", "from": "2024-03-01", "extra[wave]": "1"})
-    assert (made.status_code, made.json()["extra"]) == (201, {"wave": "1"})
+    answer = await editor.post(f"{tenant.url}/campaigns", data={"key": "a", "from": "2024-03-01", "extra[wave]": "1"})
+    assert (answer.status_code, answer.json()["extra"]) == (201, {"wave": "1"})

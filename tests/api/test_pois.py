@@ -13,37 +13,38 @@ pytestmark = pytest.mark.anyio
 BELLECOUR, PART_DIEU, LILLE = [4.8320, 45.7578], [4.8590, 45.7610], [3.0635, 50.6365]
 
 
-def metres(a: list[float], b: list[float]) -> float:
+def distance_m(a: list[float], b: list[float]) -> float:
     return float(h3.great_circle_distance((a[1], a[0]), (b[1], b[0]), unit="m"))
 
 
-def names(response: httpx.Response) -> list[str]:
+def get_names(response: httpx.Response) -> list[str]:
+    """Return the names of the POIs on a page."""
     assert response.status_code == 200, response.text
     return [poi["name"] for poi in response.json()["documents"]]
 
 
-async def make(tenant: Tenant, name: str, coordinates: list[float], **fields: Any) -> Json:
-    return await tenant.make("pois", name=name, coordinates=coordinates, **fields)
+async def create_poi(tenant: Tenant, name: str, coordinates: list[float], **fields: Any) -> Json:
+    return await tenant.create("pois", name=name, coordinates=coordinates, **fields)
 
 
-async def test_one_is_created_with_its_cells_and_found_by_every_path(tenant: Tenant, reader: httpx.AsyncClient) -> None:
-    poi = await make(tenant, "Bellecour", BELLECOUR, key="bellecour/2", address={"city": "Lyon", "street": None})
+async def test_poi_is_created_with_its_cells_and_found_by_every_path(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    poi = await create_poi(tenant, "Bellecour", BELLECOUR, key="bellecour/2", address={"city": "Lyon", "street": None})
     assert (poi["radius"], poi["active"], poi["timezone"]) == (70, True, "Europe/Paris")
     assert poi["address"] == {"city": "Lyon"}
     own = h3.latlng_to_cell(BELLECOUR[1], BELLECOUR[0], 12)
-    near = {cell: metres(BELLECOUR, list(h3.cell_to_latlng(cell)[::-1])) for cell in h3.grid_disk(own, 20)}
-    assert set(poi["indoorIndexes"]["indexes"]) == {cell for cell, distance in near.items() if distance <= 70}
-    assert set(poi["outdoorIndexes"]["indexes"]) == {cell for cell, distance in near.items() if 70 < distance <= 120}
+    cells = {cell: distance_m(BELLECOUR, list(h3.cell_to_latlng(cell)[::-1])) for cell in h3.grid_disk(own, 20)}
+    assert set(poi["indoorIndexes"]["indexes"]) == {cell for cell, distance in cells.items() if distance <= 70}
+    assert set(poi["outdoorIndexes"]["indexes"]) == {cell for cell, distance in cells.items() if 70 < distance <= 120}
     for application in (tenant.id, tenant.key):
-        for one in (poi["_id"], "bellecour%2F2"):
+        for name in (poi["_id"], "bellecour%2F2"):
             for path in ("applications", "a"):
-                assert (await reader.get(f"/{path}/{application}/pois/{one}")).json() == poi
+                assert (await reader.get(f"/{path}/{application}/pois/{name}")).json() == poi
     assert (await reader.get(f"/pois/{poi['_id']}")).json() == poi
     assert (await reader.get("/pois/bellecour%2F2")).status_code == 404
 
 
-async def test_cells_follow_the_place_unless_they_are_given(tenant: Tenant, editor: httpx.AsyncClient) -> None:
-    poi = await make(tenant, "Bellecour", BELLECOUR)
+async def test_cells_are_computed_from_the_place_unless_given(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    poi = await create_poi(tenant, "Bellecour", BELLECOUR)
     url = f"{tenant.url}/pois/{poi['_id']}"
     given = {"resolution": 10, "indexes": [h3.latlng_to_cell(45.7, 4.8, 10)]}
     changed = (await editor.put(url, json={"indoorIndexes": given})).json()
@@ -58,10 +59,10 @@ async def test_cells_follow_the_place_unless_they_are_given(tenant: Tenant, edit
     assert (nowhere["coordinates"], nowhere["indoorIndexes"], nowhere["outdoorIndexes"]) == (None, None, None)
 
 
-async def test_sites_are_named_by_id_or_key_and_checked(tenant: Tenant, editor: httpx.AsyncClient) -> None:
-    site = await tenant.make("sites", name="Lyon", online=True, key="lyon", keys=["lyon-2"])
-    other = await tenant.make("sites", name="Web", online=True)
-    poi = await make(tenant, "Bellecour", BELLECOUR, sites=["lyon-2", other["_id"], "lyon"])
+async def test_sites_are_resolved_by_id_or_key(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    site = await tenant.create("sites", name="Lyon", online=True, key="lyon", keys=["lyon-2"])
+    other = await tenant.create("sites", name="Web", online=True)
+    poi = await create_poi(tenant, "Bellecour", BELLECOUR, sites=["lyon-2", other["_id"], "lyon"])
     assert poi["sites"] == [site["_id"], other["_id"]]
     refused = await editor.put(f"{tenant.url}/pois/{poi['_id']}", json={"sites": ["lyon", "nowhere"]})
     assert refused.status_code == 422
@@ -70,18 +71,18 @@ async def test_sites_are_named_by_id_or_key_and_checked(tenant: Tenant, editor: 
     }  # fmt: skip
 
 
-async def test_the_direct_list_covers_what_one_may_read(
+async def test_direct_list_has_only_readable_applications(
     tenant: Tenant, reader: httpx.AsyncClient, stranger: httpx.AsyncClient
 ) -> None:
-    poi = await make(tenant, "Bellecour", BELLECOUR)
+    poi = await create_poi(tenant, "Bellecour", BELLECOUR)
     assert (await reader.get("/pois")).json()["documents"] == [poi]
-    assert names(await reader.get("/pois", params={"app": tenant.key})) == ["Bellecour"]
+    assert get_names(await reader.get("/pois", params={"app": tenant.key})) == ["Bellecour"]
     assert (await stranger.get("/pois")).json()["documents"] == []
     assert (await stranger.get("/pois", params={"app": tenant.key})).status_code == 404
     assert (await stranger.get(f"/pois/{poi['_id']}")).status_code == 404
 
 
-async def test_creation_names_the_application_once(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+async def test_creation_must_name_the_application_once(tenant: Tenant, editor: httpx.AsyncClient) -> None:
     body = {"name": "Bellecour", "coordinates": BELLECOUR}
     assert (await editor.post("/pois", json=body)).status_code == 400
     assert (await editor.post("/pois", json={**body, "app": tenant.key})).status_code == 201
@@ -93,12 +94,12 @@ async def test_creation_names_the_application_once(tenant: Tenant, editor: httpx
     [{"coordinates": [4.8]}, {"coordinates": [200, 4]}, {"radius": 301}, {"radius": 0}, {"name": None}, {"tags": []},
      {"timezone": "Mars"}, {"_id": "x"}],
 )  # fmt: skip
-async def test_what_is_malformed_is_refused(tenant: Tenant, editor: httpx.AsyncClient, fields: Json) -> None:
+async def test_malformed_poi_is_refused(tenant: Tenant, editor: httpx.AsyncClient, fields: Json) -> None:
     body = {"name": "Bellecour", "coordinates": BELLECOUR} | fields
     assert (await editor.post(f"{tenant.url}/pois", json=body)).status_code == 400
 
 
-async def test_cells_of_another_resolution_than_they_say_cannot_be(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+async def test_cells_of_a_wrong_resolution_are_refused(tenant: Tenant, editor: httpx.AsyncClient) -> None:
     cells = {"resolution": 12, "indexes": ["8a1f902e6217fff"]}
     body = {"name": "Bellecour", "coordinates": BELLECOUR, "indoorIndexes": cells}
     assert (await editor.post(f"{tenant.url}/pois", json=body)).status_code == 422
@@ -106,13 +107,13 @@ async def test_cells_of_another_resolution_than_they_say_cannot_be(tenant: Tenan
 
 @pytest.fixture
 async def places(tenant: Tenant) -> Json:
-    """Three points of interest by name."""
-    made = [
-        await make(tenant, "Bellecour", BELLECOUR, key="bellecour", tags=["square", "lyon"]),
-        await make(tenant, "Part-Dieu", PART_DIEU, tags=["station", "lyon"], active=False),
-        await make(tenant, "Grand'Place", LILLE, tags=["square"], address={"city": "Lille"}),
+    """Create three POIs and return them by name."""
+    pois = [
+        await create_poi(tenant, "Bellecour", BELLECOUR, key="bellecour", tags=["square", "lyon"]),
+        await create_poi(tenant, "Part-Dieu", PART_DIEU, tags=["station", "lyon"], active=False),
+        await create_poi(tenant, "Grand'Place", LILLE, tags=["square"], address={"city": "Lille"}),
     ]
-    return {one["name"]: one for one in made}
+    return {poi["name"]: poi for poi in pois}
 
 
 LISTS: list[tuple[Json, list[str]]] = [
@@ -134,48 +135,48 @@ LISTS: list[tuple[Json, list[str]]] = [
 ]
 
 
-async def test_lists_are_narrowed(tenant: Tenant, reader: httpx.AsyncClient, places: Json) -> None:
-    found = [(query, names(await reader.get(f"{tenant.url}/pois", params=query))) for query, _ in LISTS]
-    assert found == LISTS
+async def test_lists_are_filtered(tenant: Tenant, reader: httpx.AsyncClient, places: Json) -> None:
+    answers = [(query, get_names(await reader.get(f"{tenant.url}/pois", params=query))) for query, _ in LISTS]
+    assert answers == LISTS
 
 
 async def test_near_is_exact(tenant: Tenant, reader: httpx.AsyncClient, places: Json) -> None:
-    exact = metres(BELLECOUR, PART_DIEU)
+    exact = distance_m(BELLECOUR, PART_DIEU)
     for distance, expected in ((exact + 0.01, ["Bellecour", "Part-Dieu"]), (exact - 0.01, ["Bellecour"])):
         query: dict[str, str | float] = {"near": "4.832,45.7578", "distance": distance}
-        assert names(await reader.get(f"{tenant.url}/pois", params=query)) == expected
+        assert get_names(await reader.get(f"{tenant.url}/pois", params=query)) == expected
 
 
 @pytest.mark.parametrize("longitude", [179.9999, -179.9999, 180, -180])
-async def test_near_goes_around_the_world(tenant: Tenant, reader: httpx.AsyncClient, longitude: float) -> None:
-    await make(tenant, "east", [179.9995, -17.0])
-    await make(tenant, "west", [-179.9995, -17.0])
+async def test_near_crosses_the_180th_meridian(tenant: Tenant, reader: httpx.AsyncClient, longitude: float) -> None:
+    await create_poi(tenant, "east", [179.9995, -17.0])
+    await create_poi(tenant, "west", [-179.9995, -17.0])
     query: dict[str, str | int] = {"near": f"{longitude},-17.0", "distance": 200}
-    assert names(await reader.get(f"{tenant.url}/pois", params=query)) == ["east", "west"]
+    assert get_names(await reader.get(f"{tenant.url}/pois", params=query)) == ["east", "west"]
 
 
-async def test_those_of_a_study(tenant: Tenant, reader: httpx.AsyncClient, places: Json) -> None:
-    await tenant.make("studies", key="lyon", pois=["bellecour", places["Part-Dieu"]["_id"]])
-    assert names(await reader.get(f"{tenant.url}/pois", params={"study": "lyon"})) == ["Bellecour", "Part-Dieu"]
-    assert names(await reader.get(f"{tenant.url}/pois", params={"study": "none"})) == []
+async def test_list_of_a_study(tenant: Tenant, reader: httpx.AsyncClient, places: Json) -> None:
+    await tenant.create("studies", key="lyon", pois=["bellecour", places["Part-Dieu"]["_id"]])
+    assert get_names(await reader.get(f"{tenant.url}/pois", params={"study": "lyon"})) == ["Bellecour", "Part-Dieu"]
+    assert get_names(await reader.get(f"{tenant.url}/pois", params={"study": "none"})) == []
 
 
 @pytest.mark.parametrize(
     "query", [{"near": "4.8"}, {"near": "200,1"}, {"bbox": "1,2,3"}, {"h3": "abc"}, {"distance": 0}]
 )
-async def test_parameters_that_mean_nothing(tenant: Tenant, reader: httpx.AsyncClient, query: Json) -> None:
+async def test_invalid_parameters_are_refused(tenant: Tenant, reader: httpx.AsyncClient, query: Json) -> None:
     assert (await reader.get(f"{tenant.url}/pois", params=query)).status_code == 400
 
 
-async def test_one_that_is_deleted_leaves_its_studies(tenant: Tenant, editor: httpx.AsyncClient, places: Json) -> None:
-    study = await tenant.make("studies", key="lyon", pois=["bellecour", places["Part-Dieu"]["_id"]])
+async def test_deleted_poi_is_removed_from_studies(tenant: Tenant, editor: httpx.AsyncClient, places: Json) -> None:
+    study = await tenant.create("studies", key="lyon", pois=["bellecour", places["Part-Dieu"]["_id"]])
     assert (await editor.delete(f"{tenant.url}/pois/bellecour")).status_code == 204
     assert (await editor.get(f"{tenant.url}/pois/bellecour")).status_code == 404
-    left = (await editor.get(f"{tenant.url}/studies/{study['_id']}")).json()
-    assert left["pois"] == [places["Part-Dieu"]["_id"]]
+    after = (await editor.get(f"{tenant.url}/studies/{study['_id']}")).json()
+    assert after["pois"] == [places["Part-Dieu"]["_id"]]
 
 
-async def test_readers_change_nothing(tenant: Tenant, reader: httpx.AsyncClient, places: Json) -> None:
+async def test_readers_cannot_change_pois(tenant: Tenant, reader: httpx.AsyncClient, places: Json) -> None:
     url = f"{tenant.url}/pois/bellecour"
     assert (await reader.put(url, json={"name": "x"})).status_code == 403
     assert (await reader.delete(url)).status_code == 403
@@ -187,8 +188,8 @@ async def test_keys_are_unique_in_the_application(tenant: Tenant, editor: httpx.
     assert (taken.status_code, taken.json()["errors"][0]["code"]) == (422, "taken")
 
 
-async def test_a_writer_who_read_an_older_version_is_stopped(tenant: Tenant, editor: httpx.AsyncClient) -> None:
-    poi = await make(tenant, "Bellecour", BELLECOUR)
+async def test_write_with_an_outdated_etag_is_refused(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    poi = await create_poi(tenant, "Bellecour", BELLECOUR)
     url = f"{tenant.url}/pois/{poi['_id']}"
     tag = (await editor.get(url)).headers["ETag"]
     assert (await editor.put(url, json={"name": "a"}, headers={"If-Match": tag})).status_code == 200

@@ -12,26 +12,26 @@ from tests.api.server import Json, Tenant
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_site_is_created_and_found_by_every_path(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+async def test_site_is_created_and_found_by_every_path(tenant: Tenant, reader: httpx.AsyncClient) -> None:
     site = await tenant.create("sites", name="Lyon Bellecour", online=False, key="lyon", coordinates=[4.8357, 45.764])
     for application in (tenant.id, tenant.key):
-        for one in (site["_id"], "lyon"):
+        for name in (site["_id"], "lyon"):
             for path in ("applications/{}/sites/{}", "a/{}/sites/{}", "applications/{}/s/{}", "a/{}/s/{}"):
-                found = await reader.get("/" + path.format(application, one))
-                assert found.json() == site
+                answer = await reader.get("/" + path.format(application, name))
+                assert answer.json() == site
     for path in ("sites", "s"):
         assert (await reader.get(f"/{path}/{site['_id']}")).json() == site
         assert (await reader.get(f"/{path}/lyon")).status_code == 404
 
 
-async def names_of(caller: httpx.AsyncClient, url: str, **query: Any) -> list[str]:
-    """The names of the sites that a list answers."""
+async def list_names(caller: httpx.AsyncClient, url: str, **query: Any) -> list[str]:
+    """Return the names of the sites in a list."""
     answer = await caller.get(f"{url}/sites", params=query)
     assert answer.status_code == 200, answer.text
-    return [one["name"] for one in answer.json()["documents"]]
+    return [site["name"] for site in answer.json()["documents"]]
 
 
-async def test_a_site_has_its_defaults(tenant: Tenant) -> None:
+async def test_new_site_has_defaults(tenant: Tenant) -> None:
     site = await tenant.create("sites", name="Shop", online=True)
     flags = {name: site[name] for name in ("active", "inProd", "hasDraft", "keys", "tags", "timezone")}
     assert flags == {
@@ -52,7 +52,7 @@ LISTED: list[Json] = [
 ]
 
 
-NARROWED: list[tuple[Json, list[int]]] = [
+FILTERS: list[tuple[Json, list[int]]] = [
     ({"q": "ETE"}, [0]),
     ({"q": "lyon"}, [0]),
     ({"q": "rue de la RE"}, [0]),
@@ -76,34 +76,44 @@ NARROWED: list[tuple[Json, list[int]]] = [
 ]
 
 
-async def test_lists_are_narrowed(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+async def test_lists_are_filtered(tenant: Tenant, reader: httpx.AsyncClient) -> None:
     for fields in LISTED:
         await tenant.create("sites", **fields)
-    for query, wanted in NARROWED:
-        assert await names_of(reader, tenant.url, **query) == [LISTED[index]["name"] for index in wanted], query
+    answers = [(query, await list_names(reader, tenant.url, **query)) for query, _ in FILTERS]
+    assert answers == [(query, [LISTED[index]["name"] for index in indices]) for query, indices in FILTERS]
 
 
-async def test_an_update_changes_what_it_names(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+async def test_update_changes_only_the_fields_it_names(tenant: Tenant, editor: httpx.AsyncClient) -> None:
     site = await tenant.create(
         "sites", name="Shop", online=False, address={"city": "Lyon", "country": "France"}, tags=["a"], level=2
     )
-    one = f"/sites/{site['_id']}"
-    changed = (await editor.put(one, json={"address": {"city": "Paris"}, "tags": None})).json()
+    url = f"/sites/{site['_id']}"
+    changed = (await editor.put(url, json={"address": {"city": "Paris"}, "tags": None})).json()
     assert changed["address"] == {"city": "Paris"}
     assert (changed["tags"], changed["level"], changed["name"]) == ([], 2, "Shop")
-    assert (await editor.patch(one, json={"active": None})).json()["active"] is True
-    for body, pointer in (({"name": None}, "/name"), ({"key": None}, "/key"), ({"level": None}, "/level")):
-        refused = await editor.put(one, json=body)
-        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, pointer)
+    assert (await editor.patch(url, json={"active": None})).json()["active"] is True
 
 
-async def test_only_an_offline_site_has_a_place(tenant: Tenant, editor: httpx.AsyncClient) -> None:
-    place = {"coordinates": [4.8357, 45.764], "address": {"city": "Lyon"}}
-    for field, value in (*place.items(), ("radius", 50)):
-        body = {"name": "x", "online": True, field: value}
-        answer = await editor.post(f"{tenant.url}/sites", json=body)
-        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{field}")
-    site = await tenant.create("sites", name="x", online=False, **place)
+@pytest.mark.parametrize("field", ["name", "key", "level"])
+async def test_update_cannot_clear_a_required_field(tenant: Tenant, editor: httpx.AsyncClient, field: str) -> None:
+    site = await tenant.create("sites", name="Shop", online=False, level=2)
+    answer = await editor.put(f"/sites/{site['_id']}", json={field: None})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{field}")
+
+
+PLACE: Json = {"coordinates": [4.8357, 45.764], "address": {"city": "Lyon"}}
+
+
+@pytest.mark.parametrize(("field", "value"), [*PLACE.items(), ("radius", 50)])
+async def test_online_site_with_a_place_is_refused(
+    tenant: Tenant, editor: httpx.AsyncClient, field: str, value: object
+) -> None:
+    answer = await editor.post(f"{tenant.url}/sites", json={"name": "x", "online": True, field: value})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{field}")
+
+
+async def test_site_that_becomes_online_loses_its_place(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    site = await tenant.create("sites", name="x", online=False, **PLACE)
     assert site["radius"] == 70
     assert site["indoorIndexes"]["resolution"] == 12
     online = (await editor.put(f"/sites/{site['_id']}", json={"online": True})).json()
@@ -111,7 +121,7 @@ async def test_only_an_offline_site_has_a_place(tenant: Tenant, editor: httpx.As
     assert online["address"] is None
 
 
-BAD: list[tuple[Json, int, str]] = [
+INVALID: list[tuple[Json, int, str]] = [
     ({"keys": []}, 400, "/keys"),
     ({"keys": [""]}, 400, "/keys/0"),
     ({"keys": ["a", "a"]}, 400, "/keys"),
@@ -133,11 +143,13 @@ BAD: list[tuple[Json, int, str]] = [
 ]
 
 
-async def test_a_bad_site_is_refused(tenant: Tenant, editor: httpx.AsyncClient) -> None:
-    for body, status, pointer in BAD:
-        answer = await editor.post(f"{tenant.url}/sites", json={"name": "x", "online": False, **body})
-        assert answer.status_code == status, (body, answer.text)
-        assert answer.json()["errors"][0]["pointer"] == pointer, body
+@pytest.mark.parametrize(("body", "status", "pointer"), INVALID)
+async def test_invalid_site_is_refused(
+    tenant: Tenant, editor: httpx.AsyncClient, body: Json, status: int, pointer: str
+) -> None:
+    answer = await editor.post(f"{tenant.url}/sites", json={"name": "x", "online": False, **body})
+    assert answer.status_code == status, answer.text
+    assert answer.json()["errors"][0]["pointer"] == pointer
 
 
 async def test_concurrent_writers_all_succeed(

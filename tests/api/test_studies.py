@@ -11,29 +11,29 @@ from tests.api.server import Json, MovableClock, Tenant
 
 pytestmark = pytest.mark.anyio
 
-SHOWN = {
+FIELDS = {
     "_id", "application", "key", "name", "description", "from", "to", "sites", "pois", "tags", "flag", "status",
     "extra", "parameters", "createdAt", "updatedAt",
 }  # fmt: skip
 
 
 def epoch(day: str, zone: str = "UTC", seconds: int = 0) -> str:
-    """The first instant of a local day, and so many seconds more, as lists take it."""
+    """Return the first instant of a local day plus some seconds, in epoch seconds."""
     return str(int(datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)).timestamp()) + seconds)
 
 
-async def keys_of(caller: httpx.AsyncClient, url: str, **query: Any) -> list[str]:
-    """The keys of the studies that a list answers."""
+async def list_keys(caller: httpx.AsyncClient, url: str, **query: Any) -> list[str]:
+    """Return the keys of the studies in a list."""
     answer = await caller.get(f"{url}/studies", params=query)
     assert answer.status_code == 200, answer.text
-    return [one["key"] for one in answer.json()["documents"]]
+    return [study["key"] for study in answer.json()["documents"]]
 
 
-async def test_a_study_is_created_and_found_by_every_path(tenant: Tenant, reader: httpx.AsyncClient) -> None:
-    study = await tenant.make(
+async def test_study_is_created_and_found_by_every_path(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    study = await tenant.create(
         "studies", key="rivals / 2019", name="Rivals", extra={"team": 4}, **{"from": "2019-03-01"}
     )
-    assert set(study) == SHOWN
+    assert set(study) == FIELDS
     assert (study["application"], study["flag"], study["status"], study["sites"]) == (tenant.id, 1, "empty", [])
     paths = [f"/studies/{study['_id']}"]
     for start in ("applications", "a"):
@@ -43,36 +43,38 @@ async def test_a_study_is_created_and_found_by_every_path(tenant: Tenant, reader
     assert (await reader.get("/studies/rivals%20%2F%202019")).status_code == 404
 
 
-async def test_places_are_named_by_id_or_any_key_and_kept_by_id(tenant: Tenant) -> None:
-    first = await tenant.make("sites", name="One", online=True, key="one")
-    second = await tenant.make("sites", name="Two", online=True, key="two", keys=["deux"])
-    study = await tenant.make("studies", key="s", sites=[first["_id"], "deux", "two"])
+async def test_places_are_named_by_id_or_key_and_stored_by_id(tenant: Tenant) -> None:
+    first = await tenant.create("sites", name="One", online=True, key="one")
+    second = await tenant.create("sites", name="Two", online=True, key="two", keys=["deux"])
+    study = await tenant.create("studies", key="s", sites=[first["_id"], "deux", "two"])
     assert study["sites"] == [first["_id"], second["_id"]]
     assert study["status"] == "collecting"
 
 
 @pytest.mark.parametrize("field", ["sites", "pois"])
-async def test_unknown_places_are_pointed_at_and_nothing_is_made(
+async def test_unknown_place_is_refused(
     tenant: Tenant, editor: httpx.AsyncClient, other_tenant: Tenant, field: str
 ) -> None:
-    foreign = await other_tenant.make("sites", name="Theirs", online=True, key="theirs")
+    foreign = await other_tenant.create("sites", name="Theirs", online=True, key="theirs")
     for name in ("no such", foreign["_id"], "theirs", "f" * 24):
         answer = await editor.post(f"{tenant.url}/studies", json={"key": "s", field: [name]})
         assert answer.status_code == 422
         (fault,) = answer.json()["errors"]
         assert (fault["pointer"], fault["code"]) == (f"/{field}/0", "unknown_reference")
-    assert await keys_of(editor, tenant.url) == []
+    assert await list_keys(editor, tenant.url) == []
 
 
-async def test_an_update_changes_what_it_names_and_null_clears(tenant: Tenant, editor: httpx.AsyncClient) -> None:
-    study = await tenant.make(
+async def test_update_changes_only_the_fields_it_names_and_null_clears(
+    tenant: Tenant, editor: httpx.AsyncClient
+) -> None:
+    study = await tenant.create(
         "studies", key="s", name="A", description="B", extra={"a": 1, "b": 2}, parameters={"x": [1]}
     )
-    one = f"/studies/{study['_id']}"
-    changed = (await editor.put(one, json={"extra": {"c": None}, "tags": ["new"], "name": None})).json()
+    url = f"/studies/{study['_id']}"
+    changed = (await editor.put(url, json={"extra": {"c": None}, "tags": ["new"], "name": None})).json()
     expected = study | {"extra": {"c": None}, "tags": ["new"], "name": None, "updatedAt": changed["updatedAt"]}
     assert changed == expected
-    assert (await editor.patch(one, json={"tags": None})).json()["tags"] == []
+    assert (await editor.patch(url, json={"tags": None})).json()["tags"] == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ async def test_an_update_changes_what_it_names_and_null_clears(tenant: Tenant, e
         ({"key": "s", "app": "demo"}, 400, "/app"),
     ],
 )
-async def test_a_bad_study_is_refused(
+async def test_invalid_study_is_refused(
     tenant: Tenant, editor: httpx.AsyncClient, body: Json, status: int, pointer: str
 ) -> None:
     answer = await editor.post(f"{tenant.url}/studies", json=body)
@@ -100,10 +102,10 @@ async def test_a_bad_study_is_refused(
     assert answer.json()["errors"][0]["pointer"].startswith(pointer)
 
 
-async def test_a_key_is_taken_once_per_application(tenant: Tenant, other_tenant: Tenant) -> None:
-    await tenant.make("studies", key="s")
-    await other_tenant.make("studies", key="s")
-    other = await tenant.make("studies", key="t")
+async def test_keys_are_unique_in_the_application(tenant: Tenant, other_tenant: Tenant) -> None:
+    await tenant.create("studies", key="s")
+    await other_tenant.create("studies", key="s")
+    other = await tenant.create("studies", key="t")
     for answer in (
         await tenant.editor.post(f"{tenant.url}/studies", json={"key": "s"}),
         await tenant.editor.put(f"/studies/{other['_id']}", json={"key": "s"}),
@@ -111,22 +113,20 @@ async def test_a_key_is_taken_once_per_application(tenant: Tenant, other_tenant:
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/key")
 
 
-async def test_an_update_cannot_turn_the_period_round(tenant: Tenant, editor: httpx.AsyncClient) -> None:
-    study = await tenant.make("studies", key="s", **{"from": "2019-03-01", "to": "2019-03-31"})
-    one = f"/studies/{study['_id']}"
-    assert (await editor.put(one, json={"from": "2019-04-01"})).status_code == 422
-    assert (await editor.put(one, json={"from": "2019-04-01", "to": None})).status_code == 200
+async def test_update_cannot_end_the_period_before_it_starts(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    study = await tenant.create("studies", key="s", **{"from": "2019-03-01", "to": "2019-03-31"})
+    url = f"/studies/{study['_id']}"
+    assert (await editor.put(url, json={"from": "2019-04-01"})).status_code == 422
+    assert (await editor.put(url, json={"from": "2019-04-01", "to": None})).status_code == 200
 
 
-async def test_a_study_is_ready_once_its_period_is_over(
-    tenant: Tenant, reader: httpx.AsyncClient, clock: MovableClock
-) -> None:
-    await tenant.make("sites", name="One", online=True, key="one")
+async def test_study_is_ready_after_its_period(tenant: Tenant, reader: httpx.AsyncClient, clock: MovableClock) -> None:
+    await tenant.create("sites", name="One", online=True, key="one")
     today = clock().date()
-    await tenant.make("studies", key="open", sites=["one"], to=today.isoformat())
-    await tenant.make("studies", key="over", sites=["one"], to=datetime.fromtimestamp(0, UTC).date().isoformat())
+    await tenant.create("studies", key="open", sites=["one"], to=today.isoformat())
+    await tenant.create("studies", key="over", sites=["one"], to=datetime.fromtimestamp(0, UTC).date().isoformat())
     listed = (await reader.get(f"{tenant.url}/studies")).json()["documents"]
-    assert {one["key"]: one["status"] for one in listed} == {"open": "collecting", "over": "ready"}
+    assert {study["key"]: study["status"] for study in listed} == {"open": "collecting", "over": "ready"}
 
 
 PERIODS: dict[str, dict[str, str]] = {
@@ -160,11 +160,11 @@ BY_PERIOD: list[tuple[Json, list[str]]] = [
 ]
 
 
-async def test_lists_by_period(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+async def test_lists_are_filtered_by_period(tenant: Tenant, reader: httpx.AsyncClient) -> None:
     for key, period in PERIODS.items():
-        await tenant.make("studies", key=key, **period)
-    for query, wanted in BY_PERIOD:
-        assert sorted(await keys_of(reader, tenant.url, **query)) == wanted, query
+        await tenant.create("studies", key=key, **period)
+    answers = [(query, sorted(await list_keys(reader, tenant.url, **query))) for query, _ in BY_PERIOD]
+    assert answers == BY_PERIOD
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ async def test_lists_by_period(tenant: Tenant, reader: httpx.AsyncClient) -> Non
         ({"keys[$ne]": ""}, 400, "/keys[$ne]"),
     ],
 )
-async def test_bad_parameters_are_named(
+async def test_invalid_parameters_are_refused(
     tenant: Tenant, reader: httpx.AsyncClient, query: Json, status: int, pointer: str
 ) -> None:
     answer = await reader.get(f"{tenant.url}/studies", params=query)
@@ -192,33 +192,33 @@ async def test_bad_parameters_are_named(
     assert (fault["in"], fault["pointer"]) == ("query", pointer)
 
 
-async def test_lists_by_place_and_tag_and_text(
+async def test_lists_are_filtered_by_place_tag_and_text(
     tenant: Tenant, other_tenant: Tenant, editor: httpx.AsyncClient, reader: httpx.AsyncClient
 ) -> None:
-    await tenant.make("sites", name="One", online=True, key="one")
-    await tenant.make("sites", name="Two", online=True, key="two")
-    await tenant.make("studies", key="both", sites=["one", "two"])
-    first = await tenant.make("studies", key="first", name="Été 100% (net)", sites=["one"])
-    await tenant.make("studies", key="global")
+    await tenant.create("sites", name="One", online=True, key="one")
+    await tenant.create("sites", name="Two", online=True, key="two")
+    await tenant.create("studies", key="both", sites=["one", "two"])
+    first = await tenant.create("studies", key="first", name="Été 100% (net)", sites=["one"])
+    await tenant.create("studies", key="global")
     await editor.put(f"/studies/{first['_id']}", json={"tags": ["x", "y"]})
-    foreign = await other_tenant.make("sites", name="One", online=True, key="one")
-    assert await keys_of(reader, tenant.url, sites="one") == ["both", "first"]
-    assert await keys_of(reader, tenant.url, sites=["two", "no such"]) == ["both"]
-    assert await keys_of(reader, tenant.url, sites=foreign["_id"]) == []
-    assert await keys_of(reader, tenant.url, pois="one") == []
-    assert await keys_of(reader, "", sites=["one"]) == ["both", "first"]
-    assert await keys_of(reader, tenant.url, g="true") == ["global"]
-    assert await keys_of(reader, tenant.url, g="false") == ["both", "first", "global"]
-    assert await keys_of(reader, tenant.url, tags=["y", "z"]) == ["first"]
-    assert await keys_of(reader, tenant.url, q="ETE 100% (") == ["first"]
-    assert await keys_of(reader, tenant.url, q=".*") == []
-    assert await keys_of(reader, tenant.url, keys=["global", "both", "nope"]) == ["both", "global"]
+    foreign = await other_tenant.create("sites", name="One", online=True, key="one")
+    assert await list_keys(reader, tenant.url, sites="one") == ["both", "first"]
+    assert await list_keys(reader, tenant.url, sites=["two", "no such"]) == ["both"]
+    assert await list_keys(reader, tenant.url, sites=foreign["_id"]) == []
+    assert await list_keys(reader, tenant.url, pois="one") == []
+    assert await list_keys(reader, "", sites=["one"]) == ["both", "first"]
+    assert await list_keys(reader, tenant.url, g="true") == ["global"]
+    assert await list_keys(reader, tenant.url, g="false") == ["both", "first", "global"]
+    assert await list_keys(reader, tenant.url, tags=["y", "z"]) == ["first"]
+    assert await list_keys(reader, tenant.url, q="ETE 100% (") == ["first"]
+    assert await list_keys(reader, tenant.url, q=".*") == []
+    assert await list_keys(reader, tenant.url, keys=["global", "both", "nope"]) == ["both", "global"]
 
 
-async def test_a_study_goes_away_for_those_who_may(tenant: Tenant, stranger: httpx.AsyncClient) -> None:
-    study = await tenant.make("studies", key="s")
-    one = f"{tenant.url}/studies/s"
-    assert (await tenant.reader.delete(one)).status_code == 403
+async def test_only_editors_delete_a_study(tenant: Tenant, stranger: httpx.AsyncClient) -> None:
+    study = await tenant.create("studies", key="s")
+    url = f"{tenant.url}/studies/s"
+    assert (await tenant.reader.delete(url)).status_code == 403
     assert (await stranger.delete(f"/studies/{study['_id']}")).status_code == 404
-    assert (await tenant.editor.delete(one)).status_code == 204
-    assert (await tenant.editor.get(one)).status_code == 404
+    assert (await tenant.editor.delete(url)).status_code == 204
+    assert (await tenant.editor.get(url)).status_code == 404
