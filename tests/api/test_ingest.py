@@ -1,4 +1,4 @@
-"""Files of events over HTTP: taken, listed, followed, taken back."""
+"""Test files of events over HTTP: ingested, listed, followed, removed."""
 
 import asyncio
 import gzip
@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from okube_api.catalogue.buckets import ordinal
+from okube_api.catalogue.buckets import to_ordinal
 from okube_api.ingest.events.tables import VISITS
 
-from tests.api.server import Server, Tenant, running
+from tests.api.server import Server, Tenant, run_server
 
 pytestmark = pytest.mark.anyio
 
@@ -31,31 +31,31 @@ PINGS = [
 ]
 
 
-def ndjson(events: list[dict[str, Any]]) -> bytes:
+def to_ndjson(events: list[dict[str, Any]]) -> bytes:
     return "".join(f"{json.dumps(event)}\n" for event in events).encode()
 
 
-def csv(events: list[dict[str, Any]]) -> bytes:
+def to_csv(events: list[dict[str, Any]]) -> bytes:
     lines = [",".join(events[0]), *(",".join(str(value) for value in event.values()) for event in events)]
     return "\n".join(lines).encode()
 
 
-def parquet(events: list[dict[str, Any]]) -> bytes:
+def to_parquet(events: list[dict[str, Any]]) -> bytes:
     file = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(events), file)
     return file.getvalue()
 
 
 async def send(
-    client: httpx.AsyncClient, url: str, kind: str, body: bytes, media: str = NDJSON, **more: Any
+    client: httpx.AsyncClient, url: str, kind: str, body: bytes, media_type: str = NDJSON, **options: Any
 ) -> httpx.Response:
-    headers = {"Content-Type": media, **more.pop("headers", {})}
-    return await client.post(f"{url}/ingest/{kind}", content=body, headers=headers, **more)
+    headers = {"Content-Type": media_type, **options.pop("headers", {})}
+    return await client.post(f"{url}/ingest/{kind}", content=body, headers=headers, **options)
 
 
-@pytest.mark.parametrize(("media", "write"), [(NDJSON, ndjson), (CSV, csv), (PARQUET, parquet)])
+@pytest.mark.parametrize(("media", "write"), [(NDJSON, to_ndjson), (CSV, to_csv), (PARQUET, to_parquet)])
 @pytest.mark.parametrize("encoding", ["identity", "gzip", "zstd"])
-async def test_each_format_however_compressed(
+async def test_every_format_and_compression(
     tenant: Tenant, media: str, write: Callable[[list[dict[str, Any]]], bytes], encoding: str
 ) -> None:
     compress: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstandard.compress}
@@ -70,9 +70,9 @@ async def test_each_format_however_compressed(
     ]
 
 
-async def test_bad_lines_are_told_and_kept_as_they_were_sent(tenant: Tenant) -> None:
+async def test_rejected_lines_are_listed_and_returned_as_sent(tenant: Tenant) -> None:
     bad = b'{"user": "bob", "at": "2024-03-28T10:00:00", "lng": 4.8, "lat": 45.7}\n{"user": "bob", "at":\n'
-    answer = await send(tenant.editor, tenant.url, "pings", ndjson(PINGS[:2]) + bad + ndjson(PINGS[2:]))
+    answer = await send(tenant.editor, tenant.url, "pings", to_ndjson(PINGS[:2]) + bad + to_ndjson(PINGS[2:]))
     batch = answer.json()
     assert (answer.status_code, batch["accepted"], batch["rejected"]) == (201, 9, 2)
     assert [reason["line"] for reason in batch["reasons"]] == [3, 4]
@@ -82,8 +82,8 @@ async def test_bad_lines_are_told_and_kept_as_they_were_sent(tenant: Tenant) -> 
     assert lines.headers["content-type"].startswith(NDJSON)
 
 
-async def test_bad_lines_of_csv_come_with_their_header(tenant: Tenant) -> None:
-    """So that what is fetched can be corrected, and sent again as it is."""
+async def test_rejected_lines_of_csv_come_with_their_header(tenant: Tenant) -> None:
+    """Check that rejected lines can be corrected and sent again."""
     header = '"lat";"lng"; user ;at\r\n'
     body = f"{header}45;4.8;bob;2024-03-28T10:00:00\r\n45;4.8;bob;2024-03-28T11:00:00Z\r\nx;4.8;bob;never\r\n"
     batch = (await send(tenant.editor, tenant.url, "pings", body.encode(), CSV)).json()
@@ -96,33 +96,33 @@ async def test_bad_lines_of_csv_come_with_their_header(tenant: Tenant) -> None:
     assert (again["accepted"], again["duplicate"], again["rejected"]) == (2, 0, 0)
 
 
-async def test_bad_rows_of_parquet_are_lines_of_json(tenant: Tenant) -> None:
-    body = parquet([{**AREAS[0], "code": "?"}, AREAS[1]])
+async def test_rejected_rows_of_parquet_are_lines_of_json(tenant: Tenant) -> None:
+    body = to_parquet([{**AREAS[0], "code": "?"}, AREAS[1]])
     batch = (await send(tenant.editor, tenant.url, "areas", body, PARQUET)).json()
     lines = await tenant.editor.get(f"{tenant.url}/ingest/{batch['_id']}/rejected")
     assert [json.loads(line) for line in lines.text.splitlines()] == [{**AREAS[0], "code": "?"}]
     assert lines.headers["content-type"].startswith(NDJSON)
 
 
-async def test_atomic_takes_all_or_nothing(tenant: Tenant) -> None:
-    body = ndjson(PINGS) + b"{}\n"
+async def test_atomic_ingests_all_or_nothing(tenant: Tenant) -> None:
+    body = to_ndjson(PINGS) + b"{}\n"
     answer = await send(tenant.editor, tenant.url, "pings", body, params={"atomic": "true"})
     problem = answer.json()
     assert (answer.status_code, problem["code"], problem["rejected"]) == (422, "rejected_lines", 1)
     (batch,) = (await tenant.reader.get(f"{tenant.url}/ingest")).json()["documents"]
     assert (batch["state"], batch["accepted"], batch["rejected"]) == ("refused", 0, 1)
-    again = (await send(tenant.editor, tenant.url, "pings", ndjson(PINGS), params={"atomic": "true"})).json()
+    again = (await send(tenant.editor, tenant.url, "pings", to_ndjson(PINGS), params={"atomic": "true"})).json()
     assert (again["accepted"], again["duplicate"]) == (9, 0)
 
 
-async def test_the_same_again_changes_nothing(tenant: Tenant) -> None:
-    first = (await send(tenant.editor, tenant.url, "pings", ndjson(PINGS))).json()
-    second = (await send(tenant.editor, tenant.url, "pings", csv(PINGS), CSV)).json()
+async def test_duplicates_change_nothing(tenant: Tenant) -> None:
+    first = (await send(tenant.editor, tenant.url, "pings", to_ndjson(PINGS))).json()
+    second = (await send(tenant.editor, tenant.url, "pings", to_csv(PINGS), CSV)).json()
     assert (first["accepted"], second["accepted"], second["duplicate"]) == (9, 0, 9)
 
 
-async def test_without_waiting_the_batch_is_followed(tenant: Tenant) -> None:
-    answer = await send(tenant.editor, tenant.url, "pings", ndjson(PINGS), params={"wait": "false"})
+async def test_a_batch_becomes_visible_without_waiting(tenant: Tenant) -> None:
+    answer = await send(tenant.editor, tenant.url, "pings", to_ndjson(PINGS), params={"wait": "false"})
     assert answer.status_code == 202
     url = f"{tenant.url}/ingest/{answer.json()['_id']}"
     for _ in range(200):
@@ -133,8 +133,8 @@ async def test_without_waiting_the_batch_is_followed(tenant: Tenant) -> None:
     assert (batch["state"], batch["accepted"]) == ("visible", 9)
 
 
-async def test_a_batch_is_taken_back(tenant: Tenant) -> None:
-    batch = (await send(tenant.editor, tenant.url, "areas", ndjson(AREAS))).json()
+async def test_a_batch_is_deleted(tenant: Tenant) -> None:
+    batch = (await send(tenant.editor, tenant.url, "areas", to_ndjson(AREAS))).json()
     assert (await tenant.reader.delete(f"{tenant.url}/ingest/{batch['_id']}")).status_code == 403
     assert (await tenant.editor.delete(f"{tenant.url}/ingest/{batch['_id']}")).status_code == 204
     assert (await tenant.reader.get(f"{tenant.url}/ingest/{batch['_id']}")).status_code == 404
@@ -155,7 +155,7 @@ async def test_a_batch_is_taken_back(tenant: Tenant) -> None:
         ("pings", PARQUET, "", b"PAR1 not really", 400),
     ],
 )
-async def test_files_that_cannot_be_read(
+async def test_files_that_cannot_be_read_are_refused(
     tenant: Tenant, *, kind: str, media: str, encoding: str, body: bytes, status: int
 ) -> None:
     headers = {"Content-Encoding": encoding} if encoding else {}
@@ -166,56 +166,56 @@ async def test_files_that_cannot_be_read(
     assert [batch["state"] for batch in batches] == ["refused"] * (status not in {404, 415})
 
 
-async def test_who_may_do_what(tenant: Tenant, stranger: httpx.AsyncClient, nobody: httpx.AsyncClient) -> None:
-    batch = (await send(tenant.editor, tenant.url, "areas", ndjson(AREAS))).json()
-    one = f"{tenant.url}/ingest/{batch['_id']}"
+async def test_required_roles(tenant: Tenant, stranger: httpx.AsyncClient, nobody: httpx.AsyncClient) -> None:
+    batch = (await send(tenant.editor, tenant.url, "areas", to_ndjson(AREAS))).json()
+    batch_url = f"{tenant.url}/ingest/{batch['_id']}"
     assert (await send(tenant.reader, tenant.url, "areas", b"")).status_code == 403
     assert (await send(nobody, tenant.url, "areas", b"")).status_code == 401
     assert (await send(stranger, tenant.url, "areas", b"")).status_code == 404
-    assert (await stranger.get(one)).status_code == 404
-    assert (await tenant.reader.get(f"{one}/rejected")).status_code == 403
+    assert (await stranger.get(batch_url)).status_code == 404
+    assert (await tenant.reader.get(f"{batch_url}/rejected")).status_code == 403
     assert (await tenant.editor.delete(f"{tenant.url}/users-data/alice")).status_code == 403
 
 
-async def test_a_users_data_is_erased(tenant: Tenant, server: Server) -> None:
+async def test_the_data_of_a_user_is_erased(tenant: Tenant, server: Server) -> None:
     bad = b'{"user": "alice", "at": "never", "lng": 4.8, "lat": 45.7}\n{"user": "carol"}\n'
-    batch = (await send(tenant.editor, tenant.url, "pings", ndjson(PINGS) + bad)).json()
+    batch = (await send(tenant.editor, tenant.url, "pings", to_ndjson(PINGS) + bad)).json()
     assert (await tenant.admin.delete(f"{tenant.url}/users-data/alice")).status_code == 204
     assert (await tenant.admin.delete(f"{tenant.url}/users-data/unheard%20of")).status_code == 204
     lines = await tenant.editor.get(f"{tenant.url}/ingest/{batch['_id']}/rejected")
     assert lines.content == b'{"user": "carol"}\n'
-    again = (await send(tenant.editor, tenant.url, "pings", ndjson(PINGS))).json()
+    again = (await send(tenant.editor, tenant.url, "pings", to_ndjson(PINGS))).json()
     assert (again["accepted"], again["duplicate"]) == (9, 0)
 
 
-async def test_the_schemas_are_published(tenant: Tenant) -> None:
+async def test_schemas_of_events_are_published(tenant: Tenant) -> None:
     schemas = (await tenant.reader.get("/ingest/schemas")).json()
     assert list(schemas)[:3] == ["areas", "panelists", "pings"]
     assert schemas["touches"]["properties"]["kind"]["enum"] == ["print", "click", "opening", "control"]
     assert set(schemas["pings"]["required"]) == {"user", "at", "lng", "lat"}
 
 
-async def test_a_server_forgets_what_is_too_old(tmp_path: Path) -> None:
-    """When it starts with a setting that says how long events are kept."""
+async def test_a_server_deletes_expired_events(tmp_path: Path) -> None:
+    """Check that a server with a retention period deletes older events when it starts."""
     url = f"duckdb:{tmp_path / 'okube.duckdb'}"
-    async with running("duckdb", url) as server:
-        tenant = await server.tenant()
-        site = await tenant.make("sites", key="lyon", name="Lyon", online=False, coordinates=[4.83, 45.76])
+    async with run_server("duckdb", url) as server:
+        tenant = await server.create_tenant()
+        site = await tenant.create("sites", key="lyon", name="Lyon", online=False, coordinates=[4.83, 45.76])
         ages = (timedelta(days=400), timedelta(days=1))
         visits = [
             {"user": "alice", "site": site["key"], "at": (server.clock() - age).isoformat(timespec="seconds")}
             for age in ages
         ]
-        assert (await send(tenant.editor, tenant.url, "visits", ndjson(visits))).status_code == 201
-        assert await days_of_visits(server, tenant) == [ordinal((server.clock() - age).date()) for age in ages]
-    async with running("duckdb", url, keep_days=365) as server:
+        assert (await send(tenant.editor, tenant.url, "visits", to_ndjson(visits))).status_code == 201
+        assert await list_days_of_visits(server, tenant) == [to_ordinal((server.clock() - age).date()) for age in ages]
+    async with run_server("duckdb", url, keep_days=365) as server:
         for _ in range(100):
-            if len(found := await days_of_visits(server, tenant)) == 1:
+            if len(days := await list_days_of_visits(server, tenant)) == 1:
                 break
             await asyncio.sleep(0.05)
-        assert found == [ordinal((server.clock() - timedelta(days=1)).date())]
+        assert days == [to_ordinal((server.clock() - timedelta(days=1)).date())]
 
 
-async def days_of_visits(server: Server, tenant: Tenant) -> list[int]:
-    async with server.services.store.reading(tenant.id) as view:
-        return await view.parts(VISITS)
+async def list_days_of_visits(server: Server, tenant: Tenant) -> list[int]:
+    async with server.services.store.open_reader(tenant.id) as view:
+        return await view.list_parts(VISITS)

@@ -180,7 +180,7 @@ def days_of_visit_or_purchase(kind: str) -> Callable[[Json], dict[str, Days]]:
 
 def _outcome_days(days: Days, kind: str, late: Json) -> dict[str, Days]:
     both = (*list_outcomes(add_to_truth()), *list_outcomes(add_to_truth(kind, _frozen(late))))
-    credited = [one.credited_day for one in both if to_ordinal(one.day) in days and one.credited_day]
+    credited = [outcome.credited_day for outcome in both if to_ordinal(outcome.day) in days and outcome.credited_day]
     return {"outcomes": days, "credits": days, "cohorts": frozenset(map(to_ordinal, credited))}
 
 
