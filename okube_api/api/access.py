@@ -62,28 +62,28 @@ DEMO_STUDY: dict[str, Example] = {"demo": {"summary": "Demonstration data", "val
 ApplicationInPath = Annotated[str, Path(description="Id or key of the application.", openapi_examples=DEMO_APPLICATION)]
 
 
-async def load_access(services: Services, user: User, id_or_key: str, least: Role) -> Access:
+async def load_access(services: Services, user: User, id_or_key: str, minimum: Role) -> Access:
     """Return the user's access to an application.
 
-    Raise NotFound without any role there, Forbidden with a role below `least`.
+    Raise NotFound without any role there, Forbidden with a role below `minimum`.
     """
     document = await services.applications.get_by_name(id_or_key)
     role = user.get_role(document["_id"])
     if role is None:
         raise NotFound("application", id_or_key)
-    return Access(user, require_role(role, least), Application.from_document(document))
+    return Access(user, require_role(role, minimum), Application.from_document(document))
 
 
-def require_role(role: Role, least: Role) -> Role:
-    """Return the role if it includes `least`.  Raise Forbidden otherwise."""
-    if not role.includes(least):
-        raise Forbidden(f"This requires the role '{least}' in the application. Your role is '{role}'.")
+def require_role(role: Role, minimum: Role) -> Role:
+    """Return the role if it includes `minimum`.  Raise Forbidden otherwise."""
+    if not role.includes(minimum):
+        raise Forbidden(f"This requires the role '{minimum}' in the application. Your role is '{role}'.")
     return role
 
 
-def _require_in_app(least: Role) -> Callable[..., Awaitable[Access]]:
+def _require_in_app(minimum: Role) -> Callable[..., Awaitable[Access]]:
     async def load(application: ApplicationInPath, identity: IdentityDep, services: ServicesDep) -> Access:
-        return await load_access(services, identity.user, application, least)
+        return await load_access(services, identity.user, application, minimum)
 
     return load
 
@@ -114,7 +114,7 @@ class ResourceAccess(Access):
 
 
 async def load_in_app(
-    request: Request, services: Services, resources: Repository, id_or_key: str, least: Role
+    request: Request, services: Services, resources: Repository, id_or_key: str, minimum: Role
 ) -> ResourceAccess:
     """Return the access to the resource that a path names.
 
@@ -123,7 +123,7 @@ async def load_in_app(
     """
     user = get_identity(request).user
     if application_in_path := request.path_params.get("application"):
-        access = await load_access(services, user, application_in_path, least)
+        access = await load_access(services, user, application_in_path, minimum)
         document = await resources.get(access.application.id, id_or_key)
         return ResourceAccess(user, access.role, access.application, document)
     document = await resources.get_by_id(id_or_key)
@@ -131,7 +131,7 @@ async def load_in_app(
     if role is None:
         raise NotFound(resources.kind, id_or_key)
     application = await services.applications.get_by_name(document["application"])
-    return ResourceAccess(user, require_role(role, least), Application.from_document(application), document)
+    return ResourceAccess(user, require_role(role, minimum), Application.from_document(application), document)
 
 
 SiteInPath = Annotated[str, Path(description="Id of the site; in a path with an application also any of its keys.")]

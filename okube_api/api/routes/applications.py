@@ -28,8 +28,8 @@ async def list_applications(
 ) -> Response:
     """List the applications that you may read."""
     readable = match_ids(identity.user.applications)
-    found = await services.applications.find_page(readable & query.to_condition(), query.paging)
-    return answer_page(found, query.paging, ApplicationAnswer)
+    page = await services.applications.find_page(readable & query.to_condition(), query.paging)
+    return answer_page(page, query.paging, ApplicationAnswer)
 
 
 @register_aliased(

@@ -94,14 +94,14 @@ async def change_password(body: PasswordChange, identity: LoggedIn, services: Se
 async def _describe_identity(identity: Identity, services: Services) -> Json:
     """Return the user as answered, with the applications that they may read."""
     user, expires = identity.user, identity.token.expires
-    places = [
-        place | {"role": user.get_role(place["_id"])}
-        for place in await services.applications.find_all(user.applications)
+    applications = [
+        application | {"role": user.get_role(application["_id"])}
+        for application in await services.applications.find_all(user.applications)
     ]
     return {
         "expiresAt": None if expires == NEVER_EXPIRES else stamp(expires),
         "user": UserAnswer.render({"_id": user.id, "login": user.login, "name": user.name}),
-        "applications": [RoleAnswer.render(place) for place in places],
+        "applications": [RoleAnswer.render(application) for application in applications],
     }
 
 
@@ -111,8 +111,8 @@ async def _describe_identity(identity: Identity, services: Services) -> Json:
 @account_router.get("/auth/keys", operation_id="list_keys", response_model=Page[KeyAnswer])
 async def list_keys(query: Annotated[PageQuery, Query()], identity: LoggedIn, services: ServicesDep) -> Response:
     """List your own API keys."""
-    found = await services.sessions.keys.find_page(equal("user", identity.user.id), query.paging)
-    return answer_page(found, query.paging, KeyAnswer)
+    page = await services.sessions.keys.find_page(equal("user", identity.user.id), query.paging)
+    return answer_page(page, query.paging, KeyAnswer)
 
 
 @key_router.post(

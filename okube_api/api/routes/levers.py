@@ -29,9 +29,9 @@ LeverInPath = Annotated[str, Path(description="Id or key of the lever.")]
 async def list_levers(query: Annotated[LeverQuery, Query()], access: CanRead, services: ServicesDep) -> Response:
     """List the levers of an application by position, with `other` last."""
     rule = await services.levers.load_rules(access.application.id)
-    wanted = [lever for lever in rule.levers if query.matches(lever, fold)]
+    levers = [lever for lever in rule.levers if query.matches(lever, fold)]
     paging = query.paging
-    return answer_page(DocumentPage(wanted[paging.skip :][: paging.size], len(wanted)), paging, LeverAnswer)
+    return answer_page(DocumentPage(levers[paging.skip :][: paging.size], len(levers)), paging, LeverAnswer)
 
 
 @register_aliased(

@@ -59,9 +59,9 @@ async def list_pois(
 async def _build_condition(query: PoiQuery, readable: Condition, services: Services) -> Condition:
     where = readable & query.to_condition()
     if query.study:
-        studies = await services.studies.find_ids(readable, [query.study])
-        found = await services.store.find(services.studies.collection, OneOf("_id", studies))
-        where &= OneOf("_id", tuple(poi for study in found for poi in study.get("pois") or ()))
+        study_ids = await services.studies.find_ids(readable, [query.study])
+        studies = await services.store.find(services.studies.collection, OneOf("_id", study_ids))
+        where &= OneOf("_id", tuple(poi for study in studies for poi in study.get("pois") or ()))
     if query.near:
         longitude, latitude = parse_numbers(query.near)
         where &= await services.pois.match_within_distance(where, longitude, latitude, query.distance)
