@@ -1,4 +1,4 @@
-"""One of each store, for the whole session; each test has an application of its own in it."""
+"""Fixtures of the conformance tests: one store of each type per session, one application per test."""
 
 from collections.abc import AsyncIterator, Callable
 from itertools import count
@@ -13,28 +13,30 @@ from okube_api.store.protocol import Store
 from okube_api.store.values import Json
 from pymongo import MongoClient
 
-from tests.conformance.declared import SCHEMA, THINGS
-from tests.store.mock_server import Client
+from tests.conformance.declared import DOCUMENTS, SCHEMA
+from tests.store.mock_server import MockClient
 
-_NUMBERS = count(1)
-Make = Callable[..., Json]
+_SEQUENCE = count(1)
+MakeDocument = Callable[..., Json]
 
 
 @pytest.fixture(scope="session", params=["duckdb", "mongomock", "mongo"])
 async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Store]:
-    """A started store that holds no rows in memory: what is tested is what the database answers."""
+    """Start a store without a column cache, so that every plan reaches the database."""
     name = f"conformance_{uuid4().hex[:12]}"
     if request.param == "duckdb":
         path = tmp_path_factory.mktemp("store") / "okube.duckdb"
-        made: Store = DuckStore(path, SCHEMA, memory_limit="512MB", threads=2, column_cache=ColumnCache(0))
+        new_store: Store = DuckStore(path, SCHEMA, memory_limit="512MB", threads=2, column_cache=ColumnCache(0))
     elif request.param == "mongomock":
         url = f"mongodb://memory/{name}"
-        made = MongoStore(url, SCHEMA, client=Client(url), column_cache=ColumnCache(0))
+        new_store = MongoStore(url, SCHEMA, client=MockClient(url), column_cache=ColumnCache(0))
     else:
-        made = MongoStore(f"{request.getfixturevalue('mongo_uri').rstrip('/')}/{name}", SCHEMA, column_cache=ColumnCache(0))
-    await made.start()
-    yield made
-    await made.close()
+        new_store = MongoStore(
+            f"{request.getfixturevalue('mongo_uri').rstrip('/')}/{name}", SCHEMA, column_cache=ColumnCache(0)
+        )
+    await new_store.start()
+    yield new_store
+    await new_store.close()
     if request.param == "mongo":
         with MongoClient[Json](request.getfixturevalue("mongo_uri")) as client:
             client.drop_database(name)
@@ -42,22 +44,22 @@ async def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def application() -> str:
-    """An application that no other test uses."""
-    return f"{next(_NUMBERS):024x}"
+    """Return the id of an application that no other test uses."""
+    return f"{next(_SEQUENCE):024x}"
 
 
 @pytest.fixture
-async def thing(store: Store, application: str) -> AsyncIterator[Make]:
-    """Makes documents of the application, each with an `_id` of its own, later ones greater; they are gone later."""
+async def make_document(store: Store, application: str) -> AsyncIterator[MakeDocument]:
+    """Return a function that creates documents of the application, with ascending ids; delete them after the test."""
 
-    def make(**fields: object) -> Json:
-        return {"_id": f"{next(_NUMBERS):024x}", "application": application, **fields}
+    def make_new(**fields: object) -> Json:
+        return {"_id": f"{next(_SEQUENCE):024x}", "application": application, **fields}
 
-    yield make
-    await store.delete(THINGS, equal("application", application))
+    yield make_new
+    await store.delete(DOCUMENTS, equal("application", application))
 
 
 @pytest.fixture
-def many(request: pytest.FixtureRequest) -> int:
-    """More documents than go into one block; fewer in mongomock, where every look goes through all of them."""
+def document_count(request: pytest.FixtureRequest) -> int:
+    """Return more documents than fit into one block; fewer for mongomock, whose look-ups scan every document."""
     return 60 if "mongomock" in request.node.callspec.id else 2400

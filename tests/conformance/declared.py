@@ -1,9 +1,9 @@
-"""What the stores under test are asked to hold: one field, one column of every kind."""
+"""Schema of the stores under test: fields and columns of every type."""
 
 from okube_api.store.schema import Collection, Column, ColumnType, Schema, Table
 
-THINGS = Collection(
-    "things",
+DOCUMENTS = Collection(
+    "documents",
     fields={
         "application": ColumnType.TEXT,
         "version": ColumnType.INTEGER,
@@ -19,8 +19,8 @@ THINGS = Collection(
     search=("key", "names", "address.city"),
 )
 
-PLAIN = Collection("plain", fields={"at": ColumnType.TEXT})
-"""Neither unique fields nor search."""
+UNINDEXED = Collection("unindexed", fields={"at": ColumnType.TEXT})
+"""Has neither unique fields nor a search text."""
 
 STAYS = Table(
     "stays",
@@ -39,4 +39,4 @@ STAYS = Table(
 MONTHS = Table("months", (Column("place", ColumnType.TEXT), Column("dwell_s", ColumnType.INTEGER)))
 EVENTS = Table("events", (Column("user", ColumnType.INTEGER), Column("label", ColumnType.TEXT)), packed=True)
 
-SCHEMA = Schema((THINGS, PLAIN), (STAYS, MONTHS, EVENTS))
+SCHEMA = Schema((DOCUMENTS, UNINDEXED), (STAYS, MONTHS, EVENTS))

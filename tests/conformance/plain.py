@@ -1,4 +1,4 @@
-"""What conditions and plans mean, in plain Python over documents and rows."""
+"""Conditions and plans in plain Python over documents and rows, to compare the stores with."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from okube_api.store.plans import Aggregate, Band, Count, Each, GroupKey, Max, M
 from okube_api.store.schema import ColumnType, SortKey, Table
 from okube_api.store.values import Json
 
-from tests.engine.memory import band, frozen, thawed
+from tests.engine.memory import find_band, freeze, unfreeze
 
 TYPES: Mapping[ColumnType, tuple[type, ...]] = {
     ColumnType.TEXT: (str,),
@@ -23,88 +23,92 @@ TYPES: Mapping[ColumnType, tuple[type, ...]] = {
 }
 
 
-def value_of(document: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path."""
+def get_value(document: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a dotted path, or None."""
     for step in path.split("."):
         document = document.get(step) if isinstance(document, dict) else None  # type: ignore[assignment]
     return document
 
 
-def like(kind: ColumnType, value: Any) -> bool:
-    """Whether a value may be compared with a field of this type: true is not 1, and "1" is neither."""
-    return isinstance(value, TYPES[kind]) and (kind is ColumnType.BOOLEAN or not isinstance(value, bool))
+def is_comparable(column_type: ColumnType, value: Any) -> bool:
+    """Return whether a value may be compared with a field of this type: true is not 1, and "1" is neither."""
+    return isinstance(value, TYPES[column_type]) and (column_type is ColumnType.BOOLEAN or not isinstance(value, bool))
 
 
-def meets(document: Json, condition: Condition, kinds: Mapping[str, ColumnType], search: Sequence[str] = ()) -> bool:  # noqa: PLR0911
-    """Whether a document is one of those."""
+def meets(document: Json, condition: Condition, types: Mapping[str, ColumnType], search: Sequence[str] = ()) -> bool:  # noqa: PLR0911
+    """Return whether a document meets a condition."""
 
-    def again(inner: Condition) -> bool:
-        return meets(document, inner, kinds, search)
+    def meets_too(inner: Condition) -> bool:
+        return meets(document, inner, types, search)
 
     match condition:
         case OneOf(field, values):
-            return value_of(document, field) in [one for one in values if like(kinds[field], one)]
+            return get_value(document, field) in [value for value in values if is_comparable(types[field], value)]
         case Overlaps(field, values):
-            return bool(set(value_of(document, field) or ()) & {one for one in values if like(kinds[field], one)})
+            return bool(
+                set(get_value(document, field) or ())
+                & {value for value in values if is_comparable(types[field], value)}
+            )
         case Between(field, low, high):
-            value = value_of(document, field)
+            value = get_value(document, field)
             limits = [limit for limit in (low, high) if limit is not None]
-            if value is None or not all(like(kinds[field], limit) for limit in limits):
+            if value is None or not all(is_comparable(types[field], limit) for limit in limits):
                 return False
             return (low is None or value >= low) and (high is None or value <= high)
         case Missing(field):
-            return value_of(document, field) is None
+            return get_value(document, field) is None
         case Contains(text):
-            found = [value_of(document, path) for path in search]
-            flat = [one for each in found for one in (each if isinstance(each, list) else [each]) if one is not None]
-            return any(fold(text) in fold(str(one)) for one in flat)
+            searched = [get_value(document, path) for path in search]
+            lists = [value if isinstance(value, list) else [value] for value in searched]
+            elements = [element for inner_list in lists for element in inner_list if element is not None]
+            return any(fold(text) in fold(str(element)) for element in elements)
         case Not(inner):
-            return not again(inner)
+            return not meets_too(inner)
         case AllOf(parts):
-            return all(again(part) for part in parts)
+            return all(meets_too(part) for part in parts)
         case AnyOf(parts):
-            return any(again(part) for part in parts)
+            return any(meets_too(part) for part in parts)
     raise NotImplementedError(condition)
 
 
-def ordered(documents: Iterable[Json], sort: Sequence[SortKey]) -> list[Json]:
-    """Documents in order: without the field first ascending, last descending; ties by `_id`."""
-    found = sorted(documents, key=lambda one: one["_id"])
+def sort_documents(documents: Iterable[Json], sort: Sequence[SortKey]) -> list[Json]:
+    """Return documents in order: those without the field first ascending, last descending; ties by `_id`."""
+    values = sorted(documents, key=lambda value: value["_id"])
     for key in reversed(sort):
 
-        def place(one: Json, key: SortKey = key) -> tuple[bool, Any]:
-            value = value_of(one, key.field)
+        def place(value: Json, key: SortKey = key) -> tuple[bool, Any]:
+            value = get_value(value, key.field)
             return (value is not None, 0 if value is None else value)
 
-        found.sort(key=place, reverse=key.descending)
-    return found
+        values.sort(key=place, reverse=key.descending)
+    return values
 
 
 Row = dict[str, Any]
 
 
-def aggregated(plan: Aggregate, rows: Iterable[Row], kinds: Mapping[str, ColumnType]) -> list[Row]:
-    """A plan's answer over the rows of its table, in no particular order."""
+def aggregate(plan: Aggregate, rows: Iterable[Row], types: Mapping[str, ColumnType]) -> list[Row]:
+    """Return the result of a plan over the rows of its table, in no particular order."""
     if isinstance(plan.source, Aggregate):
-        rows = aggregated(plan.source, rows, kinds)
-        made = {name(key): kind_of(key, kinds) for key in plan.source.by}
-        kinds = made | {measure.name: ColumnType.INTEGER for measure in plan.source.measures}
+        rows = aggregate(plan.source, rows, types)
+        key_types = {get_key_name(key): get_key_type(key, types) for key in plan.source.by}
+        types = key_types | {measure.name: ColumnType.INTEGER for measure in plan.source.measures}
     groups: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
     if not plan.by:
         groups[()] = []
     for row in rows:
-        if meets(row, plan.where, kinds):
-            for key in product(*(keys(row, one) for one in plan.by)):
+        if meets(row, plan.where, types):
+            for key in product(*(list_keys(row, value) for value in plan.by)):
                 groups[key].append(row)
     return [
-        dict(zip(map(name, plan.by), map(thawed, key), strict=True))
-        | {measure.name: measured(measure, members) for measure in plan.measures}
+        dict(zip(map(get_key_name, plan.by), map(unfreeze, key), strict=True))
+        | {measure.name: measure_rows(measure, members) for measure in plan.measures}
         for key, members in groups.items()
     ]
 
 
-def measured(measure: Measure, rows: Sequence[Row]) -> int | None:
-    """A measure over rows; a null counts 0 in a sum, on either side of the product."""
+def measure_rows(measure: Measure, rows: Sequence[Row]) -> int | None:
+    """Return a measure over rows; a null counts as 0 in a sum, on either side of the product."""
     match measure:
         case Count():
             return len(rows)
@@ -116,33 +120,33 @@ def measured(measure: Measure, rows: Sequence[Row]) -> int | None:
             return max((row[field] for row in rows if row[field] is not None), default=None)
 
 
-def keys(row: Row, key: GroupKey) -> Iterator[Any]:
-    """What a row is grouped under."""
+def list_keys(row: Row, key: GroupKey) -> Iterator[Any]:
+    """Yield the values of a grouping key for a row."""
     match key:
         case Band(field, edges, _):
-            yield band(row[field], edges)
+            yield find_band(row[field], edges)
         case Each(field, _):
             yield from set(row[field] or ())
         case _:
-            yield frozen(row[key])
+            yield freeze(row[key])
 
 
-def name(key: GroupKey) -> str:
-    """The column of a key in the answer."""
+def get_key_name(key: GroupKey) -> str:
+    """Return the name of a key's column in the result."""
     return key if isinstance(key, str) else key.name
 
 
-def kind_of(key: GroupKey, kinds: Mapping[str, ColumnType]) -> ColumnType:
-    """The type of a key's column in the answer."""
+def get_key_type(key: GroupKey, types: Mapping[str, ColumnType]) -> ColumnType:
+    """Return the type of a key's column in the result."""
     match key:
         case Band():
             return ColumnType.INTEGER
         case Each(field, _):
-            return ColumnType.TEXT if kinds[field] is ColumnType.TEXTS else ColumnType.INTEGER
+            return ColumnType.TEXT if types[field] is ColumnType.TEXTS else ColumnType.INTEGER
         case _:
-            return kinds[key]
+            return types[key]
 
 
-def kinds_of(table: Table) -> dict[str, ColumnType]:
-    """The columns that plans may name."""
+def get_types(table: Table) -> dict[str, ColumnType]:
+    """Return the columns that plans may name, with their types."""
     return {"part": ColumnType.INTEGER, **{column.name: column.type for column in table.columns}}

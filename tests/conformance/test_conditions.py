@@ -1,4 +1,4 @@
-"""Conditions find the same documents in every store as in plain Python, whatever is missing, null or alike."""
+"""Tests that conditions find the same documents in every store as in plain Python, also with nulls."""
 
 import random
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from okube_api.store.schema import SortKey
 from okube_api.store.values import Json, Scalar
 
 from tests.conformance import plain
-from tests.conformance.declared import THINGS
+from tests.conformance.declared import DOCUMENTS
 
 pytestmark = pytest.mark.anyio
 
@@ -45,20 +45,20 @@ LISTS: dict[str, tuple[Scalar, ...]] = {"names": TEXTS, "counts": INTEGERS}
 APPLICATION = "c" * 24
 
 
-def documents(seed: int, many: int) -> list[Json]:
-    """Documents with some fields absent, some null, lists of every length."""
+def make_documents(seed: int, count: int) -> list[Json]:
+    """Return documents with absent and null fields and with lists of several lengths."""
     chance = random.Random(seed)
-    made: list[Json] = []
-    for at in range(many):
-        one: Json = {"_id": f"{'c' * 18}{at:06x}", "application": APPLICATION, "key": f"key {at}"}
+    documents: list[Json] = []
+    for at in range(count):
+        document: Json = {"_id": f"{'c' * 18}{at:06x}", "application": APPLICATION, "key": f"key {at}"}
         for name, values in FIELDS.items():
             if chance.random() < 0.75:
-                _put(one, name, chance.choice((None, *values, *values)))
-        one["names"] = chance.choice((None, [], [f"only {at}"], [f"only {at}", f"Café {at}"]))
+                _put(document, name, chance.choice((None, *values, *values)))
+        document["names"] = chance.choice((None, [], [f"only {at}"], [f"only {at}", f"Café {at}"]))
         if chance.random() < 0.75:
-            one["counts"] = chance.choice((None, [], chance.sample(INTEGERS, 1), chance.sample(INTEGERS, 3)))
-        made.append(one)
-    return made
+            document["counts"] = chance.choice((None, [], chance.sample(INTEGERS, 1), chance.sample(INTEGERS, 3)))
+        documents.append(document)
+    return documents
 
 
 def _put(document: Json, path: str, value: object) -> None:
@@ -68,55 +68,57 @@ def _put(document: Json, path: str, value: object) -> None:
     document[last] = value
 
 
-CORPUS = documents(seed=7, many=80)
-NAMES = tuple(name for one in CORPUS for name in one["names"] or ())
+CORPUS = make_documents(seed=7, count=80)
+ALL_NAMES = tuple(name for document in CORPUS for name in document["names"] or ())
 
 
 @pytest.fixture(scope="module")
-async def filled(store: Store) -> Store:
-    """The store with the corpus in it."""
-    await store.delete(THINGS, equal("application", APPLICATION))
-    await store.insert(THINGS, CORPUS)
+async def filled_store(store: Store) -> Store:
+    """Fill the store with the corpus."""
+    await store.delete(DOCUMENTS, equal("application", APPLICATION))
+    await store.insert(DOCUMENTS, CORPUS)
     return store
 
 
-async def check(store: Store, condition: Condition) -> None:
-    """Compares what is found, in both orders of asking."""
-    expected = [one["_id"] for one in CORPUS if plain.meets(one, condition, THINGS.fields, THINGS.search)]
+async def check_condition(store: Store, condition: Condition) -> None:
+    """Compare what `find` and `count` return with plain Python."""
+    expected = [
+        document["_id"] for document in CORPUS if plain.meets(document, condition, DOCUMENTS.fields, DOCUMENTS.search)
+    ]
     where = equal("application", APPLICATION) & condition
-    found = await store.find(THINGS, where)
-    assert [one["_id"] for one in found] == expected, condition
-    assert await store.count(THINGS, where) == len(expected)
+    matches = await store.find(DOCUMENTS, where)
+    assert [document["_id"] for document in matches] == expected, condition
+    assert await store.count(DOCUMENTS, where) == len(expected)
 
 
-ANY = st.sampled_from((*TEXTS, *INTEGERS, *NUMBERS, True, False, "key 3", 2**64, 0.5, 1e19, -(2**70)))
+ANY_VALUE = st.sampled_from((*TEXTS, *INTEGERS, *NUMBERS, True, False, "key 3", 2**64, 0.5, 1e19, -(2**70)))
 
 
-def one_of() -> st.SearchStrategy[Condition]:
-    values = st.lists(ANY, max_size=4).map(tuple)
+def make_one_of() -> st.SearchStrategy[Condition]:
+    values = st.lists(ANY_VALUE, max_size=4).map(tuple)
     return st.builds(OneOf, st.sampled_from(("key", *FIELDS)), values)
 
 
-def overlaps() -> st.SearchStrategy[Condition]:
-    values = st.lists(st.one_of(ANY, st.sampled_from(NAMES)), max_size=4).map(tuple)
+def make_overlaps() -> st.SearchStrategy[Condition]:
+    values = st.lists(st.one_of(ANY_VALUE, st.sampled_from(ALL_NAMES)), max_size=4).map(tuple)
     return st.builds(Overlaps, st.sampled_from(tuple(LISTS)), values)
 
 
-def between() -> st.SearchStrategy[Condition]:
-    return st.builds(Between, st.sampled_from(tuple(FIELDS)), st.none() | ANY, st.none() | ANY)
+def make_between() -> st.SearchStrategy[Condition]:
+    return st.builds(Between, st.sampled_from(tuple(FIELDS)), st.none() | ANY_VALUE, st.none() | ANY_VALUE)
 
 
-def missing() -> st.SearchStrategy[Condition]:
+def make_missing() -> st.SearchStrategy[Condition]:
     return st.builds(Missing, st.sampled_from((*FIELDS, *LISTS, "key")))
 
 
-def contains() -> st.SearchStrategy[Condition]:
+def make_contains() -> st.SearchStrategy[Condition]:
     return st.builds(Contains, st.sampled_from((*TEXTS, "KEY 1", "cafe", "ÉRAGNY", "only", ".", "(", "\\", "%")))
 
 
-LEAVES = st.one_of(one_of(), overlaps(), between(), missing(), contains())
+SIMPLE_CONDITIONS = st.one_of(make_one_of(), make_overlaps(), make_between(), make_missing(), make_contains())
 CONDITIONS = st.recursive(
-    LEAVES,
+    SIMPLE_CONDITIONS,
     lambda inner: st.one_of(
         st.builds(Not, inner),
         st.builds(AllOf, st.lists(inner, max_size=3).map(tuple)),
@@ -128,8 +130,8 @@ CONDITIONS = st.recursive(
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(condition=CONDITIONS)
-async def test_random_conditions(filled: Store, condition: Condition) -> None:
-    await check(filled, condition)
+async def test_random_conditions(filled_store: Store, condition: Condition) -> None:
+    await check_condition(filled_store, condition)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +152,8 @@ async def test_random_conditions(filled: Store, condition: Condition) -> None:
         OneOf("key", ({"$ne": ""},)),  # type: ignore[arg-type]
         OneOf("key", ("key 1' OR '1' = '1",)),
         Overlaps("names", ()),
-        Overlaps("names", NAMES),
-        Overlaps("names", (*NAMES[:2], "only 999", 3)),
+        Overlaps("names", ALL_NAMES),
+        Overlaps("names", (*ALL_NAMES[:2], "only 999", 3)),
         Overlaps("counts", (1.0, "1", True)),
         Between("count", None, None),
         Between("count", 2**53, 2**53),
@@ -166,7 +168,7 @@ async def test_random_conditions(filled: Store, condition: Condition) -> None:
         Not(Missing("count")),
         Not(OneOf("count", (1,))),
         Not(Between("count", None, 0)),
-        Not(Overlaps("names", NAMES[:3])),
+        Not(Overlaps("names", ALL_NAMES[:3])),
         Contains(""),
         Contains("eragny"),
         Contains("é"),
@@ -181,55 +183,66 @@ async def test_random_conditions(filled: Store, condition: Condition) -> None:
     ],
     ids=repr,
 )
-async def test_conditions(filled: Store, condition: Condition) -> None:
-    await check(filled, condition)
+async def test_special_conditions(filled_store: Store, condition: Condition) -> None:
+    await check_condition(filled_store, condition)
 
 
-async def test_texts_of_any_length_are_searched_to_their_end(store: Store) -> None:
-    """Also where an index holds the start of a long text only; other applications' aside."""
-    theirs = ["e" * 23 + "1", "e" * 23 + "2"]
-    made = [
+async def test_long_texts_are_searched_to_their_end(store: Store) -> None:
+    """Search texts that are longer than what an index stores, next to documents of another application."""
+    applications = ["e" * 23 + "1", "e" * 23 + "2"]
+    documents = [
         {
             "_id": f"{at:023x}e",
-            "application": theirs[at % 2],
+            "application": applications[at % 2],
             "key": f"{at}",
             "names": [f"{at}" + "x" * 5000, f"Fin{at // 2} (é)"],
         }
         for at in range(6)
     ]
-    await store.insert(THINGS, made)
-    for text, wanted in (("fin1 (E)", [made[2]]), ("x" * 3000, made[::2]), ("fin1 (e).", []), ("fin", made[::2])):
-        assert await store.find(THINGS, equal("application", theirs[0]) & Contains(text)) == wanted
-    await store.delete(THINGS, OneOf("application", tuple(theirs)))
+    await store.insert(DOCUMENTS, documents)
+    for text, expected in (
+        ("fin1 (E)", [documents[2]]),
+        ("x" * 3000, documents[::2]),
+        ("fin1 (e).", []),
+        ("fin", documents[::2]),
+    ):
+        assert await store.find(DOCUMENTS, equal("application", applications[0]) & Contains(text)) == expected
+    await store.delete(DOCUMENTS, OneOf("application", tuple(applications)))
 
 
 @pytest.mark.parametrize("name", ["version", "count", "ratio", "active", "address.city", "key", "_id"])
 @pytest.mark.parametrize("descending", [False, True])
-async def test_sorts(filled: Store, name: str, descending: bool) -> None:
+async def test_sort_by_one_key(filled_store: Store, name: str, descending: bool) -> None:
     sort = (SortKey(name, descending),)
-    expected = [one["_id"] for one in plain.ordered(CORPUS, sort)]
+    expected = [document["_id"] for document in plain.sort_documents(CORPUS, sort)]
     where = equal("application", APPLICATION)
-    assert [one["_id"] for one in await filled.find(THINGS, where, sort=sort)] == expected
-    streamed = [one["_id"] async for block in filled.stream(THINGS, where, sort=sort) for one in block]
+    assert [document["_id"] for document in await filled_store.find(DOCUMENTS, where, sort=sort)] == expected
+    streamed = [
+        document["_id"] async for block in filled_store.stream(DOCUMENTS, where, sort=sort) for document in block
+    ]
     assert streamed == expected
 
 
-async def test_several_sorts_and_pages_that_tile(filled: Store) -> None:
+async def test_pages_of_several_sort_keys_cover_every_document_once(filled_store: Store) -> None:
     sort: Sequence[SortKey] = (
         SortKey("version", descending=True),
         SortKey("active"),
         SortKey("count", descending=True),
     )
-    expected = [one["_id"] for one in plain.ordered(CORPUS, sort)]
+    expected = [document["_id"] for document in plain.sort_documents(CORPUS, sort)]
     where = equal("application", APPLICATION)
-    pages = [await filled.find(THINGS, where, sort=sort, skip=at, limit=7) for at in range(0, len(CORPUS) + 7, 7)]
-    assert [one["_id"] for page in pages for one in page] == expected
-    assert await filled.find(THINGS, where, limit=0) == []
-    assert [one["_id"] for one in await filled.find(THINGS, where, sort=sort, skip=70)] == expected[70:]
+    pages = [
+        await filled_store.find(DOCUMENTS, where, sort=sort, skip=at, limit=7) for at in range(0, len(CORPUS) + 7, 7)
+    ]
+    assert [document["_id"] for page in pages for document in page] == expected
+    assert await filled_store.find(DOCUMENTS, where, limit=0) == []
+    assert [document["_id"] for document in await filled_store.find(DOCUMENTS, where, sort=sort, skip=70)] == expected[
+        70:
+    ]
 
 
 RANDOM_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
-RANDOM = st.fixed_dictionaries(
+RANDOM_DOCUMENTS = st.fixed_dictionaries(
     {},
     optional={
         "names": st.none() | st.lists(RANDOM_TEXT, max_size=3, unique=True),
@@ -247,23 +260,26 @@ RANDOM = st.fixed_dictionaries(
 @settings(
     deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(made=st.lists(RANDOM, min_size=1, max_size=5), which=st.integers(0, 4))
-async def test_random_documents_come_back_as_they_were(store: Store, made: list[Json], which: int) -> None:
-    own = "d" * 24
-    await store.delete(THINGS, equal("application", own))
-    stored = [{"_id": f"{'d' * 20}{at:04x}", "application": own, "key": f"k{at}", **one} for at, one in enumerate(made)]
-    for one in stored:  # each has names of its own
-        one["names"] = one.get("names") and [f"{one['_id']}{name}" for name in one["names"]]
-    await store.insert(THINGS, stored)
-    assert await store.find(THINGS, equal("application", own)) == stored
-    one = stored[which % len(stored)]
-    for name in THINGS.fields:
-        value = plain.value_of(one, name)
+@given(documents=st.lists(RANDOM_DOCUMENTS, min_size=1, max_size=5), index=st.integers(0, 4))
+async def test_random_documents_round_trip(store: Store, documents: list[Json], index: int) -> None:
+    application = "d" * 24
+    await store.delete(DOCUMENTS, equal("application", application))
+    stored = [
+        {"_id": f"{'d' * 20}{at:04x}", "application": application, "key": f"k{at}", **document}
+        for at, document in enumerate(documents)
+    ]
+    for document in stored:  # names are unique
+        document["names"] = document.get("names") and [f"{document['_id']}{name}" for name in document["names"]]
+    await store.insert(DOCUMENTS, stored)
+    assert await store.find(DOCUMENTS, equal("application", application)) == stored
+    document = stored[index % len(stored)]
+    for name in DOCUMENTS.fields:
+        value = plain.get_value(document, name)
         if value is None:
             condition: Condition = Missing(name)
         elif isinstance(value, list):
             condition = Overlaps(name, tuple(value))
         else:
             condition = OneOf(name, (value,)) & Between(name, value, value)
-        expected = [other for other in stored if plain.meets(other, condition, THINGS.fields)]
-        assert await store.find(THINGS, equal("application", own) & condition) == expected, name
+        expected = [other for other in stored if plain.meets(other, condition, DOCUMENTS.fields)]
+        assert await store.find(DOCUMENTS, equal("application", application) & condition) == expected, name

@@ -1,4 +1,4 @@
-"""Plans answered from columns in memory: as in plain Python, of the right version, or not at all."""
+"""Tests that plans on cached columns have the same result as in plain Python, of the right version, or are refused."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from okube_api.store.columnar.answer import aggregate_rows, select_rows
 from okube_api.store.columnar.frame import build_frame
 from okube_api.store.conditions import EVERYTHING, Between, Condition
+from okube_api.store.duckdb.rows import DuckReader
 from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
 from okube_api.store.mongo.store import MongoStore
@@ -18,65 +19,65 @@ from okube_api.store.protocol import Store
 
 from tests.conformance import plain
 from tests.conformance.declared import SCHEMA, STAYS
-from tests.conformance.rows import CORPUS, KINDS, arrow, bag, fill, stays
-from tests.conformance.test_plans import CONDITIONS, KEYS, MEASURES, PLANS
-from tests.store.mock_server import Client
+from tests.conformance.rows import CORPUS, TYPES, count_rows, fill, make_stays, to_arrow
+from tests.conformance.strategies import CONDITIONS, KEYS, MEASURES, PLANS
+from tests.store.mock_server import MockClient
 
-FRAME = build_frame(arrow(STAYS, CORPUS), KINDS)
+FRAME = build_frame(to_arrow(STAYS, CORPUS), TYPES)
 
 
 @settings(deadline=None, max_examples=200)
 @given(PLANS)
 def test_random_plans(plan: Aggregate) -> None:
-    check(plan)
+    check_plan(plan)
 
 
 @settings(deadline=None, max_examples=60)
-@given(CONDITIONS, st.lists(st.sampled_from(tuple(KINDS)), min_size=1, unique=True))
+@given(CONDITIONS, st.lists(st.sampled_from(tuple(TYPES)), min_size=1, unique=True))
 def test_random_rows(where: Condition, columns: list[str]) -> None:
-    found = select_rows(Select(STAYS, where, tuple(columns)), FRAME)
-    expected = [{name: row[name] for name in columns} for row in CORPUS if plain.meets(row, where, KINDS)]
-    assert bag(found.to_pylist()) == bag(expected)
-    assert found.column_names == columns
+    result = select_rows(Select(STAYS, where, tuple(columns)), FRAME)
+    expected = [{name: row[name] for name in columns} for row in CORPUS if plain.meets(row, where, TYPES)]
+    assert count_rows(result.to_pylist()) == count_rows(expected)
+    assert result.column_names == columns
 
 
-def check(plan: Aggregate) -> None:
-    found = aggregate_rows(plan, FRAME)
-    assert bag(found.to_pylist()) == bag(plain.aggregated(plan, CORPUS, KINDS)), plan
+def check_plan(plan: Aggregate) -> None:
+    result = aggregate_rows(plan, FRAME)
+    assert count_rows(result.to_pylist()) == count_rows(plain.aggregate(plan, CORPUS, TYPES)), plan
 
 
 @pytest.mark.parametrize("key", KEYS, ids=repr)
-def test_each_key_with_every_measure(key: object) -> None:
-    check(Aggregate(STAYS, EVERYTHING, (key,), MEASURES))  # type: ignore[arg-type]
-    check(Aggregate(STAYS, Between("part", 12, 15), (key, "part"), MEASURES))  # type: ignore[arg-type]
-    check(Aggregate(STAYS, Between("part", 99, None), (key, "part"), MEASURES))  # type: ignore[arg-type]
+def test_every_key_with_every_measure(key: object) -> None:
+    check_plan(Aggregate(STAYS, EVERYTHING, (key,), MEASURES))  # type: ignore[arg-type]
+    check_plan(Aggregate(STAYS, Between("part", 12, 15), (key, "part"), MEASURES))  # type: ignore[arg-type]
+    check_plan(Aggregate(STAYS, Between("part", 99, None), (key, "part"), MEASURES))  # type: ignore[arg-type]
 
 
 def test_aggregates_of_aggregates() -> None:
     inner = Aggregate(STAYS, Between("part", 11, 18), ("campaigns", "place"), (Sum("dwell_s", "d"), Count("n")))
-    check(Aggregate(inner, Between("n", 2, None), ("campaigns",), (Count("places"), Max("d", "most"))))
+    check_plan(Aggregate(inner, Between("n", 2, None), ("campaigns",), (Count("places"), Max("d", "most"))))
 
 
 def test_more_combinations_of_keys_than_rows() -> None:
     wide = [row | {"dwell_s": None if at % 9 == 0 else at * 10**9, "weight": at} for at, row in enumerate(CORPUS)]
     plan = Aggregate(STAYS, EVERYTHING, ("dwell_s", "weight", "place", "part"), (Count("n"), Sum("dwell_s", "s")))
-    found = aggregate_rows(plan, build_frame(arrow(STAYS, wide), KINDS))
-    assert bag(found.to_pylist()) == bag(plain.aggregated(plan, wide, KINDS))
+    result = aggregate_rows(plan, build_frame(to_arrow(STAYS, wide), TYPES))
+    assert count_rows(result.to_pylist()) == count_rows(plain.aggregate(plan, wide, TYPES))
 
 
 @pytest.mark.parametrize("value", [2**31, 2**52 + 1, -(2**52) - 1, 2**54 + 1])
 def test_sums_are_exact_or_refused(value: int) -> None:
-    large = [row | {"dwell_s": value + at, "weight": 1} for at, row in enumerate(CORPUS)]
+    large_rows = [row | {"dwell_s": value + at, "weight": 1} for at, row in enumerate(CORPUS)]
     plan = Aggregate(STAYS, EVERYTHING, ("place",), (Sum("dwell_s", "s"), Sum("dwell_s", "w", times="weight")))
-    found = aggregate_rows(plan, build_frame(arrow(STAYS, large), KINDS))
-    assert bag(found.to_pylist()) == bag(plain.aggregated(plan, large, KINDS))
+    result = aggregate_rows(plan, build_frame(to_arrow(STAYS, large_rows), TYPES))
+    assert count_rows(result.to_pylist()) == count_rows(plain.aggregate(plan, large_rows, TYPES))
 
 
-def test_what_is_beyond_exactness_is_left_to_the_database() -> None:
-    large = build_frame(arrow(STAYS, [row | {"dwell_s": 2**62, "weight": 2} for row in CORPUS]), KINDS)
+def test_sums_that_may_be_inexact_are_refused() -> None:
+    large_rows = build_frame(to_arrow(STAYS, [row | {"dwell_s": 2**62, "weight": 2} for row in CORPUS]), TYPES)
     for measure in (Sum("dwell_s", "s"), Sum("dwell_s", "s", times="weight")):
         with pytest.raises(UnsupportedByStore):
-            aggregate_rows(Aggregate(STAYS, EVERYTHING, (), (measure,)), large)
+            aggregate_rows(Aggregate(STAYS, EVERYTHING, (), (measure,)), large_rows)
     for plan in (
         Aggregate(STAYS, Between("ratio", 0, 1), (), (Count("n"),)),
         Aggregate(STAYS, EVERYTHING, ("users",), (Count("n"),)),
@@ -86,71 +87,73 @@ def test_what_is_beyond_exactness_is_left_to_the_database() -> None:
             aggregate_rows(plan, FRAME)
 
 
-def test_the_row_limit_holds() -> None:
+def test_plans_beyond_the_row_limit_are_refused() -> None:
     plan = Aggregate(STAYS, EVERYTHING, ("place",), (Count("n"),))
     assert aggregate_rows(plan, FRAME, row_limit=len(CORPUS)).num_rows
     with pytest.raises(TooManyRows):
         aggregate_rows(plan, FRAME, row_limit=len(CORPUS) - 1)
 
 
-def test_no_rows_at_all() -> None:
-    empty = build_frame(arrow(STAYS, []), KINDS)
+def test_plans_without_rows() -> None:
+    empty = build_frame(to_arrow(STAYS, []), TYPES)
     for by in (*((key,) for key in KEYS), ()):
         plan = Aggregate(STAYS, EVERYTHING, by, MEASURES)
-        assert bag(aggregate_rows(plan, empty).to_pylist()) == bag(plain.aggregated(plan, [], KINDS))
+        assert count_rows(aggregate_rows(plan, empty).to_pylist()) == count_rows(plain.aggregate(plan, [], TYPES))
 
 
-# -- in the stores
+# -- within the stores
 
 
 @pytest.fixture(params=["duckdb", "mongomock"])
-async def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """A store that holds tables in memory, as stores do."""
+async def caching_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """Start a store with the column cache of a real one."""
     url = f"mongodb://memory/{uuid4().hex}"
-    made: Store = (
+    new_store: Store = (
         DuckStore(tmp_path / "okube.duckdb", SCHEMA, memory_limit="256MB", threads=1)
         if request.param == "duckdb"
-        else MongoStore(url, SCHEMA, client=Client(url))
+        else MongoStore(url, SCHEMA, client=MockClient(url))
     )
-    await made.start()
-    yield made
-    await made.close()
+    await new_store.start()
+    yield new_store
+    await new_store.close()
 
 
 @pytest.mark.anyio
-async def test_every_question_is_answered_from_the_version_it_sees(fresh: Store) -> None:
+async def test_every_plan_is_evaluated_on_the_version_of_its_reader(caching_store: Store) -> None:
     counting = Aggregate(STAYS, EVERYTHING, (), (Count("n"),))
     rows = Select(STAYS, EVERYTHING, ("part",))
-    await fill(fresh, "a", STAYS, stays(1, range(3), 50))
-    await fill(fresh, "b", STAYS, stays(2, range(3), 7))
-    async with fresh.open_reader("a") as old:
+    await fill(caching_store, "a", STAYS, make_stays(1, range(3), 50))
+    await fill(caching_store, "b", STAYS, make_stays(2, range(3), 7))
+    async with caching_store.open_reader("a") as old:
         for _ in range(4):
             assert (await old.aggregate(counting)).to_pylist() == [{"n": 50}]
         for at in range(1, 6):
-            await fill(fresh, "a", STAYS, stays(at, range(3), 10 * at), f"change {at}")
+            await fill(caching_store, "a", STAYS, make_stays(at, range(3), 10 * at), f"change {at}")
             for _ in range(3):
-                async with fresh.open_reader("a") as reader:
+                async with caching_store.open_reader("a") as reader:
                     assert (await reader.aggregate(counting)).to_pylist() == [{"n": 10 * at}]
                     assert (await reader.select(rows)).num_rows == 10 * at
                 assert (await old.aggregate(counting)).to_pylist() == [{"n": 50}]
-        async with fresh.open_reader("b", row_limit=6) as reader:
+        async with caching_store.open_reader("b", row_limit=6) as reader:
             for _ in range(3):
                 with pytest.raises(TooManyRows):
                     await reader.aggregate(counting)
-    await fresh.delete_rows("a")
+    await caching_store.delete_rows("a")
     for _ in range(3):
-        async with fresh.open_reader("a") as reader:
+        async with caching_store.open_reader("a") as reader:
             assert (await reader.aggregate(counting)).to_pylist() == [{"n": 0}]
 
 
 @pytest.mark.anyio
-async def test_the_third_time_nothing_is_asked(fresh: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the database: the reader is taken its way there."""
-    await fill(fresh, "a", STAYS, stays(3, range(3), 50))
+async def test_a_plan_that_repeats_does_not_reach_the_database(
+    caching_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Remove the reader's methods that query the database before the third run."""
+    await fill(caching_store, "a", STAYS, make_stays(3, range(3), 50))
     plan = Aggregate(STAYS, EVERYTHING, ("place",), (Count("n"),))
-    async with fresh.open_reader("a") as reader:
-        answers = [bag((await reader.aggregate(plan)).to_pylist()) for _ in range(2)]
-        for name in ("_fetch", "_ask"):
-            monkeypatch.setattr(type(reader), name, None, raising=False)
-        answers.append(bag((await reader.aggregate(plan)).to_pylist()))
+    async with caching_store.open_reader("a") as reader:
+        answers = [count_rows((await reader.aggregate(plan)).to_pylist()) for _ in range(2)]
+        query_method = "_ask" if isinstance(reader, DuckReader) else "_query"
+        monkeypatch.setattr(type(reader), query_method, None)
+        answers.append(count_rows((await reader.aggregate(plan)).to_pylist()))
     assert answers == [answers[0]] * 3

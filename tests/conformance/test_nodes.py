@@ -26,7 +26,7 @@ from okube_api.store.plans import Aggregate, Band, Count, Each, GroupKey, Max, M
 from okube_api.store.protocol import Store
 from okube_api.store.schema import ColumnType
 
-from tests.conformance.declared import STAYS, THINGS
+from tests.conformance.declared import DOCUMENTS, STAYS
 
 CONDITIONS: dict[type[Condition], Condition] = {
     OneOf: OneOf("key", ("a",)),
@@ -50,7 +50,7 @@ DIALECTS: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[..., 
     "duckdb": (sql.to_sql, sql.key_sql, sql.measure_sql, sql.HashedFields),
     "mongo": (pipeline.to_match, pipeline.key_expression, pipeline.accumulator, DeclaredFields),
 }
-DOCUMENT = {"_id": ColumnType.TEXT, **THINGS.fields}
+DOCUMENT = {"_id": ColumnType.TEXT, **DOCUMENTS.fields}
 ROW = {column.name: column.type for column in STAYS.columns}
 
 
@@ -98,7 +98,7 @@ def test_dialects_name_a_node_without_a_rule(dialect: str) -> None:
 async def test_store_refuses_a_node_without_a_rule(store: Store, application: str) -> None:
     unknown = SoundsLike("place")
     with pytest.raises(UnsupportedByStore, match="SoundsLike"):
-        await store.find(THINGS, ~unknown | Missing("key"))
+        await store.find(DOCUMENTS, ~unknown | Missing("key"))
     async with store.open_reader(application) as reader:
         with pytest.raises(UnsupportedByStore, match="SoundsLike"):
             await reader.select(Select(STAYS, unknown, ("place",)))

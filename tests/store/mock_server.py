@@ -9,14 +9,14 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 
-class Client:
+class MockClient:
     """Stands in for `AsyncMongoClient`."""
 
     def __init__(self, url: str) -> None:
         self._client: Any = mongomock.MongoClient(url)
 
-    def get_default_database(self) -> "Database":
-        return Database(self._client.get_default_database())
+    def get_default_database(self) -> "MockDatabase":
+        return MockDatabase(self._client.get_default_database())
 
     async def drop_database(self, name: str) -> None:
         self._client.drop_database(name)
@@ -25,32 +25,32 @@ class Client:
         self._client.close()
 
 
-class Database:
+class MockDatabase:
     """Stands in for `AsyncDatabase`."""
 
     def __init__(self, database: Any) -> None:
         self._database = database
         self.name = database.name
 
-    def __getitem__(self, name: str) -> "Collection":
-        return Collection(self._database[name])
+    def __getitem__(self, name: str) -> "MockCollection":
+        return MockCollection(self._database[name])
 
     async def command(self, name: str) -> Json:
         found: Json = self._database.command(name)
         return found
 
 
-class Collection:
+class MockCollection:
     """Stands in for `AsyncCollection`: what is not told apart here is awaited and done at once."""
 
     def __init__(self, collection: Any) -> None:
         self._collection = collection
 
-    def find(self, *arguments: Any, batch_size: int = 0, **options: Any) -> "Cursor":
-        return Cursor(self._collection.find(*arguments, **options))
+    def find(self, *arguments: Any, batch_size: int = 0, **options: Any) -> "MockCursor":
+        return MockCursor(self._collection.find(*arguments, **options))
 
-    async def aggregate(self, pipeline: list[Json]) -> "Cursor":
-        return Cursor(self._collection.aggregate(pipeline))
+    async def aggregate(self, pipeline: list[Json]) -> "MockCursor":
+        return MockCursor(self._collection.aggregate(pipeline))
 
     async def bulk_write(self, operations: Sequence[InsertOne[Json] | ReplaceOne[Json]]) -> None:
         """One after the other; mongomock's own passes over an argument that the driver's operations give it."""
@@ -72,7 +72,7 @@ class Collection:
         return call
 
 
-class Cursor:
+class MockCursor:
     """Stands in for `AsyncCursor`."""
 
     def __init__(self, cursor: Any) -> None:

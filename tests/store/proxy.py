@@ -72,7 +72,7 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxy_to(host: str, port: int) -> AsyncIterator[Proxy]:
+async def open_proxy(host: str, port: int) -> AsyncIterator[Proxy]:
     """An open proxy."""
     proxy = Proxy(host, port)
     await proxy.open()

@@ -20,7 +20,7 @@ from okube_api.store.plans import Aggregate, Count
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, Column, ColumnType, Schema, SortKey, Table
 
-from tests.conformance.declared import EVENTS, SCHEMA, THINGS
+from tests.conformance.declared import EVENTS, SCHEMA, DOCUMENTS
 
 pytestmark = pytest.mark.anyio
 
@@ -83,9 +83,9 @@ async def test_a_store_that_is_closed_says_so(tmp_path: Path) -> None:
     await store.close()
     await store.close()
     with pytest.raises(Unavailable):
-        await store.count(THINGS, EVERYTHING)
+        await store.count(DOCUMENTS, EVERYTHING)
     await store.start()
-    assert await store.count(THINGS, EVERYTHING) == 0
+    assert await store.count(DOCUMENTS, EVERYTHING) == 0
     await store.close()
 
 
@@ -177,13 +177,13 @@ async def test_the_event_loop_goes_on(tmp_path: Path) -> None:
 async def test_a_cancelled_write_is_whole_or_not_there(store: DuckStore) -> None:
     for at in range(12):
         made = [{"_id": f"{at:012x}{one:012x}", "version": at, "key": f"{at} {one}"} for one in range(400)]
-        task = asyncio.create_task(store.insert(THINGS, made))
+        task = asyncio.create_task(store.insert(DOCUMENTS, made))
         await asyncio.sleep(0.004 * at)
         task.cancel()
         await asyncio.wait([task])
-        assert await store.count(THINGS, equal("version", at)) in (0, 400)
-    await store.insert(THINGS, [{"_id": "f" * 24, "version": 99}])
-    assert await store.count(THINGS, equal("version", 99)) == 1
+        assert await store.count(DOCUMENTS, equal("version", at)) in (0, 400)
+    await store.insert(DOCUMENTS, [{"_id": "f" * 24, "version": 99}])
+    assert await store.count(DOCUMENTS, equal("version", 99)) == 1
 
 
 async def test_a_cancelled_change_leaves_nothing(store: DuckStore) -> None:
@@ -237,7 +237,7 @@ async def test_changes_of_two_applications_at_once_do_not_meet(store: DuckStore)
 
 async def test_a_full_disk_is_said_and_passes(store: DuckStore) -> None:
     """A limit on the size of files stands for the disk."""
-    await store.insert(THINGS, [{"_id": "1", "key": "before"}])
+    await store.insert(DOCUMENTS, [{"_id": "1", "key": "before"}])
     rows = pa.table(
         {"part": pa.repeat(1, 400_000), "user": range(400_000), "label": [f"{at * 7919:x}" for at in range(400_000)]}
     )
@@ -246,16 +246,16 @@ async def test_a_full_disk_is_said_and_passes(store: DuckStore) -> None:
     try:
         with pytest.raises(StoreFull):
             await fill(store, rows)
-        assert await store.count(THINGS, equal("key", "before")) == 1
+        assert await store.count(DOCUMENTS, equal("key", "before")) == 1
         made = [{"_id": f"x{at}", "key": f"{at}", "free": f"{at * 7919:x}" * 20} for at in range(20_000)]
         with pytest.raises(StoreFull):
-            await store.insert(THINGS, made)
-        assert await store.count(THINGS, EVERYTHING) == 1
+            await store.insert(DOCUMENTS, made)
+        assert await store.count(DOCUMENTS, EVERYTHING) == 1
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    await store.insert(THINGS, [{"_id": "2", "key": "after"}])
+    await store.insert(DOCUMENTS, [{"_id": "2", "key": "after"}])
     await fill(store, rows)
-    assert await store.count(THINGS, EVERYTHING) == 2
+    assert await store.count(DOCUMENTS, EVERYTHING) == 2
     assert await store.is_committed("a", "fill")
 
 

@@ -14,8 +14,8 @@ from okube_api.store import open_store
 from okube_api.store.conditions import equal
 from okube_api.store.protocol import Store
 
-from tests.conformance.declared import EVENTS, SCHEMA, STAYS, THINGS
-from tests.store.crashing import APPLICATION, EVENTS_EACH, STAYS_EACH, THINGS_EACH, identifiers
+from tests.conformance.declared import EVENTS, SCHEMA, STAYS, DOCUMENTS
+from tests.store.crashing import APPLICATION, EVENTS_PER_ROUND, STAYS_PER_ROUND, DOCUMENTS_PER_ROUND, make_identifiers
 
 pytestmark = pytest.mark.anyio
 
@@ -48,18 +48,18 @@ async def check(store: Store, said: dict[str, int]) -> int:
     assert versions <= {said["change"], said["change"] + 1}, versions
     now = max(versions, default=-1)
     if versions:
-        assert (len(versions), len(stays)) == (1, STAYS_EACH)
-        assert events == dict.fromkeys(range(now, max(now - 3, -1), -1), EVENTS_EACH)
+        assert (len(versions), len(stays)) == (1, STAYS_PER_ROUND)
+        assert events == dict.fromkeys(range(now, max(now - 3, -1), -1), EVENTS_PER_ROUND)
         assert await store.is_committed(APPLICATION, f"change {now}")
     assert not await store.is_committed(APPLICATION, f"change {now + 1}")
-    counts = [await store.count(THINGS, equal("version", at)) for at in range(now + 2)]
-    assert set(counts) <= {0, THINGS_EACH}
-    assert said["things"] < 0 or counts[said["things"]] == THINGS_EACH
-    asked = dict.fromkeys(one for at in range(now + 2) for one in identifiers(at))
+    counts = [await store.count(DOCUMENTS, equal("version", at)) for at in range(now + 2)]
+    assert set(counts) <= {0, DOCUMENTS_PER_ROUND}
+    assert said["things"] < 0 or counts[said["things"]] == DOCUMENTS_PER_ROUND
+    asked = dict.fromkeys(one for at in range(now + 2) for one in make_identifiers(at))
     known = [number for number in await store.find_numbers(APPLICATION, "user", list(asked)) if number is not None]
     assert sorted(known) == list(range(len(known)))
     if said["numbers"] >= 0:
-        assert None not in await store.find_numbers(APPLICATION, "user", identifiers(said["numbers"]))
+        assert None not in await store.find_numbers(APPLICATION, "user", make_identifiers(said["numbers"]))
     return now + 1
 
 

@@ -14,7 +14,7 @@ from okube_api.store.mongo.pipeline import aggregate_pipeline, select_pipeline, 
 from okube_api.store.plan_analysis import infer_part_range, resolve_source
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
 
-from tests.conformance.declared import STAYS, THINGS
+from tests.conformance.declared import STAYS, DOCUMENTS
 
 FOLDER = Path(__file__).parent / "golden"
 APPLICATION = "64f0c0c0a1b2c3d4e5f60718"
@@ -58,7 +58,7 @@ CONDITIONS = {
 def sql(name: str) -> str:
     """What DuckDB is sent: the statement, then its parameters."""
     if name in CONDITIONS:
-        text, values = DuckDocuments(THINGS).find(CONDITIONS[name], (), 25, 25)
+        text, values = DuckDocuments(DOCUMENTS).find(CONDITIONS[name], (), 25, 25)
     elif isinstance(plan := PLANS[name], Select):
         text, values = select_sql(plan, APPLICATION)
     else:
@@ -69,7 +69,7 @@ def sql(name: str) -> str:
 def pipeline(name: str) -> str:
     """What MongoDB is sent."""
     if name in CONDITIONS:
-        found: object = to_match(CONDITIONS[name], DeclaredFields({**THINGS.fields}, search=True))
+        found: object = to_match(CONDITIONS[name], DeclaredFields({**DOCUMENTS.fields}, search=True))
     else:
         plan = PLANS[name]
         visible = {"application": APPLICATION, **CURRENT.match_visible(*infer_part_range(resolve_source(plan)[1]))}

@@ -18,9 +18,9 @@ from okube_api.store.plans import Aggregate, Count
 from okube_api.store.values import Json
 from pymongo import MongoClient
 
-from tests.conformance.declared import EVENTS, SCHEMA, STAYS, THINGS
-from tests.conformance.plain import kinds_of
-from tests.store.proxy import proxy_to
+from tests.conformance.declared import EVENTS, SCHEMA, STAYS, DOCUMENTS
+from tests.conformance.plain import get_types
+from tests.store.proxy import open_proxy
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +52,7 @@ async def opened(mongo_uri: str, name: str) -> AsyncIterator[Open]:
 
 
 def stays(part: int, many: int) -> pa.Table:
-    columns = {column: pa.nulls(many, pa.null()) for column in kinds_of(STAYS)}
+    columns = {column: pa.nulls(many, pa.null()) for column in get_types(STAYS)}
     return pa.table(columns | {"part": pa.repeat(part, many), "dwell_s": pa.array(range(many))})
 
 
@@ -79,9 +79,9 @@ def stored(uri: str, database: str, collection: str) -> int:
 async def test_several_start_at_once(opened: Open) -> None:
     stores = [opened() for _ in range(3)]
     await asyncio.gather(*(store.start() for store in stores))
-    await stores[0].insert(THINGS, [{"_id": "1", "application": "a", "key": "k"}])
+    await stores[0].insert(DOCUMENTS, [{"_id": "1", "application": "a", "key": "k"}])
     for store in stores:
-        assert await store.count(THINGS, equal("key", "k")) == 1
+        assert await store.count(DOCUMENTS, equal("key", "k")) == 1
 
 
 async def test_one_of_many_processes_gets_the_key(opened: Open) -> None:
@@ -94,14 +94,14 @@ async def test_one_of_many_processes_gets_the_key(opened: Open) -> None:
             for one in range(together)
         ]
         try:
-            await stores[at % 3].insert(THINGS, made)
+            await stores[at % 3].insert(DOCUMENTS, made)
         except (Duplicate, Unavailable):
             return False
         return True
 
     won = await asyncio.gather(*(insert(at, 1 + at % 2) for at in range(9)))
     assert sum(won) == 1
-    assert await stores[0].count(THINGS, EVERYTHING) == 1 + won.index(True) % 2
+    assert await stores[0].count(DOCUMENTS, EVERYTHING) == 1 + won.index(True) % 2
 
 
 async def test_the_later_of_two_changes_is_a_conflict(opened: Open, mongo_uri: str, name: str) -> None:
@@ -204,7 +204,7 @@ async def test_documents_that_a_dead_process_staged_are_settled(
     """Finished when the write was committed; undone when it was not, or when nobody knows it."""
     store = opened()
     await store.start()
-    await store.insert(THINGS, [{"_id": "old", "application": "a", "key": "before"}])
+    await store.insert(DOCUMENTS, [{"_id": "old", "application": "a", "key": "before"}])
     with MongoClient[Json](mongo_uri) as client:
         database = client[name]
         database.things.insert_one({"_id": "new", "application": "a", "key": "staged", "_staged": "w"})
@@ -214,11 +214,11 @@ async def test_documents_that_a_dead_process_staged_are_settled(
         if state is not None:
             database["_writes"].insert_one({"_id": "w", "collection": "things", "state": state})
             database["_writes"].update_one({"_id": "w"}, {"$currentDate": {"at": True}})
-        assert await store.count(THINGS, equal("key", "staged")) == 0
+        assert await store.count(DOCUMENTS, equal("key", "staged")) == 0
     begun = time.perf_counter()
     await opened().start()
     assert time.perf_counter() - begun < 20
-    found = {one["_id"]: one["key"] for one in await store.find(THINGS, EVERYTHING)}
+    found = {one["_id"]: one["key"] for one in await store.find(DOCUMENTS, EVERYTHING)}
     assert found == ({"old": "after", "new": "staged"} if state == "committed" else {"old": "before"})
     assert stored(mongo_uri, name, "_writes") == 0
     assert stored(mongo_uri, name, "_before") == 0
@@ -230,7 +230,7 @@ async def test_documents_that_a_dead_process_staged_are_settled(
 async def test_a_database_that_is_away_at_start_is_unavailable_within_limits(opened: Open) -> None:
     store = opened("mongodb://127.0.0.1:9/")
     begun = time.perf_counter()
-    for call in (store.start, store.ping, lambda: store.count(THINGS, EVERYTHING)):
+    for call in (store.start, store.ping, lambda: store.count(DOCUMENTS, EVERYTHING)):
         with pytest.raises(Unavailable):
             await call()
     assert time.perf_counter() - begun < 3 * 2 * 3
@@ -238,7 +238,7 @@ async def test_a_database_that_is_away_at_start_is_unavailable_within_limits(ope
 
 async def test_a_database_that_dies_comes_back(opened: Open, mongo_uri: str) -> None:
     server = urlsplit(mongo_uri)
-    async with proxy_to(server.hostname or "127.0.0.1", server.port or 27017) as proxy:
+    async with open_proxy(server.hostname or "127.0.0.1", server.port or 27017) as proxy:
         store = opened(f"mongodb://127.0.0.1:{proxy.port}/")
         await store.start()
         await fill(store, "first", 5)
@@ -261,7 +261,7 @@ async def refused(store: MongoStore, within_s: float) -> None:
         async with store.begin_change("a", "lost") as one:
             await one.commit()
 
-    calls = (store.ping(), store.count(THINGS, EVERYTHING), store.insert(THINGS, [{"_id": uuid4().hex}]), change())
+    calls = (store.ping(), store.count(DOCUMENTS, EVERYTHING), store.insert(DOCUMENTS, [{"_id": uuid4().hex}]), change())
 
     async def timed(call: object) -> float:
         begun = time.perf_counter()
@@ -278,7 +278,7 @@ async def again(store: MongoStore) -> None:
     while True:
         try:
             await store.ping()
-            await store.count(THINGS, EVERYTHING)
+            await store.count(DOCUMENTS, EVERYTHING)
         except StoreError:
             assert time.perf_counter() < until, "not well again"
         else:
@@ -289,12 +289,12 @@ async def again(store: MongoStore) -> None:
 async def test_cancelled_reads_do_not_use_up_the_pool(opened: Open, mongo_uri: str) -> None:
     store = opened(f"{mongo_uri.rstrip('/')}/?maxPoolSize=3")
     await store.start()
-    await store.insert(THINGS, [{"_id": f"{at:04}", "key": f"{at}"} for at in range(300)])
+    await store.insert(DOCUMENTS, [{"_id": f"{at:04}", "key": f"{at}"} for at in range(300)])
     for at in range(30):
-        tasks = [asyncio.create_task(store.find(THINGS, EVERYTHING)) for _ in range(4)]
+        tasks = [asyncio.create_task(store.find(DOCUMENTS, EVERYTHING)) for _ in range(4)]
         await asyncio.sleep(0.001 * (at % 5))
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    found = await asyncio.gather(*(store.count(THINGS, EVERYTHING) for _ in range(6)))
+    found = await asyncio.gather(*(store.count(DOCUMENTS, EVERYTHING) for _ in range(6)))
     assert found == [300] * 6

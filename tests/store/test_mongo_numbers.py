@@ -12,7 +12,7 @@ from okube_api.store.mongo.numbers import NumberRegistry
 from okube_api.store.values import Json
 from pymongo import AsyncMongoClient
 
-from tests.store.mock_server import Client
+from tests.store.mock_server import MockClient
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +66,7 @@ async def test_documents_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> 
     """Whatever fits into one, and whoever is late."""
     monkeypatch.setattr(numbers, "_DOCUMENT_CAPACITY", 20)
     monkeypatch.setattr(numbers, "_MAX_APPEND", 7)
-    database = Client("mongodb://memory/numbers").get_default_database()
+    database = MockClient("mongodb://memory/numbers").get_default_database()
     await dense([NumberRegistry(database) for _ in range(3)], 60)
     held = await database["_numbers"].find({}, sort=[("_id", 1)]).to_list()
     ends = [one["start"] + one["size"] for one in held]
@@ -77,7 +77,7 @@ async def test_documents_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_logs_are_let_go_and_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbers, "_MAX_CACHED", 5)
-    made = NumberRegistry(Client("mongodb://memory/kept").get_default_database())
+    made = NumberRegistry(MockClient("mongodb://memory/kept").get_default_database())
     for _ in range(2):
         for kind in ("user", "device"):
             assert await made.assign_numbers("a", kind, identifiers(range(4))) == [0, 1, 2, 3]
@@ -86,7 +86,7 @@ async def test_logs_are_let_go_and_read_again(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_what_another_process_forgot_is_numbered_anew() -> None:
-    database = Client("mongodb://memory/forgotten").get_default_database()
+    database = MockClient("mongodb://memory/forgotten").get_default_database()
     one, other = NumberRegistry(database), NumberRegistry(database)
     assert await one.assign_numbers("a", "user", identifiers("abc")) == [0, 1, 2]
     await other.delete("a")
