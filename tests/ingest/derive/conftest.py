@@ -1,4 +1,4 @@
-"""The comparison with another library is there when that library is."""
+"""Skips the comparison with another library where that library is not installed."""
 
 from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""A truth as columns of events, and the rows that it should make, in plain Python."""
+"""Events of a tenant as tables, and the rows of facts that they should give, computed in plain Python."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -12,9 +12,9 @@ from okube_api.ingest.derive.attribution import AttributionContext
 from okube_api.ingest.derive.presence import PresenceRules
 from okube_api.ingest.derive.sessionize import Detections, Sessions, index_equipments, sessionize
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS
-from tests.by_hand.conversion_cell import world
-from tests.by_hand.paths import Outcome, outcomes
-from tests.by_hand.presence import kept, sessions
+from tests.by_hand.conversion_cell import build_world
+from tests.by_hand.paths import Outcome, list_outcomes
+from tests.by_hand.presence import mark_rows, sessions
 from tests.by_hand.question import local_day
 from tests.by_hand.truth import Touch, Truth
 
@@ -22,41 +22,41 @@ Row = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def plain(kind: pa.DataType) -> pa.DataType:
-    """The type of a column, whether or not its values are a dictionary's."""
+def get_value_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type of a column's values, which may be a dictionary's."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def ordinal(day: date) -> int:
-    """1 is 1970-01-01."""
+def to_ordinal(day: date) -> int:
+    """Return the ordinal of a day: 1 is 1970-01-01."""
     return (day - EPOCH.date()).days + 1
 
 
-def milliseconds(at: datetime) -> int:
-    """Since 1970, UTC."""
+def to_milliseconds(at: datetime) -> int:
+    """Return the milliseconds since 1970, UTC."""
     return (at - EPOCH) // timedelta(milliseconds=1)
 
 
-def numbered(names: Iterable[str]) -> Mapping[str, int]:
-    """A number for every name, not in their order."""
+def number_names(names: Iterable[str]) -> Mapping[str, int]:
+    """Return a number for every name, not in the order of the names."""
     return {name: number for number, name in enumerate(sorted(set(names), key=lambda name: name[::-1]))}
 
 
-def band(value: int, edges: Iterable[int]) -> int:
-    """The index of the last edge that is not above the value; 0 without one."""
+def find_band(value: int, edges: Iterable[int]) -> int:
+    """Return the index of the last edge that is not above the value; 0 without one."""
     return max(sum(edge <= value for edge in edges) - 1, 0)
 
 
-def table(rows: Iterable[Row], **kinds: pa.DataType) -> pa.Table:
-    """Rows as a table of these columns, also without any."""
+def build_table(rows: Iterable[Row], **kinds: pa.DataType) -> pa.Table:
+    """Return rows, which may be none, as a table of these columns."""
     return pa.Table.from_pylist([{name: row[name] for name in kinds} for row in rows], schema=pa.schema(kinds))
 
 
-def shuffled(found: pa.Table, seed: int) -> pa.Table:
-    """The same rows in another order."""
-    order = list(range(found.num_rows))
+def shuffle_rows(rows: pa.Table, seed: int) -> pa.Table:
+    """Return the same rows in another order."""
+    order = list(range(rows.num_rows))
     Random(seed).shuffle(order)
-    return found.take(pa.array(order, pa.int64()))
+    return rows.take(pa.array(order, pa.int64()))
 
 
 INTEGER, TEXT, FLAG = pa.int64(), pa.string(), pa.bool_()
@@ -64,254 +64,276 @@ INTEGER, TEXT, FLAG = pa.int64(), pa.string(), pa.bool_()
 # -- presence ----------------------------------------------------------------------------------------------------
 
 
-def detections(truth: Truth) -> pa.Table:
-    """(user, equipment, at)."""
-    numbers = numbered(one.device for one in truth.detections)
+def build_detections(truth: Truth) -> pa.Table:
+    """Return detections as (user, equipment, at)."""
+    numbers = number_names(detection.device for detection in truth.detections)
     rows = [
-        {"user": numbers[one.device], "equipment": one.equipment, "at": milliseconds(one.at)}
-        for one in truth.detections
+        {"user": numbers[detection.device], "equipment": detection.equipment, "at": to_milliseconds(detection.at)}
+        for detection in truth.detections
     ]
-    return table(rows, user=INTEGER, equipment=TEXT, at=INTEGER)
+    return build_table(rows, user=INTEGER, equipment=TEXT, at=INTEGER)
 
 
-def equipments(truth: Truth) -> pa.Table:
-    """(equipment, site, zone)."""
+def build_equipments(truth: Truth) -> pa.Table:
+    """Return equipments as (equipment, site, zone: the time zone)."""
     rows = [{"equipment": one.id, "site": one.site, "zone": truth.zone_of(one.site)} for one in truth.equipments]
-    return table(rows, equipment=TEXT, site=TEXT, zone=TEXT)
+    return build_table(rows, equipment=TEXT, site=TEXT, zone=TEXT)
 
 
-def runs(found: pa.Table, truth: Truth) -> Sessions:
-    """Detections (user, equipment, at; optionally change) cut into runs."""
-    places = index_equipments(equipments(truth))
-    equipment = to_codes(found["equipment"], places.equipments)
-    known = np.flatnonzero(equipment >= 0)
-    change = to_integers(found["change"])[known] if "change" in found.column_names else np.zeros(len(known), np.int64)
+def sessionize_detections(rows: pa.Table, truth: Truth) -> Sessions:
+    """Return detections (user, equipment, at; optionally change) cut into sessions."""
+    locations = index_equipments(build_equipments(truth))
+    equipment = to_codes(rows["equipment"], locations.equipments)
+    numbers = np.flatnonzero(equipment >= 0)
+    change = to_integers(rows["change"])[numbers] if "change" in rows.column_names else np.zeros(len(numbers), np.int64)
     detections = Detections(
-        to_integers(found["user"])[known],
-        places.site_of[equipment[known]],
-        equipment[known],
-        to_integers(found["at"])[known],
+        to_integers(rows["user"])[numbers],
+        locations.site_of[equipment[numbers]],
+        equipment[numbers],
+        to_integers(rows["at"])[numbers],
         change.astype(np.int8),
     )
-    return sessionize(places, truth.presence_gap_s, detections)
+    return sessionize(locations, truth.presence_gap_s, detections)
 
 
-def rules(truth: Truth) -> PresenceRules:
-    """What makes a stay."""
+def build_rules(truth: Truth) -> PresenceRules:
+    """Return the rules of stays of the tenant."""
     return PresenceRules(truth.presence_gap_s, truth.minimum_s, truth.dropout_s, truth.bands["dwell"])
 
 
-def presence_rows(truth: Truth) -> dict[str, list[Row]]:
-    """The rows of each fact, in order."""
-    numbers = numbered(one.device for one in truth.detections)
-    found: dict[str, list[tuple[Any, Row]]] = {
+def expect_presence_rows(truth: Truth) -> dict[str, list[Row]]:
+    """Return the rows of each fact, in order."""
+    numbers = number_names(detection.device for detection in truth.detections)
+    keyed_rows: dict[str, list[tuple[Any, Row]]] = {
         name: [] for name in ("stays", "passages", "steps", "exits", "passage_exits")
     }
-    for one in sessions(truth):
-        zone = truth.zone_of(one.site)
+    for session in sessions(truth):
+        zone = truth.zone_of(session.site)
         user, day, end_day = (
-            numbers[one.device],
-            ordinal(local_day(one.start, zone)),
-            ordinal(local_day(one.end, zone)),
+            numbers[session.device],
+            to_ordinal(local_day(session.start, zone)),
+            to_ordinal(local_day(session.end, zone)),
         )
-        key = (day, one.site, user, one.start)
-        gone = (end_day, one.site, user, one.end)
-        span: Row = {"dropout": int(one.dwell_s < truth.dropout_s)}
+        key = (day, session.site, user, session.start)
+        exit_key = (end_day, session.site, user, session.end)
+        span: Row = {"dropout": int(session.dwell_s < truth.dropout_s)}
 
         def lasting(start: datetime, end: datetime, dwell_s: int) -> Row:
             return {
-                "start": milliseconds(start),
-                "end": milliseconds(end),
+                "start": to_milliseconds(start),
+                "end": to_milliseconds(end),
                 "dwell_s": dwell_s,
-                "dwell_band": band(dwell_s, truth.bands["dwell"]),
+                "dwell_band": find_band(dwell_s, truth.bands["dwell"]),
             }
 
-        stay = {"day": day, "site": one.site, "user": user, **lasting(one.start, one.end, one.dwell_s), **span}
-        found["stays"].append((key, {**stay, "path": list(one.path)}))
-        for passage in one.passages().values():
-            row = {"day": day, "site": one.site, "equipment": passage.equipment, "user": user, "rank": passage.rank}
+        stay = {
+            "day": day,
+            "site": session.site,
+            "user": user,
+            **lasting(session.start, session.end, session.dwell_s),
+            **span,
+        }
+        keyed_rows["stays"].append((key, {**stay, "path": list(session.path)}))
+        for passage in session.passages().values():
+            row = {"day": day, "site": session.site, "equipment": passage.equipment, "user": user, "rank": passage.rank}
             row |= lasting(passage.start, passage.end, passage.dwell_s) | span
-            found["passages"].append(((*key, passage.rank), row))
-        following = [*one.path[1:], None]
-        for place, (equipment, after) in enumerate(zip(one.path, following, strict=True)):
-            step = {"day": day, "site": one.site, "equipment": equipment, "next": after}
-            found["steps"].append(((*key, place), step))
-        found["exits"].append((gone, {"day": end_day, "site": one.site, "user": user, "path": list(one.path)}))
-        for equipment in set(one.path):
-            left = {"day": end_day, "site": one.site, "equipment": equipment}
-            found["passage_exits"].append(((*gone, equipment), left))
-    assert len(kept(truth)) == len(found["stays"]) + len(found["passages"])
-    return {name: [row for _, row in sorted(rows, key=lambda pair: pair[0])] for name, rows in found.items()}
+            keyed_rows["passages"].append(((*key, passage.rank), row))
+        following = [*session.path[1:], None]
+        for place, (equipment, after) in enumerate(zip(session.path, following, strict=True)):
+            step = {"day": day, "site": session.site, "equipment": equipment, "next": after}
+            keyed_rows["steps"].append(((*key, place), step))
+        keyed_rows["exits"].append(
+            (exit_key, {"day": end_day, "site": session.site, "user": user, "path": list(session.path)})
+        )
+        for equipment in set(session.path):
+            left = {"day": end_day, "site": session.site, "equipment": equipment}
+            keyed_rows["passage_exits"].append(((*exit_key, equipment), left))
+    assert len(mark_rows(truth)) == len(keyed_rows["stays"]) + len(keyed_rows["passages"])
+    return {name: [row for _, row in sorted(rows, key=lambda pair: pair[0])] for name, rows in keyed_rows.items()}
 
 
 # -- conversion --------------------------------------------------------------------------------------------------
 
 
-def user_numbers(truth: Truth) -> Mapping[str, int]:
-    """A number for everyone."""
+def number_users(truth: Truth) -> Mapping[str, int]:
+    """Return a number for each user of the tenant."""
     everyone = [one.user for one in truth.panelists]
     everyone += [one.user for events in (truth.touches, truth.visits, truth.purchases) for one in events]
-    return numbered(everyone)
+    return number_names(everyone)
 
 
-def touch_table(truth: Truth, found: Iterable[Touch]) -> pa.Table:
-    """(user, campaign, at, kind)."""
-    numbers = user_numbers(truth)
+def build_touch_table(truth: Truth, touches: Iterable[Touch]) -> pa.Table:
+    """Return touches as (user, campaign, at, kind)."""
+    numbers = number_users(truth)
     rows = [
-        {"user": numbers[one.user], "campaign": one.campaign, "at": milliseconds(one.at), "kind": one.kind}
-        for one in found
+        {"user": numbers[touch.user], "campaign": touch.campaign, "at": to_milliseconds(touch.at), "kind": touch.kind}
+        for touch in touches
     ]
-    return table(rows, user=INTEGER, campaign=TEXT, at=INTEGER, kind=TEXT)
+    return build_table(rows, user=INTEGER, campaign=TEXT, at=INTEGER, kind=TEXT)
 
 
-def touches(truth: Truth) -> pa.Table:
-    """Every touch."""
-    return touch_table(truth, truth.touches)
+def build_touches(truth: Truth) -> pa.Table:
+    """Return all touches of the tenant."""
+    return build_touch_table(truth, truth.touches)
 
 
-def visits(truth: Truth) -> pa.Table:
-    """(user, site, at)."""
-    numbers = user_numbers(truth)
-    rows = [{"user": numbers[one.user], "site": one.site, "at": milliseconds(one.at)} for one in truth.visits]
-    return table(rows, user=INTEGER, site=TEXT, at=INTEGER)
+def build_visits(truth: Truth) -> pa.Table:
+    """Return visits as (user, site, at)."""
+    numbers = number_users(truth)
+    rows = [{"user": numbers[one.user], "site": one.site, "at": to_milliseconds(one.at)} for one in truth.visits]
+    return build_table(rows, user=INTEGER, site=TEXT, at=INTEGER)
 
 
-def purchases(truth: Truth) -> pa.Table:
-    """(user, site, at, amount_micro)."""
-    numbers = user_numbers(truth)
+def build_purchases(truth: Truth) -> pa.Table:
+    """Return purchases as (user, site, at, amount_micro)."""
+    numbers = number_users(truth)
     rows = [
         {
-            "user": numbers[one.user],
-            "site": one.site,
-            "at": milliseconds(one.at),
-            "amount_micro": int(one.amount * 1_000_000),
+            "user": numbers[purchase.user],
+            "site": purchase.site,
+            "at": to_milliseconds(purchase.at),
+            "amount_micro": int(purchase.amount * 1_000_000),
         }
-        for one in truth.purchases
+        for purchase in truth.purchases
     ]
-    return table(rows, user=INTEGER, site=TEXT, at=INTEGER, amount_micro=INTEGER)
+    return build_table(rows, user=INTEGER, site=TEXT, at=INTEGER, amount_micro=INTEGER)
 
 
-def setting(truth: Truth) -> AttributionContext:
-    """What the application says."""
-    numbers = user_numbers(truth)
-    sites = [{"site": one.id, "zone": truth.zone_of(one.id), "online": one.online} for one in truth.sites]
-    weights = [{"user": numbers[one.user], "weight": int(one.weight * 1000)} for one in truth.panelists]
+def build_inputs(truth: Truth) -> AttributionContext:
+    """Return the inputs of attribution other than events."""
+    numbers = number_users(truth)
+    sites = [{"site": site.id, "zone": truth.zone_of(site.id), "online": site.online} for site in truth.sites]
+    weights = [{"user": numbers[panelist.user], "weight": int(panelist.weight * 1000)} for panelist in truth.panelists]
     return AttributionContext(
         truth.timezone,
-        table(sites, site=TEXT, zone=TEXT, online=FLAG),
-        {one.id: {**truth.windows, **(one.windows or {})} for one in truth.campaigns},
-        table(weights, user=INTEGER, weight=INTEGER),
+        build_table(sites, site=TEXT, zone=TEXT, online=FLAG),
+        {campaign.id: {**truth.windows, **(campaign.windows or {})} for campaign in truth.campaigns},
+        build_table(weights, user=INTEGER, weight=INTEGER),
         truth.bands["delay"],
     )
 
 
-def outcome_row(truth: Truth, numbers: Mapping[str, int], one: Outcome) -> Row:
-    """What COHORTS and OUTCOMES have in common."""
+def expect_outcome_row(truth: Truth, numbers: Mapping[str, int], outcome: Outcome) -> Row:
+    """Return the columns that rows of COHORTS and OUTCOMES have in common."""
     return {
-        "site": one.site,
-        "channel": "online" if one.online else "offline",
-        "user": numbers[one.user],
-        "weight": int(one.weight * 1000),
-        "visit": int(one.visit),
-        "conversion": int(one.visit and bool(one.purchases)),
-        "purchase_count": len(one.purchases),
-        "revenue_micro": int(one.revenue * 1_000_000),
-        "campaigns": sorted(set(one.campaigns)),
+        "site": outcome.site,
+        "channel": "online" if outcome.online else "offline",
+        "user": numbers[outcome.user],
+        "weight": int(outcome.weight * 1000),
+        "visit": int(outcome.visit),
+        "conversion": int(outcome.visit and bool(outcome.purchases)),
+        "purchase_count": len(outcome.purchases),
+        "revenue_micro": int(outcome.revenue * 1_000_000),
+        "campaigns": sorted(set(outcome.campaigns)),
     }
 
 
-def _in_order(truth: Truth) -> list[Outcome]:
-    numbers = user_numbers(truth)
+def _sort_outcomes(truth: Truth) -> list[Outcome]:
+    numbers = number_users(truth)
     return sorted(
-        outcomes(truth),
-        key=lambda one: (one.day, one.site, numbers[one.user], one.at, one.visit, len(one.purchases), one.revenue),
+        list_outcomes(truth),
+        key=lambda outcome: (
+            outcome.day,
+            outcome.site,
+            numbers[outcome.user],
+            outcome.at,
+            outcome.visit,
+            len(outcome.purchases),
+            outcome.revenue,
+        ),
     )
 
 
-def outcome_rows(truth: Truth) -> list[Row]:
-    """The rows of OUTCOMES, in order."""
-    numbers = user_numbers(truth)
-    found = []
-    for one in _in_order(truth):
-        last = one.path[-1] if one.path else None
-        delay_s = (one.at - last.at) // timedelta(seconds=1) if last and one.visit else None
-        found.append(
-            {"day": ordinal(one.day), **outcome_row(truth, numbers, one)}
+def expect_outcome_rows(truth: Truth) -> list[Row]:
+    """Return the rows of OUTCOMES, in order."""
+    numbers = number_users(truth)
+    rows = []
+    for outcome in _sort_outcomes(truth):
+        last = outcome.path[-1] if outcome.path else None
+        delay_s = (outcome.at - last.at) // timedelta(seconds=1) if last and outcome.visit else None
+        rows.append(
+            {"day": to_ordinal(outcome.day), **expect_outcome_row(truth, numbers, outcome)}
             | {
-                "path": one.campaigns,
-                "attributed": int(bool(one.path)),
+                "path": outcome.campaigns,
+                "attributed": int(bool(outcome.path)),
                 "credited": last and last.campaign,
                 "touch_kind": last and last.kind,
-                "touch_day": ordinal(one.credited_day) if one.credited_day else None,
+                "touch_day": to_ordinal(outcome.credited_day) if outcome.credited_day else None,
                 "delay_s": delay_s,
                 "delay_band": -1
                 if delay_s is None
-                else band(delay_s, [edge * 86_400 for edge in truth.bands["delay"]]),
+                else find_band(delay_s, [edge * 86_400 for edge in truth.bands["delay"]]),
             }
         )
-    return found
+    return rows
 
 
-def credit_rows(truth: Truth) -> list[Row]:
-    """The rows of CREDITS, in order."""
-    numbers = user_numbers(truth)
+def expect_credit_rows(truth: Truth) -> list[Row]:
+    """Return the rows of CREDITS, in order."""
+    numbers = number_users(truth)
     return [
         {
-            "day": ordinal(one.day),
-            "site": one.site,
-            "channel": "online" if one.online else "offline",
-            "user": numbers[one.user],
-            "weight": int(one.weight * 1000),
+            "day": to_ordinal(outcome.day),
+            "site": outcome.site,
+            "channel": "online" if outcome.online else "offline",
+            "user": numbers[outcome.user],
+            "weight": int(outcome.weight * 1000),
             "campaign": campaign,
-            "touches": len(one.path),
-            "distinct": len(set(one.campaigns)),
-            "occurrence_count": one.campaigns.count(campaign),
-            "is_first": int(one.campaigns[0] == campaign),
-            "is_last": int(one.campaigns[-1] == campaign),
+            "touches": len(outcome.path),
+            "distinct": len(set(outcome.campaigns)),
+            "occurrence_count": outcome.campaigns.count(campaign),
+            "is_first": int(outcome.campaigns[0] == campaign),
+            "is_last": int(outcome.campaigns[-1] == campaign),
         }
-        for one in _in_order(truth)
-        if one.visit
-        for campaign in sorted(set(one.campaigns))
+        for outcome in _sort_outcomes(truth)
+        if outcome.visit
+        for campaign in sorted(set(outcome.campaigns))
     ]
 
 
-def cohort_rows(truth: Truth) -> list[Row]:
-    """The rows of COHORTS, in order."""
-    numbers = user_numbers(truth)
+def expect_cohort_rows(truth: Truth) -> list[Row]:
+    """Return the rows of COHORTS, in order."""
+    numbers = number_users(truth)
     rows = [
-        {"day": ordinal(day), **outcome_row(truth, numbers, one)}
-        for day, found in world(truth).cohorts.items()
-        for one in found
+        {"day": to_ordinal(day), **expect_outcome_row(truth, numbers, outcome)}
+        for day, cohort in build_world(truth).cohorts.items()
+        for outcome in cohort
     ]
     order = ("day", "site", "user", "visit", "purchase_count", "revenue_micro", "campaigns")
     return sorted(rows, key=lambda row: [row[name] for name in order])
 
 
-def exposure_rows(truth: Truth) -> list[Row]:
-    """The rows of EXPOSURES, in order."""
-    numbers, weights = user_numbers(truth), {one.user: int(one.weight * 1000) for one in truth.panelists}
-    found = {
-        (ordinal(day), one.campaign, int(one.kind not in TOUCH_KINDS), numbers[one.user], weights.get(one.user, 1000))
-        for day, touched in world(truth).touches.items()
-        for one in touched
+def expect_exposure_rows(truth: Truth) -> list[Row]:
+    """Return the rows of EXPOSURES, in order."""
+    numbers, weights = number_users(truth), {touch.user: int(touch.weight * 1000) for touch in truth.panelists}
+    exposures = {
+        (
+            to_ordinal(day),
+            touch.campaign,
+            int(touch.kind not in TOUCH_KINDS),
+            numbers[touch.user],
+            weights.get(touch.user, 1000),
+        )
+        for day, touched in build_world(truth).touches.items()
+        for touch in touched
     }
     return [
         {"day": day, "campaign": campaign, "user": user, "weight": weight, "control": control}
-        for day, campaign, control, user, weight in sorted(found)
+        for day, campaign, control, user, weight in sorted(exposures)
     ]
 
 
-def delivery_rows(truth: Truth) -> list[Row]:
-    """The rows of DELIVERIES, in order."""
+def expect_delivery_rows(truth: Truth) -> list[Row]:
+    """Return the rows of DELIVERIES, in order."""
     rows = [
         {
-            "day": ordinal(one.day),
-            "campaign": one.campaign,
-            "site": one.site,
-            "print_count": one.prints,
-            "click_count": one.clicks,
-            "opening_count": one.openings,
+            "day": to_ordinal(delivery.day),
+            "campaign": delivery.campaign,
+            "site": delivery.site,
+            "print_count": delivery.prints,
+            "click_count": delivery.clicks,
+            "opening_count": delivery.openings,
         }
-        for one in truth.deliveries
+        for delivery in truth.deliveries
     ]
     return sorted(rows, key=lambda row: (row["day"], row["campaign"], row["site"] or ""))

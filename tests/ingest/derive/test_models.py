@@ -1,4 +1,4 @@
-"""The four models of attribution, as the rows of CREDITS give them."""
+"""The four attribution models, computed from rows of CREDITS, against their definitions and published figures."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -7,35 +7,37 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from tests.by_hand.paths import MODELS, shapley_by_definition
-from tests.ingest.derive.journeys import CREDIT, Journey, credited, journeys, path
+from tests.ingest.derive.journeys import CREDIT, Journey, collapse_runs, credit_campaigns, journeys
 
 
-def without_zeros(credits: Mapping[str, Fraction]) -> dict[str, Fraction]:
+def drop_zeros(credits: Mapping[str, Fraction]) -> dict[str, Fraction]:
     return {name: credit for name, credit in credits.items() if credit}
 
 
 @given(journeys)
-def test_credits_sum_to_the_attributed_visits(found: list[Journey]) -> None:
-    attributed = sum(1 for journey in found if journey)
-    for model, credits in credited(found).items():
+def test_credits_sum_to_the_attributed_visits(journeys_of_users: list[Journey]) -> None:
+    attributed = sum(1 for journey in journeys_of_users if journey)
+    for model, credits in credit_campaigns(journeys_of_users).items():
         assert sum(credits.values()) == attributed, model
 
 
 @given(journeys)
-def test_credits_are_those_of_the_definitions(found: list[Journey]) -> None:
-    credits = credited(found)
+def test_credits_are_those_of_the_definitions(journeys_of_users: list[Journey]) -> None:
+    credits = credit_campaigns(journeys_of_users)
     assert credits.keys() == CREDIT.keys() == MODELS.keys()
     for model, credit in MODELS.items():
         expected: dict[str, Fraction] = defaultdict(Fraction)
-        for journey in found:
-            for campaign, part in credit(path(journey)).items():
+        for journey in journeys_of_users:
+            for campaign, part in credit(collapse_runs(journey)).items():
                 expected[campaign] += part
-        assert credits[model] == without_zeros(expected), model
+        assert credits[model] == drop_zeros(expected), model
 
 
 @given(journeys)
-def test_shapley_is_the_value_of_the_game_by_enumeration(found: list[Journey]) -> None:
-    assert credited(found)["shapley"] == without_zeros(shapley_by_definition([path(journey) for journey in found]))
+def test_shapley_is_the_value_of_the_game_by_enumeration(journeys_of_users: list[Journey]) -> None:
+    assert credit_campaigns(journeys_of_users)["shapley"] == drop_zeros(
+        shapley_by_definition([collapse_runs(journey) for journey in journeys_of_users])
+    )
 
 
 AIRCRAFT = (  # type, movements of 1968-69, cost of the runway that it needs in pounds, fee per movement
@@ -54,9 +56,11 @@ AIRCRAFT = (  # type, movements of 1968-69, cost of the runway that it needs in 
 
 
 def test_shapley_on_the_landing_fees_of_an_airport() -> None:
-    """The runway of Birmingham airport: S. C. Littlechild and G. Owen, "A Simple Expression for the Shapley Value in a
-    Special Case", Management Science 20 (1973), 370-372; its figures are those of S. C. Littlechild and G. F. Thompson,
-    "Aircraft Landing Fees: A Game Theory Approach", Bell Journal of Economics 8 (1977), 186-204.
+    """Share the cost of the runway of Birmingham airport among the movements of aircraft.
+
+    S. C. Littlechild and G. Owen, "A Simple Expression for the Shapley Value in a Special Case", Management Science 20
+    (1973), 370-372; its figures are those of S. C. Littlechild and G. F. Thompson, "Aircraft Landing Fees: A Game
+    Theory Approach", Bell Journal of Economics 8 (1977), 186-204.
 
     Each of the 13,572 movements is a player.  A game and its dual have the same Shapley value, and the dual of "a
     coalition pays for the longest runway that it needs" is: what a runway costs more than the next shorter one is an
@@ -66,7 +70,7 @@ def test_shapley_on_the_landing_fees_of_an_airport() -> None:
     first, paid, fees = 0, 0, dict.fromkeys(range(sum(count for _, count, _, _ in AIRCRAFT)), Fraction(0))
     for _, count, cost, _ in AIRCRAFT:
         journey = [f"{number:05}" for number in range(first, len(fees))]
-        for movement, credit in credited([journey])["shapley"].items():
+        for movement, credit in credit_campaigns([journey])["shapley"].items():
             fees[int(movement)] += credit * (cost - paid)
         first, paid = first + count, cost
     assert sum(fees.values()) == AIRCRAFT[-1][2]
@@ -77,16 +81,17 @@ def test_shapley_on_the_landing_fees_of_an_airport() -> None:
 
 
 def test_shapley_on_a_worked_example() -> None:
-    """100 conversions of the article "Data-Driven Marketing Attribution" (Towards Data Science,
-    https://towardsdatascience.com/data-driven-marketing-attribution-1a28d2e613a0), which enumerates the coalitions:
-    45.5, 20.5 and 34 of them go to Facebook, organic search and LinkedIn.  That the sum of shares 1 / k comes to the
-    same is the simplification of Zhao, Mahboobi and Bagheri (2018, arXiv:1804.05327).
+    """Share 100 conversions among three campaigns: 45.5 for Facebook, 20.5 for organic search, 34 for LinkedIn.
+
+    The article "Data-Driven Marketing Attribution" (Towards Data Science,
+    https://towardsdatascience.com/data-driven-marketing-attribution-1a28d2e613a0) enumerates the coalitions.  That the
+    sum of shares 1 / k is the same is the simplification of Zhao, Mahboobi and Bagheri (2018, arXiv:1804.05327).
     """
     conversions = {"F": 20, "O": 10, "L": 17, "FO": 17, "FL": 30, "OL": 0, "FOL": 6}
-    found = [list(campaigns) for campaigns, times in conversions.items() for _ in range(times)]
+    journeys_of_users = [list(campaigns) for campaigns, times in conversions.items() for _ in range(times)]
     expected = {"F": Fraction("45.5"), "O": Fraction("20.5"), "L": Fraction(34)}
-    assert credited(found)["shapley"] == expected
-    assert shapley_by_definition(found) == expected
+    assert credit_campaigns(journeys_of_users)["shapley"] == expected
+    assert shapley_by_definition(journeys_of_users) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,4 +104,4 @@ def test_shapley_on_a_worked_example() -> None:
     ],
 )
 def test_a_campaign_that_comes_back(model: str, expected: Mapping[str, Fraction]) -> None:
-    assert credited([["a", "a", "b", "a"]])[model] == expected
+    assert credit_campaigns([["a", "a", "b", "a"]])[model] == expected

@@ -1,4 +1,4 @@
-"""Events read back, beside those of batches that do not count."""
+"""Reading events back, between events of batches that do not count."""
 
 import pyarrow as pa
 import pytest
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.anyio
 EVERY_DAY = (1, 40)
 
 
-def detections(day: int, many: int) -> pa.Table:
+def build_detections(day: int, many: int) -> pa.Table:
     rows = {"part": [day] * many, "user": [1] * many, "equipment": ["e"] * many, "at": list(range(many))}
     kinds = {name: kind for name, kind in get_stored_types(DETECTIONS).items() if name != "batch"}
     return (
@@ -21,17 +21,17 @@ def detections(day: int, many: int) -> pa.Table:
     )
 
 
-async def test_a_block_of_which_nothing_counts_is_left_out(ingested: Store) -> None:
-    """A large batch that is still being received, or never will be, fills whole blocks between those that count."""
-    async with ingested.begin_change("a" * 24, "stored") as change:
+async def test_blocks_without_live_events_are_skipped(empty_store: Store) -> None:
+    """Read between blocks of a large batch that is still being loaded, or never will be."""
+    async with empty_store.begin_change("a" * 24, "stored") as change:
         for day in (10, 11, 12):
-            await change.append(DETECTIONS, 1, detections(day, 210_000))
-        await change.append(DETECTIONS, 2, detections(12, 5))
-        await change.append(DETECTIONS, 2, detections(30, 7))
+            await change.append(DETECTIONS, 1, build_detections(day, 210_000))
+        await change.append(DETECTIONS, 2, build_detections(12, 5))
+        await change.append(DETECTIONS, 2, build_detections(30, 7))
         await change.commit()
-    async with ingested.open_reader("a" * 24) as reader:
-        found = [block.num_rows async for block in read_blocks(reader, DETECTIONS, *EVERY_DAY, {2})]
-        assert sum(found) == 12
-        assert all(found)
+    async with empty_store.open_reader("a" * 24) as reader:
+        row_counts = [block.num_rows async for block in read_blocks(reader, DETECTIONS, *EVERY_DAY, {2})]
+        assert sum(row_counts) == 12
+        assert all(row_counts)
         assert [block async for block in read_blocks(reader, DETECTIONS, *EVERY_DAY, {3})] == []
-    await ingested.delete_rows("a" * 24)
+    await empty_store.delete_rows("a" * 24)

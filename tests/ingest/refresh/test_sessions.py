@@ -1,4 +1,4 @@
-"""Pieces of runs read some days at a time, against everything read at once."""
+"""Sessions read some days at a time, against everything read at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,71 +9,74 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.ingest.derive.sessionize import Detections, LocationIndex, Sessions, concat_detections, sessionize
-from okube_api.ingest.refresh import sessions
+from okube_api.ingest.refresh import sessions as sessions_module
 from okube_api.ingest.refresh.sessions import SessionPiece, read_session_pieces
 from okube_api.store.arrays import Ints
 from okube_api.store.ranges import find_ranges
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-PLACES = LocationIndex(
+LOCATIONS = LocationIndex(
     ("e1", "e2"), np.array([0, 1], np.int32), ("s1", "s2"), ("Pacific/Kiritimati", "America/Los_Angeles")
 )
 FIRST_DAY, LAST_DAY = 19_800, 19_830
 Stay = tuple[int, int, int, int, tuple[int, ...]]
 
 
-def points_of(rows: list[tuple[int, int, int, int]]) -> Detections:
-    """Rows of (user, equipment, at, change)."""
+def build_detections(rows: list[tuple[int, int, int, int]]) -> Detections:
+    """Return rows of (user, equipment, at, change) as detections."""
     columns = np.array(rows, np.int64).reshape(-1, 4).T
     equipment = columns[1].astype(np.int32)
-    return Detections(columns[0], PLACES.site_of[equipment], equipment, columns[2], columns[3].astype(np.int8))
+    return Detections(columns[0], LOCATIONS.site_of[equipment], equipment, columns[2], columns[3].astype(np.int8))
 
 
-def cut(points: Detections, gap_s: int) -> Sessions:
-    return sessionize(PLACES, gap_s, points)
+def sessionize_all(detections: Detections, gap_s: int) -> Sessions:
+    return sessionize(LOCATIONS, gap_s, detections)
 
 
-def stays(runs: Sessions, days: Ints, *, by_end: bool) -> set[Stay]:
-    """The runs that start (or end) on these days, with all that is in them; points that come twice count once."""
-    of_run = runs.end_days if by_end else runs.start_days
+def stays(sessions: Sessions, days: Ints, *, by_end: bool) -> set[Stay]:
+    """Return the sessions that start (or end) on these days; detections that come twice count once."""
+    day_of_session = sessions.end_days if by_end else sessions.start_days
     return {
         (
-            int(of_run[run]),
-            int(runs.user[start]),
-            int(runs.at_ms[start]),
-            int(runs.at_ms[end]),
-            tuple(dict.fromkeys(runs.at_ms[start : end + 1].tolist())),
+            int(day_of_session[run]),
+            int(sessions.user[start]),
+            int(sessions.at_ms[start]),
+            int(sessions.at_ms[end]),
+            tuple(dict.fromkeys(sessions.at_ms[start : end + 1].tolist())),
         )
-        for run, (start, end) in enumerate(zip(runs.starts, runs.ends, strict=True))
-        if of_run[run] in days
+        for run, (start, end) in enumerate(zip(sessions.starts, sessions.ends, strict=True))
+        if day_of_session[run] in days
     }
 
 
-def worked(points: Detections, gap_s: int, *, exits: bool, also: tuple[int, ...], block: int) -> list[SessionPiece]:
-    """The pieces of a change; at most `block` points are read at a time."""
+def read_pieces(
+    detections: Detections, gap_s: int, *, exits: bool, extra_days: tuple[int, ...], block: int
+) -> list[SessionPiece]:
+    """Return the pieces of a change; at most `block` detections are read at a time."""
 
     async def reading(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
-        part = points.at_ms // DAY_MS + 1
-        wanted = np.flatnonzero((part >= low) & (part <= high))
-        wanted = wanted[np.argsort(part[wanted], kind="stable")]
-        for start in range(0, len(wanted), block):
-            some = np.zeros(len(points), np.bool_)
-            some[wanted[start : start + block]] = True
-            yield int(part[wanted[start : start + block]].max()), points.filter(some)
+        part = detections.at_ms // DAY_MS + 1
+        numbers = np.flatnonzero((part >= low) & (part <= high))
+        numbers = numbers[np.argsort(part[numbers], kind="stable")]
+        for start in range(0, len(numbers), block):
+            mask = np.zeros(len(detections), np.bool_)
+            mask[numbers[start : start + block]] = True
+            yield int(part[numbers[start : start + block]].max()), detections.filter(mask)
 
-    async def all_of_them() -> list[SessionPiece]:
-        changed = points.at_ms[points.change != 0] // DAY_MS + 1
+    async def collect() -> list[SessionPiece]:
+        changed = detections.at_ms[detections.change != 0] // DAY_MS + 1
         spans = find_ranges(changed.tolist())
         return [
-            piece async for piece in read_session_pieces(reading, PLACES, gap_s, spans, exits=exits, extra_days=also)
+            piece
+            async for piece in read_session_pieces(reading, LOCATIONS, gap_s, spans, exits=exits, extra_days=extra_days)
         ]
 
-    return asyncio.run(all_of_them())
+    return asyncio.run(collect())
 
 
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[Detections, int]:
-    """Points of three users that stay for minutes or for weeks, some of them new and some taken away; and the gap."""
+    """Draw detections of three users who stay for minutes or for weeks, some added, some removed; and the gap."""
     gap_s = draw(st.sampled_from([1800, 1800, 6 * 3600, 30 * 3600]))
     rows = []
     for user in range(3):
@@ -90,55 +93,58 @@ def changes(draw: st.DrawFn) -> tuple[Detections, int]:
                 place = len(rows) - 1 - draw(st.integers(0, 59))
                 rows[place] = (*rows[place][:3], draw(st.sampled_from([0, 1, -1])))
             at += draw(st.sampled_from([1, HOUR_MS, 9 * HOUR_MS, 3 * DAY_MS]))
-    return points_of(rows), gap_s
+    return build_detections(rows), gap_s
 
 
 @pytest.mark.parametrize("exits", [False, True])
 @given(changes(), st.sampled_from([1, 7, 1000]), st.sampled_from([1, 20, 10**6]), st.booleans())
-def test_pieces_hold_all_that_a_change_touches(
+def test_pieces_cover_all_that_a_change_affects(
     exits: bool, change: tuple[Detections, int], block: int, most: int, with_also: bool
 ) -> None:
-    points, gap_s = change
-    also = (FIRST_DAY + 4, FIRST_DAY + 5, FIRST_DAY + 9) if with_also else ()
-    before_most, sessions.MAX_DETECTIONS = sessions.MAX_DETECTIONS, most
+    detections, gap_s = change
+    extra_days = (FIRST_DAY + 4, FIRST_DAY + 5, FIRST_DAY + 9) if with_also else ()
+    before_most, sessions_module.MAX_DETECTIONS = sessions_module.MAX_DETECTIONS, most
     try:
-        found = worked(points, gap_s, exits=exits, also=also, block=block)
+        pieces = read_pieces(detections, gap_s, exits=exits, extra_days=extra_days, block=block)
     finally:
-        sessions.MAX_DETECTIONS = before_most
-    spans = [(piece.first, piece.last) for piece in found]
+        sessions_module.MAX_DETECTIONS = before_most
+    spans = [(piece.first, piece.last) for piece in pieces]
     assert all(first <= last for first, last in spans)
     assert all(before[1] < after[0] for before, after in pairwise(spans))
 
-    whole = cut(points, gap_s)
-    sides = [whole.filter(kept) for kept in (whole.change <= 0, whole.change >= 0)]
-    named = [[day for day in also if piece.first <= day <= piece.last] for piece in found]
-    days = [np.union1d(piece.affected_days, some) for piece, some in zip(found, named, strict=True)]
+    sessions = sessionize_all(detections, gap_s)
+    sides = [sessions.filter(side_mask) for side_mask in (sessions.change <= 0, sessions.change >= 0)]
+    extra_of_pieces = [[day for day in extra_days if piece.first <= day <= piece.last] for piece in pieces]
+    days = [
+        np.union1d(piece.affected_days, days_of_piece)
+        for piece, days_of_piece in zip(pieces, extra_of_pieces, strict=True)
+    ]
     written = np.concatenate([np.empty(0, np.int64), *days])
-    assert set(also) <= set(written.tolist())
+    assert set(extra_days) <= set(written.tolist())
     everywhere = np.arange(FIRST_DAY - 400, FIRST_DAY + 800)
     for by_end in (False, True)[: 1 + exits]:
         before, after = (stays(side, everywhere, by_end=by_end) for side in sides)
-        assert {one[0] for one in before ^ after} <= set(written.tolist())
-        made: set[Stay] = set()
-        for piece, some in zip(found, days, strict=True):
-            made |= stays(piece.sessions.filter(piece.sessions.change >= 0), some, by_end=by_end)
-        assert made == {one for one in after if one[0] in written}
+        assert {stay[0] for stay in before ^ after} <= set(written.tolist())
+        written_stays: set[Stay] = set()
+        for piece, days_of_piece in zip(pieces, days, strict=True):
+            written_stays |= stays(piece.sessions.filter(piece.sessions.change >= 0), days_of_piece, by_end=by_end)
+        assert written_stays == {stay for stay in after if stay[0] in written}
 
 
-def test_only_those_who_stay_are_read_further() -> None:
-    """One user is there for four weeks, a hundred come each day; a point at the end does not bring all of them back."""
+def test_only_users_with_long_sessions_are_read_further() -> None:
+    """Add a detection at the end of a stay of four weeks: the hundred visitors of each day are not read again."""
     steps = range(FIRST_DAY * DAY_MS, LAST_DAY * DAY_MS, 1_800_000)
     always = [(0, 0, at, int(at == steps[-1])) for at in steps]
     guests = [(user, 1, day * DAY_MS + user * 1000, 0) for day in range(FIRST_DAY, LAST_DAY) for user in range(1, 101)]
-    found = worked(points_of(always + guests), 1800, exits=True, also=(), block=1000)
+    found = read_pieces(build_detections(always + guests), 1800, exits=True, extra_days=(), block=1000)
     assert sum(len(piece.sessions.at_ms) for piece in found) < len(always) * 2 + 100 * 8
     touched = [day for piece in found for day in piece.affected_days.tolist()]
     assert touched == [FIRST_DAY + 1, LAST_DAY + 1]  # on the calendar of Kiritimati
 
 
-def test_nothing_changed() -> None:
-    points = points_of([(1, 0, FIRST_DAY * DAY_MS, 0)])
-    assert worked(points, 1800, exits=True, also=(), block=10) == []
-    found = worked(points, 1800, exits=True, also=(FIRST_DAY,), block=10)
+def test_without_a_change_only_extra_days_are_read() -> None:
+    detections = build_detections([(1, 0, FIRST_DAY * DAY_MS, 0)])
+    assert read_pieces(detections, 1800, exits=True, extra_days=(), block=10) == []
+    found = read_pieces(detections, 1800, exits=True, extra_days=(FIRST_DAY,), block=10)
     assert [(piece.first, piece.last, piece.affected_days.tolist()) for piece in found] == [(FIRST_DAY, FIRST_DAY, [])]
     assert len(concat_detections([])) == 0
