@@ -1,7 +1,7 @@
 """Registry of event kinds: the fields and the table of each kind, and the columns by which two events are the same.
 
 Everything that has to know whether two events are the same reads the keys here: the counts of accepted events
-(`raw/new_events.py`), the facts (`raw/reader.py`, `raw/latest.py`) and the documents made from events.
+(`raw/new_events.py`), the facts (`derive/deduplication.py`, `raw/latest.py`) and the documents made from events.
 """
 
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ class EventKind:
     model: the fields as sent.  table: the columns as stored.
     time_field: the field that says when the event happened, as sent; None for references, which have no date.
     natural_key: columns; of the events with the same key, only the one of the latest batch counts.
-    content_key: columns; within a UTC day, events without an own `id` are duplicates when these columns are equal.
-    A kind has either a natural key or a content key.
+    deduplication_key: columns; events of a UTC day without an own `id` are duplicates when these columns are equal.
+    A kind has either a natural key or a deduplication key.
     """
 
     name: str
@@ -28,7 +28,7 @@ class EventKind:
     table: Table
     time_field: str | None = None
     natural_key: tuple[str, ...] = ()
-    content_key: tuple[str, ...] = ()
+    deduplication_key: tuple[str, ...] = ()
 
 
 OWN_ID_KEY = tuple(column.name for column in tables.OWN_ID)
@@ -36,24 +36,26 @@ OWN_ID_KEY = tuple(column.name for column in tables.OWN_ID)
 
 AREAS = EventKind("areas", models.AreaEvent, tables.AREAS, natural_key=("code",))
 PANELISTS = EventKind("panelists", models.PanelistEvent, tables.PANELISTS, natural_key=("user",))
-PINGS = EventKind("pings", models.PingEvent, tables.PINGS, "at", content_key=("user", "at", "lng", "lat"))
+PINGS = EventKind("pings", models.PingEvent, tables.PINGS, "at", deduplication_key=("user", "at", "lng", "lat"))
 STAYS = EventKind(
-    "stays", models.StayEvent, tables.STAYS, "start", content_key=("user", "place", "zone", "at", "duration_s")
+    "stays", models.StayEvent, tables.STAYS, "start", deduplication_key=("user", "place", "zone", "at", "duration_s")
 )
 DETECTIONS = EventKind(
-    "detections", models.DetectionEvent, tables.DETECTIONS, "at", content_key=("user", "equipment", "at")
+    "detections", models.DetectionEvent, tables.DETECTIONS, "at", deduplication_key=("user", "equipment", "at")
 )
-TOUCHES = EventKind("touches", models.TouchEvent, tables.TOUCHES, "at", content_key=("user", "campaign", "at", "kind"))
+TOUCHES = EventKind(
+    "touches", models.TouchEvent, tables.TOUCHES, "at", deduplication_key=("user", "campaign", "at", "kind")
+)
 DELIVERIES = EventKind(
     "deliveries", models.DeliveryEvent, tables.DELIVERIES, "day", natural_key=("part", "campaign", "site")
 )
-VISITS = EventKind("visits", models.VisitEvent, tables.VISITS, "at", content_key=("user", "site", "at", "end"))
+VISITS = EventKind("visits", models.VisitEvent, tables.VISITS, "at", deduplication_key=("user", "site", "at", "end"))
 PURCHASES = EventKind(
     "purchases",
     models.PurchaseEvent,
     tables.PURCHASES,
     "at",
-    content_key=("user", "site", "at", "amount_micro", "order"),
+    deduplication_key=("user", "site", "at", "amount_micro", "order"),
 )
 
 KINDS: Mapping[str, EventKind] = {

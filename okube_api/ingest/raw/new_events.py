@@ -48,7 +48,7 @@ async def count_new_events(
 
 def _hash_by_part(block: pa.Table, kind: EventKind, batch: int) -> "list[tuple[int, Words]]":
     """Return the hashes of a block's events by part; their lowest bit says whether another batch has the event."""
-    words = _hash_rows([block[name] for name in kind.content_key])
+    words = _hash_rows([block[name] for name in kind.deduplication_key])
     has_id = block[OWN_ID_KEY[0]].is_valid().to_numpy()
     if has_id.any():
         words = np.where(has_id, _hash_rows([block[name] for name in OWN_ID_KEY]), words)

@@ -23,7 +23,7 @@ async def read_changed_events(view: Reader, kind: EventKind, task: RefreshTask) 
     """Yield the events that count on one side of a change only, whole days at a time."""
     for first, last in task.changed_days:
         async for rows in _read_whole_days(view, kind, first, last, task.delta):
-            _, differs = await asyncio.to_thread(task.delta.deduplicate, rows, kind.content_key)
+            _, differs = await asyncio.to_thread(task.delta.deduplicate, rows, kind.deduplication_key)
             yield rows.filter(pa.array(differs))
 
 
@@ -40,7 +40,7 @@ class DayReader:
         self._rows = self._rows.filter(pc.greater_equal(self._rows["part"], low))
         first = low if self._next_day is None else max(low, self._next_day)
         async for rows in _read_whole_days(self._view, self._kind, first, high, self._delta):
-            counts, _ = await asyncio.to_thread(self._delta.deduplicate, rows, self._kind.content_key)
+            counts, _ = await asyncio.to_thread(self._delta.deduplicate, rows, self._kind.deduplication_key)
             self._rows = pa.concat_tables([self._rows, rows.filter(pa.array(counts))])
         self._next_day = max(first, high + 1)
         return self._rows

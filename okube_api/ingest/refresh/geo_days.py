@@ -78,7 +78,7 @@ async def _read_stay_events(
     """Yield the stays of events on local days that together are `span`, each time with the days that are complete."""
 
     def deduplicate(rows: pa.Table) -> StayEvents:
-        return deduplicate_stays(rows, delta.row_changes(rows), STAYS.content_key, places)
+        return deduplicate_stays(rows, delta.row_changes(rows), STAYS.deduplication_key, places)
 
     first, last = span
     pending, events = make_arrow_schema(get_stored_types(STAYS.table)).empty_table(), NO_STAY_EVENTS

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 APPLICATION = "a" * 24
 FIRST, LAST = 10, 12
-WITH_CONTENT_KEY = [kind for kind in KINDS.values() if kind.content_key]
+DEDUPLICATED = [kind for kind in KINDS.values() if kind.deduplication_key]
 VALUES: Mapping[ColumnType, tuple[Any, Any]] = {
     ColumnType.INTEGER: (5, 6),
     ColumnType.NUMBER: (1.5, 2.5),
@@ -32,11 +32,11 @@ VALUES: Mapping[ColumnType, tuple[Any, Any]] = {
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_a_kind_has_one_key_of_stored_columns(kind: EventKind) -> None:
-    """Check that a kind has a natural key or a content key, never both, and that its table has the columns."""
+    """Check that a kind has a natural key or a deduplication key, never both, and that its table has the columns."""
     columns = {"part", *(column.name for column in kind.table.columns)}
-    assert bool(kind.natural_key) != bool(kind.content_key)
-    assert columns.issuperset(kind.natural_key + kind.content_key)
-    assert columns.issuperset(OWN_ID_KEY) == bool(kind.content_key)
+    assert bool(kind.natural_key) != bool(kind.deduplication_key)
+    assert columns.issuperset(kind.natural_key + kind.deduplication_key)
+    assert columns.issuperset(OWN_ID_KEY) == bool(kind.deduplication_key)
 
 
 def stored_row(kind: EventKind, /, **values: Any) -> dict[str, Any]:
@@ -61,20 +61,20 @@ async def count_both_ways(store: Store, kind: EventKind, first: dict[str, Any], 
 
 @pytest.mark.parametrize(
     ("kind", "column"),
-    [(kind, column) for kind in WITH_CONTENT_KEY for column in kind.table.columns if column.name not in OWN_ID_KEY],
+    [(kind, column) for kind in DEDUPLICATED for column in kind.table.columns if column.name not in OWN_ID_KEY],
     ids=lambda value: value.name,
 )
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
-async def test_events_without_an_id_are_told_apart_by_the_content_key(
+async def test_events_without_an_id_are_told_apart_by_the_deduplication_key(
     empty_store: Store, kind: EventKind, column: Column
 ) -> None:
     """Check that two events that differ in one column are two exactly if the column belongs to the key."""
     other = stored_row(kind, **{column.name: VALUES[column.type][1]})
-    expected = {int(column.name in kind.content_key)}
+    expected = {int(column.name in kind.deduplication_key)}
     assert await count_both_ways(empty_store, kind, stored_row(kind), other) == expected
 
 
-@pytest.mark.parametrize("kind", WITH_CONTENT_KEY, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", DEDUPLICATED, ids=lambda kind: kind.name)
 @pytest.mark.parametrize(
     ("other", "new"),
     [
