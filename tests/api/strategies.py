@@ -6,7 +6,7 @@ from random import Random
 
 from tests.by_hand.question import Question
 from tests.by_hand.truth import Truth
-from tests.engine.test_geomarketing import random_filter
+from tests.engine.strategies import random_filter
 from tests.truth.places import AREAS
 
 PERIODS = (date(2020, 12, 18), date(2024, 3, 18), date(2024, 10, 14))  # when events of the truths begin

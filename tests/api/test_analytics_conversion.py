@@ -11,7 +11,7 @@ from okube_api.store.conditions import equal
 from tests.api.analytics import World, ask
 from tests.by_hand.conversion import KPIS, conversion, scopes
 from tests.by_hand.question import Question, only
-from tests.engine.test_conversion import random_question
+from tests.engine.strategies import random_conversion_question
 from tests.truth.happenings import BURSTS
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +21,7 @@ URL = "/conversions/levers/analytics"
 @pytest.mark.parametrize("seed", range(14))
 async def test_random_questions_on_all_paths(alpha: World, beta: World, seed: int) -> None:
     world, random = (alpha, beta)[seed % 3 == 2], Random(seed)
-    question = random_question(world.truth, random)
+    question = random_conversion_question(world.truth, random)
     kpis = tuple(kpi for kpi in random.sample(list(KPIS), 20) if question.scope in scopes(kpi))
     for kpi, data in zip(kpis, await ask(world, Module.CONVERSION, kpis, question, alias=seed), strict=True):
         assert data == conversion(world.truth, kpi, question), kpi

@@ -13,7 +13,7 @@ from tests.api.server import run_server
 from tests.api.strategies import draw_geo_marketing_question, draw_presence_question
 from tests.by_hand import conversion, geomarketing, presence
 from tests.by_hand.question import Question
-from tests.engine import test_conversion as conversions
+from tests.engine.strategies import random_conversion_question
 from tests.truth import tenant as truths
 
 pytestmark = pytest.mark.anyio
@@ -58,7 +58,7 @@ async def test_geo_marketing(world: World, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_conversion(world: World, seed: int) -> None:
-    question = conversions.random_question(world.truth, Random(seed))
+    question = random_conversion_question(world.truth, Random(seed))
     kpis = tuple(kpi for kpi in conversion.KPIS if question.scope in conversion.scopes(kpi))[:40]
     await check(world, Module.CONVERSION, kpis, question, conversion.conversion)
 

@@ -21,7 +21,7 @@ from tests.by_hand.geomarketing import geomarketing
 from tests.by_hand.presence import presence
 from tests.by_hand.question import Question, only
 from tests.by_hand.truth import Place, Stay, Study, Truth
-from tests.truth.places import AREAS, panel
+from tests.truth.places import AREAS, build_panel
 
 pytestmark = pytest.mark.anyio
 
@@ -127,7 +127,7 @@ async def test_properties_of_resources(alpha: World, properties: list[str]) -> N
 async def panel_world(server: Server) -> World:
     """Create an application with a site, a study and a panel, whose members live in areas of `AREAS` and elsewhere."""
     site = Place(uuid4().hex[:24], "lyon", "Lyon", (4.8320, 45.7570))
-    panelists = panel(12)
+    panelists = build_panel(12)
     noon = datetime(2024, 3, 20, 12, tzinfo=UTC)
     stays = tuple(Stay(panelist.user, site.id, "indoor", noon, 600) for panelist in panelists)
     study = Study(uuid4().hex[:24], "spring", (site.id,))
