@@ -26,7 +26,7 @@ class AreaQuery(PageQuery):
     """The filters of a list of areas."""
 
     q: Text = Field(UNSET, description="A text to search for in codes and names.")
-    codes: Annotated[list[Text], Field(min_length=1)] = Field(UNSET, description="Only these codes.")
+    codes: Annotated[list[Text], Field(min_length=1)] = Field(UNSET, description="Only areas with one of these codes.")
 
     def to_condition(self) -> Condition:
         """Return the condition that an area is in the list."""

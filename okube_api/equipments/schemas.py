@@ -42,7 +42,9 @@ class EquipmentQuery(PageQuery):
     """The filters of a list of equipments."""
 
     q: Text = Field(UNSET, description="A text to search for in names and keys.")
-    keys: Annotated[list[Key], Field(min_length=1)] = Field(UNSET, description="Only these keys.")
+    keys: Annotated[list[Key], Field(min_length=1)] = Field(
+        UNSET, description="Only equipments with one of these keys."
+    )
     active: Flag = UNSET
 
     def to_condition(self) -> Condition:

@@ -40,9 +40,11 @@ class ListQuery(PageQuery):
     """The filters that most lists share."""
 
     q: Text = Field(UNSET, description="A text to search for, literally; case and accents are ignored.")
-    keys: Annotated[list[Key], Field(min_length=1)] = Field(UNSET, description="Only these keys.")
-    tags: Annotated[list[Text], Field(min_length=1)] = Field(UNSET, description="Any of these tags.")
-    encoding: Encoding = Field("utf8", description="Of CSV; characters that it cannot represent become `?`.")
+    keys: Annotated[list[Key], Field(min_length=1)] = Field(UNSET, description="Only resources with one of these keys.")
+    tags: Annotated[list[Text], Field(min_length=1)] = Field(
+        UNSET, description="Only resources with any of these tags."
+    )
+    encoding: Encoding = Field("utf8", description="The encoding of CSV; characters that it lacks become `?`.")
 
     def to_condition(self) -> Condition:
         """Return the condition that a document is in the list."""

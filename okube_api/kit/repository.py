@@ -189,16 +189,16 @@ def index_by_key(key_field: str, documents: Iterable[Json]) -> dict[str, Json]:
 
 
 def index_by_name(names: Iterable[str], by_id: Mapping[str, T], by_key: Mapping[str, T]) -> dict[str, T]:
-    """Return what each name stands for: the resource with that id, else the one with that key.
+    """Return the resource that each name means: the one with that id, in any case, else the one with that key.
 
-    Names that match neither are left out.  Ids are written in any case.
+    Names that match neither are left out.
     """
     matches = ((name, by_id.get(name.lower(), by_key.get(name))) for name in names)
     return {name: match for name, match in matches if match is not None}
 
 
 def require_all(kind: str, by_name: Mapping[str, T], names: Sequence[str], pointer: str) -> list[T]:
-    """Return what each name stands for, in the order of the names.
+    """Return the resource of each name, in the order of the names.
 
     Raise UnknownReference with one fault for each name that `by_name` lacks; a fault points at `pointer`/position.
     """
