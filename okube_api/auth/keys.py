@@ -51,7 +51,7 @@ class ApiKeyRepository(Repository):
         return document
 
     async def load_user(self, token: Token, user: User) -> User | None:
-        """Return the user with the restrictions of the token's key; None when the key does not exist (any more)."""
+        """Return the user with the restrictions of the token's key; None when the token has no valid key."""
         document = await self.store.get(KEYS, equal("_id", token.identifier))
         if document is None or document["user"] != user.id or token.secret is None:
             return None

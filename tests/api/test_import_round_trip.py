@@ -8,7 +8,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.api.server import Json, Tenant
-from tests.tables.texts import any_text, frees, lists, scalars, texts
+from tests.tables.strategies import any_text, frees, lists, scalars, texts
 
 pytestmark = pytest.mark.anyio
 

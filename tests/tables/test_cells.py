@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from okube_api.tables.cells import format_free, format_text, format_texts, parse_free, parse_list, parse_text
 
-from tests.tables.texts import any_text, frees, lists
+from tests.tables.strategies import any_text, frees, lists
 
 RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
 PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")

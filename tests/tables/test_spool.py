@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.tables.spool import Spool
 
-from tests.tables.texts import any_text
+from tests.tables.strategies import any_text
 
 documents = st.lists(st.dictionaries(any_text, any_text, max_size=3), max_size=5)
 

@@ -16,7 +16,7 @@ from okube_api.tables.parsing import Row, RowParser
 from okube_api.tables.reading import UploadedTable
 from okube_api.tables.writing import CsvTable
 
-from tests.tables.texts import any_text, lists, scalars, texts
+from tests.tables.strategies import any_text, lists, scalars, texts
 
 
 class Door(Body):
