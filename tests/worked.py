@@ -1,4 +1,4 @@
-"""Questions over HTTP with their answers cut down to what was worked out on paper."""
+"""Questions over HTTP, with answers reduced to what was computed on paper."""
 
 import json
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from typing import Any
 from tests.api.server import Tenant
 
 Json = dict[str, Any]
-KEYED: Json = {"properties": ["key"]}
+WITH_KEY: Json = {"properties": ["key"]}
 
 
-async def take(tenant: Tenant, kind: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Sends events, one a row; what is None is left out."""
+async def ingest_rows(tenant: Tenant, kind: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Ingest events, one a row; fields that are None are left out."""
     names = columns.split()
     events = [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
     lines = "".join(f"{json.dumps(event)}\n" for event in events)
@@ -21,18 +21,18 @@ async def take(tenant: Tenant, kind: str, columns: str, rows: Iterable[tuple[Any
     assert (response.json()["accepted"], response.json()["rejected"]) == (len(events), 0), response.text
 
 
-class Asked:
-    """Questions of one module over some days, their scopes' values shown by key."""
+class ModuleClient:
+    """Asks questions of one module over some days; scope values are returned by key."""
 
     def __init__(self, tenant: Tenant, path: str, days: tuple[str, str], **url: str) -> None:
         self.tenant, self.path, self.url = tenant, path, {"from": days[0], "to": days[1], **url}
 
-    async def data(self, kpi: str, scope: str = "globals", filters: Json | None = None, **param: Any) -> Json:
-        """The `data` of one answer, by key."""
-        one: Json = {"kpi": kpi, **param}
+    async def data(self, kpi: str, scope: str = "globals", filters: Json | None = None, **options: Any) -> Json:
+        """Return the `data` of an answer; by scope, the leaves of each value by its key."""
+        param: Json = {"kpi": kpi, **options}
         if scope != "globals":
-            one |= {"globals": False, scope: True if scope in {"homes", "extras"} else KEYED}
-        body: Json = {"params": [one]} | ({"filters": filters} if filters else {})
+            param |= {"globals": False, scope: True if scope in {"homes", "extras"} else WITH_KEY}
+        body: Json = {"params": [param]} | ({"filters": filters} if filters else {})
         response = await self.tenant.reader.post(self.tenant.url + self.path, params=self.url, json=body)
         assert response.status_code == 200, response.text
         (element,) = response.json()
@@ -40,38 +40,38 @@ class Asked:
         data: Json = element["data"]
         if scope == "globals":
             return data
-        return {one.pop("key", value): shown(one) for value, one in data.items()}
+        return {row.pop("key", value): select_leaves(row) for value, row in data.items()}
 
-    async def whole(self, kpi: str, scope: str = "globals", filters: Json | None = None) -> Any:
-        """The leaf over all days; by scope, that of each value."""
-        found = await self.data(kpi, scope, filters, temporals=False)
-        return found["all"] if scope == "globals" else {key: one["all"] for key, one in found.items()}
+    async def over_period(self, kpi: str, scope: str = "globals", filters: Json | None = None) -> Any:
+        """Return the leaf over all days; by scope, that of each value."""
+        data = await self.data(kpi, scope, filters, temporals=False)
+        return data["all"] if scope == "globals" else {key: row["all"] for key, row in data.items()}
 
-    async def week(self, kpi: str) -> tuple[Any, Json]:
-        """The leaf over all days, and those of its weeks."""
-        found = await self.data(kpi, granularity="week")
-        return found["all"], found["temporals"]
+    async def by_week(self, kpi: str) -> tuple[Any, Json]:
+        """Return the leaf over all days, and those of the weeks."""
+        data = await self.data(kpi, granularity="week")
+        return data["all"], data["temporals"]
 
-    async def daily(self, kpi: str, scope: str = "globals") -> Any:
-        """The leaf over all days, and those of each day; by scope, of each value."""
-        found = await self.data(kpi, scope)
+    async def by_day(self, kpi: str, scope: str = "globals") -> Any:
+        """Return the leaf over all days, and those of the days; by scope, of each value."""
+        data = await self.data(kpi, scope)
         if scope == "globals":
-            return found["all"], found["temporals"]
-        return {key: (one["all"], one["temporals"]) for key, one in found.items()}
+            return data["all"], data["temporals"]
+        return {key: (row["all"], row["temporals"]) for key, row in data.items()}
 
 
-def shown(one: Json) -> Json:
-    """What is said of a scope value but its names."""
-    return {name: leaf for name, leaf in one.items() if name in {"all", "temporals"}}
+def select_leaves(row: Json) -> Json:
+    """Return the leaves of a scope value, without its properties."""
+    return {name: leaf for name, leaf in row.items() if name in {"all", "temporals"}}
 
 
-def exactly(found: Any, expected: Any) -> None:
-    """Equal, integers being no decimals."""
-    assert found == expected
-    assert json.dumps(found, sort_keys=True) == json.dumps(expected, sort_keys=True)
+def assert_exactly(actual: Any, expected: Any) -> None:
+    """Assert that two values are equal, and that integers and decimals are not mixed up."""
+    assert actual == expected
+    assert json.dumps(actual, sort_keys=True) == json.dumps(expected, sort_keys=True)
 
 
-def filled(leaf: Json) -> tuple[dict[int, Any], Any, Any, Any, Any]:
-    """A distribution: bins that hold something by where they start, the unknown, the total, the mean, the median."""
-    bins = {one["from"]: (one["value"], one["share"]) for one in leaf["bins"] if one["value"]}
+def summarise(leaf: Json) -> tuple[dict[int, Any], Any, Any, Any, Any]:
+    """Return the bins of a distribution that are not empty by their start, the unknown, the total, mean and median."""
+    bins = {row["from"]: (row["value"], row["share"]) for row in leaf["bins"] if row["value"]}
     return bins, leaf["unknown"], leaf["total"], leaf["mean"], leaf["median"]

@@ -1,13 +1,14 @@
-"""By-hand questions put to the engine: the same question, resolved as the requests are, and its answer's data."""
+"""Asks the engine a question of the computation by hand, resolved as requests are."""
 
 from typing import Any
 
 from okube_api.analytics.answer import build_results
 from okube_api.catalogue.bands import Bands
+from okube_api.catalogue.buckets import to_ordinal
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import PlaceRole, Scope
-from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
+from okube_api.engine.calendar import Granularity, Mode, Period
 from okube_api.engine.question import Label, Question, RequestedKpi, RequestedScope, ValueFilter
 from okube_api.engine.run import answer
 from okube_api.store.protocol import Reader
@@ -23,29 +24,31 @@ FILTERS = {
     Scope.ZONES: "zones",
     Scope.EQUIPMENTS: "equipments",
 }
-ROWS_KNOW = (Scope.HOMES, Scope.WORKS, Scope.ZONES, Scope.EQUIPMENTS)
+FILTERS_ON_ROWS = (Scope.HOMES, Scope.WORKS, Scope.ZONES, Scope.EQUIPMENTS)
 
 
-def resolved(truth: Truth, module: Module, kpis: tuple[str, ...], asked: by_hand.Question) -> Question:
-    """The engine's question; every KPI by the question's one scope."""
-    scope = Scope(asked.scope)
-    sites = tuple(place.id for place in by_hand.reached_sites(truth, asked))
-    pois = tuple(place.id for place in by_hand.reached_pois(truth, asked))
-    of_study = by_hand.places_of_study(truth, by_hand.study_of(truth, asked))
-    whole = (place.id for place in (*truth.sites, *truth.pois) if place.active and place.id in of_study)
-    chosen = {scope: getattr(asked, name) for scope, name in FILTERS.items()}
-    named = {scope: tuple(one.values) for scope, one in chosen.items() if one and not one.negated}
-    homes = {*named.get(Scope.HOMES, ()), *named.get(Scope.ZONES, ())}
-    named |= {Scope.HOMES: tuple(homes), Scope.ZONES: tuple(homes)}
+def resolve_question(truth: Truth, module: Module, kpis: tuple[str, ...], question: by_hand.Question) -> Question:
+    """Return the engine's question: every KPI by the scope of the question."""
+    scope = Scope(question.scope)
+    sites = tuple(place.id for place in by_hand.select_sites(truth, question))
+    pois = tuple(place.id for place in by_hand.select_pois(truth, question))
+    study_places = by_hand.places_of_study(truth, by_hand.find_study(truth, question))
+    all_of_study = (place.id for place in (*truth.sites, *truth.pois) if place.active and place.id in study_places)
+    filters = {scope: getattr(question, name) for scope, name in FILTERS.items()}
+    named_values = {
+        scope: tuple(filter_.values) for scope, filter_ in filters.items() if filter_ and not filter_.negated
+    }
+    homes = {*named_values.get(Scope.HOMES, ()), *named_values.get(Scope.ZONES, ())}
+    named_values |= {Scope.HOMES: tuple(homes), Scope.ZONES: tuple(homes)}
     return Question(
         application="a" * 24,
-        period=Period(to_ordinal(asked.first), to_ordinal(asked.last)),
-        uplift=asked.uplift,
+        period=Period(to_ordinal(question.first), to_ordinal(question.last)),
+        uplift=question.uplift,
         requested_kpis=tuple(
             RequestedKpi(
                 BY_NAME[module][kpi],
-                Mode(asked.mode),
-                Granularity(asked.granularity),
+                Mode(question.mode),
+                Granularity(question.granularity),
                 all=True,
                 temporals=True,
                 scopes=(RequestedScope(scope, properties=()),),
@@ -55,32 +58,34 @@ def resolved(truth: Truth, module: Module, kpis: tuple[str, ...], asked: by_hand
         places={
             PlaceRole.SITES: sites,
             PlaceRole.POIS: pois,
-            PlaceRole.STUDY: tuple(sorted({*whole, *sites, *pois})),
+            PlaceRole.STUDY: tuple(sorted({*all_of_study, *sites, *pois})),
         },
         filters=tuple(
-            (scope, chosen_of(truth, scope, one))
-            for scope, one in chosen.items()
-            if one is not None and scope in ROWS_KNOW
+            (scope, build_filter(truth, scope, filter_))
+            for scope, filter_ in filters.items()
+            if filter_ is not None and scope in FILTERS_ON_ROWS
         ),
         edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
-        weekdays=tuple(sorted(asked.weekdays)) if asked.weekdays else None,
-        named_values=named,
+        weekdays=tuple(sorted(question.weekdays)) if question.weekdays else None,
+        named_values=named_values,
         labels={place.id: Label(place.key, place.name) for place in (*truth.sites, *truth.pois)}
-        | {one.id: Label(one.key, None) for one in truth.equipments},
+        | {equipment.id: Label(equipment.key, None) for equipment in truth.equipments},
     )
 
 
-def chosen_of(truth: Truth, scope: Scope, one: by_hand.Filter) -> ValueFilter:
-    """What a filter keeps; of equipments that are left out, all the others."""
+def build_filter(truth: Truth, scope: Scope, filter_: by_hand.Filter) -> ValueFilter:
+    """Return the engine's filter; a filter on equipments always lists those that it accepts."""
     if scope is Scope.EQUIPMENTS:
-        return ValueFilter(tuple(sorted(known.id for known in truth.equipments if one.keeps(known.id))))
-    return ValueFilter(tuple(sorted(one.values)), one.negated)
+        return ValueFilter(
+            tuple(sorted(equipment.id for equipment in truth.equipments if filter_.accepts(equipment.id)))
+        )
+    return ValueFilter(tuple(sorted(filter_.values)), filter_.negated)
 
 
 async def ask(
-    reader: Reader, truth: Truth, module: Module, kpis: tuple[str, ...], asked: by_hand.Question
+    reader: Reader, truth: Truth, module: Module, kpis: tuple[str, ...], question: by_hand.Question
 ) -> list[Any]:
-    """The `data` of the answer to each KPI."""
-    question = resolved(truth, module, kpis, asked)
-    found = await answer(question, reader)
-    return [element["data"] for element in build_results(question, found.kpi_results)]
+    """Return the `data` of the answer to each KPI."""
+    engine_question = resolve_question(truth, module, kpis, question)
+    engine_answer = await answer(engine_question, reader)
+    return [element["data"] for element in build_results(engine_question, engine_answer.kpi_results)]

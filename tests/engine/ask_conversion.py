@@ -1,45 +1,46 @@
-"""By-hand questions about conversion put to the engine, resolved as the requests are, and its answer's data."""
+"""Asks the engine a question about conversion of the computation by hand, resolved as requests are."""
 
 from datetime import date
 from typing import Any
 
 from okube_api.analytics.answer import build_results
 from okube_api.catalogue.bands import Bands
+from okube_api.catalogue.buckets import to_ordinal
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import PlaceRole, Scope
-from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
+from okube_api.engine.calendar import Granularity, Mode, Period
 from okube_api.engine.campaigns import CampaignRecord, Spending
 from okube_api.engine.question import Label, Question, RequestedKpi, RequestedScope
 from okube_api.engine.run import answer
 from okube_api.store.protocol import Reader
 
 from tests.by_hand import question as by_hand
-from tests.by_hand import truth as happened
-from tests.by_hand.conversion import kept
+from tests.by_hand import truth as by_hand_truth
+from tests.by_hand.conversion import passes_filters
 from tests.by_hand.truth import Truth
 
-NAMES = {Scope.SITES: "sites", Scope.CAMPAIGNS: "campaigns", Scope.LEVERS: "levers", Scope.EXTRAS: "extras"}
+FILTERS = {Scope.SITES: "sites", Scope.CAMPAIGNS: "campaigns", Scope.LEVERS: "levers", Scope.EXTRAS: "extras"}
 
 
-def campaign(one: happened.Campaign) -> CampaignRecord:
-    """A campaign as questions know it."""
+def build_campaign(campaign: by_hand_truth.Campaign) -> CampaignRecord:
+    """Return a campaign as questions hold it."""
     return CampaignRecord(
-        one.id,
-        one.key,
-        one.name,
-        one.lever,
-        one.sites or None,
-        tuple(sorted(one.extras)),
-        tuple(spending(cost, one) for cost in one.costs),
+        campaign.id,
+        campaign.key,
+        campaign.name,
+        campaign.lever,
+        campaign.sites or None,
+        tuple(sorted(campaign.extras)),
+        tuple(build_spending(cost, campaign) for cost in campaign.costs),
     )
 
 
-def spending(cost: happened.Cost, one: happened.Campaign) -> Spending:
-    """A cost as questions know it; a fixed one takes the days that it does not say from its campaign."""
+def build_spending(cost: by_hand_truth.Cost, campaign: by_hand_truth.Campaign) -> Spending:
+    """Return a cost as questions hold it; a fixed cost without days has those of its campaign."""
     first, last = cost.first, cost.last
     if cost.kind == "fixed":
-        first, last = first or one.first, last or one.last
+        first, last = first or campaign.first, last or campaign.last
     return Spending(cost.kind, int(cost.amount * 1_000_000), _ordinal(first), _ordinal(last))
 
 
@@ -47,42 +48,48 @@ def _ordinal(day: date | None) -> int | None:
     return None if day is None else to_ordinal(day)
 
 
-def resolved(truth: Truth, kpis: tuple[str, ...], asked: by_hand.Question) -> Question:
-    """The engine's question; every KPI by the question's one scope."""
-    sites = tuple(place.id for place in by_hand.reached_sites(truth, asked))
-    chosen = {scope: getattr(asked, name) for scope, name in NAMES.items()}
-    by_campaign = any(one is not None for scope, one in chosen.items() if scope is not Scope.SITES)
+def resolve_question(truth: Truth, kpis: tuple[str, ...], question: by_hand.Question) -> Question:
+    """Return the engine's question: every KPI by the scope of the question."""
+    sites = tuple(place.id for place in by_hand.select_sites(truth, question))
+    filters_by_scope = {scope: getattr(question, name) for scope, name in FILTERS.items()}
+    by_campaign = any(filter_ is not None for scope, filter_ in filters_by_scope.items() if scope is not Scope.SITES)
     return Question(
         application="a" * 24,
-        period=Period(to_ordinal(asked.first), to_ordinal(asked.last)),
-        uplift=asked.uplift,
+        period=Period(to_ordinal(question.first), to_ordinal(question.last)),
+        uplift=question.uplift,
         requested_kpis=tuple(
             RequestedKpi(
                 BY_NAME[Module.CONVERSION][kpi],
-                Mode(asked.mode),
-                Granularity(asked.granularity),
+                Mode(question.mode),
+                Granularity(question.granularity),
                 all=True,
                 temporals=True,
-                scopes=(RequestedScope(Scope(asked.scope), properties=()),),
+                scopes=(RequestedScope(Scope(question.scope), properties=()),),
             )
             for kpi in kpis
         ),
         places={PlaceRole.SITES: sites},
         filters=(),
         edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
-        weekdays=tuple(sorted(asked.weekdays)) if asked.weekdays else None,
-        named_values={scope: tuple(sorted(one.values)) for scope, one in chosen.items() if one and not one.negated},
+        weekdays=tuple(sorted(question.weekdays)) if question.weekdays else None,
+        named_values={
+            scope: tuple(sorted(filter_.values))
+            for scope, filter_ in filters_by_scope.items()
+            if filter_ and not filter_.negated
+        },
         labels={site.id: Label(site.key, site.name) for site in truth.sites}
-        | {one.id: Label(one.key, one.name) for one in truth.campaigns},
-        campaigns={one.id: campaign(one) for one in truth.campaigns},
-        selected_campaigns=tuple(one.id for one in truth.campaigns if kept(one, asked)) if by_campaign else None,
-        some_sites=any((asked.site, asked.sites, asked.tags)),
-        sharers=tuple(site.id for site in truth.sites if by_hand.active_or_named(site, asked.sites, asked)),
+        | {campaign.id: Label(campaign.key, campaign.name) for campaign in truth.campaigns},
+        campaigns={campaign.id: build_campaign(campaign) for campaign in truth.campaigns},
+        selected_campaigns=tuple(campaign.id for campaign in truth.campaigns if passes_filters(campaign, question))
+        if by_campaign
+        else None,
+        some_sites=any((question.site, question.sites, question.tags)),
+        sharers=tuple(site.id for site in truth.sites if by_hand.is_active_or_named(site, question.sites, question)),
     )
 
 
-async def ask(reader: Reader, truth: Truth, kpis: tuple[str, ...], asked: by_hand.Question) -> list[Any]:
-    """The `data` of the answer to each KPI."""
-    question = resolved(truth, kpis, asked)
-    found = await answer(question, reader)
-    return [element["data"] for element in build_results(question, found.kpi_results)]
+async def ask(reader: Reader, truth: Truth, kpis: tuple[str, ...], question: by_hand.Question) -> list[Any]:
+    """Return the `data` of the answer to each KPI."""
+    engine_question = resolve_question(truth, kpis, question)
+    engine_answer = await answer(engine_question, reader)
+    return [element["data"] for element in build_results(engine_question, engine_answer.kpi_results)]

@@ -1,4 +1,4 @@
-"""Small random applications with campaigns, seeded; among them one where nobody is known to be exposed."""
+"""Small random applications with campaigns, by seed; one of them has no exposures."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -9,44 +9,48 @@ from tests.by_hand.truth import Campaign, Cost, Place, Truth
 from tests.truth import happenings as happen
 from tests.truth import places
 
-UNSEEN = 3  # the seed of the application without touches
-BARE = 4  # the seed of the one in which nothing happens but deliveries
+WITHOUT_TOUCHES = 3  # the seed of the application without touches
+ONLY_DELIVERIES = 4  # the seed of the application with nothing but deliveries
 
 
 @cache
 def campaign_tenant(seed: int) -> Truth:
-    """An application with a dozen users, whose campaigns, costs and sites differ from seed to seed."""
-    ground, panel = places.ground(100 + seed), places.panel(10)
+    """Build an application with a dozen users; its campaigns, costs and sites depend on the seed."""
+    geography, panel = places.build_geography(100 + seed), places.build_panel(10)
     dice = happen.Dice(seed, "Europe/Paris" if seed % 2 else "America/New_York")
-    users = [*(one.user for one in panel), "stranger-0", "stranger-1"]
-    campaigns = [_campaign(one, dice, ground.sites) for one in ground.campaigns]
-    came_to = [site for site in ground.sites if site.key != "quiet"]
-    touches = [] if seed in (UNSEEN, BARE) else happen.touches(dice, users, campaigns[:-1], 12)
-    visits = [] if seed == BARE else happen.visits(dice, touches, users, came_to)
+    users = [*(panelist.user for panelist in panel), "stranger-0", "stranger-1"]
+    campaigns = [_vary_campaign(campaign, dice, geography.sites) for campaign in geography.campaigns]
+    visited_sites = [site for site in geography.sites if site.key != "quiet"]
+    touches = [] if seed in (WITHOUT_TOUCHES, ONLY_DELIVERIES) else happen.touches(dice, users, campaigns[:-1], 12)
+    visits = [] if seed == ONLY_DELIVERIES else happen.visits(dice, touches, users, visited_sites)
     return Truth(
         timezone=dice.timezone,
-        sites=ground.sites,
+        sites=geography.sites,
         campaigns=campaigns,
         panelists=panel,
         touches=touches,
         visits=visits,
-        purchases=happen.purchases(dice, visits, users, came_to) if visits else [],
+        purchases=happen.purchases(dice, visits, users, visited_sites) if visits else [],
         deliveries=happen.deliveries(dice, campaigns),
     )
 
 
-def _campaign(one: Campaign, dice: happen.Dice, sites: tuple[Place, ...]) -> Campaign:
-    """A campaign with other sites, extras and costs."""
+def _vary_campaign(campaign: Campaign, dice: happen.Dice, sites: tuple[Place, ...]) -> Campaign:
+    """Return a campaign with random sites, extras and costs."""
     random = dice.random
-    some = tuple(sorted(site.id for site in random.sample(sites, random.choice((1, 2, 5)))))
+    site_ids = tuple(sorted(site.id for site in random.sample(sites, random.choice((1, 2, 5)))))
     extras = random.sample(["segment:vip", "segment:new", "wave:1", "wave:2", "paid:true"], random.randrange(4))
-    costs = [_cost(dice) for _ in range(random.randrange(4))]
+    costs = [_random_cost(dice) for _ in range(random.randrange(4))]
     return replace(
-        one, sites=random.choice(((), some)), extras=frozenset(extras), costs=tuple(costs), windows=one.windows
+        campaign,
+        sites=random.choice(((), site_ids)),
+        extras=frozenset(extras),
+        costs=tuple(costs),
+        windows=campaign.windows,
     )
 
 
-def _cost(dice: happen.Dice) -> Cost:
+def _random_cost(dice: happen.Dice) -> Cost:
     random = dice.random
     first: date | None = random.choice(happen.BURSTS)[0] + timedelta(days=random.randrange(-5, 15))
     last: date | None = None if first is None else first + timedelta(days=random.randrange(20))

@@ -1,4 +1,4 @@
-"""Readers of small tenants, in memory and in each store; random tests have no deadline (imports count in the first)."""
+"""Readers of small tenants, in memory and in each store; random tests have no deadline (the first one imports)."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +17,7 @@ settings.load_profile("okube")
 
 @pytest.fixture(scope="session", params=["memory", "duckdb", "mongo"])
 async def reading(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Reading]:
-    """Gives a reader of a tenant's rows."""
+    """Open readers of tenants' rows, in memory and in each store."""
     if request.param == "memory":
         yield InMemory().reading
         return

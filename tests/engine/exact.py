@@ -12,9 +12,9 @@ from okube_api.engine.question import Question
 from okube_api.engine.run import answer_subqueries, fetch
 from okube_api.store.protocol import Reader
 
-WHOLE = "all"
+PERIOD_LABEL = "all"
 Exact = dict[str, dict[str, Fraction]]
-"""By scope value, then by bucket (its label, and `WHOLE`); values of 0 are left out."""
+"""By scope value, then by bucket (its label, and `PERIOD_LABEL`); values of 0 are left out."""
 
 
 async def evaluate_exactly(reader: Reader, question: Question) -> dict[str, Exact]:
@@ -26,7 +26,7 @@ async def evaluate_exactly(reader: Reader, question: Question) -> dict[str, Exac
         (by,) = request.scopes
         evaluator = Evaluator(fetched, question, by.scope, request.buckets(question.period))
         grid = evaluate_number(value_of(request.kpi), evaluator)
-        labels = (*(evaluator.buckets.labels if evaluator.buckets else ()), WHOLE)
+        labels = (*(evaluator.buckets.labels if evaluator.buckets else ()), PERIOD_LABEL)
         names = evaluator.scope_values.values
         values: Exact = {}
         for key, numerator in zip(grid.keys.tolist(), grid.numerators.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""A reader over plain rows, in plain Python: what every node of a plan means, without a database."""
+"""A reader of plain rows in plain Python: the meaning of every node of a plan, without a database."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -21,8 +21,8 @@ TYPES = {
 }
 
 
-def meets(row: Row, condition: Condition) -> bool:  # noqa: PLR0911 - one return a node
-    """Whether a row is one of those."""
+def matches(row: Row, condition: Condition) -> bool:  # noqa: PLR0911 - one return a node
+    """Return whether a row meets a condition."""
     match condition:
         case OneOf(field, values):
             return row.get(field) in values
@@ -34,16 +34,16 @@ def meets(row: Row, condition: Condition) -> bool:  # noqa: PLR0911 - one return
         case Missing(field):
             return row.get(field) is None
         case Not(inner):
-            return not meets(row, inner)
+            return not matches(row, inner)
         case AllOf(parts):
-            return all(meets(row, part) for part in parts)
+            return all(matches(row, part) for part in parts)
         case AnyOf(parts):
-            return any(meets(row, part) for part in parts)
+            return any(matches(row, part) for part in parts)
     raise NotImplementedError(condition)
 
 
-def band(value: int | None, edges: tuple[int, ...]) -> int:
-    """The index of the band that holds a value, -1 when there is none."""
+def find_band(value: int | None, edges: tuple[int, ...]) -> int:
+    """Return the index of the band of a value, -1 when the value is None."""
     return -1 if value is None else max(sum(edge <= value for edge in edges) - 1, 0)
 
 
@@ -52,7 +52,7 @@ class Memory:
 
     def __init__(self, tables: Mapping[str, list[Row]]) -> None:
         self.tables = tables
-        self.asked: list[Aggregate | Select] = []
+        self.plans: list[Aggregate | Select] = []
 
     @property
     def version(self) -> str:
@@ -62,18 +62,18 @@ class Memory:
         return f"{self.version} {source.name}"
 
     async def aggregate(self, plan: Aggregate) -> pa.Table:
-        self.asked.append(plan)
+        self.plans.append(plan)
         return self._aggregate(plan)
 
     async def select(self, plan: Select) -> pa.Table:
-        self.asked.append(plan)
-        found = [row for row in self.tables.get(plan.source.name, ()) if meets(row, plan.where)]
-        return table(found, {name: TYPES[plan.source.type_of(name)] for name in plan.columns})
+        self.plans.append(plan)
+        rows = [row for row in self.tables.get(plan.source.name, ()) if matches(row, plan.where)]
+        return build_table(rows, {name: TYPES[plan.source.type_of(name)] for name in plan.columns})
 
     async def read_parts(self, source: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
-        found = [row for row in self.tables.get(source.name, ()) if low <= row["part"] <= high]
-        if found:
-            yield table(found, {column.name: TYPES[column.type] for column in source.columns})
+        rows = [row for row in self.tables.get(source.name, ()) if low <= row["part"] <= high]
+        if rows:
+            yield build_table(rows, {column.name: TYPES[column.type] for column in source.columns})
 
     async def list_parts(self, source: Table, batch: int | None = None) -> list[int]:
         return sorted({row["part"] for row in self.tables.get(source.name, ())})
@@ -93,7 +93,7 @@ class Memory:
         if not plan.by:
             groups[()] = []
         for row in source:
-            if meets(row, plan.where):
+            if matches(row, plan.where):
                 for key in self._keys(row, plan):
                     groups[key].append(row)
         types = {
@@ -103,38 +103,38 @@ class Memory:
             for by in plan.by
         }
         rows = [
-            dict(zip(types, map(thawed, key), strict=True))
-            | {measure.name: measured(measure, members) for measure in plan.measures}
+            dict(zip(types, map(unfreeze, key), strict=True))
+            | {measure.name: compute_measure(measure, members) for measure in plan.measures}
             for key, members in groups.items()
         ]
-        return table(rows, types | dict.fromkeys((measure.name for measure in plan.measures), pa.int64()))
+        return build_table(rows, types | dict.fromkeys((measure.name for measure in plan.measures), pa.int64()))
 
     def _keys(self, row: Row, plan: Aggregate) -> list[tuple[Any, ...]]:
         keys: list[tuple[Any, ...]] = [()]
         for by in plan.by:
             match by:
                 case Band(field, edges, _):
-                    values = [band(row.get(field), edges)]
+                    values = [find_band(row.get(field), edges)]
                 case Each(field, _):
                     values = list(set(row.get(field) or ()))
                 case _:
-                    values = [frozen(row.get(by))]
+                    values = [freeze(row.get(by))]
             keys = [(*key, value) for key in keys for value in values]
         return keys
 
 
-def frozen(value: Any) -> Any:
-    """Something to group by."""
+def freeze(value: Any) -> Any:
+    """Return a hashable value to group by."""
     return tuple(value) if isinstance(value, list) else value
 
 
-def thawed(value: Any) -> Any:
-    """The value that was grouped by."""
+def unfreeze(value: Any) -> Any:
+    """Return the value that was grouped by."""
     return list(value) if isinstance(value, tuple) else value
 
 
-def measured(measure: Measure, rows: list[Row]) -> int | None:
-    """A measure over rows."""
+def compute_measure(measure: Measure, rows: list[Row]) -> int | None:
+    """Compute a measure over rows."""
     match measure:
         case Count(_):
             return len(rows)
@@ -147,6 +147,6 @@ def measured(measure: Measure, rows: list[Row]) -> int | None:
     raise NotImplementedError(measure)
 
 
-def table(rows: list[Row], types: Mapping[str, pa.DataType]) -> pa.Table:
-    """Rows as Arrow."""
+def build_table(rows: list[Row], types: Mapping[str, pa.DataType]) -> pa.Table:
+    """Convert rows to an Arrow table."""
     return pa.table({name: pa.array([row[name] for row in rows], type_) for name, type_ in types.items()})

@@ -1,4 +1,4 @@
-"""The numbers that rows carry: of days, and of users."""
+"""The numbers of days and of users in rows."""
 
 import numpy as np
 
@@ -7,9 +7,8 @@ from tests.engine.memory import Row
 
 
 def bucket_numbers(day: int) -> Row:
-    """What a fact's row carries of its day."""
-    found = np.datetime64("1970-01-01") + (day - 1)
-    plain = found.astype(object)
+    """Return the columns of a fact's row that depend on its day."""
+    plain = (np.datetime64("1970-01-01") + (day - 1)).astype(object)
     return {
         "part": day,
         "day": day,
@@ -23,7 +22,7 @@ def bucket_numbers(day: int) -> Row:
 
 
 def user_numbers(truth: Truth) -> dict[str, int]:
-    """A number for every user of the panel, not in the order of their names."""
+    """Return a number for every user; numbers are not in the order of names."""
     users = {stay.user for stay in truth.stays} | {panelist.user for panelist in truth.panelists}
     users |= {touch.user for touch in truth.touches} | {visit.user for visit in truth.visits}
     users |= {purchase.user for purchase in truth.purchases}

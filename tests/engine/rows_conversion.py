@@ -1,85 +1,92 @@
-"""The facts of conversion, made from a truth in plain Python."""
+"""Builds the facts of conversion from a truth in plain Python."""
 
 from datetime import date
 from fractions import Fraction
 
+from okube_api.catalogue.buckets import to_ordinal
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
-from okube_api.engine.calendar import to_ordinal
 
-from tests.by_hand.paths import Outcome, outcomes
+from tests.by_hand.paths import Outcome, list_outcomes
 from tests.by_hand.question import local_day
 from tests.by_hand.truth import Truth
-from tests.engine.memory import Row, band
+from tests.engine.memory import Row, find_band
 from tests.engine.numbering import bucket_numbers, user_numbers
 
 DAY_S = 86_400
 
 
-def conversion_facts(truth: Truth) -> dict[str, list[Row]]:
-    """The rows of every fact of conversion, by its name."""
+def build_conversion_facts(truth: Truth) -> dict[str, list[Row]]:
+    """Build the rows of the facts of conversion, by name."""
     numbers = user_numbers(truth)
-    found = outcomes(truth)
+    outcomes = list_outcomes(truth)
     return {
-        OUTCOMES.name: [_on(one.day) | _outcome(one, numbers) | _touched(one, truth) for one in found],
-        COHORTS.name: [_on(one.credited_day) | _outcome(one, numbers) for one in found if one.credited_day],
-        CREDITS.name: [row for one in found if one.visit for row in _credits(one, numbers)],
-        EXPOSURES.name: _exposures(truth, numbers),
+        OUTCOMES.name: [
+            _day_columns(outcome.day) | _outcome_columns(outcome, numbers) | _touch_columns(outcome, truth)
+            for outcome in outcomes
+        ],
+        COHORTS.name: [
+            _day_columns(outcome.credited_day) | _outcome_columns(outcome, numbers)
+            for outcome in outcomes
+            if outcome.credited_day
+        ],
+        CREDITS.name: [row for outcome in outcomes if outcome.visit for row in _build_credits(outcome, numbers)],
+        EXPOSURES.name: _build_exposures(truth, numbers),
         DELIVERIES.name: [
-            _on(one.day)
+            _day_columns(delivery.day)
             | {
-                "campaign": one.campaign,
-                "site": one.site,
-                "print_count": one.prints,
-                "click_count": one.clicks,
-                "opening_count": one.openings,
+                "campaign": delivery.campaign,
+                "site": delivery.site,
+                "print_count": delivery.prints,
+                "click_count": delivery.clicks,
+                "opening_count": delivery.openings,
             }
-            for one in truth.deliveries
+            for delivery in truth.deliveries
         ],
     }
 
 
-def _on(day: date) -> Row:
+def _day_columns(day: date) -> Row:
     return bucket_numbers(to_ordinal(day))
 
 
-def _who(one: Outcome, numbers: dict[str, int]) -> Row:
+def _user_columns(outcome: Outcome, numbers: dict[str, int]) -> Row:
     return {
-        "site": one.site,
-        "channel": "online" if one.online else "offline",
-        "user": numbers[one.user],
-        "weight": int(one.weight * 1000),
+        "site": outcome.site,
+        "channel": "online" if outcome.online else "offline",
+        "user": numbers[outcome.user],
+        "weight": int(outcome.weight * 1000),
     }
 
 
-def _outcome(one: Outcome, numbers: dict[str, int]) -> Row:
-    return _who(one, numbers) | {
-        "visit": int(one.visit),
-        "conversion": int(one.visit and bool(one.purchases)),
-        "purchase_count": len(one.purchases),
-        "revenue_micro": int(one.revenue * 1_000_000),
-        "campaigns": sorted(set(one.campaigns)),
+def _outcome_columns(outcome: Outcome, numbers: dict[str, int]) -> Row:
+    return _user_columns(outcome, numbers) | {
+        "visit": int(outcome.visit),
+        "conversion": int(outcome.visit and bool(outcome.purchases)),
+        "purchase_count": len(outcome.purchases),
+        "revenue_micro": int(outcome.revenue * 1_000_000),
+        "campaigns": sorted(set(outcome.campaigns)),
     }
 
 
-def _touched(one: Outcome, truth: Truth) -> Row:
-    last = one.path[-1] if one.path else None
-    delay_s = int((one.at - last.at).total_seconds()) if last and one.visit else None
+def _touch_columns(outcome: Outcome, truth: Truth) -> Row:
+    last = outcome.path[-1] if outcome.path else None
+    delay_s = int((outcome.at - last.at).total_seconds()) if last and outcome.visit else None
     return {
-        "path": one.campaigns,
-        "attributed": int(bool(one.path)),
+        "path": outcome.campaigns,
+        "attributed": int(bool(outcome.path)),
         "credited": last.campaign if last else None,
         "touch_kind": last.kind if last else None,
-        "touch_day": to_ordinal(one.credited_day) if one.credited_day else None,
+        "touch_day": to_ordinal(outcome.credited_day) if outcome.credited_day else None,
         "delay_s": delay_s,
-        "delay_band": band(delay_s, tuple(days * DAY_S for days in truth.bands["delay"])),
+        "delay_band": find_band(delay_s, tuple(days * DAY_S for days in truth.bands["delay"])),
     }
 
 
-def _credits(one: Outcome, numbers: dict[str, int]) -> list[Row]:
-    path = one.campaigns
+def _build_credits(outcome: Outcome, numbers: dict[str, int]) -> list[Row]:
+    path = outcome.campaigns
     return [
-        _on(one.day)
-        | _who(one, numbers)
+        _day_columns(outcome.day)
+        | _user_columns(outcome, numbers)
         | {
             "campaign": campaign,
             "touches": len(path),
@@ -92,14 +99,14 @@ def _credits(one: Outcome, numbers: dict[str, int]) -> list[Row]:
     ]
 
 
-def _exposures(truth: Truth, numbers: dict[str, int]) -> list[Row]:
-    weights = {one.user: one.weight for one in truth.panelists}
+def _build_exposures(truth: Truth, numbers: dict[str, int]) -> list[Row]:
+    weights = {panelist.user: panelist.weight for panelist in truth.panelists}
     reached = {
         (local_day(touch.at, truth.timezone), touch.campaign, touch.user, touch.kind == "control")
         for touch in truth.touches
     }
     return [
-        _on(day)
+        _day_columns(day)
         | {
             "campaign": campaign,
             "user": numbers[user],

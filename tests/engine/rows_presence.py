@@ -1,7 +1,8 @@
-"""The facts of presence from a truth, in plain Python."""
+"""Builds the facts of presence from a truth in plain Python."""
 
 from itertools import pairwise
 
+from okube_api.catalogue.buckets import to_ordinal
 from okube_api.catalogue.facts import (
     PRESENCE_EXITS,
     PRESENCE_PASSAGE_EXITS,
@@ -9,50 +10,49 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
-from okube_api.engine.calendar import to_ordinal
 
-from tests.by_hand.presence import Kept, kept
+from tests.by_hand.presence import MarkedRow, mark_rows
 from tests.by_hand.truth import Truth
-from tests.engine.memory import Row, band
+from tests.engine.memory import Row, find_band
 from tests.engine.numbering import bucket_numbers
 
 
-def presence_facts(truth: Truth) -> dict[str, list[Row]]:
-    """The rows of every fact of presence, by name."""
+def build_presence_facts(truth: Truth) -> dict[str, list[Row]]:
+    """Build the rows of the facts of presence, by name."""
     facts = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
-    found: dict[str, list[Row]] = {fact.name: [] for fact in facts}
-    devices = {one.device for one in truth.detections}
+    rows: dict[str, list[Row]] = {fact.name: [] for fact in facts}
+    devices = {detection.device for detection in truth.detections}
     numbers = {device: number for number, device in enumerate(sorted(devices, key=lambda device: device[::-1]))}
     days: set[tuple[str, str, object]] = set()
-    for one in kept(truth):
-        row = _row(one, truth, numbers[one.session.device], new_day=one.visitor_day not in days)
-        days.add(one.visitor_day)
-        day, end_day = bucket_numbers(to_ordinal(one.day)), bucket_numbers(to_ordinal(one.end_day))
-        site, path = one.session.site, list(one.session.path)
-        if one.equipment is None:
-            found[PRESENCE_STAYS.name].append(day | row | {"path": path})
-            found[PRESENCE_EXITS.name].append(end_day | {"site": site, "user": row["user"], "path": path})
-            found[PRESENCE_STEPS.name] += [
+    for marked in mark_rows(truth):
+        row = _build_row(marked, truth, numbers[marked.session.device], new_day=marked.visitor_day not in days)
+        days.add(marked.visitor_day)
+        day, end_day = bucket_numbers(to_ordinal(marked.day)), bucket_numbers(to_ordinal(marked.end_day))
+        site, path = marked.session.site, list(marked.session.path)
+        if marked.equipment is None:
+            rows[PRESENCE_STAYS.name].append(day | row | {"path": path})
+            rows[PRESENCE_EXITS.name].append(end_day | {"site": site, "user": row["user"], "path": path})
+            rows[PRESENCE_STEPS.name] += [
                 day | {"site": site, "equipment": left, "next": right} for left, right in pairwise((*path, None))
             ]
         else:
-            at = {"equipment": one.equipment}
-            rank = one.session.passages()[one.equipment].rank
-            found[PRESENCE_PASSAGES.name].append(day | row | at | {"rank": rank})
-            found[PRESENCE_PASSAGE_EXITS.name].append(end_day | {"site": site} | at)
-    return found
+            at = {"equipment": marked.equipment}
+            rank = marked.session.passages()[marked.equipment].rank
+            rows[PRESENCE_PASSAGES.name].append(day | row | at | {"rank": rank})
+            rows[PRESENCE_PASSAGE_EXITS.name].append(end_day | {"site": site} | at)
+    return rows
 
 
-def _row(one: Kept, truth: Truth, user: int, *, new_day: bool) -> Row:
+def _build_row(marked: MarkedRow, truth: Truth, user: int, *, new_day: bool) -> Row:
     return {
-        "site": one.session.site,
+        "site": marked.session.site,
         "user": user,
-        "start": round(one.start_s * 1000),
-        "end": round(one.end_s * 1000),
-        "dwell_s": one.dwell_s,
-        "dwell_band": band(one.dwell_s, tuple(truth.bands["dwell"])),
-        "dropout": int(one.session.dwell_s < truth.dropout_s),
+        "start": round(marked.start_s * 1000),
+        "end": round(marked.end_s * 1000),
+        "dwell_s": marked.dwell_s,
+        "dwell_band": find_band(marked.dwell_s, tuple(truth.bands["dwell"])),
+        "dropout": int(marked.session.dwell_s < truth.dropout_s),
         "visitor_day": int(new_day),
-        "new_place": int(one.new_here),
-        "new_application": int(one.new_anywhere),
+        "new_place": int(marked.new_here),
+        "new_application": int(marked.new_anywhere),
     }

@@ -1,4 +1,4 @@
-"""The rows of small tenants in every kind of store there is, and readers of them."""
+"""Puts the rows of small tenants into every kind of store, and opens readers of them."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,55 +9,55 @@ from okube_api.store.protocol import Reader, Store
 from okube_api.store.schema import Table
 
 from tests.by_hand.truth import Truth
-from tests.engine.memory import TYPES, Memory, Row, table
-from tests.engine.rows import tables
+from tests.engine.memory import TYPES, Memory, Row, build_table
+from tests.engine.rows import build_tables
 
 Reading = Callable[[Truth], AbstractAsyncContextManager[Reader]]
-ALL_TABLES = (PANELISTS, *(one for fact in FACTS for one in fact.tables))
+ALL_TABLES = (PANELISTS, *(table for fact in FACTS for table in fact.tables))
 
 
 class InMemory:
-    """Tenants over plain rows."""
+    """Tenants in plain rows in memory."""
 
     def __init__(self) -> None:
-        self._known: dict[Truth, Memory] = {}
+        self._readers: dict[Truth, Memory] = {}
 
     @asynccontextmanager
     async def reading(self, truth: Truth) -> AsyncIterator[Reader]:
-        """A reader of a tenant's rows."""
-        if truth not in self._known:
-            self._known[truth] = Memory(tables(truth))
-        yield self._known[truth]
+        """Open a reader of a tenant's rows."""
+        if truth not in self._readers:
+            self._readers[truth] = Memory(build_tables(truth))
+        yield self._readers[truth]
 
 
 class InStore:
-    """Tenants in a store, each an application of its own, written when first asked for."""
+    """Tenants in a store, each in an application of its own that is written at the first reading."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[Truth, str] = {}
+        self._applications: dict[Truth, str] = {}
 
     @asynccontextmanager
     async def reading(self, truth: Truth) -> AsyncIterator[Reader]:
-        """A reader of a tenant's rows."""
-        if truth not in self._known:
-            self._known[truth] = f"{len(self._known):024x}"
-            await fill(self._store, self._known[truth], truth)
-        async with self._store.open_reader(self._known[truth]) as reader:
+        """Open a reader of a tenant's rows."""
+        if truth not in self._applications:
+            self._applications[truth] = f"{len(self._applications):024x}"
+            await fill(self._store, self._applications[truth], truth)
+        async with self._store.open_reader(self._applications[truth]) as reader:
             yield reader
 
 
 async def fill(store: Store, application: str, truth: Truth) -> None:
-    """Writes every table of a tenant."""
-    rows = tables(truth)
+    """Write every table of a tenant."""
+    rows = build_tables(truth)
     async with store.begin_change(application, "everything") as change:
-        for one in ALL_TABLES:
-            if rows[one.name]:
-                parts = sorted({row["part"] for row in rows[one.name]})
-                await change.replace(one, parts, arrow(one, rows[one.name]))
+        for table in ALL_TABLES:
+            if rows[table.name]:
+                parts = sorted({row["part"] for row in rows[table.name]})
+                await change.replace(table, parts, to_arrow(table, rows[table.name]))
         await change.commit()
 
 
-def arrow(of: Table, rows: list[Row]) -> pa.Table:
-    """Rows as stores take them."""
-    return table(rows, {"part": pa.int64(), **{column.name: TYPES[column.type] for column in of.columns}})
+def to_arrow(source: Table, rows: list[Row]) -> pa.Table:
+    """Convert rows to the Arrow table that a store writes."""
+    return build_table(rows, {"part": pa.int64(), **{column.name: TYPES[column.type] for column in source.columns}})

@@ -1,4 +1,4 @@
-"""Small random applications, seeded: a year's end with its ISO week 53, two clock changes, an empty month."""
+"""Small random applications, by seed: a year's end with ISO week 53, two clock changes, an empty month."""
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -13,12 +13,12 @@ AREAS = tuple(Area(f"6938{n:05}", f"Quarter {n}", 4.8 + n / 30, 45.7 + n / 50) f
 
 
 def identifier(kind: int, number: int) -> str:
-    """An `_id`, whose order is not that of the numbers."""
+    """Return an `_id`; ids are not in the order of the numbers."""
     return f"{(number * 7919 + kind) % 1000:03d}{kind:03d}{number:018x}"
 
 
-def places(random: Random) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
-    """Sites and points of interest; one of each is inactive, one site is in another time zone."""
+def random_places(random: Random) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
+    """Return sites and POIs; one of each is inactive, one site is in another time zone."""
     zones = (None, "America/New_York", None, None)
     sites = tuple(
         Place(
@@ -39,9 +39,9 @@ def places(random: Random) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
 
 
 def tenant(seed: int, users: int = 14, stays: int = 260) -> Truth:
-    """An application with stays of a panel, some of whose users have no record."""
+    """Build an application with stays of a panel; some of the users have no record."""
     random = Random(seed)
-    sites, pois = places(random)
+    sites, pois = random_places(random)
     names = [f"user-{n}" for n in range(users)]
     panel = tuple(
         Panelist(
@@ -64,16 +64,16 @@ def tenant(seed: int, users: int = 14, stays: int = 260) -> Truth:
         ),
         areas=AREAS,
         panelists=panel,
-        stays=_stays(random, names, (*sites, *pois), stays),
+        stays=_random_stays(random, names, (*sites, *pois), stays),
     )
 
 
-def _stays(random: Random, users: list[str], everywhere: tuple[Place, ...], number: int) -> tuple[Stay, ...]:
-    found: list[Stay] = []
-    while len(found) < number:
+def _random_stays(random: Random, users: list[str], all_places: tuple[Place, ...], number: int) -> tuple[Stay, ...]:
+    stays: list[Stay] = []
+    while len(stays) < number:
         start = FIRST + timedelta(seconds=random.randrange(LENGTH_D * 86400))
         if not EMPTY[0] <= start < EMPTY[1]:
             user = users[min(int(random.expovariate(0.3)), len(users) - 1)]
             zone = random.choice(["indoor", "indoor", "outdoor"])
-            found.append(Stay(user, random.choice(everywhere).id, zone, start, random.randrange(120, 9000)))
-    return tuple(found)
+            stays.append(Stay(user, random.choice(all_places).id, zone, start, random.randrange(120, 9000)))
+    return tuple(stays)

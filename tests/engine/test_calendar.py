@@ -5,20 +5,16 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from okube_api.catalogue.buckets import bucket_numbers, month_number, month_start, to_date, to_ordinal
 from okube_api.engine.calendar import (
     Buckets,
     Granularity,
     Mode,
     Period,
     PeriodError,
-    bucket_numbers,
     cut_into_buckets,
     local_day,
-    month_number,
-    month_start,
     resolve_period,
-    to_date,
-    to_ordinal,
 )
 
 DATES = st.dates(date(1903, 1, 1), date(2199, 12, 31))
@@ -27,8 +23,8 @@ PERIODS = st.builds(
 )
 
 
-def increment(day: date, granularity: Granularity) -> date:
-    """The first day of the increment that holds a day, by plain dates."""
+def find_interval_start(day: date, granularity: Granularity) -> date:
+    """Return the first day of the interval that contains a day, by plain dates."""
     match granularity:
         case Granularity.DAY:
             return day
@@ -40,8 +36,8 @@ def increment(day: date, granularity: Granularity) -> date:
             return day.replace(month=1, day=1)
 
 
-def category(day: date, granularity: Granularity) -> int:
-    """The category of a day, by plain dates."""
+def find_category(day: date, granularity: Granularity) -> int:
+    """Return the category of a day, by plain dates."""
     match granularity:
         case Granularity.DAY:
             return day.isoweekday()
@@ -59,58 +55,58 @@ def test_the_first_day_is_one() -> None:
 
 
 @given(PERIODS, st.sampled_from(Granularity))
-def test_increments_count_from_the_one_that_holds_the_first_day(span: Period, granularity: Granularity) -> None:
-    found = cut_into_buckets(span, Mode.HISTOGRAM, granularity)
-    starts = sorted({increment(to_date(int(day)), granularity) for day in span.days})
-    assert found.labels == tuple(str(index) for index in range(len(starts)))
-    assert found.first_days == tuple(to_ordinal(start) for start in starts)
-    for day, bucket in zip(span.days, found.of_day, strict=True):
-        assert starts[bucket] == increment(to_date(int(day)), granularity)
+def test_intervals_are_numbered_from_the_one_of_the_first_day(span: Period, granularity: Granularity) -> None:
+    buckets = cut_into_buckets(span, Mode.HISTOGRAM, granularity)
+    starts = sorted({find_interval_start(to_date(int(day)), granularity) for day in span.days})
+    assert buckets.labels == tuple(str(index) for index in range(len(starts)))
+    assert buckets.first_days == tuple(to_ordinal(start) for start in starts)
+    for day, bucket in zip(span.days, buckets.of_day, strict=True):
+        assert starts[bucket] == find_interval_start(to_date(int(day)), granularity)
 
 
 @given(PERIODS, st.sampled_from(Granularity))
-def test_categories_are_those_the_period_touches(span: Period, granularity: Granularity) -> None:
-    found = cut_into_buckets(span, Mode.AGGREGATION, granularity)
-    assert found.labels == tuple(
-        str(c) for c in sorted({category(to_date(int(day)), granularity) for day in span.days})
+def test_categories_are_those_of_the_days_of_the_period(span: Period, granularity: Granularity) -> None:
+    buckets = cut_into_buckets(span, Mode.AGGREGATION, granularity)
+    assert buckets.labels == tuple(
+        str(c) for c in sorted({find_category(to_date(int(day)), granularity) for day in span.days})
     )
-    for day, bucket in zip(span.days, found.of_day, strict=True):
-        assert found.labels[bucket] == str(category(to_date(int(day)), granularity))
+    for day, bucket in zip(span.days, buckets.of_day, strict=True):
+        assert buckets.labels[bucket] == str(find_category(to_date(int(day)), granularity))
 
 
 @given(PERIODS, st.sampled_from(Mode), st.sampled_from(Granularity))
-def test_bucket_numbers_of_finer_columns_fall_in_the_same_bucket(span: Period, mode: Mode, grain: Granularity) -> None:
-    found = cut_into_buckets(span, mode, grain)
-    assert list(found.locate(found.column, bucket_numbers(span.days, found.column))) == list(found.of_day)
-    assert list(found.locate("day", span.days)) == list(found.of_day)
-    if found.column in {"month", "year", "month_of_year"}:
-        assert list(found.locate("month", bucket_numbers(span.days, "month"))) == list(found.of_day)
+def test_values_of_finer_columns_are_located_in_the_same_bucket(span: Period, mode: Mode, grain: Granularity) -> None:
+    buckets = cut_into_buckets(span, mode, grain)
+    assert list(buckets.locate(buckets.column, bucket_numbers(span.days, buckets.column))) == list(buckets.of_day)
+    assert list(buckets.locate("day", span.days)) == list(buckets.of_day)
+    if buckets.column in {"month", "year", "month_of_year"}:
+        assert list(buckets.locate("month", bucket_numbers(span.days, "month"))) == list(buckets.of_day)
 
 
-def test_the_week_fifty_three() -> None:
-    found = cut_into_buckets(
+def test_a_year_can_have_week_53() -> None:
+    buckets = cut_into_buckets(
         Period(to_ordinal(date(2020, 12, 28)), to_ordinal(date(2021, 1, 4))), Mode.AGGREGATION, Granularity.WEEK
     )
-    assert found.labels == ("1", "53")
-    assert list(found.of_day) == [1] * 7 + [0]
+    assert buckets.labels == ("1", "53")
+    assert list(buckets.of_day) == [1] * 7 + [0]
 
 
 @given(DATES)
-def test_months(day: date) -> None:
+def test_month_numbers_are_those_of_dates(day: date) -> None:
     number = month_number(to_ordinal(day))
     assert number == day.year * 12 + day.month - 1
     assert to_date(month_start(number)) == day.replace(day=1)
 
 
 @given(PERIODS)
-def test_whole_months_lie_inside_and_no_other_does(span: Period) -> None:
-    found = span.whole_months
-    inside = [
+def test_whole_months_are_those_inside_the_period(span: Period) -> None:
+    whole_months = span.whole_months
+    expected = [
         month
         for month in range(month_number(span.first) - 1, month_number(span.last) + 2)
         if month_start(month) >= span.first and month_start(month + 1) - 1 <= span.last
     ]
-    assert (list(range(found[0], found[1] + 1)) if found else []) == inside
+    assert (list(range(whole_months[0], whole_months[1] + 1)) if whole_months else []) == expected
 
 
 TODAY = date(2024, 3, 31)
@@ -133,7 +129,7 @@ def test_default_periods(start: date | None, end: date | None, first: date, last
     assert resolve_period(start, end, TODAY) == Period(to_ordinal(first), to_ordinal(last))
 
 
-def test_a_study_has_a_period_of_its_own() -> None:
+def test_the_period_of_a_study_is_the_default() -> None:
     own = (date(2023, 1, 1), date(2023, 6, 30))
     assert resolve_period(None, None, TODAY, own) == Period(to_ordinal(own[0]), to_ordinal(own[1]))
     assert resolve_period(None, date(2024, 1, 30), TODAY, own) == Period(
@@ -142,7 +138,7 @@ def test_a_study_has_a_period_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "words"),
+    ("start", "end", "message"),
     [
         (date(2024, 1, 2), date(2024, 1, 1), "is after"),
         (date(2010, 1, 1), date(2024, 1, 1), "at most 3660 days"),
@@ -151,12 +147,12 @@ def test_a_study_has_a_period_of_its_own() -> None:
         (date(9999, 12, 30), None, "between the years"),
     ],
 )
-def test_impossible_periods(start: date | None, end: date | None, words: str) -> None:
-    with pytest.raises(PeriodError, match=words):
+def test_periods_that_are_not_allowed_are_refused(start: date | None, end: date | None, message: str) -> None:
+    with pytest.raises(PeriodError, match=message):
         resolve_period(start, end, TODAY)
 
 
-def test_the_longest_period() -> None:
+def test_a_period_has_at_most_3660_days() -> None:
     assert len(Period(1, 3660).days) == 3660
     with pytest.raises(PeriodError):
         Period(1, 3661)
@@ -168,6 +164,6 @@ def test_a_local_day_changes_at_local_midnight() -> None:
     assert local_day(late, "America/New_York") == date(2024, 3, 30)
 
 
-def test_buckets_are_made_once() -> None:
+def test_buckets_are_cached() -> None:
     first: Buckets = cut_into_buckets(Period(10, 400), Mode.HISTOGRAM, Granularity.WEEK)
     assert cut_into_buckets(Period(10, 400), Mode.HISTOGRAM, Granularity.WEEK) is first

@@ -1,4 +1,4 @@
-"""Events taken through the ingest, then every KPI of conversion: what is answered equals what is found by hand."""
+"""The KPIs of conversion over ingested events equal their computation by hand."""
 
 from pathlib import Path
 
@@ -17,21 +17,21 @@ KINDS = ("panelists", "touches", "visits", "purchases", "deliveries")
 
 
 @pytest.mark.anyio
-async def test_from_events_to_every_kpi(tmp_path: Path) -> None:
+async def test_kpis_of_ingested_events_equal_those_by_hand(tmp_path: Path) -> None:
     tenant = beta()
     store = open_store(f"duckdb:{tmp_path / 'land.duckdb'}", SCHEMA)
     await store.start()
     try:
-        land = await IngestApp(store, tenant).create_documents()
+        ingest_app = await IngestApp(store, tenant).create_documents()
         for kind in KINDS:
-            assert (await land.ingest_events(kind, tenant.events[kind]))["rejected"] == 0
+            assert (await ingest_app.ingest_events(kind, tenant.events[kind]))["rejected"] == 0
         campaigns = without(tenant.truth.campaigns[1].id)
         for scope in ("sites", "levers"):
-            asked = Question(*BURSTS[1], granularity="week", scope=scope, uplift=True, campaigns=campaigns)
+            question = Question(*BURSTS[1], granularity="week", scope=scope, uplift=True, campaigns=campaigns)
             kpis = tuple(kpi for kpi in KPIS if scope in scopes(kpi))
             async with store.open_reader(tenant.id) as reader:
-                answers = await ask(reader, tenant.truth, kpis, asked)
-            for kpi, found in zip(kpis, answers, strict=True):
-                assert found == conversion(tenant.truth, kpi, asked), kpi
+                answers = await ask(reader, tenant.truth, kpis, question)
+            for kpi, actual in zip(kpis, answers, strict=True):
+                assert actual == conversion(tenant.truth, kpi, question), kpi
     finally:
         await store.close()

@@ -1,4 +1,4 @@
-"""Distinct users by cell against Python's own sets."""
+"""Distinct users by cell, compared with Python's sets."""
 
 from collections import defaultdict
 
@@ -15,13 +15,13 @@ ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), MEMBERS), max_si
 WIDTH = 6
 
 
-def blob(members: set[int]) -> bytes:
-    """A set as rollups hold it."""
+def to_blob(members: set[int]) -> bytes:
+    """Serialise a set as rollups hold it."""
     return np.array(sorted(members), dtype="<u4").tobytes()
 
 
-def check(rows: list[tuple[int, int, set[int]]], *, buckets: bool, weighted: bool) -> None:
-    """Counts rows, and compares."""
+def assert_counts(rows: list[tuple[int, int, set[int]]], *, buckets: bool, weighted: bool) -> None:
+    """Assert that the distinct users of rows are counted as by Python's sets."""
     weights = np.arange(60_000, dtype=np.int64) * 7 % 4001
     expected: defaultdict[int, set[int]] = defaultdict(set)
     for value, bucket, members in rows:
@@ -30,7 +30,7 @@ def check(rows: list[tuple[int, int, set[int]]], *, buckets: bool, weighted: boo
             expected[value * WIDTH + bucket] |= members
     groups = from_blobs(
         np.array([value for value, _, _ in rows], dtype=np.int64),
-        pa.chunked_array([pa.array([blob(members) for _, _, members in rows], pa.binary())]),
+        pa.chunked_array([pa.array([to_blob(members) for _, _, members in rows], pa.binary())]),
     )
     cells, numbers = count_distinct(
         groups,
@@ -45,32 +45,34 @@ def check(rows: list[tuple[int, int, set[int]]], *, buckets: bool, weighted: boo
 
 
 @given(ROWS, st.booleans(), st.booleans())
-def test_users_by_cell(rows: list[tuple[int, int, set[int]]], buckets: bool, weighted: bool) -> None:
-    check(rows, buckets=buckets, weighted=weighted)
+def test_distinct_users_are_counted_by_cell(
+    rows: list[tuple[int, int, set[int]]], buckets: bool, weighted: bool
+) -> None:
+    assert_counts(rows, buckets=buckets, weighted=weighted)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("seed", range(6))
-def test_crowds_beside_few(seed: int, weighted: bool) -> None:
+def test_long_and_short_cells_are_counted_together(seed: int, weighted: bool) -> None:
     random = np.random.default_rng(seed)
     sizes = random.choice([0, 3, 40, 900, 8000], size=25)
     rows = [
         (int(random.integers(3)), int(random.integers(5)), set(random.integers(0, 9000, size).tolist()))
         for size in sizes
     ]
-    check(rows, buckets=seed % 2 == 0, weighted=weighted)
+    assert_counts(rows, buckets=seed % 2 == 0, weighted=weighted)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_more_users_in_short_cells_than_are_sorted_at_once(weighted: bool) -> None:
+def test_short_cells_are_sorted_block_by_block(weighted: bool) -> None:
     random = np.random.default_rng(7)
     rows = [(cell // 3, cell % 3, set(random.integers(0, 500, 20).tolist())) for cell in range(2000) for _ in range(2)]
-    check(rows, buckets=True, weighted=weighted)
+    assert_counts(rows, buckets=True, weighted=weighted)
 
 
-def test_more_users_than_are_weighed_at_once() -> None:
+def test_users_are_weighed_block_by_block() -> None:
     rows = [(value, 0, set(range(value, 1_300_000))) for value in range(3)]
-    groups = from_blobs(np.arange(3), pa.array([blob(members) for _, _, members in rows], pa.large_binary()))
+    groups = from_blobs(np.arange(3), pa.array([to_blob(members) for _, _, members in rows], pa.large_binary()))
     weights = np.full(1_300_000, 3, dtype=np.int64)
     cells, numbers = count_distinct(groups, None, 1, weights)
     assert dict(zip(cells.tolist(), numbers.tolist(), strict=True)) == {

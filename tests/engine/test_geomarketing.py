@@ -1,4 +1,4 @@
-"""Every KPI of geo-marketing, over rows written in plain Python, equals its definition by hand."""
+"""The KPIs of geo-marketing equal their computation by hand, over rows built in plain Python."""
 
 from dataclasses import replace
 from datetime import date
@@ -11,49 +11,45 @@ from okube_api.catalogue.geomarketing import GEO_MARKETING
 from okube_api.catalogue.kpi import Module
 
 from tests.by_hand.geomarketing import KPIS, geomarketing
-from tests.by_hand.question import Filter, Question, only, without
+from tests.by_hand.question import Question
 from tests.by_hand.truth import Truth
 from tests.engine.ask import ask
 from tests.engine.stores import Reading
+from tests.engine.strategies import random_filter
 from tests.engine.tenants import AREAS, tenant
 
 FIRST, LAST = date(2020, 11, 14), date(2021, 3, 30)
-known = cache(tenant)
-by_hand = cache(geomarketing)  # each store is asked the same
+cached_tenant = cache(tenant)
+compute_by_hand = cache(geomarketing)  # the same for each store
 
 
-async def check(reading: Reading, truth: Truth, question: Question) -> None:
-    """Every KPI that has the question's scope, asked together."""
+async def assert_as_by_hand(reading: Reading, truth: Truth, question: Question) -> None:
+    """Assert that the KPIs that have the question's scope, requested together, equal their computation by hand."""
     kpis = tuple(kpi.name for kpi in GEO_MARKETING if question.scope in KPIS[kpi.name].scopes)
     async with reading(truth) as reader:
         answers = await ask(reader, truth, Module.GEO_MARKETING, kpis, question)
-    for kpi, found in zip(kpis, answers, strict=True):
-        assert found == by_hand(truth, kpi, question), kpi
+    for kpi, actual in zip(kpis, answers, strict=True):
+        assert actual == compute_by_hand(truth, kpi, question), kpi
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("uplift", [False, True])
 @pytest.mark.parametrize("scope", ["globals", "sites", "homes", "works", "zones", "pois"])
-async def test_every_scope_mode_and_granularity(reading: Reading, scope: str, uplift: bool) -> None:
-    truth = known(1)
+async def test_kpis_by_every_scope_mode_and_granularity(reading: Reading, scope: str, uplift: bool) -> None:
+    truth = cached_tenant(1)
     modes = tuple(product(("histogram", "aggregation"), ("day", "week", "month", "year")))
-    for mode, granularity in modes[int(uplift) :: 2]:  # the other half with the other uplift
+    for mode, granularity in modes[int(uplift) :: 2]:  # the other half is tested with the other uplift
         if granularity == "day" and mode == "histogram":
             first, last = date(2020, 12, 20), date(2021, 1, 10)
         else:
             first, last = FIRST, LAST
-        await check(reading, truth, Question(first, last, mode, granularity, scope, uplift, study=truth.studies[0].id))
-
-
-def random_filter(random: Random, values: list[str]) -> Filter | None:
-    """No filter, or one over some of the values."""
-    if random.random() < 0.6:
-        return None
-    return random.choice((only, without))(*random.sample(values, random.randint(1, len(values))))
+        await assert_as_by_hand(
+            reading, truth, Question(first, last, mode, granularity, scope, uplift, study=truth.studies[0].id)
+        )
 
 
 def random_question(truth: Truth, random: Random) -> Question:
-    """Anything that can be asked of geo-marketing."""
+    """Return a question about geo-marketing, with any scope, buckets and filters."""
     first = date(2020, 10, 1).toordinal() + random.randrange(180)
     codes = [area.code for area in AREAS]
     question = Question(
@@ -80,11 +76,11 @@ def random_question(truth: Truth, random: Random) -> Question:
 @pytest.mark.anyio
 @pytest.mark.parametrize("seed", range(36))
 async def test_random_questions_to_random_tenants(reading: Reading, seed: int) -> None:
-    truth = known(seed % 6)
-    await check(reading, truth, random_question(truth, Random(seed)))
+    truth = cached_tenant(seed % 6)
+    await assert_as_by_hand(reading, truth, random_question(truth, Random(seed)))
 
 
-def test_the_catalogue_holds_the_eighteen_with_their_scopes() -> None:
+def test_the_catalogue_has_the_same_kpis_and_scopes() -> None:
     assert {kpi.name: {"globals", *kpi.scopes} for kpi in GEO_MARKETING} == {
         name: set(definition.scopes) for name, definition in KPIS.items()
     }

@@ -14,65 +14,69 @@ SPARSE = st.lists(st.tuples(st.integers(0, 2**40), st.integers(-(10**6), 10**6))
 LARGE = st.integers(-(10**17), 10**17)
 
 
-def cells(pairs: list[tuple[int, int]], per: int = 1) -> Grid:
-    """Cells from plain pairs."""
+def build_grid(pairs: list[tuple[int, int]], denominator: int = 1) -> Grid:
+    """Build a grid from pairs of cell and number."""
     return sum_by_cell(
-        np.array([key for key, _ in pairs], dtype=np.int64), np.array([n for _, n in pairs], dtype=np.int64), per
+        np.array([key for key, _ in pairs], dtype=np.int64),
+        np.array([n for _, n in pairs], dtype=np.int64),
+        denominator,
     )
 
 
-def plain(found: Grid) -> dict[int, Fraction]:
-    """Cells as fractions."""
-    return {int(k): Fraction(int(n), found.denominator) for k, n in zip(found.keys, found.numerators, strict=True)}
+def to_fractions(grid: Grid) -> dict[int, Fraction]:
+    """Return the numbers of a grid as fractions, by cell."""
+    return {int(k): Fraction(int(n), grid.denominator) for k, n in zip(grid.keys, grid.numerators, strict=True)}
 
 
-def added(pairs: list[tuple[int, int]], per: int = 1, sign: int = 1) -> Counter[int]:
-    """What they should add up to."""
+def sum_pairs(pairs: list[tuple[int, int]], denominator: int = 1, sign: int = 1) -> Counter[int]:
+    """Sum pairs by cell."""
     totals: Counter[int] = Counter()
     for key, number in pairs:
-        totals[key] += Fraction(sign * number, per)  # type: ignore[assignment]
+        totals[key] += Fraction(sign * number, denominator)  # type: ignore[assignment]
     return totals
 
 
 @given(st.one_of(PAIRS, SPARSE))
-def test_numbers_add_up_and_zeros_go(pairs: list[tuple[int, int]]) -> None:
-    found = cells(pairs)
-    assert plain(found) == {key: value for key, value in added(pairs).items() if value}
-    assert list(found.keys) == sorted(set(found.keys))
+def test_numbers_are_summed_and_zeros_left_out(pairs: list[tuple[int, int]]) -> None:
+    grid = build_grid(pairs)
+    assert to_fractions(grid) == {key: value for key, value in sum_pairs(pairs).items() if value}
+    assert list(grid.keys) == sorted(set(grid.keys))
 
 
 @given(PAIRS, PAIRS, st.integers(1, 1000), st.integers(1, 1000), st.sampled_from((1, -1)))
-def test_sums_and_differences(
-    left: list[tuple[int, int]], right: list[tuple[int, int]], one: int, other: int, sign: int
+def test_grids_are_added_and_subtracted(
+    left: list[tuple[int, int]], right: list[tuple[int, int]], left_denominator: int, right_denominator: int, sign: int
 ) -> None:
-    total = added(left, one)
-    for key, value in added(right, other, sign).items():
+    total = sum_pairs(left, left_denominator)
+    for key, value in sum_pairs(right, right_denominator, sign).items():
         total[key] += value
-    assert plain(cells(left, one).add(cells(right, other), sign)) == {k: v for k, v in total.items() if v}
+    assert to_fractions(build_grid(left, left_denominator).add(build_grid(right, right_denominator), sign)) == {
+        k: v for k, v in total.items() if v
+    }
 
 
 @given(PAIRS, st.lists(st.integers(0, 70)))
-def test_a_cell_that_is_not_there_is_nothing(pairs: list[tuple[int, int]], keys: list[int]) -> None:
-    found = added(pairs)
-    assert list(cells(pairs).values_at(np.array(keys, dtype=np.int64))) == [found[key] for key in keys]
+def test_cells_without_a_number_are_zero(pairs: list[tuple[int, int]], keys: list[int]) -> None:
+    sums = sum_pairs(pairs)
+    assert list(build_grid(pairs).values_at(np.array(keys, dtype=np.int64))) == [sums[key] for key in keys]
 
 
 @given(st.lists(st.tuples(LARGE, st.integers(1, 10**15)), min_size=1), st.integers(0, 4))
 def test_rounding_is_decimal_half_even(pairs: list[tuple[int, int]], digits: int) -> None:
-    found = round_quotients(np.array([a for a, _ in pairs]), np.array([b for _, b in pairs]), digits)
+    rounded = round_quotients(np.array([a for a, _ in pairs]), np.array([b for _, b in pairs]), digits)
     with localcontext() as context:
         context.prec = 80
         expected = [
             float((Decimal(a) / b).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)) for a, b in pairs
         ]
-    assert found == expected
+    assert rounded == expected
 
 
-def test_halves_go_to_the_even_neighbour() -> None:
+def test_halves_are_rounded_to_even() -> None:
     assert round_quotients(np.array([5, 15, 25, -5, -15, 45]), 1000, 2) == [0.0, 0.02, 0.02, 0.0, -0.02, 0.04]
 
 
-def test_integers_beyond_64_bits() -> None:
+def test_integers_beyond_64_bits_are_exact() -> None:
     huge = np.array([10**30, 7], dtype=object)
     assert round_quotients(huge, 10**6, 2) == [1e24, 0.0]
     assert round_quotients(np.array([2**62]), 3, 4) == [float(Fraction(round(Fraction(2**62 * 10**4, 3)), 10**4))]

@@ -1,4 +1,4 @@
-"""Rows by set of campaigns, brought down to scope values, against Python's own; dictionary-encoded or not."""
+"""Rows by set of campaigns, expanded to scope values, compared with plain Python; dictionary-encoded or not."""
 
 from collections import Counter
 
@@ -18,19 +18,19 @@ VALUES = st.dictionaries(st.sampled_from("abcde"), st.lists(st.integers(0, 5), u
 
 
 @pytest.mark.parametrize("encoded", [False, True])
-@given(rows=ROWS, known=VALUES)
+@given(rows=ROWS, values_of_campaign=VALUES)
 def test_a_row_counts_once_for_each_value_of_its_set(
-    encoded: bool, rows: list[tuple[list[str], int, str | None, int]], known: dict[str, list[int]]
+    encoded: bool, rows: list[tuple[list[str], int, str | None, int]], values_of_campaign: dict[str, list[int]]
 ) -> None:
     expected: Counter[tuple[int, int, str | None]] = Counter()
     for members, week, kind, number in rows:
-        for value in {value for member in members for value in known.get(member, ())}:
+        for value in {value for member in members for value in values_of_campaign.get(member, ())}:
             expected[value, week, kind] += number
-    distinct = [list(one) for one in {tuple(members): None for members, *_ in rows}]
+    distinct_sets = [list(one) for one in {tuple(members): None for members, *_ in rows}]
     sets = pa.array([members for members, *_ in rows], pa.list_(pa.string()))
     if encoded:
-        codes = pa.array([distinct.index(members) for members, *_ in rows], pa.int32())
-        sets = pa.DictionaryArray.from_arrays(codes, pa.array(distinct, pa.list_(pa.string())))
+        codes = pa.array([distinct_sets.index(members) for members, *_ in rows], pa.int32())
+        sets = pa.DictionaryArray.from_arrays(codes, pa.array(distinct_sets, pa.list_(pa.string())))
         middle = len(rows) // 2
         sets = pa.chunked_array([sets[:middle], sets[middle:]])
     table = pa.table(
@@ -41,10 +41,13 @@ def test_a_row_counts_once_for_each_value_of_its_set(
             "number": pa.array([number for *_, number in rows], pa.int64()),
         }
     )
-    values, found = expand_path_sets(
-        table, "sets", lambda names: ValuesByCode.from_lists(known.get(name or "", ()) for name in names), ["number"]
+    values, summed = expand_path_sets(
+        table,
+        "sets",
+        lambda names: ValuesByCode.from_lists(values_of_campaign.get(name or "", ()) for name in names),
+        ["number"],
     )
-    weeks, kinds, numbers = (found.column(name).to_pylist() for name in ("week", "kind", "number"))
+    weeks, kinds, numbers = (summed.column(name).to_pylist() for name in ("week", "kind", "number"))
     pairs = list(zip(values.tolist(), weeks, kinds, strict=True))
     assert len(pairs) == len(set(pairs))
     assert Counter(dict(zip(pairs, numbers, strict=True))) == expected

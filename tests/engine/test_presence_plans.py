@@ -1,14 +1,15 @@
-"""What questions about presence read: rollups wherever one covers, and facts only where a filter crosses paths."""
+"""The plans of questions about presence: rollups where one can answer, facts only for filters on paths."""
 
 from datetime import date
 
 import pytest
 from okube_api.catalogue.bands import Bands
+from okube_api.catalogue.buckets import to_ordinal
 from okube_api.catalogue.facts import PRESENCE_STAYS
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import PlaceRole, Scope
-from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
+from okube_api.engine.calendar import Granularity, Mode, Period
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope, ValueFilter
@@ -19,8 +20,8 @@ SITES = tuple(f"{number:024x}" for number in range(3))
 DOORS = ValueFilter(("d" * 24,))
 
 
-def planned(*asks: tuple[str, Scope, Granularity], door: bool = False) -> Plan:
-    """The plan of some KPIs over two whole months and some days."""
+def build_plan(*asks: tuple[str, Scope, Granularity], with_filter: bool = False) -> Plan:
+    """Plan some KPIs over two whole months and some days."""
     return plan_question(
         Question(
             application="a" * 24,
@@ -31,15 +32,15 @@ def planned(*asks: tuple[str, Scope, Granularity], door: bool = False) -> Plan:
                 for kpi, scope, by in asks
             ),
             places={PlaceRole.SITES: SITES},
-            filters=((Scope.EQUIPMENTS, DOORS),) if door else (),
+            filters=((Scope.EQUIPMENTS, DOORS),) if with_filter else (),
             edges=dict.fromkeys(Bands, (0, 1)),
         )
     )
 
 
-def tables(found: Plan) -> set[str]:
-    """The tables that a plan reads."""
-    return {one.part.table.name for one in found.passes}
+def list_tables(plan: Plan) -> set[str]:
+    """Return the tables that a plan reads."""
+    return {pass_.part.table.name for pass_ in plan.passes}
 
 
 @pytest.mark.parametrize(
@@ -56,30 +57,32 @@ def tables(found: Plan) -> set[str]:
         ("visitOrder", Scope.GLOBALS, ["presence_passages_equipment", "presence_passages_rank", "presence_steps_step"]),
     ],
 )
-def test_rollups_of_whole_months_and_of_the_days_around_them(kpi: str, scope: Scope, grains: list[str]) -> None:
-    found = planned((kpi, scope, Granularity.MONTH))
-    assert tables(found) == {f"{grain}_{span}" for grain in grains for span in ("day", "month")}
-    assert len(found.passes) == 3 * len(grains)
-    assert tables(planned((kpi, scope, Granularity.WEEK))) == {f"{grain}_day" for grain in grains}
+def test_whole_months_and_the_days_around_them_are_read_from_rollups(kpi: str, scope: Scope, grains: list[str]) -> None:
+    plan = build_plan((kpi, scope, Granularity.MONTH))
+    assert list_tables(plan) == {f"{grain}_{span}" for grain in grains for span in ("day", "month")}
+    assert len(plan.passes) == 3 * len(grains)
+    assert list_tables(build_plan((kpi, scope, Granularity.WEEK))) == {f"{grain}_day" for grain in grains}
 
 
-def test_filters_on_equipments_leave_passages_in_their_rollup() -> None:
+def test_filters_on_equipments_read_passages_from_their_rollup() -> None:
     for kpi in ("sessions", "attendance", "areaMatching"):
         scope = Scope.SITES if kpi == "areaMatching" else Scope.EQUIPMENTS
-        assert tables(planned((kpi, scope, Granularity.WEEK), door=True)) == {"presence_passages_equipment_day"}
+        assert list_tables(build_plan((kpi, scope, Granularity.WEEK), with_filter=True)) == {
+            "presence_passages_equipment_day"
+        }
 
 
-def test_visitor_days_are_counted_anew_where_a_filter_could_leave_their_mark_out() -> None:
-    (one,) = planned(("attendance", Scope.SITES, Granularity.WEEK), door=True).passes
-    assert isinstance(one.node, Aggregate)
-    assert (one.node.by, one.node.measures) == (("site", "week"), (Count("visitor_days"),))
-    distinct = one.node.source
+def test_visitor_days_are_counted_when_a_filter_could_leave_out_their_mark() -> None:
+    (pass_,) = build_plan(("attendance", Scope.SITES, Granularity.WEEK), with_filter=True).passes
+    assert isinstance(pass_.node, Aggregate)
+    assert (pass_.node.by, pass_.node.measures) == (("site", "week"), (Count("visitor_days"),))
+    distinct = pass_.node.source
     assert isinstance(distinct, Aggregate)
     assert distinct.source == PRESENCE_STAYS.table
     assert set(distinct.by) == {"site", "week", "day", "user"}
 
 
-def test_what_looks_at_the_same_rows_reads_them_once() -> None:
+def test_kpis_over_the_same_rows_share_passes() -> None:
     names = ("sessions", "entering", "attendance", "dropouts", "timespent", "uniqUsers", "acquisition", "returning")
-    found = planned(*((name, Scope.SITES, Granularity.WEEK) for name in names))
-    assert [one.part.table.name for one in found.passes] == ["presence_stays_site_day"] * 2  # sums, and sets
+    plan = build_plan(*((name, Scope.SITES, Granularity.WEEK) for name in names))
+    assert [pass_.part.table.name for pass_ in plan.passes] == ["presence_stays_site_day"] * 2  # sums, and sets

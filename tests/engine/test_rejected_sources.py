@@ -4,10 +4,11 @@ from datetime import date
 
 import pytest
 from okube_api.catalogue.bands import Bands
+from okube_api.catalogue.buckets import to_ordinal
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import PlaceRole, Scope
-from okube_api.engine.calendar import Granularity, Mode, Period, to_ordinal
+from okube_api.engine.calendar import Granularity, Mode, Period
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope, ValueFilter
@@ -21,6 +22,7 @@ def build_question(
     module: Module,
     kpi: str,
     scope: Scope = Scope.GLOBALS,
+    *,
     by: Granularity = MONTH,
     filters: tuple[tuple[Scope, ValueFilter], ...] = (),
     weekdays: tuple[int, ...] | None = None,
@@ -60,7 +62,7 @@ def test_a_grain_without_a_sum_or_a_set_says_which() -> None:
     assert plan.passes[0].part.table.name == "geo_stays_place_day"
     assert reasons(plan)["geo_stays_gap_band"] == "It does not hold the sum of `visitor_days`."
     plan = plan_question(build_question(Module.GEO_MARKETING, "uniqUsers"))
-    assert reasons(plan)["geo_stays_gap_band"] == "It does not hold the set of users `users`."
+    assert reasons(plan)["geo_stays_gap_band"] == "It does not hold the set of users `users` by day."
 
 
 def test_a_larger_source_says_which_is_smaller() -> None:

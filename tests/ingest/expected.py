@@ -17,7 +17,7 @@ from okube_api.store.schema import Table
 from tests.by_hand.presence import mark_rows as list_presence
 from tests.by_hand.truth import Truth
 from tests.engine.numbering import bucket_numbers, user_numbers
-from tests.engine.rows import rollup, tables
+from tests.engine.rows import build_rollup, build_tables
 from tests.ingest.derive.tables import number_names, expect_presence_rows
 from tests.ingest.rows import Row, replace_numbers, to_comparable
 
@@ -29,7 +29,7 @@ ALL = ("geo_stays", "panelists", "outcomes", "cohorts", "credits", "exposures", 
 @lru_cache(maxsize=4)
 def build_expected_tables(truth: Truth) -> dict[str, list[Row]]:
     """Return the rows of every fact, of its rollups and of the panel, by table."""
-    rows = tables(truth)
+    rows = build_tables(truth)
     users = {number: name for name, number in user_numbers(truth).items()}
     devices = {number: name for name, number in number_names(event.device for event in truth.detections).items()}
     of_users = [PANELISTS, *(table for fact in FACTS if fact not in PRESENCE_FACTS for table in fact.tables)]
@@ -47,7 +47,7 @@ def _build_presence_tables(truth: Truth) -> list[tuple[Table, list[Row]]]:
             expected.append((fact.table, numbered_rows))
         for grain in fact.grains:
             for span in grain.spans:
-                expected.append((fact.rollup(grain, span), rollup(fact, grain, span, numbered_rows)))
+                expected.append((fact.rollup(grain, span), build_rollup(fact, grain, span, numbered_rows)))
     return expected
 
 

@@ -18,7 +18,7 @@ from okube_api.store.schema import Schema, Table
 
 from tests.by_hand.truth import Truth
 from tests.engine.numbering import bucket_numbers
-from tests.engine.rows import rollup
+from tests.engine.rows import build_rollup
 from tests.ingest.derive import tables
 from tests.ingest.rows import Row, to_comparable
 
@@ -122,6 +122,6 @@ async def assert_fact(store: FactStore, fact: Fact, expected: list[Row]) -> None
     for grain in fact.grains:
         for span in grain.spans:
             table = fact.rollup(grain, span)
-            assert to_comparable(await store.read_rows(table)) == to_comparable(rollup(fact, grain, span, rows)), (
+            assert to_comparable(await store.read_rows(table)) == to_comparable(build_rollup(fact, grain, span, rows)), (
                 table.name
             )

@@ -20,9 +20,9 @@ from tests.by_hand.paths import Outcome, list_outcomes
 from tests.by_hand.question import local_day
 from tests.by_hand.sessions import split_runs
 from tests.by_hand.truth import Truth
-from tests.engine.rows import geo_stays
-from tests.engine.rows_conversion import conversion_facts
-from tests.engine.rows_presence import presence_facts
+from tests.engine.rows import build_geo_stays
+from tests.engine.rows_conversion import build_conversion_facts
+from tests.engine.rows_presence import build_presence_facts
 from tests.ingest.event_truth import Batch, build_truth, find_zones, to_instant
 from tests.ingest.ingest_app import DEFAULT_CELLS, IngestApp
 from tests.ingest.rows import to_comparable
@@ -96,7 +96,7 @@ def find_changed_days(before: Truth, after: Truth) -> dict[str, Days]:
 
 @lru_cache(maxsize=64)
 def _facts(truth: Truth) -> dict[str, list[dict[str, Any]]]:
-    return {"geo_stays": geo_stays(truth)} | conversion_facts(truth) | presence_facts(truth)
+    return {"geo_stays": build_geo_stays(truth)} | build_conversion_facts(truth) | build_presence_facts(truth)
 
 
 def _by_day(rows: Iterable[dict[str, Any]]) -> dict[int, list[str]]:

@@ -1,0 +1,48 @@
+"""Random questions and filters, drawn from a seeded generator."""
+
+from dataclasses import replace
+from datetime import date
+from random import Random
+
+from tests.by_hand.question import Filter, Question, only, without
+from tests.by_hand.truth import Truth
+from tests.truth.happenings import BURSTS
+
+CAMPAIGN_SCOPES = ("globals", "sites", "campaigns", "levers", "extras")
+
+
+def random_filter(random: Random, values: list[str]) -> Filter | None:
+    """Return no filter, or a filter on some of the values."""
+    if random.random() < 0.6:
+        return None
+    return random.choice((only, without))(*random.sample(values, random.randint(1, len(values))))
+
+
+def random_campaign_filter(random: Random, values: list[str], chance: float = 0.3) -> Filter | None:
+    """Return no filter, or a filter on up to three of the values."""
+    if random.random() > chance:
+        return None
+    return random.choice((only, only, without))(*random.sample(values, random.randint(1, min(len(values), 3))))
+
+
+def random_conversion_question(truth: Truth, random: Random) -> Question:
+    """Return a question about conversion, with any scope, buckets and filters."""
+    first = random.choice(BURSTS)[0].toordinal() + random.randrange(-3, 18)
+    question = Question(
+        date.fromordinal(first),
+        date.fromordinal(first + random.choice((0, 6, 20, 50, 230))),
+        mode=random.choice(("histogram", "aggregation")),
+        granularity=random.choice(("week", "month", "year")),
+        scope=random.choice(CAMPAIGN_SCOPES),
+        uplift=random.random() < 0.5,
+        sites=random_campaign_filter(random, [site.id for site in truth.sites]),
+        tags=random_campaign_filter(random, ["city", "flagship"], 0.15),
+        campaigns=random_campaign_filter(random, [campaign.id for campaign in truth.campaigns]),
+        levers=random_campaign_filter(random, sorted({campaign.lever for campaign in truth.campaigns})),
+        extras=random_campaign_filter(random, ["segment:vip", "wave:1", "wave:2", "paid:true", "no:such"]),
+        weekdays=frozenset(random.sample(range(1, 8), 3)) if random.random() < 0.15 else None,
+    )
+    if random.random() < 0.2:
+        question = replace(question, site=random.choice(truth.sites).id, sites=None, tags=None)
+        return replace(question, scope="globals") if question.scope == "sites" else question
+    return question
