@@ -1,4 +1,7 @@
-"""Writes to an embedded store without end, saying what was acknowledged, until it is killed: `python -m ... PATH`."""
+"""Writer of endless rounds to an embedded store, which prints each acknowledged write until it is killed.
+
+Run it with `python -m tests.store.crashing PATH FIRST_ROUND`.
+"""
 
 import asyncio
 import sys
@@ -9,61 +12,69 @@ from okube_api.store import open_store
 from okube_api.store.conditions import equal
 from okube_api.store.protocol import Store
 
-from tests.conformance.declared import EVENTS, SCHEMA, STAYS, DOCUMENTS
+from tests.conformance.declared import DOCUMENTS, EVENTS, SCHEMA, STAYS
 from tests.conformance.plain import get_types
 
 EVENTS_PER_ROUND, STAYS_PER_ROUND, DOCUMENTS_PER_ROUND, NUMBERS_PER_ROUND = 3000, 400, 40, 500
 APPLICATION = "a" * 24
 
 
-def make_identifiers(at: int) -> list[bytes]:
-    """Those that one round asks numbers for: half of them are new."""
-    first = at * NUMBERS_PER_ROUND // 2
-    return [blake2b(str(one).encode(), digest_size=16).digest() for one in range(first, first + NUMBERS_PER_ROUND)]
+def make_identifiers(round_number: int) -> list[bytes]:
+    """Return the identifiers of a round, half of which are new."""
+    first = round_number * NUMBERS_PER_ROUND // 2
+    return [blake2b(str(index).encode(), digest_size=16).digest() for index in range(first, first + NUMBERS_PER_ROUND)]
 
 
-def make_rows(at: int) -> pa.Table:
-    """The stays of one round, all in part 1 and 2."""
+def make_rows(round_number: int) -> pa.Table:
+    """Return the stays of a round, in parts 1 and 2."""
     columns = {name: pa.nulls(STAYS_PER_ROUND, pa.null()) for name in get_types(STAYS)}
-    columns |= {"part": pa.array([1 + one % 2 for one in range(STAYS_PER_ROUND)]), "dwell_s": pa.repeat(at, STAYS_PER_ROUND)}
+    columns |= {
+        "part": pa.array([1 + index % 2 for index in range(STAYS_PER_ROUND)]),
+        "dwell_s": pa.repeat(round_number, STAYS_PER_ROUND),
+    }
     return pa.table(columns)
 
 
-async def write_round(store: Store, at: int) -> None:
-    """One change, one write of documents, one allotment of numbers."""
+async def write_round(store: Store, round_number: int) -> None:
+    """Commit one change, write documents once and assign numbers once."""
     events = pa.table(
         {
-            "part": [one % 7 for one in range(EVENTS_PER_ROUND)],
+            "part": [index % 7 for index in range(EVENTS_PER_ROUND)],
             "user": range(EVENTS_PER_ROUND),
-            "label": [f"{at} {one}" for one in range(EVENTS_PER_ROUND)],
+            "label": [f"{round_number} {index}" for index in range(EVENTS_PER_ROUND)],
         }
     )
-    async with store.begin_change(APPLICATION, f"change {at}") as change:
-        await change.append(EVENTS, at, events)
-        await change.remove(EVENTS, at - 3)
-        await change.replace(STAYS, (1, 2), make_rows(at))
+    async with store.begin_change(APPLICATION, f"change {round_number}") as change:
+        await change.append(EVENTS, round_number, events)
+        await change.remove(EVENTS, round_number - 3)
+        await change.replace(STAYS, (1, 2), make_rows(round_number))
         await change.commit()
-    print("change", at, flush=True)
-    made = [
-        {"_id": f"{at:012x}{one:012x}", "application": APPLICATION, "key": f"{at} {one}", "version": at}
-        for one in range(DOCUMENTS_PER_ROUND)
+    print("change", round_number, flush=True)
+    documents = [
+        {
+            "_id": f"{round_number:012x}{index:012x}",
+            "application": APPLICATION,
+            "key": f"{round_number} {index}",
+            "version": round_number,
+        }
+        for index in range(DOCUMENTS_PER_ROUND)
     ]
-    await store.write(DOCUMENTS, made, ())
-    await store.delete(DOCUMENTS, equal("version", at - 3))
-    print("things", at, flush=True)
-    await store.assign_numbers(APPLICATION, "user", make_identifiers(at))
-    print("numbers", at, flush=True)
+    await store.write(DOCUMENTS, documents, ())
+    await store.delete(DOCUMENTS, equal("version", round_number - 3))
+    print("documents", round_number, flush=True)
+    await store.assign_numbers(APPLICATION, "user", make_identifiers(round_number))
+    print("numbers", round_number, flush=True)
 
 
 async def main(path: str, first: int) -> None:
-    """Rounds of writes for ever."""
+    """Write rounds for ever."""
     store = open_store(f"duckdb:{path}", SCHEMA, memory_limit="256MB", threads=1)
     await store.start()
     print("started", first, flush=True)
-    at = first
+    round_number = first
     while True:
-        await write_round(store, at)
-        at += 1
+        await write_round(store, round_number)
+        round_number += 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A MongoDB in memory behind the few calls of the asynchronous driver that the store makes."""
+"""MongoDB in memory (mongomock), with the calls of the asynchronous driver that the store makes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 
 class MockClient:
-    """Stands in for `AsyncMongoClient`."""
+    """Replacement of `AsyncMongoClient`."""
 
     def __init__(self, url: str) -> None:
         self._client: Any = mongomock.MongoClient(url)
@@ -26,7 +26,7 @@ class MockClient:
 
 
 class MockDatabase:
-    """Stands in for `AsyncDatabase`."""
+    """Replacement of `AsyncDatabase`."""
 
     def __init__(self, database: Any) -> None:
         self._database = database
@@ -36,12 +36,12 @@ class MockDatabase:
         return MockCollection(self._database[name])
 
     async def command(self, name: str) -> Json:
-        found: Json = self._database.command(name)
-        return found
+        result: Json = self._database.command(name)
+        return result
 
 
 class MockCollection:
-    """Stands in for `AsyncCollection`: what is not told apart here is awaited and done at once."""
+    """Replacement of `AsyncCollection`: methods that are not defined here call those of mongomock."""
 
     def __init__(self, collection: Any) -> None:
         self._collection = collection
@@ -53,7 +53,7 @@ class MockCollection:
         return MockCursor(self._collection.aggregate(pipeline))
 
     async def bulk_write(self, operations: Sequence[InsertOne[Json] | ReplaceOne[Json]]) -> None:
-        """One after the other; mongomock's own passes over an argument that the driver's operations give it."""
+        """Run operations one by one: mongomock's own method does not accept an argument of the driver's operations."""
         for index, operation in enumerate(operations):
             try:
                 if isinstance(operation, InsertOne):
@@ -73,13 +73,13 @@ class MockCollection:
 
 
 class MockCursor:
-    """Stands in for `AsyncCursor`."""
+    """Replacement of `AsyncCursor`."""
 
     def __init__(self, cursor: Any) -> None:
         self._cursor = iter(cursor)
 
     async def to_list(self, length: int | None = None) -> list[Json]:
-        return [one for one, _ in zip(self._cursor, range(length or 10**9), strict=False)]
+        return [document for document, _ in zip(self._cursor, range(length or 10**9), strict=False)]
 
     async def close(self) -> None:
         self._cursor = iter(())

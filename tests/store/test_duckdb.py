@@ -1,4 +1,4 @@
-"""What only the embedded store has: one process, one file, threads to interrupt, a disk that can be full."""
+"""Tests of what only the embedded store has: one process, one file, interrupted threads, a full disk."""
 
 import asyncio
 import resource
@@ -20,7 +20,7 @@ from okube_api.store.plans import Aggregate, Count
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, Column, ColumnType, Schema, SortKey, Table
 
-from tests.conformance.declared import EVENTS, SCHEMA, DOCUMENTS
+from tests.conformance.declared import DOCUMENTS, EVENTS, SCHEMA
 
 pytestmark = pytest.mark.anyio
 
@@ -29,27 +29,27 @@ ENDLESS = "SELECT count(*) FROM range(100000000000) WHERE hash(range) = 7"
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[DuckStore]:
-    made = DuckStore(tmp_path / "okube.duckdb", SCHEMA, memory_limit="256MB", threads=1)
-    await made.start()
-    yield made
-    await made.close()
+    new_store = DuckStore(tmp_path / "okube.duckdb", SCHEMA, memory_limit="256MB", threads=1)
+    await new_store.start()
+    yield new_store
+    await new_store.close()
 
 
 # -- one process
 
 
-async def test_a_second_process_is_told_what_to_do(store: Store, tmp_path: Path) -> None:
-    """It is told within a second of asking."""
+async def test_a_second_process_gets_a_helpful_error(store: Store, tmp_path: Path) -> None:
+    """Start a second process, which must fail within a second."""
     code = f"""
 import asyncio, time
 from okube_api.store import open_store
 from okube_api.store.errors import StoreLocked
 from okube_api.store.schema import Schema
-begun = time.perf_counter()
+started_at = time.perf_counter()
 try:
     asyncio.run(open_store("duckdb:{tmp_path / "okube.duckdb"}", Schema()).start())
 except StoreLocked as error:
-    print(time.perf_counter() - begun < 1, error)
+    print(time.perf_counter() - started_at < 1, error)
 """
     command = [sys.executable, "-c", code]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
@@ -58,7 +58,7 @@ except StoreLocked as error:
     assert str(tmp_path / "okube.duckdb") in done.stdout
 
 
-async def test_locks_are_known_by_their_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lock_errors_are_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise duckdb.IOException('IO Error: Could not set lock on file "x": Conflicting lock is held in python (PID 7)')
 
@@ -74,7 +74,7 @@ async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None
         await open_store(f"duckdb:{path}", SCHEMA).start()
 
 
-async def test_a_store_that_is_closed_says_so(tmp_path: Path) -> None:
+async def test_a_closed_store_is_unavailable(tmp_path: Path) -> None:
     store = open_store(f"duckdb:{tmp_path / 'okube.duckdb'}", SCHEMA)
     with pytest.raises(Unavailable):
         await store.ping()
@@ -110,13 +110,13 @@ async def test_a_store_that_is_closed_says_so(tmp_path: Path) -> None:
         "SET lock_configuration = false",
     ],
 )
-def test_it_reaches_nothing_else(tmp_path: Path, sql: str) -> None:
+def test_sql_cannot_reach_files_or_network(tmp_path: Path, sql: str) -> None:
     with connect(tmp_path / "okube.duckdb", "64MB", 1) as connection, pytest.raises(duckdb.Error):
         connection.execute(sql.replace("{folder}", str(tmp_path))).fetchall()
     assert {path.name for path in tmp_path.iterdir()} <= {"okube.duckdb", "okube.duckdb.wal"}
 
 
-def test_what_does_not_fit_into_memory_is_spilled_and_gone_at_the_next_start(tmp_path: Path) -> None:
+def test_spilled_data_is_deleted_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "okube.duckdb"
     spill = tmp_path / "okube.duckdb.tmp"
     with connect(path, "40MB", 1) as connection:
@@ -141,11 +141,11 @@ async def test_a_cancelled_call_ends_within_two_seconds(tmp_path: Path) -> None:
     for _ in range(3):
         task = asyncio.create_task(database.call(lambda cursor: cursor.execute(ENDLESS).fetchall()))
         await asyncio.sleep(0.1)
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.perf_counter() - begun < 2
+        assert time.perf_counter() - started_at < 2
     assert await database.call(lambda cursor: cursor.execute("SELECT 7").fetchall()) == [(7,)]
     await database.close()
 
@@ -158,7 +158,7 @@ async def test_a_call_past_its_time_is_unavailable(tmp_path: Path) -> None:
     await database.close()
 
 
-async def test_the_event_loop_goes_on(tmp_path: Path) -> None:
+async def test_the_event_loop_is_not_blocked(tmp_path: Path) -> None:
     database = Database(tmp_path / "x.duckdb", "64MB", 1)
     await database.open()
     task = asyncio.create_task(database.call(lambda cursor: cursor.execute(ENDLESS).fetchall()))
@@ -174,10 +174,10 @@ async def test_the_event_loop_goes_on(tmp_path: Path) -> None:
     await database.close()
 
 
-async def test_a_cancelled_write_is_whole_or_not_there(store: DuckStore) -> None:
+async def test_a_cancelled_write_is_complete_or_absent(store: DuckStore) -> None:
     for at in range(12):
-        made = [{"_id": f"{at:012x}{one:012x}", "version": at, "key": f"{at} {one}"} for one in range(400)]
-        task = asyncio.create_task(store.insert(DOCUMENTS, made))
+        documents = [{"_id": f"{at:012x}{index:012x}", "version": at, "key": f"{at} {index}"} for index in range(400)]
+        task = asyncio.create_task(store.insert(DOCUMENTS, documents))
         await asyncio.sleep(0.004 * at)
         task.cancel()
         await asyncio.wait([task])
@@ -190,9 +190,9 @@ async def test_a_cancelled_change_leaves_nothing(store: DuckStore) -> None:
     rows = pa.table({"part": pa.repeat(1, 50_000), "user": range(50_000), "label": pa.repeat("x", 50_000)})
 
     async def change(at: int) -> None:
-        async with store.begin_change("a", f"change {at}") as one:
+        async with store.begin_change("a", f"change {at}") as running:
             for batch in range(20):
-                await one.append(EVENTS, batch, rows)
+                await running.append(EVENTS, batch, rows)
 
     for at in range(5):
         task = asyncio.create_task(change(at))
@@ -203,11 +203,9 @@ async def test_a_cancelled_change_leaves_nothing(store: DuckStore) -> None:
             assert await reader.list_parts(EVENTS) == []
 
 
-async def test_what_goes_wrong_with_a_write_is_known_at_the_commit(
+async def test_the_commit_raises_the_error_of_a_background_write(
     store: DuckStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows are written while the caller goes on."""
-
     def full(*_: object, **__: object) -> None:
         raise duckdb.IOException("no space left on device")
 
@@ -220,23 +218,23 @@ async def test_what_goes_wrong_with_a_write_is_known_at_the_commit(
     assert not await store.is_committed("a" * 24, "refused")
 
 
-async def test_changes_of_two_applications_at_once_do_not_meet(store: DuckStore) -> None:
+async def test_concurrent_changes_of_two_applications_do_not_conflict(store: DuckStore) -> None:
     rows = pa.table({"part": [1], "user": [1], "label": ["x"]})
     async with store.begin_change("a", "one") as first, store.begin_change("b", "one") as second:
         for change in (first, second, first):
             await change.append(EVENTS, 1, rows)
         await first.commit()
         await second.commit()
-    for application, many in (("a", 2), ("b", 1)):
+    for application, count in (("a", 2), ("b", 1)):
         async with store.open_reader(application) as reader:
-            assert sum([block.num_rows async for block in reader.read_parts(EVENTS, 0, 9)]) == many
+            assert sum([block.num_rows async for block in reader.read_parts(EVENTS, 0, 9)]) == count
 
 
 # -- the disk
 
 
-async def test_a_full_disk_is_said_and_passes(store: DuckStore) -> None:
-    """A limit on the size of files stands for the disk."""
+async def test_writes_fail_on_a_full_disk_and_work_afterwards(store: DuckStore) -> None:
+    """Limit the size of files to simulate a full disk."""
     await store.insert(DOCUMENTS, [{"_id": "1", "key": "before"}])
     rows = pa.table(
         {"part": pa.repeat(1, 400_000), "user": range(400_000), "label": [f"{at * 7919:x}" for at in range(400_000)]}
@@ -247,9 +245,9 @@ async def test_a_full_disk_is_said_and_passes(store: DuckStore) -> None:
         with pytest.raises(StoreFull):
             await fill(store, rows)
         assert await store.count(DOCUMENTS, equal("key", "before")) == 1
-        made = [{"_id": f"x{at}", "key": f"{at}", "free": f"{at * 7919:x}" * 20} for at in range(20_000)]
+        documents = [{"_id": f"x{at}", "key": f"{at}", "free": f"{at * 7919:x}" * 20} for at in range(20_000)]
         with pytest.raises(StoreFull):
-            await store.insert(DOCUMENTS, made)
+            await store.insert(DOCUMENTS, documents)
         assert await store.count(DOCUMENTS, EVERYTHING) == 1
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -293,7 +291,7 @@ NEW = Schema(
 )
 
 
-async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+async def test_a_file_of_an_earlier_schema_is_migrated(tmp_path: Path) -> None:
     url = f"duckdb:{tmp_path / 'okube.duckdb'}"
     documents = [
         {"_id": f"{at:05}", "key": f"k{at}", "rank": -at, "names": [f"n{at}"], "place": {"city": f"Nîmes {at}"}}
@@ -316,8 +314,8 @@ async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path
         with pytest.raises(Duplicate):
             await after.insert(sites, [{"_id": "x", "names": ["n77"]}])
         async with after.open_reader("a") as reader:
-            counted = await reader.aggregate(Aggregate(facts, Missing("zone"), ("place",), (Count("n"),)))
-        assert counted.to_pylist() == [{"place": "p", "n": 1}]
+            counts = await reader.aggregate(Aggregate(facts, Missing("zone"), ("place",), (Count("n"),)))
+        assert counts.to_pylist() == [{"place": "p", "n": 1}]
         await after.close()
 
     again = open_store(url, NEW)
@@ -327,8 +325,8 @@ async def test_a_file_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path
         await change.replace(facts, [2], rows)
         await change.commit()
     async with again.open_reader("a") as reader:
-        read = [row async for block in reader.read_parts(facts, 1, 2) for row in block.to_pylist()]
-    assert read == [
+        rows = [row async for block in reader.read_parts(facts, 1, 2) for row in block.to_pylist()]
+    assert rows == [
         {"part": 1, "zone": None, "place": "p", "dwell_s": 5},
         {"part": 2, "zone": "indoor", "place": "q", "dwell_s": 7},
     ]

@@ -1,4 +1,7 @@
-"""A few plans as SQL and as pipelines, to be read in a review; `python -m tests.store.test_golden` writes them anew."""
+"""Tests of a few plans as SQL and pipelines, for reviews.
+
+Write the files again with `python -m tests.store.test_golden`.
+"""
 
 import json
 from pathlib import Path
@@ -14,7 +17,7 @@ from okube_api.store.mongo.pipeline import aggregate_pipeline, select_pipeline, 
 from okube_api.store.plan_analysis import infer_part_range, resolve_source
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
 
-from tests.conformance.declared import STAYS, DOCUMENTS
+from tests.conformance.declared import DOCUMENTS, STAYS
 
 FOLDER = Path(__file__).parent / "golden"
 APPLICATION = "64f0c0c0a1b2c3d4e5f60718"
@@ -55,8 +58,8 @@ CONDITIONS = {
 }
 
 
-def sql(name: str) -> str:
-    """What DuckDB is sent: the statement, then its parameters."""
+def render_sql(name: str) -> str:
+    """Return what is sent to DuckDB: the statement, then its parameters."""
     if name in CONDITIONS:
         text, values = DuckDocuments(DOCUMENTS).find(CONDITIONS[name], (), 25, 25)
     elif isinstance(plan := PLANS[name], Select):
@@ -66,33 +69,33 @@ def sql(name: str) -> str:
     return "\n".join([text, *(f"-- {value!r}" for value in values)]) + "\n"
 
 
-def pipeline(name: str) -> str:
-    """What MongoDB is sent."""
+def render_pipeline(name: str) -> str:
+    """Return what is sent to MongoDB."""
     if name in CONDITIONS:
-        found: object = to_match(CONDITIONS[name], DeclaredFields({**DOCUMENTS.fields}, search=True))
+        stages: object = to_match(CONDITIONS[name], DeclaredFields({**DOCUMENTS.fields}, search=True))
     else:
         plan = PLANS[name]
         visible = {"application": APPLICATION, **CURRENT.match_visible(*infer_part_range(resolve_source(plan)[1]))}
-        found = select_pipeline(plan, visible) if isinstance(plan, Select) else aggregate_pipeline(plan, visible)
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+        stages = select_pipeline(plan, visible) if isinstance(plan, Select) else aggregate_pipeline(plan, visible)
+    return json.dumps(stages, indent=2, ensure_ascii=False) + "\n"
 
 
 @pytest.mark.parametrize("name", [*PLANS, *CONDITIONS])
-def test_what_is_sent_is_what_was_reviewed(name: str) -> None:
-    assert sql(name) == (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
-    assert pipeline(name) == (FOLDER / f"{name}.json").read_text(encoding="utf-8")
+def test_statements_are_as_reviewed(name: str) -> None:
+    assert render_sql(name) == (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+    assert render_pipeline(name) == (FOLDER / f"{name}.json").read_text(encoding="utf-8")
 
 
-def test_no_file_is_left_over() -> None:
+def test_every_file_has_a_plan() -> None:
     assert {path.stem for path in FOLDER.iterdir()} == {*PLANS, *CONDITIONS}
 
 
-def write() -> None:
-    """Takes what is sent now as right: look at the difference before you commit it."""
+def write_files() -> None:
+    """Write what is sent now: look at the difference before you commit it."""
     for name in (*PLANS, *CONDITIONS):
-        (FOLDER / f"{name}.sql").write_text(sql(name), encoding="utf-8")
-        (FOLDER / f"{name}.json").write_text(pipeline(name), encoding="utf-8")
+        (FOLDER / f"{name}.sql").write_text(render_sql(name), encoding="utf-8")
+        (FOLDER / f"{name}.json").write_text(render_pipeline(name), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write()
+    write_files()

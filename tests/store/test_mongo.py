@@ -1,4 +1,4 @@
-"""What only MongoDB has: other processes, and a network that may fail."""
+"""Tests of what only MongoDB has: other processes, and a network that may fail."""
 
 import asyncio
 import time
@@ -18,57 +18,57 @@ from okube_api.store.plans import Aggregate, Count
 from okube_api.store.values import Json
 from pymongo import MongoClient
 
-from tests.conformance.declared import EVENTS, SCHEMA, STAYS, DOCUMENTS
+from tests.conformance.declared import DOCUMENTS, EVENTS, SCHEMA, STAYS
 from tests.conformance.plain import get_types
 from tests.store.proxy import open_proxy
 
 pytestmark = pytest.mark.anyio
 
 COUNTING = Aggregate(STAYS, EVERYTHING, (), (Count("n"),))
-Open = Callable[..., MongoStore]
+OpenStore = Callable[..., MongoStore]
 
 
 @pytest.fixture
-def name() -> str:
-    """A database of the test's own."""
+def database_name() -> str:
+    """Return the name of a database for one test."""
     return f"store_{uuid4().hex[:12]}"
 
 
 @pytest.fixture
-async def opened(mongo_uri: str, name: str) -> AsyncIterator[Open]:
-    """Makes stores on that database, each as another process would; not started."""
-    made: list[MongoStore] = []
+async def open_store(mongo_uri: str, database_name: str) -> AsyncIterator[OpenStore]:
+    """Return a function that creates stores on the database, as separate processes would; they are not started."""
+    stores: list[MongoStore] = []
 
     def make(uri: str = mongo_uri, **options: object) -> MongoStore:
         base, _, query = uri.partition("?")
-        made.append(MongoStore(f"{base.rstrip('/')}/{name}?{query}", SCHEMA, **options))  # type: ignore[arg-type]
-        return made[-1]
+        stores.append(MongoStore(f"{base.rstrip('/')}/{database_name}?{query}", SCHEMA, **options))  # type: ignore[arg-type]
+        return stores[-1]
 
     yield make
-    for store in made:
+    for store in stores:
         await store.close()
     with MongoClient[Json](mongo_uri) as client:
-        client.drop_database(name)
+        client.drop_database(database_name)
 
 
-def stays(part: int, many: int) -> pa.Table:
-    columns = {column: pa.nulls(many, pa.null()) for column in get_types(STAYS)}
-    return pa.table(columns | {"part": pa.repeat(part, many), "dwell_s": pa.array(range(many))})
+def make_stays(part: int, count: int) -> pa.Table:
+    columns = {column: pa.nulls(count, pa.null()) for column in get_types(STAYS)}
+    return pa.table(columns | {"part": pa.repeat(part, count), "dwell_s": pa.array(range(count))})
 
 
-async def fill(store: MongoStore, change_name: str, many: int, part: int = 1) -> None:
+async def fill(store: MongoStore, change_name: str, count: int, part: int = 1) -> None:
     async with store.begin_change("a", change_name) as change:
-        await change.replace(STAYS, [part], stays(part, many))
+        await change.replace(STAYS, [part], make_stays(part, count))
         await change.commit()
 
 
-async def counted(store: MongoStore) -> int:
+async def count_stays(store: MongoStore) -> int:
     async with store.open_reader("a") as reader:
         return int((await reader.aggregate(COUNTING))["n"][0].as_py())
 
 
-def stored(uri: str, database: str, collection: str) -> int:
-    """How many documents there are, whoever may see them."""
+def count_stored(uri: str, database: str, collection: str) -> int:
+    """Return the number of documents of a collection, visible or not."""
     with MongoClient[Json](uri) as client:
         return client[database][collection].count_documents({})
 
@@ -76,25 +76,29 @@ def stored(uri: str, database: str, collection: str) -> int:
 # -- several processes
 
 
-async def test_several_start_at_once(opened: Open) -> None:
-    stores = [opened() for _ in range(3)]
+async def test_several_processes_start_at_the_same_time(open_store: OpenStore) -> None:
+    stores = [open_store() for _ in range(3)]
     await asyncio.gather(*(store.start() for store in stores))
     await stores[0].insert(DOCUMENTS, [{"_id": "1", "application": "a", "key": "k"}])
     for store in stores:
         assert await store.count(DOCUMENTS, equal("key", "k")) == 1
 
 
-async def test_one_of_many_processes_gets_the_key(opened: Open) -> None:
-    stores = [opened() for _ in range(3)]
+async def test_one_of_many_processes_gets_the_key(open_store: OpenStore) -> None:
+    stores = [open_store() for _ in range(3)]
     await asyncio.gather(*(store.start() for store in stores))
 
     async def insert(at: int, together: int) -> bool:
-        made = [
-            {"_id": f"{at} {one}", "application": "a", "key": "same" if one == 0 else f"{at} {one}"}
-            for one in range(together)
+        documents = [
+            {
+                "_id": f"{at} {index}",
+                "application": "a",
+                "key": "same" if index == 0 else f"{at} {index}",
+            }
+            for index in range(together)
         ]
         try:
-            await stores[at % 3].insert(DOCUMENTS, made)
+            await stores[at % 3].insert(DOCUMENTS, documents)
         except (Duplicate, Unavailable):
             return False
         return True
@@ -104,73 +108,80 @@ async def test_one_of_many_processes_gets_the_key(opened: Open) -> None:
     assert await stores[0].count(DOCUMENTS, EVERYTHING) == 1 + won.index(True) % 2
 
 
-async def test_the_later_of_two_changes_is_a_conflict(opened: Open, mongo_uri: str, name: str) -> None:
-    one, other = opened(), opened()
-    await asyncio.gather(one.start(), other.start())
-    async with one.begin_change("a", "first") as first, other.begin_change("a", "second") as second:
-        await first.replace(STAYS, [1], stays(1, 5))
-        await second.replace(STAYS, [1], stays(1, 7))
+async def test_the_second_commit_of_two_changes_conflicts(
+    open_store: OpenStore, mongo_uri: str, database_name: str
+) -> None:
+    first_store, second_store = open_store(), open_store()
+    await asyncio.gather(first_store.start(), second_store.start())
+    async with first_store.begin_change("a", "first") as first, second_store.begin_change("a", "second") as second:
+        await first.replace(STAYS, [1], make_stays(1, 5))
+        await second.replace(STAYS, [1], make_stays(1, 7))
         await second.append(EVENTS, 1, pa.table({"part": [1], "user": [1], "label": ["x"]}))
         await first.commit()
         with pytest.raises(Conflict):
             await second.commit()
-    assert (await one.is_committed("a", "first"), await one.is_committed("a", "second")) == (True, False)
-    assert await counted(other) == 5
-    assert stored(mongo_uri, name, "stays") == 5
-    assert stored(mongo_uri, name, "events") == 0
-    await fill(other, "second", 7)
-    assert await counted(one) == 7
+    assert (await first_store.is_committed("a", "first"), await first_store.is_committed("a", "second")) == (
+        True,
+        False,
+    )
+    assert await count_stays(second_store) == 5
+    assert count_stored(mongo_uri, database_name, "stays") == 5
+    assert count_stored(mongo_uri, database_name, "events") == 0
+    await fill(second_store, "second", 7)
+    assert await count_stays(first_store) == 7
 
 
-async def test_a_reader_elsewhere_keeps_its_rows_while_they_are_replaced(opened: Open) -> None:
-    one, other = opened(), opened()
-    await asyncio.gather(one.start(), other.start())
-    await fill(one, "first", 5)
-    async with other.open_reader("a") as reader:
+async def test_a_reader_in_another_process_keeps_its_rows(open_store: OpenStore) -> None:
+    first_store, second_store = open_store(), open_store()
+    await asyncio.gather(first_store.start(), second_store.start())
+    await fill(first_store, "first", 5)
+    async with second_store.open_reader("a") as reader:
         for at in range(3):
-            await fill(one, f"later {at}", 6 + at)
+            await fill(first_store, f"later {at}", 6 + at)
             assert (await reader.aggregate(COUNTING)).to_pylist() == [{"n": 5}]
-    assert await counted(other) == 8
+    assert await count_stays(second_store) == 8
 
 
-# -- what the dead leave behind
+# -- what dead processes leave behind
 
 
-async def test_replaced_rows_are_removed_after_their_grace(opened: Open, mongo_uri: str, name: str) -> None:
-    store = opened()
+async def test_replaced_rows_are_removed_after_their_grace(
+    open_store: OpenStore, mongo_uri: str, database_name: str
+) -> None:
+    store = open_store()
     await store.start()
     for at in range(4):
         await fill(store, f"change {at}", 5)
-    assert stored(mongo_uri, name, "stays") == 20
-    await opened(grace=timedelta(0)).start()
-    assert stored(mongo_uri, name, "stays") == 5
-    assert await counted(store) == 5
+    assert count_stored(mongo_uri, database_name, "stays") == 20
+    await open_store(grace=timedelta(0)).start()
+    assert count_stored(mongo_uri, database_name, "stays") == 5
+    assert await count_stays(store) == 5
     assert await store.is_committed("a", "change 1")
 
 
-async def test_a_change_of_a_dead_process_is_removed(
-    opened: Open, mongo_uri: str, name: str, monkeypatch: pytest.MonkeyPatch
+async def test_the_change_of_a_dead_process_is_removed(
+    open_store: OpenStore, mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = opened()
+    store = open_store()
     await store.start()
     await fill(store, "alive", 5)
     monkeypatch.setattr(changes, "_LEASE", timedelta(seconds=-1))
-    monkeypatch.setattr(changes.MongoChange, "close", _nothing)
+    monkeypatch.setattr(changes.MongoChange, "close", _do_nothing)
     with pytest.raises(ConnectionAbortedError):
-        await _dies(store)
-    assert (stored(mongo_uri, name, "stays"), stored(mongo_uri, name, "events")) == (8, 2)
-    await opened().start()
-    assert (stored(mongo_uri, name, "stays"), stored(mongo_uri, name, "events")) == (5, 0)
+        await _leave_unfinished_change(store)
+    assert (count_stored(mongo_uri, database_name, "stays"), count_stored(mongo_uri, database_name, "events")) == (8, 2)
+    await open_store().start()
+    assert (count_stored(mongo_uri, database_name, "stays"), count_stored(mongo_uri, database_name, "events")) == (5, 0)
     assert not await store.is_committed("a", "dead")
 
 
-async def _nothing(*_: object) -> None:
+async def _do_nothing(*_: object) -> None:
     pass
 
 
-async def _dies(store: MongoStore) -> None:
+async def _leave_unfinished_change(store: MongoStore) -> None:
     async with store.begin_change("a", "dead") as change:
-        await change.replace(STAYS, [2], stays(2, 3))
+        await change.replace(STAYS, [2], make_stays(2, 3))
         for batch in (1, 2):
             await change.append(EVENTS, batch, pa.table({"part": [1], "user": [1], "label": ["x"]}))
         await change._inserts.flush()  # type: ignore[attr-defined]
@@ -178,10 +189,10 @@ async def _dies(store: MongoStore) -> None:
 
 
 async def test_a_write_that_fails_fails_the_change(
-    opened: Open, mongo_uri: str, name: str, monkeypatch: pytest.MonkeyPatch
+    open_store: OpenStore, mongo_uri: str, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows are sent while the next ones are made: what went wrong shows later, at the commit at the latest."""
-    store = opened()
+    """Let inserts fail in the background: the error must be raised at the commit at the latest."""
+    store = open_store()
     await store.start()
     await fill(store, "alive", 5)
     insert = InsertQueue._insert
@@ -193,101 +204,106 @@ async def test_a_write_that_fails_fails_the_change(
     monkeypatch.setattr(InsertQueue, "_insert", fails)
     with pytest.raises(Unavailable):
         await fill(store, "lost", 7)
-    assert stored(mongo_uri, name, "stays") == await counted(store) == 5
+    assert count_stored(mongo_uri, database_name, "stays") == await count_stays(store) == 5
     assert not await store.is_committed("a", "lost")
 
 
 @pytest.mark.parametrize("state", ["open", "committed", None])
-async def test_documents_that_a_dead_process_staged_are_settled(
-    opened: Open, mongo_uri: str, name: str, state: str | None
+async def test_writes_of_a_dead_process_are_published_or_rolled_back(
+    open_store: OpenStore, mongo_uri: str, database_name: str, state: str | None
 ) -> None:
-    """Finished when the write was committed; undone when it was not, or when nobody knows it."""
-    store = opened()
+    """Publish the write when it was committed; roll it back when it was not or has no record."""
+    store = open_store()
     await store.start()
     await store.insert(DOCUMENTS, [{"_id": "old", "application": "a", "key": "before"}])
     with MongoClient[Json](mongo_uri) as client:
-        database = client[name]
-        database.things.insert_one({"_id": "new", "application": "a", "key": "staged", "_staged": "w"})
-        database.things.update_one({"_id": "old"}, {"$set": {"key": "after", "_written": "w"}})
+        database = client[database_name]
+        database.documents.insert_one({"_id": "new", "application": "a", "key": "staged", "_staged": "w"})
+        database.documents.update_one({"_id": "old"}, {"$set": {"key": "after", "_written": "w"}})
         before = {"_id": "old", "application": "a", "key": "before", "_search": "before"}
         database["_before"].insert_one({"write": "w", "document": before})
         if state is not None:
-            database["_writes"].insert_one({"_id": "w", "collection": "things", "state": state})
+            database["_writes"].insert_one({"_id": "w", "collection": "documents", "state": state})
             database["_writes"].update_one({"_id": "w"}, {"$currentDate": {"at": True}})
         assert await store.count(DOCUMENTS, equal("key", "staged")) == 0
-    begun = time.perf_counter()
-    await opened().start()
-    assert time.perf_counter() - begun < 20
-    found = {one["_id"]: one["key"] for one in await store.find(DOCUMENTS, EVERYTHING)}
-    assert found == ({"old": "after", "new": "staged"} if state == "committed" else {"old": "before"})
-    assert stored(mongo_uri, name, "_writes") == 0
-    assert stored(mongo_uri, name, "_before") == 0
+    started_at = time.perf_counter()
+    await open_store().start()
+    assert time.perf_counter() - started_at < 20
+    results = {document["_id"]: document["key"] for document in await store.find(DOCUMENTS, EVERYTHING)}
+    assert results == ({"old": "after", "new": "staged"} if state == "committed" else {"old": "before"})
+    assert count_stored(mongo_uri, database_name, "_writes") == 0
+    assert count_stored(mongo_uri, database_name, "_before") == 0
 
 
 # -- the network
 
 
-async def test_a_database_that_is_away_at_start_is_unavailable_within_limits(opened: Open) -> None:
-    store = opened("mongodb://127.0.0.1:9/")
-    begun = time.perf_counter()
+async def test_a_database_that_is_away_is_unavailable_within_the_time_limits(open_store: OpenStore) -> None:
+    store = open_store("mongodb://127.0.0.1:9/")
+    started_at = time.perf_counter()
     for call in (store.start, store.ping, lambda: store.count(DOCUMENTS, EVERYTHING)):
         with pytest.raises(Unavailable):
             await call()
-    assert time.perf_counter() - begun < 3 * 2 * 3
+    assert time.perf_counter() - started_at < 3 * 2 * 3
 
 
-async def test_a_database_that_dies_comes_back(opened: Open, mongo_uri: str) -> None:
+async def test_the_store_recovers_when_the_database_does(open_store: OpenStore, mongo_uri: str) -> None:
     server = urlsplit(mongo_uri)
     async with open_proxy(server.hostname or "127.0.0.1", server.port or 27017) as proxy:
-        store = opened(f"mongodb://127.0.0.1:{proxy.port}/")
+        store = open_store(f"mongodb://127.0.0.1:{proxy.port}/")
         await store.start()
         await fill(store, "first", 5)
         await proxy.cut()
-        await refused(store, within_s=3)
+        await check_unavailable(store, within_s=3)
         await proxy.open()
-        await again(store)
+        await check_recovery(store)
         proxy.freeze()
-        await refused(store, within_s=6)
+        await check_unavailable(store, within_s=6)
         proxy.thaw()
-        await again(store)
-        assert await counted(store) == 5
+        await check_recovery(store)
+        assert await count_stays(store) == 5
         await store.close()
 
 
-async def refused(store: MongoStore, within_s: float) -> None:
-    """Every call says in time that the database is away; a busy machine may take twice as long."""
+async def check_unavailable(store: MongoStore, within_s: float) -> None:
+    """Check that every call raises Unavailable in time; a busy machine may take twice as long."""
 
     async def change() -> None:
-        async with store.begin_change("a", "lost") as one:
-            await one.commit()
+        async with store.begin_change("a", "lost") as lost:
+            await lost.commit()
 
-    calls = (store.ping(), store.count(DOCUMENTS, EVERYTHING), store.insert(DOCUMENTS, [{"_id": uuid4().hex}]), change())
+    calls = (
+        store.ping(),
+        store.count(DOCUMENTS, EVERYTHING),
+        store.insert(DOCUMENTS, [{"_id": uuid4().hex}]),
+        change(),
+    )
 
     async def timed(call: object) -> float:
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         with pytest.raises(Unavailable):
             await call  # type: ignore[misc]
-        return time.perf_counter() - begun
+        return time.perf_counter() - started_at
 
     assert max(await asyncio.gather(*map(timed, calls))) < 2 * within_s
 
 
-async def again(store: MongoStore) -> None:
-    """It is well again within 5 s."""
-    until = time.perf_counter() + 5
+async def check_recovery(store: MongoStore) -> None:
+    """Check that the store works again within 5 s."""
+    deadline = time.perf_counter() + 5
     while True:
         try:
             await store.ping()
             await store.count(DOCUMENTS, EVERYTHING)
         except StoreError:
-            assert time.perf_counter() < until, "not well again"
+            assert time.perf_counter() < deadline, "the store did not recover"
         else:
             return
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the driver leaves a socket to the GC
-async def test_cancelled_reads_do_not_use_up_the_pool(opened: Open, mongo_uri: str) -> None:
-    store = opened(f"{mongo_uri.rstrip('/')}/?maxPoolSize=3")
+async def test_cancelled_reads_release_their_connections(open_store: OpenStore, mongo_uri: str) -> None:
+    store = open_store(f"{mongo_uri.rstrip('/')}/?maxPoolSize=3")
     await store.start()
     await store.insert(DOCUMENTS, [{"_id": f"{at:04}", "key": f"{at}"} for at in range(300)])
     for at in range(30):
@@ -296,5 +312,5 @@ async def test_cancelled_reads_do_not_use_up_the_pool(opened: Open, mongo_uri: s
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    found = await asyncio.gather(*(store.count(DOCUMENTS, EVERYTHING) for _ in range(6)))
-    assert found == [300] * 6
+    results = await asyncio.gather(*(store.count(DOCUMENTS, EVERYTHING) for _ in range(6)))
+    assert results == [300] * 6

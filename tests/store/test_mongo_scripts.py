@@ -1,4 +1,4 @@
-"""The scripts for MongoDB, without a server: the commands that shard it, the events that measure it."""
+"""Tests of the scripts for MongoDB without a server: the commands that shard it, and the events of the benchmark."""
 
 import json
 import runpy
@@ -25,9 +25,9 @@ def test_keys_begin_with_the_hashed_application() -> None:
     assert keys == [[first, ("place", 1)], [first, ("part", 1)], [first, ("part", 1)]]
 
 
-def test_each_table_is_indexed_and_then_sharded() -> None:
-    found = list(MODULE["commands"]("okube", SMALL))
-    assert found[:3] == [
+def test_every_table_is_indexed_and_then_sharded() -> None:
+    commands = list(MODULE["commands"]("okube", SMALL))
+    assert commands[:3] == [
         ("admin", {"enableSharding": "okube"}),
         (
             "okube",
@@ -38,29 +38,29 @@ def test_each_table_is_indexed_and_then_sharded() -> None:
         ),
         ("admin", {"shardCollection": "okube.stays", "key": {"application": "hashed", "place": 1}}),
     ]
-    assert len(found) == 1 + 2 * len(SMALL.tables)
+    assert len(commands) == 1 + 2 * len(SMALL.tables)
 
 
 def test_every_declared_table_has_its_commands() -> None:
-    found = [
+    commands = [
         command["shardCollection"] for _, command in MODULE["commands"]("x", SCHEMA) if "shardCollection" in command
     ]
-    assert found == [f"x.{table.name}" for table in SCHEMA.tables]
+    assert commands == [f"x.{table.name}" for table in SCHEMA.tables]
     for table in SCHEMA.tables:
         assert all(name in ("application", "part") or table.type_of(name) for name in MODULE["shard_key"](table))
 
 
 def test_a_dry_run_needs_no_server() -> None:
     command = [sys.executable, str(SCRIPT), "mongodb://nowhere.invalid:1/okube", "--dry-run"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert len(shown) == 1 + 2 * len(SCHEMA.tables)
-    assert "shard key" in MODULE["__doc__"]  # what --help shows
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) == 1 + 2 * len(SCHEMA.tables)
+    assert "shard key" in MODULE["__doc__"]  # printed by --help
 
 
 @pytest.mark.parametrize(("kind", "model"), [("pings", PingEvent), ("detections", DetectionEvent)])
-def test_made_up_events_are_as_many_as_asked_for_and_good(kind: str, model: type[Event], tmp_path: Path) -> None:
+def test_benchmark_events_are_valid_and_complete(kind: str, model: type[Event], tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
-    MEASURING["make"](kind, 600, path, np.full((500, 2), 45.0))
+    MEASURING["write_events"](kind, 600, path, np.full((500, 2), 45.0))
     events = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(events) == 600
     for event in events:

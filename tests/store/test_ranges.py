@@ -1,5 +1,7 @@
 """Ranges of integers against sets."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,4 +26,4 @@ def test_ranges_are_joined(ranges: list[Range], max_step: int, joined: list[Rang
 def test_ranges_hold_exactly_their_numbers(numbers: list[int]) -> None:
     ranges = find_ranges(numbers)
     assert [number for first, last in ranges for number in range(first, last + 1)] == sorted(set(numbers))
-    assert all(later[0] > last + 1 for (_, last), later in zip(ranges, ranges[1:], strict=False))
+    assert all(later[0] > last + 1 for (_, last), later in pairwise(ranges))
