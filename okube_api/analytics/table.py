@@ -11,6 +11,7 @@ from okube_api.catalogue.buckets import to_date
 from okube_api.catalogue.scopes import Scope
 from okube_api.engine.question import Question
 from okube_api.engine.run import KpiResult
+from okube_api.kit.booleans import format_boolean
 from okube_api.store.values import Json
 from okube_api.tables.cells import format_text
 
@@ -75,7 +76,7 @@ def write_csv(lines: Iterable[Json]) -> bytes:
 
 def _format_cell(value: Any) -> Any:
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return format_boolean(value)
     if isinstance(value, str):
         return format_text(value) if value else ""
     return "" if value is None else value

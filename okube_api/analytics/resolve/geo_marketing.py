@@ -19,6 +19,7 @@ async def resolve_geo_marketing(
     query: Query, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
 ) -> Question:
     """Return the question about the sites and POIs of a study.  See `modules.Resolver`."""
+    requested_kpis = read_requested_kpis(query)
     sites = await select_places(query.filters, scope, directory, Scope.SITES)
     pois = await select_places(query.filters, scope, directory, Scope.POIS)
     # Of the study: its active places, whatever the filters, and inactive ones that the question selects.
@@ -28,7 +29,7 @@ async def resolve_geo_marketing(
         application=scope.application.id,
         period=period,
         uplift=uplift,
-        requested_kpis=read_requested_kpis(query),
+        requested_kpis=requested_kpis,
         places={
             PlaceRole.SITES: sites.ids,
             PlaceRole.POIS: pois.ids,

@@ -80,9 +80,9 @@ class QuestionContext:
     documents: str | None
 
     async def answer(self, query: QuestionBody, url: UrlParams, access: Access, scope: QuestionScope) -> Response:
-        """Answer a question; the work is cancelled when the client disconnects.  Raises what the service raises.
+        """Answer a question; cancel the work when the client disconnects.
 
-        Raises Forbidden when `explain` is requested by somebody who is no admin of the application.
+        Raises what the service raises, and Forbidden when a caller without the role `admin` requests `explain`.
         """
         if url.explain:
             require_role(access.role, Role.ADMIN)
@@ -94,8 +94,8 @@ class QuestionContext:
 async def provide_context(request: Request, services: ServicesDep, csv: CsvMediaType) -> QuestionContext:
     """Return the context of a question.
 
-    It must be the first dependency of an endpoint: the revision is read before the application, the site or the study
-    are, so that an answer is outdated by a change of them that comes in between.
+    It must be the first dependency of an endpoint: the revision is then older than the application, the site and the
+    study that the others read, so that a change of them in between outdates the cached answer.
     """
     analytics = services.analytics
     documents = analytics.answer_cache.revision()
