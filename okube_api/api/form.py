@@ -16,10 +16,10 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel
 
 from okube_api.errors import BadRequest
+from okube_api.kit.booleans import BOOLEANS
 from okube_api.kit.json_text import MAX_LEVELS, escape_pointer
 from okube_api.kit.schemas import list_types
 
-_BOOLEANS = {"true": True, "false": False}
 _INDEX = re.compile(r"0|[1-9]\d{0,4}", re.ASCII)
 
 
@@ -105,8 +105,8 @@ def _convert_text(text: str, kinds: list[Any]) -> Any:
     """Convert a text to null, a boolean or a number if one of `kinds` allows it; otherwise return the text itself."""
     if text == "" and NoneType in kinds:
         return None
-    if bool in kinds and text in _BOOLEANS:
-        return _BOOLEANS[text]
+    if bool in kinds and text in BOOLEANS:
+        return BOOLEANS[text]
     if int in kinds or float in kinds:
         try:
             number = json.loads(text, parse_constant=lambda constant: constant) if len(text) <= 40 else text
