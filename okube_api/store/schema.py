@@ -1,7 +1,7 @@
 """Declarations of what a store holds: collections of documents and tables of rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -79,5 +79,5 @@ class Table:
 class Schema:
     """Every collection and table of a store."""
 
-    collections: tuple[Collection, ...] = field(default=())
-    tables: tuple[Table, ...] = field(default=())
+    collections: tuple[Collection, ...] = ()
+    tables: tuple[Table, ...] = ()
