@@ -9,7 +9,7 @@ from okube_api.auth.denylist import Denylist
 from okube_api.auth.keys import ApiKeyRepository
 from okube_api.auth.passwords import Passwords
 from okube_api.auth.repository import LOGIN_FAILURES, User, UserRepository
-from okube_api.auth.tokens import Signer, Token
+from okube_api.auth.tokens import TOKEN_REFUSED, Signer, Token
 from okube_api.clock import Clock, stamp
 from okube_api.errors import CaptchaRequired, Forbidden, Unauthorised
 from okube_api.kit.ids import new_id
@@ -19,7 +19,6 @@ from okube_api.store.protocol import Store
 
 _WRONG = "The login or the password is wrong."
 _NO_TOKEN = "Send the token of POST /auth/login as 'Authorization: Bearer TOKEN'."  # noqa: S105 - a message
-_TOKEN_REFUSED = "The token is not valid, has expired or was revoked. Log in again."  # noqa: S105 - a message
 _LOCKED = "Too many failed logins to this account. Solve the captcha of GET /auth/captcha, or try again later."
 _UNSOLVED = "The captcha is not solved, was used before or has expired. Solve a new one of GET /auth/captcha."
 
@@ -109,10 +108,10 @@ class LoginSessions:
         token = self._signer.read(text.strip(), self._clock())
         document = await self._store.get(self.users.collection, equal("_id", token.user))
         if document is None or document["disabled"]:
-            raise Unauthorised(_TOKEN_REFUSED)
+            raise Unauthorised(TOKEN_REFUSED)
         user = await self._apply_token(User.from_document(document), token)
         if user is None:
-            raise Unauthorised(_TOKEN_REFUSED)
+            raise Unauthorised(TOKEN_REFUSED)
         return Identity(user, token)
 
     async def _apply_token(self, user: User, token: Token) -> User | None:
@@ -122,7 +121,7 @@ class LoginSessions:
         is_valid = user.generation == token.generation and not await self._denylist.contains(token.identifier)
         return user if is_valid else None
 
-    async def log_out(self, token: Token) -> None:
+    async def revoke_token(self, token: Token) -> None:
         """Revoke an access token, for all processes and from the next request on."""
         await self._denylist.add(token.identifier, token.expires)
 

@@ -1,7 +1,7 @@
 """Signs and verifies access tokens and API keys: JWT with HMAC-SHA-256.
 
-A token is revoked elsewhere: `Sessions.log_out` adds its identifier to the denylist (`auth/denylist.py`), a changed
-password starts a new generation of the user's credentials, and an API key is deleted.
+A token is revoked elsewhere: `LoginSessions.revoke_token` adds its identifier to the denylist
+(`auth/denylist.py`), a changed password starts a new generation of the user's credentials, and an API key is deleted.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ NEVER_EXPIRES = datetime(9999, 12, 31, tzinfo=UTC)  # of API keys without an exp
 _ALGORITHM = "HS256"
 _CACHE_SIZE = 4096
 _CLAIMS = ["exp", "iat", "nbf", "aud", "iss", "typ", "sub", "jti", "gen"]
-_REFUSED = "The token is not valid, has expired or was revoked. Log in again."
+TOKEN_REFUSED = "The token is not valid, has expired or was revoked. Log in again."  # noqa: S105 - a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Signer:
             self._cache[text] = verified
         token, starts = verified
         if max(token.issued, starts) > now + MAX_SKEW or token.expires <= now:
-            raise Unauthorised(_REFUSED)
+            raise Unauthorised(TOKEN_REFUSED)
         return token
 
     def _verify(self, text: str) -> tuple[Token, datetime]:
@@ -90,10 +90,10 @@ class Signer:
         try:
             header = jwt.get_unverified_header(text[: MAX_LENGTH + 1])
             if len(text) > MAX_LENGTH or set(header) != {"alg", "kid", "typ"} or header["kid"] != self._key_id:
-                raise Unauthorised(_REFUSED)
+                raise Unauthorised(TOKEN_REFUSED)
             return _parse_claims(self._decode(text))
         except (jwt.PyJWTError, ValueError):
-            raise Unauthorised(_REFUSED) from None
+            raise Unauthorised(TOKEN_REFUSED) from None
 
     def _decode(self, text: str) -> dict[str, Any]:
         options: Options = {"require": _CLAIMS, "verify_exp": False, "verify_nbf": False, "verify_iat": False}

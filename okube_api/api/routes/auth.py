@@ -79,7 +79,7 @@ async def get_me(identity: IdentityDep, services: ServicesDep) -> Response:
 @account_router.post("/auth/logout", operation_id="log_out", status_code=204)
 async def log_out(identity: LoggedIn, services: ServicesDep) -> Response:
     """Log out: revoke the token and delete the cookie."""
-    await services.sessions.log_out(identity.token)
+    await services.sessions.revoke_token(identity.token)
     response = Response(status_code=204)
     clear_cookie(response, services.settings)
     return response
