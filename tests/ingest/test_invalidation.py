@@ -76,16 +76,16 @@ async def test_facts_are_the_same_as_with_the_resources_from_the_start(empty_sto
     await dying.close()
     await Invalidation(Ingest(empty_store, get_fixed_time, SECRET)).resume()
 
-    so = replace(
+    expected = replace(
         truth,
         sites=(replace(site, timezone="America/New_York"), *truth.sites[1:]),
-        equipments=[one for one in truth.equipments if one != deleted],
-        detections=[one for one in truth.detections if one.equipment != deleted.id],
+        equipments=[equipment for equipment in truth.equipments if equipment != deleted],
+        detections=[detection for detection in truth.detections if detection.equipment != deleted.id],
         campaigns=(replace(campaign, windows=windows), *truth.campaigns[1:]),
         stays=[stay for stay in truth.stays if stay.place != poi.id or is_stay_event(stay)],
         bands={name: tuple(edges) for name, edges in bands.items()},
     )
-    assert_tables(await app.read_tables(), so, *ALL)
+    assert_tables(await app.read_tables(), expected, *ALL)
 
 
 def is_stay_event(stay: Any) -> bool:
@@ -111,15 +111,15 @@ async def test_campaigns_have_the_days_of_their_data(empty_store: Store) -> None
     app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
     campaign = app.truth.campaigns[0]
 
-    async def days() -> tuple[str | None, str | None]:
-        found = await empty_store.get(CAMPAIGNS, equal("_id", campaign.id))
-        assert found is not None
-        return found.get("computedFrom"), found.get("computedTo")
+    async def read_period() -> tuple[str | None, str | None]:
+        document = await empty_store.get(CAMPAIGNS, equal("_id", campaign.id))
+        assert document is not None
+        return document.get("computedFrom"), document.get("computedTo")
 
     touch = {"user": "a", "campaign": campaign.key, "at": "2024-03-28T20:00:00Z", "kind": "print"}
     first = await app.ingest_events("touches", [touch])
-    assert await days() == ("2024-03-29", "2024-03-29")  # in Shanghai
+    assert await read_period() == ("2024-03-29", "2024-03-29")  # in Shanghai
     await app.ingest_events("deliveries", [{"campaign": campaign.key, "day": "2024-04-02", "prints": 1}])
-    assert await days() == ("2024-03-29", "2024-04-02")
+    assert await read_period() == ("2024-03-29", "2024-04-02")
     await app.ingest.remove_batch(app.application, first)
-    assert await days() == ("2024-04-02", "2024-04-02")
+    assert await read_period() == ("2024-04-02", "2024-04-02")

@@ -76,7 +76,10 @@ def build_detections(truth: Truth) -> pa.Table:
 
 def build_equipments(truth: Truth) -> pa.Table:
     """Return equipments as (equipment, site, zone: the time zone)."""
-    rows = [{"equipment": one.id, "site": one.site, "zone": truth.zone_of(one.site)} for one in truth.equipments]
+    rows = [
+        {"equipment": equipment.id, "site": equipment.site, "zone": truth.zone_of(equipment.site)}
+        for equipment in truth.equipments
+    ]
     return build_table(rows, equipment=TEXT, site=TEXT, zone=TEXT)
 
 
@@ -157,8 +160,8 @@ def expect_presence_rows(truth: Truth) -> dict[str, list[Row]]:
 
 def number_users(truth: Truth) -> Mapping[str, int]:
     """Return a number for each user of the tenant."""
-    everyone = [one.user for one in truth.panelists]
-    everyone += [one.user for events in (truth.touches, truth.visits, truth.purchases) for one in events]
+    everyone = [panelist.user for panelist in truth.panelists]
+    everyone += [event.user for events in (truth.touches, truth.visits, truth.purchases) for event in events]
     return number_names(everyone)
 
 
@@ -180,7 +183,9 @@ def build_touches(truth: Truth) -> pa.Table:
 def build_visits(truth: Truth) -> pa.Table:
     """Return visits as (user, site, at)."""
     numbers = number_users(truth)
-    rows = [{"user": numbers[one.user], "site": one.site, "at": to_milliseconds(one.at)} for one in truth.visits]
+    rows = [
+        {"user": numbers[visit.user], "site": visit.site, "at": to_milliseconds(visit.at)} for visit in truth.visits
+    ]
     return build_table(rows, user=INTEGER, site=TEXT, at=INTEGER)
 
 

@@ -95,7 +95,10 @@ def truths(draw: st.DrawFn) -> Truth:
     for step in draw(st.lists(apart, max_size=5)):
         instants += [instants[-1] + step, instants[0] - step, instants[-1] - step + timedelta(milliseconds=1)]
     user, at = st.sampled_from(["u-1", "u-2"]), st.sampled_from(instants)
-    campaign, site = st.sampled_from([one.id for one in CAMPAIGNS]), st.sampled_from([one.id for one in SITES])
+    campaign, site = (
+        st.sampled_from([campaign.id for campaign in CAMPAIGNS]),
+        st.sampled_from([site.id for site in SITES]),
+    )
     touches = draw(st.lists(st.builds(Touch, user, campaign, at, st.sampled_from(KINDS)), max_size=14))
     visits = draw(st.lists(st.builds(Visit, user, site, at), max_size=6))
     amount = st.builds(Fraction, st.integers(-500, 5000), st.just(100))

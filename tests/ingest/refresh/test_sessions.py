@@ -136,15 +136,15 @@ def test_only_users_with_long_sessions_are_read_further() -> None:
     steps = range(FIRST_DAY * DAY_MS, LAST_DAY * DAY_MS, 1_800_000)
     always = [(0, 0, at, int(at == steps[-1])) for at in steps]
     guests = [(user, 1, day * DAY_MS + user * 1000, 0) for day in range(FIRST_DAY, LAST_DAY) for user in range(1, 101)]
-    found = read_pieces(build_detections(always + guests), 1800, exits=True, extra_days=(), block=1000)
-    assert sum(len(piece.sessions.at_ms) for piece in found) < len(always) * 2 + 100 * 8
-    touched = [day for piece in found for day in piece.affected_days.tolist()]
-    assert touched == [FIRST_DAY + 1, LAST_DAY + 1]  # on the calendar of Kiritimati
+    pieces = read_pieces(build_detections(always + guests), 1800, exits=True, extra_days=(), block=1000)
+    assert sum(len(piece.sessions.at_ms) for piece in pieces) < len(always) * 2 + 100 * 8
+    affected_days = [day for piece in pieces for day in piece.affected_days.tolist()]
+    assert affected_days == [FIRST_DAY + 1, LAST_DAY + 1]  # on the calendar of Kiritimati
 
 
 def test_without_a_change_only_extra_days_are_read() -> None:
     detections = build_detections([(1, 0, FIRST_DAY * DAY_MS, 0)])
     assert read_pieces(detections, 1800, exits=True, extra_days=(), block=10) == []
-    found = read_pieces(detections, 1800, exits=True, extra_days=(FIRST_DAY,), block=10)
-    assert [(piece.first, piece.last, piece.affected_days.tolist()) for piece in found] == [(FIRST_DAY, FIRST_DAY, [])]
+    pieces = read_pieces(detections, 1800, exits=True, extra_days=(FIRST_DAY,), block=10)
+    assert [(piece.first, piece.last, piece.affected_days.tolist()) for piece in pieces] == [(FIRST_DAY, FIRST_DAY, [])]
     assert len(concat_detections([])) == 0
