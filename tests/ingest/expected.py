@@ -18,7 +18,7 @@ from tests.by_hand.presence import mark_rows as list_presence
 from tests.by_hand.truth import Truth
 from tests.engine.numbering import bucket_numbers, user_numbers
 from tests.engine.rows import build_rollup, build_tables
-from tests.ingest.derive.tables import number_names, expect_presence_rows
+from tests.ingest.derive.tables import expect_presence_rows, number_names
 from tests.ingest.rows import Row, replace_numbers, to_comparable
 
 PRESENCE_FACTS = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)

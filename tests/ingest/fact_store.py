@@ -122,6 +122,6 @@ async def assert_fact(store: FactStore, fact: Fact, expected: list[Row]) -> None
     for grain in fact.grains:
         for span in grain.spans:
             table = fact.rollup(grain, span)
-            assert to_comparable(await store.read_rows(table)) == to_comparable(build_rollup(fact, grain, span, rows)), (
-                table.name
-            )
+            assert to_comparable(await store.read_rows(table)) == to_comparable(
+                build_rollup(fact, grain, span, rows)
+            ), table.name
