@@ -104,7 +104,7 @@ async def test_geo_marketing_by_item_and_area(panel: Tenant) -> None:
     assert_exactly(await client.over_period("attendance", "homes"), {"751010101": 2, "751010102": 2})
     # values of a filter are always shown: Ann on the 4th and 7th, Bob on the 5th; C is not in the study
     assert_exactly(await client.over_period("attendance", "sites", {"sites": ["a", "c"]}), {"a": 3, "c": 0})
-    # Ann lives at A: 0, 0, 0; Bob at B: 0 there, and to A a tenth of a degree: 6,371,008.8 x pi / 1800 = 11,120
+    # Ann lives at A: 0, 0, 0; Bob at B: 0 there, and to A a tenth of a degree: 6,371,007.18 x pi / 1800 = 11,120
     homes = summarise(await client.over_period("homeDistanceVisitsPerScope"))
     assert_exactly(homes, ({0: (4, 0.8), 10_000: (1, 0.2)}, 0, 5, 2224.0, 625.0))  # the median: 2.5 of 4, up to 1000
     assert_exactly(summarise(await client.over_period("workDistanceVisitsPerScope")), ({}, 5, 5, None, None))

@@ -1,4 +1,4 @@
-"""The 66 KPIs of conversion, from lists of touches, visits, purchases, deliveries and costs."""
+"""The 66 KPIs of conversion, computed from lists of touches, visits, purchases, deliveries and costs."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -6,11 +6,11 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from tests.by_hand.conversion_cell import Cell, world
-from tests.by_hand.costs import sharing
+from tests.by_hand.conversion_cell import Cell, build_world
+from tests.by_hand.costs import list_sharers
 from tests.by_hand.paths import MODELS, linear
-from tests.by_hand.question import Filter, Question, reached_sites
-from tests.by_hand.results import Leaf, answer, count, distribution, money, ratio, rounded
+from tests.by_hand.question import Filter, Question, select_sites
+from tests.by_hand.results import Leaf, build_answer, count, distribution, money, ratio, round_exactly
 from tests.by_hand.truth import Campaign, Truth
 
 DAY_S = 86_400
@@ -20,18 +20,18 @@ CONFIDENCE_95 = 1.96
 
 OFFLINE, ONLINE = False, True
 Number = Callable[[Cell], Fraction]
-Make = Callable[[Cell], Leaf]
+LeafFunction = Callable[[Cell], Leaf]
 
 
-def counted(number: Number) -> Make:
+def counted(number: Number) -> LeafFunction:
     return lambda cell: count(number(cell), cell.uplift)
 
 
-def paid(number: Number) -> Make:
+def paid(number: Number) -> LeafFunction:
     return lambda cell: money(number(cell))
 
 
-def over(above: Number, below: Number) -> Make:
+def over(above: Number, below: Number) -> LeafFunction:
     return lambda cell: ratio(above(cell), below(cell))
 
 
@@ -39,46 +39,46 @@ def cost(cell: Cell) -> Fraction:
     return cell.cost
 
 
-def roi(earned: Number) -> Make:
+def roi(earned: Number) -> LeafFunction:
     return lambda cell: ratio(earned(cell) - cell.cost, cell.cost)
 
 
-def visits_and_conversions(online: bool, cohort: bool) -> Make:
+def visits_and_conversions(online: bool, cohort: bool) -> LeafFunction:
     def leaf(cell: Cell) -> Leaf:
-        came, bought = cell.visits(online, cohort), cell.conversions(online, cohort)
+        visited, converted = cell.visits(online, cohort), cell.conversions(online, cohort)
         return {
-            "visits": count(came, cell.uplift),
-            "conversions": count(bought, cell.uplift),
-            "rate": ratio(bought, came),
+            "visits": count(visited, cell.uplift),
+            "conversions": count(converted, cell.uplift),
+            "rate": ratio(converted, visited),
         }
 
     return leaf
 
 
-def attributions(online: bool) -> Make:
+def attributions(online: bool) -> LeafFunction:
     def leaf(cell: Cell) -> Leaf:
-        found = {name: money(cell.credit(online, model)) for name, model in MODELS.items()}
-        return {**found, "participation": count(cell.visits(online), cell.uplift)}
+        credits = {name: money(cell.credit(online, model)) for name, model in MODELS.items()}
+        return {**credits, "participation": count(cell.visits(online), cell.uplift)}
 
     return leaf
 
 
-def modelled(online: bool, model: str) -> Make:
+def modelled(online: bool, model: str) -> LeafFunction:
     return lambda cell: money(cell.credit(online, MODELS[model]))
 
 
-def volume(what: str) -> Make:
-    return lambda cell: count(cell.delivered(what), cell.apart)
+def volume(what: str) -> LeafFunction:
+    return lambda cell: count(cell.delivered(what), cell.some_sites)
 
 
-def by_touch(*kinds: str) -> Make:
+def by_touch(*kinds: str) -> LeafFunction:
     contacts = {"print": "prints", "click": "clicks", "opening": "openings"}
 
     def leaf(cell: Cell) -> Leaf:
         by_kind = dict.fromkeys(kinds, Fraction(0))
-        for one in cell.credited(OFFLINE):
-            if one.path[-1].kind in by_kind:
-                by_kind[one.path[-1].kind] += cell.weight(one)
+        for outcome in cell.credited(OFFLINE):
+            if outcome.path[-1].kind in by_kind:
+                by_kind[outcome.path[-1].kind] += cell.weight(outcome)
         total = sum(by_kind.values(), Fraction(0))
         return {
             kind: {
@@ -92,11 +92,11 @@ def by_touch(*kinds: str) -> Make:
     return leaf
 
 
-def time_before(online: bool) -> Make:
+def time_before(online: bool) -> LeafFunction:
     def leaf(cell: Cell) -> Leaf:
         amounts = [
-            (Fraction(int((one.at - one.path[-1].at).total_seconds()), DAY_S), cell.weight(one))
-            for one in cell.credited(online)
+            (Fraction(int((outcome.at - outcome.path[-1].at).total_seconds()), DAY_S), cell.weight(outcome))
+            for outcome in cell.credited(online)
         ]
         return distribution("d", "sessions", cell.world.truth.bands["delay"], amounts, cell.uplift)
 
@@ -104,46 +104,48 @@ def time_before(online: bool) -> Make:
 
 
 def venue_rate(cell: Cell) -> Leaf:
-    """Exposed users who came; with no exposure in the whole question, visits over prints."""
+    """Return exposed users with a visit over exposed users; visits over prints when the question has no exposure."""
     if not cell.exposure_known:
         return ratio(cell.visits(OFFLINE), cell.delivered("prints"))
     exposed = cell.touched(control=False)
-    came = {one.user for one in cell.attributed(OFFLINE) if one.visit}
-    return ratio(cell.users(exposed & came), cell.users(exposed))
+    visited = {outcome.user for outcome in cell.attributed(OFFLINE) if outcome.visit}
+    return ratio(cell.users(exposed & visited), cell.users(exposed))
 
 
 def comparison(cell: Cell) -> Leaf:
     exposed = cell.touched(control=False)
     control = cell.touched(control=True) - exposed
-    came = {
-        one.user for one in cell.rows(cell.world.outcomes) if one.visit and not one.online and one.site in cell.sites
+    visited = {
+        outcome.user
+        for outcome in cell.rows(cell.world.outcomes)
+        if outcome.visit and not outcome.online and outcome.site in cell.sites
     }
-    groups = [(len(group), len(group & came)) for group in (exposed, control)]
-    shown: dict[str, Any] = {
+    groups = [(len(group), len(group & visited)) for group in (exposed, control)]
+    described: dict[str, Any] = {
         name: {"users": users, "visitors": visitors, "rate": ratio(visitors, users)}
         for name, (users, visitors) in zip(("exposed", "control"), groups, strict=True)
     }
-    return {**shown, "control": shown["control"] if control else None, **_lift(*groups[0], *groups[1])}
+    return {**described, "control": described["control"] if control else None, **_lift(*groups[0], *groups[1])}
 
 
 def _lift(users: int, visitors: int, control_users: int, control_visitors: int) -> dict[str, Any]:
-    """Lift of a rate over another, with the interval of its logarithm (Katz and others, 1978)."""
+    """Return the lift of a rate over another, with the interval of its logarithm (Katz and others, 1978)."""
     if not control_users or not users:
         return {"lift": None, "incrementalVisitors": None, "ci95": None, "significant": False}
     rate, control_rate = Fraction(visitors, users), Fraction(control_visitors, control_users)
-    found = {"lift": None, "incrementalVisitors": rounded(users * (rate - control_rate), 2), "ci95": None}
+    lift = {"lift": None, "incrementalVisitors": round_exactly(users * (rate - control_rate), 2), "ci95": None}
     if not control_visitors:
-        return {**found, "significant": False}
-    found["lift"] = ratio(rate - control_rate, control_rate)
+        return {**lift, "significant": False}
+    lift["lift"] = ratio(rate - control_rate, control_rate)
     if not visitors:
-        return {**found, "significant": False}
+        return {**lift, "significant": False}
     middle = math.log(rate / control_rate)
     error = math.sqrt(1 / visitors - 1 / users + 1 / control_visitors - 1 / control_users)
     low, high = (math.exp(middle + sign * CONFIDENCE_95 * error) - 1 for sign in (-1, 1))
-    return {**found, "ci95": [round(low, 4), round(high, 4)], "significant": low > 0 or high < 0}
+    return {**lift, "ci95": [round(low, 4), round(high, 4)], "significant": low > 0 or high < 0}
 
 
-def per_campaign(online: bool) -> Make:
+def per_campaign(online: bool) -> LeafFunction:
     def leaf(cell: Cell) -> Leaf:
         credits = cell.credits(online, linear)
         total = sum(credits.values(), Fraction(0))
@@ -196,7 +198,7 @@ ALL_REVENUES = plus(revenues(OFFLINE), revenues(ONLINE))
 COHORT_CONVERSIONS = plus(conversions(OFFLINE, cohort=True), conversions(ONLINE, cohort=True))
 COHORT_REVENUES = plus(revenues(OFFLINE, cohort=True), revenues(ONLINE, cohort=True))
 
-LEVER: Mapping[str, Make] = {
+LEVER: Mapping[str, LeafFunction] = {
     "prints": volume("prints"),
     "clicks": volume("clicks"),
     "openings": volume("openings"),
@@ -212,7 +214,7 @@ LEVER: Mapping[str, Make] = {
     "roi": roi(ALL_REVENUES),
 }
 
-KPIS: Mapping[str, Make] = {
+KPIS: Mapping[str, LeafFunction] = {
     "costByVisit": over(cost, ALL_VISITS),
     "costByOfflineVisit": over(cost, visits(OFFLINE)),
     "costByOnlineVisit": over(cost, visits(ONLINE)),
@@ -289,53 +291,55 @@ _FEWER_SCOPES = {
 
 
 def scopes(kpi: str) -> tuple[str, ...]:
-    """What a KPI can be asked by."""
+    """Return the scopes of a KPI."""
     return _FEWER_SCOPES.get(kpi, ("globals", "sites", "campaigns", "levers", "extras"))
 
 
-def values_of(campaign: Campaign, scope: str) -> frozenset[str]:
-    """The scope values that a campaign belongs to."""
+def scope_values_of(campaign: Campaign, scope: str) -> frozenset[str]:
+    """Return the scope values of a campaign."""
     if scope == "extras":
         return campaign.extras
     return frozenset({campaign.lever if scope == "levers" else campaign.id})
 
 
-def kept(campaign: Campaign, question: Question) -> bool:
-    """Whether every filter keeps the campaign."""
+def passes_filters(campaign: Campaign, question: Question) -> bool:
+    """Return whether a campaign passes every filter."""
     filters = ((question.campaigns, "campaigns"), (question.levers, "levers"), (question.extras, "extras"))
     return all(
-        chosen is None or bool(chosen.values & values_of(campaign, scope)) != chosen.negated
-        for chosen, scope in filters
+        filter_ is None or bool(filter_.values & scope_values_of(campaign, scope)) != filter_.negated
+        for filter_, scope in filters
     )
 
 
 def conversion(truth: Truth, kpi: str, question: Question) -> Leaf:
-    """The `data` of one element of a conversion answer."""
-    found = world(truth)
-    sites = frozenset(site.id for site in reached_sites(truth, question))
-    campaigns = {campaign.id: campaign for campaign in truth.campaigns if kept(campaign, question)}
-    sharers = {campaign.id: sharing(truth, campaign, question) for campaign in campaigns.values()}
-    apart = any((question.site, question.sites, question.tags)) or question.scope == "sites"
+    """Return the `data` of one element of a conversion answer."""
+    world = build_world(truth)
+    sites = frozenset(site.id for site in select_sites(truth, question))
+    campaigns = {campaign.id: campaign for campaign in truth.campaigns if passes_filters(campaign, question)}
+    sharers = {campaign.id: list_sharers(truth, campaign, question) for campaign in campaigns.values()}
+    some_sites = any((question.site, question.sites, question.tags)) or question.scope == "sites"
     exposure_known = any(
         touch.kind != "control" and touch.campaign in campaigns
-        for day, touches in found.touches.items()
-        if question.holds(day)
+        for day, touches in world.touches.items()
+        if question.contains(day)
         for touch in touches
     )
     by_campaign = question.scope in ("campaigns", "levers", "extras")
 
     def leaf(value: str | None, days: frozenset[date]) -> Leaf:
-        chosen = campaigns.keys()
+        campaign_ids = campaigns.keys()
         if by_campaign and value is not None:
-            chosen = {c.id: c for c in campaigns.values() if value in values_of(c, question.scope)}.keys()
-        there = sites & {value} if question.scope == "sites" and value is not None else sites
-        return KPIS[kpi](Cell(found, question, frozenset(chosen), there, sharers, days, apart, exposure_known))
+            campaign_ids = {c.id: c for c in campaigns.values() if value in scope_values_of(c, question.scope)}.keys()
+        cell_sites = sites & {value} if question.scope == "sites" and value is not None else sites
+        return KPIS[kpi](
+            Cell(world, question, frozenset(campaign_ids), cell_sites, sharers, days, some_sites, exposure_known)
+        )
 
     if question.scope == "sites":
         values: Iterable[str] = sites
     else:
-        values = {value for c in campaigns.values() for value in values_of(c, question.scope)}
-    return answer(question, values, _named(question), leaf)
+        values = {value for c in campaigns.values() for value in scope_values_of(c, question.scope)}
+    return build_answer(question, values, _named(question), leaf)
 
 
 def _named(question: Question) -> frozenset[str]:
@@ -345,5 +349,5 @@ def _named(question: Question) -> frozenset[str]:
         "levers": question.levers,
         "extras": question.extras,
     }
-    chosen = filters.get(question.scope)
-    return chosen.values if chosen is not None and not chosen.negated else frozenset()
+    filter_ = filters.get(question.scope)
+    return filter_.values if filter_ is not None and not filter_.negated else frozenset()

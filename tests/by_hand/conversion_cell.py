@@ -1,4 +1,4 @@
-"""What conversion KPIs look at: one scope value over some days, and what happened in it."""
+"""The cells of conversion KPIs: one scope value over some days, and the events in it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -8,44 +8,46 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
 
-from tests.by_hand.costs import Spent, share, spent
-from tests.by_hand.paths import Outcome, outcomes
+from tests.by_hand.costs import DailyCost, compute_share, list_daily_costs
+from tests.by_hand.paths import Outcome, list_outcomes
 from tests.by_hand.question import Question, local_day
 from tests.by_hand.truth import Campaign, Touch, Truth
 
 
 @dataclass(frozen=True)
 class World:
-    """What happened, by day: outcomes by their own, and by that of their credited touch."""
+    """The events by day; outcomes by their own day, and (cohorts) by the day of their credited touch."""
 
     truth: Truth
     campaigns: Mapping[str, Campaign]
     outcomes: Mapping[date, list[Outcome]]
     cohorts: Mapping[date, list[Outcome]]
-    spent: Mapping[date, list[Spent]]
+    costs: Mapping[date, list[DailyCost]]
     delivered: Mapping[date, list[Any]]
     touches: Mapping[date, list[Touch]]
     weights: Mapping[str, Fraction]
 
 
 def _by_day(rows: Iterable[Any], day: Callable[[Any], date | None]) -> dict[date, list[Any]]:
-    found: dict[date, list[Any]] = defaultdict(list)
+    rows_by_day: dict[date, list[Any]] = defaultdict(list)
     for row in rows:
-        on = day(row)
-        if on is not None:
-            found[on].append(row)
-    return found
+        row_day = day(row)
+        if row_day is not None:
+            rows_by_day[row_day].append(row)
+    return rows_by_day
 
 
 @lru_cache(maxsize=8)
-def world(truth: Truth) -> World:
-    """The truth, sorted into days."""
+def build_world(truth: Truth) -> World:
+    """Group the events of a truth by day."""
     return World(
         truth,
         {campaign.id: campaign for campaign in truth.campaigns},
-        _by_day(outcomes(truth), lambda one: one.day),
-        _by_day(outcomes(truth), lambda one: one.credited_day),
-        _by_day((part for c in truth.campaigns for part in spent(c, truth.deliveries)), lambda part: part.day),
+        _by_day(list_outcomes(truth), lambda outcome: outcome.day),
+        _by_day(list_outcomes(truth), lambda outcome: outcome.credited_day),
+        _by_day(
+            (part for c in truth.campaigns for part in list_daily_costs(c, truth.deliveries)), lambda part: part.day
+        ),
         _by_day(truth.deliveries, lambda delivery: delivery.day),
         _by_day(truth.touches, lambda touch: local_day(touch.at, truth.timezone)),
         {panelist.user: panelist.weight for panelist in truth.panelists},
@@ -56,8 +58,8 @@ def world(truth: Truth) -> World:
 class Cell:
     """One scope value over some days: the campaigns and sites that count in it.
 
-    apart: whether it looks at some sites only, which take their share of what is known by campaign.
-    exposure_known: whether any touch of the question's campaigns and days shows whom they reached.
+    some_sites: whether the question is about a selection of sites, which get their shares of what is known by campaign.
+    exposure_known: whether the question's campaigns and days have any touch other than control.
     """
 
     world: World
@@ -66,7 +68,7 @@ class Cell:
     sites: frozenset[str]
     sharers: Mapping[str, list[str]]
     days: frozenset[date]
-    apart: bool
+    some_sites: bool
     exposure_known: bool
 
     @property
@@ -74,7 +76,7 @@ class Cell:
         return self.question.uplift
 
     def rows(self, by_day: Mapping[date, list[Any]]) -> list[Any]:
-        """What is on record on the cell's days."""
+        """Return the rows of the cell's days."""
         return [row for day in sorted(self.days) for row in by_day.get(day, ())]
 
     def weight(self, outcome: Outcome) -> Fraction:
@@ -84,66 +86,70 @@ class Cell:
 
     @cached_property
     def _reached(self) -> dict[bool, list[Outcome]]:
-        """Outcomes of the cell by participation, cohort or not."""
+        """The outcomes whose path contains a campaign of the cell: by own day (False), and by day of touch (True)."""
         return {
             cohort: [
-                one
-                for one in self.rows(self.world.cohorts if cohort else self.world.outcomes)
-                if one.site in self.sites and self.campaigns.intersection(one.campaigns)
+                outcome
+                for outcome in self.rows(self.world.cohorts if cohort else self.world.outcomes)
+                if outcome.site in self.sites and self.campaigns.intersection(outcome.campaigns)
             ]
             for cohort in (False, True)
         }
 
     def attributed(self, online: bool, cohort: bool = False) -> list[Outcome]:
-        """Outcomes of a channel whose path holds a campaign of the cell."""
-        return [one for one in self._reached[cohort] if one.online == online]
+        """Return the outcomes of a channel whose path contains a campaign of the cell."""
+        return [outcome for outcome in self._reached[cohort] if outcome.online == online]
 
     def visits(self, online: bool, cohort: bool = False) -> Fraction:
-        return sum((self.weight(one) for one in self.attributed(online, cohort) if one.visit), Fraction(0))
+        return sum((self.weight(outcome) for outcome in self.attributed(online, cohort) if outcome.visit), Fraction(0))
 
     def conversions(self, online: bool, cohort: bool = False) -> Fraction:
-        converted = (one for one in self.attributed(online, cohort) if one.visit and one.purchases)
+        converted = (outcome for outcome in self.attributed(online, cohort) if outcome.visit and outcome.purchases)
         return sum(map(self.weight, converted), Fraction(0))
 
     def purchases(self, online: bool) -> Fraction:
-        return sum((self.weight(one) * len(one.purchases) for one in self.attributed(online)), Fraction(0))
+        return sum((self.weight(outcome) * len(outcome.purchases) for outcome in self.attributed(online)), Fraction(0))
 
     def revenues(self, online: bool, cohort: bool = False) -> Fraction:
-        return sum((self.weight(one) * one.revenue for one in self.attributed(online, cohort)), Fraction(0))
+        return sum((self.weight(outcome) * outcome.revenue for outcome in self.attributed(online, cohort)), Fraction(0))
 
     # -- credits
 
     def credits(self, online: bool, model: Callable[[list[str]], Mapping[str, Fraction]]) -> dict[str, Fraction]:
-        """What each campaign of the cell is credited of the visits of a channel."""
-        found: dict[str, Fraction] = defaultdict(Fraction)
-        for one in self.attributed(online):
-            if one.visit:
-                for campaign, credit in model(one.campaigns).items():
+        """Return the credit of each campaign of the cell for the visits of a channel."""
+        credits: dict[str, Fraction] = defaultdict(Fraction)
+        for outcome in self.attributed(online):
+            if outcome.visit:
+                for campaign, credit in model(outcome.campaigns).items():
                     if campaign in self.campaigns:
-                        found[campaign] += credit * self.weight(one)
-        return found
+                        credits[campaign] += credit * self.weight(outcome)
+        return credits
 
     def credit(self, online: bool, model: Callable[[list[str]], Mapping[str, Fraction]]) -> Fraction:
         return sum(self.credits(online, model).values(), Fraction(0))
 
     def credited(self, online: bool) -> list[Outcome]:
-        """Visits of a channel whose credited (last) touch is of a campaign of the cell."""
-        return [one for one in self.attributed(online) if one.visit and one.path[-1].campaign in self.campaigns]
+        """Return the visits of a channel whose credited (last) touch is of a campaign of the cell."""
+        return [
+            outcome
+            for outcome in self.attributed(online)
+            if outcome.visit and outcome.path[-1].campaign in self.campaigns
+        ]
 
     # -- deliveries, costs, exposures
 
     def _share(self, campaign: str, site: str | None) -> Fraction:
-        if not self.apart:
+        if not self.some_sites:
             return Fraction(site is None or site in self.sites)
-        return share(site, self.sharers[campaign], self.sites)
+        return compute_share(site, self.sharers[campaign], self.sites)
 
     def delivered(self, what: str) -> Fraction:
-        """prints, clicks or openings."""
+        """Return the number of prints, clicks or openings."""
         return sum(
             (
-                getattr(one, what) * self._share(one.campaign, one.site)
-                for one in self.rows(self.world.delivered)
-                if one.campaign in self.campaigns
+                getattr(delivery, what) * self._share(delivery.campaign, delivery.site)
+                for delivery in self.rows(self.world.delivered)
+                if delivery.campaign in self.campaigns
             ),
             Fraction(0),
         )
@@ -152,15 +158,15 @@ class Cell:
     def cost(self) -> Fraction:
         return sum(
             (
-                one.amount * self._share(one.campaign, one.site)
-                for one in self.rows(self.world.spent)
-                if one.campaign in self.campaigns
+                cost.amount * self._share(cost.campaign, cost.site)
+                for cost in self.rows(self.world.costs)
+                if cost.campaign in self.campaigns
             ),
             Fraction(0),
         )
 
     def touched(self, control: bool) -> set[str]:
-        """The users that a campaign of the cell reached, or was deliberately not shown to."""
+        """Return the users that a campaign of the cell exposed, or those of its control group."""
         return {
             touch.user
             for touch in self.rows(self.world.touches)
@@ -168,6 +174,6 @@ class Cell:
         }
 
     def users(self, users: Iterable[str]) -> Fraction:
-        """Distinct users."""
+        """Return the number of distinct users, or the sum of their weights."""
         weights = self.world.weights
         return sum((weights.get(user, Fraction(1)) if self.uplift else Fraction(1) for user in users), Fraction(0))

@@ -1,4 +1,4 @@
-"""The 18 KPIs of geo-marketing, from a list of stays."""
+"""The 18 KPIs of geo-marketing, computed from a list of stays."""
 
 import math
 from collections import Counter, defaultdict
@@ -12,13 +12,13 @@ from typing import Any
 from tests.by_hand.question import (
     Filter,
     Question,
+    find_study,
     local_day,
     places_of_study,
-    reached_pois,
-    reached_sites,
-    study_of,
+    select_pois,
+    select_sites,
 )
-from tests.by_hand.results import Leaf, answer, breakdown, count, distribution, ratio
+from tests.by_hand.results import Leaf, breakdown, build_answer, count, distribution, ratio
 from tests.by_hand.truth import Area, Panelist, Place, Stay, Truth
 
 EARTH_RADIUS_M = 6_371_007.180918475
@@ -26,12 +26,12 @@ LABELS = {"android": "Android", "ios": "iOS"}
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A stay, with what the definitions say of it."""
+class MarkedStay:
+    """A stay with its marks and distances, by the definitions."""
 
     stay: Stay
     day: date
-    who: Panelist
+    panelist: Panelist
     new_here: bool
     new_anywhere: bool
     gap_d: int | None  # on the first stay of a visitor-day: days since the visitor-day before, at this place
@@ -40,12 +40,12 @@ class Seen:
 
     @property
     def visitor_day(self) -> tuple[str, str, date]:
-        """What attendance counts."""
+        """The visitor-day of the stay: user, place and local day."""
         return (self.stay.user, self.stay.place, self.day)
 
 
-def metres(place: Place, area: Area | None) -> int | None:
-    """Great-circle distance on a sphere, to the nearest metre."""
+def measure_distance_m(place: Place, area: Area | None) -> int | None:
+    """Return the great-circle distance on a sphere, rounded to metres."""
     if area is None or place.coordinates is None:
         return None
     lng, lat, there_lng, there_lat = map(math.radians, (*place.coordinates, area.lng, area.lat))
@@ -57,12 +57,12 @@ def metres(place: Place, area: Area | None) -> int | None:
 
 
 def year_before(day: date) -> date:
-    """The same day twelve months earlier; 29 February becomes the 28th."""
+    """Return the same day twelve months earlier; 29 February becomes the 28th."""
     return day.replace(year=day.year - 1, day=28) if (day.month, day.day) == (2, 29) else day.replace(year=day.year - 1)
 
 
 def new_days(days: Iterable[date]) -> set[date]:
-    """Of someone's days, those before which twelve months hold none."""
+    """Return the days of a user without another day in the twelve months before."""
     ordered = sorted(set(days))
     return {
         day
@@ -72,8 +72,8 @@ def new_days(days: Iterable[date]) -> set[date]:
 
 
 @lru_cache(maxsize=8)
-def seen(truth: Truth) -> tuple[Seen, ...]:
-    """Every stay of the truth, in order of time."""
+def mark_stays(truth: Truth) -> tuple[MarkedStay, ...]:
+    """Return every stay of the truth with its marks, in order of time."""
     areas = {area.code: area for area in truth.areas}
     places = {place.id: place for place in (*truth.sites, *truth.pois)}
     sites = {site.id for site in truth.sites}
@@ -81,44 +81,44 @@ def seen(truth: Truth) -> tuple[Seen, ...]:
     stays = sorted(truth.stays, key=lambda stay: (stay.start, stay.place, stay.zone))
     days = [local_day(stay.start, truth.zone_of(stay.place)) for stay in stays]
 
-    here: dict[tuple[str, str, str], set[date]] = defaultdict(set)  # by user, place, zone
-    anywhere: dict[str, set[date]] = defaultdict(set)  # indoor days by user, at sites
+    days_at_place: dict[tuple[str, str, str], set[date]] = defaultdict(set)  # by user, place, zone
+    days_anywhere: dict[str, set[date]] = defaultdict(set)  # indoor days by user, at sites
     for stay, day in zip(stays, days, strict=True):
-        here[stay.user, stay.place, stay.zone].add(day)
+        days_at_place[stay.user, stay.place, stay.zone].add(day)
         if stay.zone == "indoor" and stay.place in sites:
-            anywhere[stay.user].add(day)
-    new_here = {key: new_days(found) for key, found in here.items()}
-    new_anywhere = {user: new_days(found) for user, found in anywhere.items()}
+            days_anywhere[stay.user].add(day)
+    new_here = {key: new_days(place_days) for key, place_days in days_at_place.items()}
+    new_anywhere = {user: new_days(user_days) for user, user_days in days_anywhere.items()}
 
-    told: set[tuple[Any, ...]] = set()  # the first stay of a day carries the marks
+    marked_days: set[tuple[Any, ...]] = set()  # the first stay of a day has the marks
 
-    def first(*key: Any) -> bool:
-        fresh = key not in told
-        told.add(key)
-        return fresh
+    def is_first_of_day(*key: Any) -> bool:
+        is_new = key not in marked_days
+        marked_days.add(key)
+        return is_new
 
-    found = []
+    marked_stays = []
     for stay, day in zip(stays, days, strict=True):
         who = people.get(stay.user, Panelist(stay.user))
-        place, spot = places[stay.place], (stay.user, stay.place, stay.zone)
-        opens_day = first(*spot, day)
-        earlier = [other for other in here[spot] if other < day]
-        found.append(
-            Seen(
+        place, place_key = places[stay.place], (stay.user, stay.place, stay.zone)
+        is_first = is_first_of_day(*place_key, day)
+        earlier = [other for other in days_at_place[place_key] if other < day]
+        marked_stays.append(
+            MarkedStay(
                 stay,
                 day,
                 who,
-                new_here=opens_day and day in new_here[spot],
+                new_here=is_first and day in new_here[place_key],
                 new_anywhere=stay.zone == "indoor"
                 and stay.place in sites
-                and first(stay.user, day)
+                and is_first_of_day(stay.user, day)
                 and day in new_anywhere[stay.user],
-                gap_d=(day - max(earlier)).days if opens_day and earlier else None,
-                home_m=metres(place, areas.get(who.home or "")),
-                work_m=metres(place, areas.get(who.work or "")),
+                gap_d=(day - max(earlier)).days if is_first and earlier else None,
+                home_m=measure_distance_m(place, areas.get(who.home or "")),
+                work_m=measure_distance_m(place, areas.get(who.work or "")),
             )
         )
-    return tuple(found)
+    return tuple(marked_stays)
 
 
 # -- one cell of an answer ---------------------------------------------------------------------------------------
@@ -129,40 +129,40 @@ class Cell:
     """The stays of one scope value over some days.
 
     inside: the indoor stays at the places that the KPI looks at; around: indoor and outdoor;
-    study: every indoor stay at a site or point of interest of the study over these days.
+    study: every indoor stay at a site or POI of the study on these days.
     """
 
     truth: Truth
     question: Question
-    inside: list[Seen]
-    around: list[Seen]
-    study: list[Seen]
+    inside: list[MarkedStay]
+    around: list[MarkedStay]
+    study: list[MarkedStay]
     pois: list[Place]
 
     @property
     def uplift(self) -> bool:
         return self.question.uplift
 
-    def weight(self, one: Seen) -> Fraction:
-        """What a stay, and its user, count for."""
-        return one.who.weight if self.uplift else Fraction(1)
+    def weight(self, marked: MarkedStay) -> Fraction:
+        """Return the weight of a stay and of its user."""
+        return marked.panelist.weight if self.uplift else Fraction(1)
 
-    def users(self, rows: Iterable[Seen]) -> Fraction:
-        """Distinct users."""
-        return sum({one.stay.user: self.weight(one) for one in rows}.values(), Fraction(0))
+    def users(self, rows: Iterable[MarkedStay]) -> Fraction:
+        """Return the number of distinct users, or the sum of their weights."""
+        return sum({marked.stay.user: self.weight(marked) for marked in rows}.values(), Fraction(0))
 
     def stays(self) -> Fraction:
-        """Stays inside."""
+        """Return the number of indoor stays, or the sum of their weights."""
         return sum(map(self.weight, self.inside), Fraction(0))
 
     def newcomers(self) -> Fraction:
-        """Distinct users carrying the new mark."""
+        """Return the distinct users with the mark of new users."""
         by_site = self.question.scope == "sites"
-        return self.users(one for one in self.inside if (one.new_here if by_site else one.new_anywhere))
+        return self.users(marked for marked in self.inside if (marked.new_here if by_site else marked.new_anywhere))
 
 
 def attendance(cell: Cell) -> Leaf:
-    days = {one.visitor_day: cell.weight(one) for one in cell.inside}
+    days = {marked.visitor_day: cell.weight(marked) for marked in cell.inside}
     return count(sum(days.values(), Fraction(0)), cell.uplift)
 
 
@@ -171,7 +171,7 @@ def sessions(cell: Cell) -> Leaf:
 
 
 def timespent(cell: Cell) -> Leaf:
-    return ratio(sum((one.stay.dwell_s * cell.weight(one) for one in cell.inside), Fraction(0)), cell.stays())
+    return ratio(sum((marked.stay.dwell_s * cell.weight(marked) for marked in cell.inside), Fraction(0)), cell.stays())
 
 
 def uniq_users(cell: Cell) -> Leaf:
@@ -186,31 +186,31 @@ def returning(cell: Cell) -> Leaf:
     return count(cell.users(cell.inside) - cell.newcomers(), cell.uplift)
 
 
-def _binned(cell: Cell, unit: str, measure: str, bands: str, amount: Callable[[Seen], int | None]) -> Leaf:
-    amounts = [(amount(one), cell.weight(one)) for one in cell.inside]
+def _binned(cell: Cell, unit: str, measure: str, bands: str, amount: Callable[[MarkedStay], int | None]) -> Leaf:
+    amounts = [(amount(marked), cell.weight(marked)) for marked in cell.inside]
     return distribution(unit, measure, cell.truth.bands[bands], amounts, cell.uplift)
 
 
 def timespent_per_scope(cell: Cell) -> Leaf:
-    return _binned(cell, "s", "sessions", "dwell", lambda one: one.stay.dwell_s)
+    return _binned(cell, "s", "sessions", "dwell", lambda marked: marked.stay.dwell_s)
 
 
 def home_distance(cell: Cell) -> Leaf:
-    return _binned(cell, "m", "sessions", "distance", lambda one: one.home_m)
+    return _binned(cell, "m", "sessions", "distance", lambda marked: marked.home_m)
 
 
 def work_distance(cell: Cell) -> Leaf:
-    return _binned(cell, "m", "sessions", "distance", lambda one: one.work_m)
+    return _binned(cell, "m", "sessions", "distance", lambda marked: marked.work_m)
 
 
 def returning_frequency(cell: Cell) -> Leaf:
-    amounts = [(one.gap_d, cell.weight(one)) for one in cell.inside if one.gap_d is not None]
+    amounts = [(marked.gap_d, cell.weight(marked)) for marked in cell.inside if marked.gap_d is not None]
     return distribution("d", "intervals", cell.truth.bands["gap"], amounts, cell.uplift)
 
 
 def returning_per_scope(cell: Cell) -> Leaf:
-    days = Counter(user for user, _, _ in {one.visitor_day for one in cell.inside})
-    weights = {one.stay.user: cell.weight(one) for one in cell.inside}
+    days = Counter(user for user, _, _ in {marked.visitor_day for marked in cell.inside})
+    weights = {marked.stay.user: cell.weight(marked) for marked in cell.inside}
     amounts = [(days[user], weight) for user, weight in weights.items()]
     return distribution("n", "users", cell.truth.bands["visits"], amounts, cell.uplift)
 
@@ -218,17 +218,17 @@ def returning_per_scope(cell: Cell) -> Leaf:
 def _device(attribute: str) -> Callable[[Cell], Leaf]:
     def leaf(cell: Cell) -> Leaf:
         values: dict[str | None, Fraction] = defaultdict(Fraction)
-        for who in {one.stay.user: one for one in cell.inside}.values():
-            values[getattr(who.who, attribute)] += cell.weight(who)
+        for who in {marked.stay.user: marked for marked in cell.inside}.values():
+            values[getattr(who.panelist, attribute)] += cell.weight(who)
         return breakdown(values, LABELS, cell.uplift)
 
     return leaf
 
 
 def visitor_vs_pedestrian(cell: Cell) -> Leaf:
-    visitors = {one.stay.user for one in cell.inside}
+    visitors = {marked.stay.user for marked in cell.inside}
     visitor = cell.users(cell.inside)
-    pedestrian = cell.users(one for one in cell.around if one.stay.user not in visitors)
+    pedestrian = cell.users(marked for marked in cell.around if marked.stay.user not in visitors)
     return {
         "visitor": count(visitor, cell.uplift),
         "pedestrian": count(pedestrian, cell.uplift),
@@ -239,43 +239,43 @@ def visitor_vs_pedestrian(cell: Cell) -> Leaf:
 def per_poi_sessions(cell: Cell) -> Leaf:
     values: dict[str | None, Fraction] = defaultdict(Fraction)
     labels = {}
-    for one in cell.inside:
-        poi = cell.truth.place(one.stay.place)
-        values[poi.key] += cell.weight(one)
+    for marked in cell.inside:
+        poi = cell.truth.place(marked.stay.place)
+        values[poi.key] += cell.weight(marked)
         labels[poi.key] = poi.name
     return breakdown(values, labels, cell.uplift)
 
 
 def pos_affinity(cell: Cell) -> Leaf:
-    visitors = {one.stay.user for one in cell.inside}
-    everyone, those = cell.users(cell.study), cell.users(cell.inside)
+    visitors = {marked.stay.user for marked in cell.inside}
+    reference_users, visitor_count = cell.users(cell.study), cell.users(cell.inside)
     if not visitors and cell.question.scope == "sites":
-        return {"items": [], "visitors": count(0, cell.uplift)}  # a site that nobody visited has no data
+        return {"items": [], "visitors": count(0, cell.uplift)}  # a site without visitors has no data
     items = []
     order = {}
     for poi in cell.pois:
-        there = [one for one in cell.study if one.stay.place == poi.id]
-        both = cell.users(one for one in there if one.stay.user in visitors)
+        there = [marked for marked in cell.study if marked.stay.place == poi.id]
+        seen_at_poi = cell.users(marked for marked in there if marked.stay.user in visitors)
         if not there:
             continue
-        order[poi.id] = (-both, poi.id)
+        order[poi.id] = (-seen_at_poi, poi.id)
         items.append(
             {
                 "poi": poi.id,
                 "key": poi.key,
-                "visitors": count(both, cell.uplift),
-                "share": ratio(both, those),
-                "referenceShare": ratio(cell.users(there), everyone),
-                "index": ratio(100 * both * everyone, those * cell.users(there)),
+                "visitors": count(seen_at_poi, cell.uplift),
+                "share": ratio(seen_at_poi, visitor_count),
+                "referenceShare": ratio(cell.users(there), reference_users),
+                "index": ratio(100 * seen_at_poi * reference_users, visitor_count * cell.users(there)),
             }
         )
     items.sort(key=lambda item: order[str(item["poi"])])
-    return {"items": items, "visitors": count(those, cell.uplift)}
+    return {"items": items, "visitors": count(visitor_count, cell.uplift)}
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A KPI: its leaf, the places it looks at and the scopes it has."""
+    """A KPI: its leaf, the places that it looks at, and its scopes."""
 
     leaf: Callable[[Cell], Leaf]
     at: str = "sites"
@@ -306,58 +306,62 @@ KPIS: Mapping[str, Definition] = {
 }
 
 
-def value_of(one: Seen, scope: str) -> str:
-    """The scope value that a stay belongs to."""
+def scope_value_of(marked: MarkedStay, scope: str) -> str:
+    """Return the scope value of a stay."""
     if scope in ("sites", "pois"):
-        return one.stay.place
-    return (one.who.work if scope == "works" else one.who.home) or "unknown"
+        return marked.stay.place
+    return (marked.panelist.work if scope == "works" else marked.panelist.home) or "unknown"
 
 
-def kept_by(one: Seen, question: Question) -> bool:
-    """Whether the filters on the user keep a stay."""
-    tests = ((question.homes, one.who.home), (question.zones, one.who.home), (question.works, one.who.work))
-    return all(chosen is None or chosen.keeps(value) for chosen, value in tests)
-
-
-def indoor(rows: Iterable[Seen]) -> list[Seen]:
-    """The stays within the walls."""
-    return [one for one in rows if one.stay.zone == "indoor"]
+def passes_filters(marked: MarkedStay, question: Question) -> bool:
+    """Return whether a stay passes the filters on the user."""
+    tests = (
+        (question.homes, marked.panelist.home),
+        (question.zones, marked.panelist.home),
+        (question.works, marked.panelist.work),
+    )
+    return all(filter_ is None or filter_.accepts(value) for filter_, value in tests)
 
 
 def geomarketing(truth: Truth, kpi: str, question: Question) -> Leaf:
-    """The `data` of one element of a geo-marketing answer."""
+    """Return the `data` of one element of a geo-marketing answer."""
     definition = KPIS[kpi]
-    of_study = places_of_study(truth, study_of(truth, question))
-    pois = reached_pois(truth, question)
-    looked_at = {place.id for place in (pois if definition.at == "pois" else reached_sites(truth, question))}
-    whole = (
-        {place.id for place in (*truth.sites, *truth.pois) if place.active and place.id in of_study}
-        | looked_at
+    study_places = places_of_study(truth, find_study(truth, question))
+    pois = select_pois(truth, question)
+    looked_at_ids = {place.id for place in (pois if definition.at == "pois" else select_sites(truth, question))}
+    all_places = (
+        {place.id for place in (*truth.sites, *truth.pois) if place.active and place.id in study_places}
+        | looked_at_ids
         | {poi.id for poi in pois}
     )
-    by_day: dict[date, list[Seen]] = defaultdict(list)
-    for one in seen(truth):
-        if question.holds(one.day) and one.stay.place in whole and kept_by(one, question):
-            by_day[one.day].append(one)
+    by_day: dict[date, list[MarkedStay]] = defaultdict(list)
+    for marked in mark_stays(truth):
+        if question.contains(marked.day) and marked.stay.place in all_places and passes_filters(marked, question):
+            by_day[marked.day].append(marked)
 
     def leaf(value: str | None, days: frozenset[date]) -> Leaf:
-        rows = [one for day in days for one in by_day.get(day, ())]
+        rows = [marked for day in days for marked in by_day.get(day, ())]
         around = [
-            one
-            for one in rows
-            if one.stay.place in looked_at and (value is None or value_of(one, question.scope) == value)
+            marked
+            for marked in rows
+            if marked.stay.place in looked_at_ids and (value is None or scope_value_of(marked, question.scope) == value)
         ]
-        inside = [one for one in around if one.stay.zone == "indoor"]
+        inside = [marked for marked in around if marked.stay.zone == "indoor"]
         return definition.leaf(
-            Cell(truth, question, inside, around, [one for one in rows if one.stay.zone == "indoor"], pois)
+            Cell(truth, question, inside, around, [marked for marked in rows if marked.stay.zone == "indoor"], pois)
         )
 
-    values = {value_of(one, question.scope) for rows in by_day.values() for one in rows if one.stay.place in looked_at}
-    return answer(question, values, _named(question), leaf)
+    values = {
+        scope_value_of(marked, question.scope)
+        for rows in by_day.values()
+        for marked in rows
+        if marked.stay.place in looked_at_ids
+    }
+    return build_answer(question, values, _named(question), leaf)
 
 
 def _named(question: Question) -> set[str]:
-    """The scope values that a filter names."""
+    """Return the scope values that a filter names."""
     filters: dict[str, tuple[Filter | None, ...]] = {
         "sites": (question.sites,),
         "pois": (question.pois,),
@@ -367,7 +371,7 @@ def _named(question: Question) -> set[str]:
     }
     return {
         value
-        for chosen in filters.get(question.scope, ())
-        if chosen is not None and not chosen.negated
-        for value in chosen.values
+        for filter_ in filters.get(question.scope, ())
+        if filter_ is not None and not filter_.negated
+        for value in filter_.values
     }

@@ -1,4 +1,4 @@
-"""From touches and visits to outcomes with their paths, and the credit of each campaign."""
+"""Outcomes with their paths, from touches, visits and purchases; and the credit of each campaign."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,13 +12,13 @@ from math import factorial
 from tests.by_hand.question import local_day
 from tests.by_hand.truth import Purchase, Touch, Truth
 
-KINDS = ("print", "opening", "click")  # at the same instant, in this order
+KINDS = ("print", "opening", "click")  # the order of touches at the same instant
 Credits = Mapping[str, Fraction]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A visit with its purchases, or a purchase without a visit; path is empty when nothing led to it."""
+    """A visit with its purchases, or a purchase without a visit; the path is empty when no touch is eligible."""
 
     user: str
     site: str
@@ -40,8 +40,8 @@ class Outcome:
         return sum((purchase.amount for purchase in self.purchases), Fraction(0))
 
 
-def path(touches: Iterable[Touch], at: datetime, window: Callable[[Touch], int]) -> tuple[Touch, ...]:
-    """A user's touches in [at - window, at), runs of one campaign collapsed into the last of the run.
+def build_path(touches: Iterable[Touch], at: datetime, window: Callable[[Touch], int]) -> tuple[Touch, ...]:
+    """Return the path: a user's touches in [at - window, at), runs of one campaign collapsed into the last of the run.
 
     window: days that a touch stays eligible.
     """
@@ -58,8 +58,8 @@ def path(touches: Iterable[Touch], at: datetime, window: Callable[[Touch], int])
 
 
 @lru_cache(maxsize=8)
-def outcomes(truth: Truth) -> tuple[Outcome, ...]:
-    """Everything that visits and purchases come down to."""
+def list_outcomes(truth: Truth) -> tuple[Outcome, ...]:
+    """Return the outcomes of all visits and purchases."""
     touches: dict[str, list[Touch]] = defaultdict(list)
     for touch in truth.touches:
         touches[touch.user].append(touch)
@@ -67,7 +67,7 @@ def outcomes(truth: Truth) -> tuple[Outcome, ...]:
     weights = {panelist.user: panelist.weight for panelist in truth.panelists}
 
     def outcome(user: str, site: str, at: datetime, visit: bool, purchases: Iterable[Purchase]) -> Outcome:
-        found = path(touches[user], at, lambda touch: windows[touch.campaign][touch.kind])
+        touch_path = build_path(touches[user], at, lambda touch: windows[touch.campaign][touch.kind])
         return Outcome(
             user,
             site,
@@ -76,47 +76,47 @@ def outcomes(truth: Truth) -> tuple[Outcome, ...]:
             local_day(at, truth.zone_of(site)),
             visit,
             tuple(purchases),
-            found,
+            touch_path,
             weights.get(user, Fraction(1)),
-            local_day(found[-1].at, truth.timezone) if found else None,
+            local_day(touch_path[-1].at, truth.timezone) if touch_path else None,
         )
 
-    bought: dict[int, list[Purchase]] = defaultdict(list)
-    alone = []
+    purchases_of_visit: dict[int, list[Purchase]] = defaultdict(list)
+    without_visit = []
     for purchase in truth.purchases:
-        zone = truth.zone_of(purchase.site)
+        timezone = truth.zone_of(purchase.site)
         before = [
             (visit.at, number)
             for number, visit in enumerate(truth.visits)
             if (visit.user, visit.site) == (purchase.user, purchase.site)
             and visit.at <= purchase.at
-            and local_day(visit.at, zone) == local_day(purchase.at, zone)
+            and local_day(visit.at, timezone) == local_day(purchase.at, timezone)
         ]
         if before:
-            bought[max(before)[1]].append(purchase)
+            purchases_of_visit[max(before)[1]].append(purchase)
         else:
-            alone.append(purchase)
+            without_visit.append(purchase)
     return (
-        *(outcome(v.user, v.site, v.at, True, bought[number]) for number, v in enumerate(truth.visits)),
-        *(outcome(p.user, p.site, p.at, False, [p]) for p in alone),
+        *(outcome(v.user, v.site, v.at, True, purchases_of_visit[number]) for number, v in enumerate(truth.visits)),
+        *(outcome(p.user, p.site, p.at, False, [p]) for p in without_visit),
     )
 
 
-# -- who is credited ------------------------------------------------------------------------------------------------
+# -- credit --------------------------------------------------------------------------------------------------------
 
 
 def first_touch(campaigns: Sequence[str]) -> Credits:
-    """All to the first."""
+    """Credit the first touch."""
     return {campaigns[0]: Fraction(1)} if campaigns else {}
 
 
 def last_touch(campaigns: Sequence[str]) -> Credits:
-    """All to the last."""
+    """Credit the last touch."""
     return {campaigns[-1]: Fraction(1)} if campaigns else {}
 
 
 def linear(campaigns: Sequence[str]) -> Credits:
-    """The same to every touch."""
+    """Credit every touch evenly."""
     credits: dict[str, Fraction] = defaultdict(Fraction)
     for campaign in campaigns:
         credits[campaign] += Fraction(1, len(campaigns))
@@ -124,7 +124,7 @@ def linear(campaigns: Sequence[str]) -> Credits:
 
 
 def shapley(campaigns: Sequence[str]) -> Credits:
-    """The same to every distinct campaign."""
+    """Credit every distinct campaign evenly."""
     distinct = set(campaigns)
     return {campaign: Fraction(1, len(distinct)) for campaign in distinct}
 
@@ -138,20 +138,20 @@ MODELS: Mapping[str, Callable[[Sequence[str]], Credits]] = {
 
 
 def shapley_by_definition(paths: Sequence[Sequence[str]]) -> Credits:
-    """The Shapley value of the game "outcomes whose campaigns all are in the coalition", by enumeration."""
-    players = sorted({campaign for one in paths for campaign in one})
+    """Return the Shapley value of the game "outcomes whose campaigns are all in the coalition", by enumeration."""
+    players = sorted({campaign for campaigns in paths for campaign in campaigns})
 
-    def worth(coalition: frozenset[str]) -> int:
-        return sum(1 for one in paths if one and set(one) <= coalition)
+    def count_outcomes(coalition: frozenset[str]) -> int:
+        return sum(1 for campaigns in paths if campaigns and set(campaigns) <= coalition)
 
     credits: dict[str, Fraction] = {}
     for player in players:
-        others = [other for other in players if other != player]
+        other_players = [candidate for candidate in players if candidate != player]
         value = Fraction(0)
-        for size in range(len(others) + 1):
-            chance = Fraction(factorial(size) * factorial(len(others) - size), factorial(len(players)))
-            for chosen in combinations(others, size):
-                coalition = frozenset(chosen)
-                value += chance * (worth(coalition | {player}) - worth(coalition))
+        for size in range(len(other_players) + 1):
+            probability = Fraction(factorial(size) * factorial(len(other_players) - size), factorial(len(players)))
+            for subset in combinations(other_players, size):
+                coalition = frozenset(subset)
+                value += probability * (count_outcomes(coalition | {player}) - count_outcomes(coalition))
         credits[player] = value
     return credits

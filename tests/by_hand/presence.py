@@ -1,4 +1,4 @@
-"""The 13 KPIs of presence, from a list of detections."""
+"""The 13 KPIs of presence, computed from a list of detections."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -10,18 +10,18 @@ from itertools import pairwise
 from typing import Any
 
 from tests.by_hand.geomarketing import new_days
-from tests.by_hand.question import Question, local_day, reached_sites
-from tests.by_hand.results import Leaf, answer, distribution, ratio
-from tests.by_hand.sessions import Session, sessions_of_detections
+from tests.by_hand.question import Question, local_day, select_sites
+from tests.by_hand.results import Leaf, build_answer, distribution, ratio
+from tests.by_hand.sessions import Session, derive_sessions
 from tests.by_hand.truth import Truth
 
-ONE = Fraction(1)
+UNIT_WEIGHT = Fraction(1)
 MOST_AREAS = 100
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A stay at a site, or what it was at one equipment; `day` is the stay's."""
+class MarkedRow:
+    """A stay at a site, or its passage at one equipment; `day` is the stay's."""
 
     session: Session
     equipment: str | None
@@ -40,14 +40,14 @@ class Kept:
 
 @lru_cache(maxsize=8)
 def sessions(truth: Truth) -> tuple[Session, ...]:
-    """Every kept stay, in order of time."""
-    found = sessions_of_detections(truth.detections, truth.equipments, truth.presence_gap_s, truth.minimum_s)
-    return tuple(sorted(found, key=lambda session: (session.start, session.site)))
+    """Return every stay, in order of time."""
+    stays = derive_sessions(truth.detections, truth.equipments, truth.presence_gap_s, truth.minimum_s)
+    return tuple(sorted(stays, key=lambda session: (session.start, session.site)))
 
 
 @lru_cache(maxsize=8)
-def kept(truth: Truth) -> tuple[Kept, ...]:
-    """Every stay, and again every passage, with its marks."""
+def mark_rows(truth: Truth) -> tuple[MarkedRow, ...]:
+    """Return every stay and every passage, with the marks of new devices."""
     rows = []
     for session in sessions(truth):
         zone = truth.zone_of(session.site)
@@ -56,24 +56,24 @@ def kept(truth: Truth) -> tuple[Kept, ...]:
         spans += [(p.equipment, p.start, p.end, p.dwell_s) for p in session.passages().values()]  # type: ignore[misc]
         rows += [(session, equipment, start, end, dwell, day, end_day) for equipment, start, end, dwell in spans]
 
-    here: dict[tuple[str, str], set[date]] = defaultdict(set)
-    anywhere: dict[str, set[date]] = defaultdict(set)
+    days_at_place: dict[tuple[str, str], set[date]] = defaultdict(set)
+    days_anywhere: dict[str, set[date]] = defaultdict(set)
     for session, equipment, _, _, _, day, _ in rows:
-        here[session.device, equipment or session.site].add(day)
-        anywhere[session.device].add(day)
-    new_here = {spot: new_days(days) for spot, days in here.items()}
-    new_anywhere = {device: new_days(days) for device, days in anywhere.items()}
+        days_at_place[session.device, equipment or session.site].add(day)
+        days_anywhere[session.device].add(day)
+    new_here = {place_key: new_days(days) for place_key, days in days_at_place.items()}
+    new_anywhere = {device: new_days(days) for device, days in days_anywhere.items()}
 
-    told: set[tuple[Any, ...]] = set()
+    marked_days: set[tuple[Any, ...]] = set()
     marked: dict[tuple[str, date], Session] = {}
-    found = []
+    marked_rows = []
     for session, equipment, start, end, dwell, day, end_day in rows:
-        spot = (session.device, equipment or session.site)
-        opens_day = (*spot, day) not in told
-        told.add((*spot, day))
-        opener = marked.setdefault((session.device, day), session)
-        found.append(
-            Kept(
+        place_key = (session.device, equipment or session.site)
+        is_first = (*place_key, day) not in marked_days
+        marked_days.add((*place_key, day))
+        first_session = marked.setdefault((session.device, day), session)
+        marked_rows.append(
+            MarkedRow(
                 session,
                 equipment,
                 start.timestamp(),
@@ -81,11 +81,11 @@ def kept(truth: Truth) -> tuple[Kept, ...]:
                 dwell,
                 day,
                 end_day,
-                new_here=opens_day and day in new_here[spot],
-                new_anywhere=opener is session and day in new_anywhere[session.device],
+                new_here=is_first and day in new_here[place_key],
+                new_anywhere=first_session is session and day in new_anywhere[session.device],
             )
         )
-    return tuple(found)
+    return tuple(marked_rows)
 
 
 # -- one cell of an answer ---------------------------------------------------------------------------------------
@@ -93,36 +93,36 @@ def kept(truth: Truth) -> tuple[Kept, ...]:
 
 @dataclass(frozen=True)
 class Cell:
-    """Stays (or passages) of one scope value: those that started, and those that ended, over some days."""
+    """Stays (or passages) of one scope value: `rows` started and `ended` ended on some days."""
 
     truth: Truth
     question: Question
-    rows: list[Kept]
-    ended: list[Kept]
+    rows: list[MarkedRow]
+    ended: list[MarkedRow]
 
     def devices(self) -> set[str]:
-        return {one.session.device for one in self.rows}
+        return {row.session.device for row in self.rows}
 
     def newcomers(self) -> set[str]:
         by_spot = self.question.scope in ("sites", "equipments")
-        return {one.session.device for one in self.rows if (one.new_here if by_spot else one.new_anywhere)}
+        return {row.session.device for row in self.rows if (row.new_here if by_spot else row.new_anywhere)}
 
 
 def _key(truth: Truth, equipment: str) -> str:
-    return next(one.key for one in truth.equipments if one.id == equipment)
+    return next(candidate.key for candidate in truth.equipments if candidate.id == equipment)
 
 
 def timespent_per_scope(cell: Cell) -> Leaf:
-    amounts = [(one.dwell_s, ONE) for one in cell.rows]
+    amounts = [(row.dwell_s, UNIT_WEIGHT) for row in cell.rows]
     return distribution("s", "sessions", cell.truth.bands["dwell"], amounts, uplift=False)
 
 
 def range_amplitude(cell: Cell) -> Leaf:
-    days: dict[tuple[str, str, date], list[Kept]] = defaultdict(list)
-    for one in cell.rows:
-        days[one.visitor_day].append(one)
+    days: dict[tuple[str, str, date], list[MarkedRow]] = defaultdict(list)
+    for row in cell.rows:
+        days[row.visitor_day].append(row)
     amounts = [
-        (int(max(one.end_s for one in found) - min(one.start_s for one in found)), ONE) for found in days.values()
+        (int(max(row.end_s for row in rows) - min(row.start_s for row in rows)), UNIT_WEIGHT) for rows in days.values()
     ]
     return distribution("s", "userDays", cell.truth.bands["dwell"], amounts, uplift=False)
 
@@ -134,10 +134,10 @@ def _busiest(cell: Cell, seen_by: Mapping[str, set[str]]) -> list[str]:
 
 def _seen_by(cell: Cell) -> dict[str, set[str]]:
     seen_by: dict[str, set[str]] = defaultdict(set)
-    for one in cell.rows:
-        for area in one.session.path:
-            if cell.question.equipments is None or cell.question.equipments.keeps(area):
-                seen_by[area].add(one.session.device)
+    for row in cell.rows:
+        for area in row.session.path:
+            if cell.question.equipments is None or cell.question.equipments.accepts(area):
+                seen_by[area].add(row.session.device)
     return seen_by
 
 
@@ -156,49 +156,49 @@ def visit_order(cell: Cell) -> Leaf:
     areas = set(_busiest(cell, _seen_by(cell)))
     ranks: dict[int, Counter[str]] = defaultdict(Counter)
     transitions: Counter[tuple[str, str | None]] = Counter()
-    for one in cell.rows:
-        for passage in one.session.passages().values():
+    for row in cell.rows:
+        for passage in row.session.passages().values():
             if passage.equipment in areas:
                 ranks[passage.rank][_key(cell.truth, passage.equipment)] += 1
-        for left, right in pairwise((*one.session.path, None)):
-            if left in areas and (right is None or right in areas):
-                transitions[_key(cell.truth, left), right and _key(cell.truth, right)] += 1
+        for area, next_area in pairwise((*row.session.path, None)):
+            if area in areas and (next_area is None or next_area in areas):
+                transitions[_key(cell.truth, area), next_area and _key(cell.truth, next_area)] += 1
     totals: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for rank, found in ranks.items():
-        for key, value in found.items():
+    for rank, counts in ranks.items():
+        for key, value in counts.items():
             totals[key] = (totals[key][0] + rank * value, totals[key][1] + value)
     return {
         "ranks": [
             {
                 "rank": rank,
                 "items": [
-                    {"key": key, "value": value, "share": ratio(value, found.total())}
-                    for key, value in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+                    {"key": key, "value": value, "share": ratio(value, counts.total())}
+                    for key, value in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
                 ],
             }
-            for rank, found in sorted(ranks.items())
+            for rank, counts in sorted(ranks.items())
         ],
         "transitions": [
-            {"from": left, "to": right, "value": value}
-            for (left, right), value in sorted(
+            {"from": area, "to": next_area, "value": value}
+            for (area, next_area), value in sorted(
                 transitions.items(), key=lambda item: (-item[1], item[0][0], item[0][1] or "")
             )
         ],
-        "meanRank": {key: ratio(above, below) for key, (above, below) in sorted(totals.items())},
+        "meanRank": {key: ratio(numerator, denominator) for key, (numerator, denominator) in sorted(totals.items())},
     }
 
 
 KPIS: Mapping[str, Callable[[Cell], Leaf]] = {
     "acquisition": lambda cell: len(cell.newcomers()),
     "areaMatching": area_matching,
-    "attendance": lambda cell: len({one.visitor_day for one in cell.rows}),
-    "dropouts": lambda cell: sum(one.session.dwell_s < cell.truth.dropout_s for one in cell.rows),
+    "attendance": lambda cell: len({row.visitor_day for row in cell.rows}),
+    "dropouts": lambda cell: sum(row.session.dwell_s < cell.truth.dropout_s for row in cell.rows),
     "entering": lambda cell: len(cell.rows),
     "leaving": lambda cell: len(cell.ended),
     "rangeAmplitude": range_amplitude,
     "returning": lambda cell: len(cell.devices()) - len(cell.newcomers()),
     "sessions": lambda cell: len(cell.rows),
-    "timespent": lambda cell: ratio(sum(one.dwell_s for one in cell.rows), len(cell.rows)),
+    "timespent": lambda cell: ratio(sum(row.dwell_s for row in cell.rows), len(cell.rows)),
     "timespentPerScope": timespent_per_scope,
     "uniqUsers": lambda cell: len(cell.devices()),
     "visitOrder": visit_order,
@@ -208,50 +208,53 @@ SITE_ONLY = ("areaMatching", "visitOrder")
 
 
 def scopes(kpi: str) -> tuple[str, ...]:
-    """What a KPI can be asked by."""
+    """Return the scopes of a KPI."""
     return ("globals", "sites") if kpi in SITE_ONLY else ("globals", "sites", "equipments")
 
 
 def presence(truth: Truth, kpi: str, question: Question) -> Leaf:
-    """The `data` of one element of a presence answer."""
-    sites = {site.id for site in reached_sites(truth, question)}
+    """Return the `data` of one element of a presence answer."""
+    sites = {site.id for site in select_sites(truth, question)}
     by_equipment = question.scope == "equipments"
-    rows = [one for one in kept(truth) if one.session.site in sites and _looked_at(one, question, by_equipment)]
-    started, ended = _by_day(rows, lambda one: one.day), _by_day(rows, lambda one: one.end_day)
+    rows = [row for row in mark_rows(truth) if row.session.site in sites and _is_selected(row, question, by_equipment)]
+    started, ended = _by_day(rows, lambda row: row.day), _by_day(rows, lambda row: row.end_day)
 
     def leaf(value: str | None, days: frozenset[date]) -> Leaf:
-        return KPIS[kpi](Cell(truth, question, _cell(started, value, days), _cell(ended, value, days)))
+        return KPIS[kpi](Cell(truth, question, _select_cell(started, value, days), _select_cell(ended, value, days)))
 
-    values = {one.equipment or one.session.site for one in rows}
+    values = {row.equipment or row.session.site for row in rows}
     filters = {"sites": question.sites, "equipments": question.equipments}
-    chosen = filters.get(question.scope)
-    named = chosen.values if chosen is not None and not chosen.negated else frozenset()
-    return answer(question, values, named, leaf)
+    filter_ = filters.get(question.scope)
+    named = filter_.values if filter_ is not None and not filter_.negated else frozenset()
+    return build_answer(question, values, named, leaf)
 
 
-def _looked_at(one: Kept, question: Question, by_equipment: bool) -> bool:
-    """Stays that passed by an equipment of the filter; by equipments, the passages at those alone."""
-    if (one.equipment is not None) != by_equipment:
+def _is_selected(row: MarkedRow, question: Question, by_equipment: bool) -> bool:
+    """Return whether a question looks at a row.
+
+    These are stays with a passage at an equipment of the filter; by equipments, the passages at those only.
+    """
+    if (row.equipment is not None) != by_equipment:
         return False
-    chosen = question.equipments
-    if chosen is None:
+    filter_ = question.equipments
+    if filter_ is None:
         return True
-    if one.equipment is not None:
-        return chosen.keeps(one.equipment)
-    return any(chosen.keeps(equipment) for equipment in one.session.path)
+    if row.equipment is not None:
+        return filter_.accepts(row.equipment)
+    return any(filter_.accepts(equipment) for equipment in row.session.path)
 
 
-def _by_day(rows: Iterable[Kept], day: Callable[[Kept], date]) -> dict[date, list[Kept]]:
-    found: dict[date, list[Kept]] = defaultdict(list)
-    for one in rows:
-        found[day(one)].append(one)
-    return found
+def _by_day(rows: Iterable[MarkedRow], day: Callable[[MarkedRow], date]) -> dict[date, list[MarkedRow]]:
+    rows_by_day: dict[date, list[MarkedRow]] = defaultdict(list)
+    for row in rows:
+        rows_by_day[day(row)].append(row)
+    return rows_by_day
 
 
-def _cell(by_day: Mapping[date, list[Kept]], value: str | None, days: frozenset[date]) -> list[Kept]:
+def _select_cell(by_day: Mapping[date, list[MarkedRow]], value: str | None, days: frozenset[date]) -> list[MarkedRow]:
     return [
-        one
+        row
         for day in sorted(days)
-        for one in by_day.get(day, ())
-        if value is None or value == (one.equipment or one.session.site)
+        for row in by_day.get(day, ())
+        if value is None or value == (row.equipment or row.session.site)
     ]

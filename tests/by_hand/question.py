@@ -1,4 +1,4 @@
-"""A question, and the buckets that its period falls into."""
+"""A question, its buckets, and the places that it looks at."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,29 +10,29 @@ from tests.by_hand.truth import Place, Study, Truth
 
 @dataclass(frozen=True)
 class Filter:
-    """One of `values`, or none of them."""
+    """A filter: accepts one of `values`, or (negated) none of them."""
 
     values: frozenset[str]
     negated: bool = False
 
-    def keeps(self, value: str | None) -> bool:
-        """Whether something with that value stays in the question."""
+    def accepts(self, value: str | None) -> bool:
+        """Return whether the filter accepts a value."""
         return (value in self.values) != self.negated
 
 
 def only(*values: str) -> Filter:
-    """A filter that keeps these values."""
+    """Return a filter that accepts these values."""
     return Filter(frozenset(values))
 
 
 def without(*values: str) -> Filter:
-    """A filter that keeps all but these values."""
+    """Return a filter that accepts all but these values."""
     return Filter(frozenset(values), negated=True)
 
 
 @dataclass(frozen=True)
 class Question:
-    """Everything is by id; `site` is the one of the path, in a site query."""
+    """A question; everything is by id.  `site` is the site of the path, in a query about one site."""
 
     first: date
     last: date
@@ -55,19 +55,19 @@ class Question:
     weekdays: frozenset[int] | None = None  # 1 is Monday
 
     def days(self) -> list[date]:
-        """The days of the period, both ends included."""
+        """Return the days of the period, both ends included."""
         return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
 
-    def holds(self, day: date) -> bool:
-        """Whether what happened on that local day is in the question."""
+    def contains(self, day: date) -> bool:
+        """Return whether a local day is in the period and passes the filter on weekdays."""
         return self.first <= day <= self.last and (self.weekdays is None or day.isoweekday() in self.weekdays)
 
     def bucket(self, day: date) -> str:
-        """The key of the bucket that a day of the period falls into."""
+        """Return the key of the bucket of a day of the period."""
         return BUCKETS[self.mode, self.granularity](day, self.first)
 
     def buckets(self) -> list[str]:
-        """Every key that the period touches, in order of first appearance."""
+        """Return the keys of all buckets of the period, in order of first appearance."""
         return list(dict.fromkeys(self.bucket(day) for day in self.days()))
 
 
@@ -87,49 +87,49 @@ BUCKETS: dict[tuple[str, str], Callable[[date, date], str]] = {
 }
 
 
-def local_day(at: datetime, zone: str) -> date:
-    """The day of an instant where it happened."""
-    return at.astimezone(ZoneInfo(zone)).date()
+def local_day(at: datetime, timezone: str) -> date:
+    """Return the day of an instant in a time zone."""
+    return at.astimezone(ZoneInfo(timezone)).date()
 
 
-def active_or_named(place: Place, chosen: Filter | None, question: Question) -> bool:
-    """Inactive places are in no question, unless a filter or the path names them."""
-    named = chosen is not None and not chosen.negated and place.id in chosen.values
+def is_active_or_named(place: Place, filter_: Filter | None, question: Question) -> bool:
+    """Return whether a place takes part: inactive places do only if a filter or the path names them."""
+    named = filter_ is not None and not filter_.negated and place.id in filter_.values
     return place.active or named or place.id == question.site
 
 
-def reached_sites(truth: Truth, question: Question) -> list[Place]:
-    """The sites that the question looks at: those of its study when it names some, that path and filters keep."""
-    study = study_of(truth, question)
+def select_sites(truth: Truth, question: Question) -> list[Place]:
+    """Return the sites that the question looks at: those of its study that pass the path and the filters."""
+    study = find_study(truth, question)
     return [
         site
         for site in truth.sites
         if site.id in places_of_study(truth, study)
         and (question.site is None or site.id == question.site)
-        and (question.sites is None or question.sites.keeps(site.id))
+        and (question.sites is None or question.sites.accepts(site.id))
         and (question.tags is None or bool(question.tags.values & site.tags) != question.tags.negated)
-        and active_or_named(site, question.sites, question)
+        and is_active_or_named(site, question.sites, question)
     ]
 
 
-def reached_pois(truth: Truth, question: Question) -> list[Place]:
-    """The points of interest of the study that the question looks at."""
-    study = study_of(truth, question)
+def select_pois(truth: Truth, question: Question) -> list[Place]:
+    """Return the POIs of the study that the question looks at."""
+    study = find_study(truth, question)
     return [
         poi
         for poi in truth.pois
         if poi.id in places_of_study(truth, study)
-        and (question.pois is None or question.pois.keeps(poi.id))
-        and active_or_named(poi, question.pois, question)
+        and (question.pois is None or question.pois.accepts(poi.id))
+        and is_active_or_named(poi, question.pois, question)
     ]
 
 
 def places_of_study(truth: Truth, study: Study | None) -> set[str]:
-    """The sites and points of interest of a study; one that names no site is global, it has every site."""
+    """Return the sites and POIs of a study; a study without sites is global and has every site."""
     sites, pois = ({site.id for site in truth.sites}, {poi.id for poi in truth.pois})
     return sites | pois if study is None else {*(study.sites or sites), *study.pois}
 
 
-def study_of(truth: Truth, question: Question) -> Study | None:
-    """The study that the question is asked of."""
+def find_study(truth: Truth, question: Question) -> Study | None:
+    """Return the study of the question."""
     return next((study for study in truth.studies if study.id == question.study), None)

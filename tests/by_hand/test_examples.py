@@ -1,4 +1,4 @@
-"""The definitions by hand, held to examples worked on paper and to the examples of the specification."""
+"""The computation by hand, compared with examples on paper and with those of the specification."""
 
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.by_hand.conversion import _lift
-from tests.by_hand.costs import spent
+from tests.by_hand.costs import list_daily_costs
 from tests.by_hand.geomarketing import geomarketing, new_days
-from tests.by_hand.paths import linear, path, shapley, shapley_by_definition
+from tests.by_hand.paths import build_path, linear, shapley, shapley_by_definition
 from tests.by_hand.question import Question
 from tests.by_hand.results import breakdown, distribution
-from tests.by_hand.sessions import sessions_of_detections
+from tests.by_hand.sessions import derive_sessions
 from tests.by_hand.truth import Campaign, Cost, Delivery, Detection, Equipment, Panelist, Place, Stay, Touch, Truth
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -67,8 +67,8 @@ def test_new_again_after_twelve_months() -> None:
 @pytest.mark.parametrize("paths", [["abab", "b", "ca"], ["abc", "abc", "bd", "d"], ["a"], ["", "ab"]])
 def test_shapley_is_an_equal_share_of_the_distinct(paths: list[str]) -> None:
     summed: dict[str, Fraction] = {}
-    for one in paths:
-        for campaign, credit in shapley(one).items():
+    for step in paths:
+        for campaign, credit in shapley(step).items():
             summed[campaign] = summed.get(campaign, Fraction(0)) + credit
     assert shapley_by_definition(paths) == summed
 
@@ -83,17 +83,17 @@ def test_path_windows_runs_and_control() -> None:
 
     windows = {"click": 30, "print": 7, "opening": 7}
     touches = [
-        touch(30, "a", "click"),  # on the edge: in
+        touch(30, "a", "click"),  # exactly at the limit: eligible
         touch(30.01, "z", "click"),
         touch(7.01, "z", "print"),
         touch(6, "b", "print"),
-        touch(5, "b", "click"),  # the run keeps this one
+        touch(5, "b", "click"),  # the last of its run
         touch(4, "z", "control"),
         touch(3, "a", "opening"),
-        touch(0, "z", "click"),  # not before
+        touch(0, "z", "click"),  # not before the outcome
     ]
-    found = path(touches, NOON, lambda one: windows[one.kind])
-    assert [(one.campaign, one.kind) for one in found] == [("a", "click"), ("b", "click"), ("a", "opening")]
+    steps = build_path(touches, NOON, lambda step: windows[step.kind])
+    assert [(step.campaign, step.kind) for step in steps] == [("a", "click"), ("b", "click"), ("a", "opening")]
 
 
 def test_costs_by_day() -> None:
@@ -109,7 +109,7 @@ def test_costs_by_day() -> None:
     )
     deliveries = [Delivery("c", date(2024, 2, 29), prints=1000, clicks=2), Delivery("c", date(2024, 3, 1), prints=500)]
     by_day: dict[date, Fraction] = {}
-    for part in spent(campaign, deliveries):
+    for part in list_daily_costs(campaign, deliveries):
         by_day[part.day] = by_day.get(part.day, Fraction(0)) + part.amount
     third = Fraction(10, 3)
     assert by_day == {
@@ -121,9 +121,9 @@ def test_costs_by_day() -> None:
 
 def test_a_session_and_its_passages() -> None:
     equipments = [Equipment("a", "a", "s"), Equipment("b", "b", "s")]
-    seen = [("a", 0), ("a", 60), ("b", 100), ("a", 400), ("b", 400 + 1800), ("a", 400 + 1800 + 1801)]
-    detections = [Detection("d", equipment, NOON + timedelta(seconds=at)) for equipment, at in seen]
-    (session,) = sessions_of_detections(detections, equipments, 1800, 120)
+    walk = [("a", 0), ("a", 60), ("b", 100), ("a", 400), ("b", 400 + 1800), ("a", 400 + 1800 + 1801)]
+    detections = [Detection("d", equipment, NOON + timedelta(seconds=at)) for equipment, at in walk]
+    (session,) = derive_sessions(detections, equipments, 1800, 120)
     assert session.path == ("a", "b", "a", "b")
     assert {p.equipment: (p.dwell_s, p.rank) for p in session.passages().values()} == {"a": (1900, 1), "b": (300, 2)}
 

@@ -1,4 +1,4 @@
-"""What happened in one application, as plain values: the truth that KPIs are computed from by hand."""
+"""The events of one application as plain values: the truth from which KPIs are computed by hand."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,7 +82,7 @@ class Stay:
 class Ping:
     user: str
     at: datetime
-    spots: tuple[tuple[str, str], ...]  # (place, zone) pairs whose cells hold it
+    place_zones: tuple[tuple[str, str], ...]  # (place, zone) pairs whose cells contain it
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Delivery:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """One application and everything that happened in it; compared and hashed by identity."""
+    """One application and all of its events; compared and hashed by identity."""
 
     timezone: str = "Europe/Paris"
     sites: Sequence[Place] = ()
@@ -179,9 +179,9 @@ class Truth:
     dropout_s: int = 300
 
     def place(self, identifier: str) -> Place:
-        """The site or point of interest with that id."""
+        """Return the site or POI with that id."""
         return next(place for place in (*self.sites, *self.pois) if place.id == identifier)
 
     def zone_of(self, identifier: str) -> str:
-        """The time zone that a place's days are counted in."""
+        """Return the time zone of a place."""
         return self.place(identifier).timezone or self.timezone

@@ -26,7 +26,7 @@ def test_a_row_counts_once_for_each_value_of_its_set(
     for members, week, kind, number in rows:
         for value in {value for member in members for value in values_of_campaign.get(member, ())}:
             expected[value, week, kind] += number
-    distinct_sets = [list(one) for one in {tuple(members): None for members, *_ in rows}]
+    distinct_sets = [list(members) for members in {tuple(campaigns): None for campaigns, *_ in rows}]
     sets = pa.array([members for members, *_ in rows], pa.list_(pa.string()))
     if encoded:
         codes = pa.array([distinct_sets.index(members) for members, *_ in rows], pa.int32())

@@ -1,4 +1,4 @@
-"""What happens in a small tenant: seeded, around the days on which calendars go wrong."""
+"""Random events of a small tenant, by seed, around a year's end and clock changes."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -17,14 +17,14 @@ DWELLS_S = (120, 299, 300, 301, 850, 900, 1799, 2000, 2700, 4000, 5400, 7199, 72
 
 
 class Dice:
-    """Everything random, from one seed."""
+    """The random generator of a tenant, from one seed."""
 
     def __init__(self, seed: int, timezone: str) -> None:
         self.random = Random(seed)
         self.timezone = timezone
 
     def instant(self, zone: str | None = None) -> datetime:
-        """A whole second of a day of a burst, often close to midnight."""
+        """Return an instant (whole seconds) on a day of a burst, often close to midnight."""
         first, last = self.random.choice(BURSTS)
         day = first + timedelta(days=self.random.randrange((last - first).days + 1))
         hour = self.random.choice((0, 1, 2, 3, 9, 12, 15, 17, 18, 20, 22, 23, 23))
@@ -34,19 +34,19 @@ class Dice:
 
 
 def stays(dice: Dice, users: Sequence[str], places: Sequence[Place], each: int) -> list[Stay]:
-    """Stays that a provider matched itself."""
-    found: dict[tuple[str, str, str, datetime], Stay] = {}
+    """Generate stays that a provider matched itself."""
+    generated: dict[tuple[str, str, str, datetime], Stay] = {}
     for user in users:
         for _ in range(dice.random.randrange(2 * each)):
             place = dice.random.choice(places)
             zone = dice.random.choice(("indoor", "indoor", "indoor", "outdoor"))
             start = dice.instant(place.timezone)
-            found[user, place.id, zone, start] = Stay(user, place.id, zone, start, dice.random.choice(DWELLS_S))
-    return list(found.values())
+            generated[user, place.id, zone, start] = Stay(user, place.id, zone, start, dice.random.choice(DWELLS_S))
+    return list(generated.values())
 
 
-def nights_of_change(user: str, place: Place) -> list[Stay]:
-    """The hours that a local clock leaves out, or has twice, and the last second of a year."""
+def clock_change_nights(user: str, place: Place) -> list[Stay]:
+    """Return stays in the hours that a clock change skips or repeats, and at the last second of a year."""
     utc = ZoneInfo("UTC")
     starts = (
         datetime(2024, 3, 31, 0, 30, tzinfo=utc),
@@ -60,35 +60,37 @@ def nights_of_change(user: str, place: Place) -> list[Stay]:
     return [Stay(user, place.id, "indoor", start, 600) for start in starts]
 
 
-def pings(dice: Dice, users: Sequence[str], spots: Sequence[tuple[tuple[str, str], ...]], each: int) -> list[Ping]:
-    """Runs of pings, some too short to be stays, some cut in two by a gap."""
-    found: dict[tuple[str, datetime], Ping] = {}
+def pings(
+    dice: Dice, users: Sequence[str], place_zones: Sequence[tuple[tuple[str, str], ...]], each: int
+) -> list[Ping]:
+    """Generate runs of pings; some are too short for a stay, some are split by a gap."""
+    generated: dict[tuple[str, datetime], Ping] = {}
     for user in users:
         for _ in range(each):
-            at, spot = dice.instant(), dice.random.choice(spots)
+            at, zones = dice.instant(), dice.random.choice(place_zones)
             for _ in range(dice.random.randrange(1, 9)):
-                found[user, at] = Ping(user, at, spot)
+                generated[user, at] = Ping(user, at, zones)
                 at += timedelta(seconds=dice.random.choice((30, 45, 60, 240, 600, 899, 900, 901, 1500)))
-    return list(found.values())
+    return list(generated.values())
 
 
 def detections(dice: Dice, devices: Sequence[str], equipments: Sequence[Equipment], each: int) -> list[Detection]:
-    """Walks between the equipments of a site."""
+    """Generate walks between the equipments of a site."""
     by_site = [[e for e in equipments if e.site == site] for site in dict.fromkeys(e.site for e in equipments)]
-    found: dict[tuple[str, str, datetime], Detection] = {}
+    generated: dict[tuple[str, str, datetime], Detection] = {}
     for device in devices:
         for _ in range(dice.random.randrange(2 * each)):
             at, around = dice.instant(), dice.random.choice(by_site)
             for _ in range(dice.random.randrange(1, 9)):
                 equipment = dice.random.choice(around)
-                found[device, equipment.id, at] = Detection(device, equipment.id, at)
+                generated[device, equipment.id, at] = Detection(device, equipment.id, at)
                 at += timedelta(seconds=dice.random.choice((5, 20, 60, 150, 299, 600, 1799, 1800, 1801, 4000)))
-    return list(found.values())
+    return list(generated.values())
 
 
 def touches(dice: Dice, users: Sequence[str], campaigns: Sequence[Campaign], each: int) -> list[Touch]:
-    """Prints, clicks, openings and some control, now and then two at one instant; one user in four is control only."""
-    found: dict[tuple[str, str, datetime, str], Touch] = {}
+    """Generate touches, sometimes two at one instant; every fourth user is in the control group only."""
+    generated: dict[tuple[str, str, datetime, str], Touch] = {}
     for number, user in enumerate(users):
         kinds = ("print", "print", "click", "opening", "control") if number % 4 else ("control",)
         at = dice.instant()
@@ -96,44 +98,44 @@ def touches(dice: Dice, users: Sequence[str], campaigns: Sequence[Campaign], eac
             if dice.random.random() > 0.1:
                 at = dice.instant()
             campaign, kind = dice.random.choice(campaigns), dice.random.choice(kinds)
-            found[user, campaign.id, at, kind] = Touch(user, campaign.id, at, kind)
-    return list(found.values())
+            generated[user, campaign.id, at, kind] = Touch(user, campaign.id, at, kind)
+    return list(generated.values())
 
 
-def visits(dice: Dice, found: Sequence[Touch], users: Sequence[str], sites: Sequence[Place]) -> list[Visit]:
-    """Visits soon after a touch, just inside or outside its window, or out of the blue."""
+def visits(dice: Dice, touched: Sequence[Touch], users: Sequence[str], sites: Sequence[Place]) -> list[Visit]:
+    """Generate visits just inside or outside the window of a touch, and visits unrelated to touches."""
     delays_s = (1, 3600, 86_399, 86_400, 3 * 86_400, 7 * 86_400, 7 * 86_400 + 1, 30 * 86_400)
-    chosen = dice.random.sample(list(found), len(found) // 2)
+    chosen = dice.random.sample(list(touched), len(touched) // 2)
     after = [(touch.user, touch.at + timedelta(seconds=dice.random.choice(delays_s))) for touch in chosen]
-    blue = [(user, dice.instant()) for user in users]
-    unique = {(user, dice.random.choice(sites).id, at) for user, at in (*after, *blue)}
+    unrelated = [(user, dice.instant()) for user in users]
+    unique = {(user, dice.random.choice(sites).id, at) for user, at in (*after, *unrelated)}
     return [Visit(*key) for key in sorted(unique)]
 
 
-def purchases(dice: Dice, found: Sequence[Visit], users: Sequence[str], sites: Sequence[Place]) -> list[Purchase]:
-    """Tickets after visits (sometimes past midnight, so of no visit), and tickets without one."""
-    bought = []
-    for visit in found:
+def purchases(dice: Dice, visited: Sequence[Visit], users: Sequence[str], sites: Sequence[Place]) -> list[Purchase]:
+    """Generate purchases after visits (some after midnight, which are of no visit), and purchases without a visit."""
+    tickets = []
+    for visit in visited:
         for _ in range(dice.random.choice((0, 0, 0, 1, 1, 2))):
             at = visit.at + timedelta(seconds=dice.random.choice((0, 60, 1200, 7200, 80_000)))
-            bought.append((visit.user, visit.site, at))
-    bought += [(user, dice.random.choice(sites).id, dice.instant()) for user in users[::2]]
+            tickets.append((visit.user, visit.site, at))
+    tickets += [(user, dice.random.choice(sites).id, dice.instant()) for user in users[::2]]
     return [
         Purchase(user, site, at, Fraction(dice.random.randrange(1, 30_000), 100), f"order-{number}")
-        for number, (user, site, at) in enumerate(bought)
+        for number, (user, site, at) in enumerate(tickets)
     ]
 
 
 def deliveries(dice: Dice, campaigns: Sequence[Campaign]) -> list[Delivery]:
-    """What the media platform counts, by day; for campaigns of some sites now and then by site."""
-    found = []
+    """Generate deliveries by day; for campaigns with sites, some are by site."""
+    generated = []
     for campaign in campaigns:
         for first, last in BURSTS:
             for number in range((last - first).days + 1):
                 if dice.random.random() > 0.4:
                     continue
                 sites = (None, *campaign.sites) if dice.random.random() > 0.5 else (None,)
-                found += [
+                generated += [
                     Delivery(
                         campaign.id,
                         first + timedelta(days=number),
@@ -144,4 +146,4 @@ def deliveries(dice: Dice, campaigns: Sequence[Campaign]) -> list[Delivery]:
                     )
                     for site in sites
                 ]
-    return found
+    return generated

@@ -1,4 +1,4 @@
-"""The places, people and campaigns of the small tenants."""
+"""The places, panelists and campaigns of the small tenants."""
 
 import math
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ from tests.by_hand.truth import Area, Campaign, Cost, Equipment, Panelist, Place
 METRES_PER_DEGREE = 111_195.0
 
 
-def ident(application: int, kind: int, number: int) -> str:
-    """An `_id`: 24 hex digits."""
+def build_id(application: int, kind: int, number: int) -> str:
+    """Return an `_id`: 24 hex digits."""
     return f"5e18{application:04x}{kind:08x}{number:08x}"
 
 
 def north_of(coordinates: tuple[float, float], metres: float) -> tuple[float, float]:
-    """The point so far north of another."""
+    """Return the point so many metres north of another."""
     return coordinates[0], coordinates[1] + metres / METRES_PER_DEGREE
 
 
 def east_of(coordinates: tuple[float, float], metres: float) -> tuple[float, float]:
-    """The point so far east of another."""
+    """Return the point so many metres east of another."""
     lng, lat = coordinates
     return lng + metres / (METRES_PER_DEGREE * math.cos(math.radians(lat))), lat
 
@@ -33,8 +33,8 @@ MARSEILLE, NANTES = (5.3698, 43.2965), (-1.5534, 47.2184)
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What an application has before anything happens; levers: key by id."""
+class Geography:
+    """The resources of an application before any event; levers: key by id."""
 
     sites: tuple[Place, ...]
     pois: tuple[Place, ...]
@@ -44,50 +44,64 @@ class Ground:
     campaigns: tuple[Campaign, ...]
 
 
-def ground(application: int) -> Ground:
-    """The same keys and places in every application, with ids of its own."""
+def build_geography(application: int) -> Geography:
+    """Build the resources of an application: the same keys and places for each, with different ids."""
     sites = (
-        Place(ident(application, 1, 1), "lyon-2", "Lyon 2", LYON, tags=frozenset({"city", "flagship"})),
-        Place(ident(application, 1, 2), "lille/grand place", "Lille Grand'Place", LILLE, tags=frozenset({"city"})),
+        Place(build_id(application, 1, 1), "lyon-2", "Lyon 2", LYON, tags=frozenset({"city", "flagship"})),
+        Place(build_id(application, 1, 2), "lille/grand place", "Lille Grand'Place", LILLE, tags=frozenset({"city"})),
         Place(
-            ident(application, 1, 3), "broadway", "Broadway", BROADWAY, "America/New_York", tags=frozenset({"flagship"})
+            build_id(application, 1, 3),
+            "broadway",
+            "Broadway",
+            BROADWAY,
+            "America/New_York",
+            tags=frozenset({"flagship"}),
         ),
-        Place(ident(application, 1, 4), "bund", "Bund", BUND, "Asia/Shanghai"),
+        Place(build_id(application, 1, 4), "bund", "Bund", BUND, "Asia/Shanghai"),
         Place(
-            ident(application, 1, 5), "closed", "Marseille (closed)", MARSEILLE, active=False, tags=frozenset({"city"})
+            build_id(application, 1, 5),
+            "closed",
+            "Marseille (closed)",
+            MARSEILLE,
+            active=False,
+            tags=frozenset({"city"}),
         ),
-        Place(ident(application, 1, 6), "web", "Web shop", online=True),
-        Place(ident(application, 1, 7), "quiet", "Nantes, never visited", NANTES),
+        Place(build_id(application, 1, 6), "web", "Web shop", online=True),
+        Place(build_id(application, 1, 7), "quiet", "Nantes, never visited", NANTES),
     )
     pois = (
-        Place(ident(application, 2, 1), "bellecour", "Bellecour", east_of(LYON, 30)),  # its cells overlap Lyon 2's
-        Place(ident(application, 2, 2), "gare", "Gare Lille Flandres", (3.0706, 50.6363)),
-        Place(ident(application, 2, 3), "times-square", "Times Square", (-73.9855, 40.7580), NEW_YORK),
-        Place(ident(application, 2, 4), "old-market", "Old market", (3.0570, 50.6400), active=False),
-        Place(ident(application, 2, 5), "lake", "Lake, never seen", (1.5000, 47.0000)),
+        Place(build_id(application, 2, 1), "bellecour", "Bellecour", east_of(LYON, 30)),  # its cells overlap Lyon 2's
+        Place(build_id(application, 2, 2), "gare", "Gare Lille Flandres", (3.0706, 50.6363)),
+        Place(build_id(application, 2, 3), "times-square", "Times Square", (-73.9855, 40.7580), NEW_YORK),
+        Place(build_id(application, 2, 4), "old-market", "Old market", (3.0570, 50.6400), active=False),
+        Place(build_id(application, 2, 5), "lake", "Lake, never seen", (1.5000, 47.0000)),
     )
     studies = (
         Study(
-            ident(application, 3, 1),
+            build_id(application, 3, 1),
             "spring",
             tuple(sites[n].id for n in (0, 1, 2, 4, 6)),
             tuple(pois[n].id for n in (0, 1, 3, 4)),
             date(2024, 3, 18),
             date(2024, 4, 7),
         ),
-        Study(ident(application, 3, 2), "abroad", (sites[2].id, sites[3].id), (pois[2].id,)),
+        Study(build_id(application, 3, 2), "abroad", (sites[2].id, sites[3].id), (pois[2].id,)),
     )
     areas = (("door", 0), ("shoes", 0), ("coats", 0), ("till", 0), ("hall", 1), ("bar", 1))
     equipments = tuple(
-        Equipment(ident(application, 4, number), f"eq-{name}", sites[site].id)
+        Equipment(build_id(application, 4, number), f"eq-{name}", sites[site].id)
         for number, (name, site) in enumerate(areas)
     )
-    levers = {ident(application, 5, 1): "display", ident(application, 5, 2): "email", ident(application, 5, 3): "other"}
+    levers = {
+        build_id(application, 5, 1): "display",
+        build_id(application, 5, 2): "email",
+        build_id(application, 5, 3): "other",
+    }
     display, email, other = levers
 
     campaigns = (
         Campaign(
-            ident(application, 6, 1),
+            build_id(application, 6, 1),
             "winter-display",
             display,
             "Winter display",
@@ -97,7 +111,7 @@ def ground(application: int) -> Ground:
             costs=(Cost("fixed", Fraction(1000)), Cost("cpm", Fraction("12.5"))),
         ),
         Campaign(
-            ident(application, 6, 2),
+            build_id(application, 6, 2),
             "lyon-display",
             display,
             "Lyon display",
@@ -108,7 +122,7 @@ def ground(application: int) -> Ground:
             costs=(Cost("cpm", Fraction(8), date(2024, 3, 25), date(2024, 4, 30)), Cost("cpc", Fraction("0.35"))),
         ),
         Campaign(
-            ident(application, 6, 3),
+            build_id(application, 6, 3),
             "mails",
             email,
             "Mails",
@@ -121,7 +135,7 @@ def ground(application: int) -> Ground:
             ),
         ),
         Campaign(
-            ident(application, 6, 4),
+            build_id(application, 6, 4),
             "autumn",
             email,
             "Autumn",
@@ -130,8 +144,8 @@ def ground(application: int) -> Ground:
             date(2024, 11, 3),
         ),
         Campaign(
-            ident(application, 6, 5),
-            "radio",  # nobody is known to have heard it
+            build_id(application, 6, 5),
+            "radio",  # has no touches
             other,
             "Radio",
             first=date(2024, 3, 25),
@@ -139,9 +153,9 @@ def ground(application: int) -> Ground:
             extras=frozenset({"wave:2"}),
             costs=(Cost("fixed", Fraction(700)),),
         ),
-        Campaign(ident(application, 6, 6), "always on", other, "Always on", extras=frozenset({"segment:vip"})),
+        Campaign(build_id(application, 6, 6), "always on", other, "Always on", extras=frozenset({"segment:vip"})),
     )
-    return Ground(sites, pois, studies, equipments, levers, campaigns)
+    return Geography(sites, pois, studies, equipments, levers, campaigns)
 
 
 AREAS = (
@@ -153,16 +167,16 @@ AREAS = (
     Area("130010101", "Aix", 5.4474, 43.5297),
 )
 _CODES = [area.code for area in AREAS]
-_NOWHERE = "999999999"  # a code that no area of the application has
+_NOWHERE = "999999999"  # a code without an area
 _PHONES = (("android", "Acme", "A1"), ("android", "Acme", "A2"), ("ios", "Pomme", "P9"), (None, None, None))
 
 
-def panel(size: int) -> tuple[Panelist, ...]:
-    """Users with weights, homes, works and phones, some of them unknown."""
-    found = []
+def build_panel(size: int) -> tuple[Panelist, ...]:
+    """Build panelists with weights, homes, works and devices, some of them unknown."""
+    panelists = []
     for number in range(size):
         os, manufacturer, model = _PHONES[number % 4]
-        found.append(
+        panelists.append(
             Panelist(
                 f"user-{number:02d}",
                 Fraction(250 + 371 * number % 4000, 1000) if number % 3 else Fraction(1),
@@ -173,4 +187,4 @@ def panel(size: int) -> tuple[Panelist, ...]:
                 model,
             )
         )
-    return tuple(found)
+    return tuple(panelists)

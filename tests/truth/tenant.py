@@ -1,4 +1,4 @@
-"""A small tenant: one application, what happened in it, and the same as events to be ingested."""
+"""A small tenant: one application, its events as a truth, and the same events as they are ingested."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.by_hand.sessions import stays_of_pings
+from tests.by_hand.sessions import derive_stays
 from tests.by_hand.truth import Ping, Stay, Truth
 from tests.truth import happenings as happen
 from tests.truth import places
@@ -18,7 +18,7 @@ OFFSETS = ("UTC", "Europe/Paris", "America/New_York")
 
 @dataclass(frozen=True, eq=False)
 class Tenant:
-    """key, name: the application's; events: by kind, as they would be sent; see `Truth` for the rest."""
+    """An application with its truth.  events: by kind, as a caller sends them."""
 
     id: str
     key: str
@@ -30,55 +30,55 @@ class Tenant:
 
 @lru_cache
 def alpha() -> Tenant:
-    """Seven sites in three time zones, thirty users (four of them unknown to the panel), everything that happens."""
+    """Build the first tenant: seven sites in three time zones, thirty users of whom four are not in the panel."""
     return _tenant(1, "alpha", "Alpha", "Europe/Paris", size=1.0)
 
 
 @lru_cache
 def beta() -> Tenant:
-    """Another application in Shanghai, with the same keys, and other events of the same users."""
+    """Build the second tenant, in Shanghai, with the same keys, and other events of the same users."""
     return _tenant(2, "beta", "Beta", "Asia/Shanghai", size=0.25)
 
 
 def _tenant(number: int, key: str, name: str, timezone: str, size: float) -> Tenant:
-    ground, dice, panel = places.ground(number), happen.Dice(number, timezone), places.panel(26)
-    users = [*(one.user for one in panel), *(f"stranger-{number}" for number in range(4))]
+    geography, dice, panel = places.build_geography(number), happen.Dice(number, timezone), places.build_panel(26)
+    users = [*(panelist.user for panelist in panel), *(f"stranger-{number}" for number in range(4))]
     devices = [f"device-{number:02d}" for number in range(24)]
-    sites, pois = ground.sites, ground.pois
+    sites, pois = geography.sites, geography.pois
     seen_at = [*sites[:5], *sites[:5], *pois[:4]]
-    matched = happen.stays(dice, users, seen_at, round(9 * size)) + happen.nights_of_change("user-01", sites[0])
-    spots = (
+    matched = happen.stays(dice, users, seen_at, round(9 * size)) + happen.clock_change_nights("user-01", sites[0])
+    place_zones = (
         ((sites[0].id, "indoor"), (pois[0].id, "indoor")),
         ((sites[1].id, "indoor"),),
         ((sites[1].id, "outdoor"),),
         ((sites[2].id, "indoor"),),
     )
-    pings = happen.pings(dice, users[:20], spots, round(4 * size))
-    reached = [one for one in ground.campaigns if one.key != "radio"]
-    touches = happen.touches(dice, users, reached, round(14 * size))
-    came_to = [*(site for site in sites if site.key != "quiet"), *(site for site in sites if site.online)] * 2
-    visits = happen.visits(dice, touches, users, came_to)
+    pings = happen.pings(dice, users[:20], place_zones, round(4 * size))
+    with_touches = [campaign for campaign in geography.campaigns if campaign.key != "radio"]
+    touches = happen.touches(dice, users, with_touches, round(14 * size))
+    visited_sites = [*(site for site in sites if site.key != "quiet"), *(site for site in sites if site.online)] * 2
+    visits = happen.visits(dice, touches, users, visited_sites)
     truth = Truth(
         timezone=timezone,
         sites=sites,
         pois=pois,
-        equipments=ground.equipments,
-        studies=ground.studies,
-        campaigns=ground.campaigns,
+        equipments=geography.equipments,
+        studies=geography.studies,
+        campaigns=geography.campaigns,
         areas=places.AREAS,
         panelists=panel,
-        stays=[*matched, *stays_of_pings(pings)],
-        detections=happen.detections(dice, devices, ground.equipments, round(10 * size)),
+        stays=[*matched, *derive_stays(pings)],
+        detections=happen.detections(dice, devices, geography.equipments, round(10 * size)),
         touches=touches,
-        deliveries=happen.deliveries(dice, ground.campaigns),
+        deliveries=happen.deliveries(dice, geography.campaigns),
         visits=visits,
-        purchases=happen.purchases(dice, visits, users, came_to),
+        purchases=happen.purchases(dice, visits, users, visited_sites),
     )
-    return Tenant(places.ident(number, 0, 0), key, name, ground.levers, truth, events(truth, matched, pings))
+    return Tenant(places.build_id(number, 0, 0), key, name, geography.levers, truth, events(truth, matched, pings))
 
 
 def events(truth: Truth, matched: Iterable[Stay], pings: Iterable[Ping]) -> dict[str, list[Json]]:
-    """Everything that happened, as it would be sent; places by key and by id in turn, instants in several offsets."""
+    """Return the events as a caller sends them: places by key and by id in turn, instants with several offsets."""
     keys = {place.id: place.key for place in (*truth.sites, *truth.pois)}
     keys |= {equipment.id: equipment.key for equipment in truth.equipments}
     keys |= {campaign.id: campaign.key for campaign in truth.campaigns}
@@ -156,7 +156,7 @@ def _instant(number: int, at: datetime) -> str:
 
 
 def _where(truth: Truth, ping: Ping) -> Json:
-    place, zone = ping.spots[0]
+    place, zone = ping.place_zones[0]
     coordinates = truth.place(place).coordinates
     assert coordinates is not None
     lng, lat = coordinates if zone == "indoor" else places.north_of(coordinates, 95)
