@@ -39,7 +39,7 @@ _CHANNELS = ("offline", "online")
 class AttributionContext:
     """Inputs of attribution other than events.
 
-    timezone: the application's.  sites: (site, zone: its time zone, online as boolean).
+    timezone: the application's.  sites: (site, timezone, online as boolean).
     weights: (user, weight in thousandths); users without a row weigh 1.
     delay_edges: lower edges of the bands of delay, in days.
     """

@@ -73,9 +73,9 @@ def _cover_days(low: Ints, high: Ints) -> Ints:
 def find_days_of_events(events: pa.Table, sites: pa.Table) -> Ints:
     """Return the local days of visits or purchases (site, at), distinct and ascending.
 
-    sites: (site, zone: its time zone).  Events of unknown sites are left out.
+    sites: (site, timezone).  Events of unknown sites are left out.
     """
     site = to_codes(events["site"], sites["site"].to_pylist())
     exists = site >= 0
-    days = to_days_of_places(to_integers(events["at"])[exists], site[exists], sites["zone"].to_pylist())
+    days = to_days_of_places(to_integers(events["at"])[exists], site[exists], sites["timezone"].to_pylist())
     return np.unique(days)

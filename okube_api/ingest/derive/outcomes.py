@@ -47,7 +47,7 @@ class Outcomes:
 def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span: Span) -> Outcomes:
     """Return the outcomes of local days.
 
-    visits: (user, site, at).  purchases: (user, site, at, amount_micro).  sites: (site, zone: its time zone) by `_id`.
+    visits: (user, site, at).  purchases: (user, site, at, amount_micro).  sites: (site, timezone) by `_id`.
     A purchase belongs to the latest visit of its user, site and local day that is not later than the purchase.
     """
     visited, bought = _index_events(visits, sites, span), _index_events(purchases, sites, span)
@@ -63,7 +63,7 @@ def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span
 def _index_events(events: pa.Table, sites: pa.Table, span: Span) -> Outcomes:
     """Return each event as an outcome of its own; events of other days and of unknown sites are left out."""
     site, at_ms = to_codes(events["site"], sites["site"].to_pylist()), to_integers(events["at"])
-    day = to_days_of_places(at_ms, site, sites["zone"].to_pylist())
+    day = to_days_of_places(at_ms, site, sites["timezone"].to_pylist())
     numbers = np.flatnonzero((site >= 0) & (day >= span[0]) & (day <= span[1]))
     are_purchases = "amount_micro" in events.column_names
     purchases = np.full(len(numbers), int(are_purchases), np.int64)

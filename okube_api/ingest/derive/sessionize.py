@@ -106,9 +106,9 @@ class Sessions:
 
 
 def index_equipments(equipments: pa.Table) -> LocationIndex:
-    """Return the index of an application's equipments (equipment, site, zone: the time zone), in any order."""
+    """Return the index of an application's equipments (equipment, site, timezone), in any order."""
     by_id = equipments.sort_by("equipment")
-    timezones = dict(zip(by_id["site"].to_pylist(), by_id["zone"].to_pylist(), strict=True))
+    timezones = dict(zip(by_id["site"].to_pylist(), by_id["timezone"].to_pylist(), strict=True))
     sites = sorted(timezones)
     return LocationIndex(
         by_id["equipment"].to_pylist(), to_codes(by_id["site"], sites), sites, [timezones[site] for site in sites]

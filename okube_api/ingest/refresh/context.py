@@ -25,8 +25,8 @@ from okube_api.store.values import Json
 class DerivationContext:
     """The documents of an application as far as its facts depend on them.
 
-    timezone: the application's.  sites: (site, zone, online); equipments: (equipment, site, zone), where zone is the
-    time zone of the site; both in any order.  windows: by campaign `_id`.
+    timezone: the application's.  sites: (site, timezone, online); equipments: (equipment, site, timezone of
+    the site); both in any order.  windows: by campaign `_id`.
     """
 
     timezone: str
@@ -73,7 +73,7 @@ async def load_context(store: Store, application: Application) -> DerivationCont
         sites=pa.table(
             {
                 "site": _to_texts(list(timezones)),
-                "zone": _to_texts(list(timezones.values())),
+                "timezone": _to_texts(list(timezones.values())),
                 "online": pa.array([bool(site.get("online")) for site in sites], pa.bool_()),
             }
         ),
@@ -81,7 +81,7 @@ async def load_context(store: Store, application: Application) -> DerivationCont
             {
                 "equipment": _to_texts([equipment["_id"] for equipment in equipments]),
                 "site": _to_texts([equipment["site"] for equipment in equipments]),
-                "zone": _to_texts([timezones[equipment["site"]] for equipment in equipments]),
+                "timezone": _to_texts([timezones[equipment["site"]] for equipment in equipments]),
             }
         ),
         windows={campaign["_id"]: default_windows | (campaign.get("windows") or {}) for campaign in campaigns},

@@ -69,7 +69,7 @@ async def _find_affected_days(
     outcome_days: set[int] = set()
     exposure_days: set[int] = set()
     if "touches" in tasks:
-        timezones = sorted(set(context.sites["zone"].to_pylist()))
+        timezones = sorted(set(context.sites["timezone"].to_pylist()))
         async for touches in read_changed_events(change, TOUCHES, tasks["touches"]):
             days = find_outcome_days_of_touches(touches, context.windows, timezones)
             outcome_days |= await _keep_days_of_users(change, days, np.unique(to_integers(touches["user"])))

@@ -75,12 +75,12 @@ def build_detections(truth: Truth) -> pa.Table:
 
 
 def build_equipments(truth: Truth) -> pa.Table:
-    """Return equipments as (equipment, site, zone: the time zone)."""
+    """Return equipments as (equipment, site, timezone)."""
     rows = [
-        {"equipment": equipment.id, "site": equipment.site, "zone": truth.zone_of(equipment.site)}
+        {"equipment": equipment.id, "site": equipment.site, "timezone": truth.zone_of(equipment.site)}
         for equipment in truth.equipments
     ]
-    return build_table(rows, equipment=TEXT, site=TEXT, zone=TEXT)
+    return build_table(rows, equipment=TEXT, site=TEXT, timezone=TEXT)
 
 
 def sessionize_detections(rows: pa.Table, truth: Truth) -> Sessions:
@@ -207,11 +207,11 @@ def build_purchases(truth: Truth) -> pa.Table:
 def build_inputs(truth: Truth) -> AttributionContext:
     """Return the inputs of attribution other than events."""
     numbers = number_users(truth)
-    sites = [{"site": site.id, "zone": truth.zone_of(site.id), "online": site.online} for site in truth.sites]
+    sites = [{"site": site.id, "timezone": truth.zone_of(site.id), "online": site.online} for site in truth.sites]
     weights = [{"user": numbers[panelist.user], "weight": int(panelist.weight * 1000)} for panelist in truth.panelists]
     return AttributionContext(
         truth.timezone,
-        build_table(sites, site=TEXT, zone=TEXT, online=FLAG),
+        build_table(sites, site=TEXT, timezone=TEXT, online=FLAG),
         {campaign.id: {**truth.windows, **(campaign.windows or {})} for campaign in truth.campaigns},
         build_table(weights, user=INTEGER, weight=INTEGER),
         truth.bands["delay"],

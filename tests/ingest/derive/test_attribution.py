@@ -353,7 +353,7 @@ def test_days_that_a_change_of_touches_does_not_affect_are_the_same(truth: Truth
     removed = data.draw(st.sets(st.sampled_from(truth.touches), max_size=3) if truth.touches else st.just(set()))
     remaining = build_truth([touch for touch in truth.touches if touch not in removed], truth.visits, truth.purchases)
     inputs = tables.build_inputs(truth)
-    timezones = inputs.sites["zone"].to_pylist()
+    timezones = inputs.sites["timezone"].to_pylist()
     affected_days = find_outcome_days_of_touches(
         tables.build_touch_table(truth, removed), inputs.windows, timezones
     ).tolist()
