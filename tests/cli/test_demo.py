@@ -21,7 +21,9 @@ UNTIL = date(2026, 10, 25)
 @pytest.mark.anyio
 async def test_two_applications_have_all_resources_and_events(tmp_path: Path) -> None:
     async with open_services(Settings(store_url=f"duckdb:{tmp_path / FILE}")) as services:
-        documents = await fill_applications(build_demo_services(services.store, bytes(32), memory_limit="256MB", threads=2), UNTIL, scale=0.01)
+        documents = await fill_applications(
+            build_demo_services(services.store, bytes(32), memory_limit="256MB", threads=2), UNTIL, scale=0.01
+        )
         assert [application["key"] for application in documents] == ["maison-lumen", "petit-quai"]
         for document, counts in zip(documents, ((33, 96, 24), (9, 24, 6)), strict=True):
             of_application = equal("application", document["_id"])
