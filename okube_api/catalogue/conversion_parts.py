@@ -34,9 +34,9 @@ from okube_api.catalogue.value import Number
 from okube_api.clock import DAY_S
 
 _MICRO = 1_000_000
-EVERY = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS, Scope.EXTRAS)
-OF_USERS = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS)
-BY_LEVER = (Scope.SITES, Scope.LEVERS)
+ALL_SCOPES = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS, Scope.EXTRAS)
+USER_SCOPES = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS)
+LEVER_SCOPES = (Scope.SITES, Scope.LEVERS)
 _SITES = (PlaceRole.SITES, "site")
 _SITE = (Scope.SITES, "site")
 
@@ -103,17 +103,17 @@ VENUE_RATE = VenueRate(
 
 def additive(name: str, value: Number, title: str, unit: Unit = Unit.COUNT) -> Kpi:
     """Build a KPI whose values add up over days and scopes."""
-    return Kpi(name, value, unit, KpiKind.ADDITIVE, EVERY, title)
+    return Kpi(name, value, unit, KpiKind.ADDITIVE, ALL_SCOPES, title)
 
 
 def participation(name: str, value: Number, title: str, unit: Unit = Unit.COUNT) -> Kpi:
     """Build a KPI that counts an outcome for each campaign that takes part in it."""
-    return Kpi(name, value, unit, KpiKind.PARTICIPATION, EVERY, title)
+    return Kpi(name, value, unit, KpiKind.PARTICIPATION, ALL_SCOPES, title)
 
 
 def ratio(name: str, numerator: Number, denominator: Number, title: str, unit: Unit = Unit.MONEY) -> Kpi:
     """Build a KPI that is one number over another."""
-    return Kpi(name, Ratio(numerator, denominator), unit, KpiKind.RATIO, EVERY, title)
+    return Kpi(name, Ratio(numerator, denominator), unit, KpiKind.RATIO, ALL_SCOPES, title)
 
 
 def return_on_cost(name: str, earned: Number, title: str) -> Kpi:
@@ -124,7 +124,7 @@ def return_on_cost(name: str, earned: Number, title: str) -> Kpi:
 def visits_and_conversions(name: str, visits: Number, conversions: Number, title: str) -> Kpi:
     """Build a record of visits, conversions and their ratio."""
     fields = (("visits", visits), ("conversions", conversions), ("rate", Ratio(conversions, visits)))
-    return Kpi(name, Record(fields), Unit.MIXED, KpiKind.COMPOSITE, EVERY, title, LeafShape.VISITS_AND_CONVERSIONS)
+    return Kpi(name, Record(fields), Unit.MIXED, KpiKind.COMPOSITE, ALL_SCOPES, title, LeafShape.VISITS_AND_CONVERSIONS)
 
 
 def attributions(name: str, channel: Channel, title: str) -> Kpi:
@@ -136,7 +136,7 @@ def attributions(name: str, channel: Channel, title: str) -> Kpi:
         ("lc", channel.last),
         ("participation", channel.visits),
     )
-    return Kpi(name, Record(models), Unit.COUNT, KpiKind.COMPOSITE, EVERY, title, LeafShape.ATTRIBUTIONS)
+    return Kpi(name, Record(models), Unit.COUNT, KpiKind.COMPOSITE, ALL_SCOPES, title, LeafShape.ATTRIBUTIONS)
 
 
 def by_touch(name: str, kinds: tuple[tuple[str, Number], ...], leaf: LeafShape, title: str) -> Kpi:
@@ -150,7 +150,7 @@ def by_touch(name: str, kinds: tuple[tuple[str, Number], ...], leaf: LeafShape, 
         )
         for kind, contacts in kinds
     )
-    return Kpi(name, Record(fields), Unit.MIXED, KpiKind.COMPOSITE, EVERY, title, leaf)
+    return Kpi(name, Record(fields), Unit.MIXED, KpiKind.COMPOSITE, ALL_SCOPES, title, leaf)
 
 
 def time_before(name: str, channel: Channel, title: str) -> Kpi:
@@ -165,11 +165,11 @@ def time_before(name: str, channel: Channel, title: str) -> Kpi:
         counted="sessions",
         amount_denominator=DAY_S,
     )
-    return Kpi(name, value, Unit.COUNT, KpiKind.DISTRIBUTION, EVERY, title, LeafShape.DISTRIBUTION)
+    return Kpi(name, value, Unit.COUNT, KpiKind.DISTRIBUTION, ALL_SCOPES, title, LeafShape.DISTRIBUTION)
 
 
 def per_campaign(name: str, channel: Channel, title: str) -> Kpi:
     """Build the breakdown of linear credit by campaign."""
     items = Breakdown(channel.linear, by=Scope.CAMPAIGNS, shape="campaigns")
     value = Scoped(items, overrides=((Scope.CAMPAIGNS, channel.linear),))
-    return Kpi(name, value, Unit.COUNT, KpiKind.ADDITIVE, EVERY, title, LeafShape.PER_CAMPAIGN)
+    return Kpi(name, value, Unit.COUNT, KpiKind.ADDITIVE, ALL_SCOPES, title, LeafShape.PER_CAMPAIGN)
