@@ -69,8 +69,8 @@ class RecencyWriter:
         await self._writer.replace(days.tolist(), flagged)
         self._written_days |= set(days.tolist())
         if max(await self._history.list_stored_days(), default=0) > days[0]:  # else no later day depends on these
-            is_changed = np.setxor1d(old_visits, visits.at_location) if len(old_visits) else visits.at_location
-            self._changed_visits.append(is_changed)
+            changed = np.setxor1d(old_visits, visits.at_location) if len(old_visits) else visits.at_location
+            self._changed_visits.append(changed)
         self._last_written = await asyncio.to_thread(self._last_written.update, visits)
 
     async def finish(self) -> None:

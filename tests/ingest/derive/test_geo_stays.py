@@ -1,5 +1,7 @@
 """Stays of pings and of stay events at two places, from arrays alone."""
 
+from typing import Any
+
 import h3
 import numpy as np
 import pyarrow as pa
@@ -56,8 +58,8 @@ def test_pings_in_a_zone_become_stays() -> None:
 def test_a_stay_event_counts_once_and_its_change_affects_its_local_day() -> None:
     places = build_places()
     columns = {"part": DAY, "user": 1, "place": "p", "zone": "outdoor", "at": AT_MS, "duration_s": 600}
-    others = [{"batch": 2}, {"batch": 2, "user": 2}, {"batch": 2, "place": "deleted"}]
-    rows = pa.Table.from_pylist([{**columns, **other} for other in ({"batch": 1}, *others)])
+    others: list[dict[str, Any]] = [{"batch": 2}, {"batch": 2, "user": 2}, {"batch": 2, "place": "deleted"}]
+    rows = pa.Table.from_pylist([{**columns, **other} for other in [{"batch": 1}, *others]])
     nulls = pa.nulls(rows.num_rows, pa.int64())
     rows = rows.append_column("id_high", nulls).append_column("id_low", nulls)
     events = deduplicate_stays(rows, np.array([0, 1, 1, 1]), CONTENT, places)
