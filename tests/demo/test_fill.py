@@ -27,7 +27,7 @@ from okube_api.store_schema import SCHEMA
 from tests.by_hand import conversion, geomarketing, presence
 from tests.by_hand import truth as by_hand
 from tests.by_hand.question import Question
-from tests.by_hand.sessions import stays_of_pings
+from tests.by_hand.sessions import derive_stays
 from tests.by_hand.truth import Truth
 from tests.engine import ask_conversion
 from tests.engine.ask import ask
@@ -108,7 +108,7 @@ def build_truth(world: World, documents: dict[str, list[Json]], events: Rows) ->
             by_hand.Panelist(**{**row, "weight": Fraction(round(row["weight"] * 1000), 1000)})
             for row in events["panelists"]
         ],
-        stays=stays + stays_of_pings([build_ping(world, sites, row) for row in events["pings"]]),
+        stays=stays + derive_stays([build_ping(world, sites, row) for row in events["pings"]]),
         detections=[
             by_hand.Detection(row["device"], equipments[row["equipment"]], to_utc(row["at"]))
             for row in events["detections"]

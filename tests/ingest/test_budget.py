@@ -46,7 +46,7 @@ async def measure(view: Reader, table: Table) -> tuple[int, int]:
 async def test_rollups_stay_under_twice_the_bytes_of_their_fact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fill, "events", generate_month)
+    monkeypatch.setattr(fill, "generate_events", generate_month)
     store = open_store(f"duckdb:{tmp_path / 'okube.duckdb'}", SCHEMA)
     await store.start()
     try:
