@@ -21,7 +21,7 @@ from okube_api.store.values import Json
 from tests.by_hand.truth import Campaign, Equipment, Place, Truth
 from tests.ingest.event_truth import Batch
 from tests.ingest.ingest_app import PlaceCells
-from tests.truth.places import BROADWAY, LYON, east_of, build_id, north_of
+from tests.truth.places import BROADWAY, LYON, build_id, east_of, north_of
 
 USERS, DEVICES = ("ann", "bob", "cid"), ("d0", "d1")
 CODES = ("693820101", "750560101")
