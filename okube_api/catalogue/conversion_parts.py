@@ -35,8 +35,6 @@ from okube_api.clock import DAY_S
 
 _MICRO = 1_000_000
 ALL_SCOPES = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS, Scope.EXTRAS)
-USER_SCOPES = (Scope.SITES, Scope.CAMPAIGNS, Scope.LEVERS)
-LEVER_SCOPES = (Scope.SITES, Scope.LEVERS)
 _SITES = (PlaceRole.SITES, "site")
 _SITE = (Scope.SITES, "site")
 
@@ -94,8 +92,6 @@ COST = CampaignCost()
 VENUE_RATE = VenueRate(
     exposed=UserSet(EXPOSED.where("control", 0), USERS),
     visitors=UserSet(OFFLINE.credit, USERS),
-    visits=OFFLINE.visits,
-    prints=PRINTED,
 )
 
 # -- records of similar KPIs -----------------------------------------------------------------------------------

@@ -149,7 +149,6 @@ async def test_bodies_that_are_not_json_are_refused(alpha: World, content_type: 
         (Module.GEO_MARKETING, "posAffinity", "homes", False),
         (Module.GEO_MARKETING, "posSessions", "equipments", False),
         (Module.GEO_MARKETING, "posSessions", "sites", True),
-        (Module.CONVERSION, "venueRate", "extras", False),
         (Module.CONVERSION, "offlineVisits", "pois", False),
         (Module.CONVERSION, "offlineVisits", "sites", True),
     ],

@@ -104,9 +104,7 @@ def time_before(online: bool) -> LeafFunction:
 
 
 def venue_rate(cell: Cell) -> Leaf:
-    """Return exposed users with a visit over exposed users; visits over prints when the question has no exposure."""
-    if not cell.exposure_known:
-        return ratio(cell.visits(OFFLINE), cell.delivered("prints"))
+    """Return exposed users with an attributed visit over exposed users; null where nobody was exposed."""
     exposed = cell.touched(control=False)
     visited = {outcome.user for outcome in cell.attributed(OFFLINE) if outcome.visit}
     return ratio(cell.users(exposed & visited), cell.users(exposed))
@@ -283,16 +281,13 @@ KPIS: Mapping[str, LeafFunction] = {
     "onlineVisitsPerCampaign": per_campaign(ONLINE),
 }
 
-_FEWER_SCOPES = {
-    "globalLeverPerformance": ("globals", "sites", "levers"),
-    "venueRate": ("globals", "sites", "campaigns", "levers"),
-    "comparisonOfflineVisits": ("globals", "sites", "campaigns", "levers"),
-}
+SCOPES = ("globals", "sites", "campaigns", "levers", "extras")
 
 
 def scopes(kpi: str) -> tuple[str, ...]:
-    """Return the scopes of a KPI."""
-    return _FEWER_SCOPES.get(kpi, ("globals", "sites", "campaigns", "levers", "extras"))
+    """Return the scopes of a KPI: all of them."""
+    assert kpi in KPIS
+    return SCOPES
 
 
 def scope_values_of(campaign: Campaign, scope: str) -> frozenset[str]:
@@ -318,12 +313,6 @@ def conversion(truth: Truth, kpi: str, question: Question) -> Leaf:
     campaigns = {campaign.id: campaign for campaign in truth.campaigns if passes_filters(campaign, question)}
     sharers = {campaign.id: list_sharers(truth, campaign, question) for campaign in campaigns.values()}
     some_sites = any((question.site, question.sites, question.tags)) or question.scope == "sites"
-    exposure_known = any(
-        touch.kind != "control" and touch.campaign in campaigns
-        for day, touches in world.touches.items()
-        if question.contains(day)
-        for touch in touches
-    )
     by_campaign = question.scope in ("campaigns", "levers", "extras")
 
     def leaf(value: str | None, days: frozenset[date]) -> Leaf:
@@ -331,9 +320,7 @@ def conversion(truth: Truth, kpi: str, question: Question) -> Leaf:
         if by_campaign and value is not None:
             campaign_ids = {c.id: c for c in campaigns.values() if value in scope_values_of(c, question.scope)}.keys()
         cell_sites = sites & {value} if question.scope == "sites" and value is not None else sites
-        return KPIS[kpi](
-            Cell(world, question, frozenset(campaign_ids), cell_sites, sharers, days, some_sites, exposure_known)
-        )
+        return KPIS[kpi](Cell(world, question, frozenset(campaign_ids), cell_sites, sharers, days, some_sites))
 
     if question.scope == "sites":
         values: Iterable[str] = sites

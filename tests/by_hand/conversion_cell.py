@@ -59,7 +59,6 @@ class Cell:
     """One scope value over some days: the campaigns and sites that count in it.
 
     some_sites: whether the question is about a selection of sites, which get their shares of what is known by campaign.
-    exposure_known: whether the question's campaigns and days have any touch other than control.
     """
 
     world: World
@@ -69,7 +68,6 @@ class Cell:
     sharers: Mapping[str, list[str]]
     days: frozenset[date]
     some_sites: bool
-    exposure_known: bool
 
     @property
     def uplift(self) -> bool:

@@ -6,21 +6,19 @@ from typing_extensions import override
 
 from okube_api.catalogue.scopes import Scope
 from okube_api.catalogue.terms import Term, UserSet
-from okube_api.catalogue.value import Number, Value
+from okube_api.catalogue.value import Value
 
 
 @dataclass(frozen=True, slots=True)
 class VenueRate(Value):
-    """Exposed users with a visit over exposed users; visits over prints where no exposure is recorded."""
+    """Exposed users with a visit over exposed users; null where nobody was exposed."""
 
     exposed: UserSet
     visitors: UserSet
-    visits: Number
-    prints: Number
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:
-        return (self.exposed, self.visitors, *self.visits.terms(scope), *self.prints.terms(scope))
+        return (self.exposed, self.visitors)
 
 
 @dataclass(frozen=True, slots=True)

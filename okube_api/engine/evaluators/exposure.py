@@ -1,4 +1,4 @@
-"""Evaluates visits of users who were exposed to campaigns, against prints or against a control group.
+"""Evaluates visits of users who were exposed to campaigns, alone or against a control group.
 
 Exposures have no site, and visits of any cause have no campaign: such users are by bucket only, and the same for
 every scope value.
@@ -14,7 +14,7 @@ from okube_api.catalogue.expressions.exposure import Comparison, VenueRate
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.catalogue.terms import UserSet
 from okube_api.catalogue.weights import WEIGHT_UNIT
-from okube_api.engine.evaluate import evaluate, evaluate_number
+from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, round_quotients, sum_by_cell
 from okube_api.engine.results import AMOUNT_DIGITS, RATIO_DIGITS, Leaf, RatioResults, Results, round_ratios
@@ -22,7 +22,6 @@ from okube_api.engine.sets import UserGroups, concatenate, find_members
 from okube_api.store.arrays import Flags, Ints
 
 CONFIDENCE_95 = 1.96  # standard errors
-NO_EXPOSURES = "venueRate: no exposure is recorded, so it is the number of offline visits over prints."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +62,8 @@ def _(value: VenueRate, evaluator: Evaluator) -> Results:
 
 
 def _venue_rate(value: VenueRate, evaluator: Evaluator) -> Results:
-    """Return exposed users with a visit over exposed users; without any exposure, visits over prints, with a note."""
-    visits, prints = evaluate_number(value.visits, evaluator), evaluate_number(value.prints, evaluator)
+    """Return exposed users with a visit over exposed users."""
     exposed = _evaluate_users(value.exposed, evaluator)
-    if len(exposed.users.users) == 0:
-        evaluator.notes.append(NO_EXPOSURES)
-        return RatioResults(visits, prints)
     visitors = exposed.intersect(_evaluate_users(value.visitors, evaluator), evaluator.width)
     return RatioResults(_weigh(visitors, value.exposed, evaluator), _weigh(exposed, value.exposed, evaluator))
 
