@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 
 from okube_api.api.container import Services
 from okube_api.campaigns.repository import CAMPAIGNS
-from okube_api.catalogue.facts import GEO_STAYS, OUTCOMES, PRESENCE_PASSAGES, Fact
+from okube_api.catalogue.fact import Fact
+from okube_api.catalogue.facts import GEO_STAYS, OUTCOMES, PRESENCE_PASSAGES
 from okube_api.kit.application import Application
 from okube_api.store.conditions import equal
 

@@ -7,6 +7,7 @@ from okube_api.catalogue.expressions.costs import CampaignCost, DeliveryCount
 from okube_api.catalogue.expressions.distributions import Distribution
 from okube_api.catalogue.expressions.exposure import VenueRate
 from okube_api.catalogue.expressions.numbers import Minus, Plus, Total
+from okube_api.catalogue.fact import Measure
 from okube_api.catalogue.facts import (
     CLICKS,
     COHORTS,
@@ -25,7 +26,6 @@ from okube_api.catalogue.facts import (
     REVENUE,
     USERS,
     VISITS,
-    Measure,
 )
 from okube_api.catalogue.kpi import Kpi, KpiKind, LeafShape, Unit
 from okube_api.catalogue.scopes import PlaceRole, Scope

@@ -7,6 +7,7 @@ from okube_api.catalogue.expressions.distributions import Distribution
 from okube_api.catalogue.expressions.matrix import Matrix
 from okube_api.catalogue.expressions.numbers import Distinct, Minus, ScopedNumber, Total
 from okube_api.catalogue.expressions.order import VisitOrder
+from okube_api.catalogue.fact import Fact, Measure
 from okube_api.catalogue.facts import (
     DROPOUTS,
     NEW,
@@ -20,8 +21,6 @@ from okube_api.catalogue.facts import (
     PRESENCE_STEPS,
     PRESENCE_VISITOR_DAYS,
     USERS,
-    Fact,
-    Measure,
 )
 from okube_api.catalogue.kpi import Kpi, KpiKind, LeafShape, Unit
 from okube_api.catalogue.scopes import PlaceRole, Scope

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from okube_api.catalogue.facts import Fact, Measure, MemberSet
+from okube_api.catalogue.fact import Fact, Measure, MemberSet
 from okube_api.catalogue.scopes import SCOPE_OF_COLUMN, PlaceRole, Scope
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from okube_api.catalogue.facts import Span
+from okube_api.catalogue.fact import Span
 from okube_api.catalogue.scopes import Scope
 from okube_api.catalogue.terms import Term
 from okube_api.engine.calendar import Buckets

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from okube_api.catalogue.buckets import month_number, month_start
-from okube_api.catalogue.facts import Fact, Grain, Measure, Span
+from okube_api.catalogue.fact import Fact, Grain, Measure, Span
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term, UserSet
 from okube_api.engine.calendar import Period

@@ -7,7 +7,7 @@ rows.  Where none can, the fact itself is read.
 
 from dataclasses import dataclass
 
-from okube_api.catalogue.facts import Fact, Grain, Measure, Span
+from okube_api.catalogue.fact import Fact, Grain, Measure, Span
 from okube_api.catalogue.terms import Sums, Term
 from okube_api.engine.plan import Need, RejectedSource
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from okube_api.catalogue.facts import Measure
+from okube_api.catalogue.fact import Measure
 from okube_api.catalogue.terms import Sums
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.grid import Grid, sum_by_cell, sum_quotients

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from okube_api.catalogue.facts import Measure
+from okube_api.catalogue.fact import Measure
 from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, Scope
 from okube_api.catalogue.terms import Term
 from okube_api.engine.calendar import Buckets

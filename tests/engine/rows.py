@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 from okube_api.catalogue.buckets import to_ordinal
-from okube_api.catalogue.facts import DAY_COLUMNS, FACTS, GEO_STAYS, MONTH_COLUMNS, PANELISTS, Fact, Grain, Span
+from okube_api.catalogue.fact import DAY_COLUMNS, MONTH_COLUMNS, Fact, Grain, Span
+from okube_api.catalogue.facts import FACTS, GEO_STAYS, PANELISTS
 
 from tests.by_hand.geomarketing import mark_stays
 from tests.by_hand.truth import Truth

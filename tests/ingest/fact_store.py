@@ -5,7 +5,8 @@ from random import Random
 from typing import Any
 
 import pyarrow as pa
-from okube_api.catalogue.facts import FACTS, Fact
+from okube_api.catalogue.fact import Fact
+from okube_api.catalogue.facts import FACTS
 from okube_api.ingest.derive.place_index import index_places
 from okube_api.ingest.events.tables import TABLES as RAW_TABLES
 from okube_api.ingest.raw.reader import BatchDelta

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.campaigns.repository import CAMPAIGNS
-from okube_api.catalogue.facts import FACTS, PANELISTS, Fact
+from okube_api.catalogue.fact import Fact
+from okube_api.catalogue.facts import FACTS, PANELISTS
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.geo.place_cells import compute_cells
 from okube_api.ingest.derive.place_index import ZONE_KINDS

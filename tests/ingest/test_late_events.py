@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from okube_api.catalogue.buckets import bucket_numbers, to_ordinal
-from okube_api.catalogue.facts import FACTS, Fact, Span
+from okube_api.catalogue.fact import Fact, Span
+from okube_api.catalogue.facts import FACTS
 from okube_api.store.protocol import Change, Store
 from okube_api.store.schema import Table
 from okube_api.store.values import Json

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
-from okube_api.catalogue.facts import GEO_STAYS, Span
+from okube_api.catalogue.fact import Span
+from okube_api.catalogue.facts import GEO_STAYS
 from okube_api.store.column_types import DeclaredFields
 from okube_api.store.conditions import Between, Contains, Missing, Not, OneOf, Overlaps, equal
 from okube_api.store.duckdb.documents import DuckDocuments

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from okube_api.catalogue.facts import CLICKS, DELIVERIES, OPENINGS, PRINTS, Measure
+from okube_api.catalogue.fact import Measure
+from okube_api.catalogue.facts import CLICKS, DELIVERIES, OPENINGS, PRINTS
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.catalogue.terms import Slice, Sums
 from okube_api.catalogue.value import Number

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from okube_api.catalogue.facts import Measure
+from okube_api.catalogue.fact import Measure
 from okube_api.catalogue.scopes import Scope
 from okube_api.catalogue.terms import Slice, Sums, Term, UserSet
 from okube_api.catalogue.value import Number, collect_terms

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from okube_api.catalogue.facts import Fact
+from okube_api.catalogue.fact import Fact
 from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.store.arrays import Codes, Flags, Ints
 from okube_api.store.column_types import ARROW_TYPES

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.catalogue.buckets import bucket_numbers
-from okube_api.catalogue.facts import DAY_COLUMNS, Fact, Grain, MemberSet, Span
+from okube_api.catalogue.fact import DAY_COLUMNS, Fact, Grain, MemberSet, Span
 from okube_api.ingest.columns.columns import mark_group_starts, sort_order
 from okube_api.ingest.columns.sort_codes import fill_nulls, to_sort_codes
 from okube_api.store.arrays import Flags, Ints

@@ -6,7 +6,8 @@ from okube_api.areas.repository import AREAS, AreaRepository
 from okube_api.campaigns.levers import LeverRepository
 from okube_api.campaigns.repository import CAMPAIGNS, CampaignRepository
 from okube_api.catalogue.buckets import to_date
-from okube_api.catalogue.facts import DELIVERIES, EXPOSURES, Fact, Span
+from okube_api.catalogue.fact import Fact, Span
+from okube_api.catalogue.facts import DELIVERIES, EXPOSURES
 from okube_api.clock import Clock
 from okube_api.ingest.events import kinds
 from okube_api.ingest.events.tables import UNDATED_PART

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.catalogue.buckets import bucket_numbers, month_start
-from okube_api.catalogue.facts import DAY_COLUMNS, Fact, Grain, Span
+from okube_api.catalogue.fact import DAY_COLUMNS, Fact, Grain, Span
 from okube_api.ingest.columns.columns import to_integers
 from okube_api.ingest.derive.rollups import can_merge_days, merge_days_into_months, roll_up, roll_up_days
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.buckets import bucket_numbers
-from okube_api.catalogue.facts import Fact
+from okube_api.catalogue.fact import Fact
 from okube_api.ingest.columns.columns import to_integers
 from okube_api.ingest.derive.recency import unpack_days, unpack_keys
 from okube_api.ingest.derive.recency_flags import (

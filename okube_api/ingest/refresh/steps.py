@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from okube_api.catalogue.fact import Fact
 from okube_api.catalogue.facts import (
     COHORTS,
     CREDITS,
@@ -18,7 +19,6 @@ from okube_api.catalogue.facts import (
     PRESENCE_PASSAGES,
     PRESENCE_STAYS,
     PRESENCE_STEPS,
-    Fact,
 )
 from okube_api.ingest.columns.columns import Span
 from okube_api.ingest.derive.panel_index import PanelIndex

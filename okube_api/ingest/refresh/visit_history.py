@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from okube_api.catalogue.facts import Fact
+from okube_api.catalogue.fact import Fact
 from okube_api.ingest.columns.columns import to_integers
 from okube_api.ingest.derive.recency import pack
 from okube_api.ingest.derive.recency_flags import (

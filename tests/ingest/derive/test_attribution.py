@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES, Fact
+from okube_api.catalogue.fact import Fact
+from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
 from okube_api.ingest.columns import columns
 from okube_api.ingest.columns.columns import Span
 from okube_api.ingest.derive import touch_paths

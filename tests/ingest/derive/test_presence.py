@@ -7,13 +7,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from okube_api.catalogue.fact import Fact
 from okube_api.catalogue.facts import (
     PRESENCE_EXITS,
     PRESENCE_PASSAGE_EXITS,
     PRESENCE_PASSAGES,
     PRESENCE_STAYS,
     PRESENCE_STEPS,
-    Fact,
 )
 from okube_api.ingest.columns.columns import Span
 from okube_api.ingest.derive.presence import PresenceTables, derive_presence

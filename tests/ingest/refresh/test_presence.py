@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from okube_api.catalogue.fact import Span
 from okube_api.catalogue.facts import (
     PRESENCE_EXITS,
     PRESENCE_PASSAGE_EXITS,
     PRESENCE_PASSAGES,
     PRESENCE_STAYS,
     PRESENCE_STEPS,
-    Span,
 )
 from okube_api.ingest.events import tables
 from okube_api.ingest.refresh import sessions

@@ -1,0 +1,129 @@
+"""The types of facts: what a fact, its rollups, measures and sets of users are declared with.
+
+Sums are integers: seconds, metres, weights in thousandths, money in millionths; a weighted sum is in thousandths of
+its unit.  A set holds distinct user numbers, sorted, little-endian u32, as one blob.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from okube_api.store.schema import Column, ColumnType, Table
+
+
+class Span(StrEnum):
+    """The period of a rollup row; a partition of its table holds the rows of one such period."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+MONTH_COLUMNS = ("month", "year", "month_of_year")  # year * 12 + month - 1; year; 1 to 12
+DAY_COLUMNS = ("day", "week", *MONTH_COLUMNS, "weekday", "isoweek")
+"""Bucket numbers: day ordinal (1 = 1970-01-01); week (day + 2) // 7, changing on Mondays; weekday 1 (Monday) to 7."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A quantity that is summed.
+
+    name: its column in rollups; the weighted sum is `<name>_w`.
+    field: the integer column of the fact to sum; None counts rows.
+    weighted: whether rollups also hold a weighted sum.
+    distinct_by: if the measure marks the first row of a day: the columns that, with the day, have one marked row.
+        A condition on other columns can leave out the marked row and keep other rows of the day; then distinct
+        values of these columns must be counted instead.
+    """
+
+    name: str
+    field: str | None = None
+    weighted: bool = True
+    distinct_by: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of rollups that hold the sums."""
+        return (self.name, f"{self.name}_w") if self.weighted else (self.name,)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSet:
+    """A set of users: the distinct `user` of the fact's rows, or of the rows whose `flag` column is 1."""
+
+    name: str
+    flag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """A rollup of a fact, by day and by month: its dimensions, and the measures and sets that a row holds.
+
+    spans: the rollups that exist.
+    set_spans: those that hold the sets.
+    """
+
+    name: str
+    dimensions: tuple[str, ...]
+    measures: tuple[Measure, ...]
+    members: tuple[MemberSet, ...] = ()
+    set_spans: tuple[Span, ...] = (Span.DAY, Span.MONTH)
+    spans: tuple[Span, ...] = (Span.DAY, Span.MONTH)
+
+    def sets(self, span: Span) -> tuple[MemberSet, ...]:
+        """Return the sets that rows of this span hold."""
+        return self.members if span in self.set_spans else ()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Fact:
+    """A table with one row per event or stay, and the grains it is summed into.  Facts are compared by identity.
+
+    columns: besides application, part (the local day) and the bucket numbers `DAY_COLUMNS`.
+    weight: the column of the user's weight in thousandths; None when there is no uplift.
+    is_stored: False when one grain has all columns among its dimensions: its rows by day hold everything, and the
+        fact's own rows are not stored.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    measures: tuple[Measure, ...]
+    members: tuple[MemberSet, ...]
+    grains: tuple[Grain, ...]
+    weight: str | None = "weight"
+    is_stored: bool = True
+
+    @property
+    def table(self) -> Table:
+        """The table of the fact's rows."""
+        return Table(self.name, (*_integers(DAY_COLUMNS), *self.columns), index=(self.columns[0].name,))
+
+    @lru_cache(maxsize=1000)  # noqa: B019 - facts are few, and live as long as the process
+    def rollup(self, grain: Grain, span: Span) -> Table:
+        """Return the table of a grain's rows, by day or by month."""
+        kinds = {column.name: column.type for column in self.columns}
+        return Table(
+            f"{self.name}_{grain.name}_{span}",
+            (
+                *_integers(DAY_COLUMNS if span is Span.DAY else MONTH_COLUMNS),
+                *(Column(name, kinds[name]) for name in grain.dimensions),
+                *_integers(name for measure in grain.measures for name in measure.columns),
+                *(Column(members.name, ColumnType.BYTES) for members in grain.sets(span)),
+            ),
+            index=grain.dimensions[:1],
+        )
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The table of the fact, if it is stored, and those of all rollups."""
+        rollups = (self.rollup(grain, span) for grain in self.grains for span in grain.spans)
+        return (self.table, *rollups) if self.is_stored else tuple(rollups)
+
+    @property
+    def daily_table(self) -> Table:
+        """A table that has rows for every day on which the fact has rows."""
+        return self.table if self.is_stored else self.rollup(self.grains[0], Span.DAY)
+
+
+def _integers(names: Iterable[str]) -> tuple[Column, ...]:
+    return tuple(Column(name, ColumnType.INTEGER) for name in names)
