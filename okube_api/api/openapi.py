@@ -87,6 +87,7 @@ class Problem(Answer):
     status: int
     code: str = Field(description="Reason, for programs.", examples=["invalid"])
     detail: str = Field(description="Reason, for people.")
+    message: str = Field(description="The detail again.")
     instance: str = Field(description="Path of the request.")
     request_id: str = Field(
         alias="requestId", description="Id of the request, as in `X-Request-Id` and in the server's log."
@@ -231,6 +232,7 @@ def _response_component(status: int) -> Json:
         "title": refusal.title,
         "status": status,
         "detail": _REFUSALS[refusal],
+        "message": _REFUSALS[refusal],
         "instance": "/sites",
         "requestId": "9f1c2d3e4b5a69788796a5b4c3d2e1f0",
     }

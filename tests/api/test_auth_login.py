@@ -52,6 +52,30 @@ async def test_a_login_returns_token_user_and_applications(tenant: Tenant, nobod
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"login": "nobody@example.com", "password": "wrong"}, 401),
+        ({"login": "nobody@example.com"}, 400),
+        ({"login": "nobody@example.com", "password": 7}, 400),
+        ({}, 400),
+    ],
+)
+async def test_a_failed_login_says_so_in_its_body(nobody: httpx.AsyncClient, body: object, status: int) -> None:
+    answer = await nobody.post("/auth/login", json=body)
+    problem = answer.json()
+    assert (answer.status_code, problem["success"], problem["message"]) == (status, False, problem["detail"])
+    assert "success" not in (await nobody.get("/auth/me")).json()
+
+
+async def test_a_login_to_a_locked_account_says_that_it_failed(server: Server, nobody: httpx.AsyncClient) -> None:
+    login = f"{uuid4().hex}@example.com"
+    for _ in range(server.services.settings.login_failures):
+        assert (await log_in(nobody, login, WRONG_PASSWORD)).json()["success"] is False
+    problem = (await log_in(nobody, login)).json()
+    assert (problem["code"], problem["success"]) == ("captcha_required", False)
+
+
 async def test_a_login_can_be_a_form(tenant: Tenant, nobody: httpx.AsyncClient) -> None:
     user = next(iter(tenant.users.values()))
     answer = await nobody.post("/auth/login", data={"login": user.login, "password": PASSWORD, "setCookie": "false"})

@@ -30,6 +30,7 @@ async def test_problem_has_the_documented_shape(tenant: Tenant) -> None:
         "status": 400,
         "code": "invalid",
         "detail": "The request has 3 faults.",
+        "message": "The request has 3 faults.",
         "instance": f"/applications/{tenant.key}/sites",
         "requestId": "mine-1",
         "errors": [

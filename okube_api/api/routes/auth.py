@@ -1,8 +1,10 @@
 """Routes of logins, the current user, and API keys."""
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,13 +28,35 @@ from okube_api.auth.schemas import (
 from okube_api.auth.sessions import Identity
 from okube_api.auth.tokens import NEVER_EXPIRES
 from okube_api.clock import stamp
-from okube_api.errors import Fault, Forbidden, Impossible, NotFound, UnknownReference
+from okube_api.errors import Fault, Forbidden, Impossible, NotFound, Refusal, UnknownReference
 from okube_api.http.pagination import Page, answer_page, json_response
+from okube_api.http.problems import convert_error
 from okube_api.kit.list_query import PageQuery
 from okube_api.store.conditions import equal
+from okube_api.store.errors import StoreError
 from okube_api.store.values import Json
 
-login_router = APIRouter(route_class=PublicRoute, tags=["authentication"])
+
+class LoginRoute(PublicRoute):
+    """A route whose refusals also say `success: false`, as its answer says `success: true`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler of the route, whose refusals get the field."""
+        handle = super().get_route_handler()
+
+        async def mark_refusals(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (Refusal, RequestValidationError, StoreError) as error:
+                refusal = convert_error(error)
+                refusal.extra["success"] = False
+                raise refusal from error
+
+        return mark_refusals
+
+
+login_router = APIRouter(route_class=LoginRoute, tags=["authentication"])
+captcha_router = APIRouter(route_class=PublicRoute, tags=["authentication"])
 account_router = APIRouter(route_class=ApiRoute, tags=["authentication"])
 key_router = APIRouter(route_class=SecretRoute, tags=["authentication"])
 
@@ -60,7 +84,7 @@ async def log_in(request: Request, body: Login, services: ServicesDep) -> Respon
     return response
 
 
-@login_router.get("/auth/captcha", operation_id="get_captcha", response_model=CaptchaAnswer)
+@captcha_router.get("/auth/captcha", operation_id="get_captcha", response_model=CaptchaAnswer)
 async def get_captcha(services: ServicesDep) -> Response:
     """Return a challenge for the login to a locked account.
 
