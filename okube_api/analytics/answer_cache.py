@@ -1,7 +1,7 @@
 """Answers cached for questions that are repeated; an entry is used only while nothing it depends on has changed.
 
-An answer depends on the application's rows, on its documents and on the current day.  The store tells their versions
-at no cost (`Reader.version`, `Store.revision`); where it cannot, nothing is cached.
+An answer depends on the application's rows, on its documents and on the current day.  Their versions cost nothing to
+read (`Reader.version`, `Store.revision`).  A store without such versions has no cached answers.
 """
 
 from collections import OrderedDict
@@ -14,7 +14,7 @@ from okube_api.areas.repository import AREAS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.kpi import Module
 from okube_api.clock import Clock
-from okube_api.engine.calendar import local_day
+from okube_api.engine.calendar import to_local_date
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
@@ -23,7 +23,7 @@ from okube_api.studies.repository import STUDIES
 
 _COLLECTIONS = (APPLICATIONS, SITES, EQUIPMENTS, POIS, CAMPAIGNS, LEVERS, STUDIES, AREAS)
 _MAX_BYTES = 64 * 2**20
-_OVERHEAD_BYTES = 1000  # of an entry, besides its texts
+_OVERHEAD_BYTES = 1000  # of an entry, in addition to its texts
 
 
 class CacheKey(NamedTuple):
@@ -39,15 +39,16 @@ class CacheKey(NamedTuple):
 class Validity:
     """What an answer depends on.
 
-    today: in the application's time zone.  rows: the version of its rows.
-    documents: the revision of the documents, read before any of them was.
+    today: in the application's time zone.
+    rows_version: the version of the application's rows.
+    documents_revision: the revision of the documents, which was read before any document.
     """
 
     application: str
     timezone: str
     today: date
-    rows: str
-    documents: str
+    rows_version: str
+    documents_revision: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,9 @@ class AnswerCache:
         return len(self._entries)
 
     def revision(self) -> str | None:
-        """Return the current revision of all documents that answers depend on; None where the store cannot tell.
+        """Return the current revision of all documents that answers depend on; None when the store keeps none.
 
-        Read it before anything else of a question: a change while the question is answered then outdates the entry.
+        Read it before anything else, so that a change while the question is answered outdates the entry.
         """
         return self._store.revision(*_COLLECTIONS)
 
@@ -94,8 +95,8 @@ class AnswerCache:
             return None
         validity = entry.validity
         async with self._store.open_reader(validity.application) as reader:
-            unchanged = validity.documents == self.revision() and validity.rows == reader.version
-        if unchanged and validity.today == local_day(self._clock(), validity.timezone):
+            unchanged = validity.documents_revision == self.revision() and validity.rows_version == reader.version
+        if unchanged and validity.today == to_local_date(self._clock(), validity.timezone):
             self._entries.move_to_end(key)
             return entry
         self._drop(key)

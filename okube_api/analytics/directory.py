@@ -30,7 +30,7 @@ class Directory:
     async def find_named(self, repository: type[Repository], names: Sequence[str], pointer: str) -> list[Resource]:
         """Return the resources with these ids or keys, each once, in the order of the names.
 
-        Raises UnknownReference, with a fault at `pointer` and position for each name that no resource has.
+        Raise UnknownReference with one fault for each unknown name, at `pointer`/position.
         """
         resources = await self._read(repository.collection, match_names(repository.key_field, names, names))
         by_key = {key: resource for resource in resources for key in resource.names}

@@ -52,7 +52,7 @@ async def select_places(
 ) -> PlaceSelection:
     """Return the sites or POIs of a question: active ones, and inactive ones that a filter or the path names.
 
-    Raises UnknownReference for names in the filter that no place has.
+    Raise UnknownReference for names in the filter that no place has.
     """
     collection = _REPOSITORIES[scope].collection
     place_filter = await resolve_filter(filters, scope, directory)
@@ -79,7 +79,7 @@ async def select_places(
 async def resolve_filter(filters: Filters, scope: Scope, directory: Directory) -> ValueFilter | None:
     """Return the filter on resources of a scope, with ids for names; None when there is none.
 
-    Raises UnknownReference, with a pointer to each name that no resource has.
+    Raise UnknownReference, with a pointer to each name that no resource has.
     """
     names, negated = read_filter(filters, scope.value)
     if names is None:

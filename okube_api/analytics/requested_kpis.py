@@ -17,7 +17,7 @@ _DEFAULT_PROPERTIES = {**dict.fromkeys(ATTRIBUTES, ("code",)), Scope.EXTRAS: ("n
 def read_requested_kpis(query: Query) -> tuple[RequestedKpi, ...]:
     """Return the KPIs that the params request.
 
-    Raises Impossible, with a pointer, for a scope that the KPI does not have, and for params that request nothing.
+    Raise Impossible, with a pointer, for a scope that the KPI does not have, and for params that request nothing.
     """
     return tuple(_read_param(query, param, index) for index, param in enumerate(query.params))
 

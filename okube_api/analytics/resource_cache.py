@@ -13,7 +13,7 @@ from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
 
-_FIELDS = {  # of collections with large documents: the fields that questions need
+_FIELDS = {  # the fields that questions need, for collections with large documents
     SITES.name: ("key", "keys", "name", "active", "tags"),
     POIS.name: ("key", "name", "active", "tags"),
 }
@@ -24,7 +24,7 @@ _MAX_RESOURCES = 300_000  # over all applications
 class Resource:
     """A site, a POI, a campaign, a lever or an equipment.
 
-    names: its keys.  document: the fields that were read; of sites and POIs only those above.
+    names: its keys.  document: the fields that were read; of sites and POIs only those in `_FIELDS`.
     """
 
     id: str

@@ -22,7 +22,7 @@ from okube_api.analytics.table import flatten_results, write_csv
 from okube_api.auth.repository import User
 from okube_api.catalogue.buckets import to_date
 from okube_api.clock import Clock
-from okube_api.engine.calendar import Mode, Period, PeriodError, local_day, resolve_period
+from okube_api.engine.calendar import Mode, Period, PeriodError, to_local_date, resolve_period
 from okube_api.engine.panels import PanelCache
 from okube_api.engine.question import Question
 from okube_api.engine.run import EngineAnswer, answer
@@ -79,27 +79,27 @@ class Analytics:
         options: AnswerOptions,
         *,
         key: CacheKey | None = None,
-        documents: str | None = None,
+        documents_revision: str | None = None,
     ) -> RenderedAnswer:
         """Compute an answer, and cache it under `key`.
 
-        documents: the revision of the documents (`AnswerCache.revision`) before any of them was read; without it or
-        without a key, and with options that differ at each call (`meta`, `explain`), the answer is not cached.
-        Raises Impossible, UnknownReference and TooMuchToRead, and ServiceUnavailable when it takes too long.
+        documents_revision: the revision of the documents (`AnswerCache.revision`) before any of them was read; without
+        it or without a key, and with options that differ at each call (`meta`, `explain`), the answer is not cached.
+        Raise Impossible, UnknownReference and TooMuchToRead, and ServiceUnavailable when it takes too long.
         """
         started_s = time.monotonic()
         self._check_size(query)
 
         # From names to ids, from params to KPIs.
         application = scope.application
-        today = local_day(self._clock(), application.timezone)
+        today = to_local_date(self._clock(), application.timezone)
         period = self._resolve_period(scope, options, today)
         directory = Directory(self._store, self._resources, application.id)
         question = await MODULES[query.module].resolve(query, scope, period, options.uplift, directory)
 
         # Read and compute.
         async with self._open_reader(application.id) as reader:
-            rows = reader.version
+            rows_version = reader.version
             engine_answer = await answer(question, reader, self._panels)
             plan = explain_plan(engine_answer.plan, reader) if options.explain else None
 
@@ -126,8 +126,8 @@ class Analytics:
             content = orjson.dumps(document if plan is None else {**document, "plan": plan})
 
         rendered = RenderedAnswer(content, query.module, options.csv)
-        if key is not None and documents is not None and not options.meta and not options.explain:
-            validity = Validity(application.id, application.timezone, today, rows, documents)
+        if key is not None and documents_revision is not None and not options.meta and not options.explain:
+            validity = Validity(application.id, application.timezone, today, rows_version, documents_revision)
             self.answer_cache.put(key, CacheEntry(rendered, validity))
         return rendered
 
@@ -149,7 +149,7 @@ class Analytics:
 
     @asynccontextmanager
     async def _open_reader(self, application: str) -> AsyncIterator[Reader]:
-        """Open a reader with the limits of the settings; turn its errors into refusals that say what to narrow."""
+        """Open a reader with the limits of the settings; turn its errors into refusals that say what to reduce."""
         limit, timeout_s = self._settings.query_rows, self._settings.query_timeout_s
         try:
             async with (

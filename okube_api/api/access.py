@@ -118,7 +118,7 @@ async def load_in_app(
 ) -> ResourceAccess:
     """Return the access to the resource that a path names.
 
-    Where the path also names the application, the resource is found by id or key in it; otherwise by id.
+    If the path also names the application, look the resource up in it by id or key; otherwise by id.
     Raise NotFound or Forbidden.
     """
     user = get_identity(request).user

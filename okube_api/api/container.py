@@ -61,7 +61,7 @@ class Services:
 
 
 def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes) -> Services:
-    """Return the services over one store."""
+    """Build the services over one store."""
     passwords = Passwords()
     changes = ChangePublisher()
     sites = SiteRepository(store, clock, changes)

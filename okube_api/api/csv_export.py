@@ -25,7 +25,7 @@ CSV_MEDIA_TYPES = (
 )
 _JSON_MEDIA_TYPES = ("application/json", "application/*", "*/*")
 _CHARSETS = {"utf8": "utf-8", "iso-8859-1": "iso-8859-1", "windows-1252": "windows-1252"}
-_MAX_NEW_TEXTS = 200  # fetched at a time
+_MAX_NEW_TEXTS = 200  # read by one query
 
 Convert = Callable[[Json], Json]
 
@@ -73,7 +73,10 @@ async def export_csv(
 
     convert: computes the answered document from the stored one, where they differ.
     """
-    names = {field: await _collect_names(resources, where, shape) for field, shape in resources.name_fields.items()}
+    names = {
+        field: await _collect_names(resources, where, names_field)
+        for field, names_field in resources.name_fields.items()
+    }
     table = CsvTable(answer, names, CODECS[encoding])
 
     async def lines() -> AsyncIterator[bytes]:
@@ -89,17 +92,17 @@ async def export_csv(
     return StreamingResponse(lines(), headers=headers)
 
 
-async def _collect_names(resources: ValidatedRepository, where: Condition, shape: str) -> list[str]:
-    """Return the names that occur in an object with free names, over all matching documents.
+async def _collect_names(resources: ValidatedRepository, where: Condition, names_field: str) -> list[str]:
+    """Return the names that occur in an object with free-form names, over all matching documents.
 
-    Each document stores these names as one text in the field `shape`.  There are few different texts, so each query
-    skips the documents whose text is known already.
+    Each document stores these names as one text in the field `names_field`.  There are few different texts, so each
+    query skips the documents whose text was read before.
     """
     texts: set[str] = set()
     while True:
-        with_new_text = where & ~Missing(shape) & ~OneOf(shape, tuple(texts))
+        with_new_text = where & ~Missing(names_field) & ~OneOf(names_field, tuple(texts))
         documents = await resources.store.find(resources.collection, with_new_text, limit=_MAX_NEW_TEXTS)
-        new_texts = {document[shape] for document in documents}
+        new_texts = {document[names_field] for document in documents}
         if not new_texts:
             return sorted({name for text in texts for name in text.split("\n")})
         texts |= new_texts

@@ -69,10 +69,11 @@ class ImportAnswer(Answer):
 class TableSpec:
     """Specification of the tables of one kind of resource.
 
-    model: body whose fields are the columns; answer: its answer.
+    model: body whose fields are the columns.
+    answer: model of the answers; columns of an export that only it has are ignored.
     required: fields that a new resource must have.
     form: form fields that accompany the file.
-    map_columns: returns the file's column for each of ours, from the form; None where the names are the same.
+    map_columns: returns the file's column for each column of `model`, from the form; None if the names are the same.
     """
 
     model: type[Body]

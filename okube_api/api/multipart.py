@@ -219,8 +219,8 @@ class _StrictParser(MultiPartParser):
     async def _require_end(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
         """Yield the stream; raise at its end unless the last boundary was found.
 
-        The parser closes its files when its stream raises. After it has returned, the files of unfinished parts could
-        not be reached any more.
+        The parser closes its files when its stream raises.  Once it has returned, nothing could close the files of
+        unfinished parts.
         """
         async for chunk in stream:
             yield chunk

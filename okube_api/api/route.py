@@ -47,16 +47,16 @@ class ApiRoute(APIRoute):
         return not self.is_public and self.methods == {"POST"} and self.status_code in {201, 202}
 
     async def respond_early(self, request: Request) -> Response | None:  # noqa: ARG002 - for subclasses
-        """Return a response that needs neither validation nor the endpoint; None to go on with these.
+        """Return a response that needs neither validation nor the endpoint; None to continue with both.
 
-        The caller is known by then, and the body is parsed.
+        It is called after the authentication of the caller and the parsing of the body.
         """
         return None
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, preceded by our checks."""
         handle = super().get_route_handler()
-        # Listed at the first request of a route: it takes a millisecond, and most routes are aliases.
+        # Computed at the first request of a route: it takes a millisecond, and most aliases are never requested.
         list_parameters = cache(partial(_list_parameters, self))
         body = _BodyReader.for_route(self)
         accepts_key = self.accepts_idempotency_key()

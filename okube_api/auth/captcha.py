@@ -43,7 +43,10 @@ class Captcha:
         }
 
     async def redeem(self, payload: str) -> bool:
-        """Use a solution up; return whether it solves a challenge of this server, in time and for the first time."""
+        """Verify a solution and mark it as used.
+
+        Return whether it solves a challenge of this server that has not expired and was not solved before.
+        """
         solution = _parse_solution(payload)
         if solution is None or not verify_solution(solution, self._key, check_expires=False)[0]:
             return False

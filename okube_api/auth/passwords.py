@@ -1,7 +1,8 @@
 """Hashes passwords with Argon2id.
 
-A hash takes 19 MiB and some hundredths of a second of one core by intent.  At most `THREADS` hashes are computed at a
-time, `MAX_WAITING` more wait, and further ones are refused: a flood of logins does not slow the rest of the server.
+A hash deliberately takes 19 MiB and some hundredths of a second of one core.  At most `THREADS` hashes are computed
+at a time, `MAX_WAITING` more wait, and further ones are refused: a flood of logins does not slow down the rest of the
+server.
 """
 
 import asyncio

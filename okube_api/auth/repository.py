@@ -1,4 +1,4 @@
-"""Stores users and their roles; declares the collections of the denylist and of failed logins."""
+"""Stores users and their roles; also declares the collections of the denylist and of failed logins."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

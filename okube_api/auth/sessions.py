@@ -17,10 +17,10 @@ from okube_api.settings import Settings
 from okube_api.store.conditions import Between, equal
 from okube_api.store.protocol import Store
 
-_WRONG = "The login or the password is wrong."
+_WRONG_CREDENTIALS = "The login or the password is wrong."
 _NO_TOKEN = "Send the token of POST /auth/login as 'Authorization: Bearer TOKEN'."  # noqa: S105 - a message
 _LOCKED = "Too many failed logins to this account. Solve the captcha of GET /auth/captcha, or try again later."
-_UNSOLVED = "The captcha is not solved, was used before or has expired. Solve a new one of GET /auth/captcha."
+_WRONG_CAPTCHA = "The captcha is not solved, was used before or has expired. Solve a new one of GET /auth/captcha."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class LoginSessions:
         matches = await self._passwords.verify(password, document["password"] if document else None)
         if document is None or not matches or document["disabled"]:
             await self._failures.add(login)
-            raise Unauthorised(_WRONG)
+            raise Unauthorised(_WRONG_CREDENTIALS)
         await self._failures.clear(login)
         return self.issue(User.from_document(document))
 
@@ -141,7 +141,7 @@ class LoginSessions:
     async def _check_lock(self, login: str, captcha: str | None) -> None:
         """Raise CaptchaRequired when the account is locked and no captcha is solved."""
         if await self._failures.is_locked(login) and not (captcha and await self.captcha.redeem(captcha)):
-            raise CaptchaRequired(_LOCKED if captcha is None else _UNSOLVED)
+            raise CaptchaRequired(_LOCKED if captcha is None else _WRONG_CAPTCHA)
 
 
 def _hash_login(login: str) -> str:

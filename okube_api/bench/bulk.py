@@ -152,7 +152,7 @@ def _time_sites(results: BulkResults, folder: Path, count: int, echo: Echo) -> N
         client = server.log_in(document["_id"], editor=True)
         lines = [f"site-{n},Shop {n} in town {n % 997},{44 + n % 5000 / 1000},{n % 7000 / 1000}" for n in range(count)]
         table = "key,name,lat,lng\n" + "\n".join(lines)
-        mapper = {f"mapper[{name}]": column for name, column in _MAPPED.items()}
+        mapper = {f"mapper[{name}]": column for name, column in _MAPPER.items()}
         with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=600) as http:
             url, headers = f"/applications/{KEY}/sites", {"Authorization": client.headers["Authorization"]}
             started = time.perf_counter()
@@ -181,7 +181,7 @@ def _time_sites(results: BulkResults, folder: Path, count: int, echo: Echo) -> N
     )
 
 
-_MAPPED = {"key": "key", "name": "name", "latitude": "lat", "longitude": "lng"}
+_MAPPER = {"key": "key", "name": "name", "latitude": "lat", "longitude": "lng"}
 
 
 def _time_export(results: BulkResults, http: httpx.Client, url: str, headers: Mapping[str, str]) -> None:

@@ -121,11 +121,11 @@ class BenchClient:
         self._connection, self.headers = HTTPConnection("127.0.0.1", port), dict(headers)
 
     def post(self, path: str, body: Any) -> bytes:
-        """Send a POST request and return the body of the answer.  Raises RuntimeError unless the status is 200."""
+        """Send a POST request and return the body of the answer.  Raise RuntimeError unless the status is 200."""
         return self._send("POST", path, orjson.dumps(body))
 
     def get(self, path: str) -> bytes:
-        """Send a GET request and return the body of the answer.  Raises RuntimeError unless the status is 200."""
+        """Send a GET request and return the body of the answer.  Raise RuntimeError unless the status is 200."""
         return self._send("GET", path, None)
 
     def _send(self, method: str, path: str, body: bytes | None) -> bytes:

@@ -1,4 +1,4 @@
-"""Generates the data of the benchmarks: one application with a year of events, ingested as any others are, and kept.
+"""Generates the data of the benchmarks once: one application with a year of events, which the ingest loads.
 
 Users of stays follow a Zipf distribution: the r-th most frequent has about 1/r of the stays of the first.  Users of
 touches and devices are more even: no user sees an advertisement every few minutes for a year.

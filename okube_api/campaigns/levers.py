@@ -1,4 +1,4 @@
-"""Stores levers, the kinds of campaigns, and assigns them to campaigns.
+"""Stores levers (marketing channels) and assigns them to campaigns.
 
 A campaign has the first lever, by position, that matches it, or else the application's lever `other`.
 """

@@ -164,7 +164,8 @@ class CampaignQuery(PeriodQuery):
 
     period: Literal["direct", "computed"] = Field(
         "direct",
-        description="Which period the filters `sb` to `to` apply to: the declared one, or the one of the data.",
+        description="Which period the filters `sb` to `to` apply to: the declared one (`direct`), or the one from the "
+        "first to the last day with data (`computed`).",
     )
     g: Switch = Field(False, description="Only global campaigns, which have no sites.")
     sites: References = Field(UNSET, description="Campaigns with any of these sites (ids or keys).")

@@ -40,11 +40,11 @@ def demo_settings(folder: Path, file: str = FILE) -> Settings:
 
 
 async def set_login_password(store: Store, folder: Path, password: str) -> None:
-    """Set the password of the demo login.  Raises ValueError when the file does not hold the demo."""
+    """Set the password of the demo login.  Raise ValueError when the file is not that of the demo."""
     users = UserRepository(store, utc_now)
     if (user := await users.find_by_login(LOGIN)) is None:
         raise ValueError(
-            f"{folder / FILE} holds other data than the demo and was not changed. "
+            f"{folder / FILE} contains other data than the demo and was not changed. "
             "Serve it with `okube-api serve`, or choose another folder for the demo with --folder."
         )
     await users.set_password(user, hash_password(password))

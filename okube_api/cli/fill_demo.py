@@ -20,7 +20,7 @@ from okube_api.cli.demo_login import LOGIN, TIMEZONE, demo_settings
 from okube_api.cli.runtime import build_store, console, run_command
 from okube_api.clock import utc_now
 from okube_api.demo.fill import DemoServices, FillProgress, fill_applications
-from okube_api.engine.calendar import local_day
+from okube_api.engine.calendar import to_local_date
 from okube_api.equipments.repository import EquipmentRepository
 from okube_api.ingest.service import Ingest
 from okube_api.kit.resource_changes import ChangePublisher
@@ -46,7 +46,7 @@ async def fill_folder(folder: Path, until: date | None) -> None:
             def show_progress(step: FillProgress) -> None:
                 status.update(f"Generating a year of events: {step.application}, {step.count:,} {step.items}")
 
-            yesterday = local_day(utc_now(), TIMEZONE) - timedelta(days=1)
+            yesterday = to_local_date(utc_now(), TIMEZONE) - timedelta(days=1)
             services = build_demo_services(store, secret, memory_limit=settings.memory_limit, threads=settings.threads)
             await fill_applications(services, until or yesterday, show_progress)
         await UserRepository(store, utc_now).create(

@@ -32,7 +32,7 @@ class RemoteServer:
     async def upload_file(
         self, application: str, kind: str, path: Path, *, atomic: bool, on_progress: Callable[[int], None]
     ) -> dict[str, Any]:
-        """Ingest a file and return its batch, visible to questions.  Raises RemoteError.
+        """Ingest a file and return its batch, visible to questions.  Raise RemoteError.
 
         on_progress: called with the number of bytes sent so far.
         """
@@ -47,11 +47,11 @@ class RemoteServer:
         return batch
 
     async def rebuild(self, application: str) -> None:
-        """Rebuild the facts of an application.  Raises RemoteError."""
+        """Rebuild the facts of an application.  Raise RemoteError."""
         await self._send(f"/applications/{quote(application, safe='')}/rebuild")
 
     async def add_user(self, application: str, email: str, password: str, role: str) -> None:
-        """Create a user with a role in an application.  Raises RemoteError."""
+        """Create a user with a role in an application.  Raise RemoteError."""
         body = {"login": email, "password": password, "role": role}
         await self._send(f"/applications/{quote(application, safe='')}/users", json=body)
 

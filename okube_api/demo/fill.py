@@ -1,4 +1,4 @@
-"""Fills the demo: two applications with all kinds of resources, and a year of events ingested as any others are."""
+"""Fills the demo: two applications with all kinds of resources, and a year of events, which the ingest loads."""
 
 import asyncio
 import io
@@ -63,7 +63,7 @@ async def fill_applications(
     """Create the two applications with a year of events that ends on `until`; return their documents.
 
     scale: 1 is about 700,000 events.
-    Raises Taken when one of the applications exists already.
+    Raise Taken when one of the applications exists already.
     """
     worlds = build_worlds(until, scale)
     documents = [

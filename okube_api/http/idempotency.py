@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a creation that is sent again is carried out once, and answered as the first time.
+"""`Idempotency-Key`: a creation that is sent again is carried out once; the second request gets the first answer.
 
 Keys are separate for each caller.  A key is claimed in the store before the work begins, so that only one of several
 concurrent requests, in any process, does the work.  The answer is stored for 24 hours; a refusal is not stored, since

@@ -16,7 +16,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens on an address; port 0 takes any free port.
 
-    Raises ValueError when the address cannot be used: uvicorn would end the process instead.
+    Raise ValueError when the address cannot be used; uvicorn would end the process instead.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

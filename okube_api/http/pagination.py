@@ -44,5 +44,5 @@ def answer_page(page: DocumentPage, paging: Paging, answer: type[Answer]) -> Res
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return a JSON answer; FastAPI does not validate and serialise it a second time."""
+    """Return a JSON answer, which FastAPI does not validate and serialise a second time."""
     return Response(orjson.dumps(value), status, headers, media_type="application/json")

@@ -1,7 +1,7 @@
 """Rate limits: requests per user or API key, requests per client address, and logins per client address.
 
 A window begins with its first request.  A single process counts in memory.  Several processes, on MongoDB, count in the
-store by compare-and-set, so that together they let exactly the allowed number of requests through.
+store by compare-and-set, so that all of them together accept exactly the allowed number of requests.
 """
 
 import asyncio

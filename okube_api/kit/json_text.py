@@ -1,6 +1,6 @@
-"""Reads the JSON of request bodies: RFC 8259 without what two readers could understand differently.
+"""Reads the JSON of request bodies: RFC 8259 without the constructs that parsers interpret differently.
 
-Refused besides malformed JSON: `NaN` and infinities (also written as `1e999`), lone surrogates, NUL characters,
+Refused in addition to malformed JSON: `NaN` and infinities (also written as `1e999`), lone surrogates, NUL characters,
 duplicate names in an object, integers beyond 64 bits, more than `MAX_LEVELS` levels, and bytes that are not UTF-8.
 """
 

@@ -60,14 +60,14 @@ class Repository:
     # reading
 
     async def get(self, application: str, id_or_key: str) -> Json:
-        """Return the application's document with this id or key.  Raise NotFound, also for another application's."""
+        """Return the application's document with this id or key.  Raise NotFound, also if another one has it."""
         for condition in self._conditions_for(id_or_key):
             if document := await self.store.get(self.collection, equal("application", application) & condition):
                 return document
         raise NotFound(self.kind, id_or_key)
 
     async def get_by_id(self, identifier: str) -> Json:
-        """Return the document with this id, in any application: the caller's role there is still to be checked.
+        """Return the document with this id, in any application; the caller must check the user's role there.
 
         Raise NotFound.
         """

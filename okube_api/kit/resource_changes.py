@@ -20,7 +20,7 @@ class ChangeKind(StrEnum):
     CHANNEL = "channel"  # a site became online or offline
     WINDOWS = "windows"  # the lookback windows of a campaign changed
     SETTINGS = "settings"  # the settings of an application that facts depend on changed
-    DELETED = "deleted"  # it was deleted, its facts with it
+    DELETED = "deleted"  # it was deleted, and its facts must be deleted, too
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class ValidatedRepository(Repository):
         self.changes = changes
 
     async def load_normalizer(self, application: Application, updates: Updates) -> Normalize:
-        """Return the function that normalises these updates, with all that they refer to read from the store."""
+        """Return the function that normalises these updates, after reading all resources that they refer to."""
         raise NotImplementedError
 
     async def create(self, application: Application, fields: Json) -> Json:
@@ -69,7 +69,7 @@ Raises UnknownReference.
 
 
 async def load_ids(repository: Repository, application: str, updates: Updates, field: str) -> ResolveIds:
-    """Look up all resources that `field` names in these updates, in one read, and return what resolves them."""
+    """Look up all resources that `field` names in these updates, in one read; return a function that resolves them."""
     all_names = [name for _, fields in updates for name in fields.get(field) or ()]
     ids_by_name = await repository.find_ids_by_name(application, all_names) if all_names else {}
 

@@ -1,4 +1,4 @@
-"""Stores points of interest (POIs), and finds them by where they are."""
+"""Stores points of interest (POIs), and finds them by location."""
 
 from collections.abc import Mapping
 from math import asin, cos, degrees, radians, sin
@@ -112,7 +112,7 @@ def _normalize_poi(stored: Json, fields: Json, resolve_sites: ResolveIds, locato
 
 
 def _build_index(poi: Json) -> Json:
-    """Return the fields that a POI has for conditions only."""
+    """Return the fields of a POI that exist for conditions only."""
     index: Json = {"attributeNames": join_names(poi.get("attributes"))}
     if "coordinates" in poi:
         longitude, latitude = poi["coordinates"]
@@ -131,7 +131,7 @@ def _list_own_cells(longitude: float, latitude: float) -> list[str]:
     return [h3.latlng_to_cell(latitude, longitude, resolution) for resolution in range(_FINEST_RESOLUTION + 1)]
 
 
-# -- conditions on where POIs are --------------------------------------------------------------------------------
+# -- conditions on the location of POIs --------------------------------------------------------------------------
 
 
 def match_cell(cell: str) -> Condition:

@@ -1,1 +1,1 @@
-"""Sites of an application: shops, and the online one."""
+"""Sites of an application: shops and web shops."""

@@ -1,4 +1,4 @@
-"""Stores thumbnails of sites: uploaded pictures, checked and encoded anew."""
+"""Stores thumbnails of sites: uploaded pictures, checked and re-encoded."""
 
 import base64
 import hashlib
@@ -40,8 +40,8 @@ class Picture:
         return hashlib.blake2b(self.image, digest_size=16).hexdigest()
 
 
-def redraw(raw: bytes) -> Picture:
-    """Return a JPEG, PNG or WebP picture encoded anew: upright, at most `MAX_SIDE` wide and high, without metadata.
+def reencode(raw: bytes) -> Picture:
+    """Re-encode a JPEG, PNG or WebP picture: upright, at most `MAX_SIDE` pixels wide and high, without metadata.
 
     Blocking: run it in a thread.  Raise UnsupportedMedia for other files, TooLarge above `MAX_PIXELS`.
     """

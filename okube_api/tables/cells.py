@@ -75,7 +75,7 @@ def parse_list(cell: str) -> list[str]:
 
 
 def format_free(value: FreeValue) -> str:
-    """Return the cell of a value whose type only the cell tells: texts that look like another type get a mark."""
+    """Return the cell of a value without a declared type: texts that look like another type get a mark."""
     if isinstance(value, str):
         return f"'{value}" if _FREE_NEEDS_MARK.match(value) else value
     return json.dumps(value, ensure_ascii=False)

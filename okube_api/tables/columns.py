@@ -26,7 +26,7 @@ class CellType(Enum):
     BOOLEAN = "boolean"
     TEXTS = "texts"
     VALUES = "values"  # a list of other values than texts, each item as JSON
-    FREE = "free"  # any type; the cell tells it
+    FREE = "free"  # any type, recognised by the text of the cell
 
 
 @dataclass(frozen=True, slots=True)

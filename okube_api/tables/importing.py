@@ -1,4 +1,4 @@
-"""Imports an uploaded table: upserts a resource per row, all or (if asked) only the valid ones, in bounded memory."""
+"""Imports an uploaded table in bounded memory: upserts one resource per row, all of them or only the valid ones."""
 
 from array import array
 from dataclasses import dataclass, field, replace

@@ -38,8 +38,8 @@ class RowParser:
     """Parses the rows of a table whose columns are the fields of `model`.
 
     columns: the header of the table.
-    renamed: the table's column for each column of the model; other columns are not read.  The `_id` is read when it is
-        among the model's columns here.
+    renamed: the table's column for each column of the model; other columns are not read.  The `_id` is read if it is a
+        key of `renamed`.
     ignored: columns that the table may have but that are not read.
     decimal_comma: whether `48,85` is a number.
     Raises Impossible for columns that the model does not have, and for renamed columns that the table does not have.

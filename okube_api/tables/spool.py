@@ -12,7 +12,7 @@ from okube_api.store.values import Json
 
 
 class Spool(Sequence[Json]):
-    """A list of documents in a temporary file; only their offsets are in memory, and every access parses anew."""
+    """A list of documents in a temporary file.  Only their offsets are in memory; each access parses a document."""
 
     def __init__(self) -> None:
         self._file = TemporaryFile()  # noqa: SIM115 - closed by `close`, or by the garbage collector

@@ -50,9 +50,9 @@ class Query(StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _reject_unavailable(cls, body: Any) -> Any:
-        """Reject scopes and filters that other questions have and this one has not.
+        """Reject scopes and filters that exist in other kinds of questions only.
 
-        Raises Impossible, with a pointer to each.
+        Raise Impossible, with a pointer to each.
         """
         faults = list(_find_unavailable(body, cls)) if isinstance(body, dict) else []
         if faults:

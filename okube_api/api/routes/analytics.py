@@ -33,7 +33,7 @@ from okube_api.store.values import Json
 
 
 class QuestionRoute(JsonRoute):
-    """A route of questions: it asks for a cached answer before the parameters and the body are validated."""
+    """A route of questions: it looks for a cached answer before the parameters and the body are validated."""
 
     async def respond_early(self, request: Request) -> Response | None:
         """Return the cached answer, if the caller may read it."""
@@ -68,39 +68,40 @@ def _build_response(answer: RenderedAnswer) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class QuestionContext:
-    """What all endpoints share: the service, the requested format, and where to cache the answer.
+    """What all endpoints need: the service, the requested format, and the cache key of the answer.
 
-    documents: the revision of the documents before any of them is read, None where nothing can be cached.
+    key: the key of the answer in the cache; None if the answer cannot be cached.
+    documents_revision: the revision of the documents before any of them was read; None if nothing can be cached.
     """
 
     request: Request
     analytics: Analytics
     csv: str | None
     key: CacheKey | None
-    documents: str | None
+    documents_revision: str | None
 
     async def answer(self, query: QuestionBody, url: UrlParams, access: Access, scope: QuestionScope) -> Response:
         """Answer a question; cancel the work when the client disconnects.
 
-        Raises what the service raises, and Forbidden when a caller without the role `admin` requests `explain`.
+        Raise what `Analytics.answer` raises, and Forbidden when a caller without the role `admin` requests `explain`.
         """
         if url.explain:
             require_role(access.role, Role.ADMIN)
         options = AnswerOptions(url.first_day, url.last_day, url.uplifted, url.meta, url.explain, self.csv)
-        answer = self.analytics.answer(query, scope, options, key=self.key, documents=self.documents)
+        answer = self.analytics.answer(query, scope, options, key=self.key, documents_revision=self.documents_revision)
         return _build_response(await cancel_on_disconnect(self.request, answer))
 
 
 async def provide_context(request: Request, services: ServicesDep, csv: CsvMediaType) -> QuestionContext:
     """Return the context of a question.
 
-    It must be the first dependency of an endpoint: the revision is then older than the application, the site and the
-    study that the others read, so that a change of them in between outdates the cached answer.
+    It must be the first dependency of an endpoint, so that the revision is read before the application, the site and
+    the study.  If one of them changes in between, the cached answer is then outdated.
     """
     analytics = services.analytics
-    documents = analytics.answer_cache.revision()
-    key = await _read_cache_key(request) if documents is not None else None
-    return QuestionContext(request, analytics, csv, key, documents)
+    documents_revision = analytics.answer_cache.revision()
+    key = await _read_cache_key(request) if documents_revision is not None else None
+    return QuestionContext(request, analytics, csv, key, documents_revision)
 
 
 Context = Annotated[QuestionContext, Depends(provide_context)]
@@ -113,7 +114,7 @@ StudyInPath = Annotated[
 async def load_study(request: Request, access: Access, services: Services, study: str) -> Json:
     """Return the study that a path names: by id or key under an application, else by id.
 
-    Raises NotFound, also for a study of another application.
+    Raise NotFound, also for a study of another application.
     """
     if request.path_params.get("application"):
         return await services.studies.get(access.application.id, study)

@@ -22,12 +22,8 @@ from okube_api.store.values import Json
 
 router = APIRouter(route_class=ApiRoute, tags=["sites"])
 
-_BELOW = "/equipments"
-_SITES = ("/sites/{site}", "/s/{site}")
-LIST = (
-    *under_applications(*(f"{site}{_BELOW}" for site in _SITES)),
-    *(f"{site}{_BELOW}" for site in _SITES),
-)
+_UNDER_SITES = ("/sites/{site}/equipments", "/s/{site}/equipments")
+LIST = (*under_applications(*_UNDER_SITES), *_UNDER_SITES)
 ITEM = tuple(f"{path}/{{equipment}}" for path in LIST)
 
 EquipmentInPath = Annotated[str, Path(description="Id or key of the equipment.")]

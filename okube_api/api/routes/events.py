@@ -32,13 +32,18 @@ USER = under_applications("/users-data/{user}")
 REBUILD = under_applications("/rebuild")
 
 _FILE = {"schema": {"type": "string", "format": "binary"}}
-_FILES = {shape.value: _FILE for shape in Format}
-_STORED = {"description": "Stored. The batch says when analytics see its events.", "model": BatchAnswer}
+_FILES = {file_format.value: _FILE for file_format in Format}
+_STORED = {
+    "description": "Stored. Analytics include the events once the `state` of the batch is `visible`.",
+    "model": BatchAnswer,
+}
 _BODY = {"requestBody": {"required": True, "content": _FILES}}
 
 BatchInPath = Annotated[str, Path(description="Id of the batch.")]
 KindInPath = Annotated[str, Path(description="Kind of the events.", json_schema_extra={"enum": list(KINDS)})]
-Wait = Annotated[bool, Query(description="Answer when analytics see the events; if false, once they are stored.")]
+Wait = Annotated[
+    bool, Query(description="If true, answer when analytics include the events; if false, as soon as they are stored.")
+]
 Atomic = Annotated[bool, Query(description="Accept the file completely or not at all: one invalid line refuses it.")]
 ContentType = Annotated[str, Header(alias="content-type", include_in_schema=False)]
 _ENCODINGS = {"enum": ["identity", "gzip", "zstd"]}
@@ -112,7 +117,10 @@ async def get_batch(batch: BatchInPath, access: CanRead, services: ServicesDep) 
 
 
 @register_aliased(
-    router, "GET", REJECTED, responses={200: {"content": {shape.value: {} for shape in Format}}} | refusals(404, 422)
+    router,
+    "GET",
+    REJECTED,
+    responses={200: {"content": {file_format.value: {} for file_format in Format}}} | refusals(404, 422),
 )
 async def get_rejected_lines(batch: BatchInPath, access: CanEdit, services: ServicesDep) -> StreamingResponse:
     """Return the rejected lines of a batch (the first 100,000) as they were sent, for correction.
@@ -121,8 +129,8 @@ async def get_rejected_lines(batch: BatchInPath, access: CanEdit, services: Serv
     """
     document = await services.ingest.batches.get_batch(access.application.id, batch)
     lines = services.ingest.stream_rejected(document)
-    shape = Format(document["format"])
-    kind = Format.NDJSON if shape is Format.PARQUET else shape
+    file_format = Format(document["format"])
+    media_type = Format.NDJSON if file_format is Format.PARQUET else file_format
     first = await anext(lines, None)
 
     async def texts() -> AsyncIterator[bytes]:
@@ -133,7 +141,7 @@ async def get_rejected_lines(batch: BatchInPath, access: CanEdit, services: Serv
         async for line in lines:
             yield f"{line['text']}\n".encode()
 
-    return StreamingResponse(texts(), media_type=kind)
+    return StreamingResponse(texts(), media_type=media_type)
 
 
 @register_aliased(router, "DELETE", BATCH, status_code=204, responses=refusals(404))

@@ -1,4 +1,4 @@
-"""Tables of sites, with a mapping from our columns to those of the file."""
+"""Tables of sites, with a mapping from the fields of a site to the columns of the file."""
 
 from typing import Any
 
@@ -60,12 +60,12 @@ class SiteTableForm(TableForm):
 
 
 def map_columns(form: Any) -> dict[str, str] | None:
-    """Return the file's column for each of ours; None without a mapper."""
+    """Return the file's column for each field of a site; None without a mapper."""
     mapper: Mapper | None = form.mapper
     if mapper is None:
         return None
-    named = {_COLUMNS[name]: column for name, column in mapper.dump_set_fields().items() if name != "id"}
-    return named | ({ID_COLUMN: ID_COLUMN} if mapper.id else {})
+    columns = {_COLUMNS[name]: column for name, column in mapper.dump_set_fields().items() if name != "id"}
+    return columns | ({ID_COLUMN: ID_COLUMN} if mapper.id else {})
 
 
 TABLE = TableSpec(SiteUpdate, SiteAnswer, ("name",), SiteTableForm, map_columns)

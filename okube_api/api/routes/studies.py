@@ -56,8 +56,8 @@ async def list_studies(
 ) -> Response:
     """List the studies of one application or of all that you may read, page by page or completely as CSV."""
     where = readable & query.to_condition()
-    for field, named in (("sites", query.sites), ("pois", query.pois)):
-        where &= await services.studies.match_places(readable, field, named)
+    for field, names in (("sites", query.sites), ("pois", query.pois)):
+        where &= await services.studies.match_places(readable, field, names)
     if csv:
         complete = partial(_complete, services=services)
         return await export_csv(

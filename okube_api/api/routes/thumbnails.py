@@ -20,7 +20,7 @@ from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.kit.schemas import UNSET
 from okube_api.settings import Settings
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteUpdate
-from okube_api.sites.thumbnails import MAX_BYTES, Picture, redraw
+from okube_api.sites.thumbnails import MAX_BYTES, Picture, reencode
 from okube_api.store.values import Json
 
 router = APIRouter(route_class=ApiRoute, tags=["sites"])
@@ -42,7 +42,7 @@ async def _read_picture(parts: MultipartBody) -> Picture | None:
     """Return the re-encoded picture among the parts, or None.  Raise UnsupportedMedia or TooLarge."""
     if THUMBNAIL not in parts.files:
         return None
-    return await to_thread.run_sync(redraw, await parts.files[THUMBNAIL].read())
+    return await to_thread.run_sync(reencode, await parts.files[THUMBNAIL].read())
 
 
 async def _store_picture(services: Services, access: ResourceAccess, site: Json, picture: Picture | None) -> Json:
@@ -128,9 +128,10 @@ table_router = APIRouter(route_class=TableRoute, tags=["sites"])
 async def import_sites(
     request: Request, creator: CanCreate, services: ServicesDep, partial: Partial = False
 ) -> Response:
-    """Import sites from a CSV file: rows whose id or key exists update a site, others create one; all or nothing.
+    """Import sites from a CSV file: rows whose id or key exists update a site, others create one.
 
-    A new site is offline if it has coordinates or an address.
+    One invalid row refuses the whole file, unless the query has `partial=true`.  A new site is offline if it has
+    coordinates or an address.
     """
     return await import_table(request, creator, services.sites, TABLE, partial=partial)
 

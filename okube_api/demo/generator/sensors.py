@@ -16,7 +16,7 @@ from okube_api.demo.generator.world import DAYS, World
 from okube_api.store.arrays import Ints
 
 _MAX_STEPS = 6
-_DEVICES_A_DAY = 40  # how many days it takes until most devices have been seen again
+_RETURN_DAYS = 40  # days after which most devices have been seen again
 
 
 def generate_detections(world: World, random: np.random.Generator) -> pa.Table:
@@ -26,7 +26,7 @@ def generate_detections(world: World, random: np.random.Generator) -> pa.Table:
     size = world.devices_per_day * DAYS
     days = random.choice(DAYS, size=size, p=season_shares(world.first, DAYS))
     site = random.integers(0, len(sites), size=size)
-    device = (random.pareto(1.2, size=size) * world.devices_per_day * _DEVICES_A_DAY / 4).astype(np.int64)
+    device = (random.pareto(1.2, size=size) * world.devices_per_day * _RETURN_DAYS / 4).astype(np.int64)
     start = local_midnights(world.first, DAYS, TIMEZONE)[days] + draw_times_of_day(random, size)
 
     steps = random.integers(1, _MAX_STEPS + 1, size=size)

@@ -1,1 +1,1 @@
-"""How a request finds its route."""
+"""Choice of the route of a request."""

@@ -24,12 +24,12 @@ class RouteIndex:
         self._router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; whatever is not HTTP goes to the router."""
+        """Pass a request on to the routes of its shape; pass everything other than HTTP to the router."""
         router = self.find_router(scope["path"]) if scope["type"] == "http" else None
         await (router or self._router).app(scope, receive, send)
 
     def find_router(self, path: str) -> APIRouter | None:
-        """Return a router of the routes that a path may match; None where its shape is that of no route."""
+        """Return a router of the routes that a path may match; None when no route has the shape of the path."""
         count, first, third = _shape_of_path(path)
         return self._routers.get((count, first, third)) or self._routers.get((count, first, None))
 
