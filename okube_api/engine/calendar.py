@@ -37,7 +37,7 @@ class Granularity(StrEnum):
     YEAR = "year"
 
 
-def local_day(instant: datetime, timezone: str) -> date:
+def to_local_date(instant: datetime, timezone: str) -> date:
     """Return the date of an aware instant in a time zone."""
     return instant.astimezone(ZoneInfo(timezone)).date()
 
@@ -150,14 +150,14 @@ def cut_into_buckets(span: Period, mode: Mode, granularity: Granularity) -> Buck
     distinct, first, of_day = np.unique(bucket_numbers(days, column), return_index=True, return_inverse=True)
     if mode is Mode.HISTOGRAM:
         labels = tuple(str(index) for index in range(len(distinct)))
-        starts = tuple(_interval_start(column, int(number)) for number in distinct)
+        starts = tuple(_compute_interval_start(column, int(number)) for number in distinct)
     else:
         labels = tuple(str(number) for number in distinct)
         starts = tuple(int(day) for day in days[first])
     return Buckets(span, column, labels, starts, of_day.astype(np.int64))
 
 
-def _interval_start(column: str, number: int) -> int:
+def _compute_interval_start(column: str, number: int) -> int:
     match column:
         case "week":
             return number * 7 - 2

@@ -38,7 +38,9 @@ class CampaignRecord:
     costs: tuple[Spending, ...] = ()
 
 
-def campaign_scope_values(identifier: str, scope: Scope, campaigns: Mapping[str, CampaignRecord]) -> tuple[str, ...]:
+def get_campaign_scope_values(
+    identifier: str, scope: Scope, campaigns: Mapping[str, CampaignRecord]
+) -> tuple[str, ...]:
     """Return the scope values of a campaign.
 
     A campaign that no longer exists keeps its identifier; its lever is unknown, and it has no extras.

@@ -112,7 +112,7 @@ class _Counter:
         if len(numbers) == 1:
             self._in_any_cell.fill(False)
             return int(numbers[0])
-        for start, end in _gaps_between(bounds, flagged):
+        for start, end in _find_gaps(bounds, flagged):
             self._mark(self._in_any_cell, start, end)
         total = self._sum(self._in_any_cell)
         self._in_any_cell.fill(False)
@@ -132,7 +132,7 @@ class _Counter:
         return int(np.count_nonzero(flags) if self._weights is None else np.dot(self._weights, flags))
 
 
-def _gaps_between(bounds: Ints, cells: Ints) -> list[tuple[int, int]]:
+def _find_gaps(bounds: Ints, cells: Ints) -> list[tuple[int, int]]:
     """Return the ranges of users of the other cells, adjacent cells joined."""
     ends = np.append(bounds[cells], bounds[-1])
     starts = np.concatenate((bounds[:1], bounds[cells + 1]))

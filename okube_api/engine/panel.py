@@ -70,10 +70,10 @@ def build_panel(blocks: Iterable[pa.Table]) -> Panel:
     size = int(users.max()) + 1
     weights = np.full(size, WEIGHT_UNIT, dtype=np.int64)
     weights[users] = rows.column("weight").fill_null(WEIGHT_UNIT).to_numpy()
-    return Panel(weights, {name: _attribute(rows.column(name), users, size) for name in ATTRIBUTES})
+    return Panel(weights, {name: _encode_attribute(rows.column(name), users, size) for name in ATTRIBUTES})
 
 
-def _attribute(column: pa.ChunkedArray, users: Ints, size: int) -> Attribute:
+def _encode_attribute(column: pa.ChunkedArray, users: Ints, size: int) -> Attribute:
     encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
     codes = np.full(size, -1, dtype=np.min_scalar_type(-1 - len(encoded.dictionary)))
     codes[users] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)

@@ -27,7 +27,7 @@ def expand_path_sets(
     column: the sets, lists of texts, dictionary-encoded or not.
     values_of_campaigns: returns the numbers of the scope values of campaigns; a row counts once for each value.
     """
-    lists, codes = _distinct_sets(table.column(column))
+    lists, codes = _find_distinct_sets(table.column(column))
     list_of_campaign, flat = flatten_lists(lists)
     campaigns, names = encode_texts(flat)
     values_by_campaign = values_of_campaigns(names)
@@ -40,7 +40,7 @@ def expand_path_sets(
     return _sum_rows(table.drop_columns([column]), rows, values, measures)
 
 
-def _distinct_sets(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Ints | None]:
+def _find_distinct_sets(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Ints | None]:
     """Return the sets, and the code of each row's set; None when each row has a set of its own."""
     if not pa.types.is_dictionary(column.type):
         return column, None

@@ -16,13 +16,13 @@ from okube_api.catalogue.terms import Sums, Term, UserSet
 from okube_api.engine.calendar import Period
 from okube_api.engine.plan import Need, Pass, PeriodPart, Plan, RejectedSource
 from okube_api.engine.question import Question
-from okube_api.engine.row_conditions import scope_column, select_rows
+from okube_api.engine.row_conditions import get_scope_column, select_rows
 from okube_api.engine.sources import (
     choose_source,
+    find_smallest_grain,
+    find_unsummable_measure,
+    get_rollup_name,
     reject_grains,
-    rollup_name,
-    smallest_grain,
-    unsummable_measure,
 )
 from okube_api.store.conditions import EVERYTHING, Between, Condition, OneOf, equal
 from okube_api.store.plans import Aggregate, Count, Max, Min, Select, Sum
@@ -78,7 +78,7 @@ def _build_need(term: Term, scope: Scope, column: str | None, question: Question
     shared = isinstance(term, Sums) and term.shared and (question.some_sites or scope is Scope.SITES)
     return Need(
         term,
-        scope_column(term, scope),
+        get_scope_column(term, scope),
         "day" if daily else column,
         ("campaign", "site") if shared else (),
     )
@@ -184,7 +184,7 @@ def _choose_family(need: Need, question: Question) -> tuple[_Family, tuple[Rejec
     term, fact = need.term, need.term.slice.fact
     has_sets = isinstance(term, UserSet)
     rows = select_rows(term, question)
-    if isinstance(term, Sums) and (mark := unsummable_measure(term, rows.columns)):
+    if isinstance(term, Sums) and (mark := find_unsummable_measure(term, rows.columns)):
         names = tuple(rows.columns.difference(mark.distinct_by))
         message = f"`{mark.name}` cannot be summed under a condition on {{}}."
         return _Family(fact, None, rows.where, has_sets, distinct=mark), reject_grains(fact, message, names)
@@ -193,7 +193,7 @@ def _choose_family(need: Need, question: Question) -> tuple[_Family, tuple[Rejec
     if choice.grain is None and isinstance(term, UserSet) and term.members.flag is not None:
         where = where & equal(term.members.flag, 1)
     direct = _Family(fact, choice.grain, where, has_sets, span=term.span if isinstance(term, UserSet) else None)
-    grain = _placeless_grain(need, question)
+    grain = _find_placeless_grain(need, question)
     if grain is None or term.slice.place is None:
         return direct, choice.rejected
     role, column = term.slice.place
@@ -205,8 +205,8 @@ def _choose_family(need: Need, question: Question) -> tuple[_Family, tuple[Rejec
     subtracted = replace(direct, where=everywhere & OneOf(column, other_places), sign=-1) if other_places else None
     rejected = _reject(choice.rejected, fact, grain, None)
     if subtracted is None:
-        name = fact.name if direct.grain is None else rollup_name(fact, direct.grain)
-        reason = f"`{rollup_name(fact, grain)}` has fewer dimensions, and every place with rows is in the question."
+        name = fact.name if direct.grain is None else get_rollup_name(fact, direct.grain)
+        reason = f"`{get_rollup_name(fact, grain)}` has fewer dimensions, and every place with rows is in the question."
         rejected = (*rejected, RejectedSource(name, reason))
     return _Family(fact, grain, everywhere, has_sets, subtracted=subtracted), rejected
 
@@ -215,18 +215,18 @@ def _reject(
     rejected: tuple[RejectedSource, ...], fact: Fact, grain: Grain, reason: str | None
 ) -> tuple[RejectedSource, ...]:
     """Return rejected sources with another reason for one grain; without that grain when the reason is None."""
-    name = rollup_name(fact, grain)
+    name = get_rollup_name(fact, grain)
     remaining = tuple(source for source in rejected if source.table != name)
     return remaining if reason is None else (*remaining, RejectedSource(name, reason))
 
 
-def _placeless_grain(need: Need, question: Question) -> Grain | None:
+def _find_placeless_grain(need: Need, question: Question) -> Grain | None:
     """Return a grain that can answer for any place, if it is smaller than all that can answer for some places."""
     place = need.term.slice.place
     if place is None or need.term.slice.placeless or place[1] in need.dimensions:
         return None
-    direct = smallest_grain(need, select_rows(need.term, question).columns)
-    placeless = smallest_grain(need, select_rows(need.term, question, any_place=True).columns)
+    direct = find_smallest_grain(need, select_rows(need.term, question).columns)
+    placeless = find_smallest_grain(need, select_rows(need.term, question, any_place=True).columns)
     if placeless is None or (direct is not None and len(direct.dimensions) <= len(placeless.dimensions)):
         return None
     return placeless
@@ -243,7 +243,7 @@ def subqueries(question: Question) -> Mapping[tuple[str, PlaceRole], Aggregate]:
     first, last = (month_number(day) for day in (question.period.first, question.period.last))
     queries: dict[tuple[str, PlaceRole], Aggregate] = {}
     for need in dict.fromkeys(_collect_needs(question).values()):
-        if _placeless_grain(need, question) is not None and need.term.slice.place is not None:
+        if _find_placeless_grain(need, question) is not None and need.term.slice.place is not None:
             (role, column), fact = need.term.slice.place, need.term.slice.fact
             grains = (grain for grain in fact.grains if column in grain.dimensions)
             months = fact.rollup(min(grains, key=lambda grain: len(grain.dimensions)), Span.MONTH)

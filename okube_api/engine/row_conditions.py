@@ -16,7 +16,7 @@ class RowCondition(NamedTuple):
     columns: frozenset[str]
 
 
-def scope_column(term: Term, scope: Scope) -> str | None:
+def get_scope_column(term: Term, scope: Scope) -> str | None:
     """Return the column of the scope values; None when the rows do not have it.
 
     Sets need no column for attributes of users: these are looked up in the panel by user number.
@@ -39,16 +39,16 @@ def select_rows(term: Term, question: Question, *, any_place: bool = False) -> R
     if question.selected_campaigns is not None:
         filters = (*filters, (Scope.CAMPAIGNS, ValueFilter(question.selected_campaigns)))
     for scope, value_filter in filters:
-        filtered = scope_column(term, scope)
+        filtered = get_scope_column(term, scope)
         if filtered is not None:
-            by_column.append((filtered, _filter_condition(slice_, filtered, value_filter)))
+            by_column.append((filtered, _build_filter_condition(slice_, filtered, value_filter)))
     conditions = [condition for _, condition in by_column]
     if question.weekdays is not None:
         conditions.append(OneOf("weekday", question.weekdays))
     return RowCondition(AllOf(tuple(conditions)), frozenset(column for column, _ in by_column))
 
 
-def _filter_condition(slice_: Slice, column: str, value_filter: ValueFilter) -> Condition:
+def _build_filter_condition(slice_: Slice, column: str, value_filter: ValueFilter) -> Condition:
     holds_lists = slice_.fact.table.type_of(column) is ColumnType.TEXTS
     values = value_filter.values
     condition: Condition = Overlaps(column, values) if holds_lists else OneOf(column, values)

@@ -28,7 +28,7 @@ def choose_source(need: Need, columns: frozenset[str]) -> SourceChoice:
     if not usable:
         return SourceChoice(None, tuple(_reject(fact, grain, *problem) for grain, problem in problems if problem))
     smallest = min(usable, key=_count_dimensions)
-    names = (rollup_name(fact, smallest),)
+    names = (get_rollup_name(fact, smallest),)
     rejected = [
         _reject(fact, grain, *(problem or ("{} has fewer dimensions.", names)))
         for grain, problem in problems
@@ -39,7 +39,7 @@ def choose_source(need: Need, columns: frozenset[str]) -> SourceChoice:
     return SourceChoice(smallest, tuple(rejected))
 
 
-def smallest_grain(need: Need, columns: frozenset[str]) -> Grain | None:
+def find_smallest_grain(need: Need, columns: frozenset[str]) -> Grain | None:
     """Return the grain of the fewest dimensions that can answer a need; None when none can."""
     required = columns | need.dimensions
     grains = need.term.slice.fact.grains
@@ -69,7 +69,7 @@ def _find_problem(grain: Grain, term: Term, required: frozenset[str]) -> tuple[s
     return None
 
 
-def unsummable_measure(term: Sums, columns: frozenset[str]) -> Measure | None:
+def find_unsummable_measure(term: Sums, columns: frozenset[str]) -> Measure | None:
     """Return a measure of the term that marks the first row of a day, and cannot be summed under the condition.
 
     A condition on columns other than those of the mark could leave out the marked row of a day and keep other rows.
@@ -82,13 +82,13 @@ def reject_grains(fact: Fact, message: str, names: tuple[str, ...]) -> tuple[Rej
     return tuple(_reject(fact, grain, message, names) for grain in fact.grains)
 
 
-def rollup_name(fact: Fact, grain: Grain) -> str:
+def get_rollup_name(fact: Fact, grain: Grain) -> str:
     """Return the name of a grain's rollups, without the span."""
     return f"{fact.name}_{grain.name}"
 
 
 def _reject(fact: Fact, grain: Grain, message: str, names: tuple[str, ...]) -> RejectedSource:
-    return RejectedSource(rollup_name(fact, grain), message, names)
+    return RejectedSource(get_rollup_name(fact, grain), message, names)
 
 
 def _count_dimensions(grain: Grain) -> int:

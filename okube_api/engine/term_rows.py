@@ -11,7 +11,7 @@ from okube_api.catalogue.fact import Measure
 from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, Scope
 from okube_api.catalogue.terms import Term
 from okube_api.engine.calendar import Buckets
-from okube_api.engine.campaigns import UNKNOWN, campaign_scope_values
+from okube_api.engine.campaigns import UNKNOWN, get_campaign_scope_values
 from okube_api.engine.fetched_rows import FetchedRows
 from okube_api.engine.pathsets import expand_path_sets
 from okube_api.engine.plan import Need, Pass
@@ -111,7 +111,7 @@ class RowReader:
         return self._selected_campaigns is None or campaign in self._selected_campaigns
 
     def _values_of(self, campaign: str) -> tuple[str, ...]:
-        return campaign_scope_values(campaign, self.scope, self.question.campaigns)
+        return get_campaign_scope_values(campaign, self.scope, self.question.campaigns)
 
     def _select_rows(self, need: Need, number: int) -> TermRows:
         """Return the rows of a pass that have the values which describe the need's slice."""

@@ -26,7 +26,7 @@ PENDING = DocumentCollection("ingest_notes", fields={"application": ColumnType.T
 
 GEO, PRESENCE, CONVERSION = steps.GEO.kinds, steps.PRESENCE.kinds, steps.CONVERSION.kinds
 ALL = (*GEO, *PRESENCE, *CONVERSION)
-_KINDS: Mapping[tuple[str, ChangeKind], Sequence[str]] = {
+_STALE_KINDS: Mapping[tuple[str, ChangeKind], Sequence[str]] = {
     ("sites", ChangeKind.PLACE): GEO,
     ("sites", ChangeKind.ZONE): ALL,
     ("sites", ChangeKind.CHANNEL): CONVERSION,
@@ -54,7 +54,7 @@ class Invalidation:
     @asynccontextmanager
     async def invalidate(self, application: str, changes: Sequence[ResourceChange]) -> AsyncIterator[None]:
         """Store which facts the changes make stale, let the write happen, then rebuild the facts in the background."""
-        stale = {kind for change in changes for kind in _KINDS.get((change.collection, change.kind), ())}
+        stale = {kind for change in changes for kind in _STALE_KINDS.get((change.collection, change.kind), ())}
         kinds = stale & set((await self._ingest.read_live_kinds(application)).values()) if stale else set()
         if kinds:
             entry = {"_id": new_id(self._ingest.clock()), "application": application, "kinds": sorted(kinds)}

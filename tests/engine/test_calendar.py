@@ -13,8 +13,8 @@ from okube_api.engine.calendar import (
     Period,
     PeriodError,
     cut_into_buckets,
-    local_day,
     resolve_period,
+    to_local_date,
 )
 
 DATES = st.dates(date(1903, 1, 1), date(2199, 12, 31))
@@ -160,8 +160,8 @@ def test_a_period_has_at_most_3660_days() -> None:
 
 def test_a_local_day_changes_at_local_midnight() -> None:
     late = datetime(2024, 3, 30, 23, 30, tzinfo=UTC)  # 00:30 in Paris, on the night the clocks change
-    assert local_day(late, "Europe/Paris") == date(2024, 3, 31)
-    assert local_day(late, "America/New_York") == date(2024, 3, 30)
+    assert to_local_date(late, "Europe/Paris") == date(2024, 3, 31)
+    assert to_local_date(late, "America/New_York") == date(2024, 3, 30)
 
 
 def test_buckets_are_cached() -> None:

@@ -16,7 +16,7 @@ from okube_api.catalogue.buckets import to_ordinal
 from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term
 from okube_api.engine.calendar import Period
-from okube_api.engine.campaigns import CampaignRecord, Spending, campaign_scope_values
+from okube_api.engine.campaigns import CampaignRecord, Spending, get_campaign_scope_values
 from okube_api.engine.question import Label, Question, RequestedKpi, ValueFilter
 from okube_api.store.values import Json
 
@@ -78,7 +78,7 @@ def _select_campaigns(campaigns: Mapping[str, CampaignRecord], filters: Mapping[
         for campaign in campaigns
         if all(
             value_filter.negated
-            != bool(set(value_filter.values).intersection(campaign_scope_values(campaign, scope, campaigns)))
+            != bool(set(value_filter.values).intersection(get_campaign_scope_values(campaign, scope, campaigns)))
             for scope, value_filter in filters.items()
         )
     )

@@ -53,10 +53,10 @@ def _evaluate_cost(value: CampaignCost, evaluator: Evaluator) -> Grid:
     """Return money by cell."""
     (term,) = value.terms(evaluator.scope)
     parts = [
-        _read_amounts(rows, _to_int64(_delivery_costs(rows, evaluator), evaluator), evaluator)
+        _read_amounts(rows, _to_int64(_compute_delivery_costs(rows, evaluator), evaluator), evaluator)
         for rows in evaluator.reader.rows_of(term)
     ]
-    return _sum_amounts([*parts, _fixed_costs(evaluator)], evaluator, _COST_DENOMINATOR)
+    return _sum_amounts([*parts, _compute_fixed_costs(evaluator)], evaluator, _COST_DENOMINATOR)
 
 
 def _needs_shares(evaluator: Evaluator) -> bool:
@@ -130,7 +130,7 @@ def _read_amounts(rows: TermRows, numbers: Numerators, evaluator: Evaluator) -> 
     )
 
 
-def _delivery_costs(rows: TermRows, evaluator: Evaluator) -> Numerators:
+def _compute_delivery_costs(rows: TermRows, evaluator: Evaluator) -> Numerators:
     """Return what the deliveries of each row cost."""
     codes, names = encode_texts(rows.table.column("campaign"))
     days = rows.integers("day")
@@ -139,7 +139,7 @@ def _delivery_costs(rows: TermRows, evaluator: Evaluator) -> Numerators:
     costs: Numerators = np.zeros(len(codes), dtype=object)
     for name, start, end in zip(names, ends[:-1], ends[1:], strict=True):
         at = order[start:end]
-        for spending in _spendings_of(name or "", evaluator):
+        for spending in _get_spendings(name or "", evaluator):
             if spending.kind in _MEASURE_OF_COST:
                 measure, factor = _MEASURE_OF_COST[spending.kind]
                 applicable = at[_applies_on(spending, days[at])]
@@ -160,18 +160,18 @@ def _applies_on(spending: Spending, days: Ints) -> Flags:
     return np.broadcast_to(np.logical_and(after, before), days.shape)
 
 
-def _spendings_of(campaign: str, evaluator: Evaluator) -> tuple[Spending, ...]:
+def _get_spendings(campaign: str, evaluator: Evaluator) -> tuple[Spending, ...]:
     record = evaluator.question.campaigns.get(campaign)
     return record.costs if record else ()
 
 
-def _fixed_costs(evaluator: Evaluator) -> _Amounts:
+def _compute_fixed_costs(evaluator: Evaluator) -> _Amounts:
     """Return the fixed costs: one amount for each bucket that contains days of the cost."""
     names = [name for name in evaluator.question.campaigns if evaluator.reader.keeps_campaign(name)]
     codes, buckets, numbers, divisors = [], [], [], []
     for code, name in enumerate(names):
-        for spending in _spendings_of(name, evaluator):
-            for bucket, days, days_of_cost in _days_by_bucket(spending, evaluator):
+        for spending in _get_spendings(name, evaluator):
+            for bucket, days, days_of_cost in _count_days_by_bucket(spending, evaluator):
                 codes.append(code)
                 buckets.append(bucket)
                 numbers.append(spending.amount_micro * 1000 * days)
@@ -192,7 +192,7 @@ def _fixed_costs(evaluator: Evaluator) -> _Amounts:
     return replace(amounts.select(rows), scope_values=scope_values)
 
 
-def _days_by_bucket(spending: Spending, evaluator: Evaluator) -> Iterator[tuple[int, int, int]]:
+def _count_days_by_bucket(spending: Spending, evaluator: Evaluator) -> Iterator[tuple[int, int, int]]:
     """Yield each bucket with days of a fixed cost, how many days these are, and how many days the cost has in all."""
     if spending.kind != "fixed" or spending.first is None or spending.last is None:
         return
@@ -231,7 +231,7 @@ def _share(part: _Amounts, evaluator: Evaluator) -> _Amounts:
     By site, each site gets its share; by other scopes, a cell gets the shares of all of the question's sites.
     """
     sites = frozenset(evaluator.question.places[PlaceRole.SITES])
-    sharers = [_sharers_of(name, evaluator) for name in part.names]
+    sharers = [_get_sharers(name, evaluator) for name in part.names]
     counts = np.array([max(len(sharing), 1) for sharing in sharers], dtype=np.int64)
     with_site, without_site = part.select(part.has_site), part.select(~part.has_site)
     without_site = replace(without_site, divisors=without_site.divisors * counts[without_site.campaigns])
@@ -246,7 +246,7 @@ def _share(part: _Amounts, evaluator: Evaluator) -> _Amounts:
     return with_site.append(without_site)
 
 
-def _sharers_of(campaign: str, evaluator: Evaluator) -> frozenset[str]:
+def _get_sharers(campaign: str, evaluator: Evaluator) -> frozenset[str]:
     """Return the sites that share the amounts of a campaign that name no site."""
     sharers = frozenset(evaluator.question.sharers)
     record = evaluator.question.campaigns.get(campaign)

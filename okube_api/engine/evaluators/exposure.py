@@ -57,11 +57,11 @@ def _evaluate_users(term: UserSet, evaluator: Evaluator) -> ReachedUsers:
 
 @evaluate.register
 def _(value: VenueRate, evaluator: Evaluator) -> Results:
-    results: Results = evaluator.compute_once(value, lambda: _venue_rate(value, evaluator))
+    results: Results = evaluator.compute_once(value, lambda: _evaluate_venue_rate(value, evaluator))
     return results
 
 
-def _venue_rate(value: VenueRate, evaluator: Evaluator) -> Results:
+def _evaluate_venue_rate(value: VenueRate, evaluator: Evaluator) -> Results:
     """Return exposed users with a visit over exposed users."""
     exposed = _evaluate_users(value.exposed, evaluator)
     visitors = exposed.intersect(_evaluate_users(value.visitors, evaluator), evaluator.width)

@@ -95,9 +95,9 @@ class OrderResults:
     def _leaf(self, key: int) -> Leaf:
         shown = np.zeros(self.size, dtype=np.bool_)
         shown[self.areas.busiest(key)[0]] = True
-        area, rank, count = _counts_of_cell(self.ranks, key, self.size, self.most_rank)
+        area, rank, count = _read_counts(self.ranks, key, self.size, self.most_rank)
         ranked = shown[area]
-        start, end, steps = _counts_of_cell(self.steps, key, self.size, self.size)
+        start, end, steps = _read_counts(self.steps, key, self.size, self.size)
         walked = shown[start] & (shown[end] | (end == self.out))
         return {
             "ranks": self._list_ranks(area[ranked], rank[ranked], count[ranked]),
@@ -138,7 +138,7 @@ class OrderResults:
         return {self.areas.names[code]: mean for code, mean in zip(areas, means, strict=True)}
 
 
-def _counts_of_cell(counts: Grid, key: int, size: int, width: int) -> tuple[Ints, Ints, Ints]:
+def _read_counts(counts: Grid, key: int, size: int, width: int) -> tuple[Ints, Ints, Ints]:
     """Return the first and the second index of the counts of a cell, and the counts."""
     low, high = np.searchsorted(counts.keys, (key * size * width, (key + 1) * size * width))
     indices = counts.keys[low:high] - key * size * width

@@ -13,7 +13,7 @@ from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.store.arrays import Codes, Flags, Ints
 from okube_api.store.column_types import ARROW_TYPES
 
-Span = tuple[int, int]
+DayRange = tuple[int, int]
 """A first and a last local day, both included."""
 
 _PACKED_VALUES = 2**63
@@ -117,7 +117,7 @@ def expand_ranges(starts: Ints, counts: Ints) -> Ints:
     return np.arange(offsets[-1], dtype=np.int64) + np.repeat(starts - offsets[:-1], counts)
 
 
-def split_days(day: Ints, span: Span) -> Iterator[tuple[Span, slice]]:
+def split_days(day: Ints, span: DayRange) -> Iterator[tuple[DayRange, slice]]:
     """Yield parts of a span of days with about 100,000 rows, or of one day, and the slice of their rows.
 
     day: of each row, ascending, within the span.

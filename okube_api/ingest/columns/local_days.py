@@ -27,7 +27,7 @@ def to_local_days(at_ms: Ints, timezone: str) -> Ints:
     """Return the local day of each instant (ms since 1970, UTC) as an ordinal; 1 is 1970-01-01."""
     if at_ms.size == 0:
         return np.zeros(0, np.int64)
-    first_year, last_year = _year_of(int(at_ms.min())), _year_of(int(at_ms.max()))
+    first_year, last_year = _get_year(int(at_ms.min())), _get_year(int(at_ms.max()))
     years = [_find_offsets(timezone, year) for year in range(first_year, last_year + 1)]
     changes_ms = np.concatenate([changes_ms for changes_ms, _ in years])
     offsets_ms = np.concatenate([offsets_ms for _, offsets_ms in years])
@@ -40,7 +40,7 @@ def compute_day_start(day: int, timezone: str) -> int:
     return round(date.replace(tzinfo=ZoneInfo(timezone)).timestamp()) * SECOND_MS
 
 
-def _year_of(at_ms: int) -> int:
+def _get_year(at_ms: int) -> int:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)).year
 
 
@@ -50,20 +50,20 @@ def _find_offsets(timezone: str, year: int) -> tuple[Ints, Ints]:
     zone = ZoneInfo(timezone)
     at = datetime(year, 1, 1, tzinfo=UTC)
     end = datetime(year + 1, 1, 1, tzinfo=UTC)
-    changes = [(at, _offset_ms(at, zone))]
+    changes = [(at, _get_offset_ms(at, zone))]
     while at < end:
         after = min(at + _PROBE, end)
-        if _offset_ms(after, zone) != changes[-1][1]:
+        if _get_offset_ms(after, zone) != changes[-1][1]:
             change = _find_change(at, after, zone)
             if change < end:
-                changes.append((change, _offset_ms(change, zone)))
+                changes.append((change, _get_offset_ms(change, zone)))
         at = after
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     instants_ms = [(instant - epoch) // timedelta(milliseconds=1) for instant, _ in changes]
     return np.array(instants_ms, np.int64), np.array([offset_ms for _, offset_ms in changes], np.int64)
 
 
-def _offset_ms(at: datetime, zone: ZoneInfo) -> int:
+def _get_offset_ms(at: datetime, zone: ZoneInfo) -> int:
     offset = at.astimezone(zone).utcoffset()
     assert offset is not None
     return offset // timedelta(milliseconds=1)
@@ -71,10 +71,10 @@ def _offset_ms(at: datetime, zone: ZoneInfo) -> int:
 
 def _find_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     """Return the first second at which the offset of `before` no longer holds; it does not hold at `after`."""
-    offset_ms = _offset_ms(before, zone)
+    offset_ms = _get_offset_ms(before, zone)
     while after - before > timedelta(seconds=1):
         middle = before + (after - before) // timedelta(seconds=2) * timedelta(seconds=1)
-        if _offset_ms(middle, zone) == offset_ms:
+        if _get_offset_ms(middle, zone) == offset_ms:
             before = middle
         else:
             after = middle

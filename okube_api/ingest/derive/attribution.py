@@ -17,7 +17,7 @@ from okube_api.catalogue.facts import COHORTS, CREDITS, OUTCOMES
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.clock import DAY_S
 from okube_api.ingest.columns.columns import (
-    Span,
+    DayRange,
     build_fact_table,
     count_by_group,
     sort_order,
@@ -58,29 +58,29 @@ class ConversionBlock:
     outcomes: in order of day, site, user and time.  credits: in the same order, then by campaign.
     """
 
-    span: Span
+    span: DayRange
     outcomes: pa.Table
     credits: pa.Table
 
 
 def derive_conversion(
-    touches: pa.Table, visits: pa.Table, purchases: pa.Table, inputs: AttributionContext, span: Span
+    touches: pa.Table, visits: pa.Table, purchases: pa.Table, context: AttributionContext, span: DayRange
 ) -> Iterator[ConversionBlock]:
     """Yield the outcomes of local days and their credits, in blocks of days that together cover all of them.
 
     touches: (user, campaign, at, kind).  visits: (user, site, at).  purchases: (user, site, at, amount_micro).
     Instants are in ms, UTC.  Events of unknown sites and of campaigns without windows are left out.
     """
-    sites = inputs.sites.sort_by("site")
+    sites = context.sites.sort_by("site")
     outcomes = derive_outcomes(visits, purchases, sites, span)
-    indexed_touches = prepare_touches(touches, inputs.windows, outcomes.user)
+    indexed_touches = prepare_touches(touches, context.windows, outcomes.user)
     for days, part in split_days(outcomes.day, span):
         of_block = outcomes.take(part)
-        weight = look_up_weights(inputs.weights, of_block.user)
+        weight = look_up_weights(context.weights, of_block.user)
         paths = build_paths(indexed_touches, of_block.user, of_block.at_ms)
         campaigns = _count_campaigns(indexed_touches, paths)
         attributed = _AttributedOutcomes(of_block, weight, indexed_touches, paths, campaigns)
-        yield ConversionBlock(days, _build_outcomes(attributed, sites, inputs), _build_credits(attributed, sites))
+        yield ConversionBlock(days, _build_outcomes(attributed, sites, context), _build_credits(attributed, sites))
 
 
 def look_up_weights(weights: pa.Table, user: Ints) -> Ints:
@@ -125,7 +125,7 @@ def _build_site_columns(sites: pa.Table, site: Codes) -> dict[str, pa.Array]:
     return {"site": to_name_column(sites["site"].to_pylist(), site), "channel": to_name_column(_CHANNELS, online[site])}
 
 
-def _build_outcomes(attributed: _AttributedOutcomes, sites: pa.Table, inputs: AttributionContext) -> pa.Table:
+def _build_outcomes(attributed: _AttributedOutcomes, sites: pa.Table, context: AttributionContext) -> pa.Table:
     outcomes, paths, touches, campaigns = (
         attributed.outcomes,
         attributed.paths,
@@ -136,10 +136,10 @@ def _build_outcomes(attributed: _AttributedOutcomes, sites: pa.Table, inputs: At
     credited_ms, kind, campaign, touch_day = np.zeros((4, len(is_attributed)), np.int64)
     for column, of_touch in ((credited_ms, touches.at_ms), (kind, touches.kind), (campaign, touches.campaign)):
         column[is_attributed] = of_touch[paths.last]
-    touch_day[is_attributed] = to_local_days(credited_ms[is_attributed], inputs.timezone)
+    touch_day[is_attributed] = to_local_days(credited_ms[is_attributed], context.timezone)
     delay_s = (outcomes.at_ms - credited_ms) // 1000
     has_delay = is_attributed & (outcomes.visit > 0)
-    delay_band = find_bands(delay_s, [edge * DAY_S for edge in inputs.delay_edges])
+    delay_band = find_bands(delay_s, [edge * DAY_S for edge in context.delay_edges])
     campaign_counts = count_by_group(campaigns.outcome, len(is_attributed))
     columns = {
         **_build_site_columns(sites, outcomes.site),
@@ -184,7 +184,7 @@ def _build_credits(attributed: _AttributedOutcomes, sites: pa.Table) -> pa.Table
     return build_fact_table(CREDITS, outcomes.day[outcome], columns)
 
 
-def derive_cohorts(outcomes: pa.Table, span: Span) -> pa.Table:
+def derive_cohorts(outcomes: pa.Table, span: DayRange) -> pa.Table:
     """Return the attributed outcomes whose credited touch is of the days of `span`, dated by that touch.
 
     outcomes: rows of OUTCOMES, of the days of `day_dependencies.find_outcome_days_of_cohorts`, in any order.

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import Span, to_codes, to_days_of_places, to_integers
+from okube_api.ingest.columns.columns import DayRange, to_codes, to_days_of_places, to_integers
 from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS, Windows, convert_windows_to_ms, find_longest_window_d
 from okube_api.store.arrays import Ints
@@ -28,18 +28,18 @@ class RequiredRanges:
     touches: RangeMs
 
 
-def find_range_ms(span: Span) -> RangeMs:
+def find_range_ms(span: DayRange) -> RangeMs:
     """Return the range of instants that can belong to local days, in any time zone."""
     return (span[0] - TIMEZONE_MARGIN_D) * DAY_MS, (span[1] + TIMEZONE_MARGIN_D - 1) * DAY_MS
 
 
-def find_required_ranges(span: Span, windows: Windows) -> RequiredRanges:
+def find_required_ranges(span: DayRange, windows: Windows) -> RequiredRanges:
     """Return what to read to derive the outcomes of local days."""
     low, high = find_range_ms(span)
     return RequiredRanges((low, high), touches=(low - find_longest_window_d(windows) * DAY_MS, high))
 
 
-def find_outcome_days_of_cohorts(span: Span, windows: Windows) -> Span:
+def find_outcome_days_of_cohorts(span: DayRange, windows: Windows) -> DayRange:
     """Return the first and last day of the outcomes whose credited touch can be of the days of `span`."""
     return span[0] - TIMEZONE_MARGIN_D, span[1] + find_longest_window_d(windows) + TIMEZONE_MARGIN_D
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from okube_api.catalogue.facts import DELIVERIES, EXPOSURES
 from okube_api.ingest.columns.columns import (
-    Span,
+    DayRange,
     build_fact_table,
     mark_group_starts,
     sort_order,
@@ -21,15 +21,17 @@ from okube_api.ingest.derive.attribution import AttributionContext, look_up_weig
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS
 
 
-def derive_exposures(touches: pa.Table, inputs: AttributionContext, span: Span) -> Iterator[tuple[Span, pa.Table]]:
+def derive_exposures(
+    touches: pa.Table, context: AttributionContext, span: DayRange
+) -> Iterator[tuple[DayRange, pa.Table]]:
     """Yield one row per campaign, user, local day of the application and whether control, in blocks of whole days.
 
     touches: (user, campaign, at, kind); those of campaigns without windows are left out.
     Rows are in order of day, campaign, control and user.
     """
-    campaigns = sorted(inputs.windows)
+    campaigns = sorted(context.windows)
     campaign, kind = to_codes(touches["campaign"], campaigns), to_codes(touches["kind"], (*TOUCH_KINDS, "control"))
-    day = to_local_days(to_integers(touches["at"]), inputs.timezone)
+    day = to_local_days(to_integers(touches["at"]), context.timezone)
     mask = (campaign >= 0) & (kind >= 0) & (day >= span[0]) & (day <= span[1])
     day, campaign, is_control = day[mask], campaign[mask], kind[mask] == len(TOUCH_KINDS)
     user = to_integers(touches["user"])[mask]
@@ -40,7 +42,7 @@ def derive_exposures(touches: pa.Table, inputs: AttributionContext, span: Span) 
         columns = {
             "campaign": to_name_column(campaigns, campaign[numbers]),
             "user": user[numbers],
-            "weight": look_up_weights(inputs.weights, user[numbers]),
+            "weight": look_up_weights(context.weights, user[numbers]),
             "control": is_control[numbers].astype(np.int64),
         }
         yield days, build_fact_table(EXPOSURES, day[numbers], columns)

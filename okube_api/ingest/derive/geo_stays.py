@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pyarrow as pa
 
-from okube_api.ingest.columns.columns import Span, to_codes, to_days_of_places, to_integers
+from okube_api.ingest.columns.columns import DayRange, to_codes, to_days_of_places, to_integers
 from okube_api.ingest.derive.deduplication import deduplicate
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
 from okube_api.ingest.derive.sessionize import Detections, LocationIndex, Sessions
@@ -77,7 +77,7 @@ def match_pings(pings: pa.Table, changes: Ints, places: PlaceIndex) -> Detection
     )
 
 
-def find_stays(sessions: Sessions, rules: StayRules, span: Span) -> StayColumns:
+def find_stays(sessions: Sessions, rules: StayRules, span: DayRange) -> StayColumns:
     """Return the stays after a change that start on the local days of `span`."""
     sessions = sessions.filter(sessions.change >= 0)
     start_ms, end_ms = sessions.at_ms[sessions.starts], sessions.at_ms[sessions.ends]

@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from okube_api.ingest.columns.columns import (
-    Span,
+    DayRange,
     count_by_group,
     mark_group_starts,
     sort_order,
@@ -44,7 +44,7 @@ class Outcomes:
         return Outcomes(*columns).take(sort_order(*columns))
 
 
-def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span: Span) -> Outcomes:
+def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span: DayRange) -> Outcomes:
     """Return the outcomes of local days.
 
     visits: (user, site, at).  purchases: (user, site, at, amount_micro).  sites: (site, timezone) by `_id`.
@@ -60,7 +60,7 @@ def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span
     return outcomes + bought.take(~has_visit)
 
 
-def _index_events(events: pa.Table, sites: pa.Table, span: Span) -> Outcomes:
+def _index_events(events: pa.Table, sites: pa.Table, span: DayRange) -> Outcomes:
     """Return each event as an outcome of its own; events of other days and of unknown sites are left out."""
     site, at_ms = to_codes(events["site"], sites["site"].to_pylist()), to_integers(events["at"])
     day = to_days_of_places(at_ms, site, sites["timezone"].to_pylist())

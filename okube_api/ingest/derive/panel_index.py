@@ -31,13 +31,13 @@ class PanelIndex:
         """Return the positions of users in the arrays."""
         return np.minimum(users, len(self.weight) - 1)
 
-    def text_column(self, name: str, rows: Ints) -> pa.DictionaryArray:
+    def get_text_column(self, name: str, rows: Ints) -> pa.DictionaryArray:
         """Return an attribute of the users at these positions as texts, null where unknown."""
         values, codes = self.attributes[name]
         of_rows = codes[rows]
         return pa.DictionaryArray.from_arrays(pa.array(of_rows, mask=of_rows < 0), values)
 
-    def distances_m(self, name: str, rows: Ints, places: Ints, lng: Floats, lat: Floats) -> pa.Array:
+    def compute_distances_m(self, name: str, rows: Ints, places: Ints, lng: Floats, lat: Floats) -> pa.Array:
         """Return the distance in whole metres of a place from each user's `home` or `work`; null where unknown.
 
         rows: positions of users.  places: one each user, an index into lng and lat (degrees).

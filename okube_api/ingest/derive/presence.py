@@ -20,7 +20,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_STEPS,
 )
 from okube_api.ingest.columns.columns import (
-    Span,
+    DayRange,
     build_fact_table,
     count_by_group,
     expand_ranges,
@@ -65,7 +65,7 @@ class PresenceTables:
         return self.stays, self.passages, self.steps, self.exits, self.passage_exits
 
 
-def derive_presence(sessions: Sessions, rules: PresenceRules, span: Span) -> PresenceTables:
+def derive_presence(sessions: Sessions, rules: PresenceRules, span: DayRange) -> PresenceTables:
     """Return the stays that start on the local days of `span`, and the exits of the stays that end on them."""
     is_stay = (sessions.at_ms[sessions.ends] - sessions.at_ms[sessions.starts]) // 1000 >= rules.minimum_s
     stays = _select_stays(sessions, is_stay, sessions.start_days, span, sessions.starts)
@@ -92,7 +92,7 @@ class _SelectedStays:
     end_ms: Ints
 
 
-def _select_stays(sessions: Sessions, is_stay: Flags, day: Ints, span: Span, detection: Ints) -> _SelectedStays:
+def _select_stays(sessions: Sessions, is_stay: Flags, day: Ints, span: DayRange, detection: Ints) -> _SelectedStays:
     """Return the stays whose day lies in the span, in order of day, site, user and time of a detection.
 
     day, detection: one each session.

@@ -33,7 +33,7 @@ class BatchDelta:
         """The batches that count before or after the change."""
         return self.live | self.removed
 
-    def row_changes(self, rows: pa.Table) -> Ints:
+    def find_row_changes(self, rows: pa.Table) -> Ints:
         """Return 1 for rows (`part`, `batch`) that the change adds, -1 for those that it removes, else 0."""
         batches = to_integers(rows["batch"])
         is_removed = np.isin(batches, sorted(self.removed))
@@ -46,7 +46,7 @@ class BatchDelta:
 
         rows: whole parts, of batches of either side.
         """
-        return deduplicate(rows, self.row_changes(rows), content)
+        return deduplicate(rows, self.find_row_changes(rows), content)
 
 
 async def read_live_batches(view: Reader) -> dict[int, str]:

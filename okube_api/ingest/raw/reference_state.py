@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.facts import PANELISTS
-from okube_api.ingest.columns.columns import Span, to_integers
+from okube_api.ingest.columns.columns import DayRange, to_integers
 from okube_api.ingest.derive.panel_index import PanelIndex, index_panel
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS, EventKind
@@ -26,18 +26,18 @@ _NOT_STATE = ["batch", "line"]  # columns that say where a row comes from
 
 
 async def read_before_and_after(
-    view: Reader, kind: EventKind, delta: BatchDelta, parts: Span
+    view: Reader, kind: EventKind, delta: BatchDelta, parts: DayRange
 ) -> AsyncIterator[tuple[pa.Table, pa.Table]]:
     """Yield the current rows of a kind before and after a change, a range of keys at a time, in order of the keys."""
     last_user = await _find_last_user(view, kind, delta, parts) if "user" in kind.natural_key else 0
     for low in range(0, last_user + 1, USERS_PER_BLOCK):
         rows = await _read_users(view, kind, delta, parts, low)
-        changes = delta.row_changes(rows)
+        changes = delta.find_row_changes(rows)
         before, after = (_select_current(rows.filter(pa.array(side)), kind) for side in (changes <= 0, changes >= 0))
         yield before, after
 
 
-async def count_changed_keys(view: Reader, kind: EventKind, delta: BatchDelta, parts: Span) -> int:
+async def count_changed_keys(view: Reader, kind: EventKind, delta: BatchDelta, parts: DayRange) -> int:
     """Return how many keys have another row, or a row on one side only, before and after a change."""
     pairs = read_before_and_after(view, kind, delta, parts)
     return sum([find_changed_keys(*pair, kind.natural_key).num_rows async for pair in pairs])
@@ -78,14 +78,14 @@ async def read_panel(view: Reader, delta: BatchDelta) -> PanelIndex:
 # -- helpers --------------------------------------------------------------------------------------------------
 
 
-async def _find_last_user(view: Reader, kind: EventKind, delta: BatchDelta, parts: Span) -> int:
+async def _find_last_user(view: Reader, kind: EventKind, delta: BatchDelta, parts: DayRange) -> int:
     last_user = 0
     async for block in read_blocks(view, kind.table, *parts, delta.either_side):
         last_user = max(last_user, int(to_integers(block["user"]).max(initial=0)))
     return last_user
 
 
-async def _read_users(view: Reader, kind: EventKind, delta: BatchDelta, parts: Span, low: int) -> pa.Table:
+async def _read_users(view: Reader, kind: EventKind, delta: BatchDelta, parts: DayRange, low: int) -> pa.Table:
     """Return the events of `USERS_PER_BLOCK` users from number `low` on; all events where the key has no user."""
     events = [_encode_texts(_empty_rows(kind.table))]
     async for block in read_blocks(view, kind.table, *parts, delta.either_side):

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.equipments.repository import EQUIPMENTS
-from okube_api.ingest.columns.columns import Span
+from okube_api.ingest.columns.columns import DayRange
 from okube_api.ingest.derive.place_index import PlaceIndex, index_places
 from okube_api.ingest.derive.touch_paths import Windows
 from okube_api.ingest.raw.reader import BatchDelta
@@ -47,11 +47,11 @@ class RefreshTask:
     """
 
     delta: BatchDelta
-    changed_days: Sequence[Span]
+    changed_days: Sequence[DayRange]
     extra_days: frozenset[int] = frozenset()
 
     @property
-    def day_ranges(self) -> list[Span]:
+    def day_ranges(self) -> list[DayRange]:
         """The changed and the extra days, ascending and apart."""
         return join_ranges([*self.changed_days, *((day, day) for day in self.extra_days)])
 

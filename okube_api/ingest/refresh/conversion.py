@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import Span, to_codes, to_integers
+from okube_api.ingest.columns.columns import DayRange, to_codes, to_integers
 from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.derive.attribution import AttributionContext, derive_cohorts, derive_conversion
 from okube_api.ingest.derive.day_dependencies import (
@@ -105,7 +105,7 @@ async def _find_days_with_outcomes(change: Change) -> set[int]:
     return days
 
 
-def _to_utc_days(range_ms: RangeMs) -> Span:
+def _to_utc_days(range_ms: RangeMs) -> DayRange:
     return range_ms[0] // DAY_MS + 1, (range_ms[1] - 1) // DAY_MS + 1
 
 
@@ -187,7 +187,7 @@ async def _refresh_deliveries(change: Change, context: DerivationContext, task: 
 
 def _compare_deliveries(events: pa.Table, delta: BatchDelta, context: DerivationContext) -> tuple[pa.Table, set[int]]:
     """Return the rows of deliveries after the change, and the days on which they were others before."""
-    changes = delta.row_changes(events)
+    changes = delta.find_row_changes(events)
     before, after = (
         _select_deliveries(events.filter(pa.array(side)), context) for side in (changes <= 0, changes >= 0)
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from okube_api.ingest.columns.columns import Span, to_integers
+from okube_api.ingest.columns.columns import DayRange, to_integers
 from okube_api.ingest.derive.geo_stays import (
     NO_STAY_EVENTS,
     StayColumns,
@@ -63,7 +63,7 @@ def _read_pings(view: Reader, places: PlaceIndex, rules: StayRules, task: Refres
     """Return the sessions of pings, in pieces that together cover all days of the task."""
 
     def match(pings: pa.Table) -> Detections:
-        return match_pings(pings, task.delta.row_changes(pings), places)
+        return match_pings(pings, task.delta.find_row_changes(pings), places)
 
     async def read_detections(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
         async for block in read_blocks(view, PINGS.table, low, high, task.delta.either_side):
@@ -73,12 +73,12 @@ def _read_pings(view: Reader, places: PlaceIndex, rules: StayRules, task: Refres
 
 
 async def _read_stay_events(
-    view: Reader, places: PlaceIndex, delta: BatchDelta, span: Span
-) -> AsyncIterator[tuple[Span, StayEvents]]:
+    view: Reader, places: PlaceIndex, delta: BatchDelta, span: DayRange
+) -> AsyncIterator[tuple[DayRange, StayEvents]]:
     """Yield the stays of events on local days that together are `span`, each time with the days that are complete."""
 
     def deduplicate(rows: pa.Table) -> StayEvents:
-        return deduplicate_stays(rows, delta.row_changes(rows), STAYS.deduplication_key, places)
+        return deduplicate_stays(rows, delta.find_row_changes(rows), STAYS.deduplication_key, places)
 
     first, last = span
     pending, events = make_arrow_schema(get_stored_types(STAYS.table)).empty_table(), NO_STAY_EVENTS

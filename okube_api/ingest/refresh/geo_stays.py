@@ -49,10 +49,10 @@ def build_rows(stays: StayColumns, places: PlaceIndex, panel: PanelIndex, edges:
         "day": pa.array(stays.day),
         "weight": pa.array(panel.weight[panel_rows]),
         "dwell_band": pa.array(find_bands(stays.dwell_s, edges.dwell)),
-        **{name: panel.text_column(name, panel_rows) for name in panel.attributes},
+        **{name: panel.get_text_column(name, panel_rows) for name in panel.attributes},
     }
     for name in ("home", "work"):
-        metres = panel.distances_m(name, panel_rows, place, places.lng, places.lat)
+        metres = panel.compute_distances_m(name, panel_rows, place, places.lng, places.lat)
         bands = find_bands(pc.fill_null(metres, 0).to_numpy(), edges.distance)
         has_distance = metres.is_valid().to_numpy(zero_copy_only=False)
         columns |= {f"{name}_m": metres, f"{name}_band": pa.array(np.where(has_distance, bands, _UNKNOWN_BAND))}

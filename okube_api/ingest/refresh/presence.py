@@ -62,7 +62,7 @@ def _index_detections(rows: pa.Table, locations: LocationIndex, delta: BatchDelt
     numbers = np.flatnonzero(equipment >= 0)
     equipment = equipment[numbers]
     user, at_ms = (to_integers(rows[name])[numbers] for name in ("user", "at"))
-    change = delta.row_changes(rows)[numbers].astype(np.int8)
+    change = delta.find_row_changes(rows)[numbers].astype(np.int8)
     return Detections(user, locations.site_of[equipment], equipment, at_ms, change)
 
 

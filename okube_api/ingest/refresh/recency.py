@@ -116,7 +116,7 @@ class RecencyWriter:
         """Correct flags a month at a time until every changed visitor-day has met the one that follows it."""
         await self._writer.flush()
         days = sorted(day for day in await self._history.list_stored_days() | self._written_days if day > first)
-        for month in _split_by_month(days):
+        for month in _split_into_months(days):
             if len(changed_visits) == 0:
                 return
             users = np.unique(self._keys.get_users(unpack_keys(changed_visits)))
@@ -151,7 +151,7 @@ class RecencyWriter:
         await self._writer.flush()
 
 
-def _split_by_month(days: Sequence[int]) -> list[list[int]]:
+def _split_into_months(days: Sequence[int]) -> list[list[int]]:
     """Return ascending days as one list a month."""
     ascending = np.array(days, np.int64)
     starts = np.flatnonzero(np.diff(bucket_numbers(ascending, "month"))) + 1

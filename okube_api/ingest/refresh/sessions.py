@@ -11,7 +11,7 @@ from functools import partial
 
 from okube_api.clock import DAY_MS, DAY_S
 from okube_api.ingest.columns.allocator import trim
-from okube_api.ingest.columns.columns import Span
+from okube_api.ingest.columns.columns import DayRange
 from okube_api.ingest.derive.sessionize import Detections, LocationIndex, Sessions, find_affected_days
 from okube_api.ingest.refresh.session_window import ReadDetections, SessionWindow
 from okube_api.store.arrays import Flags, Ints
@@ -38,7 +38,7 @@ async def read_session_pieces(
     read: ReadDetections,
     locations: LocationIndex,
     gap_s: int,
-    day_ranges: Sequence[Span],
+    day_ranges: Sequence[DayRange],
     *,
     exits: bool,
     extra_days: Iterable[int] = (),
@@ -63,7 +63,7 @@ def _count_days_of_gap(gap_s: int) -> int:
 
 
 async def _find_days_of_earlier_starts(
-    read: ReadDetections, locations: LocationIndex, gap_s: int, span: Span
+    read: ReadDetections, locations: LocationIndex, gap_s: int, span: DayRange
 ) -> set[int]:
     """Return the local days on which sessions start that reach into a range of UTC days and can change there."""
     first, last = span

@@ -20,7 +20,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
-from okube_api.ingest.columns.columns import Span
+from okube_api.ingest.columns.columns import DayRange
 from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS
@@ -87,7 +87,7 @@ class RefreshState:
     kinds: frozenset[str] = frozenset()
     users: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     devices: tuple[int, ...] = ()
-    changed_days: dict[str, list[Span]] = field(default_factory=dict)
+    changed_days: dict[str, list[DayRange]] = field(default_factory=dict)
     extra_days: dict[FactGroup, set[int]] = field(default_factory=lambda: {group: set() for group in _GROUPS})
     panel: PanelIndex | None = None
     accepted: dict[int, int] = field(default_factory=dict)

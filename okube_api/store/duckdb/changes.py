@@ -74,14 +74,14 @@ class DuckChange(DuckReader):
         if writing is not None:
             await writing
 
-    async def _ask(self, table: Table, call: Callable[[Cursor], T]) -> T:
+    async def _run(self, table: Table, call: Callable[[Cursor], T]) -> T:
         await self._wait_for_write()
 
         def flush_and_call(cursor: Cursor) -> T:
             self._flush_buffers(cursor, table)
             return call(cursor)
 
-        return await super()._ask(table, flush_and_call)
+        return await super()._run(table, flush_and_call)
 
     # -- in a thread
 

@@ -83,7 +83,7 @@ class DuckReader:
             _check_row_count(cursor, table, counting, self._row_limit)
             return fetch_table(cursor, text, values)
 
-        return await self._ask(table, call)
+        return await self._run(table, call)
 
     async def read_parts(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
         """Yield partitions in ascending order: several small ones per block, a large one in several blocks."""
@@ -132,9 +132,9 @@ class DuckReader:
         return await self._fetch(table, select_sql(Select(table, EVERYTHING, columns), self._application))
 
     async def _fetch(self, table: Table, statement: Sql) -> pa.Table:
-        return await self._ask(table, lambda cursor: fetch_table(cursor, *statement))
+        return await self._run(table, lambda cursor: fetch_table(cursor, *statement))
 
-    async def _ask(self, table: Table, call: Callable[[Cursor], T]) -> T:  # noqa: ARG002 - a change flushes the table
+    async def _run(self, table: Table, call: Callable[[Cursor], T]) -> T:  # noqa: ARG002 - a change flushes the table
         return await self._snapshot.run(call, self._timeout_s)
 
 

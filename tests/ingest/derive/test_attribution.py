@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from okube_api.catalogue.fact import Fact
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
 from okube_api.ingest.columns import columns
-from okube_api.ingest.columns.columns import Span
+from okube_api.ingest.columns.columns import DayRange
 from okube_api.ingest.derive import touch_paths
 from okube_api.ingest.derive.attribution import ConversionBlock, derive_cohorts, derive_conversion
 from okube_api.ingest.derive.day_dependencies import (
@@ -49,7 +49,7 @@ DAY = timedelta(days=1)
 KINDS = ("print", "opening", "click", "control")
 
 
-def derive_blocks(truth: Truth, span: Span = EVER) -> list[ConversionBlock]:
+def derive_blocks(truth: Truth, span: DayRange = EVER) -> list[ConversionBlock]:
     return list(
         derive_conversion(
             tables.build_touches(truth),
@@ -61,7 +61,7 @@ def derive_blocks(truth: Truth, span: Span = EVER) -> list[ConversionBlock]:
     )
 
 
-def derive_outcome_rows(truth: Truth, span: Span = EVER) -> pa.Table:
+def derive_outcome_rows(truth: Truth, span: DayRange = EVER) -> pa.Table:
     return pa.concat_tables(block.outcomes for block in derive_blocks(truth, span))
 
 
@@ -69,7 +69,7 @@ def derive_credit_rows(truth: Truth) -> pa.Table:
     return pa.concat_tables(block.credits for block in derive_blocks(truth))
 
 
-def derive_exposed(truth: Truth, span: Span = EVER) -> pa.Table:
+def derive_exposed(truth: Truth, span: DayRange = EVER) -> pa.Table:
     return pa.concat_tables(
         rows for _, rows in derive_exposures(tables.build_touches(truth), tables.build_inputs(truth), span)
     )
@@ -221,10 +221,10 @@ def test_without_campaigns_and_sites_there_are_no_rows() -> None:
 
 @pytest.mark.parametrize(("kind", "days"), [("print", 7), ("opening", 7), ("click", 30)])
 @pytest.mark.parametrize(("late_ms", "led"), [(0, True), (1, False), (-1, True)])
-def test_a_window_holds_its_first_instant(kind: str, days: int, late_ms: int, led: bool) -> None:
+def test_a_window_includes_its_first_instant(kind: str, days: int, late_ms: int, counts: bool) -> None:
     at = AROUND + days * DAY + timedelta(milliseconds=late_ms)
     truth = build_truth([Touch("u-1", "c-1", AROUND, kind)], [Visit("u-1", "s-2", at)])
-    assert derive_outcome_rows(truth)["attributed"].to_pylist() == [int(led)]
+    assert derive_outcome_rows(truth)["attributed"].to_pylist() == [int(counts)]
 
 
 def test_a_campaign_can_have_a_window_of_its_own() -> None:
@@ -233,7 +233,7 @@ def test_a_campaign_can_have_a_window_of_its_own() -> None:
     assert derive_outcome_rows(truth)["path"].to_pylist() == [["c-1", "c-3"], ["c-1"]]
 
 
-def test_a_touch_at_the_instant_of_a_visit_did_not_lead_to_it() -> None:
+def test_a_touch_at_the_instant_of_a_visit_is_not_in_its_path() -> None:
     truth = build_truth([Touch("u-1", "c-1", AROUND, "print")], [Visit("u-1", "s-2", AROUND)])
     assert derive_outcome_rows(truth)["path"].to_pylist() == [[]]
 

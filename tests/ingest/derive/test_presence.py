@@ -15,7 +15,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
-from okube_api.ingest.columns.columns import Span
+from okube_api.ingest.columns.columns import DayRange
 from okube_api.ingest.derive.presence import PresenceTables, derive_presence
 from okube_api.ingest.derive.sessionize import find_affected_days
 from okube_api.store.column_types import ARROW_TYPES
@@ -38,7 +38,7 @@ FLAGS = {"visitor_day", "new_place", "new_application"}
 AROUND = datetime(2024, 3, 30, 20, 0, tzinfo=UTC)
 
 
-def derive(truth: Truth, detections: pa.Table | None = None, span: Span = EVER) -> PresenceTables:
+def derive(truth: Truth, detections: pa.Table | None = None, span: DayRange = EVER) -> PresenceTables:
     rows = tables.build_detections(truth) if detections is None else detections
     return derive_presence(tables.sessionize_detections(rows, truth), tables.build_rules(truth), span)
 
