@@ -1,1 +1,1 @@
-"""From uploaded files of events to facts and rollups."""
+"""Turns uploaded files of events into facts and rollups."""

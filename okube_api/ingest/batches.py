@@ -16,13 +16,13 @@ from okube_api.store.schema import Collection, ColumnType, SortKey
 from okube_api.store.values import Json
 
 MAX_REASONS = 100
-"""Reasons of rejected lines that a batch lists."""
+"""Maximum number of reasons of rejected lines in a batch."""
 ABANDONED_AFTER = timedelta(seconds=60)
-"""A batch that is being received counts as abandoned when it was not updated for so long."""
+"""A batch in state `receiving` counts as abandoned when it was not updated for this long."""
 
 
 class State(StrEnum):
-    """State of a batch."""
+    """States of a batch."""
 
     RECEIVING = "receiving"  # its file is being read; its events do not count
     WAITING = "waiting"  # its events are stored; its facts are not written yet
@@ -39,19 +39,19 @@ BATCHES = Collection(
         "application": ColumnType.TEXT,
         "kind": ColumnType.TEXT,
         "state": ColumnType.TEXT,
-        "content": ColumnType.TEXT,  # a hash of the file, where it was known before the file was read
+        "content": ColumnType.TEXT,  # a hash of the file; absent when the file came as a stream
         "updatedAt": ColumnType.TEXT,
-        "latest": ColumnType.INTEGER,  # the last instant among its events, ms since 1970
+        "latest": ColumnType.INTEGER,  # the instant of its latest event, ms since 1970
     },
 )
 REJECTED = Collection(
-    "rejected_lines",  # one document for some hundred lines, whose texts are encrypted
+    "rejected_lines",  # one document for up to 500 lines, whose texts are encrypted
     fields={"application": ColumnType.TEXT, "batch": ColumnType.TEXT, "position": ColumnType.INTEGER},
 )
 
 
 class Batches(Repository):
-    """Batches of every application."""
+    """Batches of all applications, and their rejected lines."""
 
     collection = BATCHES
     kind = "batch"
@@ -65,7 +65,7 @@ class Batches(Repository):
         return batch
 
     async def create(self, application: str, kind: str, fields: Mapping[str, Any]) -> Json:
-        """Insert a new batch, whose file is about to be read, and return it."""
+        """Insert a batch in state `receiving`, and return it."""
         number = await self.store.next_number(application, "batches")
         counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "reasons": []}
         batch = self.build_document(
@@ -75,7 +75,7 @@ class Batches(Repository):
         return batch
 
     async def update(self, batch: Json, fields: Mapping[str, Any]) -> Json:
-        """Replace some fields of a batch, and return the batch.  Raises NotFound when it was deleted."""
+        """Set fields of a batch, and return the batch.  Raises NotFound when it was deleted."""
 
         async def edit(stored: Json) -> Json:
             return {**stored, **fields}
@@ -89,19 +89,19 @@ class Batches(Repository):
         return await self.store.get(BATCHES, where)
 
     async def find_in_states(self, *states: State, application: str | None = None) -> list[Json]:
-        """Return the batches in one of these states, the oldest first; those of one application, or of all."""
+        """Return the batches in one of these states, of one application or of all, the oldest first."""
         where = OneOf("state", states)
         return await self.store.find(
             BATCHES, where if application is None else where & equal("application", application)
         )
 
     async def find_abandoned(self, now: datetime) -> list[Json]:
-        """Return the batches whose file is no longer being read, although their state says so."""
+        """Return the batches in state `receiving` whose file is no longer being read."""
         where = equal("state", State.RECEIVING) & Between("updatedAt", None, stamp(now - ABANDONED_AFTER))
         return await self.store.find(BATCHES, where)
 
     async def read_freshness(self, application: str) -> str | None:
-        """Return the last instant of the events that count (RFC 3339), None when no event has an instant."""
+        """Return the instant of the latest event that counts (RFC 3339), None when no event has an instant."""
         where = equal("application", application) & equal("state", State.VISIBLE) & ~Missing("latest")
         batches = await self.store.find(BATCHES, where, sort=(SortKey("latest", descending=True),), limit=1)
         return stamp(datetime.fromtimestamp(batches[0]["latest"] / 1000, UTC)) if batches else None
@@ -118,7 +118,7 @@ class Batches(Repository):
     ) -> None:
         """Store rejected lines, encrypted.
 
-        position: how many of the batch were rejected before; documents are sorted by it.
+        position: how many lines of the batch were rejected before these; documents are sorted by it.
         """
         document = {
             "_id": new_id(self.clock()),

@@ -1,4 +1,4 @@
-"""Encryption of rejected lines: they may contain names of users, which must not be stored in clear."""
+"""Encryption of rejected lines: they may contain names of users, which must not be stored as plain text."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Erases a person: removes their events from every batch and rebuilds the facts made from them."""
+"""Erases a person: removes their events from every batch and refreshes the facts derived from these events."""
 
 from collections.abc import Mapping
 
@@ -15,9 +15,9 @@ _ALL_PARTS = (-(2**31), 2**31 - 1)
 
 
 async def erase_events(change: Change, view: Reader, context: DerivationContext, numbers: Mapping[str, int]) -> None:
-    """Remove the events of a user and of a device, and rebuild their facts.
+    """Remove the events of a user and of a device, and refresh the facts derived from them.
 
-    view: the rows before the change.  numbers: the user number (USER) and the device number (DEVICE), as far as known.
+    view: the rows before the change.  numbers: the user number (key USER), the device number (key DEVICE), or both.
     """
     for kind in KINDS.values():
         number = numbers.get(DEVICE if kind.name == "detections" else USER)
@@ -27,7 +27,10 @@ async def erase_events(change: Change, view: Reader, context: DerivationContext,
 
 
 async def _erase_from_batches(change: Change, view: Reader, kind: EventKind, number: int) -> None:
-    """Remove the rows of a number; batches are written as a whole, so the other rows of a batch are appended again."""
+    """Remove the rows of a user number.
+
+    A batch can only be removed as a whole, so its other rows are appended again.
+    """
     affected: set[int] = set()
     async for block in view.read_parts(kind.table, *_ALL_PARTS):
         of_person = to_integers(block["user"]) == number

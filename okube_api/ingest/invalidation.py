@@ -1,8 +1,8 @@
-"""Invalidates facts when a resource they depend on changes: what happens when a site moves starts here.
+"""Invalidates facts when a resource that they depend on changes, for instance when a site moves.
 
-`_KINDS` says which facts each kind of change makes stale, by the kinds of events that they are made from.  The
-invalidation is stored before the write, so that a crash cannot lose it.  After the write a background task rebuilds
-the facts and deletes the entry; `resume` does so for entries that a crashed process left behind.
+`_STALE_KINDS` lists, for each kind of change, the kinds of events whose facts become stale.  The invalidation is
+stored before the write, so that a crash cannot lose it.  After the write a background task rebuilds the facts and
+deletes the entry; `resume` does so for entries that a crashed process left behind.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Publishes batches: makes their events count, and keeps the facts and documents made from events up to date."""
+"""Publishes batches: makes their events count, and keeps facts and other data derived from events up to date."""
 
 import asyncio
 from collections import defaultdict
@@ -22,7 +22,7 @@ from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
 
 ApplicationLocks = defaultdict[str, asyncio.Lock]
-"""One lock an application: its facts are changed by one task of the process at a time."""
+"""One lock per application, so that only one task of the process changes its facts at a time."""
 
 log = structlog.stdlib.get_logger("okube.ingest")
 
@@ -37,15 +37,15 @@ class Publisher:
         self._background: set[asyncio.Task[list[Json]]] = set()
 
     async def publish(self, application: Application, batches: Sequence[Json]) -> list[Json]:
-        """Make waiting batches visible in one change, with the facts that follow from them; return the batches.
+        """Make waiting batches visible and write their facts, all in one change; return the batches.
 
-        Batches that are visible already stay so.
+        Batches that are already visible are returned unchanged.
         """
         async with self._locks[application.id]:
             current = [await self._batches.get_batch(application.id, batch["_id"]) for batch in batches]
             waiting = [batch for batch in current if batch["state"] == State.WAITING]
             live = await self.read_live_kinds(application.id)
-            # A process that stopped after the change but before the last step left batches that are live and waiting.
+            # If a process stopped after the change and before the last step, its batches count but are still waiting.
             if new := [batch for batch in waiting if batch["number"] not in live]:
                 await commit_with_retry(
                     self._store, application.id, f"{new[0]['_id']}:shown", partial(self._add, application, new)
@@ -66,7 +66,7 @@ class Publisher:
         return await self._batches.update(stored, {"state": State.VISIBLE})
 
     def publish_in_background(self, application: Application, batch: Json) -> None:
-        """Start to publish a batch; when that fails, the batch stays waiting until the next start of the process."""
+        """Start publishing a batch; if that fails, the batch stays waiting until a process starts and resumes it."""
         task = asyncio.create_task(self.publish(application, [batch]))
         self._background.add(task)
         task.add_done_callback(self._log_failure)
@@ -77,18 +77,18 @@ class Publisher:
             log.error("ingest.publishing_failed", error=repr(error))
 
     async def close(self) -> None:
-        """Cancel what runs in the background."""
+        """Cancel publishing in the background."""
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
     async def read_live_kinds(self, application: str) -> dict[int, str]:
-        """Return the kinds of the batches that count, by number."""
+        """Return the kind of events of each batch that counts, by batch number."""
         async with self._store.open_reader(application) as view:
             return await read_live_batches(view)
 
     async def remove(self, application: Application, batch: Json) -> None:
-        """Remove a batch with its events and the facts that followed from them.
+        """Remove a batch, its events and the facts derived from them.
 
         Raises RequestConflict while its file is still being read.
         """
@@ -106,7 +106,7 @@ class Publisher:
             await self._batches.delete(removing)
 
     async def rebuild(self, application: Application, kinds: Collection[str]) -> None:
-        """Write the facts of events of some kinds anew from the raw tables."""
+        """Rebuild the facts of these kinds of events from the raw tables."""
 
         async def rebuild_facts(change: Change) -> None:
             await FactRefresh(change, await load_context(self._store, application)).rebuild(kinds)

@@ -1,4 +1,4 @@
-"""Removes events: those older than the retention period, and those of a person who is to be erased."""
+"""Removes events older than the retention period, and all data of a person who is to be erased."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
@@ -28,7 +28,7 @@ log = structlog.stdlib.get_logger("okube.ingest")
 
 
 class Retention:
-    """Deletes expired events and erases people, of every application."""
+    """Deletes expired events of all applications, and erases people."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Retention:
         await self._batches.delete_expired_rejected(application.id, midnight)
 
     async def erase_user(self, application: Application, name: str) -> None:
-        """Delete everything stored about the user or device of this name: events, facts, rejected lines."""
+        """Delete the events, facts and rejected lines of the user or device of this name."""
         pseudonyms = Pseudonyms(self._store, application.id, self._secret)
         numbers = {}
         for kind in (USER, DEVICE):

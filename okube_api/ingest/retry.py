@@ -23,11 +23,11 @@ async def commit_with_retry(
     attempts: int = 12,
     pause_s: float = 0.1,
 ) -> T:
-    """Do work in a change of this name, commit the change, and return the result of the work.
+    """Run `work` in a change of this name, commit the change, and return the result of `work`.
 
-    work: called anew at each attempt, with a new change.
-    pause_s: the wait after the first conflict; it grows by as much with each further one.
-    Raises Conflict when the last attempt conflicts, too.
+    work: called again for each attempt, with a new change.
+    pause_s: the wait after the first conflict; after the n-th conflict, the wait is n times as long.
+    Raises Conflict when the last attempt fails.
     """
     for attempt in range(1, attempts + 1):
         try:

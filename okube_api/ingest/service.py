@@ -1,8 +1,8 @@
-"""The ingest: events in, facts out.  The front that routes, command line, demonstration and benchmark call.
+"""Facade of the ingest, for routes, command line, demo and benchmarks.
 
-A file is loaded first: its events are stored as a batch, and do not count.  Then the batch is published: one change
-makes its events count and writes the facts that follow from them.  A process that stops in between leaves a batch that
-is waiting; `resume` publishes it.
+A file is first loaded: its events are stored as a batch, and do not count yet.  Then the batch is published: one change
+makes its events count and writes the facts derived from them.  If a process stops in between, the batch stays in state
+`waiting` until `resume` publishes it.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from okube_api.store.values import Json
 
 
 class Ingest:
-    """Loads files of events, publishes batches, deletes what must not be kept."""
+    """Loads files of events, publishes and removes batches, deletes expired events and erases people."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Ingest:
     ) -> None:
         """Set up the ingest of a store.
 
-        memory_limit, threads: what DuckDB may use beside the store.
+        memory_limit, threads: limits of the DuckDB database in memory that hashes ids; the store's own come on top.
         keep_days: the retention period in days; None keeps events for ever.
         """
         limit_arenas()
@@ -122,17 +122,17 @@ class Ingest:
         return await self._loader.load(application, kind, file, atomic=atomic, on_progress=on_progress)
 
     async def publish(self, application: Application, batches: Sequence[Json]) -> list[Json]:
-        """Make batches visible in one change, with the facts that follow from them; return the batches."""
+        """Make waiting batches visible and write their facts, all in one change; return the batches."""
         return await self._publisher.publish(application, batches)
 
     def publish_in_background(self, application: Application, batch: Json) -> None:
-        """Start to publish a batch; `resume` does it when that fails."""
+        """Start publishing a batch; if that fails, `resume` publishes it later."""
         self._publisher.publish_in_background(application, batch)
 
     # -- batches
 
     async def read_live_kinds(self, application: str) -> dict[int, str]:
-        """Return the kinds of the batches that count, by number."""
+        """Return the kind of events of each batch that counts, by batch number."""
         return await self._publisher.read_live_kinds(application)
 
     async def stream_rejected(self, batch: Json) -> AsyncIterator[Json]:
@@ -157,17 +157,17 @@ class Ingest:
         await self._retention.delete_expired()
 
     async def erase_user(self, application: Application, name: str) -> None:
-        """Delete everything stored about the user or device of this name."""
+        """Delete the events, facts and rejected lines of the user or device of this name."""
         await self._retention.erase_user(application, name)
 
     # -- rebuild and resume
 
     async def rebuild(self, application: Application, kinds: Collection[str] = tuple(KINDS)) -> None:
-        """Write the facts of events of some kinds anew from the raw tables."""
+        """Rebuild the facts of these kinds of events from the raw tables."""
         await self._publisher.rebuild(application, kinds)
 
     async def resume(self) -> None:
-        """Finish what processes that stopped left unfinished: interrupt, remove or publish their batches."""
+        """Finish the work of processes that stopped: interrupt, remove or publish their batches."""
         for batch in await self.batches.find_abandoned(self.clock()):
             await self._loader.interrupt(batch)
         unfinished: defaultdict[str, list[Json]] = defaultdict(list)
@@ -183,5 +183,5 @@ class Ingest:
                 await self.publish(application, [batch for batch in batches if batch["state"] == State.WAITING])
 
     async def close(self) -> None:
-        """Cancel what runs in the background; `resume` finishes it."""
+        """Cancel publishing in the background; `resume` finishes it."""
         await self._publisher.close()

@@ -1,7 +1,7 @@
 """Registry of event kinds: the fields and the table of each kind, and the columns by which two events are the same.
 
-Everything that has to know whether two events are the same reads the keys here: the counts of accepted events
-(`raw/new_events.py`), the facts (`derive/deduplication.py`, `raw/latest.py`) and the documents made from events.
+All code that compares events reads the keys here: the counts of accepted events (`raw/new_events.py`), the facts
+(`derive/deduplication.py`, `raw/latest.py`) and the documents derived from events (`refresh/documents.py`).
 """
 
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from okube_api.store.schema import Table
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """How events of one kind are sent, stored and told apart.
+    """How events of one kind are sent, stored and deduplicated.
 
     model: the fields as sent.  table: the columns as stored.
     time_field: the field that says when the event happened, as sent; None for references, which have no date.
-    natural_key: columns; of the events with the same key, only the one of the latest batch counts.
-    deduplication_key: columns; events of a UTC day without an own `id` are duplicates when these columns are equal.
+    natural_key: of events that are equal in these columns, only the one of the latest batch counts.
+    deduplication_key: events of one UTC day that have no `id` are duplicates when they are equal in these columns.
     A kind has either a natural key or a deduplication key.
     """
 
@@ -32,7 +32,7 @@ class EventKind:
 
 
 OWN_ID_KEY = tuple(column.name for column in tables.OWN_ID)
-"""Columns that hash the `id` of an event: within a UTC day, events that have one are duplicates when it is equal."""
+"""Columns with the hash of an event's `id`: events of one UTC day with the same `id` are duplicates."""
 
 AREAS = EventKind("areas", models.AreaEvent, tables.AREAS, natural_key=("code",))
 PANELISTS = EventKind("panelists", models.PanelistEvent, tables.PANELISTS, natural_key=("user",))
@@ -61,7 +61,7 @@ PURCHASES = EventKind(
 KINDS: Mapping[str, EventKind] = {
     kind.name: kind for kind in (AREAS, PANELISTS, PINGS, STAYS, DETECTIONS, TOUCHES, DELIVERIES, VISITS, PURCHASES)
 }
-"""Every kind by name, in the order in which files are best sent: references before the events that use them."""
+"""All kinds by name, in the order in which files should be sent: areas and panelists before the events of users."""
 
 
 def json_schemas() -> dict[str, Any]:

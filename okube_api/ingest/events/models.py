@@ -1,4 +1,4 @@
-"""Models of events as they are sent, one a kind.
+"""Models of events as clients send them, one per kind.
 
 Their JSON Schemas are published, and files are validated by them.
 """
@@ -36,7 +36,7 @@ Iris = Annotated[str, Field(pattern="^[0-9A-Z]{9}$", examples=["693820101"])]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS 84.")]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS 84.")]
 Volume = Annotated[int, Field(ge=0, le=10**12)]
-"""A count, 0 if absent."""
+"""A number of deliveries; 0 if absent."""
 Weight = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)]
 Label = Annotated[str, Field(min_length=1, max_length=250, pattern=KEY_PATTERN)]
 

@@ -1,8 +1,8 @@
-"""Raw tables: events as stored, one packed table a kind, by batch; `part` is the UTC day of the event.
+"""Raw tables: the stored events, one packed table per kind.  The partition (`part`) is the UTC day of the event.
 
-Kinds without a date have part 0; deliveries have the local day that they name.  Users and devices are stored as
-numbers; places, campaigns and equipments as `_id`s; instants as ms since 1970.  `id_high` and `id_low` are the two
-halves of a hash of the event's own `id`, null without one.
+Kinds without a date have part 0; the part of a delivery is the local day that it names.  Users and devices are stored
+as numbers; places, campaigns and equipments as `_id`s; instants as ms since 1970.  `id_high` and `id_low` are the two
+halves of a hash of the event's `id`; null when it has none.
 """
 
 from okube_api.store.schema import Column, ColumnType, Table
@@ -10,7 +10,7 @@ from okube_api.store.schema import Column, ColumnType, Table
 UNDATED_PART = 0
 """The only part of a table whose events have no date."""
 
-_LINE = Column("line", ColumnType.INTEGER)  # of the file: among events with the same key, the last line counts
+_LINE = Column("line", ColumnType.INTEGER)  # number in the file: of the lines with the same key, the last one counts
 OWN_ID = (Column("id_high", ColumnType.INTEGER), Column("id_low", ColumnType.INTEGER))
 
 
@@ -92,11 +92,11 @@ PURCHASES = _events(
     Column("site", ColumnType.TEXT),
     Column("at", ColumnType.INTEGER),
     Column("amount_micro", ColumnType.INTEGER),  # millionths of the application's currency
-    Column("order", ColumnType.INTEGER),  # half of a hash of the text
+    Column("order", ColumnType.INTEGER),  # the lower half of a hash of the order's text
     *OWN_ID,
 )
 LEDGER = Table(
-    "events_ledger",  # one part: the batches that count, which are those whose facts are written
+    "events_ledger",  # the batches that count, whose facts are written; all in one part
     (Column("number", ColumnType.INTEGER), Column("kind", ColumnType.TEXT)),
     packed=True,
 )
