@@ -24,7 +24,7 @@ APPLICATIONS = Collection(
     search=("key", "name"),
 )
 
-_WATCHED_FIELDS: WatchedFields = {ChangeKind.ZONE: ("timezone",), ChangeKind.SETTINGS: ("settings",)}
+_WATCHED_FIELDS: WatchedFields = {ChangeKind.TIMEZONE: ("timezone",), ChangeKind.SETTINGS: ("settings",)}
 
 DEFAULTS: Json = {"timezone": "Europe/Paris", "currency": "EUR", "active": True, "settings": {}}
 

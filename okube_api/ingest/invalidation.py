@@ -27,17 +27,17 @@ PENDING = DocumentCollection("ingest_notes", fields={"application": ColumnType.T
 GEO, PRESENCE, CONVERSION = steps.GEO.kinds, steps.PRESENCE.kinds, steps.CONVERSION.kinds
 ALL = (*GEO, *PRESENCE, *CONVERSION)
 _STALE_KINDS: Mapping[tuple[str, ChangeKind], Sequence[str]] = {
-    ("sites", ChangeKind.PLACE): GEO,
-    ("sites", ChangeKind.ZONE): ALL,
+    ("sites", ChangeKind.CELLS): GEO,
+    ("sites", ChangeKind.TIMEZONE): ALL,
     ("sites", ChangeKind.CHANNEL): CONVERSION,
     ("sites", ChangeKind.DELETED): ALL,
-    ("pois", ChangeKind.PLACE): GEO,
-    ("pois", ChangeKind.ZONE): GEO,
+    ("pois", ChangeKind.CELLS): GEO,
+    ("pois", ChangeKind.TIMEZONE): GEO,
     ("pois", ChangeKind.DELETED): GEO,
     ("equipments", ChangeKind.DELETED): PRESENCE,
     ("campaigns", ChangeKind.WINDOWS): CONVERSION,
     ("campaigns", ChangeKind.DELETED): CONVERSION,
-    ("applications", ChangeKind.ZONE): ALL,
+    ("applications", ChangeKind.TIMEZONE): ALL,
     ("applications", ChangeKind.SETTINGS): ALL,
 }
 

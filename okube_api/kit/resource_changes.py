@@ -15,8 +15,8 @@ from okube_api.store.values import Json
 class ChangeKind(StrEnum):
     """What happened to a resource, as far as it matters to facts."""
 
-    PLACE = "place"  # its cells changed, and so the pings that it matches
-    ZONE = "zone"  # its time zone changed, and so the day of an event
+    CELLS = "cells"  # its H3 cells changed, so it matches other pings
+    TIMEZONE = "timezone"  # its time zone changed, so its events may belong to other local days
     CHANNEL = "channel"  # a site became online or offline
     WINDOWS = "windows"  # the lookback windows of a campaign changed
     SETTINGS = "settings"  # the settings of an application that facts depend on changed
@@ -77,7 +77,7 @@ def detect_changes(
     ids: dict[ChangeKind, list[str]] = {}
     for before, after in pairs:
         for kind, names in watched_fields.items():
-            is_relevant = bool(before) or kind is ChangeKind.PLACE
+            is_relevant = bool(before) or kind is ChangeKind.CELLS
             if is_relevant and any(before.get(name) != after.get(name) for name in names):
                 ids.setdefault(kind, []).append(after["_id"])
     return [ResourceChange(collection, tuple(changed), kind) for kind, changed in ids.items()]

@@ -65,8 +65,8 @@ class PoiRepository(ValidatedRepository):
     collection = POIS
     kind = "point of interest"
     watched_fields: ClassVar[WatchedFields] = {
-        ChangeKind.PLACE: ("indoorIndexes", "outdoorIndexes"),
-        ChangeKind.ZONE: ("timezone",),
+        ChangeKind.CELLS: ("indoorIndexes", "outdoorIndexes"),
+        ChangeKind.TIMEZONE: ("timezone",),
     }
     name_fields: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames"}
 

@@ -53,8 +53,8 @@ class SiteRepository(ValidatedRepository):
     kind = "site"
     key_field = "names"
     watched_fields: ClassVar[WatchedFields] = {
-        ChangeKind.PLACE: ("indoorIndexes", "outdoorIndexes"),
-        ChangeKind.ZONE: ("timezone",),
+        ChangeKind.CELLS: ("indoorIndexes", "outdoorIndexes"),
+        ChangeKind.TIMEZONE: ("timezone",),
         ChangeKind.CHANNEL: ("online",),
     }
     name_fields: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames"}

@@ -66,11 +66,11 @@ async def test_changes_that_facts_depend_on_are_published(tenant: Tenant, publis
 
     await tenant.create("sites", name="Lyon", online=False, key="lyon", coordinates=[4.8, 45.7])
     await tenant.create("campaigns", key="c", windows={"click": 3})
-    assert published == [("sites", ChangeKind.PLACE, 1)]
+    assert published == [("sites", ChangeKind.CELLS, 1)]
     assert await change("sites/lyon", {"name": "x", "tags": ["y"], "active": False}) == []
-    assert await change("sites/lyon", {"radius": 90}) == [("sites", ChangeKind.PLACE, 1)]
-    assert await change("sites/lyon", {"timezone": "Asia/Shanghai"}) == [("sites", ChangeKind.ZONE, 1)]
-    now_online = [("sites", ChangeKind.PLACE, 1), ("sites", ChangeKind.CHANNEL, 1)]
+    assert await change("sites/lyon", {"radius": 90}) == [("sites", ChangeKind.CELLS, 1)]
+    assert await change("sites/lyon", {"timezone": "Asia/Shanghai"}) == [("sites", ChangeKind.TIMEZONE, 1)]
+    now_online = [("sites", ChangeKind.CELLS, 1), ("sites", ChangeKind.CHANNEL, 1)]
     assert await change("sites/lyon", {"online": True}) == now_online
     assert await change("campaigns/c", {"name": "x", "costs": [{"amount": 1, "type": "cpc"}]}) == []
     assert await change("campaigns/c", {"windows": None}) == [("campaigns", ChangeKind.WINDOWS, 1)]
@@ -81,4 +81,4 @@ async def test_changes_of_an_import_are_published_together(tenant: Tenant, publi
     for _ in range(2):  # the second import changes nothing
         response = await tenant.editor.post(f"{tenant.url}/pois", files={"file": content})
         assert response.status_code == 200, response.text
-    assert published == [("pois", ChangeKind.PLACE, 2)]
+    assert published == [("pois", ChangeKind.CELLS, 2)]

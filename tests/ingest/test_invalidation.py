@@ -54,7 +54,7 @@ async def test_facts_are_the_same_as_with_the_resources_from_the_start(empty_sto
     bands = {"dwell": [0, 1000], "distance": [0, 500, 5000], "visits": [1], "delay": [0, 5], "gap": [1, 3]}
 
     await update_followed(
-        app, SITES, site.id, {"timezone": "America/New_York"}, ResourceChange("sites", (site.id,), ChangeKind.ZONE)
+        app, SITES, site.id, {"timezone": "America/New_York"}, ResourceChange("sites", (site.id,), ChangeKind.TIMEZONE)
     )
     changes, invalidation = ChangePublisher(), Invalidation(app.ingest)
     changes.subscribe(invalidation.invalidate)
@@ -69,7 +69,7 @@ async def test_facts_are_the_same_as_with_the_resources_from_the_start(empty_sto
         ResourceChange("campaigns", (campaign.id,), ChangeKind.WINDOWS),
     )
     fields = {"indoorIndexes": None, "outdoorIndexes": None}
-    await update_followed(app, POIS, poi.id, fields, ResourceChange("pois", (poi.id,), ChangeKind.PLACE))
+    await update_followed(app, POIS, poi.id, fields, ResourceChange("pois", (poi.id,), ChangeKind.CELLS))
     dying = Invalidation(app.ingest)
     async with dying.invalidate(own, (ResourceChange("applications", (own,), ChangeKind.SETTINGS),)):
         await empty_store.update(APPLICATIONS, equal("_id", own), {"settings": {"bands": bands}})

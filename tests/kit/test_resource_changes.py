@@ -9,7 +9,7 @@ from okube_api.store.values import Json
 
 pytestmark = pytest.mark.anyio
 
-WATCHED = {ChangeKind.PLACE: ("cells",), ChangeKind.ZONE: ("zone",)}
+WATCHED = {ChangeKind.CELLS: ("cells",), ChangeKind.TIMEZONE: ("zone",)}
 
 
 def test_changes_of_watched_fields_are_detected() -> None:
@@ -22,8 +22,8 @@ def test_changes_of_watched_fields_are_detected() -> None:
         ({**before, "_id": "b"}, {**before, "_id": "b", "zone": "y"}),
     ]
     assert detect_changes("sites", WATCHED, pairs) == [
-        ResourceChange("sites", ("new", "a"), ChangeKind.PLACE),
-        ResourceChange("sites", ("b",), ChangeKind.ZONE),
+        ResourceChange("sites", ("new", "a"), ChangeKind.CELLS),
+        ResourceChange("sites", ("b",), ChangeKind.TIMEZONE),
     ]
 
 
