@@ -35,6 +35,7 @@ from okube_api.clock import Clock, utc_now
 from okube_api.errors import Refusal
 from okube_api.http.metrics import Metrics
 from okube_api.http.middleware.access_log import AccessLog
+from okube_api.http.middleware.head import HeadRequests
 from okube_api.http.middleware.path_segments import PathSegments
 from okube_api.http.middleware.proxy import ProxyHeaders, parse_networks
 from okube_api.http.problems import handle_error
@@ -97,6 +98,7 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None, 
     for error in (Refusal, RequestValidationError, HTTPException, StoreError):
         app.add_exception_handler(error, handle_error)
     app.add_middleware(CompressMiddleware)  # the innermost: each middleware wraps those added before it
+    app.add_middleware(HeadRequests)
     app.add_middleware(PathSegments)
     app.add_middleware(
         ProxyHeaders, proxies=parse_networks(settings.trusted_proxies), require_https=settings.require_https

@@ -53,9 +53,14 @@ class InternalError(Refusal):
 
 
 async def handle_error(request: Request, error: Exception) -> Response:
-    """Return the answer to an exception; the application registers this as its handler."""
+    """Return the answer to an exception; the application registers this as its handler.
+
+    An `OPTIONS` request is answered with the methods of the path, like a method that the path does not support.
+    """
     if isinstance(error, HTTPException) and error.status_code == 405:
         error.headers = {"Allow": ", ".join(_allowed_methods(request))}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=error.headers)
     return problem_response(convert_error(error), request.scope)
 
 
@@ -63,7 +68,8 @@ def _allowed_methods(request: Request) -> list[str]:
     """Return the methods of every route with this path; the framework names those of the first route only."""
     routes = [route for route in request.app.router.routes if isinstance(route, Route)]
     matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in matching for method in route.methods or ()})
+    methods = {method for route in matching for method in route.methods or ()}
+    return sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))
 
 
 def problem_response(refusal: Refusal, scope: Scope) -> Response:

@@ -212,10 +212,10 @@ async def test_lists_have_pages(tenant: Tenant, page: int, per_page: int, keys: 
 async def test_other_method_is_405_with_the_allowed_methods(tenant: Tenant) -> None:
     answer = await tenant.editor.delete(f"{tenant.url}/sites")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET, POST"
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST"
     site = await tenant.create("sites", **SITE)
     answer = await tenant.editor.post(f"/a/{tenant.key}/s/{site['_id']}")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, PATCH, PUT")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, HEAD, OPTIONS, PATCH, PUT")
 
 
 async def test_application_must_be_named_exactly_once(tenant: Tenant) -> None:
