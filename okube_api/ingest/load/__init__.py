@@ -1,1 +1,1 @@
-"""From files to raw tables: normalises events, resolves references, replaces names of people by numbers."""
+"""Loads files into raw tables: normalises events, resolves references, replaces names of people by user numbers."""

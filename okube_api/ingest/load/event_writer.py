@@ -18,9 +18,9 @@ from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
 
 MAX_ROWS = 300_000
-"""Rows that are written in one change, about."""
+"""Approximate number of rows that one change writes."""
 MAX_REJECTED_LINES, MAX_REJECTED_BYTES = 100_000, 64 * 2**20
-"""Rejected lines that are stored of one file; further ones are only counted."""
+"""Limits of the rejected lines that are stored per file; further ones are only counted."""
 _LINES_PER_DOCUMENT = 500
 
 OnProgress = Callable[[Progress], None]
@@ -28,10 +28,11 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(slots=True)
 class LoadCounts:
-    """What was loaded of a file so far.
+    """Counts of a file that is being loaded.
 
-    stored: events, duplicates included.  latest_ms: the last instant of the events, ms since 1970.
-    reasons: why the first lines were rejected.
+    stored: number of valid events, duplicates included.  rejected: number of rejected lines.
+    rejected_bytes: size of those that are stored.  latest_ms: instant of the latest event, ms since 1970.
+    header: the line that names the columns of CSV.  reasons: why the first lines were rejected.
     """
 
     stored: int = 0
@@ -42,14 +43,14 @@ class LoadCounts:
     reasons: list[Json] = field(default_factory=list)
 
     def as_fields(self) -> Json:
-        """Return the fields of a batch that say this; those without a value are left out."""
+        """Return the counts as fields of a batch, without those that have no value."""
         optional = {"latest": self.latest_ms, "header": self.header}
         given = {name: value for name, value in optional.items() if value is not None}
         return {"rejected": self.rejected, "reasons": self.reasons, **given}
 
 
 class EventWriter:
-    """Writes one batch."""
+    """Writes the events of one batch, and its rejected lines."""
 
     def __init__(self, store: Store, batches: Batches, cipher: LineCipher, normalizer: Normalizer, batch: Json) -> None:
         self._store, self._batches, self._cipher = store, batches, cipher
@@ -57,9 +58,9 @@ class EventWriter:
         self._counts = LoadCounts()
 
     async def write(self, blocks: AsyncIterator[FileBlock], on_progress: OnProgress | None) -> LoadCounts:
-        """Write every valid event of a file and store its rejected lines.
+        """Write the valid events of a file, store its rejected lines, and return the counts.
 
-        While rows are written, the next ones are normalised, and the next block is parsed.
+        While rows are written, the next rows are normalised, and the next block is parsed.
         """
         changes = 0
         async for rows in prefetch(self._normalize(prefetch(blocks), on_progress)):
@@ -103,7 +104,7 @@ class EventWriter:
         return normalized.rows
 
     async def _reject(self, rejected: list[RejectedLine]) -> None:
-        """Count rejected lines, and store the first ones of the file."""
+        """Count rejected lines; store the lines and reasons up to the limits."""
         counts = self._counts
         missing = MAX_REASONS - len(counts.reasons)
         counts.reasons += [{"line": line.number, "reason": line.reason} for line in rejected[:missing]]

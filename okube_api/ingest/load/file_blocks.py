@@ -23,7 +23,7 @@ _CHUNK_BYTES = 2**20
 class EventFile:
     """A file of events, read as a stream of bytes.
 
-    name: the file's name, shown to people.
+    name: the file's name, for answers and messages.
     content_hash: recognises the file when it is sent again; None when it is not known before the file is read.
     path: where the file is on disk; None when it comes over the network.
     """
@@ -62,7 +62,7 @@ class FileBlock:
 
 
 async def open_event_file(path: Path) -> EventFile:
-    """Return a file on disk; its name says how it is written.  Raises UnsupportedMedia."""
+    """Return a file on disk; its suffixes give format and compression.  Raises UnsupportedMedia."""
     file_format, encoding = detect_format(path)
     return EventFile(
         _read_chunks(path), file_format, encoding, path.name, await asyncio.to_thread(_hash_content, path), path
@@ -81,7 +81,7 @@ async def open_blocks(kind: str, file: EventFile) -> AsyncIterator[AsyncIterator
         with file.path.open("rb") as plain:
             yield _read_parquet_blocks(plain, kind)
     else:
-        # Parquet has its directory at the end: a stream is written to an anonymous file first.
+        # The metadata of Parquet is at the end of the file, so a stream is first written to an anonymous file.
         with TemporaryFile(prefix="okube-") as plain:
             decoder = create_decoder(file.encoding)
             async for data in file.chunks:

@@ -1,4 +1,4 @@
-"""Loads files of events: each file becomes a batch whose events are stored but do not count yet."""
+"""Loads files of events: stores the events of each file as a batch that does not count yet."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -56,10 +56,11 @@ class Loader:
         atomic: bool = False,
         on_progress: OnProgress | None = None,
     ) -> Json:
-        """Store the events of a file as a new batch, which waits to be published, and return the batch.
+        """Store the events of a file as a new batch in state `waiting`, and return the batch.
 
-        Lines that are not valid are stored with the batch; with `atomic`, one of them refuses the whole file.
-        Raises a Refusal then, and when the file as a whole cannot be read; nothing is left of its events.
+        Invalid lines are stored with the batch as rejected lines.
+        Raises AtomicLoadRefused when `atomic` is set and a line is invalid, another Refusal when the file as a whole
+        cannot be read.  No event of the file stays stored then.
         """
         about = {"format": file.format, "name": file.name, "content": file.content_hash, "atomic": atomic}
         batch = await self._batches.create(application.id, kind, {key: value for key, value in about.items() if value})
@@ -98,7 +99,7 @@ class Loader:
 
     @asynccontextmanager
     async def _heartbeat(self, batch: Json) -> AsyncIterator[None]:
-        """Touch the batch regularly, so that it does not look abandoned while its file is read."""
+        """Update the batch at intervals, so that it does not count as abandoned while its file is read."""
 
         async def repeat() -> None:
             while True:
@@ -119,7 +120,7 @@ class Loader:
         await self._batches.update(batch, {**fields, "state": State.REFUSED, "message": refusal.detail})
 
     async def interrupt(self, batch: Json) -> None:
-        """Remove the events and rejected lines of a batch whose file was not read to its end, and say so."""
+        """Remove the events and rejected lines of a batch whose file was not read to its end; set its state."""
         await self._drop_events(batch)
         await self._batches.delete_rejected(batch)
         message = "The upload was interrupted before the end of the file."

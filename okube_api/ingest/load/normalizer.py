@@ -1,6 +1,6 @@
-"""Normalises events: from columns as sent to columns as stored.
+"""Normalises events: turns the columns that clients send into the columns of raw tables.
 
-Users and devices become numbers, names of resources `_id`s, instants ms since 1970, amounts integers.
+Users and devices become user numbers, keys of resources become `_id`s, instants ms since 1970, and amounts integers.
 """
 
 import asyncio
@@ -32,9 +32,10 @@ Columns = Mapping[str, pa.ChunkedArray]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NormalizedRows:
-    """Rows of a raw table, and why the other rows of the block were rejected, by their position in it.
+    """The accepted rows of a block, as stored.
 
-    latest_ms: the last instant of the rows, None when none has an instant.
+    reasons: why the other rows were rejected, by their position in the block.
+    latest_ms: the latest instant of the rows, None when no row has an instant.
     """
 
     rows: pa.Table
@@ -58,9 +59,9 @@ class Normalizer:
         self._first_kept_day = None if kind.time_field is None else first_kept_day
 
     async def normalize(self, sent: pa.Table, line_numbers: Ints) -> NormalizedRows:
-        """Return the rows of a block as stored; reject those that name an unknown resource or are too old.
+        """Return the rows of a block as stored; reject rows that name an unknown resource or are too old.
 
-        sent: columns as of `get_schema`, valid; instants and days may be timestamps and dates of Arrow.
+        sent: valid rows with the columns of `get_schema`; instants and days may be Arrow timestamps and dates.
         line_numbers: the number of each row's line in the file.
         """
         ids: dict[str, pa.ChunkedArray] = {}
@@ -91,7 +92,7 @@ class Normalizer:
         return NormalizedRows(rows, reasons, latest_ms)
 
     def _read_times(self, sent: pa.Table) -> dict[str, Ints]:
-        """Return the partition of each row (`part`) and, for kinds with an instant, the instant (`at`, ms)."""
+        """Return the partition of each row (`part`) and, for kinds with instants, its instant (`at`, ms)."""
         field = self._kind.time_field
         if field is None:
             return {"part": np.full(sent.num_rows, UNDATED_PART, np.int64)}
@@ -101,7 +102,7 @@ class Normalizer:
         return {"at": at_ms, "part": to_utc_days(at_ms)}
 
     def _build_rows(self, sent: pa.Table, numbers: Mapping[str, Ints], ids: Columns) -> pa.Table:
-        """Return a table with the columns of the raw table, `batch` aside."""
+        """Return a table with the columns of the raw table except `batch`."""
         columns: dict[str, object] = {name: sent[name] for name in sent.column_names}
         columns |= {**numbers, **ids, **_scale_amounts(sent), **self._hash_texts(sent)}
         if "site" in ids and "poi" in ids:
@@ -136,7 +137,7 @@ def _to_ordinals(column: pa.ChunkedArray) -> Ints:
 
 
 def _scale_amounts(sent: pa.Table) -> dict[str, object]:
-    """Return weights in thousandths, money in millionths, and counts, 0 where absent."""
+    """Return the columns of numbers: weights in thousandths, money in millionths, and counts with 0 for absent."""
     columns: dict[str, object] = {}
     if "weight" in sent.column_names:
         columns["weight"] = _scale(pc.fill_null(sent["weight"], 1.0), WEIGHT_UNIT)

@@ -1,4 +1,4 @@
-"""Pseudonyms: users and devices become salted hashes, and hashes become user numbers; no name is stored."""
+"""Pseudonyms: names of users and devices become salted hashes, and hashes become user numbers; no name is stored."""
 
 import asyncio
 from collections import defaultdict
@@ -40,7 +40,7 @@ def hash_names(salt: bytes, kind: str, names: Iterable[str]) -> list[bytes]:
 
 
 class _NumberCache:
-    """Numbers by hash, in sorted arrays: a tenth of a dictionary's memory, and many hashes are looked up at once."""
+    """Cache of numbers by hash, in sorted arrays: a tenth of a dictionary's memory, and many look-ups in one call."""
 
     def __init__(self) -> None:
         self._clear()
@@ -62,7 +62,7 @@ class _NumberCache:
         return numbers
 
     def add(self, hashes: Halves, numbers: Ints) -> None:
-        """Add hashes that are not cached; a cache that would become too large is emptied first."""
+        """Add hashes that are not cached yet; empty the cache first if it would become too large."""
         if len(self._numbers) + len(numbers) > _MAX_CACHED_NUMBERS:
             self._clear()
         by_first = np.argsort(hashes[:, 0])
@@ -115,7 +115,7 @@ def _to_bytes(hashes: Halves) -> list[bytes]:
 
 
 class Digests:
-    """Unsalted 128-bit hashes of texts that name nobody: ids of events, orders.  DuckDB computes them."""
+    """Unsalted 128-bit hashes of texts that identify no person: ids of events and orders.  DuckDB computes them."""
 
     def __init__(self, memory_limit: str, threads: int) -> None:
         self._memory_limit, self._threads = memory_limit, threads
@@ -123,7 +123,7 @@ class Digests:
         self._workbench: Workbench | None = None
 
     def hash_texts(self, texts: pa.ChunkedArray) -> tuple[Ints, Ints, Flags]:
-        """Return both halves of the hash of each text, and where there is a text; null has no hash."""
+        """Return both halves of the hash of each text, and which values are texts; a null has no hash."""
         halves, given = np.zeros((len(texts), 2), np.int64), texts.is_valid().to_numpy()
         if given.any():
             if self._workbench is None:
@@ -136,6 +136,6 @@ class Digests:
         return halves[:, 0], halves[:, 1], given
 
     def close(self) -> None:
-        """Close DuckDB and free its memory."""
+        """Close the DuckDB database, which frees its memory."""
         self._stack.close()
         self._workbench = None

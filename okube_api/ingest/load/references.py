@@ -1,4 +1,4 @@
-"""Resolves the names of sites, points of interest, campaigns and equipments in events to ids."""
+"""Resolves references in events: the ids and keys of sites, POIs, campaigns and equipments."""
 
 import pyarrow as pa
 
@@ -31,7 +31,7 @@ class _EquipmentLookup(Repository):
 
 
 class ReferenceResolver:
-    """Finds the ids of an application's resources by id or key, and caches them."""
+    """Finds the `_id`s of an application's resources by id or key, and caches them."""
 
     def __init__(self, store: Store, clock: Clock, application: str) -> None:
         self._application = application

@@ -1,1 +1,1 @@
-"""Reads the raw tables."""
+"""Reads raw tables: the events of batches that count, and the current state of keyed events."""

@@ -1,4 +1,4 @@
-"""Selects the current row of each natural key: the one of the latest batch, and in a batch that of the last line."""
+"""Selects the current row of each natural key: that of the latest batch and, within a batch, of the last line."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from okube_api.store.arrays import Ints
 
 
 def find_latest_rows(rows: pa.Table, key: Sequence[str]) -> Ints:
-    """Return the number of the current row of each key, in order of the keys.
+    """Return the position of the current row of each key, in order of the keys.
 
     rows: events with `batch` and `line`.
     """
@@ -25,16 +25,19 @@ def find_latest_rows(rows: pa.Table, key: Sequence[str]) -> Ints:
 
 
 def find_changed_keys(before: pa.Table, after: pa.Table, key: Sequence[str]) -> pa.Table:
-    """Return the keys whose row is in one of two tables only, or differs between them; each table has a key once."""
+    """Return the keys whose row is in only one of two tables, or differs between them.
+
+    Each table has at most one row per key.
+    """
     rows = pa.concat_tables([before, after])
     if rows.num_rows == 0:
         return rows.select(list(key))
-    # A row that is equal in both tables makes a group of two: what is left are the groups of one.
+    # Rows that are equal in both tables form groups of two.  The changed rows are those in groups of one.
     row_codes = [to_sort_codes(rows[name]) for name in rows.column_names]
     by = sort_order(*row_codes)
     starts = mark_group_starts(*(codes[by] for codes in row_codes))
     single = by[starts & np.append(starts[1:], True)]
-    # A key whose row differs has a single row in each table: take one of them.
+    # A key whose row differs has such a row in each table: take one of the two.
     key_codes = [codes[single] for name, codes in zip(rows.column_names, row_codes, strict=True) if name in key]
     by_key = sort_order(*key_codes)
     if len(single):

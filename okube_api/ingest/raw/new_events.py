@@ -1,6 +1,6 @@
-"""Counts the events of a batch that are new, by hashes of them, so that memory holds one day of hashes at a time.
+"""Counts the new events of a batch by their hashes, one UTC day at a time to save memory.
 
-The rule is that of `derive/deduplication.py`; events of natural keys are counted by `raw/reference_state.py`.
+The rule is that of `derive/deduplication.py`; events with natural keys are counted by `raw/reference_state.py`.
 """
 
 from collections.abc import Collection
@@ -21,16 +21,16 @@ Words = NDArray[np.uint64]
 
 # Constants of the SplitMix64 generator.
 _GOLDEN, _MIX_1, _MIX_2 = (np.uint64(word) for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-_OTHER_BATCH = np.uint64(1)  # the lowest bit of a word: 0 for events of the counted batch, 1 for those of others
+_OTHER_BATCH = np.uint64(1)  # the lowest bit of a word: 0 for events of the counted batch, 1 for other batches
 _NULL = np.uint64(0xDEADBEEFDEADBEEF)
 
 
 async def count_new_events(
     view: Reader, kind: EventKind, batch: int, other_batches: Collection[int], parts: Collection[int]
 ) -> int:
-    """Return how many distinct events of a batch are in no other batch; the rest are duplicates.
+    """Return how many distinct events of a batch are in none of the other batches; the rest are duplicates.
 
-    parts: the parts that the batch has rows in.  Events are compared by 63 bits of a hash of their key.
+    parts: the parts in which the batch has rows.  Events are compared by 63 bits of a hash of their key.
     """
     count = 0
     for first, last in find_ranges(parts):
@@ -47,7 +47,7 @@ async def count_new_events(
 
 
 def _hash_by_part(block: pa.Table, kind: EventKind, batch: int) -> "list[tuple[int, Words]]":
-    """Return the hashes of a block's events by part; their lowest bit says whether another batch has the event."""
+    """Return the hashes of a block's events by part; the lowest bit is 1 for events of other batches."""
     words = _hash_rows([block[name] for name in kind.deduplication_key])
     has_id = block[OWN_ID_KEY[0]].is_valid().to_numpy()
     if has_id.any():
@@ -60,12 +60,12 @@ def _hash_by_part(block: pa.Table, kind: EventKind, batch: int) -> "list[tuple[i
 
 
 def _count_exclusive(blocks: list[Words]) -> int:
-    """Return how many distinct events have hashes of the counted batch only."""
+    """Return how many distinct events occur only in the counted batch."""
     if not blocks:
         return 0
     words = np.concatenate(blocks)
     words.sort()
-    # Sorted, the words of an event stand together, those of other batches last: the last one decides.
+    # After sorting, the words of one event are adjacent, and those of other batches come last: the last word decides.
     events = words >> _OTHER_BATCH
     is_last = np.append(events[1:] != events[:-1], True)
     return int(np.count_nonzero(is_last & (words & _OTHER_BATCH == 0)))
@@ -88,7 +88,7 @@ def _mix(words: Words) -> Words:
 
 
 def _to_words(column: pa.ChunkedArray) -> Words:
-    """Return the bits of numbers, or hashes of texts; null becomes a word that hardly any value has."""
+    """Return the bits of numbers, or hashes of texts; a null becomes a constant that values hardly ever equal."""
     if pa.types.is_string(column.type):
         return _hash_texts(column)
     if pa.types.is_floating(column.type):
@@ -103,7 +103,7 @@ def _hash_texts(column: pa.ChunkedArray) -> Words:
     if encoded.num_chunks == 0:
         return np.empty(0, np.uint64)
     distinct = [blake2b(text.encode(), digest_size=8).digest() for text in encoded.chunk(0).dictionary.to_pylist()]
-    word_of_code = np.append(np.frombuffer(b"".join(distinct), np.uint64), _NULL)  # code -1, a null, takes the last
+    word_of_code = np.append(np.frombuffer(b"".join(distinct), np.uint64), _NULL)  # index -1, a null, is the last
     codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
     words: Words = word_of_code[np.concatenate(codes)]
     return words

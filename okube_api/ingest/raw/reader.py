@@ -1,4 +1,4 @@
-"""Reads events back from their tables: those of the batches that count, by day, a bounded block at a time."""
+"""Reads events from raw tables: those of some batches, ascending by day, in blocks of bounded size."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from okube_api.store.schema import Table
 
 @dataclass(frozen=True, slots=True)
 class BatchDelta:
-    """Batches that count before and after a change.
+    """The batches that count before and after a change, by number.
 
-    live: the numbers of those that count after it.  added, removed: of those that the change adds and removes.
-    oldest_day: the first UTC day whose events count after the change; None when age does not matter.
+    live: batches that count after the change.  added, removed: batches that the change adds or removes.
+    oldest_day: the first UTC day whose events count after the change; None for no limit.
     """
 
     live: frozenset[int]
@@ -30,7 +30,7 @@ class BatchDelta:
 
     @property
     def either_side(self) -> frozenset[int]:
-        """The batches that count before or after the change."""
+        """The batches that count before the change, after it, or both."""
         return self.live | self.removed
 
     def find_row_changes(self, rows: pa.Table) -> Ints:
@@ -42,15 +42,15 @@ class BatchDelta:
         return np.isin(batches, sorted(self.added)).astype(np.int64) - is_removed
 
     def deduplicate(self, rows: pa.Table, content: Sequence[str]) -> tuple[Flags, Flags]:
-        """Return which rows count after the change, each event once, and which count on one side of it only.
+        """Return which rows count after the change, one per event, and which count only before or only after it.
 
-        rows: whole parts, of batches of either side.
+        rows: all rows of some parts, of the batches of `either_side`.
         """
         return deduplicate(rows, self.find_row_changes(rows), content)
 
 
 async def read_live_batches(view: Reader) -> dict[int, str]:
-    """Return the kinds of the batches whose facts are visible, by batch number."""
+    """Return the kind of events of each batch that counts, by batch number."""
     kinds: dict[int, str] = {}
     async for block in view.read_parts(LEDGER, UNDATED_PART, UNDATED_PART):
         kinds |= dict(zip(block["number"].to_pylist(), block["kind"].to_pylist(), strict=True))
@@ -60,7 +60,7 @@ async def read_live_batches(view: Reader) -> dict[int, str]:
 async def read_blocks(
     view: Reader, table: Table, low: int, high: int, batches: Collection[int]
 ) -> AsyncIterator[pa.Table]:
-    """Yield the events of batches in the parts [low, high] in blocks of bounded size, part ascending, none empty."""
+    """Yield the events of batches in the parts [low, high] in blocks of bounded size: ascending by part, none empty."""
     numbers = np.array(sorted(batches), np.int64)
     if len(numbers) == 0:
         return

@@ -1,6 +1,6 @@
-"""Current state of keyed events (the panel, areas, deliveries): the row of the latest batch wins.
+"""Current state of events with natural keys (the panel, areas, deliveries): the row of the latest batch wins.
 
-Panels are large, so events with a user are compared a range of users at a time.
+Panels are large, so events with a user are compared for one range of user numbers at a time.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -28,7 +28,7 @@ _NOT_STATE = ["batch", "line"]  # columns that say where a row comes from
 async def read_before_and_after(
     view: Reader, kind: EventKind, delta: BatchDelta, parts: DayRange
 ) -> AsyncIterator[tuple[pa.Table, pa.Table]]:
-    """Yield the current rows of a kind before and after a change, a range of keys at a time, in order of the keys."""
+    """Yield the current rows of a kind before and after a change, one range of keys at a time, in order of the keys."""
     last_user = await _find_last_user(view, kind, delta, parts) if "user" in kind.natural_key else 0
     for low in range(0, last_user + 1, USERS_PER_BLOCK):
         rows = await _read_users(view, kind, delta, parts, low)
@@ -38,15 +38,15 @@ async def read_before_and_after(
 
 
 async def count_changed_keys(view: Reader, kind: EventKind, delta: BatchDelta, parts: DayRange) -> int:
-    """Return how many keys have another row, or a row on one side only, before and after a change."""
+    """Return for how many keys a change adds, replaces or removes the current row."""
     pairs = read_before_and_after(view, kind, delta, parts)
     return sum([find_changed_keys(*pair, kind.natural_key).num_rows async for pair in pairs])
 
 
 async def write_panel(change: Change, delta: BatchDelta, *, force: bool = False) -> Ints:
-    """Write the panel as it is after a change, and return the users whose record differs from before.
+    """Write the panel as it is after a change, and return the users whose record the change alters.
 
-    force: write it also when no record differs.
+    force: write the panel even if no record changes.
     """
     changed_users: list[Ints] = [np.empty(0, np.int64)]
     panel = [_encode_texts(_empty_rows(tables.PANELISTS).drop_columns(_NOT_STATE))]
@@ -69,7 +69,7 @@ async def find_changed_areas(view: Reader, delta: BatchDelta) -> Sequence[str]:
 
 
 async def read_panel(view: Reader, delta: BatchDelta) -> PanelIndex:
-    """Return the stored panel, with the coordinates of areas as they are after a change."""
+    """Return the index of the stored panel, with the coordinates of areas as they are after a change."""
     areas = [after async for _, after in read_before_and_after(view, KINDS["areas"], delta, _UNDATED)]
     panel = [_encode_texts(block) async for block in view.read_parts(PANELISTS, *_UNDATED)]
     return index_panel(pa.concat_tables([_encode_texts(_empty_rows(PANELISTS)), *panel]), pa.concat_tables(areas))
@@ -105,7 +105,7 @@ def _empty_rows(table: Table) -> pa.Table:
 
 
 def _encode_texts(rows: pa.Table) -> pa.Table:
-    """Return rows with texts as dictionaries, which are smaller: they repeat."""
+    """Return rows with dictionary-encoded texts: they repeat, so this saves memory."""
     for place, field in enumerate(rows.schema):
         if pa.types.is_string(field.type):
             rows = rows.set_column(place, field.name, rows[field.name].dictionary_encode())
