@@ -147,7 +147,7 @@ def test_drivers_stay_in_their_store(module: str) -> None:
 
 @pytest.mark.parametrize("folder", sorted({module_name(path.parent / "__init__.py") for path in FILES}))
 def test_children_of_a_folder_form_no_cycle(folder: str) -> None:
-    """The files and folders that a folder holds do not import each other in a circle."""
+    """Check that the files and folders in a folder do not import each other in a cycle."""
     depth = len(folder.split("."))
     graph: dict[str, set[str]] = {}
     for module in MODULES:

@@ -10,9 +10,7 @@ from okube_api.store.conditions import equal
 
 from tests.api.analytics import World, ask
 from tests.by_hand.conversion import KPIS, conversion, scopes
-from tests.by_hand.question import Question, only
 from tests.engine.strategies import random_conversion_question
-from tests.truth.happenings import BURSTS
 
 pytestmark = pytest.mark.anyio
 URL = "/conversions/levers/analytics"

@@ -28,7 +28,7 @@ def test_every_command_has_help(command: str) -> None:
 
 
 def test_answers_are_sent_without_delay() -> None:
-    """Connections of the server send each part of an answer at once (TCP_NODELAY)."""
+    """Check that connections of the server send each part of an answer at once (TCP_NODELAY)."""
     with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
         connection, _ = listening.accept()
         with connection:

@@ -75,7 +75,7 @@ async def read_store() -> tuple[list[tuple[str, int, int]], int]:
 
 
 def test_same_command_finishes_an_interrupted_ingest(files: list[Path]) -> None:
-    """The first file is visible already when the command is killed in the middle of the second."""
+    """Kill the command in the middle of the second file; the first one is visible already."""
     asyncio.run(create_shop())
     for _ in range(KILLS):
         kill_after(start_cli("ingest", "acme", "pings", *files), "first.ndjson: 480 accepted")

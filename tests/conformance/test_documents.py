@@ -79,7 +79,7 @@ async def test_find_returns_some_fields(store: Store, application: str, make_doc
 async def test_a_revision_changes_with_every_write(store: Store, application: str, make_document: MakeDocument) -> None:
     first = store.revision(DOCUMENTS, UNINDEXED)
     if first is None:
-        return  # this store cannot tell without a query
+        return  # this store would need a query to know it
     assert store.revision(UNINDEXED, DOCUMENTS) == first
     revisions = [first]
     document = make_document(key="a", version=1)
@@ -258,7 +258,7 @@ async def test_a_large_write_with_one_duplicate_writes_nothing(
 
 
 class LazyDocuments(Sequence[Json]):
-    """Documents that are created anew each time they are read, like those of a file."""
+    """Documents that are created each time they are read, like those of a file."""
 
     def __init__(self, documents: Sequence[Json]) -> None:
         self._documents, self.passes = documents, 0

@@ -6,8 +6,7 @@ from fractions import Fraction
 from functools import cache
 
 from tests.by_hand.truth import Campaign, Cost, Place, Truth
-from tests.truth import happenings as happen
-from tests.truth import places
+from tests.truth import places, random_events
 
 WITHOUT_TOUCHES = 3  # the seed of the application without touches
 ONLY_DELIVERIES = 4  # the seed of the application with nothing but deliveries
@@ -17,12 +16,16 @@ ONLY_DELIVERIES = 4  # the seed of the application with nothing but deliveries
 def campaign_tenant(seed: int) -> Truth:
     """Build an application with a dozen users; its campaigns, costs and sites depend on the seed."""
     geography, panel = places.build_geography(100 + seed), places.build_panel(10)
-    dice = happen.Dice(seed, "Europe/Paris" if seed % 2 else "America/New_York")
+    dice = random_events.Dice(seed, "Europe/Paris" if seed % 2 else "America/New_York")
     users = [*(panelist.user for panelist in panel), "stranger-0", "stranger-1"]
     campaigns = [_vary_campaign(campaign, dice, geography.sites) for campaign in geography.campaigns]
     visited_sites = [site for site in geography.sites if site.key != "quiet"]
-    touches = [] if seed in (WITHOUT_TOUCHES, ONLY_DELIVERIES) else happen.touches(dice, users, campaigns[:-1], 12)
-    visits = [] if seed == ONLY_DELIVERIES else happen.visits(dice, touches, users, visited_sites)
+    touches = (
+        []
+        if seed in (WITHOUT_TOUCHES, ONLY_DELIVERIES)
+        else random_events.draw_touches(dice, users, campaigns[:-1], 12)
+    )
+    visits = [] if seed == ONLY_DELIVERIES else random_events.draw_visits(dice, touches, users, visited_sites)
     return Truth(
         timezone=dice.timezone,
         sites=geography.sites,
@@ -30,12 +33,12 @@ def campaign_tenant(seed: int) -> Truth:
         panelists=panel,
         touches=touches,
         visits=visits,
-        purchases=happen.purchases(dice, visits, users, visited_sites) if visits else [],
-        deliveries=happen.deliveries(dice, campaigns),
+        purchases=random_events.draw_purchases(dice, visits, users, visited_sites) if visits else [],
+        deliveries=random_events.draw_deliveries(dice, campaigns),
     )
 
 
-def _vary_campaign(campaign: Campaign, dice: happen.Dice, sites: tuple[Place, ...]) -> Campaign:
+def _vary_campaign(campaign: Campaign, dice: random_events.Dice, sites: tuple[Place, ...]) -> Campaign:
     """Return a campaign with random sites, extras and costs."""
     random = dice.random
     site_ids = tuple(sorted(site.id for site in random.sample(sites, random.choice((1, 2, 5)))))
@@ -50,9 +53,9 @@ def _vary_campaign(campaign: Campaign, dice: happen.Dice, sites: tuple[Place, ..
     )
 
 
-def _random_cost(dice: happen.Dice) -> Cost:
+def _random_cost(dice: random_events.Dice) -> Cost:
     random = dice.random
-    first: date | None = random.choice(happen.BURSTS)[0] + timedelta(days=random.randrange(-5, 15))
+    first: date | None = random.choice(random_events.BURSTS)[0] + timedelta(days=random.randrange(-5, 15))
     last: date | None = None if first is None else first + timedelta(days=random.randrange(20))
     if random.random() < 0.3:
         first = None

@@ -6,7 +6,7 @@ from random import Random
 
 from tests.by_hand.question import Filter, Question, only, without
 from tests.by_hand.truth import Truth
-from tests.truth.happenings import BURSTS
+from tests.truth.random_events import BURSTS
 
 CAMPAIGN_SCOPES = ("globals", "sites", "campaigns", "levers", "extras")
 

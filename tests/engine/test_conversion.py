@@ -20,7 +20,7 @@ from tests.engine.ask_conversion import ask, resolve_question
 from tests.engine.campaign_tenants import ONLY_DELIVERIES, WITHOUT_TOUCHES, campaign_tenant
 from tests.engine.stores import Reading
 from tests.engine.strategies import CAMPAIGN_SCOPES, random_conversion_question
-from tests.truth.happenings import BURSTS
+from tests.truth.random_events import BURSTS
 
 compute_by_hand = cache(conversion)  # the same for each store
 PERIODS = {

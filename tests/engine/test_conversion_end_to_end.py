@@ -10,7 +10,7 @@ from tests.by_hand.conversion import KPIS, conversion
 from tests.by_hand.question import Question, without
 from tests.engine.ask_conversion import ask
 from tests.ingest.ingest_app import IngestApp
-from tests.truth.happenings import BURSTS
+from tests.truth.random_events import BURSTS
 from tests.truth.tenant import beta
 
 KINDS = ("panelists", "touches", "visits", "purchases", "deliveries")

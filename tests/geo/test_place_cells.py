@@ -69,7 +69,7 @@ LILLE = {"coordinates": [3.0635, 50.6365]}
         (STORED, {"coordinates": None}, {"indoorIndexes": None, "outdoorIndexes": None}),
     ],
 )  # fmt: skip
-def test_cells_are_kept_given_or_computed_anew(
+def test_cells_are_kept_given_or_recomputed(
     stored: dict[str, object], fields: dict[str, object], expected: dict[str, object]
 ) -> None:
     assert CellLocator([(stored, fields)]).locate(stored, fields) == expected

@@ -1,4 +1,4 @@
-"""A small tenant in which much can go wrong, and strategies for its events and for the files that they come in."""
+"""A small tenant with many edge cases, and strategies for its events and for the files that they come in."""
 
 import csv
 import io
@@ -72,12 +72,12 @@ def build_small_world(number: int, radii: tuple[int, int, int], timezone: str | 
     lyon = Place(build_id(number, 1, 1), "lyon", "Lyon", LYON)
     broadway = Place(build_id(number, 1, 2), "broadway", "Broadway", BROADWAY, timezone)
     web = Place(build_id(number, 1, 3), "web", "Web", online=True)
-    beside, drawn = (
-        Place(build_id(number, 2, 1), "beside", "Beside", east_of(LYON, 30)),
+    neighbour, drawn = (
+        Place(build_id(number, 2, 1), "neighbour", "Neighbour", east_of(LYON, 30)),
         Place(build_id(number, 2, 2), "drawn", "Drawn", north_of(LYON, 400)),
     )
     centre_cell = h3.latlng_to_cell(*reversed(north_of(LYON, 400)), 10)
-    cells = {place.id: {"radius": radius} for place, radius in zip((lyon, broadway, beside), radii, strict=True)}
+    cells = {place.id: {"radius": radius} for place, radius in zip((lyon, broadway, neighbour), radii, strict=True)}
     drawn_cells = {
         "resolution": 10,
         "indoor": [centre_cell],
@@ -86,7 +86,7 @@ def build_small_world(number: int, radii: tuple[int, int, int], timezone: str | 
     equipments = [Equipment(build_id(number, 4, at), f"e{at}", (lyon, lyon, broadway)[at].id) for at in range(3)]
     windows = (None, {"click": 3, "print": 1, "opening": 2}, None)
     campaigns = [Campaign(build_id(number, 6, at), f"c{at}", "l", windows=own) for at, own in enumerate(windows)]
-    truth = Truth(sites=(lyon, broadway, web), pois=(beside, drawn), equipments=equipments, campaigns=campaigns)
+    truth = Truth(sites=(lyon, broadway, web), pois=(neighbour, drawn), equipments=equipments, campaigns=campaigns)
     return SmallWorld(build_id(number, 0, 0), truth, {**cells, drawn.id: drawn_cells})
 
 

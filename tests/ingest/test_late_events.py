@@ -157,12 +157,12 @@ def days_of_touch(late: Json) -> dict[str, Days]:
     """Return the days in the window on which the user has outcomes, and the days that these are credited to."""
     truth, at = build_spring_tenant().truth, to_instant(late["at"])
     campaign = next(campaign for campaign in truth.campaigns if campaign.id == late["campaign"])
-    lasting = timedelta(days={**truth.windows, **(campaign.windows or {}), "control": 0}[late["kind"]])
+    window = timedelta(days={**truth.windows, **(campaign.windows or {}), "control": 0}[late["kind"]])
 
     zones = {truth.zone_of(site.id) for site in truth.sites}
 
     def follows(outcome: Outcome) -> bool:
-        reached = {(local_day(at, zone), local_day(at + lasting, zone)) for zone in zones}
+        reached = {(local_day(at, zone), local_day(at + window, zone)) for zone in zones}
         return outcome.user == late["user"] and any(low <= outcome.day <= high for low, high in reached)
 
     days = frozenset(to_ordinal(outcome.day) for outcome in list_outcomes(add_to_truth()) if follows(outcome))

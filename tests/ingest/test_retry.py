@@ -16,17 +16,17 @@ class ConflictingStore:
 
     def __init__(self, conflicts: int) -> None:
         self.conflicts = conflicts
-        self.begun: list[str] = []
+        self.begun_changes: list[str] = []
 
     @asynccontextmanager
     async def begin_change(self, application: str, name: str) -> AsyncIterator["ConflictingStore"]:
         """Begin a change, which is the store itself."""
-        self.begun.append(f"{application}:{name}")
+        self.begun_changes.append(f"{application}:{name}")
         yield self
 
     async def commit(self) -> None:
-        """Raise Conflict, as often as was said."""
-        if len(self.begun) <= self.conflicts:
+        """Raise Conflict at the first `conflicts` calls."""
+        if len(self.begun_changes) <= self.conflicts:
             raise Conflict("another change came between")
 
 
@@ -35,18 +35,18 @@ async def test_work_is_done_again_until_its_change_is_committed() -> None:
     store: Any = ConflictingStore(conflicts=2)
 
     async def work(change: Any) -> int:
-        return len(change.begun)
+        return len(change.begun_changes)
 
     assert await commit_with_retry(store, "app", "name", work, pause_s=0) == 3
-    assert store.begun == ["app:name"] * 3
+    assert store.begun_changes == ["app:name"] * 3
 
 
 async def test_the_last_conflict_is_raised() -> None:
-    """Check that no more attempts are made than were allowed."""
+    """Check that only the allowed number of attempts is made."""
     store: Any = ConflictingStore(conflicts=3)
 
     async def work(_: Any) -> None: ...
 
     with pytest.raises(Conflict):
         await commit_with_retry(store, "app", "name", work, attempts=3, pause_s=0)
-    assert len(store.begun) == 3
+    assert len(store.begun_changes) == 3

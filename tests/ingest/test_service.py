@@ -1,4 +1,4 @@
-"""Test what becomes of batches: duplicates, natural keys, removal, refusal, interruption, erasure."""
+"""Test the ingest of batches: duplicates, natural keys, removal, refusal, interruption, erasure."""
 
 import asyncio
 import json

@@ -16,7 +16,7 @@ def test_spool_equals_the_list_of_its_documents(expected: list[dict[str, str]]) 
             spool.append(document)
         assert len(spool) == len(expected)
         assert list(spool) == expected
-        assert list(spool) == expected  # a second iteration starts anew
+        assert list(spool) == expected  # a second iteration starts at the first document
         assert [spool[index] for index in range(-len(expected), len(expected))] == expected * 2
         assert spool[1:3] == expected[1:3]
 

@@ -1,1 +1,1 @@
-"""Small tenants with a known truth: seeded, with the days that go wrong, and the events that say what happened."""
+"""Small random tenants with a known truth, also on days on which date arithmetic often fails, and their events."""

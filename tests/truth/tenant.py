@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tests.by_hand.sessions import derive_stays
 from tests.by_hand.truth import Ping, Stay, Truth
-from tests.truth import happenings as happen
-from tests.truth import places
+from tests.truth import places, random_events
 
 Json = dict[str, Any]
 OFFSETS = ("UTC", "Europe/Paris", "America/New_York")
@@ -41,23 +40,29 @@ def beta() -> Tenant:
 
 
 def _tenant(number: int, key: str, name: str, timezone: str, size: float) -> Tenant:
-    geography, dice, panel = places.build_geography(number), happen.Dice(number, timezone), places.build_panel(26)
+    geography, dice, panel = (
+        places.build_geography(number),
+        random_events.Dice(number, timezone),
+        places.build_panel(26),
+    )
     users = [*(panelist.user for panelist in panel), *(f"stranger-{number}" for number in range(4))]
     devices = [f"device-{number:02d}" for number in range(24)]
     sites, pois = geography.sites, geography.pois
     seen_at = [*sites[:5], *sites[:5], *pois[:4]]
-    matched = happen.stays(dice, users, seen_at, round(9 * size)) + happen.clock_change_nights("user-01", sites[0])
+    matched = random_events.draw_stays(dice, users, seen_at, round(9 * size)) + random_events.build_clock_change_stays(
+        "user-01", sites[0]
+    )
     place_zones = (
         ((sites[0].id, "indoor"), (pois[0].id, "indoor")),
         ((sites[1].id, "indoor"),),
         ((sites[1].id, "outdoor"),),
         ((sites[2].id, "indoor"),),
     )
-    pings = happen.pings(dice, users[:20], place_zones, round(4 * size))
+    pings = random_events.draw_pings(dice, users[:20], place_zones, round(4 * size))
     with_touches = [campaign for campaign in geography.campaigns if campaign.key != "radio"]
-    touches = happen.touches(dice, users, with_touches, round(14 * size))
+    touches = random_events.draw_touches(dice, users, with_touches, round(14 * size))
     visited_sites = [*(site for site in sites if site.key != "quiet"), *(site for site in sites if site.online)] * 2
-    visits = happen.visits(dice, touches, users, visited_sites)
+    visits = random_events.draw_visits(dice, touches, users, visited_sites)
     truth = Truth(
         timezone=timezone,
         sites=sites,
@@ -68,16 +73,17 @@ def _tenant(number: int, key: str, name: str, timezone: str, size: float) -> Ten
         areas=places.AREAS,
         panelists=panel,
         stays=[*matched, *derive_stays(pings)],
-        detections=happen.detections(dice, devices, geography.equipments, round(10 * size)),
+        detections=random_events.draw_detections(dice, devices, geography.equipments, round(10 * size)),
         touches=touches,
-        deliveries=happen.deliveries(dice, geography.campaigns),
+        deliveries=random_events.draw_deliveries(dice, geography.campaigns),
         visits=visits,
-        purchases=happen.purchases(dice, visits, users, visited_sites),
+        purchases=random_events.draw_purchases(dice, visits, users, visited_sites),
     )
-    return Tenant(places.build_id(number, 0, 0), key, name, geography.levers, truth, events(truth, matched, pings))
+    events = build_events(truth, matched, pings)
+    return Tenant(places.build_id(number, 0, 0), key, name, geography.levers, truth, events)
 
 
-def events(truth: Truth, matched: Iterable[Stay], pings: Iterable[Ping]) -> dict[str, list[Json]]:
+def build_events(truth: Truth, matched: Iterable[Stay], pings: Iterable[Ping]) -> dict[str, list[Json]]:
     """Return the events as a caller sends them: places by key and by id in turn, instants with several offsets."""
     keys = {place.id: place.key for place in (*truth.sites, *truth.pois)}
     keys |= {equipment.id: equipment.key for equipment in truth.equipments}

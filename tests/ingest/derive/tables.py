@@ -121,7 +121,7 @@ def expect_presence_rows(truth: Truth) -> dict[str, list[Row]]:
         exit_key = (end_day, session.site, user, session.end)
         span: Row = {"dropout": int(session.dwell_s < truth.dropout_s)}
 
-        def lasting(start: datetime, end: datetime, dwell_s: int) -> Row:
+        def build_duration_columns(start: datetime, end: datetime, dwell_s: int) -> Row:
             return {
                 "start": to_milliseconds(start),
                 "end": to_milliseconds(end),
@@ -133,13 +133,13 @@ def expect_presence_rows(truth: Truth) -> dict[str, list[Row]]:
             "day": day,
             "site": session.site,
             "user": user,
-            **lasting(session.start, session.end, session.dwell_s),
+            **build_duration_columns(session.start, session.end, session.dwell_s),
             **span,
         }
         keyed_rows["stays"].append((key, {**stay, "path": list(session.path)}))
         for passage in session.passages().values():
             row = {"day": day, "site": session.site, "equipment": passage.equipment, "user": user, "rank": passage.rank}
-            row |= lasting(passage.start, passage.end, passage.dwell_s) | span
+            row |= build_duration_columns(passage.start, passage.end, passage.dwell_s) | span
             keyed_rows["passages"].append(((*key, passage.rank), row))
         following = [*session.path[1:], None]
         for place, (equipment, after) in enumerate(zip(session.path, following, strict=True)):

@@ -220,7 +220,7 @@ def test_without_campaigns_and_sites_there_are_no_rows() -> None:
 
 
 @pytest.mark.parametrize(("kind", "days"), [("print", 7), ("opening", 7), ("click", 30)])
-@pytest.mark.parametrize(("late_ms", "led"), [(0, True), (1, False), (-1, True)])
+@pytest.mark.parametrize(("late_ms", "counts"), [(0, True), (1, False), (-1, True)])
 def test_a_window_includes_its_first_instant(kind: str, days: int, late_ms: int, counts: bool) -> None:
     at = AROUND + days * DAY + timedelta(milliseconds=late_ms)
     truth = build_truth([Touch("u-1", "c-1", AROUND, kind)], [Visit("u-1", "s-2", at)])

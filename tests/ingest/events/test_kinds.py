@@ -1,4 +1,4 @@
-"""Test that accepted counts and facts tell events apart by the same keys: those of the registry."""
+"""Test that accepted counts and facts distinguish events by the same keys: those of the registry."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -65,7 +65,7 @@ async def count_both_ways(store: Store, kind: EventKind, first: dict[str, Any], 
     ids=lambda value: value.name,
 )
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
-async def test_events_without_an_id_are_told_apart_by_the_deduplication_key(
+async def test_the_deduplication_key_identifies_events_without_an_id(
     empty_store: Store, kind: EventKind, column: Column
 ) -> None:
     """Check that two events that differ in one column are two exactly if the column belongs to the key."""
@@ -86,7 +86,7 @@ async def test_events_without_an_id_are_told_apart_by_the_deduplication_key(
     ids=["same id", "other id", "other day", "no id"],
 )
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
-async def test_events_with_an_id_are_told_apart_by_it(
+async def test_the_id_identifies_events_that_have_one(
     empty_store: Store, kind: EventKind, other: dict[str, Any], new: int
 ) -> None:
     """Check that the own id decides within a UTC day, whatever the content."""

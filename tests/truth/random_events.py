@@ -33,8 +33,8 @@ class Dice:
         return at.astimezone(ZoneInfo("UTC"))
 
 
-def stays(dice: Dice, users: Sequence[str], places: Sequence[Place], each: int) -> list[Stay]:
-    """Generate stays that a provider matched itself."""
+def draw_stays(dice: Dice, users: Sequence[str], places: Sequence[Place], each: int) -> list[Stay]:
+    """Draw stays that a data provider has matched to places."""
     generated: dict[tuple[str, str, str, datetime], Stay] = {}
     for user in users:
         for _ in range(dice.random.randrange(2 * each)):
@@ -45,7 +45,7 @@ def stays(dice: Dice, users: Sequence[str], places: Sequence[Place], each: int) 
     return list(generated.values())
 
 
-def clock_change_nights(user: str, place: Place) -> list[Stay]:
+def build_clock_change_stays(user: str, place: Place) -> list[Stay]:
     """Return stays in the hours that a clock change skips or repeats, and at the last second of a year."""
     utc = ZoneInfo("UTC")
     starts = (
@@ -60,10 +60,10 @@ def clock_change_nights(user: str, place: Place) -> list[Stay]:
     return [Stay(user, place.id, "indoor", start, 600) for start in starts]
 
 
-def pings(
+def draw_pings(
     dice: Dice, users: Sequence[str], place_zones: Sequence[tuple[tuple[str, str], ...]], each: int
 ) -> list[Ping]:
-    """Generate runs of pings; some are too short for a stay, some are split by a gap."""
+    """Draw runs of pings; some are too short for a stay, some are split by a gap."""
     generated: dict[tuple[str, datetime], Ping] = {}
     for user in users:
         for _ in range(each):
@@ -74,8 +74,8 @@ def pings(
     return list(generated.values())
 
 
-def detections(dice: Dice, devices: Sequence[str], equipments: Sequence[Equipment], each: int) -> list[Detection]:
-    """Generate walks between the equipments of a site."""
+def draw_detections(dice: Dice, devices: Sequence[str], equipments: Sequence[Equipment], each: int) -> list[Detection]:
+    """Draw walks between the equipments of a site."""
     by_site = [[e for e in equipments if e.site == site] for site in dict.fromkeys(e.site for e in equipments)]
     generated: dict[tuple[str, str, datetime], Detection] = {}
     for device in devices:
@@ -88,8 +88,8 @@ def detections(dice: Dice, devices: Sequence[str], equipments: Sequence[Equipmen
     return list(generated.values())
 
 
-def touches(dice: Dice, users: Sequence[str], campaigns: Sequence[Campaign], each: int) -> list[Touch]:
-    """Generate touches, sometimes two at one instant; every fourth user is in the control group only."""
+def draw_touches(dice: Dice, users: Sequence[str], campaigns: Sequence[Campaign], each: int) -> list[Touch]:
+    """Draw touches, sometimes two at one instant; every fourth user is in the control group only."""
     generated: dict[tuple[str, str, datetime, str], Touch] = {}
     for number, user in enumerate(users):
         kinds = ("print", "print", "click", "opening", "control") if number % 4 else ("control",)
@@ -102,8 +102,8 @@ def touches(dice: Dice, users: Sequence[str], campaigns: Sequence[Campaign], eac
     return list(generated.values())
 
 
-def visits(dice: Dice, touched: Sequence[Touch], users: Sequence[str], sites: Sequence[Place]) -> list[Visit]:
-    """Generate visits just inside or outside the window of a touch, and visits unrelated to touches."""
+def draw_visits(dice: Dice, touched: Sequence[Touch], users: Sequence[str], sites: Sequence[Place]) -> list[Visit]:
+    """Draw visits just inside or outside the window of a touch, and visits unrelated to touches."""
     delays_s = (1, 3600, 86_399, 86_400, 3 * 86_400, 7 * 86_400, 7 * 86_400 + 1, 30 * 86_400)
     chosen = dice.random.sample(list(touched), len(touched) // 2)
     after = [(touch.user, touch.at + timedelta(seconds=dice.random.choice(delays_s))) for touch in chosen]
@@ -112,8 +112,10 @@ def visits(dice: Dice, touched: Sequence[Touch], users: Sequence[str], sites: Se
     return [Visit(*key) for key in sorted(unique)]
 
 
-def purchases(dice: Dice, visited: Sequence[Visit], users: Sequence[str], sites: Sequence[Place]) -> list[Purchase]:
-    """Generate purchases after visits (some after midnight, which are of no visit), and purchases without a visit."""
+def draw_purchases(
+    dice: Dice, visited: Sequence[Visit], users: Sequence[str], sites: Sequence[Place]
+) -> list[Purchase]:
+    """Draw purchases after visits (some after midnight, which are of no visit), and purchases without a visit."""
     tickets = []
     for visit in visited:
         for _ in range(dice.random.choice((0, 0, 0, 1, 1, 2))):
@@ -126,8 +128,8 @@ def purchases(dice: Dice, visited: Sequence[Visit], users: Sequence[str], sites:
     ]
 
 
-def deliveries(dice: Dice, campaigns: Sequence[Campaign]) -> list[Delivery]:
-    """Generate deliveries by day; for campaigns with sites, some are by site."""
+def draw_deliveries(dice: Dice, campaigns: Sequence[Campaign]) -> list[Delivery]:
+    """Draw deliveries by day; for campaigns with sites, some are by site."""
     generated = []
     for campaign in campaigns:
         for first, last in BURSTS:
