@@ -3,9 +3,10 @@
 from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.expressions.affinity import Affinity
 from okube_api.catalogue.expressions.breakdowns import AttributeBreakdown, Breakdown
-from okube_api.catalogue.expressions.composites import Ratio, Record
+from okube_api.catalogue.expressions.composites import Ratio, Record, Scoped
 from okube_api.catalogue.expressions.distributions import Distribution, Frequency
 from okube_api.catalogue.expressions.numbers import Distinct, Minus, ScopedNumber, Total
+from okube_api.catalogue.expressions.visitors import VisitorBreakdown, VisitorTotal
 from okube_api.catalogue.facts import (
     DWELL,
     GAPS,
@@ -24,7 +25,6 @@ from okube_api.catalogue.terms import Slice, UserSet
 
 _AREAS = ((Scope.HOMES, "home"), (Scope.WORKS, "work"))
 _BY_SITE = (Scope.SITES, Scope.HOMES, Scope.WORKS, Scope.ZONES)
-_BY_AREA = (Scope.HOMES, Scope.WORKS, Scope.ZONES)
 
 AROUND_SITES = Slice(GEO_STAYS, (PlaceRole.SITES, "place"), ((Scope.SITES, "place"), *_AREAS))
 AT_SITES = AROUND_SITES.only("zone", "indoor")
@@ -75,11 +75,11 @@ POS_SESSIONS = Kpi(
 )
 POI_SESSIONS = Kpi(
     "poiSessions",
-    value=_poi_stays,
+    value=ScopedNumber(_poi_stays, overrides=((Scope.SITES, VisitorTotal(UserSet(AT_SITES, USERS), _poi_stays)),)),
     unit=Unit.COUNT,
     kind=KpiKind.ADDITIVE,
-    scopes=(Scope.HOMES, Scope.WORKS, Scope.ZONES, Scope.POIS),
-    title="Stays at the study's points of interest.",
+    scopes=(*_BY_SITE, Scope.POIS),
+    title="Stays at the study's points of interest; by sites, those of users with a stay at the site in the period.",
 )
 TIMESPENT = Kpi(
     "timespent",
@@ -160,11 +160,15 @@ VISITOR_VS_PEDESTRIAN = Kpi(
 )
 PER_POI_SESSIONS = Kpi(
     "perPoiSessions",
-    value=Breakdown(_poi_stays, by=Scope.POIS, shape="labelled"),
+    value=Scoped(
+        Breakdown(_poi_stays, by=Scope.POIS, shape="labelled"),
+        overrides=((Scope.SITES, VisitorBreakdown(UserSet(AT_SITES, USERS), _poi_stays, by=Scope.POIS)),),
+    ),
     unit=Unit.COUNT,
     kind=KpiKind.ADDITIVE,
-    scopes=_BY_AREA,
-    title="Stays at the study's points of interest, by point of interest.",
+    scopes=_BY_SITE,
+    title="Stays at the study's points of interest, by point of interest; by sites, those of users with a stay at the "
+    "site in the period.",
     leaf=LeafShape.BREAKDOWN,
 )
 POS_AFFINITY = Kpi(
@@ -176,9 +180,9 @@ POS_AFFINITY = Kpi(
     ),
     unit=Unit.INDEX,
     kind=KpiKind.RATIO,
-    scopes=(Scope.SITES,),
+    scopes=_BY_SITE,
     title="Per point of interest: 100 times the share of the sites' visitors also seen there, over the share "
-    "seen there of all users with a stay at any site or point of interest of the study.",
+    "seen there of all users with a stay at any site or point of interest of the study; by area, of its users.",
     leaf=LeafShape.AFFINITY,
 )
 

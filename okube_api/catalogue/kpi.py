@@ -1,5 +1,6 @@
 """The record of a KPI.  Everything about a KPI is in its record, and nothing about it is anywhere else."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -65,6 +66,7 @@ class Kpi:
 
     value: what to read and what to compute from it.
     scopes: the scopes it can be broken down by, besides globals.
+    filtered: expressions to use instead of `value` in a question with a filter on the scope.
     """
 
     name: str
@@ -74,3 +76,8 @@ class Kpi:
     scopes: tuple[Scope, ...]
     title: str
     leaf: LeafShape = LeafShape.NUMBER
+    filtered: tuple[tuple[Scope, Value], ...] = ()
+
+    def value_under(self, filters: Collection[Scope]) -> Value:
+        """Return the expression to use in a question with filters on these scopes."""
+        return next((value for scope, value in self.filtered if scope in filters), self.value)

@@ -6,7 +6,7 @@ from okube_api.catalogue.expressions.composites import Ratio, Scoped
 from okube_api.catalogue.expressions.distributions import Distribution
 from okube_api.catalogue.expressions.matrix import Matrix
 from okube_api.catalogue.expressions.numbers import Distinct, Minus, ScopedNumber, Total
-from okube_api.catalogue.expressions.order import VisitOrder
+from okube_api.catalogue.expressions.order import PathOrder, VisitOrder
 from okube_api.catalogue.fact import Fact, Measure
 from okube_api.catalogue.facts import (
     DROPOUTS,
@@ -40,7 +40,17 @@ AT_SITES = _slice(PRESENCE_STAYS, "path")  # with a filter on equipments: the st
 AT_EQUIPMENTS = _slice(PRESENCE_PASSAGES, "equipment")
 OUT_OF_SITES = _slice(PRESENCE_EXITS, "path")
 OUT_OF_EQUIPMENTS = _slice(PRESENCE_PASSAGE_EXITS, "equipment")
-STEPS = _slice(PRESENCE_STEPS, "equipment")
+
+
+def _areas(fact: Fact, equipment: str) -> Slice:
+    """Return rows whose equipments are items of a leaf, not scope values."""
+    by_site = (Scope.SITES, "site")
+    return Slice(fact, (PlaceRole.SITES, "site"), (by_site,), filters=((Scope.EQUIPMENTS, equipment),))
+
+
+AREAS = _areas(PRESENCE_PASSAGES, "equipment")
+STEPS = _areas(PRESENCE_STEPS, "equipment")
+PATHS = _areas(PRESENCE_STAYS, "path")
 
 
 def _total(measure: Measure, at_sites: Slice = AT_SITES, at_equipments: Slice = AT_EQUIPMENTS) -> Number:
@@ -71,12 +81,12 @@ ACQUISITION = Kpi(
 )
 AREA_MATCHING = Kpi(
     "areaMatching",
-    value=Matrix(UserSet(AT_EQUIPMENTS, USERS, split=("equipment",)), MOST_AREAS),
+    value=Matrix(UserSet(AREAS, USERS, split=("equipment",)), MOST_AREAS),
     unit=Unit.MIXED,
     kind=KpiKind.COMPOSITE,
-    scopes=(Scope.SITES,),
+    scopes=_SCOPES,
     title=f"For each pair of areas, the devices seen in both, and their share of those seen in the area of the row; "
-    f"the {MOST_AREAS} busiest areas.",
+    f"the {MOST_AREAS} busiest areas. By equipments, the row of that area.",
     leaf=LeafShape.MATRIX,
 )
 ATTENDANCE = Kpi(
@@ -180,17 +190,19 @@ UNIQ_USERS = Kpi(
 VISIT_ORDER = Kpi(
     "visitOrder",
     value=VisitOrder(
-        UserSet(AT_EQUIPMENTS, USERS, split=("equipment",)),
-        ranks=Sums(AT_EQUIPMENTS, (PRESENCE_SESSIONS,), split=("equipment", "rank")),
+        UserSet(AREAS, USERS, split=("equipment",)),
+        ranks=Sums(AREAS, (PRESENCE_SESSIONS,), split=("equipment", "rank")),
         steps=Sums(STEPS, (PRESENCE_SESSIONS,), split=("equipment", "next")),
         most_areas=MOST_AREAS,
     ),
     unit=Unit.MIXED,
     kind=KpiKind.COMPOSITE,
-    scopes=(Scope.SITES,),
+    scopes=_SCOPES,
     title=f"The rank of each area in the paths of stays, and the steps from area to area; the {MOST_AREAS} busiest "
-    "areas.",
+    "areas. By equipments, the items of that area and the steps that leave it. A filter on equipments keeps stays, and "
+    "shows every area of their paths.",
     leaf=LeafShape.ORDER,
+    filtered=((Scope.EQUIPMENTS, PathOrder(Sums(PATHS, (PRESENCE_SESSIONS,), split=("user", "path")), MOST_AREAS)),),
 )
 
 PRESENCE = (

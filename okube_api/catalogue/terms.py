@@ -12,6 +12,7 @@ class Slice:
 
     place: which places of the question the row's place must be one of, and the column that holds it.
     columns: the column of each scope and filter; filters without a column do not restrict the rows.
+    filters: the columns of filters that are no scopes of these rows.
     fixed: columns that must hold one of these values, whatever the question.
     described_by: columns that must hold this value, too, but are compared only after the rows were read.  Slices
         that differ in nothing else share a pass.
@@ -24,10 +25,15 @@ class Slice:
     fixed: tuple[tuple[str, tuple[str | int, ...]], ...] = ()
     described_by: tuple[tuple[str, str | int], ...] = ()
     placeless: bool = False
+    filters: tuple[tuple[Scope, str], ...] = ()
 
     def column(self, scope: Scope) -> str | None:
         """Return the column that holds the scope's values; None when the rows do not have it."""
         return dict(self.columns).get(SCOPE_OF_COLUMN.get(scope, scope))
+
+    def filter_column(self, scope: Scope) -> str | None:
+        """Return the column that a filter on the scope's values compares; None when it does not restrict the rows."""
+        return dict(self.filters).get(scope) or self.column(scope)
 
     def only(self, column: str, *values: str | int) -> "Slice":
         """Return the rows whose column holds one of the values; the store leaves out the others."""

@@ -1,13 +1,16 @@
-"""The areas with the most users of each cell, and the users of each."""
+"""The areas with the most users of each cell, and the users of each; and leaves of all areas cut into one of each."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
+from okube_api.catalogue.scopes import Scope
 from okube_api.catalogue.terms import UserSet
 from okube_api.engine.evaluator import Evaluator
-from okube_api.engine.results import find_label
+from okube_api.engine.results import Leaf, Results, find_label
 from okube_api.engine.sets import Numbers, UserGroups, concatenate
 from okube_api.engine.term_rows import ValueNumbers
 from okube_api.store.arrays import Ints
@@ -31,7 +34,13 @@ class AreaUsers:
     def from_term(cls, term: UserSet, evaluator: Evaluator, most_areas: int, items: ValueNumbers) -> "AreaUsers":
         """Evaluate a set of users that is split by the area; `items` numbers the areas."""
         batches, size = evaluator.users.distinct_users_by_item(term, items)
-        groups = concatenate(batches)
+        return cls.from_groups(concatenate(batches), size, evaluator, most_areas, items)
+
+    @classmethod
+    def from_groups(
+        cls, groups: UserGroups, size: int, evaluator: Evaluator, most_areas: int, items: ValueNumbers
+    ) -> "AreaUsers":
+        """Take distinct users at `cell * size + area`, in any order; `items` numbers the areas."""
         labels = evaluator.question.labels
         names = tuple(find_label(labels, item)[0] for item in items.values)
         return cls(groups.select_rows(np.argsort(groups.keys)), size, names, most_areas)
@@ -57,3 +66,57 @@ class AreaUsers:
         chosen = chosen[counts[chosen] > 0]
         bounds = self.groups.offsets
         return areas[chosen], [self.groups.users[bounds[low + at] : bounds[low + at + 1]] for at in chosen]
+
+
+class AreaResults(Results, Protocol):
+    """Results whose leaves are about the areas of a cell."""
+
+    @property
+    def areas(self) -> AreaUsers:
+        """The areas of each cell."""
+
+
+def cut_by_area(
+    results: AreaResults, evaluator: Evaluator, items: ValueNumbers, select: Callable[[Leaf, str], Leaf]
+) -> Results:
+    """Return the results by equipment, if that is the scope: of each leaf by bucket, the part about each area.
+
+    items: numbers the areas.
+    select: returns the part of a leaf that is about the area with a key; an empty leaf for an area that is not in it.
+    """
+    if evaluator.scope is not Scope.EQUIPMENTS:
+        return results
+    numbers = np.array([evaluator.scope_values.number(area) for area in items.values], dtype=np.int64)
+    return ResultsByArea(results, evaluator.width, numbers, select)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsByArea:
+    """Parts of the leaves of `results`, which are by bucket.
+
+    scope_values: the number of each area's scope value.
+    """
+
+    results: AreaResults
+    width: int
+    scope_values: Ints
+    select: Callable[[Leaf, str], Leaf]
+
+    @property
+    def keys(self) -> Ints:
+        """The cells that have data, ascending."""
+        parts = [np.zeros(0, dtype=np.int64)]
+        for bucket in self.results.areas.cells.tolist():
+            areas, _ = self.results.areas.busiest(bucket)
+            parts.append(self.scope_values[areas] * self.width + bucket)
+        return np.sort(np.concatenate(parts))
+
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
+        """Return the leaves of these cells; cell -1 is an empty one."""
+        names = dict(zip(self.scope_values.tolist(), self.results.areas.names, strict=True))
+        buckets = np.unique(np.where(keys < 0, -1, keys % self.width))
+        leaves = dict(zip(buckets.tolist(), self.results.leaves_at(buckets), strict=True))
+        return [
+            self.select(leaves[key % self.width if key >= 0 else -1], names.get(key // self.width, ""))
+            for key in keys.tolist()
+        ]

@@ -66,7 +66,7 @@ def _collect_needs(question: Question) -> dict[tuple[Term, Scope, str | None], N
         buckets = request.buckets(question.period)
         column = buckets.column if buckets else None
         for scope in (by.scope for by in request.scopes):
-            for term in request.kpi.value.terms(scope):
+            for term in question.value_of(request.kpi).terms(scope):
                 key = (term, scope, column)
                 if key not in needs:
                     needs[key] = _build_need(term, scope, column, question)

@@ -7,6 +7,7 @@ from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.kpi import Kpi
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.catalogue.terms import Term
+from okube_api.catalogue.value import Value
 from okube_api.engine.calendar import Buckets, Granularity, Mode, Period, cut_into_buckets
 from okube_api.engine.campaigns import CampaignRecord
 
@@ -96,6 +97,10 @@ class Question:
     sharers: tuple[str, ...] = ()
     subquery_results: Mapping[tuple[str, PlaceRole], tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def value_of(self, kpi: Kpi) -> Value:
+        """Return the expression of a KPI under the filters of the question."""
+        return kpi.value_under([scope for scope, _ in self.filters])
 
     def is_weighted(self, term: Term) -> bool:
         """Return whether the users of a term count by their weight."""

@@ -21,9 +21,11 @@ def get_scope_column(term: Term, scope: Scope) -> str | None:
 
     Sets need no column for attributes of users: these are looked up in the panel by user number.
     """
-    if isinstance(term, UserSet) and scope in ATTRIBUTES:
-        return None
-    return term.slice.column(scope)
+    return None if _is_looked_up(term, scope) else term.slice.column(scope)
+
+
+def _is_looked_up(term: Term, scope: Scope) -> bool:
+    return isinstance(term, UserSet) and scope in ATTRIBUTES
 
 
 def select_rows(term: Term, question: Question, *, any_place: bool = False) -> RowCondition:
@@ -39,7 +41,7 @@ def select_rows(term: Term, question: Question, *, any_place: bool = False) -> R
     if question.selected_campaigns is not None:
         filters = (*filters, (Scope.CAMPAIGNS, ValueFilter(question.selected_campaigns)))
     for scope, value_filter in filters:
-        filtered = get_scope_column(term, scope)
+        filtered = None if _is_looked_up(term, scope) else slice_.filter_column(scope)
         if filtered is not None:
             by_column.append((filtered, _build_filter_condition(slice_, filtered, value_filter)))
     conditions = [condition for _, condition in by_column]

@@ -94,7 +94,7 @@ def evaluate_question(question: Question, fetched: FetchedRows) -> tuple[tuple[K
             if key not in evaluators:
                 evaluators[key] = Evaluator(fetched, question, by.scope, buckets)
             evaluator = evaluators[key]
-            results = evaluate(request.kpi.value, evaluator)
+            results = evaluate(question.value_of(request.kpi), evaluator)
             scope_values = evaluator.scope_values.values
             kpi_results.append(KpiResult(request, by, buckets, evaluator.width, scope_values, results))
     notes = dict.fromkeys(note for evaluator in evaluators.values() for note in evaluator.notes)

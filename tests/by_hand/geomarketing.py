@@ -22,6 +22,7 @@ from tests.by_hand.results import Leaf, breakdown, build_answer, count, distribu
 from tests.by_hand.truth import Area, Panelist, Place, Stay, Truth
 
 EARTH_RADIUS_M = 6_371_007.180918475
+AREA_SCOPES = ("homes", "works", "zones")
 LABELS = {"android": "Android", "ios": "iOS"}
 
 
@@ -129,7 +130,7 @@ class Cell:
     """The stays of one scope value over some days.
 
     inside: the indoor stays at the places that the KPI looks at; around: indoor and outdoor;
-    study: every indoor stay at a site or POI of the study on these days.
+    study: every indoor stay at a site or POI of the study on these days; by area, of that area's users.
     """
 
     truth: Truth
@@ -249,8 +250,6 @@ def per_poi_sessions(cell: Cell) -> Leaf:
 def pos_affinity(cell: Cell) -> Leaf:
     visitors = {marked.stay.user for marked in cell.inside}
     reference_users, visitor_count = cell.users(cell.study), cell.users(cell.inside)
-    if not visitors and cell.question.scope == "sites":
-        return {"items": [], "visitors": count(0, cell.uplift)}  # a site without visitors has no data
     items = []
     order = {}
     for poi in cell.pois:
@@ -282,14 +281,14 @@ class Definition:
     scopes: tuple[str, ...] = ("globals", "sites", "homes", "works", "zones")
 
 
-_POI_SCOPES = ("globals", "homes", "works", "zones")
+_SITE_SCOPES = ("globals", "sites", "homes", "works", "zones")
 
 KPIS: Mapping[str, Definition] = {
     "acquisition": Definition(acquisition),
     "attendance": Definition(attendance),
     "returning": Definition(returning),
     "posSessions": Definition(sessions),
-    "poiSessions": Definition(sessions, "pois", (*_POI_SCOPES, "pois")),
+    "poiSessions": Definition(sessions, "pois", (*_SITE_SCOPES, "pois")),
     "timespent": Definition(timespent),
     "timespentPerScope": Definition(timespent_per_scope),
     "uniqUsers": Definition(uniq_users),
@@ -299,8 +298,8 @@ KPIS: Mapping[str, Definition] = {
     "model": Definition(_device("model")),
     "manufacturer": Definition(_device("manufacturer")),
     "visitorVsPedestrian": Definition(visitor_vs_pedestrian),
-    "perPoiSessions": Definition(per_poi_sessions, "pois", _POI_SCOPES),
-    "posAffinity": Definition(pos_affinity, "sites", ("globals", "sites")),
+    "perPoiSessions": Definition(per_poi_sessions, "pois"),
+    "posAffinity": Definition(pos_affinity),
     "homeDistanceVisitsPerScope": Definition(home_distance),
     "workDistanceVisitsPerScope": Definition(work_distance),
 }
@@ -328,36 +327,55 @@ def geomarketing(truth: Truth, kpi: str, question: Question) -> Leaf:
     definition = KPIS[kpi]
     study_places = places_of_study(truth, find_study(truth, question))
     pois = select_pois(truth, question)
-    looked_at_ids = {place.id for place in (pois if definition.at == "pois" else select_sites(truth, question))}
+    sites = {site.id for site in select_sites(truth, question)}
+    looked_at_ids = {poi.id for poi in pois} if definition.at == "pois" else sites
     all_places = (
         {place.id for place in (*truth.sites, *truth.pois) if place.active and place.id in study_places}
-        | looked_at_ids
+        | sites
         | {poi.id for poi in pois}
     )
     by_day: dict[date, list[MarkedStay]] = defaultdict(list)
     for marked in mark_stays(truth):
         if question.contains(marked.day) and marked.stay.place in all_places and passes_filters(marked, question):
             by_day[marked.day].append(marked)
+    visitors_of_site: dict[str, set[str]] = defaultdict(set)
+    for marked in (marked for rows in by_day.values() for marked in rows):
+        if marked.stay.zone == "indoor" and marked.stay.place in sites:
+            visitors_of_site[marked.stay.place].add(marked.stay.user)
+    of_visitors = definition.at == "pois" and question.scope == "sites"
+    by_area = question.scope in AREA_SCOPES
 
-    def leaf(value: str | None, days: frozenset[date]) -> Leaf:
+    def belongs(marked: MarkedStay, value: str | None) -> bool:
+        if value is None:
+            return True
+        if of_visitors:  # the stays at POIs of users who were at the site at any time of the question
+            return marked.stay.user in visitors_of_site[value]
+        return scope_value_of(marked, question.scope) == value
+
+    def make_cell(value: str | None, days: frozenset[date]) -> Cell:
         rows = [marked for day in days for marked in by_day.get(day, ())]
-        around = [
-            marked
-            for marked in rows
-            if marked.stay.place in looked_at_ids and (value is None or scope_value_of(marked, question.scope) == value)
-        ]
+        around = [marked for marked in rows if marked.stay.place in looked_at_ids and belongs(marked, value)]
         inside = [marked for marked in around if marked.stay.zone == "indoor"]
-        return definition.leaf(
-            Cell(truth, question, inside, around, [marked for marked in rows if marked.stay.zone == "indoor"], pois)
-        )
+        study = [marked for marked in rows if marked.stay.zone == "indoor" and (not by_area or belongs(marked, value))]
+        return Cell(truth, question, inside, around, study, pois)
 
-    values = {
-        scope_value_of(marked, question.scope)
-        for rows in by_day.values()
-        for marked in rows
-        if marked.stay.place in looked_at_ids
-    }
-    return build_answer(question, values, _named(question), leaf)
+    values = (
+        set(visitors_of_site)
+        if of_visitors
+        else {
+            scope_value_of(marked, question.scope)
+            for rows in by_day.values()
+            for marked in rows
+            if marked.stay.place in looked_at_ids
+        }
+    )
+    return build_answer(
+        question,
+        values,
+        _named(question),
+        lambda value, days: definition.leaf(make_cell(value, days)),
+        (lambda value, days: bool(make_cell(value, days).inside)) if kpi == "posAffinity" else None,
+    )
 
 
 def _named(question: Question) -> set[str]:

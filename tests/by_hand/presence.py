@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.by_hand.geomarketing import new_days
-from tests.by_hand.question import Question, local_day, select_sites
+from tests.by_hand.question import Filter, Question, local_day, select_sites
 from tests.by_hand.results import Leaf, build_answer, distribution, ratio
 from tests.by_hand.sessions import Session, derive_sessions
 from tests.by_hand.truth import Truth
@@ -132,17 +132,17 @@ def _busiest(cell: Cell, seen_by: Mapping[str, set[str]]) -> list[str]:
     return ordered[:MOST_AREAS]
 
 
-def _seen_by(cell: Cell) -> dict[str, set[str]]:
+def _seen_by(cell: Cell, filter_: Filter | None = None) -> dict[str, set[str]]:
     seen_by: dict[str, set[str]] = defaultdict(set)
     for row in cell.rows:
         for area in row.session.path:
-            if cell.question.equipments is None or cell.question.equipments.accepts(area):
+            if filter_ is None or filter_.accepts(area):
                 seen_by[area].add(row.session.device)
     return seen_by
 
 
 def area_matching(cell: Cell) -> Leaf:
-    seen_by = _seen_by(cell)
+    seen_by = _seen_by(cell, cell.question.equipments)  # the areas that the filter names, if there is one
     areas = _busiest(cell, seen_by)
     users = [[len(seen_by[row] & seen_by[column]) for column in areas] for row in areas]
     return {
@@ -204,25 +204,52 @@ KPIS: Mapping[str, Callable[[Cell], Leaf]] = {
     "visitOrder": visit_order,
 }
 
-SITE_ONLY = ("areaMatching", "visitOrder")
+
+def matching_of_area(leaf: Leaf, area: str) -> Leaf:
+    """Return the row of one area in a leaf of areaMatching, with all areas as columns."""
+    if area not in leaf["areas"]:
+        return {"areas": [], "users": [], "rate": []}
+    row = leaf["areas"].index(area)
+    return {"areas": leaf["areas"], "users": [leaf["users"][row]], "rate": [leaf["rate"][row]]}
+
+
+def order_of_area(leaf: Leaf, area: str) -> Leaf:
+    """Return what a leaf of visitOrder says of one area: its items, the steps that leave it, its mean rank."""
+    items = {rank["rank"]: [item for item in rank["items"] if item["key"] == area] for rank in leaf["ranks"]}
+    return {
+        "ranks": [{"rank": rank, "items": of_area} for rank, of_area in items.items() if of_area],
+        "transitions": [step for step in leaf["transitions"] if step["from"] == area],
+        "meanRank": {key: mean for key, mean in leaf["meanRank"].items() if key == area},
+    }
+
+
+PARTS: Mapping[str, Callable[[Leaf, str], Leaf]] = {"areaMatching": matching_of_area, "visitOrder": order_of_area}
+"""The KPIs whose leaf by equipment is a part of the leaf of all stays."""
 
 
 def scopes(kpi: str) -> tuple[str, ...]:
-    """Return the scopes of a KPI."""
-    return ("globals", "sites") if kpi in SITE_ONLY else ("globals", "sites", "equipments")
+    """Return the scopes of a KPI: all of them."""
+    assert kpi in KPIS
+    return ("globals", "sites", "equipments")
 
 
 def presence(truth: Truth, kpi: str, question: Question) -> Leaf:
     """Return the `data` of one element of a presence answer."""
     sites = {site.id for site in select_sites(truth, question)}
-    by_equipment = question.scope == "equipments"
+    of_area = PARTS.get(kpi) if question.scope == "equipments" else None
+    by_equipment = question.scope == "equipments" and of_area is None
     rows = [row for row in mark_rows(truth) if row.session.site in sites and _is_selected(row, question, by_equipment)]
     started, ended = _by_day(rows, lambda row: row.day), _by_day(rows, lambda row: row.end_day)
 
     def leaf(value: str | None, days: frozenset[date]) -> Leaf:
-        return KPIS[kpi](Cell(truth, question, _select_cell(started, value, days), _select_cell(ended, value, days)))
+        place = None if of_area else value
+        cell = Cell(truth, question, _select_cell(started, place, days), _select_cell(ended, place, days))
+        return KPIS[kpi](cell) if of_area is None or value is None else of_area(KPIS[kpi](cell), _key(truth, value))
 
-    values = {row.equipment or row.session.site for row in rows}
+    if of_area:
+        values = {area for row in rows for area in row.session.path}
+    else:
+        values = {row.equipment or row.session.site for row in rows}
     filters = {"sites": question.sites, "equipments": question.equipments}
     filter_ = filters.get(question.scope)
     named = filter_.values if filter_ is not None and not filter_.negated else frozenset()

@@ -104,12 +104,14 @@ def build_answer(
     values: Iterable[str],
     named: Iterable[str],
     leaf: Callable[[str | None, frozenset[date]], Leaf],
+    has_data: Callable[[str, frozenset[date]], bool] | None = None,
 ) -> Leaf:
     """Return the `data` of one element of the answer, without the properties of its scope values.
 
     values: the scope values that may have data.
     named: the scope values that a filter names; they are in the answer even when empty.
     leaf: computes the leaf of one scope value (None: globals) over some days.
+    has_data: returns whether a scope value has data on some days; by default when its leaf is not that of no days.
     """
     days: dict[str, set[date]] = {key: set() for key in question.buckets()}
     for day in question.days():
@@ -122,12 +124,12 @@ def build_answer(
             "all": leaf(None, all_days),
             "temporals": {key: leaf(None, members) for key, members in buckets.items()},
         }
+    is_filled = has_data or (lambda value, members: bool(leaf(value, members) != leaf(value, frozenset())))
     data = {}
     for value in sorted({*values, *named}):
-        empty = leaf(value, frozenset())
-        temporals = {key: leaf(value, members) for key, members in buckets.items() if members}
-        temporals = {key: part for key, part in temporals.items() if part != empty}
-        total = leaf(value, all_days)
-        if temporals or total != empty or value in named:
-            data[value] = {"all": total, "temporals": temporals}
+        temporals = {
+            key: leaf(value, members) for key, members in buckets.items() if members and is_filled(value, members)
+        }
+        if temporals or value in named or is_filled(value, all_days):
+            data[value] = {"all": leaf(value, all_days), "temporals": temporals}
     return data

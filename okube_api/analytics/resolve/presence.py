@@ -54,7 +54,7 @@ def _list_equipments(equipment_filter: ValueFilter, equipments: Iterable[Resourc
 def _names_equipments(requested_kpis: Iterable[RequestedKpi]) -> bool:
     """Tell whether the answer shows keys of equipments."""
     return any(
-        requested_scope.scope is Scope.EQUIPMENTS or term.slice.column(Scope.EQUIPMENTS) in term.split
+        requested_scope.scope is Scope.EQUIPMENTS or term.slice.filter_column(Scope.EQUIPMENTS) in term.split
         for requested_kpi in requested_kpis
         for requested_scope in requested_kpi.scopes
         for term in requested_kpi.kpi.value.terms(requested_scope.scope)

@@ -27,3 +27,18 @@ class VisitOrder(Value):
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:
         return (self.users, self.ranks, self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class PathOrder(Value):
+    """The same from whole paths, where a filter keeps some of the stays.
+
+    paths: split by the user and the path of stays.
+    """
+
+    paths: Sums
+    most_areas: int
+
+    @override
+    def terms(self, scope: Scope) -> tuple[Term, ...]:
+        return (self.paths,)

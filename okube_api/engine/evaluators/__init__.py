@@ -12,6 +12,7 @@ from okube_api.engine.evaluators import (
     matrix,
     numbers,
     order,
+    visitors,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "matrix",
     "numbers",
     "order",
+    "visitors",
 ]

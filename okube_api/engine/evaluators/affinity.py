@@ -1,12 +1,12 @@
 """Evaluates affinity: which POIs the visitors of sites are seen at more often than other users."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from okube_api.catalogue.expressions.affinity import Affinity
-from okube_api.catalogue.scopes import Scope
+from okube_api.catalogue.scopes import ATTRIBUTES, Scope
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
@@ -20,21 +20,34 @@ from okube_api.store.arrays import Flags, Ints
 @evaluate.register
 def _(value: Affinity, evaluator: Evaluator) -> Results:
     items, width = ValueNumbers(), evaluator.width
+    by_area = evaluator.scope in ATTRIBUTES
+    for named in evaluator.question.named_values.get(evaluator.scope, ()):
+        evaluator.scope_values.number(named)  # it is in the answer with every POI, also without visitors
     visitors = list(evaluator.users.distinct_users((value.visitors,)))
     poi_visitors = [
         batch for groups in evaluator.users.memberships((value.poi_visitors,), items) for batch in merge_groups(groups)
     ]
     size = max(len(items.values), 1)
+    weighted = evaluator.question.is_weighted(value.visitors)
 
     def to_grid(parts: list[tuple[Ints, Ints]]) -> Grid:
-        weighted = evaluator.question.is_weighted(value.visitors)
         keys = [np.zeros(0, dtype=np.int64), *(key for key, _ in parts)]
         numbers = [np.zeros(0, dtype=np.int64), *(number for _, number in parts)]
         return sum_by_cell(np.concatenate(keys), np.concatenate(numbers), WEIGHT_UNIT if weighted else 1, not weighted)
 
-    def weigh(groups: UserGroups, flags: Flags | None = None) -> Ints:
+    def weigh(groups: UserGroups, flags: Flags | None = None) -> tuple[Ints, Ints]:
+        """Return the cells of groups and the weight of the flagged users in them; by area, user by user."""
         weights = evaluator.users.weights(value.visitors, groups)
-        return groups.sums(weights if flags is None else weights * flags[groups.users])
+        if flags is not None:
+            weights = weights * flags[groups.users]
+        if by_area:
+            return evaluator.users.cells_of_users(groups), weights
+        return groups.keys, groups.sums(weights)
+
+    def weigh_poi_visitors(groups: UserGroups) -> tuple[Ints, Ints]:
+        item, bucket = np.divmod(groups.keys, width)
+        cells, weights = weigh(replace(groups, keys=bucket))
+        return cells * size + (np.repeat(item, groups.lengths) if by_area else item), weights
 
     visitors_by_bucket = _split_by_bucket(visitors, width)
     users = 1 + max((int(batch.users.max()) for batch in (*visitors, *poi_visitors) if len(batch.users)), default=0)
@@ -43,21 +56,20 @@ def _(value: Affinity, evaluator: Evaluator) -> Results:
         item, bucket = divmod(key, width)
         flags = np.zeros(users, dtype=np.bool_)
         flags[members] = True
-        seen_at_poi += [
-            (groups.keys * size + item, weigh(groups, flags)) for groups in visitors_by_bucket.get(bucket, ())
-        ]
+        for groups in visitors_by_bucket.get(bucket, ()):
+            cells, weights = weigh(groups, flags)
+            seen_at_poi.append((cells * size + item, weights))
     labels = evaluator.question.labels
     return AffinityResults(
-        visitors=to_grid([(batch.keys, weigh(batch)) for batch in visitors]),
+        visitors=to_grid([weigh(batch) for batch in visitors]),
         seen_at_poi=to_grid(seen_at_poi),
-        poi_visitors=to_grid(
-            [(batch.keys % width * size + batch.keys // width, weigh(batch)) for batch in poi_visitors]
-        ),
+        poi_visitors=to_grid([weigh_poi_visitors(batch) for batch in poi_visitors]),
         reference_users=evaluator.users.count((value.reference_users,)),
         size=size,
         width=width,
         items=tuple((poi, labels[poi].key) for poi in items.values),
         by_scope=evaluator.scope is not Scope.GLOBALS,
+        by_area=by_area,
     )
 
 
@@ -77,7 +89,8 @@ class AffinityResults:
 
     visitors: by cell.
     seen_at_poi: visitors also seen at an item, by `cell * size + item`.
-    poi_visitors, reference_users: by bucket (`bucket * size + item`, `bucket`), the same for every scope value.
+    poi_visitors, reference_users: by bucket (`bucket * size + item`, `bucket`), the same for every scope value; by
+        cell when they are of one area.
     items: `_id` and key of each POI.
     """
 
@@ -89,6 +102,7 @@ class AffinityResults:
     width: int
     items: tuple[tuple[str, str], ...]
     by_scope: bool
+    by_area: bool
 
     @property
     def keys(self) -> Ints:
@@ -102,13 +116,13 @@ class AffinityResults:
         return [self._leaf(int(key)) for key in keys]
 
     def _leaf(self, key: int) -> dict[str, Any]:
-        bucket = key % self.width if key >= 0 else -1
+        reference_key = key if key < 0 or self.by_area else key % self.width
         reference, visitors = (
-            self.reference_users.values_at(np.array([bucket])),
+            self.reference_users.values_at(np.array([reference_key])),
             self.visitors.values_at(np.array([key])),
         )
         items = np.arange(len(self.items))
-        at_poi = self.poi_visitors.values_at(np.where(bucket < 0, -1, bucket * self.size + items))
+        at_poi = self.poi_visitors.values_at(np.where(reference_key < 0, -1, reference_key * self.size + items))
         items, at_poi = items[at_poi != 0], at_poi[at_poi != 0]
         counts = self.seen_at_poi.values_at(key * self.size + items)
         rows = zip(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from okube_api.catalogue.expressions.matrix import Matrix
-from okube_api.engine.areas import AreaUsers
+from okube_api.engine.areas import AreaUsers, cut_by_area
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.results import Leaf, Results, round_ratios
@@ -17,7 +17,16 @@ from okube_api.store.arrays import Ints
 
 @evaluate.register
 def _(value: Matrix, evaluator: Evaluator) -> Results:
-    return MatrixResults(AreaUsers.from_term(value.users, evaluator, value.most_areas, ValueNumbers()))
+    items = ValueNumbers()
+    results = MatrixResults(AreaUsers.from_term(value.users, evaluator, value.most_areas, items))
+    return cut_by_area(results, evaluator, items, _select_row)
+
+
+def _select_row(leaf: Leaf, area: str) -> Leaf:
+    if area not in leaf["areas"]:
+        return {"areas": [], "users": [], "rate": []}
+    row = leaf["areas"].index(area)
+    return {"areas": leaf["areas"], "users": [leaf["users"][row]], "rate": [leaf["rate"][row]]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from okube_api.catalogue.expressions.order import VisitOrder
-from okube_api.catalogue.terms import Sums
-from okube_api.engine.areas import AreaUsers
+from okube_api.catalogue.expressions.order import PathOrder, VisitOrder
+from okube_api.catalogue.fact import Measure
+from okube_api.engine.areas import AreaUsers, cut_by_area
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
 from okube_api.engine.results import Leaf, Results, round_ratios
+from okube_api.engine.sets import concatenate, from_users, merge_groups
 from okube_api.engine.term_rows import TermRows, ValueNumbers
+from okube_api.engine.text_columns import flatten_lists
 from okube_api.store.arrays import Ints
 
 
@@ -22,50 +25,102 @@ def _(value: VisitOrder, evaluator: Evaluator) -> Results:
     areas = ValueNumbers()
     out = areas.number(None)
     area, next_area = value.steps.split
-    steps = [
-        IndexedRows(
-            rows,
-            areas.number_column(rows.table.column(area)),
-            areas.number_column(rows.table.column(next_area)),
-        )
-        for rows in evaluator.reader.rows_of(value.steps)
-    ]
+    steps = []
+    for rows in evaluator.reader.rows_of(value.steps):
+        start, end = (areas.number_column(rows.table.column(name)) for name in (area, next_area))
+        steps.append(IndexedRows(rows, np.arange(len(start)), start, end))
     area, rank = value.ranks.split
-    ranks = [
-        IndexedRows(rows, areas.number_column(rows.table.column(area)), rows.integers(rank))
-        for rows in evaluator.reader.rows_of(value.ranks)
-    ]
+    ranks = []
+    for rows in evaluator.reader.rows_of(value.ranks):
+        numbers = areas.number_column(rows.table.column(area))
+        ranks.append(IndexedRows(rows, np.arange(len(numbers)), numbers, rows.integers(rank)))
     area_users = AreaUsers.from_term(value.users, evaluator, value.most_areas, areas)
-    size = area_users.size
-    most_rank = 1 + max((int(rows.second.max()) for rows in ranks if len(rows.second)), default=0)
-    return OrderResults(
-        area_users,
-        _sum_by_index(evaluator, value.ranks, ranks, size, most_rank),
-        most_rank,
-        _sum_by_index(evaluator, value.steps, steps, size, size),
-        size,
-        out,
-    )
+    (measure,) = value.steps.measures
+    results = _build_results(evaluator, measure, area_users, ranks, steps)
+    return cut_by_area(results, evaluator, areas, _select_area)
+
+
+@evaluate.register
+def _(value: PathOrder, evaluator: Evaluator) -> Results:
+    areas = ValueNumbers()
+    out = areas.number(None)
+    user_column, path_column = value.paths.split
+    ranks, steps, passages = [], [], []
+    for rows in evaluator.reader.rows_of(value.paths):
+        row, texts = flatten_lists(_decode_lists(rows.table.column(path_column)))
+        area = areas.number_column(texts)
+        starts = np.searchsorted(row, row)  # where the path of each element starts: rows ascend
+        is_last = np.append(row[1:] != row[:-1], True)[: len(row)]
+        steps.append(IndexedRows(rows, row, area, np.where(is_last, out, np.append(area[1:], out)[: len(area)])))
+        # An area's rank in a path is that of its first passage.
+        _, first = np.unique(np.stack((row, area)), axis=1, return_index=True)
+        ranks.append(IndexedRows(rows, row[first], area[first], (np.arange(len(row)) - starts + 1)[first]))
+        passages.append((rows, row[first], area[first], rows.integers(user_column)[row[first]]))
+    size = len(areas.values)
+    groups = [
+        from_users(cells[row] * size + area, users)
+        for rows, row, area, users in passages
+        for cells in evaluator.reader.cells(rows)
+    ]
+    distinct = concatenate(list(merge_groups(concatenate(groups))))
+    area_users = AreaUsers.from_groups(distinct, size, evaluator, value.most_areas, areas)
+    (measure,) = value.paths.measures
+    results = _build_results(evaluator, measure, area_users, ranks, steps)
+    return cut_by_area(results, evaluator, areas, _select_area)
+
+
+def _decode_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_dictionary(column.type):
+        return column
+    return pa.chunked_array([chunk.dictionary.take(chunk.indices) for chunk in column.chunks], column.type.value_type)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedRows:
-    """Rows with two indices each."""
+    """Elements of rows with two indices each; `row` is the row of each element."""
 
     rows: TermRows
+    row: Ints
     first: Ints
     second: Ints
 
 
-def _sum_by_index(evaluator: Evaluator, term: Sums, parts: Sequence[IndexedRows], size: int, width: int) -> Grid:
+def _build_results(
+    evaluator: Evaluator,
+    measure: Measure,
+    area_users: AreaUsers,
+    ranks: Sequence[IndexedRows],
+    steps: Sequence[IndexedRows],
+) -> "OrderResults":
+    size = area_users.size
+    most_rank = 1 + max((int(part.second.max()) for part in ranks if len(part.second)), default=0)
+    return OrderResults(
+        area_users,
+        _sum_by_index(evaluator, measure, ranks, size, most_rank),
+        most_rank,
+        _sum_by_index(evaluator, measure, steps, size, size),
+        size,
+        out=0,  # the number of null, which is numbered first
+    )
+
+
+def _sum_by_index(evaluator: Evaluator, measure: Measure, parts: Sequence[IndexedRows], size: int, width: int) -> Grid:
     """Sum a measure at `(cell * size + first) * width + second`."""
-    (measure,) = term.measures
     keys, numbers = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for part in parts:
         for cells in evaluator.reader.cells(part.rows):
-            keys.append((cells * size + part.first) * width + part.second)
-            numbers.append(part.rows.amounts(measure))
+            keys.append((cells[part.row] * size + part.first) * width + part.second)
+            numbers.append(part.rows.amounts(measure)[part.row])
     return sum_by_cell(np.concatenate(keys), np.concatenate(numbers))
+
+
+def _select_area(leaf: Leaf, area: str) -> Leaf:
+    ranks = [(rank["rank"], [item for item in rank["items"] if item["key"] == area]) for rank in leaf["ranks"]]
+    return {
+        "ranks": [{"rank": rank, "items": items} for rank, items in ranks if items],
+        "transitions": [step for step in leaf["transitions"] if step["from"] == area],
+        "meanRank": {key: mean for key, mean in leaf["meanRank"].items() if key == area},
+    }
 
 
 @dataclass(frozen=True, slots=True)
