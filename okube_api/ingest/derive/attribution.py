@@ -39,8 +39,8 @@ _CHANNELS = ("offline", "online")
 class AttributionContext:
     """Inputs of attribution other than events.
 
-    timezone: the application's.  sites: (site, timezone, online as boolean).
-    weights: (user, weight in thousandths); users without a row weigh 1.
+    timezone: that of the application.  sites: (site, timezone, online as boolean).
+    weights: (user, weight in thousandths); users without a row have the weight 1.
     delay_edges: lower edges of the bands of delay, in days.
     """
 
@@ -53,7 +53,7 @@ class AttributionContext:
 
 @dataclass(frozen=True, slots=True)
 class ConversionBlock:
-    """Rows of the local days of `span`, which have some 100,000 outcomes together, or are one day.
+    """Rows of the local days of `span`: about 100,000 outcomes in all, or those of one day.
 
     outcomes: in order of day, site, user and time.  credits: in the same order, then by campaign.
     """
@@ -66,7 +66,7 @@ class ConversionBlock:
 def derive_conversion(
     touches: pa.Table, visits: pa.Table, purchases: pa.Table, context: AttributionContext, span: DayRange
 ) -> Iterator[ConversionBlock]:
-    """Yield the outcomes of local days and their credits, in blocks of days that together cover all of them.
+    """Yield the outcomes of the local days of `span` and their credits, in blocks that together cover all days.
 
     touches: (user, campaign, at, kind).  visits: (user, site, at).  purchases: (user, site, at, amount_micro).
     Instants are in ms, UTC.  Events of unknown sites and of campaigns without windows are left out.
@@ -84,7 +84,7 @@ def derive_conversion(
 
 
 def look_up_weights(weights: pa.Table, user: Ints) -> Ints:
-    """Return the weight of each user, in thousandths."""
+    """Return the weight of each user, in thousandths; users without a row in `weights` have the weight 1."""
     panelists = to_integers(weights["user"])
     by_number = np.full(max(panelists.max(initial=-1), user.max(initial=-1)) + 1, WEIGHT_UNIT, np.int64)
     by_number[panelists] = to_integers(weights["weight"])
@@ -185,10 +185,10 @@ def _build_credits(attributed: _AttributedOutcomes, sites: pa.Table) -> pa.Table
 
 
 def derive_cohorts(outcomes: pa.Table, span: DayRange) -> pa.Table:
-    """Return the attributed outcomes whose credited touch is of the days of `span`, dated by that touch.
+    """Return the attributed outcomes whose credited touch is on a day of `span`; their `day` is that of the touch.
 
     outcomes: rows of OUTCOMES, of the days of `day_dependencies.find_outcome_days_of_cohorts`, in any order.
-    Rows are in order of day, site, user and all that can differ, so that only equal rows can change places.
+    Rows are sorted by every column in which they can differ, so that the order does not depend on that of `outcomes`.
     """
     touch_day = outcomes["touch_day"]
     rows = outcomes.filter(pc.and_(pc.greater_equal(touch_day, span[0]), pc.less_equal(touch_day, span[1])))

@@ -1,7 +1,7 @@
-"""Says which days depend on which events: what to read to derive days, and which days a change of events affects.
+"""Finds which days depend on which events: what to read to derive days, and which days a change of events affects.
 
-Instants are ms since 1970, UTC, in half-open ranges.  Time zones are at most 26 hours apart: two days more on either
-side are enough wherever zones meet.
+Instants are ms since 1970, UTC, in half-open ranges.  Time zones are at most 26 hours apart, so a margin of two days on
+either side covers every time zone.
 """
 
 from collections.abc import Sequence
@@ -22,25 +22,25 @@ RangeMs = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class RequiredRanges:
-    """The instants [low, high) of the visits and purchases, and of the touches, that decide the outcomes of days."""
+    """The ranges of instants [low, high) of visits and purchases, and of touches, on which the outcomes depend."""
 
     outcomes: RangeMs
     touches: RangeMs
 
 
 def find_range_ms(span: DayRange) -> RangeMs:
-    """Return the range of instants that can belong to local days, in any time zone."""
+    """Return the range of instants that can belong to the local days of `span` in any time zone."""
     return (span[0] - TIMEZONE_MARGIN_D) * DAY_MS, (span[1] + TIMEZONE_MARGIN_D - 1) * DAY_MS
 
 
 def find_required_ranges(span: DayRange, windows: Windows) -> RequiredRanges:
-    """Return what to read to derive the outcomes of local days."""
+    """Return the ranges to read to derive the outcomes of the local days of `span`."""
     low, high = find_range_ms(span)
     return RequiredRanges((low, high), touches=(low - find_longest_window_d(windows) * DAY_MS, high))
 
 
 def find_outcome_days_of_cohorts(span: DayRange, windows: Windows) -> DayRange:
-    """Return the first and last day of the outcomes whose credited touch can be of the days of `span`."""
+    """Return the first and last local day of outcomes whose credited touch can be on a day of `span`."""
     return span[0] - TIMEZONE_MARGIN_D, span[1] + find_longest_window_d(windows) + TIMEZONE_MARGIN_D
 
 
@@ -62,7 +62,10 @@ def find_outcome_days_of_touches(touches: pa.Table, windows: Windows, timezones:
 
 
 def _cover_days(low: Ints, high: Ints) -> Ints:
-    """Return the days that lie in one of the ranges [low, high]: those where more ranges have begun than ended."""
+    """Return the days that lie in at least one of the ranges [low, high].
+
+    Counts, for each day, the ranges that have begun less those that have ended before it.
+    """
     base = int(low.min())
     edges = np.zeros(int(high.max()) - base + 2, np.int64)
     np.add.at(edges, low - base, 1)

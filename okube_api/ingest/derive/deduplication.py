@@ -1,6 +1,6 @@
-"""Recognises an event that was sent twice: the same `id`, or without one the same content, on the same UTC day.
+"""Recognises events that were sent twice: on the same UTC day, with the same `id`, or without ids the same content.
 
-The event of the earliest batch counts.  The columns that make up the content are declared per kind in
+The event of the earliest batch counts.  The columns of the content are declared for each kind in
 `events/kinds.py`; `raw/new_events.py` counts the accepted events of a batch by the same rule.
 """
 
@@ -16,11 +16,11 @@ from okube_api.store.arrays import Flags, Ints
 
 
 def deduplicate(rows: pa.Table, changes: Ints, content: Sequence[str]) -> tuple[Flags, Flags]:
-    """Return which rows count after a change, each event once, and which count on one side of the change only.
+    """Return which rows count after a change, one per event, and which count only before or only after the change.
 
-    rows: whole parts, with the events of both sides.
-    changes: one each row: 1 for events that the change adds, -1 for those that it removes, else 0.
-    content: columns that are equal for two rows of the same event without an `id`.
+    rows: all rows of some parts, of the batches that count before or after the change.
+    changes: per row, 1 if the change adds it, -1 if the change removes it, else 0.
+    content: columns in which two rows of the same event are equal when it has no `id`.
     """
     before, after = np.zeros((2, rows.num_rows), np.bool_)
     for counts, exists in ((before, changes <= 0), (after, changes >= 0)):
@@ -29,7 +29,7 @@ def deduplicate(rows: pa.Table, changes: Ints, content: Sequence[str]) -> tuple[
 
 
 def mark_first_occurrences(rows: pa.Table, content: Sequence[str]) -> Flags:
-    """Return which rows are the first of their event: the one of the earliest batch, then of the least content."""
+    """Return which rows are the first of their event: those of the earliest batch; ties are broken by content."""
     has_id = rows[OWN_ID_KEY[0]].is_valid().to_numpy()
     is_first = np.zeros(rows.num_rows, np.bool_)
     for has_key, key in ((has_id, ("part", *OWN_ID_KEY)), (~has_id, ("part", *content))):

@@ -1,4 +1,4 @@
-"""Derives exposures, the users that a campaign reached on a day, and deliveries, what platforms reported."""
+"""Derives exposures (the users whom a campaign reached on a day) and deliveries (the counts of media platforms)."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ from okube_api.ingest.derive.touch_paths import TOUCH_KINDS
 def derive_exposures(
     touches: pa.Table, context: AttributionContext, span: DayRange
 ) -> Iterator[tuple[DayRange, pa.Table]]:
-    """Yield one row per campaign, user, local day of the application and whether control, in blocks of whole days.
+    """Yield one row per campaign, user, local day of the application and control flag, in blocks of whole days.
 
     touches: (user, campaign, at, kind); those of campaigns without windows are left out.
     Rows are in order of day, campaign, control and user.
@@ -51,7 +51,7 @@ def derive_exposures(
 def derive_deliveries(events: pa.Table) -> pa.Table:
     """Return the rows of deliveries in order of day, campaign and site, those without a site first.
 
-    events: (campaign, day, site or null, prints, clicks, openings), one each natural key.
+    events: (campaign, day, site or null, prints, clicks, openings), one per natural key.
     """
     sorted_events = events.sort_by([(name, "ascending", "at_start") for name in ("day", "campaign", "site")])
     columns = {

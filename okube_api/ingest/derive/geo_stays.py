@@ -1,8 +1,8 @@
-"""Turns pings and the stays that arrive as events into the stays of the panel: pure functions of arrays.
+"""Derives the stays of the panel from pings and from stay events: pure functions of arrays.
 
-Pings: each is matched with the zones of places whose cells hold it, `sessionize` cuts the matches of a user in a zone
-into sessions, and a session that lasts long enough is a stay.  Stay events are deduplicated and dated.
-`refresh/geo_days.py` reads both and calls this module.
+A ping is matched with the zones whose cells contain it.  `sessionize` cuts the matches of a user in a zone into
+sessions, and a session that lasts long enough is a stay.  Stay events are deduplicated and get their local day.
+`refresh/geo_days.py` reads both kinds of events and calls this module.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from okube_api.store.arrays import Ints
 
 @dataclass(frozen=True, slots=True)
 class StayRules:
-    """What makes a stay of pings: the longest gap between two of them and the least duration, both included."""
+    """When pings are a stay: the longest gap between two of them, and the shortest stay; both limits are inclusive."""
 
     gap_s: int
     minimum_s: int
@@ -28,9 +28,9 @@ class StayRules:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StayColumns:
-    """Stays in zones of places, one element each.
+    """Stays in zones of places, one array element per stay.
 
-    zone: the number of the zone in a `PlaceIndex`.  start_ms: UTC.  day: local, in the time zone of the place.
+    zone: the number of the zone in a `PlaceIndex`.  start_ms: UTC.  day: local day in the time zone of the place.
     """
 
     user: Ints
@@ -43,7 +43,7 @@ class StayColumns:
         return len(self.user)
 
     def take(self, rows: Ints) -> "StayColumns":
-        """Return the stays of these numbers, in that order."""
+        """Return the stays at these positions, in that order."""
         return StayColumns(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
@@ -58,14 +58,14 @@ def concat_stays(blocks: Sequence[StayColumns]) -> StayColumns:
 
 
 def index_zones(places: PlaceIndex) -> LocationIndex:
-    """Return the zones of places as the locations that pings are sessionised by."""
+    """Return the zones of places as the locations by which `sessionize` separates pings."""
     return LocationIndex(("",), np.zeros(1, np.int32), places.zone_names, places.zone_timezones)
 
 
 def match_pings(pings: pa.Table, changes: Ints, places: PlaceIndex) -> Detections:
-    """Return pings as detections in the zones that hold them: one for each zone.
+    """Return one detection per ping and zone that contains it.
 
-    changes: 1 for pings that a change adds, -1 for those that it removes, else 0.
+    changes: per ping, 1 if a change adds it, -1 if the change removes it, else 0.
     """
     rows, zones = places.match(pings["lng"].to_numpy(), pings["lat"].to_numpy())
     return Detections(
@@ -92,25 +92,25 @@ def find_stays(sessions: Sessions, rules: StayRules, span: DayRange) -> StayColu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StayEvents:
-    """Stays of events after a change, each once, and the local days whose stays the change adds or removes."""
+    """Stays of stay events after a change, deduplicated, and the local days on which the change adds or removes any."""
 
     stays: StayColumns
     affected_days: Ints
 
     def between(self, first: int, last: int) -> "StayEvents":
-        """Return what is of the local days [first, last], the affected days distinct and ascending."""
+        """Return the stays and affected days within the local days [first, last]; those days distinct and ascending."""
         affected_days, day = np.unique(self.affected_days), self.stays.day
         rows = np.flatnonzero((day >= first) & (day <= last))
         return StayEvents(self.stays.take(rows), affected_days[(affected_days >= first) & (affected_days <= last)])
 
     def after(self, day: int) -> "StayEvents":
-        """Return what is of later local days."""
+        """Return the stays and affected days after a local day."""
         return StayEvents(
             self.stays.take(np.flatnonzero(self.stays.day > day)), self.affected_days[self.affected_days > day]
         )
 
     def concat(self, other: "StayEvents") -> "StayEvents":
-        """Return what is of either."""
+        """Return the stays and affected days of both."""
         return StayEvents(
             concat_stays((self.stays, other.stays)), np.concatenate((self.affected_days, other.affected_days))
         )
@@ -120,10 +120,11 @@ NO_STAY_EVENTS = StayEvents(concat_stays(()), np.empty(0, np.int64))
 
 
 def deduplicate_stays(rows: pa.Table, changes: Ints, content: Sequence[str], places: PlaceIndex) -> StayEvents:
-    """Return the stays of events of whole parts, each event once; those at unknown places are left out.
+    """Return the stays of stay events, each event once; those at unknown places are left out.
 
-    changes: 1 for rows that a change adds, -1 for those that it removes, else 0.
-    content: the columns that are equal for two rows of the same event without an `id`.
+    rows: all rows of some parts, of the batches that count before or after a change.
+    changes: per row, 1 if the change adds it, -1 if the change removes it, else 0.
+    content: columns in which two rows of the same event are equal when it has no `id`.
     """
     place = to_codes(rows["place"], places.ids).astype(np.int64)
     rows, changes, place = rows.filter(pa.array(place >= 0)), changes[place >= 0], place[place >= 0]

@@ -1,4 +1,4 @@
-"""Derives outcomes: visits with what was bought on them, and purchases without a visit."""
+"""Derives outcomes: visits with their purchases, and purchases without a visit."""
 
 from dataclasses import dataclass, fields
 
@@ -20,7 +20,7 @@ from okube_api.store.arrays import Codes, Ints
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcomes:
-    """Outcomes in order of these columns.
+    """Outcomes, one array element per outcome, sorted by these columns from the first to the last.
 
     site: an index into the sites by `_id`.  at_ms: UTC.  visit: 1, or 0 for a purchase without a visit.
     """
@@ -38,17 +38,17 @@ class Outcomes:
         return Outcomes(*(getattr(self, field.name)[which] for field in fields(self)))
 
     def __add__(self, other: "Outcomes") -> "Outcomes":
-        """Return the outcomes of both, in order."""
+        """Return the outcomes of both, sorted."""
         pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
         columns = [np.concatenate(pair) for pair in pairs]
         return Outcomes(*columns).take(sort_order(*columns))
 
 
 def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span: DayRange) -> Outcomes:
-    """Return the outcomes of local days.
+    """Return the outcomes of the local days of `span`.
 
     visits: (user, site, at).  purchases: (user, site, at, amount_micro).  sites: (site, timezone) by `_id`.
-    A purchase belongs to the latest visit of its user, site and local day that is not later than the purchase.
+    A purchase belongs to the latest visit of its user, site and local day at or before the purchase.
     """
     visited, bought = _index_events(visits, sites, span), _index_events(purchases, sites, span)
     visit = _match_purchases(visited, bought)
@@ -61,7 +61,7 @@ def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span
 
 
 def _index_events(events: pa.Table, sites: pa.Table, span: DayRange) -> Outcomes:
-    """Return each event as an outcome of its own; events of other days and of unknown sites are left out."""
+    """Return one outcome per event; events on other days and at unknown sites are left out."""
     site, at_ms = to_codes(events["site"], sites["site"].to_pylist()), to_integers(events["at"])
     day = to_days_of_places(at_ms, site, sites["timezone"].to_pylist())
     numbers = np.flatnonzero((site >= 0) & (day >= span[0]) & (day <= span[1]))
@@ -73,13 +73,13 @@ def _index_events(events: pa.Table, sites: pa.Table, span: DayRange) -> Outcomes
 
 
 def _match_purchases(visited: Outcomes, bought: Outcomes) -> Ints:
-    """Return the number of the visit that each purchase belongs to, -1 without one."""
+    """Return the index of the visit that each purchase belongs to, -1 for a purchase without a visit."""
     size = len(visited.day)
     user, site, day, at_ms = (
         np.concatenate((getattr(visited, name), getattr(bought, name))) for name in ("user", "site", "day", "at_ms")
     )
     is_purchase = np.arange(len(at_ms)) >= size
-    # In order of time, visits before purchases of the same instant, the last visit so far is the one.
+    # Sorted by time, with visits before purchases of the same instant, a purchase belongs to the last visit before it.
     by = sort_order(user, site, day, at_ms, is_purchase.astype(np.int8))
     group = np.cumsum(mark_group_starts(user[by], site[by], day[by]))
     last_visit = np.maximum.accumulate(np.where(is_purchase[by], -1, np.arange(len(by))))

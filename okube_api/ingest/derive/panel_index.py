@@ -1,4 +1,4 @@
-"""The panel by user number: weights, areas of home and work, attributes of devices; as arrays to index."""
+"""Index of the panel: arrays of weights, home and work areas and device attributes, by user number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ ATTRIBUTES = ("home", "work", "os", "manufacturer", "model")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PanelIndex:
-    """Arrays by user number, one longer than the greatest number: the last element stands for all other users.
+    """Arrays by user number.  They have one more element, the last, for all users who are not in the panel.
 
     weight: in thousandths.
     attributes: by name, the distinct values and each user's position among them, -1 for unknown.
@@ -32,19 +32,19 @@ class PanelIndex:
         return np.minimum(users, len(self.weight) - 1)
 
     def get_text_column(self, name: str, rows: Ints) -> pa.DictionaryArray:
-        """Return an attribute of the users at these positions as texts, null where unknown."""
+        """Return an attribute of the users at these positions as a text column, null where unknown."""
         values, codes = self.attributes[name]
         of_rows = codes[rows]
         return pa.DictionaryArray.from_arrays(pa.array(of_rows, mask=of_rows < 0), values)
 
     def compute_distances_m(self, name: str, rows: Ints, places: Ints, lng: Floats, lat: Floats) -> pa.Array:
-        """Return the distance in whole metres of a place from each user's `home` or `work`; null where unknown.
+        """Return the distance of each user's place from their `home` or `work`, in whole metres; null where unknown.
 
-        rows: positions of users.  places: one each user, an index into lng and lat (degrees).
+        rows: the positions of the users.  places: the place of each user, an index into `lng` and `lat` (degrees).
         """
         values, codes = self.attributes[name]
         points = np.array([self.areas.get(code, (np.nan, np.nan)) for code in values.to_pylist()] or [(np.nan,) * 2])
-        # Pairs of a place and an area are few: each is measured once.  Code 0 stands for an unknown area.
+        # Distinct pairs of place and area are few, so each distance is computed once.  Code 0 is an unknown area.
         pairs, pair_of_row = np.unique(
             places * (len(values) + 1) + codes[rows].astype(np.int64) + 1, return_inverse=True
         )

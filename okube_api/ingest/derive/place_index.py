@@ -1,4 +1,4 @@
-"""Index of places by H3 cell: finds the zones of sites and points of interest that hold a point."""
+"""Index of places by H3 cell: finds the zones of sites and POIs that contain a point."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlaceIndex:
-    """Sites and points of interest in order of their `_id`, and the cells of their zones.
+    """Sites and POIs in order of their `_id`, and the cells of their zones.
 
-    ids, timezones (IANA names), is_site, lng, lat (degrees, NaN where unknown): one each place.
-    The number of a zone is twice the number of its place, plus one outdoors.
+    ids, timezones (IANA names), is_site, lng, lat (degrees, NaN where unknown): one element per place.
+    The zones of place n have the numbers 2 * n (indoor) and 2 * n + 1 (outdoor).
     cells: by resolution.
     """
 
@@ -50,7 +50,7 @@ class PlaceIndex:
         return tuple(timezone for timezone in self.timezones for _ in ZONE_KINDS)
 
     def match(self, lng: Floats, lat: Floats) -> tuple[Ints, Ints]:
-        """Return pairs of a point and a zone that holds it, as two arrays of numbers; zones may overlap."""
+        """Return pairs of a point and a zone that contains it, as two arrays of indices; zones may overlap."""
         matches = [cells.match(lng, lat) for cells in self.cells.values()]
         if len(matches) == 1:
             return matches[0]
@@ -76,7 +76,7 @@ class CellIndex:
         return np.diff(self.offsets)
 
     def match(self, lng: Floats, lat: Floats) -> tuple[Ints, Ints]:
-        """Return pairs of a point and a zone that holds it, as two arrays of numbers."""
+        """Return pairs of a point and a zone that contains it, as two arrays of indices."""
         from h3ronpy.vector import coordinates_to_cells  # noqa: PLC0415 - 8 MB, only needed where pings are ingested
 
         cell_of_point = pa.array(coordinates_to_cells(lat, lng, self.resolution))
@@ -90,7 +90,7 @@ class CellIndex:
 def index_places(sites: Sequence[Document], pois: Sequence[Document], timezone: str) -> PlaceIndex:
     """Return the index of the places of an application.
 
-    sites, pois: their documents.  timezone: of places without one of their own.
+    sites, pois: their documents.  timezone: the default for places without one.
     """
     places = sorted((*sites, *pois), key=lambda place: str(place["_id"]))
     site_ids = {site["_id"] for site in sites}

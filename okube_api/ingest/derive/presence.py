@@ -1,7 +1,7 @@
 """Derives the facts of presence from sessions: stays at sites, passages and steps at equipments, and exits.
 
-A session of detections that lasts long enough is a stay.  Sessions must be whole as far as they start or end on the
-days asked for: `refresh/sessions.py` sees to that, and `sessionize.find_affected_days` tells which days a change of
+A session of detections that lasts long enough is a stay.  Sessions that start or end on the derived days must be
+complete; `refresh/sessions.py` ensures that.  `sessionize.find_affected_days` finds the days that a change of
 detections can affect.
 """
 
@@ -35,7 +35,7 @@ from okube_api.store.arrays import Codes, Flags, Ints
 
 @dataclass(frozen=True, slots=True)
 class PresenceRules:
-    """What makes a stay: the longest gap between two detections, the least duration; and how stays are classified.
+    """When detections are a stay (the longest gap between two, the shortest stay), and how stays are classified.
 
     dropout_s: a shorter stay is a dropout.  dwell_edges: lower edges of the bands of dwell, in seconds.
     """
@@ -48,9 +48,9 @@ class PresenceRules:
 
 @dataclass(frozen=True, slots=True)
 class PresenceTables:
-    """Rows of the five facts, in order of day, site, user and start of the stay (exits: its end).
+    """Rows of the five facts of presence, sorted by day, site, user and start of the stay (exits: by its end).
 
-    Within a stay: passages by rank, steps by their place in the path, passage exits by equipment.
+    Within a stay, passages are sorted by rank, steps by their position in the path, passage exits by equipment.
     """
 
     stays: pa.Table
@@ -61,7 +61,7 @@ class PresenceTables:
 
     @property
     def all(self) -> tuple[pa.Table, ...]:
-        """All five, in that order."""
+        """All five tables, in the order of the fields."""
         return self.stays, self.passages, self.steps, self.exits, self.passage_exits
 
 
@@ -82,7 +82,7 @@ def derive_presence(sessions: Sessions, rules: PresenceRules, span: DayRange) ->
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _SelectedStays:
-    """Stays in the order of their rows: the number of the session, the day, site, user, start and end of each."""
+    """Stays in the order of their rows, with the number of the session of each."""
 
     session: Ints
     day: Ints
@@ -95,7 +95,7 @@ class _SelectedStays:
 def _select_stays(sessions: Sessions, is_stay: Flags, day: Ints, span: DayRange, detection: Ints) -> _SelectedStays:
     """Return the stays whose day lies in the span, in order of day, site, user and time of a detection.
 
-    day, detection: one each session.
+    day, detection: one element per session.
     """
     numbers = np.flatnonzero(is_stay & (day >= span[0]) & (day <= span[1]))
     starts = sessions.starts[numbers]
@@ -114,7 +114,7 @@ def _select_stays(sessions: Sessions, is_stay: Flags, day: Ints, span: DayRange,
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _PathSteps:
-    """The paths of stays: each equipment in turn, when it was reached and left, and whether it is the stay's last.
+    """The steps of paths: the equipments of each stay in order of time, with the start and end at each.
 
     stay: an index into the selected stays.
     """
@@ -127,7 +127,10 @@ class _PathSteps:
 
 
 def _split_into_steps(sessions: Sessions, stays: _SelectedStays) -> _PathSteps:
-    """Return the steps of stays: detections in a row at one equipment are one step, which ends as the next begins."""
+    """Return the steps of stays.
+
+    Consecutive detections at one equipment form one step; it ends when the next step starts, the last with the stay.
+    """
     starts, ends = sessions.starts[stays.session], sessions.ends[stays.session]
     counts = ends - starts + 1
     detection, stay = expand_ranges(starts, counts), np.repeat(np.arange(len(starts)), counts)
@@ -161,7 +164,7 @@ def _build_passages(sessions: Sessions, rules: PresenceRules, stays: _SelectedSt
     """Return one row per stay and distinct equipment: from the start of its first step to the end of its last."""
     path_starts = np.flatnonzero(mark_group_starts(steps.stay))
     rank = np.arange(len(steps.stay)) - np.repeat(path_starts, count_by_group(steps.stay, len(path_starts))) + 1
-    # Sorted by stay and equipment, the steps of a passage stand together: its dwell is a difference of running sums.
+    # Sorted by stay and equipment, the steps of a passage are adjacent, so its dwell is a difference of running sums.
     by = sort_order(steps.stay, steps.equipment, rank)
     heads = np.flatnonzero(mark_group_starts(steps.stay[by], steps.equipment[by]))
     tails = np.append(heads[1:], len(by))[: len(heads)] - 1
