@@ -52,15 +52,16 @@ async def test_places_are_named_by_id_or_key_and_stored_by_id(tenant: Tenant) ->
 
 
 @pytest.mark.parametrize("field", ["sites", "pois"])
+@pytest.mark.parametrize("name", ["no such", "{foreign_id}", "theirs", "f" * 24])
 async def test_unknown_place_is_refused(
-    tenant: Tenant, editor: httpx.AsyncClient, other_tenant: Tenant, field: str
+    tenant: Tenant, editor: httpx.AsyncClient, other_tenant: Tenant, field: str, name: str
 ) -> None:
     foreign = await other_tenant.create("sites", name="Theirs", online=True, key="theirs")
-    for name in ("no such", foreign["_id"], "theirs", "f" * 24):
-        answer = await editor.post(f"{tenant.url}/studies", json={"key": "s", field: [name]})
-        assert answer.status_code == 422
-        (fault,) = answer.json()["errors"]
-        assert (fault["pointer"], fault["code"]) == (f"/{field}/0", "unknown_reference")
+    names = [name.format(foreign_id=foreign["_id"])]
+    answer = await editor.post(f"{tenant.url}/studies", json={"key": "s", field: names})
+    assert answer.status_code == 422
+    (fault,) = answer.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == (f"/{field}/0", "unknown_reference")
     assert await list_keys(editor, tenant.url) == []
 
 

@@ -96,12 +96,13 @@ async def test_only_administrators_read_and_change_users(tenant: Tenant, strange
         assert (await caller.delete(f"{tenant.url}/users/{user}")).status_code == status
 
 
+@pytest.mark.parametrize("name", ["{foreign_id}", "f" * 24, "nobody"])
 async def test_a_user_of_another_application_is_not_found(
-    tenant: Tenant, other_tenant: Tenant, admin: httpx.AsyncClient
+    tenant: Tenant, other_tenant: Tenant, admin: httpx.AsyncClient, name: str
 ) -> None:
-    for user in (other_tenant.users[Role.READER].id, "f" * 24, "nobody"):
-        assert (await admin.put(f"{tenant.url}/users/{user}", json={"role": "admin"})).status_code == 404
-        assert (await admin.delete(f"{tenant.url}/users/{user}")).status_code == 404
+    user = name.format(foreign_id=other_tenant.users[Role.READER].id)
+    assert (await admin.put(f"{tenant.url}/users/{user}", json={"role": "admin"})).status_code == 404
+    assert (await admin.delete(f"{tenant.url}/users/{user}")).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from okube_api.store.conditions import (
 from okube_api.store.errors import TooManyRows, Unavailable, UnsupportedByStore
 from okube_api.store.plan_analysis import make_arrow_schema
 from okube_api.store.plans import Aggregate, Band, Count, Each, GroupKey, Max, Min, Select, Sum
-from okube_api.store.protocol import Store
+from okube_api.store.protocol import Reader, Store
 from okube_api.store.schema import ColumnType
 
 from tests.conformance import plain
@@ -107,23 +107,29 @@ async def test_random_rows(filled_store: Store, where: Condition, columns: list[
     assert result.schema == make_arrow_schema({name: TYPES[name] for name in columns})
 
 
-async def test_plans_beyond_the_row_limit_are_refused(filled_store: Store) -> None:
-    three_days = Between("part", 12, 14)
-    count = sum(plain.meets(row, three_days, TYPES) for row in CORPUS)
+THREE_DAYS = Between("part", 12, 14)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Select(STAYS, THREE_DAYS, ("place",)),
+        Aggregate(STAYS, THREE_DAYS, ("place",), (Count("n"),)),
+        Aggregate(Aggregate(STAYS, THREE_DAYS, ("place",)), EVERYTHING, (), (Count("n"),)),
+    ],
+    ids=["select", "aggregate", "aggregate-of-aggregate"],
+)
+async def test_plans_beyond_the_row_limit_are_refused(filled_store: Store, plan: Select | Aggregate) -> None:
+    async def run(reader: Reader, plan: Select | Aggregate) -> None:
+        await (reader.select(plan) if isinstance(plan, Select) else reader.aggregate(plan))
+
+    count = sum(plain.meets(row, THREE_DAYS, TYPES) for row in CORPUS)
     async with filled_store.open_reader(APPLICATION, row_limit=count) as reader:
-        await reader.select(Select(STAYS, three_days, ("place",)))
-        await reader.aggregate(Aggregate(STAYS, three_days, ("place",), (Count("n"),)))
-        await reader.aggregate(Aggregate(Aggregate(STAYS, three_days, ("place",)), EVERYTHING, (), (Count("n"),)))
+        await run(reader, plan)
     async with filled_store.open_reader(APPLICATION, row_limit=count - 1) as reader:
-        for plan in (
-            Aggregate(STAYS, three_days, ("place",), (Count("n"),)),
-            Aggregate(Aggregate(STAYS, three_days, ("place",)), EVERYTHING, (), (Count("n"),)),
-        ):
-            with pytest.raises(TooManyRows):
-                await reader.aggregate(plan)
         with pytest.raises(TooManyRows):
-            await reader.select(Select(STAYS, three_days, ("place",)))
-        await reader.select(Select(STAYS, three_days & equal("place", "a"), ("place",)))
+            await run(reader, plan)
+        await reader.select(Select(STAYS, THREE_DAYS & equal("place", "a"), ("place",)))
 
 
 @pytest.mark.parametrize(
