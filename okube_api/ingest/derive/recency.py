@@ -1,11 +1,11 @@
 """Decides whether a stay is new, and how many days ago its user was last seen: pure functions of arrays.
 
 A *visitor-day* is a user at a location (or anywhere in the application) on a local day, however many stays it has.
-It is new when the twelve months before it hold no visitor-day of the same user there (`VisitorDays.is_new`).
+It is new when the same user has no visitor-day there in the twelve months before it (`VisitorDays.is_new`).
 
-Who is seen where is a *key*, one integer: the number of a user and of a location, or of the user alone.  A key and a
-day are packed into one integer, `key << 20 | day`: sorting packed numbers sorts by key, then by day, and sets of
-visitor-days are sets of integers.  Day numbers stay below 2 ** 20 until the year 4840.
+A *key* is one integer for a user and a location, or for a user alone.  A key and a day are packed into one integer,
+`key << 20 | day`: sorting packed integers sorts by key, then by day, and sets of visitor-days are sets of integers.
+Day numbers stay below 2 ** 20 until the year 4840.
 
 `derive/recency_flags.py` computes the columns of facts with this, `refresh/recency.py` writes them.
 """
@@ -19,7 +19,7 @@ from okube_api.ingest.columns.columns import mark_group_starts, sort_order
 from okube_api.store.arrays import Flags, Ints
 
 NEW_AFTER_MONTHS = 12
-"""Months without a visitor-day after which the next one is new again."""
+"""A visitor-day is new after this many months without one."""
 
 _DAY_BITS = 20
 
@@ -43,13 +43,13 @@ def unpack_days(packed: Ints) -> Ints:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LastSeen:
-    """The last day on which each key was seen; keys ascend.  There may be millions, so days take 32 bits."""
+    """The last day on which each key was seen; keys ascend.  There may be millions of keys, so days take 32 bits."""
 
     keys: Ints
     days: NDArray[np.int32]
 
     def look_up(self, keys: Ints) -> Ints:
-        """Return the last day of each of these keys, 0 for those never seen."""
+        """Return the last day of each of these keys, 0 for keys that were never seen."""
         if len(self.keys) == 0:
             return np.zeros(len(keys), np.int64)
         at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
@@ -60,13 +60,13 @@ NEVER_SEEN = LastSeen(np.empty(0, np.int64), np.empty(0, np.int32))
 
 
 def find_last_seen(keys: Ints, days: Ints) -> LastSeen:
-    """Return the greatest day of each key; keys and days in any order."""
+    """Return the last day of each key, from pairs of a key and a day in any order."""
     by = sort_order(keys, days)
     return _take_last_days(keys[by], days[by])
 
 
 def update_last_seen(last_seen: LastSeen, keys: Ints, days: Ints) -> LastSeen:
-    """Return `last_seen` with later days: keys and days, ascending together."""
+    """Return `last_seen` updated with later days: pairs of a key and a day, sorted by key, then by day."""
     later = _take_last_days(keys, days)
     at = np.searchsorted(last_seen.keys, later.keys)
     exists = np.zeros(len(later.keys), np.bool_)
@@ -81,7 +81,7 @@ def update_last_seen(last_seen: LastSeen, keys: Ints, days: Ints) -> LastSeen:
 
 
 def _take_last_days(keys: Ints, days: Ints) -> LastSeen:
-    """Return the last of the days of each key; both ascend together."""
+    """Return the last day of each key, from pairs of a key and a day sorted by key, then by day."""
     ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else np.empty(0, np.int64)
     return LastSeen(keys[ends], days[ends].astype(np.int32))
 
@@ -90,7 +90,7 @@ def _take_last_days(keys: Ints, days: Ints) -> LastSeen:
 class VisitorDays:
     """Visitor-days in order of key and day.
 
-    row: the number of the first row of each.  previous_day: the last day before it with the same key, 0 if none.
+    row: the index of the first row of each.  previous_day: the day of the previous visitor-day of the key, 0 if none.
     """
 
     row: Ints
@@ -100,22 +100,22 @@ class VisitorDays:
 
     @property
     def is_new(self) -> Flags:
-        """Whether the twelve months before the day hold no visitor-day of the key."""
+        """Whether the key has no visitor-day in the twelve months before the day."""
         return self.previous_day < subtract_twelve_months(self.day)
 
     @property
     def gap_d(self) -> Ints:
-        """Days since the previous one; meaningless where there is none."""
+        """Days since the previous visitor-day; meaningless where there is none."""
         return self.day - self.previous_day
 
 
 def find_visitor_days(
     key: Ints, day: Ints, tie_breakers: tuple[NDArray[np.generic], ...], last_seen: LastSeen
 ) -> VisitorDays:
-    """Return the visitor-days of rows, one key and day each.
+    """Return the visitor-days of rows, each of which has a key and a day.
 
-    tie_breakers: columns that order the rows of one key and day; the least row is the first.
-    last_seen: of the keys, before all of these days.
+    tie_breakers: columns by which the rows of one key and day are sorted, to find the first of them.
+    last_seen: when the keys were last seen before all of these days.
     """
     by = sort_order(key, day, *tie_breakers)
     rows = by[mark_group_starts(key[by], day[by])] if len(by) else by
@@ -127,7 +127,7 @@ def find_visitor_days(
 
 
 def subtract_twelve_months(days: Ints) -> Ints:
-    """Return the same days one year earlier, as ordinals (1 is 1970-01-01); 29 February becomes the 28th."""
+    """Return the days twelve months earlier, as ordinals (1 is 1970-01-01); 29 February becomes 28 February."""
     dates = (days - 1).astype("datetime64[D]")
     months = dates.astype("datetime64[M]")
     days_into_month = (dates - months.astype("datetime64[D]")).astype(np.int64)

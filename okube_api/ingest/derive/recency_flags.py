@@ -1,6 +1,6 @@
-"""Computes the recency flags of stays: first of the visitor-day, days since the last one, new here, new anywhere.
+"""Computes the recency flags of stays: first of its visitor-day, days since the previous one, new here, new anywhere.
 
-A *location* is whatever a fact says one can be new at: the zone of a place, a site, an equipment.
+A *location* is where a user can be new: the zone of a place, a site or an equipment, depending on the fact.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from okube_api.ingest.derive.recency import (
 from okube_api.store.arrays import Flags, Ints
 
 FLAGS = ("visitor_day", "gap_d", "new_place", "new_application", "gap_band")
-"""The columns of facts that this module computes; a fact has some of them."""
+"""The columns that this module computes; each fact has some of them."""
 
 _UNKNOWN_BAND = -1
 
@@ -35,13 +35,14 @@ FlagColumns = Mapping[str, pa.Array]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecencyKeys:
-    """The locations of a fact, numbered, and the keys of users at them.
+    """Numbers the locations of a fact, and makes the keys of users at locations.
 
-    columns: the columns of the fact that make up a location, with the values that each may have, sorted; rows with
-    other values are of locations that no longer exist.
-    counts_anywhere: whether a visit of each location counts for being new to the application, in the order of the
-    columns' values.
-    by_stay: whether the rows of one stay, of which the first has rank 1, are new to the application together.
+    columns: the columns of the fact that identify a location, each with its possible values, sorted.  Rows with
+        other values belong to locations that no longer exist.
+    counts_anywhere: for each location, in order of the columns' values, whether a visit there makes a user known to
+        the whole application.
+    by_stay: whether a stay has several rows, of which the first has rank 1, and which are new to the application
+        together.
     """
 
     columns: Mapping[str, Sequence[str]]
@@ -49,7 +50,7 @@ class RecencyKeys:
     by_stay: bool = False
 
     def find_locations(self, rows: pa.Table) -> tuple[Ints, Ints]:
-        """Return the numbers of the rows whose location exists, and of their locations."""
+        """Return the indices of the rows whose location exists, and the numbers of their locations."""
         location, exists = np.zeros(rows.num_rows, np.int64), np.ones(rows.num_rows, np.bool_)
         for name, values in self.columns.items():
             codes = to_codes(rows[name], values)
@@ -59,7 +60,7 @@ class RecencyKeys:
         return numbers, location[numbers]
 
     def make_keys(self, user: Ints, location: Ints) -> Ints:
-        """Return each user and location as one number."""
+        """Return the key of each user and location."""
         return user * max(len(self.counts_anywhere), 1) + location
 
     def get_locations(self, keys: Ints) -> Ints:
@@ -73,9 +74,9 @@ class RecencyKeys:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StayRows:
-    """Columns of a fact's rows at locations that exist.
+    """The columns of a fact's rows that flags depend on, of rows whose location exists.
 
-    row: the number of each among all rows.  stay: rows with the same number are new to the application together.
+    row: the index of each row among all rows.  stay: rows with the same number are new to the application together.
     """
 
     row: Ints
@@ -88,15 +89,15 @@ class StayRows:
 
     @property
     def order(self) -> Ints:
-        """The permutation into the order in which facts are stored."""
+        """The permutation that sorts the rows as facts are stored."""
         return sort_order(self.day, self.location, self.user, self.start_ms, self.dwell_s)
 
     def take(self, numbers: Ints) -> "StayRows":
-        """Return the rows of these numbers."""
+        """Return the rows at these positions."""
         return StayRows(*(getattr(self, field.name)[numbers] for field in fields(self)))
 
     def append(self, other: "StayRows") -> "StayRows":
-        """Return these rows, then the other ones, which belong to no stay of these."""
+        """Return these rows followed by the rows of `other`, which are of other stays."""
         columns = {
             field.name: np.concatenate((getattr(self, field.name), getattr(other, field.name)))
             for field in fields(self)
@@ -108,7 +109,7 @@ NO_STAY_ROWS = StayRows(*(np.empty(0, np.int64),) * 7)
 
 
 def index_stay_rows(rows: pa.Table, keys: RecencyKeys) -> StayRows:
-    """Return the columns of rows that flags depend on."""
+    """Return the columns that flags depend on, of the rows whose location exists."""
     numbers, location = keys.find_locations(rows)
     user, start_ms, dwell_s, day = (to_integers(rows[name])[numbers] for name in ("user", "start", "dwell_s", "day"))
     stay = np.arange(len(numbers))
@@ -121,7 +122,7 @@ def index_stay_rows(rows: pa.Table, keys: RecencyKeys) -> StayRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visits:
-    """Visitor-days, packed, distinct, ascending: at each location (by user and location), and anywhere (by user)."""
+    """Visitor-days, packed, distinct and ascending: by user and location, and by user for the whole application."""
 
     at_location: Ints
     anywhere: Ints
@@ -135,7 +136,7 @@ class LastVisits:
     anywhere: LastSeen
 
     def update(self, visits: Visits) -> "LastVisits":
-        """Return these with later visits."""
+        """Return the last visits updated with later visits."""
         pairs = ((self.at_location, visits.at_location), (self.anywhere, visits.anywhere))
         return LastVisits(*(update_last_seen(last, unpack_keys(new), unpack_days(new)) for last, new in pairs))
 
@@ -144,7 +145,7 @@ NEVER_VISITED = LastVisits(NEVER_SEEN, NEVER_SEEN)
 
 
 def find_last_visits(keys: RecencyKeys, user_locations: Ints, days: Ints) -> LastVisits:
-    """Return the last of the days of each key of a user and a location, and of each user anywhere."""
+    """Return the last day of each user at each location and of each user anywhere, from pairs of a key and a day."""
     counts = keys.counts_anywhere[keys.get_locations(user_locations)] if len(days) else np.empty(0, np.bool_)
     users = keys.get_users(user_locations[counts])
     return LastVisits(find_last_seen(user_locations, days), find_last_seen(users, days[counts]))
@@ -153,21 +154,21 @@ def find_last_visits(keys: RecencyKeys, user_locations: Ints, days: Ints) -> Las
 def compute_flags(
     stays: StayRows, keys: RecencyKeys, before: LastVisits, gap_edges: Sequence[int] | None, own_rows: int
 ) -> tuple[FlagColumns, Visits]:
-    """Return the flags of stays, and the visitor-days whose first row is one of the first `own_rows`.
+    """Return the flags of stays, and the visitor-days whose first row is among the first `own_rows` rows.
 
-    stays: all of their users' from some day on.  before: when their users were last seen before that day.
+    stays: all stays of some users, from some day on.  before: when these users were last seen before that day.
     gap_edges: lower edges of the bands of days between visits; None for facts without these bands.
     """
     size = len(stays.row)
     visitor_day, new_place, new_application, gap_d = np.zeros((4, size), np.int64)
-    # At each location: the first row of a visitor-day carries its flags.
+    # At each location: the flags of a visitor-day are set on its first row.
     at_location = find_visitor_days(
         keys.make_keys(stays.user, stays.location), stays.day, (stays.start_ms, stays.dwell_s), before.at_location
     )
     visitor_day[at_location.row] = 1
     new_place[at_location.row] = at_location.is_new
     gap_d[at_location.row] = np.where(at_location.previous_day > 0, at_location.gap_d, 0)
-    # Anywhere: the rows of the stay that is the first of the user's day at a location that counts.
+    # Anywhere: the flag is set on all rows of the user's first stay of the day at a location that counts.
     rows = np.flatnonzero(keys.counts_anywhere[stays.location])
     tie_breakers = (stays.start_ms[rows], stays.location[rows], stays.dwell_s[rows])
     anywhere = find_visitor_days(stays.user[rows], stays.day[rows], tie_breakers, before.anywhere)
@@ -194,7 +195,7 @@ def _pack_visitor_days(visitor_days: VisitorDays, mask: Flags) -> Ints:
 
 
 def replace_flags(rows: pa.Table, numbers: Ints, flags: FlagColumns) -> tuple[pa.Table, Flags]:
-    """Return rows with other flags on those of these numbers, and which of these numbers had others before."""
+    """Return the rows with new flags at these positions, and for which of the positions the flags were different."""
     differs = np.zeros(len(numbers), np.bool_)
     for name, column in flags.items():
         values, valid = fill_nulls(rows[name]).copy(), rows[name].is_valid().to_numpy().copy()
@@ -207,9 +208,9 @@ def replace_flags(rows: pa.Table, numbers: Ints, flags: FlagColumns) -> tuple[pa
 
 
 def mark_followed(visits: Ints, stays: StayRows, keys: RecencyKeys) -> Flags:
-    """Return which visitor-days (packed) stays of later days follow: at the location, and anywhere if that counts.
+    """Return which visitor-days (packed) are followed by a later stay of the user there, and anywhere if that counts.
 
-    What comes after the stays that follow does not depend on such a visitor-day: flags look back to the last visit.
+    Flags look back to the previous visit only, so no stay after the following one depends on such a visitor-day.
     """
     user_locations, days = unpack_keys(visits), unpack_days(visits)
     last = find_last_visits(keys, keys.make_keys(stays.user, stays.location), stays.day)

@@ -27,7 +27,7 @@ _SET_DTYPE = np.dtype("<u4")
 class _RowGroups:
     """Groups of rows that are equal in some columns.
 
-    by: the permutation that sorts the rows by the columns.  starts: where each group begins among the sorted rows.
+    by: the permutation that sorts the rows by the columns.  starts: the position of each group among the sorted rows.
     size: the number of rows.
     """
 
@@ -37,7 +37,7 @@ class _RowGroups:
 
     @property
     def first_rows(self) -> Ints:
-        """The number of one row of each group."""
+        """The index of one row of each group."""
         return self.by[self.starts]
 
     @property
@@ -66,7 +66,8 @@ def _group_rows(rows: pa.Table, keys: Sequence[str]) -> _RowGroups:
 def _encode_sets(groups: Ints, users: Ints, size: int) -> pa.Array:
     """Return the distinct users of each of the groups 0 to size - 1 as a binary column.
 
-    groups, users: pairs of a group and a user, in any order.  A pair is packed into one integer, group above user.
+    groups, users: pairs of a group and a user, in any order.  A pair is packed into one integer, the group in the
+    upper 32 bits: sorting these sorts by group, then by user.
     """
     pairs = (groups.astype(np.uint64) << _USER_BITS) | users.astype(np.uint64)
     pairs.sort()
@@ -78,7 +79,7 @@ def _encode_sets(groups: Ints, users: Ints, size: int) -> pa.Array:
 
 
 def _decode_sets(blobs: pa.ChunkedArray) -> tuple[Ints, Ints]:
-    """Return how many users each set holds, and the users of all sets one after the other."""
+    """Return the number of users of each set, and the users of all sets, concatenated."""
     joined = pc.fill_null(pa.concat_arrays([pa.array([], pa.binary()), *blobs.chunks]), b"")
     if len(joined) == 0:
         return np.empty(0, np.int64), np.empty(0, np.int64)
@@ -148,7 +149,7 @@ def _to_column(values: object, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
 
 
 def can_merge_days(grain: Grain) -> bool:
-    """Return whether the months of a grain can be made from its days: the days have all sets that months need."""
+    """Return whether a grain's months can be computed from its days, which must have all sets that months need."""
     return Span.DAY in grain.spans and set(grain.sets(Span.MONTH)) <= set(grain.sets(Span.DAY))
 
 

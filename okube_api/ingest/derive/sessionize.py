@@ -1,9 +1,9 @@
 """Cuts detections of users into sessions: this is how pings and sensor detections become stays.
 
 Detections are sorted by user, site and time.  A session ends where the next detection of the same user at the same
-site comes later than the gap allows; one that lasts long enough is a stay (`derive/geo_stays.py` for pings,
-`derive/presence.py` for sensors).  Pings take part as detections in the zone of a place whose cells hold them.
-`refresh/sessions.py` reads the detections of some days, and as many more as sessions reach beyond them.
+site comes later than the gap allows.  A session that lasts long enough is a stay (`derive/geo_stays.py` for pings,
+`derive/presence.py` for sensors).  For pings, a detection is a ping in a zone of a place, and the zone is the site.
+`refresh/sessions.py` reads the detections of some days, and those beyond them that belong to the same sessions.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from okube_api.store.arrays import Codes, Flags, Ints
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
-    """Users detected at locations: one element each detection, in any order; the same one may come twice.
+    """Users detected at locations: one array element per detection, in any order; duplicates are possible.
 
     site, equipment: indices into a `LocationIndex`.  at_ms: UTC.
     change: 1 for a detection that a change adds, -1 for one that it removes, else 0.
@@ -49,9 +49,9 @@ def concat_detections(blocks: Sequence[Detections]) -> Detections:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocationIndex:
-    """Equipments sorted by `_id`, with the site of each (an index into sites), and the time zones of the sites.
+    """Equipments sorted by `_id`, with the site of each (an index into `sites`), and the time zones of the sites.
 
-    For pings, a site is the zone of a place, and there is one equipment.
+    For pings, a site is the zone of a place, and there is only one equipment.
     """
 
     equipments: Sequence[str]
@@ -64,9 +64,9 @@ class LocationIndex:
 class Sessions:
     """Detections in order of user, site, time and equipment, cut into sessions.
 
-    user, site, equipment, at_ms, change: as in `Detections`, one each detection; a detection that is there before
-    and after the change has change 0.
-    starts, ends: the number of the first and last detection of each session.
+    user, site, equipment, at_ms, change: as in `Detections`; a detection that exists before and after the change has
+        change 0.
+    starts, ends: the index of the first and last detection of each session.
     """
 
     locations: LocationIndex
@@ -91,14 +91,14 @@ class Sessions:
 
     @property
     def has_change(self) -> Flags:
-        """Whether each session holds a detection that the change adds or removes."""
+        """Whether each session contains a detection that the change adds or removes."""
         if len(self.starts) == 0:
             return np.zeros(0, np.bool_)
         has_change: Flags = np.logical_or.reduceat(self.change != 0, self.starts)
         return has_change
 
     def filter(self, mask: Flags) -> "Sessions":
-        """Return the sessions that the detections make where the mask is true, cut anew without the rest."""
+        """Return the sessions of the detections where the mask is true; gaps are computed without the others."""
         user, site, at_ms = self.user[mask], self.site[mask], self.at_ms[mask]
         starts, ends = _split_at_gaps(user, site, at_ms, self.gap_s)
         equipment, change = self.equipment[mask], self.change[mask]
@@ -116,7 +116,7 @@ def index_equipments(equipments: pa.Table) -> LocationIndex:
 
 
 def sessionize(locations: LocationIndex, gap_s: int, detections: Detections) -> Sessions:
-    """Return detections sorted and cut into sessions, wherever more than the gap lies between two of them."""
+    """Return detections, sorted and cut into sessions where more than `gap_s` seconds lie between two of them."""
     user, site, equipment, at_ms = detections.user, detections.site, detections.equipment, detections.at_ms
     by = sort_order(user, site, at_ms, equipment)
     user, site, at_ms, equipment = user[by], site[by], at_ms[by], equipment[by]
@@ -126,9 +126,9 @@ def sessionize(locations: LocationIndex, gap_s: int, detections: Detections) -> 
 
 
 def _cancel_changes(change: NDArray[np.int8], is_first: Flags) -> NDArray[np.int8]:
-    """Return the changes of sorted detections, 0 where the same detection is there before and after.
+    """Return the changes of sorted detections, 0 where the same detection exists before and after the change.
 
-    is_first: which rows are the first of their detection, which may come several times.
+    is_first: which rows are the first of their detection; the others are duplicates.
     """
     if is_first.all() or not change.any():
         return change
@@ -146,11 +146,11 @@ def _split_at_gaps(user: Ints, site: Codes, at_ms: Ints, gap_s: int) -> tuple[In
 
 
 def find_affected_days(sessions: Sessions, *, exits: bool = True) -> Ints:
-    """Return the local days on which stays can differ before and after a change: distinct, ascending.
+    """Return the local days on which stays can differ before and after a change, distinct and ascending.
 
-    sessions: of the detections of both sides.  They must be whole: one that is cut by the edge of what was read
-    affects days beyond it.
-    exits: whether also the days matter on which stays end.
+    sessions: of the detections before and after the change.  They must be complete, because a session that is cut
+        off at the edge of what was read can affect days beyond it.
+    exits: whether to include the days on which stays end.
     """
     in_changed_session = np.repeat(sessions.has_change, sessions.ends - sessions.starts + 1)
     sides = [sessions.filter(in_changed_session & side) for side in (sessions.change <= 0, sessions.change >= 0)]

@@ -20,15 +20,15 @@ from okube_api.ingest.columns.columns import (
 from okube_api.store.arrays import Codes, Flags, Ints
 
 TOUCH_KINDS = ("print", "opening", "click")
-"""The kinds of touch that paths are made of; at the same instant and of one campaign, in this order."""
-_MAX_PAIRS = 2_000_000  # of an outcome and a touch that are compared at once: about 100 MB
+"""The kinds of touches in paths, in the order that they have at the same instant and campaign."""
+_MAX_PAIRS = 2_000_000  # pairs of an outcome and a touch that are compared in one step: about 100 MB
 
 Windows = Mapping[str, Mapping[str, int]]
 """Lookback windows, in days of 24 hours: by campaign `_id`, then by kind of touch."""
 
 
 def find_longest_window_d(windows: Windows) -> int:
-    """Return the longest window in days; 0 without any."""
+    """Return the longest window in days, 0 when there are no windows."""
     return max((campaign[kind] for campaign in windows.values() for kind in TOUCH_KINDS), default=0)
 
 
@@ -42,11 +42,11 @@ def convert_windows_to_ms(windows: Windows) -> Ints:
 class Touches:
     """Eligible touches in order of user, time, campaign `_id` and kind.
 
-    campaigns: the `_id`s, sorted.  users: the distinct numbers, ascending.
-    at_ms, campaign, kind (an index into TOUCH_KINDS), last_ms (the end of the touch's window): one each touch.
+    campaigns: the `_id`s, sorted.  users: the distinct user numbers, ascending.
+    at_ms, campaign, kind (an index into TOUCH_KINDS), last_ms (the end of the touch's window): one element per touch.
 
     `find_candidates` bisects one array of integers: the position of the touch's user times `_span_ms`, plus the time
-    since `_base_ms`.  `_span_ms` is longer than all touches together, so that users do not overlap.
+    since `_base_ms`.  `_span_ms` exceeds the time from the first to the last touch, so that users do not overlap.
     """
 
     campaigns: Sequence[str]
@@ -61,7 +61,7 @@ class Touches:
     _longest_window_ms: int
 
     def find_candidates(self, user: Ints, at_ms: Ints) -> tuple[Ints, Ints]:
-        """Return the range [low, high) of each user's touches within the longest window before an instant."""
+        """Return the range [low, high) of each user's touches within the longest window before the user's instant."""
         if len(self.users) == 0:
             return np.zeros(len(user), np.int64), np.zeros(len(user), np.int64)
         position = np.minimum(np.searchsorted(self.users, user), len(self.users) - 1)
@@ -75,9 +75,9 @@ class Touches:
 
 
 def prepare_touches(events: pa.Table, windows: Windows, users: Ints) -> Touches:
-    """Return touches (user, campaign, at, kind) of these users, sorted and indexed.
+    """Return the touches of these users, sorted and indexed.
 
-    Touches of kind `control`, and those of campaigns without windows, are left out: they are in no path.
+    events: (user, campaign, at, kind).  Control events and touches of campaigns without windows are left out.
     """
     campaigns = sorted(windows)
     campaign, kind = to_codes(events["campaign"], campaigns), to_codes(events["kind"], TOUCH_KINDS)
@@ -116,7 +116,7 @@ def _mark_members(user: Ints, users: Ints) -> Flags:
 class Paths:
     """The touches that led to outcomes.
 
-    counts: the length of each outcome's path.  touch: indices of touches, one path after the other.
+    counts: the length of each outcome's path.  touch: the indices of the touches of all paths, concatenated.
     """
 
     counts: Ints
@@ -139,7 +139,7 @@ class Paths:
 
 
 def build_paths(touches: Touches, user: Ints, at_ms: Ints) -> Paths:
-    """Return each outcome's touches in [at - window, at); touches of one campaign in a row count as their last."""
+    """Return each outcome's touches in [at - window, at); of consecutive touches of one campaign, only the last."""
     low, high = touches.find_candidates(user, at_ms)
     parts = [_build_part(touches, low[part], high[part], at_ms[part]) for part in _split_by_size(high - low)]
     if not parts:
@@ -149,7 +149,7 @@ def build_paths(touches: Touches, user: Ints, at_ms: Ints) -> Paths:
 
 
 def _split_by_size(sizes: Ints) -> Iterator[slice]:
-    """Yield slices of outcomes that have a bounded number of candidate touches together."""
+    """Yield slices of outcomes with a bounded total number of candidate touches."""
     ends = np.cumsum(sizes)
     total = int(ends[-1]) if len(ends) else 0
     cuts = np.searchsorted(ends, np.arange(0, total, _MAX_PAIRS), side="right")
@@ -158,7 +158,7 @@ def _split_by_size(sizes: Ints) -> Iterator[slice]:
 
 
 def _build_part(touches: Touches, low: Ints, high: Ints, at_ms: Ints) -> tuple[Ints, Ints]:
-    """Return the length of each outcome's path, and the touches of the paths."""
+    """Return the length of each outcome's path, and the concatenated touches of the paths."""
     outcome, touch = np.repeat(np.arange(len(low)), high - low), expand_ranges(low, high - low)
     in_window = touches.last_ms[touch] >= at_ms[outcome]
     outcome, touch = outcome[in_window], touch[in_window]
