@@ -1,1 +1,1 @@
-"""Helpers for whole columns of NumPy and Arrow."""
+"""Helpers for columns as NumPy and Arrow arrays."""

@@ -1,6 +1,7 @@
-"""Tuning of the memory allocators, so that freed memory goes back to the operating system.
+"""Tuning of memory allocators, so that freed memory returns to the operating system.
 
-Blocks of events are large and many threads work on them: with their defaults, allocators keep hundreds of megabytes.
+Blocks of events are large, and many threads work on them.  With default settings, allocators would keep hundreds of
+megabytes.
 """
 
 import ctypes
@@ -11,12 +12,12 @@ import pyarrow as pa
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # parameters of mallopt in the GNU C library
 _ARENAS = 2
-_LARGE_BYTES = 16 * 2**20  # larger blocks go back to the system at once; hashing a password takes 19 MiB
+_LARGE_BYTES = 16 * 2**20  # larger blocks are returned as soon as they are freed; hashing a password takes 19 MiB
 
 
 @cache
 def limit_arenas() -> None:
-    """Tune the allocators of the process, once; with another C library than GNU's, only Arrow's."""
+    """Tune the allocators of the process, once; without the GNU C library, only that of Arrow."""
     pa.set_memory_pool(pa.system_memory_pool())
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
@@ -26,6 +27,6 @@ def limit_arenas() -> None:
 
 
 def trim() -> None:
-    """Return free memory to the system; takes some ten milliseconds, so call it between large pieces of work."""
+    """Return free memory to the system; takes tens of milliseconds, so call it between large pieces of work."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Columns of events as NumPy arrays: conversion, sorting and grouping; and arrays as columns of facts."""
+"""Converts, sorts and groups columns of events as NumPy arrays, and builds columns of facts from arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from okube_api.store.arrays import Codes, Flags, Ints
 from okube_api.store.column_types import ARROW_TYPES
 
 DayRange = tuple[int, int]
-"""A first and a last local day, both included."""
+"""A first and a last local day, both inclusive."""
 
 _PACKED_VALUES = 2**63
 _BLOCK_ROWS = 100_000
@@ -52,7 +52,7 @@ def _find_indices(texts: Any, values: pa.Array) -> Codes:
 def to_days_of_places(at_ms: Ints, places: NDArray[Any], timezones: Sequence[str]) -> Ints:
     """Return the local day of each instant (ms, UTC) as an ordinal.
 
-    places: of each instant, an index into `timezones`.
+    places: the place of each instant, an index into `timezones`.
     """
     days = np.empty(len(at_ms), np.int64)
     names, of_place = np.unique(np.asarray(timezones, np.str_), return_inverse=True)
@@ -67,7 +67,7 @@ def to_days_of_places(at_ms: Ints, places: NDArray[Any], timezones: Sequence[str
 
 
 def sort_order(*keys: NDArray[Any]) -> Ints:
-    """Return the permutation that sorts rows by the keys, the first key first; equal rows come in any order."""
+    """Return the permutation that sorts rows by the first key, then by the others; the order of equal rows is open."""
     # Sorting by one key is several times faster than by several.  So keys are packed into one 64-bit integer as long
     # as their ranges fit: with a second key of 10 different values, (a, b) becomes a * 10 + b, counted from the minima.
     packed: list[Ints] = []
@@ -84,7 +84,7 @@ def sort_order(*keys: NDArray[Any]) -> Ints:
             packed.append(key.astype(np.int64) - low)
             packed_values = values
     permutation: Ints = np.argsort(packed[0])
-    if len(packed) > 1:  # few rows are equal in the first packed key: only these are sorted by the other keys
+    if len(packed) > 1:  # only rows that are equal in the first packed key, which are few, are sorted by the others
         is_new = mark_group_starts(packed[0][permutation])
         tied = np.flatnonzero(~(is_new & np.append(is_new[1:], True)))
         rows = permutation[tied]
@@ -93,7 +93,7 @@ def sort_order(*keys: NDArray[Any]) -> Ints:
 
 
 def mark_group_starts(*keys: NDArray[Any]) -> Flags:
-    """Return which rows differ from the row before in one of the keys; the first row does."""
+    """Return which rows differ from the row before in at least one key; the first row counts as different."""
     starts = np.ones(len(keys[0]), np.bool_)
     starts[1:] = False
     for key in keys:
@@ -107,7 +107,7 @@ def count_by_group(groups: NDArray[Any], size: int) -> Ints:
 
 
 def to_offsets(counts: Ints) -> Ints:
-    """Return where each of n consecutive lists starts, given their lengths, and where the last ends: shape (n + 1,)."""
+    """Return the offsets of n consecutive lists, given their lengths: the starts, and the end of the last."""
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
 
 
@@ -118,9 +118,9 @@ def expand_ranges(starts: Ints, counts: Ints) -> Ints:
 
 
 def split_days(day: Ints, span: DayRange) -> Iterator[tuple[DayRange, slice]]:
-    """Yield parts of a span of days with about 100,000 rows, or of one day, and the slice of their rows.
+    """Yield parts of a span of days, each with about 100,000 rows or a single day, and the slice of its rows.
 
-    day: of each row, ascending, within the span.
+    day: the day of each row, ascending, within the span.
     """
     first, last = span
     ends = np.cumsum(count_by_group(day - first, last - first + 1))
@@ -143,14 +143,14 @@ def to_name_column(names: Sequence[str], codes: NDArray[Any], missing: Flags | N
 
 
 def to_list_column(counts: Ints, names: Sequence[str], codes: NDArray[Any]) -> pa.Array:
-    """Return lists of names: the next `counts[i]` codes make the list of row i."""
+    """Return lists of names: the list of row i has the next `counts[i]` codes."""
     return pa.ListArray.from_arrays(
         pa.array(to_offsets(counts), pa.int32()), to_name_column(names, codes).cast(pa.string())
     )
 
 
 def build_fact_table(fact: Fact, day: Ints, columns: Mapping[str, Any]) -> pa.Table:
-    """Return a table with `day` and the given columns of a fact, in declared order; texts may be dictionaries."""
+    """Return a table of `day` and the given columns of a fact, in declared order; texts may stay dictionary-encoded."""
     types = {"day": pa.int64()} | {column.name: ARROW_TYPES[column.type] for column in fact.columns}
     values = {"day": day, **columns}
     if unknown := values.keys() - types.keys():

@@ -1,7 +1,7 @@
-"""Local days of whole columns of instants, exact in the past and in the future.
+"""Computes the local days of whole columns of instants, exact for past and future instants.
 
 The offset of an instant is looked up among the offset changes of its time zone.  The changes of a year are found by
-probing the offset once a day: changes of one zone are days apart, so no two of them lie between two probes.
+probing the offset once per day: changes of one time zone are days apart, so there is at most one between two probes.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,10 @@ def _get_year(at_ms: int) -> int:
 
 @lru_cache(maxsize=1024)
 def _find_offsets(timezone: str, year: int) -> tuple[Ints, Ints]:
-    """Return the instants of a UTC year from which an offset holds, the year's start included, and the offsets (ms)."""
+    """Return the instants of a UTC year at which an offset begins to apply, from the year's start on, and the offsets.
+
+    Both are in ms.
+    """
     zone = ZoneInfo(timezone)
     at = datetime(year, 1, 1, tzinfo=UTC)
     end = datetime(year + 1, 1, 1, tzinfo=UTC)
@@ -70,7 +73,7 @@ def _get_offset_ms(at: datetime, zone: ZoneInfo) -> int:
 
 
 def _find_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """Return the first second at which the offset of `before` no longer holds; it does not hold at `after`."""
+    """Return the first second at which the offset differs from that at `before`; at `after`, it does."""
     offset_ms = _get_offset_ms(before, zone)
     while after - before > timedelta(seconds=1):
         middle = before + (after - before) // timedelta(seconds=2) * timedelta(seconds=1)

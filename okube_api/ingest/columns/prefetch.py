@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 async def prefetch(source: AsyncIterator[T]) -> AsyncIterator[T]:
-    """Yield the items of the source; while one is processed, the next one is computed.
+    """Yield the items of the source; while an item is processed, the next one is computed.
 
     An error of the source is raised after the items before it.
     """

@@ -1,4 +1,4 @@
-"""Codes of columns of any type, to sort, group and compare by."""
+"""Integer codes of columns of any type, for sorting, grouping and comparing rows."""
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ _SEPARATOR = "\x1f"
 
 
 def to_sort_codes(column: pa.ChunkedArray) -> Ints:
-    """Return integers in the order of the values: null first, equal values equal; valid within this column only."""
+    """Return integers that sort like the values of this column, null first, and are equal for equal values."""
     if len(column) == 0:
         return np.empty(0, np.int64)
     if pa.types.is_integer(column.type):

@@ -1,6 +1,6 @@
 """Parses instants and days from whole columns of texts: RFC 3339 with an offset, and `YYYY-MM-DD`.
 
-The texts of one length form a matrix of bytes, which is read column by column: all years, then all months, and so on.
+The texts of one length form a matrix of bytes, which is parsed column by column: all years, then all months, and so on.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ Bytes = NDArray[np.uint8]
 
 
 def parse_instants(texts: pa.Array) -> tuple[Ints, Flags]:
-    """Return instants in ms since 1970, fractions of ms cut off, and which texts are valid; null is not valid."""
+    """Return instants in ms since 1970, rounded down, and which texts are valid; null is not valid."""
     at_ms, valid = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.bool_)
     for rows, characters in _to_matrices(texts, _SHORTEST, _LONGEST):
         for ends_with_z, zone_length in ((True, 1), (False, _OFFSET)):
@@ -67,7 +67,7 @@ def convert_timestamps(column: pa.Array | pa.ChunkedArray) -> Ints:
 
 
 def to_milliseconds(column: pa.ChunkedArray) -> Ints:
-    """Return instants, texts or Arrow timestamps, in ms since 1970, 0 for null and for invalid texts."""
+    """Return a column of instants, texts or Arrow timestamps, in ms since 1970; 0 for null and for invalid texts."""
     if pa.types.is_timestamp(column.type):
         return convert_timestamps(column)
     return parse_instants(column.combine_chunks())[0]
@@ -102,7 +102,10 @@ def _to_matrices(texts: pa.Array, shortest: int, longest: int) -> Iterator[tuple
 
 
 def _parse_instants(characters: Bytes, zone_length: int) -> tuple[Ints, Flags]:
-    """Return instants in ms since 1970, and which are valid; zone_length: of `Z` or `+01:00`."""
+    """Return instants in ms since 1970, and which are valid.
+
+    zone_length: the length of the ending, `Z` or `+01:00`.
+    """
     date, valid = _parse_dates(characters[:_DATE])
     valid &= np.isin(characters[10], (ord("T"), ord("t"), ord(" ")))
     hour, minute, second = (_parse_number(characters[at : at + 2], valid) for at in (11, 14, 17))
@@ -128,11 +131,11 @@ def _parse_dates(characters: Bytes) -> tuple[Ints, Flags]:
     return first + day - 1, valid
 
 
-# The functions below set `valid` to false where the characters are not as they must be.
+# The functions below set `valid` to false where the characters are not valid.
 
 
 def _parse_fraction(characters: Bytes, valid: Flags) -> Ints:
-    """Return the milliseconds of `.123456`, cut off."""
+    """Return the milliseconds of fractions such as `.123456`, rounded down."""
     if len(characters) == 0:
         return np.zeros(characters.shape[1], np.int64)
     valid &= characters[0] == ord(".")
@@ -145,7 +148,7 @@ def _parse_fraction(characters: Bytes, valid: Flags) -> Ints:
 
 
 def _parse_offset(characters: Bytes, valid: Flags) -> Ints:
-    """Return the milliseconds of `+01:00`."""
+    """Return the milliseconds of offsets such as `+01:00`."""
     valid &= np.isin(characters[0], (ord("+"), ord("-"))) & (characters[3] == ord(":"))
     hours, minutes = _parse_number(characters[1:3], valid), _parse_number(characters[4:6], valid)
     valid &= (hours < 24) & (minutes < 60)
@@ -154,7 +157,7 @@ def _parse_offset(characters: Bytes, valid: Flags) -> Ints:
 
 
 def _parse_number(digits: Bytes, valid: Flags) -> Ints:
-    """Return the numbers that rows of digits form."""
+    """Return numbers from their decimal digits, given as one row of characters per digit."""
     numbers = np.zeros(digits.shape[1], np.int64)
     for row in digits:
         digit = row - np.uint8(ord("0"))  # characters below "0" wrap around to large values

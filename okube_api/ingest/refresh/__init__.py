@@ -1,1 +1,1 @@
-"""Writes facts and rollups anew, or adds to them, when their events or inputs change."""
+"""Refreshes facts and rollups when their events or other inputs change."""

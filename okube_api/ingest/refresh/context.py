@@ -23,9 +23,9 @@ from okube_api.store.values import Json
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DerivationContext:
-    """The documents of an application as far as its facts depend on them.
+    """The data of an application, other than events, on which its facts depend.
 
-    timezone: the application's.  sites: (site, timezone, online); equipments: (equipment, site, timezone of
+    timezone: that of the application.  sites: (site, timezone, online); equipments: (equipment, site, timezone of
     the site); both in any order.  windows: by campaign `_id`.
     """
 
@@ -39,11 +39,11 @@ class DerivationContext:
 
 @dataclass(frozen=True, slots=True)
 class RefreshTask:
-    """Facts to write anew.
+    """The days of facts to refresh.
 
     delta: the batches that count before and after the change.
-    changed_days: UTC days with events that the change adds or removes, as (first, last), ascending and apart.
-    extra_days: local days to write whether their events change or not.
+    changed_days: ranges of UTC days with events that the change adds or removes, ascending, not adjacent.
+    extra_days: local days to write even if their events do not change.
     """
 
     delta: BatchDelta
@@ -52,7 +52,7 @@ class RefreshTask:
 
     @property
     def day_ranges(self) -> list[DayRange]:
-        """The changed and the extra days, ascending and apart."""
+        """The ranges of changed and extra days, ascending, not adjacent."""
         return join_ranges([*self.changed_days, *((day, day) for day in self.extra_days)])
 
 

@@ -1,4 +1,4 @@
-"""Refreshes the facts of conversion: the days that a change of touches, visits, purchases or deliveries affects."""
+"""Refreshes the facts of conversion on the days that a change of touches, visits, purchases or deliveries affects."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping
@@ -35,17 +35,17 @@ from okube_api.store.conditions import Between, OneOf, equal
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Change
 
-_MAX_DAYS = 62  # of a group that is read and derived together
-_FEW_USERS = 2000
+_MAX_DAYS = 62  # read and derived together
+_FEW_USERS = 2000  # for more users, a query for their days does not pay
 T = TypeVar("T")
 
 
 async def refresh_conversion(
     change: Change, context: DerivationContext, panel: PanelIndex, tasks: Mapping[str, RefreshTask]
 ) -> None:
-    """Write the days of the facts of conversion that a change of events affects.
+    """Write the facts of conversion on the days that a change of events affects.
 
-    tasks: by kind (touches, visits, purchases, deliveries), at least one, all with the same delta.
+    tasks: at least one, by kind (touches, visits, purchases, deliveries), all with the same delta.
     """
     user_count = len(panel.weight) - 1  # the last element stands for users who are not in the panel
     weights = pa.table({"user": np.arange(user_count, dtype=np.int64), "weight": panel.weight[:user_count]})
@@ -85,9 +85,9 @@ async def _find_affected_days(
 
 
 async def _keep_days_of_users(change: Change, days: Ints, users: Ints) -> set[int]:
-    """Return those of the days on which the users have outcomes; all of them where users are many.
+    """Return the days, among `days`, on which the users have outcomes; all of `days` when there are many users.
 
-    A new outcome affects the day of its own event in any case.
+    A new outcome is not missed, because the day of its visit or purchase is refreshed anyway.
     """
     if len(days) == 0 or len(users) > _FEW_USERS:
         return set(days.tolist())
@@ -97,11 +97,11 @@ async def _keep_days_of_users(change: Change, days: Ints, users: Ints) -> set[in
 
 
 async def _find_days_with_outcomes(change: Change) -> set[int]:
-    """Return the local days that have outcomes or could have some: a touch leads to nothing on a day without visits."""
+    """Return the local days that can have outcomes: a touch leads to none on a day without visits and purchases."""
     days = set(await change.list_parts(OUTCOMES.table))
     for kind in (VISITS, PURCHASES):
         for part in await change.list_parts(kind.table):
-            days.update((part - 1, part, part + 1))  # a UTC day lies in three local days
+            days.update((part - 1, part, part + 1))  # a UTC day overlaps up to three local days
     return days
 
 
@@ -186,7 +186,7 @@ async def _refresh_deliveries(change: Change, context: DerivationContext, task: 
 
 
 def _compare_deliveries(events: pa.Table, delta: BatchDelta, context: DerivationContext) -> tuple[pa.Table, set[int]]:
-    """Return the rows of deliveries after the change, and the days on which they were others before."""
+    """Return the rows of deliveries after the change, and the days on which they differ from those before it."""
     changes = delta.find_row_changes(events)
     before, after = (
         _select_deliveries(events.filter(pa.array(side)), context) for side in (changes <= 0, changes >= 0)
@@ -195,7 +195,7 @@ def _compare_deliveries(events: pa.Table, delta: BatchDelta, context: Derivation
 
 
 def _select_deliveries(events: pa.Table, context: DerivationContext) -> pa.Table:
-    """Return the latest delivery of each campaign, day and site; without campaigns and sites that were deleted."""
+    """Return the latest delivery of each campaign, day and site; those of deleted campaigns and sites are left out."""
     has_campaign = to_codes(events["campaign"], sorted(context.windows)) >= 0
     has_site = to_codes(events["site"], context.sites["site"].to_pylist()) >= 0
     is_valid = has_campaign & (has_site | events["site"].is_null().to_numpy())
@@ -208,7 +208,7 @@ def _select_deliveries(events: pa.Table, context: DerivationContext) -> pa.Table
 
 
 async def _next(blocks: Iterator[T]) -> T | None:
-    """Return the next block, which a thread computes; None after the last."""
+    """Return the next block, computed in a thread; None after the last."""
     return await asyncio.to_thread(next, blocks, None)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 
 def group_days(days: Sequence[int], max_days: int) -> Iterator[list[int]]:
-    """Yield ascending days in groups, each of which spans at most so many days."""
+    """Yield ascending days in groups, each of which spans at most `max_days` days."""
     group: list[int] = []
     for day in days:
         if group and day - group[0] >= max_days:

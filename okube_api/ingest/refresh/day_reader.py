@@ -1,4 +1,4 @@
-"""Reads events by whole days, each event once: the input of conversion."""
+"""Reads deduplicated events of whole days, as the facts of conversion need them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ MAX_ROWS = 1_000_000
 
 
 async def read_changed_events(view: Reader, kind: EventKind, task: RefreshTask) -> AsyncIterator[pa.Table]:
-    """Yield the events that count on one side of a change only, whole days at a time."""
+    """Yield the events that count only before or only after a change, in tables of whole days."""
     for first, last in task.changed_days:
         async for rows in _read_whole_days(view, kind, first, last, task.delta):
             _, differs = await asyncio.to_thread(task.delta.deduplicate, rows, kind.deduplication_key)
@@ -28,7 +28,7 @@ async def read_changed_events(view: Reader, kind: EventKind, task: RefreshTask) 
 
 
 class DayReader:
-    """Reads the events that count after a change, for ascending windows of days; a day is read once."""
+    """Reads the events that count after a change, for ascending ranges of days; reads each day from the store once."""
 
     def __init__(self, view: Reader, kind: EventKind, delta: BatchDelta) -> None:
         self._view, self._kind, self._delta = view, kind, delta
@@ -36,7 +36,7 @@ class DayReader:
         self._next_day: int | None = None
 
     async def read_days(self, low: int, high: int) -> pa.Table:
-        """Return the events of the UTC days [low, high]; neither may decrease from one call to the next."""
+        """Return the events of the UTC days [low, high]; from call to call, neither limit may decrease."""
         self._rows = self._rows.filter(pc.greater_equal(self._rows["part"], low))
         first = low if self._next_day is None else max(low, self._next_day)
         async for rows in _read_whole_days(self._view, self._kind, first, high, self._delta):
@@ -49,7 +49,7 @@ class DayReader:
 async def _read_whole_days(
     view: Reader, kind: EventKind, low: int, high: int, delta: BatchDelta
 ) -> AsyncIterator[pa.Table]:
-    """Yield the events of both sides in tables of whole UTC days."""
+    """Yield the events that count before or after the change, in tables of whole UTC days."""
     pending = _empty_rows(kind)
     async for block in read_blocks(view, kind.table, low, high, delta.either_side):
         pending = pa.concat_tables([pending, _encode_texts(block, kind)])
@@ -66,7 +66,7 @@ def _empty_rows(kind: EventKind) -> pa.Table:
 
 
 def _encode_texts(rows: pa.Table, kind: EventKind) -> pa.Table:
-    """Return rows with texts as dictionaries, which are smaller: they repeat."""
+    """Return rows with dictionary-encoded texts: they repeat, so this saves memory."""
     for column in kind.table.columns:
         if column.type is ColumnType.TEXT:
             place = rows.schema.get_field_index(column.name)

@@ -23,7 +23,7 @@ _DATED_KINDS = ("touches", "deliveries")
 
 
 class DerivedDocuments:
-    """Updates documents from events; doing it twice changes nothing."""
+    """Updates documents from events; updates are idempotent."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -51,7 +51,7 @@ class DerivedDocuments:
         await self._store.delete(AREAS, equal("application", application) & ~has_events)
 
     async def _update_campaigns(self, application: str) -> None:
-        """Store the first and last day with data of each campaign, None for campaigns without data."""
+        """Store the first and last day with exposures or deliveries of each campaign, None without any."""
         async with self._store.open_reader(application) as view:
             spans_of_facts = [await _read_spans(view, fact) for fact in (EXPOSURES, DELIVERIES)]
         periods: dict[str, tuple[str, str] | None] = {}

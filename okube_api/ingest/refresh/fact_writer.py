@@ -1,4 +1,4 @@
-"""Replaces whole days of a fact, and writes the rollups that follow from them."""
+"""Replaces whole days of a fact, and writes their rollups."""
 
 import asyncio
 from collections.abc import Collection
@@ -20,14 +20,17 @@ _BUFFERED_ROWS = 100_000
 
 
 class FactWriter:
-    """Writes the days of one fact that a change replaces; their months are summed anew at the end."""
+    """Replaces days of one fact and of its rollups by day; `finish` then refreshes the rollups by month."""
 
     def __init__(self, change: Change, fact: Fact) -> None:
         self._change, self._fact = change, fact
         self._months: set[int] = set()
 
     async def replace(self, days: Collection[int], rows: pa.Table) -> None:
-        """Replace days by rows: `day` and the fact's columns, in the order in which they are stored."""
+        """Replace the rows of days.
+
+        rows: `day` and the fact's columns, in the order in which they are stored.
+        """
         if not days:
             return
         complete = await asyncio.to_thread(_add_buckets, self._fact, rows)
@@ -39,20 +42,20 @@ class FactWriter:
         self._months |= set(bucket_numbers(np.array(sorted(days), np.int64), "month").tolist())
 
     async def finish(self) -> None:
-        """Sum the months of the days that were replaced."""
+        """Write the rollups of the months whose days were replaced."""
         for first, last in find_ranges(self._months):
             for grain in self._fact.grains:
                 if Span.MONTH in grain.spans:
                     await self._sum_months(grain, first, last)
 
     async def _sum_months(self, grain: Grain, first: int, last: int) -> None:
-        """Sum neighbouring months, as many at a time as make a block."""
+        """Write the rollups of consecutive months, several months at a time while their rows fit into a block."""
         merges = can_merge_days(grain)
         source = self._fact.rollup(grain, Span.DAY) if merges else self._fact.table
         pending = make_arrow_schema(get_stored_types(source)).empty_table()
         async for block in self._change.read_parts(source, month_start(first), month_start(last + 1) - 1):
             pending = pa.concat_tables([pending, block])
-            month = int(block["month"][-1].as_py())  # blocks come in order of days: the next may be of this month, too
+            month = int(block["month"][-1].as_py())  # blocks ascend by day: the next may still be of this month
             if pending.num_rows >= MAX_ROWS and month > first:
                 is_complete = pa.array(to_integers(pending["month"]) < month)
                 await self._replace_months(grain, range(first, month), pending.filter(is_complete), merges=merges)
@@ -68,10 +71,7 @@ class FactWriter:
 
 
 class BufferedFactWriter:
-    """Buffers days before a `FactWriter` writes them, so that it writes few large blocks.
-
-    Nothing can be read back before `flush`.
-    """
+    """Buffers days for a `FactWriter`, so that it writes few large blocks.  Call `flush` before reading days back."""
 
     def __init__(self, change: Change, fact: Fact) -> None:
         self._writer = FactWriter(change, fact)
@@ -79,19 +79,19 @@ class BufferedFactWriter:
         self._blocks: list[pa.Table] = []
 
     async def replace(self, days: Collection[int], rows: pa.Table) -> None:
-        """Replace days by rows; a day comes once between two calls of `flush`."""
+        """Replace the rows of days; a day may be replaced only once between two calls of `flush`."""
         self._days += days
         self._blocks.append(rows)
         if sum(block.num_rows for block in self._blocks) >= _BUFFERED_ROWS:
             await self.flush()
 
     async def finish(self) -> None:
-        """Write what is buffered, and sum the months."""
+        """Write the buffered days, and the rollups by month."""
         await self.flush()
         await self._writer.finish()
 
     async def flush(self) -> None:
-        """Write what is buffered, so that it can be read back."""
+        """Write the buffered days, so that they can be read back."""
         days, blocks, self._days, self._blocks = self._days, self._blocks, [], []
         if days:
             await self._writer.replace(days, pa.concat_tables(blocks))

@@ -1,6 +1,6 @@
-"""Reads pings and stay events and yields the stays of the days that a change affects, some days at a time.
+"""Reads pings and stay events, and yields the stays of the days that a change affects, some days at a time.
 
-What is derived from them, without a store, is in `derive/geo_stays.py`.
+The derivation itself, which needs no store, is in `derive/geo_stays.py`.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ MAX_STAYS = 500_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StayDays:
-    """Days to write: local days, ascending, and all of the stays on them after the change."""
+    """Local days to write, ascending, and all stays on these days after the change."""
 
     days: Ints
     stays: StayColumns
@@ -46,7 +46,7 @@ class StayDays:
 async def read_stay_days(
     view: Reader, places: PlaceIndex, rules: StayRules, task: RefreshTask
 ) -> AsyncIterator[StayDays]:
-    """Yield the stays of the local days that a task affects, some days at a time, ascending."""
+    """Yield the stays of the local days that a task affects, some days at a time, ascending by day."""
     async for piece in _read_pings(view, places, rules, task):
         of_pings = await asyncio.to_thread(find_stays, piece.sessions, rules, (piece.first, piece.last))
         async for (first, last), of_events in _read_stay_events(view, places, task.delta, (piece.first, piece.last)):
@@ -75,7 +75,7 @@ def _read_pings(view: Reader, places: PlaceIndex, rules: StayRules, task: Refres
 async def _read_stay_events(
     view: Reader, places: PlaceIndex, delta: BatchDelta, span: DayRange
 ) -> AsyncIterator[tuple[DayRange, StayEvents]]:
-    """Yield the stays of events on local days that together are `span`, each time with the days that are complete."""
+    """Yield ranges of local days, which together cover `span`, with the stays of stay events on these days."""
 
     def deduplicate(rows: pa.Table) -> StayEvents:
         return deduplicate_stays(rows, delta.find_row_changes(rows), STAYS.deduplication_key, places)
@@ -84,8 +84,8 @@ async def _read_stay_events(
     pending, events = make_arrow_schema(get_stored_types(STAYS.table)).empty_table(), NO_STAY_EVENTS
     async for block in read_blocks(view, STAYS.table, first - 1, last + 1, delta.either_side):
         pending = pa.concat_tables([pending, block])
-        # The UTC day of the block's end may go on in the next block.  A local day holds events of the UTC days
-        # before and after it: the last local day that is complete is two days earlier.
+        # The last UTC day of the block may continue in the next block.  A local day can have events of the UTC days
+        # before and after it.  So the last complete local day is two days before the last UTC day.
         through = int(to_integers(block["part"])[-1]) - 2
         if first <= through < last and pending.num_rows >= MAX_STAYS:
             complete = to_integers(pending["part"]) <= through + 1

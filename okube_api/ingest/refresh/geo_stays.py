@@ -24,7 +24,7 @@ _UNKNOWN_BAND = -1
 
 
 async def refresh_geo_stays(change: Change, context: DerivationContext, panel: PanelIndex, task: RefreshTask) -> None:
-    """Write the days of `geo_stays` that a change of pings or stay events affects, and the flags of later days."""
+    """Write `geo_stays` on the days that a change of pings or stay events affects; correct flags of later days."""
     settings, places = context.settings, context.place_index
     rules = StayRules(settings.stays.gap_minutes * 60, settings.stays.minimum_seconds)
     is_indoor = np.arange(places.zone_count) % len(ZONE_KINDS) == 0

@@ -1,4 +1,4 @@
-"""Refreshes the facts of presence: the days that a change of detections affects are written anew."""
+"""Refreshes the facts of presence on the days that a change of detections affects."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ from okube_api.store.protocol import Change
 
 
 async def refresh_presence(change: Change, context: DerivationContext, task: RefreshTask) -> None:
-    """Write the days of the five facts of presence that a change of detections affects, and flags of later days."""
+    """Write the facts of presence on the days that a change of detections affects; correct flags of later days."""
     settings = context.settings
     rules = PresenceRules(
         settings.presence.gap_minutes * 60,
@@ -57,7 +57,7 @@ async def refresh_presence(change: Change, context: DerivationContext, task: Ref
 
 
 def _index_detections(rows: pa.Table, locations: LocationIndex, delta: BatchDelta) -> Detections:
-    """Return detections of equipments that still exist."""
+    """Return the detections of a block, without those of deleted equipments."""
     equipment = to_codes(rows["equipment"], locations.equipments)
     numbers = np.flatnonzero(equipment >= 0)
     equipment = equipment[numbers]
@@ -67,7 +67,7 @@ def _index_detections(rows: pa.Table, locations: LocationIndex, delta: BatchDelt
 
 
 def _derive_days(piece: SessionPiece, rules: PresenceRules, days: Ints) -> PresenceTables:
-    """Return the rows of these days after the change."""
+    """Return the rows of the facts on these days after the change."""
     after = piece.sessions.filter(piece.sessions.change >= 0)
     tables = derive_presence(after, rules, (int(days[0]), int(days[-1])))
     if len(days) == days[-1] - days[0] + 1:
@@ -76,7 +76,7 @@ def _derive_days(piece: SessionPiece, rules: PresenceRules, days: Ints) -> Prese
 
 
 class _PresenceWriter:
-    """Writes the five facts; stays and passages have recency flags."""
+    """Writes the five facts of presence; stays and passages have recency flags."""
 
     def __init__(self, change: Change, locations: LocationIndex) -> None:
         sites = RecencyKeys({"site": locations.sites}, np.ones(len(locations.sites), np.bool_))

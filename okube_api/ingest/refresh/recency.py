@@ -1,14 +1,14 @@
 """Writes days of a fact of stays with their recency flags, and corrects the flags of later days.
 
 Flags look back: whether a stay is the first of a visitor-day, how many days ago its user was last seen there, whether
-the user is new there or anywhere in the application (`derive/recency.py` decides that).  So a change of one day has
-consequences in both directions of time:
+the user is new there or in the whole application (`derive/recency.py` decides that).  So writing a day needs earlier
+days and affects later days:
 
-- Looking back: the flags of a day's stays need the last visits of their users before it.  `write` reads them from the
-  store, or keeps them from the days that it has just written, which come in ascending order.
-- Looking forward: a visitor-day that a change adds or removes decides the flags of the next one with the same user
-  and location, and of no later one.  `write` notes these visitor-days, packed as key and day; `finish` goes through
-  the later days a month at a time until each of them has met the visitor-day that follows it.
+- Looking back: the flags of a day's stays need the last visits of their users before that day.  `write` reads them
+  from the store, or remembers them from the days that it has just written, which come in ascending order.
+- Looking forward: a visitor-day that a change adds or removes affects the flags of the next visitor-day with the same
+  user and location, and of no later one.  `write` collects these visitor-days, packed as key and day.  `finish` reads
+  the later days one month at a time until it has found the next visitor-day of each.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ from okube_api.store.protocol import Change
 
 
 class RecencyWriter:
-    """Writes days; `finish` then corrects the flags of later days.
+    """Writes days of a fact with their flags; `finish` then corrects the flags of later days.
 
     gap_edges: lower edges of the bands of days between visits, for facts that have them.
     """
@@ -53,11 +53,14 @@ class RecencyWriter:
         columns = {column.name for column in fact.columns}
         self._flags = tuple(name for name in FLAGS if name in columns)
         self._written_days: set[int] = set()
-        self._last_written = NEVER_VISITED  # the last visits on the days written
-        self._changed_visits: list[Ints] = []  # visitor-days on one side of the change only, packed
+        self._last_written = NEVER_VISITED  # the last visits on the written days
+        self._changed_visits: list[Ints] = []  # visitor-days that the change adds or removes, packed
 
     async def write(self, days: Ints, rows: pa.Table) -> None:
-        """Replace days by rows (`day` and the fact's columns without the flags); days ascend from call to call."""
+        """Replace the rows of days, which ascend within a call and from call to call.
+
+        rows: `day` and the fact's columns without the flags.
+        """
         if len(days) == 0:
             return
         stays = await asyncio.to_thread(index_stay_rows, rows, self._keys)
@@ -68,13 +71,13 @@ class RecencyWriter:
         flagged, visits = await asyncio.to_thread(self._add_flags, rows, stays, between, before)
         await self._writer.replace(days.tolist(), flagged)
         self._written_days |= set(days.tolist())
-        if max(await self._history.list_stored_days(), default=0) > days[0]:  # else no later day depends on these
+        if max(await self._history.list_stored_days(), default=0) > days[0]:  # else there are no later days to correct
             changed = np.setxor1d(old_visits, visits.at_location) if len(old_visits) else visits.at_location
             self._changed_visits.append(changed)
         self._last_written = await asyncio.to_thread(self._last_written.update, visits)
 
     async def finish(self) -> None:
-        """Correct the flags of later days as far as they depend on the days written, and sum the months."""
+        """Correct the flags of later days that depend on the written days, and write the rollups by month."""
         changed_visits = np.concatenate([np.empty(0, np.int64), *self._changed_visits])
         if len(changed_visits):
             first = int(unpack_days(changed_visits).min())
@@ -86,7 +89,7 @@ class RecencyWriter:
     def _add_flags(
         self, rows: pa.Table, stays: StayRows, between: StayRows, before: LastVisits
     ) -> tuple[pa.Table, Visits]:
-        """Return rows with their flags, in the order in which they are stored, and their visitor-days."""
+        """Return the rows with their flags, in the order in which they are stored, and the visitor-days of the rows."""
         flags, visits = compute_flags(stays.append(between), self._keys, before, self._gap_edges, len(stays.row))
         by = stays.order
         flagged = rows.take(pa.array(stays.row[by]))
@@ -97,7 +100,7 @@ class RecencyWriter:
     # -- looking back
 
     async def _find_last_visits(self, day: int, users: Ints) -> LastVisits:
-        """Return when users were last seen before the next day to write, from memory if all such days are there."""
+        """Return when users were last seen before a day: from memory if all earlier days were just written."""
         stored_days = await self._history.list_stored_days()
         if all(stored in self._written_days for stored in stored_days if stored < day):
             return self._last_written
@@ -107,13 +110,13 @@ class RecencyWriter:
         days = await self._history.list_stored_days() | self._written_days
         if len(users) == 0 or not any(other < day for other in days):
             return NEVER_VISITED
-        await self._writer.flush()  # what was written is read back
+        await self._writer.flush()  # so that the written days can be read back
         return await self._history.read_last_visits(day, users)
 
     # -- looking forward
 
     async def _correct_later_days(self, changed_visits: Ints, first: int) -> None:
-        """Correct flags a month at a time until every changed visitor-day has met the one that follows it."""
+        """Correct flags one month at a time until the next visitor-day of every changed visitor-day was found."""
         await self._writer.flush()
         days = sorted(day for day in await self._history.list_stored_days() | self._written_days if day > first)
         for month in _split_into_months(days):
@@ -129,7 +132,7 @@ class RecencyWriter:
             changed_visits = changed_visits[~mark_followed(changed_visits, stays, self._keys)]
 
     async def _compute_stored_flags(self, month: list[int], users: Ints) -> tuple[StayRows, FlagColumns, Flags]:
-        """Return the stored stays of users in a month, in order, their right flags, and which are stored wrong."""
+        """Return the stored stays of users in a month, sorted, their correct flags, and which have wrong flags."""
         rows = await self._history.read_rows(month[0], month[-1], users, self._flags)
         stays = index_stay_rows(rows, self._keys)
         stays = stays.take(np.flatnonzero(np.isin(stays.user, users)))
@@ -139,7 +142,7 @@ class RecencyWriter:
         return stays, flags, replace_flags(rows, stays.row, flags)[1]
 
     async def _rewrite_days(self, days: list[int], users: Ints, flags: FlagColumns) -> None:
-        """Write the rows of days with these flags on the rows of users; both in the order of storage."""
+        """Write the rows of days again, with these flags on the rows of these users, in the order of storage."""
         blocks = [block async for block in self._change.read_parts(self._fact.table, days[0], days[-1])]
         rows = pa.concat_tables(blocks)
         rows = rows.filter(pa.array(np.isin(to_integers(rows["day"]), days)))
@@ -152,7 +155,7 @@ class RecencyWriter:
 
 
 def _split_into_months(days: Sequence[int]) -> list[list[int]]:
-    """Return ascending days as one list a month."""
+    """Return ascending days as one list per month."""
     ascending = np.array(days, np.int64)
     starts = np.flatnonzero(np.diff(bucket_numbers(ascending, "month"))) + 1
     return [month.tolist() for month in np.split(ascending, starts) if len(month)]

@@ -1,6 +1,6 @@
-"""Refreshes the facts of an application in one change, incrementally: only the days that a change affects.
+"""Refreshes the facts of an application in one change, incrementally: only on the days that the change affects.
 
-Each way to change facts is a tuple of steps, run in order; the steps are in `steps.py`.
+Each operation (add, remove, rebuild, exclude, expire) is a tuple of steps, run in order; the steps are in `steps.py`.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -43,7 +43,7 @@ class FactRefresh:
         self._change, self._context = change, context
 
     async def add(self, batches: Sequence[Batch]) -> dict[int, int]:
-        """Make batches count; return how many events of each are new, by batch number."""
+        """Make batches count; return the number of new events of each batch, by batch number."""
         added = {batch.number: batch.kind for batch in batches}
         live = await read_live_batches(self._change) | added
         state = self._start(live, BatchDelta(frozenset(live), added=frozenset(added)), batches)
@@ -51,7 +51,7 @@ class FactRefresh:
         return state.accepted
 
     async def remove(self, batches: Sequence[Batch]) -> None:
-        """Make batches count no longer, and delete their events."""
+        """Remove batches from the ledger and the facts, and delete their events."""
         live = await read_live_batches(self._change)
         removed = [batch for batch in batches if live.pop(batch.number, None) is not None]
         if removed:
@@ -61,14 +61,17 @@ class FactRefresh:
             await self._change.remove(KINDS[batch.kind].table, batch.number)
 
     async def rebuild(self, kinds: Collection[str]) -> None:
-        """Write all facts anew that are made from events of these kinds."""
+        """Write all days of the facts that are derived from events of these kinds."""
         live = await read_live_batches(self._change)
         state = self._start(live, BatchDelta(frozenset(live)))
         state.kinds = frozenset(kinds)
         await _run(REBUILD, state)
 
     async def exclude(self, numbers: Mapping[str, int]) -> None:
-        """Write anew the days with facts of a user (USER) and a device (DEVICE) whose events are already deleted."""
+        """Refresh the days with facts of a user and a device whose events are already deleted.
+
+        numbers: the user number (key USER), the device number (key DEVICE), or both.
+        """
         live = await read_live_batches(self._change)
         state = self._start(live, BatchDelta(frozenset(live)))
         if USER in numbers:
@@ -78,7 +81,7 @@ class FactRefresh:
         await _run(EXCLUDE, state)
 
     async def expire(self, oldest_day: int) -> None:
-        """Delete the events of UTC days before `oldest_day`, as if they had never been sent."""
+        """Delete the events of UTC days before `oldest_day` and refresh the facts, as if they had never been sent."""
         live = await read_live_batches(self._change)
         await _run(EXPIRE, self._start(live, BatchDelta(frozenset(live), oldest_day=oldest_day)))
 

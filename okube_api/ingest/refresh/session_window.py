@@ -1,4 +1,4 @@
-"""A sliding window of detections: whole UTC days of all users, and further days of the users who need them."""
+"""A sliding window of detections: some UTC days of all users, and further days of users with longer sessions."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -9,23 +9,23 @@ from okube_api.ingest.columns.local_days import to_utc_days
 from okube_api.ingest.derive.sessionize import Detections, LocationIndex, Sessions, concat_detections, sessionize
 from okube_api.store.arrays import Flags, Ints
 
-_MAX_DAYS = 32  # read at once for the users whose sessions are followed
+_MAX_DAYS = 32  # read in one step for users whose sessions continue beyond the window
 
 ReadDetections = Callable[[int, int], AsyncIterator[tuple[int, Detections]]]
 """Yields the detections of the UTC days [low, high], ascending, each block with its greatest day."""
 
 SessionFilter = Callable[[Sessions], Flags]
-"""Returns which sessions have to be whole."""
+"""Returns which sessions must be complete."""
 
 
 class _UserDays:
-    """A day for some users that differs from the day of all others."""
+    """Days of the users that have a day of their own; all other users have a default day."""
 
     def __init__(self) -> None:
         self._users, self._days = np.empty(0, np.int64), np.empty(0, np.int64)
 
     def look_up(self, users: Ints, default: int) -> Ints:
-        """Return the day of each user; `default` for users without one."""
+        """Return the day of each user, `default` for users without a day of their own."""
         days = np.full(len(users), default, np.int64)
         if len(self._users):
             at = np.minimum(np.searchsorted(self._users, users), len(self._users) - 1)
@@ -42,28 +42,28 @@ class _UserDays:
 
 
 class SessionWindow:
-    """Detections of all users on the UTC days [low, complete], of some later days, and of more days of some users.
+    """Detections of all users on the UTC days [low, complete], on parts of later days, and on more days of some users.
 
-    Sessions at the edge of the window may be cut: `extend` reads further for the users whose sessions have to be
-    whole, and for them only.
+    Sessions at the edge of the window may be cut off.  `extend` reads further days, only of the users whose sessions
+    must be complete.
     """
 
     def __init__(self, read: ReadDetections, locations: LocationIndex, gap_s: int, low: int) -> None:
         self.read, self._locations, self._gap_s = read, locations, gap_s
         self.low, self.complete = low, low - 1
         self._blocks: list[Detections] = []
-        self._first_days, self._last_days = _UserDays(), _UserDays()  # of users of whom more was read
+        self._first_days, self._last_days = _UserDays(), _UserDays()  # read so far, of users with further days
 
     def __len__(self) -> int:
         return sum(map(len, self._blocks))
 
     def add(self, detections: Detections) -> None:
-        """Add what was read of all users, without what is there already of users of whom more was read."""
+        """Add detections of all users, except those that `extend` has already read."""
         is_there = self._last_days.look_up(detections.user, self.complete) >= to_utc_days(detections.at_ms)
         self._blocks.append(detections.filter(~is_there) if is_there.any() else detections)
 
     def sessionize(self) -> Sessions:
-        """Return the sessions that the detections of the window make."""
+        """Return the sessions of the detections in the window."""
         return sessionize(self._locations, self._gap_s, concat_detections(self._blocks))
 
     def drop_finished(self, sessions: Sessions, day: int) -> None:
@@ -74,21 +74,21 @@ class SessionWindow:
         self._blocks = [detections.filter(mask)]
 
     def may_start_earlier(self, sessions: Sessions) -> Flags:
-        """Return which sessions may have begun before what was read of their user."""
+        """Return which sessions may have started before the first day read of their user."""
         first_day = self._first_days.look_up(sessions.user[sessions.starts], self.low)
         earlier: Flags = sessions.at_ms[sessions.starts] < (first_day - 1) * DAY_MS + self._gap_s * 1000
         return earlier
 
     def may_continue(self, sessions: Sessions) -> Flags:
-        """Return which sessions may go on after what was read of their user."""
+        """Return which sessions may continue after the last day read of their user."""
         last_day = self._last_day_read(sessions.user[sessions.starts])
         later: Flags = sessions.at_ms[sessions.ends] >= last_day * DAY_MS - self._gap_s * 1000
         return later
 
     async def extend(self, sessions: Sessions, must_be_whole: SessionFilter, *, back: bool) -> bool:
-        """Read further back or ahead until sessions that have to be whole are; return whether any were not.
+        """Read further back or ahead until all sessions that must be complete are; return whether anything was read.
 
-        Only the users of such sessions are read, one day at first, then two, four and so on.
+        Only the users of incomplete sessions are read: first one more day, then two, four and so on.
         """
         users = self._find_users_to_extend(sessions, must_be_whole, back=back)
         if len(users) == 0:
@@ -109,7 +109,10 @@ class SessionWindow:
         return np.unique(sessions.user[sessions.starts[must_be_whole(sessions) & is_cut]])
 
     async def _read_further(self, users: Ints, days: int, *, back: bool) -> Detections:
-        """Return detections of users on further days; some come again where users were not read equally far."""
+        """Return detections of users on further days.
+
+        They can contain duplicates, because the days read so far can differ between users.
+        """
         if back:
             first_day = self._first_days.look_up(users, self.low)
             span = int(first_day.max()) - days, int(first_day.max()) - 1

@@ -1,7 +1,7 @@
-"""Sessionises detections incrementally: some days at a time, whatever the number of days, for pings and sensors.
+"""Sessionises pings and sensor detections incrementally, some days at a time.
 
-Days without a change are read only as far as sessions reach into them, and then only for the users of these sessions:
-a device that never leaves costs its own detections alone.
+Days without a change are read only as far as sessions reach into them, and only for the users of these sessions.  So a
+device that never leaves a site costs only the reading of its own detections.
 """
 
 import asyncio
@@ -17,15 +17,16 @@ from okube_api.ingest.refresh.session_window import ReadDetections, SessionWindo
 from okube_api.store.arrays import Flags, Ints
 
 MAX_DETECTIONS = 500_000
-_LOCAL_D = 1  # a detection of a UTC day is of a local day at most so many days away, and the other way round
+_LOCAL_D = 1  # the local day of a detection and its UTC day are at most one day apart
 _HALF_DAY_S = 43_200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SessionPiece:
-    """Local days [first, last], and sessions; those that start on the days are whole, or end, if exits matter.
+    """The local days [first, last], and their sessions.
 
-    affected_days: those of the days whose rows can differ before and after the change.
+    sessions: those that start on the days are complete; with exits, those that end on the days, too.
+    affected_days: the days whose rows can differ before and after the change.
     """
 
     first: int
@@ -43,10 +44,10 @@ async def read_session_pieces(
     exits: bool,
     extra_days: Iterable[int] = (),
 ) -> AsyncIterator[SessionPiece]:
-    """Yield pieces that cover the local days which a change can affect, and `extra_days`; ascending and apart.
+    """Yield pieces that cover the local days which a change can affect, and `extra_days`: ascending, not overlapping.
 
     day_ranges: UTC days with detections that the change adds or removes, ascending.
-    exits: whether also the day matters on which a session ends.
+    exits: whether rows also depend on the days on which sessions end.
     """
     days = set(extra_days)
     for first, last in day_ranges:
@@ -58,14 +59,14 @@ async def read_session_pieces(
 
 
 def _count_days_of_gap(gap_s: int) -> int:
-    """Return over how many more days a new detection can join sessions."""
+    """Return how many further days a gap can span, over which a new detection can join two sessions."""
     return 0 if gap_s <= _HALF_DAY_S else -(-gap_s // DAY_S)
 
 
 async def _find_days_of_earlier_starts(
     read: ReadDetections, locations: LocationIndex, gap_s: int, span: DayRange
 ) -> set[int]:
-    """Return the local days on which sessions start that reach into a range of UTC days and can change there."""
+    """Return the start days of sessions that start before a range of UTC days and can change within it."""
     first, last = span
     window = SessionWindow(read, locations, gap_s, first - 1 - _count_days_of_gap(gap_s))
     end = min(last, first + 1)
@@ -85,20 +86,20 @@ async def _find_days_of_earlier_starts(
 
 
 class _PieceReader:
-    """Reads local days in order, with as many of them in a piece as hold a bounded number of detections."""
+    """Reads local days in ascending order, in pieces with a bounded number of detections."""
 
     def __init__(
         self, read: ReadDetections, locations: LocationIndex, gap_s: int, *, exits: bool, days: set[int]
     ) -> None:
         self._open_window = partial(SessionWindow, read, locations, gap_s)
         self._exits, self._days = exits, days
-        # Where exits matter, a detection may make several wide rows.
+        # With exits, one detection may lead to several wide rows.
         self._max_detections = MAX_DETECTIONS // 2 if exits else MAX_DETECTIONS
         self._stream: AsyncIterator[tuple[int, Detections]] | None = None
         self._stream_end = 0
 
     async def read_pieces(self) -> AsyncIterator[SessionPiece]:
-        """Yield pieces until no day is left; sessions of a piece can add days that come later."""
+        """Yield pieces until no day is left; a piece can add later days that its sessions affect."""
         window, next_day = self._open_window(0), None
         while self._days:
             first = min(self._days)
@@ -111,12 +112,12 @@ class _PieceReader:
             self._days.difference_update(range(first, last + 1))
             yield SessionPiece(first, last, sessions, affected[(affected >= first) & (affected <= last)])
             await asyncio.to_thread(window.drop_finished, sessions, last)
-            del sessions, affected  # they are as large as what is read next
+            del sessions, affected  # free their memory before as much is read again
             await asyncio.to_thread(trim)
             next_day = last + 1
 
     async def _fill(self, window: SessionWindow, first: int) -> int:
-        """Read neighbouring days from `first` on until there are enough detections; return the last complete day."""
+        """Read consecutive days from `first` on until there are enough detections; return the last complete day."""
         while True:
             last = self._find_end(first)
             if window.complete >= last + _LOCAL_D:
@@ -134,14 +135,14 @@ class _PieceReader:
                 return window.complete - _LOCAL_D
 
     def _find_end(self, first: int) -> int:
-        """Return the last of the days that follow one another from `first` on."""
+        """Return the last of the consecutive days from `first` on."""
         last = first
         while last + 1 in self._days:
             last += 1
         return last
 
     async def _make_whole(self, window: SessionWindow, first: int, last: int) -> Sessions:
-        """Return the sessions, whole as far as they have rows on the days [first, last] before or after the change."""
+        """Return the sessions; those with rows on the days [first, last], before or after the change, are complete."""
 
         def must_reach_back(sessions: Sessions) -> Flags:
             starts, ends = sessions.start_days, sessions.end_days

@@ -1,4 +1,4 @@
-"""The steps of a refresh: each reads a `RefreshState` and adds to it, or writes; `refresh.py` puts them in order."""
+"""The steps of a refresh: each reads a `RefreshState` and updates it, or writes rows; `refresh.py` orders them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,14 +36,14 @@ from okube_api.store.plans import Aggregate
 from okube_api.store.protocol import Change, Reader
 from okube_api.store.ranges import find_ranges, join_ranges
 
-_FEW_VALUES = 5000  # of users or areas that a condition names; for more, all days of the facts are written anew
-_JOINED_DAYS = 7  # days with events that are at most so far apart are read together
+_FEW_VALUES = 5000  # users or areas that one condition may name; for more, all days of the facts are refreshed
+_JOINED_DAYS = 7  # days with events are read together when they are at most this many days apart
 _REFERENCES = ("areas", "panelists")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FactGroup:
-    """Facts that are made together, and the kinds of events that they are made from."""
+    """Facts that are derived together, and the kinds of events that they are derived from."""
 
     kinds: tuple[str, ...]
     facts: tuple[Fact, ...]
@@ -69,14 +69,15 @@ class Batch:
 
 @dataclass(slots=True, eq=False)
 class RefreshState:
-    """What the steps of one refresh pass on.
+    """The data that the steps of one refresh share.
 
-    delta: the batches that count before and after.  live: the kinds of those after, by number.
-    batches: those that the change adds or removes.  kinds: of the events that the refresh is about.
-    users, devices: those whose facts are written anew.
+    delta: the batches that count before and after the change.
+    live: the kind of events of each batch that counts after it, by batch number.
+    batches: the batches that the change adds or removes.  kinds: the kinds of events to refresh the facts of.
+    users, devices: the users and devices whose facts are refreshed.
     changed_days: UTC days with events that the change adds or removes, by kind.
-    extra_days: local days to write whether their events change or not.
-    panel: loaded where facts need it.  accepted: how many events of each batch are new, by its number.
+    extra_days: local days to write even if their events do not change.
+    panel: loaded if facts need it.  accepted: the number of new events of each batch, by batch number.
     """
 
     change: Change
@@ -97,7 +98,7 @@ class RefreshState:
 
 
 async def count_accepted(state: RefreshState) -> None:
-    """Count the events of each batch that no earlier batch has; of natural keys, those that change something."""
+    """Count the events of each batch that are in no earlier batch; with natural keys, the keys whose row changes."""
     earlier = set(await read_live_batches(state.change))
     for batch in sorted(state.batches, key=lambda batch: batch.number):
         kind = KINDS[batch.kind]
@@ -112,19 +113,19 @@ async def count_accepted(state: RefreshState) -> None:
 
 
 async def update_panel(state: RefreshState) -> None:
-    """Write the panel if a batch of panelists changes it, and note the users whose record differs."""
+    """Write the panel if a batch of panelists changes it, and set the users whose record changed."""
     if "panelists" in state.kinds:
         state.users = await write_panel(state.change, state.delta)
 
 
 async def rewrite_panel(state: RefreshState) -> None:
-    """Write the panel from its events, whether it differs or not."""
+    """Write the panel from its events, even if it does not change."""
     if "panelists" in state.kinds:
         await write_panel(state.change, state.delta, force=True)
 
 
 async def load_panel(state: RefreshState) -> None:
-    """Load the panel, unless only facts of presence are to be written, which have no weights."""
+    """Load the panel, unless only facts of presence are refreshed, which have no weights."""
     if any(_make_task(state, group) for group in (GEO, CONVERSION)):
         state.panel = await read_panel(state.change, state.delta)
 
@@ -169,27 +170,27 @@ async def find_days_of_areas(state: RefreshState) -> None:
 
 
 async def find_all_days(state: RefreshState) -> None:
-    """Find all days of the facts that are made from events of the kinds, stored or not."""
+    """Find all days of the facts that are derived from events of the kinds: days with events, and days with rows."""
     for group in _GROUPS:
         if not state.kinds.intersection(group.kinds):
             continue
         for kind in group.kinds:
             parts = await state.change.list_parts(KINDS[kind].table)
             state.changed_days[kind] = find_ranges(parts)
-            # Events of a UTC day are of that local day, or of one next to it.
+            # The local day of an event is its UTC day, the day before or the day after.
             state.extra_days[group].update(day for part in parts for day in (part - 1, part, part + 1))
         state.extra_days[group] |= await _find_fact_days(state.change, group.facts, None)
 
 
 async def find_days_of_expired_events(state: RefreshState) -> None:
-    """Find the UTC days of events that are older than the oldest day to keep."""
-    assert state.delta.oldest_day is not None, "set where events expire"
+    """Find the UTC days with events before the oldest day to keep."""
+    assert state.delta.oldest_day is not None, "set by FactRefresh.expire"
     expired = await find_expired_days(state.change, state.delta.oldest_day)
     state.changed_days = {kind: find_ranges(days) for kind, days in expired.items()}
 
 
 async def find_expired_days(view: Reader, oldest_day: int) -> dict[str, list[int]]:
-    """Return the UTC days before `oldest_day` that hold events, by kind; references do not expire."""
+    """Return the UTC days with events before `oldest_day`, by kind; areas and panelists do not expire."""
     dated = [kind for kind in KINDS.values() if kind.time_field is not None]
     parts = {kind.name: await view.list_parts(kind.table) for kind in dated}
     expired = {name: [part for part in days if part < oldest_day] for name, days in parts.items()}
@@ -197,7 +198,7 @@ async def find_expired_days(view: Reader, oldest_day: int) -> dict[str, list[int
 
 
 async def _find_fact_days(change: Change, facts: Iterable[Fact], where: Condition | None) -> set[int]:
-    """Return the days on which facts have rows, or rows that meet a condition."""
+    """Return the days on which facts have rows or, with a condition, rows that meet it."""
     days: set[int] = set()
     for fact in facts:
         if where is None:
@@ -242,7 +243,7 @@ async def refresh_conversion(state: RefreshState) -> None:
 
 
 async def write_ledger(state: RefreshState) -> None:
-    """Write which batches count."""
+    """Write the ledger: the batches that count."""
     numbers = sorted(state.live)
     kinds = [state.live[number] for number in numbers]
     columns = {"part": [tables.UNDATED_PART] * len(numbers), "number": numbers, "kind": kinds}
@@ -260,7 +261,7 @@ async def delete_expired_events(state: RefreshState) -> None:
 
 
 def _make_task(state: RefreshState, group: FactGroup) -> RefreshTask | None:
-    """Return the days on which a group of facts is to be written; None where there is nothing to do."""
+    """Return the days on which to refresh a group of facts, None when there are none."""
     changed_days = {kind: state.changed_days[kind] for kind in group.kinds if kind in state.changed_days}
     extra_days = state.extra_days[group]
     if not changed_days and not extra_days:

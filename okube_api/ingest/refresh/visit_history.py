@@ -1,4 +1,4 @@
-"""Reads the visits that recency flags depend on from a stored fact of stays."""
+"""Reads from a stored fact of stays the visits on which recency flags depend."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -28,20 +28,20 @@ _IS_VISITOR_DAY = equal("visitor_day", 1)
 
 
 class VisitHistory:
-    """The stored rows of a fact, as a change sees them."""
+    """Reads the stored rows of a fact, as a change sees them."""
 
     def __init__(self, change: Change, fact: Fact, keys: RecencyKeys) -> None:
         self._change, self._table, self._keys = change, fact.table, keys
         self._stored_days: frozenset[int] | None = None
 
     async def list_stored_days(self) -> frozenset[int]:
-        """Return the days that had rows before the change; the first call comes before anything is written."""
+        """Return the days that had rows before the change; call it before anything is written."""
         if self._stored_days is None:
             self._stored_days = frozenset(await self._change.list_parts(self._table))
         return self._stored_days
 
     async def read_last_visits(self, day: int, users: Ints) -> LastVisits:
-        """Look back: return when users were last seen before a day."""
+        """Return when users were last seen before a day."""
         keys, days = [_NONE], [_NONE]
         for condition in _split_users(users):
             where = Between("part", None, day - 1) & _IS_VISITOR_DAY & condition
@@ -53,7 +53,7 @@ class VisitHistory:
         return find_last_visits(self._keys, np.concatenate(keys), np.concatenate(days))
 
     async def read_visits_between(self, days: Ints, users: Ints) -> StayRows:
-        """Return the first stays of users on stored days that lie between `days` and are none of them."""
+        """Return the first stays of visitor-days of users on stored days between `days` that are not among `days`."""
         first, last = int(days[0]), int(days[-1])
         other_days = {day for day in await self.list_stored_days() if first < day < last} - set(days.tolist())
         if not other_days or len(users) == 0:
@@ -64,7 +64,7 @@ class VisitHistory:
         return index_stay_rows(rows, replace(self._keys, by_stay=False))
 
     async def read_visits(self, days: Collection[int]) -> Ints:
-        """Return the visitor-days at locations that are stored on these days, packed, distinct, ascending."""
+        """Return the stored visitor-days at locations on these days, packed, distinct and ascending."""
         stored_days = tuple(sorted(await self.list_stored_days() & set(days)))
         if not stored_days:
             return _NONE
@@ -75,7 +75,7 @@ class VisitHistory:
         return np.unique(pack(keys, to_integers(rows["day"])[numbers]))
 
     async def read_rows(self, first: int, last: int, users: Ints, flags: Collection[str]) -> pa.Table:
-        """Return rows of the days [first, last]: of these users, and perhaps of more."""
+        """Return the rows of these users on the days [first, last], and possibly rows of other users."""
         of_stay = ("site", "rank") if self._keys.by_stay else ()
         columns = dict.fromkeys((*self._keys.columns, *of_stay, "user", "start", "dwell_s", "day", *flags))
         return await self._select(Between("part", first, last), users, tuple(columns))
@@ -86,7 +86,7 @@ class VisitHistory:
 
 
 def _split_users(users: Ints) -> Iterator[Condition]:
-    """Yield conditions of bounded size that together hold for these users, and perhaps for users between them."""
+    """Yield conditions of bounded size that together match these users, and possibly users with numbers in between."""
     if len(users) <= _FEW_USERS:
         yield OneOf("user", tuple(users.tolist()))
         return
