@@ -79,7 +79,8 @@ POI_SESSIONS = Kpi(
     unit=Unit.COUNT,
     kind=KpiKind.ADDITIVE,
     scopes=(*_BY_SITE, Scope.POIS),
-    title="Stays at the study's points of interest; by sites, those of users with a stay at the site in the period.",
+    title="Stays at the study's points of interest; by sites, those of users with a stay at the site in the period "
+    "(a user of several sites counts for each).",
 )
 TIMESPENT = Kpi(
     "timespent",

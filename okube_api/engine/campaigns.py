@@ -1,6 +1,6 @@
 """Campaigns as a question knows them, and the scope values that their rows belong to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from okube_api.catalogue.scopes import Scope
@@ -27,7 +27,7 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class CampaignRecord:
-    """A campaign.  sites: None when it is global.  extras: `name:value`."""
+    """A campaign.  sites: those that exist; None when it is global.  extras: `name:value`."""
 
     id: str
     key: str
@@ -53,3 +53,13 @@ def get_campaign_scope_values(
             return campaign.extras if campaign else ()
         case _:
             return (identifier,)
+
+
+def find_sharers(campaign: CampaignRecord | None, active: Set[str]) -> frozenset[str]:
+    """Return the sites that what is known of a campaign only belongs to, in equal parts, whatever the question.
+
+    active: the active sites of the application.  These are the campaign's active sites; its own sites when all of them
+    are inactive; all active sites when it names none, or no longer exists.
+    """
+    sites = frozenset(campaign.sites or ()) if campaign is not None else frozenset[str]()
+    return sites & active or sites or frozenset(active)

@@ -73,9 +73,10 @@ class Question:
     selected_campaigns: those that pass every filter on campaigns, levers and extras; None without such a filter.
     some_sites: whether the question is about a selection of sites, which then get their shares of what is only known
         by campaign.
-    sharers: the sites that share what is only known by campaign: the active ones, and those that a filter or the path
-        names.  Example: a delivery of 90 prints without a site, by a global campaign with the sharers a, b and c,
-        counts 30 prints for each.
+    active_sites: the active sites of the application, which share what is only known by campaign.  Example: a delivery
+        of 90 prints without a site, by a global campaign with the active sites a, b and c, counts 30 prints for each.
+    unreached_campaigns: of a question that is not about a selection of sites: the campaigns that have inactive sites
+        only.  What is known by campaign belongs to these sites, which the question does not reach.
     subquery_results: by fact and role of places, the places that have rows but are not in the question.  Where they
         are given, the planner may read the rows of every place and subtract those of these places.
     notes: what to know about the numbers.
@@ -94,7 +95,8 @@ class Question:
     campaigns: Mapping[str, CampaignRecord] = field(default_factory=dict)
     selected_campaigns: tuple[str, ...] | None = None
     some_sites: bool = False
-    sharers: tuple[str, ...] = ()
+    active_sites: tuple[str, ...] = ()
+    unreached_campaigns: tuple[str, ...] = ()
     subquery_results: Mapping[tuple[str, PlaceRole], tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

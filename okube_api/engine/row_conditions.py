@@ -44,6 +44,9 @@ def select_rows(term: Term, question: Question, *, any_place: bool = False) -> R
         filtered = None if _is_looked_up(term, scope) else slice_.filter_column(scope)
         if filtered is not None:
             by_column.append((filtered, _build_filter_condition(slice_, filtered, value_filter)))
+    if slice_.placeless and slice_.place is not None and question.unreached_campaigns:
+        unreached = OneOf("campaign", question.unreached_campaigns) & Missing(slice_.place[1])
+        by_column.append(("campaign", Not(unreached)))
     conditions = [condition for _, condition in by_column]
     if question.weekdays is not None:
         conditions.append(OneOf("weekday", question.weekdays))

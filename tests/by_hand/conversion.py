@@ -311,7 +311,7 @@ def conversion(truth: Truth, kpi: str, question: Question) -> Leaf:
     world = build_world(truth)
     sites = frozenset(site.id for site in select_sites(truth, question))
     campaigns = {campaign.id: campaign for campaign in truth.campaigns if passes_filters(campaign, question)}
-    sharers = {campaign.id: list_sharers(truth, campaign, question) for campaign in campaigns.values()}
+    sharers = {campaign.id: list_sharers(truth, campaign) for campaign in campaigns.values()}
     some_sites = any((question.site, question.sites, question.tags)) or question.scope == "sites"
     by_campaign = question.scope in ("campaigns", "levers", "extras")
 

@@ -137,8 +137,8 @@ class Cell:
     # -- deliveries, costs, exposures
 
     def _share(self, campaign: str, site: str | None) -> Fraction:
-        if not self.some_sites:
-            return Fraction(site is None or site in self.sites)
+        if site is None and not self.sharers[campaign]:  # no site is active: nobody shares
+            return Fraction(not self.some_sites)
         return compute_share(site, self.sharers[campaign], self.sites)
 
     def delivered(self, what: str) -> Fraction:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from tests.by_hand.question import Question, is_active_or_named
 from tests.by_hand.truth import Campaign, Cost, Delivery, Truth
 
 MEASURE_OF_COST = {"cpm": ("prints", 1000), "cpc": ("clicks", 1), "cpo": ("openings", 1)}
@@ -43,10 +42,14 @@ def _split_by_day(campaign: Campaign, cost: Cost, deliveries: Sequence[Delivery]
     ]
 
 
-def list_sharers(truth: Truth, campaign: Campaign, question: Question) -> list[str]:
-    """Return the sites that share what is known by campaign only: its own, or all if none of its own takes part."""
-    all_sites = [site.id for site in truth.sites if is_active_or_named(site, question.sites, question)]
-    return [site for site in all_sites if site in campaign.sites] or all_sites
+def list_sharers(truth: Truth, campaign: Campaign) -> list[str]:
+    """Return the sites that what is known by campaign only belongs to, in equal parts, whatever the question.
+
+    These are its active sites; its own sites when all of them are inactive; all active sites when it names none.
+    """
+    active = [site.id for site in truth.sites if site.active]
+    own = [site.id for site in truth.sites if site.id in campaign.sites]
+    return [site for site in own if site in active] or own or active
 
 
 def compute_share(site: str | None, sharers: Sequence[str], sites: frozenset[str]) -> Fraction:

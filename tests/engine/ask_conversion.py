@@ -18,6 +18,7 @@ from okube_api.store.protocol import Reader
 from tests.by_hand import question as by_hand
 from tests.by_hand import truth as by_hand_truth
 from tests.by_hand.conversion import passes_filters
+from tests.by_hand.costs import list_sharers
 from tests.by_hand.truth import Truth
 
 FILTERS = {Scope.SITES: "sites", Scope.CAMPAIGNS: "campaigns", Scope.LEVERS: "levers", Scope.EXTRAS: "extras"}
@@ -53,6 +54,8 @@ def resolve_question(truth: Truth, kpis: tuple[str, ...], question: by_hand.Ques
     sites = tuple(place.id for place in by_hand.select_sites(truth, question))
     filters_by_scope = {scope: getattr(question, name) for scope, name in FILTERS.items()}
     by_campaign = any(filter_ is not None for scope, filter_ in filters_by_scope.items() if scope is not Scope.SITES)
+    some_sites = any((question.site, question.sites, question.tags))
+    active_sites = {site.id for site in truth.sites if site.active}
     return Question(
         application="a" * 24,
         period=Period(to_ordinal(question.first), to_ordinal(question.last)),
@@ -83,8 +86,13 @@ def resolve_question(truth: Truth, kpis: tuple[str, ...], question: by_hand.Ques
         selected_campaigns=tuple(campaign.id for campaign in truth.campaigns if passes_filters(campaign, question))
         if by_campaign
         else None,
-        some_sites=any((question.site, question.sites, question.tags)),
-        sharers=tuple(site.id for site in truth.sites if by_hand.is_active_or_named(site, question.sites, question)),
+        some_sites=some_sites,
+        active_sites=tuple(sorted(active_sites)),
+        unreached_campaigns=()
+        if some_sites
+        else tuple(
+            campaign.id for campaign in truth.campaigns if not active_sites.issuperset(list_sharers(truth, campaign))
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from okube_api.catalogue.conversion import CONVERSION
 from okube_api.engine.run import answer
 
 from tests.by_hand.conversion import KPIS, SCOPES, conversion
-from tests.by_hand.question import Question, only
+from tests.by_hand.question import Question, only, without
 from tests.by_hand.truth import Campaign, Cost, Delivery, Place, Truth
 from tests.engine.ask_conversion import ask, resolve_question
 from tests.engine.campaign_tenants import ONLY_DELIVERIES, WITHOUT_TOUCHES, campaign_tenant
@@ -89,18 +89,41 @@ async def test_amounts_that_round_to_zero_are_not_shown(reading: Reading, scope:
 
 
 @pytest.mark.anyio
-async def test_all_sites_share_when_a_campaign_has_only_closed_ones(reading: Reading) -> None:
+async def test_parts_of_sites_are_the_same_in_every_question(reading: Reading) -> None:
     north, south, closed = (Place(f"{number:024x}", f"site-{number}", "", active=number < 3) for number in (1, 2, 3))
     day = date(2024, 3, 18)
-    campaign = Campaign("c" * 24, "c", "lever", sites=(closed.id,), costs=(Cost("fixed", Fraction(9), day, day),))
-    truth = Truth(sites=(north, south, closed), campaigns=[campaign], deliveries=[Delivery(campaign.id, day, prints=5)])
-    question = Question(day, day, scope="sites")
-    for variant in (question, replace(question, sites=only(closed.id)), replace(question, sites=only(north.id))):
-        await assert_as_by_hand(reading, truth, variant, ("cost", "prints", "ctr"))
-    costs = conversion(truth, "cost", question)
-    assert {site: row["all"] for site, row in costs.items()} == {north.id: 4.5, south.id: 4.5}
-    prints = conversion(truth, "prints", replace(question, sites=only(closed.id)))
-    assert {site: row["all"] for site, row in prints.items()} == {closed.id: 5.0}
+    shut, mixed, everywhere = (
+        Campaign(name * 24, name, "lever", sites=sites, costs=(Cost("fixed", Fraction(amount), day, day),))
+        for name, sites, amount in (("a", (closed.id,), 9), ("b", (north.id, closed.id), 5), ("c", (), 8))
+    )
+    truth = Truth(
+        sites=(north, south, closed),
+        campaigns=[shut, mixed, everywhere],
+        deliveries=[Delivery(campaign.id, day, prints=6) for campaign in (shut, mixed, everywhere)],
+    )
+    base = Question(day, day)
+    for filter_, scope in product(
+        (None, only(closed.id), only(north.id, closed.id), without(south.id), without(closed.id)),
+        CAMPAIGN_SCOPES,
+    ):
+        await assert_as_by_hand(
+            reading, truth, replace(base, sites=filter_, scope=scope), ("cost", "prints", "ctr", "roi", "costByVisit")
+        )
+    costs = conversion(truth, "cost", replace(base, scope="sites"))
+    assert {site: row["all"] for site, row in costs.items()} == {north.id: 9, south.id: 4}  # 5 + 8 / 2, 8 / 2
+    assert conversion(truth, "cost", base)["all"] == 13
+    named = conversion(truth, "cost", replace(base, scope="sites", sites=only(closed.id, north.id)))
+    assert {site: row["all"] for site, row in named.items()} == {north.id: 9, closed.id: 9}
+
+
+@pytest.mark.anyio
+async def test_without_active_sites_a_question_has_the_whole_of_a_global_campaign(reading: Reading) -> None:
+    day = date(2024, 3, 18)
+    campaign = Campaign("c" * 24, "c", "lever", costs=(Cost("fixed", Fraction(9), day, day),))
+    truth = Truth(sites=(Place("1" * 24, "shut", "", active=False),), campaigns=[campaign])
+    for scope in CAMPAIGN_SCOPES:
+        await assert_as_by_hand(reading, truth, Question(day, day, scope=scope), ("cost",))
+    assert conversion(truth, "cost", Question(day, day))["all"] == 9
 
 
 @pytest.mark.anyio

@@ -113,6 +113,8 @@ async def test_scope_values_add_up_to_the_global_figure_in_conversion(scope: str
 @pytest.mark.parametrize("scope", ["sites", "homes", "works"])
 async def test_scope_values_add_up_to_the_global_figure_in_geo_marketing(scope: str) -> None:
     kpis = list_additive(GEO_MARKETING, scope)
+    if scope == "sites":  # a stay at a POI counts for every site that its user visited
+        kpis = tuple(kpi for kpi in kpis if kpi != "poiSessions")
     parts = await evaluate_geo_marketing(alpha().truth, kpis, replace(WINTER, scope=scope, uplift=True))
     period_values = await evaluate_geo_marketing(alpha().truth, kpis, replace(WINTER, uplift=True))
     assert {kpi: totals(values) for kpi, values in parts.items()} == {

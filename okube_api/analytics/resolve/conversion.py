@@ -1,6 +1,6 @@
 """From a conversion request to a question: the campaigns that pass the filters, their costs, sites that share them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -16,7 +16,7 @@ from okube_api.catalogue.buckets import to_ordinal
 from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term
 from okube_api.engine.calendar import Period
-from okube_api.engine.campaigns import CampaignRecord, Spending, get_campaign_scope_values
+from okube_api.engine.campaigns import CampaignRecord, Spending, find_sharers, get_campaign_scope_values
 from okube_api.engine.question import Label, Question, RequestedKpi, ValueFilter
 from okube_api.store.values import Json
 
@@ -37,10 +37,15 @@ async def resolve_conversion(
     documents = await directory.load(CAMPAIGNS) if needs_campaigns else NO_RESOURCES
     levers = await directory.load(LEVERS) if _has_scope(requested_kpis, {Scope.LEVERS}) else NO_RESOURCES
     currency = scope.application.currency
-    campaigns = {campaign.id: _read_campaign(campaign, currency) for campaign in documents}
+    campaigns = {campaign.id: _read_campaign(campaign, currency, sites.candidates.by_id) for campaign in documents}
     named = {by: value_filter.values for by, value_filter in campaign_filters.items() if not value_filter.negated}
     site_filters = any(read_filter(query.filters, name)[0] for name in ("sites", "tags"))
-    named_sites = {*sites.named, scope.site}
+    some_sites = scope.site is not None or site_filters
+    active_sites = frozenset(site.id for site in sites.candidates.active)
+    inactive_sites = frozenset(sites.candidates.by_id) - active_sites
+    unreached = (
+        campaign.id for campaign in campaigns.values() if find_sharers(campaign, active_sites) & inactive_sites
+    )
     return Question(
         application=scope.application.id,
         period=period,
@@ -54,8 +59,9 @@ async def resolve_conversion(
         labels={**_label_extras(campaigns.values(), named), **merge_labels(sites.candidates, documents, levers)},
         campaigns=campaigns,
         selected_campaigns=_select_campaigns(campaigns, campaign_filters) if campaign_filters else None,
-        some_sites=scope.site is not None or site_filters,
-        sharers=tuple(site.id for site in sites.candidates if site.active or site.id in named_sites),
+        some_sites=some_sites,
+        active_sites=tuple(sorted(active_sites)),
+        unreached_campaigns=() if some_sites else tuple(unreached),
         notes=tuple(_note_foreign_costs(documents, currency)) if any(map(_reads_costs, terms)) else (),
     )
 
@@ -114,17 +120,17 @@ def _label_extras(campaigns: Iterable[CampaignRecord], named: Mapping[Scope, tup
     return {extra: Label(extra, extra) for extra in extras}
 
 
-def _read_campaign(resource: Resource, currency: str) -> CampaignRecord:
-    """Return a campaign with its costs in the application's currency."""
+def _read_campaign(resource: Resource, currency: str, site_ids: Container[str]) -> CampaignRecord:
+    """Return a campaign with those of its sites that exist, and its costs in the application's currency."""
     document = resource.document
-    sites = document.get("sites")
+    sites = document.get("sites") or ()
     costs = document.get("costs") or ()
     return CampaignRecord(
         resource.id,
         resource.key,
         resource.name,
         document.get("lever"),
-        None if sites is None else tuple(sites),
+        tuple(site for site in sites if site in site_ids) or None,
         format_extras(document.get("extra")),
         tuple(_read_cost(cost, document) for cost in costs if not _is_foreign(cost, currency)),
     )

@@ -1,8 +1,8 @@
 """Evaluates deliveries and costs of campaigns, with the shares of sites.
 
-A delivery or cost of a campaign that names no site is shared evenly by the campaign's sites, or by every sharer when
-the campaign is global or none of its sites is a sharer: sites always add up to the total.  A question about all sites
-that is not broken down by site needs no shares.
+A delivery or cost of a campaign that names no site is shared evenly by the sites of `campaigns.find_sharers`, and a
+question sums the shares of its sites.  One that is not about a selection of sites and not broken down by site needs no
+shares: it leaves out the campaigns whose sites are all inactive, and has the whole of the others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ import numpy as np
 from okube_api.catalogue.expressions.costs import CampaignCost, DeliveryCount
 from okube_api.catalogue.facts import CLICKS, OPENINGS, PRINTS
 from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
-from okube_api.engine.campaigns import Spending
+from okube_api.engine.campaigns import Spending, find_sharers
 from okube_api.engine.evaluate import evaluate_number
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, Numerators, multiply, sum_quotients
@@ -149,7 +149,7 @@ def _compute_delivery_costs(rows: TermRows, evaluator: Evaluator) -> Numerators:
 
 def _to_int64(numbers: Numerators, evaluator: Evaluator) -> Numerators:
     """Convert Python integers to 64 bits, if the sum of all of them and of their shares still fits."""
-    sharers = max(len(evaluator.question.sharers), 1)
+    sharers = max(len(evaluator.question.active_sites), 1)
     return numbers.astype(np.int64) if int(np.abs(numbers).sum()) * sharers < _SAFE else numbers
 
 
@@ -167,7 +167,11 @@ def _get_spendings(campaign: str, evaluator: Evaluator) -> tuple[Spending, ...]:
 
 def _compute_fixed_costs(evaluator: Evaluator) -> _Amounts:
     """Return the fixed costs: one amount for each bucket that contains days of the cost."""
-    names = [name for name in evaluator.question.campaigns if evaluator.reader.keeps_campaign(name)]
+    names = [
+        name
+        for name in evaluator.question.campaigns
+        if evaluator.reader.keeps_campaign(name) and name not in evaluator.question.unreached_campaigns
+    ]
     codes, buckets, numbers, divisors = [], [], [], []
     for code, name in enumerate(names):
         for spending in _get_spendings(name, evaluator):
@@ -226,12 +230,13 @@ def _sum_amounts(parts: Sequence[_Amounts], evaluator: Evaluator, denominator: i
 
 
 def _share(part: _Amounts, evaluator: Evaluator) -> _Amounts:
-    """Share the amounts without a site among the sharers, and keep the shares of the question's sites.
+    """Share the amounts without a site among the sites of their campaign, and keep the shares of the question's sites.
 
     By site, each site gets its share; by other scopes, a cell gets the shares of all of the question's sites.
     """
     sites = frozenset(evaluator.question.places[PlaceRole.SITES])
-    sharers = [_get_sharers(name, evaluator) for name in part.names]
+    active = frozenset(evaluator.question.active_sites)
+    sharers = [find_sharers(evaluator.question.campaigns.get(name), active) for name in part.names]
     counts = np.array([max(len(sharing), 1) for sharing in sharers], dtype=np.int64)
     with_site, without_site = part.select(part.has_site), part.select(~part.has_site)
     without_site = replace(without_site, divisors=without_site.divisors * counts[without_site.campaigns])
@@ -244,15 +249,6 @@ def _share(part: _Amounts, evaluator: Evaluator) -> _Amounts:
         shares = np.array([len(sharing & sites) for sharing in sharers], dtype=np.int64)
         without_site = replace(without_site, numbers=without_site.numbers * shares[without_site.campaigns])
     return with_site.append(without_site)
-
-
-def _get_sharers(campaign: str, evaluator: Evaluator) -> frozenset[str]:
-    """Return the sites that share the amounts of a campaign that name no site."""
-    sharers = frozenset(evaluator.question.sharers)
-    record = evaluator.question.campaigns.get(campaign)
-    if record is None or record.sites is None:
-        return sharers
-    return sharers.intersection(record.sites) or sharers
 
 
 def _concatenate(parts: Sequence[Numerators]) -> Numerators:
