@@ -62,5 +62,5 @@ def test_scopes_are_in_the_glossary(scope: Scope) -> None:
     assert unknown_words(scope) == set()
 
 
-def test_an_unknown_term_is_seen() -> None:
+def test_an_unknown_term_is_detected() -> None:
     assert unknown_words("Stays per quiddity of the siteHaecceities") == {"quiddity", "haecceities"}

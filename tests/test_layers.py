@@ -158,7 +158,7 @@ def test_children_of_a_folder_form_no_cycle(folder: str) -> None:
     assert cycle(graph) == []
 
 
-def test_an_upward_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upward_import_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "run.py"
     file.write_text("def f():\n    import starlette.requests\n    from ..http import problems\n")
     monkeypatch.setitem(MODULES, "okube_api.engine.probe", file)
@@ -171,7 +171,7 @@ def test_an_upward_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert any(chain[0] == "okube_api.http.problems" for chain in chains)
 
 
-def test_a_cycle_is_seen() -> None:
+def test_a_cycle_is_detected() -> None:
     assert cycle({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c", "b"]
 
 

@@ -99,7 +99,7 @@ def test_class_names_are_unique_in_the_package() -> None:
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
 
 
-def test_empty_names_are_seen() -> None:
+def test_empty_names_are_detected() -> None:
     source = "def f(told):\n    one = 1\n    self.held = told\n\n\n    return one\n\n\nclass Found:\n    kept: int\n"
     assert empty_names(source) == ["1: told", "2: one", "3: held", "9: Found", "10: kept"]
     assert empty_names("def f(xs):\n    return [one for one in xs]\n") == []

@@ -70,7 +70,7 @@ def record_computed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield applications
 
 
-async def test_a_repeated_question_is_computed_once_where_the_store_tells_revisions(
+async def test_a_repeated_question_is_computed_once_if_the_store_has_revisions(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with record_computed(monkeypatch) as computed:

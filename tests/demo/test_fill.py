@@ -38,7 +38,7 @@ pytestmark = pytest.mark.anyio
 UNTIL = date(2025, 1, 5)  # a year with a leap day, both changes of daylight-saving time and the end of an ISO year
 DEEP = "OKUBE_FUZZ" in os.environ  # more events and all questions, which takes minutes to compute by hand
 SCALE = 0.01 if DEEP else 0.002
-WALLS_M = 40.0  # pings closer to a site than this are indoor
+INDOOR_M = 40.0  # pings closer to a site than this are indoor
 Rows = dict[str, list[Json]]
 
 
@@ -172,7 +172,7 @@ def build_ping(world: World, sites: dict[str, str], row: Json) -> by_hand.Ping:
         return METRES_PER_DEGREE * hypot(east, row["lat"] - lat)
 
     nearest = min((site for site in world.sites if site.coordinates), key=distance_m)
-    zone = "indoor" if distance_m(nearest) < WALLS_M else "outdoor"
+    zone = "indoor" if distance_m(nearest) < INDOOR_M else "outdoor"
     return by_hand.Ping(row["user"], to_utc(row["at"]), ((sites[nearest.key], zone),))
 
 

@@ -99,8 +99,8 @@ def _list_days(events: Mapping[str, tuple[Table, list[Row]]], kind: str) -> list
     return [(row["part"], row["part"]) for row in (events[kind][1] if kind in events else ())]
 
 
-def deal_batches(kinds: Mapping[str, tuple[Table, list[Row]]], number: int, seed: int) -> list[dict[str, Any]]:
-    """Return the events as so many batches, some of them in two batches."""
+def split_into_batches(kinds: Mapping[str, tuple[Table, list[Row]]], number: int, seed: int) -> list[dict[str, Any]]:
+    """Return the events in `number` batches; some events are in two of them."""
     dice = Random(seed)
     batches: list[dict[str, tuple[Table, list[Row]]]] = [
         {kind: (table, []) for kind, (table, _) in kinds.items()} for _ in range(number)

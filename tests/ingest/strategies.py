@@ -228,7 +228,7 @@ def _drop_none(**fields: Any) -> Json:
 # -- files ---------------------------------------------------------------------------------------------
 
 
-def deal_files(dice: Random, kind: str, events: Sequence[Json]) -> list[list[Json]]:
+def split_into_files(dice: Random, kind: str, events: Sequence[Json]) -> list[list[Json]]:
     """Return up to three files with all events; some events are in two files, some twice in one, some have an id."""
     files: list[list[Json]] = [[] for _ in range(dice.randrange(1, 4))]
     for number, event in enumerate(events):

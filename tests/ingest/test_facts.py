@@ -1,4 +1,4 @@
-"""Test the facts of all kinds of events, sent in any order and cut, against facts computed in plain Python."""
+"""Test the facts of all kinds of events, sent as any files in any order, against facts computed in plain Python."""
 
 import os
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ async def test_every_kind_at_once(empty_store: Store) -> None:
     assert_tables(await app.read_tables(), tenant.truth, *ALL)
 
 
-async def test_any_order_and_cut_leads_to_the_same_facts(empty_store: Store) -> None:
-    """Send files in any order, with some lines in two files; send a wrong file in between and remove it."""
+async def test_files_in_any_order_lead_to_the_same_facts(empty_store: Store) -> None:
+    """Send files in any order, with some lines in two files.  Send a wrong file in between, and remove it later."""
     dice, tenant = Random(0), build_spring_tenant()
     app = await IngestApp(empty_store, tenant).create_documents()
-    files = [(kind, part) for kind in KINDS for part in cut_into_files(dice, tenant.events[kind])]
+    files = [(kind, part) for kind in KINDS for part in split_at_random(dice, tenant.events[kind])]
     dice.shuffle(files)
     middle = len(files) // 2
     for part in (files[:3], files[3:middle]):
@@ -58,7 +58,7 @@ async def ingest_together(app: IngestApp, files: Sequence[tuple[str, list[Any]]]
     assert [batch["accepted"] + batch["duplicate"] for batch in published] == [len(events) for _, events in files]
 
 
-def cut_into_files(dice: Random, events: Sequence[Any]) -> list[list[Any]]:
+def split_at_random(dice: Random, events: Sequence[Any]) -> list[list[Any]]:
     """Return two or three files that together hold all events, in any order; some events are in two files."""
     files: list[list[Any]] = [[] for _ in range(dice.randrange(2, 4))]
     for event in events:
@@ -68,5 +68,5 @@ def cut_into_files(dice: Random, events: Sequence[Any]) -> list[list[Any]]:
 
 
 def shift_pings(pings: Sequence[Any]) -> list[Any]:
-    """Return the same pings ten minutes later."""
+    """Return the pings, with a later instant where one of its fields starts with 1."""
     return [{**ping, "at": ping["at"].replace(":1", ":2", 1)} for ping in pings]

@@ -30,7 +30,7 @@ async def open_full_app(store: Store) -> IngestApp:
     return app
 
 
-async def update_followed(
+async def update_and_wait(
     app: IngestApp, collection: Any, identifier: str, fields: Json, change: ResourceChange
 ) -> None:
     """Change a document as its repository does, and wait for the facts."""
@@ -53,7 +53,7 @@ async def test_facts_are_the_same_as_with_the_resources_from_the_start(empty_sto
     windows = {"click": 2, "print": 1, "opening": 1}
     bands = {"dwell": [0, 1000], "distance": [0, 500, 5000], "visits": [1], "delay": [0, 5], "gap": [1, 3]}
 
-    await update_followed(
+    await update_and_wait(
         app, SITES, site.id, {"timezone": "America/New_York"}, ResourceChange("sites", (site.id,), ChangeKind.TIMEZONE)
     )
     changes, invalidation = ChangePublisher(), Invalidation(app.ingest)
@@ -61,7 +61,7 @@ async def test_facts_are_the_same_as_with_the_resources_from_the_start(empty_sto
     async with changes.publish_around(own, (ResourceChange("equipments", (deleted.id,), ChangeKind.DELETED),)):
         await empty_store.delete(EQUIPMENTS, equal("_id", deleted.id))
     await invalidation.drain()
-    await update_followed(
+    await update_and_wait(
         app,
         CAMPAIGNS,
         campaign.id,
@@ -69,7 +69,7 @@ async def test_facts_are_the_same_as_with_the_resources_from_the_start(empty_sto
         ResourceChange("campaigns", (campaign.id,), ChangeKind.WINDOWS),
     )
     fields = {"indoorIndexes": None, "outdoorIndexes": None}
-    await update_followed(app, POIS, poi.id, fields, ResourceChange("pois", (poi.id,), ChangeKind.CELLS))
+    await update_and_wait(app, POIS, poi.id, fields, ResourceChange("pois", (poi.id,), ChangeKind.CELLS))
     dying = Invalidation(app.ingest)
     async with dying.invalidate(own, (ResourceChange("applications", (own,), ChangeKind.SETTINGS),)):
         await empty_store.update(APPLICATIONS, equal("_id", own), {"settings": {"bands": bands}})

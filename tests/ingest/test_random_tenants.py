@@ -1,7 +1,8 @@
 """Smoke test of the whole ingest with random small tenants.
 
-Whatever is sent, in which order, cut and format, and whatever is removed or sent again: every table is what plain
-Python makes of the events that count, and a rebuild makes the same table.  `OKUBE_FUZZ` sets the number of examples.
+Files of any format are sent in any order; batches are removed or sent again.  Then every table must equal what plain
+Python computes from the events that count, and a rebuild must give the same table.  `OKUBE_FUZZ` sets the number of
+examples.
 """
 
 import os
@@ -67,7 +68,7 @@ class History:
         self.live = [other for other in self.live if other.number != batch.number]
 
     async def disturb(self, disturbance: str) -> None:
-        """Do something that may happen between two files."""
+        """Remove, resend, send by mistake, erase or rebuild something between two files."""
         if not self.live:
             return
         batch = self.dice.choice(self.live)
@@ -92,7 +93,9 @@ async def send_everything(history: History, events_by_kind: dict[str, list[Json]
     """Send all events in any order, with disturbances in between."""
     dice = history.dice
     files = [
-        (kind, part) for kind, events in events_by_kind.items() for part in strategies.deal_files(dice, kind, events)
+        (kind, part)
+        for kind, events in events_by_kind.items()
+        for part in strategies.split_into_files(dice, kind, events)
     ]
     dice.shuffle(files)
     between = dice.sample(DISTURBANCES, dice.randrange(4))

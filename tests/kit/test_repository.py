@@ -9,7 +9,7 @@ from okube_api.store.values import Json
 ID, OTHER_ID = "5e1834b0e12d62a85b388a1b", "5e1834b0e12d62a85b388a1c"
 
 
-def test_id_goes_before_a_key_that_looks_like_it() -> None:
+def test_id_takes_precedence_over_a_key_that_looks_like_it() -> None:
     by_id, by_key = {ID: "first"}, {ID: "second", "lyon": "third"}
     names = [ID.upper(), ID, "lyon", "unknown", OTHER_ID]
     assert index_by_name(names, by_id, by_key) == {ID.upper(): "first", ID: "first", "lyon": "third"}

@@ -116,13 +116,13 @@ def test_the_gap_is_still_one_stay_and_a_millisecond_more_is_not() -> None:
     assert list_stays(timedelta(seconds=1800, milliseconds=1)) == [(300, 300_000)] * 2
 
 
-def test_detections_of_one_instant_go_by_equipment() -> None:
+def test_detections_of_one_instant_are_ordered_by_equipment() -> None:
     later = AROUND + timedelta(minutes=10)
     truth = build_truth(("d", "e-2", AROUND), ("d", "e-1", AROUND), ("d", "e-2", later))
     assert derive(truth).stays["path"].to_pylist() == [["e-1", "e-2"]]
 
 
-def test_an_equipment_met_twice_keeps_its_first_rank_and_all_its_dwell() -> None:
+def test_an_equipment_visited_twice_has_its_first_rank_and_all_its_dwell() -> None:
     minutes = ((0, "e-1"), (3, "e-2"), (5, "e-1"), (9, "e-1"))
     truth = build_truth(*(("d", equipment, AROUND + timedelta(minutes=at)) for at, equipment in minutes))
     derived = derive(truth)

@@ -38,12 +38,12 @@ async def test_the_memory_limit_of_the_settings_bounds_the_workbench(
     """Check the limit of the DuckDB that hashes the ids of events."""
     limits: list[str] = []
 
-    def open_and_note(memory_limit: str, threads: int) -> Workbench:
+    def open_and_record(memory_limit: str, threads: int) -> Workbench:
         workbench = open_workbench(memory_limit, threads)
         limits.extend(workbench.query("SELECT current_setting('memory_limit') AS value")["value"].to_pylist())
         return workbench
 
-    monkeypatch.setattr(pseudonyms, "open_workbench", open_and_note)
+    monkeypatch.setattr(pseudonyms, "open_workbench", open_and_record)
     app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
     app.ingest = build(empty_store, Settings(memory_limit=LIMIT))
     assert (await app.ingest_events("visits", [VISIT]))["accepted"] == 1

@@ -75,7 +75,7 @@ FACTS = (OUTCOMES, CREDITS, COHORTS, EXPOSURES, DELIVERIES)
 async def test_facts_follow_added_and_removed_batches(store: Store) -> None:
     truth = keep_spring(alpha().truth)
     facts = fact_store.FactStore(store, partial(refresh, fact_store.build_context(truth), build_panel(truth)))
-    first, second = fact_store.deal_batches(build_events(truth), 2, seed=8)
+    first, second = fact_store.split_into_batches(build_events(truth), 2, seed=8)
     more = dict(build_events(truth))
     touches = derived.shuffle_rows(derived.build_touches(truth), 1).slice(0, 60)
     moved = touches.set_column(2, "at", [[at + 3_600_000 for at in touches["at"].to_pylist()]])

@@ -55,7 +55,7 @@ async def assert_facts(facts: fact_store.FactStore, truth: Truth) -> None:
 async def test_facts_follow_added_and_removed_batches(store: Store) -> None:
     truth = keep_spring(alpha().truth)
     facts = fact_store.FactStore(store, partial(refresh, fact_store.build_context(truth)))
-    first, second = fact_store.deal_batches(build_events(truth), 2, seed=4)
+    first, second = fact_store.split_into_batches(build_events(truth), 2, seed=4)
     table, rows = build_events(truth)["detections"]
     later = [{**row, "at": row["at"] + 600_000, "part": (row["at"] + 600_000) // fact_store.DAY_MS + 1} for row in rows]
     await facts.add(1, first)
