@@ -18,14 +18,14 @@ class Competitor(Protocol):
 
     name: str
 
-    def __init__(self, files: Files, five: list[str]) -> None:
-        """Load the rows of the files, by name; `five` are the campaigns of question B2."""
+    def __init__(self, files: Files, b2_campaigns: list[str]) -> None:
+        """Load the rows of the files, by name; `b2_campaigns` are the ids of the campaigns of question B2."""
 
     def ask(self, workload: str) -> Answer | None:
         """Return the rows of the answer in any order, None when there is no query for the workload."""
 
 
-_MODELS = """
+_ATTRIBUTION_MODELS = """
 WITH touched AS (
     SELECT week, unnest(path) AS campaign, generate_subscripts(path, 1) AS place, len(path) AS length
     FROM outcomes WHERE attributed = 1 AND visit = 1
@@ -38,8 +38,10 @@ WITH touched AS (
 ), parts AS (SELECT week, campaign, sum(share) AS shapley, count(*) AS participation FROM shares GROUP BY ALL)
 SELECT week, campaign, linear, first, last, shapley, participation FROM touches JOIN parts USING (week, campaign)
 """
-_FIVE = """
-WITH chosen AS (SELECT row_number() OVER () AS id, * FROM outcomes WHERE list_has_any(campaigns, getvariable('five'))),
+_CAMPAIGN_FILTER = """
+WITH chosen AS (
+    SELECT row_number() OVER () AS id, * FROM outcomes WHERE list_has_any(campaigns, getvariable('b2_campaigns'))
+),
 by_lever AS (
     SELECT DISTINCT id, month, lever, visit, conversion, revenue_micro
     FROM (SELECT *, unnest(campaigns) AS campaign FROM chosen) JOIN campaigns USING (campaign)
@@ -61,8 +63,8 @@ _SQL: Mapping[str, tuple[str, ...]] = {
         "SELECT place, count(DISTINCT user) FROM stays GROUP BY ALL",
     ),
     "A4": _DASHBOARD,
-    "B1": (_MODELS,),
-    "B2": (_FIVE,),
+    "B1": (_ATTRIBUTION_MODELS,),
+    "B2": (_CAMPAIGN_FILTER,),
     "C1": ("SELECT equipment, week, count(*), avg(dwell_s), count(DISTINCT user) FROM passages GROUP BY ALL",),
 }
 
@@ -72,14 +74,14 @@ class DuckDb:
 
     name = "DuckDB"
 
-    def __init__(self, files: Files, five: list[str]) -> None:
+    def __init__(self, files: Files, b2_campaigns: list[str]) -> None:
         import duckdb
 
         self._connection = duckdb.connect()
         self._connection.execute("SET threads = 2")
         for table, path in files.items():
             self._connection.execute(f"CREATE TABLE {table} AS SELECT * FROM '{path}'")
-        self._connection.execute("SET VARIABLE five = ?", [five])
+        self._connection.execute("SET VARIABLE b2_campaigns = ?", [b2_campaigns])
 
     def ask(self, workload: str) -> Answer | None:
         """Return the rows of the answer (see `Competitor`)."""
@@ -92,7 +94,7 @@ class ChDb:
     name = "chDB"
     _SUPPORTED = ("A1", "A2", "A3", "A3s", "A4", "C1")
 
-    def __init__(self, files: Files, five: list[str]) -> None:
+    def __init__(self, files: Files, b2_campaigns: list[str]) -> None:
         from chdb.session import Session
 
         self._folder = tempfile.TemporaryDirectory(prefix="okube-bench-")
@@ -127,7 +129,7 @@ class Polars:
 
     name = "Polars"
 
-    def __init__(self, files: Files, five: list[str]) -> None:
+    def __init__(self, files: Files, b2_campaigns: list[str]) -> None:
         import polars
 
         self._pl = polars
@@ -152,6 +154,8 @@ class Polars:
 _COMPETITORS: Mapping[str, type[Competitor]] = {"duckdb": DuckDb, "chdb": ChDb, "polars": Polars}
 
 
-def load_competitors(files: Files, five: list[str]) -> list[Competitor]:
+def load_competitors(files: Files, b2_campaigns: list[str]) -> list[Competitor]:
     """Return the competitors that are installed, each with the rows loaded."""
-    return [competitor(files, five) for module, competitor in _COMPETITORS.items() if find_spec(module) is not None]
+    return [
+        competitor(files, b2_campaigns) for module, competitor in _COMPETITORS.items() if find_spec(module) is not None
+    ]
