@@ -11,13 +11,13 @@ GLOSSARY = Path(__file__).parents[1] / "docs" / "glossary.md"
 
 ORDINARY = frozenset(
     """
-    a absence advertisement against all also among an and any are as at average be before between both busiest by cell
-    centre consecutive count day delivered each end evenly every exposed figure first for former four from gained global
-    great had has have hours how if in included into is its kept last least less link long main many message money month
-    more most no nobody none not number of offline on one online only opened operating or other over pair part passed
-    per rank record recorded row s same seen several share shared shorter side since spent spread start step system than
-    that the their them there they those time to together total two under value vs was what when where who whole whose
-    with within without
+    a absence advertisement against all also among an and any are as at average be before between both busiest by
+    cell centre consecutive count day delivered each end evenly every exposed figure filter first for former four
+    from gained global great had has have hours how if in included into is it items its keeps kept last least leave
+    less link long main many message money month more most no nobody none not null number of offline on one online
+    only opened operating or other over pair part passed per period rank record recorded row s same seen several
+    share shared shorter shows side since spent spread start step system than that the their them there they those
+    time to together total two under value vs was what when where who whole whose with within without
     """.split()  # noqa: SIM905 - a paragraph of words reads better than a list of quotes
 )
 """Words with the meaning that every reader knows."""
