@@ -23,7 +23,7 @@ from okube_api.auth.repository import User
 from okube_api.catalogue.buckets import to_date
 from okube_api.clock import Clock
 from okube_api.engine.calendar import Mode, Period, PeriodError, resolve_period, to_local_date
-from okube_api.engine.panels import PanelCache
+from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.question import Question
 from okube_api.engine.run import EngineAnswer, answer
 from okube_api.errors import Impossible, ServiceUnavailable, TooMuchToRead

@@ -17,7 +17,7 @@ from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.evaluators import evaluate
 from okube_api.engine.fetched_rows import FetchedRows
 from okube_api.engine.panel import Panel
-from okube_api.engine.panels import PanelCache
+from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope

@@ -6,7 +6,7 @@ from okube_api.catalogue.kpi import Kpi
 from okube_api.catalogue.value import Number, Value
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.evaluators import evaluate_number
-from okube_api.engine.panels import PanelCache
+from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.planner import plan_question
 from okube_api.engine.question import Question
 from okube_api.engine.run import answer_subqueries, fetch

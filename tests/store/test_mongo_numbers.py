@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from okube_api.store.mongo import numbers
-from okube_api.store.mongo.identifiers import IdentifierLog, take_distinct, to_identifiers
+from okube_api.store.mongo.identifier_log import IdentifierLog, take_distinct, to_identifiers
 from okube_api.store.mongo.numbers import NumberRegistry
 from okube_api.store.values import Json
 from pymongo import AsyncMongoClient

@@ -18,7 +18,7 @@ from pymongo.errors import DuplicateKeyError
 from okube_api.store.arrays import Ints
 from okube_api.store.mongo.counters import increment_field
 from okube_api.store.mongo.errors import READ_S, WRITE_S, WriteConflict, time_limit
-from okube_api.store.mongo.identifiers import (
+from okube_api.store.mongo.identifier_log import (
     IdentifierLog,
     Identifiers,
     count_identifiers,

@@ -1,4 +1,4 @@
-"""A cache of panels by application."""
+"""Cache of panels by application."""
 
 import asyncio
 from collections import OrderedDict, defaultdict

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from okube_api.catalogue.facts import PANELISTS
-from okube_api.engine.panels import PanelCache
+from okube_api.engine.panel_cache import PanelCache
 from okube_api.store.schema import Table
 
 from tests.engine.memory import Memory
