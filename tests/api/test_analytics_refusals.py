@@ -238,30 +238,43 @@ async def test_more_than_fifty_params_are_refused(alpha: World) -> None:
 # -- access ---------------------------------------------------------------------------------------------------------
 
 
-async def test_unknown_and_foreign_resources_are_not_found(
-    alpha: World, beta: World, stranger: httpx.AsyncClient
-) -> None:
-    geo = {"params": [{"kpi": "posSessions"}]}
+POS_SESSIONS: Json = {"params": [{"kpi": "posSessions"}]}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "{own_application}/studies/{foreign_study}",
+        "{own_application}/studies/no-such-study",
+        "/sites/{own_site}/studies/{foreign_study}",
+        "/sites/{own_site}/studies/{own_study_key}",  # a path without the application takes ids only
+        "/sites/lyon-2/studies/{own_study}",
+        "{own_application}/sites/{foreign_site}/studies/{own_study}",
+        "{foreign_application}/studies/{own_study}",
+        "/applications/no-such-application/studies/{own_study}",
+    ],
+)
+async def test_unknown_and_foreign_resources_are_not_found(alpha: World, beta: World, path: str) -> None:
     own, foreign = alpha.truth.studies[0], beta.truth.studies[0]
-    site = alpha.truth.sites[0].id
-    tail = "geo-marketing/analytics"
-    urls = [
-        f"{alpha.tenant.url}/studies/{foreign.id}/{tail}",
-        f"{alpha.tenant.url}/studies/no-such-study/{tail}",
-        f"/sites/{site}/studies/{foreign.id}/{tail}",
-        f"/sites/{site}/studies/{own.key}/{tail}",  # a path without the application takes ids only
-        f"/sites/lyon-2/studies/{own.id}/{tail}",
-        f"{alpha.tenant.url}/sites/{beta.truth.sites[0].id}/studies/{own.id}/{tail}",
-        f"{beta.tenant.url}/studies/{own.id}/{tail}",
-        f"/applications/no-such-application/studies/{own.id}/{tail}",
-    ]
-    for url in urls:
-        response = await alpha.reader.post(url, json=geo)
-        assert response.status_code == 404, url
-    for module, body in ((Module.PRESENCE, SESSIONS), (Module.GEO_MARKETING, geo)):
-        for url in list_paths(alpha, module):
-            assert (await stranger.post(url, json=body)).status_code == 404
-            assert (await alpha.tenant.server.client().post(url, json=body)).status_code == 401
+    url = path.format(
+        own_application=alpha.tenant.url,
+        own_site=alpha.truth.sites[0].id,
+        own_study=own.id,
+        own_study_key=own.key,
+        foreign_application=beta.tenant.url,
+        foreign_site=beta.truth.sites[0].id,
+        foreign_study=foreign.id,
+    )
+    assert (await alpha.reader.post(f"{url}/geo-marketing/analytics", json=POS_SESSIONS)).status_code == 404
+
+
+@pytest.mark.parametrize(("module", "body"), [(Module.PRESENCE, SESSIONS), (Module.GEO_MARKETING, POS_SESSIONS)])
+async def test_questions_need_a_role_in_the_application(
+    alpha: World, stranger: httpx.AsyncClient, module: Module, body: Json
+) -> None:
+    for url in list_paths(alpha, module):
+        assert (await stranger.post(url, json=body)).status_code == 404
+        assert (await alpha.tenant.server.client().post(url, json=body)).status_code == 401
 
 
 # -- limits -----------------------------------------------------------------------------------------------------------
