@@ -1,4 +1,4 @@
-"""Types of NumPy arrays that modules pass to each other, named by what an element is."""
+"""Types of NumPy arrays that modules pass to each other, named by the meaning of an element."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -16,7 +16,7 @@ def fold(text: str) -> str:
 
 
 def build_search_text(collection: Collection, document: Mapping[str, Any]) -> str | None:
-    """Return the folded text that `Contains` searches, one value a line; None when the collection declares none."""
+    """Return the folded text that `Contains` searches, one value per line; None when the collection declares none."""
     texts: list[str] = []
     for path in collection.search:
         value = get_value(document, path)

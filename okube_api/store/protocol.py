@@ -61,7 +61,7 @@ class Change(Reader, Protocol):
         """Remove the rows of a batch from a packed table."""
 
     async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
-        """Replace the whole content of partitions by `rows`, which have the column `part`, all of it within `parts`.
+        """Replace all rows of the partitions `parts` by `rows`, whose column `part` has values of `parts` only.
 
         A partition may be replaced once per change; several calls may replace different partitions.
         """
@@ -71,7 +71,7 @@ class Change(Reader, Protocol):
 
 
 class Store(Protocol):
-    """Documents, partitions and plans; safe for concurrent use by the tasks of one event loop."""
+    """Store of documents and rows; safe for concurrent use by the tasks of one event loop."""
 
     async def start(self) -> None:
         """Connect, create tables and indexes, and apply migrations.  Several processes may do this at the same time.
@@ -83,7 +83,7 @@ class Store(Protocol):
         """End running calls, and release files and connections."""
 
     async def ping(self) -> None:
-        """Return when the database answers.  Raise Unavailable after 2 s otherwise."""
+        """Return when the database answers.  Raise Unavailable when it does not within 2 s."""
 
     # documents
 
@@ -136,10 +136,10 @@ class Store(Protocol):
         """Delete every matching document; return how many there were."""
 
     def revision(self, *collections: Collection) -> str | None:
-        """Return a text that changes whenever a write to one of these collections has returned.
+        """Return a text that changes with every write to one of these collections, before the write returns.
 
-        None when the store cannot tell without a query.  Read the revision before the documents: a cache entry with
-        that revision is then never older than the revision claims.
+        Return None when the store would need a query for it.  Read the revision before the documents that you cache
+        under it, so that an entry is never older than its revision.
         """
 
     # rows

@@ -6,9 +6,9 @@ Range = tuple[int, int]
 
 
 def join_ranges(ranges: Iterable[Range], *, max_step: int = 1) -> list[Range]:
-    """Return ranges, in any order, as the fewest ranges that cover them: ascending and apart.
+    """Join overlapping and adjacent ranges, given in any order; return the joined ranges, ascending.
 
-    max_step: two ranges become one when the second begins at most that many after the end of the first.
+    max_step: two ranges are joined when the second begins at most this much after the end of the first.
     """
     joined: list[Range] = []
     for first, last in sorted(ranges):
@@ -20,5 +20,5 @@ def join_ranges(ranges: Iterable[Range], *, max_step: int = 1) -> list[Range]:
 
 
 def find_ranges(numbers: Iterable[int]) -> list[Range]:
-    """Return numbers, in any order, as ranges of neighbours."""
+    """Return numbers, given in any order, as ranges of consecutive numbers, ascending."""
     return join_ranges((number, number) for number in numbers)

@@ -19,7 +19,7 @@ class ColumnType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Documents of one sort: their name, and what queries and writes may rely on.
+    """A collection of documents: its name, and what queries and writes may rely on.
 
     fields: the (dotted) fields that conditions and sort keys may name, with their types.
     unique: groups of fields whose combined values are unique when none is null.  In a TEXTS field each value counts

@@ -1,4 +1,4 @@
-"""Values that documents and conditions hold.
+"""Types of the values in documents and conditions.
 
 Documents are plain JSON values: identifiers are 24 hex digits, timestamps are RFC 3339 text in UTC with milliseconds,
 and days are `YYYY-MM-DD`.

@@ -26,7 +26,7 @@ from okube_api.store.schema import ColumnType
 Groups = NDArray[np.intp]
 """The group number of each row."""
 _MAX_DENSE_CODES = 2**21
-"""Up to so many codes, arrays are indexed by the code itself; beyond, only the codes that occur are numbered."""
+"""Up to this many codes, arrays are indexed by the code itself; with more, the codes that occur are numbered first."""
 _EXACT_IN_DOUBLE = 2**53
 _HALF_BITS = 26
 
@@ -123,7 +123,7 @@ def _unnest(frame: Frame, key: Each) -> Frame:
     """Return one row per distinct value of a list, with the value in a new column.
 
     Distinct lists are few, so their distinct elements are found once, as numbers `list * elements + element`.  Each
-    row then repeats for the elements of its list, which lie side by side from the start of that list on.
+    row is then repeated for the elements of its list, which are adjacent.
     """
     element_type = DeclaredFields(frame.types).require_list(key.field)
     column = frame[key.field]
@@ -218,8 +218,8 @@ def _encode_integers(column: IntegerColumn) -> CodedColumn:
 def _number_groups(keys: list[CodedKey], rows: int) -> tuple[Groups, Ints | None, int]:
     """Return the group of each row, the combination of codes of each group, and the number of groups.
 
-    A combination of codes is one number, as in a multi-dimensional index.  While there are few, it is the group itself
-    (and None is returned); otherwise the combinations that occur are numbered.
+    A combination of codes is one number, as in a multi-dimensional index.  If there are few possible combinations, the
+    number is the group itself, and None is returned; otherwise the combinations that occur are numbered.
     """
     if not keys:
         return np.zeros(rows, np.intp), None, 1

@@ -69,7 +69,7 @@ class DuckChange(DuckReader):
         self._writing = asyncio.create_task(self._snapshot.run(call))
 
     async def _wait_for_write(self) -> None:
-        """Return when the running write is done.  Raise its error."""
+        """Wait until the running write is done, and raise its error."""
         writing, self._writing = self._writing, None
         if writing is not None:
             await writing

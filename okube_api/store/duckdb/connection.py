@@ -1,4 +1,4 @@
-"""One DuckDB file, used from an event loop: blocking calls run in threads, errors become the store's errors."""
+"""Runs blocking calls of DuckDB in threads for an event loop, and translates its errors to those of the store."""
 
 import asyncio
 import re
@@ -33,9 +33,10 @@ def quote(name: str) -> str:
 
 
 def connect(path: Path | None, memory_limit: str, threads: int) -> Cursor:
-    """Open a database, in memory without a path, that reaches no other file and no network and has locked settings.
+    """Open a database file, or a database in memory when `path` is None.
 
-    What does not fit into memory is spilled to a folder next to the file.  What a crash left in that folder is deleted.
+    The database can access no other file and no network, and its settings are locked.  Data that does not fit into
+    memory is spilled to a folder next to the file; what a crash left in that folder is deleted.
     Raise StoreLocked, or Unavailable when the file cannot be opened.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -67,7 +68,7 @@ def connect(path: Path | None, memory_limit: str, threads: int) -> Cursor:
 
 
 def translate_error(error: duckdb.Error) -> Exception:
-    """Return the store's error for an error of DuckDB, or the same error when it is a bug."""
+    """Return the store's error for an error of DuckDB; return errors that are bugs unchanged."""
     text = str(error)
     if _FULL.search(text):
         return StoreFull("The disk is full.")
@@ -94,7 +95,7 @@ def insert(
 
     constants: columns that have the same value in every row.  order: the column to sort by.
 
-    Not by a registered view: a transaction keeps its views, and so the memory of their rows, until it ends.
+    The rows are not passed as a registered view: a transaction keeps its views, and their memory, until it ends.
     """
     columns = [row[0] for row in cursor.execute(f"DESCRIBE {quote(table)}").fetchall()]
     relation = cursor.from_arrow(rows)
@@ -114,16 +115,16 @@ def _is_ascending(column: pa.ChunkedArray) -> bool:
 
 
 def checkpoint(cursor: Cursor) -> None:
-    """Move committed data from the log into the file, now, so that the caller with the large write pays for it.
+    """Move committed data from the log into the file now, after a large write, so that the next write need not do it.
 
-    Otherwise the next writer would.  When another transaction is running, nothing happens; a later checkpoint does it.
+    When another transaction is running, nothing happens; a later checkpoint moves the data.
     """
     with suppress(duckdb.TransactionException):
         cursor.execute("CHECKPOINT")
 
 
 class Database:
-    """The open file, its threads, and the calls into them."""
+    """An open file and the threads that call DuckDB."""
 
     def __init__(self, path: Path, memory_limit: str, threads: int) -> None:
         self._path, self._memory_limit, self._threads = path, memory_limit, threads
@@ -138,7 +139,7 @@ class Database:
             self._workers = ThreadPoolExecutor(_MAX_CALLS, thread_name_prefix="duckdb")
 
     async def close(self) -> None:
-        """Wait for running calls, write the rest to the file and release it."""
+        """Wait for running calls, then close the file."""
         if self._connection is None or self._workers is None:
             return
         connection, self._connection = self._connection, None
@@ -165,8 +166,8 @@ class Database:
     async def run(self, cursor: Cursor, call: Callable[[], T], timeout_s: float | None = None) -> T:
         """Run a blocking call in a thread.  Raise Unavailable when it exceeds its time limit.
 
-        When the task is cancelled or the time limit is reached, the call is interrupted and waited for, so that no part
-        of it runs later.
+        When the task is cancelled or the time limit is reached, the call is interrupted, and this method waits for its
+        end, so that nothing of the call runs later.
         """
         if self._workers is None:
             raise Unavailable("The store is not open.")
@@ -185,14 +186,14 @@ class Database:
             raise translate_error(error) from error
 
     def cursor(self) -> Cursor:
-        """Return a connection of the caller's own, which the caller closes.  Raise Unavailable when not open."""
+        """Return a new connection, which the caller must close.  Raise Unavailable when the file is not open."""
         if self._connection is None:
             raise Unavailable("The store is not open.")
         return self._connection.cursor()
 
 
 async def _interrupt(cursor: Cursor, call: asyncio.Future[Any]) -> None:
-    """Interrupt a call and wait for its end; repeatedly, because an interrupt between two statements has no effect."""
+    """Interrupt a call until it ends: repeatedly, because an interrupt between two statements has no effect."""
     with anyio.CancelScope(shield=True):
         while not call.done():
             cursor.interrupt()

@@ -34,9 +34,9 @@ _HASH_TYPES = {ColumnType.TEXT: ColumnType.INTEGER, ColumnType.TEXTS: ColumnType
 
 
 class DuckDocuments:
-    """Statements of one collection.  Calls that take a cursor block; the caller allows one write at a time.
+    """Statements of one collection.  Methods that take a cursor are blocking; callers allow one write at a time.
 
-    `_id` and the last field of each unique group, by which documents are mostly found, also have columns of hashes.
+    `_id` and the last field of each unique group also have columns of hashes, because most look-ups use these fields.
     """
 
     def __init__(self, collection: Collection) -> None:
@@ -56,7 +56,7 @@ class DuckDocuments:
         self._unique_roots = {name.split(".")[0] for group in collection.unique for name in group}
 
     def create(self, cursor: Cursor) -> None:
-        """Create the table.  A table of another declaration is created again from its documents."""
+        """Create the table; if it was created for another declaration, create it again from its documents."""
         columns = ", ".join(
             f"{quote(name)} {TYPES[column_type]}{UNCOMPRESSED if name in _UNCOMPRESSED_COLUMNS else ''}"
             for name, column_type in self._columns.items()
@@ -84,7 +84,7 @@ class DuckDocuments:
     # -- reading: statements that return documents as text
 
     def get(self, where: Condition) -> Sql:
-        """Return the statement for matching documents, two at most: if there are two, the caller has to sort."""
+        """Return the statement for at most two matching documents; if there are two, the caller must query sorted."""
         text, values = to_sql(where, self._fields)
         return f"SELECT document FROM {self._table} WHERE {text} LIMIT 2", values
 

@@ -1,4 +1,4 @@
-"""Dense numbers of identifiers, and counters, in DuckDB.  The caller makes one call at a time."""
+"""Dense numbers of identifiers, and counters, in DuckDB.  Callers make one call at a time."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,14 @@ def create_tables(cursor: Cursor) -> None:
 
 def find_numbers(cursor: Cursor, application: str, kind: str, identifiers: Sequence[bytes]) -> dict[bytes, int]:
     """Return the numbers of the identifiers that have one."""
-    cursor.register("wanted", pa.table({"identifier": pa.array(identifiers, pa.binary())}))
+    cursor.register("given", pa.table({"identifier": pa.array(identifiers, pa.binary())}))
     rows = fetch_table(
         cursor,
         "SELECT identifier, number FROM _numbers "
-        "WHERE application = ? AND kind = ? AND identifier IN (SELECT identifier FROM wanted)",
+        "WHERE application = ? AND kind = ? AND identifier IN (SELECT identifier FROM given)",
         [application, kind],
     )
-    cursor.unregister("wanted")
+    cursor.unregister("given")
     return dict(zip(rows["identifier"].to_pylist(), rows["number"].to_pylist(), strict=True))
 
 
@@ -36,9 +36,9 @@ def assign_numbers(cursor: Cursor, application: str, kind: str, identifiers: Seq
         first = cursor.execute(sql, [application, kind]).fetchall()[0][0]
         new_numbers = range(first, first + len(new))
         rows = pa.table({"identifier": pa.array(new, pa.binary()), "number": pa.array(new_numbers, pa.int64())})
-        cursor.register("fresh", rows)
-        cursor.execute("INSERT INTO _numbers SELECT ?, ?, identifier, number FROM fresh", [application, kind])
-        cursor.unregister("fresh")
+        cursor.register("new_numbers", rows)
+        cursor.execute("INSERT INTO _numbers SELECT ?, ?, identifier, number FROM new_numbers", [application, kind])
+        cursor.unregister("new_numbers")
         numbers.update(zip(new, new_numbers, strict=True))
     return [numbers[identifier] for identifier in identifiers]
 

@@ -1,4 +1,4 @@
-"""Cache of query results about documents: a query that repeats before the next write costs nothing."""
+"""Cache of query results about documents, for queries that are repeated before the next write."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
@@ -12,9 +12,10 @@ ResultRows = list[tuple[Any, ...]]
 
 
 class ResultCache:
-    """Rows by collection and statement; the least recently used are dropped beyond a memory budget.
+    """Cached rows by collection and statement; beyond a memory budget, the least recently used are dropped.
 
-    It is never stale, because only this process writes to the file and calls `invalidate` before a write returns.
+    No entry is stale, because only this process writes to the file, and each write calls `invalidate` before it
+    returns.
     """
 
     def __init__(self) -> None:
@@ -38,7 +39,7 @@ class ResultCache:
         return rows
 
     def invalidate(self, collection: str) -> None:
-        """Drop every result about a collection."""
+        """Drop all results about a collection."""
         self._writes[collection] += 1
         for key in [key for key in self._entries if key[0] == collection]:
             self._bytes -= self._entries.pop(key)[0]

@@ -1,4 +1,4 @@
-"""Rows in DuckDB: tables created, partitions read and plans evaluated, each within one transaction."""
+"""Rows in DuckDB: creates tables, reads partitions and evaluates plans."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
@@ -86,7 +86,7 @@ class DuckReader:
         return await self._run(table, call)
 
     async def read_parts(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
-        """Yield partitions in ascending order: several small ones per block, a large one in several blocks."""
+        """Yield partitions in ascending order: several small ones in one block, a large one in several blocks."""
         names = ", ".join(quote(name) for name in get_stored_types(table))
         source = f"FROM {quote(table.name)} WHERE application = ? AND part BETWEEN ? AND ?"
         application = self._application

@@ -1,4 +1,4 @@
-"""Snapshots of an application's rows, whose transaction begins only when it is needed."""
+"""Snapshots of an application's rows, each with a transaction that begins only when it is needed."""
 
 import asyncio
 from collections import defaultdict
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 
 class Snapshots:
-    """Versions of each application's rows and tables, and the snapshots without a transaction.
+    """Versions of each application's rows and tables, and the snapshots whose transaction has not begun.
 
-    Such a snapshot begins its transaction when it first needs the database, or just before the next change of the
-    application is committed.  So a snapshot never sees two versions, and one that is served from the column cache
-    needs no transaction at all.
+    A snapshot begins its transaction when it first needs the database, or just before the next change of the
+    application is committed.  So a snapshot never sees two versions, and a snapshot that is served from the column
+    cache needs no transaction at all.
     """
 
     def __init__(self, database: Database) -> None:
@@ -37,7 +37,7 @@ class Snapshots:
     async def open_snapshot(self, application: str) -> AsyncIterator["Snapshot"]:
         """Open a snapshot of what is committed now, and release it at the end."""
         snapshot = Snapshot(self._database, self._process_id)
-        if application in self._committing:  # it may see the rows before or after the commit: a version of its own
+        if application in self._committing:  # rows of before or after the commit: unknown, so it gets a new version
             snapshot.version = f"{self._process_id} {uuid4().hex}"
             await snapshot.begin()
         else:
@@ -54,7 +54,10 @@ class Snapshots:
 
     @asynccontextmanager
     async def committing(self, application: str, tables: Iterable[str]) -> AsyncIterator[None]:
-        """Surround the commit of a change to these tables; the caller allows one at a time per application."""
+        """Pin open snapshots before a change to these tables is committed in the context, and raise versions after it.
+
+        Callers allow one commit at a time per application.
+        """
         self._committing.add(application)
         try:
             for snapshot in list(self._pending.get(application, ())):
@@ -68,7 +71,7 @@ class Snapshots:
 
 
 class Snapshot:
-    """A transaction that begins when it is first needed.  Its calls share a cursor and so run one at a time.
+    """A transaction that begins when it is first needed.  Its calls share one cursor, so they run one at a time.
 
     version: different for every state of the application's rows.
     table_versions: the version of each table that ever changed (0 for any other); None when they are unknown.
@@ -102,7 +105,7 @@ class Snapshot:
             return self._cursor
 
     async def pin(self) -> None:
-        """Begin the transaction now, before a commit.  A snapshot that cannot begin raises Unavailable from then on."""
+        """Begin the transaction now, before a commit.  If that fails, all later calls raise Unavailable."""
         try:
             await self.begin()
         except StoreError:

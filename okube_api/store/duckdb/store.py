@@ -103,7 +103,7 @@ class DuckStore:
     async def stream(
         self, collection: Collection, where: Condition, *, sort: Sequence[SortKey] = BY_ID
     ) -> AsyncIterator[list[Json]]:
-        """Yield every matching document of one snapshot: its row ids are read first, then the documents, in blocks."""
+        """Yield every matching document of one snapshot, in blocks; reads all row ids first, then the documents."""
         documents = self._collections[collection.name]
         async with self._database.transaction() as cursor:
             matching = await self._database.run(cursor, partial(_fetch_rows, documents.matching(where, sort), cursor))
@@ -182,7 +182,7 @@ class DuckStore:
         return bool(await self._database.call(partial(_fetch_rows, statement)))
 
     async def delete_rows(self, application: str) -> None:
-        """Delete every row of an application, with its numbers and counters, after a running change has ended."""
+        """Delete every row of an application, its numbers and its counters; waits for a running change to end."""
         tables = [table.name for table in self._schema.tables]
         async with (
             self._change_locks[application],

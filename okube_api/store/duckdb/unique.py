@@ -1,6 +1,7 @@
-"""Unique keys in DuckDB, checked before documents are inserted, while no other write to the collection can run.
+"""Checks unique keys in DuckDB before documents are inserted, while no other write to the collection can run.
 
-Not by an index: DuckDB's refuses a value that the same transaction has just released, and does not support lists.
+Unique indexes are not used: those of DuckDB refuse a value that the same transaction has just released, and do not
+support lists.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,9 +26,9 @@ _MAX_CONDITION_KEYS = 20
 
 
 def check_unique(cursor: Cursor, collection: Collection, fields: HashedFields, documents: Iterable[Json]) -> None:
-    """Raise Duplicate for a unique key that a stored document has, or two of the documents to insert.
+    """Raise Duplicate when a stored document, or another document to insert, has the same unique key.
 
-    Iterates the documents once and retains only their unique keys.
+    The documents are iterated once, and only their unique keys are kept in memory.
     """
     indexes: dict[tuple[str, ...], dict[UniqueKey, int]] = {group: {} for group in (("_id",), *collection.unique)}
     for index, document in enumerate(documents):
@@ -45,7 +46,7 @@ def check_unique(cursor: Cursor, collection: Collection, fields: HashedFields, d
 def _find_by_condition(
     cursor: Cursor, collection: Collection, fields: HashedFields, group: tuple[str, ...], keys: KeyIndexes
 ) -> UniqueKey | None:
-    """Return one of a few keys that a stored document has, found by a condition on each field."""
+    """Return one of a few keys that a stored document has, found by a condition on each field, or None."""
     if not keys:
         return None
     values = [tuple(dict.fromkeys(field_values)) for field_values in zip(*keys, strict=True)]
@@ -67,22 +68,22 @@ def _find_by_condition(
 def _find_by_join(
     cursor: Cursor, collection: Collection, fields: HashedFields, group: tuple[str, ...], keys: KeyIndexes
 ) -> UniqueKey | None:
-    """Return the first of many keys that a stored document has, found by one join."""
+    """Return the first of many keys that a stored document has, found by one join, or None."""
     types = [ELEMENT_TYPES.get(fields.type_of(name), fields.type_of(name)) for name in group]
     columns = [f"c{index}" for index in range(len(group))]
     arrays = [
         pa.array(values, ARROW_TYPES[column_type])
         for values, column_type in zip(zip(*keys, strict=True), types, strict=True)
     ]
-    cursor.register("wanted", pa.table([*arrays, pa.array(keys.values(), pa.int64())], names=[*columns, "i"]))
+    cursor.register("given", pa.table([*arrays, pa.array(keys.values(), pa.int64())], names=[*columns, "i"]))
     stored = ", ".join(
         f"{f'unnest({quote(name)})' if fields.type_of(name) in ELEMENT_TYPES else quote(name)} AS {column}"
         for name, column in zip(group, columns, strict=True)
     )
     sql = (
-        f"SELECT {', '.join(columns)} FROM wanted JOIN (SELECT {stored} FROM {quote(collection.name)}) "
+        f"SELECT {', '.join(columns)} FROM given JOIN (SELECT {stored} FROM {quote(collection.name)}) "
         f"USING ({', '.join(columns)}) ORDER BY i LIMIT 1"
     )
     matches = cursor.execute(sql).fetchall()
-    cursor.unregister("wanted")
+    cursor.unregister("given")
     return matches[0] if matches else None

@@ -1,4 +1,4 @@
-"""Scratch space of the ingest: DuckDB in memory, with nothing on disk."""
+"""Scratch space of the ingest: a DuckDB database in memory."""
 
 from collections.abc import Sequence
 from types import TracebackType

@@ -1,7 +1,7 @@
-"""Changes of rows in MongoDB: written under a generation that nobody reads yet, then made current by one update.
+"""Changes of rows in MongoDB: rows are written under a generation that no manifest lists yet; one update commits them.
 
-Each change has a record of what it writes and what it makes obsolete.  With it, any process can clean up later,
-whether the change was committed, was abandoned, or its process died.
+Each change has a record of the rows that it writes and makes obsolete.  With the record, any process can clean up
+later, whether the change was committed, was abandoned, or its process died.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class ChangeOutcome(Enum):
 
 
 class MongoChange(MongoReader):
-    """A running change, which reads what it wrote itself."""
+    """A running change, which reads its own writes."""
 
     def __init__(self, database: Any, manifests: ManifestRepository, pointers: ManifestPointers, record: Json) -> None:
         super().__init__(database, manifests, pointers)
@@ -64,11 +64,11 @@ class MongoChange(MongoReader):
 
     @property
     def version(self) -> str:
-        """Version of its own, because what it wrote is not committed."""
+        """A version that no other reader has, because its own writes are not committed."""
         return f"{self._pointers.application} {self._record['_id']}"
 
     def version_of(self, table: Table) -> str:  # noqa: ARG002 - the same for every table
-        """Return a version of its own, because what it wrote is not committed."""
+        """Return a version that no other reader has, because its own writes are not committed."""
         return self.version
 
     async def append(self, table: Table, batch: int, rows: pa.Table) -> None:
@@ -105,7 +105,7 @@ class MongoChange(MongoReader):
         await self._inserts.flush()
         new_ids = {table: ObjectId() for table in self._new_manifests}
         old_ids = [self._pointers.tables[table] for table in new_ids if table in self._pointers.tables]
-        # The record lists both, so that whoever cleans up knows which manifests and rows to delete.
+        # The record lists both, so that the process that cleans up knows which manifests and rows to delete.
         self._record["new_manifests"] = list(new_ids.values())
         await self._update_record(
             {"$set": {"drops": self._obsolete, "old_manifests": old_ids, "new_manifests": list(new_ids.values())}}
@@ -218,13 +218,13 @@ async def begin_change(
 
 
 async def resolve_change(database: Any, manifests: ManifestRepository, record: Json, tables: Iterable[str]) -> None:
-    """Find out how a change ended, make that final, and delete what it wrote unless it was committed.
+    """Find out whether a change was committed; if not, make sure that it never will be, and delete what it wrote.
 
-    tables: those that it may have written.
+    tables: the tables that it may have written.
     """
     application, change_id = record["application"], record["_id"]
     if not await manifests.is_change_committed(application, change_id):
-        await manifests.fence(application)  # its commit may still be on the way
+        await manifests.fence(application)  # its commit may still be on its way to the server
     if await manifests.is_change_committed(application, change_id):
         await _mark_committed(database, change_id)
     else:

@@ -1,4 +1,4 @@
-"""Counters in documents that several processes increment at the same time."""
+"""Increments counters in documents, while other processes increment them, too."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ _MAX_ATTEMPTS = 50
 
 
 async def increment_field(collection: Any, match: Json, field: str, initial: Json) -> Json:
-    """Increment a field by one and return the document; insert it with `initial` before when it does not exist.
+    """Increment a field by one and return the document; first insert it with `initial` when it does not exist.
 
-    Not by an upsert: of several at the same time, some servers refuse all but one instead of updating.
+    Upserts are not used: of several concurrent upserts, some servers refuse all but one instead of updating.
     """
     for _ in range(_MAX_ATTEMPTS):
         try:

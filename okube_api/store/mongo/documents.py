@@ -46,7 +46,7 @@ class MongoDocuments:
         self._key_locks = [asyncio.Lock() for _ in range(_LOCKS)]
 
     async def create_indexes(self) -> None:
-        """Create the unique indexes, those for look-ups, and the one that finds staged documents.
+        """Create unique indexes, indexes for look-ups, and an index of staged documents.
 
         A unique index covers only documents that have the values, so the server cannot use it for look-ups.
         """
@@ -198,7 +198,10 @@ class MongoDocuments:
         return dict(document) if text is None else {**document, SEARCH_FIELD: text}
 
     async def _check_unique(self, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
-        """Raise Duplicate, before anything is written, for a key that occurs twice or that a document keeps."""
+        """Raise Duplicate, before anything is written, for a unique key that occurs twice or that is already taken.
+
+        Keys of documents to replace do not count as taken.
+        """
         indexes = _index_keys(self.collection, chain(inserts, replaces))
         replaced_ids = {document["_id"] for document in replaces}
         id_indexes = indexes["_id",]
@@ -221,7 +224,7 @@ class MongoDocuments:
     async def _write_one(self, document: Json, *, new: bool, write: Callable[[], Awaitable[T]]) -> T:
         """Write one document in one operation; writes of this process with the same unique keys wait for each other.
 
-        Without the locks a server may find such writes in a deadlock, which takes it a second.
+        Without the locks, such writes could deadlock on a server, which takes a second to resolve it.
         """
         indexes = _index_keys(self.collection, [document])
 
@@ -236,10 +239,10 @@ class MongoDocuments:
             return await self._retry(lambda _: (document, new), write_in_time)
 
     async def _retry(self, get_document: Callable[[int], tuple[Json, bool]], write: Callable[[], Awaitable[T]]) -> T:
-        """Run a write, and repeat it while another write is in the way, such as one that has staged the same key.
+        """Run a write, and repeat it while it conflicts with another write, such as one that has staged the same key.
 
         get_document: returns a document of the write by its index, and whether it is new.
-        Raise Duplicate when a visible document has the key, Unavailable when the other write takes too long.
+        Raise Duplicate when a visible document has the key, Unavailable when the conflict lasts too long.
         """
         waited_s = 0.0
         while True:

@@ -15,7 +15,7 @@ _TEMPORARY = frozenset({6, 7, 24, 50, 89, 91, 189, 262, 10107, 11600, 11602, 134
 
 
 class WriteConflict(Unavailable):
-    """The server let another write go first and discarded this one; it can be repeated at once."""
+    """The server discarded this write because of another one; the caller may retry immediately."""
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def _translate_failure(error: errors.OperationFailure) -> Exception | None:
     if _DISK_FULL in codes:
         return StoreFull("The disk of the database is full.")
     if _WRITE_CONFLICT in codes:
-        return WriteConflict("The database let another write of the same values go first.")
+        return WriteConflict("The database discarded this write because of another write of the same values.")
     if error.timeout or codes & _TEMPORARY:
         return Unavailable(f"The database cannot answer now (code {error.code}).")
     return None

@@ -1,4 +1,4 @@
-"""Log of identifiers in the order of their numbers, as far as this process has read it, sorted for look-ups."""
+"""Copy of the log of identifiers, in the order of their numbers, sorted for look-ups; it numbers users and devices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,16 +44,16 @@ class IdentifierLog:
     _numbers: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
 
     def look_up(self, identifiers: Identifiers) -> Ints:
-        """Return the number of each identifier, -1 for those that the log does not have."""
+        """Return the number of each identifier, -1 for identifiers that are not in the log."""
         if not self.size:
             return np.full(len(identifiers), -1, np.int64)
         positions = np.minimum(np.searchsorted(self._sorted, identifiers), self.size - 1)
         return np.where(self._sorted[positions] == identifiers, self._numbers[positions].astype(np.int64), -1)
 
     def extend(self, documents: Sequence[tuple[int, bytes]]) -> "IdentifierLog | None":
-        """Return the log with more documents (start, payload), beginning with its last one or after it.
+        """Return the log with further documents (start, payload), of which the first may be its last one, grown.
 
-        The last document may have grown since it was read.  Return None when the documents do not continue the log.
+        Return None when the documents do not continue the log.
         """
         start, payload, size = self.start, self.payload, self.size
         added = []

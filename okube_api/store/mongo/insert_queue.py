@@ -37,7 +37,7 @@ class InsertQueue:
         task.add_done_callback(self._handle_done)
 
     async def flush(self, collection: str | None = None) -> None:
-        """Return when every group (of one collection, when given) is stored.  Raise the error of a failed group."""
+        """Wait until all groups, or those of one collection, are stored.  Raise the error of a failed group."""
         tasks = [task for task, name in self._requests.items() if collection in (None, name)]
         if tasks:
             await asyncio.wait(tasks)

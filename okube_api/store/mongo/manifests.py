@@ -1,4 +1,4 @@
-"""Manifests: which rows of a table are current, and the document per application that points to its manifests.
+"""Manifests list which rows of a table are current; one document per application points to its manifests.
 
 Rows are written under a generation, a number that is never allotted twice.  A manifest is immutable; it lists the
 current generation of each partition of one table.  A change is committed by one update of the application's pointers
@@ -37,7 +37,7 @@ def encode_pg(generation: int, part: int) -> int:
 
 
 def encode_generation(generation: int) -> Range:
-    """Return the range of `pg` of everything written under a generation."""
+    """Return the range of `pg` of all rows written under a generation."""
     return encode_pg(generation, FIRST_PART), encode_pg(generation, LAST_PART)
 
 
@@ -113,9 +113,9 @@ EMPTY = Manifest()
 
 @dataclass(frozen=True, slots=True)
 class ManifestPointers:
-    """Current manifests of an application.
+    """Pointers to the current manifests of an application.
 
-    version: changes with every commit.  generation: the one allotted last.  tables: the id of each table's manifest.
+    version: changes with every commit.  generation: the last allotted one.  tables: the id of each table's manifest.
     last_change: the id and name (`change`, `name`) of the change that was committed last.
     """
 
@@ -156,7 +156,7 @@ class ManifestRepository:
         return ManifestPointers.from_document(application, document or {})
 
     async def allot_generation(self, application: str) -> ManifestPointers:
-        """Return the current pointers of an application with a new generation, which only the caller has."""
+        """Allot a new generation to the caller; return the current pointers of the application with it."""
         initial = {"generation": 0, "version": 0, "tables": {}}
         document = await increment_field(self._pointers, {"_id": application}, "generation", initial)
         return ManifestPointers.from_document(application, document)
@@ -205,7 +205,7 @@ class ManifestRepository:
         return bool(result.matched_count)
 
     async def fence(self, application: str) -> None:
-        """Make the commit of every change that has begun before fail."""
+        """Make the commits of all running changes of an application fail."""
         with time_limit(WRITE_S):
             await self._pointers.update_one({"_id": application}, {"$inc": {"version": 1}})
 
@@ -237,7 +237,7 @@ class ManifestRepository:
             return await self._committed.find_one(match) is not None
 
     async def _record_last_change(self, pointers: ManifestPointers) -> None:
-        """Record the last committed change, before the next one takes its place in the pointers document."""
+        """Record the last committed change before the next one replaces it in the pointers document."""
         if pointers.last_change is None:
             return
         with time_limit(WRITE_S), suppress(DuplicateKeyError):  # another process records the same

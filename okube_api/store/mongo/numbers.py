@@ -1,10 +1,10 @@
 """Dense numbers of identifiers, assigned by several processes at the same time.
 
-The identifiers of an application and kind are a log in the order of their numbers.  It is stored in documents, each of
-which begins at a number.  The last document grows until it is full; the next one begins where it ends.  Both writes
-apply only while the log ends where the process expects, so that it never has a gap, whichever process dies when.  A
-process whose write does not apply reads what others have appended and tries again.  Each process caches the logs that
-it used last, 20 bytes per identifier.
+The identifiers of an application and kind form a log in the order of their numbers.  It is stored in documents, each of
+which has a first number.  The last document grows until it is full; then the next document begins.  Both writes apply
+only if the log ends where the process expects, so that the log never has a gap, whenever a process dies.  A process
+whose write does not apply reads what others have appended, and tries again.  Each process caches the logs that it used
+last, with 20 bytes per identifier.
 """
 
 import asyncio
@@ -104,13 +104,13 @@ class NumberRegistry:
         return await asyncio.to_thread(self._get_log(key).look_up, identifiers)
 
     async def _catch_up(self, key: LogKey) -> None:
-        """Read what other processes appended; everything again when the application was deleted meanwhile."""
+        """Read what other processes appended; read the whole log again when the application was deleted meanwhile."""
         while (log := await self._read_on(key, self._get_log(key))) is None:
             self._logs.pop(key, None)
         self._cache(key, log)
 
     async def _read_on(self, key: LogKey, log: IdentifierLog) -> IdentifierLog | None:
-        """Return the log with what was appended to it; None when the stored one no longer continues it."""
+        """Return the log with what was appended to it; None when the stored log does not continue it any more."""
         match = {"_id": {"$gte": _make_document_id(key, log.start), "$lt": f"{key[0]} {key[1]}!"}}
         cursor = self._numbers.find(match, sort=[("_id", 1)], batch_size=_READ_DOCUMENTS)
         continues = not log.size

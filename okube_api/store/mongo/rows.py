@@ -1,4 +1,4 @@
-"""Rows in MongoDB: plans evaluated and partitions read, always of the manifests that the reader has loaded."""
+"""Rows in MongoDB: evaluates plans and reads partitions, always of the manifests that the reader has loaded."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence

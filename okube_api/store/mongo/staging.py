@@ -1,11 +1,11 @@
-"""Writes of several documents, all or none, on a server without transactions.
+"""Writes several documents, all or none, on a server without transactions.
 
-A write runs in two phases.  First its new documents are staged: they are in the collection, so that the unique indexes
-apply to them, but readers skip them; of documents to replace, a copy is saved before.  Then one update of the write's
-own record commits it, and what was staged is published.
+A write has two phases.  First its new documents are staged: they are in the collection, so that the unique indexes
+apply to them, but readers skip them.  Copies of the documents to replace are saved before.  Then one update of the
+write's record commits it, and the staged documents are published.
 
-When a process dies, its write is rolled back, or published if it was committed, by any process that finds its record
-no longer renewed: at the next start at the latest.
+When a process dies, another process finds that the record of its write is no longer renewed, and rolls the write back,
+or publishes it if it was committed; this happens at the next start of a process at the latest.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ from okube_api.store.schema import Collection
 from okube_api.store.values import Json
 
 STAGED = "_staged"
-"""Field of a document that is not visible yet: the write it belongs to."""
+"""Field of a staged document, which is not visible yet: the id of its write."""
 WRITTEN = "_written"
-"""Field of a replaced document: the write that replaced it last, so that a rollback restores only its own."""
+"""Field of a replaced document: the id of the last write that replaced it, so that a rollback restores only these."""
 WRITES, BEFORE, CLOCK = "_writes", "_before", "_clock"
 
 LEASE = timedelta(seconds=3)
@@ -86,7 +86,7 @@ class StagedWrite:
             with anyio.CancelScope(shield=True), suppress(StoreError, PyMongoError):
                 await roll_back(self._database, self._collection.name, write)
             raise
-        with suppress(StoreError, PyMongoError):  # it is committed: whoever finds its record publishes the rest
+        with suppress(StoreError, PyMongoError):  # it is committed: another process will publish the rest
             await publish(self._database, self._collection.name, write)
 
     async def _save_previous(self, write: ObjectId) -> set[GroupedKey]:
@@ -191,7 +191,7 @@ async def roll_back(database: Any, collection: str, write: ObjectId) -> None:
 
 
 async def publish(database: Any, collection: str, write: ObjectId) -> None:
-    """Make visible what a committed write staged.  It may be called again."""
+    """Make the staged documents of a committed write visible; idempotent."""
     stored = database[collection]
     async for ids in _list_staged(stored, write):
         with time_limit(WRITE_S):
@@ -216,7 +216,7 @@ async def _delete_record(database: Any, write: ObjectId) -> None:
 
 
 async def recover_writes(database: Any) -> bool:
-    """Publish committed writes and roll back abandoned ones; return whether others are still running."""
+    """Publish committed writes and roll back abandoned ones; return whether any write is still running."""
     with time_limit(READ_S):
         records = await database[WRITES].find({}).to_list(None)
     if not records:
@@ -234,7 +234,7 @@ async def recover_writes(database: Any) -> bool:
 
 
 async def await_recovery(database: Any) -> None:
-    """Recover writes, and wait until the lease of those that may belong to a dead process has expired."""
+    """Recover writes, and wait until the leases of writes that may belong to dead processes have expired."""
     for _ in range(_RECOVERY_ATTEMPTS):
         if not await recover_writes(database):
             return
@@ -242,7 +242,7 @@ async def await_recovery(database: Any) -> None:
 
 
 async def collect_garbage(database: Any, collection: str) -> None:
-    """Delete staged documents of writes without a record: the last request of a process that died."""
+    """Delete staged documents of writes without a record, which arrived after their process had died."""
     stored = database[collection]
     with time_limit(READ_S):
         staged = await stored.find({STAGED: {"$exists": True}}, {STAGED: 1}, limit=_BLOCK).to_list(None)
@@ -255,7 +255,7 @@ async def collect_garbage(database: Any, collection: str) -> None:
 
 
 async def read_server_time(database: Any) -> datetime:
-    """Return the database's time in UTC, without a time zone: the one clock that all processes share."""
+    """Return the time of the database server, a naive datetime in UTC: the one clock that all processes share."""
     while True:
         try:
             with time_limit(WRITE_S):

@@ -1,4 +1,4 @@
-"""The store on a MongoDB server: for any number of processes, without the server's transactions."""
+"""The store on a MongoDB server, for any number of processes; it uses no transactions of the server."""
 
 import asyncio
 from collections import defaultdict
@@ -29,7 +29,7 @@ GRACE = timedelta(minutes=10)
 """How long replaced rows are kept for readers that were opened before."""
 _DELETE_S = 300.0
 _SELECTION_MS = 2000
-"""How long the driver looks for a server that is away, even within an operation with a longer limit."""
+"""How long the driver tries to find an available server, even within an operation with a longer limit."""
 _RECOVERY_INTERVAL_S, _RECOVERIES_PER_COLLECTION = 2.0, 15
 
 
@@ -67,7 +67,7 @@ class MongoStore:
         self._maintenance: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Create indexes, recover what dead processes left behind, and begin to do so regularly."""
+        """Create indexes, finish the writes of dead processes, and start the maintenance that repeats this."""
         await self.ping()
         for documents in self._collections.values():
             await documents.create_indexes()
@@ -194,7 +194,7 @@ class MongoStore:
 
     @asynccontextmanager
     async def begin_change(self, application: str, name: str) -> AsyncIterator[Change]:
-        """Begin a change; those of one process wait for each other, those of other processes conflict at the commit."""
+        """Begin a change; changes of this process wait for each other, those of other processes conflict at commit."""
         async with (
             self._change_locks[application],
             begin_change(self._database, self._manifests, application, name) as change,
