@@ -92,7 +92,11 @@ def _list_timezones() -> frozenset[str]:
 
 def _check_day(text: str) -> str:
     """Check that a day is written `YYYY-MM-DD`; Python also reads other forms of ISO 8601."""
-    if len(text) != len("2019-03-28") or date.fromisoformat(text).isoformat() != text:
+    try:
+        is_day = date.fromisoformat(text).isoformat() == text
+    except ValueError:  # its message would repeat the text
+        is_day = False
+    if not is_day:
         raise ValueError("Write a day as YYYY-MM-DD.")
     return text
 

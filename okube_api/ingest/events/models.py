@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from okube_api.clock import DAY_S
 from okube_api.ingest.columns.timestamps import FIRST_YEAR, LAST_YEAR, parse_instant
+from okube_api.kit.cells import is_naive_instant
 from okube_api.kit.schemas import KEY_PATTERN, Day
 
 MAX_STAY_S = 31 * DAY_S
@@ -17,8 +18,9 @@ _EXAMPLE = "2019-03-28T10:25:15+01:00"
 
 def _check_instant(text: str) -> str:
     if parse_instant(text) is None:
+        problem = "The time zone is missing. " if is_naive_instant(text) else ""
         raise ValueError(
-            f"Use RFC 3339 with an offset, such as {_EXAMPLE}, and a year from {FIRST_YEAR} to {LAST_YEAR}."
+            f"{problem}Use RFC 3339 with an offset, such as {_EXAMPLE}, and a year from {FIRST_YEAR} to {LAST_YEAR}."
         )
     return text
 
@@ -38,6 +40,10 @@ Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, descriptio
 Volume = Annotated[int, Field(ge=0, le=10**12)]
 """A number of deliveries; 0 if absent."""
 Weight = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)]
+AreaName = Annotated[
+    str, Field(min_length=1, max_length=250, pattern=r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]+$")
+]
+"""A name that may have several lines."""
 Label = Annotated[str, Field(min_length=1, max_length=250, pattern=KEY_PATTERN)]
 
 
@@ -61,7 +67,7 @@ class AreaEvent(Event):
     """An IRIS area; the area of the latest batch counts."""
 
     code: Iris
-    name: Label
+    name: AreaName
     lng: Longitude
     lat: Latitude
 

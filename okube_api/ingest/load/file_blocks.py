@@ -12,9 +12,11 @@ from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from okube_api.ingest.parse.codecs import Encoding, Format, create_decoder, detect_format
+from okube_api.ingest.parse.csv_parser import CsvParser
 from okube_api.ingest.parse.line_blocks import LineBlock, read_line_blocks
 from okube_api.ingest.parse.parquet import format_row, read_parquet
-from okube_api.ingest.parse.text import CsvParser, NdjsonParser, ParsedBlock, Parser
+from okube_api.ingest.parse.text import NdjsonParser, ParsedBlock, Parser
+from okube_api.ingest.parse.transcoding import Transcoder
 
 _CHUNK_BYTES = 2**20
 
@@ -107,14 +109,23 @@ async def _read_text_blocks(file: EventFile, kind: str) -> AsyncIterator[FileBlo
         decoder.end()
 
     parser: Parser = NdjsonParser(kind) if file.format is Format.NDJSON else CsvParser(kind)
-    async for lines in read_line_blocks(decode()):
-        parsed = await asyncio.to_thread(parser.read, lines)
-        progress = Progress(size, lines.first_line + len(lines) - 1)
-        yield FileBlock(parsed, progress, partial(_get_line, lines), parser.header)
+    last_line = 0
+    async for lines in read_line_blocks(_transcode(decode())):
+        parsed = await asyncio.to_thread(partial(parser.read, lines, is_last=False))
+        last_line = lines.last_line
+        yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.header)
+    parsed = await asyncio.to_thread(parser.read, LineBlock(b"", last_line + 1))
+    yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.header)
 
 
-def _get_line(lines: LineBlock, number: int) -> bytes:
-    return lines.get_line(number - lines.first_line)
+async def _transcode(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield a text as UTF-8 with line feeds."""
+    transcoder = Transcoder()
+    async for piece in pieces:
+        if text := transcoder.feed(piece):
+            yield text
+    if text := transcoder.end():
+        yield text
 
 
 async def _read_parquet_blocks(file: BinaryIO, kind: str) -> AsyncIterator[FileBlock]:

@@ -22,9 +22,17 @@ from okube_api.ingest.columns.timestamps import (
     to_milliseconds,
 )
 from okube_api.ingest.events.kinds import KINDS
+from okube_api.kit.cells import ValueType
 from okube_api.store.arrays import Flags
 from okube_api.store.values import Json
 
+_VALUE_TYPES = {
+    "string": ValueType.TEXT,
+    "number": ValueType.NUMBER,
+    "integer": ValueType.INTEGER,
+    "date-time": ValueType.INSTANT,
+    "date": ValueType.DAY,
+}
 _ARROW_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64()}
 
 
@@ -48,6 +56,11 @@ class FieldRule:
     def format(self) -> str | None:
         """`date-time` or `date`, for texts that are an instant or a day."""
         return self.schema.get("format")
+
+    @property
+    def value_type(self) -> ValueType:
+        """What the field holds."""
+        return _VALUE_TYPES[self.format or self.schema["type"]]
 
 
 @lru_cache

@@ -1,7 +1,7 @@
 """Cuts a stream of bytes into blocks of whole lines that know their line numbers."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -17,19 +17,41 @@ _BOM = b"\xef\xbb\xbf"
 class LineBlock:
     """Consecutive whole lines; the last one may lack its line end.
 
+    In CSV, a record may span several lines; "line" below means such a record, known by its first line.
+
     first_line: the number of the first line in the file, from 1.
+    record_ends: offset of the line feed of each record; None when every line is a record.
+    malformed: why some lines are no records, by their index in the block.
     """
 
     data: bytes
     first_line: int
+    record_ends: Ints | None = None
+    malformed: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
-    def ends(self) -> Ints:
-        """Offset of the line feed of each line."""
+    def _line_ends(self) -> Ints:
         ends = np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord("\n"))
         if self.data and not self.data.endswith(b"\n"):
             ends = np.append(ends, len(self.data))
         return ends.astype(np.int64)
+
+    @property
+    def ends(self) -> Ints:
+        """Offset of the line feed of each line."""
+        return self._line_ends if self.record_ends is None else self.record_ends
+
+    @cached_property
+    def numbers(self) -> Ints:
+        """Number of each line in the file; of a record, that of its first line."""
+        if self.record_ends is None:
+            return np.arange(self.first_line, self.first_line + len(self), dtype=np.int64)
+        return self.first_line + np.searchsorted(self._line_ends, self.starts)
+
+    @property
+    def last_line(self) -> int:
+        """Number of the last line in the file; records count with all of their lines."""
+        return self.first_line + len(self._line_ends) - 1
 
     @cached_property
     def starts(self) -> Ints:
@@ -57,7 +79,13 @@ class LineBlock:
 
     def slice(self, low: int, high: int) -> "LineBlock":
         """Return the lines [low, high) of the block."""
-        return LineBlock(self.data[int(self.starts[low]) : int(self.ends[high - 1]) + 1], self.first_line + low)
+        start = int(self.starts[low])
+        return LineBlock(
+            self.data[start : int(self.ends[high - 1]) + 1],
+            int(self.numbers[low]),
+            None if self.record_ends is None else self.record_ends[low:high] - start,
+            {index - low: reason for index, reason in self.malformed.items() if low <= index < high},
+        )
 
 
 async def read_line_blocks(source: AsyncIterator[bytes], size: int = BLOCK_BYTES) -> AsyncIterator[LineBlock]:

@@ -14,10 +14,13 @@ from pydantic import ValidationError
 from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.parse.column_checks import get_field_rules
+from okube_api.kit.cells import is_ordered_day
 from okube_api.store.values import Json
 
 MAX_REASON_CHARACTERS = 300
 _MAX_ERRORS = 3
+ENCODING_HINT = " Give `encoding` if the file has another encoding."
+DATES_HINT = " Give `dates` as `dmy` or `mdy` for days such as 31/12/2024."
 
 
 class InvalidLine(Exception):
@@ -29,11 +32,11 @@ def validate_event(kind: str, event: Json) -> Json:
     try:
         model = KINDS[kind].model.model_validate(event)
     except ValidationError as error:
-        raise InvalidLine(_format_reason(kind, error)) from None
+        raise InvalidLine(_format_reason(kind, event, error)) from None
     return model.model_dump(exclude_none=True)
 
 
-def _format_reason(kind: str, error: ValidationError) -> str:
+def _format_reason(kind: str, event: Json, error: ValidationError) -> str:
     names = [rule.name for rule in get_field_rules(kind)]
     reasons = []
     for details in error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]:
@@ -42,7 +45,8 @@ def _format_reason(kind: str, error: ValidationError) -> str:
         if details["type"] == "extra_forbidden":  # the name is not repeated: it may be anything
             reasons.append(f"Unknown field. Fields of {kind}: {', '.join(names)}.{format_suggestion(path, names)}")
         else:
-            reasons.append(f"'{path}': {message}" if path else message)
+            hint = DATES_HINT if is_ordered_day(event.get(path)) else ""
+            reasons.append(f"'{path}': {message}{hint}" if path else message)
     return "; ".join(reasons)[:MAX_REASON_CHARACTERS]
 
 
@@ -53,7 +57,7 @@ def parse_json_line(text: bytes) -> Json:
             text.decode("utf-8"), object_pairs_hook=_to_dict_without_duplicates, parse_constant=_refuse_constant
         )
     except UnicodeDecodeError:
-        raise InvalidLine("Line is not valid UTF-8.") from None
+        raise InvalidLine(f"Line is not valid UTF-8.{ENCODING_HINT}") from None
     except (json.JSONDecodeError, RecursionError) as error:
         raise InvalidLine(f"Line is not valid JSON: {error}."[:MAX_REASON_CHARACTERS]) from None
     if not isinstance(event, dict):
@@ -90,25 +94,23 @@ def _check_surrogates(text: str) -> None:
         raise InvalidLine("A text contains half of a surrogate pair, which is not a character.") from None
 
 
-def parse_csv_line(kind: str, names: Sequence[str], delimiter: str, text: bytes) -> Json:
-    """Return the event of a line of CSV, not validated; fields of empty cells are left out.  Raises InvalidLine."""
+def parse_csv_line(kind: str, names: Sequence[str], delimiter: str, text: bytes) -> Json | None:
+    """Return the event of a record of CSV, as texts; fields of empty cells are left out.  Raises InvalidLine.
+
+    names: of the columns; columns without a name are ignored.
+    Return None when all cells are empty.
+    """
     try:
         cells = next(csv.reader([text.decode("utf-8")], delimiter=delimiter, strict=True), [])
     except UnicodeDecodeError:
-        raise InvalidLine("Line is not valid UTF-8.") from None
+        raise InvalidLine(f"Line is not valid UTF-8.{ENCODING_HINT}") from None
     except csv.Error as error:
         raise InvalidLine(f"Line is not valid CSV: {error}.") from None
-    if len(cells) != len(names):
+    if not any(cells):
+        return None
+    event = {name: cell for name, cell in zip(names, cells, strict=False) if name and cell}
+    absent = names[len(cells) :]
+    is_incomplete = any(rule.required and rule.name in absent for rule in get_field_rules(kind))
+    if any(cells[len(names) :]) or is_incomplete:
         raise InvalidLine(f"Line has {len(cells)} cells, but the header has {len(names)}.")
-    types = {rule.name: rule.schema["type"] for rule in get_field_rules(kind)}
-    return {name: _parse_cell(cell, types[name]) for name, cell in zip(names, cells, strict=True) if cell}
-
-
-def _parse_cell(cell: str, json_type: str) -> str | int | float:
-    """Return the value of a cell; the text itself when it is not a number, for the validation to refuse."""
-    if json_type == "string":
-        return cell
-    try:
-        return int(cell) if json_type == "integer" else float(cell)
-    except ValueError:
-        return cell
+    return event

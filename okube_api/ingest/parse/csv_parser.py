@@ -1,0 +1,122 @@
+"""Parses CSV of any dialect: delimiters, quotes, line ends within quotes, short lines, unnamed columns."""
+
+import csv
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.csv
+
+from okube_api.ingest.parse.cell_columns import CellReader
+from okube_api.ingest.parse.column_checks import get_schema
+from okube_api.ingest.parse.csv_records import RecordCutter, strip_cells
+from okube_api.ingest.parse.line_blocks import LineBlock
+from okube_api.ingest.parse.row_checks import parse_csv_line
+from okube_api.ingest.parse.text import ParsedBlock, check_columns, concat_blocks, parse_lines
+from okube_api.kit.cells import find_separator, guess_delimiter
+from okube_api.store.values import Json
+
+_ARROW_BLOCK_BYTES = 2**20
+
+
+class CsvParser:
+    """Parses a header, then one event a record.
+
+    delimiter: when None, the file may name it (`sep=;`); else it is guessed from the header.
+    """
+
+    def __init__(self, kind: str, reader: CellReader | None = None, delimiter: str | None = None) -> None:
+        self.header: str | None = None
+        self._kind = kind
+        self._reader = reader or CellReader(kind)
+        self._delimiter = delimiter
+        self._names: list[str] = []
+        self._cutter: RecordCutter | None = None
+        self._has_canonical_numbers = True  # until a number is written otherwise than Arrow reads it
+
+    def read(self, lines: LineBlock, *, is_last: bool = True) -> ParsedBlock:
+        """See `Parser`; a record that does not end yet is kept for the next call."""
+        if self.header is None:
+            lines = self._read_header(lines)
+        if self._cutter is None:
+            return concat_blocks(self._kind, [])
+        records = self._cutter.cut(lines, is_last=is_last)
+        return replace(parse_lines(self._reader, records, self._parse_columns, self._parse_line), lines=records)
+
+    def _read_header(self, lines: LineBlock) -> LineBlock:
+        """Read the names of the columns from the first line with a name; return the lines after it."""
+        expected = get_schema(self._kind).names
+        for index in lines.nonempty.tolist():
+            text = lines.get_line(index).decode("utf-8", "replace")
+            if not text.strip(' ,;\t|"'):
+                continue
+            if (separator := find_separator(text)) is not None:
+                self._delimiter = self._delimiter or separator
+                continue
+            self._delimiter = self._delimiter or guess_delimiter(text, expected)
+            cells = next(csv.reader([text], delimiter=self._delimiter, skipinitialspace=True), [])
+            self._names = [name.strip() for name in cells]
+            check_columns(self._kind, self._names)
+            self.header = text
+            self._reader.decimal_comma = self._delimiter != ","
+            self._cutter = RecordCutter(self._delimiter)
+            after = index + 1
+            return lines.slice(after, len(lines)) if after < len(lines) else LineBlock(b"", lines.first_line + after)
+        return LineBlock(b"", lines.first_line + len(lines))
+
+    def _parse_line(self, text: bytes) -> Json | None:
+        delimiter = self._delimiter or ","
+        return parse_csv_line(self._kind, self._names, delimiter, strip_cells(text, delimiter))
+
+    def _parse_columns(self, lines: LineBlock) -> pa.Table:
+        data = strip_cells(lines.data, self._delimiter or ",")
+        has_line_ends = lines.record_ends is not None
+        if self._has_canonical_numbers:
+            try:
+                return self._read_csv(data, has_line_ends, as_texts=False)
+            except pa.ArrowInvalid:
+                rows = self._read_ragged(data, has_line_ends)
+                self._has_canonical_numbers = False
+                return rows
+        return self._read_ragged(data, has_line_ends)
+
+    def _read_ragged(self, data: bytes, has_line_ends: bool) -> pa.Table:
+        """Read all columns as texts; if the lines differ in length, fill or cut them."""
+        try:
+            return self._read_csv(data, has_line_ends, as_texts=True)
+        except pa.ArrowInvalid:
+            if b'"' in data:
+                raise
+        return self._read_csv(self._align(data), has_line_ends, as_texts=True)
+
+    def _align(self, data: bytes) -> bytes:
+        """Return lines without quotes with as many cells as the header; empty cells are added or left out."""
+        mark, width = (self._delimiter or ",").encode(), len(self._names)
+        lines = data.replace(b"\r\n", b"\n").split(b"\n")
+        for index, line in enumerate(lines):
+            surplus = line.count(mark) + 1 - width
+            if surplus < 0 and line:
+                lines[index] = line + mark * -surplus
+            elif surplus > 0:
+                lines[index] = line.removesuffix(mark * surplus)
+        return b"\n".join(lines)
+
+    def _read_csv(self, data: bytes, has_line_ends: bool, *, as_texts: bool) -> pa.Table:
+        schema = get_schema(self._kind)
+        # Arrow reads 0x10 as an integer, but not as a floating-point number.
+        types = {
+            name: pa.string() if as_texts or pa.types.is_string(schema.field(name).type) else pa.float64()
+            for name in self._names
+            if name
+        }
+        return pa.csv.read_csv(
+            pa.BufferReader(data),
+            read_options=pa.csv.ReadOptions(
+                column_names=[name or f"unnamed {position}" for position, name in enumerate(self._names)],
+                block_size=_ARROW_BLOCK_BYTES,
+                use_threads=True,
+            ),
+            parse_options=pa.csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=has_line_ends),
+            convert_options=pa.csv.ConvertOptions(
+                column_types=types, include_columns=list(types), null_values=[""], strings_can_be_null=True
+            ),
+        )

@@ -1,0 +1,118 @@
+"""Finds the records of CSV: a record spans several lines when a cell in quotes contains a line end."""
+
+import csv
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from okube_api.ingest.parse.line_blocks import MAX_LINE_BYTES, LineBlock
+
+_MALFORMED = "Line is not valid CSV: a cell in quotes has no closing quote, or continues after it."
+_STRAY_QUOTE = "Line is not valid CSV: a quote in the middle of a cell, after a record that is not valid."
+
+
+class RecordCutter:
+    """Cuts the lines of one file into records.
+
+    A record is what RFC 4180 says.  Where none starts at a line, only this line is malformed, and the next line is
+    looked at; the lines that the attempt covered are malformed, too, when one has a quote in the middle of a cell: it
+    may be the second half of a record.
+    """
+
+    def __init__(self, delimiter: str) -> None:
+        self._delimiter = delimiter
+        self._rest: LineBlock | None = None  # the beginning of a record that the next lines go on with
+
+    def cut(self, lines: LineBlock, *, is_last: bool) -> LineBlock:
+        """Return the records that end in some lines; is_last: whether the file ends with these lines."""
+        if self._rest is not None:
+            lines = LineBlock(self._rest.data + lines.data, self._rest.first_line)
+            self._rest = None
+        if b'"' not in lines.data:
+            return lines
+        quotes = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == ord('"'))
+        counts = np.searchsorted(quotes, lines.ends) - np.searchsorted(quotes, lines.starts)
+        odd = np.flatnonzero(counts % 2)
+        if len(odd) == 0:  # every quote is closed in its line
+            return lines
+        is_end = np.ones(len(lines), np.bool_)
+        malformed: dict[int, str] = {}  # by line
+        after_record = after_failure = 0  # the lines from which on there is no record or failed attempt yet
+        size = len(lines)
+        for index in odd.tolist():
+            if index < after_record or index in malformed:
+                continue
+            count, is_valid, is_complete = self._read_record(lines, index)
+            if is_valid:
+                after_record = index + count
+                is_end[index : after_record - 1] = False
+            elif not is_complete and not is_last:
+                self._rest = lines.slice(index, size)
+                size = index
+                break
+            elif count > 1:
+                malformed[index] = _MALFORMED
+                for line in range(max(index + 1, after_failure), index + count):
+                    if counts[line] and _has_stray_quote(lines.get_line(line), self._delimiter):
+                        malformed[line] = _STRAY_QUOTE
+                after_failure = index + count
+        if size == 0:
+            return LineBlock(b"", lines.first_line)
+        record_of_line = np.concatenate(([0], np.cumsum(is_end[:-1])))
+        return LineBlock(
+            lines.data[: int(lines.ends[size - 1]) + 1],
+            lines.first_line,
+            lines.ends[:size][is_end[:size]],
+            {int(record_of_line[line]): reason for line, reason in malformed.items() if line < size},
+        )
+
+    def _read_record(self, lines: LineBlock, index: int) -> tuple[int, bool, bool]:
+        """Read the record that starts at a line.
+
+        Return the number of lines read, whether they are a record, and whether more lines could not make them one.
+        """
+        reader = csv.reader(_read_texts(lines, index), delimiter=self._delimiter, skipinitialspace=True, strict=True)
+        try:
+            next(reader)
+        except csv.Error:
+            bytes_read = int(lines.ends[index + reader.line_num - 1] - lines.starts[index])
+            is_open = index + reader.line_num == len(lines) and bytes_read <= MAX_LINE_BYTES
+            return reader.line_num, False, not is_open
+        return reader.line_num, True, True
+
+
+def _read_texts(lines: LineBlock, index: int) -> Iterator[str]:
+    start = int(lines.starts[index])
+    for line in range(index, len(lines)):
+        if int(lines.ends[line]) - start > MAX_LINE_BYTES:
+            return
+        yield lines.data[int(lines.starts[line]) : int(lines.ends[line]) + 1].decode("utf-8", "replace")
+
+
+def _has_stray_quote(line: bytes, delimiter: str) -> bool:
+    return b'"' in _compile_quoted_cell(delimiter).sub(b"", line)
+
+
+@lru_cache
+def _compile_quoted_cell(delimiter: str) -> re.Pattern[bytes]:
+    d = re.escape(delimiter.encode())
+    return re.compile(rb'(?:(?<=%b)|^) *+"(?:[^"]++|"")*+" *+(?=%b|$)' % (d, d))
+
+
+def strip_cells(data: bytes, delimiter: str) -> bytes:
+    """Return records without the blanks around their cells; blanks in quotes stay."""
+    mark = delimiter.encode()
+    has_blanks = any(pair in data for pair in (mark + b" ", b" " + mark, b"\n ", b" \n", b" \r")) or (
+        data[:1] == b" " or data[-1:] == b" "
+    )
+    return _compile_cell(delimiter).sub(rb"\1\2\3", data) if has_blanks else data
+
+
+@lru_cache
+def _compile_cell(delimiter: str) -> re.Pattern[bytes]:
+    """Return the pattern of a cell in quotes (group 1) or without (group 2), and what ends it (group 3)."""
+    d = re.escape(delimiter.encode())
+    words = rb"[^%b\r\n ]*+(?: ++[^%b\r\n ]++)*+" % (d, d)
+    return re.compile(rb' *+(?:("(?:[^"]++|"")*+") *+(?=[%b\r\n]|\Z)|(%b) *+)(%b|\r?\n|\r|\Z)' % (d, words, d))

@@ -1,0 +1,230 @@
+"""Reads single values of files: a cell of text or a typed value, by the type of its field.
+
+Events and tables, in whatever format, read their values by these rules.  A value that no rule understands is returned
+as it is, for the model of its field to refuse.  The patterns avoid what RE2 and Python read differently, so that whole
+columns are read by the same ones (`ingest/parse/cell_columns.py`).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from math import isfinite
+from typing import Any, Literal
+
+from okube_api.kit.booleans import CELL_BOOLEANS
+
+DateOrder = Literal["dmy", "mdy"]
+
+
+class ValueType(Enum):
+    """What a field holds."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    INSTANT = "instant"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class CellFormat:
+    """How the values of a file are written, where the values themselves do not tell.
+
+    decimal_comma: whether `1,234` is a number between 1 and 2; else it is refused, as it may have been 1234.
+    date_order: the order of day and month in `01/02/2024`; None when it is unknown.
+    """
+
+    decimal_comma: bool = False
+    date_order: DateOrder | None = None
+
+
+BLANKS = " \t\u00a0"
+_BLANK = "[ \t\u00a0]*"
+NUMBER_PATTERN = rf"^{_BLANK}([+-]?)([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{{1,3}})?{_BLANK}$"
+COMMA_PATTERN = rf"^{_BLANK}[+-]?[0-9]*,[0-9]*([eE][+-]?[0-9]{{1,3}})?{_BLANK}$"
+GROUPED_PATTERN = rf"^{_BLANK}[+-]?[1-9][0-9]{{0,2}},[0-9]{{3}}{_BLANK}$"
+"""Numbers that are thousands in English and fractions elsewhere."""
+INSTANT_PATTERN = (
+    rf"^{_BLANK}(?P<date>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}|[0-9]{{8}})[Tt ]"
+    r"(?P<hour>[0-9]{2}):?(?P<minute>[0-9]{2})(?::?(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
+    r" ?(?:(?P<utc>[Zz]|[Uu][Tt][Cc]|[Gg][Mm][Tt])|(?P<sign>[+-])(?P<hours>[0-9]{2})(?::?(?P<minutes>[0-9]{2}))?"
+    rf"(?: [A-Z]{{3,5}})?)(?:\[[A-Za-z0-9_/+-]+\])?{_BLANK}$"
+)
+"""Instants with an offset, as databases and languages print them."""
+EPOCH_PATTERN = rf"^{_BLANK}(?:([0-9]{{10}})(?:[.]([0-9]{{1,9}}))?|([0-9]{{13}})(?:[.]0*)?|([0-9]{{16}})){_BLANK}$"
+"""Seconds, milliseconds or microseconds since 1970; from September 2001 on the number of digits tells which."""
+DAY_PATTERN = (
+    rf"^{_BLANK}([0-9]{{4}})(?:-([0-9]{{2}})-([0-9]{{2}})|/([0-9]{{2}})/([0-9]{{2}}))"
+    rf"(?:[T ]00:00(?::00(?:[.,]0+)?)?)?{_BLANK}$"
+)
+ORDERED_DAY_PATTERN = (
+    rf"^{_BLANK}([0-9]{{1,2}})[/.-]([0-9]{{1,2}})[/.-]([0-9]{{4}})(?:[T ]00:00(?::00(?:[.,]0+)?)?)?{_BLANK}$"
+)
+"""Days whose order of day and month must be known."""
+NAIVE_INSTANT_PATTERN = (
+    rf"^{_BLANK}(?:[0-9]{{4}}-?[0-9]{{2}}-?[0-9]{{2}}|[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}})[Tt ][0-9]{{2}}:?[0-9]{{2}}"
+    rf"(?::?[0-9]{{2}}(?:[.,][0-9]+)?)?{_BLANK}$"
+)
+"""Instants without an offset, which cannot be placed."""
+
+_NUMBER, _COMMA, _GROUPED = re.compile(NUMBER_PATTERN), re.compile(COMMA_PATTERN), re.compile(GROUPED_PATTERN)
+_INSTANT, _NAIVE_INSTANT, _EPOCH = map(re.compile, (INSTANT_PATTERN, NAIVE_INSTANT_PATTERN, EPOCH_PATTERN))
+_DAY, _ORDERED_DAY = re.compile(DAY_PATTERN), re.compile(ORDERED_DAY_PATTERN)
+_EPOCH_UNITS_S = {10: Decimal(1), 13: Decimal("1e-3"), 16: Decimal("1e-6")}
+_LONGEST_NUMBER = 400
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
+
+
+def read_value(value: Any, value_type: ValueType, cell_format: CellFormat) -> Any:
+    """Return a value in the form that models take: texts, numbers, RFC 3339 and `YYYY-MM-DD`."""
+    match value_type:
+        case ValueType.TEXT:
+            return str(value) if _is_integer(value) else value
+        case ValueType.NUMBER:
+            return read_number(value, cell_format) if isinstance(value, str) else value
+        case ValueType.INTEGER:
+            return _read_integer(value, cell_format)
+        case ValueType.BOOLEAN:
+            return read_boolean(value)
+        case ValueType.INSTANT:
+            return _read_instant(value)
+        case ValueType.DAY:
+            return _read_day(value, cell_format.date_order) if isinstance(value, str) else value
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def read_number(text: str, cell_format: CellFormat) -> int | float | str:
+    """Return the number that a text is, an integer when it has no point, exponent or decimal comma."""
+    if len(text) > _LONGEST_NUMBER:
+        return text
+    digits = text
+    if _COMMA.fullmatch(text) and (cell_format.decimal_comma or not _GROUPED.fullmatch(text)):
+        digits = text.replace(",", ".")
+    if not _NUMBER.fullmatch(digits):
+        return text
+    digits = digits.strip(BLANKS)
+    if digits.lstrip("+-").isdecimal():
+        integer = int(digits)
+        if _MIN_INTEGER <= integer <= _MAX_INTEGER:
+            return integer
+    number = float(digits)
+    return number if isfinite(number) else text
+
+
+def _read_integer(value: Any, cell_format: CellFormat) -> Any:
+    """Return the integer that a text, a float or a decimal is; a fraction is left as it is."""
+    number: Any = read_number(value, cell_format) if isinstance(value, str) else value
+    if isinstance(number, float | Decimal):
+        is_whole = isfinite(number) and -(2**53) < number < 2**53 and number == int(number)
+        return int(number) if is_whole else number
+    return number
+
+
+def read_boolean(value: Any) -> Any:
+    """Return the boolean that a text is in any language of spreadsheets."""
+    return CELL_BOOLEANS.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+def _read_instant(value: Any) -> Any:
+    """Return an instant with an offset as RFC 3339; a leap second becomes the last millisecond before it."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return value
+    text = value if isinstance(value, str) else _format_epoch(value)
+    if parts := _INSTANT.fullmatch(text):
+        date = parts["date"].replace("/", "-")
+        if len(date) == len("20240401"):
+            date = f"{date[:4]}-{date[4:6]}-{date[6:]}"
+        second, fraction = parts["second"] or "00", parts["fraction"]
+        if second == "60":
+            second, fraction = "59", "999"
+        offset = "Z" if parts["utc"] else f"{parts['sign']}{parts['hours']}:{parts['minutes'] or '00'}"
+        fraction = f".{fraction}" if fraction else ""
+        return f"{date}T{parts['hour']}:{parts['minute']}:{second}{fraction}{offset}"
+    if parts := _EPOCH.fullmatch(text):
+        digits = parts[1] or parts[3] or parts[4]
+        seconds = Decimal(digits) * _EPOCH_UNITS_S[len(digits)] + Decimal(f"0.{parts[2] or 0}")
+        instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(seconds * 1000))
+        return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03}Z"
+    return value
+
+
+def _format_epoch(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return f"{Decimal(repr(value)):f}" if isfinite(value) else ""
+
+
+def is_naive_instant(value: Any) -> bool:
+    """Tell whether a value is an instant without a time zone."""
+    return isinstance(value, str) and bool(_NAIVE_INSTANT.fullmatch(value))
+
+
+# -- days -------------------------------------------------------------------------------------------------------------
+
+
+def _read_day(text: str, order: DateOrder | None) -> str:
+    if parts := _DAY.fullmatch(text):
+        return f"{parts[1]}-{parts[2] or parts[4]}-{parts[3] or parts[5]}"
+    if order is not None and (parts := _ORDERED_DAY.fullmatch(text)):
+        day, month = (parts[1], parts[2]) if order == "dmy" else (parts[2], parts[1])
+        return f"{parts[3]}-{int(month):02}-{int(day):02}"
+    return text
+
+
+def is_ordered_day(value: Any) -> bool:
+    """Tell whether a value is a day whose order of day and month must be known."""
+    return isinstance(value, str) and bool(_ORDERED_DAY.fullmatch(value))
+
+
+class DateOrderFinder:
+    """Finds the order of day and month from the values of a file: that by which all of them are days.
+
+    order: None while both are possible, and when none is.
+    """
+
+    def __init__(self) -> None:
+        self._has_late_first = self._has_late_second = False
+
+    def add(self, texts: Iterable[Any]) -> None:
+        """Look at further values; those that are not days of this kind are ignored."""
+        for text in texts:
+            parts = _ORDERED_DAY.fullmatch(text) if isinstance(text, str) else None
+            if parts:
+                self._has_late_first |= int(parts[1]) > 12
+                self._has_late_second |= int(parts[2]) > 12
+
+    @property
+    def order(self) -> DateOrder | None:
+        """The order that the values leave."""
+        if self._has_late_first == self._has_late_second:
+            return None
+        return "dmy" if self._has_late_first else "mdy"
+
+
+# -- texts of files ---------------------------------------------------------------------------------------------------
+
+_SEPARATOR = re.compile(r'^[ \ufeff]*"?[ ]*sep[ ]*=[ ]*([^"\r\n])"?[ ]*(\1*|,*|;*)[ ]*$', re.IGNORECASE)
+
+
+def find_separator(line: str) -> str | None:
+    """Return the delimiter that a first line `sep=;` names, in any spelling of spreadsheets; None for other lines."""
+    match = _SEPARATOR.match(line.rstrip("\r\n"))
+    return match[1] if match else None
+
+
+def guess_delimiter(header: str, expected: Iterable[str], delimiters: str = ",;\t|") -> str:
+    """Return the delimiter that gives the most of the expected names in a header, then the most names."""
+    names = frozenset(expected)
+
+    def score(delimiter: str) -> tuple[int, int]:
+        cells = [cell.strip().strip('"').strip() for cell in header.split(delimiter)]
+        return sum(cell in names for cell in cells), len(cells)
+
+    return max(delimiters, key=score)
