@@ -12,6 +12,7 @@ from okube_api.catalogue.fact import Fact
 from okube_api.catalogue.facts import GEO_STAYS, OUTCOMES, PRESENCE_PASSAGES
 from okube_api.kit.application import Application
 from okube_api.store.conditions import equal
+from okube_api.store.exact_integers import narrow_columns
 
 _BUCKETS = ("day", "week", "month")
 EXPORTED: dict[str, tuple[Fact, Sequence[str]]] = {
@@ -33,7 +34,7 @@ async def export_facts(services: Services, application: Application, folder: Pat
                 continue
             draft, writer = files[name].with_suffix(".draft"), None
             async for block in view.read_parts(fact.table, -(2**31), 2**31 - 1):
-                rows = block.select([*_BUCKETS, *columns])
+                rows = narrow_columns(block.select([*_BUCKETS, *columns]))
                 writer = writer or pq.ParquetWriter(draft, rows.schema)
                 writer.write_table(rows)
             assert writer is not None, f"no rows of {name}"

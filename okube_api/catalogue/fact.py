@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from okube_api.catalogue.weights import MAX_WEIGHT
 from okube_api.store.schema import Column, ColumnType, Table
+
+MAX_ROWS = 2**33
+"""No rollup row sums more rows, events or touches than that; user numbers have 32 bits."""
 
 
 class Span(StrEnum):
@@ -31,6 +35,7 @@ class Measure:
     name: its column in rollups; the weighted sum is `<name>_w`.
     field: the integer column of the fact to sum; None counts rows.
     weighted: whether rollups also hold a weighted sum.
+    max_value: the greatest absolute value of a row, which decides whether 64 bits hold its sums.
     distinct_by: if the measure marks the first row of a day: the columns that, with the day, have one marked row.
         A condition on other columns can leave out the marked row and keep other rows of the day; then distinct
         values of these columns must be counted instead.
@@ -40,6 +45,16 @@ class Measure:
     field: str | None = None
     weighted: bool = True
     distinct_by: tuple[str, ...] = ()
+    max_value: int = 1
+
+    @property
+    def column_types(self) -> dict[str, ColumnType]:
+        """The columns of rollups that hold the sums, with their types."""
+        factors = dict(zip(self.columns, (1, MAX_WEIGHT), strict=False))
+        return {
+            name: ColumnType.INTEGER if self.max_value * factor * MAX_ROWS < 2**63 else ColumnType.WIDE_INTEGER
+            for name, factor in factors.items()
+        }
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -107,7 +122,7 @@ class Fact:
             (
                 *_integers(DAY_COLUMNS if span is Span.DAY else MONTH_COLUMNS),
                 *(Column(name, kinds[name]) for name in grain.dimensions),
-                *_integers(name for measure in grain.measures for name in measure.columns),
+                *(Column(*item) for measure in grain.measures for item in measure.column_types.items()),
                 *(Column(members.name, ColumnType.BYTES) for members in grain.sets(span)),
             ),
             index=grain.dimensions[:1],

@@ -7,14 +7,19 @@ chooses the smallest table that can answer).
 from okube_api.catalogue.fact import Fact, Grain, Measure, MemberSet
 from okube_api.store.schema import Column, ColumnType, Table
 
+_MAX_SECONDS = 2**29  # 17 years
+_MAX_DAYS = 2**18  # 700 years
+_MAX_METRES = 2**25  # half of the equator
+_MAX_VOLUME = 10**12  # of a delivery
+
 # -- GPS stays of the panel ------------------------------------------------------------------------------
 
 STAYS = Measure("stays")
-DWELL = Measure("dwell", "dwell_s")
+DWELL = Measure("dwell", "dwell_s", max_value=_MAX_SECONDS)
 VISITOR_DAYS = Measure("visitor_days", "visitor_day")
-GAPS = Measure("gaps", "gap_d")
-HOME_METRES = Measure("home_metres", "home_m")
-WORK_METRES = Measure("work_metres", "work_m")
+GAPS = Measure("gaps", "gap_d", max_value=_MAX_DAYS)
+HOME_METRES = Measure("home_metres", "home_m", max_value=_MAX_METRES)
+WORK_METRES = Measure("work_metres", "work_m", max_value=_MAX_METRES)
 
 USERS = MemberSet("users")
 NEW_AT_PLACE = MemberSet("new_at_place", "new_place")
@@ -84,7 +89,7 @@ PANELISTS = Table(
 
 DROPOUTS = Measure("dropouts", "dropout", weighted=False)
 PRESENCE_SESSIONS = Measure("stays", weighted=False)
-PRESENCE_DWELL = Measure("dwell", "dwell_s", weighted=False)
+PRESENCE_DWELL = Measure("dwell", "dwell_s", weighted=False, max_value=_MAX_SECONDS)
 PRESENCE_VISITOR_DAYS = Measure(
     "visitor_days", "visitor_day", weighted=False, distinct_by=("user", "site", "equipment")
 )
@@ -176,8 +181,8 @@ PRESENCE_PASSAGE_EXITS = Fact(
 VISITS = Measure("visits", "visit")
 CONVERSIONS = Measure("conversions", "conversion")
 PURCHASES = Measure("purchases", "purchase_count")
-REVENUE = Measure("revenue", "revenue_micro")  # millionths of the application's currency
-DELAY = Measure("delay", "delay_s")
+REVENUE = Measure("revenue", "revenue_micro", max_value=2**63)  # millionths of the application's currency
+DELAY = Measure("delay", "delay_s", max_value=_MAX_SECONDS)
 VISITORS = MemberSet("users", "visit")
 _OUTCOME_MEASURES = (VISITS, CONVERSIONS, PURCHASES, REVENUE)
 
@@ -189,7 +194,7 @@ _OUTCOME_COLUMNS = (
     Column("visit", ColumnType.INTEGER),  # 1; 0 for a purchase without a visit
     Column("conversion", ColumnType.INTEGER),  # 1: a visit with at least one purchase
     Column("purchase_count", ColumnType.INTEGER),
-    Column("revenue_micro", ColumnType.INTEGER),
+    Column("revenue_micro", ColumnType.WIDE_INTEGER),  # of any number of purchases
     Column("campaigns", ColumnType.TEXTS),  # the distinct campaigns (_id) of the path, sorted
 )
 
@@ -274,9 +279,9 @@ EXPOSURES = Fact(
     grains=(Grain("campaign", ("campaign", "control"), (), members=(USERS,)),),
 )
 
-PRINTS = Measure("prints", "print_count", weighted=False)
-CLICKS = Measure("clicks", "click_count", weighted=False)
-OPENINGS = Measure("openings", "opening_count", weighted=False)
+PRINTS = Measure("prints", "print_count", weighted=False, max_value=_MAX_VOLUME)
+CLICKS = Measure("clicks", "click_count", weighted=False, max_value=_MAX_VOLUME)
+OPENINGS = Measure("openings", "opening_count", weighted=False, max_value=_MAX_VOLUME)
 
 DELIVERIES = Fact(
     "deliveries",  # what the media platform counts, by campaign, day and site; costs are computed from it

@@ -6,17 +6,12 @@ Numbers stay integers over one common denominator until the last step.
 
 from dataclasses import dataclass
 from math import lcm
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from okube_api.store.arrays import Ints
+from okube_api.store.exact_integers import SAFE, Numerators, find_magnitude, multiply, narrow, sum_by_position
 
-Numerators = NDArray[Any]
-"""int64, or Python integers (dtype object) where they might not fit into 64 bits."""
-
-_SAFE = 2**62
 _EXACT_DOUBLE = 2**53
 _DENSE = 4_000_000
 
@@ -51,9 +46,7 @@ class Grid:
         denominator = lcm(self.denominator, other.denominator)
         keys = np.concatenate((self.keys, other.keys))
         parts = (self.numerators_over(denominator), multiply(other.numerators_over(denominator), sign))
-        exact = object if any(part.dtype == object for part in parts) else np.int64
-        numbers = np.concatenate([part.astype(exact) for part in parts])
-        return sum_by_cell(keys, numbers, denominator, self.is_integer and other.is_integer)
+        return sum_by_cell(keys, np.concatenate(parts), denominator, self.is_integer and other.is_integer)
 
 
 EMPTY_GRID = Grid(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
@@ -64,14 +57,13 @@ def sum_by_cell(keys: Ints, numbers: Numerators, denominator: int = 1, is_intege
     if len(keys) == 0:
         return Grid(EMPTY_GRID.keys, EMPTY_GRID.numerators, denominator, is_integer)
     size = int(keys.max()) + 1
+    numbers = narrow(numbers)
     if numbers.dtype == object or size > max(_DENSE, 4 * len(keys)):
         distinct, positions = np.unique(keys, return_inverse=True)
-        totals = np.zeros(len(distinct), dtype=numbers.dtype)
-        np.add.at(totals, positions, numbers)
+        totals = sum_by_position(positions, numbers, len(distinct))
         nonzero = totals != 0
         return Grid(distinct[nonzero], totals[nonzero], denominator, is_integer)
-    totals = np.zeros(size, dtype=np.int64)
-    np.add.at(totals, keys, numbers)
+    totals = sum_by_position(keys, numbers, size)
     distinct = np.flatnonzero(totals)
     return Grid(distinct, totals[distinct], denominator, is_integer)
 
@@ -86,19 +78,8 @@ def sum_quotients(keys: Ints, numbers: Numerators, divisors: Ints) -> Grid:
         (int(divisor), sum_by_cell(keys[divisors == divisor], numbers[divisors == divisor])) for divisor in distinct
     ]
     scaled = [multiply(part.numerators, common // divisor) for divisor, part in parts]
-    if any(part.dtype == object or _magnitude(part) * len(scaled) >= _SAFE for part in scaled):
-        scaled = [part.astype(object) for part in scaled]
     cells = [np.zeros(0, dtype=np.int64), *(part.keys for _, part in parts)]
     return sum_by_cell(np.concatenate(cells), np.concatenate(scaled) if scaled else cells[0], common)
-
-
-def multiply(numbers: Numerators, factor: int) -> Numerators:
-    """Multiply numbers by an integer, exactly: in Python integers where 64 bits might not do."""
-    if factor == 1:
-        return numbers
-    if numbers.dtype != object and _magnitude(numbers) * abs(factor) >= _SAFE:
-        numbers = numbers.astype(object)
-    return numbers * factor
 
 
 def round_quotients(numerators: Numerators, denominators: Numerators | int, digits: int) -> list[float]:
@@ -108,19 +89,14 @@ def round_quotients(numerators: Numerators, denominators: Numerators | int, digi
     """
     scaled = multiply(numerators, 10**digits)
     divisors = np.asarray(denominators)
-    if divisors.dtype != object and _magnitude(divisors) >= _SAFE:
+    if divisors.dtype != object and find_magnitude(divisors) >= SAFE:
         divisors = divisors.astype(object)
     if object in {divisors.dtype, scaled.dtype}:
         scaled, divisors = scaled.astype(object), divisors.astype(object)
     units = scaled // divisors
     twice_rest = (scaled - units * divisors) * 2
     units = units + ((twice_rest > divisors) | ((twice_rest == divisors) & (units % 2 == 1)))
-    if units.dtype != object and _magnitude(units) >= _EXACT_DOUBLE:
+    if units.dtype != object and find_magnitude(units) >= _EXACT_DOUBLE:
         units = units.astype(object)
     values: list[float] = (units / 10**digits).tolist()
     return values
-
-
-def _magnitude(numbers: Numerators) -> int:
-    """Return the greatest magnitude among 64-bit integers."""
-    return max(abs(int(numbers.max())), abs(int(numbers.min()))) if numbers.size else 0

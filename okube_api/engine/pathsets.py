@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from okube_api.engine.text_columns import ValuesByCode, drop_duplicate_pairs, encode_texts, flatten_lists
 from okube_api.store.arrays import Ints
+from okube_api.store.exact_integers import from_arrow, sum_by_position, to_arrow
 
 _DENSE = 4_000_000
 
@@ -102,9 +103,7 @@ def _sum_rows(table: pa.Table, rows: Ints, values: Ints, measures: Sequence[str]
         keys = positions[keys]
     summed: dict[str, pa.Array] = {}
     for name in measures:
-        totals = np.zeros(len(present), dtype=np.int64)
-        np.add.at(totals, keys, table.column(name).to_numpy().astype(np.int64, copy=False)[rows])
-        summed[name] = pa.array(totals)
+        summed[name] = to_arrow(sum_by_position(keys, from_arrow(table.column(name))[rows], len(present)))
     remaining = present
     for column in reversed(columns):
         remaining, codes = np.divmod(remaining, column.size)

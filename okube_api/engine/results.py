@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from okube_api.engine.grid import Grid, Numerators, multiply, round_quotients
+from okube_api.engine.grid import Grid, round_quotients
 from okube_api.engine.question import Label
 from okube_api.store.arrays import Ints
+from okube_api.store.exact_integers import Numerators, add, multiply, sum_all
 
 AMOUNT_DIGITS = 2
 RATIO_DIGITS = 4
@@ -115,9 +116,9 @@ class BandResults:
         size = len(self.edges) + 1
         columns = [self.counts.values_at(np.where(keys < 0, -1, keys * size + band)) for band in range(size)]
         unknown, bands = columns[0], columns[1:]
-        count = reduce(np.add, bands)
+        count = add(*bands)
         values = [round_amounts(column, self.counts) for column in bands]
-        unknowns, totals = round_amounts(unknown, self.counts), round_amounts(count + unknown, self.counts)
+        unknowns, totals = round_amounts(unknown, self.counts), round_amounts(add(count, unknown), self.counts)
         shares = [round_ratios(column, count) for column in bands]
         means = round_ratios(
             multiply(self.amount.values_at(keys), self.counts.denominator), multiply(count, self.amount.denominator)
@@ -147,16 +148,17 @@ class BandResults:
         evenly spread within the band: start + width * (count / 2 - before) / in_band, here over 2 * in_band.
         """
         numerators, denominators = np.zeros(len(count), dtype=object), np.zeros(len(count), dtype=object)
-        before = np.zeros_like(count)
+        before = np.zeros(len(count), dtype=np.int64)
         done = count == 0
         for band, (in_band, start) in enumerate(zip(bands, self.edges, strict=True)):
-            reached = ~done & (2 * (before + in_band) >= count)
+            reached = ~done & (multiply(add(before, in_band), 2) >= count)
             if band + 1 < len(self.edges):
                 width = self.edges[band + 1] - start
-                position = multiply(2 * in_band, start) + multiply(count - 2 * before, width)
+                rest = add(count, multiply(before, -2))
+                position = add(multiply(in_band, 2 * start), multiply(rest, width))
                 numerators = np.where(reached, position, numerators)
-                denominators = np.where(reached, 2 * in_band, denominators)
-            done, before = done | reached, before + in_band
+                denominators = np.where(reached, multiply(in_band, 2), denominators)
+            done, before = done | reached, add(before, in_band)
         return round_ratios(numerators, denominators)
 
 
@@ -187,12 +189,13 @@ class ItemResults:
         numbers = self.counts.numerators[low:high]
         is_listed = items < len(self.items)
         listed = numbers[is_listed]
-        unknown, total = round_amounts(np.array([numbers.sum() - listed.sum(), numbers.sum()]), self.counts)
+        listed_total, total_number = sum_all(listed), sum_all(numbers)
+        unknown, total = round_amounts(np.array([total_number - listed_total, total_number], object), self.counts)
         rows = zip(
             (self.items[item] for item in items[is_listed]),
             listed,
             round_amounts(listed, self.counts),
-            round_ratios(listed, np.full(len(listed), listed.sum())),
+            round_ratios(listed, np.full(len(listed), listed_total, object)),
             strict=True,
         )
         return {

@@ -10,7 +10,7 @@ from okube_api.catalogue.terms import Sums
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.grid import Grid, sum_by_cell, sum_quotients
 from okube_api.engine.term_rows import RowReader, ValueNumbers
-from okube_api.store.arrays import Ints
+from okube_api.store.exact_integers import Numerators
 
 
 class SumEvaluator:
@@ -69,5 +69,5 @@ class SumEvaluator:
         return sum_quotients(keys, numbers, _concatenate([rows.integers(column) for _, rows in parts]))
 
 
-def _concatenate(parts: Sequence[Ints]) -> Ints:
+def _concatenate(parts: Sequence[Numerators]) -> Numerators:
     return np.concatenate([np.zeros(0, dtype=np.int64), *parts])

@@ -18,6 +18,7 @@ from okube_api.engine.plan import Need, Pass
 from okube_api.engine.question import Question
 from okube_api.engine.text_columns import ValuesByCode, encode_texts
 from okube_api.store.arrays import Flags, Ints
+from okube_api.store.exact_integers import Numerators, from_arrow, multiply
 from okube_api.store.plans import Aggregate
 from okube_api.store.schema import ColumnType
 
@@ -61,10 +62,9 @@ class TermRows:
         values: Ints = self.table.column(column).to_numpy().astype(np.int64, copy=False)
         return values
 
-    def amounts(self, measure: Measure) -> Ints:
+    def amounts(self, measure: Measure) -> Numerators:
         """Return a measure of each row, negative when the rows are to be subtracted."""
-        values = self.integers(measure.name)
-        return values if self.source.sign == 1 else -values
+        return multiply(from_arrow(self.table.column(measure.name)), self.source.sign)
 
 
 class RowReader:

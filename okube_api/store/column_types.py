@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import pyarrow as pa
 
 from okube_api.store.errors import UnsupportedByStore
+from okube_api.store.exact_integers import WIDE_TYPE
 from okube_api.store.schema import ColumnType
 from okube_api.store.values import Scalar
 
@@ -14,10 +15,12 @@ ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
     ColumnType.TEXTS: pa.list_(pa.string()),
     ColumnType.INTEGER: pa.int64(),
     ColumnType.INTEGERS: pa.list_(pa.int64()),
+    ColumnType.WIDE_INTEGER: WIDE_TYPE,
     ColumnType.NUMBER: pa.float64(),
     ColumnType.BOOLEAN: pa.bool_(),
     ColumnType.BYTES: pa.binary(),
 }
+INTEGER_TYPES = (ColumnType.INTEGER, ColumnType.WIDE_INTEGER)
 ELEMENT_TYPES = {ColumnType.TEXTS: ColumnType.TEXT, ColumnType.INTEGERS: ColumnType.INTEGER}
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
@@ -54,7 +57,7 @@ class DeclaredFields:
 
     def require_integer(self, name: str) -> None:
         """Raise UnsupportedByStore unless the field is an integer."""
-        if self.type_of(name) is not ColumnType.INTEGER:
+        if self.type_of(name) not in INTEGER_TYPES:
             raise UnsupportedByStore(f"Field '{name}' is not an integer.")
 
     def require_search(self) -> None:
@@ -85,7 +88,7 @@ def _coerce_value(column_type: ColumnType, value: Scalar) -> Scalar | None:
         return _to_double(value)
     integral = isinstance(value, int) or value.is_integer()
     in_range = _MIN_INTEGER <= value <= _MAX_INTEGER
-    return int(value) if column_type is ColumnType.INTEGER and integral and in_range else None
+    return int(value) if column_type in INTEGER_TYPES and integral and in_range else None
 
 
 def _to_double(value: Scalar) -> float | None:
@@ -101,7 +104,7 @@ def coerce_bounds(column_type: ColumnType, low: Scalar | None, high: Scalar | No
 
     Return None instead of the pair when no value of that type can lie between them.
     """
-    if column_type is ColumnType.INTEGER:
+    if column_type in INTEGER_TYPES:
         return _coerce_integer_bounds(low, high)
     for limit in (low, high):
         if limit is not None and _coerce_value(column_type, limit) is None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 from okube_api.store.column_types import ARROW_TYPES, DeclaredFields, coerce_bounds, coerce_values
 from okube_api.store.conditions import AllOf, AnyOf, Between, Condition, Not, OneOf
 from okube_api.store.errors import UnsupportedByStore
-from okube_api.store.plans import Aggregate, Band, Each, Select
+from okube_api.store.plans import Aggregate, Band, Each, Select, Sum
 from okube_api.store.schema import ColumnType, Table
 
 FIRST_PART, LAST_PART = -(2**31), 2**31 - 1
@@ -36,7 +36,10 @@ def infer_result_types(plan: Aggregate) -> dict[str, ColumnType]:
             types[key.name] = fields.require_list(key.field)
         else:
             types[key] = fields.type_of(key)
-    return types | {measure.name: ColumnType.INTEGER for measure in plan.measures}
+    return types | {
+        measure.name: ColumnType.WIDE_INTEGER if isinstance(measure, Sum) else ColumnType.INTEGER
+        for measure in plan.measures
+    }
 
 
 def resolve_source(plan: Aggregate | Select) -> tuple[Table, Condition]:

@@ -31,7 +31,7 @@ GroupKey = str | Band | Each
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Sum of an integer column, exact to 64 bits; nulls count as 0.  `times` names a column to multiply by, per row."""
+    """Exact sum of an integer column; nulls count as 0.  `times` names a column to multiply by, per row."""
 
     field: str
     name: str
@@ -70,8 +70,9 @@ class Aggregate:
 
     source: a table that is not packed, or another Aggregate (its columns are named after its keys and measures).
 
-    The result is an Arrow table: the keys by name, then the measures (int64), in no particular order.  Without keys it
-    has exactly one row, even when no row matches.  The application is the reader's and never part of a condition.
+    The result is an Arrow table: the keys by name, then the measures, in no particular order.  Measures are int64; a
+    column of sums is decimal128(38, 0) when one of them does not fit.  Without keys the result has exactly one row,
+    even when no row matches.  The application is the reader's and never part of a condition.
     """
 
     source: "Table | Aggregate"

@@ -12,6 +12,7 @@ class ColumnType(StrEnum):
     TEXTS = "texts"  # a list of texts
     INTEGER = "integer"  # 64 bits, signed
     INTEGERS = "integers"  # a list of integers
+    WIDE_INTEGER = "wide_integer"  # signed, up to 34 digits: sums that may exceed 64 bits
     NUMBER = "number"  # a double
     BOOLEAN = "boolean"
     BYTES = "bytes"

@@ -39,4 +39,14 @@ STAYS = Table(
 MONTHS = Table("months", (Column("place", ColumnType.TEXT), Column("dwell_s", ColumnType.INTEGER)))
 EVENTS = Table("events", (Column("user", ColumnType.INTEGER), Column("label", ColumnType.TEXT)), packed=True)
 
-SCHEMA = Schema((DOCUMENTS, UNINDEXED), (STAYS, MONTHS, EVENTS))
+AMOUNTS = Table(
+    "amounts",
+    (
+        Column("place", ColumnType.TEXT),
+        Column("number", ColumnType.INTEGER),
+        Column("weight", ColumnType.INTEGER),
+        Column("wide", ColumnType.WIDE_INTEGER),
+    ),
+)
+
+SCHEMA = Schema((DOCUMENTS, UNINDEXED), (STAYS, MONTHS, EVENTS, AMOUNTS))

@@ -65,7 +65,7 @@ def test_more_combinations_of_keys_than_rows() -> None:
     assert count_rows(result.to_pylist()) == count_rows(plain.aggregate(plan, wide, TYPES))
 
 
-@pytest.mark.parametrize("value", [2**31, 2**52 + 1, -(2**52) - 1, 2**54 + 1])
+@pytest.mark.parametrize("value", [2**31, 2**52 + 1, -(2**52) - 1, 2**54 + 1, 2**61 + 1, -(2**61)])
 def test_sums_are_exact_or_refused(value: int) -> None:
     large_rows = [row | {"dwell_s": value + at, "weight": 1} for at, row in enumerate(CORPUS)]
     plan = Aggregate(STAYS, EVERYTHING, ("place",), (Sum("dwell_s", "s"), Sum("dwell_s", "w", times="weight")))
@@ -73,11 +73,10 @@ def test_sums_are_exact_or_refused(value: int) -> None:
     assert count_rows(result.to_pylist()) == count_rows(plain.aggregate(plan, large_rows, TYPES))
 
 
-@pytest.mark.parametrize("measure", [Sum("dwell_s", "s"), Sum("dwell_s", "s", times="weight")], ids=repr)
-def test_sums_that_may_be_inexact_are_refused(measure: Sum) -> None:
+def test_products_beyond_64_bits_are_refused() -> None:
     frame = build_frame(to_arrow(STAYS, [row | {"dwell_s": 2**62, "weight": 2} for row in CORPUS]), TYPES)
     with pytest.raises(UnsupportedByStore):
-        aggregate_rows(Aggregate(STAYS, EVERYTHING, (), (measure,)), frame)
+        aggregate_rows(Aggregate(STAYS, EVERYTHING, (), (Sum("dwell_s", "s", times="weight"),)), frame)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +159,7 @@ async def test_a_plan_that_repeats_does_not_reach_the_database(
     plan = Aggregate(STAYS, EVERYTHING, ("place",), (Count("n"),))
     async with caching_store.open_reader("a") as reader:
         answers = [count_rows((await reader.aggregate(plan)).to_pylist()) for _ in range(2)]
-        query_method = "_ask" if isinstance(reader, DuckReader) else "_query"
+        query_method = "_run" if isinstance(reader, DuckReader) else "_query"
         monkeypatch.setattr(type(reader), query_method, None)
         answers.append(count_rows((await reader.aggregate(plan)).to_pylist()))
     assert answers == [answers[0]] * 3

@@ -18,6 +18,7 @@ TYPES = {
     ColumnType.NUMBER: pa.float64(),
     ColumnType.BOOLEAN: pa.bool_(),
     ColumnType.BYTES: pa.binary(),
+    ColumnType.WIDE_INTEGER: pa.decimal128(38, 0),
 }
 
 
@@ -107,7 +108,10 @@ class Memory:
             | {measure.name: compute_measure(measure, members) for measure in plan.measures}
             for key, members in groups.items()
         ]
-        return build_table(rows, types | dict.fromkeys((measure.name for measure in plan.measures), pa.int64()))
+        for measure in plan.measures:
+            is_wide = any(not -(2**63) <= (row[measure.name] or 0) < 2**63 for row in rows)
+            types[measure.name] = TYPES[ColumnType.WIDE_INTEGER if is_wide else ColumnType.INTEGER]
+        return build_table(rows, types)
 
     def _keys(self, row: Row, plan: Aggregate) -> list[tuple[Any, ...]]:
         keys: list[tuple[Any, ...]] = [()]

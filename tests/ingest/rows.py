@@ -1,6 +1,7 @@
 """Rows of tables that are compared in tests."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -25,4 +26,9 @@ def replace_numbers(table: Table, row: Row, names: Mapping[int, str]) -> Row:
 
 def to_comparable(rows: Iterable[Row]) -> list[str]:
     """Return rows in a form that is equal whatever their order."""
-    return sorted(repr(sorted(row.items())) for row in rows)
+    return sorted(repr(sorted((name, _to_integer(value)) for name, value in row.items())) for row in rows)
+
+
+def _to_integer(value: Any) -> Any:
+    """Return the decimal that holds a wide integer as an integer, other values unchanged."""
+    return int(value) if isinstance(value, Decimal) else value

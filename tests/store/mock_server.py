@@ -1,9 +1,13 @@
 """MongoDB in memory (mongomock), with the calls of the asynchronous driver that the store makes."""
 
 from collections.abc import Sequence
+from decimal import Decimal, localcontext
+from math import prod
 from typing import Any
 
 import mongomock
+from bson import Decimal128
+from mongomock.aggregate import _Parser as _MockParser
 from okube_api.store.values import Json
 from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -50,7 +54,8 @@ class MockCollection:
         return MockCursor(self._collection.find(*arguments, **options))
 
     async def aggregate(self, pipeline: list[Json]) -> "MockCursor":
-        return MockCursor(self._collection.aggregate(pipeline))
+        with localcontext(prec=80):  # mongomock adds decimals in the default context, of 28 digits
+            return MockCursor(list(self._collection.aggregate(_drop_conversions(pipeline))))
 
     async def bulk_write(self, operations: Sequence[InsertOne[Json] | ReplaceOne[Json]]) -> None:
         """Run operations one by one: mongomock's own method does not accept an argument of the driver's operations."""
@@ -70,6 +75,34 @@ class MockCollection:
             return method(*arguments, **options)
 
         return call
+
+
+class _Parser(_MockParser):
+    """Parser of mongomock that multiplies decimals, too."""
+
+    def _handle_arithmetic_operator(self, operator: str, values: Any) -> Any:
+        if operator != "$multiply":
+            return super()._handle_arithmetic_operator(operator, values)  # type: ignore[no-untyped-call]
+        factors = list(self.parse_many(values))  # type: ignore[no-untyped-call]
+        if None in factors:
+            return None
+        decimals = [factor.to_decimal() if isinstance(factor, Decimal128) else factor for factor in factors]
+        product = prod(decimals)
+        return Decimal128(product) if isinstance(product, Decimal) else product
+
+
+mongomock.aggregate._Parser = _Parser  # type: ignore[misc]
+
+
+def _drop_conversions(value: Any) -> Any:
+    """Return an expression without conversions to decimals: mongomock's integers have any size."""
+    if isinstance(value, list):
+        return [_drop_conversions(element) for element in value]
+    if not isinstance(value, dict):
+        return value
+    if "$toDecimal" in value:
+        return _drop_conversions(value["$toDecimal"])
+    return {name: _drop_conversions(element) for name, element in value.items()}
 
 
 class MockCursor:

@@ -13,6 +13,7 @@ from okube_api.engine.grid import Grid, sum_by_cell
 from okube_api.engine.results import ItemResults, Leaf, Results, find_label, round_amounts, round_ratios
 from okube_api.engine.term_rows import ValueNumbers
 from okube_api.store.arrays import Ints
+from okube_api.store.exact_integers import sum_all
 
 
 @evaluate.register
@@ -68,12 +69,12 @@ class CampaignResults:
         bounds = (key * self.size, (key + 1) * self.size) if key >= 0 else (0, 0)
         low, high = np.searchsorted(self.credits.keys, bounds)
         numbers = self.credits.numerators[low:high]
-        total = numbers.sum()
+        total = sum_all(numbers)
         rows = zip(
             (self.campaigns[code] for code in self.credits.keys[low:high] % self.size),
             numbers.tolist(),
             round_amounts(numbers, self.credits),
-            round_ratios(numbers, np.full(len(numbers), total)),
+            round_ratios(numbers, np.full(len(numbers), total, object)),
             strict=True,
         )
         return {
@@ -81,5 +82,5 @@ class CampaignResults:
                 {"campaign": campaign, "key": name, "value": value, "share": share}
                 for (campaign, name), _, value, share in sorted(rows, key=lambda row: (-row[1], row[0]))
             ],
-            "total": round_amounts(np.array([total]), self.credits)[0],
+            "total": round_amounts(np.array([total], object), self.credits)[0],
         }

@@ -16,12 +16,12 @@ from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
 from okube_api.engine.campaigns import Spending, find_sharers
 from okube_api.engine.evaluate import evaluate_number
 from okube_api.engine.evaluator import Evaluator
-from okube_api.engine.grid import Grid, Numerators, multiply, sum_quotients
+from okube_api.engine.grid import Grid, sum_quotients
 from okube_api.engine.term_rows import TermRows
 from okube_api.engine.text_columns import ValuesByCode, encode_texts
 from okube_api.store.arrays import Flags, Ints
+from okube_api.store.exact_integers import SAFE, Numerators, multiply, multiply_pairs
 
-_SAFE = 2**62
 _COST_DENOMINATOR = 1_000_000_000
 """Costs are counted in thousandths of a millionth, so that one print at a cost per thousand is an integer."""
 _MEASURE_OF_COST = {"cpm": (PRINTS, 1), "cpc": (CLICKS, 1000), "cpo": (OPENINGS, 1000)}
@@ -150,7 +150,7 @@ def _compute_delivery_costs(rows: TermRows, evaluator: Evaluator) -> Numerators:
 def _to_int64(numbers: Numerators, evaluator: Evaluator) -> Numerators:
     """Convert Python integers to 64 bits, if the sum of all of them and of their shares still fits."""
     sharers = max(len(evaluator.question.active_sites), 1)
-    return numbers.astype(np.int64) if int(np.abs(numbers).sum()) * sharers < _SAFE else numbers
+    return numbers.astype(np.int64) if int(np.abs(numbers).sum()) * sharers < SAFE else numbers
 
 
 def _applies_on(spending: Spending, days: Ints) -> Flags:
@@ -247,7 +247,9 @@ def _share(part: _Amounts, evaluator: Evaluator) -> _Amounts:
         without_site = replace(without_site.select(rows), scope_values=scope_values)
     else:
         shares = np.array([len(sharing & sites) for sharing in sharers], dtype=np.int64)
-        without_site = replace(without_site, numbers=without_site.numbers * shares[without_site.campaigns])
+        without_site = replace(
+            without_site, numbers=multiply_pairs(without_site.numbers, shares[without_site.campaigns])
+        )
     return with_site.append(without_site)
 
 

@@ -12,6 +12,7 @@ from okube_api.catalogue.fact import Fact
 from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.store.arrays import Codes, Flags, Ints
 from okube_api.store.column_types import ARROW_TYPES
+from okube_api.store.exact_integers import to_arrow
 
 DayRange = tuple[int, int]
 """A first and a last local day, both inclusive."""
@@ -73,6 +74,8 @@ def sort_order(*keys: NDArray[Any]) -> Ints:
     packed: list[Ints] = []
     packed_values = 0
     for key in keys:
+        if key.dtype == object:  # integers beyond 64 bits
+            key = np.unique(key, return_inverse=True)[1]  # noqa: PLW2901 - the ranks of the same key
         low, high = (int(key.min()), int(key.max())) if len(key) else (0, 0)
         values = high - low + 1
         if packed and packed_values * values <= _PACKED_VALUES:
@@ -161,4 +164,6 @@ def build_fact_table(fact: Fact, day: Ints, columns: Mapping[str, Any]) -> pa.Ta
 def _to_arrow(values: Any, type_: pa.DataType) -> Any:
     if isinstance(values, pa.DictionaryArray):
         return values
+    if pa.types.is_decimal(type_) and isinstance(values, np.ndarray):
+        values = to_arrow(values)
     return values.cast(type_) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, type_)

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.store.arrays import Ints
+from okube_api.store.exact_integers import from_arrow
 
 _SEPARATOR = "\x1f"
 
@@ -13,7 +14,7 @@ def to_sort_codes(column: pa.ChunkedArray) -> Ints:
     """Return integers that sort like the values of this column, null first, and are equal for equal values."""
     if len(column) == 0:
         return np.empty(0, np.int64)
-    if pa.types.is_integer(column.type):
+    if pa.types.is_integer(column.type) or pa.types.is_decimal(column.type):
         return _to_integer_codes(column)
     if pa.types.is_floating(column.type):
         codes: Ints = np.unique(column.to_numpy(), return_inverse=True)[1].astype(np.int64, copy=False)
@@ -28,7 +29,9 @@ def fill_nulls(column: pa.ChunkedArray) -> Ints:
 
 
 def _to_integer_codes(column: pa.ChunkedArray) -> Ints:
-    values = fill_nulls(column)
+    values = from_arrow(column)
+    if values.dtype == object:
+        values = np.unique(values, return_inverse=True)[1].astype(np.int64, copy=False)
     if not column.null_count:
         return values
     valid = pc.is_valid(column).to_numpy()

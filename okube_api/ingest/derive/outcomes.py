@@ -16,6 +16,7 @@ from okube_api.ingest.columns.columns import (
     to_integers,
 )
 from okube_api.store.arrays import Codes, Ints
+from okube_api.store.exact_integers import Numerators, sum_by_position
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +32,7 @@ class Outcomes:
     at_ms: Ints
     visit: Ints
     purchase_count: Ints
-    revenue_micro: Ints
+    revenue_micro: Numerators
 
     def take(self, which: NDArray[np.generic] | slice) -> "Outcomes":
         """Return the outcomes that an index, a mask or a slice selects."""
@@ -53,8 +54,7 @@ def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span
     visited, bought = _index_events(visits, sites, span), _index_events(purchases, sites, span)
     visit = _match_purchases(visited, bought)
     has_visit, size = visit >= 0, len(visited.day)
-    revenue = np.zeros(size, np.int64)
-    np.add.at(revenue, visit[has_visit], bought.revenue_micro[has_visit])
+    revenue = sum_by_position(visit[has_visit], bought.revenue_micro[has_visit], size)
     purchase_count = count_by_group(visit[has_visit], size)
     outcomes = Outcomes(visited.day, visited.site, visited.user, visited.at_ms, visited.visit, purchase_count, revenue)
     return outcomes + bought.take(~has_visit)

@@ -16,6 +16,7 @@ from okube_api.catalogue.fact import DAY_COLUMNS, Fact, Grain, MemberSet, Span
 from okube_api.ingest.columns.columns import mark_group_starts, sort_order
 from okube_api.ingest.columns.sort_codes import fill_nulls, to_sort_codes
 from okube_api.store.arrays import Flags, Ints
+from okube_api.store.exact_integers import Numerators, from_arrow, multiply_pairs, sum_slices, to_arrow
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.schema import Table
 
@@ -47,10 +48,9 @@ class _RowGroups:
         groups[self.by] = np.repeat(np.arange(len(self.starts)), np.diff(self.starts, append=self.size))
         return groups
 
-    def sum(self, values: Ints) -> Ints:
+    def sum(self, values: Numerators) -> Numerators:
         """Return the sum of the values of each group."""
-        sums: Ints = np.add.reduceat(values[self.by], self.starts) if len(self.starts) else np.zeros(0, np.int64)
-        return sums
+        return sum_slices(values[self.by], self.starts)
 
 
 def _group_rows(rows: pa.Table, keys: Sequence[str]) -> _RowGroups:
@@ -107,11 +107,11 @@ def roll_up(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> 
     is_weighted = any(measure.weighted for measure in grain.measures)
     weight = fill_nulls(rows[fact.weight]) if fact.weight and is_weighted else None
     for measure in grain.measures:
-        values = np.ones(rows.num_rows, np.int64) if measure.field is None else fill_nulls(rows[measure.field])
+        values = np.ones(rows.num_rows, np.int64) if measure.field is None else from_arrow(rows[measure.field])
         columns[measure.name] = groups.sum(values)
         if measure.weighted:
             assert weight is not None, f"{fact.name} has no weights"
-            columns[f"{measure.name}_w"] = groups.sum(values * weight)
+            columns[f"{measure.name}_w"] = groups.sum(multiply_pairs(values, weight))
     if sets := grain.sets(span):
         users, group_of_row = fill_nulls(rows["user"]), groups.group_of_row
         for members in sets:
@@ -142,7 +142,7 @@ def _build_rollup(table: Table, period: Ints, span: Span, columns: Mapping[str, 
 def _to_column(values: object, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values.cast(kind)
-    return pa.array(values, kind)
+    return to_arrow(np.asarray(values)).cast(kind)
 
 
 # -- from days ---------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def merge_days_into_months(fact: Fact, grain: Grain, days: pa.Table) -> pa.Table
     groups = _group_rows(days, ("month", *grain.dimensions))
     columns = {name: days[name].take(pa.array(groups.first_rows)) for name in grain.dimensions}
     for measure in grain.measures:
-        columns |= {name: groups.sum(fill_nulls(days[name])) for name in measure.columns}
+        columns |= {name: groups.sum(from_arrow(days[name])) for name in measure.columns}
     for members in grain.sets(Span.MONTH):
         counts, users = _decode_sets(days[members.name])
         columns[members.name] = _encode_sets(np.repeat(groups.group_of_row, counts), users, len(groups.starts))

@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.column_types import ELEMENT_TYPES, DeclaredFields
+from okube_api.store.column_types import ARROW_TYPES, ELEMENT_TYPES, DeclaredFields
 from okube_api.store.columnar.frame import CodedColumn, Frame, IntegerColumn, OpaqueColumn, SmallInts, build_frame
 from okube_api.store.columnar.masks import build_mask
 from okube_api.store.conditions import AllOf, Between, Condition
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
+from okube_api.store.exact_integers import Numerators, join_halves, to_arrow
 from okube_api.store.plan_analysis import infer_part_range, infer_source_types
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
 from okube_api.store.schema import ColumnType
@@ -76,7 +77,8 @@ def select_rows(plan: Select, frame: Frame, row_limit: int | None = None) -> pa.
         if isinstance(column, OpaqueColumn):
             arrays.append(column.values)
         elif isinstance(column, IntegerColumn):
-            arrays.append(pa.array(column.values.astype(np.int64), mask=column.missing))
+            values = pa.array(column.values.astype(np.int64), mask=column.missing)
+            arrays.append(values.cast(ARROW_TYPES[rows.types[name]]))
         else:
             arrays.append(_decode_column(column, column.codes, column.codes < 0))
     return pa.table(arrays, names=list(plan.columns))
@@ -258,7 +260,7 @@ def _(measure: Sum, frame: Frame, groups: Groups, size: int) -> pa.Array:
         if magnitude >= 2**62:
             raise UnsupportedByStore("A product may exceed 64 bits.")
         values = values.astype(np.int64) * factor.values
-    return pa.array(_sum_exactly(values, magnitude, groups, size))
+    return to_arrow(_sum_exactly(values, magnitude, groups, size))
 
 
 @_measure.register
@@ -275,7 +277,7 @@ def _max_magnitude(column: IntegerColumn) -> int:
     return max(map(abs, column.bounds))
 
 
-def _sum_exactly(values: SmallInts, magnitude: int, groups: Groups, size: int) -> Ints:
+def _sum_exactly(values: SmallInts, magnitude: int, groups: Groups, size: int) -> Numerators:
     """Return the sums of values by group.  Raise UnsupportedByStore when they might not be exact.
 
     `np.bincount` adds doubles, which hold integers exactly up to 53 bits.  When a sum may exceed that, the high and
@@ -287,10 +289,10 @@ def _sum_exactly(values: SmallInts, magnitude: int, groups: Groups, size: int) -
     if magnitude * rows < _EXACT_IN_DOUBLE:
         return np.bincount(groups, weights=values, minlength=size).astype(np.int64)
     high_magnitude = magnitude >> _HALF_BITS
-    if magnitude * rows >= 2**63 or high_magnitude * rows >= _EXACT_IN_DOUBLE or rows >= 2**_HALF_BITS:
+    if (high_magnitude + 1) * rows >= _EXACT_IN_DOUBLE or rows >= 2**_HALF_BITS:
         raise UnsupportedByStore("A sum may be too large to be exact.")
     high = _sum_exactly(values >> _HALF_BITS, high_magnitude + 1, groups, size)
-    return (high << _HALF_BITS) + _sum_exactly(values & (2**_HALF_BITS - 1), 2**_HALF_BITS, groups, size)
+    return join_halves(high, _sum_exactly(values & (2**_HALF_BITS - 1), 2**_HALF_BITS, groups, size), _HALF_BITS)
 
 
 def _find_extremes(column: IntegerColumn, better: np.ufunc, worst: int, groups: Groups, size: int) -> pa.Array:

@@ -10,13 +10,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.column_types import ELEMENT_TYPES
+from okube_api.store.column_types import ELEMENT_TYPES, INTEGER_TYPES
 from okube_api.store.errors import UnsupportedByStore
+from okube_api.store.exact_integers import narrow_columns
 from okube_api.store.schema import ColumnType
 
 SmallInts = NDArray[np.integer]
 """Signed integers of 8, 16, 32 or 64 bits, whichever is the smallest that holds every value."""
 RowSelection = slice | Flags | NDArray[np.intp]
+_OPAQUE_TYPES = (ColumnType.BYTES, ColumnType.NUMBER, ColumnType.WIDE_INTEGER)
 _SIZES = (np.int8, np.int16, np.int32, np.int64)
 
 
@@ -65,7 +67,7 @@ class CodedColumn:
 
 @dataclass(frozen=True)
 class OpaqueColumn:
-    """A column that can only be returned, not filtered or grouped by: sets and doubles."""
+    """A column that can only be returned, not filtered or grouped by: sets, doubles, integers beyond 64 bits."""
 
     values: pa.Array
 
@@ -130,14 +132,16 @@ def build_frame(rows: pa.Table, types: Mapping[str, ColumnType]) -> Frame:
 
 
 def _build_column(values: pa.ChunkedArray, column_type: ColumnType, order: NDArray[np.uint64] | None) -> FrameColumn:
-    if column_type is ColumnType.INTEGER:
+    if column_type is ColumnType.WIDE_INTEGER:
+        values = narrow_columns(pa.table([values], names=["values"]))["values"]
+    if column_type in INTEGER_TYPES and pa.types.is_integer(values.type):
         missing = values.is_null().to_numpy() if values.null_count else None
         numbers = (values.fill_null(0) if values.null_count else values).to_numpy()
         if order is not None:
             numbers, missing = numbers[order], None if missing is None else missing[order]
         return IntegerColumn(_shrink(numbers), missing)
     array = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
-    if column_type in (ColumnType.BYTES, ColumnType.NUMBER):
+    if column_type in _OPAQUE_TYPES:
         return OpaqueColumn(array if order is None else array.take(pa.array(order)))
     codes, distinct = _encode(array, column_type)
     return CodedColumn(column_type, _shrink(codes if order is None else codes[order]), distinct)

@@ -11,6 +11,7 @@ from okube_api.store.duckdb.connection import Cursor, fetch_table, quote
 from okube_api.store.duckdb.snapshots import Snapshot
 from okube_api.store.duckdb.sql import TYPES, UNCOMPRESSED, Sql, Statement, aggregate_sql, count_sql, select_sql
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
+from okube_api.store.exact_integers import narrow_columns
 from okube_api.store.plan_analysis import get_stored_types, resolve_source
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.schema import ColumnType, Table
@@ -20,7 +21,10 @@ T = TypeVar("T")
 
 
 def create_table(cursor: Cursor, table: Table) -> None:
-    """Create the table unless it exists, and add columns declared since then (null in the rows it has)."""
+    """Create the table unless it exists; add columns and widen integers as declared since then.
+
+    A new column is null in the rows that there are.
+    """
     sql_types = {
         name: TYPES[column_type] + (UNCOMPRESSED if column_type is ColumnType.BYTES else "")
         for name, column_type in get_stored_types(table).items()
@@ -28,8 +32,10 @@ def create_table(cursor: Cursor, table: Table) -> None:
     definitions = {"application": "VARCHAR", **sql_types}
     text = ", ".join(f"{quote(name)} {sql_type}" for name, sql_type in definitions.items())
     cursor.execute(f"CREATE TABLE IF NOT EXISTS {quote(table.name)} ({text})")
-    present = {row[0] for row in cursor.execute(f"DESCRIBE {quote(table.name)}").fetchall()}
+    present = {row[0]: row[1] for row in cursor.execute(f"DESCRIBE {quote(table.name)}").fetchall()}
     for name, sql_type in definitions.items():
+        if present.get(name) == "BIGINT" and sql_type == "HUGEINT":
+            cursor.execute(f"ALTER TABLE {quote(table.name)} ALTER COLUMN {quote(name)} TYPE HUGEINT")
         if name not in present:
             cursor.execute(f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(name)} {sql_type}")
 
@@ -81,7 +87,8 @@ class DuckReader:
 
         def call(cursor: Cursor) -> pa.Table:
             _check_row_count(cursor, table, counting, self._row_limit)
-            return fetch_table(cursor, text, values)
+            rows = fetch_table(cursor, text, values)
+            return narrow_columns(rows) if isinstance(plan, Aggregate) else rows
 
         return await self._run(table, call)
 

@@ -23,6 +23,7 @@ TYPES = {
     ColumnType.TEXTS: "VARCHAR[]",
     ColumnType.INTEGER: "BIGINT",
     ColumnType.INTEGERS: "BIGINT[]",
+    ColumnType.WIDE_INTEGER: "HUGEINT",
     ColumnType.NUMBER: "DOUBLE",
     ColumnType.BOOLEAN: "BOOLEAN",
     ColumnType.BYTES: "BLOB",
@@ -179,7 +180,7 @@ def _(key: Each, fields: HashedFields) -> tuple[str, str]:
 
 @singledispatch
 def measure_sql(measure: object, fields: HashedFields) -> str:
-    """Return a measure as an aggregate expression of 64 bits."""
+    """Return a measure as an aggregate expression: of 128 bits for sums, so that they are exact."""
     raise UnsupportedByStore(f"There is no rule for {type(measure).__name__} in DuckDB.")
 
 
@@ -187,9 +188,9 @@ def measure_sql(measure: object, fields: HashedFields) -> str:
 def _(measure: Sum, fields: HashedFields) -> str:
     fields.require_integer(measure.field)
     if measure.times is None:
-        return f"coalesce(sum({quote(measure.field)}), 0)::BIGINT"
+        return f"coalesce(sum({quote(measure.field)}), 0)"
     fields.require_integer(measure.times)
-    return f"coalesce(sum({quote(measure.field)}::HUGEINT * {quote(measure.times)}), 0)::BIGINT"
+    return f"coalesce(sum({quote(measure.field)}::HUGEINT * {quote(measure.times)}), 0)"
 
 
 @measure_sql.register

@@ -7,9 +7,11 @@ from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
+from bson import Decimal128
 from pymongo.errors import PyMongoError
 
 from okube_api.store.errors import StoreError
+from okube_api.store.exact_integers import narrow_columns
 from okube_api.store.mongo.errors import WRITE_S, time_limit
 from okube_api.store.values import Json
 
@@ -71,13 +73,22 @@ def split_rows(rows: pa.Table) -> Iterator[pa.Table]:
 
 def to_documents(rows: pa.Table, constants: Json) -> list[Json]:
     """Return one document per row, with the constants and without the columns that are null in that row."""
+    rows = narrow_columns(rows)
     columns = {name: rows[name] for name in rows.column_names}
-    without_nulls = {name: column.to_pylist() for name, column in columns.items() if not column.null_count}
+    without_nulls = {name: _to_values(column) for name, column in columns.items() if not column.null_count}
     names = (*constants, *without_nulls)
     repeated = (repeat(value, rows.num_rows) for value in constants.values())
     documents = [dict(zip(names, row, strict=True)) for row in zip(*repeated, *without_nulls.values(), strict=True)]
     for name in columns.keys() - without_nulls.keys():
-        for document, value in zip(documents, columns[name].to_pylist(), strict=True):
+        for document, value in zip(documents, _to_values(columns[name]), strict=True):
             if value is not None:
                 document[name] = value
     return documents
+
+
+def _to_values(column: pa.ChunkedArray) -> list[Any]:
+    """Return the values of a column as the driver encodes them: integers beyond 64 bits as Decimal128."""
+    values: list[Any] = column.to_pylist()
+    if not pa.types.is_decimal(column.type):
+        return values
+    return [value if value is None else Decimal128(value) for value in values]

@@ -109,46 +109,51 @@ def element_field(key: Each) -> str:
 
 
 @singledispatch
-def accumulator(measure: object, fields: DeclaredFields) -> Json:
-    """Return a measure as a `$group` accumulator."""
+def accumulator(measure: object, fields: DeclaredFields, *, decimal: bool = False) -> Json:
+    """Return a measure as a `$group` accumulator.
+
+    decimal: add in decimals of 34 digits.  Otherwise a sum or product that exceeds 64 bits becomes a double.
+    """
     raise UnsupportedByStore(f"There is no rule for {type(measure).__name__} in MongoDB.")
 
 
 @accumulator.register
-def _(measure: Sum, fields: DeclaredFields) -> Json:
+def _(measure: Sum, fields: DeclaredFields, *, decimal: bool = False) -> Json:
     fields.require_integer(measure.field)
+    value: Any = {"$toDecimal": f"${measure.field}"} if decimal else f"${measure.field}"
     if measure.times is None:
-        return {"$sum": f"${measure.field}"}
+        return {"$sum": value}
     fields.require_integer(measure.times)
-    return {"$sum": {"$multiply": [f"${measure.field}", f"${measure.times}"]}}
+    return {"$sum": {"$multiply": [value, f"${measure.times}"]}}
 
 
 @accumulator.register
-def _(measure: Count, fields: DeclaredFields) -> Json:
+def _(measure: Count, fields: DeclaredFields, *, decimal: bool = False) -> Json:
     return {"$sum": 1}
 
 
 @accumulator.register
-def _(measure: Min, fields: DeclaredFields) -> Json:
+def _(measure: Min, fields: DeclaredFields, *, decimal: bool = False) -> Json:
     fields.require_integer(measure.field)
     return {"$min": f"${measure.field}"}
 
 
 @accumulator.register
-def _(measure: Max, fields: DeclaredFields) -> Json:
+def _(measure: Max, fields: DeclaredFields, *, decimal: bool = False) -> Json:
     fields.require_integer(measure.field)
     return {"$max": f"${measure.field}"}
 
 
-def aggregate_pipeline(plan: Aggregate, visible: Json) -> list[Json]:
+def aggregate_pipeline(plan: Aggregate, visible: Json, *, decimal: bool = False) -> list[Json]:
     """Return the stages of a plan.
 
     visible: a `$match` of the rows that the reader may see, added to the plan's condition.
+    decimal: add in decimals, for sums that exceed 64 bits.  Inner plans always do: nobody sees whether theirs did.
     """
     fields = DeclaredFields(infer_source_types(plan.source))
     where = to_match(plan.where, fields)
     if isinstance(plan.source, Aggregate):
-        stages = aggregate_pipeline(plan.source, visible)
+        stages = aggregate_pipeline(plan.source, visible, decimal=True)
         stages += [{"$match": where}] if where else []
     else:
         stages = [_match_stage(visible, where)]
@@ -158,7 +163,7 @@ def aggregate_pipeline(plan: Aggregate, visible: Json) -> list[Json]:
             stages.append({"$addFields": {element_field(key): {"$setUnion": [f"${key.field}", []]}}})
             stages.append({"$unwind": f"${element_field(key)}"})
     keys = dict(key_expression(key, fields) for key in plan.by)
-    measures = {measure.name: accumulator(measure, fields) for measure in plan.measures}
+    measures = {measure.name: accumulator(measure, fields, decimal=decimal) for measure in plan.measures}
     stages.append({"$group": {"_id": keys or None, **measures}})
     projection = {name: f"$_id.{name}" for name in keys} | {measure.name: 1 for measure in plan.measures}
     stages.append({"$project": {"_id": 0, **projection}})

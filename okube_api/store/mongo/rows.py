@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+from bson import Decimal128
 
 from okube_api.store.column_types import ARROW_TYPES
 from okube_api.store.columnar.column_cache import MAX_ROWS, ColumnCache
 from okube_api.store.conditions import EVERYTHING, Condition
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
+from okube_api.store.exact_integers import WIDE_TYPE, narrow_columns
 from okube_api.store.mongo.blocks import unpack_block
 from okube_api.store.mongo.errors import time_limit
 from okube_api.store.mongo.manifests import Manifest, ManifestPointers, ManifestRepository
@@ -23,7 +25,7 @@ from okube_api.store.plan_analysis import (
     make_arrow_schema,
     resolve_source,
 )
-from okube_api.store.plans import Aggregate, Max, Min, Select
+from okube_api.store.plans import Aggregate, Max, Min, Select, Sum
 from okube_api.store.schema import ColumnType, Table
 from okube_api.store.values import Json
 
@@ -65,11 +67,14 @@ class MongoReader:
         types = infer_result_types(plan)
         if (cached := await self._answer_from_cache(plan)) is not None:
             return cached
-        pipeline = aggregate_pipeline(plan, await self._match_rows(plan))
-        groups = await self._query(table, pipeline)
+        visible = await self._match_rows(plan)
+        groups = await self._query(table, aggregate_pipeline(plan, visible))
+        sums = [measure.name for measure in plan.measures if isinstance(measure, Sum)]
+        if any(not isinstance(group[name], int) for name in sums for group in groups):  # beyond 64 bits
+            groups = await self._query(table, aggregate_pipeline(plan, visible, decimal=True))
         if not plan.by and not groups:
             groups = [{measure.name: None if isinstance(measure, Min | Max) else 0 for measure in plan.measures}]
-        return to_arrow(groups, types)
+        return narrow_columns(to_arrow(groups, types))
 
     async def select(self, plan: Select) -> pa.Table:
         """Return the rows of a plan, from the column cache if possible."""
@@ -206,10 +211,18 @@ def _unpack_blocks(table: Table, blocks: list[Json]) -> pa.Table:
 def to_arrow(documents: Sequence[Json], types: Mapping[str, ColumnType]) -> pa.Table:
     """Return documents as an Arrow table of the declared types, also when there are no documents."""
     arrays = [
-        pa.array([document.get(name) for document in documents], ARROW_TYPES[column_type])
-        for name, column_type in types.items()
+        _to_array([document.get(name) for document in documents], column_type) for name, column_type in types.items()
     ]
     return pa.table(arrays, schema=make_arrow_schema(types))
+
+
+def _to_array(values: list[Any], column_type: ColumnType) -> pa.Array:
+    if column_type is ColumnType.WIDE_INTEGER:
+        try:
+            return pa.array(values, pa.int64()).cast(WIDE_TYPE)
+        except (OverflowError, pa.ArrowInvalid, pa.ArrowTypeError):  # one of them does not fit, or is a decimal
+            values = [value.to_decimal() if isinstance(value, Decimal128) else value for value in values]
+    return pa.array(values, ARROW_TYPES[column_type])
 
 
 def _visibility_key(table: Table, where: Condition) -> tuple[str, tuple[int, int]]:
