@@ -1,1 +1,1 @@
-"""The HTTP API: everything that knows both HTTP and the domains."""
+"""The HTTP API: the modules that depend on both HTTP and the domains."""

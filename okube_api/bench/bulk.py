@@ -62,7 +62,7 @@ class BulkResults:
 
 
 def run_bulk(folder: Path, scale: float, echo: Echo) -> BulkResults:
-    """Run all bulk work in stores of its own, which are removed at the end."""
+    """Run all bulk work in separate stores, which are removed at the end."""
     results, size = BulkResults(), Size(scale)
     for suffix in ("ndjson", "parquet"):
         _time_pings(results, folder, suffix, size.rows(_PINGS), echo)

@@ -30,7 +30,7 @@ FLOOR = "/floor"
 
 
 class BenchServer:
-    """A server on a thread of its own, with one more route, `FLOOR`, that returns bytes prepared beforehand."""
+    """A server on a separate thread, with one more route, `FLOOR`, that returns bytes prepared beforehand."""
 
     def __init__(self, settings: Settings) -> None:
         self.app = create_app(settings)

@@ -1,6 +1,6 @@
 """Runs a command and prints its seconds and peak memory (MiB) as JSON: `python -m okube_api.bench.timing COMMAND...`.
 
-This is a small process of its own because the peak memory of a child process includes that of its parent at the fork.
+This is a separate small process because the peak memory of a child process includes that of its parent at the fork.
 """
 
 import json

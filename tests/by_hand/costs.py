@@ -43,9 +43,10 @@ def _split_by_day(campaign: Campaign, cost: Cost, deliveries: Sequence[Delivery]
 
 
 def list_sharers(truth: Truth, campaign: Campaign) -> list[str]:
-    """Return the sites that what is known by campaign only belongs to, in equal parts, whatever the question.
+    """Return the sites that share in equal parts what is known by campaign only, independent of the question.
 
-    These are its active sites; its own sites when all of them are inactive; all active sites when it names none.
+    These are the active sites that the campaign names, or all that it names when none of them is active.  For a
+    campaign that names no site they are all active sites.
     """
     active = [site.id for site in truth.sites if site.active]
     own = [site.id for site in truth.sites if site.id in campaign.sites]

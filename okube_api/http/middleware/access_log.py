@@ -58,7 +58,7 @@ class AccessLog:
         except Exception:
             log.exception("unhandled exception", requestId=request_id)
             if status:
-                raise  # the answer has begun: only a closed connection shows the client that it is incomplete
+                raise  # a part of the answer was sent: closing the connection shows the client that it is incomplete
             await problem_response(InternalError(INTERNAL_ERROR), scope)(scope, receive, send_with_headers)
         finally:
             seconds = perf_counter() - started

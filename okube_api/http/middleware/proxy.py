@@ -40,8 +40,8 @@ class ProxyHeaders:
     def _apply_forwarded(self, scope: Scope) -> None:
         """Set the scheme and client from the forwarded headers.
 
-        Each proxy appends what it sees: the last scheme is that of the nearest proxy, and the last address that is not
-        a trusted proxy is the client.
+        Each proxy appends the scheme and address of its own client.  The last scheme is therefore that of the nearest
+        proxy, and the last address that is not a trusted proxy is the client.
         """
         schemes = _read_list(scope, b"x-forwarded-proto")
         if schemes and schemes[-1] in {"http", "https"}:
