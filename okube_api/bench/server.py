@@ -35,7 +35,8 @@ class BenchServer:
     def __init__(self, settings: Settings) -> None:
         self.app = create_app(settings)
         self._floor_body: bytes = b"[]"
-        self.app.router.routes.insert(0, _route(FLOOR, self._floor))
+        floor_route = APIRoute(FLOOR, self._answer_floor, methods=["POST"], include_in_schema=False)
+        self.app.router.routes.insert(0, floor_route)
         self._socket = listen("127.0.0.1", 0)
         self.port = self._socket.getsockname()[1]
         config = uvicorn.Config(self.app, log_level="error", access_log=False, lifespan="on")
@@ -106,12 +107,8 @@ class BenchServer:
         """Set the bytes that `FLOOR` returns."""
         self._floor_body = answer
 
-    async def _floor(self) -> Response:
+    async def _answer_floor(self) -> Response:
         return Response(self._floor_body, media_type="application/json")
-
-
-def _route(path: str, endpoint: Any) -> APIRoute:
-    return APIRoute(path, endpoint, methods=["POST"], include_in_schema=False)
 
 
 class BenchClient:

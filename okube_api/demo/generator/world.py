@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
-from okube_api.demo.generator.cities import CITIES, City
+from okube_api.demo.generator.cities import CITIES
 
 DAYS = 365
 METRES_PER_DEGREE = 111_195.0
@@ -117,7 +117,7 @@ def _build_world(
     random = Random(key)  # noqa: S311 - generated data, not a secret
     slugs = {city: CITIES[city].name.lower().replace(" ", "-") for city in cities}
     shops = tuple(
-        DemoPlace(f"{slugs[city]}", f"{name} {CITIES[city].name}", city, _centre(CITIES[city]), ("city",))
+        DemoPlace(slugs[city], f"{name} {CITIES[city].name}", city, (CITIES[city].lng, CITIES[city].lat), ("city",))
         for city in cities
     )
     pois = tuple(
@@ -156,10 +156,6 @@ def _build_world(
         devices_per_day=max(round(110 * scale), 3),
         lift=lift,
     )
-
-
-def _centre(city: City) -> tuple[float, float]:
-    return city.lng, city.lat
 
 
 def _draw_point(random: Random, city: int, min_m: float, max_m: float) -> tuple[float, float]:
