@@ -74,7 +74,7 @@ class ExtraOptions(SortOptions):
     properties: list[Literal["name"]] = Field(["name"], min_length=1, max_length=1)
 
 
-# A discriminator by JSON type: an error then names the one form that was meant, instead of both.
+# The JSON type is the discriminator, so that an error is about the form that was sent, not about both forms.
 def _scope_option_tag(value: Any) -> str:
     return "@options" if isinstance(value, dict | BaseModel) else "@boolean"
 

@@ -100,8 +100,9 @@ async def create_campaign(body: OneOrMany[CampaignCreate], creator: CanCreate, s
     """Create a campaign, a list of campaigns, or the campaigns of a CSV file.
 
     Send a file as `multipart/form-data` in the field `file`, with columns named like the fields.
-    A list or file also updates campaigns whose key exists.  It is carried out completely or not at all.  The answer
-    to a list has the campaigns in its order; that to a file (200) has the numbers of created and updated campaigns.
+    A list or file also updates campaigns whose key exists.  All elements are written or none, except for a file with
+    `partial=true` in the query.  The answer to a list has the campaigns in its order; the answer to a file (200) has
+    the numbers of created and updated campaigns.
     """
     if isinstance(body, list):
         return answer_list(await upsert_list(body, creator, services.campaigns, {"app", "lever"}), CampaignAnswer)

@@ -89,8 +89,9 @@ async def create_study(body: OneOrMany[StudyCreate], creator: CanCreate, service
     """Create a study, a list of studies, or the studies of a CSV file.
 
     Send a file as `multipart/form-data` in the field `file`, with columns named like the fields.
-    A list or file also updates studies whose key exists.  It is carried out completely or not at all.  The answer to a
-    list has the studies in its order; the answer to a file (200) has the numbers of created and updated studies.
+    A list or file also updates studies whose key exists.  All elements are written or none, except for a file with
+    `partial=true` in the query.  The answer to a list has the studies in its order; the answer to a file (200) has the
+    numbers of created and updated studies.
     """
     if isinstance(body, list):
         documents = await upsert_list(body, creator, services.studies, {"app"})

@@ -1,4 +1,4 @@
-// Swagger UI over this server's own document; whoever logs in by "try it out" is authorised from then on.
+// Swagger UI over this server's own document; a login by "try it out" also authorises the requests after it.
 window.addEventListener("load", () => {
   const ui = SwaggerUIBundle({
     url: "openapi.json",
