@@ -1,9 +1,9 @@
-"""Plans as few passes over as few rows as can answer a question.
+"""Plans the passes over tables that answer a question: as few passes as possible, over as few rows as possible.
 
-Each need is read from the smallest source that can answer it (see `sources`): a grain, or the fact itself.  Of a
-grain, whole months come from its month rows and the other days from its day rows.  A grain without places can answer
-a question about most of them: the rows of the other places are subtracted.  Needs that read the same rows share the
-pass of the one that groups them most finely.
+Each need is read from the smallest source that can answer it (see `sources`): a grain, or the fact itself.  For a
+grain, whole months are read from its month rows and the other days from its day rows.  A grain without places can
+answer a question about most places: the rows of the other places are subtracted.  Needs that read the same rows share
+the pass of the need that groups them most finely.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ _FINER: dict[str | None, frozenset[str | None]] = {
     "day": frozenset({None, "day", "week", "month", "year", "weekday", "isoweek", "month_of_year"}),
     "month": frozenset({None, "month", "year", "month_of_year"}),
 }
-"""The bucket columns that can be computed from each."""
+"""By column of bucket numbers, the columns that can be computed from it."""
 _OF_MONTHS = frozenset({None, "month", "year", "month_of_year"})
 
 
@@ -93,7 +93,8 @@ class _Family:
 
     sign: -1 when the rows are subtracted.
     subtracted: the rows to subtract from these.
-    distinct: a mark of days that must be counted instead of summed, as the rows that carry it may be missing.
+    distinct: a measure that marks the first row of a day and must be counted instead of summed, because the condition
+        may exclude marked rows.
     span: the columns whose extremes by user and day are needed.
     """
 
@@ -113,7 +114,7 @@ class _Family:
         return passes + (self.subtracted.passes(leader, followers, question) if self.subtracted else [])
 
     def rejected_months(self, leader: Need, question: Question) -> list[RejectedSource]:
-        """Return the month rows of the grain with the reason why they are not read; empty when they are."""
+        """Return the month rows of the grain with the reason why they are not read; return [] when they are read."""
         if self.grain is None:
             return []
         if leader.time_column not in _OF_MONTHS:
@@ -165,7 +166,7 @@ class _Family:
         return Pass(part, Select(part.table, where, (*by, *sets)), time_column)
 
     def _count_distinct(self, mark: Measure, part: PeriodPart, where: Condition, by: tuple[str, ...]) -> Aggregate:
-        """Count the distinct values of the columns of a mark, by day."""
+        """Return a plan that counts the distinct values of the columns of a mark, by day."""
         columns = {column.name for column in part.table.columns}
         keys = dict.fromkeys((*by, "day", *(column for column in mark.distinct_by if column in columns)))
         return Aggregate(Aggregate(part.table, where, tuple(keys)), EVERYTHING, by, (Count(mark.name),))
@@ -200,7 +201,7 @@ def _choose_family(need: Need, question: Question) -> tuple[_Family, tuple[Rejec
     other_places = question.subquery_results.get((fact.name, role))
     if other_places is None or (other_places and has_sets):
         reason = "sets of users cannot be subtracted" if has_sets else "the rows of other places are too many"
-        return direct, _reject(choice.rejected, fact, grain, f"It does not know `{column}`, and {reason}.")
+        return direct, _reject(choice.rejected, fact, grain, f"It has no dimension `{column}`, and {reason}.")
     everywhere = select_rows(term, question, any_place=True).where
     subtracted = replace(direct, where=everywhere & OneOf(column, other_places), sign=-1) if other_places else None
     rejected = _reject(choice.rejected, fact, grain, None)
@@ -221,7 +222,7 @@ def _reject(
 
 
 def _find_placeless_grain(need: Need, question: Question) -> Grain | None:
-    """Return a grain that can answer for any place, if it is smaller than all that can answer for some places."""
+    """Return a grain without places that can answer a need, if it is smaller than all grains with places that can."""
     place = need.term.slice.place
     if place is None or need.term.slice.placeless or place[1] in need.dimensions:
         return None
@@ -252,9 +253,9 @@ def subqueries(question: Question) -> Mapping[tuple[str, PlaceRole], Aggregate]:
 
 
 def with_subqueries(question: Question, places: Mapping[tuple[str, PlaceRole], Iterable[str]]) -> Question:
-    """Return the question with the places that its subqueries returned, less its own.
+    """Return the question with the places that its subqueries returned, except its own places.
 
-    They are left out where they are more than half of the places: subtracting them would read more rows.
+    If these are more than half of the places, they are left out, because subtracting them would read more rows.
     """
     results = dict(question.subquery_results)
     for (fact, role), values in places.items():
@@ -288,7 +289,7 @@ def _can_serve(leader: Need, need: Need, question: Question) -> bool:
 
 
 def _share_passes(needs: list[Need], question: Question) -> Iterable[tuple[Need, list[Need]]]:
-    """Assign each need of a family to a leader, the finest need that can serve it; a leader serves itself, too."""
+    """Yield each leader with its followers: every need follows the finest need that can serve it, possibly itself."""
     fineness = {
         need: (
             len(need.dimensions),

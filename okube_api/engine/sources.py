@@ -1,8 +1,8 @@
-"""Which grain answers a need with the fewest rows, and why the others do not.
+"""Chooses the grain that answers a need with the fewest rows, and gives the reasons against the other sources.
 
-A grain can answer a need when its dimensions hold every column of the scope, of the split and of the filters, and
-when it holds the sums or the set of the term.  Of those that can, the one with the fewest dimensions has the fewest
-rows.  Where none can, the fact itself is read.
+A grain can answer a need when its dimensions include every column of the scope, of the split and of the filters, and
+when it has the sums or the set of the term.  Of the grains that can, the one with the fewest dimensions has the fewest
+rows.  If none can, the fact itself is read.
 """
 
 from dataclasses import dataclass
@@ -54,14 +54,14 @@ def _find_problem(grain: Grain, term: Term, required: frozenset[str]) -> tuple[s
     """
     missing = required.difference(grain.dimensions)
     if missing:
-        return "It does not know {}.", tuple(missing)
+        return "It has no dimension {}.", tuple(missing)
     if isinstance(term, Sums):
         sums = tuple(measure.name for measure in term.measures if measure not in grain.measures)
-        return ("It does not hold the sum of {}.", sums) if sums else None
+        return ("It has no sum of {}.", sums) if sums else None
     if term.span is not None:
-        return "It does not hold the extremes of {} by user and day.", term.span
+        return "It has no extremes of {} by user and day.", term.span
     if term.members not in grain.members or Span.DAY not in grain.set_spans:
-        return "It does not hold the set of users {} by day.", (term.members.name,)
+        return "It has no set of users {} by day.", (term.members.name,)
     single = {column for column, values in term.slice.fixed if len(values) == 1}
     place = {term.slice.place[1]} if term.slice.place else set()
     if term.daily and not set(grain.dimensions) <= single | place:
@@ -70,9 +70,9 @@ def _find_problem(grain: Grain, term: Term, required: frozenset[str]) -> tuple[s
 
 
 def find_unsummable_measure(term: Sums, columns: frozenset[str]) -> Measure | None:
-    """Return a measure of the term that marks the first row of a day, and cannot be summed under the condition.
+    """Return a measure of the term that marks the first row of a day, if a condition makes its sum wrong; else None.
 
-    A condition on columns other than those of the mark could leave out the marked row of a day and keep other rows.
+    A condition on columns other than those of the mark could exclude the marked row of a day and keep other rows.
     """
     return next((m for m in term.measures if m.distinct_by and not columns <= set(m.distinct_by)), None)
 

@@ -356,7 +356,7 @@ async def test_the_plan_says_why_other_sources_were_not_read(alpha: World) -> No
     ).json()
     (pass_,) = document["plan"]
     assert pass_["table"] == "geo_stays"
-    assert {"table": "geo_stays_place", "reason": "It does not know `home`."} in pass_["rejected"]
+    assert {"table": "geo_stays_place", "reason": "It has no dimension `home`."} in pass_["rejected"]
 
 
 # -- CSV -------------------------------------------------------------------------------------------------------------

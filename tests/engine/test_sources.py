@@ -53,16 +53,16 @@ def reasons(plan: Plan, number: int = 0) -> dict[str, str]:
 def test_a_grain_without_a_column_says_which() -> None:
     plan = plan_question(build_question(Module.GEO_MARKETING, "posSessions", Scope.HOMES))
     assert plan.passes[0].part.table.name == "geo_stays"
-    assert reasons(plan)["geo_stays_place"] == "It does not know `home`."
+    assert reasons(plan)["geo_stays_place"] == "It has no dimension `home`."
     assert set(reasons(plan)) == {f"geo_stays_{name}" for name in ("place", *BANDS)}
 
 
 def test_a_grain_without_a_sum_or_a_set_says_which() -> None:
     plan = plan_question(build_question(Module.GEO_MARKETING, "attendance"))
     assert plan.passes[0].part.table.name == "geo_stays_place_day"
-    assert reasons(plan)["geo_stays_gap_band"] == "It does not hold the sum of `visitor_days`."
+    assert reasons(plan)["geo_stays_gap_band"] == "It has no sum of `visitor_days`."
     plan = plan_question(build_question(Module.GEO_MARKETING, "uniqUsers"))
-    assert reasons(plan)["geo_stays_gap_band"] == "It does not hold the set of users `users` by day."
+    assert reasons(plan)["geo_stays_gap_band"] == "It has no set of users `users` by day."
 
 
 def test_a_larger_source_says_which_is_smaller() -> None:
@@ -102,7 +102,7 @@ def test_month_rows_say_why_days_are_read(question: Question, reason: str) -> No
 
 def test_a_grain_without_extremes_names_them() -> None:
     plan = plan_question(build_question(Module.PRESENCE, "rangeAmplitude"))
-    assert reasons(plan)["presence_stays_site"] == "It does not hold the extremes of `end`, `start` by user and day."
+    assert reasons(plan)["presence_stays_site"] == "It has no extremes of `end`, `start` by user and day."
 
 
 def test_a_mark_that_cannot_be_summed_names_the_column() -> None:
@@ -116,11 +116,12 @@ def test_rows_of_other_places_are_subtracted_or_say_why_not() -> None:
     complete = with_subqueries(question, dict.fromkeys(subqueries(question), (*SITES, CLOSED_SITE)))
     plan = plan_question(complete)
     assert "outcomes_campaigns" not in reasons(plan)
-    assert reasons(plan)["outcomes_site"] == "It does not know `campaigns`."
+    assert reasons(plan)["outcomes_site"] == "It has no dimension `campaigns`."
 
     plan = plan_question(question)
     assert plan.passes[0].part.table.name == "outcomes"
-    assert reasons(plan)["outcomes_campaigns"] == "It does not know `site`, and the rows of other places are too many."
+    reason = "It has no dimension `site`, and the rows of other places are too many."
+    assert reasons(plan)["outcomes_campaigns"] == reason
 
     complete = with_subqueries(question, dict.fromkeys(subqueries(question), SITES))
     plan = plan_question(complete)
