@@ -1,4 +1,4 @@
-"""The bands of distributions: half-open intervals given by their ascending lower edges."""
+"""Bands of distributions: half-open intervals, given by their ascending lower edges."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -9,7 +9,7 @@ from okube_api.store.arrays import Ints
 
 
 class Bands(StrEnum):
-    """The distributions that have bands; the edges are settings of the application."""
+    """The quantities that have bands; the edges are settings of the application."""
 
     DWELL = "dwell"
     DISTANCE = "distance"

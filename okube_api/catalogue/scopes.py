@@ -1,4 +1,4 @@
-"""What an answer can be broken down by and filtered on, and which places a question looks at."""
+"""Scopes, by which answers are broken down and filtered, and the roles of places in a question."""
 
 from enum import StrEnum
 

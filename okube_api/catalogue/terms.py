@@ -1,4 +1,4 @@
-"""Terms: which rows of a fact a KPI reads, and what it takes from them.  The planner reads nothing else of a KPI."""
+"""Terms: which rows of a fact a KPI reads, and what it takes from them.  The planner needs nothing else of a KPI."""
 
 from dataclasses import dataclass, replace
 
@@ -48,7 +48,7 @@ class Slice:
 class Sums:
     """Sums of measures over a slice, by scope value, bucket and the columns of `split`.
 
-    daily: whether to read one sum a day, whatever the buckets.
+    daily: whether to read one sum per day, whatever the buckets.
     shared: whether rows without a site are shared by the sites of their campaign, when a question is about a
         selection of sites.
     """

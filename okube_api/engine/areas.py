@@ -20,7 +20,7 @@ from okube_api.store.arrays import Ints
 class AreaUsers:
     """Distinct users by cell and area.
 
-    groups: at `cell * size + area`, ascending.
+    groups: with the keys `cell * size + area`, ascending.
     names: the names of the areas in answers.
     most_areas: how many areas of a cell to show: those with the most users.
     """

@@ -1,7 +1,7 @@
 """The calendar of a question: its period in days (ordinals, 1 = 1970-01-01) and the buckets of the period.
 
-A bucket of a histogram is a day, week, month or year of the period, numbered from the one of its first day.  A bucket
-of an aggregation is a category of days (a weekday, an ISO week, a month of the year, a year) with days in the period.
+A bucket of a histogram is a day, week, month or year of the period; number 0 contains the first day.  A bucket of an
+aggregation is a category of days (a weekday, an ISO week, a month of the year, a year) with days in the period.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def to_local_date(instant: datetime, timezone: str) -> date:
 
 
 class PeriodError(ValueError):
-    """A period that is not allowed; the text says why."""
+    """A period that is not allowed; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +78,20 @@ class Period:
         return (low, high) if low <= high else None
 
 
-def resolve_period(start: date | None, end: date | None, today: date, own: tuple[date, date] | None = None) -> Period:
+def resolve_period(
+    start: date | None, end: date | None, today: date, study_period: tuple[date, date] | None = None
+) -> Period:
     """Return the period of a question, whose start and end are optional.
 
-    own: the study's period, used when both are missing; without a study, the last 30 complete days are.
-    If one is missing, the period has 30 days; a computed end is yesterday at the latest, unless that is before `start`.
+    If both are missing, it is `study_period` or, without a study, the last 30 complete days.  If one is missing, it
+    has 30 days; a computed end is yesterday at the latest, unless that is before `start`.
     Raises PeriodError when the start is after the end, or the period is too long.
     """
     yesterday = today - timedelta(days=1)
     away = timedelta(days=DEFAULT_PERIOD_D - 1)
     try:
         if start is None and end is None:
-            start, end = own or (yesterday - away, yesterday)
+            start, end = study_period or (yesterday - away, yesterday)
         elif start is None and end is not None:
             start = end - away
         elif end is None and start is not None:

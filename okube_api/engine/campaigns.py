@@ -1,4 +1,4 @@
-"""Campaigns as a question knows them, and the scope values that their rows belong to."""
+"""The campaigns of a question, and the scope values to which their rows belong."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from okube_api.catalogue.scopes import Scope
 
 UNKNOWN = "unknown"
-"""The scope value of rows whose own is null, and the lever of a campaign that no longer exists."""
+"""The scope value of rows where it is null, and the lever of campaigns that have none or no longer exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spending:
     """A cost of a campaign.
 
-    kind: `fixed`; or `cpm`, `cpc`, `cpo`: for 1,000 prints, a click, an opening.
+    kind: `fixed`; or per delivery: `cpm` for 1,000 prints, `cpc` for a click, `cpo` for an opening.
     amount_micro: millionths of the application's currency.
     first, last: the days (ordinals) on which it applies; None leaves that side open.  A fixed cost with an open side
         has no days.

@@ -1,4 +1,4 @@
-"""Counts or weighs the distinct users of each cell, without building their sets."""
+"""Counts the distinct users of each cell, or sums their weights, without building their sets."""
 
 from itertools import pairwise
 
@@ -8,10 +8,16 @@ from okube_api.engine.sets import Numbers, UserGroups
 from okube_api.store.arrays import Ints
 
 _COUNTED, _WEIGHED = 100, 15
-"""How many flags can be read in the time that one user takes with the other method; decides between the two."""
+"""Number of flags that can be read in the time that the other method needs for one user, who is counted or weighed.
+
+`_CellCounter` chooses the faster method by it.
+"""
 _BLOCK = 2_000_000  # users weighed at a time
 _SHORT, _SORTED = 64, 65_536
-"""The users of cells shorter than the first are sorted, up to so many at a time: the processor's cache holds them."""
+"""Cells with fewer users than the first number are counted by sorting.
+
+Up to the second number of users are sorted at a time; these fit into the processor's cache.
+"""
 _USER_BITS = np.uint64(32)
 _UNKNOWN = -1
 
@@ -19,12 +25,12 @@ _UNKNOWN = -1
 def count_distinct(
     groups: UserGroups, buckets: Ints | None, width: int, weights: Ints | None = None
 ) -> tuple[Ints, Ints]:
-    """Count the distinct users of each cell; with buckets, also those of each scope value's whole period.
+    """Count the distinct users of each cell; with buckets, also of each scope value's whole period.
 
     groups: rows whose keys are the numbers of scope values.
     buckets: the bucket of each row; None without buckets.
-    weights: what each user counts for, by user number, for every number that occurs; None counts 1 each.
-    Returns the cells, and the count of each.
+    weights: the weight of each user, by user number, for every number that occurs; None counts each user as 1.
+    Returns the cells, and the count of each cell.
     """
     keys = groups.keys * width + (width - 1 if buckets is None else buckets)
     order = np.argsort(keys, kind="stable")
@@ -36,10 +42,10 @@ def count_distinct(
     numbers[heights == 1] = rows.lengths[single] if weights is None else _weigh(rows.select_rows(single), weights)
     short = np.flatnonzero((numbers == _UNKNOWN) & (np.diff(bounds) < _SHORT))
     numbers[short] = _count_by_sorting(rows.users, bounds[short], bounds[short + 1], weights)
-    counter = _Counter(rows.users, weights)
+    counter = _CellCounter(rows.users, weights)
     values, starts = np.unique(cells // width, return_index=True)
     period_counts = [
-        counter.value(bounds[start : end + 1], numbers[start:end]) for start, end in pairwise((*starts, len(cells)))
+        counter.count(bounds[start : end + 1], numbers[start:end]) for start, end in pairwise((*starts, len(cells)))
     ]
     if buckets is None:
         return cells, numbers
@@ -49,7 +55,7 @@ def count_distinct(
 
 
 def _weigh(groups: UserGroups, weights: Ints) -> Ints:
-    """Return the weight of each row; computed for a block of users at a time."""
+    """Return the sum of the weights of each row's users, computed for one block of users at a time."""
     sums = np.zeros(len(groups.keys), dtype=np.int64)
     steps = np.arange(0, int(groups.offsets[-1]) + _BLOCK, _BLOCK)
     for start, end in pairwise(np.unique(np.searchsorted(groups.offsets, steps)).clip(max=len(sums))):
@@ -60,10 +66,10 @@ def _weigh(groups: UserGroups, weights: Ints) -> Ints:
 
 
 def _count_by_sorting(users: Numbers, starts: Ints, ends: Ints, weights: Ints | None) -> Ints:
-    """Count the distinct users of each cell; cell i has those from starts[i] to ends[i].
+    """Count the distinct users of each cell; the users of cell i are those from starts[i] to ends[i].
 
-    Cell and user are packed into one integer, the cell in the upper 32 bits: sorting these brings equal users of a
-    cell next to each other, for many cells at once.
+    Cell and user are packed into one integer, the cell in the upper 32 bits.  After sorting these, equal users of a
+    cell are adjacent, for many cells in one step.
     """
     numbers = np.zeros(len(starts), dtype=np.int64)
     lengths = ends - starts
@@ -81,8 +87,12 @@ def _count_by_sorting(users: Numbers, starts: Ints, ends: Ints, weights: Ints | 
     return numbers
 
 
-class _Counter:
-    """Counts the distinct users of long cells: few by the position of their last occurrence, many by a flag each."""
+class _CellCounter:
+    """Counts the distinct users of large cells.
+
+    In a cell with many users, each user number gets a flag.  In a cell with fewer, the position of each occurrence is
+    written to an array by user number: the occurrence whose position is still there is the user's last one.
+    """
 
     def __init__(self, users: Numbers, weights: Ints | None) -> None:
         size = int(users.max()) + 1 if len(users) else 0
@@ -92,8 +102,8 @@ class _Counter:
         self._positions, self._order = np.zeros(size, dtype=np.int32), np.arange(self._many, dtype=np.int32)
         self._in_cell, self._in_any_cell = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
 
-    def value(self, bounds: Ints, numbers: Ints) -> int:
-        """Count the distinct users of all cells of a scope value together; fill in the cells that are unknown.
+    def count(self, bounds: Ints, numbers: Ints) -> int:
+        """Return the number of distinct users of all cells of a scope value together; fill in unknown cells.
 
         bounds: cell i has the users from bounds[i] to bounds[i + 1].
         numbers: the counts of the cells; those that are `_UNKNOWN` are replaced.
@@ -133,7 +143,7 @@ class _Counter:
 
 
 def _find_gaps(bounds: Ints, cells: Ints) -> list[tuple[int, int]]:
-    """Return the ranges of users of the other cells, adjacent cells joined."""
+    """Return the ranges of users between the given cells; adjacent other cells form one range."""
     ends = np.append(bounds[cells], bounds[-1])
     starts = np.concatenate((bounds[:1], bounds[cells + 1]))
     return [(int(start), int(end)) for start, end in zip(starts, ends, strict=True) if start < end]

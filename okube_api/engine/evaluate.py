@@ -1,4 +1,4 @@
-"""The two operations on expressions; `evaluators/x.py` holds their rules for `catalogue/expressions/x.py`."""
+"""Generic functions that evaluate expressions; `evaluators/x.py` has their rules for `catalogue/expressions/x.py`."""
 
 from functools import singledispatch
 

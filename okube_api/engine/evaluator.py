@@ -1,4 +1,4 @@
-"""What expressions are evaluated with: the rows of one scope, cut into one set of buckets."""
+"""Evaluates the terms of expressions on fetched rows, by one scope and one set of buckets."""
 
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -15,11 +15,11 @@ from okube_api.engine.user_counts import UserEvaluator
 class Evaluator:
     """Evaluates the terms of expressions by one scope and one set of buckets.
 
-    Its results are by cell: `scope value * width + bucket`, the last bucket (`width - 1`) being the whole period.
+    Results are by cell: `scope value * width + bucket`; the last bucket (`width - 1`) is the whole period.
 
     reader: the rows of terms.  sums: sums of measures.  users: sets of users.
     scope_values: the values of the scope, by number.
-    notes: notes on the numbers, to which evaluators add theirs.
+    notes: remarks on the numbers, for the answer.
     """
 
     def __init__(self, fetched: FetchedRows, question: Question, scope: Scope, buckets: Buckets | None) -> None:

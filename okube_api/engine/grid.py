@@ -83,9 +83,9 @@ def sum_quotients(keys: Ints, numbers: Numerators, divisors: Ints) -> Grid:
 
 
 def round_quotients(numerators: Numerators, denominators: Numerators | int, digits: int) -> list[float]:
-    """Round quotients to so many decimals, half to even; denominators are positive.
+    """Round quotients to `digits` decimals, half to even; denominators are positive.
 
-    The quotient is rounded as an integer of the last decimal, exactly; the result is the double nearest to that.
+    The quotient is rounded exactly, as an integer in units of the last decimal; the result is the nearest double.
     """
     scaled = multiply(numerators, 10**digits)
     divisors = np.asarray(denominators)

@@ -1,4 +1,4 @@
-"""Rows by set of campaigns (a path set), converted to rows by scope value.
+"""Converts rows by set of campaigns (a path set) to rows by scope value.
 
 Example: 3 visits of the set [a, b] become 3 visits of a and 3 of b; by lever, if both belong to the lever l, they are
 3 visits of l.  Each distinct set is expanded once, however many rows have it.
@@ -55,7 +55,10 @@ def _find_distinct_sets(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Ints 
 
 @dataclass(frozen=True, slots=True)
 class _EncodedColumn:
-    """A column as codes below `size`; names: the value of each code, None when `code + low` is the value itself."""
+    """A column as codes below `size`.
+
+    names: the value of each code; None for a column of integers, where the value is `code + low`.
+    """
 
     name: str
     codes: Ints

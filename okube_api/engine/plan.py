@@ -1,4 +1,4 @@
-"""What the planner decides: the passes over tables, the needs that they serve, and the sources that it rejected."""
+"""Plans of questions: the passes over tables, the needs that they serve, and the sources that were rejected."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Need:
 
     scope_column: the column of the scope values; None for globals, and for rows that do not have it.
     time_column: the column of the bucket numbers; None for the whole period.
-    extra_columns: columns that the question needs, and not the term.
+    extra_columns: further columns that the question needs.
     """
 
     term: Term
@@ -49,7 +49,7 @@ class Pass:
     """One query to the store.
 
     time_column: the column of its bucket numbers; None when a row covers the whole period.
-    has_users: whether a column holds one user a row (sets read from a fact); otherwise sets are blobs.
+    has_users: whether each row has one user in a column (sets read from a fact); otherwise sets are blobs.
     sign: -1 when its rows are subtracted from those of other passes.
     """
 
@@ -63,7 +63,7 @@ class Pass:
 class RejectedSource(NamedTuple):
     """A table, or a rollup by day and month, that the planner considered and did not read, and why.
 
-    message: may contain `{}` for the names.  Most questions are never explained, so it is formatted on demand.
+    message: `{}` stands for the names.  It is formatted on demand, because most questions are never explained.
     """
 
     table: str
@@ -78,7 +78,7 @@ class RejectedSource(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The passes of a question, and which of them answer each need together.
+    """The passes of a question, and which of them together answer each need.
 
     needs: by term, scope and column of bucket numbers.
     rejected: for each pass, the sources that were considered for it and not read.

@@ -1,4 +1,4 @@
-"""A question as an immutable value: what a request asks for, once every reference is resolved."""
+"""Questions as immutable values: what a request asks for, with all references resolved."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ class Question:
 
     places: the ids of the places that each kind of slice looks at.
     filters: the filters on rows, by scope; those on campaigns, levers and extras are in `selected_campaigns`.
-    named_values: the values that a filter or the path names, by scope: they are in the answer even when empty.
+    named_values: the values that a filter or the URL names, by scope: they are in the answer even when empty.
     weekdays: 1 (Monday) to 7; None for every day.
     edges: the lower edges of the application's bands, ascending.
     labels: the resources that an answer may name, by `_id`.
@@ -79,7 +79,7 @@ class Question:
         only.  What is known by campaign belongs to these sites, which the question does not reach.
     subquery_results: by fact and role of places, the places that have rows but are not in the question.  Where they
         are given, the planner may read the rows of every place and subtract those of these places.
-    notes: what to know about the numbers.
+    notes: remarks on the numbers, for the answer.
     """
 
     application: str

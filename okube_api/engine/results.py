@@ -1,6 +1,6 @@
-"""The results of a KPI: numbers by cell, turned into the JSON leaves that an answer shows.
+"""Results of KPIs: numbers by cell, and their conversion to the JSON leaves of an answer.
 
-Numbers are rounded here and nowhere before: counts, money and credits to 2 decimals, ratios and averages to 4.
+Numbers are rounded here and not earlier: counts, money and credits to 2 decimals, ratios and averages to 4.
 """
 
 from collections.abc import Mapping, Sequence
@@ -226,6 +226,6 @@ def round_ratios(numerators: Numerators, denominators: Numerators) -> list[float
 
 
 def find_label(labels: Mapping[str, Label], identifier: str) -> tuple[str, str]:
-    """Return key and name of a resource; its identifier for both when it no longer exists."""
+    """Return the key and the name of a resource; its identifier twice when it no longer exists."""
     label = labels.get(identifier)
     return (identifier, identifier) if label is None else (label.key, label.name or label.key)

@@ -10,7 +10,7 @@ from okube_api.store.schema import ColumnType
 
 
 class RowCondition(NamedTuple):
-    """The condition on rows, and the columns that it names (the weekday aside)."""
+    """The condition on rows, and the columns that it names, except the weekday."""
 
     where: Condition
     columns: frozenset[str]

@@ -30,7 +30,7 @@ from okube_api.store.protocol import Reader
 class KpiResult:
     """The results of one param by one scope.
 
-    scope_values: the scope values by number; a cell is `number * width + bucket`, the last bucket being the whole
+    scope_values: the scope values by number; a cell is `number * width + bucket`, and the last bucket is the whole
         period.
     """
 
@@ -46,7 +46,7 @@ class KpiResult:
 class EngineAnswer:
     """The results of a question, param by param and scope by scope, with the plan and the rows they come from.
 
-    notes: what to know about the numbers.
+    notes: remarks on the numbers, for the answer.
     """
 
     kpi_results: tuple[KpiResult, ...]
@@ -83,7 +83,7 @@ async def fetch(question: Question, plan: Plan, reader: Reader, panels: PanelCac
 def evaluate_question(question: Question, fetched: FetchedRows) -> tuple[tuple[KpiResult, ...], tuple[str, ...]]:
     """Return the results of every param, in order, and notes on them.
 
-    Params with the same scope and buckets share an evaluator, and with it what it has computed already.
+    Params with the same scope and buckets share an evaluator, which reuses what it has already computed.
     """
     evaluators: dict[tuple[Scope, Buckets | None], Evaluator] = {}
     kpi_results = []

@@ -1,4 +1,4 @@
-"""Sets of user numbers: read from blobs, merged by cell, compared.  Counts are exact, whatever the period and scope.
+"""Reads sets of user numbers from blobs, merges them by cell and compares them.  All counts are exact.
 
 Example: the rows (cell 1, {3, 5}) and (cell 1, {5, 8}) merge into (cell 1, {3, 5, 8}): 3 distinct users.
 """
@@ -22,7 +22,7 @@ class CorruptSet(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class UserGroups:
-    """Rows of users, one set a row: `users[offsets[i]:offsets[i + 1]]` are those of row i, whose key is `keys[i]`.
+    """Rows of sets of users: row i has the key `keys[i]` and the users `users[offsets[i]:offsets[i + 1]]`.
 
     users: uint32; distinct within a row.
     """
@@ -131,8 +131,8 @@ def merge_groups(groups: UserGroups) -> Iterator[UserGroups]:
 def _unite(groups: UserGroups, firsts: Ints, size: int) -> UserGroups:
     """Merge the rows firsts[i] to firsts[i + 1], which share a key, into one row each.
 
-    size: more than every user number.  Many users are told apart by a flag for each number; few by writing the
-    position of each occurrence to an array by user number: the position that is still there is the last occurrence.
+    size: greater than every user number.  For many users, each user number gets a flag.  For few users, the position
+    of each occurrence is written to an array by user number: the occurrence whose position is still there is the last.
     """
     last_seen, flags = np.zeros(size, dtype=np.int32), np.zeros(size, dtype=np.bool_)
     parts: list[Numbers] = []
@@ -156,7 +156,7 @@ def _unite(groups: UserGroups, firsts: Ints, size: int) -> UserGroups:
 
 
 def count_memberships(groups: UserGroups) -> tuple[UserGroups, Ints]:
-    """Count the rows of each key that a user is in; return the distinct users by key, and the count of each user."""
+    """Count, for each key, the rows that contain a user; return the distinct users by key, and the count of each."""
     order = np.argsort(groups.keys, kind="stable")
     ordered = groups.select_rows(order)
     firsts = np.flatnonzero(np.concatenate(([True], ordered.keys[1:] != ordered.keys[:-1]))[: len(ordered.keys)])

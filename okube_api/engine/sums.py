@@ -21,7 +21,7 @@ class SumEvaluator:
         self._totals: dict[tuple[Sums, Measure], Grid] = {}
 
     def total(self, term: Sums, measure: Measure, denominator: int = 1, is_integer: bool = True) -> Grid:
-        """Sum a measure by cell; the column that the term is split by divides the measure of each row."""
+        """Sum a measure by cell; if the term is split by a column, that column divides the measure of each row."""
         grid = self._totals.get((term, measure))
         if grid is None:
             grid = self._totals[term, measure] = self._sum(term, measure)

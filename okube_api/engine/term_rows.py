@@ -1,4 +1,4 @@
-"""The rows of terms, each with the number of its scope value and of its bucket."""
+"""Finds the rows of terms, and the numbers of the scope value and of the bucket of each row."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from okube_api.store.schema import ColumnType
 
 
 class ValueNumbers:
-    """Numbers the values of a scope or of a column in the order in which they occur; null is `unknown`."""
+    """Numbers the values of a scope or of a column in order of their first occurrence; null becomes `unknown`."""
 
     def __init__(self) -> None:
         self.values: list[str] = []
@@ -83,7 +83,7 @@ class RowReader:
         self._expanded: dict[tuple[int, str | None], tuple[Ints, pa.Table]] = {}
 
     def rows_of(self, term: Term) -> list[TermRows]:
-        """Return the rows of a term, pass by pass; a row of several campaigns once for each of their scope values."""
+        """Return the rows of a term by pass; a row with several campaigns occurs once per scope value of these."""
         need = self._fetched.plan.need_of(term, self.scope, self.buckets)
         passes = self._fetched.plan.passes_of_need[need]
         key = (term.slice, need.scope_column, passes)
@@ -114,7 +114,7 @@ class RowReader:
         return get_campaign_scope_values(campaign, self.scope, self.question.campaigns)
 
     def _select_rows(self, need: Need, number: int) -> TermRows:
-        """Return the rows of a pass that have the values which describe the need's slice."""
+        """Return the rows of a pass that have the values of `described_by` of the need's slice."""
         source = self._fetched.plan.passes[number]
         scope_values, table = self._expand_pass(number, need.scope_column)
         flags = np.ones(len(scope_values), dtype=np.bool_)
@@ -129,7 +129,7 @@ class RowReader:
         return TermRows(source, table, scope_values, self.buckets.locate(source.time_column, times))
 
     def _expand_pass(self, number: int, column: str | None) -> tuple[Ints, pa.Table]:
-        """Return the rows of a pass and the scope value of each: rows of several values are repeated, or added up."""
+        """Return the scope value of each row of a pass, and the rows, repeated or summed for each of several values."""
         if (number, column) not in self._expanded:
             self._expanded[number, column] = self._expand(number, column)
         return self._expanded[number, column]

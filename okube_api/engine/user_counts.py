@@ -47,9 +47,9 @@ class UserEvaluator:
             yield from merge_groups(groups)
 
     def memberships(self, terms: Iterable[UserSet], items: ValueNumbers | None = None) -> list[UserGroups]:
-        """Return users as the rows have them, a user possibly in several: by bucket, then for the whole period.
+        """Return the users of each row: by bucket, then for the whole period.  A user can be in several rows.
 
-        items: if given, numbers the column that the terms are split by, which then replaces the scope value.
+        items: if given, numbers the values of the column that the terms are split by, which replace the scope values.
         """
         term_rows = self._rows_of(terms)
         members = self._members(term_rows)
@@ -80,7 +80,7 @@ class UserEvaluator:
         return numbers[attribute.codes_of(groups.users)] * self._reader.width + groups.key_of_user
 
     def weights(self, term: Term, groups: UserGroups) -> Ints:
-        """Return what each user counts for: the weight in thousandths, or 1 without uplift."""
+        """Return the weight of each user in thousandths, or 1 for each without uplift."""
         if self.is_weighted(term):
             return self.panel.weights_of(groups.users)
         return np.ones(len(groups.users), dtype=np.int64)
@@ -93,7 +93,7 @@ class UserEvaluator:
         return [(term, rows) for term in terms for rows in self._reader.rows_of(term)]
 
     def _count_by_row(self, terms: Sequence[UserSet], weighted: bool) -> tuple[Ints, Ints]:
-        """Count distinct users by cell, where the scope value is one of the row and not of the user."""
+        """Count distinct users by cell, when scope values belong to rows and not to users."""
         term_rows = self._rows_of(terms)
         scope_values = _concatenate([rows.scope_values for _, rows in term_rows])
         members = replace(self._members(term_rows), keys=scope_values)
@@ -103,13 +103,13 @@ class UserEvaluator:
         return count_distinct(members, None if self._reader.buckets is None else buckets, self._reader.width, weights)
 
     def _members(self, term_rows: Sequence[tuple[UserSet, TermRows]]) -> UserGroups:
-        """Return the users of rows, row after row and without keys, less those that the filters leave out."""
+        """Return the users of each row, without keys and without the users that the filters exclude."""
         groups = concatenate([_read_sets(term, rows.source, rows.table) for term, rows in term_rows])
         flags = self._filter_users(groups)
         return groups if flags is None else groups.filter_users(flags)
 
     def _cells(self, scope_values: Ints, term_rows: Sequence[tuple[UserSet, TermRows]]) -> list[Ints]:
-        """Return the cells of rows, row after row: in their buckets, then for the whole period."""
+        """Return the cell of each row: in its bucket, then for the whole period."""
         width = self._reader.width
         period_cells = scope_values * width + width - 1
         if self._reader.buckets is None:

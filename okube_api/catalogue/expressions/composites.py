@@ -1,4 +1,4 @@
-"""Expressions made of others: ratios, records, and values that depend on the scope."""
+"""Expressions composed of other expressions: ratios, records, and values that depend on the scope."""
 
 from dataclasses import dataclass
 

@@ -74,7 +74,7 @@ def _(value: Affinity, evaluator: Evaluator) -> Results:
 
 
 def _split_by_bucket(batches: list[UserGroups], width: int) -> dict[int, list[UserGroups]]:
-    """Return the groups of each bucket, the whole period being one."""
+    """Return the groups of each bucket; the whole period is the last bucket."""
     by_bucket: dict[int, list[UserGroups]] = {}
     for batch in batches:
         buckets = batch.keys % width

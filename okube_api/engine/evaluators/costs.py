@@ -25,7 +25,7 @@ from okube_api.store.exact_integers import SAFE, Numerators, multiply, multiply_
 _COST_DENOMINATOR = 1_000_000_000
 """Costs are counted in thousandths of a millionth, so that one print at a cost per thousand is an integer."""
 _MEASURE_OF_COST = {"cpm": (PRINTS, 1), "cpc": (CLICKS, 1000), "cpo": (OPENINGS, 1000)}
-"""By kind of cost, what it pays for, and the factor from `amount_micro` to the unit of costs."""
+"""By kind of cost, the measure that it is paid for, and the factor from `amount_micro` to the unit of costs."""
 
 
 @evaluate_number.register
@@ -68,13 +68,13 @@ def _needs_shares(evaluator: Evaluator) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Amounts:
-    """Amounts of campaigns, one a row.
+    """Amounts of campaigns, one per row.
 
     names: the campaigns by code.
     campaigns: codes of campaigns.
     has_site: whether the row names its site.
     scope_values: numbers of the scope values; not used for rows to share among sites.
-    numbers, divisors: the amount is one over the other.
+    numbers, divisors: the amount of a row is its number over its divisor.
     """
 
     names: Sequence[str]
@@ -197,7 +197,7 @@ def _compute_fixed_costs(evaluator: Evaluator) -> _Amounts:
 
 
 def _count_days_by_bucket(spending: Spending, evaluator: Evaluator) -> Iterator[tuple[int, int, int]]:
-    """Yield each bucket with days of a fixed cost, how many days these are, and how many days the cost has in all."""
+    """Yield each bucket with days of a fixed cost, the number of these days, and the number of days of the cost."""
     if spending.kind != "fixed" or spending.first is None or spending.last is None:
         return
     period, weekdays = evaluator.question.period, evaluator.question.weekdays
@@ -216,7 +216,7 @@ def _count_days_by_bucket(spending: Spending, evaluator: Evaluator) -> Iterator[
 
 
 def _sum_amounts(parts: Sequence[_Amounts], evaluator: Evaluator, denominator: int) -> Grid:
-    """Sum amounts by cell; those without a site are shared first."""
+    """Sum amounts by cell; amounts without a site are shared among sites first."""
     shared = [_share(part, evaluator) for part in parts] if _needs_shares(evaluator) else list(parts)
     keys, numbers, divisors = [], [], []
     for part in shared:

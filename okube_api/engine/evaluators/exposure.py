@@ -1,7 +1,7 @@
 """Evaluates visits of users who were exposed to campaigns, alone or against a control group.
 
-Exposures have no site, and visits of any cause have no campaign: such users are by bucket only, and the same for
-every scope value.
+Exposures have no site, and visits without attribution have no campaign.  Such users are counted by bucket only, with
+the same result for every scope value.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class ReachedUsers:
     by_scope: bool
 
     def intersect(self, other: "ReachedUsers", width: int) -> "ReachedUsers":
-        """Return the users of both, by cell when either is."""
+        """Return the users who are in both sets: by cell when one of the two is by cell."""
         if other.by_scope and not self.by_scope:
             return other.intersect(self, width)
         return ReachedUsers(self.users.filter_users(self._is_in(other, width)), self.by_scope)
