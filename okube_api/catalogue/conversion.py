@@ -166,14 +166,15 @@ EXPOSURE = (
     Kpi(
         "comparisonOfflineVisits",
         value=Comparison(
-            exposed=UserSet(EXPOSED.where("control", 0), USERS),
-            control=UserSet(EXPOSED.where("control", 1), USERS),
-            visitors=UserSet(VISITED.where("channel", "offline"), VISITORS),
+            exposed=UserSet(EXPOSED.where("control", 0), USERS, span=("start", None)),
+            control=UserSet(EXPOSED.where("control", 1), USERS, span=("start", None)),
+            visitors=UserSet(VISITED.where("channel", "offline"), VISITORS, span=(None, "start")),
         ),
         unit=Unit.MIXED,
         kind=KpiKind.COMPOSITE,
         scopes=ALL_SCOPES,
-        title="Visitors among exposed users against those of the control group: lift, incremental visitors, interval.",
+        title="Users with an offline visit at or after their first exposure, against the control group: lift, "
+        "incremental visitors, interval.",
         leaf=LeafShape.COMPARISON,
     ),
 )

@@ -202,6 +202,7 @@ OUTCOMES = Fact(
     "outcomes",  # a visit with its purchases, or a purchase without a visit, on its local day
     columns=(
         *_OUTCOME_COLUMNS,
+        Column("start", ColumnType.INTEGER),  # of the visit or purchase: milliseconds since 1970, UTC
         # campaigns (_id) in order, consecutive repeats collapsed; empty when not attributed
         Column("path", ColumnType.TEXTS),
         Column("attributed", ColumnType.INTEGER),  # 1: the path is not empty
@@ -271,6 +272,7 @@ EXPOSURES = Fact(
     columns=(
         Column("campaign", ColumnType.TEXT),
         Column("user", ColumnType.INTEGER),
+        Column("start", ColumnType.INTEGER),  # of the first touch of the day: milliseconds since 1970, UTC
         Column("weight", ColumnType.INTEGER),
         Column("control", ColumnType.INTEGER),  # 1: in the control group; both kinds on one day are two rows
     ),

@@ -67,7 +67,8 @@ class UserSet:
     members: which of the rows count.
     daily: whether days are never merged, so that a user occurs once for each day and place.
     attribute: an attribute of users that is needed as well.
-    span: of daily users, the columns whose least and greatest value of the day and place are needed as well.
+    span: the columns whose least and greatest value of each user (of daily ones: by day and place) are needed as well;
+        None for one that is not.
     """
 
     slice: Slice
@@ -75,7 +76,7 @@ class UserSet:
     split: tuple[str, ...] = ()
     daily: bool = False
     attribute: str | None = None
-    span: tuple[str, str] | None = None
+    span: tuple[str | None, str | None] | None = None
 
 
 Term = Sums | UserSet

@@ -95,7 +95,7 @@ class _Family:
     subtracted: the rows to subtract from these.
     distinct: a measure that marks the first row of a day and must be counted instead of summed, because the condition
         may exclude marked rows.
-    span: the columns whose extremes by user and day are needed.
+    span: the columns whose least and greatest value by user are needed.
     """
 
     fact: Fact
@@ -105,7 +105,7 @@ class _Family:
     sign: int = 1
     subtracted: "_Family | None" = None
     distinct: Measure | None = None
-    span: tuple[str, str] | None = None
+    span: tuple[str | None, str | None] | None = None
 
     def passes(self, leader: Need, followers: list[Need], question: Question) -> list[Pass]:
         """Return the passes that serve the leader and its followers (the leader is one of them)."""
@@ -160,7 +160,8 @@ class _Family:
         if self.grain is None:
             place = (leader.term.slice.place[1],) if daily and leader.term.slice.place else ()
             keys = tuple(dict.fromkeys((*by, *place, "user")))
-            extremes = (Min(self.span[0], self.span[0]), Max(self.span[1], self.span[1])) if self.span else ()
+            least, greatest = self.span or (None, None)
+            extremes = ((Min(least, least),) if least else ()) + ((Max(greatest, greatest),) if greatest else ())
             return Pass(part, Aggregate(part.table, where, keys, extremes), time_column, has_users=True)
         sets = dict.fromkeys(need.term.members.name for need in followers if isinstance(need.term, UserSet))
         return Pass(part, Select(part.table, where, (*by, *sets)), time_column)

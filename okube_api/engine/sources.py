@@ -59,7 +59,7 @@ def _find_problem(grain: Grain, term: Term, required: frozenset[str]) -> tuple[s
         sums = tuple(measure.name for measure in term.measures if measure not in grain.measures)
         return ("It has no sum of {}.", sums) if sums else None
     if term.span is not None:
-        return "It has no extremes of {} by user and day.", term.span
+        return "It has no extremes of {} by user.", tuple(name for name in term.span if name)
     if term.members not in grain.members or Span.DAY not in grain.set_spans:
         return "It has no set of users {} by day.", (term.members.name,)
     single = {column for column, values in term.slice.fixed if len(values) == 1}

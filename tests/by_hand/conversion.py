@@ -105,20 +105,27 @@ def time_before(online: bool) -> LeafFunction:
 
 def venue_rate(cell: Cell) -> Leaf:
     """Return exposed users with an attributed visit over exposed users; null where nobody was exposed."""
-    exposed = cell.touched(control=False)
+    exposed = set(cell.first_touches(control=False))
     visited = {outcome.user for outcome in cell.attributed(OFFLINE) if outcome.visit}
     return ratio(cell.users(exposed & visited), cell.users(exposed))
 
 
 def comparison(cell: Cell) -> Leaf:
-    exposed = cell.touched(control=False)
-    control = cell.touched(control=True) - exposed
-    visited = {
-        outcome.user
+    """Return the visitors among exposed users and among the control group, less users who were exposed, too.
+
+    A user is a visitor when an offline visit of the cell is at or after their first touch of the cell.
+    """
+    exposed, control = cell.first_touches(control=False), cell.first_touches(control=True)
+    control = {user: at for user, at in control.items() if user not in exposed}
+    visits = [
+        outcome
         for outcome in cell.rows(cell.world.outcomes)
         if outcome.visit and not outcome.online and outcome.site in cell.sites
-    }
-    groups = [(len(group), len(group & visited)) for group in (exposed, control)]
+    ]
+    groups = []
+    for first in (exposed, control):
+        visitors = {visit.user for visit in visits if visit.user in first and visit.at >= first[visit.user]}
+        groups.append((len(first), len(visitors)))
     described: dict[str, Any] = {
         name: {"users": users, "visitors": visitors, "rate": ratio(visitors, users)}
         for name, (users, visitors) in zip(("exposed", "control"), groups, strict=True)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
@@ -163,13 +163,13 @@ class Cell:
             Fraction(0),
         )
 
-    def touched(self, control: bool) -> set[str]:
-        """Return the users that a campaign of the cell exposed, or those of its control group."""
-        return {
-            touch.user
-            for touch in self.rows(self.world.touches)
-            if touch.campaign in self.campaigns and (touch.kind == "control") == control
-        }
+    def first_touches(self, control: bool) -> dict[str, datetime]:
+        """Return the users that a campaign of the cell exposed (or its control group), with their first touch."""
+        first: dict[str, datetime] = {}
+        for touch in self.rows(self.world.touches):
+            if touch.campaign in self.campaigns and (touch.kind == "control") == control:
+                first[touch.user] = min(touch.at, first.get(touch.user, touch.at))
+        return first
 
     def users(self, users: Iterable[str]) -> Fraction:
         """Return the number of distinct users, or the sum of their weights."""

@@ -1,6 +1,6 @@
 """Builds the facts of conversion from a truth in plain Python."""
 
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 
 from okube_api.catalogue.buckets import to_ordinal
@@ -45,6 +45,10 @@ def build_conversion_facts(truth: Truth) -> dict[str, list[Row]]:
     }
 
 
+def _to_ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
 def _day_columns(day: date) -> Row:
     return bucket_numbers(to_ordinal(day))
 
@@ -72,6 +76,7 @@ def _touch_columns(outcome: Outcome, truth: Truth) -> Row:
     last = outcome.path[-1] if outcome.path else None
     delay_s = int((outcome.at - last.at).total_seconds()) if last and outcome.visit else None
     return {
+        "start": _to_ms(outcome.at),
         "path": outcome.campaigns,
         "attributed": int(bool(outcome.path)),
         "credited": last.campaign if last else None,
@@ -101,17 +106,18 @@ def _build_credits(outcome: Outcome, numbers: dict[str, int]) -> list[Row]:
 
 def _build_exposures(truth: Truth, numbers: dict[str, int]) -> list[Row]:
     weights = {panelist.user: panelist.weight for panelist in truth.panelists}
-    reached = {
-        (local_day(touch.at, truth.timezone), touch.campaign, touch.user, touch.kind == "control")
-        for touch in truth.touches
-    }
+    reached: dict[tuple[date, str, str, bool], datetime] = {}
+    for touch in truth.touches:
+        key = (local_day(touch.at, truth.timezone), touch.campaign, touch.user, touch.kind == "control")
+        reached[key] = min(touch.at, reached.get(key, touch.at))
     return [
         _day_columns(day)
         | {
             "campaign": campaign,
             "user": numbers[user],
+            "start": _to_ms(at),
             "weight": int(weights.get(user, Fraction(1)) * 1000),
             "control": int(control),
         }
-        for day, campaign, user, control in sorted(reached)
+        for (day, campaign, user, control), at in sorted(reached.items())
     ]

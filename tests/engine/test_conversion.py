@@ -1,7 +1,7 @@
 """The KPIs of conversion equal their computation by hand, over rows built in plain Python."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from functools import cache
 from itertools import product
@@ -15,7 +15,7 @@ from okube_api.engine.run import answer
 
 from tests.by_hand.conversion import KPIS, SCOPES, conversion
 from tests.by_hand.question import Question, only, without
-from tests.by_hand.truth import Campaign, Cost, Delivery, Place, Truth
+from tests.by_hand.truth import Campaign, Cost, Delivery, Place, Touch, Truth, Visit
 from tests.engine.ask_conversion import ask, resolve_question
 from tests.engine.campaign_tenants import ONLY_DELIVERIES, WITHOUT_TOUCHES, campaign_tenant
 from tests.engine.stores import Reading
@@ -124,6 +124,41 @@ async def test_without_active_sites_a_question_has_the_whole_of_a_global_campaig
     for scope in CAMPAIGN_SCOPES:
         await assert_as_by_hand(reading, truth, Question(day, day, scope=scope), ("cost",))
     assert conversion(truth, "cost", Question(day, day))["all"] == 9
+
+
+@pytest.mark.anyio
+async def test_visitors_come_at_or_after_their_first_exposure(reading: Reading) -> None:
+    noon = datetime(2024, 3, 18, 12, tzinfo=UTC)
+    north, south = (Place(f"{number:024x}", f"site-{number}", "") for number in (1, 2))
+    radio, letter = (Campaign(name * 24, name, "lever", extras=frozenset({f"name:{name}"})) for name in "ab")
+    hour, week = timedelta(hours=1), timedelta(days=7)
+    touches = [
+        *(Touch(user, radio.id, noon, "print") for user in ("before", "at", "after", "next week", "elsewhere", "both")),
+        Touch("before", letter.id, noon - 3 * hour, "click"),  # counts where both campaigns do
+        Touch("next week", radio.id, noon + week + 2 * hour, "click"),
+        *(Touch(user, radio.id, noon, "control") for user in ("both", "control", "early control", "none")),
+    ]
+    visits = [
+        Visit("before", north.id, noon - hour),
+        Visit("at", north.id, noon),
+        Visit("after", north.id, noon + hour),
+        Visit("next week", north.id, noon + week),  # within that week before its touch, in the period after the first
+        Visit("elsewhere", south.id, noon + hour),
+        Visit("both", north.id, noon + hour),
+        Visit("control", south.id, noon + hour),
+        Visit("early control", north.id, noon - hour),
+    ]
+    truth = Truth(sites=(north, south), campaigns=[radio, letter], touches=touches, visits=visits)
+    question = Question(date(2024, 3, 18), date(2024, 3, 31), granularity="week")
+    for scope, filter_ in product(CAMPAIGN_SCOPES, (None, only(radio.id), only(letter.id))):
+        variant = replace(question, scope=scope, campaigns=filter_)
+        await assert_as_by_hand(reading, truth, variant, ("comparisonOfflineVisits", "venueRate"))
+    answer = conversion(truth, "comparisonOfflineVisits", question)
+    assert answer["all"]["exposed"] == {"users": 6, "visitors": 6, "rate": 1.0}
+    assert answer["all"]["control"] == {"users": 3, "visitors": 1, "rate": 0.3333}
+    assert answer["temporals"]["1"]["exposed"] == {"users": 1, "visitors": 0, "rate": 0.0}
+    by_radio = conversion(truth, "comparisonOfflineVisits", replace(question, campaigns=only(radio.id)))["all"]
+    assert by_radio["exposed"] == {"users": 6, "visitors": 5, "rate": 0.8333}
 
 
 @pytest.mark.anyio

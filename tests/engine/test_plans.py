@@ -175,7 +175,7 @@ def test_all_kpis_over_outcomes_share_a_pass() -> None:
 def test_all_kpis_together_need_one_pass_per_kind_of_row() -> None:
     plan = plan_question(with_known_sites(build_question(*(request_kpi(kpi, Scope.GLOBALS) for kpi in CONVERSION))))
     kinds = {(pass_.part.table.name, type(pass_.node)) for pass_ in plan.passes}
-    assert len(plan.passes) == len(kinds) == 11
+    assert len(plan.passes) == len(kinds) == 12
 
 
 def test_scopes_of_campaigns_share_a_pass() -> None:

@@ -102,7 +102,7 @@ def test_month_rows_say_why_days_are_read(question: Question, reason: str) -> No
 
 def test_a_grain_without_extremes_names_them() -> None:
     plan = plan_question(build_question(Module.PRESENCE, "rangeAmplitude"))
-    assert reasons(plan)["presence_stays_site"] == "It has no extremes of `end`, `start` by user and day."
+    assert reasons(plan)["presence_stays_site"] == "It has no extremes of `end`, `start` by user."
 
 
 def test_a_mark_that_cannot_be_summed_names_the_column() -> None:

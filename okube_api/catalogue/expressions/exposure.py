@@ -23,7 +23,11 @@ class VenueRate(Value):
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Value):
-    """The rate of visitors among exposed users against that of the control group."""
+    """The rate of visitors among exposed users against that of the control group, less users who were exposed, too.
+
+    exposed, control: with the instant of the first touch of each user.
+    visitors: with the instant of the last visit; it counts when it is at or after the first touch.
+    """
 
     exposed: UserSet
     control: UserSet

@@ -16,6 +16,8 @@ _MS_PER_S = 1000
 def _(value: Amplitude, evaluator: Evaluator) -> Results:
     assert value.users.span is not None
     start, end = value.users.span
+    assert start is not None
+    assert end is not None
     edges = evaluator.question.edges[value.bands]
     keys, seconds = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     for rows in evaluator.reader.rows_of(value.users):

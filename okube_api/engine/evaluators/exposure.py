@@ -22,6 +22,7 @@ from okube_api.engine.sets import UserGroups, concatenate, find_members
 from okube_api.store.arrays import Flags, Ints
 
 CONFIDENCE_95 = 1.96  # standard errors
+_LATE_MS = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,6 @@ class ReachedUsers:
         if other.by_scope and not self.by_scope:
             return other.intersect(self, width)
         return ReachedUsers(self.users.filter_users(self._is_in(other, width)), self.by_scope)
-
-    def subtract(self, other: "ReachedUsers", width: int) -> "ReachedUsers":
-        """Return the users who are not in the other set; it may be by cell only when this one is."""
-        return ReachedUsers(self.users.filter_users(~self._is_in(other, width)), self.by_scope)
 
     def _is_in(self, other: "ReachedUsers", width: int) -> Flags:
         keys = self.users.keys if other.by_scope or not self.by_scope else self.users.keys % width
@@ -72,16 +69,12 @@ def _weigh(reached: ReachedUsers, term: UserSet, evaluator: Evaluator) -> Grid:
     weights = evaluator.users.weights(term, reached.users)
     denominator = WEIGHT_UNIT if evaluator.question.is_weighted(term) else 1
     grid = sum_by_cell(reached.users.keys, reached.users.sums(weights), denominator)
-    return _repeat_for_sites(reached, grid, evaluator)
+    return grid if reached.by_scope else _repeat_for_sites(grid, evaluator)
 
 
-def _count(reached: ReachedUsers, evaluator: Evaluator) -> Grid:
-    return _repeat_for_sites(reached, sum_by_cell(reached.users.keys, reached.users.lengths), evaluator)
-
-
-def _repeat_for_sites(reached: ReachedUsers, grid: Grid, evaluator: Evaluator) -> Grid:
-    """Return numbers by cell: those by bucket are repeated for every site."""
-    if reached.by_scope or evaluator.scope is not Scope.SITES:
+def _repeat_for_sites(grid: Grid, evaluator: Evaluator) -> Grid:
+    """Return numbers by cell: by site, those by bucket are repeated for every site."""
+    if evaluator.scope is not Scope.SITES:
         return grid
     numbers = (evaluator.scope_values.number(site) for site in evaluator.question.places[PlaceRole.SITES])
     sites = np.array(sorted(numbers), dtype=np.int64)
@@ -92,13 +85,67 @@ def _repeat_for_sites(reached: ReachedUsers, grid: Grid, evaluator: Evaluator) -
 # -- comparison ----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class UserInstants:
+    """One instant of each user, by cell (or by bucket): distinct pairs of cell and user, in order."""
+
+    cells: Ints
+    users: Ints
+    at_ms: Ints
+
+    def select(self, rows: Ints | Flags) -> "UserInstants":
+        """Return some of the pairs."""
+        return UserInstants(self.cells[rows], self.users[rows], self.at_ms[rows])
+
+    def find(self, cells: Ints, users: Ints) -> tuple[Flags, Ints]:
+        """Return which pairs are among these, and the instant of each that is."""
+        size = 1 + max(int(self.users.max(initial=0)), int(users.max(initial=0)))
+        keys, wanted = self.cells * size + self.users, cells * size + users
+        positions = np.searchsorted(keys, wanted)
+        is_found: Flags = np.append(keys, -1)[positions] == wanted
+        return is_found, np.append(self.at_ms, 0)[positions]
+
+
+def _read_instants(term: UserSet, evaluator: Evaluator) -> UserInstants:
+    """Return the first or the last instant of each user by cell, as the term's span says.
+
+    Facts that were made before the instants were stored have none: their touches count as early, their visits as late.
+    """
+    assert term.span is not None
+    first, last = term.span
+    columns: list[list[Ints]] = [[np.zeros(0, dtype=np.int64)] for _ in range(3)]
+    for rows in evaluator.reader.rows_of(term):
+        at_ms = rows.table.column(first or last).fill_null(0 if first else _LATE_MS).to_numpy().astype(np.int64)
+        for cells in evaluator.reader.cells(rows):
+            for column, values in zip(columns, (cells, rows.integers("user"), at_ms), strict=True):
+                column.append(values)
+    cells, users, at_ms = map(np.concatenate, columns)
+    order = np.lexsort((at_ms if first else -at_ms, users, cells))
+    cells, users, at_ms = cells[order], users[order], at_ms[order]
+    is_first = np.append(True, (cells[1:] != cells[:-1]) | (users[1:] != users[:-1]))[: len(cells)]
+    return UserInstants(cells, users, at_ms).select(is_first)
+
+
 @evaluate.register
 def _(value: Comparison, evaluator: Evaluator) -> Results:
-    width = evaluator.width
-    exposed, visitors = _evaluate_users(value.exposed, evaluator), _evaluate_users(value.visitors, evaluator)
-    control = _evaluate_users(value.control, evaluator).subtract(exposed, width)
-    groups = (exposed, exposed.intersect(visitors, width), control, control.intersect(visitors, width))
-    return ComparisonResults(*(_count(group, evaluator) for group in groups))
+    exposed, control, visits = (
+        _read_instants(term, evaluator) for term in (value.exposed, value.control, value.visitors)
+    )
+    was_exposed, _ = exposed.find(control.cells, control.users)
+    grids = []
+    for group in (exposed, control.select(~was_exposed)):
+        if evaluator.scope is Scope.SITES:  # touches are by bucket, visits by cell
+            has_touch, first_ms = group.find(visits.cells % evaluator.width, visits.users)
+            visitor_cells = visits.cells[has_touch & (visits.at_ms >= first_ms)]
+        else:  # visits are by bucket, touches by cell
+            has_visit, last_ms = visits.find(group.cells % evaluator.width, group.users)
+            visitor_cells = group.cells[has_visit & (last_ms >= group.at_ms)]
+        grids += [_repeat_for_sites(_count(group.cells), evaluator), _count(visitor_cells)]
+    return ComparisonResults(*grids)
+
+
+def _count(cells: Ints) -> Grid:
+    return sum_by_cell(cells, np.ones(len(cells), dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)

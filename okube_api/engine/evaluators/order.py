@@ -19,11 +19,13 @@ from okube_api.engine.term_rows import TermRows, ValueNumbers
 from okube_api.engine.text_columns import flatten_lists
 from okube_api.store.arrays import Ints
 
+_OUT = None  # the area where a step out of the site leads
+
 
 @evaluate.register
 def _(value: VisitOrder, evaluator: Evaluator) -> Results:
     areas = ValueNumbers()
-    out = areas.number(None)
+    areas.number(_OUT)
     area, next_area = value.steps.split
     steps = []
     for rows in evaluator.reader.rows_of(value.steps):
@@ -43,7 +45,7 @@ def _(value: VisitOrder, evaluator: Evaluator) -> Results:
 @evaluate.register
 def _(value: PathOrder, evaluator: Evaluator) -> Results:
     areas = ValueNumbers()
-    out = areas.number(None)
+    out = areas.number(_OUT)
     user_column, path_column = value.paths.split
     ranks, steps, passages = [], [], []
     for rows in evaluator.reader.rows_of(value.paths):
@@ -100,7 +102,7 @@ def _build_results(
         most_rank,
         _sum_by_index(evaluator, measure, steps, size, size),
         size,
-        out=0,  # the number of null, which is numbered first
+        out=0,  # `_OUT` is numbered first
     )
 
 

@@ -150,6 +150,7 @@ def _build_outcomes(attributed: _AttributedOutcomes, sites: pa.Table, context: A
         "purchase_count": outcomes.purchase_count,
         "revenue_micro": outcomes.revenue_micro,
         "campaigns": to_list_column(campaign_counts, touches.campaigns, campaigns.campaign),
+        "start": outcomes.at_ms,
         "path": to_list_column(paths.counts, touches.campaigns, touches.campaign[paths.touch]),
         "attributed": is_attributed.astype(np.int64),
         "credited": to_name_column(touches.campaigns, campaign, missing=~is_attributed),

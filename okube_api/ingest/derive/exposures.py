@@ -27,21 +27,22 @@ def derive_exposures(
     """Yield one row per campaign, user, local day of the application and control flag, in blocks of whole days.
 
     touches: (user, campaign, at, kind); those of campaigns without windows are left out.
-    Rows are in order of day, campaign, control and user.
+    Rows are in order of day, campaign, control and user; `start` is the first touch of the day.
     """
     campaigns = sorted(context.windows)
     campaign, kind = to_codes(touches["campaign"], campaigns), to_codes(touches["kind"], (*TOUCH_KINDS, "control"))
     day = to_local_days(to_integers(touches["at"]), context.timezone)
     mask = (campaign >= 0) & (kind >= 0) & (day >= span[0]) & (day <= span[1])
     day, campaign, is_control = day[mask], campaign[mask], kind[mask] == len(TOUCH_KINDS)
-    user = to_integers(touches["user"])[mask]
-    by = sort_order(day, campaign, is_control.astype(np.int8), user)
+    user, at_ms = (to_integers(touches[name])[mask] for name in ("user", "at"))
+    by = sort_order(day, campaign, is_control.astype(np.int8), user, at_ms)
     by = by[mark_group_starts(day[by], campaign[by], is_control[by], user[by])]
     for days, part in split_days(day[by], span):
         numbers = by[part]
         columns = {
             "campaign": to_name_column(campaigns, campaign[numbers]),
             "user": user[numbers],
+            "start": at_ms[numbers],
             "weight": look_up_weights(context.weights, user[numbers]),
             "control": is_control[numbers].astype(np.int64),
         }

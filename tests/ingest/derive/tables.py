@@ -259,6 +259,7 @@ def expect_outcome_rows(truth: Truth) -> list[Row]:
         rows.append(
             {"day": to_ordinal(outcome.day), **expect_outcome_row(truth, numbers, outcome)}
             | {
+                "start": to_milliseconds(outcome.at),
                 "path": outcome.campaigns,
                 "attributed": int(bool(outcome.path)),
                 "credited": last and last.campaign,
@@ -311,20 +312,16 @@ def expect_cohort_rows(truth: Truth) -> list[Row]:
 def expect_exposure_rows(truth: Truth) -> list[Row]:
     """Return the rows of EXPOSURES, in order."""
     numbers, weights = number_users(truth), {touch.user: int(touch.weight * 1000) for touch in truth.panelists}
-    exposures = {
-        (
-            to_ordinal(day),
-            touch.campaign,
-            int(touch.kind not in TOUCH_KINDS),
-            numbers[touch.user],
-            weights.get(touch.user, 1000),
-        )
-        for day, touched in build_world(truth).touches.items()
-        for touch in touched
-    }
+    first_touches: dict[tuple[int, str, int, int, int], int] = {}
+    for day, touches in build_world(truth).touches.items():
+        for touch in touches:
+            user, control = numbers[touch.user], int(touch.kind not in TOUCH_KINDS)
+            key = (to_ordinal(day), touch.campaign, control, user, weights.get(touch.user, 1000))
+            at_ms = to_milliseconds(touch.at)
+            first_touches[key] = min(at_ms, first_touches.get(key, at_ms))
     return [
-        {"day": day, "campaign": campaign, "user": user, "weight": weight, "control": control}
-        for day, campaign, control, user, weight in sorted(exposures)
+        {"day": day, "campaign": campaign, "user": user, "start": at_ms, "weight": weight, "control": control}
+        for (day, campaign, control, user, weight), at_ms in sorted(first_touches.items())
     ]
 
 
