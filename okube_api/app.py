@@ -8,6 +8,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware
 
 from okube_api import __version__
@@ -34,7 +35,8 @@ from okube_api.auth.secret import load_secret_key
 from okube_api.clock import Clock, utc_now
 from okube_api.errors import Refusal
 from okube_api.http.metrics import Metrics
-from okube_api.http.middleware.access_log import AccessLog
+from okube_api.http.middleware.access_log import AccessLog, answer_bug
+from okube_api.http.middleware.cross_origin import mark_cross_origin
 from okube_api.http.middleware.head import HeadRequests
 from okube_api.http.middleware.path_segments import PathSegments
 from okube_api.http.middleware.proxy import ProxyHeaders, parse_networks
@@ -103,7 +105,11 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None, 
     app.add_middleware(
         ProxyHeaders, proxies=parse_networks(settings.trusted_proxies), require_https=settings.require_https
     )
-    app.add_middleware(AccessLog, metrics=app.state.metrics)
+    bug_answer: ASGIApp = answer_bug
+    if settings.allowed_origins:  # outside of all that can refuse a request, so that pages can read refusals, too
+        app.add_middleware(mark_cross_origin, origins=settings.allowed_origins)
+        bug_answer = mark_cross_origin(bug_answer, settings.allowed_origins)
+    app.add_middleware(AccessLog, metrics=app.state.metrics, bug_answer=bug_answer)
     app.router.middleware_stack = RouteIndex(app.router)
     return app
 

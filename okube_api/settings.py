@@ -1,5 +1,6 @@
 """Settings, read from `OKUBE_*` environment variables when the process starts; `docs/settings.md` lists them."""
 
+import re
 import sys
 from ipaddress import ip_network
 from pathlib import Path
@@ -30,6 +31,14 @@ def _check_network(name: str) -> str:
     return name
 
 
+def _check_origin(text: str) -> str:
+    """Return an origin as browsers send it: without a trailing slash, in lower case."""
+    origin = text.rstrip("/").lower()
+    if origin != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\s*]+", origin):
+        raise ValueError(f"'{text}' is not an origin. Use a scheme, a host and a port, such as https://dash.example.")
+    return origin
+
+
 class Settings(BaseSettings):
     """Settings of the server.  The description of each field is its line in `docs/settings.md`."""
 
@@ -50,6 +59,11 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_check_network)], ...], NoDecode] = Field(
         (), description="Addresses or networks of proxies whose `X-Forwarded-*` headers are trusted, comma-separated."
+    )
+    allowed_origins: Annotated[tuple[Annotated[str, AfterValidator(_check_origin)], ...], NoDecode] = Field(
+        (),
+        description="Origins of other sites whose pages may use the API from a browser (CORS), comma-separated, such "
+        "as `https://dash.example`; `*` allows every origin.",
     )
     token_hours: int = Field(48, ge=1, description="Lifetime of an access token, in hours.")
     login_failures: int = Field(5, ge=1, description="Number of failed logins within the window that locks an account.")
@@ -94,7 +108,7 @@ class Settings(BaseSettings):
         "info", description="Log level: `debug`, `info`, `warning` or `error`."
     )
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "allowed_origins", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

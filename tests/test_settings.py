@@ -20,10 +20,12 @@ def test_every_setting_is_described() -> None:
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OKUBE_TRUSTED_PROXIES", "10.0.0.1, 192.168.0.0/16")
+    monkeypatch.setenv("OKUBE_ALLOWED_ORIGINS", "https://Board.example/, http://localhost:3000")
     monkeypatch.setenv("OKUBE_REQUIRE_HTTPS", "false")
     monkeypatch.setenv("OKUBE_RATE_LIMIT", "600/minute")
     settings = Settings()
     assert settings.trusted_proxies == ("10.0.0.1", "192.168.0.0/16")
+    assert settings.allowed_origins == ("https://board.example", "http://localhost:3000")
     assert settings.require_https is False
     assert settings.rate_limit == "600/minute"
 
@@ -32,6 +34,9 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     ("name", "value"),
     [
         ("TRUSTED_PROXIES", "proxy.example"),
+        ("ALLOWED_ORIGINS", "board.example"),
+        ("ALLOWED_ORIGINS", "https://board.example/path"),
+        ("ALLOWED_ORIGINS", "https://*.example"),
         ("TOKEN_HOURS", "0"),
         ("BODY_LIMIT", "many"),
         ("LOGIN_RATE_LIMIT", "often"),

@@ -25,12 +25,21 @@ _ERASURE = "/users-data/"
 log = structlog.stdlib.get_logger("okube")
 
 
-class AccessLog:
-    """Middleware that gives requests an id, logs them, and answers uncaught exceptions with 500."""
+async def answer_bug(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer 500, as an ASGI application."""
+    await problem_response(InternalError(INTERNAL_ERROR), scope)(scope, receive, send)
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+
+class AccessLog:
+    """Middleware that gives requests an id, logs them, and answers uncaught exceptions with 500.
+
+    bug_answer: the application that answers them.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, bug_answer: ASGIApp = answer_bug) -> None:
         self.app = app
         self.metrics = metrics
+        self.bug_answer = bug_answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with its id in `scope["state"]`, and log it when it is answered."""
@@ -59,7 +68,7 @@ class AccessLog:
             log.exception("unhandled exception", requestId=request_id)
             if status:
                 raise  # a part of the answer was sent: closing the connection shows the client that it is incomplete
-            await problem_response(InternalError(INTERNAL_ERROR), scope)(scope, receive, send_with_headers)
+            await self.bug_answer(scope, receive, send_with_headers)
         finally:
             seconds = perf_counter() - started
             self.metrics.count_request(scope, status, seconds)
