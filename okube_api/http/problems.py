@@ -80,7 +80,7 @@ def problem_response(refusal: Refusal, scope: Scope) -> Response:
         "status": refusal.status,
         "code": refusal.code,
         "detail": refusal.detail,
-        "message": refusal.detail,  # for clients that read the message where a login succeeds
+        "message": refusal.detail,  # also under the name that a successful login uses
         "instance": (scope.get("raw_path") or b"").decode("latin-1"),
         "requestId": scope.get("state", {}).get("request_id", ""),
     }

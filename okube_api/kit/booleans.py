@@ -8,7 +8,7 @@ BOOLEANS: Mapping[str, bool] = {"true": True, "false": False}
 _TRUE = ("true", "yes", "vrai", "oui", "wahr", "ja", "vero", "sì", "verdadero", "sí", "si", "1", "1.0", "1,0")
 _FALSE = ("false", "no", "faux", "non", "falsch", "nein", "falso", "0", "0.0", "0,0")
 CELL_BOOLEANS: Mapping[str, bool] = dict.fromkeys(_TRUE, True) | dict.fromkeys(_FALSE, False)
-"""Each boolean by its text in lower case, as spreadsheets write it in English, French, German, Italian and Spanish."""
+"""Booleans by text in lower case, as spreadsheets write them in English, French, German, Italian and Spanish."""
 
 
 def format_boolean(value: bool) -> str:

@@ -1,8 +1,8 @@
 """Reads single values of files: a cell of text or a typed value, by the type of its field.
 
 Events and tables, in whatever format, read their values by these rules.  A value that no rule understands is returned
-as it is, for the model of its field to refuse.  The patterns avoid what RE2 and Python read differently, so that whole
-columns are read by the same ones (`ingest/parse/cell_columns.py`).
+unchanged, for the model of its field to refuse.  The patterns mean the same in RE2 and in Python, so that whole columns
+are read by the same ones (`ingest/parse/cell_columns.py`).
 """
 
 import re
@@ -20,7 +20,7 @@ DateOrder = Literal["dmy", "mdy"]
 
 
 class ValueType(Enum):
-    """What a field holds."""
+    """Type of the values of a field."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -32,9 +32,9 @@ class ValueType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CellFormat:
-    """How the values of a file are written, where the values themselves do not tell.
+    """Conventions of a file that cannot be seen from a single value.
 
-    decimal_comma: whether `1,234` is a number between 1 and 2; else it is refused, as it may have been 1234.
+    decimal_comma: whether `1,234` is a number between 1 and 2; if not, it is refused, because it may mean 1234.
     date_order: the order of day and month in `01/02/2024`; None when it is unknown.
     """
 
@@ -47,7 +47,7 @@ _BLANK = "[ \t\u00a0]*"
 NUMBER_PATTERN = rf"^{_BLANK}([+-]?)([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{{1,3}})?{_BLANK}$"
 COMMA_PATTERN = rf"^{_BLANK}[+-]?[0-9]*,[0-9]*([eE][+-]?[0-9]{{1,3}})?{_BLANK}$"
 GROUPED_PATTERN = rf"^{_BLANK}[+-]?[1-9][0-9]{{0,2}},[0-9]{{3}}{_BLANK}$"
-"""Numbers that are thousands in English and fractions elsewhere."""
+"""Numbers whose comma separates thousands in English, and is a decimal comma in other languages."""
 INSTANT_PATTERN = (
     rf"^{_BLANK}(?P<date>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}|[0-9]{{8}})[Tt ]"
     r"(?P<hour>[0-9]{2}):?(?P<minute>[0-9]{2})(?::?(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
@@ -56,7 +56,7 @@ INSTANT_PATTERN = (
 )
 """Instants with an offset, as databases and languages print them."""
 EPOCH_PATTERN = rf"^{_BLANK}(?:([0-9]{{10}})(?:[.]([0-9]{{1,9}}))?|([0-9]{{13}})(?:[.]0*)?|([0-9]{{16}})){_BLANK}$"
-"""Seconds, milliseconds or microseconds since 1970; from September 2001 on the number of digits tells which."""
+"""Seconds, milliseconds or microseconds since 1970; the number of digits distinguishes them from September 2001 on."""
 DAY_PATTERN = (
     rf"^{_BLANK}([0-9]{{4}})(?:-([0-9]{{2}})-([0-9]{{2}})|/([0-9]{{2}})/([0-9]{{2}}))"
     rf"(?:[T ]00:00(?::00(?:[.,]0+)?)?)?{_BLANK}$"
@@ -69,7 +69,7 @@ NAIVE_INSTANT_PATTERN = (
     rf"^{_BLANK}(?:[0-9]{{4}}-?[0-9]{{2}}-?[0-9]{{2}}|[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}})[Tt ][0-9]{{2}}:?[0-9]{{2}}"
     rf"(?::?[0-9]{{2}}(?:[.,][0-9]+)?)?{_BLANK}$"
 )
-"""Instants without an offset, which cannot be placed."""
+"""Instants without an offset; their time zone is unknown."""
 
 _NUMBER, _COMMA, _GROUPED = re.compile(NUMBER_PATTERN), re.compile(COMMA_PATTERN), re.compile(GROUPED_PATTERN)
 _INSTANT, _NAIVE_INSTANT, _EPOCH = map(re.compile, (INSTANT_PATTERN, NAIVE_INSTANT_PATTERN, EPOCH_PATTERN))
@@ -80,7 +80,7 @@ _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 def read_value(value: Any, value_type: ValueType, cell_format: CellFormat) -> Any:
-    """Return a value in the form that models take: texts, numbers, RFC 3339 and `YYYY-MM-DD`."""
+    """Convert a value to the form that models accept: texts, numbers, RFC 3339 and `YYYY-MM-DD`."""
     match value_type:
         case ValueType.TEXT:
             return str(value) if _is_integer(value) else value
@@ -101,7 +101,10 @@ def _is_integer(value: Any) -> bool:
 
 
 def read_number(text: str, cell_format: CellFormat) -> int | float | str:
-    """Return the number that a text is, an integer when it has no point, exponent or decimal comma."""
+    """Convert a text to a number: to an integer if it has no point, exponent or decimal comma, else to a float.
+
+    Return any other text unchanged.
+    """
     if len(text) > _LONGEST_NUMBER:
         return text
     digits = text
@@ -119,7 +122,7 @@ def read_number(text: str, cell_format: CellFormat) -> int | float | str:
 
 
 def _read_integer(value: Any, cell_format: CellFormat) -> Any:
-    """Return the integer that a text, a float or a decimal is; a fraction is left as it is."""
+    """Convert a text, float or decimal to an integer; return a number with a fraction without rounding it."""
     number: Any = read_number(value, cell_format) if isinstance(value, str) else value
     if isinstance(number, float | Decimal):
         is_whole = isfinite(number) and -(2**53) < number < 2**53 and number == int(number)
@@ -128,12 +131,12 @@ def _read_integer(value: Any, cell_format: CellFormat) -> Any:
 
 
 def read_boolean(value: Any) -> Any:
-    """Return the boolean that a text is in any language of spreadsheets."""
+    """Convert a text to a boolean (see `CELL_BOOLEANS`); return any other value unchanged."""
     return CELL_BOOLEANS.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
 def _read_instant(value: Any) -> Any:
-    """Return an instant with an offset as RFC 3339; a leap second becomes the last millisecond before it."""
+    """Convert an instant with an offset to RFC 3339; a leap second becomes the last millisecond before it."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
     text = value if isinstance(value, str) else _format_epoch(value)
@@ -184,16 +187,16 @@ def is_ordered_day(value: Any) -> bool:
 
 
 class DateOrderFinder:
-    """Finds the order of day and month from the values of a file: that by which all of them are days.
+    """Finds the only order of day and month with which all values of a file are valid days.
 
-    order: None while both are possible, and when none is.
+    order: None while both orders are possible, and when neither is.
     """
 
     def __init__(self) -> None:
         self._has_late_first = self._has_late_second = False
 
     def add(self, texts: Iterable[Any]) -> None:
-        """Look at further values; those that are not days of this kind are ignored."""
+        """Take more values into account; values that are not such days are ignored."""
         for text in texts:
             parts = _ORDERED_DAY.fullmatch(text) if isinstance(text, str) else None
             if parts:
@@ -202,7 +205,7 @@ class DateOrderFinder:
 
     @property
     def order(self) -> DateOrder | None:
-        """The order that the values leave."""
+        """The only possible order, if there is exactly one."""
         if self._has_late_first == self._has_late_second:
             return None
         return "dmy" if self._has_late_first else "mdy"
@@ -214,13 +217,13 @@ _SEPARATOR = re.compile(r'^[ \ufeff]*"?[ ]*sep[ ]*=[ ]*([^"\r\n])"?[ ]*(\1*|,*|;
 
 
 def find_separator(line: str) -> str | None:
-    """Return the delimiter that a first line `sep=;` names, in any spelling of spreadsheets; None for other lines."""
+    """Return the delimiter of a first line such as `sep=;`, as any spreadsheet writes it; None for other lines."""
     match = _SEPARATOR.match(line.rstrip("\r\n"))
     return match[1] if match else None
 
 
 def guess_delimiter(header: str, expected: Iterable[str], delimiters: str = ",;\t|") -> str:
-    """Return the delimiter that gives the most of the expected names in a header, then the most names."""
+    """Return the delimiter with which a header has the most expected names; of several, the one with the most names."""
     names = frozenset(expected)
 
     def score(delimiter: str) -> tuple[int, int]:
