@@ -85,7 +85,7 @@ def resolve_period(
 
     If both are missing, it is `study_period` or, without a study, the last 30 complete days.  If one is missing, it
     has 30 days; a computed end is yesterday at the latest, unless that is before `start`.
-    Raises PeriodError when the start is after the end, or the period is too long.
+    Raise PeriodError when the start is after the end, or the period is too long.
     """
     yesterday = today - timedelta(days=1)
     away = timedelta(days=DEFAULT_PERIOD_D - 1)

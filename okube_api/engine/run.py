@@ -56,7 +56,7 @@ class EngineAnswer:
 
 
 async def answer(question: Question, reader: Reader, panels: PanelCache | None = None) -> EngineAnswer:
-    """Answer a resolved question.  Raises the reader's TooManyRows and Unavailable."""
+    """Answer a resolved question.  Raise the reader's TooManyRows and Unavailable."""
     question = await answer_subqueries(question, reader)
     plan = plan_question(question)
     fetched = await fetch(question, plan, reader, panels or PanelCache())

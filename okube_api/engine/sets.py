@@ -69,7 +69,7 @@ class UserGroups:
 def from_blobs(keys: Ints, blobs: pa.ChunkedArray | pa.Array) -> UserGroups:
     """Read rows of serialised sets: sorted distinct little-endian u32 each; a null is the empty set.
 
-    Raises CorruptSet when the length of a blob is not a multiple of 4.
+    Raise CorruptSet when the length of a blob is not a multiple of 4.
     """
     large = blobs.cast(pa.large_binary())
     array = large.combine_chunks() if isinstance(large, pa.ChunkedArray) else large

@@ -57,7 +57,7 @@ class Batches(Repository):
     kind = "batch"
 
     async def get_batch(self, application: str, identifier: str) -> Json:
-        """Return the batch of an application with this id.  Raises NotFound."""
+        """Return the batch of an application with this id.  Raise NotFound."""
         where = equal("application", application) & equal("_id", identifier.lower())
         batch = await self.store.get(BATCHES, where) if is_id(identifier) else None
         if batch is None:
@@ -75,7 +75,7 @@ class Batches(Repository):
         return batch
 
     async def update(self, batch: Json, fields: Mapping[str, Any]) -> Json:
-        """Set fields of a batch, and return the batch.  Raises NotFound when it was deleted."""
+        """Set fields of a batch, and return the batch.  Raise NotFound when it was deleted."""
 
         async def edit(stored: Json) -> Json:
             return {**stored, **fields}
@@ -132,7 +132,7 @@ class Batches(Repository):
         await self.store.insert(REJECTED, [document])
 
     async def stream_rejected(self, batch: Json, cipher: LineCipher) -> AsyncIterator[Json]:
-        """Yield the rejected lines of a batch: `line`, `reason`, `text` as it was sent.  Raises DecryptionError."""
+        """Yield the rejected lines of a batch: `line`, `reason`, `text` as it was sent.  Raise DecryptionError."""
         where = equal("batch", batch["_id"])
         async for documents in self.store.stream(REJECTED, where, sort=(SortKey("position"),)):
             for document in documents:

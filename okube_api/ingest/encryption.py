@@ -35,7 +35,7 @@ class LineCipher:
         return self._fernet.encrypt(orjson.dumps(texts)).decode("ascii")
 
     def decrypt(self, encrypted: str) -> list[str]:
-        """Return the lines of an encrypted text.  Raises DecryptionError."""
+        """Return the lines of an encrypted text.  Raise DecryptionError."""
         from cryptography.fernet import InvalidToken  # noqa: PLC0415 - see above
 
         try:

@@ -90,7 +90,7 @@ class Publisher:
     async def remove(self, application: Application, batch: Json) -> None:
         """Remove a batch, its events and the facts derived from them.
 
-        Raises RequestConflict while its file is still being read.
+        Raise RequestConflict while its file is still being read.
         """
         if batch["state"] == State.RECEIVING:
             raise RequestConflict("The batch is still being received. Try again when its state has changed.")

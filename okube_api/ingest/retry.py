@@ -27,7 +27,7 @@ async def commit_with_retry(
 
     work: called again for each attempt, with a new change.
     pause_s: the wait after the first conflict; after the n-th conflict, the wait is n times as long.
-    Raises Conflict when the last attempt fails.
+    Raise Conflict when the last attempt fails.
     """
     for attempt in range(1, attempts + 1):
         try:

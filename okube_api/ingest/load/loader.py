@@ -59,7 +59,7 @@ class Loader:
         """Store the events of a file as a new batch in state `waiting`, and return the batch.
 
         Invalid lines are stored with the batch as rejected lines.
-        Raises AtomicLoadRefused when `atomic` is set and a line is invalid, another Refusal when the file as a whole
+        Raise AtomicLoadRefused when `atomic` is set and a line is invalid, another Refusal when the file as a whole
         cannot be read.  No event of the file stays stored then.
         """
         about = {"format": file.format, "name": file.name, "content": file.content_hash, "atomic": atomic}

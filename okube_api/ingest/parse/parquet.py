@@ -28,7 +28,7 @@ _BUFFER_BYTES = 2**20
 def read_parquet(kind: str, source: BinaryIO, reader: CellReader | None = None) -> Iterator[tuple[ParsedBlock, int]]:
     """Yield the blocks of a file, and with each how many rows of the file were read; row numbers start at 1.
 
-    Raises BadRequest when the file is not Parquet, Impossible when its columns are not those of the kind.
+    Raise BadRequest when the file is not Parquet, Impossible when its columns are not those of the kind.
     """
     from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - takes 9 MB of memory
 

@@ -28,7 +28,7 @@ class InvalidLine(Exception):
 
 
 def validate_event(kind: str, event: Json) -> Json:
-    """Return the fields of an event without those that are null.  Raises InvalidLine."""
+    """Return the fields of an event without those that are null.  Raise InvalidLine."""
     try:
         model = KINDS[kind].model.model_validate(event)
     except ValidationError as error:
@@ -51,7 +51,7 @@ def _format_reason(kind: str, event: Json, error: ValidationError) -> str:
 
 
 def parse_json_line(text: bytes) -> Json:
-    """Return the event of a line of NDJSON, not validated.  Raises InvalidLine."""
+    """Return the event of a line of NDJSON, not validated.  Raise InvalidLine."""
     try:
         event = json.loads(
             text.decode("utf-8"), object_pairs_hook=_to_dict_without_duplicates, parse_constant=_refuse_constant
@@ -95,7 +95,7 @@ def _check_surrogates(text: str) -> None:
 
 
 def parse_csv_line(kind: str, names: Sequence[str], delimiter: str, text: bytes) -> Json | None:
-    """Return the event of a record of CSV, as texts; fields of empty cells are left out.  Raises InvalidLine.
+    """Return the event of a record of CSV, as texts; fields of empty cells are left out.  Raise InvalidLine.
 
     names: of the columns; columns without a name are ignored.
     Return None when all cells are empty.

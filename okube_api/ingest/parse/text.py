@@ -73,7 +73,7 @@ class Parser(Protocol):
     header: str | None
 
     def read(self, lines: LineBlock, *, is_last: bool = True) -> ParsedBlock:
-        """Parse the next lines of the file.  Raises Impossible when the file as a whole cannot be read.
+        """Parse the next lines of the file.  Raise Impossible when the file as a whole cannot be read.
 
         is_last: whether the file ends here; else the last lines may be kept for the next call.
         """

@@ -11,7 +11,7 @@ _LONGEST_MARK = 3
 
 
 def find_codec(name: str) -> str:
-    """Return the codec of an encoding by any of its usual names, such as `windows-1252`.  Raises UnsupportedMedia."""
+    """Return the codec of an encoding by any of its usual names, such as `windows-1252`.  Raise UnsupportedMedia."""
     try:
         codec = codecs.lookup(name.strip().strip("\"'")).name
     except (LookupError, ValueError):
