@@ -95,17 +95,29 @@ def ingest(  # noqa: PLR0917 - options of a command line
     atomic: Annotated[
         bool, typer.Option("--atomic", help="Reject a whole file when one of its lines is invalid.")
     ] = False,
+    allow_rejected: Annotated[
+        bool, typer.Option("--allow-rejected", help="End with status 0 even if lines were rejected.")
+    ] = False,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of the files, such as windows-1252 or utf-16; UTF-8 if not given.")
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Delimiter of CSV; detected if not given.")] = None,
+    dates: Annotated[
+        Literal["dmy", "mdy"] | None, typer.Option(help="Order of day and month in days such as 31/12/2024.")
+    ] = None,
     url: Url = None,
     token: Token = None,
 ) -> None:
     """Ingest files of events, one batch per file.
 
-    Invalid lines are skipped, and the first of them are printed. After an interruption, run the same command again: it
-    finishes the work, and no event counts twice.
+    Invalid lines are skipped, the first of them are printed, and the command ends with status 1. After an interruption,
+    run the same command again: it finishes the work, and no event counts twice.
     """
     from okube_api.cli.ingest import ingest as run
+    from okube_api.ingest.parse.read_options import ReadOptions
 
-    run(application, kind, files, atomic=atomic, url=url, token=token)
+    options = ReadOptions(encoding, delimiter, dates)
+    run(application, kind, files, options, atomic=atomic, allow_rejected=allow_rejected, url=url, token=token)
 
 
 def rebuild(application: ApplicationName, url: Url = None, token: Token = None) -> None:

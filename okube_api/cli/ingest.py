@@ -15,27 +15,71 @@ from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.file_blocks import Progress
 from okube_api.ingest.parse.codecs import detect_format
+from okube_api.ingest.parse.read_options import ReadOptions
 from okube_api.kit.application import Application
 from okube_api.settings import Settings
 
 _REASONS_SHOWN = 5
 
 
-def ingest(application: str, kind: str, files: list[Path], *, atomic: bool, url: str | None, token: str | None) -> None:
-    """Ingest files of a kind, through a server or straight into the store."""
+def ingest(
+    application: str,
+    kind: str,
+    files: list[Path],
+    options: ReadOptions,
+    *,
+    atomic: bool,
+    allow_rejected: bool,
+    url: str | None,
+    token: str | None,
+) -> None:
+    """Ingest files of a kind, through a server or straight into the store.
+
+    Ends the process with status 1 when lines were rejected, unless `allow_rejected` is set.
+    """
     if kind not in KINDS:
         fail(f"Unknown kind '{kind}'.{format_suggestion(kind, KINDS)} Known kinds: {', '.join(KINDS)}.")
-    run_command(_ingest(application, kind, files, atomic, build_remote(url, token)))
+    rejected = 0
+
+    def show(path: Path, batch: Mapping[str, Any]) -> None:
+        nonlocal rejected
+        rejected += batch["rejected"]
+        print_result(path, batch)
+
+    run_command(
+        _ingest(
+            application,
+            kind,
+            files,
+            options,
+            atomic=atomic,
+            server=build_remote(url, token),
+            show_batch=show,
+        )
+    )
+    if rejected and not allow_rejected:
+        fail("Lines were rejected. Use --allow-rejected to accept this.")
 
 
-async def _ingest(name: str, kind: str, files: list[Path], atomic: bool, server: RemoteServer | None) -> None:
+async def _ingest(
+    name: str,
+    kind: str,
+    files: list[Path],
+    options: ReadOptions,
+    *,
+    atomic: bool,
+    server: RemoteServer | None,
+    show_batch: Callable[[Path, Mapping[str, Any]], None],
+) -> None:
+    """Ingest files one after the other; show_batch: called with each file and its batch."""
+    options.check()
     for path in files:
         detect_format(path)  # a file name with an unknown format fails before any file is ingested
     if server is not None:
         for path in files:
             with progress_bar(path) as show_size:
-                batch = await server.upload_file(name, kind, path, atomic=atomic, on_progress=show_size)
-            print_result(path, batch)
+                batch = await server.upload_file(name, kind, path, options, atomic=atomic, on_progress=show_size)
+            show_batch(path, batch)
         return
     async with open_services(Settings()) as services:
         application = Application.from_document(await services.applications.get_by_name(name))
@@ -43,9 +87,9 @@ async def _ingest(name: str, kind: str, files: list[Path], atomic: bool, server:
             with progress_bar(path) as show_size:
                 on_progress = partial(_show_progress, show_size)
                 batch = await services.ingest.ingest_file(
-                    application, kind, path, atomic=atomic, on_progress=on_progress
+                    application, kind, path, options=options, atomic=atomic, on_progress=on_progress
                 )
-            print_result(path, batch)
+            show_batch(path, batch)
 
 
 def _show_progress(show_size: Callable[[int], None], progress: Progress) -> None:
@@ -73,6 +117,8 @@ def print_result(path: Path, batch: Mapping[str, Any]) -> None:
     echo(f"{path.name}: {counts} (batch {batch['_id']})")
     for reason in batch.get("reasons", [])[:_REASONS_SHOWN]:
         echo(f"  line {reason['line']}: {reason['reason']}")
+    if batch.get("message"):
+        echo(f"  {batch['message']}")
 
 
 def rebuild(application: str, url: str | None, token: str | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from okube_api.ingest.parse.codecs import detect_format
+from okube_api.ingest.parse.read_options import ReadOptions
 
 if TYPE_CHECKING:
     import httpx
@@ -30,16 +31,25 @@ class RemoteServer:
         self._headers = {"Authorization": f"Bearer {token}"}
 
     async def upload_file(
-        self, application: str, kind: str, path: Path, *, atomic: bool, on_progress: Callable[[int], None]
+        self,
+        application: str,
+        kind: str,
+        path: Path,
+        options: ReadOptions,
+        *,
+        atomic: bool,
+        on_progress: Callable[[int], None],
     ) -> dict[str, Any]:
         """Ingest a file and return its batch, visible to questions.  Raise RemoteError.
 
+        A batch of which every line was rejected is returned like others.
         on_progress: called with the number of bytes sent so far.
         """
         media_type, encoding = detect_format(path)
         response = await self._send(
             f"/applications/{quote(application, safe='')}/ingest/{quote(kind, safe='')}",
-            params={"atomic": "true"} if atomic else {},
+            params={**options.as_parameters(), **({"atomic": "true"} if atomic else {})},
+            expected_code="nothing_accepted",
             headers={"Content-Type": media_type, "Content-Encoding": encoding},
             content=_read_chunks(path, on_progress),
         )
@@ -55,7 +65,10 @@ class RemoteServer:
         body = {"login": email, "password": password, "role": role}
         await self._send(f"/applications/{quote(application, safe='')}/users", json=body)
 
-    async def _send(self, path: str, *, headers: dict[str, str] | None = None, **request: Any) -> "httpx.Response":
+    async def _send(
+        self, path: str, *, headers: dict[str, str] | None = None, expected_code: str | None = None, **request: Any
+    ) -> "httpx.Response":
+        """Send a POST request.  Raise RemoteError, except for the problem with the expected code."""
         import httpx  # noqa: PLC0415 - a server does not need it
 
         timeout = httpx.Timeout(None, connect=10.0)
@@ -66,9 +79,18 @@ class RemoteServer:
             raise RemoteError(
                 f"{self._url} does not answer ({error}). Check --url, and that the server is running."
             ) from None
-        if response.is_success:
+        if response.is_success or (expected_code is not None and _get_code(response) == expected_code):
             return response
         raise RemoteError(_error_message(response))
+
+
+def _get_code(response: "httpx.Response") -> str | None:
+    """Return the code of a problem document; None when the answer is not one."""
+    try:
+        code: str | None = response.json().get("code")
+    except (ValueError, AttributeError):
+        return None
+    return code
 
 
 def _error_message(response: "httpx.Response") -> str:

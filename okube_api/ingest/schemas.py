@@ -31,6 +31,8 @@ class BatchAnswer(Answer):
     )
     format: str | None = Field(None, description="Media type of the file.")
     name: str | None = Field(None, description="Name of the file, if it has one.")
-    message: str | None = Field(None, description="Why the whole file was refused.")
+    message: str | None = Field(
+        None, description="Why the whole file was refused, or what would help when every line was rejected."
+    )
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")

@@ -20,6 +20,7 @@ from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.event_writer import OnProgress
 from okube_api.ingest.load.file_blocks import EventFile, open_event_file
 from okube_api.ingest.load.loader import Loader
+from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, ReadOptions
 from okube_api.ingest.publisher import ApplicationLocks, Publisher
 from okube_api.ingest.refresh.documents import DerivedDocuments
 from okube_api.ingest.retention import Retention
@@ -95,6 +96,7 @@ class Ingest:
         kind: str,
         path: Path,
         *,
+        options: ReadOptions = DEFAULT_OPTIONS,
         atomic: bool = False,
         on_progress: OnProgress | None = None,
     ) -> Json:
@@ -102,7 +104,7 @@ class Ingest:
 
         A file with the same content as one ingested before is not loaded again; if it was only loaded, it is published.
         """
-        file = await open_event_file(path)
+        file = await open_event_file(path, options)
         if file.content_hash is not None:
             earlier = await self.batches.find_by_content(application.id, kind, file.content_hash)
             if earlier is not None:

@@ -219,3 +219,81 @@ async def test_a_server_deletes_expired_events(tmp_path: Path) -> None:
 async def list_days_of_visits(server: Server, tenant: Tenant) -> list[int]:
     async with server.services.store.open_reader(tenant.id) as view:
         return await view.list_parts(VISITS)
+
+
+# -- what senders say about a file, and files of which nothing is accepted ----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("media", "params", "codec"),
+    [
+        ("text/csv; charset=ISO-8859-15", {}, "iso8859-15"),
+        ("text/csv; charset=utf-8", {"encoding": "windows-1252"}, "cp1252"),
+        ("text/csv", {"encoding": "utf-16le"}, "utf-16-le"),
+        ("text/csv", {"encoding": "windows-1252"}, "utf-8-sig"),
+        ("text/csv", {"encoding": "", "delimiter": "", "dates": ""}, "utf-16"),
+    ],
+)
+async def test_encoding_of_a_file(tenant: Tenant, media: str, params: dict[str, str], codec: str) -> None:
+    body = "code;name;lng;lat\n693840303;Fourvière;4,8226;45,7623\n".encode(codec)
+    answer = await send(tenant.editor, tenant.url, "areas", body, media, params=params)
+    assert answer.status_code == 201, answer.text
+    (area,) = (await tenant.reader.get(f"{tenant.url}/areas")).json()["documents"]
+    assert (area["name"], area["lng"]) == ("Fourvière", 4.8226)
+
+
+async def test_order_of_dates_and_delimiter(tenant: Tenant) -> None:
+    await tenant.create("campaigns", key="summer", **{"from": "2023-06-01", "to": "2023-06-30"})
+    body, params = b"campaign:day:prints\nsummer:06/05/2023:1,000\n", {"delimiter": ":", "dates": "mdy"}
+    answer = await send(tenant.editor, tenant.url, "deliveries", body.replace(b"1,000", b"12"), CSV, params=params)
+    assert (answer.status_code, answer.json()["accepted"]) == (201, 1)
+
+
+@pytest.mark.parametrize(
+    ("params", "status"),
+    [({"encoding": "klingon"}, 415), ({"delimiter": "é"}, 400), ({"delimiter": ";;"}, 400), ({"dates": "ymd"}, 400)],
+)
+async def test_options_that_cannot_be_are_refused(tenant: Tenant, params: dict[str, str], status: int) -> None:
+    answer = await send(tenant.editor, tenant.url, "areas", b"code,name,lng,lat\n", CSV, params=params)
+    assert answer.status_code == status
+    assert (await tenant.reader.get(f"{tenant.url}/ingest")).json()["documents"] == []
+
+
+@pytest.mark.parametrize("wait", ["true", "false"])
+@pytest.mark.parametrize(
+    ("media", "body", "advice"),
+    [
+        (CSV, "code,name,lng,lat\n693840303,é,4,5\n693840304,é,4,5\n".encode("cp1252"), "encoding="),
+        (NDJSON, b'[{"code": "693840303"}]\n[1]\n', "one JSON object a line"),
+        (CSV, b"code,name,lng,lat\nx,a,4,5\n693840304,,4,5\n", "Line 2: 'code'"),
+    ],
+)
+async def test_a_file_of_which_nothing_is_accepted(
+    tenant: Tenant, *, media: str, body: bytes, advice: str, wait: str
+) -> None:
+    answer = await send(tenant.editor, tenant.url, "areas", body, media, params={"wait": wait})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["accepted"], problem["rejected"]) == (
+        422,
+        "nothing_accepted",
+        0,
+        2,
+    )
+    assert advice in problem["detail"]
+    assert [reason["line"] for reason in problem["reasons"]] == [1, 2] if media == NDJSON else [2, 3]
+    batch = (await tenant.reader.get(f"{tenant.url}/ingest/{problem['_id']}")).json()
+    assert batch["state"] == "visible"
+    assert (batch["message"] or "") in problem["detail"]
+
+
+async def test_a_file_that_was_sent_before_is_no_failure(tenant: Tenant) -> None:
+    await send(tenant.editor, tenant.url, "areas", to_ndjson(AREAS))
+    answer = await send(tenant.editor, tenant.url, "areas", to_ndjson(AREAS) + b"{}\n")
+    assert (answer.status_code, answer.json()["duplicate"], answer.json()["rejected"]) == (201, 2, 1)
+
+
+async def test_an_area_name_may_have_two_lines(tenant: Tenant) -> None:
+    body = b'name,code,lng,lat\n"Croix-\nRousse",693840305,4.83,45.77\n'
+    assert (await send(tenant.editor, tenant.url, "areas", body, CSV)).json()["accepted"] == 1
+    (area,) = (await tenant.reader.get(f"{tenant.url}/areas")).json()["documents"]
+    assert area["name"] == "Croix-\nRousse"

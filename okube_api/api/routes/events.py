@@ -1,7 +1,7 @@
 """Routes of the ingest: files of events, and the batches made of them."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Path, Query
 from starlette.requests import Request
@@ -12,15 +12,17 @@ from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import ServicesDep
 from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute, UploadRoute
-from okube_api.errors import NotFound, format_suggestion
+from okube_api.errors import Impossible, NotFound, format_suggestion
 from okube_api.http.pagination import Page, answer_page, json_response
 from okube_api.ingest.events.kinds import KINDS, json_schemas
 from okube_api.ingest.load.file_blocks import EventFile
-from okube_api.ingest.parse.codecs import Format, parse_content_encoding, parse_content_type
+from okube_api.ingest.parse.codecs import Format, parse_charset, parse_content_encoding, parse_content_type
+from okube_api.ingest.parse.read_options import ReadOptions
 from okube_api.ingest.schemas import BatchAnswer
 from okube_api.kit.list_query import PageQuery
 from okube_api.settings import Settings
 from okube_api.store.conditions import equal
+from okube_api.store.values import Json
 
 router = APIRouter(route_class=ApiRoute, tags=["ingest"])
 
@@ -45,12 +47,41 @@ Wait = Annotated[
     bool, Query(description="If true, answer when analytics include the events; if false, as soon as they are stored.")
 ]
 Atomic = Annotated[bool, Query(description="Accept the file completely or not at all: one invalid line refuses it.")]
+TextEncoding = Annotated[
+    str | None,
+    Query(
+        description="Encoding of the text, such as `windows-1252` or `utf-16`; overrides the `charset` of the content "
+        "type. A byte-order mark overrides both."
+    ),
+]
+Delimiter = Annotated[
+    str | None,
+    Query(pattern=r'^[^"\r\n]?$', description="Delimiter of CSV, one character; if absent, it is detected."),
+]
+Dates = Annotated[
+    Literal["dmy", "mdy", ""] | None,
+    Query(
+        description="Order of day and month in days such as 31/12/2024: `dmy` or `mdy`. If absent, such days are "
+        "understood when the days of the file leave one order."
+    ),
+]
 ContentType = Annotated[str, Header(alias="content-type", include_in_schema=False)]
 _ENCODINGS = {"enum": ["identity", "gzip", "zstd"]}
 ContentEncoding = Annotated[
     str,
     Header(alias="content-encoding", description="Compression: `gzip` or `zstd`.", json_schema_extra=_ENCODINGS),
 ]
+
+
+class NothingAccepted(Impossible):
+    """422: every line of a file was rejected.  The problem has the fields of the batch, too."""
+
+    code = "nothing_accepted"
+
+    def __init__(self, batch: Json) -> None:
+        first = batch["reasons"][0]
+        message = batch["message"] or f"Every line was rejected. Line {first['line']}: {first['reason']}"
+        super().__init__(message, extra=batch | {"message": message})
 
 
 class FileRoute(UploadRoute):
@@ -87,19 +118,31 @@ async def ingest_events(
     *,
     wait: Wait = True,
     atomic: Atomic = False,
+    encoding: TextEncoding = None,
+    delimiter: Delimiter = None,
+    dates: Dates = None,
     content_type: ContentType = "",
     content_encoding: ContentEncoding = "identity",
 ) -> Response:
     """Ingest a file of events as NDJSON, CSV or Parquet; invalid lines are rejected and stored with the batch."""
     if kind not in KINDS:
         raise NotFound("kind of events", f"{kind}{format_suggestion(kind, KINDS)}")
-    source = EventFile(request.stream(), parse_content_type(content_type), parse_content_encoding(content_encoding))
+    options = ReadOptions(encoding or parse_charset(content_type), delimiter or None, dates or None)
+    options.check()
+    source = EventFile(
+        request.stream(),
+        parse_content_type(content_type),
+        parse_content_encoding(content_encoding),
+        options=options,
+    )
     batch = await services.ingest.load(access.application, kind, source, atomic=atomic)
-    if not wait:
+    if wait or not batch["stored"]:
+        (batch,) = await services.ingest.publish(access.application, [batch])
+    else:
         services.ingest.publish_in_background(access.application, batch)
-        return json_response(BatchAnswer.render(batch), 202)
-    (published,) = await services.ingest.publish(access.application, [batch])
-    return json_response(BatchAnswer.render(published), 201)
+    if batch["rejected"] and not batch["stored"]:
+        raise NothingAccepted(BatchAnswer.render(batch))
+    return json_response(BatchAnswer.render(batch), 201 if wait else 202)
 
 
 @register_aliased(router, "GET", BATCHES, response_model=Page[BatchAnswer], responses=refusals(404))

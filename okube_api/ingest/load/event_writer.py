@@ -23,6 +23,16 @@ MAX_REJECTED_LINES, MAX_REJECTED_BYTES = 100_000, 64 * 2**20
 """Limits of the rejected lines that are stored per file; further ones are only counted."""
 _LINES_PER_DOCUMENT = 500
 
+_ADVICE = {
+    "not valid UTF-8": "Give the encoding of the file, for example `encoding=windows-1252` or `encoding=utf-16`.",
+    "time zone is missing": "Write instants with an offset, for example 2019-03-28T10:25:15+01:00.",
+    "`dates`": "Give `dates=dmy` when the day comes first, `dates=mdy` when the month does.",
+    "not valid JSON": "Send one JSON object a line, or send CSV as `text/csv`.",
+    "not a JSON object": "Send one JSON object a line.",
+    "has this id or key": "Create the resources that the events name first, and name them by id or key.",
+}
+"""What helps, by a part of the reason for which every line was rejected."""
+
 OnProgress = Callable[[Progress], None]
 
 
@@ -33,6 +43,7 @@ class LoadCounts:
     stored: number of valid events, duplicates included.  rejected: number of rejected lines.
     rejected_bytes: size of those that are stored.  latest_ms: instant of the latest event, ms since 1970.
     header: the line that names the columns of CSV.  reasons: why the first lines were rejected.
+    distinct_reasons: up to two of the reasons of all rejected lines.
     """
 
     stored: int = 0
@@ -41,12 +52,21 @@ class LoadCounts:
     latest_ms: int | None = None
     header: str | None = None
     reasons: list[Json] = field(default_factory=list)
+    distinct_reasons: set[str] = field(default_factory=set)
 
     def as_fields(self) -> Json:
         """Return the counts as fields of a batch, without those that have no value."""
-        optional = {"latest": self.latest_ms, "header": self.header}
+        optional = {"latest": self.latest_ms, "header": self.header, "message": self.describe_failure()}
         given = {name: value for name, value in optional.items() if value is not None}
         return {"rejected": self.rejected, "reasons": self.reasons, **given}
+
+    def describe_failure(self) -> str | None:
+        """Return what would help when every line was rejected for the same reason; None otherwise."""
+        if self.stored or len(self.distinct_reasons) != 1:
+            return None
+        (reason,) = self.distinct_reasons
+        advice = next((advice for part, advice in _ADVICE.items() if part in reason), reason)
+        return f"Every line was rejected for the same reason. {advice}"
 
 
 class EventWriter:
@@ -108,6 +128,8 @@ class EventWriter:
         counts = self._counts
         missing = MAX_REASONS - len(counts.reasons)
         counts.reasons += [{"line": line.number, "reason": line.reason} for line in rejected[:missing]]
+        if len(counts.distinct_reasons) < 2:
+            counts.distinct_reasons |= set(sorted({line.reason for line in rejected})[:2])
         for low in range(0, len(rejected), _LINES_PER_DOCUMENT):
             lines = rejected[low : low + _LINES_PER_DOCUMENT]
             if counts.rejected < MAX_REJECTED_LINES and counts.rejected_bytes < MAX_REJECTED_BYTES:

@@ -11,10 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
+from okube_api.ingest.parse.cell_columns import CellReader
 from okube_api.ingest.parse.codecs import Encoding, Format, create_decoder, detect_format
 from okube_api.ingest.parse.csv_parser import CsvParser
 from okube_api.ingest.parse.line_blocks import LineBlock, read_line_blocks
 from okube_api.ingest.parse.parquet import format_row, read_parquet
+from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, ReadOptions
 from okube_api.ingest.parse.text import NdjsonParser, ParsedBlock, Parser
 from okube_api.ingest.parse.transcoding import Transcoder
 
@@ -28,6 +30,7 @@ class EventFile:
     name: the file's name, for answers and messages.
     content_hash: recognises the file when it is sent again; None when it is not known before the file is read.
     path: where the file is on disk; None when it comes over the network.
+    options: what the sender says about the text of the file.
     """
 
     chunks: AsyncIterator[bytes]
@@ -36,6 +39,7 @@ class EventFile:
     name: str | None = None
     content_hash: str | None = None
     path: Path | None = None
+    options: ReadOptions = DEFAULT_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,16 @@ class FileBlock:
     header: str | None = None
 
 
-async def open_event_file(path: Path) -> EventFile:
-    """Return a file on disk; its suffixes give format and compression.  Raises UnsupportedMedia."""
+async def open_event_file(path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> EventFile:
+    """Return a file on disk; its suffixes give format and compression.  Raises UnsupportedMedia.
+
+    The same content is another file when it is read with other options.
+    """
     file_format, encoding = detect_format(path)
-    return EventFile(
-        _read_chunks(path), file_format, encoding, path.name, await asyncio.to_thread(_hash_content, path), path
-    )
+    content_hash = await asyncio.to_thread(_hash_content, path)
+    if options != DEFAULT_OPTIONS:
+        content_hash = hashlib.blake2b(f"{content_hash} {options}".encode(), digest_size=32).hexdigest()
+    return EventFile(_read_chunks(path), file_format, encoding, path.name, content_hash, path, options)
 
 
 @asynccontextmanager
@@ -81,7 +89,7 @@ async def open_blocks(kind: str, file: EventFile) -> AsyncIterator[AsyncIterator
         yield _read_text_blocks(file, kind)
     elif file.path is not None and file.encoding is Encoding.IDENTITY:
         with file.path.open("rb") as plain:
-            yield _read_parquet_blocks(plain, kind)
+            yield _read_parquet_blocks(plain, kind, file.options)
     else:
         # The metadata of Parquet is at the end of the file, so a stream is first written to an anonymous file.
         with TemporaryFile(prefix="okube-") as plain:
@@ -90,7 +98,7 @@ async def open_blocks(kind: str, file: EventFile) -> AsyncIterator[AsyncIterator
                 for piece in await asyncio.to_thread(decoder.feed, data):
                     await asyncio.to_thread(plain.write, piece)
             decoder.end()
-            yield _read_parquet_blocks(plain, kind)
+            yield _read_parquet_blocks(plain, kind, file.options)
 
 
 async def _read_text_blocks(file: EventFile, kind: str) -> AsyncIterator[FileBlock]:
@@ -108,9 +116,12 @@ async def _read_text_blocks(file: EventFile, kind: str) -> AsyncIterator[FileBlo
                     yield piece
         decoder.end()
 
-    parser: Parser = NdjsonParser(kind) if file.format is Format.NDJSON else CsvParser(kind)
+    reader = CellReader(kind, date_order=file.options.dates)
+    parser: Parser = (
+        NdjsonParser(kind, reader) if file.format is Format.NDJSON else CsvParser(kind, reader, file.options.delimiter)
+    )
     last_line = 0
-    async for lines in read_line_blocks(_transcode(decode())):
+    async for lines in read_line_blocks(_transcode(decode(), Transcoder(file.options.codec))):
         parsed = await asyncio.to_thread(partial(parser.read, lines, is_last=False))
         last_line = lines.last_line
         yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.header)
@@ -118,9 +129,8 @@ async def _read_text_blocks(file: EventFile, kind: str) -> AsyncIterator[FileBlo
     yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.header)
 
 
-async def _transcode(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _transcode(pieces: AsyncIterator[bytes], transcoder: Transcoder) -> AsyncIterator[bytes]:
     """Yield a text as UTF-8 with line feeds."""
-    transcoder = Transcoder()
     async for piece in pieces:
         if text := transcoder.feed(piece):
             yield text
@@ -128,10 +138,10 @@ async def _transcode(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield text
 
 
-async def _read_parquet_blocks(file: BinaryIO, kind: str) -> AsyncIterator[FileBlock]:
+async def _read_parquet_blocks(file: BinaryIO, kind: str, options: ReadOptions) -> AsyncIterator[FileBlock]:
     size = file.seek(0, SEEK_END)
     file.seek(0)
-    blocks = read_parquet(kind, file)
+    blocks = read_parquet(kind, file, CellReader(kind, date_order=options.dates))
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         parsed, rows_read = block
         yield FileBlock(parsed, Progress(size, rows_read), partial(format_row, parsed))

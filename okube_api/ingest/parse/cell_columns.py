@@ -1,7 +1,7 @@
 """Reads whole columns by the rules of `kit/cells.py`, and single events by the same rules.
 
 A column comes as texts or typed, of whatever format: it leaves as its field wants it.  Canonical columns are passed
-on as they are; of residual, all values that differ are converted at once by the patterns of `kit/cells.py`.
+on as they are; of others, all values that differ are converted at once by the patterns of `kit/cells.py`.
 """
 
 from collections.abc import Mapping
@@ -245,7 +245,9 @@ def _normalize_instants(texts: pa.Array) -> pa.Array:
     residual = texts.filter(mask)
     canonical = _join_instants(residual)
     if canonical.null_count:
-        epochs = pc.if_else(pc.match_substring_regex(residual, _EPOCH_TEXT_PATTERN), residual, pa.scalar(None, pa.string()))
+        epochs = pc.if_else(
+            pc.match_substring_regex(residual, _EPOCH_TEXT_PATTERN), residual, pa.scalar(None, pa.string())
+        )
         canonical = pc.coalesce(canonical, _format_epochs(epochs.cast(pa.int64())))
     remaining = np.flatnonzero(_to_flags(canonical.is_null()))
     if len(remaining):  # rare forms, and texts that are no instants

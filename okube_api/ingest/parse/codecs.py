@@ -41,7 +41,7 @@ _ENCODING_SUFFIXES = {".gz": Encoding.GZIP, ".zst": Encoding.ZSTD}
 
 
 def parse_content_type(content_type: str) -> Format:
-    """Return the format of a media type; its parameters are ignored.  Raises UnsupportedMedia."""
+    """Return the format of a media type; its parameters aside.  Raises UnsupportedMedia."""
     name = content_type.partition(";")[0].strip().lower()
     try:
         return Format(name)
@@ -49,6 +49,15 @@ def parse_content_type(content_type: str) -> Format:
         raise UnsupportedMedia(
             f"Unsupported Content-Type '{name[:100]}'. Send events as one of {', '.join(Format)}."
         ) from None
+
+
+def parse_charset(content_type: str) -> str | None:
+    """Return the `charset` of a media type, None when it has none."""
+    for parameter in content_type.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip("\"'") or None
+    return None
 
 
 def parse_content_encoding(content_encoding: str) -> Encoding:
