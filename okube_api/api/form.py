@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from okube_api.errors import BadRequest
 from okube_api.kit.booleans import BOOLEANS
 from okube_api.kit.json_text import MAX_LEVELS, escape_pointer
-from okube_api.kit.schemas import list_types
+from okube_api.kit.schemas import OpenObject, list_types
 
 _INDEX = re.compile(r"0|[1-9]\d{0,4}", re.ASCII)
 
@@ -71,9 +71,14 @@ def _ambiguous_field(path: list[str]) -> BadRequest:
 
 def _convert_object(form: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     types = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-    return {
-        name: _convert_value(value, types.get(name, str), f"/{escape_pointer(name)}") for name, value in form.items()
-    }
+    keeps_unknown_names = issubclass(model, OpenObject)
+    fields: dict[str, Any] = {}
+    for name, value in form.items():
+        if keeps_unknown_names and name not in types and isinstance(value, list):
+            fields[name] = value[0] if len(value) == 1 else value  # texts stay texts
+        else:
+            fields[name] = _convert_value(value, types.get(name, str), f"/{escape_pointer(name)}")
+    return fields
 
 
 def _convert_value(value: Any, annotation: Any, pointer: str) -> Any:

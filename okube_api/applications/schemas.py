@@ -1,10 +1,12 @@
 """Request and answer models of applications."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from okube_api.kit.application import ApplicationSettings
 from okube_api.kit.list_query import PageQuery
-from okube_api.kit.schemas import UNSET, Answer, Body, Currency, Identifier, Instant, Key, Text, Timezone
+from okube_api.kit.schemas import UNSET, Answer, Currency, Identifier, Instant, Key, Text, Timezone, UpdateBody
 from okube_api.store.conditions import EVERYTHING, Condition, Contains
 from okube_api.store.values import Json
 
@@ -18,11 +20,23 @@ def merge_settings(settings: Json, changes: Json) -> Json:
     return settings | merged
 
 
+def find_settings_changes(settings: Json, changes: Json) -> Json:
+    """Return the changes whose values differ from those of complete settings, at any depth."""
+    differing = {
+        name: find_settings_changes(settings[name], value) if isinstance(value, dict) else value
+        for name, value in changes.items()
+        if value != settings[name]
+    }
+    return {name: value for name, value in differing.items() if value != {}}
+
+
 _DEFAULTS = ApplicationSettings().model_dump(by_alias=True)
 
 
-class ApplicationUpdate(Body):
+class ApplicationUpdate(UpdateBody):
     """The fields of an application to change; settings are merged into the stored ones."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset({"_id", "createdAt", "updatedAt"})
 
     key: Key = UNSET
     name: Text = UNSET
@@ -31,9 +45,18 @@ class ApplicationUpdate(Body):
     active: bool = UNSET
     settings: ApplicationSettings = UNSET
 
+    def list_changes(self, answer: Json) -> Json:
+        """Return the fields, and the settings within `settings`, that change.  Raise BadRequest."""
+        changes = super().list_changes(answer)
+        if "settings" in changes:
+            changes["settings"] = find_settings_changes(answer["settings"], changes["settings"])
+        return changes
+
 
 class ApplicationCreate(ApplicationUpdate):
     """A new application; only its key is required."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset()
 
     key: Key
 

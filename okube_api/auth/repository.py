@@ -159,8 +159,11 @@ class UserRepository(Repository):
         """Set the role of a user in an application and return the user; a disabled role allows nothing."""
 
         async def edit(stored: Json) -> Json:
+            entry = _build_entry(application, role, disabled)
+            if find_role_entry(stored, application) is None:
+                return stored | _role_fields([*stored["roles"], entry])
             return stored | _role_fields(
-                [*_list_other_entries(stored, application), _build_entry(application, role, disabled)]
+                [entry if other["application"] == application else other for other in stored["roles"]]
             )
 
         return await self.change(user, edit, precondition)

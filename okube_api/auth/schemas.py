@@ -1,13 +1,13 @@
 """Request and answer models of logins, API keys and users."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field
 
 from okube_api.auth.repository import Role
 from okube_api.kit.list_query import PageQuery
-from okube_api.kit.schemas import UNSET, Answer, Body, GivenInstant, Identifier, Instant, References, Text
+from okube_api.kit.schemas import UNSET, Answer, Body, GivenInstant, Identifier, Instant, References, Text, UpdateBody
 from okube_api.store.conditions import EVERYTHING, Condition, Contains
 
 _SECRET = {"format": "password"}
@@ -87,7 +87,7 @@ class Authentication(Answer):
 class LoginAnswer(Answer):
     """Authentication succeeded."""
 
-    success: Literal[True]
+    success: bool = Field(examples=[True])
     message: Literal["Authentication succeeded."]
     auth: Authentication
 
@@ -164,8 +164,10 @@ class MemberCreate(Body):
     role: Role = Field(strict=False)
 
 
-class MemberUpdate(Body):
+class MemberUpdate(UpdateBody):
     """The fields of a user of the application to change."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset({"_id", "login", "name"})
 
     role: Role = Field(UNSET, strict=False)
     disabled: bool = UNSET

@@ -96,15 +96,17 @@ class LeverRepository(Repository):
 
     async def create(self, application: str, fields: Json) -> Json:
         """Insert a new lever and return it; without a position it is the last.  Raise Taken."""
-        rules = await self.load_rules(application)
-        last = max((lever["position"] for lever in rules.levers[:-1]), default=_FIRST_POSITION - 1)
-        defaults = {"trigger": False, "position": last + 1}
+        defaults = {"trigger": False, "position": await self._next_position(application)}
         lever = self.build_document(
             application, defaults | {name: value for name, value in fields.items() if value is not None}
         )
         await self.insert([lever])
         await self.reassign_campaigns(application)
         return lever
+
+    async def _next_position(self, application: str) -> int:
+        rules = await self.load_rules(application)
+        return max((lever["position"] for lever in rules.levers[:-1]), default=_FIRST_POSITION - 1) + 1
 
     async def update(self, lever: Json, fields: Json, precondition: Precondition | None = None) -> Json:
         """Change these fields of a lever and return it.
@@ -116,6 +118,9 @@ class LeverRepository(Repository):
             if stored["key"] == OTHER:
                 _check_other(fields)
             return {name: value for name, value in (stored | fields).items() if value is not None}
+
+        if lever["key"] != OTHER and fields.get("position", 0) is None:
+            fields = fields | {"position": await self._next_position(lever["application"])}
 
         changed = await self.change(lever, edit, precondition)
         await self.reassign_campaigns(lever["application"])

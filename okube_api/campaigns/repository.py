@@ -124,7 +124,7 @@ def _normalize_campaign(
     if fields.get("costs") is not None:
         costs = [_normalize_cost(cost, index, application) for index, cost in enumerate(fields["costs"])]
         fields = fields | {"costs": costs}
-    campaign = drop_nulls(stored | fields, objects=("windows",))
+    campaign = drop_nulls(stored | fields)
     _check_days(campaign, "")
     extra = campaign.get("extra")
     terms = {"extraTerms": list_extra_terms(extra), "extraNames": join_names(extra)} if extra else {}
@@ -134,7 +134,7 @@ def _normalize_campaign(
 
 def _normalize_cost(cost: Json, index: int, application: Application) -> Json:
     _check_days(cost, f"/costs/{index}")
-    return {"currency": application.currency} | {name: value for name, value in cost.items() if value is not None}
+    return {"currency": application.currency, **cost}
 
 
 def _check_days(period: Json, pointer: str) -> None:

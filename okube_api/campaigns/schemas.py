@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from okube_api.kit.application import Count
 from okube_api.kit.list_query import PageQuery, Switch
 from okube_api.kit.period_query import PeriodQuery
 from okube_api.kit.schemas import (
+    EMPTY_OBJECT,
+    SCALAR_SCHEMA,
+    SCALARS_SCHEMA,
     UNSET,
     Answer,
     Body,
@@ -18,10 +21,13 @@ from okube_api.kit.schemas import (
     Identifier,
     Instant,
     Key,
+    OpenObject,
+    ReferenceList,
     References,
     Scalars,
-    Tags,
+    TagList,
     Text,
+    UpdateBody,
 )
 from okube_api.store.conditions import EVERYTHING, AllOf, AnyOf, Condition, Overlaps, equal
 from okube_api.store.values import Json
@@ -38,8 +44,8 @@ class CostType(StrEnum):
     CPO = "cpo"  # per opening
 
 
-class Cost(Body):
-    """A cost of a campaign, for all or a part of its period."""
+class Cost(OpenObject):
+    """A cost of a campaign, for all or a part of its period; other names are kept."""
 
     start: Day | None = Field(None, alias="from", description="The campaign's first day when absent.")
     end: Day | None = Field(None, alias="to", description="The campaign's last day when absent.")
@@ -50,10 +56,10 @@ class Cost(Body):
             description="`fixed` for the whole period, `cpm` per thousand prints, `cpc` per click, `cpo` per opening."
         ),
     ]
-    currency: Currency = Field(UNSET, description="The application's when absent.")
+    currency: Currency | None = Field(None, description="The application's when absent.")
 
 
-Costs = Annotated[list[Cost], Field(min_length=1, max_length=1000)]
+Costs = Annotated[list[Cost], Field(max_length=1000)]
 
 
 class CampaignWindows(Body):
@@ -62,6 +68,36 @@ class CampaignWindows(Body):
     click: Count = UNSET
     print: Count = UNSET
     opening: Count = UNSET
+
+
+def _convert_extra_list(value: object) -> object:
+    """Return extras as an object, also those that are sent as a list of `key` and `value`."""
+    if isinstance(value, dict) and value and all(isinstance(item, dict) for item in value.values()):
+        value = list(value.values())  # a form numbers the items of a list
+    if not isinstance(value, list):
+        return value
+    extras: dict[str, object] = {}
+    for item in value:
+        if not isinstance(item, dict) or item.keys() != {"key", "value"} or not isinstance(item["key"], str):
+            raise ValueError("Each item of the list must have a text 'key' and a 'value', and nothing else.")
+        if item["key"] in extras:
+            raise ValueError(f"Duplicate extra '{item['key'][:50]}'.")
+        extras[item["key"]] = item["value"]
+    return extras
+
+
+_EXTRA_ITEM: Any = {
+    "type": "object",
+    "properties": {"key": SCALARS_SCHEMA["propertyNames"] | {"type": "string"}, "value": SCALAR_SCHEMA},
+    "required": ["key", "value"],
+    "additionalProperties": False,
+}
+Extras = Annotated[
+    Scalars,
+    BeforeValidator(_convert_extra_list),
+    WithJsonSchema({"anyOf": [SCALARS_SCHEMA, {"type": "array", "items": _EXTRA_ITEM}]}),
+]
+"""Extras as an object of names and values, or as a list of objects with `key` and `value`."""
 
 
 class CampaignCreate(Body):
@@ -79,14 +115,29 @@ class CampaignCreate(Body):
     format: str = UNSET
     start: Day = Field(UNSET, alias="from", description="The first day.")
     end: Day = Field(UNSET, alias="to", description="The last day, included.")
-    extra: Scalars = Field(UNSET, examples=[{"segment": "vip"}])
-    sites: References = Field(UNSET, description="Ids or keys; a campaign without sites is global.")
+    extra: Extras = Field(UNSET, examples=[{"segment": "vip"}])
+    sites: ReferenceList = Field(UNSET, description="Ids or keys; a campaign without sites is global.")
     costs: Costs = UNSET
     windows: CampaignWindows = UNSET
 
 
-class CampaignUpdate(Body):
-    """The fields to change; null clears a field where it is allowed."""
+class CampaignUpdate(UpdateBody):
+    """The fields to change; null, an empty list or an empty object clears a field where null is allowed."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset(
+        {
+            "_id",
+            "application",
+            "lever",
+            "_cachedLeverName",
+            "_cachedLeverTrigger",
+            "computedFrom",
+            "computedTo",
+            "flag",
+            "createdAt",
+            "updatedAt",
+        }
+    )
 
     key: Key = UNSET
     name: str | None = None
@@ -96,9 +147,9 @@ class CampaignUpdate(Body):
     format: str | None = None
     start: Day | None = Field(None, alias="from")
     end: Day | None = Field(None, alias="to")
-    extra: Scalars | None = None
-    tags: Tags | None = None
-    sites: References | None = None
+    extra: Extras | None = None
+    tags: TagList | None = None
+    sites: ReferenceList | None = None
     costs: Costs | None = None
     windows: CampaignWindows | None = None
 
@@ -110,8 +161,8 @@ class Extra(Answer):
     value: str | int | float | bool | None
 
 
-class _CampaignBase(Answer):
-    """The fields that all answers with a campaign share."""
+class CampaignAnswer(Answer):
+    """A campaign, with its extras as a list, or as an object when `with_extra` is true."""
 
     id: Identifier = Field(alias="_id")
     application: Identifier
@@ -132,31 +183,21 @@ class _CampaignBase(Answer):
     agency: str | None = None
     format: str | None = None
     costs: list[Cost] = Field([])
-    windows: CampaignWindows | None = None
+    windows: CampaignWindows = Field(EMPTY_OBJECT)
+    extra: list[Extra] | Scalars = Field([])
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")
 
 
-class CampaignAnswer(_CampaignBase):
-    """A campaign."""
-
-    extra: Scalars | None = None
+WITH_EXTRA = "Return `extra` as an object instead of a list."
 
 
-class CampaignInList(_CampaignBase):
-    """A campaign with its extras as a list, or as an object when `with_extra` is true."""
-
-    extra: list[Extra] | Scalars = Field([])
-
-
-def with_extra_list(campaign: Json) -> Json:
-    """Return a campaign with its extras as a list."""
-    return campaign | {"extra": [{"key": name, "value": value} for name, value in campaign.get("extra", {}).items()]}
-
-
-def with_extra_object(campaign: Json) -> Json:
-    """Return a campaign with its extras as an object, also when it has none."""
-    return campaign | {"extra": campaign.get("extra", {})}
+def render_extras(campaign: Json, *, with_extra: bool) -> Json:
+    """Return a campaign with its extras as answers have them: as an object with `with_extra`, else as a list."""
+    extras = campaign.get("extra", {})
+    return campaign | {
+        "extra": extras if with_extra else [{"key": name, "value": value} for name, value in extras.items()]
+    }
 
 
 class CampaignQuery(PeriodQuery):
@@ -180,7 +221,7 @@ class CampaignQuery(PeriodQuery):
     extra_mode: Literal["or", "and"] = Field(
         "or", description="Whether a campaign must have any (`or`) or all (`and`) of `extra`."
     )
-    with_extra: Switch = Field(False, description="Return `extra` as an object instead of a list.")
+    with_extra: Switch = Field(False, description=WITH_EXTRA)
     trigger: Switch = Field(False, description="Only campaigns with a trigger lever.")
 
     def to_condition(self) -> Condition:
@@ -219,21 +260,25 @@ class LeverMatch(Body):
     agency: _Values = UNSET
 
 
-class LeverUpdate(Body):
-    """The fields to change; null clears a field where it is allowed."""
+class LeverUpdate(UpdateBody):
+    """The fields to change; null or an empty object clears a field where null is allowed."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset({"_id", "application", "createdAt", "updatedAt"})
 
     key: Key = UNSET
     name: str | None = None
     trigger: bool = UNSET
     match: LeverMatch | None = Field(None, description="A lever without `match` matches no campaign.")
-    position: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
-        UNSET,
-        description="A campaign gets the first lever, by position, that matches it. Last when absent.",
+    position: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
+        None,
+        description="A campaign gets the first lever, by position, that matches it. Last when absent or null.",
     )
 
 
 class LeverCreate(LeverUpdate):
     """A new lever; only its key is required."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset()
 
     key: Key
 
@@ -246,7 +291,7 @@ class LeverAnswer(Answer):
     key: str
     name: str | None = None
     trigger: bool
-    match: LeverMatch | None = None
+    match: LeverMatch = Field(EMPTY_OBJECT)
     position: int | None = Field(None, description="Null for `other`, which is always the last.")
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")

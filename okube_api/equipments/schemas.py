@@ -1,16 +1,18 @@
 """Request and answer models of equipments."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from okube_api.kit.list_query import Flag, PageQuery, match_flag
-from okube_api.kit.schemas import UNSET, Answer, Body, Identifier, Instant, Key, Text
+from okube_api.kit.schemas import UNSET, Answer, Identifier, Instant, Key, Text, UpdateBody
 from okube_api.store.conditions import EVERYTHING, Condition, Contains, OneOf
 
 
-class EquipmentUpdate(Body):
+class EquipmentUpdate(UpdateBody):
     """The fields to change; null clears a field where it is allowed."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset({"_id", "application", "site", "createdAt", "updatedAt"})
 
     key: Key = UNSET
     name: str | None = None
@@ -20,6 +22,8 @@ class EquipmentUpdate(Body):
 
 class EquipmentCreate(EquipmentUpdate):
     """A new equipment; only its key is required."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset()
 
     key: Key
 

@@ -10,7 +10,7 @@ from okube_api.errors import Fault, Impossible, Refusal, Taken
 from okube_api.kit.application import Application
 from okube_api.kit.repository import index_by_key, match_names
 from okube_api.kit.resource_changes import ChangeKind, ResourceChange, detect_changes
-from okube_api.kit.validated_repository import Normalize, ValidatedRepository
+from okube_api.kit.validated_repository import Normalize, ValidatedRepository, clear_empty_lists
 from okube_api.store.conditions import equal
 from okube_api.store.document_values import unique_keys
 from okube_api.store.errors import Duplicate
@@ -187,7 +187,7 @@ def _list_keys(fields: Json) -> list[str]:
 
 def _match(item: UpsertItem, stored: _StoredDocuments) -> tuple[Json | None, Json]:
     """Return the stored document that an item names, and the fields to change in it."""
-    fields = item.fields
+    fields = clear_empty_lists(item.fields)
     before = stored.by_id.get(item.id.lower()) if item.id is not None else None
     if before is None and (key := fields.get("key")):
         before = stored.by_key.get(key)

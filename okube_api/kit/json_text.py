@@ -101,3 +101,14 @@ def _too_deep(pointer: str) -> BadRequest:
 
 def _refusal(pointer: str, code: str, message: str) -> BadRequest:
     return BadRequest.with_code("body", pointer, code, message)
+
+
+def is_same_json(first: Any, second: Any) -> bool:
+    """Return whether two JSON values are the same; for Python alone, `True` is the same as 1."""
+    if isinstance(first, bool) or isinstance(second, bool):
+        return first is second
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(is_same_json(value, second[name]) for name, value in first.items())
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(map(is_same_json, first, second))
+    return bool(first == second)

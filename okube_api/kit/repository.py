@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeVar
 from okube_api.clock import Clock, stamp
 from okube_api.errors import Fault, NotFound, PreconditionFailed, RequestConflict, Taken, UnknownReference
 from okube_api.kit.ids import is_id, new_id
+from okube_api.kit.json_text import is_same_json
 from okube_api.store.conditions import NOTHING, Condition, OneOf, Overlaps, equal
 from okube_api.store.errors import Duplicate
 from okube_api.store.protocol import Store
@@ -126,6 +127,7 @@ class Repository:
     async def change(self, document: Json, edit: Edit, precondition: Precondition | None = None) -> Json:
         """Replace a document by what `edit` returns for it, and return the new document.
 
+        An edit that changes nothing writes nothing: the version and `updatedAt` stay.
         When another request changes the document in between, the edit is applied again to the newer version, so that
         no change is lost.  Raise Taken, NotFound, RequestConflict after `ATTEMPTS` conflicts, and PreconditionFailed
         when the stored document does not meet the precondition.
@@ -133,6 +135,8 @@ class Repository:
         for _ in range(ATTEMPTS):
             self.check_precondition(document, precondition)
             edited = await edit(dict(document))
+            if is_same_json(edited, document):
+                return document
             edited |= {"version": document["version"] + 1, "updatedAt": stamp(self.clock())}
             if await self._replace(document, edited):
                 return edited

@@ -3,42 +3,126 @@
 Bodies are strict: `"1"` is not a number, unknown fields are refused, and no value is converted.
 """
 
+import json
 import re
 from collections.abc import Collection
 from datetime import date, datetime
 from functools import lru_cache
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from okube_api.clock import stamp
+from okube_api.errors import BadRequest, Fault
+from okube_api.kit.json_text import escape_pointer, is_same_json
 from okube_api.store.values import Json
 
 UNSET: Any = None
 """The default of a field that may be left out but may not be null: `Body.dump_set_fields` does not return it then."""
 
 
-def _drop_unset_defaults(schema: dict[str, Any]) -> None:
+def drop_unset_defaults(schema: dict[str, Any]) -> None:
     """Remove the default null of `UNSET` from schemas that do not allow null."""
     for field in schema.get("properties", {}).values():
         if "default" in field and field["default"] is None:
             field.pop("default")
 
 
+EMPTY_OBJECT: Any = {}
+"""The default of an object in an answer."""
+
+
 class Body(BaseModel):
     """Base of request bodies and of the objects in them."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, populate_by_name=True, json_schema_extra=_drop_unset_defaults
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, json_schema_extra=drop_unset_defaults)
 
     def dump_set_fields(self, *, without: Collection[str] = ()) -> Json:
         """Return the fields that the caller sent, by their JSON names; those in `without` are left out."""
         fields = self.model_dump(by_alias=True, exclude_unset=True)
         return {name: value for name, value in fields.items() if name not in without}
+
+
+KEPT_BY_EMPTY_CELL = "kept by an empty cell"
+"""Marks a field that may be null in JSON, but that an empty cell of a table leaves unchanged."""
+
+
+class UpdateBody(Body):
+    """Base of the bodies of updates.  An answer of the resource is a valid body, which changes nothing.
+
+    Null, an empty list and an empty object clear a field that may be null.
+    read_only: the fields of answers that an update cannot change.  They are accepted with their present value.
+    non_empty: lists that null clears, but not an empty list, which is accepted only if the list is empty now.
+    """
+
+    read_only: ClassVar[frozenset[str]] = frozenset()
+    non_empty: ClassVar[frozenset[str]] = frozenset()
+    _read_only_values: Json = PrivateAttr(default_factory=dict)
+    _empty_values: Json = PrivateAttr(default_factory=dict)  # what was sent where null is validated
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _accept_answer(cls, fields: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Validate the fields without the read-only ones, which `list_changes` checks."""
+        if not isinstance(fields, dict):
+            return handler(fields)
+        nullable = list_nullable_fields(cls) - cls.non_empty
+        read_only = {name: value for name, value in fields.items() if name in cls.read_only}
+        empty = {name: value for name, value in fields.items() if name in nullable and value in ([], {})}
+        body = handler({name: value for name, value in fields.items() if name not in read_only} | dict.fromkeys(empty))
+        body._read_only_values, body._empty_values = read_only, empty
+        return body
+
+    def list_changes(self, answer: Json) -> Json:
+        """Return the fields that the caller sent with another value than that of the resource's answer.
+
+        Raise BadRequest for read-only fields and empty `non_empty` lists among them.
+        """
+        faults = [
+            Fault("body", f"/{escape_pointer(name)}", "read_only", f"'{name}' is read-only. Remove it from the body.")
+            for name, value in self._read_only_values.items()
+            if not _is_same_value(value, answer.get(name))
+        ]
+        changes = {
+            name: value
+            for name, value in self.dump_set_fields().items()
+            if name not in answer or not is_same_json(self._empty_values.get(name, value), answer[name])
+        }
+        faults += [
+            Fault("body", f"/{name}", "out_of_range", f"'{name}' must not be empty. Send null to clear it.")
+            for name in self.non_empty
+            if changes.get(name) == []
+        ]
+        if faults:
+            raise BadRequest(faults[0].message, faults=faults)
+        return changes
+
+
+@lru_cache
+def list_nullable_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Return the JSON names of the fields of a model that may be null."""
+    return frozenset(
+        field.alias or name for name, field in model.model_fields.items() if NoneType in list_types(field.annotation)
+    )
+
+
+def _is_same_value(sent: Any, present: Any) -> bool:
+    """Return whether a read-only value is the present one.  Forms send texts."""
+    if isinstance(sent, str) and not isinstance(present, str):
+        return sent == ("" if present is None else json.dumps(present))
+    return is_same_json(sent, present)
 
 
 class Answer(BaseModel):
@@ -117,19 +201,30 @@ def _check_distinct(values: list[str]) -> list[str]:
     return values
 
 
+def _drop_duplicates(values: list[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
 Text = Annotated[str, Field(min_length=1)]
 Key = Annotated[str, Field(min_length=1, max_length=250, pattern=KEY_PATTERN, examples=["lyon-2"])]
 _UNIQUE: Any = {"uniqueItems": True}
 Keys = Annotated[
     list[Key], Field(min_length=1, max_length=10, json_schema_extra=_UNIQUE), AfterValidator(_check_distinct)
 ]
-Tags = Annotated[
-    list[Text],
-    Field(min_length=1, examples=[["flagship"]], json_schema_extra=_UNIQUE),
-    AfterValidator(_check_distinct),
+UpdatedKeys = Annotated[
+    list[Key], Field(max_length=10, json_schema_extra=_UNIQUE | {"minItems": 1}), AfterValidator(_check_distinct)
 ]
+"""Alternative keys of an update; the list may be empty only where it is empty already."""
+
+TagList = Annotated[list[Text], Field(examples=[["flagship"]]), AfterValidator(_drop_duplicates)]
+"""Tags, each once; the list may be empty."""
+
+Tags = Annotated[TagList, Field(min_length=1)]
 References = Annotated[list[Key], Field(min_length=1, max_length=10_000)]
 """Ids or keys of other resources."""
+
+ReferenceList = Annotated[list[Key], Field(max_length=10_000)]
+"""Ids or keys of other resources; the list may be empty."""
 
 _ZONE: Any = {"format": "iana-time-zone"}
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["EUR"])]
@@ -177,13 +272,60 @@ def _check_scalars(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+SCALAR_SCHEMA: Any = {"type": ["string", "number", "boolean", "null"]}
+SCALARS_SCHEMA: Any = {**_OBJECT, "additionalProperties": SCALAR_SCHEMA}
+
 Scalars = Annotated[
     dict[str, Any],
     AfterValidator(_check_names),
     AfterValidator(_check_scalars),
-    WithJsonSchema({**_OBJECT, "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}),
+    WithJsonSchema(SCALARS_SCHEMA),
 ]
 """An object of texts, numbers, booleans and nulls."""
 
 FreeObject = Annotated[dict[str, Any], AfterValidator(_check_names), WithJsonSchema(_OBJECT)]
 """An object of any JSON values."""
+
+
+# -- objects that keep unknown names ------------------------------------------------------------------------------
+
+_MAX_UNKNOWN_BYTES = 4096
+
+
+def _describe_open_object(schema: dict[str, Any]) -> None:
+    drop_unset_defaults(schema)
+    schema["additionalProperties"] = {"anyOf": [SCALAR_SCHEMA, {"type": "array", "items": SCALAR_SCHEMA}]}
+    schema["propertyNames"] = _OBJECT["propertyNames"]
+
+
+class OpenObject(Body):
+    """Base of objects that keep unknown names, whose values are scalars or lists of scalars, 4 KB of JSON at most.
+
+    A declared field that is null counts as absent; an unknown name may have the value null.
+    """
+
+    model_config = ConfigDict(extra="allow", populate_by_name=False, json_schema_extra=_describe_open_object)
+
+    @model_validator(mode="after")
+    def _check_unknown_names(self) -> Self:
+        unknown = self.__pydantic_extra__ or {}
+        _check_names(unknown)
+        for name, value in unknown.items():
+            items = value if isinstance(value, list) else [value]
+            if any(isinstance(item, dict | list) for item in items):
+                raise ValueError(f"'{name[:50]}' must be a text, a number, a boolean, null, or a list of these.")
+        if len(json.dumps(unknown, ensure_ascii=False).encode()) > _MAX_UNKNOWN_BYTES:
+            raise ValueError(f"The unknown names and their values may have {_MAX_UNKNOWN_BYTES:,} bytes at most.")
+        nulls = {name for name in type(self).model_fields if getattr(self, name) is None}
+        self.model_fields_set.difference_update(nulls)
+        return self
+
+
+def list_unknown_names(fields: Json | None, model: type[OpenObject]) -> list[str]:
+    """Return the names in an object that its model does not declare."""
+    return [name for name in fields or () if name not in _list_names(model)]
+
+
+@lru_cache
+def _list_names(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(field.alias or name for name, field in model.model_fields.items())

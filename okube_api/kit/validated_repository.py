@@ -1,6 +1,6 @@
 """Base of the repositories whose documents are validated and normalised before they are stored."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from okube_api.clock import Clock
@@ -39,6 +39,7 @@ class ValidatedRepository(Repository):
 
     async def create(self, application: Application, fields: Json) -> Json:
         """Insert a new resource and return it.  Raise Taken, UnknownReference and Impossible."""
+        fields = clear_empty_lists(fields)
         normalize = await self.load_normalizer(application, [({}, fields)])
         document = self.build_document(application.id, normalize({}, fields))
         changes = detect_changes(self.collection.name, self.watched_fields, [({}, document)])
@@ -79,16 +80,16 @@ async def load_ids(repository: Repository, application: str, updates: Updates, f
     return resolve
 
 
-def drop_nulls(document: Json, objects: Sequence[str] = ()) -> Json:
-    """Return a document without null fields, without null fields in these objects, and without empty objects."""
-    inner = {
-        object_name: {name: value for name, value in document[object_name].items() if value is not None}
-        for object_name in objects
-        if document.get(object_name) is not None
-    }
-    return {name: value for name, value in (document | inner).items() if value is not None and value != {}}
+def clear_empty_lists(fields: Json) -> Json:
+    """Return fields with null in place of empty lists: both clear a field."""
+    return {name: None if value == [] else value for name, value in fields.items()}
 
 
-def join_names(fields: Json | None) -> str | None:
-    """Return the names of an object, sorted, one per line; None when there are none."""
+def drop_nulls(document: Json) -> Json:
+    """Return a document without null fields and without empty objects."""
+    return {name: value for name, value in document.items() if value is not None and value != {}}
+
+
+def join_names(fields: Iterable[str] | None) -> str | None:
+    """Return the names in an object, sorted, one per line; None when there are none."""
     return "\n".join(sorted(fields)) if fields else None

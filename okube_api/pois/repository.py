@@ -14,6 +14,7 @@ from okube_api.geo.place_cells import CellLocator
 from okube_api.kit.application import Application
 from okube_api.kit.repository import Repository
 from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, WatchedFields
+from okube_api.kit.schemas import list_unknown_names
 from okube_api.kit.validated_repository import (
     Normalize,
     ResolveIds,
@@ -23,6 +24,7 @@ from okube_api.kit.validated_repository import (
     join_names,
     load_ids,
 )
+from okube_api.sites.schemas import Address
 from okube_api.store.conditions import Between, Condition, OneOf, Overlaps
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType
@@ -36,12 +38,14 @@ POIS = Collection(
         "key": ColumnType.TEXT,
         "name": ColumnType.TEXT,
         "active": ColumnType.BOOLEAN,
+        "type": ColumnType.TEXT,
         "tags": ColumnType.TEXTS,
         "sites": ColumnType.TEXTS,
         "longitude": ColumnType.NUMBER,  # degrees, as in `coordinates`
         "latitude": ColumnType.NUMBER,
         "cells": ColumnType.TEXTS,  # of the coordinates at every resolution, and the indoor cells as `in:CELL`
         "attributeNames": ColumnType.TEXT,  # the names in `attributes`, one per line
+        "addressNames": ColumnType.TEXT,  # the undeclared names in `address`
     },
     unique=(("application", "key"),),
     search=(
@@ -56,7 +60,7 @@ POIS = Collection(
 )
 
 _FINEST_RESOLUTION = 15
-_INDEX_FIELDS = ("longitude", "latitude", "cells", "attributeNames")
+_INDEX_FIELDS = ("longitude", "latitude", "cells", "attributeNames", "addressNames")
 
 
 class PoiRepository(ValidatedRepository):
@@ -68,7 +72,7 @@ class PoiRepository(ValidatedRepository):
         ChangeKind.CELLS: ("indoorIndexes", "outdoorIndexes"),
         ChangeKind.TIMEZONE: ("timezone",),
     }
-    name_fields: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames"}
+    name_fields: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames", "address": "addressNames"}
 
     def __init__(self, store: Store, clock: Clock, changes: ChangePublisher, sites: Repository) -> None:
         super().__init__(store, clock, changes)
@@ -79,9 +83,10 @@ class PoiRepository(ValidatedRepository):
         resolve_sites = await load_ids(self._sites, application.id, updates, "sites")
         locator = await to_thread.run_sync(CellLocator, updates)
 
+        defaults = {"active": True, "timezone": application.timezone}
+
         def normalize(stored: Json, fields: Json) -> Json:
-            stored = {"active": True, "timezone": application.timezone, **stored}
-            return _normalize_poi(stored, fields, resolve_sites, locator)
+            return _normalize_poi(defaults, stored, fields, resolve_sites, locator)
 
         return normalize
 
@@ -102,18 +107,22 @@ class PoiRepository(ValidatedRepository):
         return OneOf("_id", tuple(ids))
 
 
-def _normalize_poi(stored: Json, fields: Json, resolve_sites: ResolveIds, locator: CellLocator) -> Json:
+def _normalize_poi(defaults: Json, stored: Json, fields: Json, resolve_sites: ResolveIds, locator: CellLocator) -> Json:
     """Return the POI to store, with its cells and the fields of the index.  Raise UnknownReference."""
     if fields.get("sites") is not None:
         fields = fields | {"sites": resolve_sites(fields["sites"], "/sites")}
-    poi = drop_nulls(stored | fields | locator.locate(stored, fields), objects=("address",))
-    poi = {name: value for name, value in poi.items() if name not in _INDEX_FIELDS}
-    return poi | {name: value for name, value in _build_index(poi).items() if value is not None}
+    poi = {**defaults, **stored, **fields} | locator.locate(stored, fields)
+    poi |= {name: default for name, default in defaults.items() if poi[name] is None}
+    poi = {name: value for name, value in drop_nulls(poi).items() if name not in _INDEX_FIELDS}
+    return drop_nulls(poi | _build_index(poi))
 
 
 def _build_index(poi: Json) -> Json:
     """Return the fields of a POI that exist for conditions only."""
-    index: Json = {"attributeNames": join_names(poi.get("attributes"))}
+    index: Json = {
+        "attributeNames": join_names(poi.get("attributes")),
+        "addressNames": join_names(list_unknown_names(poi.get("address"), Address)),
+    }
     if "coordinates" in poi:
         longitude, latitude = poi["coordinates"]
         index |= {"longitude": longitude, "latitude": latitude, "cells": _list_own_cells(longitude, latitude)}

@@ -1,6 +1,6 @@
 """Request and answer models of points of interest (POIs)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import h3
 from pydantic import AfterValidator, Field
@@ -8,22 +8,27 @@ from pydantic import AfterValidator, Field
 from okube_api.geo.place_cells import DEFAULT_RADIUS_M
 from okube_api.kit.list_query import Flag, ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
+    EMPTY_OBJECT,
+    KEPT_BY_EMPTY_CELL,
     UNSET,
     Answer,
     Body,
     Identifier,
     Instant,
     Key,
+    ReferenceList,
     References,
     Scalars,
+    TagList,
     Tags,
     Text,
     Timezone,
+    UpdateBody,
     impossible_value,
 )
 from okube_api.pois.repository import match_box, match_cell
-from okube_api.sites.schemas import Address, Cells, Coordinates, Radius
-from okube_api.store.conditions import EVERYTHING, Condition
+from okube_api.sites.schemas import Address, Cells, CellsAnswer, Coordinates, Radius
+from okube_api.store.conditions import EVERYTHING, Condition, OneOf
 
 # -- bodies ------------------------------------------------------------------------------------------------------
 
@@ -31,12 +36,17 @@ from okube_api.store.conditions import EVERYTHING, Condition
 class _PoiFields(Body):
     """The fields that creations and updates share."""
 
-    key: Key = UNSET
-    active: bool = Field(UNSET, description="Questions include an inactive point of interest only when they name it.")
+    key: Annotated[Key | None, KEPT_BY_EMPTY_CELL] = None
+    active: Annotated[bool | None, KEPT_BY_EMPTY_CELL] = Field(
+        None, description="Questions include an inactive point of interest only when they name it."
+    )
     description: Text | None = None
-    tags: Tags | None = None
+    type: Text | None = Field(None, examples=["station"])
+    tags: TagList | None = None
     address: Address | None = None
-    timezone: Timezone = Field(UNSET, description="The application's time zone when absent.")
+    timezone: Annotated[Timezone | None, KEPT_BY_EMPTY_CELL] = Field(
+        None, description="The application's time zone when absent."
+    )
     radius: Radius | None = Field(None, description=f"In metres; {DEFAULT_RADIUS_M:.0f} when absent.")
     indoor_indexes: Cells | None = Field(
         None, alias="indoorIndexes", description="Computed from the radius when absent."
@@ -44,12 +54,14 @@ class _PoiFields(Body):
     outdoor_indexes: Cells | None = Field(
         None, alias="outdoorIndexes", description="Computed as the ring of 50 m around the indoor cells when absent."
     )
-    sites: References | None = Field(None, description="Related sites (ids or keys).")
+    sites: ReferenceList | None = Field(None, description="Related sites (ids or keys).")
     attributes: Scalars | None = None
 
 
-class PoiUpdate(_PoiFields):
-    """The fields to change; null clears a field where it is allowed."""
+class PoiUpdate(UpdateBody, _PoiFields):
+    """The fields to change; null, an empty list or an empty object clears a field where null is allowed."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset({"_id", "application", "createdAt", "updatedAt"})
 
     name: str | None = None
     coordinates: Coordinates | None = Field(None, description="[longitude, latitude]")
@@ -62,6 +74,7 @@ class PoiCreate(_PoiFields):
         UNSET, description="The application (id or key); only when the path does not name it."
     )
     name: str = Field(examples=["Gare de la Part-Dieu"])
+    tags: Tags | None = None
     coordinates: Coordinates = Field(description="[longitude, latitude]")
 
 
@@ -77,15 +90,16 @@ class PoiAnswer(Answer):
     name: str | None = None
     description: str | None = None
     active: bool
+    type: str | None = None
     tags: list[str] = Field([])
     timezone: str
-    address: Address | None = None
-    coordinates: list[float] | None = None
+    address: Address = Field(EMPTY_OBJECT)
+    coordinates: list[float] = Field([])
     radius: float | None = None
-    indoor_indexes: Cells | None = Field(None, alias="indoorIndexes")
-    outdoor_indexes: Cells | None = Field(None, alias="outdoorIndexes")
+    indoor_indexes: CellsAnswer = Field(EMPTY_OBJECT, alias="indoorIndexes")
+    outdoor_indexes: CellsAnswer = Field(EMPTY_OBJECT, alias="outdoorIndexes")
     sites: list[Identifier] = Field([])
-    attributes: Scalars | None = None
+    attributes: Scalars = Field(EMPTY_OBJECT)
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")
 
@@ -148,13 +162,18 @@ class PoiQuery(ListQuery):
         description="An H3 cell of any resolution; only points of interest in it, or whose indoor cells cover it.",
     )
     study: Key = Field(UNSET, description="Only points of interest of this study (id or key).")
+    sites: References = Field(UNSET, description="Only points of interest related to any of these sites (ids or keys).")
+    type: Annotated[list[Text], Field(min_length=1)] = Field(
+        UNSET, description="Only points of interest of this type; may be repeated."
+    )
 
     def to_condition(self) -> Condition:
-        """Return the condition that a POI is in the list; the route adds `near` and `study`."""
+        """Return the condition that a POI is in the list; the route adds `near`, `study` and `sites`."""
         return (
             super().to_condition()
             & match_filled("name", self.name)
             & match_flag("active", self.active)
+            & (OneOf("type", tuple(self.type)) if self.type else EVERYTHING)
             & (match_box(*parse_numbers(self.bbox)) if self.bbox else EVERYTHING)
             & (match_cell(self.h3) if self.h3 else EVERYTHING)
         )

@@ -9,7 +9,9 @@ from okube_api.errors import Impossible
 from okube_api.geo.place_cells import CellLocator
 from okube_api.kit.application import Application
 from okube_api.kit.resource_changes import ChangeKind, WatchedFields
+from okube_api.kit.schemas import OpenObject, list_unknown_names
 from okube_api.kit.validated_repository import Normalize, Updates, ValidatedRepository, drop_nulls, join_names
+from okube_api.sites.schemas import Address, Contact, Modules, Openings
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
 
@@ -27,7 +29,12 @@ SITES = Collection(
         "inProd": ColumnType.BOOLEAN,
         "hasDraft": ColumnType.BOOLEAN,
         "tags": ColumnType.TEXTS,
-        "attributeNames": ColumnType.TEXT,  # the names in `attributes`, one per line
+        # the names in `attributes` and the undeclared names in the other objects, one per line
+        "attributeNames": ColumnType.TEXT,
+        "addressNames": ColumnType.TEXT,
+        "contactNames": ColumnType.TEXT,
+        "moduleNames": ColumnType.TEXT,
+        "openingNames": ColumnType.TEXT,
     },
     unique=(("application", "names"),),
     search=(
@@ -42,7 +49,12 @@ SITES = Collection(
 )
 
 _PLACE_FIELDS = ("address", "coordinates", "radius", "indoorIndexes", "outdoorIndexes")
-_OBJECTS = ("address", "deliveryContact", "modules", "openings")
+_OPEN_OBJECTS: Mapping[str, type[OpenObject]] = {
+    "address": Address,
+    "deliveryContact": Contact,
+    "modules": Modules,
+    "openings": Openings,
+}
 _DEFAULTS: Json = {"active": True, "inProd": True, "hasDraft": False}
 
 
@@ -57,36 +69,47 @@ class SiteRepository(ValidatedRepository):
         ChangeKind.TIMEZONE: ("timezone",),
         ChangeKind.CHANNEL: ("online",),
     }
-    name_fields: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames"}
+    name_fields: ClassVar[Mapping[str, str]] = {
+        "attributes": "attributeNames",
+        "address": "addressNames",
+        "deliveryContact": "contactNames",
+        "modules": "moduleNames",
+        "openings": "openingNames",
+    }
 
     async def load_normalizer(self, application: Application, updates: Updates) -> Normalize:
         """Return the normaliser of these sites, with the cells of the offline ones computed."""
         offline = [(stored, fields) for stored, fields in updates if not (stored | fields).get("online")]
         locator = await to_thread.run_sync(CellLocator, offline)
 
+        defaults = {"timezone": application.timezone, **_DEFAULTS}
+
         def normalize(stored: Json, fields: Json) -> Json:
-            return _normalize_site({"timezone": application.timezone, **_DEFAULTS, **stored}, fields, locator)
+            return _normalize_site(defaults, stored, fields, locator)
 
         return normalize
 
 
-def _normalize_site(stored: Json, fields: Json, locator: CellLocator) -> Json:
+def _normalize_site(defaults: Json, stored: Json, fields: Json, locator: CellLocator) -> Json:
     """Return the site to store, with its names and cells.  Raise Impossible when an online site is given a place.
 
     A new site without `online` is offline when it has coordinates or an address.
     """
-    site = stored | fields
+    site = {**defaults, **stored, **fields}
     if site.get("online") is None:
-        site["online"] = site.get("coordinates") is None and site.get("address") is None
-    site = drop_nulls(site | ({} if site["online"] else locator.locate(stored, fields)), objects=_OBJECTS)
-    site |= {name: default for name, default in _DEFAULTS.items() if name not in site}
-    site["names"] = list(dict.fromkeys([*([site["key"]] if "key" in site else []), *site.get("keys", [])]))
-    site |= drop_nulls({"attributeNames": join_names(site.get("attributes"))})
-    return _drop_place(site, fields) if site["online"] else site
+        site["online"] = site.get("coordinates") is None and not site.get("address")
+    site |= _clear_place(fields) if site["online"] else locator.locate(stored, fields)
+    site |= {name: default for name, default in defaults.items() if site[name] is None}
+    site["names"] = list(dict.fromkeys([*filter(None, [site.get("key")]), *(site.get("keys") or ())]))
+    site["attributeNames"] = join_names(site.get("attributes"))
+    for name, model in _OPEN_OBJECTS.items():
+        site[SiteRepository.name_fields[name]] = join_names(list_unknown_names(site.get(name), model))
+    return drop_nulls(site)
 
 
-def _drop_place(site: Json, fields: Json) -> Json:
+def _clear_place(fields: Json) -> Json:
+    """Return the fields that an online site cannot have, as nulls.  Raise Impossible when one is given."""
     for name in _PLACE_FIELDS:
-        if fields.get(name) is not None:
+        if fields.get(name):
             raise Impossible.at("body", f"/{name}", f"An online site cannot have '{name}'.")
-    return {name: value for name, value in site.items() if name not in _PLACE_FIELDS}
+    return dict.fromkeys(_PLACE_FIELDS)

@@ -1,13 +1,15 @@
 """Request and answer models of sites."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import h3
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from okube_api.geo.place_cells import DEFAULT_RADIUS_M
 from okube_api.kit.list_query import Flag, ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
+    EMPTY_OBJECT,
+    KEPT_BY_EMPTY_CELL,
     UNSET,
     Answer,
     Body,
@@ -15,17 +17,22 @@ from okube_api.kit.schemas import (
     Instant,
     Key,
     Keys,
+    OpenObject,
     Scalars,
+    TagList,
     Tags,
     Text,
     Timezone,
+    UpdateBody,
+    UpdatedKeys,
+    drop_unset_defaults,
     impossible_value,
 )
 from okube_api.store.conditions import Condition, Overlaps
 
 
-class Address(Body):
-    """A postal address."""
+class Address(OpenObject):
+    """A postal address; other names are kept."""
 
     street_number: str | None = Field(None, alias="streetNumber")
     street: str | None = None
@@ -34,16 +41,16 @@ class Address(Body):
     country: str | None = Field(None, examples=["France"])
 
 
-class Contact(Body):
-    """The contact for deliveries."""
+class Contact(OpenObject):
+    """The contact for deliveries; other names are kept."""
 
     name: str | None = None
     email: str | None = None
     phone: str | None = None
 
 
-class Modules(Body):
-    """The modules that the site uses."""
+class Modules(OpenObject):
+    """The modules that the site uses; other names are kept."""
 
     presence: bool = False
     tracking: bool = False
@@ -72,6 +79,15 @@ class Cells(Body):
             if h3.get_resolution(cell) != self.resolution:
                 raise impossible_value(f"The H3 cell '{cell}' does not have the resolution {self.resolution}.")
         return self
+
+
+class CellsAnswer(Answer):
+    """H3 cells, all of one resolution; an empty object where there are none."""
+
+    model_config = ConfigDict(json_schema_extra=drop_unset_defaults)
+
+    resolution: int = Field(UNSET, examples=[12])
+    indexes: list[str] = Field(UNSET, examples=[["8c1fb4675b6a5ff"]])
 
 
 def _check_coordinates(coordinates: list[float]) -> list[float]:
@@ -114,19 +130,18 @@ def _check_hours(hours: list[str]) -> list[str]:
 
 
 Hours = Annotated[list[Hour], Field(min_length=2, max_length=2), AfterValidator(_check_hours)]
-DayHours = Annotated[list[Hours], Field(min_length=1)]
 
 
-class Openings(Body):
-    """Opening hours by weekday; an absent weekday is closed."""
+class Openings(OpenObject):
+    """Opening hours by weekday; an absent or empty weekday is closed.  Other names are kept."""
 
-    monday: DayHours = Field(UNSET, examples=[[["09:00", "12:30"], ["14:00", "19:00"]]])
-    tuesday: DayHours = UNSET
-    wednesday: DayHours = UNSET
-    thursday: DayHours = UNSET
-    friday: DayHours = UNSET
-    saturday: DayHours = UNSET
-    sunday: DayHours = UNSET
+    monday: list[Hours] | None = Field(None, examples=[[["09:00", "12:30"], ["14:00", "19:00"]]])
+    tuesday: list[Hours] | None = None
+    wednesday: list[Hours] | None = None
+    thursday: list[Hours] | None = None
+    friday: list[Hours] | None = None
+    saturday: list[Hours] | None = None
+    sunday: list[Hours] | None = None
 
 
 # -- bodies ------------------------------------------------------------------------------------------------------
@@ -137,20 +152,24 @@ _OFFLINE_ONLY = "Only for offline sites."
 class _SiteFields(Body):
     """The fields that creations and updates share."""
 
-    key: Key = UNSET
-    keys: Keys = Field(
-        UNSET, description="Alternative keys; every key must be unique among all keys of all sites of the application."
+    key: Annotated[Key | None, KEPT_BY_EMPTY_CELL] = None
+    keys: Annotated[UpdatedKeys | None, KEPT_BY_EMPTY_CELL] = Field(
+        None, description="Alternative keys; every key must be unique among all keys of all sites of the application."
     )
     active: bool | None = Field(None, description="Questions include an inactive site only when they name it.")
     description: Text | None = None
-    level: int = Field(UNSET, description="The number of floors.")
-    tags: Tags | None = None
-    timezone: Timezone = Field(UNSET, description="The application's time zone when absent.")
+    level: Annotated[int | None, KEPT_BY_EMPTY_CELL] = Field(None, description="The number of floors.")
+    tags: TagList | None = None
+    timezone: Annotated[Timezone | None, KEPT_BY_EMPTY_CELL] = Field(
+        None, description="The application's time zone when absent."
+    )
     phone_number: str | None = Field(None, alias="phoneNumber")
-    delivery_contact: Contact = Field(UNSET, alias="deliveryContact")
-    modules: Modules = UNSET
-    address: Address = Field(UNSET, description=_OFFLINE_ONLY)
-    coordinates: Coordinates = Field(UNSET, description=f"[longitude, latitude]. {_OFFLINE_ONLY}")
+    delivery_contact: Annotated[Contact | None, KEPT_BY_EMPTY_CELL] = Field(None, alias="deliveryContact")
+    modules: Annotated[Modules | None, KEPT_BY_EMPTY_CELL] = None
+    address: Annotated[Address | None, KEPT_BY_EMPTY_CELL] = Field(None, description=_OFFLINE_ONLY)
+    coordinates: Annotated[Coordinates | None, KEPT_BY_EMPTY_CELL] = Field(
+        None, description=f"[longitude, latitude]. {_OFFLINE_ONLY}"
+    )
     radius: Radius | None = Field(None, description=f"In metres; {DEFAULT_RADIUS_M:.0f} when absent. {_OFFLINE_ONLY}")
     indoor_indexes: Cells | None = Field(
         None, alias="indoorIndexes", description=f"Computed from the radius when absent. {_OFFLINE_ONLY}"
@@ -163,13 +182,16 @@ class _SiteFields(Body):
     capacity: Annotated[int, Field(ge=0)] | None = None
     type: Text | None = None
     attributes: Scalars | None = None
-    in_prod: bool = Field(UNSET, alias="inProd")
-    has_draft: bool = Field(UNSET, alias="hasDraft")
+    in_prod: Annotated[bool | None, KEPT_BY_EMPTY_CELL] = Field(None, alias="inProd")
+    has_draft: Annotated[bool | None, KEPT_BY_EMPTY_CELL] = Field(None, alias="hasDraft")
     openings: Openings | None = None
 
 
-class SiteUpdate(_SiteFields):
-    """The fields to change; null clears a field where it is allowed."""
+class SiteUpdate(UpdateBody, _SiteFields):
+    """The fields to change; null, an empty list or an empty object clears a field where null is allowed."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset({"_id", "application", "thumbnail", "createdAt", "updatedAt"})
+    non_empty: ClassVar[frozenset[str]] = frozenset({"keys"})
 
     name: str = UNSET
     online: bool = Field(
@@ -184,6 +206,10 @@ class SiteCreate(_SiteFields):
         UNSET, description="The application (id or key); only when the path does not name it."
     )
     name: str = Field(examples=["Lyon Bellecour"])
+    keys: Keys | None = Field(
+        None, description="Alternative keys; every key must be unique among all keys of all sites of the application."
+    )
+    tags: Tags | None = None
     online: bool = Field(
         description="Whether this is an online site, which has no address, coordinates, radius or cells."
     )
@@ -209,17 +235,17 @@ class SiteAnswer(Answer):
     timezone: str
     level: int | None = None
     phone_number: str | None = Field(None, alias="phoneNumber")
-    delivery_contact: Contact | None = Field(None, alias="deliveryContact")
-    modules: Modules | None = None
-    address: Address | None = None
-    coordinates: list[float] | None = None
+    delivery_contact: Contact = Field(EMPTY_OBJECT, alias="deliveryContact")
+    modules: Modules = Field(EMPTY_OBJECT)
+    address: Address = Field(EMPTY_OBJECT)
+    coordinates: list[float] = Field([])
     radius: float | None = None
-    indoor_indexes: Cells | None = Field(None, alias="indoorIndexes")
-    outdoor_indexes: Cells | None = Field(None, alias="outdoorIndexes")
+    indoor_indexes: CellsAnswer = Field(EMPTY_OBJECT, alias="indoorIndexes")
+    outdoor_indexes: CellsAnswer = Field(EMPTY_OBJECT, alias="outdoorIndexes")
     capacity: int | None = None
     type: str | None = None
-    attributes: Scalars | None = None
-    openings: Openings | None = None
+    attributes: Scalars = Field(EMPTY_OBJECT)
+    openings: Openings = Field(EMPTY_OBJECT)
     thumbnail: str | None = None
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")

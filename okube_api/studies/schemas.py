@@ -1,13 +1,14 @@
 """Request and answer models of studies."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from okube_api.kit.list_query import Switch
 from okube_api.kit.period_query import PeriodQuery
 from okube_api.kit.schemas import (
+    EMPTY_OBJECT,
     UNSET,
     Answer,
     Body,
@@ -16,9 +17,11 @@ from okube_api.kit.schemas import (
     Identifier,
     Instant,
     Key,
+    ReferenceList,
     References,
     Scalars,
-    Tags,
+    TagList,
+    UpdateBody,
 )
 from okube_api.store.conditions import EVERYTHING, Condition, equal
 from okube_api.store.values import Json
@@ -45,12 +48,14 @@ class StudyCreate(Body):
     end: Day = Field(UNSET, alias="to", description="The last day, included.")
     extra: Scalars = Field(UNSET, description="Additional values to store with the study.")
     parameters: FreeObject = Field(UNSET, description="The parameters that the study was created with.")
-    sites: References = UNSET
-    pois: References = UNSET
+    sites: ReferenceList = UNSET
+    pois: ReferenceList = UNSET
 
 
-class StudyUpdate(Body):
-    """The fields to change; null clears a field where it is allowed."""
+class StudyUpdate(UpdateBody):
+    """The fields to change; null, an empty list or an empty object clears a field where null is allowed."""
+
+    read_only: ClassVar[frozenset[str]] = frozenset({"_id", "application", "flag", "status", "createdAt", "updatedAt"})
 
     key: Key = UNSET
     name: str | None = None
@@ -59,9 +64,9 @@ class StudyUpdate(Body):
     end: Day | None = Field(None, alias="to")
     extra: Scalars | None = None
     parameters: FreeObject | None = None
-    tags: Tags | None = None
-    sites: References | None = None
-    pois: References | None = None
+    tags: TagList | None = None
+    sites: ReferenceList | None = None
+    pois: ReferenceList | None = None
 
 
 class StudyAnswer(Answer):
@@ -82,8 +87,8 @@ class StudyAnswer(Answer):
         Status.EMPTY,
         description="`empty` without sites and points of interest, `collecting` until the period ends, then `ready`.",
     )
-    extra: Scalars | None = None
-    parameters: FreeObject | None = None
+    extra: Scalars = Field(EMPTY_OBJECT)
+    parameters: FreeObject = Field(EMPTY_OBJECT)
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")
 

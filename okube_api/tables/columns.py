@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from okube_api.kit.schemas import list_types
+from okube_api.kit.schemas import KEPT_BY_EMPTY_CELL, OpenObject, list_types
 
 COORDINATES = ("longitude", "latitude")
 
@@ -46,8 +46,9 @@ class TableColumn:
 class TableColumns:
     """The columns of a model.
 
-    fixed: those of declared fields.  free_objects: the fields that hold objects with free-form names.
-    nullable: the top-level fields that may be null.
+    fixed: those of declared fields.
+    free_objects: the fields that hold objects with free-form names, or that keep undeclared names.
+    nullable: the top-level fields that an empty cell clears.
     """
 
     fixed: tuple[TableColumn, ...]
@@ -73,13 +74,16 @@ def list_columns(model: type[BaseModel]) -> TableColumns:
     fixed: list[TableColumn] = []
     free_objects: list[str] = []
     nullable: set[str] = set()
+    kept = {field.alias or name for name, field in model.model_fields.items() if KEPT_BY_EMPTY_CELL in field.metadata}
     for name, kinds in _list_fields(model):
-        if NoneType in kinds:
+        if NoneType in kinds and name not in kept:
             nullable.add(name)
         if any(_is_dict(kind) for kind in kinds):
             free_objects.append(name)
-        else:
-            fixed += _list_fixed((name,), kinds)
+            continue
+        fixed += _list_fixed((name,), kinds)
+        if any(isinstance(kind, type) and issubclass(kind, OpenObject) for kind in kinds):
+            free_objects.append(name)
     return TableColumns(tuple(fixed), tuple(free_objects), frozenset(nullable))
 
 

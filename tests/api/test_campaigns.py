@@ -27,7 +27,8 @@ async def test_campaign_is_created_and_found_by_every_path(tenant: Tenant, reade
     assert campaign["sites"] == [site["_id"]]
     assert campaign["flag"] == 1 | 4
     assert [cost["currency"] for cost in campaign["costs"]] == ["EUR", "USD"]
-    assert (campaign["windows"], campaign["extra"]) == ({"click": 3}, {"segment": "vip", "wave": 1})
+    extras = [{"key": "segment", "value": "vip"}, {"key": "wave", "value": 1}]
+    assert (campaign["windows"], campaign["extra"]) == ({"click": 3}, extras)
     assert (campaign["computedFrom"], campaign["computedTo"], campaign["tags"]) == (None, None, [])
     for application in (tenant.id, tenant.key):
         for name in (campaign["_id"], "spring%2Fsale"):
@@ -44,7 +45,8 @@ async def test_update_changes_only_the_fields_it_names(tenant: Tenant, editor: h
     changed = (await editor.put(url, json={"tags": ["x"], "to": "2024-04-01"})).json()
     assert (changed["name"], changed["tags"], changed["to"]) == ("A", ["x"], "2024-04-01")
     emptied = (await editor.patch(url, json={**cleared, "to": None})).json()
-    assert {name: emptied[name] for name in cleared} == {**cleared, "costs": [], "sites": [], "tags": []}
+    empty: Json = {"costs": [], "sites": [], "tags": [], "extra": [], "windows": {}}
+    assert {name: emptied[name] for name in cleared} == {**cleared, **empty}
     assert emptied["flag"] == 0
     assert (await editor.put(url, json={"key": "b"})).json()["key"] == "b"
     assert (await editor.get(url)).status_code == 404
@@ -55,7 +57,6 @@ async def test_update_changes_only_the_fields_it_names(tenant: Tenant, editor: h
     [
         ({"tags": ["x"]}, 400, "/tags"),
         ({"key": None}, 400, "/key"),
-        ({"sites": []}, 400, "/sites"),
         ({"sites": ["nowhere"]}, 422, "/sites/0"),
         ({"from": "2024-02-30"}, 400, "/from"),
         ({"from": "2024-04-01", "to": "2024-03-01"}, 422, "/to"),
@@ -64,6 +65,13 @@ async def test_update_changes_only_the_fields_it_names(tenant: Tenant, editor: h
         ({"costs": [{"amount": 1, "type": "cpc", "from": "2024-04-01", "to": "2024-03-01"}]}, 422, "/costs/0/to"),
         ({"windows": {"click": -1}}, 400, "/windows/click"),
         ({"extra": {"a.b": 1}}, 400, "/extra"),
+        ({"extra": [{"key": "a"}]}, 400, "/extra"),
+        ({"extra": [{"key": "a", "value": 1, "unit": "EUR"}]}, 400, "/extra"),
+        ({"extra": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]}, 400, "/extra"),
+        ({"extra": [{"key": "a.b", "value": 1}]}, 400, "/extra"),
+        ({"extra": [{"key": "a", "value": [1]}]}, 400, "/extra"),
+        ({"costs": [{"amount": 1, "type": "cpc", "invoice": {"number": 7}}]}, 400, "/costs/0"),
+        ({"costs": [{"amount": 1, "type": "cpc", "note": "é" * 2048}]}, 400, "/costs/0"),
         ({"_cachedLeverName": "x"}, 400, "/_cachedLeverName"),
     ],
 )
@@ -239,4 +247,47 @@ async def test_form_creates_a_campaign(tenant: Tenant, editor: httpx.AsyncClient
     form = {"key": "a", "costs[]": "x", "extra[wave]": "1"}
     assert (await editor.post(f"{tenant.url}/campaigns", data=form)).status_code == 400
     answer = await editor.post(f"{tenant.url}/campaigns", data={"key": "a", "from": "2024-03-01", "extra[wave]": "1"})
-    assert (answer.status_code, answer.json()["extra"]) == (201, {"wave": "1"})
+    assert (answer.status_code, answer.json()["extra"]) == (201, [{"key": "wave", "value": "1"}])
+    numbered = {"key": "b", "extra[0][key]": "wave", "extra[0][value]": "2"}
+    answer = await editor.post(f"{tenant.url}/campaigns", data=numbered)
+    assert (answer.status_code, answer.json()["extra"]) == (201, [{"key": "wave", "value": "2"}])
+
+
+async def test_extras_are_accepted_as_a_list_and_as_an_object(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    items = [{"key": "segment", "value": "new"}, {"key": "wave", "value": None}]
+    await tenant.create("campaigns", key="a", extra=items)
+    await tenant.create("campaigns", key="b", extra={"segment": "new", "wave": None})
+    url = f"{tenant.url}/campaigns"
+    for key in ("a", "b"):
+        as_object = {"segment": "new", "wave": None}
+        assert (await editor.get(f"{url}/{key}")).json()["extra"] == items
+        for with_extra, expected in (("true", as_object), ("false", items)):
+            query = {"with_extra": with_extra}
+            assert (await editor.get(f"{url}/{key}", params=query)).json()["extra"] == expected
+            assert (await editor.put(f"{url}/{key}", params=query, json={})).json()["extra"] == expected
+    listed = await editor.post(url, params={"with_extra": "true"}, json=[{"key": "a", "extra": items[:1]}])
+    assert listed.json()[0]["extra"] == {"segment": "new"}
+    found = (await editor.get(url, params={"extra": "segment:new"})).json()["documents"]
+    assert [campaign["key"] for campaign in found] == ["a", "b"]
+
+
+async def test_empty_lists_are_accepted_and_repeated_tags_count_once(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    campaign = await tenant.create("campaigns", key="a", sites=[], costs=[], extra=[])
+    empty: Json = {"sites": [], "costs": [], "tags": [], "extra": []}
+    assert {name: campaign[name] for name in empty} == empty
+    assert join_keys(await editor.get(f"{tenant.url}/campaigns", params={"g": "true"})) == "a"
+    url = f"{tenant.url}/campaigns/a"
+    tagged = await editor.put(url, json={"tags": ["x", "y", "x"], "costs": COSTS})
+    assert tagged.json()["tags"] == ["x", "y"]
+    emptied = (await editor.put(url, json=empty)).json()
+    assert {name: emptied[name] for name in empty} == empty
+    assert emptied["flag"] == 0
+
+
+async def test_undeclared_names_in_costs_are_kept(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    cost = {"amount": 3, "type": "cpc", "currency": "EUR", "start": "2024-01-01", "po": [1, "b", None], "note": None}
+    campaign = await tenant.create("campaigns", key="a", costs=[cost])
+    assert campaign["costs"] == [cost]
+    form = {"key": "b", "costs[0][amount]": "3", "costs[0][type]": "cpc", "costs[0][note]": "x"}
+    answer = await editor.post(f"{tenant.url}/campaigns", data=form)
+    assert answer.json()["costs"] == [{"amount": 3, "type": "cpc", "currency": "EUR", "note": "x"}]

@@ -64,7 +64,7 @@ async def test_sites_with_a_mapper(tenant: Tenant, reader: httpx.AsyncClient, co
     assert site["modules"] == {"presence": True, "tracking": False, "conversion": True}
     assert len(site["indoorIndexes"]["indexes"]) > 30
     web = (await reader.get(f"{tenant.url}/sites/web")).json()
-    assert (web["online"], web["address"], web["coordinates"]) == (True, None, None)
+    assert (web["online"], web["address"], web["coordinates"]) == (True, {}, [])
     assert counts(await import_table(tenant, "sites/import", FRENCH.encode(codec), encoding=encoding, **MAPPER)) == (
         0,
         0,

@@ -7,59 +7,14 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.api.resource_strategies import KINDS
 from tests.api.server import Json, Tenant
-from tests.tables.strategies import any_text, frees, lists, scalars, texts
 
 pytestmark = pytest.mark.anyio
 
 # Each example creates two applications: shrinking a failing one would take minutes.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 few_examples = settings(settings.get_profile("api"), max_examples=20, phases=PHASES)
-
-CONTROLS = "".join(map(chr, [*range(32), *range(127, 160)]))
-keys = st.one_of(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters=CONTROLS), min_size=1, max_size=6),
-    st.sampled_from(["=1", "+33", "-1", "@a", "'", "a|b", "\\", "007", "a/b", "true", " ", "5e1834b0e12d62a85b388a1b"]),
-)
-free_names = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters=f"{CONTROLS}.$"), min_size=1, max_size=4
-)
-free = st.dictionaries(free_names, scalars, min_size=1, max_size=3)
-freer = st.dictionaries(free_names, frees, min_size=1, max_size=3)
-days = st.dates().map(str)
-longitudes, latitudes = st.floats(-180, 180), st.floats(-89, 89)
-coordinates = st.tuples(longitudes, latitudes).map(list)
-addresses = st.fixed_dictionaries({}, optional={"city": any_text, "streetNumber": any_text, "country": any_text})
-costs = st.fixed_dictionaries({"amount": st.floats(0, 1e9), "type": st.sampled_from(["fixed", "cpm"])})
-
-SITES = st.fixed_dictionaries(
-    {"name": any_text, "online": st.just(False)},
-    optional={
-        "key": keys.map(lambda key: f"{key}!"), "keys": st.lists(keys, min_size=1, max_size=3, unique=True),
-        "description": texts, "tags": lists, "attributes": free, "address": addresses, "coordinates": coordinates,
-        "phoneNumber": any_text, "level": st.integers(-5, 90), "type": texts, "inProd": st.booleans(),
-        "deliveryContact": st.fixed_dictionaries({}, optional={"name": any_text, "phone": any_text}),
-        "openings": st.just({"monday": [["09:00", "12:30"], ["14:00", "19:00"]]}),
-        "modules": st.just({"presence": True}),
-    },
-)  # fmt: skip
-
-KINDS: dict[str, st.SearchStrategy[Json]] = {
-    "sites": SITES,
-    "pois": st.fixed_dictionaries(
-        {"name": any_text, "coordinates": coordinates},
-        optional={"key": keys, "description": texts, "tags": lists, "address": addresses, "attributes": free,
-                  "active": st.booleans(), "radius": st.floats(1, 300)},
-    ),
-    "campaigns": st.fixed_dictionaries(
-        {"key": keys},
-        optional={"name": any_text, "description": any_text, "provider": any_text, "format": any_text, "from": days,
-                  "extra": free, "costs": st.lists(costs, min_size=1, max_size=2), "windows": st.just({"click": 3})},
-    ),
-    "studies": st.fixed_dictionaries(
-        {"key": keys}, optional={"name": any_text, "to": days, "extra": free, "parameters": freer}
-    ),
-}  # fmt: skip
 
 
 def drop_duplicate_keys(elements: list[Json]) -> list[Json]:

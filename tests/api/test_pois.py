@@ -56,7 +56,7 @@ async def test_cells_are_computed_from_the_place_unless_given(tenant: Tenant, ed
     back = (await editor.put(url, json={"radius": None})).json()
     assert (back["radius"], back["indoorIndexes"]) == (70, poi["indoorIndexes"])
     nowhere = (await editor.put(url, json={"coordinates": None})).json()
-    assert (nowhere["coordinates"], nowhere["indoorIndexes"], nowhere["outdoorIndexes"]) == (None, None, None)
+    assert (nowhere["coordinates"], nowhere["indoorIndexes"], nowhere["outdoorIndexes"]) == ([], {}, {})
 
 
 async def test_sites_are_resolved_by_id_or_key(tenant: Tenant, editor: httpx.AsyncClient) -> None:
@@ -155,6 +155,30 @@ async def test_near_crosses_the_180th_meridian(tenant: Tenant, reader: httpx.Asy
     await create_poi(tenant, "west", [-179.9995, -17.0])
     query: dict[str, str | int] = {"near": f"{longitude},-17.0", "distance": 200}
     assert get_names(await reader.get(f"{tenant.url}/pois", params=query)) == ["east", "west"]
+
+
+async def test_lists_are_filtered_by_type_and_related_sites(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    lyon = await tenant.create("sites", name="Lyon", online=True, key="lyon", keys=["lugdunum"])
+    await tenant.create("sites", name="Lille", online=True, key="lille")
+    station = await create_poi(tenant, "station", PART_DIEU, type="station", sites=["lyon"])
+    assert (station["type"], station["sites"]) == ("station", [lyon["_id"]])
+    await create_poi(tenant, "square", BELLECOUR, type="square", sites=["lyon", "lille"])
+    await create_poi(tenant, "other", LILLE, sites=[])
+    lists: list[tuple[Json, list[str]]] = [
+        ({"type": "station"}, ["station"]),
+        ({"type": ["station", "square"]}, ["station", "square"]),
+        ({"type": "stat"}, []),
+        ({"sites": "lugdunum"}, ["station", "square"]),
+        ({"sites": "lille", "type": "square"}, ["square"]),
+        ({"sites": ["lille", lyon["_id"]]}, ["station", "square"]),
+        ({"sites": "nowhere"}, []),
+    ]
+    answers = [(query, get_names(await reader.get(f"{tenant.url}/pois", params=query))) for query, _ in lists]
+    assert answers == lists
+    url = f"{tenant.url}/pois/{station['_id']}"
+    assert (await tenant.editor.put(url, json={"type": None})).json()["type"] is None
+    for query in ({"sites": ""}, {"type": ""}):
+        assert (await reader.get(f"{tenant.url}/pois", params=query)).status_code == 400
 
 
 async def test_list_of_a_study(tenant: Tenant, reader: httpx.AsyncClient, places: Json) -> None:

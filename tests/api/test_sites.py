@@ -42,7 +42,12 @@ async def test_new_site_has_defaults(tenant: Tenant) -> None:
         "tags": [],
         "timezone": "Europe/Paris",
     }
-    assert {site[name] for name in ("key", "address", "coordinates", "radius", "openings", "thumbnail")} == {None}
+    assert {site[name] for name in ("key", "description", "level", "phoneNumber", "radius", "type", "thumbnail")} == {
+        None
+    }
+    objects = ("address", "deliveryContact", "modules", "openings", "attributes", "indoorIndexes", "outdoorIndexes")
+    assert [site[name] for name in objects] == [{}] * len(objects)
+    assert site["coordinates"] == []
 
 
 LISTED: list[Json] = [
@@ -94,7 +99,7 @@ async def test_update_changes_only_the_fields_it_names(tenant: Tenant, editor: h
     assert (await editor.patch(url, json={"active": None})).json()["active"] is True
 
 
-@pytest.mark.parametrize("field", ["name", "key", "level"])
+@pytest.mark.parametrize("field", ["name", "online"])
 async def test_update_cannot_clear_a_required_field(tenant: Tenant, editor: httpx.AsyncClient, field: str) -> None:
     site = await tenant.create("sites", name="Shop", online=False, level=2)
     answer = await editor.put(f"/sites/{site['_id']}", json={field: None})
@@ -117,8 +122,7 @@ async def test_site_that_becomes_online_loses_its_place(tenant: Tenant, editor: 
     assert site["radius"] == 70
     assert site["indoorIndexes"]["resolution"] == 12
     online = (await editor.put(f"/sites/{site['_id']}", json={"online": True})).json()
-    assert {online[name] for name in ("coordinates", "radius", "indoorIndexes")} == {None}
-    assert online["address"] is None
+    assert [online[name] for name in ("coordinates", "radius", "indoorIndexes", "address")] == [[], None, {}, {}]
 
 
 INVALID: list[tuple[Json, int, str]] = [
@@ -137,9 +141,13 @@ INVALID: list[tuple[Json, int, str]] = [
     ({"indoorIndexes": {"resolution": 11, "indexes": ["8c1fb4675b6a5ff"]}}, 422, "/indoorIndexes"),
     ({"openings": {"monday": [["19:00", "09:00"]]}}, 422, "/openings/monday/0"),
     ({"openings": {"monday": [["9:00", "19:00"]]}}, 400, "/openings/monday/0/0"),
-    ({"openings": {"funday": []}}, 400, "/openings/funday"),
+    ({"openings": {"holidays": [["09:00", "12:00"]]}}, 400, "/openings"),
+    ({"openings": {"holidays": {"from": "09:00"}}}, 400, "/openings"),
     ({"attributes": {"a": {"b": 1}}}, 400, "/attributes"),
-    ({"deliveryContact": {"fax": "1"}}, 400, "/deliveryContact/fax"),
+    ({"deliveryContact": {"$fax": "1"}}, 400, "/deliveryContact"),
+    ({"address": {"building.door": "1"}}, 400, "/address"),
+    ({"address": {"note": "x" * 4096}}, 400, "/address"),
+    ({"address": {"city": 1}}, 400, "/address/city"),
 ]
 
 
@@ -150,6 +158,44 @@ async def test_invalid_site_is_refused(
     answer = await editor.post(f"{tenant.url}/sites", json={"name": "x", "online": False, **body})
     assert answer.status_code == status, answer.text
     assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+UNDECLARED: Json = {"floor": 3, "lift": True, "note": None, "doors": ["A", 2, False, None], "ratio": 0.5, "empty": []}
+
+
+@pytest.mark.parametrize("field", ["address", "deliveryContact", "modules", "openings"])
+async def test_undeclared_names_are_kept(tenant: Tenant, editor: httpx.AsyncClient, field: str) -> None:
+    site = await tenant.create("sites", name="x", online=False, **{field: UNDECLARED})
+    assert site[field] == UNDECLARED
+    url = f"/sites/{site['_id']}"
+    assert (await editor.get(url)).json()[field] == UNDECLARED
+    changed = await editor.put(url, json={field: {"floor": "mezzanine"}})
+    assert changed.json()[field] == {"floor": "mezzanine"}
+
+
+async def test_forms_keep_undeclared_names_as_texts(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    form = {"name": "x", "online": "false", "address[city]": "Lyon", "address[floor]": "3", "address[door]": ["A", "B"]}
+    answer = await editor.post(f"{tenant.url}/sites", data=form)
+    assert answer.json()["address"] == {"city": "Lyon", "floor": "3", "door": ["A", "B"]}
+
+
+async def test_undeclared_names_may_have_4_kb(tenant: Tenant) -> None:
+    note = "é" * ((4096 - len('{"note": ""}')) // 2)
+    site = await tenant.create("sites", name="x", online=False, address={"city": "y" * 9000, "note": note})
+    assert site["address"]["note"] == note
+
+
+async def test_names_of_fields_in_code_are_not_names_in_json(tenant: Tenant) -> None:
+    site = await tenant.create("sites", name="x", online=False, address={"postal_code": "69002"})
+    assert site["address"] == {"postal_code": "69002"}
+
+
+async def test_repeated_tags_count_once(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    site = await tenant.create("sites", name="x", online=True, tags=["a", "b", "a"])
+    assert site["tags"] == ["a", "b"]
+    url = f"/sites/{site['_id']}"
+    assert (await editor.put(url, json={"tags": ["c", "c"]})).json()["tags"] == ["c"]
+    assert (await editor.put(url, json={"tags": []})).json()["tags"] == []
 
 
 async def test_concurrent_writers_all_succeed(

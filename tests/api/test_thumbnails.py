@@ -129,7 +129,7 @@ async def test_picture_of_another_application_is_not_found(
 
 @pytest.mark.parametrize(
     ("fields", "pointer"),
-    [({"level": "x"}, "/level"), ({"_id": "x"}, "/_id"), ({"address[x]": "y"}, "/address/x")],
+    [({"level": "x"}, "/level"), ({"_id": "x"}, "/_id"), ({"address[city][x]": "y"}, "/address/city")],
 )
 async def test_invalid_multipart_field_is_refused(
     tenant: Tenant, site: Json, fields: dict[str, str], pointer: str

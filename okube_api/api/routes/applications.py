@@ -52,7 +52,7 @@ async def update_application(
 ) -> Response:
     """Change the fields in the body and no others; `settings` are merged with the stored ones at every level."""
     document = await services.applications.get_by_id(access.application.id)
+    changes = body.list_changes(ApplicationAnswer.render(document))
     return answer_with_etag(
-        await services.applications.update(document, body.dump_set_fields(), parse_if_match(if_match)),
-        ApplicationAnswer,
+        await services.applications.update(document, changes, parse_if_match(if_match)), ApplicationAnswer
     )

@@ -17,16 +17,16 @@ from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
 from okube_api.auth.repository import Role
 from okube_api.campaigns.schemas import (
+    WITH_EXTRA,
     CampaignAnswer,
     CampaignCreate,
-    CampaignInList,
     CampaignQuery,
     CampaignUpdate,
-    with_extra_list,
-    with_extra_object,
+    render_extras,
 )
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
+from okube_api.kit.list_query import Switch
 from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET
 from okube_api.store.conditions import Condition, OneOf, Overlaps
@@ -51,12 +51,13 @@ async def load_campaign_to_edit(request: Request, campaign: CampaignInPath, serv
     return await load_in_app(request, services, services.campaigns, campaign, Role.EDITOR)
 
 
+WithExtra = Annotated[Switch, Query(description=WITH_EXTRA)]
 CampaignToRead = Annotated[ResourceAccess, Depends(load_campaign_to_read)]
 CampaignToEdit = Annotated[ResourceAccess, Depends(load_campaign_to_edit)]
 
 
 @register_aliased(
-    router, "GET", LIST, response_model=Page[CampaignInList], responses={200: CSV_RESPONSE, **refusals(404, 422)}
+    router, "GET", LIST, response_model=Page[CampaignAnswer], responses={200: CSV_RESPONSE, **refusals(404, 422)}
 )
 async def list_campaigns(
     query: Annotated[CampaignQuery, Query()], readable: Readable, services: ServicesDep, csv: CsvMediaType
@@ -66,9 +67,8 @@ async def list_campaigns(
     if csv:
         return await export_csv(services.campaigns, where, CampaignAnswer, media=csv, encoding=query.encoding)
     page = await services.campaigns.find_page(where, query.paging)
-    render = with_extra_object if query.with_extra else with_extra_list
-    campaigns = [render(campaign) for campaign in page.documents]
-    return answer_page(DocumentPage(campaigns, page.total), query.paging, CampaignInList)
+    campaigns = [render_extras(campaign, with_extra=query.with_extra) for campaign in page.documents]
+    return answer_page(DocumentPage(campaigns, page.total), query.paging, CampaignAnswer)
 
 
 async def _build_condition(query: CampaignQuery, readable: Condition, services: Services) -> Condition:
@@ -95,8 +95,11 @@ async def import_campaigns(
     status_code=201,
     response_model=CampaignAnswer | list[CampaignAnswer],
     responses=CREATED | refusals(404, 422),
-)  # no second media type for the file: generated clients cannot distinguish it from a list
-async def create_campaign(body: OneOrMany[CampaignCreate], creator: CanCreate, services: ServicesDep) -> Response:
+    openapi_extra=TABLE.openapi_body,
+)
+async def create_campaign(
+    body: OneOrMany[CampaignCreate], creator: CanCreate, services: ServicesDep, with_extra: WithExtra = False
+) -> Response:
     """Create a campaign, a list of campaigns, or the campaigns of a CSV file.
 
     Send a file as `multipart/form-data` in the field `file`, with columns named like the fields.
@@ -105,27 +108,38 @@ async def create_campaign(body: OneOrMany[CampaignCreate], creator: CanCreate, s
     the numbers of created and updated campaigns.
     """
     if isinstance(body, list):
-        return answer_list(await upsert_list(body, creator, services.campaigns, {"app", "lever"}), CampaignAnswer)
+        campaigns = await upsert_list(body, creator, services.campaigns, {"app", "lever"})
+        return answer_list([render_extras(campaign, with_extra=with_extra) for campaign in campaigns], CampaignAnswer)
     access = await creator.load_access(body.app)
     fields = body.dump_set_fields(without={"app", "lever"})
-    return answer_with_etag(await services.campaigns.create(access.application, fields), CampaignAnswer, 201)
+    campaign = await services.campaigns.create(access.application, fields)
+    return answer_with_etag(render_extras(campaign, with_extra=with_extra), CampaignAnswer, 201)
 
 
 @register_aliased(router, "GET", ITEM, response_model=CampaignAnswer, responses=refusals(404))
-async def get_campaign(access: CampaignToRead) -> Response:
+async def get_campaign(access: CampaignToRead, with_extra: WithExtra = False) -> Response:
     """Return a campaign."""
-    return answer_with_etag(access.document, CampaignAnswer)
+    return answer_with_etag(render_extras(access.document, with_extra=with_extra), CampaignAnswer)
 
 
 @register_aliased(router, "PUT PATCH", ITEM, response_model=CampaignAnswer, responses=refusals(404, 412, 422))
 async def update_campaign(
-    body: CampaignUpdate, access: CampaignToEdit, services: ServicesDep, if_match: IfMatch = UNSET
+    body: CampaignUpdate,
+    access: CampaignToEdit,
+    services: ServicesDep,
+    with_extra: WithExtra = False,
+    if_match: IfMatch = UNSET,
 ) -> Response:
-    """Change the fields in the body and no others."""
+    """Change the fields in the body and no others.
+
+    An answer of the campaign is a valid body: fields with their present value do not change, and those that cannot be
+    changed are accepted with this value only.
+    """
+    answer = CampaignAnswer.render(render_extras(access.document, with_extra=True))
     campaign = await services.campaigns.update(
-        access.application, access.document, body.dump_set_fields(), parse_if_match(if_match)
+        access.application, access.document, body.list_changes(answer), parse_if_match(if_match)
     )
-    return answer_with_etag(campaign, CampaignAnswer)
+    return answer_with_etag(render_extras(campaign, with_extra=with_extra), CampaignAnswer)
 
 
 @register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412))

@@ -80,7 +80,7 @@ async def update_equipment(
     """Change the fields in the body and no others."""
     document = await _load_equipment(services, access.document, equipment)
     changed = await services.equipments.update(
-        access.application, document, body.dump_set_fields(), parse_if_match(if_match)
+        access.application, document, body.list_changes(EquipmentAnswer.render(document)), parse_if_match(if_match)
     )
     return answer_with_etag(changed, EquipmentAnswer)
 

@@ -57,9 +57,8 @@ async def update_lever(
 ) -> Response:
     """Change the fields in the body and no others; campaigns are assigned again."""
     document = await services.levers.get(access.application.id, lever)
-    return answer_with_etag(
-        await services.levers.update(document, body.dump_set_fields(), parse_if_match(if_match)), LeverAnswer
-    )
+    changes = body.list_changes(LeverAnswer.render(document))
+    return answer_with_etag(await services.levers.update(document, changes, parse_if_match(if_match)), LeverAnswer)
 
 
 @register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412, 422))

@@ -19,7 +19,7 @@ from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
 from okube_api.kit.schemas import UNSET
 from okube_api.pois.schemas import PoiAnswer, PoiCreate, PoiQuery, PoiUpdate, parse_numbers
-from okube_api.store.conditions import Condition, OneOf
+from okube_api.store.conditions import Condition, OneOf, Overlaps
 
 router = APIRouter(route_class=ApiRoute, tags=["points of interest"])
 
@@ -62,6 +62,8 @@ async def _build_condition(query: PoiQuery, readable: Condition, services: Servi
         study_ids = await services.studies.find_ids(readable, [query.study])
         studies = await services.store.find(services.studies.collection, OneOf("_id", study_ids))
         where &= OneOf("_id", tuple(poi for study in studies for poi in study.get("pois") or ()))
+    if query.sites:
+        where &= Overlaps("sites", await services.sites.find_ids(readable, query.sites))
     if query.near:
         longitude, latitude = parse_numbers(query.near)
         where &= await services.pois.match_within_distance(where, longitude, latitude, query.distance)
@@ -105,9 +107,16 @@ async def get_poi(access: PoiToRead) -> Response:
 
 @register_aliased(router, "PUT PATCH", ITEM, response_model=PoiAnswer, responses=refusals(404, 412, 422))
 async def update_poi(body: PoiUpdate, access: PoiToEdit, services: ServicesDep, if_match: IfMatch = UNSET) -> Response:
-    """Change the fields in the body and no others."""
+    """Change the fields in the body and no others.
+
+    An answer of the point of interest is a valid body: fields with their present value do not change, and those that
+    cannot be changed are accepted with this value only.
+    """
     poi = await services.pois.update(
-        access.application, access.document, body.dump_set_fields(), parse_if_match(if_match)
+        access.application,
+        access.document,
+        body.list_changes(PoiAnswer.render(access.document)),
+        parse_if_match(if_match),
     )
     return answer_with_etag(poi, PoiAnswer)
 

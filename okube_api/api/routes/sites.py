@@ -80,9 +80,16 @@ async def get_site(access: SiteToRead) -> Response:
 async def update_site(
     body: SiteUpdate, access: SiteToEdit, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
-    """Change the fields in the body and no others."""
+    """Change the fields in the body and no others.
+
+    An answer of the site is a valid body: fields with their present value do not change, and those that cannot be
+    changed are accepted with this value only.
+    """
     site = await services.sites.update(
-        access.application, access.document, body.dump_set_fields(), parse_if_match(if_match)
+        access.application,
+        access.document,
+        body.list_changes(SiteAnswer.render(access.document)),
+        parse_if_match(if_match),
     )
     return answer_with_etag(site, SiteAnswer)
 

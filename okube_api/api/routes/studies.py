@@ -84,7 +84,8 @@ async def import_studies(
     status_code=201,
     response_model=StudyAnswer | list[StudyAnswer],
     responses=CREATED | refusals(404, 422),
-)  # no second media type for the file: generated clients cannot distinguish it from a list
+    openapi_extra=TABLE.openapi_body,
+)
 async def create_study(body: OneOrMany[StudyCreate], creator: CanCreate, services: ServicesDep) -> Response:
     """Create a study, a list of studies, or the studies of a CSV file.
 
@@ -111,9 +112,16 @@ async def get_study(access: StudyToRead, services: ServicesDep) -> Response:
 async def update_study(
     body: StudyUpdate, access: StudyToEdit, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
-    """Change the fields in the body and no others."""
+    """Change the fields in the body and no others.
+
+    An answer of the study is a valid body: fields with their present value do not change, and those that cannot be
+    changed are accepted with this value only.
+    """
     study = await services.studies.update(
-        access.application, access.document, body.dump_set_fields(), parse_if_match(if_match)
+        access.application,
+        access.document,
+        body.list_changes(StudyAnswer.render(_complete(access.document, services))),
+        parse_if_match(if_match),
     )
     return answer_with_etag(_complete(study, services), StudyAnswer)
 

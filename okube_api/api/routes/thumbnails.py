@@ -50,7 +50,7 @@ async def _store_picture(services: Services, access: ResourceAccess, site: Json,
     if picture is None:
         return site
     path = await services.thumbnails.put(site, picture)
-    return await services.sites.update(access.application, site, {THUMBNAIL: path})
+    return await services.sites.update(access.application, site, {THUMBNAIL: path, "thumbnailEtag": picture.etag})
 
 
 @register_multipart(router, "POST", LIST, PictureRoute, status_code=201)
@@ -75,11 +75,11 @@ async def update_site_with_picture(
     """Change the fields in the body, and the picture if it has one."""
     parts = await read_parts(request, (THUMBNAIL,), MAX_BYTES)
     try:
-        fields = parts.validate(SiteUpdate).dump_set_fields()
+        changes = parts.validate(SiteUpdate).list_changes(SiteAnswer.render(access.document))
         picture = await _read_picture(parts)
     finally:
         await parts.close()
-    site = await services.sites.update(access.application, access.document, fields, parse_if_match(if_match))
+    site = await services.sites.update(access.application, access.document, changes, parse_if_match(if_match))
     return answer_with_etag(await _store_picture(services, access, site, picture), SiteAnswer)
 
 
@@ -110,7 +110,7 @@ async def get_thumbnail(
 async def delete_thumbnail(access: SiteToEdit, services: ServicesDep) -> None:
     """Delete the picture of a site."""
     await services.thumbnails.get(access.document)
-    await services.sites.update(access.application, access.document, {THUMBNAIL: None})
+    await services.sites.update(access.application, access.document, {THUMBNAIL: None, "thumbnailEtag": None})
     await services.thumbnails.remove(access.document)
 
 

@@ -62,7 +62,8 @@ async def update_user(
     """Change the role of a user in the application, or disable the user there."""
     application = access.application.id
     document = await _load_member(services, user, application)
-    entry = _with_role(document, application) | body.dump_set_fields()
+    member = _with_role(document, application)
+    entry = member | body.list_changes(MemberAnswer.render(member))
     changed = await services.sessions.users.set_role(
         document, application, Role(entry["role"]), disabled=entry["disabled"], precondition=parse_if_match(if_match)
     )
