@@ -23,15 +23,15 @@ Number = Callable[[Cell], Fraction]
 LeafFunction = Callable[[Cell], Leaf]
 
 
-def counted(number: Number) -> LeafFunction:
+def count_of(number: Number) -> LeafFunction:
     return lambda cell: count(number(cell), cell.uplift)
 
 
-def paid(number: Number) -> LeafFunction:
+def money_of(number: Number) -> LeafFunction:
     return lambda cell: money(number(cell))
 
 
-def over(above: Number, below: Number) -> LeafFunction:
+def ratio_of(above: Number, below: Number) -> LeafFunction:
     return lambda cell: ratio(above(cell), below(cell))
 
 
@@ -63,15 +63,15 @@ def attributions(online: bool) -> LeafFunction:
     return leaf
 
 
-def modelled(online: bool, model: str) -> LeafFunction:
+def model_credit(online: bool, model: str) -> LeafFunction:
     return lambda cell: money(cell.credit(online, MODELS[model]))
 
 
-def volume(what: str) -> LeafFunction:
+def delivery_count(what: str) -> LeafFunction:
     return lambda cell: count(cell.delivered(what), cell.some_sites)
 
 
-def by_touch(*kinds: str) -> LeafFunction:
+def visits_by_touch(*kinds: str) -> LeafFunction:
     contacts = {"print": "prints", "click": "clicks", "opening": "openings"}
 
     def leaf(cell: Cell) -> Leaf:
@@ -82,7 +82,7 @@ def by_touch(*kinds: str) -> LeafFunction:
         total = sum(by_kind.values(), Fraction(0))
         return {
             kind: {
-                "contacts": volume(contacts[kind])(cell),
+                "contacts": delivery_count(contacts[kind])(cell),
                 "visits": count(by_kind[kind], cell.uplift),
                 "share": ratio(by_kind[kind], total),
             }
@@ -92,7 +92,7 @@ def by_touch(*kinds: str) -> LeafFunction:
     return leaf
 
 
-def time_before(online: bool) -> LeafFunction:
+def delay_distribution(online: bool) -> LeafFunction:
     def leaf(cell: Cell) -> Leaf:
         amounts = [
             (Fraction(int((outcome.at - outcome.path[-1].at).total_seconds()), DAY_S), cell.weight(outcome))
@@ -192,98 +192,98 @@ def delivered(what: str) -> Number:
     return lambda cell: cell.delivered(what)
 
 
-def plus(left: Number, right: Number) -> Number:
+def sum_of(left: Number, right: Number) -> Number:
     return lambda cell: left(cell) + right(cell)
 
 
-ALL_VISITS = plus(visits(OFFLINE), visits(ONLINE))
-ALL_CONVERSIONS = plus(conversions(OFFLINE), conversions(ONLINE))
-ALL_PURCHASES = plus(purchases(OFFLINE), purchases(ONLINE))
-ALL_REVENUES = plus(revenues(OFFLINE), revenues(ONLINE))
-COHORT_CONVERSIONS = plus(conversions(OFFLINE, cohort=True), conversions(ONLINE, cohort=True))
-COHORT_REVENUES = plus(revenues(OFFLINE, cohort=True), revenues(ONLINE, cohort=True))
+ALL_VISITS = sum_of(visits(OFFLINE), visits(ONLINE))
+ALL_CONVERSIONS = sum_of(conversions(OFFLINE), conversions(ONLINE))
+ALL_PURCHASES = sum_of(purchases(OFFLINE), purchases(ONLINE))
+ALL_REVENUES = sum_of(revenues(OFFLINE), revenues(ONLINE))
+COHORT_CONVERSIONS = sum_of(conversions(OFFLINE, cohort=True), conversions(ONLINE, cohort=True))
+COHORT_REVENUES = sum_of(revenues(OFFLINE, cohort=True), revenues(ONLINE, cohort=True))
 
 LEVER: Mapping[str, LeafFunction] = {
-    "prints": volume("prints"),
-    "clicks": volume("clicks"),
-    "openings": volume("openings"),
-    "cost": paid(cost),
-    "offlineVisits": counted(visits(OFFLINE)),
-    "onlineVisits": counted(visits(ONLINE)),
-    "offlineConversions": counted(conversions(OFFLINE)),
-    "onlineConversions": counted(conversions(ONLINE)),
-    "revenues": paid(ALL_REVENUES),
-    "ctr": over(delivered("clicks"), delivered("prints")),
+    "prints": delivery_count("prints"),
+    "clicks": delivery_count("clicks"),
+    "openings": delivery_count("openings"),
+    "cost": money_of(cost),
+    "offlineVisits": count_of(visits(OFFLINE)),
+    "onlineVisits": count_of(visits(ONLINE)),
+    "offlineConversions": count_of(conversions(OFFLINE)),
+    "onlineConversions": count_of(conversions(ONLINE)),
+    "revenues": money_of(ALL_REVENUES),
+    "ctr": ratio_of(delivered("clicks"), delivered("prints")),
     "venueRate": venue_rate,
-    "costByVisit": over(cost, ALL_VISITS),
+    "costByVisit": ratio_of(cost, ALL_VISITS),
     "roi": roi(ALL_REVENUES),
 }
 
 KPIS: Mapping[str, LeafFunction] = {
-    "costByVisit": over(cost, ALL_VISITS),
-    "costByOfflineVisit": over(cost, visits(OFFLINE)),
-    "costByOnlineVisit": over(cost, visits(ONLINE)),
-    "costByConversion": over(cost, ALL_CONVERSIONS),
-    "costByOfflineConversion": over(cost, conversions(OFFLINE)),
-    "costByOnlineConversion": over(cost, conversions(ONLINE)),
-    "ctr": over(delivered("clicks"), delivered("prints")),
+    "costByVisit": ratio_of(cost, ALL_VISITS),
+    "costByOfflineVisit": ratio_of(cost, visits(OFFLINE)),
+    "costByOnlineVisit": ratio_of(cost, visits(ONLINE)),
+    "costByConversion": ratio_of(cost, ALL_CONVERSIONS),
+    "costByOfflineConversion": ratio_of(cost, conversions(OFFLINE)),
+    "costByOnlineConversion": ratio_of(cost, conversions(ONLINE)),
+    "ctr": ratio_of(delivered("clicks"), delivered("prints")),
     "globalLeverPerformance": lambda cell: {name: leaf(cell) for name, leaf in LEVER.items()},
     "offlineVisitsAndConversions": visits_and_conversions(OFFLINE, cohort=False),
     "onlineVisitsAndConversions": visits_and_conversions(ONLINE, cohort=False),
-    "offlineVisits": counted(visits(OFFLINE)),
-    "onlineVisits": counted(visits(ONLINE)),
+    "offlineVisits": count_of(visits(OFFLINE)),
+    "onlineVisits": count_of(visits(ONLINE)),
     "offlineVisitsAttributions": attributions(OFFLINE),
     "onlineVisitsAttributions": attributions(ONLINE),
-    "offlineVisitsLinear": modelled(OFFLINE, "linear"),
-    "offlineVisitsShapley": modelled(OFFLINE, "shapley"),
-    "offlineVisitsFC": modelled(OFFLINE, "fc"),
-    "offlineVisitsLC": modelled(OFFLINE, "lc"),
-    "onlineVisitsLinear": modelled(ONLINE, "linear"),
-    "prints": volume("prints"),
-    "clicks": volume("clicks"),
-    "openings": volume("openings"),
-    "cost": paid(cost),
-    "printVsClick": by_touch("print", "click"),
-    "printVsClickVsOpenings": by_touch("print", "click", "opening"),
-    "timeBeforeOfflineVisitPerScope": time_before(OFFLINE),
-    "timeBeforeOnlineVisitPerScope": time_before(ONLINE),
+    "offlineVisitsLinear": model_credit(OFFLINE, "linear"),
+    "offlineVisitsShapley": model_credit(OFFLINE, "shapley"),
+    "offlineVisitsFC": model_credit(OFFLINE, "fc"),
+    "offlineVisitsLC": model_credit(OFFLINE, "lc"),
+    "onlineVisitsLinear": model_credit(ONLINE, "linear"),
+    "prints": delivery_count("prints"),
+    "clicks": delivery_count("clicks"),
+    "openings": delivery_count("openings"),
+    "cost": money_of(cost),
+    "printVsClick": visits_by_touch("print", "click"),
+    "printVsClickVsOpenings": visits_by_touch("print", "click", "opening"),
+    "timeBeforeOfflineVisitPerScope": delay_distribution(OFFLINE),
+    "timeBeforeOnlineVisitPerScope": delay_distribution(ONLINE),
     "offlineRoi": roi(revenues(OFFLINE)),
-    "offlineRevenues": paid(revenues(OFFLINE)),
-    "offlineConversions": counted(conversions(OFFLINE)),
-    "offlineConversionRate": over(conversions(OFFLINE), visits(OFFLINE)),
+    "offlineRevenues": money_of(revenues(OFFLINE)),
+    "offlineConversions": count_of(conversions(OFFLINE)),
+    "offlineConversionRate": ratio_of(conversions(OFFLINE), visits(OFFLINE)),
     "onlineRoi": roi(revenues(ONLINE)),
-    "onlineRevenues": paid(revenues(ONLINE)),
-    "onlineConversions": counted(conversions(ONLINE)),
-    "onlineConversionRate": over(conversions(ONLINE), visits(ONLINE)),
+    "onlineRevenues": money_of(revenues(ONLINE)),
+    "onlineConversions": count_of(conversions(ONLINE)),
+    "onlineConversionRate": ratio_of(conversions(ONLINE), visits(ONLINE)),
     "roi": roi(ALL_REVENUES),
-    "revenues": paid(ALL_REVENUES),
-    "revenueByOfflineVisit": over(ALL_REVENUES, visits(OFFLINE)),
-    "revenueByOnlineVisit": over(ALL_REVENUES, visits(ONLINE)),
-    "offlineRevenueByOfflineVisit": over(revenues(OFFLINE), visits(OFFLINE)),
-    "onlineRevenueByOnlineVisit": over(revenues(ONLINE), visits(ONLINE)),
+    "revenues": money_of(ALL_REVENUES),
+    "revenueByOfflineVisit": ratio_of(ALL_REVENUES, visits(OFFLINE)),
+    "revenueByOnlineVisit": ratio_of(ALL_REVENUES, visits(ONLINE)),
+    "offlineRevenueByOfflineVisit": ratio_of(revenues(OFFLINE), visits(OFFLINE)),
+    "onlineRevenueByOnlineVisit": ratio_of(revenues(ONLINE), visits(ONLINE)),
     "venueRate": venue_rate,
-    "printsByOfflineVisit": over(delivered("prints"), visits(OFFLINE)),
+    "printsByOfflineVisit": ratio_of(delivered("prints"), visits(OFFLINE)),
     "comparisonOfflineVisits": comparison,
-    "cohortCostByConversion": over(cost, COHORT_CONVERSIONS),
-    "cohortCostByOfflineConversion": over(cost, conversions(OFFLINE, cohort=True)),
-    "cohortCostByOnlineConversion": over(cost, conversions(ONLINE, cohort=True)),
+    "cohortCostByConversion": ratio_of(cost, COHORT_CONVERSIONS),
+    "cohortCostByOfflineConversion": ratio_of(cost, conversions(OFFLINE, cohort=True)),
+    "cohortCostByOnlineConversion": ratio_of(cost, conversions(ONLINE, cohort=True)),
     "cohortOfflineVisitsAndConversions": visits_and_conversions(OFFLINE, cohort=True),
     "cohortOnlineVisitsAndConversions": visits_and_conversions(ONLINE, cohort=True),
     "cohortOfflineRoi": roi(revenues(OFFLINE, cohort=True)),
-    "cohortOfflineRevenues": paid(revenues(OFFLINE, cohort=True)),
-    "cohortOfflineConversions": counted(conversions(OFFLINE, cohort=True)),
-    "cohortOfflineConversionRate": over(conversions(OFFLINE, cohort=True), visits(OFFLINE, cohort=True)),
+    "cohortOfflineRevenues": money_of(revenues(OFFLINE, cohort=True)),
+    "cohortOfflineConversions": count_of(conversions(OFFLINE, cohort=True)),
+    "cohortOfflineConversionRate": ratio_of(conversions(OFFLINE, cohort=True), visits(OFFLINE, cohort=True)),
     "cohortOnlineRoi": roi(revenues(ONLINE, cohort=True)),
-    "cohortOnlineRevenues": paid(revenues(ONLINE, cohort=True)),
-    "cohortOnlineConversions": counted(conversions(ONLINE, cohort=True)),
-    "cohortOnlineConversionRate": over(conversions(ONLINE, cohort=True), visits(ONLINE, cohort=True)),
+    "cohortOnlineRevenues": money_of(revenues(ONLINE, cohort=True)),
+    "cohortOnlineConversions": count_of(conversions(ONLINE, cohort=True)),
+    "cohortOnlineConversionRate": ratio_of(conversions(ONLINE, cohort=True), visits(ONLINE, cohort=True)),
     "cohortRoi": roi(COHORT_REVENUES),
-    "cohortRevenues": paid(COHORT_REVENUES),
-    "costByPurchase": over(cost, ALL_PURCHASES),
-    "costByOfflinePurchase": over(cost, purchases(OFFLINE)),
-    "costByOnlinePurchase": over(cost, purchases(ONLINE)),
-    "offlineConversionPurchases": counted(purchases(OFFLINE)),
-    "onlineConversionPurchases": counted(purchases(ONLINE)),
+    "cohortRevenues": money_of(COHORT_REVENUES),
+    "costByPurchase": ratio_of(cost, ALL_PURCHASES),
+    "costByOfflinePurchase": ratio_of(cost, purchases(OFFLINE)),
+    "costByOnlinePurchase": ratio_of(cost, purchases(ONLINE)),
+    "offlineConversionPurchases": count_of(purchases(OFFLINE)),
+    "onlineConversionPurchases": count_of(purchases(ONLINE)),
     "offlineVisitsPerCampaign": per_campaign(OFFLINE),
     "onlineVisitsPerCampaign": per_campaign(ONLINE),
 }
