@@ -11,8 +11,8 @@ GLOSSARY = Path(__file__).parents[1] / "docs" / "glossary.md"
 
 ORDINARY = frozenset(
     """
-    a absence advertisement against all also among an and any are as at average be before between both busiest by
-    cell centre consecutive count day delivered each end evenly every exposed figure filter first for former four
+    a absence advertisement after against all also among an and any are as at average be before between both busiest
+    by cell centre consecutive count day delivered each end evenly every exposed figure filter first for former four
     from gained global great had has have hours how if in included into is it items its keeps kept last least leave
     less link long main many message money month more most no nobody none not null number of offline on one online
     only opened operating or other over pair part passed per period rank record recorded row s same seen several

@@ -96,9 +96,7 @@ def build_truth(base: Truth, batches: Sequence[Batch], cells: PlaceCells) -> Tru
         for e in select("stays")
     ]
     pings = [Ping(e["user"], to_instant(e["at"]), find_zones(base, cells, e["lng"], e["lat"])) for e in select("pings")]
-    stays = sorted(
-        [*matched, *derive_stays(pings)], key=lambda stay: (stay.start, stay.place, stay.zone, stay.dwell_s)
-    )
+    stays = sorted([*matched, *derive_stays(pings)], key=lambda stay: (stay.start, stay.place, stay.zone, stay.dwell_s))
     return replace(
         base,
         areas=[Area(e["code"], e["name"], e["lng"], e["lat"]) for e in select("areas")],
