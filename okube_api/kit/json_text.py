@@ -104,7 +104,7 @@ def _refusal(pointer: str, code: str, message: str) -> BadRequest:
 
 
 def is_same_json(first: Any, second: Any) -> bool:
-    """Return whether two JSON values are the same; for Python alone, `True` is the same as 1."""
+    """Return whether two JSON values are equal; unlike in Python, `True` does not equal 1."""
     if isinstance(first, bool) or isinstance(second, bool):
         return first is second
     if isinstance(first, dict) and isinstance(second, dict):

@@ -127,7 +127,7 @@ class Repository:
     async def change(self, document: Json, edit: Edit, precondition: Precondition | None = None) -> Json:
         """Replace a document by what `edit` returns for it, and return the new document.
 
-        An edit that changes nothing writes nothing: the version and `updatedAt` stay.
+        An edit that changes nothing is not written: the version and `updatedAt` stay the same.
         When another request changes the document in between, the edit is applied again to the newer version, so that
         no change is lost.  Raise Taken, NotFound, RequestConflict after `ATTEMPTS` conflicts, and PreconditionFailed
         when the stored document does not meet the precondition.

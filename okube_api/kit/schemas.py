@@ -63,14 +63,14 @@ class UpdateBody(Body):
     """Base of the bodies of updates.  An answer of the resource is a valid body, which changes nothing.
 
     Null, an empty list and an empty object clear a field that may be null.
-    read_only: the fields of answers that an update cannot change.  They are accepted with their present value.
+    read_only: the fields of answers that an update cannot change.  They are accepted with their current value only.
     non_empty: lists that null clears, but not an empty list, which is accepted only if the list is empty now.
     """
 
     read_only: ClassVar[frozenset[str]] = frozenset()
     non_empty: ClassVar[frozenset[str]] = frozenset()
     _read_only_values: Json = PrivateAttr(default_factory=dict)
-    _empty_values: Json = PrivateAttr(default_factory=dict)  # what was sent where null is validated
+    _empty_values: Json = PrivateAttr(default_factory=dict)  # the empty values that were sent; null is validated instead
 
     @model_validator(mode="wrap")
     @classmethod
@@ -119,7 +119,7 @@ def list_nullable_fields(model: type[BaseModel]) -> frozenset[str]:
 
 
 def _is_same_value(sent: Any, present: Any) -> bool:
-    """Return whether a read-only value is the present one.  Forms send texts."""
+    """Return whether a read-only value is the current one; forms send texts."""
     if isinstance(sent, str) and not isinstance(present, str):
         return sent == ("" if present is None else json.dumps(present))
     return is_same_json(sent, present)

@@ -132,8 +132,8 @@ async def update_campaign(
 ) -> Response:
     """Change the fields in the body and no others.
 
-    An answer of the campaign is a valid body: fields with their present value do not change, and those that cannot be
-    changed are accepted with this value only.
+    An answer of the campaign is a valid body: fields with their current value do not change, and read-only
+    fields are accepted with their current value only.
     """
     answer = CampaignAnswer.render(render_extras(access.document, with_extra=True))
     campaign = await services.campaigns.update(

@@ -109,8 +109,8 @@ async def get_poi(access: PoiToRead) -> Response:
 async def update_poi(body: PoiUpdate, access: PoiToEdit, services: ServicesDep, if_match: IfMatch = UNSET) -> Response:
     """Change the fields in the body and no others.
 
-    An answer of the point of interest is a valid body: fields with their present value do not change, and those that
-    cannot be changed are accepted with this value only.
+    An answer of the point of interest is a valid body: fields with their current value do not change, and read-only
+    fields are accepted with their current value only.
     """
     poi = await services.pois.update(
         access.application,

@@ -82,8 +82,8 @@ async def update_site(
 ) -> Response:
     """Change the fields in the body and no others.
 
-    An answer of the site is a valid body: fields with their present value do not change, and those that cannot be
-    changed are accepted with this value only.
+    An answer of the site is a valid body: fields with their current value do not change, and read-only
+    fields are accepted with their current value only.
     """
     site = await services.sites.update(
         access.application,

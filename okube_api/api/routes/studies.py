@@ -114,8 +114,8 @@ async def update_study(
 ) -> Response:
     """Change the fields in the body and no others.
 
-    An answer of the study is a valid body: fields with their present value do not change, and those that cannot be
-    changed are accepted with this value only.
+    An answer of the study is a valid body: fields with their current value do not change, and read-only
+    fields are accepted with their current value only.
     """
     study = await services.studies.update(
         access.application,
