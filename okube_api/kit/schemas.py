@@ -70,7 +70,7 @@ class UpdateBody(Body):
     read_only: ClassVar[frozenset[str]] = frozenset()
     non_empty: ClassVar[frozenset[str]] = frozenset()
     _read_only_values: Json = PrivateAttr(default_factory=dict)
-    _empty_values: Json = PrivateAttr(default_factory=dict)  # the empty values that were sent; null is validated instead
+    _empty_values: Json = PrivateAttr(default_factory=dict)  # the empty values that null replaces
 
     @model_validator(mode="wrap")
     @classmethod
