@@ -4,8 +4,9 @@ An answer depends on the application's rows, on its documents and on the current
 read (`Reader.version`, `Store.revision`).  A store without such versions has no cached answers.
 """
 
+import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
@@ -53,11 +54,20 @@ class Validity:
 
 @dataclass(frozen=True, slots=True)
 class RenderedAnswer:
-    """The bytes of an answer.  csv: the media type of a CSV answer, None for JSON."""
+    """The bytes of an answer.
+
+    csv: the media type of a CSV answer, None for JSON.
+    etag: a hash of the content as an entity tag; equal answers have equal tags on every store and after a restart.
+    """
 
     content: bytes
     module: Module
     csv: str | None = None
+    etag: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compute the tag."""
+        object.__setattr__(self, "etag", f'"{hashlib.blake2b(self.content, digest_size=12).hexdigest()}"')
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
-from okube_api.api.container import get_services
+from okube_api.api.container import Services, get_services
 from okube_api.api.credentials import identify_caller
 from okube_api.api.form import read_form
 from okube_api.errors import BadRequest, Fault, TooLarge, UnsupportedMedia, format_suggestion
 from okube_api.http import idempotency
+from okube_api.http.etags import answer_conditionally, digest, is_unchanged
 from okube_api.http.middleware.path_segments import decode_parameters
+from okube_api.http.middleware.proxy import public_path
+from okube_api.http.pagination import PageResponse
 from okube_api.kit.json_text import read_json
 from okube_api.kit.schemas import list_types
 from okube_api.settings import Settings
@@ -60,6 +63,8 @@ class ApiRoute(APIRoute):
         list_parameters = cache(partial(_list_parameters, self))
         body = _BodyReader.for_route(self)
         accepts_key = self.accepts_idempotency_key()
+        is_conditional = not self.is_public and self.methods == {"GET"}
+        depends_on_documents = is_conditional and self.path.rpartition("/")[2] in _DOCUMENT_LISTS
 
         async def perform(request: Request) -> Response:
             request = request if body is None else await body.read(request)
@@ -79,7 +84,20 @@ class ApiRoute(APIRoute):
             if accepts_key and (key := request.headers.get(idempotency.HEADER)) is not None:
                 user_id = request.state.identity.user.id
                 return await services.idempotency.run_once(user_id, key, limited_request, perform)
-            return await perform(limited_request)
+            if not is_conditional:
+                return await perform(limited_request)
+            return await answer_get(limited_request, services)
+
+        async def answer_get(request: Request, services: Services) -> Response:
+            if_none_match = request.headers.get("if-none-match")
+            etag = await _compute_list_etag(request, services) if depends_on_documents else None
+            if etag is not None and if_none_match and is_unchanged(if_none_match, etag):
+                return answer_conditionally(Response(), if_none_match, etag)  # nothing is read
+            response = await perform(request)
+            if isinstance(response, PageResponse):
+                path = public_path(request.scope, (request.scope.get("raw_path") or b"").decode("latin-1"))
+                response.add_links(path, _parse_query(request.scope["query_string"]))
+            return answer_conditionally(response, if_none_match, etag)
 
         return check
 
@@ -114,6 +132,38 @@ class UploadRoute(ApiRoute):
     def body_limit(self, settings: Settings) -> int:
         """Return the maximum size of an upload, in bytes."""
         return settings.upload_limit
+
+
+# -- conditional requests ----------------------------------------------------------------------------------
+
+_DOCUMENT_LISTS = ("applications", "areas", "campaigns", "equipments", "levers", "pois", "s", "sites", "studies")
+"""Last segments of the paths of lists that depend only on the documents of `AnswerCache.revision` and on the day."""
+
+
+async def _compute_list_etag(request: Request, services: Services) -> str | None:
+    """Return the tag of a list from the revision of the documents, before any is read.
+
+    None where the store cannot tell the revision, and for a request with a body, which may name an application.
+    """
+    revision = services.analytics.answer_cache.revision()
+    if revision is None or has_body(request):
+        return None
+    user = request.state.identity.user
+    parts = (
+        revision,
+        services.clock().date().isoformat(),  # the status of studies depends on it
+        repr((user.global_role, sorted(user.roles.items()))),
+        request.scope["path"],
+        request.scope["query_string"].decode("latin-1"),
+        request.headers.get("accept", ""),
+        public_path(request.scope, ""),
+    )
+    return f'"{digest(chr(10).join(parts).encode())}"'
+
+
+def has_body(request: Request) -> bool:
+    """Return whether a request has a body, by its headers."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
 # -- query parameters --------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Answers of lists, page by page."""
 
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
 
 import orjson
 from pydantic import Field
@@ -10,6 +12,9 @@ from okube_api.kit.repository import DocumentPage, Paging
 from okube_api.kit.schemas import Answer
 
 T = TypeVar("T", bound=Answer)
+
+MAX_LINK_LENGTH = 3000
+"""Longer `Link` headers are left out: proxies refuse answers whose headers have more than 4 or 8 KB."""
 
 
 class Paginated(Answer):
@@ -40,7 +45,37 @@ def answer_page(page: DocumentPage, paging: Paging, answer: type[Answer]) -> Res
         "has_more": paging.page < page_count,
     }
     documents = [answer.render(document) for document in page.documents]
-    return json_response({"documents": documents, "_$paginated": position})
+    response = PageResponse(
+        orjson.dumps({"documents": documents, "_$paginated": position}), media_type="application/json"
+    )
+    response.page, response.page_count = paging.page, page_count
+    return response
+
+
+class PageResponse(Response):
+    """The answer for one page of a list."""
+
+    page: int
+    page_count: int
+
+    def add_links(self, path: str, parameters: Iterable[tuple[str, str]]) -> None:
+        """Add the `Link` header (RFC 8288), which names the first, previous, next and last page.
+
+        path: of the list as the client sees it, without the host.
+        parameters: of the query; the other pages have the same ones.
+        """
+        if not self.page_count:
+            return
+        pages = {"first": 1, "prev": self.page - 1, "next": self.page + 1, "last": self.page_count}
+        others = [(name, value) for name, value in parameters if name != "page"]
+        base = quote(path, safe="/%:@!$&'()*+,;=~")
+        links = ", ".join(
+            f'<{base}?{urlencode([*others, ("page", page)])}>; rel="{relation}"'
+            for relation, page in pages.items()
+            if 1 <= page <= self.page_count
+        )
+        if len(links) <= MAX_LINK_LENGTH:
+            self.headers["Link"] = links
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

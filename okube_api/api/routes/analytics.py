@@ -28,6 +28,7 @@ from okube_api.api.route import JSON, JsonRoute
 from okube_api.auth.repository import Role
 from okube_api.errors import NotFound
 from okube_api.http.client_disconnect import cancel_on_disconnect
+from okube_api.http.etags import CACHE_CONTROL, is_unchanged
 from okube_api.http.pagination import json_response
 from okube_api.store.values import Json
 
@@ -41,7 +42,7 @@ class QuestionRoute(JsonRoute):
         if analytics.answer_cache.revision() is None or (key := await _read_cache_key(request)) is None:
             return None
         answer = await analytics.find_cached(key, get_identity(request).user)
-        return None if answer is None else _build_response(answer)
+        return None if answer is None else _build_response(answer, request)
 
 
 router = APIRouter(route_class=QuestionRoute, tags=["analytics"])
@@ -56,10 +57,14 @@ async def _read_cache_key(request: Request) -> CacheKey | None:
     return CacheKey(path, query, await negotiate_csv(request), orjson.dumps(body))
 
 
-def _build_response(answer: RenderedAnswer) -> Response:
+def _build_response(answer: RenderedAnswer, request: Request) -> Response:
+    """Return the response with an answer; 304 for a client that has it already (`If-None-Match`)."""
+    headers = {"ETag": answer.etag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
+    if is_unchanged(request.headers.get("if-none-match"), answer.etag):
+        return Response(status_code=304, headers=headers)
     if answer.csv is None:
-        return Response(answer.content, media_type=JSON, headers={"Vary": "Accept"})
-    headers = {"Content-Disposition": f'attachment; filename="{answer.module.value}.csv"', "Vary": "Accept"}
+        return Response(answer.content, media_type=JSON, headers=headers)
+    headers["Content-Disposition"] = f'attachment; filename="{answer.module.value}.csv"'
     return Response(answer.content, media_type=f"{answer.csv}; charset=utf-8", headers=headers)
 
 
@@ -89,7 +94,7 @@ class QuestionContext:
             require_role(access.role, Role.ADMIN)
         options = AnswerOptions(url.first_day, url.last_day, url.uplifted, url.meta, url.explain, self.csv)
         answer = self.analytics.answer(query, scope, options, key=self.key, documents_revision=self.documents_revision)
-        return _build_response(await cancel_on_disconnect(self.request, answer))
+        return _build_response(await cancel_on_disconnect(self.request, answer), self.request)
 
 
 async def provide_context(request: Request, services: ServicesDep, csv: CsvMediaType) -> QuestionContext:

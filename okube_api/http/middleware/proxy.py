@@ -1,5 +1,6 @@
-"""Headers of trusted proxies: set the scheme and address of the client, and require HTTPS."""
+"""Headers of trusted proxies: set the scheme and address of the client and the prefix of paths, and require HTTPS."""
 
+import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -10,6 +11,13 @@ from okube_api.http.problems import problem_response
 
 Networks = Sequence[IPv4Network | IPv6Network]
 _HTTPS_REQUIRED = "HTTPS is required. Use https://, or a proxy whose address is in OKUBE_TRUSTED_PROXIES."
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~%@!$&'()*+,;=:-]+)+")
+
+
+def public_path(scope: Scope, path: str) -> str:
+    """Return a path of this server as clients see it: with the prefix that a trusted proxy takes off."""
+    prefix: str = scope.get("state", {}).get("prefix", "")
+    return prefix + path
 
 
 def parse_networks(names: Iterable[str]) -> Networks:
@@ -30,7 +38,7 @@ class ProxyHeaders:
         if scope["type"] == "http":
             forwarded = [name for name, _ in scope["headers"] if name.startswith(b"x-forwarded-")]
             is_direct_from_loopback = not forwarded and _is_loopback(_client_address(scope))
-            if _is_in_networks(_client_address(scope), self.proxies):
+            if forwarded and _is_in_networks(_client_address(scope), self.proxies):
                 self._apply_forwarded(scope)
             if self.require_https and not is_direct_from_loopback and not _is_https_or_health(scope):
                 await problem_response(Forbidden(_HTTPS_REQUIRED), scope)(scope, receive, send)
@@ -38,7 +46,7 @@ class ProxyHeaders:
         await self.app(scope, receive, send)
 
     def _apply_forwarded(self, scope: Scope) -> None:
-        """Set the scheme and client from the forwarded headers.
+        """Set the scheme, the client and the prefix of paths from the forwarded headers.
 
         Each proxy appends the scheme and address of its own client.  The last scheme is therefore that of the nearest
         proxy, and the last address that is not a trusted proxy is the client.
@@ -46,6 +54,9 @@ class ProxyHeaders:
         schemes = _read_list(scope, b"x-forwarded-proto")
         if schemes and schemes[-1] in {"http", "https"}:
             scope["scheme"] = schemes[-1]
+        prefix = "".join(part.rstrip("/") for part in _read_list(scope, b"x-forwarded-prefix"))
+        if _PREFIX.fullmatch(prefix):
+            scope.setdefault("state", {})["prefix"] = prefix
         for address in reversed(_read_list(scope, b"x-forwarded-for")):
             scope["client"] = (address, 0)
             if not _is_in_networks(address, self.proxies):
