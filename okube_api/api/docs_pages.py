@@ -25,7 +25,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>okube-api</title>
+<title>Okube Analytics API</title>
 <link rel="icon" href="static/swagger/favicon-32x32.png">
 {head}
 </head>

@@ -99,7 +99,13 @@ def expand_multipart(extra: Json | None) -> Json | None:
 
 
 def _describe_body(model: type[BaseModel], files: Mapping[str, bool]) -> Json:
-    schema: Json = {"type": "object", "properties": dict(_list_properties(model)), "additionalProperties": False}
+    schema: Json = {
+        "title": f"{model.__name__.removesuffix('Form')}Form",  # its name in the document
+        "description": "Fields and files of a form.",
+        "type": "object",
+        "properties": dict(_list_properties(model)),
+        "additionalProperties": False,
+    }
     schema["properties"] |= {name: {"type": "string", "format": "binary"} for name in files}
     required = [field.alias or name for name, field in model.model_fields.items() if field.is_required()]
     if required := [*required, *(name for name, is_required in files.items() if is_required)]:

@@ -10,13 +10,21 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter
 
+from okube_api.analytics.schemas.answers import ScopeValues
 from okube_api.api.access import DEMO_APPLICATION
 from okube_api.api.credentials import COOKIE
 from okube_api.api.descriptions import DESCRIPTION, TAGS
 from okube_api.api.examples import EXAMPLES
+from okube_api.api.field_descriptions import describe_fields, describe_parameters
 from okube_api.api.multipart import expand_multipart
+from okube_api.api.openapi_shapes import (
+    document_creations_under_applications,
+    join_alternatives,
+    name_forms,
+    open_objects,
+)
 from okube_api.api.route import FORM, JSON, ApiRoute
 from okube_api.errors import (
     BadRequest,
@@ -40,6 +48,8 @@ from okube_api.store.values import Json
 
 Responses = dict[int | str, dict[str, Any]]
 
+TITLE = "Okube Analytics API"
+BEARER = "bearerAuth"
 PROBLEM = "application/problem+json"
 
 _REFUSALS: Mapping[type[Refusal], str] = {
@@ -66,6 +76,14 @@ _FOR_BODIES = (413, 415)
 _FOR_WRITES = (409, 507)
 _VALUE_KEYWORDS = {"example", "examples", "default", "enum", "const"}  # a `title` inside these is data
 _WRITE_METHODS = {"post", "put", "patch", "delete"}
+_ID_PATHS = (
+    "/auth/keys/{key}",
+    "/applications/{application}/ingest/{batch}",
+    "/applications/{application}/users/{user}",
+    "/pois/{poi}",
+    "/sites/{site}",
+)
+"""Paths whose last parameter must be an id; the other paths also accept keys."""
 
 
 class FaultAnswer(Answer):
@@ -87,7 +105,7 @@ class Problem(Answer):
     status: int
     code: str = Field(description="Reason, for programs.", examples=["invalid"])
     detail: str = Field(description="Reason, for people.")
-    message: str = Field(description="The detail again.")
+    message: str = Field(description="Same text as `detail`.")
     instance: str = Field(description="Path of the request.")
     request_id: str = Field(
         alias="requestId", description="Id of the request, as in `X-Request-Id` and in the server's log."
@@ -118,6 +136,20 @@ _APPLICATION = {
     "schema": _TEXT,
     "examples": dict(DEMO_APPLICATION),
 }
+_SECURITY_SCHEMES = {
+    BEARER: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The token of a login, or an API key.",
+    },
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "The token, as a login with `setCookie` sets it.",
+    },
+}
 ETAG = {"ETag": {"description": "Version of the resource, for `If-Match`.", "schema": _TEXT}}
 
 CREATED: Responses = {201: {"description": "Created.", "headers": ETAG}}
@@ -130,32 +162,61 @@ def build_document(app: FastAPI) -> Json:
         if isinstance(route, APIRoute):
             route.openapi_extra = expand_multipart(route.openapi_extra)
     document: Json = get_openapi(
-        title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS
+        title=TITLE,
+        version=app.version,
+        description=DESCRIPTION,
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "."}],  # relative to the document, so that a proxy may add a prefix to all paths
+        routes=app.routes,
+        tags=TAGS,
     )
     components = document.setdefault("components", {})
-    components.setdefault("schemas", {}).update(_build_problem_schemas())
+    components.setdefault("schemas", {}).update(_build_schemas(Problem) | _build_schemas(ScopeValues))
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's refusals; ours are problems
         components["schemas"].pop(unused, None)
     components["responses"] = {_response_name(status): _response_component(status) for status in _BY_STATUS}
-    components["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-        "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
-    }
-    document["security"] = [{"bearer": []}, {"cookie": []}]
+    components["securitySchemes"] = _SECURITY_SCHEMES
+    document["security"] = [{BEARER: []}, {"cookie": []}]
     for route in app.routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
             for method in route.methods or ():
                 _complete_operation(document["paths"][route.path_format][method.lower()], route, method.lower())
-    for schema in components["schemas"].values():
-        if "app" in schema.get("properties", {}):  # the documented path names no application, so the body must
-            schema["required"] = [*schema.get("required", ()), "app"]
-    _tidy(components["schemas"])
-    _tidy(document["paths"])
-    for model, example in EXAMPLES.items():
-        for name in (model.__name__, f"{model.__name__}-Input", f"{model.__name__}-Output"):
-            if name in components["schemas"]:
-                components["schemas"][name]["examples"] = [example]
+    _complete_schemas(document)
+    document_creations_under_applications(document, _APPLICATION)
     return document
+
+
+def _complete_schemas(document: Json) -> None:
+    """Add the descriptions and shapes that the models do not have to parameters, bodies and schemas."""
+    schemas = document["components"]["schemas"]
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            _describe_ids(path, operation)
+            describe_parameters(operation)
+            for parameter in operation.get("parameters", ()):
+                _drop_null(parameter["schema"])
+    name_forms(document)
+    join_alternatives(document)
+    open_objects(schemas)
+    for schema in schemas.values():
+        names = schema.get("properties", {})
+        if "app" in names and "_id" not in names:  # the documented path names no application, so the body must
+            schema["required"] = [*schema.get("required", ()), "app"]
+    _tidy(schemas)
+    _tidy(document["paths"])
+    for name, schema in schemas.items():
+        describe_fields(name, schema)
+    for model, example in EXAMPLES.items():
+        if model.__name__ in schemas:
+            schemas[model.__name__]["examples"] = [example]
+
+
+def _drop_null(schema: Json) -> None:
+    """Remove null from the schema of an optional parameter: it can be absent, but not null."""
+    alternatives = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]
+    if len(alternatives) == 1:
+        del schema["anyOf"]
+        schema.update(alternatives[0])
 
 
 def _tidy(node: Any) -> None:
@@ -212,13 +273,22 @@ def _add_application_parameter(operation: Json, route: APIRoute) -> None:
         operation["parameters"] = [_APPLICATION, *parameters]
 
 
+def _describe_ids(path: str, operation: Json) -> None:
+    """Add the pattern of ids to the path parameters that take no keys."""
+    ids = {id_path.rpartition("{")[2].rstrip("}") for id_path in _ID_PATHS if path.startswith(id_path)}
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path" and parameter["name"] in ids:
+            parameter["schema"]["pattern"] = "^[0-9a-fA-F]{24}$"
+
+
 # -- problems ------------------------------------------------------------------------------------------------
 
 
-def _build_problem_schemas() -> Json:
-    schema = Problem.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
+def _build_schemas(kind: Any) -> Json:
+    """Return the schemas of a type that no route names, and of its parts."""
+    schema = TypeAdapter(kind).json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
     inner: Json = schema.pop("$defs")
-    return inner | {"Problem": schema}
+    return inner | {kind.__name__: schema}
 
 
 def _response_name(status: int) -> str:
@@ -228,9 +298,10 @@ def _response_name(status: int) -> str:
 def _response_component(status: int) -> Json:
     refusal = _BY_STATUS[status]
     example = {
-        "type": "urn:okube:problem:invalid",
+        "type": f"urn:okube:problem:{refusal.code}",
         "title": refusal.title,
         "status": status,
+        "code": refusal.code,
         "detail": _REFUSALS[refusal],
         "message": _REFUSALS[refusal],
         "instance": "/sites",

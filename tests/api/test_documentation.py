@@ -97,18 +97,125 @@ async def test_form_bodies_are_described(nobody: httpx.AsyncClient) -> None:
     query = document["paths"]["/applications/{application}/presence/analytics"]["post"]
     assert "description" not in query["requestBody"]
     assert document["paths"]["/auth/login"]["post"]["security"] == []
-    assert document["security"] == [{"bearer": []}, {"cookie": []}]
+    assert document["security"] == [{"bearerAuth": []}, {"cookie": []}]
+
+
+def list_operations(document: Json) -> list[tuple[str, Json]]:
+    """Return all operations with their paths."""
+    return [(path, operation) for path, item in document["paths"].items() for operation in item.values()]
+
+
+async def test_document_is_introduced(nobody: httpx.AsyncClient) -> None:
+    document = await get_document(nobody)
+    assert document["info"]["title"] == "Okube Analytics API"
+    assert document["info"]["license"]["identifier"] == "Apache-2.0"
+    assert document["servers"] == [{"url": "."}]
+    scheme = document["components"]["securitySchemes"]["bearerAuth"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
 
 async def test_each_schema_has_one_media_type(nobody: httpx.AsyncClient) -> None:
     """Give each body one media type: generated clients choose it by the type of the body."""
+    for _path, operation in list_operations(await get_document(nobody)):
+        content = operation.get("requestBody", {}).get("content", {})
+        names = [media["schema"]["$ref"] for media in content.values() if "$ref" in media.get("schema", {})]
+        assert len(set(names)) == len(names), operation["operationId"]
+        assert not any("oneOf" in media.get("schema", {}) for media in content.values())
+
+
+@pytest.mark.parametrize("path", ["/sites", "/pois", "/campaigns", "/studies"])
+async def test_uploads_are_forms_with_a_file(nobody: httpx.AsyncClient, path: str) -> None:
     document = await get_document(nobody)
-    for item in document["paths"].values():
-        for operation in item.values():
-            content = operation.get("requestBody", {}).get("content", {})
-            names = [media["schema"]["$ref"] for media in content.values() if "$ref" in media.get("schema", {})]
-            assert len(set(names)) == len(names), operation["operationId"]
-            assert len(content) == 1 or not any("oneOf" in media["schema"] for media in content.values())
+    for creation in (path, f"/applications/{{application}}{path}"):
+        content = document["paths"][creation]["post"]["requestBody"]["content"]
+        assert next(iter(content)) == "application/json"
+        form = get_component(document, content["multipart/form-data"]["schema"])
+        file = "thumbnail" if path == "/sites" else "file"
+        assert form["properties"][file]["format"] == "binary"
+        assert file in form["required"]
+        assert ("app" in form["properties"]) == (creation == path)
+
+
+def get_component(document: Json, reference: Json) -> Json:
+    """Return the schema that a reference names."""
+    schema: Json = document["components"]["schemas"][reference["$ref"].rpartition("/")[2]]
+    return schema
+
+
+async def test_app_is_required_only_where_the_path_names_no_application(nobody: httpx.AsyncClient) -> None:
+    document = await get_document(nobody)
+    bodies = 0
+    for path, operation in list_operations(document):
+        for media in operation.get("requestBody", {}).get("content", {}).values():
+            schema = media.get("schema", {})
+            element = schema.get("anyOf", [schema])[0]
+            if "$ref" not in element:
+                continue
+            body = get_component(document, element)
+            bodies += "app" in body["properties"]
+            assert ("app" in body["properties"]) == ("app" in body.get("required", ())), operation["operationId"]
+            assert "app" not in body["properties"] or "{application}" not in path, operation["operationId"]
+    assert bodies >= 4
+
+
+async def test_ids_in_paths_have_a_pattern(nobody: httpx.AsyncClient) -> None:
+    document = await get_document(nobody)
+    patterns = {
+        (path, parameter["name"]): parameter["schema"].get("pattern")
+        for path, operation in list_operations(document)
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "path"
+    }
+    assert patterns["/sites/{site}", "site"] == patterns["/auth/keys/{key}", "key"] == "^[0-9a-fA-F]{24}$"
+    assert patterns["/applications/{application}/sites/{site}/equipments", "site"] is None
+    assert patterns["/applications/{application}", "application"] is None
+
+
+async def test_everything_is_described(nobody: httpx.AsyncClient) -> None:
+    document = await get_document(nobody)
+    schemas = document["components"]["schemas"]
+    missing = [name for name, schema in schemas.items() if not schema.get("description")]
+    missing += [
+        f"{name}.{field}"
+        for name, schema in schemas.items()
+        for field, inner in schema.get("properties", {}).items()
+        if not inner.get("description")
+    ]
+    missing += [
+        f"{operation['operationId']}: {parameter['name']}"
+        for _path, operation in list_operations(document)
+        for parameter in operation.get("parameters", ())
+        if not parameter.get("description")
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize("name", ["GeoMarketingKpi", "ConversionKpi", "PresenceKpi"])
+async def test_each_kpi_is_described(nobody: httpx.AsyncClient, name: str) -> None:
+    kpis = (await get_document(nobody))["components"]["schemas"][name]
+    assert len(kpis["x-enum-descriptions"]) == len(kpis["enum"])
+    for kpi, description in zip(kpis["enum"], kpis["x-enum-descriptions"], strict=True):
+        assert f"- `{kpi}`: {description}" in kpis["description"]
+
+
+async def test_refusals_have_examples_with_their_code(nobody: httpx.AsyncClient) -> None:
+    document = await get_document(nobody)
+    answer = await nobody.get("/sites")
+    (example,) = [media["example"] for media in document["components"]["responses"]["Refused401"]["content"].values()]
+    refusal = answer.json()
+    assert [example[name] for name in ("type", "title", "status", "code")] == [
+        refusal[name] for name in ("type", "title", "status", "code")
+    ]
+    for name, response in document["components"]["responses"].items():
+        (media,) = response["content"].values()
+        assert f"Refused{media['example']['status']}" == name
+        assert media["example"]["type"] == f"urn:okube:problem:{media['example']['code']}"
+
+
+async def test_no_boolean_is_a_constant(nobody: httpx.AsyncClient) -> None:
+    """Avoid `const` on booleans, of which generated clients make an enumeration of texts."""
+    answer = await nobody.get("/openapi.json")
+    assert not re.search(r'"const":(true|false)', answer.text)
 
 
 async def test_references_resolve(nobody: httpx.AsyncClient) -> None:

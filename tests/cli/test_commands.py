@@ -37,7 +37,7 @@ def test_answers_are_sent_without_delay() -> None:
 
 def test_openapi_prints_the_document() -> None:
     document = json.loads(run_cli("openapi").stdout)
-    assert document["info"]["title"] == "okube-api"
+    assert document["info"]["title"] == "Okube Analytics API"
     assert "/auth/login" in document["paths"]
 
 

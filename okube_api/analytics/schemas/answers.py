@@ -1,21 +1,65 @@
 """Models of answers, for the OpenAPI document only: the server builds the bytes itself and does not validate them."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
+from typing_extensions import TypeAliasType, TypedDict
+
+from okube_api.catalogue.kpi import Module
+from okube_api.catalogue.registry import BY_NAME
+from okube_api.catalogue.scopes import Scope
+
+_KPI_NAMES = list(dict.fromkeys(name for module in Module for name in BY_NAME[module]))
+
+Leaf = TypeAliasType(
+    "Leaf",
+    Annotated[
+        Any,
+        WithJsonSchema(
+            {
+                "description": "A value: a number, an object whose fields depend on the KPI (see `leaf` and `example` "
+                "in `GET /analytics/kpis`), or null where there is none.",
+                "anyOf": [{"type": "number"}, {"type": "object", "additionalProperties": True}, {"type": "null"}],
+            }
+        ),
+    ],
+)
+
+
+class ScopeValues(TypedDict, total=False):
+    """The values of one site, campaign, area or other scope value, with its requested properties."""
+
+    _id: Annotated[str, Field(description="Id of the resource.")]
+    code: Annotated[str, Field(description="IRIS code of the area.")]
+    key: Annotated[str | None, Field(description="Key of the resource.")]
+    name: Annotated[str | None, Field(description="Name of the resource, area or extra.")]
+    all: Annotated[Leaf, Field(description="The value over the whole period.")]
+    temporals: Annotated[dict[str, Leaf], Field(description="The value of each bucket with data.")]
+
+
+# A pattern instead of a union: the clients of some generators lose the data of a union within a union.
+_DATA: Any = {
+    "additionalProperties": True,
+    "patternProperties": {
+        "^all$": {"$ref": "#/components/schemas/Leaf"},
+        "^temporals$": {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Leaf"}},
+        "^(?!all$|temporals$)": {"$ref": "#/components/schemas/ScopeValues"},
+    },
+}
 
 
 class Result(BaseModel):
     """The values of one param by one scope."""
 
-    kpi: str
-    mode: str
-    scope: str
-    granularity: str
+    kpi: str = Field(description="Name of the KPI.", json_schema_extra={"enum": _KPI_NAMES})
+    mode: Literal["histogram", "aggregation"]
+    scope: Scope = Field(description="Scope that the values are answered by.")
+    granularity: Literal["day", "week", "month", "year"]
     total: int | None = Field(None, description="With `limit`: the number of scope values before the limit.")
     data: dict[str, Any] = Field(
-        description="For `globals`: `all` and `temporals`. For other scopes: the same by identifier, "
-        "with the requested properties."
+        description="For `globals`: `all` (a `Leaf`) and `temporals` (a `Leaf` for each bucket). For other scopes: "
+        "`ScopeValues` by identifier.",
+        json_schema_extra=_DATA,
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from okube_api.analytics.schemas.parts import (
     ByExtra,
@@ -16,7 +17,9 @@ from okube_api.analytics.schemas.parts import (
 from okube_api.analytics.schemas.query import Filters, Param, Query
 from okube_api.catalogue.kpi import Module
 
-ConversionKpi = Annotated[str, make_kpi_validator(Module.CONVERSION), make_kpi_schema(Module.CONVERSION)]
+ConversionKpi = TypeAliasType(
+    "ConversionKpi", Annotated[str, make_kpi_validator(Module.CONVERSION), make_kpi_schema(Module.CONVERSION)]
+)
 
 
 class ConversionSiteParam(Param):

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from okube_api.analytics.schemas.parts import (
     Areas,
@@ -16,7 +17,9 @@ from okube_api.analytics.schemas.parts import (
 from okube_api.analytics.schemas.query import Filters, Param, Query
 from okube_api.catalogue.kpi import Module
 
-GeoMarketingKpi = Annotated[str, make_kpi_validator(Module.GEO_MARKETING), make_kpi_schema(Module.GEO_MARKETING)]
+GeoMarketingKpi = TypeAliasType(
+    "GeoMarketingKpi", Annotated[str, make_kpi_validator(Module.GEO_MARKETING), make_kpi_schema(Module.GEO_MARKETING)]
+)
 
 
 class GeoMarketingSiteParam(Param):

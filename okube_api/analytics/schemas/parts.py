@@ -40,8 +40,17 @@ def make_kpi_validator(module: Module) -> AfterValidator:
 
 
 def make_kpi_schema(module: Module) -> WithJsonSchema:
-    """Return the JSON schema of the module's KPI names, for the OpenAPI document."""
-    return WithJsonSchema({"type": "string", "enum": list(BY_NAME[module])})
+    """Return the JSON schema of the module's KPI names, with a description of each, for the OpenAPI document."""
+    titles = {name: kpi.title for name, kpi in BY_NAME[module].items()}
+    lines = [f"- `{name}`: {title}" for name, title in titles.items()]
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "enum": list(titles),
+            "description": "\n".join([f"Name of a KPI of {module.value}.", "", *lines]),
+            "x-enum-descriptions": list(titles.values()),
+        }
+    )
 
 
 # -- scopes ----------------------------------------------------------------------------------------------------

@@ -3,12 +3,15 @@
 from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import TypeAliasType
 
 from okube_api.analytics.schemas.parts import ByResource, References, Tags, make_kpi_schema, make_kpi_validator
 from okube_api.analytics.schemas.query import Filters, Param, Query
 from okube_api.catalogue.kpi import Module
 
-PresenceKpi = Annotated[str, make_kpi_validator(Module.PRESENCE), make_kpi_schema(Module.PRESENCE)]
+PresenceKpi = TypeAliasType(
+    "PresenceKpi", Annotated[str, make_kpi_validator(Module.PRESENCE), make_kpi_schema(Module.PRESENCE)]
+)
 
 
 class PresenceSiteParam(Param):

@@ -14,7 +14,7 @@ window.addEventListener("load", () => {
     presets: [SwaggerUIBundle.presets.apis],
     responseInterceptor: (response) => {
       if (response.url.endsWith("/auth/login") && response.ok) {
-        ui.preauthorizeApiKey("bearer", response.body.auth.token);
+        ui.preauthorizeApiKey("bearerAuth", response.body.auth.token);
       }
       return response;
     },

@@ -1,0 +1,128 @@
+"""Bodies and schemas of the OpenAPI document, in shapes that generators of clients understand."""
+
+import re
+from copy import deepcopy
+
+from okube_api.api.multipart import MULTIPART
+from okube_api.api.route import JSON
+from okube_api.store.values import Json
+
+_REF = "#/components/schemas/"
+
+
+def name_forms(document: Json) -> None:
+    """Move the schemas of forms to the components, under the names in their titles.
+
+    In an operation that takes a form or JSON, the files of the form are required, since a request without a file can
+    use JSON, and the schema of the JSON excludes the form by `not`.  This restricts nothing.  Without it OpenAPI
+    Generator writes no class for the form, because only forms use it, but still imports it.
+    """
+    schemas = document["components"]["schemas"]
+    for path, content in _list_contents(document):
+        form = content.get(MULTIPART, {}).get("schema", {})
+        if "title" not in form:
+            continue
+        name = form.pop("title")
+        if "{application}" in path:
+            form["properties"].pop("app", None)
+        body = content.get(JSON, {}).get("schema")
+        if body is not None:
+            files = [field for field, schema in form["properties"].items() if schema.get("format") == "binary"]
+            form["required"] = list(dict.fromkeys([*form.get("required", ()), *files]))
+        schemas[name] = form
+        content[MULTIPART]["schema"] = {"$ref": _REF + name}
+        if body is not None and "$ref" in body:
+            schemas[_ref_name(body)]["not"] = {"$ref": _REF + name}
+
+
+def join_alternatives(document: Json) -> None:
+    """Use `anyOf` instead of `oneOf` in bodies that are an object or a list.
+
+    Both mean the same here, but for `oneOf` some generators write a class that imports the object's class twice.
+    """
+    for _path, content in _list_contents(document):
+        schema = content.get(JSON, {}).get("schema", {})
+        if "oneOf" in schema:
+            schema["anyOf"] = schema.pop("oneOf")
+
+
+def open_objects(schemas: Json) -> None:
+    """Describe the values of free-form names by a pattern, in objects that also have declared fields.
+
+    Generators for TypeScript write an index signature for `additionalProperties`; declared fields would contradict it.
+    """
+    for schema in schemas.values():
+        values = schema.get("additionalProperties")
+        if isinstance(values, dict) and "anyOf" in values and "properties" in schema:
+            names = "|".join(map(re.escape, schema["properties"]))
+            schema["additionalProperties"] = True
+            schema["patternProperties"] = {f"^(?!(?:{names})$)": values}
+
+
+def document_creations_under_applications(document: Json, application_parameter: Json) -> None:
+    """Document creations under an application as separate operations: `app` is refused there and required elsewhere."""
+    schemas = document["components"]["schemas"]
+    for item in list(document["paths"].values()):
+        operation = item.get("post", {})
+        if not _names_application(operation, schemas):
+            continue
+        aliases = operation["x-aliases"]
+        under_application = [path for path in aliases if "{application}" in path]
+        operation["x-aliases"] = [path for path in aliases if path not in under_application]
+        if not operation["x-aliases"]:
+            del operation["x-aliases"]
+        path, *other_paths = under_application
+        copy = deepcopy(operation) | {
+            "operationId": f"{operation['operationId']}_in_application",
+            "summary": f"{operation['summary']} in application",
+            "parameters": [application_parameter, *deepcopy(operation.get("parameters", []))],
+            "x-aliases": other_paths,
+        }
+        for media in copy["requestBody"]["content"].values():
+            media["schema"] = _remove_app(media["schema"], schemas)
+        document["paths"].setdefault(path, {})["post"] = copy
+
+
+def _names_application(operation: Json, schemas: Json) -> bool:
+    """Return whether the JSON body of an operation has the field `app`."""
+    schema = operation.get("requestBody", {}).get("content", {}).get(JSON, {}).get("schema", {})
+    element = schema.get("anyOf", [schema])[0]
+    return "$ref" in element and "app" in schemas[_ref_name(element)].get("properties", {})
+
+
+def _remove_app(schema: Json, schemas: Json) -> Json:
+    """Return a body's schema without the field `app`; its components are copied for that."""
+    if "$ref" not in schema:
+        return {
+            key: [_remove_app(part, schemas) for part in value]
+            if key == "anyOf"
+            else _remove_app(value, schemas)
+            if key == "items"
+            else value
+            for key, value in schema.items()
+        }
+    name = f"{_ref_name(schema)}InApplication"
+    if name not in schemas:
+        copy = schemas[name] = deepcopy(schemas[_ref_name(schema)])
+        del copy["properties"]["app"]
+        copy["required"] = [field for field in copy.get("required", ()) if field != "app"]
+        for example in copy.get("examples", ()):
+            example.pop("app", None)
+        if "not" in copy:
+            copy["not"] = _remove_app(copy["not"], schemas)
+    return {"$ref": _REF + name}
+
+
+def _list_contents(document: Json) -> list[tuple[str, Json]]:
+    """Return the path of each request body and its content by media type."""
+    return [
+        (path, operation["requestBody"]["content"])
+        for path, item in document["paths"].items()
+        for operation in item.values()
+        if "requestBody" in operation
+    ]
+
+
+def _ref_name(schema: Json) -> str:
+    name: str = schema["$ref"].removeprefix(_REF)
+    return name
