@@ -27,11 +27,11 @@ _ADVICE = {
     "not valid UTF-8": "Give the encoding of the file, for example `encoding=windows-1252` or `encoding=utf-16`.",
     "time zone is missing": "Write instants with an offset, for example 2019-03-28T10:25:15+01:00.",
     "`dates`": "Give `dates=dmy` when the day comes first, `dates=mdy` when the month does.",
-    "not valid JSON": "Send one JSON object a line, or send CSV as `text/csv`.",
-    "not a JSON object": "Send one JSON object a line.",
+    "not valid JSON": "Send one JSON object per line, or send CSV as `text/csv`.",
+    "not a JSON object": "Send one JSON object per line.",
     "has this id or key": "Create the resources that the events name first, and name them by id or key.",
 }
-"""What helps, by a part of the reason for which every line was rejected."""
+"""Advice for a file of which every line was rejected for the same reason, by a part of that reason."""
 
 OnProgress = Callable[[Progress], None]
 
@@ -43,7 +43,7 @@ class LoadCounts:
     stored: number of valid events, duplicates included.  rejected: number of rejected lines.
     rejected_bytes: size of those that are stored.  latest_ms: instant of the latest event, ms since 1970.
     header: the line that names the columns of CSV.  reasons: why the first lines were rejected.
-    distinct_reasons: up to two of the reasons of all rejected lines.
+    distinct_reasons: at most two different reasons of rejected lines.
     """
 
     stored: int = 0
@@ -61,7 +61,7 @@ class LoadCounts:
         return {"rejected": self.rejected, "reasons": self.reasons, **given}
 
     def describe_failure(self) -> str | None:
-        """Return what would help when every line was rejected for the same reason; None otherwise."""
+        """Return advice when every line was rejected for the same reason, None otherwise."""
         if self.stored or len(self.distinct_reasons) != 1:
             return None
         (reason,) = self.distinct_reasons

@@ -30,7 +30,7 @@ class EventFile:
     name: the file's name, for answers and messages.
     content_hash: recognises the file when it is sent again; None when it is not known before the file is read.
     path: where the file is on disk; None when it comes over the network.
-    options: what the sender says about the text of the file.
+    options: how the file is written, as far as the sender says so.
     """
 
     chunks: AsyncIterator[bytes]
@@ -70,7 +70,7 @@ class FileBlock:
 async def open_event_file(path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> EventFile:
     """Return a file on disk; its suffixes give format and compression.  Raises UnsupportedMedia.
 
-    The same content is another file when it is read with other options.
+    The content hash includes the options, because other options can give other events.
     """
     file_format, encoding = detect_format(path)
     content_hash = await asyncio.to_thread(_hash_content, path)
@@ -130,7 +130,7 @@ async def _read_text_blocks(file: EventFile, kind: str) -> AsyncIterator[FileBlo
 
 
 async def _transcode(pieces: AsyncIterator[bytes], transcoder: Transcoder) -> AsyncIterator[bytes]:
-    """Yield a text as UTF-8 with line feeds."""
+    """Yield the pieces of a text as UTF-8 with line feeds."""
     async for piece in pieces:
         if text := transcoder.feed(piece):
             yield text

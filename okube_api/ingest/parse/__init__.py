@@ -1,1 +1,1 @@
-"""From bytes to valid rows."""
+"""Parses event files: turns bytes into valid rows, and gives the reason for each rejected line."""

@@ -1,7 +1,8 @@
-"""Reads whole columns by the rules of `kit/cells.py`, and single events by the same rules.
+"""Reads whole columns and single events by the rules of `kit/cells.py`.
 
-A column comes as texts or typed, of whatever format: it leaves as its field wants it.  Canonical columns are passed
-on as they are; of others, all values that differ are converted at once by the patterns of `kit/cells.py`.
+A column has texts or typed values of any format; it is converted to the type of its field.  Columns in canonical form
+are returned unchanged.  In other columns, all values that are not canonical are converted together by the patterns of
+`kit/cells.py`.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ from okube_api.store.values import Json
 
 _EPOCH_TEXT_PATTERN = "^(?:[0-9]{10}|[0-9]{13}|[0-9]{16})$"
 _EPOCH_SCALES = ((10**9, 10**10, 10**3), (10**12, 10**13, 1), (10**15, 10**16, 10**-3))
-"""From, below and ms per unit of epochs in seconds, milliseconds and microseconds."""
+"""For epochs in seconds, milliseconds and microseconds: the range [low, end) of values, and the ms per unit."""
 _DAY_MICROSECONDS = 86_400_000_000
 _NAMES: Mapping[ValueType, str] = {
     ValueType.TEXT: "texts",
@@ -42,13 +43,13 @@ _NAMES: Mapping[ValueType, str] = {
 
 
 class UnreadableColumn(Exception):
-    """A column whose type no value of its field has; the message says why."""
+    """A column with a type that its field cannot have; the message says why."""
 
 
 class CellReader:
     """Reads the values of one file.
 
-    decimal_comma, date_order: as of `CellFormat`.  Without a date order, it is found from the days read so far.
+    decimal_comma, date_order: see `CellFormat`.  If there is no date order, it is inferred from the days read so far.
     """
 
     def __init__(self, kind: str, *, decimal_comma: bool = False, date_order: DateOrder | None = None) -> None:
@@ -59,15 +60,15 @@ class CellReader:
 
     @property
     def cell_format(self) -> CellFormat:
-        """How the values are written, as far as it is known by now."""
+        """How values are written, as far as it is known from the values read so far."""
         return CellFormat(self.decimal_comma, self._date_order or self._dates.order)
 
     def note_days(self, event: Json) -> None:
-        """Look at the days of an event, to find the order of day and month."""
+        """Use the days of an event to infer the order of day and month."""
         self._dates.add(event.get(rule.name) for rule in self._rules if rule.value_type is ValueType.DAY)
 
     def read_event(self, event: Json) -> Json:
-        """Return an event with its values as its model takes them; values that cannot be read stay as they are."""
+        """Return an event with values of the types of its model; values that cannot be read stay unchanged."""
         cell_format = self.cell_format
         types = {rule.name: rule.value_type for rule in self._rules}
         return {
@@ -76,10 +77,10 @@ class CellReader:
         }
 
     def read_rows(self, rows: pa.Table) -> tuple[pa.Table, Flags]:
-        """Return the columns of the kind as of `get_schema`, and which rows are valid.
+        """Return the columns of `get_schema`, and which rows are valid.
 
-        rows: some of the kind's columns, of any type.  Instants and days may remain timestamps with a zone and dates.
-        Raises UnreadableColumn.
+        rows: some of the kind's columns, of any type.  Instants may stay timestamps with a time zone, days may stay
+        dates.  Raises UnreadableColumn.
         """
         columns = {
             rule.name: self._read_column(rule, rows[rule.name].combine_chunks())
@@ -106,7 +107,7 @@ class CellReader:
         return _normalize_instants(texts) if rule.value_type is ValueType.INSTANT else self._normalize_days(texts)
 
     def _read_column(self, rule: FieldRule, column: pa.Array) -> pa.Array:
-        """Return a column as its field wants it, null where a value cannot be read."""
+        """Return a column with the type of its field, null where a value cannot be read."""
         value_type = rule.value_type
         try:
             column = _decode(column)
@@ -159,7 +160,7 @@ class CellReader:
         return pa.array(integers, mask=~is_whole | _to_flags(numbers.is_null()))
 
     def _parse_numbers(self, texts: pa.Array) -> pa.Array:
-        """Return the numbers that texts are, null for other texts."""
+        """Return the numbers of texts, null for texts that are no numbers."""
         commas = pc.match_substring_regex(texts, COMMA_PATTERN)
         if not self.decimal_comma:
             commas = pc.and_not(commas, pc.match_substring_regex(texts, GROUPED_PATTERN))
@@ -179,7 +180,7 @@ class CellReader:
         return column if pa.types.is_string(column.type) else None
 
     def _normalize_days(self, column: pa.Array) -> pa.Array:
-        """Return days as `YYYY-MM-DD`; texts that are no days stay as they are."""
+        """Return days as `YYYY-MM-DD`; texts that are no days stay unchanged."""
         if not (_to_flags(column.is_valid()) & ~parse_days(column)[1]).any():
             return column
         encoded = column.dictionary_encode()
@@ -196,7 +197,7 @@ def _to_flags(values: pa.Array) -> Flags:
 
 
 def _decode(column: pa.Array) -> pa.Array:
-    """Return texts of any encoding as plain texts, and other columns as they are.  Raises ArrowInvalid."""
+    """Return a column of any Arrow type of texts as plain texts, other columns unchanged.  Raises ArrowInvalid."""
     type_ = column.type
     if pa.types.is_dictionary(type_):
         column = column.dictionary_decode()
@@ -213,7 +214,7 @@ def _is_number(type_: pa.DataType) -> bool:
 
 
 def _to_texts(column: pa.Array) -> pa.Array | None:
-    """Return texts; whole numbers by their digits."""
+    """Return texts unchanged and whole numbers as their digits; None for other types."""
     if pa.types.is_string(column.type):
         return column
     if pa.types.is_integer(column.type) or (pa.types.is_decimal(column.type) and column.type.scale <= 0):
@@ -237,7 +238,7 @@ def _to_instants(column: pa.Array) -> pa.Array | None:
 
 
 def _normalize_instants(texts: pa.Array) -> pa.Array:
-    """Return instants as RFC 3339; texts that are no instants stay as they are."""
+    """Return instants as RFC 3339; texts that are no instants stay unchanged."""
     is_other = _to_flags(texts.is_valid()) & ~parse_instants(texts)[1]
     if not is_other.any():
         return texts
@@ -258,7 +259,7 @@ def _normalize_instants(texts: pa.Array) -> pa.Array:
 
 
 def _join_instants(texts: pa.Array) -> pa.Array:
-    """Return RFC 3339 of texts that match `INSTANT_PATTERN`, null for others."""
+    """Return texts that match `INSTANT_PATTERN` as RFC 3339, null for other texts."""
     parts = pc.extract_regex(texts, INSTANT_PATTERN)
     get = {field.name: pc.struct_field(parts, field.name) for field in parts.type}
     date = pc.replace_substring(get["date"], "/", "-")
@@ -279,7 +280,7 @@ def _join_instants(texts: pa.Array) -> pa.Array:
 
 
 def _format_epochs(epochs: pa.Array) -> pa.Array:
-    """Return epochs in seconds, ms or microseconds as RFC 3339, null for numbers that are none of them."""
+    """Return epochs in seconds, milliseconds or microseconds as RFC 3339, null for other numbers."""
     values = pc.fill_null(epochs, 0).to_numpy(zero_copy_only=False)
     at_ms, is_epoch = np.zeros(len(values), np.int64), np.zeros(len(values), np.bool_)
     for low, end, scale in _EPOCH_SCALES:
@@ -291,7 +292,7 @@ def _format_epochs(epochs: pa.Array) -> pa.Array:
 
 
 def _to_midnights(column: pa.Array) -> pa.Array:
-    """Return timestamps at midnight, in their zone, as days; null for other times."""
+    """Return timestamps at midnight in their time zone as days, null for other times."""
     local = pc.local_timestamp(column) if column.type.tz else column
     microseconds = pc.fill_null(local.cast(pa.timestamp("us"), safe=False).cast(pa.int64()), 0).to_numpy()
     is_other = (microseconds % _DAY_MICROSECONDS != 0) | _to_flags(column.is_null())

@@ -41,7 +41,7 @@ _ENCODING_SUFFIXES = {".gz": Encoding.GZIP, ".zst": Encoding.ZSTD}
 
 
 def parse_content_type(content_type: str) -> Format:
-    """Return the format of a media type; its parameters aside.  Raises UnsupportedMedia."""
+    """Return the format of a media type, whose parameters are ignored.  Raises UnsupportedMedia."""
     name = content_type.partition(";")[0].strip().lower()
     try:
         return Format(name)
@@ -70,7 +70,7 @@ def parse_content_encoding(content_encoding: str) -> Encoding:
 
 
 def detect_format(path: Path) -> tuple[Format, Encoding]:
-    """Return the format and the compression that a file name says, such as `events.csv.gz`.
+    """Return the format and the compression by the suffixes of a file name, such as `events.csv.gz`.
 
     Raises UnsupportedMedia.
     """
@@ -81,7 +81,7 @@ def detect_format(path: Path) -> tuple[Format, Encoding]:
         return _FORMAT_SUFFIXES[suffix.lower()], encoding
     except KeyError:
         raise UnsupportedMedia(
-            f"The name '{path.name}' does not tell the format of the file. "
+            f"The format of '{path.name}' cannot be determined from its name. "
             f"Use one of the suffixes {', '.join(_FORMAT_SUFFIXES)}, followed by .gz or .zst if compressed."
         ) from None
 

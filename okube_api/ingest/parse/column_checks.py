@@ -1,6 +1,6 @@
 """Validates whole columns against the JSON Schema of their kind.
 
-Rows that pass are valid.  Rows that fail are checked again by `row_checks`, which decides and says why.
+Rows that pass are valid.  Rows that fail are checked again by `row_checks`, which decides and gives the reason.
 """
 
 import re
@@ -40,7 +40,7 @@ _ARROW_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int
 class FieldRule:
     """A field of a kind of events.
 
-    schema: the JSON Schema of its values, null aside.
+    schema: the JSON Schema of its values, except null.
     """
 
     name: str
@@ -59,7 +59,7 @@ class FieldRule:
 
     @property
     def value_type(self) -> ValueType:
-        """What the field holds."""
+        """Type of the field's values."""
         return _VALUE_TYPES[self.format or self.schema["type"]]
 
 
@@ -85,9 +85,9 @@ def get_schema(kind: str) -> pa.Schema:
 
 
 def mark_valid_rows(kind: str, rows: pa.Table) -> Flags:
-    """Return which rows are valid; a row that is not marked may still turn out valid in `row_checks`.
+    """Return which rows are certainly valid; for other rows, `row_checks` decides.
 
-    rows: columns as of `get_schema`; instants and days may be timestamps and dates of Arrow.
+    rows: the columns of `get_schema`; instants and days may be Arrow timestamps and dates.
     """
     valid = np.ones(rows.num_rows, np.bool_)
     for rule in get_field_rules(kind):
@@ -160,4 +160,4 @@ def _ends_after_start(rows: pa.Table) -> Flags:
 
 
 _ROW_CHECKS: Mapping[str, Callable[[pa.Table], Flags]] = {"stays": _has_one_place, "visits": _ends_after_start}
-"""What the models of some kinds check of several fields together."""
+"""Checks of several fields together, as in the models of these kinds."""

@@ -19,9 +19,9 @@ _ARROW_BLOCK_BYTES = 2**20
 
 
 class CsvParser:
-    """Parses a header, then one event a record.
+    """Parses a header, then one event per record.
 
-    delimiter: when None, the file may name it (`sep=;`); else it is guessed from the header.
+    delimiter: if None, it is that of a line such as `sep=;` or, without such a line, guessed from the header.
     """
 
     def __init__(self, kind: str, reader: CellReader | None = None, delimiter: str | None = None) -> None:
@@ -31,7 +31,7 @@ class CsvParser:
         self._delimiter = delimiter
         self._names: list[str] = []
         self._cutter: RecordCutter | None = None
-        self._has_canonical_numbers = True  # until a number is written otherwise than Arrow reads it
+        self._has_canonical_numbers = True  # until a number is written in a form that Arrow cannot read
 
     def read(self, lines: LineBlock, *, is_last: bool = True) -> ParsedBlock:
         """See `Parser`; a record that does not end yet is kept for the next call."""
@@ -80,7 +80,7 @@ class CsvParser:
         return self._read_ragged(data, has_line_ends)
 
     def _read_ragged(self, data: bytes, has_line_ends: bool) -> pa.Table:
-        """Read all columns as texts; if the lines differ in length, fill or cut them."""
+        """Read all columns as texts; if lines have too few or too many cells, add or drop empty cells."""
         try:
             return self._read_csv(data, has_line_ends, as_texts=True)
         except pa.ArrowInvalid:
@@ -89,7 +89,7 @@ class CsvParser:
         return self._read_csv(self._align(data), has_line_ends, as_texts=True)
 
     def _align(self, data: bytes) -> bytes:
-        """Return lines without quotes with as many cells as the header; empty cells are added or left out."""
+        """Return lines without quotes with as many cells as the header: empty cells are added or dropped at the end."""
         mark, width = (self._delimiter or ",").encode(), len(self._names)
         lines = data.replace(b"\r\n", b"\n").split(b"\n")
         for index, line in enumerate(lines):

@@ -9,24 +9,27 @@ import numpy as np
 
 from okube_api.ingest.parse.line_blocks import MAX_LINE_BYTES, LineBlock
 
-_MALFORMED = "Line is not valid CSV: a cell in quotes has no closing quote, or continues after it."
-_STRAY_QUOTE = "Line is not valid CSV: a quote in the middle of a cell, after a record that is not valid."
+_MALFORMED = "Line is not valid CSV: a quoted cell has no closing quote, or has text after it."
+_STRAY_QUOTE = "Line is not valid CSV: it has a quote in the middle of a cell and follows an invalid record."
 
 
 class RecordCutter:
     """Cuts the lines of one file into records.
 
-    A record is what RFC 4180 says.  Where none starts at a line, only this line is malformed, and the next line is
-    looked at; the lines that the attempt covered are malformed, too, when one has a quote in the middle of a cell: it
-    may be the second half of a record.
+    A record is valid by RFC 4180.  If no valid record starts at a line, that line is malformed, and the next line is
+    tried.  Of the further lines that the failed attempt read, those with a quote in the middle of a cell are malformed,
+    too, because each may be the second half of a record.
     """
 
     def __init__(self, delimiter: str) -> None:
         self._delimiter = delimiter
-        self._rest: LineBlock | None = None  # the beginning of a record that the next lines go on with
+        self._rest: LineBlock | None = None  # the beginning of a record that continues in the next lines
 
     def cut(self, lines: LineBlock, *, is_last: bool) -> LineBlock:
-        """Return the records that end in some lines; is_last: whether the file ends with these lines."""
+        """Return the records that end in these lines; the beginning of another one is kept for the next call.
+
+        is_last: whether the file ends with these lines.
+        """
         if self._rest is not None:
             lines = LineBlock(self._rest.data + lines.data, self._rest.first_line)
             self._rest = None
@@ -39,7 +42,7 @@ class RecordCutter:
             return lines
         is_end = np.ones(len(lines), np.bool_)
         malformed: dict[int, str] = {}  # by line
-        after_record = after_failure = 0  # the lines from which on there is no record or failed attempt yet
+        after_record = after_failure = 0  # the line after the last valid record, and after the last failed attempt
         size = len(lines)
         for index in odd.tolist():
             if index < after_record or index in malformed:
@@ -102,7 +105,7 @@ def _compile_quoted_cell(delimiter: str) -> re.Pattern[bytes]:
 
 
 def strip_cells(data: bytes, delimiter: str) -> bytes:
-    """Return records without the blanks around their cells; blanks in quotes stay."""
+    """Return records without blanks around their cells; blanks within quotes stay."""
     mark = delimiter.encode()
     has_blanks = any(pair in data for pair in (mark + b" ", b" " + mark, b"\n ", b" \n", b" \r")) or (
         data[:1] == b" " or data[-1:] == b" "
@@ -112,7 +115,7 @@ def strip_cells(data: bytes, delimiter: str) -> bytes:
 
 @lru_cache
 def _compile_cell(delimiter: str) -> re.Pattern[bytes]:
-    """Return the pattern of a cell in quotes (group 1) or without (group 2), and what ends it (group 3)."""
+    """Return the pattern of a quoted cell (group 1) or a plain cell (group 2), and of its ending (group 3)."""
     d = re.escape(delimiter.encode())
     words = rb"[^%b\r\n ]*+(?: ++[^%b\r\n ]++)*+" % (d, d)
     return re.compile(rb' *+(?:("(?:[^"]++|"")*+") *+(?=[%b\r\n]|\Z)|(%b) *+)(%b|\r?\n|\r|\Z)' % (d, words, d))

@@ -17,7 +17,7 @@ _BOM = b"\xef\xbb\xbf"
 class LineBlock:
     """Consecutive whole lines; the last one may lack its line end.
 
-    In CSV, a record may span several lines; "line" below means such a record, known by its first line.
+    In CSV, a record may span several lines.  "Line" below then means a record, which has the number of its first line.
 
     first_line: the number of the first line in the file, from 1.
     record_ends: offset of the line feed of each record; None when every line is a record.
@@ -91,13 +91,13 @@ class LineBlock:
 async def read_line_blocks(source: AsyncIterator[bytes], size: int = BLOCK_BYTES) -> AsyncIterator[LineBlock]:
     """Yield the lines of a stream in blocks of about `size` bytes.
 
-    Of a line longer than MAX_LINE_BYTES only a beginning that is too long is yielded, so that memory stays bounded.
+    A line longer than MAX_LINE_BYTES is cut to MAX_LINE_BYTES + 1, which is enough to reject it and bounds the memory.
     """
     pending: list[bytes] = []
     pending_bytes, first_line, is_dropping = 0, 1, False
     async for data in source:
         piece = data
-        if is_dropping:  # the rest of a line that is too long
+        if is_dropping:  # skip the rest of a line that is too long
             _, line_end, piece = piece.partition(b"\n")
             if not line_end:
                 continue

@@ -1,4 +1,4 @@
-"""Parses Parquet files of events: columns of any width, a bounded number of rows at a time."""
+"""Parses Parquet files of events, a bounded number of rows at a time."""
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -26,7 +26,7 @@ _BUFFER_BYTES = 2**20
 
 
 def read_parquet(kind: str, source: BinaryIO, reader: CellReader | None = None) -> Iterator[tuple[ParsedBlock, int]]:
-    """Yield the blocks of a file, and with each how many rows of the file were read; row numbers start at 1.
+    """Yield the blocks of a file, each with the number of rows read so far; row numbers start at 1.
 
     Raise BadRequest when the file is not Parquet, Impossible when its columns are not those of the kind.
     """
@@ -56,7 +56,7 @@ def _list_data_columns(file: "ParquetFile", known_names: Collection[str]) -> lis
 
 
 def _add_zones(rows: pa.Table, file: "ParquetFile") -> pa.Table:
-    """Return rows with timestamps of 96 bits in UTC: the writers of this old type have no other zone."""
+    """Return rows with the time zone UTC for timestamps of 96 bits: this old type is always in UTC."""
     for position in range(len(file.schema)):
         column = file.schema.column(position)
         if column.physical_type == "INT96" and column.path in rows.column_names:

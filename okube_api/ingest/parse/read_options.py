@@ -1,4 +1,4 @@
-"""What the sender says about the text of a file."""
+"""Options of a file: what its sender says about encoding, delimiter and dates."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from okube_api.kit.cells import DateOrder
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How a file is written; what is None is found from the file.
+    """How a file is written; options that are None are inferred from the file.
 
     encoding: any usual name, such as `windows-1252`; UTF-8 when None.
     delimiter: between the cells of CSV.

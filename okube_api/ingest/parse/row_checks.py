@@ -1,6 +1,6 @@
-"""Validates single lines and says exactly why a line is rejected.
+"""Validates single lines and gives the exact reason why a line is rejected.
 
-Reasons never repeat what a line says: they are stored in clear, and any text may be the name of a person.
+Reasons never repeat values of a line: they are stored unencrypted, and any value may be the name of a person.
 """
 
 import csv
@@ -42,7 +42,7 @@ def _format_reason(kind: str, event: Json, error: ValidationError) -> str:
     for details in error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]:
         path = ".".join(str(part) for part in details["loc"])
         message = str(details["msg"]).removeprefix("Value error, ")
-        if details["type"] == "extra_forbidden":  # the name is not repeated: it may be anything
+        if details["type"] == "extra_forbidden":  # the name is not repeated: it may be a value
             reasons.append(f"Unknown field. Fields of {kind}: {', '.join(names)}.{format_suggestion(path, names)}")
         else:
             hint = DATES_HINT if is_ordered_day(event.get(path)) else ""

@@ -1,4 +1,4 @@
-"""Parses lines of text into columns: many lines at once, one by one where that fails; and the parser of NDJSON."""
+"""Parses lines of text into columns: many lines in one step, or line by line if that fails.  Also parses NDJSON."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -38,9 +38,9 @@ class RejectedLine:
 
 @dataclass(frozen=True, slots=True)
 class ParsedBlock:
-    """The valid events of some lines as columns; the line number of each row; and the rejected lines.
+    """The valid events of some lines as columns, the line number of each row, and the rejected lines.
 
-    lines: the lines that were parsed, where the format has lines.
+    lines: the parsed lines; None for formats without lines.
     """
 
     rows: pa.Table
@@ -80,7 +80,7 @@ class Parser(Protocol):
 
 
 class NdjsonParser:
-    """Parses one JSON object a line."""
+    """Parses one JSON object per line."""
 
     def __init__(self, kind: str, reader: CellReader | None = None) -> None:
         self.header: str | None = None
@@ -97,7 +97,7 @@ class NdjsonParser:
         return replace(parse_lines(self._reader, lines, self._parse_columns, parse_json_line), lines=lines)
 
     def _adapt_schema(self, lines: LineBlock) -> None:
-        """Take the types of the values from some lines: a field of texts may hold numbers, one of numbers texts."""
+        """Set the types of fields by some sample lines: texts may be sent as numbers, and numbers as texts."""
         samples: defaultdict[str, Counter[pa.DataType]] = defaultdict(Counter)
         for index in lines.nonempty[:: max(1, len(lines.nonempty) // _SAMPLE_LINES)].tolist():
             with suppress(InvalidLine):
@@ -108,7 +108,7 @@ class NdjsonParser:
         self._types |= {name: types.most_common(1)[0][0] for name, types in samples.items()}
 
     def _parse_columns(self, lines: LineBlock) -> pa.Table:
-        # Arrow reads objects, not lines: it would also accept an object that spans two lines.
+        # Arrow parses objects, not lines, so it would also accept an object that spans two lines.
         data = np.frombuffer(lines.data, np.uint8)
         indices = lines.nonempty
         is_object = (data[lines.starts[indices]] == ord("{")) & (data[lines.content_ends[indices] - 1] == ord("}"))
@@ -123,9 +123,8 @@ class NdjsonParser:
 def check_columns(kind: str, names: Sequence[str]) -> None:
     """Raise Impossible when the columns of a file are not those of its kind: every line would be rejected.
 
-    Columns without a name are ignored.
-
-    Unknown names are not repeated: in a file without a header they are values, perhaps the name of a person.
+    Columns without a name are ignored.  The message does not repeat unknown names: in a file without a header they are
+    values, perhaps the name of a person.
     """
     known_names = [rule.name for rule in get_field_rules(kind)]
     for number, name in enumerate(names, start=1):
@@ -149,7 +148,7 @@ def parse_lines(
 ) -> ParsedBlock:
     """Parse lines.
 
-    parse_columns: parses many lines at once; raises ArrowException when one of them is bad, without saying which.
+    parse_columns: parses many lines in one step; raises ArrowException when any line is invalid, without saying which.
     parse_line: parses one line; raises InvalidLine.
     """
     kind = reader.kind
@@ -164,9 +163,9 @@ def parse_lines(
             raise pa.ArrowInvalid("the number of rows is not the number of lines")
         rows, valid = reader.read_rows(sent)
     except (pa.ArrowException, UnicodeDecodeError, UnreadableColumn):
-        # One bad line fails its whole block.  So a block that fails is halved, and each half is parsed at once again;
-        # halves without bad lines succeed.  A part of a few lines that still fails is parsed line by line.
-        # With n lines, a bad line costs about log2(n / 128) failed attempts, on parts that get ever smaller.
+        # One invalid line makes its whole block fail.  So a block that fails is halved, and each half is parsed in one
+        # step again; halves without invalid lines succeed.  A small part that still fails is parsed line by line.
+        # With n lines, an invalid line costs about log2(n / 128) failed attempts, each on half as many lines.
         if len(lines) <= _MAX_SINGLE_LINES:
             return _parse_one_by_one(reader, lines, lines.nonempty, parse_line)
         middle = len(lines) // 2
@@ -180,7 +179,7 @@ def parse_lines(
 
 
 def _check_utf8(data: bytes) -> None:
-    """Raise ArrowInvalid when data is not UTF-8: checked as the one text of an Arrow array, without a copy."""
+    """Raise ArrowInvalid when data is not UTF-8.  Arrow validates the data as one text of an array, without a copy."""
     ends = pa.py_buffer(np.array([0, len(data)], np.int32).tobytes())
     pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(data)]).validate(full=True)
 
@@ -188,7 +187,7 @@ def _check_utf8(data: bytes) -> None:
 def _parse_one_by_one(
     reader: CellReader, lines: LineBlock, indices: Ints, parse_line: Callable[[bytes], Json | None]
 ) -> ParsedBlock:
-    """Parse and validate the lines with these indices; lines of blanks and of empty cells are skipped."""
+    """Parse and validate the lines with these indices; skip lines that have only blanks or empty cells."""
     events: list[tuple[int, Json]] = []
     rejected: list[RejectedLine] = []
     for index in indices.tolist():

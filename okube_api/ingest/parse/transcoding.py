@@ -1,4 +1,4 @@
-"""Turns text files of any encoding and any line ends into UTF-8 with line feeds, piece by piece."""
+"""Converts text files of any encoding and any line ends to UTF-8 with line feeds, piece by piece."""
 
 import codecs
 import re
@@ -24,10 +24,10 @@ def find_codec(name: str) -> str:
 
 
 class Transcoder:
-    """Transcodes one file.  Its byte-order mark, if any, counts more than what the sender says.
+    """Transcodes one file.  A byte-order mark overrides `codec`.
 
-    codec: as of `find_codec`; None for UTF-8.  Bytes that are invalid in it stay invalid UTF-8, so that their line is
-    rejected.
+    codec: a result of `find_codec`; None for UTF-8.  Bytes that are invalid in it become invalid UTF-8, so that their
+    line is rejected.
     """
 
     def __init__(self, codec: str | None = None) -> None:
