@@ -264,7 +264,7 @@ async def test_options_that_cannot_be_are_refused(tenant: Tenant, params: dict[s
     ("media", "body", "advice"),
     [
         (CSV, "code,name,lng,lat\n693840303,é,4,5\n693840304,é,4,5\n".encode("cp1252"), "encoding="),
-        (NDJSON, b'[{"code": "693840303"}]\n[1]\n', "one JSON object a line"),
+        (NDJSON, b'[{"code": "693840303"}]\n[1]\n', "one JSON object per line"),
         (CSV, b"code,name,lng,lat\nx,a,4,5\n693840304,,4,5\n", "Line 2: 'code'"),
     ],
 )
