@@ -121,6 +121,19 @@ class RequestConflict(Refusal):
     status, code, title = 409, "conflict", "Conflict with another request"
 
 
+class AmbiguousKey(Refusal):
+    """409: resources of several applications have the key, and the request names no application."""
+
+    status, code, title = 409, "ambiguous_key", "The key is ambiguous"
+
+    def __init__(self, kind: str, key: str, applications: Sequence[str]) -> None:
+        names = ", ".join(f"'{application}'" for application in applications)
+        super().__init__(
+            f"Several applications have the {kind} '{key[:250]}': {names}. Name the application or use the id.",
+            extra={"applications": list(applications)},
+        )
+
+
 class PreconditionFailed(Refusal):
     """412: the resource has changed since the caller read it."""
 

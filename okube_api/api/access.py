@@ -15,9 +15,9 @@ from starlette.requests import Request
 from okube_api.api.container import Services, ServicesDep
 from okube_api.auth.repository import Role, User
 from okube_api.auth.sessions import Identity
-from okube_api.errors import BadRequest, Forbidden, NotFound
+from okube_api.errors import AmbiguousKey, BadRequest, Forbidden, NotFound
 from okube_api.kit.application import Application
-from okube_api.kit.repository import Repository
+from okube_api.kit.repository import Repository, match_keys
 from okube_api.kit.schemas import UNSET
 from okube_api.store.conditions import EVERYTHING, Condition, OneOf
 from okube_api.store.values import Json
@@ -114,24 +114,62 @@ class ResourceAccess(Access):
 
 
 async def load_in_app(
-    request: Request, services: Services, resources: Repository, id_or_key: str, minimum: Role
+    request: Request,
+    services: Services,
+    resources: Repository,
+    id_or_key: str,
+    minimum: Role,
+    *,
+    accept_keys: bool = False,
 ) -> ResourceAccess:
     """Return the access to the resource that a path names.
 
     If the path also names the application, look the resource up in it by id or key; otherwise by id.
-    Raise NotFound or Forbidden.
+    accept_keys: without an application in the path, also accept a key that one readable application has.
+    Raise NotFound, Forbidden or AmbiguousKey.
     """
     user = get_identity(request).user
     if application_in_path := request.path_params.get("application"):
         access = await load_access(services, user, application_in_path, minimum)
         document = await resources.get(access.application.id, id_or_key)
         return ResourceAccess(user, access.role, access.application, document)
-    document = await resources.get_by_id(id_or_key)
+    try:
+        return await load_by_id(services, user, resources, id_or_key, minimum)
+    except NotFound:
+        if not accept_keys:
+            raise
+    return await load_by_key(services, user, resources, id_or_key, minimum)
+
+
+async def load_by_id(
+    services: Services, user: User, resources: Repository, identifier: str, minimum: Role
+) -> ResourceAccess:
+    """Return the access to the resource with an id, in any application.  Raise NotFound or Forbidden."""
+    document = await resources.get_by_id(identifier)
     role = user.get_role(document["application"])
     if role is None:
-        raise NotFound(resources.kind, id_or_key)
+        raise NotFound(resources.kind, identifier)
     application = await services.applications.get_by_name(document["application"])
     return ResourceAccess(user, require_role(role, minimum), Application.from_document(application), document)
+
+
+async def load_by_key(services: Services, user: User, resources: Repository, key: str, minimum: Role) -> ResourceAccess:
+    """Return the access to the resource with a key that exactly one readable application has.
+
+    Raise NotFound, Forbidden, and AmbiguousKey with the applications when several have the key.
+    """
+    readable = EVERYTHING if user.applications is None else OneOf("application", user.applications)
+    documents = await resources.store.find(resources.collection, readable & match_keys(resources.key_field, (key,)))
+    if not documents:
+        raise NotFound(resources.kind, key)
+    applications = await services.applications.find_all([document["application"] for document in documents])
+    if len(documents) > 1:
+        raise AmbiguousKey(resources.kind, key, [application["key"] for application in applications])
+    application = Application.from_document(applications[0])
+    role = user.get_role(application.id)
+    if role is None:
+        raise NotFound(resources.kind, key)
+    return ResourceAccess(user, require_role(role, minimum), application, documents[0])
 
 
 SiteInPath = Annotated[str, Path(description="Id of the site; in a path with an application also any of its keys.")]

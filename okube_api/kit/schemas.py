@@ -301,7 +301,7 @@ def _describe_open_object(schema: dict[str, Any]) -> None:
 class OpenObject(Body):
     """Base of objects that keep unknown names, whose values are scalars or lists of scalars, 4 KB of JSON at most.
 
-    A declared field that is null counts as absent; an unknown name may have the value null.
+    A declared field that is null or an empty list counts as absent; an unknown name may have these values.
     """
 
     model_config = ConfigDict(extra="allow", populate_by_name=False, json_schema_extra=_describe_open_object)
@@ -316,8 +316,8 @@ class OpenObject(Body):
                 raise ValueError(f"'{name[:50]}' must be a text, a number, a boolean, null, or a list of these.")
         if len(json.dumps(unknown, ensure_ascii=False).encode()) > _MAX_UNKNOWN_BYTES:
             raise ValueError(f"The unknown names and their values may have {_MAX_UNKNOWN_BYTES:,} bytes at most.")
-        nulls = {name for name in type(self).model_fields if getattr(self, name) is None}
-        self.model_fields_set.difference_update(nulls)
+        empty = {name for name in type(self).model_fields if getattr(self, name) in (None, [])}
+        self.model_fields_set.difference_update(empty)
         return self
 
 

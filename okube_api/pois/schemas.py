@@ -67,6 +67,20 @@ class PoiUpdate(UpdateBody, _PoiFields):
     coordinates: Coordinates | None = Field(None, description="[longitude, latitude]")
 
 
+class PoiUpdateByName(PoiUpdate):
+    """The fields to change in the point of interest that `_id`, or else `key`, names."""
+
+    read_only: ClassVar[frozenset[str]] = PoiUpdate.read_only - {"_id"}
+
+    id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{24}$", examples=["5e1834b0e12d62a85b388a1b"])] = Field(
+        UNSET, alias="_id", description="With an `_id`, `key` is the new key."
+    )
+    app: Annotated[str, Field(min_length=1)] = Field(
+        UNSET,
+        description="The application (id or key) of the key, if several have it; only when the path does not name it.",
+    )
+
+
 class PoiCreate(_PoiFields):
     """A new point of interest."""
 

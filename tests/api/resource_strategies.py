@@ -34,8 +34,10 @@ def open_objects(**declared: st.SearchStrategy[Any]) -> st.SearchStrategy[Json]:
 
 addresses = open_objects(city=any_text, streetNumber=any_text, country=any_text)
 costs = st.tuples(
-    st.fixed_dictionaries({"amount": st.floats(0, 1e9), "type": st.sampled_from(["fixed", "cpm"])}), undeclared
-).map(lambda parts: parts[0] | parts[1])
+    st.fixed_dictionaries({"amount": st.floats(0, 1e9)}),
+    st.sampled_from([{"type": "cpm"}, {"type": "fixed", "from": "2024-01-01", "to": "2024-01-31"}]),
+    undeclared,
+).map(lambda parts: parts[0] | parts[1] | parts[2])
 hours = st.just([["09:00", "12:30"], ["14:00", "19:00"]])
 
 SITES = st.fixed_dictionaries(

@@ -35,7 +35,7 @@ async def test_campaign_is_created_and_found_by_every_path(tenant: Tenant, reade
             for path in ("applications", "a"):
                 assert (await reader.get(f"/{path}/{application}/campaigns/{name}")).json() == campaign
     assert (await reader.get(f"/campaigns/{campaign['_id']}")).json() == campaign
-    assert (await reader.get("/campaigns/spring%2Fsale")).status_code == 404
+    assert (await reader.get("/campaigns/spring%2Fsale")).json() == campaign
 
 
 async def test_update_changes_only_the_fields_it_names(tenant: Tenant, editor: httpx.AsyncClient) -> None:
@@ -277,7 +277,7 @@ async def test_empty_lists_are_accepted_and_repeated_tags_count_once(tenant: Ten
     assert {name: campaign[name] for name in empty} == empty
     assert join_keys(await editor.get(f"{tenant.url}/campaigns", params={"g": "true"})) == "a"
     url = f"{tenant.url}/campaigns/a"
-    tagged = await editor.put(url, json={"tags": ["x", "y", "x"], "costs": COSTS})
+    tagged = await editor.put(url, json={"tags": ["x", "y", "x"], "costs": COSTS[1:]})
     assert tagged.json()["tags"] == ["x", "y"]
     emptied = (await editor.put(url, json=empty)).json()
     assert {name: emptied[name] for name in empty} == empty

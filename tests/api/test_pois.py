@@ -5,8 +5,9 @@ from typing import Any
 import h3
 import httpx
 import pytest
+from okube_api.auth.repository import Role
 
-from tests.api.server import Json, Tenant
+from tests.api.server import Json, Server, Tenant
 
 pytestmark = pytest.mark.anyio
 
@@ -192,6 +193,58 @@ async def test_list_of_a_study(tenant: Tenant, reader: httpx.AsyncClient, places
 )
 async def test_invalid_parameters_are_refused(tenant: Tenant, reader: httpx.AsyncClient, query: Json) -> None:
     assert (await reader.get(f"{tenant.url}/pois", params=query)).status_code == 400
+
+
+async def test_body_names_the_poi_to_update(tenant: Tenant, editor: httpx.AsyncClient, places: Json) -> None:
+    poi, other = places["Bellecour"], places["Part-Dieu"]
+    for path in ("/pois", f"{tenant.url}/pois", f"/a/{tenant.id}/pois"):
+        named = await editor.put(path, json={"key": "bellecour", "name": path})
+        assert (named.status_code, named.json()["_id"], named.json()["name"]) == (200, poi["_id"], path)
+        named = await editor.patch(path, json={"_id": other["_id"].upper(), "type": path})
+        assert (named.status_code, named.json()["_id"], named.json()["type"]) == (200, other["_id"], path)
+    renamed = await editor.put("/pois", json={"_id": poi["_id"], "key": "new"})
+    assert (renamed.json()["key"], renamed.json()["name"]) == ("new", f"/a/{tenant.id}/pois")
+    whole = await editor.put("/pois", json=renamed.json())
+    assert (whole.json(), whole.headers["ETag"]) == (renamed.json(), renamed.headers["ETag"])
+    outdated = await editor.put("/pois", json={"key": "new"}, headers={"If-Match": '"1"'})
+    assert outdated.status_code == 412
+
+
+async def test_update_without_a_known_poi_is_refused(
+    tenant: Tenant, other_tenant: Tenant, editor: httpx.AsyncClient, places: Json
+) -> None:
+    foreign = await create_poi(other_tenant, "Theirs", LILLE, key="theirs")
+    refused: list[tuple[str, Json, int]] = [
+        ("/pois", {"name": "x"}, 400),
+        (f"{tenant.url}/pois", {"name": "x"}, 400),
+        (f"{tenant.url}/pois", {"key": "bellecour", "app": tenant.key}, 400),
+        ("/pois", {"key": "nothing"}, 404),
+        ("/pois", {"key": "theirs"}, 404),
+        ("/pois", {"key": "theirs", "app": other_tenant.key}, 404),
+        ("/pois", {"_id": foreign["_id"]}, 404),
+        (f"{tenant.url}/pois", {"_id": foreign["_id"]}, 404),
+        (f"{tenant.url}/pois", {"key": places["Bellecour"]["_id"]}, 404),
+        ("/pois", {"_id": "bellecour"}, 400),
+        ("/pois", {"_id": places["Bellecour"]["_id"], "createdAt": "x"}, 400),
+    ]
+    answers = [(path, body, (await editor.put(path, json=body)).status_code) for path, body, _ in refused]
+    assert answers == refused
+    assert (await tenant.reader.put("/pois", json={"key": "bellecour"})).status_code == 403
+
+
+async def test_ambiguous_key_needs_the_application(
+    server: Server, tenant: Tenant, other_tenant: Tenant, places: Json
+) -> None:
+    await create_poi(other_tenant, "Theirs", LILLE, key="bellecour")
+    user = await server.create_user(roles={tenant.id: Role.EDITOR, other_tenant.id: Role.READER})
+    client = server.client_of(user)
+    ambiguous = await client.put("/pois", json={"key": "bellecour", "name": "x"})
+    assert ambiguous.status_code == 409
+    assert set(ambiguous.json()["applications"]) == {tenant.key, other_tenant.key}
+    named = await client.put("/pois", json={"key": "bellecour", "name": "x", "app": tenant.key})
+    assert (named.status_code, named.json()["_id"]) == (200, places["Bellecour"]["_id"])
+    refused = await client.put("/pois", json={"key": "bellecour", "name": "x", "app": other_tenant.key})
+    assert refused.status_code == 403
 
 
 async def test_deleted_poi_is_removed_from_studies(tenant: Tenant, editor: httpx.AsyncClient, places: Json) -> None:

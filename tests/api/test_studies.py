@@ -40,7 +40,7 @@ async def test_study_is_created_and_found_by_every_path(tenant: Tenant, reader: 
         paths += [f"/{start}/{tenant.key}/studies/rivals%20%2F%202019", f"/{start}/{tenant.id}/studies/{study['_id']}"]
     for path in paths:
         assert (await reader.get(path)).json() == study
-    assert (await reader.get("/studies/rivals%20%2F%202019")).status_code == 404
+    assert (await reader.get("/studies/rivals%20%2F%202019")).json() == study
 
 
 async def test_places_are_named_by_id_or_key_and_stored_by_id(tenant: Tenant) -> None:

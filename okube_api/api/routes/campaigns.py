@@ -38,17 +38,20 @@ ITEM = ("/campaigns/{campaign}", *under_applications("/campaigns/{campaign}"))
 
 TABLE = TableSpec(CampaignUpdate, CampaignAnswer, ("key",))
 
-CampaignInPath = Annotated[str, Path(description="Id of the campaign; in a path with an application also its key.")]
+CampaignInPath = Annotated[
+    str,
+    Path(description="Id or key of the campaign. Without an application, exactly one that you may read must have it."),
+]
 
 
 async def load_campaign_to_read(request: Request, campaign: CampaignInPath, services: ServicesDep) -> ResourceAccess:
     """Return the access to the campaign of the path, for a reader."""
-    return await load_in_app(request, services, services.campaigns, campaign, Role.READER)
+    return await load_in_app(request, services, services.campaigns, campaign, Role.READER, accept_keys=True)
 
 
 async def load_campaign_to_edit(request: Request, campaign: CampaignInPath, services: ServicesDep) -> ResourceAccess:
     """Return the access to the campaign of the path, for an editor."""
-    return await load_in_app(request, services, services.campaigns, campaign, Role.EDITOR)
+    return await load_in_app(request, services, services.campaigns, campaign, Role.EDITOR, accept_keys=True)
 
 
 WithExtra = Annotated[Switch, Query(description=WITH_EXTRA)]
@@ -116,7 +119,7 @@ async def create_campaign(
     return answer_with_etag(render_extras(campaign, with_extra=with_extra), CampaignAnswer, 201)
 
 
-@register_aliased(router, "GET", ITEM, response_model=CampaignAnswer, responses=refusals(404))
+@register_aliased(router, "GET", ITEM, response_model=CampaignAnswer, responses=refusals(404, 409))
 async def get_campaign(access: CampaignToRead, with_extra: WithExtra = False) -> Response:
     """Return a campaign."""
     return answer_with_etag(render_extras(access.document, with_extra=with_extra), CampaignAnswer)

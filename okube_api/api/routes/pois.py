@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okube_api.api.access import CanCreate, Readable, ResourceAccess, load_in_app
+from okube_api.api.access import CanCreate, Creator, Readable, ResourceAccess, load_by_id, load_by_key, load_in_app
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep
 from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, export_csv
@@ -15,11 +15,12 @@ from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
 from okube_api.auth.repository import Role
+from okube_api.errors import BadRequest, NotFound
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
 from okube_api.kit.schemas import UNSET
-from okube_api.pois.schemas import PoiAnswer, PoiCreate, PoiQuery, PoiUpdate, parse_numbers
-from okube_api.store.conditions import Condition, OneOf, Overlaps
+from okube_api.pois.schemas import PoiAnswer, PoiCreate, PoiQuery, PoiUpdate, PoiUpdateByName, parse_numbers
+from okube_api.store.conditions import Condition, OneOf, Overlaps, equal
 
 router = APIRouter(route_class=ApiRoute, tags=["points of interest"])
 
@@ -97,6 +98,35 @@ async def create_poi(body: PoiCreate, creator: CanCreate, services: ServicesDep)
     return answer_with_etag(
         await services.pois.create(access.application, body.dump_set_fields(without={"app"})), PoiAnswer, 201
     )
+
+
+@register_aliased(router, "PUT PATCH", LIST, response_model=PoiAnswer, responses=refusals(404, 409, 412, 422))
+async def update_named_poi(
+    body: PoiUpdateByName, creator: CanCreate, services: ServicesDep, if_match: IfMatch = UNSET
+) -> Response:
+    """Change the point of interest that the body's `_id` names, or else its `key`."""
+    access = await _load_named_poi(body, creator, services)
+    changes = body.list_changes(PoiAnswer.render(access.document))
+    changes = {name: value for name, value in changes.items() if name not in {"_id", "app"}}
+    poi = await services.pois.update(access.application, access.document, changes, parse_if_match(if_match))
+    return answer_with_etag(poi, PoiAnswer)
+
+
+async def _load_named_poi(body: PoiUpdateByName, creator: Creator, services: Services) -> ResourceAccess:
+    """Return an editor's access to the POI of a body.  Raise BadRequest, NotFound, Forbidden or AmbiguousKey."""
+    if not body.id and not body.key:
+        raise BadRequest.with_code("body", "/key", "missing", "'_id' or 'key' is required.")
+    if "application" not in creator.request.path_params and body.app is None:
+        if body.id:
+            return await load_by_id(services, creator.user, services.pois, body.id, Role.EDITOR)
+        return await load_by_key(services, creator.user, services.pois, str(body.key), Role.EDITOR)
+    access = await creator.load_access(body.app)
+    in_application = equal("application", access.application.id)
+    named = equal("_id", body.id.lower()) if body.id else equal("key", str(body.key))
+    poi = await services.store.get(services.pois.collection, in_application & named)
+    if poi is None:
+        raise NotFound(services.pois.kind, body.id or str(body.key))
+    return ResourceAccess(access.user, access.role, access.application, poi)
 
 
 @register_aliased(router, "GET", ITEM, response_model=PoiAnswer, responses=refusals(404))

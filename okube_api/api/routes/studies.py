@@ -31,17 +31,20 @@ ITEM = ("/studies/{study}", *under_applications("/studies/{study}"))
 
 TABLE = TableSpec(StudyUpdate, StudyAnswer, ("key",))
 
-StudyInPath = Annotated[str, Path(description="Id of the study; in a path with an application also its key.")]
+StudyInPath = Annotated[
+    str,
+    Path(description="Id or key of the study. Without an application, exactly one that you may read must have it."),
+]
 
 
 async def load_study_to_read(request: Request, study: StudyInPath, services: ServicesDep) -> ResourceAccess:
     """Return the access to the study of the path, for a reader."""
-    return await load_in_app(request, services, services.studies, study, Role.READER)
+    return await load_in_app(request, services, services.studies, study, Role.READER, accept_keys=True)
 
 
 async def load_study_to_edit(request: Request, study: StudyInPath, services: ServicesDep) -> ResourceAccess:
     """Return the access to the study of the path, for an editor."""
-    return await load_in_app(request, services, services.studies, study, Role.EDITOR)
+    return await load_in_app(request, services, services.studies, study, Role.EDITOR, accept_keys=True)
 
 
 StudyToRead = Annotated[ResourceAccess, Depends(load_study_to_read)]
@@ -102,7 +105,7 @@ async def create_study(body: OneOrMany[StudyCreate], creator: CanCreate, service
     return answer_with_etag(_complete(study, services), StudyAnswer, 201)
 
 
-@register_aliased(router, "GET", ITEM, response_model=StudyAnswer, responses=refusals(404))
+@register_aliased(router, "GET", ITEM, response_model=StudyAnswer, responses=refusals(404, 409))
 async def get_study(access: StudyToRead, services: ServicesDep) -> Response:
     """Return a study."""
     return answer_with_etag(_complete(access.document, services), StudyAnswer)
