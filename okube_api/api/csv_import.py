@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from anyio import to_thread
 from fastapi import Query
@@ -15,6 +15,7 @@ from okube_api.api.multipart import describe_multipart, read_parts
 from okube_api.errors import BadRequest
 from okube_api.http.pagination import json_response
 from okube_api.kit.bulk_upsert import BulkUpsert
+from okube_api.kit.cells import CellFormat, DateOrder
 from okube_api.kit.encodings import Encoding
 from okube_api.kit.list_query import Switch
 from okube_api.kit.schemas import UNSET, Answer, Body
@@ -22,7 +23,7 @@ from okube_api.kit.validated_repository import ValidatedRepository
 from okube_api.store.values import Json
 from okube_api.tables.columns import list_columns
 from okube_api.tables.importing import TableImport
-from okube_api.tables.parsing import RowParser
+from okube_api.tables.parsing import RowParser, list_day_fields
 from okube_api.tables.reading import UploadedTable
 
 FILE = "file"
@@ -39,6 +40,11 @@ class TableForm(Body):
     encoding: Encoding = "utf8"
     delimiter: Annotated[str, Field(pattern=r'^[^"\r\n]$')] = Field(
         UNSET, description="One character; if absent, it is detected from the header."
+    )
+    dates: Literal["dmy", "mdy"] = Field(
+        UNSET,
+        description="Order of day and month in days such as 31/12/2024. If absent, such days are understood when the "
+        "days of the file leave one order.",
     )
 
 
@@ -87,16 +93,18 @@ class TableSpec:
         """Body of an upload, for the OpenAPI document."""
         return describe_multipart(self.form, {FILE: True})
 
-    def build_parser(self, upload: UploadedTable, renamed: Mapping[str, str] | None) -> RowParser:
+    def build_parser(
+        self, upload: UploadedTable, renamed: Mapping[str, str] | None, dates: DateOrder | None
+    ) -> RowParser:
         """Return the parser of an upload's rows, which ignores columns of an export that cannot be set.
 
         Raise Impossible when the columns are wrong.
         """
         ignored = {column.name for column in list_columns(self.answer).fixed}
-        allow_decimal_comma = upload.delimiter != ","
-        return RowParser(
-            self.model, upload.columns, renamed=renamed, ignored=ignored, decimal_comma=allow_decimal_comma
-        )
+        names = renamed or {}
+        date_order = dates or upload.find_date_order({names.get(name, name) for name in list_day_fields(self.model)})
+        cell_format = CellFormat(decimal_comma=upload.delimiter != ",", date_order=date_order)
+        return RowParser(self.model, upload.columns, renamed=renamed, ignored=ignored, cell_format=cell_format)
 
 
 async def import_table(
@@ -118,7 +126,8 @@ async def import_table(
         file = parts.files[FILE].file
         upload = await to_thread.run_sync(UploadedTable, file, form.encoding, form.delimiter, expected)
         bulk = BulkUpsert(resources, application, table.required, position_name="line")
-        report = await TableImport(upload, table.build_parser(upload, renamed), bulk).run(partial=partial)
+        row_parser = await to_thread.run_sync(table.build_parser, upload, renamed, form.dates)
+        report = await TableImport(upload, row_parser, bulk).run(partial=partial)
     finally:
         await parts.close()
     return json_response(report.as_json())

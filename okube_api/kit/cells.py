@@ -5,6 +5,7 @@ unchanged, for the model of its field to refuse.  The patterns mean the same in 
 are read by the same ones (`ingest/parse/cell_columns.py`).
 """
 
+import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -42,8 +43,8 @@ class CellFormat:
     date_order: DateOrder | None = None
 
 
-BLANKS = " \t\u00a0"
-_BLANK = "[ \t\u00a0]*"
+BLANKS = " \t\r\n\u00a0"
+_BLANK = f"[{BLANKS}]*"
 NUMBER_PATTERN = rf"^{_BLANK}([+-]?)([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{{1,3}})?{_BLANK}$"
 COMMA_PATTERN = rf"^{_BLANK}[+-]?[0-9]*,[0-9]*([eE][+-]?[0-9]{{1,3}})?{_BLANK}$"
 GROUPED_PATTERN = rf"^{_BLANK}[+-]?[1-9][0-9]{{0,2}},[0-9]{{3}}{_BLANK}$"
@@ -108,7 +109,7 @@ def read_number(text: str, cell_format: CellFormat) -> int | float | str:
     if len(text) > _LONGEST_NUMBER:
         return text
     digits = text
-    if _COMMA.fullmatch(text) and (cell_format.decimal_comma or not _GROUPED.fullmatch(text)):
+    if "," in text and _COMMA.fullmatch(text) and (cell_format.decimal_comma or not _GROUPED.fullmatch(text)):
         digits = text.replace(",", ".")
     if not _NUMBER.fullmatch(digits):
         return text
@@ -227,7 +228,7 @@ def guess_delimiter(header: str, expected: Iterable[str], delimiters: str = ",;\
     names = frozenset(expected)
 
     def score(delimiter: str) -> tuple[int, int]:
-        cells = [cell.strip().strip('"').strip() for cell in header.split(delimiter)]
-        return sum(cell in names for cell in cells), len(cells)
+        cells = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
+        return sum(cell.strip() in names for cell in cells), len(cells)
 
     return max(delimiters, key=score)

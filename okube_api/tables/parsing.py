@@ -1,16 +1,15 @@
 """Parses rows of texts into the fields of a body, and validates them by its model."""
 
 import json
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
 
 from okube_api.errors import Fault, Impossible, format_suggestion
-from okube_api.kit.booleans import BOOLEANS
+from okube_api.kit.cells import CellFormat, ValueType, is_ordered_day, read_value
 from okube_api.kit.schemas import Body
 from okube_api.store.values import Json
 from okube_api.tables.cells import parse_free, parse_list, parse_text
@@ -19,10 +18,7 @@ from okube_api.tables.reading import RowBlock
 
 ID_COLUMN = "_id"
 
-_INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-_CELL_BOOLEANS = {**BOOLEANS, "1": True, "0": False}
+_DEFAULT_FORMAT = CellFormat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class RowParser:
     renamed: the table's column for each column of the model; other columns are not read.  The `_id` is read if it is a
         key of `renamed`.
     ignored: columns that the table may have but that are not read.
-    decimal_comma: whether `48,85` is a number.
+    cell_format: how numbers and days are written.
     Raises Impossible for columns that the model does not have, and for renamed columns that the table does not have.
     """
 
@@ -52,7 +48,7 @@ class RowParser:
         *,
         renamed: Mapping[str, str] | None = None,
         ignored: Collection[str] = (),
-        decimal_comma: bool = False,
+        cell_format: CellFormat = _DEFAULT_FORMAT,
     ) -> None:
         self._model = model
         model_columns = list_columns(model)
@@ -62,7 +58,11 @@ class RowParser:
         else:
             self._columns = _match_columns(model_columns, columns, {ID_COLUMN, *ignored})
         self._has_id = ID_COLUMN in (columns if renamed is None else renamed)
-        self._parsers = [(name, column, _get_cell_parser(column, decimal_comma)) for name, column in self._columns]
+        day_fields = list_day_fields(model)
+        self._parsers = [
+            (name, column, _get_cell_parser(column, _find_value_type(column, day_fields), cell_format))
+            for name, column in self._columns
+        ]
         self._names = {column.path: name for name, column in self._columns}
 
     @property
@@ -84,7 +84,7 @@ class RowParser:
             try:
                 body = self._model.model_validate(self._parse_fields(texts))
             except ValidationError as error:
-                faults += [self._build_fault(details, line) for details in error.errors(include_url=False)]
+                faults += [self._build_fault(details, line, texts) for details in error.errors(include_url=False)]
             else:
                 rows.append(Row(line, (texts[ID_COLUMN] or None) if self._has_id else None, body.dump_set_fields()))
         return rows, faults
@@ -118,11 +118,13 @@ class RowParser:
         # An object that the table has only inner fields of: the first of them.
         return next((name for column_path, name in self._names.items() if column_path[:1] == path[:1]), path[0])
 
-    def _build_fault(self, error: Any, line: int) -> Fault:
+    def _build_fault(self, error: Any, line: int, texts: Mapping[str, str]) -> Fault:
         column = self._get_column(tuple(str(part) for part in error["loc"]) or ("",))
         reason = (
             "A value is required." if error["type"] == "missing" else str(error["msg"]).removeprefix("Value error, ")
         )
+        if is_ordered_day(texts.get(column)):
+            reason = f"{reason.removesuffix('.')}. Give `dates` as `dmy` or `mdy` for days such as 31/12/2024"
         return Fault("body", "/file", "invalid", reason if reason.endswith(".") else f"{reason}.", line, column)
 
 
@@ -166,27 +168,36 @@ def _unknown_column(name: str, reason: str) -> Fault:
 # -- cells ---------------------------------------------------------------------------------------------------
 
 
-def _get_cell_parser(column: TableColumn, decimal_comma: bool) -> Callable[[str], Any]:
+def _get_cell_parser(column: TableColumn, value_type: ValueType, cell_format: CellFormat) -> Callable[[str], Any]:
     """Return the parser of cells that are not empty; it returns invalid cells as texts, for the model to refuse."""
+    if value_type is ValueType.TEXT:
+        return _PARSERS[column.cell_type]
+
+    def parse(text: str) -> Any:
+        value = read_value(parse_text(text), value_type, cell_format)
+        return text if isinstance(value, str) and value_type is not ValueType.DAY else value
+
+    return parse
+
+
+def _find_value_type(column: TableColumn, day_fields: Collection[str]) -> ValueType:
+    """Return the type of a column's cells; TEXT for those that only tables have."""
     if column.cell_type is CellType.NUMBER:
-        return _parse_comma_number if decimal_comma else _parse_number
-    return _PARSERS[column.cell_type]
+        return ValueType.INTEGER  # numbers without a fraction become integers, which fields of numbers take, too
+    if column.cell_type is CellType.BOOLEAN:
+        return ValueType.BOOLEAN
+    return ValueType.DAY if column.name in day_fields else ValueType.TEXT
 
 
-def _parse_number(text: str) -> int | float | str:
-    digits = parse_text(text).strip()
-    if _INTEGER.fullmatch(digits) and -(2**63) <= (integer := int(digits)) < 2**63:
-        return integer
-    number = float(digits) if _NUMBER.fullmatch(digits) else nan
-    return number if isfinite(number) else text
-
-
-def _parse_comma_number(text: str) -> int | float | str:
-    return _parse_number(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text.strip()) else text)
-
-
-def _parse_boolean(text: str) -> bool | str:
-    return _CELL_BOOLEANS.get(text.strip().lower(), text)
+@lru_cache
+def list_day_fields(model: type[Body]) -> frozenset[str]:
+    """Return the names of the fields of a model that hold days."""
+    properties = model.model_json_schema().get("properties", {})
+    return frozenset(
+        name
+        for name, schema in properties.items()
+        if any(option.get("format") == "date" for option in (schema, *schema.get("anyOf", ())))
+    )
 
 
 def _parse_values(text: str) -> list[Any]:
@@ -202,7 +213,6 @@ def _parse_value(item: str) -> Any:
 
 _PARSERS: Mapping[CellType, Callable[[str], Any]] = {
     CellType.TEXT: parse_text,
-    CellType.BOOLEAN: _parse_boolean,
     CellType.TEXTS: parse_list,
     CellType.VALUES: _parse_values,
     CellType.FREE: parse_free,

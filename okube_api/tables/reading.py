@@ -4,14 +4,16 @@ The standard library parses the text: the parser of pandas fills short rows with
 line that it cannot read.  Blocks of rows are pandas frames, indexed by line.
 """
 
+import codecs
 import csv
 import io
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from okube_api.errors import Fault, Impossible, TooLarge
+from okube_api.kit.cells import DateOrder, DateOrderFinder, find_separator, guess_delimiter
 from okube_api.kit.encodings import CODECS, Encoding
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ DELIMITERS = ",;\t|"
 
 _BLOCK_ROWS = 1000
 _CELL_LIMIT = 128 * 1024
-_SEPARATOR_LINE = re.compile('sep=([^"\r\n])[\r\n]*')  # spreadsheets name the delimiter so in the first line
+_EMPTY_CELLS = f'{DELIMITERS} "\r\n'
 _UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -53,38 +55,64 @@ class UploadedTable:
 
     def __init__(self, file: BinaryIO, encoding: Encoding, delimiter: str | None, expected: Collection[str]) -> None:
         self._encoding = encoding
-        codec = "utf-8-sig" if encoding == "utf8" else CODECS[encoding]
-        self._text = io.TextIOWrapper(file, codec, "surrogateescape", newline="")
-        first_line = self._text.readline()
-        self._text.seek(0)
-        separator = _SEPARATOR_LINE.fullmatch(first_line)
-        self.delimiter = delimiter or (separator[1] if separator else _guess_delimiter(first_line, expected))
-        self._reader = csv.reader(self._text, delimiter=self.delimiter, strict=True)
-        if separator:
-            next(self._reader)
-        self.columns = self._read_header()
+        codec = _find_codec(file, encoding)
+        errors = "replace" if codec == "utf-16" else "surrogateescape"
+        self._text = io.TextIOWrapper(file, codec, errors, newline="")
+        self._lines_before_header = 0
+        header = self._text.readline()
+        while header and (not header.strip(_EMPTY_CELLS) or find_separator(header)):
+            delimiter = delimiter or find_separator(header)
+            self._lines_before_header += 1
+            header = self._text.readline()
+        self.delimiter = delimiter or guess_delimiter(header, expected, DELIMITERS)
+        self._reader = self._open_reader()
+        self.columns = self._read_header(expected)
         self._named_columns = [index for index, name in enumerate(self.columns) if name]
 
-    def _read_header(self) -> list[str]:
+    def _open_reader(self) -> Any:
+        """Return a reader that starts with the header."""
+        self._text.seek(0)
+        for _ in range(self._lines_before_header):
+            self._text.readline()
+        return csv.reader(self._text, delimiter=self.delimiter, strict=True)
+
+    def _read_header(self, expected: Collection[str]) -> list[str]:
         try:
-            names = next(self._reader, [])
+            cells: list[str] = next(self._reader, [])
         except csv.Error as error:
             raise _impossible(_describe_error(error), 1) from None
-        if not any(names):
+        if not any(cells):
             raise _impossible("The file has no header. The first line must name the columns.", 1)
-        if unreadable := next((name for name in names if _UNREADABLE.search(name)), None):
+        if unreadable := next((cell for cell in cells if _UNREADABLE.search(cell)), None):
             raise _impossible(self._describe_unreadable(unreadable), 1)
+        names = [cell if cell in expected else _strip_name(cell) for cell in cells]
         for name in names:
             if name and names.count(name) > 1:
                 raise _impossible(f"Duplicate column '{name[:100]}' in the header.", 1)
         return names
+
+    def find_date_order(self, columns: Collection[str]) -> DateOrder | None:
+        """Return the order of day and month that the values of some columns leave; call it before `read_blocks`."""
+        positions = [index for index, name in enumerate(self.columns) if name in columns]
+        finder = DateOrderFinder()
+        while positions:
+            try:
+                cells = next(self._reader)
+            except StopIteration:
+                break
+            except csv.Error:
+                continue
+            finder.add(cells[index] for index in positions if index < len(cells))
+        self._reader = self._open_reader()
+        next(self._reader)
+        return finder.order
 
     def read_blocks(self) -> Iterator[RowBlock]:
         """Yield the rows in blocks, without blank lines.  Raise TooLarge after more than `MAX_ROWS` rows."""
         total = 0
         pending = _PendingRows()
         while True:
-            line = self._reader.line_num + 1
+            line = self._lines_before_header + self._reader.line_num + 1
             try:
                 cells = next(self._reader)
             except StopIteration:
@@ -131,12 +159,19 @@ class UploadedTable:
         return RowBlock(pd.DataFrame(cells, index=pending.lines, columns=names, dtype=object), pending.faults)
 
 
-def _guess_delimiter(first_line: str, expected: Collection[str]) -> str:
-    def score(delimiter: str) -> tuple[int, int]:
-        names = next(csv.reader([first_line], delimiter=delimiter), [])
-        return sum(name in expected for name in names), len(names)
+def _find_codec(file: BinaryIO, encoding: Encoding) -> str:
+    """Return the codec of a file, whose byte-order mark counts more than the encoding that the sender says."""
+    start = file.read(len(codecs.BOM_UTF8))
+    file.seek(0)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "utf-8-sig" if start == codecs.BOM_UTF8 else CODECS[encoding]
 
-    return max(DELIMITERS, key=score)
+
+def _strip_name(name: str) -> str:
+    """Return the name of a column without blanks around it; a free-form name may end with blanks."""
+    name = name.lstrip(" \t")
+    return name if "." in name else name.rstrip(" \t")
 
 
 def _describe_error(error: csv.Error) -> str:

@@ -108,6 +108,31 @@ async def test_tables_of_other_resources(tenant: Tenant, reader: httpx.AsyncClie
     assert (second["name"], second["sites"], second["tags"]) == ("B", [], [])
 
 
+@pytest.mark.parametrize(
+    ("days", "form", "expected"),
+    [
+        (("03/02/2023", "28/02/2023"), {}, ("2023-02-03", "2023-02-28")),
+        (("03.02.2023", "05.02.2023"), {"dates": "dmy"}, ("2023-02-03", "2023-02-05")),
+    ],
+)
+async def test_days_of_campaigns_as_spreadsheets_write_them(
+    tenant: Tenant, reader: httpx.AsyncClient, days: tuple[str, str], form: dict[str, str], expected: tuple[str, str]
+) -> None:
+    content = f"key;name;from;to\na;A;{days[0]};{days[1]}\n"
+    response = await send(tenant.editor, f"{tenant.url}/campaigns", content, **form)
+    assert response.status_code == 200, response.text
+    (campaign,) = (await reader.get(f"{tenant.url}/campaigns")).json()["documents"]
+    assert (campaign["from"], campaign["to"]) == expected
+
+
+async def test_sites_as_a_spreadsheet_saves_them(tenant: Tenant, reader: httpx.AsyncClient) -> None:
+    content = "sep=;\nkey; name ;online;active;level\nw;Web;VRAI;FAUX;-1,0\n"
+    response = await send(tenant.editor, f"{tenant.url}/sites/import", content)
+    assert response.status_code == 200, response.text
+    (site,) = (await reader.get(f"{tenant.url}/sites")).json()["documents"]
+    assert (site["name"], site["online"], site["active"], site["level"]) == ("Web", True, False, -1)
+
+
 INVALID_ROWS = (
     "key,name,longitude,latitude,radius,sites,tags\n"
     "a,A,4.8,45.7,,,\n"

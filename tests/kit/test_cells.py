@@ -36,7 +36,7 @@ def test_instants_with_an_offset(value: Any, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["2023-07-09 21:05:00", "09/07/2023 21:05 UTC", "168893670", "2023-07-09", "2023-07-09T21:05:00Z\n", "x", True, 12],
+    ["2023-07-09 21:05:00", "09/07/2023 21:05 UTC", "168893670", "2023-07-09", "x", True, 12],
 )
 def test_values_that_are_no_instants_stay(value: Any) -> None:
     assert read_value(value, ValueType.INSTANT, PLAIN) == value
@@ -44,7 +44,7 @@ def test_values_that_are_no_instants_stay(value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("30.0", 30), ("1.5e2", 150), ("7.", 7), ("2.5E+03", 2500), (" 8 ", 8), ("+4", 4), (9.0, 9), ("12,0", 12)],
+    [("30.0", 30), ("1.5e2", 150), ("7.", 7), ("2.5E+03", 2500), (" 8 \r\n", 8), ("+4", 4), (9.0, 9), ("12,0", 12)],
 )
 def test_whole_numbers(text: Any, expected: int) -> None:
     value = read_value(text, ValueType.INTEGER, PLAIN)
@@ -52,7 +52,7 @@ def test_whole_numbers(text: Any, expected: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1_0", "0x10", "0X1F", "\uff11\uff12", "\u0663", "1,234", "1.234,5", "inf", "nan", "", ".", "5\n", "1e999"]
+    "text", ["1_0", "0x10", "0X1F", "\uff11\uff12", "\u0663", "1,234", "1.234,5", "inf", "nan", "", ".", "1e999"]
 )
 @pytest.mark.parametrize("value_type", [ValueType.NUMBER, ValueType.INTEGER])
 def test_texts_that_are_no_numbers_stay(text: str, value_type: ValueType) -> None:

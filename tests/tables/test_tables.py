@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.errors import Impossible, TooLarge
+from okube_api.kit.cells import CellFormat
 from okube_api.kit.encodings import Encoding
-from okube_api.kit.schemas import Answer, Body, Scalars, Tags, Text
+from okube_api.kit.schemas import Answer, Body, Day, Scalars, Tags, Text
 from okube_api.tables import reading
 from okube_api.tables.parsing import Row, RowParser
 from okube_api.tables.reading import UploadedTable
@@ -34,6 +35,10 @@ class Shop(Body):
     door: Door | None = None
     hours: list[list[str]] | None = None
     extra: Scalars | None = None
+
+
+class Opening(Body):
+    opened: Day | None = None
 
 
 class ShopAnswer(Shop, Answer):
@@ -120,6 +125,67 @@ def test_common_dialects_are_read(content: bytes, encoding: Encoding) -> None:
     assert [row.fields for row in rows] == [{"name": "Café", "floors": 2}]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "SEP=;\nname;floors\nCafé;2\n".encode(),
+        '"sep=;"\r\nname;floors\r\nCafé;2\r\n'.encode(),
+        "sep=;;\rname;floors\rCafé;2\r".encode(),
+        "\n;;\nname;floors\nCafé;2\n".encode(),
+        "name, floors \nCafé, 2.0\n".encode(),
+        "name\tfloors\r\nCafé\t2\r\n".encode("utf-16"),
+        "name,floors\nCafé,0.2e1\n".encode("utf-8-sig"),
+    ],
+)
+def test_dialects_of_spreadsheets_are_read_whatever_encoding_is_said(content: bytes) -> None:
+    rows, faults = read_shops(content, "utf8" if b"\xa9" in content else "windows-1252")
+    assert (faults, [row.fields for row in rows]) == ([], [{"name": "Café", "floors": 2}])
+
+
+def test_a_byte_order_mark_counts_more_than_the_encoding() -> None:
+    rows, _ = read_shops("name\nCafé\n".encode("utf-8-sig"), "windows-1252")
+    assert [row.fields for row in rows] == [{"name": "Café"}]
+
+
+def test_lines_are_counted_from_the_start_of_the_file() -> None:
+    rows, faults = read_shops("\nsep=;\nname;floors\na;1\nb;x\n")
+    assert ([row.line for row in rows], [fault[:2] for fault in faults]) == ([4], [(5, "floors")])
+
+
+@pytest.mark.parametrize(("text", "value"), [("Wahr", True), ("oui", True), ("0.0", False), ("Falso", False)])
+def test_booleans_of_spreadsheets(text: str, value: bool) -> None:
+    assert [row.fields for row in read_shops(f"open\n{text}\n")[0]] == [{"open": value}]
+
+
+@pytest.mark.parametrize(
+    ("days", "order", "expected"),
+    [
+        (["03/04/2023", "30/04/2023"], None, ["2023-04-03", "2023-04-30"]),
+        (["03/04/2023", "04/30/2023"], None, ["2023-03-04", "2023-04-30"]),
+        (["3.4.2023"], "dmy", ["2023-04-03"]),
+        (["2023-04-03 00:00:00", "2023/04/05"], None, ["2023-04-03", "2023-04-05"]),
+    ],
+)
+def test_days_of_spreadsheets(days: list[str], order: Any, expected: list[str]) -> None:
+    table = open_table("opened\n" + "".join(f"{day}\n" for day in days))
+    order = order or table.find_date_order({"opened"})
+    row_parser = RowParser(Opening, table.columns, cell_format=CellFormat(date_order=order))
+    rows, faults = row_parser.parse(next(table.read_blocks()))
+    assert (faults, [row.fields["opened"] for row in rows]) == ([], expected)
+
+
+def test_a_day_of_unknown_order_is_refused_with_a_remedy() -> None:
+    table = open_table("opened\n03/04/2023\n")
+    assert table.find_date_order({"opened"}) is None
+    _, (fault,) = RowParser(Opening, table.columns).parse(next(table.read_blocks()))
+    assert (fault.line, fault.column, "`dates`" in fault.message, "03/04" in fault.message) == (
+        2,
+        "opened",
+        True,
+        False,
+    )
+
+
 def test_lines_are_counted_through_quoted_line_ends() -> None:
     rows, faults = read_shops('name,floors\n"a\nb\r\nc",1\n\nx,two\n"d\n",3\n')
     assert [(row.line, row.fields) for row in rows] == [
@@ -191,7 +257,7 @@ def test_incomplete_coordinates_are_refused() -> None:
     ("cell", "decimal_comma", "value"), [("48.5", False, 48.5), ("48,5", True, 48.5), ("4.85e1", True, 48.5)]
 )
 def test_numbers_may_have_decimal_commas(cell: str, decimal_comma: bool, value: float) -> None:
-    rows, _ = read_shops(f"name;door.width\nx;{cell}\n", decimal_comma=decimal_comma)
+    rows, _ = read_shops(f"name;door.width\nx;{cell}\n", cell_format=CellFormat(decimal_comma=decimal_comma))
     assert rows[0].fields["door"] == {"width": value}
 
 
