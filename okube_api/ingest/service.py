@@ -86,7 +86,7 @@ class Ingest:
         atomic: bool = False,
         on_progress: OnProgress | None = None,
     ) -> Json:
-        """Load a file and publish it; return the batch.  Raises as `load` does."""
+        """Load a file and publish it; return the batch.  Raise the errors of `load`."""
         batch = await self.load(application, kind, file, atomic=atomic, on_progress=on_progress)
         return (await self.publish(application, [batch]))[0]
 
@@ -100,7 +100,7 @@ class Ingest:
         atomic: bool = False,
         on_progress: OnProgress | None = None,
     ) -> Json:
-        """Load a file on disk and publish it; return the batch.  Raises as `load` does.
+        """Load a file on disk and publish it; return the batch.  Raise the errors of `load`.
 
         A file with the same content as one ingested before is not loaded again; if it was only loaded, it is published.
         """
@@ -140,7 +140,7 @@ class Ingest:
     async def stream_rejected(self, batch: Json) -> AsyncIterator[Json]:
         """Yield the rejected lines of a batch: `line`, `reason`, `text` as it was sent.
 
-        Raises Impossible when they were encrypted with another secret.
+        Raise Impossible when they were encrypted with another secret.
         """
         try:
             async for line in self.batches.stream_rejected(batch, self._cipher):
@@ -149,7 +149,7 @@ class Ingest:
             raise Impossible("The rejected lines cannot be read: they were stored with another secret key.") from None
 
     async def remove_batch(self, application: Application, batch: Json) -> None:
-        """Remove a batch with its events and facts.  Raises RequestConflict while it is being received."""
+        """Remove a batch with its events and facts.  Raise RequestConflict while it is being received."""
         await self._publisher.remove(application, batch)
 
     # -- retention and erasure

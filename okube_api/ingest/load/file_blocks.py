@@ -68,7 +68,7 @@ class FileBlock:
 
 
 async def open_event_file(path: Path, options: ReadOptions = DEFAULT_OPTIONS) -> EventFile:
-    """Return a file on disk; its suffixes give format and compression.  Raises UnsupportedMedia.
+    """Return a file on disk; its suffixes give format and compression.  Raise UnsupportedMedia.
 
     The content hash includes the options, because other options can give other events.
     """

@@ -80,7 +80,7 @@ class CellReader:
         """Return the columns of `get_schema`, and which rows are valid.
 
         rows: some of the kind's columns, of any type.  Instants may stay timestamps with a time zone, days may stay
-        dates.  Raises UnreadableColumn.
+        dates.  Raise UnreadableColumn.
         """
         columns = {
             rule.name: self._read_column(rule, rows[rule.name].combine_chunks())
@@ -197,7 +197,7 @@ def _to_flags(values: pa.Array) -> Flags:
 
 
 def _decode(column: pa.Array) -> pa.Array:
-    """Return a column of any Arrow type of texts as plain texts, other columns unchanged.  Raises ArrowInvalid."""
+    """Return a column of any Arrow type of texts as plain texts, other columns unchanged.  Raise ArrowInvalid."""
     type_ = column.type
     if pa.types.is_dictionary(type_):
         column = column.dictionary_decode()

@@ -41,7 +41,7 @@ _ENCODING_SUFFIXES = {".gz": Encoding.GZIP, ".zst": Encoding.ZSTD}
 
 
 def parse_content_type(content_type: str) -> Format:
-    """Return the format of a media type, whose parameters are ignored.  Raises UnsupportedMedia."""
+    """Return the format of a media type, whose parameters are ignored.  Raise UnsupportedMedia."""
     name = content_type.partition(";")[0].strip().lower()
     try:
         return Format(name)
@@ -61,7 +61,7 @@ def parse_charset(content_type: str) -> str | None:
 
 
 def parse_content_encoding(content_encoding: str) -> Encoding:
-    """Return the compression of this name; no name means none.  Raises UnsupportedMedia."""
+    """Return the compression of this name; no name means none.  Raise UnsupportedMedia."""
     name = content_encoding.strip().lower() or Encoding.IDENTITY
     try:
         return Encoding(name)
@@ -72,7 +72,7 @@ def parse_content_encoding(content_encoding: str) -> Encoding:
 def detect_format(path: Path) -> tuple[Format, Encoding]:
     """Return the format and the compression by the suffixes of a file name, such as `events.csv.gz`.
 
-    Raises UnsupportedMedia.
+    Raise UnsupportedMedia.
     """
     *_, last = path.suffixes or [""]
     encoding = _ENCODING_SUFFIXES.get(last.lower(), Encoding.IDENTITY)
@@ -90,10 +90,10 @@ class Decoder(Protocol):
     """Decompresses one file, piece by piece."""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the plain bytes of the next piece, in pieces of bounded size.  Raises BadRequest when invalid."""
+        """Return the plain bytes of the next piece, in pieces of bounded size.  Raise BadRequest when invalid."""
 
     def end(self) -> None:
-        """Check that the file is complete.  Raises BadRequest."""
+        """Check that the file is complete.  Raise BadRequest."""
 
 
 def create_decoder(encoding: Encoding) -> Decoder:
