@@ -67,10 +67,10 @@ class PageResponse(Response):
         if not self.page_count:
             return
         pages = {"first": 1, "prev": self.page - 1, "next": self.page + 1, "last": self.page_count}
-        others = [(name, value) for name, value in parameters if name != "page"]
+        other_parameters = [(name, value) for name, value in parameters if name != "page"]
         base = quote(path, safe="/%:@!$&'()*+,;=~")
         links = ", ".join(
-            f'<{base}?{urlencode([*others, ("page", page)])}>; rel="{relation}"'
+            f'<{base}?{urlencode([*other_parameters, ("page", page)])}>; rel="{relation}"'
             for relation, page in pages.items()
             if 1 <= page <= self.page_count
         )
