@@ -13,7 +13,7 @@ from okube_api.catalogue.weights import MAX_WEIGHT
 from okube_api.store.schema import Column, ColumnType, Table
 
 MAX_ROWS = 2**33
-"""No rollup row sums more rows, events or touches than that; user numbers have 32 bits."""
+"""Upper bound of the rows, events or touches that one rollup row sums; user numbers have 32 bits."""
 
 
 class Span(StrEnum):
@@ -35,7 +35,7 @@ class Measure:
     name: its column in rollups; the weighted sum is `<name>_w`.
     field: the integer column of the fact to sum; None counts rows.
     weighted: whether rollups also hold a weighted sum.
-    max_value: the greatest absolute value of a row, which decides whether 64 bits hold its sums.
+    max_value: the greatest absolute value of a row; it decides whether 64 bits are enough for sums.
     distinct_by: if the measure marks the first row of a day: the columns that, with the day, have one marked row.
         A condition on other columns can leave out the marked row and keep other rows of the day; then distinct
         values of these columns must be counted instead.

@@ -12,7 +12,7 @@ class Slice:
 
     place: which places of the question the row's place must be one of, and the column that holds it.
     columns: the column of each scope and filter; filters without a column do not restrict the rows.
-    filters: the columns of filters that are no scopes of these rows.
+    filters: the columns of filters for scopes by which these rows cannot be broken down.
     fixed: columns that must hold one of these values, whatever the question.
     described_by: columns that must hold this value, too, but are compared only after the rows were read.  Slices
         that differ in nothing else share a pass.
@@ -67,8 +67,8 @@ class UserSet:
     members: which of the rows count.
     daily: whether days are never merged, so that a user occurs once for each day and place.
     attribute: an attribute of users that is needed as well.
-    span: the columns whose least and greatest value of each user (of daily ones: by day and place) are needed as well;
-        None for one that is not.
+    span: the columns whose least value (first column) and greatest value (second) per user are needed as well, for
+        daily sets per user, day and place; None for a value that is not needed.
     """
 
     slice: Slice

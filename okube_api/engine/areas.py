@@ -1,4 +1,4 @@
-"""The areas with the most users of each cell, and the users of each; and leaves of all areas cut into one of each."""
+"""Finds the areas with the most users of each cell, and splits leaves about all areas into one leaf per area."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class AreaUsers:
     def from_groups(
         cls, groups: UserGroups, size: int, evaluator: Evaluator, most_areas: int, items: ValueNumbers
     ) -> "AreaUsers":
-        """Take distinct users at `cell * size + area`, in any order; `items` numbers the areas."""
+        """Build from distinct users with the keys `cell * size + area`, in any order; `items` numbers the areas."""
         labels = evaluator.question.labels
         names = tuple(find_label(labels, item)[0] for item in items.values)
         return cls(groups.select_rows(np.argsort(groups.keys)), size, names, most_areas)
@@ -79,10 +79,10 @@ class AreaResults(Results, Protocol):
 def cut_by_area(
     results: AreaResults, evaluator: Evaluator, items: ValueNumbers, select: Callable[[Leaf, str], Leaf]
 ) -> Results:
-    """Return the results by equipment, if that is the scope: of each leaf by bucket, the part about each area.
+    """Return results by equipment if that is the scope: each leaf is split into its parts about single areas.
 
     items: numbers the areas.
-    select: returns the part of a leaf that is about the area with a key; an empty leaf for an area that is not in it.
+    select: returns the part of a leaf about the area with a key, or an empty leaf if the area is not in the leaf.
     """
     if evaluator.scope is not Scope.EQUIPMENTS:
         return results
@@ -92,7 +92,7 @@ def cut_by_area(
 
 @dataclass(frozen=True, slots=True)
 class ResultsByArea:
-    """Parts of the leaves of `results`, which are by bucket.
+    """The parts of the leaves of `results`, one per area and bucket.
 
     scope_values: the number of each area's scope value.
     """

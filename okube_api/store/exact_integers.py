@@ -1,6 +1,6 @@
-"""Integer arithmetic that never wraps: in 64 bits where a bound proves that it fits, else in Python integers.
+"""Integer arithmetic without overflow: in 64 bits where a bound proves that they are enough, else in Python integers.
 
-Sums wider than 64 bits travel through Arrow as `decimal128(38, 0)`, which holds every integer below 10**38.
+Sums wider than 64 bits are passed through Arrow as `decimal128(38, 0)`, which holds every integer below 10**38.
 """
 
 from typing import Any
@@ -80,7 +80,7 @@ def sum_by_position(positions: Ints, numbers: Numerators, size: int) -> Numerato
         totals = np.zeros(size, dtype=np.int64)
         np.add.at(totals, positions, numbers)
         return totals
-    # The upper and the lower half of each number are summed apart: neither sum wraps below 2**31 numbers.
+    # The upper and the lower half of each number are summed separately: neither overflows below 2**31 numbers.
     high = sum_by_position(positions, numbers >> _HALF_BITS, size)
     low = sum_by_position(positions, numbers & (2**_HALF_BITS - 1), size)
     return join_halves(high, low, _HALF_BITS)
@@ -166,5 +166,5 @@ def _split_words(column: pa.Array | pa.ChunkedArray) -> tuple[Ints, Ints]:
 
 
 def _fits(low: Ints, high: Ints) -> bool:
-    """Return whether every number fits into its low word: then the high one only repeats the sign."""
+    """Return whether every number fits into its low word, so that the high word only repeats the sign."""
     return bool((high == low >> (_WORD_BITS - 1)).all())

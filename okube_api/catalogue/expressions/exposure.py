@@ -23,10 +23,10 @@ class VenueRate(Value):
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Value):
-    """The rate of visitors among exposed users against that of the control group, less users who were exposed, too.
+    """The rate of visitors among exposed users, compared with that of the control group without exposed users.
 
-    exposed, control: with the instant of the first touch of each user.
-    visitors: with the instant of the last visit; it counts when it is at or after the first touch.
+    exposed, control: their span gives the first touch of each user.
+    visitors: their span gives the last visit of each user, which counts if it is at or after the first touch.
     """
 
     exposed: UserSet

@@ -31,7 +31,7 @@ class VisitOrder(Value):
 
 @dataclass(frozen=True, slots=True)
 class PathOrder(Value):
-    """The same from whole paths, where a filter keeps some of the stays.
+    """The same values computed from whole paths, for questions with a filter that excludes stays.
 
     paths: split by the user and the path of stays.
     """

@@ -1,4 +1,4 @@
-"""What the visitors of a site do elsewhere."""
+"""Totals of what the visitors of a site do elsewhere."""
 
 from dataclasses import dataclass, replace
 
@@ -12,10 +12,10 @@ from okube_api.catalogue.value import Number, Value
 
 @dataclass(frozen=True, slots=True)
 class VisitorTotal(Number):
-    """The part of a total that is of the visitors of each scope value.
+    """The part of a total that comes from the visitors of each scope value.
 
-    visitors: by scope value; who is in it at any time of the period counts in every bucket.
-    total: over rows that have a user and do not have the scope.
+    visitors: by scope value; a user who is in the set at any time of the period counts in every bucket.
+    total: a sum over rows that have a user but no column of the scope.
     """
 
     visitors: UserSet
@@ -29,7 +29,7 @@ class VisitorTotal(Number):
 
 @dataclass(frozen=True, slots=True)
 class VisitorBreakdown(Value):
-    """The same by the values of another scope, as a list of items with a key and a label."""
+    """The same part of a total, broken down by another scope, as a list of items with a key and a label."""
 
     visitors: UserSet
     total: Total

@@ -1,8 +1,8 @@
 """Evaluates deliveries and costs of campaigns, with the shares of sites.
 
-A delivery or cost of a campaign that names no site is shared evenly by the sites of `campaigns.find_sharers`, and a
-question sums the shares of its sites.  One that is not about a selection of sites and not broken down by site needs no
-shares: it leaves out the campaigns whose sites are all inactive, and has the whole of the others.
+A delivery or cost that names a campaign but no site is shared evenly among the sites of `campaigns.find_sharers`, and a
+question sums the shares of its sites.  A question that is neither about a selection of sites nor broken down by site
+needs no shares: it leaves out campaigns whose sites are all inactive, and counts the others in full.
 """
 
 from collections.abc import Iterator, Sequence

@@ -87,7 +87,7 @@ def _repeat_for_sites(grid: Grid, evaluator: Evaluator) -> Grid:
 
 @dataclass(frozen=True, slots=True)
 class UserInstants:
-    """One instant of each user, by cell (or by bucket): distinct pairs of cell and user, in order."""
+    """One instant per cell (or bucket) and user: the pairs are distinct and sorted by cell, then by user."""
 
     cells: Ints
     users: Ints
@@ -98,18 +98,18 @@ class UserInstants:
         return UserInstants(self.cells[rows], self.users[rows], self.at_ms[rows])
 
     def find(self, cells: Ints, users: Ints) -> tuple[Flags, Ints]:
-        """Return which pairs are among these, and the instant of each that is."""
+        """Return which of the given pairs are among these, and their instants."""
         size = 1 + max(int(self.users.max(initial=0)), int(users.max(initial=0)))
-        keys, wanted = self.cells * size + self.users, cells * size + users
-        positions = np.searchsorted(keys, wanted)
-        is_found: Flags = np.append(keys, -1)[positions] == wanted
+        keys, given_keys = self.cells * size + self.users, cells * size + users
+        positions = np.searchsorted(keys, given_keys)
+        is_found: Flags = np.append(keys, -1)[positions] == given_keys
         return is_found, np.append(self.at_ms, 0)[positions]
 
 
 def _read_instants(term: UserSet, evaluator: Evaluator) -> UserInstants:
-    """Return the first or the last instant of each user by cell, as the term's span says.
+    """Return the first or the last instant of each user by cell, depending on the term's span.
 
-    Facts that were made before the instants were stored have none: their touches count as early, their visits as late.
+    Rows derived before the column existed have no instant: their touches count as early, their visits as late.
     """
     assert term.span is not None
     first, last = term.span
