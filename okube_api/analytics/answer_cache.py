@@ -54,7 +54,7 @@ class Validity:
 
 @dataclass(frozen=True, slots=True)
 class RenderedAnswer:
-    """The bytes of an answer.
+    """The bytes of an answer, and notes on its values.
 
     csv: the media type of a CSV answer, None for JSON.
     etag: a hash of the content as an entity tag; equal answers have equal tags on every store and after a restart.
@@ -63,6 +63,7 @@ class RenderedAnswer:
     content: bytes
     module: Module
     csv: str | None = None
+    notes: tuple[str, ...] = ()
     etag: str = field(init=False)
 
     def __post_init__(self) -> None:

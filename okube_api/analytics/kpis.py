@@ -31,6 +31,14 @@ Generated from the catalogue (`okube_api/catalogue/`); change it there. `GET /an
 **Unit**: `n` count; `s` seconds; `d` days; `m` metres; `EUR` the application's currency; `1` ratio, as a decimal.
 
 Every KPI can be requested by `globals` and by the scopes in its row.
+
+What is known of a campaign only (its costs, its deliveries without a site) belongs to its active sites in equal parts;
+to its own sites when all of them are inactive; to all active sites when it names none. A question sums the parts of the
+sites that it reaches: an inactive one only when a filter or the path names it.
+
+Notes on the values are in the response header `X-Okube-Notes` (percent-encoded), and in `meta.notes` with `?meta=true`:
+campaigns whose costs are left out (in another currency than the application's, or fixed without both days), and, after a
+change of `settings.bands`, that distributions are in the previous bands until the counts are rebuilt.
 """
 
 

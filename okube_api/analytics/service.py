@@ -125,7 +125,7 @@ class Analytics:
                 }
             content = orjson.dumps(document if plan is None else {**document, "plan": plan})
 
-        rendered = RenderedAnswer(content, query.module, options.csv)
+        rendered = RenderedAnswer(content, query.module, options.csv, engine_answer.notes)
         if key is not None and documents_revision is not None and not options.meta and not options.explain:
             validity = Validity(application.id, application.timezone, today, rows_version, documents_revision)
             self.answer_cache.put(key, CacheEntry(rendered, validity))

@@ -1,6 +1,6 @@
 """Stores campaigns, with the lever and the flags that follow from their fields."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from okube_api.campaigns.extras import format_extras
@@ -126,6 +126,7 @@ def _normalize_campaign(
         fields = fields | {"costs": costs}
     campaign = drop_nulls(stored | fields)
     _check_days(campaign, "")
+    _check_fixed_costs(campaign, stored.get("costs") or ())
     extra = campaign.get("extra")
     terms = {"extraTerms": list_extra_terms(extra), "extraNames": join_names(extra)} if extra else {}
     campaign = {name: value for name, value in campaign.items() if name not in ("extraTerms", "extraNames")}
@@ -140,6 +141,16 @@ def _normalize_cost(cost: Json, index: int, application: Application) -> Json:
 def _check_days(period: Json, pointer: str) -> None:
     if (period.get("from") or "") > (period.get("to") or "9999-99-99"):
         raise Impossible.at("body", f"{pointer}/to", "'to' must not be before 'from'.")
+
+
+def _check_fixed_costs(campaign: Json, stored_costs: Sequence[Json]) -> None:
+    """Refuse new fixed costs without days: they could not be spread.  Raise Impossible."""
+    for index, cost in enumerate(campaign.get("costs") or ()):
+        days = [cost.get(side) or campaign.get(side) for side in ("from", "to")]
+        if cost["type"] == "fixed" and None in days and cost not in stored_costs:
+            side = "from" if days[0] is None else "to"
+            message = f"A fixed cost needs both days: set '{side}' of the cost or of the campaign."
+            raise Impossible.at("body", f"/costs/{index}/{side}", message)
 
 
 def _set_flag(campaign: Json) -> Json:

@@ -39,7 +39,9 @@ async def test_campaign_is_created_and_found_by_every_path(tenant: Tenant, reade
 
 
 async def test_update_changes_only_the_fields_it_names(tenant: Tenant, editor: httpx.AsyncClient) -> None:
-    await tenant.create("campaigns", key="a", name="A", costs=COSTS, extra={"x": 1}, **{"from": "2024-03-01"})
+    await tenant.create(
+        "campaigns", key="a", name="A", costs=COSTS, extra={"x": 1}, **{"from": "2024-03-01", "to": "2024-03-31"}
+    )
     url = f"{tenant.url}/campaigns/a"
     cleared = dict.fromkeys(("name", "from", "extra", "costs", "sites", "tags", "windows", "provider"))
     changed = (await editor.put(url, json={"tags": ["x"], "to": "2024-04-01"})).json()

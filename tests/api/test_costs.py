@@ -1,8 +1,11 @@
 """Costs of campaigns: they follow changes of campaigns, sites and deliveries, and sites add up to the total."""
 
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from okube_api.campaigns.repository import CAMPAIGNS
+from okube_api.store.conditions import equal
 
 from tests.api.server import Tenant
 
@@ -60,3 +63,60 @@ async def test_costs_follow_changes_of_campaigns(tenant: Tenant) -> None:
     await deliver(tenant, "mail,2024-03-05,,1000,30,20", "mail,2024-03-05,b,0,8,0")  # 10 more, and 4 for b alone
     assert await read_costs(tenant) == (123, {"a": 109.5, "b": 13.5})
     assert await change("campaigns/mail", costs=None) == (100, {"a": 100})
+
+
+# -- fixed costs without days, and costs in another currency ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("campaign", "cost", "pointer"),
+    [
+        ({}, {}, "/costs/1/from"),
+        ({"from": "2024-03-04"}, {}, "/costs/1/to"),
+        ({"to": "2024-03-04"}, {"to": "2024-03-05"}, "/costs/1/from"),
+        ({}, {"from": "2024-03-04"}, "/costs/1/to"),
+    ],
+)
+async def test_a_new_fixed_cost_needs_both_days(tenant: Tenant, campaign: Any, cost: Any, pointer: str) -> None:
+    mail, poster = {"type": "cpm", "amount": 2}, {"type": "fixed", "amount": 100}
+    body = {"key": "poster", **campaign, "costs": [mail, {**poster, **cost}]}
+    answer = await tenant.editor.post(f"{tenant.url}/campaigns", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+    assert "both days" in answer.json()["detail"]
+    await tenant.create("campaigns", key="poster", costs=[mail, {**poster, **DAYS}])
+    await tenant.create("campaigns", key="other", costs=[poster], **DAYS)
+    answer = await tenant.editor.put(f"{tenant.url}/campaigns/poster", json={"costs": [poster]})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/costs/0/from")
+
+
+async def test_notes_name_the_costs_that_are_left_out(tenant: Tenant) -> None:
+    url = f"{tenant.url}/conversions/levers/analytics"
+    body = {"params": [{"kpi": "cost", "temporals": False}]}
+    fixed = {"type": "fixed", "amount": 100, **DAYS}
+    await tenant.create("sites", key="a", name="a", online=False, coordinates=[4.83, 45.76])
+    await tenant.create("campaigns", key="poster", costs=[fixed])
+    plain = await tenant.reader.post(url, json=body, params=DAYS)
+    assert (plain.json()[0]["data"]["all"], "X-Okube-Notes" in plain.headers) == (100, False)
+
+    await tenant.create("campaigns", key="\u00e9t\u00e9 50%", costs=[{**fixed, "currency": "USD"}, fixed])
+    old = await tenant.create("campaigns", key="old", costs=[fixed])
+    store = tenant.server.services.store
+    undated = {"type": "fixed", "amount": 7, "currency": "EUR"}
+    await store.update(CAMPAIGNS, equal("_id", old["_id"]), {"costs": [undated]})
+    answer = (await tenant.reader.post(url, json=body, params={**DAYS, "meta": True})).json()
+    foreign_note, undated_note = answer["meta"]["notes"]
+    assert answer["results"][0]["data"]["all"] == 200
+    assert "other than EUR" in foreign_note
+    assert "\u00e9t\u00e9 50%" in foreign_note
+    assert ("old" in undated_note, "poster" in undated_note) == (True, False)
+    for accept in ("application/json", "text/csv"):
+        for _ in range(2):  # the second answer may be a cached one
+            response = await tenant.reader.post(url, json=body, params=DAYS, headers={"Accept": accept})
+            assert unquote(response.headers["X-Okube-Notes"]) == f"{foreign_note} {undated_note}"
+    prints = await tenant.reader.post(url, json={"params": [{"kpi": "prints"}]}, params=DAYS)
+    assert "X-Okube-Notes" not in prints.headers
+
+    # What is stored is accepted back.
+    campaign = (await tenant.reader.get(f"{tenant.url}/campaigns/old")).json()
+    change = {"costs": campaign["costs"], "name": "Old"}
+    assert (await tenant.editor.put(f"{tenant.url}/campaigns/old", json=change)).status_code == 200

@@ -62,7 +62,7 @@ async def resolve_conversion(
         some_sites=some_sites,
         active_sites=tuple(sorted(active_sites)),
         unreached_campaigns=() if some_sites else tuple(unreached),
-        notes=tuple(_note_foreign_costs(documents, currency)) if any(map(_reads_costs, terms)) else (),
+        notes=tuple(_note_costs(documents, currency)) if any(map(_reads_costs, terms)) else (),
     )
 
 
@@ -152,12 +152,23 @@ def _is_foreign(cost: Json, currency: str) -> bool:
     return (cost.get("currency") or currency) != currency
 
 
-def _note_foreign_costs(campaigns: Iterable[Resource], currency: str) -> Iterator[str]:
-    """Yield a note on costs in another currency than the application's: they cannot be added up."""
-    keys = [
-        campaign.key
-        for campaign in campaigns
-        if any(_is_foreign(cost, currency) for cost in campaign.document.get("costs") or ())
-    ]
-    if keys:
-        yield f"Costs in a currency other than {currency} are left out, of the campaigns: {', '.join(keys)}."
+def _note_costs(campaigns: Iterable[Resource], currency: str) -> Iterator[str]:
+    """Yield notes on costs that are left out.
+
+    Those in another currency than the application's cannot be added up; fixed ones without both days are on no day.
+    """
+    foreign, undated = [], []
+    for campaign in campaigns:
+        costs = campaign.document.get("costs") or ()
+        if any(_is_foreign(cost, currency) for cost in costs):
+            foreign.append(campaign.key)
+        if any(map(_is_undated, (_read_cost(cost, campaign.document) for cost in costs))):
+            undated.append(campaign.key)
+    if foreign:
+        yield f"Costs in a currency other than {currency} are left out, of the campaigns: {', '.join(foreign)}."
+    if undated:
+        yield f"Fixed costs without a first and a last day are left out, of the campaigns: {', '.join(undated)}."
+
+
+def _is_undated(cost: Spending) -> bool:
+    return cost.kind == "fixed" and (cost.first is None or cost.last is None)

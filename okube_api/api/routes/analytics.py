@@ -1,7 +1,9 @@
 """Questions over HTTP: for each module one endpoint about the sites of an application and one about a single site."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter, Body, Depends, Path, Query
@@ -45,6 +47,10 @@ class QuestionRoute(JsonRoute):
         return None if answer is None else _build_response(answer, request)
 
 
+NOTES_HEADER = "X-Okube-Notes"
+"""The header with the notes on an answer; `meta.notes` has them, too."""
+_LONGEST_HEADER = 4000  # characters
+
 router = APIRouter(route_class=QuestionRoute, tags=["analytics"])
 
 
@@ -60,12 +66,20 @@ async def _read_cache_key(request: Request) -> CacheKey | None:
 def _build_response(answer: RenderedAnswer, request: Request) -> Response:
     """Return the response with an answer; 304 for a client that has it already (`If-None-Match`)."""
     headers = {"ETag": answer.etag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
+    if answer.notes:
+        headers[NOTES_HEADER] = _format_notes(answer.notes)
     if is_unchanged(request.headers.get("if-none-match"), answer.etag):
         return Response(status_code=304, headers=headers)
     if answer.csv is None:
         return Response(answer.content, media_type=JSON, headers=headers)
     headers["Content-Disposition"] = f'attachment; filename="{answer.module.value}.csv"'
     return Response(answer.content, media_type=f"{answer.csv}; charset=utf-8", headers=headers)
+
+
+def _format_notes(notes: Sequence[str]) -> str:
+    """Return notes as the value of a header: ASCII, other characters percent-encoded as UTF-8; cut when too long."""
+    text = quote(" ".join(notes), safe=" !\"#$&'()*+,/:;<=>?@[]^`{|}")
+    return text if len(text) <= _LONGEST_HEADER else f"{text[:_LONGEST_HEADER]}..."
 
 
 # -- dependencies ------------------------------------------------------------------------------------------------
