@@ -5,7 +5,7 @@ from okube_api.areas.repository import AREAS
 from okube_api.auth.keys import KEYS
 from okube_api.auth.repository import DENYLIST, LOGIN_FAILURES, USERS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
-from okube_api.catalogue.facts import FACTS, PANELISTS
+from okube_api.catalogue.facts import BAND_EDGES, FACTS, PANELISTS
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.http.idempotency import IDEMPOTENCY
 from okube_api.http.rate_limits import RATES
@@ -39,5 +39,5 @@ SCHEMA = Schema(
         REJECTED,
         PENDING,
     ),
-    tables=(PANELISTS, *(table for fact in FACTS for table in fact.tables), *TABLES),
+    tables=(PANELISTS, BAND_EDGES, *(table for fact in FACTS for table in fact.tables), *TABLES),
 )

@@ -85,6 +85,10 @@ PANELISTS = Table(
     packed=True,
 )
 
+# -- the bands that counts were made with: partition 0 of an application ------------------------------------
+
+BAND_EDGES = Table("band_edges", (Column("bands", ColumnType.TEXT), Column("edge", ColumnType.INTEGER)))
+
 # -- stays of devices at sites, by Wi-Fi -------------------------------------------------------------------
 
 DROPOUTS = Measure("dropouts", "dropout", weighted=False)

@@ -29,7 +29,6 @@ class Evaluator:
         self.users = UserEvaluator(self.reader, fetched.panel)
         self.scope_values = self.reader.scope_values
         self.width = self.reader.width
-        self.notes: list[str] = []
         self._computed: dict[Hashable, Any] = {}
 
     def compute_once(self, key: Hashable, compute: Callable[[], Any]) -> Any:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from okube_api.catalogue.scopes import ATTRIBUTES, Scope
 from okube_api.catalogue.terms import UserSet
+from okube_api.engine.band_edges import with_edges_of_counts
 from okube_api.engine.calendar import Buckets
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.evaluators import evaluate
@@ -57,14 +58,14 @@ class EngineAnswer:
 
 async def answer(question: Question, reader: Reader, panels: PanelCache | None = None) -> EngineAnswer:
     """Answer a resolved question.  Raise the reader's TooManyRows and Unavailable."""
-    question = await answer_subqueries(question, reader)
+    question = await with_edges_of_counts(await answer_subqueries(question, reader), reader)
     plan = plan_question(question)
     fetched = await fetch(question, plan, reader, panels or PanelCache())
     if fetched.is_small:
-        results, notes = evaluate_question(question, fetched)
+        results = evaluate_question(question, fetched)
     else:
-        results, notes = await asyncio.to_thread(evaluate_question, question, fetched)
-    return EngineAnswer(results, plan, fetched, (*question.notes, *notes))
+        results = await asyncio.to_thread(evaluate_question, question, fetched)
+    return EngineAnswer(results, plan, fetched, question.notes)
 
 
 async def answer_subqueries(question: Question, reader: Reader) -> Question:
@@ -80,8 +81,8 @@ async def fetch(question: Question, plan: Plan, reader: Reader, panels: PanelCac
     return FetchedRows(plan, tables, panel)
 
 
-def evaluate_question(question: Question, fetched: FetchedRows) -> tuple[tuple[KpiResult, ...], tuple[str, ...]]:
-    """Return the results of every param, in order, and notes on them.
+def evaluate_question(question: Question, fetched: FetchedRows) -> tuple[KpiResult, ...]:
+    """Return the results of every param, in order.
 
     Params with the same scope and buckets share an evaluator, which reuses what it has already computed.
     """
@@ -97,8 +98,7 @@ def evaluate_question(question: Question, fetched: FetchedRows) -> tuple[tuple[K
             results = evaluate(question.value_of(request.kpi), evaluator)
             scope_values = evaluator.scope_values.values
             kpi_results.append(KpiResult(request, by, buckets, evaluator.width, scope_values, results))
-    notes = dict.fromkeys(note for evaluator in evaluators.values() for note in evaluator.notes)
-    return tuple(kpi_results), tuple(notes)
+    return tuple(kpi_results)
 
 
 def needs_panel(question: Question, plan: Plan) -> bool:

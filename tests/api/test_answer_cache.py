@@ -138,6 +138,7 @@ async def test_a_changed_study_or_application_is_in_the_next_answer(world: World
     assert (await world.tenant.editor.put(f"{world.tenant.url}/studies/study", json=study)).status_code == 200
     settings = {"settings": {"bands": {"dwell": [0, 60]}}}
     assert (await world.tenant.admin.put(world.tenant.url, json=settings)).status_code == 200
+    await world.tenant.server.services.invalidation.drain()
     assert await read_start_and_bins() == ("2024-01-01", 2) != before
 
 

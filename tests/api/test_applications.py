@@ -84,6 +84,30 @@ async def test_a_bad_field_is_refused_and_nothing_changes(
     assert (await admin.get(tenant.url)).json() == before
 
 
+@pytest.mark.parametrize(
+    ("bands", "edges", "least"),
+    [
+        ("dwell", [60, 120], 0),
+        ("distance", [1], 0),
+        ("delay", [1, 2, 3], 0),
+        ("visits", [0, 1, 2], 1),
+        ("visits", [2, 5], 1),
+        ("gap", [0, 7], 1),
+        ("gap", [7], 1),
+    ],
+)
+async def test_bands_begin_at_the_least_value(
+    tenant: Tenant, admin: httpx.AsyncClient, bands: str, edges: list[int], least: int
+) -> None:
+    answer = await admin.put(tenant.url, json={"settings": {"bands": {bands: edges}}})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == f"/settings/bands/{bands}"
+    assert f"must be {least}" in error["message"]
+    good = {bands: [least, *(edge for edge in edges if edge > least)]}
+    assert (await admin.put(tenant.url, json={"settings": {"bands": good}})).status_code == 200
+
+
 async def test_only_administrators_of_an_application_change_it(tenant: Tenant, stranger: httpx.AsyncClient) -> None:
     for caller, status in ((tenant.reader, 403), (tenant.editor, 403), (stranger, 404)):
         assert (await caller.put(tenant.url, json={"name": "Renamed"})).status_code == status

@@ -7,13 +7,18 @@ from typing import Any
 import pytest
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.campaigns.repository import CAMPAIGNS
+from okube_api.catalogue.bands import Bands
+from okube_api.catalogue.facts import GEO_STAYS
+from okube_api.engine.band_edges import read_band_edges
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.ingest.invalidation import PENDING, Invalidation
 from okube_api.ingest.service import Ingest
+from okube_api.kit.application import ApplicationSettings
 from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, ResourceChange
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.conditions import EVERYTHING, equal
+from okube_api.store.plans import Aggregate, Count
 from okube_api.store.protocol import Store
 from okube_api.store.values import Json
 
@@ -123,3 +128,41 @@ async def test_campaigns_have_the_days_of_their_data(empty_store: Store) -> None
     assert await read_period() == ("2024-03-29", "2024-04-02")
     await app.ingest.remove_batch(app.application, first)
     assert await read_period() == ("2024-04-02", "2024-04-02")
+
+
+async def test_counts_stay_in_the_bands_that_they_were_made_with_until_the_rebuild(empty_store: Store) -> None:
+    """Change the bands, send events before the facts are rebuilt, then rebuild: partly first, which rebuilds all."""
+    app = await IngestApp(empty_store, build_spring_tenant()).create_documents()
+    events, own = build_spring_tenant().events, app.application.id
+    stays = events["stays"]
+    before = {bands: tuple(getattr(app.application.settings.bands, bands.value)) for bands in Bands}
+    after = {
+        Bands.DWELL: (0, 700),
+        Bands.DISTANCE: (0, 30),
+        Bands.VISITS: (1, 9),
+        Bands.DELAY: (0, 2),
+        Bands.GAP: (1, 4),
+    }
+
+    async def read_state() -> tuple[Any, set[int]]:
+        async with empty_store.open_reader(own) as reader:
+            rows = await reader.aggregate(Aggregate(GEO_STAYS.table, EVERYTHING, ("dwell_band",), (Count("stays"),)))
+            return await read_band_edges(reader), set(rows["dwell_band"].to_pylist())
+
+    await app.ingest_events("stays", stays[::2])
+    assert (await read_state())[0] == before
+    changed = replace(
+        app.application,
+        settings=ApplicationSettings.model_validate(
+            {"bands": {name.value: list(edges) for name, edges in after.items()}}
+        ),
+    )
+    app.application = changed
+    await app.ingest_events("stays", stays[1::2])
+    edges, bands = await read_state()
+    assert edges == before
+    assert max(bands) > 1  # of the new bands there are only two
+    await app.ingest_events("touches", events["touches"])
+    await app.ingest.rebuild(changed, ("touches",))
+    edges, bands = await read_state()
+    assert (edges, bands) == (after, {0, 1})

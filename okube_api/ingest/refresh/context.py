@@ -1,17 +1,18 @@
 """Inputs of a derivation other than events, and the unit of work (`RefreshTask`)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from okube_api.campaigns.repository import CAMPAIGNS
+from okube_api.catalogue.bands import Bands
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.ingest.columns.columns import DayRange
 from okube_api.ingest.derive.place_index import PlaceIndex, index_places
 from okube_api.ingest.derive.touch_paths import Windows
 from okube_api.ingest.raw.reader import BatchDelta
-from okube_api.kit.application import Application, ApplicationSettings
+from okube_api.kit.application import STORED, Application, ApplicationSettings, BandEdges
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.conditions import equal
@@ -35,6 +36,16 @@ class DerivationContext:
     sites: pa.Table
     equipments: pa.Table
     windows: Windows
+
+    @property
+    def band_edges(self) -> Mapping[Bands, tuple[int, ...]]:
+        """The edges of the bands to count in."""
+        return {bands: tuple(getattr(self.settings.bands, bands.value)) for bands in Bands}
+
+    def with_band_edges(self, edges: Mapping[Bands, Sequence[int]]) -> "DerivationContext":
+        """Return the context with other bands to count in."""
+        bands = BandEdges.model_validate({name.value: list(values) for name, values in edges.items()}, context=STORED)
+        return replace(self, settings=self.settings.model_copy(update={"bands": bands}))
 
 
 @dataclass(frozen=True, slots=True)

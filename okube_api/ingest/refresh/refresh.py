@@ -29,11 +29,17 @@ WRITE_FACTS: tuple[Step, ...] = (
     steps.refresh_presence,
     steps.refresh_conversion,
 )
-ADD = (steps.count_accepted, *FIND_DAYS, *WRITE_FACTS, steps.write_ledger)
-REMOVE = (*FIND_DAYS, *WRITE_FACTS, steps.write_ledger)
-REBUILD = (steps.rewrite_panel, steps.find_all_days, *WRITE_FACTS)
-EXCLUDE = (steps.find_days_of_users, steps.find_days_of_devices, steps.rewrite_panel, *WRITE_FACTS)
-EXPIRE = (steps.find_days_of_expired_events, *WRITE_FACTS, steps.delete_expired_events)
+ADD = (steps.count_accepted, steps.choose_band_edges, *FIND_DAYS, *WRITE_FACTS, steps.write_ledger)
+REMOVE = (steps.choose_band_edges, *FIND_DAYS, *WRITE_FACTS, steps.write_ledger)
+REBUILD = (steps.renew_band_edges, steps.rewrite_panel, steps.find_all_days, *WRITE_FACTS)
+EXCLUDE = (
+    steps.choose_band_edges,
+    steps.find_days_of_users,
+    steps.find_days_of_devices,
+    steps.rewrite_panel,
+    *WRITE_FACTS,
+)
+EXPIRE = (steps.choose_band_edges, steps.find_days_of_expired_events, *WRITE_FACTS, steps.delete_expired_events)
 
 
 class FactRefresh:

@@ -20,6 +20,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_STAYS,
     PRESENCE_STEPS,
 )
+from okube_api.engine.band_edges import read_band_edges, write_band_edges
 from okube_api.ingest.columns.columns import DayRange
 from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.events import tables
@@ -92,6 +93,30 @@ class RefreshState:
     extra_days: dict[FactGroup, set[int]] = field(default_factory=lambda: {group: set() for group in _GROUPS})
     panel: PanelIndex | None = None
     accepted: dict[int, int] = field(default_factory=dict)
+
+
+# -- bands ---------------------------------------------------------------------------------------------------
+
+
+async def choose_band_edges(state: RefreshState) -> None:
+    """Use the bands of the facts that exist, so that all counts are in the same bands until these are rebuilt.
+
+    The first facts of an application have the bands of its settings.
+    """
+    edges = await read_band_edges(state.change)
+    new = {batch.number for batch in state.batches}
+    if edges and any(number not in new for number in state.live):
+        state.context = state.context.with_band_edges(edges)
+    elif edges != state.context.band_edges:
+        await write_band_edges(state.change, state.context.band_edges)
+
+
+async def renew_band_edges(state: RefreshState) -> None:
+    """Use the bands of the settings; where the facts have others, rebuild all of them."""
+    edges = await read_band_edges(state.change)
+    if edges != state.context.band_edges:
+        state.kinds |= frozenset(state.live.values())
+        await write_band_edges(state.change, state.context.band_edges)
 
 
 # -- counts and the panel ------------------------------------------------------------------------------------
