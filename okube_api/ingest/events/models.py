@@ -103,7 +103,7 @@ class StayEvent(Identified):
     poi: Name | None = Field(None, description="Id or key of the point of interest.")
     start: Instant
     duration_s: int = Field(ge=0, le=MAX_STAY_S)
-    zone: Literal["indoor", "outdoor"]
+    zone: Literal["indoor", "outdoor"] = "indoor"
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:

@@ -71,9 +71,11 @@ class CellReader:
         """Return an event with values of the types of its model; values that cannot be read stay unchanged."""
         cell_format = self.cell_format
         types = {rule.name: rule.value_type for rule in self._rules}
+        defaults = {rule.name for rule in self._rules if rule.schema.get("default") is not None}
         return {
             name: value if value is None or name not in types else read_value(value, types[name], cell_format)
             for name, value in event.items()
+            if value is not None or name not in defaults
         }
 
     def read_rows(self, rows: pa.Table) -> tuple[pa.Table, Flags]:
@@ -88,6 +90,9 @@ class CellReader:
             else pa.nulls(rows.num_rows, rule.type)
             for rule in self._rules
         }
+        for rule in self._rules:
+            if (default := rule.schema.get("default")) is not None:
+                columns[rule.name] = pc.fill_null(columns[rule.name], default)
         readable = np.ones(rows.num_rows, np.bool_)
         for name in rows.column_names:
             if columns[name].null_count:

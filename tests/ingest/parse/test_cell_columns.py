@@ -99,6 +99,16 @@ def test_days(texts: list[str]) -> None:
     assert days == [event and event["day"] for event in read_singly(reader, events)]
 
 
+@pytest.mark.parametrize("zone", [{}, {"zone": None}, {"zone": "indoor"}])
+def test_stays_are_indoor_unless_they_say_otherwise(zone: dict[str, Any]) -> None:
+    stay = {"user": "u", "site": "s", "start": "2022-11-05T10:00:00Z", "duration_s": 60}
+    reader = CellReader("stays")
+    table, valid = reader.read_rows(pa.Table.from_pylist([stay | {"zone": "outdoor"}, stay | zone]))
+    assert (table["zone"].to_pylist(), valid.all()) == (["outdoor", "indoor"], True)
+    (event,) = read_singly(reader, [stay | zone])
+    assert event == stay | {"zone": "indoor"}
+
+
 # -- Parquet, typed columns ---------------------------------------------------------------------------------------
 
 
