@@ -48,7 +48,7 @@ class Publisher:
             # If a process stopped after the change and before the last step, its batches count but are still waiting.
             if new := [batch for batch in waiting if batch["number"] not in live]:
                 await commit_with_retry(
-                    self._store, application.id, f"{new[0]['_id']}:shown", partial(self._add, application, new)
+                    self._store, application.id, f"{new[0]['_id']}:published", partial(self._add, application, new)
                 )
             await self._documents.update(application.id, {batch["kind"] for batch in waiting})
             visible = {batch["_id"]: await self._set_visible(batch) for batch in waiting}

@@ -68,7 +68,7 @@ class Retention:
             async with self._store.open_reader(application.id) as view:
                 expired = await find_expired_days(view, first_day)
             if expired:
-                await commit_with_retry(self._store, application.id, f"forgotten:{new_id(self._clock())}", expire)
+                await commit_with_retry(self._store, application.id, f"expired:{new_id(self._clock())}", expire)
                 await self._documents.update(application.id, set(expired))
                 log.info("ingest.expired", application=application.id, before=to_date(first_day).isoformat())
         midnight = datetime.combine(to_date(first_day), time.min, UTC)
