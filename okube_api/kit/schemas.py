@@ -85,6 +85,11 @@ class UpdateBody(Body):
         body._read_only_values, body._empty_values = read_only, empty
         return body
 
+    @property
+    def read_only_values(self) -> Json:
+        """The read-only fields that the caller sent."""
+        return self._read_only_values
+
     def list_changes(self, answer: Json) -> Json:
         """Return the fields that the caller sent with another value than that of the resource's answer.
 

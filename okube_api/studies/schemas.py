@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from okube_api.kit.list_query import Switch
 from okube_api.kit.period_query import PeriodQuery
@@ -22,6 +22,7 @@ from okube_api.kit.schemas import (
     Scalars,
     TagList,
     UpdateBody,
+    drop_unset_defaults,
 )
 from okube_api.store.conditions import EVERYTHING, Condition, equal
 from okube_api.store.values import Json
@@ -55,7 +56,9 @@ class StudyCreate(Body):
 class StudyUpdate(UpdateBody):
     """The fields to change; null, an empty list or an empty object clears a field where null is allowed."""
 
-    read_only: ClassVar[frozenset[str]] = frozenset({"_id", "application", "flag", "status", "createdAt", "updatedAt"})
+    read_only: ClassVar[frozenset[str]] = frozenset(
+        {"_id", "application", "flag", "status", "results", "createdAt", "updatedAt"}
+    )
 
     key: Key = UNSET
     name: str | None = None
@@ -68,9 +71,26 @@ class StudyUpdate(UpdateBody):
     sites: ReferenceList | None = None
     pois: ReferenceList | None = None
 
+    def list_changes(self, answer: Json) -> Json:
+        """Return the fields that change; empty `results`, as lists have them, are no change.  Raise BadRequest."""
+        if self.read_only_values.get("results") == {}:
+            del self.read_only_values["results"]
+        return super().list_changes(answer)
 
-class StudyAnswer(Answer):
-    """A study."""
+
+class StudyResults(Answer):
+    """A summary of the stays at the places of a study, without uplift; an empty object in lists."""
+
+    model_config = ConfigDict(json_schema_extra=drop_unset_defaults)
+
+    stays: int = Field(UNSET, description="Indoor stays at the sites and points of interest, within the period.")
+    users: int = Field(UNSET, description="The distinct users of these stays.")
+    first_day: Day | None = Field(UNSET, alias="firstDay", description="The first day with stays.")
+    last_day: Day | None = Field(UNSET, alias="lastDay", description="The last day with stays.")
+
+
+class StudyRow(Answer):
+    """A study as exports have it."""
 
     id: Identifier = Field(alias="_id")
     application: Identifier
@@ -93,6 +113,14 @@ class StudyAnswer(Answer):
     updated_at: Instant = Field(alias="updatedAt")
 
 
+class StudyAnswer(StudyRow):
+    """A study."""
+
+    results: StudyResults = Field(
+        EMPTY_OBJECT, description="The stays of the study; empty in lists unless `with_results` is true."
+    )
+
+
 def add_derived_fields(study: Json, today: str) -> Json:
     """Return a study with the fields that are not stored: its flag, and its status on the day `today` (UTC)."""
     is_declared = study.get("from") is not None or study.get("to") is not None
@@ -110,6 +138,9 @@ class StudyQuery(PeriodQuery):
     """The filters of a list of studies."""
 
     g: Switch = Field(False, description="Only studies without sites.")
+    with_results: Switch = Field(
+        False, description="Return the `results` of each study; they take some queries each. Not for CSV."
+    )
     sites: References = Field(UNSET, description="Studies with any of these sites (ids or keys).")
     pois: References = Field(UNSET, description="Studies with any of these points of interest (ids or keys).")
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 FIELDS = {
     "_id", "application", "key", "name", "description", "from", "to", "sites", "pois", "tags", "flag", "status",
-    "extra", "parameters", "createdAt", "updatedAt",
+    "extra", "parameters", "results", "createdAt", "updatedAt",
 }  # fmt: skip
 
 

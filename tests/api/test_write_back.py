@@ -106,7 +106,7 @@ async def create_resource(server: Server, tenant: Tenant, kind: str, body: Json)
 
 async def check_write_back(created: Created, answer: Json, query: dict[str, str]) -> None:
     """Send an answer back whole, and check that neither the resource nor its version changes."""
-    version = (await created.client.put(created.url, json={})).headers["ETag"]
+    version = (await created.client.put(created.url, json={}, params=query)).headers["ETag"]
     for method in ("PUT", "PATCH"):
         response = await created.client.request(method, created.url, json=answer, params=query)
         assert (response.status_code, response.json()) == (200, answer), response.text
@@ -149,6 +149,8 @@ def build_other(value: Any) -> Any:
         return not value
     if isinstance(value, int):
         return value + 1
+    if isinstance(value, dict):
+        return {name: build_other(inner) for name, inner in value.items()}
     return f"{value or ''}x"
 
 

@@ -22,7 +22,15 @@ from okube_api.http.pagination import Page, answer_page
 from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET
 from okube_api.store.values import Json
-from okube_api.studies.schemas import StudyAnswer, StudyCreate, StudyQuery, StudyUpdate, add_derived_fields
+from okube_api.studies.results import read_study_results
+from okube_api.studies.schemas import (
+    StudyAnswer,
+    StudyCreate,
+    StudyQuery,
+    StudyRow,
+    StudyUpdate,
+    add_derived_fields,
+)
 
 router = APIRouter(route_class=ApiRoute, tags=["studies"])
 
@@ -63,13 +71,13 @@ async def list_studies(
         where &= await services.studies.match_places(readable, field, names)
     if csv:
         complete = partial(_complete, services=services)
-        return await export_csv(
-            services.studies, where, StudyAnswer, media=csv, encoding=query.encoding, convert=complete
-        )
+        return await export_csv(services.studies, where, StudyRow, media=csv, encoding=query.encoding, convert=complete)
     page = await services.studies.find_page(where, query.paging)
-    return answer_page(
-        DocumentPage([_complete(study, services) for study in page.documents], page.total), query.paging, StudyAnswer
-    )
+    studies = [
+        await _add_results(study, services) if query.with_results else _complete(study, services)
+        for study in page.documents
+    ]
+    return answer_page(DocumentPage(studies, page.total), query.paging, StudyAnswer)
 
 
 @register_multipart(router, "POST", LIST)
@@ -102,13 +110,13 @@ async def create_study(body: OneOrMany[StudyCreate], creator: CanCreate, service
         return answer_list([_complete(study, services) for study in documents], StudyAnswer)
     access = await creator.load_access(body.app)
     study = await services.studies.create(access.application, body.dump_set_fields(without={"app"}))
-    return answer_with_etag(_complete(study, services), StudyAnswer, 201)
+    return answer_with_etag(await _add_results(study, services), StudyAnswer, 201)
 
 
 @register_aliased(router, "GET", ITEM, response_model=StudyAnswer, responses=refusals(404, 409))
 async def get_study(access: StudyToRead, services: ServicesDep) -> Response:
     """Return a study."""
-    return answer_with_etag(_complete(access.document, services), StudyAnswer)
+    return answer_with_etag(await _add_results(access.document, services), StudyAnswer)
 
 
 @register_aliased(router, "PUT PATCH", ITEM, response_model=StudyAnswer, responses=refusals(404, 412, 422))
@@ -120,19 +128,26 @@ async def update_study(
     An answer of the study is a valid body: fields with their current value do not change, and read-only
     fields are accepted with their current value only.
     """
+    needs_results = body.read_only_values.get("results")
+    present = await _add_results(access.document, services) if needs_results else _complete(access.document, services)
     study = await services.studies.update(
         access.application,
         access.document,
-        body.list_changes(StudyAnswer.render(_complete(access.document, services))),
+        body.list_changes(StudyAnswer.render(present)),
         parse_if_match(if_match),
     )
-    return answer_with_etag(_complete(study, services), StudyAnswer)
+    return answer_with_etag(await _add_results(study, services), StudyAnswer)
 
 
 @register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412))
 async def delete_study(access: StudyToEdit, services: ServicesDep, if_match: IfMatch = UNSET) -> None:
     """Delete a study."""
     await services.studies.remove(access.document, parse_if_match(if_match))
+
+
+async def _add_results(study: Json, services: Services) -> Json:
+    """Return a study with its derived fields and its results."""
+    return _complete(study, services) | {"results": await read_study_results(services.store, study)}
 
 
 def _complete(study: Json, services: Services) -> Json:
