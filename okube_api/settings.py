@@ -82,6 +82,12 @@ class Settings(BaseSettings):
     login_rate_limit: Rate = Field(
         None, description="Maximum rate of logins per client address, such as `30/minute`; no limit if absent."
     )
+    unknown_fields: Literal["refuse", "ignore"] = Field(
+        "refuse",
+        description="What happens to query parameters and fields of bodies that the server does not know: `refuse` "
+        "answers 400; `ignore` leaves them out and names them in the header `X-Okube-Ignored`, for clients that cannot "
+        "be changed.",
+    )
     body_limit: int = Field(1_048_576, ge=1024, description="Maximum size of a JSON or form body, in bytes.")
     upload_limit: int = Field(52_428_800, ge=1024, description="Maximum size of an uploaded table, in bytes.")
     query_params: int = Field(50, ge=1, description="Maximum number of params in one analytics question.")

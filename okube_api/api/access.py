@@ -15,8 +15,10 @@ from starlette.requests import Request
 from okube_api.api.container import Services, ServicesDep
 from okube_api.auth.repository import Role, User
 from okube_api.auth.sessions import Identity
-from okube_api.errors import AmbiguousKey, BadRequest, Forbidden, NotFound
+from okube_api.errors import AmbiguousKey, BadRequest, Fault, Forbidden, NotFound
+from okube_api.http.ignored_names import note_ignored
 from okube_api.kit.application import Application
+from okube_api.kit.json_text import escape_pointer, read_json
 from okube_api.kit.repository import Repository, match_keys
 from okube_api.kit.schemas import UNSET
 from okube_api.store.conditions import EVERYTHING, Condition, OneOf
@@ -197,16 +199,54 @@ App = Annotated[
 
 
 async def build_readable(request: Request, identity: IdentityDep, services: ServicesDep, app: App = UNSET) -> Condition:
-    """Return the condition for documents of the application in the path or `app`, else of all readable applications."""
-    application_in_path = request.path_params.get("application")
-    if application_in_path and app:
-        message = "Remove 'app': the path already names the application."
-        raise BadRequest.with_code("query", "/app", "unknown_parameter", message)
-    if application_in_path or app:
-        access = await load_access(services, identity.user, application_in_path or app, Role.READER)
-        return OneOf("application", (access.application.id,))
-    ids = identity.user.applications
-    return EVERYTHING if ids is None else OneOf("application", ids)
+    """Return the condition for documents of the application in the path or `app`, else of all readable applications.
+
+    `app` may be in the query or in a JSON body; it may repeat the application of the path, but not name another one.
+    """
+    in_body = await _read_app_in_body(request, services) if has_body(request) else None
+    names = [name for name in (request.path_params.get("application"), app, in_body) if name]
+    if not names:
+        ids = identity.user.applications
+        return EVERYTHING if ids is None else OneOf("application", ids)
+    access = await load_access(services, identity.user, names[0], Role.READER)
+    for where, name in (("query", app), ("body", in_body)):
+        if name:
+            require_application(access.application, name, where)
+    return OneOf("application", (access.application.id,))
+
+
+def require_application(application: Application, name: str, where: str) -> None:
+    """Raise BadRequest when `app` in the query or body names another application than the request."""
+    if name.lower() != application.id and name != application.key:
+        message = "'app' names another application than the rest of the request. Name one application."
+        raise BadRequest.with_code(where, "/app", "contradiction", message)
+
+
+def has_body(request: Request) -> bool:
+    """Return whether a request has a body, by its headers."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+async def _read_app_in_body(request: Request, services: Services) -> str | None:
+    """Return the field `app` of a list's JSON body; None when it is absent, null or empty.  Raise BadRequest."""
+    raw = await request.body()
+    body = read_json(raw) if raw.strip() else {}
+    if not isinstance(body, dict):
+        raise BadRequest.with_code(
+            "body", "", "wrong_type", "The body of a list must be an object with the field 'app'."
+        )
+    unknown = [name for name in body if name != "app"]
+    if unknown and services.settings.unknown_fields == "ignore":
+        note_ignored(request.scope, (f"body/{escape_pointer(name)}" for name in unknown))
+    elif unknown:
+        faults = [
+            Fault("body", f"/{escape_pointer(name)}", "unknown_field", f"Unknown field '{name}'.") for name in unknown
+        ]
+        raise BadRequest(faults[0].message, faults=faults)
+    app = body.get("app")
+    if app is not None and not isinstance(app, str):
+        raise BadRequest.with_code("body", "/app", "wrong_type", "'app' must be the id or key of an application.")
+    return app or None
 
 
 Readable = Annotated[Condition, Depends(build_readable)]

@@ -5,30 +5,34 @@ query parameters, bodies above the limit, other content types, and ambiguous JSO
 twice.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, ClassVar, get_args, get_origin
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import params
 from fastapi.dependencies.utils import get_flat_params, get_validation_alias
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
+from okube_api.api.access import has_body, load_access, require_application
 from okube_api.api.container import Services, get_services
 from okube_api.api.credentials import identify_caller
 from okube_api.api.form import read_form
+from okube_api.auth.repository import Role
 from okube_api.errors import BadRequest, Fault, TooLarge, UnsupportedMedia, format_suggestion
 from okube_api.http import idempotency
 from okube_api.http.etags import answer_conditionally, digest, is_unchanged
+from okube_api.http.ignored_names import note_ignored
 from okube_api.http.middleware.path_segments import decode_parameters
 from okube_api.http.middleware.proxy import public_path
 from okube_api.http.pagination import PageResponse
-from okube_api.kit.json_text import read_json
+from okube_api.kit.json_text import escape_pointer, read_json
 from okube_api.kit.schemas import list_types
 from okube_api.settings import Settings
 
@@ -40,6 +44,7 @@ class ApiRoute(APIRoute):
 
     is_public: ClassVar[bool] = False
     accepts_forms: ClassVar[bool] = True
+    ignored_parameters: ClassVar[frozenset[str]] = frozenset()
 
     def body_limit(self, settings: Settings) -> int:
         """Return the maximum size of a body, in bytes."""
@@ -68,7 +73,23 @@ class ApiRoute(APIRoute):
 
         async def perform(request: Request) -> Response:
             request = request if body is None else await body.read(request)
-            return await self.respond_early(request) or await handle(request)
+            try:
+                return await self.respond_early(request) or await handle(request)
+            except RequestValidationError as error:
+                refuses_unknown = get_services(request).settings.unknown_fields == "refuse"
+                if refuses_unknown or not isinstance(request, _ParsedRequest):
+                    raise
+                return await retry_without_unknown(request, error)
+
+        async def retry_without_unknown(request: _ParsedRequest, error: RequestValidationError) -> Response:
+            """Repeat the request without its unknown fields, until there are none or other faults."""
+            while unknown := _remove_unknown_fields(request.value, error.errors()):
+                note_ignored(request.scope, [f"body{pointer}" for pointer in unknown])
+                try:
+                    return await self.respond_early(request) or await handle(request)
+                except RequestValidationError as next_error:
+                    error = next_error
+            raise error
 
         async def check(request: Request) -> Response:
             services = get_services(request)
@@ -79,7 +100,8 @@ class ApiRoute(APIRoute):
                 request.state.user_id = identity.user.id
                 await services.rate_limits.check_caller(request, identity.rate_limit_key)
             request.scope["path_params"] = decode_parameters(request.scope["path_params"])
-            _check_query(request, list_parameters())
+            if request.scope["query_string"]:
+                await _check_query(request, list_parameters(), self, services)
             limited_request = Request(request.scope, _limit_body(request, self.body_limit(services.settings)))
             if accepts_key and (key := request.headers.get(idempotency.HEADER)) is not None:
                 user_id = request.state.identity.user.id
@@ -161,11 +183,6 @@ async def _compute_list_etag(request: Request, services: Services) -> str | None
     return f'"{digest(chr(10).join(parts).encode())}"'
 
 
-def has_body(request: Request) -> bool:
-    """Return whether a request has a body, by its headers."""
-    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-
-
 # -- query parameters --------------------------------------------------------------------------------------
 
 
@@ -182,21 +199,58 @@ def _is_list(annotation: Any) -> bool:
     return any(get_origin(kind) is list for kind in list_types(annotation))
 
 
-def _check_query(request: Request, parameters: dict[str, bool]) -> None:
-    """Raise BadRequest for parameters that are unknown, repeated or not valid texts."""
+async def _check_query(request: Request, parameters: dict[str, bool], route: ApiRoute, services: Services) -> None:
+    """Raise BadRequest for parameters that are unknown, repeated or not valid texts; remove those that mean nothing.
+
+    Removed are parameters that start with `_`, those that the route ignores, empty ones of a GET, an `app` that names
+    the application of the path, and unknown ones where the settings say so.
+    """
+    pairs = _parse_query(request.scope["query_string"])
+    is_get = request.method == "GET"
+    used: list[tuple[str, str]] = []
     seen: set[str] = set()
+    unknown: list[str] = []
     faults = []
-    for name, value in _parse_query(request.scope["query_string"]):
+    for name, value in pairs:
         if name not in parameters:
-            message = f"Unknown query parameter '{name}'.{format_suggestion(name, parameters)}"
-            faults.append(Fault("query", f"/{name}", "unknown_parameter", message))
-        elif name in seen and not parameters[name]:
+            if await _is_meaningless(request, name, value, route, services):
+                continue
+            if services.settings.unknown_fields == "ignore":
+                unknown.append(f"query/{escape_pointer(name)}")
+            else:
+                message = f"Unknown query parameter '{name}'.{format_suggestion(name, parameters)}"
+                faults.append(Fault("query", f"/{name}", "unknown_parameter", message))
+            continue
+        if is_get and not value:
+            continue
+        if name in seen and not parameters[name]:
             faults.append(Fault("query", f"/{name}", "repeated", f"'{name}' may be sent only once."))
         elif "\0" in value:
             faults.append(Fault("query", f"/{name}", "invalid_text", f"'{name}' must not contain NUL characters."))
         seen.add(name)
+        used.append((name, value))
     if faults:
         raise BadRequest(faults[0].message, faults=faults)
+    if unknown:
+        note_ignored(request.scope, unknown)
+    if len(used) < len(pairs):
+        request.scope["query_string"] = urlencode(used).encode("ascii")
+
+
+async def _is_meaningless(request: Request, name: str, value: str, route: ApiRoute, services: Services) -> bool:
+    """Return whether a parameter that the route does not know is left out silently.
+
+    Raise BadRequest when `app` names another application than the path.
+    """
+    if name.startswith("_") or name in route.ignored_parameters:
+        return True
+    application = request.path_params.get("application")
+    if name != "app" or application is None:
+        return False
+    if value:
+        access = await load_access(services, request.state.identity.user, application, Role.READER)
+        require_application(access.application, value, "query")
+    return True
 
 
 def _parse_query(query: bytes) -> list[tuple[str, str]]:
@@ -260,6 +314,27 @@ class _BodyReader:
             return request  # FastAPI reports the missing body where the route requires one
         accepted = f"{JSON} or {FORM}" if self.model else JSON
         raise UnsupportedMedia(f"The body must be {accepted}, not '{kind[:100]}'.")
+
+
+def _remove_unknown_fields(body: Any, errors: Sequence[Any]) -> list[str]:
+    """Remove from a parsed body the fields that validation found unknown; return their pointers."""
+    pointers = []
+    for error in errors:
+        if error["type"] != "extra_forbidden":
+            continue
+        _, *parents, name = (part for part in error["loc"] if not str(part).startswith("@"))  # @: tag of a union
+        place = body
+        for parent in parents:
+            if isinstance(place, dict):
+                place = place.get(parent)
+            elif isinstance(place, list) and isinstance(parent, int) and parent < len(place):
+                place = place[parent]
+            else:
+                place = None
+        if isinstance(place, dict) and name in place:
+            del place[name]
+            pointers.append("".join(f"/{escape_pointer(str(part))}" for part in (*parents, name)))
+    return pointers
 
 
 class _ParsedRequest(Request):

@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from okube_api.auth.repository import Role
 from okube_api.kit.list_query import PageQuery
@@ -41,12 +41,20 @@ Email = Annotated[
 # -- logging in --------------------------------------------------------------------------------------------------
 
 
+def _drop_blank(value: object) -> object:
+    return None if value == "" else value
+
+
+OptionalSolution = Annotated[Solution | None, BeforeValidator(_drop_blank)]
+"""A solution; null and an empty text mean none."""
+
+
 class Login(Body):
     """The credentials of a user."""
 
     login: str = Field(min_length=1, max_length=254, description="An e-mail address.", examples=["demo@okube.example"])
     password: Password
-    captcha: Solution = Field(UNSET, alias="captchaPayload")
+    captcha: OptionalSolution = Field(None, alias="captchaPayload")
     set_cookie: bool = Field(False, alias="setCookie", description="Also set the token as a cookie, for browsers.")
 
 
@@ -55,7 +63,7 @@ class PasswordChange(Body):
 
     current: Password
     new: NewPassword
-    captcha: Solution = Field(UNSET, alias="captchaPayload")
+    captcha: OptionalSolution = Field(None, alias="captchaPayload")
 
 
 class UserAnswer(Answer):

@@ -10,16 +10,27 @@ from okube_api.kit.repository import Paging
 from okube_api.kit.schemas import UNSET, Key, Text
 from okube_api.store.conditions import EVERYTHING, Condition, Contains, Missing, OneOf, Overlaps, equal
 
-Flag = Literal["true", "false"]
-"""A boolean filter: when it is absent, both values match."""
+_SPELLINGS = {"1": "true", "0": "false"}
+
+
+def _normalize_flag(value: object) -> object:
+    """Return `true` or `false` for a boolean in any case, or written 1 or 0; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    text = _SPELLINGS.get(value, value.lower())
+    return text if text in BOOLEANS else value
 
 
 def _parse_switch(value: object) -> object:
-    return BOOLEANS.get(value, value) if isinstance(value, str) else value
+    text = _normalize_flag(value)
+    return BOOLEANS.get(text, text) if isinstance(text, str) else text
 
+
+Flag = Annotated[Literal["true", "false"], BeforeValidator(_normalize_flag)]
+"""A boolean filter, written `true`, `false`, 1 or 0 in any case: when it is absent, both values match."""
 
 Switch = Annotated[bool, BeforeValidator(_parse_switch), Strict()]
-"""A boolean parameter, written `true` or `false`."""
+"""A boolean parameter, written `true`, `false`, 1 or 0 in any case."""
 
 
 class PageQuery(BaseModel):

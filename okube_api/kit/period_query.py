@@ -8,24 +8,39 @@ from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from okube_api.errors import Impossible
 from okube_api.kit.list_query import ListQuery
 from okube_api.kit.schemas import UNSET, Day, Timezone
 from okube_api.store.conditions import EVERYTHING, NOTHING, Between, Condition, Missing
 
-Seconds = Annotated[str, Field(pattern=r"^-?[0-9]{1,11}$", examples=["1553731200"])]
-"""Seconds since 1970, as a text."""
+_MILLISECONDS_DIGITS = 13
+
+
+def _to_seconds(value: object) -> object:
+    """Return the seconds of an instant of 13 digits, which is one in milliseconds; other values as they are."""
+    if isinstance(value, str) and len(value) == _MILLISECONDS_DIGITS and value.isascii() and value.isdigit():
+        return value[:-3]
+    return value
+
+
+Seconds = Annotated[
+    str,
+    BeforeValidator(_to_seconds),
+    Field(pattern=r"^-?[0-9]{1,11}$", examples=["1553731200"]),
+    WithJsonSchema({"type": "string", "pattern": r"^(-?[0-9]{1,11}|[0-9]{13})$", "examples": ["1553731200"]}),
+]
+"""Seconds since 1970, as a text; 13 digits are milliseconds."""
 
 
 class PeriodQuery(ListQuery):
     """The filters of a list whose resources have a period."""
 
-    sb: Seconds = Field(UNSET, description="Starts at or before this instant (epoch seconds).")
-    sa: Seconds = Field(UNSET, description="Starts at or after this instant (epoch seconds).")
-    eb: Seconds = Field(UNSET, description="Ends at or before this instant (epoch seconds).")
-    ea: Seconds = Field(UNSET, description="Ends after this instant (epoch seconds).")
+    sb: Seconds = Field(UNSET, description="Starts at or before this instant (epoch in seconds or milliseconds).")
+    sa: Seconds = Field(UNSET, description="Starts at or after this instant (epoch in seconds or milliseconds).")
+    eb: Seconds = Field(UNSET, description="Ends at or before this instant (epoch in seconds or milliseconds).")
+    ea: Seconds = Field(UNSET, description="Ends after this instant (epoch in seconds or milliseconds).")
     tz: Timezone = Field("UTC", description="The time zone of the days that the instants are compared with.")
     start: Day = Field(UNSET, alias="from", description="The period includes this day or a later one.")
     end: Day = Field(UNSET, alias="to", description="The period includes this day or an earlier one.")

@@ -223,7 +223,6 @@ async def test_application_must_be_named_exactly_once(tenant: Tenant) -> None:
     assert (twice.status_code, twice.json()["errors"][0]["pointer"]) == (400, "/app")
     never = await tenant.editor.post("/sites", json=SITE)
     assert (never.status_code, never.json()["errors"][0]["pointer"]) == (400, "/app")
-    assert (await tenant.reader.get(f"{tenant.url}/sites", params={"app": tenant.key})).status_code == 400
 
 
 # -- versions -----------------------------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ from okube_api.store.values import Json
 class QuestionRoute(JsonRoute):
     """A route of questions: it looks for a cached answer before the parameters and the body are validated."""
 
+    ignored_parameters = frozenset({"uplift"})  # of presence, whose devices are no panel; the others know it
+
     async def respond_early(self, request: Request) -> Response | None:
         """Return the cached answer, if the caller may read it."""
         analytics = get_services(request).analytics

@@ -1,0 +1,218 @@
+"""What existing clients send without meaning anything by it, and unknown names where the settings ignore them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from okube_api.auth.repository import Role
+
+from tests.api.server import PASSWORD, Server, Tenant, share_store
+
+pytestmark = pytest.mark.anyio
+
+SITE = {"name": "Metz", "online": True}
+PRESENCE = {"params": [{"kpi": "sessions", "temporals": False}]}
+
+
+async def list_keys(client: httpx.AsyncClient, url: str, **options: Any) -> list[str]:
+    """Return the keys in a list."""
+    answer = await client.request("GET", url, **options)
+    assert answer.status_code == 200, answer.text
+    return [document["key"] for document in answer.json()["documents"]]
+
+
+async def create_sites(tenant: Tenant) -> None:
+    """Create an active and an inactive site."""
+    await tenant.create("sites", key="on", active=True, **SITE)
+    await tenant.create("sites", key="off", active=False, **SITE)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["q=", "app=", "active=", "tags=&keys=", "page=&per_page=", "_=1711983600000", "_ts=1&_ts=2", "encoding=&q=&_x"],
+)
+async def test_empty_and_underscored_parameters_mean_nothing(tenant: Tenant, query: str) -> None:
+    await create_sites(tenant)
+    for url in (f"{tenant.url}/sites?{query}", f"/sites?{query}&app={tenant.key}"):
+        assert await list_keys(tenant.reader, url.replace("app=&", "")) == ["on", "off"]
+
+
+@pytest.mark.parametrize(
+    ("value", "keys"), [("TRUE", ["on"]), ("True", ["on"]), ("1", ["on"]), ("False", ["off"]), ("0", ["off"])]
+)
+async def test_booleans_are_read_in_any_case_and_as_digits(tenant: Tenant, value: str, keys: list[str]) -> None:
+    await create_sites(tenant)
+    assert await list_keys(tenant.reader, f"{tenant.url}/sites", params={"active": value}) == keys
+    await tenant.create("studies", key="everywhere")
+    assert await list_keys(tenant.reader, f"{tenant.url}/studies", params={"g": value}) == ["everywhere"]
+
+
+@pytest.mark.parametrize("value", ["yes", "2", "tru", "01", "null"])
+async def test_other_texts_are_no_booleans(tenant: Tenant, value: str) -> None:
+    for url in (f"{tenant.url}/sites?active={value}", f"{tenant.url}/studies?g={value}"):
+        assert (await tenant.reader.get(url)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("parameter", "keys"), [("sa", ["may"]), ("sb", ["april"]), ("ea", ["may"]), ("eb", ["april"])]
+)
+async def test_instants_may_be_in_milliseconds(tenant: Tenant, parameter: str, keys: list[str]) -> None:
+    await tenant.create("campaigns", key="april", **{"from": "2024-04-01", "to": "2024-04-15"})
+    await tenant.create("campaigns", key="may", **{"from": "2024-05-01", "to": "2024-05-15"})
+    for instant in ("1713830400", "1713830400999", "1713830400000"):  # 2024-04-23
+        assert await list_keys(tenant.reader, f"{tenant.url}/campaigns", params={parameter: instant}) == keys
+    assert (await tenant.reader.get(f"{tenant.url}/campaigns?{parameter}=171383040099")).status_code == 400
+
+
+async def test_app_may_repeat_the_application_of_the_path(tenant: Tenant, other_tenant: Tenant) -> None:
+    await create_sites(tenant)
+    site = f"{tenant.url}/sites/on"
+    for name in (tenant.key, tenant.id, tenant.id.upper(), ""):
+        assert await list_keys(tenant.reader, f"{tenant.url}/sites", params={"app": name}) == ["on", "off"]
+        assert (await tenant.reader.get(site, params={"app": name})).status_code == 200
+        asked = await tenant.reader.post(f"{tenant.url}/presence/analytics", params={"app": name}, json=PRESENCE)
+        assert asked.status_code == 200
+    for name in (other_tenant.key, other_tenant.id, "nothing"):
+        for url in (f"{tenant.url}/sites", site):
+            answer = await tenant.reader.get(url, params={"app": name})
+            assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/app")
+    for url in (f"{other_tenant.url}/sites", f"{other_tenant.url}/sites/on"):
+        assert (await tenant.reader.get(url, params={"app": tenant.key})).status_code == 404
+
+
+async def test_uplift_of_presence_is_ignored(tenant: Tenant) -> None:
+    url = f"{tenant.url}/presence/analytics"
+    answers = [await tenant.reader.post(f"{url}?{query}", json=PRESENCE) for query in ("", "uplift=false", "uplift=x")]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert len({answer.text for answer in answers}) == 1
+    site = await tenant.create("sites", **SITE)
+    asked = await tenant.reader.post(f"/sites/{site['_id']}/presence/analytics?uplift=true", json=PRESENCE)
+    assert asked.status_code == 200
+
+
+@pytest.mark.parametrize("captcha", ["", None])
+async def test_an_empty_captcha_is_none(server: Server, nobody: httpx.AsyncClient, captcha: str | None) -> None:
+    user = await server.create_user()
+    body = {"login": user.login, "password": PASSWORD, "captchaPayload": captcha}
+    assert (await nobody.post("/auth/login", json=body)).status_code == 200
+    assert (await nobody.post("/auth/login", data={**body, "captchaPayload": ""})).status_code == 200
+
+
+# -- the application in the body of a list -----------------------------------------------------------------------
+
+
+@pytest.fixture
+async def both(server: Server, tenant: Tenant, other_tenant: Tenant) -> httpx.AsyncClient:
+    """Return a client with a role in two applications that have a resource of each kind."""
+    for each, key in ((tenant, "first"), (other_tenant, "second")):
+        await each.create("sites", key=key, **SITE)
+        await each.create("pois", key=key, name="Poi", coordinates=[6.17, 49.12])
+        await each.create("campaigns", key=key)
+        await each.create("studies", key=key)
+    return server.client_of(await server.create_user(roles={tenant.id: Role.READER, other_tenant.id: Role.READER}))
+
+
+@pytest.mark.parametrize("kind", ["sites", "pois", "campaigns", "studies"])
+async def test_a_list_is_of_the_application_in_its_body(
+    tenant: Tenant, other_tenant: Tenant, both: httpx.AsyncClient, kind: str
+) -> None:
+    url = f"/{kind}"
+    assert await list_keys(both, url) == ["first", "second"]
+    for app, key in ((tenant.key, "first"), (other_tenant.id, "second")):
+        assert await list_keys(both, url, json={"app": app}) == [key]
+        assert await list_keys(both, url, json={"app": app}, params={"app": app}) == [key]
+        as_csv = await both.request("GET", url, json={"app": app}, headers={"Accept": "text/csv"})
+        assert len(as_csv.text.strip().splitlines()) == 2
+    for body in ({}, {"app": None}, {"app": ""}):
+        assert await list_keys(both, url, json=body) == ["first", "second"]
+    assert await list_keys(both, f"{tenant.url}/{kind}", json={"app": tenant.key}) == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b'{"app": 7}', "/app"),
+        (b'{"app": ["x"]}', "/app"),
+        (b'{"apps": "x"}', "/apps"),
+        (b"[]", ""),
+        (b'"x"', ""),
+        (b'{"app": "x"', ""),
+        (b"\xff", ""),
+    ],
+)
+async def test_an_invalid_body_of_a_list_is_400(both: httpx.AsyncClient, body: bytes, pointer: str) -> None:
+    answer = await both.request("GET", "/sites", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
+
+
+async def test_an_application_in_a_body_is_checked_like_others(
+    tenant: Tenant, other_tenant: Tenant, both: httpx.AsyncClient
+) -> None:
+    statuses = [
+        (await client.request("GET", url, json={"app": app})).status_code
+        for client, url, app in (
+            (both, "/sites", "nothing"),
+            (tenant.reader, "/sites", other_tenant.key),
+            (both, f"/sites?app={tenant.key}", other_tenant.key),
+            (both, f"{tenant.url}/sites", other_tenant.key),
+        )
+    ]
+    assert statuses == [404, 404, 400, 400]
+
+
+# -- unknown names -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def tolerant(server: Server, tenant: Tenant) -> AsyncIterator[httpx.AsyncClient]:
+    """Return an editor's client of an application that ignores unknown names."""
+    token = server.issue_token(tenant.users[Role.EDITOR])
+    async with share_store(server, unknown_fields="ignore") as application:
+        yield application.client(token)
+
+
+async def test_unknown_names_are_left_out_and_named(tenant: Tenant, tolerant: httpx.AsyncClient) -> None:
+    body = {**SITE, "key": "metz", "colour": "red", "a/b": 1, "étage": 2}
+    created = await tolerant.post(f"{tenant.url}/sites?trace=1", json=body)
+    assert created.status_code == 201, created.text
+    assert created.headers["x-okube-ignored"] == "query/trace, body/colour, body/a~1b, body/%C3%A9tage"
+    assert "colour" not in created.json()
+    url = f"{tenant.url}/sites/metz"
+    form = await tolerant.put(url, data={"name": "Metz 2", "colour": "red"})
+    assert (form.status_code, form.headers["x-okube-ignored"]) == (200, "body/colour")
+    listed = await tolerant.get(f"{tenant.url}/sites?sort=name&per_page=5&limit=3")
+    assert (listed.status_code, listed.headers["x-okube-ignored"]) == (200, "query/sort, query/limit")
+    assert listed.json()["documents"][0]["name"] == "Metz 2"
+    assert "x-okube-ignored" not in (await tolerant.get(url)).headers
+
+
+async def test_unknown_names_inside_lists_and_questions_are_left_out(
+    tenant: Tenant, tolerant: httpx.AsyncClient
+) -> None:
+    campaigns = [{"key": "a", "budget": 3}, {"key": "b"}, {"key": "c", "windows": {"click": 3, "swipe": 4}}]
+    created = await tolerant.post(f"{tenant.url}/campaigns", json=campaigns)
+    assert created.status_code == 201, created.text
+    assert created.headers["x-okube-ignored"] == "body/0/budget, body/2/windows/swipe"
+    question = {"params": [{"kpi": "sessions", "colour": "red", "temporals": False}], "version": 2}
+    url = f"{tenant.url}/presence/analytics"
+    for _ in range(2):
+        asked = await tolerant.post(url, json=question)
+        assert asked.status_code == 200, asked.text
+        assert set(asked.headers["x-okube-ignored"].split(", ")) == {"body/params/0/colour", "body/version"}
+        assert asked.json() == (await tenant.reader.post(url, json=PRESENCE)).json()
+
+
+async def test_other_faults_are_still_refused(tenant: Tenant, tolerant: httpx.AsyncClient) -> None:
+    refused = await tolerant.post(f"{tenant.url}/sites", json={"name": 7, "online": True, "colour": "red"})
+    assert refused.status_code == 400
+    assert [fault["pointer"] for fault in refused.json()["errors"]] == ["/name"]
+    assert (await tolerant.get(f"{tenant.url}/sites?page=x&sort=name")).status_code == 400
+
+
+async def test_unknown_names_are_refused_by_default(tenant: Tenant) -> None:
+    for answer in (
+        await tenant.editor.post(f"{tenant.url}/sites", json={**SITE, "colour": "red"}),
+        await tenant.editor.get(f"{tenant.url}/sites?sort=name"),
+    ):
+        assert (answer.status_code, "x-okube-ignored" in answer.headers) == (400, False)
