@@ -104,7 +104,7 @@ def test_stays_are_indoor_unless_they_say_otherwise(zone: dict[str, Any]) -> Non
     stay = {"user": "u", "site": "s", "start": "2022-11-05T10:00:00Z", "duration_s": 60}
     reader = CellReader("stays")
     table, valid = reader.read_rows(pa.Table.from_pylist([stay | {"zone": "outdoor"}, stay | zone]))
-    assert (table["zone"].to_pylist(), valid.all()) == (["outdoor", "indoor"], True)
+    assert (table["zone"].to_pylist(), valid.tolist()) == (["outdoor", "indoor"], [True, True])
     (event,) = read_singly(reader, [stay | zone])
     assert event == stay | {"zone": "indoor"}
 
