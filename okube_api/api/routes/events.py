@@ -66,7 +66,7 @@ Dates = Annotated[
     ),
 ]
 ContentType = Annotated[str, Header(alias="content-type", include_in_schema=False)]
-_ENCODINGS = {"enum": ["identity", "gzip", "zstd"]}
+_ENCODINGS = {"enum": ["identity", "gzip", "x-gzip", "zstd"]}
 ContentEncoding = Annotated[
     str,
     Header(alias="content-encoding", description="Compression: `gzip` or `zstd`.", json_schema_extra=_ENCODINGS),

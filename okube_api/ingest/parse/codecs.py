@@ -63,6 +63,8 @@ def parse_charset(content_type: str) -> str | None:
 def parse_content_encoding(content_encoding: str) -> Encoding:
     """Return the compression of this name; no name means none.  Raise UnsupportedMedia."""
     name = content_encoding.strip().lower() or Encoding.IDENTITY
+    if name == "x-gzip":  # means the same (RFC 9110)
+        name = Encoding.GZIP
     try:
         return Encoding(name)
     except ValueError:
@@ -111,7 +113,7 @@ class _IdentityDecoder:
 
 
 class _GzipDecoder:
-    """A file may consist of several gzip members."""
+    """A file may consist of several gzip members, with zero bytes after each: tapes and block devices pad files."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(_WINDOW_BITS)
@@ -122,6 +124,9 @@ class _GzipDecoder:
         try:
             while data:
                 if self._member.eof:
+                    data = data.lstrip(b"\0")
+                    if not data:
+                        break
                     self._member = zlib.decompressobj(_WINDOW_BITS)
                 self._started = True
                 pieces.append(self._member.decompress(data, _MAX_PIECE_BYTES))
