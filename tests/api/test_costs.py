@@ -120,3 +120,31 @@ async def test_notes_name_the_costs_that_are_left_out(tenant: Tenant) -> None:
     campaign = (await tenant.reader.get(f"{tenant.url}/campaigns/old")).json()
     change = {"costs": campaign["costs"], "name": "Old"}
     assert (await tenant.editor.put(f"{tenant.url}/campaigns/old", json=change)).status_code == 200
+
+
+# -- refunds ------------------------------------------------------------------------------------------------------
+
+
+async def test_refunds_change_revenues_only(tenant: Tenant) -> None:
+    async def ingest(kind: str, *lines: str) -> None:
+        headers = {"Content-Type": "text/csv"}
+        answer = await tenant.editor.post(f"{tenant.url}/ingest/{kind}", content="\n".join(lines), headers=headers)
+        assert (answer.status_code, answer.json()["accepted"]) == (201, len(lines) - 1), answer.text
+
+    await tenant.create("sites", key="a", name="a", online=False, coordinates=[4.83, 45.76])
+    await tenant.create("campaigns", key="mail")
+    await ingest("touches", "user,campaign,at,kind", *(f"{user},mail,2024-03-04T08:00:00Z,click" for user in "xyz"))
+    await ingest("visits", "user,site,at", *(f"{user},a,2024-03-05T09:00:00Z" for user in "xy"))
+    await ingest(
+        "purchases",
+        "user,site,at,amount,order",
+        "x,a,2024-03-05T10:00:00Z,30.10,1",
+        "x,a,2024-03-05T11:00:00Z,-10.05,1",  # of the same visit
+        "y,a,2024-03-05T10:00:00Z,-5,2",  # of a visit without a purchase, which is no conversion
+        "z,a,2024-03-06T10:00:00Z,-2,3",  # without a visit
+    )
+    kpis = ("revenues", "offlineVisits", "offlineConversions", "offlineConversionPurchases", "offlineConversionRate")
+    body = {"params": [{"kpi": kpi, "temporals": False} for kpi in kpis]}
+    url = f"{tenant.url}/conversions/levers/analytics"
+    answer = await tenant.reader.post(url, json=body, params={**DAYS, "uplift": False})
+    assert [element["data"]["all"] for element in answer.json()] == [13.05, 2, 1, 1, 0.5]

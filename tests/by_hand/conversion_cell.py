@@ -102,11 +102,11 @@ class Cell:
         return sum((self.weight(outcome) for outcome in self.attributed(online, cohort) if outcome.visit), Fraction(0))
 
     def conversions(self, online: bool, cohort: bool = False) -> Fraction:
-        converted = (outcome for outcome in self.attributed(online, cohort) if outcome.visit and outcome.purchases)
+        converted = (outcome for outcome in self.attributed(online, cohort) if outcome.visit and outcome.sales)
         return sum(map(self.weight, converted), Fraction(0))
 
     def purchases(self, online: bool) -> Fraction:
-        return sum((self.weight(outcome) * len(outcome.purchases) for outcome in self.attributed(online)), Fraction(0))
+        return sum((self.weight(outcome) * outcome.sales for outcome in self.attributed(online)), Fraction(0))
 
     def revenues(self, online: bool, cohort: bool = False) -> Fraction:
         return sum((self.weight(outcome) * outcome.revenue for outcome in self.attributed(online, cohort)), Fraction(0))

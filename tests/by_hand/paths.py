@@ -18,7 +18,10 @@ Credits = Mapping[str, Fraction]
 
 @dataclass(frozen=True)
 class Outcome:
-    """A visit with its purchases, or a purchase without a visit; the path is empty when no touch is eligible."""
+    """A visit with its purchases, or a purchase without a visit; the path is empty when no touch is eligible.
+
+    purchases: refunds, too, which are placed as purchases are.
+    """
 
     user: str
     site: str
@@ -34,6 +37,11 @@ class Outcome:
     @property
     def campaigns(self) -> list[str]:
         return [touch.campaign for touch in self.path]
+
+    @property
+    def sales(self) -> int:
+        """The number of purchases; a refund (negative amount) is none."""
+        return sum(purchase.amount >= 0 for purchase in self.purchases)
 
     @property
     def revenue(self) -> Fraction:

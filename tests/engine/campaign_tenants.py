@@ -1,11 +1,12 @@
 """Small random applications with campaigns, by seed; one of them has no exposures."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 from functools import cache
 
-from tests.by_hand.truth import Campaign, Cost, Place, Truth
+from tests.by_hand.truth import Campaign, Cost, Place, Purchase, Truth
 from tests.truth import places, random_events
 
 WITHOUT_TOUCHES = 3  # the seed of the application without touches
@@ -33,7 +34,9 @@ def campaign_tenant(seed: int) -> Truth:
         panelists=panel,
         touches=touches,
         visits=visits,
-        purchases=random_events.draw_purchases(dice, visits, users, visited_sites) if visits else [],
+        purchases=_with_refunds(dice, random_events.draw_purchases(dice, visits, users, visited_sites))
+        if visits
+        else [],
         deliveries=random_events.draw_deliveries(dice, campaigns),
     )
 
@@ -51,6 +54,13 @@ def _vary_campaign(campaign: Campaign, dice: random_events.Dice, sites: tuple[Pl
         costs=tuple(costs),
         windows=campaign.windows,
     )
+
+
+def _with_refunds(dice: random_events.Dice, purchases: Sequence[Purchase]) -> list[Purchase]:
+    """Return purchases, some of them as refunds of their amount."""
+    return [
+        replace(purchase, amount=-purchase.amount) if dice.random.random() < 0.2 else purchase for purchase in purchases
+    ]
 
 
 def _random_cost(dice: random_events.Dice) -> Cost:

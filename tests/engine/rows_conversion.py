@@ -65,8 +65,8 @@ def _user_columns(outcome: Outcome, numbers: dict[str, int]) -> Row:
 def _outcome_columns(outcome: Outcome, numbers: dict[str, int]) -> Row:
     return _user_columns(outcome, numbers) | {
         "visit": int(outcome.visit),
-        "conversion": int(outcome.visit and bool(outcome.purchases)),
-        "purchase_count": len(outcome.purchases),
+        "conversion": int(outcome.visit and outcome.sales > 0),
+        "purchase_count": outcome.sales,
         "revenue_micro": int(outcome.revenue * 1_000_000),
         "campaigns": sorted(set(outcome.campaigns)),
     }

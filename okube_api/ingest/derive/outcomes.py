@@ -50,12 +50,13 @@ def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span
 
     visits: (user, site, at).  purchases: (user, site, at, amount_micro).  sites: (site, timezone) by `_id`.
     A purchase belongs to the latest visit of its user, site and local day at or before the purchase.
+    A refund (negative amount) is placed like a purchase, but does not count as one.
     """
     visited, bought = _index_events(visits, sites, span), _index_events(purchases, sites, span)
     visit = _match_purchases(visited, bought)
     has_visit, size = visit >= 0, len(visited.day)
     revenue = sum_by_position(visit[has_visit], bought.revenue_micro[has_visit], size)
-    purchase_count = count_by_group(visit[has_visit], size)
+    purchase_count = count_by_group(visit[has_visit & (bought.purchase_count > 0)], size)
     outcomes = Outcomes(visited.day, visited.site, visited.user, visited.at_ms, visited.visit, purchase_count, revenue)
     return outcomes + bought.take(~has_visit)
 
@@ -66,10 +67,11 @@ def _index_events(events: pa.Table, sites: pa.Table, span: DayRange) -> Outcomes
     day = to_days_of_places(at_ms, site, sites["timezone"].to_pylist())
     numbers = np.flatnonzero((site >= 0) & (day >= span[0]) & (day <= span[1]))
     are_purchases = "amount_micro" in events.column_names
-    purchases = np.full(len(numbers), int(are_purchases), np.int64)
     revenue = to_integers(events["amount_micro"])[numbers] if are_purchases else np.zeros(len(numbers), np.int64)
+    is_visit = np.full(len(numbers), int(not are_purchases), np.int64)
+    purchases = (are_purchases & (revenue >= 0)).astype(np.int64)
     user = to_integers(events["user"])[numbers]
-    return Outcomes(day[numbers], site[numbers], user, at_ms[numbers], 1 - purchases, purchases, revenue)
+    return Outcomes(day[numbers], site[numbers], user, at_ms[numbers], is_visit, purchases, revenue)
 
 
 def _match_purchases(visited: Outcomes, bought: Outcomes) -> Ints:

@@ -161,5 +161,10 @@ class PurchaseEvent(Identified):
     user: Person
     site: Name = Field(description="Id or key of the site.")
     at: Instant
-    amount: float = Field(ge=0, le=10**9, allow_inf_nan=False, description="In the application's currency.")
+    amount: float = Field(
+        ge=-(10**9),
+        le=10**9,
+        allow_inf_nan=False,
+        description="In the application's currency; negative for a refund, which changes revenues only.",
+    )
     order: Name | None = Field(None, description="Distinguishes purchases of the same user, site, instant and amount.")

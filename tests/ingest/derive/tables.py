@@ -226,8 +226,8 @@ def expect_outcome_row(truth: Truth, numbers: Mapping[str, int], outcome: Outcom
         "user": numbers[outcome.user],
         "weight": int(outcome.weight * 1000),
         "visit": int(outcome.visit),
-        "conversion": int(outcome.visit and bool(outcome.purchases)),
-        "purchase_count": len(outcome.purchases),
+        "conversion": int(outcome.visit and outcome.sales > 0),
+        "purchase_count": outcome.sales,
         "revenue_micro": int(outcome.revenue * 1_000_000),
         "campaigns": sorted(set(outcome.campaigns)),
     }
@@ -243,7 +243,7 @@ def _sort_outcomes(truth: Truth) -> list[Outcome]:
             numbers[outcome.user],
             outcome.at,
             outcome.visit,
-            len(outcome.purchases),
+            outcome.sales,
             outcome.revenue,
         ),
     )
