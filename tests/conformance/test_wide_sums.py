@@ -131,3 +131,14 @@ async def test_sums_that_fit_are_int64(store: Store, count: int) -> None:
         result = await reader.aggregate(PLANS[2])
     sums = [measure.name for measure in MEASURES if measure.name != "wide_weighted"]
     assert {result.schema.field(name).type for name in sums} == {pa.int64()}
+
+
+async def test_sums_that_no_store_can_hold_are_refused(store: Store) -> None:
+    rows = [{"part": 1, "place": "a", "number": 1, "weight": 10**9, "wide": 9 * 10**33}] * 20
+    application = uuid4().hex
+    async with store.begin_change(application, "fill") as change:
+        await change.replace(AMOUNTS, [1], to_arrow(AMOUNTS, rows))
+        await change.commit()
+    async with store.open_reader(application) as reader:
+        with pytest.raises(Exception, match=r"digits|[Oo]verflow|out of range"):
+            await reader.aggregate(Aggregate(AMOUNTS, EVERYTHING, (), (Sum("wide", "w", times="weight"),)))

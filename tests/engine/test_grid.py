@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.engine.grid import Grid, round_quotients, sum_by_cell
+from okube_api.engine.grid import Grid, round_quotients, sum_by_cell, sum_quotients
 
 PAIRS = st.lists(st.tuples(st.integers(0, 60), st.integers(-(10**6), 10**6)))
 SPARSE = st.lists(st.tuples(st.integers(0, 2**40), st.integers(-(10**6), 10**6)))
@@ -80,3 +80,27 @@ def test_integers_beyond_64_bits_are_exact() -> None:
     huge = np.array([10**30, 7], dtype=object)
     assert round_quotients(huge, 10**6, 2) == [1e24, 0.0]
     assert round_quotients(np.array([2**62]), 3, 4) == [float(Fraction(round(Fraction(2**62 * 10**4, 3)), 10**4))]
+
+
+EDGES = st.one_of(st.sampled_from((2**63 - 1, -(2**63), 2**62, 2**53 + 1)), st.integers(-(2**63), 2**63 - 1))
+EDGE_PAIRS = st.lists(st.tuples(st.integers(0, 3), EDGES), max_size=12)
+
+
+@given(EDGE_PAIRS, EDGE_PAIRS, st.sampled_from((1, 1000, 2**40, 10**30)), st.sampled_from((1, -1)))
+def test_sums_beyond_64_bits(
+    left: list[tuple[int, int]], right: list[tuple[int, int]], denominator: int, sign: int
+) -> None:
+    total = sum_pairs(left, 3)
+    for key, value in sum_pairs(right, denominator, sign).items():
+        total[key] += value
+    grid = build_grid(left, 3).add(build_grid(right, denominator), sign)
+    assert to_fractions(grid) == {key: value for key, value in total.items() if value}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), EDGES, st.integers(1, 43)), max_size=40))
+def test_quotients_of_many_divisors(rows: list[tuple[int, int, int]]) -> None:
+    keys, numbers, divisors = (np.array([row[column] for row in rows], dtype=np.int64) for column in range(3))
+    total: Counter[int] = Counter()
+    for key, number, divisor in rows:
+        total[key] += Fraction(number, divisor)  # type: ignore[assignment]
+    assert to_fractions(sum_quotients(keys, numbers, divisors)) == {k: v for k, v in total.items() if v}

@@ -16,7 +16,8 @@ from okube_api.store.conditions import EVERYTHING, Contains, Missing, equal
 from okube_api.store.duckdb.connection import Database, connect
 from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.errors import Duplicate, StoreFull, StoreLocked, Unavailable
-from okube_api.store.plans import Aggregate, Count
+from okube_api.store.exact_integers import WIDE_TYPE
+from okube_api.store.plans import Aggregate, Count, Sum
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, Column, ColumnType, Schema, SortKey, Table
 
@@ -331,3 +332,24 @@ async def test_a_file_of_an_earlier_schema_is_migrated(tmp_path: Path) -> None:
         {"part": 2, "zone": "indoor", "place": "q", "dwell_s": 7},
     ]
     await again.close()
+
+
+async def test_integers_of_an_earlier_schema_are_widened(tmp_path: Path) -> None:
+    url = f"duckdb:{tmp_path / 'okube.duckdb'}"
+    narrow, wide = (
+        Table("sums", (Column("place", ColumnType.TEXT), Column("total", column_type)))
+        for column_type in (ColumnType.INTEGER, ColumnType.WIDE_INTEGER)
+    )
+    plan = Aggregate(wide, EVERYTHING, (), (Sum("total", "total"),))
+    for table, part, total in ((narrow, 1, 2**62), (wide, 2, 10**25), (wide, 3, -7)):
+        store = open_store(url, Schema((), (table,)))
+        await store.start()
+        async with store.begin_change("a", f"fill {part}") as change:
+            rows = pa.table({"part": [part], "place": ["p"], "total": pa.array([total], WIDE_TYPE)})
+            await change.replace(table, [part], rows)
+            await change.commit()
+        if part == 3:
+            async with store.open_reader("a") as reader:
+                result = await reader.aggregate(plan)
+            assert [int(value) for value in result["total"].to_pylist()] == [2**62 + 10**25 - 7]
+        await store.close()

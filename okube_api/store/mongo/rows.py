@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -221,8 +222,16 @@ def _to_array(values: list[Any], column_type: ColumnType) -> pa.Array:
         try:
             return pa.array(values, pa.int64()).cast(WIDE_TYPE)
         except (OverflowError, pa.ArrowInvalid, pa.ArrowTypeError):  # one of them does not fit, or is a decimal
-            values = [value.to_decimal() if isinstance(value, Decimal128) else value for value in values]
+            values = [_to_decimal(value) if isinstance(value, Decimal128) else value for value in values]
     return pa.array(values, ARROW_TYPES[column_type])
+
+
+def _to_decimal(value: Decimal128) -> Decimal:
+    """Return an integer of at most 34 digits.  Raise OverflowError for one that was rounded."""
+    decimal = value.to_decimal()
+    if decimal != decimal.to_integral_value() or int(decimal.as_tuple().exponent) > 0:
+        raise OverflowError("A sum has more than 34 digits.")
+    return decimal
 
 
 def _visibility_key(table: Table, where: Condition) -> tuple[str, tuple[int, int]]:

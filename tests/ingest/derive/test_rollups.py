@@ -1,0 +1,104 @@
+"""Tests that rollups of every measure are exact at the edges of weights, amounts and volumes, by day and by month."""
+
+from collections import defaultdict
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from okube_api.catalogue.buckets import bucket_numbers
+from okube_api.catalogue.fact import DAY_COLUMNS, Fact, Grain, Measure, Span
+from okube_api.catalogue.facts import FACTS
+from okube_api.catalogue.weights import MAX_WEIGHT
+from okube_api.ingest.derive.rollups import merge_days_into_months, roll_up
+from okube_api.store.plan_analysis import make_arrow_schema
+from okube_api.store.schema import ColumnType
+
+FIRST_DAY = 19_800
+WITH_MEASURES = [(fact, grain) for fact in FACTS for grain in fact.grains if grain.measures]
+
+
+def list_edges(measure: Measure) -> list[int]:
+    """Return values of a row that are typical, the greatest that fit, and the greatest that 64 bits or 38 digits do."""
+    greatest = min(measure.max_value, 2**62)
+    return sorted({0, 1, greatest // 2 + 1, greatest - 1, greatest, *([10**19] if measure.max_value >= 2**63 else [])})
+
+
+@st.composite
+def draw_rows(draw: st.DrawFn, fact: Fact, grain: Grain) -> list[dict[str, Any]]:
+    """Draw rows of a fact on days of three months, with the extremes of the measures of a grain."""
+    fields = {measure.field: measure for measure in grain.measures if measure.field is not None}
+    count = draw(st.integers(0, 25))
+    rows = []
+    for _ in range(count):
+        row: dict[str, Any] = {"day": FIRST_DAY + draw(st.sampled_from((0, 1, 20, 40, 41)))}
+        for column in fact.columns:
+            if column.name in fields:
+                row[column.name] = draw(st.sampled_from([None, *list_edges(fields[column.name])]))
+            elif column.name == fact.weight:
+                row[column.name] = draw(st.sampled_from((0, 1, 1000, MAX_WEIGHT - 1, MAX_WEIGHT)))
+            elif column.type is ColumnType.TEXT:
+                row[column.name] = draw(st.sampled_from(("a", "b")))
+            elif column.type is ColumnType.TEXTS:
+                row[column.name] = draw(st.sampled_from((["a"], ["a", "b"])))
+            else:
+                row[column.name] = draw(st.integers(0, 1))
+        rows.append(row)
+    return rows
+
+
+def to_fact_table(fact: Fact, rows: list[dict[str, Any]]) -> pa.Table:
+    types = dict.fromkeys(DAY_COLUMNS, ColumnType.INTEGER) | {column.name: column.type for column in fact.columns}
+    days = np.array([row["day"] for row in rows], np.int64)
+    buckets = {name: bucket_numbers(days, name).tolist() for name in DAY_COLUMNS}
+    complete = [row | {name: buckets[name][at] for name in DAY_COLUMNS} for at, row in enumerate(rows)]
+    return pa.Table.from_pylist(complete, schema=make_arrow_schema(types))
+
+
+def sum_rows(fact: Fact, grain: Grain, rows: list[dict[str, Any]], span: Span) -> dict[Any, dict[str, int]]:
+    """Sum the rows of a grain with Python integers."""
+    sums: defaultdict[Any, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in rows:
+        period = row["day"] if span is Span.DAY else int(bucket_numbers(np.array([row["day"]]), "month")[0])
+        key = (period, *(str(row[name]) for name in grain.dimensions))
+        for measure in grain.measures:
+            value = 1 if measure.field is None else row[measure.field] or 0
+            sums[key][measure.name] += value
+            if measure.weighted:
+                sums[key][f"{measure.name}_w"] += value * row[fact.weight or ""]
+    return {key: dict(values) for key, values in sums.items()}
+
+
+def read_sums(grain: Grain, rollup: pa.Table) -> dict[Any, dict[str, int]]:
+    return {
+        (row["part"], *(str(row[name]) for name in grain.dimensions)): {
+            name: int(row[name]) for measure in grain.measures for name in measure.columns
+        }
+        for row in rollup.to_pylist()
+    }
+
+
+@pytest.mark.parametrize(
+    ("fact", "grain"), WITH_MEASURES, ids=[f"{fact.name}-{grain.name}" for fact, grain in WITH_MEASURES]
+)
+@settings(deadline=None, max_examples=15)
+@given(data=st.data())
+def test_sums_of_every_measure(fact: Fact, grain: Grain, data: st.DataObject) -> None:
+    rows = data.draw(draw_rows(fact, grain))
+    table = to_fact_table(fact, rows)
+    by_day = roll_up(fact, grain, table)
+    assert read_sums(grain, by_day) == sum_rows(fact, grain, rows, Span.DAY)
+    by_month = sum_rows(fact, grain, rows, Span.MONTH)
+    assert read_sums(grain, merge_days_into_months(fact, grain, by_day)) == by_month
+    assert read_sums(grain, roll_up(fact, grain, table, Span.MONTH)) == by_month
+
+
+def test_columns_are_wide_where_64_bits_might_not_do() -> None:
+    for fact, grain in WITH_MEASURES:
+        for measure in grain.measures:
+            for name, column_type in measure.column_types.items():
+                greatest = Fraction(measure.max_value) * (MAX_WEIGHT if name.endswith("_w") else 1) * 2**33
+                assert (column_type is ColumnType.WIDE_INTEGER) == (greatest >= 2**63), (fact.name, name)
