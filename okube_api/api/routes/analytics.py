@@ -165,7 +165,16 @@ StudyOfSite = Annotated[Json, Depends(provide_study_of_site)]
 _SETTINGS: dict[str, Any] = {
     "response_model": list[Result] | WithMeta,
     "responses": {
-        200: {**CSV_RESPONSE, "description": "One element for each param and scope; as CSV one line for each value."},
+        200: {
+            **CSV_RESPONSE,
+            "description": "One element for each param and scope; as CSV one line for each value.",
+            "headers": {
+                NOTES_HEADER: {
+                    "schema": {"type": "string"},
+                    "description": "Notes on the values, if there are any: percent-encoded UTF-8.",
+                }
+            },
+        },
         **refusals(404, 422),
     },
 }
