@@ -8,6 +8,7 @@ from anyio import to_thread
 from okube_api.clock import stamp
 from okube_api.errors import Fault, Impossible, Refusal, Taken
 from okube_api.kit.application import Application
+from okube_api.kit.json_text import is_same_json
 from okube_api.kit.repository import index_by_key, match_names
 from okube_api.kit.resource_changes import ChangeKind, ResourceChange, detect_changes
 from okube_api.kit.validated_repository import Normalize, ValidatedRepository, clear_empty_lists
@@ -48,7 +49,7 @@ class UpsertOutcome:
     @property
     def is_unchanged(self) -> bool:
         """Whether there is nothing to write."""
-        return self.before == self.after
+        return self.before is self.after
 
 
 class BulkUpsert:
@@ -145,7 +146,7 @@ class BulkUpsert:
         """Return the document to store: a new one, the next version, or the same one when nothing changed."""
         if before is None:
             return self.repository.build_document(self.application.id, normalized)
-        if normalized == before:
+        if normalized == before and is_same_json(normalized, before):
             return before
         return normalized | {"version": before["version"] + 1, "updatedAt": stamp(self.repository.clock())}
 

@@ -247,3 +247,10 @@ async def test_id_of_another_application_is_ignored(tenant: Tenant, other_tenant
     assert await list_names(other_tenant, "pois") == ["theirs"]
     mine = (await tenant.reader.get(f"{tenant.url}/pois/q")).json()
     assert mine["_id"] != theirs["_id"]
+
+
+async def test_boolean_is_not_the_number_one(tenant: Tenant) -> None:
+    await tenant.create("sites", name="A", online=True, key="a", attributes={"lift": 1})
+    table = b"key,name,online,attributes.lift\na,A,true,true\n"
+    assert counts(await import_table(tenant, "sites/import", table)) == (0, 1, 0, 0)
+    assert (await tenant.reader.get(f"{tenant.url}/sites/a")).json()["attributes"]["lift"] is True

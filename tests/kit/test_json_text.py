@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from okube_api.errors import BadRequest
-from okube_api.kit.json_text import MAX_LEVELS, read_json
+from okube_api.kit.json_text import MAX_LEVELS, is_same_json, read_json
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 VALUES: Any = st.recursive(
@@ -63,3 +63,25 @@ def test_fault_points_at_the_value() -> None:
     with pytest.raises(BadRequest) as caught:
         read_json(b'{"a/b": [{"c~d": NaN}]}')
     assert caught.value.faults[0].pointer == "/a~1b/0/c~0d"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (1, 1.0, True),
+        (True, 1, False),
+        (0, False, False),
+        (False, False, True),
+        (None, False, False),
+        ([1, [True]], [1, [1]], False),
+        ({"a": 1, "b": None}, {"b": None, "a": 1.0}, True),
+        ({"a": {"b": True}}, {"a": {"b": 1}}, False),
+        ({"a": None}, {}, False),
+        ([1, 2], [2, 1], False),
+        ("1", 1, False),
+        ([], {}, False),
+    ],
+)
+def test_values_are_compared_as_json(first: object, second: object, same: bool) -> None:
+    assert is_same_json(first, second) is same
+    assert is_same_json(second, first) is same
