@@ -119,8 +119,10 @@ def _is_beyond_schema(case: Case[Any], answer: Any) -> bool:
     """Tell whether the document cannot express that a request is refused.
 
     OpenAPI does not describe objects and lists of objects in forms; `parameters` accept any JSON except huge integers.
+    That `PUT /pois` needs one of two fields is in its description only: generated clients cannot express it.
     """
-    return case.media_type in (FORM, MULTIPART) or "/parameters/" in answer.text
+    is_unnamed_poi = case.path.endswith("/pois") and "'_id' or 'key' is required." in answer.text
+    return case.media_type in (FORM, MULTIPART) or "/parameters/" in answer.text or is_unnamed_poi
 
 
 def _summarize(error: BaseException) -> str:
