@@ -84,19 +84,20 @@ class CellReader:
         rows: some of the kind's columns, of any type.  Instants may stay timestamps with a time zone, days may stay
         dates.  Raise UnreadableColumn.
         """
-        columns = {
-            rule.name: self._read_column(rule, rows[rule.name].combine_chunks())
-            if rule.name in rows.column_names
-            else pa.nulls(rows.num_rows, rule.type)
-            for rule in self._rules
-        }
+        columns: dict[str, pa.Array | pa.ChunkedArray] = {}
+        readable = np.ones(rows.num_rows, np.bool_)
         for rule in self._rules:
+            if rule.name not in rows.column_names:
+                columns[rule.name] = pa.nulls(rows.num_rows, rule.type)
+            elif rows[rule.name].type == rule.type:
+                columns[rule.name] = rows[rule.name]
+            else:
+                column = rows[rule.name].combine_chunks()
+                values = columns[rule.name] = self._read_column(rule, column)
+                if values.null_count > column.null_count:
+                    readable &= _to_flags(values.is_valid()) | _to_flags(column.is_null())
             if (default := rule.schema.get("default")) is not None:
                 columns[rule.name] = pc.fill_null(columns[rule.name], default)
-        readable = np.ones(rows.num_rows, np.bool_)
-        for name in rows.column_names:
-            if columns[name].null_count:
-                readable &= _to_flags(columns[name].is_valid()) | rows[name].is_null().to_numpy()
         table = pa.table(columns)
         valid = mark_valid_rows(self.kind, table) & readable
         if valid.all():
@@ -104,7 +105,7 @@ class CellReader:
         texts = {rule.name: rule for rule in self._rules if rule.format and pa.types.is_string(columns[rule.name].type)}
         if not texts:
             return table, valid
-        columns |= {name: self._normalize_texts(rule, columns[name]) for name, rule in texts.items()}
+        columns |= {name: self._normalize_texts(rule, table[name].combine_chunks()) for name, rule in texts.items()}
         table = pa.table(columns)
         return table, mark_valid_rows(self.kind, table) & readable
 
@@ -118,7 +119,7 @@ class CellReader:
             column = _decode(column)
         except pa.ArrowInvalid:
             raise UnreadableColumn(f"Column '{rule.name}' contains bytes that are not UTF-8") from None
-        if column.type == rule.type or pa.types.is_null(column.type):
+        if pa.types.is_null(column.type):
             return column.cast(rule.type)
         values: pa.Array | None = None
         match value_type:

@@ -45,7 +45,7 @@ class CsvParser:
     def _read_header(self, lines: LineBlock) -> LineBlock:
         """Read the names of the columns from the first line with a name; return the lines after it."""
         expected = get_schema(self._kind).names
-        for index in lines.nonempty.tolist():
+        for index in map(int, lines.nonempty):
             text = lines.get_line(index).decode("utf-8", "replace")
             if not text.strip(' ,;\t|"'):
                 continue

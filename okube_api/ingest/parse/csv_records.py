@@ -35,9 +35,9 @@ class RecordCutter:
             self._rest = None
         if b'"' not in lines.data:
             return lines
-        quotes = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == ord('"'))
-        counts = np.searchsorted(quotes, lines.ends) - np.searchsorted(quotes, lines.starts)
-        odd = np.flatnonzero(counts % 2)
+        is_quote = np.frombuffer(lines.data, np.uint8) == ord('"')
+        # Counts modulo 256, from which only their parity is needed: several times faster than other sums.
+        odd = np.flatnonzero(np.add.reduceat(is_quote.view(np.uint8), lines.starts, dtype=np.uint8) % 2)
         if len(odd) == 0:  # every quote is closed in its line
             return lines
         is_end = np.ones(len(lines), np.bool_)
@@ -58,7 +58,7 @@ class RecordCutter:
             elif count > 1:
                 malformed[index] = _MALFORMED
                 for line in range(max(index + 1, after_failure), index + count):
-                    if counts[line] and _has_stray_quote(lines.get_line(line), self._delimiter):
+                    if _has_stray_quote(lines.get_line(line), self._delimiter):
                         malformed[line] = _STRAY_QUOTE
                 after_failure = index + count
         if size == 0:
@@ -106,11 +106,18 @@ def _compile_quoted_cell(delimiter: str) -> re.Pattern[bytes]:
 
 def strip_cells(data: bytes, delimiter: str) -> bytes:
     """Return records without blanks around their cells; blanks within quotes stay."""
-    mark = delimiter.encode()
-    has_blanks = any(pair in data for pair in (mark + b" ", b" " + mark, b"\n ", b" \n", b" \r")) or (
-        data[:1] == b" " or data[-1:] == b" "
-    )
-    return _compile_cell(delimiter).sub(rb"\1\2\3", data) if has_blanks else data
+    return _compile_cell(delimiter).sub(rb"\1\2\3", data) if _has_blanks(data, delimiter) else data
+
+
+def _has_blanks(data: bytes, delimiter: str) -> bool:
+    """Return whether a blank is next to a delimiter or a line end."""
+    if b" " not in data:
+        return False
+    is_edge = np.zeros(256, np.bool_)
+    is_edge[list(f"{delimiter}\r\n".encode())] = True
+    padded = np.frombuffer(b"\n" + data + b"\n", np.uint8)
+    blanks = np.flatnonzero(padded == ord(" "))
+    return bool((is_edge[padded[blanks - 1]] | is_edge[padded[blanks + 1]]).any())
 
 
 @lru_cache
