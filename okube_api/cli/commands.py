@@ -89,7 +89,7 @@ def ingest(  # noqa: PLR0917 - options of a command line
             metavar="FILE...",
             exists=True,
             dir_okay=False,
-            help="Files: .ndjson, .csv or .parquet, also compressed as .gz or .zst.",
+            help="Files: .ndjson, .json, .csv or .parquet, also compressed as .gz or .zst.",
         ),
     ],
     atomic: Annotated[

@@ -22,6 +22,7 @@ from tests.api.server import Server, Tenant, run_server
 pytestmark = pytest.mark.anyio
 
 NDJSON, CSV, PARQUET = "application/x-ndjson", "text/csv", "application/vnd.apache.parquet"
+JSON = "application/json"
 AREAS = [
     {"code": "693820101", "name": "Bellecour", "lng": 4.832, "lat": 45.757},
     {"code": "693830202", "name": "Part-Dieu", "lng": 4.859, "lat": 45.761},
@@ -46,6 +47,11 @@ def to_parquet(events: list[dict[str, Any]]) -> bytes:
     return file.getvalue()
 
 
+def to_json(events: list[dict[str, Any]]) -> bytes:
+    """Write events as a JSON array."""
+    return json.dumps(events, indent=1).encode()
+
+
 async def send(
     client: httpx.AsyncClient, url: str, kind: str, body: bytes, media_type: str = NDJSON, **options: Any
 ) -> httpx.Response:
@@ -53,7 +59,9 @@ async def send(
     return await client.post(f"{url}/ingest/{kind}", content=body, headers=headers, **options)
 
 
-@pytest.mark.parametrize(("media", "write"), [(NDJSON, to_ndjson), (CSV, to_csv), (PARQUET, to_parquet)])
+@pytest.mark.parametrize(
+    ("media", "write"), [(NDJSON, to_ndjson), (JSON, to_json), (CSV, to_csv), (PARQUET, to_parquet)]
+)
 @pytest.mark.parametrize("encoding", ["identity", "gzip", "zstd"])
 async def test_every_format_and_compression(
     tenant: Tenant, media: str, write: Callable[[list[dict[str, Any]]], bytes], encoding: str
@@ -94,6 +102,15 @@ async def test_rejected_lines_of_csv_come_with_their_header(tenant: Tenant) -> N
     corrected = lines.text.replace("00:00\n", "00:00Z\n").replace("x;4.8;bob;never", "45;4.8;bob;2024-03-28T12:00:00Z")
     again = (await send(tenant.editor, tenant.url, "pings", corrected.encode(), CSV)).json()
     assert (again["accepted"], again["duplicate"], again["rejected"]) == (2, 0, 0)
+
+
+async def test_rejected_elements_of_an_array_are_lines_of_json(tenant: Tenant) -> None:
+    body = to_json(AREAS)[:-1] + b',\n {"code": "a",\n  "name": [7]}\n]\n'
+    batch = (await send(tenant.editor, tenant.url, "areas", body, JSON)).json()
+    assert (batch["accepted"], batch["rejected"], batch["reasons"][0]["line"]) == (2, 1, 3)
+    lines = await tenant.editor.get(f"{tenant.url}/ingest/{batch['_id']}/rejected")
+    assert json.loads(lines.text) == {"code": "a", "name": [7]}
+    assert lines.headers["content-type"].startswith(NDJSON)
 
 
 async def test_rejected_rows_of_parquet_are_lines_of_json(tenant: Tenant) -> None:
@@ -145,7 +162,8 @@ async def test_a_batch_is_deleted(tenant: Tenant) -> None:
     ("kind", "media", "encoding", "body", "status"),
     [
         ("bells", NDJSON, "", b"", 404),
-        ("pings", "application/json", "", b"{}", 415),
+        ("pings", JSON, "", b'[{"user": "bob"}', 400),
+        ("pings", "application/xml", "", b"{}", 415),
         ("pings", NDJSON, "br", b"", 415),
         ("pings", NDJSON, "gzip", b"not gzip", 400),
         ("pings", NDJSON, "gzip", gzip.compress(b"{}" * 500, mtime=0)[:-9], 400),

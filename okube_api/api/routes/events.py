@@ -34,7 +34,17 @@ USER = under_applications("/users-data/{user}")
 REBUILD = under_applications("/rebuild")
 
 _FILE = {"schema": {"type": "string", "format": "binary"}}
-_FILES = {file_format.value: _FILE for file_format in Format}
+# The array is the first, since generators of clients type the body by the first content: lists of objects.
+_FILES: Json = {
+    Format.JSON.value: {
+        "schema": {
+            "description": "Events, as in `GET /ingest/schemas`.",
+            "type": "array",
+            "items": {"type": "object", "additionalProperties": True},
+        }
+    },
+    **{file_format.value: _FILE for file_format in Format if file_format is not Format.JSON},
+}
 _STORED = {
     "description": "Stored. Analytics include the events once the `state` of the batch is `visible`.",
     "model": BatchAnswer,
@@ -124,7 +134,10 @@ async def ingest_events(
     content_type: ContentType = "",
     content_encoding: ContentEncoding = "identity",
 ) -> Response:
-    """Ingest a file of events as NDJSON, CSV or Parquet; invalid lines are rejected and stored with the batch."""
+    """Ingest a file of events: a JSON array, NDJSON, CSV or Parquet.
+
+    Invalid lines are rejected and stored with the batch; the lines of an array are its elements.
+    """
     if kind not in KINDS:
         raise NotFound("kind of events", f"{kind}{format_suggestion(kind, KINDS)}")
     options = ReadOptions(encoding or parse_charset(content_type), delimiter or None, dates or None)
@@ -168,12 +181,12 @@ async def get_batch(batch: BatchInPath, access: CanRead, services: ServicesDep) 
 async def get_rejected_lines(batch: BatchInPath, access: CanEdit, services: ServicesDep) -> StreamingResponse:
     """Return the rejected lines of a batch (the first 100,000) as they were sent, for correction.
 
-    Lines of CSV follow the header of the file; rows of Parquet are lines of JSON.
+    Lines of CSV follow the header of the file; rows of Parquet and elements of a JSON array are lines of JSON.
     """
     document = await services.ingest.batches.get_batch(access.application.id, batch)
     lines = services.ingest.stream_rejected(document)
     file_format = Format(document["format"])
-    media_type = Format.NDJSON if file_format is Format.PARQUET else file_format
+    media_type = Format.CSV if file_format is Format.CSV else Format.NDJSON
     first = await anext(lines, None)
 
     async def texts() -> AsyncIterator[bytes]:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from okube_api.ingest.parse.cell_columns import CellReader
 from okube_api.ingest.parse.codecs import Encoding, Format, create_decoder, detect_format
 from okube_api.ingest.parse.csv_parser import CsvParser
+from okube_api.ingest.parse.json_array import ArrayLines
 from okube_api.ingest.parse.line_blocks import LineBlock, read_line_blocks
 from okube_api.ingest.parse.parquet import format_row, read_parquet
 from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, ReadOptions
@@ -118,10 +119,13 @@ async def _read_text_blocks(file: EventFile, kind: str) -> AsyncIterator[FileBlo
 
     reader = CellReader(kind, date_order=file.options.dates)
     parser: Parser = (
-        NdjsonParser(kind, reader) if file.format is Format.NDJSON else CsvParser(kind, reader, file.options.delimiter)
+        CsvParser(kind, reader, file.options.delimiter) if file.format is Format.CSV else NdjsonParser(kind, reader)
     )
     last_line = 0
-    async for lines in read_line_blocks(_transcode(decode(), Transcoder(file.options.codec))):
+    texts = _convert(decode(), Transcoder(file.options.codec))
+    if file.format is Format.JSON:
+        texts = _convert(texts, ArrayLines())
+    async for lines in read_line_blocks(texts):
         parsed = await asyncio.to_thread(partial(parser.read, lines, is_last=False))
         last_line = lines.last_line
         yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.header)
@@ -129,12 +133,12 @@ async def _read_text_blocks(file: EventFile, kind: str) -> AsyncIterator[FileBlo
     yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.header)
 
 
-async def _transcode(pieces: AsyncIterator[bytes], transcoder: Transcoder) -> AsyncIterator[bytes]:
-    """Yield the pieces of a text as UTF-8 with line feeds."""
+async def _convert(pieces: AsyncIterator[bytes], converter: Transcoder | ArrayLines) -> AsyncIterator[bytes]:
+    """Yield the pieces of a text, converted."""
     async for piece in pieces:
-        if text := transcoder.feed(piece):
+        if text := converter.feed(piece):
             yield text
-    if text := transcoder.end():
+    if text := converter.end():
         yield text
 
 

@@ -1,4 +1,4 @@
-"""Formats and compressions of event files: NDJSON, CSV or Parquet; plain, gzip or zstd."""
+"""Formats and compressions of event files: NDJSON, a JSON array, CSV or Parquet; plain, gzip or zstd."""
 
 import zlib
 from collections.abc import Callable
@@ -20,6 +20,7 @@ class Format(StrEnum):
     NDJSON = "application/x-ndjson"
     CSV = "text/csv"
     PARQUET = "application/vnd.apache.parquet"
+    JSON = "application/json"
 
 
 class Encoding(StrEnum):
@@ -33,7 +34,7 @@ class Encoding(StrEnum):
 _FORMAT_SUFFIXES = {
     ".ndjson": Format.NDJSON,
     ".jsonl": Format.NDJSON,
-    ".json": Format.NDJSON,
+    ".json": Format.JSON,
     ".csv": Format.CSV,
     ".parquet": Format.PARQUET,
 }
