@@ -9,7 +9,7 @@ from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import Scope
 
-_KPI_NAMES = list(dict.fromkeys(name for module in Module for name in BY_NAME[module]))
+_KPI_NAMES: Any = {"enum": list(dict.fromkeys(name for module in Module for name in BY_NAME[module]))}
 
 Leaf = TypeAliasType(
     "Leaf",
@@ -51,7 +51,7 @@ _DATA: Any = {
 class Result(BaseModel):
     """The values of one param by one scope."""
 
-    kpi: str = Field(description="Name of the KPI.", json_schema_extra={"enum": _KPI_NAMES})
+    kpi: str = Field(description="Name of the KPI.", json_schema_extra=_KPI_NAMES)
     mode: Literal["histogram", "aggregation"]
     scope: Scope = Field(description="Scope that the values are answered by.")
     granularity: Literal["day", "week", "month", "year"]
