@@ -438,7 +438,7 @@ async def test_the_catalogue_lists_all_kpis(server: Server, reader: httpx.AsyncC
     assert (matching["unit"], matching["kind"], matching["scopes"], matching["leaf"]) == (
         "mixed",
         "C",
-        ["globals", "sites"],
+        ["globals", "sites", "equipments"],
         "MTX",
     )
     assert set(matching["example"]) == {"areas", "users", "rate"}
