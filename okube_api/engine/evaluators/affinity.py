@@ -37,12 +37,12 @@ def _(value: Affinity, evaluator: Evaluator) -> Results:
 
     def weigh(groups: UserGroups, flags: Flags | None = None) -> tuple[Ints, Ints]:
         """Return the cells of groups and the weight of the flagged users in them; by area, user by user."""
-        weights = evaluator.users.weights(value.visitors, groups)
-        if flags is not None:
-            weights = weights * flags[groups.users]
         if by_area:
-            return evaluator.users.cells_of_users(groups), weights
-        return groups.keys, groups.sums(weights)
+            if flags is not None:
+                groups = groups.filter_users(flags[groups.users])
+            return evaluator.users.cells_of_users(groups), evaluator.users.weights(value.visitors, groups)
+        weights = evaluator.users.weights(value.visitors, groups)
+        return groups.keys, groups.sums(weights if flags is None else weights * flags[groups.users])
 
     def weigh_poi_visitors(groups: UserGroups) -> tuple[Ints, Ints]:
         item, bucket = np.divmod(groups.keys, width)
