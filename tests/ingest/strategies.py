@@ -254,6 +254,8 @@ def write_file(dice: Random, world: SmallWorld, batch: Batch, bad_lines: int) ->
         for _ in range(bad_lines):
             lines.insert(dice.randrange(len(lines) + 1), BAD_LINE)
         return file_format, b"".join(line + b"\n" for line in lines)
+    if file_format is Format.JSON:
+        return file_format, json.dumps(events, indent=dice.choice((None, 1))).encode()
     names = dict.fromkeys(name for event in events for name in event)
     if file_format is Format.CSV:
         text = io.StringIO()
