@@ -28,6 +28,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "bands": "Lower edges of the bands of distributions.",
     "campaigns": "Only outcomes with one of these campaigns in their path.",
     "capacity": "Number of people for whom there is room.",
+    "captchaPayload": "The solution of the captcha of `GET /auth/captcha`; required when the account is locked.",
     "challenge": "Hash of the salt and the number to find.",
     "city": "City.",
     "click": _WINDOW.format(touches="clicks"),
