@@ -165,10 +165,11 @@ _DOCUMENT_LISTS = ("applications", "areas", "campaigns", "equipments", "levers",
 async def _compute_list_etag(request: Request, services: Services) -> str | None:
     """Return the tag of a list from the revision of the documents, before any is read.
 
-    None where the store cannot tell the revision, and for a request with a body, which may name an application.
+    None where the store cannot tell the revision, for a request with a body, which may name an application, and for
+    studies with their results, which depend on rows.
     """
     revision = services.analytics.answer_cache.revision()
-    if revision is None or has_body(request):
+    if revision is None or has_body(request) or b"with_results" in request.scope["query_string"]:
         return None
     user = request.state.identity.user
     parts = (
@@ -199,14 +200,16 @@ def _is_list(annotation: Any) -> bool:
     return any(get_origin(kind) is list for kind in list_types(annotation))
 
 
+_BLANK_MEANS_ABSENT = frozenset({"q", "app", "delimiter"})
+
+
 async def _check_query(request: Request, parameters: dict[str, bool], route: ApiRoute, services: Services) -> None:
     """Raise BadRequest for parameters that are unknown, repeated or not valid texts; remove those that mean nothing.
 
-    Removed are parameters that start with `_`, those that the route ignores, empty ones of a GET, an `app` that names
-    the application of the path, and unknown ones where the settings say so.
+    Removed are parameters that start with `_`, those that the route ignores, an empty text to search for and an empty
+    `app`, an `app` that names the application of the path, and unknown parameters where the settings say so.
     """
     pairs = _parse_query(request.scope["query_string"])
-    is_get = request.method == "GET"
     used: list[tuple[str, str]] = []
     seen: set[str] = set()
     unknown: list[str] = []
@@ -221,7 +224,7 @@ async def _check_query(request: Request, parameters: dict[str, bool], route: Api
                 message = f"Unknown query parameter '{name}'.{format_suggestion(name, parameters)}"
                 faults.append(Fault("query", f"/{name}", "unknown_parameter", message))
             continue
-        if is_get and not value:
+        if not value and name in _BLANK_MEANS_ABSENT:
             continue
         if name in seen and not parameters[name]:
             faults.append(Fault("query", f"/{name}", "repeated", f"'{name}' may be sent only once."))

@@ -224,16 +224,20 @@ class CampaignQuery(PeriodQuery):
     with_extra: Switch = Field(False, description=WITH_EXTRA)
     trigger: Switch = Field(False, description="Only campaigns with a trigger lever.")
 
+    @property
+    def period_fields(self) -> tuple[str, str]:
+        """The fields with the first and the last day of the period."""
+        return ("computedFrom", "computedTo") if self.period == "computed" else ("from", "to")
+
     def to_condition(self) -> Condition:
         """Return the condition that a campaign is in the list; the route adds `sites` and levers.
 
         Raise Impossible when `from` is after `to`.
         """
-        days = ("computedFrom", "computedTo") if self.period == "computed" else ("from", "to")
         exact = {name: getattr(self, name) for name in ("provider", "agency", "format")}
         return (
             super().to_condition()
-            & self.match_period(*days)
+            & self.match_period()
             & (equal("global", True) if self.g else EVERYTHING)
             & (equal("_cachedLeverTrigger", True) if self.trigger else EVERYTHING)
             & AllOf(tuple(equal(name, value) for name, value in exact.items() if value))

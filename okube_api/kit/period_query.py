@@ -1,10 +1,10 @@
 """Query parameters of lists whose resources have a period: studies and campaigns.
 
 A period has a first and a last day, both included; either may be missing.  Epoch seconds are compared with the local
-midnights of these days, in the time zone `tz`.
+midnights of these days, in the time zone `tz`.  The days of a period are those of its application's time zone.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -41,19 +41,52 @@ class PeriodQuery(ListQuery):
     sa: Seconds = Field(UNSET, description="Starts at or after this instant (epoch in seconds or milliseconds).")
     eb: Seconds = Field(UNSET, description="Ends at or before this instant (epoch in seconds or milliseconds).")
     ea: Seconds = Field(UNSET, description="Ends after this instant (epoch in seconds or milliseconds).")
-    tz: Timezone = Field("UTC", description="The time zone of the days that the instants are compared with.")
+    tz: Timezone = Field(
+        UNSET,
+        description="The time zone in which `from` and `to` begin and end; if absent, that of the application. Also "
+        "the time zone of the days that the instants are compared with, there UTC if absent.",
+    )
     start: Day = Field(UNSET, alias="from", description="The period includes this day or a later one.")
     end: Day = Field(UNSET, alias="to", description="The period includes this day or an earlier one.")
 
-    def match_period(self, first: str = "from", last: str = "to") -> Condition:
-        """Return the condition on the period, whose days are in the fields `first` and `last`.
+    @property
+    def period_fields(self) -> tuple[str, str]:
+        """The fields with the first and the last day of the period."""
+        return "from", "to"
+
+    @property
+    def shifts_days(self) -> bool:
+        """Whether `from` and `to` are days of a time zone of their own."""
+        return bool(self.tz and (self.start or self.end))
+
+    def match_period(self) -> Condition:
+        """Return the condition on the period; without that on `from` and `to` when these have a time zone.
 
         Raise Impossible when `from` is after `to`.
         """
-        return self._match_start(first) & self._match_end(last) & self._match_overlap(first, last)
+        first, last = self.period_fields
+        if self.start and self.end and self.start > self.end:
+            raise Impossible.at("query", "/to", "'to' must not be before 'from'.")
+        overlap = EVERYTHING if self.shifts_days else self._match_overlap(self.start, self.end)
+        return self._match_start(first) & self._match_end(last) & overlap
+
+    def match_days_in(self, timezone: str) -> Condition:
+        """Return the condition on `from` and `to` for periods whose days are those of a time zone.
+
+        The instants at which `from` begins and `to` ends in the time zone `tz` are looked up in the other one.
+        """
+        own_zone, zone = ZoneInfo(self.tz), ZoneInfo(timezone)
+
+        def convert(day: str, at: time) -> str:
+            instant = datetime.combine(date.fromisoformat(day), at, own_zone)
+            return local_day(str(int(instant.timestamp())), zone)[0]
+
+        start = convert(self.start, time.min) if self.start else self.start
+        end = convert(self.end, time(23, 59, 59)) if self.end else self.end
+        return self._match_overlap(start, end)
 
     def _match_start(self, first: str) -> Condition:
-        zone = ZoneInfo(self.tz)
+        zone = ZoneInfo(self.tz or "UTC")
         before = Between(first, None, local_day(self.sb, zone)[0]) if self.sb else EVERYTHING
         if not self.sa:
             return before
@@ -62,24 +95,23 @@ class PeriodQuery(ListQuery):
         return before & Between(first, day, None) & ~earlier
 
     def _match_end(self, last: str) -> Condition:
-        zone = ZoneInfo(self.tz)
+        zone = ZoneInfo(self.tz or "UTC")
         after = Between(last, local_day(self.ea, zone)[0], None) if self.ea else EVERYTHING
         if not self.eb:
             return after
         day, _ = local_day(self.eb, zone)  # a period that ends on this day ends after the instant
         return after & Between(last, None, day) & ~Between(last, day, day)
 
-    def _match_overlap(self, first: str, last: str) -> Condition:
-        """Return the condition that the period overlaps `from`..`to`.
+    def _match_overlap(self, start: str | None, end: str | None) -> Condition:
+        """Return the condition that the period overlaps the days `start` to `end`.
 
         A period that lacks one day is open on that side; without both days there is no period, and no overlap.
         """
-        if not (self.start or self.end):
+        if not (start or end):
             return EVERYTHING
-        if self.start and self.end and self.start > self.end:
-            raise Impossible.at("query", "/to", "'to' must not be before 'from'.")
-        starts = Missing(first) | Between(first, None, self.end) if self.end else EVERYTHING
-        ends = Missing(last) | Between(last, self.start, None) if self.start else EVERYTHING
+        first, last = self.period_fields
+        starts = Missing(first) | Between(first, None, end) if end else EVERYTHING
+        ends = Missing(last) | Between(last, start, None) if start else EVERYTHING
         return starts & ends & ~(Missing(first) & Missing(last))
 
 

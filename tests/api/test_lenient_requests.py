@@ -30,7 +30,7 @@ async def create_sites(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["q=", "app=", "active=", "tags=&keys=", "page=&per_page=", "_=1711983600000", "_ts=1&_ts=2", "encoding=&q=&_x"],
+    ["q=", "app=", "_=1711983600000", "_ts=1&_ts=2", "q=&q=", "q=&_x"],
 )
 async def test_empty_and_underscored_parameters_mean_nothing(tenant: Tenant, query: str) -> None:
     await create_sites(tenant)
@@ -71,8 +71,8 @@ async def test_app_may_repeat_the_application_of_the_path(tenant: Tenant, other_
     for name in (tenant.key, tenant.id, tenant.id.upper(), ""):
         assert await list_keys(tenant.reader, f"{tenant.url}/sites", params={"app": name}) == ["on", "off"]
         assert (await tenant.reader.get(site, params={"app": name})).status_code == 200
-        asked = await tenant.reader.post(f"{tenant.url}/presence/analytics", params={"app": name}, json=PRESENCE)
-        assert asked.status_code == 200
+        answered = await tenant.reader.post(f"{tenant.url}/presence/analytics", params={"app": name}, json=PRESENCE)
+        assert answered.status_code == 200
     for name in (other_tenant.key, other_tenant.id, "nothing"):
         for url in (f"{tenant.url}/sites", site):
             answer = await tenant.reader.get(url, params={"app": name})
@@ -87,8 +87,8 @@ async def test_uplift_of_presence_is_ignored(tenant: Tenant) -> None:
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert len({answer.text for answer in answers}) == 1
     site = await tenant.create("sites", **SITE)
-    asked = await tenant.reader.post(f"/sites/{site['_id']}/presence/analytics?uplift=true", json=PRESENCE)
-    assert asked.status_code == 200
+    answered = await tenant.reader.post(f"/sites/{site['_id']}/presence/analytics?uplift=true", json=PRESENCE)
+    assert answered.status_code == 200
 
 
 @pytest.mark.parametrize("captcha", ["", None])
@@ -197,10 +197,10 @@ async def test_unknown_names_inside_lists_and_questions_are_left_out(
     question = {"params": [{"kpi": "sessions", "colour": "red", "temporals": False}], "version": 2}
     url = f"{tenant.url}/presence/analytics"
     for _ in range(2):
-        asked = await tolerant.post(url, json=question)
-        assert asked.status_code == 200, asked.text
-        assert set(asked.headers["x-okube-ignored"].split(", ")) == {"body/params/0/colour", "body/version"}
-        assert asked.json() == (await tenant.reader.post(url, json=PRESENCE)).json()
+        answered = await tolerant.post(url, json=question)
+        assert answered.status_code == 200, answered.text
+        assert set(answered.headers["x-okube-ignored"].split(", ")) == {"body/params/0/colour", "body/version"}
+        assert answered.json() == (await tenant.reader.post(url, json=PRESENCE)).json()
 
 
 async def test_other_faults_are_still_refused(tenant: Tenant, tolerant: httpx.AsyncClient) -> None:

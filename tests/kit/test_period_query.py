@@ -52,3 +52,27 @@ def test_period_that_ends_before_it_starts_is_impossible() -> None:
     query = PeriodQuery.model_validate({"from": "2019-03-02", "to": "2019-03-01"})
     with pytest.raises(Impossible):
         query.match_period()
+
+
+@pytest.mark.parametrize(
+    ("tz", "timezone", "expected"),
+    [
+        ("Europe/Paris", "Europe/Paris", ("2024-03-31", "2024-03-31")),
+        ("UTC", "Europe/Paris", ("2024-03-31", "2024-04-01")),
+        ("Europe/Paris", "UTC", ("2024-03-30", "2024-03-31")),
+        ("Pacific/Auckland", "America/Los_Angeles", ("2024-03-30", "2024-03-31")),
+        ("America/Los_Angeles", "Pacific/Auckland", ("2024-03-31", "2024-04-01")),
+        ("Asia/Kathmandu", "Asia/Kathmandu", ("2024-03-31", "2024-03-31")),
+    ],
+)
+def test_days_of_another_time_zone(tz: str, timezone: str, expected: tuple[str, str]) -> None:
+    query = PeriodQuery.model_validate({"from": "2024-03-31", "to": "2024-03-31", "tz": tz})
+    same = PeriodQuery.model_validate({"from": expected[0], "to": expected[1]})
+    assert query.match_days_in(timezone) == same.match_period()
+
+
+@pytest.mark.parametrize(("first", "last"), [("0001-01-01", "9999-12-31"), ("0001-01-01", None), (None, "9999-12-31")])
+def test_days_at_the_ends_of_the_calendar(first: str | None, last: str | None) -> None:
+    for tz, timezone in (("Pacific/Apia", "America/New_York"), ("America/New_York", "Pacific/Apia")):
+        days = {name: day for name, day in (("from", first), ("to", last)) if day}
+        PeriodQuery.model_validate({**days, "tz": tz}).match_days_in(timezone)

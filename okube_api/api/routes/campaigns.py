@@ -14,6 +14,7 @@ from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, export_csv
 from okube_api.api.csv_import import Partial, TableSpec, import_table
 from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
+from okube_api.api.period_filter import match_shifted_days
 from okube_api.api.route import ApiRoute
 from okube_api.auth.repository import Role
 from okube_api.campaigns.schemas import (
@@ -75,7 +76,7 @@ async def list_campaigns(
 
 
 async def _build_condition(query: CampaignQuery, readable: Condition, services: Services) -> Condition:
-    where = readable & query.to_condition()
+    where = readable & query.to_condition() & await match_shifted_days(query, readable, services)
     if query.sites:
         where &= Overlaps("sites", await services.sites.find_ids(readable, query.sites))
     if levers := [*(query.lever or ()), *(query.levers or ())]:

@@ -15,6 +15,7 @@ from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, export_csv
 from okube_api.api.csv_import import Partial, TableSpec, import_table
 from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
+from okube_api.api.period_filter import match_shifted_days
 from okube_api.api.route import ApiRoute
 from okube_api.auth.repository import Role
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
@@ -66,7 +67,7 @@ async def list_studies(
     query: Annotated[StudyQuery, Query()], readable: Readable, services: ServicesDep, csv: CsvMediaType
 ) -> Response:
     """List the studies of one application or of all that you may read, page by page or completely as CSV."""
-    where = readable & query.to_condition()
+    where = readable & query.to_condition() & await match_shifted_days(query, readable, services)
     for field, names in (("sites", query.sites), ("pois", query.pois)):
         where &= await services.studies.match_places(readable, field, names)
     if csv:
