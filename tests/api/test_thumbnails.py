@@ -5,9 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
+from okube_api.auth.repository import Role
 from PIL import Image
 
-from tests.api.server import Json, Tenant
+from tests.api.server import Json, Server, Tenant, share_store
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +50,24 @@ async def test_picture_is_stored_and_served(
     tag = served.headers["etag"]
     again = await reader.get(path, headers={"If-None-Match": f'"x", W/{tag}'})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+
+
+async def test_the_path_of_a_picture_has_the_prefix_of_a_trusted_proxy(
+    server: Server, tenant: Tenant, site: Json
+) -> None:
+    plain, url = f"/sites/{site['_id']}/thumbnail", f"{tenant.url}/sites/lyon"
+    token = server.issue_token(tenant.users[Role.EDITOR])
+    async with share_store(server, trusted_proxies="10.0.0.0/8", require_https=False) as proxied:
+        client = proxied.client(token, address=("10.4.4.4", 1), **{"X-Forwarded-Prefix": "/maps/"})
+        uploaded = await client.put(url, files={"thumbnail": ("x", draw_picture("PNG"))})
+        assert uploaded.json()["thumbnail"] == f"/maps{plain}"
+        answer = (await client.get(url)).json()
+        assert answer["thumbnail"] == f"/maps{plain}"
+        assert (await client.get(f"{tenant.url}/sites")).json()["documents"][0]["thumbnail"] == f"/maps{plain}"
+        assert f"/maps{plain}" in (await client.get(f"{tenant.url}/sites", headers={"Accept": "text/csv"})).text
+        written_back = await client.put(url, json=answer)
+        assert written_back.status_code == 200, written_back.text
+    assert (await tenant.reader.get(url)).json()["thumbnail"] == plain
 
 
 async def test_metadata_of_a_picture_is_removed(tenant: Tenant, reader: httpx.AsyncClient, site: Json) -> None:

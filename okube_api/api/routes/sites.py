@@ -1,5 +1,6 @@
 """Routes of sites."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -15,9 +16,12 @@ from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
 from okube_api.auth.repository import Role
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
+from okube_api.http.middleware.proxy import public_path
 from okube_api.http.pagination import Page, answer_page
+from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteQuery, SiteUpdate
+from okube_api.store.values import Json
 
 router = APIRouter(route_class=ApiRoute, tags=["sites"])
 
@@ -35,15 +39,28 @@ async def load_site_to_edit(request: Request, site: SiteInPath, services: Servic
 SiteToEdit = Annotated[ResourceAccess, Depends(load_site_to_edit)]
 
 
+def with_public_thumbnail(site: Json, request: Request) -> Json:
+    """Return a site with the path of its thumbnail as the client sees it, behind a proxy that strips a prefix."""
+    path = site.get("thumbnail")
+    return {**site, "thumbnail": public_path(request.scope, path)} if path else site
+
+
 @register_aliased(router, "GET", LIST, response_model=Page[SiteAnswer], responses={200: CSV_RESPONSE, **refusals(404)})
 async def list_sites(
-    query: Annotated[SiteQuery, Query()], readable: Readable, services: ServicesDep, csv: CsvMediaType
+    request: Request,
+    query: Annotated[SiteQuery, Query()],
+    readable: Readable,
+    services: ServicesDep,
+    csv: CsvMediaType,
 ) -> Response:
     """List the sites of one application or of all that you may read, page by page or completely as CSV."""
     where = readable & query.to_condition()
     if csv:
-        return await export_csv(services.sites, where, SiteAnswer, media=csv, encoding=query.encoding)
-    return answer_page(await services.sites.find_page(where, query.paging), query.paging, SiteAnswer)
+        convert = partial(with_public_thumbnail, request=request)
+        return await export_csv(services.sites, where, SiteAnswer, media=csv, encoding=query.encoding, convert=convert)
+    page = await services.sites.find_page(where, query.paging)
+    sites = [with_public_thumbnail(site, request) for site in page.documents]
+    return answer_page(DocumentPage(sites, page.total), query.paging, SiteAnswer)
 
 
 @register_aliased(
@@ -64,9 +81,9 @@ async def create_site(body: SiteCreate, creator: CanCreate, services: ServicesDe
 
 
 @register_aliased(router, "GET", ITEM, response_model=SiteAnswer, responses=refusals(404))
-async def get_site(access: SiteToRead) -> Response:
+async def get_site(request: Request, access: SiteToRead) -> Response:
     """Return a site."""
-    return answer_with_etag(access.site, SiteAnswer)
+    return answer_with_etag(with_public_thumbnail(access.site, request), SiteAnswer)
 
 
 @register_aliased(
@@ -78,7 +95,7 @@ async def get_site(access: SiteToRead) -> Response:
     openapi_extra=describe_multipart(SiteUpdate, PICTURE_PART),
 )
 async def update_site(
-    body: SiteUpdate, access: SiteToEdit, services: ServicesDep, if_match: IfMatch = UNSET
+    request: Request, body: SiteUpdate, access: SiteToEdit, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
     """Change the fields in the body and no others.
 
@@ -88,10 +105,10 @@ async def update_site(
     site = await services.sites.update(
         access.application,
         access.document,
-        body.list_changes(SiteAnswer.render(access.document)),
+        body.list_changes(SiteAnswer.render(with_public_thumbnail(access.document, request))),
         parse_if_match(if_match),
     )
-    return answer_with_etag(site, SiteAnswer)
+    return answer_with_etag(with_public_thumbnail(site, request), SiteAnswer)
 
 
 @register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412))

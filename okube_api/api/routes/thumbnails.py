@@ -15,7 +15,7 @@ from okube_api.api.multipart import MultipartBody, MultipartRoute, TableRoute, r
 from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute
 from okube_api.api.routes.site_tables import TABLE
-from okube_api.api.routes.sites import ITEM, LIST, SiteToEdit
+from okube_api.api.routes.sites import ITEM, LIST, SiteToEdit, with_public_thumbnail
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.kit.schemas import UNSET
 from okube_api.settings import Settings
@@ -65,7 +65,8 @@ async def create_site_with_picture(request: Request, creator: CanCreate, service
         await parts.close()
     site = await services.sites.create(access.application, body.dump_set_fields(without={"app"}))
     access = ResourceAccess(access.user, access.role, access.application, site)
-    return answer_with_etag(await _store_picture(services, access, site, picture), SiteAnswer, 201)
+    site = await _store_picture(services, access, site, picture)
+    return answer_with_etag(with_public_thumbnail(site, request), SiteAnswer, 201)
 
 
 @register_multipart(router, "PUT PATCH", ITEM, PictureRoute)
@@ -75,12 +76,15 @@ async def update_site_with_picture(
     """Change the fields in the body, and the picture if it has one."""
     parts = await read_parts(request, (THUMBNAIL,), MAX_BYTES)
     try:
-        changes = parts.validate(SiteUpdate).list_changes(SiteAnswer.render(access.document))
+        changes = parts.validate(SiteUpdate).list_changes(
+            SiteAnswer.render(with_public_thumbnail(access.document, request))
+        )
         picture = await _read_picture(parts)
     finally:
         await parts.close()
     site = await services.sites.update(access.application, access.document, changes, parse_if_match(if_match))
-    return answer_with_etag(await _store_picture(services, access, site, picture), SiteAnswer)
+    site = await _store_picture(services, access, site, picture)
+    return answer_with_etag(with_public_thumbnail(site, request), SiteAnswer)
 
 
 IfNoneMatch = Annotated[str, Header(alias="If-None-Match", description="`ETag` of the picture that the client has.")]
