@@ -107,6 +107,11 @@ class TableSpec:
         return RowParser(self.model, upload.columns, renamed=renamed, ignored=ignored, cell_format=cell_format)
 
 
+def _is_optional(name: str) -> bool:
+    """Return whether an empty form field of this name means that it is absent: clients send all fields of a form."""
+    return name in {"app", "delimiter"} or name.startswith("mapper[")
+
+
 async def import_table(
     request: Request, creator: Creator, resources: ValidatedRepository, table: TableSpec, *, partial: bool
 ) -> Response:
@@ -116,6 +121,7 @@ async def import_table(
     Raise BadRequest, TooLarge, Impossible, and what `creator` raises.
     """
     parts = await read_parts(request, (FILE,), creator.services.settings.upload_limit)
+    parts.fields[:] = [(name, text) for name, text in parts.fields if text or not _is_optional(name)]
     try:
         form = parts.validate(table.form)
         if FILE not in parts.files:

@@ -254,3 +254,12 @@ async def test_boolean_is_not_the_number_one(tenant: Tenant) -> None:
     table = b"key,name,online,attributes.lift\na,A,true,true\n"
     assert counts(await import_table(tenant, "sites/import", table)) == (0, 1, 0, 0)
     assert (await tenant.reader.get(f"{tenant.url}/sites/a")).json()["attributes"]["lift"] is True
+
+
+async def test_empty_options_of_a_form_are_absent(tenant: Tenant) -> None:
+    """Send every field of the form, as a page does whose fields are not all filled in."""
+    form = dict.fromkeys((*MAPPER, "mapper[id]", "delimiter", "app"), "")
+    assert counts(await import_table(tenant, "sites/import", "key;name\ns1;Sète\n", **form)) == (1, 0, 0, 0)
+    mapped = {**form, "mapper[key]": "Code", "mapper[name]": "Nom"}
+    assert counts(await import_table(tenant, "sites/import", "Code,Nom\ns1,Agde\n", **mapped)) == (0, 1, 0, 0)
+    assert await list_names(tenant, "sites") == ["Agde"]
