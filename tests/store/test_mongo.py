@@ -12,11 +12,13 @@ import pytest
 from okube_api.store.conditions import EVERYTHING, equal
 from okube_api.store.errors import Conflict, Duplicate, StoreError, Unavailable
 from okube_api.store.mongo import changes
+from okube_api.store.mongo import store as mongo_store
 from okube_api.store.mongo.insert_queue import InsertQueue
 from okube_api.store.mongo.store import MongoStore
 from okube_api.store.plans import Aggregate, Count
 from okube_api.store.values import Json
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from tests.conformance.declared import DOCUMENTS, EVENTS, SCHEMA, STAYS
 from tests.conformance.plain import get_types
@@ -314,3 +316,24 @@ async def test_cancelled_reads_release_their_connections(open_store: OpenStore, 
         await asyncio.wait(tasks)
     results = await asyncio.gather(*(store.count(DOCUMENTS, EVERYTHING) for _ in range(6)))
     assert results == [300] * 6
+
+
+async def test_a_store_closes_while_a_recovery_turns_its_cancellation_into_an_error(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recovering = asyncio.Event()
+
+    async def recover(_: object) -> None:
+        recovering.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise PyMongoError("the operation was cancelled") from None
+
+    store = open_store()
+    monkeypatch.setattr(mongo_store, "_RECOVERY_INTERVAL_S", 0)
+    await store.start()
+    monkeypatch.setattr(mongo_store, "recover_writes", recover)
+    async with asyncio.timeout(10):
+        await recovering.wait()
+        await store.close()

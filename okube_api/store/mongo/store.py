@@ -65,6 +65,7 @@ class MongoStore:
         self._manifests, self._numbers = ManifestRepository(self._database), NumberRegistry(self._database)
         self._change_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._maintenance: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def start(self) -> None:
         """Create indexes, finish the writes of dead processes, and start the maintenance that repeats this."""
@@ -95,7 +96,7 @@ class MongoStore:
     async def _maintain(self) -> None:
         """Recover writes and collect garbage at intervals; a failure is retried at the next one."""
         recoveries = 0
-        while True:
+        while not self._closing:  # the driver may turn a cancellation into an error of its own, which is suppressed
             await asyncio.sleep(_RECOVERY_INTERVAL_S)
             recoveries += 1
             with suppress(StoreError, PyMongoError):
@@ -110,10 +111,12 @@ class MongoStore:
     async def close(self) -> None:
         """Stop the maintenance and close the connections."""
         if self._maintenance is not None:
+            self._closing = True
             self._maintenance.cancel()
             with suppress(asyncio.CancelledError):
                 await self._maintenance
             self._maintenance = None
+            self._closing = False
         await self._client.close()
 
     async def ping(self) -> None:
