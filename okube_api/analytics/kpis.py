@@ -36,12 +36,12 @@ What is known of a campaign only (its costs, its deliveries without a site) belo
 to its own sites when all of them are inactive; to all active sites when it names none. A question sums the parts of the
 sites that it reaches: an inactive one only when a filter or the path names it.
 
-Refunds (purchases with a negative amount) are placed and attributed like purchases, and change revenues only: they are no
-purchases and no conversions.
+Refunds (purchases with a negative amount) are placed and attributed like purchases, and change revenues only: they are
+no purchases and no conversions.
 
 Notes on the values are in the response header `X-Okube-Notes` (percent-encoded), and in `meta.notes` with `?meta=true`:
-campaigns whose costs are left out (in another currency than the application's, or fixed without both days), and, after a
-change of `settings.bands`, that distributions are in the previous bands until the counts are rebuilt.
+campaigns whose costs are left out (in another currency than the application's, or fixed without both days), and, after
+a change of `settings.bands`, that distributions are in the previous bands until the counts are rebuilt.
 """
 
 
