@@ -109,7 +109,6 @@ async def test_malformed_questions_are_refused_with_a_pointer(
         "from=2024-3-1",
         "from=yesterday",
         "to=2024-02-30",
-        "uplift=true",
         "meta=perhaps",
         "form=2024-03-01",
         "from=",

@@ -129,8 +129,16 @@ async def test_foreign_resources_look_missing(tenants: TwoTenants, path: str) ->
         await _check_lower_roles(tenants, alias, method)
 
 
-async def _check_path(tenants: TwoTenants, path: str, method: str) -> None:
+def find_row(tenants: TwoTenants, path: str, method: str) -> Row:
+    """Return the row of a route; the body of an update of a list's path names the updated POI."""
     row = ROWS[resolve_alias(path)]
+    if path.endswith("/pois") and method in ("PUT", "PATCH"):
+        return replace(row, body={"name": "x", "_id": tenants.own_names["poi"][0]})
+    return row
+
+
+async def _check_path(tenants: TwoTenants, path: str, method: str) -> None:
+    row = find_row(tenants, path, method)
     for foreign, missing in foreign_paths(path, tenants) if list_parameters(path) else ():
         for headers in ({}, CSV) if method == "GET" else ({},):
             answers = [
@@ -146,7 +154,7 @@ async def _check_path(tenants: TwoTenants, path: str, method: str) -> None:
 
 
 async def _check_lower_roles(tenants: TwoTenants, path: str, method: str) -> None:
-    row = ROWS[resolve_alias(path)]
+    row = find_row(tenants, path, method)
     least_role = row.read if method == "GET" else row.write
     if row is PERSONAL:
         return
@@ -163,11 +171,11 @@ async def _check_lower_roles(tenants: TwoTenants, path: str, method: str) -> Non
 async def _check_body(tenants: TwoTenants, path: str, method: str) -> None:
     if method == "DELETE":
         return
-    row = ROWS[resolve_alias(path)]
+    row = find_row(tenants, path, method)
     own_values = {name: tenants.own_names[name][0] for name in list_parameters(path)}
     bodies = [{**(row.body or {}), field: [f"<{resource}>"]} for field, resource in row.names.items()]
-    if path.endswith("/pois") and method != "POST":  # the body names the updated POI
-        bodies = [body | {"key": tenants.own_names["poi"][1]} for body in bodies] + [{"name": "x", "key": "<poi>"}]
+    if row.body and "_id" in row.body:
+        bodies.append({"name": "x", "key": "<poi>"})
     if app := _app(path, method, "<application>"):
         bodies = [body | {"app": tenants.own.key} for body in bodies] + [(row.body or {}) | app]
     for body in [*bodies, *row.questions]:
