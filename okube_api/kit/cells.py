@@ -7,7 +7,7 @@ are read by the same ones (`ingest/parse/cell_columns.py`).
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -214,12 +214,19 @@ class DateOrderFinder:
 
 # -- texts of files ---------------------------------------------------------------------------------------------------
 
-_SEPARATOR = re.compile(r'^[ \ufeff]*"?[ ]*sep[ ]*=[ ]*([^"\r\n])"?[ ]*(\1*|,*|;*)[ ]*$', re.IGNORECASE)
+MAX_COLUMNS = 1000
+MAX_HEADER_CHARACTERS = 2**20
+LONG_HEADER = f"The header must not be longer than {MAX_HEADER_CHARACTERS:,} characters."
+LONG_CELL = "A cell must not be longer than 128 KiB."
+"""Reason for what the reader of the standard library refuses."""
+
+_SEPARATOR = re.compile(r'^[ \ufeff]*+"?+[ ]*+sep[ ]*+=[ ]*([^"\r\n])"?[ ]*(\1*|,*|;*)[ ]*$', re.IGNORECASE)
+_LONGEST_SEPARATOR_LINE = 2 * MAX_COLUMNS  # spreadsheets add a delimiter for each column
 
 
 def find_separator(line: str) -> str | None:
     """Return the delimiter of a first line such as `sep=;`, as any spreadsheet writes it; None for other lines."""
-    match = _SEPARATOR.match(line.rstrip("\r\n"))
+    match = _SEPARATOR.match(line.rstrip("\r\n")) if len(line) <= _LONGEST_SEPARATOR_LINE else None
     return match[1] if match else None
 
 
@@ -228,7 +235,27 @@ def guess_delimiter(header: str, expected: Iterable[str], delimiters: str = ",;\
     names = frozenset(expected)
 
     def score(delimiter: str) -> tuple[int, int]:
-        cells = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
+        try:
+            cells = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
+        except csv.Error:  # with this delimiter, a cell is too long
+            return 0, 0
         return sum(cell.strip() in names for cell in cells), len(cells)
 
     return max(delimiters, key=score)
+
+
+def describe_excess_columns(names: Sequence[str]) -> str | None:
+    """Return why a header with these names is refused when it has too many of them, else None."""
+    if len(names) <= MAX_COLUMNS:
+        return None
+    return f"The header has {len(names):,} columns. A file may have {MAX_COLUMNS:,} columns at most."
+
+
+def find_duplicate(names: Iterable[str]) -> str | None:
+    """Return the first name of a header that an earlier column has, too; columns may have no name."""
+    seen: set[str] = set()
+    for name in names:
+        if name and name in seen:
+            return name
+        seen.add(name)
+    return None

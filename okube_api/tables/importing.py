@@ -8,11 +8,9 @@ from anyio import to_thread
 from okube_api.errors import Fault, Impossible, Taken
 from okube_api.kit.bulk_upsert import BulkUpsert, UpsertItem, UpsertOutcome
 from okube_api.store.values import Json
-from okube_api.tables.parsing import RowParser
+from okube_api.tables.parsing import MAX_ERRORS, RowParser
 from okube_api.tables.reading import RowBlock, UploadedTable
 from okube_api.tables.spool import Spool
-
-MAX_ERRORS = 100
 
 
 @dataclass(slots=True)

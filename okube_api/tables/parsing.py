@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,8 @@ from okube_api.tables.columns import CellType, TableColumn, TableColumns, list_c
 from okube_api.tables.reading import RowBlock
 
 ID_COLUMN = "_id"
+MAX_ERRORS = 100
+"""Of a table, in an answer."""
 
 _DEFAULT_FORMAT = CellFormat()
 
@@ -133,14 +135,9 @@ def _match_columns(
 ) -> list[tuple[str, TableColumn]]:
     """Return the columns of the model that a table has, each with its name in the table."""
     matches = [(name, model_columns.find_column(name)) for name in columns if name]
-    names = [column.name for column in model_columns.fixed]
-    faults = [
-        _unknown_column(name, f"Unknown column '{name[:100]}'.{format_suggestion(name, names)}")
-        for name, column in matches
-        if column is None and name not in ignored
-    ]
-    if faults:
-        raise Impossible(faults[0].message, faults=faults)
+    unknown = [name for name, column in matches if column is None and name not in ignored]
+    if unknown:
+        raise _unknown_columns("Unknown column '{}'.", unknown, [column.name for column in model_columns.fixed])
     return [(name, column) for name, column in matches if column is not None]
 
 
@@ -148,21 +145,24 @@ def _match_renamed_columns(
     model_columns: TableColumns, columns: Sequence[str], renamed: Mapping[str, str]
 ) -> list[tuple[str, TableColumn]]:
     """Return the renamed columns of the model, each with its name in the table."""
-    faults = [
-        _unknown_column(name, f"The file has no column '{name[:100]}'.{format_suggestion(name, columns)}")
-        for name in renamed.values()
-        if name not in columns
-    ]
-    if faults:
-        raise Impossible(faults[0].message, faults=faults)
+    missing = [name for name in renamed.values() if name not in columns]
+    if missing:
+        raise _unknown_columns("The file has no column '{}'.", missing, columns)
     matches = [
         (name, model_columns.find_column(model_name)) for model_name, name in renamed.items() if model_name != ID_COLUMN
     ]
     return [(name, column) for name, column in matches if column is not None]
 
 
-def _unknown_column(name: str, reason: str) -> Fault:
-    return Fault("body", "/file", "unknown_column", reason, 1, name)
+def _unknown_columns(reason: str, names: Sequence[str], similar: Sequence[str]) -> Impossible:
+    """Return the refusal of some columns, with a suggestion among `similar` names for the first one: they are slow."""
+    faults = [
+        Fault("body", "/file", "unknown_column", reason.format(name[:100]), 1, name[:100])
+        for name in names[:MAX_ERRORS]
+    ]
+    suggestion = format_suggestion(names[0][:100], [name[:100] for name in similar])
+    first = replace(faults[0], message=f"{faults[0].message}{suggestion}")
+    return Impossible(first.message, faults=[first, *faults[1:]])
 
 
 # -- cells ---------------------------------------------------------------------------------------------------

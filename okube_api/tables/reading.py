@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from okube_api.errors import Fault, Impossible, TooLarge
-from okube_api.kit.cells import DateOrder, DateOrderFinder, find_separator, guess_delimiter
+from okube_api.kit.cells import (
+    LONG_CELL,
+    LONG_HEADER,
+    MAX_HEADER_CHARACTERS,
+    DateOrder,
+    DateOrderFinder,
+    describe_excess_columns,
+    find_duplicate,
+    find_separator,
+    guess_delimiter,
+)
 from okube_api.kit.encodings import CODECS, Encoding
 
 if TYPE_CHECKING:
@@ -23,7 +33,8 @@ MAX_ROWS = 100_000
 DELIMITERS = ",;\t|"
 
 _BLOCK_ROWS = 1000
-_CELL_LIMIT = 128 * 1024
+_MAX_LINES_BEFORE_HEADER = 1000
+_NO_HEADER = "The file has no header. The first line must name the columns."
 _EMPTY_CELLS = f'{DELIMITERS} "\r\n'
 _UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -59,15 +70,24 @@ class UploadedTable:
         errors = "replace" if codec == "utf-16" else "surrogateescape"
         self._text = io.TextIOWrapper(file, codec, errors, newline="")
         self._lines_before_header = 0
-        header = self._text.readline()
+        header = self._read_first_line()
         while header and (not header.strip(_EMPTY_CELLS) or find_separator(header)):
             delimiter = delimiter or find_separator(header)
             self._lines_before_header += 1
-            header = self._text.readline()
+            if self._lines_before_header > _MAX_LINES_BEFORE_HEADER:
+                raise _impossible(_NO_HEADER, 1)
+            header = self._read_first_line()
         self.delimiter = delimiter or guess_delimiter(header, expected, DELIMITERS)
         self._reader = self._open_reader()
         self.columns = self._read_header(expected)
         self._named_columns = [index for index, name in enumerate(self.columns) if name]
+
+    def _read_first_line(self) -> str:
+        """Return the next line, which may be the header."""
+        line = self._text.readline(MAX_HEADER_CHARACTERS + 1)
+        if len(line) > MAX_HEADER_CHARACTERS:
+            raise _impossible(LONG_HEADER, 1)
+        return line
 
     def _open_reader(self) -> Any:
         """Return a reader that starts with the header."""
@@ -82,13 +102,14 @@ class UploadedTable:
         except csv.Error as error:
             raise _impossible(_describe_error(error), 1) from None
         if not any(cells):
-            raise _impossible("The file has no header. The first line must name the columns.", 1)
+            raise _impossible(_NO_HEADER, 1)
         if unreadable := next((cell for cell in cells if _UNREADABLE.search(cell)), None):
             raise _impossible(self._describe_unreadable(unreadable), 1)
+        if excess := describe_excess_columns(cells):
+            raise _impossible(excess, 1)
         names = [cell if cell in expected else _strip_name(cell) for cell in cells]
-        for name in names:
-            if name and names.count(name) > 1:
-                raise _impossible(f"Duplicate column '{name[:100]}' in the header.", 1)
+        if duplicate := find_duplicate(names):
+            raise _impossible(f"Duplicate column '{duplicate[:100]}' in the header.", 1)
         return names
 
     def find_date_order(self, columns: Collection[str]) -> DateOrder | None:
@@ -177,7 +198,7 @@ def _strip_name(name: str) -> str:
 def _describe_error(error: csv.Error) -> str:
     text = str(error)
     if "field larger" in text:
-        return f"A cell must not be longer than {_CELL_LIMIT // 1024} KiB."
+        return LONG_CELL
     if "unexpected end" in text:
         return "A quoted cell has no closing quote."
     return "A cell continues after its closing quote. Double the quotes within a cell."

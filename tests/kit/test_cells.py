@@ -3,7 +3,15 @@
 from typing import Any
 
 import pytest
-from okube_api.kit.cells import CellFormat, DateOrderFinder, ValueType, find_separator, guess_delimiter, read_value
+from okube_api.kit.cells import (
+    CellFormat,
+    DateOrderFinder,
+    ValueType,
+    find_duplicate,
+    find_separator,
+    guess_delimiter,
+    read_value,
+)
 
 PLAIN, COMMA = CellFormat(), CellFormat(decimal_comma=True)
 
@@ -122,7 +130,9 @@ def test_spellings_of_the_separator_line(line: str) -> None:
     assert find_separator(line) == ";"
 
 
-@pytest.mark.parametrize("line", ["user;at", "sep", "sep=", "separator=;", "sep=;user"])
+@pytest.mark.parametrize(
+    "line", ["user;at", "sep", "sep=", "separator=;", "sep=;user", " " * 2**20 + "x", "\ufeff " * 2**19 + "sep=;"]
+)
 def test_lines_that_name_no_separator(line: str) -> None:
     assert find_separator(line) is None
 
@@ -130,3 +140,10 @@ def test_lines_that_name_no_separator(line: str) -> None:
 def test_the_delimiter_is_that_of_the_expected_names() -> None:
     assert guess_delimiter('"a,b" ; c;d,e', ["c"]) == ";"
     assert guess_delimiter("a\tb", ["x"]) == "\t"
+    assert guess_delimiter("x" * 200_000 + ",c", ["c"]) == ","
+    assert guess_delimiter("x;" * 100_000, ["c"]) == ";"
+
+
+def test_the_first_repeated_name_is_found() -> None:
+    assert find_duplicate(["", "b", "a", "", "a", "b"]) == "a"
+    assert find_duplicate(map(str, range(10**6))) is None

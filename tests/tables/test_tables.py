@@ -225,6 +225,30 @@ def test_invalid_header_is_refused(content: str | bytes) -> None:
     assert refusal.value.faults[0].line == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (",".join(f"extra.n{number}" for number in range(40_000)) + "\n", r"40,000 columns\. .* 1,000 columns at most"),
+        (",".join(f"n{number}" for number in range(1000)) + "\n", "Unknown column 'n0'"),
+        ("name," * 1000 + "\n", "1,001 columns"),
+        ("name," + "x" * 131_073 + "\n", "A cell must not be longer than 128 KiB"),
+        ("x" * 2**20 + ",name\n", r"header must not be longer than 1,048,576 characters"),
+        ("\n" * 1001 + "name\n", "no header"),
+    ],
+    ids=["wide", "unknown", "duplicate", "long cell", "long line", "blank lines"],
+)
+def test_a_header_is_bounded_before_it_is_compared(content: str, reason: str) -> None:
+    with pytest.raises(Impossible, match=reason) as refusal:
+        read_shops(content)
+    assert len(refusal.value.faults) <= 100
+
+
+def test_a_header_may_have_a_thousand_columns() -> None:
+    names = ["name", *(f"extra.n{number}" for number in range(999))]
+    rows, faults = read_shops(",".join(names) + "\n" + "x," + ",".join(map(str, range(999))) + "\n")
+    assert (faults, len(rows[0].fields["extra"])) == ([], 999)
+
+
 def test_duplicate_column_is_named() -> None:
     with pytest.raises(Impossible, match=r"Duplicate column 'name' in the header\."):
         read_shops("name,name\na,b\n")

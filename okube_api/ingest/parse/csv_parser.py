@@ -6,13 +6,21 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.csv
 
+from okube_api.errors import Impossible
 from okube_api.ingest.parse.cell_columns import CellReader
 from okube_api.ingest.parse.column_checks import get_schema
 from okube_api.ingest.parse.csv_records import RecordCutter, strip_cells
 from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.row_checks import parse_csv_line
 from okube_api.ingest.parse.text import ParsedBlock, check_columns, concat_blocks, parse_lines
-from okube_api.kit.cells import find_separator, guess_delimiter
+from okube_api.kit.cells import (
+    LONG_CELL,
+    LONG_HEADER,
+    MAX_HEADER_CHARACTERS,
+    describe_excess_columns,
+    find_separator,
+    guess_delimiter,
+)
 from okube_api.store.values import Json
 
 _ARROW_BLOCK_BYTES = 2**20
@@ -49,12 +57,13 @@ class CsvParser:
             text = lines.get_line(index).decode("utf-8", "replace")
             if not text.strip(' ,;\t|"'):
                 continue
+            if len(text) > MAX_HEADER_CHARACTERS:
+                raise Impossible(LONG_HEADER)
             if (separator := find_separator(text)) is not None:
                 self._delimiter = self._delimiter or separator
                 continue
             self._delimiter = self._delimiter or guess_delimiter(text, expected)
-            cells = next(csv.reader([text], delimiter=self._delimiter, skipinitialspace=True), [])
-            self._names = [name.strip() for name in cells]
+            self._names = _split_header(text, self._delimiter)
             check_columns(self._kind, self._names)
             self.header = text
             self._reader.decimal_comma = self._delimiter != ","
@@ -120,3 +129,14 @@ class CsvParser:
                 column_types=types, include_columns=list(types), null_values=[""], strings_can_be_null=True
             ),
         )
+
+
+def _split_header(text: str, delimiter: str) -> list[str]:
+    """Return the names of the columns.  Raise Impossible when there are too many, or when one is too long."""
+    try:
+        cells = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        raise Impossible(LONG_CELL) from None
+    if excess := describe_excess_columns(cells):
+        raise Impossible(excess)
+    return [name.strip() for name in cells]

@@ -15,6 +15,7 @@ from okube_api.ingest.parse.cell_columns import CellReader, UnreadableColumn
 from okube_api.ingest.parse.column_checks import get_field_rules, get_schema
 from okube_api.ingest.parse.line_blocks import MAX_LINE_BYTES, LineBlock
 from okube_api.ingest.parse.row_checks import InvalidLine, parse_json_line, validate_event
+from okube_api.kit.cells import find_duplicate
 from okube_api.store.arrays import Ints
 from okube_api.store.values import Json
 
@@ -133,8 +134,8 @@ def check_columns(kind: str, names: Sequence[str]) -> None:
             raise Impossible(
                 f"Column {number} of the header is unknown. Columns of {kind}: {', '.join(known_names)}.{suggestion}"
             )
-        if name and names.count(name) > 1:
-            raise Impossible(f"Duplicate column '{name}'.")
+    if duplicate := find_duplicate(names):
+        raise Impossible(f"Duplicate column '{duplicate}'.")
     for rule in get_field_rules(kind):
         if rule.required and rule.name not in names:
             raise Impossible(f"Column '{rule.name}' is missing.")

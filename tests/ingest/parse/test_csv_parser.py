@@ -174,3 +174,23 @@ def test_a_missing_time_zone_is_named() -> None:
 def test_an_unnamed_column_is_no_field() -> None:
     with pytest.raises(Impossible):
         read("visits", f",site,at\na,s,{AT}\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("user," * 40_000, r"40,001 columns\. .* 1,000 columns at most"),
+        ("user,site,at," + "x" * 131_073, "A cell must not be longer than 128 KiB"),
+        ("x" * 131_073, "A cell must not be longer than 128 KiB"),
+        ("user,site,at" + " " * 2**20 + ",", "must not be longer than 1,048,576 characters"),
+        ("user,site,at,site", "Duplicate column 'site'"),
+    ],
+    ids=["wide", "long cell", "only a long cell", "long line", "duplicate"],
+)
+def test_a_header_is_bounded(header: str, reason: str) -> None:
+    with pytest.raises(Impossible, match=reason):
+        read("visits", f"{header}\na,s,{AT}\n")
+
+
+def test_a_header_may_have_a_thousand_columns() -> None:
+    assert users(read("visits", f"user,site,at{',' * 997}\na,s,{AT}{',' * 997}\n")) == ["a"]
