@@ -154,6 +154,19 @@ class CampaignUpdate(UpdateBody):
     windows: CampaignWindows | None = None
 
 
+class CampaignElement(CampaignUpdate):
+    """A campaign of a list: new, or the fields to change in the campaign whose `_id` or key it has."""
+
+    read_only: ClassVar[frozenset[str]] = CampaignUpdate.read_only - {"lever"}
+    not_stored: ClassVar[frozenset[str]] = frozenset({"app", "lever"})
+
+    app: Annotated[str, Field(min_length=1)] = Field(
+        UNSET, description="The application (id or key); only when the path does not name it."
+    )
+    key: Key
+    lever: str = Field(UNSET, description="Ignored: the lever is assigned by the application's levers.")
+
+
 class Extra(Answer):
     """An extra of a campaign."""
 

@@ -1,16 +1,17 @@
 """Upserts many resources: each is created, or updated when its id or key exists; all of them are written, or none."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from anyio import to_thread
 
 from okube_api.clock import stamp
-from okube_api.errors import Fault, Impossible, Refusal, Taken
+from okube_api.errors import BadRequest, Fault, Impossible, Refusal, Taken
 from okube_api.kit.application import Application
 from okube_api.kit.json_text import is_same_json
 from okube_api.kit.repository import index_by_key, match_names
 from okube_api.kit.resource_changes import ChangeKind, ResourceChange, detect_changes
+from okube_api.kit.schemas import UpdateBody
 from okube_api.kit.validated_repository import Normalize, ValidatedRepository, clear_empty_lists
 from okube_api.store.conditions import equal
 from okube_api.store.document_values import unique_keys
@@ -52,6 +53,10 @@ class UpsertOutcome:
         return self.before is self.after
 
 
+RenderStored = Callable[[Json, UpdateBody], Awaitable[Json]]
+"""Returns the answer of a stored document that a body updates, to compare them."""
+
+
 class BulkUpsert:
     """Upserts resources of one application in blocks, and refuses a key that two items of any block use.
 
@@ -80,12 +85,34 @@ class BulkUpsert:
 
     async def upsert_all(self, elements: Sequence[Json]) -> list[Json]:
         """Upsert resources and return their documents in order.  Raise refusals that point at the elements."""
-        outcomes = await self.prepare([UpsertItem(fields, index) for index, fields in enumerate(elements)])
-        faults = [
-            replace(fault, pointer=f"/{outcome.position}{fault.pointer}")
-            for outcome in outcomes
-            for fault in outcome.faults
-        ]
+        items = [UpsertItem(fields, index) for index, fields in enumerate(elements)]
+        return await self._write_outcomes(await self.prepare(items))
+
+    async def upsert_bodies(self, bodies: Sequence[UpdateBody], render: RenderStored) -> list[Json]:
+        """Upsert resources from bodies, which may be whole answers, and return their documents in order.
+
+        A body's `_id` finds the resource before its key does.
+        Raise BadRequest and other refusals that point at the elements.
+        """
+        items = [UpsertItem(body.dump_set_fields(), index, _get_id(body)) for index, body in enumerate(bodies)]
+        stored = await self._find_stored(items)
+        updates: list[UpsertItem] = []
+        faults: list[Fault] = []
+        for body, item in zip(bodies, items, strict=True):
+            before = _find_before(item, stored)
+            try:
+                changes = body.list_changes({} if before is None else await render(before, body))
+            except BadRequest as refusal:
+                faults += _point_at(item.position, refusal.faults)
+            else:
+                updates.append(UpsertItem(changes, item.position, before["_id"] if before else None))
+        if faults:
+            raise BadRequest(faults[0].message, faults=faults)
+        return await self._write_outcomes(await self._prepare(updates, stored))
+
+    async def _write_outcomes(self, outcomes: Sequence[UpsertOutcome]) -> list[Json]:
+        """Write prepared elements of a list and return their documents."""
+        faults = [fault for outcome in outcomes for fault in _point_at(outcome.position, outcome.faults)]
         if faults:
             raise Impossible(faults[0].message, faults=faults)
         changed = [outcome for outcome in outcomes if not outcome.is_unchanged]
@@ -111,7 +138,9 @@ class BulkUpsert:
 
     async def prepare(self, items: Sequence[UpsertItem]) -> list[UpsertOutcome]:
         """Return the outcome of each item of a block; nothing is written."""
-        stored = await self._find_stored(items)
+        return await self._prepare(items, await self._find_stored(items))
+
+    async def _prepare(self, items: Sequence[UpsertItem], stored: "_StoredDocuments") -> list[UpsertOutcome]:
         updates = [_match(item, stored) for item in items]
         normalize = await self.repository.load_normalizer(
             self.application, [(before or {}, fields) for before, fields in updates]
@@ -186,17 +215,22 @@ def _list_keys(fields: Json) -> list[str]:
     return [*([fields["key"]] if fields.get("key") else []), *(fields.get("keys") or ())]
 
 
+def _find_before(item: UpsertItem, stored: _StoredDocuments) -> Json | None:
+    """Return the stored document that an item names by its id, or else by its key."""
+    by_id = stored.by_id.get(item.id.lower()) if item.id is not None else None
+    return by_id or stored.by_key.get(item.fields.get("key") or "")
+
+
 def _match(item: UpsertItem, stored: _StoredDocuments) -> tuple[Json | None, Json]:
     """Return the stored document that an item names, and the fields to change in it."""
     fields = clear_empty_lists(item.fields)
-    before = stored.by_id.get(item.id.lower()) if item.id is not None else None
-    if before is None and (key := fields.get("key")):
-        before = stored.by_key.get(key)
-        if before is not None and before.get("key") is not None and before["key"] != key:
-            # the item names an alternative key: the resource keeps its main key
-            fields = {name: value for name, value in fields.items() if name != "key"}
+    before = _find_before(item, stored)
     if before is None:
         return None, fields
+    is_found_by_id = item.id is not None and item.id.lower() == before["_id"]
+    if not is_found_by_id and before.get("key") is not None and before["key"] != fields["key"]:
+        # the item names an alternative key: the resource keeps its main key
+        fields = {name: value for name, value in fields.items() if name != "key"}
     for object_name, inner_names in item.partial_objects.items():
         inner = before.get(object_name) or {}
         unchanged = {name: value for name, value in inner.items() if name not in inner_names}
@@ -204,6 +238,16 @@ def _match(item: UpsertItem, stored: _StoredDocuments) -> tuple[Json | None, Jso
             fields = {**fields, object_name: unchanged | (fields.get(object_name) or {})}
     already_empty = {name for name, value in fields.items() if value is None and before.get(name) in (None, [])}
     return before, {name: value for name, value in fields.items() if name not in already_empty}
+
+
+def _get_id(body: UpdateBody) -> str | None:
+    identifier = body.read_only_values.get("_id")
+    return identifier if isinstance(identifier, str) else None
+
+
+def _point_at(position: int, faults: Sequence[Fault]) -> list[Fault]:
+    """Return the faults of an element of a list, with pointers that start at the list."""
+    return [replace(fault, pointer=f"/{position}{fault.pointer}") for fault in faults]
 
 
 def _taken(message: str) -> Taken:

@@ -65,10 +65,12 @@ class UpdateBody(Body):
     Null, an empty list and an empty object clear a field that may be null.
     read_only: the fields of answers that an update cannot change.  They are accepted with their current value only.
     non_empty: lists that null clears, but not an empty list, which is accepted only if the list is empty now.
+    not_stored: fields that are no fields of the resource: they find it, or are ignored.
     """
 
     read_only: ClassVar[frozenset[str]] = frozenset()
     non_empty: ClassVar[frozenset[str]] = frozenset()
+    not_stored: ClassVar[frozenset[str]] = frozenset()
     _read_only_values: Json = PrivateAttr(default_factory=dict)
     _empty_values: Json = PrivateAttr(default_factory=dict)  # the empty values that null replaces
 
@@ -91,8 +93,9 @@ class UpdateBody(Body):
         return self._read_only_values
 
     def list_changes(self, answer: Json) -> Json:
-        """Return the fields that the caller sent with another value than that of the resource's answer.
+        """Return the fields to store that the caller sent with another value than that of the resource's answer.
 
+        answer: empty for a new resource.
         Raise BadRequest for read-only fields and empty `non_empty` lists among them.
         """
         faults = [
@@ -102,7 +105,7 @@ class UpdateBody(Body):
         ]
         changes = {
             name: value
-            for name, value in self.dump_set_fields().items()
+            for name, value in self.dump_set_fields(without=self.not_stored).items()
             if name not in answer or not is_same_json(self._empty_values.get(name, value), answer[name])
         }
         faults += [

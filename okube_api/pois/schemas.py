@@ -71,6 +71,7 @@ class PoiUpdateByName(PoiUpdate):
     """The fields to change in the point of interest that `_id`, or else `key`, names."""
 
     read_only: ClassVar[frozenset[str]] = PoiUpdate.read_only - {"_id"}
+    not_stored: ClassVar[frozenset[str]] = frozenset({"_id", "app"})
 
     id: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{24}$", examples=["5e1834b0e12d62a85b388a1b"])] = Field(
         UNSET, alias="_id", description="With an `_id`, `key` is the new key."

@@ -78,6 +78,17 @@ class StudyUpdate(UpdateBody):
         return super().list_changes(answer)
 
 
+class StudyElement(StudyUpdate):
+    """A study of a list: new, or the fields to change in the study whose `_id` or key it has."""
+
+    not_stored: ClassVar[frozenset[str]] = frozenset({"app"})
+
+    app: Annotated[str, Field(min_length=1)] = Field(
+        UNSET, description="The application (id or key); only when the path does not name it."
+    )
+    key: Key
+
+
 class StudyResults(Answer):
     """A summary of the stays at the places of a study, without uplift; an empty object in lists."""
 

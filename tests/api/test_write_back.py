@@ -254,3 +254,85 @@ async def test_user_of_two_applications_is_sent_back(server: Server, tenant: Ten
     response = await tenant.admin.put(url, json=answers[0])
     assert (response.json(), response.headers["ETag"]) == (answers[0], version)
     assert (await tenant.admin.put(url, json={"role": "editor"})).json()["role"] == "editor"
+
+
+# -- elements of lists -------------------------------------------------------------------------------------------
+
+LISTED = ("campaigns", "studies")
+
+
+@few_examples
+@given(resource=st.sampled_from(LISTED).flatmap(resources_of))
+async def test_whole_answers_are_elements_of_a_list(server: Any, resource: tuple[str, Json, Json]) -> None:
+    kind, body, changes = resource
+    tenant = await server.create_tenant()
+    url = f"{tenant.url}/{kind}"
+    created = await tenant.create(kind, **body)
+    changed = await tenant.editor.patch(f"{url}/{created['_id']}", json=changes)
+    document, version = changed.json(), changed.headers["ETag"]
+    for element in (document, (await tenant.editor.get(url)).json()["documents"][0]):
+        response = await tenant.editor.post(url, json=[element, {"key": "another one"}])
+        assert response.status_code == 201, response.text
+        in_list = document | ({"results": {}} if kind == "studies" else {})
+        assert response.json()[0] == in_list
+    assert (await tenant.editor.get(f"{url}/{created['_id']}")).headers["ETag"] == version
+
+
+@pytest.mark.parametrize("kind", LISTED)
+async def test_direct_list_of_whole_answers_names_its_application(tenant: Tenant, kind: str) -> None:
+    documents = [await tenant.create(kind, key=key) for key in ("a", "b")]
+    elements = [document | {"app": tenant.key, "name": "new"} for document in documents]
+    response = await tenant.editor.post(f"/{kind}", json=elements)
+    assert response.status_code == 201, response.text
+    assert [(answer["_id"], answer["name"]) for answer in response.json()] == [
+        (document["_id"], "new") for document in documents
+    ]
+
+
+@pytest.mark.parametrize("kind", LISTED)
+async def test_id_of_an_element_finds_the_resource_to_rename(tenant: Tenant, kind: str) -> None:
+    document = await tenant.create(kind, key="old", name="A")
+    url = f"{tenant.url}/{kind}"
+    renamed = await tenant.editor.post(url, json=[document | {"key": "new"}])
+    assert renamed.status_code == 201, renamed.text
+    assert [(answer["_id"], answer["key"], answer["name"]) for answer in renamed.json()] == [
+        (document["_id"], "new", "A")
+    ]
+    assert (await tenant.editor.get(f"{url}/old")).status_code == 404
+
+
+@pytest.mark.parametrize("kind", LISTED)
+async def test_element_clears_fields_by_null_and_empty_values(tenant: Tenant, kind: str) -> None:
+    cleared: Json = {"name": None, "from": None, "extra": {}, "sites": []}
+    await tenant.create("sites", name="Lyon", online=True, key="lyon")
+    full: Json = {"name": "A", "from": "2024-01-01", "extra": {"a": 1}, "sites": ["lyon"]}
+    await tenant.create(kind, key="a", **full)
+    response = await tenant.editor.post(f"{tenant.url}/{kind}", json=[{"key": key, **cleared} for key in "ab"])
+    assert response.status_code == 201, response.text
+    for answer in response.json():
+        assert {name: answer[name] or None for name in cleared} == dict.fromkeys(cleared)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [(kind, field) for kind in LISTED for field in list_read_only(kind) if field != "lever"]
+)
+async def test_element_cannot_change_read_only_fields(tenant: Tenant, kind: str, field: str) -> None:
+    document = await tenant.create(kind, key="a")
+    url = f"{tenant.url}/{kind}"
+    elements = [{"key": "b"}, {"key": "a", "name": "new", field: build_other(document[field]) or {"stays": 1}}]
+    response = await tenant.editor.post(url, json=elements)
+    assert response.status_code == 400, response.text
+    (fault,) = response.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == (f"/1/{field}", "read_only")
+    assert [left["key"] for left in (await tenant.editor.get(url)).json()["documents"]] == ["a"]
+    assert (await tenant.editor.get(f"{url}/a")).json() == document
+
+
+@pytest.mark.parametrize("kind", LISTED)
+async def test_new_element_has_no_read_only_values(tenant: Tenant, other_tenant: Tenant, kind: str) -> None:
+    """Send an answer of another application: its resource is not in this one, so the element would be new."""
+    document = await other_tenant.create(kind, key="a")
+    response = await tenant.editor.post(f"{tenant.url}/{kind}", json=[document])
+    assert response.status_code == 400, response.text
+    assert {"/0/_id", "/0/application"} <= {fault["pointer"] for fault in response.json()["errors"]}
+    assert (await tenant.editor.get(f"{tenant.url}/{kind}")).json()["documents"] == []

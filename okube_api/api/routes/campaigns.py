@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from okube_api.api.access import CanCreate, Readable, ResourceAccess, load_in_app
 from okube_api.api.aliases import register_aliased, under_applications
-from okube_api.api.bulk_body import OneOrMany, answer_list, upsert_list
+from okube_api.api.bulk_body import OneOrMany, create_one_or_many
 from okube_api.api.container import Services, ServicesDep
 from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, export_csv
 from okube_api.api.csv_import import Partial, TableSpec, import_table
@@ -21,6 +21,7 @@ from okube_api.campaigns.schemas import (
     WITH_EXTRA,
     CampaignAnswer,
     CampaignCreate,
+    CampaignElement,
     CampaignQuery,
     CampaignUpdate,
     render_extras,
@@ -29,8 +30,9 @@ from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
 from okube_api.kit.list_query import Switch
 from okube_api.kit.repository import DocumentPage
-from okube_api.kit.schemas import UNSET
+from okube_api.kit.schemas import UNSET, UpdateBody
 from okube_api.store.conditions import Condition, OneOf, Overlaps
+from okube_api.store.values import Json
 
 router = APIRouter(route_class=ApiRoute, tags=["campaigns"])
 
@@ -102,22 +104,37 @@ async def import_campaigns(
     openapi_extra=TABLE.openapi_body,
 )
 async def create_campaign(
-    body: OneOrMany[CampaignCreate], creator: CanCreate, services: ServicesDep, with_extra: WithExtra = False
+    body: OneOrMany[CampaignCreate, CampaignElement],
+    creator: CanCreate,
+    services: ServicesDep,
+    with_extra: WithExtra = False,
 ) -> Response:
     """Create a campaign, a list of campaigns, or the campaigns of a CSV file.
 
     Send a file as `multipart/form-data` in the field `file`, with columns named like the fields.
-    A list or file also updates campaigns whose key exists.  All elements are written or none, except for a file with
-    `partial=true` in the query.  The answer to a list has the campaigns in its order; the answer to a file (200) has
+    A list or file also updates campaigns whose `_id` or key exists; answers of campaigns are valid elements.
+    All elements are written or none, except for a file with `partial=true` in the query.
+    The answer to a list has the campaigns in its order; the answer to a file (200) has
     the numbers of created and updated campaigns.
     """
-    if isinstance(body, list):
-        campaigns = await upsert_list(body, creator, services.campaigns, {"app", "lever"})
-        return answer_list([render_extras(campaign, with_extra=with_extra) for campaign in campaigns], CampaignAnswer)
-    access = await creator.load_access(body.app)
-    fields = body.dump_set_fields(without={"app", "lever"})
-    campaign = await services.campaigns.create(access.application, fields)
-    return answer_with_etag(render_extras(campaign, with_extra=with_extra), CampaignAnswer, 201)
+
+    async def render(campaign: Json) -> Json:
+        return render_extras(campaign, with_extra=with_extra)
+
+    return await create_one_or_many(
+        body,
+        creator,
+        services.campaigns,
+        CampaignAnswer,
+        render=render,
+        render_element=render,
+        render_stored=_render_stored,
+    )
+
+
+async def _render_stored(campaign: Json, _body: UpdateBody) -> Json:
+    """Return the answer of a campaign, with its extras as bodies have them."""
+    return CampaignAnswer.render(render_extras(campaign, with_extra=True))
 
 
 @register_aliased(router, "GET", ITEM, response_model=CampaignAnswer, responses=refusals(404, 409))
@@ -139,7 +156,7 @@ async def update_campaign(
     An answer of the campaign is a valid body: fields with their current value do not change, and read-only
     fields are accepted with their current value only.
     """
-    answer = CampaignAnswer.render(render_extras(access.document, with_extra=True))
+    answer = await _render_stored(access.document, body)
     campaign = await services.campaigns.update(
         access.application, access.document, body.list_changes(answer), parse_if_match(if_match)
     )

@@ -106,9 +106,12 @@ async def update_named_poi(
 ) -> Response:
     """Change the point of interest that the body's `_id` names, or else its `key`."""
     access = await _load_named_poi(body, creator, services)
-    changes = body.list_changes(PoiAnswer.render(access.document))
-    changes = {name: value for name, value in changes.items() if name not in {"_id", "app"}}
-    poi = await services.pois.update(access.application, access.document, changes, parse_if_match(if_match))
+    poi = await services.pois.update(
+        access.application,
+        access.document,
+        body.list_changes(PoiAnswer.render(access.document)),
+        parse_if_match(if_match),
+    )
     return answer_with_etag(poi, PoiAnswer)
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from okube_api.api.access import CanCreate, Readable, ResourceAccess, load_in_app
 from okube_api.api.aliases import register_aliased, under_applications
-from okube_api.api.bulk_body import OneOrMany, answer_list, upsert_list
+from okube_api.api.bulk_body import OneOrMany, create_one_or_many
 from okube_api.api.container import Services, ServicesDep
 from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, export_csv
 from okube_api.api.csv_import import Partial, TableSpec, import_table
@@ -21,12 +21,13 @@ from okube_api.auth.repository import Role
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
 from okube_api.kit.repository import DocumentPage
-from okube_api.kit.schemas import UNSET
+from okube_api.kit.schemas import UNSET, UpdateBody
 from okube_api.store.values import Json
 from okube_api.studies.results import read_study_results
 from okube_api.studies.schemas import (
     StudyAnswer,
     StudyCreate,
+    StudyElement,
     StudyQuery,
     StudyRow,
     StudyUpdate,
@@ -98,20 +99,30 @@ async def import_studies(
     responses=CREATED | refusals(404, 422),
     openapi_extra=TABLE.openapi_body,
 )
-async def create_study(body: OneOrMany[StudyCreate], creator: CanCreate, services: ServicesDep) -> Response:
+async def create_study(
+    body: OneOrMany[StudyCreate, StudyElement], creator: CanCreate, services: ServicesDep
+) -> Response:
     """Create a study, a list of studies, or the studies of a CSV file.
 
     Send a file as `multipart/form-data` in the field `file`, with columns named like the fields.
-    A list or file also updates studies whose key exists.  All elements are written or none, except for a file with
-    `partial=true` in the query.  The answer to a list has the studies in its order; the answer to a file (200) has the
+    A list or file also updates studies whose `_id` or key exists; answers of studies are valid elements.
+    All elements are written or none, except for a file with `partial=true` in the query.
+    The answer to a list has the studies in its order; the answer to a file (200) has the
     numbers of created and updated studies.
     """
-    if isinstance(body, list):
-        documents = await upsert_list(body, creator, services.studies, {"app"})
-        return answer_list([_complete(study, services) for study in documents], StudyAnswer)
-    access = await creator.load_access(body.app)
-    study = await services.studies.create(access.application, body.dump_set_fields(without={"app"}))
-    return answer_with_etag(await _add_results(study, services), StudyAnswer, 201)
+
+    async def render_element(study: Json) -> Json:
+        return _complete(study, services)
+
+    return await create_one_or_many(
+        body,
+        creator,
+        services.studies,
+        StudyAnswer,
+        render=partial(_add_results, services=services),
+        render_element=render_element,
+        render_stored=partial(_render_stored, services=services),
+    )
 
 
 @register_aliased(router, "GET", ITEM, response_model=StudyAnswer, responses=refusals(404, 409))
@@ -129,13 +140,9 @@ async def update_study(
     An answer of the study is a valid body: fields with their current value do not change, and read-only
     fields are accepted with their current value only.
     """
-    needs_results = body.read_only_values.get("results")
-    present = await _add_results(access.document, services) if needs_results else _complete(access.document, services)
+    answer = await _render_stored(access.document, body, services)
     study = await services.studies.update(
-        access.application,
-        access.document,
-        body.list_changes(StudyAnswer.render(present)),
-        parse_if_match(if_match),
+        access.application, access.document, body.list_changes(answer), parse_if_match(if_match)
     )
     return answer_with_etag(await _add_results(study, services), StudyAnswer)
 
@@ -144,6 +151,12 @@ async def update_study(
 async def delete_study(access: StudyToEdit, services: ServicesDep, if_match: IfMatch = UNSET) -> None:
     """Delete a study."""
     await services.studies.remove(access.document, parse_if_match(if_match))
+
+
+async def _render_stored(study: Json, body: UpdateBody, services: Services) -> Json:
+    """Return the answer of a study, with its results only if the body has some: they take some queries."""
+    has_results = body.read_only_values.get("results")
+    return StudyAnswer.render(await _add_results(study, services) if has_results else _complete(study, services))
 
 
 async def _add_results(study: Json, services: Services) -> Json:
