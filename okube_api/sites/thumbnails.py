@@ -4,8 +4,11 @@ import base64
 import hashlib
 import io
 import warnings
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from anyio import CapacityLimiter, to_thread
 
 from okube_api.errors import NotFound, TooLarge, UnsupportedMedia
 from okube_api.store.conditions import equal
@@ -53,9 +56,9 @@ def reencode(raw: bytes) -> Picture:
             image = Image.open(io.BytesIO(raw), formats=_FORMATS)
             if image.width * image.height > MAX_PIXELS:
                 raise TooLarge(f"The picture must not have more than {MAX_PIXELS:,} pixels.")
-            upright = ImageOps.exif_transpose(image)
-            upright.thumbnail((MAX_SIDE, MAX_SIDE))
-            return _encode(upright)
+            # First reduced, then turned: a JPEG is decoded at a reduced size, and no full-size copy is made.
+            image.thumbnail((MAX_SIDE, MAX_SIDE))
+            return _encode(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError:
         raise TooLarge(f"The picture must not have more than {MAX_PIXELS:,} pixels.") from None
     except (OSError, SyntaxError, ValueError, EOFError, OverflowError, IndexError, TypeError, KeyError):
@@ -79,6 +82,15 @@ class ThumbnailStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._decoding = CapacityLimiter(1)
+
+    async def reencode(self, read: Callable[[], Awaitable[bytes]]) -> Picture:
+        """Read a picture and re-encode it, one at a time per process: a decoded picture may take 200 MB.
+
+        Raise UnsupportedMedia or TooLarge.
+        """
+        async with self._decoding:
+            return await to_thread.run_sync(reencode, await read())
 
     async def put(self, site: Json, picture: Picture) -> str:
         """Store the picture of a site, replacing an earlier one, and return its path."""

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from anyio import to_thread
 from fastapi import APIRouter, Header
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +19,7 @@ from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.kit.schemas import UNSET
 from okube_api.settings import Settings
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteUpdate
-from okube_api.sites.thumbnails import MAX_BYTES, Picture, reencode
+from okube_api.sites.thumbnails import MAX_BYTES, Picture
 from okube_api.store.values import Json
 
 router = APIRouter(route_class=ApiRoute, tags=["sites"])
@@ -38,11 +37,11 @@ class PictureRoute(MultipartRoute):
         return MAX_BYTES + settings.body_limit
 
 
-async def _read_picture(parts: MultipartBody) -> Picture | None:
+async def _read_picture(services: Services, parts: MultipartBody) -> Picture | None:
     """Return the re-encoded picture among the parts, or None.  Raise UnsupportedMedia or TooLarge."""
     if THUMBNAIL not in parts.files:
         return None
-    return await to_thread.run_sync(reencode, await parts.files[THUMBNAIL].read())
+    return await services.thumbnails.reencode(parts.files[THUMBNAIL].read)
 
 
 async def _store_picture(services: Services, access: ResourceAccess, site: Json, picture: Picture | None) -> Json:
@@ -60,7 +59,7 @@ async def create_site_with_picture(request: Request, creator: CanCreate, service
     try:
         body = parts.validate(SiteCreate)
         access = await creator.load_access(body.app)
-        picture = await _read_picture(parts)
+        picture = await _read_picture(services, parts)
     finally:
         await parts.close()
     site = await services.sites.create(access.application, body.dump_set_fields(without={"app"}))
@@ -79,7 +78,7 @@ async def update_site_with_picture(
         changes = parts.validate(SiteUpdate).list_changes(
             SiteAnswer.render(with_public_thumbnail(access.document, request))
         )
-        picture = await _read_picture(parts)
+        picture = await _read_picture(services, parts)
     finally:
         await parts.close()
     site = await services.sites.update(access.application, access.document, changes, parse_if_match(if_match))
