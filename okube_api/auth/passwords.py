@@ -1,4 +1,4 @@
-"""Hashes passwords with Argon2id.
+"""Hashes passwords with Argon2id, and refuses those that are easy to guess.
 
 A hash deliberately takes 19 MiB and some hundredths of a second of one core.  At most `THREADS` hashes are computed
 at a time, `MAX_WAITING` more wait, and further ones are refused: a flood of logins does not slow down the rest of the
@@ -6,13 +6,14 @@ server.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from passlib.hash import argon2
 
-from okube_api.errors import TooManyRequests
+from okube_api.errors import Impossible, TooManyRequests
 
 THREADS = 2
 MAX_WAITING = 16
@@ -20,7 +21,38 @@ MAX_WAITING = 16
 _SCHEME = argon2.using(type="ID", memory_cost=19_456, rounds=2, parallelism=1)
 _DUMMY_HASH = "$argon2id$v=19$m=19456,t=2,p=1$17o3BqAUIoRwjjFGKMUYIw$QTQKV97DmymbiAobS4iAb3V/7Aujua6GOwsSTjBNFxE"
 
+MIN_LENGTH = 12
+_MIN_SCORE = 3  # of 4 on the scale of zxcvbn: at least 100 million guesses by someone who knows how people choose
+_SHORTEST_WORD = 4  # of a login, which must not help to guess its password
+_RATED_LENGTH = 72  # zxcvbn takes quadratic time
+
 T = TypeVar("T")
+
+
+class WeakPassword(Impossible):
+    """422: the password is too easy to guess."""
+
+    code = "weak_password"
+
+
+def require_strong_password(password: str, login: str, pointer: str = "/password") -> None:
+    """Raise WeakPassword for a common password, a repetition, a sequence, or a variation of the login.
+
+    Takes up to some hundredths of a second.  pointer: place of the password in the body.
+    """
+    from zxcvbn import zxcvbn  # noqa: PLC0415 - 14 MB of word lists that few processes need
+
+    rest = password.casefold()  # what the login does not tell
+    for word in ("okube", *re.split(r"[^0-9a-z]+", login.casefold())):
+        rest = rest.replace(word, "") if len(word) >= _SHORTEST_WORD else rest
+    rating = zxcvbn((password if rest == password.casefold() else rest or "-")[:_RATED_LENGTH])
+    if len(password) < MIN_LENGTH or rating["score"] < _MIN_SCORE:
+        raise WeakPassword.at(
+            "body",
+            pointer,
+            f"The password is too easy to guess. Use at least {MIN_LENGTH} characters, such as four random words, "
+            "without common passwords, repetitions or the login.",
+        )
 
 
 def hash_password(password: str) -> str:
@@ -38,6 +70,15 @@ class Passwords:
     async def hash(self, password: str) -> str:
         """Return the hash of a password.  Raise TooManyRequests."""
         return await self._run(lambda: hash_password(password))
+
+    async def hash_new(self, password: str, login: str, pointer: str = "/password") -> str:
+        """Return the hash of a new password of a login.  Raise WeakPassword and TooManyRequests."""
+
+        def check_and_hash() -> str:
+            require_strong_password(password, login, pointer)
+            return hash_password(password)
+
+        return await self._run(check_and_hash)
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
         """Return whether a password has this hash; takes the same time without a hash, for logins that do not exist.

@@ -128,14 +128,14 @@ class LoginSessions:
     async def change_password(self, user: User, current: str, new: str, captcha: str | None = None) -> None:
         """Set a new password.  All earlier access tokens become invalid, API keys stay valid.
 
-        Raise Forbidden, CaptchaRequired and TooManyRequests.
+        Raise Forbidden, WeakPassword, CaptchaRequired and TooManyRequests.
         """
         await self._check_lock(user.login, captcha)
         document = await self.users.get_by_id(user.id)
         if not await self._passwords.verify(current, document["password"]):
             await self._failures.add(user.login)
             raise Forbidden("The current password is wrong.")
-        await self.users.set_password(document, await self._passwords.hash(new))
+        await self.users.set_password(document, await self._passwords.hash_new(new, user.login, "/new"))
         await self._failures.clear(user.login)
 
     async def _check_lock(self, login: str, captcha: str | None) -> None:

@@ -6,22 +6,27 @@ from pathlib import Path
 
 import typer
 
+from okube_api.auth.passwords import WeakPassword, require_strong_password
 from okube_api.cli.demo_file import FillProcess
-from okube_api.cli.demo_login import demo_settings, print_welcome, set_login_password
-from okube_api.cli.runtime import run_command
+from okube_api.cli.demo_login import LOGIN, demo_settings, print_welcome, set_login_password
+from okube_api.cli.runtime import fail, run_command
 from okube_api.cli.serve import run_server
 from okube_api.store.protocol import Store
 
 
 def serve_demo(port: int, folder: Path, fill_process: FillProcess | None) -> None:
     """Wait for the process that fills the file, if any, then serve the file."""
+    password = os.environ.get("OKUBE_DEMO_PASSWORD") or secrets.token_urlsafe(12)
+    try:
+        require_strong_password(password, LOGIN)
+    except WeakPassword as error:
+        fail(f"OKUBE_DEMO_PASSWORD: {error.detail}")
     if fill_process is not None and fill_process.wait():
         raise typer.Exit(1)  # the process has printed the reason
-    run_command(_serve(port, folder))
+    run_command(_serve(port, folder, password))
 
 
-async def _serve(port: int, folder: Path) -> None:
-    password = os.environ.get("OKUBE_DEMO_PASSWORD") or secrets.token_urlsafe(12)
+async def _serve(port: int, folder: Path, password: str) -> None:
     settings = demo_settings(folder)
     if "OKUBE_LOG_LEVEL" not in os.environ:
         settings = settings.model_copy(update={"log_level": "warning"})

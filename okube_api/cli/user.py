@@ -5,12 +5,11 @@ import sys
 import typer
 from email_validator import EmailNotValidError, validate_email
 
+from okube_api.auth.passwords import require_strong_password
 from okube_api.auth.repository import Role
 from okube_api.cli.remote import RemoteServer
 from okube_api.cli.runtime import build_remote, echo, fail, open_services, run_command
 from okube_api.settings import Settings
-
-MIN_PASSWORD_LENGTH = 12
 
 
 def add_user(
@@ -46,7 +45,7 @@ async def _add_user(
     email: str, application: str | None, role: Role, password_stdin: bool, server: RemoteServer | None
 ) -> None:
     if server is not None and application is not None:
-        await server.add_user(application, email, _read_password(password_stdin), role)
+        await server.add_user(application, email, _read_password(email, password_stdin), role)
         echo(f"Created {email} with the role {role} in {application}.")
         return
     async with open_services(Settings()) as services:
@@ -56,20 +55,19 @@ async def _add_user(
             await users.set_role(user, document["_id"], role)
             echo(f"{email} now has the role {role} in {document['key']}.")
             return
-        password_hash = await services.passwords.hash(_read_password(password_stdin))
+        password_hash = await services.passwords.hash(_read_password(email, password_stdin))
         roles = {document["_id"]: role} if document else {}
         await users.create(email, password_hash, platform_admin=document is None, roles=roles)
         position = f"with the role {role} in {document['key']}" if document else "as a platform administrator"
         echo(f"Created {email} {position}.")
 
 
-def _read_password(from_stdin: bool) -> str:
+def _read_password(email: str, from_stdin: bool) -> str:
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     elif sys.stdin.isatty():
         password = str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
     else:
         raise ValueError("There is no terminal to ask for the password. Pass it with --password-stdin.")
-    if len(password) < MIN_PASSWORD_LENGTH:
-        raise ValueError(f"The password is too short: it needs at least {MIN_PASSWORD_LENGTH} characters.")
+    require_strong_password(password, email)
     return password

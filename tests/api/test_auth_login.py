@@ -145,6 +145,17 @@ async def test_a_new_password_revokes_all_tokens(server: Server, nobody: httpx.A
     assert (await log_in(nobody, user.login, NEW_PASSWORD)).status_code == 200
 
 
+@pytest.mark.parametrize("password", ["password1234", "x" * 40, "{login}"])
+async def test_a_new_password_that_is_easy_to_guess_is_refused(server: Server, password: str) -> None:
+    user = await server.create_user()
+    caller = server.client_of(user)
+    body = {"current": PASSWORD, "new": password.format(login=user.login)}
+    answer = await caller.post("/auth/password", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "weak_password")
+    assert answer.json()["errors"][0]["pointer"] == "/new"
+    assert (await caller.get("/auth/me")).status_code == 200
+
+
 GetLogin = Callable[[Server], Awaitable[str]]
 
 

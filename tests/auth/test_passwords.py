@@ -4,7 +4,14 @@ import asyncio
 from time import process_time
 
 import pytest
-from okube_api.auth.passwords import MAX_WAITING, THREADS, Passwords, hash_password
+from okube_api.auth.passwords import (
+    MAX_WAITING,
+    THREADS,
+    Passwords,
+    WeakPassword,
+    hash_password,
+    require_strong_password,
+)
 from okube_api.errors import TooManyRequests
 
 pytestmark = pytest.mark.anyio
@@ -52,4 +59,43 @@ async def test_checks_beyond_the_limit_are_refused_and_the_others_answered() -> 
     assert len(refused) == 5
     assert refused[0].headers == {"Retry-After": "1"}
     assert answers.count(True) == THREADS + MAX_WAITING
+    passwords.close()
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "x",
+        "Qw8#kz",
+        "password1234",
+        "Passw0rd!Passw0rd!",
+        "qwertyuiop12",
+        "123456789012",
+        "abcabcabcabc",
+        "z" * 128,
+        "jeanne.martin@example.com",
+        "aB3$" * 20,
+        "jeanne.martin",
+        "jeannemartin1",
+    ],
+)
+def test_password_that_is_easy_to_guess_is_refused(password: str) -> None:
+    with pytest.raises(WeakPassword) as refused:
+        require_strong_password(password, "jeanne.martin@example.com", "/new")
+    assert refused.value.faults[0].pointer == "/new"
+    assert password not in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "password", [PASSWORD, "violet-harbour-72-tram", "xK9$wq!2Lm#v", "\N{SNOWMAN}" + "harbour tram violet"]
+)
+def test_password_that_is_hard_to_guess_is_accepted(password: str) -> None:
+    require_strong_password(password, "jeanne.martin@example.com")
+
+
+async def test_new_password_is_rated_before_it_is_hashed() -> None:
+    passwords = Passwords()
+    with pytest.raises(WeakPassword):
+        await passwords.hash_new("password1234", "a@example.com")
+    assert await passwords.verify(PASSWORD, await passwords.hash_new(PASSWORD, "a@example.com"))
     passwords.close()

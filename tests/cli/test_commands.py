@@ -47,6 +47,7 @@ def test_openapi_prints_the_document() -> None:
         (("user", "add", "nobody", "--platform-admin"), "", "not a valid e-mail address"),
         (("user", "add", "a@b.example"), "", "either --platform-admin"),
         (("user", "add", "a@b.example", "--platform-admin", "--password-stdin"), "short\n", "12 characters"),
+        (("user", "add", "a@b.example", "--platform-admin", "--password-stdin"), f"{'ab' * 9}\n", "easy to guess"),
         (("user", "add", "a@b.example", "--platform-admin"), "", "--password-stdin"),
         (("user", "add", "a@b.example", "--application", "x", "--password-stdin"), f"{PASSWORD}\n", "No application"),
         (("serve", "--workers", "2"), "", "MongoDB"),

@@ -46,6 +46,17 @@ async def test_login_password_is_set_in_a_file_of_the_demo_only(tmp_path: Path) 
         assert await services.passwords.verify("a password", stored["password"])
 
 
+@pytest.mark.parametrize("password", ["x", "okube.example", "password1234"])
+def test_demo_refuses_a_password_that_is_easy_to_guess(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    (tmp_path / FILE).touch()
+    monkeypatch.setenv("OKUBE_DEMO_PASSWORD", password)
+    result = run_cli("demo", "--folder", str(tmp_path))
+    assert result.exit_code == 1
+    assert "OKUBE_DEMO_PASSWORD: The password is too easy to guess." in result.stderr
+
+
 def test_existing_file_is_not_filled_again(tmp_path: Path) -> None:
     (tmp_path / FILE).touch()
     with fill_in_background(tmp_path, UNTIL) as process:

@@ -109,7 +109,7 @@ async def log_out(identity: LoggedIn, services: ServicesDep) -> Response:
     return response
 
 
-@account_router.post("/auth/password", operation_id="change_password", status_code=204)
+@account_router.post("/auth/password", operation_id="change_password", status_code=204, responses=refusals(422))
 async def change_password(body: PasswordChange, identity: LoggedIn, services: ServicesDep) -> None:
     """Change your own password; this revokes all your access tokens, but no API keys."""
     await services.sessions.change_password(identity.user, body.current, body.new, body.captcha)
