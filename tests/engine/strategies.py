@@ -25,6 +25,57 @@ def random_campaign_filter(random: Random, values: list[str], chance: float = 0.
     return random.choice((only, only, without))(*random.sample(values, random.randint(1, min(len(values), 3))))
 
 
+Period = tuple[date, date]
+
+
+def random_period(random: Random, first: date, days: int, lengths: tuple[int, ...]) -> Period:
+    """Return a period that begins in the days after `first` and has one of these lengths, less a day."""
+    begin = first.toordinal() + random.randrange(days)
+    return date.fromordinal(begin), date.fromordinal(begin + random.choice(lengths))
+
+
+def random_geo_marketing_question(truth: Truth, random: Random, period: Period, tags: tuple[str, ...]) -> Question:
+    """Return a question about geo-marketing, with any scope, buckets and filters."""
+    codes = [area.code for area in truth.areas]
+    return Question(
+        *period,
+        mode=random.choice(("histogram", "aggregation")),
+        granularity=random.choice(("day", "week", "month", "year")),
+        scope=random.choice(("globals", "sites", "homes", "works", "zones", "pois")),
+        uplift=random.random() < 0.5,
+        study=random.choice(truth.studies).id,
+        sites=random_filter(random, [site.id for site in truth.sites]),
+        pois=random_filter(random, [poi.id for poi in truth.pois]),
+        homes=random_filter(random, codes),
+        works=random_filter(random, codes[:2]),
+        zones=random_filter(random, codes) if random.random() < 0.2 else None,
+        tags=random_filter(random, list(tags)),
+        weekdays=frozenset(random.sample(range(1, 8), 3)) if random.random() < 0.3 else None,
+    )
+
+
+def random_presence_question(truth: Truth, random: Random, period: Period, tags: tuple[str, ...]) -> Question:
+    """Return a question about presence, with any scope, buckets and filters."""
+    return Question(
+        *period,
+        mode=random.choice(("histogram", "aggregation")),
+        granularity=random.choice(("day", "week", "month", "year")),
+        scope=random.choice(("globals", "sites", "equipments")),
+        sites=random_filter(random, [site.id for site in truth.sites]),
+        equipments=random_filter(random, [equipment.id for equipment in truth.equipments]),
+        tags=random_filter(random, list(tags)),
+        weekdays=frozenset(random.sample(range(1, 8), 3)) if random.random() < 0.3 else None,
+    )
+
+
+def name_random_site(question: Question, truth: Truth, random: Random, chance: float) -> Question:
+    """Return a question about one site instead of several, in some of the cases."""
+    if random.random() >= chance:
+        return question
+    question = replace(question, site=random.choice(truth.sites).id, sites=None, tags=None)
+    return replace(question, scope="globals") if question.scope == "sites" else question
+
+
 def random_conversion_question(truth: Truth, random: Random) -> Question:
     """Return a question about conversion, with any scope, buckets and filters."""
     first = random.choice(BURSTS)[0].toordinal() + random.randrange(-3, 18)
@@ -42,7 +93,4 @@ def random_conversion_question(truth: Truth, random: Random) -> Question:
         extras=random_campaign_filter(random, ["segment:vip", "wave:1", "wave:2", "paid:true", "no:such"]),
         weekdays=frozenset(random.sample(range(1, 8), 3)) if random.random() < 0.15 else None,
     )
-    if random.random() < 0.2:
-        question = replace(question, site=random.choice(truth.sites).id, sites=None, tags=None)
-        return replace(question, scope="globals") if question.scope == "sites" else question
-    return question
+    return name_random_site(question, truth, random, 0.2)

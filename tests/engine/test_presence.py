@@ -15,7 +15,7 @@ from tests.by_hand.question import Question, only, without
 from tests.by_hand.truth import Truth
 from tests.engine.ask import ask
 from tests.engine.stores import InMemory, Reading
-from tests.engine.strategies import random_filter
+from tests.engine.strategies import name_random_site, random_period, random_presence_question
 from tests.engine.walking_tenants import crowded_tenant, walking_tenant
 
 pytestmark = pytest.mark.anyio
@@ -55,29 +55,17 @@ async def test_a_filter_on_equipments_selects_stays_with_a_passage_there(reading
         )
 
 
-def random_question(truth: Truth, random: Random) -> Question:
-    """Return a question about presence, with any scope, buckets and filters."""
-    first = date(2020, 10, 1).toordinal() + random.randrange(180)
-    question = Question(
-        date.fromordinal(first),
-        date.fromordinal(first + random.choice((0, 3, 29, 45, 120))),
-        mode=random.choice(("histogram", "aggregation")),
-        granularity=random.choice(("day", "week", "month", "year")),
-        scope=random.choice(("globals", "sites", "equipments")),
-        sites=random_filter(random, [site.id for site in truth.sites]),
-        equipments=random_filter(random, [equipment.id for equipment in truth.equipments]),
-        tags=random_filter(random, ["north", "south", "big"]),
-        weekdays=frozenset(random.sample(range(1, 8), 3)) if random.random() < 0.3 else None,
-    )
-    if random.random() < 0.2:
-        question = replace(question, site=random.choice(truth.sites).id, sites=None, tags=None)
-    return replace(question, scope="globals") if question.site and question.scope == "sites" else question
+def draw_question(truth: Truth, random: Random) -> Question:
+    """Draw a question with any scope, buckets, filters and period."""
+    period = random_period(random, date(2020, 10, 1), 180, (0, 3, 29, 45, 120))
+    question = random_presence_question(truth, random, period, ("north", "south", "big"))
+    return name_random_site(question, truth, random, 0.2)
 
 
 @pytest.mark.parametrize("seed", range(24))
 async def test_random_questions_to_random_tenants(reading: Reading, seed: int) -> None:
     truth = cached_tenant(seed % 6)
-    await assert_as_by_hand(reading, truth, random_question(truth, Random(seed)))
+    await assert_as_by_hand(reading, truth, draw_question(truth, Random(seed)))
 
 
 @pytest.mark.parametrize("scope", ["globals", "sites"])
