@@ -104,6 +104,21 @@ async def test_rejected_lines_of_csv_come_with_their_header(tenant: Tenant) -> N
     assert (again["accepted"], again["duplicate"], again["rejected"]) == (2, 0, 0)
 
 
+async def test_formulas_in_rejected_lines_are_marked_and_mean_the_same(tenant: Tenant) -> None:
+    header, record = "user;lat;lng;at", "\u200b=cmd();-12.5;\uff0b4;{}"
+    batch = (await send(tenant.editor, tenant.url, "pings", f"{header}\n{record}\n'=x;;;\n".encode(), CSV)).json()
+    lines = (await tenant.editor.get(f"{tenant.url}/ingest/{batch['_id']}/rejected")).text
+    assert lines == f"{header}\n'\u200b=cmd();-12.5;'\uff0b4;{{}}\n'=x;;;\n"
+    marked = lines.replace("'\uff0b4;{}", "4;2024-03-28T10:00:00Z").partition("'=x")[0]
+    corrected = f"{header}\n\u200b=cmd();-12.5;4;2024-03-28T10:00:00Z\n"
+    counts = [
+        (answer["accepted"], answer["duplicate"])
+        for text in (marked, corrected)
+        if (answer := (await send(tenant.editor, tenant.url, "pings", text.encode(), CSV)).json())
+    ]
+    assert counts == [(1, 0), (0, 1)]
+
+
 async def test_rejected_elements_of_an_array_are_lines_of_json(tenant: Tenant) -> None:
     body = to_json(AREAS)[:-1] + b',\n {"code": "a",\n  "name": [7]}\n]\n'
     batch = (await send(tenant.editor, tenant.url, "areas", body, JSON)).json()
@@ -219,19 +234,17 @@ async def test_a_server_deletes_expired_events(tmp_path: Path) -> None:
     async with run_server("duckdb", url) as server:
         tenant = await server.create_tenant()
         site = await tenant.create("sites", key="lyon", name="Lyon", online=False, coordinates=[4.83, 45.76])
-        ages = (timedelta(days=400), timedelta(days=1))
-        visits = [
-            {"user": "alice", "site": site["key"], "at": (server.clock() - age).isoformat(timespec="seconds")}
-            for age in ages
-        ]
+        noon = server.clock().replace(hour=12, minute=0, second=0, microsecond=0)  # the same day in Paris
+        old, recent = noon - timedelta(days=400), noon - timedelta(days=2)
+        visits = [{"user": "alice", "site": site["key"], "at": at.isoformat()} for at in (old, recent)]
         assert (await send(tenant.editor, tenant.url, "visits", to_ndjson(visits))).status_code == 201
-        assert await list_days_of_visits(server, tenant) == [to_ordinal((server.clock() - age).date()) for age in ages]
+        assert await list_days_of_visits(server, tenant) == [to_ordinal(at.date()) for at in (old, recent)]
     async with run_server("duckdb", url, keep_days=365) as server:
         for _ in range(100):
             if len(days := await list_days_of_visits(server, tenant)) == 1:
                 break
             await asyncio.sleep(0.05)
-        assert days == [to_ordinal((server.clock() - timedelta(days=1)).date())]
+        assert days == [to_ordinal(recent.date())]
 
 
 async def list_days_of_visits(server: Server, tenant: Tenant) -> list[int]:
