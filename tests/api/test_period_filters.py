@@ -49,7 +49,6 @@ async def test_from_after_to_is_refused_with_a_time_zone_too(client: httpx.Async
     assert answer.status_code == 422
 
 
-async def test_an_application_of_no_match_has_an_empty_list(server: Server) -> None:
-    nobody_there = server.client_of(await server.create_user())
-    answer = await nobody_there.get("/campaigns", params={"from": DAYS[0], "tz": "Asia/Tokyo"})
+async def test_an_application_of_no_match_has_an_empty_list(stranger: httpx.AsyncClient) -> None:
+    answer = await stranger.get("/campaigns", params={"from": DAYS[0], "tz": "Asia/Tokyo"})
     assert (answer.status_code, answer.json()["documents"]) == (200, [])
