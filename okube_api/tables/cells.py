@@ -1,6 +1,7 @@
 """Formats values as cells of a table and parses them back, safe from formula injection.
 
-A mark, one apostrophe before the text, keeps a spreadsheet from running a text as a formula.  The parser removes one
+A mark, one apostrophe before the text, keeps a spreadsheet from running a text as a formula, also one behind blanks,
+invisible characters, or written in full width.  The parser removes one
 mark where the formatter would have added it, so that texts with leading apostrophes survive, too.  An empty cell has
 no value; the empty text is a single mark.
 """
@@ -14,15 +15,14 @@ from typing import Any
 from okube_api.errors import BadRequest
 from okube_api.kit.booleans import BOOLEANS
 from okube_api.kit.json_text import read_json
+from okube_api.tables.formula_marks import FORMULA, is_plain_number
 
 FreeValue = str | int | float | bool | None | list[Any] | dict[str, Any]
 
 _NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?"
-_PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _JSON_NUMBER = re.compile(_NUMBER, re.ASCII)
-_NEEDS_MARK = re.compile(r"'*(?:[=+\-@\t\r]|\Z)")
-_FREE_NEEDS_MARK = re.compile(rf"'*(?:[=+\-@\t\r{{\[]|(?:true|false|null|{_NUMBER})?\Z)", re.ASCII)
-_SUSPECT = frozenset("=+-@\t\r'")
+_NEEDS_MARK = re.compile(rf"'*(?:{FORMULA}|\Z)")
+_FREE_NEEDS_MARK = re.compile(rf"'*(?:{FORMULA}|[{{\[]|(?:true|false|null|{_NUMBER})?\Z)", re.ASCII)
 _FREE_WORDS: dict[str, bool | None] = {**BOOLEANS, "null": None}
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
@@ -31,9 +31,9 @@ _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 
 def format_text(text: str) -> str:
     """Return the cell of a text."""
-    if text and text[0] not in _SUSPECT:
+    if text[:1].isalnum():
         return text
-    return f"'{text}" if _NEEDS_MARK.match(text) and not _PLAIN_NUMBER.fullmatch(text) else text
+    return f"'{text}" if _NEEDS_MARK.match(text) and not is_plain_number(text) else text
 
 
 def parse_text(cell: str) -> str:

@@ -8,13 +8,15 @@ DIFFICULT = (
     "=1+1", "+33612345678", "-12", "-a", "@cmd", "\t=1", "\rx", "'", "''", "'=1", "''-1", "'-5", "'s-Hertogenbosch",
     "a|b", "|", "\\", "\\|", "a\\", "007", "1", "1.0", "-1.5", "1e5", "1e999", "true", "FALSE", "null", "'true", "'1",
     "\n", "a\r\nb", "a\rb", '"', '""', 'a"b', ",", ";", " a ", "é", "😀", "\u2028", "\ufeff", "nan", "NA", "#N/A", "",
-    "123456789012345678901234567890", "2020-01-01", "[1]", "{}",
+    "123456789012345678901234567890", "2020-01-01", "[1]", "{}", " =1", "\u00a0+1", "\u200b=1", "\ufeff\u2060@x",
+    "\uff1d1+1", "'\uff0bx", " \uff0d1", "\ufe661", "\u22121", "'\u200b=1", " '=1", "\n=1", "\x0b-x", " true",
+    "\u200b[1]",
 )  # fmt: skip
 
 any_text = st.one_of(
     st.sampled_from(DIFFICULT),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12),
-    st.text("'=+-@|\\\",;\t\r\n01e.tf", max_size=6),
+    st.text("'=+-@|\\\",;\t\r\n01e.tf \u200b\uff1d", max_size=6),
 )
 texts = any_text.filter(bool)
 lists = st.lists(texts, min_size=1, max_size=4, unique=True)

@@ -1,6 +1,7 @@
 """Cells: values survive formatting and parsing, and no cell is a formula."""
 
 import re
+import unicodedata
 from typing import Any
 
 import pytest
@@ -10,12 +11,16 @@ from okube_api.tables.cells import format_free, format_text, format_texts, parse
 from tests.tables.strategies import any_text, frees, lists
 
 RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
+INVISIBLE = ("Cf", "Cc", "Zs", "Zl", "Zp")  # categories of characters
 PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def is_harmless(cell: str) -> bool:
     """Return whether no spreadsheet runs the cell as a formula."""
-    return not cell.startswith(RUN_BY_SPREADSHEETS) or PLAIN_NUMBER.fullmatch(cell) is not None
+    if cell.startswith(RUN_BY_SPREADSHEETS):
+        return PLAIN_NUMBER.fullmatch(cell) is not None
+    visible = "".join(character for character in cell if unicodedata.category(character) not in INVISIBLE)
+    return not unicodedata.normalize("NFKC", visible).startswith(RUN_BY_SPREADSHEETS)
 
 
 @given(any_text)
@@ -50,6 +55,14 @@ def test_value_of_any_type_survives_with_its_type(value: Any) -> None:
         ("-12.5", "-12.5"),
         ("", "'"),
         ("'a", "'a"),
+        (" a=b", " a=b"),
+        (" =1+1", "' =1+1"),
+        ("\u00a0-2+3", "'\u00a0-2+3"),
+        ("\u200b@SUM(1)", "'\u200b@SUM(1)"),
+        ("\ufeff\u2060=1", "'\ufeff\u2060=1"),
+        ("\uff1dHYPERLINK()", "'\uff1dHYPERLINK()"),
+        ("\u3000\uff0b1", "'\u3000\uff0b1"),
+        ("'\uff20x", "''\uff20x"),
     ],
 )
 def test_only_formulas_and_marked_texts_get_a_mark(text: str, cell: str) -> None:

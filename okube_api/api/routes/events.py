@@ -17,12 +17,15 @@ from okube_api.http.pagination import Page, answer_page, json_response
 from okube_api.ingest.events.kinds import KINDS, json_schemas
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format, parse_charset, parse_content_encoding, parse_content_type
+from okube_api.ingest.parse.column_checks import get_schema
 from okube_api.ingest.parse.read_options import ReadOptions
 from okube_api.ingest.schemas import BatchAnswer
+from okube_api.kit.cells import guess_delimiter
 from okube_api.kit.list_query import PageQuery
 from okube_api.settings import Settings
 from okube_api.store.conditions import equal
 from okube_api.store.values import Json
+from okube_api.tables.formula_marks import mark_cells
 
 router = APIRouter(route_class=ApiRoute, tags=["ingest"])
 
@@ -181,21 +184,27 @@ async def get_batch(batch: BatchInPath, access: CanRead, services: ServicesDep) 
 async def get_rejected_lines(batch: BatchInPath, access: CanEdit, services: ServicesDep) -> StreamingResponse:
     """Return the rejected lines of a batch (the first 100,000) as they were sent, for correction.
 
-    Lines of CSV follow the header of the file; rows of Parquet and elements of a JSON array are lines of JSON.
+    Lines of CSV follow the header of the file, and cells that a spreadsheet would run as a formula get an apostrophe
+    in front, which an ingest removes. Rows of Parquet and elements of a JSON array are lines of JSON.
     """
     document = await services.ingest.batches.get_batch(access.application.id, batch)
     lines = services.ingest.stream_rejected(document)
     file_format = Format(document["format"])
     media_type = Format.CSV if file_format is Format.CSV else Format.NDJSON
     first = await anext(lines, None)
+    header = document.get("header")
+    delimiter = None if header is None else guess_delimiter(header, get_schema(document["kind"]).names)
+
+    def encode(text: str) -> bytes:
+        return f"{text if delimiter is None else mark_cells(text, delimiter)}\n".encode()
 
     async def texts() -> AsyncIterator[bytes]:
-        if "header" in document:
-            yield f"{document['header']}\n".encode()
+        if header is not None:
+            yield encode(header)
         if first is not None:
-            yield f"{first['text']}\n".encode()
+            yield encode(first["text"])
         async for line in lines:
-            yield f"{line['text']}\n".encode()
+            yield encode(line["text"])
 
     return StreamingResponse(texts(), media_type=media_type)
 

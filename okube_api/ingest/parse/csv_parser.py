@@ -4,6 +4,7 @@ import csv
 from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from okube_api.errors import Impossible
@@ -22,6 +23,7 @@ from okube_api.kit.cells import (
     guess_delimiter,
 )
 from okube_api.store.values import Json
+from okube_api.tables.formula_marks import MARKED_FORMULA, remove_mark
 
 _ARROW_BLOCK_BYTES = 2**20
 
@@ -117,7 +119,7 @@ class CsvParser:
             for name in self._names
             if name
         }
-        return pa.csv.read_csv(
+        rows = pa.csv.read_csv(
             pa.BufferReader(data),
             read_options=pa.csv.ReadOptions(
                 column_names=[name or f"unnamed {position}" for position, name in enumerate(self._names)],
@@ -129,6 +131,17 @@ class CsvParser:
                 column_types=types, include_columns=list(types), null_values=[""], strings_can_be_null=True
             ),
         )
+        return _remove_marks(rows) if b"'" in data else rows
+
+
+def _remove_marks(rows: pa.Table) -> pa.Table:
+    """Return rows of texts without the marks before formulas."""
+    for index, name in enumerate(rows.column_names):
+        column = rows.column(name)
+        if pa.types.is_string(column.type) and pc.any(pc.starts_with(column, "'")).as_py():
+            column = pc.replace_substring_regex(column, MARKED_FORMULA, "\\1")
+            rows = rows.set_column(index, name, column)
+    return rows
 
 
 def _split_header(text: str, delimiter: str) -> list[str]:
@@ -139,4 +152,4 @@ def _split_header(text: str, delimiter: str) -> list[str]:
         raise Impossible(LONG_CELL) from None
     if excess := describe_excess_columns(cells):
         raise Impossible(excess)
-    return [name.strip() for name in cells]
+    return [remove_mark(name.strip()) for name in cells]

@@ -16,6 +16,7 @@ from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.parse.column_checks import get_field_rules
 from okube_api.kit.cells import is_ordered_day
 from okube_api.store.values import Json
+from okube_api.tables.formula_marks import remove_mark
 
 MAX_REASON_CHARACTERS = 300
 _MAX_ERRORS = 3
@@ -108,7 +109,7 @@ def parse_csv_line(kind: str, names: Sequence[str], delimiter: str, text: bytes)
         raise InvalidLine(f"Line is not valid CSV: {error}.") from None
     if not any(cells):
         return None
-    event = {name: cell for name, cell in zip(names, cells, strict=False) if name and cell}
+    event = {name: remove_mark(cell) for name, cell in zip(names, cells, strict=False) if name and cell}
     absent = names[len(cells) :]
     is_incomplete = any(rule.required and rule.name in absent for rule in get_field_rules(kind))
     if any(cells[len(names) :]) or is_incomplete:

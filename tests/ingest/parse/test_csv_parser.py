@@ -194,3 +194,11 @@ def test_a_header_is_bounded(header: str, reason: str) -> None:
 
 def test_a_header_may_have_a_thousand_columns() -> None:
     assert users(read("visits", f"user,site,at{',' * 997}\na,s,{AT}{',' * 997}\n")) == ["a"]
+
+
+@pytest.mark.parametrize("line_end", ["", "x"])
+def test_marks_before_formulas_are_removed(line_end: str) -> None:
+    """Read the lines as columns, and one by one since the last one is invalid."""
+    text = f"user,site,at\n'=a,'\u200b+s,{AT}\n''=b,'s,{AT}\n"
+    rows = read("visits", text + line_end).rows.to_pylist()
+    assert [(row["user"], row["site"]) for row in rows] == [("=a", "\u200b+s"), ("'=b", "'s")]
