@@ -7,6 +7,8 @@ what was wrong and what would work, and never quote data of another application.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
+from itertools import islice
 from typing import Any, ClassVar, Self
 
 
@@ -69,9 +71,25 @@ class Refusal(Exception):
         return cls(message, faults=[Fault(where, pointer, code, message)])
 
 
+_LONGEST_SIMILAR = 60  # characters
+_MOST_SIMILAR = 1000
+
+
 def format_suggestion(name: str, names: Iterable[str]) -> str:
-    """Return ` Did you mean 'x'?` for the most similar of `names`, or an empty string when none is similar."""
-    similar = get_close_matches(name, list(names), n=1)
+    """Return ` Did you mean 'x'?` for the most similar of `names`, or an empty string when none is similar.
+
+    Comparing takes time, so long names are not compared, and only the first 1,000 of `names` are.  Callers suggest a
+    name for the first unknown one of a request only.
+    """
+    if len(name) > _LONGEST_SIMILAR:
+        return ""
+    candidates = (other for other in names if len(other) <= _LONGEST_SIMILAR)
+    return _compare(name, tuple(islice(candidates, _MOST_SIMILAR)))
+
+
+@lru_cache(maxsize=1024)
+def _compare(name: str, names: tuple[str, ...]) -> str:
+    similar = get_close_matches(name, names, n=1)
     return f" Did you mean '{similar[0]}'?" if similar else ""
 
 
@@ -140,10 +158,28 @@ class PreconditionFailed(Refusal):
     status, code, title = 412, "precondition_failed", "The resource has changed"
 
 
+class RequestTimeout(Refusal):
+    """408: the client sent its request too slowly."""
+
+    status, code, title = 408, "request_timeout", "The request took too long"
+
+
 class TooLarge(Refusal):
     """413: the body is larger than the limit."""
 
     status, code, title = 413, "too_large", "The body is too large"
+
+
+class UrlTooLong(Refusal):
+    """414: the URL is longer than the limit."""
+
+    status, code, title = 414, "url_too_long", "The URL is too long"
+
+
+class HeadersTooLarge(Refusal):
+    """431: the headers are larger or more than the limit."""
+
+    status, code, title = 431, "headers_too_large", "The headers are too large"
 
 
 class UnsupportedMedia(Refusal):

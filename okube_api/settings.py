@@ -65,6 +65,12 @@ class Settings(BaseSettings):
         description="Origins of other sites whose pages may use the API from a browser (CORS), comma-separated, such "
         "as `https://dash.example`; `*` allows every origin.",
     )
+    max_connections: int = Field(
+        4096,
+        ge=1,
+        description="Maximum number of open connections of a server process; further ones are answered 503. The limit "
+        "of open files of the operating system (`ulimit -Hn`) may lower it.",
+    )
     token_hours: int = Field(48, ge=1, description="Lifetime of an access token, in hours.")
     login_failures: int = Field(5, ge=1, description="Number of failed logins within the window that locks an account.")
     login_window_s: int = Field(900, ge=1, description="Length of the window for failed logins, in seconds.")
@@ -72,6 +78,16 @@ class Settings(BaseSettings):
         250_000,
         ge=1,
         description="Maximum number of hashes needed to solve a captcha; a browser computes about 200,000 a second.",
+    )
+    mail_command: str | None = Field(
+        None,
+        description="Command that sends a mail: it is run without a shell and reads a message with the header `To`, "
+        "such as `sendmail -t`. If absent, administrators get the tokens of invitations and pass them on.",
+    )
+    invitation_url: str | None = Field(
+        None,
+        description="Address in the mail of an invitation, such as `https://dash.example/accept#{token}`; if absent, "
+        "the mail has the token.",
     )
     rate_limit: Rate = Field(
         None, description="Maximum rate of requests per user or API key, such as `600/minute`; no limit if absent."

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from okube_api.app import create_app
 from okube_api.auth.secret import load_secret_key
 from okube_api.cli.runtime import build_store, run_command
+from okube_api.http.connection import ConnectionLimits, allow_connections, build_protocol
 from okube_api.http.listener import listen
 from okube_api.http.middleware.access_log import configure_logging
 from okube_api.settings import Settings
@@ -35,7 +36,7 @@ def serve(host: str, port: int, workers: int) -> None:
         run_command(_serve(host, port))
         return
     run_command(_check_settings_of_workers())
-    uvicorn.run("okube_api.app:create_app", factory=True, workers=workers, **_options(host, port, Settings().log_level))
+    uvicorn.run("okube_api.app:create_app", factory=True, workers=workers, **_options(host, port, Settings()))
 
 
 async def _check_settings_of_workers() -> None:
@@ -81,7 +82,7 @@ async def run_server(
 
 async def _listen(app: FastAPI, settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
     configure_logging(settings.log_level)
-    server = AnnouncingServer(uvicorn.Config(app, **_options(host, port, settings.log_level)))
+    server = AnnouncingServer(uvicorn.Config(app, **_options(host, port, settings)))
     with listen(host, port) as listening:
         url_host = f"[{host}]" if ":" in host else host
         server.announce = lambda: announce(f"http://{url_host}:{listening.getsockname()[1]}")
@@ -108,18 +109,19 @@ class AnnouncingServer(uvicorn.Server):
             self.announce()
 
 
-def _options(host: str, port: int, log_level: str) -> dict[str, Any]:
+def _options(host: str, port: int, settings: Settings) -> dict[str, Any]:
+    limits = ConnectionLimits(connections=allow_connections(settings.max_connections))
     return {
         "host": host,
         "port": port,
-        "http": "httptools",
+        "http": build_protocol(limits),
         "ws": "none",
         "lifespan": "on",
         "proxy_headers": False,  # the app reads them, from trusted proxies only
         "server_header": False,
         "access_log": False,  # the middleware writes one
         "log_config": None,
-        "log_level": log_level,
+        "log_level": settings.log_level,
         "timeout_graceful_shutdown": _GRACE_S,
         "timeout_keep_alive": _IDLE_S,
     }

@@ -11,11 +11,14 @@ from typing import Any, TypeVar
 import uvicorn
 from fastapi import FastAPI
 from okube_api.app import create_app
+from okube_api.http.connection import ConnectionLimits, build_protocol
 from okube_api.settings import Settings
 
 from tests.api.server import SECRET, Server
 
 T = TypeVar("T")
+
+LIMITS = ConnectionLimits()
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,11 @@ class LiveServer(Server):
 
 
 @contextmanager
-def run_live(url: str, **settings: Any) -> Iterator[LiveServer]:
+def run_live(url: str, *, limits: ConnectionLimits = LIMITS, **settings: Any) -> Iterator[LiveServer]:
     """Run the application over the store of a URL, listening at a free port."""
     app: FastAPI = create_app(Settings(store_url=url, secret_key=SECRET, **settings))
-    config = uvicorn.Config(app, port=0, log_level="error", access_log=False, http="httptools", log_config=None)
+    protocol = build_protocol(limits)
+    config = uvicorn.Config(app, port=0, log_level="error", access_log=False, http=protocol, log_config=None)
     server, loop = uvicorn.Server(config), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(),))
     thread.start()
