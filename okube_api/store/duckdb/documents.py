@@ -10,9 +10,9 @@ import orjson
 import pyarrow as pa
 
 from okube_api.store.column_types import ARROW_TYPES
-from okube_api.store.conditions import Condition, OneOf, equal
+from okube_api.store.conditions import Between, Condition, OneOf, equal
 from okube_api.store.document_values import build_search_text, get_value
-from okube_api.store.duckdb.connection import Cursor, checkpoint, insert, quote
+from okube_api.store.duckdb.connection import Cursor, checkpoint, fetch_table, insert, quote
 from okube_api.store.duckdb.sql import (
     TYPES,
     UNCOMPRESSED,
@@ -24,6 +24,7 @@ from okube_api.store.duckdb.sql import (
     to_sql,
 )
 from okube_api.store.duckdb.unique import check_unique
+from okube_api.store.errors import Unavailable
 from okube_api.store.schema import BY_ID, Collection, ColumnType, SortKey
 from okube_api.store.values import Json
 
@@ -75,10 +76,10 @@ class DuckDocuments:
         cursor.execute("INSERT INTO _collections VALUES (?, ?)", [self.collection.name, declaration])
 
     def _read_previous(self, cursor: Cursor) -> Iterator[Json]:
-        last = cursor.execute("SELECT max(rowid) FROM _before").fetchall()[0][0]
-        for start in range(0, 0 if last is None else last + 1, _BLOCK):
-            sql = "SELECT document FROM _before WHERE rowid BETWEEN ? AND ?"
-            for (text,) in cursor.execute(sql, [start, start + _BLOCK - 1]).fetchall():
+        sql = 'SELECT "_id", document FROM _before WHERE "_id" > ? ORDER BY "_id" LIMIT ?'
+        last = ""
+        while rows := cursor.execute(sql, [last, _BLOCK]).fetchall():
+            for last, text in rows:  # noqa: B007 - the last id of the block is where the next one begins
                 yield orjson.loads(text)
 
     # -- reading: statements that return documents as text
@@ -109,19 +110,32 @@ class DuckDocuments:
             return f"SELECT {columns} FROM {self._table} WHERE {text} ORDER BY {order}", values
         inner, values = self.matching(where, sort)
         page = f"{inner}{'' if limit is None else f' LIMIT {int(limit)}'} OFFSET {int(skip)}"
-        return f"SELECT {columns} FROM {self._table} WHERE rowid IN ({page}) ORDER BY {order}", values
+        return f'SELECT {columns} FROM {self._table} WHERE "_id" IN ({page}) ORDER BY {order}', values
 
     def matching(self, where: Condition, sort: Sequence[SortKey]) -> Sql:
-        """Return the statement for the `rowid` of matching documents, in order."""
+        """Return the statement for the `_id` of matching documents, in order."""
         text, values = to_sql(where, self._fields)
         order = order_sql(tuple(sort), self._fields)
-        return f"SELECT rowid FROM {self._table} WHERE {text} ORDER BY {order}", values
+        return f'SELECT "_id" FROM {self._table} WHERE {text} ORDER BY {order}', values
 
-    def read_rows(self, cursor: Cursor, row_ids: Sequence[int]) -> list[Json]:
-        """Return the documents of these rows, in the same order."""
-        sql = f"SELECT rowid, document FROM {self._table} WHERE rowid IN (SELECT unnest(?))"
-        texts: dict[int, str] = dict(cursor.execute(sql, [list(row_ids)]).fetchall())
-        return [orjson.loads(texts[row_id]) for row_id in row_ids]
+    def list_ids(self, cursor: Cursor, where: Condition, sort: Sequence[SortKey]) -> pa.ChunkedArray:
+        """Return the `_id` of matching documents, in order: as an Arrow array, because there may be millions."""
+        return fetch_table(cursor, *self.matching(where, sort))["_id"]
+
+    def read_block(
+        self, cursor: Cursor, where: Condition, ids: Sequence[str], sort: Sequence[SortKey] = BY_ID
+    ) -> list[Json]:
+        """Return the documents that `list_ids` listed one after the other, in the same transaction and order.
+
+        Documents are addressed by `_id` and the condition is repeated: DuckDB may change the numbers of rows whenever
+        it writes the log to the file, even while a transaction is open.
+        """
+        text, values = to_sql(where & _select_ids(ids, sort), self._fields)
+        rows = cursor.execute(f'SELECT "_id", document FROM {self._table} WHERE {text}', values).fetchall()
+        texts: dict[str, str] = dict(rows)
+        if len(texts) != len(ids):
+            raise Unavailable(f"{self.collection.name}: {len(ids)} documents were listed, {len(texts)} were read.")
+        return [orjson.loads(texts[document_id]) for document_id in ids]
 
     def count(self, where: Condition) -> Sql:
         """Return the statement that counts matching documents."""
@@ -152,17 +166,17 @@ class DuckDocuments:
     def update(self, cursor: Cursor, where: Condition, changes: Mapping[str, Any]) -> int:
         """Set top-level fields of every matching document, in blocks; return how many matched."""
         with _transaction(cursor):
-            row_ids = [row_id for (row_id,) in cursor.execute(*self.matching(where, BY_ID)).fetchall()]
-            for start in range(0, len(row_ids), _BLOCK):
-                block = row_ids[start : start + _BLOCK]
-                documents = [{**document, **changes} for document in self.read_rows(cursor, block)]
-                cursor.execute(f"DELETE FROM {self._table} WHERE rowid IN (SELECT unnest(?))", [block])
+            ids = self.list_ids(cursor, where, BY_ID)
+            for start in range(0, len(ids), _BLOCK):
+                block = ids[start : start + _BLOCK].to_pylist()
+                documents = [{**document, **changes} for document in self.read_block(cursor, where, block)]
+                self.delete(cursor, where & _select_ids(block, BY_ID))
                 if changes.keys() & self._unique_roots:
                     check_unique(cursor, self.collection, self._fields, documents)
                 self._insert(cursor, documents)
-        if len(row_ids) > _BLOCK:
+        if len(ids) > _BLOCK:
             checkpoint(cursor)
-        return len(row_ids)
+        return len(ids)
 
     def delete(self, cursor: Cursor, where: Condition) -> int:
         """Delete every matching document; return how many there were."""
@@ -192,6 +206,16 @@ class DuckDocuments:
         hashes = [_hash_value(values[name]) for name in self._hashed]
         search_text = build_search_text(self.collection, document)
         return [*values.values(), *hashes, search_text, orjson.dumps(document).decode()]
+
+
+def _select_ids(ids: Sequence[str], sort: Sequence[SortKey]) -> Condition:
+    """Return the condition that selects consecutive ids of a list: a range where the list is sorted by `_id`.
+
+    A range lets DuckDB skip the blocks of the file that lie outside of it.
+    """
+    if sort and sort[0].field == "_id":
+        return Between("_id", min(ids[0], ids[-1]), max(ids[0], ids[-1]))
+    return OneOf("_id", tuple(ids))
 
 
 def nest_values(paths: Sequence[str], values: Sequence[Any]) -> Json:

@@ -1,8 +1,11 @@
 """Rows in DuckDB: creates tables, reads partitions and evaluates plans."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
+from uuid import uuid4
 
+import anyio
 import pyarrow as pa
 
 from okube_api.store.columnar.column_cache import MAX_ROWS, ColumnCache
@@ -10,7 +13,7 @@ from okube_api.store.conditions import EVERYTHING
 from okube_api.store.duckdb.connection import Cursor, fetch_table, quote
 from okube_api.store.duckdb.snapshots import Snapshot
 from okube_api.store.duckdb.sql import TYPES, UNCOMPRESSED, Sql, Statement, aggregate_sql, count_sql, select_sql
-from okube_api.store.errors import TooManyRows, UnsupportedByStore
+from okube_api.store.errors import StoreError, TooManyRows, UnsupportedByStore
 from okube_api.store.exact_integers import narrow_columns
 from okube_api.store.plan_analysis import get_stored_types, resolve_source
 from okube_api.store.plans import Aggregate, Select
@@ -104,14 +107,35 @@ class DuckReader:
             if count <= BLOCK_ROWS:
                 yield await self._fetch(table, (f"SELECT {names} {source} ORDER BY part", [application, first, last]))
                 continue
-            row_ids = await self._fetch(
-                table, (f"SELECT rowid AS row {source} ORDER BY row", [application, first, last])
+            async for block in self._read_large_part(table, first, names):
+                yield block
+
+    async def _read_large_part(self, table: Table, part: int, names: str) -> AsyncIterator[pa.Table]:
+        """Yield a partition of many rows in blocks, from a temporary table in which its rows are numbered.
+
+        Rows have no key, and DuckDB may change its own numbers of rows whenever it writes the log to the file.
+        """
+        copy, application = quote(f"_part_{uuid4().hex}"), self._application
+
+        def create(cursor: Cursor) -> None:
+            numbered = f"SELECT {names}, row_number() OVER () AS _row FROM {quote(table.name)}"
+            cursor.execute(
+                f"CREATE TEMP TABLE {copy} AS {numbered} WHERE application = ? AND part = ?", [application, part]
             )
-            for start in range(0, count, BLOCK_ROWS):
-                end = min(start + BLOCK_ROWS, count) - 1
-                limits = [row_ids["row"][index].as_py() for index in (start, end)]
-                sql = f"SELECT {names} {source} AND rowid BETWEEN ? AND ?"
-                yield await self._fetch(table, (sql, [application, first, last, *limits]))
+
+        await self._run(table, create)
+        try:
+            low = 0
+            while True:
+                sql = f"SELECT {names} FROM {copy} WHERE _row > ? AND _row <= ?"
+                block = await self._fetch(table, (sql, [low, low + BLOCK_ROWS]))
+                if not block.num_rows:
+                    return
+                yield block
+                low += BLOCK_ROWS
+        finally:
+            with anyio.CancelScope(shield=True), suppress(StoreError):  # a rolled back transaction has dropped it
+                await self._run(table, lambda cursor: cursor.execute(f"DROP TABLE IF EXISTS {copy}"))
 
     async def list_parts(self, table: Table, batch: int | None = None) -> list[int]:
         """Return the partitions that have rows, ascending."""

@@ -35,6 +35,8 @@ class DuckStore:
     column_cache: the tables that are kept in memory to evaluate plans on.
     """
 
+    is_exclusive = True
+
     def __init__(
         self, path: Path, schema: Schema, *, memory_limit: str, threads: int, column_cache: ColumnCache | None = None
     ) -> None:
@@ -103,13 +105,13 @@ class DuckStore:
     async def stream(
         self, collection: Collection, where: Condition, *, sort: Sequence[SortKey] = BY_ID
     ) -> AsyncIterator[list[Json]]:
-        """Yield every matching document of one snapshot, in blocks; reads all row ids first, then the documents."""
+        """Yield every matching document of one snapshot, in blocks; reads every `_id` first, then the documents."""
         documents = self._collections[collection.name]
         async with self._database.transaction() as cursor:
-            matching = await self._database.run(cursor, partial(_fetch_rows, documents.matching(where, sort), cursor))
-            for start in range(0, len(matching), _STREAM_BLOCK):
-                row_ids = [row_id for (row_id,) in matching[start : start + _STREAM_BLOCK]]
-                yield await self._database.run(cursor, partial(documents.read_rows, cursor, row_ids))
+            ids = await self._database.run(cursor, partial(documents.list_ids, cursor, where, sort))
+            for start in range(0, len(ids), _STREAM_BLOCK):
+                block = ids[start : start + _STREAM_BLOCK].to_pylist()
+                yield await self._database.run(cursor, partial(documents.read_block, cursor, where, block, sort))
 
     async def insert(self, collection: Collection, documents: Sequence[Json]) -> None:
         """Insert documents."""
