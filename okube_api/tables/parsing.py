@@ -77,7 +77,7 @@ class RowParser:
         return {name: frozenset(inner) for name, inner in inner_names.items()}
 
     def parse(self, block: RowBlock) -> tuple[list[Row], list[Fault]]:
-        """Return the valid rows of a block, and the faults of the others."""
+        """Return the valid rows of a block, and the faults of the others in the order of their lines."""
         rows: list[Row] = []
         faults = list(block.faults)
         names = list(block.rows.columns)
@@ -89,7 +89,7 @@ class RowParser:
                 faults += [self._build_fault(details, line, texts) for details in error.errors(include_url=False)]
             else:
                 rows.append(Row(line, (texts[ID_COLUMN] or None) if self._has_id else None, body.dump_set_fields()))
-        return rows, faults
+        return rows, sorted(faults, key=lambda fault: fault.line or 0)
 
     def _parse_fields(self, texts: Mapping[str, str]) -> Json:
         """Return the fields of a row; an empty cell gives null where null is allowed, else no field."""

@@ -1,7 +1,7 @@
 """Reads uploaded CSV tables of any common dialect in blocks, each row with the line that it starts on.
 
-The standard library parses the text: the parser of pandas fills short rows with empty cells, and stops at the first
-line that it cannot read.  Blocks of rows are pandas frames, indexed by line.
+The standard library parses the text: the parser of pandas stops at the first line that it cannot read.  Blocks of rows
+are pandas frames, indexed by line.
 """
 
 import codecs
@@ -155,7 +155,8 @@ class UploadedTable:
 
     def _add_row(self, cells: list[str], line: int, pending: _PendingRows) -> None:
         width = len(self.columns)
-        if len(cells) < width or any(cells[width:]):
+        cells += [""] * (width - len(cells))
+        if any(cells[width:]):
             pending.faults.append(_fault(f"The line has {len(cells)} cells, but the header has {width}.", line))
         elif _UNREADABLE.search("".join(cells)):
             pending.faults += [

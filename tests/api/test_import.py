@@ -142,7 +142,7 @@ INVALID_ROWS = (
     "e,E,4.8,45.7,,web|nowhere,\n"  # sites
     "a,A2,4.8,45.7,,,\n"  # a, again
     "f,F,4.8,45.7,x,,\n"  # radius
-    "g,G,4.8\n"  # short
+    "g,G,4.8\n"  # short: no latitude
     "taken,H,4.8,45.7,,,\n"
 )
 
@@ -163,7 +163,7 @@ async def test_one_invalid_row_refuses_the_table(tenant: Tenant) -> None:
         (7, "sites"): ("body", "/file", "unknown_reference"),
         (8, "key"): ("body", "/file", "taken"),
         (9, "radius"): ("body", "/file", "invalid"),
-        (10, None): ("body", "/file", "unreadable"),
+        (10, "latitude"): ("body", "/file", "invalid"),
     }
     assert await list_names(tenant, "pois") == []
 

@@ -196,12 +196,24 @@ def test_lines_are_counted_through_quoted_line_ends() -> None:
 
 
 def test_faults_name_their_line_and_other_lines_are_read() -> None:
-    content = b'name,floors,tags\nok,1,a\nshort,1\nlong,1,a,b\n"x"y,1,a\nbad \xff,1,a\nnul\0,1,a\nfine,2,b\n"open,1,a\n'
+    content = b'name,floors,tags\nok,1,a\nshort,x\nlong,1,a,b\n"x"y,1,a\nbad \xff,1,a\nnul\0,1,a\nfine,2,b\n"open,1,a\n'
     rows, faults = read_shops(content)
     assert [row.line for row in rows] == [2, 8]
     assert [(line, column) for line, column, _ in faults] == [
-        (3, None), (4, None), (5, None), (6, "name"), (7, "name"), (9, None)
+        (3, "floors"), (4, None), (5, None), (6, "name"), (7, "name"), (9, None)
     ]  # fmt: skip
+
+
+def test_missing_last_cells_are_empty() -> None:
+    """Read rows as spreadsheets write them that leave out empty cells at the end, and surplus ones."""
+    rows, faults = read_shops("name;floors;tags;door.colour\nfull;1;a|b;red\nno tags;2\nonly a name\nlong;3;;;;\n")
+    assert faults == []
+    assert [row.fields for row in rows] == [
+        {"name": "full", "floors": 1, "tags": ["a", "b"], "door": {"colour": "red"}},
+        {"name": "no tags", "floors": 2, "tags": None, "door": None},
+        {"name": "only a name", "floors": None, "tags": None, "door": None},
+        {"name": "long", "floors": 3, "tags": None, "door": None},
+    ]
 
 
 def test_cell_of_more_than_128_kib_is_refused() -> None:
