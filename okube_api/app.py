@@ -38,6 +38,7 @@ from okube_api.http.metrics import Metrics
 from okube_api.http.middleware.access_log import AccessLog, answer_bug
 from okube_api.http.middleware.cross_origin import mark_cross_origin
 from okube_api.http.middleware.head import HeadRequests
+from okube_api.http.middleware.hosts import AllowedHosts
 from okube_api.http.middleware.path_segments import PathSegments
 from okube_api.http.middleware.proxy import ProxyHeaders, parse_networks
 from okube_api.http.problems import handle_error
@@ -96,12 +97,13 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None, 
     app.state.metrics = Metrics()
     for router in ROUTERS:  # not `include_router`, which costs every request a second look-up
         app.router.routes.extend(router.routes)
-    app.router.routes.extend(build_documentation_routes(app))
+    app.router.routes.extend(build_documentation_routes(app, settings.docs))
     for error in (Refusal, RequestValidationError, HTTPException, StoreError):
         app.add_exception_handler(error, handle_error)
     app.add_middleware(CompressMiddleware)  # the innermost: each middleware wraps those added before it
     app.add_middleware(HeadRequests)
     app.add_middleware(PathSegments)
+    app.add_middleware(AllowedHosts, hosts=settings.allowed_hosts, require_https=settings.require_https)
     app.add_middleware(
         ProxyHeaders, proxies=parse_networks(settings.trusted_proxies), require_https=settings.require_https
     )
@@ -109,7 +111,9 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None, 
     if settings.allowed_origins:  # outside of all that can refuse a request, so that pages can read refusals, too
         app.add_middleware(mark_cross_origin, origins=settings.allowed_origins)
         bug_answer = mark_cross_origin(bug_answer, settings.allowed_origins)
-    app.add_middleware(AccessLog, metrics=app.state.metrics, bug_answer=bug_answer)
+    app.add_middleware(
+        AccessLog, metrics=app.state.metrics, bug_answer=bug_answer, require_https=settings.require_https
+    )
     app.router.middleware_stack = RouteIndex(app.router)
     return app
 

@@ -31,6 +31,13 @@ def _check_network(name: str) -> str:
     return name
 
 
+def _check_host(text: str) -> str:
+    host = text.lower()
+    if host != "*" and not re.fullmatch(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", host):
+        raise ValueError(f"'{text}' is not a host name. Use a name without scheme and port, such as api.example.")
+    return host
+
+
 def _check_origin(text: str) -> str:
     """Return an origin as browsers send it: without a trailing slash, in lower case."""
     origin = text.rstrip("/").lower()
@@ -58,7 +65,14 @@ class Settings(BaseSettings):
         description="Refuse plain HTTP, except on health routes and from loopback without `X-Forwarded-*` headers.",
     )
     trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_check_network)], ...], NoDecode] = Field(
-        (), description="Addresses or networks of proxies whose `X-Forwarded-*` headers are trusted, comma-separated."
+        (),
+        description="Addresses or networks of proxies whose headers `X-Forwarded-*`, or else `Forwarded`, are trusted, "
+        "comma-separated.",
+    )
+    allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_check_host)], ...], NoDecode] = Field(
+        (),
+        description="Names of this server in the header `Host`, comma-separated, such as `api.example` or `*.example`; "
+        "`*` allows every name. If absent: names of loopback, and every name by HTTPS where it is required.",
     )
     allowed_origins: Annotated[tuple[Annotated[str, AfterValidator(_check_origin)], ...], NoDecode] = Field(
         (),
@@ -70,6 +84,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Maximum number of open connections of a server process; further ones are answered 503. The limit "
         "of open files of the operating system (`ulimit -Hn`) may lower it.",
+    )
+    docs: Literal["public", "login", "off"] = Field(
+        "public",
+        description="Who may read `/docs`, `/redoc` and `/openapi.json`: `public` everyone, `login` callers with a "
+        "token or the login cookie, `off` no one (404).",
     )
     token_hours: int = Field(48, ge=1, description="Lifetime of an access token, in hours.")
     login_failures: int = Field(5, ge=1, description="Number of failed logins within the window that locks an account.")
@@ -130,7 +149,7 @@ class Settings(BaseSettings):
         "info", description="Log level: `debug`, `info`, `warning` or `error`."
     )
 
-    @field_validator("trusted_proxies", "allowed_origins", mode="before")
+    @field_validator("trusted_proxies", "allowed_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split_list(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

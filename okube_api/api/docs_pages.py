@@ -1,7 +1,7 @@
 """Documentation pages: the OpenAPI document, Swagger UI and ReDoc, with all their files."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from anyio import to_thread
@@ -10,7 +10,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from okube_api.api.container import get_services
+from okube_api.api.credentials import identify_caller
 from okube_api.api.openapi import build_document
 from okube_api.clock import DAY_S
 
@@ -49,8 +52,13 @@ class _CachedFiles(StaticFiles):
         return response
 
 
-def build_documentation_routes(app: FastAPI) -> list[BaseRoute]:
-    """Return the documentation routes, which need no login."""
+def build_documentation_routes(app: FastAPI, readers: Literal["public", "login", "off"]) -> list[BaseRoute]:
+    """Return the documentation routes; none if nobody may read them.
+
+    readers: everyone, callers who have logged in, or nobody.
+    """
+    if readers == "off":
+        return []
     document: bytes | None = None
 
     async def openapi(_request: Request) -> Response:
@@ -59,12 +67,29 @@ def build_documentation_routes(app: FastAPI) -> list[BaseRoute]:
             document = await to_thread.run_sync(lambda: orjson.dumps(build_document(app)))
         return Response(document, media_type="application/json")
 
-    return [
+    routes: list[Route | Mount] = [
         Route("/openapi.json", openapi),
         Route("/docs", _page_endpoint(_SWAGGER)),
         Route("/redoc", _page_endpoint(_REDOC)),
         Mount("/static", _CachedFiles(directory=STATIC)),
     ]
+    if readers == "login":
+        for route in routes:
+            route.app = _RequireLogin(route.app)
+    return [*routes]
+
+
+class _RequireLogin:
+    """Application that answers 401 to callers without a valid token or login cookie."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        identity = await identify_caller(request, get_services(request).sessions)
+        scope["state"]["user_id"] = identity.user.id
+        await self.app(scope, receive, send)
 
 
 def _page_endpoint(head: str) -> Any:

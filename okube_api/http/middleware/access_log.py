@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from okube_api.http.metrics import Metrics
 from okube_api.http.problems import INTERNAL_ERROR, InternalError, problem_response
+from okube_api.http.security_headers import set_security_headers
 
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _ERASURE = "/users-data/"
@@ -34,10 +35,14 @@ class AccessLog:
     """Middleware that gives requests an id, logs them, and answers uncaught exceptions with 500.
 
     bug_answer: the application that answers them.
+    require_https: whether browsers that came by HTTPS shall use nothing else from then on.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, bug_answer: ASGIApp = answer_bug) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, bug_answer: ASGIApp = answer_bug, *, require_https: bool = False
+    ) -> None:
         self.app = app
+        self.require_https = require_https
         self.metrics = metrics
         self.bug_answer = bug_answer
 
@@ -57,8 +62,7 @@ class AccessLog:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers.setdefault("Cache-Control", "no-store")
+                set_security_headers(headers, is_https_only=self.require_https and scope["scheme"] == "https")
                 headers.update(scope["state"].get("headers", {}))
             await send(message)
 

@@ -36,8 +36,8 @@ class ProxyHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with the scheme and address of its client; answer 403 where HTTPS is required."""
         if scope["type"] == "http":
-            forwarded = [name for name, _ in scope["headers"] if name.startswith(b"x-forwarded-")]
-            is_direct_from_loopback = not forwarded and _is_loopback(_client_address(scope))
+            forwarded = is_forwarded(scope)
+            is_direct_from_loopback = is_from_loopback(scope)
             if forwarded and _is_in_networks(_client_address(scope), self.proxies):
                 self._apply_forwarded(scope)
             if self.require_https and not is_direct_from_loopback and not _is_https_or_health(scope):
@@ -49,18 +49,69 @@ class ProxyHeaders:
         """Set the scheme, the client and the prefix of paths from the forwarded headers.
 
         Each proxy appends the scheme and address of its own client.  The last scheme is therefore that of the nearest
-        proxy, and the last address that is not a trusted proxy is the client.
+        proxy, and the last address that is not a trusted proxy is the client.  `Forwarded` counts only without
+        `X-Forwarded-*`: a proxy that sets those passes on a `Forwarded` that its client has invented.
         """
-        schemes = _read_list(scope, b"x-forwarded-proto")
+        hops = parse_forwarded(_read_header(scope, b"forwarded")) if not _has_x_forwarded(scope) else []
+        schemes = [hop["proto"].lower() for hop in hops if "proto" in hop] or _read_list(scope, b"x-forwarded-proto")
         if schemes and schemes[-1] in {"http", "https"}:
             scope["scheme"] = schemes[-1]
+        if hops and "host" in hops[-1]:
+            others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+            scope["headers"] = [*others, (b"host", hops[-1]["host"].encode("latin-1"))]
         prefix = "".join(part.rstrip("/") for part in _read_list(scope, b"x-forwarded-prefix"))
         if _PREFIX.fullmatch(prefix):
             scope.setdefault("state", {})["prefix"] = prefix
-        for address in reversed(_read_list(scope, b"x-forwarded-for")):
+        addresses = [hop["for"] for hop in hops if "for" in hop] or _read_list(scope, b"x-forwarded-for")
+        for address in map(_remove_port, reversed(addresses)):
             scope["client"] = (address, 0)
             if not _is_in_networks(address, self.proxies):
                 return
+
+
+def _has_x_forwarded(scope: Scope) -> bool:
+    return any(name.startswith(b"x-forwarded-") for name, _ in scope["headers"])
+
+
+def is_forwarded(scope: Scope) -> bool:
+    """Return whether a proxy passed the request on, by its headers."""
+    return _has_x_forwarded(scope) or any(name == b"forwarded" for name, _ in scope["headers"])
+
+
+def is_from_loopback(scope: Scope) -> bool:
+    """Return whether the request comes from the same machine without a proxy."""
+    return not is_forwarded(scope) and _is_loopback(_client_address(scope))
+
+
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PAIR = re.compile(rf'\s*({_WORD})=(?:({_WORD}(?::\d+)?)|"((?:[^"\\]|\\.)*)")\s*([;,]|$)')
+
+
+def parse_forwarded(header: str) -> list[dict[str, str]]:
+    """Return the elements of a `Forwarded` header (RFC 7239), the nearest proxy last; none of a malformed header.
+
+    Names of parameters are in lower case.
+    """
+    hops: list[dict[str, str]] = [{}]
+    position = 0
+    while position < len(header):
+        match = _PAIR.match(header, position)
+        if match is None:
+            return []
+        name, token, quoted, separator = match.groups()
+        hops[-1][name.lower()] = token if token is not None else re.sub(r"\\(.)", r"\1", quoted)
+        if separator == ",":
+            hops.append({})
+        position = match.end()
+    return [hop for hop in hops if hop]
+
+
+def _remove_port(address: str) -> str:
+    """Return an address without its port: `192.0.2.1:80` and `[2001:db8::1]:80` have one."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, _, port = address.partition(":")
+    return host if port.isdecimal() else address
 
 
 def _is_https_or_health(scope: Scope) -> bool:
@@ -74,10 +125,14 @@ def _client_address(scope: Scope) -> str:
     return client[0] if client else ""
 
 
+def _read_header(scope: Scope, header: bytes) -> str:
+    """Return the value of a header; several values are separated by commas."""
+    return ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == header)
+
+
 def _read_list(scope: Scope, header: bytes) -> list[str]:
     """Return the comma-separated values of a header, which may be repeated."""
-    values = [value.decode("latin-1") for name, value in scope["headers"] if name == header]
-    return [part.strip() for part in ",".join(values).split(",") if part.strip()]
+    return [part.strip() for part in _read_header(scope, header).split(",") if part.strip()]
 
 
 def _is_in_networks(address: str, networks: Networks) -> bool:
