@@ -1,4 +1,4 @@
-"""Parse form bodies into JSON values: `address[city]=Paris` is an object, a repeated name is a list.
+"""Parse form bodies into JSON values: `address[city]=Paris` is an object, a repeated name or `tags[]` is a list.
 
 Items of lists of objects or lists are numbered: `costs[0][amount]=10`.
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from okube_api.errors import BadRequest
 from okube_api.kit.booleans import BOOLEANS
 from okube_api.kit.json_text import MAX_LEVELS, escape_pointer
-from okube_api.kit.schemas import OpenObject, list_types
+from okube_api.kit.schemas import list_types
 
 _INDEX = re.compile(r"0|[1-9]\d{0,4}", re.ASCII)
 
@@ -40,19 +40,23 @@ def parse_pairs(pairs: Iterable[tuple[str, str]], model: type[BaseModel]) -> dic
     for name, text in pairs:
         if "\0" in name or "\0" in text:
             raise BadRequest(f"'{name[:100]}' must not contain NUL characters.")
-        _insert_text(form, _parse_name(name), text)
+        _insert_text(form, _parse_name(name), text, is_list=name.endswith("[]"))
     return _convert_object(form, model)
 
 
 def _parse_name(name: str) -> list[str]:
-    """Split `address[city]` into `["address", "city"]`; `tags[]` is the same as `tags`."""
+    """Split `address[city]` into `["address", "city"]`, and `tags[]` into `["tags"]`."""
     first, *rest = name.removesuffix("[]").split("[")
     if len(rest) > MAX_LEVELS or any(not part.endswith("]") or "]" in part[:-1] for part in rest):
         raise BadRequest(f"The brackets in the field name '{name[:100]}' do not match.")
     return [first, *(part[:-1] for part in rest)]
 
 
-def _insert_text(form: dict[str, Any], path: list[str], text: str) -> None:
+class _ListTexts(list[str]):
+    """The texts of a name such as `tags[]`: a list, also if it is sent only once."""
+
+
+def _insert_text(form: dict[str, Any], path: list[str], text: str, *, is_list: bool) -> None:
     *parents, last = path
     for parent in parents:
         form = form.setdefault(parent, {})
@@ -60,7 +64,10 @@ def _insert_text(form: dict[str, Any], path: list[str], text: str) -> None:
             raise _ambiguous_field(path)
     if isinstance(form.get(last), dict):
         raise _ambiguous_field(path)
-    form.setdefault(last, []).append(text)
+    texts = form.setdefault(last, [])
+    if is_list and not isinstance(texts, _ListTexts):
+        texts = form[last] = _ListTexts(texts)
+    texts.append(text)
 
 
 def _ambiguous_field(path: list[str]) -> BadRequest:
@@ -71,11 +78,11 @@ def _ambiguous_field(path: list[str]) -> BadRequest:
 
 def _convert_object(form: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     types = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-    keeps_unknown_names = issubclass(model, OpenObject)
     fields: dict[str, Any] = {}
     for name, value in form.items():
-        if keeps_unknown_names and name not in types and isinstance(value, list):
-            fields[name] = value[0] if len(value) == 1 else value  # texts stay texts
+        if name not in types and isinstance(value, list):
+            is_text = len(value) == 1 and not isinstance(value, _ListTexts)
+            fields[name] = value[0] if is_text else value  # texts stay texts
         else:
             fields[name] = _convert_value(value, types.get(name, str), f"/{escape_pointer(name)}")
     return fields
@@ -96,7 +103,10 @@ def _convert_value(value: Any, annotation: Any, pointer: str) -> Any:
         if models:
             return _convert_object(value, models[0])
         return {  # an object with free names: its texts stay texts
-            name: _convert_value(texts, str, f"{pointer}/{escape_pointer(name)}") for name, texts in value.items()
+            name: list(texts)
+            if isinstance(texts, _ListTexts)
+            else _convert_value(texts, str, f"{pointer}/{escape_pointer(name)}")
+            for name, texts in value.items()
         }
     if lists:
         items = [_convert_value([text], get_args(lists[0])[0], pointer) for text in value]

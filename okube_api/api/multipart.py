@@ -18,9 +18,11 @@ from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import Scope
 
+from okube_api.api.container import get_services
 from okube_api.api.form import parse_pairs
 from okube_api.api.route import UploadRoute
 from okube_api.errors import BadRequest, TooLarge, UnsupportedMedia
+from okube_api.http.ignored_names import note_ignored, remove_unknown_fields
 from okube_api.kit.json_text import escape_pointer
 from okube_api.kit.schemas import list_types
 from okube_api.settings import Settings
@@ -129,18 +131,27 @@ def _list_properties(model: type[BaseModel], within: str = "") -> Iterator[tuple
 
 @dataclass(frozen=True, slots=True)
 class MultipartBody:
-    """A parsed body of several parts: form fields in order, files by name."""
+    """A parsed body of several parts: form fields in order, files by name.
+
+    scope: of the request whose unknown fields are left out and named in the answer; None where they are refused.
+    """
 
     fields: list[tuple[str, str]]
     files: dict[str, UploadFile]
+    scope: Scope | None
 
     def validate(self, model: type[Model]) -> Model:
         """Return the form fields as a body.  Raise BadRequest or, like FastAPI, RequestValidationError."""
-        try:
-            return model.model_validate(parse_pairs(self.fields, model))
-        except ValidationError as error:
-            errors = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
-            raise RequestValidationError(errors) from None
+        value = parse_pairs(self.fields, model)
+        while True:
+            try:
+                return model.model_validate(value)
+            except ValidationError as error:
+                errors = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
+            unknown = remove_unknown_fields(value, errors) if self.scope is not None else []
+            if self.scope is None or not unknown:
+                raise RequestValidationError(errors)
+            note_ignored(self.scope, [f"body{pointer}" for pointer in unknown])
 
     async def close(self) -> None:
         """Close the files."""
@@ -166,19 +177,26 @@ async def read_parts(request: Request, files: Collection[str], limit: int) -> Mu
     except MultiPartException as error:
         raise BadRequest(f"The body is not valid {MULTIPART}: {error.message}") from None
     try:
-        return _collect_parts(form, files, limit)
+        ignores_unknown = get_services(request).settings.unknown_fields == "ignore"
+        return await _collect_parts(form, files, limit, request.scope if ignores_unknown else None)
     except BaseException:
         await form.close()
         raise
 
 
-def _collect_parts(form: FormData, files: Collection[str], limit: int) -> MultipartBody:
-    parts = MultipartBody([], {})
+async def _collect_parts(
+    form: FormData, files: Collection[str], limit: int, ignoring_scope: Scope | None
+) -> MultipartBody:
+    parts = MultipartBody([], {}, ignoring_scope)
     for name, value in form.multi_items():
         if isinstance(value, str):
             parts.fields.append((name, value))
             continue
         pointer = f"/{escape_pointer(name)}"
+        if name not in files and ignoring_scope is not None:
+            await value.close()
+            note_ignored(ignoring_scope, [f"body{pointer}"])
+            continue
         if name not in files:
             raise BadRequest.with_code("body", pointer, "unknown_field", f"Unknown file '{name[:100]}'.")
         if name in parts.files:

@@ -5,7 +5,7 @@ query parameters, bodies above the limit, other content types, and ambiguous JSO
 twice.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, ClassVar, get_args, get_origin
@@ -28,7 +28,7 @@ from okube_api.auth.repository import Role
 from okube_api.errors import BadRequest, Fault, TooLarge, UnsupportedMedia, format_suggestion
 from okube_api.http import idempotency
 from okube_api.http.etags import answer_conditionally, digest, is_unchanged
-from okube_api.http.ignored_names import note_ignored
+from okube_api.http.ignored_names import note_ignored, remove_unknown_fields
 from okube_api.http.middleware.path_segments import decode_parameters
 from okube_api.http.middleware.proxy import public_path
 from okube_api.http.pagination import PageResponse
@@ -83,7 +83,7 @@ class ApiRoute(APIRoute):
 
         async def retry_without_unknown(request: _ParsedRequest, error: RequestValidationError) -> Response:
             """Repeat the request without its unknown fields, until there are none or other faults."""
-            while unknown := _remove_unknown_fields(request.value, error.errors()):
+            while unknown := remove_unknown_fields(request.value, error.errors()):
                 note_ignored(request.scope, [f"body{pointer}" for pointer in unknown])
                 try:
                     return await self.respond_early(request) or await handle(request)
@@ -317,27 +317,6 @@ class _BodyReader:
             return request  # FastAPI reports the missing body where the route requires one
         accepted = f"{JSON} or {FORM}" if self.model else JSON
         raise UnsupportedMedia(f"The body must be {accepted}, not '{kind[:100]}'.")
-
-
-def _remove_unknown_fields(body: Any, errors: Sequence[Any]) -> list[str]:
-    """Remove from a parsed body the fields that validation found unknown; return their pointers."""
-    pointers = []
-    for error in errors:
-        if error["type"] != "extra_forbidden":
-            continue
-        _, *parents, name = (part for part in error["loc"] if not str(part).startswith("@"))  # @: tag of a union
-        place = body
-        for parent in parents:
-            if isinstance(place, dict):
-                place = place.get(parent)
-            elif isinstance(place, list) and isinstance(parent, int) and parent < len(place):
-                place = place[parent]
-            else:
-                place = None
-        if isinstance(place, dict) and name in place:
-            del place[name]
-            pointers.append("".join(f"/{escape_pointer(str(part))}" for part in (*parents, name)))
-    return pointers
 
 
 class _ParsedRequest(Request):

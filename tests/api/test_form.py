@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from okube_api.api.form import read_form
 from okube_api.errors import BadRequest
-from okube_api.kit.schemas import UNSET, Body, Scalars
+from okube_api.kit.schemas import UNSET, Body, FreeObject, OpenObject, Scalars
 
 
 class Inner(Body):
@@ -16,6 +16,12 @@ class Inner(Body):
 
     city: str | None = None
     floors: int = UNSET
+
+
+class Place(OpenObject):
+    """Object that keeps unknown names."""
+
+    city: str | None = None
 
 
 class Outer(Body):
@@ -31,6 +37,8 @@ class Outer(Body):
     extra: Scalars = UNSET
     inners: list[Inner] | None = None
     hours: list[list[str]] = UNSET
+    place: Place = UNSET
+    free: FreeObject = UNSET
 
 
 def parse(form: str) -> dict[str, Any]:
@@ -61,6 +69,14 @@ def parse(form: str) -> dict[str, Any]:
         ("tags[x]=b", {"tags": {"x": "b"}}),
         ("tags[01]=b&tags[1]=a", {"tags": {"01": "b", "1": "a"}}),
         ("unknown=1", {"unknown": "1"}),
+        ("unknown=1&unknown=2", {"unknown": ["1", "2"]}),
+        ("unknown[]=1", {"unknown": ["1"]}),
+        ("place[floor]=2&place[doors][]=a", {"place": {"floor": "2", "doors": ["a"]}}),
+        ("place[doors]=a&place[doors][]=b&place[doors]=c", {"place": {"doors": ["a", "b", "c"]}}),
+        ("place[doors]=a&place[doors]=b", {"place": {"doors": ["a", "b"]}}),
+        ("tags[]=a", {"tags": ["a"]}),
+        ("free[a][]=x&free[b]=y", {"free": {"a": ["x"], "b": "y"}}),
+        ("name[]=a", {"name": "a"}),
         ("inner=text", {"inner": "text"}),
     ],
 )

@@ -1,11 +1,13 @@
 """What existing clients send without meaning anything by it, and unknown names where the settings ignore them."""
 
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from okube_api.auth.repository import Role
+from PIL import Image
 
 from tests.api.server import PASSWORD, Server, Tenant, share_store
 
@@ -201,6 +203,36 @@ async def test_unknown_names_inside_lists_and_questions_are_left_out(
         assert answered.status_code == 200, answered.text
         assert set(answered.headers["x-okube-ignored"].split(", ")) == {"body/params/0/colour", "body/version"}
         assert answered.json() == (await tenant.reader.post(url, json=PRESENCE)).json()
+
+
+async def test_unknown_parts_of_forms_with_files_are_left_out(tenant: Tenant, tolerant: httpx.AsyncClient) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(picture, "PNG")
+    form = {"key": "lens", "name": "Lens", "online": "false", "address[city]": "Lens", "colour": ["red", "blue"]}
+    files = {"thumbnail": picture.getvalue(), "logo": b"other"}
+    created = await tolerant.post(f"{tenant.url}/sites", data={**form, "windows[x]": "1"}, files=files)
+    assert created.status_code == 201, created.text
+    assert set(created.headers["x-okube-ignored"].split(", ")) == {"body/logo", "body/colour", "body/windows"}
+    table = {"file": ("x.csv", b"Code,name\nliege,Li\xc3\xa8ge\n")}
+    mapper = {"mapper[key]": "Code", "mapper[name]": "name", "mapper[colour]": "x", "sheet": "1"}
+    imported = await tolerant.post(f"{tenant.url}/sites/import", data=mapper, files=table)
+    assert imported.status_code == 200, imported.text
+    assert set(imported.headers["x-okube-ignored"].split(", ")) == {"body/mapper/colour", "body/sheet"}
+    refused = await tenant.editor.post(f"{tenant.url}/sites/import", data={"sheet": ["1", "2"]}, files=table)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "unknown_field")
+
+
+@pytest.mark.parametrize("name", ["sites", "sites[]", "sites[0]"])
+async def test_a_form_may_send_a_list_of_one_item(tenant: Tenant, name: str) -> None:
+    web = await tenant.create("sites", name="Web", online=True, key="web")
+    created = await tenant.editor.post(f"{tenant.url}/studies", data={"key": "a", name: "web"})
+    assert created.status_code == 201, created.text
+    assert created.json()["sites"] == [web["_id"]]
+    form = {"online": "false", "address[city]": "Lille", "address[doors][]": "north", "tags": "big", "keys[]": "k"}
+    changed = await tenant.editor.put(f"{tenant.url}/sites/web", data=form)
+    assert changed.status_code == 200, changed.text
+    site = changed.json()
+    assert (site["tags"], site["keys"], site["address"]) == (["big"], ["k"], {"city": "Lille", "doors": ["north"]})
 
 
 async def test_other_faults_are_still_refused(tenant: Tenant, tolerant: httpx.AsyncClient) -> None:
