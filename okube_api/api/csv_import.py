@@ -25,6 +25,7 @@ from okube_api.tables.columns import list_columns
 from okube_api.tables.importing import TableImport
 from okube_api.tables.parsing import RowParser, list_day_fields
 from okube_api.tables.reading import UploadedTable
+from okube_api.tables.spoiled_keys import refuse_spoiled_keys
 
 FILE = "file"
 
@@ -131,7 +132,9 @@ async def import_table(
         expected = set(renamed.values()) if renamed else {column.name for column in list_columns(table.model).fixed}
         file = parts.files[FILE].file
         upload = await to_thread.run_sync(UploadedTable, file, form.encoding, form.delimiter, expected)
-        bulk = BulkUpsert(resources, application, table.required, position_name="line")
+        bulk = BulkUpsert(
+            resources, application, table.required, position_name="line", check_update=refuse_spoiled_keys
+        )
         row_parser = await to_thread.run_sync(table.build_parser, upload, renamed, form.dates)
         report = await TableImport(upload, row_parser, bulk).run(partial=partial)
     finally:

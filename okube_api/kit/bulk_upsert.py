@@ -61,6 +61,7 @@ class BulkUpsert:
     """Upserts resources of one application in blocks, and refuses a key that two items of any block use.
 
     required: the fields that a new resource must have.  position_name: what messages call a position.
+    check_update: raises a Refusal for a stored document and the fields to change in it.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class BulkUpsert:
         application: Application,
         required: Collection[str],
         position_name: str = "element",
+        check_update: Callable[[Json, Json], None] = lambda _stored, _fields: None,
     ) -> None:
         self.repository = repository
         self.application = application
         self._required = required
         self._position_name = position_name
+        self._check_update = check_update
         self._positions: dict[tuple[object, ...], int] = {}  # by each unique value that an item uses
         self._changed_ids: dict[ChangeKind, list[str]] = {}
 
@@ -162,6 +165,8 @@ class BulkUpsert:
             faults = tuple(Fault("body", f"/{name}", "missing", f"'{name}' is required.") for name in missing)
             return UpsertOutcome(position, before, None, faults)
         try:
+            if before is not None:
+                self._check_update(before, fields)
             after = self._version(before, normalize(before or {}, fields))
             self._check_unique(position, after, stored)
         except Refusal as refusal:

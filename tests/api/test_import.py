@@ -263,3 +263,22 @@ async def test_empty_options_of_a_form_are_absent(tenant: Tenant) -> None:
     mapped = {**form, "mapper[key]": "Code", "mapper[name]": "Nom"}
     assert counts(await import_table(tenant, "sites/import", "Code,Nom\ns1,Agde\n", **mapped)) == (0, 1, 0, 0)
     assert await list_names(tenant, "sites") == ["Agde"]
+
+
+@pytest.mark.parametrize("kind", ["sites/import", "pois", "campaigns", "studies"])
+async def test_a_key_whose_leading_zeros_a_spreadsheet_removed_is_refused(tenant: Tenant, kind: str) -> None:
+    place = ("longitude,latitude,", "4.8,45.7,") if kind == "pois" else ("", "")
+    content = f"key,{place[0]}name\n0075,{place[1]}Paris\n75,{place[1]}Seine\n"
+    assert counts(await import_table(tenant, kind, content)) == (2, 0, 0, 0)
+    collection = kind.partition("/")[0]
+    ids = {
+        one["key"]: one["_id"] for one in (await tenant.reader.get(f"{tenant.url}/{collection}")).json()["documents"]
+    }
+    saved = f"_id;key;name\n{ids['75']};75;Seine 2\n{ids['0075']};75;Paris 2\n"
+    refused = await send(tenant.editor, f"{tenant.url}/{kind}", saved)
+    assert refused.status_code == 422, refused.text
+    (fault,) = refused.json()["errors"]
+    assert (fault["line"], fault["column"], "0075" in fault["message"]) == (3, "key", True)
+    assert await list_names(tenant, collection) == ["Paris", "Seine"]
+    renamed = f"_id;key;name\n{ids['0075']};paris;Paris 3\n"
+    assert counts(await import_table(tenant, kind, renamed)) == (0, 1, 0, 0)
