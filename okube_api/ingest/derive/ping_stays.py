@@ -113,7 +113,7 @@ def derive_ping_stays(pings: MatchedPings, zones: ZoneRules, rules: PingRules) -
     is_stay = (dwell_ms >= zones.minimum_ms[zone]) & (count * SHARE_UNIT >= rules.minimum_share * span)
     if not rules.allows_single:
         is_stay &= count > 1
-    series = np.cumsum(mark_group_starts(instants.user[instant], zones.group[zone])) if len(instant) else instant
+    series: Ints = np.cumsum(mark_group_starts(instants.user[instant], zones.group[zone]))
     rows = _choose(series, instant, last_instant, np.flatnonzero(is_stay), len(instants.user))
     start = instant[rows]
     return PingStays(instants.user[start], zone[rows], instants.at_ms[start], dwell_ms[rows] // 1000)

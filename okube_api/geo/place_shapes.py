@@ -1,0 +1,75 @@
+"""Shapes of places: circles, and polygons on a plane that touches the Earth at the place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import cos, hypot, radians
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+
+from okube_api.geo.constants import EARTH_M
+
+if TYPE_CHECKING:
+    from shapely import Geometry
+
+DEGREE_M = EARTH_M * radians(1)
+"""Length of a degree of latitude in metres."""
+
+GeoJson = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A circle: centre in degrees, radius in metres."""
+
+    lng: float
+    lat: float
+    radius_m: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PolygonShape:
+    """A polygon or several, in metres east and north of a centre, which is in degrees."""
+
+    lng: float
+    lat: float
+    polygon: "Geometry"
+
+
+Shape = Circle | PolygonShape
+
+
+@lru_cache(maxsize=20_000)
+def _project_polygon(geometry: bytes) -> PolygonShape:
+    import shapely  # noqa: PLC0415 - 20 MB, needed only where places have polygons
+
+    polygon = shapely.from_geojson(geometry)
+    left, bottom, right, top = polygon.bounds
+    lng, lat = (left + right) / 2, (bottom + top) / 2
+    scale = np.array([DEGREE_M * cos(radians(lat)), DEGREE_M])
+    plane = shapely.transform(polygon, lambda points: (points - (lng, lat)) * scale)
+    shapely.prepare(plane)
+    return PolygonShape(lng, lat, plane)
+
+
+def project_polygon(geometry: GeoJson) -> PolygonShape:
+    """Return the shape of a valid GeoJSON Polygon or MultiPolygon that does not cross the 180th meridian."""
+    return _project_polygon(orjson.dumps({"type": geometry["type"], "coordinates": geometry["coordinates"]}))
+
+
+def measure_extent_m(shape: Shape) -> float:
+    """Return the diameter of a circle, or the diagonal of the box around a polygon, in metres."""
+    if isinstance(shape, Circle):
+        return 2 * shape.radius_m
+    left, bottom, right, top = shape.polygon.bounds
+    return hypot(right - left, top - bottom)
+
+
+def measure_half_box_m(shape: Shape) -> tuple[float, float]:
+    """Return the reach of a shape from its centre in metres: east and west, north and south."""
+    if isinstance(shape, Circle):
+        return shape.radius_m, shape.radius_m
+    left, bottom, right, top = shape.polygon.bounds
+    return max(right, -left), max(top, -bottom)
