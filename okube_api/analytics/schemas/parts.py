@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from okube_api.catalogue.kpi import Module
@@ -65,22 +65,59 @@ class SortOptions(StrictModel):
     )
 
 
-class ResourceOptions(SortOptions):
+def _describe_properties(schema: dict[str, Any]) -> None:
+    """Describe both names of the list, and that it may be a single text."""
+    fields = schema["properties"]
+    names = dict(fields["properties"])
+    default = names.pop("default")
+    forms = {"anyOf": [names, names["items"]]}
+    fields["properties"] = {**forms, "default": default, "description": "Properties to return with the values."}
+    fields["property"] = {**forms, "description": "Same as `properties`."}
+
+
+class PropertyOptions(SortOptions):
+    """How to answer by a scope whose values have properties: `properties` or `property`, a list or a single text."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_properties)
+
+    properties: list[Any] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _join_properties(cls, options: Any) -> Any:
+        """Return the options with one list of properties, each once."""
+        if not isinstance(options, dict):
+            return options
+        values = [options[field] for field in _PROPERTY_FIELDS if field in options]
+        if not values:
+            return options
+        lists = [[value] if isinstance(value, str) else value for value in values]
+        invalid = [value for value in lists if not isinstance(value, list)]
+        properties: Any = invalid[0] if invalid else [name for names in lists for name in names]
+        if not invalid and all(isinstance(name, str) for name in properties):
+            properties = list(dict.fromkeys(properties))
+        return {name: value for name, value in options.items() if name != "property"} | {"properties": properties}
+
+
+_PROPERTY_FIELDS = ("properties", "property")
+
+
+class ResourceOptions(PropertyOptions):
     """How to answer by sites, POIs, campaigns, levers or equipments."""
 
-    properties: list[Literal["_id", "key", "name"]] = Field(["_id"], min_length=1, max_length=3)
+    properties: list[Literal["_id", "key", "name"]] = Field(["_id"], min_length=1)
 
 
-class AreaOptions(SortOptions):
+class AreaOptions(PropertyOptions):
     """How to answer by IRIS areas."""
 
-    properties: list[Literal["code", "name"]] = Field(["code"], min_length=1, max_length=2)
+    properties: list[Literal["code", "name"]] = Field(["code"], min_length=1)
 
 
-class ExtraOptions(SortOptions):
+class ExtraOptions(PropertyOptions):
     """How to answer by extras, which are named `name:value`."""
 
-    properties: list[Literal["name"]] = Field(["name"], min_length=1, max_length=1)
+    properties: list[Literal["name"]] = Field(["name"], min_length=1)
 
 
 # The JSON type is the discriminator, so that an error is about the form that was sent, not about both forms.
@@ -107,37 +144,37 @@ Weekday = Annotated[int, Field(ge=1, le=7)]
 class Except(StrictModel):
     """All values except these."""
 
-    values: list[Any] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
+    values: list[Any] = Field(alias="not", max_length=MAX_VALUES)
 
 
 class ExceptReferences(Except):
     """All resources except these."""
 
-    values: list[Reference] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
+    values: list[Reference] = Field(alias="not", max_length=MAX_VALUES)
 
 
 class ExceptAreas(Except):
     """All IRIS areas except these; users without an area are included."""
 
-    values: list[Iris] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
+    values: list[Iris] = Field(alias="not", max_length=MAX_VALUES)
 
 
 class ExceptExtras(Except):
     """Campaigns that have none of these extras."""
 
-    values: list[Extra] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
+    values: list[Extra] = Field(alias="not", max_length=MAX_VALUES)
 
 
 class ExceptTags(Except):
     """Sites that have none of these tags."""
 
-    values: list[SiteTag] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
+    values: list[SiteTag] = Field(alias="not", max_length=MAX_VALUES)
 
 
 class ExceptWeekdays(Except):
     """The other days of the week."""
 
-    values: list[Weekday] = Field(alias="not", min_length=1, max_length=MAX_VALUES)
+    values: list[Weekday] = Field(alias="not", max_length=MAX_VALUES)
 
 
 def _filter_tag(value: Any) -> str:
@@ -145,7 +182,7 @@ def _filter_tag(value: Any) -> str:
 
 
 _BY_FILTER_TYPE = Discriminator(_filter_tag)
-_LENGTH = Field(min_length=1, max_length=MAX_VALUES)
+_LENGTH = Field(max_length=MAX_VALUES)
 
 References = Annotated[
     Annotated[list[Reference], _LENGTH, Tag("@list")] | Annotated[ExceptReferences, Tag("@not")],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from okube_api.analytics.schemas.parts import ScopeOption, StrictModel, Weekdays
 from okube_api.catalogue.kpi import Module
@@ -11,7 +11,7 @@ from okube_api.catalogue.scopes import Scope
 from okube_api.errors import Fault, Impossible
 
 _SCOPES = frozenset(scope.value for scope in Scope)
-_FILTERS = _SCOPES - {Scope.GLOBALS.value} | {"tags"}
+_FILTERS = _SCOPES - {Scope.GLOBALS.value} | {"tags", "weekdays"}
 
 
 class Param(StrictModel):
@@ -35,13 +35,19 @@ class Param(StrictModel):
 
 
 class Filters(StrictModel):
-    """What a question is limited to: one value of each filter must match."""
+    """What a question is limited to: one value of each filter must match; null and an empty list are no filter."""
 
     weekdays: Weekdays | None = None
 
 
+def _allow_null_filters(schema: dict[str, Any]) -> None:
+    schema["properties"]["filters"] = {"anyOf": [schema["properties"]["filters"], {"type": "null"}]}
+
+
 class Query(StrictModel):
     """The body of a question."""
+
+    model_config = ConfigDict(json_schema_extra=_allow_null_filters)
 
     module: ClassVar[Module]
     filters: Filters = Field(default_factory=Filters)
@@ -50,14 +56,44 @@ class Query(StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _reject_unavailable(cls, body: Any) -> Any:
-        """Reject scopes and filters that exist in other kinds of questions only.
+        """Reject scopes and filters that exist in other kinds of questions only; drop those that request nothing.
 
         Raise Impossible, with a pointer to each.
         """
-        faults = list(_find_unavailable(body, cls)) if isinstance(body, dict) else []
+        if not isinstance(body, dict):
+            return body
+        body = _drop_empty_filters(body)
+        faults = list(_find_unavailable(body, cls))
         if faults:
             raise Impossible(faults[0].message, faults=faults)
+        return _drop_unavailable_scopes(body, cls)
+
+
+_NO_FILTER: tuple[Any, ...] = (None, [], {"not": []})
+
+
+def _drop_empty_filters(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body without the filters that filter nothing."""
+    filters = body.get("filters", {})
+    if filters is None:
+        return {name: value for name, value in body.items() if name != "filters"}
+    if not isinstance(filters, dict):
         return body
+    used = {name: value for name, value in filters.items() if name not in _FILTERS or value not in _NO_FILTER}
+    return body | {"filters": used}
+
+
+def _drop_unavailable_scopes(body: dict[str, Any], query: type[Query]) -> dict[str, Any]:
+    """Return a body whose params have no scopes that the question does not have; those were false."""
+    params = body.get("params")
+    if not isinstance(params, list):
+        return body
+    unavailable = _SCOPES - _field_model(query, "params").model_fields.keys()
+    cleaned = [
+        {name: value for name, value in param.items() if name not in unavailable} if isinstance(param, dict) else param
+        for param in params
+    ]
+    return body | {"params": cleaned}
 
 
 def _find_unavailable(body: dict[str, Any], query: type[Query]) -> Iterator[Fault]:
@@ -67,8 +103,8 @@ def _find_unavailable(body: dict[str, Any], query: type[Query]) -> Iterator[Faul
     params, filters = body.get("params"), body.get("filters")
     scopes = ", ".join(name for name in param_fields if name in _SCOPES)
     for index, param in enumerate(params if isinstance(params, list) else ()):
-        for name in param if isinstance(param, dict) else ():
-            if name in _SCOPES and name not in param_fields:
+        for name, value in param.items() if isinstance(param, dict) else ():
+            if name in _SCOPES and name not in param_fields and value is not False:
                 message = f"Scope '{name}' is not available in {questions}. Use one of: {scopes}."
                 yield Fault("body", f"/params/{index}/{name}", Impossible.code, message)
     for name in filters if isinstance(filters, dict) else ():
