@@ -79,7 +79,7 @@ class ShapeIndex:
             metres[of_polygon] = shapely.distance(self._polygons[shape[of_polygon]], points)
         return Matches(point, shape, metres, centre_m).filter(metres <= self._reach_m)
 
-    def _build_grids(self) -> Iterator["_Grid"]:
+    def _build_grids(self) -> Iterator["_TileGrid"]:
         """Yield the grids, each with the shapes that need no more than `_MAX_TILES` of its tiles."""
         half_lng = (self._half_east_m + self._reach_m) / np.maximum(self._scale_m, _LEAST_SCALE_M)
         half_lat = (self._half_north_m + self._reach_m) / DEGREE_M
@@ -91,10 +91,10 @@ class ShapeIndex:
             shapes = np.flatnonzero(fits)
             if len(shapes):
                 centre = self._lng[shapes], self._lat[shapes]
-                yield _Grid(tiles_per_degree, shapes, centre, (half_lng[shapes], half_lat[shapes]))
+                yield _TileGrid(tiles_per_degree, shapes, centre, (half_lng[shapes], half_lat[shapes]))
 
 
-class _Grid:
+class _TileGrid:
     """The tiles of one size, each with the shapes whose boxes touch it."""
 
     def __init__(
