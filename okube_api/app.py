@@ -52,7 +52,7 @@ from okube_api.store_schema import SCHEMA
 
 ROUTERS: tuple[APIRouter, ...] = (
     auth.login_router,
-    auth.captcha_router,
+    auth.public_router,
     auth.account_router,
     auth.key_router,
     applications.router,

@@ -2,6 +2,7 @@
 
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.areas.repository import AREAS
+from okube_api.auth.invitations import INVITATIONS
 from okube_api.auth.keys import KEYS
 from okube_api.auth.repository import DENYLIST, LOGIN_FAILURES, USERS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
@@ -26,6 +27,7 @@ SCHEMA = Schema(
         IDEMPOTENCY,
         RATES,
         KEYS,
+        INVITATIONS,
         LOGIN_FAILURES,
         SITES,
         EQUIPMENTS,

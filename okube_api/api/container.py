@@ -10,6 +10,7 @@ from okube_api.analytics.service import Analytics
 from okube_api.api.cascade_delete import CascadeDelete
 from okube_api.applications.repository import ApplicationRepository
 from okube_api.areas.repository import AreaRepository
+from okube_api.auth.invitations import Invitations
 from okube_api.auth.passwords import Passwords
 from okube_api.auth.sessions import LoginSessions
 from okube_api.campaigns.levers import LeverRepository
@@ -42,6 +43,7 @@ class Services:
     secret: bytes = field(repr=False)
     passwords: Passwords
     sessions: LoginSessions
+    invitations: Invitations
     idempotency: Idempotency
     rate_limits: RateLimits
     applications: ApplicationRepository
@@ -81,13 +83,15 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
     )
     invalidation = Invalidation(ingest)
     changes.subscribe(invalidation.invalidate)
+    sessions = LoginSessions(store, clock, secret, passwords, settings)
     return Services(
         settings=settings,
         store=store,
         clock=clock,
         secret=secret,
         passwords=passwords,
-        sessions=LoginSessions(store, clock, secret, passwords, settings),
+        sessions=sessions,
+        invitations=Invitations(store, clock, sessions, passwords, settings),
         idempotency=Idempotency(store, clock, secret),
         rate_limits=RateLimits(settings, store),
         applications=ApplicationRepository(store, clock, changes),

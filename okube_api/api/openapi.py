@@ -78,6 +78,8 @@ _VALUE_KEYWORDS = {"example", "examples", "default", "enum", "const"}  # a `titl
 _WRITE_METHODS = {"post", "put", "patch", "delete"}
 _ID_PATHS = (
     "/auth/keys/{key}",
+    "/auth/invitations/{invitation}/accept",
+    "/auth/invitations/{invitation}/decline",
     "/applications/{application}/ingest/{batch}",
     "/applications/{application}/users/{user}",
     "/pois/{poi}",

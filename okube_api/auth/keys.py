@@ -43,6 +43,10 @@ class ApiKeyRepository(Repository):
         now = self.clock().replace(microsecond=0)
         return document, self._signer.sign(Token(document["_id"], user.id, 0, now, expires, secret))
 
+    async def remove_all(self, user: str) -> None:
+        """Delete all keys of a user, by the user's id."""
+        await self.store.delete(KEYS, equal("user", user))
+
     async def get_for_user(self, user: User, identifier: str) -> Json:
         """Return a key of a user.  Raise NotFound, also for another user's key."""
         document = await self.get_by_id(identifier)

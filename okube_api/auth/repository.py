@@ -120,8 +120,12 @@ class UserRepository(Repository):
         name: str | None = None,
         platform_admin: bool = False,
         roles: Mapping[str, Role] | None = None,
+        verified: bool = True,
     ) -> Json:
-        """Insert a new user with roles by application id, and return it.  Raise Taken."""
+        """Insert a new user with roles by application id, and return it.  Raise Taken.
+
+        verified: whether the login is known to belong to the owner of the address; see `auth/invitations.py`.
+        """
         fields: dict[str, Any] = {
             "login": login.casefold(),
             "name": name or login.partition("@")[0],
@@ -129,6 +133,7 @@ class UserRepository(Repository):
             "platformAdmin": platform_admin,
             "disabled": False,
             "generation": 1,
+            "verified": verified,
             **_role_fields([_build_entry(application, role, False) for application, role in (roles or {}).items()]),
         }
         document = self.build_document("", fields)
@@ -144,6 +149,14 @@ class UserRepository(Repository):
 
         async def edit(stored: Json) -> Json:
             return stored | {"password": password_hash, "generation": stored["generation"] + 1}
+
+        return await self.change(user, edit)
+
+    async def mark_verified(self, user: Json) -> Json:
+        """Mark the login of a user as verified, and return the user."""
+
+        async def edit(stored: Json) -> Json:
+            return stored | {"verified": True}
 
         return await self.change(user, edit)
 

@@ -100,6 +100,43 @@ class LoginAnswer(Answer):
     auth: Authentication
 
 
+class InvitationToken(Body):
+    """The token of an invitation."""
+
+    token: str = Field(
+        UNSET, min_length=1, max_length=250, description="Required unless the address of the login is verified."
+    )
+
+
+class InvitationAcceptance(Body):
+    """The token of an invitation, and a password: a new one for a new login, else the password of the login."""
+
+    token: str = Field(min_length=1, max_length=250, description="The token that the administrator or the mail gave.")
+    password: Password = Field(description="A new login needs at least 12 characters that are hard to guess.")
+    name: Text = Field(UNSET, max_length=250, description="Name of the new user; ignored for an existing login.")
+    captcha: OptionalSolution = Field(None, alias="captchaPayload")
+
+
+class InvitingApplication(Answer):
+    """The application that an invitation is for."""
+
+    id: Identifier = Field(alias="_id")
+    key: str
+    name: str
+
+
+class InvitationAnswer(Answer):
+    """A role in an application that the user may accept."""
+
+    id: Identifier = Field(alias="_id")
+    application: InvitingApplication
+    role: Role
+    expires_at: Instant = Field(alias="expiresAt", description="When the invitation can no longer be accepted.")
+    token_required: bool = Field(
+        alias="tokenRequired", description="Whether the invitation can only be accepted with its token."
+    )
+
+
 class Me(Answer):
     """The user whom the token identifies."""
 
@@ -109,6 +146,9 @@ class Me(Answer):
     )
     expires_at: Instant | None = Field(alias="expiresAt", description="When the token expires; null for never.")
     applications: list[RoleAnswer]
+    invitations: list[InvitationAnswer] = Field(
+        description="Invitations of other applications to accept or decline; empty for API keys."
+    )
 
 
 class CaptchaAnswer(Answer):
@@ -164,10 +204,14 @@ class UserQuery(PageQuery):
 
 
 class MemberCreate(Body):
-    """A new user of the application."""
+    """A user to invite to the application."""
 
     login: Email
-    password: NewPassword = Field(description="The first password; a user who exists already keeps their own.")
+    password: NewPassword = Field(
+        UNSET,
+        description="For platform administrators only: create the login with this password, without an invitation. Of "
+        "others it is ignored, and the header `X-Okube-Ignored` names it: users set their passwords themselves.",
+    )
     name: Text = Field(UNSET, max_length=250)
     role: Role = Field(strict=False)
 
@@ -175,17 +219,30 @@ class MemberCreate(Body):
 class MemberUpdate(UpdateBody):
     """The fields of a user of the application to change."""
 
-    read_only: ClassVar[frozenset[str]] = frozenset({"_id", "login", "name"})
+    read_only: ClassVar[frozenset[str]] = frozenset({"_id", "login", "name", "status", "expiresAt", "token"})
 
     role: Role = Field(UNSET, strict=False)
     disabled: bool = UNSET
 
 
 class MemberAnswer(Answer):
-    """A user of the application."""
+    """A user of the application, or an invitation that is pending."""
 
-    id: Identifier = Field(alias="_id")
+    id: Identifier = Field(
+        alias="_id", description="Id of the user; of a pending invitation its own id, which ends with it."
+    )
     login: str
     name: str
     role: Role
     disabled: bool = Field(description="Whether the role is suspended: a disabled role allows nothing.")
+    status: Literal["active", "pending"] = Field(
+        "active", description="`pending`: the invitation was not accepted yet, the role allows nothing."
+    )
+    expires_at: Instant | None = Field(
+        None, alias="expiresAt", description="When a pending invitation can no longer be accepted."
+    )
+    token: str | None = Field(
+        None,
+        description="Token of a new invitation, for `POST /auth/invitations/accept`: give it to the user. It is shown "
+        "once, and null when it was sent by mail.",
+    )

@@ -16,6 +16,7 @@ from okube_api.kit.ids import new_id
 from okube_api.settings import Settings
 from okube_api.store.conditions import Between, equal
 from okube_api.store.protocol import Store
+from okube_api.store.values import Json
 
 _WRONG_CREDENTIALS = "The login or the password is wrong."
 _NO_TOKEN = "Send the token of POST /auth/login as 'Authorization: Bearer TOKEN'."  # noqa: S105 - a message
@@ -85,6 +86,10 @@ class LoginSessions:
         captcha: a solution, which allows one attempt to log in to a locked account.
         Raise Unauthorised, with the same message and delay for an unknown login, CaptchaRequired and TooManyRequests.
         """
+        return self.issue(User.from_document(await self.verify_password(login, password, captcha)))
+
+    async def verify_password(self, login: str, password: str, captcha: str | None = None) -> Json:
+        """Return the document of the user with this login and password.  Raise as `log_in` does."""
         await self._check_lock(login, captcha)
         document = await self.users.find_by_login(login)
         matches = await self._passwords.verify(password, document["password"] if document else None)
@@ -92,7 +97,7 @@ class LoginSessions:
             await self._failures.add(login)
             raise Unauthorised(_WRONG_CREDENTIALS)
         await self._failures.clear(login)
-        return self.issue(User.from_document(document))
+        return document
 
     def issue(self, user: User) -> tuple[Identity, str]:
         """Issue a token for a user; return it also as the text to send."""

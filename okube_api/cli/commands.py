@@ -189,6 +189,9 @@ def add_user(  # noqa: PLR0917 - options of a command line
 ) -> None:
     """Create a user, or give an existing user a role in an application.
 
+    With --url, the user is invited: the command prints the token to accept the invitation with, unless the server sends
+    it by mail. Platform administrators may set a password instead, with --password-stdin.
+
     The first user of a new store must be a platform administrator, who can then create applications over HTTP.
     """
     from okube_api.cli.user import add_user as run
@@ -202,3 +205,19 @@ def add_user(  # noqa: PLR0917 - options of a command line
         url=url,
         token=token,
     )
+
+
+@users.command("password")
+def set_user_password(
+    email: Annotated[str, typer.Argument(help="E-mail address, which is the login.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the standard input.")
+    ] = False,
+) -> None:
+    """Set the password of a user, for an address that somebody else used or whose owner forgot the password.
+
+    All tokens and API keys of the user become invalid. Stop a server on the embedded store first.
+    """
+    from okube_api.cli.user import set_password as run
+
+    run(email, password_stdin=password_stdin)

@@ -60,10 +60,21 @@ class RemoteServer:
         """Rebuild the facts of an application.  Raise RemoteError."""
         await self._send(f"/applications/{quote(application, safe='')}/rebuild")
 
-    async def add_user(self, application: str, email: str, password: str, role: str) -> None:
-        """Create a user with a role in an application.  Raise RemoteError."""
-        body = {"login": email, "password": password, "role": role}
-        await self._send(f"/applications/{quote(application, safe='')}/users", json=body)
+    async def add_user(self, application: str, email: str, password: str | None, role: str) -> str | None:
+        """Invite a user to an application, and return the token of the invitation; None when it was sent by mail.
+
+        password: creates the user without an invitation, for which the caller must be a platform administrator.
+        Raise RemoteError.
+        """
+        body = {"login": email, "role": role, **({"password": password} if password is not None else {})}
+        response = await self._send(f"/applications/{quote(application, safe='')}/users", json=body)
+        user: dict[str, Any] = response.json()
+        if password is not None and user["status"] != "active":
+            raise RemoteError(
+                f"{email} is invited and sets the password. Token: {user['token'] or 'sent by mail'}. Only platform "
+                "administrators may set the password."
+            )
+        return user["token"]
 
     async def _send(
         self, path: str, *, headers: dict[str, str] | None = None, expected_code: str | None = None, **request: Any

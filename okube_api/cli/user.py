@@ -22,7 +22,7 @@ def add_user(
     url: str | None,
     token: str | None,
 ) -> None:
-    """Create a user, or give an existing user a role in an application."""
+    """Create a user, or give an existing user a role in an application; with a server, invite the user."""
     if platform_admin == (application is not None):
         fail("Pass either --platform-admin, or --application KEY with --role.")
     server = build_remote(url, token)
@@ -45,8 +45,15 @@ async def _add_user(
     email: str, application: str | None, role: Role, password_stdin: bool, server: RemoteServer | None
 ) -> None:
     if server is not None and application is not None:
-        await server.add_user(application, email, _read_password(email, password_stdin), role)
-        echo(f"Created {email} with the role {role} in {application}.")
+        password = _read_password(email, from_stdin=True) if password_stdin else None
+        token = await server.add_user(application, email, password, role)
+        if password is not None:
+            echo(f"Created {email} with the role {role} in {application}.")
+        elif token is None:
+            echo(f"Invited {email} by mail to the role {role} in {application}.")
+        else:
+            echo(f"Invited {email} to the role {role} in {application}. Give the user this token, valid for 72 hours:")
+            sys.stdout.write(f"{token}\n")
         return
     async with open_services(Settings()) as services:
         users = services.sessions.users
@@ -71,3 +78,19 @@ def _read_password(email: str, from_stdin: bool) -> str:
         raise ValueError("There is no terminal to ask for the password. Pass it with --password-stdin.")
     require_strong_password(password, email)
     return password
+
+
+def set_password(email: str, *, password_stdin: bool) -> None:
+    """Set the password of a user, whose address is then verified, and end all tokens and API keys of the user."""
+    run_command(_set_password(_normalize_email(email), password_stdin))
+
+
+async def _set_password(email: str, password_stdin: bool) -> None:
+    async with open_services(Settings()) as services:
+        users = services.sessions.users
+        if (user := await users.find_by_login(email)) is None:
+            raise ValueError(f"There is no user {email}. Create one with `okube-api user add`.")
+        password_hash = await services.passwords.hash(_read_password(email, password_stdin))
+        await users.mark_verified(await users.set_password(user, password_hash))
+        await services.sessions.keys.remove_all(user["_id"])
+        echo(f"{email} has the new password.")

@@ -73,6 +73,12 @@ class Server:
             await users.create(login, password_hash(), platform_admin=platform_admin, roles=roles)
         )
 
+    async def find_user(self, login: str) -> User:
+        """Return the user with a login, which must exist."""
+        document = await self.services.sessions.users.find_by_login(login)
+        assert document is not None
+        return User.from_document(document)
+
     def issue_token(self, user: User) -> str:
         """Return a token of the user, like a login does."""
         return self.services.sessions.issue(user)[1]

@@ -50,10 +50,12 @@ UNDER = "/applications/{application}"
 ROWS: dict[str, Row] = {
     **dict.fromkeys(("/auth/login", "/auth/captcha", "/auth/me", "/auth/logout", "/auth/password"), PERSONAL),
     **dict.fromkeys(("/auth/keys", "/auth/keys/{key}"), PERSONAL),
+    "/auth/invitations/accept": PERSONAL,
+    **dict.fromkeys(("/auth/invitations/{invitation}/accept", "/auth/invitations/{invitation}/decline"), PERSONAL),
     **dict.fromkeys(("/health/live", "/health/ready", "/metrics", "/analytics/kpis"), PERSONAL),
     "/applications": Row(write=PLATFORM, body={"key": "x"}),
     UNDER: Row(write=ADMIN, body={"name": "x"}),
-    f"{UNDER}/users": Row(ADMIN, ADMIN, {"login": "x@example.com", "password": "long enough, this", "role": "reader"}),
+    f"{UNDER}/users": Row(ADMIN, ADMIN, {"login": "x@example.com", "role": "reader"}),
     f"{UNDER}/users/{{user}}": Row(ADMIN, ADMIN, {"role": "admin"}),
     f"{UNDER}/areas": Row(),
     "/sites": Row(body=SITE),
@@ -126,7 +128,11 @@ async def create_resources(tenant: Tenant, prefix: str) -> dict[str, list[str]]:
     """Create one resource of each kind; return its id and, if it has one, its key, by path parameter."""
     user = tenant.users[READER].id
     key = (await tenant.reader.post("/auth/keys", json={"name": prefix})).json()["_id"]
-    names = {"application": [tenant.id, tenant.key], "user": [user], "key": [key], **CONSTANT}
+    invited = await tenant.admin.post(
+        f"{tenant.url}/users", json={"login": f"{tenant.id}@example.com", "role": "reader"}
+    )
+    names = {"application": [tenant.id, tenant.key], "user": [user, invited.json()["_id"]], "key": [key], **CONSTANT}
+    names["invitation"] = [invited.json()["_id"]]
     batch = await tenant.admin.post(
         f"{tenant.url}/ingest/areas", content=AREA, headers={"Content-Type": "application/x-ndjson"}
     )

@@ -47,6 +47,23 @@ async def test_a_key_that_another_application_has_is_refused(platform: httpx.Asy
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "taken")
 
 
+async def test_only_platform_administrators_change_keys(
+    tenant: Tenant, other_tenant: Tenant, platform: httpx.AsyncClient
+) -> None:
+    answers = [
+        await tenant.admin.put(tenant.url, json={"key": key, "name": "Renamed"})
+        for key in (other_tenant.key, f"{other_tenant.key}-free", other_tenant.id)
+    ]
+    texts = {answer.text.split('"requestId"')[0] for answer in answers}
+    assert (len(texts), {answer.status_code for answer in answers}) == (1, {403})
+    shown = (await tenant.admin.get(tenant.url)).json()
+    assert (await tenant.admin.put(tenant.url, json=shown)).json() == shown
+    assert shown["name"] != "Renamed"
+    key = f"renamed-{uuid4().hex}"
+    assert (await platform.put(tenant.url, json={"key": key})).json()["key"] == key
+    assert (await platform.put(f"/applications/{key}", json={"key": other_tenant.key})).status_code == 422
+
+
 async def test_settings_are_merged_at_any_depth(tenant: Tenant, admin: httpx.AsyncClient) -> None:
     await admin.put(tenant.url, json={"settings": {"attribution": {"windows": {"click": 10}}}})
     await admin.patch(tenant.url, json={"settings": {"stays": {"gapMinutes": 20}}, "name": "Named"})

@@ -1,12 +1,18 @@
-"""Users of an application over HTTP: roles are given, changed, disabled and removed."""
+"""Users of an application over HTTP: they are invited and accept; roles are changed, disabled and removed."""
 
+import asyncio
+import email
+import email.policy
+import re
+from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 from okube_api.auth.repository import Role
 
-from tests.api.server import PASSWORD, Json, Server, Tenant
+from tests.api.server import PASSWORD, Json, MovableClock, Server, Tenant, share_store
 
 pytestmark = pytest.mark.anyio
 
@@ -14,41 +20,301 @@ FIRST_PASSWORD = "a first password, long enough"
 
 
 def build_new_user(**fields: object) -> Json:
-    """Return the body of a request that creates a user with a role."""
-    return {"login": f"{uuid4().hex}@Example.com", "password": FIRST_PASSWORD, "role": "reader", **fields}
+    """Return the body of a request that invites a user to a role."""
+    return {"login": f"{uuid4().hex}@Example.com", "role": "reader", **fields}
 
 
-async def test_a_new_user_logs_in_with_the_role(
-    tenant: Tenant, admin: httpx.AsyncClient, nobody: httpx.AsyncClient
+async def invite(tenant: Tenant, login: str, role: str = "reader") -> Json:
+    """Invite a login to an application, and return the answer."""
+    answer = await tenant.admin.post(f"{tenant.url}/users", json={"login": login, "role": role})
+    assert answer.status_code == 201, answer.text
+    invited: Json = answer.json()
+    return invited
+
+
+async def accept_by_token(server: Server, token: str, password: str = FIRST_PASSWORD, **more: str) -> httpx.Response:
+    """Accept an invitation with its token and a password."""
+    return await server.client().post("/auth/invitations/accept", json={"token": token, "password": password, **more})
+
+
+async def list_invitations(caller: httpx.AsyncClient) -> list[Json]:
+    """Return the invitations that the caller may accept."""
+    invitations: list[Json] = (await caller.get("/auth/me")).json()["invitations"]
+    return invitations
+
+
+async def test_a_new_user_accepts_and_logs_in_with_the_role(
+    server: Server, tenant: Tenant, admin: httpx.AsyncClient, nobody: httpx.AsyncClient
 ) -> None:
     body = build_new_user(name="Jeanne", role="editor")
     created = await admin.post(f"{tenant.url}/users", json=body)
     assert created.status_code == 201
-    user = created.json()
+    invited = created.json()
     login = body["login"].lower()
-    assert user == {"_id": user["_id"], "login": login, "name": "Jeanne", "role": "editor", "disabled": False}
-    answer = await nobody.post("/auth/login", json={"login": body["login"], "password": FIRST_PASSWORD})
+    pending = {"login": login, "name": "Jeanne", "role": "editor", "disabled": False, "status": "pending"}
+    assert {name: invited[name] for name in pending} == pending
+    assert set(invited) - set(pending) == {"_id", "expiresAt", "token"}
+    credentials = {"login": body["login"], "password": FIRST_PASSWORD}
+    assert (await nobody.post("/auth/login", json=credentials)).status_code == 401
+    assert (await accept_by_token(server, invited["token"])).status_code == 204
+    answer = await nobody.post("/auth/login", json=credentials)
     assert answer.json()["auth"]["applications"] == [{"_id": tenant.id, "key": tenant.key, "role": "editor"}]
+    assert answer.json()["auth"]["user"]["name"] == "Jeanne"
+    users = (await admin.get(f"{tenant.url}/users", params={"q": login})).json()["documents"]
+    assert [(user["login"], user["status"]) for user in users] == [(login, "active")]
 
 
-async def test_an_existing_user_keeps_the_password(
-    server: Server, tenant: Tenant, admin: httpx.AsyncClient, nobody: httpx.AsyncClient
+async def test_the_answer_is_the_same_whether_the_login_exists(server: Server, tenant: Tenant) -> None:
+    existing = await server.create_user()
+    named = {"_id": "", "login": "", "name": "", "token": "", "expiresAt": ""}
+    first = await tenant.admin.post(f"{tenant.url}/users", json={"login": existing.login, "role": "reader"})
+    second = await tenant.admin.post(f"{tenant.url}/users", json=build_new_user())
+    assert first.json() | named == second.json() | named
+    assert (first.status_code, set(first.headers)) == (second.status_code, set(second.headers))
+    assert first.json()["name"] == existing.login.partition("@")[0]
+    assert existing.id not in first.text
+    listed = (await tenant.admin.get(f"{tenant.url}/users")).text
+    assert existing.id not in listed
+
+
+async def test_a_password_of_an_application_administrator_is_ignored(
+    tenant: Tenant, admin: httpx.AsyncClient, nobody: httpx.AsyncClient
 ) -> None:
+    body = build_new_user(password=FIRST_PASSWORD)
+    created = await admin.post(f"{tenant.url}/users", json=body)
+    assert (created.status_code, created.json()["status"]) == (201, "pending")
+    assert created.headers["x-okube-ignored"] == "body/password"
+    answer = await nobody.post("/auth/login", json={"login": body["login"], "password": FIRST_PASSWORD})
+    assert answer.status_code == 401
+
+
+async def test_a_platform_administrator_may_set_a_password(
+    tenant: Tenant, platform: httpx.AsyncClient, nobody: httpx.AsyncClient
+) -> None:
+    body = build_new_user(password=FIRST_PASSWORD)
+    created = await platform.post(f"{tenant.url}/users", json=body)
+    assert (created.status_code, created.json()["status"], created.json()["token"]) == (201, "active", None)
+    answer = await nobody.post("/auth/login", json={"login": body["login"], "password": FIRST_PASSWORD})
+    assert answer.status_code == 200
+    assert (await platform.post(f"{tenant.url}/users", json=body)).status_code == 422
+    weak = await platform.post(f"{tenant.url}/users", json=build_new_user(password="password1234"))
+    assert (weak.status_code, weak.json()["errors"][0]["pointer"]) == (422, "/password")
+
+
+async def test_a_login_made_by_another_administrator_does_not_get_a_role(
+    server: Server, tenant: Tenant, other_tenant: Tenant
+) -> None:
+    """An administrator invites somebody else's address and uses the token; another application invites it later."""
+    login = f"{uuid4().hex}@example.com"
+    attack = await invite(other_tenant, login)
+    assert (await accept_by_token(server, attack["token"], "the password of an attacker")).status_code == 204
+    attacker = server.client_of(await server.find_user(login))
+    invited = await invite(tenant, login, "admin")
+    assert (await attacker.get(tenant.url)).status_code == 404
+    (listed,) = await list_invitations(attacker)
+    assert listed["tokenRequired"] is True
+    url = f"/auth/invitations/{listed['_id']}/accept"
+    for body in (None, {}, {"token": attack["token"]}, {"token": "x"}):
+        refused = await attacker.post(url, json=body)
+        assert (refused.status_code, refused.json()["code"]) == (403, "invitation_token_required")
+    assert (await attacker.get(tenant.url)).status_code == 404
+    assert (await accept_by_token(server, invited["token"], "the password of the victim")).status_code == 401
+    assert (await attacker.post(url, json={"token": invited["token"]})).status_code == 204
+    assert (await attacker.get(tenant.url)).status_code == 200
+
+
+async def test_the_owner_of_an_existing_login_accepts_a_grant(server: Server, tenant: Tenant) -> None:
     user = await server.create_user()
-    response = await admin.post(f"{tenant.url}/users", json=build_new_user(login=user.login))
-    assert (response.status_code, response.json()["_id"]) == (201, user.id)
-    statuses = [
-        (await nobody.post("/auth/login", json={"login": user.login, "password": password})).status_code
-        for password in (FIRST_PASSWORD, PASSWORD)
+    owner = server.client_of(user)
+    invited = await invite(tenant, user.login.upper(), "editor")
+    assert (await owner.get(tenant.url)).status_code == 404
+    assert (await owner.get("/applications")).json()["documents"] == []
+    assert await list_invitations(owner) == [
+        {
+            "_id": invited["_id"],
+            "application": {"_id": tenant.id, "key": tenant.key, "name": tenant.application["name"]},
+            "role": "editor",
+            "expiresAt": invited["expiresAt"],
+            "tokenRequired": False,
+        }
     ]
-    assert statuses == [401, 200]
+    assert (await owner.post(f"/auth/invitations/{invited['_id']}/accept")).status_code == 204
+    assert await list_invitations(owner) == []
+    assert (await owner.post(f"{tenant.url}/sites", json={"name": "Lyon", "online": True})).status_code == 201
+    assert (await owner.post(f"/auth/invitations/{invited['_id']}/accept")).status_code == 404
 
 
-async def test_a_second_role_for_the_same_login_is_refused(tenant: Tenant, admin: httpx.AsyncClient) -> None:
-    body = build_new_user()
-    assert (await admin.post(f"{tenant.url}/users", json=body)).status_code == 201
-    again = await admin.post(f"{tenant.url}/users", json=body)
-    assert (again.status_code, again.json()["errors"][0]["pointer"]) == (422, "/login")
+async def test_an_existing_login_accepts_by_token_with_its_own_password(server: Server, tenant: Tenant) -> None:
+    user = await server.create_user()
+    invited = await invite(tenant, user.login)
+    assert (await accept_by_token(server, invited["token"], FIRST_PASSWORD)).status_code == 401
+    assert (await server.client_of(user).get(tenant.url)).status_code == 404
+    assert (await accept_by_token(server, invited["token"], PASSWORD)).status_code == 204
+    assert (await server.client_of(user).get(tenant.url)).status_code == 200
+    assert (await accept_by_token(server, invited["token"], PASSWORD)).status_code == 422
+
+
+async def test_the_owner_declines_a_grant(server: Server, tenant: Tenant) -> None:
+    user = await server.create_user()
+    owner = server.client_of(user)
+    invited = await invite(tenant, user.login)
+    assert (await owner.post(f"/auth/invitations/{invited['_id']}/decline")).status_code == 204
+    assert await list_invitations(owner) == []
+    assert (await accept_by_token(server, invited["token"], PASSWORD)).status_code == 422
+    assert (await owner.get(tenant.url)).status_code == 404
+
+
+async def test_only_the_owner_accepts_or_declines(server: Server, tenant: Tenant, stranger: httpx.AsyncClient) -> None:
+    user = await server.create_user()
+    invited = await invite(tenant, user.login)
+    key = (await server.client_of(user).post("/auth/keys", json={"name": "x"})).json()["token"]
+    for action in ("accept", "decline"):
+        url = f"/auth/invitations/{invited['_id']}/{action}"
+        body = {"token": invited["token"]} if action == "accept" else None
+        assert (await stranger.post(url, json=body)).status_code == 404
+        assert (await tenant.admin.post(url, json=body)).status_code == 404
+        assert (await server.client(key).post(url, json=body)).status_code == 403
+        assert (await server.client().post(url, json=body)).status_code == 401
+    assert await list_invitations(server.client(key)) == []
+    assert len(await list_invitations(server.client_of(user))) == 1
+
+
+async def test_a_token_is_valid_once(server: Server, tenant: Tenant) -> None:
+    invited = await invite(tenant, f"{uuid4().hex}@example.com")
+    answers = await asyncio.gather(
+        *(accept_by_token(server, invited["token"], f"{FIRST_PASSWORD} {i}") for i in range(4))
+    )
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses.count(204) == 1
+    assert set(statuses[1:]) <= {401, 404, 422}
+    assert (await accept_by_token(server, invited["token"])).status_code == 422
+
+
+async def test_an_invitation_expires_after_72_hours(server: Server, tenant: Tenant, clock: MovableClock) -> None:
+    user = await server.create_user()
+    invited = await invite(tenant, user.login)
+    clock.ahead = timedelta(hours=71, minutes=59)
+    owner = server.client_of(user)
+    assert len(await list_invitations(owner)) == 1
+    clock.ahead = timedelta(hours=72, seconds=1)
+    owner = server.client_of(user)
+    assert await list_invitations(owner) == []
+    assert (await owner.post(f"/auth/invitations/{invited['_id']}/accept")).status_code == 404
+    assert (await accept_by_token(server, invited["token"], PASSWORD)).status_code == 422
+    admin = server.client_of(tenant.users[Role.ADMIN])
+    listed = (await admin.get(f"{tenant.url}/users", params={"q": user.login})).json()
+    assert listed["documents"] == []
+    assert (await admin.post(f"{tenant.url}/users", json={"login": user.login, "role": "reader"})).status_code == 201
+
+
+@pytest.mark.parametrize("password", ["short", "password1234", "z" * 40])
+async def test_a_refused_password_leaves_the_invitation(server: Server, tenant: Tenant, password: str) -> None:
+    invited = await invite(tenant, f"{uuid4().hex}@example.com")
+    refused = await accept_by_token(server, invited["token"], password)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/password")
+    assert (await accept_by_token(server, invited["token"])).status_code == 204
+
+
+async def test_a_pending_invitation_is_changed_and_withdrawn(server: Server, tenant: Tenant) -> None:
+    first, second = [await invite(tenant, f"{uuid4().hex}@example.com") for _ in range(2)]
+    url = f"{tenant.url}/users/{first['_id']}"
+    assert (await tenant.admin.put(url, json=first)).json() == first
+    assert (await tenant.admin.put(url, json={})).json() == first | {"token": None}
+    assert (await tenant.admin.put(url, json={"token": second["token"]})).status_code == 400
+    assert (await tenant.admin.put(url, json={"role": "editor"})).json()["role"] == "editor"
+    assert (await tenant.admin.put(url, json={"role": "admin"}, headers={"If-Match": '"x-1"'})).status_code == 412
+    assert (await accept_by_token(server, first["token"])).status_code == 204
+    user = await server.find_user(first["login"])
+    assert user.roles == {tenant.id: Role.EDITOR}
+    assert (await tenant.admin.delete(f"{tenant.url}/users/{second['_id']}")).status_code == 204
+    assert (await accept_by_token(server, second["token"])).status_code == 422
+
+
+async def test_pending_invitations_of_other_applications_are_not_found(tenant: Tenant, other_tenant: Tenant) -> None:
+    invited = await invite(other_tenant, f"{uuid4().hex}@example.com")
+    url = f"{tenant.url}/users/{invited['_id']}"
+    assert (await tenant.admin.put(url, json={"role": "admin"})).status_code == 404
+    assert (await tenant.admin.delete(url)).status_code == 404
+    listed = (await tenant.admin.get(f"{tenant.url}/users", params={"q": invited["login"]})).json()
+    assert (listed["documents"], listed["_$paginated"]["total"]) == ([], 0)
+
+
+async def test_users_and_invitations_are_listed_by_pages(tenant: Tenant) -> None:
+    pending = sorted([(await invite(tenant, f"{uuid4().hex}@example.com"))["_id"] for _ in range(4)])
+    expected = sorted(user.id for user in tenant.users.values()) + pending
+    for size in (1, 2, 3, 5, 100):
+        ids = []
+        for page in range(1, 8 // size + 2):
+            parameters = {"page": page, "per_page": size}
+            answer = (await tenant.admin.get(f"{tenant.url}/users", params=parameters)).json()
+            assert answer["_$paginated"]["total"] == 7
+            ids += [document["_id"] for document in answer["documents"]]
+        assert ids == expected
+
+
+async def test_the_token_is_not_in_the_store(server: Server, tenant: Tenant) -> None:
+    invited = await invite(tenant, f"{uuid4().hex}@example.com")
+    repository = server.services.invitations.repository
+    document = await repository.get_by_id(invited["_id"])
+    assert not any(invited["token"] in str(value) for value in document.values())
+
+
+async def test_an_invitation_is_not_replayed_by_an_idempotency_key(tenant: Tenant) -> None:
+    body, headers = build_new_user(), {"Idempotency-Key": uuid4().hex}
+    assert (await tenant.admin.post(f"{tenant.url}/users", json=body, headers=headers)).status_code == 201
+    assert (await tenant.admin.post(f"{tenant.url}/users", json=body, headers=headers)).status_code == 422
+
+
+MAIL_SCRIPT = """#!/bin/sh
+cat > "$1"
+exit "$2"
+"""
+
+
+def write_mail_command(folder: Path, status: int) -> tuple[str, Path]:
+    """Write a command that stores its message and exits with a status; return it and the path of the message."""
+    script, message = folder / "mail.sh", folder / "message of $(whoami)"
+    script.write_text(MAIL_SCRIPT)
+    script.chmod(0o700)
+    return f"{script} '{message}' {status}", message
+
+
+async def test_an_invitation_is_sent_by_mail(server: Server, tmp_path: Path) -> None:
+    command, message = write_mail_command(tmp_path, 0)
+    url = "https://dash.example/accept#{token}"
+    async with share_store(server, mail_command=command, invitation_url=url) as mailing:
+        tenant = await mailing.create_tenant(name="Maison\nBcc: all@example.com")
+        login = f"{uuid4().hex}@example.com"
+        assert (await invite(tenant, login))["token"] is None
+        text = email.message_from_bytes(message.read_bytes(), policy=email.policy.default)
+        assert (text["To"], text["Bcc"]) == (login, None)
+        (token,) = re.findall(r"https://dash\.example/accept#(\S+)", text.get_content())
+        assert (await accept_by_token(mailing, token)).status_code == 204
+        user = await mailing.find_user(login)
+        other = await mailing.create_tenant()
+        await invite(other, login)
+        (listed,) = await list_invitations(mailing.client_of(user))
+        assert listed["tokenRequired"] is False  # the owner has read mail of the address
+
+
+@pytest.mark.parametrize("program", ["{command}", "/no/such/program"])
+async def test_a_mail_that_cannot_be_sent_leaves_no_invitation(server: Server, tmp_path: Path, program: str) -> None:
+    command, _ = write_mail_command(tmp_path, 75)
+    async with share_store(server, mail_command=program.format(command=command)) as mailing:
+        tenant = await mailing.create_tenant()
+        body = build_new_user()
+        for _ in range(2):
+            answer = await tenant.admin.post(f"{tenant.url}/users", json=body)
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert (await tenant.admin.get(f"{tenant.url}/users")).json()["_$paginated"]["total"] == 3
+
+
+async def test_a_second_role_for_the_same_login_is_refused(server: Server, tenant: Tenant) -> None:
+    member = tenant.users[Role.READER].login
+    pending = (await invite(tenant, f"{uuid4().hex}@example.com"))["login"]
+    for login in (member, pending, pending.upper()):
+        again = await tenant.admin.post(f"{tenant.url}/users", json={"login": login, "role": "admin"})
+        assert (again.status_code, again.json()["errors"][0]["pointer"]) == (422, "/login")
 
 
 async def test_a_role_is_changed_disabled_and_removed(server: Server, tenant: Tenant, admin: httpx.AsyncClient) -> None:

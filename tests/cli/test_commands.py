@@ -1,14 +1,21 @@
 """The commands: help, output, errors, and a server from start to stop."""
 
+import asyncio
 import json
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from okube_api.auth.keys import KEYS
+from okube_api.auth.repository import User
+from okube_api.cli.runtime import open_services
 from okube_api.http.listener import listen
+from okube_api.settings import Settings
+from okube_api.store.conditions import equal
 
 from tests.processes import PASSWORD, create_administrator, find_free_port, log_in, run_cli, start_server
 
@@ -75,6 +82,33 @@ def test_invalid_settings_are_named(monkeypatch: pytest.MonkeyPatch, name: str, 
     assert message in result.stderr
 
 
+async def _read_user(login: str) -> tuple[Any, int]:
+    async with open_services(Settings()) as services:
+        user = await services.sessions.users.find_by_login(login)
+        assert user is not None
+        keys = await services.store.count(KEYS, equal("user", user["_id"]))
+        return user, keys
+
+
+async def _occupy_login(login: str) -> None:
+    async with open_services(Settings()) as services:
+        users = services.sessions.users
+        user = await users.create(login, "!", verified=False)
+        await services.sessions.keys.create(User.from_document(user), {"name": "x"})
+
+
+def test_password_of_a_user_is_set_on_the_store() -> None:
+    login = "owner@okube.example"
+    assert run_cli("user", "password", login, "--password-stdin", text=f"{PASSWORD}\n").exit_code == 1
+    asyncio.run(_occupy_login(login))
+    assert run_cli("user", "password", login, "--password-stdin", text="password1234\n").exit_code == 1
+    assert asyncio.run(_read_user(login))[1] == 1
+    assert run_cli("user", "password", login, "--password-stdin", text=f"{PASSWORD}\n").exit_code == 0
+    user, keys = asyncio.run(_read_user(login))
+    assert (user["verified"], user["generation"], keys) == (True, 2, 0)
+    assert user["password"].startswith("$argon2id$")
+
+
 # -- a server in a process of its own --------------------------------------------------------------------------------
 
 
@@ -102,6 +136,10 @@ def test_server_from_start_to_stop(server: subprocess.Popen[bytes], port: int, l
     with log_in(port) as client:
         token = client.headers["Authorization"].removeprefix("Bearer ")
         assert client.post("/applications", json={"key": "acme"}).status_code == 201
+        user = ("user", "add", "jeanne@okube.example", "--application", "acme", "--url", str(client.base_url))
+        invited = run_cli(*user, "--token", token)
+        accepted = {"token": invited.stdout.strip(), "password": PASSWORD}
+        assert client.post("/auth/invitations/accept", json=accepted).status_code == 204
 
     second = run_cli("user", "add", "late@okube.example", "--platform-admin", "--password-stdin", text=f"{PASSWORD}\n")
     assert second.exit_code == 1

@@ -12,6 +12,7 @@ from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
 from okube_api.applications.repository import match_ids
 from okube_api.applications.schemas import ApplicationAnswer, ApplicationCreate, ApplicationQuery, ApplicationUpdate
+from okube_api.errors import Forbidden
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
 from okube_api.kit.schemas import UNSET
@@ -50,9 +51,14 @@ async def get_application(access: CanRead, services: ServicesDep) -> Response:
 async def update_application(
     body: ApplicationUpdate, access: CanAdmin, services: ServicesDep, if_match: IfMatch = UNSET
 ) -> Response:
-    """Change the fields in the body and no others; `settings` are merged with the stored ones at every level."""
+    """Change the fields in the body and no others; `settings` are merged with the stored ones at every level.
+
+    The key is chosen by platform administrators only.
+    """
     document = await services.applications.get_by_id(access.application.id)
     changes = body.list_changes(ApplicationAnswer.render(document))
+    if "key" in changes and not access.user.platform_admin:  # whether the key is taken would tell of other applications
+        raise Forbidden("Only platform administrators may change the key of an application.")
     return answer_with_etag(
         await services.applications.update(document, changes, parse_if_match(if_match)), ApplicationAnswer
     )

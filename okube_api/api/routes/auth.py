@@ -13,8 +13,13 @@ from okube_api.api.container import Services, ServicesDep
 from okube_api.api.credentials import clear_cookie, require_same_origin, set_cookie
 from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute, PublicRoute, SecretRoute
+from okube_api.auth.invitations import requires_token
 from okube_api.auth.schemas import (
     CaptchaAnswer,
+    InvitationAcceptance,
+    InvitationAnswer,
+    InvitationToken,
+    InvitingApplication,
     KeyAnswer,
     KeyCreate,
     Login,
@@ -56,7 +61,7 @@ class LoginRoute(PublicRoute):
 
 
 login_router = APIRouter(route_class=LoginRoute, tags=["authentication"])
-captcha_router = APIRouter(route_class=PublicRoute, tags=["authentication"])
+public_router = APIRouter(route_class=PublicRoute, tags=["authentication"])
 account_router = APIRouter(route_class=ApiRoute, tags=["authentication"])
 key_router = APIRouter(route_class=SecretRoute, tags=["authentication"])
 
@@ -84,7 +89,7 @@ async def log_in(request: Request, body: Login, services: ServicesDep) -> Respon
     return response
 
 
-@captcha_router.get("/auth/captcha", operation_id="get_captcha", response_model=CaptchaAnswer)
+@public_router.get("/auth/captcha", operation_id="get_captcha", response_model=CaptchaAnswer)
 async def get_captcha(services: ServicesDep) -> Response:
     """Return a challenge for the login to a locked account.
 
@@ -97,7 +102,13 @@ async def get_captcha(services: ServicesDep) -> Response:
 async def get_me(identity: IdentityDep, services: ServicesDep) -> Response:
     """Return the user of the token, with their applications and roles."""
     description = await _describe_identity(identity, services)
-    return json_response(description | {"platformAdmin": identity.user.platform_admin})
+    return json_response(
+        description
+        | {
+            "platformAdmin": identity.user.platform_admin,
+            "invitations": await _describe_invitations(identity, services),
+        }
+    )
 
 
 @account_router.post("/auth/logout", operation_id="log_out", status_code=204)
@@ -127,6 +138,69 @@ async def _describe_identity(identity: Identity, services: Services) -> Json:
         "user": UserAnswer.render({"_id": user.id, "login": user.login, "name": user.name}),
         "applications": [RoleAnswer.render(application) for application in applications],
     }
+
+
+async def _describe_invitations(identity: Identity, services: Services) -> list[Json]:
+    """Return the pending invitations of the user as answered; none for API keys, which cannot accept them."""
+    if identity.token.secret is not None:
+        return []
+    pending = await services.invitations.repository.find_by_login(identity.user.login)
+    if not pending:
+        return []
+    is_token_required = requires_token(await services.sessions.users.get_by_id(identity.user.id))
+    applications = await services.applications.find_all([invitation["application"] for invitation in pending])
+    by_id = {application["_id"]: InvitingApplication.render(application) for application in applications}
+    return [
+        InvitationAnswer.render(
+            invitation | {"application": by_id[invitation["application"]], "tokenRequired": is_token_required}
+        )
+        for invitation in pending
+        if invitation["application"] in by_id
+    ]
+
+
+# -- invitations -------------------------------------------------------------------------------------------------
+
+
+@public_router.post(
+    "/auth/invitations/accept",
+    operation_id="accept_invitation_by_token",
+    status_code=204,
+    responses=refusals(401, 404, 422),
+)
+async def accept_invitation_by_token(body: InvitationAcceptance, services: ServicesDep) -> None:
+    """Accept an invitation with its token, without a login.
+
+    A new login is created with the password; for an existing login it must be the login's own password.
+    """
+    await services.invitations.accept_by_token(body.token, body.password, body.name, body.captcha)
+
+
+InvitationInPath = Annotated[str, Path(description="Id of the invitation.")]
+
+
+@account_router.post(
+    "/auth/invitations/{invitation}/accept",
+    operation_id="accept_invitation",
+    status_code=204,
+    responses=refusals(404),
+)
+async def accept_invitation(
+    invitation: InvitationInPath, identity: LoggedIn, services: ServicesDep, body: InvitationToken | None = None
+) -> None:
+    """Accept an invitation of your own login: you get the role in the application."""
+    await services.invitations.accept(identity.user, invitation, body.token if body else None)
+
+
+@account_router.post(
+    "/auth/invitations/{invitation}/decline",
+    operation_id="decline_invitation",
+    status_code=204,
+    responses=refusals(404),
+)
+async def decline_invitation(invitation: InvitationInPath, identity: LoggedIn, services: ServicesDep) -> None:
+    """Decline an invitation of your own login."""
+    await services.invitations.decline(identity.user, invitation)
 
 
 # -- API keys ----------------------------------------------------------------------------------------------------
