@@ -88,7 +88,6 @@ class Analytics:
         Raise Impossible, UnknownReference and TooMuchToRead, and ServiceUnavailable when it takes too long.
         """
         started_s = time.monotonic()
-        self._check_size(query)
 
         # From names to ids, from params to KPIs.
         application = scope.application
@@ -130,12 +129,6 @@ class Analytics:
             validity = Validity(application.id, application.timezone, today, rows_version, documents_revision)
             self.answer_cache.put(key, CacheEntry(rendered, validity))
         return rendered
-
-    def _check_size(self, query: Query) -> None:
-        limit = self._settings.query_params
-        if len(query.params) > limit:
-            message = f"'params' has {len(query.params)} elements; the limit is {limit}. Split the question."
-            raise Impossible.at("body", "/params", message)
 
     def _resolve_period(self, scope: QuestionScope, options: AnswerOptions, today: date) -> Period:
         start, end = options.start, options.end

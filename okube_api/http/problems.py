@@ -25,6 +25,7 @@ from okube_api.errors import (
     TooMuchToRead,
     Unauthorised,
     UnsupportedMedia,
+    format_suggestion,
 )
 from okube_api.kit.json_text import escape_pointer
 from okube_api.store.errors import Conflict, Duplicate, StoreError, StoreFull, TooManyRows, Unavailable
@@ -157,14 +158,22 @@ _CODES = {
 
 
 def _convert_validation_errors(errors: Sequence[Any]) -> Refusal:
-    faults = [_build_fault(error) for error in errors[:MAX_FAULTS]]
+    faults = []
+    suggests = True
+    for error in errors[:MAX_FAULTS]:
+        context = error.get("ctx") or {}
+        hint = ""
+        if "similar_names" in context:
+            suggestion = format_suggestion(context["name"], context["similar_names"]) if suggests else ""
+            suggests, hint = False, suggestion or context["fallback"]
+        faults.append(_build_fault(error, hint))
     detail = faults[0].message if len(faults) == 1 else f"The request has {len(errors)} faults."
     kind = Impossible if all(error["type"] == "impossible" for error in errors) else BadRequest
     return kind(detail, faults=faults)
 
 
-def _build_fault(error: Mapping[str, Any]) -> Fault:
-    """Return the fault of one validation error.
+def _build_fault(error: Mapping[str, Any], hint: str = "") -> Fault:
+    """Return the fault of one validation error, with a hint after its message.
 
     Its `loc` starts with the part of the request; items with a leading `@` are tags of a union, not places in the body.
     """
@@ -177,7 +186,8 @@ def _build_fault(error: Mapping[str, Any]) -> Fault:
         message = f"'{name}' is required." if name else "A body is required."
     elif kind == "extra_forbidden":
         message = f"Unknown field '{name}'."
-    return Fault(where, pointer, _fault_code(kind), message if message.endswith(".") else f"{message}.")
+    message = message if message.endswith(".") else f"{message}."
+    return Fault(where, pointer, _fault_code(kind), message + hint)
 
 
 def _fault_code(kind: str) -> str:

@@ -7,7 +7,6 @@ from pydantic_core import PydanticCustomError
 
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.errors import format_suggestion
 
 MAX_VALUES = 10_000
 
@@ -24,7 +23,7 @@ class StrictModel(BaseModel):
 def make_kpi_validator(module: Module) -> AfterValidator:
     """Return a validator that rejects names that are no KPI of the module.
 
-    Its message suggests the nearest name, or the module that has the KPI.
+    Its message names the modules that have the KPI; if there is none, its context has the names to suggest.
     """
     names = BY_NAME[module]
 
@@ -32,9 +31,14 @@ def make_kpi_validator(module: Module) -> AfterValidator:
         if name in names:
             return name
         modules = [other.value for other, kpis in BY_NAME.items() if name in kpis]
-        hint = f" It is a KPI of {' and '.join(modules)}." if modules else format_suggestion(name, names)
-        message = f"Unknown KPI '{name}' in {module.value}.{hint or ' GET /analytics/kpis lists all KPIs.'}"
-        raise PydanticCustomError("enum", "{message}", {"message": message})
+        message = f"Unknown KPI '{name[:100]}' in {module.value}."
+        if modules:
+            message += f" It is a KPI of {' and '.join(modules)}."
+            raise PydanticCustomError("enum", "{message}", {"message": message})
+        # The handler of errors looks for a similar name: for the first unknown name only, because it takes time.
+        fallback = " GET /analytics/kpis lists all KPIs."
+        context = {"message": message, "name": name, "similar_names": tuple(names), "fallback": fallback}
+        raise PydanticCustomError("enum", "{message}", context)
 
     return AfterValidator(validate)
 

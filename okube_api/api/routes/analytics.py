@@ -13,6 +13,7 @@ from starlette.responses import Response
 from okube_api.analytics.answer_cache import CacheKey, RenderedAnswer
 from okube_api.analytics.kpis import list_kpi_records
 from okube_api.analytics.modules import CONVERSION, GEO_MARKETING, PRESENCE, ModuleSpec
+from okube_api.analytics.request_size import check_request_size
 from okube_api.analytics.schemas.answers import KpiShown, Result, WithMeta
 from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
 from okube_api.analytics.schemas.geo_marketing import GeoMarketingQuery, GeoMarketingSiteQuery
@@ -41,8 +42,10 @@ class QuestionRoute(JsonRoute):
     ignored_parameters = frozenset({"uplift"})  # of presence, whose devices are no panel; the others know it
 
     async def respond_early(self, request: Request) -> Response | None:
-        """Return the cached answer, if the caller may read it."""
-        analytics = get_services(request).analytics
+        """Return the cached answer, if the caller may read it.  Raise Impossible or BadRequest for too large bodies."""
+        services = get_services(request)
+        check_request_size(getattr(request, "value", None), services.settings.query_params)
+        analytics = services.analytics
         if analytics.answer_cache.revision() is None or (key := await _read_cache_key(request)) is None:
             return None
         answer = await analytics.find_cached(key, get_identity(request).user)

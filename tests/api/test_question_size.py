@@ -1,0 +1,73 @@
+"""Bodies of questions that are far too large are refused in a few milliseconds, before they are validated."""
+
+import time
+from typing import Any
+
+import pytest
+from okube_api.errors import format_suggestion
+
+from tests.api.server import Tenant
+
+pytestmark = pytest.mark.anyio
+
+LONGEST_S = 2.0  # of processor time: parsing 1 MB takes a quarter of it; comparing all names took half a minute
+
+
+def fill_body(template: str) -> str:
+    """Return an array of 1 MB with the template repeated; `%d` in it becomes a number."""
+    texts = (template % number if "%d" in template else template for number in range(1_000_000 // len(template) - 100))
+    return ",".join(texts)[:1_000_000].rpartition(",")[0]
+
+
+LARGE_BODIES = {
+    "unknown KPIs": ('{"params":[%s]}', '{"kpi":"sesionnss%d"}', 422, "/params"),
+    "unknown fields": ('{"params":[{"kpi":"sessions"}],%s}', '"field%d":1', 400, ""),
+    "unknown fields of a param": ('{"params":[{"kpi":"sessions",%s}]}', '"field%d":1', 400, "/params/0"),
+    "unknown filters": ('{"params":[{"kpi":"sessions"}],"filters":{%s}}', '"filter%d":1', 400, "/filters"),
+    "values of a wrong type": ('{"params":[{"kpi":"sessions"}],"filters":{"sites":[%s]}}', "1", 400, "/filters/sites"),
+    "lists as params": ('{"params":[%s]}', "[[1]]", 422, "/params"),
+}
+
+
+@pytest.mark.parametrize("name", LARGE_BODIES)
+async def test_a_large_body_is_refused_fast(tenant: Tenant, name: str) -> None:
+    outside, template, status, pointer = LARGE_BODIES[name]
+    body = outside.replace("%s", fill_body(template))
+    started_s = time.process_time()
+    response = await tenant.reader.post(
+        f"{tenant.url}/presence/analytics", content=body, headers={"Content-Type": "application/json"}
+    )
+    elapsed_s = time.process_time() - started_s
+    assert response.status_code == status, response.text[:300]
+    assert response.json()["errors"][0]["pointer"].startswith(pointer)
+    assert elapsed_s < LONGEST_S
+
+
+async def test_only_the_first_unknown_kpi_gets_a_suggestion(tenant: Tenant) -> None:
+    body: dict[str, Any] = {"params": [{"kpi": "sesions"}, {"kpi": "uniqUser"}, {"kpi": "x" * 5000}]}
+    response = await tenant.reader.post(f"{tenant.url}/presence/analytics", json=body)
+    messages = [error["message"] for error in response.json()["errors"]]
+    assert messages[0].endswith("Did you mean 'sessions'?")
+    assert messages[1] == "Unknown KPI 'uniqUser' in presence. GET /analytics/kpis lists all KPIs."
+    assert len(messages[2]) < 300
+
+
+async def test_only_the_first_unknown_query_parameter_gets_a_suggestion(tenant: Tenant) -> None:
+    response = await tenant.reader.get("/sites?per_pag=1&per_pagee=2")
+    messages = [error["message"] for error in response.json()["errors"]]
+    assert ["Did you mean" in message for message in messages] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "suggestion"),
+    [
+        ("sesions", ["sessions"], " Did you mean 'sessions'?"),
+        ("s" * 61, ["s" * 60], ""),
+        ("s" * 60, ["s" * 61], ""),
+        ("last", [*map(str, range(1000)), "lasts"], ""),
+    ],
+)
+async def test_suggestions_compare_a_bounded_number_of_short_names(
+    name: str, names: list[str], suggestion: str
+) -> None:
+    assert format_suggestion(name, names) == suggestion
