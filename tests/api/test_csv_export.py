@@ -5,6 +5,7 @@ import io
 
 import httpx
 import pytest
+from okube_api.api import csv_export
 from okube_api.api.csv_export import CSV_MEDIA_TYPES
 
 from tests.api.server import Tenant
@@ -117,3 +118,44 @@ async def test_list_without_application_has_all_readable_resources(
     assert [row["_id"] for row in parse_rows(await export(reader, "/pois"))] == [poi["_id"]]
     assert (await export(nobody, "/pois")).status_code == 401
     assert (await export(reader, f"{other_tenant.url}/pois")).status_code == 404
+
+
+WITH_FREE_NAMES = {
+    "campaigns": ("extra", {}),
+    "sites": ("attributes", {"online": True}),
+    "pois": ("attributes", {"coordinates": [2.0, 48.0]}),
+    "studies": ("parameters", {}),
+}
+
+
+@pytest.mark.parametrize("kind", WITH_FREE_NAMES)
+async def test_at_most_1000_free_names_become_columns(tenant: Tenant, kind: str) -> None:
+    """Refuse a CSV export with one more name; JSON has no limit."""
+    field, required = WITH_FREE_NAMES[kind]
+    names = [f"name {number}" for number in range(1001)]
+    for start in (0, 400, 800):
+        values = dict.fromkeys(names[start : min(start + 400, 1000)], "x")
+        await tenant.create(kind, name=f"{kind} {start}", key=f"k{start}", **required, **{field: values})
+    (first, *_) = parse_rows(await export(tenant.reader, f"{tenant.url}/{kind}"))
+    assert len([name for name in first if name.startswith(f"{field}.name ")]) == 1000
+    await tenant.create(kind, name="one more", key="more", **required, **{field: {names[1000]: "x"}})
+    refused = await export(tenant.reader, f"{tenant.url}/{kind}")
+    assert refused.status_code == 422
+    assert f"1,000 different names in '{field}'" in refused.json()["detail"]
+    assert len((await tenant.reader.get(f"{tenant.url}/{kind}")).json()["documents"]) == 4
+
+
+async def test_free_names_of_many_different_sets_are_all_columns(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read documents in order once there are too many different sets of names to skip."""
+    monkeypatch.setattr(csv_export, "_MAX_SKIPPED_TEXTS", 3)
+    monkeypatch.setattr(csv_export, "_MAX_NEW_TEXTS", 2)
+    monkeypatch.setattr(csv_export, "_MAX_DOCUMENTS", 4)
+    for number in range(15):
+        await tenant.create(
+            "campaigns", name=f"Campaign {number}", key=f"c{number}", extra={f"name{number}": "x", "shared": "y"}
+        )
+    rows = parse_rows(await export(tenant.reader, f"{tenant.url}/campaigns"))
+    assert len(rows) == 15
+    assert {f"extra.name{number}" for number in range(15)} | {"extra.shared"} <= set(rows[0])
