@@ -5,6 +5,7 @@ query parameters, bodies above the limit, other content types, and ambiguous JSO
 twice.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache, partial
@@ -35,6 +36,9 @@ from okube_api.http.pagination import PageResponse
 from okube_api.kit.json_text import escape_pointer, read_json
 from okube_api.kit.schemas import list_types
 from okube_api.settings import Settings
+
+_MAX_BYTES_ON_LOOP = 16_384
+"""A larger body is parsed in a thread, so that it does not block the event loop."""
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
@@ -221,7 +225,8 @@ async def _check_query(request: Request, parameters: dict[str, bool], route: Api
             if services.settings.unknown_fields == "ignore":
                 unknown.append(f"query/{escape_pointer(name)}")
             else:
-                message = f"Unknown query parameter '{name}'.{format_suggestion(name, parameters)}"
+                suggestion = "" if faults else format_suggestion(name, parameters)  # for the first fault: it is slow
+                message = f"Unknown query parameter '{name[:100]}'.{suggestion}"
                 faults.append(Fault("query", f"/{name}", "unknown_parameter", message))
             continue
         if not value and name in _BLANK_MEANS_ABSENT:
@@ -310,7 +315,8 @@ class _BodyReader:
         kind = _content_type(request)
         raw = await request.body()
         if kind == JSON:
-            return _ParsedRequest(request, read_json(raw))
+            is_small = len(raw) <= _MAX_BYTES_ON_LOOP
+            return _ParsedRequest(request, read_json(raw) if is_small else await asyncio.to_thread(read_json, raw))
         if kind == FORM and self.model is not None:
             return _ParsedRequest(request, read_form(raw, self.model))
         if not raw and not kind:
