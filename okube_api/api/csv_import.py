@@ -129,7 +129,7 @@ async def import_table(
             raise BadRequest.with_code("body", f"/{FILE}", "missing", f"'{FILE}' is required.")
         application = (await creator.load_access(form.app)).application
         renamed = table.map_columns(form)
-        expected = set(renamed.values()) if renamed else {column.name for column in list_columns(table.model).fixed}
+        expected = set(renamed.values()) if renamed else set(list_columns(table.model).readable_names)
         file = parts.files[FILE].file
         upload = await to_thread.run_sync(UploadedTable, file, form.encoding, form.delimiter, expected)
         bulk = BulkUpsert(

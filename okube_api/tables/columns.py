@@ -1,10 +1,11 @@
 """Derives the columns of a table from the models of answers and bodies.
 
 Objects become dotted columns (`address.city`), lists one column, `coordinates` the columns `longitude` and `latitude`.
-An object with free-form names has a column for each name that occurs (`extra.segment`).
+An object with free-form names has a column for each name that occurs (`extra.segment`).  The only object of a list can
+be read from columns of its own (`cost.amount` for `costs`), but is written as JSON in the column of the list.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -49,23 +50,47 @@ class TableColumns:
     fixed: those of declared fields.
     free_objects: the fields that hold objects with free-form names, or that keep undeclared names.
     nullable: the top-level fields that an empty cell clears.
+    single_items: columns of the only object in a list of objects, by the name of that object.
     """
 
     fixed: tuple[TableColumn, ...]
     free_objects: tuple[str, ...]
     nullable: frozenset[str]
+    single_items: Mapping[str, "SingleItem"]
+
+    @property
+    def readable_names(self) -> list[str]:
+        """The names of all declared columns that a file may have."""
+        items = self.single_items.values()
+        return [column.name for column in (*self.fixed, *(column for item in items for column in item.columns))]
 
     def find_column(self, name: str) -> TableColumn | None:
         """Return the column with this name; None when the model has none."""
         for column in self.fixed:
             if column.name == name:
                 return column
-        field_name, dot, inner = name.partition(".")
-        return (
-            TableColumn(name, (field_name, inner), CellType.FREE)
-            if dot and inner and field_name in self.free_objects
-            else None
+        field_name, _, inner = name.partition(".")
+        if inner and field_name in self.free_objects:
+            return TableColumn(name, (field_name, inner), CellType.FREE)
+        item = self.single_items.get(field_name) if inner else None
+        if item is None:
+            return None
+        unknown_column = (
+            TableColumn(name, (item.field, "0", inner), CellType.FREE) if item.keeps_unknown_names else None
         )
+        return next((column for column in item.columns if column.name == name), unknown_column)
+
+
+@dataclass(frozen=True, slots=True)
+class SingleItem:
+    """Columns for the only object in a list of objects.
+
+    field: that holds the list.  keeps_unknown_names: whether the object may have undeclared names.
+    """
+
+    field: str
+    columns: tuple[TableColumn, ...]
+    keeps_unknown_names: bool
 
 
 @lru_cache
@@ -74,6 +99,7 @@ def list_columns(model: type[BaseModel]) -> TableColumns:
     fixed: list[TableColumn] = []
     free_objects: list[str] = []
     nullable: set[str] = set()
+    single_items: dict[str, SingleItem] = {}
     kept = {field.alias or name for name, field in model.model_fields.items() if KEPT_BY_EMPTY_CELL in field.metadata}
     for name, kinds in _list_fields(model):
         if NoneType in kinds and name not in kept:
@@ -84,7 +110,23 @@ def list_columns(model: type[BaseModel]) -> TableColumns:
         fixed += _list_fixed((name,), kinds)
         if any(isinstance(kind, type) and issubclass(kind, OpenObject) for kind in kinds):
             free_objects.append(name)
-    return TableColumns(tuple(fixed), tuple(free_objects), frozenset(nullable))
+        for item_model in _list_item_models(kinds):
+            single_items[name.removesuffix("s")] = _build_single_item(name, item_model)
+    return TableColumns(tuple(fixed), tuple(free_objects), frozenset(nullable), single_items)
+
+
+def _list_item_models(kinds: Sequence[Any]) -> list[type[BaseModel]]:
+    """Return the models of the objects in a list of objects."""
+    items = [item for kind in kinds if get_origin(kind) is list for item in list_types(get_args(kind)[0])]
+    return [item for item in items if isinstance(item, type) and issubclass(item, BaseModel)]
+
+
+def _build_single_item(field: str, model: type[BaseModel]) -> SingleItem:
+    columns = [
+        TableColumn(f"{field.removesuffix('s')}.{name}", (field, "0", name), _find_cell_type(kinds))
+        for name, kinds in _list_fields(model)
+    ]
+    return SingleItem(field, tuple(columns), issubclass(model, OpenObject))
 
 
 def _list_fixed(path: tuple[str, ...], kinds: Sequence[Any]) -> list[TableColumn]:

@@ -72,7 +72,7 @@ class RowParser:
         """The objects of which the table has columns, with their inner fields that it has; rows change no others."""
         inner_names: dict[str, set[str]] = {}
         for _, column in self._columns:
-            if len(column.path) > 1 and column.path[0] != "coordinates":
+            if len(column.path) == 2 and column.path[0] != "coordinates":
                 inner_names.setdefault(column.path[0], set()).add(column.path[1])
         return {name: frozenset(inner) for name, inner in inner_names.items()}
 
@@ -83,6 +83,10 @@ class RowParser:
         names = list(block.rows.columns)
         for line, *cells in block.rows.itertuples(name=None):
             texts = dict(zip(names, cells, strict=True))
+            if ambiguous := self._find_ambiguous_column(texts):
+                reason = f"Give '{ambiguous.path[0]}' or the columns of its only item, not both."
+                faults.append(Fault("body", "/file", "invalid", reason, line, ambiguous.name))
+                continue
             try:
                 body = self._model.model_validate(self._parse_fields(texts))
             except ValidationError as error:
@@ -94,19 +98,31 @@ class RowParser:
     def _parse_fields(self, texts: Mapping[str, str]) -> Json:
         """Return the fields of a row; an empty cell gives null where null is allowed, else no field."""
         fields: Json = {}
+        items: dict[str, Json] = {}  # the only object of a list, by the field of the list
         for name, column, parse in self._parsers:
             text = texts[name]
             first, *inner = column.path
             if not inner:
                 fields[first] = parse(text) if text else None
+            elif len(inner) == 2:
+                items.setdefault(first, {}).update({inner[1]: parse(text)} if text else {})
             elif text:
                 fields.setdefault(first, {})[inner[0]] = parse(text)
             else:
                 fields.setdefault(first, {})
+        for first, item in items.items():
+            fields[first] = [item] if item else fields.get(first)
         if pair := fields.get("coordinates"):
             fields["coordinates"] = [pair.get("0"), pair.get("1")]
         fields = {name: None if value == {} else value for name, value in fields.items()}
         return {name: value for name, value in fields.items() if value is not None or name in self._nullable}
+
+    def _find_ambiguous_column(self, texts: Mapping[str, str]) -> TableColumn | None:
+        """Return a column of the only object in a list where the row has the column of the list, too."""
+        for name, column in self._columns:
+            if len(column.path) == 3 and texts[name] and texts.get(self._names.get(column.path[:1], "")):
+                return replace(column, name=name)
+        return None
 
     def find_column(self, pointer: str) -> str | None:
         """Return the table's column of the field that a pointer names; None for an empty pointer."""
@@ -114,7 +130,7 @@ class RowParser:
         return self._get_column(path) if path else None
 
     def _get_column(self, path: tuple[str, ...]) -> str:
-        for size in (2, 1):
+        for size in (3, 2, 1):
             if path[:size] in self._names:
                 return self._names[path[:size]]
         # An object that the table has only inner fields of: the first of them.
@@ -137,7 +153,7 @@ def _match_columns(
     matches = [(name, model_columns.find_column(name)) for name in columns if name]
     unknown = [name for name, column in matches if column is None and name not in ignored]
     if unknown:
-        raise _unknown_columns("Unknown column '{}'.", unknown, [column.name for column in model_columns.fixed])
+        raise _unknown_columns("Unknown column '{}'.", unknown, model_columns.readable_names)
     return [(name, column) for name, column in matches if column is not None]
 
 
@@ -191,13 +207,23 @@ def _find_value_type(column: TableColumn, day_fields: Collection[str]) -> ValueT
 
 @lru_cache
 def list_day_fields(model: type[Body]) -> frozenset[str]:
-    """Return the names of the fields of a model that hold days."""
-    properties = model.model_json_schema().get("properties", {})
-    return frozenset(
+    """Return the names of the columns of a model that hold days."""
+    schema = model.model_json_schema()
+    days = _list_days(schema)
+    for item_name, item in list_columns(model).single_items.items():
+        options = schema["properties"][item.field]
+        references = [option["items"]["$ref"] for option in (options, *options.get("anyOf", ())) if "items" in option]
+        for reference in references:
+            days += [f"{item_name}.{name}" for name in _list_days(schema["$defs"][reference.rpartition("/")[2]])]
+    return frozenset(days)
+
+
+def _list_days(schema: Json) -> list[str]:
+    return [
         name
-        for name, schema in properties.items()
-        if any(option.get("format") == "date" for option in (schema, *schema.get("anyOf", ())))
-    )
+        for name, field in schema.get("properties", {}).items()
+        if any(option.get("format") == "date" for option in (field, *field.get("anyOf", ())))
+    ]
 
 
 def _parse_values(text: str) -> list[Any]:

@@ -282,3 +282,31 @@ async def test_a_key_whose_leading_zeros_a_spreadsheet_removed_is_refused(tenant
     assert await list_names(tenant, collection) == ["Paris", "Seine"]
     renamed = f"_id;key;name\n{ids['0075']};paris;Paris 3\n"
     assert counts(await import_table(tenant, kind, renamed)) == (0, 1, 0, 0)
+
+
+async def test_costs_as_columns(tenant: Tenant) -> None:
+    """Import a cost in columns and one in JSON; the export has both as JSON, and importing it changes nothing."""
+    content = (
+        "key;cost.amount;cost.type;cost.from;cost.to;cost.currency;cost.order;costs\n"
+        "a;1500,5;cpm;;;EUR;PO 7;\n"
+        "b;2000;fixed;03/02/2023;28/02/2023;;;\n"
+        'c;;;;;;;"{""type"": ""cpc"", ""amount"": 1}|{""type"": ""cpm"", ""amount"": 2}"\n'
+        "d;;;;;;;\n"
+    )
+    assert counts(await import_table(tenant, "campaigns", content)) == (4, 0, 0, 0)
+    costs = {
+        campaign["key"]: campaign["costs"]
+        for campaign in (await tenant.reader.get(f"{tenant.url}/campaigns")).json()["documents"]
+    }
+    assert costs == {
+        "a": [{"amount": 1500.5, "type": "cpm", "currency": "EUR", "order": "PO 7"}],
+        "b": [{"amount": 2000, "type": "fixed", "from": "2023-02-03", "to": "2023-02-28", "currency": "EUR"}],
+        "c": [{"amount": 1, "type": "cpc", "currency": "EUR"}, {"amount": 2, "type": "cpm", "currency": "EUR"}],
+        "d": [],
+    }
+    exported = await tenant.reader.get(f"{tenant.url}/campaigns", headers={"Accept": "text/csv"})
+    assert counts(await import_table(tenant, "campaigns", exported.content)) == (0, 0, 4, 0)
+    refused = await send(tenant.editor, f"{tenant.url}/campaigns", "key,cost.amount,cost.type\na,1,cpx\n")
+    assert [(fault["line"], fault["column"]) for fault in refused.json()["errors"]] == [(2, "cost.type")]
+    assert counts(await import_table(tenant, "campaigns", "key,cost.amount,cost.type\na,,\n")) == (0, 1, 0, 0)
+    assert (await tenant.reader.get(f"{tenant.url}/campaigns?keys=a")).json()["documents"][0]["costs"] == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from okube_api.errors import Impossible, TooLarge
 from okube_api.kit.cells import CellFormat
 from okube_api.kit.encodings import Encoding
-from okube_api.kit.schemas import Answer, Body, Day, Scalars, Tags, Text
+from okube_api.kit.schemas import Answer, Body, Day, OpenObject, Scalars, Tags, Text
 from okube_api.tables import reading
 from okube_api.tables.parsing import Row, RowParser
 from okube_api.tables.reading import UploadedTable
@@ -41,8 +41,25 @@ class Opening(Body):
     opened: Day | None = None
 
 
+class Visit(OpenObject):
+    on: Day | None = None
+    people: int
+    sold: float | None = None
+
+
+class Diary(Body):
+    name: str | None = None
+    visits: list[Visit] | None = None
+
+
 class ShopAnswer(Shop, Answer):
     pass
+
+
+def read_diary(content: str, **options: Any) -> tuple[list[dict[str, Any]], list[tuple[Any, ...]]]:
+    table = open_table(content)
+    rows, faults = RowParser(Diary, table.columns, **options).parse(next(table.read_blocks()))
+    return [row.fields for row in rows], [(fault.line, fault.column) for fault in faults]
 
 
 def open_table(content: str | bytes, encoding: Encoding = "utf8", delimiter: str | None = None) -> UploadedTable:
@@ -282,6 +299,37 @@ def test_empty_cells_clear_nullable_fields_and_objects() -> None:
     rows, _ = read_shops("name,door.width,door.colour,longitude,latitude,extra.a\nx,,,,,\ny,1,,2,3,null\n")
     assert rows[0].fields == {"name": "x", "door": None, "coordinates": None, "extra": None}
     assert rows[1].fields == {"name": "y", "door": {"width": 1.0}, "coordinates": [2.0, 3.0], "extra": {"a": None}}
+
+
+def test_the_only_object_of_a_list_may_have_columns() -> None:
+    content = "name;visit.people;visit.on;visit.sold;visit.by\na;3;31/12/2024;1,5;Léa\nb;2;;;\nc;;;;\n"  # no visit of c
+    rows, faults = read_diary(content, cell_format=CellFormat(decimal_comma=True, date_order="dmy"))
+    assert faults == []
+    assert rows == [
+        {"name": "a", "visits": [{"people": 3, "on": "2024-12-31", "sold": 1.5, "by": "Léa"}]},
+        {"name": "b", "visits": [{"people": 2}]},
+        {"name": "c", "visits": None},
+    ]
+
+
+def test_the_only_object_of_a_list_may_be_json_in_other_rows() -> None:
+    several = '"{""people"": 1}|{""people"": 2}"'
+    rows, faults = read_diary(f"visits,visit.people\n{several},\n,3\n{several},3\n")
+    assert [row["visits"] for row in rows] == [[{"people": 1}, {"people": 2}], [{"people": 3}]]
+    assert faults == [(4, "visit.people")]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("visit.on,visit.people\n2024-01-01,\n", (2, "visit.people")),
+        ("visit.people,visit.on\n2,never\n", (2, "visit.on")),
+        ("visit.people,visit.on\nx,\n", (2, "visit.people")),
+        ("visit.on\n2024-01-01\n", (2, "visit.on")),
+    ],
+)
+def test_faults_of_the_only_object_of_a_list_name_its_column(content: str, fault: tuple[int, str]) -> None:
+    assert read_diary(content) == ([], [fault])
 
 
 def test_incomplete_coordinates_are_refused() -> None:
