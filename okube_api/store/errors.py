@@ -24,6 +24,14 @@ class StoreFull(StoreError):
     """The disk is full; nothing of the write was kept."""
 
 
+class StoreDamaged(StoreError):
+    """The content of the database is wrong; the message names the file, the place and the way back."""
+
+
+class StoreTooNew(StoreError):
+    """A newer version of this package has written the database."""
+
+
 class StoreLocked(StoreError):
     """Another process has the embedded store open."""
 

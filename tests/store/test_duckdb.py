@@ -13,9 +13,10 @@ import pyarrow as pa
 import pytest
 from okube_api.store import open_store
 from okube_api.store.conditions import EVERYTHING, Contains, Missing, equal
-from okube_api.store.duckdb.connection import Database, connect
+from okube_api.store.duckdb.connection import connect
+from okube_api.store.duckdb.database import Database
 from okube_api.store.duckdb.store import DuckStore
-from okube_api.store.errors import Duplicate, StoreFull, StoreLocked, Unavailable
+from okube_api.store.errors import Duplicate, StoreDamaged, StoreFull, StoreLocked, Unavailable
 from okube_api.store.exact_integers import WIDE_TYPE
 from okube_api.store.plans import Aggregate, Count, Sum
 from okube_api.store.protocol import Store
@@ -68,10 +69,10 @@ async def test_lock_errors_are_recognised(tmp_path: Path, monkeypatch: pytest.Mo
         connect(tmp_path / "x.duckdb", "64MB", 1)
 
 
-async def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "okube.duckdb"
     path.write_bytes(b"not a database" * 1000)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StoreDamaged, match=f"{path} is damaged at its header. Restore the latest backup"):
         await open_store(f"duckdb:{path}", SCHEMA).start()
 
 

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
 
-from okube_api.store.duckdb.connection import Cursor, insert, quote
+from okube_api.store.duckdb.connection import Cursor, Invalidated, insert, quote
+from okube_api.store.duckdb.database import Database
 from okube_api.store.duckdb.rows import DuckReader
 from okube_api.store.duckdb.snapshots import Snapshot, Snapshots
+from okube_api.store.errors import StoreFull
 from okube_api.store.plan_analysis import conform_rows
 from okube_api.store.schema import Table
 
@@ -24,9 +27,11 @@ class DuckChange(DuckReader):
     and raises its error.  Replaced rows are buffered until they fill a row group, or until the change reads or commits.
     """
 
-    def __init__(self, snapshot: Snapshot, application: str, *, name: str, snapshots: Snapshots) -> None:
+    def __init__(
+        self, snapshot: Snapshot, application: str, *, name: str, snapshots: Snapshots, database: Database
+    ) -> None:
         super().__init__(snapshot, application)
-        self._name, self._snapshots = name, snapshots
+        self._name, self._snapshots, self._database = name, snapshots, database
         self._changed_tables: set[str] = set()
         self._buffers: dict[Table, list[pa.Table]] = {}
         self._writing: asyncio.Task[object] | None = None
@@ -49,11 +54,23 @@ class DuckChange(DuckReader):
         await self._write(table, lambda cursor: self._replace(cursor, table, list(parts), conforming))
 
     async def commit(self) -> None:
-        """Make the change visible and durable."""
-        await self._wait_for_write()
-        await self._snapshot.run(self._flush_buffers)
-        async with self._snapshots.committing(self._application, self._changed_tables):
-            await self._snapshot.run(self._commit)
+        """Make the change visible and durable.
+
+        When the disk is full, the reserved room is given back for the next attempt, and StoreFull is raised.
+        """
+        try:
+            await self._wait_for_write()
+            await self._snapshot.run(self._flush_buffers)
+            async with self._snapshots.committing(self._application, self._changed_tables):
+                try:
+                    await self._snapshot.run(self._commit)
+                except Invalidated as error:
+                    await self._database.verify_commit(
+                        error, partial(has_change, application=self._application, name=self._name)
+                    )
+        except StoreFull:
+            await self._database.give_back_reserve()
+            raise
 
     async def abandon(self) -> None:
         """Stop a running write; the caller rolls back the transaction."""
@@ -113,3 +130,9 @@ class DuckChange(DuckReader):
         if table.packed:
             constants["batch"] = batch
         insert(cursor, table.name, rows, constants, order="part")
+
+
+def has_change(cursor: Cursor, *, application: str, name: str) -> bool:
+    """Return whether the change of that name was committed."""
+    sql = "SELECT 1 FROM _changes WHERE application = ? AND name = ? LIMIT 1"
+    return bool(cursor.execute(sql, [application, name]).fetchall())

@@ -1,30 +1,45 @@
-"""Runs blocking calls of DuckDB in threads for an event loop, and translates its errors to those of the store."""
+"""Opens the file of DuckDB, and translates its errors to those of the store."""
 
-import asyncio
+import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
-from functools import partial
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio
 import duckdb
 import pyarrow as pa
 
-from okube_api.store.errors import Conflict, StoreFull, StoreLocked, Unavailable
+from okube_api.store.errors import Conflict, StoreDamaged, StoreFull, StoreLocked, Unavailable
 
-T = TypeVar("T")
 Cursor = duckdb.DuckDBPyConnection
 
 _LOCKED = re.compile(r"lock on file|already open|being used by another process", re.IGNORECASE)
 _FULL = re.compile(
     r"no space left|disk full|disk quota|could not write|file too large|max_temp_directory_size", re.IGNORECASE
 )
-_MAX_CALLS = 8
-_INTERRUPT_INTERVAL_S = 0.05
+_INVALIDATED = re.compile(r"database has been invalidated|failed to create checkpoint|fsync failed", re.IGNORECASE)
+_DAMAGED = re.compile(
+    r"corrupt|not a valid duckdb database file|could not read enough bytes|failure while replaying wal"
+    r"|no more data remaining in metadatareader|serialization error|failed to deserialize",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(
+    r"(?:block at |from |attempted to read \d+ bytes from )?(location|byte position) (\d+)", re.IGNORECASE
+)
+_MANUAL_CHECKPOINTS = {"checkpoint_threshold": "1TB", "auto_checkpoint_skip_wal_threshold": str(2**60)}
+"""A commit writes to the log only, whatever its size.  DuckDB's automatic checkpoint runs after the commit, and reports
+its own failure as one of the commit; `FileUpkeep` makes the checkpoints instead."""
+
+
+class Invalidated(Unavailable):
+    """DuckDB refuses every call until the file is opened again; the call may have been committed."""
+
+    @property
+    def is_disk_full(self) -> bool:
+        """Whether a full disk is the cause."""
+        return bool(_FULL.search(str(self)))
 
 
 def quote(name: str) -> str:
@@ -37,7 +52,9 @@ def connect(path: Path | None, memory_limit: str, threads: int) -> Cursor:
 
     The database can access no other file and no network, and its settings are locked.  Data that does not fit into
     memory is spilled to a folder next to the file; what a crash left in that folder is deleted.
-    Raise StoreLocked, or Unavailable when the file cannot be opened.
+    Only the user of the process can read the file, its log and what is spilled: the process gets the umask 077,
+    because DuckDB creates these files itself, at any time.
+    Raise StoreLocked, StoreDamaged, or Unavailable when the file cannot be opened.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
         "enable_external_access": "false",
@@ -47,19 +64,24 @@ def connect(path: Path | None, memory_limit: str, threads: int) -> Cursor:
         "threads": str(threads),
         "temp_directory": "",
         "preserve_insertion_order": "false",
+        **_MANUAL_CHECKPOINTS,
     }
     spill_folder = Path(f"{path}.tmp")
     try:
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            create_folder(path)
             config["temp_directory"] = str(spill_folder)
         connection = duckdb.connect(str(path) if path else ":memory:", config=config)
-    except (duckdb.IOException, OSError) as error:
+    except (duckdb.Error, OSError) as error:
         if _LOCKED.search(str(error)):
             raise StoreLocked(
                 f"{path} is open in another process. While the server runs, use it instead: pass --url and a token, "
                 "or stop it first."
             ) from error
+        if path is not None and is_damage(error):
+            raise describe_damage(error, path) from None
+        if _FULL.search(str(error)):
+            raise StoreFull(f"{path} cannot be opened: the disk is full.") from error
         raise Unavailable(f"{path} cannot be opened: {error}") from error
     if path is not None:
         shutil.rmtree(spill_folder, ignore_errors=True)
@@ -67,16 +89,51 @@ def connect(path: Path | None, memory_limit: str, threads: int) -> Cursor:
     return connection
 
 
-def translate_error(error: duckdb.Error) -> Exception:
+def create_folder(path: Path) -> None:
+    """Create the folder of a file with mode 0700, and restrict the file and its log to the user of this process."""
+    os.umask(0o077)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for present in (path, Path(f"{path}.wal")):
+        with suppress(FileNotFoundError, PermissionError):  # another owner's file fails to open, with a better message
+            present.chmod(0o600)
+
+
+def is_damage(error: Exception) -> bool:
+    """Return whether an error says that the content of the file or of its log is wrong."""
+    return isinstance(error, duckdb.Error) and bool(_DAMAGED.search(str(error)))
+
+
+def describe_damage(error: Exception, path: Path) -> StoreDamaged:
+    """Return the error that names the damaged file, the place, and the way back."""
+    text = str(error)
+    damaged = f"{path}.wal" if "wal file" in text.lower() else str(path)
+    if "not a valid duckdb database file" in text.lower():
+        place = "its header"
+    else:
+        found_place = _PLACE.search(text)
+        place = f"byte {found_place[2]}" if found_place else "an unknown place"
+    return StoreDamaged(
+        f"{damaged} is damaged at {place}. Restore the latest backup of the file. `okube-api check` tells which tables "
+        "can be read."
+    )
+
+
+def translate_error(error: duckdb.Error, path: Path) -> Exception:
     """Return the store's error for an error of DuckDB; return errors that are bugs unchanged."""
     text = str(error)
+    if _INVALIDATED.search(text) or isinstance(error, duckdb.FatalException):
+        return Invalidated(text)
+    if is_damage(error):
+        return describe_damage(error, path)
     if _FULL.search(text):
         return StoreFull("The disk is full.")
-    if isinstance(error, duckdb.TransactionException):
-        return Conflict(text)
-    if isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
-        return Unavailable(text)
-    return error
+    kinds = {
+        duckdb.TransactionException: Conflict,
+        duckdb.InterruptException: Unavailable,
+        duckdb.OutOfMemoryException: Unavailable,
+        duckdb.ConnectionException: Unavailable,  # the cursor was closed because the file was opened again
+    }
+    return next((kind(text) for duckdb_kind, kind in kinds.items() if isinstance(error, duckdb_kind)), error)
 
 
 def fetch_table(cursor: Cursor, sql: str, values: list[Any]) -> pa.Table:
@@ -112,95 +169,6 @@ def insert(
 def _is_ascending(column: pa.ChunkedArray) -> bool:
     values = column.to_numpy()
     return bool((values[1:] >= values[:-1]).all())
-
-
-def checkpoint(cursor: Cursor) -> None:
-    """Move committed data from the log into the file now, after a large write, so that the next write need not do it.
-
-    When another transaction is running, nothing happens; a later checkpoint moves the data.
-    """
-    with suppress(duckdb.TransactionException):
-        cursor.execute("CHECKPOINT")
-
-
-class Database:
-    """An open file and the threads that call DuckDB."""
-
-    def __init__(self, path: Path, memory_limit: str, threads: int) -> None:
-        self._path, self._memory_limit, self._threads = path, memory_limit, threads
-        self._connection: Cursor | None = None
-        self._workers: ThreadPoolExecutor | None = None
-
-    async def open(self) -> None:
-        """Open the file unless it is open.  Raise StoreLocked or Unavailable."""
-        if self._connection is None:
-            opening = partial(connect, self._path, self._memory_limit, self._threads)
-            self._connection = await asyncio.to_thread(opening)
-            self._workers = ThreadPoolExecutor(_MAX_CALLS, thread_name_prefix="duckdb")
-
-    async def close(self) -> None:
-        """Wait for running calls, then close the file."""
-        if self._connection is None or self._workers is None:
-            return
-        connection, self._connection = self._connection, None
-        workers, self._workers = self._workers, None
-        await asyncio.to_thread(workers.shutdown)
-        await asyncio.to_thread(connection.close)
-
-    async def call(self, work: Callable[[Cursor], T], timeout_s: float | None = None) -> T:
-        """Run blocking work in a thread, with a cursor of its own."""
-        with self.cursor() as cursor:
-            return await self.run(cursor, partial(work, cursor), timeout_s)
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Cursor]:
-        """Open a cursor in a transaction that sees what is committed now; roll back unless the body commits."""
-        with self.cursor() as cursor:
-            await self.run(cursor, partial(begin_transaction, cursor))
-            try:
-                yield cursor
-            finally:
-                with anyio.CancelScope(shield=True), suppress(Unavailable):  # closed meanwhile: nothing to roll back
-                    await self.run(cursor, partial(roll_back, cursor))
-
-    async def run(self, cursor: Cursor, call: Callable[[], T], timeout_s: float | None = None) -> T:
-        """Run a blocking call in a thread.  Raise Unavailable when it exceeds its time limit.
-
-        When the task is cancelled or the time limit is reached, the call is interrupted, and this method waits for its
-        end, so that nothing of the call runs later.
-        """
-        if self._workers is None:
-            raise Unavailable("The store is not open.")
-        future = asyncio.get_running_loop().run_in_executor(self._workers, call)
-        try:
-            done, _ = await asyncio.wait((future,), timeout=timeout_s)
-        except asyncio.CancelledError:
-            await _interrupt(cursor, future)
-            raise
-        if not done:
-            await _interrupt(cursor, future)
-            raise Unavailable(f"The query took longer than {timeout_s:g} s.")
-        try:
-            return future.result()
-        except duckdb.Error as error:
-            raise translate_error(error) from error
-
-    def cursor(self) -> Cursor:
-        """Return a new connection, which the caller must close.  Raise Unavailable when the file is not open."""
-        if self._connection is None:
-            raise Unavailable("The store is not open.")
-        return self._connection.cursor()
-
-
-async def _interrupt(cursor: Cursor, call: asyncio.Future[Any]) -> None:
-    """Interrupt a call until it ends: repeatedly, because an interrupt between two statements has no effect."""
-    with anyio.CancelScope(shield=True):
-        while not call.done():
-            cursor.interrupt()
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait((call,), timeout=_INTERRUPT_INTERVAL_S)
-    if not call.cancelled():
-        call.exception()  # retrieved, so that asyncio does not log it
 
 
 def begin_transaction(cursor: Cursor) -> None:

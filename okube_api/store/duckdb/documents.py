@@ -1,18 +1,16 @@
 """Documents in DuckDB: a table per collection, with its declared fields as columns and the document as JSON text."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import Any
 
-import duckdb
 import orjson
 import pyarrow as pa
 
 from okube_api.store.column_types import ARROW_TYPES
 from okube_api.store.conditions import Between, Condition, OneOf, equal
 from okube_api.store.document_values import build_search_text, get_value
-from okube_api.store.duckdb.connection import Cursor, checkpoint, fetch_table, insert, quote
+from okube_api.store.duckdb.connection import Cursor, fetch_table, insert, quote
 from okube_api.store.duckdb.sql import (
     TYPES,
     UNCOMPRESSED,
@@ -35,8 +33,9 @@ _HASH_TYPES = {ColumnType.TEXT: ColumnType.INTEGER, ColumnType.TEXTS: ColumnType
 
 
 class DuckDocuments:
-    """Statements of one collection.  Methods that take a cursor are blocking; callers allow one write at a time.
+    """Statements of one collection.
 
+    Methods that take a cursor are blocking; callers open the transaction of a write, and allow one write at a time.
     `_id` and the last field of each unique group also have columns of hashes, because most look-ups use these fields.
     """
 
@@ -146,36 +145,29 @@ class DuckDocuments:
 
     def write(self, cursor: Cursor, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
         """Insert and replace documents by `_id`, all or none.  Raise Duplicate."""
-        with _transaction(cursor):
-            if replaces:
-                self.delete(cursor, OneOf("_id", tuple(document["_id"] for document in replaces)))
-            check_unique(cursor, self.collection, self._fields, chain(inserts, replaces))
-            self._insert(cursor, chain(inserts, replaces))
-        if len(inserts) + len(replaces) > _BLOCK:
-            checkpoint(cursor)
+        if replaces:
+            self.delete(cursor, OneOf("_id", tuple(document["_id"] for document in replaces)))
+        check_unique(cursor, self.collection, self._fields, chain(inserts, replaces))
+        self._insert(cursor, chain(inserts, replaces))
 
     def replace(self, cursor: Cursor, where: Condition, document: Json) -> bool:
         """Replace the matching document of the same `_id`; return False when none matches."""
-        with _transaction(cursor):
-            matched = self.delete(cursor, equal("_id", document["_id"]) & where)
-            if matched:
-                check_unique(cursor, self.collection, self._fields, [document])
-                self._insert(cursor, [document])
+        matched = self.delete(cursor, equal("_id", document["_id"]) & where)
+        if matched:
+            check_unique(cursor, self.collection, self._fields, [document])
+            self._insert(cursor, [document])
         return bool(matched)
 
     def update(self, cursor: Cursor, where: Condition, changes: Mapping[str, Any]) -> int:
         """Set top-level fields of every matching document, in blocks; return how many matched."""
-        with _transaction(cursor):
-            ids = self.list_ids(cursor, where, BY_ID)
-            for start in range(0, len(ids), _BLOCK):
-                block = ids[start : start + _BLOCK].to_pylist()
-                documents = [{**document, **changes} for document in self.read_block(cursor, where, block)]
-                self.delete(cursor, where & _select_ids(block, BY_ID))
-                if changes.keys() & self._unique_roots:
-                    check_unique(cursor, self.collection, self._fields, documents)
-                self._insert(cursor, documents)
-        if len(ids) > _BLOCK:
-            checkpoint(cursor)
+        ids = self.list_ids(cursor, where, BY_ID)
+        for start in range(0, len(ids), _BLOCK):
+            block = ids[start : start + _BLOCK].to_pylist()
+            documents = [{**document, **changes} for document in self.read_block(cursor, where, block)]
+            self.delete(cursor, where & _select_ids(block, BY_ID))
+            if changes.keys() & self._unique_roots:
+                check_unique(cursor, self.collection, self._fields, documents)
+            self._insert(cursor, documents)
         return len(ids)
 
     def delete(self, cursor: Cursor, where: Condition) -> int:
@@ -237,15 +229,3 @@ def _hash_value(value: Any) -> Any:
     if isinstance(value, list):
         return [hash_text(element) for element in value if element is not None]
     return hash_text(value)
-
-
-@contextmanager
-def _transaction(cursor: Cursor) -> Iterator[None]:
-    cursor.execute("BEGIN TRANSACTION")
-    try:
-        yield
-        cursor.execute("COMMIT")
-    except BaseException:
-        with suppress(duckdb.Error):  # the error being raised may have ended the transaction
-            cursor.execute("ROLLBACK")
-        raise

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import anyio
 
-from okube_api.store.duckdb.connection import Cursor, Database, begin_transaction, roll_back
+from okube_api.store.duckdb.connection import Cursor, begin_transaction, roll_back
+from okube_api.store.duckdb.database import Database
 from okube_api.store.errors import StoreError, Unavailable
 
 T = TypeVar("T")
@@ -99,8 +100,12 @@ class Snapshot:
             if self._is_lost:
                 raise Unavailable("The rows changed before the database could be read.")
             if self._cursor is None:
-                cursor = self._database.cursor()
-                await self._database.run(cursor, partial(begin_transaction, cursor))
+                cursor = await self._database.acquire()
+                try:
+                    await self._database.run(cursor, partial(begin_transaction, cursor))
+                except BaseException:
+                    self._database.release(cursor)
+                    raise
                 self._cursor = cursor
             return self._cursor
 
@@ -122,4 +127,4 @@ class Snapshot:
         if self._cursor is not None:
             with anyio.CancelScope(shield=True), suppress(StoreError):  # closed meanwhile: nothing to roll back
                 await self._database.run(self._cursor, partial(roll_back, self._cursor))
-            self._cursor.close()
+            self._database.release(self._cursor)

@@ -13,13 +13,15 @@ import orjson
 from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.conditions import Condition
 from okube_api.store.duckdb import numbers
-from okube_api.store.duckdb.changes import DuckChange
-from okube_api.store.duckdb.connection import Cursor, Database, quote
+from okube_api.store.duckdb.changes import DuckChange, has_change
+from okube_api.store.duckdb.connection import Cursor, quote
+from okube_api.store.duckdb.database import Database, create_writes_table
 from okube_api.store.duckdb.documents import DuckDocuments, nest_values
 from okube_api.store.duckdb.result_cache import ResultCache, ResultRows
 from okube_api.store.duckdb.rows import DuckReader, create_table
 from okube_api.store.duckdb.snapshots import Snapshot, Snapshots
 from okube_api.store.duckdb.sql import Sql
+from okube_api.store.duckdb.upkeep import FileUpkeep
 from okube_api.store.protocol import Change, Reader
 from okube_api.store.schema import BY_ID, Collection, Schema, SortKey
 from okube_api.store.values import Json
@@ -42,6 +44,7 @@ class DuckStore:
     ) -> None:
         self._schema = schema
         self._database = Database(path, memory_limit, threads)
+        self._upkeep = FileUpkeep(self._database)
         self._collections = {collection.name: DuckDocuments(collection) for collection in schema.collections}
         self._result_cache = ResultCache()
         self._snapshots, self._column_cache = Snapshots(self._database), column_cache or ColumnCache()
@@ -52,9 +55,11 @@ class DuckStore:
         """Open the file and create what it lacks."""
         await self._database.open()
         await self._database.call(self._migrate)
+        self._upkeep.start()
 
     async def close(self) -> None:
         """Close the file."""
+        await self._upkeep.close()
         await self._database.close()
 
     async def ping(self) -> None:
@@ -65,6 +70,7 @@ class DuckStore:
         cursor.execute("BEGIN TRANSACTION")
         cursor.execute("CREATE TABLE IF NOT EXISTS _collections (name VARCHAR, made_for VARCHAR)")
         cursor.execute("CREATE TABLE IF NOT EXISTS _changes (application VARCHAR, name VARCHAR)")
+        create_writes_table(cursor)
         numbers.create_tables(cursor)
         for documents in self._collections.values():
             documents.create(cursor)
@@ -149,7 +155,7 @@ class DuckStore:
     async def _write(self, collection: Collection, work: Callable[[Cursor], T]) -> T:
         async with self._write_locks[collection.name]:
             try:
-                return await self._database.call(work)
+                return await self._database.write(work)
             finally:
                 self._result_cache.invalidate(collection.name)
 
@@ -170,7 +176,7 @@ class DuckStore:
         """Begin a transaction; changes of one application wait for each other."""
         async with self._change_locks[application]:
             snapshot = Snapshot(self._database)
-            change = DuckChange(snapshot, application, name=name, snapshots=self._snapshots)
+            change = DuckChange(snapshot, application, name=name, snapshots=self._snapshots, database=self._database)
             try:
                 await snapshot.begin()
                 yield change
@@ -180,8 +186,7 @@ class DuckStore:
 
     async def is_committed(self, application: str, name: str) -> bool:
         """Return whether the change of that name was committed."""
-        statement = ("SELECT 1 FROM _changes WHERE application = ? AND name = ? LIMIT 1", [application, name])
-        return bool(await self._database.call(partial(_fetch_rows, statement)))
+        return await self._database.call(partial(has_change, application=application, name=name))
 
     async def delete_rows(self, application: str) -> None:
         """Delete every row of an application, its numbers and its counters; waits for a running change to end."""
@@ -191,20 +196,18 @@ class DuckStore:
             self._write_locks["_numbers"],
             self._snapshots.committing(application, tables),
         ):
-            await self._database.call(partial(self._delete_rows, application))
+            await self._database.write(partial(self._delete_rows, application))
 
     def _delete_rows(self, application: str, cursor: Cursor) -> None:
-        cursor.execute("BEGIN TRANSACTION")
         for name in (*(table.name for table in self._schema.tables), "_changes", "_numbers", "_counters"):
             cursor.execute(f"DELETE FROM {quote(name)} WHERE application = ?", [application])
-        cursor.execute("COMMIT")
 
     # -- numbers
 
     async def assign_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
         """Return the number of each identifier; new identifiers get the next numbers."""
         async with self._write_locks["_numbers"]:
-            return await self._database.call(
+            return await self._database.write(
                 lambda cursor: numbers.assign_numbers(cursor, application, kind, identifiers)
             )
 
@@ -218,7 +221,7 @@ class DuckStore:
     async def next_number(self, application: str, counter: str) -> int:
         """Increment a counter and return its value."""
         async with self._write_locks["_numbers"]:
-            return await self._database.call(lambda cursor: numbers.increment_counter(cursor, application, counter))
+            return await self._database.write(lambda cursor: numbers.increment_counter(cursor, application, counter))
 
 
 def _fetch_rows(statement: Sql, cursor: Cursor) -> ResultRows:
