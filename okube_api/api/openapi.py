@@ -19,6 +19,7 @@ from okube_api.api.descriptions import DESCRIPTION, TAGS
 from okube_api.api.examples import EXAMPLES
 from okube_api.api.field_descriptions import describe_fields, describe_parameters
 from okube_api.api.multipart import expand_multipart
+from okube_api.api.openapi_caching import NOT_MODIFIED, NOT_MODIFIED_RESPONSE, VERSION, describe_caching
 from okube_api.api.openapi_shapes import (
     document_creations_under_applications,
     join_alternatives,
@@ -152,9 +153,7 @@ _SECURITY_SCHEMES = {
         "description": "The token, as a login with `setCookie` sets it.",
     },
 }
-ETAG = {"ETag": {"description": "Version of the resource, for `If-Match`.", "schema": _TEXT}}
-
-CREATED: Responses = {201: {"description": "Created.", "headers": ETAG}}
+CREATED: Responses = {201: {"description": "Created.", "headers": {"ETag": VERSION}}}
 """Answer of a creation that returns the new resource."""
 
 
@@ -177,6 +176,7 @@ def build_document(app: FastAPI) -> Json:
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's refusals; ours are problems
         components["schemas"].pop(unused, None)
     components["responses"] = {_response_name(status): _response_component(status) for status in _BY_STATUS}
+    components["responses"][NOT_MODIFIED] = NOT_MODIFIED_RESPONSE
     components["securitySchemes"] = _SECURITY_SCHEMES
     document["security"] = [{BEARER: []}, {"cookie": []}]
     for route in app.routes:
@@ -259,6 +259,7 @@ def _complete_operation(operation: Json, route: APIRoute, method: str) -> None:
         *(_FOR_WRITES if method in _WRITE_METHODS else ()),
     ]
     responses = operation.setdefault("responses", {})
+    describe_caching(operation, route.path_format, method, is_public=is_public)
     for status in {*statuses, *(int(code) for code in responses if int(code) in _BY_STATUS)}:
         responses[str(status)] = {"$ref": f"#/components/responses/{_response_name(status)}"}
     operation["responses"] = dict(sorted(responses.items()))

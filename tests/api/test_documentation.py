@@ -209,9 +209,47 @@ async def test_refusals_have_examples_with_their_code(nobody: httpx.AsyncClient)
         refusal[name] for name in ("type", "title", "status", "code")
     ]
     for name, response in document["components"]["responses"].items():
+        if name == "NotModified":
+            continue
         (media,) = response["content"].values()
         assert f"Refused{media['example']['status']}" == name
         assert media["example"]["type"] == f"urn:okube:problem:{media['example']['code']}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "tag", "is_page"),
+    [
+        ("get", "/sites", "`If-None-Match`", True),
+        ("get", "/applications/{application}/levers", "`If-None-Match`", True),
+        ("get", "/campaigns/{campaign}", "`If-Match`", False),
+        ("get", "/analytics/kpis", "`If-None-Match`", False),
+        ("post", "/sites/{site}/presence/analytics", "`If-None-Match`", False),
+    ],
+)
+async def test_tags_and_links_are_described(
+    nobody: httpx.AsyncClient, method: str, path: str, tag: str, is_page: bool
+) -> None:
+    operation = (await get_document(nobody))["paths"][path][method]
+    headers = operation["responses"]["200"]["headers"]
+    assert tag in headers["ETag"]["description"]
+    assert ("Link" in headers) is is_page
+    assert "304" in operation["responses"]
+    assert [field["in"] for field in operation["parameters"] if field["name"] == "If-None-Match"] == ["header"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", "/health/live"),  # public
+        ("get", "/applications/{application}/ingest/{batch}/rejected"),  # a stream
+        ("post", "/sites"),
+        ("put", "/sites/{site}"),
+    ],
+)
+async def test_other_answers_are_unconditional(nobody: httpx.AsyncClient, method: str, path: str) -> None:
+    operation = (await get_document(nobody))["paths"][path][method]
+    assert "304" not in operation["responses"]
+    assert "If-None-Match" not in {field["name"] for field in operation.get("parameters", ())}
 
 
 async def test_no_boolean_is_a_constant(nobody: httpx.AsyncClient) -> None:
