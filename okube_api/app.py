@@ -1,7 +1,7 @@
 """The application: routers, middleware, the error handler, and the services that live as long as the server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
@@ -72,6 +72,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 RETENTION_INTERVAL_S = 3600.0  # between two removals of events that are older than the retention period
+RESUME_INTERVAL_S = 5.0  # between two searches for interrupted work of the ingest
 RETRY_INTERVAL_S = 1.0  # between two attempts to reach a database that did not answer when the server started
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -161,26 +162,36 @@ async def _open_store(settings: Settings, closing: AsyncExitStack) -> "tuple[Sto
 
 
 async def _start_ingest(services: Services, starting: "asyncio.Task[None] | None", closing: AsyncExitStack) -> None:
-    """Start the background work of the ingest: finish interrupted work, then apply the retention period every hour."""
+    """Start the background work of the ingest: resume interrupted work, and apply the retention period every hour.
 
-    async def resume() -> None:
+    The tasks of the resumed work end with `ingest.close` and `invalidation.close`.
+    """
+    ingest, invalidation = services.ingest, services.invalidation
+
+    async def repeat(name: str, work: Callable[[], Awaitable[None]], interval_s: float) -> None:
         if starting is not None:
             await asyncio.wait((starting,))
-        try:
-            await services.ingest.resume()
-            await services.invalidation.resume()
-        except StoreError as error:
-            log.error("interrupted ingest work could not be finished", error=repr(error))
         while True:
             try:
-                await services.ingest.delete_expired()
-            except StoreError as error:
-                log.error("events older than the retention period could not be removed", error=repr(error))
-            await asyncio.sleep(RETENTION_INTERVAL_S)
+                await work()
+            except Exception as error:  # whatever it is, it must not end the loop for the work of others
+                log.error(name, error=repr(error))
+            await asyncio.sleep(interval_s)
 
-    closing.push_async_callback(services.ingest.close)
-    closing.push_async_callback(services.invalidation.close)
-    closing.push_async_callback(_cancel, asyncio.create_task(resume()))
+    async def resume() -> None:
+        await invalidation.request_upgrade()
+        await ingest.resume_in_background()
+        await invalidation.resume_in_background()
+
+    if services.store.is_exclusive:  # what was being received belongs to a process that has ended
+        await ingest.interrupt_received()
+    closing.push_async_callback(ingest.close)
+    closing.push_async_callback(invalidation.close)
+    for name, work, interval_s in (
+        ("interrupted ingest work could not be finished", resume, RESUME_INTERVAL_S),
+        ("events older than the retention period could not be removed", ingest.delete_expired, RETENTION_INTERVAL_S),
+    ):
+        closing.push_async_callback(_cancel, asyncio.create_task(repeat(name, work, interval_s)))
 
 
 async def _connect(store: Store) -> None:

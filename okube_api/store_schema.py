@@ -12,7 +12,8 @@ from okube_api.http.idempotency import IDEMPOTENCY
 from okube_api.http.rate_limits import RATES
 from okube_api.ingest.batches import BATCHES, REJECTED
 from okube_api.ingest.events.tables import TABLES
-from okube_api.ingest.invalidation import PENDING
+from okube_api.ingest.invalidation import FACTS_VERSIONS, PENDING
+from okube_api.ingest.leases import LEASES
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.sites.thumbnails import THUMBNAILS
@@ -40,6 +41,8 @@ SCHEMA = Schema(
         BATCHES,
         REJECTED,
         PENDING,
+        FACTS_VERSIONS,
+        LEASES,
     ),
     tables=(PANELISTS, BAND_EDGES, *(table for fact in FACTS for table in fact.tables), *TABLES),
 )

@@ -1,6 +1,7 @@
 """Stores applications."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 from okube_api.applications.schemas import merge_settings
 from okube_api.clock import Clock
@@ -67,9 +68,11 @@ class ApplicationRepository(Repository):
         async def edit(stored: Json) -> Json:
             return stored | fields | {"settings": merge_settings(stored["settings"], fields.get("settings", {}))}
 
-        changes = detect_changes(self.collection.name, _WATCHED_FIELDS, [(document, await edit(document))])
-        async with self._changes.publish_around(document["_id"], changes):
-            return await self.change(document, edit, precondition)
+        def publish_around(before: Json, after: Json) -> AbstractAsyncContextManager[None]:
+            changes = detect_changes(self.collection.name, _WATCHED_FIELDS, [(before, after)])
+            return self._changes.publish_around(document["_id"], changes)
+
+        return await self.change(document, edit, precondition, publish_around)
 
 
 def match_ids(ids: Sequence[str] | None) -> Condition:

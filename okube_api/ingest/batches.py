@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from okube_api.clock import stamp
-from okube_api.errors import NotFound
+from okube_api.errors import NotFound, RequestConflict
 from okube_api.ingest.encryption import DecryptionError, LineCipher
 from okube_api.ingest.parse.text import RejectedLine
 from okube_api.kit.ids import is_id, new_id
@@ -78,6 +78,16 @@ class Batches(Repository):
         """Set fields of a batch, and return the batch.  Raise NotFound when it was deleted."""
 
         async def edit(stored: Json) -> Json:
+            return {**stored, **fields}
+
+        return await self.change(batch, edit)
+
+    async def complete(self, batch: Json, fields: Mapping[str, Any]) -> Json:
+        """Set fields of a batch whose file was read to its end.  Raise RequestConflict when it was interrupted."""
+
+        async def edit(stored: Json) -> Json:
+            if stored["state"] != State.RECEIVING:
+                raise RequestConflict("The upload was interrupted because it made no progress for too long. Repeat it.")
             return {**stored, **fields}
 
         return await self.change(batch, edit)

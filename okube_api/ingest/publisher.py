@@ -1,15 +1,16 @@
 """Publishes batches: makes their events count, and keeps facts and other data derived from events up to date."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 
 import structlog
 
 from okube_api.clock import Clock
-from okube_api.errors import RequestConflict
+from okube_api.errors import NotFound, RequestConflict
 from okube_api.ingest.batches import Batches, State
+from okube_api.ingest.leases import ApplicationLeases
 from okube_api.ingest.raw.reader import read_live_batches
 from okube_api.ingest.refresh.context import load_context
 from okube_api.ingest.refresh.documents import DerivedDocuments
@@ -21,9 +22,6 @@ from okube_api.kit.ids import new_id
 from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
 
-ApplicationLocks = defaultdict[str, asyncio.Lock]
-"""One lock per application, so that only one task of the process changes its facts at a time."""
-
 log = structlog.stdlib.get_logger("okube.ingest")
 
 
@@ -31,9 +29,10 @@ class Publisher:
     """Publishes batches, removes them, and rebuilds facts."""
 
     def __init__(
-        self, store: Store, clock: Clock, batches: Batches, documents: DerivedDocuments, locks: ApplicationLocks
+        self, store: Store, clock: Clock, batches: Batches, documents: DerivedDocuments, leases: ApplicationLeases
     ) -> None:
-        self._store, self._clock, self._batches, self._documents, self._locks = store, clock, batches, documents, locks
+        self._store, self._clock, self._batches = store, clock, batches
+        self._documents, self._leases = documents, leases
         self._background: set[asyncio.Task[list[Json]]] = set()
 
     async def publish(self, application: Application, batches: Sequence[Json]) -> list[Json]:
@@ -41,7 +40,7 @@ class Publisher:
 
         Batches that are already visible are returned unchanged.
         """
-        async with self._locks[application.id]:
+        async with self._leases.hold(application.id):
             current = [await self._batches.get_batch(application.id, batch["_id"]) for batch in batches]
             waiting = [batch for batch in current if batch["state"] == State.WAITING]
             live = await self.read_live_kinds(application.id)
@@ -55,6 +54,8 @@ class Publisher:
             return [visible.get(batch["_id"], batch) for batch in current]
 
     async def _add(self, application: Application, batches: Sequence[Json], change: Change) -> None:
+        live = await read_live_batches(change)  # of this attempt: another process may have published them
+        batches = [batch for batch in batches if batch["number"] not in live]
         refresh = FactRefresh(change, await load_context(self._store, application))
         accepted = await refresh.add([Batch(batch["number"], batch["kind"]) for batch in batches])
         for batch in batches:
@@ -66,7 +67,7 @@ class Publisher:
         return await self._batches.update(stored, {"state": State.VISIBLE})
 
     def publish_in_background(self, application: Application, batch: Json) -> None:
-        """Start publishing a batch; if that fails, the batch stays waiting until a process starts and resumes it."""
+        """Start publishing a batch; if that fails, the batch stays waiting until a process resumes it."""
         task = asyncio.create_task(self.publish(application, [batch]))
         self._background.add(task)
         task.add_done_callback(self._log_failure)
@@ -90,28 +91,45 @@ class Publisher:
     async def remove(self, application: Application, batch: Json) -> None:
         """Remove a batch, its events and the facts derived from them.
 
-        Raise RequestConflict while its file is still being read.
+        Raise RequestConflict while its file is still being read, NotFound when it was removed meanwhile.
         """
-        if batch["state"] == State.RECEIVING:
-            raise RequestConflict("The batch is still being received. Try again when its state has changed.")
 
         async def remove_events(change: Change) -> None:
             refresh = FactRefresh(change, await load_context(self._store, application))
             await refresh.remove([Batch(batch["number"], batch["kind"])])
 
-        async with self._locks[application.id]:
-            removing = await self._batches.update(batch, {"state": State.REMOVING})
+        async with self._leases.hold(application.id):
+            current = await self._batches.get_batch(application.id, batch["_id"])
+            if current["state"] == State.RECEIVING:
+                raise RequestConflict("The batch is still being received. Try again when its state has changed.")
+            removing = await self._batches.update(current, {"state": State.REMOVING})
             await commit_with_retry(self._store, application.id, f"{batch['_id']}:removed", remove_events)
             await self._documents.update(application.id, {batch["kind"]})
             await self._batches.delete(removing)
 
-    async def rebuild(self, application: Application, kinds: Collection[str]) -> None:
-        """Rebuild the facts of these kinds of events from the raw tables."""
+    async def finish(self, application: Application) -> None:
+        """Publish the waiting batches of an application, and remove those whose removal was not completed."""
+        for batch in await self._batches.find_in_states(State.REMOVING, application=application.id):
+            with suppress(NotFound):  # another process has removed it
+                await self.remove(application, batch)
+        waiting = await self._batches.find_in_states(State.WAITING, application=application.id)
+        with suppress(NotFound):  # one was removed meanwhile: the others are published the next time
+            await self.publish(application, waiting)
+
+    async def rebuild(self, application: Application, find_kinds: Callable[[], Awaitable[Collection[str]]]) -> None:
+        """Rebuild the facts of some kinds of events from the raw tables.
+
+        find_kinds: returns the kinds, once no other work on the application is running; nothing is done without any.
+        """
+        kinds: Collection[str] = ()
 
         async def rebuild_facts(change: Change) -> None:
             await FactRefresh(change, await load_context(self._store, application)).rebuild(kinds)
 
-        async with self._locks[application.id]:
+        async with self._leases.hold(application.id):
+            kinds = await find_kinds()
+            if not kinds:
+                return
             name = f"rebuilt:{new_id(self._clock())}"
             await commit_with_retry(self._store, application.id, name, rebuild_facts)
             await self._documents.update(application.id, set(kinds))

@@ -12,8 +12,8 @@ from okube_api.clock import Clock
 from okube_api.ingest.batches import Batches
 from okube_api.ingest.encryption import LineCipher
 from okube_api.ingest.erasure import erase_events
+from okube_api.ingest.leases import ApplicationLeases
 from okube_api.ingest.load.pseudonyms import DEVICE, USER, Pseudonyms
-from okube_api.ingest.publisher import ApplicationLocks
 from okube_api.ingest.refresh.context import load_context
 from okube_api.ingest.refresh.documents import DerivedDocuments
 from okube_api.ingest.refresh.refresh import FactRefresh
@@ -39,12 +39,12 @@ class Retention:
         batches: Batches,
         cipher: LineCipher,
         documents: DerivedDocuments,
-        locks: ApplicationLocks,
+        leases: ApplicationLeases,
         keep_days: int | None,
     ) -> None:
         """keep_days: the retention period in days; None keeps events for ever."""
         self._store, self._clock, self._secret = store, clock, secret
-        self._batches, self._cipher, self._documents, self._locks = batches, cipher, documents, locks
+        self._batches, self._cipher, self._documents, self._leases = batches, cipher, documents, leases
         self._keep_days = keep_days
 
     def first_kept_day(self) -> int | None:
@@ -64,7 +64,7 @@ class Retention:
         async def expire(change: Change) -> None:
             await FactRefresh(change, await load_context(self._store, application)).expire(first_day)
 
-        async with self._locks[application.id]:
+        async with self._leases.hold(application.id):
             async with self._store.open_reader(application.id) as view:
                 expired = await find_expired_days(view, first_day)
             if expired:
@@ -82,7 +82,7 @@ class Retention:
             number = await pseudonyms.find_number(kind, name)
             if number is not None:
                 numbers[kind] = number
-        async with self._locks[application.id]:
+        async with self._leases.hold(application.id):
             if numbers:
                 change_name = f"erased:{new_id(self._clock())}"
                 erase = partial(self._erase_numbers, application, numbers)

@@ -2,32 +2,38 @@
 
 A file is first loaded: its events are stored as a batch, and do not count yet.  Then the batch is published: one change
 makes its events count and writes the facts derived from them.  If a process stops in between, the batch stays in state
-`waiting` until `resume` publishes it.
+`waiting` until a process resumes it, which every server does at intervals.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 
+import structlog
+
 from okube_api.applications.repository import APPLICATIONS
-from okube_api.clock import Clock
+from okube_api.clock import Clock, utc_now
 from okube_api.errors import Impossible
 from okube_api.ingest.batches import Batches, State
 from okube_api.ingest.columns.allocator import limit_arenas
 from okube_api.ingest.encryption import DecryptionError, LineCipher
 from okube_api.ingest.events.kinds import KINDS
+from okube_api.ingest.leases import ApplicationLeases
 from okube_api.ingest.load.event_writer import OnProgress
 from okube_api.ingest.load.file_blocks import EventFile, open_event_file
 from okube_api.ingest.load.loader import Loader
 from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, ReadOptions
-from okube_api.ingest.publisher import ApplicationLocks, Publisher
+from okube_api.ingest.publisher import Publisher
 from okube_api.ingest.refresh.documents import DerivedDocuments
 from okube_api.ingest.retention import Retention
 from okube_api.kit.application import Application
 from okube_api.store.conditions import equal
 from okube_api.store.protocol import Store
 from okube_api.store.values import Json
+
+Kinds = Collection[str]
+
+log = structlog.stdlib.get_logger("okube.ingest")
 
 
 class Ingest:
@@ -52,8 +58,11 @@ class Ingest:
         self.store, self.clock = store, clock
         self.batches = Batches(store, clock)
         self._cipher = LineCipher(secret)
-        documents, locks = DerivedDocuments(store, clock), ApplicationLocks(asyncio.Lock)
-        self._publisher = Publisher(store, clock, self.batches, documents, locks)
+        documents = DerivedDocuments(store, clock)
+        # In real time, also where `clock` stands still or jumps: a lease must outlive neither its process nor its work.
+        self._leases = ApplicationLeases(store, utc_now, is_shared=not store.is_exclusive)
+        self._finishing: dict[str, asyncio.Task[None]] = {}  # by application
+        self._publisher = Publisher(store, clock, self.batches, documents, self._leases)
         self._retention = Retention(
             store,
             clock,
@@ -61,7 +70,7 @@ class Ingest:
             batches=self.batches,
             cipher=self._cipher,
             documents=documents,
-            locks=locks,
+            leases=self._leases,
             keep_days=keep_days,
         )
         self._loader = Loader(
@@ -166,24 +175,58 @@ class Ingest:
 
     async def rebuild(self, application: Application, kinds: Collection[str] = tuple(KINDS)) -> None:
         """Rebuild the facts of these kinds of events from the raw tables."""
-        await self._publisher.rebuild(application, kinds)
+
+        async def get_kinds() -> Collection[str]:
+            return kinds
+
+        await self._publisher.rebuild(application, get_kinds)
+
+    async def rebuild_found(self, application: Application, find_kinds: Callable[[], Awaitable[Kinds]]) -> None:
+        """Rebuild the facts of the kinds that `find_kinds` returns once no other work on the application is running."""
+        await self._publisher.rebuild(application, find_kinds)
+
+    async def is_busy(self, application: str) -> bool:
+        """Return whether a task of this process or another process works on the facts of an application."""
+        return await self._leases.is_busy(application)
 
     async def resume(self) -> None:
-        """Finish the work of processes that stopped: interrupt, remove or publish their batches."""
+        """Finish the work of processes that stopped or lost the database: interrupt, remove or publish their batches.
+
+        Applications on which somebody works are left out.  Raise the first error after all work has ended.
+        """
+        await self.resume_in_background()
+        await asyncio.gather(*self._finishing.values())
+
+    async def resume_in_background(self) -> None:
+        """Start the work of `resume`; applications do not wait for each other."""
+        self._finishing = {key: task for key, task in self._finishing.items() if not task.done()}
         for batch in await self.batches.find_abandoned(self.clock()):
             await self._loader.interrupt(batch)
-        unfinished: defaultdict[str, list[Json]] = defaultdict(list)
-        for batch in await self.batches.find_in_states(State.WAITING, State.REMOVING):
-            unfinished[batch["application"]].append(batch)
-        for application_id, batches in unfinished.items():
-            document = await self.store.get(APPLICATIONS, equal("_id", application_id))
-            if document is not None:
-                application = Application.from_document(document)
-                for batch in batches:
-                    if batch["state"] == State.REMOVING:
-                        await self.remove_batch(application, batch)
-                await self.publish(application, [batch for batch in batches if batch["state"] == State.WAITING])
+        unfinished = await self.batches.find_in_states(State.WAITING, State.REMOVING)
+        for application_id in {batch["application"] for batch in unfinished}:
+            if application_id not in self._finishing and not await self.is_busy(application_id):
+                task = asyncio.create_task(self._finish(application_id))
+                task.add_done_callback(_log_failure)
+                self._finishing[application_id] = task
+
+    async def _finish(self, application_id: str) -> None:
+        document = await self.store.get(APPLICATIONS, equal("_id", application_id))
+        if document is not None:
+            await self._publisher.finish(Application.from_document(document))
+
+    async def interrupt_received(self) -> None:
+        """Interrupt all batches that are being received.  Call it only while no process can be receiving any."""
+        for batch in await self.batches.find_in_states(State.RECEIVING):
+            await self._loader.interrupt(batch)
 
     async def close(self) -> None:
         """Cancel publishing in the background; `resume` finishes it."""
+        for task in self._finishing.values():
+            task.cancel()
+        await asyncio.gather(*self._finishing.values(), return_exceptions=True)
         await self._publisher.close()
+
+
+def _log_failure(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("ingest.resuming_failed", error=repr(error))

@@ -1,6 +1,7 @@
 """Base of the repositories: documents are found by id or key, listed by the page, and written with a version."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -8,6 +9,7 @@ from okube_api.clock import Clock, stamp
 from okube_api.errors import Fault, NotFound, PreconditionFailed, RequestConflict, Taken, UnknownReference
 from okube_api.kit.ids import is_id, new_id
 from okube_api.kit.json_text import is_same_json
+from okube_api.kit.resource_changes import WriteSkipped
 from okube_api.store.conditions import NOTHING, Condition, OneOf, Overlaps, equal
 from okube_api.store.errors import Duplicate
 from okube_api.store.protocol import Store
@@ -21,6 +23,8 @@ T = TypeVar("T")
 Edit = Callable[[Json], Awaitable[Json]]
 Precondition = Callable[[Json], bool]
 """Returns whether the stored document may be changed: the check of `If-Match`."""
+PublishAround = Callable[[Json, Json], AbstractAsyncContextManager[None]]
+"""Called with a document and its new version; the write runs inside the context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +128,16 @@ class Repository:
         except Duplicate as error:
             raise self._to_taken(error, f"/{error.index}" if len(documents) > 1 else "") from None
 
-    async def change(self, document: Json, edit: Edit, precondition: Precondition | None = None) -> Json:
+    async def change(
+        self,
+        document: Json,
+        edit: Edit,
+        precondition: Precondition | None = None,
+        publish_around: PublishAround | None = None,
+    ) -> Json:
         """Replace a document by what `edit` returns for it, and return the new document.
+
+        publish_around: returns the context in which a document is replaced by a new version of it.
 
         An edit that changes nothing is not written: the version and `updatedAt` stay the same.
         When another request changes the document in between, the edit is applied again to the newer version, so that
@@ -138,7 +150,11 @@ class Repository:
             if is_same_json(edited, document):
                 return document
             edited |= {"version": document["version"] + 1, "updatedAt": stamp(self.clock())}
-            if await self._replace(document, edited):
+            if publish_around is None:
+                is_replaced = await self._replace(document, edited)
+            else:
+                is_replaced = await self._replace_within(publish_around(document, edited), document, edited)
+            if is_replaced:
                 return edited
             document = await self.get_by_id(document["_id"])
         raise RequestConflict(f"Other requests are changing this {self.kind} at the same time. Try again.")
@@ -150,6 +166,16 @@ class Repository:
             return await self.store.replace(self.collection, unchanged, new)
         except Duplicate as error:
             raise self._to_taken(error, "") from None
+
+    async def _replace_within(self, context: AbstractAsyncContextManager[None], old: Json, new: Json) -> bool:
+        """Replace a document inside a context, which ends with WriteSkipped unless the document was replaced."""
+        try:
+            async with context:
+                if not await self._replace(old, new):
+                    raise WriteSkipped
+        except WriteSkipped:
+            return False
+        return True
 
     async def remove(self, document: Json, precondition: Precondition | None = None) -> None:
         """Delete a document.  Raise PreconditionFailed."""

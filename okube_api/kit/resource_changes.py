@@ -35,6 +35,10 @@ class ResourceChange:
     kind: ChangeKind
 
 
+class WriteSkipped(Exception):
+    """Raised inside `ChangePublisher.publish_around` when nothing was written, so that the listener ignores it."""
+
+
 Listener = Callable[[str, Sequence[ResourceChange]], AbstractAsyncContextManager[None]]
 """Called with the application's id and the changes; the write runs inside the context manager.
 

@@ -1,6 +1,7 @@
 """Base of the repositories whose documents are validated and normalised before they are stored."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
 from okube_api.clock import Clock
@@ -52,14 +53,15 @@ class ValidatedRepository(Repository):
     ) -> Json:
         """Change these fields of a resource and return it.  Raise as `create` and `change` do."""
         normalize = await self.load_normalizer(application, [(document, fields)])
-        updates = [(document, normalize(document, fields))]
 
         async def edit(stored: Json) -> Json:
             return normalize(stored, fields)
 
-        changes = detect_changes(self.collection.name, self.watched_fields, updates)
-        async with self.changes.publish_around(application.id, changes):
-            return await self.change(document, edit, precondition)
+        def publish_around(before: Json, after: Json) -> AbstractAsyncContextManager[None]:
+            changes = detect_changes(self.collection.name, self.watched_fields, [(before, after)])
+            return self.changes.publish_around(application.id, changes)
+
+        return await self.change(document, edit, precondition, publish_around)
 
 
 ResolveIds = Callable[[Sequence[str], str], list[str]]

@@ -73,6 +73,10 @@ class Change(Reader, Protocol):
 class Store(Protocol):
     """Store of documents and rows; safe for concurrent use by the tasks of one event loop."""
 
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether no other process can use the store while this one has it open."""
+
     async def start(self) -> None:
         """Connect, create tables and indexes, and apply migrations.  Several processes may do this at the same time.
 

@@ -157,7 +157,7 @@ async def test_counts_stay_in_the_bands_that_they_were_made_with_until_the_rebui
             {"bands": {name.value: list(edges) for name, edges in after.items()}}
         ),
     )
-    app.application = changed
+    await empty_store.update(APPLICATIONS, equal("_id", own), {"settings": changed.settings.model_dump(by_alias=True)})
     await app.ingest_events("stays", stays[1::2])
     edges, bands = await read_state()
     assert edges == before

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from okube_api.areas.repository import AREAS
 from okube_api.catalogue.facts import DELIVERIES, GEO_STAYS, PANELISTS
-from okube_api.errors import Impossible
+from okube_api.errors import Impossible, RequestConflict
 from okube_api.ingest.batches import ABANDONED_AFTER, State
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
@@ -266,3 +266,64 @@ async def test_another_secret_finds_no_user(empty_store: Store) -> None:
     assert [
         line async for line in app.ingest.stream_rejected(rejected)
     ] == []  # whether it names "a" is unknown, so it is deleted
+
+
+# -- work that is resumed while the server runs ------------------------------------------------------------------
+
+
+async def test_work_that_failed_is_resumed_at_the_next_tick(empty_store: Store) -> None:
+    """Leave a batch waiting and another one half removed, as a database that stops does."""
+    app = await create_app(empty_store)
+    removed = await app.ingest_events("stays", [build_stay("a", "2024-03-28T10:00:00Z")])
+    await app.ingest.batches.update(removed, {"state": State.REMOVING})
+    waiting = await app.load("stays", [build_stay("b", "2024-03-28T10:00:00Z")])
+    await app.ingest.resume()
+    (batch,) = await app.ingest.batches.find_in_states(*State)
+    assert (batch["_id"], batch["state"], batch["accepted"]) == (waiting["_id"], "visible", 1)
+    assert [dwell for _, dwell, _ in await read_stays(app)] == [600]
+
+
+async def test_two_processes_publish_a_batch_once(empty_store: Store) -> None:
+    app = await create_app(empty_store)
+    rivals = [Ingest(empty_store, get_fixed_time, SECRET) for _ in range(2)]
+    batch = await app.load("stays", [build_stay("a", "2024-03-28T10:00:00Z")])
+    await asyncio.gather(
+        app.ingest.publish(app.application, [batch]), *(rival.publish(app.application, [batch]) for rival in rivals)
+    )
+    assert len(await read_stays(app)) == 1
+    (batch,) = await app.ingest.batches.find_in_states(*State)
+    assert (batch["state"], batch["accepted"], batch["duplicate"]) == ("visible", 1, 0)
+
+
+async def test_resuming_leaves_out_applications_on_which_somebody_works(empty_store: Store) -> None:
+    app = await create_app(empty_store)
+    await app.load("stays", [build_stay("a", "2024-03-28T10:00:00Z")])
+    async with app.ingest._leases.hold(app.application.id):
+        await app.ingest.resume()
+        assert len(await app.ingest.batches.find_in_states(State.WAITING)) == 1
+    await app.ingest.resume()
+    assert len(await app.ingest.batches.find_in_states(State.VISIBLE)) == 1
+
+
+async def test_file_of_an_interrupted_batch_is_refused_at_its_end(empty_store: Store) -> None:
+    """Interrupt a batch while its process is stopped; when it goes on, no event counts."""
+    app = await create_app(empty_store)
+    later = Ingest(empty_store, lambda: NOW + ABANDONED_AFTER + timedelta(seconds=1), SECRET)
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield f"{json.dumps(build_stay('a', '2024-03-28T10:00:00Z'))}\n".encode()
+        await later.resume()
+
+    with pytest.raises(RequestConflict, match="interrupted"):
+        await app.ingest.ingest(app.application, "stays", EventFile(stream(), Format.NDJSON))
+    assert await read_stays(app) == []
+
+
+async def test_batches_of_an_ended_process_are_interrupted_at_once(empty_store: Store) -> None:
+    app = await create_app(empty_store)
+    await app.ingest.batches.create(app.application.id, "areas", {})
+    await app.ingest.interrupt_received()
+    (batch,) = await app.ingest.batches.find_in_states(*State)
+    assert batch["state"] == "interrupted"
+    await app.ingest.remove_batch(app.application, batch)
+    assert await app.ingest.batches.find_in_states(*State) == []

@@ -60,7 +60,8 @@ class Loader:
 
         Invalid lines are stored with the batch as rejected lines.
         Raise AtomicLoadRefused when `atomic` is set and a line is invalid, another Refusal when the file as a whole
-        cannot be read.  No event of the file stays stored then.
+        cannot be read, RequestConflict when the batch was interrupted because this process had stopped for a while.  No
+        event of the file stays stored then.
         """
         about = {"format": file.format, "name": file.name, "content": file.content_hash, "atomic": atomic}
         batch = await self._batches.create(application.id, kind, {key: value for key, value in about.items() if value})
@@ -76,7 +77,8 @@ class Loader:
             with suppress(Exception):  # the first error is the one to report
                 await asyncio.shield(self.interrupt(batch))
             raise
-        return await self._batches.update(batch, counts.as_fields() | {"state": State.WAITING, "stored": counts.stored})
+        fields = counts.as_fields() | {"state": State.WAITING, "stored": counts.stored}
+        return await self._batches.complete(batch, fields)
 
     async def _write_events(
         self, application: Application, batch: Json, file: EventFile, on_progress: OnProgress | None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from okube_api.applications.repository import APPLICATIONS
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.catalogue.bands import Bands
 from okube_api.equipments.repository import EQUIPMENTS
@@ -68,7 +69,12 @@ class RefreshTask:
 
 
 async def load_context(store: Store, application: Application) -> DerivationContext:
-    """Return the inputs of a derivation other than events, as they are stored now."""
+    """Return the inputs of a derivation other than events, as they are stored now.
+
+    application: used when it is not stored; its settings may be older than the stored ones.
+    """
+    stored = await store.get(APPLICATIONS, equal("_id", application.id))
+    application = application if stored is None else Application.from_document(stored)
 
     async def load_documents(collection: Collection) -> list[Json]:
         return await store.find(collection, equal("application", application.id))

@@ -41,6 +41,8 @@ class MongoStore:
     column_cache: the tables that are kept in memory to evaluate plans on.
     """
 
+    is_exclusive = False
+
     def __init__(
         self,
         url: str,
