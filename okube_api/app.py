@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
+from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -96,6 +97,7 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None, 
         redirect_slashes=False,
     )
     app.state.metrics = Metrics()
+    app.state.body_limiter = CapacityLimiter(1)
     for router in ROUTERS:  # not `include_router`, which costs every request a second look-up
         app.router.routes.extend(router.routes)
     app.router.routes.extend(build_documentation_routes(app, settings.docs))

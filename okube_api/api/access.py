@@ -276,8 +276,16 @@ class Creator:
 
 
 async def provide_creator(request: Request, identity: IdentityDep, services: ServicesDep) -> Creator:
-    """Return the creator, as a dependency."""
-    return Creator(request, services, identity.user)
+    """Return the creator, as a dependency.
+
+    Raise Forbidden for a user who is an editor neither of the application in the path, nor, without one, of any.
+    """
+    user = identity.user
+    if application_in_path := request.path_params.get("application"):
+        await load_access(services, user, application_in_path, Role.EDITOR)
+    elif not any(role.includes(Role.EDITOR) for role in (user.global_role, *user.roles.values()) if role):
+        raise Forbidden(f"This requires the role '{Role.EDITOR}' in an application.")
+    return Creator(request, services, user)
 
 
 CanCreate = Annotated[Creator, Depends(provide_creator)]

@@ -5,15 +5,17 @@ query parameters, bodies above the limit, other content types, and ambiguous JSO
 twice.
 """
 
-import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, ClassVar, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl, urlencode
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import params
-from fastapi.dependencies.utils import get_flat_params, get_validation_alias
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_flat_params, get_validation_alias, solve_dependencies
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
@@ -28,6 +30,7 @@ from okube_api.api.form import read_form
 from okube_api.auth.repository import Role
 from okube_api.errors import BadRequest, Fault, TooLarge, UnsupportedMedia, format_suggestion
 from okube_api.http import idempotency
+from okube_api.http.client_disconnect import cancel_on_disconnect
 from okube_api.http.etags import answer_conditionally, digest, is_unchanged
 from okube_api.http.ignored_names import note_ignored, remove_unknown_fields
 from okube_api.http.middleware.path_segments import decode_parameters
@@ -36,7 +39,11 @@ from okube_api.http.pagination import PageResponse
 from okube_api.kit.json_text import escape_pointer, read_json
 from okube_api.kit.schemas import list_types
 from okube_api.settings import Settings
+from okube_api.store.values import Json
 
+T = TypeVar("T")
+
+_PUBLIC_BODY_BYTES = 16_384
 _MAX_BYTES_ON_LOOP = 16_384
 """A larger body is parsed in a thread, so that it does not block the event loop."""
 
@@ -78,7 +85,11 @@ class ApiRoute(APIRoute):
         async def perform(request: Request) -> Response:
             request = request if body is None else await body.read(request)
             try:
-                return await self.respond_early(request) or await handle(request)
+                if early := await self.respond_early(request):
+                    return early
+                if body is not None and isinstance(request, _ParsedRequest) and request.is_large:
+                    await body.validate(request)
+                return await handle(request)
             except RequestValidationError as error:
                 refuses_unknown = get_services(request).settings.unknown_fields == "refuse"
                 if refuses_unknown or not isinstance(request, _ParsedRequest):
@@ -89,6 +100,7 @@ class ApiRoute(APIRoute):
             """Repeat the request without its unknown fields, until there are none or other faults."""
             while unknown := remove_unknown_fields(request.value, error.errors()):
                 note_ignored(request.scope, [f"body{pointer}" for pointer in unknown])
+                request.validated = None
                 try:
                     return await self.respond_early(request) or await handle(request)
                 except RequestValidationError as next_error:
@@ -106,10 +118,11 @@ class ApiRoute(APIRoute):
             request.scope["path_params"] = decode_parameters(request.scope["path_params"])
             if request.scope["query_string"]:
                 await _check_query(request, list_parameters(), self, services)
+            if not self.is_public and request.method in _BODY_METHODS and has_body(request):
+                await _check_access(request, self.dependant.dependencies)
             limited_request = Request(request.scope, _limit_body(request, self.body_limit(services.settings)))
             if accepts_key and (key := request.headers.get(idempotency.HEADER)) is not None:
-                user_id = request.state.identity.user.id
-                return await services.idempotency.run_once(user_id, key, limited_request, perform)
+                return await services.idempotency.run_once(request.state.user_id, key, limited_request, perform)
             if not is_conditional:
                 return await perform(limited_request)
             return await answer_get(limited_request, services)
@@ -129,9 +142,13 @@ class ApiRoute(APIRoute):
 
 
 class PublicRoute(ApiRoute):
-    """A route that needs no authentication."""
+    """A route that needs no authentication, and reads small bodies only."""
 
     is_public = True
+
+    def body_limit(self, settings: Settings) -> int:
+        """Return the maximum size of a body that anybody may send, in bytes."""
+        return min(settings.body_limit, _PUBLIC_BODY_BYTES)
 
 
 class JsonRoute(ApiRoute):
@@ -272,6 +289,25 @@ def _parse_query(query: bytes) -> list[tuple[str, str]]:
         raise BadRequest("The query string may have 1,000 parameters at most.") from None
 
 
+# -- access ------------------------------------------------------------------------------------------------
+
+
+_BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+
+
+async def _check_access(request: Request, dependencies: list[Dependant]) -> None:
+    """Resolve the dependencies of a route before its body is read, so that they can refuse the caller.
+
+    FastAPI reads the body first.  Faults of parameters are left to it.
+    """
+    await solve_dependencies(
+        request=request,
+        dependant=Dependant(dependencies=dependencies),
+        async_exit_stack=request.scope["fastapi_inner_astack"],
+        embed_body_fields=False,
+    )
+
+
 # -- bodies ------------------------------------------------------------------------------------------------
 
 
@@ -292,21 +328,55 @@ def _limit_body(request: Request, limit: int) -> Receive:
     return receive
 
 
+async def _run_in_thread(request: Request, work: Callable[[], T]) -> T:
+    """Do work for a large body in a thread, so that the event loop is free; stop when the client disconnects.
+
+    One thread does it for all requests: several would only compete with the event loop.
+    """
+
+    def work_without_pauses() -> T:
+        # A full garbage collection stops all threads, and a body of many objects causes several.
+        gc.disable()
+        try:
+            return work()
+        finally:
+            gc.enable()
+
+    limiter: CapacityLimiter = request.app.state.body_limiter
+    thread = to_thread.run_sync(work_without_pauses, abandon_on_cancel=True, limiter=limiter)
+    return await cancel_on_disconnect(request, thread)
+
+
 @dataclass(frozen=True, slots=True)
 class _BodyReader:
-    """Reads the bodies of a route as JSON values.
+    """Reads the bodies of a route as JSON values, and validates large ones.
 
     model: the model that form bodies are converted for; None where only JSON is accepted.
+    check: validates a value as the body of the route; returns the result and the errors, as FastAPI does.
     """
 
     model: type[BaseModel] | None
+    check: Callable[..., tuple[Any, list[Any]]]
 
     @classmethod
     def for_route(cls, route: ApiRoute) -> "_BodyReader | None":
         """Return the reader of a route; None for a route without a body, or whose body FastAPI reads as a form."""
         if route.body_field is None or isinstance(route.body_field.field_info, params.Form):
             return None
-        return cls(_find_model(route.body_field.field_info.annotation) if route.accepts_forms else None)
+        field = route.body_field
+        check = field.validate
+
+        def check_once(value: Any, values: Json | None = None, *, loc: tuple[str, ...] = ()) -> tuple[Any, list[Any]]:
+            return value.result if isinstance(value, _Validated) else check(value, values or {}, loc=loc)
+
+        # FastAPI validates in the event loop.  What was validated in a thread before passes.
+        field.validate = check_once  # type: ignore[method-assign, assignment]
+        return cls(_find_model(field.field_info.annotation) if route.accepts_forms else None, check)
+
+    async def validate(self, request: "_ParsedRequest") -> None:
+        """Validate the body of a request in a thread; FastAPI uses the result."""
+        work = partial(self.check, request.value, {}, loc=("body",))
+        request.validated = _Validated(await _run_in_thread(request, work))
 
     async def read(self, request: Request) -> Request:
         """Return the request with its body parsed.  Raise BadRequest, TooLarge or UnsupportedMedia."""
@@ -315,32 +385,49 @@ class _BodyReader:
         kind = _content_type(request)
         raw = await request.body()
         if kind == JSON:
-            is_small = len(raw) <= _MAX_BYTES_ON_LOOP
-            return _ParsedRequest(request, read_json(raw) if is_small else await asyncio.to_thread(read_json, raw))
+            is_large = len(raw) > _MAX_BYTES_ON_LOOP
+            value = await _run_in_thread(request, partial(read_json, raw)) if is_large else read_json(raw)
+            return _ParsedRequest(request, value, is_large=is_large)
         if kind == FORM and self.model is not None:
-            return _ParsedRequest(request, read_form(raw, self.model))
+            is_large = len(raw) > _MAX_BYTES_ON_LOOP
+            read = partial(read_form, raw, self.model)
+            return _ParsedRequest(
+                request, await _run_in_thread(request, read) if is_large else read(), is_large=is_large
+            )
         if not raw and not kind:
             return request  # FastAPI reports the missing body where the route requires one
         accepted = f"{JSON} or {FORM}" if self.model else JSON
         raise UnsupportedMedia(f"The body must be {accepted}, not '{kind[:100]}'.")
 
 
-class _ParsedRequest(Request):
-    """A request whose body is parsed already."""
+@dataclass(frozen=True, slots=True)
+class _Validated:
+    """The result of the validation of a body, with its errors."""
 
-    def __init__(self, request: Request, value: Any) -> None:
+    result: tuple[Any, list[Any]]
+
+
+class _ParsedRequest(Request):
+    """A request whose body is parsed already.
+
+    is_large: whether the body is large, so that it must not be validated in the event loop.
+    """
+
+    def __init__(self, request: Request, value: Any, *, is_large: bool = False) -> None:
         headers = [(name, text) for name, text in request.scope["headers"] if name != b"content-type"]
         scope = {**request.scope, "headers": [*headers, (b"content-type", JSON.encode())]}
         super().__init__(scope, request.receive)
         self.value = value
+        self.is_large = is_large
+        self.validated: _Validated | None = None
 
     async def body(self) -> bytes:
         """Return a JSON text, so that FastAPI calls `json`."""
         return b"{}"
 
     async def json(self) -> Any:
-        """Return the parsed body."""
-        return self.value
+        """Return the parsed body, validated if it is large."""
+        return self.validated or self.value
 
 
 def _content_type(request: Request) -> str:

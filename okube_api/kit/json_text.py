@@ -52,7 +52,9 @@ def _check(value: Any, pointer: str, level: int) -> Any:
     if isinstance(value, _ObjectPairs):
         return dict(_check_members(value, pointer, level))
     if isinstance(value, list):
-        return [_check(item, f"{pointer}/{index}", level + 1) for index, item in enumerate(value)]
+        for index, item in enumerate(value):
+            value[index] = _check(item, f"{pointer}/{index}", level + 1)
+        return value
     if isinstance(value, _RefusedNumber):
         is_integer = value.lstrip("-").isdigit()
         raise _refusal(pointer, "out_of_range", _INTEGER_RANGE if is_integer else f"JSON does not allow {value}.")
