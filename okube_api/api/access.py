@@ -4,7 +4,9 @@
 An application or resource in which the user has no role is answered with 404, like one that does not exist.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -41,6 +43,36 @@ class SiteAccess(Access):
     site: Json
 
 
+_required: ContextVar[list[tuple[str, Role]] | None] = ContextVar("required", default=None)
+
+
+class RequiredRoles:
+    """The roles, by application id, that the current request needs; recorded while it is carried out."""
+
+    def __init__(self, services: Services, user: User) -> None:
+        self._services = services
+        self._user = user
+        self._roles: list[tuple[str, Role]] = []
+
+    @contextmanager
+    def record(self) -> Iterator[None]:
+        """Record the roles that are required within this context."""
+        token = _required.set(self._roles)
+        try:
+            yield
+        finally:
+            _required.reset(token)
+
+    def dump(self) -> list[list[str]]:
+        """Return the recorded roles as JSON."""
+        return [[application, str(role)] for application, role in dict.fromkeys(self._roles)]
+
+    async def require(self, entries: list[list[str]]) -> None:
+        """Require the roles that an earlier request recorded.  Raise NotFound or Forbidden."""
+        for application, role in entries:
+            await load_access(self._services, self._user, application, Role(role))
+
+
 def get_identity(request: Request) -> Identity:
     """Return the authenticated user and token of a request; `ApiRoute` has set them."""
     identity: Identity = request.state.identity
@@ -73,11 +105,14 @@ async def load_access(services: Services, user: User, id_or_key: str, minimum: R
     role = user.get_role(document["_id"])
     if role is None:
         raise NotFound("application", id_or_key)
-    return Access(user, require_role(role, minimum), Application.from_document(document))
+    return Access(user, require_role(role, minimum, document["_id"]), Application.from_document(document))
 
 
-def require_role(role: Role, minimum: Role) -> Role:
-    """Return the role if it includes `minimum`.  Raise Forbidden otherwise."""
+def require_role(role: Role, minimum: Role, application: str) -> Role:
+    """Return the role in an application (an id) if it includes `minimum`.  Raise Forbidden otherwise."""
+    recorded = _required.get()
+    if recorded is not None:
+        recorded.append((application, minimum))
     if not role.includes(minimum):
         raise Forbidden(f"This requires the role '{minimum}' in the application. Your role is '{role}'.")
     return role
@@ -152,7 +187,8 @@ async def load_by_id(
     if role is None:
         raise NotFound(resources.kind, identifier)
     application = await services.applications.get_by_name(document["application"])
-    return ResourceAccess(user, require_role(role, minimum), Application.from_document(application), document)
+    access = require_role(role, minimum, application["_id"])
+    return ResourceAccess(user, access, Application.from_document(application), document)
 
 
 async def load_by_key(services: Services, user: User, resources: Repository, key: str, minimum: Role) -> ResourceAccess:
@@ -171,7 +207,7 @@ async def load_by_key(services: Services, user: User, resources: Repository, key
     role = user.get_role(application.id)
     if role is None:
         raise NotFound(resources.kind, key)
-    return ResourceAccess(user, require_role(role, minimum), application, documents[0])
+    return ResourceAccess(user, require_role(role, minimum, application.id), application, documents[0])
 
 
 SiteInPath = Annotated[str, Path(description="Id of the site; in a path with an application also any of its keys.")]

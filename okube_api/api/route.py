@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
-from okube_api.api.access import has_body, load_access, require_application
+from okube_api.api.access import RequiredRoles, has_body, load_access, require_application
 from okube_api.api.container import Services, get_services
 from okube_api.api.credentials import identify_caller
 from okube_api.api.form import read_form
@@ -122,7 +122,7 @@ class ApiRoute(APIRoute):
                 await _check_access(request, self.dependant.dependencies)
             limited_request = Request(request.scope, _limit_body(request, self.body_limit(services.settings)))
             if accepts_key and (key := request.headers.get(idempotency.HEADER)) is not None:
-                return await services.idempotency.run_once(request.state.user_id, key, limited_request, perform)
+                return await _run_once(limited_request, services, key, perform)
             if not is_conditional:
                 return await perform(limited_request)
             return await answer_get(limited_request, services)
@@ -130,8 +130,9 @@ class ApiRoute(APIRoute):
         async def answer_get(request: Request, services: Services) -> Response:
             if_none_match = request.headers.get("if-none-match")
             etag = await _compute_list_etag(request, services) if depends_on_documents else None
-            if etag is not None and if_none_match and is_unchanged(if_none_match, etag):
-                return answer_conditionally(Response(), if_none_match, etag)  # nothing is read
+            # Nothing is read, since the tag depends on the roles of the caller.  `*` does not: it must not match here.
+            if etag is not None and if_none_match and "*" not in if_none_match and is_unchanged(if_none_match, etag):
+                return answer_conditionally(Response(), if_none_match, etag)
             response = await perform(request)
             if isinstance(response, PageResponse):
                 path = public_path(request.scope, (request.scope.get("raw_path") or b"").decode("latin-1"))
@@ -139,6 +140,14 @@ class ApiRoute(APIRoute):
             return answer_conditionally(response, if_none_match, etag)
 
         return check
+
+
+async def _run_once(request: Request, services: Services, key: str, perform: idempotency.Perform) -> Response:
+    """Carry out a request with an idempotency key, or repeat its answer for a caller who still has the same access."""
+    user = request.state.identity.user
+    roles = RequiredRoles(services, user)
+    with roles.record():
+        return await services.idempotency.run_once(user.id, key, request, perform, roles)
 
 
 class PublicRoute(ApiRoute):

@@ -1,6 +1,6 @@
 """Ingests files of events, and rebuilds the facts of an application."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -61,6 +61,19 @@ def ingest(
         fail("Lines were rejected. Use --allow-rejected to accept this.")
 
 
+def parse_pairs(option: str, form: str, texts: Sequence[str]) -> dict[str, str]:
+    """Return the values of a repeatable option `name=value` by name.  End the process when a text is no such pair."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not name.strip() or not value.strip():
+            fail(f"{option} must be written as {form}.")
+        if name.strip() in pairs:
+            fail(f"{option} was given twice for {name.strip()}.")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
 async def _ingest(
     name: str,
     kind: str,
@@ -72,7 +85,7 @@ async def _ingest(
     show_batch: Callable[[Path, Mapping[str, Any]], None],
 ) -> None:
     """Ingest files one after the other; show_batch: called with each file and its batch."""
-    options.check()
+    options.check(kind)
     for path in files:
         detect_format(path)  # a file name with an unknown format fails before any file is ingested
     if server is not None:
@@ -115,6 +128,9 @@ def print_result(path: Path, batch: Mapping[str, Any]) -> None:
     """Print the counts of a batch and its first rejected lines."""
     counts = f"{batch['accepted']:,} accepted, {batch['duplicate']:,} duplicate, {batch['rejected']:,} rejected"
     echo(f"{path.name}: {counts} (batch {batch['_id']})")
+    for count, description in ((batch["unmatched"], "matched no place"), (batch["future"], "are from the future")):
+        if count:
+            echo(f"  {count:,} events {description}")
     for reason in batch.get("reasons", [])[:_REASONS_SHOWN]:
         echo(f"  line {reason['line']}: {reason['reason']}")
     if batch.get("message"):

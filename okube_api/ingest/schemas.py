@@ -26,6 +26,10 @@ class BatchAnswer(Answer):
     accepted: int = Field(0, description="Number of new events, set when the batch becomes visible.")
     duplicate: int = Field(0, description="Number of events that were ingested before, or that are repeated.")
     rejected: int = Field(0, description="Number of lines that are not valid events.")
+    unmatched: int = Field(
+        0, description="Number of pings that are in no place, duplicates included; set when the batch becomes visible."
+    )
+    future: int = Field(0, description="Number of events, duplicates included, that were from the future at ingest.")
     reasons: list[ReasonAnswer] = Field(
         default_factory=list, description="Why lines were rejected, for the first 100 of them."
     )

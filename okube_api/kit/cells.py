@@ -45,6 +45,7 @@ class CellFormat:
 
 BLANKS = " \t\r\n\u00a0"
 _BLANK = f"[{BLANKS}]*"
+_NARROW_BLANK = "\u202f"  # before AM and PM
 NUMBER_PATTERN = rf"^{_BLANK}([+-]?)([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{{1,3}})?{_BLANK}$"
 COMMA_PATTERN = rf"^{_BLANK}[+-]?[0-9]*,[0-9]*([eE][+-]?[0-9]{{1,3}})?{_BLANK}$"
 GROUPED_PATTERN = rf"^{_BLANK}[+-]?[1-9][0-9]{{0,2}},[0-9]{{3}}{_BLANK}$"
@@ -66,15 +67,24 @@ ORDERED_DAY_PATTERN = (
     rf"^{_BLANK}([0-9]{{1,2}})[/.-]([0-9]{{1,2}})[/.-]([0-9]{{4}})(?:[T ]00:00(?::00(?:[.,]0+)?)?)?{_BLANK}$"
 )
 """Days whose order of day and month must be known."""
-NAIVE_INSTANT_PATTERN = (
-    rf"^{_BLANK}(?:[0-9]{{4}}-?[0-9]{{2}}-?[0-9]{{2}}|[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}})[Tt ][0-9]{{2}}:?[0-9]{{2}}"
-    rf"(?::?[0-9]{{2}}(?:[.,][0-9]+)?)?{_BLANK}$"
+LOCAL_TIME_PATTERN = (
+    rf"^{_BLANK}(?P<date>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}|[0-9]{{8}})[Tt ]"
+    r"(?P<hour>[0-9]{2}):?(?P<minute>[0-9]{2})(?::?(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
+    rf"{_BLANK}$"
 )
-"""Instants without an offset; their time zone is unknown."""
+"""Instants without an offset, as databases and languages print them; their time zone must be known."""
+ORDERED_TIME_PATTERN = (
+    rf"^{_BLANK}(?P<first>[0-9]{{1,2}})[/.-](?P<middle>[0-9]{{1,2}})[/.-](?P<year>[0-9]{{4}})(?:,? |T)"
+    r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
+    rf"(?:[{BLANKS}{_NARROW_BLANK}]*(?P<half>[AaPp])[.]?[Mm][.]?)?{_BLANK}$"
+)
+"""The same as spreadsheets write them; the order of day and month must be known, too."""
 
 _NUMBER, _COMMA, _GROUPED = re.compile(NUMBER_PATTERN), re.compile(COMMA_PATTERN), re.compile(GROUPED_PATTERN)
-_INSTANT, _NAIVE_INSTANT, _EPOCH = map(re.compile, (INSTANT_PATTERN, NAIVE_INSTANT_PATTERN, EPOCH_PATTERN))
+_INSTANT, _EPOCH = re.compile(INSTANT_PATTERN), re.compile(EPOCH_PATTERN)
+_LOCAL_TIME, _ORDERED_TIME = re.compile(LOCAL_TIME_PATTERN), re.compile(ORDERED_TIME_PATTERN)
 _DAY, _ORDERED_DAY = re.compile(DAY_PATTERN), re.compile(ORDERED_DAY_PATTERN)
+_DAY_MINUTES = 24 * 60
 _EPOCH_UNITS_S = {10: Decimal(1), 13: Decimal("1e-3"), 16: Decimal("1e-6")}
 _LONGEST_NUMBER = 400
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
@@ -137,7 +147,10 @@ def read_boolean(value: Any) -> Any:
 
 
 def _read_instant(value: Any) -> Any:
-    """Convert an instant with an offset to RFC 3339; a leap second becomes the last millisecond before it."""
+    """Convert an instant with an offset to RFC 3339; a leap second becomes the last millisecond before it.
+
+    Leap seconds are at 23:59:60 UTC; the second 60 of any other minute is no instant.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
     text = value if isinstance(value, str) else _format_epoch(value)
@@ -147,6 +160,8 @@ def _read_instant(value: Any) -> Any:
             date = f"{date[:4]}-{date[4:6]}-{date[6:]}"
         second, fraction = parts["second"] or "00", parts["fraction"]
         if second == "60":
+            if not _ends_utc_day(parts):
+                return value
             second, fraction = "59", "999"
         offset = "Z" if parts["utc"] else f"{parts['sign']}{parts['hours']}:{parts['minutes'] or '00'}"
         fraction = f".{fraction}" if fraction else ""
@@ -159,6 +174,15 @@ def _read_instant(value: Any) -> Any:
     return value
 
 
+def _ends_utc_day(parts: re.Match[str]) -> bool:
+    """Return whether the minute of an instant is 23:59 UTC."""
+    minutes = int(parts["hour"]) * 60 + int(parts["minute"])
+    if parts["sign"]:
+        offset = int(parts["hours"]) * 60 + int(parts["minutes"] or 0)
+        minutes -= offset if parts["sign"] == "+" else -offset
+    return minutes % _DAY_MINUTES == _DAY_MINUTES - 1
+
+
 def _format_epoch(value: float) -> str:
     if isinstance(value, int):
         return str(value)
@@ -167,7 +191,31 @@ def _format_epoch(value: float) -> str:
 
 def is_naive_instant(value: Any) -> bool:
     """Tell whether a value is an instant without a time zone."""
-    return isinstance(value, str) and bool(_NAIVE_INSTANT.fullmatch(value))
+    return isinstance(value, str) and bool(_LOCAL_TIME.fullmatch(value) or _ORDERED_TIME.fullmatch(value))
+
+
+def read_local_time(text: str, order: DateOrder | None) -> str | None:
+    """Return an instant without an offset as `YYYY-MM-DDThh:mm:ss` with an optional fraction.
+
+    Return None for other texts, and when the order of day and month must be known and is not.
+    """
+    if parts := _LOCAL_TIME.fullmatch(text):
+        date = parts["date"].replace("/", "-")
+        if len(date) == len("20240401"):
+            date = f"{date[:4]}-{date[4:6]}-{date[6:]}"
+        hour = int(parts["hour"])
+    elif order is not None and (parts := _ORDERED_TIME.fullmatch(text)):
+        day, month = (parts["first"], parts["middle"]) if order == "dmy" else (parts["middle"], parts["first"])
+        date = f"{parts['year']}-{int(month):02}-{int(day):02}"
+        hour = int(parts["hour"])
+        if parts["half"]:
+            if not 1 <= hour <= 12:
+                return None
+            hour = hour % 12 + (12 if parts["half"] in "Pp" else 0)
+    else:
+        return None
+    fraction = f".{parts['fraction']}" if parts["fraction"] else ""
+    return f"{date}T{hour:02}:{parts['minute']}:{parts['second'] or '00'}{fraction}"
 
 
 # -- days -------------------------------------------------------------------------------------------------------------
@@ -187,6 +235,11 @@ def is_ordered_day(value: Any) -> bool:
     return isinstance(value, str) and bool(_ORDERED_DAY.fullmatch(value))
 
 
+def is_ordered_time(value: Any) -> bool:
+    """Tell whether a value is an instant whose order of day and month must be known."""
+    return isinstance(value, str) and bool(_ORDERED_TIME.fullmatch(value))
+
+
 class DateOrderFinder:
     """Finds the only order of day and month with which all values of a file are valid days.
 
@@ -199,8 +252,9 @@ class DateOrderFinder:
     def add(self, texts: Iterable[Any]) -> None:
         """Take more values into account; values that are not such days are ignored."""
         for text in texts:
-            parts = _ORDERED_DAY.fullmatch(text) if isinstance(text, str) else None
-            if parts:
+            if not isinstance(text, str):
+                continue
+            if parts := _ORDERED_DAY.fullmatch(text) or _ORDERED_TIME.fullmatch(text):
                 self._has_late_first |= int(parts[1]) > 12
                 self._has_late_second |= int(parts[2]) > 12
 

@@ -1,9 +1,10 @@
 """Routes of the ingest: files of events, and the batches made of them."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -17,11 +18,11 @@ from okube_api.http.pagination import Page, answer_page, json_response
 from okube_api.ingest.events.kinds import KINDS, json_schemas
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format, parse_charset, parse_content_encoding, parse_content_type
-from okube_api.ingest.parse.column_checks import get_schema
-from okube_api.ingest.parse.read_options import ReadOptions
+from okube_api.ingest.parse.column_checks import get_field_rules, get_schema
+from okube_api.ingest.parse.read_options import UNITS, ReadOptions, list_durations
 from okube_api.ingest.schemas import BatchAnswer
 from okube_api.kit.cells import guess_delimiter
-from okube_api.kit.list_query import PageQuery
+from okube_api.kit.list_query import PageQuery, Switch
 from okube_api.settings import Settings
 from okube_api.store.conditions import equal
 from okube_api.store.values import Json
@@ -56,28 +57,80 @@ _BODY = {"requestBody": {"required": True, "content": _FILES}}
 
 BatchInPath = Annotated[str, Path(description="Id of the batch.")]
 KindInPath = Annotated[str, Path(description="Kind of the events.", json_schema_extra={"enum": list(KINDS)})]
-Wait = Annotated[
-    bool, Query(description="If true, answer when analytics include the events; if false, as soon as they are stored.")
-]
-Atomic = Annotated[bool, Query(description="Accept the file completely or not at all: one invalid line refuses it.")]
-TextEncoding = Annotated[
-    str | None,
-    Query(
+
+
+class IngestQuery(BaseModel):
+    """The parameters of an ingest: how to answer, and how the file is written."""
+
+    model_config = ConfigDict(extra="ignore")  # the route refuses unknown parameters
+
+    wait: Switch = Field(
+        True, description="If true, answer when analytics include the events; if false, as soon as they are stored."
+    )
+    atomic: Switch = Field(False, description="Accept the file completely or not at all: one invalid line refuses it.")
+    encoding: str | None = Field(
+        None,
         description="Encoding of the text, such as `windows-1252` or `utf-16`; overrides the `charset` of the content "
-        "type. A byte-order mark overrides both."
-    ),
-]
-Delimiter = Annotated[
-    str | None,
-    Query(pattern=r'^[^"\r\n]?$', description="Delimiter of CSV, one character; if absent, it is detected."),
-]
-Dates = Annotated[
-    Literal["dmy", "mdy", ""] | None,
-    Query(
+        "type. A byte-order mark overrides both.",
+    )
+    delimiter: str | None = Field(
+        None, pattern=r'^[^"\r\n]?$', description="Delimiter of CSV, one character; if absent, it is detected."
+    )
+    dates: Literal["dmy", "mdy", ""] | None = Field(
+        None,
         description="Order of day and month in days such as 31/12/2024: `dmy` or `mdy`. If absent, such days are "
-        "understood when the days of the file leave one order."
-    ),
-]
+        "understood when the days of the file leave one order.",
+    )
+    timezone: str | None = Field(
+        None,
+        description="IANA time zone of instants without an offset, or `site` for the time zone of the site, point of "
+        "interest or equipment that each event names. If absent, such instants are rejected.",
+        examples=["Europe/Paris"],
+    )
+
+    def to_options(self, charset: str | None) -> ReadOptions:
+        """Return the options of the file; empty ones are absent.
+
+        charset: that of the content type.
+        """
+        given = {name: value for name, value in self.model_dump(by_alias=True).items() if value}
+        return ReadOptions(
+            given.get("encoding", charset),
+            given.get("delimiter"),
+            given.get("dates"),
+            given.get("timezone"),
+            mapper=_select_option(given, "mapper"),
+            units=_select_option(given, "unit"),
+        )
+
+
+def _select_option(given: Json, name: str) -> dict[str, str]:
+    """Return the values of an option such as `mapper[user]` by field."""
+    prefix = f"{name}["
+    return {key[len(prefix) : -1]: value.strip() for key, value in given.items() if key.startswith(prefix)}
+
+
+def _describe_options() -> dict[str, Any]:
+    """Return the parameters `mapper[field]` for every field of any kind, and `unit[field]` for durations."""
+    fields = dict.fromkeys(rule.name for kind in KINDS for rule in get_field_rules(kind))
+    durations = dict.fromkeys(name for kind in KINDS for name in list_durations(kind))
+    mapper = {
+        f"mapper_{name}": Field(None, alias=f"mapper[{name}]", description=f"Name of the file's column with `{name}`.")
+        for name in fields
+    }
+    units = {
+        f"unit_{name}": Field(
+            None,
+            alias=f"unit[{name}]",
+            description=f"Unit of `{name}`: {', '.join(UNITS)}. Rounded to whole seconds; seconds if absent.",
+            examples=["min"],
+        )
+        for name in durations
+    }
+    return {name: (str | None, field) for name, field in {**mapper, **units}.items()}
+
+
+FileQuery = create_model("FileQuery", __base__=IngestQuery, **_describe_options())
 ContentType = Annotated[str, Header(alias="content-type", include_in_schema=False)]
 _ENCODINGS = {"enum": ["identity", "gzip", "x-gzip", "zstd"]}
 ContentEncoding = Annotated[
@@ -128,37 +181,34 @@ async def ingest_events(
     kind: KindInPath,
     access: CanEdit,
     services: ServicesDep,
+    query: Annotated[FileQuery, Query()],
     *,
-    wait: Wait = True,
-    atomic: Atomic = False,
-    encoding: TextEncoding = None,
-    delimiter: Delimiter = None,
-    dates: Dates = None,
     content_type: ContentType = "",
     content_encoding: ContentEncoding = "identity",
 ) -> Response:
     """Ingest a file of events: a JSON array, NDJSON, CSV or Parquet.
 
     Invalid lines are rejected and stored with the batch; the lines of an array are its elements.
+    `mapper[field]=column` maps columns with other names; then columns that belong to no field are ignored.
     """
     if kind not in KINDS:
         raise NotFound("kind of events", f"{kind}{format_suggestion(kind, KINDS)}")
-    options = ReadOptions(encoding or parse_charset(content_type), delimiter or None, dates or None)
-    options.check()
+    options = query.to_options(parse_charset(content_type))
+    options.check(kind)
     source = EventFile(
         request.stream(),
         parse_content_type(content_type),
         parse_content_encoding(content_encoding),
         options=options,
     )
-    batch = await services.ingest.load(access.application, kind, source, atomic=atomic)
-    if wait or not batch["stored"]:
+    batch = await services.ingest.load(access.application, kind, source, atomic=query.atomic)
+    if query.wait or not batch["stored"]:
         (batch,) = await services.ingest.publish(access.application, [batch])
     else:
         services.ingest.publish_in_background(access.application, batch)
     if batch["rejected"] and not batch["stored"]:
         raise NothingAccepted(BatchAnswer.render(batch))
-    return json_response(BatchAnswer.render(batch), 201 if wait else 202)
+    return json_response(BatchAnswer.render(batch), 201 if query.wait else 202)
 
 
 @register_aliased(router, "GET", BATCHES, response_model=Page[BatchAnswer], responses=refusals(404))

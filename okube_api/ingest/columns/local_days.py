@@ -1,4 +1,4 @@
-"""Computes the local days of whole columns of instants, exact for past and future instants.
+"""Computes the local days of whole columns of instants, and the instants of local times; exact for past and future.
 
 The offset of an instant is looked up among the offset changes of its time zone.  The changes of a year are found by
 probing the offset once per day: changes of one time zone are days apart, so there is at most one between two probes.
@@ -25,13 +25,34 @@ def to_utc_days(at_ms: Ints) -> Ints:
 
 def to_local_days(at_ms: Ints, timezone: str) -> Ints:
     """Return the local day of each instant (ms since 1970, UTC) as an ordinal; 1 is 1970-01-01."""
+    return to_utc_days(at_ms + get_offsets_ms(at_ms, timezone))
+
+
+def get_offsets_ms(at_ms: Ints, timezone: str) -> Ints:
+    """Return the offset from UTC that applies at each instant (ms since 1970, UTC), in ms."""
     if at_ms.size == 0:
         return np.zeros(0, np.int64)
     first_year, last_year = _get_year(int(at_ms.min())), _get_year(int(at_ms.max()))
     years = [_find_offsets(timezone, year) for year in range(first_year, last_year + 1)]
     changes_ms = np.concatenate([changes_ms for changes_ms, _ in years])
     offsets_ms = np.concatenate([offsets_ms for _, offsets_ms in years])
-    return to_utc_days(at_ms + offsets_ms[np.searchsorted(changes_ms, at_ms, side="right") - 1])
+    result: Ints = offsets_ms[np.searchsorted(changes_ms, at_ms, side="right") - 1]
+    return result
+
+
+def to_instants(local_ms: Ints, timezone: str) -> tuple[Ints, Ints]:
+    """Return the instants of local times, and how many instants each local time can be: 0, 1 or 2.
+
+    local_ms: ms between 1970-01-01T00:00 and the local time, as if there were no offsets.
+    A local time is no instant when the clocks skip it, and two instants when the clocks are set back over it; the
+    instant returned is then arbitrary.
+    """
+    # Changes of an offset are days apart, so only the offsets that apply a day before and a day after are possible.
+    # An offset is possible when it applies at the instant that it leads to.
+    earlier, later = (local_ms - get_offsets_ms(local_ms + shift, timezone) for shift in (-DAY_MS, DAY_MS))
+    is_earlier, is_later = (at_ms + get_offsets_ms(at_ms, timezone) == local_ms for at_ms in (earlier, later))
+    count = np.where(earlier == later, is_earlier.astype(np.int64), is_earlier.astype(np.int64) + is_later)
+    return np.where(is_earlier, earlier, later), count
 
 
 def compute_day_start(day: int, timezone: str) -> int:

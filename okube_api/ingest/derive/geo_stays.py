@@ -62,19 +62,20 @@ def index_zones(places: PlaceIndex) -> LocationIndex:
     return LocationIndex(("",), np.zeros(1, np.int32), places.zone_names, places.zone_timezones)
 
 
-def match_pings(pings: pa.Table, changes: Ints, places: PlaceIndex) -> Detections:
-    """Return one detection per ping and zone that contains it.
+def match_pings(pings: pa.Table, changes: Ints, places: PlaceIndex) -> tuple[Detections, Ints]:
+    """Return one detection per ping and zone that contains it, and the position of the ping of each detection.
 
     changes: per ping, 1 if a change adds it, -1 if the change removes it, else 0.
     """
     rows, zones = places.match(pings["lng"].to_numpy(), pings["lat"].to_numpy())
-    return Detections(
+    detections = Detections(
         to_integers(pings["user"])[rows],
         zones.astype(np.int32),
         np.zeros(len(rows), np.int32),
         to_integers(pings["at"])[rows],
         changes[rows].astype(np.int8),
     )
+    return detections, rows
 
 
 def find_stays(sessions: Sessions, rules: StayRules, span: DayRange) -> StayColumns:

@@ -18,9 +18,12 @@ _EXAMPLE = "2019-03-28T10:25:15+01:00"
 
 def _check_instant(text: str) -> str:
     if parse_instant(text) is None:
-        problem = "The time zone is missing. " if is_naive_instant(text) else ""
+        if is_naive_instant(text):
+            raise ValueError(
+                f"The time zone is missing. Give `timezone`, or use RFC 3339 with an offset, such as {_EXAMPLE}."
+            )
         raise ValueError(
-            f"{problem}Use RFC 3339 with an offset, such as {_EXAMPLE}, and a year from {FIRST_YEAR} to {LAST_YEAR}."
+            f"Use RFC 3339 with an offset, such as {_EXAMPLE}, and a year from {FIRST_YEAR} to {LAST_YEAR}."
         )
     return text
 
@@ -99,8 +102,8 @@ class StayEvent(Identified):
     """A stay at a place that the data provider matched."""
 
     user: Person
-    site: Name | None = Field(None, description="Id or key of the site; give either `site` or `poi`.")
-    poi: Name | None = Field(None, description="Id or key of the point of interest.")
+    site: Name | None = Field(None, description="Id, key or unique name of the site; give either `site` or `poi`.")
+    poi: Name | None = Field(None, description="Id, key or unique name of the point of interest.")
     start: Instant
     duration_s: int = Field(ge=0, le=MAX_STAY_S)
     zone: Literal["indoor", "outdoor"] = "indoor"
@@ -134,7 +137,7 @@ class DeliveryEvent(Event):
 
     campaign: Name = Field(description="Id or key of the campaign.")
     day: Day
-    site: Name | None = Field(None, description="Id or key of the site.")
+    site: Name | None = Field(None, description="Id, key or unique name of the site.")
     prints: Volume | None = None
     clicks: Volume | None = None
     openings: Volume | None = None
@@ -144,7 +147,7 @@ class VisitEvent(Identified):
     """A visit of a user to a site; online if the site is online."""
 
     user: Person
-    site: Name = Field(description="Id or key of the site.")
+    site: Name = Field(description="Id, key or unique name of the site.")
     at: Instant
     end: Instant | None = Field(None, description="End of the visit, not before `at`.")
 
@@ -159,7 +162,7 @@ class PurchaseEvent(Identified):
     """A purchase: a ticket or an order."""
 
     user: Person
-    site: Name = Field(description="Id or key of the site.")
+    site: Name = Field(description="Id, key or unique name of the site.")
     at: Instant
     amount: float = Field(
         ge=-(10**9),

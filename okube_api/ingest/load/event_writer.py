@@ -24,12 +24,16 @@ MAX_REJECTED_LINES, MAX_REJECTED_BYTES = 100_000, 64 * 2**20
 _LINES_PER_DOCUMENT = 500
 
 _ADVICE = {
+    "order of day and month": "Give `dates=dmy` when the day comes first, `dates=mdy` when the month does.",
     "not valid UTF-8": "Give the encoding of the file, for example `encoding=windows-1252` or `encoding=utf-16`.",
-    "time zone is missing": "Write instants with an offset, for example 2019-03-28T10:25:15+01:00.",
+    "time zone is missing": "Give `timezone`, for example `timezone=Europe/Paris`, or write instants with an offset, "
+    "for example 2019-03-28T10:25:15+01:00.",
+    "Unknown field": "If your fields have other names, give `mapper`, for example `mapper[user]=customer`.",
+    "Field required": "If your fields have other names, give `mapper`, for example `mapper[user]=customer`.",
     "`dates`": "Give `dates=dmy` when the day comes first, `dates=mdy` when the month does.",
     "not valid JSON": "Send one JSON object per line, or send CSV as `text/csv`.",
     "not a JSON object": "Send one JSON object per line.",
-    "has this id or key": "Create the resources that the events name first, and name them by id or key.",
+    "has this id": "Create the resources that the events name first, and name them by id or key.",
 }
 """Advice for a file of which every line was rejected for the same reason, by a part of that reason."""
 
@@ -41,6 +45,8 @@ class LoadCounts:
     """Counts of a file that is being loaded.
 
     stored: number of valid events, duplicates included.  rejected: number of rejected lines.
+    unresolved: number of lines that were rejected because they name an unknown resource.
+    future: number of valid events that are later than now.
     rejected_bytes: size of those that are stored.  latest_ms: instant of the latest event, ms since 1970.
     header: the line that names the columns of CSV.  reasons: why the first lines were rejected.
     distinct_reasons: at most two different reasons of rejected lines.
@@ -48,6 +54,8 @@ class LoadCounts:
 
     stored: int = 0
     rejected: int = 0
+    unresolved: int = 0
+    future: int = 0
     rejected_bytes: int = 0
     latest_ms: int | None = None
     header: str | None = None
@@ -58,7 +66,8 @@ class LoadCounts:
         """Return the counts as fields of a batch, without those that have no value."""
         optional = {"latest": self.latest_ms, "header": self.header, "message": self.describe_failure()}
         given = {name: value for name, value in optional.items() if value is not None}
-        return {"rejected": self.rejected, "reasons": self.reasons, **given}
+        counts = {"rejected": self.rejected, "unresolved": self.unresolved, "future": self.future}
+        return {**counts, "reasons": self.reasons, **given}
 
     def describe_failure(self) -> str | None:
         """Return advice when every line was rejected for the same reason, None otherwise."""
@@ -118,6 +127,8 @@ class EventWriter:
             rejected.append(RejectedLine(number, reason, block.get_line(number)))
         await self._reject(sorted(rejected, key=lambda line: line.number))
         self._counts.stored += normalized.rows.num_rows
+        self._counts.unresolved += normalized.unresolved
+        self._counts.future += normalized.future
         self._counts.header = block.header
         if normalized.latest_ms is not None:
             self._counts.latest_ms = max(self._counts.latest_ms or 0, normalized.latest_ms)

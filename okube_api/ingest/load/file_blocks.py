@@ -13,11 +13,13 @@ from typing import BinaryIO
 
 from okube_api.ingest.parse.cell_columns import CellReader
 from okube_api.ingest.parse.codecs import Encoding, Format, create_decoder, detect_format
+from okube_api.ingest.parse.column_map import ColumnMap
 from okube_api.ingest.parse.csv_parser import CsvParser
 from okube_api.ingest.parse.json_array import ArrayLines
 from okube_api.ingest.parse.line_blocks import LineBlock, read_line_blocks
-from okube_api.ingest.parse.parquet import format_row, read_parquet
-from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, ReadOptions
+from okube_api.ingest.parse.local_times import ZoneLookup
+from okube_api.ingest.parse.parquet import read_parquet
+from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, UNITS, ReadOptions, create_local_times
 from okube_api.ingest.parse.text import NdjsonParser, ParsedBlock, Parser
 from okube_api.ingest.parse.transcoding import Transcoder
 
@@ -75,22 +77,33 @@ async def open_event_file(path: Path, options: ReadOptions = DEFAULT_OPTIONS) ->
     """
     file_format, encoding = detect_format(path)
     content_hash = await asyncio.to_thread(_hash_content, path)
-    if options != DEFAULT_OPTIONS:
-        content_hash = hashlib.blake2b(f"{content_hash} {options}".encode(), digest_size=32).hexdigest()
+    if parameters := options.as_parameters():
+        content_hash = hashlib.blake2b(f"{content_hash} {parameters}".encode(), digest_size=32).hexdigest()
     return EventFile(_read_chunks(path), file_format, encoding, path.name, content_hash, path, options)
 
 
 @asynccontextmanager
-async def open_blocks(kind: str, file: EventFile) -> AsyncIterator[AsyncIterator[FileBlock]]:
+async def open_blocks(
+    kind: str, file: EventFile, lookup: ZoneLookup | None = None
+) -> AsyncIterator[AsyncIterator[FileBlock]]:
     """Open the blocks of a file of one kind of events.
 
+    lookup: finds the time zones of places, if the options of the file ask for them.
     Reading them raises BadRequest or Impossible when the file as a whole cannot be read.
     """
+    options = file.options
+    reader = CellReader(
+        kind,
+        date_order=options.dates,
+        local_times=create_local_times(options, lookup),
+        factors={name: UNITS[unit] for name, unit in options.units.items()},
+    )
+    column_map = ColumnMap(kind, options.mapper)
     if file.format is not Format.PARQUET:
-        yield _read_text_blocks(file, kind)
+        yield _read_text_blocks(file, reader, column_map)
     elif file.path is not None and file.encoding is Encoding.IDENTITY:
         with file.path.open("rb") as plain:
-            yield _read_parquet_blocks(plain, kind, file.options)
+            yield _read_parquet_blocks(plain, reader, column_map)
     else:
         # The metadata of Parquet is at the end of the file, so a stream is first written to an anonymous file.
         with TemporaryFile(prefix="okube-") as plain:
@@ -99,10 +112,10 @@ async def open_blocks(kind: str, file: EventFile) -> AsyncIterator[AsyncIterator
                 for piece in await asyncio.to_thread(decoder.feed, data):
                     await asyncio.to_thread(plain.write, piece)
             decoder.end()
-            yield _read_parquet_blocks(plain, kind, file.options)
+            yield _read_parquet_blocks(plain, reader, column_map)
 
 
-async def _read_text_blocks(file: EventFile, kind: str) -> AsyncIterator[FileBlock]:
+async def _read_text_blocks(file: EventFile, reader: CellReader, column_map: ColumnMap) -> AsyncIterator[FileBlock]:
     size = 0
 
     async def decode() -> AsyncIterator[bytes]:
@@ -117,9 +130,10 @@ async def _read_text_blocks(file: EventFile, kind: str) -> AsyncIterator[FileBlo
                     yield piece
         decoder.end()
 
-    reader = CellReader(kind, date_order=file.options.dates)
     parser: Parser = (
-        CsvParser(kind, reader, file.options.delimiter) if file.format is Format.CSV else NdjsonParser(kind, reader)
+        CsvParser(reader.kind, reader, file.options.delimiter, column_map)
+        if file.format is Format.CSV
+        else NdjsonParser(reader.kind, reader, column_map)
     )
     last_line = 0
     texts = _convert(decode(), Transcoder(file.options.codec))
@@ -142,13 +156,13 @@ async def _convert(pieces: AsyncIterator[bytes], converter: Transcoder | ArrayLi
         yield text
 
 
-async def _read_parquet_blocks(file: BinaryIO, kind: str, options: ReadOptions) -> AsyncIterator[FileBlock]:
+async def _read_parquet_blocks(file: BinaryIO, reader: CellReader, column_map: ColumnMap) -> AsyncIterator[FileBlock]:
     size = file.seek(0, SEEK_END)
     file.seek(0)
-    blocks = read_parquet(kind, file, CellReader(kind, date_order=options.dates))
+    blocks = read_parquet(reader.kind, file, reader, column_map)
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-        parsed, rows_read = block
-        yield FileBlock(parsed, Progress(size, rows_read), partial(format_row, parsed))
+        parsed, sent = block
+        yield FileBlock(parsed, Progress(size, sent.last_row), sent.format_row)
 
 
 async def _read_chunks(path: Path) -> AsyncIterator[bytes]:

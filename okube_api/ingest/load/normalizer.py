@@ -18,13 +18,12 @@ from okube_api.ingest.columns.timestamps import parse_days, to_milliseconds
 from okube_api.ingest.events.kinds import EventKind
 from okube_api.ingest.events.tables import UNDATED_PART
 from okube_api.ingest.load.pseudonyms import DEVICE, USER, Digests, Pseudonyms
-from okube_api.ingest.load.references import CAMPAIGN, EQUIPMENT, POI, SITE, ReferenceResolver
+from okube_api.ingest.load.references import REFERENCES, ReferenceResolver
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.column_types import ARROW_TYPES
 from okube_api.store.plan_analysis import get_stored_types
 
 _MILLIONTHS = 1_000_000
-_REFERENCES = {"site": SITE, "poi": POI, "campaign": CAMPAIGN, "equipment": EQUIPMENT}
 _COUNTS = ("prints", "clicks", "openings")
 
 Columns = Mapping[str, pa.ChunkedArray]
@@ -35,11 +34,15 @@ class NormalizedRows:
     """The accepted rows of a block, as stored.
 
     reasons: why the other rows were rejected, by their position in the block.
+    unresolved: the number of rows that were rejected because they name an unknown resource.
+    future: the number of rows that are later than now.
     latest_ms: the latest instant of the rows, None when no row has an instant.
     """
 
     rows: pa.Table
     reasons: Mapping[int, str]
+    unresolved: int
+    future: int
     latest_ms: int | None
 
 
@@ -52,9 +55,17 @@ class Normalizer:
         pseudonyms: Pseudonyms,
         resolver: ReferenceResolver,
         digests: Digests,
+        *,
+        now_ms: int,
+        today: int,
         first_kept_day: int | None = None,
     ) -> None:
-        """first_kept_day: the first UTC day whose events are accepted, None when there is no limit."""
+        """Set up the normalizer.
+
+        now_ms, today: the instant and the local day (an ordinal) after which events are from the future.
+        first_kept_day: the first UTC day whose events are accepted, None when there is no limit.
+        """
+        self._now_ms, self._today = now_ms, today
         self._kind, self._pseudonyms, self._resolver, self._digests = kind, pseudonyms, resolver, digests
         self._first_kept_day = None if kind.time_field is None else first_kept_day
 
@@ -67,10 +78,13 @@ class Normalizer:
         ids: dict[str, pa.ChunkedArray] = {}
         reasons: dict[int, str] = {}
         for field in sent.column_names:
-            if field in _REFERENCES:
-                ids[field] = await self._resolver.resolve_ids(_REFERENCES[field], sent[field])
-                for row in np.flatnonzero(_is_unresolved(sent[field], ids[field])).tolist():
-                    reasons.setdefault(row, f"'{field}': No {_REFERENCES[field]} has this id or key.")
+            if field in REFERENCES:
+                kind = REFERENCES[field]
+                ids[field] = await self._resolver.resolve_ids(kind, sent[field])
+                unresolved = np.flatnonzero(_is_unresolved(sent[field], ids[field]))
+                for row, name in zip(unresolved.tolist(), sent[field].take(unresolved).to_pylist(), strict=True):
+                    reasons.setdefault(row, f"'{field}': {self._resolver.describe_failure(kind, name)}")
+        unresolved_rows = len(reasons)
         times = await asyncio.to_thread(self._read_times, sent)
         if self._first_kept_day is not None:
             limit = f"events before {to_date(self._first_kept_day)} (UTC) are not kept"
@@ -89,7 +103,8 @@ class Normalizer:
                 users["user"] = await self._pseudonyms.assign_numbers(field, sent[field])
         latest_ms = int(times["at"].max()) if len(times.get("at", ())) else None
         rows = await asyncio.to_thread(self._build_rows, sent, {"line": line_numbers, **times, **users}, ids)
-        return NormalizedRows(rows, reasons, latest_ms)
+        is_future = times["at"] > self._now_ms if "at" in times else times["part"] > self._today
+        return NormalizedRows(rows, reasons, unresolved_rows, int(np.count_nonzero(is_future)), latest_ms)
 
     def _read_times(self, sent: pa.Table) -> dict[str, Ints]:
         """Return the partition of each row (`part`) and, for kinds with instants, its instant (`at`, ms)."""

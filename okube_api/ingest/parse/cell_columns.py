@@ -6,26 +6,33 @@ are returned unchanged.  In other columns, all values that are not canonical are
 """
 
 from collections.abc import Mapping
+from math import isfinite
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.ingest.columns.timestamps import parse_days, parse_instants
+from okube_api.ingest.columns.timestamps import convert_timestamps, mark_supported_years, parse_days, parse_instants
 from okube_api.ingest.parse.column_checks import FieldRule, get_field_rules, mark_valid_rows
+from okube_api.ingest.parse.local_times import LocalTimes, RowZones, ends_utc_day
+from okube_api.ingest.parse.row_checks import DATES_HINT, InvalidLine
 from okube_api.kit.cells import (
     BLANKS,
     COMMA_PATTERN,
     GROUPED_PATTERN,
     INSTANT_PATTERN,
+    LOCAL_TIME_PATTERN,
     NUMBER_PATTERN,
+    ORDERED_TIME_PATTERN,
     CellFormat,
     DateOrder,
     DateOrderFinder,
     ValueType,
+    is_ordered_time,
+    read_local_time,
     read_value,
 )
-from okube_api.store.arrays import Flags
+from okube_api.store.arrays import Flags, Ints
 from okube_api.store.values import Json
 
 _EPOCH_TEXT_PATTERN = "^(?:[0-9]{10}|[0-9]{13}|[0-9]{16})$"
@@ -50,13 +57,25 @@ class CellReader:
     """Reads the values of one file.
 
     decimal_comma, date_order: see `CellFormat`.  If there is no date order, it is inferred from the days read so far.
+    local_times: the time zones of instants without an offset; None refuses such instants.
+    factors: by field, the factor that converts the numbers of the file to seconds.
     """
 
-    def __init__(self, kind: str, *, decimal_comma: bool = False, date_order: DateOrder | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        *,
+        decimal_comma: bool = False,
+        date_order: DateOrder | None = None,
+        local_times: LocalTimes | None = None,
+        factors: Mapping[str, float] | None = None,
+    ) -> None:
         self.kind, self.decimal_comma = kind, decimal_comma
         self._rules = get_field_rules(kind)
         self._date_order = date_order
         self._dates = DateOrderFinder()
+        self._local_times = local_times
+        self._factors = {name: factor for name, factor in (factors or {}).items() if factor != 1}
 
     @property
     def cell_format(self) -> CellFormat:
@@ -64,19 +83,46 @@ class CellReader:
         return CellFormat(self.decimal_comma, self._date_order or self._dates.order)
 
     def note_days(self, event: Json) -> None:
-        """Use the days of an event to infer the order of day and month."""
-        self._dates.add(event.get(rule.name) for rule in self._rules if rule.value_type is ValueType.DAY)
+        """Use the days and local times of an event to infer the order of day and month."""
+        types = (ValueType.DAY, ValueType.INSTANT) if self._local_times else (ValueType.DAY,)
+        self._dates.add(event.get(rule.name) for rule in self._rules if rule.value_type in types)
 
     def read_event(self, event: Json) -> Json:
-        """Return an event with values of the types of its model; values that cannot be read stay unchanged."""
+        """Return an event with values of the types of its model; values that cannot be read stay unchanged.
+
+        Raise InvalidLine for local times that are not one instant.
+        """
         cell_format = self.cell_format
         types = {rule.name: rule.value_type for rule in self._rules}
         defaults = {rule.name for rule in self._rules if rule.schema.get("default") is not None}
-        return {
+        result = {
             name: value if value is None or name not in types else read_value(value, types[name], cell_format)
             for name, value in event.items()
             if value is not None or name not in defaults
         }
+        for name, factor in self._factors.items():
+            number = read_value(event.get(name), ValueType.NUMBER, cell_format)
+            if (
+                isinstance(number, int | float)
+                and not isinstance(number, bool)
+                and isfinite(seconds := number * factor)
+            ):
+                result[name] = round(seconds)
+        if self._local_times is not None:
+            for name, value in result.items():
+                if types.get(name) is ValueType.INSTANT and isinstance(value, str):
+                    result[name] = self._localize(self._local_times, name, value, result)
+        return result
+
+    def _localize(self, local_times: LocalTimes, name: str, text: str, event: Json) -> str:
+        """Return a local time as an instant, any other text unchanged."""
+        order = self.cell_format.date_order
+        local_time = read_local_time(text, order)
+        if local_time is not None:
+            return local_times.localize(name, local_time, event)
+        if order is None and is_ordered_time(text):
+            raise InvalidLine(f"'{name}': The order of day and month is unknown.{DATES_HINT}")
+        return text
 
     def read_rows(self, rows: pa.Table) -> tuple[pa.Table, Flags]:
         """Return the columns of `get_schema`, and which rows are valid.
@@ -86,18 +132,23 @@ class CellReader:
         """
         columns: dict[str, pa.Array | pa.ChunkedArray] = {}
         readable = np.ones(rows.num_rows, np.bool_)
-        for rule in self._rules:
+        zones: RowZones | None = None
+        # Instants come last, because their time zone may depend on the place of their row.
+        for rule in sorted(self._rules, key=lambda rule: rule.value_type is ValueType.INSTANT):
+            if rule.value_type is ValueType.INSTANT and zones is None and self._local_times is not None:
+                zones = self._local_times.find_row_zones(columns, rows.num_rows)
             if rule.name not in rows.column_names:
                 columns[rule.name] = pa.nulls(rows.num_rows, rule.type)
-            elif rows[rule.name].type == rule.type:
+            elif rows[rule.name].type == rule.type and rule.name not in self._factors:
                 columns[rule.name] = rows[rule.name]
             else:
                 column = rows[rule.name].combine_chunks()
-                values = columns[rule.name] = self._read_column(rule, column)
+                values = columns[rule.name] = self._read_column(rule, column, zones)
                 if values.null_count > column.null_count:
                     readable &= _to_flags(values.is_valid()) | _to_flags(column.is_null())
             if (default := rule.schema.get("default")) is not None:
                 columns[rule.name] = pc.fill_null(columns[rule.name], default)
+        columns = {rule.name: columns[rule.name] for rule in self._rules}
         table = pa.table(columns)
         valid = mark_valid_rows(self.kind, table) & readable
         if valid.all():
@@ -105,14 +156,18 @@ class CellReader:
         texts = {rule.name: rule for rule in self._rules if rule.format and pa.types.is_string(columns[rule.name].type)}
         if not texts:
             return table, valid
-        columns |= {name: self._normalize_texts(rule, table[name].combine_chunks()) for name, rule in texts.items()}
+        columns |= {
+            name: self._normalize_texts(rule, table[name].combine_chunks(), zones) for name, rule in texts.items()
+        }
         table = pa.table(columns)
         return table, mark_valid_rows(self.kind, table) & readable
 
-    def _normalize_texts(self, rule: FieldRule, texts: pa.Array) -> pa.Array:
-        return _normalize_instants(texts) if rule.value_type is ValueType.INSTANT else self._normalize_days(texts)
+    def _normalize_texts(self, rule: FieldRule, texts: pa.Array, zones: RowZones | None) -> pa.Array:
+        if rule.value_type is ValueType.DAY:
+            return self._normalize_days(texts)
+        return self._normalize_instants(texts, zones)
 
-    def _read_column(self, rule: FieldRule, column: pa.Array) -> pa.Array:
+    def _read_column(self, rule: FieldRule, column: pa.Array, zones: RowZones | None) -> pa.Array:
         """Return a column with the type of its field, null where a value cannot be read."""
         value_type = rule.value_type
         try:
@@ -128,17 +183,17 @@ class CellReader:
             case ValueType.NUMBER:
                 values = self._to_numbers(column)
             case ValueType.INTEGER:
-                values = self._to_integers(column)
+                values = self._to_integers(column, self._factors.get(rule.name))
             case ValueType.INSTANT:
-                values = _to_instants(column)
+                values = _to_instants(column, zones)
             case ValueType.DAY:
                 values = self._to_days(column)
         if values is not None:
             return values
         if value_type is ValueType.INSTANT and pa.types.is_timestamp(column.type):
             raise UnreadableColumn(
-                f"Column '{rule.name}' has no time zone. Convert it to UTC or another time zone before you write the "
-                "file, in pandas with tz_localize"
+                f"Column '{rule.name}' has no time zone. Give `timezone`, for example `timezone=Europe/Paris`, or "
+                "write the time zone into the file, in pandas with tz_localize"
             )
         raise UnreadableColumn(
             f"Column '{rule.name}' has the type {column.type}, which cannot be read as {_NAMES[value_type]}"
@@ -153,14 +208,17 @@ class CellReader:
             return column.cast(pa.float64(), safe=False)
         return None
 
-    def _to_integers(self, column: pa.Array) -> pa.Array | None:
-        """Return whole numbers as integers, null for fractions."""
-        if pa.types.is_integer(column.type) and column.type != pa.uint64():
+    def _to_integers(self, column: pa.Array, factor: float | None) -> pa.Array | None:
+        """Return whole numbers as integers, null for fractions; with a factor, the rounded products."""
+        if factor is None and pa.types.is_integer(column.type) and column.type != pa.uint64():
             return column.cast(pa.int64())
         numbers = self._to_numbers(column)
         if numbers is None:
             return None
         values = pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False)
+        if factor is not None:
+            with np.errstate(over="ignore"):
+                values = np.rint(values * factor)
         is_whole = np.isfinite(values) & (values == np.rint(values)) & (np.abs(values) < 2**53)
         integers = np.where(is_whole, values, 0).astype(np.int64)
         return pa.array(integers, mask=~is_whole | _to_flags(numbers.is_null()))
@@ -195,6 +253,66 @@ class CellReader:
         cell_format = self.cell_format
         days = [read_value(text, ValueType.DAY, cell_format) for text in texts]
         return pa.array(days, pa.string()).take(encoded.indices)
+
+    # -- instants
+
+    def _normalize_instants(self, texts: pa.Array, zones: RowZones | None) -> pa.Array:
+        """Return instants as RFC 3339; texts that are no instants stay unchanged."""
+        is_other = _to_flags(texts.is_valid()) & ~parse_instants(texts)[1]
+        if not is_other.any():
+            return texts
+        mask = pa.array(is_other)
+        residual = texts.filter(mask)
+        canonical = _join_instants(residual)
+        if canonical.null_count:
+            epochs = pc.if_else(
+                pc.match_substring_regex(residual, _EPOCH_TEXT_PATTERN), residual, pa.scalar(None, pa.string())
+            )
+            canonical = pc.coalesce(canonical, _format_epochs(epochs.cast(pa.int64())))
+        if canonical.null_count and zones is not None:
+            canonical = pc.coalesce(canonical, self._localize_texts(residual, zones.take(np.flatnonzero(is_other))))
+        remaining = np.flatnonzero(_to_flags(canonical.is_null()))
+        if len(remaining):  # rare forms, and texts that are no instants
+            rare = residual.take(remaining).to_pylist()
+            values = [read_value(text, ValueType.INSTANT, CellFormat()) for text in rare]
+            positions = pa.array(canonical.is_null())
+            canonical = pc.replace_with_mask(canonical, positions, pa.array(values, pa.string()))
+        return pc.replace_with_mask(texts, mask, canonical)
+
+    def _localize_texts(self, texts: pa.Array, zones: RowZones) -> pa.Array:
+        """Return local times as RFC 3339, null for other texts and for local times that are not one instant."""
+        parts = _split(texts, LOCAL_TIME_PATTERN)
+        local_times = _join_local_time(_format_date(parts["date"]), parts, parts["hour"])
+        if local_times.null_count:
+            local_times = pc.coalesce(local_times, self._join_ordered_times(texts))
+        is_leap = pc.equal(pc.utf8_slice_codeunits(local_times, 17, 19), "60")
+        replaced = pc.utf8_replace_slice(local_times, 17, 29, "59.999")
+        local_ms, valid = parse_instants(
+            pc.binary_join_element_wise(pc.if_else(is_leap, replaced, local_times), "Z", "")
+        )
+        at_ms, is_instant = zones.find_instants(np.where(valid, local_ms, 0))
+        valid &= is_instant & (~_to_flags(pc.fill_null(is_leap, False)) | ends_utc_day(at_ms))
+        return _format_instants(at_ms, valid)
+
+    def _join_ordered_times(self, texts: pa.Array) -> pa.Array:
+        """Return local times as spreadsheets write them as `YYYY-MM-DDThh:mm:ss`, null for other texts."""
+        parts = _split(texts, ORDERED_TIME_PATTERN)
+        first, middle, year = parts["first"], parts["middle"], parts["year"]
+        dates = pc.binary_join_element_wise(first, middle, year, "/")
+        self._dates.add(dates.unique().to_pylist())
+        order = self.cell_format.date_order
+        if order is None:
+            return pa.nulls(len(texts), pa.string())
+        day, month = (first, middle) if order == "dmy" else (middle, first)
+        date = pc.binary_join_element_wise(year, pc.utf8_lpad(month, 2, "0"), pc.utf8_lpad(day, 2, "0"), "-")
+        hour = parts["hour"].cast(pa.int64())
+        half_day = pc.subtract(hour, pc.multiply(pc.divide(hour, 12), 12))
+        is_afternoon = pc.equal(pc.utf8_upper(parts["half"]), "P")
+        half_day = pc.if_else(is_afternoon, pc.add(half_day, 12), half_day)
+        has_half = pc.not_equal(parts["half"], "")
+        is_wrong = pc.and_(has_half, pc.or_(pc.less(hour, 1), pc.greater(hour, 12)))
+        hour = pc.if_else(is_wrong, pa.scalar(None, pa.int64()), pc.if_else(has_half, half_day, hour))
+        return _join_local_time(date, parts, pc.utf8_lpad(hour.cast(pa.string()), 2, "0"))
 
 
 def _to_flags(values: pa.Array) -> Flags:
@@ -231,9 +349,11 @@ def _to_texts(column: pa.Array) -> pa.Array | None:
 # -- instants -----------------------------------------------------------------------------------------------------
 
 
-def _to_instants(column: pa.Array) -> pa.Array | None:
+def _to_instants(column: pa.Array, zones: RowZones | None) -> pa.Array | None:
     if pa.types.is_timestamp(column.type):
-        return column if column.type.tz else None
+        if column.type.tz or zones is None:
+            return column if column.type.tz else None
+        return _localize_timestamps(column, zones)
     if pa.types.is_string(column.type):
         return column
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
@@ -243,45 +363,55 @@ def _to_instants(column: pa.Array) -> pa.Array | None:
     return None
 
 
-def _normalize_instants(texts: pa.Array) -> pa.Array:
-    """Return instants as RFC 3339; texts that are no instants stay unchanged."""
-    is_other = _to_flags(texts.is_valid()) & ~parse_instants(texts)[1]
-    if not is_other.any():
-        return texts
-    mask = pa.array(is_other)
-    residual = texts.filter(mask)
-    canonical = _join_instants(residual)
-    if canonical.null_count:
-        epochs = pc.if_else(
-            pc.match_substring_regex(residual, _EPOCH_TEXT_PATTERN), residual, pa.scalar(None, pa.string())
-        )
-        canonical = pc.coalesce(canonical, _format_epochs(epochs.cast(pa.int64())))
-    remaining = np.flatnonzero(_to_flags(canonical.is_null()))
-    if len(remaining):  # rare forms, and texts that are no instants
-        values = [read_value(text, ValueType.INSTANT, CellFormat()) for text in residual.take(remaining).to_pylist()]
-        positions = pa.array(canonical.is_null())
-        canonical = pc.replace_with_mask(canonical, positions, pa.array(values, pa.string()))
-    return pc.replace_with_mask(texts, mask, canonical)
+def _localize_timestamps(column: pa.Array, zones: RowZones) -> pa.Array:
+    """Return timestamps without a time zone as instants, null for those that are not one instant."""
+    local_ms = convert_timestamps(column.cast(pa.timestamp("us"), safe=False).cast(pa.timestamp("us", "UTC")))
+    at_ms, is_instant = zones.find_instants(np.where(mark_supported_years(local_ms), local_ms, 0))
+    is_instant &= mark_supported_years(local_ms)
+    return pa.array(at_ms, pa.timestamp("ms", "UTC"), mask=~is_instant | _to_flags(column.is_null()))
 
 
 def _join_instants(texts: pa.Array) -> pa.Array:
     """Return texts that match `INSTANT_PATTERN` as RFC 3339, null for other texts."""
-    parts = pc.extract_regex(texts, INSTANT_PATTERN)
-    get = {field.name: pc.struct_field(parts, field.name) for field in parts.type}
-    date = pc.replace_substring(get["date"], "/", "-")
+    parts = _split(texts, INSTANT_PATTERN)
+    minutes = pc.if_else(pc.equal(parts["minutes"], ""), "00", parts["minutes"])
+    is_leap = pc.equal(parts["second"], "60")
+    if pc.any(is_leap).as_py():
+        parts["second"] = pc.if_else(is_leap, "59", parts["second"])
+        parts["fraction"] = pc.if_else(is_leap, "999", parts["fraction"])
+    offset = pc.binary_join_element_wise(parts["sign"], parts["hours"], ":", minutes, "")
+    offset = pc.if_else(pc.equal(parts["sign"], ""), "Z", offset)
+    local_times = _join_local_time(_format_date(parts["date"]), parts, parts["hour"])
+    instants = pc.binary_join_element_wise(local_times, offset, "")
+    if pc.any(is_leap).as_py():
+        is_end = pa.array(ends_utc_day(parse_instants(instants)[0]))
+        instants = pc.if_else(pc.or_(pc.invert(is_leap), is_end), instants, pa.scalar(None, pa.string()))
+    return instants
+
+
+def _split(texts: pa.Array, pattern: str) -> dict[str, pa.Array]:
+    """Return the named groups of a pattern, null for texts that do not match."""
+    parts = pc.extract_regex(texts, pattern)
+    return {field.name: pc.struct_field(parts, field.name) for field in parts.type}
+
+
+def _format_date(date: pa.Array) -> pa.Array:
+    """Return dates with the year first as `YYYY-MM-DD`."""
+    date = pc.replace_substring(date, "/", "-")
     is_basic = pc.equal(pc.binary_length(date), len("20240401"))
     if pc.any(is_basic).as_py():
         pieces = (pc.utf8_slice_codeunits(date, low, high) for low, high in ((0, 4), (4, 6), (6, 8)))
         date = pc.if_else(is_basic, pc.binary_join_element_wise(*pieces, "-"), date)
-    is_leap = pc.equal(get["second"], "60")
-    second = pc.if_else(is_leap, "59", pc.if_else(pc.equal(get["second"], ""), "00", get["second"]))
-    fraction = pc.if_else(is_leap, "999", get["fraction"])
+    return date
+
+
+def _join_local_time(date: pa.Array, parts: Mapping[str, pa.Array], hour: pa.Array) -> pa.Array:
+    """Return local times `YYYY-MM-DDThh:mm:ss` with an optional fraction, null where any part is null."""
+    second = pc.if_else(pc.equal(parts["second"], ""), "00", parts["second"])
+    fraction = parts["fraction"]
     fraction = pc.if_else(pc.equal(fraction, ""), "", pc.binary_join_element_wise(".", fraction, ""))
-    minutes = pc.if_else(pc.equal(get["minutes"], ""), "00", get["minutes"])
-    offset = pc.binary_join_element_wise(get["sign"], get["hours"], ":", minutes, "")
-    offset = pc.if_else(pc.equal(get["sign"], ""), "Z", offset)
     return pc.binary_join_element_wise(
-        date, "T", get["hour"], ":", get["minute"], ":", second, fraction, offset, "", null_handling="emit_null"
+        date, "T", hour, ":", parts["minute"], ":", second, fraction, "", null_handling="emit_null"
     )
 
 
@@ -293,8 +423,12 @@ def _format_epochs(epochs: pa.Array) -> pa.Array:
         selected = (values >= low) & (values < end)
         at_ms[selected] = np.floor(values[selected] * scale + (1e-4 if values.dtype.kind == "f" else 0))
         is_epoch |= selected
-    instants = pa.array(at_ms, pa.timestamp("ms"), mask=~is_epoch)
-    return pc.strftime(instants, "%Y-%m-%dT%H:%M:%SZ")
+    return _format_instants(at_ms, is_epoch)
+
+
+def _format_instants(at_ms: Ints, valid: Flags) -> pa.Array:
+    """Return instants (ms since 1970) as RFC 3339, null where they are not valid."""
+    return pc.strftime(pa.array(at_ms, pa.timestamp("ms"), mask=~valid), "%Y-%m-%dT%H:%M:%SZ")
 
 
 def _to_midnights(column: pa.Array) -> pa.Array:

@@ -10,6 +10,7 @@ import pyarrow.csv
 from okube_api.errors import Impossible
 from okube_api.ingest.parse.cell_columns import CellReader
 from okube_api.ingest.parse.column_checks import get_schema
+from okube_api.ingest.parse.column_map import ColumnMap
 from okube_api.ingest.parse.csv_records import RecordCutter, strip_cells
 from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.row_checks import parse_csv_line
@@ -34,12 +35,19 @@ class CsvParser:
     delimiter: if None, it is that of a line such as `sep=;` or, without such a line, guessed from the header.
     """
 
-    def __init__(self, kind: str, reader: CellReader | None = None, delimiter: str | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        reader: CellReader | None = None,
+        delimiter: str | None = None,
+        column_map: ColumnMap | None = None,
+    ) -> None:
         self.header: str | None = None
         self._kind = kind
         self._reader = reader or CellReader(kind)
         self._delimiter = delimiter
-        self._names: list[str] = []
+        self._map = column_map or ColumnMap(kind)
+        self._names: list[str] = []  # the field of each column, an empty text for columns that are ignored
         self._cutter: RecordCutter | None = None
         self._has_canonical_numbers = True  # until a number is written in a form that Arrow cannot read
 
@@ -54,7 +62,7 @@ class CsvParser:
 
     def _read_header(self, lines: LineBlock) -> LineBlock:
         """Read the names of the columns from the first line with a name; return the lines after it."""
-        expected = get_schema(self._kind).names
+        expected = self._map.columns.values()
         for index in map(int, lines.nonempty):
             text = lines.get_line(index).decode("utf-8", "replace")
             if not text.strip(' ,;\t|"'):
@@ -65,8 +73,9 @@ class CsvParser:
                 self._delimiter = self._delimiter or separator
                 continue
             self._delimiter = self._delimiter or guess_delimiter(text, expected)
-            self._names = _split_header(text, self._delimiter)
-            check_columns(self._kind, self._names)
+            names = _split_header(text, self._delimiter)
+            check_columns(self._kind, names, self._map)
+            self._names = self._map.rename_names(names)
             self.header = text
             self._reader.decimal_comma = self._delimiter != ","
             self._cutter = RecordCutter(self._delimiter)
@@ -76,9 +85,13 @@ class CsvParser:
 
     def _parse_line(self, text: bytes) -> Json | None:
         delimiter = self._delimiter or ","
-        return parse_csv_line(self._kind, self._names, delimiter, strip_cells(text, delimiter))
+        event = parse_csv_line(self._kind, self._names, delimiter, strip_cells(text, delimiter))
+        return None if event is None else self._map.copy_values(event)
 
     def _parse_columns(self, lines: LineBlock) -> pa.Table:
+        return self._map.copy_columns(self._read_columns(lines))
+
+    def _read_columns(self, lines: LineBlock) -> pa.Table:
         data = strip_cells(lines.data, self._delimiter or ",")
         has_line_ends = lines.record_ends is not None
         if self._has_canonical_numbers:

@@ -1,7 +1,8 @@
 """Parses Parquet files of events, a bounded number of rows at a time."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,7 +14,7 @@ import pyarrow as pa
 from okube_api.clock import stamp
 from okube_api.errors import BadRequest, Impossible
 from okube_api.ingest.parse.cell_columns import CellReader, UnreadableColumn
-from okube_api.ingest.parse.column_checks import get_schema
+from okube_api.ingest.parse.column_map import ColumnMap
 from okube_api.ingest.parse.row_checks import InvalidLine, validate_event
 from okube_api.ingest.parse.text import ParsedBlock, RejectedLine, check_columns
 from okube_api.store.values import Json
@@ -25,8 +26,30 @@ _BLOCK_ROWS = 131_072
 _BUFFER_BYTES = 2**20
 
 
-def read_parquet(kind: str, source: BinaryIO, reader: CellReader | None = None) -> Iterator[tuple[ParsedBlock, int]]:
-    """Yield the blocks of a file, each with the number of rows read so far; row numbers start at 1.
+@dataclass(frozen=True, slots=True, eq=False)
+class SentRows:
+    """Rows of a file as they were sent.
+
+    first_row: the number of the first row in the file, from 1.
+    """
+
+    rows: pa.Table
+    first_row: int
+
+    @property
+    def last_row(self) -> int:
+        """The number of the last row in the file."""
+        return self.first_row + int(self.rows.num_rows) - 1
+
+    def format_row(self, number: int) -> bytes:
+        """Return a row as a line of JSON, by its number in the file."""
+        return orjson.dumps(_to_event(self.rows.slice(number - self.first_row, 1)), default=str)
+
+
+def read_parquet(
+    kind: str, source: BinaryIO, reader: CellReader | None = None, column_map: ColumnMap | None = None
+) -> Iterator[tuple[ParsedBlock, SentRows]]:
+    """Yield the blocks of a file, each with its rows as sent.
 
     Raise BadRequest when the file is not Parquet, Impossible when its columns are not those of the kind.
     """
@@ -34,25 +57,26 @@ def read_parquet(kind: str, source: BinaryIO, reader: CellReader | None = None) 
 
     try:
         with ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES) as file:
-            names = _list_data_columns(file, get_schema(kind).names)
-            check_columns(kind, names)
+            columns = column_map or ColumnMap(kind)
+            names = _list_data_columns(file, columns)
+            check_columns(kind, names, columns)
+            names = [name for name in names if columns.find_field(name)]
             first_row = 1
             for batch in file.iter_batches(_BLOCK_ROWS, columns=names):
-                last_row = first_row + batch.num_rows - 1
-                rows = _add_zones(pa.Table.from_batches([batch]), file)
-                yield _parse_rows(reader or CellReader(kind), rows, first_row), last_row
-                first_row = last_row + 1
+                sent = SentRows(_add_zones(pa.Table.from_batches([batch]), file), first_row)
+                yield _parse_rows(reader or CellReader(kind), columns, sent), sent
+                first_row = sent.last_row + 1
     except (pa.ArrowInvalid, OSError) as error:
         raise BadRequest(f"The file cannot be read as Parquet: {str(error)[:200]}") from None
 
 
-def _list_data_columns(file: "ParquetFile", known_names: Collection[str]) -> list[str]:
+def _list_data_columns(file: "ParquetFile", columns: ColumnMap) -> list[str]:
     """Return the names of the columns, without those in which pandas keeps the index of a data frame."""
     names: list[str] = file.schema_arrow.names
     index_columns: list[Any] = []
     with suppress(ValueError, KeyError, TypeError):
         index_columns = orjson.loads((file.schema_arrow.metadata or {})[b"pandas"])["index_columns"]
-    return [name for name in names if name not in index_columns or name in known_names]
+    return [name for name in names if name not in index_columns or columns.find_field(name)]
 
 
 def _add_zones(rows: pa.Table, file: "ParquetFile") -> pa.Table:
@@ -65,41 +89,35 @@ def _add_zones(rows: pa.Table, file: "ParquetFile") -> pa.Table:
     return rows
 
 
-def _parse_rows(reader: CellReader, rows: pa.Table, first_row: int) -> ParsedBlock:
+def _parse_rows(reader: CellReader, columns: ColumnMap, sent: SentRows) -> ParsedBlock:
     try:
-        sent, valid = reader.read_rows(rows)
+        rows, valid = reader.read_rows(columns.rename_rows(sent.rows))
     except UnreadableColumn as error:
         raise Impossible(f"{error}.") from None
-    numbers = np.arange(first_row, first_row + sent.num_rows, dtype=np.int64)
+    numbers = np.arange(sent.first_row, sent.last_row + 1, dtype=np.int64)
     if valid.all():
-        return ParsedBlock(sent, numbers)
-    rejected = [_reject(reader, rows.slice(index, 1), first_row + index) for index in np.flatnonzero(~valid).tolist()]
-    return ParsedBlock(sent.filter(pa.array(valid)), numbers[valid], rejected)
-
-
-def format_row(parsed: ParsedBlock, number: int) -> bytes:
-    """Return a valid row of a block as a line of JSON, by its number in the file."""
-    index = int(np.searchsorted(parsed.line_numbers, number))
-    return orjson.dumps(_to_event(parsed.rows.slice(index, 1)))
+        return ParsedBlock(rows, numbers)
+    rejected = [_reject(reader, columns, sent, number) for number in numbers[~valid].tolist()]
+    return ParsedBlock(rows.filter(pa.array(valid)), numbers[valid], rejected)
 
 
 def _to_event(row: pa.Table) -> Json:
     return {name: _to_json_value(value) for name, value in row.to_pylist()[0].items() if value is not None}
 
 
-def _reject(reader: CellReader, row: pa.Table, number: int) -> RejectedLine:
-    event = _to_event(row)
+def _reject(reader: CellReader, columns: ColumnMap, sent: SentRows, number: int) -> RejectedLine:
+    event = _to_event(sent.rows.slice(number - sent.first_row, 1))
     reason = "A value is not valid for its column."
     try:
-        validate_event(reader.kind, reader.read_event(event))
+        validate_event(reader.kind, reader.read_event(columns.rename_event(event)))
     except InvalidLine as error:
         reason = str(error)
-    return RejectedLine(number, reason, orjson.dumps(event, default=str))
+    return RejectedLine(number, reason, sent.format_row(number))
 
 
 def _to_json_value(value: Any) -> Any:
     if isinstance(value, datetime):
-        return stamp(value)
+        return stamp(value) if value.tzinfo else value.isoformat()
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, bytes):

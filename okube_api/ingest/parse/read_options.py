@@ -1,10 +1,22 @@
-"""Options of a file: what its sender says about encoding, delimiter and dates."""
+"""Options of a file: what its sender says about encoding, delimiter, dates, time zone, columns and units."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
 
-from okube_api.errors import BadRequest
+from pydantic import TypeAdapter, ValidationError
+
+from okube_api.errors import BadRequest, format_suggestion
+from okube_api.ingest.parse.column_checks import get_field_rules
+from okube_api.ingest.parse.local_times import PLACE_FIELDS, LocalTimes, ZoneLookup
 from okube_api.ingest.parse.transcoding import find_codec
-from okube_api.kit.cells import DateOrder
+from okube_api.kit.cells import DateOrder, ValueType
+from okube_api.kit.schemas import Timezone
+
+PLACE_ZONES = "site"
+"""The value of `timezone` by which each event has the time zone of its site."""
+UNITS: Mapping[str, float] = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}
+"""Units of durations, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,21 +26,55 @@ class ReadOptions:
     encoding: any usual name, such as `windows-1252`; UTF-8 when None.
     delimiter: between the cells of CSV.
     dates: order of day and month in days such as 01/02/2024.
+    timezone: the IANA time zone of instants without an offset, or `site` for that of each event's site.
+    mapper: the file's column by field.
+    units: the unit (see `UNITS`) by field that holds a duration.
     """
 
     encoding: str | None = None
     delimiter: str | None = None
     dates: DateOrder | None = None
+    timezone: str | None = None
+    mapper: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
-    def check(self) -> None:
-        """Raise UnsupportedMedia when the encoding is unknown, BadRequest when the delimiter is not possible."""
+    def check(self, kind: str) -> None:
+        """Raise UnsupportedMedia when the encoding is unknown, BadRequest when another option is not possible."""
         _ = self.codec
         if self.delimiter is not None and (not self.delimiter.isascii() or self.delimiter in '"\r\n'):
             raise BadRequest.with_code("query", "/delimiter", "invalid", "Give one ASCII character as the delimiter.")
+        fields = [rule.name for rule in get_field_rules(kind)]
+        self._check_timezone(kind, fields)
+        for name in self.mapper:
+            if name not in fields:
+                message = f"'mapper[{name[:100]}]': {kind} have no such field.{format_suggestion(name, fields)}"
+                raise _refuse(f"mapper[{name}]", f"{message} Fields of {kind}: {', '.join(fields)}.")
+        durations = list_durations(kind)
+        for name, unit in self.units.items():
+            if name not in durations:
+                which = f"Durations of {kind}: {', '.join(durations)}." if durations else f"{kind} have no durations."
+                raise _refuse(f"unit[{name}]", f"'unit[{name[:100]}]': This field is not a duration. {which}")
+            if unit not in UNITS:
+                raise _refuse(f"unit[{name}]", f"'unit[{name}]': Use one of the units {', '.join(UNITS)}.")
+
+    def _check_timezone(self, kind: str, fields: list[str]) -> None:
+        if self.timezone is None:
+            return
+        if self.timezone != PLACE_ZONES:
+            try:
+                _build_timezone_adapter().validate_python(self.timezone)
+            except ValidationError:
+                raise _refuse("timezone", "'timezone': Use an IANA name such as Europe/Paris, or `site`.") from None
+            return
+        has_instants = any(rule.value_type is ValueType.INSTANT for rule in get_field_rules(kind))
+        if has_instants and not set(fields) & set(PLACE_FIELDS):
+            raise _refuse("timezone", f"'timezone': {kind} name no site. Use an IANA name such as Europe/Paris.")
 
     def as_parameters(self) -> dict[str, str]:
         """Return the options as parameters of a request."""
-        options = {"encoding": self.encoding, "delimiter": self.delimiter, "dates": self.dates}
+        options = {name: getattr(self, name) for name in ("encoding", "delimiter", "dates", "timezone")}
+        options |= {f"mapper[{name}]": self.mapper[name] for name in sorted(self.mapper)}
+        options |= {f"unit[{name}]": self.units[name] for name in sorted(self.units)}
         return {name: value for name, value in options.items() if value}
 
     @property
@@ -38,3 +84,24 @@ class ReadOptions:
 
 
 DEFAULT_OPTIONS = ReadOptions()
+
+
+def create_local_times(options: ReadOptions, lookup: ZoneLookup | None) -> LocalTimes | None:
+    """Return the time zones of a file; None when instants without an offset are refused."""
+    if options.timezone is None:
+        return None
+    return LocalTimes(None, lookup) if options.timezone == PLACE_ZONES else LocalTimes(options.timezone)
+
+
+def list_durations(kind: str) -> list[str]:
+    """Return the fields of a kind that hold a duration in seconds."""
+    return [rule.name for rule in get_field_rules(kind) if rule.name.endswith("_s")]
+
+
+@cache
+def _build_timezone_adapter() -> TypeAdapter[str]:
+    return TypeAdapter(Timezone)
+
+
+def _refuse(name: str, message: str) -> BadRequest:
+    return BadRequest.with_code("query", f"/{name}", "invalid", message)

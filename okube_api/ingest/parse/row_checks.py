@@ -14,13 +14,14 @@ from pydantic import ValidationError
 from okube_api.errors import format_suggestion
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.parse.column_checks import get_field_rules
-from okube_api.kit.cells import is_ordered_day
+from okube_api.kit.cells import ValueType, is_ordered_day, is_ordered_time
 from okube_api.store.values import Json
 from okube_api.tables.formula_marks import remove_mark
 
 MAX_REASON_CHARACTERS = 300
 _MAX_ERRORS = 3
 ENCODING_HINT = " Give `encoding` if the file has another encoding."
+MAPPER_HINT = " Give `mapper[FIELD]=COLUMN` for columns that have other names."
 DATES_HINT = " Give `dates` as `dmy` or `mdy` for days such as 31/12/2024."
 
 
@@ -39,14 +40,19 @@ def validate_event(kind: str, event: Json) -> Json:
 
 def _format_reason(kind: str, event: Json, error: ValidationError) -> str:
     names = [rule.name for rule in get_field_rules(kind)]
-    reasons = []
+    instants = {rule.name for rule in get_field_rules(kind) if rule.value_type is ValueType.INSTANT}
+    reasons: list[str] = []
+    suggests = True  # for the first unknown field only: looking for similar names takes time
     for details in error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]:
         path = ".".join(str(part) for part in details["loc"])
         message = str(details["msg"]).removeprefix("Value error, ")
         if details["type"] == "extra_forbidden":  # the name is not repeated: it may be a value
-            reasons.append(f"Unknown field. Fields of {kind}: {', '.join(names)}.{format_suggestion(path, names)}")
+            suggestion = format_suggestion(path, names) if suggests else ""
+            suggests = False
+            reasons.append(f"Unknown field. Fields of {kind}: {', '.join(names)}.{suggestion}")
         else:
-            hint = DATES_HINT if is_ordered_day(event.get(path)) else ""
+            is_ordered = is_ordered_time if path in instants else is_ordered_day
+            hint = DATES_HINT if is_ordered(event.get(path)) else ""
             reasons.append(f"'{path}': {message}{hint}" if path else message)
     return "; ".join(reasons)[:MAX_REASON_CHARACTERS]
 

@@ -13,8 +13,15 @@ import pyarrow.json
 from okube_api.errors import Impossible, format_suggestion
 from okube_api.ingest.parse.cell_columns import CellReader, UnreadableColumn
 from okube_api.ingest.parse.column_checks import get_field_rules, get_schema
+from okube_api.ingest.parse.column_map import ColumnMap
 from okube_api.ingest.parse.line_blocks import MAX_LINE_BYTES, LineBlock
-from okube_api.ingest.parse.row_checks import InvalidLine, parse_json_line, validate_event
+from okube_api.ingest.parse.row_checks import (
+    ENCODING_HINT,
+    MAPPER_HINT,
+    InvalidLine,
+    parse_json_line,
+    validate_event,
+)
 from okube_api.kit.cells import find_duplicate
 from okube_api.store.arrays import Ints
 from okube_api.store.values import Json
@@ -83,19 +90,26 @@ class Parser(Protocol):
 class NdjsonParser:
     """Parses one JSON object per line."""
 
-    def __init__(self, kind: str, reader: CellReader | None = None) -> None:
+    def __init__(self, kind: str, reader: CellReader | None = None, column_map: ColumnMap | None = None) -> None:
         self.header: str | None = None
-        self._kind = kind
         self._reader = reader or CellReader(kind)
+        self._map = column_map or ColumnMap(kind)
         self._read_options = pa.json.ReadOptions(use_threads=True, block_size=_ARROW_BLOCK_BYTES)
-        self._is_numeric = {field.name: not pa.types.is_string(field.type) for field in get_schema(kind)}
+        types = {field.name: field.type for field in get_schema(kind)}
+        self._is_numeric = {
+            column: not pa.types.is_string(types[self._map.find_field(column) or name])
+            for name, column in self._map.columns.items()
+        }
         self._types = {name: pa.float64() if numeric else pa.string() for name, numeric in self._is_numeric.items()}
 
     def read(self, lines: LineBlock, *, is_last: bool = True) -> ParsedBlock:  # noqa: ARG002 - as in `Parser`
         """See `Parser`."""
         if len(lines.nonempty) > 0:
             self._adapt_schema(lines)
-        return replace(parse_lines(self._reader, lines, self._parse_columns, parse_json_line), lines=lines)
+        return replace(parse_lines(self._reader, lines, self._parse_columns, self._parse_line), lines=lines)
+
+    def _parse_line(self, text: bytes) -> Json:
+        return self._map.rename_event(parse_json_line(text))
 
     def _adapt_schema(self, lines: LineBlock) -> None:
         """Set the types of fields by some sample lines: texts may be sent as numbers, and numbers as texts."""
@@ -116,29 +130,37 @@ class NdjsonParser:
         if not is_object.all():
             raise pa.ArrowInvalid("a line is not a JSON object")
         options = pa.json.ParseOptions(
-            explicit_schema=pa.schema(self._types), newlines_in_values=False, unexpected_field_behavior="error"
+            explicit_schema=pa.schema(self._types),
+            newlines_in_values=False,
+            unexpected_field_behavior="ignore" if self._map.mapper else "error",
         )
-        return pa.json.read_json(pa.BufferReader(lines.data), read_options=self._read_options, parse_options=options)
+        rows = pa.json.read_json(pa.BufferReader(lines.data), read_options=self._read_options, parse_options=options)
+        return self._map.rename_rows(rows)
 
 
-def check_columns(kind: str, names: Sequence[str]) -> None:
+def check_columns(kind: str, names: Sequence[str], column_map: ColumnMap) -> None:
     """Raise Impossible when the columns of a file are not those of its kind: every line would be rejected.
 
-    Columns without a name are ignored.  The message does not repeat unknown names: in a file without a header they are
-    values, perhaps the name of a person.
+    Columns without a name are ignored, with a mapper also those that it does not name.  The message does not repeat
+    unknown names: in a file without a header they are values, perhaps the name of a person.
     """
-    known_names = [rule.name for rule in get_field_rules(kind)]
+    columns, mapper = column_map.columns, column_map.mapper
+    hint = ENCODING_HINT if any("\0" in name or "\ufffd" in name for name in names) else MAPPER_HINT
+    for field, column in mapper.items():
+        if column not in names:
+            raise Impossible(f"The file has no column '{column[:100]}', which `mapper[{field}]` names.")
     for number, name in enumerate(names, start=1):
-        if name and name not in known_names:
-            suggestion = format_suggestion(name, known_names)
+        if name and not mapper and name not in columns:
+            suggestion = format_suggestion(name, columns)
+            fields = ", ".join(columns)
             raise Impossible(
-                f"Column {number} of the header is unknown. Columns of {kind}: {', '.join(known_names)}.{suggestion}"
+                f"Column {number} of the header is unknown. Columns of {kind}: {fields}.{suggestion}{hint}"
             )
-    if duplicate := find_duplicate(names):
+    if duplicate := find_duplicate([name for name in names if column_map.find_field(name)]):
         raise Impossible(f"Duplicate column '{duplicate}'.")
     for rule in get_field_rules(kind):
-        if rule.required and rule.name not in names:
-            raise Impossible(f"Column '{rule.name}' is missing.")
+        if rule.required and (rule.name not in columns or columns[rule.name] not in names):
+            raise Impossible(f"Column '{rule.name}' is missing.{hint}")
 
 
 def parse_lines(

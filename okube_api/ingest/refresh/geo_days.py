@@ -4,13 +4,14 @@ The derivation itself, which needs no store, is in `derive/geo_stays.py`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from okube_api.ingest.columns.columns import DayRange, to_integers
+from okube_api.ingest.columns.columns import DayRange, count_by_group, to_integers
 from okube_api.ingest.derive.geo_stays import (
     NO_STAY_EVENTS,
     StayColumns,
@@ -43,11 +44,49 @@ class StayDays:
     stays: StayColumns
 
 
+class UnmatchedPings:
+    """Counts the pings of new batches that no place contains, while days are read, each of them once or several times.
+
+    batches: the numbers of the new batches.
+    """
+
+    def __init__(self, batches: Collection[int] = ()) -> None:
+        self._batches = np.array(sorted(batches), np.int64)
+        self._counts: dict[tuple[int, int], int] = {}  # by UTC day and batch
+
+    def count(self, batch: int) -> int:
+        """Return the number of pings of a batch on the days read so far."""
+        return sum(count for (_, number), count in self._counts.items() if number == batch)
+
+    def find(self, pings: pa.Table, matched: Ints) -> Counter[tuple[int, int]]:
+        """Return how many pings of new batches are not matched, by UTC day and batch.
+
+        matched: positions of pings that places contain.
+        """
+        if len(self._batches) == 0:
+            return Counter()
+        batches = to_integers(pings["batch"])
+        is_unmatched = np.isin(batches, self._batches)
+        is_unmatched[matched] = False
+        days, batches = to_integers(pings["part"])[is_unmatched], batches[is_unmatched]
+        if len(days) == 0:
+            return Counter()
+        first, size = int(days.min()), len(self._batches)
+        counts = count_by_group((days - first) * size + np.searchsorted(self._batches, batches), 0)
+        keys = np.flatnonzero(counts)
+        pairs = zip((first + keys // size).tolist(), self._batches[keys % size].tolist(), strict=True)
+        return Counter(dict(zip(pairs, counts[keys].tolist(), strict=True)))
+
+    def set_days(self, counts: Mapping[tuple[int, int], int]) -> None:
+        """Set the counts of whole days."""
+        self._counts |= counts
+
+
 async def read_stay_days(
-    view: Reader, places: PlaceIndex, rules: StayRules, task: RefreshTask
+    view: Reader, places: PlaceIndex, rules: StayRules, task: RefreshTask, unmatched: UnmatchedPings
 ) -> AsyncIterator[StayDays]:
     """Yield the stays of the local days that a task affects, some days at a time, ascending by day."""
-    async for piece in _read_pings(view, places, rules, task):
+    async for piece in _read_pings(view, places, rules, task, unmatched):
         of_pings = await asyncio.to_thread(find_stays, piece.sessions, rules, (piece.first, piece.last))
         async for (first, last), of_events in _read_stay_events(view, places, task.delta, (piece.first, piece.last)):
             extra_days = np.array(sorted(day for day in task.extra_days if first <= day <= last), np.int64)
@@ -59,15 +98,22 @@ async def read_stay_days(
             )
 
 
-def _read_pings(view: Reader, places: PlaceIndex, rules: StayRules, task: RefreshTask) -> AsyncIterator[SessionPiece]:
+def _read_pings(
+    view: Reader, places: PlaceIndex, rules: StayRules, task: RefreshTask, unmatched: UnmatchedPings
+) -> AsyncIterator[SessionPiece]:
     """Return the sessions of pings, in pieces that together cover all days of the task."""
 
-    def match(pings: pa.Table) -> Detections:
-        return match_pings(pings, task.delta.find_row_changes(pings), places)
+    def match(pings: pa.Table) -> tuple[Detections, Counter[tuple[int, int]]]:
+        detections, matched = match_pings(pings, task.delta.find_row_changes(pings), places)
+        return detections, unmatched.find(pings, matched)
 
     async def read_detections(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
+        counts: Counter[tuple[int, int]] = Counter()
         async for block in read_blocks(view, PINGS.table, low, high, task.delta.either_side):
-            yield int(to_integers(block["part"])[-1]), await asyncio.to_thread(match, block)
+            detections, of_block = await asyncio.to_thread(match, block)
+            counts += of_block
+            yield int(to_integers(block["part"])[-1]), detections
+        unmatched.set_days(counts)
 
     return read_session_pieces(read_detections, index_zones(places), rules.gap_s, task.day_ranges, exits=False)
 

@@ -15,7 +15,7 @@ from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
 from okube_api.ingest.derive.recency_flags import RecencyKeys
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
-from okube_api.ingest.refresh.geo_days import read_stay_days
+from okube_api.ingest.refresh.geo_days import UnmatchedPings, read_stay_days
 from okube_api.ingest.refresh.recency import RecencyWriter
 from okube_api.kit.application import BandEdges
 from okube_api.store.protocol import Change
@@ -23,14 +23,19 @@ from okube_api.store.protocol import Change
 _UNKNOWN_BAND = -1
 
 
-async def refresh_geo_stays(change: Change, context: DerivationContext, panel: PanelIndex, task: RefreshTask) -> None:
-    """Write `geo_stays` on the days that a change of pings or stay events affects; correct flags of later days."""
+async def refresh_geo_stays(
+    change: Change, context: DerivationContext, panel: PanelIndex, task: RefreshTask, unmatched: UnmatchedPings
+) -> None:
+    """Write `geo_stays` on the days that a change of pings or stay events affects; correct flags of later days.
+
+    unmatched: counts the pings of new batches that no place contains.
+    """
     settings, places = context.settings, context.place_index
     rules = StayRules(settings.stays.gap_minutes * 60, settings.stays.minimum_seconds)
     is_indoor = np.arange(places.zone_count) % len(ZONE_KINDS) == 0
     keys = RecencyKeys({"place": places.ids, "zone": ZONE_KINDS}, is_indoor & np.repeat(places.is_site, 2))
     writer = RecencyWriter(change, GEO_STAYS, keys, settings.bands.gap)
-    async for part in prefetch(read_stay_days(change, places, rules, task)):
+    async for part in prefetch(read_stay_days(change, places, rules, task, unmatched)):
         rows = await asyncio.to_thread(build_rows, part.stays, places, panel, settings.bands)
         await writer.write(part.days, rows)
     await writer.finish()

@@ -4,6 +4,7 @@ Each operation (add, remove, rebuild, exclude, expire) is a tuple of steps, run 
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from okube_api.ingest.load.pseudonyms import DEVICE, USER
 from okube_api.ingest.raw.reader import BatchDelta, read_live_batches
 from okube_api.ingest.refresh import steps
 from okube_api.ingest.refresh.context import DerivationContext
+from okube_api.ingest.refresh.geo_days import UnmatchedPings
 from okube_api.ingest.refresh.steps import Batch, RefreshState
 from okube_api.store.protocol import Change
 
@@ -42,19 +44,31 @@ EXCLUDE = (
 EXPIRE = (steps.choose_band_edges, steps.find_days_of_expired_events, *WRITE_FACTS, steps.delete_expired_events)
 
 
+@dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """Counts of a batch that was made to count.
+
+    accepted: new events.  unmatched: pings that no place contains, duplicates included.
+    """
+
+    accepted: int
+    unmatched: int
+
+
 class FactRefresh:
     """Changes the facts of an application within one change of its store."""
 
     def __init__(self, change: Change, context: DerivationContext) -> None:
         self._change, self._context = change, context
 
-    async def add(self, batches: Sequence[Batch]) -> dict[int, int]:
-        """Make batches count; return the number of new events of each batch, by batch number."""
+    async def add(self, batches: Sequence[Batch]) -> dict[int, BatchCounts]:
+        """Make batches count; return the counts of each batch, by batch number."""
         added = {batch.number: batch.kind for batch in batches}
         live = await read_live_batches(self._change) | added
         state = self._start(live, BatchDelta(frozenset(live), added=frozenset(added)), batches)
+        state.unmatched = UnmatchedPings(added)
         await _run(ADD, state)
-        return state.accepted
+        return {number: BatchCounts(state.accepted[number], state.unmatched.count(number)) for number in added}
 
     async def remove(self, batches: Sequence[Batch]) -> None:
         """Remove batches from the ledger and the facts, and delete their events."""

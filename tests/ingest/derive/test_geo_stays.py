@@ -40,7 +40,7 @@ def test_pings_in_a_zone_become_stays() -> None:
     places = build_places()
     in_zones = [(1, 0, PARIS), (1, 30, PARIS), (1, 61, PARIS), (1, 64, PARIS), (2, 0, LYON), (2, 5, LYON)]
     pings = build_pings([*in_zones, (1, 10, (0.0, 0.0)), (3, 0, PARIS)])  # outside of all zones; too short for a stay
-    detections = match_pings(pings, np.zeros(pings.num_rows, np.int64), places)
+    detections, _ = match_pings(pings, np.zeros(pings.num_rows, np.int64), places)
     assert len(detections) == len(in_zones) + 1
     sessions = sessionize(index_zones(places), RULES.gap_s, detections)
     stays = find_stays(sessions, RULES, (DAY - 1, DAY + 1))

@@ -1,0 +1,367 @@
+"""Test the options of an ingest: columns, time zones and units of the file, and what its batch says."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.api.server import Server, Tenant
+
+pytestmark = pytest.mark.anyio
+
+NDJSON, CSV, PARQUET, JSON = (
+    "application/x-ndjson",
+    "text/csv",
+    "application/vnd.apache.parquet",
+    "application/json",
+)
+Rows = list[dict[str, Any]]
+
+
+def to_csv(rows: Rows) -> bytes:
+    lines = [";".join(rows[0]), *(";".join(map(str, row.values())) for row in rows)]
+    return "\n".join(lines).encode()
+
+
+def to_ndjson(rows: Rows) -> bytes:
+    return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+
+
+def to_json(rows: Rows) -> bytes:
+    """Write rows as a JSON array."""
+    return json.dumps(rows).encode()
+
+
+def to_parquet(rows: Rows) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    return file.getvalue()
+
+
+FORMATS = pytest.mark.parametrize(
+    ("media", "write"), [(CSV, to_csv), (NDJSON, to_ndjson), (JSON, to_json), (PARQUET, to_parquet)]
+)
+
+
+async def ingest(tenant: Tenant, kind: str, body: bytes, media: str = NDJSON, **params: str) -> httpx.Response:
+    """Send a file; options of a field are written `mapper__user`."""
+    query = {f"{name.replace('__', '[')}]" if "__" in name else name: value for name, value in params.items()}
+    return await tenant.editor.post(
+        f"{tenant.url}/ingest/{kind}", content=body, headers={"Content-Type": media}, params=query
+    )
+
+
+@pytest.fixture
+async def shop(tenant: Tenant) -> Tenant:
+    """Provide an application with a site in Berlin."""
+    await tenant.create(
+        "sites",
+        online=False,
+        key="b1",
+        keys=["berlin-alt"],
+        name="Filiale Mitte",
+        timezone="Europe/Berlin",
+        coordinates=[13.4, 52.5],
+    )
+    return tenant
+
+
+@FORMATS
+async def test_columns_are_mapped(shop: Tenant, media: str, write: Callable[[Rows], bytes]) -> None:
+    """Check that mapped columns are read, that other fields keep their names, and that other columns are ignored."""
+    rows = [
+        {"Kunde": f"k{n}", "site": "b1", "Zeit": "2024-05-02T10:00:00+02:00", "Betrag": 10 + n, "Bemerkung": "?"}
+        for n in range(3)
+    ]
+    options = {"mapper__user": "Kunde", "mapper__at": "Zeit", "mapper__amount": "Betrag"}
+    answer = await ingest(shop, "purchases", write(rows), media, **options)
+    assert (answer.status_code, answer.json()["accepted"]) == (201, 3), answer.text
+    same = [{"user": row["Kunde"], "site": "b1", "at": row["Zeit"], "amount": row["Betrag"]} for row in rows]
+    assert (await ingest(shop, "purchases", write(same), media)).json()["duplicate"] == 3
+
+
+@FORMATS
+async def test_one_column_for_two_fields(shop: Tenant, media: str, write: Callable[[Rows], bytes]) -> None:
+    rows = [{"Bon": f"b{n}", "user": "u", "site": "b1", "at": "2024-05-02T10:00:00Z", "amount": 5} for n in range(2)]
+    answer = await ingest(shop, "purchases", write(rows), media, mapper__id="Bon", mapper__order="Bon")
+    assert answer.json()["accepted"] == 2, answer.text
+    again = await ingest(shop, "purchases", write([{**rows[0], "amount": 7}]), media, mapper__id="Bon")
+    assert again.json()["duplicate"] == 1
+
+
+@FORMATS
+async def test_rejected_lines_keep_their_own_columns(shop: Tenant, media: str, write: Callable[[Rows], bytes]) -> None:
+    """Check rejected lines of both stages: not valid, and of an unknown site."""
+    rows = [
+        {"wer": "u", "site": "b1", "start": "2024-05-02 10:00:00", "dauer": 5},
+        {"wer": "u", "site": "b1", "start": "2024-05-02 10:00:00", "dauer": -5},
+        {"wer": "u", "site": "b9", "start": "2024-05-02 10:00:00", "dauer": 6},
+    ]
+    options = {"mapper__user": "wer", "mapper__duration_s": "dauer", "unit__duration_s": "min", "timezone": "UTC"}
+    batch = (await ingest(shop, "stays", write(rows), media, **options)).json()
+    assert (batch["accepted"], batch["rejected"]) == (1, 2)
+    lines = (await shop.editor.get(f"{shop.url}/ingest/{batch['_id']}/rejected")).text.splitlines()
+    if media == CSV:
+        assert lines == to_csv(rows).decode().splitlines()[:1] + to_csv(rows).decode().splitlines()[2:]
+    else:
+        assert [json.loads(line) for line in lines] == rows[1:]
+
+
+@pytest.mark.parametrize(
+    ("unit", "durations", "seconds"),
+    [
+        ("min", (1, 2.5, 0.01), (60, 150, 1)),
+        ("ms", (60_000, 150_400, 700), (60, 150, 1)),
+        ("h", (0.5, 1.25, 0), (1800, 4500, 0)),
+        ("s", (60, 150, 1), (60, 150, 1)),
+    ],
+)
+@FORMATS
+async def test_units(
+    shop: Tenant,
+    *,
+    media: str,
+    write: Callable[[Rows], bytes],
+    unit: str,
+    durations: tuple[float, ...],
+    seconds: tuple[int, ...],
+) -> None:
+    """Check that durations are converted to seconds and rounded, and that seconds need no unit."""
+    rows = [{"user": "u", "site": "b1", "start": f"2024-05-02T1{n}:00:00Z"} for n in range(3)]
+    sent = [{**row, "duration_s": duration} for row, duration in zip(rows, durations, strict=True)]
+    answer = await ingest(shop, "stays", write(sent), media, unit__duration_s=unit)
+    assert answer.json()["accepted"] == 3, answer.text
+    same = [{**row, "duration_s": duration} for row, duration in zip(rows, seconds, strict=True)]
+    assert (await ingest(shop, "stays", write(same), media)).json()["duplicate"] == 3
+
+
+def build_visits(*times: str, **fields: str) -> Rows:
+    return [{"user": "u", "site": "b1", "at": time, **fields} for time in times]
+
+
+@pytest.mark.parametrize(
+    ("timezone", "local", "instants"),
+    [
+        (
+            "Europe/Berlin",
+            ("2024-01-05 10:00:00", "2024-07-05T10:00"),
+            ("2024-01-05T09:00:00Z", "2024-07-05T08:00:00Z"),
+        ),
+        ("America/New_York", ("20240105T100000", "2024/07/05 10:00"), ("2024-01-05T15:00:00Z", "2024-07-05T14:00:00Z")),
+        ("site", ("2024-01-05 10:00:00.250", "2024-07-05 10:00"), ("2024-01-05T09:00:00.250Z", "2024-07-05T08:00:00Z")),
+        (
+            "Asia/Kolkata",
+            ("2024-07-05 05:29:60", "2024-07-05T10:00:00+02:00"),
+            ("2024-07-04T23:59:59.999Z", "2024-07-05T08:00:00Z"),
+        ),
+    ],
+)
+@FORMATS
+async def test_local_times(
+    shop: Tenant,
+    *,
+    media: str,
+    write: Callable[[Rows], bytes],
+    timezone: str,
+    local: tuple[str, str],
+    instants: tuple[str, str],
+) -> None:
+    """Check instants without an offset, and that an offset counts more than the option."""
+    answer = await ingest(shop, "visits", write(build_visits(*local)), media, timezone=timezone)
+    assert answer.json()["accepted"] == 2, answer.text
+    assert (await ingest(shop, "visits", write(build_visits(*instants)), media)).json()["duplicate"] == 2
+
+
+async def test_time_zone_of_each_site(shop: Tenant) -> None:
+    """Check sites by id, keys and name, points of interest, equipments, and an unknown site."""
+    site = await shop.create(
+        "sites", online=False, key="ny", name="Broadway", timezone="America/New_York", coordinates=[-74, 40.7]
+    )
+    await shop.create("pois", key="louvre", name="Louvre", timezone="Europe/Paris", coordinates=[2.34, 48.86])
+    door = await shop.admin.post(f"/sites/{site['_id']}/equipments", json={"key": "door"})
+    assert door.status_code == 201, door.text
+    names = ("ny", site["_id"].upper(), "Broadway", "b1", "berlin-alt", "Filiale Mitte", "nowhere")
+    rows = [{"user": f"u{n}", "site": name, "at": "2024-07-05 10:00:00"} for n, name in enumerate(names)]
+    batch = (await ingest(shop, "visits", to_csv(rows), CSV, timezone="site")).json()
+    assert (batch["accepted"], batch["rejected"]) == (6, 1)
+    assert batch["reasons"] == [{"line": 8, "reason": "'site': No site has this id, key or name."}]
+    hours = ("14", "14", "14", "08", "08", "08")
+    same = [{**row, "at": f"2024-07-05T{hour}:00:00Z"} for row, hour in zip(rows, hours, strict=False)]
+    assert (await ingest(shop, "visits", to_csv(same), CSV)).json()["duplicate"] == 6
+    for kind, event, hour in (
+        ("stays", {"user": "u", "poi": "louvre", "start": "2024-07-05 10:00:00", "duration_s": 60}, "08"),
+        ("stays", {"user": "u", "site": "ny", "start": "2024-07-05 10:00:00", "duration_s": 60}, "14"),
+        ("detections", {"device": "d", "equipment": "door", "at": "2024-07-05 10:00:00"}, "14"),
+    ):
+        field = "start" if kind == "stays" else "at"
+        assert (await ingest(shop, kind, to_ndjson([event]), timezone="site")).json()["accepted"] == 1
+        instant = {**event, field: f"2024-07-05T{hour}:00:00Z"}
+        assert (await ingest(shop, kind, to_ndjson([instant]))).json()["duplicate"] == 1
+
+
+@pytest.mark.parametrize(
+    ("time", "part"),
+    [("2024-03-31 02:30:00", "skip"), ("2024-10-27 02:30:00", "twice"), ("2024-02-30 10:00:00", "RFC 3339")],
+)
+@pytest.mark.parametrize("timezone", ["Europe/Berlin", "site"])
+@FORMATS
+async def test_local_times_that_are_not_one_instant_are_rejected(
+    shop: Tenant, *, media: str, write: Callable[[Rows], bytes], time: str, part: str, timezone: str
+) -> None:
+    rows = build_visits("2024-05-05 10:00:00", time, "2024-05-06 10:00:00")
+    batch = (await ingest(shop, "visits", write(rows), media, timezone=timezone)).json()
+    assert (batch["accepted"], batch["rejected"]) == (2, 1)
+    assert part in batch["reasons"][0]["reason"]
+    assert "02:30" not in batch["reasons"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("params", "local", "instant"),
+    [
+        ({"dates": "dmy"}, "05.07.2024 09:05", "2024-07-05T07:05:00Z"),
+        ({"dates": "dmy"}, "5/7/2024 9:05:07", "2024-07-05T07:05:07Z"),
+        ({"dates": "mdy"}, "7/5/2024 9:05 PM", "2024-07-05T19:05:00Z"),
+        ({"dates": "mdy"}, "7/5/2024, 12:05:00\u202fAM", "2024-07-04T22:05:00Z"),
+        ({}, "25.07.2024 09:05", "2024-07-25T07:05:00Z"),
+    ],
+)
+async def test_local_times_of_spreadsheets(shop: Tenant, params: dict[str, str], local: str, instant: str) -> None:
+    for body, media in ((to_csv(build_visits(local)), CSV), (to_ndjson(build_visits(local, user="v")), NDJSON)):
+        answer = await ingest(shop, "visits", body, media, timezone="Europe/Berlin", **params)
+        assert answer.json()["accepted"] == 1, answer.text
+    assert (await ingest(shop, "visits", to_ndjson(build_visits(instant)))).json()["duplicate"] == 1
+
+
+async def test_unknown_order_of_day_and_month(shop: Tenant) -> None:
+    answer = await ingest(shop, "visits", to_csv(build_visits("05.07.2024 09:05")), CSV, timezone="Europe/Berlin")
+    assert (answer.status_code, "dates=dmy" in answer.json()["detail"]) == (422, True)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+async def test_timestamps_of_parquet_without_a_time_zone(shop: Tenant, unit: str) -> None:
+    """Check that they are refused with advice, and taken with a time zone, except in the hour that is skipped."""
+    times = [datetime.fromisoformat(text) for text in ("2024-07-05T10:00", "2024-03-31T02:30", "2024-01-05T10:00")]
+    table = pa.table(
+        {"user": ["a", "b", "c"], "site": ["b1"] * 3, "at": pa.array(times, pa.timestamp(unit)), "end": pa.nulls(3)}
+    )
+    file = io.BytesIO()
+    pq.write_table(table, file, version="2.6")
+    answer = await ingest(shop, "visits", file.getvalue(), PARQUET)
+    assert (answer.status_code, "timezone=" in answer.json()["detail"]) == (422, True)
+    batch = (await ingest(shop, "visits", file.getvalue(), PARQUET, timezone="Europe/Berlin")).json()
+    assert (batch["accepted"], batch["rejected"], batch["reasons"][0]["line"]) == (2, 1, 2)
+    rejected = (await shop.editor.get(f"{shop.url}/ingest/{batch['_id']}/rejected")).json()
+    assert rejected == {"user": "b", "site": "b1", "at": "2024-03-31T02:30:00"}
+    same = [
+        {"user": "a", "site": "b1", "at": "2024-07-05T08:00:00Z"},
+        {"user": "c", "site": "b1", "at": "2024-01-05T09:00:00Z"},
+    ]
+    assert (await ingest(shop, "visits", to_ndjson(same))).json()["duplicate"] == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "pointer", "part"),
+    [
+        ("visits", {"timezone": "Mars/Olympus"}, "/timezone", "IANA"),
+        ("pings", {"timezone": "site"}, "/timezone", "name no site"),
+        ("touches", {"timezone": "site"}, "/timezone", "name no site"),
+        ("visits", {"mapper__device": "d"}, "/mapper[device]", "user, site"),
+        ("visits", {"mapper__usr": "d"}, "/mapper[usr]", "mapper[user]"),
+        ("stays", {"unit__duration_s": "hours"}, "/unit[duration_s]", "ms, s, min, h"),
+        ("visits", {"unit__duration_s": "min"}, "/unit[duration_s]", "no durations"),
+        ("stays", {"unit__start": "min"}, "/unit[start]", ""),
+    ],
+)
+async def test_impossible_options_are_refused(
+    shop: Tenant, kind: str, params: dict[str, str], pointer: str, part: str
+) -> None:
+    answer = await ingest(shop, kind, b"", **params)
+    (fault,) = answer.json()["errors"]
+    assert (answer.status_code, fault["pointer"], part in fault["message"]) == (400, pointer, True), fault
+    assert (await shop.reader.get(f"{shop.url}/ingest")).json()["documents"] == []
+
+
+@FORMATS
+async def test_a_column_that_the_file_lacks(shop: Tenant, media: str, write: Callable[[Rows], bytes]) -> None:
+    answer = await ingest(shop, "visits", write(build_visits("2024-07-05T10:00:00Z")), media, mapper__user="Kunde")
+    assert answer.status_code == 422
+    assert "mapper" in answer.json()["detail"]
+
+
+async def test_blank_options_mean_absent(shop: Tenant) -> None:
+    body = to_ndjson(build_visits("2024-07-05T10:00:00Z"))
+    answer = await ingest(shop, "visits", body, mapper__user="", timezone="", unit__duration_s="")
+    assert answer.json()["accepted"] == 1
+
+
+# -- what the batch says ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "media", "advice"),
+    [
+        ("visits", to_csv(build_visits("2024-07-05 10:00", "2024-07-06 10:00")), CSV, "timezone="),
+        ("visits", to_ndjson([{"kunde": "a", "site": "b1", "at": "2024-07-05T10:00:00Z"}] * 2), NDJSON, "mapper["),
+        ("visits", to_ndjson([{"site": "b1", "at": "2024-07-05T10:00:00Z"}] * 2), JSON, "mapper["),
+        ("visits", to_csv([{"Kunde": "a", "site": "b1", "at": "x"}]), CSV, "mapper["),
+        ("visits", to_csv(build_visits("x")).decode().encode("utf-16-le"), CSV, "encoding"),
+        (
+            "visits",
+            to_csv(build_visits("2024-07-05T10:00:00Z", user="Zoé")).decode().encode("cp1252"),
+            CSV,
+            "encoding=",
+        ),
+    ],
+)
+async def test_a_file_that_fails_as_a_whole_names_the_option(
+    shop: Tenant, kind: str, body: bytes, media: str, advice: str
+) -> None:
+    answer = await ingest(shop, kind, body, media)
+    assert (answer.status_code, advice in answer.json()["detail"]) == (422, True), answer.text
+    assert "Kunde" not in answer.text
+
+
+async def test_sites_by_their_name(shop: Tenant) -> None:
+    """Check that a name counts when one site has it, and that keys count more than names."""
+    for key, name in (("x1", "Doppelt"), ("x2", "Doppelt"), ("x3", "b1")):
+        await shop.create("sites", online=False, key=key, name=name, coordinates=[13.4, 52.5])
+    names = ("Filiale Mitte", "Doppelt", "b1", "filiale mitte", "berlin-alt")
+    rows = [{"user": f"u{n}", "site": name, "at": "2024-07-05T10:00:00Z"} for n, name in enumerate(names)]
+    batch = (await ingest(shop, "visits", to_ndjson(rows))).json()
+    assert (batch["accepted"], batch["reasons"]) == (
+        3,
+        [
+            {"line": 2, "reason": "'site': Several sites have this name. Give the id or key."},
+            {"line": 4, "reason": "'site': No site has this id, key or name."},
+        ],
+    )
+    same = [{**row, "site": "b1"} for row in rows]
+    assert (await ingest(shop, "visits", to_ndjson(same))).json()["duplicate"] == 3
+
+
+async def test_events_in_no_place_and_from_the_future_are_counted(shop: Tenant, server: Server) -> None:
+    later = (server.clock() + timedelta(days=2)).isoformat()
+    berlin, ocean = {"lng": 13.4, "lat": 52.5}, {"lng": -30.0, "lat": 40.0}
+    pings = [
+        {"user": "a", "at": "2024-07-05T10:00:00Z", **berlin},
+        {"user": "a", "at": "2024-07-05T10:00:00Z", **ocean},
+        {"user": "b", "at": "2023-02-05T10:00:00Z", **ocean},
+        {"user": "b", "at": later, **ocean},
+        {"user": "c", "at": later, **berlin},
+    ]
+    batch = (await ingest(shop, "pings", to_ndjson(pings))).json()
+    assert (batch["accepted"], batch["unmatched"], batch["future"]) == (5, 3, 2)
+    again = (await ingest(shop, "pings", to_ndjson(pings[1:3]))).json()
+    assert (again["duplicate"], again["unmatched"], again["future"]) == (2, 2, 0)
+    stored = (await shop.reader.get(f"{shop.url}/ingest/{batch['_id']}")).json()
+    assert (stored["unmatched"], stored["future"]) == (3, 2)
+    await shop.create("campaigns", key="c", **{"from": "2024-01-01", "to": "2099-01-01"})
+    days = [(server.clock() + timedelta(days=ahead)).date().isoformat() for ahead in (-2, 2)]
+    deliveries = [{"campaign": "c", "day": day, "prints": 1} for day in days]
+    assert (await ingest(shop, "deliveries", to_ndjson(deliveries))).json()["future"] == 1
