@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 from okube_api.clock import stamp
@@ -93,10 +94,10 @@ class Batches(Repository):
         return await self.change(batch, edit)
 
     async def find_by_content(self, application: str, kind: str, content: str) -> Json | None:
-        """Return a visible or waiting batch whose file had this hash, None when there is none."""
+        """Return the latest visible or waiting batch whose file had this hash, None when there is none."""
         loaded = OneOf("state", (State.VISIBLE, State.WAITING))
         where = equal("application", application) & equal("kind", kind) & equal("content", content) & loaded
-        return await self.store.get(BATCHES, where)
+        return max(await self.store.find(BATCHES, where), key=itemgetter("number"), default=None)
 
     async def find_in_states(self, *states: State, application: str | None = None) -> list[Json]:
         """Return the batches in one of these states, of one application or of all, the oldest first."""

@@ -57,10 +57,12 @@ class Publisher:
         live = await read_live_batches(change)  # of this attempt: another process may have published them
         batches = [batch for batch in batches if batch["number"] not in live]
         refresh = FactRefresh(change, await load_context(self._store, application))
-        accepted = await refresh.add([Batch(batch["number"], batch["kind"]) for batch in batches])
+        counts = await refresh.add([Batch(batch["number"], batch["kind"]) for batch in batches])
         for batch in batches:
-            count = accepted[batch["number"]]
-            await self._batches.update(batch, {"accepted": count, "duplicate": batch["stored"] - count})
+            of_batch = counts[batch["number"]]
+            duplicate = batch["stored"] - of_batch.accepted
+            fields = {"accepted": of_batch.accepted, "duplicate": duplicate, "unmatched": of_batch.unmatched}
+            await self._batches.update(batch, fields)
 
     async def _set_visible(self, batch: Json) -> Json:
         stored = await self._batches.get_batch(batch["application"], batch["_id"])

@@ -112,12 +112,15 @@ class Ingest:
         """Load a file on disk and publish it; return the batch.  Raise the errors of `load`.
 
         A file with the same content as one ingested before is not loaded again; if it was only loaded, it is published.
+        It is loaded again if nothing was accepted, or if lines were rejected because they named unknown resources.
         """
         file = await open_event_file(path, options)
         if file.content_hash is not None:
             earlier = await self.batches.find_by_content(application.id, kind, file.content_hash)
-            if earlier is not None:
-                return earlier if earlier["state"] == State.VISIBLE else (await self.publish(application, [earlier]))[0]
+            if earlier is not None and earlier["state"] == State.WAITING:
+                (earlier,) = await self.publish(application, [earlier])
+            if earlier is not None and not _may_accept_more(earlier):
+                return earlier
         return await self.ingest(application, kind, file, atomic=atomic, on_progress=on_progress)
 
     async def load(
@@ -225,6 +228,11 @@ class Ingest:
             task.cancel()
         await asyncio.gather(*self._finishing.values(), return_exceptions=True)
         await self._publisher.close()
+
+
+def _may_accept_more(batch: Json) -> bool:
+    """Return whether the same file may have more valid events when it is loaded again."""
+    return bool(batch["rejected"] and (batch.get("unresolved") or not batch.get("stored")))
 
 
 def _log_failure(task: "asyncio.Task[None]") -> None:

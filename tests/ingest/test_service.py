@@ -142,7 +142,7 @@ async def test_lines_that_name_an_unknown_resource_are_rejected(empty_store: Sto
     assert (batch["accepted"], batch["rejected"]) == (2, 2)
     reasons = {entry["line"]: entry["reason"] for entry in batch["reasons"]}
     assert reasons == {
-        2: "'site': No site has this id or key.",
+        2: "'site': No site has this id, key or name.",
         4: "Give either 'site' or 'poi', not both.",
     }
     rejected = [line async for line in app.ingest.stream_rejected(batch)]

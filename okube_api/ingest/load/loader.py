@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+import numpy as np
+
 from okube_api.clock import Clock
 from okube_api.errors import Impossible, Refusal
 from okube_api.ingest.batches import Batches, State
+from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.encryption import LineCipher
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.event_writer import EventWriter, LoadCounts, OnProgress
@@ -14,6 +17,7 @@ from okube_api.ingest.load.file_blocks import EventFile, open_blocks
 from okube_api.ingest.load.normalizer import Normalizer
 from okube_api.ingest.load.pseudonyms import Digests, Pseudonyms
 from okube_api.ingest.load.references import ReferenceResolver
+from okube_api.ingest.parse.read_options import PLACE_ZONES
 from okube_api.ingest.retry import commit_with_retry
 from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
@@ -84,17 +88,22 @@ class Loader:
         self, application: Application, batch: Json, file: EventFile, on_progress: OnProgress | None
     ) -> LoadCounts:
         kind = KINDS[batch["kind"]]
+        now_ms = round(self._clock().timestamp() * 1000)
         digests = Digests(self._memory_limit, self._threads)
+        resolver = ReferenceResolver(self._store, self._clock, application)
+        zones = await resolver.load_zones() if file.options.timezone == PLACE_ZONES else None
         normalizer = Normalizer(
             kind,
             Pseudonyms(self._store, application.id, self._secret),
-            ReferenceResolver(self._store, self._clock, application.id),
+            resolver,
             digests,
-            self._first_kept_day(),
+            now_ms=now_ms,
+            today=int(to_local_days(np.array([now_ms], np.int64), application.timezone)[0]),
+            first_kept_day=self._first_kept_day(),
         )
         writer = EventWriter(self._store, self._batches, self._cipher, normalizer, batch)
         try:
-            async with open_blocks(batch["kind"], file) as blocks:
+            async with open_blocks(batch["kind"], file, zones) as blocks:
                 return await writer.write(blocks, on_progress)
         finally:
             digests.close()
