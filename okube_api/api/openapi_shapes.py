@@ -47,16 +47,33 @@ def join_alternatives(document: Json) -> None:
 
 
 def open_objects(schemas: Json) -> None:
-    """Describe the values of free-form names by a pattern, in objects that also have declared fields.
+    """Describe the values of free-form names by a pattern where generators misread `additionalProperties`.
 
-    Generators for TypeScript write an index signature for `additionalProperties`; declared fields would contradict it.
+    Generators for TypeScript write an index signature for it, which declared fields would contradict.  OpenAPI
+    Generator writes Python that does not type-check when the values may be null.
     """
-    for schema in schemas.values():
+    for schema in _list_nested(schemas):
         values = schema.get("additionalProperties")
-        if isinstance(values, dict) and "anyOf" in values and "properties" in schema:
-            names = "|".join(map(re.escape, schema["properties"]))
-            schema["additionalProperties"] = True
-            schema["patternProperties"] = {f"^(?!(?:{names})$)": values}
+        declared = schema.get("properties", {})
+        if not isinstance(values, dict) or not (declared or _is_nullable(values, schemas)):
+            continue
+        names = "|".join(map(re.escape, declared))
+        schema["additionalProperties"] = True
+        schema["patternProperties"] = {f"^(?!(?:{names})$)" if declared else "^": values}
+
+
+def _list_nested(node: object) -> list[Json]:
+    """Return all objects in a schema, itself included."""
+    if isinstance(node, dict):
+        return [node, *(inner for value in node.values() for inner in _list_nested(value))]
+    return [inner for value in node for inner in _list_nested(value)] if isinstance(node, list) else []
+
+
+def _is_nullable(schema: Json, schemas: Json) -> bool:
+    """Return whether a schema, or one of its alternatives, allows null."""
+    if "$ref" in schema:
+        return _is_nullable(schemas[_ref_name(schema)], schemas)
+    return "null" in schema.get("type", ()) or any(_is_nullable(part, schemas) for part in schema.get("anyOf", ()))
 
 
 def document_creations_under_applications(document: Json, application_parameter: Json) -> None:

@@ -258,6 +258,22 @@ async def test_no_boolean_is_a_constant(nobody: httpx.AsyncClient) -> None:
     assert not re.search(r'"const":(true|false)', answer.text)
 
 
+async def test_values_of_free_form_names_that_may_be_null_are_described_by_a_pattern(
+    nobody: httpx.AsyncClient,
+) -> None:
+    """Avoid `additionalProperties` that may be null: clients of OpenAPI Generator in Python do not type-check then."""
+    schemas = (await get_document(nobody))["components"]["schemas"]
+    attributes = schemas["SiteAnswer"]["properties"]["attributes"]
+    assert attributes["additionalProperties"] is True
+    assert attributes["patternProperties"] == {"^": {"type": ["string", "number", "boolean", "null"]}}
+    temporals = schemas["ScopeValues"]["properties"]["temporals"]
+    assert temporals["patternProperties"] == {"^": {"$ref": "#/components/schemas/Leaf"}}
+    (pattern,) = schemas["Address"]["patternProperties"]
+    assert not re.search(pattern, "city")
+    assert re.search(pattern, "cityhall")
+    assert schemas["Meta"]["properties"]["buckets"]["additionalProperties"]["type"] == "array"
+
+
 async def test_references_resolve(nobody: httpx.AsyncClient) -> None:
     answer = await nobody.get("/openapi.json")
     document = answer.json()

@@ -91,10 +91,13 @@ class Generators:
         ]
         run(*self.node("typescript/bin/tsc", *TSC.split(), *files), cwd=self.folder)
 
-    def compile_python(self) -> None:
-        """Compile all clients in Python."""
-        run(self.python, "-m", "compileall", "-q", "-f", self.clients / "openapi_generator", cwd=self.folder)
-        run(self.python, "-m", "compileall", "-q", "-f", self.clients / "openapi_python", cwd=self.folder)
+    def check_python(self) -> None:
+        """Compile all clients in Python and check their types; stubs of libraries they use may be missing."""
+        for folder, package in (("openapi_generator", "openapi_client"), ("openapi_python", "okube_client")):
+            client = self.clients / folder
+            run(self.python, "-m", "compileall", "-q", "-f", client, cwd=self.folder)
+            mypy: tuple[str | Path, ...] = (sys.executable, "-m", "mypy", "--python-executable", self.python)
+            run(*mypy, "--disable-error-code", "import-untyped", package, cwd=client)
 
     def use_python(self, server: LiveServer) -> None:
         """Run a program with each of the clients in Python."""
@@ -153,7 +156,7 @@ def main(folder: Path) -> int:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             succeeded = list(pool.map(report, steps, steps.values()))
         succeeded.append(report("Compile the clients in TypeScript", generators.compile_typescript))
-        succeeded.append(report("Compile the clients in Python", generators.compile_python))
+        succeeded.append(report("Compile and type-check the clients in Python", generators.check_python))
         succeeded.append(report("Use the clients in Python", partial(generators.use_python, server)))
     return 0 if all(succeeded) else 1
 
