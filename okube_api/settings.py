@@ -125,11 +125,44 @@ class Settings(BaseSettings):
     )
     body_limit: int = Field(1_048_576, ge=1024, description="Maximum size of a JSON or form body, in bytes.")
     upload_limit: int = Field(52_428_800, ge=1024, description="Maximum size of an uploaded table, in bytes.")
+    ingest_limit: int = Field(
+        10_737_418_240,
+        ge=1024,
+        description="Maximum size of a file of events sent over HTTP, compressed and decompressed, in bytes.",
+    )
     query_params: int = Field(50, ge=1, description="Maximum number of params in one analytics question.")
     query_rows: int = Field(
         20_000_000, ge=1, description="Maximum number of rows that one analytics question may read."
     )
-    query_timeout_s: float = Field(30.0, gt=0, description="Maximum time for one analytics question, in seconds.")
+    query_values: int = Field(
+        1_000_000,
+        ge=1,
+        description="Maximum number of values in the answer to one analytics question: of each param by each scope, "
+        "scope values times buckets (times bands or items).",
+    )
+    query_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        description="Maximum time for one analytics question, in seconds: waiting, reading, computing and sending.",
+    )
+    query_places: int | None = Field(
+        None,
+        ge=1,
+        description="Maximum number of large analytics questions in work at a time, and a quarter of the maximum "
+        "number of small ones; if absent, the number of processor cores.",
+    )
+    query_queue: int = Field(
+        8,
+        ge=0,
+        description="Maximum number of large analytics questions that wait for a place; more are answered 503. Small "
+        "questions have places and a queue of their own.",
+    )
+    process_memory_mb: int = Field(
+        2048,
+        ge=256,
+        description="Memory of the process, in MB (2^20 bytes), beyond which the newest analytics question is stopped "
+        "and answered 503. It must be larger than what DuckDB and the caches may take; see `docs/http.md`.",
+    )
     memory_limit: str = Field(
         "256MB", description="Memory limit of DuckDB, for the store and for the ingest separately."
     )

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from okube_api.api import route as api_route
 from okube_api.api.aliases import AliasRoute
 from okube_api.auth.repository import Role, User
+from okube_api.kit.json_text import read_json
 from starlette.types import Message
 
 from tests.api.server import LOOPBACK, Server, Tenant, share_store
@@ -206,7 +207,6 @@ async def test_work_stops_when_the_client_disconnects(
 ) -> None:
     """Let one body keep the thread busy: a second one, whose client leaves, is never parsed."""
     parsed: list[int] = []
-    read_json = api_route.read_json
 
     def slow_read_json(body: bytes) -> Any:
         parsed.append(len(body))

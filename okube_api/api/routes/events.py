@@ -151,11 +151,11 @@ class NothingAccepted(Impossible):
 
 
 class FileRoute(UploadRoute):
-    """A route for files of events of any size."""
+    """A route for large files of events, which are processed while they arrive."""
 
-    def body_limit(self, settings: Settings) -> int:  # noqa: ARG002 - as in the base class
-        """Return a limit that no file reaches: files are processed while they arrive."""
-        return 2**62
+    def body_limit(self, settings: Settings) -> int:
+        """Return the maximum size of a file as it is sent, in bytes."""
+        return settings.ingest_limit
 
 
 file_router = APIRouter(route_class=FileRoute, tags=["ingest"])
@@ -200,6 +200,7 @@ async def ingest_events(
         parse_content_type(content_type),
         parse_content_encoding(content_encoding),
         options=options,
+        limit=services.settings.ingest_limit,
     )
     batch = await services.ingest.load(access.application, kind, source, atomic=query.atomic)
     if query.wait or not batch["stored"]:

@@ -34,6 +34,7 @@ class EventFile:
     content_hash: recognises the file when it is sent again; None when it is not known before the file is read.
     path: where the file is on disk; None when it comes over the network.
     options: how the file is written, as far as the sender says so.
+    limit: maximum size of the decompressed file, in bytes.
     """
 
     chunks: AsyncIterator[bytes]
@@ -43,6 +44,7 @@ class EventFile:
     content_hash: str | None = None
     path: Path | None = None
     options: ReadOptions = DEFAULT_OPTIONS
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ async def open_blocks(
     else:
         # The metadata of Parquet is at the end of the file, so a stream is first written to an anonymous file.
         with TemporaryFile(prefix="okube-") as plain:
-            decoder = create_decoder(file.encoding)
+            decoder = create_decoder(file.encoding, file.limit)
             async for data in file.chunks:
                 for piece in await asyncio.to_thread(decoder.feed, data):
                     await asyncio.to_thread(plain.write, piece)
@@ -120,7 +122,7 @@ async def _read_text_blocks(file: EventFile, reader: CellReader, column_map: Col
 
     async def decode() -> AsyncIterator[bytes]:
         nonlocal size
-        decoder = create_decoder(file.encoding)
+        decoder = create_decoder(file.encoding, file.limit)
         async for data in file.chunks:
             size += len(data)
             if file.encoding is Encoding.IDENTITY:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import zstandard
 
-from okube_api.errors import BadRequest, UnsupportedMedia
+from okube_api.errors import BadRequest, TooLarge, UnsupportedMedia
 
 _WINDOW_BITS = 31  # data with a gzip header, not a zlib header
 _MAX_PIECE_BYTES = 4 * 2**20
@@ -99,10 +99,33 @@ class Decoder(Protocol):
         """Check that the file is complete.  Raise BadRequest."""
 
 
-def create_decoder(encoding: Encoding) -> Decoder:
-    """Return a decoder for one file."""
+def create_decoder(encoding: Encoding, limit: int | None = None) -> Decoder:
+    """Return a decoder for one file.
+
+    limit: maximum size of the plain file, in bytes; `feed` raises TooLarge above it.
+    """
     classes: dict[Encoding, Callable[[], Decoder]] = {Encoding.GZIP: _GzipDecoder, Encoding.ZSTD: _ZstdDecoder}
-    return classes.get(encoding, _IdentityDecoder)()
+    decoder = classes.get(encoding, _IdentityDecoder)()
+    return decoder if limit is None else _LimitedDecoder(decoder, limit)
+
+
+class _LimitedDecoder:
+    """A decoder of a file whose plain size is limited."""
+
+    def __init__(self, decoder: Decoder, limit: int) -> None:
+        self._decoder = decoder
+        self._limit = limit
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        pieces = self._decoder.feed(data)
+        self._size += sum(map(len, pieces))
+        if self._size > self._limit:
+            raise TooLarge(f"The decompressed file may have {self._limit:,} bytes at most.")
+        return pieces
+
+    def end(self) -> None:
+        self._decoder.end()
 
 
 class _IdentityDecoder:
