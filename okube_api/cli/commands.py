@@ -105,20 +105,6 @@ def ingest(  # noqa: PLR0917 - options of a command line
     dates: Annotated[
         Literal["dmy", "mdy"] | None, typer.Option(help="Order of day and month in days such as 31/12/2024.")
     ] = None,
-    timezone: Annotated[
-        str | None,
-        typer.Option(
-            help="Time zone of instants without an offset, such as Europe/Paris, or site for that of each site."
-        ),
-    ] = None,
-    mapper: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FIELD=COLUMN", help="The file's column of a field, such as user=customer; repeatable."),
-    ] = None,
-    unit: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FIELD=UNIT", help="Unit of a duration: ms, s, min or h, such as duration_s=min."),
-    ] = None,
     url: Url = None,
     token: Token = None,
 ) -> None:
@@ -128,17 +114,9 @@ def ingest(  # noqa: PLR0917 - options of a command line
     run the same command again: it finishes the work, and no event counts twice.
     """
     from okube_api.cli.ingest import ingest as run
-    from okube_api.cli.ingest import parse_pairs
     from okube_api.ingest.parse.read_options import ReadOptions
 
-    options = ReadOptions(
-        encoding,
-        delimiter,
-        dates,
-        timezone,
-        mapper=parse_pairs("--mapper", "FIELD=COLUMN", mapper or ()),
-        units=parse_pairs("--unit", "FIELD=UNIT", unit or ()),
-    )
+    options = ReadOptions(encoding, delimiter, dates)
     run(application, kind, files, options, atomic=atomic, allow_rejected=allow_rejected, url=url, token=token)
 
 
@@ -181,6 +159,17 @@ def bench(  # noqa: PLR0917 - options of a command line
     from okube_api.cli.bench import bench as run
 
     run(folder, scale=scale, rounds=rounds, works=works, bulk=bulk, results=results)
+
+
+def check() -> None:
+    """Check that the whole store can be read.
+
+    Prints a line for each table, and ends with status 1 when a table cannot be read. Nothing is changed. Stop the
+    server first if its store is embedded.
+    """
+    from okube_api.cli.check import check as run
+
+    run()
 
 
 def openapi() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+import structlog
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,9 +29,11 @@ from okube_api.errors import (
     format_suggestion,
 )
 from okube_api.kit.json_text import escape_pointer
-from okube_api.store.errors import Conflict, Duplicate, StoreError, StoreFull, TooManyRows, Unavailable
+from okube_api.store.errors import Conflict, Duplicate, StoreDamaged, StoreError, StoreFull, TooManyRows, Unavailable
 
 MAX_FAULTS = 100
+
+log = structlog.stdlib.get_logger("okube")
 
 INTERNAL_ERROR = "The server could not answer the request. Its log has the details under the request's id."
 
@@ -51,6 +54,12 @@ class InternalError(Refusal):
     """500: a bug in the server; the log has the details under the request's id."""
 
     status, code, title = 500, "internal_error", "Internal server error"
+
+
+class DamagedData(InternalError):
+    """500: the database file is damaged where the request reads it; the log names the file and the place."""
+
+    code, title = "damaged_data", "Stored data is damaged"
 
 
 async def handle_error(request: Request, error: Exception) -> Response:
@@ -99,6 +108,12 @@ def convert_error(error: Exception) -> Refusal:
         return _convert_validation_errors(error.errors())
     if isinstance(error, HTTPException):
         return _convert_framework_error(error)
+    if isinstance(error, StoreDamaged):
+        log.error("damaged data", error=str(error))
+        return DamagedData(
+            "Stored data that the request needs cannot be read, because the database file is damaged. The log of the "
+            "server names the file and the place."
+        )
     if isinstance(error, StoreError):
         return _convert_store_error(error)
     return InternalError(INTERNAL_ERROR)

@@ -31,6 +31,13 @@ class StoreDamaged(StoreError):
 class StoreTooNew(StoreError):
     """A newer version of this package has written the database."""
 
+    def __init__(self, store: str, stored_version: int, version: int) -> None:
+        super().__init__(
+            f"{store} has schema version {stored_version}; this version of okube-api knows versions up to {version}. "
+            "Install the version of okube-api that the store was last used with, or a later one; or restore the backup "
+            "from before its update."
+        )
+
 
 class StoreLocked(StoreError):
     """Another process has the embedded store open."""

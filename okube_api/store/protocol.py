@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
+from okube_api.store.checks import TableCheck
 from okube_api.store.conditions import Condition
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.schema import BY_ID, Collection, SortKey, Table
@@ -80,11 +81,17 @@ class Store(Protocol):
     async def start(self) -> None:
         """Connect, create tables and indexes, and apply migrations.  Several processes may do this at the same time.
 
-        Raise StoreLocked, or Unavailable when the database does not answer.
+        Raise StoreLocked, StoreDamaged, StoreTooNew, or Unavailable when the database does not answer.
         """
 
     async def close(self) -> None:
         """End running calls, and release files and connections."""
+
+    def check(self) -> AsyncIterator[TableCheck]:
+        """Read every document and row without changing anything, and yield the result for each collection and table.
+
+        The store need not be started.  Raise StoreLocked, StoreDamaged or Unavailable when it cannot be opened at all.
+        """
 
     async def ping(self) -> None:
         """Return when the database answers.  Raise Unavailable when it does not within 2 s."""

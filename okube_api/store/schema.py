@@ -78,7 +78,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Every collection and table of a store."""
+    """Every collection and table of a store.
+
+    version: increased when an earlier version of this package could damage a store with this schema.  A store keeps
+        the highest version that it was started with, and refuses to start with a lower one.  (Columns and collections
+        that an earlier version does not know are no such reason.)
+    """
 
     collections: tuple[Collection, ...] = ()
     tables: tuple[Table, ...] = ()
+    version: int = 1

@@ -18,10 +18,11 @@ from okube_api.settings import Settings
 from okube_api.store.conditions import equal
 
 from tests.processes import PASSWORD, create_administrator, find_free_port, log_in, run_cli, start_server
+from tests.store.damage import damage_bytes
 
 pytestmark = pytest.mark.usefixtures("work_folder")
 
-COMMANDS = ("serve", "demo", "user", "ingest", "rebuild", "openapi", "bench")
+COMMANDS = ("serve", "demo", "user", "ingest", "rebuild", "check", "openapi", "bench")
 
 
 def test_help_lists_all_commands() -> None:
@@ -40,6 +41,21 @@ def test_answers_are_sent_without_delay() -> None:
         connection, _ = listening.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_check_reads_the_store(work_folder: Path) -> None:
+    create_administrator()
+    result = run_cli("check")
+    assert result.exit_code == 0, result.output
+    assert "users: 1 rows" in result.output
+    assert "rows can be read" in result.output
+    file = work_folder / "okube-data" / "okube.duckdb"
+    damage_bytes(file, 0)
+    for arguments in (("check",), ("rebuild", "acme")):
+        damaged = run_cli(*arguments)
+        assert damaged.exit_code == 1
+        assert "is damaged at its header. Restore the latest backup of the file." in damaged.output
+        assert "Traceback" not in damaged.output
 
 
 def test_openapi_prints_the_document() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import structlog
 
-from okube_api.store.duckdb.connection import Cursor
+from okube_api.store.duckdb.connection import Cursor, quote, quote_text
 from okube_api.store.duckdb.disk_reserve import read_free_bytes
 
 _MIN_FREE_BYTES = 8 * 2**20
@@ -20,7 +20,7 @@ log = structlog.stdlib.get_logger("okube.store")
 
 @dataclass(frozen=True, slots=True)
 class Waste:
-    """Bytes of a file that hold data, and bytes of blocks that hold none."""
+    """Bytes of a file that hold data, and bytes that hold none or deleted rows."""
 
     used_bytes: int
     free_bytes: int
@@ -41,10 +41,23 @@ class Waste:
 
 
 def measure_waste(cursor: Cursor) -> Waste:
-    """Return how much of the file holds data."""
+    """Return how much of the file holds data, and how much a copy would not have.
+
+    Besides free blocks, these are the blocks of deleted rows: DuckDB keeps them as long as a group of up to 122,880
+    rows has a row that is not deleted.
+    """
     sql = "SELECT block_size, used_blocks, free_blocks FROM pragma_database_size()"
-    size, used, free = cursor.execute(sql).fetchall()[0]
-    return Waste(size * used, size * free)
+    block_bytes, used_blocks, free_blocks = cursor.execute(sql).fetchall()[0]
+    deleted_blocks = 0.0
+    for name, rows in cursor.execute("SELECT table_name, estimated_size FROM duckdb_tables()").fetchall():
+        live_rows = cursor.execute(f"SELECT count(*) FROM {quote(name)}").fetchall()[0][0]
+        if rows and live_rows < rows / 2:  # `estimated_size` counts deleted rows, too
+            counting = (
+                f"SELECT count(DISTINCT block_id) FROM pragma_storage_info({quote_text(name)}) WHERE block_id >= 0"
+            )
+            deleted_blocks += cursor.execute(counting).fetchall()[0][0] * (1 - live_rows / rows)
+    deleted_bytes = int(block_bytes * min(deleted_blocks, used_blocks))
+    return Waste(block_bytes * used_blocks - deleted_bytes, block_bytes * free_blocks + deleted_bytes)
 
 
 def compact_file(path: Path) -> None:
@@ -72,10 +85,10 @@ def compact_file(path: Path) -> None:
 def _copy(path: Path, copy: Path) -> int:
     """Copy a file and rename the copy while the original is locked; return the size of the copy, 0 without room."""
     with duckdb.connect(config={"threads": "1", "memory_limit": "128MB"}) as connection:
-        connection.execute(f"ATTACH '{_escape(path)}' AS original")
+        connection.execute(f"ATTACH {quote_text(str(path))} AS original")
         if _measure_used_bytes(connection) + _MARGIN_BYTES > read_free_bytes(path.parent):
             return 0
-        connection.execute(f"ATTACH '{_escape(copy)}' AS copy")
+        connection.execute(f"ATTACH {quote_text(str(copy))} AS copy")
         connection.execute("COPY FROM DATABASE original TO copy")
         connection.execute("CHECKPOINT copy")
         connection.execute("DETACH copy")
@@ -99,7 +112,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _escape(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -47,13 +47,20 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def connect(path: Path | None, memory_limit: str, threads: int) -> Cursor:
+def quote_text(text: str) -> str:
+    """Return an SQL literal, for statements that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def connect(path: Path | None, memory_limit: str, threads: int, *, read_only: bool = False) -> Cursor:
     """Open a database file, or a database in memory when `path` is None.
 
     The database can access no other file and no network, and its settings are locked.  Data that does not fit into
     memory is spilled to a folder next to the file; what a crash left in that folder is deleted.
     Only the user of the process can read the file, its log and what is spilled: the process gets the umask 077,
     because DuckDB creates these files itself, at any time.
+
+    read_only: neither change nor create the file.
     Raise StoreLocked, StoreDamaged, or Unavailable when the file cannot be opened.
     """
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -71,7 +78,7 @@ def connect(path: Path | None, memory_limit: str, threads: int) -> Cursor:
         if path is not None:
             create_folder(path)
             config["temp_directory"] = str(spill_folder)
-        connection = duckdb.connect(str(path) if path else ":memory:", config=config)
+        connection = duckdb.connect(str(path) if path else ":memory:", config=config, read_only=read_only)
     except (duckdb.Error, OSError) as error:
         if _LOCKED.search(str(error)):
             raise StoreLocked(

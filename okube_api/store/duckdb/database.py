@@ -246,7 +246,7 @@ class Database:
 
     def _open_compacted(self) -> Cursor:
         connection = self._connect()
-        if measure_waste(connection).is_worth_a_start:
+        if _is_worth_a_copy(connection):
             connection.close()
             compact_file(self.path)
             connection = self._connect()
@@ -255,9 +255,7 @@ class Database:
     def _close_compacted(self, connection: Cursor) -> None:
         with suppress(duckdb.Error):  # a full disk: the log stays, and is read at the next start
             connection.execute("CHECKPOINT")
-        is_wasteful = False
-        with suppress(duckdb.Error):
-            is_wasteful = measure_waste(connection).is_worth_a_start
+        is_wasteful = _is_worth_a_copy(connection)
         connection.close()
         if is_wasteful:
             compact_file(self.path)
@@ -267,6 +265,12 @@ def create_writes_table(cursor: Cursor) -> None:
     """Create the table of the numbers of writes, empty: they are of use only until their commit has returned."""
     cursor.execute("CREATE TABLE IF NOT EXISTS _writes (number BIGINT)")
     cursor.execute("DELETE FROM _writes")
+
+
+def _is_worth_a_copy(connection: Cursor) -> bool:
+    with suppress(duckdb.Error):  # damage is reported when the damaged rows are needed
+        return measure_waste(connection).is_worth_a_start
+    return False
 
 
 def _has_write(cursor: Cursor, number: int) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from okube_api.store.checks import TableCheck
 from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.conditions import Condition
 from okube_api.store.duckdb import numbers
@@ -17,11 +18,13 @@ from okube_api.store.duckdb.changes import DuckChange, has_change
 from okube_api.store.duckdb.connection import Cursor, quote
 from okube_api.store.duckdb.database import Database, create_writes_table
 from okube_api.store.duckdb.documents import DuckDocuments, nest_values
+from okube_api.store.duckdb.file_check import check_file
 from okube_api.store.duckdb.result_cache import ResultCache, ResultRows
 from okube_api.store.duckdb.rows import DuckReader, create_table
 from okube_api.store.duckdb.snapshots import Snapshot, Snapshots
 from okube_api.store.duckdb.sql import Sql
 from okube_api.store.duckdb.upkeep import FileUpkeep
+from okube_api.store.errors import StoreTooNew
 from okube_api.store.protocol import Change, Reader
 from okube_api.store.schema import BY_ID, Collection, Schema, SortKey
 from okube_api.store.values import Json
@@ -42,7 +45,7 @@ class DuckStore:
     def __init__(
         self, path: Path, schema: Schema, *, memory_limit: str, threads: int, column_cache: ColumnCache | None = None
     ) -> None:
-        self._schema = schema
+        self._schema, self._memory_limit, self._threads = schema, memory_limit, threads
         self._database = Database(path, memory_limit, threads)
         self._upkeep = FileUpkeep(self._database)
         self._collections = {collection.name: DuckDocuments(collection) for collection in schema.collections}
@@ -54,7 +57,11 @@ class DuckStore:
     async def start(self) -> None:
         """Open the file and create what it lacks."""
         await self._database.open()
-        await self._database.call(self._migrate)
+        try:
+            await self._database.call(self._migrate)
+        except BaseException:
+            await self._database.close()
+            raise
         self._upkeep.start()
 
     async def close(self) -> None:
@@ -66,8 +73,15 @@ class DuckStore:
         """Return when the file answers."""
         await self._database.call(lambda cursor: cursor.execute("SELECT 1").fetchall(), _PING_S)
 
+    async def check(self) -> AsyncIterator[TableCheck]:
+        """Read the whole file without changing it; the store may not be started."""
+        checks = check_file(self._database.path, self._memory_limit, self._threads)
+        while (result := await asyncio.to_thread(next, checks, None)) is not None:
+            yield result
+
     def _migrate(self, cursor: Cursor) -> None:
         cursor.execute("BEGIN TRANSACTION")
+        self._migrate_version(cursor)
         cursor.execute("CREATE TABLE IF NOT EXISTS _collections (name VARCHAR, made_for VARCHAR)")
         cursor.execute("CREATE TABLE IF NOT EXISTS _changes (application VARCHAR, name VARCHAR)")
         create_writes_table(cursor)
@@ -77,6 +91,17 @@ class DuckStore:
         for table in self._schema.tables:
             create_table(cursor, table)
         cursor.execute("COMMIT")
+
+    def _migrate_version(self, cursor: Cursor) -> None:
+        """Raise StoreTooNew when a newer version has written the file; else note the version of this schema."""
+        cursor.execute("CREATE TABLE IF NOT EXISTS _schema (version BIGINT)")
+        rows = cursor.execute("SELECT version FROM _schema").fetchall()
+        stored = rows[0][0] if rows else 0
+        if stored > self._schema.version:
+            raise StoreTooNew(str(self._database.path), stored, self._schema.version)
+        if stored < self._schema.version:
+            cursor.execute("DELETE FROM _schema")
+            cursor.execute("INSERT INTO _schema VALUES (?)", [self._schema.version])
 
     # -- documents
 

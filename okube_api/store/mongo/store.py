@@ -10,10 +10,12 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
+from okube_api.store.checks import TableCheck
 from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.conditions import Condition
 from okube_api.store.errors import StoreError
 from okube_api.store.mongo.changes import begin_change, collect_row_garbage
+from okube_api.store.mongo.database_check import check_database, migrate_version
 from okube_api.store.mongo.documents import MongoDocuments
 from okube_api.store.mongo.errors import READ_S, time_limit
 from okube_api.store.mongo.indexes import create_index
@@ -72,6 +74,7 @@ class MongoStore:
     async def start(self) -> None:
         """Create indexes, finish the writes of dead processes, and start the maintenance that repeats this."""
         await self.ping()
+        await migrate_version(self._database, self._schema.version)
         for documents in self._collections.values():
             await documents.create_indexes()
         await self._create_table_indexes()
@@ -125,6 +128,10 @@ class MongoStore:
         """Return when the server answers."""
         with time_limit(READ_S):
             await self._database.command("ping")
+
+    def check(self) -> AsyncIterator[TableCheck]:
+        """Read every document of every collection."""
+        return check_database(self._database)
 
     # -- documents
 

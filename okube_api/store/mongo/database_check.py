@@ -1,0 +1,44 @@
+"""The version of the schema in a database, and a check that reads everything."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from okube_api.store.checks import TableCheck
+from okube_api.store.errors import StoreTooNew
+from okube_api.store.mongo.errors import READ_S, WRITE_S, time_limit
+
+SCHEMA_VERSION = "_schema"
+
+
+async def migrate_version(database: Any, version: int) -> None:
+    """Note the version of the schema unless it is noted.  Raise StoreTooNew when a newer version has used the store."""
+    with time_limit(READ_S):
+        document = await database[SCHEMA_VERSION].find_one({"_id": "schema"}) or {}
+    stored = int(document.get("version", 0))
+    if stored > version:
+        raise StoreTooNew(f"The database '{database.name}'", stored, version)
+    if stored < version:
+        try:
+            with time_limit(WRITE_S):
+                await database[SCHEMA_VERSION].update_one(
+                    {"_id": "schema"}, {"$max": {"version": version}}, upsert=True
+                )
+        except DuplicateKeyError:
+            await migrate_version(database, version)  # another process has inserted it at the same moment
+
+
+async def check_database(database: Any) -> AsyncIterator[TableCheck]:
+    """Yield what was read of each collection, in order of their names."""
+    with time_limit(READ_S):
+        names = await database.list_collection_names()
+    for name in sorted(names):
+        rows = 0
+        try:
+            async for _ in database[name].find({}):
+                rows += 1
+        except PyMongoError as error:
+            yield TableCheck(name, 0, str(error))
+        else:
+            yield TableCheck(name, rows)
