@@ -1,6 +1,10 @@
 """The command line: serve, demo, user, ingest, rebuild, check, openapi, bench."""
 
+import re
+from typing import Any
+
 import typer
+from typer.core import TyperCommand
 
 from okube_api.cli.commands import bench, check, demo, ingest, openapi, rebuild, serve, users
 
@@ -14,8 +18,17 @@ cli = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+class _BracketOptions(TyperCommand):
+    """A command whose options may also be written as in a request: `--mapper[user]=customer`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [re.sub(r"^(--\w+)\[(\w+)\]=", r"\1=\2=", text) for text in args])
+
+
 for command in (serve, demo, ingest, rebuild, check, openapi, bench):
-    cli.command()(command)
+    cli.command(cls=_BracketOptions if command is ingest else None)(command)
 cli.add_typer(users, name="user")
 
 

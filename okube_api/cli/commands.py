@@ -105,6 +105,20 @@ def ingest(  # noqa: PLR0917 - options of a command line
     dates: Annotated[
         Literal["dmy", "mdy"] | None, typer.Option(help="Order of day and month in days such as 31/12/2024.")
     ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            help="Time zone of instants without an offset, such as Europe/Paris, or site for that of each site."
+        ),
+    ] = None,
+    mapper: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=COLUMN", help="The file's column of a field, such as user=customer; repeatable."),
+    ] = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=UNIT", help="Unit of a duration: ms, s, min or h, such as duration_s=min."),
+    ] = None,
     url: Url = None,
     token: Token = None,
 ) -> None:
@@ -114,9 +128,17 @@ def ingest(  # noqa: PLR0917 - options of a command line
     run the same command again: it finishes the work, and no event counts twice.
     """
     from okube_api.cli.ingest import ingest as run
+    from okube_api.cli.ingest import parse_pairs
     from okube_api.ingest.parse.read_options import ReadOptions
 
-    options = ReadOptions(encoding, delimiter, dates)
+    options = ReadOptions(
+        encoding,
+        delimiter,
+        dates,
+        timezone,
+        mapper=parse_pairs("--mapper", "FIELD=COLUMN", mapper or ()),
+        units=parse_pairs("--unit", "FIELD=UNIT", unit or ()),
+    )
     run(application, kind, files, options, atomic=atomic, allow_rejected=allow_rejected, url=url, token=token)
 
 
