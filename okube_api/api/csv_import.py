@@ -1,8 +1,7 @@
 """Imports of tables: CSV files that create and update resources."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, BinaryIO
 
 from anyio import to_thread
 from fastapi import Query
@@ -12,13 +11,13 @@ from starlette.responses import Response
 
 from okube_api.api.access import Creator
 from okube_api.api.multipart import describe_multipart, read_parts
+from okube_api.api.table_form import TableFields, TableForm
 from okube_api.errors import BadRequest
 from okube_api.http.pagination import json_response
 from okube_api.kit.bulk_upsert import BulkUpsert
-from okube_api.kit.cells import CellFormat, DateOrder
-from okube_api.kit.encodings import Encoding
+from okube_api.kit.cells import CellFormat
 from okube_api.kit.list_query import Switch
-from okube_api.kit.schemas import UNSET, Answer, Body
+from okube_api.kit.schemas import Answer, Body
 from okube_api.kit.validated_repository import ValidatedRepository
 from okube_api.store.values import Json
 from okube_api.tables.columns import list_columns
@@ -30,23 +29,6 @@ from okube_api.tables.spoiled_keys import refuse_spoiled_keys
 FILE = "file"
 
 Partial = Annotated[Switch, Query(description="Import the valid rows, and report the faults of the others.")]
-
-
-class TableForm(Body):
-    """Form fields that accompany an uploaded table."""
-
-    app: Annotated[str, Field(min_length=1)] = Field(
-        UNSET, description="Id or key of the application; only if the path does not name it."
-    )
-    encoding: Encoding = "utf8"
-    delimiter: Annotated[str, Field(pattern=r'^[^"\r\n]$')] = Field(
-        UNSET, description="One character; if absent, it is detected from the header."
-    )
-    dates: Literal["dmy", "mdy"] = Field(
-        UNSET,
-        description="Order of day and month in days such as 31/12/2024. If absent, such days are understood when the "
-        "days of the file leave one order.",
-    )
 
 
 class RowError(Answer):
@@ -79,38 +61,50 @@ class TableSpec:
     model: body whose fields are the columns.
     answer: model of the answers; columns of an export that only it has are ignored.
     required: fields that a new resource must have.
-    form: form fields that accompany the file.
-    map_columns: returns the file's column for each column of `model`, from the form; None if the names are the same.
+    fields: form fields that accompany the file.
     """
 
     model: type[Body]
     answer: type[Answer]
     required: tuple[str, ...]
-    form: type[TableForm] = TableForm
-    map_columns: Callable[[Any], Mapping[str, str] | None] = lambda _: None
+    fields: TableFields
 
     @property
     def openapi_body(self) -> Json:
         """Body of an upload, for the OpenAPI document."""
-        return describe_multipart(self.form, {FILE: True})
+        return describe_multipart(self.fields.form, {FILE: True})
 
-    def build_parser(
-        self, upload: UploadedTable, renamed: Mapping[str, str] | None, dates: DateOrder | None
-    ) -> RowParser:
+    def open_upload(self, file: BinaryIO, form: TableForm) -> UploadedTable:
+        """Return an upload with its header read.  Raise Impossible."""
+        expected = set((self.fields.map_columns(form) or {}).values()) or set(list_columns(self.model).readable_names)
+        return UploadedTable(file, form.encoding, form.delimiter, expected)
+
+    def build_parser(self, upload: UploadedTable, form: TableForm) -> RowParser:
         """Return the parser of an upload's rows, which ignores columns of an export that cannot be set.
 
         Raise Impossible when the columns are wrong.
         """
+        renamed = self.fields.map_columns(form)
         ignored = {column.name for column in list_columns(self.answer).fixed}
         names = renamed or {}
-        date_order = dates or upload.find_date_order({names.get(name, name) for name in list_day_fields(self.model)})
+        date_order = form.dates or upload.find_date_order(
+            {names.get(name, name) for name in list_day_fields(self.model)}
+        )
         cell_format = CellFormat(decimal_comma=upload.delimiter != ",", date_order=date_order)
-        return RowParser(self.model, upload.columns, renamed=renamed, ignored=ignored, cell_format=cell_format)
+        return RowParser(
+            self.model,
+            upload.columns,
+            renamed=renamed,
+            ignored=ignored,
+            cell_format=cell_format,
+            timezone=form.timezone,
+            factors=self.fields.find_factors(form),
+        )
 
 
 def _is_optional(name: str) -> bool:
     """Return whether an empty form field of this name means that it is absent: clients send all fields of a form."""
-    return name in {"app", "delimiter"} or name.startswith("mapper[")
+    return name in TableForm.model_fields or name.startswith(("mapper[", "unit["))
 
 
 async def import_table(
@@ -124,18 +118,15 @@ async def import_table(
     parts = await read_parts(request, (FILE,), creator.services.settings.upload_limit)
     parts.fields[:] = [(name, text) for name, text in parts.fields if text or not _is_optional(name)]
     try:
-        form = parts.validate(table.form)
+        form = parts.validate(table.fields.form)
         if FILE not in parts.files:
             raise BadRequest.with_code("body", f"/{FILE}", "missing", f"'{FILE}' is required.")
         application = (await creator.load_access(form.app)).application
-        renamed = table.map_columns(form)
-        expected = set(renamed.values()) if renamed else set(list_columns(table.model).readable_names)
-        file = parts.files[FILE].file
-        upload = await to_thread.run_sync(UploadedTable, file, form.encoding, form.delimiter, expected)
+        upload = await to_thread.run_sync(table.open_upload, parts.files[FILE].file, form)
         bulk = BulkUpsert(
             resources, application, table.required, position_name="line", check_update=refuse_spoiled_keys
         )
-        row_parser = await to_thread.run_sync(table.build_parser, upload, renamed, form.dates)
+        row_parser = await to_thread.run_sync(table.build_parser, upload, form)
         report = await TableImport(upload, row_parser, bulk).run(partial=partial)
     finally:
         await parts.close()

@@ -27,6 +27,7 @@ class CellType(Enum):
     BOOLEAN = "boolean"
     TEXTS = "texts"
     VALUES = "values"  # a list of other values than texts, each item as JSON
+    PAIRS = "pairs"  # a list of lists of texts, each as JSON, such as opening hours
     FREE = "free"  # any type, recognised by the text of the cell
 
 
@@ -146,7 +147,10 @@ def _list_fields(model: type[BaseModel]) -> list[tuple[str, list[Any]]]:
 def _find_cell_type(kinds: Sequence[Any]) -> CellType:
     for kind in kinds:
         if get_origin(kind) is list:
-            return CellType.TEXTS if str in list_types(get_args(kind)[0]) else CellType.VALUES
+            items = list_types(get_args(kind)[0])
+            if str in items:
+                return CellType.TEXTS
+            return CellType.PAIRS if any(get_origin(item) is list for item in items) else CellType.VALUES
     if bool in kinds:
         return CellType.BOOLEAN
     return CellType.NUMBER if int in kinds or float in kinds else CellType.TEXT

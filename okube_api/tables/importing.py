@@ -81,7 +81,11 @@ class TableImport:
         self._report.errors += faults[: MAX_ERRORS - len(self._report.errors)]
 
     def _locate_fault(self, fault: Fault, line: int) -> Fault:
-        return replace(fault, pointer="/file", line=line, column=self._row_parser.find_column(fault.pointer))
+        column = self._row_parser.find_column(fault.pointer)
+        message = fault.message
+        if fault.code == "missing" and column not in self._table.columns:
+            message = f"{message} The file has no column '{column}': give the name of its column as `mapper[{column}]`."
+        return replace(fault, message=message, pointer="/file", line=line, column=column)
 
     async def _write(self) -> None:
         try:

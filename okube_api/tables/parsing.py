@@ -1,15 +1,20 @@
 """Parses rows of texts into the fields of a body, and validates them by its model."""
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from okube_api.errors import Fault, Impossible, format_suggestion
-from okube_api.kit.cells import CellFormat, ValueType, is_ordered_day, read_value
+from okube_api.kit.cells import INSTANT_PATTERN, CellFormat, ValueType, is_naive_instant, is_ordered_day, read_value
+from okube_api.kit.encodings import looks_misread
 from okube_api.kit.schemas import Body
 from okube_api.store.values import Json
 from okube_api.tables.cells import parse_free, parse_list, parse_text
@@ -20,7 +25,11 @@ ID_COLUMN = "_id"
 MAX_ERRORS = 100
 """Of a table, in an answer."""
 
+ENCODING_HINT = " The file seems to have another encoding: give `encoding`, such as utf8 or windows-1252."
+_MAPPER_HINT = " To read columns with names of your own, give the column of each field as `mapper[field]`."
+
 _DEFAULT_FORMAT = CellFormat()
+_INSTANT = re.compile(INSTANT_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,8 @@ class RowParser:
         key of `renamed`.
     ignored: columns that the table may have but that are not read.
     cell_format: how numbers and days are written.
+    timezone: in which instants are days, an IANA name; without it, they are refused.
+    factors: by which the numbers of a column are multiplied, by the name of the model's column.
     Raises Impossible for columns that the model does not have, and for renamed columns that the table does not have.
     """
 
@@ -51,6 +62,8 @@ class RowParser:
         renamed: Mapping[str, str] | None = None,
         ignored: Collection[str] = (),
         cell_format: CellFormat = _DEFAULT_FORMAT,
+        timezone: str | None = None,
+        factors: Mapping[str, Fraction] | None = None,
     ) -> None:
         self._model = model
         model_columns = list_columns(model)
@@ -61,11 +74,19 @@ class RowParser:
             self._columns = _match_columns(model_columns, columns, {ID_COLUMN, *ignored})
         self._has_id = ID_COLUMN in (columns if renamed is None else renamed)
         day_fields = list_day_fields(model)
+        zone = None if timezone is None else ZoneInfo(timezone)
         self._parsers = [
-            (name, column, _get_cell_parser(column, _find_value_type(column, day_fields), cell_format))
+            (
+                name,
+                column,
+                _get_cell_parser(
+                    column, _find_value_type(column, day_fields), cell_format, zone, (factors or {}).get(column.name)
+                ),
+            )
             for name, column in self._columns
         ]
         self._names = {column.path: name for name, column in self._columns}
+        self._day_columns = {name for name, column in self._columns if column.name in day_fields}
 
     @property
     def partial_objects(self) -> dict[str, frozenset[str]]:
@@ -143,6 +164,10 @@ class RowParser:
         )
         if is_ordered_day(texts.get(column)):
             reason = f"{reason.removesuffix('.')}. Give `dates` as `dmy` or `mdy` for days such as 31/12/2024"
+        elif column in self._day_columns and _INSTANT.match(texts.get(column, "")):
+            reason = f"{reason.removesuffix('.')}. Give `timezone` for instants such as 2024-03-31T22:00:00Z"
+        elif looks_misread(texts.get(column, "")):
+            reason = f"{reason.removesuffix('.')}.{ENCODING_HINT}"
         return Fault("body", "/file", "invalid", reason if reason.endswith(".") else f"{reason}.", line, column)
 
 
@@ -153,7 +178,8 @@ def _match_columns(
     matches = [(name, model_columns.find_column(name)) for name in columns if name]
     unknown = [name for name, column in matches if column is None and name not in ignored]
     if unknown:
-        raise _unknown_columns("Unknown column '{}'.", unknown, model_columns.readable_names)
+        hint = _MAPPER_HINT if not any(map(looks_misread, columns)) else ENCODING_HINT
+        raise _unknown_columns("Unknown column '{}'.", unknown, model_columns.readable_names, hint)
     return [(name, column) for name, column in matches if column is not None]
 
 
@@ -163,37 +189,77 @@ def _match_renamed_columns(
     """Return the renamed columns of the model, each with its name in the table."""
     missing = [name for name in renamed.values() if name not in columns]
     if missing:
-        raise _unknown_columns("The file has no column '{}'.", missing, columns)
+        hint = " `mapper` must have the names in the file's header."
+        raise _unknown_columns(
+            "The file has no column '{}'.",
+            missing,
+            columns,
+            ENCODING_HINT if any(map(looks_misread, columns)) else hint,
+        )
     matches = [
         (name, model_columns.find_column(model_name)) for model_name, name in renamed.items() if model_name != ID_COLUMN
     ]
     return [(name, column) for name, column in matches if column is not None]
 
 
-def _unknown_columns(reason: str, names: Sequence[str], similar: Sequence[str]) -> Impossible:
-    """Return the refusal of some columns, with a suggestion among `similar` names for the first one: they are slow."""
+def _unknown_columns(reason: str, names: Sequence[str], similar: Sequence[str], hint: str) -> Impossible:
+    """Return the refusal of some columns, with a hint and a suggestion for the first one: suggestions are slow.
+
+    similar: the names to suggest.
+    """
     faults = [
         Fault("body", "/file", "unknown_column", reason.format(name[:100]), 1, name[:100])
         for name in names[:MAX_ERRORS]
     ]
     suggestion = format_suggestion(names[0][:100], [name[:100] for name in similar])
-    first = replace(faults[0], message=f"{faults[0].message}{suggestion}")
+    first = replace(faults[0], message=f"{faults[0].message}{suggestion}{hint}")
     return Impossible(first.message, faults=[first, *faults[1:]])
 
 
 # -- cells ---------------------------------------------------------------------------------------------------
 
 
-def _get_cell_parser(column: TableColumn, value_type: ValueType, cell_format: CellFormat) -> Callable[[str], Any]:
+def _get_cell_parser(
+    column: TableColumn,
+    value_type: ValueType,
+    cell_format: CellFormat,
+    zone: ZoneInfo | None,
+    factor: Fraction | None,
+) -> Callable[[str], Any]:
     """Return the parser of cells that are not empty; it returns invalid cells as texts, for the model to refuse."""
     if value_type is ValueType.TEXT:
         return _PARSERS[column.cell_type]
 
     def parse(text: str) -> Any:
         value = read_value(parse_text(text), value_type, cell_format)
-        return text if isinstance(value, str) and value_type is not ValueType.DAY else value
+        if value_type is ValueType.DAY:
+            return _find_local_day(value, zone) or value
+        if isinstance(value, str):
+            return text
+        return value if factor is None else _multiply(value, factor)
 
     return parse
+
+
+def _find_local_day(text: str, zone: ZoneInfo | None) -> str | None:
+    """Return the day (YYYY-MM-DD) of an instant in a time zone, or that of a local time; None for other texts."""
+    if zone is None:
+        return None
+    local = is_naive_instant(text)
+    instant = read_value(f"{text.rstrip()}Z" if local else text, ValueType.INSTANT, _DEFAULT_FORMAT)
+    if instant == text and not _INSTANT.match(text):
+        return None
+    try:
+        parsed = datetime.fromisoformat(instant)
+        return (parsed if local else parsed.astimezone(zone)).date().isoformat()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _multiply(value: float, factor: Fraction) -> float:
+    """Multiply exactly, as decimals: 0.07 by 1000 is 70."""
+    product = Fraction(repr(value)) * factor
+    return int(product) if product.denominator == 1 else float(product)
 
 
 def _find_value_type(column: TableColumn, day_fields: Collection[str]) -> ValueType:
@@ -230,6 +296,21 @@ def _parse_values(text: str) -> list[Any]:
     return [_parse_value(item) for item in parse_list(text)]
 
 
+def _parse_pairs(text: str) -> list[Any]:
+    """Return the pairs in a cell: as JSON, or opening hours as people write them (`9h-12h30, 14:00-19:00`)."""
+    words = parse_text(text).strip()
+    if words.lower() in _CLOSED:
+        return []
+    hours = [_HOURS.fullmatch(part) for part in _BETWEEN_HOURS.split(words)]
+    if all(hours):
+        return [
+            [f"{int(match[1]):02}:{match[2] or '00'}", f"{int(match[3]):02}:{match[4] or '00'}"]
+            for match in hours
+            if match is not None
+        ]
+    return _parse_values(text)
+
+
 def _parse_value(item: str) -> Any:
     try:
         return json.loads(item, parse_constant=str)
@@ -237,9 +318,15 @@ def _parse_value(item: str) -> Any:
         return item
 
 
+_HOUR = r"(\d{1,2})(?:[:hH.](\d{2})?)?"
+_HOURS = re.compile(rf"{_HOUR} *(?:[-\u2013\u2014]|à|to|bis) *{_HOUR}", re.ASCII)
+_BETWEEN_HOURS = re.compile(r" *[|,;/+&] *| +(?:et|and|und|e|y) +")
+_CLOSED = frozenset(("-", "closed", "fermé", "ferme", "geschlossen", "chiuso", "cerrado"))
+
 _PARSERS: Mapping[CellType, Callable[[str], Any]] = {
     CellType.TEXT: parse_text,
     CellType.TEXTS: parse_list,
     CellType.VALUES: _parse_values,
+    CellType.PAIRS: _parse_pairs,
     CellType.FREE: parse_free,
 }

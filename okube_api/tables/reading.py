@@ -24,7 +24,7 @@ from okube_api.kit.cells import (
     find_separator,
     guess_delimiter,
 )
-from okube_api.kit.encodings import CODECS, Encoding
+from okube_api.kit.encodings import find_codec, find_utf16_codec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ _BLOCK_ROWS = 1000
 _MAX_LINES_BEFORE_HEADER = 1000
 _NO_HEADER = "The file has no header. The first line must name the columns."
 _EMPTY_CELLS = f'{DELIMITERS} "\r\n'
-_UNREADABLE = re.compile("[\0\ud800-\udfff]")
+_UNREADABLE, _UNREADABLE_UTF16 = re.compile("[\0\ud800-\udfff]"), re.compile("[\0\ud800-\udfff\ufffd]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,12 @@ class UploadedTable:
     Raises Impossible for a file without a header, or with duplicate columns.
     """
 
-    def __init__(self, file: BinaryIO, encoding: Encoding, delimiter: str | None, expected: Collection[str]) -> None:
+    def __init__(self, file: BinaryIO, encoding: str, delimiter: str | None, expected: Collection[str]) -> None:
         self._encoding = encoding
         codec = _find_codec(file, encoding)
-        errors = "replace" if codec == "utf-16" else "surrogateescape"
+        # Bytes that are invalid in UTF-16 cannot be kept as surrogates; they become U+FFFD.
+        errors = "replace" if codec.startswith("utf-16") else "surrogateescape"
+        self._unreadable = _UNREADABLE_UTF16 if codec.startswith("utf-16") else _UNREADABLE
         self._text = io.TextIOWrapper(file, codec, errors, newline="")
         self._lines_before_header = 0
         header = self._read_first_line()
@@ -103,8 +105,9 @@ class UploadedTable:
             raise _impossible(_describe_error(error), 1) from None
         if not any(cells):
             raise _impossible(_NO_HEADER, 1)
-        if unreadable := next((cell for cell in cells if _UNREADABLE.search(cell)), None):
-            raise _impossible(self._describe_unreadable(unreadable), 1)
+        if unreadable := next((cell for cell in cells if self._unreadable.search(cell)), None):
+            hint = " Give `encoding=utf-16` if the file is UTF-16." if "\0" in unreadable else ""
+            raise _impossible(f"{self._describe_unreadable(unreadable)}{hint}", 1)
         if excess := describe_excess_columns(cells):
             raise _impossible(excess, 1)
         names = [cell if cell in expected else _strip_name(cell) for cell in cells]
@@ -158,11 +161,11 @@ class UploadedTable:
         cells += [""] * (width - len(cells))
         if any(cells[width:]):
             pending.faults.append(_fault(f"The line has {len(cells)} cells, but the header has {width}.", line))
-        elif _UNREADABLE.search("".join(cells)):
+        elif self._unreadable.search("".join(cells)):
             pending.faults += [
                 _fault(self._describe_unreadable(cell), line, name)
                 for name, cell in zip(self.columns, cells, strict=False)
-                if _UNREADABLE.search(cell)
+                if self._unreadable.search(cell)
             ]
         else:
             pending.cells.append(cells)
@@ -171,7 +174,10 @@ class UploadedTable:
     def _describe_unreadable(self, text: str) -> str:
         if "\0" in text:
             return "Texts must not contain NUL characters."
-        return f"The text contains bytes that are not valid in the encoding {self._encoding}."
+        return (
+            f"The text contains bytes that are not valid in the encoding {self._encoding}. Give `encoding`, such as "
+            "windows-1252, if the file has another one."
+        )
 
     def _build_block(self, pending: _PendingRows) -> RowBlock:
         import pandas as pd  # noqa: PLC0415 - only uploads need it; it takes 50 MB and half a second
@@ -181,13 +187,16 @@ class UploadedTable:
         return RowBlock(pd.DataFrame(cells, index=pending.lines, columns=names, dtype=object), pending.faults)
 
 
-def _find_codec(file: BinaryIO, encoding: Encoding) -> str:
+def _find_codec(file: BinaryIO, encoding: str) -> str:
     """Return the codec of a file, whose byte-order mark counts more than the encoding that the sender says."""
     start = file.read(len(codecs.BOM_UTF8))
     file.seek(0)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    return "utf-8-sig" if start == codecs.BOM_UTF8 else CODECS[encoding]
+    if start == codecs.BOM_UTF8:
+        return "utf-8-sig"
+    codec = find_codec(encoding)
+    return find_utf16_codec(start) if codec == "utf-16" else codec
 
 
 def _strip_name(name: str) -> str:

@@ -109,5 +109,6 @@ _FORMATTERS: Mapping[CellType, Callable[[Any], str]] = {
     CellType.BOOLEAN: format_boolean,
     CellType.TEXTS: lambda items: format_texts(items) if items else "",
     CellType.VALUES: lambda items: format_values(items) if items else "",
+    CellType.PAIRS: lambda items: format_values(items) if items else "",
     CellType.FREE: format_free,
 }

@@ -206,7 +206,13 @@ async def test_address_of_an_online_site_is_refused(tenant: Tenant) -> None:
         ("Nom\nx\n", {"mapper[name]": "Name"}, 422, "no column 'Name'"),
         ("name,nom\nx,y\n", {}, 422, "Unknown column 'nom'"),
         ("", {}, 422, "no header"),
-        ("name\nx\n", {"encoding": "utf16"}, 400, "utf8"),
+        ("name\nx\n", {"encoding": "utf-7"}, 400, "Unsupported encoding 'utf-7'. Use utf-8, utf-16,"),
+        ("name\nx\n", {"encoding": "utf-16"}, 422, "encoding"),
+        ("name\nx\n", {"timezone": "Paris"}, 400, "Europe/Paris"),
+        ("name\nx\n", {"unit[radius]": "yd"}, 400, "'km'"),
+        ("name\nx\n", {"unit[name]": "m"}, 400, "Unknown field 'name'"),
+        ("name\nx\n", {"mapper[address][town][x]": "x"}, 400, "string"),
+        ("name\nx\n", {"mapper[online][x]": "x"}, 400, "Unknown field 'online.x'"),
         ("name\nx\n", {"delimiter": ";;"}, 400, "pattern"),
         ("name\nx\n", {"mapper[nom]": "x"}, 400, "Unknown field 'nom'"),
         ("name\nx\n", {"mapper[id]": "perhaps"}, 400, "boolean"),
@@ -310,3 +316,122 @@ async def test_costs_as_columns(tenant: Tenant) -> None:
     assert [(fault["line"], fault["column"]) for fault in refused.json()["errors"]] == [(2, "cost.type")]
     assert counts(await import_table(tenant, "campaigns", "key,cost.amount,cost.type\na,,\n")) == (0, 1, 0, 0)
     assert (await tenant.reader.get(f"{tenant.url}/campaigns?keys=a")).json()["documents"][0]["costs"] == []
+
+
+OWN_COLUMNS = (
+    "ID boutique;Magasin;Téléphone;Étiquettes;Lundi;Mardi;Dimanche;Segment;Étage;Rayon;Remarque\r\n"
+    "b1;Métropole;'+33 1 02;centre|gare;9h-12h30, 14:00-19:00;9-19;fermé;A;2;0,12;à ne pas lire\r\n"
+)
+OWN_MAPPER = {
+    "mapper[key]": "ID boutique", "mapper[name]": "Magasin", "mapper[phone]": "Téléphone",
+    "mapper[tags]": "Étiquettes", "mapper[openings][monday]": "Lundi", "mapper[openings.tuesday]": "Mardi",
+    "mapper[openings][sunday]": "Dimanche", "mapper[attributes][segment]": "Segment",
+    "mapper[address.floor]": "Étage", "mapper[radius]": "Rayon", "unit[radius]": "km",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("codec", "encoding"),
+    [("utf-16", "utf8"), ("utf-16-le", "utf-16"), ("utf-16-be", "UTF-16"), ("iso8859-15", "iso-8859-15")],
+)
+async def test_nested_columns_of_sites_with_names_of_their_own(tenant: Tenant, codec: str, encoding: str) -> None:
+    await tenant.create("sites", key="b1", name="x", coordinates=[2.3, 48.8], online=False, address={"city": "Paris"})
+    report = await import_table(tenant, "sites/import", OWN_COLUMNS.encode(codec), encoding=encoding, **OWN_MAPPER)
+    assert counts(report) == (0, 1, 0, 0)
+    site = (await tenant.reader.get(f"{tenant.url}/sites/b1")).json()
+    assert {name: site[name] for name in ("name", "phoneNumber", "tags", "attributes", "radius", "address")} == {
+        "name": "Métropole", "phoneNumber": "+33 1 02", "tags": ["centre", "gare"], "attributes": {"segment": "A"},
+        "radius": 120, "address": {"city": "Paris", "floor": 2},
+    }  # fmt: skip
+    assert site["openings"] == {"monday": [["09:00", "12:30"], ["14:00", "19:00"]], "tuesday": [["09:00", "19:00"]]}
+    assert site["description"] is None
+
+
+async def test_campaigns_with_columns_of_their_own(tenant: Tenant) -> None:
+    """Map columns of campaigns, whose days are instants of a database and whose windows are hours."""
+    content = (
+        "id;Nom;Début;Fin;Budget;Base;Fenêtre;Région;key\n"
+        "c1;Été;2024-03-31T22:00:00Z;2024-05-01 21:59:59+00;9,5;cpm;48;Sud;not read\n"
+        "c2;Ski;2024-01-01T00:30:00+01:00;2024-01-02 23:00:00;7;cpc;36;;not read\n"
+    )
+    mapper = {
+        "mapper[key]": "id", "mapper[name]": "Nom", "mapper[from]": "Début", "mapper[to]": "Fin",
+        "mapper[cost][amount]": "Budget", "mapper[cost.type]": "Base", "mapper[windows.click]": "Fenêtre",
+        "mapper[extra][region]": "Région", "timezone": "Europe/Paris", "unit[windows][click]": "h",
+    }  # fmt: skip
+    refused = await send(tenant.editor, f"{tenant.url}/campaigns", content, **mapper)
+    assert [(fault["line"], fault["column"]) for fault in refused.json()["errors"]] == [(3, "Fenêtre")]
+    content = content.replace(";36;", ";24;")
+    assert counts(await import_table(tenant, "campaigns", content, **mapper)) == (2, 0, 0, 0)
+    first, second = (await tenant.reader.get(f"{tenant.url}/campaigns?with_extra=true")).json()["documents"]
+    assert (first["from"], first["to"], first["windows"]["click"]) == ("2024-04-01", "2024-05-01", 2)
+    assert (first["costs"][0]["amount"], first["costs"][0]["type"], first["extra"]) == (9.5, "cpm", {"region": "Sud"})
+    assert (second["from"], second["to"], second["windows"]["click"]) == ("2024-01-01", "2024-01-02", 1)
+    refused = await send(tenant.editor, f"{tenant.url}/campaigns", content, **{**mapper, "timezone": ""})
+    assert ["`timezone`" in fault["message"] for fault in refused.json()["errors"]] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "mapper"),
+    [
+        (
+            "pois",
+            "Nom,Lat,Lon,Type,Magasins,Rue\nParc,45.7,4.8,park,web,1 rue X\n",
+            {"name": "Nom", "latitude": "Lat", "longitude": "Lon", "type": "Type", "sites": "Magasins",
+             "address][street": "Rue"},
+        ),
+        (
+            "studies",
+            "Code;Titre;Du;Au;Magasins;Méthode\ns;Étude;01/02/2024;28/02/2024;web;panel\n",
+            {"key": "Code", "name": "Titre", "from": "Du", "to": "Au", "sites": "Magasins",
+             "parameters.method": "Méthode"},
+        ),
+    ],
+)  # fmt: skip
+async def test_pois_and_studies_with_columns_of_their_own(
+    tenant: Tenant, kind: str, content: str, mapper: dict[str, str]
+) -> None:
+    web = await tenant.create("sites", name="Web", online=True, key="web")
+    form = {f"mapper[{name}]": column for name, column in mapper.items()}
+    assert counts(await import_table(tenant, kind, content, **form)) == (1, 0, 0, 0)
+    (document,) = (await tenant.reader.get(f"{tenant.url}/{kind}")).json()["documents"]
+    assert document["sites"] == [web["_id"]]
+    if kind == "pois":
+        assert (document["name"], document["coordinates"], document["address"]) == (
+            "Parc",
+            [4.8, 45.7],
+            {"street": "1 rue X"},
+        )
+    else:
+        assert (document["from"], document["parameters"]) == ("2024-02-01", {"method": "panel"})
+    again = await import_table(
+        tenant,
+        kind,
+        f"_id,{'Titre' if kind == 'studies' else 'Nom'}\n{document['_id']},Z\n",
+        **{"mapper[id]": "true", "mapper[name]": "Titre" if kind == "studies" else "Nom"},
+    )
+    assert counts(again) == (0, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "words"),
+    [
+        ("Nom;Prénom\nx;y\n".encode("cp1252"), {}, ("`encoding`", "windows-1252")),
+        ("key;name\n1;Noël\n".encode("cp1252"), {}, ("`encoding`", "windows-1252")),
+        ("Clé;name\n1;x\n", {"encoding": "windows-1252"}, ("Unknown column", "`encoding`", "utf8")),
+        ("N°;Nom\n1;x\n", {"encoding": "iso-8859-1", "mapper[key]": "N°"}, ("no column 'N°'", "`encoding`")),
+        ("key;name\n1;x\n".encode("utf-16-le"), {}, ("NUL", "`encoding=utf-16`")),
+        ("key;name\n1;x\n", {"encoding": "utf-16"}, ("`encoding`",)),
+        ("Code;name\n1;x\n", {}, ("Unknown column 'Code'", "`mapper[field]`")),
+        ("key;Nom\n1;x\n", {"mapper[key]": "key"}, ("'name' is required", "`mapper[name]`")),
+        ("key;Nom\n1;x\n", {"mapper[key]": "Key"}, ("no column 'Key'", "Did you mean 'key'?", "`mapper`")),
+        ("key;name;online\n1;x;prÃªt\n", {}, ("boolean", "`encoding`")),
+    ],
+)
+async def test_errors_name_the_option_that_would_help(
+    tenant: Tenant, content: str | bytes, form: dict[str, str], words: tuple[str, ...]
+) -> None:
+    refused = await send(tenant.editor, f"{tenant.url}/sites/import", content, **form)
+    assert refused.status_code == 422, refused.text
+    message = refused.json()["errors"][0]["message"]
+    assert [word for word in words if word not in message] == [], message

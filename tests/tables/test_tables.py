@@ -332,6 +332,23 @@ def test_faults_of_the_only_object_of_a_list_name_its_column(content: str, fault
     assert read_diary(content) == ([], [fault])
 
 
+@pytest.mark.parametrize(
+    ("cell", "hours"),
+    [
+        ("9h-12h30, 14:00-19:00", [["09:00", "12:30"], ["14:00", "19:00"]]),
+        ("09:00 \u2013 19:00", [["09:00", "19:00"]]),
+        ("9h à 12h et 14h à 18h", [["09:00", "12:00"], ["14:00", "18:00"]]),
+        ("8.30-12.00|13.15 bis 18", [["08:30", "12:00"], ["13:15", "18:00"]]),
+        ('["09:00", "19:00"]|["20:00", "21:00"]', [["09:00", "19:00"], ["20:00", "21:00"]]),
+        ("Geschlossen", []),
+    ],
+)
+def test_opening_hours_as_people_write_them(cell: str, hours: list[list[str]]) -> None:
+    quoted = cell.replace('"', '""')
+    rows, faults = read_shops(f'name,hours\nx,"{quoted}"\n')
+    assert (faults, [row.fields["hours"] for row in rows]) == ([], [hours])
+
+
 def test_incomplete_coordinates_are_refused() -> None:
     _, faults = read_shops("longitude,latitude\n2,\n")
     assert [fault[:2] for fault in faults] == [(2, "latitude")]

@@ -16,6 +16,7 @@ from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.period_filter import match_shifted_days
 from okube_api.api.route import ApiRoute
+from okube_api.api.table_form import DURATIONS_DAYS, build_table_fields
 from okube_api.auth.repository import Role
 from okube_api.campaigns.schemas import (
     WITH_EXTRA,
@@ -39,7 +40,16 @@ router = APIRouter(route_class=ApiRoute, tags=["campaigns"])
 LIST = ("/campaigns", *under_applications("/campaigns"))
 ITEM = ("/campaigns/{campaign}", *under_applications("/campaigns/{campaign}"))
 
-TABLE = TableSpec(CampaignUpdate, CampaignAnswer, ("key",))
+TABLE = TableSpec(
+    CampaignUpdate,
+    CampaignAnswer,
+    ("key",),
+    build_table_fields(
+        "CampaignTable",
+        CampaignUpdate,
+        units=dict.fromkeys(("windows.click", "windows.print", "windows.opening"), DURATIONS_DAYS),
+    ),
+)
 
 CampaignInPath = Annotated[
     str,

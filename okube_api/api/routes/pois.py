@@ -14,6 +14,7 @@ from okube_api.api.csv_import import Partial, TableSpec, import_table
 from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import ApiRoute
+from okube_api.api.table_form import LENGTHS_M, build_table_fields
 from okube_api.auth.repository import Role
 from okube_api.errors import BadRequest, NotFound
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
@@ -27,7 +28,12 @@ router = APIRouter(route_class=ApiRoute, tags=["points of interest"])
 LIST = ("/pois", *under_applications("/pois"))
 ITEM = ("/pois/{poi}", *under_applications("/pois/{poi}"))
 
-TABLE = TableSpec(PoiUpdate, PoiAnswer, ("name", "coordinates"))
+TABLE = TableSpec(
+    PoiUpdate,
+    PoiAnswer,
+    ("name", "coordinates"),
+    build_table_fields("PoiTable", PoiUpdate, units={"radius": LENGTHS_M}),
+)
 
 PoiInPath = Annotated[str, Path(description="Id of the point of interest; in a path with an application also its key.")]
 

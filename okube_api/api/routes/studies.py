@@ -17,6 +17,7 @@ from okube_api.api.multipart import register_multipart
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.period_filter import match_shifted_days
 from okube_api.api.route import ApiRoute
+from okube_api.api.table_form import build_table_fields
 from okube_api.auth.repository import Role
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.http.pagination import Page, answer_page
@@ -39,7 +40,7 @@ router = APIRouter(route_class=ApiRoute, tags=["studies"])
 LIST = ("/studies", *under_applications("/studies"))
 ITEM = ("/studies/{study}", *under_applications("/studies/{study}"))
 
-TABLE = TableSpec(StudyUpdate, StudyAnswer, ("key",))
+TABLE = TableSpec(StudyUpdate, StudyAnswer, ("key",), build_table_fields("StudyTable", StudyUpdate))
 
 StudyInPath = Annotated[
     str,

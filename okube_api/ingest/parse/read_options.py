@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from okube_api.errors import BadRequest, format_suggestion
 from okube_api.ingest.parse.column_checks import get_field_rules
 from okube_api.ingest.parse.local_times import PLACE_FIELDS, LocalTimes, ZoneLookup
-from okube_api.ingest.parse.transcoding import find_codec
 from okube_api.kit.cells import DateOrder, ValueType
+from okube_api.kit.encodings import find_codec
 from okube_api.kit.schemas import Timezone
 
 PLACE_ZONES = "site"

@@ -3,24 +3,10 @@
 import codecs
 import re
 
-from okube_api.errors import UnsupportedMedia
+from okube_api.kit.encodings import find_utf16_codec
 
-_SUPPORTED = re.compile(r"utf-8|utf-8-sig|ascii|iso8859-\d+|cp125\d|cp437|cp85\d|mac-roman|utf-16(?:-le|-be)?")
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _LONGEST_MARK = 3
-
-
-def find_codec(name: str) -> str:
-    """Return the codec of an encoding by any of its usual names, such as `windows-1252`.  Raise UnsupportedMedia."""
-    try:
-        codec = codecs.lookup(name.strip().strip("\"'")).name
-    except (LookupError, ValueError):
-        codec = ""
-    if not _SUPPORTED.fullmatch(codec):
-        raise UnsupportedMedia(
-            f"Unsupported encoding '{name[:100]}'. Use utf-8, utf-16, windows-1252, iso-8859-1 or another ISO 8859."
-        )
-    return codec
 
 
 class Transcoder:
@@ -58,6 +44,8 @@ class Transcoder:
         for mark, codec in _BYTE_ORDER_MARKS.items():
             if data.startswith(mark):
                 self._codec, data = codec, data.removeprefix(mark)
+        if self._codec == "utf-16":
+            self._codec = find_utf16_codec(data)
         if self._codec not in ("utf-8", "utf-8-sig", "ascii"):
             errors = "replace" if self._codec.startswith("utf-16") else "surrogateescape"
             self._decoder = codecs.getincrementaldecoder(self._codec)(errors)

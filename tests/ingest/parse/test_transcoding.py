@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.errors import UnsupportedMedia
-from okube_api.ingest.parse.transcoding import Transcoder, find_codec
+from okube_api.ingest.parse.transcoding import Transcoder
+from okube_api.kit.encodings import find_codec
 
 TEXT = "user,at\nZoé,€ 1\n"
 
@@ -54,3 +55,8 @@ def test_unknown_encodings_are_refused(name: str) -> None:
 @pytest.mark.parametrize(("name", "codec"), [("UTF-8", "utf-8"), ('"windows-1252"', "cp1252"), ("latin1", "iso8859-1")])
 def test_usual_names_of_encodings(name: str, codec: str) -> None:
     assert find_codec(name) == codec
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark(encoding: str) -> None:
+    assert transcode(TEXT.encode(encoding), find_codec("utf-16")) == TEXT.encode()
