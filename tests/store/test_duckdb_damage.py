@@ -150,6 +150,7 @@ async def test_a_file_of_a_newer_version_is_refused(path: Path) -> None:
 async def test_free_blocks_are_given_back_while_the_store_is_in_use(path: Path) -> None:
     store = open_file(path)
     await store.start()
+    await store._upkeep.close()  # its work is done step by step below
     text = "x" * 2000
     for version in range(2):
         documents = [{"_id": f"{index:05}", "version": version, "text": text} for index in range(9000)]

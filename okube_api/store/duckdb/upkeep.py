@@ -34,7 +34,7 @@ class FileUpkeep:
         self._task: asyncio.Task[None] | None = None
         self._next_checkpoint_s, self._pause_s = 0.0, INTERVAL_S
         self._log_bytes, self._unchanged_s = 0, 0.0
-        self._is_checked = False  # whether the free blocks were counted since the last checkpoint
+        self._is_checked = False  # whether the free blocks were counted since the log was written last
 
     def start(self) -> None:
         """Start the background work unless it runs."""
@@ -61,6 +61,7 @@ class FileUpkeep:
         log_bytes, free_bytes = await asyncio.to_thread(self._read_sizes)
         self._unchanged_s = self._unchanged_s + INTERVAL_S if log_bytes == self._log_bytes else 0.0
         self._log_bytes = log_bytes
+        self._is_checked = self._is_checked and not log_bytes
         is_idle = log_bytes >= _IDLE_LOG_BYTES and self._unchanged_s >= _IDLE_S
         is_short = not self._database.reserve.is_present and not await asyncio.to_thread(self._database.reserve.create)
         if log_bytes and (log_bytes >= LOG_BYTES or is_idle or is_short):
@@ -81,7 +82,6 @@ class FileUpkeep:
             self._next_checkpoint_s = now_s + self._pause_s
             raise
         self._pause_s = INTERVAL_S
-        self._is_checked = False
 
     async def _compact(self) -> None:
         waste = await self._database.call(measure_waste)
