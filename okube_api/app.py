@@ -9,6 +9,7 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware
 
@@ -101,7 +102,7 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None, 
     for router in ROUTERS:  # not `include_router`, which costs every request a second look-up
         app.router.routes.extend(router.routes)
     app.router.routes.extend(build_documentation_routes(app, settings.docs))
-    for error in (Refusal, RequestValidationError, HTTPException, StoreError):
+    for error in (Refusal, RequestValidationError, HTTPException, StoreError, ClientDisconnect):
         app.add_exception_handler(error, handle_error)
     app.add_middleware(CompressMiddleware)  # the innermost: each middleware wraps those added before it
     app.add_middleware(HeadRequests)

@@ -7,13 +7,14 @@ import orjson
 import structlog
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from okube_api.errors import (
     BadRequest,
+    ClientDisconnected,
     Fault,
     Forbidden,
     Impossible,
@@ -102,21 +103,25 @@ def problem_response(refusal: Refusal, scope: Scope) -> Response:
 
 def convert_error(error: Exception) -> Refusal:
     """Return the refusal that the caller gets for an exception."""
-    if isinstance(error, Refusal):
-        return error
-    if isinstance(error, RequestValidationError):
-        return _convert_validation_errors(error.errors())
-    if isinstance(error, HTTPException):
-        return _convert_framework_error(error)
-    if isinstance(error, StoreDamaged):
-        log.error("damaged data", error=str(error))
-        return DamagedData(
-            "Stored data that the request needs cannot be read, because the database file is damaged. The log of the "
-            "server names the file and the place."
-        )
-    if isinstance(error, StoreError):
-        return _convert_store_error(error)
-    return InternalError(INTERNAL_ERROR)
+    match error:
+        case Refusal():
+            return error
+        case RequestValidationError():
+            return _convert_validation_errors(error.errors())
+        case HTTPException():
+            return _convert_framework_error(error)
+        case StoreDamaged():
+            log.error("damaged data", error=str(error))
+            return DamagedData(
+                "Stored data that the request needs cannot be read, because the database file is damaged. The log of "
+                "the server names the file and the place."
+            )
+        case StoreError():
+            return _convert_store_error(error)
+        case ClientDisconnect():
+            return ClientDisconnected("The client closed the connection before it had sent the body.")
+        case _:
+            return InternalError(INTERNAL_ERROR)
 
 
 def _convert_store_error(error: StoreError) -> Refusal:

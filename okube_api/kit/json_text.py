@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
-from okube_api.errors import BadRequest
+from okube_api.errors import BadRequest, TooLarge
 
 MAX_LEVELS = 32
+MAX_VALUES = 200_000
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 _MAX_EXACT = 2**53
 _INTEGER_RANGE = "Integers must fit into 64 bits."
@@ -26,7 +27,12 @@ class _RefusedNumber(str):
 
 
 def read_json(body: bytes) -> Any:
-    """Return the value of a body.  Raise BadRequest, whose pointer names the value at fault."""
+    """Return the value of a body.
+
+    Raise BadRequest, whose pointer names the value at fault, or TooLarge for a body of very many values.
+    """
+    if body.count(b",") >= MAX_VALUES:  # also commas in texts count, since only a parser could tell
+        raise TooLarge(f"The body may have {MAX_VALUES:,} values at most.")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
