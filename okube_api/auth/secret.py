@@ -27,7 +27,7 @@ def load_secret_key(settings: Settings) -> bytes:
             "Create it once with `openssl rand -base64 48`, store it safely, and set it for every process."
         )
     path = settings.data_folder / "secret.key"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         _create(path)
     return _check_length(path.read_bytes().strip(), str(path))
