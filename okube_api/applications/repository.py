@@ -53,6 +53,8 @@ class ApplicationRepository(Repository):
 
     async def create(self, fields: Json) -> Json:
         """Insert a new application and return it.  Raise Taken."""
+        if (created := await self.find_created()) is not None:
+            return created
         defaults = {"name": fields["key"], **DEFAULTS}
         document = self.build_document("", defaults | fields)
         del document["application"]

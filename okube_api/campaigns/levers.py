@@ -87,7 +87,7 @@ class LeverRepository(Repository):
         return LeverRules((*(lever for lever in levers if lever["key"] != OTHER), other))
 
     async def _create_other(self, application: str) -> Json:
-        other = self.build_document(application, {"key": OTHER, "name": "Other", "trigger": False})
+        other = self.build_document(application, {"key": OTHER, "name": "Other", "trigger": False}, index=-1)
         try:
             await self.insert([other])
         except Taken:
@@ -96,6 +96,9 @@ class LeverRepository(Repository):
 
     async def create(self, application: str, fields: Json) -> Json:
         """Insert a new lever and return it; without a position it is the last.  Raise Taken."""
+        if (created := await self.find_created()) is not None:
+            await self.reassign_campaigns(application)
+            return created
         defaults = {"trigger": False, "position": await self._next_position(application)}
         lever = self.build_document(
             application, defaults | {name: value for name, value in fields.items() if value is not None}

@@ -8,6 +8,7 @@ from anyio import to_thread
 from okube_api.clock import stamp
 from okube_api.errors import BadRequest, Fault, Impossible, Refusal, Taken
 from okube_api.kit.application import Application
+from okube_api.kit.creation_ids import CREATION_IDS
 from okube_api.kit.json_text import is_same_json
 from okube_api.kit.repository import index_by_key, match_names
 from okube_api.kit.resource_changes import ChangeKind, ResourceChange, detect_changes
@@ -40,12 +41,14 @@ class UpsertOutcome:
     """The stored document (None for a new resource), and the document to store in its place.
 
     A refused item has faults, whose pointers start at its fields, and no `after`.
+    is_created: whether an earlier attempt of the same request has created the stored document.
     """
 
     position: int
     before: Json | None
     after: Json | None
     faults: tuple[Fault, ...] = ()
+    is_created: bool = False
 
     @property
     def is_unchanged(self) -> bool:
@@ -167,19 +170,27 @@ class BulkUpsert:
         try:
             if before is not None:
                 self._check_update(before, fields)
-            after = self._version(before, normalize(before or {}, fields))
+            after = self._version(before, normalize(before or {}, fields), position)
             self._check_unique(position, after, stored)
         except Refusal as refusal:
             faults = refusal.faults or (Fault("body", "", refusal.code, refusal.detail),)
             return UpsertOutcome(position, before, None, faults)
         for change in detect_changes("", self.repository.watched_fields, [(before or {}, after)]):
             self._changed_ids.setdefault(change.kind, []).extend(change.ids)
-        return UpsertOutcome(position, before, after)
+        is_created = before is not None and before["_id"] == self._get_created_id(position)
+        return UpsertOutcome(position, before, after, is_created=is_created)
 
-    def _version(self, before: Json | None, normalized: Json) -> Json:
+    def _get_created_id(self, position: int) -> str | None:
+        """Return the id that an earlier attempt of the request gave to a new item; None for a first attempt."""
+        creation = CREATION_IDS.get()
+        if creation is None or not creation.is_repeated:
+            return None
+        return creation.get_id(self.repository.collection.name, position)
+
+    def _version(self, before: Json | None, normalized: Json, position: int) -> Json:
         """Return the document to store: a new one, the next version, or the same one when nothing changed."""
         if before is None:
-            return self.repository.build_document(self.application.id, normalized)
+            return self.repository.build_document(self.application.id, normalized, index=position)
         if normalized == before and is_same_json(normalized, before):
             return before
         return normalized | {"version": before["version"] + 1, "updatedAt": stamp(self.repository.clock())}
@@ -197,7 +208,8 @@ class BulkUpsert:
                     raise _taken(f"Another {self.repository.kind} has the key '{values[-1]}'.")
 
     async def _find_stored(self, items: Sequence[UpsertItem]) -> "_StoredDocuments":
-        ids = tuple(item.id for item in items if item.id is not None)
+        created_ids = {item.position: self._get_created_id(item.position) for item in items}
+        ids = tuple(name for name in (*(item.id for item in items), *created_ids.values()) if name is not None)
         keys = tuple({key for item in items for key in _list_keys(item.fields)})
         key_field = self.repository.key_field
         documents: list[Json] = []
@@ -205,15 +217,20 @@ class BulkUpsert:
             where = equal("application", self.application.id) & match_names(key_field, ids, keys)
             documents = await self.repository.store.find(self.repository.collection, where)
         by_id = {document["_id"]: document for document in documents}
-        return _StoredDocuments(by_id, index_by_key(key_field, documents))
+        by_position = {position: by_id[name] for position, name in created_ids.items() if name in by_id}
+        return _StoredDocuments(by_id, index_by_key(key_field, documents), by_position)
 
 
 @dataclass(frozen=True, slots=True)
 class _StoredDocuments:
-    """The documents that the items of a block name by id or key."""
+    """The documents that the items of a block name by id or key.
+
+    by_position: those that an earlier attempt of the same request has created, by the positions of their items.
+    """
 
     by_id: Mapping[str, Json]
     by_key: Mapping[str, Json]
+    by_position: Mapping[int, Json]
 
 
 def _list_keys(fields: Json) -> list[str]:
@@ -221,9 +238,9 @@ def _list_keys(fields: Json) -> list[str]:
 
 
 def _find_before(item: UpsertItem, stored: _StoredDocuments) -> Json | None:
-    """Return the stored document that an item names by its id, or else by its key."""
+    """Return the stored document that an item names by its id, or else by its key, or that it has created before."""
     by_id = stored.by_id.get(item.id.lower()) if item.id is not None else None
-    return by_id or stored.by_key.get(item.fields.get("key") or "")
+    return by_id or stored.by_key.get(item.fields.get("key") or "") or stored.by_position.get(item.position)
 
 
 def _match(item: UpsertItem, stored: _StoredDocuments) -> tuple[Json | None, Json]:
@@ -233,7 +250,7 @@ def _match(item: UpsertItem, stored: _StoredDocuments) -> tuple[Json | None, Jso
     if before is None:
         return None, fields
     is_found_by_id = item.id is not None and item.id.lower() == before["_id"]
-    if not is_found_by_id and before.get("key") is not None and before["key"] != fields["key"]:
+    if not is_found_by_id and before.get("key") is not None and before["key"] != fields.get("key"):
         # the item names an alternative key: the resource keeps its main key
         fields = {name: value for name, value in fields.items() if name != "key"}
     for object_name, inner_names in item.partial_objects.items():

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 from okube_api.clock import Clock, stamp
 from okube_api.errors import Fault, NotFound, PreconditionFailed, RequestConflict, Taken, UnknownReference
+from okube_api.kit.creation_ids import CREATION_IDS
 from okube_api.kit.ids import is_id, new_id
 from okube_api.kit.json_text import is_same_json
 from okube_api.kit.resource_changes import WriteSkipped
@@ -112,11 +113,25 @@ class Repository:
 
     # writing
 
-    def build_document(self, application: str, fields: Mapping[str, Any]) -> Json:
-        """Return a new document with these fields, an id, version 1 and both timestamps."""
-        now = self.clock()
-        head = {"_id": new_id(now), "application": application, "version": 1}
+    def build_document(self, application: str, fields: Mapping[str, Any], index: int | None = None) -> Json:
+        """Return a new document with these fields, an id, version 1 and both timestamps.
+
+        index: where the document is in the request, for requests that create several.
+        """
+        now, creation, name = self.clock(), CREATION_IDS.get(), self.collection.name
+        if creation is None:
+            identifier = new_id(now)
+        else:
+            identifier = creation.next_id(name) if index is None else creation.get_id(name, index)
+        head = {"_id": identifier, "application": application, "version": 1}
         return {**head, **fields, "createdAt": stamp(now), "updatedAt": stamp(now)}
+
+    async def find_created(self) -> Json | None:
+        """Return the document that an earlier attempt of this request has created, None when there is none."""
+        creation = CREATION_IDS.get()
+        if creation is None or not creation.is_repeated:
+            return None
+        return await self.store.get(self.collection, equal("_id", creation.get_id(self.collection.name, 0)))
 
     async def insert(self, documents: Sequence[Json]) -> None:
         """Insert documents, all or none.

@@ -40,6 +40,8 @@ class ValidatedRepository(Repository):
 
     async def create(self, application: Application, fields: Json) -> Json:
         """Insert a new resource and return it.  Raise Taken, UnknownReference and Impossible."""
+        if (created := await self.find_created()) is not None:
+            return created
         fields = clear_empty_lists(fields)
         normalize = await self.load_normalizer(application, [({}, fields)])
         document = self.build_document(application.id, normalize({}, fields))

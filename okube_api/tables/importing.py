@@ -65,7 +65,8 @@ class TableImport:
             if outcome.after is None:
                 self._add_faults([self._locate_fault(fault, outcome.position) for fault in outcome.faults])
             elif outcome.is_unchanged:
-                self._report.unchanged += 1
+                self._report.created += outcome.is_created
+                self._report.unchanged += not outcome.is_created
             elif outcome.before is None:
                 self._report.created += 1
                 self._new.append(outcome.after)

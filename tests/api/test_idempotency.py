@@ -1,11 +1,17 @@
 """`Idempotency-Key`: the request is carried out once and gets the same answer again."""
 
 import asyncio
+import json
 from collections import Counter
 from datetime import timedelta
 
 import httpx
 import pytest
+from okube_api.clock import stamp
+from okube_api.http.idempotency import IDEMPOTENCY, LEASE_LIFETIME
+from okube_api.store.conditions import EVERYTHING, equal
+from okube_api.store.errors import Unavailable
+from starlette.responses import Response
 
 from tests.api.server import MovableClock, Server, Tenant
 
@@ -129,3 +135,121 @@ async def test_answer_with_a_secret_is_not_stored(server: Server, editor: httpx.
     headers = {"Idempotency-Key": "key"}
     answers = [await editor.post("/auth/keys", json={"name": "x"}, headers=headers) for _ in range(2)]
     assert answers[0].json()["_id"] != answers[1].json()["_id"]
+
+
+# -- attempts that ended without an answer -----------------------------------------------------------------------
+
+STAY = '{"user": "u", "site": "lyon", "start": "2025-03-01T10:00:00Z", "duration_s": 600, "zone": "indoor"}\n'
+POI_TABLE = "name,latitude,longitude\nA,45.7,4.8\nB,45.8,4.9\n"
+
+REQUESTS: dict[str, dict[str, object]] = {
+    "sites": {"json": SITE},
+    "pois": {"json": {"name": "Park", "coordinates": [4.8, 45.7]}},
+    "campaigns": {"json": {"name": "Spring", "key": "spring"}},
+    "levers": {"json": {"key": "mail", "name": "Mail"}},
+    "studies": {"json": {"key": "all-shops", "name": "All", "sites": ["lyon"]}},
+    "equipments": {"json": {"key": "box"}},
+    "campaigns of a list": {"json": [{"name": "One", "key": "one"}, {"name": "Two", "key": "two"}]},
+    "pois of a table": {"files": {"file": ("x.csv", POI_TABLE, "text/csv")}},
+    "ingest": {"content": STAY, "headers": {"Content-Type": "application/x-ndjson"}},
+}
+
+
+def get_url(tenant: Tenant, name: str) -> str:
+    """Return the URL of a request of `REQUESTS`."""
+    if name == "equipments":
+        return f"{tenant.url}/sites/lyon/equipments"
+    return f"{tenant.url}/ingest/stays" if name == "ingest" else f"{tenant.url}/{name.partition(' ')[0]}"
+
+
+async def send(tenant: Tenant, name: str, key: str) -> httpx.Response:
+    """Send a request of `REQUESTS` with an idempotency key."""
+    fields = dict(REQUESTS[name])
+    headers = {"Idempotency-Key": key, **fields.pop("headers", {})}  # type: ignore[dict-item]
+    return await tenant.admin.post(get_url(tenant, name), headers=headers, **fields)  # type: ignore[arg-type]
+
+
+async def list_ids(tenant: Tenant, name: str) -> set[str]:
+    """Return the ids of all resources of the kind that a request creates."""
+    url = f"{tenant.url}/ingest" if name == "ingest" else get_url(tenant, name)
+    listed = (await tenant.reader.get(url, params={"per_page": 100})).json()
+    return {document["_id"] for document in listed["documents"]}
+
+
+def without_times(answer: object) -> object:
+    """Return an answer without what differs between two attempts: tags and instants."""
+    if isinstance(answer, list):
+        return [without_times(element) for element in answer]
+    if isinstance(answer, dict):
+        return {name: value for name, value in answer.items() if name not in {"updatedAt", "version"}}
+    return answer
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.parametrize("ending", ["killed", "failed"])
+async def test_repetition_finds_what_an_attempt_without_an_answer_created(
+    server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, name: str, ending: str
+) -> None:
+    """End the first attempt after its document was written and before its answer was stored."""
+    await server.services.store.delete(IDEMPOTENCY, EVERYTHING)
+    await tenant.create("sites", key="lyon", **SITE)
+    before = await list_ids(tenant, name)
+    answers: list[object] = []
+    idempotency = server.services.idempotency
+
+    async def lose_answer(claim: object, response: Response, *_: object) -> None:
+        answers.append(json.loads(bytes(response.body)))
+        raise Unavailable("The database did not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(idempotency, "_store_answer", lose_answer)
+        assert (await send(tenant, name, "k")).status_code == 503
+    created = await list_ids(tenant, name) - before
+    if ending == "killed":  # as if it had been in another process, which ended a moment ago
+        (claim,) = await server.services.store.find(IDEMPOTENCY, EVERYTHING)
+        lease = {"owner": "another", "leaseUntil": stamp(server.clock() + timedelta(seconds=0.2))}
+        await server.services.store.update(IDEMPOTENCY, equal("_id", claim["_id"]), lease)
+    again = await send(tenant, name, "k")
+    assert again.status_code in {200, 201}, again.text
+    assert without_times(again.json()) == without_times(answers[0])
+    assert await list_ids(tenant, name) - before == created
+    assert len(created) == (2 if " of a " in name else 1)
+    replayed = await send(tenant, name, "k")
+    assert (replayed.json(), replayed.headers["idempotency-replayed"]) == (again.json(), "true")
+
+
+async def test_upload_that_was_killed_is_taken_again_by_its_repetition(
+    server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """End the first attempt while the batch is being received."""
+    await tenant.create("sites", key="lyon", **SITE)
+    loader = server.services.ingest._loader
+
+    async def fail(*_: object) -> None:
+        raise Unavailable("The database did not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loader, "_write_events", fail)
+        patched.setattr(loader, "interrupt", fail)
+        assert (await send(tenant, "ingest", "k")).status_code == 503
+    (identifier,) = await list_ids(tenant, "ingest")
+    again = await send(tenant, "ingest", "k")
+    assert (again.status_code, again.json()["_id"], again.json()["accepted"]) == (201, identifier, 1)
+    assert await list_ids(tenant, "ingest") == {identifier}
+
+
+async def test_claim_that_another_process_renews_is_in_progress(server: Server, tenant: Tenant) -> None:
+    if server.store == "duckdb":
+        return  # no other process can have the store open
+    store = server.services.store
+    await store.delete(IDEMPOTENCY, EVERYTHING)
+    await create_site(tenant.editor, tenant, "k")
+    (claim,) = await store.find(IDEMPOTENCY, EVERYTHING)
+    alive = {name: value for name, value in claim.items() if name != "answer"} | {"owner": "another"}
+    alive["leaseUntil"] = stamp(server.clock() + LEASE_LIFETIME)
+    await store.replace(IDEMPOTENCY, equal("_id", claim["_id"]), alive)
+    waiting = asyncio.create_task(create_site(tenant.editor, tenant, "k"))
+    await asyncio.sleep(0.3)
+    lease = {"leaseUntil": stamp(server.clock() + LEASE_LIFETIME)}
+    await store.update(IDEMPOTENCY, equal("_id", claim["_id"]), lease)
+    assert (await waiting).status_code == 409

@@ -62,11 +62,17 @@ class Loader:
     ) -> Json:
         """Store the events of a file as a new batch in state `waiting`, and return the batch.
 
-        Invalid lines are stored with the batch as rejected lines.
+        Invalid lines are stored with the batch as rejected lines.  When an earlier attempt of the same request has
+        stored the events, its batch is returned, and the file is not read.
         Raise AtomicLoadRefused when `atomic` is set and a line is invalid, another Refusal when the file as a whole
         cannot be read, RequestConflict when the batch was interrupted because this process had stopped for a while.  No
         event of the file stays stored then.
         """
+        if (earlier := await self._batches.find_created()) is not None:
+            if earlier["state"] in (State.WAITING, State.VISIBLE):
+                return earlier
+            await self._drop_events(earlier)
+            await self._batches.delete(earlier)
         about = {"format": file.format, "name": file.name, "content": file.content_hash, "atomic": atomic}
         batch = await self._batches.create(application.id, kind, {key: value for key, value in about.items() if value})
         try:
