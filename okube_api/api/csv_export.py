@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from okube_api.errors import Impossible
-from okube_api.kit.encodings import CODECS, Encoding
+from okube_api.kit.list_query import ListQuery
 from okube_api.kit.schemas import Answer
 from okube_api.kit.validated_repository import ValidatedRepository
 from okube_api.store.conditions import Between, Condition, Missing, OneOf
 from okube_api.store.values import Json
-from okube_api.tables.writing import CsvTable
+from okube_api.tables.writing import CsvFormat, CsvTable
 
 CSV_MEDIA_TYPES = (
     "text/csv",
@@ -71,18 +71,20 @@ async def export_csv(
     answer: type[Answer],
     *,
     media: str,
-    encoding: Encoding,
+    query: ListQuery,
     convert: Convert | None = None,
 ) -> Response:
     """Return all matching documents as CSV, read and sent block by block.
 
+    query: says how the CSV is written.
     convert: computes the answered document from the stored one, where they differ.
     """
     names = {
         field: await _collect_names(resources, where, field, names_field)
         for field, names_field in resources.name_fields.items()
     }
-    table = CsvTable(answer, names, CODECS[encoding])
+    csv_format = CsvFormat(query.encoding, query.delimiter, query.decimal == ",", query.bom)
+    table = CsvTable(answer, names, csv_format)
 
     async def lines() -> AsyncIterator[bytes]:
         yield table.format_header()
@@ -90,7 +92,7 @@ async def export_csv(
             yield await to_thread.run_sync(table.format_lines, block if convert is None else map(convert, block))
 
     headers = {
-        "Content-Type": f"{media}; charset={_CHARSETS[encoding]}",
+        "Content-Type": f"{media}; charset={_CHARSETS[query.encoding]}",
         "Content-Disposition": f'attachment; filename="{resources.collection.name}.csv"',
         "Vary": "Accept",
     }

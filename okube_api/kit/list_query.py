@@ -1,8 +1,8 @@
 """Query parameters that lists of resources share: paging, search text, keys, tags and flags."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from okube_api.kit.booleans import BOOLEANS
 from okube_api.kit.encodings import Encoding
@@ -56,6 +56,21 @@ class ListQuery(PageQuery):
         UNSET, description="Only resources with any of these tags."
     )
     encoding: Encoding = Field("utf8", description="The encoding of CSV; characters that it lacks become `?`.")
+    delimiter: Literal[",", ";", "\t", "|"] = Field(
+        ",", description="The delimiter of CSV; spreadsheets of countries with a decimal comma expect `;`."
+    )
+    decimal: Literal[".", ","] = Field(
+        ".", description="The decimal separator in the CSV's columns of numbers; a comma needs another `delimiter`."
+    )
+    bom: Switch = Field(
+        False, description="Start CSV in UTF-8 with a byte-order mark, by which spreadsheets recognise the encoding."
+    )
+
+    @model_validator(mode="after")
+    def _check_decimal(self) -> Self:
+        if self.decimal == self.delimiter:
+            raise ValueError("A decimal comma needs another 'delimiter', such as ';'.")
+        return self
 
     def to_condition(self) -> Condition:
         """Return the condition that a document is in the list."""

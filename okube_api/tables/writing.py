@@ -1,16 +1,36 @@
 """Formats documents as lines of CSV."""
 
+import codecs
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from okube_api.kit.booleans import format_boolean
+from okube_api.kit.encodings import CODECS, Encoding
 from okube_api.store.values import Json
 from okube_api.tables.cells import format_free, format_text, format_texts, format_values
 from okube_api.tables.columns import CellType, TableColumn, list_columns
 
 CellFormatter = Callable[[Json], str]
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFormat:
+    """How CSV is written.
+
+    has_decimal_comma: in columns of numbers; other columns have numbers as JSON.
+    has_mark: whether UTF-8 starts with a byte-order mark, by which spreadsheets recognise it.
+    """
+
+    encoding: Encoding = "utf8"
+    delimiter: str = ","
+    has_decimal_comma: bool = False
+    has_mark: bool = False
+
+
+DEFAULT_CSV_FORMAT = CsvFormat()
 
 
 class CsvTable:
@@ -20,7 +40,10 @@ class CsvTable:
     """
 
     def __init__(
-        self, model: type[BaseModel], free_names: Mapping[str, Sequence[str]], encoding: str = "utf-8"
+        self,
+        model: type[BaseModel],
+        free_names: Mapping[str, Sequence[str]],
+        csv_format: CsvFormat = DEFAULT_CSV_FORMAT,
     ) -> None:
         model_columns = list_columns(model)
         free_columns = [
@@ -29,41 +52,45 @@ class CsvTable:
             for inner in free_names.get(name, ())
         ]
         columns = [*model_columns.fixed, *free_columns]
-        self._encoding = encoding
+        self._format = csv_format
         self._header = [format_text(column.name) for column in columns]
-        self._formatters = [_build_formatter(column) for column in columns]
+        self._formatters = [_build_formatter(column, csv_format) for column in columns]
 
     def format_header(self) -> bytes:
         """Return the first line, with the names of the columns."""
-        return self._encode_rows([self._header])
+        mark = codecs.BOM_UTF8 if self._format.has_mark and self._format.encoding == "utf8" else b""
+        return mark + self._encode_rows([self._header])
 
     def format_lines(self, documents: Iterable[Json]) -> bytes:
         """Return one line per document; characters that the encoding lacks become `?`."""
         return self._encode_rows([format_cell(document) for format_cell in self._formatters] for document in documents)
 
     def _encode_rows(self, rows: Iterable[Sequence[str]]) -> bytes:
-        return "".join(_format_line(row) for row in rows).encode(self._encoding, "replace")
+        delimiter = self._format.delimiter
+        return "".join(_format_line(row, delimiter) for row in rows).encode(CODECS[self._format.encoding], "replace")
 
 
-def _format_line(cells: Sequence[str]) -> str:
+def _format_line(cells: Sequence[str], delimiter: str) -> str:
     """Return the line that the standard library's writer would write; that one takes three times as long."""
-    line = ",".join(cells)
-    if line.count(",") >= len(cells) or '"' in line or "\n" in line or "\r" in line:
-        line = ",".join(_quote(cell) for cell in cells)
+    line = delimiter.join(cells)
+    if line.count(delimiter) >= len(cells) or '"' in line or "\n" in line or "\r" in line:
+        line = delimiter.join(_quote(cell, delimiter) for cell in cells)
     return f"{line}\r\n"
 
 
-def _quote(cell: str) -> str:
-    if "," in cell or '"' in cell or "\n" in cell or "\r" in cell:
+def _quote(cell: str, delimiter: str) -> str:
+    if delimiter in cell or '"' in cell or "\n" in cell or "\r" in cell:
         return '"' + cell.replace('"', '""') + '"'
     return cell
 
 
-def _build_formatter(column: TableColumn) -> CellFormatter:
+def _build_formatter(column: TableColumn, csv_format: CsvFormat) -> CellFormatter:
     """Return the function that formats a document's cell of a column."""
     format_value = _FORMATTERS[column.cell_type]
+    if column.cell_type is CellType.NUMBER and csv_format.has_decimal_comma:
+        format_value = _format_with_comma
     if column.path[0] == "coordinates":
-        return _build_coordinate_formatter(int(column.path[1]))
+        return _build_coordinate_formatter(int(column.path[1]), format_value)
     if len(column.path) == 1:
         return _build_top_formatter(column.path[0], format_value)
     return _build_inner_formatter(column.path, format_value)
@@ -95,12 +122,16 @@ def _build_inner_formatter(path: tuple[str, ...], format_value: Callable[[Any], 
     return format_cell
 
 
-def _build_coordinate_formatter(index: int) -> CellFormatter:
+def _build_coordinate_formatter(index: int, format_value: Callable[[Any], str]) -> CellFormatter:
     def format_cell(document: Json) -> str:
         coordinates = document.get("coordinates")
-        return "" if coordinates is None else repr(coordinates[index])
+        return "" if coordinates is None else format_value(coordinates[index])
 
     return format_cell
+
+
+def _format_with_comma(number: float) -> str:
+    return repr(number).replace(".", ",")
 
 
 _FORMATTERS: Mapping[CellType, Callable[[Any], str]] = {

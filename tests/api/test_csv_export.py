@@ -46,6 +46,25 @@ async def test_rows_of_sites(tenant: Tenant, reader: httpx.AsyncClient) -> None:
     assert (second["name"], second["attributes.floor"], second["longitude"]) == ("Web", "", "")
 
 
+@pytest.mark.parametrize("kind", ["sites", "pois", "campaigns", "studies"])
+async def test_csv_for_spreadsheets_with_a_decimal_comma(tenant: Tenant, reader: httpx.AsyncClient, kind: str) -> None:
+    await tenant.create("sites", name="Épinal", online=False, key="e", coordinates=[6.45, 48.17], radius=70.5)
+    await tenant.create("pois", name="Parc", key="p", coordinates=[6.5, 48.0], attributes={"area": 1.5})
+    await tenant.create("campaigns", key="c", costs=[{"amount": 1.5, "type": "cpm"}], extra={"a;b": "x;y"})
+    await tenant.create("studies", key="s", name="été;")
+    url = f"{tenant.url}/{kind}"
+    options = {"delimiter": ";", "decimal": ",", "bom": "true"}
+    response = await export(reader, url, **options)
+    assert response.content.startswith(b"\xef\xbb\xbf_id;")
+    if kind in {"sites", "pois"}:
+        assert b";6,45;48,17;70,5;" in response.content or b";6,5;48,0;" in response.content
+    path = "sites/import" if kind == "sites" else kind
+    imported = await tenant.editor.post(f"{tenant.url}/{path}", files={"file": response.content})
+    assert (imported.status_code, imported.json().get("unchanged")) == (200, 1), imported.text
+    for wrong in ({"decimal": ","}, {"delimiter": "x"}, {"delimiter": ";;"}, {"decimal": ";"}, {"bom": "maybe"}):
+        assert (await export(reader, url, **wrong)).status_code == 400
+
+
 @pytest.mark.parametrize("accept", CSV_MEDIA_TYPES)
 async def test_each_csv_media_type(tenant: Tenant, reader: httpx.AsyncClient, accept: str) -> None:
     for kind in ("sites", "pois", "campaigns", "studies"):

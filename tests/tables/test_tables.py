@@ -15,7 +15,7 @@ from okube_api.kit.schemas import Answer, Body, Day, OpenObject, Scalars, Tags, 
 from okube_api.tables import reading
 from okube_api.tables.parsing import Row, RowParser
 from okube_api.tables.reading import UploadedTable
-from okube_api.tables.writing import CsvTable
+from okube_api.tables.writing import CsvFormat, CsvTable
 
 from tests.tables.strategies import any_text, lists, scalars, texts
 
@@ -62,16 +62,16 @@ def read_diary(content: str, **options: Any) -> tuple[list[dict[str, Any]], list
     return [row.fields for row in rows], [(fault.line, fault.column) for fault in faults]
 
 
-def open_table(content: str | bytes, encoding: Encoding = "utf8", delimiter: str | None = None) -> UploadedTable:
+def open_table(content: str | bytes, encoding: str = "utf8", delimiter: str | None = None) -> UploadedTable:
     raw = content if isinstance(content, bytes) else content.encode()
     return UploadedTable(io.BytesIO(raw), encoding, delimiter, ("name", "floors", "tags"))
 
 
 def read_shops(
-    content: str | bytes, encoding: Encoding = "utf8", **options: Any
+    content: str | bytes, encoding: str = "utf8", delimiter: str | None = None, **options: Any
 ) -> tuple[list[Row], list[tuple[Any, ...]]]:
     """Return the rows of a table of shops, and its faults as (line, column, message)."""
-    table = open_table(content, encoding)
+    table = open_table(content, encoding, delimiter)
     row_parser = RowParser(Shop, table.columns, **options)
     rows: list[Row] = []
     faults = []
@@ -100,11 +100,20 @@ shops = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(shops, min_size=1, max_size=4))
-def test_written_documents_are_read_again(documents: list[dict[str, Any]]) -> None:
+formats = st.one_of(
+    st.builds(CsvFormat, has_mark=st.booleans()),
+    st.builds(CsvFormat, delimiter=st.sampled_from(";\t|"), has_decimal_comma=st.booleans(), has_mark=st.booleans()),
+)
+
+
+@given(st.lists(shops, min_size=1, max_size=4), formats)
+def test_written_documents_are_read_again(documents: list[dict[str, Any]], csv_format: CsvFormat) -> None:
     names = sorted({name for document in documents for name in document.get("extra", {})})
-    table = CsvTable(ShopAnswer, {"extra": names})
-    rows, faults = read_shops(table.format_header() + table.format_lines(documents))
+    table = CsvTable(ShopAnswer, {"extra": names}, csv_format)
+    cell_format = CellFormat(decimal_comma=csv_format.delimiter != ",")
+    rows, faults = read_shops(
+        table.format_header() + table.format_lines(documents), delimiter=csv_format.delimiter, cell_format=cell_format
+    )
     assert faults == []
     expected = [document for document in documents if document]  # an empty document is a blank line
     assert [{name: value for name, value in row.fields.items() if value is not None} for row in rows] == expected
@@ -122,8 +131,16 @@ def test_lines_equal_those_of_the_standard_library(documents: list[dict[str, Any
 
 
 def test_character_that_the_encoding_lacks_becomes_a_question_mark() -> None:
-    table = CsvTable(Door, {}, "iso-8859-1")
+    table = CsvTable(Door, {}, CsvFormat("iso-8859-1", has_mark=True))
     assert table.format_lines([{"colour": "été 5 €"}]) == b",\xe9t\xe9 5 ?\r\n"
+    assert table.format_header() == b"width,colour\r\n"
+
+
+def test_csv_for_spreadsheets_of_countries_with_a_decimal_comma() -> None:
+    table = CsvTable(Shop, {"extra": ["a;b"]}, CsvFormat(delimiter=";", has_decimal_comma=True, has_mark=True))
+    document = {"name": "a;b", "coordinates": [4.8, -45.0], "door": {"width": 1.5}, "extra": {"a;b": 1.5}}
+    assert table.format_header().decode().startswith("\ufeffname;slogan;")
+    assert table.format_lines([document]) == b'"a;b";;;;;4,8;-45,0;1,5;;;1.5\r\n'
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ async def list_campaigns(
     """List the campaigns of one application or of all that you may read, page by page or completely as CSV."""
     where = await _build_condition(query, readable, services)
     if csv:
-        return await export_csv(services.campaigns, where, CampaignAnswer, media=csv, encoding=query.encoding)
+        return await export_csv(services.campaigns, where, CampaignAnswer, media=csv, query=query)
     page = await services.campaigns.find_page(where, query.paging)
     campaigns = [render_extras(campaign, with_extra=query.with_extra) for campaign in page.documents]
     return answer_page(DocumentPage(campaigns, page.total), query.paging, CampaignAnswer)

@@ -59,7 +59,7 @@ async def list_pois(
     """List the points of interest of one application or of all that you may read, page by page or completely as CSV."""
     where = await _build_condition(query, readable, services)
     if csv:
-        return await export_csv(services.pois, where, PoiAnswer, media=csv, encoding=query.encoding)
+        return await export_csv(services.pois, where, PoiAnswer, media=csv, query=query)
     return answer_page(await services.pois.find_page(where, query.paging), query.paging, PoiAnswer)
 
 

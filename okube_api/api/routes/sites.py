@@ -57,7 +57,7 @@ async def list_sites(
     where = readable & query.to_condition()
     if csv:
         convert = partial(with_public_thumbnail, request=request)
-        return await export_csv(services.sites, where, SiteAnswer, media=csv, encoding=query.encoding, convert=convert)
+        return await export_csv(services.sites, where, SiteAnswer, media=csv, query=query, convert=convert)
     page = await services.sites.find_page(where, query.paging)
     sites = [with_public_thumbnail(site, request) for site in page.documents]
     return answer_page(DocumentPage(sites, page.total), query.paging, SiteAnswer)

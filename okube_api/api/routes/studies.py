@@ -74,7 +74,7 @@ async def list_studies(
         where &= await services.studies.match_places(readable, field, names)
     if csv:
         complete = partial(_complete, services=services)
-        return await export_csv(services.studies, where, StudyRow, media=csv, encoding=query.encoding, convert=complete)
+        return await export_csv(services.studies, where, StudyRow, media=csv, query=query, convert=complete)
     page = await services.studies.find_page(where, query.paging)
     studies = [
         await _add_results(study, services) if query.with_results else _complete(study, services)
