@@ -1,4 +1,4 @@
-"""API keys: tokens for programs, valid until they are deleted or expire."""
+"""API keys: tokens for programs, valid until they are deleted or expire, or until their user's password changes."""
 
 import hashlib
 import hmac
@@ -33,10 +33,11 @@ class ApiKeyRepository(Repository):
     async def create(self, user: User, fields: Mapping[str, Any]) -> tuple[Json, str]:
         """Insert a new key; return it and its token, which is not stored.
 
-        fields: `name`, and optionally `applications` (ids), `role` and `expiresAt`.
+        fields: `name`, and optionally `applications` (ids), `role`, `expiresAt` and `survivesPasswordChange`.
         """
         secret = secrets.token_urlsafe(32)
-        document = self.build_document("", {"user": user.id, **fields, "hash": _hash(secret)})
+        defaults = {"user": user.id, "generation": user.generation, "survivesPasswordChange": False}
+        document = self.build_document("", {**defaults, **fields, "hash": _hash(secret)})
         del document["application"]
         await self.insert([document])
         expires = datetime.fromisoformat(fields["expiresAt"]) if fields.get("expiresAt") else NEVER_EXPIRES
@@ -60,6 +61,10 @@ class ApiKeyRepository(Repository):
         if document is None or document["user"] != user.id or token.secret is None:
             return None
         if not hmac.compare_digest(document["hash"], _hash(token.secret)):
+            return None
+        # Keys of earlier versions have no generation: they were promised to survive.
+        survives = document.get("survivesPasswordChange", True)
+        if not survives and document["generation"] != user.generation:
             return None
         max_role = document.get("role")
         return user.restrict(document.get("applications"), Role(max_role) if max_role else None)

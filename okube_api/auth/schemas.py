@@ -171,6 +171,11 @@ class KeyCreate(Body):
     applications: References = Field(UNSET, description="Allow only these applications (ids or keys).")
     role: Role = Field(UNSET, strict=False, description="Allow at most this role.")
     expires_at: GivenInstant = Field(UNSET, alias="expiresAt", description="When the key expires; never when absent.")
+    survives_password_change: bool = Field(
+        False,
+        alias="survivesPasswordChange",
+        description="Whether the key stays valid when its user changes the password.",
+    )
 
 
 class KeyAnswer(Answer):
@@ -181,6 +186,7 @@ class KeyAnswer(Answer):
     applications: list[Identifier] | None = None
     role: Role | None = None
     expires_at: Instant | None = Field(None, alias="expiresAt")
+    survives_password_change: bool = Field(True, alias="survivesPasswordChange")
     created_at: Instant = Field(alias="createdAt")
 
 

@@ -131,7 +131,9 @@ class LoginSessions:
         await self._denylist.add(token.identifier, token.expires)
 
     async def change_password(self, user: User, current: str, new: str, captcha: str | None = None) -> None:
-        """Set a new password.  All earlier access tokens become invalid, API keys stay valid.
+        """Set a new password.
+
+        All earlier access tokens and API keys become invalid, except keys that survive it.
 
         Raise Forbidden, WeakPassword, CaptchaRequired and TooManyRequests.
         """

@@ -2,45 +2,34 @@
 
 Keys are separate for each caller.  A key is claimed in the store before the work begins, so that only one of several
 concurrent requests, in any process, does the work.  The answer is stored for 24 hours; a refusal is not stored, since
-nothing was done.
-
-The process that works renews its claim.  When it dies, or the work ends without an answer, the next request with the
-key takes the claim over and carries the request out again.  What it creates has the same ids as in the first attempt
-(see `kit/creation_ids.py`), so that it finds what the first attempt has created.
+nothing was done.  The claim of a process that died expires after ten minutes.
 """
 
-import asyncio
 import base64
 import hashlib
 import hmac
 import re
-import secrets
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, Protocol
 
-import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
 from okube_api.clock import Clock, stamp
-from okube_api.errors import BadRequest, Impossible, Refusal, RequestConflict
-from okube_api.kit.creation_ids import CREATION_IDS, CreationIds
-from okube_api.store.conditions import Between, Condition, equal
-from okube_api.store.errors import Duplicate, StoreError
+from okube_api.errors import BadRequest, Impossible, RequestConflict
+from okube_api.store.conditions import Between, equal
+from okube_api.store.errors import Duplicate
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
 
 HEADER = "Idempotency-Key"
 ANSWER_LIFETIME = timedelta(hours=24)
-LEASE_LIFETIME = timedelta(seconds=3)  # after which the process that works on it is considered dead
-RENEWAL_S = 1.0
-_POLL_S = 0.1  # between two looks at the claim of another process
+CLAIM_LIFETIME = timedelta(minutes=10)  # after which the process that works on it is considered dead
 MAX_KEY_LENGTH = 255
 _KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_LENGTH}}}")
 
@@ -48,6 +37,16 @@ IDEMPOTENCY = Collection("idempotency", fields={"version": ColumnType.INTEGER, "
 """One document per key: without `answer` while the request is in progress, then with the answer and a fingerprint."""
 
 Perform = Callable[[Request], Awaitable[Response]]
+
+
+class AccessRecord(Protocol):
+    """What a request needed of the access of its caller; a stored answer is given only to who still has it."""
+
+    def dump(self) -> list[list[str]]:
+        """Return what the request has needed so far, as JSON."""
+
+    async def require(self, entries: list[list[str]]) -> None:
+        """Raise Forbidden or NotFound unless the caller has the access that an earlier request needed."""
 
 
 class KeyReused(Impossible):
@@ -62,7 +61,6 @@ class _Claim:
 
     id: str
     version: int
-    creation: CreationIds
 
 
 class Idempotency:
@@ -72,14 +70,15 @@ class Idempotency:
         self._store = store
         self._clock = clock
         self._secret = hmac.digest(secret, b"okube-api idempotency", "sha256")  # keyed: bodies may contain passwords
-        self._owner = secrets.token_hex(12)
-        self._running: set[str] = set()  # ids of the claims of this process
 
-    async def run_once(self, caller: str, key: str, request: Request, perform: Perform) -> Response:
+    async def run_once(
+        self, caller: str, key: str, request: Request, perform: Perform, access: AccessRecord
+    ) -> Response:
         """Carry out the request and return its answer, or return the stored answer of the first request with this key.
 
         Raise BadRequest for a malformed key, RequestConflict while the first request is in progress, KeyReused when the
-        key belongs to a different request, and whatever `perform` raises.
+        key belongs to a different request, what `access` raises when the caller has lost the access that the first
+        request needed, and whatever `perform` raises.
         """
         if not _KEY.fullmatch(key):
             message = f"{HEADER} must have 1 to {MAX_KEY_LENGTH} printable ASCII characters, without spaces."
@@ -87,109 +86,42 @@ class Idempotency:
         body = _HashedBody(request, self._secret)
         claim = await self._claim_key(hmac.new(self._secret, f"{caller}\n{key}".encode(), "sha256").hexdigest()[:24])
         if not isinstance(claim, _Claim):
+            await access.require(claim.get("access", []))
             return await self._replay(claim, body)
-        async with self._hold(claim):
+        try:
             response = await perform(Request(request.scope, body.receive))
-            await self._store_answer(claim, response, await body.fingerprint())
+            await self._store_answer(claim, response, await body.fingerprint(), access)
+        except BaseException:
+            await self._store.delete(IDEMPOTENCY, equal("_id", claim.id) & equal("version", claim.version))
+            raise
         return response
 
     async def _claim_key(self, identifier: str) -> _Claim | Json:
-        """Return a new claim of the key, or the document of the request that has it already.
-
-        Wait for a request of another process until it has an answer, renews its claim or is considered dead.
-        """
+        """Return a new claim of the key, or the document of the request that has it already."""
         now = self._clock()
         await self._store.delete(IDEMPOTENCY, Between("expiresAt", None, stamp(now)))
-        claim = _Claim(identifier, 1, CreationIds(secrets.token_bytes(16), int(now.timestamp())))
-        document = self._build_document(claim, now)
-        with suppress(Duplicate):
-            await self._store.insert(IDEMPOTENCY, [document])
-            return claim
-        seen: Json | None = None
-        while True:
-            stored = await self._store.get(IDEMPOTENCY, equal("_id", identifier))
-            if stored is None:
-                return document  # deleted in the meantime: report it as in progress, so that the caller retries
-            if "answer" in stored:
-                return stored
-            if self._is_dead(stored):
-                return await self._take_over(stored) or stored
-            is_renewed = seen is not None and stored.get("leaseUntil") != seen.get("leaseUntil")
-            if stored.get("owner") == self._owner or is_renewed:
-                return stored
-            seen = stored
-            await anyio.sleep(_POLL_S)
-
-    def _is_dead(self, stored: Json) -> bool:
-        """Return whether nobody works on a claim any more."""
-        if stored.get("owner") == self._owner:
-            return stored["_id"] not in self._running
-        return self._store.is_exclusive or stored.get("leaseUntil", "") <= stamp(self._clock())
-
-    async def _take_over(self, stored: Json) -> _Claim | None:
-        """Claim the key of a request that ended without an answer; return None when another request was faster."""
-        now = self._clock()
-        seed = bytes.fromhex(stored["seed"]) if "seed" in stored else secrets.token_bytes(16)
-        started_s = stored.get("startedAt", int(now.timestamp()))
-        claim = _Claim(stored["_id"], stored["version"] + 1, CreationIds(seed, started_s, is_repeated=True))
-        unchanged = equal("_id", stored["_id"]) & equal("version", stored["version"])
-        is_replaced = await self._store.replace(IDEMPOTENCY, unchanged, self._build_document(claim, now))
-        return claim if is_replaced else None
-
-    def _build_document(self, claim: _Claim, now: datetime) -> Json:
-        return {
-            "_id": claim.id,
-            "version": claim.version,
-            "expiresAt": stamp(now + ANSWER_LIFETIME),
-            "owner": self._owner,
-            "leaseUntil": stamp(now + LEASE_LIFETIME),
-            "seed": claim.creation.seed.hex(),
-            "startedAt": claim.creation.started_s,
-        }
-
-    @asynccontextmanager
-    async def _hold(self, claim: _Claim) -> AsyncIterator[None]:
-        """Renew a claim while its request is carried out; delete it when the request is refused.
-
-        Any other error leaves it, to be taken over: what the request creates may be there although it failed.
-        """
-
-        async def renew() -> None:
-            while True:
-                await anyio.sleep(RENEWAL_S)
-                with suppress(StoreError):
-                    lease = {"leaseUntil": stamp(self._clock() + LEASE_LIFETIME)}
-                    await self._store.update(IDEMPOTENCY, _match_claim(claim), lease)
-
-        self._running.add(claim.id)
-        task, token = asyncio.create_task(renew()), CREATION_IDS.set(claim.creation)
+        document = {"_id": identifier, "version": 1, "expiresAt": stamp(now + CLAIM_LIFETIME)}
         try:
-            yield
-        except Refusal:
-            await self._store.delete(IDEMPOTENCY, _match_claim(claim))
-            raise
-        except BaseException:
-            with anyio.CancelScope(shield=True), suppress(StoreError):
-                await self._store.update(IDEMPOTENCY, _match_claim(claim), {"leaseUntil": ""})
-            raise
-        finally:
-            CREATION_IDS.reset(token)
-            task.cancel()
-            self._running.discard(claim.id)
+            await self._store.insert(IDEMPOTENCY, [document])
+        except Duplicate:
+            stored = await self._store.get(IDEMPOTENCY, equal("_id", identifier))
+            return stored or document  # deleted in the meantime: report it as in progress, so that the caller retries
+        return _Claim(identifier, 1)
 
-    async def _store_answer(self, claim: _Claim, response: Response, fingerprint: str) -> None:
+    async def _store_answer(self, claim: _Claim, response: Response, fingerprint: str, access: AccessRecord) -> None:
         document = {
             "_id": claim.id,
             "version": claim.version + 1,
             "expiresAt": stamp(self._clock() + ANSWER_LIFETIME),
             "fingerprint": fingerprint,
+            "access": access.dump(),
             "answer": {
                 "status": response.status_code,
                 "headers": [[name, text] for name, text in response.headers.items() if name != "content-length"],
                 "body": base64.b64encode(zlib.compress(bytes(response.body))).decode("ascii"),
             },
         }
-        await self._store.replace(IDEMPOTENCY, _match_claim(claim), document)
+        await self._store.replace(IDEMPOTENCY, equal("_id", claim.id) & equal("version", claim.version), document)
 
     async def _replay(self, stored: Json, body: "_HashedBody") -> Response:
         """Return the stored answer.  Raise RequestConflict when there is none yet, KeyReused for another request."""
@@ -201,10 +133,6 @@ class Idempotency:
         answer = stored["answer"]
         content = zlib.decompress(base64.b64decode(answer["body"]))
         return Response(content, answer["status"], {**dict(answer["headers"]), "Idempotency-Replayed": "true"})
-
-
-def _match_claim(claim: _Claim) -> Condition:
-    return equal("_id", claim.id) & equal("version", claim.version)
 
 
 class _HashedBody:

@@ -8,8 +8,9 @@ import jwt
 import pytest
 from okube_api.auth.repository import Role
 from okube_api.clock import stamp
+from okube_api.store.conditions import equal
 
-from tests.api.server import MovableClock, Server, Tenant
+from tests.api.server import PASSWORD, MovableClock, Server, Tenant
 
 pytestmark = pytest.mark.anyio
 
@@ -24,7 +25,9 @@ async def create_key(caller: httpx.AsyncClient, **fields: Any) -> dict[str, Any]
 
 async def test_the_token_of_a_key_is_returned_once(editor: httpx.AsyncClient) -> None:
     key = await create_key(editor)
-    assert set(key) == {"_id", "name", "applications", "role", "expiresAt", "createdAt", "token"}
+    assert set(key) == {
+        "_id", "name", "applications", "role", "expiresAt", "survivesPasswordChange", "createdAt", "token"
+    }  # fmt: skip
     listed = (await editor.get("/auth/keys")).json()["documents"]
     assert listed == [{name: value for name, value in key.items() if name != "token"}]
 
@@ -50,6 +53,35 @@ async def test_a_revoked_key_is_refused_at_once(server: Server, editor: httpx.As
     assert (await editor.delete(f"/auth/keys/{key['_id']}")).status_code == 204
     assert (await client.get("/sites")).status_code == 401
     assert (await editor.delete(f"/auth/keys/{key['_id']}")).status_code == 404
+
+
+@pytest.mark.parametrize(("fields", "status"), [({}, 401), ({"survivesPasswordChange": True}, 200)])
+async def test_a_key_ends_with_the_password_unless_it_survives(
+    server: Server, fields: dict[str, bool], status: int
+) -> None:
+    owner = server.client_of(user := await server.create_user())
+    key = await create_key(owner, **fields)
+    assert key["survivesPasswordChange"] is fields.get("survivesPasswordChange", False)
+    client = server.client(key["token"])
+    assert (await client.get("/sites")).status_code == 200
+    change = {"current": PASSWORD, "new": "violet harbour tram 72"}
+    assert (await owner.post("/auth/password", json=change)).status_code == 204
+    assert (await client.get("/sites")).status_code == status
+    new_key = await create_key(server.client_of(await server.find_user(user.login)))
+    assert (await server.client(new_key["token"]).get("/sites")).status_code == 200
+
+
+async def test_a_key_of_an_earlier_version_survives(server: Server) -> None:
+    owner = server.client_of(await server.create_user())
+    key = await create_key(owner)
+    keys = server.services.sessions.keys
+    stored = await keys.get_by_id(key["_id"])
+    new_fields = ("generation", "survivesPasswordChange")
+    former = {name: value for name, value in stored.items() if name not in new_fields}
+    assert await server.services.store.replace(keys.collection, equal("_id", key["_id"]), former)
+    change = {"current": PASSWORD, "new": "violet harbour tram 72"}
+    assert (await owner.post("/auth/password", json=change)).status_code == 204
+    assert (await server.client(key["token"]).get("/sites")).status_code == 200
 
 
 async def test_a_key_expires(server: Server, editor: httpx.AsyncClient, clock: MovableClock) -> None:

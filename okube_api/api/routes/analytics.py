@@ -110,7 +110,7 @@ class QuestionContext:
         Raise what `Analytics.answer` raises, and Forbidden when a caller without the role `admin` requests `explain`.
         """
         if url.explain:
-            require_role(access.role, Role.ADMIN)
+            require_role(access.role, Role.ADMIN, access.application.id)
         options = AnswerOptions(url.first_day, url.last_day, url.uplifted, url.meta, url.explain, self.csv)
         answer = self.analytics.answer(query, scope, options, key=self.key, documents_revision=self.documents_revision)
         return _build_response(await cancel_on_disconnect(self.request, answer), self.request)

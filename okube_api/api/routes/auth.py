@@ -122,7 +122,10 @@ async def log_out(identity: LoggedIn, services: ServicesDep) -> Response:
 
 @account_router.post("/auth/password", operation_id="change_password", status_code=204, responses=refusals(422))
 async def change_password(body: PasswordChange, identity: LoggedIn, services: ServicesDep) -> None:
-    """Change your own password; this revokes all your access tokens, but no API keys."""
+    """Change your own password; this revokes all your access tokens and API keys.
+
+    API keys that were created with `survivesPasswordChange` stay valid.
+    """
     await services.sessions.change_password(identity.user, body.current, body.new, body.captcha)
 
 

@@ -1,0 +1,201 @@
+"""Each cache by each way of losing access: what was answered before is not answered again."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+import httpx
+import pytest
+from okube_api.applications.repository import APPLICATIONS
+from okube_api.auth.repository import Role, User
+from okube_api.store.conditions import equal
+
+from tests.api.server import PASSWORD, Json, Server, Tenant
+
+pytestmark = pytest.mark.anyio
+
+REFUSALS = {401, 403, 404}
+NEW_PASSWORD = "violet harbour tram 72"
+SITE = {"name": "Lyon", "online": True}
+QUESTION = {"params": [{"kpi": "prints", "mode": "aggregation"}]}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An editor of an application and of another one, with a token or an API key."""
+
+    server: Server
+    tenant: Tenant
+    user: User
+    client: httpx.AsyncClient
+    session: httpx.AsyncClient
+    key: str
+
+
+Request = Callable[[Caller], Awaitable[httpx.Response]]
+Loss = Callable[[Caller], Awaitable[object]]
+
+
+# -- caches: the first answer is 2xx and fills the cache, the second one comes from it ---------------------------
+
+
+async def repeat_creation(caller: Caller) -> httpx.Response:
+    """Create a site with an idempotency key, under the application."""
+    headers = {"Idempotency-Key": "matrix"}
+    return await caller.client.post(f"{caller.tenant.url}/sites", json=SITE, headers=headers)
+
+
+async def repeat_creation_with_app(caller: Caller) -> httpx.Response:
+    """Create a site with an idempotency key, the application being named in the body."""
+    body = {**SITE, "app": caller.tenant.key}
+    return await caller.client.post("/sites", json=body, headers={"Idempotency-Key": "matrix"})
+
+
+async def repeat_upload(caller: Caller) -> httpx.Response:
+    """Ingest with an idempotency key."""
+    headers = {"Idempotency-Key": "matrix", "Content-Type": "application/x-ndjson"}
+    area = b'{"code": "693820101", "name": "x", "lng": 4.8, "lat": 45.7}\n'
+    return await caller.client.post(f"{caller.tenant.url}/ingest/areas", content=area, headers=headers)
+
+
+async def ask_question(caller: Caller) -> httpx.Response:
+    """Ask a question whose answer is cached."""
+    return await caller.client.post(f"{caller.tenant.url}/conversions/levers/analytics", json=QUESTION)
+
+
+async def ask_question_of_resource(caller: Caller) -> httpx.Response:
+    """Ask a question about a campaign, whose resources are cached."""
+    body = {**QUESTION, "filters": {"campaigns": ["print"]}}
+    await caller.tenant.editor.post(f"{caller.tenant.url}/campaigns", json={"key": "print"})
+    return await caller.client.post(f"{caller.tenant.url}/conversions/levers/analytics", json=body)
+
+
+async def list_conditionally(caller: Caller) -> httpx.Response:
+    """Read a list with the tag of its last answer."""
+    url = f"{caller.tenant.url}/sites"
+    tag = caller.client.headers.get("If-None-Match")
+    answer = await caller.client.get(url)
+    if tag is None and answer.status_code == 200:
+        caller.client.headers["If-None-Match"] = answer.headers["ETag"]
+    return answer
+
+
+async def list_any_version(caller: Caller) -> httpx.Response:
+    """Read a list with a condition that matches every tag."""
+    return await caller.client.get(f"{caller.tenant.url}/sites", headers={"If-None-Match": "*"})
+
+
+async def read_document_conditionally(caller: Caller) -> httpx.Response:
+    """Read the application with the tag of its last answer."""
+    tag = caller.client.headers.get("If-None-Match")
+    answer = await caller.client.get(caller.tenant.url)
+    if tag is None and answer.status_code == 200:
+        caller.client.headers["If-None-Match"] = answer.headers["ETag"]
+    return answer
+
+
+CACHES: tuple[Request, ...] = (
+    repeat_creation,
+    repeat_creation_with_app,
+    repeat_upload,
+    ask_question,
+    ask_question_of_resource,
+    list_conditionally,
+    list_any_version,
+    read_document_conditionally,
+)
+WRITERS = (repeat_creation, repeat_creation_with_app, repeat_upload)
+
+
+# -- ways of losing access ---------------------------------------------------------------------------------------
+
+
+def user_url(caller: Caller) -> str:
+    """Return the path of the caller among the users of the application."""
+    return f"{caller.tenant.url}/users/{caller.user.id}"
+
+
+async def remove_role(caller: Caller) -> object:
+    """Remove the role in the application."""
+    return (await caller.tenant.admin.delete(user_url(caller))).raise_for_status()
+
+
+async def disable_role(caller: Caller) -> object:
+    """Suspend the role in the application."""
+    return (await caller.tenant.admin.put(user_url(caller), json={"disabled": True})).raise_for_status()
+
+
+async def lower_role(caller: Caller) -> object:
+    """Make the editor a reader, who does not write."""
+    return (await caller.tenant.admin.put(user_url(caller), json={"role": "reader"})).raise_for_status()
+
+
+async def disable_user(caller: Caller) -> object:
+    """Disable the user in all applications."""
+    users = caller.server.services.sessions.users
+
+    async def disable(stored: Json) -> Json:
+        return stored | {"disabled": True}
+
+    return await users.change(await users.get_by_id(caller.user.id), disable)
+
+
+async def change_password(caller: Caller) -> object:
+    """Change the password, which ends tokens and keys."""
+    body = {"current": PASSWORD, "new": NEW_PASSWORD}
+    return (await caller.session.post("/auth/password", json=body)).raise_for_status()
+
+
+async def revoke_credentials(caller: Caller) -> object:
+    """Log out, and revoke the API key."""
+    (await caller.session.delete(f"/auth/keys/{caller.key}")).raise_for_status()
+    return (await caller.session.post("/auth/logout")).raise_for_status()
+
+
+async def delete_application(caller: Caller) -> object:
+    """Delete the document of the application."""
+    return await caller.server.services.store.delete(APPLICATIONS, equal("_id", caller.tenant.id))
+
+
+LOSSES: tuple[Loss, ...] = (
+    remove_role,
+    disable_role,
+    lower_role,
+    disable_user,
+    change_password,
+    revoke_credentials,
+    delete_application,
+)
+
+
+@pytest.fixture(params=["token", "key"])
+async def caller(request: pytest.FixtureRequest, server: Server) -> Caller:
+    """Return an editor with a token or an API key."""
+    tenant, other = await server.create_tenant(), await server.create_application()
+    user = await server.create_user(roles={tenant.id: Role.EDITOR, other["_id"]: Role.EDITOR})
+    session = server.client_of(user)
+    key = (await session.post("/auth/keys", json={"name": uuid4().hex})).json()
+    client = server.client(key["token"]) if request.param == "key" else server.client(server.issue_token(user))
+    if request.param == "token":
+        session = client
+    return Caller(server, tenant, user, client, session, key["_id"])
+
+
+@pytest.mark.parametrize("lose_access", LOSSES)
+@pytest.mark.parametrize("repeat_request", CACHES)
+async def test_cached_answer_ends_with_the_access(caller: Caller, repeat_request: Request, lose_access: Loss) -> None:
+    if lose_access is lower_role and repeat_request not in WRITERS:
+        return  # a reader may still read
+    first, second = await repeat_request(caller), await repeat_request(caller)
+    assert first.status_code in {200, 201, 202, 304}, first.text
+    assert second.status_code in {200, 201, 202, 304}, second.text
+    await lose_access(caller)
+    for _ in range(2):
+        lost = await repeat_request(caller)
+        assert lost.status_code in REFUSALS, lost.text
+
+
+async def test_any_version_of_a_foreign_list_is_not_found(tenant: Tenant, stranger: httpx.AsyncClient) -> None:
+    for url in (tenant.url, "/applications/no-such"):
+        answer = await stranger.get(f"{url}/sites", headers={"If-None-Match": "*"})
+        assert answer.status_code == 404
