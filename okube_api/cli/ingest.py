@@ -128,9 +128,9 @@ def print_result(path: Path, batch: Mapping[str, Any]) -> None:
     """Print the counts of a batch and its first rejected lines."""
     counts = f"{batch['accepted']:,} accepted, {batch['duplicate']:,} duplicate, {batch['rejected']:,} rejected"
     echo(f"{path.name}: {counts} (batch {batch['_id']})")
-    for count, description in ((batch["unmatched"], "matched no place"), (batch["future"], "are from the future")):
-        if count:
-            echo(f"  {count:,} events {description}")
+    for name, description in (("unmatched", "in no place"), ("future", "from the future")):
+        if count := batch.get(name, 0):
+            echo(f"  {description}: {count:,}")
     for reason in batch.get("reasons", [])[:_REASONS_SHOWN]:
         echo(f"  line {reason['line']}: {reason['reason']}")
     if batch.get("message"):

@@ -75,7 +75,7 @@ LOCAL_TIME_PATTERN = (
 """Instants without an offset, as databases and languages print them; their time zone must be known."""
 ORDERED_TIME_PATTERN = (
     rf"^{_BLANK}(?P<first>[0-9]{{1,2}})[/.-](?P<middle>[0-9]{{1,2}})[/.-](?P<year>[0-9]{{4}})(?:,? |T)"
-    r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
+    r"(?P<hour>[0-9]{1,2})[:.](?P<minute>[0-9]{2})(?:[:.](?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?"
     rf"(?:[{BLANKS}{_NARROW_BLANK}]*(?P<half>[AaPp])[.]?[Mm][.]?)?{_BLANK}$"
 )
 """The same as spreadsheets write them; the order of day and month must be known, too."""

@@ -67,3 +67,52 @@ def test_status_through_a_server(arguments: tuple[str, ...], file: Path, work_fo
         file.write_text("code,name,lng,lat\nx,a,1,2\n")
         result = run_cli(*arguments, *remote, "--allow-rejected")
     assert (result.exit_code, "0 accepted, 0 duplicate, 1 rejected" in result.stderr) == (0, True)
+
+
+VISITS = "Kunde,site,Zeit\nk1,Lyon,2024-07-05 10:00\nk2,lyon,2024-07-05 10:00\nk3,lyon,2099-07-05 10:00\n"
+OPTIONS = ("--mapper", "user=Kunde", "--mapper[at]=Zeit", "--timezone", "site")
+
+
+@pytest.fixture
+def visits(work_folder: Path) -> Path:
+    """Return a file of visits with other columns, local times, and a visit from the future."""
+    path = work_folder / "visits.csv"
+    path.write_text(VISITS)
+    return path
+
+
+def test_options_of_columns_and_times(visits: Path, work_folder: Path) -> None:
+    """Check that options do the same on the store and through a server, and that odd events are counted."""
+    create_administrator()
+    port = find_free_port()
+    stays = work_folder / "stays.csv"
+    stays.write_text("user,site,start,duration_s\nu,lyon,2024-07-05T10:00:00Z,2.5\n")
+    units = ("ingest", "acme", "stays", str(stays), "--unit[duration_s]=min")
+    with start_server(port, work_folder / "log"), log_in(port) as client:
+        assert client.post("/applications", json={"key": "acme", "timezone": "Europe/Paris"}).status_code == 201
+        site = {"key": "lyon", "name": "Lyon", "online": True}
+        assert client.post("/applications/acme/sites", json=site).status_code == 201
+        token = client.headers["Authorization"].removeprefix("Bearer ")
+        remote = ("--url", f"http://127.0.0.1:{port}", "--token", token)
+        result = run_cli("ingest", "acme", "visits", str(visits), *OPTIONS, *remote)
+        assert (result.exit_code, "3 accepted" in result.stderr) == (0, True), result.stderr
+        assert "from the future: 1" in result.stderr
+        assert "1 accepted" in run_cli(*units, *remote).stderr
+    assert "3 duplicate" in run_cli("ingest", "acme", "visits", str(visits), *OPTIONS).stderr
+    assert "1 duplicate" in run_cli(*units).stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--mapper", "user"), "FIELD=COLUMN"),
+        (("--mapper", "user=a", "--mapper", "user=b"), "twice"),
+        (("--mapper", "device=a"), "Fields of visits"),
+        (("--unit", "at=min"), "no durations"),
+        (("--timezone", "Paris"), "Europe/Paris"),
+    ],
+)
+def test_wrong_options_are_explained(visits: Path, options: tuple[str, ...], message: str) -> None:
+    asyncio.run(create_application())
+    result = run_cli("ingest", "acme", "visits", str(visits), *options)
+    assert (result.exit_code, message in result.stderr) == (1, True), result.stderr

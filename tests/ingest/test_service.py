@@ -16,6 +16,7 @@ from okube_api.ingest.batches import ABANDONED_AFTER, State
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.service import Ingest
+from okube_api.sites.repository import SITES
 from okube_api.store import open_store
 from okube_api.store.conditions import equal
 from okube_api.store.protocol import Store
@@ -207,6 +208,30 @@ async def test_the_same_file_is_not_loaded_twice(empty_store: Store, tmp_path: P
     path.write_text(f"{path.read_text()}{json.dumps(build_stay('b', '2024-03-28T10:00:00Z'))}\n")
     other = await app.ingest.ingest_file(app.application, "stays", path)
     assert (other["accepted"], other["duplicate"]) == (1, 1)
+
+
+async def test_a_file_is_loaded_again_once_its_resources_exist(empty_store: Store, tmp_path: Path) -> None:
+    """Check a file of which some, all or no lines are accepted the second time."""
+    app = await create_app(empty_store)
+    path = tmp_path / "stays.ndjson"
+    events = [build_stay("a", "2024-03-28T10:00:00Z"), build_stay("b", "2024-03-28T10:00:00Z", site="new")]
+
+    async def count(*, of: Sequence[Json]) -> tuple[int, int, int]:
+        path.write_text("".join(f"{json.dumps(event)}\n" for event in of))
+        batch = await app.ingest.ingest_file(app.application, "stays", path)
+        return batch["accepted"], batch["duplicate"], batch["rejected"]
+
+    assert await count(of=events) == (1, 0, 1)
+    assert await count(of=events[1:]) == (0, 0, 1)
+    site = (await app.store.find(SITES, equal("application", app.application.id), limit=1))[0]
+    await app.store.insert(SITES, [site | {"_id": "f" * 24, "key": "new", "names": ["new"]}])
+    assert await count(of=events) == (1, 1, 0)
+    assert await count(of=events) == (1, 1, 0)
+    assert await count(of=events[1:]) == (0, 1, 0)
+    assert len(await read_stays(app)) == 2
+    batches = len(await app.ingest.batches.find_in_states(State.VISIBLE))
+    assert await count(of=events[1:]) == (0, 1, 0)
+    assert len(await app.ingest.batches.find_in_states(State.VISIBLE)) == batches
 
 
 async def test_files_ingested_at_the_same_time_all_count(empty_store: Store) -> None:

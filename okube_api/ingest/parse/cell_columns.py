@@ -210,6 +210,8 @@ class CellReader:
 
     def _to_integers(self, column: pa.Array, factor: float | None) -> pa.Array | None:
         """Return whole numbers as integers, null for fractions; with a factor, the rounded products."""
+        if pa.types.is_duration(column.type):
+            column, factor = column.cast(pa.duration("us"), safe=False).cast(pa.int64()), 1e-6
         if factor is None and pa.types.is_integer(column.type) and column.type != pa.uint64():
             return column.cast(pa.int64())
         numbers = self._to_numbers(column)

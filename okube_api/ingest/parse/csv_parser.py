@@ -13,7 +13,7 @@ from okube_api.ingest.parse.column_checks import get_schema
 from okube_api.ingest.parse.column_map import ColumnMap
 from okube_api.ingest.parse.csv_records import RecordCutter, strip_cells
 from okube_api.ingest.parse.line_blocks import LineBlock
-from okube_api.ingest.parse.row_checks import parse_csv_line
+from okube_api.ingest.parse.row_checks import EMPTY_CELLS, parse_csv_line
 from okube_api.ingest.parse.text import ParsedBlock, check_columns, concat_blocks, parse_lines
 from okube_api.kit.cells import (
     LONG_CELL,
@@ -141,7 +141,7 @@ class CsvParser:
             ),
             parse_options=pa.csv.ParseOptions(delimiter=self._delimiter, newlines_in_values=has_line_ends),
             convert_options=pa.csv.ConvertOptions(
-                column_types=types, include_columns=list(types), null_values=[""], strings_can_be_null=True
+                column_types=types, include_columns=list(types), null_values=EMPTY_CELLS, strings_can_be_null=True
             ),
         )
         return _remove_marks(rows) if b"'" in data else rows

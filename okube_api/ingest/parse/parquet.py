@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -43,7 +43,16 @@ class SentRows:
 
     def format_row(self, number: int) -> bytes:
         """Return a row as a line of JSON, by its number in the file."""
-        return orjson.dumps(_to_event(self.rows.slice(number - self.first_row, 1)), default=str)
+        return orjson.dumps(self.read_event(number), default=str)
+
+    def read_event(self, number: int) -> Json:
+        """Return a row as values of JSON, without nulls, by its number in the file."""
+        row = self.rows.slice(number - self.first_row, 1)
+        for place, field in enumerate(row.schema):
+            if pa.types.is_timestamp(field.type) and field.type.unit == "ns":  # Python has no nanoseconds
+                type_ = pa.timestamp("us", field.type.tz)
+                row = row.set_column(place, field.name, row.column(place).cast(type_, safe=False))
+        return {name: _to_json_value(value) for name, value in row.to_pylist()[0].items() if value is not None}
 
 
 def read_parquet(
@@ -101,12 +110,8 @@ def _parse_rows(reader: CellReader, columns: ColumnMap, sent: SentRows) -> Parse
     return ParsedBlock(rows.filter(pa.array(valid)), numbers[valid], rejected)
 
 
-def _to_event(row: pa.Table) -> Json:
-    return {name: _to_json_value(value) for name, value in row.to_pylist()[0].items() if value is not None}
-
-
 def _reject(reader: CellReader, columns: ColumnMap, sent: SentRows, number: int) -> RejectedLine:
-    event = _to_event(sent.rows.slice(number - sent.first_row, 1))
+    event = sent.read_event(number)
     reason = "A value is not valid for its column."
     try:
         validate_event(reader.kind, reader.read_event(columns.rename_event(event)))
@@ -122,4 +127,6 @@ def _to_json_value(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     return float(value) if isinstance(value, Decimal) else value

@@ -19,6 +19,8 @@ from okube_api.store.values import Json
 from okube_api.tables.formula_marks import remove_mark
 
 MAX_REASON_CHARACTERS = 300
+EMPTY_CELLS = ("", r"\N")
+"""Cells without a value; databases write the second one for null."""
 _MAX_ERRORS = 3
 ENCODING_HINT = " Give `encoding` if the file has another encoding."
 MAPPER_HINT = " Give `mapper[FIELD]=COLUMN` for columns that have other names."
@@ -115,7 +117,9 @@ def parse_csv_line(kind: str, names: Sequence[str], delimiter: str, text: bytes)
         raise InvalidLine(f"Line is not valid CSV: {error}.") from None
     if not any(cells):
         return None
-    event = {name: remove_mark(cell) for name, cell in zip(names, cells, strict=False) if name and cell}
+    event = {
+        name: remove_mark(cell) for name, cell in zip(names, cells, strict=False) if name and cell not in EMPTY_CELLS
+    }
     absent = names[len(cells) :]
     is_incomplete = any(rule.required and rule.name in absent for rule in get_field_rules(kind))
     if any(cells[len(names) :]) or is_incomplete:

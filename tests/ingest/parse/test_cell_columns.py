@@ -195,3 +195,17 @@ def test_texts_are_numbers_in_any_format() -> None:
     columns = {"user": ["u"], "site": ["s"], "at": ["2022-11-05 10:00:00+01"], "amount": [" 12.50"]}
     block = read_table("purchases", pa.table(columns))
     assert [(row["at"], row["amount"]) for row in block.rows.to_pylist()] == [("2022-11-05T10:00:00+01:00", 12.5)]
+
+
+def test_rejected_rows_with_nanoseconds() -> None:
+    at = pa.array([1_667_642_400_123_456_789] * 2, pa.timestamp("ns", "UTC"))
+    block = read_table("visits", pa.table({"user": ["u", None], "site": ["s", "s"], "at": at}))
+    assert [line.text for line in block.rejected] == [b'{"site":"s","at":"2022-11-05T10:00:00.123Z"}']
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_durations_of_parquet_are_seconds(unit: str) -> None:
+    durations = pa.array([90, 31 * 86_400 + 1], pa.duration("s")).cast(pa.duration(unit))
+    stays = {"user": ["u", "v"], "site": ["s", "s"], "start": ["2022-11-05T10:00:00Z"] * 2, "duration_s": durations}
+    block = read_table("stays", pa.table(stays))
+    assert (block.rows["duration_s"].to_pylist(), [line.number for line in block.rejected]) == ([90], [2])

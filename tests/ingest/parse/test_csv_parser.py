@@ -202,3 +202,13 @@ def test_marks_before_formulas_are_removed(line_end: str) -> None:
     text = f"user,site,at\n'=a,'\u200b+s,{AT}\n''=b,'s,{AT}\n"
     rows = read("visits", text + line_end).rows.to_pylist()
     assert [(row["user"], row["site"]) for row in rows] == [("=a", "\u200b+s"), ("'=b", "'s")]
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ","])
+@pytest.mark.parametrize("last", ["", "bad"])
+def test_null_of_databases_is_an_empty_cell(delimiter: str, last: str) -> None:
+    """Read the lines as columns, and one by one when the last one is invalid."""
+    lines = ("user,site,at,end", f"a,s,{AT},\\N", f"\\N,s,{AT},", f"b,s,{AT},{AT}", last)
+    block = read("visits", "\n".join(lines).replace(",", delimiter))
+    assert [(row["user"], row["end"]) for row in block.rows.to_pylist()] == [("a", None), ("b", AT)]
+    assert block.rejected[0].number == 3
