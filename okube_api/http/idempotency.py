@@ -2,34 +2,45 @@
 
 Keys are separate for each caller.  A key is claimed in the store before the work begins, so that only one of several
 concurrent requests, in any process, does the work.  The answer is stored for 24 hours; a refusal is not stored, since
-nothing was done.  The claim of a process that died expires after ten minutes.
+nothing was done.
+
+The process that works renews its claim.  When it dies, or the work ends without an answer, the next request with the
+key takes the claim over and carries the request out again.  What it creates has the same ids as in the first attempt
+(see `kit/creation_ids.py`), so that it finds what the first attempt has created.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import re
+import secrets
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
 from okube_api.clock import Clock, stamp
-from okube_api.errors import BadRequest, Impossible, RequestConflict
-from okube_api.store.conditions import Between, equal
-from okube_api.store.errors import Duplicate
+from okube_api.errors import BadRequest, Impossible, Refusal, RequestConflict
+from okube_api.kit.creation_ids import CREATION_IDS, CreationIds
+from okube_api.store.conditions import Between, Condition, equal
+from okube_api.store.errors import Duplicate, StoreError
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
 
 HEADER = "Idempotency-Key"
 ANSWER_LIFETIME = timedelta(hours=24)
-CLAIM_LIFETIME = timedelta(minutes=10)  # after which the process that works on it is considered dead
+LEASE_LIFETIME = timedelta(seconds=3)  # after which the process that works on it is considered dead
+RENEWAL_S = 1.0
+_POLL_S = 0.1  # between two looks at the claim of another process
 MAX_KEY_LENGTH = 255
 _KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_LENGTH}}}")
 
@@ -61,6 +72,7 @@ class _Claim:
 
     id: str
     version: int
+    creation: CreationIds
 
 
 class Idempotency:
@@ -70,6 +82,8 @@ class Idempotency:
         self._store = store
         self._clock = clock
         self._secret = hmac.digest(secret, b"okube-api idempotency", "sha256")  # keyed: bodies may contain passwords
+        self._owner = secrets.token_hex(12)
+        self._running: set[str] = set()  # ids of the claims of this process
 
     async def run_once(
         self, caller: str, key: str, request: Request, perform: Perform, access: AccessRecord
@@ -88,25 +102,94 @@ class Idempotency:
         if not isinstance(claim, _Claim):
             await access.require(claim.get("access", []))
             return await self._replay(claim, body)
-        try:
+        async with self._hold(claim):
             response = await perform(Request(request.scope, body.receive))
             await self._store_answer(claim, response, await body.fingerprint(), access)
-        except BaseException:
-            await self._store.delete(IDEMPOTENCY, equal("_id", claim.id) & equal("version", claim.version))
-            raise
         return response
 
     async def _claim_key(self, identifier: str) -> _Claim | Json:
-        """Return a new claim of the key, or the document of the request that has it already."""
+        """Return a new claim of the key, or the document of the request that has it already.
+
+        Wait for a request of another process until it has an answer, renews its claim or is considered dead.
+        """
         now = self._clock()
         await self._store.delete(IDEMPOTENCY, Between("expiresAt", None, stamp(now)))
-        document = {"_id": identifier, "version": 1, "expiresAt": stamp(now + CLAIM_LIFETIME)}
-        try:
+        claim = _Claim(identifier, 1, CreationIds(secrets.token_bytes(16), int(now.timestamp())))
+        document = self._build_document(claim, now)
+        with suppress(Duplicate):
             await self._store.insert(IDEMPOTENCY, [document])
-        except Duplicate:
+            return claim
+        seen: Json | None = None
+        while True:
             stored = await self._store.get(IDEMPOTENCY, equal("_id", identifier))
-            return stored or document  # deleted in the meantime: report it as in progress, so that the caller retries
-        return _Claim(identifier, 1)
+            if stored is None:
+                return document  # deleted in the meantime: report it as in progress, so that the caller retries
+            if "answer" in stored:
+                return stored
+            if self._is_dead(stored):
+                return await self._take_over(stored) or stored
+            is_renewed = seen is not None and stored.get("leaseUntil") != seen.get("leaseUntil")
+            if stored.get("owner") == self._owner or is_renewed:
+                return stored
+            seen = stored
+            await anyio.sleep(_POLL_S)
+
+    def _is_dead(self, stored: Json) -> bool:
+        """Return whether nobody works on a claim any more."""
+        if stored.get("owner") == self._owner:
+            return stored["_id"] not in self._running
+        return self._store.is_exclusive or stored.get("leaseUntil", "") <= stamp(self._clock())
+
+    async def _take_over(self, stored: Json) -> _Claim | None:
+        """Claim the key of a request that ended without an answer; return None when another request was faster."""
+        now = self._clock()
+        seed = bytes.fromhex(stored["seed"]) if "seed" in stored else secrets.token_bytes(16)
+        started_s = stored.get("startedAt", int(now.timestamp()))
+        claim = _Claim(stored["_id"], stored["version"] + 1, CreationIds(seed, started_s, is_repeated=True))
+        unchanged = equal("_id", stored["_id"]) & equal("version", stored["version"])
+        is_replaced = await self._store.replace(IDEMPOTENCY, unchanged, self._build_document(claim, now))
+        return claim if is_replaced else None
+
+    def _build_document(self, claim: _Claim, now: datetime) -> Json:
+        return {
+            "_id": claim.id,
+            "version": claim.version,
+            "expiresAt": stamp(now + ANSWER_LIFETIME),
+            "owner": self._owner,
+            "leaseUntil": stamp(now + LEASE_LIFETIME),
+            "seed": claim.creation.seed.hex(),
+            "startedAt": claim.creation.started_s,
+        }
+
+    @asynccontextmanager
+    async def _hold(self, claim: _Claim) -> AsyncIterator[None]:
+        """Renew a claim while its request is carried out; delete it when the request is refused.
+
+        Any other error leaves it, to be taken over: what the request creates may be there although it failed.
+        """
+
+        async def renew() -> None:
+            while True:
+                await anyio.sleep(RENEWAL_S)
+                with suppress(StoreError):
+                    lease = {"leaseUntil": stamp(self._clock() + LEASE_LIFETIME)}
+                    await self._store.update(IDEMPOTENCY, _match_claim(claim), lease)
+
+        self._running.add(claim.id)
+        task, token = asyncio.create_task(renew()), CREATION_IDS.set(claim.creation)
+        try:
+            yield
+        except Refusal:
+            await self._store.delete(IDEMPOTENCY, _match_claim(claim))
+            raise
+        except BaseException:
+            with anyio.CancelScope(shield=True), suppress(StoreError):
+                await self._store.update(IDEMPOTENCY, _match_claim(claim), {"leaseUntil": ""})
+            raise
+        finally:
+            CREATION_IDS.reset(token)
+            task.cancel()
+            self._running.discard(claim.id)
 
     async def _store_answer(self, claim: _Claim, response: Response, fingerprint: str, access: AccessRecord) -> None:
         document = {
@@ -121,7 +204,7 @@ class Idempotency:
                 "body": base64.b64encode(zlib.compress(bytes(response.body))).decode("ascii"),
             },
         }
-        await self._store.replace(IDEMPOTENCY, equal("_id", claim.id) & equal("version", claim.version), document)
+        await self._store.replace(IDEMPOTENCY, _match_claim(claim), document)
 
     async def _replay(self, stored: Json, body: "_HashedBody") -> Response:
         """Return the stored answer.  Raise RequestConflict when there is none yet, KeyReused for another request."""
@@ -133,6 +216,10 @@ class Idempotency:
         answer = stored["answer"]
         content = zlib.decompress(base64.b64decode(answer["body"]))
         return Response(content, answer["status"], {**dict(answer["headers"]), "Idempotency-Replayed": "true"})
+
+
+def _match_claim(claim: _Claim) -> Condition:
+    return equal("_id", claim.id) & equal("version", claim.version)
 
 
 class _HashedBody:
