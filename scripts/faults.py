@@ -1,0 +1,219 @@
+"""Cause faults in stores and servers of its own, and print whether each was survived.
+
+    .venv/bin/python scripts/faults.py                  # all faults, about five minutes; a full disk needs root
+    .venv/bin/python scripts/faults.py kill --count 200
+    .venv/bin/python scripts/faults.py disk-full --count 50
+
+The status is 1 when a fault was not survived.
+"""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pyarrow as pa
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # the faults are helpers of the tests
+
+from okube_api.sites.repository import SITES  # noqa: E402
+from okube_api.store.conditions import equal  # noqa: E402
+from okube_api.store.duckdb.rows import BLOCK_ROWS  # noqa: E402
+from okube_api.store.duckdb.store import DuckStore  # noqa: E402
+from okube_api.store.errors import Conflict  # noqa: E402
+from okube_api.store_schema import SCHEMA  # noqa: E402
+from tests.conformance import declared  # noqa: E402
+from tests.processes import find_free_port  # noqa: E402
+from tests.store.damage import damage_table  # noqa: E402
+from tests.store.full_disk import DISK_BYTES, fill_disk  # noqa: E402
+from tests.store.kills import kill_writers  # noqa: E402
+from tests.store.small_disk import CannotMount, mount_small_disk  # noqa: E402
+
+COMMAND = Path(sys.executable).with_name("okube-api")
+LOGIN, PASSWORD = "faults@okube.example", "a long password of this script"
+DOCUMENTS = 9000
+
+
+class NotSurvived(Exception):
+    """A fault did harm; the message says which."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise NotSurvived with the message unless the condition is true."""
+    if not condition:
+        raise NotSurvived(message)
+
+
+# -- faults of the embedded store -------------------------------------------------------------------------------------
+
+
+async def kill(folder: Path, count: int) -> str:
+    """Kill writers at random instants: what they acknowledged must be there, and nothing in part."""
+    result = await kill_writers(folder / "okube.duckdb", count)
+    return f"{count} kills, {result.rounds} rounds of writes, the slowest start {result.slowest_start_s:.2f} s"
+
+
+async def fill_disks(folder: Path, count: int) -> str:
+    """Fill a small disk at many points of a series of writes, read meanwhile, and make room again."""
+    refused, slowest_s = 0, 0.0
+    with mount_small_disk(folder / "disk", DISK_BYTES) as disk:
+        for point in range(count):
+            result = await fill_disk(disk, point)
+            refused += result.refused
+            slowest_s = max(slowest_s, result.recovery_s)
+    require(slowest_s < 5, f"a write succeeded only {slowest_s:.1f} s after there was room")
+    return f"{count} points, {refused} writes refused, the slowest recovery {slowest_s:.2f} s"
+
+
+async def damage_block(folder: Path, count: int) -> str:
+    """Damage a block of the sites below a server: it must say so, answer everything else, and keep running."""
+    file = folder / "okube.duckdb"
+    environment = {**os.environ, "OKUBE_STORE_URL": f"duckdb:{file}", "OKUBE_LOG_LEVEL": "error"}
+    adding = run_command(environment, "user", "add", LOGIN, "--platform-admin", "--password-stdin")
+    require(adding.returncode == 0, adding.stderr)
+    with run_server(environment) as client:
+        application = client.post("/applications", json={"key": "acme"}).raise_for_status().json()["_id"]
+    store = DuckStore(file, SCHEMA, memory_limit="128MB", threads=1)
+    await store.start()
+    sites = [
+        {"_id": f"{index:024x}", "application": application, "version": 1, "key": f"k{index}", "name": f"{index:0100}"}
+        for index in range(DOCUMENTS)
+    ]
+    await store.insert(SITES, sites)
+    await store.close()
+    offset = damage_table(file, SITES.name)
+    answers: list[str] = []
+    with run_server(environment) as client:
+        for _ in range(count):
+            for query in ("?app=acme", "?app=acme&q=77", "?app=acme&page=80&per_page=100", f"/{8888:024x}"):
+                answer = client.get(f"/sites{query}")
+                answers.append("200" if answer.status_code == 200 else f"{answer.status_code} {answer.json()['code']}")
+            for path in ("/applications/acme", "/pois?app=acme", "/health/ready"):
+                require(client.get(path).status_code == 200, f"{path} is not answered, though its table is not damaged")
+    require(set(answers) <= {"200", "500 damaged_data"}, f"answers: {sorted(set(answers))}")
+    require("500 damaged_data" in answers, "no request noticed the damage")
+    check = run_command(environment, "check")
+    require(check.returncode == 1, "`okube-api check` ends with status 0")
+    require(f"damaged at byte {offset}" in check.stderr.replace("\n", " "), "`okube-api check` does not name the place")
+    return f"{len(answers)} requests, {answers.count('500 damaged_data')} answered 500 damaged_data, the others 200"
+
+
+async def checkpoint(folder: Path, count: int) -> str:
+    """Write the log to the file below open exports and readers: each must see one snapshot."""
+    store = DuckStore(folder / "okube.duckdb", declared.SCHEMA, memory_limit="256MB", threads=2)
+    await store.start()
+    rows = 2 * BLOCK_ROWS + 7
+    table = pa.table({"part": pa.repeat(3, rows), "user": range(rows), "label": pa.repeat("x", rows)})
+    for round_number in range(count):
+        documents = [
+            {"_id": f"{index:08}", "application": "a", "key": f"{index}", "version": round_number, "count": index % 9}
+            for index in range(DOCUMENTS)
+        ]
+        await store.delete(declared.DOCUMENTS, equal("application", "a"))
+        await store.insert(declared.DOCUMENTS, documents)
+        async with store.begin_change("a", f"fill {round_number}") as change:
+            await change.remove(declared.EVENTS, round_number - 1)
+            await change.append(declared.EVENTS, round_number, table)
+            await change.commit()
+        exported, read = 0, 0
+        async with store.open_reader("a") as reader:
+            parts = reader.read_parts(declared.EVENTS, 0, 9)
+            async for block in store.stream(declared.DOCUMENTS, equal("application", "a")):
+                require(block == documents[exported : exported + len(block)], "an export has other documents")
+                exported += len(block)
+                part_rows = await anext(parts, None)
+                read += part_rows.num_rows if part_rows is not None else 0
+                await store.delete(declared.DOCUMENTS, equal("count", exported // 1000 % 9))
+                try:
+                    await store._database.checkpoint()
+                except Conflict:
+                    continue
+        require((exported, read) == (DOCUMENTS, rows), f"{exported} documents and {read} rows instead of all")
+    await store.close()
+    return f"{count} exports of {DOCUMENTS} documents and readers of {rows} rows, with a checkpoint after each block"
+
+
+# -- command line -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FaultKind:
+    """A fault: what causes it, and how often by default."""
+
+    run: Callable[[Path, int], Awaitable[str]]
+    count: int
+
+
+FAULTS = {
+    "kill": FaultKind(kill, 40),
+    "disk-full": FaultKind(fill_disks, 50),
+    "damaged-block": FaultKind(damage_block, 5),
+    "checkpoint": FaultKind(checkpoint, 10),
+}
+
+
+def run_command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of okube-api, with the password as its standard input."""
+    command, password = [str(COMMAND), *arguments], f"{PASSWORD}\n"
+    return subprocess.run(command, env=environment, input=password, text=True, check=False, capture_output=True)
+
+
+@contextmanager
+def run_server(environment: dict[str, str]) -> Iterator[httpx.Client]:
+    """Run a server of its own; yield a client that is logged in as the platform administrator."""
+    port = find_free_port()
+    command = [str(COMMAND), "serve", "--port", str(port)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                for _ in range(600):
+                    try:
+                        client.get("/health/ready")
+                        break
+                    except httpx.TransportError:
+                        time.sleep(0.05)
+                answer = client.post("/auth/login", json={"login": LOGIN, "password": PASSWORD}).raise_for_status()
+                client.headers["Authorization"] = f"Bearer {answer.json()['auth']['token']}"
+                yield client
+        finally:
+            process.terminate()
+
+
+def run_fault(name: str, count: int) -> tuple[str, str]:
+    """Cause a fault; return whether it was survived, and figures."""
+    with tempfile.TemporaryDirectory(prefix="okube-faults-") as folder:
+        try:
+            return "survived", asyncio.run(FAULTS[name].run(Path(folder), count))
+        except CannotMount as error:
+            return "skipped", str(error)
+        except (NotSurvived, AssertionError) as error:
+            return "HARM", str(error) or repr(error)
+
+
+def main() -> None:
+    """Cause the faults of the command line and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("faults", nargs="*", choices=[[], *FAULTS], help="faults to cause; all by default")
+    parser.add_argument("--count", type=int, help="how often to cause each")
+    arguments = parser.parse_args()
+    print(f"{'fault':<14} {'result':<9} {'time':>7}  details")
+    is_survived = True
+    for name in arguments.faults or FAULTS:
+        started_at = time.monotonic()
+        result, details = run_fault(name, arguments.count or FAULTS[name].count)
+        is_survived = is_survived and result != "HARM"
+        print(f"{name:<14} {result:<9} {time.monotonic() - started_at:>5.0f} s  {details}", flush=True)
+    sys.exit(not is_survived)
+
+
+if __name__ == "__main__":
+    main()
