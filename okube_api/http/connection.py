@@ -6,6 +6,7 @@ methods, and answers as problem+json what it refuses.
 """
 
 import asyncio
+import random
 import resource
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -29,6 +30,7 @@ from okube_api.http.security_headers import set_security_headers
 
 _PIECE_BYTES = 16_384  # the bytes that the parser gets at once outside of a body, so that little is read before a check
 _RESERVE = 64  # connections beyond the maximum that are told so before they are closed
+_JITTER = 0.1  # part of a time by which it may end early, so that many slow connections do not end at once
 _SPARE_FILES = 256  # open files of the process other than connections
 
 log = structlog.stdlib.get_logger("okube")
@@ -242,7 +244,8 @@ class BoundedConnection(HttpToolsProtocol):
         A timer that fires earlier stays: it starts again for the rest of the time, which costs less than a new timer
         for each request.
         """
-        self._deadline = None if seconds is None else self.loop.time() + seconds
+        early_s = 0.0 if seconds is None else seconds * random.random() * _JITTER  # noqa: S311 - spreads load only
+        self._deadline = None if seconds is None else self.loop.time() + seconds - early_s
         if self._deadline is not None and (self._timer is None or self._timer.when() > self._deadline):
             if self._timer is not None:
                 self._timer.cancel()

@@ -110,12 +110,6 @@ def convert_error(error: Exception) -> Refusal:
             return _convert_validation_errors(error.errors())
         case HTTPException():
             return _convert_framework_error(error)
-        case StoreDamaged():
-            log.error("damaged data", error=str(error))
-            return DamagedData(
-                "Stored data that the request needs cannot be read, because the database file is damaged. The log of "
-                "the server names the file and the place."
-            )
         case StoreError():
             return _convert_store_error(error)
         case ClientDisconnect():
@@ -124,7 +118,7 @@ def convert_error(error: Exception) -> Refusal:
             return InternalError(INTERNAL_ERROR)
 
 
-def _convert_store_error(error: StoreError) -> Refusal:
+def _convert_store_error(error: StoreError) -> Refusal:  # noqa: PLR0911 - one for each error
     match error:
         case Duplicate():
             value = f" '{error.value}'" if error.value is not None else ""
@@ -132,6 +126,12 @@ def _convert_store_error(error: StoreError) -> Refusal:
             return Taken.at("body", f"/{error.fields[-1]}", message)
         case Unavailable():
             return ServiceUnavailable("The database does not answer. Try again later.")
+        case StoreDamaged():
+            log.error("damaged data", error=str(error))
+            return DamagedData(
+                "Stored data that the request needs cannot be read, because the database file is damaged. The log of "
+                "the server names the file and the place."
+            )
         case StoreFull():
             return InsufficientStorage("The disk is full. Nothing was written.")
         case Conflict():
