@@ -1,7 +1,7 @@
 """Derives the stays of the panel from pings and from stay events: pure functions of arrays.
 
-A ping is matched with the zones whose cells contain it.  `sessionize` cuts the matches of a user in a zone into
-sessions, and a session that lasts long enough is a stay.  Stay events are deduplicated and get their local day.
+A ping is matched with the zones that it is in (`derive/place_index.py`), and the pings of a user become stays
+(`derive/ping_stays.py`).  Stay events are deduplicated and get their local day.
 `refresh/geo_days.py` reads both kinds of events and calls this module.
 """
 
@@ -13,17 +13,10 @@ import pyarrow as pa
 
 from okube_api.ingest.columns.columns import DayRange, to_codes, to_days_of_places, to_integers
 from okube_api.ingest.derive.deduplication import deduplicate
+from okube_api.ingest.derive.ping_runs import OUTSIDE, PingRuns, PingSessionizer
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
-from okube_api.ingest.derive.sessionize import Detections, LocationIndex, Sessions
+from okube_api.ingest.derive.sessionize import Detections
 from okube_api.store.arrays import Ints
-
-
-@dataclass(frozen=True, slots=True)
-class StayRules:
-    """When pings are a stay: the longest gap between two of them, and the shortest stay; both limits are inclusive."""
-
-    gap_s: int
-    minimum_s: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,17 +50,19 @@ def concat_stays(blocks: Sequence[StayColumns]) -> StayColumns:
 # -- pings ---------------------------------------------------------------------------------------------------
 
 
-def index_zones(places: PlaceIndex) -> LocationIndex:
-    """Return the zones of places as the locations by which `sessionize` separates pings."""
-    return LocationIndex(("",), np.zeros(1, np.int32), places.zone_names, places.zone_timezones)
-
-
-def match_pings(pings: pa.Table, changes: Ints, places: PlaceIndex) -> tuple[Detections, Ints]:
-    """Return one detection per ping and zone that contains it, and the position of the ping of each detection.
+def match_pings(pings: pa.Table, changes: Ints, sessionizer: PingSessionizer) -> tuple[Detections, Ints]:
+    """Return one detection per ping and zone that it is in, and the position of the ping of each of them.
 
     changes: per ping, 1 if a change adds it, -1 if the change removes it, else 0.
+    Detections of pings that are in no zone follow, if stays depend on these pings.
     """
-    rows, zones = places.match(pings["lng"].to_numpy(), pings["lat"].to_numpy())
+    inside, zones = sessionizer.places.match(pings["lng"].to_numpy(), pings["lat"].to_numpy())
+    rows = inside
+    if sessionizer.needs_pings_outside:
+        is_outside = np.ones(pings.num_rows, np.bool_)
+        is_outside[inside] = False
+        outside = np.flatnonzero(is_outside)
+        rows, zones = np.concatenate((inside, outside)), np.concatenate((zones, np.full(len(outside), OUTSIDE)))
     detections = Detections(
         to_integers(pings["user"])[rows],
         zones.astype(np.int32),
@@ -75,17 +70,13 @@ def match_pings(pings: pa.Table, changes: Ints, places: PlaceIndex) -> tuple[Det
         to_integers(pings["at"])[rows],
         changes[rows].astype(np.int8),
     )
-    return detections, rows
+    return detections, inside
 
 
-def find_stays(sessions: Sessions, rules: StayRules, span: DayRange) -> StayColumns:
+def find_stays(runs: PingRuns, sessionizer: PingSessionizer, span: DayRange) -> StayColumns:
     """Return the stays after a change that start on the local days of `span`."""
-    sessions = sessions.filter(sessions.change >= 0)
-    start_ms, end_ms = sessions.at_ms[sessions.starts], sessions.at_ms[sessions.ends]
-    dwell_s, day = (end_ms - start_ms) // 1000, sessions.start_days
-    rows = np.flatnonzero((dwell_s >= rules.minimum_s) & (day >= span[0]) & (day <= span[1]))
-    zone = sessions.site[sessions.starts].astype(np.int64)
-    return StayColumns(sessions.user[sessions.starts], zone, start_ms, dwell_s, day).take(rows)
+    stays, day = sessionizer.derive_stays(runs, span)
+    return StayColumns(stays.user, stays.zone, stays.start_ms, stays.dwell_s, day)
 
 
 # -- stay events -----------------------------------------------------------------------------------------------

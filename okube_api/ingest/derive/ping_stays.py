@@ -21,6 +21,8 @@ AUTO_GAP_MS = (300_000, 2_700_000)  # the least and the greatest automatic gap
 MAX_SPEED_MPS = 500 / 3.6  # of a user between two pings; a ping that is faster reached and left is an error of position
 SHARE_UNIT = 1000
 
+_ENDLESS_MS = 2**62  # the silence before a user's first instant, and after the last
+
 
 @dataclass(frozen=True, slots=True)
 class PingRules:
@@ -89,7 +91,7 @@ class PingStays:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Instants:
-    """The distinct instants of users, by user and time: silence_ms is the time since the user's previous one, or -1."""
+    """The distinct instants of users, by user and time; silence_ms: the time since the user's previous one."""
 
     user: Ints
     at_ms: Ints
@@ -163,7 +165,7 @@ def _list_instants(user: Ints, at_ms: Ints) -> tuple[_Instants, Ints]:
     instant_of_ping[by] = np.cumsum(is_new) - 1
     user, at_ms = user[is_new], at_ms[is_new]
     silence_ms = np.diff(at_ms, prepend=0)
-    silence_ms[mark_group_starts(user)] = -1
+    silence_ms[mark_group_starts(user)] = _ENDLESS_MS
     return _Instants(user, at_ms, silence_ms), instant_of_ping
 
 
@@ -195,10 +197,10 @@ def _find_last_instants(
 
 
 def _expect_silences_ms(instants: _Instants, gap_ms: Ints, first: Ints, last: Ints) -> Ints:
-    """Return half the silences of users before and after stays, each at most half the gap; 0 where it is not known."""
-    after_ms = np.append(instants.silence_ms[1:], -1)
-    before = np.minimum(np.maximum(instants.silence_ms[first], 0), gap_ms[first]) // 2
-    after = np.minimum(np.maximum(after_ms[last], 0), gap_ms[last]) // 2
+    """Return half the silences of users before and after stays, each at most half the gap."""
+    after_ms = np.append(instants.silence_ms[1:], _ENDLESS_MS)
+    before = np.minimum(instants.silence_ms[first], gap_ms[first]) // 2
+    after = np.minimum(after_ms[last], gap_ms[last]) // 2
     both: Ints = before + after
     return both
 

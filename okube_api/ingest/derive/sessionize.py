@@ -1,19 +1,26 @@
-"""Cuts detections of users into sessions: this is how pings and sensor detections become stays.
+"""Cuts detections of users into sessions: this is how sensor detections become stays.
 
 Detections are sorted by user, site and time.  A session ends where the next detection of the same user at the same
-site comes later than the gap allows.  A session that lasts long enough is a stay (`derive/geo_stays.py` for pings,
-`derive/presence.py` for sensors).  For pings, a detection is a ping in a zone of a place, and the zone is the site.
-`refresh/sessions.py` reads the detections of some days, and those beyond them that belong to the same sessions.
+site comes later than the gap allows.  A session that lasts long enough is a stay (`derive/presence.py`).
+`refresh/sessions.py` reads the detections of some days, and those beyond them that belong to the same sessions; what
+it must know of sessions to do so is a `Sessionizer`.  Pings have another one (`derive/ping_runs.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import mark_group_starts, sort_order, to_codes, to_days_of_places
+from okube_api.ingest.columns.columns import (
+    DayRange,
+    mark_group_starts,
+    sort_order,
+    to_codes,
+    to_days_of_places,
+)
 from okube_api.store.arrays import Codes, Flags, Ints
 
 
@@ -21,7 +28,7 @@ from okube_api.store.arrays import Codes, Flags, Ints
 class Detections:
     """Users detected at locations: one array element per detection, in any order; duplicates are possible.
 
-    site, equipment: indices into a `LocationIndex`.  at_ms: UTC.
+    site, equipment: indices into a `LocationIndex`; of a ping, the zone or -1, and 0.  at_ms: UTC.
     change: 1 for a detection that a change adds, -1 for one that it removes, else 0.
     """
 
@@ -49,15 +56,75 @@ def concat_detections(blocks: Sequence[Detections]) -> Detections:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocationIndex:
-    """Equipments sorted by `_id`, with the site of each (an index into `sites`), and the time zones of the sites.
-
-    For pings, a site is the zone of a place, and there is only one equipment.
-    """
+    """Equipments sorted by `_id`, with the site of each (an index into `sites`), and the time zones of the sites."""
 
     equipments: Sequence[str]
     site_of: Codes
     sites: Sequence[str]
     timezones: Sequence[str]
+
+
+class SessionBounds(Protocol):
+    """What `refresh/sessions.py` reads of sessions: rows sorted by user, and the first and last row of each session.
+
+    start_days, end_days: local days of each session, or days before and after it.  has_change: see `Sessions`.
+    """
+
+    @property
+    def user(self) -> Ints: ...  # noqa: D102 - see above
+    @property
+    def at_ms(self) -> Ints: ...  # noqa: D102 - see above
+    @property
+    def starts(self) -> Ints: ...  # noqa: D102 - see above
+    @property
+    def ends(self) -> Ints: ...  # noqa: D102 - see above
+    @property
+    def start_days(self) -> Ints: ...  # noqa: D102 - see above
+    @property
+    def end_days(self) -> Ints: ...  # noqa: D102 - see above
+    @property
+    def has_change(self) -> Flags: ...  # noqa: D102 - see above
+
+
+S = TypeVar("S", bound=SessionBounds)
+
+
+class Sessionizer(Protocol[S]):
+    """Cuts detections into sessions, and tells which sessions some days depend on.
+
+    gap_s: the longest silence within a session, in seconds.
+    """
+
+    @property
+    def gap_s(self) -> int: ...  # noqa: D102 - see above
+
+    def sessionize(self, detections: Detections) -> S:
+        """Return the sessions of detections in any order, before and after a change."""
+        ...
+
+    def must_reach_back(self, sessions: S, span: DayRange) -> Flags:
+        """Return which sessions must not miss earlier detections, for the rows of the local days of the span."""
+        ...
+
+    def must_reach_ahead(self, sessions: S, span: DayRange) -> Flags:
+        """Return which sessions must not miss later detections, for the rows of the local days of the span."""
+        ...
+
+    def reaches_into(self, sessions: S, edge_ms: int) -> Flags:
+        """Return which sessions start before an instant, and can change with detections from then on."""
+        ...
+
+    def list_earlier_days(self, sessions: S, mask: Flags, day: int) -> set[int]:
+        """Return the local days before `day` whose rows depend on the sessions where the mask is true."""
+        ...
+
+    def find_affected_days(self, sessions: S) -> Ints:
+        """Return the local days on which rows can differ before and after a change, distinct and ascending."""
+        ...
+
+    def filter_unfinished(self, sessions: S, is_unfinished: Flags, day: int) -> Detections:
+        """Return the detections that later days need, when the rows of a local day and before are written."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,11 +188,11 @@ def sessionize(locations: LocationIndex, gap_s: int, detections: Detections) -> 
     by = sort_order(user, site, at_ms, equipment)
     user, site, at_ms, equipment = user[by], site[by], at_ms[by], equipment[by]
     starts, ends = _split_at_gaps(user, site, at_ms, gap_s)
-    change = _cancel_changes(detections.change[by], mark_group_starts(user, site, at_ms, equipment))
+    change = cancel_changes(detections.change[by], mark_group_starts(user, site, at_ms, equipment))
     return Sessions(locations, gap_s, user, site, equipment, at_ms, change, starts, ends)
 
 
-def _cancel_changes(change: NDArray[np.int8], is_first: Flags) -> NDArray[np.int8]:
+def cancel_changes(change: NDArray[np.int8], is_first: Flags) -> NDArray[np.int8]:
     """Return the changes of sorted detections, 0 where the same detection exists before and after the change.
 
     is_first: which rows are the first of their detection; the others are duplicates.
@@ -145,14 +212,57 @@ def _split_at_gaps(user: Ints, site: Codes, at_ms: Ints, gap_s: int) -> tuple[In
     return starts, np.append(starts[1:], len(at_ms))[: len(starts)] - 1
 
 
-def find_affected_days(sessions: Sessions, *, exits: bool = True) -> Ints:
-    """Return the local days on which stays can differ before and after a change, distinct and ascending.
+@dataclass(frozen=True, slots=True)
+class DetectionSessionizer:
+    """The sessions of sensor detections; rows of a day depend on the sessions that start or end on it."""
+
+    locations: LocationIndex
+    gap_s: int
+
+    def sessionize(self, detections: Detections) -> Sessions:
+        """Return the sessions of detections."""
+        return sessionize(self.locations, self.gap_s, detections)
+
+    def must_reach_back(self, sessions: Sessions, span: DayRange) -> Flags:
+        """Return which sessions start or end on the days of the span, or can after a change."""
+        (first, last), starts, ends = span, sessions.start_days, sessions.end_days
+        ends_here = (ends >= first) & ((ends <= last) | sessions.has_change)
+        mask: Flags = ((starts >= first) & (starts <= last)) | ends_here
+        return mask
+
+    def must_reach_ahead(self, sessions: Sessions, span: DayRange) -> Flags:
+        """Return which sessions start or end on the days of the span, or can after a change."""
+        (first, last), starts, ends = span, sessions.start_days, sessions.end_days
+        ends_here = (ends >= first) & (ends <= last)
+        mask: Flags = (starts <= last) & ((starts >= first) | sessions.has_change | ends_here)
+        return mask
+
+    def reaches_into(self, sessions: Sessions, edge_ms: int) -> Flags:
+        """Return which sessions start before an instant and end then or later."""
+        mask: Flags = (sessions.at_ms[sessions.starts] < edge_ms) & (sessions.at_ms[sessions.ends] >= edge_ms)
+        return mask
+
+    def list_earlier_days(self, sessions: Sessions, mask: Flags, day: int) -> set[int]:  # noqa: ARG002 - see Sessionizer
+        """Return the start days of sessions."""
+        return set(sessions.start_days[mask].tolist())
+
+    def find_affected_days(self, sessions: Sessions) -> Ints:
+        """Return the days on which sessions start or end that differ before and after the change."""
+        return find_affected_days(sessions)
+
+    def filter_unfinished(self, sessions: Sessions, is_unfinished: Flags, day: int) -> Detections:  # noqa: ARG002 - see Sessionizer
+        """Return the detections of unfinished sessions."""
+        mask = np.repeat(is_unfinished, sessions.ends - sessions.starts + 1)
+        detections = Detections(sessions.user, sessions.site, sessions.equipment, sessions.at_ms, sessions.change)
+        return detections.filter(mask)
+
+
+def find_affected_days(sessions: Sessions) -> Ints:
+    """Return the local days on which stays can start or end differently before and after a change, ascending.
 
     sessions: of the detections before and after the change.  They must be complete, because a session that is cut
         off at the edge of what was read can affect days beyond it.
-    exits: whether to include the days on which stays end.
     """
     in_changed_session = np.repeat(sessions.has_change, sessions.ends - sessions.starts + 1)
     sides = [sessions.filter(in_changed_session & side) for side in (sessions.change <= 0, sessions.change >= 0)]
-    days = [side.start_days for side in sides] + [side.end_days for side in sides if exits]
-    return np.unique(np.concatenate(days))
+    return np.unique(np.concatenate([days for side in sides for days in (side.start_days, side.end_days)]))

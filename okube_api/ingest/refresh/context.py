@@ -10,10 +10,10 @@ from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.catalogue.bands import Bands
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.ingest.columns.columns import DayRange
-from okube_api.ingest.derive.place_index import PlaceIndex, index_places
+from okube_api.ingest.derive.place_index import PlaceIndex, PlaceRules, index_places
 from okube_api.ingest.derive.touch_paths import Windows
 from okube_api.ingest.raw.reader import BatchDelta
-from okube_api.kit.application import STORED, Application, ApplicationSettings, BandEdges
+from okube_api.kit.application import STORED, Application, ApplicationSettings, BandEdges, Stays
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.conditions import equal
@@ -86,7 +86,7 @@ async def load_context(store: Store, application: Application) -> DerivationCont
     return DerivationContext(
         timezone=application.timezone,
         settings=application.settings,
-        place_index=index_places(sites, pois, application.timezone),
+        place_index=index_places(sites, pois, application.timezone, build_place_rules(application.settings.stays)),
         sites=pa.table(
             {
                 "site": _to_texts(list(timezones)),
@@ -107,3 +107,8 @@ async def load_context(store: Store, application: Application) -> DerivationCont
 
 def _to_texts(values: Sequence[str]) -> pa.Array:
     return pa.array(values, pa.string())
+
+
+def build_place_rules(settings: Stays) -> PlaceRules:
+    """Return how pings are matched with places by the settings of an application."""
+    return PlaceRules(minimum_s=settings.minimum_seconds)

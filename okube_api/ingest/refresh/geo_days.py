@@ -16,13 +16,12 @@ from okube_api.ingest.derive.geo_stays import (
     NO_STAY_EVENTS,
     StayColumns,
     StayEvents,
-    StayRules,
     concat_stays,
     deduplicate_stays,
     find_stays,
-    index_zones,
     match_pings,
 )
+from okube_api.ingest.derive.ping_runs import PingRuns, PingSessionizer
 from okube_api.ingest.derive.place_index import PlaceIndex
 from okube_api.ingest.derive.sessionize import Detections
 from okube_api.ingest.events.kinds import PINGS, STAYS
@@ -83,12 +82,13 @@ class UnmatchedPings:
 
 
 async def read_stay_days(
-    view: Reader, places: PlaceIndex, rules: StayRules, task: RefreshTask, unmatched: UnmatchedPings
+    view: Reader, sessionizer: PingSessionizer, task: RefreshTask, unmatched: UnmatchedPings
 ) -> AsyncIterator[StayDays]:
     """Yield the stays of the local days that a task affects, some days at a time, ascending by day."""
-    async for piece in _read_pings(view, places, rules, task, unmatched):
-        of_pings = await asyncio.to_thread(find_stays, piece.sessions, rules, (piece.first, piece.last))
-        async for (first, last), of_events in _read_stay_events(view, places, task.delta, (piece.first, piece.last)):
+    async for piece in _read_pings(view, sessionizer, task, unmatched):
+        span = piece.first, piece.last
+        of_pings = await asyncio.to_thread(find_stays, piece.sessions, sessionizer, span)
+        async for (first, last), of_events in _read_stay_events(view, sessionizer.places, task.delta, span):
             extra_days = np.array(sorted(day for day in task.extra_days if first <= day <= last), np.int64)
             of_piece = piece.affected_days[(piece.affected_days >= first) & (piece.affected_days <= last)]
             days = np.unique(np.concatenate((of_piece, of_events.affected_days, extra_days)))
@@ -99,12 +99,12 @@ async def read_stay_days(
 
 
 def _read_pings(
-    view: Reader, places: PlaceIndex, rules: StayRules, task: RefreshTask, unmatched: UnmatchedPings
-) -> AsyncIterator[SessionPiece]:
-    """Return the sessions of pings, in pieces that together cover all days of the task."""
+    view: Reader, sessionizer: PingSessionizer, task: RefreshTask, unmatched: UnmatchedPings
+) -> AsyncIterator[SessionPiece[PingRuns]]:
+    """Return the runs of pings, in pieces that together cover all days of the task."""
 
     def match(pings: pa.Table) -> tuple[Detections, Counter[tuple[int, int]]]:
-        detections, matched = match_pings(pings, task.delta.find_row_changes(pings), places)
+        detections, matched = match_pings(pings, task.delta.find_row_changes(pings), sessionizer)
         return detections, unmatched.find(pings, matched)
 
     async def read_detections(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
@@ -115,7 +115,7 @@ def _read_pings(
             yield int(to_integers(block["part"])[-1]), detections
         unmatched.set_days(counts)
 
-    return read_session_pieces(read_detections, index_zones(places), rules.gap_s, task.day_ranges, exits=False)
+    return read_session_pieces(read_detections, sessionizer, task.day_ranges)
 
 
 async def _read_stay_events(

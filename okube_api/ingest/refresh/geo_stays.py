@@ -10,14 +10,16 @@ from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.facts import GEO_STAYS
 from okube_api.ingest.columns.columns import to_name_column
 from okube_api.ingest.columns.prefetch import prefetch
-from okube_api.ingest.derive.geo_stays import StayColumns, StayRules
+from okube_api.ingest.derive.geo_stays import StayColumns
 from okube_api.ingest.derive.panel_index import PanelIndex
+from okube_api.ingest.derive.ping_runs import PingSessionizer
+from okube_api.ingest.derive.ping_stays import PingRules
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
 from okube_api.ingest.derive.recency_flags import RecencyKeys
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.geo_days import UnmatchedPings, read_stay_days
 from okube_api.ingest.refresh.recency import RecencyWriter
-from okube_api.kit.application import BandEdges
+from okube_api.kit.application import BandEdges, Stays
 from okube_api.store.protocol import Change
 
 _UNKNOWN_BAND = -1
@@ -31,14 +33,25 @@ async def refresh_geo_stays(
     unmatched: counts the pings of new batches that no place contains.
     """
     settings, places = context.settings, context.place_index
-    rules = StayRules(settings.stays.gap_minutes * 60, settings.stays.minimum_seconds)
+    sessionizer = PingSessionizer(places, build_ping_rules(settings.stays))
     is_indoor = np.arange(places.zone_count) % len(ZONE_KINDS) == 0
     keys = RecencyKeys({"place": places.ids, "zone": ZONE_KINDS}, is_indoor & np.repeat(places.is_site, 2))
     writer = RecencyWriter(change, GEO_STAYS, keys, settings.bands.gap)
-    async for part in prefetch(read_stay_days(change, places, rules, task, unmatched)):
+    async for part in prefetch(read_stay_days(change, sessionizer, task, unmatched)):
         rows = await asyncio.to_thread(build_rows, part.stays, places, panel, settings.bands)
         await writer.write(part.days, rows)
     await writer.finish()
+
+
+def build_ping_rules(settings: Stays) -> PingRules:
+    """Return when pings are a stay by the settings of an application."""
+    return PingRules(
+        gap_ms=settings.gap_minutes * 60_000,
+        end_after_elsewhere=0,
+        minimum_share=0,
+        allows_single=settings.minimum_seconds == 0,
+        is_dwell_expected=False,
+    )
 
 
 def build_rows(stays: StayColumns, places: PlaceIndex, panel: PanelIndex, edges: BandEdges) -> pa.Table:

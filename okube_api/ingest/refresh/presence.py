@@ -17,7 +17,13 @@ from okube_api.ingest.columns.columns import to_codes, to_integers
 from okube_api.ingest.columns.prefetch import prefetch
 from okube_api.ingest.derive.presence import PresenceRules, PresenceTables, derive_presence
 from okube_api.ingest.derive.recency_flags import RecencyKeys
-from okube_api.ingest.derive.sessionize import Detections, LocationIndex, index_equipments
+from okube_api.ingest.derive.sessionize import (
+    Detections,
+    DetectionSessionizer,
+    LocationIndex,
+    Sessions,
+    index_equipments,
+)
 from okube_api.ingest.events.kinds import DETECTIONS
 from okube_api.ingest.raw.reader import BatchDelta, read_blocks
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
@@ -44,9 +50,8 @@ async def refresh_presence(change: Change, context: DerivationContext, task: Ref
             detections = await asyncio.to_thread(_index_detections, block, locations, task.delta)
             yield int(to_integers(block["part"])[-1]), detections
 
-    pieces = read_session_pieces(
-        read_detections, locations, rules.gap_s, task.changed_days, exits=True, extra_days=task.extra_days
-    )
+    sessionizer = DetectionSessionizer(locations, rules.gap_s)
+    pieces = read_session_pieces(read_detections, sessionizer, task.changed_days, task.extra_days)
     writer = _PresenceWriter(change, locations)
     async for piece in prefetch(pieces):
         extra_days = [day for day in task.extra_days if piece.first <= day <= piece.last]
@@ -66,7 +71,7 @@ def _index_detections(rows: pa.Table, locations: LocationIndex, delta: BatchDelt
     return Detections(user, locations.site_of[equipment], equipment, at_ms, change)
 
 
-def _derive_days(piece: SessionPiece, rules: PresenceRules, days: Ints) -> PresenceTables:
+def _derive_days(piece: SessionPiece[Sessions], rules: PresenceRules, days: Ints) -> PresenceTables:
     """Return the rows of the facts on these days after the change."""
     after = piece.sessions.filter(piece.sessions.change >= 0)
     tables = derive_presence(after, rules, (int(days[0]), int(days[-1])))

@@ -1,21 +1,19 @@
 """A sliding window of detections: some UTC days of all users, and further days of users with longer sessions."""
 
 from collections.abc import AsyncIterator, Callable
+from typing import Generic
 
 import numpy as np
 
 from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.local_days import to_utc_days
-from okube_api.ingest.derive.sessionize import Detections, LocationIndex, Sessions, concat_detections, sessionize
+from okube_api.ingest.derive.sessionize import Detections, S, Sessionizer, concat_detections
 from okube_api.store.arrays import Flags, Ints
 
 _MAX_DAYS = 32  # read in one step for users whose sessions continue beyond the window
 
 ReadDetections = Callable[[int, int], AsyncIterator[tuple[int, Detections]]]
 """Yields the detections of the UTC days [low, high], ascending, each block with its greatest day."""
-
-SessionFilter = Callable[[Sessions], Flags]
-"""Returns which sessions must be complete."""
 
 
 class _UserDays:
@@ -41,15 +39,15 @@ class _UserDays:
         self._users, self._days = users[by], days[by]
 
 
-class SessionWindow:
+class SessionWindow(Generic[S]):
     """Detections of all users on the UTC days [low, complete], on parts of later days, and on more days of some users.
 
     Sessions at the edge of the window may be cut off.  `extend` reads further days, only of the users whose sessions
     must be complete.
     """
 
-    def __init__(self, read: ReadDetections, locations: LocationIndex, gap_s: int, low: int) -> None:
-        self.read, self._locations, self._gap_s = read, locations, gap_s
+    def __init__(self, read: ReadDetections, sessionizer: Sessionizer[S], low: int) -> None:
+        self.read, self._sessionizer = read, sessionizer
         self.low, self.complete = low, low - 1
         self._blocks: list[Detections] = []
         self._first_days, self._last_days = _UserDays(), _UserDays()  # read so far, of users with further days
@@ -62,30 +60,28 @@ class SessionWindow:
         is_there = self._last_days.look_up(detections.user, self.complete) >= to_utc_days(detections.at_ms)
         self._blocks.append(detections.filter(~is_there) if is_there.any() else detections)
 
-    def sessionize(self) -> Sessions:
+    def sessionize(self) -> S:
         """Return the sessions of the detections in the window."""
-        return sessionize(self._locations, self._gap_s, concat_detections(self._blocks))
+        return self._sessionizer.sessionize(concat_detections(self._blocks))
 
-    def drop_finished(self, sessions: Sessions, day: int) -> None:
+    def drop_finished(self, sessions: S, day: int) -> None:
         """Drop the detections of sessions that end on or before a local day and cannot continue."""
-        goes_on = (sessions.end_days > day) | self.may_continue(sessions)
-        mask = np.repeat(goes_on, sessions.ends - sessions.starts + 1)
-        detections = Detections(sessions.user, sessions.site, sessions.equipment, sessions.at_ms, sessions.change)
-        self._blocks = [detections.filter(mask)]
+        is_unfinished = (sessions.end_days > day) | self.may_continue(sessions)
+        self._blocks = [self._sessionizer.filter_unfinished(sessions, is_unfinished, day)]
 
-    def may_start_earlier(self, sessions: Sessions) -> Flags:
+    def may_start_earlier(self, sessions: S) -> Flags:
         """Return which sessions may have started before the first day read of their user."""
         first_day = self._first_days.look_up(sessions.user[sessions.starts], self.low)
-        earlier: Flags = sessions.at_ms[sessions.starts] < (first_day - 1) * DAY_MS + self._gap_s * 1000
+        earlier: Flags = sessions.at_ms[sessions.starts] < (first_day - 1) * DAY_MS + self._sessionizer.gap_s * 1000
         return earlier
 
-    def may_continue(self, sessions: Sessions) -> Flags:
+    def may_continue(self, sessions: S) -> Flags:
         """Return which sessions may continue after the last day read of their user."""
         last_day = self._last_day_read(sessions.user[sessions.starts])
-        later: Flags = sessions.at_ms[sessions.ends] >= last_day * DAY_MS - self._gap_s * 1000
+        later: Flags = sessions.at_ms[sessions.ends] >= last_day * DAY_MS - self._sessionizer.gap_s * 1000
         return later
 
-    async def extend(self, sessions: Sessions, must_be_whole: SessionFilter, *, back: bool) -> bool:
+    async def extend(self, sessions: S, must_be_whole: Callable[[S], Flags], *, back: bool) -> bool:
         """Read further back or ahead until all sessions that must be complete are; return whether anything was read.
 
         Only the users of incomplete sessions are read: first one more day, then two, four and so on.
@@ -99,12 +95,12 @@ class SessionWindow:
             more = await self._read_further(users, days, back=back)
             self._blocks.append(more)
             of_users = [block.filter(np.isin(block.user, users)) for block in (*of_users, more)]
-            sessions = sessionize(self._locations, self._gap_s, concat_detections(of_users))
+            sessions = self._sessionizer.sessionize(concat_detections(of_users))
             users = self._find_users_to_extend(sessions, must_be_whole, back=back)
             days = min(2 * days, _MAX_DAYS)
         return True
 
-    def _find_users_to_extend(self, sessions: Sessions, must_be_whole: SessionFilter, *, back: bool) -> Ints:
+    def _find_users_to_extend(self, sessions: S, must_be_whole: Callable[[S], Flags], *, back: bool) -> Ints:
         is_cut = self.may_start_earlier(sessions) if back else self.may_continue(sessions)
         return np.unique(sessions.user[sessions.starts[must_be_whole(sessions) & is_cut]])
 

@@ -5,15 +5,16 @@ from typing import Any
 import h3
 import numpy as np
 import pyarrow as pa
-from okube_api.ingest.derive.geo_stays import StayRules, deduplicate_stays, find_stays, index_zones, match_pings
-from okube_api.ingest.derive.place_index import PlaceIndex, index_places
-from okube_api.ingest.derive.sessionize import sessionize
+from okube_api.ingest.derive.geo_stays import deduplicate_stays, find_stays, match_pings
+from okube_api.ingest.derive.ping_runs import PingSessionizer
+from okube_api.ingest.derive.ping_stays import PingRules
+from okube_api.ingest.derive.place_index import PlaceIndex, PlaceRules, index_places
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 DAY = 19_800
 AT_MS = (DAY - 1) * DAY_MS + 12 * 3_600_000  # noon, UTC
 PARIS, LYON = (2.35, 48.86), (4.84, 45.76)
-RULES = StayRules(gap_s=1800, minimum_s=120)
+RULES = PingRules(1_800_000, 0, 0, allows_single=False, is_dwell_expected=False)
 CONTENT = ("user", "place", "zone", "at", "duration_s")
 
 
@@ -22,7 +23,7 @@ def build_places() -> PlaceIndex:
     cells = [{"resolution": 12, "indexes": [h3.latlng_to_cell(lat, lng, 12)]} for lng, lat in (PARIS, LYON)]
     site = {"_id": "s", "timezone": "Europe/Paris", "coordinates": PARIS, "indoorIndexes": cells[0]}
     poi = {"_id": "p", "timezone": "Pacific/Kiritimati", "coordinates": LYON, "outdoorIndexes": cells[1]}
-    return index_places([site], [poi], "UTC")
+    return index_places([site], [poi], "UTC", PlaceRules(minimum_s=120))
 
 
 def build_pings(rows: list[tuple[int, int, tuple[float, float]]]) -> pa.Table:
@@ -40,10 +41,10 @@ def test_pings_in_a_zone_become_stays() -> None:
     places = build_places()
     in_zones = [(1, 0, PARIS), (1, 30, PARIS), (1, 61, PARIS), (1, 64, PARIS), (2, 0, LYON), (2, 5, LYON)]
     pings = build_pings([*in_zones, (1, 10, (0.0, 0.0)), (3, 0, PARIS)])  # outside of all zones; too short for a stay
-    detections, _ = match_pings(pings, np.zeros(pings.num_rows, np.int64), places)
-    assert len(detections) == len(in_zones) + 1
-    sessions = sessionize(index_zones(places), RULES.gap_s, detections)
-    stays = find_stays(sessions, RULES, (DAY - 1, DAY + 1))
+    sessionizer = PingSessionizer(places, RULES)
+    detections, inside = match_pings(pings, np.zeros(pings.num_rows, np.int64), sessionizer)
+    assert len(detections) == len(inside) == len(in_zones) + 1
+    stays = find_stays(sessionizer.sessionize(detections), sessionizer, (DAY - 1, DAY + 1))
     rows = sorted(
         zip(stays.user.tolist(), stays.zone.tolist(), stays.dwell_s.tolist(), stays.day.tolist(), strict=True)
     )

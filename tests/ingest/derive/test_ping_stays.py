@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from random import Random
 from statistics import median_low
 
@@ -104,10 +105,9 @@ def _dwell_minutes(members: list[int], minutes: list[int], gap: list[float], rul
     first, last = members[0], members[-1]
     dwell: float = minutes[last] - minutes[first]
     if rules.is_dwell_expected:
-        if first > 0:
-            dwell += min(minutes[first] - minutes[first - 1], gap[first]) / 2
-        if last + 1 < len(minutes):
-            dwell += min(minutes[last + 1] - minutes[last], gap[last]) / 2
+        before = minutes[first] - minutes[first - 1] if first > 0 else inf
+        after = minutes[last + 1] - minutes[last] if last + 1 < len(minutes) else inf
+        dwell += min(before, gap[first]) / 2 + min(after, gap[last]) / 2
     return dwell
 
 

@@ -185,4 +185,3 @@ def test_a_change_of_a_long_stay_affects_its_first_and_last_day() -> None:
     first, last = tables.to_ordinal(AROUND.date()), tables.to_ordinal(hours[-1].date())
     sessions = tables.sessionize_detections(detections, truth)
     assert find_affected_days(sessions).tolist() == [first, last]
-    assert find_affected_days(sessions, exits=False).tolist() == [first]

@@ -5,10 +5,16 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.ingest.derive.sessionize import Detections, LocationIndex, Sessions, concat_detections, sessionize
+from okube_api.ingest.derive.sessionize import (
+    Detections,
+    DetectionSessionizer,
+    LocationIndex,
+    Sessions,
+    concat_detections,
+    sessionize,
+)
 from okube_api.ingest.refresh import sessions as sessions_module
 from okube_api.ingest.refresh.sessions import SessionPiece, read_session_pieces
 from okube_api.store.arrays import Ints
@@ -50,8 +56,8 @@ def stays(sessions: Sessions, days: Ints, *, by_end: bool) -> set[Stay]:
 
 
 def read_pieces(
-    detections: Detections, gap_s: int, *, exits: bool, extra_days: tuple[int, ...], block: int
-) -> list[SessionPiece]:
+    detections: Detections, gap_s: int, *, extra_days: tuple[int, ...], block: int
+) -> list[SessionPiece[Sessions]]:
     """Return the pieces of a change; at most `block` detections are read at a time."""
 
     async def reading(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
@@ -63,13 +69,11 @@ def read_pieces(
             mask[numbers[start : start + block]] = True
             yield int(part[numbers[start : start + block]].max()), detections.filter(mask)
 
-    async def collect() -> list[SessionPiece]:
+    async def collect() -> list[SessionPiece[Sessions]]:
         changed = detections.at_ms[detections.change != 0] // DAY_MS + 1
         spans = find_ranges(changed.tolist())
-        return [
-            piece
-            async for piece in read_session_pieces(reading, LOCATIONS, gap_s, spans, exits=exits, extra_days=extra_days)
-        ]
+        sessionizer = DetectionSessionizer(LOCATIONS, gap_s)
+        return [piece async for piece in read_session_pieces(reading, sessionizer, spans, extra_days)]
 
     return asyncio.run(collect())
 
@@ -96,16 +100,15 @@ def changes(draw: st.DrawFn) -> tuple[Detections, int]:
     return build_detections(rows), gap_s
 
 
-@pytest.mark.parametrize("exits", [False, True])
 @given(changes(), st.sampled_from([1, 7, 1000]), st.sampled_from([1, 20, 10**6]), st.booleans())
 def test_pieces_cover_all_that_a_change_affects(
-    exits: bool, change: tuple[Detections, int], block: int, most: int, with_also: bool
+    change: tuple[Detections, int], block: int, most: int, with_also: bool
 ) -> None:
     detections, gap_s = change
     extra_days = (FIRST_DAY + 4, FIRST_DAY + 5, FIRST_DAY + 9) if with_also else ()
     before_most, sessions_module.MAX_DETECTIONS = sessions_module.MAX_DETECTIONS, most
     try:
-        pieces = read_pieces(detections, gap_s, exits=exits, extra_days=extra_days, block=block)
+        pieces = read_pieces(detections, gap_s, extra_days=extra_days, block=block)
     finally:
         sessions_module.MAX_DETECTIONS = before_most
     spans = [(piece.first, piece.last) for piece in pieces]
@@ -122,7 +125,7 @@ def test_pieces_cover_all_that_a_change_affects(
     written = np.concatenate([np.empty(0, np.int64), *days])
     assert set(extra_days) <= set(written.tolist())
     everywhere = np.arange(FIRST_DAY - 400, FIRST_DAY + 800)
-    for by_end in (False, True)[: 1 + exits]:
+    for by_end in (False, True):
         before, after = (stays(side, everywhere, by_end=by_end) for side in sides)
         assert {stay[0] for stay in before ^ after} <= set(written.tolist())
         written_stays: set[Stay] = set()
@@ -136,7 +139,7 @@ def test_only_users_with_long_sessions_are_read_further() -> None:
     steps = range(FIRST_DAY * DAY_MS, LAST_DAY * DAY_MS, 1_800_000)
     always = [(0, 0, at, int(at == steps[-1])) for at in steps]
     guests = [(user, 1, day * DAY_MS + user * 1000, 0) for day in range(FIRST_DAY, LAST_DAY) for user in range(1, 101)]
-    pieces = read_pieces(build_detections(always + guests), 1800, exits=True, extra_days=(), block=1000)
+    pieces = read_pieces(build_detections(always + guests), 1800, extra_days=(), block=1000)
     assert sum(len(piece.sessions.at_ms) for piece in pieces) < len(always) * 2 + 100 * 8
     affected_days = [day for piece in pieces for day in piece.affected_days.tolist()]
     assert affected_days == [FIRST_DAY + 1, LAST_DAY + 1]  # on the calendar of Kiritimati
@@ -144,7 +147,7 @@ def test_only_users_with_long_sessions_are_read_further() -> None:
 
 def test_without_a_change_only_extra_days_are_read() -> None:
     detections = build_detections([(1, 0, FIRST_DAY * DAY_MS, 0)])
-    assert read_pieces(detections, 1800, exits=True, extra_days=(), block=10) == []
-    pieces = read_pieces(detections, 1800, exits=True, extra_days=(FIRST_DAY,), block=10)
+    assert read_pieces(detections, 1800, extra_days=(), block=10) == []
+    pieces = read_pieces(detections, 1800, extra_days=(FIRST_DAY,), block=10)
     assert [(piece.first, piece.last, piece.affected_days.tolist()) for piece in pieces] == [(FIRST_DAY, FIRST_DAY, [])]
     assert len(concat_detections([])) == 0

@@ -1,0 +1,158 @@
+"""Runs of pings in places: what `refresh/sessions.py` reads completely, so that the stays of some days come out right.
+
+A run is a sequence of pings of a user in any zones, none of which is further from the next than the longest gap.  All
+that a stay depends on lies in its run, within one gap around it, and on the UTC days of its pings.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from okube_api.clock import DAY_MS
+from okube_api.ingest.columns.columns import DayRange, mark_group_starts, sort_order, to_days_of_places
+from okube_api.ingest.columns.local_days import to_utc_days
+from okube_api.ingest.derive.ping_stays import MatchedPings, PingRules, PingStays, derive_ping_stays
+from okube_api.ingest.derive.place_index import PlaceIndex
+from okube_api.ingest.derive.sessionize import Detections, cancel_changes
+from okube_api.store.arrays import Flags, Ints
+
+OUTSIDE = -1
+"""The site of a ping that is in no zone."""
+
+_LOCAL_D = 1  # a local day and the UTC day of the same instant are at most one day apart
+_DAYS = 10_000_000  # more than any day; packs a user and a day into one integer
+
+
+@dataclass(frozen=True, eq=False)
+class PingRuns:
+    """Pings in zones, sorted by user and time, and the first and last ping of each run.
+
+    pings: all pings, also those in no zone, sorted by user, time and zone; the change of a ping that exists before
+        and after the change is 0.
+    start_days, end_days: the first and last local day that stays of a run can start on, whatever the time zones.
+    """
+
+    pings: Detections
+    user: Ints
+    at_ms: Ints
+    starts: Ints
+    ends: Ints
+
+    @property
+    def start_days(self) -> Ints:
+        """The first day that stays of each run can start on."""
+        return to_utc_days(self.at_ms[self.starts]) - _LOCAL_D
+
+    @property
+    def end_days(self) -> Ints:
+        """The last day that stays of each run can start on."""
+        return to_utc_days(self.at_ms[self.ends]) + _LOCAL_D
+
+    @cached_property
+    def has_change(self) -> Flags:
+        """Whether a ping of the user changes on a UTC day of each run, or on the day before or after."""
+        rows = np.flatnonzero(self.pings.change)
+        changed = np.unique(self.pings.user[rows] * _DAYS + to_utc_days(self.pings.at_ms[rows]))
+        user = self.user[self.starts] * _DAYS
+        low = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.starts]) - 1, side="left")
+        high = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.ends]) + 1, side="right")
+        has_change: Flags = high > low
+        return has_change
+
+
+@dataclass(frozen=True, slots=True)
+class PingSessionizer:
+    """The runs of pings in the zones of places, and the stays that rules make of them."""
+
+    places: PlaceIndex
+    rules: PingRules
+
+    @property
+    def gap_s(self) -> int:
+        """The longest silence within a run, in seconds."""
+        return -(-self.rules.reach_ms // 1000)
+
+    @property
+    def needs_pings_outside(self) -> bool:
+        """Whether stays depend on pings that are in no zone."""
+        rules = self.rules
+        return bool(rules.gap_ms is None or rules.end_after_elsewhere or rules.minimum_share or rules.is_dwell_expected)
+
+    def sessionize(self, detections: Detections) -> PingRuns:
+        """Return the runs of pings in any order, before and after a change."""
+        by = sort_order(detections.user, detections.at_ms, detections.site)
+        user, at_ms, zone = detections.user[by], detections.at_ms[by], detections.site[by]
+        change = cancel_changes(detections.change[by], mark_group_starts(user, at_ms, zone))
+        pings = Detections(user, zone, detections.equipment[by], at_ms, change)
+        inside = np.flatnonzero(zone != OUTSIDE)
+        user, at_ms = user[inside], at_ms[inside]
+        is_start = mark_group_starts(user)
+        is_start[1:] |= np.diff(at_ms) > self.rules.reach_ms
+        starts = np.flatnonzero(is_start)
+        return PingRuns(pings, user, at_ms, starts, np.append(starts[1:], len(user))[: len(starts)] - 1)
+
+    def must_reach_back(self, sessions: PingRuns, span: DayRange) -> Flags:
+        """Return which runs can have stays on the days of the span."""
+        mask: Flags = (sessions.start_days <= span[1]) & (sessions.end_days >= span[0])
+        return mask
+
+    def must_reach_ahead(self, sessions: PingRuns, span: DayRange) -> Flags:
+        """Return which runs can have stays on the days of the span."""
+        return self.must_reach_back(sessions, span)
+
+    def reaches_into(self, sessions: PingRuns, edge_ms: int) -> Flags:
+        """Return which runs start before an instant and can have stays that pings from then on change."""
+        reach_ms = DAY_MS + self.rules.reach_ms
+        mask: Flags = (sessions.at_ms[sessions.starts] < edge_ms) & (
+            sessions.at_ms[sessions.ends] >= edge_ms - reach_ms
+        )
+        return mask
+
+    def list_earlier_days(self, sessions: PingRuns, mask: Flags, day: int) -> set[int]:
+        """Return the local days of runs before a day."""
+        return {earlier for start in np.unique(sessions.start_days[mask]).tolist() for earlier in range(start, day)}
+
+    def find_affected_days(self, sessions: PingRuns) -> Ints:
+        """Return the days on which stays start that differ before and after the change."""
+        pings = sessions.pings
+        users = np.unique(sessions.user[sessions.starts[sessions.has_change]])
+        of_users = np.isin(pings.user, users)
+        sides = [self._derive(pings.filter(of_users & side)) for side in (pings.change <= 0, pings.change >= 0)]
+        user, zone, start_ms, dwell_s = (
+            np.concatenate([getattr(side, name) for side in sides]) for name in ("user", "zone", "start_ms", "dwell_s")
+        )
+        by = sort_order(user, zone, start_ms, dwell_s)
+        is_first = mark_group_starts(user[by], zone[by], start_ms[by], dwell_s[by])
+        differs = by[is_first & np.append(is_first[1:], True)]  # those of only one side
+        return np.unique(self._find_days(start_ms[differs], zone[differs]))
+
+    def filter_unfinished(self, sessions: PingRuns, is_unfinished: Flags, day: int) -> Detections:
+        """Return the pings of the days that unfinished runs, and runs of later days, can depend on."""
+        pings = sessions.pings
+        margin_d = _LOCAL_D + 1 + self.rules.reach_ms // DAY_MS
+        first_day = np.full(len(pings), day - margin_d)
+        rows = sessions.starts[is_unfinished]
+        if len(rows):
+            is_first = mark_group_starts(sessions.user[rows])  # runs of a user are in order of time
+            users, days = sessions.user[rows][is_first], to_utc_days(sessions.at_ms[rows][is_first]) - margin_d
+            position = np.minimum(np.searchsorted(users, pings.user), len(users) - 1)
+            first_day = np.where(users[position] == pings.user, np.minimum(days[position], first_day), first_day)
+        return pings.filter(to_utc_days(pings.at_ms) >= first_day)
+
+    def derive_stays(self, runs: PingRuns, span: DayRange) -> tuple[PingStays, Ints]:
+        """Return the stays after a change that start on the local days of the span, and the day of each."""
+        pings = runs.pings
+        stays = self._derive(pings.filter(pings.change >= 0))
+        day = self._find_days(stays.start_ms, stays.zone)
+        rows = np.flatnonzero((day >= span[0]) & (day <= span[1]))
+        return stays.take(rows), day[rows]
+
+    def _derive(self, pings: Detections) -> PingStays:
+        inside = np.flatnonzero(pings.site != OUTSIDE)
+        matched = MatchedPings(pings.user, pings.at_ms, inside, pings.site[inside].astype(np.int64))
+        return derive_ping_stays(matched, self.places.zone_rules, self.rules)
+
+    def _find_days(self, at_ms: Ints, zone: NDArray[np.int64]) -> Ints:
+        return to_days_of_places(at_ms, zone, self.places.zone_timezones)
