@@ -1,8 +1,9 @@
 """The application: routers, middleware, the error handler, and the services that live as long as the server."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import structlog
 from anyio import CapacityLimiter
@@ -33,7 +34,8 @@ from okube_api.api.routes import (
     thumbnails,
     users,
 )
-from okube_api.auth.secret import load_secret_key
+from okube_api.auth.secret import BadSecret, load_secret_key
+from okube_api.auth.secret_fingerprint import claim_store
 from okube_api.clock import Clock, utc_now
 from okube_api.errors import Refusal
 from okube_api.http.metrics import Metrics
@@ -137,7 +139,11 @@ def _lifespan(settings: Settings, started_store: Store | None, clock: Clock) -> 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         secret = load_secret_key(settings)
         async with AsyncExitStack() as closing:
-            store, starting = (started_store, None) if started_store else await _open_store(settings, closing)
+            if started_store is None:
+                store, starting = await _open_store(settings, secret, closing)
+            else:
+                store, starting = started_store, None
+                await claim_store(store, secret)
             services = build_services(settings, store, clock, secret)
             closing.callback(services.passwords.close)
             app.state.services, app.state.starting = services, starting
@@ -147,18 +153,22 @@ def _lifespan(settings: Settings, started_store: Store | None, clock: Clock) -> 
     return lifespan
 
 
-async def _open_store(settings: Settings, closing: AsyncExitStack) -> "tuple[Store, asyncio.Task[None] | None]":
+async def _open_store(
+    settings: Settings, secret: bytes, closing: AsyncExitStack
+) -> "tuple[Store, asyncio.Task[None] | None]":
     """Return the started store of the settings.
 
     If its database does not answer, return the store together with a task that ends as soon as the database answers.
+    Raise BadSecret when the store was created with another secret.
     """
     store = open_store(settings.store_url, SCHEMA, memory_limit=settings.memory_limit, threads=settings.threads)
     closing.push_async_callback(store.close)
     try:
         await store.start()
+        await claim_store(store, secret)
     except Unavailable:
         log.warning("database does not answer, trying again")
-        starting = asyncio.create_task(_connect(store))
+        starting = asyncio.create_task(_connect(store, secret))
         closing.push_async_callback(_cancel, starting)
         return store, starting
     return store, None
@@ -197,13 +207,20 @@ async def _start_ingest(services: Services, starting: "asyncio.Task[None] | None
         closing.push_async_callback(_cancel, asyncio.create_task(repeat(name, work, interval_s)))
 
 
-async def _connect(store: Store) -> None:
-    """Try to start the store until its database answers."""
+async def _connect(store: Store, secret: bytes) -> None:
+    """Try to start the store until its database answers.  Stop the server when the secret is not that of the store."""
     while True:
         await asyncio.sleep(RETRY_INTERVAL_S)
-        with suppress(Unavailable):
+        try:
             await store.start()
-            return
+            await claim_store(store, secret)
+        except BadSecret as error:
+            log.error("the server stops", error=str(error))
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.Event().wait()  # not ready until the server has stopped
+        except Unavailable:
+            continue
+        return
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

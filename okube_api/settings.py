@@ -188,9 +188,14 @@ class Settings(BaseSettings):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @property
+    def store_path(self) -> Path:
+        """File of the embedded store."""
+        return Path(self.store_url.removeprefix("duckdb:"))
+
+    @property
     def data_folder(self) -> Path:
         """Folder of the embedded store."""
-        return Path(self.store_url.removeprefix("duckdb:")).parent
+        return self.store_path.parent
 
 
 def render_documentation() -> str:

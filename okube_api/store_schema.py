@@ -5,6 +5,7 @@ from okube_api.areas.repository import AREAS
 from okube_api.auth.invitations import INVITATIONS
 from okube_api.auth.keys import KEYS
 from okube_api.auth.repository import DENYLIST, LOGIN_FAILURES, USERS
+from okube_api.auth.secret_fingerprint import FINGERPRINTS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.facts import BAND_EDGES, FACTS, PANELISTS
 from okube_api.equipments.repository import EQUIPMENTS
@@ -28,6 +29,7 @@ SCHEMA = Schema(
         IDEMPOTENCY,
         RATES,
         KEYS,
+        FINGERPRINTS,
         INVITATIONS,
         LOGIN_FAILURES,
         SITES,

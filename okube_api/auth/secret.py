@@ -17,7 +17,7 @@ def load_secret_key(settings: Settings) -> bytes:
     """Return the secret key, at least `MIN_BYTES` bytes.
 
     Without one in the settings, the embedded store has a key file next to its data, created with mode 0600.
-    Raise BadSecret when the key is too short, or missing on MongoDB.
+    Raise BadSecret when the key is too short, missing on MongoDB, or missing although the embedded store exists.
     """
     if settings.secret_key is not None:
         return _check_length(settings.secret_key.get_secret_value().encode(), "OKUBE_SECRET_KEY")
@@ -29,6 +29,12 @@ def load_secret_key(settings: Settings) -> bytes:
     path = settings.data_folder / "secret.key"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
+        if settings.store_path.exists():
+            raise BadSecret(
+                f"The secret key of {settings.store_path} is missing: there is no file {path}, and OKUBE_SECRET_KEY is "
+                "not set. Restore that file from a backup, or set OKUBE_SECRET_KEY to the key that the store was "
+                "created with."
+            )
         _create(path)
     return _check_length(path.read_bytes().strip(), str(path))
 

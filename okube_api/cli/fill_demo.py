@@ -13,6 +13,7 @@ from okube_api.applications.repository import ApplicationRepository
 from okube_api.auth.passwords import hash_password
 from okube_api.auth.repository import UserRepository
 from okube_api.auth.secret import load_secret_key
+from okube_api.auth.secret_fingerprint import claim_store
 from okube_api.campaigns.levers import LeverRepository
 from okube_api.campaigns.repository import CAMPAIGNS, CampaignRepository
 from okube_api.cli.demo_file import DRAFT, FILE
@@ -22,6 +23,7 @@ from okube_api.clock import utc_now
 from okube_api.demo.fill import DemoServices, FillProgress, fill_applications
 from okube_api.engine.calendar import to_local_date
 from okube_api.equipments.repository import EquipmentRepository
+from okube_api.ingest.invalidation import Invalidation
 from okube_api.ingest.service import Ingest
 from okube_api.kit.resource_changes import ChangePublisher
 from okube_api.pois.repository import PoiRepository
@@ -41,6 +43,7 @@ async def fill_folder(folder: Path, until: date | None) -> None:
     store = build_store(settings)
     await store.start()
     try:
+        await claim_store(store, secret)
         with console.status("Generating a year of events...") as status:
 
             def show_progress(step: FillProgress) -> None:
@@ -48,6 +51,7 @@ async def fill_folder(folder: Path, until: date | None) -> None:
 
             yesterday = to_local_date(utc_now(), TIMEZONE) - timedelta(days=1)
             services = build_demo_services(store, secret, memory_limit=settings.memory_limit, threads=settings.threads)
+            await Invalidation(services.ingest).request_upgrade()  # the facts will be of the current version
             await fill_applications(services, until or yesterday, show_progress)
         await UserRepository(store, utc_now).create(
             LOGIN, hash_password(secrets.token_urlsafe(32)), platform_admin=True

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from okube_api.auth.secret import BadSecret, load_secret_key
+from okube_api.auth.secret_fingerprint import claim_store
 from okube_api.cli.remote import RemoteError, RemoteServer
 from okube_api.clock import utc_now
 from okube_api.errors import Refusal
@@ -61,7 +62,10 @@ async def open_services(settings: Settings) -> "AsyncIterator[Services]":
     store = build_store(settings)
     await store.start()
     try:
-        yield build_services(settings, store, utc_now, secret)
+        await claim_store(store, secret)
+        services = build_services(settings, store, utc_now, secret)
+        await services.invalidation.request_upgrade()
+        yield services
     finally:
         await store.close()
 

@@ -16,12 +16,14 @@ from pydantic import SecretStr
 
 from okube_api.app import create_app
 from okube_api.auth.secret import load_secret_key
+from okube_api.auth.secret_fingerprint import check_secret, claim_store
 from okube_api.cli.runtime import build_store, run_command
 from okube_api.http.connection import ConnectionLimits, allow_connections, build_protocol
 from okube_api.http.listener import listen
 from okube_api.http.middleware.access_log import configure_logging
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED_SCHEME
+from okube_api.store.errors import Unavailable
 from okube_api.store.protocol import Store
 
 _GRACE_S = 25
@@ -46,7 +48,18 @@ async def _check_settings_of_workers() -> None:
             "Only one process can open the embedded store. Use --workers 1, or MongoDB "
             "(OKUBE_STORE_URL=mongodb://host/database)."
         )
-    load_secret_key(settings)
+    await _check_secret(settings, load_secret_key(settings))
+
+
+async def _check_secret(settings: Settings, secret: bytes) -> None:
+    """Raise BadSecret when the database was used with another secret; return when it does not answer yet."""
+    store = build_store(settings)
+    try:
+        await check_secret(store, secret)
+    except Unavailable:
+        pass  # the server waits for it, and checks the secret then
+    finally:
+        await store.close()
 
 
 async def _serve(host: str, port: int) -> None:
@@ -67,11 +80,15 @@ async def run_server(
     announce: called with the address of the server once it answers.
     before_serving: called with the embedded store before the server starts.
     """
-    load_secret_key(settings)
+    secret = load_secret_key(settings)
     embedded = build_store(settings) if settings.store_url.startswith(EMBEDDED_SCHEME) else None
-    if embedded is not None:
+    if embedded is None:
+        await _check_secret(settings, secret)
+    else:
         await embedded.start()
     try:
+        if embedded is not None:
+            await claim_store(embedded, secret)
         if embedded is not None and before_serving is not None:
             await before_serving(embedded)
         await _listen(create_app(settings, store=embedded), settings, host, port, announce)
