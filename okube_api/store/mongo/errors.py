@@ -1,8 +1,12 @@
 """Errors of the driver as the store's errors, and the time limits of operations."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
+from typing import Any
 
+import anyio
 import pymongo
 from pymongo import errors
 
@@ -22,10 +26,11 @@ class WriteConflict(Unavailable):
 def time_limit(seconds: float | None) -> Iterator[None]:
     """Limit the time of the driver's operations inside.  Raise Unavailable or StoreFull for the driver's errors.
 
+    Raise CancelledError when the task was cancelled inside, even if the driver raised another error or went on.
     Never use it around a `yield`: the limit would apply to the code that runs meanwhile.
     """
     try:
-        with pymongo.timeout(seconds):
+        with pymongo.timeout(seconds), _keep_cancellation():
             yield
     except (errors.ConnectionFailure, errors.ExecutionTimeout, errors.WTimeoutError) as error:
         raise Unavailable(f"The database did not answer: {type(error).__name__}.") from error
@@ -37,6 +42,30 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         if error.timeout:
             raise Unavailable("The database did not answer in time.") from error
         raise
+
+
+@contextmanager
+def _keep_cancellation() -> Iterator[None]:
+    """Raise CancelledError when the task was cancelled inside.
+
+    The driver takes the end of a cancelled read for a lost connection: it raises AutoReconnect or tries again.  A loop
+    that suppresses errors would then never end.  Cancellations before count as handled: this may be a clean-up.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        yield
+    except errors.PyMongoError as error:
+        if _is_cancelled(task, before):
+            raise asyncio.CancelledError from error
+        raise
+    if _is_cancelled(task, before):
+        raise asyncio.CancelledError
+
+
+def _is_cancelled(task: "asyncio.Task[Any] | None", before: int) -> bool:
+    """Return whether a task was cancelled again; not by a scope of anyio, which repeats its cancellation itself."""
+    return task is not None and task.cancelling() > before and anyio.current_effective_deadline() != -inf
 
 
 def _translate_failure(error: errors.OperationFailure) -> Exception | None:
