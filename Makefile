@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-warn-sc
 CLIENTS := build/clients
 CORPORA := build/corpora
 
-.PHONY: help demo serve test clients corpora check format openapi documents clean
+.PHONY: help demo serve test clients corpora schemathesis check format openapi documents clean
 
 help:
 	@echo "make demo       serve a year of generated data; prints the address and the login"
@@ -16,6 +16,7 @@ help:
 	@echo "make test       run the whole suite (with OKUBE_TEST_MONGODB=mongodb://host/ on MongoDB, too)"
 	@echo "make clients    generate clients from the OpenAPI document, compile and use them"
 	@echo "make corpora    run published corpora: JSONTestSuite, csv-spectrum, the big list of naughty strings"
+	@echo "make schemathesis  run 20,000 generated requests against the OpenAPI document (CASES=, SEED=)"
 	@echo "make check      run the linter, the formatter and the type checker"
 	@echo "make format     fix and format the code"
 	@echo "make openapi    write openapi/openapi.json"
@@ -36,6 +37,9 @@ clients: $(VENV)/.installed-dev $(CLIENTS)/.installed
 
 corpora: $(VENV)/.installed-dev $(CORPORA)/.installed
 	@$(BIN)/python -m pytest -p no:xdist tests/corpora $(ARGS)
+
+schemathesis: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.api.run_schemathesis
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .

@@ -228,7 +228,6 @@ App = Annotated[
     str,
     Query(
         alias="app",
-        min_length=1,
         description="Id or key of an application; if absent, the list covers all your applications.",
     ),
 ]

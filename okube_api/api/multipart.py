@@ -45,7 +45,12 @@ class TableRoute(UploadRoute):
 
 
 class MultipartRoute(TableRoute):
-    """A route that matches only requests with a body of several parts."""
+    """A route that matches only requests with a body of several parts.
+
+    It ignores the options of the answer to JSON, which is documented for the same path.
+    """
+
+    ignored_parameters = frozenset({"with_extra"})
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match by path and method, unless the body is of another type: then a later route can match."""
@@ -112,7 +117,8 @@ def _describe_body(model: type[BaseModel], files: Mapping[str, bool]) -> Json:
     required = [field.alias or name for name, field in model.model_fields.items() if field.is_required()]
     if required := [*required, *(name for name, is_required in files.items() if is_required)]:
         schema["required"] = required
-    return {"requestBody": {"content": {MULTIPART: {"schema": schema}}}}
+    body: Json = {"content": {MULTIPART: {"schema": schema}}}
+    return {"requestBody": body | ({"required": True} if any(files.values()) else {})}
 
 
 def _list_properties(model: type[BaseModel], within: str = "") -> Iterator[tuple[str, Json]]:

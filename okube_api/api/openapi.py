@@ -30,17 +30,20 @@ from okube_api.api.route import FORM, JSON, ApiRoute
 from okube_api.errors import (
     BadRequest,
     Forbidden,
+    HeadersTooLarge,
     Impossible,
     InsufficientStorage,
     NotFound,
     PreconditionFailed,
     Refusal,
     RequestConflict,
+    RequestTimeout,
     ServiceUnavailable,
     TooLarge,
     TooManyRequests,
     Unauthorised,
     UnsupportedMedia,
+    UrlTooLong,
 )
 from okube_api.http import idempotency
 from okube_api.http.problems import InternalError
@@ -59,6 +62,9 @@ _REFUSALS: Mapping[type[Refusal], str] = {
     Forbidden: "Not allowed, or plain HTTP where HTTPS is required.",
     NotFound: "The resource does not exist, or you may not read it.",
     RequestConflict: "Conflict with another request in progress. Try again.",
+    RequestTimeout: "The request did not arrive in time.",
+    UrlTooLong: "The URL is too long.",
+    HeadersTooLarge: "The headers are too large, or too many.",
     PreconditionFailed: "The resource has changed since it was read.",
     TooLarge: "The body is too large.",
     UnsupportedMedia: "The content type or encoding is not accepted here.",
@@ -72,7 +78,7 @@ _REFUSALS: Mapping[type[Refusal], str] = {
 
 _BY_STATUS = {refusal.status: refusal for refusal in _REFUSALS}
 
-_ALWAYS = (400, 403, 429, 500, 503)
+_ALWAYS = (400, 403, 408, 414, 429, 431, 500, 503)
 _FOR_BODIES = (413, 415)
 _FOR_WRITES = (409, 507)
 _VALUE_KEYWORDS = {"example", "examples", "default", "enum", "const"}  # a `title` inside these is data
@@ -85,6 +91,7 @@ _ID_PATHS = (
     "/applications/{application}/users/{user}",
     "/pois/{poi}",
     "/sites/{site}",
+    "/sites/{site}/studies/{study}",
 )
 """Paths whose last parameter must be an id; the other paths also accept keys."""
 

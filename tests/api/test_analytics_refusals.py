@@ -91,6 +91,11 @@ MALFORMED: list[tuple[Json, str, str]] = [
     ({**SESSIONS, "filters": {"weather": []}}, "/filters/weather", "unknown_field"),
     ({"params": [{"kpi": "sessions", "sites": {"properties": None}}]}, "/params/0/sites/properties", "wrong_type"),
     ({"params": [{"kpi": "sessions", "sites": {"property": 1}}]}, "/params/0/sites/properties", "wrong_type"),
+    (
+        {"params": [{"kpi": "sessions", "sites": {"properties": ["_id"], "property": []}}]},
+        "/params/0/sites/properties",
+        "out_of_range",
+    ),
     ({**SESSIONS, "filters": {"sites": {"is": ["lyon-2"]}}}, "/filters/sites/not", "missing"),
     ({**SESSIONS, "filters": {"weekdays": [0]}}, "/filters/weekdays/0", "out_of_range"),
     ({**SESSIONS, "filters": {"weekdays": [8]}}, "/filters/weekdays/0", "out_of_range"),

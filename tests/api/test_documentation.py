@@ -281,3 +281,15 @@ async def test_references_resolve(nobody: httpx.AsyncClient) -> None:
         node = document
         for step in reference.split("/"):
             node = node[step]
+
+
+async def test_refusals_of_the_connection_are_documented(nobody: httpx.AsyncClient) -> None:
+    document = await get_document(nobody)
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            assert {"408", "414", "431"} <= set(operation["responses"]), f"{method} {path}"
+
+
+async def test_bodies_with_required_files_are_required(nobody: httpx.AsyncClient) -> None:
+    paths = (await get_document(nobody))["paths"]
+    assert paths["/applications/{application}/sites/import"]["post"]["requestBody"]["required"] is True

@@ -96,7 +96,7 @@ class PropertyOptions(SortOptions):
         if not values:
             return options
         lists = [[value] if isinstance(value, str) else value for value in values]
-        invalid = [value for value in lists if not isinstance(value, list)]
+        invalid = [value for value in lists if not isinstance(value, list) or not value]
         properties: Any = invalid[0] if invalid else [name for names in lists for name in names]
         if not invalid and all(isinstance(name, str) for name in properties):
             properties = list(dict.fromkeys(properties))
