@@ -21,10 +21,17 @@ FreeValue = str | int | float | bool | None | list[Any] | dict[str, Any]
 
 _NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _JSON_NUMBER = re.compile(_NUMBER, re.ASCII)
-_NEEDS_MARK = re.compile(rf"'*(?:{FORMULA}|\Z)")
-_FREE_NEEDS_MARK = re.compile(rf"'*(?:{FORMULA}|[{{\[]|(?:true|false|null|{_NUMBER})?\Z)", re.ASCII)
+NULL_CELL = "\\N"
+"""How databases write a value that is absent."""
+
+_NEEDS_MARK = re.compile(rf"'*(?:{FORMULA}|(?:\\N)?\Z)")
+_LIST_NEEDS_MARK = re.compile(rf"'*(?:{FORMULA}|\[.*\]\Z|\Z)", re.DOTALL)
+_FREE_NEEDS_MARK = re.compile(rf"'*(?:{FORMULA}|\\N\Z|[{{\[]|(?:true|false|null|{_NUMBER})?\Z)", re.ASCII)
 _FREE_WORDS: dict[str, bool | None] = {**BOOLEANS, "null": None}
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
+
+_PYTHON_TEXT = re.compile(r"'[^'\\]*'")
+_PYTHON_TEXTS = re.compile(r"\[ *'[^'\\]*'(?: *, *'[^'\\]*')* *\]")
 
 # -- texts ---------------------------------------------------------------------------------------------------
 
@@ -46,20 +53,42 @@ def parse_text(cell: str) -> str:
 
 def format_texts(items: Sequence[str]) -> str:
     """Return the cell of a list of texts."""
-    joined = "|".join(items)
-    if "\\" in joined or joined.count("|") >= len(items):
-        joined = "|".join(item.replace("\\", "\\\\").replace("|", "\\|") for item in items)
-    return format_text(joined)
+    joined = _join_items(items)
+    return f"'{joined}" if _LIST_NEEDS_MARK.match(joined) and not is_plain_number(joined) else joined
 
 
 def format_values(items: Iterable[Any]) -> str:
     """Return the cell of a list of any values, each as JSON."""
-    return format_texts([json.dumps(item, ensure_ascii=False, separators=(",", ":")) for item in items])
+    return format_text(_join_items([json.dumps(item, ensure_ascii=False, separators=(",", ":")) for item in items]))
+
+
+def _join_items(items: Sequence[str]) -> str:
+    joined = "|".join(items)
+    if "\\" in joined or joined.count("|") >= len(items):
+        joined = "|".join(item.replace("\\", "\\\\").replace("|", "\\|") for item in items)
+    return joined
 
 
 def parse_list(cell: str) -> list[str]:
-    """Return the items of a cell that is not empty; a backslash that escapes nothing stays."""
-    text = parse_text(cell)
+    """Return the items of a cell that is not empty: joined by `|`, or a list as JSON or Python writes it.
+
+    A backslash that escapes nothing stays.
+    """
+    if cell[0] == "[" and cell[-1] == "]" and (items := _parse_texts(cell)) is not None:
+        return items
+    return split_items(cell[1:] if cell[0] == "'" and _LIST_NEEDS_MARK.match(cell) else cell)
+
+
+def _parse_texts(cell: str) -> list[str] | None:
+    """Return the texts of a list in brackets; None when it is not a list of texts."""
+    if _PYTHON_TEXTS.fullmatch(cell):
+        return [text[1:-1] for text in _PYTHON_TEXT.findall(cell)]
+    value = _parse_json(cell)
+    return value if isinstance(value, list) and all(isinstance(item, str) for item in value) else None
+
+
+def split_items(text: str) -> list[str]:
+    """Return the items that are joined by `|` in a text."""
     if "\\" not in text:
         return text.split("|")
     items = [""]

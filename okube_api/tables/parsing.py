@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,7 @@ from okube_api.kit.cells import INSTANT_PATTERN, CellFormat, ValueType, is_naive
 from okube_api.kit.encodings import looks_misread
 from okube_api.kit.schemas import Body
 from okube_api.store.values import Json
-from okube_api.tables.cells import parse_free, parse_list, parse_text
+from okube_api.tables.cells import NULL_CELL, parse_free, parse_list, parse_text, split_items
 from okube_api.tables.columns import CellType, TableColumn, TableColumns, list_columns
 from okube_api.tables.reading import RowBlock
 
@@ -30,6 +30,7 @@ _MAPPER_HINT = " To read columns with names of your own, give the column of each
 
 _DEFAULT_FORMAT = CellFormat()
 _INSTANT = re.compile(INSTANT_PATTERN)
+_SERIAL_DAY = re.compile(r" *([2-7]\d{4})(?:[.,]0+)? *", re.ASCII)  # 1954 to 2119
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class RowParser:
         fields: Json = {}
         items: dict[str, Json] = {}  # the only object of a list, by the field of the list
         for name, column, parse in self._parsers:
-            text = texts[name]
+            text = "" if texts[name] == NULL_CELL else texts[name]
             first, *inner = column.path
             if not inner:
                 fields[first] = parse(text) if text else None
@@ -233,12 +234,18 @@ def _get_cell_parser(
     def parse(text: str) -> Any:
         value = read_value(parse_text(text), value_type, cell_format)
         if value_type is ValueType.DAY:
-            return _find_local_day(value, zone) or value
+            return _find_serial_day(value) or _find_local_day(value, zone) or value
         if isinstance(value, str):
             return text
         return value if factor is None else _multiply(value, factor)
 
     return parse
+
+
+def _find_serial_day(text: str) -> str | None:
+    """Return the day of a number that a spreadsheet shows instead: 45627 is 2024-12-01; None for other texts."""
+    match = _SERIAL_DAY.fullmatch(text)
+    return (date(1899, 12, 30) + timedelta(days=int(match[1]))).isoformat() if match else None
 
 
 def _find_local_day(text: str, zone: ZoneInfo | None) -> str | None:
@@ -293,7 +300,9 @@ def _list_days(schema: Json) -> list[str]:
 
 
 def _parse_values(text: str) -> list[Any]:
-    return [_parse_value(item) for item in parse_list(text)]
+    """Return the values in a cell, each as JSON, or all of them as one JSON list."""
+    values = [_parse_value(item) for item in split_items(parse_text(text))]
+    return values[0] if len(values) == 1 and isinstance(values[0], list) else values
 
 
 def _parse_pairs(text: str) -> list[Any]:
@@ -308,7 +317,10 @@ def _parse_pairs(text: str) -> list[Any]:
             for match in hours
             if match is not None
         ]
-    return _parse_values(text)
+    values = [_parse_value(item) for item in split_items(parse_text(text))]
+    first = values[0]
+    is_nested = len(values) == 1 and isinstance(first, list) and first and all(isinstance(pair, list) for pair in first)
+    return first if is_nested else values
 
 
 def _parse_value(item: str) -> Any:

@@ -93,5 +93,21 @@ def test_type_of_a_free_value_follows_from_the_cell(cell: str, value: Any) -> No
     assert (type(parsed), parsed) == (type(value), value)
 
 
+@pytest.mark.parametrize(
+    ("cell", "items"),
+    [
+        ('["a", "b|c"]', ["a", "b|c"]),
+        ("['a', 'b,c']", ["a", "b,c"]),
+        ("[]", []),
+        ("'[]", ["[]"]),
+        ("[a]|[b]", ["[a]", "[b]"]),
+        ("[1, 2]", ["[1, 2]"]),
+        ("a|b", ["a", "b"]),
+    ],
+)
+def test_lists_as_programs_write_them(cell: str, items: list[str]) -> None:
+    assert parse_list(cell) == items
+
+
 def test_backslash_that_escapes_nothing_stays() -> None:
     assert parse_list("C:\\new|b") == ["C:\\new", "b"]

@@ -198,6 +198,7 @@ def test_booleans_of_spreadsheets(text: str, value: bool) -> None:
         (["03/04/2023", "04/30/2023"], None, ["2023-03-04", "2023-04-30"]),
         (["3.4.2023"], "dmy", ["2023-04-03"]),
         (["2023-04-03 00:00:00", "2023/04/05"], None, ["2023-04-03", "2023-04-05"]),
+        (["45627", "45627.0"], None, ["2024-12-01", "2024-12-01"]),
     ],
 )
 def test_days_of_spreadsheets(days: list[str], order: Any, expected: list[str]) -> None:
@@ -357,6 +358,7 @@ def test_faults_of_the_only_object_of_a_list_name_its_column(content: str, fault
         ("9h à 12h et 14h à 18h", [["09:00", "12:00"], ["14:00", "18:00"]]),
         ("8.30-12.00|13.15 bis 18", [["08:30", "12:00"], ["13:15", "18:00"]]),
         ('["09:00", "19:00"]|["20:00", "21:00"]', [["09:00", "19:00"], ["20:00", "21:00"]]),
+        ('[["09:00", "19:00"], ["20:00", "21:00"]]', [["09:00", "19:00"], ["20:00", "21:00"]]),
         ("Geschlossen", []),
     ],
 )
@@ -364,6 +366,17 @@ def test_opening_hours_as_people_write_them(cell: str, hours: list[list[str]]) -
     quoted = cell.replace('"', '""')
     rows, faults = read_shops(f'name,hours\nx,"{quoted}"\n')
     assert (faults, [row.fields["hours"] for row in rows]) == ([], [hours])
+
+
+def test_nulls_and_lists_of_databases_and_data_frames() -> None:
+    content = "name,floors,tags,door.width,visits\n\\N,2.0,\"['a', 'b']\",\\N,\\N\n"
+    rows, faults = read_shops(content.replace(",visits", ",slogan"))
+    assert faults == []
+    assert [row.fields for row in rows] == [
+        {"name": None, "floors": 2, "tags": ["a", "b"], "door": None, "slogan": None}
+    ]
+    diaries, faults = read_diary('visits\n"[{""people"": 1}, {""people"": 2}]"\n')
+    assert (faults, diaries) == ([], [{"visits": [{"people": 1}, {"people": 2}]}])
 
 
 def test_incomplete_coordinates_are_refused() -> None:
