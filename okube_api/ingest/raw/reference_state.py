@@ -14,11 +14,9 @@ from okube_api.ingest.derive.panel_index import PanelIndex, index_panel
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS, EventKind
 from okube_api.ingest.raw.latest import find_changed_keys, find_latest_rows
-from okube_api.ingest.raw.reader import BatchDelta, read_blocks
+from okube_api.ingest.raw.reader import BatchDelta, encode_texts, make_empty_rows, read_blocks
 from okube_api.store.arrays import Ints
-from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Change, Reader
-from okube_api.store.schema import Table
 
 USERS_PER_BLOCK = 250_000
 _UNDATED = (tables.UNDATED_PART, tables.UNDATED_PART)
@@ -49,7 +47,7 @@ async def write_panel(change: Change, delta: BatchDelta, *, force: bool = False)
     force: write the panel even if no record changes.
     """
     changed_users: list[Ints] = [np.empty(0, np.int64)]
-    panel = [_encode_texts(_empty_rows(tables.PANELISTS).drop_columns(_NOT_STATE))]
+    panel = [make_empty_rows(tables.PANELISTS).drop_columns(_NOT_STATE)]
     async for before, after in read_before_and_after(change, KINDS["panelists"], delta, _UNDATED):
         changed_users.append(to_integers(find_changed_keys(before, after, ("user",))["user"]))
         panel.append(after)
@@ -71,8 +69,8 @@ async def find_changed_areas(view: Reader, delta: BatchDelta) -> Sequence[str]:
 async def read_panel(view: Reader, delta: BatchDelta) -> PanelIndex:
     """Return the index of the stored panel, with the coordinates of areas as they are after a change."""
     areas = [after async for _, after in read_before_and_after(view, KINDS["areas"], delta, _UNDATED)]
-    panel = [_encode_texts(block) async for block in view.read_parts(PANELISTS, *_UNDATED)]
-    return index_panel(pa.concat_tables([_encode_texts(_empty_rows(PANELISTS)), *panel]), pa.concat_tables(areas))
+    panel = [encode_texts(block) async for block in view.read_parts(PANELISTS, *_UNDATED)]
+    return index_panel(pa.concat_tables([make_empty_rows(PANELISTS), *panel]), pa.concat_tables(areas))
 
 
 # -- helpers --------------------------------------------------------------------------------------------------
@@ -87,26 +85,14 @@ async def _find_last_user(view: Reader, kind: EventKind, delta: BatchDelta, part
 
 async def _read_users(view: Reader, kind: EventKind, delta: BatchDelta, parts: DayRange, low: int) -> pa.Table:
     """Return the events of `USERS_PER_BLOCK` users from number `low` on; all events where the key has no user."""
-    events = [_encode_texts(_empty_rows(kind.table))]
+    events = [make_empty_rows(kind.table)]
     async for block in read_blocks(view, kind.table, *parts, delta.either_side):
         if "user" in kind.natural_key:
             user = to_integers(block["user"])
             block = block.filter(pa.array((user >= low) & (user < low + USERS_PER_BLOCK)))  # noqa: PLW2901
-        events.append(_encode_texts(block))
+        events.append(encode_texts(block))
     return pa.concat_tables(events).unify_dictionaries()
 
 
 def _select_current(rows: pa.Table, kind: EventKind) -> pa.Table:
     return rows.take(pa.array(find_latest_rows(rows, kind.natural_key))).drop_columns(_NOT_STATE)
-
-
-def _empty_rows(table: Table) -> pa.Table:
-    return make_arrow_schema(get_stored_types(table)).empty_table()
-
-
-def _encode_texts(rows: pa.Table) -> pa.Table:
-    """Return rows with dictionary-encoded texts: they repeat, so this saves memory."""
-    for place, field in enumerate(rows.schema):
-        if pa.types.is_string(field.type):
-            rows = rows.set_column(place, field.name, rows[field.name].dictionary_encode())
-    return rows

@@ -9,12 +9,10 @@ import pyarrow.compute as pc
 
 from okube_api.ingest.columns.columns import to_integers
 from okube_api.ingest.events.kinds import EventKind
-from okube_api.ingest.raw.reader import BatchDelta, read_blocks
+from okube_api.ingest.raw.reader import BatchDelta, encode_texts, make_empty_rows, read_blocks
 from okube_api.ingest.refresh.context import RefreshTask
 from okube_api.store.arrays import Flags
-from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Reader
-from okube_api.store.schema import ColumnType
 
 MAX_ROWS = 1_000_000
 
@@ -32,7 +30,7 @@ class DayReader:
 
     def __init__(self, view: Reader, kind: EventKind, delta: BatchDelta) -> None:
         self._view, self._kind, self._delta = view, kind, delta
-        self._rows = _empty_rows(kind)
+        self._rows = make_empty_rows(kind.table)
         self._next_day: int | None = None
 
     async def read_days(self, low: int, high: int) -> pa.Table:
@@ -50,25 +48,12 @@ async def _read_whole_days(
     view: Reader, kind: EventKind, low: int, high: int, delta: BatchDelta
 ) -> AsyncIterator[pa.Table]:
     """Yield the events that count before or after the change, in tables of whole UTC days."""
-    pending = _empty_rows(kind)
+    pending = make_empty_rows(kind.table)
     async for block in read_blocks(view, kind.table, low, high, delta.either_side):
-        pending = pa.concat_tables([pending, _encode_texts(block, kind)])
+        pending = pa.concat_tables([pending, encode_texts(block)])
         is_complete: Flags = to_integers(pending["part"]) < to_integers(block["part"])[-1]
         if pending.num_rows >= MAX_ROWS and is_complete.any():
             yield pending.filter(pa.array(is_complete)).unify_dictionaries()
             pending = pending.filter(pa.array(np.logical_not(is_complete)))
     if pending.num_rows:
         yield pending.unify_dictionaries()
-
-
-def _empty_rows(kind: EventKind) -> pa.Table:
-    return _encode_texts(make_arrow_schema(get_stored_types(kind.table)).empty_table(), kind)
-
-
-def _encode_texts(rows: pa.Table, kind: EventKind) -> pa.Table:
-    """Return rows with dictionary-encoded texts: they repeat, so this saves memory."""
-    for column in kind.table.columns:
-        if column.type is ColumnType.TEXT:
-            place = rows.schema.get_field_index(column.name)
-            rows = rows.set_column(place, column.name, rows[column.name].dictionary_encode())
-    return rows
