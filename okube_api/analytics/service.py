@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -48,19 +48,31 @@ class AnswerOptions:
     csv: str | None = None
 
 
+STALE_FACTS = (
+    "Settings or places have changed, and the facts are being rebuilt: values may still be those of before the change."
+)
+"""The note on answers whose facts are older than the settings of the application."""
+
+
 class Analytics:
     """Answers questions within the limits of the settings, from the answer cache where possible.
 
     freshness: reads the instant of an application's last ingest, by its id.
+    is_stale: returns whether facts of an application are older than its settings and places, by its id.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, settings: Settings, freshness: Callable[[str], Awaitable[str | None]]
+        self,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        freshness: Callable[[str], Awaitable[str | None]],
+        is_stale: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._store = store
         self._clock = clock
         self._settings = settings
-        self._freshness = freshness
+        self._freshness, self._is_stale = freshness, is_stale
         self._resources = ResourceCache(store)
         self._panels = PanelCache()
         self.answer_cache = AnswerCache(store, clock)
@@ -95,6 +107,8 @@ class Analytics:
         period = self._resolve_period(scope, options, today)
         directory = Directory(self._store, self._resources, application.id)
         question = await MODULES[query.module].resolve(query, scope, period, options.uplift, directory)
+        if await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
+            question, key = replace(question, notes=(*question.notes, STALE_FACTS)), None
 
         # Read and compute.
         async with self._open_reader(application.id) as reader:

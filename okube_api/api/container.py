@@ -105,7 +105,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         changes=changes,
         cascade_delete=CascadeDelete(changes, sites, pois, campaigns, studies, equipments, thumbnails),
         thumbnails=thumbnails,
-        analytics=Analytics(store, clock, settings, ingest.batches.read_freshness),
+        analytics=Analytics(store, clock, settings, ingest.batches.read_freshness, invalidation.is_stale),
         ingest=ingest,
         invalidation=invalidation,
     )

@@ -97,6 +97,8 @@ def test_commands_say_what_to_do(work_folder: Path, monkeypatch: pytest.MonkeyPa
     assert result.exit_code == 1
     assert "Set OKUBE_SECRET_KEY to the earlier key" in " ".join(result.output.split())
     monkeypatch.delenv("OKUBE_SECRET_KEY")
-    result = run_cli("user", "add", "a@okube.example", "--platform-admin", "--password-stdin", text="correct horse battery\n")
+    result = run_cli(
+        "user", "add", "a@okube.example", "--platform-admin", "--password-stdin", text="correct horse battery\n"
+    )
     assert result.exit_code == 1
     assert "secret.key" in result.output
