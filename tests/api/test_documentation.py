@@ -169,6 +169,9 @@ async def test_ids_in_paths_have_a_pattern(nobody: httpx.AsyncClient) -> None:
         if parameter["in"] == "path"
     }
     assert patterns["/sites/{site}", "site"] == patterns["/auth/keys/{key}", "key"] == "^[0-9a-fA-F]{24}$"
+    questions = "/sites/{site}/studies/{study}/geo-marketing/analytics"
+    assert patterns[questions, "study"] == patterns[questions, "site"] == "^[0-9a-fA-F]{24}$"
+    assert patterns["/applications/{application}/studies/{study}/geo-marketing/analytics", "study"] is None
     assert patterns["/applications/{application}/sites/{site}/equipments", "site"] is None
     assert patterns["/applications/{application}", "application"] is None
 
