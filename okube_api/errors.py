@@ -212,6 +212,12 @@ class TooMuchToRead(Impossible):
     code = "too_much_to_read"
 
 
+class TooManyValues(Impossible):
+    """422: the answer would have more values than the limit allows."""
+
+    code = "too_many_values"
+
+
 class TooManyRequests(Refusal):
     """429: a rate limit is exceeded."""
 

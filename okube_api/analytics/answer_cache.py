@@ -4,12 +4,12 @@ An answer depends on the application's rows, on its documents and on the current
 read (`Reader.version`, `Store.revision`).  A store without such versions has no cached answers.
 """
 
-import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from okube_api.analytics.rendering import RenderedContent
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.areas.repository import AREAS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
@@ -56,19 +56,14 @@ class Validity:
 class RenderedAnswer:
     """The bytes of an answer, and notes on its values.
 
+    content: the bytes; its `etag` is a hash of them: equal answers have equal tags on every store and after a restart.
     csv: the media type of a CSV answer, None for JSON.
-    etag: a hash of the content as an entity tag; equal answers have equal tags on every store and after a restart.
     """
 
-    content: bytes
+    content: RenderedContent
     module: Module
     csv: str | None = None
     notes: tuple[str, ...] = ()
-    etag: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Compute the tag."""
-        object.__setattr__(self, "etag", f'"{hashlib.blake2b(self.content, digest_size=12).hexdigest()}"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +111,9 @@ class AnswerCache:
     def put(self, key: CacheKey, entry: CacheEntry) -> None:
         """Add an entry; drop the least recently used ones when there are too many bytes.
 
-        An entry of more than half the limit is not cached.
+        An answer in a file and an entry of more than half the limit are not cached.
         """
-        if _count_bytes(key, entry) > self._max_bytes // 2:
+        if entry.answer.content.file is not None or _count_bytes(key, entry) > self._max_bytes // 2:
             return
         self._drop(key)
         self._entries[key] = entry
@@ -138,4 +133,4 @@ class AnswerCache:
 
 
 def _count_bytes(key: CacheKey, entry: CacheEntry) -> int:
-    return len(key.body) + len(key.path) + len(entry.answer.content) + _OVERHEAD_BYTES
+    return len(key.body) + len(key.path) + entry.answer.content.size + _OVERHEAD_BYTES

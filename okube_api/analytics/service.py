@@ -1,24 +1,26 @@
 """Answers a question: from the request to the bytes of the answer."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
-import orjson
-
-from okube_api.analytics.answer import build_results, collect_area_codes, name_areas
+from okube_api.analytics.admission import Admission, estimate_cost
+from okube_api.analytics.answer import collect_area_codes
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.explain import explain_plan
+from okube_api.analytics.memory_watch import MemoryWatch
 from okube_api.analytics.modules import MODULES
+from okube_api.analytics.rendering import render_csv, render_json
 from okube_api.analytics.resource_cache import ResourceCache
 from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.scope import QuestionScope
-from okube_api.analytics.table import flatten_results, write_csv
 from okube_api.auth.repository import User
 from okube_api.catalogue.buckets import to_date
 from okube_api.clock import Clock
@@ -31,6 +33,10 @@ from okube_api.settings import Settings
 from okube_api.store.errors import TooManyRows
 from okube_api.store.protocol import Reader, Store
 from okube_api.store.values import Json
+from okube_api.threads import run_in_thread
+
+_MOST_VALUES_ON_LOOP = 5000
+_MEMORY_RETRY_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,6 @@ class AnswerOptions:
     meta: bool = False
     explain: bool = False
     csv: str | None = None
-
 
 STALE_FACTS = (
     "Settings or places have changed, and the facts are being rebuilt: values may still be those of before the change."
@@ -75,6 +80,9 @@ class Analytics:
         self._freshness, self._is_stale = freshness, is_stale
         self._resources = ResourceCache(store)
         self._panels = PanelCache()
+        places = settings.query_places or os.cpu_count() or 1
+        self._admission = Admission(places, settings.query_queue)
+        self._memory_watch = MemoryWatch(settings.process_memory_mb * 2**20)
         self.answer_cache = AnswerCache(store, clock)
 
     async def find_cached(self, key: CacheKey, user: User) -> RenderedAnswer | None:
@@ -97,46 +105,41 @@ class Analytics:
 
         documents_revision: the revision of the documents (`AnswerCache.revision`) before any of them was read; without
         it or without a key, and with options that differ at each call (`meta`, `explain`), the answer is not cached.
-        Raise Impossible, UnknownReference and TooMuchToRead, and ServiceUnavailable when it takes too long.
+        Raise Impossible, UnknownReference, TooMuchToRead and TooManyValues, and ServiceUnavailable when it takes too
+        long, or when too many questions wait.
         """
         started_s = time.monotonic()
-
-        # From names to ids, from params to KPIs.
         application = scope.application
         today = to_local_date(self._clock(), application.timezone)
         period = self._resolve_period(scope, options, today)
         directory = Directory(self._store, self._resources, application.id)
-        question = await MODULES[query.module].resolve(query, scope, period, options.uplift, directory)
+        async with self._limit_time_and_memory(), AsyncExitStack() as stack:
+            # From names to ids, from params to KPIs.
+            question = await MODULES[query.module].resolve(query, scope, period, options.uplift, directory)
         if await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
             question, key = replace(question, notes=(*question.notes, STALE_FACTS)), None
+            await stack.enter_async_context(self._admission.admit(estimate_cost(question)))
 
-        # Read and compute.
-        async with self._open_reader(application.id) as reader:
-            rows_version = reader.version
-            engine_answer = await answer(question, reader, self._panels)
-            plan = explain_plan(engine_answer.plan, reader) if options.explain else None
+            # Read and compute.
+            async with self._open_reader(application.id) as reader:
+                rows_version = reader.version
+                most_values = self._settings.query_values
+                engine_answer = await answer(question, reader, self._panels, most_values=most_values)
+                plan = explain_plan(engine_answer.plan, reader) if options.explain else None
 
-        # From arrays to JSON values: in a thread when they are many, so that the event loop is not blocked.
-        kpi_results = engine_answer.kpi_results
-        if engine_answer.fetched.is_small:
-            results = build_results(question, kpi_results)
-        else:
-            results = await asyncio.to_thread(build_results, question, kpi_results)
-        codes = collect_area_codes(kpi_results, results, always=options.csv is not None)
-        areas = await directory.read_area_names(codes) if codes else {}
-
-        # From values to bytes.
-        if options.csv is not None:
-            content = await asyncio.to_thread(lambda: write_csv(flatten_results(question, kpi_results, results, areas)))
-        else:
-            name_areas(results, areas)
-            document: Any = results
-            if options.meta or options.explain:
-                document = {
-                    "results": results,
-                    "meta": await self._build_meta(question, scope, engine_answer, started_s),
-                }
-            content = orjson.dumps(document if plan is None else {**document, "plan": plan})
+            # From arrays to bytes: in a thread when they are many, so that the event loop is not blocked.
+            codes = collect_area_codes(engine_answer.kpi_results, always=options.csv is not None)
+            areas = await directory.read_area_names(codes) if codes else {}
+            if options.csv is not None:
+                render = partial(render_csv, question, engine_answer, areas)
+            else:
+                envelope = None
+                if options.meta or options.explain:
+                    meta = await self._build_meta(question, scope, engine_answer, started_s)
+                    envelope = {"meta": meta} if plan is None else {"meta": meta, "plan": plan}
+                render = partial(render_json, question, engine_answer, areas, envelope)
+            is_small = engine_answer.fetched.is_small and engine_answer.values <= _MOST_VALUES_ON_LOOP
+            content = render() if is_small else await run_in_thread(render)
 
         rendered = RenderedAnswer(content, query.module, options.csv, engine_answer.notes)
         if key is not None and documents_revision is not None and not options.meta and not options.explain:
@@ -155,23 +158,39 @@ class Analytics:
             raise Impossible.at("query", pointer, str(error)) from None
 
     @asynccontextmanager
+    async def _limit_time_and_memory(self) -> AsyncIterator[None]:
+        """End the work after the time of the settings, or when the process takes too much memory.
+
+        Raise ServiceUnavailable then, which says what to reduce.
+        """
+        timeout_s = self._settings.query_timeout_s
+        timeout = asyncio.timeout(timeout_s)
+        with self._memory_watch.watch(timeout):
+            try:
+                async with timeout:
+                    yield
+            except TimeoutError:
+                if self._memory_watch.has_ended(timeout):
+                    raise ServiceUnavailable(
+                        "The question was stopped because the server has too little memory for it now. Ask for a "
+                        "shorter period, or for fewer params and scopes.",
+                        _MEMORY_RETRY_S,
+                    ) from None
+                raise ServiceUnavailable(
+                    f"The question took more than {timeout_s:g} seconds. Ask for a shorter period or for fewer params."
+                ) from None
+
+    @asynccontextmanager
     async def _open_reader(self, application: str) -> AsyncIterator[Reader]:
-        """Open a reader with the limits of the settings; turn its errors into refusals that say what to reduce."""
+        """Open a reader with the limits of the settings; turn its error into a refusal that says what to reduce."""
         limit, timeout_s = self._settings.query_rows, self._settings.query_timeout_s
         try:
-            async with (
-                asyncio.timeout(timeout_s),
-                self._store.open_reader(application, row_limit=limit, timeout_s=timeout_s) as reader,
-            ):
+            async with self._store.open_reader(application, row_limit=limit, timeout_s=timeout_s) as reader:
                 yield reader
         except TooManyRows:
             raise TooMuchToRead(
                 f"The question needs more than {limit:,} rows. Ask for a shorter period, fewer sites, or fewer scopes "
                 "and filters: a KPI by one scope, without filters on other scopes, reads the fewest rows."
-            ) from None
-        except TimeoutError:
-            raise ServiceUnavailable(
-                f"The question took more than {timeout_s:g} seconds. Ask for a shorter period or for fewer params."
             ) from None
 
     async def _build_meta(

@@ -2,11 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 import orjson
 
+from okube_api.analytics.answer import AnswerElement
 from okube_api.catalogue.buckets import to_date
 from okube_api.catalogue.scopes import Scope
 from okube_api.engine.question import Question
@@ -16,27 +18,29 @@ from okube_api.store.values import Json
 from okube_api.tables.cells import format_text
 
 FIRST_COLUMNS = ("kpi", "mode", "scope", "granularity", "_id", "key", "name", "bucket", "from", "value")
+_MOST_LINES_IN_MEMORY = 20_000
+_BLOCK_LINES = 2000
 AreaNames = Mapping[str, str]
 
 
-def flatten_results(
-    question: Question, kpi_results: Sequence[KpiResult], results: Sequence[Json], areas: AreaNames
-) -> Iterator[Json]:
+def flatten_elements(question: Question, elements: Iterable[AnswerElement], areas: AreaNames) -> Iterator[Json]:
     """Yield the lines of the table.  `bucket` is `all` or a bucket's key, `from` its first day.
 
     areas: names of IRIS areas, by code.
     """
-    for kpi_result, element in zip(kpi_results, results, strict=True):
-        shared = {name: element[name] for name in ("kpi", "mode", "scope", "granularity")}
-        if kpi_result.scope_request.scope is Scope.GLOBALS:
-            for line in _flatten_leaves(element["data"], kpi_result, question):
-                yield {**shared, **line}
-            continue
-        for identifier, values in element["data"].items():
-            label = question.labels.get(identifier)
-            names = {"name": areas.get(identifier)} if label is None else {"key": label.key, "name": label.name}
-            for line in _flatten_leaves(values, kpi_result, question):
-                yield {**shared, "_id": identifier, **names, **line}
+    for element in elements:
+        kpi_result = element.kpi_result
+        shared = {name: element.head[name] for name in ("kpi", "mode", "scope", "granularity")}
+        for block in element.blocks:
+            if kpi_result.scope_request.scope is Scope.GLOBALS:
+                for line in _flatten_leaves(block, kpi_result, question):
+                    yield {**shared, **line}
+                continue
+            for identifier, values in block.items():
+                label = question.labels.get(identifier)
+                names = {"name": areas.get(identifier)} if label is None else {"key": label.key, "name": label.name}
+                for line in _flatten_leaves(values, kpi_result, question):
+                    yield {**shared, "_id": identifier, **names, **line}
 
 
 def _flatten_leaves(values: Mapping[str, Any], kpi_result: KpiResult, question: Question) -> Iterator[Json]:
@@ -61,16 +65,29 @@ def _flatten_leaf(leaf: Any, prefix: str = "") -> Json:
     return {prefix or "value": leaf}
 
 
-def write_csv(lines: Iterable[Json]) -> bytes:
-    """Return the table as CSV in UTF-8; texts that a spreadsheet would run as a formula are escaped."""
-    lines = list(lines)
+def format_csv(list_lines: Callable[[], Iterator[Json]]) -> Iterator[bytes]:
+    """Yield the table as CSV in UTF-8, part by part; texts that a spreadsheet would run as a formula are escaped.
+
+    list_lines: returns the lines.  It is called again when they are too many to be held, after a first look for the
+    columns.
+    """
+    lines = list_lines()
+    first_lines = list(islice(lines, _MOST_LINES_IN_MEMORY))
     columns = dict.fromkeys(FIRST_COLUMNS)
-    for line in lines:
+    for line in chain(first_lines, lines):
         columns |= dict.fromkeys(line)
+    if len(first_lines) == _MOST_LINES_IN_MEMORY:
+        first_lines = []
+        lines = list_lines()
+    yield _format_lines([columns], format_text)
+    remaining = chain(first_lines, lines)
+    while block := list(islice(remaining, _BLOCK_LINES)):
+        yield _format_lines(([line.get(column) for column in columns] for line in block), _format_cell)
+
+
+def _format_lines(lines: Iterable[Iterable[Any]], format_value: Callable[[Any], Any]) -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(map(format_text, columns))
-    writer.writerows([_format_cell(line.get(column)) for column in columns] for line in lines)
+    csv.writer(text).writerows(map(format_value, line) for line in lines)
     return text.getvalue().encode()
 
 

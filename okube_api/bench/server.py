@@ -97,7 +97,7 @@ class BenchServer:
         options = AnswerOptions(url.first_day, url.last_day, url.uplifted)
         started = time.perf_counter()
         answer = await self.services.analytics.answer(query, scope, options)
-        return time.perf_counter() - started, answer.content
+        return time.perf_counter() - started, answer.content.content
 
     def clear_answer_cache(self) -> None:
         """Empty the answer cache, so that the next question is computed."""

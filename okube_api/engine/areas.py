@@ -50,6 +50,11 @@ class AreaUsers:
         """The cells that have users."""
         return np.unique(self.groups.keys // self.size)
 
+    def count_pairs(self) -> int:
+        """Return the number of pairs of shown areas, over all cells."""
+        _, counts = np.unique(self.groups.keys // self.size, return_counts=True)
+        return int((np.minimum(counts, self.most_areas) ** 2).sum())
+
     @cached_property
     def name_ranks(self) -> Ints:
         """The rank of each area's name in the order of names."""
@@ -110,6 +115,10 @@ class ResultsByArea:
             areas, _ = self.results.areas.busiest(bucket)
             parts.append(self.scope_values[areas] * self.width + bucket)
         return np.sort(np.concatenate(parts))
+
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return self.results.count_values()
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""

@@ -3,7 +3,7 @@
 Numbers are rounded here and not earlier: counts, money and credits to 2 decimals, ratios and averages to 4.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from okube_api.engine.grid import Grid, round_quotients
 from okube_api.engine.question import Label
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import Numerators, add, multiply, sum_all
+from okube_api.threads import check_stopped
 
 AMOUNT_DIGITS = 2
 RATIO_DIGITS = 4
@@ -32,8 +33,20 @@ class Results(Protocol):
     def keys(self) -> Ints:
         """The cells that have data, ascending."""
 
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data, before they are built."""
+
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
+
+
+def build_leaves(build: Callable[[int], Leaf], keys: Ints) -> list[Leaf]:
+    """Return the leaf of each cell; stop when nobody waits for them any more."""
+    leaves = []
+    for key in keys.tolist():
+        check_stopped()
+        leaves.append(build(key))
+    return leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,10 @@ class NumberResults:
         if self.grid.is_integer:
             return self.grid.keys
         return self.grid.keys[abs(multiply(self.grid.numerators, 2 * 10**AMOUNT_DIGITS)) > self.grid.denominator]
+
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return len(self.keys)
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
@@ -66,6 +83,10 @@ class RatioResults:
         """The cells that have data, ascending."""
         return self.denominator.keys
 
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return len(self.keys)
+
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
         numerators = multiply(self.numerator.values_at(keys), self.denominator.denominator)
@@ -82,6 +103,10 @@ class RecordResults:
     def keys(self) -> Ints:
         """The cells that have data, ascending."""
         return reduce(np.union1d, (results.keys for _, results in self.fields))
+
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return sum(results.count_values() for _, results in self.fields)
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
@@ -110,6 +135,10 @@ class BandResults:
     def keys(self) -> Ints:
         """The cells that have data, ascending."""
         return np.unique(self.counts.keys // (len(self.edges) + 1))
+
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return len(self.keys) * (len(self.edges) + 1)
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
@@ -179,9 +208,13 @@ class ItemResults:
         """The cells that have data, ascending."""
         return np.unique(self.counts.keys // self.size)
 
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return len(self.counts.keys)
+
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
-        return [self._leaf(int(key)) for key in keys]
+        return build_leaves(self._leaf, keys)
 
     def _leaf(self, key: int) -> Leaf:
         low, high = np.searchsorted(self.counts.keys, (key * self.size, (key + 1) * self.size)) if key >= 0 else (0, 0)

@@ -4,10 +4,11 @@ A question arrives resolved (`analytics/resolve`); the results leave to be shape
 `analytics/table`).
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.scopes import ATTRIBUTES, Scope
@@ -23,8 +24,10 @@ from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
 from okube_api.engine.results import Results
+from okube_api.errors import TooManyValues
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader
+from okube_api.threads import check_stopped, run_in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class KpiResult:
 
     scope_values: the scope values by number; a cell is `number * width + bucket`, and the last bucket is the whole
         period.
+    values: about how many values the leaves have; exactly, without a limit of scope values.
     """
 
     kpi_request: RequestedKpi
@@ -41,6 +45,7 @@ class KpiResult:
     width: int
     scope_values: Sequence[str]
     results: Results
+    values: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +60,24 @@ class EngineAnswer:
     fetched: FetchedRows
     notes: tuple[str, ...] = ()
 
+    @property
+    def values(self) -> int:
+        """About how many values the answer has."""
+        return sum(kpi_result.values for kpi_result in self.kpi_results)
 
-async def answer(question: Question, reader: Reader, panels: PanelCache | None = None) -> EngineAnswer:
-    """Answer a resolved question.  Raise the reader's TooManyRows and Unavailable."""
+
+async def answer(
+    question: Question, reader: Reader, panels: PanelCache | None = None, *, most_values: int | None = None
+) -> EngineAnswer:
+    """Answer a resolved question.  Raise the reader's TooManyRows and Unavailable, and TooManyValues."""
+    check_certain_values(question, most_values)
     question = await with_edges_of_counts(await answer_subqueries(question, reader), reader)
     plan = plan_question(question)
     fetched = await fetch(question, plan, reader, panels or PanelCache())
     if fetched.is_small:
-        results = evaluate_question(question, fetched)
+        results = evaluate_question(question, fetched, most_values)
     else:
-        results = await asyncio.to_thread(evaluate_question, question, fetched)
+        results = await run_in_thread(partial(evaluate_question, question, fetched, most_values))
     return EngineAnswer(results, plan, fetched, question.notes)
 
 
@@ -81,24 +94,63 @@ async def fetch(question: Question, plan: Plan, reader: Reader, panels: PanelCac
     return FetchedRows(plan, tables, panel)
 
 
-def evaluate_question(question: Question, fetched: FetchedRows) -> tuple[KpiResult, ...]:
-    """Return the results of every param, in order.
+def evaluate_question(
+    question: Question, fetched: FetchedRows, most_values: int | None = None
+) -> tuple[KpiResult, ...]:
+    """Return the results of every param, in order.  Raise TooManyValues before more leaves are built than allowed.
 
     Params with the same scope and buckets share an evaluator, which reuses what it has already computed.
     """
     evaluators: dict[tuple[Scope, Buckets | None], Evaluator] = {}
     kpi_results = []
-    for request in question.requested_kpis:
+    values = 0
+    for index, request in enumerate(question.requested_kpis):
         buckets = request.buckets(question.period)
         for by in request.scopes:
+            check_stopped()
             key = (by.scope, buckets)
             if key not in evaluators:
                 evaluators[key] = Evaluator(fetched, question, by.scope, buckets)
             evaluator = evaluators[key]
             results = evaluate(question.value_of(request.kpi), evaluator)
             scope_values = evaluator.scope_values.values
-            kpi_results.append(KpiResult(request, by, buckets, evaluator.width, scope_values, results))
+            count = _count_shown_values(results, by, evaluator.width)
+            kpi_results.append(KpiResult(request, by, buckets, evaluator.width, scope_values, results, count))
+            values += count
+            if most_values is not None and values > most_values:
+                raise _refuse_values(most_values, index, request, by)
     return tuple(kpi_results)
+
+
+def check_certain_values(question: Question, most_values: int | None) -> None:
+    """Raise TooManyValues when already the buckets of `globals`, which all have a value, are more than allowed."""
+    if most_values is None:
+        return
+    values = 0
+    for index, request in enumerate(question.requested_kpis):
+        buckets = request.buckets(question.period)
+        for by in request.scopes:
+            if by.scope is Scope.GLOBALS:
+                values += request.all + (len(buckets.labels) if buckets is not None else 0)
+                if values > most_values:
+                    raise _refuse_values(most_values, index, request, by)
+
+
+def _count_shown_values(results: Results, by: RequestedScope, width: int) -> int:
+    values = results.count_values()
+    if by.limit is None or values <= by.limit:
+        return values
+    scope_values = len(np.unique(results.keys // width))
+    return values * min(by.limit, scope_values) // max(scope_values, 1)
+
+
+def _refuse_values(most_values: int, index: int, request: RequestedKpi, by: RequestedScope) -> TooManyValues:
+    place = f"param {index} ('{request.kpi.name}' by {by.scope})"
+    message = (
+        f"The answer has more than {most_values:,} values, reached at {place}. Ask for a shorter period, a coarser "
+        "'granularity', fewer scopes or params, for filters, or for a 'limit' of the scope."
+    )
+    return TooManyValues.at("body", f"/params/{index}/{by.scope}", message)
 
 
 def needs_panel(question: Question, plan: Plan) -> bool:

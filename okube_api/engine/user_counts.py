@@ -17,6 +17,7 @@ from okube_api.engine.plan import Pass
 from okube_api.engine.sets import UserGroups, concatenate, from_blobs, from_users, merge_groups
 from okube_api.engine.term_rows import RowReader, TermRows, ValueNumbers
 from okube_api.store.arrays import Flags, Ints
+from okube_api.threads import check_stopped
 
 
 class UserEvaluator:
@@ -44,7 +45,9 @@ class UserEvaluator:
     def distinct_users(self, terms: Iterable[UserSet]) -> Iterator[UserGroups]:
         """Yield the distinct users of the union of sets, in batches; `cells_of_users` gives their cells."""
         for groups in self.memberships(terms):
-            yield from merge_groups(groups)
+            for batch in merge_groups(groups):
+                check_stopped()
+                yield batch
 
     def memberships(self, terms: Iterable[UserSet], items: ValueNumbers | None = None) -> list[UserGroups]:
         """Return the users of each row: by bucket, then for the whole period.  A user can be in several rows.

@@ -10,9 +10,9 @@ import pytest
 from okube_api.catalogue.kpi import Module
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader, Store
-from starlette.types import ASGIApp, Message, Scope
 
 from tests.api.analytics import PATH_SUFFIXES, World, load_world
+from tests.api.connections import call_until
 from tests.api.server import Tenant, run_server
 from tests.truth import tenant as truths
 
@@ -338,39 +338,6 @@ async def test_a_question_that_takes_too_long_is_stopped(
         assert response.status_code == 503
         assert response.headers["Retry-After"]
         assert "0.2 seconds" in response.json()["detail"]
-
-
-async def call_until(disconnected: asyncio.Event, url: str, client: httpx.AsyncClient, app: ASGIApp) -> list[Message]:
-    """Post a question over a connection that is closed when `disconnected` is set; return what the app sends."""
-    request = client.build_request("POST", url, json=SESSIONS)
-    messages: list[Message] = [{"type": "http.request", "body": request.read(), "more_body": False}]
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        if messages:
-            return messages.pop()
-        await disconnected.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    scope: Scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": request.url.path,
-        "raw_path": request.url.raw_path,
-        "query_string": request.url.query,
-        "headers": [(name.lower(), value) for name, value in request.headers.raw],
-        "client": ("127.0.0.1", 40_000),
-        "server": ("127.0.0.1", 80),
-        "root_path": "",
-    }
-    await app(scope, receive, send)
-    return sent
 
 
 async def test_a_question_is_stopped_when_the_client_disconnects(

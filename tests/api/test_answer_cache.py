@@ -11,6 +11,7 @@ import pytest
 from fastapi.routing import APIRoute
 from okube_api.analytics import service
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
+from okube_api.analytics.rendering import RenderedContent
 from okube_api.api.routes import analytics as routes
 from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
@@ -61,9 +62,9 @@ def record_computed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Yield a list that gets the application of each question that the engine computes."""
     applications: list[str] = []
 
-    async def answer(question: Any, reader: Any, panels: Any) -> Any:
+    async def answer(question: Any, reader: Any, panels: Any, **limits: Any) -> Any:
         applications.append(question.application)
-        return await run.answer(question, reader, panels)
+        return await run.answer(question, reader, panels, **limits)
 
     with monkeypatch.context() as patch:
         patch.setattr(service, "answer", answer)
@@ -203,7 +204,7 @@ def test_the_least_recently_used_answers_are_dropped() -> None:
     validity = Validity("a", "UTC", datetime.now(UTC).date(), "1", "1")
 
     def put(body: bytes, size: int) -> None:
-        answer = RenderedAnswer(b"x" * size, Module.PRESENCE)
+        answer = RenderedAnswer(RenderedContent(b"x" * size, None, size, '"tag"'), Module.PRESENCE)
         cache.put(CacheKey("/", b"", None, body), CacheEntry(answer, validity))
 
     for number in range(40):

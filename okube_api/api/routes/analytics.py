@@ -1,14 +1,17 @@
 """Questions over HTTP: for each module one endpoint about the sites of an application and one about a single site."""
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter, Body, Depends, Path, Query
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from okube_api.analytics.answer_cache import CacheKey, RenderedAnswer
 from okube_api.analytics.kpis import list_kpi_records
@@ -49,12 +52,15 @@ class QuestionRoute(JsonRoute):
         if analytics.answer_cache.revision() is None or (key := await _read_cache_key(request)) is None:
             return None
         answer = await analytics.find_cached(key, get_identity(request).user)
-        return None if answer is None else _build_response(answer, request)
+        if answer is None:
+            return None
+        return _build_response(answer, request, time.monotonic() + services.settings.query_timeout_s)
 
 
 NOTES_HEADER = "X-Okube-Notes"
 """The header with the notes on an answer; `meta.notes` has them, too."""
 _LONGEST_HEADER = 4000  # characters
+_PART_BYTES = 262_144  # of a large answer, that are read at a time
 
 router = APIRouter(route_class=QuestionRoute, tags=["analytics"])
 
@@ -68,17 +74,48 @@ async def _read_cache_key(request: Request) -> CacheKey | None:
     return CacheKey(path, query, await negotiate_csv(request), orjson.dumps(body))
 
 
-def _build_response(answer: RenderedAnswer, request: Request) -> Response:
+class AnswerFileResponse(StreamingResponse):
+    """A large answer, sent from its file in parts.
+
+    If it is not sent by `deadline_s` (of `time.monotonic`), the connection is closed, which shows the client that the
+    answer is incomplete.
+    """
+
+    def __init__(self, file: IO[bytes], size: int, deadline_s: float, **options: Any) -> None:
+        super().__init__(self._read(), **options)
+        self.headers["Content-Length"] = str(size)
+        self._file, self._deadline_s = file, deadline_s
+
+    async def _read(self) -> AsyncIterator[bytes]:
+        while part := await asyncio.to_thread(self._file.read, _PART_BYTES):
+            yield part
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        try:
+            async with asyncio.timeout(self._deadline_s - time.monotonic()):
+                await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
+
+
+def _build_response(answer: RenderedAnswer, request: Request, deadline_s: float) -> Response:
     """Return the response with an answer; 304 for a client that has it already (`If-None-Match`)."""
-    headers = {"ETag": answer.etag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
+    content = answer.content
+    headers = {"ETag": content.etag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
     if answer.notes:
         headers[NOTES_HEADER] = _format_notes(answer.notes)
-    if is_unchanged(request.headers.get("if-none-match"), answer.etag):
+    if is_unchanged(request.headers.get("if-none-match"), content.etag):
+        if content.file is not None:
+            content.file.close()
         return Response(status_code=304, headers=headers)
-    if answer.csv is None:
-        return Response(answer.content, media_type=JSON, headers=headers)
-    headers["Content-Disposition"] = f'attachment; filename="{answer.module.value}.csv"'
-    return Response(answer.content, media_type=f"{answer.csv}; charset=utf-8", headers=headers)
+    media_type = JSON
+    if answer.csv is not None:
+        headers["Content-Disposition"] = f'attachment; filename="{answer.module.value}.csv"'
+        media_type = f"{answer.csv}; charset=utf-8"
+    if content.file is None:
+        return Response(content.content, media_type=media_type, headers=headers)
+    return AnswerFileResponse(content.file, content.size, deadline_s, media_type=media_type, headers=headers)
 
 
 def _format_notes(notes: Sequence[str]) -> str:
@@ -112,8 +149,9 @@ class QuestionContext:
         if url.explain:
             require_role(access.role, Role.ADMIN, access.application.id)
         options = AnswerOptions(url.first_day, url.last_day, url.uplifted, url.meta, url.explain, self.csv)
+        deadline_s = time.monotonic() + get_services(self.request).settings.query_timeout_s
         answer = self.analytics.answer(query, scope, options, key=self.key, documents_revision=self.documents_revision)
-        return _build_response(await cancel_on_disconnect(self.request, answer), self.request)
+        return _build_response(await cancel_on_disconnect(self.request, answer), self.request, deadline_s)
 
 
 async def provide_context(request: Request, services: ServicesDep, csv: CsvMediaType) -> QuestionContext:

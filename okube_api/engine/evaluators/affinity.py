@@ -11,7 +11,7 @@ from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
-from okube_api.engine.results import Leaf, Results, round_amounts, round_ratios
+from okube_api.engine.results import Leaf, Results, build_leaves, round_amounts, round_ratios
 from okube_api.engine.sets import UserGroups, merge_groups
 from okube_api.engine.term_rows import ValueNumbers
 from okube_api.store.arrays import Flags, Ints
@@ -111,9 +111,13 @@ class AffinityResults:
             return self.visitors.keys
         return np.union1d(self.visitors.keys, self.poi_visitors.keys // self.size)
 
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return len(self.keys) * max(len(self.items), 1)
+
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
-        return [self._leaf(int(key)) for key in keys]
+        return build_leaves(self._leaf, keys)
 
     def _leaf(self, key: int) -> dict[str, Any]:
         reference_key = key if key < 0 or self.by_area else key % self.width

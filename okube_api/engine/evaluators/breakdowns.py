@@ -10,7 +10,7 @@ from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
-from okube_api.engine.results import ItemResults, Leaf, Results, find_label, round_amounts, round_ratios
+from okube_api.engine.results import ItemResults, Leaf, Results, build_leaves, find_label, round_amounts, round_ratios
 from okube_api.engine.term_rows import ValueNumbers
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import sum_all
@@ -61,9 +61,13 @@ class CampaignResults:
         """The cells that have data, ascending."""
         return np.unique(self.credits.keys // self.size)
 
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return len(self.credits.keys)
+
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
-        return [self._leaf(int(key)) for key in keys]
+        return build_leaves(self._leaf, keys)
 
     def _leaf(self, key: int) -> dict[str, Any]:
         bounds = (key * self.size, (key + 1) * self.size) if key >= 0 else (0, 0)

@@ -162,6 +162,10 @@ class ComparisonResults:
         """The cells that have data, ascending."""
         return np.union1d(self.users.keys, self.control_users.keys)
 
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return len(self.keys)
+
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
         grids = (self.users, self.visitors, self.control_users, self.control_visitors)

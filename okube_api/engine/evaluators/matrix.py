@@ -9,7 +9,7 @@ from okube_api.catalogue.expressions.matrix import Matrix
 from okube_api.engine.areas import AreaUsers, cut_by_area
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
-from okube_api.engine.results import Leaf, Results, round_ratios
+from okube_api.engine.results import Leaf, Results, build_leaves, round_ratios
 from okube_api.engine.sets import Numbers
 from okube_api.engine.term_rows import ValueNumbers
 from okube_api.store.arrays import Ints
@@ -40,9 +40,13 @@ class MatrixResults:
         """The cells that have data, ascending."""
         return self.areas.cells
 
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return self.areas.count_pairs()
+
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
-        return [self._leaf(int(key)) for key in keys]
+        return build_leaves(self._leaf, keys)
 
     def _leaf(self, key: int) -> Leaf:
         areas, users = self.areas.busiest(key)

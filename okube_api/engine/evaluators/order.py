@@ -13,7 +13,7 @@ from okube_api.engine.areas import AreaUsers, cut_by_area
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
-from okube_api.engine.results import Leaf, Results, round_ratios
+from okube_api.engine.results import Leaf, Results, build_leaves, round_ratios
 from okube_api.engine.sets import concatenate, from_users, merge_groups
 from okube_api.engine.term_rows import TermRows, ValueNumbers
 from okube_api.engine.text_columns import flatten_lists
@@ -145,9 +145,13 @@ class OrderResults:
         """The cells that have data, ascending."""
         return self.areas.cells
 
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return self.areas.count_pairs()
+
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
-        return [self._leaf(int(key)) for key in keys]
+        return build_leaves(self._leaf, keys)
 
     def _leaf(self, key: int) -> Leaf:
         shown = np.zeros(self.size, dtype=np.bool_)

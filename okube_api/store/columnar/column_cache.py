@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
@@ -13,6 +14,7 @@ from okube_api.store.errors import StoreError, UnsupportedByStore
 from okube_api.store.plan_analysis import collect_fields, infer_source_types, resolve_source
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.schema import ColumnType, Table
+from okube_api.threads import run_in_thread
 
 MAX_ROWS = 2_000_000
 _MAX_ENTRIES = 5000
@@ -60,7 +62,7 @@ class ColumnCache:
         try:
             if frame.rows <= _MAX_ROWS_ON_LOOP:
                 return _evaluate_plan(plan, frame, row_limit)
-            return await asyncio.to_thread(_evaluate_plan, plan, frame, row_limit)
+            return await run_in_thread(partial(_evaluate_plan, plan, frame, row_limit))
         except UnsupportedByStore:
             return None
 

@@ -1,0 +1,113 @@
+"""Limits how many questions are in work at the same time, so that they do not take each other's time and memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+
+from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
+from okube_api.engine.campaigns import get_campaign_scope_values
+from okube_api.engine.question import Question
+from okube_api.errors import ServiceUnavailable
+
+LARGEST_SMALL_COST = 50_000
+_SMALL_PER_LARGE = 4
+_SMALL_WAITING_PER_LARGE = 32
+_DAY_COST = 5  # of each param: a longer period reads more rows
+_AREAS = 1000  # assumed, because the number of areas is only known when the panel is read
+
+
+def estimate_cost(question: Question) -> int:
+    """Return the number of values that a question can have at most, and a surcharge for the days that it reads."""
+    days = question.period.last - question.period.first + 1
+    cost = 0
+    counts: dict[Scope, int] = {}
+    for request in question.requested_kpis:
+        buckets = request.buckets(question.period)
+        width = 1 + (len(buckets.labels) if buckets is not None else 0)
+        for by in request.scopes:
+            if by.scope not in counts:
+                counts[by.scope] = _count_scope_values(question, by.scope)
+            cost += width * counts[by.scope]
+        cost += _DAY_COST * days
+    return cost
+
+
+def _count_scope_values(question: Question, scope: Scope) -> int:
+    if scope in CAMPAIGN_SCOPES:
+        campaigns = question.campaigns
+        return len({value for name in campaigns for value in get_campaign_scope_values(name, scope, campaigns)})
+    if scope in (Scope.SITES, Scope.POIS):
+        return len(question.places.get(PlaceRole(scope.value), ()))
+    return {Scope.GLOBALS: 1, Scope.EQUIPMENTS: len(question.labels)}.get(scope, _AREAS)
+
+
+@dataclass(order=True, slots=True)
+class _Turn:
+    """A question that waits: the cheapest first, then the one that came first."""
+
+    cost: int
+    number: int
+    called: "asyncio.Future[None]" = field(compare=False)
+
+
+class _Lane:
+    """At most `places` questions in work, and at most `most_waiting` that wait."""
+
+    def __init__(self, places: int, most_waiting: int, retry_after_s: int) -> None:
+        self._free, self._most_waiting, self._retry_after_s = places, most_waiting, retry_after_s
+        self._waiting: list[_Turn] = []
+        self._number = 0
+
+    async def enter(self, cost: int) -> None:
+        """Wait for a free place.  Raise ServiceUnavailable when too many questions wait."""
+        if self._free > 0:
+            self._free -= 1
+            return
+        if len(self._waiting) >= self._most_waiting:
+            raise ServiceUnavailable(
+                "The server is answering as many questions as it can. Try again later.", self._retry_after_s
+            )
+        self._number += 1
+        turn = _Turn(cost, self._number, asyncio.get_running_loop().create_future())
+        heappush(self._waiting, turn)
+        try:
+            await turn.called
+        except asyncio.CancelledError:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                heapify(self._waiting)
+            else:  # cancelled in the moment it was called
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Give the place to the cheapest question that waits, or free it."""
+        if self._waiting:
+            heappop(self._waiting).called.set_result(None)
+        else:
+            self._free += 1
+
+
+class Admission:
+    """Lets a limited number of questions be in work; the others wait, the cheapest first.
+
+    Small questions have places of their own, so that they never wait for large ones: four for each place of a large
+    question, because a small one takes little memory and mostly waits for the store.
+    """
+
+    def __init__(self, places: int, most_waiting: int) -> None:
+        """Set the number of large questions in work, and of large ones that may wait."""
+        self._large = _Lane(places, most_waiting, retry_after_s=5)
+        self._small = _Lane(_SMALL_PER_LARGE * places, _SMALL_WAITING_PER_LARGE * max(most_waiting, 1), retry_after_s=1)
+
+    @asynccontextmanager
+    async def admit(self, cost: int) -> AsyncIterator[None]:
+        """Hold a place while a question is in work.  Raise ServiceUnavailable when too many questions wait."""
+        lane = self._small if cost <= LARGEST_SMALL_COST else self._large
+        await lane.enter(cost)
+        try:
+            yield
+        finally:
+            lane.leave()

@@ -1,0 +1,55 @@
+"""Stops questions when the process takes more memory than it may."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_INTERVAL_S = 0.05
+_STATM = Path("/proc/self/statm")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def read_resident_bytes() -> int:
+    """Return the memory of the process that is in RAM; 0 where the system does not tell."""
+    with suppress(OSError):
+        return int(_STATM.read_text().split()[1]) * _PAGE_BYTES
+    return 0
+
+
+class MemoryWatch:
+    """Ends the newest of the watched questions while the process takes more than `most_bytes`.
+
+    A question ends by its own timeout, which is moved to now: what it computes in a thread stops with it.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self._watched: dict[asyncio.Timeout, bool] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def watch(self, timeout: asyncio.Timeout) -> Iterator[None]:
+        """Watch a question until the end of the block."""
+        self._watched[timeout] = False
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+        try:
+            yield
+        finally:
+            del self._watched[timeout]
+
+    def has_ended(self, timeout: asyncio.Timeout) -> bool:
+        """Return whether a question was ended because of the memory that the process takes."""
+        return self._watched.get(timeout, False)
+
+    async def _run(self) -> None:
+        while self._watched:
+            await asyncio.sleep(_INTERVAL_S)
+            if read_resident_bytes() > self.most_bytes:
+                running = [timeout for timeout, is_ended in self._watched.items() if not is_ended]
+                if running and running == list(self._watched):  # else one is ending: its memory is not free yet
+                    self._watched[running[-1]] = True
+                    running[-1].reschedule(asyncio.get_running_loop().time())
+        self._task = None

@@ -1,0 +1,109 @@
+"""From the results of the engine to the bytes of an answer, JSON or CSV, part by part."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO
+
+import orjson
+
+from okube_api.analytics.answer import build_elements, name_areas
+from okube_api.analytics.table import flatten_elements, format_csv
+from okube_api.engine.question import Question
+from okube_api.engine.run import EngineAnswer
+from okube_api.store.values import Json
+from okube_api.threads import check_stopped
+
+MOST_BYTES_IN_MEMORY = 4 * 2**20
+AreaNames = Mapping[str, str]
+
+
+class AnswerSpool:
+    """The bytes of an answer: in memory while they are few, else in a temporary file.
+
+    An answer is complete, and its tag and length are known, before its first byte is sent.
+    """
+
+    def __init__(self) -> None:
+        self._digest = hashlib.blake2b(digest_size=12)
+        self._parts: list[bytes] = []
+        self._file: IO[bytes] | None = None
+        self._size = 0
+
+    def write(self, part: bytes) -> None:
+        """Append bytes."""
+        check_stopped()
+        self._digest.update(part)
+        self._size += len(part)
+        if self._file is not None:
+            self._file.write(part)
+            return
+        self._parts.append(part)
+        if self._size > MOST_BYTES_IN_MEMORY:
+            self._file = TemporaryFile()  # noqa: SIM115 - closed when the answer is sent, or by the garbage collector
+            self._file.writelines(self._parts)
+            self._parts.clear()
+
+    def close(self) -> None:
+        """Delete what was written."""
+        self._parts.clear()
+        if self._file is not None:
+            self._file.close()
+
+    def finish(self) -> "RenderedContent":
+        """Return what was written."""
+        if self._file is not None:
+            self._file.seek(0)
+        return RenderedContent(b"".join(self._parts), self._file, self._size, f'"{self._digest.hexdigest()}"')
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedContent:
+    """The bytes of an answer: `content`, or a file that is read once when they are many; their number and tag."""
+
+    content: bytes
+    file: IO[bytes] | None
+    size: int
+    etag: str
+
+
+def render_json(
+    question: Question, answer: EngineAnswer, areas: AreaNames, envelope: Json | None = None
+) -> RenderedContent:
+    """Return the answer as JSON: the results, or an object with `results` and the fields of the envelope."""
+    return _write_parts(_format_json(question, answer, areas, envelope))
+
+
+def render_csv(question: Question, answer: EngineAnswer, areas: AreaNames) -> RenderedContent:
+    """Return the answer as CSV.  Leaves are built twice if they are many: the columns depend on all of them."""
+
+    def list_lines() -> Iterator[Json]:
+        return flatten_elements(question, build_elements(question, answer.kpi_results), areas)
+
+    return _write_parts(format_csv(list_lines))
+
+
+def _write_parts(parts: Iterator[bytes]) -> RenderedContent:
+    spool = AnswerSpool()
+    try:
+        for part in parts:
+            spool.write(part)
+        return spool.finish()
+    except BaseException:
+        spool.close()
+        raise
+
+
+def _format_json(question: Question, answer: EngineAnswer, areas: AreaNames, envelope: Json | None) -> Iterator[bytes]:
+    yield b"[" if envelope is None else b'{"results":['
+    for index, element in enumerate(build_elements(question, answer.kpi_results)):
+        yield (b"," if index else b"") + orjson.dumps(element.head)[:-1] + b',"data":{'
+        separator = b""
+        for block in element.blocks:
+            name_areas(element.kpi_result.scope_request.scope, block, areas)
+            if block:
+                yield separator + orjson.dumps(block)[1:-1]
+                separator = b","
+        yield b"}}"
+    yield b"]" if envelope is None else b"]," + orjson.dumps(envelope)[1:]
