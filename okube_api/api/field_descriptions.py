@@ -122,6 +122,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "streetNumber": "Number in the street.",
     "success": "Whether the login succeeded.",
     "sunday": _HOURS.format(day="Sundays"),
+    "survivesPasswordChange": "Whether the key stays valid when its user changes the password.",
     "tags": "Tags.",
     "thumbnail": "Picture of the site, PNG or JPEG.",
     "thursday": _HOURS.format(day="Thursdays"),
