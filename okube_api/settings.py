@@ -115,7 +115,9 @@ class Settings(BaseSettings):
         None, description="Maximum rate of requests per client address, such as `1200/minute`; no limit if absent."
     )
     login_rate_limit: Rate = Field(
-        None, description="Maximum rate of logins per client address, such as `30/minute`; no limit if absent."
+        "60/minute",
+        description="Maximum rate of logins per client address, an IPv6 network of 64 bits counting as one; "
+        "`1000000/second` is no limit.",
     )
     unknown_fields: Literal["refuse", "ignore"] = Field(
         "refuse",

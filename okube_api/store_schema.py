@@ -2,9 +2,10 @@
 
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.areas.repository import AREAS
+from okube_api.auth.attempts import ATTEMPTS, KNOWN_ADDRESSES
 from okube_api.auth.invitations import INVITATIONS
 from okube_api.auth.keys import KEYS
-from okube_api.auth.repository import DENYLIST, LOGIN_FAILURES, USERS
+from okube_api.auth.repository import DENYLIST, USERS
 from okube_api.auth.secret_fingerprint import FINGERPRINTS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.facts import BAND_EDGES, FACTS, PANELISTS
@@ -31,7 +32,8 @@ SCHEMA = Schema(
         KEYS,
         FINGERPRINTS,
         INVITATIONS,
-        LOGIN_FAILURES,
+        ATTEMPTS,
+        KNOWN_ADDRESSES,
         SITES,
         EQUIPMENTS,
         STUDIES,

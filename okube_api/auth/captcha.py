@@ -2,26 +2,24 @@
 
 import hashlib
 import hmac
-from base64 import b64decode
-from binascii import Error as Base64Error
+import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import parse_qs
 
-import orjson
-from altcha.v1 import ChallengeOptions, Payload, create_challenge, verify_solution
+from altcha import Payload, create_challenge, verify_solution
 
 from okube_api.auth.denylist import Denylist
 from okube_api.clock import Clock
 from okube_api.store.values import Json
 
 LIFETIME = timedelta(minutes=10)
+MAX_LEVEL = 4
+"""Each level of a challenge takes twice the work of the one before."""
 
 
 class Captcha:
     """Issues challenges and verifies solutions; each solution is accepted once.
 
-    effort: the greatest number that a challenge asks for.
+    effort: the greatest number that a challenge of level 0 asks for.
     """
 
     def __init__(self, secret: bytes, clock: Clock, denylist: Denylist, effort: int) -> None:
@@ -30,48 +28,36 @@ class Captcha:
         self._denylist = denylist
         self._effort = effort
 
-    def issue_challenge(self) -> Json:
+    def issue_challenge(self, level: int = 0) -> Json:
         """Return a new challenge in the form of the ALTCHA widget."""
-        options = ChallengeOptions(hmac_key=self._key, max_number=self._effort, expires=self._clock() + LIFETIME)
-        challenge = create_challenge(options)
-        return {
-            "algorithm": challenge.algorithm,
-            "challenge": challenge.challenge,
-            "maxnumber": challenge.max_number,
-            "salt": challenge.salt,
-            "signature": challenge.signature,
-        }
+        challenge = create_challenge(
+            "SHA-256",
+            1,
+            counter=secrets.randbelow(self._effort * 2**level + 1),
+            expires_at=self._clock() + LIFETIME,
+            data={"level": level, "maxCounter": self._effort * 2**level},
+            hmac_secret=self._key,
+        )
+        answer: Json = challenge.to_dict()
+        return answer
 
-    async def redeem(self, payload: str) -> bool:
+    async def redeem(self, payload: str, level: int = 0) -> bool:
         """Verify a solution and mark it as used.
 
-        Return whether it solves a challenge of this server that has not expired and was not solved before.
+        Return whether it solves a challenge of this server of this level or a higher one, which has not expired and was
+        not solved before.
         """
-        solution = _parse_solution(payload)
-        if solution is None or not verify_solution(solution, self._key, check_expires=False)[0]:
+        try:
+            solution = Payload.from_base64(payload)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return False
-        expires = _parse_expiry(solution.salt)
-        if expires <= self._clock():
+        expiry = solution.challenge.parameters.expires_at
+        # The library compares it with the time of the machine, not with our clock; the signature covers it.
+        if type(expiry) is not int or expiry <= self._clock().timestamp():
             return False
-        return await self._denylist.add(hashlib.sha256(solution.challenge.encode()).hexdigest()[:24], expires)
-
-
-def _parse_solution(payload: str) -> Payload | None:
-    """Return the solution in base64-encoded JSON; None for anything else."""
-    try:
-        fields: dict[str, Any] = orjson.loads(b64decode(payload, validate=True))
-        texts = [fields[name] for name in ("challenge", "salt", "signature")]
-        number = fields["number"]
-    except (Base64Error, ValueError, KeyError, TypeError):
-        return None
-    if fields.get("algorithm") != "SHA-256" or type(number) is not int:
-        return None
-    if not all(isinstance(text, str) for text in texts):
-        return None
-    challenge, salt, signature = texts
-    return Payload("SHA-256", challenge, number, salt, signature)
-
-
-def _parse_expiry(salt: str) -> datetime:
-    """Return when a challenge expires, as its salt says; the signature covers the salt."""
-    return datetime.fromtimestamp(int(parse_qs(salt.partition("?")[2])["expires"][0]), UTC)
+        if not verify_solution(solution, self._key).verified:
+            return False
+        if solution.challenge.parameters.data["level"] < level:
+            return False
+        identifier = hashlib.sha256(solution.challenge.signature.encode()).hexdigest()[:24]
+        return await self._denylist.add(identifier, datetime.fromtimestamp(expiry, UTC))

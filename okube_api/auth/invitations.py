@@ -182,7 +182,7 @@ class Invitations:
         await self._mail.send(recipient, _SUBJECT.format(application=title), text)
 
     async def accept_by_token(
-        self, token: str, password: str, name: str | None = None, captcha: str | None = None
+        self, token: str, password: str, name: str | None = None, captcha: str | None = None, *, address: str = ""
     ) -> None:
         """Accept an invitation: create its login with the password, or verify the password of an existing login.
 
@@ -194,7 +194,7 @@ class Invitations:
             raise InvalidInvitation.at("body", "/token", message)
         login = invitation["login"]
         if await self._users.find_by_login(login) is not None:
-            user = await self._sessions.verify_password(login, password, captcha)
+            user = await self._sessions.verify_password(login, password, captcha, address=address)
             await self._grant(invitation, user)
             return
         password_hash = await self._passwords.hash_new(password, login)

@@ -61,15 +61,18 @@ def hash_password(password: str) -> str:
 
 
 class Passwords:
-    """Computes and verifies hashes in threads."""
+    """Computes and verifies hashes in threads.
+
+    Work with priority has a thread and a queue of its own: a flood of other logins does not delay it.
+    """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
-        self._pending = 0
+        self._queue = _HashQueue(THREADS)
+        self._priority_queue = _HashQueue(1)
 
     async def hash(self, password: str) -> str:
         """Return the hash of a password.  Raise TooManyRequests."""
-        return await self._run(lambda: hash_password(password))
+        return await self._priority_queue.run(lambda: hash_password(password))
 
     async def hash_new(self, password: str, login: str, pointer: str = "/password") -> str:
         """Return the hash of a new password of a login.  Raise WeakPassword and TooManyRequests."""
@@ -78,18 +81,32 @@ class Passwords:
             require_strong_password(password, login, pointer)
             return hash_password(password)
 
-        return await self._run(check_and_hash)
+        return await self._priority_queue.run(check_and_hash)
 
-    async def verify(self, password: str, password_hash: str | None) -> bool:
+    async def verify(self, password: str, password_hash: str | None, *, has_priority: bool = False) -> bool:
         """Return whether a password has this hash; takes the same time without a hash, for logins that do not exist.
 
-        Raise TooManyRequests.
+        has_priority: for callers who are known, by a token or by their address.  Raise TooManyRequests.
         """
-        is_same = await self._run(lambda: bool(_SCHEME.verify(password, password_hash or _DUMMY_HASH)))
+        queue = self._priority_queue if has_priority else self._queue
+        is_same = await queue.run(lambda: bool(_SCHEME.verify(password, password_hash or _DUMMY_HASH)))
         return is_same and password_hash is not None
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        if self._pending >= THREADS + MAX_WAITING:
+    def close(self) -> None:
+        """Stop the threads."""
+        self._queue.close()
+        self._priority_queue.close()
+
+
+class _HashQueue:
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
+        self._capacity = threads + MAX_WAITING
+        self._pending = 0
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do work in a thread.  Raise TooManyRequests when too much is waiting already."""
+        if self._pending >= self._capacity:
             raise TooManyRequests("Too many logins at once. Try again in a second.", retry_after_s=1)
         self._pending += 1
         try:

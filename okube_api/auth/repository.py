@@ -1,4 +1,4 @@
-"""Stores users and their roles; also declares the collections of the denylist and of failed logins."""
+"""Stores users and their roles; also declares the collection of the denylist."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,8 +26,6 @@ USERS = Collection(
 
 DENYLIST = Collection("spent", fields={"expiresAt": ColumnType.TEXT})
 """Revoked tokens and used captchas by id, until they would have expired anyway; see `auth/denylist.py`."""
-
-LOGIN_FAILURES = Collection("login_failures", fields={"account": ColumnType.TEXT, "at": ColumnType.TEXT})
 
 
 class Role(StrEnum):

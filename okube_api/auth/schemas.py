@@ -146,18 +146,35 @@ class Me(Answer):
     )
     expires_at: Instant | None = Field(alias="expiresAt", description="When the token expires; null for never.")
     applications: list[RoleAnswer]
+    failed_logins: int = Field(
+        alias="failedLogins", description="Failed logins to the account since the last login from a new address."
+    )
+    logins_paused_until: Instant | None = Field(
+        alias="loginsPausedUntil",
+        description="Until when logins from addresses without an earlier login are refused, after many failed ones.",
+    )
     invitations: list[InvitationAnswer] = Field(
         description="Invitations of other applications to accept or decline; empty for API keys."
     )
 
 
-class CaptchaAnswer(Answer):
-    """A proof of work (ALTCHA): find the number up to `maxnumber` that, after the salt, hashes to the challenge."""
+class CaptchaParameters(Answer):
+    """The parameters of a challenge."""
 
     algorithm: Literal["SHA-256"]
-    challenge: str
-    maxnumber: int
+    cost: int
+    key_length: int = Field(alias="keyLength")
+    key_prefix: str = Field(alias="keyPrefix")
+    nonce: str
     salt: str
+    expires_at: int = Field(alias="expiresAt", description="When the challenge expires, in epoch seconds.")
+    data: dict[str, int] = Field(description="`level`, and `maxCounter`: the counter to find is not greater.")
+
+
+class CaptchaAnswer(Answer):
+    """A proof of work (ALTCHA 2): find the counter for which the hash of salt, nonce and counter has the prefix."""
+
+    parameters: CaptchaParameters
     signature: str
 
 

@@ -17,6 +17,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.requests import Request
 
 from okube_api.errors import TooManyRequests
+from okube_api.http.client_address import get_address_group
 from okube_api.settings import Settings
 from okube_api.store.conditions import Between, equal
 from okube_api.store.errors import Duplicate
@@ -27,7 +28,7 @@ from okube_api.store.values import Json
 RATES = Collection("rates", fields={"version": ColumnType.INTEGER, "expiresAt": ColumnType.NUMBER})
 """Current windows: `version` is the number of requests, `expiresAt` the end of the window in epoch seconds."""
 
-LOGIN = "/auth/login"
+LOGINS = ("/auth/login", "/auth/invitations/accept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ class RateLimits:
 
     async def check_address(self, request: Request) -> None:
         """Count a request of a client address.  Raise TooManyRequests above the limit."""
-        address = request.client.host if request.client else ""
-        if self._login is not None and request.scope["path"] == LOGIN:
+        address = get_address_group(request)
+        if self._login is not None and request.scope["path"] in LOGINS:
             await self._count(self._login, address, request)
         if self._address is not None:
             await self._count(self._address, address, request)

@@ -18,6 +18,7 @@ from okube_api.clock import utc_now
 from okube_api.settings import Settings
 
 PASSWORD = "correct horse battery staple"
+NO_LIMIT = "1000000/second"
 SECRET = "a secret key for tests, which is long enough"
 LOOPBACK = ("127.0.0.1", 40_000)
 
@@ -150,7 +151,8 @@ class Tenant:
 async def run_server(store: str, url: str, **settings: Any) -> AsyncIterator[Server]:
     """Run the application over the store of a URL, with settings by name."""
     clock = MovableClock()
-    app = create_app(Settings(store_url=url, secret_key=SECRET, **settings), clock=clock)
+    defaults = {"login_rate_limit": NO_LIMIT}  # all tests log in from one address
+    app = create_app(Settings(store_url=url, secret_key=SECRET, **defaults | settings), clock=clock)
     async with app.router.lifespan_context(app):
         yield Server(app, store, clock)
 
@@ -159,7 +161,9 @@ async def run_server(store: str, url: str, **settings: Any) -> AsyncIterator[Ser
 async def share_store(server: Server, **settings: Any) -> AsyncIterator[Server]:
     """Run another application over the same store with other settings, like a second process of the server."""
     original = server.services.settings
-    own_settings = Settings(store_url=original.store_url, secret_key=SECRET, **settings)
+    own_settings = Settings(
+        store_url=original.store_url, secret_key=SECRET, **{"login_rate_limit": NO_LIMIT} | settings
+    )
     app = create_app(own_settings, store=server.services.store, clock=server.clock)
     async with app.router.lifespan_context(app):
         yield Server(app, server.store, server.clock)

@@ -1,17 +1,23 @@
 """Login and logout, passwords, locked accounts and captchas."""
 
+import asyncio
 import base64
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import uuid4
 
 import httpx
 import pytest
+from okube_api.auth.attempts import ATTEMPTS
+from okube_api.auth.passwords import Passwords
 from okube_api.auth.repository import User
+from okube_api.clock import stamp
+from okube_api.store.conditions import equal
 
-from tests.api.server import PASSWORD, MovableClock, Server, Tenant
+from tests.api.server import PASSWORD, MovableClock, Server, Tenant, share_store
 
 pytestmark = pytest.mark.anyio
 
@@ -24,16 +30,20 @@ async def log_in(nobody: httpx.AsyncClient, login: str, password: str = PASSWORD
     return await nobody.post("/auth/login", json={"login": login, "password": password, **more})
 
 
-async def solve_captcha(nobody: httpx.AsyncClient) -> str:
-    """Return the payload of a solved captcha: try each number, as ALTCHA describes it."""
-    challenge = (await nobody.get("/auth/captcha")).json()
-    number = next(
-        number
-        for number in range(challenge["maxnumber"] + 1)
-        if hashlib.sha256(f"{challenge['salt']}{number}".encode()).hexdigest() == challenge["challenge"]
-    )
-    names = ("algorithm", "challenge", "salt", "signature")
-    payload = {name: challenge[name] for name in names} | {"number": number}
+async def solve_captcha(nobody: httpx.AsyncClient, level: int = 0) -> str:
+    """Return the payload of a solved captcha: try each counter, as ALTCHA describes it."""
+    challenge = (await nobody.get("/auth/captcha", params={"level": level})).json()
+    parameters = challenge["parameters"]
+    start = bytes.fromhex(parameters["salt"]) + bytes.fromhex(parameters["nonce"])
+    for counter in range(parameters["data"]["maxCounter"] + 1):
+        key = hashlib.sha256(start + counter.to_bytes(4, "big")).hexdigest()
+        if key.startswith(parameters["keyPrefix"]):
+            return encode_payload({"challenge": challenge, "solution": {"counter": counter, "derivedKey": key}})
+    raise AssertionError("the challenge has no solution")
+
+
+def encode_payload(payload: object) -> str:
+    """Return a payload as it is sent."""
     return base64.b64encode(json.dumps(payload).encode()).decode()
 
 
@@ -213,15 +223,121 @@ async def test_a_captcha_expires_after_ten_minutes(
 
 
 @pytest.mark.parametrize(
-    "change", [{"number": -1}, {"number": "1"}, {"salt": "00?expires=99999999999&"}, {"signature": ""}]
+    ("part", "change"),
+    [
+        ("solution", {"counter": -1}),
+        ("solution", {"counter": "1"}),
+        ("solution", {"derivedKey": ""}),
+        ("parameters", {"expiresAt": 99_999_999_999}),
+        ("parameters", {"data": {"level": 4}}),
+        ("parameters", {"keyPrefix": "0"}),
+        ("challenge", {"signature": ""}),
+        ("challenge", {"parameters": None}),
+    ],
 )
 async def test_a_forged_captcha_is_refused(
-    server: Server, nobody: httpx.AsyncClient, change: dict[str, object]
+    server: Server, nobody: httpx.AsyncClient, part: str, change: dict[str, object]
 ) -> None:
     user = await lock_account(server, nobody)
     payload = json.loads(base64.b64decode(await solve_captcha(nobody)))
-    forged = base64.b64encode(json.dumps(payload | change).encode()).decode()
-    assert (await log_in(nobody, user.login, captchaPayload=forged)).status_code == 403
+    parts = {**payload, "parameters": payload["challenge"]["parameters"]}
+    parts[part].update(change)
+    assert (await log_in(nobody, user.login, captchaPayload=encode_payload(payload))).status_code == 403
+
+
+async def test_guesses_in_parallel_are_counted_before_they_are_verified(
+    server: Server, nobody: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified = []
+    verify = Passwords.verify
+
+    async def count_and_verify(self: Passwords, password: str, *arguments: str | None, **named: bool) -> bool:
+        verified.append(password)
+        return await verify(self, password, *arguments, **named)
+
+    monkeypatch.setattr(Passwords, "verify", count_and_verify)
+    user = await server.create_user()
+    async with share_store(server) as other_process:
+        callers = (nobody, other_process.client())
+        guesses = [log_in(callers[i % 2], user.login, f"{WRONG_PASSWORD} {i}") for i in range(40)]
+        statuses = Counter(answer.status_code for answer in await asyncio.gather(*guesses))
+    assert len(verified) == 5
+    assert statuses == {401: 5, 403: 35}
+
+
+async def test_correct_logins_in_parallel_all_succeed(server: Server, nobody: httpx.AsyncClient) -> None:
+    user = await server.create_user()
+    answers = await asyncio.gather(*(log_in(nobody, user.login) for _ in range(12)))
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def set_failures(server: Server, login: str, failures: int) -> None:
+    """Store a number of failed logins from unknown addresses, the last one now."""
+    attempts, store = server.services.sessions.attempts, server.services.store
+    account, now = attempts.hash_account(login), server.clock()
+    document = {
+        "_id": account,
+        "version": failures,
+        "recent": [stamp(now)] * 5,
+        "lastAt": stamp(now),
+        "expiresAt": stamp(now + timedelta(days=1)),
+    }
+    await store.delete(ATTEMPTS, equal("_id", account))
+    await store.insert(ATTEMPTS, [document])
+
+
+@pytest.mark.parametrize(("failures", "pause_s"), [(19, 0), (20, 30), (21, 60), (23, 240), (27, 3600), (400, 3600)])
+async def test_many_failures_pause_an_account_and_the_owner_sees_it(
+    server: Server, nobody: httpx.AsyncClient, clock: MovableClock, failures: int, pause_s: int
+) -> None:
+    user = await server.create_user()
+    owner = server.client_of(user)
+    await set_failures(server, user.login, failures)
+    me = (await owner.get("/auth/me")).json()
+    assert me["failedLogins"] == failures
+    assert (me["loginsPausedUntil"] is None) is (pause_s == 0)
+    answer = await log_in(nobody, user.login, captchaPayload="x")
+    assert answer.status_code == (429 if pause_s else 403)
+    if pause_s:
+        assert pause_s - 5 <= int(answer.headers["Retry-After"]) <= pause_s
+        clock.ahead += timedelta(seconds=pause_s + 1)
+        assert (await log_in(nobody, user.login, captchaPayload="x")).status_code != 429
+
+
+@pytest.mark.parametrize(("failures", "level"), [(5, 0), (9, 0), (10, 1), (15, 2), (19, 2)])
+async def test_captchas_take_more_work_after_more_failures(
+    server: Server, nobody: httpx.AsyncClient, failures: int, level: int
+) -> None:
+    async with share_store(server, captcha_effort=50) as quick:
+        user, caller = await quick.create_user(), quick.client()
+        await set_failures(quick, user.login, failures)
+        assert (await log_in(caller, user.login)).json()["captchaLevel"] == level
+        if level:
+            easy = await solve_captcha(caller, level - 1)
+            assert (await log_in(caller, user.login, captchaPayload=easy)).json()["captchaLevel"] == level
+        solved = await solve_captcha(caller, level)
+        assert (await log_in(caller, user.login, captchaPayload=solved)).status_code == 200
+        assert (await quick.client_of(user).get("/auth/me")).json()["failedLogins"] == 0
+
+
+async def test_guesses_from_elsewhere_do_not_lock_out_a_known_address(server: Server) -> None:
+    async with share_store(server, require_https=False) as plain:
+        user = await plain.create_user()
+        owner, attacker = (plain.client(address=(f"2001:db8:{n}::1", 1)) for n in range(2))
+        neighbour = plain.client(address=("2001:db8:0:0:abcd::9", 2))  # of the same /64 as the owner
+        assert (await log_in(owner, user.login)).status_code == 200
+        for _ in range(6):
+            last = await log_in(attacker, user.login, WRONG_PASSWORD)
+        assert last.status_code == 403
+        assert (await log_in(owner, user.login)).status_code == 200
+        assert (await log_in(neighbour, user.login)).status_code == 200
+        assert (await log_in(attacker, user.login)).status_code == 403
+        await set_failures(plain, user.login, 30)
+        assert (await log_in(attacker, user.login)).status_code == 429
+        assert (await log_in(owner, user.login)).status_code == 200
+        for _ in range(5):
+            await log_in(owner, user.login, WRONG_PASSWORD)
+        assert (await log_in(owner, user.login)).status_code == 403
 
 
 @pytest.mark.parametrize("payload", ["x", "e30=", "bnVsbA==", "WzFd", "é", "=" * 4096])

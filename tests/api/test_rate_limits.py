@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 import time_machine
+from okube_api.http.client_address import group_address
 from okube_api.settings import Settings
 from pydantic import ValidationError
 
@@ -63,6 +64,33 @@ async def test_logins_are_limited_by_address(server: Server) -> None:
         answers = [(await limited.client().post("/auth/login", json=login)).status_code for _ in range(3)]
         assert answers == [200, 200, 429]
         assert (await limited.client_of(user).get("/auth/me")).status_code == 200
+
+
+async def test_logins_are_limited_by_default_and_by_network(server: Server) -> None:
+    assert Settings().login_rate_limit == "60/minute"
+    async with share_store(server, login_rate_limit="2/hour", require_https=False) as limited:
+        login = {"login": "nobody@example.com", "password": PASSWORD}
+        addresses = ("2001:db8:9::1", "2001:db8:9::2", "2001:db8:9:0:f::3", "2001:db8:9:1::1")
+        callers = [limited.client(address=(address, 1)) for address in addresses]
+        statuses = [(await caller.post("/auth/login", json=login)).status_code for caller in callers]
+        assert statuses == [401, 401, 429, 401]
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7:51234", "192.0.2.7"),
+        ("2001:db8::7", "2001:db8::/64"),
+        ("[2001:db8::7]:443", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("proxy.internal", "proxy.internal"),
+    ],
+)
+def test_address_is_counted_by_its_group(text: str, group: str) -> None:
+    assert group_address(text) == group
 
 
 async def test_window_ends(server: Server) -> None:

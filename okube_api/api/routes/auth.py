@@ -13,6 +13,7 @@ from okube_api.api.container import Services, ServicesDep
 from okube_api.api.credentials import clear_cookie, require_same_origin, set_cookie
 from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute, PublicRoute, SecretRoute
+from okube_api.auth.captcha import MAX_LEVEL
 from okube_api.auth.invitations import requires_token
 from okube_api.auth.schemas import (
     CaptchaAnswer,
@@ -34,6 +35,7 @@ from okube_api.auth.sessions import Identity
 from okube_api.auth.tokens import NEVER_EXPIRES
 from okube_api.clock import stamp
 from okube_api.errors import Fault, Forbidden, Impossible, NotFound, Refusal, UnknownReference
+from okube_api.http.client_address import get_address_group
 from okube_api.http.pagination import Page, answer_page, json_response
 from okube_api.http.problems import convert_error
 from okube_api.kit.list_query import PageQuery
@@ -81,7 +83,9 @@ async def log_in(request: Request, body: Login, services: ServicesDep) -> Respon
     """Log in: return the token to send with every request, valid for 48 hours by default."""
     if body.set_cookie:
         require_same_origin(request, origin_required=False)
-    identity, token = await services.sessions.log_in(body.login, body.password, body.captcha)
+    identity, token = await services.sessions.log_in(
+        body.login, body.password, body.captcha, address=get_address_group(request)
+    )
     auth = {"token": token, "type": "Bearer", **await _describe_identity(identity, services)}
     response = json_response({"success": True, "message": "Authentication succeeded.", "auth": auth})
     if body.set_cookie:
@@ -90,22 +94,31 @@ async def log_in(request: Request, body: Login, services: ServicesDep) -> Respon
 
 
 @public_router.get("/auth/captcha", operation_id="get_captcha", response_model=CaptchaAnswer)
-async def get_captcha(services: ServicesDep) -> Response:
+async def get_captcha(
+    services: ServicesDep,
+    level: Annotated[
+        int,
+        Query(ge=0, le=MAX_LEVEL, description="The `captchaLevel` of the refused login; each level doubles the work."),
+    ] = 0,
+) -> Response:
     """Return a challenge for the login to a locked account.
 
     Send its base64-encoded solution as `captchaPayload`; it is valid once.
     """
-    return json_response(services.sessions.captcha.issue_challenge())
+    return json_response(services.sessions.captcha.issue_challenge(level))
 
 
 @account_router.get("/auth/me", operation_id="get_me", response_model=Me)
 async def get_me(identity: IdentityDep, services: ServicesDep) -> Response:
     """Return the user of the token, with their applications and roles."""
     description = await _describe_identity(identity, services)
+    failures, paused_until = await services.sessions.attempts.read_failures(identity.user.login)
     return json_response(
         description
         | {
             "platformAdmin": identity.user.platform_admin,
+            "failedLogins": failures,
+            "loginsPausedUntil": paused_until,
             "invitations": await _describe_invitations(identity, services),
         }
     )
@@ -121,12 +134,14 @@ async def log_out(identity: LoggedIn, services: ServicesDep) -> Response:
 
 
 @account_router.post("/auth/password", operation_id="change_password", status_code=204, responses=refusals(422))
-async def change_password(body: PasswordChange, identity: LoggedIn, services: ServicesDep) -> None:
+async def change_password(request: Request, body: PasswordChange, identity: LoggedIn, services: ServicesDep) -> None:
     """Change your own password; this revokes all your access tokens and API keys.
 
     API keys that were created with `survivesPasswordChange` stay valid.
     """
-    await services.sessions.change_password(identity.user, body.current, body.new, body.captcha)
+    await services.sessions.change_password(
+        identity.user, body.current, body.new, body.captcha, address=get_address_group(request)
+    )
 
 
 async def _describe_identity(identity: Identity, services: Services) -> Json:
@@ -171,12 +186,14 @@ async def _describe_invitations(identity: Identity, services: Services) -> list[
     status_code=204,
     responses=refusals(401, 404, 422),
 )
-async def accept_invitation_by_token(body: InvitationAcceptance, services: ServicesDep) -> None:
+async def accept_invitation_by_token(request: Request, body: InvitationAcceptance, services: ServicesDep) -> None:
     """Accept an invitation with its token, without a login.
 
     A new login is created with the password; for an existing login it must be the login's own password.
     """
-    await services.invitations.accept_by_token(body.token, body.password, body.name, body.captcha)
+    await services.invitations.accept_by_token(
+        body.token, body.password, body.name, body.captcha, address=get_address_group(request)
+    )
 
 
 InvitationInPath = Annotated[str, Path(description="Id of the invitation.")]
