@@ -8,6 +8,7 @@ from anyio import to_thread
 from okube_api.errors import Fault, Impossible, Taken
 from okube_api.kit.bulk_upsert import BulkUpsert, UpsertItem, UpsertOutcome
 from okube_api.store.values import Json
+from okube_api.tables.columns import COORDINATES
 from okube_api.tables.parsing import MAX_ERRORS, RowParser
 from okube_api.tables.reading import RowBlock, UploadedTable
 from okube_api.tables.spool import Spool
@@ -84,8 +85,10 @@ class TableImport:
     def _locate_fault(self, fault: Fault, line: int) -> Fault:
         column = self._row_parser.find_column(fault.pointer)
         message = fault.message
-        if fault.code == "missing" and column not in self._table.columns:
-            message = f"{message} The file has no column '{column}': give the name of its column as `mapper[{column}]`."
+        if fault.code == "missing" and column is not None and column not in self._table.columns:
+            names = COORDINATES if column == "coordinates" else (column,)
+            mapped = " and ".join(f"`mapper[{name}]`" for name in names)
+            message = f"{message} The file has no column for it: give the name of its column as {mapped}."
         return replace(fault, message=message, pointer="/file", line=line, column=column)
 
     async def _write(self) -> None:

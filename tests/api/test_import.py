@@ -435,3 +435,8 @@ async def test_errors_name_the_option_that_would_help(
     assert refused.status_code == 422, refused.text
     message = refused.json()["errors"][0]["message"]
     assert [word for word in words if word not in message] == [], message
+
+
+async def test_missing_coordinates_name_both_columns(tenant: Tenant) -> None:
+    refused = await send(tenant.editor, f"{tenant.url}/pois", "name;Lat;Lon\nx;1;2\n", **{"mapper[name]": "name"})
+    assert "`mapper[longitude]` and `mapper[latitude]`" in refused.json()["errors"][0]["message"]
