@@ -87,7 +87,8 @@ class _RequireLogin:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        identity = await identify_caller(request, get_services(request).sessions)
+        services = get_services(request)
+        identity = await identify_caller(request, services.sessions, services.settings)
         scope["state"]["user_id"] = identity.user.id
         await self.app(scope, receive, send)
 

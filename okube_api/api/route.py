@@ -111,7 +111,7 @@ class ApiRoute(APIRoute):
             services = get_services(request)
             await services.rate_limits.check_address(request)
             if not self.is_public:
-                identity = await identify_caller(request, services.sessions)
+                identity = await identify_caller(request, services.sessions, services.settings)
                 request.state.identity = identity
                 request.state.user_id = identity.user.id
                 await services.rate_limits.check_caller(request, identity.rate_limit_key)

@@ -33,7 +33,7 @@ async def log_in(server: Server, user: User) -> tuple[httpx.AsyncClient, httpx.R
 async def test_scripts_and_other_sites_cannot_read_the_cookie(server: Server) -> None:
     _, answer = await log_in(server, await server.create_user())
     value, *attributes = answer.headers["set-cookie"].split("; ")
-    assert value == f"okube_token={answer.json()['auth']['token']}"
+    assert value == f"__Host-okube_token={answer.json()['auth']['token']}"
     assert {attribute.lower() for attribute in attributes} == {
         "httponly",
         "max-age=172800",
@@ -47,6 +47,13 @@ async def test_the_cookie_is_not_secure_where_https_is_not_required(server: Serv
     async with share_store(server, require_https=False) as plain:
         _, answer = await log_in(plain, await plain.create_user())
         assert "secure" not in answer.headers["set-cookie"].lower()
+        assert answer.headers["set-cookie"].startswith("okube_token=")
+
+
+async def test_a_cookie_that_another_host_can_set_is_ignored(server: Server) -> None:
+    token = server.issue_token(await server.create_user())
+    assert (await server.client(Cookie=f"okube_token={token}").get("/auth/me")).status_code == 401
+    assert (await server.client(Cookie=f"__Host-okube_token={token}").get("/auth/me")).status_code == 200
 
 
 async def test_the_cookie_alone_is_enough_for_reading(server: Server) -> None:
@@ -65,7 +72,7 @@ async def test_a_page_of_this_server_can_log_out(server: Server) -> None:
     browser, _ = await log_in(server, await server.create_user())
     answer = await browser.post("/auth/logout", headers={"Origin": HOST, "Sec-Fetch-Site": "same-origin"})
     assert answer.status_code == 204
-    assert answer.headers["set-cookie"].startswith('okube_token=""; ')
+    assert answer.headers["set-cookie"].startswith('__Host-okube_token=""; ')
     assert "Max-Age=0" in answer.headers["set-cookie"]
     assert (await browser.get("/auth/me")).status_code == 401
 
