@@ -1,6 +1,7 @@
 """Keeps a database file in order in the background: checkpoints, reserved room, and copies without free blocks."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -32,6 +33,7 @@ class FileUpkeep:
         self._database = database
         self._log_path = Path(f"{database.path}.wal")
         self._task: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
         self._next_checkpoint_s, self._pause_s = 0.0, INTERVAL_S
         self._log_bytes, self._unchanged_s = 0, 0.0
         self._is_checked = False  # whether the free blocks were counted since the log was written last
@@ -39,21 +41,26 @@ class FileUpkeep:
     def start(self) -> None:
         """Start the background work unless it runs."""
         if self._task is None:
+            self._stop.clear()
             self._task = asyncio.create_task(self._repeat())
 
     async def close(self) -> None:
-        """Stop the background work."""
+        """Wait for the running step, which may not be interrupted while the file is replaced, and stop."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            self._stop.set()
+            await self._task
             self._task = None
 
     async def _repeat(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL_S):
+                    await self._stop.wait()
+            if self._stop.is_set():
+                return
             try:
                 await self.run_once()
-            except (StoreError, OSError) as error:
+            except Exception as error:  # whatever it is, the next attempt may succeed
                 log.warning("store.upkeep_failed", file=str(self._database.path), error=str(error))
 
     async def run_once(self) -> None:
