@@ -9,6 +9,7 @@ The status is 1 when a fault was not survived.
 
 import argparse
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import httpx
 import pyarrow as pa
+import structlog
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the faults are helpers of the tests
@@ -205,6 +207,7 @@ def main() -> None:
     parser.add_argument("faults", nargs="*", choices=[[], *FAULTS], help="faults to cause; all by default")
     parser.add_argument("--count", type=int, help="how often to cause each")
     arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     print(f"{'fault':<14} {'result':<9} {'time':>7}  details")
     is_survived = True
     for name in arguments.faults or FAULTS:
