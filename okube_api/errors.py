@@ -218,6 +218,12 @@ class TooManyValues(Impossible):
     code = "too_many_values"
 
 
+class SumTooLarge(Impossible):
+    """422: a sum of the answer has more digits than the store can hold."""
+
+    code = "sum_too_large"
+
+
 class TooManyRequests(Refusal):
     """429: a rate limit is exceeded."""
 

@@ -28,7 +28,7 @@ from okube_api.engine.calendar import Mode, Period, PeriodError, resolve_period,
 from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.question import Question
 from okube_api.engine.run import EngineAnswer, answer
-from okube_api.errors import Impossible, ServiceUnavailable, TooMuchToRead
+from okube_api.errors import Impossible, ServiceUnavailable, SumTooLarge, TooMuchToRead
 from okube_api.settings import Settings
 from okube_api.store.errors import TooManyRows
 from okube_api.store.protocol import Reader, Store
@@ -52,6 +52,7 @@ class AnswerOptions:
     meta: bool = False
     explain: bool = False
     csv: str | None = None
+
 
 STALE_FACTS = (
     "Settings or places have changed, and the facts are being rebuilt: values may still be those of before the change."
@@ -116,8 +117,8 @@ class Analytics:
         async with self._limit_time_and_memory(), AsyncExitStack() as stack:
             # From names to ids, from params to KPIs.
             question = await MODULES[query.module].resolve(query, scope, period, options.uplift, directory)
-        if await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
-            question, key = replace(question, notes=(*question.notes, STALE_FACTS)), None
+            if await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
+                question, key = replace(question, notes=(*question.notes, STALE_FACTS)), None
             await stack.enter_async_context(self._admission.admit(estimate_cost(question)))
 
             # Read and compute.
@@ -182,7 +183,7 @@ class Analytics:
 
     @asynccontextmanager
     async def _open_reader(self, application: str) -> AsyncIterator[Reader]:
-        """Open a reader with the limits of the settings; turn its error into a refusal that says what to reduce."""
+        """Open a reader with the limits of the settings; turn its errors into refusals that say what to reduce."""
         limit, timeout_s = self._settings.query_rows, self._settings.query_timeout_s
         try:
             async with self._store.open_reader(application, row_limit=limit, timeout_s=timeout_s) as reader:
@@ -191,6 +192,11 @@ class Analytics:
             raise TooMuchToRead(
                 f"The question needs more than {limit:,} rows. Ask for a shorter period, fewer sites, or fewer scopes "
                 "and filters: a KPI by one scope, without filters on other scopes, reads the fewest rows."
+            ) from None
+        except OverflowError:
+            raise SumTooLarge(
+                "A sum of the answer has more digits than the store can hold (34 in MongoDB, else 38). Ask for a "
+                "shorter period or fewer sites, or without uplift, and check the amounts and weights that were sent."
             ) from None
 
     async def _build_meta(

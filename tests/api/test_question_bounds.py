@@ -5,13 +5,15 @@ import csv
 import io
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from okube_api.analytics import answer, memory_watch, rendering, service, table
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
+from okube_api.store.protocol import Reader
 from okube_api.threads import check_stopped
 
 from tests.api.analytics import World, load_world
@@ -198,3 +200,25 @@ async def test_a_large_answer_that_is_not_read_in_time_is_cut(
             await call_until(
                 never, f"{tenant.url}/presence/analytics", tenant.reader, tenant.server.app, reads_body=False
             )
+
+
+async def test_a_sum_that_the_store_cannot_hold_is_refused(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer 422 when the store reports a sum of too many digits (`tests/conformance/test_wide_sums.py`)."""
+    store = tenant.server.services.store
+    open_reader = store.open_reader
+
+    async def overflow(*_: Any) -> None:
+        raise OverflowError("A sum has more than 38 digits.")
+
+    @asynccontextmanager
+    async def open_full_reader(application: str, **limits: Any) -> AsyncIterator[Reader]:
+        async with open_reader(application, **limits) as reader:
+            monkeypatch.setattr(reader, "aggregate", overflow)
+            monkeypatch.setattr(reader, "select", overflow)
+            yield reader
+
+    monkeypatch.setattr(store, "open_reader", open_full_reader)
+    response = await tenant.reader.post(f"{tenant.url}/presence/analytics", json={"params": [{"kpi": "sessions"}]})
+    assert response.status_code == 422
+    assert response.json()["code"] == "sum_too_large"
+    assert "shorter period" in response.json()["detail"]

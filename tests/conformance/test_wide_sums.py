@@ -140,5 +140,5 @@ async def test_sums_that_no_store_can_hold_are_refused(store: Store) -> None:
         await change.replace(AMOUNTS, [1], to_arrow(AMOUNTS, rows))
         await change.commit()
     async with store.open_reader(application) as reader:
-        with pytest.raises(Exception, match=r"digits|[Oo]verflow|out of range"):
+        with pytest.raises(OverflowError, match=r"digits|[Oo]verflow|out of range"):
             await reader.aggregate(Aggregate(AMOUNTS, EVERYTHING, (), (Sum("wide", "w", times="weight"),)))

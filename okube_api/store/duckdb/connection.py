@@ -138,6 +138,7 @@ def translate_error(error: duckdb.Error, path: Path) -> Exception:
         duckdb.TransactionException: Conflict,
         duckdb.InterruptException: Unavailable,
         duckdb.OutOfMemoryException: Unavailable,
+        duckdb.OutOfRangeException: OverflowError,  # a sum of more than 38 digits
         duckdb.ConnectionException: Unavailable,  # the cursor was closed because the file was opened again
     }
     return next((kind(text) for duckdb_kind, kind in kinds.items() if isinstance(error, duckdb_kind)), error)
