@@ -158,12 +158,17 @@ def build_fact_table(fact: Fact, day: Ints, columns: Mapping[str, Any]) -> pa.Ta
     values = {"day": day, **columns}
     if unknown := values.keys() - types.keys():
         raise ValueError(f"{fact.name} has no column {', '.join(sorted(unknown))}")
-    return pa.table({name: _to_arrow(values[name], type_) for name, type_ in types.items() if name in values})
+    return pa.table(
+        {
+            name: values[name] if isinstance(values[name], pa.DictionaryArray) else to_column(values[name], type_)
+            for name, type_ in types.items()
+            if name in values
+        }
+    )
 
 
-def _to_arrow(values: Any, type_: pa.DataType) -> Any:
-    if isinstance(values, pa.DictionaryArray):
-        return values
-    if pa.types.is_decimal(type_) and isinstance(values, np.ndarray):
+def to_column(values: Any, type_: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    """Return an array or column, of NumPy or Arrow, as an Arrow column of a type; integers may exceed 64 bits."""
+    if isinstance(values, np.ndarray) and (values.dtype == object or pa.types.is_decimal(type_)):
         values = to_arrow(values)
     return values.cast(type_) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, type_)

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 
 from okube_api.catalogue.buckets import bucket_numbers
 from okube_api.catalogue.fact import DAY_COLUMNS, Fact, Grain, MemberSet, Span
-from okube_api.ingest.columns.columns import mark_group_starts, sort_order
+from okube_api.ingest.columns.columns import mark_group_starts, sort_order, to_column
 from okube_api.ingest.columns.sort_codes import fill_nulls, to_sort_codes
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.exact_integers import Numerators, from_arrow, multiply_pairs, sum_slices, to_arrow
+from okube_api.store.exact_integers import Numerators, from_arrow, multiply_pairs, sum_slices
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.schema import Table
 
@@ -136,13 +136,7 @@ def _build_rollup(table: Table, period: Ints, span: Span, columns: Mapping[str, 
     else:
         values |= {"month": period, "year": period // 12, "month_of_year": period % 12 + 1}
     schema = make_arrow_schema({name: kind for name, kind in get_stored_types(table).items() if name != "batch"})
-    return pa.table([_to_column(values[name], schema.field(name).type) for name in schema.names], schema=schema)
-
-
-def _to_column(values: object, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
-    if isinstance(values, pa.Array | pa.ChunkedArray):
-        return values.cast(kind)
-    return to_arrow(np.asarray(values)).cast(kind)
+    return pa.table([to_column(values[name], schema.field(name).type) for name in schema.names], schema=schema)
 
 
 # -- from days ---------------------------------------------------------------------------------------------

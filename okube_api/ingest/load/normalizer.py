@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from okube_api.catalogue.buckets import to_date
 from okube_api.catalogue.weights import WEIGHT_UNIT
+from okube_api.ingest.columns.columns import to_column
 from okube_api.ingest.columns.local_days import to_utc_days
 from okube_api.ingest.columns.timestamps import parse_days, to_milliseconds
 from okube_api.ingest.events.kinds import EventKind
@@ -126,7 +127,7 @@ class Normalizer:
             columns["end"] = pa.array(to_milliseconds(sent["end"]), mask=~sent["end"].is_valid().to_numpy())
         types = get_stored_types(self._kind.table)
         schema = pa.schema([(name, ARROW_TYPES[types[name]]) for name in types if name != "batch"])
-        return pa.table([_to_arrow(columns[field.name], field.type) for field in schema], schema=schema)
+        return pa.table([to_column(columns[field.name], field.type) for field in schema], schema=schema)
 
     def _hash_texts(self, sent: pa.Table) -> dict[str, object]:
         columns: dict[str, object] = {}
@@ -164,7 +165,3 @@ def _scale_amounts(sent: pa.Table) -> dict[str, object]:
 def _scale(values: pa.ChunkedArray, unit: int) -> Ints:
     scaled: Ints = np.rint(values.to_numpy() * unit).astype(np.int64)
     return scaled
-
-
-def _to_arrow(values: object, type_: pa.DataType) -> pa.Array | pa.ChunkedArray:
-    return values.cast(type_) if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, type_)
