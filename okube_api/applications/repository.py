@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from okube_api.applications.schemas import merge_settings
 from okube_api.clock import Clock
 from okube_api.errors import NotFound
+from okube_api.kit.application import NEW_STAYS
 from okube_api.kit.repository import Precondition, Repository
 from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, WatchedFields, detect_changes
 from okube_api.store.conditions import EVERYTHING, Condition, OneOf
@@ -27,7 +28,9 @@ APPLICATIONS = Collection(
 
 _WATCHED_FIELDS: WatchedFields = {ChangeKind.TIMEZONE: ("timezone",), ChangeKind.SETTINGS: ("settings",)}
 
-DEFAULTS: Json = {"timezone": "Europe/Paris", "currency": "EUR", "active": True, "settings": {}}
+DEFAULTS: Json = {"timezone": "Europe/Paris", "currency": "EUR", "active": True}
+NEW_SETTINGS: Json = {"stays": NEW_STAYS.model_dump(by_alias=True, mode="json")}
+"""Settings that differ from the defaults, which older applications have."""
 
 
 class ApplicationRepository(Repository):
@@ -56,7 +59,8 @@ class ApplicationRepository(Repository):
         if (created := await self.find_created()) is not None:
             return created
         defaults = {"name": fields["key"], **DEFAULTS}
-        document = self.build_document("", defaults | fields)
+        settings = merge_settings(NEW_SETTINGS, fields.get("settings", {}))
+        document = self.build_document("", {**defaults, **fields, "settings": settings})
         del document["application"]
         await self.insert([document])
         return document

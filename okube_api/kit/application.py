@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema
 
 from okube_api.kit.schemas import Body, impossible_value
 from okube_api.store.values import Json
@@ -56,11 +56,96 @@ class Attribution(_SettingsGroup):
     windows: Windows = Windows()
 
 
-class Stays(_SettingsGroup):
-    """How GPS pings are sessionised into stays."""
+AUTO_GAP = "auto"
+_MAX_GAP_MINUTES = 100_000
 
-    gap_minutes: Count = Field(15, alias="gapMinutes", description="A longer silence ends the stay.")
-    minimum_seconds: Count = Field(120, alias="minimumSeconds", description="A shorter stay is dropped.")
+
+def _check_gap(value: object) -> int | str:
+    if value == AUTO_GAP:
+        return AUTO_GAP
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_GAP_MINUTES:
+        return value
+    raise ValueError(f"Use whole minutes from 0 to {_MAX_GAP_MINUTES}, or '{AUTO_GAP}'.")
+
+
+Gap = Annotated[
+    int | str,
+    PlainValidator(_check_gap),
+    WithJsonSchema({"oneOf": [{"type": "integer", "minimum": 0, "maximum": _MAX_GAP_MINUTES}, {"const": AUTO_GAP}]}),
+]
+"""Minutes, or `AUTO_GAP`."""
+
+
+class Stays(_SettingsGroup):
+    """How GPS pings are matched with places and become stays.
+
+    The defaults are the rule of applications that were created without these settings; new applications are created
+    with `NEW_STAYS`.
+    """
+
+    overlap: Literal["nearest", "every"] = Field(
+        "every",
+        description="`nearest`: a ping counts at one place, the nearest that contains it or lies within `snapMeters`; "
+        "a place that is the parent of others counts beside them. `every`: a ping counts at every place that contains "
+        "it.",
+    )
+    snap_meters: Annotated[float, Field(ge=0, le=300)] = Field(
+        0,
+        alias="snapMeters",
+        description="How far outside of its shape a place can be the nearest; of a polygon at most 15 % of the "
+        "diagonal of its box.",
+    )
+    gap_minutes: Gap = Field(
+        15,
+        alias="gapMinutes",
+        description="A longer silence ends the stay. `auto`: ten times the median time between pings of the user on "
+        "that UTC day, between 5 and 45 minutes.",
+    )
+    end_after_elsewhere: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0,
+        alias="endAfterElsewhere",
+        description="So many pings in a row that are not in the place end the stay; 0: none do.",
+    )
+    minimum_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0,
+        alias="minimumShare",
+        description="The share of the user's pings between the ends of a stay that must be in the place.",
+    )
+    minimum_seconds: Count = Field(
+        120,
+        alias="minimumSeconds",
+        description="A shorter stay is dropped. 0: a single ping is a stay, so that everyone who passes is a visitor.",
+    )
+    walking_speed: Annotated[float, Field(ge=0.1, le=10)] | None = Field(
+        None,
+        alias="walkingSpeed",
+        description="In metres per second: the time to walk across the place at this speed is added to "
+        "`minimumSeconds`. Null: nothing is added.",
+    )
+    dwell: Literal["observed", "expected"] = Field(
+        "observed",
+        description="`observed`: from the first to the last ping. `expected`: also half the silence before and after, "
+        "at most half the gap on each side; a silence that has not ended counts as the gap.",
+    )
+
+    @property
+    def gap_ms(self) -> int | None:
+        """The longest silence within a stay in milliseconds; None if it is automatic."""
+        return self.gap_minutes * 60_000 if isinstance(self.gap_minutes, int) else None
+
+
+NEW_STAYS = Stays.model_validate(
+    {
+        "overlap": "nearest",
+        "snapMeters": 30,
+        "gapMinutes": AUTO_GAP,
+        "endAfterElsewhere": 3,
+        "minimumShare": 0.6,
+        "walkingSpeed": 0.8,
+        "dwell": "expected",
+    }
+)
+"""The rule of new applications; the figures behind it are in docs/stays.md."""
 
 
 class PresenceStays(_SettingsGroup):

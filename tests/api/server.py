@@ -15,6 +15,7 @@ from okube_api.app import create_app
 from okube_api.auth.passwords import hash_password
 from okube_api.auth.repository import Role, User
 from okube_api.clock import utc_now
+from okube_api.kit.application import Stays
 from okube_api.settings import Settings
 
 PASSWORD = "correct horse battery staple"
@@ -89,8 +90,9 @@ class Server:
         return self.client(self.issue_token(user))
 
     async def create_application(self, **fields: Any) -> Json:
-        """Create an application."""
-        return await self.services.applications.create({"key": f"app-{uuid4().hex[:12]}", **fields})
+        """Create an application, the stays of which follow the rule of older ones, which `tests.by_hand` knows."""
+        older = {"stays": Stays().model_dump(by_alias=True)}
+        return await self.services.applications.create({"key": f"app-{uuid4().hex[:12]}", "settings": older, **fields})
 
     async def create_tenant(self, **fields: Any) -> "Tenant":
         """Create an application and one user with each role in it."""

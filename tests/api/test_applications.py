@@ -4,14 +4,24 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from okube_api.store.conditions import equal
 
 from tests.api.server import Json, Server, Tenant
 
 pytestmark = pytest.mark.anyio
 
-SETTINGS = {
+SETTINGS: Json = {
     "attribution": {"windows": {"click": 30, "print": 7, "opening": 7}},
-    "stays": {"gapMinutes": 15, "minimumSeconds": 120},
+    "stays": {
+        "overlap": "nearest",
+        "snapMeters": 30,
+        "gapMinutes": "auto",
+        "endAfterElsewhere": 3,
+        "minimumShare": 0.6,
+        "minimumSeconds": 120,
+        "walkingSpeed": 0.8,
+        "dwell": "expected",
+    },
     "presence": {"gapMinutes": 30, "dropoutSeconds": 300},
 }
 
@@ -70,7 +80,7 @@ async def test_settings_are_merged_at_any_depth(tenant: Tenant, admin: httpx.Asy
     changed = (await admin.put(tenant.url, json={"settings": {"attribution": {"windows": {"print": 3}}}})).json()
     assert changed["name"] == "Named"
     assert changed["settings"]["attribution"] == {"windows": {"click": 10, "print": 3, "opening": 7}}
-    assert changed["settings"]["stays"] == {"gapMinutes": 20, "minimumSeconds": 120}
+    assert changed["settings"]["stays"] == Stays().model_dump(by_alias=True) | {"gapMinutes": 20}
     assert (await tenant.reader.get(tenant.url)).json() == changed
 
 
@@ -84,6 +94,11 @@ async def test_settings_are_merged_at_any_depth(tenant: Tenant, admin: httpx.Asy
         ({"key": "a\u0000b"}, "/key"),
         ({"name": 7}, "/name"),
         ({"settings": {"stays": {"gapMinutes": -1}}}, "/settings/stays/gapMinutes"),
+        ({"settings": {"stays": {"gapMinutes": "automatic"}}}, "/settings/stays/gapMinutes"),
+        ({"settings": {"stays": {"gapMinutes": True}}}, "/settings/stays/gapMinutes"),
+        ({"settings": {"stays": {"overlap": "all"}}}, "/settings/stays/overlap"),
+        ({"settings": {"stays": {"minimumShare": 1.1}}}, "/settings/stays/minimumShare"),
+        ({"settings": {"stays": {"walkingSpeed": 0}}}, "/settings/stays/walkingSpeed"),
         ({"settings": {"stays": {"gap": 1}}}, "/settings/stays/gap"),
         ({"settings": {"bands": {"dwell": []}}}, "/settings/bands/dwell"),
         ({"_id": "f" * 24}, "/_id"),
@@ -148,6 +163,11 @@ async def test_an_id_takes_precedence_over_a_key_of_another_application(
     key = uuid4().hex[:24]
     by_key = await server.create_application(key=key)
     assert (await platform.get(f"/applications/{key}")).json()["_id"] == by_key["_id"]
-    shadowed = await server.create_application(key=tenant.id)
+    shadowed = await server.create_application()
+    applications = server.services.applications
+    unchanged = equal("_id", shadowed["_id"])  # of an earlier version, which accepted such keys
+    assert await server.services.store.replace(applications.collection, unchanged, shadowed | {"key": tenant.id})
+    refused = await platform.post("/applications", json={"key": tenant.id})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/key")
     assert (await platform.get(f"/applications/{tenant.id}")).json()["_id"] == tenant.id
     assert (await platform.get(f"/applications/{shadowed['_id']}")).json()["key"] == tenant.id

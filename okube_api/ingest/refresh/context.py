@@ -111,4 +111,9 @@ def _to_texts(values: Sequence[str]) -> pa.Array:
 
 def build_place_rules(settings: Stays) -> PlaceRules:
     """Return how pings are matched with places by the settings of an application."""
-    return PlaceRules(minimum_s=settings.minimum_seconds)
+    return PlaceRules(
+        is_exclusive=settings.overlap == "nearest",
+        snap_m=settings.snap_meters,
+        minimum_s=settings.minimum_seconds,
+        walking_mps=settings.walking_speed,
+    )

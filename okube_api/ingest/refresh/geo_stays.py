@@ -13,7 +13,7 @@ from okube_api.ingest.columns.prefetch import prefetch
 from okube_api.ingest.derive.geo_stays import StayColumns
 from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.derive.ping_runs import PingSessionizer
-from okube_api.ingest.derive.ping_stays import PingRules
+from okube_api.ingest.derive.ping_stays import SHARE_UNIT, PingRules
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
 from okube_api.ingest.derive.recency_flags import RecencyKeys
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
@@ -46,11 +46,11 @@ async def refresh_geo_stays(
 def build_ping_rules(settings: Stays) -> PingRules:
     """Return when pings are a stay by the settings of an application."""
     return PingRules(
-        gap_ms=settings.gap_minutes * 60_000,
-        end_after_elsewhere=0,
-        minimum_share=0,
+        gap_ms=settings.gap_ms,
+        end_after_elsewhere=settings.end_after_elsewhere,
+        minimum_share=round(settings.minimum_share * SHARE_UNIT),
         allows_single=settings.minimum_seconds == 0,
-        is_dwell_expected=False,
+        is_dwell_expected=settings.dwell == "expected",
     )
 
 
