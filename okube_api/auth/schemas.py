@@ -162,11 +162,11 @@ class CaptchaParameters(Answer):
     """The parameters of a challenge."""
 
     algorithm: Literal["SHA-256"]
-    cost: int
-    key_length: int = Field(alias="keyLength")
-    key_prefix: str = Field(alias="keyPrefix")
-    nonce: str
-    salt: str
+    cost: int = Field(description="Number of hashes for each counter: 1.")
+    key_length: int = Field(alias="keyLength", description="Length of the hash, in bytes.")
+    key_prefix: str = Field(alias="keyPrefix", description="Start of the hash to find, as hex digits.")
+    nonce: str = Field(description="Bytes between the salt and the counter, as hex digits.")
+    salt: str = Field(description="Bytes before the nonce, as hex digits.")
     expires_at: int = Field(alias="expiresAt", description="When the challenge expires, in epoch seconds.")
     data: dict[str, int] = Field(description="`level`, and `maxCounter`: the counter to find is not greater.")
 

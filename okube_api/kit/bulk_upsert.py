@@ -134,6 +134,8 @@ class BulkUpsert:
         positions: of the inserts, then of the replaces.  Raise Taken, with the position in its pointer, when another
         request has taken a key since the documents were prepared.
         """
+        pointers = (f"/{position}" for position in positions[: len(inserts)])
+        await self.repository.require_distinct_keys(inserts, pointers)
         try:
             async with self.repository.changes.publish_around(self.application.id, self.changes):
                 await self.repository.store.write(self.repository.collection, inserts, replaces)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
+from unicodedata import normalize
 
 from okube_api.clock import Clock, stamp
 from okube_api.errors import Fault, NotFound, PreconditionFailed, RequestConflict, Taken, UnknownReference
@@ -11,13 +12,14 @@ from okube_api.kit.creation_ids import CREATION_IDS
 from okube_api.kit.ids import is_id, new_id
 from okube_api.kit.json_text import is_same_json
 from okube_api.kit.resource_changes import WriteSkipped
-from okube_api.store.conditions import NOTHING, Condition, OneOf, Overlaps, equal
+from okube_api.store.conditions import EVERYTHING, NOTHING, Condition, OneOf, Overlaps, equal
 from okube_api.store.errors import Duplicate
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
 
 ATTEMPTS = 5
+_KEYS_PER_READ = 5000
 
 T = TypeVar("T")
 
@@ -138,10 +140,44 @@ class Repository:
 
         Raise Taken when a key is in use; with several documents its pointer starts with the index of the document.
         """
+        prefixes = [f"/{index}" for index in range(len(documents))] if len(documents) > 1 else [""]
+        await self.require_distinct_keys(documents, prefixes[: len(documents)])
         try:
             await self.store.insert(self.collection, documents)
         except Duplicate as error:
             raise self._to_taken(error, f"/{error.index}" if len(documents) > 1 else "") from None
+
+    async def require_distinct_keys(self, documents: Iterable[Json], pointers: Iterable[str]) -> None:
+        """Raise Taken when a key is the id of another resource, or equals another key after normalisation (NFC).
+
+        documents: of one application.  pointers: of the documents in the body, for the refusal.
+        """
+        unusual: dict[str, tuple[str, str, str]] = {}  # by each form of a key: the key, its document and pointer
+        within = EVERYTHING
+        for document, pointer in zip(documents, pointers, strict=True):
+            within = equal("application", document["application"]) if "application" in document else EVERYTHING
+            for key in _list_unusual_keys(document.get(self.key_field)):
+                lower = key.lower() if is_id(key) else key  # ids are found in any case
+                for form in {key, lower, normalize("NFC", key), normalize("NFD", key)}:
+                    earlier = unusual.setdefault(form, (key, document["_id"], pointer))
+                    if earlier[1] != document["_id"]:
+                        raise self._to_similar(key, pointer)
+        forms = list(unusual)
+        for start in range(0, len(forms), _KEYS_PER_READ):
+            names = forms[start : start + _KEYS_PER_READ]
+            where = within & match_names(self.key_field, names, names)
+            for stored in await self.store.find(self.collection, where, fields=(self.key_field,)):
+                keys = stored.get(self.key_field) or ()
+                for name in (stored["_id"], *([keys] if isinstance(keys, str) else keys)):
+                    key, identifier, pointer = unusual.get(name, ("", stored["_id"], ""))
+                    if identifier != stored["_id"]:
+                        raise self._to_similar(key, pointer)
+
+    def _to_similar(self, key: str, pointer: str) -> Taken:
+        message = (
+            f"Another {self.kind} has the key '{key}', an id like it, or a key that differs in Unicode forms only."
+        )
+        return Taken.at("body", f"{pointer}/key", message)
 
     async def change(
         self,
@@ -177,6 +213,8 @@ class Repository:
     async def _replace(self, old: Json, new: Json) -> bool:
         """Replace a document unless its version has changed; return whether it was replaced."""
         unchanged = equal("_id", old["_id"]) & equal("version", old["version"])
+        if old.get(self.key_field) != new.get(self.key_field):
+            await self.require_distinct_keys([new], [""])
         try:
             return await self.store.replace(self.collection, unchanged, new)
         except Duplicate as error:
@@ -217,6 +255,11 @@ def match_names(key_field: str, ids: Iterable[str], keys: Sequence[str]) -> Cond
     """
     lower_ids = tuple(text.lower() for text in ids if is_id(text))
     return match_keys(key_field, keys) | (OneOf("_id", lower_ids) if lower_ids else NOTHING)
+
+
+def _list_unusual_keys(keys: str | Sequence[str] | None) -> list[str]:
+    """Return the keys that may be an id, or equal another key after normalisation."""
+    return [key for key in ([keys] if isinstance(keys, str) else keys or ()) if is_id(key) or not key.isascii()]
 
 
 def match_keys(key_field: str, keys: Sequence[str]) -> Condition:

@@ -46,7 +46,8 @@ async def test_key_may_look_like_an_id(tenant: Tenant, other_tenant: Tenant, kin
     resource = await tenant.create(kind, key=foreign["_id"])
     assert (await tenant.reader.get(f"/{kind}/{foreign['_id']}")).json() == resource
     own = await tenant.create(kind, key="b")
-    await tenant.create(kind, key=own["_id"])
+    refused = await tenant.editor.post(f"{tenant.url}/{kind}", json={"key": own["_id"]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "taken")
     assert (await tenant.reader.get(f"/{kind}/{own['_id']}")).json() == own
 
 
