@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from okube_api.kit.application import Stays
 from okube_api.store.conditions import equal
 
 from tests.api.server import Json, Server, Tenant
