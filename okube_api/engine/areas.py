@@ -14,6 +14,7 @@ from okube_api.engine.results import Leaf, Results, find_label
 from okube_api.engine.sets import Numbers, UserGroups, concatenate
 from okube_api.engine.term_rows import ValueNumbers
 from okube_api.store.arrays import Ints
+from okube_api.store.exact_integers import concatenate_numbers
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,11 @@ class ResultsByArea:
     @property
     def keys(self) -> Ints:
         """The cells that have data, ascending."""
-        parts = [np.zeros(0, dtype=np.int64)]
+        parts = []
         for bucket in self.results.areas.cells.tolist():
             areas, _ = self.results.areas.busiest(bucket)
             parts.append(self.scope_values[areas] * self.width + bucket)
-        return np.sort(np.concatenate(parts))
+        return np.sort(concatenate_numbers(parts))
 
     def count_values(self) -> int:
         """Return the number of values in the leaves of all cells that have data."""

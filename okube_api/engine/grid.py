@@ -10,7 +10,15 @@ from math import lcm
 import numpy as np
 
 from okube_api.store.arrays import Ints
-from okube_api.store.exact_integers import SAFE, Numerators, find_magnitude, multiply, narrow, sum_by_position
+from okube_api.store.exact_integers import (
+    SAFE,
+    Numerators,
+    concatenate_numbers,
+    find_magnitude,
+    multiply,
+    narrow,
+    sum_by_position,
+)
 
 _EXACT_DOUBLE = 2**53
 _DENSE = 4_000_000
@@ -78,8 +86,7 @@ def sum_quotients(keys: Ints, numbers: Numerators, divisors: Ints) -> Grid:
         (int(divisor), sum_by_cell(keys[divisors == divisor], numbers[divisors == divisor])) for divisor in distinct
     ]
     scaled = [multiply(part.numerators, common // divisor) for divisor, part in parts]
-    cells = [np.zeros(0, dtype=np.int64), *(part.keys for _, part in parts)]
-    return sum_by_cell(np.concatenate(cells), np.concatenate(scaled) if scaled else cells[0], common)
+    return sum_by_cell(concatenate_numbers([part.keys for _, part in parts]), concatenate_numbers(scaled), common)
 
 
 def round_quotients(numerators: Numerators, denominators: Numerators | int, digits: int) -> list[float]:

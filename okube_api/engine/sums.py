@@ -1,6 +1,5 @@
 """Sums of measures by cell."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ from okube_api.catalogue.terms import Sums
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.grid import Grid, sum_by_cell, sum_quotients
 from okube_api.engine.term_rows import RowReader, ValueNumbers
-from okube_api.store.exact_integers import Numerators
+from okube_api.store.exact_integers import concatenate_numbers
 
 
 class SumEvaluator:
@@ -38,7 +37,9 @@ class SumEvaluator:
                 keys.append(cells * (bands + 1) + rows.integers(column) + 1)
                 numbers.append(rows.amounts(measure))
         weighted = self._reader.question.is_weighted(term)
-        return sum_by_cell(_concatenate(keys), _concatenate(numbers), WEIGHT_UNIT if weighted else 1, not weighted)
+        return sum_by_cell(
+            concatenate_numbers(keys), concatenate_numbers(numbers), WEIGHT_UNIT if weighted else 1, not weighted
+        )
 
     def by_item(self, term: Sums, measure: Measure, column: str, items: ValueNumbers) -> tuple[Grid, int]:
         """Sum a measure by cell and item, at `cell * size + item`; return the grid and that size.
@@ -55,19 +56,15 @@ class SumEvaluator:
                 numbers.append(rows.amounts(measure))
                 divisors.append(rows.integers(divisor) if divisor else np.ones(len(cells), dtype=np.int64))
         weighted = self._reader.question.is_weighted(term)
-        grid = sum_quotients(_concatenate(keys), _concatenate(numbers), _concatenate(divisors))
+        grid = sum_quotients(concatenate_numbers(keys), concatenate_numbers(numbers), concatenate_numbers(divisors))
         denominator = grid.denominator * (WEIGHT_UNIT if weighted else 1)
         return replace(grid, denominator=denominator, is_integer=not weighted and not divisor), size
 
     def _sum(self, term: Sums, measure: Measure) -> Grid:
         parts = [(cells, rows) for rows in self._reader.rows_of(term) for cells in self._reader.cells(rows)]
-        keys = _concatenate([cells for cells, _ in parts])
-        numbers = _concatenate([rows.amounts(measure) for _, rows in parts])
+        keys = concatenate_numbers([cells for cells, _ in parts])
+        numbers = concatenate_numbers([rows.amounts(measure) for _, rows in parts])
         if not term.split:
             return sum_by_cell(keys, numbers)
         (column,) = term.split
-        return sum_quotients(keys, numbers, _concatenate([rows.integers(column) for _, rows in parts]))
-
-
-def _concatenate(parts: Sequence[Numerators]) -> Numerators:
-    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        return sum_quotients(keys, numbers, concatenate_numbers([rows.integers(column) for _, rows in parts]))

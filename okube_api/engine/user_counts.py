@@ -17,6 +17,7 @@ from okube_api.engine.plan import Pass
 from okube_api.engine.sets import UserGroups, concatenate, from_blobs, from_users, merge_groups
 from okube_api.engine.term_rows import RowReader, TermRows, ValueNumbers
 from okube_api.store.arrays import Flags, Ints
+from okube_api.store.exact_integers import concatenate_numbers
 from okube_api.threads import check_stopped
 
 
@@ -38,8 +39,8 @@ class UserEvaluator:
         if self._scope_attribute is None:
             return sum_by_cell(*self._count_by_row(terms, weighted), denominator, not weighted)
         batches = list(self.distinct_users(terms))
-        cells = _concatenate([self.cells_of_users(batch) for batch in batches])
-        weights = _concatenate([self.weights(terms[0], batch) for batch in batches])
+        cells = concatenate_numbers([self.cells_of_users(batch) for batch in batches])
+        weights = concatenate_numbers([self.weights(terms[0], batch) for batch in batches])
         return sum_by_cell(cells, weights, denominator, not weighted)
 
     def distinct_users(self, terms: Iterable[UserSet]) -> Iterator[UserGroups]:
@@ -60,7 +61,7 @@ class UserEvaluator:
             items.number_column(rows.table.column(term.split[0])) if items else rows.scope_values
             for term, rows in term_rows
         ]
-        return [replace(members, keys=cells) for cells in self._cells(_concatenate(values), term_rows)]
+        return [replace(members, keys=cells) for cells in self._cells(concatenate_numbers(values), term_rows)]
 
     def distinct_users_by_item(self, term: UserSet, items: ValueNumbers) -> tuple[list[UserGroups], int]:
         """Return the distinct users by cell and item, at `cell * size + item`, in batches; and that size.
@@ -69,9 +70,9 @@ class UserEvaluator:
         """
         term_rows = self._rows_of((term,))
         members = self._members(term_rows)
-        numbers = _concatenate([items.number_column(rows.table.column(term.split[0])) for _, rows in term_rows])
+        numbers = concatenate_numbers([items.number_column(rows.table.column(term.split[0])) for _, rows in term_rows])
         size = max(len(items.values), 1)
-        cells = self._cells(_concatenate([rows.scope_values for _, rows in term_rows]), term_rows)
+        cells = self._cells(concatenate_numbers([rows.scope_values for _, rows in term_rows]), term_rows)
         batches = [batch for keys in cells for batch in merge_groups(replace(members, keys=keys * size + numbers))]
         return batches, size
 
@@ -98,9 +99,9 @@ class UserEvaluator:
     def _count_by_row(self, terms: Sequence[UserSet], weighted: bool) -> tuple[Ints, Ints]:
         """Count distinct users by cell, when scope values belong to rows and not to users."""
         term_rows = self._rows_of(terms)
-        scope_values = _concatenate([rows.scope_values for _, rows in term_rows])
+        scope_values = concatenate_numbers([rows.scope_values for _, rows in term_rows])
         members = replace(self._members(term_rows), keys=scope_values)
-        buckets = _concatenate([rows.buckets for _, rows in term_rows if rows.buckets is not None])
+        buckets = concatenate_numbers([rows.buckets for _, rows in term_rows if rows.buckets is not None])
         users = np.arange(int(members.users.max()) + 1 if len(members.users) else 0)
         weights = self.panel.weights_of(users) if weighted else None
         return count_distinct(members, None if self._reader.buckets is None else buckets, self._reader.width, weights)
@@ -117,7 +118,7 @@ class UserEvaluator:
         period_cells = scope_values * width + width - 1
         if self._reader.buckets is None:
             return [period_cells]
-        buckets = _concatenate([rows.buckets for _, rows in term_rows if rows.buckets is not None])
+        buckets = concatenate_numbers([rows.buckets for _, rows in term_rows if rows.buckets is not None])
         return [scope_values * width + buckets, period_cells]
 
     @cached_property
@@ -148,7 +149,3 @@ def _read_sets(term: UserSet, source: Pass, table: pa.Table) -> UserGroups:
     if source.has_users:
         return from_users(keys, table.column("user").to_numpy())
     return from_blobs(keys, table.column(term.members.name))
-
-
-def _concatenate(parts: Sequence[Ints]) -> Ints:
-    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])

@@ -3,6 +3,7 @@
 Sums wider than 64 bits are passed through Arrow as `decimal128(38, 0)`, which holds every integer below 10**38.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,17 @@ SAFE = 2**62
 _DIGITS_LIMIT = 10**38
 _HALF_BITS = 31
 _WORD_BITS = 64
+_NO_NUMBERS: Ints = np.zeros(0, dtype=np.int64)
 
 
 def find_magnitude(numbers: Numerators) -> int:
     """Return the greatest absolute value; 0 without numbers."""
     return max(abs(int(numbers.max())), abs(int(numbers.min()))) if numbers.size else 0
+
+
+def concatenate_numbers(parts: Sequence[Numerators]) -> Numerators:
+    """Concatenate arrays of integers; no parts give no integers."""
+    return np.concatenate([_NO_NUMBERS, *parts])
 
 
 def narrow(numbers: Numerators) -> Numerators:
@@ -89,7 +96,7 @@ def sum_by_position(positions: Ints, numbers: Numerators, size: int) -> Numerato
 def sum_slices(numbers: Numerators, starts: Ints) -> Numerators:
     """Return the sums of consecutive slices, none of them empty, given where each begins; the first begins at 0."""
     if not len(starts):
-        return np.zeros(0, dtype=np.int64)
+        return _NO_NUMBERS
     if numbers.dtype == object or find_magnitude(numbers) * len(numbers) < SAFE:
         sums: Numerators = np.add.reduceat(numbers, starts)
         return sums

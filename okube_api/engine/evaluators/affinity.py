@@ -15,6 +15,7 @@ from okube_api.engine.results import Leaf, Results, build_leaves, round_amounts,
 from okube_api.engine.sets import UserGroups, merge_groups
 from okube_api.engine.term_rows import ValueNumbers
 from okube_api.store.arrays import Flags, Ints
+from okube_api.store.exact_integers import concatenate_numbers
 
 
 @evaluate.register
@@ -31,9 +32,9 @@ def _(value: Affinity, evaluator: Evaluator) -> Results:
     weighted = evaluator.question.is_weighted(value.visitors)
 
     def to_grid(parts: list[tuple[Ints, Ints]]) -> Grid:
-        keys = [np.zeros(0, dtype=np.int64), *(key for key, _ in parts)]
-        numbers = [np.zeros(0, dtype=np.int64), *(number for _, number in parts)]
-        return sum_by_cell(np.concatenate(keys), np.concatenate(numbers), WEIGHT_UNIT if weighted else 1, not weighted)
+        keys = concatenate_numbers([key for key, _ in parts])
+        numbers = concatenate_numbers([number for _, number in parts])
+        return sum_by_cell(keys, numbers, WEIGHT_UNIT if weighted else 1, not weighted)
 
     def weigh(groups: UserGroups, flags: Flags | None = None) -> tuple[Ints, Ints]:
         """Return the cells of groups and the weight of the flagged users in them; by area, user by user."""

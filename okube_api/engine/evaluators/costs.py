@@ -20,7 +20,7 @@ from okube_api.engine.grid import Grid, sum_quotients
 from okube_api.engine.term_rows import TermRows
 from okube_api.engine.text_columns import ValuesByCode, encode_texts
 from okube_api.store.arrays import Flags, Ints
-from okube_api.store.exact_integers import SAFE, Numerators, multiply, multiply_pairs
+from okube_api.store.exact_integers import SAFE, Numerators, concatenate_numbers, multiply, multiply_pairs
 
 _COST_DENOMINATOR = 1_000_000_000
 """Costs are counted in thousandths of a millionth, so that one print at a cost per thousand is an integer."""
@@ -225,7 +225,7 @@ def _sum_amounts(parts: Sequence[_Amounts], evaluator: Evaluator, denominator: i
             keys.append(part.scope_values * evaluator.width + bucket)
             numbers.append(part.numbers)
             divisors.append(part.divisors)
-    grid = sum_quotients(_concatenate(keys), _concatenate(numbers), _concatenate(divisors))
+    grid = sum_quotients(concatenate_numbers(keys), concatenate_numbers(numbers), concatenate_numbers(divisors))
     return replace(grid, denominator=grid.denominator * denominator, is_integer=False)
 
 
@@ -251,7 +251,3 @@ def _share(part: _Amounts, evaluator: Evaluator) -> _Amounts:
             without_site, numbers=multiply_pairs(without_site.numbers, shares[without_site.campaigns])
         )
     return with_site.append(without_site)
-
-
-def _concatenate(parts: Sequence[Numerators]) -> Numerators:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

@@ -18,6 +18,7 @@ from okube_api.engine.sets import concatenate, from_users, merge_groups
 from okube_api.engine.term_rows import TermRows, ValueNumbers
 from okube_api.engine.text_columns import flatten_lists
 from okube_api.store.arrays import Ints
+from okube_api.store.exact_integers import concatenate_numbers
 
 _OUT = None  # the area where a step out of the site leads
 
@@ -108,12 +109,12 @@ def _build_results(
 
 def _sum_by_index(evaluator: Evaluator, measure: Measure, parts: Sequence[IndexedRows], size: int, width: int) -> Grid:
     """Sum a measure at `(cell * size + first) * width + second`."""
-    keys, numbers = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    keys, numbers = [], []
     for part in parts:
         for cells in evaluator.reader.cells(part.rows):
             keys.append((cells[part.row] * size + part.first) * width + part.second)
             numbers.append(part.rows.amounts(measure)[part.row])
-    return sum_by_cell(np.concatenate(keys), np.concatenate(numbers))
+    return sum_by_cell(concatenate_numbers(keys), concatenate_numbers(numbers))
 
 
 def _select_area(leaf: Leaf, area: str) -> Leaf:

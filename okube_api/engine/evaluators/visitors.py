@@ -15,6 +15,7 @@ from okube_api.engine.sets import concatenate
 from okube_api.engine.term_rows import TermRows, ValueNumbers
 from okube_api.engine.text_columns import ValuesByCode
 from okube_api.store.arrays import Ints
+from okube_api.store.exact_integers import concatenate_numbers
 
 
 @evaluate_number.register
@@ -49,7 +50,7 @@ def _sum_of_visitors(
     """
     (measure,) = sums.measures
     users, scope_values = _scope_values_by_user(evaluator, visitors)
-    keys, numbers = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    keys, numbers = [], []
     for rows in evaluator.reader.rows_of(sums):
         codes = np.searchsorted(users, rows.integers("user"))
         is_visitor = np.append(users, -1)[codes] == rows.integers("user")
@@ -59,7 +60,8 @@ def _sum_of_visitors(
             keys.append(values * evaluator.width * size + to_keys(cells, rows)[positions])
             numbers.append(rows.amounts(measure)[positions])
     weighted = evaluator.question.is_weighted(sums)
-    return sum_by_cell(np.concatenate(keys), np.concatenate(numbers), WEIGHT_UNIT if weighted else 1, not weighted)
+    denominator = WEIGHT_UNIT if weighted else 1
+    return sum_by_cell(concatenate_numbers(keys), concatenate_numbers(numbers), denominator, not weighted)
 
 
 def _scope_values_by_user(evaluator: Evaluator, visitors: UserSet) -> tuple[Ints, ValuesByCode]:
