@@ -1,0 +1,1 @@
+"""Evaluation of stays: how well they agree with visits that are known."""
