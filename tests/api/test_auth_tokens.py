@@ -27,6 +27,7 @@ ROUTES = [("GET", "/auth/me"), ("GET", "/sites"), ("POST", "/applications/demo/s
 PUBLIC = {
     ("POST", "/auth/login"),
     ("GET", "/auth/captcha"),
+    ("POST", "/auth/invitations/accept"),  # has a token of its own
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/metrics"),  # has a token of its own

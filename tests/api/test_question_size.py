@@ -24,7 +24,12 @@ LARGE_BODIES = {
     "unknown fields": ('{"params":[{"kpi":"sessions"}],%s}', '"field%d":1', 400, ""),
     "unknown fields of a param": ('{"params":[{"kpi":"sessions",%s}]}', '"field%d":1', 400, "/params/0"),
     "unknown filters": ('{"params":[{"kpi":"sessions"}],"filters":{%s}}', '"filter%d":1', 400, "/filters"),
-    "values of a wrong type": ('{"params":[{"kpi":"sessions"}],"filters":{"sites":[%s]}}', "1", 400, "/filters/sites"),
+    "values of a wrong type": (
+        '{"params":[{"kpi":"sessions"}],"filters":{"sites":[%s]}}',
+        "12345678",
+        400,
+        "/filters/sites",
+    ),
     "lists as params": ('{"params":[%s]}', "[[1]]", 422, "/params"),
 }
 
