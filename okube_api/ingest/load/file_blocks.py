@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,11 +19,12 @@ from okube_api.ingest.parse.json_array import ArrayLines
 from okube_api.ingest.parse.line_blocks import LineBlock, read_line_blocks
 from okube_api.ingest.parse.local_times import ZoneLookup
 from okube_api.ingest.parse.parquet import read_parquet
-from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, UNITS, ReadOptions, create_local_times
+from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, ReadOptions, create_local_times
 from okube_api.ingest.parse.text import NdjsonParser, ParsedBlock, Parser
 from okube_api.ingest.parse.transcoding import Transcoder
 
 _CHUNK_BYTES = 2**20
+_MAX_BYTES_ON_LOOP = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ async def open_blocks(
         kind,
         date_order=options.dates,
         local_times=create_local_times(options, lookup),
-        factors={name: UNITS[unit] for name, unit in options.units.items()},
+        factors=options.list_factors(kind),
     )
     column_map = ColumnMap(kind, options.mapper)
     if file.format is not Format.PARQUET:
@@ -111,8 +112,7 @@ async def open_blocks(
         with TemporaryFile(prefix="okube-") as plain:
             decoder = create_decoder(file.encoding, file.limit)
             async for data in file.chunks:
-                for piece in await asyncio.to_thread(decoder.feed, data):
-                    await asyncio.to_thread(plain.write, piece)
+                await asyncio.to_thread(_write_pieces, plain, decoder.feed(data))
             decoder.end()
             yield _read_parquet_blocks(plain, reader, column_map)
 
@@ -128,7 +128,8 @@ async def _read_text_blocks(file: EventFile, reader: CellReader, column_map: Col
             if file.encoding is Encoding.IDENTITY:
                 yield data
             else:
-                for piece in await asyncio.to_thread(decoder.feed, data):
+                pieces = decoder.feed(data)
+                while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                     yield piece
         decoder.end()
 
@@ -150,9 +151,10 @@ async def _read_text_blocks(file: EventFile, reader: CellReader, column_map: Col
 
 
 async def _convert(pieces: AsyncIterator[bytes], converter: Transcoder | ArrayLines) -> AsyncIterator[bytes]:
-    """Yield the pieces of a text, converted."""
+    """Yield the pieces of a text, converted; large ones in a thread."""
     async for piece in pieces:
-        if text := converter.feed(piece):
+        is_large = len(piece) > _MAX_BYTES_ON_LOOP
+        if text := await asyncio.to_thread(converter.feed, piece) if is_large else converter.feed(piece):
             yield text
     if text := converter.end():
         yield text
@@ -165,6 +167,11 @@ async def _read_parquet_blocks(file: BinaryIO, reader: CellReader, column_map: C
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         parsed, sent = block
         yield FileBlock(parsed, Progress(size, sent.last_row), sent.format_row)
+
+
+def _write_pieces(file: BinaryIO, pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        file.write(piece)
 
 
 async def _read_chunks(path: Path) -> AsyncIterator[bytes]:

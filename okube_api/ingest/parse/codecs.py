@@ -1,17 +1,26 @@
 """Formats and compressions of event files: NDJSON, a JSON array, CSV or Parquet; plain, gzip or zstd."""
 
+import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-import zstandard
-
 from okube_api.errors import BadRequest, TooLarge, UnsupportedMedia
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 _WINDOW_BITS = 31  # data with a gzip header, not a zlib header
-_MAX_PIECE_BYTES = 4 * 2**20
+_PIECE_BYTES = 2**20
+_HTTP_WINDOW_LOG = 23  # RFC 9659: `Content-Encoding: zstd` has windows of at most 8 MB
+_FILE_WINDOW_LOG = 27  # what the zstd command reads by default
+MAX_RATIO = 250
+"""How many times larger than the compressed file the decompressed file may be, above `MIN_LIMITED_BYTES`."""
+MIN_LIMITED_BYTES = 256 * 2**20
 
 
 class Format(StrEnum):
@@ -92,8 +101,11 @@ def detect_format(path: Path) -> tuple[Format, Encoding]:
 class Decoder(Protocol):
     """Decompresses one file, piece by piece."""
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the plain bytes of the next piece, in pieces of bounded size.  Raise BadRequest when invalid."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the plain bytes of the next part of the file, in pieces of at most 1 MB unless it is not compressed.
+
+        All pieces must be read before the next call.  Raise BadRequest when the data is invalid, TooLarge.
+        """
 
     def end(self) -> None:
         """Check that the file is complete.  Raise BadRequest."""
@@ -102,11 +114,28 @@ class Decoder(Protocol):
 def create_decoder(encoding: Encoding, limit: int | None = None) -> Decoder:
     """Return a decoder for one file.
 
-    limit: maximum size of the plain file, in bytes; `feed` raises TooLarge above it.
+    limit: maximum size of the plain file, in bytes; None for a file on the server's own disk, which is trusted.  With a
+    limit, the window of zstd and the ratio of the sizes are limited, too (see `check_ratio`).
     """
-    classes: dict[Encoding, Callable[[], Decoder]] = {Encoding.GZIP: _GzipDecoder, Encoding.ZSTD: _ZstdDecoder}
-    decoder = classes.get(encoding, _IdentityDecoder)()
+    decoder: Decoder
+    match encoding:
+        case Encoding.GZIP:
+            decoder = _GzipDecoder()
+        case Encoding.ZSTD:
+            decoder = _ZstdDecoder(_FILE_WINDOW_LOG if limit is None else _HTTP_WINDOW_LOG)
+        case _:
+            decoder = _IdentityDecoder()
     return decoder if limit is None else _LimitedDecoder(decoder, limit)
+
+
+def check_ratio(plain_bytes: int, compressed_bytes: int) -> None:
+    """Raise TooLarge when a file is so much larger than its compressed form that it is no file of real events."""
+    if plain_bytes > max(MIN_LIMITED_BYTES, MAX_RATIO * compressed_bytes):
+        raise TooLarge(
+            f"The decompressed file is more than {MAX_RATIO} times larger than the compressed file. Files of this kind "
+            f"may have {MIN_LIMITED_BYTES // 2**20} MB at most when they are decompressed. Send the events in several "
+            "files."
+        )
 
 
 class _LimitedDecoder:
@@ -115,22 +144,25 @@ class _LimitedDecoder:
     def __init__(self, decoder: Decoder, limit: int) -> None:
         self._decoder = decoder
         self._limit = limit
-        self._size = 0
+        self._size = self._compressed_size = 0
 
-    def feed(self, data: bytes) -> list[bytes]:
-        pieces = self._decoder.feed(data)
-        self._size += sum(map(len, pieces))
-        if self._size > self._limit:
-            raise TooLarge(f"The decompressed file may have {self._limit:,} bytes at most.")
-        return pieces
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self._compressed_size += len(data)
+        for piece in self._decoder.feed(data):
+            self._size += len(piece)
+            if self._size > self._limit:
+                raise TooLarge(f"The decompressed file may have {self._limit:,} bytes at most.")
+            check_ratio(self._size, self._compressed_size)
+            yield piece
 
     def end(self) -> None:
         self._decoder.end()
 
 
 class _IdentityDecoder:
-    def feed(self, data: bytes) -> list[bytes]:
-        return [data] if data else []
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        if data:
+            yield data
 
     def end(self) -> None:
         return
@@ -143,8 +175,7 @@ class _GzipDecoder:
         self._member = zlib.decompressobj(_WINDOW_BITS)
         self._started = False
 
-    def feed(self, data: bytes) -> list[bytes]:
-        pieces: list[bytes] = []
+    def feed(self, data: bytes) -> Iterator[bytes]:
         try:
             while data:
                 if self._member.eof:
@@ -153,11 +184,12 @@ class _GzipDecoder:
                         break
                     self._member = zlib.decompressobj(_WINDOW_BITS)
                 self._started = True
-                pieces.append(self._member.decompress(data, _MAX_PIECE_BYTES))
+                piece = self._member.decompress(data, _PIECE_BYTES)
                 data = self._member.unconsumed_tail or self._member.unused_data
+                if piece:
+                    yield piece
         except zlib.error as error:
             raise BadRequest(f"The body is not valid gzip: {error}.") from None
-        return [piece for piece in pieces if piece]
 
     def end(self) -> None:
         if self._started and not self._member.eof:
@@ -167,20 +199,31 @@ class _GzipDecoder:
 class _ZstdDecoder:
     """A file may consist of several zstd frames."""
 
-    def __init__(self) -> None:
-        self._frame: zstandard.ZstdDecompressionObj | None = None
+    def __init__(self, window_log: int) -> None:
+        self._window_log = window_log
+        self._frame: zstd.ZstdDecompressor | None = None
 
-    def feed(self, data: bytes) -> list[bytes]:
-        pieces: list[bytes] = []
+    def feed(self, data: bytes) -> Iterator[bytes]:
         try:
             while data:
                 if self._frame is None or self._frame.eof:
-                    self._frame = zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
-                pieces.append(self._frame.decompress(data))
+                    parameters: dict[int, int] = {zstd.DecompressionParameter.window_log_max: self._window_log}
+                    self._frame = zstd.ZstdDecompressor(options=parameters)
+                piece = self._frame.decompress(data, _PIECE_BYTES)
+                while piece:
+                    yield piece
+                    piece = (
+                        b"" if self._frame.eof or self._frame.needs_input else self._frame.decompress(b"", _PIECE_BYTES)
+                    )
                 data = self._frame.unused_data
-        except zstandard.ZstdError as error:
-            raise BadRequest(f"The body is not valid zstd: {error}.") from None
-        return [piece for piece in pieces if piece]
+        except zstd.ZstdError as error:
+            hint = ""
+            if "memory" in str(error):
+                hint = (
+                    f" The window may have {2 ** (self._window_log - 20)} MB at most: compress the file without "
+                    "`--long` and `--ultra`."
+                )
+            raise BadRequest(f"The body is not valid zstd: {str(error).rstrip('.')}.{hint}") from None
 
     def end(self) -> None:
         if self._frame is not None and not self._frame.eof:

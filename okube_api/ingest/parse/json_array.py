@@ -6,6 +6,7 @@ import numpy.typing as npt
 from okube_api.errors import BadRequest
 
 _SPACES = b" \t\r\n"
+_MAX_BLANKS = 2**20
 _QUOTE, _BACKSLASH, _COMMA, _SPACE, _LINE_FEED = b'"\\, \n'
 _OPENING, _CLOSING = list(b"[{"), list(b"]}")
 
@@ -19,31 +20,34 @@ class ArrayLines:
     def __init__(self) -> None:
         self._is_array: bool | None = None  # None until the first byte that is no space
         self._is_started = False
-        self._pending = b""  # bytes that can only be understood with those after them
+        self._blanks = b""  # before the first byte that is no space
+        self._backslashes = 0  # how many there were at the end of the last bytes, modulo 2
         self._depth = 0  # open brackets, that of the array included
         self._in_text = False
         self._last = b""  # the last byte of the lines
 
     def feed(self, data: bytes) -> bytes:
         """Return the next bytes of the lines.  Raise BadRequest when the array ends too early or lacks an element."""
-        data, self._pending = self._pending + data, b""
         if self._is_array is None:
-            if not data.strip(_SPACES):
-                self._pending = data
+            start = data.lstrip(_SPACES)
+            if not start:
+                self._blanks += data
+                if len(self._blanks) > _MAX_BLANKS:
+                    raise BadRequest(f"The JSON array must not follow more than {_MAX_BLANKS:,} blanks.")
                 return b""
-            self._is_array = data.lstrip(_SPACES).startswith(b"[")
-            data = data.lstrip(_SPACES) if self._is_array else data
+            self._is_array = start.startswith(b"[")
+            data = start if self._is_array else self._blanks + data
         if not self._is_array:
             return data
-        complete = data.rstrip(b"\\")
-        self._pending = data[len(complete) :]
-        return self._split(np.frombuffer(complete, np.uint8)) if complete else b""
+        return self._split(np.frombuffer(data, np.uint8)) if data else b""
 
     def end(self) -> bytes:
         """Return the last bytes of the lines.  Raise BadRequest when the array is not complete."""
+        if self._is_array is None:
+            return self._blanks
         if not self._is_array:
-            return self._pending
-        if self._depth or self._pending:
+            return b""
+        if self._depth:
             raise BadRequest("The JSON array is incomplete: its closing bracket is missing.")
         if self._last == b"\n":
             raise BadRequest("The JSON array has a comma without an element after it.")
@@ -52,8 +56,9 @@ class ArrayLines:
     def _split(self, data: npt.NDArray[np.uint8]) -> bytes:
         # A quote after an odd number of backslashes is part of a text.
         positions = np.arange(len(data))
-        last_other = np.maximum.accumulate(np.where(data == _BACKSLASH, -1, positions))
-        backslashes = np.concatenate(([0], positions[:-1] - last_other[:-1]))
+        before = -1 - self._backslashes
+        last_other = np.maximum.accumulate(np.where(data == _BACKSLASH, before, positions))
+        backslashes = np.concatenate(([self._backslashes], positions[:-1] - last_other[:-1]))
         quotes = (data == _QUOTE) & (backslashes % 2 == 0)
         in_text = (np.cumsum(quotes) + self._in_text) % 2 == 1
 
@@ -74,6 +79,7 @@ class ArrayLines:
         result: bytes = lines[~own_brackets & ~(is_space & (depth <= 1))].tobytes()
         if b"\n\n" in self._last + result or (not self._last and result.startswith(b"\n")):
             raise BadRequest("The JSON array has a comma without an element before it.")
+        self._backslashes = (len(data) - 1 - int(last_other[-1])) % 2
         self._is_started, self._depth, self._in_text = True, int(depth[-1]), bool(in_text[-1])
         self._last = result[-1:] or self._last
         return result

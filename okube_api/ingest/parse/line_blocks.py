@@ -1,6 +1,6 @@
 """Cuts a stream of bytes into blocks of whole lines that know their line numbers."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,6 +9,8 @@ import numpy as np
 from okube_api.store.arrays import Ints
 
 BLOCK_BYTES = 16 * 2**20
+MAX_BLOCK_LINES = 2**18
+"""A line takes some memory and time however short it is."""
 MAX_LINE_BYTES = 2**20
 _BOM = b"\xef\xbb\xbf"
 
@@ -89,7 +91,7 @@ class LineBlock:
 
 
 async def read_line_blocks(source: AsyncIterator[bytes], size: int = BLOCK_BYTES) -> AsyncIterator[LineBlock]:
-    """Yield the lines of a stream in blocks of about `size` bytes.
+    """Yield the lines of a stream in blocks of about `size` bytes, and of at most `MAX_BLOCK_LINES` lines.
 
     A line longer than MAX_LINE_BYTES is cut to MAX_LINE_BYTES + 1, which is enough to reject it and bounds the memory.
     """
@@ -110,13 +112,26 @@ async def read_line_blocks(source: AsyncIterator[bytes], size: int = BLOCK_BYTES
             rest = joined[cut:]
             if len(rest) > MAX_LINE_BYTES:
                 rest, is_dropping = rest[: MAX_LINE_BYTES + 1], True
-            if cut:
-                block = _remove_bom(LineBlock(joined[:cut], first_line))
+            for lines in _split_lines(joined[:cut]):
+                block = _remove_bom(LineBlock(lines, first_line))
                 yield block
                 first_line += len(block)
             pending, pending_bytes = [rest], len(rest)
-    if pending_bytes:
-        yield _remove_bom(LineBlock(b"".join(pending), first_line))
+    for lines in _split_lines(b"".join(pending)):
+        block = _remove_bom(LineBlock(lines, first_line))
+        yield block
+        first_line += len(block)
+
+
+def _split_lines(data: bytes) -> Iterator[bytes]:
+    """Yield lines in parts of at most `MAX_BLOCK_LINES` lines, none when there are no lines."""
+    if data.count(b"\n") <= MAX_BLOCK_LINES:
+        if data:
+            yield data
+        return
+    middle = data.rfind(b"\n", 0, len(data) // 2) + 1 or data.index(b"\n") + 1
+    yield from _split_lines(data[:middle])
+    yield from _split_lines(data[middle:])
 
 
 def _remove_bom(block: LineBlock) -> LineBlock:

@@ -53,3 +53,25 @@ def test_a_missing_element_is_refused(text: bytes, size: int) -> None:
 def test_an_array_with_something_after_it_is_refused(text: bytes, size: int) -> None:
     with pytest.raises(BadRequest, match="followed"):
         convert(text, size)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+@pytest.mark.parametrize("count", range(1, 9))
+def test_backslashes_at_the_end_of_a_piece(count: int, size: int) -> None:
+    text = json.dumps([{"a": "\\" * count + '"', "b": "," + "\\" * count}]).encode()
+    assert convert(text, size) == text[1:-1]
+
+
+@pytest.mark.parametrize("piece", [b" " * 2**16, b"\n" * 2**16])
+def test_blanks_without_an_end_are_refused(piece: bytes) -> None:
+    lines = ArrayLines()
+    assert [lines.feed(piece) for _ in range(16)] == [b""] * 16
+    with pytest.raises(BadRequest, match="blanks"):
+        lines.feed(piece)
+
+
+def test_backslashes_without_an_end_are_not_kept() -> None:
+    lines = ArrayLines()
+    assert lines.feed(b'[{"a":"') == b'{"a":"'
+    assert all(lines.feed(b"\\" * 2**16) == b"\\" * 2**16 for _ in range(20))
+    assert lines.feed(b'"}]') == b'"}'

@@ -62,3 +62,16 @@ async def test_the_rest_of_a_line_that_is_too_long_is_dropped(monkeypatch: pytes
 
 def test_a_line_may_have_one_mebibyte() -> None:
     assert MAX_LINE_BYTES == 2**20
+
+
+@given(texts, st.integers(1, 40), st.integers(1, 5))
+async def test_a_block_has_a_bounded_number_of_lines(content: list[bytes], block_size: int, limit: int) -> None:
+    data = b"\n".join(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line_blocks, "MAX_BLOCK_LINES", limit)
+        blocks = await read(data, 7, block_size)
+    assert b"".join(block.data for block in blocks) == data.removeprefix(b"\xef\xbb\xbf")
+    assert all(block.data.count(b"\n") <= limit for block in blocks)
+    assert [block.first_line for block in blocks] == [
+        1 + sum(len(earlier) for earlier in blocks[:index]) for index in range(len(blocks))
+    ]
