@@ -16,6 +16,7 @@ from okube_api.ingest.batches import BATCHES, REJECTED
 from okube_api.ingest.events.tables import TABLES
 from okube_api.ingest.invalidation import FACTS_VERSIONS, PENDING
 from okube_api.ingest.leases import LEASES
+from okube_api.kit.similar_keys import KEY_CLAIMS
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.sites.thumbnails import THUMBNAILS
@@ -34,6 +35,7 @@ SCHEMA = Schema(
         INVITATIONS,
         ATTEMPTS,
         KNOWN_ADDRESSES,
+        KEY_CLAIMS,
         SITES,
         EQUIPMENTS,
         STUDIES,

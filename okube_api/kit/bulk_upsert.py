@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from anyio import to_thread
 
@@ -134,10 +135,12 @@ class BulkUpsert:
         positions: of the inserts, then of the replaces.  Raise Taken, with the position in its pointer, when another
         request has taken a key since the documents were prepared.
         """
-        pointers = (f"/{position}" for position in positions[: len(inserts)])
-        await self.repository.require_distinct_keys(inserts, pointers)
+        pointers = (f"/{position}" for position in positions)
         try:
-            async with self.repository.changes.publish_around(self.application.id, self.changes):
+            async with (
+                self.repository.claim_keys(chain(inserts, replaces), pointers),
+                self.repository.changes.publish_around(self.application.id, self.changes),
+            ):
                 await self.repository.store.write(self.repository.collection, inserts, replaces)
         except Duplicate as error:
             raise Taken.at(

@@ -1,10 +1,9 @@
 """Base of the repositories: documents are found by id or key, listed by the page, and written with a version."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
-from unicodedata import normalize
 
 from okube_api.clock import Clock, stamp
 from okube_api.errors import Fault, NotFound, PreconditionFailed, RequestConflict, Taken, UnknownReference
@@ -12,6 +11,7 @@ from okube_api.kit.creation_ids import CREATION_IDS
 from okube_api.kit.ids import is_id, new_id
 from okube_api.kit.json_text import is_same_json
 from okube_api.kit.resource_changes import WriteSkipped
+from okube_api.kit.similar_keys import KeyClaims, UnusualKeys, build_taken, list_keys
 from okube_api.store.conditions import EVERYTHING, NOTHING, Condition, OneOf, Overlaps, equal
 from okube_api.store.errors import Duplicate
 from okube_api.store.protocol import Store
@@ -64,6 +64,7 @@ class Repository:
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store = store
         self.clock = clock
+        self._key_claims = KeyClaims(store, clock)
 
     # reading
 
@@ -141,43 +142,32 @@ class Repository:
         Raise Taken when a key is in use; with several documents its pointer starts with the index of the document.
         """
         prefixes = [f"/{index}" for index in range(len(documents))] if len(documents) > 1 else [""]
-        await self.require_distinct_keys(documents, prefixes[: len(documents)])
-        try:
-            await self.store.insert(self.collection, documents)
-        except Duplicate as error:
-            raise self._to_taken(error, f"/{error.index}" if len(documents) > 1 else "") from None
+        async with self.claim_keys(documents, prefixes[: len(documents)]):
+            try:
+                await self.store.insert(self.collection, documents)
+            except Duplicate as error:
+                raise self._to_taken(error, f"/{error.index}" if len(documents) > 1 else "") from None
 
-    async def require_distinct_keys(self, documents: Iterable[Json], pointers: Iterable[str]) -> None:
-        """Raise Taken when a key is the id of another resource, or equals another key after normalisation (NFC).
+    @asynccontextmanager
+    async def claim_keys(self, documents: Iterable[Json], pointers: Iterable[str]) -> AsyncIterator[None]:
+        """Check that the keys of documents are distinct, and keep others from writing similar keys within this context.
 
-        documents: of one application.  pointers: of the documents in the body, for the refusal.
+        documents: new ones or new versions, all of one application.  pointers: of the documents in the body.
+        Raise Taken when a key is the id of another resource, or equals another key after normalisation (NFC), except
+        for a key that the stored document has already; and RequestConflict while another request writes such a key.
         """
-        unusual: dict[str, tuple[str, str, str]] = {}  # by each form of a key: the key, its document and pointer
-        within = EVERYTHING
-        for document, pointer in zip(documents, pointers, strict=True):
-            within = equal("application", document["application"]) if "application" in document else EVERYTHING
-            for key in _list_unusual_keys(document.get(self.key_field)):
-                lower = key.lower() if is_id(key) else key  # ids are found in any case
-                for form in {key, lower, normalize("NFC", key), normalize("NFD", key)}:
-                    earlier = unusual.setdefault(form, (key, document["_id"], pointer))
-                    if earlier[1] != document["_id"]:
-                        raise self._to_similar(key, pointer)
-        forms = list(unusual)
-        for start in range(0, len(forms), _KEYS_PER_READ):
-            names = forms[start : start + _KEYS_PER_READ]
-            where = within & match_names(self.key_field, names, names)
-            for stored in await self.store.find(self.collection, where, fields=(self.key_field,)):
-                keys = stored.get(self.key_field) or ()
-                for name in (stored["_id"], *([keys] if isinstance(keys, str) else keys)):
-                    key, identifier, pointer = unusual.get(name, ("", stored["_id"], ""))
-                    if identifier != stored["_id"]:
-                        raise self._to_similar(key, pointer)
-
-    def _to_similar(self, key: str, pointer: str) -> Taken:
-        message = (
-            f"Another {self.kind} has the key '{key}', an id like it, or a key that differs in Unicode forms only."
-        )
-        return Taken.at("body", f"{pointer}/key", message)
+        keys = UnusualKeys.of_documents(documents, pointers, self.key_field)
+        async with self._key_claims.hold(self.collection.name, keys):
+            stored: list[Json] = []
+            within = equal("application", keys.application) if keys.application else EVERYTHING
+            forms = list(keys.uses)
+            for start in range(0, len(forms), _KEYS_PER_READ):
+                names = forms[start : start + _KEYS_PER_READ]
+                where = within & match_names(self.key_field, names, names)
+                stored += await self.store.find(self.collection, where, fields=(self.key_field,))
+            if (use := keys.find_collision(stored, self.key_field)) is not None:
+                raise build_taken(self.kind, use)
+            yield
 
     async def change(
         self,
@@ -213,12 +203,12 @@ class Repository:
     async def _replace(self, old: Json, new: Json) -> bool:
         """Replace a document unless its version has changed; return whether it was replaced."""
         unchanged = equal("_id", old["_id"]) & equal("version", old["version"])
-        if old.get(self.key_field) != new.get(self.key_field):
-            await self.require_distinct_keys([new], [""])
-        try:
-            return await self.store.replace(self.collection, unchanged, new)
-        except Duplicate as error:
-            raise self._to_taken(error, "") from None
+        has_new_key = old.get(self.key_field) != new.get(self.key_field)
+        async with self.claim_keys([new], [""]) if has_new_key else nullcontext():
+            try:
+                return await self.store.replace(self.collection, unchanged, new)
+            except Duplicate as error:
+                raise self._to_taken(error, "") from None
 
     async def _replace_within(self, context: AbstractAsyncContextManager[None], old: Json, new: Json) -> bool:
         """Replace a document inside a context, which ends with WriteSkipped unless the document was replaced."""
@@ -257,11 +247,6 @@ def match_names(key_field: str, ids: Iterable[str], keys: Sequence[str]) -> Cond
     return match_keys(key_field, keys) | (OneOf("_id", lower_ids) if lower_ids else NOTHING)
 
 
-def _list_unusual_keys(keys: str | Sequence[str] | None) -> list[str]:
-    """Return the keys that may be an id, or equal another key after normalisation."""
-    return [key for key in ([keys] if isinstance(keys, str) else keys or ()) if is_id(key) or not key.isascii()]
-
-
 def match_keys(key_field: str, keys: Sequence[str]) -> Condition:
     """Return the condition that a document has one of these keys."""
     return OneOf("key", tuple(keys)) if key_field == "key" else Overlaps(key_field, tuple(keys))
@@ -271,8 +256,7 @@ def index_by_key(key_field: str, documents: Iterable[Json]) -> dict[str, Json]:
     """Return documents by each of their keys."""
     by_key: dict[str, Json] = {}
     for document in documents:
-        keys = document.get(key_field) or ()
-        by_key |= dict.fromkeys([keys] if isinstance(keys, str) else keys, document)
+        by_key |= dict.fromkeys(list_keys(document, key_field), document)
     return by_key
 
 
