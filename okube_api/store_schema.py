@@ -5,6 +5,7 @@ from okube_api.areas.repository import AREAS
 from okube_api.auth.attempts import ATTEMPTS, KNOWN_ADDRESSES
 from okube_api.auth.invitations import INVITATIONS
 from okube_api.auth.keys import KEYS
+from okube_api.auth.mail_limit import MAIL_COUNTS
 from okube_api.auth.repository import DENYLIST, USERS
 from okube_api.auth.secret_fingerprint import FINGERPRINTS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
@@ -35,6 +36,7 @@ SCHEMA = Schema(
         INVITATIONS,
         ATTEMPTS,
         KNOWN_ADDRESSES,
+        MAIL_COUNTS,
         KEY_CLAIMS,
         SITES,
         EQUIPMENTS,

@@ -18,6 +18,7 @@ from math import ceil
 from weakref import WeakValueDictionary
 
 from okube_api.auth.captcha import MAX_LEVEL, Captcha
+from okube_api.auth.repository import normalize_login
 from okube_api.clock import Clock, stamp
 from okube_api.errors import CaptchaRequired, TooManyRequests
 from okube_api.settings import Settings
@@ -157,7 +158,7 @@ class LoginAttempts:
 
     def hash_account(self, login: str, address: str = "") -> str:
         """Return the id of an account at an address, keyed: people type passwords into the login field by mistake."""
-        return hmac.digest(self._key, f"{login.casefold()}\n{address}".encode(), "sha256").hex()[:24]
+        return hmac.digest(self._key, f"{normalize_login(login)}\n{address}".encode(), "sha256").hex()[:24]
 
 
 def _paused_until(document: Json) -> datetime:

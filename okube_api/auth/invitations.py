@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from okube_api.auth.mail import MailCommand, MailFailed
+from okube_api.auth.mail_limit import MailLimit
 from okube_api.auth.passwords import Passwords
-from okube_api.auth.repository import Role, User, UserRepository, find_role_entry
+from okube_api.auth.repository import Role, User, UserRepository, find_role_entry, normalize_login
 from okube_api.auth.sessions import LoginSessions
 from okube_api.clock import Clock, stamp
 from okube_api.errors import Forbidden, Impossible, NotFound, ServiceUnavailable, Taken
@@ -37,7 +38,7 @@ INVITATIONS = Collection(
     fields={
         "version": ColumnType.INTEGER,
         "application": ColumnType.TEXT,
-        "login": ColumnType.TEXT,  # lower case
+        "login": ColumnType.TEXT,  # as `normalize_login` returns it
         "tokenHash": ColumnType.TEXT,
         "expiresAt": ColumnType.TEXT,
     },
@@ -112,6 +113,10 @@ class InvitationRepository(Repository):
 
         return await self.change(invitation, edit, precondition)
 
+    async def delete_for_login(self, application: str, login: str) -> None:
+        """Delete the invitation of a login to an application, if there is one."""
+        await self.store.delete(INVITATIONS, equal("application", application) & equal("login", login))
+
     async def delete_expired(self) -> None:
         """Delete the invitations that can no longer be accepted."""
         await self.store.delete(INVITATIONS, Between("expiresAt", None, stamp(self.clock())))
@@ -129,6 +134,7 @@ class Invitations:
         self._sessions = sessions
         self._passwords = passwords
         self._mail = MailCommand(settings.mail_command)
+        self._mail_limit = MailLimit(store, clock)
         self._url = settings.invitation_url
 
     @property
@@ -138,9 +144,10 @@ class Invitations:
     async def invite(self, application: Json, login: str, role: Role, name: str | None = None) -> NewInvitation:
         """Invite a login to an application; the same is done whether the login exists or not.
 
-        Raise Taken for a login with a role or a pending invitation in the application, and ServiceUnavailable when the
-        mail command fails.
+        Raise Taken for a login with a role or a pending invitation in the application, TooManyRequests after too many
+        mails, and ServiceUnavailable when the mail command fails.
         """
+        address = normalize_login(login)
         await self.repository.delete_expired()
         user = await self._users.find_by_login(login)
         taken = Taken.at("body", "/login", f"'{login}' already has a role or an invitation in this application.")
@@ -150,7 +157,7 @@ class Invitations:
         document = self.repository.build_document(
             application["_id"],
             {
-                "login": login.casefold(),
+                "login": address,
                 "name": name or login.partition("@")[0],
                 "role": str(role),
                 "disabled": False,
@@ -166,10 +173,14 @@ class Invitations:
         if not self._mail.is_set:
             return NewInvitation(document, token)
         try:
-            await self._send(document, login, application["name"], token)
-        except MailFailed:
+            await self._mail_limit.count(application["_id"], address)
+            await self._send(document, address, application["name"], token)
+        except BaseException as error:
             await self._store.delete(INVITATIONS, equal("_id", document["_id"]))
-            raise ServiceUnavailable("The invitation could not be sent by mail. Nothing was saved.", 60) from None
+            if isinstance(error, MailFailed):
+                message = "The invitation could not be sent by mail. Nothing was saved."
+                raise ServiceUnavailable(message, 60) from None
+            raise
         return NewInvitation(document, None)
 
     async def _send(self, invitation: Json, recipient: str, application: str, token: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Self
+from unicodedata import normalize
 
 from okube_api.errors import Taken
 from okube_api.kit.repository import Precondition, Repository
@@ -17,7 +18,7 @@ USERS = Collection(
     "users",
     fields={
         "version": ColumnType.INTEGER,
-        "login": ColumnType.TEXT,  # lower case
+        "login": ColumnType.TEXT,  # as `normalize_login` returns it
         "applications": ColumnType.TEXTS,  # those in which the user has a role
     },
     unique=(("login",),),
@@ -107,8 +108,8 @@ class UserRepository(Repository):
     key_field = "login"
 
     async def find_by_login(self, login: str) -> Json | None:
-        """Return the user with this login in any case; None when there is none."""
-        return await self.store.get(USERS, equal("login", login.casefold()))
+        """Return the user with this login, however it is written; None when there is none."""
+        return await self.store.get(USERS, equal("login", normalize_login(login)))
 
     async def create(
         self,
@@ -125,7 +126,7 @@ class UserRepository(Repository):
         verified: whether the login is known to belong to the owner of the address; see `auth/invitations.py`.
         """
         fields: dict[str, Any] = {
-            "login": login.casefold(),
+            "login": normalize_login(login),
             "name": name or login.partition("@")[0],
             "password": password_hash,
             "platformAdmin": platform_admin,
@@ -186,6 +187,15 @@ class UserRepository(Repository):
             return stored | _role_fields(_list_other_entries(stored, application))
 
         return await self.change(user, edit, precondition)
+
+
+def normalize_login(login: str) -> str:
+    """Return the form of a login in which it is stored, compared and written to by mail.
+
+    Case and the form of characters (NFKC) do not matter.  Mail must never go to another form: its mailbox may belong to
+    somebody else, who would then own the login.
+    """
+    return normalize("NFKC", normalize("NFKC", login).casefold())
 
 
 def find_role_entry(user: Json, application: str) -> Json | None:

@@ -1,11 +1,12 @@
 """Request and answer models of logins, API keys and users."""
 
 from typing import Annotated, ClassVar, Literal
+from unicodedata import normalize
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from okube_api.auth.repository import Role
+from okube_api.auth.repository import Role, normalize_login
 from okube_api.kit.list_query import PageQuery
 from okube_api.kit.schemas import UNSET, Answer, Body, GivenInstant, Identifier, Instant, References, Text, UpdateBody
 from okube_api.store.conditions import EVERYTHING, Condition, Contains
@@ -28,6 +29,9 @@ def _check_email(text: str) -> str:
         validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise ValueError("This is not a valid e-mail address.") from None
+    # Other forms of characters would be stored as another address, such as `\u00df` as `ss`.
+    if normalize_login(text) != normalize("NFC", text).lower():
+        raise ValueError("Write the address with plain letters: without '\u00df', ligatures and wide characters.")
     return text
 
 

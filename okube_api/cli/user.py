@@ -5,6 +5,7 @@ import sys
 import typer
 from email_validator import EmailNotValidError, validate_email
 
+from okube_api.auth.invitations import requires_token
 from okube_api.auth.passwords import require_strong_password
 from okube_api.auth.repository import Role
 from okube_api.cli.remote import RemoteServer
@@ -59,6 +60,11 @@ async def _add_user(
         users = services.sessions.users
         document = await services.applications.get_by_name(application) if application else None
         if document and (user := await users.find_by_login(email)):
+            if requires_token(user):
+                raise ValueError(
+                    f"The address of {email} was never verified: somebody else may have the password of this login. "
+                    f"Invite the user over HTTP, or set a new password with `okube-api user password {email}` first."
+                )
             await users.set_role(user, document["_id"], role)
             echo(f"{email} now has the role {role} in {document['key']}.")
             return

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from okube_api.auth.mail_limit import MAILS_PER_ADDRESS
 from okube_api.auth.repository import Role
 
 from tests.api.server import PASSWORD, Json, MovableClock, Server, Tenant, share_store
@@ -307,6 +308,78 @@ async def test_a_mail_that_cannot_be_sent_leaves_no_invitation(server: Server, t
             answer = await tenant.admin.post(f"{tenant.url}/users", json=body)
             assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert (await tenant.admin.get(f"{tenant.url}/users")).json()["_$paginated"]["total"] == 3
+
+
+@pytest.mark.parametrize("form", ["\u212aate.{}@EXAMPLE.com", "KATE.{}@example.com", "kate.{}@example.com"])
+async def test_mail_goes_to_the_address_that_owns_the_login(server: Server, tmp_path: Path, form: str) -> None:
+    """The mailbox of another form, such as one with the Kelvin sign, may belong to somebody else."""
+    command, message = write_mail_command(tmp_path, 0)
+    async with share_store(server, mail_command=command) as mailing:
+        tenant, name = await mailing.create_tenant(), uuid4().hex
+        assert (await invite(tenant, form.format(name)))["login"] == f"kate.{name}@example.com"
+        text = email.message_from_bytes(message.read_bytes(), policy=email.policy.default)
+        assert text["To"] == f"kate.{name}@example.com"
+
+
+@pytest.mark.parametrize("form", ["stra\u00dfe", "\u017fam", "o\ufb01ce", "\uff4dax", "zero\u200bwidth", "m\u00b2"])
+async def test_address_that_would_be_stored_as_another_one_is_refused(tenant: Tenant, form: str) -> None:
+    answer = await tenant.admin.post(f"{tenant.url}/users", json={"login": f"{form}@example.com", "role": "reader"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/login")
+
+
+async def test_a_login_is_the_same_in_each_unicode_form(
+    server: Server, tenant: Tenant, nobody: httpx.AsyncClient
+) -> None:
+    name = uuid4().hex
+    composed, decomposed = f"jos\u00e9.{name}@example.com", f"jose\u0301.{name}@example.com"
+    invited = await invite(tenant, decomposed)
+    assert invited["login"] == composed
+    again = await tenant.admin.post(f"{tenant.url}/users", json={"login": composed, "role": "reader"})
+    assert again.status_code == 422
+    assert (await accept_by_token(server, invited["token"])).status_code == 204
+    for login in (composed, decomposed, composed.upper()):
+        answer = await nobody.post("/auth/login", json={"login": login, "password": FIRST_PASSWORD})
+        assert answer.status_code == 200
+
+
+async def test_mails_to_one_address_are_limited(server: Server, tmp_path: Path, clock: MovableClock) -> None:
+    command, message = write_mail_command(tmp_path, 0)
+    async with share_store(server, mail_command=command) as mailing:
+        tenant, other = await mailing.create_tenant(), await mailing.create_tenant()
+        body = build_new_user()
+
+        async def invite_again(tenant: Tenant) -> httpx.Response:
+            """Invite the login, and withdraw the invitation."""
+            answer = await tenant.admin.post(f"{tenant.url}/users", json=body)
+            if answer.status_code == 201:
+                await tenant.admin.delete(f"{tenant.url}/users/{answer.json()['_id']}")
+            return answer
+
+        for _ in range(MAILS_PER_ADDRESS):
+            assert (await invite_again(tenant)).status_code == 201
+        message.unlink()
+        refused = await invite_again(tenant)
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+        assert 86_000 < int(refused.headers["Retry-After"]) <= 86_400
+        assert not message.exists()
+        assert (await tenant.admin.get(f"{tenant.url}/users")).json()["_$paginated"]["total"] == 3
+        assert (await invite_again(other)).status_code == 201  # nothing of other applications is in the answer
+        clock.ahead = timedelta(hours=24, seconds=1)
+        assert (await invite_again(tenant)).status_code == 201
+
+
+async def test_a_removed_user_has_no_earlier_invitation(
+    server: Server, tenant: Tenant, platform: httpx.AsyncClient
+) -> None:
+    body = build_new_user()
+    invited = (await tenant.admin.post(f"{tenant.url}/users", json=body)).json()
+    created = await platform.post(f"{tenant.url}/users", json={**body, "password": FIRST_PASSWORD})
+    assert created.status_code == 201
+    owner = server.client_of(await server.find_user(body["login"]))
+    assert (await tenant.admin.delete(f"{tenant.url}/users/{created.json()['_id']}")).status_code == 204
+    assert await list_invitations(owner) == []
+    assert (await accept_by_token(server, invited["token"])).status_code == 422
+    assert (await owner.get(tenant.url)).status_code == 404
 
 
 async def test_a_second_role_for_the_same_login_is_refused(server: Server, tenant: Tenant) -> None:

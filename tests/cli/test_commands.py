@@ -128,6 +128,26 @@ def test_password_of_a_user_is_set_on_the_store() -> None:
 # -- a server in a process of its own --------------------------------------------------------------------------------
 
 
+async def _create_application(key: str) -> None:
+    async with open_services(Settings()) as services:
+        await services.applications.create({"key": key})
+
+
+def test_a_login_of_somebody_else_gets_no_role() -> None:
+    """An administrator of another application may have made the login, and know its password."""
+    login = "victim@okube.example"
+    asyncio.run(_create_application("acme"))
+    asyncio.run(_occupy_login(login))
+    add = ("user", "add", login, "--application", "acme", "--role", "admin")
+    refused = run_cli(*add)
+    assert refused.exit_code == 1
+    assert f"okube-api user password {login}" in refused.stderr
+    assert asyncio.run(_read_user(login))[0]["roles"] == []
+    assert run_cli("user", "password", login, "--password-stdin", text=f"{PASSWORD}\n").exit_code == 0
+    assert run_cli(*add).exit_code == 0
+    assert [entry["role"] for entry in asyncio.run(_read_user(login))[0]["roles"]] == ["admin"]
+
+
 @pytest.fixture
 def log(work_folder: Path) -> Path:
     """Return the path of the log of the server."""

@@ -110,7 +110,10 @@ async def delete_user(user: UserInPath, access: CanAdmin, services: ServicesDep,
     if member.is_pending:
         await services.invitations.repository.remove(member.document, parse_if_match(if_match))
     else:
-        await services.sessions.users.drop_role(member.document, member.application, parse_if_match(if_match))
+        former = await services.sessions.users.drop_role(member.document, member.application, parse_if_match(if_match))
+        # Else the user could get the role back with an invitation from before: one that a platform administrator made
+        # needless, or whose acceptance was interrupted after its effect.
+        await services.invitations.repository.delete_for_login(member.application, former["login"])
 
 
 async def _find_members(services: Services, application: str, filters: Condition, paging: Paging) -> DocumentPage:
