@@ -53,4 +53,5 @@ SCHEMA = Schema(
         LEASES,
     ),
     tables=(PANELISTS, BAND_EDGES, *(table for fact in FACTS for table in fact.tables), *TABLES),
+    removed=("login_failures",),
 )

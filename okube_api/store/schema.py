@@ -80,6 +80,7 @@ class Table:
 class Schema:
     """Every collection and table of a store.
 
+    removed: names of collections of earlier versions, which are deleted when a store starts.
     version: increased when an earlier version of this package could damage a store with this schema.  A store keeps
         the highest version that it was started with, and refuses to start with a lower one.  (Columns and collections
         that an earlier version does not know are no such reason.)
@@ -87,4 +88,5 @@ class Schema:
 
     collections: tuple[Collection, ...] = ()
     tables: tuple[Table, ...] = ()
+    removed: tuple[str, ...] = ()
     version: int = 1

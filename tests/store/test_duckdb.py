@@ -335,6 +335,17 @@ async def test_a_file_of_an_earlier_schema_is_migrated(tmp_path: Path) -> None:
     await again.close()
 
 
+async def test_removed_collections_are_deleted(tmp_path: Path) -> None:
+    url, (sites,) = f"duckdb:{tmp_path / 'okube.duckdb'}", OLD.collections
+    for schema, count in ((OLD, 1), (Schema(removed=("sites",)), None), (Schema(removed=("sites",)), None), (OLD, 0)):
+        store = open_store(url, schema)
+        await store.start()
+        if schema is OLD:
+            await store.insert(sites, [{"_id": "a"}][:count])
+            assert await store.count(sites, EVERYTHING) == count
+        await store.close()
+
+
 async def test_integers_of_an_earlier_schema_are_widened(tmp_path: Path) -> None:
     url = f"duckdb:{tmp_path / 'okube.duckdb'}"
     narrow, wide = (

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 import pytest
+from okube_api.store.conditions import EVERYTHING
 from okube_api.store.errors import StoreTooNew
 from okube_api.store.mongo.database_check import SCHEMA_VERSION
 from okube_api.store.mongo.store import MongoStore
@@ -40,6 +41,20 @@ async def test_a_database_of_a_newer_version_is_refused(make_store: MakeStore) -
         await make_store(version).start()
     with pytest.raises(StoreTooNew, match=r"The database 'store_\w+' has schema version 3; .* up to 2"):
         await make_store(2).start()
+
+
+async def test_removed_collections_are_deleted(mongo_uri: str) -> None:
+    url = f"{mongo_uri.rstrip('/')}/store_{uuid4().hex[:12]}"
+    store, without = MongoStore(url, Schema((DOCUMENTS,))), MongoStore(url, Schema(removed=(DOCUMENTS.name,)))
+    await store.start()
+    await store.insert(DOCUMENTS, [{"_id": "a"}])
+    for _ in range(2):
+        await without.start()
+    assert await store.count(DOCUMENTS, EVERYTHING) == 0
+    for started in (store, without):
+        await started.close()
+    with MongoClient[Json](mongo_uri) as client:
+        client.drop_database(url.rpartition("/")[2])
 
 
 async def test_a_check_reads_every_collection(make_store: MakeStore) -> None:

@@ -88,6 +88,9 @@ class DuckStore:
         numbers.create_tables(cursor)
         for documents in self._collections.values():
             documents.create(cursor)
+        for name in self._schema.removed:
+            cursor.execute(f"DROP TABLE IF EXISTS {quote(name)}")
+            cursor.execute("DELETE FROM _collections WHERE name = ?", [name])
         for table in self._schema.tables:
             create_table(cursor, table)
         cursor.execute("COMMIT")

@@ -77,6 +77,8 @@ class MongoStore:
         await migrate_version(self._database, self._schema.version)
         for documents in self._collections.values():
             await documents.create_indexes()
+        for name in self._schema.removed:
+            await self._database[name].drop()
         await self._create_table_indexes()
         await self._manifests.create_indexes()
         await create_index(self._database[BEFORE], [("write", 1)], "write")
