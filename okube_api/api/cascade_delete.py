@@ -65,6 +65,9 @@ class CascadeDelete:
         async with self.changes.publish_around(document["application"], deletions):
             for holder in holders:
                 await _remove_references(holder, field, document)
+            if resources in (self.sites, self.pois):
+                for places in (self.sites, self.pois):
+                    await _remove_parent(places, document)
             for equipment_id in equipment_ids:
                 await self.equipments.store.delete(self.equipments.collection, equal("_id", equipment_id))
             await resources.remove(document, precondition)
@@ -79,3 +82,14 @@ async def _remove_references(holder: Repository, field: str, resource: Json) -> 
     naming = equal("application", resource["application"]) & Overlaps(field, (resource["_id"],))
     for document in await holder.store.find(holder.collection, naming):
         await holder.change(document, edit)
+
+
+async def _remove_parent(places: Repository, parent: Json) -> None:
+    """Remove a resource as the parent of places."""
+
+    async def edit(stored: Json) -> Json:
+        return {name: value for name, value in stored.items() if (name, value) != ("parent", parent["_id"])}
+
+    inside = equal("application", parent["application"]) & equal("parent", parent["_id"])
+    for document in await places.store.find(places.collection, inside):
+        await places.change(document, edit)

@@ -66,7 +66,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
     """Build the services over one store."""
     passwords = Passwords()
     changes = ChangePublisher()
-    sites = SiteRepository(store, clock, changes)
+    sites = SiteRepository(store, clock, changes, (PoiRepository,))
     pois = PoiRepository(store, clock, changes, sites)
     levers = LeverRepository(store, clock, CAMPAIGNS)
     campaigns = CampaignRepository(store, clock, changes, sites, levers)

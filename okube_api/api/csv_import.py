@@ -60,13 +60,13 @@ class TableSpec:
 
     model: body whose fields are the columns.
     answer: model of the answers; columns of an export that only it has are ignored.
-    required: fields that a new resource must have.
+    required: fields that a new resource must have; of several in a tuple it must have one.
     fields: form fields that accompany the file.
     """
 
     model: type[Body]
     answer: type[Answer]
-    required: tuple[str, ...]
+    required: tuple[str | tuple[str, ...], ...]
     fields: TableFields
 
     @property

@@ -54,7 +54,7 @@ EXAMPLES: Mapping[type[BaseModel], Json] = {
         "inProd": True,
         "hasDraft": False,
         "timezone": "Europe/Paris",
-        "radius": 70,
+        "radius": 30,
         "indoorIndexes": {"resolution": 12, "indexes": ["8c1f902097427ff"]},
         "thumbnail": None,
         **_TIMESTAMPS,

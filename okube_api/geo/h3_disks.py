@@ -36,7 +36,7 @@ def compute_disks(places: Sequence[tuple[float, float, float]]) -> list[tuple[li
     metres[~is_certain] = _compute_distances(points[place[~is_certain]], cells[~is_certain])
     indoor = (metres <= radius) | (cells == np.asarray(own)[place])
     outdoor = (metres <= radius + OUTDOOR_M) & ~indoor
-    indoor_cells, outdoor_cells = (_format_cells(cells, place, mask, len(places)) for mask in (indoor, outdoor))
+    indoor_cells, outdoor_cells = (group_cell_texts(cells, place, mask, len(places)) for mask in (indoor, outdoor))
     return list(zip(indoor_cells, outdoor_cells, strict=True))
 
 
@@ -133,7 +133,7 @@ def _compute_distances(points: Floats, cells: CellIds) -> Floats:
     return haversine_m_array(points[:, 0], points[:, 1], np.asarray(centres["lng"]), np.asarray(centres["lat"]))
 
 
-def _format_cells(
+def group_cell_texts(
     cells: CellIds, place: npt.NDArray[np.int64], mask: npt.NDArray[np.bool_], places: int
 ) -> list[list[str]]:
     """Return the cells that the mask selects as texts, by place."""

@@ -1,12 +1,12 @@
-"""Computes the H3 cells of sites and POIs, which pings are matched to."""
+"""Computes the H3 cells of circles and polygons."""
 
 from collections.abc import Iterable, Sequence
 
-from okube_api.geo.constants import RESOLUTION
+from okube_api.geo.constants import MAX_CELLS, RESOLUTION
+from okube_api.geo.place_shapes import PolygonShape
 from okube_api.store.values import Json
 
-CELL_FIELDS = ("indoorIndexes", "outdoorIndexes")
-DEFAULT_RADIUS_M = 70.0
+INDOOR, OUTDOOR = CELL_FIELDS = ("indoorIndexes", "outdoorIndexes")
 
 _BLOCK = 200  # places computed in one call, which does not release the interpreter to other threads
 
@@ -29,53 +29,62 @@ def compute_many_cells(places: Sequence[Circle]) -> list[Json]:
 
     blocks = (places[start : start + _BLOCK] for start in range(0, len(places), _BLOCK))
     return [
-        {"indoorIndexes": build_cell_set(indoor), "outdoorIndexes": build_cell_set(outdoor)}
+        {INDOOR: build_cell_set(indoor), OUTDOOR: build_cell_set(outdoor)}
         for block in blocks
         for indoor, outdoor in compute_disks(block)
     ]
 
 
-def build_cell_set(cells: Iterable[str]) -> Json:
+def compute_many_polygon_cells(places: Sequence[tuple[PolygonShape, tuple[float, float]]]) -> list[Json]:
+    """Return the indoor and outdoor cells of each place, by field name; `compute_polygon_cells` says which they are."""
+    from okube_api.geo.polygon_cells import compute_polygon_cells  # noqa: PLC0415 - see above
+
+    blocks = (places[start : start + _BLOCK] for start in range(0, len(places), _BLOCK))
+    return [
+        {
+            INDOOR: build_cell_set(cells.indoor, cells.resolution),
+            OUTDOOR: build_cell_set(cells.outdoor, cells.resolution),
+        }
+        for block in blocks
+        for cells in compute_polygon_cells(block)
+    ]
+
+
+def build_cell_set(cells: Iterable[str], resolution: int = RESOLUTION) -> Json:
     """Return cells in the form that documents store."""
-    return {"resolution": RESOLUTION, "indexes": sorted(cells)}
+    return {"resolution": resolution, "indexes": sorted(cells)}
 
 
-class CellLocator:
-    """Determines the radius and the cells of places that are created or updated, and computes many in one call."""
+class CellOverflow(ValueError):
+    """Cells that would be more than `MAX_CELLS` after a subtraction."""
 
-    def __init__(self, updates: Iterable[tuple[Json, Json]]) -> None:
-        """Compute the cells of all updates: stored places (empty for new ones) with the fields to change in each."""
-        circles = {_get_circle(stored | fields): None for stored, fields in updates if _needs_cells(stored, fields)}
-        places = [circle for circle in circles if circle is not None]
-        self._cells = dict(zip(places, compute_many_cells(places), strict=True))
 
-    def locate(self, stored: Json, fields: Json) -> Json:
-        """Return the radius and the cells to store for a place.
+def subtract_cells(outdoor: Json, indoor: Json, *, is_refined: bool) -> Json:
+    """Return outdoor cells without those that are indoor.
 
-        Cells among the fields are taken as they are.  Other cells are computed when the place is new, moves or changes
-        its radius, else kept.  A place without coordinates has no cells but those among the fields.
-        """
-        circle = _get_circle(stored | fields)
-        given = {name: fields[name] for name in CELL_FIELDS if fields.get(name) is not None}
-        if circle is None:
-            return {**dict.fromkeys(CELL_FIELDS), **given}
-        if not _needs_cells(stored, fields):
-            cells = {name: stored[name] for name in CELL_FIELDS}
-        elif given.keys() >= set(CELL_FIELDS):
-            cells = {}
+    is_refined: whether outdoor cells that contain smaller indoor cells are replaced by the rest of them, with all
+    cells in the finer resolution; else they are left out.  Raise TooManyCells.
+    """
+    import h3  # noqa: PLC0415 - only needed where cells are given
+
+    cells, resolution = outdoor["indexes"], outdoor["resolution"]
+    indoor_cells, indoor_resolution = set(indoor["indexes"]), indoor["resolution"]
+    if resolution < indoor_resolution:
+        parents = {h3.cell_to_parent(cell, resolution) for cell in indoor_cells}
+        if not is_refined or parents.isdisjoint(cells):
+            left = [cell for cell in cells if cell not in parents]
+        elif len(cells) * 7 ** (indoor_resolution - resolution) > MAX_CELLS + len(indoor_cells):
+            raise CellOverflow
         else:
-            cells = self._cells.get(circle) or compute_cells(circle[:2], circle[2])
-        return {"radius": circle[2], **cells, **given}
+            children = (child for cell in cells for child in h3.cell_to_children(cell, indoor_resolution))
+            left, resolution = [child for child in children if child not in indoor_cells], indoor_resolution
+    elif resolution > indoor_resolution:
+        left = [cell for cell in cells if h3.cell_to_parent(cell, indoor_resolution) not in indoor_cells]
+    else:
+        left = [cell for cell in cells if cell not in indoor_cells]
+    return {"resolution": resolution, "indexes": left}
 
 
-def _needs_cells(stored: Json, fields: Json) -> bool:
-    """Return whether the stored cells are missing, cleared, or of another circle."""
-    place = stored | fields
-    has_cells = all(stored.get(name) is not None and place.get(name) is not None for name in CELL_FIELDS)
-    return not has_cells or _get_circle(place) != _get_circle(stored)
-
-
-def _get_circle(place: Json) -> Circle | None:
-    """Return the circle of a place; None when it has no coordinates."""
-    coordinates = place.get("coordinates")
-    return None if coordinates is None else (coordinates[0], coordinates[1], place.get("radius") or DEFAULT_RADIUS_M)
+def is_same_set(first: Json, second: Json) -> bool:
+    """Return whether two sets of cells are equal, in whatever order."""
+    return first["resolution"] == second["resolution"] and set(first["indexes"]) == set(second["indexes"])

@@ -10,6 +10,7 @@ import numpy as np
 import orjson
 
 from okube_api.geo.constants import EARTH_M
+from okube_api.store.arrays import Floats
 
 if TYPE_CHECKING:
     from shapely import Geometry
@@ -47,16 +48,44 @@ def _project_polygon(geometry: bytes) -> PolygonShape:
 
     polygon = shapely.from_geojson(geometry)
     left, bottom, right, top = polygon.bounds
+    if right - left > 180:  # degrees: polygons on both sides of the 180th meridian
+        polygon = shapely.transform(polygon, lambda points: points + (points < 0) * (360, 0))
+        left, _, right, _ = polygon.bounds
     lng, lat = (left + right) / 2, (bottom + top) / 2
-    scale = np.array([DEGREE_M * cos(radians(lat)), DEGREE_M])
-    plane = shapely.transform(polygon, lambda points: (points - (lng, lat)) * scale)
+    plane = shapely.transform(polygon, lambda points: (points - (lng, lat)) * _measure_degree_m(lat))
     shapely.prepare(plane)
     return PolygonShape(lng, lat, plane)
 
 
 def project_polygon(geometry: GeoJson) -> PolygonShape:
-    """Return the shape of a valid GeoJSON Polygon or MultiPolygon that does not cross the 180th meridian."""
+    """Return the shape of a valid GeoJSON Polygon or MultiPolygon, of which no polygon crosses the 180th meridian."""
     return _project_polygon(orjson.dumps({"type": geometry["type"], "coordinates": geometry["coordinates"]}))
+
+
+def unproject(shape: PolygonShape, plane: "Geometry") -> "Geometry":
+    """Return a geometry of the plane of a shape in degrees; longitudes may pass the 180th meridian."""
+    import shapely  # noqa: PLC0415 - see above
+
+    return shapely.transform(plane, lambda points: points / _measure_degree_m(shape.lat) + (shape.lng, shape.lat))
+
+
+def measure_distance_m(shape: PolygonShape, lng: float, lat: float) -> float:
+    """Return the distance of a point (degrees) from a polygon in metres, 0 inside; near the polygon it is exact."""
+    import shapely  # noqa: PLC0415 - see above
+
+    east_lng, north_lat = (lng - shape.lng + 180) % 360 - 180, lat - shape.lat
+    return float(shape.polygon.distance(shapely.Point(np.array([east_lng, north_lat]) * _measure_degree_m(shape.lat))))
+
+
+def _measure_degree_m(lat: float) -> Floats:
+    """Return the lengths of a degree of longitude and of latitude in metres."""
+    return np.array([DEGREE_M * cos(radians(lat)), DEGREE_M])
+
+
+def wrap_degrees(difference: Floats) -> Floats:
+    """Return differences of longitudes as the shorter way around the Earth, -180 to 180."""
+    wrapped: Floats = (difference + 180) % 360 - 180
+    return wrapped
 
 
 def measure_extent_m(shape: Shape) -> float:

@@ -64,7 +64,8 @@ RenderStored = Callable[[Json, UpdateBody], Awaitable[Json]]
 class BulkUpsert:
     """Upserts resources of one application in blocks, and refuses a key that two items of any block use.
 
-    required: the fields that a new resource must have.  position_name: what messages call a position.
+    required: the fields that a new resource must have; of several in a tuple it must have one.
+    position_name: what messages call a position.
     check_update: raises a Refusal for a stored document and the fields to change in it.
     """
 
@@ -72,13 +73,13 @@ class BulkUpsert:
         self,
         repository: ValidatedRepository,
         application: Application,
-        required: Collection[str],
+        required: Collection[str | tuple[str, ...]],
         position_name: str = "element",
         check_update: Callable[[Json, Json], None] = lambda _stored, _fields: None,
     ) -> None:
         self.repository = repository
         self.application = application
-        self._required = required
+        self._required = [(names,) if isinstance(names, str) else names for names in required]
         self._position_name = position_name
         self._check_update = check_update
         self._positions: dict[tuple[object, ...], int] = {}  # by each unique value that an item uses
@@ -168,7 +169,8 @@ class BulkUpsert:
     def _prepare_item(
         self, position: int, before: Json | None, fields: Json, normalize: Normalize, stored: "_StoredDocuments"
     ) -> UpsertOutcome:
-        missing = [name for name in self._required if fields.get(name) is None] if before is None else ()
+        is_new = before is None
+        missing = [names[0] for names in self._required if is_new and all(fields.get(name) is None for name in names)]
         if missing:
             faults = tuple(Fault("body", f"/{name}", "missing", f"'{name}' is required.") for name in missing)
             return UpsertOutcome(position, before, None, faults)

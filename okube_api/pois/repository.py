@@ -8,16 +8,16 @@ import h3
 from anyio import to_thread
 
 from okube_api.clock import Clock
-from okube_api.geo.constants import EARTH_M
+from okube_api.geo.constants import EARTH_M, POI_RADIUS_M
 from okube_api.geo.distance import haversine_m
-from okube_api.geo.place_cells import CellLocator
+from okube_api.geo.place_locator import PlaceLocator
 from okube_api.kit.application import Application
+from okube_api.kit.place_parents import load_parents
 from okube_api.kit.repository import Repository
 from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, WatchedFields
 from okube_api.kit.schemas import list_unknown_names
 from okube_api.kit.validated_repository import (
     Normalize,
-    ResolveIds,
     Updates,
     ValidatedRepository,
     drop_nulls,
@@ -41,6 +41,7 @@ POIS = Collection(
         "type": ColumnType.TEXT,
         "tags": ColumnType.TEXTS,
         "sites": ColumnType.TEXTS,
+        "parent": ColumnType.TEXT,
         "longitude": ColumnType.NUMBER,  # degrees, as in `coordinates`
         "latitude": ColumnType.NUMBER,
         "cells": ColumnType.TEXTS,  # of the coordinates at every resolution, and the indoor cells as `in:CELL`
@@ -69,7 +70,7 @@ class PoiRepository(ValidatedRepository):
     collection = POIS
     kind = "point of interest"
     watched_fields: ClassVar[WatchedFields] = {
-        ChangeKind.CELLS: ("indoorIndexes", "outdoorIndexes"),
+        ChangeKind.CELLS: ("coordinates", "radius", "geometry", "parent", "indoorIndexes", "outdoorIndexes"),
         ChangeKind.TIMEZONE: ("timezone",),
     }
     name_fields: ClassVar[Mapping[str, str]] = {"attributes": "attributeNames", "address": "addressNames"}
@@ -79,14 +80,19 @@ class PoiRepository(ValidatedRepository):
         self._sites = sites
 
     async def load_normalizer(self, application: Application, updates: Updates) -> Normalize:
-        """Return the normaliser of these POIs, with the sites that they name read and their cells computed."""
+        """Return the normaliser of these POIs, with the places that they name read and their cells computed."""
         resolve_sites = await load_ids(self._sites, application.id, updates, "sites")
-        locator = await to_thread.run_sync(CellLocator, updates)
+        kinds = (type(self._sites), PoiRepository)
+        resolve_parent = await load_parents(self.store, kinds, application.id, updates)
+        locator = await to_thread.run_sync(PlaceLocator, updates, POI_RADIUS_M)
 
         defaults = {"active": True, "timezone": application.timezone}
 
         def normalize(stored: Json, fields: Json) -> Json:
-            return _normalize_poi(defaults, stored, fields, resolve_sites, locator)
+            fields = fields | resolve_parent(stored, fields)
+            if fields.get("sites") is not None:
+                fields = fields | {"sites": resolve_sites(fields["sites"], "/sites")}
+            return _normalize_poi(defaults, stored, fields, locator)
 
         return normalize
 
@@ -107,10 +113,8 @@ class PoiRepository(ValidatedRepository):
         return OneOf("_id", tuple(ids))
 
 
-def _normalize_poi(defaults: Json, stored: Json, fields: Json, resolve_sites: ResolveIds, locator: CellLocator) -> Json:
-    """Return the POI to store, with its cells and the fields of the index.  Raise UnknownReference."""
-    if fields.get("sites") is not None:
-        fields = fields | {"sites": resolve_sites(fields["sites"], "/sites")}
+def _normalize_poi(defaults: Json, stored: Json, fields: Json, locator: PlaceLocator) -> Json:
+    """Return the POI to store, with its cells and the fields of the index."""
     poi = {**defaults, **stored, **fields} | locator.locate(stored, fields)
     poi |= {name: default for name, default in defaults.items() if poi[name] is None}
     poi = {name: value for name, value in drop_nulls(poi).items() if name not in _INDEX_FIELDS}

@@ -3,9 +3,16 @@
 from typing import Annotated, Any, ClassVar
 
 import h3
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from okube_api.geo.place_cells import DEFAULT_RADIUS_M
+from okube_api.geo.constants import POI_RADIUS_M
+from okube_api.geo.geometry import (
+    PLACE_BOUNDS,
+    ImpossibleGeometry,
+    UnreadableGeometry,
+    find_inner_point,
+    read_geometry,
+)
 from okube_api.kit.list_query import Flag, ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
     EMPTY_OBJECT,
@@ -17,7 +24,7 @@ from okube_api.kit.schemas import (
     Instant,
     Key,
     ReferenceList,
-    References,
+    ReferenceFilter,
     Scalars,
     TagList,
     Tags,
@@ -27,7 +34,19 @@ from okube_api.kit.schemas import (
     impossible_value,
 )
 from okube_api.pois.repository import match_box, match_cell
-from okube_api.sites.schemas import Address, Cells, CellsAnswer, Coordinates, Radius
+from okube_api.sites.schemas import (
+    GEOMETRY_DESCRIPTION,
+    INDOOR_DESCRIPTION,
+    OUTDOOR_DESCRIPTION,
+    PARENT_DESCRIPTION,
+    Address,
+    Cells,
+    CellsAnswer,
+    Coordinates,
+    Geometry,
+    GeometryAnswer,
+    Radius,
+)
 from okube_api.store.conditions import EVERYTHING, Condition, OneOf
 
 # -- bodies ------------------------------------------------------------------------------------------------------
@@ -47,13 +66,11 @@ class _PoiFields(Body):
     timezone: Annotated[Timezone | None, KEPT_BY_EMPTY_CELL] = Field(
         None, description="The application's time zone when absent."
     )
-    radius: Radius | None = Field(None, description=f"In metres; {DEFAULT_RADIUS_M:.0f} when absent.")
-    indoor_indexes: Cells | None = Field(
-        None, alias="indoorIndexes", description="Computed from the radius when absent."
-    )
-    outdoor_indexes: Cells | None = Field(
-        None, alias="outdoorIndexes", description="Computed as the ring of 50 m around the indoor cells when absent."
-    )
+    radius: Radius | None = Field(None, description=f"In metres; {POI_RADIUS_M:.0f} when absent.")
+    geometry: Geometry | None = Field(None, description=GEOMETRY_DESCRIPTION)
+    parent: Key | None = Field(None, description=PARENT_DESCRIPTION)
+    indoor_indexes: Cells | None = Field(None, alias="indoorIndexes", description=INDOOR_DESCRIPTION)
+    outdoor_indexes: Cells | None = Field(None, alias="outdoorIndexes", description=OUTDOOR_DESCRIPTION)
     sites: ReferenceList | None = Field(None, description="Related sites (ids or keys).")
     attributes: Scalars | None = None
 
@@ -90,7 +107,19 @@ class PoiCreate(_PoiFields):
     )
     name: str = Field(examples=["Gare de la Part-Dieu"])
     tags: Tags | None = None
-    coordinates: Coordinates = Field(description="[longitude, latitude]")
+    coordinates: Coordinates = Field(description="[longitude, latitude]. May be absent when there is a `geometry`.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _add_coordinates(cls, fields: Any) -> Any:
+        """Add the coordinates of a point in the geometry where they are absent."""
+        if not isinstance(fields, dict) or fields.get("geometry") is None or fields.get("coordinates") is not None:
+            return fields
+        try:
+            point = find_inner_point(read_geometry(fields["geometry"], PLACE_BOUNDS))
+        except (UnreadableGeometry, ImpossibleGeometry):
+            point = 0, 0  # the field `geometry` is refused, with the reason
+        return fields | {"coordinates": list(point)}
 
 
 # -- answers -----------------------------------------------------------------------------------------------------
@@ -111,6 +140,8 @@ class PoiAnswer(Answer):
     address: Address = Field(EMPTY_OBJECT)
     coordinates: list[float] = Field([])
     radius: float | None = None
+    geometry: GeometryAnswer = Field(EMPTY_OBJECT)
+    parent: Identifier | None = None
     indoor_indexes: CellsAnswer = Field(EMPTY_OBJECT, alias="indoorIndexes")
     outdoor_indexes: CellsAnswer = Field(EMPTY_OBJECT, alias="outdoorIndexes")
     sites: list[Identifier] = Field([])
@@ -177,7 +208,9 @@ class PoiQuery(ListQuery):
         description="An H3 cell of any resolution; only points of interest in it, or whose indoor cells cover it.",
     )
     study: Key = Field(UNSET, description="Only points of interest of this study (id or key).")
-    sites: References = Field(UNSET, description="Only points of interest related to any of these sites (ids or keys).")
+    sites: ReferenceFilter = Field(
+        UNSET, description="Only points of interest related to any of these sites (ids or keys)."
+    )
     type: Annotated[list[Text], Field(min_length=1)] = Field(
         UNSET, description="Only points of interest of this type; may be repeated."
     )

@@ -3,9 +3,25 @@
 from typing import Annotated, Any, ClassVar
 
 import h3
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
-from okube_api.geo.place_cells import DEFAULT_RADIUS_M
+from okube_api.geo.constants import MAX_CELLS, SITE_RADIUS_M
+from okube_api.geo.geometry import (
+    MULTI_POLYGON,
+    PLACE_BOUNDS,
+    POLYGON,
+    ImpossibleGeometry,
+    UnreadableGeometry,
+    read_geometry,
+)
 from okube_api.kit.list_query import Flag, ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
     EMPTY_OBJECT,
@@ -68,10 +84,10 @@ Cell = Annotated[str, Field(pattern=r"^[0-9a-f]{15}$", json_schema_extra=_H3), A
 
 
 class Cells(Body):
-    """H3 cells, all of one resolution."""
+    """H3 cells, all of one resolution; an empty list means that there are none."""
 
     resolution: Annotated[int, Field(ge=0, le=15, examples=[12])]
-    indexes: Annotated[list[Cell], Field(min_length=1, max_length=10_000, examples=[["8c1fb4675b6a5ff"]])]
+    indexes: Annotated[list[Cell], Field(max_length=MAX_CELLS, examples=[["8c1fb4675b6a5ff"]])]
 
     @model_validator(mode="after")
     def _check_resolution(self) -> "Cells":
@@ -82,7 +98,7 @@ class Cells(Body):
 
 
 class CellsAnswer(Answer):
-    """H3 cells, all of one resolution; an empty object where there are none."""
+    """H3 cells, all of one resolution; an empty object for a place without a position."""
 
     model_config = ConfigDict(json_schema_extra=drop_unset_defaults)
 
@@ -116,6 +132,58 @@ Coordinates = Annotated[
 ]
 Radius = Annotated[float, Field(ge=1, le=300)]
 
+
+def _read_geometry(value: Any) -> Any:
+    try:
+        return read_geometry(value, PLACE_BOUNDS)
+    except UnreadableGeometry as error:
+        raise ValueError(str(error)) from None
+    except ImpossibleGeometry as error:
+        raise impossible_value(str(error)) from None
+
+
+GEOMETRY_SCHEMA: Any = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "enum": [POLYGON, MULTI_POLYGON]},
+        "coordinates": {"type": "array", "items": {"type": "array", "items": {}}},
+    },
+    "required": ["type", "coordinates"],
+    "examples": [
+        {
+            "type": POLYGON,
+            "coordinates": [[[4.8355, 45.7638], [4.8361, 45.7638], [4.8361, 45.7642], [4.8355, 45.7638]]],
+        }
+    ],
+}
+"""JSON Schema of a GeoJSON polygon or several."""
+
+Geometry = Annotated[dict[str, Any], BeforeValidator(_read_geometry), WithJsonSchema(GEOMETRY_SCHEMA)]
+GEOMETRY_DESCRIPTION = (
+    "The outline, as a GeoJSON Polygon or MultiPolygon (a Feature, and WKT in a text, are read, too), with "
+    f"{PLACE_BOUNDS.max_points:,} points at most. Pings are matched with it instead of with the radius. "
+    "Without `coordinates`, these become a point in it."
+)
+PARENT_DESCRIPTION = (
+    "The site or point of interest (id or key) that contains this one, such as its shopping centre; a ping counts at "
+    "both."
+)
+
+INDOOR_DESCRIPTION = "Computed from the geometry, or else from the radius, when absent."
+OUTDOOR_DESCRIPTION = (
+    "Computed as the ring of 50 m around the indoor part when absent. Cells that are indoor are left out."
+)
+
+
+class GeometryAnswer(Answer):
+    """A GeoJSON Polygon or MultiPolygon; an empty object where there is none."""
+
+    model_config = ConfigDict(json_schema_extra=drop_unset_defaults)
+
+    type: str = Field(UNSET, examples=[POLYGON])
+    coordinates: list[Any] = Field(UNSET)
+
+
 # -- opening hours -----------------------------------------------------------------------------------------------
 
 Hour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
@@ -148,9 +216,19 @@ class Openings(OpenObject):
 
 _OFFLINE_ONLY = "Only for offline sites."
 
+RESERVED_KEY = "import"
+"""Key that no site can have: below an application, its path is that of the import."""
+
 
 class _SiteFields(Body):
     """The fields that creations and updates share."""
+
+    @field_validator("key", "keys", check_fields=False)
+    @classmethod
+    def _check_keys(cls, value: str | list[str] | None) -> str | list[str] | None:
+        if RESERVED_KEY in ([value] if isinstance(value, str) else value or ()):
+            raise impossible_value(f"A site cannot have the key '{RESERVED_KEY}'.")
+        return value
 
     key: Annotated[Key | None, KEPT_BY_EMPTY_CELL] = None
     keys: Annotated[UpdatedKeys | None, KEPT_BY_EMPTY_CELL] = Field(
@@ -170,14 +248,14 @@ class _SiteFields(Body):
     coordinates: Annotated[Coordinates | None, KEPT_BY_EMPTY_CELL] = Field(
         None, description=f"[longitude, latitude]. {_OFFLINE_ONLY}"
     )
-    radius: Radius | None = Field(None, description=f"In metres; {DEFAULT_RADIUS_M:.0f} when absent. {_OFFLINE_ONLY}")
+    radius: Radius | None = Field(None, description=f"In metres; {SITE_RADIUS_M:.0f} when absent. {_OFFLINE_ONLY}")
+    geometry: Geometry | None = Field(None, description=f"{GEOMETRY_DESCRIPTION} {_OFFLINE_ONLY}")
+    parent: Key | None = Field(None, description=f"{PARENT_DESCRIPTION} {_OFFLINE_ONLY}")
     indoor_indexes: Cells | None = Field(
-        None, alias="indoorIndexes", description=f"Computed from the radius when absent. {_OFFLINE_ONLY}"
+        None, alias="indoorIndexes", description=f"{INDOOR_DESCRIPTION} {_OFFLINE_ONLY}"
     )
     outdoor_indexes: Cells | None = Field(
-        None,
-        alias="outdoorIndexes",
-        description=f"Computed as the ring of 50 m around the indoor cells when absent. {_OFFLINE_ONLY}",
+        None, alias="outdoorIndexes", description=f"{OUTDOOR_DESCRIPTION} {_OFFLINE_ONLY}"
     )
     capacity: Annotated[int, Field(ge=0)] | None = None
     type: Text | None = None
@@ -195,7 +273,8 @@ class SiteUpdate(UpdateBody, _SiteFields):
 
     name: str = UNSET
     online: bool = Field(
-        UNSET, description="A site that becomes online loses its address, coordinates, radius and cells."
+        UNSET,
+        description="A site that becomes online loses its address, coordinates, radius, geometry, parent and cells.",
     )
 
 
@@ -211,7 +290,8 @@ class SiteCreate(_SiteFields):
     )
     tags: Tags | None = None
     online: bool = Field(
-        description="Whether this is an online site, which has no address, coordinates, radius or cells."
+        description="Whether this is an online site, which has no address, coordinates, radius, geometry, parent or "
+        "cells."
     )
 
 
@@ -240,6 +320,8 @@ class SiteAnswer(Answer):
     address: Address = Field(EMPTY_OBJECT)
     coordinates: list[float] = Field([])
     radius: float | None = None
+    geometry: GeometryAnswer = Field(EMPTY_OBJECT)
+    parent: Identifier | None = None
     indoor_indexes: CellsAnswer = Field(EMPTY_OBJECT, alias="indoorIndexes")
     outdoor_indexes: CellsAnswer = Field(EMPTY_OBJECT, alias="outdoorIndexes")
     capacity: int | None = None

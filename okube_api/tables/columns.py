@@ -1,6 +1,7 @@
 """Derives the columns of a table from the models of answers and bodies.
 
-Objects become dotted columns (`address.city`), lists one column, `coordinates` the columns `longitude` and `latitude`.
+Objects become dotted columns (`address.city`), lists one column, `coordinates` the columns `longitude` and `latitude`,
+`geometry` one column of WKT.
 An object with free-form names has a column for each name that occurs (`extra.segment`).  The only object of a list can
 be read from columns of its own (`cost.amount` for `costs`), but is written as JSON in the column of the list.
 """
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 from okube_api.kit.schemas import KEPT_BY_EMPTY_CELL, OpenObject, list_types
 
 COORDINATES = ("longitude", "latitude")
+GEOMETRY = "geometry"
 
 
 class CellType(Enum):
@@ -28,6 +30,7 @@ class CellType(Enum):
     TEXTS = "texts"
     VALUES = "values"  # a list of other values than texts, each item as JSON
     PAIRS = "pairs"  # a list of lists of texts, each as JSON, such as opening hours
+    WKT = "wkt"  # a polygon or several
     FREE = "free"  # any type, recognised by the text of the cell
 
 
@@ -105,6 +108,9 @@ def list_columns(model: type[BaseModel]) -> TableColumns:
     for name, kinds in _list_fields(model):
         if NoneType in kinds and name not in kept:
             nullable.add(name)
+        if name == GEOMETRY:
+            fixed.append(TableColumn(name, (name,), CellType.WKT, NoneType in kinds))
+            continue
         if any(_is_dict(kind) for kind in kinds):
             free_objects.append(name)
             continue

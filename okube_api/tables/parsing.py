@@ -340,5 +340,6 @@ _PARSERS: Mapping[CellType, Callable[[str], Any]] = {
     CellType.TEXTS: parse_list,
     CellType.VALUES: _parse_values,
     CellType.PAIRS: _parse_pairs,
+    CellType.WKT: parse_text,  # the model of the field reads it
     CellType.FREE: parse_free,
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from okube_api.geo.geometry import format_wkt
 from okube_api.kit.booleans import format_boolean
 from okube_api.kit.encodings import CODECS, Encoding
 from okube_api.store.values import Json
@@ -89,6 +90,8 @@ def _build_formatter(column: TableColumn, csv_format: CsvFormat) -> CellFormatte
     format_value = _FORMATTERS[column.cell_type]
     if column.cell_type is CellType.NUMBER and csv_format.has_decimal_comma:
         format_value = _format_with_comma
+    if column.cell_type is CellType.TEXTS and len(column.path) > 1:
+        format_value = _format_inner_texts
     if column.path[0] == "coordinates":
         return _build_coordinate_formatter(int(column.path[1]), format_value)
     if len(column.path) == 1:
@@ -130,6 +133,11 @@ def _build_coordinate_formatter(index: int, format_value: Callable[[Any], str]) 
     return format_cell
 
 
+def _format_inner_texts(texts: Sequence[str]) -> str:
+    """Return the cell of a list in an object, where an empty list differs from none (an empty cell)."""
+    return format_texts(texts) if texts else "[]"
+
+
 def _format_with_comma(number: float) -> str:
     return repr(number).replace(".", ",")
 
@@ -141,5 +149,6 @@ _FORMATTERS: Mapping[CellType, Callable[[Any], str]] = {
     CellType.TEXTS: lambda items: format_texts(items) if items else "",
     CellType.VALUES: lambda items: format_values(items) if items else "",
     CellType.PAIRS: lambda items: format_values(items) if items else "",
+    CellType.WKT: format_wkt,
     CellType.FREE: format_free,
 }

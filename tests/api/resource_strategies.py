@@ -21,6 +21,24 @@ freer = st.dictionaries(free_names, frees, min_size=1, max_size=3)
 days = st.dates().map(str)
 longitudes, latitudes = st.floats(-180, 180), st.floats(-89, 89)
 coordinates = st.tuples(longitudes, latitudes).map(list)
+
+
+def build_square(centre: list[float], side: float) -> list[list[list[float]]]:
+    """Return the rings of a square in degrees, with a square hole."""
+    corners = [(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]
+    return [[[centre[0] + x * half, centre[1] + y * half] for x, y in corners] for half in (side / 2, side / 4)]
+
+
+polygons = st.builds(
+    lambda centre, side: {"type": "Polygon", "coordinates": build_square(centre, side)},
+    st.tuples(st.floats(-179, 179), st.floats(-80, 80)).map(list),
+    st.floats(1e-4, 1e-3),
+)
+geometries = st.one_of(
+    polygons,
+    polygons.map(lambda polygon: {"type": "MultiPolygon", "coordinates": [polygon["coordinates"]]}),
+    polygons.map(lambda polygon: {"type": "Feature", "properties": {"a": 1}, "geometry": polygon}),
+)
 undeclared = st.dictionaries(
     free_names.map(lambda name: f"x{name}"), st.one_of(scalars, st.lists(scalars, max_size=3)), max_size=2
 )
@@ -39,6 +57,17 @@ costs = st.tuples(
     undeclared,
 ).map(lambda parts: parts[0] | parts[1] | parts[2])
 hours = st.just([["09:00", "12:30"], ["14:00", "19:00"]])
+cells = st.sampled_from([
+    {"resolution": 12, "indexes": ["8c1fb4675b6a5ff"]},
+    {"resolution": 12, "indexes": []},
+    {"resolution": 11, "indexes": ["8b1fb4675b6afff"]},
+])  # fmt: skip
+
+
+def drop_far_coordinates(fields: Json) -> Json:
+    """Return the fields of a place without the coordinates when it has a geometry: they would lie far apart."""
+    return {name: value for name, value in fields.items() if name != "coordinates" or "geometry" not in fields}
+
 
 SITES = st.fixed_dictionaries(
     {"name": any_text, "online": st.just(False)},
@@ -48,17 +77,19 @@ SITES = st.fixed_dictionaries(
         "phoneNumber": any_text, "level": st.integers(-5, 90), "type": texts, "inProd": st.booleans(),
         "deliveryContact": open_objects(name=any_text, phone=any_text),
         "openings": open_objects(monday=hours, sunday=st.just([])),
-        "modules": open_objects(presence=st.booleans()),
+        "modules": open_objects(presence=st.booleans()), "geometry": geometries, "indoorIndexes": cells,
+        "outdoorIndexes": cells,
     },
-)  # fmt: skip
+).map(drop_far_coordinates)  # fmt: skip
 
 KINDS: dict[str, st.SearchStrategy[Json]] = {
     "sites": SITES,
     "pois": st.fixed_dictionaries(
         {"name": any_text, "coordinates": coordinates},
         optional={"key": keys, "description": texts, "tags": lists, "address": addresses, "attributes": free,
-                  "active": st.booleans(), "radius": st.floats(1, 300), "type": texts},
-    ),
+                  "active": st.booleans(), "radius": st.floats(1, 300), "type": texts, "geometry": geometries,
+                  "indoorIndexes": cells, "outdoorIndexes": cells},
+    ).map(drop_far_coordinates),
     "campaigns": st.fixed_dictionaries(
         {"key": keys},
         optional={"name": any_text, "description": any_text, "provider": any_text, "format": any_text, "from": days,

@@ -76,6 +76,30 @@ async def test_changes_that_facts_depend_on_are_published(tenant: Tenant, publis
     assert await change("campaigns/c", {"windows": None}) == [("campaigns", ChangeKind.WINDOWS, 1)]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"coordinates": [4.80000001, 45.7]},  # the same cells
+        {"radius": 70.001},
+        {"geometry": {"type": "Polygon", "coordinates": [[[4.8, 45.7], [4.801, 45.7], [4.801, 45.701], [4.8, 45.7]]]}},
+        {"parent": "mall"},
+        {"outdoorIndexes": {"resolution": 12, "indexes": []}},
+    ],
+)
+@pytest.mark.parametrize("kind", ["sites", "pois"])
+async def test_every_change_of_where_a_place_is_is_published(
+    tenant: Tenant, published: list[Published], kind: str, fields: Json
+) -> None:
+    await tenant.create("pois", name="Mall", key="mall", coordinates=[4.8, 45.7])
+    offline = {"online": False} if kind == "sites" else {}
+    await tenant.create(kind, name="A", key="a", coordinates=[4.8, 45.7], radius=70, **offline)
+    for body in (fields, dict.fromkeys(fields) if "coordinates" not in fields else {"radius": 80}):
+        published.clear()
+        response = await tenant.editor.put(f"{tenant.url}/{kind}/a", json=body)
+        assert response.status_code == 200, response.text
+        assert published == [(kind, ChangeKind.CELLS, 1)]
+
+
 async def test_changes_of_an_import_are_published_together(tenant: Tenant, published: list[Published]) -> None:
     content = b"key,name,longitude,latitude\na,A,1,1\nb,B,2,2\n"
     for _ in range(2):  # the second import changes nothing

@@ -40,7 +40,7 @@ async def test_rows_of_sites(tenant: Tenant, reader: httpx.AsyncClient) -> None:
         "longitude": "-1.5534", "latitude": "47.2184", "address.city": "Nantes\n44", "address.streetNumber": "12",
         "address.country": "", "phoneNumber": "'+33612", "openings.monday": '["09:00","12:30"]', "online": "false",
         "attributes.floor": "2", "attributes.zip": "01000", "modules.presence": "true", "modules.tracking": "",
-        "radius": "70.0", "indoorIndexes.indexes": "|".join(site["indoorIndexes"]["indexes"]),
+        "radius": "30.0", "indoorIndexes.indexes": "|".join(site["indoorIndexes"]["indexes"]),
     }  # fmt: skip
     assert {name: first[name] for name in expected} == expected
     assert (second["name"], second["attributes.floor"], second["longitude"]) == ("Web", "", "")

@@ -107,9 +107,10 @@ async def test_update_cannot_clear_a_required_field(tenant: Tenant, editor: http
 
 
 PLACE: Json = {"coordinates": [4.8357, 45.764], "address": {"city": "Lyon"}}
+TRIANGLE: Json = {"type": "Polygon", "coordinates": [[[4.83, 45.75], [4.84, 45.75], [4.84, 45.76], [4.83, 45.75]]]}
 
 
-@pytest.mark.parametrize(("field", "value"), [*PLACE.items(), ("radius", 50)])
+@pytest.mark.parametrize(("field", "value"), [*PLACE.items(), ("radius", 50), ("geometry", TRIANGLE), ("parent", "mall")])
 async def test_online_site_with_a_place_is_refused(
     tenant: Tenant, editor: httpx.AsyncClient, field: str, value: object
 ) -> None:
@@ -119,7 +120,7 @@ async def test_online_site_with_a_place_is_refused(
 
 async def test_site_that_becomes_online_loses_its_place(tenant: Tenant, editor: httpx.AsyncClient) -> None:
     site = await tenant.create("sites", name="x", online=False, **PLACE)
-    assert site["radius"] == 70
+    assert site["radius"] == 30
     assert site["indoorIndexes"]["resolution"] == 12
     online = (await editor.put(f"/sites/{site['_id']}", json={"online": True})).json()
     assert [online[name] for name in ("coordinates", "radius", "indoorIndexes", "address")] == [[], None, {}, {}]

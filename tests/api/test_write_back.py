@@ -1,5 +1,6 @@
 """An answer is a valid body of an update, which changes nothing, for every kind of resource."""
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from okube_api.pois.schemas import PoiAnswer, PoiUpdate
 from okube_api.sites.schemas import SiteAnswer, SiteUpdate
 from okube_api.studies.schemas import StudyAnswer, StudyUpdate
 
-from tests.api.resource_strategies import KINDS, free, keys
+from tests.api.resource_strategies import KINDS, cells, free, keys
 from tests.api.server import PASSWORD, Json, Server, Tenant
 from tests.tables.strategies import any_text, lists, texts
 
@@ -35,8 +36,17 @@ MODELS: Mapping[str, tuple[type[UpdateBody], type[Answer]]] = {
     "studies": (StudyUpdate, StudyAnswer),
 }
 
+
+def with_parent(places: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
+    """Draw places, some of them in the point of interest `PARENT`."""
+    return st.builds(operator.or_, places, st.sampled_from([{}, {"parent": PARENT}]))
+
+
+PARENT = "the mall"
 CREATED: dict[str, st.SearchStrategy[Json]] = {
     **KINDS,
+    "sites": with_parent(KINDS["sites"]),
+    "pois": with_parent(KINDS["pois"]),
     "applications": st.fixed_dictionaries(
         {"key": st.just("any")},
         optional={"name": texts, "active": st.booleans(), "currency": st.just("USD"), "timezone": st.just("UTC"),
@@ -60,7 +70,9 @@ UPDATED: dict[str, st.SearchStrategy[Json]] = {
     "campaigns": st.fixed_dictionaries({}, optional={"tags": lists, "agency": any_text, "extra": free}),
     "studies": st.fixed_dictionaries({}, optional={"tags": lists, "description": any_text}),
     "sites": st.fixed_dictionaries({}, optional={"online": st.just(True), "level": st.none(), "keys": st.none()}),
-    "pois": st.fixed_dictionaries({}, optional={"coordinates": st.none(), "name": st.none()}),
+    "pois": st.fixed_dictionaries(
+        {}, optional={"coordinates": st.none(), "name": st.none(), "geometry": st.none(), "outdoorIndexes": cells}
+    ),
 }
 """Changes after the creation, so that fields which only updates can set or clear occur as well."""
 
@@ -90,6 +102,8 @@ async def create_resource(server: Server, tenant: Tenant, kind: str, body: Json)
     Keys of applications and logins are replaced: they must be new to the server.
     """
     client, parent = tenant.admin, f"{tenant.url}/{kind}"
+    if "parent" in body:
+        await tenant.create("pois", key=PARENT, name="Mall", coordinates=[4.8, 45.7])
     if kind == "applications":
         client, parent = server.client_of(await server.create_user(platform_admin=True)), "/applications"
         body = body | {"key": str(uuid4())}

@@ -1,8 +1,10 @@
 """Cells of places, against their definition by the H3 library itself."""
 
+from typing import Any
+
 import h3
 import pytest
-from okube_api.geo.place_cells import CellLocator, compute_cells, compute_many_cells
+from okube_api.geo.place_cells import CellOverflow, compute_cells, compute_many_cells, subtract_cells
 
 Place = tuple[float, float, float]  # longitude, latitude, metres
 
@@ -45,32 +47,43 @@ def test_cells_do_not_depend_on_the_other_places() -> None:
     assert compute_many_cells([]) == []
 
 
-GIVEN = {"resolution": 9, "indexes": [h3.latlng_to_cell(45, 4, 9)]}
-LYON = {"coordinates": [4.832, 45.7578], "radius": 70.0}
-COMPUTED = compute_cells((4.832, 45.7578), 70)
-STORED = {**LYON, "indoorIndexes": GIVEN, "outdoorIndexes": COMPUTED["outdoorIndexes"]}
-LILLE = {"coordinates": [3.0635, 50.6365]}
+def cells(resolution: int, *indexes: str) -> dict[str, object]:
+    """Return a set of cells."""
+    return {"resolution": resolution, "indexes": list(indexes)}
+
+
+CELL = h3.latlng_to_cell(45.7578, 4.832, 9)
+CHILDREN = sorted(h3.cell_to_children(CELL, 10))
+OTHER = h3.latlng_to_cell(50.6365, 3.0635, 9)
 
 
 @pytest.mark.parametrize(
-    ("stored", "fields", "expected"),
+    ("outdoor", "indoor", "expected"),
     [
-        ({}, LYON, {"radius": 70.0, **COMPUTED}),
-        ({}, {**LYON, "radius": None, "indoorIndexes": GIVEN}, {"radius": 70.0, **COMPUTED, "indoorIndexes": GIVEN}),
-        ({}, {**LYON, "indoorIndexes": GIVEN, "outdoorIndexes": GIVEN},
-         {"radius": 70.0, "indoorIndexes": GIVEN, "outdoorIndexes": GIVEN}),
-        (STORED, {"name": "x"}, {name: value for name, value in STORED.items() if name != "coordinates"}),
-        (STORED, {"indoorIndexes": None}, {"radius": 70.0, **COMPUTED}),
-        (STORED, LILLE, {"radius": 70.0, **compute_cells((3.0635, 50.6365), 70)}),
-        (STORED, {"radius": 90.0}, {"radius": 90.0, **compute_cells((4.832, 45.7578), 90)}),
-        (STORED, {"radius": 90.0, "outdoorIndexes": GIVEN},
-         {"radius": 90.0, "indoorIndexes": compute_cells((4.832, 45.7578), 90)["indoorIndexes"],
-          "outdoorIndexes": GIVEN}),
-        (STORED, {"coordinates": None}, {"indoorIndexes": None, "outdoorIndexes": None}),
+        (cells(9, CELL, OTHER), cells(9, CELL), cells(9, OTHER)),
+        (cells(9, CELL), cells(9, CELL), cells(9)),
+        (cells(10, *CHILDREN, h3.cell_to_center_child(OTHER, 10)), cells(9, CELL),
+         cells(10, h3.cell_to_center_child(OTHER, 10))),
+        (cells(9, CELL), cells(10, *CHILDREN[:5]), cells(10, *CHILDREN[5:])),
+        (cells(9, OTHER), cells(10, *CHILDREN[:5]), cells(9, OTHER)),
+        (cells(12), cells(10, *CHILDREN), cells(12)),
+        (cells(9, CELL), cells(12), cells(9, CELL)),
     ],
 )  # fmt: skip
-def test_cells_are_kept_given_or_recomputed(
-    stored: dict[str, object], fields: dict[str, object], expected: dict[str, object]
+def test_outdoor_cells_without_the_indoor_ones(
+    outdoor: dict[str, Any], indoor: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    assert CellLocator([(stored, fields)]).locate(stored, fields) == expected
-    assert CellLocator([]).locate(stored, fields) == expected
+    left = subtract_cells(outdoor, indoor, is_refined=True)
+    assert left["resolution"] == expected["resolution"]
+    assert sorted(left["indexes"]) == expected["indexes"]
+
+
+def test_computed_outdoor_cells_around_smaller_indoor_cells_are_left_out() -> None:
+    left = subtract_cells(cells(9, CELL, OTHER), cells(10, CHILDREN[0]), is_refined=False)
+    assert left == cells(9, OTHER)
+
+
+def test_outdoor_cells_are_not_cut_into_very_many() -> None:
+    indoor = cells(15, h3.cell_to_center_child(CELL, 15))
+    with pytest.raises(CellOverflow):
+        subtract_cells(cells(0, h3.cell_to_parent(CELL, 0)), indoor, is_refined=True)

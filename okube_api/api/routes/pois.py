@@ -31,7 +31,7 @@ ITEM = ("/pois/{poi}", *under_applications("/pois/{poi}"))
 TABLE = TableSpec(
     PoiUpdate,
     PoiAnswer,
-    ("name", "coordinates"),
+    ("name", ("coordinates", "geometry")),
     build_table_fields("PoiTable", PoiUpdate, units={"radius": LENGTHS_M}),
 )
 

@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.geo.constants import OUTDOOR_M
+from okube_api.geo.constants import OUTDOOR_M, POI_RADIUS_M
 from okube_api.geo.distance import haversine_m_array
-from okube_api.geo.place_cells import CELL_FIELDS, DEFAULT_RADIUS_M, compute_many_cells
+from okube_api.geo.place_cells import CELL_FIELDS, compute_many_cells
+from okube_api.geo.place_locator import CELLS_GIVEN
 from okube_api.geo.place_shapes import Circle, Shape, measure_extent_m, project_polygon
 from okube_api.ingest.columns.columns import count_by_group, expand_ranges, mark_group_starts, to_offsets
 from okube_api.ingest.derive.ping_stays import ZoneRules
@@ -25,8 +26,6 @@ from okube_api.store.arrays import Flags, Floats, Ints
 from okube_api.store.values import Json
 
 ZONE_KINDS = ("indoor", "outdoor")
-CELLS_GIVEN = "cellsGiven"
-"""The field of a place that names those of its `CELL_FIELDS` that were given, not computed from a circle or polygon."""
 
 _SNAP_SHARE = 0.15  # a polygon reaches so much of its own extent beyond its border, at most: small shops lie close
 _MAX_LEVELS = 8
@@ -218,7 +217,7 @@ def _get_shape(place: Document, given: frozenset[str]) -> Shape | None:
     coordinates = place.get("coordinates")
     if coordinates is None or CELL_FIELDS[0] in given:
         return None
-    return Circle(coordinates[0], coordinates[1], place.get("radius") or DEFAULT_RADIUS_M)
+    return Circle(coordinates[0], coordinates[1], place.get("radius") or POI_RADIUS_M)
 
 
 def _limit_snap_m(shape: Shape, rules: PlaceRules) -> float:
@@ -248,7 +247,7 @@ def _find_given_cells(places: Sequence[Document], rules: PlaceRules) -> list[fro
 def _compute_circle_cells(places: Sequence[Document]) -> list[Json]:
     """Return the cells of the circle of each place by field; none for a place without coordinates."""
     circles = {
-        number: (*place["coordinates"][:2], place.get("radius") or DEFAULT_RADIUS_M)
+        number: (*place["coordinates"][:2], place.get("radius") or POI_RADIUS_M)
         for number, place in enumerate(places)
         if place.get("coordinates")
     }

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.geo.place_shapes import DEGREE_M, Circle, Shape, measure_half_box_m
+from okube_api.geo.place_shapes import DEGREE_M, Circle, Shape, measure_half_box_m, wrap_degrees
 from okube_api.ingest.columns.columns import count_by_group, expand_ranges, to_offsets
 from okube_api.store.arrays import Flags, Floats, Ints
 
@@ -63,7 +63,7 @@ class ShapeIndex:
         none = np.empty(0, np.int64)
         point = np.concatenate([none, *(points for points, _ in pairs)])
         shape = np.concatenate([none, *(shapes for _, shapes in pairs)])
-        east_m = _wrap_degrees(lng[point] - self._lng[shape]) * self._scale_m[shape]
+        east_m = wrap_degrees(lng[point] - self._lng[shape]) * self._scale_m[shape]
         north_m = (lat[point] - self._lat[shape]) * DEGREE_M
         is_near = (np.abs(east_m) <= self._half_east_m[shape] + self._reach_m) & (
             np.abs(north_m) <= self._half_north_m[shape] + self._reach_m
@@ -130,9 +130,3 @@ class _TileGrid:
     def _pack(self, column: Ints, row: Ints) -> Ints:
         """Return one number for each tile; columns beyond the 180th meridian are those on its other side."""
         return column % (360 * self._per_degree) * self._rows + row
-
-
-def _wrap_degrees(difference: Floats) -> Floats:
-    """Return differences of longitudes as the shorter way around the Earth, -180 to 180."""
-    wrapped: Floats = (difference + 180) % 360 - 180
-    return wrapped

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.geo.place_cells import compute_cells
+from okube_api.geo.place_locator import CELLS_GIVEN
 from okube_api.geo.place_shapes import DEGREE_M
-from okube_api.ingest.derive.place_index import CELLS_GIVEN, ZONE_KINDS, PlaceRules, index_places
+from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceRules, index_places
 
 ORIGIN = (4.83, 45.75)
 EAST_M = DEGREE_M * math.cos(math.radians(ORIGIN[1]))
