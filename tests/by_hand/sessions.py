@@ -1,14 +1,21 @@
 """Stays from single points: pings of a panel, and detections by equipments."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from itertools import groupby, pairwise
+from statistics import median_low
+from typing import Any, TypeVar
 
 from tests.by_hand.truth import Detection, Equipment, Ping, Stay
 
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 T = TypeVar("T")
+Z = TypeVar("Z", bound=Any)
 
 
 def split_runs(points: Sequence[T], at: Callable[[T], datetime], gap_s: int) -> list[list[T]]:
@@ -27,18 +34,141 @@ def seconds(first: datetime, last: datetime) -> int:
     return (last - first) // timedelta(seconds=1)
 
 
-def derive_stays(pings: Iterable[Ping], gap_s: int = 900, minimum_s: int = 120) -> list[Stay]:
-    """Return one stay for each run of pings of a user in a zone of a place, if it lasts the minimum."""
-    by_zone: dict[tuple[str, str, str], list[Ping]] = defaultdict(list)
+# -- pings ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StayRule:
+    """When pings in a zone are a stay (docs/stays.md); the default is the rule of older applications.
+
+    gap_ms: None is automatic.  expected: whether dwell includes half the silences around the stay.
+    """
+
+    gap_ms: int | None = 15 * MINUTE_MS
+    end_after_elsewhere: int = 0
+    minimum_share: Fraction = Fraction(0)
+    minimum_s: int = 120
+    expected: bool = False
+
+
+@dataclass(frozen=True)
+class ZoneRule:
+    """A user is in one zone of a group at a time; a stay there lasts the minimum and `walk_ms` more."""
+
+    group: Hashable
+    walk_ms: int = 0
+
+
+PlaceZone = tuple[str, str]
+
+
+def derive_stays(
+    pings: Iterable[Ping], rule: StayRule = StayRule(), zone_rules: Mapping[PlaceZone, ZoneRule] | None = None
+) -> list[Stay]:
+    """Return the stays of pings; zones that have no rule are in a group of their own.
+
+    Pings that are jumps (`is_jump`) count for the automatic gap only.
+    """
+    pings = list(pings)
+    zones = {zone for ping in pings for zone in ping.place_zones}
+    rules = {zone: (zone_rules or {}).get(zone, ZoneRule(zone)) for zone in zones}
+    by_user: dict[str, list[Ping]] = defaultdict(list)
     for ping in pings:
-        for place, zone in ping.place_zones:
-            by_zone[ping.user, place, zone].append(ping)
-    return [
-        Stay(user, place, zone, run[0].at, seconds(run[0].at, run[-1].at))
-        for (user, place, zone), group in by_zone.items()
-        for run in split_runs(group, lambda ping: ping.at, gap_s)
-        if seconds(run[0].at, run[-1].at) >= minimum_s
-    ]
+        by_user[ping.user].append(ping)
+    stays = []
+    for user, of_user in by_user.items():
+        places: dict[int, set[PlaceZone]] = defaultdict(set)
+        for ping in of_user:
+            if not ping.is_jump:
+                places[to_ms(ping.at)] |= set(ping.place_zones)
+        gaps_ms = find_gaps_ms({to_ms(ping.at) for ping in of_user}, rule)
+        for group in {rules[zone].group for zone in zones}:
+            zone_at = {
+                at_ms: min((zone for zone in inside if rules[zone].group == group), default=None)
+                for at_ms, inside in places.items()
+            }
+            minimum_ms = {zone: rule.minimum_s * 1000 + rules[zone].walk_ms for zone in zones}
+            stays += [
+                Stay(user, *zone, EPOCH + timedelta(milliseconds=start_ms), dwell_ms // 1000)
+                for zone, start_ms, dwell_ms in walk(zone_at, gaps_ms, rule, minimum_ms)
+            ]
+    return stays
+
+
+def to_ms(at: datetime) -> int:
+    """Return the milliseconds since 1970."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def walk(
+    zone_at: Mapping[int, Z | None], gaps_ms: Mapping[int, int], rule: StayRule, minimum_ms: Mapping[Z, int]
+) -> list[tuple[Z, int, int]]:
+    """Return zone, first instant and dwell in ms of the stays of a user, who is in one zone at a time.
+
+    zone_at: the zone at each instant (ms) with a ping, None elsewhere.  gaps_ms: the gap at each instant.
+    """
+    instants = sorted(zone_at)
+    zones = [zone_at[at_ms] for at_ms in instants]
+    stays = []
+    position = 0
+    while position < len(instants):
+        zone = zones[position]
+        if zone is not None:
+            members = _follow(position, instants, zones, gaps_ms, rule)
+            first, last = members[0], members[-1]
+            dwell_ms = _measure_dwell_ms(first, last, instants, gaps_ms, rule)
+            is_stay = (
+                len(members) >= rule.minimum_share * (last - first + 1)
+                and dwell_ms >= minimum_ms[zone]
+                and (len(members) > 1 or rule.minimum_s == 0)
+            )
+            if is_stay:
+                stays.append((zone, instants[first], dwell_ms))
+                position = last
+        position += 1
+    return stays
+
+
+def _follow(
+    position: int, instants: Sequence[int], zones: Sequence[Z | None], gaps_ms: Mapping[int, int], rule: StayRule
+) -> list[int]:
+    """Return the positions of the pings in the same zone, up to a silence there or too many pings elsewhere."""
+    members = [position]
+    for following in range(position + 1, len(instants)):
+        if following - members[-1] > rule.end_after_elsewhere > 0:
+            break
+        if zones[following] == zones[position]:
+            if instants[following] - instants[members[-1]] > gaps_ms[instants[members[-1]]]:
+                break
+            members.append(following)
+    return members
+
+
+def find_gaps_ms(instants: Collection[int], rule: StayRule) -> dict[int, int]:
+    """Return the gap at each instant (ms): an automatic one depends on the intervals of the user on that UTC day."""
+    if rule.gap_ms is not None:
+        return dict.fromkeys(instants, rule.gap_ms)
+    gaps_ms: dict[int, int] = {}
+    for _, of_day in groupby(sorted(instants), lambda at_ms: at_ms // DAY_MS):
+        same_day = list(of_day)
+        intervals_ms = [later - earlier for earlier, later in pairwise(same_day)]
+        gap_ms = min(max(10 * median_low(intervals_ms), 5 * MINUTE_MS), 45 * MINUTE_MS) if intervals_ms else None
+        gaps_ms |= dict.fromkeys(same_day, 45 * MINUTE_MS if gap_ms is None else gap_ms)
+    return gaps_ms
+
+
+def _measure_dwell_ms(
+    first: int, last: int, instants: Sequence[int], gaps_ms: Mapping[int, int], rule: StayRule
+) -> int:
+    dwell_ms = instants[last] - instants[first]
+    if rule.expected:
+        before_ms = instants[first] - instants[first - 1] if first > 0 else gaps_ms[instants[first]]
+        after_ms = instants[last + 1] - instants[last] if last + 1 < len(instants) else gaps_ms[instants[last]]
+        dwell_ms += min(before_ms, gaps_ms[instants[first]]) // 2 + min(after_ms, gaps_ms[instants[last]]) // 2
+    return dwell_ms
+
+
+# -- detections -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

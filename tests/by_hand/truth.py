@@ -82,7 +82,8 @@ class Stay:
 class Ping:
     user: str
     at: datetime
-    place_zones: tuple[tuple[str, str], ...]  # (place, zone) pairs whose cells contain it
+    place_zones: tuple[tuple[str, str], ...]  # (place, zone) pairs that contain it
+    is_jump: bool = False  # reached and left too fast, and ignored
 
 
 @dataclass(frozen=True)
