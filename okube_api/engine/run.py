@@ -15,7 +15,7 @@ from okube_api.catalogue.scopes import ATTRIBUTES, Scope
 from okube_api.catalogue.terms import UserSet
 from okube_api.engine.band_edges import with_edges_of_counts
 from okube_api.engine.calendar import Buckets
-from okube_api.engine.evaluator import Evaluator
+from okube_api.engine.evaluator import Evaluator, TooManyCells
 from okube_api.engine.evaluators import evaluate
 from okube_api.engine.fetched_rows import FetchedRows
 from okube_api.engine.panel import Panel
@@ -28,6 +28,10 @@ from okube_api.errors import TooManyValues
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader
 from okube_api.threads import check_stopped, run_in_thread
+
+_CELLS_PER_VALUE = 8
+"""How many cells may be computed for each value that an answer may have: cells whose number rounds to 0 and those of
+scope values beyond a `limit` are not in the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ def evaluate_question(
 
     Params with the same scope and buckets share an evaluator, which reuses what it has already computed.
     """
+    most_cells = None if most_values is None else most_values * _CELLS_PER_VALUE
     evaluators: dict[tuple[Scope, Buckets | None], Evaluator] = {}
     kpi_results = []
     values = 0
@@ -110,9 +115,13 @@ def evaluate_question(
             check_stopped()
             key = (by.scope, buckets)
             if key not in evaluators:
-                evaluators[key] = Evaluator(fetched, question, by.scope, buckets)
+                evaluators[key] = Evaluator(fetched, question, by.scope, buckets, most_cells)
             evaluator = evaluators[key]
-            results = evaluate(question.value_of(request.kpi), evaluator)
+            try:
+                results = evaluate(question.value_of(request.kpi), evaluator)
+            except TooManyCells:
+                assert most_values is not None
+                raise _refuse_values(most_values, index, request, by) from None
             scope_values = evaluator.scope_values.values
             count = _count_shown_values(results, by, evaluator.width)
             kpi_results.append(KpiResult(request, by, buckets, evaluator.width, scope_values, results, count))

@@ -16,6 +16,7 @@ from okube_api.engine.sets import UserGroups, merge_groups
 from okube_api.engine.term_rows import ValueNumbers
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.exact_integers import concatenate_numbers
+from okube_api.threads import check_stopped
 
 
 @evaluate.register
@@ -51,9 +52,11 @@ def _(value: Affinity, evaluator: Evaluator) -> Results:
         return cells * size + (np.repeat(item, groups.lengths) if by_area else item), weights
 
     visitors_by_bucket = _split_by_bucket(visitors, width)
+    evaluator.check_cells(sum(len(batch.keys) for batch in visitors) * len(items.values))
     users = 1 + max((int(batch.users.max()) for batch in (*visitors, *poi_visitors) if len(batch.users)), default=0)
     seen_at_poi = []
     for key, members in ((key, members) for batch in poi_visitors for key, members in batch.rows()):
+        check_stopped()
         item, bucket = divmod(key, width)
         flags = np.zeros(users, dtype=np.bool_)
         flags[members] = True

@@ -16,9 +16,9 @@ from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
 from okube_api.engine.campaigns import Spending, find_sharers
 from okube_api.engine.evaluate import evaluate_number
 from okube_api.engine.evaluator import Evaluator
-from okube_api.engine.grid import Grid, sum_quotients
+from okube_api.engine.grid import EMPTY_GRID, Grid, sum_by_cell, sum_quotients
 from okube_api.engine.term_rows import TermRows
-from okube_api.engine.text_columns import ValuesByCode, encode_texts
+from okube_api.engine.text_columns import encode_texts
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.exact_integers import SAFE, Numerators, concatenate_numbers, multiply, multiply_pairs
 
@@ -26,6 +26,8 @@ _COST_DENOMINATOR = 1_000_000_000
 """Costs are counted in thousandths of a millionth, so that one print at a cost per thousand is an integer."""
 _MEASURE_OF_COST = {"cpm": (PRINTS, 1), "cpc": (CLICKS, 1000), "cpo": (OPENINGS, 1000)}
 """By kind of cost, the measure that it is paid for, and the factor from `amount_micro` to the unit of costs."""
+
+_BLOCK = 2_000_000  # cells that are summed at a time
 
 
 @evaluate_number.register
@@ -95,18 +97,6 @@ class _Amounts:
             self.buckets[rows],
             self.numbers[rows],
             self.divisors[rows],
-        )
-
-    def append(self, other: "_Amounts") -> "_Amounts":
-        """Return these rows and those of another table with the same codes of campaigns."""
-        return _Amounts(
-            self.names,
-            np.concatenate((self.campaigns, other.campaigns)),
-            np.concatenate((self.has_site, other.has_site)),
-            np.concatenate((self.scope_values, other.scope_values)),
-            np.concatenate((self.buckets, other.buckets)),
-            np.concatenate((self.numbers, other.numbers)),
-            np.concatenate((self.divisors, other.divisors)),
         )
 
 
@@ -216,38 +206,85 @@ def _count_days_by_bucket(spending: Spending, evaluator: Evaluator) -> Iterator[
 
 
 def _sum_amounts(parts: Sequence[_Amounts], evaluator: Evaluator, denominator: int) -> Grid:
-    """Sum amounts by cell; amounts without a site are shared among sites first."""
-    shared = [_share(part, evaluator) for part in parts] if _needs_shares(evaluator) else list(parts)
+    """Sum amounts by cell; amounts without a site are shared among sites.
+
+    By site, each site gets its share; by other scopes, a cell gets the shares of all of the question's sites.
+    """
+    if not _needs_shares(evaluator):
+        grid = _sum_by_cell(parts, evaluator)
+    elif evaluator.scope is Scope.SITES:
+        grid = _sum_by_cell([part.select(part.has_site) for part in parts], evaluator)
+        for part in parts:
+            grid = grid.add(_spread_over_sites(part.select(~part.has_site), evaluator))
+    else:
+        grid = _sum_by_cell([_multiply_by_shares(part, evaluator) for part in parts], evaluator)
+    return replace(grid, denominator=grid.denominator * denominator, is_integer=False)
+
+
+def _sum_by_cell(parts: Sequence[_Amounts], evaluator: Evaluator) -> Grid:
     keys, numbers, divisors = [], [], []
-    for part in shared:
+    for part in parts:
         buckets = () if evaluator.buckets is None else (part.buckets,)
         for bucket in (*buckets, np.full(len(part.buckets), evaluator.width - 1)):
             keys.append(part.scope_values * evaluator.width + bucket)
             numbers.append(part.numbers)
             divisors.append(part.divisors)
-    grid = sum_quotients(concatenate_numbers(keys), concatenate_numbers(numbers), concatenate_numbers(divisors))
-    return replace(grid, denominator=grid.denominator * denominator, is_integer=False)
+    return sum_quotients(concatenate_numbers(keys), concatenate_numbers(numbers), concatenate_numbers(divisors))
 
 
-def _share(part: _Amounts, evaluator: Evaluator) -> _Amounts:
-    """Share the amounts without a site among the sites of their campaign, and keep the shares of the question's sites.
+def _spread_over_sites(part: _Amounts, evaluator: Evaluator) -> Grid:
+    """Return the shares of amounts without a site by cell.
 
-    By site, each site gets its share; by other scopes, a cell gets the shares of all of the question's sites.
+    Campaigns with the same sites are summed first and spread together: most campaigns name no site and have all of
+    them, and campaigns times days times sites would be many.
     """
+    sites, width = frozenset(evaluator.question.places[PlaceRole.SITES]), evaluator.width
+    sharers = _find_sharers(part, evaluator)
+    groups: dict[frozenset[str], int] = {}
+    group_of_campaign = np.array([groups.setdefault(sharing, len(groups)) for sharing in sharers], dtype=np.int64)
+    by_group = _sum_by_cell(
+        [
+            replace(
+                part,
+                scope_values=group_of_campaign[part.campaigns],
+                divisors=part.divisors * _count_sharers(sharers)[part.campaigns],
+            )
+        ],
+        evaluator,
+    )
+    grid = replace(EMPTY_GRID, denominator=by_group.denominator)
+    keys: list[Ints] = []
+    numbers: list[Numerators] = []
+    for sharing, group in groups.items():
+        numbered = np.array([evaluator.scope_values.number(s) for s in sorted(sharing & sites)], dtype=np.int64)
+        low, high = np.searchsorted(by_group.keys, (group * width, (group + 1) * width))
+        evaluator.check_cells(len(numbered) * int(high - low))
+        keys.append((numbered[:, np.newaxis] * width + by_group.keys[low:high] % width).ravel())
+        numbers.append(np.tile(by_group.numerators[low:high], len(numbered)))
+        if sum(map(len, keys)) > _BLOCK:
+            grid = grid.add(sum_by_cell(concatenate_numbers(keys), concatenate_numbers(numbers), grid.denominator))
+            keys, numbers = [], []
+    return grid.add(sum_by_cell(concatenate_numbers(keys), concatenate_numbers(numbers), grid.denominator))
+
+
+def _multiply_by_shares(part: _Amounts, evaluator: Evaluator) -> _Amounts:
+    """Reduce the amounts without a site to the shares of the question's sites."""
     sites = frozenset(evaluator.question.places[PlaceRole.SITES])
+    sharers = _find_sharers(part, evaluator)
+    shares = np.array([len(sharing & sites) for sharing in sharers], dtype=np.int64)[part.campaigns]
+    counts = _count_sharers(sharers)[part.campaigns]
+    return replace(
+        part,
+        numbers=multiply_pairs(part.numbers, np.where(part.has_site, 1, shares)),
+        divisors=part.divisors * np.where(part.has_site, 1, counts),
+    )
+
+
+def _find_sharers(part: _Amounts, evaluator: Evaluator) -> list[frozenset[str]]:
+    """Return the sites that share the amounts of each campaign."""
     active = frozenset(evaluator.question.active_sites)
-    sharers = [find_sharers(evaluator.question.campaigns.get(name), active) for name in part.names]
-    counts = np.array([max(len(sharing), 1) for sharing in sharers], dtype=np.int64)
-    with_site, without_site = part.select(part.has_site), part.select(~part.has_site)
-    without_site = replace(without_site, divisors=without_site.divisors * counts[without_site.campaigns])
-    if evaluator.scope is Scope.SITES:
-        number = evaluator.scope_values.number
-        site_values = ValuesByCode.from_lists([number(s) for s in sorted(sharing & sites)] for sharing in sharers)
-        rows, scope_values = site_values.expand(without_site.campaigns)
-        without_site = replace(without_site.select(rows), scope_values=scope_values)
-    else:
-        shares = np.array([len(sharing & sites) for sharing in sharers], dtype=np.int64)
-        without_site = replace(
-            without_site, numbers=multiply_pairs(without_site.numbers, shares[without_site.campaigns])
-        )
-    return with_site.append(without_site)
+    return [find_sharers(evaluator.question.campaigns.get(name), active) for name in part.names]
+
+
+def _count_sharers(sharers: Sequence[frozenset[str]]) -> Ints:
+    return np.array([max(len(sharing), 1) for sharing in sharers], dtype=np.int64)

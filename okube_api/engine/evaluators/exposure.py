@@ -78,6 +78,7 @@ def _repeat_for_sites(grid: Grid, evaluator: Evaluator) -> Grid:
         return grid
     numbers = (evaluator.scope_values.number(site) for site in evaluator.question.places[PlaceRole.SITES])
     sites = np.array(sorted(numbers), dtype=np.int64)
+    evaluator.check_cells(len(sites) * len(grid.keys))
     keys = (sites[:, np.newaxis] * evaluator.width + grid.keys).ravel()
     return Grid(keys, np.tile(grid.numerators, len(sites)), grid.denominator, grid.is_integer)
 
