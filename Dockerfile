@@ -1,9 +1,11 @@
 # Not tested with a container engine; the steps are those of `make demo`.
 FROM python:3.12-slim AS build
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml requirements.lock README.md LICENSE ./
+RUN python -m venv /opt/okube && \
+    /opt/okube/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.lock
 COPY okube_api ./okube_api
-RUN python -m venv /opt/okube && /opt/okube/bin/pip install --no-cache-dir --disable-pip-version-check .
+RUN /opt/okube/bin/pip install --no-cache-dir --disable-pip-version-check --no-build-isolation --no-deps .
 
 FROM python:3.12-slim
 COPY --from=build /opt/okube /opt/okube

