@@ -20,16 +20,13 @@ from okube_api.equipments.repository import EquipmentRepository
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.service import Ingest
-from okube_api.kit.application import Application, Stays
+from okube_api.kit.application import Application
 from okube_api.kit.bulk_upsert import BulkUpsert
 from okube_api.kit.validated_repository import ValidatedRepository
 from okube_api.pois.repository import PoiRepository
 from okube_api.sites.repository import SiteRepository
 from okube_api.store.values import Json
 from okube_api.studies.repository import StudyRepository
-
-ISOLATED_STAYS: Json = Stays().model_dump(by_alias=True)
-"""How pings become stays: the places of the demo lie apart, and its truth is computed by this rule."""
 
 _CHUNK_BYTES = 2**20
 
@@ -70,9 +67,7 @@ async def fill_applications(
     """
     worlds = build_worlds(until, scale)
     documents = [
-        await services.applications.create(
-            {"key": world.key, "name": world.name, "timezone": "Europe/Paris", "settings": {"stays": ISOLATED_STAYS}}
-        )
+        await services.applications.create({"key": world.key, "name": world.name, "timezone": "Europe/Paris"})
         for world in worlds
     ]
     on_progress = on_progress or (lambda _: None)

@@ -51,6 +51,10 @@ class StayRule:
     expected: bool = False
 
 
+NEW_STAY_RULE = StayRule(None, end_after_elsewhere=3, minimum_share=Fraction(6, 10), expected=True)
+"""The rule of new applications."""
+
+
 @dataclass(frozen=True)
 class ZoneRule:
     """A user is in one zone of a group at a time; a stay there lasts the minimum and `walk_ms` more."""

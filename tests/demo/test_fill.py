@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from math import cos, hypot, radians
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from okube_api.clock import DAY_S
 from okube_api.demo.fill import DemoServices, fill_applications
 from okube_api.demo.generator.events import generate_events
 from okube_api.demo.generator.marketing import FOLLOW_UP_DAYS
-from okube_api.demo.generator.world import METRES_PER_DEGREE, World, build_worlds
+from okube_api.demo.generator.world import World, build_worlds
 from okube_api.settings import Settings
 from okube_api.store import open_store
 from okube_api.store.conditions import EVERYTHING, equal
@@ -26,8 +25,9 @@ from okube_api.store_schema import SCHEMA
 
 from tests.by_hand import conversion, geomarketing, presence
 from tests.by_hand import truth as by_hand
+from tests.by_hand.places import NEW_MATCH_RULE, Shape, build_zone_rules, find_zones
 from tests.by_hand.question import Question
-from tests.by_hand.sessions import derive_stays
+from tests.by_hand.sessions import NEW_STAY_RULE, derive_stays
 from tests.by_hand.truth import Truth
 from tests.engine import ask_conversion
 from tests.engine.ask import ask
@@ -38,7 +38,6 @@ pytestmark = pytest.mark.anyio
 UNTIL = date(2025, 1, 5)  # a year with a leap day, both changes of daylight-saving time and the end of an ISO year
 DEEP = "OKUBE_FUZZ" in os.environ  # more events and all questions, which takes minutes to compute by hand
 SCALE = 0.01 if DEEP else 0.002
-INDOOR_M = 40.0  # pings closer to a site than this are indoor
 Rows = dict[str, list[Json]]
 
 
@@ -108,7 +107,7 @@ def build_truth(world: World, documents: dict[str, list[Json]], events: Rows) ->
             by_hand.Panelist(**{**row, "weight": Fraction(round(row["weight"] * 1000), 1000)})
             for row in events["panelists"]
         ],
-        stays=stays + derive_stays([build_ping(world, sites, row) for row in events["pings"]]),
+        stays=stays + derive_ping_stays(documents, events["pings"]),
         detections=[
             by_hand.Detection(row["device"], equipments[row["equipment"]], to_utc(row["at"]))
             for row in events["detections"]
@@ -163,17 +162,19 @@ def build_campaign(document: Json) -> by_hand.Campaign:
     )
 
 
-def build_ping(world: World, sites: dict[str, str], row: Json) -> by_hand.Ping:
-    """Return the ping at the nearest site, indoor or outdoor; POIs are too far away to matter."""
+def build_shape(document: Json) -> Shape:
+    return Shape(document["_id"], tuple(document["coordinates"]), document["radius"])
 
-    def distance_m(site: Any) -> float:
-        lng, lat = site.coordinates
-        east = (row["lng"] - lng) * cos(radians(lat))
-        return METRES_PER_DEGREE * hypot(east, row["lat"] - lat)
 
-    nearest = min((site for site in world.sites if site.coordinates), key=distance_m)
-    zone = "indoor" if distance_m(nearest) < INDOOR_M else "outdoor"
-    return by_hand.Ping(row["user"], to_utc(row["at"]), ((sites[nearest.key], zone),))
+def derive_ping_stays(documents: dict[str, list[Json]], rows: list[Json]) -> list[by_hand.Stay]:
+    """Return the stays of pings by the rule of new applications."""
+    places = [*documents["sites"], *documents["pois"]]
+    shapes = [build_shape(document) for document in places if document.get("coordinates")]
+    pings = [
+        by_hand.Ping(row["user"], to_utc(row["at"]), find_zones(shapes, (row["lng"], row["lat"]), NEW_MATCH_RULE))
+        for row in rows
+    ]
+    return derive_stays(pings, NEW_STAY_RULE, build_zone_rules(shapes, NEW_MATCH_RULE))
 
 
 # -- questions ---------------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def _build_pings(world: World, *, users: Ints, city: Ints, indoor: Flags, start:
     at = (start[:, None] + dwell[:, None] * number // (_PINGS_PER_STAY - 1)).ravel()
     points = np.array([site.coordinates for site in world.sites if site.coordinates is not None])
     lng, lat = points[city].T
-    metres = np.where(indoor, 8.0, 95.0)  # north of the centre
+    metres = np.where(indoor, 8.0, 70.0)  # north of the centre; outdoors is 60 to 80 m away, see docs/stays.md
     return pa.table(
         {
             "user": format_names("user", np.repeat(users, _PINGS_PER_STAY)),
