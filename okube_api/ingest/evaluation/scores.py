@@ -153,7 +153,9 @@ def _match(stays: Intervals, visits: Intervals) -> tuple[Ints, Ints]:
     follow one another, and two bisections find them: in keys that join user, place and time into one number.
     """
     users, places = (np.concatenate((getattr(stays, name), getattr(visits, name))) for name in ("user", "place"))
-    group = np.unique(np.column_stack((users, places)), axis=0, return_inverse=True)[1].reshape(-1)
+    by = sort_order(users, places)
+    group = np.empty(len(by), np.int64)
+    group[by] = np.cumsum(mark_group_starts(users[by], places[by])) - 1
     low_ms = min((int(side.start_ms.min()) for side in (stays, visits) if len(side)), default=0)
     span_ms = max(_span(side, low_ms) for side in (stays, visits))
     lift = group * span_ms - low_ms
