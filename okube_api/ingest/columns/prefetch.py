@@ -1,13 +1,13 @@
 """Prefetches the next item of an asynchronous iterator while the current one is processed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-async def prefetch(source: AsyncIterator[T]) -> AsyncIterator[T]:
+async def prefetch(source: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     """Yield the items of the source; while an item is processed, the next one is computed.
 
     An error of the source is raised after the items before it.
@@ -20,7 +20,9 @@ async def prefetch(source: AsyncIterator[T]) -> AsyncIterator[T]:
                 await queue.put(item)
                 await queue.join()  # wait until the item is taken: at most two items are in memory
         finally:
-            await queue.put(None)
+            if queue.full():  # cancelled: nobody takes the item, and to wait for that would never end
+                queue.get_nowait()
+            queue.put_nowait(None)
 
     task = asyncio.create_task(fill())
     try:

@@ -1,6 +1,7 @@
 """Writes the events of a batch to the raw table of their kind, and stores its rejected lines."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -92,11 +93,15 @@ class EventWriter:
         While rows are written, the next rows are normalised, and the next block is parsed.
         """
         changes = 0
-        async for rows in prefetch(self._normalize(prefetch(blocks), on_progress)):
-            changes += 1
-            name = f"{self._batch['_id']}:{changes}"
-            append = partial(self._append, rows)
-            await commit_with_retry(self._store, self._batch["application"], name, append, attempts=8, pause_s=0.05)
+        async with (
+            aclosing(prefetch(blocks)) as parsed,
+            aclosing(prefetch(self._normalize(parsed, on_progress))) as ready,
+        ):
+            async for rows in ready:
+                changes += 1
+                name = f"{self._batch['_id']}:{changes}"
+                append = partial(self._append, rows)
+                await commit_with_retry(self._store, self._batch["application"], name, append, attempts=8, pause_s=0.05)
         return self._counts
 
     async def _append(self, rows: pa.Table, change: Change) -> None:

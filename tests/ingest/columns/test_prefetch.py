@@ -45,3 +45,19 @@ async def test_error_follows_the_items_before_it() -> None:
     with pytest.raises(ZeroDivisionError):
         await receive()
     assert received == [1]
+
+
+async def test_reader_that_stops_ends_the_source() -> None:
+    """Stop while the next item waits to be taken."""
+
+    async def produce() -> AsyncIterator[int]:
+        for number in range(5):
+            yield number
+
+    before = asyncio.all_tasks()
+    items = prefetch(produce())
+    assert await anext(items) == 0
+    await run_other_tasks()
+    async with asyncio.timeout(5):
+        await items.aclose()
+    assert asyncio.all_tasks() == before
