@@ -39,7 +39,9 @@ CHANGES = "_changes"
 _LEASE = timedelta(seconds=60)
 _RENEW_S = 15.0
 _MAX_GROUP_BYTES = 8 * 2**20
-_DELETE_S, _CLOSE_S = 300.0, 30.0
+_DELETE_S = 300.0
+_CLOSE_S = 2.0
+"""How long a request waits for the rows of its change to be deleted; `collect_row_garbage` deletes the rest later."""
 
 
 class ChangeOutcome(Enum):

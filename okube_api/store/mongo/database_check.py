@@ -10,6 +10,7 @@ from okube_api.store.errors import StoreTooNew
 from okube_api.store.mongo.errors import READ_S, WRITE_S, time_limit
 
 SCHEMA_VERSION = "_schema"
+_BLOCK = 1000
 
 
 async def migrate_version(database: Any, version: int) -> None:
@@ -35,9 +36,10 @@ async def check_database(database: Any) -> AsyncIterator[TableCheck]:
         names = await database.list_collection_names()
     for name in sorted(names):
         rows = 0
+        cursor = database[name].find({}, batch_size=_BLOCK)
         try:
-            async for _ in database[name].find({}):
-                rows += 1
+            while block := await cursor.to_list(_BLOCK):
+                rows += len(block)
         except PyMongoError as error:
             yield TableCheck(name, 0, str(error))
         else:

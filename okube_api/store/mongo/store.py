@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from pymongo import AsyncMongoClient
@@ -16,6 +17,7 @@ from okube_api.store.conditions import Condition
 from okube_api.store.errors import StoreError
 from okube_api.store.mongo.changes import begin_change, collect_row_garbage
 from okube_api.store.mongo.database_check import check_database, migrate_version
+from okube_api.store.mongo.database_watch import DatabaseWatch, WatchedDatabase
 from okube_api.store.mongo.documents import MongoDocuments
 from okube_api.store.mongo.errors import READ_S, time_limit
 from okube_api.store.mongo.indexes import create_index
@@ -30,8 +32,9 @@ from okube_api.store.values import Json
 GRACE = timedelta(minutes=10)
 """How long replaced rows are kept for readers that were opened before."""
 _DELETE_S = 300.0
-_SELECTION_MS = 2000
-"""How long the driver tries to find an available server, even within an operation with a longer limit."""
+_SELECTION_MS, _CONNECT_MS = 2000, 2000
+"""How long the driver tries to find an available server, and to connect, even within an operation with a longer limit.
+"""
 _RECOVERY_INTERVAL_S, _RECOVERIES_PER_COLLECTION = 2.0, 15
 
 
@@ -54,13 +57,15 @@ class MongoStore:
         grace: timedelta = GRACE,
         column_cache: ColumnCache | None = None,
     ) -> None:
-        self._client: Any = client or AsyncMongoClient(
-            url, connect=False, w="majority", serverSelectionTimeoutMS=_SELECTION_MS, appname="okube-api"
-        )
+        self._client: Any = client or _build_client(url)
+        # Its own connection: the pings must not wait for those of long queries.
+        self._ping_client: Any = client or _build_client(url, maxPoolSize=1)
         try:
-            self._database: Any = self._client.get_default_database()
+            database: Any = self._client.get_default_database()
         except PyMongoError as error:
             raise ValueError("the URL has no database name: use mongodb://host/database") from error
+        self._watch = DatabaseWatch(partial(self._ping_client.get_default_database().command, "ping"))
+        self._database = WatchedDatabase(database, self._watch)
         self._schema, self._grace = schema, grace
         self._column_cache = column_cache or ColumnCache()
         self._collections = {
@@ -73,6 +78,7 @@ class MongoStore:
 
     async def start(self) -> None:
         """Create indexes, finish the writes of dead processes, and start the maintenance that repeats this."""
+        self._watch.start()
         await self.ping()
         await migrate_version(self._database, self._schema.version)
         for documents in self._collections.values():
@@ -124,6 +130,8 @@ class MongoStore:
                 await self._maintenance
             self._maintenance = None
             self._closing = False
+        await self._watch.stop()
+        await self._ping_client.close()
         await self._client.close()
 
     async def ping(self) -> None:
@@ -240,3 +248,15 @@ class MongoStore:
     async def next_number(self, application: str, counter: str) -> int:
         """Increment a counter and return its value."""
         return await self._numbers.increment_counter(application, counter)
+
+
+def _build_client(url: str, **options: Any) -> Any:
+    return AsyncMongoClient(
+        url,
+        connect=False,
+        w="majority",
+        serverSelectionTimeoutMS=_SELECTION_MS,
+        connectTimeoutMS=_CONNECT_MS,
+        appname="okube-api",
+        **options,
+    )
