@@ -11,6 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Match, Route, compile_path
 from starlette.types import Scope
 
+from okube_api.api.route import ApiRoute
+
 Endpoint = Callable[..., Any]
 
 _APPLICATION_PATHS = ("/applications/{application}", "/a/{application}")
@@ -30,14 +32,18 @@ class AliasRoute(Route):
 
     def __init__(self, path: str, route: APIRoute) -> None:
         super().__init__(path, route.endpoint, include_in_schema=False)
+        self._route = route
         self.app = route.app
         self.methods = route.methods  # Starlette would add HEAD where there is GET; FastAPI does not
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match as Starlette does, and name the route in the scope as FastAPI does."""
         match, child_scope = super().matches(scope)
-        if match is not Match.NONE:
-            child_scope["route"] = self
+        if match is Match.NONE:
+            return match, child_scope
+        if isinstance(self._route, ApiRoute) and self._route.belongs_elsewhere(child_scope["path_params"]):
+            return Match.NONE, {}
+        child_scope["route"] = self
         return match, child_scope
 
 

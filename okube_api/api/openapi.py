@@ -21,12 +21,12 @@ from okube_api.api.field_descriptions import describe_fields, describe_parameter
 from okube_api.api.multipart import expand_multipart
 from okube_api.api.openapi_caching import NOT_MODIFIED, NOT_MODIFIED_RESPONSE, VERSION, describe_caching
 from okube_api.api.openapi_shapes import (
-    document_creations_under_applications,
+    document_under_applications,
     join_alternatives,
     name_forms,
     open_objects,
 )
-from okube_api.api.route import FORM, JSON, ApiRoute
+from okube_api.api.route import BLANK_MEANS_ABSENT, FORM, JSON, ApiRoute
 from okube_api.errors import (
     BadRequest,
     Forbidden,
@@ -191,7 +191,7 @@ def build_document(app: FastAPI) -> Json:
             for method in route.methods or ():
                 _complete_operation(document["paths"][route.path_format][method.lower()], route, method.lower())
     _complete_schemas(document)
-    document_creations_under_applications(document, _APPLICATION)
+    document_under_applications(document, _APPLICATION)
     return document
 
 
@@ -204,6 +204,8 @@ def _complete_schemas(document: Json) -> None:
             describe_parameters(operation)
             for parameter in operation.get("parameters", ()):
                 _drop_null(parameter["schema"])
+                if parameter["in"] == "query" and parameter["name"] in BLANK_MEANS_ABSENT:
+                    parameter["allowEmptyValue"] = True
     name_forms(document)
     join_alternatives(document)
     open_objects(schemas)

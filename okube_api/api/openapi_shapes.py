@@ -76,28 +76,41 @@ def _is_nullable(schema: Json, schemas: Json) -> bool:
     return "null" in schema.get("type", ()) or any(_is_nullable(part, schemas) for part in schema.get("anyOf", ()))
 
 
-def document_creations_under_applications(document: Json, application_parameter: Json) -> None:
-    """Document creations under an application as separate operations: `app` is refused there and required elsewhere."""
+def document_under_applications(document: Json, application_parameter: Json) -> None:
+    """Document creations under an application as separate operations: `app` is refused there and required elsewhere.
+
+    The other methods of such a path are then documented there, too, so that a documented path has all its methods.
+    """
     schemas = document["components"]["schemas"]
-    for item in list(document["paths"].values()):
-        operation = item.get("post", {})
-        if not _names_application(operation, schemas):
-            continue
-        aliases = operation["x-aliases"]
-        under_application = [path for path in aliases if "{application}" in path]
-        operation["x-aliases"] = [path for path in aliases if path not in under_application]
-        if not operation["x-aliases"]:
-            del operation["x-aliases"]
-        path, *other_paths = under_application
-        copy = deepcopy(operation) | {
-            "operationId": f"{operation['operationId']}_in_application",
-            "summary": f"{operation['summary']} in application",
-            "parameters": [application_parameter, *deepcopy(operation.get("parameters", []))],
-            "x-aliases": other_paths,
-        }
-        for media in copy["requestBody"]["content"].values():
-            media["schema"] = _remove_app(media["schema"], schemas)
-        document["paths"].setdefault(path, {})["post"] = copy
+    items = list(document["paths"].values())
+    for item in items:
+        if _names_application(item.get("post", {}), schemas):
+            _document_alias(document, "post", item["post"], application_parameter)
+    for item in items:
+        for method, operation in item.items():
+            if any(alias in document["paths"] for alias in operation.get("x-aliases", ())):
+                _document_alias(document, method, operation, application_parameter)
+
+
+def _document_alias(document: Json, method: str, operation: Json, application_parameter: Json) -> None:
+    """Document those aliases of an operation that are under an application as an operation of their own."""
+    schemas = document["components"]["schemas"]
+    aliases = operation["x-aliases"]
+    under_application = [path for path in aliases if "{application}" in path]
+    operation["x-aliases"] = [path for path in aliases if path not in under_application]
+    if not operation["x-aliases"]:
+        del operation["x-aliases"]
+    path, *other_paths = under_application
+    parameters = [parameter for parameter in operation.get("parameters", ()) if parameter["name"] != "app"]
+    copy = deepcopy(operation) | {
+        "operationId": f"{operation['operationId']}_in_application",
+        "summary": f"{operation['summary']} in application",
+        "parameters": [application_parameter, *deepcopy(parameters)],
+        "x-aliases": other_paths,
+    }
+    for media in copy.get("requestBody", {}).get("content", {}).values():
+        media["schema"] = _remove_app(media["schema"], schemas)
+    document["paths"].setdefault(path, {})[method] = copy
 
 
 def _names_application(operation: Json, schemas: Json) -> bool:
@@ -118,6 +131,8 @@ def _remove_app(schema: Json, schemas: Json) -> Json:
             else value
             for key, value in schema.items()
         }
+    if "app" not in schemas[_ref_name(schema)].get("properties", {}):
+        return schema
     name = f"{_ref_name(schema)}InApplication"
     if name not in schemas:
         copy = schemas[name] = deepcopy(schemas[_ref_name(schema)])

@@ -6,7 +6,7 @@ twice.
 """
 
 import gc
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, ClassVar, TypeVar, get_args, get_origin
@@ -21,7 +21,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive
+from starlette.routing import Match
+from starlette.types import Message, Receive, Scope
 
 from okube_api.api.access import RequiredRoles, has_body, load_access, require_application
 from okube_api.api.container import Services, get_services
@@ -64,6 +65,17 @@ class ApiRoute(APIRoute):
     def accepts_idempotency_key(self) -> bool:
         """Return whether the route accepts an `Idempotency-Key`: where it creates a resource."""
         return not self.is_public and self.methods == {"POST"} and self.status_code in {201, 202}
+
+    def belongs_elsewhere(self, path_params: Mapping[str, str]) -> bool:  # noqa: ARG002 - for subclasses
+        """Return whether a path of the route's shape belongs to another route, which alone has methods there."""
+        return False
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match by path and method, except for paths that belong to another route."""
+        match, child_scope = super().matches(scope)
+        if match is not Match.NONE and self.belongs_elsewhere(child_scope["path_params"]):
+            return Match.NONE, {}
+        return match, child_scope
 
     async def respond_early(self, request: Request) -> Response | None:  # noqa: ARG002 - for subclasses
         """Return a response that needs neither validation nor the endpoint; None to continue with both.
@@ -230,7 +242,8 @@ def _is_list(annotation: Any) -> bool:
     return any(get_origin(kind) is list for kind in list_types(annotation))
 
 
-_BLANK_MEANS_ABSENT = frozenset({"q", "app", "delimiter"})
+BLANK_MEANS_ABSENT = frozenset({"q", "app", "delimiter"})
+"""Query parameters whose empty text is the same as none."""
 
 
 async def _check_query(request: Request, parameters: dict[str, bool], route: ApiRoute, services: Services) -> None:
@@ -255,7 +268,7 @@ async def _check_query(request: Request, parameters: dict[str, bool], route: Api
                 message = f"Unknown query parameter '{name[:100]}'.{suggestion}"
                 faults.append(Fault("query", f"/{name}", "unknown_parameter", message))
             continue
-        if not value and name in _BLANK_MEANS_ABSENT:
+        if not value and name in BLANK_MEANS_ABSENT:
             continue
         if name in seen and not parameters[name]:
             faults.append(Fault("query", f"/{name}", "repeated", f"'{name}' may be sent only once."))

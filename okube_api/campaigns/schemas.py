@@ -23,7 +23,7 @@ from okube_api.kit.schemas import (
     Key,
     OpenObject,
     ReferenceList,
-    References,
+    ReferenceFilter,
     Scalars,
     TagList,
     Text,
@@ -222,9 +222,9 @@ class CampaignQuery(PeriodQuery):
         "first to the last day with data (`computed`).",
     )
     g: Switch = Field(False, description="Only global campaigns, which have no sites.")
-    sites: References = Field(UNSET, description="Campaigns with any of these sites (ids or keys).")
-    lever: References = Field(UNSET, description="Campaigns with any of these levers (ids or keys).")
-    levers: References = Field(UNSET, description="Same as `lever`.")
+    sites: ReferenceFilter = Field(UNSET, description="Campaigns with any of these sites (ids or keys).")
+    lever: ReferenceFilter = Field(UNSET, description="Campaigns with any of these levers (ids or keys).")
+    levers: ReferenceFilter = Field(UNSET, description="Same as `lever`.")
     provider: Text = UNSET
     agency: Text = UNSET
     format: Text = UNSET

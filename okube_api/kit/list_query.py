@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema, model_validator
 
 from okube_api.kit.booleans import BOOLEANS
 from okube_api.kit.encodings import Encoding
@@ -26,7 +26,11 @@ def _parse_switch(value: object) -> object:
     return BOOLEANS.get(text, text) if isinstance(text, str) else text
 
 
-Flag = Annotated[Literal["true", "false"], BeforeValidator(_normalize_flag)]
+Flag = Annotated[
+    Literal["true", "false"],
+    BeforeValidator(_normalize_flag),
+    WithJsonSchema({"type": "string", "enum": ["true", "false", "1", "0"]}),
+]
 """A boolean filter, written `true`, `false`, 1 or 0 in any case: when it is absent, both values match."""
 
 Switch = Annotated[bool, BeforeValidator(_parse_switch), Strict()]

@@ -62,7 +62,7 @@ KEPT_BY_EMPTY_CELL = "kept by an empty cell"
 class UpdateBody(Body):
     """Base of the bodies of updates.  An answer of the resource is a valid body, which changes nothing.
 
-    Null, an empty list and an empty object clear a field that may be null.
+    Null clears a field that may be null, and so do an empty list of a list and an empty object of an object.
     read_only: the fields of answers that an update cannot change.  They are accepted with their current value only.
     non_empty: lists that null clears, but not an empty list, which is accepted only if the list is empty now.
     not_stored: fields that are no fields of the resource: they find it, or are ignored.
@@ -80,9 +80,9 @@ class UpdateBody(Body):
         """Validate the fields without the read-only ones, which `list_changes` checks."""
         if not isinstance(fields, dict):
             return handler(fields)
-        nullable = list_nullable_fields(cls) - cls.non_empty
+        empty_values = _list_empty_values(cls)
         read_only = {name: value for name, value in fields.items() if name in cls.read_only}
-        empty = {name: value for name, value in fields.items() if name in nullable and value in ([], {})}
+        empty = {name: value for name, value in fields.items() if value in ([], {}) and value == empty_values.get(name)}
         body = handler({name: value for name, value in fields.items() if name not in read_only} | dict.fromkeys(empty))
         body._read_only_values, body._empty_values = read_only, empty
         return body
@@ -124,6 +124,21 @@ def list_nullable_fields(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(
         field.alias or name for name, field in model.model_fields.items() if NoneType in list_types(field.annotation)
     )
+
+
+@lru_cache
+def _list_empty_values(model: type[UpdateBody]) -> Json:
+    """Return the value that clears a field besides null, by JSON name: `[]` of lists and `{}` of objects."""
+    clearable = list_nullable_fields(model) - model.non_empty
+    empty_values: Json = {}
+    for attribute, field in model.model_fields.items():
+        name = field.alias or attribute
+        for kind in list_types(field.annotation) if name in clearable else ():
+            if get_origin(kind) is list:
+                empty_values[name] = []
+            elif get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, BaseModel)):
+                empty_values[name] = {}
+    return empty_values
 
 
 def _is_same_value(sent: Any, present: Any) -> bool:
@@ -230,6 +245,9 @@ TagList = Annotated[list[Text], Field(examples=[["flagship"]]), AfterValidator(_
 Tags = Annotated[TagList, Field(min_length=1)]
 References = Annotated[list[Key], Field(min_length=1, max_length=10_000)]
 """Ids or keys of other resources."""
+
+ReferenceFilter = Annotated[list[Key], Field(min_length=1, max_length=500)]
+"""Ids or keys of other resources in a query: a URL may have 16 KB, which 500 ids need."""
 
 ReferenceList = Annotated[list[Key], Field(max_length=10_000)]
 """Ids or keys of other resources; the list may be empty."""

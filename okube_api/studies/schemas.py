@@ -18,7 +18,7 @@ from okube_api.kit.schemas import (
     Instant,
     Key,
     ReferenceList,
-    References,
+    ReferenceFilter,
     Scalars,
     TagList,
     UpdateBody,
@@ -152,8 +152,8 @@ class StudyQuery(PeriodQuery):
     with_results: Switch = Field(
         False, description="Return the `results` of each study; they take some queries each. Not for CSV."
     )
-    sites: References = Field(UNSET, description="Studies with any of these sites (ids or keys).")
-    pois: References = Field(UNSET, description="Studies with any of these points of interest (ids or keys).")
+    sites: ReferenceFilter = Field(UNSET, description="Studies with any of these sites (ids or keys).")
+    pois: ReferenceFilter = Field(UNSET, description="Studies with any of these points of interest (ids or keys).")
 
     def to_condition(self) -> Condition:
         """Return the condition that a study is in the list; the route adds `sites` and `pois`.

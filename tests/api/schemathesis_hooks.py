@@ -1,4 +1,7 @@
-"""Hooks of the schemathesis command: real names in paths, and formats of the API."""
+"""Hooks of the schemathesis command: the names of resources that exist, and formats of the API.
+
+They are independent of the checks: `schemathesis.toml` says which answers are accepted.
+"""
 
 import json
 import os
@@ -10,6 +13,22 @@ import schemathesis
 from hypothesis import strategies as st
 
 NAMES: dict[str, list[str]] = json.loads(os.environ.get("OKUBE_SCHEMATHESIS_NAMES", "{}"))
+REFERENCES = {
+    "app": "application",
+    "applications": "application",
+    "campaign": "campaign",
+    "campaigns": "campaign",
+    "equipments": "equipment",
+    "lever": "lever",
+    "levers": "lever",
+    "parent": "site",
+    "poi": "poi",
+    "pois": "poi",
+    "site": "site",
+    "sites": "site",
+    "study": "study",
+}
+"""Kind of the resources that a field of a body or query names."""
 
 schemathesis.openapi.format("h3-cell", st.sampled_from(["8c1fb4675b6a5ff", "8a1f902e6217fff"]))
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(["Europe/Paris", "UTC", "America/New_York"]))
@@ -23,21 +42,21 @@ def map_path_parameters(context: Any, parameters: dict[str, Any] | None) -> dict
     return {name: _choose_name(name, value) for name, value in parameters.items()}
 
 
-_SWITCHES = ("active", "hasDraft", "inProd", "name", "online", "trigger")
+@schemathesis.hook
+def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Name existing resources in three of four references of a query."""
+    return _name_resources(query)
+
+
+@schemathesis.hook
+def map_body(context: Any, body: Any) -> Any:
+    """Name existing resources in three of four references of a body."""
+    return _name_resources(body)
 
 
 @schemathesis.hook
 def filter_case(context: Any, case: Any) -> bool:
-    """Leave out cases about which the document cannot be exact.
-
-    An empty `q` means that it is absent, booleans may be 0 and 1, a decimal comma needs another delimiter, and not
-    all texts of 15 digits are H3 cells.
-    """
-    query = case.query if isinstance(case.query, dict) else {}
-    if query.get("q") == "" or any(str(query.get(name)) in {"0", "1"} for name in _SWITCHES):
-        return False
-    if query.get("decimal") == "," and query.get("delimiter", ",") == ",":
-        return False
+    """Leave out false H3 cells: no pattern describes the cells of all resolutions."""
     return not _has_false_cell(case.body)
 
 
@@ -49,7 +68,25 @@ def _has_false_cell(value: Any) -> bool:
     return isinstance(value, str) and len(value) == 15 and value.isalnum() and not h3.is_valid_cell(value)
 
 
-def _choose_name(name: str, value: object) -> object:
+def _name_resources(value: Any) -> Any:
+    """Return a value whose references, at any depth, name existing resources."""
+    if isinstance(value, list):
+        return [_name_resources(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    named = {}
+    for name, inner in value.items():
+        kind = REFERENCES.get(name)
+        if kind and isinstance(inner, str):
+            named[name] = _choose_name(kind, inner)
+        elif kind and isinstance(inner, list) and all(isinstance(item, str) for item in inner):
+            named[name] = [_choose_name(kind, item) for item in inner]
+        else:
+            named[name] = _name_resources(inner)
+    return named
+
+
+def _choose_name(kind: str, value: object) -> object:
     number = zlib.crc32(str(value).encode("utf-8", "surrogatepass"))
-    names = NAMES.get(name)
+    names = NAMES.get(kind)
     return names[number // 4 % len(names)] if names and number % 4 else value

@@ -11,6 +11,8 @@ from tests.api.server import Json, Server
 
 pytestmark = pytest.mark.anyio
 
+UNDER = "/applications/{application}"
+
 
 async def get_document(nobody: httpx.AsyncClient) -> Json:
     """Return the OpenAPI document."""
@@ -60,6 +62,32 @@ async def test_every_route_is_in_the_document(server: Server, nobody: httpx.Asyn
         for method in set(route.methods or ()) - {"HEAD"}
     }
     assert documented == served
+
+
+PATH_VALUES = {"kind": "pings"}
+
+
+async def test_allow_names_the_documented_methods_of_each_path(nobody: httpx.AsyncClient) -> None:
+    """A documented path has all its methods, so that `Allow` is what the document says."""
+    for path, item in (await get_document(nobody))["paths"].items():
+        url = re.sub("{([^}]*)}", lambda match: PATH_VALUES.get(match[1], "5e1834b0e12d62a85b388a1b"), path)
+        allowed = (await nobody.options(url)).headers["allow"].split(", ")
+        assert set(allowed) - {"HEAD", "OPTIONS"} == {method.upper() for method in item}, path
+
+
+async def test_lists_under_an_application_take_no_app(nobody: httpx.AsyncClient) -> None:
+    paths = (await get_document(nobody))["paths"]
+    for kind in ("sites", "pois", "campaigns", "studies"):
+        names = [[p["name"] for p in paths[path]["get"]["parameters"]] for path in (f"/{kind}", f"{UNDER}/{kind}")]
+        assert set(names[0]) - set(names[1]) == {"app"}
+        assert set(names[1]) - set(names[0]) == {"application"}
+
+
+async def test_empty_search_texts_are_allowed(nobody: httpx.AsyncClient) -> None:
+    paths = (await get_document(nobody))["paths"]
+    for path in ("/sites", "/campaigns", f"{UNDER}/areas"):
+        (search,) = [p for p in paths[path]["get"]["parameters"] if p["name"] == "q"]
+        assert search["allowEmptyValue"] is True
 
 
 async def test_every_operation_is_described(nobody: httpx.AsyncClient) -> None:

@@ -120,6 +120,14 @@ def test_head_is_refused_as_get(client: httpx.Client, path: str, status: int) ->
         ("/a/any/sites", "GET, HEAD, OPTIONS, POST"),
         ("/sites/5e1834b0e12d62a85b388a1b/thumbnail", "DELETE, GET, HEAD, OPTIONS"),
         ("/a/any/presence/analytics", "OPTIONS, POST"),
+        ("/a/any/ingest/touches", "OPTIONS, POST"),
+        ("/applications/any/ingest/5e1834b0e12d62a85b388a1b", "DELETE, GET, HEAD, OPTIONS"),
+        ("/a/any/ingest/5e1834b0e12d62a85b388a1b/rejected", "GET, HEAD, OPTIONS"),
+        ("/a/any/ingest/other", "DELETE, GET, HEAD, OPTIONS, POST"),
+        ("/a/any/sites/import", "OPTIONS, POST"),
+        ("/applications/any/s/import", "OPTIONS, POST"),
+        ("/a/any/s/important", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
+        ("/a/any/pois", "GET, HEAD, OPTIONS, PATCH, POST, PUT"),
     ],
 )
 def test_options_names_the_methods_without_a_login(client: httpx.Client, path: str, allow: str) -> None:

@@ -22,6 +22,17 @@ BODIES: dict[str, Json] = {
 }
 
 
+@pytest.mark.parametrize("fields", [{"key": "import"}, {"keys": ["other", "import"]}])
+async def test_no_site_has_the_key_of_the_import(tenant: Tenant, fields: Json) -> None:
+    """Refuse the key, whose path below an application is that of the import."""
+    refused = await tenant.editor.post(f"{tenant.url}/sites", json={**BODIES["sites"], **fields})
+    assert (refused.status_code, refused.json()["code"]) == (422, "impossible")
+    site = await tenant.create("sites", **BODIES["sites"])
+    refused = await tenant.editor.put(f"{tenant.url}/sites/{site['_id']}", json=fields)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, f"/{next(iter(fields))}")
+    assert (await tenant.editor.get(f"{tenant.url}/sites/import")).status_code == 405
+
+
 @pytest.mark.parametrize("kind", BODIES)
 async def test_key_that_is_the_id_of_another_resource_is_refused(tenant: Tenant, kind: str) -> None:
     url, body = f"{tenant.url}/{kind}", BODIES[kind]

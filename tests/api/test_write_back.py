@@ -257,6 +257,17 @@ async def test_null_and_empty_values_clear_fields(tenant: Tenant) -> None:
     assert (await tenant.editor.put(url, json={"keys": None})).json()["keys"] == []
 
 
+@pytest.mark.parametrize(
+    "empty", [{"level": {}}, {"level": []}, {"timezone": {}}, {"tags": {}}, {"address": []}, {"coordinates": {}}]
+)
+async def test_empty_value_of_another_kind_clears_nothing(tenant: Tenant, empty: Json) -> None:
+    site = await tenant.create("sites", name="A", online=False, coordinates=[4.8, 45.7], level=3, tags=["t"])
+    url = f"{tenant.url}/sites/{site['_id']}"
+    refused = await tenant.editor.put(url, json=empty)
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "wrong_type")
+    assert (await tenant.editor.get(url)).json() == site
+
+
 async def test_user_of_two_applications_is_sent_back(server: Server, tenant: Tenant, other_tenant: Tenant) -> None:
     login = f"{uuid4()}@example.com"
     answers = []

@@ -1,6 +1,7 @@
 """Routes of the ingest: files of events, and the batches made of them."""
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query
@@ -28,7 +29,16 @@ from okube_api.store.conditions import equal
 from okube_api.store.values import Json
 from okube_api.tables.formula_marks import mark_cells
 
-router = APIRouter(route_class=ApiRoute, tags=["ingest"])
+
+class BatchRoute(ApiRoute):
+    """A route of batches, or of an application's ingest."""
+
+    def belongs_elsewhere(self, path_params: Mapping[str, str]) -> bool:
+        """Return whether the path names a kind of events instead of a batch."""
+        return path_params.get("batch") in KINDS
+
+
+router = APIRouter(route_class=BatchRoute, tags=["ingest"])
 
 BATCHES = under_applications("/ingest")
 BATCH = under_applications("/ingest/{batch}")
@@ -156,6 +166,10 @@ class FileRoute(UploadRoute):
     def body_limit(self, settings: Settings) -> int:
         """Return the maximum size of a file as it is sent, in bytes."""
         return settings.ingest_limit
+
+    def belongs_elsewhere(self, path_params: Mapping[str, str]) -> bool:
+        """Return whether the path names a batch instead of a kind of events."""
+        return re.fullmatch("[0-9a-fA-F]{24}", path_params["kind"]) is not None
 
 
 file_router = APIRouter(route_class=FileRoute, tags=["ingest"])

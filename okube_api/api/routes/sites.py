@@ -1,5 +1,6 @@
 """Routes of sites."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
 
@@ -20,10 +21,24 @@ from okube_api.http.middleware.proxy import public_path
 from okube_api.http.pagination import Page, answer_page
 from okube_api.kit.repository import DocumentPage
 from okube_api.kit.schemas import UNSET
-from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteQuery, SiteUpdate
+from okube_api.sites.schemas import RESERVED_KEY, SiteAnswer, SiteCreate, SiteQuery, SiteUpdate
 from okube_api.store.values import Json
 
-router = APIRouter(route_class=ApiRoute, tags=["sites"])
+
+def is_import(path_params: Mapping[str, str]) -> bool:
+    """Return whether a path below an application is that of the import, not of a site."""
+    return path_params.get("site") == RESERVED_KEY and "application" in path_params
+
+
+class SiteRoute(ApiRoute):
+    """A route of sites."""
+
+    def belongs_elsewhere(self, path_params: Mapping[str, str]) -> bool:
+        """Return whether the path is that of the import."""
+        return is_import(path_params)
+
+
+router = APIRouter(route_class=SiteRoute, tags=["sites"])
 
 PICTURE_PART = {"thumbnail": False}
 

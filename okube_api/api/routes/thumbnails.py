@@ -1,5 +1,6 @@
 """Routes of files of sites: pictures, and tables to import."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Header
@@ -14,7 +15,7 @@ from okube_api.api.multipart import MultipartBody, MultipartRoute, TableRoute, r
 from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute
 from okube_api.api.routes.site_tables import TABLE
-from okube_api.api.routes.sites import ITEM, LIST, SiteToEdit, with_public_thumbnail
+from okube_api.api.routes.sites import ITEM, LIST, SiteToEdit, is_import, with_public_thumbnail
 from okube_api.http.etags import IfMatch, answer_with_etag, parse_if_match
 from okube_api.kit.schemas import UNSET
 from okube_api.settings import Settings
@@ -35,6 +36,10 @@ class PictureRoute(MultipartRoute):
     def body_limit(self, settings: Settings) -> int:
         """Return the maximum size of all parts together, in bytes."""
         return MAX_BYTES + settings.body_limit
+
+    def belongs_elsewhere(self, path_params: Mapping[str, str]) -> bool:
+        """Return whether the path is that of the import."""
+        return is_import(path_params)
 
 
 async def _read_picture(services: Services, parts: MultipartBody) -> Picture | None:
