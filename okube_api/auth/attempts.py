@@ -68,7 +68,7 @@ class LoginAttempts:
         Attempts on one account take turns within this process: correct ones in parallel do not count as failures.
         """
         known_id = self.hash_account(login, address)
-        is_known = await self._is_known(known_id)
+        is_known = address != "" and await self._is_known(known_id)  # it is empty where the server does not know it
         account = self.hash_account(login, address if is_known else "")
         turn = self._turns.setdefault(account, asyncio.Lock())
         async with turn:

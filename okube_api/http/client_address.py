@@ -1,6 +1,6 @@
 """The address of a client as limits count it: clients of IPv6 have a network of addresses each."""
 
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.requests import Request
 
@@ -17,6 +17,14 @@ def group_address(text: str) -> str:
 
     A text that is no address is returned as it is.
     """
+    address = parse_address(text)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((int(address), _CLIENT_PREFIX), strict=False))
+    return text if address is None else str(address)
+
+
+def parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return an address without its port and zone, an IPv4 address within IPv6 as such; None for any other text."""
     host = text.strip()
     if host.startswith("["):
         host = host[1:].partition("]")[0]
@@ -25,9 +33,6 @@ def group_address(text: str) -> str:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
-        return text
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ip_network((int(address), _CLIENT_PREFIX), strict=False))
-    return str(address)
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

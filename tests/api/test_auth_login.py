@@ -340,6 +340,33 @@ async def test_guesses_from_elsewhere_do_not_lock_out_a_known_address(server: Se
         assert (await log_in(owner, user.login)).status_code == 403
 
 
+async def test_a_flood_of_logins_does_not_keep_out_known_addresses(server: Server) -> None:
+    async with share_store(server, require_https=False) as plain:
+        user = await plain.create_user()
+        owner, session = plain.client(address=("192.0.2.1", 1)), plain.client_of(user)
+        assert (await log_in(owner, user.login)).status_code == 200
+        attackers = [plain.client(address=(f"198.51.100.{n}", 1)) for n in range(100)]
+        flood = [
+            asyncio.create_task(log_in(attacker, f"{uuid4().hex}@example.com", WRONG_PASSWORD))
+            for attacker in attackers
+        ]
+        await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
+        assert (await log_in(owner, user.login)).status_code == 200
+        passwords = {"current": PASSWORD, "new": "violet harbour tram 72"}
+        assert (await session.post("/auth/password", json=passwords)).status_code == 204
+        statuses = Counter(answer.status_code for answer in await asyncio.gather(*flood))
+    assert set(statuses) == {401, 429}
+    assert statuses[429] > 20
+
+
+async def test_an_unknown_address_is_not_remembered(server: Server) -> None:
+    """Where the server does not know addresses, such as on a socket of the file system, all clients share one."""
+    user, attempts = await server.create_user(), server.services.sessions.attempts
+    for _ in range(2):
+        async with attempts.guard(user.login, "", None) as is_known:
+            assert not is_known
+
+
 @pytest.mark.parametrize("payload", ["x", "e30=", "bnVsbA==", "WzFd", "é", "=" * 4096])
 async def test_a_malformed_captcha_is_refused(server: Server, nobody: httpx.AsyncClient, payload: str) -> None:
     user = await lock_account(server, nobody)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from okube_api.errors import Forbidden
+from okube_api.http.client_address import parse_address
 from okube_api.http.problems import problem_response
 
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -63,9 +64,10 @@ class ProxyHeaders:
         if _PREFIX.fullmatch(prefix):
             scope.setdefault("state", {})["prefix"] = prefix
         addresses = [hop["for"] for hop in hops if "for" in hop] or _read_list(scope, b"x-forwarded-for")
-        for address in map(_remove_port, reversed(addresses)):
-            scope["client"] = (address, 0)
-            if not _is_in_networks(address, self.proxies):
+        for text in reversed(addresses):
+            address = parse_address(text)
+            scope["client"] = (text if address is None else str(address), 0)
+            if not _is_in_networks(text, self.proxies):
                 return
 
 
@@ -106,14 +108,6 @@ def parse_forwarded(header: str) -> list[dict[str, str]]:
     return [hop for hop in hops if hop]
 
 
-def _remove_port(address: str) -> str:
-    """Return an address without its port: `192.0.2.1:80` and `[2001:db8::1]:80` have one."""
-    if address.startswith("["):
-        return address[1:].partition("]")[0]
-    host, _, port = address.partition(":")
-    return host if port.isdecimal() else address
-
-
 def _is_https_or_health(scope: Scope) -> bool:
     scheme: str = scope["scheme"]
     path: str = scope["path"]
@@ -136,15 +130,10 @@ def _read_list(scope: Scope, header: bytes) -> list[str]:
 
 
 def _is_in_networks(address: str, networks: Networks) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)
+    parsed = parse_address(address)
+    return parsed is not None and any(parsed in network for network in networks)
 
 
 def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
+    parsed = parse_address(address)
+    return parsed is not None and parsed.is_loopback

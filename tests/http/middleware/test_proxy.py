@@ -88,7 +88,23 @@ async def test_plain_http_stays_refused(headers: dict[str, str], address: str) -
     assert await pass_on(headers, address) == 403
 
 
-async def test_x_forwarded_for_may_have_ports() -> None:
-    seen = await pass_on({"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1:5555"})
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        ("192.0.2.1:5555", "192.0.2.1"),
+        ("[2001:db8::1%eth0]:80", "2001:db8::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1, 10.9.9.9:443", "192.0.2.1"),
+        ("192.0.2.1, ::ffff:10.9.9.9", "192.0.2.1"),
+        ("192.0.2.1, [::ffff:10.9.9.9]:443", "192.0.2.1"),
+        ("6.6.6.6, 192.0.2.1:80", "192.0.2.1"),
+        ("10.9.9.9, unknown", "unknown"),
+    ],
+)
+@pytest.mark.parametrize("proxy", [PROXY, f"::ffff:{PROXY}"])
+async def test_x_forwarded_for_may_have_ports_zones_and_mapped_addresses(
+    addresses: str, expected: str, proxy: str
+) -> None:
+    seen = await pass_on({"X-Forwarded-Proto": "https", "X-Forwarded-For": addresses}, proxy)
     assert isinstance(seen, dict)
-    assert seen["address"] == "192.0.2.1"
+    assert seen["address"] == expected
