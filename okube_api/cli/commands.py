@@ -117,7 +117,10 @@ def ingest(  # noqa: PLR0917 - options of a command line
     ] = None,
     unit: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD=UNIT", help="Unit of a duration: ms, s, min or h, such as duration_s=min."),
+        typer.Option(
+            metavar="FIELD=UNIT",
+            help="Unit of a field, such as duration_s=min or speed=km/h; docs/events.md lists them.",
+        ),
     ] = None,
     url: Url = None,
     token: Token = None,

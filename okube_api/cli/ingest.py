@@ -20,6 +20,14 @@ from okube_api.kit.application import Application
 from okube_api.settings import Settings
 
 _REASONS_SHOWN = 5
+_COUNTS_SHOWN = {
+    "unmatched": "in no place",
+    "inaccurate": "left out, too inaccurate",
+    "moving": "left out, too fast",
+    "jumps": "left out, jumps",
+    "future": "from the future",
+}
+"""Counts of a batch that are printed unless they are 0, and what they say."""
 
 
 def ingest(
@@ -128,7 +136,7 @@ def print_result(path: Path, batch: Mapping[str, Any]) -> None:
     """Print the counts of a batch and its first rejected lines."""
     counts = f"{batch['accepted']:,} accepted, {batch['duplicate']:,} duplicate, {batch['rejected']:,} rejected"
     echo(f"{path.name}: {counts} (batch {batch['_id']})")
-    for name, description in (("unmatched", "in no place"), ("future", "from the future")):
+    for name, description in _COUNTS_SHOWN.items():
         if count := batch.get(name, 0):
             echo(f"  {description}: {count:,}")
     for reason in batch.get("reasons", [])[:_REASONS_SHOWN]:

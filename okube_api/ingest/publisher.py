@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 
 import structlog
@@ -61,8 +62,7 @@ class Publisher:
         for batch in batches:
             of_batch = counts[batch["number"]]
             duplicate = batch["stored"] - of_batch.accepted
-            fields = {"accepted": of_batch.accepted, "duplicate": duplicate, "unmatched": of_batch.unmatched}
-            await self._batches.update(batch, fields)
+            await self._batches.update(batch, {**asdict(of_batch), "duplicate": duplicate})
 
     async def _set_visible(self, batch: Json) -> Json:
         stored = await self._batches.get_batch(batch["application"], batch["_id"])

@@ -27,7 +27,20 @@ class BatchAnswer(Answer):
     duplicate: int = Field(0, description="Number of events that were ingested before, or that are repeated.")
     rejected: int = Field(0, description="Number of lines that are not valid events.")
     unmatched: int = Field(
-        0, description="Number of pings that are in no place, duplicates included; set when the batch becomes visible."
+        0,
+        description="Number of pings that are in no place, duplicates included, without those that are `inaccurate` or "
+        "`moving`; set, like these, when the batch becomes visible.",
+    )
+    inaccurate: int = Field(
+        0, description="Number of pings, duplicates included, left out of stays by the setting `maximumAccuracy`."
+    )
+    moving: int = Field(
+        0, description="Number of pings, duplicates included, left out of stays by the setting `maximumSpeed`."
+    )
+    jumps: int = Field(
+        0,
+        description="Number of distinct pings left out of stays by the setting `ignoreJumps`; those in no place are "
+        "also `unmatched`.",
     )
     future: int = Field(0, description="Number of events, duplicates included, that were from the future at ingest.")
     reasons: list[ReasonAnswer] = Field(

@@ -128,6 +128,25 @@ class Stays(_SettingsGroup):
         "at most half the gap on each side; a silence that has not ended counts as the gap.",
     )
 
+    maximum_accuracy: Annotated[float, Field(ge=0, le=10**7)] | None = Field(
+        None,
+        alias="maximumAccuracy",
+        description="In metres: pings whose `accuracy` is greater are left out, as if they had not been sent. Null: "
+        "none are. Pings without an accuracy count.",
+    )
+    maximum_speed: Annotated[float, Field(ge=0, le=1000)] | None = Field(
+        None,
+        alias="maximumSpeed",
+        description="In metres per second: pings whose `speed` is greater are left out, too. Null: none are. Pings "
+        "without a speed count.",
+    )
+    ignore_jumps: bool = Field(
+        False,
+        alias="ignoreJumps",
+        description="Whether to leave out pings that the user reached and left within an hour each, both times faster "
+        "than 500 km/h.",
+    )
+
     @property
     def gap_ms(self) -> int | None:
         """The longest silence within a stay in milliseconds; None if it is automatic."""
@@ -143,6 +162,9 @@ NEW_STAYS = Stays.model_validate(
         "minimumShare": 0.6,
         "walkingSpeed": 0.8,
         "dwell": "expected",
+        "maximumAccuracy": 100,
+        "maximumSpeed": 7,
+        "ignoreJumps": True,
     }
 )
 """The rule of new applications; the figures behind it are in docs/stays.md."""

@@ -141,6 +141,52 @@ async def test_units(
     assert (await ingest(shop, "stays", write(same), media)).json()["duplicate"] == 3
 
 
+@pytest.mark.parametrize(
+    ("units", "accuracies", "speeds"),
+    [
+        ({}, (100, 100.5), (7, 7.5)),
+        ({"unit__accuracy": "ft", "unit__speed": "km/h"}, (328, 329), (25, 26)),
+        ({"unit__accuracy": "km", "unit__speed": "mph"}, (0.1, 0.101), (15, 16)),
+        ({"unit__speed": "kn"}, (100, 101), (13, 14)),
+    ],
+)
+@FORMATS
+async def test_pings_have_accuracies_and_speeds_in_any_unit(
+    shop: Tenant,
+    *,
+    media: str,
+    write: Callable[[Rows], bytes],
+    units: dict[str, str],
+    accuracies: tuple[float, float],
+    speeds: tuple[float, float],
+) -> None:
+    """Send pings on both sides of the limits of 100 m and 7 m/s; -1 is an unknown speed."""
+    limits = {"maximumAccuracy": 100, "maximumSpeed": 7}
+    assert (await shop.admin.patch(shop.url, json={"settings": {"stays": limits}})).status_code == 200
+    rows = [
+        {"user": "u", "lng": 13.4, "lat": 52.5, "accuracy": accuracy, "speed": speed}
+        for accuracy in accuracies
+        for speed in (*speeds, -1.0)
+    ]
+    sent = [{**row, "at": f"2024-07-05T1{hour}:00:00Z"} for hour, row in enumerate(rows)]
+    batch = (await ingest(shop, "pings", write(sent), media, **units)).json()
+    assert (batch["accepted"], batch["rejected"]) == (6, 0)
+    assert (batch["inaccurate"], batch["moving"], batch["jumps"], batch["unmatched"]) == (3, 1, 0, 0)
+
+
+@pytest.mark.parametrize("media_index", range(len(FORMATS.args[1])))
+@pytest.mark.parametrize(("name", "value"), [("accuracy", -0.5), ("accuracy", 1e8), ("speed", -1.5), ("speed", 1000.5)])
+async def test_impossible_accuracies_and_speeds_are_rejected(
+    shop: Tenant, media_index: int, name: str, value: float
+) -> None:
+    media, write = FORMATS.args[1][media_index]
+    ping = {"user": "u", "at": "2024-07-05T10:00:00Z", "lng": 13.4, "lat": 52.5, "accuracy": 5.5, "speed": 1.5}
+    answer = await ingest(shop, "pings", write([ping, {**ping, name: value}]), media)
+    batch = answer.json()
+    assert (batch["accepted"], batch["rejected"]) == (1, 1), batch
+    assert f"'{name}'" in batch["reasons"][0]["reason"]
+
+
 def build_visits(*times: str, **fields: str) -> Rows:
     return [{"user": "u", "site": "b1", "at": time, **fields} for time in times]
 
@@ -274,8 +320,10 @@ async def test_timestamps_of_parquet_without_a_time_zone(shop: Tenant, unit: str
         ("visits", {"mapper__device": "d"}, "/mapper[device]", "user, site"),
         ("visits", {"mapper__usr": "d"}, "/mapper[usr]", "mapper[user]"),
         ("stays", {"unit__duration_s": "hours"}, "/unit[duration_s]", "ms, s, min, h"),
-        ("visits", {"unit__duration_s": "min"}, "/unit[duration_s]", "no durations"),
+        ("visits", {"unit__duration_s": "min"}, "/unit[duration_s]", "with a unit: none"),
         ("stays", {"unit__start": "min"}, "/unit[start]", ""),
+        ("pings", {"unit__speed": "m"}, "/unit[speed]", "km/h"),
+        ("pings", {"unit__duration_s": "min"}, "/unit[duration_s]", "accuracy, speed"),
     ],
 )
 async def test_impossible_options_are_refused(

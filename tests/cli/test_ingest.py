@@ -108,7 +108,7 @@ def test_options_of_columns_and_times(visits: Path, work_folder: Path) -> None:
         (("--mapper", "user"), "FIELD=COLUMN"),
         (("--mapper", "user=a", "--mapper", "user=b"), "twice"),
         (("--mapper", "device=a"), "Fields of visits"),
-        (("--unit", "at=min"), "no durations"),
+        (("--unit", "at=min"), "with a unit: none"),
         (("--timezone", "Paris"), "Europe/Paris"),
     ],
 )

@@ -20,7 +20,7 @@ from okube_api.ingest.events.kinds import KINDS, json_schemas
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format, parse_charset, parse_content_encoding, parse_content_type
 from okube_api.ingest.parse.column_checks import get_field_rules, get_schema
-from okube_api.ingest.parse.read_options import UNITS, ReadOptions, list_durations
+from okube_api.ingest.parse.read_options import ReadOptions, list_units
 from okube_api.ingest.schemas import BatchAnswer
 from okube_api.kit.cells import guess_delimiter
 from okube_api.kit.list_query import PageQuery, Switch
@@ -121,9 +121,9 @@ def _select_option(given: Json, name: str) -> dict[str, str]:
 
 
 def _describe_options() -> dict[str, Any]:
-    """Return the parameters `mapper[field]` for every field of any kind, and `unit[field]` for durations."""
+    """Return the parameters `mapper[field]` for every field of any kind, and `unit[field]` for those with a unit."""
     fields = dict.fromkeys(rule.name for kind in KINDS for rule in get_field_rules(kind))
-    durations = dict.fromkeys(name for kind in KINDS for name in list_durations(kind))
+    units_of_field = {name: units for kind in KINDS for name, units in list_units(kind).items()}
     mapper = {
         f"mapper_{name}": Field(None, alias=f"mapper[{name}]", description=f"Name of the file's column with `{name}`.")
         for name in fields
@@ -132,10 +132,11 @@ def _describe_options() -> dict[str, Any]:
         f"unit_{name}": Field(
             None,
             alias=f"unit[{name}]",
-            description=f"Unit of `{name}`: {', '.join(UNITS)}. Rounded to whole seconds; seconds if absent.",
-            examples=["min"],
+            description=f"Unit of `{name}`: {', '.join(units_of_field[name])}."
+            + (" Rounded to whole seconds; seconds if absent." if name.endswith("_s") else ""),
+            examples=[next(unit for unit, factor in units_of_field[name].items() if factor != 1)],
         )
-        for name in durations
+        for name in units_of_field
     }
     return {name: (str | None, field) for name, field in {**mapper, **units}.items()}
 

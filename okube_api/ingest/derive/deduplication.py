@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from okube_api.ingest.columns.columns import mark_group_starts, sort_order
 from okube_api.ingest.columns.sort_codes import to_sort_codes
-from okube_api.ingest.events.kinds import OWN_ID_KEY
+from okube_api.ingest.events.kinds import OWN_ID_KEY, PING_DETAILS
 from okube_api.store.arrays import Flags, Ints
 
 
@@ -37,7 +37,9 @@ def mark_first_occurrences(rows: pa.Table, content: Sequence[str]) -> Flags:
         if len(numbers) == 0:
             continue
         events = rows.take(pa.array(numbers))
-        sort_codes = {name: to_sort_codes(events[name]) for name in dict.fromkeys((*key, "batch", *content))}
+        details = (name for name in PING_DETAILS if name in events.column_names)
+        columns = dict.fromkeys((*key, "batch", *content, *details))
+        sort_codes = {name: to_sort_codes(events[name]) for name in columns}
         by = sort_order(*sort_codes.values())
         starts = mark_group_starts(*(sort_codes[name][by] for name in key))
         is_first[numbers[by[starts]]] = True

@@ -7,16 +7,19 @@ A ping is matched with the zones that it is in (`derive/place_index.py`), and th
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from enum import IntEnum
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from okube_api.ingest.columns.columns import DayRange, to_codes, to_days_of_places, to_integers
 from okube_api.ingest.derive.deduplication import deduplicate
+from okube_api.ingest.derive.jumps import pack_positions
 from okube_api.ingest.derive.ping_runs import OUTSIDE, PingRuns, PingSessionizer
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
 from okube_api.ingest.derive.sessionize import Detections
-from okube_api.store.arrays import Ints
+from okube_api.store.arrays import Flags, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,27 +53,50 @@ def concat_stays(blocks: Sequence[StayColumns]) -> StayColumns:
 # -- pings ---------------------------------------------------------------------------------------------------
 
 
-def match_pings(pings: pa.Table, changes: Ints, sessionizer: PingSessionizer) -> tuple[Detections, Ints]:
-    """Return one detection per ping and zone that it is in, and the position of the ping of each of them.
+class PingUse(IntEnum):
+    """What becomes of a ping."""
 
-    changes: per ping, 1 if a change adds it, -1 if the change removes it, else 0.
+    MATCHED = 0  # it is in a place
+    UNMATCHED = 1  # it is in no place
+    INACCURATE = 2  # it is left out, because its accuracy is too low
+    MOVING = 3  # it is left out, because its speed is too high
+    JUMP = 4  # it is left out, because its position is wrong
+
+
+def match_pings(pings: pa.Table, changes: Ints, sessionizer: PingSessionizer) -> tuple[Detections, Ints]:
+    """Return one detection per ping and zone that it is in, and the use of each ping (`PingUse`, except `JUMP`).
+
+    changes: of each ping, as in `Detections`.
     Detections of pings that are in no zone follow, if stays depend on these pings.
     """
-    inside, zones = sessionizer.places.match(pings["lng"].to_numpy(), pings["lat"].to_numpy())
-    rows = inside
+    limits = sessionizer.limits
+    use = np.full(pings.num_rows, PingUse.UNMATCHED, np.int64)
+    use[_mark_greater(pings["speed"], limits.speed_mps)] = PingUse.MOVING
+    use[_mark_greater(pings["accuracy"], limits.accuracy_m)] = PingUse.INACCURATE
+    lng, lat = pings["lng"].to_numpy(), pings["lat"].to_numpy()
+    counted = np.flatnonzero(use == PingUse.UNMATCHED)
+    inside, zones = sessionizer.places.match(lng[counted], lat[counted])
+    rows = inside = counted[inside]
+    use[inside] = PingUse.MATCHED
     if sessionizer.needs_pings_outside:
-        is_outside = np.ones(pings.num_rows, np.bool_)
-        is_outside[inside] = False
-        outside = np.flatnonzero(is_outside)
+        outside = np.flatnonzero(use == PingUse.UNMATCHED)
         rows, zones = np.concatenate((inside, outside)), np.concatenate((zones, np.full(len(outside), OUTSIDE)))
     detections = Detections(
         to_integers(pings["user"])[rows],
         zones.astype(np.int32),
-        np.zeros(len(rows), np.int32),
+        pack_positions(lng[rows], lat[rows]) if limits.ignores_jumps else np.zeros(len(rows), np.int32),
         to_integers(pings["at"])[rows],
-        changes[rows].astype(np.int8),
+        changes[rows].astype(np.int32),
     )
-    return detections, inside
+    return detections, use
+
+
+def _mark_greater(values: pa.ChunkedArray, limit: float | None) -> Flags:
+    """Return which values are greater than the limit, if there is one; nulls are not."""
+    if limit is None or values.null_count == len(values):
+        return np.zeros(len(values), np.bool_)
+    is_greater: Flags = pc.fill_null(pc.greater(values, limit), False).to_numpy()
+    return is_greater
 
 
 def find_stays(runs: PingRuns, sessionizer: PingSessionizer, span: DayRange) -> StayColumns:

@@ -1,7 +1,8 @@
 """Runs of pings in places: what `refresh/sessions.py` reads completely, so that the stays of some days come out right.
 
 A run is a sequence of pings of a user in any zones, none of which is further from the next than the longest gap.  All
-that a stay depends on lies in its run, within one gap around it, and on the UTC days of its pings.
+that a stay depends on lies in its run, within the reach around it (one gap and, where jumps are ignored, one jump), and
+on the UTC days of its pings.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,13 @@ from numpy.typing import NDArray
 from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.columns import DayRange, mark_group_starts, sort_order, to_days_of_places
 from okube_api.ingest.columns.local_days import to_utc_days
-from okube_api.ingest.derive.ping_stays import MatchedPings, PingRules, PingStays, derive_ping_stays
+from okube_api.ingest.derive.jumps import JUMP_MS, find_jumps, unpack_positions
+from okube_api.ingest.derive.ping_stays import (
+    MatchedPings,
+    PingRules,
+    PingStays,
+    derive_ping_stays,
+)
 from okube_api.ingest.derive.place_index import PlaceIndex
 from okube_api.ingest.derive.sessionize import Detections, cancel_changes
 from okube_api.store.arrays import Flags, Ints
@@ -29,8 +36,9 @@ _DAYS = 10_000_000  # more than any day; packs a user and a day into one integer
 class PingRuns:
     """Pings in zones, sorted by user and time, and the first and last ping of each run.
 
-    pings: all pings, also those in no zone, sorted by user, time and zone; the change of a ping that exists before
-        and after the change is 0.
+    pings: all pings, also those in no zone, sorted by user, time, position and zone; the change of a ping that exists
+        before and after the change is 0.
+    reach_d: so many further days before and after a run can have pings that its stays depend on.
     start_days, end_days: the first and last local day that stays of a run can start on, whatever the time zones.
     """
 
@@ -39,6 +47,7 @@ class PingRuns:
     at_ms: Ints
     starts: Ints
     ends: Ints
+    reach_d: int
 
     @property
     def start_days(self) -> Ints:
@@ -52,14 +61,27 @@ class PingRuns:
 
     @cached_property
     def has_change(self) -> Flags:
-        """Whether a ping of the user changes on a UTC day of each run, or on the day before or after."""
+        """Whether a ping of the user changes on a UTC day of each run, or on a day within reach before or after."""
         rows = np.flatnonzero(self.pings.change)
         changed = np.unique(self.pings.user[rows] * _DAYS + to_utc_days(self.pings.at_ms[rows]))
         user = self.user[self.starts] * _DAYS
-        low = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.starts]) - 1, side="left")
-        high = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.ends]) + 1, side="right")
+        low = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.starts]) - self.reach_d, side="left")
+        high = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.ends]) + self.reach_d, side="right")
         has_change: Flags = high > low
         return has_change
+
+
+@dataclass(frozen=True, slots=True)
+class PingLimits:
+    """Which pings are left out of stays.
+
+    accuracy_m, speed_mps: those with a greater accuracy or speed; None: none.
+    ignores_jumps: whether those that are jumps (`find_jumps`); if not, positions are not needed, and are 0.
+    """
+
+    accuracy_m: float | None = None
+    speed_mps: float | None = None
+    ignores_jumps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +90,44 @@ class PingSessionizer:
 
     places: PlaceIndex
     rules: PingRules
+    limits: PingLimits = PingLimits()
+
+    @property
+    def reach_ms(self) -> int:
+        """The longest time between a run and a ping that its stays depend on, unless both are on the same UTC day."""
+        return self.rules.reach_ms + (JUMP_MS if self.limits.ignores_jumps else 0)
 
     @property
     def gap_s(self) -> int:
-        """The longest silence within a run, in seconds."""
-        return -(-self.rules.reach_ms // 1000)
+        """The reach in seconds, which is longer than any silence within a run."""
+        return -(-self.reach_ms // 1000)
 
     @property
     def needs_pings_outside(self) -> bool:
         """Whether stays depend on pings that are in no zone."""
         rules = self.rules
-        return bool(rules.gap_ms is None or rules.end_after_elsewhere or rules.minimum_share or rules.is_dwell_expected)
+        return bool(
+            self.limits.ignores_jumps
+            or rules.gap_ms is None
+            or rules.end_after_elsewhere
+            or rules.minimum_share
+            or rules.is_dwell_expected
+        )
 
     def sessionize(self, detections: Detections) -> PingRuns:
         """Return the runs of pings in any order, before and after a change."""
-        by = sort_order(detections.user, detections.at_ms, detections.site)
-        user, at_ms, zone = detections.user[by], detections.at_ms[by], detections.site[by]
-        change = cancel_changes(detections.change[by], mark_group_starts(user, at_ms, zone))
-        pings = Detections(user, zone, detections.equipment[by], at_ms, change)
+        by = sort_order(detections.user, detections.at_ms, detections.equipment, detections.site)
+        user, at_ms = detections.user[by], detections.at_ms[by]
+        position, zone = detections.equipment[by], detections.site[by]
+        change = cancel_changes(detections.change[by], mark_group_starts(user, at_ms, position, zone))
+        pings = Detections(user, zone, position, at_ms, change)
         inside = np.flatnonzero(zone != OUTSIDE)
         user, at_ms = user[inside], at_ms[inside]
         is_start = mark_group_starts(user)
         is_start[1:] |= np.diff(at_ms) > self.rules.reach_ms
         starts = np.flatnonzero(is_start)
-        return PingRuns(pings, user, at_ms, starts, np.append(starts[1:], len(user))[: len(starts)] - 1)
+        ends = np.append(starts[1:], len(user))[: len(starts)] - 1
+        return PingRuns(pings, user, at_ms, starts, ends, 1 + self.reach_ms // DAY_MS)
 
     def must_reach_back(self, sessions: PingRuns, span: DayRange) -> Flags:
         """Return which runs can have stays on the days of the span."""
@@ -104,10 +140,8 @@ class PingSessionizer:
 
     def reaches_into(self, sessions: PingRuns, edge_ms: int) -> Flags:
         """Return which runs start before an instant and can have stays that pings from then on change."""
-        reach_ms = DAY_MS + self.rules.reach_ms
-        mask: Flags = (sessions.at_ms[sessions.starts] < edge_ms) & (
-            sessions.at_ms[sessions.ends] >= edge_ms - reach_ms
-        )
+        is_within_reach = sessions.at_ms[sessions.ends] >= edge_ms - DAY_MS - self.reach_ms
+        mask: Flags = (sessions.at_ms[sessions.starts] < edge_ms) & is_within_reach
         return mask
 
     def list_earlier_days(self, sessions: PingRuns, mask: Flags, day: int) -> set[int]:
@@ -131,7 +165,7 @@ class PingSessionizer:
     def filter_unfinished(self, sessions: PingRuns, is_unfinished: Flags, day: int) -> Detections:
         """Return the pings of the days that unfinished runs, and runs of later days, can depend on."""
         pings = sessions.pings
-        margin_d = _LOCAL_D + 1 + self.rules.reach_ms // DAY_MS
+        margin_d = _LOCAL_D + 1 + self.reach_ms // DAY_MS
         first_day = np.full(len(pings), day - margin_d)
         rows = sessions.starts[is_unfinished]
         if len(rows):
@@ -149,10 +183,36 @@ class PingSessionizer:
         rows = np.flatnonzero((day >= span[0]) & (day <= span[1]))
         return stays.take(rows), day[rows]
 
+    def list_new_jumps(self, runs: PingRuns, span: DayRange) -> Detections:
+        """Return the pings, on the UTC days of the span, that the change adds and that are jumps: each once."""
+        pings = runs.pings.filter(runs.pings.change >= 0)
+        if len(pings) == 0:
+            return pings
+        starts = np.flatnonzero(mark_group_starts(pings.user, pings.at_ms, pings.equipment))
+        change = np.minimum.reduceat(pings.change, starts)  # that of the first batch with the ping
+        day, is_jump = to_utc_days(pings.at_ms[starts]), self._mark_jumps(pings)[starts]
+        is_listed = is_jump & (change > 0) & (day >= span[0]) & (day <= span[1])
+        rows = starts[is_listed]
+        return Detections(
+            pings.user[rows], pings.site[rows], pings.equipment[rows], pings.at_ms[rows], change[is_listed]
+        )
+
     def _derive(self, pings: Detections) -> PingStays:
-        inside = np.flatnonzero(pings.site != OUTSIDE)
-        matched = MatchedPings(pings.user, pings.at_ms, inside, pings.site[inside].astype(np.int64))
+        is_jump = self._mark_jumps(pings)
+        inside = np.flatnonzero((pings.site != OUTSIDE) & ~is_jump)
+        zone = pings.site[inside].astype(np.int64)
+        matched = MatchedPings(pings.user, pings.at_ms, inside, zone, is_jump if is_jump.any() else None)
         return derive_ping_stays(matched, self.places.zone_rules, self.rules)
+
+    def _mark_jumps(self, pings: Detections) -> Flags:
+        """Return which pings, in the order of `PingRuns`, are jumps that are ignored."""
+        if not self.limits.ignores_jumps:
+            return np.zeros(len(pings), np.bool_)
+        is_first = mark_group_starts(pings.user, pings.at_ms, pings.equipment)
+        lng, lat = unpack_positions(np.asarray(pings.equipment[is_first], np.int64))
+        is_jump = find_jumps(pings.user[is_first], pings.at_ms[is_first], lng, lat)
+        of_rows: Flags = is_jump[np.cumsum(is_first) - 1]
+        return of_rows
 
     def _find_days(self, at_ms: Ints, zone: NDArray[np.int64]) -> Ints:
         return to_days_of_places(at_ms, zone, self.places.zone_timezones)

@@ -14,11 +14,10 @@ import numpy as np
 
 from okube_api.ingest.columns.columns import mark_group_starts, sort_order
 from okube_api.ingest.columns.local_days import to_utc_days
-from okube_api.store.arrays import Flags, Floats, Ints
+from okube_api.store.arrays import Flags, Ints
 
 AUTO_GAP_INTERVALS = 10  # an automatic gap is so many times the median interval between pings
 AUTO_GAP_MS = (300_000, 2_700_000)  # the least and the greatest automatic gap
-MAX_SPEED_MPS = 500 / 3.6  # of a user between two pings; a ping that is faster reached and left is an error of position
 SHARE_UNIT = 1000
 
 _ENDLESS_MS = 2**62  # the silence before a user's first instant, and after the last
@@ -61,12 +60,15 @@ class MatchedPings:
 
     user, at_ms (UTC): one element per ping; pings of a user at the same instant count as one instant.
     ping, zone: pairs of a ping (an index) and a zone.
+    is_ignored: per ping, whether it says nothing of where the user is; it still counts for the automatic gap, which
+        depends on how often pings come.  None when no ping is ignored.  Such pings have no pairs.
     """
 
     user: Ints
     at_ms: Ints
     ping: Ints
     zone: Ints
+    is_ignored: Flags | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +108,11 @@ def derive_ping_stays(pings: MatchedPings, zones: ZoneRules, rules: PingRules) -
         if rules.gap_ms is not None
         else compute_gaps_ms(instants.user, instants.at_ms)
     )
+    if pings.is_ignored is not None:
+        is_counted = np.zeros(len(instants.user), np.bool_)
+        is_counted[instant_of_ping[~pings.is_ignored]] = True
+        instants, gap_ms = _make_instants(instants.user[is_counted], instants.at_ms[is_counted]), gap_ms[is_counted]
+        instant_of_ping = (np.cumsum(is_counted) - 1)[instant_of_ping]
     instant, zone = _list_visits(instants.user, instant_of_ping[pings.ping], pings.zone, zones.group)
     count, last_instant = _find_last_instants(instants, gap_ms, instant, zone, rules.end_after_elsewhere)
     dwell_ms = instants.at_ms[last_instant] - instants.at_ms[instant]
@@ -145,17 +152,6 @@ def compute_gaps_ms(user: Ints, at_ms: Ints) -> Ints:
     return result
 
 
-def find_position_errors(user: Ints, at_ms: Ints, metres: Floats) -> Flags:
-    """Return which pings are reached and left faster than `MAX_SPEED_MPS`, of pings sorted by user and time.
-
-    metres: the distance of each ping from the one before it in the array.
-    """
-    seconds = np.diff(at_ms, prepend=0) / 1000
-    is_fast = (metres > MAX_SPEED_MPS * seconds) & ~mark_group_starts(user)
-    is_error: Flags = is_fast & np.append(is_fast[1:], False)
-    return is_error
-
-
 def _list_instants(user: Ints, at_ms: Ints) -> tuple[_Instants, Ints]:
     """Return the distinct instants of pings, and the instant of each ping (an index)."""
     by = sort_order(user, at_ms)
@@ -163,10 +159,13 @@ def _list_instants(user: Ints, at_ms: Ints) -> tuple[_Instants, Ints]:
     is_new = mark_group_starts(user, at_ms)
     instant_of_ping = np.empty(len(by), np.int64)
     instant_of_ping[by] = np.cumsum(is_new) - 1
-    user, at_ms = user[is_new], at_ms[is_new]
+    return _make_instants(user[is_new], at_ms[is_new]), instant_of_ping
+
+
+def _make_instants(user: Ints, at_ms: Ints) -> _Instants:
     silence_ms = np.diff(at_ms, prepend=0)
     silence_ms[mark_group_starts(user)] = _ENDLESS_MS
-    return _Instants(user, at_ms, silence_ms), instant_of_ping
+    return _Instants(user, at_ms, silence_ms)
 
 
 def _list_visits(user: Ints, instant: Ints, zone: Ints, group: Ints) -> tuple[Ints, Ints]:

@@ -8,7 +8,7 @@ it must know of sessions to do so is a `Sessionizer`.  Pings have another one (`
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,20 +23,24 @@ from okube_api.ingest.columns.columns import (
 )
 from okube_api.store.arrays import Codes, Flags, Ints
 
+Changes = NDArray[np.signedinteger[Any]]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detections:
     """Users detected at locations: one array element per detection, in any order; duplicates are possible.
 
-    site, equipment: indices into a `LocationIndex`; of a ping, the zone or -1, and 0.  at_ms: UTC.
-    change: 1 for a detection that a change adds, -1 for one that it removes, else 0.
+    site, equipment: indices into a `LocationIndex`; of a ping, the zone or -1, and the position (`derive/jumps.py`)
+        or 0.  at_ms: UTC.
+    change: positive for a detection that a change adds, negative for one that it removes, else 0; the number that is
+        added with a ping says which of the new batches it is in, from 1.
     """
 
     user: Ints
     site: Codes
-    equipment: Codes
+    equipment: Codes | Ints
     at_ms: Ints
-    change: NDArray[np.int8]
+    change: Changes
 
     def __len__(self) -> int:
         return len(self.at_ms)
@@ -142,7 +146,7 @@ class Sessions:
     site: Codes
     equipment: Codes
     at_ms: Ints
-    change: NDArray[np.int8]
+    change: Changes
     starts: Ints
     ends: Ints
 
@@ -184,7 +188,8 @@ def index_equipments(equipments: pa.Table) -> LocationIndex:
 
 def sessionize(locations: LocationIndex, gap_s: int, detections: Detections) -> Sessions:
     """Return detections, sorted and cut into sessions where more than `gap_s` seconds lie between two of them."""
-    user, site, equipment, at_ms = detections.user, detections.site, detections.equipment, detections.at_ms
+    user, site, at_ms = detections.user, detections.site, detections.at_ms
+    equipment = np.asarray(detections.equipment, np.int32)
     by = sort_order(user, site, at_ms, equipment)
     user, site, at_ms, equipment = user[by], site[by], at_ms[by], equipment[by]
     starts, ends = _split_at_gaps(user, site, at_ms, gap_s)
@@ -192,7 +197,7 @@ def sessionize(locations: LocationIndex, gap_s: int, detections: Detections) -> 
     return Sessions(locations, gap_s, user, site, equipment, at_ms, change, starts, ends)
 
 
-def cancel_changes(change: NDArray[np.int8], is_first: Flags) -> NDArray[np.int8]:
+def cancel_changes(change: Changes, is_first: Flags) -> Changes:
     """Return the changes of sorted detections, 0 where the same detection exists before and after the change.
 
     is_first: which rows are the first of their detection; the others are duplicates.

@@ -33,6 +33,8 @@ class EventKind:
 
 OWN_ID_KEY = tuple(column.name for column in tables.OWN_ID)
 """Columns with the hash of an event's `id`: events of one UTC day with the same `id` are duplicates."""
+PING_DETAILS = ("accuracy", "speed")
+"""Columns of pings that do not distinguish pings."""
 
 AREAS = EventKind("areas", models.AreaEvent, tables.AREAS, natural_key=("code",))
 PANELISTS = EventKind("panelists", models.PanelistEvent, tables.PANELISTS, natural_key=("user",))

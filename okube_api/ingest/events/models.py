@@ -40,6 +40,24 @@ Person = Annotated[
 Iris = Annotated[str, Field(pattern="^[0-9A-Z]{9}$", examples=["693820101"])]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS 84.")]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS 84.")]
+Accuracy = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=10**7,
+        allow_inf_nan=False,
+        description="Metres: the user is within this distance of the position with a probability of 68 %.",
+    ),
+]
+Speed = Annotated[
+    float,
+    Field(
+        ge=-1,
+        le=1000,
+        allow_inf_nan=False,
+        description="Metres per second, as the device measured it. Negative if unknown, as iOS writes it.",
+    ),
+]
 Volume = Annotated[int, Field(ge=0, le=10**12)]
 """A number of deliveries; 0 if absent."""
 Weight = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)]
@@ -96,6 +114,8 @@ class PingEvent(Identified):
     at: Instant
     lng: Longitude
     lat: Latitude
+    accuracy: Accuracy | None = None
+    speed: Speed | None = None
 
 
 class StayEvent(Identified):

@@ -44,6 +44,8 @@ PINGS = _events(
     Column("lng", ColumnType.NUMBER),
     Column("lat", ColumnType.NUMBER),
     *OWN_ID,
+    Column("accuracy", ColumnType.NUMBER),  # metres, 68 %; null if unknown, and in rows that are older than the column
+    Column("speed", ColumnType.NUMBER),  # metres per second; null likewise
 )
 STAYS = _events(
     "stays",

@@ -153,12 +153,18 @@ def _to_ordinals(column: pa.ChunkedArray) -> Ints:
 
 
 def _scale_amounts(sent: pa.Table) -> dict[str, object]:
-    """Return the columns of numbers: weights in thousandths, money in millionths, and counts with 0 for absent."""
+    """Return the columns of numbers that are stored otherwise.
+
+    Weights become thousandths, money millionths; counts that are absent become 0, negative speeds null.
+    """
     columns: dict[str, object] = {}
     if "weight" in sent.column_names:
         columns["weight"] = _scale(pc.fill_null(sent["weight"], 1.0), WEIGHT_UNIT)
     if "amount" in sent.column_names:
         columns["amount_micro"] = _scale(sent["amount"], _MILLIONTHS)
+    if "speed" in sent.column_names and sent["speed"].null_count < sent.num_rows:
+        is_unknown = pc.less(sent["speed"], 0.0)
+        columns["speed"] = pc.if_else(is_unknown, pa.scalar(None, pa.float64()), sent["speed"])
     return columns | {name: pc.fill_null(sent[name], 0) for name in _COUNTS if name in sent.column_names}
 
 

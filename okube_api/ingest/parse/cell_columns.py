@@ -58,7 +58,7 @@ class CellReader:
 
     decimal_comma, date_order: see `CellFormat`.  If there is no date order, it is inferred from the days read so far.
     local_times: the time zones of instants without an offset; None refuses such instants.
-    factors: by field, the factor that converts the numbers of the file to seconds.
+    factors: by field, the factor that converts the numbers of the file to the unit of the field.
     """
 
     def __init__(
@@ -105,9 +105,9 @@ class CellReader:
             if (
                 isinstance(number, int | float)
                 and not isinstance(number, bool)
-                and isfinite(seconds := number * factor)
+                and isfinite(product := number * factor)
             ):
-                result[name] = round(seconds)
+                result[name] = round(product) if types[name] is ValueType.INTEGER else product
         if self._local_times is not None:
             for name, value in result.items():
                 if types.get(name) is ValueType.INSTANT and isinstance(value, str):
@@ -181,7 +181,7 @@ class CellReader:
             case ValueType.TEXT:
                 values = _to_texts(column)
             case ValueType.NUMBER:
-                values = self._to_numbers(column)
+                values = self._to_numbers(column, self._factors.get(rule.name))
             case ValueType.INTEGER:
                 values = self._to_integers(column, self._factors.get(rule.name))
             case ValueType.INSTANT:
@@ -201,12 +201,13 @@ class CellReader:
 
     # -- numbers
 
-    def _to_numbers(self, column: pa.Array) -> pa.Array | None:
+    def _to_numbers(self, column: pa.Array, factor: float | None = None) -> pa.Array | None:
+        numbers: pa.Array | None = None
         if pa.types.is_string(column.type):
-            return self._parse_numbers(column)
-        if _is_number(column.type):
-            return column.cast(pa.float64(), safe=False)
-        return None
+            numbers = self._parse_numbers(column)
+        elif _is_number(column.type):
+            numbers = column.cast(pa.float64(), safe=False)
+        return numbers if numbers is None or factor is None else pc.multiply(numbers, factor)
 
     def _to_integers(self, column: pa.Array, factor: float | None) -> pa.Array | None:
         """Return whole numbers as integers, null for fractions; with a factor, the rounded products."""

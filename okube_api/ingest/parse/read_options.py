@@ -15,8 +15,14 @@ from okube_api.kit.schemas import Timezone
 
 PLACE_ZONES = "site"
 """The value of `timezone` by which each event has the time zone of its site."""
-UNITS: Mapping[str, float] = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}
+DURATIONS_S: Mapping[str, float] = {"ms": 0.001, "s": 1, "min": 60, "h": 3600}
 """Units of durations, in seconds."""
+LENGTHS_M: Mapping[str, float] = {"m": 1, "km": 1000, "ft": 0.3048, "mi": 1609.344}
+"""Units of lengths, in metres."""
+SPEEDS_MPS: Mapping[str, float] = {"m/s": 1, "km/h": 1 / 3.6, "mph": 0.44704, "kn": 1.852 / 3.6}
+"""Units of speeds, in metres per second."""
+_UNITS: Mapping[str, Mapping[str, float]] = {"accuracy": LENGTHS_M, "speed": SPEEDS_MPS}
+"""Units by field; those of fields whose name ends with `_s` are `DURATIONS_S`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class ReadOptions:
     dates: order of day and month in days such as 01/02/2024.
     timezone: the IANA time zone of instants without an offset, or `site` for that of each event's site.
     mapper: the file's column by field.
-    units: the unit (see `UNITS`) by field that holds a duration.
+    units: the unit by field that has a unit (see `list_units`).
     """
 
     encoding: str | None = None
@@ -49,13 +55,13 @@ class ReadOptions:
             if name not in fields:
                 message = f"'mapper[{name[:100]}]': {kind} have no such field.{format_suggestion(name, fields)}"
                 raise _refuse(f"mapper[{name}]", f"{message} Fields of {kind}: {', '.join(fields)}.")
-        durations = list_durations(kind)
+        units = list_units(kind)
         for name, unit in self.units.items():
-            if name not in durations:
-                which = f"Durations of {kind}: {', '.join(durations)}." if durations else f"{kind} have no durations."
-                raise _refuse(f"unit[{name}]", f"'unit[{name[:100]}]': This field is not a duration. {which}")
-            if unit not in UNITS:
-                raise _refuse(f"unit[{name}]", f"'unit[{name}]': Use one of the units {', '.join(UNITS)}.")
+            if name not in units:
+                with_unit = f"Fields of {kind} with a unit: {', '.join(units) or 'none'}."
+                raise _refuse(f"unit[{name}]", f"'unit[{name[:100]}]': This field has no unit. {with_unit}")
+            if unit not in units[name]:
+                raise _refuse(f"unit[{name}]", f"'unit[{name}]': Use one of the units {', '.join(units[name])}.")
 
     def _check_timezone(self, kind: str, fields: list[str]) -> None:
         if self.timezone is None:
@@ -82,6 +88,11 @@ class ReadOptions:
         """The codec of the encoding.  Raises UnsupportedMedia."""
         return find_codec(self.encoding) if self.encoding else None
 
+    def list_factors(self, kind: str) -> dict[str, float]:
+        """Return the factor that converts the numbers of the file to the unit of the field, by field."""
+        units = list_units(kind)
+        return {name: units[name][unit] for name, unit in self.units.items()}
+
 
 DEFAULT_OPTIONS = ReadOptions()
 
@@ -93,9 +104,14 @@ def create_local_times(options: ReadOptions, lookup: ZoneLookup | None) -> Local
     return LocalTimes(None, lookup) if options.timezone == PLACE_ZONES else LocalTimes(options.timezone)
 
 
-def list_durations(kind: str) -> list[str]:
-    """Return the fields of a kind that hold a duration in seconds."""
-    return [rule.name for rule in get_field_rules(kind) if rule.name.endswith("_s")]
+def list_units(kind: str) -> dict[str, Mapping[str, float]]:
+    """Return the units of each field that has a unit, by their factor to the unit of the field itself."""
+    names = [rule.name for rule in get_field_rules(kind)]
+    return {
+        name: DURATIONS_S if name.endswith("_s") else _UNITS[name]
+        for name in names
+        if name.endswith("_s") or name in _UNITS
+    }
 
 
 @cache

@@ -12,8 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.ingest.columns.columns import DayRange, count_by_group, to_integers
+from okube_api.ingest.columns.local_days import to_utc_days
 from okube_api.ingest.derive.geo_stays import (
     NO_STAY_EVENTS,
+    PingUse,
     StayColumns,
     StayEvents,
     concat_stays,
@@ -35,6 +37,8 @@ from okube_api.store.protocol import Reader
 
 MAX_STAYS = 500_000
 
+_CountKey = tuple[int, int, int]  # a UTC day, the number of a batch, a `PingUse`
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StayDays:
@@ -44,51 +48,66 @@ class StayDays:
     stays: StayColumns
 
 
-class UnmatchedPings:
-    """Counts the pings of new batches that no place contains, while days are read, each of them once or several times.
+class PingCounts:
+    """Counts what becomes of the pings of new batches, while days are read, each of them once or several times.
 
     batches: the numbers of the new batches.
     """
 
     def __init__(self, batches: Collection[int] = ()) -> None:
         self._batches = np.array(sorted(batches), np.int64)
-        self._counts: dict[tuple[int, int], int] = {}  # by UTC day and batch
+        self._counts: dict[_CountKey, int] = {}
 
-    def count(self, batch: int) -> int:
-        """Return the number of pings of a batch on the days read so far."""
-        return sum(count for (_, number), count in self._counts.items() if number == batch)
+    def count(self, batch: int, use: PingUse) -> int:
+        """Return the number of pings of a batch with this use on the days read so far."""
+        return sum(count for (_, number, of_use), count in self._counts.items() if (number, of_use) == (batch, use))
 
-    def find(self, pings: pa.Table, matched: Ints) -> Counter[tuple[int, int]]:
-        """Return how many pings of new batches are not matched, by UTC day and batch.
+    def find(self, pings: pa.Table, use: Ints) -> Counter[_CountKey]:
+        """Return the number of pings of new batches by UTC day, batch and use.
 
-        matched: positions of pings that places contain.
+        use: of each ping (`PingUse`); those that are matched are not counted.
         """
         if len(self._batches) == 0:
             return Counter()
         batches = to_integers(pings["batch"])
-        is_unmatched = np.isin(batches, self._batches)
-        is_unmatched[matched] = False
-        days, batches = to_integers(pings["part"])[is_unmatched], batches[is_unmatched]
-        if len(days) == 0:
-            return Counter()
-        first, size = int(days.min()), len(self._batches)
-        counts = count_by_group((days - first) * size + np.searchsorted(self._batches, batches), 0)
-        keys = np.flatnonzero(counts)
-        pairs = zip((first + keys // size).tolist(), self._batches[keys % size].tolist(), strict=True)
-        return Counter(dict(zip(pairs, counts[keys].tolist(), strict=True)))
+        is_counted = np.isin(batches, self._batches) & (use != PingUse.MATCHED)
+        days, batches = to_integers(pings["part"])[is_counted], batches[is_counted]
+        return self._count_keys(days, np.searchsorted(self._batches, batches), use[is_counted])
 
-    def set_days(self, counts: Mapping[tuple[int, int], int]) -> None:
+    def number_changes(self, pings: pa.Table, changes: Ints) -> Ints:
+        """Return changes with the position of the new batch, from 1, where pings are added."""
+        positions = np.searchsorted(self._batches, to_integers(pings["batch"])) + 1
+        return np.where(changes > 0, positions, changes)
+
+    def set_days(self, counts: Mapping[_CountKey, int]) -> None:
         """Set the counts of whole days."""
         self._counts |= counts
 
+    def set_jumps(self, jumps: Detections) -> None:
+        """Set the number of jumps of whole days; their changes are those of `number_changes`."""
+        use = np.full(len(jumps), PingUse.JUMP, np.int64)
+        self.set_days(self._count_keys(to_utc_days(jumps.at_ms), jumps.change.astype(np.int64) - 1, use))
+
+    def _count_keys(self, days: Ints, positions: Ints, use: Ints) -> Counter[_CountKey]:
+        if len(days) == 0:
+            return Counter()
+        first, batches, uses = int(days.min()), len(self._batches), len(PingUse)
+        counts = count_by_group(((days - first) * batches + positions) * uses + use, 0)
+        keys = np.flatnonzero(counts)
+        columns = first + keys // (batches * uses), self._batches[keys // uses % batches], keys % uses
+        by_key = zip(*(column.tolist() for column in columns), strict=True)
+        return Counter(dict(zip(by_key, counts[keys].tolist(), strict=True)))
+
 
 async def read_stay_days(
-    view: Reader, sessionizer: PingSessionizer, task: RefreshTask, unmatched: UnmatchedPings
+    view: Reader, sessionizer: PingSessionizer, task: RefreshTask, ping_counts: PingCounts
 ) -> AsyncIterator[StayDays]:
     """Yield the stays of the local days that a task affects, some days at a time, ascending by day."""
-    async for piece in _read_pings(view, sessionizer, task, unmatched):
+    async for piece in _read_pings(view, sessionizer, task, ping_counts):
         span = piece.first, piece.last
         of_pings = await asyncio.to_thread(find_stays, piece.sessions, sessionizer, span)
+        if sessionizer.limits.ignores_jumps:
+            ping_counts.set_jumps(await asyncio.to_thread(sessionizer.list_new_jumps, piece.sessions, span))
         async for (first, last), of_events in _read_stay_events(view, sessionizer.places, task.delta, span):
             extra_days = np.array(sorted(day for day in task.extra_days if first <= day <= last), np.int64)
             of_piece = piece.affected_days[(piece.affected_days >= first) & (piece.affected_days <= last)]
@@ -100,21 +119,23 @@ async def read_stay_days(
 
 
 def _read_pings(
-    view: Reader, sessionizer: PingSessionizer, task: RefreshTask, unmatched: UnmatchedPings
+    view: Reader, sessionizer: PingSessionizer, task: RefreshTask, ping_counts: PingCounts
 ) -> AsyncIterator[SessionPiece[PingRuns]]:
     """Return the runs of pings, in pieces that together cover all days of the task."""
 
-    def match(pings: pa.Table, changes: Ints) -> tuple[Detections, Counter[tuple[int, int]]]:
-        detections, matched = match_pings(pings, changes, sessionizer)
-        return detections, unmatched.find(pings, matched)
+    def match(pings: pa.Table, changes: Ints) -> tuple[Detections, Counter[_CountKey]]:
+        if sessionizer.limits.ignores_jumps:
+            changes = ping_counts.number_changes(pings, changes)
+        detections, use = match_pings(pings, changes, sessionizer)
+        return detections, ping_counts.find(pings, use)
 
     async def read_detections(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
-        counts: Counter[tuple[int, int]] = Counter()
+        counts: Counter[_CountKey] = Counter()
         async for block, changes in read_identified_events(view, PINGS, low, high, task.delta):
             detections, of_block = await asyncio.to_thread(match, block, changes)
             counts += of_block
             yield int(to_integers(block["part"])[-1]), detections
-        unmatched.set_days(counts)
+        ping_counts.set_days(counts)
 
     return read_session_pieces(read_detections, sessionizer, task.day_ranges)
 

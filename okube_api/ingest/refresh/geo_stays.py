@@ -12,12 +12,12 @@ from okube_api.ingest.columns.columns import to_name_column
 from okube_api.ingest.columns.prefetch import prefetch
 from okube_api.ingest.derive.geo_stays import StayColumns
 from okube_api.ingest.derive.panel_index import PanelIndex
-from okube_api.ingest.derive.ping_runs import PingSessionizer
+from okube_api.ingest.derive.ping_runs import PingLimits, PingSessionizer
 from okube_api.ingest.derive.ping_stays import SHARE_UNIT, PingRules
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceIndex
 from okube_api.ingest.derive.recency_flags import RecencyKeys
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
-from okube_api.ingest.refresh.geo_days import UnmatchedPings, read_stay_days
+from okube_api.ingest.refresh.geo_days import PingCounts, read_stay_days
 from okube_api.ingest.refresh.recency import RecencyWriter
 from okube_api.kit.application import BandEdges, Stays
 from okube_api.store.protocol import Change
@@ -26,18 +26,18 @@ _UNKNOWN_BAND = -1
 
 
 async def refresh_geo_stays(
-    change: Change, context: DerivationContext, panel: PanelIndex, task: RefreshTask, unmatched: UnmatchedPings
+    change: Change, context: DerivationContext, panel: PanelIndex, task: RefreshTask, ping_counts: PingCounts
 ) -> None:
     """Write `geo_stays` on the days that a change of pings or stay events affects; correct flags of later days.
 
-    unmatched: counts the pings of new batches that no place contains.
+    ping_counts: counts what becomes of the pings of new batches.
     """
     settings, places = context.settings, context.place_index
-    sessionizer = PingSessionizer(places, build_ping_rules(settings.stays))
+    sessionizer = PingSessionizer(places, build_ping_rules(settings.stays), build_ping_limits(settings.stays))
     is_indoor = np.arange(places.zone_count) % len(ZONE_KINDS) == 0
     keys = RecencyKeys({"place": places.ids, "zone": ZONE_KINDS}, is_indoor & np.repeat(places.is_site, 2))
     writer = RecencyWriter(change, GEO_STAYS, keys, settings.bands.gap)
-    async for part in prefetch(read_stay_days(change, sessionizer, task, unmatched)):
+    async for part in prefetch(read_stay_days(change, sessionizer, task, ping_counts)):
         rows = await asyncio.to_thread(build_rows, part.stays, places, panel, settings.bands)
         await writer.write(part.days, rows)
     await writer.finish()
@@ -52,6 +52,11 @@ def build_ping_rules(settings: Stays) -> PingRules:
         allows_single=settings.minimum_seconds == 0,
         is_dwell_expected=settings.dwell == "expected",
     )
+
+
+def build_ping_limits(settings: Stays) -> PingLimits:
+    """Return which pings are left out of stays by the settings of an application."""
+    return PingLimits(settings.maximum_accuracy, settings.maximum_speed, settings.ignore_jumps)
 
 
 def build_rows(stays: StayColumns, places: PlaceIndex, panel: PanelIndex, edges: BandEdges) -> pa.Table:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from okube_api.ingest.derive.geo_stays import PingUse
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.pseudonyms import DEVICE, USER
 from okube_api.ingest.raw.reader import BatchDelta, read_live_batches
 from okube_api.ingest.refresh import steps
 from okube_api.ingest.refresh.context import DerivationContext
-from okube_api.ingest.refresh.geo_days import UnmatchedPings
+from okube_api.ingest.refresh.geo_days import PingCounts
 from okube_api.ingest.refresh.steps import Batch, RefreshState
 from okube_api.store.protocol import Change
 
@@ -44,15 +45,27 @@ EXCLUDE = (
 EXPIRE = (steps.choose_band_edges, steps.find_days_of_expired_events, *WRITE_FACTS, steps.delete_expired_events)
 
 
+_PING_USES = {
+    "unmatched": PingUse.UNMATCHED,
+    "inaccurate": PingUse.INACCURATE,
+    "moving": PingUse.MOVING,
+    "jumps": PingUse.JUMP,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class BatchCounts:
     """Counts of a batch that was made to count.
 
-    accepted: new events.  unmatched: pings that no place contains, duplicates included.
+    accepted: new events.  unmatched: pings that no place contains; inaccurate, moving: pings that are left out because
+    of their accuracy or speed; all three with duplicates.  jumps: distinct pings that are left out as jumps.
     """
 
     accepted: int
-    unmatched: int
+    unmatched: int = 0
+    inaccurate: int = 0
+    moving: int = 0
+    jumps: int = 0
 
 
 class FactRefresh:
@@ -66,9 +79,15 @@ class FactRefresh:
         added = {batch.number: batch.kind for batch in batches}
         live = await read_live_batches(self._change) | added
         state = self._start(live, BatchDelta(frozenset(live), added=frozenset(added)), batches)
-        state.unmatched = UnmatchedPings(added)
+        state.ping_counts = PingCounts(added)
         await _run(ADD, state)
-        return {number: BatchCounts(state.accepted[number], state.unmatched.count(number)) for number in added}
+        return {
+            number: BatchCounts(
+                state.accepted[number],
+                **{name: state.ping_counts.count(number, use) for name, use in _PING_USES.items()},
+            )
+            for number in added
+        }
 
     async def remove(self, batches: Sequence[Batch]) -> None:
         """Remove batches from the ledger and the facts, and delete their events."""

@@ -30,7 +30,7 @@ from okube_api.ingest.raw.reader import BatchDelta, read_live_batches
 from okube_api.ingest.raw.reference_state import count_changed_keys, find_changed_areas, read_panel, write_panel
 from okube_api.ingest.refresh import conversion, geo_stays, presence
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
-from okube_api.ingest.refresh.geo_days import UnmatchedPings
+from okube_api.ingest.refresh.geo_days import PingCounts
 from okube_api.store.arrays import Ints
 from okube_api.store.conditions import Condition, OneOf
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
@@ -80,7 +80,7 @@ class RefreshState:
     changed_days: UTC days with events that the change adds or removes, by kind.
     extra_days: local days to write even if their events do not change.
     panel: loaded if facts need it.  accepted: the number of new events of each batch, by batch number.
-    unmatched: counts the pings of new batches that no place contains.
+    ping_counts: counts what becomes of the pings of new batches.
     """
 
     change: Change
@@ -95,7 +95,7 @@ class RefreshState:
     extra_days: dict[FactGroup, set[int]] = field(default_factory=lambda: {group: set() for group in _GROUPS})
     panel: PanelIndex | None = None
     accepted: dict[int, int] = field(default_factory=dict)
-    unmatched: UnmatchedPings = field(default_factory=UnmatchedPings)
+    ping_counts: PingCounts = field(default_factory=PingCounts)
 
 
 # -- bands ---------------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ async def refresh_geo_stays(state: RefreshState) -> None:
     """Write the stays of the panel on the days of the refresh."""
     if task := _make_task(state, GEO):
         assert state.panel is not None, "loaded where there are days to write"
-        await geo_stays.refresh_geo_stays(state.change, state.context, state.panel, task, state.unmatched)
+        await geo_stays.refresh_geo_stays(state.change, state.context, state.panel, task, state.ping_counts)
 
 
 async def refresh_presence(state: RefreshState) -> None:

@@ -64,3 +64,12 @@ def test_rows_that_count_on_one_side_only_are_those_that_differ(changed_rows: li
         sides.append(counts)
     assert after.tolist() == sides[1].tolist()
     assert differs.tolist() == (sides[0] != sides[1]).tolist()
+
+
+@given(st.permutations([(5.0, 1.0), (5.0, 2.0), (9.0, 1.0), (None, None)]))
+def test_of_equal_pings_with_the_same_id_the_most_accurate_counts(details: list[tuple[float | None, ...]]) -> None:
+    row = {"part": 1, "batch": 1, "id_high": 7, "id_low": 7, "user": 1, "at": 1}
+    schema = pa.schema([*SCHEMA, ("accuracy", pa.float64()), ("speed", pa.float64())])
+    rows = [{**row, "accuracy": accuracy, "speed": speed} for accuracy, speed in details]
+    is_first = mark_first_occurrences(pa.Table.from_pylist(rows, schema), CONTENT).tolist()
+    assert [of_row for of_row, counts in zip(details, is_first, strict=True) if counts] == [(5.0, 1.0)]

@@ -5,7 +5,7 @@ from typing import Any
 import h3
 import numpy as np
 import pyarrow as pa
-from okube_api.ingest.derive.geo_stays import deduplicate_stays, find_stays, match_pings
+from okube_api.ingest.derive.geo_stays import PingUse, deduplicate_stays, find_stays, match_pings
 from okube_api.ingest.derive.ping_runs import PingSessionizer
 from okube_api.ingest.derive.ping_stays import PingRules
 from okube_api.ingest.derive.place_index import PlaceIndex, PlaceRules, index_places
@@ -34,7 +34,8 @@ def build_pings(rows: list[tuple[int, int, tuple[float, float]]]) -> pa.Table:
         "lng": [point[0] for _, _, point in rows],
         "lat": [point[1] for _, _, point in rows],
     }
-    return pa.table(columns)
+    nulls = pa.nulls(len(rows), pa.float64())
+    return pa.table({**columns, "accuracy": nulls, "speed": nulls})
 
 
 def test_pings_in_a_zone_become_stays() -> None:
@@ -42,8 +43,8 @@ def test_pings_in_a_zone_become_stays() -> None:
     in_zones = [(1, 0, PARIS), (1, 30, PARIS), (1, 61, PARIS), (1, 64, PARIS), (2, 0, LYON), (2, 5, LYON)]
     pings = build_pings([*in_zones, (1, 10, (0.0, 0.0)), (3, 0, PARIS)])  # outside of all zones; too short for a stay
     sessionizer = PingSessionizer(places, RULES)
-    detections, inside = match_pings(pings, np.zeros(pings.num_rows, np.int64), sessionizer)
-    assert len(detections) == len(inside) == len(in_zones) + 1
+    detections, use = match_pings(pings, np.zeros(pings.num_rows, np.int64), sessionizer)
+    assert len(detections) == np.count_nonzero(use == PingUse.MATCHED) == len(in_zones) + 1
     stays = find_stays(sessionizer.sessionize(detections), sessionizer, (DAY - 1, DAY + 1))
     rows = sorted(
         zip(stays.user.tolist(), stays.zone.tolist(), stays.dwell_s.tolist(), stays.day.tolist(), strict=True)

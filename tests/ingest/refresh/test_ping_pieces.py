@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.geo.place_cells import compute_cells
-from okube_api.ingest.derive.ping_runs import OUTSIDE, PingRuns, PingSessionizer
+from okube_api.ingest.derive.jumps import pack_positions
+from okube_api.ingest.derive.ping_runs import OUTSIDE, PingLimits, PingRuns, PingSessionizer
 from okube_api.ingest.derive.ping_stays import PingRules
 from okube_api.ingest.derive.place_index import PlaceRules, index_places
 from okube_api.ingest.derive.sessionize import Detections
@@ -27,10 +28,10 @@ PLACES = [
 Stay = tuple[int, int, int, int, int]  # user, zone, start, dwell, local day
 
 
-def build_sessionizer(rules: PingRules, *, is_exclusive: bool) -> PingSessionizer:
+def build_sessionizer(rules: PingRules, *, is_exclusive: bool, ignores_jumps: bool) -> PingSessionizer:
     """Return the sessionizer of two places, the zones of which have a least dwell of two minutes."""
     places = index_places(PLACES, [], "UTC", PlaceRules(is_exclusive=is_exclusive, minimum_s=120))
-    return PingSessionizer(places, rules)
+    return PingSessionizer(places, rules, PingLimits(ignores_jumps=ignores_jumps))
 
 
 def list_stays(sessionizer: PingSessionizer, detections: Detections, span: tuple[int, int] = ALWAYS) -> set[Stay]:
@@ -43,6 +44,12 @@ def list_run_stays(sessionizer: PingSessionizer, runs: PingRuns, span: tuple[int
     stays, day = sessionizer.derive_stays(runs, span)
     columns = stays.user, stays.zone, stays.start_ms, stays.dwell_s, day
     return set(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def list_jumps(sessionizer: PingSessionizer, runs: PingRuns, span: tuple[int, int]) -> list[tuple[int, int, int]]:
+    """Return the user, instant and position of the new jumps of runs on the UTC days of a span."""
+    jumps = sessionizer.list_new_jumps(runs, span)
+    return sorted(zip(*(column.tolist() for column in (jumps.user, jumps.at_ms, jumps.equipment)), strict=True))
 
 
 def read_pieces(sessionizer: PingSessionizer, detections: Detections, block: int) -> list[SessionPiece[PingRuns]]:
@@ -67,7 +74,7 @@ def read_pieces(sessionizer: PingSessionizer, detections: Detections, block: int
 
 @st.composite
 def ping_changes(draw: st.DrawFn) -> Detections:
-    """Draw pings of three users over some days, in zones and outside, some added, some removed."""
+    """Draw pings of three users over some days, in zones and outside, some added, some removed, some far away."""
     rows = []
     for user in range(3):
         at_ms = draw(st.integers(FIRST_DAY * DAY_MS // 60_000, (FIRST_DAY + 3) * DAY_MS // 60_000)) * 60_000
@@ -76,12 +83,13 @@ def ping_changes(draw: st.DrawFn) -> Detections:
             zone = draw(st.sampled_from([OUTSIDE, OUTSIDE, 0, 1, 2, 3]))
             for _ in range(draw(st.sampled_from([1, 2, 3, 4, 40]))):
                 odd = draw(st.sampled_from([0] * 8 + [1, -1]))
-                rows.append((user, zone, at_ms, odd or change))
+                far = draw(st.sampled_from([0] * 8 + [1, 2]))
+                rows.append((user, zone, at_ms, odd or change, far))
                 at_ms += draw(st.sampled_from([60_000, 300_000, 300_000, 1_200_000]))
             at_ms += draw(st.sampled_from([0, 600_000, HOUR_MS, 9 * HOUR_MS, 3 * DAY_MS]))
-    columns = np.array(rows, np.int64).reshape(-1, 4).T
-    zones = columns[1].astype(np.int32)
-    return Detections(columns[0], zones, np.zeros_like(zones), columns[2], columns[3].astype(np.int8))
+    columns = np.array(rows, np.int64).reshape(-1, 5).T
+    position = pack_positions(4.8 + columns[4] * 80.0, np.full(len(rows), 45.7))
+    return Detections(columns[0], columns[1].astype(np.int32), position, columns[2], columns[3].astype(np.int8))
 
 
 rule_sets = st.builds(
@@ -92,19 +100,23 @@ rule_sets = st.builds(
     allows_single=st.booleans(),
     is_dwell_expected=st.booleans(),
 )
+sessionizers = st.builds(build_sessionizer, rule_sets, is_exclusive=st.booleans(), ignores_jumps=st.booleans())
 
 
-@given(ping_changes(), rule_sets, st.booleans(), st.sampled_from([1, 7, 1000]), st.sampled_from([1, 20, 10**6]))
+@given(ping_changes(), sessionizers, st.sampled_from([1, 7, 1000]), st.sampled_from([1, 20, 10**6]))
 def test_pieces_have_all_stays_that_a_change_affects(
-    detections: Detections, rules: PingRules, is_exclusive: bool, block: int, most: int
+    detections: Detections, sessionizer: PingSessionizer, block: int, most: int
 ) -> None:
-    sessionizer = build_sessionizer(rules, is_exclusive=is_exclusive)
     before_most, sessions_module.MAX_DETECTIONS = sessions_module.MAX_DETECTIONS, most
     try:
         pieces = read_pieces(sessionizer, detections, block)
     finally:
         sessions_module.MAX_DETECTIONS = before_most
     assert all(before.last < after.first for before, after in pairwise(pieces))
+    if sessionizer.limits.ignores_jumps:
+        jumps = [list_jumps(sessionizer, piece.sessions, (piece.first, piece.last)) for piece in pieces]
+        at_once = list_jumps(sessionizer, sessionizer.sessionize(detections), ALWAYS)
+        assert sorted(jump for of_piece in jumps for jump in of_piece) == at_once
 
     before, after = (
         list_stays(sessionizer, Detections(side.user, side.site, side.equipment, side.at_ms, 0 * side.change))
@@ -132,6 +144,6 @@ def test_pings_that_are_sent_again_affect_no_day() -> None:
             for name in ("user", "site", "equipment", "at_ms", "change")
         )
     )
-    sessionizer = build_sessionizer(PingRules(None, 3, 600, False, True), is_exclusive=True)
+    sessionizer = build_sessionizer(PingRules(None, 3, 600, False, True), is_exclusive=True, ignores_jumps=True)
     assert len(list_stays(sessionizer, both)) == 1
     assert [day for piece in read_pieces(sessionizer, both, 1000) for day in piece.affected_days.tolist()] == []
