@@ -140,7 +140,7 @@ def _lifespan(settings: Settings, started_store: Store | None, clock: Clock) -> 
         secret = load_secret_key(settings)
         async with AsyncExitStack() as closing:
             if started_store is None:
-                store, starting = await _open_store(settings, secret, closing)
+                store, starting = await _open_store(app, settings, secret, closing)
             else:
                 store, starting = started_store, None
                 await claim_store(store, secret)
@@ -154,7 +154,7 @@ def _lifespan(settings: Settings, started_store: Store | None, clock: Clock) -> 
 
 
 async def _open_store(
-    settings: Settings, secret: bytes, closing: AsyncExitStack
+    app: FastAPI, settings: Settings, secret: bytes, closing: AsyncExitStack
 ) -> "tuple[Store, asyncio.Task[None] | None]":
     """Return the started store of the settings.
 
@@ -168,7 +168,7 @@ async def _open_store(
         await claim_store(store, secret)
     except Unavailable:
         log.warning("database does not answer, trying again")
-        starting = asyncio.create_task(_connect(store, secret))
+        starting = asyncio.create_task(_connect(app, store, secret))
         closing.push_async_callback(_cancel, starting)
         return store, starting
     return store, None
@@ -207,19 +207,23 @@ async def _start_ingest(services: Services, starting: "asyncio.Task[None] | None
         closing.push_async_callback(_cancel, asyncio.create_task(repeat(name, work, interval_s)))
 
 
-async def _connect(store: Store, secret: bytes) -> None:
-    """Try to start the store until its database answers.  Stop the server when the secret is not that of the store."""
+async def _connect(app: FastAPI, store: Store, secret: bytes) -> None:
+    """Try to start the store until its database answers.
+
+    Stop the server when the store cannot be used, such as with another secret; `app.state.refusal` then has the error.
+    """
     while True:
         await asyncio.sleep(RETRY_INTERVAL_S)
         try:
             await store.start()
             await claim_store(store, secret)
-        except BadSecret as error:
-            log.error("the server stops", error=str(error))
-            signal.raise_signal(signal.SIGTERM)
-            await asyncio.Event().wait()  # not ready until the server has stopped
         except Unavailable:
             continue
+        except (BadSecret, StoreError) as error:
+            log.error("the server stops", error=str(error))
+            app.state.refusal = error
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.Event().wait()  # not ready until the server has stopped
         return
 
 

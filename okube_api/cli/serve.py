@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from okube_api.app import create_app
-from okube_api.auth.secret import load_secret_key
+from okube_api.auth.secret import BadSecret, load_secret_key
 from okube_api.auth.secret_fingerprint import check_secret, claim_store
 from okube_api.cli.runtime import build_store, run_command
 from okube_api.http.connection import ConnectionLimits, allow_connections, build_protocol
@@ -23,7 +23,7 @@ from okube_api.http.listener import listen
 from okube_api.http.middleware.access_log import configure_logging
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED_SCHEME
-from okube_api.store.errors import Unavailable
+from okube_api.store.errors import StoreError, Unavailable
 from okube_api.store.protocol import Store
 
 _GRACE_S = 25
@@ -48,18 +48,29 @@ async def _check_settings_of_workers() -> None:
             "Only one process can open the embedded store. Use --workers 1, or MongoDB "
             "(OKUBE_STORE_URL=mongodb://host/database)."
         )
-    await _check_secret(settings, load_secret_key(settings))
+    store = await _start_store(settings, load_secret_key(settings))
+    if store is not None:
+        await store.close()
 
 
-async def _check_secret(settings: Settings, secret: bytes) -> None:
-    """Raise BadSecret when the database was used with another secret; return when it does not answer yet."""
+async def _start_store(settings: Settings, secret: bytes) -> Store | None:
+    """Return the started store of the settings; None when its database does not answer: the app then waits for it.
+
+    Raise BadSecret or another StoreError than Unavailable when the store cannot be used.
+    """
     store = build_store(settings)
     try:
-        await check_secret(store, secret)
+        if not settings.store_url.startswith(EMBEDDED_SCHEME):
+            await check_secret(store, secret)  # before anything is written to it
+        await store.start()
+        await claim_store(store, secret)
     except Unavailable:
-        pass  # the server waits for it, and checks the secret then
-    finally:
         await store.close()
+        return None
+    except BaseException:
+        await store.close()
+        raise
+    return store
 
 
 async def _serve(host: str, port: int) -> None:
@@ -75,26 +86,20 @@ async def run_server(
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    The embedded store is opened before the server starts, so that a locked file is a plain error message.
+    The store is opened before the server starts, so that a locked file or a store of a newer version is a plain error
+    message.
 
     announce: called with the address of the server once it answers.
     before_serving: called with the embedded store before the server starts.
     """
-    secret = load_secret_key(settings)
-    embedded = build_store(settings) if settings.store_url.startswith(EMBEDDED_SCHEME) else None
-    if embedded is None:
-        await _check_secret(settings, secret)
-    else:
-        await embedded.start()
+    store = await _start_store(settings, load_secret_key(settings))
     try:
-        if embedded is not None:
-            await claim_store(embedded, secret)
-        if embedded is not None and before_serving is not None:
-            await before_serving(embedded)
-        await _listen(create_app(settings, store=embedded), settings, host, port, announce)
+        if store is not None and store.is_exclusive and before_serving is not None:
+            await before_serving(store)
+        await _listen(create_app(settings, store=store), settings, host, port, announce)
     finally:
-        if embedded is not None:
-            await embedded.close()
+        if store is not None:
+            await store.close()
 
 
 async def _listen(app: FastAPI, settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -104,6 +109,9 @@ async def _listen(app: FastAPI, settings: Settings, host: str, port: int, announ
         url_host = f"[{host}]" if ":" in host else host
         server.announce = lambda: announce(f"http://{url_host}:{listening.getsockname()[1]}")
         await server.serve([listening])
+    refusal: StoreError | BadSecret | None = getattr(app.state, "refusal", None)
+    if refusal is not None:
+        raise refusal
 
 
 class AnnouncingServer(uvicorn.Server):

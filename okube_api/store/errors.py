@@ -39,6 +39,10 @@ class StoreTooNew(StoreError):
         )
 
 
+class AccessRefused(StoreError):
+    """The database refuses the user of the store's URL."""
+
+
 class StoreLocked(StoreError):
     """Another process has the embedded store open."""
 

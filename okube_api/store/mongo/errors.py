@@ -10,10 +10,12 @@ import anyio
 import pymongo
 from pymongo import errors
 
-from okube_api.store.errors import StoreFull, Unavailable
+from okube_api.store.errors import AccessRefused, StoreFull, Unavailable
 
 READ_S, WRITE_S = 2.0, 5.0
 _DUPLICATE_KEY, _DISK_FULL, _WRITE_CONFLICT = 11000, 14031, 112
+_REFUSED = frozenset({13, 18})
+"""Codes of an unknown user, a wrong password or missing rights."""
 _TEMPORARY = frozenset({6, 7, 24, 50, 89, 91, 189, 262, 10107, 11600, 11602, 13435, 13436})
 """Codes of temporary failures: host unreachable, lock or time limit, shutdown, no primary."""
 
@@ -75,6 +77,8 @@ def _translate_failure(error: errors.OperationFailure) -> Exception | None:
         return StoreFull("The disk of the database is full.")
     if _WRITE_CONFLICT in codes:
         return WriteConflict("The database discarded this write because of another write of the same values.")
+    if codes & _REFUSED:
+        return AccessRefused("The database refuses the user, the password or their rights. Check OKUBE_STORE_URL.")
     if error.timeout or codes & _TEMPORARY:
         return Unavailable(f"The database cannot answer now (code {error.code}).")
     return None

@@ -57,9 +57,12 @@ class MongoStore:
         grace: timedelta = GRACE,
         column_cache: ColumnCache | None = None,
     ) -> None:
-        self._client: Any = client or _build_client(url)
-        # Its own connection: the pings must not wait for those of long queries.
-        self._ping_client: Any = client or _build_client(url, maxPoolSize=1)
+        try:
+            self._client: Any = client or _build_client(url)
+            # Its own connection: the pings must not wait for those of long queries.
+            self._ping_client: Any = client or _build_client(url, maxPoolSize=1)
+        except (PyMongoError, ValueError) as error:
+            raise ValueError(f"the URL of the store is not valid: {error}") from error
         try:
             database: Any = self._client.get_default_database()
         except PyMongoError as error:
