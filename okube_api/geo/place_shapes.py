@@ -32,11 +32,16 @@ class Circle:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PolygonShape:
-    """A polygon or several, in metres east and north of a centre, which is in degrees."""
+    """A polygon or several, in metres east and north of a centre, which is in degrees.
+
+    The centre is that of the box around the polygon; half_east_m and half_north_m are half its sides.
+    """
 
     lng: float
     lat: float
     polygon: "Geometry"
+    half_east_m: float
+    half_north_m: float
 
 
 Shape = Circle | PolygonShape
@@ -54,7 +59,8 @@ def _project_polygon(geometry: bytes) -> PolygonShape:
     lng, lat = (left + right) / 2, (bottom + top) / 2
     plane = shapely.transform(polygon, lambda points: (points - (lng, lat)) * _measure_degree_m(lat))
     shapely.prepare(plane)
-    return PolygonShape(lng, lat, plane)
+    left, bottom, right, top = plane.bounds
+    return PolygonShape(lng, lat, plane, max(right, -left), max(top, -bottom))
 
 
 def project_polygon(geometry: GeoJson) -> PolygonShape:
@@ -84,6 +90,8 @@ def _measure_degree_m(lat: float) -> Floats:
 
 def wrap_degrees(difference: Floats) -> Floats:
     """Return differences of longitudes as the shorter way around the Earth, -180 to 180."""
+    if np.abs(difference).max(initial=0) <= 180:
+        return difference
     wrapped: Floats = (difference + 180) % 360 - 180
     return wrapped
 
@@ -92,13 +100,11 @@ def measure_extent_m(shape: Shape) -> float:
     """Return the diameter of a circle, or the diagonal of the box around a polygon, in metres."""
     if isinstance(shape, Circle):
         return 2 * shape.radius_m
-    left, bottom, right, top = shape.polygon.bounds
-    return hypot(right - left, top - bottom)
+    return 2 * hypot(shape.half_east_m, shape.half_north_m)
 
 
 def measure_half_box_m(shape: Shape) -> tuple[float, float]:
     """Return the reach of a shape from its centre in metres: east and west, north and south."""
     if isinstance(shape, Circle):
         return shape.radius_m, shape.radius_m
-    left, bottom, right, top = shape.polygon.bounds
-    return max(right, -left), max(top, -bottom)
+    return shape.half_east_m, shape.half_north_m

@@ -21,7 +21,7 @@ from okube_api.geo.place_locator import CELLS_GIVEN
 from okube_api.geo.place_shapes import Circle, Shape, measure_extent_m, project_polygon
 from okube_api.ingest.columns.columns import count_by_group, expand_ranges, mark_group_starts, to_offsets
 from okube_api.ingest.derive.ping_stays import ZoneRules
-from okube_api.ingest.derive.shape_index import ShapeIndex
+from okube_api.ingest.derive.shape_index import DistanceBounds, ShapeIndex
 from okube_api.store.arrays import Flags, Floats, Ints
 from okube_api.store.values import Json
 
@@ -29,6 +29,8 @@ ZONE_KINDS = ("indoor", "outdoor")
 
 _SNAP_SHARE = 0.15  # a polygon reaches so much of its own extent beyond its border, at most: small shops lie close
 _MAX_LEVELS = 8
+_MAX_COMPARED = 50_000
+_COMPARED: dict[tuple[Any, Any, Any], frozenset[str]] = {}  # by `_id`, version and instant of the last update
 
 Document = Mapping[str, Any]
 
@@ -58,6 +60,7 @@ class PlaceIndex:
     The zones of place n have the numbers 2 * n (indoor) and 2 * n + 1 (outdoor).
     cells: of the places and zones that are matched by cells, by resolution.
     shaped: the places that are matched by a shape, and how far each reaches beyond it; shapes: theirs, in that order.
+    zones_overlap: whether outdoor cells of a place may be partly in its indoor zone, which counts more.
     """
 
     ids: tuple[str, ...]
@@ -73,6 +76,7 @@ class PlaceIndex:
     snap_m: Floats
     has_outdoor_cells: Flags
     shapes: ShapeIndex
+    zones_overlap: bool
 
     @property
     def zone_count(self) -> int:
@@ -103,7 +107,7 @@ class PlaceIndex:
     def match(self, lng: Floats, lat: Floats) -> tuple[Ints, Ints]:
         """Return pairs of a point and a zone that it is in, as two arrays of indices, by point.
 
-        A point is in one zone of each level at most where places exclude one another: indoors at the nearest place
+        A point is in one zone of a place at most, and in one zone of each level at most where places exclude one another: indoors at the nearest place
         within reach, else outdoors at the nearest.  The nearest is that with the nearest shape, of equal ones that with
         the nearest centre, of equal ones the first by `_id`.
         """
@@ -114,6 +118,12 @@ class PlaceIndex:
             by = np.lexsort((place, centre_m, metres, kind, level, point))
             is_first = mark_group_starts(point[by], level[by])
             point, zone = point[by][is_first], zone[by][is_first]
+        elif self.zones_overlap:
+            kinds = len(ZONE_KINDS)
+            place = point * len(self.ids) + zone // kinds
+            is_indoor = zone % kinds == 0
+            is_kept = is_indoor | ~np.isin(place, place[is_indoor])
+            point, zone = point[is_kept], zone[is_kept]
         return point, zone
 
     def _find_candidates(self, lng: Floats, lat: Floats) -> tuple[Ints, Ints, Floats, Floats]:
@@ -128,7 +138,7 @@ class PlaceIndex:
         centre_m = np.nan_to_num(
             haversine_m_array(lng[point], lat[point], self.lng[place], self.lat[place]), nan=np.inf
         )
-        near = self.shapes.match(lng, lat)
+        near = self.shapes.match(lng, lat, self._select_shapes)
         is_outdoor = near.metres > self.snap_m[near.shape]
         near_zone = len(ZONE_KINDS) * self.shaped[near.shape] + is_outdoor
         has_zone = ~is_outdoor | ((near.metres <= OUTDOOR_M) & ~self.has_outdoor_cells[near.shape])
@@ -138,6 +148,34 @@ class PlaceIndex:
             np.concatenate((np.zeros(len(point)), near.metres[has_zone])),
             np.concatenate((centre_m, near.centre_m[has_zone])),
         )
+
+    def _select_shapes(self, bounds: DistanceBounds) -> tuple[Flags, Flags]:
+        """Return which shapes can be those that a point belongs to, and of which the distance decides it.
+
+        The distance decides whether a shape contains a point indoors, outdoors or not at all, if its bounds leave that
+        open.  Where places exclude one another, it also decides which is the nearest: a shape cannot be it if another
+        of its level is certainly nearer, and indoors if this one may be indoors.
+        """
+        snap_m = self.snap_m[bounds.shape]
+        may_be_indoor, is_indoor = bounds.least_m <= snap_m, bounds.most_m <= snap_m
+        has_zone = is_indoor | ((bounds.most_m <= OUTDOOR_M) & ~self.has_outdoor_cells[bounds.shape])
+        is_undecided = ~(is_indoor | (has_zone & ~may_be_indoor))
+        if not self.rules.is_exclusive:
+            return np.ones(len(snap_m), np.bool_), is_undecided
+        levels = int(self.level.max(initial=0)) + 1
+        group = bounds.point * levels + self.level[self.shaped[bounds.shape]]
+        groups = int(group.max(initial=-1)) + 1
+        nearest_indoor_m, nearest_m = np.full(groups, np.inf), np.full(groups, np.inf)
+        np.minimum.at(nearest_indoor_m, group[is_indoor], bounds.most_m[is_indoor])
+        np.minimum.at(nearest_m, group[has_zone], bounds.most_m[has_zone])
+        indoor_m = nearest_indoor_m[group]
+        can_be_nearest = np.where(
+            np.isfinite(indoor_m),
+            may_be_indoor & (bounds.least_m <= indoor_m),
+            may_be_indoor | (bounds.least_m <= nearest_m[group]),
+        )
+        is_alone = np.bincount(group[can_be_nearest], minlength=groups)[group] == 1
+        return can_be_nearest, ~is_alone | is_undecided
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +245,9 @@ def index_places(
         snap_m=np.array(snap_m, np.float64),
         has_outdoor_cells=np.array([CELL_FIELDS[1] in cell_fields[number] for number in shapes], np.bool_),
         shapes=ShapeIndex(list(shapes.values()), max([OUTDOOR_M, *snap_m])),
+        zones_overlap=any(
+            _may_overlap(place, cell_fields[number], has_shape=number in shapes) for number, place in enumerate(places)
+        ),
     )
 
 
@@ -218,6 +259,19 @@ def _get_shape(place: Document, given: frozenset[str]) -> Shape | None:
     if coordinates is None or CELL_FIELDS[0] in given:
         return None
     return Circle(coordinates[0], coordinates[1], place.get("radius") or POI_RADIUS_M)
+
+
+def _may_overlap(place: Document, cell_fields: Sequence[str], *, has_shape: bool) -> bool:
+    """Return whether a place is matched by outdoor cells that its indoor zone may cut: cells of one resolution do not.
+
+    cell_fields: those that the place is matched by.
+    """
+    if CELL_FIELDS[1] not in cell_fields:
+        return False
+    if has_shape:
+        return True
+    indoor, outdoor = (place.get(field) or {} for field in CELL_FIELDS)
+    return bool(indoor and outdoor) and indoor["resolution"] != outdoor["resolution"]
 
 
 def _limit_snap_m(shape: Shape, rules: PlaceRules) -> float:
@@ -236,12 +290,26 @@ def _find_given_cells(places: Sequence[Document], rules: PlaceRules) -> list[fro
         given = {number: frozenset(CELL_FIELDS) for number in by_circle}
     else:
         unknown = [number for number in by_circle if CELLS_GIVEN not in places[number]]
-        computed = dict(zip(unknown, _compute_circle_cells([places[number] for number in unknown]), strict=True))
-        given = {
-            number: frozenset(field for field in CELL_FIELDS if places[number].get(field) != cells.get(field))
-            for number, cells in computed.items()
-        }
+        given = dict(zip(unknown, _compare_with_circles([places[number] for number in unknown]), strict=True))
     return [given.get(number, frozenset(place.get(CELLS_GIVEN) or ())) for number, place in enumerate(places)]
+
+
+def _compare_with_circles(places: Sequence[Document]) -> list[frozenset[str]]:
+    """Return which fields of cells of each place are not those of its circle.
+
+    The last results are kept, since an index is built at every ingest and computing cells takes most of its time.
+    """
+    keys = [(place["_id"], place.get("version"), place.get("updatedAt")) for place in places]
+    new = [place for key, place in zip(keys, places, strict=True) if None in key or key not in _COMPARED]
+    results = {
+        place["_id"]: frozenset(field for field in CELL_FIELDS if place.get(field) != cells.get(field))
+        for place, cells in zip(new, _compute_circle_cells(new), strict=True)
+    }
+    compared = [results[key[0]] if key[0] in results else _COMPARED[key] for key in keys]
+    if len(_COMPARED) > _MAX_COMPARED:
+        _COMPARED.clear()
+    _COMPARED.update((key, fields) for key, fields in zip(keys, compared, strict=True) if None not in key)
+    return compared
 
 
 def _compute_circle_cells(places: Sequence[Document]) -> list[Json]:

@@ -4,7 +4,7 @@ Distances are measured on a plane that touches the Earth at the shape: exact at 
 distances at which pings are matched.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from okube_api.store.arrays import Flags, Floats, Ints
 
 _TILES_PER_DEGREE = (1_000, 100, 10, 1)
 _MAX_TILES = 256  # of one shape; larger shapes get larger tiles
+_ROUNDING_M = 1e-6
 _LEAST_SCALE_M = 1_000.0  # of a degree of longitude; nearer to the poles, longitudes are not searched any wider
 
 
@@ -32,9 +33,23 @@ class Matches:
     metres: Floats
     centre_m: Floats
 
-    def filter(self, mask: Flags) -> "Matches":
-        """Return the pairs where the mask is true."""
-        return Matches(self.point[mask], self.shape[mask], self.metres[mask], self.centre_m[mask])
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DistanceBounds:
+    """Pairs of a point and a shape, and the least and the greatest distance that they can have, in metres.
+
+    point, shape: indices.  Of circles, and inside of polygons, both bounds are the distance; outside, `most_m` is
+    positive.
+    """
+
+    point: Ints
+    shape: Ints
+    least_m: Floats
+    most_m: Floats
+
+
+Select = Callable[[DistanceBounds], tuple[Flags, Flags]]
+"""Returns which pairs can matter, and of which of them the distance must be exact; others may have `most_m` instead."""
 
 
 class ShapeIndex:
@@ -57,8 +72,12 @@ class ShapeIndex:
         )
         self._grids = list(self._build_grids())
 
-    def match(self, lng: Floats, lat: Floats) -> Matches:
-        """Return the points (degrees) and the shapes within reach of each."""
+    def match(self, lng: Floats, lat: Floats, select: Select | None = None) -> Matches:
+        """Return the points (degrees) and the shapes within reach of each.
+
+        select: leaves out pairs, and distances that need not be exact: to measure the distance of a point to a polygon
+        takes most of the time.
+        """
         pairs = [grid.find(lng, lat) for grid in self._grids]
         none = np.empty(0, np.int64)
         point = np.concatenate([none, *(points for points, _ in pairs)])
@@ -69,15 +88,53 @@ class ShapeIndex:
             np.abs(north_m) <= self._half_north_m[shape] + self._reach_m
         )
         point, shape, east_m, north_m = point[is_near], shape[is_near], east_m[is_near], north_m[is_near]
-        centre_m = np.hypot(east_m, north_m)
-        metres = np.maximum(centre_m - self._radius_m[shape], 0.0)
-        of_polygon = np.flatnonzero(np.isnan(metres))
-        if len(of_polygon):
-            import shapely  # noqa: PLC0415 - see above
+        least_m, most_m = self._bound_distances(shape, east_m, north_m)
+        can_matter = least_m <= self._reach_m
+        is_exact = np.ones(len(point), np.bool_)
+        if select is not None:
+            is_relevant, is_exact = select(DistanceBounds(point, shape, least_m, most_m))
+            can_matter &= is_relevant
+        to_measure = np.flatnonzero(can_matter & is_exact & (least_m < most_m))
+        metres = most_m
+        if len(to_measure):
+            import shapely  # noqa: PLC0415 - see `place_shapes`
 
-            points = shapely.points(east_m[of_polygon], north_m[of_polygon])
-            metres[of_polygon] = shapely.distance(self._polygons[shape[of_polygon]], points)
-        return Matches(point, shape, metres, centre_m).filter(metres <= self._reach_m)
+            points = shapely.points(east_m[to_measure], north_m[to_measure])
+            metres[to_measure] = shapely.distance(self._polygons[shape[to_measure]], points)
+        chosen = np.flatnonzero(can_matter & (metres <= self._reach_m))
+        centre_m = np.hypot(east_m[chosen], north_m[chosen])
+        return Matches(point[chosen], shape[chosen], metres[chosen], centre_m)
+
+    def _bound_distances(self, shape: Ints, east_m: Floats, north_m: Floats) -> tuple[Floats, Floats]:
+        """Return the least and the greatest distance to each shape that a point so far from its centre can have.
+
+        A polygon lies in its box, and touches each side of it somewhere: it is no nearer than the box, and no farther
+        than the farther end of any side.
+        """
+        least_m = np.maximum(np.sqrt(east_m**2 + north_m**2) - self._radius_m[shape], 0.0)
+        most_m = least_m.copy()
+        of_polygon = np.flatnonzero(np.isnan(least_m))
+        if len(of_polygon) == 0:
+            return least_m, most_m
+        import shapely  # noqa: PLC0415 - see `place_shapes`
+
+        shape, east_m, north_m = shape[of_polygon], east_m[of_polygon], north_m[of_polygon]
+        across, along = np.abs(east_m), np.abs(north_m)
+        half_across, half_along = self._half_east_m[shape], self._half_north_m[shape]
+        outside_across, outside_along = across - half_across, along - half_along
+        lower_m = np.sqrt(np.maximum(outside_across, 0.0) ** 2 + np.maximum(outside_along, 0.0) ** 2)
+        upper_m = np.sqrt(
+            np.minimum(
+                outside_across**2 + (along + half_along) ** 2,
+                outside_along**2 + (across + half_across) ** 2,
+            )
+        )
+        in_box = np.flatnonzero(lower_m <= 0)
+        is_inside = shapely.intersects_xy(self._polygons[shape[in_box]], east_m[in_box], north_m[in_box])
+        upper_m[in_box[is_inside]] = 0.0
+        least_m[of_polygon], most_m[of_polygon] = np.maximum(lower_m - _ROUNDING_M, 0.0), upper_m
+        most_m[of_polygon[upper_m > 0]] += _ROUNDING_M
+        return least_m, most_m
 
     def _build_grids(self) -> Iterator["_TileGrid"]:
         """Yield the grids, each with the shapes that need no more than `_MAX_TILES` of its tiles."""

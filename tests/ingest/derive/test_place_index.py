@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
 import h3
 import numpy as np
@@ -14,6 +15,7 @@ from okube_api.geo.place_cells import compute_cells
 from okube_api.geo.place_locator import CELLS_GIVEN
 from okube_api.geo.place_shapes import DEGREE_M
 from okube_api.ingest.derive.place_index import ZONE_KINDS, PlaceRules, index_places
+from okube_api.ingest.derive.shape_index import ShapeIndex
 
 ORIGIN = (4.83, 45.75)
 EAST_M = DEGREE_M * math.cos(math.radians(ORIGIN[1]))
@@ -170,3 +172,70 @@ def test_the_nearest_place_is_that_of_plain_geometry(
     assert [zones for zones, skip in zip(actual, is_close, strict=True) if not skip] == [
         zones for zones, skip in zip(expected, is_close, strict=True) if not skip
     ]
+
+
+def quadrilateral(name: str, centre: Point, corners: Sequence[Point], **fields: Any) -> Place:
+    """Return a place with a polygon of any shape: a corner in each quadrant around the centre."""
+    signs = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
+    ring = [
+        to_degrees((centre[0] + x * corner[0], centre[1] + y * corner[1]))
+        for (x, y), corner in zip(signs, corners, strict=True)
+    ]
+    geometry = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+    return {"_id": name, "geometry": geometry, CELLS_GIVEN: [], **fields}
+
+
+corner = st.tuples(st.integers(2, 60), st.integers(2, 60))
+outdoor_cells = st.sampled_from(
+    [{}, {"outdoorIndexes": {"resolution": 12, "indexes": []}, CELLS_GIVEN: ["outdoorIndexes"]}]
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.tuples(coordinates, coordinates),
+            st.lists(corner, min_size=4, max_size=4),
+            outdoor_cells,
+            st.sampled_from([{}, {"parent": "0"}]),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    points_list,
+    st.sampled_from([NEAREST, EVERY, PlaceRules(snap_m=10), PlaceRules(is_exclusive=True)]),
+)
+def test_distances_that_need_not_be_measured_change_nothing(
+    shapes: list[tuple[Point, list[Point], Place, Place]], points: list[Point], rules: PlaceRules
+) -> None:
+    places = [
+        quadrilateral(str(number), centre, corners, **outdoor, **parent)
+        for number, (centre, corners, outdoor, parent) in enumerate(shapes)
+    ]
+    places.append(circle("c", (0, 0)))
+    measure_all = ShapeIndex.match
+    with patch.object(ShapeIndex, "match", lambda index, lng, lat, select: measure_all(index, lng, lat)):
+        expected = find_zones(places, points, rules)
+    assert find_zones(places, points, rules) == expected
+
+
+def test_given_cells_of_older_documents_are_recognised_after_each_update() -> None:
+    computed = {name: value for name, value in circle("older", (0, 0), 10).items() if name != CELLS_GIVEN}
+    computed |= {"version": 1, "updatedAt": "2024-01-01T00:00:00.000Z"}
+    cell = h3.latlng_to_cell(*reversed(to_degrees((200, 0))), 13)
+    given_cells = computed | {"indoorIndexes": {"resolution": 13, "indexes": [cell]}, "version": 2}
+    for place, zones in ((computed, [{"older indoor"}, set()]), (given_cells, [set(), {"older indoor"}])) * 2:
+        assert find_zones([place], [(0, 0), (200, 0)]) == zones
+
+
+@pytest.mark.parametrize("rules", [NEAREST, EVERY])
+def test_indoor_zone_counts_where_outdoor_cells_cover_it(rules: PlaceRules) -> None:
+    def cover(resolution: int) -> Place:
+        cell = h3.latlng_to_cell(*reversed(to_degrees((0, 0))), resolution)
+        return {"resolution": resolution, "indexes": h3.grid_disk(cell, 1)}
+
+    given: Place = {"outdoorIndexes": cover(9), CELLS_GIVEN: ["indoorIndexes", "outdoorIndexes"]}
+    by_cells = circle("a", (0, 0), indoorIndexes=cover(12)) | given
+    by_shape = square("a", (0, 0), 30) | given
+    for place in (by_cells, by_shape):
+        assert find_zones([place], [(0, 0), (100, 0)], rules) == [{"a indoor"}, {"a outdoor"}]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.geo.distance import haversine_m
 from okube_api.geo.place_shapes import DEGREE_M, Circle, Shape, measure_extent_m, project_polygon
-from okube_api.ingest.derive.shape_index import ShapeIndex
+from okube_api.ingest.derive.shape_index import DistanceBounds, ShapeIndex
+from okube_api.store.arrays import Flags
 
 REACH_M = 50.0
 
@@ -88,6 +89,33 @@ def test_large_shapes_are_found_wherever_a_point_is_in_them() -> None:
     distances = find(shapes, [move(2.35, 48.85, 0, north_m) for north_m in (20, 900, 9_000, 140_000)])
     inside = {pair for pair, (metres, _) in distances.items() if metres == 0}
     assert inside == {(point, shape) for point in range(4) for shape in range(4) if point <= shape}
+
+
+@given(
+    st.lists(st.tuples(st.floats(-200, 200), st.floats(-200, 200)), min_size=1, max_size=20),
+    st.floats(2, 200),
+    st.sampled_from([0, 30]),
+)
+def test_distances_are_within_their_bounds(offsets: list[tuple[float, float]], side_m: float, hole_m: float) -> None:
+    shapes = [square(4.83, 45.75, side_m, min(hole_m, side_m / 2)), Circle(4.83, 45.75, side_m / 2)]
+    lng, lat = np.array([move(4.83, 45.75, *offset) for offset in offsets]).T
+    bounds: list[DistanceBounds] = []
+
+    def measure_all(pairs: DistanceBounds) -> tuple[Flags, Flags]:
+        bounds.append(pairs)
+        return np.ones(len(pairs.point), np.bool_), np.ones(len(pairs.point), np.bool_)
+
+    index = ShapeIndex(shapes, REACH_M)
+    matches = index.match(lng, lat, measure_all)
+    (pairs,) = bounds
+    limits = {
+        (point, shape): (least, most)
+        for point, shape, least, most in zip(pairs.point, pairs.shape, pairs.least_m, pairs.most_m, strict=True)
+    }
+    for point, shape, metres in zip(matches.point, matches.shape, matches.metres, strict=True):
+        least, most = limits[point, shape]
+        assert least <= metres <= most
+        assert (most == 0) == (metres == 0)
 
 
 def test_extent_is_the_diagonal_of_a_polygon_and_the_diameter_of_a_circle() -> None:
