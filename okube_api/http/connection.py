@@ -10,11 +10,10 @@ import random
 import resource
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, cast
 from uuid import uuid4
 
-import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from okube_api.errors import (
@@ -26,14 +25,14 @@ from okube_api.errors import (
     UrlTooLong,
 )
 from okube_api.http.problems import problem_response
+from okube_api.http.refused_connections import WINDOW_S, RefusalLog, RefusalQueue
 from okube_api.http.security_headers import set_security_headers
 
 _PIECE_BYTES = 16_384  # the bytes that the parser gets at once outside of a body, so that little is read before a check
 _RESERVE = 64  # connections beyond the maximum that are told so before they are closed
 _JITTER = 0.1  # part of a time by which it may end early, so that many slow connections do not end at once
 _SPARE_FILES = 256  # open files of the process other than connections
-
-log = structlog.stdlib.get_logger("okube")
+_ID_PLACEHOLDER = "0" * 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +292,8 @@ class BoundedConnection(HttpToolsProtocol):
             return
         phase, self._phase = self._phase, _Phase.NOTHING
         request_id = uuid4().hex
-        log.info("connection refused", requestId=request_id, status=refusal.status, reason=refusal.detail)
+        if _refusal_log.add(refusal, request_id):
+            self.loop.call_later(WINDOW_S, _refusal_log.write_summary)
         is_busy = self.cycle is not None and not self.cycle.response_complete
         if is_busy and phase is not _Phase.BODY:
             self._set_deadline(None)
@@ -307,6 +307,11 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.close()
             self._set_deadline(self._limits.drain_s)
             return
+        _refusal_queue.add(self.loop, partial(self._write_refusal, refusal, request_id))
+
+    def _write_refusal(self, refusal: Refusal, request_id: str) -> None:
+        if self.transport.is_closing():
+            return
         self.transport.write(_render(refusal, request_id, self.server_state.default_headers))
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -315,11 +320,22 @@ class BoundedConnection(HttpToolsProtocol):
         self._set_deadline(self._limits.drain_s)
 
 
+_refusal_log, _refusal_queue = RefusalLog(), RefusalQueue()  # for all connections of the process
+
+
 def _render(refusal: Refusal, request_id: str, default_headers: list[tuple[bytes, bytes]]) -> bytes:
     """Return an answer as it is sent."""
-    response = problem_response(refusal, {"type": "http", "state": {"request_id": request_id}})
+    head, rest = _render_with_placeholder(type(refusal), refusal.detail)  # type: ignore[arg-type]  # classes are hashable
+    lines = [name + b": " + value + b"\r\n" for name, value in default_headers]
+    return head + b"".join(lines) + rest.replace(_ID_PLACEHOLDER.encode(), request_id.encode())
+
+
+@lru_cache(maxsize=64)
+def _render_with_placeholder(kind: type[Refusal], detail: str) -> tuple[bytes, bytes]:
+    """Return the status line, and the headers and body with `_ID_PLACEHOLDER` for the id of the request."""
+    response = problem_response(kind(detail), {"type": "http", "state": {"request_id": _ID_PLACEHOLDER}})
     set_security_headers(response.headers, is_https_only=False)
-    response.headers["X-Request-Id"] = request_id
+    response.headers["X-Request-Id"] = _ID_PLACEHOLDER
     response.headers["Connection"] = "close"
-    lines = [name + b": " + value + b"\r\n" for name, value in (*default_headers, *response.raw_headers)]
-    return STATUS_LINE[refusal.status] + b"".join(lines) + b"\r\n" + bytes(response.body)
+    lines = [name + b": " + value + b"\r\n" for name, value in response.raw_headers]
+    return STATUS_LINE[kind.status], b"".join(lines) + b"\r\n" + bytes(response.body)
