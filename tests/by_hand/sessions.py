@@ -85,7 +85,7 @@ def derive_stays(
         for ping in of_user:
             if not ping.is_jump:
                 places[to_ms(ping.at)] |= set(ping.place_zones)
-        gaps_ms = find_gaps_ms({to_ms(ping.at) for ping in of_user}, rule)
+        gaps_ms = find_usual_gaps_ms({to_ms(ping.at) for ping in of_user}, rule)
         for group in {rules[zone].group for zone in zones}:
             zone_at = {
                 at_ms: min((zone for zone in inside if rules[zone].group == group), default=None)
@@ -105,13 +105,16 @@ def to_ms(at: datetime) -> int:
 
 
 def walk(
-    zone_at: Mapping[int, Z | None], gaps_ms: Mapping[int, int], rule: StayRule, minimum_ms: Mapping[Z, int]
+    zone_at: Mapping[int, Z | None], usual_gaps_ms: Mapping[int, int], rule: StayRule, minimum_ms: Mapping[Z, int]
 ) -> list[tuple[Z, int, int]]:
     """Return zone, first instant and dwell in ms of the stays of a user, who is in one zone at a time.
 
-    zone_at: the zone at each instant (ms) with a ping, None elsewhere.  gaps_ms: the gap at each instant.
+    zone_at: the zone at each instant (ms) with a ping, None elsewhere.  usual_gaps_ms: see `find_usual_gaps_ms`.
     """
     instants = sorted(zone_at)
+    least_ms = 5 * MINUTE_MS if rule.gap_ms is None else 0
+    gaps_ms = {at_ms: max(usual_ms, least_ms) for at_ms, usual_ms in usual_gaps_ms.items()}
+    limits_ms = {at_ms: usual_ms // 3 for at_ms, usual_ms in usual_gaps_ms.items()}
     zones = [zone_at[at_ms] for at_ms in instants]
     stays = []
     position = 0
@@ -121,9 +124,10 @@ def walk(
             members = _follow(position, instants, zones, gaps_ms, rule)
             first, last = members[0], members[-1]
             dwell_ms = _measure_dwell_ms(first, last, instants, gaps_ms, rule)
+            certain_ms = _measure_dwell_ms(first, last, instants, limits_ms, rule)
             is_stay = (
                 len(members) >= rule.minimum_share * (last - first + 1)
-                and dwell_ms >= minimum_ms[zone]
+                and certain_ms >= minimum_ms[zone]
                 and (len(members) > 1 or rule.minimum_s == 0)
             )
             if is_stay:
@@ -148,27 +152,31 @@ def _follow(
     return members
 
 
-def find_gaps_ms(instants: Collection[int], rule: StayRule) -> dict[int, int]:
-    """Return the gap at each instant (ms): an automatic one depends on the intervals of the user on that UTC day."""
+def find_usual_gaps_ms(instants: Collection[int], rule: StayRule) -> dict[int, int]:
+    """Return the gap at each instant (ms): an automatic one depends on the intervals of the user on that UTC day.
+
+    Automatic gaps are without their lower limit.
+    """
     if rule.gap_ms is not None:
         return dict.fromkeys(instants, rule.gap_ms)
     gaps_ms: dict[int, int] = {}
     for _, of_day in groupby(sorted(instants), lambda at_ms: at_ms // DAY_MS):
         same_day = list(of_day)
         intervals_ms = [later - earlier for earlier, later in pairwise(same_day)]
-        gap_ms = min(max(10 * median_low(intervals_ms), 5 * MINUTE_MS), 45 * MINUTE_MS) if intervals_ms else None
-        gaps_ms |= dict.fromkeys(same_day, 45 * MINUTE_MS if gap_ms is None else gap_ms)
+        gap_ms = min(10 * median_low(intervals_ms), 45 * MINUTE_MS) if intervals_ms else 45 * MINUTE_MS
+        gaps_ms |= dict.fromkeys(same_day, gap_ms)
     return gaps_ms
 
 
 def _measure_dwell_ms(
-    first: int, last: int, instants: Sequence[int], gaps_ms: Mapping[int, int], rule: StayRule
+    first: int, last: int, instants: Sequence[int], limits_ms: Mapping[int, int], rule: StayRule
 ) -> int:
+    """Return the time from one ping to another, and half the silences around it, each at most half a limit."""
     dwell_ms = instants[last] - instants[first]
     if rule.expected:
-        before_ms = instants[first] - instants[first - 1] if first > 0 else gaps_ms[instants[first]]
-        after_ms = instants[last + 1] - instants[last] if last + 1 < len(instants) else gaps_ms[instants[last]]
-        dwell_ms += min(before_ms, gaps_ms[instants[first]]) // 2 + min(after_ms, gaps_ms[instants[last]]) // 2
+        before_ms = instants[first] - instants[first - 1] if first > 0 else DAY_MS * 10**6
+        after_ms = instants[last + 1] - instants[last] if last + 1 < len(instants) else DAY_MS * 10**6
+        dwell_ms += min(before_ms, limits_ms[instants[first]]) // 2 + min(after_ms, limits_ms[instants[last]]) // 2
     return dwell_ms
 
 

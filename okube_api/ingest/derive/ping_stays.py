@@ -18,6 +18,7 @@ from okube_api.store.arrays import Flags, Ints
 
 AUTO_GAP_INTERVALS = 10  # an automatic gap is so many times the median interval between pings
 AUTO_GAP_MS = (300_000, 2_700_000)  # the least and the greatest automatic gap
+EDGE_PARTS = 3  # of a silence around a stay, no more than the gap divided by this counts for the least dwell
 SHARE_UNIT = 1000
 
 _ENDLESS_MS = 2**62  # the silence before a user's first instant, and after the last
@@ -27,11 +28,12 @@ _ENDLESS_MS = 2**62  # the silence before a user's first instant, and after the 
 class PingRules:
     """When pings are a stay; all limits are inclusive.
 
-    gap_ms: the longest silence within a stay; None: automatic, see `compute_gaps_ms`.
+    gap_ms: the longest silence within a stay; None: automatic, see `compute_usual_gaps_ms`.
     end_after_elsewhere: so many instants elsewhere in a row end a stay; 0: none do.
     minimum_share: of the user's instants between the ends of a stay, those that must be in the zone, in thousandths.
     allows_single: whether one instant can be a stay.
-    is_dwell_expected: whether dwell includes half the silence before and after, up to half the gap on each side.
+    is_dwell_expected: whether dwell includes half the silence before and after, up to half the gap on each side; for
+        the least dwell, up to half of the usual gap divided by `EDGE_PARTS`.
     """
 
     gap_ms: int | None
@@ -103,23 +105,26 @@ class _Instants:
 def derive_ping_stays(pings: MatchedPings, zones: ZoneRules, rules: PingRules) -> PingStays:
     """Return the stays of pings; the order of pings and repeated pings make no difference."""
     instants, instant_of_ping = _list_instants(pings.user, pings.at_ms)
-    gap_ms = (
+    usual_ms = (
         np.full(len(instants.user), rules.gap_ms)
         if rules.gap_ms is not None
-        else compute_gaps_ms(instants.user, instants.at_ms)
+        else compute_usual_gaps_ms(instants.user, instants.at_ms)
     )
     if pings.is_ignored is not None:
         is_counted = np.zeros(len(instants.user), np.bool_)
         is_counted[instant_of_ping[~pings.is_ignored]] = True
-        instants, gap_ms = _make_instants(instants.user[is_counted], instants.at_ms[is_counted]), gap_ms[is_counted]
+        instants, usual_ms = _make_instants(instants.user[is_counted], instants.at_ms[is_counted]), usual_ms[is_counted]
         instant_of_ping = (np.cumsum(is_counted) - 1)[instant_of_ping]
+    gap_ms = np.maximum(usual_ms, AUTO_GAP_MS[0]) if rules.gap_ms is None else usual_ms
     instant, zone = _list_visits(instants.user, instant_of_ping[pings.ping], pings.zone, zones.group)
     count, last_instant = _find_last_instants(instants, gap_ms, instant, zone, rules.end_after_elsewhere)
-    dwell_ms = instants.at_ms[last_instant] - instants.at_ms[instant]
+    dwell_ms = certain_ms = instants.at_ms[last_instant] - instants.at_ms[instant]
     if rules.is_dwell_expected:
-        dwell_ms += _expect_silences_ms(instants, gap_ms, instant, last_instant)
+        # Who is silent for much longer than usual just before or after walking past has not stayed all that time.
+        certain_ms = dwell_ms + _expect_silences_ms(instants, usual_ms // EDGE_PARTS, instant, last_instant)
+        dwell_ms = dwell_ms + _expect_silences_ms(instants, gap_ms, instant, last_instant)
     span = last_instant - instant + 1
-    is_stay = (dwell_ms >= zones.minimum_ms[zone]) & (count * SHARE_UNIT >= rules.minimum_share * span)
+    is_stay = (certain_ms >= zones.minimum_ms[zone]) & (count * SHARE_UNIT >= rules.minimum_share * span)
     if not rules.allows_single:
         is_stay &= count > 1
     series: Ints = np.cumsum(mark_group_starts(instants.user[instant], zones.group[zone]))
@@ -128,11 +133,12 @@ def derive_ping_stays(pings: MatchedPings, zones: ZoneRules, rules: PingRules) -
     return PingStays(instants.user[start], zone[rows], instants.at_ms[start], dwell_ms[rows] // 1000)
 
 
-def compute_gaps_ms(user: Ints, at_ms: Ints) -> Ints:
-    """Return the automatic gap at each instant of users, sorted by user and time, without repeated instants.
+def compute_usual_gaps_ms(user: Ints, at_ms: Ints) -> Ints:
+    """Return the usual gap at each instant of users, sorted by user and time, without repeated instants.
 
-    The gap is `AUTO_GAP_INTERVALS` times the median interval between instants of the user on the same UTC day (of an
-    even number, the lower of the two in the middle), within `AUTO_GAP_MS`; the greatest for a day with one instant.
+    It is `AUTO_GAP_INTERVALS` times the median interval between instants of the user on the same UTC day (of an even
+    number, the lower of the two in the middle), but no more than the greatest automatic gap, which is also that of a
+    day with one instant.  The automatic gap is the same, but no less than the least one.
     """
     day = to_utc_days(at_ms)
     is_start = mark_group_starts(user, day)
@@ -147,7 +153,7 @@ def compute_gaps_ms(user: Ints, at_ms: Ints) -> Ints:
     has_interval = counts > 0
     middle = (starts + (counts - 1) // 2)[has_interval]
     median_ms = interval_ms[within][by][middle]
-    gaps_ms[has_interval] = np.clip(AUTO_GAP_INTERVALS * median_ms, *AUTO_GAP_MS)
+    gaps_ms[has_interval] = np.minimum(AUTO_GAP_INTERVALS * median_ms, AUTO_GAP_MS[1])
     result: Ints = gaps_ms[group]
     return result
 
@@ -195,11 +201,11 @@ def _find_last_instants(
     return count, last
 
 
-def _expect_silences_ms(instants: _Instants, gap_ms: Ints, first: Ints, last: Ints) -> Ints:
-    """Return half the silences of users before and after stays, each at most half the gap."""
+def _expect_silences_ms(instants: _Instants, limit_ms: Ints, first: Ints, last: Ints) -> Ints:
+    """Return half the silences of users before and after stays, each at most half the limit at its instant."""
     after_ms = np.append(instants.silence_ms[1:], _ENDLESS_MS)
-    before = np.minimum(instants.silence_ms[first], gap_ms[first]) // 2
-    after = np.minimum(after_ms[last], gap_ms[last]) // 2
+    before = np.minimum(instants.silence_ms[first], limit_ms[first]) // 2
+    after = np.minimum(after_ms[last], limit_ms[last]) // 2
     both: Ints = before + after
     return both
 

@@ -16,7 +16,7 @@ from okube_api.ingest.derive.ping_stays import (
     ZoneRules,
     derive_ping_stays,
 )
-from tests.by_hand.sessions import MINUTE_MS, StayRule, find_gaps_ms, walk
+from tests.by_hand.sessions import MINUTE_MS, StayRule, find_usual_gaps_ms, walk
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def walk_by_hand(pings: Sequence[ZonedPing], zones: Sequence[Zone], rules: PingR
                 at_ms: min((zone for zone in inside if zones[zone].group == group), default=None)
                 for at_ms, inside in instants.items()
             },
-            find_gaps_ms(instants_of[user], rule),
+            find_usual_gaps_ms(instants_of[user], rule),
             rule,
             {number: zone.minimum * MINUTE_MS for number, zone in enumerate(zones)},
         )
@@ -150,6 +150,24 @@ def test_automatic_gap_follows_the_sampling_of_the_day(minutes: list[int], expec
     pings = [ZonedPing(1, minute, frozenset({0})) for minute in minutes]
     rules = PingRules(None, 3, 600, False, False)
     assert derive(pings, [Zone(0, 1)], rules) == expected
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [
+        ([0, 10, 11, 12, 22], []),  # two minutes, and a minute and a half of each silence: 5 in all
+        ([0, 10, 11, 12, 13, 23], [(1, 0, 10, 780)]),  # 6 in all; the dwell includes half of each silence
+    ],
+)
+def test_silences_hardly_count_for_the_least_dwell(minutes: list[int], expected: list[Walked]) -> None:
+    """Check a user who pings every minute, but not just before and after walking past a place for six minutes."""
+    often = [ZonedPing(1, 100 + minute, frozenset()) for minute in range(20)]
+    pings = [
+        ZonedPing(1, minute, frozenset({0}) if 0 < place < len(minutes) - 1 else frozenset())
+        for place, minute in enumerate(minutes)
+    ]
+    rules = PingRules(None, 3, 600, False, True)
+    assert derive([*pings, *often], [Zone(0, 6)], rules) == expected
 
 
 def test_pings_elsewhere_end_a_stay_and_its_zone_excludes_others() -> None:
