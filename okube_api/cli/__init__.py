@@ -1,4 +1,4 @@
-"""The command line: serve, demo, user, ingest, rebuild, check, openapi, bench."""
+"""The command line: serve, demo, user, ingest, rebuild, evaluate-stays, check, openapi, bench."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from okube_api.cli.commands import bench, check, demo, ingest, openapi, rebuild, serve, users
+from okube_api.cli.commands import bench, check, demo, evaluate_stays, ingest, openapi, rebuild, serve, users
 
 cli = typer.Typer(
     name="okube-api",
@@ -27,8 +27,8 @@ class _BracketOptions(TyperCommand):
         return super().parse_args(ctx, [re.sub(r"^(--\w+)\[(\w+)\]=", r"\1=\2=", text) for text in args])
 
 
-for command in (serve, demo, ingest, rebuild, check, openapi, bench):
-    cli.command(cls=_BracketOptions if command is ingest else None)(command)
+for command in (serve, demo, ingest, rebuild, evaluate_stays, check, openapi, bench):
+    cli.command(cls=_BracketOptions if command in (ingest, evaluate_stays) else None)(command)
 cli.add_typer(users, name="user")
 
 

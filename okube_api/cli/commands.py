@@ -156,6 +156,60 @@ def rebuild(application: ApplicationName, url: Url = None, token: Token = None) 
     run(application, url, token)
 
 
+def evaluate_stays(  # noqa: PLR0917 - options of a command line
+    application: ApplicationName,
+    visits: Annotated[
+        Path,
+        typer.Argument(
+            metavar="VISITS.csv",
+            exists=True,
+            dir_okay=False,
+            help="CSV of true visits: user, place (or site, poi), start, and duration_s, duration_min or end.",
+        ),
+    ],
+    settings: Annotated[
+        str | None,
+        typer.Option(
+            metavar="JSON",
+            help="Evaluate other settings of stays, such as '{\"gapMinutes\": 30}', without changing the application.",
+        ),
+    ] = None,
+    search: Annotated[
+        bool, typer.Option("--search", help="Also search for better settings, and print the best five.")
+    ] = False,
+    places: Annotated[bool, typer.Option("--places", help="Also print the figures of each place.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the file; UTF-8 if not given.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Delimiter; detected if not given.")] = None,
+    dates: Annotated[
+        Literal["dmy", "mdy"] | None, typer.Option(help="Order of day and month in days such as 31/12/2024.")
+    ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(
+            help="Time zone of instants without an offset, such as Europe/Paris, or site for that of each place."
+        ),
+    ] = None,
+    mapper: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=COLUMN", help="The file's column of a field, such as place=shop; repeatable."),
+    ] = None,
+) -> None:
+    """Compare the stays of an application with visits that are known.
+
+    Prints precision, recall and other figures; docs/stays.md explains them. Users are named as in the pings, and their
+    names are neither stored nor printed. A line at a place that the application does not have says that all visits of
+    the user on that day are in the file. Stop the server first if its store is embedded.
+    """
+    from okube_api.cli.evaluate_stays import evaluate_stays as run
+    from okube_api.cli.ingest import parse_pairs
+    from okube_api.ingest.parse.read_options import ReadOptions
+
+    columns = parse_pairs("--mapper", "FIELD=COLUMN", mapper or ())
+    options = ReadOptions(encoding, delimiter, dates, timezone, mapper=columns)
+    run(application, visits, options, settings=settings, search=search, places=places, as_json=as_json)
+
+
 def bench(  # noqa: PLR0917 - options of a command line
     folder: Annotated[Path, typer.Option(file_okay=False, help="Folder of the data, which is kept.")] = Path(
         "okube-bench"

@@ -105,7 +105,7 @@ class StayScores:
 
 
 def merge_overlaps(visits: Intervals) -> Intervals:
-    """Return visits in order of user, place and time; those of a user that overlap at a place become one visit."""
+    """Return visits in order of user, place and time; those of a user at a place that overlap become one."""
     visits = visits.take(sort_order(visits.user, visits.place, visits.start_ms, visits.end_ms))
     if len(visits) == 0:
         return visits
@@ -113,7 +113,7 @@ def merge_overlaps(visits: Intervals) -> Intervals:
     # The greatest end so far within each group: groups are lifted above one another, so that one pass over all does.
     lift = (np.cumsum(is_first) - 1) * _span(visits)
     reach = np.maximum.accumulate(visits.end_ms + lift)
-    is_first[1:] |= (visits.start_ms + lift)[1:] >= reach[:-1]
+    is_first[1:] |= ((visits.start_ms + lift)[1:] >= reach[:-1]) & (visits.start_ms[1:] != visits.start_ms[:-1])
     starts = np.flatnonzero(is_first)
     ends = np.append(starts[1:], len(visits)) - 1
     return Intervals(visits.user[starts], visits.place[starts], visits.start_ms[starts], (reach - lift)[ends])

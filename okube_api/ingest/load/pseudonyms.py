@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from hashlib import blake2b
 
@@ -106,7 +106,12 @@ class Pseudonyms:
 
     async def find_number(self, kind: str, name: str) -> int | None:
         """Return the number of a name, None when it has none yet."""
-        return (await self._store.find_numbers(self._application, kind, hash_names(self._salt, kind, [name])))[0]
+        return (await self.find_numbers(kind, [name]))[0]
+
+    async def find_numbers(self, kind: str, names: Sequence[str]) -> list[int | None]:
+        """Return the number of each name, None for names that have none yet."""
+        hashes = await asyncio.to_thread(hash_names, self._salt, kind, names)
+        return await self._store.find_numbers(self._application, kind, hashes)
 
 
 def _to_bytes(hashes: Halves) -> list[bytes]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from okube_api.ingest.evaluation.scores import Intervals, StayScores, merge_overlaps, score_stays
 
@@ -38,7 +38,7 @@ def merge(visits: Sequence[Interval]) -> list[Interval]:
     for _, group in groupby(sorted(visits), key=lambda visit: visit[:2]):
         pieces: list[Interval] = []
         for visit in group:
-            if pieces and visit.start < pieces[-1].end:
+            if pieces and (visit.start < pieces[-1].end or visit.start == pieces[-1].start):
                 pieces[-1] = pieces[-1]._replace(end=max(pieces[-1].end, visit.end))
             else:
                 pieces.append(visit)
@@ -105,6 +105,7 @@ intervals = st.lists(
 
 
 @given(intervals, intervals, st.randoms())
+@example([Interval(1, 0, 0, 0)], [Interval(1, 0, 0, 0), Interval(1, 0, 0, 0)], Random(1))
 def test_scores_equal_those_of_plain_python(stays: list[Interval], visits: list[Interval], random: Random) -> None:
     observed = [random.random() < 0.7 for _ in stays]
     scores = score_stays(to_arrays(stays), to_arrays(visits), PLACES, np.array(observed, np.bool_))
