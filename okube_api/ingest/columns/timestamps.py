@@ -19,6 +19,7 @@ _DATE = len("2019-03-28")
 _SECONDS_END, _OFFSET = len("2019-03-28T09:25:15"), len("+00:00")
 _MINUTE_MS = 60_000
 _FIRST_MS = 0
+_HUGE_S = 10**15
 _YEARS = range(FIRST_YEAR - 1, LAST_YEAR + 2)  # as written; the offset can move an instant into another year
 _MONTHS = (
     np.arange(f"{_YEARS[0]}-01", f"{_YEARS[-1] + 1}-02", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
@@ -60,10 +61,17 @@ def parse_instant(text: str) -> int | None:
 
 
 def convert_timestamps(column: pa.Array | pa.ChunkedArray) -> Ints:
-    """Return Arrow timestamps with a time zone in ms since 1970, 0 for null."""
-    microseconds = column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
-    at_ms: Ints = pc.fill_null(microseconds, 0).to_numpy() // 1000
-    return at_ms
+    """Return Arrow timestamps of any unit in ms since 1970, rounded down; 0 for null, huge numbers stay huge."""
+    numbers: Ints = pc.fill_null(column.cast(pa.int64()), 0).to_numpy()
+    match column.type.unit:
+        case "s":
+            return np.clip(numbers, -_HUGE_S, _HUGE_S) * 1000
+        case "ms":
+            return numbers
+        case "us":
+            return numbers // 1000
+        case _:
+            return numbers // 1_000_000
 
 
 def to_milliseconds(column: pa.ChunkedArray) -> Ints:

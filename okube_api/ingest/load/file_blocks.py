@@ -106,7 +106,7 @@ async def open_blocks(
         yield _read_text_blocks(file, reader, column_map)
     elif file.path is not None and file.encoding is Encoding.IDENTITY:
         with file.path.open("rb") as plain:
-            yield _read_parquet_blocks(plain, reader, column_map)
+            yield _read_parquet_blocks(plain, reader, column_map, file.limit)
     else:
         # The metadata of Parquet is at the end of the file, so a stream is first written to an anonymous file.
         with TemporaryFile(prefix="okube-") as plain:
@@ -114,7 +114,7 @@ async def open_blocks(
             async for data in file.chunks:
                 await asyncio.to_thread(_write_pieces, plain, decoder.feed(data))
             decoder.end()
-            yield _read_parquet_blocks(plain, reader, column_map)
+            yield _read_parquet_blocks(plain, reader, column_map, file.limit)
 
 
 async def _read_text_blocks(file: EventFile, reader: CellReader, column_map: ColumnMap) -> AsyncIterator[FileBlock]:
@@ -160,10 +160,12 @@ async def _convert(pieces: AsyncIterator[bytes], converter: Transcoder | ArrayLi
         yield text
 
 
-async def _read_parquet_blocks(file: BinaryIO, reader: CellReader, column_map: ColumnMap) -> AsyncIterator[FileBlock]:
+async def _read_parquet_blocks(
+    file: BinaryIO, reader: CellReader, column_map: ColumnMap, limit: int | None
+) -> AsyncIterator[FileBlock]:
     size = file.seek(0, SEEK_END)
     file.seek(0)
-    blocks = read_parquet(reader.kind, file, reader, column_map)
+    blocks = read_parquet(reader.kind, file, reader, column_map, limit)
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         parsed, sent = block
         yield FileBlock(parsed, Progress(size, sent.last_row), sent.format_row)

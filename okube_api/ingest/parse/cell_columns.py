@@ -38,7 +38,8 @@ from okube_api.store.values import Json
 _EPOCH_TEXT_PATTERN = "^(?:[0-9]{10}|[0-9]{13}|[0-9]{16})$"
 _EPOCH_SCALES = ((10**9, 10**10, 10**3), (10**12, 10**13, 1), (10**15, 10**16, 10**-3))
 """For epochs in seconds, milliseconds and microseconds: the range [low, end) of values, and the ms per unit."""
-_DAY_MICROSECONDS = 86_400_000_000
+_DURATION_UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+_DAY_UNITS = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _NAMES: Mapping[ValueType, str] = {
     ValueType.TEXT: "texts",
     ValueType.NUMBER: "numbers",
@@ -212,7 +213,7 @@ class CellReader:
     def _to_integers(self, column: pa.Array, factor: float | None) -> pa.Array | None:
         """Return whole numbers as integers, null for fractions; with a factor, the rounded products."""
         if pa.types.is_duration(column.type):
-            column, factor = column.cast(pa.duration("us"), safe=False).cast(pa.int64()), 1e-6
+            column, factor = column.cast(pa.int64()), _DURATION_UNITS_S[column.type.unit]
         if factor is None and pa.types.is_integer(column.type) and column.type != pa.uint64():
             return column.cast(pa.int64())
         numbers = self._to_numbers(column)
@@ -368,7 +369,7 @@ def _to_instants(column: pa.Array, zones: RowZones | None) -> pa.Array | None:
 
 def _localize_timestamps(column: pa.Array, zones: RowZones) -> pa.Array:
     """Return timestamps without a time zone as instants, null for those that are not one instant."""
-    local_ms = convert_timestamps(column.cast(pa.timestamp("us"), safe=False).cast(pa.timestamp("us", "UTC")))
+    local_ms = convert_timestamps(column)
     at_ms, is_instant = zones.find_instants(np.where(mark_supported_years(local_ms), local_ms, 0))
     is_instant &= mark_supported_years(local_ms)
     return pa.array(at_ms, pa.timestamp("ms", "UTC"), mask=~is_instant | _to_flags(column.is_null()))
@@ -437,7 +438,7 @@ def _format_instants(at_ms: Ints, valid: Flags) -> pa.Array:
 def _to_midnights(column: pa.Array) -> pa.Array:
     """Return timestamps at midnight in their time zone as days, null for other times."""
     local = pc.local_timestamp(column) if column.type.tz else column
-    microseconds = pc.fill_null(local.cast(pa.timestamp("us"), safe=False).cast(pa.int64()), 0).to_numpy()
-    is_other = (microseconds % _DAY_MICROSECONDS != 0) | _to_flags(column.is_null())
-    days = (microseconds // _DAY_MICROSECONDS).astype(np.int32)
-    return pa.array(days, mask=is_other).cast(pa.date32())
+    numbers = pc.fill_null(local.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
+    days, rest = np.divmod(numbers, _DAY_UNITS[local.type.unit])
+    is_other = (rest != 0) | (np.abs(days) >= 2**31) | _to_flags(column.is_null())
+    return pa.array(np.where(is_other, 0, days).astype(np.int32), mask=is_other).cast(pa.date32())
