@@ -7,6 +7,7 @@ on the UTC days of its pings.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +33,22 @@ _LOCAL_D = 1  # a local day and the UTC day of the same instant are at most one 
 _DAYS = 10_000_000  # more than any day; packs a user and a day into one integer
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PingSide:
+    """The pings before or after a change, in the order of `PingRuns`, which of them are jumps, and their stays."""
+
+    pings: Detections
+    is_jump: Flags
+    stays: PingStays
+
+
 @dataclass(frozen=True, eq=False)
 class PingRuns:
     """Pings in zones, sorted by user and time, and the first and last ping of each run.
 
     pings: all pings, also those in no zone, sorted by user, time, position and zone; the change of a ping that exists
         before and after the change is 0.
-    reach_d: so many further days before and after a run can have pings that its stays depend on.
+    sessionizer: the one that made the runs.
     start_days, end_days: the first and last local day that stays of a run can start on, whatever the time zones.
     """
 
@@ -47,7 +57,12 @@ class PingRuns:
     at_ms: Ints
     starts: Ints
     ends: Ints
-    reach_d: int
+    sessionizer: "PingSessionizer"
+
+    @cached_property
+    def after(self) -> PingSide:
+        """The pings and stays after the change."""
+        return self.sessionizer.derive_side(self.pings.filter(self.pings.change >= 0))
 
     @property
     def start_days(self) -> Ints:
@@ -64,9 +79,9 @@ class PingRuns:
         """Whether a ping of the user changes on a UTC day of each run, or on a day within reach before or after."""
         rows = np.flatnonzero(self.pings.change)
         changed = np.unique(self.pings.user[rows] * _DAYS + to_utc_days(self.pings.at_ms[rows]))
-        user = self.user[self.starts] * _DAYS
-        low = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.starts]) - self.reach_d, side="left")
-        high = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.ends]) + self.reach_d, side="right")
+        user, reach_d = self.user[self.starts] * _DAYS, 1 + self.sessionizer.reach_ms // DAY_MS
+        low = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.starts]) - reach_d, side="left")
+        high = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.ends]) + reach_d, side="right")
         has_change: Flags = high > low
         return has_change
 
@@ -91,6 +106,7 @@ class PingSessionizer:
     places: PlaceIndex
     rules: PingRules
     limits: PingLimits = PingLimits()
+    capacity: ClassVar[int] = 3  # few pings lead to a row
 
     @property
     def reach_ms(self) -> int:
@@ -127,7 +143,7 @@ class PingSessionizer:
         is_start[1:] |= np.diff(at_ms) > self.rules.reach_ms
         starts = np.flatnonzero(is_start)
         ends = np.append(starts[1:], len(user))[: len(starts)] - 1
-        return PingRuns(pings, user, at_ms, starts, ends, 1 + self.reach_ms // DAY_MS)
+        return PingRuns(pings, user, at_ms, starts, ends, self)
 
     def must_reach_back(self, sessions: PingRuns, span: DayRange) -> Flags:
         """Return which runs can have stays on the days of the span."""
@@ -150,10 +166,10 @@ class PingSessionizer:
 
     def find_affected_days(self, sessions: PingRuns) -> Ints:
         """Return the days on which stays start that differ before and after the change."""
-        pings = sessions.pings
+        pings, after = sessions.pings, sessions.after.stays
         users = np.unique(sessions.user[sessions.starts[sessions.has_change]])
-        of_users = np.isin(pings.user, users)
-        sides = [self._derive(pings.filter(of_users & side)) for side in (pings.change <= 0, pings.change >= 0)]
+        before = self.derive_side(pings.filter((pings.change <= 0) & np.isin(pings.user, users))).stays
+        sides = (before, after.take(np.flatnonzero(np.isin(after.user, users))))
         user, zone, start_ms, dwell_s = (
             np.concatenate([getattr(side, name) for side in sides]) for name in ("user", "zone", "start_ms", "dwell_s")
         )
@@ -177,32 +193,36 @@ class PingSessionizer:
 
     def derive_stays(self, runs: PingRuns, span: DayRange) -> tuple[PingStays, Ints]:
         """Return the stays after a change that start on the local days of the span, and the day of each."""
-        pings = runs.pings
-        stays = self._derive(pings.filter(pings.change >= 0))
+        stays = runs.after.stays
         day = self._find_days(stays.start_ms, stays.zone)
         rows = np.flatnonzero((day >= span[0]) & (day <= span[1]))
         return stays.take(rows), day[rows]
 
     def list_new_jumps(self, runs: PingRuns, span: DayRange) -> Detections:
         """Return the pings, on the UTC days of the span, that the change adds and that are jumps: each once."""
-        pings = runs.pings.filter(runs.pings.change >= 0)
-        if len(pings) == 0:
-            return pings
+        pings = runs.after.pings
+        if not runs.after.is_jump.any():
+            return pings.filter(runs.after.is_jump)
         starts = np.flatnonzero(mark_group_starts(pings.user, pings.at_ms, pings.equipment))
         change = np.minimum.reduceat(pings.change, starts)  # that of the first batch with the ping
-        day, is_jump = to_utc_days(pings.at_ms[starts]), self._mark_jumps(pings)[starts]
-        is_listed = is_jump & (change > 0) & (day >= span[0]) & (day <= span[1])
+        day = to_utc_days(pings.at_ms[starts])
+        is_listed = runs.after.is_jump[starts] & (change > 0) & (day >= span[0]) & (day <= span[1])
         rows = starts[is_listed]
         return Detections(
             pings.user[rows], pings.site[rows], pings.equipment[rows], pings.at_ms[rows], change[is_listed]
         )
 
-    def _derive(self, pings: Detections) -> PingStays:
+    def derive_side(self, pings: Detections) -> PingSide:
+        """Return the jumps and stays of pings in the order of `PingRuns`."""
         is_jump = self._mark_jumps(pings)
-        inside = np.flatnonzero((pings.site != OUTSIDE) & ~is_jump)
-        zone = pings.site[inside].astype(np.int64)
-        matched = MatchedPings(pings.user, pings.at_ms, inside, zone, is_jump if is_jump.any() else None)
-        return derive_ping_stays(matched, self.places.zone_rules, self.rules)
+        is_inside = (pings.site != OUTSIDE) & ~is_jump
+        # Most users are in no zone for days: their pings need not be looked at.
+        rows = np.flatnonzero(_spread_to_users(pings.user, is_inside))
+        inside = np.flatnonzero(is_inside[rows])
+        zone = pings.site[rows[inside]].astype(np.int64)
+        is_ignored = is_jump[rows] if is_jump.any() else None
+        matched = MatchedPings(pings.user[rows], pings.at_ms[rows], inside, zone, is_ignored)
+        return PingSide(pings, is_jump, derive_ping_stays(matched, self.places.zone_rules, self.rules))
 
     def _mark_jumps(self, pings: Detections) -> Flags:
         """Return which pings, in the order of `PingRuns`, are jumps that are ignored."""
@@ -216,3 +236,13 @@ class PingSessionizer:
 
     def _find_days(self, at_ms: Ints, zone: NDArray[np.int64]) -> Ints:
         return to_days_of_places(at_ms, zone, self.places.zone_timezones)
+
+
+def _spread_to_users(user: Ints, flags: Flags) -> Flags:
+    """Return which rows, sorted by user, are of a user with a flag."""
+    if len(user) == 0:
+        return flags
+    is_start = mark_group_starts(user)
+    has_flag = np.logical_or.reduceat(flags, np.flatnonzero(is_start))
+    spread: Flags = has_flag[np.cumsum(is_start) - 1]
+    return spread

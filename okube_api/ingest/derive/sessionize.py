@@ -8,7 +8,7 @@ it must know of sessions to do so is a `Sessionizer`.  Pings have another one (`
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -97,10 +97,13 @@ class Sessionizer(Protocol[S]):
     """Cuts detections into sessions, and tells which sessions some days depend on.
 
     gap_s: the longest silence within a session, in seconds.
+    capacity: how many times as many detections as of sensors may be in memory.
     """
 
     @property
     def gap_s(self) -> int: ...  # noqa: D102 - see above
+    @property
+    def capacity(self) -> int: ...  # noqa: D102 - see above
 
     def sessionize(self, detections: Detections) -> S:
         """Return the sessions of detections in any order, before and after a change."""
@@ -223,6 +226,7 @@ class DetectionSessionizer:
 
     locations: LocationIndex
     gap_s: int
+    capacity: ClassVar[int] = 1
 
     def sessionize(self, detections: Detections) -> Sessions:
         """Return the sessions of detections."""

@@ -17,7 +17,7 @@ from okube_api.ingest.derive.sessionize import Detections, S, Sessionizer
 from okube_api.ingest.refresh.session_window import ReadDetections, SessionWindow
 from okube_api.store.arrays import Flags, Ints
 
-MAX_DETECTIONS = 250_000  # in a piece; a detection may lead to several wide rows
+MAX_DETECTIONS = 250_000  # in a piece, of sensors; a detection may lead to several wide rows
 _LOCAL_D = 1  # the local day of a detection and its UTC day are at most one day apart
 _HALF_DAY_S = 43_200
 
@@ -116,7 +116,7 @@ class _PieceReader(Generic[S]):
                 continue
             window.add(block[1])
             window.complete = max(window.complete, block[0] - 1)
-            if len(window) >= MAX_DETECTIONS and window.complete - _LOCAL_D >= first:
+            if len(window) >= MAX_DETECTIONS * self._sessionizer.capacity and window.complete - _LOCAL_D >= first:
                 return window.complete - _LOCAL_D
 
     def _find_end(self, first: int) -> int:
