@@ -1,23 +1,24 @@
 """Upserts many resources: each is created, or updated when its id or key exists; all of them are written, or none."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from anyio import to_thread
 
 from okube_api.clock import stamp
-from okube_api.errors import BadRequest, Fault, Impossible, Refusal, Taken
+from okube_api.errors import BadRequest, Fault, Impossible, Refusal, RequestConflict, Taken
 from okube_api.kit.application import Application
 from okube_api.kit.creation_ids import CREATION_IDS
 from okube_api.kit.json_text import is_same_json
-from okube_api.kit.repository import index_by_key, match_names
-from okube_api.kit.resource_changes import ChangeKind, ResourceChange, detect_changes
+from okube_api.kit.repository import ATTEMPTS, index_by_key, match_names
+from okube_api.kit.resource_changes import ChangeKind, ResourceChange, WriteSkipped, detect_changes
 from okube_api.kit.schemas import UpdateBody
 from okube_api.kit.validated_repository import Normalize, ValidatedRepository, clear_empty_lists
 from okube_api.store.conditions import equal
 from okube_api.store.document_values import unique_keys
-from okube_api.store.errors import Duplicate
+from okube_api.store.errors import Conflict, Duplicate
 from okube_api.store.values import Json
 
 
@@ -94,7 +95,11 @@ class BulkUpsert:
     async def upsert_all(self, elements: Sequence[Json]) -> list[Json]:
         """Upsert resources and return their documents in order.  Raise refusals that point at the elements."""
         items = [UpsertItem(fields, index) for index, fields in enumerate(elements)]
-        return await self._write_outcomes(await self.prepare(items))
+
+        async def upsert() -> list[Json]:
+            return await self._write_outcomes(await self.prepare(items))
+
+        return await self._repeat(upsert)
 
     async def upsert_bodies(self, bodies: Sequence[UpdateBody], render: RenderStored) -> list[Json]:
         """Upsert resources from bodies, which may be whole answers, and return their documents in order.
@@ -102,6 +107,21 @@ class BulkUpsert:
         A body's `_id` finds the resource before its key does.
         Raise BadRequest and other refusals that point at the elements.
         """
+        return await self._repeat(lambda: self._upsert_bodies(bodies, render))
+
+    async def _repeat(self, upsert: Callable[[], Awaitable[list[Json]]]) -> list[Json]:
+        """Upsert the elements of a list, again while other requests change the same resources in between.
+
+        Raise RequestConflict after `ATTEMPTS` conflicts.
+        """
+        for _ in range(ATTEMPTS):
+            self._positions.clear()
+            self._changed_ids.clear()
+            with suppress(Conflict):
+                return await upsert()
+        raise RequestConflict("Other requests are changing these resources at the same time. Try again.")
+
+    async def _upsert_bodies(self, bodies: Sequence[UpdateBody], render: RenderStored) -> list[Json]:
         items = [UpsertItem(body.dump_set_fields(), index, _get_id(body)) for index, body in enumerate(bodies)]
         stored = await self._find_stored(items)
         updates: list[UpsertItem] = []
@@ -133,8 +153,9 @@ class BulkUpsert:
     async def write(self, inserts: Sequence[Json], replaces: Sequence[Json], positions: Sequence[int]) -> None:
         """Write prepared documents, all or none.
 
-        positions: of the inserts, then of the replaces.  Raise Taken, with the position in its pointer, when another
-        request has taken a key since the documents were prepared.
+        positions: of the inserts, then of the replaces.
+        Raise Taken, with the position in its pointer, when another request has taken a key since the documents were
+        prepared, and Conflict when it has changed one of them: the changes that facts depend on would be others.
         """
         pointers = (f"/{position}" for position in positions)
         try:
@@ -142,11 +163,20 @@ class BulkUpsert:
                 self.repository.claim_keys(chain(inserts, replaces), pointers),
                 self.repository.changes.publish_around(self.application.id, self.changes),
             ):
-                await self.repository.store.write(self.repository.collection, inserts, replaces)
+                await self._write_versions(inserts, replaces)
         except Duplicate as error:
             raise Taken.at(
                 "body", f"/{positions[error.index]}/key", f"Another {self.repository.kind} has the key '{error.value}'."
             ) from None
+        except WriteSkipped:
+            raise Conflict("Another request has changed one of the resources. Try again.") from None
+
+    async def _write_versions(self, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
+        """Write documents.  Raise WriteSkipped when another request has changed one of them."""
+        try:
+            await self.repository.store.write(self.repository.collection, inserts, replaces, versioned=True)
+        except Conflict as error:
+            raise WriteSkipped from error
 
     async def prepare(self, items: Sequence[UpsertItem]) -> list[UpsertOutcome]:
         """Return the outcome of each item of a block; nothing is written."""

@@ -133,8 +133,13 @@ class Store(Protocol):
         `where` is checked in the same step, so that a condition on a version makes this a compare-and-set.
         """
 
-    async def write(self, collection: Collection, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
+    async def write(
+        self, collection: Collection, inserts: Sequence[Json], replaces: Sequence[Json], *, versioned: bool = False
+    ) -> None:
         """Insert and replace (by `_id`) documents together: all or none, even in a crash.  Raise Duplicate.
+
+        versioned: whether the stored documents must have the version before that of the new ones.  Raise Conflict when
+        one has not, such as after a change by another request.
 
         `Duplicate.index` counts through `inserts`, then `replaces`.  Large sequences may create their documents lazily:
         each sequence is iterated a few times, from start to end, and its documents are not retained.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from math import prod
+from types import SimpleNamespace
 from typing import Any
 
 import mongomock
@@ -57,16 +58,18 @@ class MockCollection:
         with localcontext(prec=80):  # mongomock adds decimals in the default context, of 28 digits
             return MockCursor(list(self._collection.aggregate(_drop_conversions(pipeline))))
 
-    async def bulk_write(self, operations: Sequence[InsertOne[Json] | ReplaceOne[Json]]) -> None:
+    async def bulk_write(self, operations: Sequence[InsertOne[Json] | ReplaceOne[Json]]) -> SimpleNamespace:
         """Run operations one by one: mongomock's own method does not accept an argument of the driver's operations."""
+        matched = 0
         for index, operation in enumerate(operations):
             try:
                 if isinstance(operation, InsertOne):
                     self._collection.insert_one(operation._doc)
                 else:
-                    self._collection.replace_one(operation._filter, operation._doc)
+                    matched += self._collection.replace_one(operation._filter, operation._doc).matched_count
             except DuplicateKeyError as error:
                 raise BulkWriteError({"writeErrors": [{"index": index, "code": 11000}]}) from error
+        return SimpleNamespace(matched_count=matched)
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._collection, name)

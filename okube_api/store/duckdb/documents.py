@@ -22,7 +22,7 @@ from okube_api.store.duckdb.sql import (
     to_sql,
 )
 from okube_api.store.duckdb.unique import check_unique
-from okube_api.store.errors import Unavailable
+from okube_api.store.errors import Conflict, Unavailable
 from okube_api.store.schema import BY_ID, Collection, ColumnType, SortKey
 from okube_api.store.values import Json
 
@@ -143,12 +143,24 @@ class DuckDocuments:
 
     # -- writing
 
-    def write(self, cursor: Cursor, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
-        """Insert and replace documents by `_id`, all or none.  Raise Duplicate."""
-        if replaces:
+    def write(self, cursor: Cursor, inserts: Sequence[Json], replaces: Sequence[Json], *, versioned: bool) -> None:
+        """Insert and replace documents by `_id`, all or none.  Raise Duplicate, and Conflict (see `Store.write`)."""
+        if versioned:
+            self._delete_previous(cursor, replaces)
+        elif replaces:
             self.delete(cursor, OneOf("_id", tuple(document["_id"] for document in replaces)))
         check_unique(cursor, self.collection, self._fields, chain(inserts, replaces))
         self._insert(cursor, chain(inserts, replaces))
+
+    def _delete_previous(self, cursor: Cursor, replaces: Iterable[Json]) -> None:
+        """Delete the previous version of each document.  Raise Conflict when another version is stored."""
+        ids: dict[int, list[str]] = {}
+        for document in replaces:
+            ids.setdefault(document["version"] - 1, []).append(document["_id"])
+        for version, of_version in ids.items():
+            deleted = self.delete(cursor, OneOf("_id", tuple(of_version)) & equal("version", version))
+            if deleted != len(of_version):
+                raise Conflict("Another request has changed one of the documents.")
 
     def replace(self, cursor: Cursor, where: Condition, document: Json) -> bool:
         """Replace the matching document of the same `_id`; return False when none matches."""

@@ -156,10 +156,12 @@ class DuckStore:
         documents = self._collections[collection.name]
         return await self._write(collection, lambda cursor: documents.replace(cursor, where, document))
 
-    async def write(self, collection: Collection, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
+    async def write(
+        self, collection: Collection, inserts: Sequence[Json], replaces: Sequence[Json], *, versioned: bool = False
+    ) -> None:
         """Insert and replace documents together."""
         documents = self._collections[collection.name]
-        await self._write(collection, lambda cursor: documents.write(cursor, inserts, replaces))
+        await self._write(collection, lambda cursor: documents.write(cursor, inserts, replaces, versioned=versioned))
 
     async def update(self, collection: Collection, where: Condition, changes: Mapping[str, Any]) -> int:
         """Set fields of every matching document; return how many matched."""

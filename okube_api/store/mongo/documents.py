@@ -14,11 +14,18 @@ from pymongo.errors import DuplicateKeyError
 from okube_api.store.column_types import DeclaredFields
 from okube_api.store.conditions import Condition
 from okube_api.store.document_values import build_search_text, unique_keys
-from okube_api.store.errors import Duplicate, Unavailable
+from okube_api.store.errors import Conflict, Duplicate, Unavailable
 from okube_api.store.mongo.errors import READ_S, WRITE_S, WriteConflict, time_limit
 from okube_api.store.mongo.indexes import create_index
 from okube_api.store.mongo.pipeline import SEARCH_FIELD, to_match
-from okube_api.store.mongo.staging import STAGED, WRITTEN, StagedWrite, UniqueViolation
+from okube_api.store.mongo.staging import (
+    CHANGED,
+    STAGED,
+    WRITTEN,
+    StagedWrite,
+    UniqueViolation,
+    match_replaced,
+)
 from okube_api.store.schema import BY_ID, Collection, ColumnType, SortKey
 from okube_api.store.values import Json
 
@@ -124,12 +131,12 @@ class MongoDocuments:
 
     # -- writing
 
-    async def write(self, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
-        """Insert and replace documents by `_id`, all or none."""
+    async def write(self, inserts: Sequence[Json], replaces: Sequence[Json], *, versioned: bool = False) -> None:
+        """Insert and replace documents by `_id`, all or none.  Raise Conflict (see `Store.write`)."""
         insert_count = len(inserts)
         if insert_count + len(replaces) > 1:
             await self._check_unique(inserts, replaces)
-            write = StagedWrite(self._database, self.collection, inserts, replaces, self._encode)
+            write = StagedWrite(self._database, self.collection, inserts, replaces, self._encode, versioned=versioned)
 
             def get_document(index: int) -> tuple[Json, bool]:
                 return (inserts[index], True) if index < insert_count else (replaces[index - insert_count], False)
@@ -140,8 +147,11 @@ class MongoDocuments:
             await self._write_one(document, new=True, write=partial(self._stored.insert_one, document))
         elif replaces:
             document = self._encode(replaces[0])
-            match = {"_id": document["_id"], STAGED: None}
-            await self._write_one(document, new=False, write=partial(self._stored.replace_one, match, document))
+            match = match_replaced(document, versioned=versioned)
+            write_one = partial(self._stored.replace_one, match, document)
+            result = await self._write_one(document, new=False, write=write_one)
+            if versioned and not result.matched_count:
+                raise Conflict(CHANGED)
 
     async def replace(self, where: Condition, document: Json) -> bool:
         """Replace the matching document of the same `_id`; return False when none matches."""

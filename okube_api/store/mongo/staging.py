@@ -21,7 +21,7 @@ from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from okube_api.store.document_values import unique_keys
-from okube_api.store.errors import StoreError, Unavailable
+from okube_api.store.errors import Conflict, StoreError, Unavailable
 from okube_api.store.mongo.errors import READ_S, WRITE_S, is_duplicate, time_limit
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
@@ -30,6 +30,7 @@ STAGED = "_staged"
 """Field of a staged document, which is not visible yet: the id of its write."""
 WRITTEN = "_written"
 """Field of a replaced document: the id of the last write that replaced it, so that a rollback restores only these."""
+CHANGED = "Another request has changed one of the documents."
 WRITES, BEFORE, CLOCK = "_writes", "_before", "_clock"
 
 LEASE = timedelta(seconds=3)
@@ -56,6 +57,7 @@ class StagedWrite:
     """Inserts and replaces (by `_id`) of documents in one collection.
 
     encode: returns a document as it is stored.
+    versioned: whether the stored documents must have the version before that of the new ones.
     """
 
     def __init__(
@@ -65,13 +67,15 @@ class StagedWrite:
         inserts: Sequence[Json],
         replaces: Sequence[Json],
         encode: Callable[[Json], Json],
+        *,
+        versioned: bool,
     ) -> None:
         self._database, self._collection, self._encode = database, collection, encode
         self._stored = database[collection.name]
-        self._inserts, self._replaces = inserts, replaces
+        self._inserts, self._replaces, self._versioned = inserts, replaces, versioned
 
     async def run(self) -> None:
-        """Write all documents or none.  Raise UniqueViolation after a rollback."""
+        """Write all documents or none.  Raise UniqueViolation or Conflict after a rollback."""
         write = ObjectId()
         record = {"collection": self._collection.name, "state": "open"}
         try:
@@ -114,7 +118,7 @@ class StagedWrite:
     async def _stage(self, write: ObjectId, *, replaces_first: bool) -> None:
         inserts = (InsertOne({**self._encode(document), STAGED: write}) for document in self._inserts)
         replaces = (
-            ReplaceOne({"_id": document["_id"], STAGED: None}, {**self._encode(document), WRITTEN: write})
+            ReplaceOne(match_replaced(document, versioned=self._versioned), {**self._encode(document), WRITTEN: write})
             for document in self._replaces
         )
         numbered_inserts, numbered_replaces = enumerate(inserts), enumerate(replaces, len(self._inserts))
@@ -124,11 +128,14 @@ class StagedWrite:
         while block := list(islice(operations, _BLOCK)):
             try:
                 with time_limit(WRITE_S):
-                    await self._stored.bulk_write([operation for _, operation in block])
+                    result = await self._stored.bulk_write([operation for _, operation in block])
             except PyMongoError as error:
                 if not is_duplicate(error):
                     raise
                 raise UniqueViolation(block[_get_refused_index(error)][0]) from error
+            replaced = sum(isinstance(operation, ReplaceOne) for _, operation in block)
+            if self._versioned and result.matched_count < replaced:
+                raise Conflict(CHANGED)
 
     async def _commit(self, write: ObjectId) -> None:
         with time_limit(WRITE_S):
@@ -136,6 +143,12 @@ class StagedWrite:
             result = await self._database[WRITES].update_one(record, {"$set": {"state": "committed"}})
         if not result.matched_count:
             raise Unavailable("The write did not renew its record in time; another process rolled it back.")
+
+
+def match_replaced(document: Json, *, versioned: bool) -> Json:
+    """Return the query of the stored document that a new one replaces."""
+    match: Json = {"_id": document["_id"], STAGED: None}
+    return {**match, "version": document["version"] - 1} if versioned else match
 
 
 def _get_refused_index(error: PyMongoError) -> int:

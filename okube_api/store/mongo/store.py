@@ -184,9 +184,11 @@ class MongoStore:
         """Replace the matching document of the same `_id`; return False when none matches."""
         return await self._collections[collection.name].replace(where, document)
 
-    async def write(self, collection: Collection, inserts: Sequence[Json], replaces: Sequence[Json]) -> None:
+    async def write(
+        self, collection: Collection, inserts: Sequence[Json], replaces: Sequence[Json], *, versioned: bool = False
+    ) -> None:
         """Insert and replace documents together."""
-        await self._collections[collection.name].write(inserts, replaces)
+        await self._collections[collection.name].write(inserts, replaces, versioned=versioned)
 
     async def update(self, collection: Collection, where: Condition, changes: Mapping[str, Any]) -> int:
         """Set fields of every matching document; return how many matched."""
