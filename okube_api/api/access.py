@@ -44,6 +44,7 @@ class SiteAccess(Access):
 
 
 _required: ContextVar[list[tuple[str, Role]] | None] = ContextVar("required", default=None)
+_PLATFORM = "*"  # in place of an application: the platform administrator is required
 
 
 class RequiredRoles:
@@ -70,6 +71,9 @@ class RequiredRoles:
     async def require(self, entries: list[list[str]]) -> None:
         """Require the roles that an earlier request recorded.  Raise NotFound or Forbidden."""
         for application, role in entries:
+            if application == _PLATFORM:
+                _require_platform_admin(self._user)
+                continue
             await load_access(self._services, self._user, application, Role(role))
 
 
@@ -108,11 +112,15 @@ async def load_access(services: Services, user: User, id_or_key: str, minimum: R
     return Access(user, require_role(role, minimum, document["_id"]), Application.from_document(document))
 
 
-def require_role(role: Role, minimum: Role, application: str) -> Role:
-    """Return the role in an application (an id) if it includes `minimum`.  Raise Forbidden otherwise."""
+def _record(application: str, minimum: Role) -> None:
     recorded = _required.get()
     if recorded is not None:
         recorded.append((application, minimum))
+
+
+def require_role(role: Role, minimum: Role, application: str) -> Role:
+    """Return the role in an application (an id) if it includes `minimum`.  Raise Forbidden otherwise."""
+    _record(application, minimum)
     if not role.includes(minimum):
         raise Forbidden(f"This requires the role '{minimum}' in the application. Your role is '{role}'.")
     return role
@@ -132,9 +140,14 @@ CanAdmin = Annotated[Access, Depends(_require_in_app(Role.ADMIN))]
 
 async def require_platform_admin(identity: IdentityDep) -> User:
     """Return the user if they are a platform administrator.  Raise Forbidden otherwise."""
-    if not identity.user.platform_admin:
+    _record(_PLATFORM, Role.ADMIN)
+    return _require_platform_admin(identity.user)
+
+
+def _require_platform_admin(user: User) -> User:
+    if not user.platform_admin:
         raise Forbidden("Only platform administrators may do this.")
-    return identity.user
+    return user
 
 
 PlatformAdmin = Annotated[User, Depends(require_platform_admin)]

@@ -132,7 +132,7 @@ class ApiRoute(APIRoute):
                 await _check_query(request, list_parameters(), self, services)
             if not self.is_public and request.method in _BODY_METHODS and has_body(request):
                 await _check_access(request, self.dependant.dependencies)
-            limited_request = Request(request.scope, _limit_body(request, self.body_limit(services.settings)))
+            limited_request = Request(request.scope, _build_receive(request, self, services))
             if accepts_key and (key := request.headers.get(idempotency.HEADER)) is not None:
                 return await _run_once(limited_request, services, key, perform)
             if not is_conditional:
@@ -318,7 +318,7 @@ _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
 async def _check_access(request: Request, dependencies: list[Dependant]) -> None:
-    """Resolve the dependencies of a route before its body is read, so that they can refuse the caller.
+    """Resolve the dependencies of a route, so that they can refuse the caller without the body.
 
     FastAPI reads the body first.  Faults of parameters are left to it.
     """
@@ -348,6 +348,28 @@ def _limit_body(request: Request, limit: int) -> Receive:
         return message
 
     return receive
+
+
+def _build_receive(request: Request, route: ApiRoute, services: Services) -> Receive:
+    """Return a receive function that limits the body, and checks the access again at the end of a long one.
+
+    An upload in several messages may take hours: a caller who has lost the role meanwhile must not write any more.
+    """
+    receive = _limit_body(request, route.body_limit(services.settings))
+    if route.is_public or request.method not in _BODY_METHODS:
+        return receive
+    count = 0
+
+    async def receive_and_check() -> Message:
+        nonlocal count
+        message = await receive()
+        count += message["type"] == "http.request"
+        if count > 1 and message["type"] == "http.request" and not message.get("more_body", False):
+            request.state.identity = await identify_caller(request, services.sessions, services.settings)
+            await _check_access(request, route.dependant.dependencies)
+        return message
+
+    return receive_and_check
 
 
 async def _run_in_thread(request: Request, work: Callable[[], T]) -> T:

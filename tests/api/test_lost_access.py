@@ -1,13 +1,15 @@
 """Each cache by each way of losing access: what was answered before is not answered again."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
 import httpx
 import pytest
 from okube_api.applications.repository import APPLICATIONS
+from okube_api.areas.repository import AREAS as STORED_AREAS
 from okube_api.auth.repository import Role, User
+from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.store.conditions import equal
 
 from tests.api.server import PASSWORD, Json, Server, Tenant
@@ -193,6 +195,55 @@ async def test_cached_answer_ends_with_the_access(caller: Caller, repeat_request
     for _ in range(2):
         lost = await repeat_request(caller)
         assert lost.status_code in REFUSALS, lost.text
+
+
+async def test_only_platform_administrators_get_the_answer_of_a_creation_again(server: Server) -> None:
+    user = await server.create_user(platform_admin=True)
+    session = server.client_of(user)
+    users, key = server.services.sessions.users, (await session.post("/auth/keys", json={"name": "x", "role": "admin"}))
+    body, headers = {"key": uuid4().hex}, {"Idempotency-Key": uuid4().hex}
+    for _ in range(2):
+        assert (await session.post("/applications", json=body, headers=headers)).status_code == 201
+    restricted = server.client(key.json()["token"])
+    assert (await restricted.post("/applications", json=body, headers=headers)).status_code == 403
+
+    async def demote(stored: Json) -> Json:
+        return stored | {"platformAdmin": False}
+
+    await users.change(await users.get_by_id(user.id), demote)
+    assert (await session.post("/applications", json=body, headers=headers)).status_code == 403
+
+
+# -- access that is lost during an upload ------------------------------------------------------------------------
+
+AREAS = (b'{"code": "693820101", "name": "x", "lng": 4.8, "lat": 45.7}\n', b'{"code": "2", "lng": 4, "lat": 45}\n')
+TABLE_HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="x.csv"\r\n\r\nkey\nfirst\n'
+UPLOADS = (
+    ("ingest/areas", "application/x-ndjson", AREAS),
+    ("campaigns", "multipart/form-data; boundary=x", (TABLE_HEAD, b"second\n\r\n--x--\r\n")),
+    ("campaigns", "application/json", (b'[{"key": "first"},', b'{"key": "second"}]')),
+)
+
+
+@pytest.mark.parametrize("lose_access", LOSSES)
+@pytest.mark.parametrize(("path", "media_type", "parts"), UPLOADS)
+async def test_upload_ends_with_the_access(
+    caller: Caller, path: str, media_type: str, parts: tuple[bytes, bytes], lose_access: Loss
+) -> None:
+    """Send a part of an upload, lose the access, and send the rest."""
+
+    async def send_parts() -> AsyncIterator[bytes]:
+        """Yield the parts, and lose the access in between."""
+        yield parts[0]
+        await lose_access(caller)
+        yield parts[1]
+
+    url, headers = f"{caller.tenant.url}/{path}", {"Content-Type": media_type}
+    lost = await caller.client.post(url, content=send_parts(), headers=headers)
+    assert lost.status_code in REFUSALS, lost.text
+    store = caller.server.services.store
+    for collection in (CAMPAIGNS, STORED_AREAS):
+        assert await store.count(collection, equal("application", caller.tenant.id)) == 0
 
 
 async def test_any_version_of_a_foreign_list_is_not_found(tenant: Tenant, stranger: httpx.AsyncClient) -> None:
