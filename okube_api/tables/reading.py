@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from okube_api.errors import Fault, Impossible, TooLarge
@@ -33,6 +34,7 @@ MAX_ROWS = 100_000
 DELIMITERS = ",;\t|"
 
 _BLOCK_ROWS = 1000
+_MAX_ROW_FAULTS = 10
 _MAX_LINES_BEFORE_HEADER = 1000
 _NO_HEADER = "The file has no header. The first line must name the columns."
 _EMPTY_CELLS = f'{DELIMITERS} "\r\n'
@@ -162,11 +164,12 @@ class UploadedTable:
         if any(cells[width:]):
             pending.faults.append(_fault(f"The line has {len(cells)} cells, but the header has {width}.", line))
         elif self._unreadable.search("".join(cells)):
-            pending.faults += [
+            faults = (
                 _fault(self._describe_unreadable(cell), line, name)
                 for name, cell in zip(self.columns, cells, strict=False)
                 if self._unreadable.search(cell)
-            ]
+            )
+            pending.faults += islice(faults, _MAX_ROW_FAULTS)
         else:
             pending.cells.append(cells)
             pending.lines.append(line)

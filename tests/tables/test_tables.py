@@ -396,3 +396,10 @@ def test_numbers_may_have_decimal_commas(cell: str, decimal_comma: bool, value: 
 def test_invalid_integer_is_refused(cell: str) -> None:
     _, faults = read_shops(f'floors\n"{cell}"\n')
     assert [fault[:2] for fault in faults] == [(2, "floors")]
+
+
+def test_a_row_of_unreadable_cells_has_few_faults() -> None:
+    names = [f"c{index}" for index in range(1000)]
+    file = io.BytesIO(b",".join(name.encode() for name in names) + b"\n" + b",".join([b"\0"] * 1000))
+    (block,) = UploadedTable(file, "utf8", None, names).read_blocks()
+    assert [fault.column for fault in block.faults] == names[:10]

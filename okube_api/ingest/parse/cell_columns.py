@@ -38,6 +38,7 @@ from okube_api.store.values import Json
 _EPOCH_TEXT_PATTERN = "^(?:[0-9]{10}|[0-9]{13}|[0-9]{16})$"
 _EPOCH_SCALES = ((10**9, 10**10, 10**3), (10**12, 10**13, 1), (10**15, 10**16, 10**-3))
 """For epochs in seconds, milliseconds and microseconds: the range [low, end) of values, and the ms per unit."""
+_TOO_LARGE = 10**300
 _DURATION_UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _DAY_UNITS = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 _NAMES: Mapping[ValueType, str] = {
@@ -106,6 +107,7 @@ class CellReader:
             if (
                 isinstance(number, int | float)
                 and not isinstance(number, bool)
+                and abs(number) < _TOO_LARGE  # as a float
                 and isfinite(product := number * factor)
             ):
                 result[name] = round(product) if types[name] is ValueType.INTEGER else product

@@ -22,6 +22,7 @@ MAX_REASON_CHARACTERS = 300
 EMPTY_CELLS = ("", r"\N")
 """Cells without a value; databases write the second one for null."""
 _MAX_ERRORS = 3
+_MAX_DIGITS = 400
 ENCODING_HINT = " Give `encoding` if the file has another encoding."
 MAPPER_HINT = " Give `mapper[FIELD]=COLUMN` for columns that have other names."
 DATES_HINT = " Give `dates` as `dmy` or `mdy` for days such as 31/12/2024."
@@ -63,7 +64,10 @@ def parse_json_line(text: bytes) -> Json:
     """Return the event of a line of NDJSON, not validated.  Raise InvalidLine."""
     try:
         event = json.loads(
-            text.decode("utf-8"), object_pairs_hook=_to_dict_without_duplicates, parse_constant=_refuse_constant
+            text.decode("utf-8"),
+            object_pairs_hook=_to_dict_without_duplicates,
+            parse_constant=_refuse_constant,
+            parse_int=_parse_integer,
         )
     except UnicodeDecodeError:
         raise InvalidLine(f"Line is not valid UTF-8.{ENCODING_HINT}") from None
@@ -90,6 +94,13 @@ def _to_dict_without_duplicates(pairs: Sequence[tuple[str, Any]]) -> Json:
 def _get_field_names() -> frozenset[str]:
     """Return the names of the fields of all kinds, which may appear in a reason."""
     return frozenset(rule.name for kind in KINDS for rule in get_field_rules(kind))
+
+
+def _parse_integer(digits: str) -> int:
+    """Return an integer; refuse long ones, because Python cannot read thousands of digits."""
+    if len(digits) > _MAX_DIGITS:
+        raise InvalidLine(f"Line has a number of more than {_MAX_DIGITS} digits.")
+    return int(digits)
 
 
 def _refuse_constant(name: str) -> Any:
