@@ -167,7 +167,7 @@ def _paused_until(document: Json) -> datetime:
     excess = document["version"] - PAUSE_FROM
     if excess < 0:
         return last
-    return last + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(excess, 20))
+    return last + min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(excess, 20)))
 
 
 def _build_pause(left: timedelta) -> TooManyRequests:

@@ -51,13 +51,13 @@ class Captcha:
             solution = Payload.from_base64(payload)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return False
-        expiry = solution.challenge.parameters.expires_at
+        expiry, signature = solution.challenge.parameters.expires_at, solution.challenge.signature
         # The library compares it with the time of the machine, not with our clock; the signature covers it.
         if type(expiry) is not int or expiry <= self._clock().timestamp():
             return False
-        if not verify_solution(solution, self._key).verified:
+        if signature is None or not verify_solution(solution, self._key).verified:
             return False
-        if solution.challenge.parameters.data["level"] < level:
+        if (solution.challenge.parameters.data or {}).get("level", 0) < level:
             return False
-        identifier = hashlib.sha256(solution.challenge.signature.encode()).hexdigest()[:24]
+        identifier = hashlib.sha256(signature.encode()).hexdigest()[:24]
         return await self._denylist.add(identifier, datetime.fromtimestamp(expiry, UTC))

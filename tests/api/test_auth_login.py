@@ -251,9 +251,11 @@ async def test_guesses_in_parallel_are_counted_before_they_are_verified(
     verified = []
     verify = Passwords.verify
 
-    async def count_and_verify(self: Passwords, password: str, *arguments: str | None, **named: bool) -> bool:
+    async def count_and_verify(
+        self: Passwords, password: str, *arguments: str | None, has_priority: bool = False
+    ) -> bool:
         verified.append(password)
-        return await verify(self, password, *arguments, **named)
+        return await verify(self, password, *arguments, has_priority=has_priority)
 
     monkeypatch.setattr(Passwords, "verify", count_and_verify)
     user = await server.create_user()
