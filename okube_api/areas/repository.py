@@ -1,9 +1,10 @@
-"""Stores IRIS areas: their names and centroids by code, loaded by the ingest."""
+"""Stores IRIS areas: their names, centroids and outlines by code, loaded by the ingest."""
 
 from collections.abc import Sequence
 
 from okube_api.clock import stamp
 from okube_api.kit.repository import Repository
+from okube_api.kit.validated_repository import drop_nulls
 from okube_api.store.conditions import OneOf, equal
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
@@ -23,9 +24,9 @@ class AreaRepository(Repository):
     kind = "area"
 
     async def upsert(self, application: str, areas: Sequence[Json]) -> None:
-        """Insert or replace areas (`code`, `name`, `lng`, `lat`) by their codes, all or none.
+        """Insert or replace areas (`code`, `name`, `lng`, `lat`, `geometry`) by their codes, all or none.
 
-        The last of several areas with the same code wins.
+        geometry: GeoJSON, null for none.  The last of several areas with the same code wins.
         """
         by_code = {area["code"]: area for area in areas}
         where = equal("application", application) & OneOf("code", tuple(by_code))
@@ -35,8 +36,8 @@ class AreaRepository(Repository):
         for code, area in by_code.items():
             stored = stored_by_code.get(code)
             if stored is None:
-                inserts.append(self.build_document(application, area))
+                inserts.append(drop_nulls(self.build_document(application, area)))
             else:
                 versioned = {"version": stored["version"] + 1, "updatedAt": stamp(self.clock())}
-                replaces.append(stored | area | versioned)
+                replaces.append(drop_nulls(stored | area | versioned))
         await self.store.write(self.collection, inserts, replaces)

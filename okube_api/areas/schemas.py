@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from okube_api.kit.geometry_schema import GeometryAnswer
 from okube_api.kit.list_query import PageQuery
-from okube_api.kit.schemas import UNSET, Answer, Identifier, Instant, Text
+from okube_api.kit.schemas import EMPTY_OBJECT, UNSET, Answer, Identifier, Instant, Text
 from okube_api.store.conditions import EVERYTHING, Condition, Contains, OneOf
 
 
@@ -18,6 +19,7 @@ class AreaAnswer(Answer):
     name: str | None = None
     lng: float
     lat: float
+    geometry: GeometryAnswer = Field(EMPTY_OBJECT)
     created_at: Instant = Field(alias="createdAt")
     updated_at: Instant = Field(alias="updatedAt")
 

@@ -13,6 +13,7 @@ from okube_api.geo.geometry import (
     find_inner_point,
     read_geometry,
 )
+from okube_api.kit.geometry_schema import GeometryAnswer
 from okube_api.kit.list_query import Flag, ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
     EMPTY_OBJECT,
@@ -23,8 +24,8 @@ from okube_api.kit.schemas import (
     Identifier,
     Instant,
     Key,
-    ReferenceList,
     ReferenceFilter,
+    ReferenceList,
     Scalars,
     TagList,
     Tags,
@@ -44,7 +45,6 @@ from okube_api.sites.schemas import (
     CellsAnswer,
     Coordinates,
     Geometry,
-    GeometryAnswer,
     Radius,
 )
 from okube_api.store.conditions import EVERYTHING, Condition, OneOf

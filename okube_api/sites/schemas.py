@@ -14,14 +14,8 @@ from pydantic import (
 )
 
 from okube_api.geo.constants import MAX_CELLS, SITE_RADIUS_M
-from okube_api.geo.geometry import (
-    MULTI_POLYGON,
-    PLACE_BOUNDS,
-    POLYGON,
-    ImpossibleGeometry,
-    UnreadableGeometry,
-    read_geometry,
-)
+from okube_api.geo.geometry import PLACE_BOUNDS, ImpossibleGeometry, UnreadableGeometry, read_geometry
+from okube_api.kit.geometry_schema import GEOMETRY_SCHEMA, GeometryAnswer
 from okube_api.kit.list_query import Flag, ListQuery, match_filled, match_flag
 from okube_api.kit.schemas import (
     EMPTY_OBJECT,
@@ -142,22 +136,6 @@ def _read_geometry(value: Any) -> Any:
         raise impossible_value(str(error)) from None
 
 
-GEOMETRY_SCHEMA: Any = {
-    "type": "object",
-    "properties": {
-        "type": {"type": "string", "enum": [POLYGON, MULTI_POLYGON]},
-        "coordinates": {"type": "array", "items": {"type": "array", "items": {}}},
-    },
-    "required": ["type", "coordinates"],
-    "examples": [
-        {
-            "type": POLYGON,
-            "coordinates": [[[4.8355, 45.7638], [4.8361, 45.7638], [4.8361, 45.7642], [4.8355, 45.7638]]],
-        }
-    ],
-}
-"""JSON Schema of a GeoJSON polygon or several."""
-
 Geometry = Annotated[dict[str, Any], BeforeValidator(_read_geometry), WithJsonSchema(GEOMETRY_SCHEMA)]
 GEOMETRY_DESCRIPTION = (
     "The outline, as a GeoJSON Polygon or MultiPolygon (a Feature, and WKT in a text, are read, too), with "
@@ -173,15 +151,6 @@ INDOOR_DESCRIPTION = "Computed from the geometry, or else from the radius, when 
 OUTDOOR_DESCRIPTION = (
     "Computed as the ring of 50 m around the indoor part when absent. Cells that are indoor are left out."
 )
-
-
-class GeometryAnswer(Answer):
-    """A GeoJSON Polygon or MultiPolygon; an empty object where there is none."""
-
-    model_config = ConfigDict(json_schema_extra=drop_unset_defaults)
-
-    type: str = Field(UNSET, examples=[POLYGON])
-    coordinates: list[Any] = Field(UNSET)
 
 
 # -- opening hours -----------------------------------------------------------------------------------------------

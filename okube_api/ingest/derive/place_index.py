@@ -107,9 +107,9 @@ class PlaceIndex:
     def match(self, lng: Floats, lat: Floats) -> tuple[Ints, Ints]:
         """Return pairs of a point and a zone that it is in, as two arrays of indices, by point.
 
-        A point is in one zone of a place at most, and in one zone of each level at most where places exclude one another: indoors at the nearest place
-        within reach, else outdoors at the nearest.  The nearest is that with the nearest shape, of equal ones that with
-        the nearest centre, of equal ones the first by `_id`.
+        A point is in one zone of a place at most.  Where places exclude one another, it is in one zone of each level at
+        most: indoors at the nearest place within reach, else outdoors at the nearest.  The nearest is that with the
+        nearest shape, of equal ones that with the nearest centre, of equal ones the first by `_id`.
         """
         point, zone, metres, centre_m = self._find_candidates(lng, lat)
         if self.rules.is_exclusive:

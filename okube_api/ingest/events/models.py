@@ -3,13 +3,24 @@
 Their JSON Schemas are published, and files are validated by them.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from okube_api.clock import DAY_S
+from okube_api.geo.geometry import AREA_BOUNDS, ImpossibleGeometry, UnreadableGeometry, read_geometry
 from okube_api.ingest.columns.timestamps import FIRST_YEAR, LAST_YEAR, parse_instant
 from okube_api.kit.cells import is_naive_instant
+from okube_api.kit.geometry_schema import GEOMETRY_SCHEMA
 from okube_api.kit.schemas import KEY_PATTERN, Day
 
 MAX_STAY_S = 31 * DAY_S
@@ -68,6 +79,46 @@ AreaName = Annotated[
 Label = Annotated[str, Field(min_length=1, max_length=250, pattern=KEY_PATTERN)]
 
 
+_GEOMETRY_RULES = (
+    "Rings must be closed, of four points at least, and must not cross themselves or each other; longitudes are from "
+    "-180 to 180, latitudes from -90 to 90; no polygon crosses the 180th meridian; "
+    f"{AREA_BOUNDS.max_points:,} points and {AREA_BOUNDS.max_km2:,} square kilometres at most."
+)
+"""The reason for a polygon that cannot exist: reasons do not repeat values."""
+
+
+def _read_geometry(value: Any) -> str:
+    """Return WKT as sent, and GeoJSON as a text."""
+    try:
+        geometry = read_geometry(value, AREA_BOUNDS)
+    except UnreadableGeometry:
+        raise ValueError("Use a Polygon or a MultiPolygon, as WKT or GeoJSON.") from None
+    except ImpossibleGeometry:
+        raise ValueError(_GEOMETRY_RULES) from None
+    return value if isinstance(value, str) else orjson.dumps(geometry).decode()
+
+
+AreaGeometry = Annotated[
+    str,
+    BeforeValidator(_read_geometry),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string"}, GEOMETRY_SCHEMA],
+            "description": "The outline: a Polygon or MultiPolygon as WKT, in JSON also as GeoJSON.",
+        }
+    ),
+]
+
+
+def is_area_geometry(text: str) -> bool:
+    """Return whether a text is a geometry of an area."""
+    try:
+        read_geometry(text, AREA_BOUNDS)
+    except (UnreadableGeometry, ImpossibleGeometry):
+        return False
+    return True
+
+
 class Event(BaseModel):
     """Base of the events of all kinds."""
 
@@ -91,6 +142,7 @@ class AreaEvent(Event):
     name: AreaName
     lng: Longitude
     lat: Latitude
+    geometry: AreaGeometry | None = None
 
 
 class PanelistEvent(Event):

@@ -25,6 +25,7 @@ AREAS = _events(
     Column("lng", ColumnType.NUMBER),
     Column("lat", ColumnType.NUMBER),
     _LINE,
+    Column("geometry", ColumnType.TEXT),  # WKT or GeoJSON; null for none, and in rows that are older than the column
 )
 PANELISTS = _events(
     "panelists",

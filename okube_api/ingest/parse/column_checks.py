@@ -22,6 +22,7 @@ from okube_api.ingest.columns.timestamps import (
     to_milliseconds,
 )
 from okube_api.ingest.events.kinds import KINDS
+from okube_api.ingest.events.models import is_area_geometry
 from okube_api.kit.cells import ValueType
 from okube_api.store.arrays import Flags
 from okube_api.store.values import Json
@@ -159,5 +160,13 @@ def _ends_after_start(rows: pa.Table) -> Flags:
     return in_order
 
 
-_ROW_CHECKS: Mapping[str, Callable[[pa.Table], Flags]] = {"stays": _has_one_place, "visits": _ends_after_start}
-"""Checks of several fields together, as in the models of these kinds."""
+def _has_possible_geometry(rows: pa.Table) -> Flags:
+    return np.array([text is None or is_area_geometry(text) for text in rows["geometry"].to_pylist()], np.bool_)
+
+
+_ROW_CHECKS: Mapping[str, Callable[[pa.Table], Flags]] = {
+    "areas": _has_possible_geometry,
+    "stays": _has_one_place,
+    "visits": _ends_after_start,
+}
+"""Checks of several fields together, and those that JSON Schemas cannot express, as in the models of these kinds."""

@@ -61,7 +61,7 @@ async def find_changed_areas(view: Reader, delta: BatchDelta) -> Sequence[str]:
     """Return the codes of areas that a change adds, moves or removes."""
     area_codes: list[str] = []
     async for pair in read_before_and_after(view, KINDS["areas"], delta, _UNDATED):
-        before, after = (areas.drop_columns(["name"]) for areas in pair)
+        before, after = (areas.drop_columns(["name", "geometry"]) for areas in pair)
         area_codes += find_changed_keys(before, after, ("code",))["code"].to_pylist()
     return area_codes
 

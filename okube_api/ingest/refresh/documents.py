@@ -1,6 +1,7 @@
 """Updates the documents that are derived from events: areas, and the days on which campaigns have data."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Sequence
 
 from okube_api.areas.repository import AREAS, AreaRepository
 from okube_api.campaigns.levers import LeverRepository
@@ -9,6 +10,7 @@ from okube_api.catalogue.buckets import to_date
 from okube_api.catalogue.fact import Fact, Span
 from okube_api.catalogue.facts import DELIVERIES, EXPOSURES
 from okube_api.clock import Clock
+from okube_api.geo.geometry import parse_geometry
 from okube_api.ingest.events import kinds
 from okube_api.ingest.events.tables import UNDATED_PART
 from okube_api.ingest.raw.latest import find_latest_rows
@@ -18,6 +20,7 @@ from okube_api.sites.repository import SiteRepository
 from okube_api.store.conditions import EVERYTHING, OneOf, equal
 from okube_api.store.plans import Aggregate, Max, Min
 from okube_api.store.protocol import Reader, Store
+from okube_api.store.values import Json
 
 _DATED_KINDS = ("touches", "deliveries")
 
@@ -45,7 +48,8 @@ class DerivedDocuments:
             batches = await read_live_batches(view)
             events = await read_events(view, kinds.AREAS.table, UNDATED_PART, UNDATED_PART, batches)
         latest = events.take(find_latest_rows(events, kinds.AREAS.natural_key))
-        rows = latest.select(["code", "name", "lng", "lat"]).to_pylist()
+        rows = latest.select(["code", "name", "lng", "lat", "geometry"]).to_pylist()
+        await asyncio.to_thread(_parse_geometries, rows)
         await self._areas.upsert(application, rows)
         has_events = OneOf("code", tuple(row["code"] for row in rows))
         await self._store.delete(AREAS, equal("application", application) & ~has_events)
@@ -60,6 +64,13 @@ class DerivedDocuments:
             first, last = min((low for low, _ in spans), default=0), max((high for _, high in spans), default=0)
             periods[campaign["_id"]] = (to_date(first).isoformat(), to_date(last).isoformat()) if spans else None
         await self._campaigns.set_computed_periods(application, periods)
+
+
+def _parse_geometries(areas: Sequence[Json]) -> None:
+    """Replace the geometries of areas, which are texts, by GeoJSON."""
+    for area in areas:
+        if area["geometry"] is not None:
+            area["geometry"] = parse_geometry(area["geometry"])
 
 
 async def _read_spans(view: Reader, fact: Fact) -> dict[str, tuple[int, int]]:

@@ -21,7 +21,13 @@ from okube_api.ingest.parse.row_checks import InvalidLine, parse_json_line, vali
 from okube_api.ingest.parse.text import NdjsonParser
 
 VALID: dict[str, dict[str, Any]] = {
-    "areas": {"code": "693820101", "name": "Bellecour", "lng": 4.832, "lat": 45.757},
+    "areas": {
+        "code": "693820101",
+        "name": "Bellecour",
+        "lng": 4.832,
+        "lat": 45.757,
+        "geometry": "POLYGON ((4.83 45.75, 4.84 45.75, 4.84 45.76, 4.83 45.75))",
+    },
     "panelists": {"user": "a", "weight": 1.25, "home": "2A0040101", "os": "android"},
     "pings": {"user": "a", "at": "2024-03-28T10:25:15+01:00", "lng": -0.5, "lat": 45},
     "stays": {"user": "a", "site": "s", "start": "2024-03-28T10:25:15Z", "duration_s": 60, "zone": "indoor"},
