@@ -128,7 +128,7 @@ def walk(
             is_stay = (
                 len(members) >= rule.minimum_share * (last - first + 1)
                 and certain_ms >= minimum_ms[zone]
-                and (len(members) > 1 or rule.minimum_s == 0)
+                and (len(members) > 1 or rule.minimum_s == 0 or certain_ms >= 750_000)
             )
             if is_stay:
                 stays.append((zone, instants[first], dwell_ms))

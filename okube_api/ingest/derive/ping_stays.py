@@ -19,6 +19,7 @@ from okube_api.store.arrays import Flags, Ints
 AUTO_GAP_INTERVALS = 10  # an automatic gap is so many times the median interval between pings
 AUTO_GAP_MS = (300_000, 2_700_000)  # the least and the greatest automatic gap
 EDGE_PARTS = 3  # of a silence around a stay, no more than the gap divided by this counts for the least dwell
+SINGLE_MS = 750_000  # a single ping is a stay when the silences around it give it that much dwell
 SHARE_UNIT = 1000
 
 _ENDLESS_MS = 2**62  # the silence before a user's first instant, and after the last
@@ -31,7 +32,7 @@ class PingRules:
     gap_ms: the longest silence within a stay; None: automatic, see `compute_usual_gaps_ms`.
     end_after_elsewhere: so many instants elsewhere in a row end a stay; 0: none do.
     minimum_share: of the user's instants between the ends of a stay, those that must be in the zone, in thousandths.
-    allows_single: whether one instant can be a stay.
+    allows_single: whether any one instant can be a stay; if not, only one with `SINGLE_MS` of expected dwell.
     is_dwell_expected: whether dwell includes half the silence before and after, up to half the gap on each side; for
         the least dwell, up to half of the usual gap divided by `EDGE_PARTS`.
     """
@@ -126,7 +127,7 @@ def derive_ping_stays(pings: MatchedPings, zones: ZoneRules, rules: PingRules) -
     span = last_instant - instant + 1
     is_stay = (certain_ms >= zones.minimum_ms[zone]) & (count * SHARE_UNIT >= rules.minimum_share * span)
     if not rules.allows_single:
-        is_stay &= count > 1
+        is_stay &= (count > 1) | (certain_ms >= SINGLE_MS)
     series: Ints = np.cumsum(mark_group_starts(instants.user[instant], zones.group[zone]))
     rows = _choose(series, instant, last_instant, np.flatnonzero(is_stay), len(instants.user))
     start = instant[rows]

@@ -170,6 +170,19 @@ def test_silences_hardly_count_for_the_least_dwell(minutes: list[int], expected:
     assert derive([*pings, *often], [Zone(0, 6)], rules) == expected
 
 
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [
+        ([0, 5, 10, 22, 35, 40, 45], [(1, 0, 22, 750)]),  # half of 12 and of 13 minutes
+        ([0, 5, 10, 22, 34, 39, 44], []),
+    ],
+)
+def test_a_single_ping_between_long_silences_is_a_stay(minutes: list[int], expected: list[Walked]) -> None:
+    pings = [ZonedPing(1, minute, frozenset({0} if minute == 22 else ())) for minute in minutes]
+    assert derive(pings, [Zone(0, 3)], PingRules(None, 3, 600, False, True)) == expected
+    assert derive(pings, [Zone(0, 3)], PingRules(None, 3, 600, False, False)) == []
+
+
 def test_pings_elsewhere_end_a_stay_and_its_zone_excludes_others() -> None:
     """A user in zone 0 is seen in zone 1 twice in a row, which does not count, and later three times, which does."""
     zone_of_minute = [0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1]
