@@ -1,9 +1,12 @@
-"""Cause faults in stores and servers of its own, and print whether each was survived.
+r"""Cause faults in stores and servers of its own, and print whether each was survived.
 
     .venv/bin/python scripts/faults.py                  # all faults, about five minutes; a full disk needs root
     .venv/bin/python scripts/faults.py kill --count 200
     .venv/bin/python scripts/faults.py disk-full --count 50
+    .venv/bin/python scripts/faults.py database-crash --mongodb mongodb://127.0.0.1:27017/ \
+        --stop 'kill the database' --start 'start it again'
 
+`database-crash` stops the database by the commands given: use an instance of its own.
 The status is 1 when a fault was not survived.
 """
 
@@ -15,14 +18,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pyarrow as pa
 import structlog
+from pymongo import MongoClient
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the faults are helpers of the tests
@@ -43,6 +49,10 @@ from tests.store.small_disk import CannotMount, mount_small_disk  # noqa: E402
 COMMAND = Path(sys.executable).with_name("okube-api")
 LOGIN, PASSWORD = "faults@okube.example", "a long password of this script"
 DOCUMENTS = 9000
+
+
+class CannotRun(Exception):
+    """A fault needs options that were not given."""
 
 
 class NotSurvived(Exception):
@@ -144,6 +154,132 @@ async def checkpoint(folder: Path, count: int) -> str:
     return f"{count} exports of {DOCUMENTS} documents and readers of {rows} rows, with a checkpoint after each block"
 
 
+# -- faults of servers and of MongoDB ---------------------------------------------------------------------------------
+
+MONGODB: dict[str, str] = {}
+"""The options `mongodb`, `stop` and `start` of the command line."""
+STAY = '{"user": "u%d", "site": "lyon", "start": "2025-03-01T10:00:00Z", "duration_s": 600, "zone": "indoor"}\n'
+
+
+@contextmanager
+def open_environment(folder: Path) -> Iterator[dict[str, str]]:
+    """Yield the environment of servers on an empty store with an administrator; drop its database at the end."""
+    url = f"duckdb:{folder / 'okube.duckdb'}"
+    name = f"faults_{os.getpid()}"
+    if "mongodb" in MONGODB:
+        url = f"{MONGODB['mongodb'].rstrip('/')}/{name}"
+    environment = {
+        **os.environ,
+        "OKUBE_STORE_URL": url,
+        "OKUBE_SECRET_KEY": "a secret of at least thirty-two bytes",
+        "OKUBE_LOG_LEVEL": "error",
+    }
+    adding = run_command(environment, "user", "add", LOGIN, "--platform-admin", "--password-stdin")
+    require(adding.returncode == 0, adding.stderr)
+    try:
+        yield environment
+    finally:
+        if "mongodb" in MONGODB:
+            with MongoClient[dict[str, object]](MONGODB["mongodb"]) as client:
+                client.drop_database(name)
+
+
+@dataclass
+class Traffic:
+    """What clients saw of a server: keys of acknowledged sites, and the seconds until each answer 503."""
+
+    acknowledged: set[str] = field(default_factory=set)
+    unavailable_s: list[float] = field(default_factory=list)
+    errors: Counter[str] = field(default_factory=Counter)
+    is_over: bool = False
+
+
+def send_requests(client: httpx.Client, traffic: Traffic, worker: int) -> None:
+    """Create sites, import, ingest and delete in turn, until the traffic is over."""
+    number = 0
+    while not traffic.is_over:
+        number += 1
+        key = f"s{worker}-{number}"
+        headers = {"Content-Type": "application/x-ndjson"}
+        started_s = time.monotonic()
+        if worker == 0:
+            answer = client.post("/applications/acme/ingest/stays", content=STAY % number, headers=headers)
+        elif worker == 1:
+            table = f"key,name,latitude,longitude\n{key},a,45.7,4.8\n{key}-b,b,45.8,4.9\n"
+            answer = client.post("/applications/acme/pois", files={"file": ("x.csv", table, "text/csv")})
+        elif worker == 2:
+            answer = client.get("/applications/acme/sites?per_page=5")
+        else:
+            answer = client.post("/applications/acme/sites", json={"key": key, "name": key, "online": True})
+        seconds = time.monotonic() - started_s
+        if answer.status_code == 503:
+            traffic.unavailable_s.append(seconds)
+            time.sleep(0.05)
+        elif answer.status_code >= 400:
+            traffic.errors[f"{answer.status_code} {answer.json().get('code')}"] += 1
+        elif worker == 0:
+            if number % 3 == 0:
+                client.delete(f"/applications/acme/ingest/{answer.json()['_id']}")
+        elif worker == 1:
+            traffic.acknowledged |= {key, f"{key}-b"}
+        elif worker == 3:
+            traffic.acknowledged.add(key)
+
+
+async def run_shell(command: str) -> None:
+    """Run a command of the operator.  Raise CannotRun when it fails."""
+    process = await asyncio.create_subprocess_shell(command, stdout=asyncio.subprocess.DEVNULL)
+    if await process.wait():
+        raise CannotRun(f"`{command}` failed")
+
+
+async def crash_database(folder: Path, count: int) -> str:
+    """Stop the database below clients, and start it again: 503 within 3 s, well again within 5 s, nothing lost."""
+    if not {"mongodb", "stop", "start"} <= MONGODB.keys():
+        raise CannotRun("needs --mongodb, --stop and --start")
+    traffic, slowest_recovery_s = Traffic(), 0.0
+    with open_environment(folder) as environment, start_server(environment) as (_, client):
+        log_in(client)
+        client.post("/applications", json={"key": "acme"}).raise_for_status()
+        client.post("/applications/acme/sites", json={"key": "lyon", "name": "Lyon", "online": True}).raise_for_status()
+        with ThreadPoolExecutor(4) as pool:
+            workers = [pool.submit(send_requests, client, traffic, worker) for worker in range(4)]
+            for _ in range(count):
+                await asyncio.sleep(3)
+                await run_shell(MONGODB["stop"])
+                await asyncio.sleep(5)
+                statuses = [client.get(f"/health/{name}").status_code for name in ("live", "ready")]
+                require(statuses == [200, 503], f"health without the database: {statuses}")
+                await run_shell(MONGODB["start"])
+                started_s = time.monotonic()
+                while client.get("/applications/acme/sites?per_page=1").status_code != 200:
+                    require(time.monotonic() - started_s < 30, "not well again after 30 s")
+                    await asyncio.sleep(0.05)
+                slowest_recovery_s = max(slowest_recovery_s, time.monotonic() - started_s)
+            await asyncio.sleep(3)
+            traffic.is_over = True
+            for worker in workers:
+                worker.result()
+        stored: Counter[str] = Counter()
+        for kind in ("sites", "pois"):
+            page = 1
+            while documents := client.get(f"/applications/acme/{kind}?per_page=100&page={page}").json()["documents"]:
+                stored.update(document["key"] for document in documents)
+                page += 1
+    lost = [key for key in traffic.acknowledged if stored[key] != 1]
+    half = [key for key in stored if key.startswith("s1-") and not key.endswith("-b") and not stored[f"{key}-b"]]
+    slowest_503_s = max(traffic.unavailable_s, default=0.0)
+    require(not lost, f"{len(lost)} acknowledged documents are lost or there twice")
+    require(not half, f"{len(half)} imports are there in part")
+    require(slowest_503_s < 3, f"an answer 503 took {slowest_503_s:.1f} s")
+    require(slowest_recovery_s < 5, f"well again only after {slowest_recovery_s:.1f} s")
+    return (
+        f"{count} rounds, {len(traffic.acknowledged)} sites and POIs acknowledged, 0 lost, 0 imports in part, "
+        f"{len(traffic.unavailable_s)} x 503, the slowest {slowest_503_s:.2f} s, slowest recovery "
+        f"{slowest_recovery_s:.2f} s, other errors {dict(traffic.errors)}"
+    )
+
+
 # -- command line -----------------------------------------------------------------------------------------------------
 
 
@@ -160,6 +296,7 @@ FAULTS = {
     "disk-full": FaultKind(fill_disks, 50),
     "damaged-block": FaultKind(damage_block, 5),
     "checkpoint": FaultKind(checkpoint, 10),
+    "database-crash": FaultKind(crash_database, 10),
 }
 
 
@@ -170,8 +307,8 @@ def run_command(environment: dict[str, str], *arguments: str) -> subprocess.Comp
 
 
 @contextmanager
-def run_server(environment: dict[str, str]) -> Iterator[httpx.Client]:
-    """Run a server of its own; yield a client that is logged in as the platform administrator."""
+def start_server(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    """Run a server of its own; yield its process and a client."""
     port = find_free_port()
     command = [str(COMMAND), "serve", "--port", str(port)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -183,11 +320,23 @@ def run_server(environment: dict[str, str]) -> Iterator[httpx.Client]:
                         break
                     except httpx.TransportError:
                         time.sleep(0.05)
-                answer = client.post("/auth/login", json={"login": LOGIN, "password": PASSWORD}).raise_for_status()
-                client.headers["Authorization"] = f"Bearer {answer.json()['auth']['token']}"
-                yield client
+                yield process, client
         finally:
             process.terminate()
+
+
+@contextmanager
+def run_server(environment: dict[str, str]) -> Iterator[httpx.Client]:
+    """Run a server of its own; yield a client that is logged in as the platform administrator."""
+    with start_server(environment) as (_, client):
+        log_in(client)
+        yield client
+
+
+def log_in(client: httpx.Client) -> None:
+    """Log a client in as the platform administrator."""
+    answer = client.post("/auth/login", json={"login": LOGIN, "password": PASSWORD}).raise_for_status()
+    client.headers["Authorization"] = f"Bearer {answer.json()['auth']['token']}"
 
 
 def run_fault(name: str, count: int) -> tuple[str, str]:
@@ -195,7 +344,7 @@ def run_fault(name: str, count: int) -> tuple[str, str]:
     with tempfile.TemporaryDirectory(prefix="okube-faults-") as folder:
         try:
             return "survived", asyncio.run(FAULTS[name].run(Path(folder), count))
-        except CannotMount as error:
+        except (CannotMount, CannotRun) as error:
             return "skipped", str(error)
         except (NotSurvived, AssertionError) as error:
             return "HARM", str(error) or repr(error)
@@ -206,7 +355,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("faults", nargs="*", choices=[[], *FAULTS], help="faults to cause; all by default")
     parser.add_argument("--count", type=int, help="how often to cause each")
+    parser.add_argument("--mongodb", help="URL of a MongoDB server, without a database")
+    parser.add_argument("--stop", help="command that stops the MongoDB server the hard way")
+    parser.add_argument("--start", help="command that starts it again, and returns when it answers")
     arguments = parser.parse_args()
+    options = {name: getattr(arguments, name) for name in ("mongodb", "stop", "start")}
+    MONGODB.update({name: value for name, value in options.items() if value})
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     print(f"{'fault':<14} {'result':<9} {'time':>7}  details")
     is_survived = True
