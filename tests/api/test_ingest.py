@@ -183,7 +183,7 @@ async def test_a_batch_is_deleted(tenant: Tenant) -> None:
         ("pings", NDJSON, "gzip", b"not gzip", 400),
         ("pings", NDJSON, "gzip", gzip.compress(b"{}" * 500, mtime=0)[:-9], 400),
         ("pings", NDJSON, "zstd", b"not zstd", 400),
-        ("pings", CSV, "", b"user,at,lng,lat,speed\n", 422),
+        ("pings", CSV, "", b"user,at,lng,lat,altitude\n", 422),
         ("pings", CSV, "", b"user,at,lng\n", 422),
         ("pings", PARQUET, "", b"PAR1 not really", 400),
     ],

@@ -167,7 +167,7 @@ def test_reasons_name_the_fields_of_csv() -> None:
     assert "not valid CSV" in reasons[6]
 
 
-@pytest.mark.parametrize("header", ["user,at,lng", "user,at,lng,lat,speed", "user,at,lng,lat,lat"])
+@pytest.mark.parametrize("header", ["user,at,lng", "user,at,lng,lat,altitude", "user,at,lng,lat,lat"])
 def test_a_wrong_header_refuses_the_file(header: str) -> None:
     with pytest.raises(Impossible):
         CsvParser("pings").read(LineBlock(f"{header}\n".encode(), 1))
@@ -236,7 +236,7 @@ def test_a_file_that_is_not_parquet() -> None:
         ('{"zaphod":1,"zaphod":2}', "Duplicate field."),
         (
             '{"user":"a","at":"2024-03-28T10:25:15Z","lng":1,"lat":1,"zaphod":1}',
-            "Unknown field. Fields of pings: id, user, at, lng, lat.",
+            "Unknown field. Fields of pings: id, user, at, lng, lat, accuracy, speed.",
         ),
         ("[]", "Line is not a JSON object."),
         ('{"lng":NaN}', "NaN is not a number in JSON."),
