@@ -4,6 +4,7 @@ Exposures have no site, and visits without attribution have no campaign.  Such u
 the same result for every scope value.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, log, sqrt
 from typing import Any
@@ -20,6 +21,8 @@ from okube_api.engine.grid import Grid, round_quotients, sum_by_cell
 from okube_api.engine.results import AMOUNT_DIGITS, RATIO_DIGITS, Leaf, RatioResults, Results, round_ratios
 from okube_api.engine.sets import UserGroups, concatenate, find_members
 from okube_api.store.arrays import Flags, Ints
+from okube_api.store.exact_integers import concatenate_numbers
+from okube_api.threads import check_stopped
 
 CONFIDENCE_95 = 1.96  # standard errors
 _LATE_MS = 2**62
@@ -98,8 +101,16 @@ class UserInstants:
         """Return some of the pairs."""
         return UserInstants(self.cells[rows], self.users[rows], self.at_ms[rows])
 
+    def merge(self, other: "UserInstants") -> "UserInstants":
+        """Return these pairs and those of other cells."""
+        cells = np.concatenate((self.cells, other.cells))
+        order = np.argsort(cells, kind="stable")
+        users, at_ms = np.concatenate((self.users, other.users)), np.concatenate((self.at_ms, other.at_ms))
+        return UserInstants(cells, users, at_ms).select(order)
+
     def find(self, cells: Ints, users: Ints) -> tuple[Flags, Ints]:
         """Return which of the given pairs are among these, and their instants."""
+        check_stopped()
         size = 1 + max(int(self.users.max(initial=0)), int(users.max(initial=0)))
         keys, given_keys = self.cells * size + self.users, cells * size + users
         positions = np.searchsorted(keys, given_keys)
@@ -107,31 +118,62 @@ class UserInstants:
         return is_found, np.append(self.at_ms, 0)[positions]
 
 
-def _read_instants(term: UserSet, evaluator: Evaluator) -> UserInstants:
+def _read_instants(term: UserSet, evaluator: Evaluator, among: Sequence[UserInstants] = ()) -> UserInstants:
     """Return the first or the last instant of each user by cell, depending on the term's span.
 
     Rows derived before the column existed have no instant: their touches count as early, their visits as late.
+    among: if given, only users who are in one of these are read.
     """
     assert term.span is not None
     first, last = term.span
-    columns: list[list[Ints]] = [[np.zeros(0, dtype=np.int64)] for _ in range(3)]
+    is_counted = _flag_users(among) if among else None
+    parts = []
     for rows in evaluator.reader.rows_of(term):
+        users = rows.integers("user")
         at_ms = rows.table.column(first or last).fill_null(0 if first else _LATE_MS).to_numpy().astype(np.int64)
-        for cells in evaluator.reader.cells(rows):
-            for column, values in zip(columns, (cells, rows.integers("user"), at_ms), strict=True):
-                column.append(values)
-    cells, users, at_ms = map(np.concatenate, columns)
-    order = np.lexsort((at_ms if first else -at_ms, users, cells))
-    cells, users, at_ms = cells[order], users[order], at_ms[order]
-    is_first = np.append(True, (cells[1:] != cells[:-1]) | (users[1:] != users[:-1]))[: len(cells)]
-    return UserInstants(cells, users, at_ms).select(is_first)
+        cells = next(evaluator.reader.cells(rows))  # those of the period follow from these
+        if is_counted is not None:
+            known = np.flatnonzero(users < len(is_counted))
+            known = known[is_counted[users[known]]]
+            cells, users, at_ms = cells[known], users[known], at_ms[known]
+        parts.append((cells, users, at_ms))
+    columns = [concatenate_numbers(column) for column in zip(*parts, strict=True)] or [np.zeros(0, np.int64)] * 3
+    by_bucket = _reduce_instants(*columns, is_least=first is not None)
+    if evaluator.buckets is None:
+        return by_bucket
+    width = evaluator.width
+    period_cells = by_bucket.cells // width * width + width - 1
+    in_period = _reduce_instants(period_cells, by_bucket.users, by_bucket.at_ms, is_least=first is not None)
+    return by_bucket.merge(in_period)
+
+
+def _flag_users(groups: Sequence[UserInstants]) -> Flags:
+    """Return for each user number up to the greatest one whether it occurs."""
+    flags = np.zeros(1 + max(int(group.users.max(initial=0)) for group in groups), dtype=np.bool_)
+    for group in groups:
+        flags[group.users] = True
+    return flags
+
+
+def _reduce_instants(cells: Ints, users: Ints, at_ms: Ints, *, is_least: bool) -> UserInstants:
+    """Return the least or the greatest instant of each cell and user."""
+    check_stopped()
+    size = 1 + int(users.max(initial=0))
+    keys = cells * size + users
+    order = np.argsort(keys)
+    keys = keys[order]
+    check_stopped()
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+    if len(starts):
+        at_ms = (np.minimum if is_least else np.maximum).reduceat(at_ms[order], starts)
+    cells, users = np.divmod(keys[starts], size)
+    return UserInstants(cells, users, at_ms)
 
 
 @evaluate.register
 def _(value: Comparison, evaluator: Evaluator) -> Results:
-    exposed, control, visits = (
-        _read_instants(term, evaluator) for term in (value.exposed, value.control, value.visitors)
-    )
+    exposed, control = (_read_instants(term, evaluator) for term in (value.exposed, value.control))
+    visits = _read_instants(value.visitors, evaluator, among=(exposed, control))
     was_exposed, _ = exposed.find(control.cells, control.users)
     grids = []
     for group in (exposed, control.select(~was_exposed)):
