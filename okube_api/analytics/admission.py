@@ -12,6 +12,8 @@ from okube_api.engine.question import Question
 from okube_api.errors import ServiceUnavailable
 
 LARGEST_SMALL_COST = 50_000
+_MOST_COST_ON_LOOP = 20_000
+_MOST_CAMPAIGNS_ON_LOOP = 50  # their fixed costs are computed one by one
 _SMALL_PER_LARGE = 4
 _SMALL_WAITING_PER_LARGE = 32
 _DAY_COST = 5  # of each param: a longer period reads more rows
@@ -28,10 +30,16 @@ def estimate_cost(question: Question) -> int:
         width = 1 + (len(buckets.labels) if buckets is not None else 0)
         for by in request.scopes:
             if by.scope not in counts:
-                counts[by.scope] = _count_scope_values(question, by.scope)
+                named = len(question.named_values.get(by.scope, ()))  # are in the answer without data, too
+                counts[by.scope] = max(_count_scope_values(question, by.scope), named)
             cost += width * counts[by.scope]
         cost += _DAY_COST * days
     return cost
+
+
+def is_for_thread(question: Question, cost: int) -> bool:
+    """Return whether a question may hold the event loop for more than some milliseconds, even if few rows are read."""
+    return cost > _MOST_COST_ON_LOOP or len(question.campaigns) > _MOST_CAMPAIGNS_ON_LOOP
 
 
 def _count_scope_values(question: Question, scope: Scope) -> int:

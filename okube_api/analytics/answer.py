@@ -21,6 +21,7 @@ from okube_api.threads import check_stopped
 Json = dict[str, Any]
 
 _BLOCK_CELLS = 20_000
+_BLOCK_VALUES = 10_000  # more would hold the interpreter for too long while they are serialised
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ class _ScopeRows:
     def __init__(self, question: Question, kpi_result: KpiResult) -> None:
         self._kpi_result, self._labels = kpi_result, question.labels
         self._keys = kpi_result.results.keys
-        self._block_rows = max(_BLOCK_CELLS // kpi_result.width, 1)
+        values_per_cell = -(-kpi_result.values // max(len(self._keys), 1)) or 1
+        self._block_rows = max(_BLOCK_VALUES // (kpi_result.width * values_per_cell), 1)
         scope = kpi_result.scope_request.scope
         with_data = {kpi_result.scope_values[number] for number in np.unique(self._keys // kpi_result.width).tolist()}
         self.identifiers = sorted(with_data.union(question.named_values.get(scope, ())))

@@ -10,7 +10,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from okube_api.analytics.admission import Admission, estimate_cost
+from okube_api.analytics.admission import Admission, estimate_cost, is_for_thread
 from okube_api.analytics.answer import collect_area_codes
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
 from okube_api.analytics.directory import Directory
@@ -119,13 +119,17 @@ class Analytics:
             question = await MODULES[query.module].resolve(query, scope, period, options.uplift, directory)
             if await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
                 question, key = replace(question, notes=(*question.notes, STALE_FACTS)), None
-            await stack.enter_async_context(self._admission.admit(estimate_cost(question)))
+            cost = estimate_cost(question)
+            in_thread = is_for_thread(question, cost)
+            await stack.enter_async_context(self._admission.admit(cost))
 
             # Read and compute.
             async with self._open_reader(application.id) as reader:
                 rows_version = reader.version
                 most_values = self._settings.query_values
-                engine_answer = await answer(question, reader, self._panels, most_values=most_values)
+                engine_answer = await answer(
+                    question, reader, self._panels, most_values=most_values, in_thread=in_thread
+                )
                 plan = explain_plan(engine_answer.plan, reader) if options.explain else None
 
             # From arrays to bytes: in a thread when they are many, so that the event loop is not blocked.
@@ -140,7 +144,7 @@ class Analytics:
                     envelope = {"meta": meta} if plan is None else {"meta": meta, "plan": plan}
                 render = partial(render_json, question, engine_answer, areas, envelope)
             is_small = engine_answer.fetched.is_small and engine_answer.values <= _MOST_VALUES_ON_LOOP
-            content = render() if is_small else await run_in_thread(render)
+            content = render() if is_small and not in_thread else await run_in_thread(render)
 
         rendered = RenderedAnswer(content, query.module, options.csv, engine_answer.notes)
         if key is not None and documents_revision is not None and not options.meta and not options.explain:

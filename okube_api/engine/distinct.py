@@ -6,6 +6,7 @@ import numpy as np
 
 from okube_api.engine.sets import Numbers, UserGroups
 from okube_api.store.arrays import Ints
+from okube_api.threads import check_stopped
 
 _COUNTED, _WEIGHED = 100, 15
 """Number of flags that can be read in the time that the other method needs for one user, who is counted or weighed.
@@ -59,6 +60,7 @@ def _weigh(groups: UserGroups, weights: Ints) -> Ints:
     sums = np.zeros(len(groups.keys), dtype=np.int64)
     steps = np.arange(0, int(groups.offsets[-1]) + _BLOCK, _BLOCK)
     for start, end in pairwise(np.unique(np.searchsorted(groups.offsets, steps)).clip(max=len(sums))):
+        check_stopped()
         bounds = groups.offsets[start : end + 1]
         running = np.concatenate(([0], np.cumsum(weights[groups.users[bounds[0] : bounds[-1]]])))
         sums[start:end] = np.diff(running[bounds - bounds[0]])
@@ -76,6 +78,7 @@ def _count_by_sorting(users: Numbers, starts: Ints, ends: Ints, weights: Ints | 
     upto = np.cumsum(lengths)
     steps = np.arange(0, int(upto[-1]) + _SORTED if len(upto) else 0, _SORTED)
     for first, last in pairwise(np.unique(np.append(np.searchsorted(upto, steps), len(starts)))):
+        check_stopped()
         each = lengths[first:last]
         positions = np.arange(int(each.sum())) + np.repeat(starts[first:last] - (np.cumsum(each) - each), each)
         pairs = (np.repeat(np.arange(last - first, dtype=np.uint64), each) << _USER_BITS) | users[positions]
@@ -108,6 +111,7 @@ class _CellCounter:
         bounds: cell i has the users from bounds[i] to bounds[i + 1].
         numbers: the counts of the cells; those that are `_UNKNOWN` are replaced.
         """
+        check_stopped()
         unknown, many = numbers == _UNKNOWN, np.diff(bounds) >= self._many
         for at in np.flatnonzero(unknown & ~many):
             numbers[at] = self._count_few(bounds[at], bounds[at + 1])

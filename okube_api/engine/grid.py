@@ -19,6 +19,7 @@ from okube_api.store.exact_integers import (
     narrow,
     sum_by_position,
 )
+from okube_api.threads import check_stopped
 
 _EXACT_DOUBLE = 2**53
 _DENSE = 4_000_000
@@ -62,6 +63,7 @@ EMPTY_GRID = Grid(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 def sum_by_cell(keys: Ints, numbers: Numerators, denominator: int = 1, is_integer: bool = True) -> Grid:
     """Sum numbers by cell; keys may be in any order and occur any number of times."""
+    check_stopped()
     if len(keys) == 0:
         return Grid(EMPTY_GRID.keys, EMPTY_GRID.numerators, denominator, is_integer)
     size = int(keys.max()) + 1

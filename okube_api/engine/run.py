@@ -71,14 +71,22 @@ class EngineAnswer:
 
 
 async def answer(
-    question: Question, reader: Reader, panels: PanelCache | None = None, *, most_values: int | None = None
+    question: Question,
+    reader: Reader,
+    panels: PanelCache | None = None,
+    *,
+    most_values: int | None = None,
+    in_thread: bool = False,
 ) -> EngineAnswer:
-    """Answer a resolved question.  Raise the reader's TooManyRows and Unavailable, and TooManyValues."""
+    """Answer a resolved question.  Raise the reader's TooManyRows and Unavailable, and TooManyValues.
+
+    in_thread: whether to plan and evaluate in a thread even when few rows are read.
+    """
     check_certain_values(question, most_values)
     question = await with_edges_of_counts(await answer_subqueries(question, reader), reader)
-    plan = plan_question(question)
+    plan = await run_in_thread(partial(plan_question, question)) if in_thread else plan_question(question)
     fetched = await fetch(question, plan, reader, panels or PanelCache())
-    if fetched.is_small:
+    if fetched.is_small and not in_thread:
         results = evaluate_question(question, fetched, most_values)
     else:
         results = await run_in_thread(partial(evaluate_question, question, fetched, most_values))

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from okube_api.store.arrays import Flags, Ints
+from okube_api.threads import check_stopped
 
 Numbers = NDArray[np.uint32]
 
@@ -137,6 +138,7 @@ def _unite(groups: UserGroups, firsts: Ints, size: int) -> UserGroups:
     last_seen, flags = np.zeros(size, dtype=np.int32), np.zeros(size, dtype=np.bool_)
     parts: list[Numbers] = []
     for start, end in zip(groups.offsets[firsts[:-1]], groups.offsets[firsts[1:]], strict=True):
+        check_stopped()
         users = groups.users[start:end]
         indices = users.astype(np.intp)
         if len(users) > size // 16:
@@ -165,6 +167,7 @@ def count_memberships(groups: UserGroups) -> tuple[UserGroups, Ints]:
     users: list[Numbers] = [np.zeros(0, dtype=np.uint32)]
     counts: list[Ints] = [np.zeros(0, dtype=np.int64)]
     for start, end in pairwise(bounds):
+        check_stopped()
         occurrences = ordered.users[start:end]
         if len(occurrences) > size // 8:
             times = np.bincount(occurrences, minlength=0)

@@ -21,6 +21,7 @@ from okube_api.store.arrays import Flags, Ints
 from okube_api.store.exact_integers import Numerators, from_arrow, multiply
 from okube_api.store.plans import Aggregate
 from okube_api.store.schema import ColumnType
+from okube_api.threads import check_stopped
 
 
 class ValueNumbers:
@@ -131,6 +132,7 @@ class RowReader:
     def _expand_pass(self, number: int, column: str | None) -> tuple[Ints, pa.Table]:
         """Return the scope value of each row of a pass, and the rows, repeated or summed for each of several values."""
         if (number, column) not in self._expanded:
+            check_stopped()
             self._expanded[number, column] = self._expand(number, column)
         return self._expanded[number, column]
 

@@ -78,6 +78,7 @@ def answer_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "MOST_BYTES_IN_MEMORY", 10)
     monkeypatch.setattr(service, "_MOST_VALUES_ON_LOOP", 0)
     monkeypatch.setattr(answer, "_BLOCK_CELLS", 3)
+    monkeypatch.setattr(answer, "_BLOCK_VALUES", 3)
     monkeypatch.setattr(table, "_MOST_LINES_IN_MEMORY", 2)
     monkeypatch.setattr(table, "_BLOCK_LINES", 3)
 

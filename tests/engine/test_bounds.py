@@ -1,8 +1,11 @@
 """What an evaluation may take in memory: cells that no row was read for are counted before they are made."""
 
+import asyncio
+import threading
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pytest
 from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.kpi import Module
@@ -10,9 +13,13 @@ from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period
 from okube_api.engine.campaigns import CampaignRecord, Spending
+from okube_api.engine.distinct import count_distinct
+from okube_api.engine.grid import sum_by_cell
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
 from okube_api.engine.run import KpiResult, answer
+from okube_api.engine.sets import count_memberships, from_users, merge_groups
 from okube_api.errors import TooManyValues
+from okube_api.threads import run_in_thread
 
 from tests.engine.memory import Memory, Row
 from tests.engine.stores import ALL_TABLES
@@ -118,3 +125,49 @@ async def test_users_that_sites_repeat_are_counted_before(monkeypatch: pytest.Mo
     monkeypatch.setattr("okube_api.engine.evaluators.exposure.np.tile", None)
     with pytest.raises(TooManyValues):
         await evaluate(question, exposed, most_values=7000)
+
+
+USERS = from_users(np.zeros(3, dtype=np.int64), np.array([1, 2, 2]))
+STEPS: Mapping[str, Callable[[], object]] = {
+    "sums": lambda: sum_by_cell(np.array([1]), np.array([1])),
+    "unions": lambda: list(merge_groups(USERS)),
+    "memberships": lambda: count_memberships(USERS),
+    "distinct users": lambda: count_distinct(USERS, None, 1),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_each_step_of_an_evaluation_ends_when_nobody_waits_for_it(step: str) -> None:
+    started, ended = threading.Event(), threading.Event()
+
+    def repeat() -> None:
+        try:
+            for _ in range(1_000_000):
+                STEPS[step]()
+                started.set()
+        finally:
+            ended.set()
+
+    task = asyncio.create_task(run_in_thread(repeat))
+    assert await asyncio.to_thread(started.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 2)
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("in_thread", [True, False])
+async def test_few_rows_are_evaluated_in_a_thread_if_there_is_much_to_compute(in_thread: bool) -> None:
+    """Evaluate costs without any rows: there are no rows, but the days of each campaign are counted."""
+    question = build_question("cost", [None])
+    threads = []
+
+    def note_thread(*_: object) -> tuple[()]:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return ()
+
+    reader = Memory({table.name: [] for table in ALL_TABLES})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("okube_api.engine.run.evaluate_question", note_thread)
+        await answer(question, reader, in_thread=in_thread)
+    assert threads == [not in_thread]

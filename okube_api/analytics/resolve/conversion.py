@@ -79,12 +79,13 @@ async def _resolve_campaign_filters(filters: Filters, directory: Directory) -> M
 
 def _select_campaigns(campaigns: Mapping[str, CampaignRecord], filters: Mapping[Scope, ValueFilter]) -> tuple[str, ...]:
     """Return the ids of the campaigns that pass every filter."""
+    values = {scope: frozenset(value_filter.values) for scope, value_filter in filters.items()}
     return tuple(
         campaign
         for campaign in campaigns
         if all(
             value_filter.negated
-            != bool(set(value_filter.values).intersection(get_campaign_scope_values(campaign, scope, campaigns)))
+            != (not values[scope].isdisjoint(get_campaign_scope_values(campaign, scope, campaigns)))
             for scope, value_filter in filters.items()
         )
     )
