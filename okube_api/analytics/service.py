@@ -23,6 +23,7 @@ from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.auth.repository import User
 from okube_api.catalogue.buckets import to_date
+from okube_api.catalogue.kpi import Module
 from okube_api.clock import Clock
 from okube_api.engine.calendar import Mode, Period, PeriodError, resolve_period, to_local_date
 from okube_api.engine.panel_cache import PanelCache
@@ -141,6 +142,8 @@ class Analytics:
                 envelope = None
                 if options.meta or options.explain:
                     meta = await self._build_meta(question, scope, engine_answer, started_s)
+                    if query.module is Module.GEO_MARKETING:
+                        meta["dwell"] = application.settings.stays.dwell
                     envelope = {"meta": meta} if plan is None else {"meta": meta, "plan": plan}
                 render = partial(render_json, question, engine_answer, areas, envelope)
             is_small = engine_answer.fetched.is_small and engine_answer.values <= _MOST_VALUES_ON_LOOP

@@ -88,6 +88,22 @@ async def test_settings_are_merged_at_any_depth(tenant: Tenant, admin: httpx.Asy
     assert (await tenant.reader.get(tenant.url)).json() == changed
 
 
+async def test_metadata_of_answers_say_what_dwell_is(tenant: Tenant, admin: httpx.AsyncClient) -> None:
+    await tenant.create("sites", key="here", name="Here", online=False)
+    await tenant.create("studies", key="study", sites=["here"])
+
+    async def read_meta(path: str, kpi: str) -> Json:
+        answer = await tenant.reader.post(f"{tenant.url}{path}?meta=true", json={"params": [{"kpi": kpi}]})
+        meta: Json = answer.json()["meta"]
+        return meta
+
+    url = "/studies/study/geo-marketing/analytics"
+    assert (await read_meta(url, "attendance"))["dwell"] == "observed"
+    await admin.patch(tenant.url, json={"settings": {"stays": {"dwell": "expected"}}})
+    assert (await read_meta(url, "attendance"))["dwell"] == "expected"
+    assert "dwell" not in await read_meta("/presence/analytics", "sessions")
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

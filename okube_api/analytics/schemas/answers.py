@@ -75,6 +75,9 @@ class Meta(BaseModel):
     ms: int = Field(description="Duration in milliseconds.")
     buckets: dict[str, list[str]] = Field(description="The first day of each bucket, by granularity.")
     notes: list[str] = Field(description="Notes on the values, such as data that was left out.")
+    dwell: Literal["observed", "expected"] | None = Field(
+        None, description="Geo-marketing: what the dwell of a stay of pings is, as the setting `stays.dwell` says."
+    )
 
 
 class WithMeta(BaseModel):
