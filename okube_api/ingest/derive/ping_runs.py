@@ -106,7 +106,7 @@ class PingSessionizer:
     places: PlaceIndex
     rules: PingRules
     limits: PingLimits = PingLimits()
-    capacity: ClassVar[int] = 3  # few pings lead to a row
+    capacity: ClassVar[int] = 2  # few pings lead to a row
 
     @property
     def reach_ms(self) -> int:
