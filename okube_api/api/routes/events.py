@@ -15,6 +15,7 @@ from okube_api.api.container import ServicesDep
 from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute, UploadRoute
 from okube_api.errors import Impossible, NotFound, format_suggestion
+from okube_api.http.client_disconnect import BodyStream, cancel_on_disconnect
 from okube_api.http.pagination import Page, answer_page, json_response
 from okube_api.ingest.events.kinds import KINDS, json_schemas
 from okube_api.ingest.load.file_blocks import EventFile
@@ -210,14 +211,16 @@ async def ingest_events(
         raise NotFound("kind of events", f"{kind}{format_suggestion(kind, KINDS)}")
     options = query.to_options(parse_charset(content_type))
     options.check(kind)
+    body = BodyStream(request)
     source = EventFile(
-        request.stream(),
+        aiter(body),
         parse_content_type(content_type),
         parse_content_encoding(content_encoding),
         options=options,
         limit=services.settings.ingest_limit,
     )
-    batch = await services.ingest.load(access.application, kind, source, atomic=query.atomic)
+    load = services.ingest.load(access.application, kind, source, atomic=query.atomic)
+    batch = await cancel_on_disconnect(request, load, body)
     if query.wait or not batch["stored"]:
         (batch,) = await services.ingest.publish(access.application, [batch])
     else:
