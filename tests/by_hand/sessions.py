@@ -85,7 +85,7 @@ def derive_stays(
         for ping in of_user:
             if not ping.is_jump:
                 places[to_ms(ping.at)] |= set(ping.place_zones)
-        gaps_ms = find_usual_gaps_ms({to_ms(ping.at) for ping in of_user}, rule)
+        intervals_ms = find_intervals_ms({to_ms(ping.at) for ping in of_user})
         for group in {rules[zone].group for zone in zones}:
             zone_at = {
                 at_ms: min((zone for zone in inside if rules[zone].group == group), default=None)
@@ -94,7 +94,7 @@ def derive_stays(
             minimum_ms = {zone: rule.minimum_s * 1000 + rules[zone].walk_ms for zone in zones}
             stays += [
                 Stay(user, *zone, EPOCH + timedelta(milliseconds=start_ms), dwell_ms // 1000)
-                for zone, start_ms, dwell_ms in walk(zone_at, gaps_ms, rule, minimum_ms)
+                for zone, start_ms, dwell_ms in walk(zone_at, intervals_ms, rule, minimum_ms)
             ]
     return stays
 
@@ -105,13 +105,17 @@ def to_ms(at: datetime) -> int:
 
 
 def walk(
-    zone_at: Mapping[int, Z | None], usual_gaps_ms: Mapping[int, int], rule: StayRule, minimum_ms: Mapping[Z, int]
+    zone_at: Mapping[int, Z | None], intervals_ms: Mapping[int, int], rule: StayRule, minimum_ms: Mapping[Z, int]
 ) -> list[tuple[Z, int, int]]:
     """Return zone, first instant and dwell in ms of the stays of a user, who is in one zone at a time.
 
-    zone_at: the zone at each instant (ms) with a ping, None elsewhere.  usual_gaps_ms: see `find_usual_gaps_ms`.
+    zone_at: the zone at each instant (ms) with a ping, None elsewhere.  intervals_ms: see `find_intervals_ms`.
     """
     instants = sorted(zone_at)
+    usual_gaps_ms = {
+        at_ms: min(10 * interval_ms, 45 * MINUTE_MS) if rule.gap_ms is None else rule.gap_ms
+        for at_ms, interval_ms in intervals_ms.items()
+    }
     least_ms = 5 * MINUTE_MS if rule.gap_ms is None else 0
     gaps_ms = {at_ms: max(usual_ms, least_ms) for at_ms, usual_ms in usual_gaps_ms.items()}
     limits_ms = {at_ms: usual_ms // 3 for at_ms, usual_ms in usual_gaps_ms.items()}
@@ -128,7 +132,11 @@ def walk(
             is_stay = (
                 len(members) >= rule.minimum_share * (last - first + 1)
                 and certain_ms >= minimum_ms[zone]
-                and (len(members) > 1 or rule.minimum_s == 0 or certain_ms >= 750_000)
+                and (
+                    len(members) > 1
+                    or rule.minimum_s == 0
+                    or certain_ms >= max(750_000, 2 * intervals_ms[instants[first]])
+                )
             )
             if is_stay:
                 stays.append((zone, instants[first], dwell_ms))
@@ -152,20 +160,14 @@ def _follow(
     return members
 
 
-def find_usual_gaps_ms(instants: Collection[int], rule: StayRule) -> dict[int, int]:
-    """Return the gap at each instant (ms): an automatic one depends on the intervals of the user on that UTC day.
-
-    Automatic gaps are without their lower limit.
-    """
-    if rule.gap_ms is not None:
-        return dict.fromkeys(instants, rule.gap_ms)
-    gaps_ms: dict[int, int] = {}
+def find_intervals_ms(instants: Collection[int]) -> dict[int, int]:
+    """Return the median interval at each instant (ms) of a user: that of the instants on the same UTC day."""
+    medians_ms: dict[int, int] = {}
     for _, of_day in groupby(sorted(instants), lambda at_ms: at_ms // DAY_MS):
         same_day = list(of_day)
         intervals_ms = [later - earlier for earlier, later in pairwise(same_day)]
-        gap_ms = min(10 * median_low(intervals_ms), 45 * MINUTE_MS) if intervals_ms else 45 * MINUTE_MS
-        gaps_ms |= dict.fromkeys(same_day, gap_ms)
-    return gaps_ms
+        medians_ms |= dict.fromkeys(same_day, median_low(intervals_ms) if intervals_ms else DAY_MS)
+    return medians_ms
 
 
 def _measure_dwell_ms(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.columns import mark_group_starts, sort_order
 from okube_api.ingest.columns.local_days import to_utc_days
 from okube_api.store.arrays import Flags, Ints
@@ -19,7 +20,10 @@ from okube_api.store.arrays import Flags, Ints
 AUTO_GAP_INTERVALS = 10  # an automatic gap is so many times the median interval between pings
 AUTO_GAP_MS = (300_000, 2_700_000)  # the least and the greatest automatic gap
 EDGE_PARTS = 3  # of a silence around a stay, no more than the gap divided by this counts for the least dwell
-SINGLE_MS = 750_000  # a single ping is a stay when the silences around it give it that much dwell
+SINGLE_MS = 750_000  # a single ping is a stay when the silences around it give it that much dwell, and
+SINGLE_INTERVALS = (
+    2  # so many times the median interval between pings: every single ping of a sparse panel has silences
+)
 SHARE_UNIT = 1000
 
 _ENDLESS_MS = 2**62  # the silence before a user's first instant, and after the last
@@ -29,10 +33,12 @@ _ENDLESS_MS = 2**62  # the silence before a user's first instant, and after the 
 class PingRules:
     """When pings are a stay; all limits are inclusive.
 
-    gap_ms: the longest silence within a stay; None: automatic, see `compute_usual_gaps_ms`.
+    gap_ms: the longest silence within a stay; None: automatic, `AUTO_GAP_INTERVALS` times the median interval between
+        pings of the user on that UTC day, within `AUTO_GAP_MS`.
     end_after_elsewhere: so many instants elsewhere in a row end a stay; 0: none do.
     minimum_share: of the user's instants between the ends of a stay, those that must be in the zone, in thousandths.
-    allows_single: whether any one instant can be a stay; if not, only one with `SINGLE_MS` of expected dwell.
+    allows_single: whether any one instant can be a stay; if not, only one with an unusually long silence around it:
+        `SINGLE_MS` and `SINGLE_INTERVALS` times the median interval of expected dwell.
     is_dwell_expected: whether dwell includes half the silence before and after, up to half the gap on each side; for
         the least dwell, up to half of the usual gap divided by `EDGE_PARTS`.
     """
@@ -42,6 +48,11 @@ class PingRules:
     minimum_share: int
     allows_single: bool
     is_dwell_expected: bool
+
+    @property
+    def needs_intervals(self) -> bool:
+        """Whether stays depend on how often pings of the user come on a UTC day."""
+        return self.gap_ms is None or (self.is_dwell_expected and not self.allows_single)
 
     @property
     def reach_ms(self) -> int:
@@ -106,15 +117,17 @@ class _Instants:
 def derive_ping_stays(pings: MatchedPings, zones: ZoneRules, rules: PingRules) -> PingStays:
     """Return the stays of pings; the order of pings and repeated pings make no difference."""
     instants, instant_of_ping = _list_instants(pings.user, pings.at_ms)
+    median_ms = compute_median_intervals_ms(instants.user, instants.at_ms) if rules.needs_intervals else None
     usual_ms = (
         np.full(len(instants.user), rules.gap_ms)
-        if rules.gap_ms is not None
-        else compute_usual_gaps_ms(instants.user, instants.at_ms)
+        if median_ms is None or rules.gap_ms is not None
+        else np.minimum(AUTO_GAP_INTERVALS * median_ms, AUTO_GAP_MS[1])
     )
     if pings.is_ignored is not None:
         is_counted = np.zeros(len(instants.user), np.bool_)
         is_counted[instant_of_ping[~pings.is_ignored]] = True
         instants, usual_ms = _make_instants(instants.user[is_counted], instants.at_ms[is_counted]), usual_ms[is_counted]
+        median_ms = None if median_ms is None else median_ms[is_counted]
         instant_of_ping = (np.cumsum(is_counted) - 1)[instant_of_ping]
     gap_ms = np.maximum(usual_ms, AUTO_GAP_MS[0]) if rules.gap_ms is None else usual_ms
     instant, zone = _list_visits(instants.user, instant_of_ping[pings.ping], pings.zone, zones.group)
@@ -127,19 +140,21 @@ def derive_ping_stays(pings: MatchedPings, zones: ZoneRules, rules: PingRules) -
     span = last_instant - instant + 1
     is_stay = (certain_ms >= zones.minimum_ms[zone]) & (count * SHARE_UNIT >= rules.minimum_share * span)
     if not rules.allows_single:
-        is_stay &= (count > 1) | (certain_ms >= SINGLE_MS)
+        is_long = np.zeros(len(instant), np.bool_)
+        if median_ms is not None:
+            is_long = certain_ms >= np.maximum(SINGLE_MS, SINGLE_INTERVALS * median_ms[instant])
+        is_stay &= (count > 1) | is_long
     series: Ints = np.cumsum(mark_group_starts(instants.user[instant], zones.group[zone]))
     rows = _choose(series, instant, last_instant, np.flatnonzero(is_stay), len(instants.user))
     start = instant[rows]
     return PingStays(instants.user[start], zone[rows], instants.at_ms[start], dwell_ms[rows] // 1000)
 
 
-def compute_usual_gaps_ms(user: Ints, at_ms: Ints) -> Ints:
-    """Return the usual gap at each instant of users, sorted by user and time, without repeated instants.
+def compute_median_intervals_ms(user: Ints, at_ms: Ints) -> Ints:
+    """Return the median interval at each instant of users, sorted by user and time, without repeated instants.
 
-    It is `AUTO_GAP_INTERVALS` times the median interval between instants of the user on the same UTC day (of an even
-    number, the lower of the two in the middle), but no more than the greatest automatic gap, which is also that of a
-    day with one instant.  The automatic gap is the same, but no less than the least one.
+    It is that between instants of the user on the same UTC day; of an even number, the lower of the two in the middle.
+    A day with one instant has an interval of a day.
     """
     day = to_utc_days(at_ms)
     is_start = mark_group_starts(user, day)
@@ -150,12 +165,11 @@ def compute_usual_gaps_ms(user: Ints, at_ms: Ints) -> Ints:
     by = sort_order(of_day, interval_ms[within])
     counts = np.bincount(of_day, minlength=int(is_start.sum()))
     starts = np.cumsum(counts) - counts
-    gaps_ms = np.full(len(counts), AUTO_GAP_MS[1], np.int64)
+    medians_ms = np.full(len(counts), DAY_MS, np.int64)
     has_interval = counts > 0
     middle = (starts + (counts - 1) // 2)[has_interval]
-    median_ms = interval_ms[within][by][middle]
-    gaps_ms[has_interval] = np.minimum(AUTO_GAP_INTERVALS * median_ms, AUTO_GAP_MS[1])
-    result: Ints = gaps_ms[group]
+    medians_ms[has_interval] = interval_ms[within][by][middle]
+    result: Ints = medians_ms[group]
     return result
 
 

@@ -16,7 +16,7 @@ from okube_api.ingest.derive.ping_stays import (
     ZoneRules,
     derive_ping_stays,
 )
-from tests.by_hand.sessions import MINUTE_MS, StayRule, find_usual_gaps_ms, walk
+from tests.by_hand.sessions import MINUTE_MS, StayRule, find_intervals_ms, walk
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def walk_by_hand(pings: Sequence[ZonedPing], zones: Sequence[Zone], rules: PingR
                 at_ms: min((zone for zone in inside if zones[zone].group == group), default=None)
                 for at_ms, inside in instants.items()
             },
-            find_usual_gaps_ms(instants_of[user], rule),
+            find_intervals_ms(instants_of[user]),
             rule,
             {number: zone.minimum * MINUTE_MS for number, zone in enumerate(zones)},
         )
