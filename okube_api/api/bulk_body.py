@@ -19,7 +19,7 @@ Creation = TypeVar("Creation", bound=Body)
 Element = TypeVar("Element", bound=UpdateBody)
 Render = Callable[[Json], Awaitable[Json]]
 
-MAX_ELEMENTS = 1_000
+MAX_ELEMENTS = 10_000
 _NOT_STORED = frozenset({"app", "lever"})
 
 
