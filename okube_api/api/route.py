@@ -256,7 +256,7 @@ async def _check_query(request: Request, parameters: dict[str, bool], route: Api
     used: list[tuple[str, str]] = []
     seen: set[str] = set()
     unknown: list[str] = []
-    faults = []
+    faults: list[Fault] = []
     for name, value in pairs:
         if name not in parameters:
             if await _is_meaningless(request, name, value, route, services):

@@ -164,7 +164,7 @@ class LoginAttempts:
 def _paused_until(document: Json) -> datetime:
     """Return the end of the pause after the last failure."""
     last = datetime.fromisoformat(document["lastAt"])
-    excess = document["version"] - PAUSE_FROM
+    excess = int(document["version"]) - PAUSE_FROM
     if excess < 0:
         return last
     return last + min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(excess, 20)))

@@ -74,7 +74,8 @@ class RemoteServer:
                 f"{email} is invited and sets the password. Token: {user['token'] or 'sent by mail'}. Only platform "
                 "administrators may set the password."
             )
-        return user["token"]
+        token: str | None = user["token"]
+        return token
 
     async def _send(
         self, path: str, *, headers: dict[str, str] | None = None, expected_code: str | None = None, **request: Any

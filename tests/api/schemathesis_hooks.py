@@ -45,7 +45,8 @@ def map_path_parameters(context: Any, parameters: dict[str, Any] | None) -> dict
 @schemathesis.hook
 def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | None:
     """Name existing resources in three of four references of a query."""
-    return _name_resources(query)
+    named: dict[str, Any] | None = _name_resources(query)
+    return named
 
 
 @schemathesis.hook

@@ -139,7 +139,7 @@ async def test_list_without_application_has_all_readable_resources(
     assert (await export(reader, f"{other_tenant.url}/pois")).status_code == 404
 
 
-WITH_FREE_NAMES = {
+WITH_FREE_NAMES: dict[str, tuple[str, Json]] = {
     "campaigns": ("extra", {}),
     "sites": ("attributes", {"online": True}),
     "pois": ("attributes", {"coordinates": [2.0, 48.0]}),

@@ -110,7 +110,9 @@ PLACE: Json = {"coordinates": [4.8357, 45.764], "address": {"city": "Lyon"}}
 TRIANGLE: Json = {"type": "Polygon", "coordinates": [[[4.83, 45.75], [4.84, 45.75], [4.84, 45.76], [4.83, 45.75]]]}
 
 
-@pytest.mark.parametrize(("field", "value"), [*PLACE.items(), ("radius", 50), ("geometry", TRIANGLE), ("parent", "mall")])
+@pytest.mark.parametrize(
+    ("field", "value"), [*PLACE.items(), ("radius", 50), ("geometry", TRIANGLE), ("parent", "mall")]
+)
 async def test_online_site_with_a_place_is_refused(
     tenant: Tenant, editor: httpx.AsyncClient, field: str, value: object
 ) -> None:

@@ -166,7 +166,9 @@ async def test_hammered_changes_end_with_facts_of_the_last_one(empty_store: Stor
             assert await count_stays(app) == count_expected_stays(gap)
     await asyncio.gather(*(process.drain() for process in processes))
     stored = Application.from_document(await repositories[0].get_by_name(app.application.id))
-    assert await count_stays(app) == count_expected_stays(stored.settings.stays.gap_minutes)
+    gap_minutes = stored.settings.stays.gap_minutes
+    assert isinstance(gap_minutes, int)
+    assert await count_stays(app) == count_expected_stays(gap_minutes)
     assert await empty_store.find(PENDING, EVERYTHING) == []
 
 
