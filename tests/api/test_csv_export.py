@@ -8,7 +8,7 @@ import pytest
 from okube_api.api import csv_export
 from okube_api.api.csv_export import CSV_MEDIA_TYPES
 
-from tests.api.server import Tenant
+from tests.api.server import Json, Tenant
 
 pytestmark = pytest.mark.anyio
 
