@@ -1,10 +1,12 @@
 """Helpers of all commands: output, errors, access to the store or to a running server."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -40,6 +42,8 @@ def fail(message: str) -> NoReturn:
 
 def run_command(work: Coroutine[Any, Any, None]) -> None:
     """Run the coroutine of a command; print expected errors as one sentence, without a traceback, and exit with 1."""
+    if not structlog.is_configured():  # by the server; the default is the standard output, which has the figures
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(work)

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+import typer
 from okube_api.auth.keys import KEYS
 from okube_api.auth.repository import User
-from okube_api.cli.runtime import open_services
+from okube_api.cli.runtime import open_services, run_command
 from okube_api.http.listener import listen
 from okube_api.settings import Settings
 from okube_api.store.conditions import equal
@@ -96,6 +98,29 @@ def test_invalid_settings_are_named(monkeypatch: pytest.MonkeyPatch, name: str, 
     result = run_cli("serve")
     assert result.exit_code == 1
     assert message in result.stderr
+
+
+@pytest.fixture
+def default_logging() -> Iterator[None]:
+    """Have logging not configured, as at the start of a process; restore it at the end."""
+    configuration = structlog.get_config() if structlog.is_configured() else None
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
+    if configuration is not None:
+        structlog.configure(**configuration)
+
+
+@pytest.mark.usefixtures("default_logging")
+def test_log_events_of_commands_are_not_among_their_output(capsys: pytest.CaptureFixture[str]) -> None:
+    async def print_figures() -> None:
+        structlog.stdlib.get_logger("okube.store").info("store.compacted", bytes_after=5)
+        typer.echo('{"precision": 0.5}')
+
+    run_command(print_figures())
+    output = capsys.readouterr()
+    assert output.out == '{"precision": 0.5}\n'
+    assert "store.compacted" in output.err
 
 
 async def _read_user(login: str) -> tuple[Any, int]:
