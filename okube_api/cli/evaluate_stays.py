@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import ValidationError
@@ -16,6 +16,9 @@ from okube_api.ingest.evaluation.search import Candidate, search_settings
 from okube_api.ingest.parse.read_options import ReadOptions
 from okube_api.kit.application import Application, Stays
 from okube_api.settings import Settings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _REASONS_SHOWN = 5
 _CANDIDATES_SHOWN = 5
@@ -70,7 +73,7 @@ async def _evaluate(
 
 
 def parse_settings(current: Stays, text: str) -> Stays:
-    """Return settings of stays, some of them replaced by those of a JSON object.  End the process when it is invalid."""
+    """Return settings of stays, some of them replaced by those of a JSON object.  Exit when it is invalid."""
     try:
         given = json.loads(text)
     except ValueError:
@@ -80,8 +83,15 @@ def parse_settings(current: Stays, text: str) -> Stays:
     try:
         return Stays.model_validate({**current.model_dump(by_alias=True), **given})
     except ValidationError as error:
-        faults = (f"'{'.'.join(map(str, fault['loc']))}': {fault['msg']}" for fault in error.errors())
-        fail(f"--settings: {'; '.join(faults)}. Settings: {', '.join(current.model_dump(by_alias=True))}.")
+        faults = " ".join(map(_describe_fault, error.errors()))
+        fail(f"--settings: {faults} Settings: {', '.join(current.model_dump(by_alias=True))}.")
+
+
+def _describe_fault(fault: "ErrorDetails") -> str:
+    name = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "extra_forbidden":
+        return f"Unknown setting '{name}'."
+    return f"'{name}': {fault['msg'].removeprefix('Value error, ').removesuffix('.')}."
 
 
 def build_report(
