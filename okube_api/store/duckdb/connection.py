@@ -82,8 +82,8 @@ def connect(path: Path | None, memory_limit: str, threads: int, *, read_only: bo
     except (duckdb.Error, OSError) as error:
         if _LOCKED.search(str(error)):
             raise StoreLocked(
-                f"{path} is open in another process. While the server runs, use it instead: pass --url and a token, "
-                "or stop it first."
+                f"{path} is open in another process, such as a running server. Stop that process first, or use the "
+                "server: commands with the option --url need its address and a token."
             ) from error
         if path is not None and is_damage(error):
             raise describe_damage(error, path) from None
