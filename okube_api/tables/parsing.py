@@ -160,9 +160,11 @@ class RowParser:
 
     def _build_fault(self, error: Any, line: int, texts: Mapping[str, str]) -> Fault:
         column = self._get_column(tuple(str(part) for part in error["loc"]) or ("",))
-        reason = (
-            "A value is required." if error["type"] == "missing" else str(error["msg"]).removeprefix("Value error, ")
-        )
+        reason = str(error["msg"]).removeprefix("Value error, ")
+        if error["type"] == "missing":
+            reason = "A value is required."
+        elif error["loc"][:1] == ("coordinates",) and error["input"] is None:
+            reason = "Give both the longitude and the latitude, or none of them."
         if is_ordered_day(texts.get(column)):
             reason = f"{reason.removesuffix('.')}. Give `dates` as `dmy` or `mdy` for days such as 31/12/2024"
         elif column in self._day_columns and _INSTANT.match(texts.get(column, "")):

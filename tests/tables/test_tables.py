@@ -379,9 +379,18 @@ def test_nulls_and_lists_of_databases_and_data_frames() -> None:
     assert (faults, diaries) == ([], [{"visits": [{"people": 1}, {"people": 2}]}])
 
 
-def test_incomplete_coordinates_are_refused() -> None:
-    _, faults = read_shops("longitude,latitude\n2,\n")
-    assert [fault[:2] for fault in faults] == [(2, "latitude")]
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("longitude,latitude\n2,\n", "latitude"),
+        ("longitude,latitude\n,48.5\n", "longitude"),
+        ("longitude\n2\n", "longitude"),
+        ("name,latitude\nx,48.5\n", "latitude"),
+    ],
+)
+def test_incomplete_coordinates_are_refused(table: str, column: str) -> None:
+    _, faults = read_shops(table)
+    assert faults == [(2, column, "Give both the longitude and the latitude, or none of them.")]
 
 
 @pytest.mark.parametrize(
