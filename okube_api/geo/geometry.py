@@ -1,5 +1,6 @@
 """Reads and writes the polygons of places: GeoJSON and WKT, in degrees (longitude, latitude)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,7 @@ POLYGON, MULTI_POLYGON = "Polygon", "MultiPolygon"
 _MAX_LATITUDE, _MAX_LONGITUDE = 90, 180
 _MIN_RING_POINTS = 4
 _MIN_M2 = 1.0
+_SPLIT_HINT = "use a MultiPolygon with one polygon on each side."
 
 Point = tuple[float, float]
 Ring = list[list[float]]
@@ -111,7 +113,9 @@ def _parse_text(text: str) -> Any:
     import shapely  # noqa: PLC0415 - see `_check_validity`
 
     head, separator, rest = text.partition(";")
-    if separator and head.upper() in ("SRID=4326", "SRID=0"):  # as PostGIS writes it
+    if separator and head.upper().startswith("SRID="):  # as PostGIS writes it
+        if head.upper() not in ("SRID=4326", "SRID=0"):
+            raise UnreadableGeometry("Use longitudes and latitudes in degrees: WGS 84, which is SRID=4326.")
         text = rest
     if not text.lstrip().upper().startswith(("POLYGON", "MULTIPOLYGON")):
         raise UnreadableGeometry("Use a Polygon or a MultiPolygon, as GeoJSON or WKT (POLYGON ((4.83 45.75, ...))).")
@@ -120,11 +124,22 @@ def _parse_text(text: str) -> Any:
     except shapely.errors.GEOSException as error:
         message = str(error).partition(": ")[2]
         if "closed" in message:
-            raise ImpossibleGeometry("A ring is not closed: its last point must be its first.") from None
+            raise ImpossibleGeometry(_describe_open_ring(text)) from None
         raise UnreadableGeometry(f"The geometry is not WKT: {message}.") from None
     if geometry.is_empty:
         raise ImpossibleGeometry("The geometry is empty.")
     return orjson.loads(shapely.to_geojson(geometry))
+
+
+def _describe_open_ring(wkt: str) -> str:
+    """Name the ends of the first ring of WKT that is not closed."""
+    import shapely  # noqa: PLC0415 - see `_check_validity`
+
+    for ring in re.findall(r"\(([^()]+)\)", wkt):
+        first, *_, last = shapely.get_coordinates(shapely.from_wkt(f"LINESTRING ({ring})")).tolist()
+        if first != last:
+            return f"A ring {_describe_gap(first, last)}"
+    return "A ring is not closed: its last point must be its first."
 
 
 def _unwrap_feature(value: Any) -> Any:
@@ -191,23 +206,25 @@ def _check_ring(name: str, ring: Ring) -> None:
     for longitude, latitude in ring:
         is_on_earth = abs(longitude) <= _MAX_LONGITUDE and abs(latitude) <= _MAX_LATITUDE
         if not (isfinite(longitude) and isfinite(latitude) and is_on_earth):
+            hint = f" Where it crosses the 180th meridian, {_SPLIT_HINT}" if abs(longitude) > _MAX_LONGITUDE else ""
             raise ImpossibleGeometry(
                 f"{name} has the point {_format_point(longitude, latitude)}. Use [longitude, latitude] in degrees: "
-                "longitude from -180 to 180, latitude from -90 to 90."
+                f"longitude from -180 to 180, latitude from -90 to 90.{hint}"
             )
     if len(ring) < _MIN_RING_POINTS:
         raise ImpossibleGeometry(f"{name} has {len(ring)} points. A ring has 4 at least; the last one is the first.")
     if ring[0] != ring[-1]:
-        raise ImpossibleGeometry(
-            f"{name} is not closed: its last point {_format_point(*ring[-1])} must be its first, "
-            f"{_format_point(*ring[0])}."
-        )
+        raise ImpossibleGeometry(f"{name} {_describe_gap(ring[0], ring[-1])}")
     for (longitude, latitude), (next_longitude, _) in pairwise(ring):
         if abs(next_longitude - longitude) > _MAX_LONGITUDE:
             raise ImpossibleGeometry(
-                f"{name} crosses the 180th meridian after {_format_point(longitude, latitude)}. Split it there: use a "
-                "MultiPolygon with one polygon on each side."
+                f"{name} crosses the 180th meridian after {_format_point(longitude, latitude)}. Split it there: "
+                f"{_SPLIT_HINT}"
             )
+
+
+def _describe_gap(first: Sequence[float], last: Sequence[float]) -> str:
+    return f"is not closed: its last point {_format_point(*last)} must be its first, {_format_point(*first)}."
 
 
 def _check_validity(geometry: GeoJson) -> None:

@@ -44,7 +44,8 @@ async def load_parents(
             return {}
         parent = ids_by_name.get(fields["parent"])
         if parent is None:
-            message = f"There is no site or point of interest '{fields['parent']}'."
+            name = fields["parent"]
+            message = f"There is no site or point of interest '{name}'. A parent must exist before the places in it."
             raise UnknownReference.at("body", "/parent", message)
         if "_id" in stored:
             _require_outside(stored["_id"], parent, parents)

@@ -89,6 +89,23 @@ async def test_invalid_or_ambiguous_json_is_400(tenant: Tenant, body: bytes, poi
     assert listed["documents"] == []
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/sites", {**SITE, "modules": 5}, "/modules"),
+        ("/sites", {**SITE, "attributes": ["a"]}, "/attributes"),
+        ("", {"settings": {"stays": None}}, "/settings/stays"),
+    ],
+)
+async def test_other_values_than_objects_are_explained(
+    tenant: Tenant, admin: httpx.AsyncClient, path: str, body: dict[str, Any], pointer: str
+) -> None:
+    answer = await admin.request("POST" if path else "PATCH", tenant.url + path, json=body)
+    fault = answer.json()["errors"][0]
+    assert (answer.status_code, fault["pointer"]) == (400, pointer)
+    assert (fault["code"], fault["message"]) == ("wrong_type", "Input should be a JSON object.")
+
+
 async def test_integral_float_is_an_integer(tenant: Tenant) -> None:
     answer = await post_raw(tenant, b'{"name": "x", "online": true, "level": 2.0}')
     assert (answer.status_code, answer.json()["level"]) == (201, 2)

@@ -101,7 +101,14 @@ REFUSED: list[tuple[Any, int, str]] = [
     ("POLYGON ((4.8 45.7, x", 400, "WKT"),
     ("{", 400, "GeoJSON"),
     (ring(*RING[:-1], [4.83, 45.75]), 422, "not closed: its last point [4.83, 45.75]"),
-    ("POLYGON ((4.83 45.757, 4.84 45.757, 4.84 45.758))", 422, "not closed"),
+    ("POLYGON ((4.83 45.757, 4.84 45.757, 4.84 45.758))", 422, "[4.84, 45.758] must be its first, [4.83, 45.757]"),
+    (
+        "MULTIPOLYGON (((4 45, 4.1 45, 4.1 45.1, 4 45)), ((5 45, 5.1 45, 5.1 45.1, 5 45, 5 45.05)))",
+        422,
+        "point [5.0, 45.05] must be its first, [5.0, 45.0]",
+    ),
+    ("SRID=2154;POLYGON ((842000 6519000, 842100 6519000, 842100 6519100, 842000 6519000))", 400, "SRID=4326"),
+    (ring([179.99, 1], [180.01, 1], [180.01, 1.01], [179.99, 1]), 422, "MultiPolygon with one polygon on each side"),
     ("POLYGON EMPTY", 422, "empty"),
     (ring([4, 45], [5, 45], [4, 45]), 422, "3 points"),
     (ring([45.757, 94.8], [45.758, 94.8], [45.758, 94.9], [45.757, 94.8]), 422, "[45.757, 94.8]"),
@@ -245,6 +252,7 @@ async def test_unknown_parent_is_refused(tenant: Tenant, other_tenant: Tenant, k
         response = await tenant.editor.post(f"{tenant.url}/{kind}", json=body)
         fault = response.json()["errors"][0]
         assert (response.status_code, fault["pointer"], fault["code"]) == (422, "/parent", "unknown_reference")
+        assert fault["message"].endswith("A parent must exist before the places in it.")
 
 
 async def test_places_are_never_in_themselves(tenant: Tenant) -> None:
