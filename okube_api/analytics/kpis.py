@@ -36,6 +36,22 @@ What is known of a campaign only (its costs, its deliveries without a site) belo
 to its own sites when all of them are inactive; to all active sites when it names none. A question sums the parts of the
 sites that it reaches: an inactive one only when a filter or the path names it.
 
+Filters on campaigns, levers and extras must all be met by one campaign of the path. `not` keeps the paths that hold
+another campaign, too. A deleted campaign is in no path.
+
+A purchase belongs to the latest visit of that user to that site on that local day, at the same instant or before. Of
+touches of one campaign at one instant, a click counts before a print. A silence of exactly the gap continues the stay.
+
+A study that names no site has all of them; one that names no point of interest has none. By sites, `poiSessions` and
+`perPoiSessions` are about the users with an indoor stay at that site that the whole question reaches, filters included;
+their stays at points of interest count in their own buckets. `posAffinity` leaves out areas without visitors.
+
+A user who is new twice, more than 12 months apart, counts once in `all` and once in each bucket where they are new.
+
+Each leaf of `comparisonOfflineVisits` has its own touches and visits: the first touch is that of the bucket and of the
+campaigns that the filters and the scope keep. Users who were exposed, too, are not in the control group. The interval
+is that of the log of the rate ratio, with z = 1.96.
+
 Refunds (purchases with a negative amount) are placed and attributed like purchases, and change revenues only: they are
 no purchases and no conversions.
 

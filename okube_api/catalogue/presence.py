@@ -198,9 +198,9 @@ VISIT_ORDER = Kpi(
     unit=Unit.MIXED,
     kind=KpiKind.COMPOSITE,
     scopes=_SCOPES,
-    title=f"The rank of each area in the paths of stays, and the steps from area to area; the {MOST_AREAS} busiest "
-    "areas. By equipments, the items of that area and the steps that leave it. A filter on equipments keeps stays, and "
-    "shows every area of their paths.",
+    title=f"The rank of each area (of its first passage) in the paths of stays, and the steps from area to area; the "
+    f"{MOST_AREAS} busiest areas. By equipments, the items of that area and the steps that leave it. A filter on "
+    "equipments keeps stays, and shows every area of their paths.",
     leaf=LeafShape.ORDER,
     filtered=((Scope.EQUIPMENTS, PathOrder(Sums(PATHS, (PRESENCE_SESSIONS,), split=("user", "path")), MOST_AREAS)),),
 )

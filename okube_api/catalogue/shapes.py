@@ -81,7 +81,7 @@ EXAMPLES: Mapping[LeafShape, Any] = {
         "control": {"users": 1000, "visitors": 40, "rate": 0.04},
         "lift": 0.3,
         "incrementalVisitors": 12,
-        "ci95": [-0.1312, 0.9451],
+        "ci95": [-0.131, 0.9448],
         "significant": False,
     },
     LeafShape.AFFINITY: {
