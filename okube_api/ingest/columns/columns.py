@@ -19,6 +19,7 @@ DayRange = tuple[int, int]
 
 _PACKED_VALUES = 2**63
 _BLOCK_ROWS = 100_000
+_RUN_ROWS = 10_000  # merging sorted runs of this length is faster than sorting anew
 
 
 # -- conversion ------------------------------------------------------------------------------------------------
@@ -86,7 +87,13 @@ def sort_order(*keys: NDArray[Any]) -> Ints:
         else:
             packed.append(key.astype(np.int64) - low)
             packed_values = values
-    permutation: Ints = np.argsort(packed[0])
+    descents = np.count_nonzero(packed[0][1:] < packed[0][:-1])
+    permutation: Ints
+    if descents == 0:
+        permutation = np.arange(len(packed[0]))
+    else:  # a stable sort merges rows that are already sorted for the most part
+        is_nearly_sorted = descents * _RUN_ROWS < len(packed[0])
+        permutation = np.argsort(packed[0], kind="stable" if is_nearly_sorted else None)
     if len(packed) > 1:  # only rows that are equal in the first packed key, which are few, are sorted by the others
         is_new = mark_group_starts(packed[0][permutation])
         tied = np.flatnonzero(~(is_new & np.append(is_new[1:], True)))

@@ -15,23 +15,28 @@ JUMP_MS = 3_600_000  # the longest time between two pings in which the user can 
 _LEAST_INTERVAL_S = 1.0  # instants are often whole seconds: less time than that is not a measure of speed
 _PER_DEGREE = 10**7
 _LAT_BITS = 31
+_LAT_MASK = (1 << _LAT_BITS) - 1
+_LEAST_DEGREES_PER_MS = 0.999 * MAX_SPEED_MPS / 1000 / DEGREE_M  # slower than any fast step, also when rounded
 
 
-def find_jumps(user: Ints, at_ms: Ints, lng: Floats, lat: Floats) -> Flags:
+def find_jumps(user: Ints, at_ms: Ints, position: Ints) -> Flags:
     """Return which pings are jumps: reached and left faster than `MAX_SPEED_MPS`, within `JUMP_MS` each.
 
-    The pings are distinct, and sorted by user, time and position (degrees).
+    The pings are distinct, and sorted by user, time and position.
     """
     is_jump = np.zeros(len(user), np.bool_)
-    interval_ms, east, north = np.diff(at_ms), np.abs(np.diff(lng)), np.abs(np.diff(lat))
-    limit_m = MAX_SPEED_MPS * np.maximum(interval_ms / 1000, _LEAST_INTERVAL_S)
     # Hardly any step is as fast.  So distances are computed only where the way along a meridian and the equator, which
     # is never shorter, is too far.
-    longest_m = DEGREE_M * (np.minimum(east, 360 - east) + north)
-    may_be_fast = (user[1:] == user[:-1]) & (interval_ms <= JUMP_MS) & (longest_m > limit_m)
+    interval_ms = np.diff(at_ms)
+    east, north = (np.abs(np.diff(part)) for part in (position >> _LAT_BITS, position & _LAT_MASK))
+    north += east
+    may_be_fast = north > interval_ms * (_LEAST_DEGREES_PER_MS * _PER_DEGREE)
+    may_be_fast &= interval_ms <= JUMP_MS
+    may_be_fast &= user[1:] == user[:-1]
     steps = np.flatnonzero(may_be_fast)
-    metres = haversine_m_array(lng[steps], lat[steps], lng[steps + 1], lat[steps + 1])
-    fast = steps[metres > limit_m[steps]]  # the ping before each fast step
+    (lng, lat), (to_lng, to_lat) = (unpack_positions(position[rows]) for rows in (steps, steps + 1))
+    limit_m = MAX_SPEED_MPS * np.maximum(interval_ms[steps] / 1000, _LEAST_INTERVAL_S)
+    fast = steps[haversine_m_array(lng, lat, to_lng, to_lat) > limit_m]  # the ping before each fast step
     is_jump[np.intersect1d(fast, fast + 1, assume_unique=True)] = True
     return is_jump
 
@@ -46,5 +51,5 @@ def pack_positions(lng: Floats, lat: Floats) -> Ints:
 
 def unpack_positions(packed: Ints) -> tuple[Floats, Floats]:
     """Return the longitudes and latitudes of positions."""
-    row = packed & ((1 << _LAT_BITS) - 1)
+    row = packed & _LAT_MASK
     return (packed >> _LAT_BITS) / _PER_DEGREE - 180, row / _PER_DEGREE - 90

@@ -13,9 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import DayRange, mark_group_starts, sort_order, to_days_of_places
+from okube_api.ingest.columns.columns import (
+    DayRange,
+    expand_ranges,
+    mark_group_starts,
+    sort_order,
+    to_days_of_places,
+)
 from okube_api.ingest.columns.local_days import to_utc_days
-from okube_api.ingest.derive.jumps import JUMP_MS, find_jumps, unpack_positions
+from okube_api.ingest.derive.jumps import JUMP_MS, find_jumps
 from okube_api.ingest.derive.ping_stays import (
     MatchedPings,
     PingRules,
@@ -31,6 +37,8 @@ OUTSIDE = -1
 
 _LOCAL_D = 1  # a local day and the UTC day of the same instant are at most one day apart
 _DAYS = 10_000_000  # more than any day; packs a user and a day into one integer
+_HOUR_MS, _DAY_H = 3_600_000, 24
+_HOURS = _DAY_H * _DAYS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +70,8 @@ class PingRuns:
     @cached_property
     def after(self) -> PingSide:
         """The pings and stays after the change."""
-        return self.sessionizer.derive_side(self.pings.filter(self.pings.change >= 0))
+        is_after = self.pings.change >= 0
+        return self.sessionizer.derive_side(self.pings if is_after.all() else self.pings.filter(is_after))
 
     @property
     def start_days(self) -> Ints:
@@ -78,7 +87,7 @@ class PingRuns:
     def has_change(self) -> Flags:
         """Whether a ping of the user changes on a UTC day of each run, or on a day within reach before or after."""
         rows = np.flatnonzero(self.pings.change)
-        changed = np.unique(self.pings.user[rows] * _DAYS + to_utc_days(self.pings.at_ms[rows]))
+        changed = self.pings.user[rows] * _DAYS + to_utc_days(self.pings.at_ms[rows])  # ascending
         user, reach_d = self.user[self.starts] * _DAYS, 1 + self.sessionizer.reach_ms // DAY_MS
         low = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.starts]) - reach_d, side="left")
         high = np.searchsorted(changed, user + to_utc_days(self.at_ms[self.ends]) + reach_d, side="right")
@@ -168,7 +177,10 @@ class PingSessionizer:
         """Return the days on which stays start that differ before and after the change."""
         pings, after = sessions.pings, sessions.after.stays
         users = np.unique(sessions.user[sessions.starts[sessions.has_change]])
-        before = self.derive_side(pings.filter((pings.change <= 0) & np.isin(pings.user, users))).stays
+        is_before = pings.change <= 0  # of no ping, when all are new
+        if is_before.any():
+            is_before &= np.isin(pings.user, users)
+        before = self.derive_side(pings.filter(is_before)).stays
         sides = (before, after.take(np.flatnonzero(np.isin(after.user, users))))
         user, zone, start_ms, dwell_s = (
             np.concatenate([getattr(side, name) for side in sides]) for name in ("user", "zone", "start_ms", "dwell_s")
@@ -182,14 +194,16 @@ class PingSessionizer:
         """Return the pings of the days that unfinished runs, and runs of later days, can depend on."""
         pings = sessions.pings
         margin_d = _LOCAL_D + 1 + self.reach_ms // DAY_MS
-        first_day = np.full(len(pings), day - margin_d)
+        ping_days = to_utc_days(pings.at_ms)
+        is_needed = ping_days >= day - margin_d
         rows = sessions.starts[is_unfinished]
-        if len(rows):
-            is_first = mark_group_starts(sessions.user[rows])  # runs of a user are in order of time
-            users, days = sessions.user[rows][is_first], to_utc_days(sessions.at_ms[rows][is_first]) - margin_d
-            position = np.minimum(np.searchsorted(users, pings.user), len(users) - 1)
-            first_day = np.where(users[position] == pings.user, np.minimum(days[position], first_day), first_day)
-        return pings.filter(to_utc_days(pings.at_ms) >= first_day)
+        rows = rows[mark_group_starts(sessions.user[rows])]  # runs of a user are in order of time
+        users, days = sessions.user[rows], to_utc_days(sessions.at_ms[rows]) - margin_d
+        starts = np.searchsorted(pings.user, users, side="left")
+        counts = np.searchsorted(pings.user, users, side="right") - starts
+        of_users = expand_ranges(starts, counts)
+        is_needed[of_users] |= ping_days[of_users] >= np.repeat(days, counts)
+        return pings.filter(is_needed)
 
     def derive_stays(self, runs: PingRuns, span: DayRange) -> tuple[PingStays, Ints]:
         """Return the stays after a change that start on the local days of the span, and the day of each."""
@@ -200,13 +214,13 @@ class PingSessionizer:
 
     def list_new_jumps(self, runs: PingRuns, span: DayRange) -> Detections:
         """Return the pings, on the UTC days of the span, that the change adds and that are jumps: each once."""
-        pings = runs.after.pings
-        if not runs.after.is_jump.any():
-            return pings.filter(runs.after.is_jump)
+        pings = runs.after.pings.filter(runs.after.is_jump)
+        if len(pings) == 0:
+            return pings
         starts = np.flatnonzero(mark_group_starts(pings.user, pings.at_ms, pings.equipment))
         change = np.minimum.reduceat(pings.change, starts)  # that of the first batch with the ping
         day = to_utc_days(pings.at_ms[starts])
-        is_listed = runs.after.is_jump[starts] & (change > 0) & (day >= span[0]) & (day <= span[1])
+        is_listed = (change > 0) & (day >= span[0]) & (day <= span[1])
         rows = starts[is_listed]
         return Detections(
             pings.user[rows], pings.site[rows], pings.equipment[rows], pings.at_ms[rows], change[is_listed]
@@ -216,33 +230,40 @@ class PingSessionizer:
         """Return the jumps and stays of pings in the order of `PingRuns`."""
         is_jump = self._mark_jumps(pings)
         is_inside = (pings.site != OUTSIDE) & ~is_jump
-        # Most users are in no zone for days: their pings need not be looked at.
-        rows = np.flatnonzero(_spread_to_users(pings.user, is_inside))
+        rows = self._select_close_pings(pings, np.flatnonzero(is_inside))
         inside = np.flatnonzero(is_inside[rows])
         zone = pings.site[rows[inside]].astype(np.int64)
         is_ignored = is_jump[rows] if is_jump.any() else None
         matched = MatchedPings(pings.user[rows], pings.at_ms[rows], inside, zone, is_ignored)
         return PingSide(pings, is_jump, derive_ping_stays(matched, self.places.zone_rules, self.rules))
 
+    def _select_close_pings(self, pings: Detections, inside: Ints) -> Ints:
+        """Return the pings that stays can depend on: on the UTC day of a ping in a zone, or within reach of that day.
+
+        Most pings are hours away from any zone.
+        """
+        # A user and an hour are packed into one integer, ascending; so the pings of a stretch of hours are a range.
+        hour = pings.user * _HOURS + pings.at_ms // _HOUR_MS
+        reach_h = 1 + self.rules.reach_ms // _HOUR_MS
+        midnight = pings.user[inside] * _HOURS + pings.at_ms[inside] // DAY_MS * _DAY_H
+        midnight = midnight[mark_group_starts(midnight)]
+        # Ranges overlap: a ping is in one of them if more ranges start than end up to it.
+        balance = np.zeros(len(pings) + 1, np.int64)
+        np.add.at(balance, np.searchsorted(hour, midnight - reach_h, side="left"), 1)
+        np.subtract.at(balance, np.searchsorted(hour, midnight + _DAY_H + reach_h, side="left"), 1)
+        return np.flatnonzero(np.cumsum(balance[:-1]))
+
     def _mark_jumps(self, pings: Detections) -> Flags:
         """Return which pings, in the order of `PingRuns`, are jumps that are ignored."""
         if not self.limits.ignores_jumps:
             return np.zeros(len(pings), np.bool_)
-        is_first = mark_group_starts(pings.user, pings.at_ms, pings.equipment)
-        lng, lat = unpack_positions(np.asarray(pings.equipment[is_first], np.int64))
-        is_jump = find_jumps(pings.user[is_first], pings.at_ms[is_first], lng, lat)
+        position = np.asarray(pings.equipment, np.int64)
+        is_first = mark_group_starts(pings.user, pings.at_ms, position)
+        if is_first.all():
+            return find_jumps(pings.user, pings.at_ms, position)
+        is_jump = find_jumps(pings.user[is_first], pings.at_ms[is_first], position[is_first])
         of_rows: Flags = is_jump[np.cumsum(is_first) - 1]
         return of_rows
 
     def _find_days(self, at_ms: Ints, zone: NDArray[np.int64]) -> Ints:
         return to_days_of_places(at_ms, zone, self.places.zone_timezones)
-
-
-def _spread_to_users(user: Ints, flags: Flags) -> Flags:
-    """Return which rows, sorted by user, are of a user with a flag."""
-    if len(user) == 0:
-        return flags
-    is_start = mark_group_starts(user)
-    has_flag = np.logical_or.reduceat(flags, np.flatnonzero(is_start))
-    spread: Flags = has_flag[np.cumsum(is_start) - 1]
-    return spread

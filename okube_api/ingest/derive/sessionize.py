@@ -52,6 +52,8 @@ class Detections:
 
 def concat_detections(blocks: Sequence[Detections]) -> Detections:
     """Return the detections of blocks, one block after the other."""
+    if len(blocks) == 1:
+        return blocks[0]
     none = np.empty(0, np.int64)
     empty = Detections(none, none.astype(np.int32), none.astype(np.int32), none, none.astype(np.int8))
     columns = ([getattr(block, field.name) for block in (empty, *blocks)] for field in fields(Detections))
@@ -205,7 +207,8 @@ def cancel_changes(change: Changes, is_first: Flags) -> Changes:
 
     is_first: which rows are the first of their detection; the others are duplicates.
     """
-    if is_first.all() or not change.any():
+    has_one_side = len(change) == 0 or change.min() > 0 or change.max() < 0
+    if has_one_side or is_first.all() or not change.any():
         return change
     starts = np.flatnonzero(is_first)
     before, after = (np.logical_or.reduceat(side, starts) for side in (change <= 0, change >= 0))

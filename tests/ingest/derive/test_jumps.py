@@ -38,7 +38,7 @@ def mark_jumps(pings: Sequence[tuple[int, int, float, float]]) -> list[bool]:
 def test_jumps_equal_those_of_plain_python(pings: list[tuple[int, int, float, float]]) -> None:
     pings.sort()
     user, second, lng, lat = (np.array(column) for column in zip(*pings, strict=True))
-    found = find_jumps(user.astype(np.int64), second.astype(np.int64) * 1000, lng, lat)
+    found = find_jumps(user.astype(np.int64), second.astype(np.int64) * 1000, pack_positions(lng, lat))
     assert found.tolist() == mark_jumps(pings)
 
 
@@ -46,7 +46,7 @@ def test_only_a_ping_that_is_reached_and_left_too_fast_is_a_jump() -> None:
     """Let a user drive fast once, jump once, and jump at the end of what is known."""
     seconds = np.array([0, 10, 20, 30, 40, 50])
     lng = np.array([4.80, 4.80, 5.80, 4.81, 4.811, 5.9])
-    found = find_jumps(np.ones(6, np.int64), seconds * 1000, lng, np.full(6, 45.7))
+    found = find_jumps(np.ones(6, np.int64), seconds * 1000, pack_positions(lng, np.full(6, 45.7)))
     assert found.tolist() == [False, False, True, False, False, False]
 
 
