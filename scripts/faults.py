@@ -1,8 +1,9 @@
 r"""Cause faults in stores and servers of its own, and print whether each was survived.
 
-    .venv/bin/python scripts/faults.py                  # all faults, about five minutes; a full disk needs root
+    .venv/bin/python scripts/faults.py                  # all faults, about eight minutes; a full disk needs root
     .venv/bin/python scripts/faults.py kill --count 200
     .venv/bin/python scripts/faults.py disk-full --count 50
+    .venv/bin/python scripts/faults.py idempotency --count 40
     .venv/bin/python scripts/faults.py database-crash --mongodb mongodb://127.0.0.1:27017/ \
         --stop 'kill the database' --start 'start it again'
 
@@ -14,6 +15,7 @@ import argparse
 import asyncio
 import logging
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -49,6 +51,7 @@ from tests.store.small_disk import CannotMount, mount_small_disk  # noqa: E402
 COMMAND = Path(sys.executable).with_name("okube-api")
 LOGIN, PASSWORD = "faults@okube.example", "a long password of this script"
 DOCUMENTS = 9000
+WRITERS = 4
 
 
 class CannotRun(Exception):
@@ -233,6 +236,73 @@ async def run_shell(command: str) -> None:
         raise CannotRun(f"`{command}` failed")
 
 
+def post_until_killed(port: int, headers: dict[str, str], name: str, sent: list[str]) -> None:
+    """Create sites with idempotency keys over one connection until the server is killed; add each key to `sent`."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=10) as client:
+        while True:
+            sent.append(f"{name}-{len(sent)}")
+            try:
+                post_site(client, sent[-1])
+            except httpx.TransportError:
+                return
+
+
+def post_site(client: httpx.Client, key: str) -> httpx.Response:
+    """Create a site without a key of its own, so that only the idempotency key tells a repetition."""
+    return client.post("/applications/acme/sites", json={"name": key, "online": True}, headers={"Idempotency-Key": key})
+
+
+async def kill_and_retry(folder: Path, count: int) -> str:
+    """Kill the server during creations with idempotency keys, and repeat the last ones at once after its start."""
+    retried, replayed, answers, slowest_s, dice = 0, 0, Counter[int](), 0.0, random.Random()
+    names: Counter[str] = Counter()
+    expected: set[str] = set()
+    with open_environment(folder) as environment:
+        pending: list[list[str]] = []
+        for round_number in range(count + 1):
+            with start_server(environment) as (process, client), ThreadPoolExecutor(WRITERS) as pool:
+                log_in(client)
+                if round_number == 0:
+                    client.post("/applications", json={"key": "acme"}).raise_for_status()
+                for key in [key for sent in pending for key in sent[-2:]]:  # unanswered, and answered before the kill
+                    started_s = time.monotonic()
+                    answer = post_site(client, key)
+                    slowest_s = max(slowest_s, time.monotonic() - started_s)
+                    answers[answer.status_code] += 1
+                    replayed += "idempotency-replayed" in answer.headers
+                    retried += 1
+                expected.update(key for sent in pending for key in sent)
+                pending = []
+                if round_number < count:
+                    pending = [[] for _ in range(WRITERS)]
+                    port, headers = client.base_url.port or 0, dict(client.headers)
+                    names_of_round = [f"{round_number}-{writer}" for writer in range(WRITERS)]
+                    for name, sent in zip(names_of_round, pending, strict=True):
+                        pool.submit(post_until_killed, port, headers, name, sent)
+                    await asyncio.sleep(dice.uniform(0.1, 1.0))
+                    process.kill()
+                else:
+                    names.update(list_names(client))
+            print(f"\rround {round_number} of {count}: {retried} repetitions {dict(answers)}", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    require(set(answers) == {201}, f"answers to repetitions: {dict(answers)}")
+    twice = [name for name, times in names.items() if times > 1]
+    require(not twice, f"{len(twice)} sites are there twice")
+    require(names.keys() == expected, f"{len(expected - names.keys())} sites are missing")
+    return (
+        f"{count} kills, {len(expected)} creations, {retried} of them repeated at once: 0 refused, {replayed} answered "
+        f"from the store, 0 sites twice, 0 lost, the slowest repetition {slowest_s:.2f} s"
+    )
+
+
+def list_names(client: httpx.Client) -> Iterator[str]:
+    """Yield the names of all sites."""
+    page = 1
+    while documents := client.get(f"/applications/acme/sites?per_page=100&page={page}").json()["documents"]:
+        yield from (document["name"] for document in documents)
+        page += 1
+
+
 async def crash_database(folder: Path, count: int) -> str:
     """Stop the database below clients, and start it again: 503 within 3 s, well again within 5 s, nothing lost."""
     if not {"mongodb", "stop", "start"} <= MONGODB.keys():
@@ -296,6 +366,7 @@ FAULTS = {
     "disk-full": FaultKind(fill_disks, 50),
     "damaged-block": FaultKind(damage_block, 5),
     "checkpoint": FaultKind(checkpoint, 10),
+    "idempotency": FaultKind(kill_and_retry, 40),
     "database-crash": FaultKind(crash_database, 10),
 }
 
