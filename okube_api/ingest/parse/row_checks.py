@@ -26,6 +26,13 @@ _MAX_DIGITS = 400
 ENCODING_HINT = " Give `encoding` if the file has another encoding."
 MAPPER_HINT = " Give `mapper[FIELD]=COLUMN` for columns that have other names."
 DATES_HINT = " Give `dates` as `dmy` or `mdy` for days such as 31/12/2024."
+_TEXT_EXPECTED = {
+    ValueType.INSTANT: (
+        "Use RFC 3339 with an offset, such as 2019-03-28T10:25:15+01:00, or the seconds or milliseconds since 1970 "
+        "(10 or 13 digits)."
+    ),
+    ValueType.DAY: "Write a day as YYYY-MM-DD.",
+}
 
 
 class InvalidLine(Exception):
@@ -42,19 +49,21 @@ def validate_event(kind: str, event: Json) -> Json:
 
 
 def _format_reason(kind: str, event: Json, error: ValidationError) -> str:
-    names = [rule.name for rule in get_field_rules(kind)]
-    instants = {rule.name for rule in get_field_rules(kind) if rule.value_type is ValueType.INSTANT}
+    value_types = {rule.name: rule.value_type for rule in get_field_rules(kind)}
     reasons: list[str] = []
     suggests = True  # for the first unknown field only: looking for similar names takes time
     for details in error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]:
         path = ".".join(str(part) for part in details["loc"])
         message = str(details["msg"]).removeprefix("Value error, ")
         if details["type"] == "extra_forbidden":  # the name is not repeated: it may be a value
-            suggestion = format_suggestion(path, names) if suggests else ""
+            suggestion = format_suggestion(path, list(value_types)) if suggests else ""
             suggests = False
-            reasons.append(f"Unknown field. Fields of {kind}: {', '.join(names)}.{suggestion}")
+            reasons.append(f"Unknown field. Fields of {kind}: {', '.join(value_types)}.{suggestion}")
         else:
-            is_ordered = is_ordered_time if path in instants else is_ordered_day
+            value_type = value_types.get(path, ValueType.TEXT)
+            if details["type"] == "string_type":
+                message = _TEXT_EXPECTED.get(value_type, message)
+            is_ordered = is_ordered_time if value_type is ValueType.INSTANT else is_ordered_day
             hint = DATES_HINT if is_ordered(event.get(path)) else ""
             reasons.append(f"'{path}': {message}{hint}" if path else message)
     return "; ".join(reasons)[:MAX_REASON_CHARACTERS]

@@ -39,3 +39,23 @@ def test_values_that_are_no_durations_are_rejected(value: bytes, reason: str, fa
 def test_unusual_forms_of_zero_are_accepted(value: bytes) -> None:
     block = NdjsonParser("stays").read(LineBlock(STAY % value, 1))
     assert block.rows["duration_s"].to_pylist() == [0]
+
+
+@pytest.mark.parametrize("value", [b"5", b"-1", b"1e30", b"true", b"null", b"[1]", b"{}", b"99999999999999999999"])
+@pytest.mark.parametrize(
+    ("kind", "line", "reason"),
+    [
+        ("visits", b'{"user":"a","site":"b","at":%s}', "'at': Use RFC 3339 with an offset, such as 2019-"),
+        ("deliveries", b'{"campaign":"a","prints":1,"day":%s}', "'day': Write a day as YYYY-MM-DD."),
+    ],
+)
+def test_values_that_are_no_times_are_explained(kind: str, line: bytes, reason: str, value: bytes) -> None:
+    (rejected,) = NdjsonParser(kind).read(LineBlock(line % value, 1)).rejected
+    assert rejected.reason.startswith(reason)
+
+
+def test_values_that_are_no_texts_are_explained() -> None:
+    (rejected,) = (
+        NdjsonParser("visits").read(LineBlock(b'{"user":[],"site":"b","at":"2024-03-28T10:25:15Z"}', 1)).rejected
+    )
+    assert rejected.reason == "'user': Input should be a valid string"
