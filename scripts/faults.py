@@ -237,25 +237,36 @@ async def run_shell(command: str) -> None:
 
 
 def post_until_killed(port: int, headers: dict[str, str], name: str, sent: list[str]) -> None:
-    """Create sites with idempotency keys over one connection until the server is killed; add each key to `sent`."""
+    """Send requests with idempotency keys over one connection until the server is killed; add each key to `sent`."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=10) as client:
         while True:
             sent.append(f"{name}-{len(sent)}")
             try:
-                post_site(client, sent[-1])
+                post_once(client, sent[-1])
             except httpx.TransportError:
                 return
 
 
-def post_site(client: httpx.Client, key: str) -> httpx.Response:
-    """Create a site without a key of its own, so that only the idempotency key tells a repetition."""
-    return client.post("/applications/acme/sites", json={"name": key, "online": True}, headers={"Idempotency-Key": key})
+def post_once(client: httpx.Client, key: str) -> httpx.Response:
+    """Create a site without a key of its own, or ingest a stay: only the idempotency key tells a repetition."""
+    headers = {"Idempotency-Key": key}
+    if is_ingest(key):
+        headers["Content-Type"] = "application/x-ndjson"
+        stay = STAY % int(key.replace("-", "0"))
+        return client.post("/applications/acme/ingest/stays", content=stay, headers=headers)
+    return client.post("/applications/acme/sites", json={"name": key, "online": True}, headers=headers)
+
+
+def is_ingest(key: str) -> bool:
+    """Tell whether a key is sent with events: every second one of a connection."""
+    return int(key.rpartition("-")[2]) % 2 == 1
 
 
 async def kill_and_retry(folder: Path, count: int) -> str:
     """Kill the server during creations with idempotency keys, and repeat the last ones at once after its start."""
     retried, replayed, answers, slowest_s, dice = 0, 0, Counter[int](), 0.0, random.Random()
-    names: Counter[str] = Counter()
+    names: Counter[object] = Counter()
+    batches: Counter[str] = Counter()
     expected: set[str] = set()
     with open_environment(folder) as environment:
         pending: list[list[str]] = []
@@ -264,9 +275,11 @@ async def kill_and_retry(folder: Path, count: int) -> str:
                 log_in(client)
                 if round_number == 0:
                     client.post("/applications", json={"key": "acme"}).raise_for_status()
+                    lyon = {"key": "lyon", "name": "Lyon", "online": True}
+                    client.post("/applications/acme/sites", json=lyon).raise_for_status()
                 for key in [key for sent in pending for key in sent[-2:]]:  # unanswered, and answered before the kill
                     started_s = time.monotonic()
-                    answer = post_site(client, key)
+                    answer = post_once(client, key)
                     slowest_s = max(slowest_s, time.monotonic() - started_s)
                     answers[answer.status_code] += 1
                     replayed += "idempotency-replayed" in answer.headers
@@ -282,24 +295,32 @@ async def kill_and_retry(folder: Path, count: int) -> str:
                     await asyncio.sleep(dice.uniform(0.1, 1.0))
                     process.kill()
                 else:
-                    names.update(list_names(client))
+                    names.update(site["name"] for site in list_documents(client, "sites") if site["name"] != "Lyon")
+                    batches.update(
+                        f"{batch['state']} {batch['accepted']}" for batch in list_documents(client, "ingest")
+                    )
             print(f"\rround {round_number} of {count}: {retried} repetitions {dict(answers)}", end="", file=sys.stderr)
     print(file=sys.stderr)
     require(set(answers) == {201}, f"answers to repetitions: {dict(answers)}")
     twice = [name for name, times in names.items() if times > 1]
     require(not twice, f"{len(twice)} sites are there twice")
-    require(names.keys() == expected, f"{len(expected - names.keys())} sites are missing")
+    uploads = {key for key in expected if is_ingest(key)}
+    sites = expected - uploads
+    require(names.keys() == sites, f"{len(sites - names.keys())} sites are missing")
+    visible = sum(number for state, number in batches.items() if state == "visible 1")
+    require(visible == len(uploads), f"{len(uploads)} uploads made the batches {dict(batches)}")
     return (
-        f"{count} kills, {len(expected)} creations, {retried} of them repeated at once: 0 refused, {replayed} answered "
-        f"from the store, 0 sites twice, 0 lost, the slowest repetition {slowest_s:.2f} s"
+        f"{count} kills, {len(sites)} sites and {len(uploads)} uploads, {retried} of them repeated at once: 0 refused, "
+        f"{replayed} answered from the store, 0 sites or batches twice, 0 lost, the slowest repetition "
+        f"{slowest_s:.2f} s, batches {dict(batches)}"
     )
 
 
-def list_names(client: httpx.Client) -> Iterator[str]:
-    """Yield the names of all sites."""
+def list_documents(client: httpx.Client, kind: str) -> Iterator[dict[str, object]]:
+    """Yield all documents of a kind."""
     page = 1
-    while documents := client.get(f"/applications/acme/sites?per_page=100&page={page}").json()["documents"]:
-        yield from (document["name"] for document in documents)
+    while documents := client.get(f"/applications/acme/{kind}?per_page=100&page={page}").json()["documents"]:
+        yield from documents
         page += 1
 
 
