@@ -327,6 +327,8 @@ def conversion(truth: Truth, kpi: str, question: Question) -> Leaf:
         if by_campaign and value is not None:
             campaign_ids = {c.id: c for c in campaigns.values() if value in scope_values_of(c, question.scope)}.keys()
         cell_sites = sites & {value} if question.scope == "sites" and value is not None else sites
+        if not cell_sites and question.scope == "sites":  # a site that one filter names and another leaves out is empty
+            days = frozenset()
         return KPIS[kpi](Cell(world, question, frozenset(campaign_ids), cell_sites, sharers, days, some_sites))
 
     if question.scope == "sites":

@@ -162,6 +162,30 @@ async def test_visitors_come_at_or_after_their_first_exposure(reading: Reading) 
 
 
 @pytest.mark.anyio
+async def test_a_named_site_that_another_filter_leaves_out_is_empty(reading: Reading) -> None:
+    noon = datetime(2024, 3, 18, 12, tzinfo=UTC)
+    north, south = (Place(f"{number:024x}", f"site-{number}", "", tags=frozenset({f"t{number}"})) for number in (1, 2))
+    campaign = Campaign("a" * 24, "a", "lever")
+    truth = Truth(
+        sites=(north, south),
+        campaigns=[campaign],
+        touches=[Touch(user, campaign.id, noon, "print") for user in ("one", "two")]
+        + [Touch("three", campaign.id, noon, "control")],
+        visits=[Visit("one", site.id, noon + timedelta(hours=1)) for site in (north, south)],
+    )
+    question = Question(
+        noon.date(), noon.date(), scope="sites", sites=only(north.id, south.id), tags=only("t1"), uplift=True
+    )
+    await assert_as_by_hand(reading, truth, question)
+    async with reading(truth) as reader:
+        rates, comparisons = await ask(reader, truth, ("venueRate", "comparisonOfflineVisits"), question)
+    assert rates == {north.id: {"all": 0.5, "temporals": {"0": 0.5}}, south.id: {"all": None, "temporals": {}}}
+    assert comparisons[north.id]["all"]["exposed"] == {"users": 2, "visitors": 1, "rate": 0.5}
+    assert comparisons[south.id]["all"]["exposed"] == {"users": 0, "visitors": 0, "rate": None}
+    assert comparisons[south.id]["all"]["control"] is None
+
+
+@pytest.mark.anyio
 async def test_a_deleted_campaign_keeps_its_identifier(reading: Reading) -> None:
     truth = campaign_tenant(1)
     deleted, *remaining = truth.campaigns
