@@ -4,6 +4,7 @@ The offset of an instant is looked up among the offset changes of its time zone.
 probing the offset once per day: changes of one time zone are days apart, so there is at most one between two probes.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -38,6 +39,20 @@ def get_offsets_ms(at_ms: Ints, timezone: str) -> Ints:
     offsets_ms = np.concatenate([offsets_ms for _, offsets_ms in years])
     result: Ints = offsets_ms[np.searchsorted(changes_ms, at_ms, side="right") - 1]
     return result
+
+
+def find_offset_range_ms(at_ms: Ints, timezones: Iterable[str]) -> tuple[int, int]:
+    """Return the least and the greatest offset from UTC in time zones, in the UTC years of the instants, in ms.
+
+    Without instants or time zones, both are 0.
+    """
+    if at_ms.size == 0:
+        return 0, 0
+    years = range(_get_year(int(at_ms.min())), _get_year(int(at_ms.max())) + 1)
+    offsets = [_find_offsets(timezone, year)[1] for timezone in timezones for year in years]
+    return min((int(of_year.min()) for of_year in offsets), default=0), max(
+        (int(of_year.max()) for of_year in offsets), default=0
+    )
 
 
 def to_instants(local_ms: Ints, timezone: str) -> tuple[Ints, Ints]:

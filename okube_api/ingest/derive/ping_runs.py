@@ -20,7 +20,7 @@ from okube_api.ingest.columns.columns import (
     sort_order,
     to_days_of_places,
 )
-from okube_api.ingest.columns.local_days import to_utc_days
+from okube_api.ingest.columns.local_days import find_offset_range_ms, to_utc_days
 from okube_api.ingest.derive.jumps import JUMP_MS, find_jumps
 from okube_api.ingest.derive.ping_stays import (
     MatchedPings,
@@ -57,7 +57,7 @@ class PingRuns:
     pings: all pings, also those in no zone, sorted by user, time, position and zone; the change of a ping that exists
         before and after the change is 0.
     sessionizer: the one that made the runs.
-    start_days, end_days: the first and last local day that stays of a run can start on, whatever the time zones.
+    start_days, end_days: the first and last local day that stays of a run can start on, in the time zone of any place.
     """
 
     pings: Detections
@@ -76,12 +76,18 @@ class PingRuns:
     @property
     def start_days(self) -> Ints:
         """The first day that stays of each run can start on."""
-        return to_utc_days(self.at_ms[self.starts]) - _LOCAL_D
+        return to_utc_days(self.at_ms[self.starts] + self._offset_range_ms[0])
 
     @property
     def end_days(self) -> Ints:
         """The last day that stays of each run can start on."""
-        return to_utc_days(self.at_ms[self.ends]) + _LOCAL_D
+        return to_utc_days(self.at_ms[self.ends] + self._offset_range_ms[1])
+
+    @cached_property
+    def _offset_range_ms(self) -> tuple[int, int]:
+        # Local days follow from the offsets of the places, not from the widest ones: else runs at the edge of the days
+        # read, which have no stays on these days, would have to be read further.
+        return find_offset_range_ms(self.at_ms, set(self.sessionizer.places.timezones))
 
     @cached_property
     def has_change(self) -> Flags:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.ingest.columns.local_days import compute_day_start, to_local_days
+from okube_api.ingest.columns.local_days import compute_day_start, find_offset_range_ms, to_local_days
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_ZERO = EPOCH.date() - timedelta(days=1)
@@ -56,3 +56,13 @@ def test_any_instant_of_a_century(at: list[int], zone: str) -> None:
 def test_a_day_starts_when_the_day_before_ends(day: int, zone: str) -> None:
     start = compute_day_start(day, zone)
     assert to_local_days(np.array([start - 1, start], np.int64), zone).tolist() == [day - 1, day]
+
+
+def test_offset_range_covers_the_years_of_instants() -> None:
+    """Take a time zone with summer time, and one that has moved across the date line between two years."""
+    instants = np.array([1_325_376_000_000, 1_293_840_000_000])  # the starts of 2012 and 2011
+    hour_ms = 3_600_000
+    assert find_offset_range_ms(instants, ["Europe/Paris"]) == (hour_ms, 2 * hour_ms)
+    assert find_offset_range_ms(instants, ["Pacific/Apia", "Europe/Paris"]) == (-11 * hour_ms, 14 * hour_ms)
+    assert find_offset_range_ms(instants, []) == (0, 0)
+    assert find_offset_range_ms(instants[:0], ["Europe/Paris"]) == (0, 0)
