@@ -1,6 +1,6 @@
 """Writes the events of a batch to the raw table of their kind, and stores its rejected lines."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +23,7 @@ MAX_ROWS = 300_000
 MAX_REJECTED_LINES, MAX_REJECTED_BYTES = 100_000, 64 * 2**20
 """Limits of the rejected lines that are stored per file; further ones are only counted."""
 _LINES_PER_DOCUMENT = 500
+_DOCUMENT_BYTES = 4 * 2**20  # MongoDB stores 16 MB at most
 
 _ADVICE = {
     "order of day and month": "Give `dates=dmy` when the day comes first, `dates=mdy` when the month does.",
@@ -146,9 +147,22 @@ class EventWriter:
         counts.reasons += [{"line": line.number, "reason": line.reason} for line in rejected[:missing]]
         if len(counts.distinct_reasons) < 2:
             counts.distinct_reasons |= set(sorted({line.reason for line in rejected})[:2])
-        for low in range(0, len(rejected), _LINES_PER_DOCUMENT):
-            lines = rejected[low : low + _LINES_PER_DOCUMENT]
+        for lines in split_rejected(rejected):
             if counts.rejected < MAX_REJECTED_LINES and counts.rejected_bytes < MAX_REJECTED_BYTES:
                 await self._batches.store_rejected(self._batch, counts.rejected, lines, self._cipher)
                 counts.rejected_bytes += sum(len(line.text) for line in lines)
             counts.rejected += len(lines)
+
+
+def split_rejected(rejected: Sequence[RejectedLine]) -> Iterator[list[RejectedLine]]:
+    """Yield rejected lines in parts of bounded number and size."""
+    lines: list[RejectedLine] = []
+    size = 0
+    for line in rejected:
+        if len(lines) == _LINES_PER_DOCUMENT or (lines and size + len(line.text) > _DOCUMENT_BYTES):
+            yield lines
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line.text)
+    if lines:
+        yield lines

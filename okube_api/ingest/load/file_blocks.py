@@ -151,9 +151,9 @@ async def _read_text_blocks(file: EventFile, reader: CellReader, column_map: Col
 
 
 async def _convert(pieces: AsyncIterator[bytes], converter: Transcoder | ArrayLines) -> AsyncIterator[bytes]:
-    """Yield the pieces of a text, converted; large ones in a thread."""
+    """Yield the pieces of a text, converted; large ones of arrays in a thread, since that takes longest."""
     async for piece in pieces:
-        is_large = len(piece) > _MAX_BYTES_ON_LOOP
+        is_large = isinstance(converter, ArrayLines) and len(piece) > _MAX_BYTES_ON_LOOP
         if text := await asyncio.to_thread(converter.feed, piece) if is_large else converter.feed(piece):
             yield text
     if text := converter.end():

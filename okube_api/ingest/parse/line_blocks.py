@@ -9,7 +9,7 @@ import numpy as np
 from okube_api.store.arrays import Ints
 
 BLOCK_BYTES = 16 * 2**20
-MAX_BLOCK_LINES = 2**18
+MAX_BLOCK_LINES = 2**17
 """A line takes some memory and time however short it is."""
 MAX_LINE_BYTES = 2**20
 _BOM = b"\xef\xbb\xbf"

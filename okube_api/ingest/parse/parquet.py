@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from okube_api.clock import stamp
 from okube_api.errors import BadRequest, Impossible, TooLarge
+from okube_api.ingest.columns.allocator import trim
 from okube_api.ingest.parse.cell_columns import CellReader, UnreadableColumn
 from okube_api.ingest.parse.codecs import check_ratio
 from okube_api.ingest.parse.column_map import ColumnMap
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 _BLOCK_ROWS = 131_072
-_BLOCK_BYTES = 64 * 2**20
+_BLOCK_BYTES = 16 * 2**20
 _BUFFER_BYTES = 2**20
 _MAX_FOOTER_BYTES = 8 * 2**20
 _MAX_ROW_GROUPS = 32_767  # that Parquet can number
 _MAX_PAGE_BYTES = 128 * 2**20
 _SMALL_DICTIONARY_BYTES = 64
-_MAX_TEXT_BYTES = 65_536
+_SPARSE_ROWS = 10_000  # a block of fewer rows has long texts, which fragment the memory: it gets fewer still
+_MAX_TEXT_BYTES = 8192
 _MAX_FIXED_BYTES = 64
 _NO_TEXT = "The text is not valid UTF-8."
 
@@ -108,15 +110,14 @@ def read_parquet(
             names = [name for name in names if columns.find_field(name)]
             _check_types(file, names)
             first_row, total_bytes = 1, 0
-            for row_groups, block_rows in _plan_blocks(file, source, names):
-                for batch in file.iter_batches(block_rows, row_groups=row_groups, columns=names):
-                    total_bytes += _count_bytes(batch)
-                    if limit is not None:
-                        _check_total(total_bytes, file_bytes, limit)
-                    rows, readable = _replace_invalid_texts(_add_zones(pa.Table.from_batches([batch]), file))
-                    sent = SentRows(rows, first_row)
-                    yield _parse_rows(reader or CellReader(kind), columns, sent, readable), sent
-                    first_row = sent.last_row + 1
+            for table in _read_tables(file, source, names):
+                if limit is not None:
+                    total_bytes += _count_bytes(table)
+                    _check_total(total_bytes, file_bytes, limit)
+                rows, readable = _replace_invalid_texts(_add_zones(table, file))
+                sent = SentRows(rows, first_row)
+                yield _parse_rows(reader or CellReader(kind), columns, sent, readable), sent
+                first_row = sent.last_row + 1
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise BadRequest(f"The file cannot be read as Parquet: {str(error)[:200]}") from None
 
@@ -135,13 +136,13 @@ def _check_footer(source: BinaryIO) -> int:
     return size
 
 
-def _count_bytes(batch: pa.RecordBatch) -> int:
+def _count_bytes(rows: pa.Table) -> int:
     """Return the size of rows in memory, with each text as often as it is used."""
-    total = int(batch.nbytes)
-    for column in batch.columns:
+    total = int(rows.nbytes)
+    for column in rows.columns:
         if pa.types.is_dictionary(column.type) and not pa.types.is_primitive(column.type.value_type):
-            lengths = pc.binary_length(column.dictionary)
-            total += pc.sum(lengths.take(column.indices)).as_py() or 0
+            for chunk in column.chunks:
+                total += pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
     return total
 
 
@@ -165,6 +166,24 @@ def _check_types(file: "ParquetFile", names: Sequence[str]) -> None:
 # -- blocks ---------------------------------------------------------------------------------------------------------
 
 
+def _read_tables(file: "ParquetFile", source: BinaryIO, names: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the rows of columns in tables of bounded size.  Raise the refusals of `_plan_blocks`."""
+    for row_groups, block_rows in _plan_blocks(file, source, names):
+        pending: list[pa.RecordBatch] = []
+        rows = 0
+        # A batch of a column with a dictionary ends with its row group, which may have a few rows only.
+        for batch in file.iter_batches(block_rows, row_groups=row_groups, columns=names):
+            if pending and rows + batch.num_rows > block_rows:
+                yield pa.Table.from_batches(pending).unify_dictionaries()
+                pending, rows = [], 0
+                if block_rows < _SPARSE_ROWS:
+                    trim()
+            pending.append(batch)
+            rows += batch.num_rows
+        if pending:
+            yield pa.Table.from_batches(pending).unify_dictionaries()
+
+
 def _plan_blocks(file: "ParquetFile", source: BinaryIO, names: Sequence[str]) -> Iterator[tuple[list[int], int]]:
     """Yield row groups that are read together, each time with the number of rows that fit into a block.
 
@@ -179,7 +198,10 @@ def _plan_blocks(file: "ParquetFile", source: BinaryIO, names: Sequence[str]) ->
         rows += file.metadata.row_group(index).num_rows
         row_bytes = max(row_bytes, _measure_row(file, source, index, selected))
         if rows >= _BLOCK_ROWS or index == file.num_row_groups - 1:
-            yield row_groups, max(1, min(_BLOCK_ROWS, int(_BLOCK_BYTES / max(row_bytes, 1))))
+            block_rows = min(_BLOCK_ROWS, int(_BLOCK_BYTES / max(row_bytes, 1)))
+            if block_rows < _SPARSE_ROWS:
+                block_rows //= 4
+            yield row_groups, max(1, block_rows)
             row_groups, rows, row_bytes = [], 0, 0.0
 
 
@@ -337,7 +359,14 @@ def _reject(
 
 
 def _to_json_values(column: pa.Array) -> list[Any]:
-    """Return the values of a column as JSON has them; numbers for instants and days that Python cannot hold."""
+    """Return the values of a column as JSON has them; numbers for instants and days that Python cannot hold.
+
+    Texts are cut to `_MAX_TEXT_BYTES` characters, which no field may have: many long texts fragment the memory.
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string(column.type):
+        column = pc.utf8_slice_codeunits(column, 0, _MAX_TEXT_BYTES)
     if pa.types.is_timestamp(column.type):
         # Python has no nanoseconds, and does not know all time zones.
         column = column.cast(pa.timestamp(column.type.unit, "UTC" if column.type.tz else None))
