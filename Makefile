@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-warn-sc
 CLIENTS := build/clients
 CORPORA := build/corpora
 
-.PHONY: help demo serve test clients corpora schemathesis check format openapi documents lock clean
+.PHONY: help demo serve test clients corpora schemathesis fuzz-files check format openapi documents lock clean
 
 help:
 	@echo "make demo       serve a year of generated data; prints the address and the login"
@@ -17,6 +17,7 @@ help:
 	@echo "make clients    generate clients from the OpenAPI document, compile and use them"
 	@echo "make corpora    run published corpora: JSONTestSuite, csv-spectrum, the big list of naughty strings"
 	@echo "make schemathesis  run 20,000 generated requests against the OpenAPI document (CASES=, SEED=)"
+	@echo "make fuzz-files  send 1,000 damaged files of each format to a server of its own (ARGS=--seed=2)"
 	@echo "make check      run the linter, the formatter and the type checker"
 	@echo "make format     fix and format the code"
 	@echo "make openapi    write openapi/openapi.json"
@@ -41,6 +42,9 @@ corpora: $(VENV)/.installed-dev $(CORPORA)/.installed
 
 schemathesis: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.api.run_schemathesis
+
+fuzz-files: $(VENV)/.installed-dev
+	@$(BIN)/python scripts/fuzz_files.py $(ARGS)
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
