@@ -34,7 +34,7 @@ def decode(data: bytes, size: int) -> bytes:
     size=st.integers(1, 200),
 )
 def test_members_and_padding_between_and_after_them(members: list[tuple[bytes, int]], size: int) -> None:
-    file = b"".join(gzip.compress(plain) + b"\0" * padding for plain, padding in members)
+    file = b"".join(gzip.compress(plain, mtime=0) + b"\0" * padding for plain, padding in members)
     assert decode(file, size) == b"".join(plain for plain, _ in members)
 
 
@@ -42,11 +42,11 @@ def test_members_and_padding_between_and_after_them(members: list[tuple[bytes, i
     "file",
     [
         b"\0" * 20,
-        b"\0" + gzip.compress(b"x"),
-        gzip.compress(b"x") + b"garbage",
-        gzip.compress(b"x") + b"\0\0garbage",
-        gzip.compress(b"x") + gzip.compress(b"y" * 99)[:-3],
-        gzip.compress(b"x" * 99)[:-1],
+        b"\0" + gzip.compress(b"x", mtime=0),
+        gzip.compress(b"x", mtime=0) + b"garbage",
+        gzip.compress(b"x", mtime=0) + b"\0\0garbage",
+        gzip.compress(b"x", mtime=0) + gzip.compress(b"y" * 99, mtime=0)[:-3],
+        gzip.compress(b"x" * 99, mtime=0)[:-1],
     ],
 )
 @pytest.mark.parametrize("size", [1, 7, 1000])
