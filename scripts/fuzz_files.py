@@ -1,6 +1,6 @@
 """Send damaged files of every format to a server of its own, and print how it answered and how much memory it took.
 
-    .venv/bin/python scripts/fuzz_files.py                 # 1,000 files of each format, 2 to 3 minutes
+    .venv/bin/python scripts/fuzz_files.py                 # 1,000 files of each format, 3 to 5 minutes
     .venv/bin/python scripts/fuzz_files.py --files 100 --seed 7
 
 The status is 1 when a file was answered with 5xx or not at all, when the server took more memory than `--memory`, or
