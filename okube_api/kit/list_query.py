@@ -26,6 +26,13 @@ def _parse_switch(value: object) -> object:
     return BOOLEANS.get(text, text) if isinstance(text, str) else text
 
 
+Delimiter = Annotated[
+    Literal[",", ";", "\t", "|"],
+    BeforeValidator(lambda value: "\t" if value == "tab" else value),
+    WithJsonSchema({"type": "string", "enum": [",", ";", "tab", "|"]}),  # generators of clients need a visible tab
+]
+"""The delimiter of CSV; the word `tab` means a tab, too."""
+
 Flag = Annotated[
     Literal["true", "false"],
     BeforeValidator(_normalize_flag),
@@ -60,7 +67,7 @@ class ListQuery(PageQuery):
         UNSET, description="Only resources with any of these tags."
     )
     encoding: Encoding = Field("utf8", description="The encoding of CSV; characters that it lacks become `?`.")
-    delimiter: Literal[",", ";", "\t", "|"] = Field(
+    delimiter: Delimiter = Field(
         ",", description="The delimiter of CSV; spreadsheets of countries with a decimal comma expect `;`."
     )
     decimal: Literal[".", ","] = Field(

@@ -61,6 +61,9 @@ async def test_csv_for_spreadsheets_with_a_decimal_comma(tenant: Tenant, reader:
     path = "sites/import" if kind == "sites" else kind
     imported = await tenant.editor.post(f"{tenant.url}/{path}", files={"file": response.content})
     assert (imported.status_code, imported.json().get("unchanged")) == (200, 1), imported.text
+    by_word, by_character = [await export(reader, url, delimiter=delimiter) for delimiter in ("tab", "\t")]
+    assert by_word.content == by_character.content
+    assert b"_id\t" in by_word.content
     for wrong in ({"decimal": ","}, {"delimiter": "x"}, {"delimiter": ";;"}, {"decimal": ";"}, {"bom": "maybe"}):
         assert (await export(reader, url, **wrong)).status_code == 400
 
