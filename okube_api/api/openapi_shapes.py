@@ -31,8 +31,9 @@ def name_forms(document: Json) -> None:
             form["required"] = list(dict.fromkeys([*form.get("required", ()), *files]))
         schemas[name] = form
         content[MULTIPART]["schema"] = {"$ref": _REF + name}
-        if body is not None and "$ref" in body:
-            schemas[_ref_name(body)]["not"] = {"$ref": _REF + name}
+        alternatives = [body or {}, *(body or {}).get("oneOf", ())]
+        if refs := [alternative for alternative in alternatives if "$ref" in alternative]:
+            schemas[_ref_name(refs[0])]["not"] = {"$ref": _REF + name}
 
 
 def join_alternatives(document: Json) -> None:
