@@ -131,13 +131,12 @@ async def count_accepted(state: RefreshState) -> None:
     for batch in sorted(state.batches, key=lambda batch: batch.number):
         kind = KINDS[batch.kind]
         parts = await state.change.list_parts(kind.table, batch.number)
-        spans = join_near_ranges(find_ranges(parts), await state.change.list_parts(kind.table))
         if kind.natural_key:
             delta = BatchDelta(frozenset({*earlier, batch.number}), added=frozenset({batch.number}))
-            counts = [await count_changed_keys(state.change, kind, delta, span) for span in spans]
+            counts = [await count_changed_keys(state.change, kind, delta, span) for span in find_ranges(parts)]
             state.accepted[batch.number] = sum(counts)
         else:
-            state.accepted[batch.number] = await count_new_events(state.change, kind, batch.number, earlier, spans)
+            state.accepted[batch.number] = await count_new_events(state.change, kind, batch.number, earlier, parts)
         earlier.add(batch.number)
 
 
@@ -155,7 +154,7 @@ async def rewrite_panel(state: RefreshState) -> None:
 
 async def load_panel(state: RefreshState) -> None:
     """Load the panel, unless only facts of presence are refreshed, which have no weights."""
-    if _has_days(state, GEO) or _has_days(state, CONVERSION):
+    if any(_make_task(state, group) for group in (GEO, CONVERSION)):
         state.panel = await read_panel(state.change, state.delta)
 
 
@@ -243,20 +242,20 @@ async def _find_fact_days(change: Change, facts: Iterable[Fact], where: Conditio
 
 async def refresh_geo_stays(state: RefreshState) -> None:
     """Write the stays of the panel on the days of the refresh."""
-    if task := await _make_task(state, GEO):
+    if task := _make_task(state, GEO):
         assert state.panel is not None, "loaded where there are days to write"
         await geo_stays.refresh_geo_stays(state.change, state.context, state.panel, task, state.ping_counts)
 
 
 async def refresh_presence(state: RefreshState) -> None:
     """Write the facts of presence on the days of the refresh."""
-    if task := await _make_task(state, PRESENCE):
+    if task := _make_task(state, PRESENCE):
         await presence.refresh_presence(state.change, state.context, task)
 
 
 async def refresh_conversion(state: RefreshState) -> None:
     """Write the facts of conversion on the days of the refresh."""
-    if not _has_days(state, CONVERSION):
+    if not _make_task(state, CONVERSION):
         return
     assert state.panel is not None, "loaded where there are days to write"
     extra_days = frozenset(state.extra_days[CONVERSION])
@@ -289,37 +288,11 @@ async def delete_expired_events(state: RefreshState) -> None:
         await state.change.replace(table, days, make_arrow_schema(get_stored_types(table)).empty_table())
 
 
-def _has_days(state: RefreshState, group: FactGroup) -> bool:
-    """Return whether there are days on which to refresh a group of facts."""
-    return bool(state.extra_days[group]) or any(kind in state.changed_days for kind in group.kinds)
-
-
-async def _make_task(state: RefreshState, group: FactGroup) -> RefreshTask | None:
+def _make_task(state: RefreshState, group: FactGroup) -> RefreshTask | None:
     """Return the days on which to refresh a group of facts, None when there are none."""
-    if not _has_days(state, group):
-        return None
+    changed_days = {kind: state.changed_days[kind] for kind in group.kinds if kind in state.changed_days}
     extra_days = state.extra_days[group]
-    spans = [span for kind in group.kinds for span in state.changed_days.get(kind, ())]
-    ranges = join_ranges([*spans, *((day, day) for day in extra_days)], max_step=_JOINED_DAYS)
-    if len(ranges) > 1:
-        tables_of_group = [KINDS[kind].table for kind in group.kinds]
-        event_days = [day for table in tables_of_group for day in await state.change.list_parts(table)]
-        ranges = join_near_ranges(ranges, event_days)
-    return RefreshTask(state.delta, ranges, frozenset(extra_days))
-
-
-def join_near_ranges(ranges: Sequence[DayRange], event_days: Iterable[int]) -> list[DayRange]:
-    """Return ranges, joined where at most `_JOINED_DAYS` days between two of them have events.
-
-    To read a range takes several queries.  Days without events cost nothing, so that days that are sent long after
-    they were, one here and one there, are read together.
-    """
-    days = np.unique(np.fromiter(event_days, np.int64))
-    joined = list(ranges[:1])
-    for first, last in ranges[1:]:
-        between = np.searchsorted(days, first) - np.searchsorted(days, joined[-1][1], side="right")
-        if between <= _JOINED_DAYS:
-            joined[-1] = joined[-1][0], last
-        else:
-            joined.append((first, last))
-    return joined
+    if not changed_days and not extra_days:
+        return None
+    ranges = [span for spans in changed_days.values() for span in spans] + [(day, day) for day in extra_days]
+    return RefreshTask(state.delta, join_ranges(ranges, max_step=_JOINED_DAYS), frozenset(extra_days))
