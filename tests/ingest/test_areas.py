@@ -21,7 +21,7 @@ def build_area(number: int, name: str) -> Json:
 
 
 async def test_concurrent_upserts_count_every_change(empty_store: Store) -> None:
-    names = [f"Name {number}" for number in range(5)]
+    names = [f"Name {number}" for number in range(3)]
     repositories = [AreaRepository(empty_store, get_fixed_time) for _ in names]
     await asyncio.gather(
         *(

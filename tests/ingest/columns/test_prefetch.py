@@ -60,4 +60,4 @@ async def test_reader_that_stops_ends_the_source() -> None:
     await run_other_tasks()
     async with asyncio.timeout(5):
         await items.aclose()
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before  # tasks of others may have ended
