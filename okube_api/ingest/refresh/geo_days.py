@@ -29,7 +29,6 @@ from okube_api.ingest.derive.sessionize import Detections
 from okube_api.ingest.events.kinds import PINGS, STAYS
 from okube_api.ingest.raw.reader import BatchDelta, read_blocks
 from okube_api.ingest.refresh.context import RefreshTask
-from okube_api.ingest.refresh.identified_events import read_identified_events
 from okube_api.ingest.refresh.sessions import SessionPiece, read_session_pieces
 from okube_api.store.arrays import Ints
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
@@ -123,7 +122,8 @@ def _read_pings(
 ) -> AsyncIterator[SessionPiece[PingRuns]]:
     """Return the runs of pings, in pieces that together cover all days of the task."""
 
-    def match(pings: pa.Table, changes: Ints) -> tuple[Detections, Counter[_CountKey]]:
+    def match(pings: pa.Table) -> tuple[Detections, Counter[_CountKey]]:
+        changes = task.delta.find_row_changes(pings)
         if sessionizer.limits.ignores_jumps:
             changes = ping_counts.number_changes(pings, changes)
         detections, use = match_pings(pings, changes, sessionizer)
@@ -131,8 +131,8 @@ def _read_pings(
 
     async def read_detections(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
         counts: Counter[_CountKey] = Counter()
-        async for block, changes in read_identified_events(view, PINGS, low, high, task.delta):
-            detections, of_block = await asyncio.to_thread(match, block, changes)
+        async for block in read_blocks(view, PINGS.table, low, high, task.delta.either_side):
+            detections, of_block = await asyncio.to_thread(match, block)
             counts += of_block
             yield int(to_integers(block["part"])[-1]), detections
         ping_counts.set_days(counts)
