@@ -97,12 +97,6 @@ class BadRequest(Refusal):
     """400: the request is malformed."""
 
 
-class UnknownValue(Refusal):
-    """400: the value is not one of the allowed values."""
-
-    code = "unknown_value"
-
-
 class Unauthorised(Refusal):
     """401: credentials are missing, wrong, expired or revoked."""
 

@@ -1,7 +1,6 @@
 """Request and answer models of campaigns and levers."""
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -33,15 +32,6 @@ from okube_api.store.conditions import EVERYTHING, AllOf, AnyOf, Condition, Over
 from okube_api.store.values import Json
 
 # -- campaigns -----------------------------------------------------------------------------------------------
-
-
-class CostType(StrEnum):
-    """The basis of a cost."""
-
-    FIXED = "fixed"  # for the whole period
-    CPM = "cpm"  # per thousand prints
-    CPC = "cpc"  # per click
-    CPO = "cpo"  # per opening
 
 
 class Cost(OpenObject):
