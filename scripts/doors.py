@@ -9,11 +9,8 @@ was more than `--p99` milliseconds above that without an attack.
 
 import argparse
 import asyncio
-import json
 import multiprocessing
-import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -25,24 +22,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter, sleep
 
-COMMAND = Path(sys.executable).with_name("okube-api")
-# The server of this login ends with the script.
-LOGIN, PASSWORD = "doors@okube.example", "a long password of this script"
+from local_server import LocalServer, run_local_server
+
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
 PART = b"a" * 2**16
 SOCKETS = 1000
 
 
 @dataclass(frozen=True)
-class Target:
-    """The attacked server.
-
-    token: of a platform administrator.
-    """
-
-    port: int
-    process: int
-    token: str
+class Target(LocalServer):
+    """The attacked server."""
 
     def read_memory(self) -> str:
         """Return the memory of the process and its maximum, in MB."""
@@ -52,33 +41,6 @@ class Target:
 
 
 # -- the server, and other clients ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def run_server() -> Iterator[Target]:
-    """Run a server on an empty store with one user."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "OKUBE_STORE_URL": f"duckdb:{folder}/okube.duckdb", "OKUBE_LOG_LEVEL": "error"}
-        add = [str(COMMAND), "user", "add", LOGIN, "--platform-admin", "--password-stdin"]
-        subprocess.run(add, input=PASSWORD, text=True, env=environment, check=True, capture_output=True)
-        process = subprocess.Popen(
-            [str(COMMAND), "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
-        )
-        try:
-            assert process.stdout is not None
-            port = int(re.search(r":(\d+)", process.stdout.readline())[1])  # type: ignore[index]
-            yield Target(port, process.pid, _log_in(port))
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _log_in(port: int) -> str:
-    connection = HTTPConnection("127.0.0.1", port)
-    body = json.dumps({"login": LOGIN, "password": PASSWORD})
-    connection.request("POST", "/auth/login", body, {"Content-Type": "application/json"})
-    token: str = json.load(connection.getresponse())["auth"]["token"]
-    return token
 
 
 def _measure(port: int, pipe: Connection) -> None:
@@ -256,7 +218,8 @@ def main() -> int:
     options = parser.parse_args()
     is_good, usual_ms = True, None
     print("| attack | got | seconds | p99 of others, ms | memory (maximum), MB |\n|---|---|---|---|---|")
-    with run_server() as target:
+    with tempfile.TemporaryDirectory() as folder, run_local_server(Path(folder)) as server:
+        target = Target(server.port, server.process, server.token)
         for case in CASES:
             if options.short and case.is_long:
                 continue

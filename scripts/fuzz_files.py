@@ -10,14 +10,11 @@ when it does not answer at the end.  A file at fault is kept as `fuzz-FORMAT-NUM
 import argparse
 import gzip
 import json
-import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from io import BytesIO
@@ -29,9 +26,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-COMMAND = Path(sys.executable).with_name("okube-api")
-# The server of this login ends with the script.
-LOGIN, PASSWORD = "fuzz@okube.example", "a long password of this script"
+from local_server import run_local_server
+
 JSON = {"Content-Type": "application/json"}
 BOUNDARY = "fuzz"
 TIMEOUT_S = 120
@@ -173,25 +169,6 @@ def mutate(data: bytes, random: Random) -> bytes:
 # -- the server ------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def run_server() -> Iterator[tuple[int, int]]:
-    """Run a server on an empty store with one user; yield its port and process."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "OKUBE_STORE_URL": f"duckdb:{folder}/okube.duckdb", "OKUBE_LOG_LEVEL": "error"}
-        add = [str(COMMAND), "user", "add", LOGIN, "--platform-admin", "--password-stdin"]
-        subprocess.run(add, input=PASSWORD, text=True, env=environment, check=True, capture_output=True)
-        process = subprocess.Popen(
-            [str(COMMAND), "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
-        )
-        try:
-            assert process.stdout is not None
-            port = int(re.search(r":(\d+)", process.stdout.readline())[1])  # type: ignore[index]
-            yield port, process.pid
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
 def read_peak_mb(process: int) -> int:
     """Return the largest memory of a process so far, in MB; 0 when it has ended."""
     try:
@@ -215,10 +192,9 @@ def send(port: int, method: str, path: str, body: bytes, headers: dict[str, str]
         connection.close()
 
 
-def prepare(port: int) -> dict[str, str]:
+def prepare(port: int, token: str) -> dict[str, str]:
     """Create an application and return the header of an administrator's requests."""
-    _, answer = send(port, "POST", "/auth/login", json.dumps({"login": LOGIN, "password": PASSWORD}).encode(), JSON)
-    authorization = {"Authorization": f"Bearer {json.loads(answer)['auth']['token']}"}
+    authorization = {"Authorization": f"Bearer {token}"}
     application = json.dumps({"key": "fuzz", "name": "Fuzz", "timezone": "UTC"}).encode()
     status, answer = send(port, "POST", "/applications", application, JSON | authorization)
     assert status == 201, answer
@@ -259,8 +235,9 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=Path("build"), help="folder for files at fault")
     arguments = parser.parse_args()
     failures = 0
-    with run_server() as (port, process):
-        authorization = prepare(port)
+    with tempfile.TemporaryDirectory() as folder, run_local_server(Path(folder)) as server:
+        port, process = server.port, server.process
+        authorization = prepare(port, server.token)
         print(f"memory before: {read_peak_mb(process)} MB")
         for name, file_format in build_formats().items():
             started = perf_counter()

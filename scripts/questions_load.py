@@ -15,12 +15,11 @@ import json
 import multiprocessing
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from multiprocessing.connection import Connection
@@ -34,9 +33,8 @@ from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.settings import Settings
 
-COMMAND = Path(sys.executable).with_name("okube-api")
-# The server of this login ends with the script.
-LOGIN, PASSWORD = "load@okube.example", "a long password of this script"
+from local_server import LocalServer, run_local_server
+
 MEMORY_MB = 2048
 MEMORY_MARGIN_MB = 200  # what a question may take between two looks at the memory
 AT_ONCE = 8
@@ -46,12 +44,8 @@ Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Target:
-    """The server, and a token of a platform administrator."""
-
-    port: int
-    process: int
-    token: str
+class Target(LocalServer):
+    """The server that is asked."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -83,38 +77,6 @@ def generate_tenant(folder: Path, scale: float) -> None:
     settings = Settings(store_url=f"duckdb:{folder}/okube.duckdb", rate_limit=None, log_level="error")
     with BenchServer(settings) as server:
         server.run(get_or_create_application(server.services, folder, Size(scale), print))
-
-
-@contextmanager
-def run_server(folder: Path) -> Iterator[Target]:
-    """Run a server on the tenant."""
-    environment = {
-        **os.environ,
-        "OKUBE_STORE_URL": f"duckdb:{folder}/okube.duckdb",
-        "OKUBE_LOG_LEVEL": "error",
-        "OKUBE_PROCESS_MEMORY_MB": str(MEMORY_MB),
-    }
-    add = [str(COMMAND), "user", "add", LOGIN, "--platform-admin", "--password-stdin"]
-    with suppress(subprocess.CalledProcessError):  # the user of an earlier run
-        subprocess.run(add, input=PASSWORD, text=True, env=environment, check=True, capture_output=True)
-    process = subprocess.Popen(
-        [str(COMMAND), "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        port = int(re.search(r":(\d+)", process.stdout.readline())[1])  # type: ignore[index]
-        yield Target(port, process.pid, _log_in(port))
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _log_in(port: int) -> str:
-    connection = HTTPConnection("127.0.0.1", port)
-    body = json.dumps({"login": LOGIN, "password": PASSWORD})
-    connection.request("POST", "/auth/login", body, {"Content-Type": "application/json"})
-    token: str = json.load(connection.getresponse())["auth"]["token"]
-    return token
 
 
 def _measure(target: Target, asks: bool, pipe: Connection) -> None:
@@ -394,7 +356,8 @@ def main() -> int:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         generate_tenant(folder, options.scale)
-        with run_server(folder) as target:
+        with run_local_server(folder, {"OKUBE_PROCESS_MEMORY_MB": str(MEMORY_MB)}) as server:
+            target = Target(server.port, server.process, server.token)
             return 0 if all([*_run_cases(target, [case for case in CASES if case.name in names])]) else 1
 
 
