@@ -44,7 +44,7 @@ schemathesis: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.api.run_schemathesis
 
 fuzz-files: $(VENV)/.installed-dev
-	@$(BIN)/python scripts/fuzz_files.py $(ARGS)
+	@$(BIN)/python -m scripts.fuzz_files $(ARGS)
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .

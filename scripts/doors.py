@@ -1,7 +1,7 @@
 """Attack a server of its own over HTTP, and print what each attack got, and what other clients noticed.
 
-    .venv/bin/python scripts/doors.py            # all attacks, about a minute and a half
-    .venv/bin/python scripts/doors.py --short    # without those that wait for the longest deadlines, less than 30 s
+    .venv/bin/python -m scripts.doors            # all attacks, about a minute and a half
+    .venv/bin/python -m scripts.doors --short    # without those that wait for the longest deadlines, less than 30 s
 
 The status is 1 when an attack got something else than it should, or when the 99th percentile of other clients' requests
 was more than `--p99` milliseconds above that without an attack.
@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter, sleep
 
-from local_server import LocalServer, run_local_server
+from scripts.local_server import LocalServer, run_local_server
 
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
 PART = b"a" * 2**16

@@ -1,7 +1,7 @@
 """Send damaged files of every format to a server of its own, and print how it answered and how much memory it took.
 
-    .venv/bin/python scripts/fuzz_files.py                 # 1,000 files of each format, 3 to 5 minutes
-    .venv/bin/python scripts/fuzz_files.py --files 100 --seed 7
+    .venv/bin/python -m scripts.fuzz_files                 # 1,000 files of each format, 3 to 5 minutes
+    .venv/bin/python -m scripts.fuzz_files --files 100 --seed 7
 
 The status is 1 when a file was answered with 5xx or not at all, when the server took more memory than `--memory`, or
 when it does not answer at the end.  A file at fault is kept as `fuzz-FORMAT-NUMBER.bin` in the folder `--keep`.
@@ -25,8 +25,7 @@ from time import perf_counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
-
-from local_server import run_local_server
+from scripts.local_server import run_local_server
 
 JSON = {"Content-Type": "application/json"}
 BOUNDARY = "fuzz"

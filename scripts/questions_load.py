@@ -1,8 +1,8 @@
 """Ask a server of its own the largest questions, many at once, and print what they got and what others noticed.
 
-    .venv/bin/python scripts/questions_load.py                         # generates a tenant, about three minutes
-    .venv/bin/python scripts/questions_load.py --folder /tmp/tenant    # keeps the tenant, and uses it again
-    .venv/bin/python scripts/questions_load.py --cases everything,csv  # some cases only
+    .venv/bin/python -m scripts.questions_load                         # generates a tenant, about three minutes
+    .venv/bin/python -m scripts.questions_load --folder /tmp/tenant    # keeps the tenant, and uses it again
+    .venv/bin/python -m scripts.questions_load --cases everything,csv  # some cases only
 
 The tenant is that of `okube-api bench`.  Two other clients send a request every 20 ms meanwhile, each in a process of
 its own: one asks for the health of the server, the other a small question that is never in the cache.  The status is 1
@@ -32,8 +32,7 @@ from okube_api.bench.world import Size, get_or_create_application
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.settings import Settings
-
-from local_server import LocalServer, run_local_server
+from scripts.local_server import LocalServer, run_local_server
 
 MEMORY_MB = 2048
 MEMORY_MARGIN_MB = 200  # what a question may take between two looks at the memory
