@@ -26,7 +26,9 @@ from okube_api.api.openapi_shapes import (
     name_forms,
     open_objects,
 )
-from okube_api.api.route import BLANK_MEANS_ABSENT, FORM, JSON, ApiRoute
+from okube_api.api.query_parameters import BLANK_MEANS_ABSENT
+from okube_api.api.request_body import FORM, JSON
+from okube_api.api.route import ApiRoute
 from okube_api.errors import (
     BadRequest,
     Forbidden,

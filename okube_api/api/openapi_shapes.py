@@ -4,7 +4,7 @@ import re
 from copy import deepcopy
 
 from okube_api.api.multipart import MULTIPART
-from okube_api.api.route import JSON
+from okube_api.api.request_body import JSON
 from okube_api.store.values import Json
 
 _REF = "#/components/schemas/"

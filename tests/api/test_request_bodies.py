@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 from fastapi.routing import APIRoute
-from okube_api.api import route as api_route
+from okube_api.api import request_body
 from okube_api.api.aliases import AliasRoute
 from okube_api.auth.repository import Role, User
 from okube_api.kit.json_text import read_json
@@ -249,7 +249,7 @@ async def test_work_stops_when_the_client_disconnects(
         parsed.append(len(body))
         return read_json(body)
 
-    monkeypatch.setattr(api_route, "read_json", slow_read_json)
+    monkeypatch.setattr(request_body, "read_json", slow_read_json)
     limiter = server.app.state.body_limiter
     await limiter.acquire_on_behalf_of("test")
     body = b"[" + b"1," * 20_000 + b"1]"

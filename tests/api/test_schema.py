@@ -16,7 +16,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from okube_api.api.multipart import MULTIPART
-from okube_api.api.route import FORM
+from okube_api.api.request_body import FORM
 from okube_api.auth.repository import User
 from schemathesis import Case
 from schemathesis.specs.openapi.checks import positive_data_acceptance

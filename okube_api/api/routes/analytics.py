@@ -30,7 +30,8 @@ from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep, get_services
 from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, negotiate_csv
 from okube_api.api.openapi import refusals
-from okube_api.api.route import JSON, JsonRoute
+from okube_api.api.request_body import JSON
+from okube_api.api.route import JsonRoute
 from okube_api.auth.repository import Role
 from okube_api.errors import NotFound
 from okube_api.http.client_disconnect import cancel_on_disconnect
