@@ -23,11 +23,10 @@ THUMBNAILS = Collection("thumbnails", fields={"application": ColumnType.TEXT})
 """One per site, under the site's `_id`; `image` is base64."""
 
 MAX_BYTES = 5 * 1024 * 1024
-MAX_PIXELS = 25_000_000
+MAX_PIXELS = {"JPEG": 25_000_000, "PNG": 25_000_000, "WEBP": 12_500_000}
+"""By format.  WebP has half as many: Pillow decodes it at full size only, with 16 bytes a pixel (PNG: 8 at most)."""
 MAX_SIDE = 1024
 """The longest side of a stored picture, in pixels."""
-
-_FORMATS = ("JPEG", "PNG", "WEBP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +45,26 @@ class Picture:
 def reencode(raw: bytes) -> Picture:
     """Re-encode a JPEG, PNG or WebP picture: upright, at most `MAX_SIDE` pixels wide and high, without metadata.
 
-    Blocking: run it in a thread.  Raise UnsupportedMedia for other files, TooLarge above `MAX_PIXELS`.
+    Blocking: run it in a thread.  Raise UnsupportedMedia for other files, TooLarge above `MAX_PIXELS`, which is checked
+    before the picture is decoded.
     """
     from PIL import Image, ImageOps  # noqa: PLC0415 - only uploads of pictures need it
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is lower
-            image = Image.open(io.BytesIO(raw), formats=_FORMATS)
-            if image.width * image.height > MAX_PIXELS:
-                raise TooLarge(f"The picture must not have more than {MAX_PIXELS:,} pixels.")
+            image = Image.open(io.BytesIO(raw), formats=tuple(MAX_PIXELS))
+            most_pixels = MAX_PIXELS[image.format or "JPEG"]
+            if image.width * image.height > most_pixels:
+                raise TooLarge(
+                    f"The picture has {image.width * image.height:,} pixels. A {image.format} picture may have "
+                    f"{most_pixels:,} at most. Send a smaller one."
+                )
             # First reduced, then turned: a JPEG is decoded at a reduced size, and no full-size copy is made.
             image.thumbnail((MAX_SIDE, MAX_SIDE))
             return _encode(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError:
-        raise TooLarge(f"The picture must not have more than {MAX_PIXELS:,} pixels.") from None
+        raise TooLarge(f"A picture may have {max(MAX_PIXELS.values()):,} pixels at most. Send a smaller one.") from None
     except (OSError, SyntaxError, ValueError, EOFError, OverflowError, IndexError, TypeError, KeyError):
         raise UnsupportedMedia("The picture must be a JPEG, PNG or WebP file.") from None
 
@@ -85,7 +89,7 @@ class ThumbnailStore:
         self._decoding = CapacityLimiter(1)
 
     async def reencode(self, read: Callable[[], Awaitable[bytes]]) -> Picture:
-        """Read a picture and re-encode it, one at a time per process: a decoded picture may take 200 MB.
+        """Read a picture and re-encode it, one at a time per process: it may take 220 MB.
 
         Raise UnsupportedMedia or TooLarge.
         """

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from okube_api.errors import TooLarge
 from okube_api.sites.thumbnails import MAX_SIDE, reencode
 from PIL import Image
 
@@ -13,6 +14,7 @@ MEASURE = """
 import resource, sys
 import anyio
 import PIL.Image, PIL.ImageOps
+from okube_api.errors import TooLarge
 from okube_api.sites.thumbnails import ThumbnailStore
 
 def peak_mb():
@@ -49,6 +51,42 @@ def test_twelve_pictures_at_once_take_the_memory_of_one() -> None:
     lines = "\n".join(picture.hex() for picture in pictures)
     measured = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
     assert float(measured.stdout) < 250
+
+
+@pytest.mark.parametrize(
+    ("file_format", "mode", "width", "options"),
+    [
+        ("JPEG", "RGB", 5000, {}),
+        ("JPEG", "RGB", 5000, {"progressive": True}),
+        ("PNG", "RGBA", 5000, {"compress_level": 1}),
+        ("WEBP", "RGB", 2500, {"method": 0}),
+        ("WEBP", "RGBA", 2500, {"method": 0, "lossless": True}),
+    ],
+)
+def test_the_largest_picture_of_each_format_takes_bounded_memory(
+    file_format: str, mode: str, width: int, options: dict[str, Any]
+) -> None:
+    picture = draw_picture(file_format, (width, 5000), mode, **options)
+    command = [sys.executable, "-c", MEASURE]
+    measured = subprocess.run(command, input=picture.hex(), capture_output=True, text=True, check=True)
+    assert float(measured.stdout) < 230
+
+
+@pytest.mark.parametrize(
+    ("file_format", "size"), [("JPEG", (25_001, 1000)), ("PNG", (25_001, 1000)), ("WEBP", (12_501, 1000))]
+)
+def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(
+    monkeypatch: pytest.MonkeyPatch, file_format: str, size: tuple[int, int]
+) -> None:
+    picture = draw_picture(file_format, size)
+
+    def fail(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    for name in ("load", "thumbnail", "draft"):
+        monkeypatch.setattr(Image.Image, name, fail)
+    with pytest.raises(TooLarge, match=f"{size[0] * size[1]:,} pixels. A {file_format} picture may have"):
+        reencode(picture)
 
 
 def turned() -> Image.Exif:
