@@ -25,7 +25,7 @@ _SET_DTYPE = np.dtype("<u4")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _RowGroups:
+class RowGroups:
     """Groups of rows that are equal in some columns.
 
     by: the permutation that sorts the rows by the columns.  starts: the position of each group among the sorted rows.
@@ -53,17 +53,17 @@ class _RowGroups:
         return sum_slices(values[self.by], self.starts)
 
 
-def _group_rows(rows: pa.Table, keys: Sequence[str]) -> _RowGroups:
+def group_rows(rows: pa.Table, keys: Sequence[str]) -> RowGroups:
     key_codes = [to_sort_codes(rows[name]) for name in keys]
     by = sort_order(*key_codes)
     is_start = mark_group_starts(*(codes[by] for codes in key_codes)) if rows.num_rows else np.zeros(0, np.bool_)
-    return _RowGroups(by, np.flatnonzero(is_start), rows.num_rows)
+    return RowGroups(by, np.flatnonzero(is_start), rows.num_rows)
 
 
 # -- sets --------------------------------------------------------------------------------------------------
 
 
-def _encode_sets(groups: Ints, users: Ints, size: int) -> pa.Array:
+def encode_sets(groups: Ints, users: Ints, size: int) -> pa.Array:
     """Return the distinct users of each of the groups 0 to size - 1 as a binary column.
 
     groups, users: pairs of a group and a user, in any order.  A pair is packed into one integer, the group in the
@@ -78,7 +78,7 @@ def _encode_sets(groups: Ints, users: Ints, size: int) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(), size, [None, offsets, data])
 
 
-def _decode_sets(blobs: pa.ChunkedArray) -> tuple[Ints, Ints]:
+def decode_sets(blobs: pa.ChunkedArray) -> tuple[Ints, Ints]:
     """Return the number of users of each set, and the users of all sets, concatenated."""
     joined = pc.fill_null(pa.concat_arrays([pa.array([], pa.binary()), *blobs.chunks]), b"")
     if len(joined) == 0:
@@ -102,7 +102,7 @@ def roll_up_days(fact: Fact, rows: pa.Table) -> Iterator[tuple[Table, pa.Table]]
 def roll_up(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> pa.Table:
     """Return the rollup rows of a fact's rows, which must be complete for each of their days (or months)."""
     period = "day" if span is Span.DAY else "month"
-    groups = _group_rows(rows, (period, *grain.dimensions))
+    groups = group_rows(rows, (period, *grain.dimensions))
     columns = {name: rows[name].take(pa.array(groups.first_rows)) for name in grain.dimensions}
     is_weighted = any(measure.weighted for measure in grain.measures)
     weight = fill_nulls(rows[fact.weight]) if fact.weight and is_weighted else None
@@ -116,8 +116,8 @@ def roll_up(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> 
         users, group_of_row = fill_nulls(rows["user"]), groups.group_of_row
         for members in sets:
             is_member = _mark_members(rows, members)
-            columns[members.name] = _encode_sets(group_of_row[is_member], users[is_member], len(groups.starts))
-    return _build_rollup(fact.rollup(grain, span), fill_nulls(rows[period])[groups.first_rows], span, columns)
+            columns[members.name] = encode_sets(group_of_row[is_member], users[is_member], len(groups.starts))
+    return build_rollup(fact.rollup(grain, span), fill_nulls(rows[period])[groups.first_rows], span, columns)
 
 
 def _mark_members(rows: pa.Table, members: MemberSet) -> Flags:
@@ -128,7 +128,7 @@ def _mark_members(rows: pa.Table, members: MemberSet) -> Flags:
     return is_member
 
 
-def _build_rollup(table: Table, period: Ints, span: Span, columns: Mapping[str, object]) -> pa.Table:
+def build_rollup(table: Table, period: Ints, span: Span, columns: Mapping[str, object]) -> pa.Table:
     """Return the columns of a rollup as declared, with `part` and the bucket numbers of its days or months."""
     values: dict[str, object] = {"part": period, **columns}
     if span is Span.DAY:
@@ -149,12 +149,12 @@ def can_merge_days(grain: Grain) -> bool:
 
 def merge_days_into_months(fact: Fact, grain: Grain, days: pa.Table) -> pa.Table:
     """Return the month rows of a grain's day rows, which must be complete for each of their months."""
-    groups = _group_rows(days, ("month", *grain.dimensions))
+    groups = group_rows(days, ("month", *grain.dimensions))
     columns = {name: days[name].take(pa.array(groups.first_rows)) for name in grain.dimensions}
     for measure in grain.measures:
         columns |= {name: groups.sum(from_arrow(days[name])) for name in measure.columns}
     for members in grain.sets(Span.MONTH):
-        counts, users = _decode_sets(days[members.name])
-        columns[members.name] = _encode_sets(np.repeat(groups.group_of_row, counts), users, len(groups.starts))
+        counts, users = decode_sets(days[members.name])
+        columns[members.name] = encode_sets(np.repeat(groups.group_of_row, counts), users, len(groups.starts))
     months = fill_nulls(days["month"])[groups.first_rows]
-    return _build_rollup(fact.rollup(grain, Span.MONTH), months, Span.MONTH, columns)
+    return build_rollup(fact.rollup(grain, Span.MONTH), months, Span.MONTH, columns)
