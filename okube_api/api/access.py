@@ -45,14 +45,16 @@ class SiteAccess(Access):
 
 _required: ContextVar[list[tuple[str, Role]] | None] = ContextVar("required", default=None)
 _PLATFORM = "*"  # in place of an application: the platform administrator is required
+_LOGIN = "login"  # in place of an application: an access token is required, not an API key
 
 
 class RequiredRoles:
     """The roles, by application id, that the current request needs; recorded while it is carried out."""
 
-    def __init__(self, services: Services, user: User) -> None:
+    def __init__(self, services: Services, identity: Identity) -> None:
         self._services = services
-        self._user = user
+        self._identity = identity
+        self._user = identity.user
         self._roles: list[tuple[str, Role]] = []
 
     @contextmanager
@@ -73,6 +75,9 @@ class RequiredRoles:
         for application, role in entries:
             if application == _PLATFORM:
                 _require_platform_admin(self._user)
+                continue
+            if application == _LOGIN:
+                _require_login(self._identity)
                 continue
             await load_access(self._services, self._user, application, Role(role))
 
@@ -105,11 +110,11 @@ async def load_access(services: Services, user: User, id_or_key: str, minimum: R
 
     Raise NotFound without any role there, Forbidden with a role below `minimum`.
     """
-    document = await services.applications.get_by_name(id_or_key)
-    role = user.get_role(document["_id"])
+    application = await services.applications.load(id_or_key)
+    role = user.get_role(application.id)
     if role is None:
         raise NotFound("application", id_or_key)
-    return Access(user, require_role(role, minimum, document["_id"]), Application.from_document(document))
+    return Access(user, require_role(role, minimum, application.id), application)
 
 
 def _record(application: str, minimum: Role) -> None:
@@ -151,6 +156,21 @@ def _require_platform_admin(user: User) -> User:
 
 
 PlatformAdmin = Annotated[User, Depends(require_platform_admin)]
+
+
+async def require_login(identity: IdentityDep) -> Identity:
+    """Return the identity of a user who has logged in.  Raise Forbidden for an API key."""
+    _record(_LOGIN, Role.READER)
+    return _require_login(identity)
+
+
+def _require_login(identity: Identity) -> Identity:
+    if identity.token.secret is not None:
+        raise Forbidden("An API key cannot do this. Log in and use an access token.")
+    return identity
+
+
+LoggedIn = Annotated[Identity, Depends(require_login)]
 
 
 # -- one resource, directly or under its application -----------------------------------------------------------
@@ -199,9 +219,8 @@ async def load_by_id(
     role = user.get_role(document["application"])
     if role is None:
         raise NotFound(resources.kind, identifier)
-    application = await services.applications.get_by_name(document["application"])
-    access = require_role(role, minimum, application["_id"])
-    return ResourceAccess(user, access, Application.from_document(application), document)
+    application = await services.applications.load(document["application"])
+    return ResourceAccess(user, require_role(role, minimum, application.id), application, document)
 
 
 async def load_by_key(services: Services, user: User, resources: Repository, key: str, minimum: Role) -> ResourceAccess:

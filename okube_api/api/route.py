@@ -40,6 +40,7 @@ class ApiRoute(APIRoute):
     """A route that requires a token: it sets `request.state.identity` before it reads anything else of the request."""
 
     is_public: ClassVar[bool] = False
+    has_secret: ClassVar[bool] = False
     accepts_forms: ClassVar[bool] = True
     ignored_parameters: ClassVar[frozenset[str]] = frozenset()
 
@@ -61,6 +62,19 @@ class ApiRoute(APIRoute):
         if match is not Match.NONE and self.belongs_elsewhere(child_scope["path_params"]):
             return Match.NONE, {}
         return match, child_scope
+
+    async def check_access(self, request: Request) -> None:
+        """Refuse a caller who may not do this, before the body is read.  Raise NotFound or Forbidden.
+
+        FastAPI reads the body first, so that this resolves the dependencies of the route once more.  Faults of
+        parameters are left to it.
+        """
+        await solve_dependencies(
+            request=request,
+            dependant=Dependant(dependencies=self.dependant.dependencies),
+            async_exit_stack=request.scope["fastapi_inner_astack"],
+            embed_body_fields=False,
+        )
 
     async def respond_early(self, request: Request) -> Response | None:  # noqa: ARG002 - for subclasses
         """Return a response that needs neither validation nor the endpoint; None to continue with both.
@@ -116,10 +130,10 @@ class ApiRoute(APIRoute):
             if request.scope["query_string"]:
                 await check_query(request, list_own_parameters(), self.ignored_parameters, services)
             if not self.is_public and request.method in _BODY_METHODS and has_body(request):
-                await _check_access(request, self.dependant.dependencies)
+                await self.check_access(request)
             limited_request = Request(request.scope, _build_receive(request, self, services))
             if accepts_key and (key := request.headers.get(idempotency.HEADER)) is not None:
-                return await _run_once(limited_request, services, key, perform)
+                return await _run_once(limited_request, services, key, perform, has_secret=self.has_secret)
             if not is_conditional:
                 return await perform(limited_request)
             return await answer_get(limited_request, services)
@@ -139,12 +153,16 @@ class ApiRoute(APIRoute):
         return check
 
 
-async def _run_once(request: Request, services: Services, key: str, perform: idempotency.Perform) -> Response:
+async def _run_once(
+    request: Request, services: Services, key: str, perform: idempotency.Perform, *, has_secret: bool
+) -> Response:
     """Carry out a request with an idempotency key, or repeat its answer for a caller who still has the same access."""
-    user = request.state.identity.user
-    roles = RequiredRoles(services, user)
+    identity = request.state.identity
+    roles = RequiredRoles(services, identity)
     with roles.record():
-        return await services.idempotency.run_once(user.id, key, request, perform, roles)
+        return await services.idempotency.run_once(
+            identity.user.id, key, request, perform, roles, has_secret=has_secret
+        )
 
 
 class PublicRoute(ApiRoute):
@@ -164,11 +182,9 @@ class JsonRoute(ApiRoute):
 
 
 class SecretRoute(ApiRoute):
-    """A route whose answer contains a secret and therefore is never stored."""
+    """A route whose answer contains a secret: it is stored encrypted for a repetition with its `Idempotency-Key`."""
 
-    def accepts_idempotency_key(self) -> bool:
-        """Return False: the answer must not be stored for a repetition."""
-        return False
+    has_secret = True
 
 
 class UploadRoute(ApiRoute):
@@ -181,19 +197,6 @@ class UploadRoute(ApiRoute):
     def body_limit(self, settings: Settings) -> int:
         """Return the maximum size of an upload, in bytes."""
         return settings.upload_limit
-
-
-async def _check_access(request: Request, dependencies: list[Dependant]) -> None:
-    """Resolve the dependencies of a route, so that they can refuse the caller without the body.
-
-    FastAPI reads the body first.  Faults of parameters are left to it.
-    """
-    await solve_dependencies(
-        request=request,
-        dependant=Dependant(dependencies=dependencies),
-        async_exit_stack=request.scope["fastapi_inner_astack"],
-        embed_body_fields=False,
-    )
 
 
 def _build_receive(request: Request, route: ApiRoute, services: Services) -> Receive:
@@ -212,7 +215,7 @@ def _build_receive(request: Request, route: ApiRoute, services: Services) -> Rec
         count += message["type"] == "http.request"
         if count > 1 and message["type"] == "http.request" and not message.get("more_body", False):
             request.state.identity = await identify_caller(request, services.sessions, services.settings)
-            await _check_access(request, route.dependant.dependencies)
+            await route.check_access(request)
         return message
 
     return receive_and_check

@@ -12,7 +12,6 @@ for 72 hours; the store has its hash only.
 
 import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,6 +22,7 @@ from okube_api.auth.repository import Role, User, UserRepository, find_role_entr
 from okube_api.auth.sessions import LoginSessions
 from okube_api.clock import Clock, stamp
 from okube_api.errors import Forbidden, Impossible, NotFound, ServiceUnavailable, Taken
+from okube_api.kit.creation_ids import create_secret
 from okube_api.kit.repository import Precondition, Repository
 from okube_api.settings import Settings
 from okube_api.store.conditions import Between, Condition, equal
@@ -144,6 +144,8 @@ class Invitations:
     async def invite(self, application: Json, login: str, role: Role, name: str | None = None) -> NewInvitation:
         """Invite a login to an application; the same is done whether the login exists or not.
 
+        When an earlier attempt of the same request has stored the invitation, return that one with the same token; a
+        mail is sent again, since nobody knows whether the first attempt has sent it.
         Raise Taken for a login with a role or a pending invitation in the application, TooManyRequests after too many
         mails, and ServiceUnavailable when the mail command fails.
         """
@@ -153,23 +155,25 @@ class Invitations:
         taken = Taken.at("body", "/login", f"'{login}' already has a role or an invitation in this application.")
         if user is not None and find_role_entry(user, application["_id"]):
             raise taken
-        token = secrets.token_urlsafe(32)
-        document = self.repository.build_document(
-            application["_id"],
-            {
-                "login": address,
-                "name": name or login.partition("@")[0],
-                "role": str(role),
-                "disabled": False,
-                "tokenHash": hash_token(token),
-                "mailed": self._mail.is_set,
-                "expiresAt": stamp(self._clock() + LIFETIME),
-            },
-        )
-        try:
-            await self._store.insert(INVITATIONS, [document])
-        except Duplicate:
-            raise taken from None
+        token = create_secret("invitation")
+        document = await self.repository.find_created()
+        if document is None:
+            document = self.repository.build_document(
+                application["_id"],
+                {
+                    "login": address,
+                    "name": name or login.partition("@")[0],
+                    "role": str(role),
+                    "disabled": False,
+                    "tokenHash": hash_token(token),
+                    "mailed": self._mail.is_set,
+                    "expiresAt": stamp(self._clock() + LIFETIME),
+                },
+            )
+            try:
+                await self._store.insert(INVITATIONS, [document])
+            except Duplicate:
+                raise taken from None
         if not self._mail.is_set:
             return NewInvitation(document, token)
         try:

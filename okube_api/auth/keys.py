@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from okube_api.auth.repository import Role, User
 from okube_api.auth.tokens import NEVER_EXPIRES, Signer, Token
 from okube_api.clock import Clock
 from okube_api.errors import NotFound
+from okube_api.kit.creation_ids import create_secret
 from okube_api.kit.repository import Repository
 from okube_api.store.conditions import equal
 from okube_api.store.protocol import Store
@@ -33,16 +33,19 @@ class ApiKeyRepository(Repository):
     async def create(self, user: User, fields: Mapping[str, Any]) -> tuple[Json, str]:
         """Insert a new key; return it and its token, which is not stored.
 
+        When an earlier attempt of the same request has created the key, return that one, with the same token.
         fields: `name`, and optionally `applications` (ids), `role`, `expiresAt` and `survivesPasswordChange`.
         """
-        secret = secrets.token_urlsafe(32)
-        defaults = {"user": user.id, "generation": user.generation, "survivesPasswordChange": False}
-        document = self.build_document("", {**defaults, **fields, "hash": _hash(secret)})
-        del document["application"]
-        await self.insert([document])
-        expires = datetime.fromisoformat(fields["expiresAt"]) if fields.get("expiresAt") else NEVER_EXPIRES
-        now = self.clock().replace(microsecond=0)
-        return document, self._signer.sign(Token(document["_id"], user.id, 0, now, expires, secret))
+        secret = create_secret("API key")
+        document = await self.find_created()
+        if document is None:
+            defaults = {"user": user.id, "generation": user.generation, "survivesPasswordChange": False}
+            document = self.build_document("", {**defaults, **fields, "hash": _hash(secret)})
+            del document["application"]
+            await self.insert([document])
+        expires = datetime.fromisoformat(document["expiresAt"]) if document.get("expiresAt") else NEVER_EXPIRES
+        created_at = datetime.fromisoformat(document["createdAt"]).replace(microsecond=0)
+        return document, self._signer.sign(Token(document["_id"], user.id, 0, created_at, expires, secret))
 
     async def remove_all(self, user: str) -> None:
         """Delete all keys of a user, by the user's id."""

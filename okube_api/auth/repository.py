@@ -123,8 +123,11 @@ class UserRepository(Repository):
     ) -> Json:
         """Insert a new user with roles by application id, and return it.  Raise Taken.
 
+        When an earlier attempt of the same request has created the user, return that one.
         verified: whether the login is known to belong to the owner of the address; see `auth/invitations.py`.
         """
+        if (created := await self.find_created()) is not None:
+            return created
         fields: dict[str, Any] = {
             "login": normalize_login(login),
             "name": name or login.partition("@")[0],

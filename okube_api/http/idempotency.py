@@ -2,7 +2,8 @@
 
 Keys are separate for each caller.  A key is claimed in the store before the work begins, so that only one of several
 concurrent requests, in any process, does the work.  The answer is stored for 24 hours; a refusal is not stored, since
-nothing was done.
+nothing was done.  An answer with a secret is stored encrypted: who has the store, and even the secret of the server,
+cannot read it without the idempotency key of the client.
 
 The process that works renews its claim.  When it dies, or the work ends without an answer, the next request with the
 key takes the claim over and carries the request out again.  What it creates has the same ids as in the first attempt
@@ -20,7 +21,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 from starlette.requests import Request
@@ -35,6 +36,9 @@ from okube_api.store.errors import Duplicate, StoreError
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 HEADER = "Idempotency-Key"
 ANSWER_LIFETIME = timedelta(hours=24)
@@ -86,10 +90,18 @@ class Idempotency:
         self._running: set[str] = set()  # ids of the claims of this process
 
     async def run_once(
-        self, caller: str, key: str, request: Request, perform: Perform, access: AccessRecord
+        self,
+        caller: str,
+        key: str,
+        request: Request,
+        perform: Perform,
+        access: AccessRecord,
+        *,
+        has_secret: bool = False,
     ) -> Response:
         """Carry out the request and return its answer, or return the stored answer of the first request with this key.
 
+        has_secret: whether the answer contains a secret.
         Raise BadRequest for a malformed key, RequestConflict while the first request is in progress, KeyReused when the
         key belongs to a different request, what `access` raises when the caller has lost the access that the first
         request needed, and whatever `perform` raises.
@@ -98,23 +110,27 @@ class Idempotency:
             message = f"{HEADER} must have 1 to {MAX_KEY_LENGTH} printable ASCII characters, without spaces."
             raise BadRequest.with_code("header", f"/{HEADER}", "invalid", message)
         body = _HashedBody(request, self._secret)
-        claim = await self._claim_key(hmac.new(self._secret, f"{caller}\n{key}".encode(), "sha256").hexdigest()[:24])
+        identifier = hmac.new(self._secret, f"{caller}\n{key}".encode(), "sha256").hexdigest()[:24]
+        secret_key = hmac.digest(self._secret, f"secrets\n{caller}\n{key}".encode(), "sha256")
+        claim = await self._claim_key(identifier, secret_key)
         if not isinstance(claim, _Claim):
             await access.require(claim.get("access", []))
-            return await self._replay(claim, body)
+            return await self._replay(claim, body, secret_key)
         async with self._hold(claim):
             response = await perform(Request(request.scope, body.receive))
-            await self._store_answer(claim, response, await body.fingerprint(), access)
+            fernet = _create_fernet(secret_key) if has_secret else None
+            await self._store_answer(claim, response, await body.fingerprint(), access, fernet)
         return response
 
-    async def _claim_key(self, identifier: str) -> _Claim | Json:
+    async def _claim_key(self, identifier: str, secret_key: bytes) -> _Claim | Json:
         """Return a new claim of the key, or the document of the request that has it already.
 
         Wait for a request of another process until it has an answer, renews its claim or is considered dead.
         """
         now = self._clock()
         await self._store.delete(IDEMPOTENCY, Between("expiresAt", None, stamp(now)))
-        claim = _Claim(identifier, 1, CreationIds(secrets.token_bytes(16), int(now.timestamp())))
+        creation = CreationIds(secrets.token_bytes(16), int(now.timestamp()), secret_key=secret_key)
+        claim = _Claim(identifier, 1, creation)
         document = self._build_document(claim, now)
         with suppress(Duplicate):
             await self._store.insert(IDEMPOTENCY, [document])
@@ -127,7 +143,7 @@ class Idempotency:
             if "answer" in stored:
                 return stored
             if self._is_dead(stored):
-                return await self._take_over(stored) or stored
+                return await self._take_over(stored, secret_key) or stored
             is_renewed = seen is not None and stored.get("leaseUntil") != seen.get("leaseUntil")
             if stored.get("owner") == self._owner or is_renewed:
                 return stored
@@ -140,12 +156,13 @@ class Idempotency:
             return stored["_id"] not in self._running
         return self._store.is_exclusive or stored.get("leaseUntil", "") <= stamp(self._clock())
 
-    async def _take_over(self, stored: Json) -> _Claim | None:
+    async def _take_over(self, stored: Json, secret_key: bytes) -> _Claim | None:
         """Claim the key of a request that ended without an answer; return None when another request was faster."""
         now = self._clock()
         seed = bytes.fromhex(stored["seed"]) if "seed" in stored else secrets.token_bytes(16)
         started_s = stored.get("startedAt", int(now.timestamp()))
-        claim = _Claim(stored["_id"], stored["version"] + 1, CreationIds(seed, started_s, is_repeated=True))
+        creation = CreationIds(seed, started_s, is_repeated=True, secret_key=secret_key)
+        claim = _Claim(stored["_id"], stored["version"] + 1, creation)
         unchanged = equal("_id", stored["_id"]) & equal("version", stored["version"])
         is_replaced = await self._store.replace(IDEMPOTENCY, unchanged, self._build_document(claim, now))
         return claim if is_replaced else None
@@ -191,7 +208,12 @@ class Idempotency:
             task.cancel()
             self._running.discard(claim.id)
 
-    async def _store_answer(self, claim: _Claim, response: Response, fingerprint: str, access: AccessRecord) -> None:
+    async def _store_answer(
+        self, claim: _Claim, response: Response, fingerprint: str, access: AccessRecord, fernet: "Fernet | None"
+    ) -> None:
+        """Store the answer of a request; fernet: encrypts its body."""
+        packed = zlib.compress(bytes(response.body))
+        body = base64.b64encode(packed) if fernet is None else fernet.encrypt(packed)
         document = {
             "_id": claim.id,
             "version": claim.version + 1,
@@ -201,12 +223,13 @@ class Idempotency:
             "answer": {
                 "status": response.status_code,
                 "headers": [[name, text] for name, text in response.headers.items() if name != "content-length"],
-                "body": base64.b64encode(zlib.compress(bytes(response.body))).decode("ascii"),
+                "body": body.decode("ascii"),
+                "isEncrypted": fernet is not None,
             },
         }
         await self._store.replace(IDEMPOTENCY, _match_claim(claim), document)
 
-    async def _replay(self, stored: Json, body: "_HashedBody") -> Response:
+    async def _replay(self, stored: Json, body: "_HashedBody", secret_key: bytes) -> Response:
         """Return the stored answer.  Raise RequestConflict when there is none yet, KeyReused for another request."""
         if "answer" not in stored:
             raise RequestConflict(f"A request with this {HEADER} is in progress. Try again later.")
@@ -214,8 +237,19 @@ class Idempotency:
             message = f"This {HEADER} was used for a different request. Use a new key for each request."
             raise KeyReused.at("header", f"/{HEADER}", message)
         answer = stored["answer"]
-        content = zlib.decompress(base64.b64decode(answer["body"]))
-        return Response(content, answer["status"], {**dict(answer["headers"]), "Idempotency-Replayed": "true"})
+        is_encrypted = answer.get("isEncrypted", False)  # absent in answers of earlier versions
+        packed = (
+            _create_fernet(secret_key).decrypt(answer["body"]) if is_encrypted else base64.b64decode(answer["body"])
+        )
+        return Response(
+            zlib.decompress(packed), answer["status"], {**dict(answer["headers"]), "Idempotency-Replayed": "true"}
+        )
+
+
+def _create_fernet(secret_key: bytes) -> "Fernet":
+    from cryptography.fernet import Fernet  # noqa: PLC0415 - 14 MB, needed only for answers with a secret
+
+    return Fernet(base64.urlsafe_b64encode(hmac.digest(secret_key, b"answer", "sha256")))
 
 
 def _match_claim(claim: _Claim) -> Condition:

@@ -1,7 +1,9 @@
 """`Idempotency-Key`: the request is carried out once and gets the same answer again."""
 
 import asyncio
+import base64
 import json
+import zlib
 from collections import Counter
 from datetime import timedelta
 
@@ -130,11 +132,93 @@ async def test_invalid_key_is_refused(tenant: Tenant, key: str) -> None:
     assert (await create_site(tenant.editor, tenant, key)).status_code == 400
 
 
-async def test_answer_with_a_secret_is_not_stored(server: Server, editor: httpx.AsyncClient) -> None:
-    """Create two API keys with one idempotency key: the answer contains the token, so it is never replayed."""
-    headers = {"Idempotency-Key": "key"}
-    answers = [await editor.post("/auth/keys", json={"name": "x"}, headers=headers) for _ in range(2)]
-    assert answers[0].json()["_id"] != answers[1].json()["_id"]
+# -- answers with a secret ---------------------------------------------------------------------------------------
+
+
+def build_secret_request(tenant: Tenant, name: str) -> tuple[str, dict[str, object]]:
+    """Return the path and body of a request whose answer has a token: an API key, or an invitation."""
+    if name == "key":
+        return "/auth/keys", {"name": "nightly", "applications": [tenant.key]}
+    return f"{tenant.url}/users", {"login": f"{tenant.key}@example.com", "role": "reader"}
+
+
+async def use_token(server: Server, tenant: Tenant, name: str, token: str) -> int:
+    """Return the status of a request that needs the token of an answer."""
+    if name == "key":
+        return (await server.client(token).get(f"{tenant.url}/sites")).status_code
+    body = {"token": token, "password": "violet harbour tram 72"}
+    return (await server.client().post("/auth/invitations/accept", json=body)).status_code
+
+
+@pytest.mark.parametrize(("name", "status"), [("key", 200), ("invitation", 204)])
+async def test_repetition_gets_the_same_secret(server: Server, tenant: Tenant, name: str, status: int) -> None:
+    path, body = build_secret_request(tenant, name)
+    first, again = [await tenant.admin.post(path, json=body, headers={"Idempotency-Key": name}) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json()["token"]
+    assert first.json() == again.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    assert await use_token(server, tenant, name, again.json()["token"]) == status
+    other = await tenant.admin.post("/auth/keys", json={"name": "nightly"}, headers={"Idempotency-Key": "other"})
+    assert other.json()["token"] != first.json()["token"]
+
+
+@pytest.mark.parametrize("name", ["key", "invitation"])
+async def test_stored_answer_does_not_contain_the_secret(server: Server, tenant: Tenant, name: str) -> None:
+    await server.services.store.delete(IDEMPOTENCY, EVERYTHING)
+    path, body = build_secret_request(tenant, name)
+    token = (await tenant.admin.post(path, json=body, headers={"Idempotency-Key": name})).json()["token"]
+    (stored,) = await server.services.store.find(IDEMPOTENCY, EVERYTHING)
+    assert token not in json.dumps(stored)
+    raw = base64.urlsafe_b64decode(stored["answer"]["body"])
+    assert token.encode() not in raw
+    with pytest.raises(zlib.error):
+        zlib.decompress(raw)
+
+
+@pytest.mark.parametrize(("name", "status"), [("key", 200), ("invitation", 204)])
+async def test_secret_of_an_attempt_without_an_answer_is_answered_again(
+    server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch, name: str, status: int
+) -> None:
+    path, body = build_secret_request(tenant, name)
+    answers: list[dict[str, object]] = []
+
+    async def lose_answer(claim: object, response: Response, *_: object) -> None:
+        answers.append(json.loads(bytes(response.body)))
+        raise Unavailable("The database did not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(server.services.idempotency, "_store_answer", lose_answer)
+        assert (await tenant.admin.post(path, json=body, headers={"Idempotency-Key": name})).status_code == 503
+    again = await tenant.admin.post(path, json=body, headers={"Idempotency-Key": name})
+    assert (again.status_code, again.json()) == (201, answers[0])
+    assert await use_token(server, tenant, name, again.json()["token"]) == status
+
+
+async def test_login_created_by_an_attempt_without_an_answer_is_found(
+    server: Server, tenant: Tenant, platform: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"login": f"{tenant.key}@example.com", "role": "reader", "password": "violet harbour tram 72"}
+    headers = {"Idempotency-Key": "login"}
+
+    async def fail(*_: object) -> None:
+        raise Unavailable("The database did not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(server.services.idempotency, "_store_answer", fail)
+        assert (await platform.post(f"{tenant.url}/users", json=body, headers=headers)).status_code == 503
+    user = await server.find_user(body["login"])
+    again = await platform.post(f"{tenant.url}/users", json=body, headers=headers)
+    assert (again.status_code, again.json()["_id"]) == (201, user.id)
+
+
+async def test_api_key_does_not_get_the_token_of_a_key_that_its_user_created(server: Server, tenant: Tenant) -> None:
+    """Repeat a creation with a key of the same user, which could not create one: it may be restricted."""
+    weak = (await tenant.admin.post("/auth/keys", json={"name": "weak", "role": "reader"})).json()["token"]
+    body, headers = {"name": "strong"}, {"Idempotency-Key": "strong"}
+    assert (await tenant.admin.post("/auth/keys", json=body, headers=headers)).status_code == 201
+    answer = await server.client(weak).post("/auth/keys", json=body, headers=headers)
+    assert (answer.status_code, answer.json().get("token")) == (403, None)
 
 
 # -- attempts that ended without an answer -----------------------------------------------------------------------

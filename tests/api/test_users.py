@@ -12,6 +12,7 @@ import httpx
 import pytest
 from okube_api.auth.mail_limit import MAILS_PER_ADDRESS
 from okube_api.auth.repository import Role
+from okube_api.store.errors import Unavailable
 
 from tests.api.server import PASSWORD, Json, MovableClock, Server, Tenant, share_store
 
@@ -260,10 +261,40 @@ async def test_the_token_is_not_in_the_store(server: Server, tenant: Tenant) -> 
     assert not any(invited["token"] in str(value) for value in document.values())
 
 
-async def test_an_invitation_is_not_replayed_by_an_idempotency_key(tenant: Tenant) -> None:
+async def test_an_invitation_with_an_idempotency_key_is_made_once(tenant: Tenant) -> None:
     body, headers = build_new_user(), {"Idempotency-Key": uuid4().hex}
-    assert (await tenant.admin.post(f"{tenant.url}/users", json=body, headers=headers)).status_code == 201
-    assert (await tenant.admin.post(f"{tenant.url}/users", json=body, headers=headers)).status_code == 422
+    answers = [await tenant.admin.post(f"{tenant.url}/users", json=body, headers=headers) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 201]
+    assert len({answer.text for answer in answers}) == 1
+    listed = (await tenant.admin.get(f"{tenant.url}/users", params={"q": body["login"].lower()})).json()
+    assert [user["_id"] for user in listed["documents"]] == [answers[0].json()["_id"]]
+    assert (await tenant.admin.post(f"{tenant.url}/users", json=body)).status_code == 422
+
+
+async def test_repeated_invitation_whose_answer_was_lost_is_mailed_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """End the first attempt after the mail: the second mail has the same token, and the first one stays valid."""
+    command, message = write_mail_command(tmp_path, 0)
+    async with share_store(server, mail_command=command, invitation_url="https://dash.example/#{token}") as mailing:
+        tenant, body, headers = await mailing.create_tenant(), build_new_user(), {"Idempotency-Key": uuid4().hex}
+
+        async def fail(*_: object) -> None:
+            raise Unavailable("The database did not answer.")
+
+        tokens = []
+        for status in (503, 201):
+            with monkeypatch.context() as patched:
+                if status == 503:
+                    patched.setattr(mailing.services.idempotency, "_store_answer", fail)
+                answer = await tenant.admin.post(f"{tenant.url}/users", json=body, headers=headers)
+            assert answer.status_code == status
+            text = email.message_from_bytes(message.read_bytes(), policy=email.policy.default)
+            tokens += re.findall(r"https://dash\.example/#(\S+)", text.get_content())
+            message.unlink()
+        assert len(tokens) == 2
+        assert tokens[0] == tokens[1]
+        assert (await accept_by_token(mailing, tokens[0])).status_code == 204
 
 
 MAIL_SCRIPT = """#!/bin/sh

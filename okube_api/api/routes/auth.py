@@ -3,18 +3,19 @@
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from okube_api.api.access import IdentityDep
+from okube_api.api.access import IdentityDep, LoggedIn, require_role
 from okube_api.api.container import Services, ServicesDep
 from okube_api.api.credentials import clear_cookie, require_same_origin, set_cookie
 from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute, PublicRoute, SecretRoute
 from okube_api.auth.captcha import MAX_LEVEL
 from okube_api.auth.invitations import requires_token
+from okube_api.auth.repository import Role
 from okube_api.auth.schemas import (
     CaptchaAnswer,
     InvitationAcceptance,
@@ -34,7 +35,7 @@ from okube_api.auth.schemas import (
 from okube_api.auth.sessions import Identity
 from okube_api.auth.tokens import NEVER_EXPIRES
 from okube_api.clock import stamp
-from okube_api.errors import Fault, Forbidden, Impossible, NotFound, Refusal, UnknownReference
+from okube_api.errors import Fault, Impossible, NotFound, Refusal, UnknownReference
 from okube_api.http.client_address import get_address_group
 from okube_api.http.pagination import Page, answer_page, json_response
 from okube_api.http.problems import convert_error
@@ -66,16 +67,6 @@ login_router = APIRouter(route_class=LoginRoute, tags=["authentication"])
 public_router = APIRouter(route_class=PublicRoute, tags=["authentication"])
 account_router = APIRouter(route_class=ApiRoute, tags=["authentication"])
 key_router = APIRouter(route_class=SecretRoute, tags=["authentication"])
-
-
-async def require_login(identity: IdentityDep) -> Identity:
-    """Return the identity of a user who has logged in.  Raise Forbidden for an API key."""
-    if identity.token.secret is not None:
-        raise Forbidden("An API key cannot do this. Log in and use an access token.")
-    return identity
-
-
-LoggedIn = Annotated[Identity, Depends(require_login)]
 
 
 @login_router.post("/auth/login", operation_id="log_in", response_model=LoginAnswer, responses=refusals(401))
@@ -237,7 +228,10 @@ async def list_keys(query: Annotated[PageQuery, Query()], identity: LoggedIn, se
     "/auth/keys", operation_id="create_key", status_code=201, response_model=NewKey, responses=refusals(422)
 )
 async def create_key(body: KeyCreate, identity: LoggedIn, services: ServicesDep) -> Response:
-    """Create an API key; its token is in this answer only."""
+    """Create an API key; its token is in this answer only.
+
+    With an `Idempotency-Key`, a repetition within 24 hours gets the same key and token.
+    """
     fields = body.dump_set_fields()
     if body.expires_at is not None:
         fields["expiresAt"] = _require_future(body.expires_at, services)
@@ -271,10 +265,12 @@ async def _resolve_applications(names: list[str], identity: Identity, services: 
             application = (await services.applications.get_by_name(name))["_id"]
         except NotFound:
             application = None
-        if application is None or identity.user.get_role(application) is None:
+        role = None if application is None else identity.user.get_role(application)
+        if application is None or role is None:
             message = f"No application '{name}'."
             faults.append(Fault("body", f"/applications/{position}", UnknownReference.code, message))
         else:
+            require_role(role, Role.READER, application)
             application_ids.append(application)
     if faults:
         raise UnknownReference(faults[0].message, faults=faults)

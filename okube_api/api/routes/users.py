@@ -28,7 +28,7 @@ from okube_api.kit.schemas import UNSET
 from okube_api.store.conditions import Condition, Overlaps, equal
 from okube_api.store.values import Json
 
-router = APIRouter(route_class=SecretRoute, tags=["applications"])  # the answer of an invitation has its token
+router = APIRouter(route_class=SecretRoute, tags=["applications"])  # the answer to an invitation has its token
 
 LIST = under_applications("/users")
 ITEM = under_applications("/users/{user}")
@@ -66,7 +66,8 @@ async def create_user(request: Request, body: MemberCreate, access: CanAdmin, se
     """Invite a user to the application; the answer is the same whether the login exists or not.
 
     The user accepts within 72 hours with the token of the answer, and sets the password of a new login then. The token
-    is in this answer only, or in a mail to the user. A `password` is accepted from platform administrators only: they
+    is in this answer only, or in a mail to the user. With an `Idempotency-Key`, a repetition within 24 hours gets the
+    same invitation and token. A `password` is accepted from platform administrators only: they
     create a login without an invitation.
     """
     application = access.application.id
