@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.column_types import ARROW_TYPES, ELEMENT_TYPES, DeclaredFields
-from okube_api.store.columnar.frame import CodedColumn, Frame, IntegerColumn, OpaqueColumn, SmallInts, build_frame
+from okube_api.store.columnar.frame import CodedColumn, Frame, IntegerColumn, SmallInts, build_frame
 from okube_api.store.columnar.masks import build_mask
 from okube_api.store.conditions import AllOf, Between, Condition
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
@@ -74,13 +74,12 @@ def select_rows(plan: Select, frame: Frame, row_limit: int | None = None) -> pa.
     arrays: list[pa.Array] = []
     for name in plan.columns:
         column = rows[name]
-        if isinstance(column, OpaqueColumn):
-            arrays.append(column.values)
-        elif isinstance(column, IntegerColumn):
-            values = pa.array(column.values.astype(np.int64), mask=column.missing)
-            arrays.append(values.cast(ARROW_TYPES[rows.types[name]]))
-        else:
+        if isinstance(column, CodedColumn):
             arrays.append(_decode_column(column, column.codes, column.codes < 0))
+        elif isinstance(column, IntegerColumn):
+            arrays.append(column.to_arrow().cast(ARROW_TYPES[rows.types[name]]))
+        else:
+            arrays.append(column.values)
     return pa.table(arrays, names=list(plan.columns))
 
 

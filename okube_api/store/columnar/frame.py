@@ -42,9 +42,16 @@ class IntegerColumn:
         """Size in bytes."""
         return self.values.nbytes + (self.missing.nbytes if self.missing is not None else 0)
 
+    def __len__(self) -> int:
+        return len(self.values)
+
     def take(self, rows: RowSelection) -> "IntegerColumn":
         """Return the selected rows."""
         return IntegerColumn(self.values[rows], None if self.missing is None else self.missing[rows])
+
+    def to_arrow(self) -> pa.Array:
+        """Return the values as int64."""
+        return pa.array(self.values.astype(np.int64), mask=self.missing)
 
 
 @dataclass(frozen=True)
@@ -60,21 +67,48 @@ class CodedColumn:
         """Size in bytes."""
         return self.codes.nbytes + int(self.distinct.nbytes)
 
+    def __len__(self) -> int:
+        return len(self.codes)
+
     def take(self, rows: RowSelection) -> "CodedColumn":
         """Return the selected rows."""
         return CodedColumn(self.type, self.codes[rows], self.distinct)
+
+    def to_arrow(self) -> pa.Array:
+        """Return the values, not encoded."""
+        return self.distinct.take(pa.array(self.codes.astype(np.int64), mask=self.codes < 0))
+
+    def recode(self, other: "CodedColumn") -> "CodedColumn":
+        """Return the same values with the codes of another column; values that it lacks get the codes after its own.
+
+        Raise UnsupportedByStore when the other column has two codes for one value.
+        """
+        count = len(other.distinct)
+        codes, distinct = encode_values(pa.concat_arrays([other.distinct, self.distinct]), self.type)
+        if not np.array_equal(codes[:count], np.arange(count)):
+            raise UnsupportedByStore("A column in memory has two codes for one value.")
+        new_codes = np.append(codes[count:], -1)  # the element at the end is the code of null, -1
+        new_distinct = other.distinct if len(distinct) == count else distinct
+        return CodedColumn(self.type, _shrink(new_codes[self.codes]), new_distinct)
 
 
 @dataclass(frozen=True)
 class OpaqueColumn:
     """A column that can only be returned, not filtered or grouped by: sets, doubles, integers beyond 64 bits."""
 
-    values: pa.Array
+    values: pa.ChunkedArray
 
     @property
     def nbytes(self) -> int:
         """Size in bytes."""
         return int(self.values.nbytes)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def to_arrow(self) -> pa.ChunkedArray:
+        """Return the values."""
+        return self.values
 
     def take(self, rows: RowSelection) -> "OpaqueColumn":
         """Return the selected rows."""
@@ -95,7 +129,7 @@ class Frame:
     columns: Mapping[str, FrameColumn]
     rows: int
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Size in bytes."""
         return sum(column.nbytes for column in self.columns.values())
@@ -142,12 +176,12 @@ def _build_column(values: pa.ChunkedArray, column_type: ColumnType, order: NDArr
         return IntegerColumn(_shrink(numbers), missing)
     array = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], values.type)
     if column_type in _OPAQUE_TYPES:
-        return OpaqueColumn(array if order is None else array.take(pa.array(order)))
-    codes, distinct = _encode(array, column_type)
+        return OpaqueColumn(pa.chunked_array([array if order is None else array.take(pa.array(order))]))
+    codes, distinct = encode_values(array, column_type)
     return CodedColumn(column_type, _shrink(codes if order is None else codes[order]), distinct)
 
 
-def _encode(values: pa.Array, column_type: ColumnType) -> tuple[Ints, pa.Array]:
+def encode_values(values: pa.Array, column_type: ColumnType) -> tuple[Ints, pa.Array]:
     """Return the codes of a column, -1 for null, and its distinct values."""
     if column_type in ELEMENT_TYPES and not pa.types.is_dictionary(values.type):
         return _encode_lists(values)
