@@ -11,8 +11,9 @@ from okube_api.catalogue.scopes import Scope
 from okube_api.catalogue.terms import UserSet
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.results import Leaf, Results, find_label
-from okube_api.engine.sets import Numbers, UserGroups, concatenate
+from okube_api.engine.sets import UserGroups, concatenate
 from okube_api.engine.term_rows import ValueNumbers
+from okube_api.engine.unions import Numbers
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import concatenate_numbers
 

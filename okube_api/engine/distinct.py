@@ -4,22 +4,19 @@ from itertools import pairwise
 
 import numpy as np
 
-from okube_api.engine.sets import Numbers, UserGroups
+from okube_api.engine.sets import UserGroups
+from okube_api.engine.unions import Numbers, sort_cells, sum_ranges
 from okube_api.store.arrays import Ints
 from okube_api.threads import check_stopped
 
-_COUNTED, _WEIGHED = 100, 15
-"""Number of flags that can be read in the time that the other method needs for one user, who is counted or weighed.
+_COUNTED, _WEIGHED = 100, 5
+"""Number of flags that can be read in the time that sorting needs for one user, who is counted or weighed.
 
-`_CellCounter` chooses the faster method by it.
+Cells with fewer users than the flags divided by this are sorted, many at a time; in larger cells, each user number gets
+a flag.
 """
+_FEW = 4096  # users who are sorted in less time than a cell with flags needs to begin
 _BLOCK = 2_000_000  # users weighed at a time
-_SHORT, _SORTED = 64, 65_536
-"""Cells with fewer users than the first number are counted by sorting.
-
-Up to the second number of users are sorted at a time; these fit into the processor's cache.
-"""
-_USER_BITS = np.uint64(32)
 _UNKNOWN = -1
 
 
@@ -34,25 +31,40 @@ def count_distinct(
     Returns the cells, and the count of each cell.
     """
     keys = groups.keys * width + (width - 1 if buckets is None else buckets)
-    order = np.argsort(keys, kind="stable")
+    order = np.argsort(keys)
     keys, rows = keys[order], groups.select_rows(order)
-    cells, firsts, heights = np.unique(keys, return_index=True, return_counts=True)
+    size = int(rows.users.max(initial=0)) + 1
+    most_sorted = max(size // (_COUNTED if weights is None else _WEIGHED), _FEW)
+
+    cells, firsts, ends = _find_runs(keys)
     bounds = rows.offsets[np.append(firsts, len(keys))]
     numbers = np.full(len(cells), _UNKNOWN, dtype=np.int64)
-    single = firsts[heights == 1]
-    numbers[heights == 1] = rows.lengths[single] if weights is None else _weigh(rows.select_rows(single), weights)
-    short = np.flatnonzero((numbers == _UNKNOWN) & (np.diff(bounds) < _SHORT))
-    numbers[short] = _count_by_sorting(rows.users, bounds[short], bounds[short + 1], weights)
-    counter = _CellCounter(rows.users, weights)
-    values, starts = np.unique(cells // width, return_index=True)
-    period_counts = [
-        counter.count(bounds[start : end + 1], numbers[start:end]) for start, end in pairwise((*starts, len(cells)))
-    ]
+    is_single = ends - firsts == 1
+    single = firsts[is_single]
+    numbers[is_single] = rows.lengths[single] if weights is None else _weigh(rows.select_rows(single), weights)
+    small = np.flatnonzero(~is_single & (np.diff(bounds) <= most_sorted))
+    numbers[small] = _count_by_sorting(rows.users, bounds[small], bounds[small + 1], weights)
+
+    values, firsts, ends = _find_runs(cells if buckets is None else cells // width)
+    totals = numbers[firsts]
+    has_total = (ends - firsts == 1) & (totals != _UNKNOWN)
+    is_small = bounds[ends] - bounds[firsts] <= most_sorted
+    small = np.flatnonzero(~has_total & is_small)
+    totals[small] = _count_by_sorting(rows.users, bounds[firsts[small]], bounds[ends[small]], weights)
+    large = np.flatnonzero(~has_total & ~is_small)  # every large cell is in one of these
+    counter = _LargeCellCounter(rows.users, size if len(large) else 0, weights)
+    for value in large:
+        first, end = firsts[value], ends[value]
+        totals[value] = counter.count(bounds[first : end + 1], numbers[first:end])
     if buckets is None:
-        return cells, numbers
-    return np.concatenate((cells, values * width + width - 1)), np.concatenate(
-        (numbers, np.array(period_counts, np.int64))
-    )
+        return cells, totals
+    return np.concatenate((cells, values * width + width - 1)), np.concatenate((numbers, totals))
+
+
+def _find_runs(ascending: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the distinct numbers, and the positions of each: from the second to the third array."""
+    starts = np.flatnonzero(np.concatenate(([True], ascending[1:] != ascending[:-1]))[: len(ascending)])
+    return ascending[starts], starts, np.append(starts[1:], len(ascending))[: len(starts)]
 
 
 def _weigh(groups: UserGroups, weights: Ints) -> Ints:
@@ -62,47 +74,27 @@ def _weigh(groups: UserGroups, weights: Ints) -> Ints:
     for start, end in pairwise(np.unique(np.searchsorted(groups.offsets, steps)).clip(max=len(sums))):
         check_stopped()
         bounds = groups.offsets[start : end + 1]
-        running = np.concatenate(([0], np.cumsum(weights[groups.users[bounds[0] : bounds[-1]]])))
-        sums[start:end] = np.diff(running[bounds - bounds[0]])
+        sums[start:end] = sum_ranges(weights[groups.users[bounds[0] : bounds[-1]]], bounds - bounds[0])
     return sums
 
 
 def _count_by_sorting(users: Numbers, starts: Ints, ends: Ints, weights: Ints | None) -> Ints:
-    """Count the distinct users of each cell; the users of cell i are those from starts[i] to ends[i].
-
-    Cell and user are packed into one integer, the cell in the upper 32 bits.  After sorting these, equal users of a
-    cell are adjacent, for many cells in one step.
-    """
-    numbers = np.zeros(len(starts), dtype=np.int64)
-    lengths = ends - starts
-    upto = np.cumsum(lengths)
-    steps = np.arange(0, int(upto[-1]) + _SORTED if len(upto) else 0, _SORTED)
-    for first, last in pairwise(np.unique(np.append(np.searchsorted(upto, steps), len(starts)))):
-        check_stopped()
-        each = lengths[first:last]
-        positions = np.arange(int(each.sum())) + np.repeat(starts[first:last] - (np.cumsum(each) - each), each)
-        pairs = (np.repeat(np.arange(last - first, dtype=np.uint64), each) << _USER_BITS) | users[positions]
-        pairs.sort()
-        pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]
-        cells = (pairs >> _USER_BITS).astype(np.intp)
-        counted_for = None if weights is None else weights[(pairs & np.uint64(2**32 - 1)).astype(np.intp)]
-        numbers[first:last] = np.bincount(cells, weights=counted_for, minlength=last - first).astype(np.int64)
+    """Count the distinct users of each cell; the users of cell i are those from starts[i] to ends[i]."""
+    numbers = np.empty(len(starts), dtype=np.int64)
+    for block in sort_cells(users, starts, ends):
+        numbers[block.cells] = block.count_distinct() if weights is None else block.weigh_distinct(weights)
     return numbers
 
 
-class _CellCounter:
-    """Counts the distinct users of large cells.
+class _LargeCellCounter:
+    """Counts the distinct users of cells with many users: each user number gets a flag.
 
-    In a cell with many users, each user number gets a flag.  In a cell with fewer, the position of each occurrence is
-    written to an array by user number: the occurrence whose position is still there is the user's last one.
+    size: greater than every user number.
     """
 
-    def __init__(self, users: Numbers, weights: Ints | None) -> None:
-        size = int(users.max()) + 1 if len(users) else 0
+    def __init__(self, users: Numbers, size: int, weights: Ints | None) -> None:
         self._users = users
         self._weights = None if weights is None else weights[:size]
-        self._many = size // (_COUNTED if weights is None else _WEIGHED) + 1
-        self._positions, self._order = np.zeros(size, dtype=np.int32), np.arange(self._many, dtype=np.int32)
         self._in_cell, self._in_any_cell = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
 
     def count(self, bounds: Ints, numbers: Ints) -> int:
@@ -111,36 +103,22 @@ class _CellCounter:
         bounds: cell i has the users from bounds[i] to bounds[i + 1].
         numbers: the counts of the cells; those that are `_UNKNOWN` are replaced.
         """
-        check_stopped()
-        unknown, many = numbers == _UNKNOWN, np.diff(bounds) >= self._many
-        for at in np.flatnonzero(unknown & ~many):
-            numbers[at] = self._count_few(bounds[at], bounds[at + 1])
-        if len(numbers) > 1 and bounds[-1] - bounds[0] < self._many:
-            return self._count_few(bounds[0], bounds[-1])
-        flagged = np.flatnonzero(unknown & many)
-        for at in flagged:
+        unknown = np.flatnonzero(numbers == _UNKNOWN)
+        for at in unknown:
+            check_stopped()
             self._mark(self._in_cell, bounds[at], bounds[at + 1])
             numbers[at] = self._sum(self._in_cell)
             self._in_any_cell |= self._in_cell
             self._in_cell.fill(False)
-        if len(numbers) == 1:
-            self._in_any_cell.fill(False)
-            return int(numbers[0])
-        for start, end in _find_gaps(bounds, flagged):
+        for start, end in _find_gaps(bounds, unknown):
+            check_stopped()
             self._mark(self._in_any_cell, start, end)
-        total = self._sum(self._in_any_cell)
+        total = int(numbers[0]) if len(numbers) == 1 else self._sum(self._in_any_cell)
         self._in_any_cell.fill(False)
         return total
 
     def _mark(self, flags: np.ndarray, start: int, end: int) -> None:
         flags[self._users[start:end].astype(np.intp)] = True
-
-    def _count_few(self, start: int, end: int) -> int:
-        users = self._users[start:end].astype(np.intp)
-        positions = self._order[: len(users)]
-        self._positions[users] = positions
-        last = self._positions[users] == positions
-        return int(np.count_nonzero(last) if self._weights is None else self._weights[users[last]].sum())
 
     def _sum(self, flags: np.ndarray) -> int:
         return int(np.count_nonzero(flags) if self._weights is None else np.dot(self._weights, flags))

@@ -5,16 +5,17 @@ Example: the rows (cell 1, {3, 5}) and (cell 1, {5, 8}) merge into (cell 1, {3, 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from okube_api.engine.unions import Numbers, sort_cells
 from okube_api.store.arrays import Flags, Ints
 from okube_api.threads import check_stopped
 
-Numbers = NDArray[np.uint32]
+_FLAGS_PER_USER, _FEW = 16, 4096
+"""A row with more users than the second number, and than all flags divided by the first, is merged by flags."""
 
 
 class CorruptSet(ValueError):
@@ -123,38 +124,34 @@ def merge_groups(groups: UserGroups) -> Iterator[UserGroups]:
         return
     if len(single):
         yield groups.select_rows(order[single])
-    size = int(groups.users.max()) + 1 if len(groups.users) else 0
     adjacent = groups.select_rows(order[np.repeat(counts > 1, counts)])
-    ends = np.cumsum(counts[counts > 1])
-    yield _unite(adjacent, np.concatenate(([0], ends)), size)
+    yield _unite(adjacent, np.concatenate(([0], np.cumsum(counts[counts > 1]))))
 
 
-def _unite(groups: UserGroups, firsts: Ints, size: int) -> UserGroups:
+def _unite(groups: UserGroups, firsts: Ints) -> UserGroups:
     """Merge the rows firsts[i] to firsts[i + 1], which share a key, into one row each.
 
-    size: greater than every user number.  For many users, each user number gets a flag.  For few users, the position
-    of each occurrence is written to an array by user number: the occurrence whose position is still there is the last.
+    The users of small rows are sorted, many rows at a time.  In large rows, each user number gets a flag.
     """
-    last_seen, flags = np.zeros(size, dtype=np.int32), np.zeros(size, dtype=np.bool_)
-    parts: list[Numbers] = []
-    for start, end in zip(groups.offsets[firsts[:-1]], groups.offsets[firsts[1:]], strict=True):
+    bounds = groups.offsets[firsts]
+    size = int(groups.users.max(initial=0)) + 1
+    is_large = np.diff(bounds) > max(size // _FLAGS_PER_USER, _FEW)
+    lengths = np.zeros(len(firsts) - 1, dtype=np.int64)
+    small, large = np.flatnonzero(~is_large), np.flatnonzero(is_large)
+    parts: list[Numbers] = [np.zeros(0, dtype=np.uint32)]
+    for block in sort_cells(groups.users, bounds[small], bounds[small + 1]):
+        lengths[small[block.cells]] = block.count_distinct()
+        parts.append(block.users[~block.is_repeat])
+    flags = np.zeros(size if len(large) else 0, dtype=np.bool_)
+    for row in large:
         check_stopped()
-        users = groups.users[start:end]
-        indices = users.astype(np.intp)
-        if len(users) > size // 16:
-            flags[indices] = True
-            parts.append(np.flatnonzero(flags).astype(np.uint32))
-            flags.fill(False)
-        else:
-            positions = np.arange(len(users), dtype=np.int32)
-            last_seen[indices] = positions
-            parts.append(users[last_seen[indices] == positions])
-    lengths = np.array([len(part) for part in parts], dtype=np.int64)
-    return UserGroups(
-        groups.keys[firsts[:-1]],
-        np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths))),
-        np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint32),
-    )
+        flags[groups.users[bounds[row] : bounds[row + 1]].astype(np.intp)] = True
+        parts.append(np.flatnonzero(flags).astype(np.uint32))
+        lengths[row] = len(parts[-1])
+        flags.fill(False)
+    rows = np.concatenate((small, large))
+    offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths[rows])))
+    return UserGroups(groups.keys[firsts[rows]], offsets, np.concatenate(parts))
 
 
 def count_memberships(groups: UserGroups) -> tuple[UserGroups, Ints]:
@@ -163,23 +160,14 @@ def count_memberships(groups: UserGroups) -> tuple[UserGroups, Ints]:
     ordered = groups.select_rows(order)
     firsts = np.flatnonzero(np.concatenate(([True], ordered.keys[1:] != ordered.keys[:-1]))[: len(ordered.keys)])
     bounds = ordered.offsets[np.append(firsts, len(ordered.keys))]
-    size = int(groups.users.max()) + 1 if len(groups.users) else 0
     users: list[Numbers] = [np.zeros(0, dtype=np.uint32)]
-    counts: list[Ints] = [np.zeros(0, dtype=np.int64)]
-    for start, end in pairwise(bounds):
-        check_stopped()
-        occurrences = ordered.users[start:end]
-        if len(occurrences) > size // 8:
-            times = np.bincount(occurrences, minlength=0)
-            distinct = np.flatnonzero(times)
-            users.append(distinct.astype(np.uint32))
-            counts.append(times[distinct])
-        else:
-            distinct_users, times = np.unique(occurrences, return_counts=True)
-            users.append(distinct_users)
-            counts.append(times)
-    lengths = np.array([len(part) for part in users[1:]], dtype=np.int64)
-    offsets = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
+    counts, lengths = [np.zeros(0, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
+    for block in sort_cells(ordered.users, bounds[:-1], bounds[1:]):
+        distinct = np.flatnonzero(~block.is_repeat)
+        users.append(block.users[distinct])
+        counts.append(np.diff(np.append(distinct, len(block.users))))
+        lengths.append(block.count_distinct())
+    offsets = np.cumsum(np.concatenate(lengths))
     return UserGroups(ordered.keys[firsts], offsets, np.concatenate(users)), np.concatenate(counts)
 
 

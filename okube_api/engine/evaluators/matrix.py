@@ -10,8 +10,8 @@ from okube_api.engine.areas import AreaUsers, cut_by_area
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.results import Leaf, Results, build_leaves, round_ratios
-from okube_api.engine.sets import Numbers
 from okube_api.engine.term_rows import ValueNumbers
+from okube_api.engine.unions import Numbers
 from okube_api.store.arrays import Ints
 
 
