@@ -13,6 +13,7 @@ from okube_api.api.access import Creator
 from okube_api.api.multipart import describe_multipart, read_parts
 from okube_api.api.table_form import TableFields, TableForm
 from okube_api.errors import BadRequest
+from okube_api.http.client_disconnect import cancel_on_disconnect
 from okube_api.http.pagination import json_response
 from okube_api.kit.bulk_upsert import BulkUpsert
 from okube_api.kit.cells import CellFormat
@@ -113,7 +114,7 @@ async def import_table(
     """Import an upload, which creates and updates resources by `_id` and key, and return the answer with its result.
 
     partial: import the valid rows even if others are not.
-    Raise BadRequest, TooLarge, Impossible, and what `creator` raises.
+    Raise BadRequest, TooLarge, Impossible, ClientDisconnected, and what `creator` raises.
     """
     parts = await read_parts(request, (FILE,), creator.services.settings.upload_limit)
     parts.fields[:] = [(name, text) for name, text in parts.fields if text or not _is_optional(name)]
@@ -127,7 +128,11 @@ async def import_table(
             resources, application, table.required, position_name="line", check_update=refuse_spoiled_keys
         )
         row_parser = await to_thread.run_sync(table.build_parser, upload, form)
-        report = await TableImport(upload, row_parser, bulk).run(partial=partial)
+        with TableImport(upload, row_parser, bulk) as table_import:
+            # A client that leaves ends the import before anything is stored.  Once it is being stored it is completed,
+            # and so is its answer, which a repetition with the same `Idempotency-Key` gets.
+            await cancel_on_disconnect(request, table_import.prepare(partial=partial))
+            report = await table_import.write()
     finally:
         await parts.close()
     return json_response(report.as_json())

@@ -2,6 +2,7 @@
 
 from array import array
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from anyio import to_thread
 
@@ -31,7 +32,10 @@ class ImportReport:
 
 
 class TableImport:
-    """One import: reads the table in blocks, spools the documents to disk, and writes them at the end."""
+    """One import: `prepare` reads the table in blocks and spools the documents to disk, `write` stores them at once.
+
+    It is a context manager that closes the spools.
+    """
 
     def __init__(self, table: UploadedTable, row_parser: RowParser, bulk: BulkUpsert) -> None:
         self._table, self._row_parser, self._bulk = table, row_parser, bulk
@@ -39,18 +43,30 @@ class TableImport:
         self._new, self._changed = Spool(), Spool()
         self._new_lines, self._changed_lines = array("Q"), array("Q")
 
-    async def run(self, *, partial: bool) -> ImportReport:
-        """Import the table and return the report.
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._new.close()
+        self._changed.close()
+
+    async def prepare(self, *, partial: bool) -> None:
+        """Read and check the table; nothing is stored.
 
         partial: whether to skip invalid rows.  Else raise Impossible, with their number and the first errors.
         """
-        with self._new, self._changed:
-            blocks = self._table.read_blocks()
-            while (block := await to_thread.run_sync(next, blocks, None)) is not None:
-                await self._prepare_block(block)
-            if self._report.failed and not partial:
-                raise self._build_refusal()
-            await self._write()
+        blocks = self._table.read_blocks()
+        while (block := await to_thread.run_sync(next, blocks, None)) is not None:
+            await self._prepare_block(block)
+        if self._report.failed and not partial:
+            raise self._build_refusal()
+
+    async def write(self) -> ImportReport:
+        """Store the prepared resources, all or none, and return the report.  Raise Taken and Conflict."""
+        try:
+            await self._bulk.write(self._new, self._changed, self._new_lines + self._changed_lines)
+        except Taken as refusal:
+            raise Taken(refusal.detail, faults=[_relocate_fault(fault) for fault in refusal.faults]) from None
         return self._report
 
     async def _prepare_block(self, block: RowBlock) -> None:
@@ -90,12 +106,6 @@ class TableImport:
             mapped = " and ".join(f"`mapper[{name}]`" for name in names)
             message = f"{message} The file has no column for it: give the name of its column as {mapped}."
         return replace(fault, message=message, pointer="/file", line=line, column=column)
-
-    async def _write(self) -> None:
-        try:
-            await self._bulk.write(self._new, self._changed, self._new_lines + self._changed_lines)
-        except Taken as refusal:
-            raise Taken(refusal.detail, faults=[_relocate_fault(fault) for fault in refusal.faults]) from None
 
     def _build_refusal(self) -> Impossible:
         rows = "1 row is" if self._report.failed == 1 else f"{self._report.failed:,} rows are"
