@@ -199,3 +199,15 @@ async def test_pings_from_before_there_were_accuracies_count(store_url: str, mon
     assert count_left_out(await app.ingest_events("pings", pings)) == (0, 1, 0, 0)
     assert await read_stays(app) == [(600, 8)]
     await app.store.close()
+
+
+async def test_jumps_of_the_next_ping_with_the_same_id_are_found_when_a_batch_is_removed(empty_store: Store) -> None:
+    """Send the ping at 10:05 twice: the one that counts at first is at the site, the other is a jump."""
+    app = await create_app(empty_store, **LIMITS)
+    first = await app.ingest_events("pings", [build_ping(app, 605, id="x")])
+    others = [build_ping(app, minute) for minute in (600, 604, 606, 610)]
+    second = await app.ingest_events("pings", [*others, build_ping(app, 605, east=9, id="x")])
+    assert (second["accepted"], second["duplicate"], second["jumps"]) == (4, 1, 0)
+    assert await read_stays(app) == [(600, 10)]
+    await app.ingest.remove_batch(app.application, first)
+    assert await read_stays(app) == [(600, 10)]

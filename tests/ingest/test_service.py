@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from okube_api.areas.repository import AREAS
-from okube_api.catalogue.facts import DELIVERIES, GEO_STAYS, PANELISTS
+from okube_api.catalogue.facts import DELIVERIES, GEO_STAYS, PANELISTS, PRESENCE_STAYS
 from okube_api.errors import Impossible, RequestConflict
 from okube_api.ingest.batches import ABANDONED_AFTER, State
 from okube_api.ingest.load.file_blocks import EventFile
@@ -208,6 +208,67 @@ async def test_the_same_file_is_not_loaded_twice(empty_store: Store, tmp_path: P
     path.write_text(f"{path.read_text()}{json.dumps(build_stay('b', '2024-03-28T10:00:00Z'))}\n")
     other = await app.ingest.ingest_file(app.application, "stays", path)
     assert (other["accepted"], other["duplicate"]) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["pings", "detections"])
+async def test_sessions_have_one_event_for_each_id(empty_store: Store, kind: str) -> None:
+    """Check that the event of the earliest batch counts, also after that batch was removed."""
+    app = await create_app(empty_store)
+    table = GEO_STAYS.table if kind == "pings" else PRESENCE_STAYS.table
+    where = (
+        {"user": "a", "lng": LYON[0], "lat": LYON[1]}
+        if kind == "pings"
+        else {"device": "a", "equipment": app.truth.equipments[0].key}
+    )
+
+    def build_event(minute: int, **fields: Any) -> Json:
+        return where | {"at": f"2024-03-28T10:{minute:02d}:00Z", **fields}
+
+    async def read_dwell_s() -> set[int]:
+        return {row["dwell_s"] for row in await read_rows(app, table)}
+
+    events = [build_event(0, id="one"), build_event(5, id="two"), build_event(3)]
+    first = await app.ingest_events(kind, events)
+    assert (first["accepted"], await read_dwell_s()) == (3, {300})
+    assert await ingest_and_count(app, kind, build_event(10, id="two")) == (0, 1, 0)
+    assert await read_dwell_s() == {300}
+    await app.ingest.remove_batch(app.application, first)
+    assert await read_dwell_s() == set()
+    assert await ingest_and_count(app, kind, *events) == (2, 1, 0)
+    assert await read_dwell_s() == {600}
+    await app.ingest.rebuild(app.application)
+    assert await read_dwell_s() == {600}
+
+
+@pytest.mark.parametrize("kind", ["pings", "detections"])
+@pytest.mark.parametrize("first_day_with_ids", [25, 26, 28])
+async def test_sessions_are_complete_where_events_with_and_without_ids_mix(
+    empty_store: Store, kind: str, first_day_with_ids: int
+) -> None:
+    """Send one stay a day: at first without ids, later with them; all days are read together."""
+    app = await create_app(empty_store)
+    table = GEO_STAYS.table if kind == "pings" else PRESENCE_STAYS.table
+    where = (
+        {"user": "a", "lng": LYON[0], "lat": LYON[1]}
+        if kind == "pings"
+        else {"device": "a", "equipment": app.truth.equipments[0].key}
+    )
+    events = [
+        where
+        | {"at": f"2024-03-{day}T10:{minute:02d}:00Z"}
+        | ({"id": f"{day}-{minute}"} if day >= first_day_with_ids else {})
+        for day in range(25, 29)
+        for minute in (0, 5)
+    ]
+    await app.ingest_events(kind, events)
+
+    async def read_dwell_s() -> list[int]:
+        rows = await read_rows(app, table)
+        return [dwell_s for _, dwell_s in sorted({(row["day"], row["dwell_s"]) for row in rows})]
+
+    assert await read_dwell_s() == [300] * 4
+    await app.ingest.rebuild(app.application)
+    assert await read_dwell_s() == [300] * 4
 
 
 async def test_a_file_is_loaded_again_once_its_resources_exist(empty_store: Store, tmp_path: Path) -> None:

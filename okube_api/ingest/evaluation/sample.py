@@ -24,7 +24,8 @@ from okube_api.ingest.events.kinds import PINGS
 from okube_api.ingest.load.pseudonyms import USER, Pseudonyms
 from okube_api.ingest.parse.read_options import ReadOptions
 from okube_api.ingest.parse.text import RejectedLine
-from okube_api.ingest.raw.reader import read_blocks, read_live_batches
+from okube_api.ingest.raw.identified_events import read_identified_events
+from okube_api.ingest.raw.reader import BatchDelta, read_live_batches
 from okube_api.ingest.refresh.context import build_place_rules
 from okube_api.ingest.refresh.geo_stays import build_ping_limits, build_ping_rules
 from okube_api.kit.application import NEW_STAYS, Application, Stays
@@ -221,7 +222,7 @@ async def _read_pings(view: Reader, days: Ints) -> pa.Table:
     blocks: list[pa.Table] = []
     size = 0
     for first, last in _list_spans(days):
-        async for block in read_blocks(view, PINGS.table, first, last, live):
+        async for block, _ in read_identified_events(view, PINGS, first, last, BatchDelta(live)):
             packed = _pack_days(to_integers(block["user"]), to_integers(block["part"]))
             blocks.append(block.filter(pa.array(np.isin(packed, days))))
             size += blocks[-1].num_rows

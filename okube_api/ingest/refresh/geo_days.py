@@ -27,6 +27,7 @@ from okube_api.ingest.derive.ping_runs import PingRuns, PingSessionizer
 from okube_api.ingest.derive.place_index import PlaceIndex
 from okube_api.ingest.derive.sessionize import Detections
 from okube_api.ingest.events.kinds import PINGS, STAYS
+from okube_api.ingest.raw.identified_events import read_identified_events
 from okube_api.ingest.raw.reader import BatchDelta, read_blocks
 from okube_api.ingest.refresh.context import RefreshTask
 from okube_api.ingest.refresh.sessions import SessionPiece, read_session_pieces
@@ -74,9 +75,15 @@ class PingCounts:
         return self._count_keys(days, np.searchsorted(self._batches, batches), use[is_counted])
 
     def number_changes(self, pings: pa.Table, changes: Ints) -> Ints:
-        """Return changes with the position of the new batch, from 1, where pings are added."""
-        positions = np.searchsorted(self._batches, to_integers(pings["batch"])) + 1
-        return np.where(changes > 0, positions, changes)
+        """Return changes with the position of the new batch, from 1, where pings are added.
+
+        A ping that is added, but not with a new batch, has the next number: it has the `id` of a ping that is removed.
+        """
+        batches = to_integers(pings["batch"])
+        positions = np.where(
+            np.isin(batches, self._batches), np.searchsorted(self._batches, batches), len(self._batches)
+        )
+        return np.where(changes > 0, positions + 1, changes)
 
     def set_days(self, counts: Mapping[_CountKey, int]) -> None:
         """Set the counts of whole days."""
@@ -84,6 +91,7 @@ class PingCounts:
 
     def set_jumps(self, jumps: Detections) -> None:
         """Set the number of jumps of whole days; their changes are those of `number_changes`."""
+        jumps = jumps.filter(jumps.change <= len(self._batches))
         use = np.full(len(jumps), PingUse.JUMP, np.int64)
         self.set_days(self._count_keys(to_utc_days(jumps.at_ms), jumps.change.astype(np.int64) - 1, use))
 
@@ -122,8 +130,7 @@ def _read_pings(
 ) -> AsyncIterator[SessionPiece[PingRuns]]:
     """Return the runs of pings, in pieces that together cover all days of the task."""
 
-    def match(pings: pa.Table) -> tuple[Detections, Counter[_CountKey]]:
-        changes = task.delta.find_row_changes(pings)
+    def match(pings: pa.Table, changes: Ints) -> tuple[Detections, Counter[_CountKey]]:
         if sessionizer.limits.ignores_jumps:
             changes = ping_counts.number_changes(pings, changes)
         detections, use = match_pings(pings, changes, sessionizer)
@@ -131,8 +138,8 @@ def _read_pings(
 
     async def read_detections(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
         counts: Counter[_CountKey] = Counter()
-        async for block in read_blocks(view, PINGS.table, low, high, task.delta.either_side):
-            detections, of_block = await asyncio.to_thread(match, block)
+        async for block, changes in read_identified_events(view, PINGS, low, high, task.delta):
+            detections, of_block = await asyncio.to_thread(match, block, changes)
             counts += of_block
             yield int(to_integers(block["part"])[-1]), detections
         ping_counts.set_days(counts)

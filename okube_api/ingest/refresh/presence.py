@@ -25,7 +25,7 @@ from okube_api.ingest.derive.sessionize import (
     index_equipments,
 )
 from okube_api.ingest.events.kinds import DETECTIONS
-from okube_api.ingest.raw.reader import BatchDelta, read_blocks
+from okube_api.ingest.raw.identified_events import read_identified_events
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
 from okube_api.ingest.refresh.recency import RecencyWriter
@@ -46,8 +46,8 @@ async def refresh_presence(change: Change, context: DerivationContext, task: Ref
     locations = index_equipments(context.equipments)
 
     async def read_detections(low: int, high: int) -> AsyncIterator[tuple[int, Detections]]:
-        async for block in read_blocks(change, DETECTIONS.table, low, high, task.delta.either_side):
-            detections = await asyncio.to_thread(_index_detections, block, locations, task.delta)
+        async for block, changes in read_identified_events(change, DETECTIONS, low, high, task.delta):
+            detections = await asyncio.to_thread(_index_detections, block, changes, locations)
             yield int(to_integers(block["part"])[-1]), detections
 
     sessionizer = DetectionSessionizer(locations, rules.gap_s)
@@ -61,13 +61,16 @@ async def refresh_presence(change: Change, context: DerivationContext, task: Ref
     await writer.finish()
 
 
-def _index_detections(rows: pa.Table, locations: LocationIndex, delta: BatchDelta) -> Detections:
-    """Return the detections of a block, without those of deleted equipments."""
+def _index_detections(rows: pa.Table, changes: Ints, locations: LocationIndex) -> Detections:
+    """Return the detections of a block, without those of deleted equipments.
+
+    changes: per row, 1 if a change adds it, -1 if the change removes it, else 0.
+    """
     equipment = to_codes(rows["equipment"], locations.equipments)
     numbers = np.flatnonzero(equipment >= 0)
     equipment = equipment[numbers]
     user, at_ms = (to_integers(rows[name])[numbers] for name in ("user", "at"))
-    change = delta.find_row_changes(rows)[numbers].astype(np.int8)
+    change = changes[numbers].astype(np.int8)
     return Detections(user, locations.site_of[equipment], equipment, at_ms, change)
 
 

@@ -13,7 +13,10 @@ from okube_api.store.arrays import Flags, Ints
 _MAX_DAYS = 32  # read in one step for users whose sessions continue beyond the window
 
 ReadDetections = Callable[[int, int], AsyncIterator[tuple[int, Detections]]]
-"""Yields the detections of the UTC days [low, high], ascending, each block with its greatest day."""
+"""Yields the detections of the UTC days [low, high] in blocks, each with its greatest day.
+
+No block has a detection of a day before the greatest day of an earlier block.
+"""
 
 
 class _UserDays:
@@ -56,7 +59,12 @@ class SessionWindow(Generic[S]):
         return sum(map(len, self._blocks))
 
     def add(self, detections: Detections) -> None:
-        """Add detections of all users, except those that `extend` has already read."""
+        """Add detections of all users, except those that `extend` has already read.
+
+        Raise ValueError when a day is already complete: its detections would be lost.
+        """
+        if len(detections) and detections.at_ms.min() < self.complete * DAY_MS:
+            raise ValueError(f"Detections must be read in the order of their days; day {self.complete} is complete.")
         is_there = self._last_days.look_up(detections.user, self.complete) >= to_utc_days(detections.at_ms)
         self._blocks.append(detections.filter(~is_there) if is_there.any() else detections)
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.ingest.derive.sessionize import (
@@ -151,3 +152,19 @@ def test_without_a_change_only_extra_days_are_read() -> None:
     pieces = read_pieces(detections, 1800, extra_days=(FIRST_DAY,), block=10)
     assert [(piece.first, piece.last, piece.affected_days.tolist()) for piece in pieces] == [(FIRST_DAY, FIRST_DAY, [])]
     assert len(concat_detections([])) == 0
+
+
+def test_detections_of_a_complete_day_are_not_lost_silently() -> None:
+    async def read_backwards(_low: int, _high: int) -> AsyncIterator[tuple[int, Detections]]:
+        for day in (FIRST_DAY + 3, FIRST_DAY):
+            yield day, build_detections([(1, 0, (day - 1) * DAY_MS + HOUR_MS, 1)])
+
+    async def collect() -> None:
+        pieces = read_session_pieces(
+            read_backwards, DetectionSessionizer(LOCATIONS, 1800), [(FIRST_DAY, FIRST_DAY + 3)]
+        )
+        async for _ in pieces:
+            pass
+
+    with pytest.raises(ValueError, match="in the order of their days"):
+        asyncio.run(collect())
