@@ -182,6 +182,8 @@ class PingSessionizer:
     def find_affected_days(self, sessions: PingRuns) -> Ints:
         """Return the days on which stays start that differ before and after the change."""
         pings, after = sessions.pings, sessions.after.stays
+        if (pings.change > 0).all():
+            return np.unique(self._find_days(after.start_ms, after.zone))
         users = np.unique(sessions.user[sessions.starts[sessions.has_change]])
         is_before = pings.change <= 0  # of no ping, when all are new
         if is_before.any():

@@ -19,7 +19,7 @@ from okube_api.geo.distance import haversine_m_array
 from okube_api.geo.place_cells import CELL_FIELDS, compute_many_cells
 from okube_api.geo.place_locator import CELLS_GIVEN
 from okube_api.geo.place_shapes import Circle, Shape, measure_extent_m, project_polygon
-from okube_api.ingest.columns.columns import count_by_group, expand_ranges, mark_group_starts, to_offsets
+from okube_api.ingest.columns.columns import count_by_group, expand_ranges, mark_group_starts, sort_order, to_offsets
 from okube_api.ingest.derive.ping_stays import ZoneRules
 from okube_api.ingest.derive.shape_index import DistanceBounds, ShapeIndex
 from okube_api.store.arrays import Flags, Floats, Ints
@@ -114,10 +114,15 @@ class PlaceIndex:
         point, zone, metres, centre_m = self._find_candidates(lng, lat)
         if self.rules.is_exclusive:
             place, kind = zone // len(ZONE_KINDS), zone % len(ZONE_KINDS)
-            level = self.level[place]
-            by = np.lexsort((place, centre_m, metres, kind, level, point))
-            is_first = mark_group_starts(point[by], level[by])
-            point, zone = point[by][is_first], zone[by][is_first]
+            group = point * (int(self.level.max(initial=0)) + 1) + self.level[place]
+            by = sort_order(group)
+            is_first = mark_group_starts(group[by])
+            # Most points have one candidate; only the others are sorted by several keys, which takes much longer.
+            tied = np.flatnonzero(~(is_first & np.append(is_first[1:], True)))
+            rows = by[tied]
+            by[tied] = rows[np.lexsort((place[rows], centre_m[rows], metres[rows], kind[rows], group[rows]))]
+            chosen = by[is_first]
+            point, zone = point[chosen], zone[chosen]
         elif self.zones_overlap:
             kinds = len(ZONE_KINDS)
             place = point * len(self.ids) + zone // kinds
