@@ -3,7 +3,7 @@
 The rule is that of `derive/deduplication.py`; events with natural keys are counted by `raw/reference_state.py`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from hashlib import blake2b
 
 import numpy as np
@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from okube_api.ingest.columns.columns import mark_group_starts, to_integers
+from okube_api.ingest.columns.columns import DayRange, mark_group_starts, to_integers
 from okube_api.ingest.events.kinds import OWN_ID_KEY, EventKind
 from okube_api.ingest.raw.reader import read_blocks
 from okube_api.store.protocol import Reader
-from okube_api.store.ranges import find_ranges
 
 Words = NDArray[np.uint64]
 
@@ -26,14 +25,15 @@ _NULL = np.uint64(0xDEADBEEFDEADBEEF)
 
 
 async def count_new_events(
-    view: Reader, kind: EventKind, batch: int, other_batches: Collection[int], parts: Collection[int]
+    view: Reader, kind: EventKind, batch: int, other_batches: Collection[int], spans: Iterable[DayRange]
 ) -> int:
     """Return how many distinct events of a batch are in none of the other batches; the rest are duplicates.
 
-    parts: the parts in which the batch has rows.  Events are compared by 63 bits of a hash of their key.
+    spans: ranges that contain the parts in which the batch has rows, not overlapping.
+    Events are compared by 63 bits of a hash of their key.
     """
     count = 0
-    for first, last in find_ranges(parts):
+    for first, last in spans:
         words_of_part: list[Words] = []
         part: int | None = None
         async for block in read_blocks(view, kind.table, first, last, {batch, *other_batches}):

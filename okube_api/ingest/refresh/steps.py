@@ -39,7 +39,7 @@ from okube_api.store.protocol import Change, Reader
 from okube_api.store.ranges import find_ranges, join_ranges
 
 _FEW_VALUES = 5000  # users or areas that one condition may name; for more, all days of the facts are refreshed
-_JOINED_DAYS = 7  # days with events are read together when they are at most this many days apart
+_JOINED_DAYS = 7  # changed days are read together when they are, or have between them, at most this many days
 _REFERENCES = ("areas", "panelists")
 
 
@@ -131,12 +131,13 @@ async def count_accepted(state: RefreshState) -> None:
     for batch in sorted(state.batches, key=lambda batch: batch.number):
         kind = KINDS[batch.kind]
         parts = await state.change.list_parts(kind.table, batch.number)
+        spans = await _join_spans(state.change, (batch.kind,), find_ranges(parts))
         if kind.natural_key:
             delta = BatchDelta(frozenset({*earlier, batch.number}), added=frozenset({batch.number}))
-            counts = [await count_changed_keys(state.change, kind, delta, span) for span in find_ranges(parts)]
+            counts = [await count_changed_keys(state.change, kind, delta, span) for span in spans]
             state.accepted[batch.number] = sum(counts)
         else:
-            state.accepted[batch.number] = await count_new_events(state.change, kind, batch.number, earlier, parts)
+            state.accepted[batch.number] = await count_new_events(state.change, kind, batch.number, earlier, spans)
         earlier.add(batch.number)
 
 
@@ -154,7 +155,7 @@ async def rewrite_panel(state: RefreshState) -> None:
 
 async def load_panel(state: RefreshState) -> None:
     """Load the panel, unless only facts of presence are refreshed, which have no weights."""
-    if any(_make_task(state, group) for group in (GEO, CONVERSION)):
+    if _has_days(state, GEO) or _has_days(state, CONVERSION):
         state.panel = await read_panel(state.change, state.delta)
 
 
@@ -242,30 +243,31 @@ async def _find_fact_days(change: Change, facts: Iterable[Fact], where: Conditio
 
 async def refresh_geo_stays(state: RefreshState) -> None:
     """Write the stays of the panel on the days of the refresh."""
-    if task := _make_task(state, GEO):
+    if task := await _make_task(state, GEO):
         assert state.panel is not None, "loaded where there are days to write"
         await geo_stays.refresh_geo_stays(state.change, state.context, state.panel, task, state.ping_counts)
 
 
 async def refresh_presence(state: RefreshState) -> None:
     """Write the facts of presence on the days of the refresh."""
-    if task := _make_task(state, PRESENCE):
+    if task := await _make_task(state, PRESENCE):
         await presence.refresh_presence(state.change, state.context, task)
 
 
 async def refresh_conversion(state: RefreshState) -> None:
     """Write the facts of conversion on the days of the refresh."""
-    if not _make_task(state, CONVERSION):
+    if not _has_days(state, CONVERSION):
         return
     assert state.panel is not None, "loaded where there are days to write"
     extra_days = frozenset(state.extra_days[CONVERSION])
-    kinds = {kind for kind in CONVERSION.kinds if kind in state.changed_days}
-    if extra_days:
-        kinds.add("touches")  # one kind is enough for the days to be written
+    kinds = [kind for kind in CONVERSION.kinds if kind in state.changed_days]
+    if extra_days and "touches" not in kinds:
+        kinds.insert(0, "touches")  # one kind is enough for the days to be written
     tasks = {
-        kind: RefreshTask(state.delta, state.changed_days.get(kind, ()), extra_days)
-        for kind in CONVERSION.kinds
-        if kind in kinds
+        kind: RefreshTask(
+            state.delta, await _join_spans(state.change, (kind,), state.changed_days.get(kind, ())), extra_days
+        )
+        for kind in kinds
     }
     await conversion.refresh_conversion(state.change, state.context, state.panel, tasks)
 
@@ -288,11 +290,41 @@ async def delete_expired_events(state: RefreshState) -> None:
         await state.change.replace(table, days, make_arrow_schema(get_stored_types(table)).empty_table())
 
 
-def _make_task(state: RefreshState, group: FactGroup) -> RefreshTask | None:
+def _has_days(state: RefreshState, group: FactGroup) -> bool:
+    """Return whether there are days on which to refresh a group of facts."""
+    return bool(state.extra_days[group]) or any(kind in state.changed_days for kind in group.kinds)
+
+
+async def _make_task(state: RefreshState, group: FactGroup) -> RefreshTask | None:
     """Return the days on which to refresh a group of facts, None when there are none."""
-    changed_days = {kind: state.changed_days[kind] for kind in group.kinds if kind in state.changed_days}
-    extra_days = state.extra_days[group]
-    if not changed_days and not extra_days:
+    if not _has_days(state, group):
         return None
-    ranges = [span for spans in changed_days.values() for span in spans] + [(day, day) for day in extra_days]
-    return RefreshTask(state.delta, join_ranges(ranges, max_step=_JOINED_DAYS), frozenset(extra_days))
+    extra_days = state.extra_days[group]
+    spans = [span for kind in group.kinds for span in state.changed_days.get(kind, ())]
+    spans += [(day, day) for day in extra_days]
+    return RefreshTask(state.delta, await _join_spans(state.change, group.kinds, spans), frozenset(extra_days))
+
+
+async def _join_spans(change: Change, kinds: Iterable[str], spans: Iterable[DayRange]) -> list[DayRange]:
+    """Return spans of UTC days, ascending, joined where it is cheap to read the events of the kinds between them."""
+    ranges = join_ranges(spans, max_step=_JOINED_DAYS)
+    if len(ranges) <= 1:
+        return ranges
+    return join_near_ranges(ranges, [day for kind in kinds for day in await change.list_parts(KINDS[kind].table)])
+
+
+def join_near_ranges(ranges: Sequence[DayRange], event_days: Iterable[int]) -> list[DayRange]:
+    """Return ranges, joined where at most `_JOINED_DAYS` days between two of them have events.
+
+    Reading a range takes several queries, but days without events cost nothing.  So late events on many single days
+    are read together.
+    """
+    days = np.unique(np.fromiter(event_days, np.int64))
+    joined = list(ranges[:1])
+    for first, last in ranges[1:]:
+        between = np.searchsorted(days, first) - np.searchsorted(days, joined[-1][1], side="right")
+        if between <= _JOINED_DAYS:
+            joined[-1] = joined[-1][0], last
+        else:
+            joined.append((first, last))
+    return joined
