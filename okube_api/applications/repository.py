@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from okube_api.applications.schemas import merge_settings
 from okube_api.clock import Clock
 from okube_api.errors import NotFound
-from okube_api.kit.application import NEW_STAYS
+from okube_api.kit.application import NEW_STAYS, Application
 from okube_api.kit.repository import Precondition, Repository
 from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, WatchedFields, detect_changes
 from okube_api.store.conditions import EVERYTHING, Condition, OneOf
@@ -26,6 +26,7 @@ APPLICATIONS = Collection(
     search=("key", "name"),
 )
 
+_MOST_LOADED = 1000  # names of applications
 _WATCHED_FIELDS: WatchedFields = {ChangeKind.TIMEZONE: ("timezone",), ChangeKind.SETTINGS: ("settings",)}
 
 DEFAULTS: Json = {"timezone": "Europe/Paris", "currency": "EUR", "active": True}
@@ -42,6 +43,24 @@ class ApplicationRepository(Repository):
     def __init__(self, store: Store, clock: Clock, changes: ChangePublisher) -> None:
         super().__init__(store, clock)
         self._changes = changes
+        self._loaded: dict[str, Application] = {}
+        self._loaded_revision: str | None = None
+
+    async def load(self, id_or_key: str) -> Application:
+        """Return the application with this id or key, from memory until an application is written.  Raise NotFound.
+
+        Nearly every request needs it, and its settings take longer to validate than the rest of a small request.
+        """
+        revision = self.store.revision(self.collection)  # before the read: a write in between outdates what was read
+        if revision != self._loaded_revision or len(self._loaded) >= _MOST_LOADED:
+            self._loaded.clear()
+            self._loaded_revision = revision
+        application = self._loaded.get(id_or_key)
+        if application is None:
+            application = Application.from_document(await self.get_by_name(id_or_key))
+            if revision is not None and revision == self._loaded_revision:
+                self._loaded[id_or_key] = application
+        return application
 
     async def get_by_name(self, id_or_key: str) -> Json:
         """Return the application with this id or key.  Raise NotFound."""

@@ -6,9 +6,9 @@ from datetime import timedelta
 from okube_api.auth.attempts import LoginAttempts
 from okube_api.auth.captcha import Captcha
 from okube_api.auth.denylist import Denylist
-from okube_api.auth.keys import ApiKeyRepository
+from okube_api.auth.keys import KEYS, ApiKeyRepository
 from okube_api.auth.passwords import Passwords
-from okube_api.auth.repository import User, UserRepository
+from okube_api.auth.repository import DENYLIST, User, UserRepository
 from okube_api.auth.tokens import TOKEN_REFUSED, Signer, Token
 from okube_api.clock import Clock
 from okube_api.errors import Forbidden, Unauthorised
@@ -19,6 +19,7 @@ from okube_api.store.protocol import Store
 from okube_api.store.values import Json
 
 _WRONG_CREDENTIALS = "The login or the password is wrong."
+_MOST_IDENTITIES = 4096
 _NO_TOKEN = "Send the token of POST /auth/login as 'Authorization: Bearer TOKEN'."  # noqa: S105 - a message
 
 
@@ -49,6 +50,8 @@ class LoginSessions:
         self.attempts = LoginAttempts(store, clock, secret, self.captcha, settings)
         self.users = UserRepository(store, clock)
         self.keys = ApiKeyRepository(store, clock, self._signer)
+        self._identities: dict[str, Identity] = {}
+        self._identities_revision: str | None = None
 
     async def log_in(
         self, login: str, password: str, captcha: str | None = None, *, address: str = ""
@@ -80,11 +83,28 @@ class LoginSessions:
         return Identity(user, token), self._signer.sign(token)
 
     async def identify(self, authorization: str | None) -> Identity:
-        """Return the caller who sends this `Authorization` header.  Raise Unauthorised."""
+        """Return the caller who sends this `Authorization` header.  Raise Unauthorised.
+
+        Callers are kept in memory by the text of their token, until a user, an API key or the denylist is written.
+        """
         scheme, _, text = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not text:
             raise Unauthorised(_NO_TOKEN)
-        token = self._signer.read(text.strip(), self._clock())
+        text = text.strip()
+        token = self._signer.read(text, self._clock())
+        # Before anything is read: a write to users, API keys or the denylist in between outdates what was read.
+        revision = self._store.revision(self.users.collection, KEYS, DENYLIST)
+        if revision != self._identities_revision or len(self._identities) >= _MOST_IDENTITIES:
+            self._identities.clear()
+            self._identities_revision = revision
+        if (identity := self._identities.get(text)) is not None:
+            return identity
+        identity = await self._load_identity(token)
+        if revision is not None and revision == self._identities_revision:
+            self._identities[text] = identity
+        return identity
+
+    async def _load_identity(self, token: Token) -> Identity:
         document = await self._store.get(self.users.collection, equal("_id", token.user))
         if document is None or document["disabled"]:
             raise Unauthorised(TOKEN_REFUSED)

@@ -13,7 +13,6 @@ from time import time
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, Storage
-from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.requests import Request
 
 from okube_api.errors import TooManyRequests
@@ -52,7 +51,7 @@ class RateLimits:
         self._address = _parse_policy("address", settings.address_rate_limit)
         self._login = _parse_policy("login", settings.login_rate_limit)
         embedded = settings.store_url.startswith("duckdb:")
-        self._counter = FixedWindowRateLimiter(MemoryStorage() if embedded else WindowStorage(store))
+        self._storage: Storage = MemoryStorage() if embedded else WindowStorage(store)
 
     async def check_address(self, request: Request) -> None:
         """Count a request of a client address.  Raise TooManyRequests above the limit."""
@@ -68,14 +67,15 @@ class RateLimits:
             await self._count(self._user, caller, request)
 
     async def _count(self, policy: RatePolicy, client: str, request: Request) -> None:
-        is_allowed = await self._counter.hit(policy.item, policy.name, client)
-        resets, left = await self._counter.get_window_stats(policy.item, policy.name, client)
-        wait_s = max(1, ceil(resets - time()))
+        # As the library's strategy of fixed windows, which reads the count again for the number that is left.
+        key = policy.item.key_for(policy.name, client)
+        count = await self._storage.incr(key, policy.item.get_expiry())
+        wait_s = max(1, ceil(await self._storage.get_expiry(key) - time()))
         headers = request.state.headers if hasattr(request.state, "headers") else {}
         headers["RateLimit-Policy"] = policy.header_value
-        headers["RateLimit"] = f'"{policy.name}";r={max(0, left)};t={wait_s}'
+        headers["RateLimit"] = f'"{policy.name}";r={max(0, policy.item.amount - count)};t={wait_s}'
         request.state.headers = headers
-        if not is_allowed:
+        if count > policy.item.amount:
             raise TooManyRequests(f"The limit is {policy.item}. Try again in {wait_s} s.", retry_after_s=wait_s)
 
 

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from okube_api.analytics import service
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
 from okube_api.analytics.rendering import RenderedContent
+from okube_api.api import route
 from okube_api.api.routes import analytics as routes
 from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
@@ -214,3 +215,19 @@ def test_the_least_recently_used_answers_are_dropped() -> None:
     assert 3 <= cache.size <= 5
     cache.clear()
     assert cache.size == 0
+
+
+async def test_repeated_question_reads_no_documents_and_solves_no_dependencies(
+    world: World, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask(world)
+    if server.services.analytics.answer_cache.revision() is None:  # MongoDB
+        return
+
+    def refuse(*args: object, **options: object) -> None:
+        raise AssertionError(f"{args} {options}")
+
+    monkeypatch.setattr(route, "solve_dependencies", refuse)
+    for method in ("get", "find"):
+        monkeypatch.setattr(server.services.store, method, refuse)
+    assert (await ask(world))[0]["data"]["all"] == 3

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from okube_api.errors import NotFound
 from okube_api.kit.application import Stays
 from okube_api.store.conditions import equal
 
@@ -194,3 +195,19 @@ async def test_an_id_takes_precedence_over_a_key_of_another_application(
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/key")
     assert (await platform.get(f"/applications/{tenant.id}")).json()["_id"] == tenant.id
     assert (await platform.get(f"/applications/{shadowed['_id']}")).json()["key"] == tenant.id
+
+
+async def test_loaded_application_is_current_by_every_name(
+    server: Server, tenant: Tenant, platform: httpx.AsyncClient
+) -> None:
+    """Load an application by id and key around changes of its key and time zone."""
+    applications = server.services.applications
+    for name in (tenant.id, tenant.key, tenant.id.upper()):
+        assert (await applications.load(name)).timezone == "Europe/Paris"
+    new_key = f"{tenant.key}-new"
+    answer = await platform.put(f"/a/{tenant.id}", json={"key": new_key, "timezone": "Europe/London"})
+    assert answer.status_code == 200, answer.text
+    for name in (tenant.id, new_key, tenant.id.upper()):
+        assert (await applications.load(name)).timezone == "Europe/London"
+    with pytest.raises(NotFound):
+        await applications.load(tenant.key)

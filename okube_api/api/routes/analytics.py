@@ -25,7 +25,17 @@ from okube_api.analytics.schemas.query import Query as QuestionBody
 from okube_api.analytics.schemas.url import UpliftUrlParams, UrlParams
 from okube_api.analytics.scope import QuestionScope
 from okube_api.analytics.service import Analytics, AnswerOptions
-from okube_api.api.access import DEMO_STUDY, Access, CanRead, SiteAccess, SiteToRead, get_identity, require_role
+from okube_api.api.access import (
+    DEMO_STUDY,
+    Access,
+    CanRead,
+    SiteAccess,
+    SiteToRead,
+    get_identity,
+    load_access,
+    load_site_to_read,
+    require_role,
+)
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep, get_services
 from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, negotiate_csv
@@ -44,6 +54,17 @@ class QuestionRoute(JsonRoute):
     """A route of questions: it looks for a cached answer before the parameters and the body are validated."""
 
     ignored_parameters = frozenset({"uplift"})  # of presence, whose devices are no panel; the others know it
+
+    async def check_access(self, request: Request) -> None:
+        """Refuse a caller who may not read the application or the site of the path.
+
+        All questions need the same access, which costs a tenth of resolving their dependencies.
+        """
+        services, names = get_services(request), request.path_params
+        if "site" in names:
+            await load_site_to_read(request, names["site"], services)
+        else:
+            await load_access(services, get_identity(request).user, names["application"], Role.READER)
 
     async def respond_early(self, request: Request) -> Response | None:
         """Return the cached answer, if the caller may read it.  Raise Impossible or BadRequest for too large bodies."""

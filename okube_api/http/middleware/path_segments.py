@@ -5,6 +5,7 @@ segment of the raw path on its own, and leaves only slashes and percent signs in
 `decode_parameters` then decodes these in the path parameters.
 """
 
+import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -12,6 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from okube_api.errors import BadRequest, NotFound, Refusal
 from okube_api.http.problems import problem_response
+
+_PLAIN = re.compile(rb"[!-$&-~]*")  # nothing to decode, and no control characters: nearly every path
 
 
 class PathSegments:
@@ -40,6 +43,8 @@ def _rewrite_path(scope: Scope) -> str:
     raw: bytes | None = scope.get("raw_path")
     if raw is None:  # some servers send no raw path: slashes in keys cannot be recognised then
         raw = scope["path"].replace("%", "%25").encode("utf-8")
+    if _PLAIN.fullmatch(raw):
+        return raw.decode("ascii")
     return "/".join(_decode_segment(part) for part in raw.split(b"/"))
 
 

@@ -38,10 +38,10 @@ class ProxyHeaders:
         """Pass a request on with the scheme and address of its client; answer 403 where HTTPS is required."""
         if scope["type"] == "http":
             forwarded = is_forwarded(scope)
-            is_direct_from_loopback = is_from_loopback(scope)
+            must_be_https = self.require_https and (forwarded or not _is_loopback(_client_address(scope)))
             if forwarded and _is_in_networks(_client_address(scope), self.proxies):
                 self._apply_forwarded(scope)
-            if self.require_https and not is_direct_from_loopback and not _is_https_or_health(scope):
+            if must_be_https and not _is_https_or_health(scope):
                 await problem_response(Forbidden(_HTTPS_REQUIRED), scope)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
