@@ -111,7 +111,10 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None, 
     app.add_middleware(PathSegments)
     app.add_middleware(AllowedHosts, hosts=settings.allowed_hosts, require_https=settings.require_https)
     app.add_middleware(
-        ProxyHeaders, proxies=parse_networks(settings.trusted_proxies), require_https=settings.require_https
+        ProxyHeaders,
+        proxies=parse_networks(settings.trusted_proxies),
+        require_https=settings.require_https,
+        reads_forwarded=settings.proxy_headers == "forwarded",
     )
     bug_answer: ASGIApp = answer_bug
     if settings.allowed_origins:  # outside of all that can refuse a request, so that pages can read refusals, too

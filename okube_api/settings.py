@@ -66,8 +66,13 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_check_network)], ...], NoDecode] = Field(
         (),
-        description="Addresses or networks of proxies whose headers `X-Forwarded-*`, or else `Forwarded`, are trusted, "
-        "comma-separated.",
+        description="Addresses or networks of proxies whose headers about the client (`OKUBE_PROXY_HEADERS`) are "
+        "trusted, comma-separated.",
+    )
+    proxy_headers: Literal["x-forwarded", "forwarded"] = Field(
+        "x-forwarded",
+        description="Headers that trusted proxies set: `x-forwarded` (`X-Forwarded-For`, `-Proto` and `-Prefix`) or "
+        "`forwarded` (RFC 7239). The others are ignored: clients can invent them.",
     )
     allowed_hosts: Annotated[tuple[Annotated[str, AfterValidator(_check_host)], ...], NoDecode] = Field(
         (),
@@ -131,6 +136,11 @@ class Settings(BaseSettings):
         10_737_418_240,
         ge=1024,
         description="Maximum size of a file of events sent over HTTP, compressed and decompressed, in bytes.",
+    )
+    rejected_lines: int = Field(
+        10_000,
+        ge=0,
+        description="Maximum number of rejected lines that are stored with a batch; further ones are only counted.",
     )
     query_params: int = Field(50, ge=1, description="Maximum number of params in one analytics question.")
     query_rows: int = Field(

@@ -27,12 +27,17 @@ def parse_networks(names: Iterable[str]) -> Networks:
 
 
 class ProxyHeaders:
-    """Middleware that takes the scheme and client address from trusted proxies, then refuses plain HTTP (403)."""
+    """Middleware that takes the scheme and client address from trusted proxies, then refuses plain HTTP (403).
 
-    def __init__(self, app: ASGIApp, proxies: Networks, require_https: bool) -> None:
+    reads_forwarded: whether the proxies set `Forwarded`; else they set `X-Forwarded-*`.  A proxy passes on the headers
+    that it does not set, and its clients may have invented those: they are ignored.
+    """
+
+    def __init__(self, app: ASGIApp, proxies: Networks, require_https: bool, *, reads_forwarded: bool = False) -> None:
         self.app = app
         self.proxies = proxies
         self.require_https = require_https
+        self.reads_forwarded = reads_forwarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with the scheme and address of its client; answer 403 where HTTPS is required."""
@@ -50,20 +55,23 @@ class ProxyHeaders:
         """Set the scheme, the client and the prefix of paths from the forwarded headers.
 
         Each proxy appends the scheme and address of its own client.  The last scheme is therefore that of the nearest
-        proxy, and the last address that is not a trusted proxy is the client.  `Forwarded` counts only without
-        `X-Forwarded-*`: a proxy that sets those passes on a `Forwarded` that its client has invented.
+        proxy, and the last address that is not a trusted proxy is the client.
         """
-        hops = parse_forwarded(_read_header(scope, b"forwarded")) if not _has_x_forwarded(scope) else []
-        schemes = [hop["proto"].lower() for hop in hops if "proto" in hop] or _read_list(scope, b"x-forwarded-proto")
+        if self.reads_forwarded:
+            hops = parse_forwarded(_read_header(scope, b"forwarded"))
+            schemes = [hop["proto"].lower() for hop in hops if "proto" in hop]
+            addresses = [hop["for"] for hop in hops if "for" in hop]
+            if hops and "host" in hops[-1]:
+                others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+                scope["headers"] = [*others, (b"host", hops[-1]["host"].encode("latin-1"))]
+        else:
+            schemes = _read_list(scope, b"x-forwarded-proto")
+            addresses = _read_list(scope, b"x-forwarded-for")
+            prefix = "".join(part.rstrip("/") for part in _read_list(scope, b"x-forwarded-prefix"))
+            if _PREFIX.fullmatch(prefix):
+                scope.setdefault("state", {})["prefix"] = prefix
         if schemes and schemes[-1] in {"http", "https"}:
             scope["scheme"] = schemes[-1]
-        if hops and "host" in hops[-1]:
-            others = [(name, value) for name, value in scope["headers"] if name != b"host"]
-            scope["headers"] = [*others, (b"host", hops[-1]["host"].encode("latin-1"))]
-        prefix = "".join(part.rstrip("/") for part in _read_list(scope, b"x-forwarded-prefix"))
-        if _PREFIX.fullmatch(prefix):
-            scope.setdefault("state", {})["prefix"] = prefix
-        addresses = [hop["for"] for hop in hops if "for" in hop] or _read_list(scope, b"x-forwarded-for")
         for text in reversed(addresses):
             address = parse_address(text)
             scope["client"] = (text if address is None else str(address), 0)

@@ -1,4 +1,4 @@
-"""Headers of proxies: `Forwarded` (RFC 7239) is read beside `X-Forwarded-*`, from trusted proxies only."""
+"""Headers of proxies: those that trusted proxies set, `X-Forwarded-*` or `Forwarded` (RFC 7239), and no others."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,9 @@ pytestmark = pytest.mark.anyio
 PROXY = "10.1.2.3"
 
 
-async def pass_on(headers: Mapping[str, str], address: str = PROXY) -> dict[str, Any] | int:
+async def pass_on(
+    headers: Mapping[str, str], address: str = PROXY, *, reads_forwarded: bool = False
+) -> dict[str, Any] | int:
     """Return what the application sees of a request through a proxy, or the status of its refusal."""
     seen: dict[str, Any] = {}
     sent: list[Message] = []
@@ -20,6 +22,8 @@ async def pass_on(headers: Mapping[str, str], address: str = PROXY) -> dict[str,
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         host = [value.decode() for name, value in scope["headers"] if name == b"host"]
         seen.update(scheme=scope["scheme"], address=scope["client"][0], host=host)
+        if prefix := scope.get("state", {}).get("prefix"):
+            seen["prefix"] = prefix
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -35,7 +39,10 @@ async def pass_on(headers: Mapping[str, str], address: str = PROXY) -> dict[str,
         "client": (address, 1),
         "headers": [(name.lower().encode(), value.encode()) for name, value in pairs.items()],
     }
-    await ProxyHeaders(application, parse_networks(["10.0.0.0/8"]), require_https=True)(scope, receive, send)
+    middleware = ProxyHeaders(
+        application, parse_networks(["10.0.0.0/8"]), require_https=True, reads_forwarded=reads_forwarded
+    )
+    await middleware(scope, receive, send)
     return seen or int(sent[0]["status"])
 
 
@@ -69,7 +76,7 @@ def test_forwarded_is_parsed(header: str, expected: list[dict[str, str]]) -> Non
     ],
 )
 async def test_forwarded_of_a_trusted_proxy_counts(forwarded: str, expected: tuple[Any, ...]) -> None:
-    seen = await pass_on({"Forwarded": forwarded})
+    seen = await pass_on({"Forwarded": forwarded}, reads_forwarded=True)
     assert seen == dict(zip(("scheme", "address", "host"), expected, strict=True))
 
 
@@ -79,13 +86,33 @@ async def test_forwarded_of_a_trusted_proxy_counts(forwarded: str, expected: tup
         ({"Forwarded": "for=127.0.0.1;proto=https"}, "198.51.100.9"),
         ({"Forwarded": "for=127.0.0.1"}, "127.0.0.1"),
         ({"Forwarded": "for=6.6.6.6;proto=https, for=192.0.2.7;proto=http"}, PROXY),
-        ({"Forwarded": "for=6.6.6.6;proto=https", "X-Forwarded-Proto": "http"}, PROXY),
         ({"Forwarded": "proto=https;;"}, PROXY),
     ],
-    ids=["not trusted", "not direct", "nearest proxy", "invented beside X-Forwarded", "malformed"],
+    ids=["not trusted", "not direct", "nearest proxy", "malformed"],
 )
 async def test_plain_http_stays_refused(headers: dict[str, str], address: str) -> None:
-    assert await pass_on(headers, address) == 403
+    assert await pass_on(headers, address, reads_forwarded=True) == 403
+
+
+X_FORWARDED = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/api"}
+
+
+@pytest.mark.parametrize("invented", [{}, {"Forwarded": "for=6.6.6.6;proto=http;host=evil.example"}])
+async def test_forwarded_is_ignored_where_proxies_set_x_forwarded(invented: dict[str, str]) -> None:
+    expected = {"scheme": "https", "address": "192.0.2.1", "host": ["inside"], "prefix": "/api"}
+    assert await pass_on({**X_FORWARDED, **invented}) == expected
+
+
+@pytest.mark.parametrize("invented", [{}, X_FORWARDED, {"X-Forwarded-For": "6.6.6.6, 192.0.2.9"}])
+async def test_x_forwarded_is_ignored_where_proxies_set_forwarded(invented: dict[str, str]) -> None:
+    seen = await pass_on({"Forwarded": "for=192.0.2.7;proto=https", **invented}, reads_forwarded=True)
+    assert seen == {"scheme": "https", "address": "192.0.2.7", "host": ["inside"]}
+
+
+@pytest.mark.parametrize("reads_forwarded", [True, False])
+async def test_invented_header_alone_does_not_make_https(reads_forwarded: bool) -> None:
+    headers = X_FORWARDED if reads_forwarded else {"Forwarded": "for=6.6.6.6;proto=https"}
+    assert await pass_on(headers, reads_forwarded=reads_forwarded) == 403
 
 
 @pytest.mark.parametrize(
