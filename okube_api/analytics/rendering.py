@@ -8,8 +8,8 @@ from typing import IO
 
 import orjson
 
-from okube_api.analytics.answer import build_elements, name_areas
-from okube_api.analytics.table import flatten_elements, format_csv
+from okube_api.analytics.answer import build_elements
+from okube_api.analytics.table import LineBlock, flatten_elements, format_csv
 from okube_api.engine.question import Question
 from okube_api.engine.run import EngineAnswer
 from okube_api.store.values import Json
@@ -78,10 +78,10 @@ def render_json(
 def render_csv(question: Question, answer: EngineAnswer, areas: AreaNames) -> RenderedContent:
     """Return the answer as CSV.  Leaves are built twice if they are many: the columns depend on all of them."""
 
-    def list_lines() -> Iterator[Json]:
+    def list_blocks() -> Iterator[LineBlock]:
         return flatten_elements(question, build_elements(question, answer.kpi_results), areas)
 
-    return _write_parts(format_csv(list_lines))
+    return _write_parts(format_csv(list_blocks))
 
 
 def _write_parts(parts: Iterator[bytes]) -> RenderedContent:
@@ -97,13 +97,12 @@ def _write_parts(parts: Iterator[bytes]) -> RenderedContent:
 
 def _format_json(question: Question, answer: EngineAnswer, areas: AreaNames, envelope: Json | None) -> Iterator[bytes]:
     yield b"[" if envelope is None else b'{"results":['
-    for index, element in enumerate(build_elements(question, answer.kpi_results)):
+    for index, element in enumerate(build_elements(question, answer.kpi_results, areas)):
         yield (b"," if index else b"") + orjson.dumps(element.head)[:-1] + b',"data":{'
         separator = b""
         for block in element.blocks:
-            name_areas(element.kpi_result.scope_request.scope, block, areas)
-            if block:
-                yield separator + orjson.dumps(block)[1:-1]
+            if rows := block.format_json():
+                yield separator + rows
                 separator = b","
         yield b"}}"
     yield b"]" if envelope is None else b"]," + orjson.dumps(envelope)[1:]

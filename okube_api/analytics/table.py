@@ -3,14 +3,15 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Any
 
 import orjson
 
 from okube_api.analytics.answer import AnswerElement
+from okube_api.analytics.row_block import RowBlock
 from okube_api.catalogue.buckets import to_date
-from okube_api.catalogue.scopes import Scope
 from okube_api.engine.question import Question
 from okube_api.engine.run import KpiResult
 from okube_api.kit.booleans import format_boolean
@@ -18,39 +19,93 @@ from okube_api.store.values import Json
 from okube_api.tables.cells import format_text
 
 FIRST_COLUMNS = ("kpi", "mode", "scope", "granularity", "_id", "key", "name", "bucket", "from", "value")
+_ROW_COLUMNS, _BUCKET_COLUMNS = FIRST_COLUMNS[:7], FIRST_COLUMNS[7:9]
 _MOST_LINES_IN_MEMORY = 20_000
-_BLOCK_LINES = 2000
 AreaNames = Mapping[str, str]
 
 
-def flatten_elements(question: Question, elements: Iterable[AnswerElement], areas: AreaNames) -> Iterator[Json]:
+@dataclass(frozen=True, slots=True)
+class LineBlock:
+    """Some lines of the table: each is a row's cells, a bucket's cells and a leaf.
+
+    row_cells: those of `_ROW_COLUMNS`, by row.
+    bucket_cells: those of `_BUCKET_COLUMNS`, by bucket.
+    rows, buckets: of each line.
+    leaves: of each line; their columns when they are objects.
+    """
+
+    row_cells: list[str]
+    bucket_cells: list[str]
+    rows: list[int]
+    buckets: list[int]
+    leaves: list[Any]
+
+    @property
+    def columns(self) -> Iterator[str]:
+        """The columns of the leaves."""
+        return chain.from_iterable(leaf for leaf in self.leaves if isinstance(leaf, dict))
+
+    def format_lines(self, columns: list[str]) -> bytes:
+        """Return the lines as CSV.  columns: of all leaves of the table, the first is `value`."""
+        if any(isinstance(leaf, dict) for leaf in self.leaves):
+            flat = (leaf if isinstance(leaf, dict) else {"value": leaf} for leaf in self.leaves)
+            endings = [_format_cells(leaf.get(column) for column in columns) for leaf in flat]
+        else:
+            end = "," * (len(columns) - 1)
+            endings = [
+                (repr(leaf) if type(leaf) in (int, float) else _format_cells((leaf,))) + end for leaf in self.leaves
+            ]
+        lines = [
+            f"{self.row_cells[row]},{self.bucket_cells[bucket]},{ending}\r\n"
+            for row, bucket, ending in zip(self.rows, self.buckets, endings, strict=True)
+        ]
+        return "".join(lines).encode()
+
+
+def flatten_elements(question: Question, elements: Iterable[AnswerElement], areas: AreaNames) -> Iterator[LineBlock]:
     """Yield the lines of the table.  `bucket` is `all` or a bucket's key, `from` its first day.
 
     areas: names of IRIS areas, by code.
     """
     for element in elements:
-        kpi_result = element.kpi_result
-        shared = {name: element.head[name] for name in ("kpi", "mode", "scope", "granularity")}
+        bucket_cells = _format_buckets(element.kpi_result, question)
         for block in element.blocks:
-            if kpi_result.scope_request.scope is Scope.GLOBALS:
-                for line in _flatten_leaves(block, kpi_result, question):
-                    yield {**shared, **line}
-                continue
-            for identifier, values in block.items():
-                label = question.labels.get(identifier)
-                names = {"name": areas.get(identifier)} if label is None else {"key": label.key, "name": label.name}
-                for line in _flatten_leaves(values, kpi_result, question):
-                    yield {**shared, "_id": identifier, **names, **line}
+            yield _flatten_block(block, element.head, bucket_cells, question, areas)
 
 
-def _flatten_leaves(values: Mapping[str, Any], kpi_result: KpiResult, question: Question) -> Iterator[Json]:
-    if kpi_result.kpi_request.all:
-        first_day = to_date(question.period.first).isoformat()
-        yield {"bucket": "all", "from": first_day, **_flatten_leaf(values["all"])}
-    if kpi_result.buckets is not None:
-        days = dict(zip(kpi_result.buckets.labels, kpi_result.buckets.first_days, strict=True))
-        for bucket, leaf in values["temporals"].items():
-            yield {"bucket": bucket, "from": to_date(days[bucket]).isoformat(), **_flatten_leaf(leaf)}
+def _format_buckets(kpi_result: KpiResult, question: Question) -> list[str]:
+    """Return the cells of each bucket, and those of the whole period last."""
+    buckets = kpi_result.buckets
+    labels_and_days = [] if buckets is None else list(zip(buckets.labels, buckets.first_days, strict=True))
+    pairs = [*labels_and_days, ("all", question.period.first)]
+    return [_format_cells((label, to_date(day).isoformat())) for label, day in pairs]
+
+
+def _flatten_block(
+    block: RowBlock, head: Mapping[str, Any], bucket_cells: list[str], question: Question, areas: AreaNames
+) -> LineBlock:
+    shared = [head[name] for name in FIRST_COLUMNS[:4]]
+    row_cells = []
+    for identifier in [None] if block.identifiers is None else block.identifiers:
+        label = None if identifier is None else question.labels.get(identifier)
+        key, name = (None, areas.get(identifier or "")) if label is None else (label.key, label.name)
+        row_cells.append(_format_cells((*shared, identifier, key, None if identifier is None else name)))
+    whole_period = len(bucket_cells) - 1
+    rows, buckets, leaves = [], [], []
+    temporals = block.temporals
+    bounds = [(0, 0)] * len(row_cells) if temporals is None else pairwise(temporals.bounds)
+    for row, (low, high) in enumerate(bounds):
+        if block.totals is not None:
+            rows.append(row)
+            buckets.append(whole_period)
+            leaves.append(block.totals[row])
+        if temporals is not None:
+            rows += [row] * (high - low)
+            buckets += temporals.positions[low:high].tolist()
+            leaves += temporals.leaves[low:high]
+    if any(isinstance(leaf, dict | list) for leaf in leaves):
+        leaves = [_flatten_leaf(leaf) for leaf in leaves]
+    return LineBlock(row_cells, bucket_cells, rows, buckets, leaves)
 
 
 def _flatten_leaf(leaf: Any, prefix: str = "") -> Json:
@@ -65,30 +120,33 @@ def _flatten_leaf(leaf: Any, prefix: str = "") -> Json:
     return {prefix or "value": leaf}
 
 
-def format_csv(list_lines: Callable[[], Iterator[Json]]) -> Iterator[bytes]:
+def format_csv(list_blocks: Callable[[], Iterator[LineBlock]]) -> Iterator[bytes]:
     """Yield the table as CSV in UTF-8, part by part; texts that a spreadsheet would run as a formula are escaped.
 
-    list_lines: returns the lines.  It is called again when they are too many to be held, after a first look for the
+    list_blocks: returns the lines.  It is called again when they are too many to be held, after a first look for the
     columns.
     """
-    lines = list_lines()
-    first_lines = list(islice(lines, _MOST_LINES_IN_MEMORY))
-    columns = dict.fromkeys(FIRST_COLUMNS)
-    for line in chain(first_lines, lines):
-        columns |= dict.fromkeys(line)
-    if len(first_lines) == _MOST_LINES_IN_MEMORY:
-        first_lines = []
-        lines = list_lines()
-    yield _format_lines([columns], format_text)
-    remaining = chain(first_lines, lines)
-    while block := list(islice(remaining, _BLOCK_LINES)):
-        yield _format_lines(([line.get(column) for column in columns] for line in block), _format_cell)
+    blocks = list_blocks()
+    first_blocks: list[LineBlock] = []
+    lines = 0
+    leaf_columns = {"value": None}
+    for block in blocks:
+        leaf_columns |= dict.fromkeys(block.columns)
+        lines += len(block.leaves)
+        first_blocks.append(block)
+        if lines > _MOST_LINES_IN_MEMORY:
+            first_blocks.clear()
+    columns = list(leaf_columns)
+    yield f"{_format_cells((*FIRST_COLUMNS[:-1], *columns))}\r\n".encode()
+    for block in first_blocks if lines <= _MOST_LINES_IN_MEMORY else list_blocks():
+        yield block.format_lines(columns)
 
 
-def _format_lines(lines: Iterable[Iterable[Any]], format_value: Callable[[Any], Any]) -> bytes:
+def _format_cells(values: Iterable[Any]) -> str:
+    """Return values as a line of CSV, without its end."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerows(map(format_value, line) for line in lines)
-    return text.getvalue().encode()
+    csv.writer(text).writerow([*map(_format_cell, values), ""])  # a line of one empty cell would be quoted
+    return text.getvalue()[:-3]
 
 
 def _format_cell(value: Any) -> Any:

@@ -80,7 +80,6 @@ def answer_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answer, "_BLOCK_CELLS", 3)
     monkeypatch.setattr(answer, "_BLOCK_VALUES", 3)
     monkeypatch.setattr(table, "_MOST_LINES_IN_MEMORY", 2)
-    monkeypatch.setattr(table, "_BLOCK_LINES", 3)
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/csv"])

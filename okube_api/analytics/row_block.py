@@ -1,0 +1,116 @@
+"""Rows of an answer by column, and their JSON.
+
+JSON is written by column: the numbers of a column become texts in one call, which are then joined with the texts
+between them.  This takes a fraction of the time of serialising nested dicts.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import orjson
+
+from okube_api.engine.results import Leaf
+from okube_api.store.arrays import Ints
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BucketLeaves:
+    """The leaves of the buckets of some rows, one row after the other.
+
+    labels: of all buckets.
+    positions: of the bucket of each leaf, in `labels`.
+    bounds: the leaves of row i are `leaves[bounds[i]:bounds[i + 1]]`.
+    """
+
+    labels: Sequence[str]
+    positions: Ints
+    leaves: Sequence[Leaf]
+    bounds: Sequence[int]
+
+    def list_labels(self) -> list[str]:
+        """Return the label of each leaf."""
+        labels: list[str] = np.array(self.labels, object)[self.positions].tolist()
+        return labels
+
+
+@dataclass(frozen=True, slots=True)
+class RowBlock:
+    """Rows of an answer: the values of some scope values, or the single row of `globals`.
+
+    identifiers: the scope values; None for `globals`.
+    properties: a value for each row, by name.
+    totals: the leaf of the whole period of each row; None when it was not requested.
+    temporals: the leaves of buckets; None without buckets.
+    """
+
+    identifiers: Sequence[str] | None
+    properties: Mapping[str, Sequence[str | None]]
+    totals: Sequence[Leaf] | None
+    temporals: BucketLeaves | None
+
+    def build_data(self) -> Json:
+        """Return the rows as JSON values: by scope value, or the values of `globals`."""
+        columns: dict[str, Sequence[Any]] = dict(self.properties)
+        if self.totals is not None:
+            columns["all"] = self.totals
+        if (temporals := self.temporals) is not None:
+            labels, leaves = temporals.list_labels(), temporals.leaves
+            columns["temporals"] = [
+                dict(zip(labels[low:high], leaves[low:high], strict=True)) for low, high in pairwise(temporals.bounds)
+            ]
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        if self.identifiers is None:
+            return rows[0] if rows else {}
+        return dict(zip(self.identifiers, rows or ({} for _ in self.identifiers), strict=True))
+
+    def format_json(self) -> bytes:
+        """Return what `orjson` writes for `build_data`, without the outer braces."""
+        heads = list(self._format_heads())
+        end = b"" if self.identifiers is None else b"}"
+        if self.temporals is None:
+            return b",".join([head + end for head in heads])
+        end = b"}" + end
+        # Texts and numbers alternate: `"label":` with what precedes it, then the leaf.
+        prefixes = np.array([b"," + orjson.dumps(label) + b":" for label in self.temporals.labels], object)
+        texts: list[bytes] = [b""] * (2 * len(self.temporals.leaves))
+        texts[::2] = prefixes[self.temporals.positions].tolist()
+        texts[1::2] = format_leaves(self.temporals.leaves)
+        before = b""
+        for head, (low, high) in zip(heads, pairwise(self.temporals.bounds), strict=True):
+            before += head
+            if low < high:
+                texts[2 * low] = before + texts[2 * low][1:]
+                before = b""
+            before += end + b","
+        return b"".join(texts) + before[:-1]
+
+    def _format_heads(self) -> Iterator[bytes]:
+        """Return the text of each row before the leaves of its buckets."""
+        columns: list[Iterator[bytes] | list[bytes]] = []
+        fields: list[bytes] = []
+        for name, values in self.properties.items():
+            fields.append(orjson.dumps(name) + b":%b")
+            columns.append(map(orjson.dumps, values))
+        if self.totals is not None:
+            fields.append(b'"all":%b')
+            columns.append(format_leaves(self.totals))
+        template = b",".join([*fields, b'"temporals":{'] if self.temporals is not None else fields)
+        if self.identifiers is None:
+            return map(template.__mod__, zip(*columns, strict=True)) if columns else iter((template,))
+        return map((b"%b:{" + template).__mod__, zip(map(orjson.dumps, self.identifiers), *columns, strict=True))
+
+
+def format_leaves(leaves: Sequence[Leaf]) -> list[bytes]:
+    """Return the JSON of each leaf."""
+    if not leaves:
+        return []
+    if not isinstance(leaves[0], dict):
+        text = orjson.dumps(leaves)
+        if not any(mark in text for mark in (b"{", b'"')) and text.count(b"[") == 1:  # only numbers and null
+            return text[1:-1].split(b",")
+    return list(map(orjson.dumps, leaves))
