@@ -80,6 +80,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         memory_limit=settings.memory_limit,
         threads=settings.threads,
         keep_days=settings.keep_days,
+        most_rejected=settings.rejected_lines,
     )
     invalidation = Invalidation(ingest)
     changes.subscribe(invalidation.invalidate)

@@ -83,6 +83,11 @@ class Batches(Repository):
 
         return await self.change(batch, edit)
 
+    async def renew(self, batch: Json) -> None:
+        """Set the time of the last update of a batch that is being received, so that it is not abandoned."""
+        where = equal("_id", batch["_id"]) & equal("state", State.RECEIVING)
+        await self.store.update(BATCHES, where, {"updatedAt": stamp(self.clock())})
+
     async def complete(self, batch: Json, fields: Mapping[str, Any]) -> Json:
         """Set fields of a batch whose file was read to its end.  Raise RequestConflict when it was interrupted."""
 

@@ -26,6 +26,11 @@ class BatchAnswer(Answer):
     accepted: int = Field(0, description="Number of new events, set when the batch becomes visible.")
     duplicate: int = Field(0, description="Number of events that were ingested before, or that are repeated.")
     rejected: int = Field(0, description="Number of lines that are not valid events.")
+    omitted: int = Field(
+        0,
+        description="Number of rejected lines that were not stored, so that `/rejected` does not have them: by default "
+        "those after the first 10,000.",
+    )
     unmatched: int = Field(
         0,
         description="Number of pings that are in no place, duplicates included, without those that are `inaccurate` or "

@@ -19,7 +19,7 @@ from okube_api.ingest.columns.allocator import limit_arenas
 from okube_api.ingest.encryption import DecryptionError, LineCipher
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.leases import ApplicationLeases
-from okube_api.ingest.load.event_writer import OnProgress
+from okube_api.ingest.load.event_writer import MAX_REJECTED_LINES, OnProgress
 from okube_api.ingest.load.file_blocks import EventFile, open_event_file
 from okube_api.ingest.load.loader import Loader
 from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, ReadOptions
@@ -48,11 +48,13 @@ class Ingest:
         memory_limit: str = "256MB",
         threads: int = 2,
         keep_days: int | None = None,
+        most_rejected: int = MAX_REJECTED_LINES,
     ) -> None:
         """Set up the ingest of a store.
 
         memory_limit, threads: limits of the DuckDB database in memory that hashes ids; the store's own come on top.
         keep_days: the retention period in days; None keeps events for ever.
+        most_rejected: number of rejected lines that are stored per file; further ones are only counted.
         """
         limit_arenas()
         self.store, self.clock = store, clock
@@ -82,6 +84,7 @@ class Ingest:
             first_kept_day=self._retention.first_kept_day,
             memory_limit=memory_limit,
             threads=threads,
+            most_rejected=most_rejected,
         )
 
     # -- load and publish

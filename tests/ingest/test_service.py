@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from okube_api.areas.repository import AREAS
 from okube_api.catalogue.facts import DELIVERIES, GEO_STAYS, PANELISTS, PRESENCE_STAYS
+from okube_api.clock import stamp
 from okube_api.errors import Impossible, RequestConflict
 from okube_api.ingest.batches import ABANDONED_AFTER, State
+from okube_api.ingest.load import loader
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.service import Ingest
@@ -196,6 +198,48 @@ async def test_abandoned_batches_are_interrupted(empty_store: Store) -> None:
     later = Ingest(empty_store, lambda: NOW + ABANDONED_AFTER + timedelta(seconds=1), SECRET)
     await later.resume()
     assert (await later.batches.get_batch(app.application.id, batch["_id"]))["state"] == "interrupted"
+
+
+async def test_upload_that_takes_long_is_not_abandoned(empty_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read a file for longer than the time after which a batch is abandoned, while another process looks for such."""
+    app, now = await create_app(empty_store), NOW
+    slow = Ingest(empty_store, lambda: now, SECRET)
+    monkeypatch.setattr(loader, "_HEARTBEAT_S", 0.01)
+
+    async def stream() -> AsyncIterator[bytes]:
+        nonlocal now
+        for _ in range(3):
+            now += ABANDONED_AFTER / 2 + timedelta(seconds=1)
+            await wait_for_renewal()
+            await slow.resume()
+        yield b'{"code": "693820101", "name": "x", "lng": 1, "lat": 1}\n'
+
+    async def wait_for_renewal() -> None:
+        for _ in range(200):
+            (batch,) = await slow.batches.find_in_states(State.RECEIVING)
+            if batch["updatedAt"] == stamp(now):
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("The batch was not renewed.")
+
+    batch = await slow.ingest(app.application, "areas", EventFile(stream(), Format.NDJSON))
+    assert (batch["state"], batch["accepted"]) == ("visible", 1)
+
+
+@pytest.mark.parametrize(("most", "stored"), [(0, 0), (3, 3), (700, 700), (5000, 1200)])
+async def test_rejected_lines_are_stored_up_to_the_limit(empty_store: Store, most: int, stored: int) -> None:
+    app = await create_app(empty_store)
+    ingest = Ingest(empty_store, get_fixed_time, SECRET, most_rejected=most)
+
+    async def stream() -> AsyncIterator[bytes]:
+        for block in range(3):
+            yield b"".join(b"bad %d\n" % number for number in range(400 * block, 400 * (block + 1)))
+
+    batch = await ingest.ingest(app.application, "areas", EventFile(stream(), Format.NDJSON))
+    lines = [line async for line in ingest.stream_rejected(batch)]
+    assert [line["text"] for line in lines] == [f"bad {number}" for number in range(stored)]
+    assert [line["line"] for line in lines] == list(range(1, stored + 1))
+    assert (batch["rejected"], batch["omitted"], len(batch["reasons"])) == (1200, 1200 - stored, 100)
 
 
 async def test_the_same_file_is_not_loaded_twice(empty_store: Store, tmp_path: Path) -> None:

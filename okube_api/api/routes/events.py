@@ -136,6 +136,7 @@ def _describe_options() -> dict[str, Any]:
             description=f"Unit of `{name}`: {', '.join(units_of_field[name])}."
             + (" Rounded to whole seconds; seconds if absent." if name.endswith("_s") else ""),
             examples=[next(unit for unit, factor in units_of_field[name].items() if factor != 1)],
+            json_schema_extra={"enum": [*units_of_field[name], ""]},
         )
         for name in units_of_field
     }
@@ -251,7 +252,7 @@ async def get_batch(batch: BatchInPath, access: CanRead, services: ServicesDep) 
     responses={200: {"content": {file_format.value: {} for file_format in Format}}} | refusals(404, 422),
 )
 async def get_rejected_lines(batch: BatchInPath, access: CanEdit, services: ServicesDep) -> StreamingResponse:
-    """Return the rejected lines of a batch (the first 100,000) as they were sent, for correction.
+    """Return the rejected lines of a batch (by default the first 10,000) as they were sent, for correction.
 
     Lines of CSV follow the header of the file, and cells that a spreadsheet would run as a formula get an apostrophe
     in front, which an ingest removes. Rows of Parquet and elements of a JSON array are lines of JSON.

@@ -3,7 +3,10 @@
 The texts of one length form a matrix of bytes, which is parsed column by column: all years, then all months, and so on.
 """
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +19,7 @@ from okube_api.store.arrays import Flags, Ints
 FIRST_YEAR, LAST_YEAR = 1970, 2099
 _SHORTEST, _LONGEST = len("2019-03-28T09:25:15Z"), len("2019-03-28T09:25:15.123456789+00:00")
 _DATE = len("2019-03-28")
+_PLAIN_INSTANT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII)
 _SECONDS_END, _OFFSET = len("2019-03-28T09:25:15"), len("+00:00")
 _MINUTE_MS = 60_000
 _FIRST_MS = 0
@@ -56,6 +60,26 @@ def parse_days(texts: pa.Array) -> tuple[Ints, Flags]:
 
 def parse_instant(text: str) -> int | None:
     """Return an instant in ms since 1970, None when the text is not valid."""
+    match = _PLAIN_INSTANT.fullmatch(text)
+    if match is None:
+        return _parse_other_instant(text)
+    year, month, day, hour, minute, second = map(int, match.groups()[:6])
+    sign, *offset = match.groups()[6:]
+    offset_hours, offset_minutes = (int(digits or 0) for digits in offset)
+    if offset_hours > 23 or offset_minutes > 59:
+        return None
+    try:
+        local = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    offset_ms = (offset_hours * 60 + offset_minutes) * _MINUTE_MS
+    at_ms = int(local.timestamp()) * 1000 + (offset_ms if sign == "-" else -offset_ms)
+    return at_ms if _FIRST_MS <= at_ms <= _LAST_MS else None
+
+
+@lru_cache(maxsize=4096)
+def _parse_other_instant(text: str) -> int | None:
+    """Parse an instant with a fraction, or a text that is not valid, as a column of one row: that takes 0.1 ms."""
     at_ms, valid = parse_instants(pa.array([text], pa.string()))
     return int(at_ms[0]) if valid[0] else None
 

@@ -20,8 +20,8 @@ from okube_api.store.values import Json
 
 MAX_ROWS = 300_000
 """Approximate number of rows that one change writes."""
-MAX_REJECTED_LINES, MAX_REJECTED_BYTES = 100_000, 64 * 2**20
-"""Limits of the rejected lines that are stored per file; further ones are only counted."""
+MAX_REJECTED_LINES, MAX_REJECTED_BYTES = 10_000, 64 * 2**20
+"""Default limits of the rejected lines that are stored per file; further ones are only counted."""
 _LINES_PER_DOCUMENT = 500
 _DOCUMENT_BYTES = 4 * 2**20  # MongoDB stores 16 MB at most
 
@@ -49,7 +49,8 @@ class LoadCounts:
     stored: number of valid events, duplicates included.  rejected: number of rejected lines.
     unresolved: number of lines that were rejected because they name an unknown resource.
     future: number of valid events that are later than now.
-    rejected_bytes: size of those that are stored.  latest_ms: instant of the latest event, ms since 1970.
+    rejected_stored, rejected_bytes: number and size of those that are stored.
+    latest_ms: instant of the latest event, ms since 1970.
     header: the line that names the columns of CSV.  reasons: why the first lines were rejected.
     distinct_reasons: at most two different reasons of rejected lines.
     """
@@ -58,6 +59,7 @@ class LoadCounts:
     rejected: int = 0
     unresolved: int = 0
     future: int = 0
+    rejected_stored: int = 0
     rejected_bytes: int = 0
     latest_ms: int | None = None
     header: str | None = None
@@ -68,7 +70,12 @@ class LoadCounts:
         """Return the counts as fields of a batch, without those that have no value."""
         optional = {"latest": self.latest_ms, "header": self.header, "message": self.describe_failure()}
         given = {name: value for name, value in optional.items() if value is not None}
-        counts = {"rejected": self.rejected, "unresolved": self.unresolved, "future": self.future}
+        counts = {
+            "rejected": self.rejected,
+            "omitted": self.rejected - self.rejected_stored,
+            "unresolved": self.unresolved,
+            "future": self.future,
+        }
         return {**counts, "reasons": self.reasons, **given}
 
     def describe_failure(self) -> str | None:
@@ -83,9 +90,20 @@ class LoadCounts:
 class EventWriter:
     """Writes the events of one batch, and its rejected lines."""
 
-    def __init__(self, store: Store, batches: Batches, cipher: LineCipher, normalizer: Normalizer, batch: Json) -> None:
+    def __init__(
+        self,
+        store: Store,
+        batches: Batches,
+        cipher: LineCipher,
+        normalizer: Normalizer,
+        batch: Json,
+        *,
+        most_rejected: int = MAX_REJECTED_LINES,
+    ) -> None:
+        """most_rejected: number of rejected lines to store; further ones are only counted."""
         self._store, self._batches, self._cipher = store, batches, cipher
         self._normalizer, self._batch, self._table = normalizer, batch, KINDS[batch["kind"]].table
+        self._most_rejected = most_rejected
         self._counts = LoadCounts()
 
     async def write(self, blocks: AsyncIterator[FileBlock], on_progress: OnProgress | None) -> LoadCounts:
@@ -147,11 +165,13 @@ class EventWriter:
         counts.reasons += [{"line": line.number, "reason": line.reason} for line in rejected[:missing]]
         if len(counts.distinct_reasons) < 2:
             counts.distinct_reasons |= set(sorted({line.reason for line in rejected})[:2])
-        for lines in split_rejected(rejected):
-            if counts.rejected < MAX_REJECTED_LINES and counts.rejected_bytes < MAX_REJECTED_BYTES:
-                await self._batches.store_rejected(self._batch, counts.rejected, lines, self._cipher)
-                counts.rejected_bytes += sum(len(line.text) for line in lines)
-            counts.rejected += len(lines)
+        counts.rejected += len(rejected)
+        for lines in split_rejected(rejected[: self._most_rejected - counts.rejected_stored]):
+            if counts.rejected_bytes >= MAX_REJECTED_BYTES:
+                break
+            await self._batches.store_rejected(self._batch, counts.rejected_stored, lines, self._cipher)
+            counts.rejected_stored += len(lines)
+            counts.rejected_bytes += sum(len(line.text) for line in lines)
 
 
 def split_rejected(rejected: Sequence[RejectedLine]) -> Iterator[list[RejectedLine]]:

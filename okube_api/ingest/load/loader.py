@@ -41,15 +41,18 @@ class Loader:
         first_kept_day: Callable[[], int | None],
         memory_limit: str,
         threads: int,
+        most_rejected: int,
     ) -> None:
         """Set up the loader.
 
         first_kept_day: returns the first UTC day whose events are accepted, None when there is no limit.
         memory_limit, threads: what DuckDB may use while it hashes ids.
+        most_rejected: number of rejected lines that are stored per file.
         """
         self._store, self._clock, self._secret = store, clock, secret
         self._batches, self._cipher, self._first_kept_day = batches, cipher, first_kept_day
         self._memory_limit, self._threads = memory_limit, threads
+        self._most_rejected = most_rejected
 
     async def load(
         self,
@@ -107,7 +110,9 @@ class Loader:
             today=int(to_local_days(np.array([now_ms], np.int64), application.timezone)[0]),
             first_kept_day=self._first_kept_day(),
         )
-        writer = EventWriter(self._store, self._batches, self._cipher, normalizer, batch)
+        writer = EventWriter(
+            self._store, self._batches, self._cipher, normalizer, batch, most_rejected=self._most_rejected
+        )
         try:
             async with open_blocks(batch["kind"], file, zones) as blocks:
                 return await writer.write(blocks, on_progress)
@@ -116,13 +121,13 @@ class Loader:
 
     @asynccontextmanager
     async def _heartbeat(self, batch: Json) -> AsyncIterator[None]:
-        """Update the batch at intervals, so that it does not count as abandoned while its file is read."""
+        """Renew the batch at intervals, so that it does not count as abandoned while its file is read."""
 
         async def repeat() -> None:
             while True:
                 await asyncio.sleep(_HEARTBEAT_S)
                 with suppress(Exception):
-                    await self._batches.update(batch, {})
+                    await self._batches.renew(batch)
 
         task = asyncio.create_task(repeat())
         try:

@@ -5,7 +5,7 @@ Reasons never repeat values of a line: they are stored unencrypted, and any valu
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -48,8 +48,14 @@ def validate_event(kind: str, event: Json) -> Json:
     return model.model_dump(exclude_none=True)
 
 
+@cache
+def _list_value_types(kind: str) -> Mapping[str, ValueType]:
+    """Return the types of the fields of a kind."""
+    return {rule.name: rule.value_type for rule in get_field_rules(kind)}
+
+
 def _format_reason(kind: str, event: Json, error: ValidationError) -> str:
-    value_types = {rule.name: rule.value_type for rule in get_field_rules(kind)}
+    value_types = _list_value_types(kind)
     reasons: list[str] = []
     suggests = True  # for the first unknown field only: looking for similar names takes time
     for details in error.errors(include_url=False, include_input=False)[:_MAX_ERRORS]:

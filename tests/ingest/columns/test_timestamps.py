@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.ingest.columns.timestamps import parse_days, parse_instants
+from okube_api.ingest.columns.timestamps import parse_days, parse_instant, parse_instants
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FORM = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -66,3 +66,10 @@ def test_a_slice_of_a_column_is_parsed_alone() -> None:
     column = pa.array(["nonsense", "2019-03-28T09:25:15Z", "2019-03-28T09:25:15.5+01:00", None])
     at_ms, valid = parse_instants(column.slice(1, 2))
     assert (at_ms.tolist(), valid.tolist()) == ([1_553_765_115_000, 1_553_761_515_500], [True, True])
+
+
+@given(texts)
+def test_single_instants(column: list[str | None]) -> None:
+    for text in column:
+        if text is not None:
+            assert parse_instant(text) == compute_instant(text)
