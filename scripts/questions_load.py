@@ -27,12 +27,12 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
 
+from okube_api.bench.local_server import LocalServer, run_local_server
 from okube_api.bench.server import BenchServer
 from okube_api.bench.world import Size, get_or_create_application
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.settings import Settings
-from scripts.local_server import LocalServer, run_local_server
 
 MEMORY_MB = 2048
 MEMORY_MARGIN_MB = 200  # what a question may take between two looks at the memory

@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,12 +61,17 @@ class BulkResults:
     first_byte_s: float = 0.0
 
 
-def run_bulk(folder: Path, scale: float, echo: Echo) -> BulkResults:
-    """Run all bulk work in separate stores, which are removed at the end."""
+BULK_WORKLOADS = {"I", "L"}
+
+
+def run_bulk(folder: Path, scale: float, names: Collection[str], echo: Echo) -> BulkResults:
+    """Run the bulk work of these names in separate stores, which are removed at the end."""
     results, size = BulkResults(), Size(scale)
-    for suffix in ("ndjson", "parquet"):
-        _time_pings(results, folder, suffix, size.rows(_PINGS), echo)
-    _time_sites(results, folder, size.rows(_SITES), echo)
+    if "I" in names:
+        for suffix in ("ndjson", "parquet"):
+            _time_pings(results, folder, suffix, size.rows(_PINGS), echo)
+    if "L" in names:
+        _time_sites(results, folder, size.rows(_SITES), echo)
     return results
 
 

@@ -4,13 +4,24 @@ Competitors that are not installed are skipped; the extra `bench` of the package
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-Answer = list[tuple[Any, ...]]
+from okube_api.bench.numbers import Row
+
 Files = Mapping[str, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class CompetitorAnswer:
+    """An answer: a list of rows for each table of `numbers.RESULT_TABLES`, in any order, and the time it took."""
+
+    rows_by_table: Sequence[Sequence[Row]]
+    seconds: float
 
 
 class Competitor(Protocol):
@@ -18,11 +29,8 @@ class Competitor(Protocol):
 
     name: str
 
-    def __init__(self, files: Files, b2_campaigns: list[str]) -> None:
-        """Load the rows of the files, by name; `b2_campaigns` are the ids of the campaigns of question B2."""
-
-    def ask(self, workload: str) -> Answer | None:
-        """Return the rows of the answer in any order, None when there is no query for the workload."""
+    def ask(self, workload: str) -> CompetitorAnswer | None:
+        """Answer a workload, None when there is no query for it."""
 
 
 _ATTRIBUTION_MODELS = """
@@ -45,8 +53,17 @@ WITH chosen AS (
 by_lever AS (
     SELECT DISTINCT id, month, lever, visit, conversion, revenue_micro
     FROM (SELECT *, unnest(campaigns) AS campaign FROM chosen) JOIN campaigns USING (campaign)
+),
+sums AS (
+    SELECT month, lever, sum(visit) AS visits, sum(conversion) AS conversions, sum(revenue_micro) / 1e6 AS revenue
+    FROM by_lever GROUP BY ALL
+),
+spent AS (
+    SELECT month, lever, sum(cost) AS cost FROM costs WHERE list_contains(getvariable('b2_campaigns'), campaign)
+    GROUP BY ALL
 )
-SELECT month, lever, sum(visit), sum(conversion), sum(revenue_micro) FROM by_lever GROUP BY ALL
+SELECT month, lever, visits, conversions, (coalesce(revenue, 0) - cost) / cost FROM spent LEFT JOIN sums
+USING (month, lever)
 """
 _BY_SITE = "SELECT place, month, count(*), avg(dwell_s) FROM stays GROUP BY ALL"
 _DASHBOARD = tuple(
@@ -83,45 +100,93 @@ class DuckDb:
             self._connection.execute(f"CREATE TABLE {table} AS SELECT * FROM '{path}'")
         self._connection.execute("SET VARIABLE b2_campaigns = ?", [b2_campaigns])
 
-    def ask(self, workload: str) -> Answer | None:
-        """Return the rows of the answer (see `Competitor`)."""
-        return [row for sql in _SQL[workload] for row in self._connection.execute(sql).fetchall()]
+    def ask(self, workload: str) -> CompetitorAnswer | None:
+        """Answer a workload (see `Competitor`)."""
+        return _time_tables(_SQL[workload], lambda sql: self._connection.execute(sql).fetchall())
+
+
+def _time_tables(queries: Sequence[Any], run: Callable[[Any], Sequence[Row]]) -> CompetitorAnswer:
+    started = time.perf_counter()
+    rows_by_table = [run(query) for query in queries]
+    return CompetitorAnswer(rows_by_table, time.perf_counter() - started)
+
+
+# -- chDB ----------------------------------------------------------------------------------------------------------
+
+_CLICKHOUSE_MODELS = """
+WITH chosen AS (SELECT week, path, campaigns FROM bench.outcomes WHERE attributed = 1 AND visit = 1),
+touches AS (
+    SELECT week, campaign, sum(1 / length(path)) AS linear, countIf(place = 1) AS first,
+           countIf(place = length(path)) AS last
+    FROM chosen ARRAY JOIN path AS campaign, arrayEnumerate(path) AS place GROUP BY week, campaign
+), parts AS (
+    SELECT week, campaign, sum(1 / length(campaigns)) AS shapley, count() AS participation
+    FROM chosen ARRAY JOIN campaigns AS campaign GROUP BY week, campaign
+)
+SELECT week, campaign, linear, first, last, shapley, participation FROM touches JOIN parts USING (week, campaign)
+"""
+_CLICKHOUSE_FILTER = """
+WITH by_lever AS (
+    SELECT DISTINCT id, month, lever, visit, conversion, revenue_micro
+    FROM (SELECT rowNumberInAllBlocks() AS id, month, visit, conversion, revenue_micro, campaigns FROM bench.outcomes
+          WHERE hasAny(campaigns, $chosen)) ARRAY JOIN campaigns AS campaign
+    JOIN bench.campaigns AS names ON names.campaign = campaign
+),
+sums AS (
+    SELECT month, lever, sum(visit) AS visits, sum(conversion) AS conversions, sum(revenue_micro) / 1e6 AS revenue
+    FROM by_lever GROUP BY month, lever
+),
+spent AS (
+    SELECT month, lever, sum(cost) AS cost FROM bench.costs WHERE has($chosen, campaign) GROUP BY month, lever
+)
+SELECT month, lever, visits, conversions, (ifNull(revenue, 0) - cost) / cost FROM spent LEFT JOIN sums
+USING (month, lever)
+"""
+_CLICKHOUSE_ORDER = {"stays": "day, place", "passages": "day, equipment", "outcomes": "day"}
 
 
 class ChDb:
     """SQL in ClickHouse, in this process."""
 
     name = "chDB"
-    _SUPPORTED = ("A1", "A2", "A3", "A3s", "A4", "C1")
 
     def __init__(self, files: Files, b2_campaigns: list[str]) -> None:
         from chdb.session import Session
 
         self._folder = tempfile.TemporaryDirectory(prefix="okube-bench-")
         self._session = Session(self._folder.name)
+        self._chosen = str(b2_campaigns)
         self._session.query("CREATE DATABASE bench ENGINE = Atomic")
-        for table in ("stays", "passages"):
-            order = "place" if table == "stays" else "equipment"
+        for table, path in files.items():
             self._session.query(
-                f"CREATE TABLE bench.{table} ENGINE = MergeTree ORDER BY (day, {order}) "
-                f"SETTINGS allow_nullable_key = 1 AS SELECT * FROM file('{files[table]}', Parquet)"
+                f"CREATE TABLE bench.{table} ENGINE = MergeTree ORDER BY ({_CLICKHOUSE_ORDER.get(table, 'campaign')}) "
+                f"SETTINGS allow_nullable_key = 1 AS SELECT * FROM file('{path}', Parquet)"
             )
 
-    def ask(self, workload: str) -> Answer | None:
-        """Return the rows of the answer (see `Competitor`)."""
-        if workload not in self._SUPPORTED:
-            return None
-        answer: Answer = []
-        for sql in _SQL[workload]:
-            text = sql.replace("GROUP BY ALL", _group_by(sql)).replace("FROM stays", "FROM bench.stays")
-            rows = self._session.query(text.replace("FROM passages", "FROM bench.passages"), "ArrowTable")
-            answer += zip(*(column.to_pylist() for column in rows.columns), strict=True)
-        return answer
+    def ask(self, workload: str) -> CompetitorAnswer | None:
+        """Answer a workload (see `Competitor`)."""
+        own = {"B1": _CLICKHOUSE_MODELS, "B2": _CLICKHOUSE_FILTER.replace("$chosen", self._chosen)}
+        queries = (own[workload],) if workload in own else tuple(map(_translate, _SQL[workload]))
+        return _time_tables(queries, self._query)
+
+    def _query(self, sql: str) -> Sequence[Row]:
+        rows = self._session.query(sql, "ArrowTable")
+        return list(zip(*(_decode(column.to_pylist()) for column in rows.columns), strict=True))
 
 
-def _group_by(sql: str) -> str:
+def _translate(sql: str) -> str:
+    """Return SQL of DuckDB as SQL of ClickHouse."""
     names = sql.removeprefix("SELECT ").split(" FROM ")[0].split(", ")
-    return "GROUP BY " + ", ".join(name for name in names if name in ("day", "month", "week", "place", "equipment"))
+    keys = ", ".join(name for name in names if name in ("day", "month", "week", "place", "equipment"))
+    text = sql.replace("GROUP BY ALL", f"GROUP BY {keys}")
+    return text.replace("FROM stays", "FROM bench.stays").replace("FROM passages", "FROM bench.passages")
+
+
+def _decode(values: list[Any]) -> list[Any]:
+    return [value.decode() if isinstance(value, bytes) else value for value in values]
+
+
+# -- Polars --------------------------------------------------------------------------------------------------------
 
 
 class Polars:
@@ -132,30 +197,72 @@ class Polars:
     def __init__(self, files: Files, b2_campaigns: list[str]) -> None:
         import polars
 
-        self._pl = polars
+        self._pl, self._chosen = polars, b2_campaigns
         self._frames = {name: polars.read_parquet(path) for name, path in files.items()}
 
-    def ask(self, workload: str) -> Answer | None:
-        """Return the rows of the answer (see `Competitor`)."""
+    def ask(self, workload: str) -> CompetitorAnswer | None:
+        """Answer a workload (see `Competitor`)."""
         pl, stays, passages = self._pl, self._frames["stays"].lazy(), self._frames["passages"].lazy()
         users, dwell = pl.col("user").n_unique().alias("users"), pl.col("dwell_s").mean().alias("dwell")
+        visitor_days = pl.struct("place", "user", "day").n_unique()
         queries: Mapping[str, Callable[[], list[Any]]] = {
             "A1": lambda: [stays.group_by("day").agg(pl.len())],
             "A2": lambda: [stays.group_by("place", "month").agg(pl.len(), dwell)],
             "A3": lambda: [stays.group_by("month").agg(users), stays.select(users)],
             "A3s": lambda: [stays.group_by("place", "month").agg(users), stays.group_by("place").agg(users)],
+            "A4": lambda: [
+                stays.group_by(*by).agg(value.alias("value"))
+                for by in (("day",), ("month",), ("place", "month"))
+                for value in (pl.len(), dwell, users, visitor_days)
+            ],
+            "B1": lambda: [self._credit_campaigns()],
+            "B2": lambda: [self._filter_campaigns()],
             "C1": lambda: [passages.group_by("equipment", "week").agg(pl.len(), dwell, users)],
         }
-        if workload not in queries:
-            return None
-        return [row for frame in queries[workload]() for row in frame.collect().rows()]
+        return _time_tables(queries[workload](), lambda frame: frame.collect().rows())
+
+    def _credit_campaigns(self) -> Any:
+        """Return week, campaign, and the credits by model: linear, first, last, Shapley, participation."""
+        pl, keys = self._pl, ("week", "campaign")
+        chosen = self._frames["outcomes"].lazy().filter(pl.col("attributed") == 1, pl.col("visit") == 1)
+        path, campaigns = pl.col("path"), pl.col("campaigns")
+        touches = chosen.select("week", campaign=path, share=1.0 / path.list.len()).explode("campaign")
+        linear = touches.group_by(keys).agg(pl.col("share").sum().alias("linear"))
+        first = chosen.group_by("week", campaign=path.list.first()).agg(pl.len().alias("first"))
+        last = chosen.group_by("week", campaign=path.list.last()).agg(pl.len().alias("last"))
+        shares = chosen.select("week", campaign=campaigns, share=1.0 / campaigns.list.len()).explode("campaign")
+        shapley = shares.group_by(keys).agg(pl.col("share").sum().alias("shapley"), pl.len().alias("participation"))
+        credits = linear
+        for part in (first, last, shapley):
+            credits = credits.join(part, on=keys, how="left")
+        return credits.fill_null(0)
+
+    def _filter_campaigns(self) -> Any:
+        """Return month, lever, visits, conversions and ROI of the campaigns of question B2."""
+        pl, keys = self._pl, ("month", "lever")
+        chosen = self._frames["outcomes"].lazy().with_row_index("id")
+        chosen = chosen.filter(pl.col("campaigns").list.eval(pl.element().is_in(self._chosen)).list.any())
+        columns = ("id", "month", "lever", "visit", "conversion", "revenue_micro")
+        by_lever = chosen.select("id", "month", "visit", "conversion", "revenue_micro", campaign=pl.col("campaigns"))
+        by_lever = by_lever.explode("campaign").join(self._frames["campaigns"].lazy(), on="campaign")
+        sums = (
+            by_lever.select(columns).unique().group_by(keys).agg(pl.col("visit", "conversion", "revenue_micro").sum())
+        )
+        costs = self._frames["costs"].lazy().filter(pl.col("campaign").is_in(self._chosen))
+        joined = costs.group_by(keys).agg(pl.col("cost").sum()).join(sums, on=keys, how="left").fill_null(0)
+        roi = (pl.col("revenue_micro") / 1e6 - pl.col("cost")) / pl.col("cost")
+        return joined.select(*keys, "visit", "conversion", roi.alias("roi"))
 
 
-_COMPETITORS: Mapping[str, type[Competitor]] = {"duckdb": DuckDb, "chdb": ChDb, "polars": Polars}
+_COMPETITORS: Mapping[str, Callable[[Files, list[str]], Competitor]] = {
+    "duckdb": DuckDb,
+    "chdb": ChDb,
+    "polars": Polars,
+}
 
 
 def load_competitors(files: Files, b2_campaigns: list[str]) -> list[Competitor]:
-    """Return the competitors that are installed, each with the rows loaded."""
+    """Return the competitors that are installed in this environment, each with the rows loaded."""
     return [
         competitor(files, b2_campaigns) for module, competitor in _COMPETITORS.items() if find_spec(module) is not None
     ]

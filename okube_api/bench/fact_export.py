@@ -1,13 +1,17 @@
 """Exports the facts of okube to Parquet files, which the competitors read."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from okube_api.api.container import Services
+from okube_api.bench.world import CAMPAIGN_COST, DAYS, FIRST
 from okube_api.campaigns.repository import CAMPAIGNS
+from okube_api.catalogue.buckets import month_number, to_ordinal
 from okube_api.catalogue.fact import Fact
 from okube_api.catalogue.facts import GEO_STAYS, OUTCOMES, PRESENCE_PASSAGES
 from okube_api.kit.application import Application
@@ -23,18 +27,22 @@ EXPORTED: dict[str, tuple[Fact, Sequence[str]]] = {
 
 
 async def export_facts(services: Services, application: Application, folder: Path) -> dict[str, Path]:
-    """Write a file for each entry of `EXPORTED`, and `campaigns` (campaign, lever); return them by name.
+    """Write a file for each entry of `EXPORTED`, with the facts of the year of the questions; return them by name.
 
-    Files of facts that exist already are kept.
+    Two more are `campaigns` (campaign, lever) and `costs` (campaign, lever, month, cost).  Files of facts that exist
+    already are kept.
     """
-    files = {name: folder / f"raw-{name}.parquet" for name in (*EXPORTED, "campaigns")}
+    files = {name: folder / f"facts-{name}.parquet" for name in (*EXPORTED, "campaigns", "costs")}
+    first_day = to_ordinal(FIRST.date())
+    days = pa.array(range(first_day, first_day + DAYS))
     async with services.store.open_reader(application.id) as view:
         for name, (fact, columns) in EXPORTED.items():
             if files[name].exists():
                 continue
             draft, writer = files[name].with_suffix(".draft"), None
             async for block in view.read_parts(fact.table, -(2**31), 2**31 - 1):
-                rows = narrow_columns(block.select([*_BUCKETS, *columns]))
+                rows = block.select([*_BUCKETS, *columns])
+                rows = narrow_columns(rows.filter(pc.is_in(rows["day"], days)))  # some are of 1 January in local time
                 writer = writer or pq.ParquetWriter(draft, rows.schema)
                 writer.write_table(rows)
             assert writer is not None, f"no rows of {name}"
@@ -45,4 +53,12 @@ async def export_facts(services: Services, application: Application, folder: Pat
         pa.table({"campaign": [each["_id"] for each in campaigns], "lever": [each["lever"] for each in campaigns]}),
         files["campaigns"],
     )
+    days_by_month = Counter(month_number(first_day + day) for day in range(DAYS))
+    costs = [
+        (each["_id"], each["lever"], month, CAMPAIGN_COST * days / DAYS)
+        for each in campaigns
+        for month, days in days_by_month.items()
+    ]
+    names = ("campaign", "lever", "month", "cost")
+    pq.write_table(pa.table(dict(zip(names, zip(*costs, strict=True), strict=True))), files["costs"])
     return files

@@ -18,18 +18,34 @@ from typing import Any
 import orjson
 
 from okube_api.analytics.scope import QuestionScope
-from okube_api.bench.bulk import BulkResults, run_bulk
+from okube_api.bench.bulk import BULK_WORKLOADS, BulkResults, run_bulk
 from okube_api.bench.competitors import Competitor, load_competitors
 from okube_api.bench.fact_export import export_facts
+from okube_api.bench.live import LIVE_WORKLOADS, LiveRun, run_live
+from okube_api.bench.numbers import RESULT_TABLES, check_equal, read_answer, read_rows
+from okube_api.bench.semantic_layers import load_semantic_layers
 from okube_api.bench.server import FLOOR, BenchClient, BenchServer
 from okube_api.bench.workloads import FIVE_CAMPAIGNS, WORKLOADS, Workload
-from okube_api.bench.world import Echo, Size, get_or_create_application
+from okube_api.bench.world import Echo, Size, create_small_applications, get_or_create_application
 from okube_api.campaigns.repository import CAMPAIGNS
 from okube_api.http.middleware.access_log import configure_logging
+from okube_api.kit.application import Application
 from okube_api.settings import Settings
 from okube_api.store.conditions import equal
 
 CLIENTS, LOAD_S = 64, 3.0
+_LOADED = ("A1", "A2")
+_SKIPPED = {
+    "A5": "The API has no buckets of weekdays or hours and no comparison with last year, and the data have no panel, "
+    "so that users have no region."
+}
+ALL_WORKLOADS = (
+    *(workload.name for workload in WORKLOADS),
+    *_SKIPPED,
+    *LIVE_WORKLOADS,
+    *sorted(BULK_WORKLOADS),
+)
+"""The names of all workloads, in the order in which they run."""
 _PACKAGES = ("duckdb", "polars", "chdb")
 OVER_HTTP, IN_PROCESS, AGAIN, FLOOR_BYTES = OKUBE_SIDES = "over HTTP", "in process", "asked again", "floor"
 
@@ -51,16 +67,22 @@ class LoadResult:
     p99_ms: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BenchmarkResults:
     """Results of a run.  The field names are keys of `benchmarks/results/*.json`.
 
     times_ms: medians over the rounds, by workload and by side.
+    equal_numbers: how many numbers were compared with those of okube, by workload and competitor; all were equal.
+    live: results of `live.LIVE_WORKLOADS`, by name.
+    skipped: why workloads were not run, by name.
     """
 
     machine: dict[str, Any]
     scale: float
-    times_ms: dict[str, dict[str, float]]
+    times_ms: dict[str, dict[str, float]] = field(default_factory=dict)
+    equal_numbers: dict[str, dict[str, int]] = field(default_factory=dict)
+    live: dict[str, Any] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     crowds: list[LoadResult] = field(default_factory=list)
     bulk: BulkResults | None = None
 
@@ -81,35 +103,79 @@ class BenchmarkResults:
 
 
 def run_benchmarks(
-    folder: Path, scale: float, rounds: int, names: Sequence[str], *, with_bulk: bool, echo: Echo
+    folder: Path, scale: float, rounds: int, names: Sequence[str], *, seconds: float, echo: Echo
 ) -> BenchmarkResults:
-    """Generate the data in `folder` unless it is there, and run the workloads of these names."""
+    """Generate the data in `folder` unless it is there, and run the workloads of these names.
+
+    seconds: how long clients and collectors send.
+    Raise NumbersDiffer when a competitor returns another number than okube.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     configure_logging("error")
-    settings = Settings(store_url=f"duckdb:{folder / f'bench-{scale:g}.duckdb'}", rate_limit=None, log_level="error")
-    times: dict[str, dict[str, float]] = {}
-    loads: list[LoadResult] = []
-    with BenchServer(settings) as server:
+    store = folder / f"bench-{scale:g}.duckdb"
+    results = BenchmarkResults(_describe_machine(), scale)
+    results.skipped.update({name: reason for name, reason in _SKIPPED.items() if name in names})
+    with BenchServer(Settings(store_url=f"duckdb:{store}", rate_limit=None, log_level="error")) as server:
         services = server.services
         application = server.run(get_or_create_application(services, folder, Size(scale), echo))
-        raw = folder / f"raw-{scale:g}"
-        raw.mkdir(exist_ok=True)
-        files = server.run(export_facts(services, application, raw))
-        campaigns = server.run(services.store.find(CAMPAIGNS, equal("application", application.id)))
-        ids = {campaign["key"]: campaign["_id"] for campaign in campaigns}
-        echo("loading the rows into the competitors")
-        competitors = load_competitors(files, [ids[key] for key in FIVE_CAMPAIGNS])
-        client = server.log_in(application.id)
-        scope = QuestionScope(application, server.run(services.studies.get(application.id, "all")))
-        for workload in (each for each in WORKLOADS if each.name in names):
-            times[workload.name] = _measure_in_turn(_build_sides(server, client, competitors, workload, scope), rounds)
-            medians = ", ".join(f"{side} {ms:.2f}" for side, ms in times[workload.name].items())
-            echo(f"{workload.name} ({workload.question}), ms: {medians}")
-            if workload.name in ("A1", "A2"):
-                loads += _measure_load(server, client, workload)
-                echo("; ".join(f"{load.side}: {load.a_second:,.0f}/s, {load.errors} errors" for load in loads[-2:]))
-    bulk = run_bulk(folder, scale, echo) if with_bulk else None
-    return BenchmarkResults(_describe_machine(), scale, times, loads, bulk)
+        if "request" in names:
+            server.run(create_small_applications(services, folder, Size(scale), echo))
+        questions = [workload for workload in WORKLOADS if workload.name in names]
+        if questions:
+            _compare(results, server, application, folder / f"facts-{scale:g}", questions, rounds=rounds, echo=echo)
+    results.live.update(run_live(names, LiveRun(store, seconds, rounds, echo)))
+    if BULK_WORKLOADS & set(names):
+        results.bulk = run_bulk(folder, scale, names, echo)
+    return results
+
+
+def _compare(
+    results: BenchmarkResults,
+    server: BenchServer,
+    application: Application,
+    facts: Path,
+    questions: Sequence[Workload],
+    *,
+    rounds: int,
+    echo: Echo,
+) -> None:
+    """Check that okube and its competitors return the same numbers, and time each question in turns."""
+    services = server.services
+    facts.mkdir(exist_ok=True)
+    files = server.run(export_facts(services, application, facts))
+    campaigns = server.run(services.store.find(CAMPAIGNS, equal("application", application.id)))
+    ids = {campaign["key"]: campaign["_id"] for campaign in campaigns}
+    echo("loading the rows into the competitors")
+    layers = load_semantic_layers(facts)
+    competitors = [*load_competitors(files, [ids[key] for key in FIVE_CAMPAIGNS]), *layers]
+    results.machine["competitors"] = [competitor.name for competitor in competitors]
+    client = server.log_in(application.id)
+    scope = QuestionScope(application, server.run(services.studies.get(application.id, "all")))
+    for workload in questions:
+        able = _check_numbers(results, client, competitors, workload)
+        times = _measure_in_turn(_build_sides(server, client, able, workload, scope), rounds)
+        results.times_ms[workload.name] = times
+        medians = ", ".join(f"{side} {ms:.2f}" for side, ms in times.items())
+        echo(f"{workload.name} ({workload.question}), ms: {medians}")
+        if workload.name in _LOADED:
+            loads = _measure_load(server, client, workload)
+            results.crowds.extend(loads)
+            echo("; ".join(f"{load.side}: {load.a_second:,.0f}/s, {load.errors} errors" for load in loads))
+    for layer in layers:
+        layer.close()
+
+
+def _check_numbers(
+    results: BenchmarkResults, client: BenchClient, competitors: Sequence[Competitor], workload: Workload
+) -> list[Competitor]:
+    """Return the competitors that answer a workload; record how many numbers each was compared by."""
+    answer, counts = read_answer(client.post(workload.path, workload.body)), {}
+    for competitor in competitors:
+        if (rows := competitor.ask(workload.name)) is not None:
+            numbers = read_rows(RESULT_TABLES[workload.name], rows.rows_by_table)
+            counts[competitor.name] = check_equal(workload.name, competitor.name, answer, numbers)
+    results.equal_numbers[workload.name] = counts
+    return [competitor for competitor in competitors if competitor.name in counts]
 
 
 # -- in turn -------------------------------------------------------------------------------------------------------
@@ -133,11 +199,10 @@ def _build_sides(
         return server.run(server.ask(workload, scope))[0]
 
     server.set_floor(client.post(workload.path, workload.body))
-    able = [competitor for competitor in competitors if competitor.ask(workload.name) is not None]
     return {
         OVER_HTTP: over_http,
         IN_PROCESS: in_process,
-        **{competitor.name: partial(_time, partial(competitor.ask, workload.name)) for competitor in able},
+        **{competitor.name: partial(_time_competitor, competitor, workload.name) for competitor in competitors},
         AGAIN: lambda: _time(lambda: client.post(workload.path, workload.body)),
         FLOOR_BYTES: lambda: _time(lambda: client.post(FLOOR, workload.body)),
     }
@@ -147,6 +212,12 @@ def _time(ask: Callable[[], object]) -> float:
     started = time.perf_counter()
     ask()
     return time.perf_counter() - started
+
+
+def _time_competitor(competitor: Competitor, workload: str) -> float:
+    answer = competitor.ask(workload)
+    assert answer is not None
+    return answer.seconds
 
 
 def _measure_in_turn(sides: dict[str, Side], rounds: int) -> dict[str, float]:
@@ -163,17 +234,17 @@ def _measure_load(server: BenchServer, client: BenchClient, workload: Workload) 
     for side, path in ((AGAIN, workload.path), (FLOOR_BYTES, FLOOR)):
         load = {
             "port": server.port,
-            "path": path,
             "headers": client.headers,
-            "body": orjson.dumps(workload.body).decode(),
+            "requests": [{"label": side, "path": path, "body": orjson.dumps(workload.body).decode()}],
             "clients": CLIENTS,
             "seconds": LOAD_S,
         }
         command = [sys.executable, "-m", "okube_api.bench.load"]
         process = subprocess.run(command, input=orjson.dumps(load), stdout=subprocess.PIPE, check=True)
         counts = orjson.loads(process.stdout)
-        a_second = counts.pop("answers") / LOAD_S
-        results.append(LoadResult(workload.name, side, CLIENTS, a_second, **counts))
+        a_second = counts["answers"] / counts["seconds"]
+        measures = {name: counts[name] for name in ("errors", "p50_ms", "p99_ms")}
+        results.append(LoadResult(workload.name, side, CLIENTS, a_second, **measures))
     return results
 
 

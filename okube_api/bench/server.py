@@ -125,15 +125,27 @@ class BenchClient:
         """Send a GET request and return the body of the answer.  Raise RuntimeError unless the status is 200."""
         return self._send("GET", path, None)
 
-    def _send(self, method: str, path: str, body: bytes | None) -> bytes:
+    def send_events(self, application: str, kind: str, lines: bytes) -> None:
+        """Send NDJSON of events and wait until they are visible.  Raise RuntimeError unless the status is 201."""
+        headers = {**self.headers, "Content-Type": "application/x-ndjson"}
+        self._send("POST", f"/applications/{application}/ingest/{kind}", lines, headers, 201)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str] | None = None,
+        status: int = 200,
+    ) -> bytes:
         try:
-            self._connection.request(method, path, body, self.headers)
+            self._connection.request(method, path, body, headers or self.headers)
             response = self._connection.getresponse()
         except ConnectionError:  # the server closed the idle connection
             self._connection.close()
-            self._connection.request(method, path, body, self.headers)
+            self._connection.request(method, path, body, headers or self.headers)
             response = self._connection.getresponse()
         content = response.read()
-        if response.status != 200:
+        if response.status != status:
             raise RuntimeError(f"{response.status} for {path}: {content[:500]!r}")
         return content

@@ -43,14 +43,15 @@ def _stays_workload(name: str, question: str, params: Any, goal: float | None = 
 FIVE_CAMPAIGNS = tuple(f"campaign-{number}" for number in range(0, CAMPAIGNS, CAMPAIGNS // 5))
 _STAY_KPIS = ("posSessions", "timespent", "uniqUsers", "attendance")
 WORKLOADS = (
-    _stays_workload("A1", "stays per day, all sites", _params(("posSessions",), "day"), 0.08),
-    _stays_workload("A2", "stays and average dwell by site by month", _params(_STAY_KPIS[:2], "month", "sites"), 0.06),
-    _stays_workload("A3", "distinct users by month and over the year", _params(("uniqUsers",), "month"), 0.12),
-    _stays_workload("A3s", "distinct users by site by month", _params(("uniqUsers",), "month", "sites"), 0.04),
+    _stays_workload("A1", "stays per day, all sites", _params(("posSessions",), "day"), 0.06),
+    _stays_workload("A2", "stays and average dwell by site by month", _params(_STAY_KPIS[:2], "month", "sites"), 0.04),
+    _stays_workload("A3", "distinct users by month and over the year", _params(("uniqUsers",), "month"), 0.05),
+    _stays_workload("A3s", "distinct users by site by month", _params(("uniqUsers",), "month", "sites"), 0.03),
     _stays_workload(
         "A4",
         "a dashboard of 12 params",
         [*_params(_STAY_KPIS, "day"), *_params(_STAY_KPIS, "month"), *_params(_STAY_KPIS, "month", "sites")],
+        0.02,
     ),
     Workload(
         "B1",
@@ -58,7 +59,7 @@ WORKLOADS = (
         Module.CONVERSION,
         _CONVERSION,
         {"params": _params(("offlineVisitsAttributions",), "week", "campaigns")},
-        0.2,
+        0.15,
     ),
     Workload(
         "B2",
@@ -69,7 +70,7 @@ WORKLOADS = (
             "filters": {"campaigns": list(FIVE_CAMPAIGNS)},
             "params": _params(("offlineVisits", "offlineConversions", "offlineRoi"), "month", "levers"),
         },
-        0.2,
+        0.08,
     ),
     Workload(
         "C1",
@@ -77,6 +78,6 @@ WORKLOADS = (
         Module.PRESENCE,
         _PRESENCE,
         {"params": _params(("sessions", "timespent", "uniqUsers"), "week", "equipments")},
-        0.2,
+        0.1,
     ),
 )

@@ -24,8 +24,10 @@ from okube_api.errors import NotFound
 from okube_api.kit.application import Application
 
 KEY = "bench"
+SMALL_KEY, EMPTY_KEY = "bench-tenth", "bench-empty"
 FIRST, DAYS = datetime(2025, 1, 1, tzinfo=UTC), 365
 SITES, USERS, EQUIPMENTS_PER_SITE, CAMPAIGNS, LEVERS = 500, 1_500_000, 4, 60, 6
+CAMPAIGN_COST = 10_000.0
 _BLOCK_ROWS = 1_000_000
 _TOUCH_KINDS = ("print", "click", "opening", "control")
 
@@ -51,14 +53,27 @@ class Size:
 
 async def get_or_create_application(services: Services, folder: Path, size: Size, echo: Echo) -> Application:
     """Return the application; create it and ingest its events unless it exists already."""
+    return await _get_or_create(services, folder, KEY, size.events, echo)
+
+
+async def create_small_applications(services: Services, folder: Path, size: Size, echo: Echo) -> None:
+    """Create an application with a tenth of the stays, and one without events, unless they exist already."""
+    stays = {"stays": max(size.events["stays"] // 10, 1000)}
+    await _get_or_create(services, folder, SMALL_KEY, stays, echo)
+    await _get_or_create(services, folder, EMPTY_KEY, {}, echo)
+
+
+async def _get_or_create(
+    services: Services, folder: Path, key: str, events: Mapping[str, int], echo: Echo
+) -> Application:
     try:
-        return Application.from_document(await services.applications.get_by_name(KEY))
+        return Application.from_document(await services.applications.get_by_name(key))
     except NotFound:
         pass
-    document = await services.applications.create({"key": KEY, "name": "Benchmark", "timezone": "Europe/Paris"})
+    document = await services.applications.create({"key": key, "name": "Benchmark", "timezone": "Europe/Paris"})
     application = Application.from_document(document)
     await create_documents(services, application)
-    for kind, count in size.events.items():
+    for kind, count in events.items():
         path = folder / f"{kind}.parquet"
         await asyncio.to_thread(write_events, kind, count, path)
         started = time.perf_counter()
@@ -94,7 +109,7 @@ async def create_documents(services: Services, application: Application) -> None
     for number in range(CAMPAIGNS):
         form = f"format-{number % LEVERS}" if number % LEVERS < LEVERS - 1 else OTHER
         fields = {"key": f"campaign-{number}", "name": f"Campaign {number}", "format": form}
-        costs = [{"type": "fixed", "amount": 10_000.0, "from": "2025-01-01", "to": "2025-12-31"}]
+        costs = [{"type": "fixed", "amount": CAMPAIGN_COST, "from": "2025-01-01", "to": "2025-12-31"}]
         await services.campaigns.create(application, {**fields, "costs": costs})
     await services.studies.create(application, {"key": "all", "name": "All sites"})
 

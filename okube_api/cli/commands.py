@@ -221,23 +221,25 @@ def bench(  # noqa: PLR0917 - options of a command line
         ),
     ] = 0.1,
     rounds: Annotated[int, typer.Option(min=1, help="Number of times that each system answers each question.")] = 7,
-    works: Annotated[str, typer.Option(help="Questions to ask, such as A1,B2; all by default.")] = "",
-    bulk: Annotated[
-        bool, typer.Option(help="Also time the ingest of pings, and the import and export of many sites.")
-    ] = True,
+    works: Annotated[str, typer.Option(help="Workloads to run, such as A1,B2,J; all by default.")] = "",
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long clients and collectors send.")] = 30,
     results: Annotated[
         Path | None,
         typer.Option(dir_okay=False, help="JSON file for the results; tables are written next to it as .md."),
     ] = None,
+    plots: Annotated[bool, typer.Option(help="Also draw plots next to the results.")] = False,
 ) -> None:
-    """Compare okube with DuckDB, chDB and Polars on the same data.
+    """Time the server, and compare it with DuckDB, chDB, Polars and semantic layers on the same data.
+
+    All of them must return the same numbers: the first one that differs ends the command with status 1.
 
     The extra `bench` of the package installs the competitors (in a checkout: .venv/bin/pip install -e '.[bench]');
-    those that are not installed are skipped. Tables are printed unless --results names a file.
+    those that are not installed are skipped. Semantic layers need `make semantic-layers`. docs/performance.md says what
+    the workloads are. Tables are printed unless --results names a file.
     """
     from okube_api.cli.bench import bench as run
 
-    run(folder, scale=scale, rounds=rounds, works=works, bulk=bulk, results=results)
+    run(folder, scale=scale, rounds=rounds, works=works, seconds=seconds, results=results, plots=plots)
 
 
 def check() -> None:

@@ -1,0 +1,232 @@
+"""Times a server in a process of its own: its start, small batches, collectors, and many different questions.
+
+Each workload returns what `benchmarks/results/*.json` holds of it.  All of them use a copy of the store, because some
+write to it.
+"""
+
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+
+from okube_api.bench.collectors import DAY, generate_bodies
+from okube_api.bench.local_server import LocalServer, run_local_server
+from okube_api.bench.questions import generate_questions
+from okube_api.bench.server import BenchClient
+from okube_api.bench.workloads import WORKLOADS
+from okube_api.bench.world import EMPTY_KEY, KEY, SMALL_KEY, Echo
+
+_CLIENTS = 16
+_MOST_QUESTIONS_A_SECOND = 1500
+_COLLECTORS = 20
+_RATE = 20_000
+_BATCH_SIZES = (1, 10, 500)
+_QUICK_COLD = ("A1", "A2", "B1", "C1")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRun:
+    """What workloads need: the store to copy, how long to send, how often to repeat, and where to print."""
+
+    store: Path
+    seconds: float
+    rounds: int
+    echo: Echo
+
+
+def _open_client(server: LocalServer) -> BenchClient:
+    return BenchClient(server.port, _build_headers(server))
+
+
+def _build_headers(server: LocalServer) -> dict[str, str]:
+    return {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
+
+
+def _run_clients(module: str, load: Mapping[str, Any]) -> Any:
+    """Run a module that sends requests in a process of its own, and return its output."""
+    command = [sys.executable, "-m", f"okube_api.bench.{module}"]
+    process = subprocess.run(command, input=orjson.dumps(load), stdout=subprocess.PIPE, check=True)
+    return orjson.loads(process.stdout)
+
+
+# -- different questions -------------------------------------------------------------------------------------------
+
+
+def _ask_different_questions(server: LocalServer, seconds: float, seed: int) -> dict[str, Any]:
+    load = {
+        "port": server.port,
+        "headers": _build_headers(server),
+        "clients": _CLIENTS,
+        "seconds": seconds,
+        "requests": generate_questions(int(seconds * _MOST_QUESTIONS_A_SECOND), seed),
+    }
+    result: dict[str, Any] = _run_clients("load", load)
+    result["a_second"] = result["answers"] / result["seconds"]
+    return result
+
+
+def _describe_load(result: Mapping[str, Any]) -> str:
+    labels = "; ".join(
+        f"{label}: p50 {each['p50_ms']:.0f} ms, p99 {each['p99_ms']:.0f} ms"
+        for label, each in result["by_label"].items()
+    )
+    return f"{result['a_second']:,.0f} answers a second, {result['errors']} errors; {labels}"
+
+
+def time_different_questions(folder: Path, run: LiveRun) -> dict[str, Any]:
+    """Time 16 clients that ask different questions, after a second of other ones that load what they need."""
+    with run_local_server(folder) as server:
+        _ask_different_questions(server, min(run.seconds, 5), seed=2)
+        result = _ask_different_questions(server, run.seconds, seed=1)
+        result["rss_mib"] = read_memory_mib(server.process)
+    run.echo(f"different: {_describe_load(result)}")
+    return result
+
+
+# -- events --------------------------------------------------------------------------------------------------------
+
+
+def time_collectors(folder: Path, run: LiveRun) -> dict[str, Any]:
+    """Time collectors that send 20,000 events a second while 16 clients ask different questions."""
+    path = f"/applications/{KEY}/studies/all/geo-marketing/analytics?from={DAY}&to={DAY}&uplift=false"
+    with run_local_server(folder) as server, ThreadPoolExecutor(1) as pool:
+        _ask_different_questions(server, min(run.seconds, 5), seed=2)
+        load = {
+            "port": server.port,
+            "headers": _build_headers(server),
+            "path": f"/applications/{KEY}/ingest/stays",
+            "question": path,
+            "rate": _RATE,
+            "connections": _COLLECTORS,
+            "seconds": run.seconds,
+        }
+        collectors = pool.submit(_run_clients, "collectors", load)
+        questions = _ask_different_questions(server, run.seconds, seed=1)
+        events = collectors.result()
+        events["a_second"] = events["events"] / events["seconds"]
+        memory = read_memory_mib(server.process)
+    visible = events["visible"]
+    run.echo(
+        f"J: {events['a_second']:,.0f} events a second, {events['errors']} errors, 201 after p50 "
+        f"{events.get('p50_ms', 0):.0f} ms, p99 {events.get('p99_ms', 0):.0f} ms; visible after p50 "
+        f"{visible.get('p50_ms', 0):.0f} ms, p99 {visible.get('p99_ms', 0):.0f} ms"
+    )
+    run.echo(f"J: {_describe_load(questions)}")
+    return {"events": events, "questions": questions, "rss_mib": memory}
+
+
+def time_small_batches(folder: Path, run: LiveRun) -> dict[str, Any]:
+    """Time requests of 1, 10 and 500 stays into applications of all stays, of a tenth of them, and of none."""
+    lines = b"".join(
+        body for (_, body), _ in zip(generate_bodies(7), range(30 * run.rounds), strict=False)
+    ).splitlines()
+    stays = iter(lines)
+    times_ms: dict[str, dict[str, float]] = {key: {} for key in (KEY, SMALL_KEY, EMPTY_KEY)}
+    with run_local_server(folder) as server:
+        client = _open_client(server)
+        for key, medians in times_ms.items():
+            for count in _BATCH_SIZES:
+                bodies = [b"\n".join(next(stays) for _ in range(count)) for _ in range(run.rounds + 1)]
+                times = [_time_ms(client.send_events, key, "stays", body) for body in bodies]
+                medians[str(count)] = statistics.median(times[1:])
+            run.echo(f"request: {key}: " + ", ".join(f"{count}: {ms:.0f} ms" for count, ms in medians.items()))
+    return {"ms_until_201": times_ms}
+
+
+def _time_ms(work: Callable[..., object], *arguments: object) -> float:
+    started_s = time.perf_counter()
+    work(*arguments)
+    return (time.perf_counter() - started_s) * 1000
+
+
+# -- cold ----------------------------------------------------------------------------------------------------------
+
+
+def time_cold_questions(folder: Path, run: LiveRun) -> dict[str, Any]:
+    """Time each question as the first after a start, as the first after a new stay, and again.
+
+    Empty query parameters make each request another one for the answer cache.
+    """
+    results: dict[str, Any] = {}
+    for workload in WORKLOADS:
+        if workload.name not in _QUICK_COLD and run.seconds < 5:
+            continue
+        with run_local_server(folder) as server:
+            client = _open_client(server)
+            paths = [workload.path + "&" * number for number in range(max(run.rounds, 3) + 2)]
+            times = [_time_ms(client.post, path, workload.body) for path in paths[:-1]]
+            stay = next(generate_bodies(len(results)))[1].splitlines()[0]
+            client.send_events(KEY, "stays", stay)
+            after_new_data = _time_ms(client.post, paths[-1], workload.body)
+            results[workload.name] = {
+                "after_start_ms": times[0],
+                "after_new_data_ms": after_new_data,
+                "warm_ms": statistics.median(times[1:]),
+            }
+        cells = ", ".join(f"{name} {ms:.1f}" for name, ms in results[workload.name].items())
+        run.echo(f"cold {workload.name}: {cells}")
+    return results
+
+
+def time_process(folder: Path, run: LiveRun) -> dict[str, Any]:
+    """Time the start of a server until its first answer, and measure its memory before any question."""
+    results: dict[str, Any] = {}
+    stores = {"with the data": folder, "empty": folder / "empty"}
+    stores["empty"].mkdir()
+    for name, store in stores.items():
+        starts, answers, memory = [], [], 0.0
+        for _ in range(run.rounds):
+            with run_local_server(store) as server:
+                memory = read_memory_mib(server.process)
+                client = _open_client(server)
+                if name == "empty":
+                    first_ms = _time_ms(client.get, "/applications")
+                else:
+                    first_ms = _time_ms(client.post, WORKLOADS[0].path, WORKLOADS[0].body)
+            starts.append(server.start_s)
+            answers.append(server.start_s + first_ms / 1000)
+        results[name] = {
+            "start_s": statistics.median(starts),
+            "start_to_first_answer_s": statistics.median(answers),
+            "idle_mib": memory,
+        }
+        run.echo(f"process, {name}: " + ", ".join(f"{key} {value:.2f}" for key, value in results[name].items()))
+    return results
+
+
+def read_memory_mib(process: int) -> float:
+    """Return the resident memory of a process."""
+    text = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    line = next(line for line in text.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+LIVE_WORKLOADS: Mapping[str, Callable[[Path, LiveRun], dict[str, Any]]] = {
+    "process": time_process,
+    "cold": time_cold_questions,
+    "different": time_different_questions,
+    "request": time_small_batches,
+    "J": time_collectors,
+}
+"""Workloads of a server in a process of its own, by name, in the order in which they run."""
+
+
+def run_live(names: Sequence[str], run: LiveRun) -> dict[str, Any]:
+    """Run the workloads of these names, each on a copy of the store."""
+    results = {}
+    for name, measure in LIVE_WORKLOADS.items():
+        if name in names:
+            with TemporaryDirectory(dir=run.store.parent) as folder:
+                shutil.copy(run.store, Path(folder) / "okube.duckdb")
+                shutil.copy(run.store.with_name("secret.key"), folder)
+                results[name] = measure(Path(folder), run)
+    return results

@@ -1,0 +1,114 @@
+"""Numbers of answers in one form, to check that okube and its competitors return the same ones."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from okube_api.bench.world import FIRST
+from okube_api.catalogue.buckets import bucket_numbers, to_ordinal
+
+TOTAL = "all"
+_BUCKETS = ("day", "week", "month")
+_ROUNDING = 0.5e-4 + 1e-9  # answers of okube have four decimals
+_FIRST_BUCKETS = {name: int(bucket_numbers(np.array([to_ordinal(FIRST.date())]), name)[0]) for name in _BUCKETS}
+
+NumberKey = tuple[str, str, str, int]
+"""KPI (with the field of its leaf), id of the site, campaign... (empty for globals), granularity or `all`, bucket."""
+Numbers = dict[NumberKey, float]
+Row = Sequence[Any]
+
+
+class NumbersDiffer(AssertionError):
+    """A competitor returned another number than okube."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTable:
+    """One of the tables that answer a workload: a row for each combination of keys, keys first, then KPIs.
+
+    keys: columns of the facts: at most one of day, week, month, and at most one other.
+    kpis: names of KPIs, with the field of the leaf if it has fields, such as `offlineVisitsAttributions.linear`.
+    """
+
+    fact: str
+    keys: tuple[str, ...]
+    kpis: tuple[str, ...]
+
+
+def _tabulate_stays(keys: tuple[str, ...], *kpis: str) -> ResultTable:
+    return ResultTable("stays", keys, kpis)
+
+
+_MODELS = ("linear", "fc", "lc", "shapley", "participation")
+_DASHBOARD_KPIS = ("posSessions", "timespent", "uniqUsers", "attendance")
+RESULT_TABLES: Mapping[str, tuple[ResultTable, ...]] = {
+    "A1": (_tabulate_stays(("day",), "posSessions"),),
+    "A2": (_tabulate_stays(("place", "month"), "posSessions", "timespent"),),
+    "A3": (_tabulate_stays(("month",), "uniqUsers"), _tabulate_stays((), "uniqUsers")),
+    "A3s": (_tabulate_stays(("place", "month"), "uniqUsers"), _tabulate_stays(("place",), "uniqUsers")),
+    "A4": tuple(
+        _tabulate_stays(keys, kpi) for keys in (("day",), ("month",), ("place", "month")) for kpi in _DASHBOARD_KPIS
+    ),
+    "B1": (
+        ResultTable("outcomes", ("week", "campaign"), tuple(f"offlineVisitsAttributions.{model}" for model in _MODELS)),
+    ),
+    "B2": (ResultTable("outcomes", ("month", "lever"), ("offlineVisits", "offlineConversions", "offlineRoi")),),
+    "C1": (ResultTable("passages", ("equipment", "week"), ("sessions", "timespent", "uniqUsers")),),
+}
+"""The tables that a competitor returns for each workload."""
+
+
+def read_answer(answer: bytes) -> Numbers:
+    """Return the numbers of an answer of okube, without empty ones."""
+    numbers: Numbers = {}
+    for element in orjson.loads(answer):
+        kpi, granularity, data = element["kpi"], element["granularity"], element["data"]
+        for name, node in {"": data}.items() if element["scope"] == "globals" else data.items():
+            leaves = [(TOTAL, 0, node.get("all"))]
+            leaves += [(granularity, int(bucket), leaf) for bucket, leaf in node.get("temporals", {}).items()]
+            for unit, bucket, leaf in leaves:
+                for field, value in leaf.items() if isinstance(leaf, dict) else [("", leaf)]:
+                    if value is not None:
+                        numbers[f"{kpi}.{field}" if field else kpi, name, unit, bucket] = value
+    return numbers
+
+
+def read_rows(tables: Sequence[ResultTable], rows_by_table: Sequence[Sequence[Row]]) -> Numbers:
+    """Return the numbers of a competitor's rows."""
+    numbers: Numbers = {}
+    for table, rows in zip(tables, rows_by_table, strict=True):
+        for row in rows:
+            name, unit, bucket = "", TOTAL, 0
+            for column, value in zip(table.keys, row, strict=False):
+                if column in _BUCKETS:
+                    unit, bucket = column, int(value) - _FIRST_BUCKETS[column]
+                else:
+                    name = str(value)
+            for kpi, value in zip(table.kpis, row[len(table.keys) :], strict=True):
+                if value is not None:
+                    numbers[kpi, name, unit, bucket] = float(value)
+    return numbers
+
+
+def check_equal(workload: str, side: str, answer: Numbers, numbers: Numbers) -> int:
+    """Return how many numbers of a competitor were compared with the answer of okube.
+
+    A number that one of them does not have counts as 0.  Raise NumbersDiffer for the first one that differs.
+    """
+    tables = {(kpi, *_describe_keys(table.keys)) for table in RESULT_TABLES[workload] for kpi in table.kpis}
+    keys = {key for key in answer if (key[0], key[1] != "", key[2]) in tables} | numbers.keys()
+    for key in sorted(keys):
+        ours, theirs = answer.get(key, 0.0), numbers.get(key, 0.0)
+        if not math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=_ROUNDING):
+            raise NumbersDiffer(f"{workload}: {side} returns {theirs} for {' '.join(map(str, key))}, okube {ours}.")
+    return len(keys)
+
+
+def _describe_keys(keys: Sequence[str]) -> Iterator[Any]:
+    """Yield whether one of the keys is no bucket, and the granularity."""
+    yield any(key not in _BUCKETS for key in keys)
+    yield next((key for key in keys if key in _BUCKETS), TOTAL)

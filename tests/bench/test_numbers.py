@@ -1,0 +1,75 @@
+"""The comparison of okube's numbers with those of its competitors."""
+
+from typing import Any
+
+import orjson
+import pytest
+from okube_api.bench.numbers import RESULT_TABLES, TOTAL, NumbersDiffer, check_equal, read_answer, read_rows
+from okube_api.bench.workloads import WORKLOADS
+
+JANUARY = 2025 * 12  # the month number of the first month of the data
+BY_SITE: list[dict[str, Any]] = [
+    {
+        "kpi": "posSessions",
+        "scope": "sites",
+        "granularity": "month",
+        "data": {"a": {"all": 5, "temporals": {"0": 2, "11": 3}}, "b": {"all": None, "temporals": {"0": None}}},
+    },
+    {
+        "kpi": "timespent",
+        "scope": "sites",
+        "granularity": "month",
+        "data": {"a": {"all": 70.5, "temporals": {"0": 60.3333, "11": 90.0}}},
+    },
+]
+
+
+def test_numbers_of_an_answer_by_site() -> None:
+    assert read_answer(orjson.dumps(BY_SITE)) == {
+        ("posSessions", "a", TOTAL, 0): 5,
+        ("posSessions", "a", "month", 0): 2,
+        ("posSessions", "a", "month", 11): 3,
+        ("timespent", "a", TOTAL, 0): 70.5,
+        ("timespent", "a", "month", 0): 60.3333,
+        ("timespent", "a", "month", 11): 90.0,
+    }
+
+
+def test_numbers_of_globals_and_of_leaves_with_fields() -> None:
+    credits = {"kpi": "visits", "scope": "globals", "granularity": "week", "data": {"temporals": {"3": {"fc": 1.5}}}}
+    assert read_answer(orjson.dumps([credits])) == {("visits.fc", "", "week", 3): 1.5}
+
+
+def test_rows_have_the_keys_of_their_table() -> None:
+    by_site, total = RESULT_TABLES["A3s"]
+    assert read_rows((by_site, total), ([("a", JANUARY + 1, 7)], [("a", 9)])) == {
+        ("uniqUsers", "a", "month", 1): 7.0,
+        ("uniqUsers", "a", TOTAL, 0): 9.0,
+    }
+
+
+def test_equal_numbers_are_counted_up_to_rounding() -> None:
+    rows = [("a", JANUARY, 2, 181 / 3), ("a", JANUARY + 11, 3, 90.0)]
+    numbers = read_rows(RESULT_TABLES["A2"], [rows])
+    assert check_equal("A2", "peer", read_answer(orjson.dumps(BY_SITE)), numbers) == 4
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([("a", JANUARY, 2, 60.3333)], id="missing"),
+        pytest.param([("a", JANUARY, 2, 60.3333), ("a", JANUARY + 11, 4, 90.0)], id="other count"),
+        pytest.param([("a", JANUARY, 2, 60.3335), ("a", JANUARY + 11, 3, 90.0)], id="other average"),
+        pytest.param(
+            [("a", JANUARY, 2, 60.3333), ("a", JANUARY + 11, 3, 90.0), ("c", JANUARY, 1, 60.0)], id="other site"
+        ),
+    ],
+)
+def test_a_different_number_is_refused(rows: list[tuple[Any, ...]]) -> None:
+    numbers = read_rows(RESULT_TABLES["A2"], [rows])
+    with pytest.raises(NumbersDiffer, match="A2: peer returns"):
+        check_equal("A2", "peer", read_answer(orjson.dumps(BY_SITE)), numbers)
+
+
+def test_every_question_is_compared() -> None:
+    assert RESULT_TABLES.keys() == {workload.name for workload in WORKLOADS}
