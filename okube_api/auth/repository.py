@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import Any, Self
 from unicodedata import normalize
 
+import idna
+
 from okube_api.errors import Taken
 from okube_api.kit.repository import Precondition, Repository
 from okube_api.store.conditions import equal
@@ -109,7 +111,11 @@ class UserRepository(Repository):
 
     async def find_by_login(self, login: str) -> Json | None:
         """Return the user with this login, however it is written; None when there is none."""
-        return await self.store.get(USERS, equal("login", normalize_login(login)))
+        forms = dict.fromkeys((normalize_login(login), fold_login(login)))  # earlier versions stored the second one
+        for form in forms:
+            if (user := await self.store.get(USERS, equal("login", form))) is not None:
+                return user
+        return None
 
     async def create(
         self,
@@ -195,10 +201,30 @@ class UserRepository(Repository):
 def normalize_login(login: str) -> str:
     """Return the form of a login in which it is stored, compared and written to by mail.
 
-    Case and the form of characters (NFKC) do not matter.  Mail must never go to another form: its mailbox may belong to
-    somebody else, who would then own the login.
+    Case, the form of characters (NFKC) and that of the domain (`xn--...` or Unicode) do not matter.  Mail must never go
+    to another form: its mailbox may belong to somebody else, who would then own the login.
     """
+    name, at, domain = fold_login(login).rpartition("@")
+    return name + at + ".".join(map(_decode_label, domain.replace("\u3002", ".").split(".")))
+
+
+def fold_login(login: str) -> str:
+    """Return a login without differences of case and of the form of characters."""
     return normalize("NFKC", normalize("NFKC", login).casefold())
+
+
+def _decode_label(label: str) -> str:
+    """Return a part of a domain in Unicode; as it is when it cannot be decoded, or would then name another domain.
+
+    Unicode that folds to other letters is another domain, such as that of `\u00df`, which folds to `ss`.
+    """
+    if not label.startswith("xn--"):
+        return label
+    try:
+        decoded = idna.decode(label)
+    except idna.IDNAError:
+        return label
+    return decoded if fold_login(decoded) == decoded else label
 
 
 def find_role_entry(user: Json, application: str) -> Json | None:

@@ -6,7 +6,7 @@ from unicodedata import normalize
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from okube_api.auth.repository import Role, normalize_login
+from okube_api.auth.repository import Role, fold_login
 from okube_api.kit.list_query import PageQuery
 from okube_api.kit.schemas import UNSET, Answer, Body, GivenInstant, Identifier, Instant, References, Text, UpdateBody
 from okube_api.store.conditions import EVERYTHING, Condition, Contains
@@ -30,7 +30,7 @@ def _check_email(text: str) -> str:
     except EmailNotValidError:
         raise ValueError("This is not a valid e-mail address.") from None
     # Other forms of characters would be stored as another address, such as `\u00df` as `ss`.
-    if normalize_login(text) != normalize("NFC", text).lower():
+    if fold_login(text) != normalize("NFC", text).lower():
         raise ValueError("Write the address with plain letters: without '\u00df', ligatures and wide characters.")
     return text
 

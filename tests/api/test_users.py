@@ -492,3 +492,33 @@ async def test_a_bad_field_of_a_user_is_refused(
     answer = await admin.post(f"{tenant.url}/users", json=build_new_user(**change))
     assert answer.status_code == 400
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    "domains", [("b\u00fccher.example", "xn--bcher-kva.example"), ("xn--p1ai.example", "рф.example")]
+)
+async def test_international_domain_is_the_same_login_in_both_forms(
+    server: Server, tenant: Tenant, nobody: httpx.AsyncClient, domains: tuple[str, str]
+) -> None:
+    name = uuid4().hex
+    first, second = (f"{name}@{domain}" for domain in domains)
+    invited = await invite(tenant, first)
+    assert (await accept_by_token(server, invited["token"])).status_code == 204
+    for login in (first, second, second.upper()):
+        answer = await nobody.post("/auth/login", json={"login": login, "password": FIRST_PASSWORD})
+        assert answer.status_code == 200, login
+    again = await tenant.admin.post(f"{tenant.url}/users", json={"login": second, "role": "reader"})
+    assert (again.status_code, again.json()["code"]) == (422, "taken")
+
+
+async def test_login_that_an_earlier_version_stored_keeps_working(server: Server, tenant: Tenant) -> None:
+    user = await server.create_user(roles={tenant.id: Role.READER})
+    users = server.services.sessions.users
+    login = f"{uuid4().hex}@xn--bcher-kva.example"
+
+    async def store_old_form(stored: Json) -> Json:
+        return stored | {"login": login}
+
+    await users.change(await users.get_by_id(user.id), store_old_form)
+    credentials = {"login": login.upper(), "password": PASSWORD}
+    assert (await server.client().post("/auth/login", json=credentials)).status_code == 200
