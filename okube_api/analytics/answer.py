@@ -33,14 +33,6 @@ class AnswerElement:
     blocks: Iterator[RowBlock]
 
 
-def build_results(question: Question, kpi_results: Iterable[KpiResult]) -> list[Json]:
-    """Return one element for each param and scope, in order."""
-    return [
-        element.head | {"data": {name: value for block in element.blocks for name, value in block.build_data().items()}}
-        for element in build_elements(question, kpi_results)
-    ]
-
-
 def build_elements(
     question: Question, kpi_results: Iterable[KpiResult], areas: Mapping[str, str] | None = None
 ) -> Iterator[AnswerElement]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from okube_api.analytics.answer import build_results
 from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.buckets import to_ordinal
 from okube_api.catalogue.kpi import Module
@@ -15,6 +14,7 @@ from okube_api.store.protocol import Reader
 
 from tests.by_hand import question as by_hand
 from tests.by_hand.truth import Truth
+from tests.engine.rendered import render_data
 
 FILTERS = {
     Scope.SITES: "sites",
@@ -88,4 +88,4 @@ async def ask(
     """Return the `data` of the answer to each KPI."""
     engine_question = resolve_question(truth, module, kpis, question)
     engine_answer = await answer(engine_question, reader)
-    return [element["data"] for element in build_results(engine_question, engine_answer.kpi_results)]
+    return render_data(engine_question, engine_answer)

@@ -3,7 +3,6 @@
 from datetime import date
 from typing import Any
 
-from okube_api.analytics.answer import build_results
 from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.buckets import to_ordinal
 from okube_api.catalogue.kpi import Module
@@ -20,6 +19,7 @@ from tests.by_hand import truth as by_hand_truth
 from tests.by_hand.conversion import passes_filters
 from tests.by_hand.costs import list_sharers
 from tests.by_hand.truth import Truth
+from tests.engine.rendered import render_data
 
 FILTERS = {Scope.SITES: "sites", Scope.CAMPAIGNS: "campaigns", Scope.LEVERS: "levers", Scope.EXTRAS: "extras"}
 
@@ -100,4 +100,4 @@ async def ask(reader: Reader, truth: Truth, kpis: tuple[str, ...], question: by_
     """Return the `data` of the answer to each KPI."""
     engine_question = resolve_question(truth, kpis, question)
     engine_answer = await answer(engine_question, reader)
-    return [element["data"] for element in build_results(engine_question, engine_answer.kpi_results)]
+    return render_data(engine_question, engine_answer)

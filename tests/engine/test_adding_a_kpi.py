@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from okube_api.analytics.answer import build_results
 from okube_api.catalogue.kpi import Kpi
 from okube_api.engine.run import answer
 
@@ -15,6 +14,7 @@ from tests.by_hand import conversion as by_hand
 from tests.by_hand.question import Question, without
 from tests.engine.ask_conversion import resolve_question
 from tests.engine.campaign_tenants import campaign_tenant
+from tests.engine.rendered import render_elements
 from tests.engine.stores import Reading
 
 GUIDE = Path(__file__).parents[2] / "docs" / "adding-a-kpi.md"
@@ -41,7 +41,7 @@ async def test_the_kpi_of_the_guide_equals_its_computation_by_hand(
     question = resolve_question(truth, ("offlineVisits",), question_by_hand)
     question = replace(question, requested_kpis=tuple(replace(ask, kpi=kpi) for ask in question.requested_kpis))
     async with reading(truth) as reader:
-        (element,) = build_results(question, (await answer(question, reader)).kpi_results)
+        (element,) = render_elements(question, await answer(question, reader))
     assert element["kpi"] == kpi.name
     assert element["data"] == by_hand.conversion(truth, kpi.name, question_by_hand)
     assert element["data"]

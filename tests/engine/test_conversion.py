@@ -9,7 +9,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from okube_api.analytics.answer import build_results
 from okube_api.catalogue.conversion import CONVERSION
 from okube_api.engine.run import answer
 
@@ -18,6 +17,7 @@ from tests.by_hand.question import Question, only, without
 from tests.by_hand.truth import Campaign, Cost, Delivery, Place, Touch, Truth, Visit
 from tests.engine.ask_conversion import ask, resolve_question
 from tests.engine.campaign_tenants import ONLY_DELIVERIES, WITHOUT_TOUCHES, campaign_tenant
+from tests.engine.rendered import render_data
 from tests.engine.stores import Reading
 from tests.engine.strategies import CAMPAIGN_SCOPES, random_conversion_question
 from tests.truth.random_events import BURSTS
@@ -197,8 +197,8 @@ async def test_a_deleted_campaign_keeps_its_identifier(reading: Reading) -> None
         campaigns_by_id = {campaign.id: question.campaigns[campaign.id] for campaign in remaining}
         labels = {name: label for name, label in question.labels.items() if name != deleted.id}
         async with reading(truth) as reader:
-            results = (await answer(replace(question, campaigns=campaigns_by_id, labels=labels), reader)).kpi_results
-            return [element["data"] for element in build_results(question, results)]
+            without_deleted = replace(question, campaigns=campaigns_by_id, labels=labels)
+            return render_data(question, await answer(without_deleted, reader))
 
     campaigns, levers = await read_answers("campaigns"), await read_answers("levers")
     for kpi, by_campaign, by_lever in zip(kpis, campaigns, levers, strict=False):

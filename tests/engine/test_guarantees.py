@@ -6,9 +6,8 @@ from datetime import date, timedelta
 from fractions import Fraction
 from random import Random
 
-import orjson
 import pytest
-from okube_api.analytics.answer import build_results
+from okube_api.analytics.rendering import render_json
 from okube_api.catalogue.conversion import CONVERSION
 from okube_api.catalogue.expressions.composites import Ratio
 from okube_api.catalogue.expressions.numbers import Distinct
@@ -26,6 +25,7 @@ from tests.engine import ask_conversion
 from tests.engine.ask import resolve_question
 from tests.engine.campaign_tenants import campaign_tenant
 from tests.engine.exact import PERIOD_LABEL, Exact, evaluate_exactly, totals
+from tests.engine.rendered import render_elements
 from tests.engine.stores import InMemory, Reading
 from tests.engine.strategies import random_conversion_question
 from tests.engine.tenants import tenant
@@ -191,7 +191,7 @@ async def test_ratios_are_of_sums_and_not_means_of_ratios() -> None:
     question = replace(SPRING, granularity="week")
     resolved = ask_conversion.resolve_question(alpha().truth, tuple(kpi.name for kpi in ratios), question)
     async with MEMORY.reading(alpha().truth) as reader:
-        rounded = build_results(resolved, (await answer(resolved, reader)).kpi_results)
+        rounded = render_elements(resolved, await answer(resolved, reader))
         numerators, denominators = [
             await evaluate_exactly(reader, _replace_by_part(resolved, side)) for side in ("numerator", "denominator")
         ]
@@ -245,5 +245,5 @@ async def test_all_stores_give_identical_answers(reading: Reading, seed: int) ->
     answers = []
     for open_reading in (MEMORY.reading, reading):
         async with open_reading(truth) as reader:
-            answers.append(orjson.dumps(build_results(question, (await answer(question, reader)).kpi_results)))
+            answers.append(render_json(question, await answer(question, reader), {}).content)
     assert answers[0] == answers[1]
