@@ -130,7 +130,7 @@ class CellReader:
     def read_rows(self, rows: pa.Table) -> tuple[pa.Table, Flags]:
         """Return the columns of `get_schema`, and which rows are valid.
 
-        rows: some of the kind's columns, of any type.  Instants may stay timestamps with a time zone, days may stay
+        rows: some of the kind's columns, of any type.  Instants may be timestamps with a time zone, days may stay
         dates.  Raise UnreadableColumn.
         """
         columns: dict[str, pa.Array | pa.ChunkedArray] = {}
@@ -274,7 +274,7 @@ class CellReader:
             epochs = pc.if_else(
                 pc.match_substring_regex(residual, _EPOCH_TEXT_PATTERN), residual, pa.scalar(None, pa.string())
             )
-            canonical = pc.coalesce(canonical, _format_epochs(epochs.cast(pa.int64())))
+            canonical = pc.coalesce(canonical, _format_instants(*_read_epochs(epochs.cast(pa.int64()))))
         if canonical.null_count and zones is not None:
             canonical = pc.coalesce(canonical, self._localize_texts(residual, zones.take(np.flatnonzero(is_other))))
         remaining = np.flatnonzero(_to_flags(canonical.is_null()))
@@ -364,8 +364,10 @@ def _to_instants(column: pa.Array, zones: RowZones | None) -> pa.Array | None:
         return column
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         type_ = pa.int64() if pa.types.is_integer(column.type) else pa.float64()
-        instants = _format_epochs(column.cast(type_, safe=False))
-        return None if instants.null_count == len(instants) > column.null_count else instants
+        at_ms, is_epoch = _read_epochs(column.cast(type_, safe=False))
+        if len(column) > column.null_count and not is_epoch.any():
+            return None
+        return pa.array(at_ms, pa.timestamp("ms", "UTC"), mask=None if is_epoch.all() else ~is_epoch)
     return None
 
 
@@ -421,15 +423,15 @@ def _join_local_time(date: pa.Array, parts: Mapping[str, pa.Array], hour: pa.Arr
     )
 
 
-def _format_epochs(epochs: pa.Array) -> pa.Array:
-    """Return epochs in seconds, milliseconds or microseconds as RFC 3339, null for other numbers."""
+def _read_epochs(epochs: pa.Array) -> tuple[Ints, Flags]:
+    """Return epochs in seconds, milliseconds or microseconds in ms, and which numbers are such epochs."""
     values = pc.fill_null(epochs, 0).to_numpy(zero_copy_only=False)
     at_ms, is_epoch = np.zeros(len(values), np.int64), np.zeros(len(values), np.bool_)
     for low, end, scale in _EPOCH_SCALES:
         selected = (values >= low) & (values < end)
         at_ms[selected] = np.floor(values[selected] * scale + (1e-4 if values.dtype.kind == "f" else 0))
         is_epoch |= selected
-    return _format_instants(at_ms, is_epoch)
+    return at_ms, is_epoch
 
 
 def _format_instants(at_ms: Ints, valid: Flags) -> pa.Array:

@@ -125,7 +125,7 @@ async def read_line_blocks(source: AsyncIterator[bytes], size: int = BLOCK_BYTES
 
 def _split_lines(data: bytes) -> Iterator[bytes]:
     """Yield lines in parts of at most `MAX_BLOCK_LINES` lines, none when there are no lines."""
-    if data.count(b"\n") <= MAX_BLOCK_LINES:
+    if np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")) <= MAX_BLOCK_LINES:
         if data:
             yield data
         return

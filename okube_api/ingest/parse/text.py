@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json
 
 from okube_api.errors import Impossible, format_suggestion
@@ -66,10 +67,18 @@ class ParsedBlock:
 def concat_blocks(kind: str, blocks: Sequence[ParsedBlock]) -> ParsedBlock:
     """Return the rows and rejected lines of several blocks, in order."""
     return ParsedBlock(
-        pa.concat_tables([get_schema(kind).empty_table(), *(block.rows for block in blocks)]),
+        pa.concat_tables([get_schema(kind).empty_table(), *(_format_timestamps(block.rows) for block in blocks)]),
         np.concatenate([np.empty(0, np.int64), *(block.line_numbers for block in blocks)]),
         [line for block in blocks for line in block.rejected],
     )
+
+
+def _format_timestamps(rows: pa.Table) -> pa.Table:
+    """Return rows with instants as texts: blocks of a file can have both."""
+    for position, column in enumerate(rows.columns):
+        if pa.types.is_timestamp(column.type):
+            rows = rows.set_column(position, rows.column_names[position], pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ"))
+    return rows
 
 
 class Parser(Protocol):
@@ -101,6 +110,9 @@ class NdjsonParser:
             for name, column in self._map.columns.items()
         }
         self._types = {name: pa.float64() if numeric else pa.string() for name, numeric in self._is_numeric.items()}
+        # Fields that the file does not have take time, so only fields of sample lines are read.  If a line has another
+        # field, Arrow refuses the block, unless unknown fields are ignored: then all fields are read from the start.
+        self._names = set(self._types) if self._map.mapper else set[str]()
 
     def read(self, lines: LineBlock, *, is_last: bool = True) -> ParsedBlock:  # noqa: ARG002 - as in `Parser`
         """See `Parser`."""
@@ -121,6 +133,7 @@ class NdjsonParser:
                         is_float = self._is_numeric[name] and type(value) is int
                         samples[name][pa.float64() if is_float else _JSON_TYPES[type(value)]] += 1
         self._types |= {name: types.most_common(1)[0][0] for name, types in samples.items()}
+        self._names |= samples.keys()
 
     def _parse_columns(self, lines: LineBlock) -> pa.Table:
         # Arrow parses objects, not lines, so it would also accept an object that spans two lines.
@@ -129,13 +142,22 @@ class NdjsonParser:
         is_object = (data[lines.starts[indices]] == ord("{")) & (data[lines.content_ends[indices] - 1] == ord("}"))
         if not is_object.all():
             raise pa.ArrowInvalid("a line is not a JSON object")
+        try:
+            rows = self._read_json(lines.data)
+        except pa.ArrowInvalid:
+            if len(self._names) == len(self._types):
+                raise
+            self._names = set(self._types)  # a line may have a field that no sample line has
+            rows = self._read_json(lines.data)
+        return self._map.rename_rows(rows)
+
+    def _read_json(self, data: bytes) -> pa.Table:
         options = pa.json.ParseOptions(
-            explicit_schema=pa.schema(self._types),
+            explicit_schema=pa.schema({name: type_ for name, type_ in self._types.items() if name in self._names}),
             newlines_in_values=False,
             unexpected_field_behavior="ignore" if self._map.mapper else "error",
         )
-        rows = pa.json.read_json(pa.BufferReader(lines.data), read_options=self._read_options, parse_options=options)
-        return self._map.rename_rows(rows)
+        return pa.json.read_json(pa.BufferReader(data), read_options=self._read_options, parse_options=options)
 
 
 def check_columns(kind: str, names: Sequence[str], column_map: ColumnMap) -> None:

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.errors import BadRequest, Impossible
+from okube_api.ingest.columns.timestamps import to_milliseconds
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.parse.cell_columns import CellReader
 from okube_api.ingest.parse.column_checks import get_field_rules, get_schema, mark_valid_rows
+from okube_api.ingest.parse.column_map import ColumnMap
 from okube_api.ingest.parse.csv_parser import CsvParser
 from okube_api.ingest.parse.line_blocks import LineBlock
 from okube_api.ingest.parse.parquet import read_parquet
@@ -247,3 +249,35 @@ def test_reasons_name_known_fields_only(text: str, reason: str) -> None:
     (rejected,) = NdjsonParser("pings").read(to_block(text)).rejected
     assert reason in rejected.reason
     assert "zaphod" not in rejected.reason
+
+
+def _format_pings(count: int, **of_one: Any) -> bytes:
+    """Return lines of pings with instants in seconds; the one in line 78 has further fields."""
+    pings = [{"user": f"u{n}", "at": 1_700_000_000 + n, "lng": 4.8, "lat": 45.7} for n in range(count)]
+    pings[77] |= of_one
+    return "".join(json.dumps(ping) + "\n" for ping in pings).encode()
+
+
+@pytest.mark.parametrize("mapper", [{}, {"user": "user"}])
+def test_a_field_of_one_line_is_read(mapper: dict[str, str]) -> None:
+    parser = NdjsonParser("pings", column_map=ColumnMap("pings", mapper))
+    without, with_field = (
+        parser.read(LineBlock(_format_pings(200, **fields), 1)).rows for fields in ({}, {"accuracy": 12.5})
+    )
+    assert without["accuracy"].null_count == 200
+    assert with_field["accuracy"].to_pylist() == [None] * 77 + [12.5] + [None] * 122
+
+
+def test_integer_instants_around_an_invalid_line() -> None:
+    block = NdjsonParser("pings").read(LineBlock(_format_pings(400, lat=95), 1))
+    assert [line.number for line in block.rejected] == [78]
+    assert to_milliseconds(block.rows["at"]).tolist() == [1_700_000_000_000 + 1000 * n for n in range(400) if n != 77]
+
+
+@pytest.mark.parametrize("per_second", [1, 1000])
+def test_integer_instants_are_not_written_as_texts(per_second: int) -> None:
+    at = pa.array([1_700_000_000 * per_second, None, 12], pa.int64())
+    rows, valid = CellReader("pings").read_rows(pa.table({"at": at}))
+    assert rows["at"].type == pa.timestamp("ms", "UTC")
+    assert rows["at"].cast(pa.int64()).to_pylist() == [1_700_000_000_000, None, None]
+    assert not valid.any()
