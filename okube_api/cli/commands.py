@@ -27,6 +27,21 @@ Token = Annotated[
     str | None, typer.Option(envvar="OKUBE_TOKEN", help="With --url: a token from POST /auth/login, or an API key.")
 ]
 
+# How files are written, the same for each command that reads files.
+Encoding = Annotated[
+    str | None, typer.Option(help="Encoding of the files, such as windows-1252 or utf-16; UTF-8 if not given.")
+]
+Delimiter = Annotated[str | None, typer.Option(help="Delimiter of CSV; detected if not given.")]
+Dates = Annotated[Literal["dmy", "mdy"] | None, typer.Option(help="Order of day and month in days such as 31/12/2024.")]
+TimeZone = Annotated[
+    str | None,
+    typer.Option(help="Time zone of instants without an offset, such as Europe/Paris, or site for that of each place."),
+]
+Mapper = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FIELD=COLUMN", help="The file's column of a field, such as user=customer; repeatable."),
+]
+
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
@@ -98,23 +113,11 @@ def ingest(  # noqa: PLR0917 - options of a command line
     allow_rejected: Annotated[
         bool, typer.Option("--allow-rejected", help="End with status 0 even if lines were rejected.")
     ] = False,
-    encoding: Annotated[
-        str | None, typer.Option(help="Encoding of the files, such as windows-1252 or utf-16; UTF-8 if not given.")
-    ] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Delimiter of CSV; detected if not given.")] = None,
-    dates: Annotated[
-        Literal["dmy", "mdy"] | None, typer.Option(help="Order of day and month in days such as 31/12/2024.")
-    ] = None,
-    timezone: Annotated[
-        str | None,
-        typer.Option(
-            help="Time zone of instants without an offset, such as Europe/Paris, or site for that of each site."
-        ),
-    ] = None,
-    mapper: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FIELD=COLUMN", help="The file's column of a field, such as user=customer; repeatable."),
-    ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    dates: Dates = None,
+    timezone: TimeZone = None,
+    mapper: Mapper = None,
     unit: Annotated[
         list[str] | None,
         typer.Option(
@@ -179,21 +182,11 @@ def evaluate_stays(  # noqa: PLR0917 - options of a command line
     ] = False,
     places: Annotated[bool, typer.Option("--places", help="Also print the figures of each place.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of the file; UTF-8 if not given.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Delimiter; detected if not given.")] = None,
-    dates: Annotated[
-        Literal["dmy", "mdy"] | None, typer.Option(help="Order of day and month in days such as 31/12/2024.")
-    ] = None,
-    timezone: Annotated[
-        str | None,
-        typer.Option(
-            help="Time zone of instants without an offset, such as Europe/Paris, or site for that of each place."
-        ),
-    ] = None,
-    mapper: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FIELD=COLUMN", help="The file's column of a field, such as place=shop; repeatable."),
-    ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    dates: Dates = None,
+    timezone: TimeZone = None,
+    mapper: Mapper = None,
 ) -> None:
     """Compare the stays of an application with visits that are known.
 
