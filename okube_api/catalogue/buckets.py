@@ -31,6 +31,22 @@ def month_start(month: int) -> int:
     return to_ordinal(date(month // 12, month % 12 + 1, 1))
 
 
+def first_day(column: str, number: int) -> int:
+    """Return the ordinal of the first day of a day, week or month, as the column of that name numbers them."""
+    if column == "month":
+        return month_start(number)
+    return number * 7 - 2 if column == "week" else number
+
+
+def get_first_days(numbers: Ints, column: str) -> Ints:
+    """Return the ordinals of the first days of days, weeks or months, as the column of that name numbers them."""
+    if column == "month":
+        months = (numbers - 1970 * 12).astype("datetime64[M]")
+        days: Ints = months.astype("datetime64[D]").astype(np.int64) + 1
+        return days
+    return numbers * 7 - 2 if column == "week" else numbers
+
+
 def bucket_numbers(days: Ints, column: str) -> Ints:
     """Return the bucket numbers of days, as the column of that name holds them in facts and rollups."""
     result: Ints = _NUMBERS[column](days)

@@ -4,7 +4,7 @@ Sums are integers: seconds, metres, weights in thousandths, money in millionths;
 its unit.  A set holds distinct user numbers, sorted, little-endian u32, as one blob.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -20,12 +20,20 @@ class Span(StrEnum):
     """The period of a rollup row; a partition of its table holds the rows of one such period."""
 
     DAY = "day"
+    WEEK = "week"
     MONTH = "month"
 
 
 MONTH_COLUMNS = ("month", "year", "month_of_year")  # year * 12 + month - 1; year; 1 to 12
 DAY_COLUMNS = ("day", "week", *MONTH_COLUMNS, "weekday", "isoweek")
 """Bucket numbers: day ordinal (1 = 1970-01-01); week (day + 2) // 7, changing on Mondays; weekday 1 (Monday) to 7."""
+SPAN_COLUMNS: Mapping[Span, tuple[str, ...]] = {
+    Span.DAY: DAY_COLUMNS,
+    Span.WEEK: ("week", "isoweek"),
+    Span.MONTH: MONTH_COLUMNS,
+}
+"""The bucket numbers in the rows of each span; the first is also the row's part."""
+_DAYS_AND_MONTHS = (Span.DAY, Span.MONTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +77,28 @@ class MemberSet:
     name: str
     flag: str | None = None
 
+    @property
+    def size_column(self) -> str:
+        """The column of rollups that holds the number of users of the set."""
+        return f"{self.name}_n"
+
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """A rollup of a fact, by day and by month: its dimensions, and the measures and sets that a row holds.
+    """A rollup of a fact, by day and by longer spans: its dimensions, and the measures and sets that a row holds.
 
     spans: the rollups that exist.
     set_spans: those that hold the sets.
+    since: the version of rollups that has the grain.
     """
 
     name: str
     dimensions: tuple[str, ...]
     measures: tuple[Measure, ...]
     members: tuple[MemberSet, ...] = ()
-    set_spans: tuple[Span, ...] = (Span.DAY, Span.MONTH)
-    spans: tuple[Span, ...] = (Span.DAY, Span.MONTH)
+    set_spans: tuple[Span, ...] = tuple(Span)
+    spans: tuple[Span, ...] = _DAYS_AND_MONTHS
+    since: int = 1
 
     def sets(self, span: Span) -> tuple[MemberSet, ...]:
         """Return the sets that rows of this span hold."""
@@ -115,18 +130,24 @@ class Fact:
 
     @lru_cache(maxsize=1000)  # noqa: B019 - facts are few, and live as long as the process
     def rollup(self, grain: Grain, span: Span) -> Table:
-        """Return the table of a grain's rows, by day or by month."""
+        """Return the table of a grain's rows of one span."""
         kinds = {column.name: column.type for column in self.columns}
         return Table(
             f"{self.name}_{grain.name}_{span}",
             (
-                *_integers(DAY_COLUMNS if span is Span.DAY else MONTH_COLUMNS),
+                *_integers(SPAN_COLUMNS[span]),
                 *(Column(name, kinds[name]) for name in grain.dimensions),
                 *(Column(*item) for measure in grain.measures for item in measure.column_types.items()),
                 *(Column(members.name, ColumnType.BYTES) for members in grain.sets(span)),
+                *_integers(members.size_column for members in grain.sets(span)),
             ),
             index=grain.dimensions[:1],
         )
+
+    @property
+    def has_users(self) -> bool:
+        """Whether each row belongs to a user."""
+        return any(column.name == "user" for column in self.columns)
 
     @property
     def tables(self) -> tuple[Table, ...]:

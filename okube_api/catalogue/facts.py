@@ -4,8 +4,10 @@ One declaration serves the ingest (which fills the tables), the stores (which cr
 chooses the smallest table that can answer).
 """
 
-from okube_api.catalogue.fact import Fact, Grain, Measure, MemberSet
+from okube_api.catalogue.fact import Fact, Grain, Measure, MemberSet, Span
 from okube_api.store.schema import Column, ColumnType, Table
+
+_ALL_SPANS = tuple(Span)
 
 _MAX_SECONDS = 2**29  # 17 years
 _MAX_DAYS = 2**18  # 700 years
@@ -61,7 +63,16 @@ GEO_STAYS = Fact(
             ("place", "zone"),
             (STAYS, DWELL, VISITOR_DAYS, GAPS, HOME_METRES, WORK_METRES),
             members=(USERS, NEW_AT_PLACE, NEW),
+            spans=_ALL_SPANS,
         ),  # no grain by home or work: it would have nearly as many rows as the fact
+        Grain(
+            "zone",  # all places together
+            ("zone",),
+            (STAYS, DWELL, VISITOR_DAYS, GAPS, HOME_METRES, WORK_METRES),
+            members=(USERS, NEW_AT_PLACE, NEW),
+            spans=_ALL_SPANS,
+            since=2,
+        ),
         Grain("dwell_band", ("place", "zone", "dwell_band"), (STAYS,)),
         Grain("gap_band", ("place", "zone", "gap_band"), (STAYS,)),
         Grain("home_band", ("place", "zone", "home_band"), (STAYS,)),
@@ -88,6 +99,12 @@ PANELISTS = Table(
 # -- the bands that counts were made with: partition 0 of an application ------------------------------------
 
 BAND_EDGES = Table("band_edges", (Column("bands", ColumnType.TEXT), Column("edge", ColumnType.INTEGER)))
+
+# -- the version of the rollups that the rows of a fact are in: partition 0 of an application -----------------
+
+ROLLUP_VERSION = 2
+"""Version 2 has rows by week, the grain `zone` of stays, and the sizes of sets.  No row of a fact means version 1."""
+ROLLUP_VERSIONS = Table("rollup_versions", (Column("fact", ColumnType.TEXT), Column("version", ColumnType.INTEGER)))
 
 # -- stays of devices at sites, by Wi-Fi -------------------------------------------------------------------
 
@@ -121,7 +138,7 @@ PRESENCE_STAYS = Fact(
     measures=_PRESENCE_MEASURES,
     members=(USERS, NEW_AT_PLACE, NEW),
     grains=(
-        Grain("site", ("site",), _PRESENCE_MEASURES, members=(USERS, NEW_AT_PLACE, NEW)),
+        Grain("site", ("site",), _PRESENCE_MEASURES, members=(USERS, NEW_AT_PLACE, NEW), spans=_ALL_SPANS),
         Grain("dwell_band", ("site", "dwell_band"), (PRESENCE_SESSIONS,)),
     ),
     weight=None,
@@ -138,7 +155,14 @@ PRESENCE_PASSAGES = Fact(
     measures=_PRESENCE_MEASURES,
     members=(USERS, NEW_AT_PLACE, NEW),
     grains=(
-        Grain("equipment", ("site", "equipment"), _PRESENCE_MEASURES, members=(USERS, NEW_AT_PLACE, NEW)),
+        Grain(
+            "equipment",
+            ("site", "equipment"),
+            _PRESENCE_MEASURES,
+            members=(USERS, NEW_AT_PLACE, NEW),
+            spans=_ALL_SPANS,
+            since=2,
+        ),
         Grain("dwell_band", ("site", "equipment", "dwell_band"), (PRESENCE_SESSIONS,)),
         Grain("rank", ("site", "equipment", "rank"), (PRESENCE_SESSIONS,)),
     ),
@@ -221,7 +245,7 @@ OUTCOMES = Fact(
     members=(VISITORS,),
     grains=(
         Grain("site", ("site", "channel", "attributed"), _OUTCOME_MEASURES, members=(VISITORS,)),
-        Grain("campaigns", ("channel", "attributed", "campaigns"), _OUTCOME_MEASURES),
+        Grain("campaigns", ("channel", "attributed", "campaigns"), _OUTCOME_MEASURES, spans=_ALL_SPANS),
         Grain("touch", ("credited", "channel", "attributed", "touch_kind"), (VISITS,)),
         Grain("delay", ("credited", "channel", "attributed", "delay_band"), (VISITS, DELAY)),
         Grain("site_touch", ("site", "channel", "attributed", "touch_kind"), (VISITS,)),
@@ -262,8 +286,8 @@ CREDITS = Fact(
     measures=(CREDITED, OCCURRENCES, FIRST, LAST),
     members=(USERS,),
     grains=(
-        Grain("touches", ("campaign", "channel", "touches"), (OCCURRENCES, FIRST, LAST)),
-        Grain("distinct", ("campaign", "channel", "distinct"), (CREDITED,)),
+        Grain("touches", ("campaign", "channel", "touches"), (OCCURRENCES, FIRST, LAST), spans=_ALL_SPANS),
+        Grain("distinct", ("campaign", "channel", "distinct"), (CREDITED,), spans=_ALL_SPANS),
         Grain("site_touches", ("site", "channel", "touches"), (OCCURRENCES, FIRST, LAST)),
         Grain("site_distinct", ("site", "channel", "distinct"), (CREDITED,)),
         Grain("users", ("campaign", "channel"), (), members=(USERS,)),

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 import pyarrow as pa
 
 from okube_api.store.checks import TableCheck
-from okube_api.store.conditions import Condition
+from okube_api.store.conditions import EVERYTHING, Condition
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.schema import BY_ID, Collection, SortKey, Table
 from okube_api.store.values import Json
@@ -35,11 +35,12 @@ class Reader(Protocol):
     async def select(self, plan: Select) -> pa.Table:
         """Return the rows of a plan, in no particular order.  Raise TooManyRows or Unavailable."""
 
-    def read_parts(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+    def read_parts(self, table: Table, low: int, high: int, where: Condition = EVERYTHING) -> AsyncIterator[pa.Table]:
         """Yield the rows whose part lies in [low, high], ascending by part, in blocks of bounded size.
 
         A block has the column `part` and the table's columns (packed tables also `batch`).  Without rows, nothing is
         yielded.
+        where: yield only the rows that meet this condition on these columns.
         """
 
     async def list_parts(self, table: Table, batch: int | None = None) -> list[int]:
@@ -65,6 +66,13 @@ class Change(Reader, Protocol):
         """Replace all rows of the partitions `parts` by `rows`, whose column `part` has values of `parts` only.
 
         A partition may be replaced once per change; several calls may replace different partitions.
+        """
+
+    async def patch(self, table: Table, keys: pa.Table, rows: pa.Table) -> None:
+        """Replace the rows of a table that is not packed whose values equal a row of `keys` by `rows`.
+
+        keys: `part` and further columns of the table; null equals null.  rows: `part` and the table's columns.
+        The cost depends on the rows of these parts or of these keys, not on all rows of the table.
         """
 
     async def commit(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
-from okube_api.store.conditions import AllOf, AnyOf, Between, Condition, Missing, Not, OneOf, Overlaps
+from okube_api.store.conditions import EVERYTHING, AllOf, AnyOf, Between, Condition, Missing, Not, OneOf, Overlaps
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Measure, Min, Select, Sum
 from okube_api.store.schema import ColumnType, Table
 
@@ -71,10 +71,12 @@ class Memory:
         rows = [row for row in self.tables.get(plan.source.name, ()) if matches(row, plan.where)]
         return build_table(rows, {name: TYPES[plan.source.type_of(name)] for name in plan.columns})
 
-    async def read_parts(self, source: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
-        rows = [row for row in self.tables.get(source.name, ()) if low <= row["part"] <= high]
+    async def read_parts(
+        self, table: Table, low: int, high: int, where: Condition = EVERYTHING
+    ) -> AsyncIterator[pa.Table]:
+        rows = [row for row in self.tables.get(table.name, ()) if low <= row["part"] <= high and matches(row, where)]
         if rows:
-            yield build_table(rows, {column.name: TYPES[column.type] for column in source.columns})
+            yield build_table(rows, {column.name: TYPES[column.type] for column in table.columns})
 
     async def list_parts(self, source: Table, batch: int | None = None) -> list[int]:
         return sorted({row["part"] for row in self.tables.get(source.name, ())})

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from okube_api.catalogue.buckets import to_ordinal
-from okube_api.catalogue.fact import DAY_COLUMNS, MONTH_COLUMNS, Fact, Grain, Span
-from okube_api.catalogue.facts import FACTS, GEO_STAYS, PANELISTS
+from okube_api.catalogue.fact import SPAN_COLUMNS, Fact, Grain, Span
+from okube_api.catalogue.facts import FACTS, GEO_STAYS, PANELISTS, ROLLUP_VERSION, ROLLUP_VERSIONS
 
 from tests.by_hand.geomarketing import mark_stays
 from tests.by_hand.truth import Truth
@@ -72,15 +72,15 @@ def build_panelists(truth: Truth) -> list[Row]:
 
 
 def build_rollup(fact: Fact, grain: Grain, span: Span, rows: list[Row]) -> list[Row]:
-    """Build the rows of a grain, by day or by month."""
-    keys = DAY_COLUMNS if span is Span.DAY else MONTH_COLUMNS
+    """Build the rows of a grain of one span."""
+    keys = SPAN_COLUMNS[span]
     groups: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
         groups[tuple(freeze(row[name]) for name in (*keys, *grain.dimensions))].append(row)
     rollup_rows: list[Row] = []
     for key, members in groups.items():
         row_of_group = dict(zip((*keys, *grain.dimensions), map(unfreeze, key), strict=True))
-        row_of_group["part"] = row_of_group["day" if span is Span.DAY else "month"]
+        row_of_group["part"] = row_of_group[span]
         for measure in grain.measures:
             amounts = [1 if measure.field is None else row[measure.field] or 0 for row in members]
             row_of_group[measure.name] = sum(amounts)
@@ -90,7 +90,10 @@ def build_rollup(fact: Fact, grain: Grain, span: Span, rows: list[Row]) -> list[
         for member_set in grain.sets(span):
             users = {row["user"] for row in members if member_set.flag is None or row[member_set.flag] == 1}
             row_of_group[member_set.name] = np.array(sorted(users), dtype="<u4").tobytes()
-        rollup_rows.append(row_of_group)
+            row_of_group[f"{member_set.name}_n"] = len(users)
+        has_sum = any(row_of_group[measure.name] for measure in grain.measures)
+        if has_sum or any(row_of_group[members.name] for members in grain.sets(span)) or not fact.has_users:
+            rollup_rows.append(row_of_group)
     return rollup_rows
 
 
@@ -105,4 +108,5 @@ def build_tables(truth: Truth) -> dict[str, list[Row]]:
         for grain in fact.grains:
             for span in grain.spans:
                 rows_by_table[fact.rollup(grain, span).name] = build_rollup(fact, grain, span, rows)
+    rows_by_table[ROLLUP_VERSIONS.name] = [{"part": 0, "fact": fact.name, "version": ROLLUP_VERSION} for fact in FACTS]
     return rows_by_table

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from okube_api.catalogue.facts import PANELISTS
 from okube_api.engine.panel_cache import PanelCache
+from okube_api.store.conditions import EVERYTHING, Condition
 from okube_api.store.schema import Table
 
 from tests.engine.memory import Memory
@@ -32,10 +33,12 @@ class CountingReader(Memory):
     def version(self) -> str:
         return self.panel_version
 
-    async def read_parts(self, source: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+    async def read_parts(
+        self, table: Table, low: int, high: int, where: Condition = EVERYTHING
+    ) -> AsyncIterator[pa.Table]:
         self.read_count += 1
         await asyncio.sleep(0)
-        async for block in super().read_parts(source, low, high):
+        async for block in super().read_parts(table, low, high, where):
             yield block
 
 

@@ -57,7 +57,8 @@ def identify(kind: str, event: Json) -> tuple[Any, ...]:
     if kind in KEYS:
         return tuple(event.get(name) for name in KEYS[kind])
     if event.get("id") is not None:
-        return ("id", event["id"], to_instant(event.get("at") or event["start"]).date())
+        user = event["user"] if "user" in event else event["device"]
+        return ("id", event["id"], user, to_instant(event.get("at") or event["start"]).date())
     return ("content", _normalize_content(event))
 
 

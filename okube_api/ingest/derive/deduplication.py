@@ -1,4 +1,4 @@
-"""Recognises events that were sent twice: on the same UTC day, with the same `id`, or without ids the same content.
+"""Recognises events that were sent twice by a user on a UTC day: with the same `id`, or without ids the same content.
 
 The event of the earliest batch counts.  The columns of the content are declared for each kind in
 `events/kinds.py`; `raw/new_events.py` counts the accepted events of a batch by the same rule.

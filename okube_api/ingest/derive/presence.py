@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.facts import (
@@ -218,3 +219,42 @@ def _build_passage_exits(sessions: Sessions, exits: _SelectedStays, steps: _Path
         "equipment": to_name_column(sessions.locations.equipments, steps.equipment[by]),
     }
     return build_fact_table(PRESENCE_PASSAGE_EXITS, exits.day[stay], columns)
+
+
+# -- from stored rows --------------------------------------------------------------------------------------------
+
+
+def build_steps_of_stays(stays: pa.Table) -> pa.Table:
+    """Return the rows of `presence_steps` of stored stays (`day`, `site`, `path`)."""
+    stay, equipment = _flatten_paths(stays)
+    is_last = np.append(stay[1:] != stay[:-1], True)[: len(stay)]
+    following = equipment.take(pa.array(np.minimum(np.arange(len(stay)) + 1, max(len(stay) - 1, 0))))
+    return pa.table(
+        {
+            "day": stays["day"].take(pa.array(stay)),
+            "site": stays["site"].take(pa.array(stay)),
+            "equipment": equipment,
+            "next": pc.if_else(pa.array(is_last), pa.scalar(None, pa.string()), following),
+        }
+    )
+
+
+def build_passage_exits_of_exits(exits: pa.Table) -> pa.Table:
+    """Return the rows of `presence_passage_exits` of stored exits (`day`, `site`, `path`)."""
+    stay, equipment = _flatten_paths(exits)
+    passages = pa.table({"stay": pa.array(stay), "equipment": equipment})
+    passages = passages.group_by(["stay", "equipment"]).aggregate([])
+    return pa.table(
+        {
+            "day": exits["day"].take(passages["stay"]),
+            "site": exits["site"].take(passages["stay"]),
+            "equipment": passages["equipment"],
+        }
+    )
+
+
+def _flatten_paths(rows: pa.Table) -> tuple[Ints, pa.Array]:
+    """Return the equipments of all paths, and the number of the row of each."""
+    paths = pa.concat_arrays([pa.array([], pa.list_(pa.string())), *rows["path"].chunks])
+    row: Ints = pc.list_parent_indices(paths).to_numpy().astype(np.int64)
+    return row, paths.flatten()

@@ -1,4 +1,4 @@
-"""Sums rows of facts into rollups: by day from the facts, by month from the days or from the facts.
+"""Sums rows of facts into rollups: by day from the facts, by week and month from the days or from the facts.
 
 All work is NumPy on whole columns.  Rows come in the order of their keys, and sets as sorted little-endian u32, so
 that the same facts always make the same rollups, byte for byte.
@@ -11,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.catalogue.buckets import bucket_numbers
-from okube_api.catalogue.fact import DAY_COLUMNS, Fact, Grain, MemberSet, Span
-from okube_api.ingest.columns.columns import mark_group_starts, sort_order, to_column
+from okube_api.catalogue.buckets import bucket_numbers, get_first_days
+from okube_api.catalogue.fact import DAY_COLUMNS, SPAN_COLUMNS, Fact, Grain, MemberSet, Span
+from okube_api.ingest.columns.columns import mark_group_starts, sort_order, to_column, to_integers
 from okube_api.ingest.columns.sort_codes import fill_nulls, to_sort_codes
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.exact_integers import Numerators, from_arrow, multiply_pairs, sum_slices
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
-from okube_api.store.schema import Table
+from okube_api.store.schema import ColumnType, Table
 
 _USER_BITS = np.uint64(32)
 _SET_DTYPE = np.dtype("<u4")
@@ -54,6 +54,7 @@ class RowGroups:
 
 
 def group_rows(rows: pa.Table, keys: Sequence[str]) -> RowGroups:
+    """Return the groups of rows that are equal in these columns."""
     key_codes = [to_sort_codes(rows[name]) for name in keys]
     by = sort_order(*key_codes)
     is_start = mark_group_starts(*(codes[by] for codes in key_codes)) if rows.num_rows else np.zeros(0, np.bool_)
@@ -92,6 +93,15 @@ def decode_sets(blobs: pa.ChunkedArray) -> tuple[Ints, Ints]:
 # -- from facts --------------------------------------------------------------------------------------------
 
 
+def add_buckets(fact: Fact, rows: pa.Table) -> pa.Table:
+    """Return rows with `part` and the bucket numbers of their day."""
+    day = to_integers(rows["day"])
+    low = int(day.min(initial=day[0])) if len(day) else 0
+    all_days = np.arange(low, int(day.max(initial=low)) + 1)
+    buckets = {name: pa.array(bucket_numbers(all_days, name)[day - low]) for name in DAY_COLUMNS}
+    return pa.table({"part": pa.array(day), **buckets, **{column.name: rows[column.name] for column in fact.columns}})
+
+
 def roll_up_days(fact: Fact, rows: pa.Table) -> Iterator[tuple[Table, pa.Table]]:
     """Yield every rollup by day of a fact, with its rows."""
     for grain in fact.grains:
@@ -100,9 +110,8 @@ def roll_up_days(fact: Fact, rows: pa.Table) -> Iterator[tuple[Table, pa.Table]]
 
 
 def roll_up(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> pa.Table:
-    """Return the rollup rows of a fact's rows, which must be complete for each of their days (or months)."""
-    period = "day" if span is Span.DAY else "month"
-    groups = group_rows(rows, (period, *grain.dimensions))
+    """Return the rollup rows of a fact's rows, which must be complete for each of their days (or longer spans)."""
+    groups = group_rows(rows, (span.value, *grain.dimensions))
     columns = {name: rows[name].take(pa.array(groups.first_rows)) for name in grain.dimensions}
     is_weighted = any(measure.weighted for measure in grain.measures)
     weight = fill_nulls(rows[fact.weight]) if fact.weight and is_weighted else None
@@ -117,7 +126,23 @@ def roll_up(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> 
         for members in sets:
             is_member = _mark_members(rows, members)
             columns[members.name] = encode_sets(group_of_row[is_member], users[is_member], len(groups.starts))
-    return build_rollup(fact.rollup(grain, span), fill_nulls(rows[period])[groups.first_rows], span, columns)
+    rollup = build_rollup(fact.rollup(grain, span), fill_nulls(rows[span.value])[groups.first_rows], span, columns)
+    return drop_empty_rows(fact, grain, span, rollup)
+
+
+def drop_empty_rows(fact: Fact, grain: Grain, span: Span, rollup: pa.Table) -> pa.Table:
+    """Return the rows of a rollup that are stored: of facts of users, those with a sum other than 0 or with a set.
+
+    So a row disappears with the last rows of the fact that it sums, also where only the rows of some users are known.
+    """
+    if not fact.has_users:
+        return rollup
+    is_filled = np.zeros(rollup.num_rows, np.bool_)
+    for measure in grain.measures:
+        is_filled |= (from_arrow(rollup[measure.name]) != 0).astype(np.bool_)
+    for members in grain.sets(span):
+        is_filled |= pc.greater(pc.binary_length(rollup[members.name]), 0).to_numpy()
+    return rollup if is_filled.all() else rollup.filter(pa.array(is_filled))
 
 
 def _mark_members(rows: pa.Table, members: MemberSet) -> Flags:
@@ -129,12 +154,14 @@ def _mark_members(rows: pa.Table, members: MemberSet) -> Flags:
 
 
 def build_rollup(table: Table, period: Ints, span: Span, columns: Mapping[str, object]) -> pa.Table:
-    """Return the columns of a rollup as declared, with `part` and the bucket numbers of its days or months."""
+    """Return the columns of a rollup as declared: with `part`, the bucket numbers, and the sizes of the sets."""
     values: dict[str, object] = {"part": period, **columns}
-    if span is Span.DAY:
-        values |= {name: bucket_numbers(period, name) for name in DAY_COLUMNS}
-    else:
-        values |= {"month": period, "year": period // 12, "month_of_year": period % 12 + 1}
+    first_days = get_first_days(period, span)
+    values |= {name: bucket_numbers(first_days, name) for name in SPAN_COLUMNS[span]}
+    for name, members in columns.items():
+        if table.type_of(name) is ColumnType.BYTES:
+            assert isinstance(members, pa.Array)
+            values[MemberSet(name).size_column] = pc.divide(pc.binary_length(members), _SET_DTYPE.itemsize)
     schema = make_arrow_schema({name: kind for name, kind in get_stored_types(table).items() if name != "batch"})
     return pa.table([to_column(values[name], schema.field(name).type) for name in schema.names], schema=schema)
 
@@ -142,19 +169,18 @@ def build_rollup(table: Table, period: Ints, span: Span, columns: Mapping[str, o
 # -- from days ---------------------------------------------------------------------------------------------
 
 
-def can_merge_days(grain: Grain) -> bool:
-    """Return whether a grain's months can be computed from its days, which must have all sets that months need."""
-    return Span.DAY in grain.spans and set(grain.sets(Span.MONTH)) <= set(grain.sets(Span.DAY))
+def can_merge_days(grain: Grain, span: Span) -> bool:
+    """Return whether a grain's rows of a span can be computed from its days, which must have all sets needed."""
+    return Span.DAY in grain.spans and set(grain.sets(span)) <= set(grain.sets(Span.DAY))
 
 
-def merge_days_into_months(fact: Fact, grain: Grain, days: pa.Table) -> pa.Table:
-    """Return the month rows of a grain's day rows, which must be complete for each of their months."""
-    groups = group_rows(days, ("month", *grain.dimensions))
+def merge_days(fact: Fact, grain: Grain, days: pa.Table, span: Span) -> pa.Table:
+    """Return the rows of a longer span of a grain's day rows, which must be complete for each week or month."""
+    groups = group_rows(days, (span.value, *grain.dimensions))
     columns = {name: days[name].take(pa.array(groups.first_rows)) for name in grain.dimensions}
     for measure in grain.measures:
         columns |= {name: groups.sum(from_arrow(days[name])) for name in measure.columns}
-    for members in grain.sets(Span.MONTH):
+    for members in grain.sets(span):
         counts, users = decode_sets(days[members.name])
         columns[members.name] = encode_sets(np.repeat(groups.group_of_row, counts), users, len(groups.starts))
-    months = fill_nulls(days["month"])[groups.first_rows]
-    return build_rollup(fact.rollup(grain, Span.MONTH), months, Span.MONTH, columns)
+    return build_rollup(fact.rollup(grain, span), fill_nulls(days[span.value])[groups.first_rows], span, columns)

@@ -1,7 +1,7 @@
 """Registry of event kinds: the fields and the table of each kind, and the columns by which two events are the same.
 
 All code that compares events reads the keys here: the counts of accepted events (`raw/new_events.py`), the facts
-(`derive/deduplication.py`, `raw/latest.py`) and the documents derived from events (`refresh/documents.py`).
+(`derive/deduplication.py`, `derive/latest.py`) and the documents derived from events (`refresh/documents.py`).
 """
 
 from collections.abc import Mapping
@@ -31,8 +31,9 @@ class EventKind:
     deduplication_key: tuple[str, ...] = ()
 
 
-OWN_ID_KEY = tuple(column.name for column in tables.OWN_ID)
-"""Columns with the hash of an event's `id`: events of one UTC day with the same `id` are duplicates."""
+OWN_ID_KEY = (*(column.name for column in tables.OWN_ID), "user")
+"""Columns with the hash of an event's `id`, and its user: events of one user and UTC day with the same `id` are
+duplicates.  So the events of a user can be deduplicated without those of others."""
 PING_DETAILS = ("accuracy", "speed")
 """Columns of pings that do not distinguish pings."""
 

@@ -1,4 +1,4 @@
-"""Reads events day by day, so that of the events of one UTC day with the same `id` only one counts."""
+"""Reads events day by day, so that of a user's events of one UTC day with the same `id` only one counts."""
 
 from collections.abc import AsyncIterator
 

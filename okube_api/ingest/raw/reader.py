@@ -10,6 +10,7 @@ from okube_api.ingest.columns.columns import to_integers
 from okube_api.ingest.derive.deduplication import deduplicate
 from okube_api.ingest.events.tables import LEDGER, UNDATED_PART
 from okube_api.store.arrays import Flags, Ints
+from okube_api.store.conditions import EVERYTHING, Condition
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Reader
 from okube_api.store.schema import Table
@@ -58,13 +59,16 @@ async def read_live_batches(view: Reader) -> dict[int, str]:
 
 
 async def read_blocks(
-    view: Reader, table: Table, low: int, high: int, batches: Collection[int]
+    view: Reader, table: Table, low: int, high: int, batches: Collection[int], *, where: Condition = EVERYTHING
 ) -> AsyncIterator[pa.Table]:
-    """Yield the events of batches in the parts [low, high] in blocks of bounded size: ascending by part, none empty."""
+    """Yield the events of batches in the parts [low, high] in blocks of bounded size: ascending by part, none empty.
+
+    where: a condition on other columns than `part`.
+    """
     numbers = np.array(sorted(batches), np.int64)
     if len(numbers) == 0:
         return
-    async for block in view.read_parts(table, low, high):
+    async for block in view.read_parts(table, low, high, where):
         counts = np.isin(to_integers(block["batch"]), numbers)
         if counts.any():
             yield block if counts.all() else block.filter(pa.array(counts))

@@ -10,12 +10,13 @@ import pyarrow as pa
 
 from okube_api.catalogue.facts import PANELISTS
 from okube_api.ingest.columns.columns import DayRange, to_integers
+from okube_api.ingest.derive.latest import find_changed_keys, find_latest_rows
 from okube_api.ingest.derive.panel_index import PanelIndex, index_panel
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS, EventKind
-from okube_api.ingest.raw.latest import find_changed_keys, find_latest_rows
 from okube_api.ingest.raw.reader import BatchDelta, encode_texts, make_empty_rows, read_blocks
 from okube_api.store.arrays import Ints
+from okube_api.store.conditions import OneOf
 from okube_api.store.protocol import Change, Reader
 
 USERS_PER_BLOCK = 250_000
@@ -71,6 +72,19 @@ async def read_panel(view: Reader, delta: BatchDelta) -> PanelIndex:
     areas = [after async for _, after in read_before_and_after(view, KINDS["areas"], delta, _UNDATED)]
     panel = [encode_texts(block) async for block in view.read_parts(PANELISTS, *_UNDATED)]
     return index_panel(pa.concat_tables([make_empty_rows(PANELISTS), *panel]), pa.concat_tables(areas))
+
+
+async def read_panelists(view: Reader, delta: BatchDelta) -> PanelIndex:
+    """Return the index of the panelists of a slice, which are few, with the coordinates of their areas."""
+    panel = [encode_texts(block) async for block in view.read_parts(PANELISTS, *_UNDATED)]
+    panelists = pa.concat_tables([make_empty_rows(PANELISTS), *panel])
+    codes = {code for name in ("home", "work") for code in panelists[name].unique().to_pylist() if code is not None}
+    kind = KINDS["areas"]
+    of_codes = OneOf("code", tuple(sorted(codes)))
+    blocks = [block async for block in read_blocks(view, kind.table, *_UNDATED, delta.either_side, where=of_codes)]
+    rows = pa.concat_tables([make_empty_rows(kind.table), *map(encode_texts, blocks)]).unify_dictionaries()
+    counts_after = rows.filter(pa.array(delta.find_row_changes(rows) >= 0))
+    return index_panel(panelists, _select_current(counts_after, kind), is_sparse=True)
 
 
 # -- helpers --------------------------------------------------------------------------------------------------

@@ -21,10 +21,10 @@ from okube_api.ingest.derive.day_dependencies import (
     find_required_ranges,
 )
 from okube_api.ingest.derive.exposures import derive_deliveries, derive_exposures
+from okube_api.ingest.derive.latest import find_changed_keys, find_latest_rows
 from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.events import kinds
 from okube_api.ingest.events.kinds import PURCHASES, TOUCHES, VISITS
-from okube_api.ingest.raw.latest import find_changed_keys, find_latest_rows
 from okube_api.ingest.raw.reader import BatchDelta, read_events
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.day_ranges import group_days
@@ -47,9 +47,9 @@ async def refresh_conversion(
 
     tasks: at least one, by kind (touches, visits, purchases, deliveries), all with the same delta.
     """
-    user_count = len(panel.weight) - 1  # the last element stands for users who are not in the panel
-    weights = pa.table({"user": np.arange(user_count, dtype=np.int64), "weight": panel.weight[:user_count]})
-    inputs = AttributionContext(context.timezone, context.sites, context.windows, weights, context.settings.bands.delay)
+    inputs = AttributionContext(
+        context.timezone, context.sites, context.windows, panel.list_weights(), context.settings.bands.delay
+    )
     delta = next(iter(tasks.values())).delta
     outcome_days, exposure_days = await _find_affected_days(change, context, tasks)
     touch_days = await _refresh_outcomes(change, inputs, delta, sorted(outcome_days))

@@ -11,9 +11,9 @@ from okube_api.catalogue.fact import Fact, Span
 from okube_api.catalogue.facts import DELIVERIES, EXPOSURES
 from okube_api.clock import Clock
 from okube_api.geo.geometry import parse_geometry
+from okube_api.ingest.derive.latest import find_latest_rows
 from okube_api.ingest.events import kinds
 from okube_api.ingest.events.tables import UNDATED_PART
-from okube_api.ingest.raw.latest import find_latest_rows
 from okube_api.ingest.raw.reader import read_events, read_live_batches
 from okube_api.kit.resource_changes import ChangePublisher
 from okube_api.sites.repository import SiteRepository

@@ -7,10 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from okube_api.catalogue.buckets import bucket_numbers, month_start
-from okube_api.catalogue.fact import DAY_COLUMNS, Fact, Grain, Span
+from okube_api.catalogue.buckets import bucket_numbers, first_day
+from okube_api.catalogue.fact import Fact, Grain, Span
 from okube_api.ingest.columns.columns import to_integers
-from okube_api.ingest.derive.rollups import can_merge_days, merge_days_into_months, roll_up, roll_up_days
+from okube_api.ingest.derive.rollups import (
+    add_buckets,
+    can_merge_days,
+    merge_days,
+    roll_up,
+    roll_up_days,
+)
+from okube_api.ingest.refresh.fact_patcher import FactPatcher
+from okube_api.ingest.refresh.user_slice import UserSlice
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Change
 from okube_api.store.ranges import find_ranges
@@ -20,11 +28,11 @@ _BUFFERED_ROWS = 100_000
 
 
 class FactWriter:
-    """Replaces days of one fact and of its rollups by day; `finish` then refreshes the rollups by month."""
+    """Replaces days of one fact and of its rollups by day; `finish` then refreshes those by week and by month."""
 
     def __init__(self, change: Change, fact: Fact) -> None:
         self._change, self._fact = change, fact
-        self._months: set[int] = set()
+        self._days: set[int] = set()
 
     async def replace(self, days: Collection[int], rows: pa.Table) -> None:
         """Replace the rows of days.
@@ -33,55 +41,68 @@ class FactWriter:
         """
         if not days:
             return
-        complete = await asyncio.to_thread(_add_buckets, self._fact, rows)
+        complete = await asyncio.to_thread(add_buckets, self._fact, rows)
         if self._fact.is_stored:
             await self._change.replace(self._fact.table, sorted(days), complete)
         rollups = roll_up_days(self._fact, complete)
         while (rollup := await asyncio.to_thread(next, rollups, None)) is not None:
             await self._change.replace(rollup[0], sorted(days), rollup[1])
-        self._months |= set(bucket_numbers(np.array(sorted(days), np.int64), "month").tolist())
+        self._days |= set(days)
 
     async def finish(self) -> None:
-        """Write the rollups of the months whose days were replaced."""
-        for first, last in find_ranges(self._months):
-            for grain in self._fact.grains:
-                if Span.MONTH in grain.spans:
-                    await self._sum_months(grain, first, last)
+        """Write the rollups of the weeks and months whose days were replaced."""
+        days = np.array(sorted(self._days), np.int64)
+        for span in (Span.WEEK, Span.MONTH):
+            grains = [grain for grain in self._fact.grains if span in grain.spans]
+            for first, last in find_ranges(set(bucket_numbers(days, span).tolist()) if grains else ()):
+                for grain in grains:
+                    await self._sum_days(grain, span, first, last)
 
-    async def _sum_months(self, grain: Grain, first: int, last: int) -> None:
-        """Write the rollups of consecutive months, several months at a time while their rows fit into a block."""
-        merges = can_merge_days(grain)
+    async def _sum_days(self, grain: Grain, span: Span, first: int, last: int) -> None:
+        """Write the rollups of consecutive weeks or months, several at a time while their rows fit into a block."""
+        merges = can_merge_days(grain, span)
         source = self._fact.rollup(grain, Span.DAY) if merges else self._fact.table
         pending = make_arrow_schema(get_stored_types(source)).empty_table()
-        async for block in self._change.read_parts(source, month_start(first), month_start(last + 1) - 1):
+        async for block in self._change.read_parts(source, first_day(span, first), first_day(span, last + 1) - 1):
             pending = pa.concat_tables([pending, block])
-            month = int(block["month"][-1].as_py())  # blocks ascend by day: the next may still be of this month
-            if pending.num_rows >= MAX_ROWS and month > first:
-                is_complete = pa.array(to_integers(pending["month"]) < month)
-                await self._replace_months(grain, range(first, month), pending.filter(is_complete), merges=merges)
-                pending, first = pending.filter(pc.invert(is_complete)), month
-        await self._replace_months(grain, range(first, last + 1), pending, merges=merges)
+            newest = int(block[span][-1].as_py())  # blocks ascend by day: the next may still be of this week or month
+            if pending.num_rows >= MAX_ROWS and newest > first:
+                is_complete = pa.array(to_integers(pending[span]) < newest)
+                await self._replace(grain, span, range(first, newest), pending.filter(is_complete), merges=merges)
+                pending, first = pending.filter(pc.invert(is_complete)), newest
+        await self._replace(grain, span, range(first, last + 1), pending, merges=merges)
 
-    async def _replace_months(self, grain: Grain, months: range, rows: pa.Table, *, merges: bool) -> None:
-        if merges:
-            sums = await asyncio.to_thread(merge_days_into_months, self._fact, grain, rows)
-        else:
-            sums = await asyncio.to_thread(roll_up, self._fact, grain, rows, Span.MONTH)
-        await self._change.replace(self._fact.rollup(grain, Span.MONTH), list(months), sums)
+    async def _replace(self, grain: Grain, span: Span, parts: range, rows: pa.Table, *, merges: bool) -> None:
+        roll = merge_days if merges else roll_up
+        sums = await asyncio.to_thread(roll, self._fact, grain, rows, span)
+        await self._change.replace(self._fact.rollup(grain, span), list(parts), sums)
 
 
 class BufferedFactWriter:
-    """Buffers days for a `FactWriter`, so that it writes few large blocks.  Call `flush` before reading days back."""
+    """Buffers days of a fact, so that few large blocks are written.  Call `flush` before reading days back.
 
-    def __init__(self, change: Change, fact: Fact) -> None:
-        self._writer = FactWriter(change, fact)
+    Whole days are replaced, or only those of the users of a slice.
+    """
+
+    def __init__(self, change: Change | UserSlice, fact: Fact) -> None:
+        self._writer: FactWriter | FactPatcher
+        if isinstance(change, UserSlice) and change.has_part_of(fact):
+            self._writer = FactPatcher(change, fact)
+        else:
+            self._writer = FactWriter(change, fact)
         self._days: list[int] = []
         self._blocks: list[pa.Table] = []
+        self._old_blocks: list[pa.Table] = []
 
-    async def replace(self, days: Collection[int], rows: pa.Table) -> None:
-        """Replace the rows of days; a day may be replaced only once between two calls of `flush`."""
+    async def replace(self, days: Collection[int], rows: pa.Table, before: pa.Table | None = None) -> None:
+        """Replace the rows of days; a day may be replaced only once between two calls of `flush`.
+
+        before: the old rows, needed in a slice for a fact that is not stored.
+        """
         self._days += days
         self._blocks.append(rows)
+        if before is not None:
+            self._old_blocks.append(before)
         if sum(block.num_rows for block in self._blocks) >= _BUFFERED_ROWS:
             await self.flush()
 
@@ -92,15 +113,11 @@ class BufferedFactWriter:
 
     async def flush(self) -> None:
         """Write the buffered days, so that they can be read back."""
-        days, blocks, self._days, self._blocks = self._days, self._blocks, [], []
-        if days:
-            await self._writer.replace(days, pa.concat_tables(blocks))
-
-
-def _add_buckets(fact: Fact, rows: pa.Table) -> pa.Table:
-    """Return rows with `part` and the bucket numbers of their day."""
-    day = to_integers(rows["day"])
-    low = int(day.min(initial=day[0])) if len(day) else 0
-    all_days = np.arange(low, int(day.max(initial=low)) + 1)
-    buckets = {name: pa.array(bucket_numbers(all_days, name)[day - low]) for name in DAY_COLUMNS}
-    return pa.table({"part": pa.array(day), **buckets, **{column.name: rows[column.name] for column in fact.columns}})
+        days, rows, before = self._days, self._blocks, self._old_blocks
+        self._days, self._blocks, self._old_blocks = [], [], []
+        if not days:
+            return
+        if before and isinstance(self._writer, FactPatcher):
+            await self._writer.replace(days, pa.concat_tables(rows), pa.concat_tables(before))
+        else:
+            await self._writer.replace(days, pa.concat_tables(rows))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pyarrow as pa
 
+from okube_api.catalogue.fact import Fact
 from okube_api.catalogue.facts import (
     PRESENCE_EXITS,
     PRESENCE_PASSAGE_EXITS,
@@ -15,7 +16,13 @@ from okube_api.catalogue.facts import (
 )
 from okube_api.ingest.columns.columns import to_codes, to_integers
 from okube_api.ingest.columns.prefetch import prefetch
-from okube_api.ingest.derive.presence import PresenceRules, PresenceTables, derive_presence
+from okube_api.ingest.derive.presence import (
+    PresenceRules,
+    PresenceTables,
+    build_passage_exits_of_exits,
+    build_steps_of_stays,
+    derive_presence,
+)
 from okube_api.ingest.derive.recency_flags import RecencyKeys
 from okube_api.ingest.derive.sessionize import (
     Detections,
@@ -30,7 +37,10 @@ from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
 from okube_api.ingest.refresh.recency import RecencyWriter
 from okube_api.ingest.refresh.sessions import SessionPiece, read_session_pieces
+from okube_api.ingest.refresh.user_slice import UserSlice
 from okube_api.store.arrays import Ints
+from okube_api.store.conditions import OneOf
+from okube_api.store.plans import Select
 from okube_api.store.protocol import Change
 
 
@@ -91,16 +101,32 @@ class _PresenceWriter:
         equipments = RecencyKeys(
             {"equipment": locations.equipments}, np.ones(len(locations.equipments), np.bool_), by_stay=True
         )
+        self._change, self._is_slice = change, isinstance(change, UserSlice)
         self._stays = RecencyWriter(change, PRESENCE_STAYS, sites)
         self._passages = RecencyWriter(change, PRESENCE_PASSAGES, equipments)
         plain_facts = (PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
         self._plain = [BufferedFactWriter(change, fact) for fact in plain_facts]
 
     async def write(self, days: Ints, tables: PresenceTables) -> None:
+        before = (await self._read_steps(days), None, await self._read_passage_exits(days))
         await self._stays.write(days, tables.stays)
         await self._passages.write(days, tables.passages)
-        for writer, rows in zip(self._plain, (tables.steps, tables.exits, tables.passage_exits), strict=True):
-            await writer.replace(days.tolist(), rows)
+        after = (tables.steps, tables.exits, tables.passage_exits)
+        for writer, rows, old_rows in zip(self._plain, after, before, strict=True):
+            await writer.replace(days.tolist(), rows, old_rows)
+
+    async def _read_steps(self, days: Ints) -> pa.Table | None:
+        """Return the old steps on days in a slice, which are not stored; None outside of a slice."""
+        return build_steps_of_stays(await self._read_paths(PRESENCE_STAYS, days)) if self._is_slice else None
+
+    async def _read_passage_exits(self, days: Ints) -> pa.Table | None:
+        """Return the old passage exits on days in a slice, which are not stored; None outside of a slice."""
+        return build_passage_exits_of_exits(await self._read_paths(PRESENCE_EXITS, days)) if self._is_slice else None
+
+    async def _read_paths(self, fact: Fact, days: Ints) -> pa.Table:
+        return await self._change.select(
+            Select(fact.table, OneOf("part", tuple(days.tolist())), ("day", "site", "path"))
+        )
 
     async def finish(self) -> None:
         await self._stays.finish()

@@ -16,6 +16,7 @@ from okube_api.ingest.refresh import steps
 from okube_api.ingest.refresh.context import DerivationContext
 from okube_api.ingest.refresh.geo_days import PingCounts
 from okube_api.ingest.refresh.steps import Batch, RefreshState
+from okube_api.ingest.refresh.user_slice import UserSlice, find_users
 from okube_api.store.protocol import Change
 
 Step = Callable[[RefreshState], Awaitable[None]]
@@ -32,9 +33,22 @@ WRITE_FACTS: tuple[Step, ...] = (
     steps.refresh_presence,
     steps.refresh_conversion,
 )
-ADD = (steps.count_accepted, steps.choose_band_edges, *FIND_DAYS, *WRITE_FACTS, steps.write_ledger)
+ADD = (
+    steps.count_accepted,
+    steps.choose_band_edges,
+    steps.mark_first_rollups,
+    *FIND_DAYS,
+    *WRITE_FACTS,
+    steps.write_ledger,
+)
 REMOVE = (steps.choose_band_edges, *FIND_DAYS, *WRITE_FACTS, steps.write_ledger)
-REBUILD = (steps.renew_band_edges, steps.rewrite_panel, steps.find_all_days, *WRITE_FACTS)
+REBUILD = (
+    steps.renew_band_edges,
+    steps.mark_rebuilt_rollups,
+    steps.rewrite_panel,
+    steps.find_all_days,
+    *WRITE_FACTS,
+)
 EXCLUDE = (
     steps.choose_band_edges,
     steps.find_days_of_users,
@@ -71,13 +85,18 @@ class BatchCounts:
 class FactRefresh:
     """Changes the facts of an application within one change of its store."""
 
-    def __init__(self, change: Change, context: DerivationContext) -> None:
-        self._change, self._context = change, context
+    def __init__(self, change: Change, context: DerivationContext, *, allows_slices: bool = True) -> None:
+        """Set up a refresh.
+
+        allows_slices: whether batches of few users may be refreshed by a slice of these users, with the same result.
+        """
+        self._change, self._context, self._allows_slices = change, context, allows_slices
 
     async def add(self, batches: Sequence[Batch]) -> dict[int, BatchCounts]:
         """Make batches count; return the counts of each batch, by batch number."""
         added = {batch.number: batch.kind for batch in batches}
         live = await read_live_batches(self._change) | added
+        await self._narrow(batches)
         state = self._start(live, BatchDelta(frozenset(live), added=frozenset(added)), batches)
         state.ping_counts = PingCounts(added)
         await _run(ADD, state)
@@ -95,6 +114,7 @@ class FactRefresh:
         removed = [batch for batch in batches if live.pop(batch.number, None) is not None]
         if removed:
             numbers = frozenset(batch.number for batch in removed)
+            await self._narrow(removed)
             await _run(REMOVE, self._start(live, BatchDelta(frozenset(live), removed=numbers), removed))
         for batch in batches:
             await self._change.remove(KINDS[batch.kind].table, batch.number)
@@ -123,6 +143,12 @@ class FactRefresh:
         """Delete the events of UTC days before `oldest_day` and refresh the facts, as if they had never been sent."""
         live = await read_live_batches(self._change)
         await _run(EXPIRE, self._start(live, BatchDelta(frozenset(live), oldest_day=oldest_day)))
+
+    async def _narrow(self, batches: Sequence[Batch]) -> None:
+        """Restrict the refresh to the users of batches if these are few, and if all their events have users."""
+        kinds = {batch.number: batch.kind for batch in batches}
+        if self._allows_slices and (users := await find_users(self._change, kinds)) is not None:
+            self._change = UserSlice(self._change, *users)
 
     def _start(self, live: Mapping[int, str], delta: BatchDelta, batches: Sequence[Batch] = ()) -> RefreshState:
         kinds = frozenset(batch.kind for batch in batches)

@@ -21,16 +21,24 @@ from okube_api.catalogue.facts import (
     PRESENCE_STEPS,
 )
 from okube_api.engine.band_edges import read_band_edges, write_band_edges
+from okube_api.engine.rollup_versions import mark_complete
 from okube_api.ingest.columns.columns import DayRange
 from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.raw.new_events import count_new_events
 from okube_api.ingest.raw.reader import BatchDelta, read_live_batches
-from okube_api.ingest.raw.reference_state import count_changed_keys, find_changed_areas, read_panel, write_panel
+from okube_api.ingest.raw.reference_state import (
+    count_changed_keys,
+    find_changed_areas,
+    read_panel,
+    read_panelists,
+    write_panel,
+)
 from okube_api.ingest.refresh import conversion, geo_stays, presence
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.geo_days import PingCounts
+from okube_api.ingest.refresh.user_slice import UserSlice
 from okube_api.store.arrays import Ints
 from okube_api.store.conditions import Condition, OneOf
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
@@ -122,6 +130,23 @@ async def renew_band_edges(state: RefreshState) -> None:
         await write_band_edges(state.change, state.context.band_edges)
 
 
+# -- the version of rollups ----------------------------------------------------------------------------------
+
+
+async def mark_first_rollups(state: RefreshState) -> None:
+    """Record the present version of the rollups of facts that had no events before this change."""
+    new = {batch.number for batch in state.batches}
+    earlier = {kind for number, kind in state.live.items() if number not in new}
+    groups = [group for group in _GROUPS if earlier.isdisjoint(group.kinds) and not state.kinds.isdisjoint(group.kinds)]
+    await mark_complete(state.change, [fact.name for group in groups for fact in group.facts])
+
+
+async def mark_rebuilt_rollups(state: RefreshState) -> None:
+    """Record the present version of the rollups of facts that are written on all days."""
+    groups = [group for group in _GROUPS if not state.kinds.isdisjoint(group.kinds)]
+    await mark_complete(state.change, [fact.name for group in groups for fact in group.facts])
+
+
 # -- counts and the panel ------------------------------------------------------------------------------------
 
 
@@ -156,7 +181,8 @@ async def rewrite_panel(state: RefreshState) -> None:
 async def load_panel(state: RefreshState) -> None:
     """Load the panel, unless only facts of presence are refreshed, which have no weights."""
     if _has_days(state, GEO) or _has_days(state, CONVERSION):
-        state.panel = await read_panel(state.change, state.delta)
+        read = read_panelists if isinstance(state.change, UserSlice) else read_panel
+        state.panel = await read(state.change, state.delta)
 
 
 # -- which days ----------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def _merge_same_keys(patches: list[RowPatch]) -> RowPatch:
     table, names = patches[0].table, patches[0].keys.column_names
     keys = [patch.keys.select(names) for patch in patches]
     rows = pa.concat_tables([patch.rows for patch in patches])
-    key_numbers, row_numbers = _number_rows(table, [pa.concat_tables(keys), rows.select(names)])
+    key_numbers, row_numbers = number_rows(table, [pa.concat_tables(keys), rows.select(names)])
     patch_of_key = np.repeat(np.arange(len(patches)), [part.num_rows for part in keys])
     patch_of_row = np.repeat(np.arange(len(patches)), [patch.rows.num_rows for patch in patches])
     numbers = np.concatenate((key_numbers, row_numbers))
@@ -136,11 +136,11 @@ def _match_keys(frame: Frame, candidates: NDArray[np.intp], patch: RowPatch) -> 
     if not len(candidates) or not patch.keys.num_rows:
         return np.zeros(len(candidates), np.bool_)
     present = pa.table({name: frame[name].take(candidates).to_arrow() for name in names})
-    key_numbers, numbers = _number_rows(patch.table, [patch.keys, present.cast(patch.keys.schema)])
+    key_numbers, numbers = number_rows(patch.table, [patch.keys, present.cast(patch.keys.schema)])
     return np.isin(numbers, key_numbers)
 
 
-def _number_rows(table: Table, tables: Sequence[pa.Table]) -> list[Ints]:
+def number_rows(table: Table, tables: Sequence[pa.Table]) -> list[Ints]:
     """Return a number for each row of tables with the same columns: equal rows have equal numbers, others differ."""
     rows = pa.concat_tables(tables).combine_chunks()
     numbers, size = np.zeros(rows.num_rows, np.int64), 1

@@ -1,9 +1,11 @@
-"""Filters rows that are not cached by a condition."""
+"""Filters rows that are not cached, by a condition or by keys."""
 
+import numpy as np
 import pyarrow as pa
 
 from okube_api.store.columnar.frame import build_frame
 from okube_api.store.columnar.masks import build_mask
+from okube_api.store.columnar.patches import number_rows
 from okube_api.store.conditions import Condition
 from okube_api.store.plan_analysis import collect_fields, get_stored_types
 from okube_api.store.schema import Table
@@ -14,3 +16,12 @@ def filter_rows(table: Table, rows: pa.Table, where: Condition) -> pa.Table:
     types = get_stored_types(table)
     frame = build_frame(rows, {name: types[name] for name in collect_fields(where) - {"part"}})
     return rows.filter(pa.array(build_mask(where, frame)))
+
+
+def exclude_keys(table: Table, rows: pa.Table, keys: pa.Table) -> pa.Table:
+    """Return the rows of a table whose values equal no row of `keys`; null equals null."""
+    if not rows.num_rows or not keys.num_rows:
+        return rows
+    present = rows.select(keys.column_names)
+    numbers, numbers_of_keys = number_rows(table, [present, keys.cast(present.schema)])
+    return rows.filter(pa.array(~np.isin(numbers, numbers_of_keys)))

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from okube_api.store.duckdb.connection import Cursor, Invalidated, insert, quote
 from okube_api.store.duckdb.database import Database
@@ -52,6 +53,13 @@ class DuckChange(DuckReader):
         if outside := set(conforming["part"].unique().to_pylist()) - set(parts):
             raise ValueError(f"rows of {table.name} in part {min(outside)}, which is not among the parts to replace")
         await self._write(table, lambda cursor: self._replace(cursor, table, list(parts), conforming))
+
+    async def patch(self, table: Table, keys: pa.Table, rows: pa.Table) -> None:
+        """Replace the rows with these keys."""
+        conforming = conform_rows(table, rows, keep_dictionaries=True)
+        if keys.num_rows:
+            await self._write(table, lambda cursor: self._delete_keys(cursor, table, keys))
+        await self._write(table, lambda cursor: self._insert(cursor, table, [conforming], 0))
 
     async def commit(self) -> None:
         """Make the change visible and durable.
@@ -115,6 +123,24 @@ class DuckChange(DuckReader):
         buffer.append(rows)
         if sum(piece.num_rows for piece in buffer) >= ROW_GROUP:
             self._flush_buffers(cursor, table)
+
+    def _delete_keys(self, cursor: Cursor, table: Table, keys: pa.Table) -> None:
+        """Delete the rows whose values equal a row of `keys`, looking only at the parts between the first and the last.
+
+        DuckDB skips blocks of other parts by the constant limits, not by the join.
+        """
+        self._flush_buffers(cursor, table)
+        parts = pc.min_max(keys["part"])
+        equal = " AND ".join(
+            f"{quote(table.name)}.{quote(name)} IS NOT DISTINCT FROM k.{quote(name)}" for name in keys.column_names
+        )
+        cursor.register("_keys", keys)
+        cursor.execute(
+            f"DELETE FROM {quote(table.name)} USING _keys AS k WHERE {quote(table.name)}.application = ? "
+            f"AND {quote(table.name)}.part BETWEEN ? AND ? AND {equal}",
+            [self._application, parts["min"].as_py(), parts["max"].as_py()],
+        )
+        cursor.unregister("_keys")
 
     def _flush_buffers(self, cursor: Cursor, table: Table | None = None) -> None:
         """Insert the buffered rows of a table, or of every table."""

@@ -9,10 +9,20 @@ import anyio
 import pyarrow as pa
 
 from okube_api.store.columnar.column_cache import MAX_ROWS, ColumnCache
-from okube_api.store.conditions import EVERYTHING
+from okube_api.store.conditions import EVERYTHING, Condition
 from okube_api.store.duckdb.connection import Cursor, fetch_table, quote
 from okube_api.store.duckdb.snapshots import Snapshot
-from okube_api.store.duckdb.sql import TYPES, UNCOMPRESSED, Sql, Statement, aggregate_sql, count_sql, select_sql
+from okube_api.store.duckdb.sql import (
+    TYPES,
+    UNCOMPRESSED,
+    HashedFields,
+    Sql,
+    Statement,
+    aggregate_sql,
+    count_sql,
+    select_sql,
+    to_sql,
+)
 from okube_api.store.errors import StoreError, TooManyRows, UnsupportedByStore
 from okube_api.store.exact_integers import narrow_columns
 from okube_api.store.plan_analysis import get_stored_types, resolve_source
@@ -95,33 +105,39 @@ class DuckReader:
 
         return await self._run(table, call)
 
-    async def read_parts(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+    async def read_parts(
+        self, table: Table, low: int, high: int, where: Condition = EVERYTHING
+    ) -> AsyncIterator[pa.Table]:
         """Yield partitions in ascending order: several small ones in one block, a large one in several blocks."""
         names = ", ".join(quote(name) for name in get_stored_types(table))
-        source = f"FROM {quote(table.name)} WHERE application = ? AND part BETWEEN ? AND ?"
-        application = self._application
+        text, values = to_sql(where, HashedFields(get_stored_types(table)))
+        source = f"FROM {quote(table.name)} WHERE application = ? AND part BETWEEN ? AND ? AND {text}"
         counts = await self._fetch(
-            table, (f"SELECT part, count(*) AS n {source} GROUP BY part ORDER BY part", [application, low, high])
+            table,
+            (
+                f"SELECT part, count(*) AS n {source} GROUP BY part ORDER BY part",
+                [self._application, low, high, *values],
+            ),
         )
         for first, last, count in _group_into_blocks(counts["part"].to_pylist(), counts["n"].to_pylist()):
+            selected: Sql = (source, [self._application, first, last, *values])
             if count <= BLOCK_ROWS:
-                yield await self._fetch(table, (f"SELECT {names} {source} ORDER BY part", [application, first, last]))
+                yield await self._fetch(table, (f"SELECT {names} {source} ORDER BY part", selected[1]))
                 continue
-            async for block in self._read_large_part(table, first, names):
+            async for block in self._read_large_part(table, names, selected):
                 yield block
 
-    async def _read_large_part(self, table: Table, part: int, names: str) -> AsyncIterator[pa.Table]:
+    async def _read_large_part(self, table: Table, names: str, source: Sql) -> AsyncIterator[pa.Table]:
         """Yield a partition of many rows in blocks, from a temporary table in which its rows are numbered.
 
         Rows have no key, and DuckDB may change its own numbers of rows whenever it writes the log to the file.
+        source: the SQL from `FROM` on.
         """
-        copy, application = quote(f"_part_{uuid4().hex}"), self._application
+        copy = quote(f"_part_{uuid4().hex}")
 
         def create(cursor: Cursor) -> None:
-            numbered = f"SELECT {names}, row_number() OVER () AS _row FROM {quote(table.name)}"
-            cursor.execute(
-                f"CREATE TEMP TABLE {copy} AS {numbered} WHERE application = ? AND part = ?", [application, part]
-            )
+            numbered = f"SELECT {names}, row_number() OVER () AS _row {source[0]}"
+            cursor.execute(f"CREATE TEMP TABLE {copy} AS {numbered}", source[1])
 
         await self._run(table, create)
         try:

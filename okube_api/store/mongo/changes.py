@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
+from okube_api.store.columnar.row_filter import exclude_keys
+from okube_api.store.conditions import OneOf
 from okube_api.store.errors import Conflict, StoreError
 from okube_api.store.mongo.blocks import count_by_part, pack_rows
 from okube_api.store.mongo.errors import READ_S, WRITE_S, time_limit
@@ -31,6 +33,7 @@ from okube_api.store.mongo.manifests import (
 from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.staging import hold_lease, read_server_time
 from okube_api.store.plan_analysis import conform_rows
+from okube_api.store.plans import Select
 from okube_api.store.ranges import Range, find_ranges
 from okube_api.store.schema import Table
 from okube_api.store.values import Json
@@ -101,6 +104,18 @@ class MongoChange(MongoReader):
         if conforming.num_rows:
             await self._write(table, generation, conforming, 0)
         self._new_manifests[table.name] = manifest.with_parts(parts, generation, counts, packed=table.packed)
+
+    async def patch(self, table: Table, keys: pa.Table, rows: pa.Table) -> None:
+        """Replace the rows with these keys, by writing their partitions again."""
+        conforming = conform_rows(table, rows)
+        parts = sorted(set(keys["part"].to_pylist()) | set(conforming["part"].to_pylist()))
+        if not parts:
+            return
+        where = OneOf("part", tuple(parts))
+        columns = tuple(conforming.column_names)
+        present = conform_rows(table, await self.select(Select(table, where, columns)))
+        remaining = await asyncio.to_thread(exclude_keys, table, present, keys)
+        await self.replace(table, parts, pa.concat_tables([remaining, conforming]))
 
     async def commit(self) -> None:
         """Make the change visible."""

@@ -10,7 +10,8 @@ from bson import Decimal128
 
 from okube_api.store.column_types import ARROW_TYPES
 from okube_api.store.columnar.column_cache import MAX_ROWS, ColumnCache
-from okube_api.store.conditions import EVERYTHING, Condition
+from okube_api.store.columnar.row_filter import filter_rows
+from okube_api.store.conditions import EVERYTHING, AllOf, Condition, OneOf
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
 from okube_api.store.exact_integers import WIDE_TYPE, narrow_columns
 from okube_api.store.mongo.blocks import unpack_block
@@ -85,11 +86,18 @@ class MongoReader:
         types = {name: plan.source.type_of(name) for name in plan.columns}
         return to_arrow(await self._query(plan.source, pipeline), types)
 
-    async def read_parts(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+    async def read_parts(
+        self, table: Table, low: int, high: int, where: Condition = EVERYTHING
+    ) -> AsyncIterator[pa.Table]:
         """Yield partitions in ascending order, several small ones per block."""
-        blocks = self._read_packed(table, low, high) if table.packed else self._read_plain(table, low, high)
+        if table.packed:
+            blocks = self._read_packed(table, low, high, _find_batches(where))
+        else:
+            blocks = self._read_plain(table, low, high)
         async for block in blocks:
-            yield block
+            rows = block if where == EVERYTHING else await asyncio.to_thread(filter_rows, table, block, where)
+            if rows.num_rows:
+                yield rows
 
     async def list_parts(self, table: Table, batch: int | None = None) -> list[int]:
         """Return the partitions that have rows, ascending."""
@@ -176,9 +184,14 @@ class MongoReader:
             rows = await self._database[table.name].find(match, projection).to_list(None)
         return to_arrow(rows, types).sort_by("part")
 
-    async def _read_packed(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+    async def _read_packed(
+        self, table: Table, low: int, high: int, batches: Sequence[int] | None
+    ) -> AsyncIterator[pa.Table]:
+        """Yield the rows of blocks, of all batches or only of some."""
         manifest = await self._get_manifest(table)
-        match = {"part": {"$gte": max(low, FIRST_PART), "$lte": min(high, LAST_PART)}}
+        match: Json = {"part": {"$gte": max(low, FIRST_PART), "$lte": min(high, LAST_PART)}}
+        if batches is not None:
+            match["batch"] = {"$in": list(batches)}
         block_ids: list[Any] = []
         rows = 0
         for block in await self._list_blocks(table, manifest, match):
@@ -202,6 +215,14 @@ class MongoReader:
         with time_limit(self._timeout_s):
             blocks = await self._database[table.name].find({"_id": {"$in": block_ids}}).to_list(None)
         return await asyncio.to_thread(_unpack_blocks, table, blocks)
+
+
+def _find_batches(where: Condition) -> Sequence[int] | None:
+    """Return the batches to which a condition restricts rows, None when it names none."""
+    for part in where.parts if isinstance(where, AllOf) else (where,):
+        if isinstance(part, OneOf) and part.field == "batch":
+            return [int(value) for value in part.values]
+    return None
 
 
 def _unpack_blocks(table: Table, blocks: list[Json]) -> pa.Table:

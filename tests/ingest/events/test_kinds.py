@@ -22,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 APPLICATION = "a" * 24
 FIRST, LAST = 10, 12
+OWN_ID = OWN_ID_KEY[:2]
 DEDUPLICATED = [kind for kind in KINDS.values() if kind.deduplication_key]
 VALUES: Mapping[ColumnType, tuple[Any, Any]] = {
     ColumnType.INTEGER: (5, 6),
@@ -41,8 +42,8 @@ def test_a_kind_has_one_key_of_stored_columns(kind: EventKind) -> None:
 
 def stored_row(kind: EventKind, /, **values: Any) -> dict[str, Any]:
     """Return a row of a kind's table without an own id, some of its columns replaced."""
-    row = {column.name: VALUES[column.type][0] for column in kind.table.columns if column.name not in OWN_ID_KEY}
-    return {"part": FIRST} | row | dict.fromkeys(OWN_ID_KEY) | values
+    row = {column.name: VALUES[column.type][0] for column in kind.table.columns if column.name not in OWN_ID}
+    return {"part": FIRST} | row | dict.fromkeys(OWN_ID) | values
 
 
 async def count_both_ways(store: Store, kind: EventKind, first: dict[str, Any], second: dict[str, Any]) -> set[int]:
@@ -61,7 +62,7 @@ async def count_both_ways(store: Store, kind: EventKind, first: dict[str, Any], 
 
 @pytest.mark.parametrize(
     ("kind", "column"),
-    [(kind, column) for kind in DEDUPLICATED for column in kind.table.columns if column.name not in OWN_ID_KEY],
+    [(kind, column) for kind in DEDUPLICATED for column in kind.table.columns if column.name not in OWN_ID],
     ids=lambda value: value.name,
 )
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
@@ -78,18 +79,19 @@ async def test_the_deduplication_key_identifies_events_without_an_id(
 @pytest.mark.parametrize(
     ("other", "new"),
     [
-        ({"id_high": 1, "id_low": 2, "user": 6}, 0),  # the same id, another content
+        ({"id_high": 1, "id_low": 2, "at": 6}, 0),  # the same id, another content
+        ({"id_high": 1, "id_low": 2, "user": 6}, 1),  # the same id of another user
         ({"id_high": 1, "id_low": 3}, 1),  # the same content, another id
         ({"id_high": 1, "id_low": 2, "part": LAST}, 1),  # the same id on another day
         ({}, 1),  # no id
     ],
-    ids=["same id", "other id", "other day", "no id"],
+    ids=["same id", "other user", "other id", "other day", "no id"],
 )
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
 async def test_the_id_identifies_events_that_have_one(
     empty_store: Store, kind: EventKind, other: dict[str, Any], new: int
 ) -> None:
-    """Check that the own id decides within a UTC day, whatever the content."""
+    """Check that the own id decides for a user within a UTC day, whatever the content."""
     first = stored_row(kind, id_high=1, id_low=2)
     assert await count_both_ways(empty_store, kind, first, stored_row(kind, **other)) == {new}
 

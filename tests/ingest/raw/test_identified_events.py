@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from okube_api.ingest.events.kinds import DETECTIONS
 from okube_api.ingest.raw.identified_events import read_identified_events
 from okube_api.ingest.raw.reader import BatchDelta
+from okube_api.store.conditions import Condition
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Reader
 from okube_api.store.schema import Table
@@ -28,7 +29,7 @@ class BlockReader:
     def __init__(self, rows: Sequence[Row], size: int) -> None:
         self._rows, self._size = sorted(rows, key=lambda row: row["part"]), size
 
-    async def read_parts(self, _table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+    async def read_parts(self, _table: Table, low: int, high: int, _where: Condition) -> AsyncIterator[pa.Table]:
         """Yield the rows of some days."""
         rows = [row for row in self._rows if low <= row["part"] <= high]
         for start in range(0, len(rows), self._size):

@@ -27,7 +27,7 @@ EMBEDDED = pytest.mark.parametrize("store", ["duckdb"], indirect=True)
 def build_panel(truth: Truth) -> PanelIndex:
     numbers = derived.number_users(truth)
     weights = {numbers[panelist.user]: int(panelist.weight * 1000) for panelist in truth.panelists}
-    return PanelIndex(np.array([weights.get(user, 1000) for user in range(len(numbers) + 1)], np.int64), {}, {})
+    return PanelIndex(None, np.array([weights.get(user, 1000) for user in range(len(numbers) + 1)], np.int64), {}, {})
 
 
 def build_events(truth: Truth) -> dict[str, tuple[Table, list[Row]]]:

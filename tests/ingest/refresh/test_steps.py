@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from okube_api.catalogue.facts import DELIVERIES, EXPOSURES, GEO_STAYS, OUTCOMES, PRESENCE_STAYS
 from okube_api.ingest.refresh.steps import join_near_ranges
+from okube_api.store.conditions import EVERYTHING, Condition
 from okube_api.store.protocol import Change, Store
 from okube_api.store.schema import Table
 from okube_api.store.values import Json
@@ -58,9 +59,9 @@ class _CountingChange:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._change, name)
 
-    def read_parts(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
+    def read_parts(self, table: Table, low: int, high: int, where: Condition = EVERYTHING) -> AsyncIterator[pa.Table]:
         self._store.read_count += 1
-        return self._change.read_parts(table, low, high)
+        return self._change.read_parts(table, low, high, where)
 
 
 LAST_DAY = date(2024, 6, 1)
