@@ -187,6 +187,8 @@ def evaluate_stays(  # noqa: PLR0917 - options of a command line
     dates: Dates = None,
     timezone: TimeZone = None,
     mapper: Mapper = None,
+    url: Annotated[str | None, typer.Option(hidden=True)] = None,  # of other commands, so users try it here, too
+    token: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Compare the stays of an application with visits that are known.
 
@@ -195,9 +197,12 @@ def evaluate_stays(  # noqa: PLR0917 - options of a command line
     the user on that day are in the file. Stop the server first if its store is embedded.
     """
     from okube_api.cli.evaluate_stays import evaluate_stays as run
+    from okube_api.cli.evaluate_stays import refuse_server
     from okube_api.cli.ingest import parse_pairs
     from okube_api.ingest.parse.read_options import ReadOptions
 
+    if url is not None or token is not None:
+        refuse_server()
     columns = parse_pairs("--mapper", "FIELD=COLUMN", mapper or ())
     options = ReadOptions(encoding, delimiter, dates, timezone, mapper=columns)
     run(application, visits, options, settings=settings, search=search, places=places, as_json=as_json)

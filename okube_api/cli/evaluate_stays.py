@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 _REASONS_SHOWN = 5
 _CANDIDATES_SHOWN = 5
+
+
+def refuse_server() -> NoReturn:
+    """Exit, because the command cannot use a running server."""
+    fail(
+        "evaluate-stays has no --url: it reads pings, and a server does not return pings. Run the command where the "
+        "store is, with OKUBE_STORE_URL; stop the server first if its store is embedded."
+    )
 
 
 def evaluate_stays(

@@ -85,6 +85,7 @@ def test_figures_as_json_and_with_other_settings(visits: Path) -> None:
         (("--settings", '{"gap": 1}'), "Unknown setting 'gap'. Settings: overlap, snapMeters, gapMinutes, endAfter"),
         (("--mapper", "user"), "FIELD=COLUMN"),
         (("--mapper", "end=Ende"), "no column 'Ende'"),
+        (("--url", "http://127.0.0.1:8000"), "a server does not return pings. Run the command where the store is"),
     ],
 )
 def test_wrong_options_are_explained(visits: Path, options: tuple[str, ...], message: str) -> None:
