@@ -1,6 +1,7 @@
 """Parse form bodies into JSON values: `address[city]=Paris` is an object, a repeated name or `tags[]` is a list.
 
-Items of lists of objects or lists are numbered: `costs[0][amount]=10`.
+Items of lists of objects or lists are numbered: `costs[0][amount]=10`.  Objects, lists that are not of texts, and
+their items may also be JSON, `costs={"amount": 10}`: OpenAPI expects that of parts that are not texts.
 
 A form has only texts.  The model of the body determines which of them are numbers, booleans or lists; an empty text is
 null where null is allowed.
@@ -9,15 +10,16 @@ null where null is allowed.
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from types import NoneType
 from typing import Any, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel
 
-from okube_api.errors import BadRequest
+from okube_api.errors import BadRequest, TooLarge
 from okube_api.kit.booleans import BOOLEANS
-from okube_api.kit.json_text import MAX_LEVELS, escape_pointer
+from okube_api.kit.json_text import MAX_LEVELS, escape_pointer, read_json
 from okube_api.kit.schemas import list_types
 
 _INDEX = re.compile(r"0|[1-9]\d{0,4}", re.ASCII)
@@ -109,11 +111,40 @@ def _convert_value(value: Any, annotation: Any, pointer: str) -> Any:
             for name, texts in value.items()
         }
     if lists:
-        items = [_convert_value([text], get_args(lists[0])[0], pointer) for text in value]
+        items = _convert_list(value, get_args(lists[0])[0], pointer)
         return None if value == [""] and NoneType in kinds else items
     if len(value) > 1:
         raise BadRequest.with_code("body", pointer, "repeated", "This field may be sent only once.")
+    if any(isinstance(kind, type) and issubclass(kind, BaseModel) for kind in kinds):
+        parsed = _parse_json(value[0])
+        if isinstance(parsed, dict):
+            return parsed
     return _convert_text(value[0], kinds)
+
+
+def _convert_list(texts: list[str], annotation: Any, pointer: str) -> list[Any]:
+    """Convert the texts of a list: its items, or one text that is the JSON of the list."""
+    kinds = list_types(annotation)
+    has_lists = any(get_origin(kind) is list for kind in kinds)
+    if len(texts) == 1 and str not in kinds:
+        whole = _parse_json(texts[0])
+        # A list of lists has only lists; any other list is its only item.
+        if isinstance(whole, list) and (not has_lists or all(isinstance(item, list) for item in whole)):
+            return whole
+    items = []
+    for text in texts:
+        item = _parse_json(text) if has_lists else None
+        items.append(item if isinstance(item, list) else _convert_value([text], annotation, pointer))
+    return items
+
+
+def _parse_json(text: str) -> Any:
+    """Return the list or object that a text is the JSON of; None for any other text."""
+    if text[:1] not in ("[", "{"):
+        return None
+    with suppress(BadRequest, TooLarge):
+        return read_json(text.encode())
+    return None
 
 
 def _convert_text(text: str, kinds: list[Any]) -> Any:

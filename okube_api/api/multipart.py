@@ -24,11 +24,13 @@ from okube_api.api.route import UploadRoute
 from okube_api.errors import BadRequest, TooLarge, UnsupportedMedia
 from okube_api.http.ignored_names import note_ignored, remove_unknown_fields
 from okube_api.kit.json_text import escape_pointer
-from okube_api.kit.schemas import list_types
+from okube_api.kit.schemas import drop_null, list_types
 from okube_api.settings import Settings
 from okube_api.store.values import Json
 
 MULTIPART = "multipart/form-data"
+PICTURE, PICTURE_TYPES = "thumbnail", ("image/png", "image/jpeg", "image/webp")
+"""Name of the file that is a picture, and its types."""
 
 _MAX_OVERHEAD = 65_536  # bytes of boundaries and form fields, in addition to a file of the maximum size
 _MAX_FIELDS, _MAX_FILES = 1000, 10
@@ -113,26 +115,51 @@ def _describe_body(model: type[BaseModel], files: Mapping[str, bool]) -> Json:
         "properties": dict(_list_properties(model)),
         "additionalProperties": False,
     }
+    if dependent := _list_dependent(model):
+        schema["dependentRequired"] = dependent
     schema["properties"] |= {name: {"type": "string", "format": "binary"} for name in files}
     required = [field.alias or name for name, field in model.model_fields.items() if field.is_required()]
     if required := [*required, *(name for name, is_required in files.items() if is_required)]:
         schema["required"] = required
-    body: Json = {"content": {MULTIPART: {"schema": schema}}}
+    media: Json = {"schema": schema}
+    if PICTURE in files:
+        media["encoding"] = {PICTURE: {"contentType": ", ".join(PICTURE_TYPES)}}
+    body: Json = {"content": {MULTIPART: media}}
     return {"requestBody": body | ({"required": True} if any(files.values()) else {})}
 
 
 def _list_properties(model: type[BaseModel], within: str = "") -> Iterator[tuple[str, Json]]:
-    """Yield name and schema of each form field: `address[city]` within objects, without objects with free names."""
+    """Yield name and schema of each form field: `address[city]` within objects, without objects with free names.
+
+    A form has no null: where the model allows it, an empty text means it.
+    """
     schemas = model.model_json_schema(by_alias=True)["properties"]
     for name, field in model.model_fields.items():
         alias = field.alias or name
         full_name = f"{within}[{alias}]" if within else alias
         kinds = list_types(field.annotation)
-        inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        if inner:
-            yield from _list_properties(inner[0], full_name)
+        if inner := _find_model(kinds):
+            yield from _list_properties(inner, full_name)
         elif not any(get_origin(kind) is dict for kind in kinds):
+            drop_null(schemas[alias])
             yield full_name, schemas[alias]
+
+
+def _list_dependent(model: type[BaseModel]) -> dict[str, list[str]]:
+    """Return the fields that an object of a form must have, by each of its other fields."""
+    dependent: dict[str, list[str]] = {}
+    for outer, field in model.model_fields.items():
+        if inner := _find_model(list_types(field.annotation)):
+            within = field.alias or outer
+            names = {f"{within}[{part.alias or name}]": part.is_required() for name, part in inner.model_fields.items()}
+            for name in names:
+                others = [other for other, is_required in names.items() if is_required and other != name]
+                dependent |= {name: others} if others else {}
+    return dependent
+
+
+def _find_model(kinds: Collection[Any]) -> type[BaseModel] | None:
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 @dataclass(frozen=True, slots=True)

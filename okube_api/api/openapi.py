@@ -49,7 +49,7 @@ from okube_api.errors import (
 )
 from okube_api.http import idempotency
 from okube_api.http.problems import InternalError
-from okube_api.kit.schemas import Answer
+from okube_api.kit.schemas import Answer, drop_null
 from okube_api.store.values import Json
 
 Responses = dict[int | str, dict[str, Any]]
@@ -205,7 +205,7 @@ def _complete_schemas(document: Json) -> None:
             _describe_ids(path, operation)
             describe_parameters(operation)
             for parameter in operation.get("parameters", ()):
-                _drop_null(parameter["schema"])
+                drop_null(parameter["schema"])
                 if parameter["in"] == "query" and parameter["name"] in BLANK_MEANS_ABSENT:
                     parameter["allowEmptyValue"] = True
     name_forms(document)
@@ -222,14 +222,6 @@ def _complete_schemas(document: Json) -> None:
     for model, example in EXAMPLES.items():
         if model.__name__ in schemas:
             schemas[model.__name__]["examples"] = [example]
-
-
-def _drop_null(schema: Json) -> None:
-    """Remove null from the schema of an optional parameter: it can be absent, but not null."""
-    alternatives = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]
-    if len(alternatives) == 1:
-        del schema["anyOf"]
-        schema.update(alternatives[0])
 
 
 def _tidy(node: Any) -> None:

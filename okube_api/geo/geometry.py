@@ -187,9 +187,8 @@ def _require_list(value: Any, pointer: str, content: str) -> Sequence[Any]:
 
 def _strip_point(point: Any, pointer: str) -> list[float]:
     if isinstance(point, list) and len(point) >= 2:
-        longitude, latitude = point[:2]
-        if all(isinstance(number, int | float) and not isinstance(number, bool) for number in (longitude, latitude)):
-            return [float(longitude), float(latitude)]
+        if all(isinstance(number, int | float) and not isinstance(number, bool) for number in point):
+            return [float(number) for number in point[:2]]
     raise UnreadableGeometry(f"'{pointer}' of the geometry must be a point: [longitude, latitude] in degrees.")
 
 

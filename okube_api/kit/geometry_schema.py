@@ -6,13 +6,24 @@ from pydantic import ConfigDict, Field
 
 from okube_api.kit.schemas import UNSET, Answer, drop_unset_defaults
 
+_DEGREES: Any = [{"type": "number", "minimum": -limit, "maximum": limit} for limit in (180, 90)]
+_POINT: Any = {"type": "array", "minItems": 2, "prefixItems": _DEGREES, "items": {"type": "number"}}
+_RINGS: Any = {"type": "array", "minItems": 1, "items": {"type": "array", "minItems": 1, "items": _POINT}}
+_POLYGONS: Any = {"type": "array", "minItems": 1, "items": _RINGS}
+
+# Conditions, since generators of clients ignore them, but write a class for each alternative of `anyOf`.
 GEOMETRY_SCHEMA: Any = {
     "type": "object",
     "properties": {
         "type": {"type": "string", "enum": ["Polygon", "MultiPolygon"]},
         "coordinates": {"type": "array", "items": {"type": "array", "items": {}}},
     },
-    "required": ["type", "coordinates"],
+    "if": {"properties": {"type": {"const": "MultiPolygon"}}, "required": ["type"]},
+    "then": {"properties": {"coordinates": _POLYGONS}, "required": ["coordinates"]},
+    "else": {
+        "if": {"minProperties": 1},
+        "then": {"properties": {"coordinates": _RINGS}, "required": ["type", "coordinates"]},
+    },
     "examples": [
         {
             "type": "Polygon",
@@ -20,7 +31,7 @@ GEOMETRY_SCHEMA: Any = {
         }
     ],
 }
-"""JSON Schema of a GeoJSON polygon or several."""
+"""JSON Schema of a GeoJSON polygon or several; an empty object is none."""
 
 
 class GeometryAnswer(Answer):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, With
 from okube_api.kit.booleans import BOOLEANS
 from okube_api.kit.encodings import Encoding
 from okube_api.kit.repository import Paging
-from okube_api.kit.schemas import UNSET, Key, Text
+from okube_api.kit.schemas import UNSET, Key, Text, impossible_value
 from okube_api.store.conditions import EVERYTHING, Condition, Contains, Missing, OneOf, Overlaps, equal
 
 _SPELLINGS = {"1": "true", "0": "false"}
@@ -80,7 +80,7 @@ class ListQuery(PageQuery):
     @model_validator(mode="after")
     def _check_decimal(self) -> Self:
         if self.decimal == self.delimiter:
-            raise ValueError("A decimal comma needs another 'delimiter', such as ';'.")
+            raise impossible_value("A decimal comma needs another 'delimiter', such as ';'.")
         return self
 
     def to_condition(self) -> Condition:

@@ -33,6 +33,14 @@ UNSET: Any = None
 """The default of a field that may be left out but may not be null: `Body.dump_set_fields` does not return it then."""
 
 
+def drop_null(schema: dict[str, Any]) -> None:
+    """Remove null from the schema of an optional parameter or form field: it can be absent, but not null."""
+    alternatives = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]
+    if len(alternatives) == 1:
+        del schema["anyOf"]
+        schema.update(alternatives[0])
+
+
 def drop_unset_defaults(schema: dict[str, Any]) -> None:
     """Remove the default null of `UNSET` from schemas that do not allow null."""
     for field in schema.get("properties", {}).values():

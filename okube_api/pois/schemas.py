@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar
 
 import h3
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from okube_api.geo.constants import POI_RADIUS_M
 from okube_api.geo.geometry import (
@@ -32,6 +32,7 @@ from okube_api.kit.schemas import (
     Text,
     Timezone,
     UpdateBody,
+    drop_unset_defaults,
     impossible_value,
 )
 from okube_api.pois.repository import match_box, match_cell
@@ -84,8 +85,20 @@ class PoiUpdate(UpdateBody, _PoiFields):
     coordinates: Coordinates | None = Field(None, description="[longitude, latitude]")
 
 
+def _require_name(schema: dict[str, Any]) -> None:
+    """Add to a schema that `key` is required without `_id`.
+
+    It is a condition, since generators of clients ignore that, but write a class for each alternative of `anyOf`.
+    """
+    drop_unset_defaults(schema)
+    schema["if"] = {"not": {"required": ["_id"]}}
+    schema["then"] = {"required": ["key"], "properties": {"key": {"type": "string"}}}
+
+
 class PoiUpdateByName(PoiUpdate):
     """The fields to change in the point of interest that `_id`, or else `key`, names."""
+
+    model_config = ConfigDict(json_schema_extra=_require_name)
 
     read_only: ClassVar[frozenset[str]] = PoiUpdate.read_only - {"_id"}
     not_stored: ClassVar[frozenset[str]] = frozenset({"_id", "app"})

@@ -94,6 +94,7 @@ REFUSED: list[tuple[Any, int, str]] = [
     ({"type": "Polygon", "coordinates": [RING, []]}, 400, "/coordinates/1"),
     ({"type": "Polygon", "coordinates": [[*RING[:2], [4.83], *RING[3:]]]}, 400, "/coordinates/0/2"),
     ({"type": "Polygon", "coordinates": [[*RING[:2], ["4.83", "45.7"], *RING[3:]]]}, 400, "/coordinates/0/2"),
+    ({"type": "Polygon", "coordinates": [[*RING[:2], [4.83, 45.7, "high"], *RING[3:]]]}, 400, "/coordinates/0/2"),
     ({"type": "FeatureCollection", "features": []}, 400, "one Feature"),
     ([4.8, 45.7], 400, "GeoJSON"),
     (5, 400, "GeoJSON"),

@@ -312,26 +312,26 @@ async def test_timestamps_of_parquet_without_a_time_zone(shop: Tenant, unit: str
 
 
 @pytest.mark.parametrize(
-    ("kind", "params", "pointer", "part"),
+    ("kind", "params", "status", "pointer", "part"),
     [
-        ("visits", {"timezone": "Mars/Olympus"}, "/timezone", "IANA"),
-        ("pings", {"timezone": "site"}, "/timezone", "name no site"),
-        ("touches", {"timezone": "site"}, "/timezone", "name no site"),
-        ("visits", {"mapper__device": "d"}, "/mapper[device]", "user, site"),
-        ("visits", {"mapper__usr": "d"}, "/mapper[usr]", "mapper[user]"),
-        ("stays", {"unit__duration_s": "hours"}, "/unit[duration_s]", "ms, s, min, h"),
-        ("visits", {"unit__duration_s": "min"}, "/unit[duration_s]", "with a unit: none"),
-        ("stays", {"unit__start": "min"}, "/unit[start]", ""),
-        ("pings", {"unit__speed": "m"}, "/unit[speed]", "km/h"),
-        ("pings", {"unit__duration_s": "min"}, "/unit[duration_s]", "accuracy, speed"),
+        ("visits", {"timezone": "Mars/Olympus"}, 400, "/timezone", "IANA"),
+        ("pings", {"timezone": "site"}, 422, "/timezone", "name no site"),
+        ("touches", {"timezone": "site"}, 422, "/timezone", "name no site"),
+        ("visits", {"mapper__device": "d"}, 422, "/mapper[device]", "user, site"),
+        ("visits", {"mapper__usr": "d"}, 400, "/mapper[usr]", "mapper[user]"),
+        ("stays", {"unit__duration_s": "hours"}, 400, "/unit[duration_s]", "ms, s, min, h"),
+        ("visits", {"unit__duration_s": "min"}, 422, "/unit[duration_s]", "with a unit: none"),
+        ("stays", {"unit__start": "min"}, 400, "/unit[start]", ""),
+        ("pings", {"unit__speed": "m"}, 400, "/unit[speed]", "km/h"),
+        ("pings", {"unit__duration_s": "min"}, 422, "/unit[duration_s]", "accuracy, speed"),
     ],
 )
 async def test_impossible_options_are_refused(
-    shop: Tenant, kind: str, params: dict[str, str], pointer: str, part: str
+    shop: Tenant, kind: str, params: dict[str, str], status: int, pointer: str, part: str
 ) -> None:
     answer = await ingest(shop, kind, b"", **params)
     (fault,) = answer.json()["errors"]
-    assert (answer.status_code, fault["pointer"], part in fault["message"]) == (400, pointer, True), fault
+    assert (answer.status_code, fault["pointer"], part in fault["message"]) == (status, pointer, True), fault
     assert (await shop.reader.get(f"{shop.url}/ingest")).json()["documents"] == []
 
 

@@ -121,11 +121,13 @@ async def test_site_is_created_with_a_picture_and_nested_fields(tenant: Tenant, 
         "address[city]": "Lyon",
         "tags": ["a", "b"],
         "level": "2",
+        "openings[monday]": ['["09:00", "12:30"]', '["14:00", "19:00"]'],
     }
     response = await editor.post("/sites", files={"thumbnail": draw_picture("PNG")}, data=fields)
     assert response.status_code == 201, response.text
     site = response.json()
     assert (site["address"], site["tags"], site["level"]) == ({"city": "Lyon"}, ["a", "b"], 2)
+    assert site["openings"]["monday"] == [["09:00", "12:30"], ["14:00", "19:00"]]
     assert (await editor.get(site["thumbnail"])).status_code == 200
 
 

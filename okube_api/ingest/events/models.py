@@ -103,7 +103,7 @@ AreaGeometry = Annotated[
     BeforeValidator(_read_geometry),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "string"}, GEOMETRY_SCHEMA],
+            "anyOf": [{"type": "string"}, GEOMETRY_SCHEMA | {"minProperties": 1}],
             "description": "The outline: a Polygon or MultiPolygon as WKT, in JSON also as GeoJSON.",
         }
     ),

@@ -6,7 +6,7 @@ from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
-from okube_api.errors import BadRequest, format_suggestion
+from okube_api.errors import BadRequest, Impossible, format_suggestion
 from okube_api.ingest.parse.column_checks import get_field_rules
 from okube_api.ingest.parse.local_times import PLACE_FIELDS, LocalTimes, ZoneLookup
 from okube_api.kit.cells import DateOrder, ValueType
@@ -45,7 +45,10 @@ class ReadOptions:
     units: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, kind: str) -> None:
-        """Raise UnsupportedMedia when the encoding is unknown, BadRequest when another option is not possible."""
+        """Raise UnsupportedMedia when the encoding is unknown, BadRequest when another option is malformed.
+
+        Raise Impossible for an option that events of this kind do not have.
+        """
         _ = self.codec
         if self.delimiter is not None and (not self.delimiter.isascii() or self.delimiter in '"\r\n'):
             raise BadRequest.with_code("query", "/delimiter", "invalid", "Give one ASCII character as the delimiter.")
@@ -54,12 +57,12 @@ class ReadOptions:
         for name in self.mapper:
             if name not in fields:
                 message = f"'mapper[{name[:100]}]': {kind} have no such field.{format_suggestion(name, fields)}"
-                raise _refuse(f"mapper[{name}]", f"{message} Fields of {kind}: {', '.join(fields)}.")
+                raise _rule_out(f"mapper[{name}]", f"{message} Fields of {kind}: {', '.join(fields)}.")
         units = list_units(kind)
         for name, unit in self.units.items():
             if name not in units:
                 with_unit = f"Fields of {kind} with a unit: {', '.join(units) or 'none'}."
-                raise _refuse(f"unit[{name}]", f"'unit[{name[:100]}]': This field has no unit. {with_unit}")
+                raise _rule_out(f"unit[{name}]", f"'unit[{name[:100]}]': This field has no unit. {with_unit}")
             if unit not in units[name]:
                 raise _refuse(f"unit[{name}]", f"'unit[{name}]': Use one of the units {', '.join(units[name])}.")
 
@@ -74,7 +77,7 @@ class ReadOptions:
             return
         has_instants = any(rule.value_type is ValueType.INSTANT for rule in get_field_rules(kind))
         if has_instants and not set(fields) & set(PLACE_FIELDS):
-            raise _refuse("timezone", f"'timezone': {kind} name no site. Use an IANA name such as Europe/Paris.")
+            raise _rule_out("timezone", f"'timezone': {kind} name no site. Use an IANA name such as Europe/Paris.")
 
     def as_parameters(self) -> dict[str, str]:
         """Return the options as parameters of a request."""
@@ -121,3 +124,7 @@ def _build_timezone_adapter() -> TypeAdapter[str]:
 
 def _refuse(name: str, message: str) -> BadRequest:
     return BadRequest.with_code("query", f"/{name}", "invalid", message)
+
+
+def _rule_out(name: str, message: str) -> Impossible:
+    return Impossible.with_code("query", f"/{name}", "impossible", message)
