@@ -24,15 +24,15 @@ class Span(StrEnum):
     MONTH = "month"
 
 
-MONTH_COLUMNS = ("month", "year", "month_of_year")  # year * 12 + month - 1; year; 1 to 12
-DAY_COLUMNS = ("day", "week", *MONTH_COLUMNS, "weekday", "isoweek")
-"""Bucket numbers: day ordinal (1 = 1970-01-01); week (day + 2) // 7, changing on Mondays; weekday 1 (Monday) to 7."""
+DAY_COLUMNS = ("day", "week", "month", "year", "month_of_year", "weekday", "isoweek")
+"""Bucket numbers in facts: day ordinal (1 = 1970-01-01); week (day + 2) // 7, changing on Mondays; month
+(year * 12 + month - 1); year; month 1 to 12; weekday 1 (Monday) to 7; ISO week 1 to 53."""
 SPAN_COLUMNS: Mapping[Span, tuple[str, ...]] = {
-    Span.DAY: DAY_COLUMNS,
-    Span.WEEK: ("week", "isoweek"),
-    Span.MONTH: MONTH_COLUMNS,
+    Span.DAY: ("day", "week", "month", "weekday"),
+    Span.WEEK: ("week",),
+    Span.MONTH: ("month",),
 }
-"""The bucket numbers in the rows of each span; the first is also the row's part."""
+"""The bucket numbers in rollup rows of each span; the first is also the row's part.  Others follow from these."""
 _DAYS_AND_MONTHS = (Span.DAY, Span.MONTH)
 
 

@@ -77,6 +77,12 @@ class Period:
         high = month_number(self.last + 1) - 1
         return (low, high) if low <= high else None
 
+    @property
+    def whole_weeks(self) -> tuple[int, int] | None:
+        """The first and last week ((day + 2) // 7) that lie entirely in the period; None when none does."""
+        low, high = (self.first + 8) // 7, (self.last + 3) // 7 - 1
+        return (low, high) if low <= high else None
+
 
 def resolve_period(
     start: date | None, end: date | None, today: date, study_period: tuple[date, date] | None = None

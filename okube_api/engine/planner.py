@@ -1,15 +1,15 @@
 """Plans the passes over tables that answer a question: as few passes as possible, over as few rows as possible.
 
 Each need is read from the smallest source that can answer it (see `sources`): a grain, or the fact itself.  For a
-grain, whole months are read from its month rows and the other days from its day rows.  A grain without places can
-answer a question about most places: the rows of the other places are subtracted.  Needs that read the same rows share
-the pass of the need that groups them most finely.
+grain, whole months (or weeks) are read from its month (or week) rows and the other days from its day rows.  A grain
+without places can answer a question about most places: the rows of the other places are subtracted.  Needs that read
+the same rows share the pass of the need that groups them most finely.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from okube_api.catalogue.buckets import month_number, month_start
+from okube_api.catalogue.buckets import first_day, month_number
 from okube_api.catalogue.fact import Fact, Grain, Measure, Span
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term, UserSet
@@ -29,10 +29,20 @@ from okube_api.store.plans import Aggregate, Count, Max, Min, Select, Sum
 
 _FINER: dict[str | None, frozenset[str | None]] = {
     "day": frozenset({None, "day", "week", "month", "year", "weekday", "isoweek", "month_of_year"}),
+    "week": frozenset({None, "week", "isoweek"}),
     "month": frozenset({None, "month", "year", "month_of_year"}),
 }
 """By column of bucket numbers, the columns that can be computed from it."""
-_OF_MONTHS = frozenset({None, "month", "year", "month_of_year"})
+_LONG_SPANS: dict[str | None, tuple[Span, ...]] = {
+    None: (Span.MONTH, Span.WEEK),
+    **dict.fromkeys(("month", "year", "month_of_year"), (Span.MONTH,)),
+    **dict.fromkeys(("week", "isoweek"), (Span.WEEK,)),
+}
+"""By column of bucket numbers, the spans longer than a day whose rows have it, longest first."""
+_STORED_COLUMNS = {"year": "month", "month_of_year": "month", "isoweek": "week"}
+"""By column that rollups do not have, the column that its numbers follow from."""
+_LEAST_WEEKS = 2
+"""Fewer weeks are read as days: a pass more costs about as much as the rows that it saves."""
 
 
 def plan_question(question: Question) -> Plan:
@@ -49,7 +59,7 @@ def plan_question(question: Question) -> Plan:
     rejected: dict[int, dict[RejectedSource, None]] = {}
     for family, members in families.items():
         for leader, followers in _share_passes(members, question):
-            sources = (*family.rejected_months(leader, question), *(r for n in followers for r in rejected_by_need[n]))
+            sources = (*family.rejected_spans(leader, question), *(r for n in followers for r in rejected_by_need[n]))
             numbers = tuple(
                 passes.setdefault(pass_, len(passes)) for pass_ in family.passes(leader, followers, question)
             )
@@ -109,47 +119,58 @@ class _Family:
 
     def passes(self, leader: Need, followers: list[Need], question: Question) -> list[Pass]:
         """Return the passes that serve the leader and its followers (the leader is one of them)."""
-        months = self.grain is not None and not _needs_days(leader, question)
-        passes = [self._pass(part, leader, followers, question) for part in self._parts(question.period, months)]
+        passes = [self._pass(part, leader, followers, question) for part in self._parts(leader, question)]
         return passes + (self.subtracted.passes(leader, followers, question) if self.subtracted else [])
 
-    def rejected_months(self, leader: Need, question: Question) -> list[RejectedSource]:
-        """Return the month rows of the grain with the reason why they are not read; return [] when they are read."""
+    def rejected_spans(self, leader: Need, question: Question) -> list[RejectedSource]:
+        """Return the rows of longer spans of the grain that are not read, with the reasons."""
         if self.grain is None:
             return []
-        if leader.time_column not in _OF_MONTHS:
-            reason = f"Its rows are months; buckets by `{leader.time_column}` need days."
-        elif question.weekdays is not None:
-            reason = "Its rows are months; the filter on weekdays needs days."
-        elif _is_daily(leader):
-            reason = "Its rows are months; visitor-days need days."
-        elif question.period.whole_months is None:
-            reason = "No whole month lies in the period."
-        else:
-            return []
-        return [RejectedSource(self.fact.rollup(self.grain, Span.MONTH).name, reason)]
+        read = {part.span for part in self._parts(leader, question)}
+        return [
+            RejectedSource(self.fact.rollup(self.grain, span).name, self._reject_span(span, leader, question))
+            for span in self.grain.spans
+            if span is not Span.DAY and span not in read
+        ]
 
-    def _parts(self, period: Period, months: bool) -> list[PeriodPart]:
-        """Split the period into whole months, where month rows can serve, and the days around them."""
+    def _reject_span(self, span: Span, leader: Need, question: Question) -> str:
+        """Return why the rows of a longer span are not read."""
+        if span not in _LONG_SPANS.get(leader.time_column, ()):
+            return f"Its rows are {span}s; buckets by `{leader.time_column}` need days."
+        if question.weekdays is not None:
+            return f"Its rows are {span}s; the filter on weekdays needs days."
+        if _is_daily(leader):
+            return f"Its rows are {span}s; visitor-days need days."
+        if span is Span.MONTH:
+            return "No whole month lies in the period."
+        if self.fact.name not in question.complete_facts:
+            return "It has no rows of earlier days until the facts are rebuilt."
+        return "No two whole weeks lie in the period, or in what whole months leave of it."
+
+    def _parts(self, leader: Need, question: Question) -> list[PeriodPart]:
+        """Split the period into whole months and weeks, where their rows can serve, and the days around them."""
+        period = question.period
         if self.grain is None:
             return [PeriodPart(self.fact.table, None, period.first, period.last)]
-        days = self.fact.rollup(self.grain, Span.DAY)
-        whole_months = period.whole_months if months else None
-        if whole_months is None:
-            return [PeriodPart(days, Span.DAY, period.first, period.last)]
-        low, high = whole_months
-        start, end = month_start(low), month_start(high + 1) - 1
-        parts = [PeriodPart(self.fact.rollup(self.grain, Span.MONTH), Span.MONTH, low, high)]
-        if period.first < start:
-            parts.insert(0, PeriodPart(days, Span.DAY, period.first, start - 1))
-        if end < period.last:
-            parts.append(PeriodPart(days, Span.DAY, end + 1, period.last))
-        return parts
+        spans = () if _needs_days(leader, question) else _LONG_SPANS[leader.time_column]
+        usable = [span for span in spans if self._has_rows(self.grain, span, question)]
+        return [
+            PeriodPart(self.fact.rollup(self.grain, span), span, low, high)
+            for span, low, high in _split_period(period, usable)
+        ]
+
+    def _has_rows(self, grain: Grain, span: Span, question: Question) -> bool:
+        """Return whether the grain has rows of a span for the whole period, with sets if these are needed."""
+        if span not in grain.spans or (self.has_sets and span not in grain.set_spans):
+            return False
+        return span is not Span.WEEK or self.fact.name in question.complete_facts
 
     def _pass(self, part: PeriodPart, leader: Need, followers: list[Need], question: Question) -> Pass:
         where = Between("part", part.low, part.high) & self.where
         daily = self.has_sets and self.grain is None and _is_daily(leader)
         time_column = "day" if daily else leader.time_column
+        if self.grain is not None and time_column is not None:
+            time_column = _STORED_COLUMNS.get(time_column, time_column)
         by = (*sorted(leader.dimensions), *((time_column,) if time_column else ()))
         if self.distinct is not None:
             return Pass(part, self._count_distinct(self.distinct, part, where, by), time_column)
@@ -179,6 +200,23 @@ class _Family:
         if measure.field is None:
             return Sum(weight, measure.name) if weight else Count(measure.name)
         return Sum(measure.field, measure.name, times=weight)
+
+
+def _split_period(period: Period, spans: Sequence[Span]) -> list[tuple[Span, int, int]]:
+    """Split a period into ranges of the first span, of the next span around it, and of days, in order of time."""
+    if not spans:
+        return [(Span.DAY, period.first, period.last)]
+    span, shorter = spans[0], spans[1:]
+    whole = period.whole_months if span is Span.MONTH else period.whole_weeks
+    if whole is None or (span is Span.WEEK and whole[1] - whole[0] + 1 < _LEAST_WEEKS):
+        return _split_period(period, shorter)
+    start, end = first_day(span, whole[0]), first_day(span, whole[1] + 1) - 1
+    parts = [(span, *whole)]
+    if period.first < start:
+        parts = [*_split_period(Period(period.first, start - 1), shorter), *parts]
+    if end < period.last:
+        parts += _split_period(Period(end + 1, period.last), shorter)
+    return parts
 
 
 def _choose_family(need: Need, question: Question) -> tuple[_Family, tuple[RejectedSource, ...]]:
@@ -229,6 +267,8 @@ def _find_placeless_grain(need: Need, question: Question) -> Grain | None:
         return None
     direct = find_smallest_grain(need, select_rows(need.term, question).columns)
     placeless = find_smallest_grain(need, select_rows(need.term, question, any_place=True).columns)
+    if placeless is not None and placeless.since > 1 and need.term.slice.fact.name not in question.complete_facts:
+        return None
     if placeless is None or (direct is not None and len(direct.dimensions) <= len(placeless.dimensions)):
         return None
     return placeless
@@ -275,8 +315,8 @@ def _is_daily(need: Need) -> bool:
 
 
 def _needs_days(need: Need, question: Question) -> bool:
-    """Return whether month rows cannot serve a need."""
-    return need.time_column not in _OF_MONTHS or question.weekdays is not None or _is_daily(need)
+    """Return whether rows of weeks and months cannot serve a need."""
+    return need.time_column not in _LONG_SPANS or question.weekdays is not None or _is_daily(need)
 
 
 def _can_serve(leader: Need, need: Need, question: Question) -> bool:

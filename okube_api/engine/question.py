@@ -79,6 +79,7 @@ class Question:
         only.  What is known by campaign belongs to these sites, which the question does not reach.
     subquery_results: by fact and role of places, the places that have rows but are not in the question.  Where they
         are given, the planner may read the rows of every place and subtract those of these places.
+    complete_facts: the names of the facts whose newest rollups have rows for all days.
     notes: remarks on the numbers, for the answer.
     """
 
@@ -98,6 +99,7 @@ class Question:
     active_sites: tuple[str, ...] = ()
     unreached_campaigns: tuple[str, ...] = ()
     subquery_results: Mapping[tuple[str, PlaceRole], tuple[str, ...]] = field(default_factory=dict)
+    complete_facts: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     def value_of(self, kpi: Kpi) -> Value:

@@ -24,6 +24,7 @@ from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
 from okube_api.engine.results import Results
+from okube_api.engine.rollup_versions import with_complete_facts
 from okube_api.errors import TooManyValues
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader
@@ -94,7 +95,11 @@ async def answer(
 
 
 async def answer_subqueries(question: Question, reader: Reader) -> Question:
-    """Return the question with the places that have rows and are not in it, where the planner can use them."""
+    """Return the question with what the planner must know of the rows.
+
+    These are the facts whose newest rollups are complete, and the places that have rows and are not in the question.
+    """
+    question = await with_complete_facts(question, reader)
     tables = {key: await reader.aggregate(node) for key, node in subqueries(question).items()}
     return with_subqueries(question, {key: table.column(0).to_pylist() for key, table in tables.items()})
 

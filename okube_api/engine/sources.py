@@ -8,7 +8,7 @@ rows.  If none can, the fact itself is read.
 from dataclasses import dataclass
 
 from okube_api.catalogue.fact import Fact, Grain, Measure, Span
-from okube_api.catalogue.terms import Sums, Term
+from okube_api.catalogue.terms import Sums, Term, UserSet
 from okube_api.engine.plan import Need, RejectedSource
 
 
@@ -62,9 +62,16 @@ def _find_problem(grain: Grain, term: Term, required: frozenset[str]) -> tuple[s
         return "It has no extremes of {} by user.", tuple(name for name in term.span if name)
     if term.members not in grain.members or Span.DAY not in grain.set_spans:
         return "It has no set of users {} by day.", (term.members.name,)
+    return _find_daily_problem(grain, term) if term.daily else None
+
+
+def _find_daily_problem(grain: Grain, term: UserSet) -> tuple[str, tuple[str, ...]] | None:
+    """Return why the rows of a grain are not those of each day and place; None when they are."""
     single = {column for column, values in term.slice.fixed if len(values) == 1}
     place = {term.slice.place[1]} if term.slice.place else set()
-    if term.daily and not set(grain.dimensions) <= single | place:
+    if not place.issubset(grain.dimensions):
+        return "Its rows are coarser than a day and a place: a user of several places is in one of them.", ()
+    if not single | place >= set(grain.dimensions):
         return "Its rows are finer than a day and a place: a user can be in several of them.", ()
     return None
 

@@ -1,10 +1,13 @@
 """The reasons that a plan records for sources that it does not read."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from okube_api.catalogue.bands import Bands
-from okube_api.catalogue.buckets import to_ordinal
+from okube_api.catalogue.buckets import first_day, to_date, to_ordinal
+from okube_api.catalogue.fact import Span
+from okube_api.catalogue.facts import FACTS
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import PlaceRole, Scope
@@ -27,8 +30,12 @@ def build_question(
     filters: tuple[tuple[Scope, ValueFilter], ...] = (),
     weekdays: tuple[int, ...] | None = None,
     last: date = date(2024, 3, 15),
+    complete: bool = False,
 ) -> Question:
-    """Build a question from the middle of January to `last`, about one KPI."""
+    """Build a question from the middle of January to `last`, about one KPI.
+
+    complete: whether all facts have the newest rollups.
+    """
     return Question(
         application="e" * 24,
         period=Period(to_ordinal(date(2024, 1, 15)), to_ordinal(last)),
@@ -42,6 +49,7 @@ def build_question(
         filters=filters,
         edges=dict.fromkeys(Bands, (0, 1)),
         weekdays=weekdays,
+        complete_facts=frozenset(fact.name for fact in FACTS) if complete else frozenset(),
     )
 
 
@@ -54,7 +62,7 @@ def test_a_grain_without_a_column_says_which() -> None:
     plan = plan_question(build_question(Module.GEO_MARKETING, "posSessions", Scope.HOMES))
     assert plan.passes[0].part.table.name == "geo_stays"
     assert reasons(plan)["geo_stays_place"] == "It has no dimension `home`."
-    assert set(reasons(plan)) == {f"geo_stays_{name}" for name in ("place", *BANDS)}
+    assert set(reasons(plan)) == {f"geo_stays_{name}" for name in ("place", "zone", *BANDS)}
 
 
 def test_a_grain_without_a_sum_or_a_set_says_which() -> None:
@@ -70,6 +78,8 @@ def test_a_larger_source_says_which_is_smaller() -> None:
     assert reasons(plan) == {
         **{f"geo_stays_{name}": "`geo_stays_place` has fewer dimensions." for name in BANDS},
         "geo_stays": "`geo_stays_place` has fewer rows.",
+        "geo_stays_place_week": "Its rows are weeks; buckets by `month` need days.",
+        "geo_stays_zone": "It has no dimension `place`.",
     }
 
 
@@ -98,6 +108,93 @@ def test_month_rows_say_why_days_are_read(question: Question, reason: str) -> No
     plan = plan_question(question)
     assert {pass_.part.table.name for pass_ in plan.passes} == {"geo_stays_place_day"}
     assert reasons(plan)["geo_stays_place_month"] == reason
+
+
+def list_parts(plan: Plan) -> list[tuple[str, date, date]]:
+    """Return the table of each pass, and the first and last day that it reads."""
+    parts = [pass_.part for pass_ in plan.passes]
+    return [
+        (
+            part.table.name,
+            to_date(first_day(part.span or Span.DAY, part.low)),
+            to_date(first_day(part.span or Span.DAY, part.high + 1) - 1),
+        )
+        for part in parts
+    ]
+
+
+@pytest.mark.parametrize("kpi", ["posSessions", "uniqUsers"])
+def test_whole_weeks_are_read_from_week_rows_and_the_edges_from_days(kpi: str) -> None:
+    question = build_question(Module.GEO_MARKETING, kpi, Scope.SITES, by=WEEK, complete=True)
+    plan = plan_question(question)
+    assert list_parts(plan) == [
+        ("geo_stays_place_week", date(2024, 1, 15), date(2024, 3, 10)),
+        ("geo_stays_place_day", date(2024, 3, 11), date(2024, 3, 15)),
+    ]
+    assert reasons(plan)["geo_stays_place_month"] == "Its rows are months; buckets by `week` need days."
+    (first, *_) = plan_question(replace(question, complete_facts=frozenset())).passes
+    assert first.part.table.name == "geo_stays_place_day"
+
+
+def test_weeks_are_read_around_whole_months_without_buckets() -> None:
+    question = build_question(Module.GEO_MARKETING, "uniqUsers", Scope.SITES, complete=True)
+    (request,) = question.requested_kpis
+    plan = plan_question(replace(question, requested_kpis=(replace(request, temporals=False),)))
+    assert list_parts(plan) == [
+        ("geo_stays_place_week", date(2024, 1, 15), date(2024, 1, 28)),
+        ("geo_stays_place_day", date(2024, 1, 29), date(2024, 1, 31)),
+        ("geo_stays_place_month", date(2024, 2, 1), date(2024, 2, 29)),
+        ("geo_stays_place_day", date(2024, 3, 1), date(2024, 3, 15)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        (
+            build_question(Module.GEO_MARKETING, "posSessions", Scope.SITES, by=WEEK),
+            "It has no rows of earlier days until the facts are rebuilt.",
+        ),
+        (
+            build_question(
+                Module.GEO_MARKETING, "posSessions", Scope.SITES, by=WEEK, last=date(2024, 1, 27), complete=True
+            ),
+            "No two whole weeks lie in the period, or in what whole months leave of it.",
+        ),
+        (
+            build_question(Module.GEO_MARKETING, "posSessions", Scope.SITES, by=WEEK, weekdays=(1,), complete=True),
+            "Its rows are weeks; the filter on weekdays needs days.",
+        ),
+        (
+            build_question(Module.GEO_MARKETING, "returningPerScope", Scope.SITES, by=WEEK, complete=True),
+            "Its rows are weeks; visitor-days need days.",
+        ),
+    ],
+)
+def test_week_rows_say_why_days_are_read(question: Question, reason: str) -> None:
+    plan = plan_question(question)
+    assert {pass_.part.table.name for pass_ in plan.passes} == {"geo_stays_place_day"}
+    assert reasons(plan)["geo_stays_place_week"] == reason
+
+
+def test_rows_of_all_places_together_answer_globals() -> None:
+    question = build_question(Module.GEO_MARKETING, "uniqUsers", complete=True)
+    complete = with_subqueries(question, dict.fromkeys(subqueries(question), SITES))
+    assert {pass_.part.table.name for pass_ in plan_question(complete).passes} == {
+        "geo_stays_zone_day",
+        "geo_stays_zone_month",
+    }
+    other = with_subqueries(question, dict.fromkeys(subqueries(question), (*SITES, CLOSED_SITE)))
+    plan = plan_question(other)
+    assert {pass_.part.table.name for pass_ in plan.passes} == {"geo_stays_place_day", "geo_stays_place_month"}
+    assert reasons(plan)["geo_stays_zone"] == "It has no dimension `place`, and sets of users cannot be subtracted."
+    assert not subqueries(replace(question, complete_facts=frozenset()))
+
+
+def test_visitor_days_are_not_read_from_rows_of_all_places_together() -> None:
+    question = build_question(Module.GEO_MARKETING, "returningPerScope", complete=True)
+    assert not subqueries(question)
+    assert reasons(plan_question(question))["geo_stays_zone"] == "It has no dimension `place`."
 
 
 def test_a_grain_without_extremes_names_them() -> None:
