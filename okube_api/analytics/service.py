@@ -31,6 +31,7 @@ from okube_api.engine.question import Question
 from okube_api.engine.run import EngineAnswer, answer
 from okube_api.errors import Impossible, ServiceUnavailable, SumTooLarge, TooMuchToRead
 from okube_api.settings import Settings
+from okube_api.shared_work import SharedWork
 from okube_api.store.errors import TooManyRows
 from okube_api.store.protocol import Reader, Store
 from okube_api.store.values import Json
@@ -85,6 +86,7 @@ class Analytics:
         places = settings.query_places or os.cpu_count() or 1
         self._admission = Admission(places, settings.query_queue)
         self._memory_watch = MemoryWatch(settings.process_memory_mb * 2**20)
+        self._computing = SharedWork[RenderedAnswer]()
         self.answer_cache = AnswerCache(store, clock)
 
     async def find_cached(self, key: CacheKey, user: User) -> RenderedAnswer | None:
@@ -103,13 +105,43 @@ class Analytics:
         key: CacheKey | None = None,
         documents_revision: str | None = None,
     ) -> RenderedAnswer:
-        """Compute an answer, and cache it under `key`.
+        """Return an answer, and cache it under `key`; it is computed once for callers that ask the same meanwhile.
 
         documents_revision: the revision of the documents (`AnswerCache.revision`) before any of them was read; without
-        it or without a key, and with options that differ at each call (`meta`, `explain`), the answer is not cached.
+        it or without a key, and with options that differ at each call (`meta`, `explain`), the answer is neither cached
+        nor shared.
         Raise Impossible, UnknownReference, TooMuchToRead and TooManyValues, and ServiceUnavailable when it takes too
         long, or when too many questions wait.
         """
+        is_first = key is None or documents_revision is None or options.meta or options.explain
+        if is_first:
+            return await self._compute(query, scope, options)
+
+        def start() -> Awaitable[RenderedAnswer]:
+            nonlocal is_first
+            is_first = True
+            return self._compute(query, scope, options, key=key, documents_revision=documents_revision)
+
+        # The versions are part of the key: whoever asks after a change gets an answer with it.
+        application = scope.application
+        async with self._open_reader(application.id) as reader:
+            rows_version = reader.version
+        today = to_local_date(self._clock(), application.timezone)
+        rendered = await self._computing.get((key, documents_revision, rows_version, today), start)
+        if rendered.content.file is not None and not is_first:  # a file is for one response, which closes it
+            return await self._compute(query, scope, options)
+        return rendered
+
+    async def _compute(
+        self,
+        query: Query,
+        scope: QuestionScope,
+        options: AnswerOptions,
+        *,
+        key: CacheKey | None = None,
+        documents_revision: str | None = None,
+    ) -> RenderedAnswer:
+        """Compute an answer, and cache it under `key` (see `answer`)."""
         started_s = time.monotonic()
         application = scope.application
         today = to_local_date(self._clock(), application.timezone)

@@ -1,5 +1,6 @@
 """The answer cache, behind the routes and by itself: a cached answer is the answer that would be computed now."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -86,6 +87,38 @@ async def test_a_repeated_question_is_computed_once_if_the_store_has_revisions(
         assert len(computed) == (3 if world.tenant.server.store == "duckdb" else 5)
 
 
+async def test_a_question_asked_by_many_at_once_is_computed_once_if_the_store_has_revisions(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with record_computed(monkeypatch) as computed:
+        answers = await asyncio.gather(*(ask(world) for _ in range(5)))
+        assert [answer[0]["data"]["all"] for answer in answers] == [3] * 5
+        assert len(computed) == (1 if world.tenant.server.store == "duckdb" else 5)
+
+
+async def test_a_question_asked_after_a_change_does_not_share_the_answer_before_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ask, add stays while the first answer is held back, and ask again: the second answer has the stays."""
+    is_reading, may_end = asyncio.Event(), asyncio.Event()
+
+    async def hold_back_first(question: Any, reader: Any, panels: Any, **limits: Any) -> Any:
+        answer = await run.answer(question, reader, panels, **limits)
+        if not is_reading.is_set():
+            is_reading.set()
+            await may_end.wait()
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "answer", hold_back_first)
+        first = asyncio.create_task(ask(world))
+        await is_reading.wait()
+        await double_stays(world)
+        second = await ask(world)
+        may_end.set()
+        assert [answer[0]["data"]["all"] for answer in (await first, second)] == [3, 6]
+
+
 @pytest.mark.parametrize("media_type", ["application/json", "text/csv"])
 async def test_a_cached_answer_has_the_headers_of_a_computed_one(world: World, media_type: str) -> None:
     url = f"{world.tenant.url}/presence/analytics"
@@ -98,14 +131,20 @@ async def test_a_cached_answer_has_the_headers_of_a_computed_one(world: World, m
 async def test_new_rows_are_in_the_next_answer(world: World) -> None:
     await ask(world)
     before = await ask(world)
+    await double_stays(world)
+    after = await ask(world)
+    assert (before[0]["data"]["all"], after[0]["data"]["all"]) == (3, 6)
+    store = world.tenant.server.services.store
+    await store.delete_rows(world.tenant.id)
+    assert (await ask(world))[0]["data"]["all"] == 0
+
+
+async def double_stays(world: World) -> None:
+    """Replace the rows of the application: each stay is there twice, with another device."""
     more = Truth(**{**vars(world.truth), "detections": (*world.truth.detections, *_copy_detections(world.truth))})
     store = world.tenant.server.services.store
     await store.delete_rows(world.tenant.id)
     await fill(store, world.tenant.id, more)
-    after = await ask(world)
-    assert (before[0]["data"]["all"], after[0]["data"]["all"]) == (3, 6)
-    await store.delete_rows(world.tenant.id)
-    assert (await ask(world))[0]["data"]["all"] == 0
 
 
 def _copy_detections(truth: Truth) -> list[Detection]:
