@@ -5,11 +5,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from okube_api.store.columnar.answer import aggregate_rows, select_rows
 from okube_api.store.columnar.frame import build_frame
-from okube_api.store.conditions import EVERYTHING, Between, Condition
+from okube_api.store.conditions import EVERYTHING, Between, Condition, OneOf
 from okube_api.store.duckdb.rows import DuckReader
 from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
@@ -19,7 +19,7 @@ from okube_api.store.protocol import Store
 
 from tests.conformance import plain
 from tests.conformance.declared import SCHEMA, STAYS
-from tests.conformance.rows import CORPUS, TYPES, count_rows, fill, make_stays, to_arrow
+from tests.conformance.rows import CORPUS, PLACES, TYPES, count_rows, fill, make_stays, to_arrow
 from tests.conformance.strategies import CONDITIONS, KEYS, MEASURES, PLANS
 from tests.store.mock_server import MockClient
 
@@ -30,6 +30,31 @@ FRAME = build_frame(to_arrow(STAYS, CORPUS), TYPES)
 @given(PLANS)
 def test_random_plans(plan: Aggregate) -> None:
     check_plan(plan)
+
+
+@pytest.fixture
+def indexed_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look rows up by value also where they are as few as those of the corpus, and as many as half of them."""
+    monkeypatch.setattr("okube_api.store.columnar.answer._MIN_INDEXED_ROWS", 0)
+    monkeypatch.setattr("okube_api.store.columnar.answer._MIN_SELECTIVITY", 2)
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PLANS, st.lists(st.sampled_from(PLACES), max_size=2), st.integers(9, 16), st.integers(0, 12))
+def test_rows_looked_up_by_value(
+    indexed_rows: None, plan: Aggregate, places: list[str], first: int, length: int
+) -> None:
+    where = plan.where & OneOf("place", tuple(places)) & Between("part", first, first + length)
+    check_plan(Aggregate(STAYS, where, plan.by, plan.measures))
+
+
+def test_conditions_that_every_row_meets_are_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row | {"place": row["place"] or "a"} for row in CORPUS]
+    frame = build_frame(to_arrow(STAYS, rows), TYPES)
+    monkeypatch.setattr("okube_api.store.columnar.answer.build_mask", None)
+    plan = Aggregate(STAYS, OneOf("place", (*PLACES, "z")) & Between("part", 12, 15), ("part",), MEASURES)
+    result = aggregate_rows(plan, frame)
+    assert count_rows(result.to_pylist()) == count_rows(plain.aggregate(plan, rows, TYPES))
 
 
 @settings(deadline=None, max_examples=60)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.column_types import ARROW_TYPES, ELEMENT_TYPES, DeclaredFields
 from okube_api.store.columnar.frame import CodedColumn, Frame, IntegerColumn, SmallInts, build_frame
-from okube_api.store.columnar.masks import build_mask
-from okube_api.store.conditions import AllOf, Between, Condition
+from okube_api.store.columnar.masks import build_mask, find_codes
+from okube_api.store.conditions import AllOf, Between, Condition, OneOf
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
 from okube_api.store.exact_integers import Numerators, join_halves, to_arrow
-from okube_api.store.plan_analysis import infer_part_range, infer_source_types
+from okube_api.store.plan_analysis import collect_fields, infer_part_range, infer_source_types
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
 from okube_api.store.schema import ColumnType
 
@@ -30,6 +30,10 @@ _MAX_DENSE_CODES = 2**21
 """Up to this many codes, arrays are indexed by the code itself; with more, the codes that occur are numbered first."""
 _EXACT_IN_DOUBLE = 2**53
 _HALF_BITS = 26
+_MIN_INDEXED_ROWS = 5000
+"""In fewer rows, every row is checked."""
+_MIN_SELECTIVITY = 4
+"""Rows are looked up by value when they are at most 1 in so many; for more, checking every row takes less time."""
 
 
 @dataclass(frozen=True)
@@ -84,21 +88,64 @@ def select_rows(plan: Select, frame: Frame, row_limit: int | None = None) -> pa.
 
 
 def _filter_rows(where: Condition, frame: Frame, names: set[str], row_limit: int | None) -> Frame:
-    """Return the named columns of the rows that meet a condition.  Raise TooManyRows.
+    """Return the named columns of the rows that meet a condition, in any order.  Raise TooManyRows.
 
-    Rows are sorted by part, so a range of parts in the condition is a slice, found by binary search.
+    Rows are sorted by part, so a range of parts in the condition is a slice, found by binary search.  When a condition
+    accepts few of the values of a column, the rows are looked up by value, and the other conditions are checked there.
     """
+    start, end = 0, frame.rows
+    where = _drop_true_conditions(where, frame)
     if "part" in frame.columns:
         first, last = infer_part_range(where)
         parts = frame.get_integers("part").values
-        frame = frame.take(slice(int(np.searchsorted(parts, first)), int(np.searchsorted(parts, last, "right"))))
+        start, end = int(np.searchsorted(parts, first)), int(np.searchsorted(parts, last, "right"))
         where = _drop_part_ranges(where)
+    frame = frame.select(names | collect_fields(where))
+    rows = _find_few_rows(where, frame)
+    if rows is not None:
+        rows = rows[(rows >= start) & (rows < end)]
+        frame = frame.take(rows)
+    elif end - start < frame.rows:
+        frame = frame.take(slice(start, end))
     mask = None if where == AllOf() else build_mask(where, frame)
     count = frame.rows if mask is None else int(np.count_nonzero(mask))
     if row_limit is not None and count > row_limit:
         raise TooManyRows(f"The plan reads {count:,} rows; the limit is {row_limit:,}.")
     frame = frame.select(names)
     return frame if mask is None or count == frame.rows else frame.take(mask)
+
+
+def _drop_true_conditions(where: Condition, frame: Frame) -> Condition:
+    """Return a condition without those on texts that every row meets, such as a list of all sites."""
+    parts = where.parts if isinstance(where, AllOf) else (where,)
+    return AllOf(tuple(part for part in parts if not _is_always_true(part, frame)))
+
+
+def _is_always_true(condition: Condition, frame: Frame) -> bool:
+    if not isinstance(condition, OneOf):
+        return False
+    column = frame[condition.field]
+    if not isinstance(column, CodedColumn) or column.has_null or len(condition.values) < len(column.distinct):
+        return False
+    return len(find_codes(condition, column, frame)) == len(column.distinct)
+
+
+def _find_few_rows(where: Condition, frame: Frame) -> Groups | None:
+    """Return the rows that one of the conditions on texts accepts, if they are few; else None."""
+    best: Groups | None = None
+    best_count = frame.rows // _MIN_SELECTIVITY
+    for part in where.parts if isinstance(where, AllOf) else (where,):
+        if not isinstance(part, OneOf) or frame.rows < _MIN_INDEXED_ROWS:
+            continue
+        column = frame[part.field]
+        if isinstance(column, CodedColumn):
+            codes = find_codes(part, column, frame)
+            if len(codes) * _MIN_SELECTIVITY > len(column.distinct):
+                continue
+            count = column.row_index.count(codes)
+            if count <= best_count:
+                best, best_count = column.row_index.find(codes), count
+    return best
 
 
 def _drop_part_ranges(where: Condition) -> Condition:

@@ -65,7 +65,19 @@ class CodedColumn:
     @property
     def nbytes(self) -> int:
         """Size in bytes."""
-        return self.codes.nbytes + int(self.distinct.nbytes)
+        index = self.__dict__.get("row_index")
+        return self.codes.nbytes + int(self.distinct.nbytes) + (0 if index is None else index.nbytes)
+
+    @cached_property
+    def has_null(self) -> bool:
+        """Whether a value is null."""
+        return bool(len(self.codes)) and int(self.codes.min()) < 0
+
+    @cached_property
+    def row_index(self) -> "RowIndex":
+        """The rows of each code."""
+        starts = np.searchsorted(np.sort(self.codes), np.arange(len(self.distinct) + 1))
+        return RowIndex(np.argsort(self.codes, kind="stable").astype(np.int32), starts)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -90,6 +102,31 @@ class CodedColumn:
         new_codes = np.append(codes[count:], -1)  # the element at the end is the code of null, -1
         new_distinct = other.distinct if len(distinct) == count else distinct
         return CodedColumn(self.type, _shrink(new_codes[self.codes]), new_distinct)
+
+
+@dataclass(frozen=True)
+class RowIndex:
+    """The rows of each code of a column: those of code i are `rows[starts[i]:starts[i + 1]]`, ascending.
+
+    The rows before `starts[0]` are those of null.
+    """
+
+    rows: NDArray[np.int32]
+    starts: NDArray[np.intp]
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return self.rows.nbytes + self.starts.nbytes
+
+    def count(self, codes: NDArray[np.intp]) -> int:
+        """Return the number of rows with one of these codes."""
+        return int((self.starts[codes + 1] - self.starts[codes]).sum())
+
+    def find(self, codes: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the rows with one of these codes, code by code."""
+        slices = zip(self.starts[codes].tolist(), self.starts[codes + 1].tolist(), strict=True)
+        return np.concatenate([np.zeros(0, np.intp), *(self.rows[start:end] for start, end in slices)])
 
 
 @dataclass(frozen=True)
@@ -129,7 +166,7 @@ class Frame:
     columns: Mapping[str, FrameColumn]
     rows: int
 
-    @cached_property
+    @property
     def nbytes(self) -> int:
         """Size in bytes."""
         return sum(column.nbytes for column in self.columns.values())

@@ -5,6 +5,7 @@ from functools import reduce, singledispatch
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from okube_api.store.arrays import Flags
 from okube_api.store.column_types import ARROW_TYPES, DeclaredFields, coerce_bounds, coerce_values
@@ -22,10 +23,12 @@ def build_mask(node: object, frame: Frame) -> Flags:
 @build_mask.register
 def _(node: OneOf, frame: Frame) -> Flags:
     column_type = DeclaredFields(frame.types).require_scalar(node.field)
-    values = coerce_values(column_type, node.values)
     column = frame[node.field]
     if isinstance(column, CodedColumn):
-        return _expand_codes(column, pc.is_in(column.distinct, value_set=pa.array(values, ARROW_TYPES[column_type])))
+        by_code = np.zeros(len(column.distinct), np.bool_)
+        by_code[find_codes(node, column, frame)] = True
+        return _expand_codes(column, by_code)
+    values = coerce_values(column_type, node.values)
     column = frame.get_integers(node.field)
     if len(values) == 1:
         mask = column.values == int(values[0])
@@ -96,10 +99,18 @@ def _(node: AnyOf, frame: Frame) -> Flags:
     return reduce(np.logical_or, (build_mask(part, frame) for part in node.parts), np.zeros(frame.rows, np.bool_))
 
 
-def _expand_codes(column: CodedColumn, distinct_mask: "pa.Array | Flags") -> Flags:
+def find_codes(node: OneOf, column: CodedColumn, frame: Frame) -> NDArray[np.intp]:
+    """Return the codes of the values that a condition on a column of texts or booleans accepts, ascending."""
+    column_type = DeclaredFields(frame.types).require_scalar(node.field)
+    values = pa.array(coerce_values(column_type, node.values), ARROW_TYPES[column_type])
+    if 4 * len(values) < len(column.distinct):  # look few values up among many, else the other way round
+        positions = pc.index_in(values, value_set=column.distinct).drop_null().to_numpy()
+        return np.unique(positions).astype(np.intp)
+    return np.flatnonzero(pc.is_in(column.distinct, value_set=values).to_numpy(zero_copy_only=False))
+
+
+def _expand_codes(column: CodedColumn, by_code: Flags) -> Flags:
     """Return the mask of the rows from that of the distinct values; null never matches."""
-    mask = distinct_mask.to_numpy(zero_copy_only=False) if isinstance(distinct_mask, pa.Array) else distinct_mask
-    by_code = np.asarray(mask, np.bool_)
     if by_code.all():  # a common case: every site is selected
         return np.greater_equal(column.codes, 0)
     result: Flags = np.append(by_code, False)[column.codes]  # the code of null, -1, is the element at the end
