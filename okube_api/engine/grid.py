@@ -23,6 +23,8 @@ from okube_api.threads import check_stopped
 
 _EXACT_DOUBLE = 2**53
 _DENSE = 4_000_000
+_DENSE_FACTOR = 8
+"""Up to so many times the number of cells, numbers are looked up in an array by cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Grid:
         """Return the numerators of these cells."""
         if len(self.keys) == 0:
             return np.zeros(len(keys), dtype=np.int64)
+        size = int(self.keys[-1]) + 1
+        if size <= _DENSE_FACTOR * (len(self.keys) + len(keys)):  # one look-up in an array instead of a search each
+            numbers = np.zeros(size + 1, dtype=self.numerators.dtype)
+            numbers[self.keys] = self.numerators
+            return numbers[np.where((keys < 0) | (keys > size), size, keys)]
         positions = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[positions] == keys, self.numerators[positions], 0)
 
