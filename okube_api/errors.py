@@ -39,6 +39,10 @@ class Fault:
         return fields if self.line is None else {**fields, "line": self.line, "column": self.column}
 
 
+MOST_FAULTS = 100
+"""The faults of a refusal that its answer has; further ones need not be listed."""
+
+
 class Refusal(Exception):
     """A request that is refused, with a reason for the caller."""
 

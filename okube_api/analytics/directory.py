@@ -1,6 +1,7 @@
 """The resources of one application that questions refer to."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from okube_api.analytics.resource_cache import Resource, ResourceCache, ResourceSet
 from okube_api.areas.repository import AREAS
@@ -8,6 +9,9 @@ from okube_api.kit.repository import Repository, index_by_name, match_names, req
 from okube_api.store.conditions import Condition, OneOf, equal
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection
+from okube_api.threads import run_in_thread
+
+_MOST_NAMES_ON_LOOP = 500
 
 
 class Directory:
@@ -32,11 +36,12 @@ class Directory:
 
         Raise UnknownReference with one fault for each unknown name, at `pointer`/position.
         """
-        resources = await self._read(repository.collection, match_names(repository.key_field, names, names))
-        by_key = {key: resource for resource in resources for key in resource.names}
-        by_name = index_by_name(names, resources.by_id, by_key)
-        named = require_all(repository.kind, by_name, names, pointer)
-        return list({resource.id: resource for resource in named}.values())
+        if len(names) <= _MOST_NAMES_ON_LOOP:
+            resources = await self._read(repository.collection, match_names(repository.key_field, names, names))
+            return _choose_named(resources, repository.kind, names, pointer)
+        # A condition with thousands of names takes longer than all resources, which the question needs anyway.
+        resources = await self.load(repository.collection)
+        return await run_in_thread(partial(_choose_named, resources, repository.kind, names, pointer))
 
     async def read_area_names(self, codes: Iterable[str]) -> dict[str, str]:
         """Return the names of IRIS areas, by code, without areas that have no name."""
@@ -46,3 +51,9 @@ class Directory:
 
     async def _read(self, collection: Collection, where: Condition) -> ResourceSet:
         return await self._cache.read(collection, equal("application", self._application) & where)
+
+
+def _choose_named(resources: ResourceSet, kind: str, names: Sequence[str], pointer: str) -> list[Resource]:
+    by_name = index_by_name(names, resources.by_id, resources.by_key)
+    named = require_all(kind, by_name, names, pointer)
+    return list({resource.id: resource for resource in named}.values())

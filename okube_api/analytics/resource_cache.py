@@ -12,12 +12,14 @@ from okube_api.store.conditions import Condition, equal
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
+from okube_api.threads import run_in_thread
 
 _FIELDS = {  # the fields that questions need, for collections with large documents
     SITES.name: ("key", "keys", "name", "active", "tags"),
     POIS.name: ("key", "name", "active", "tags"),
 }
 _MAX_RESOURCES = 300_000  # over all applications
+_MOST_RESOURCES_ON_LOOP = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,11 @@ class ResourceSet:
     def by_id(self) -> Mapping[str, Resource]:
         """The resources by `_id`."""
         return {resource.id: resource for resource in self.items}
+
+    @cached_property
+    def by_key(self) -> Mapping[str, Resource]:
+        """The resources by each of their keys."""
+        return {key: resource for resource in self.items for key in resource.names}
 
     @cached_property
     def active(self) -> tuple[Resource, ...]:
@@ -120,7 +127,9 @@ class ResourceCache:
     async def read(self, collection: Collection, where: Condition) -> ResourceSet:
         """Return the resources that match, from the store."""
         documents = await self._store.find(collection, where, fields=_FIELDS.get(collection.name))
-        return ResourceSet(map(Resource.from_document, documents))
+        if len(documents) <= _MOST_RESOURCES_ON_LOOP:
+            return ResourceSet(map(Resource.from_document, documents))
+        return await run_in_thread(lambda: ResourceSet(map(Resource.from_document, documents)))
 
     def _put(self, key: tuple[str, str], revision: Hashable, resources: ResourceSet) -> None:
         self._entries[key] = (revision, resources)

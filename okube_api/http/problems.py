@@ -13,6 +13,7 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from okube_api.errors import (
+    MOST_FAULTS,
     BadRequest,
     ClientDisconnected,
     Fault,
@@ -31,8 +32,6 @@ from okube_api.errors import (
 )
 from okube_api.kit.json_text import escape_pointer
 from okube_api.store.errors import Conflict, Duplicate, StoreDamaged, StoreError, StoreFull, TooManyRows, Unavailable
-
-MAX_FAULTS = 100
 
 log = structlog.stdlib.get_logger("okube")
 
@@ -96,7 +95,7 @@ def problem_response(refusal: Refusal, scope: Scope) -> Response:
         "requestId": scope.get("state", {}).get("request_id", ""),
     }
     if refusal.status in {400, 422}:
-        problem["errors"] = [fault.as_json() for fault in refusal.faults[:MAX_FAULTS]]
+        problem["errors"] = [fault.as_json() for fault in refusal.faults[:MOST_FAULTS]]
     body = orjson.dumps(problem | refusal.extra)
     return Response(body, refusal.status, refusal.headers, media_type="application/problem+json")
 
@@ -180,7 +179,7 @@ _CODES = {
 def _convert_validation_errors(errors: Sequence[Any]) -> Refusal:
     faults = []
     suggests = True
-    for error in errors[:MAX_FAULTS]:
+    for error in errors[:MOST_FAULTS]:
         context = error.get("ctx") or {}
         hint = ""
         if "similar_names" in context:

@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
 from okube_api.clock import Clock, stamp
-from okube_api.errors import Fault, NotFound, PreconditionFailed, RequestConflict, Taken, UnknownReference
+from okube_api.errors import MOST_FAULTS, Fault, NotFound, PreconditionFailed, RequestConflict, Taken, UnknownReference
 from okube_api.kit.creation_ids import CREATION_IDS
 from okube_api.kit.ids import is_id, new_id
 from okube_api.kit.json_text import is_same_json
@@ -272,12 +273,13 @@ def index_by_name(names: Iterable[str], by_id: Mapping[str, T], by_key: Mapping[
 def require_all(kind: str, by_name: Mapping[str, T], names: Sequence[str], pointer: str) -> list[T]:
     """Return the resource of each name, in the order of the names.
 
-    Raise UnknownReference with one fault for each name that `by_name` lacks; a fault points at `pointer`/position.
+    Raise UnknownReference with one fault for each of the first names that `by_name` lacks, as many as an answer has; a
+    fault points at `pointer`/position.
     """
+    unknown = ((position, name) for position, name in enumerate(names) if name not in by_name)
     faults = [
         Fault("body", f"{pointer}/{position}", UnknownReference.code, f"There is no {kind} '{name}'.")
-        for position, name in enumerate(names)
-        if name not in by_name
+        for position, name in islice(unknown, MOST_FAULTS)
     ]
     if faults:
         raise UnknownReference(faults[0].message, faults=faults)

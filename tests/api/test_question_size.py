@@ -1,9 +1,13 @@
 """Bodies of questions that are far too large are refused in a few milliseconds, before they are validated."""
 
+import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from okube_api.analytics import directory
+from okube_api.analytics.resource_cache import Resource, ResourceSet
 from okube_api.errors import format_suggestion
 
 from tests.api.server import Tenant
@@ -76,3 +80,31 @@ async def test_suggestions_compare_a_bounded_number_of_short_names(
     name: str, names: list[str], suggestion: str
 ) -> None:
     assert format_suggestion(name, names) == suggestion
+
+
+async def test_thousands_of_names_are_looked_up_outside_of_the_event_loop(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ask with many known names, then also with unknown ones, of which the first 100 are reported."""
+    keys = [f"campaign-{number}" for number in range(600)]
+    created = await tenant.editor.post(f"{tenant.url}/campaigns", json=[{"key": key} for key in keys])
+    assert created.status_code == 201, created.text
+    threads = set()
+
+    def choose(resources: ResourceSet, kind: str, names: Sequence[str], pointer: str) -> list[Resource]:
+        threads.add(threading.current_thread())
+        return choose_named(resources, kind, names, pointer)
+
+    choose_named = directory._choose_named
+    monkeypatch.setattr(directory, "_choose_named", choose)
+    url = f"{tenant.url}/conversions/levers/analytics?from=2025-01-01&to=2025-01-31"
+    params = [{"kpi": "prints", "mode": "aggregation", "globals": True}]
+    answer = await tenant.reader.post(url, json={"params": params, "filters": {"campaigns": keys}})
+    assert answer.status_code == 200, answer.text
+    unknown = [f"unknown {number}" for number in range(150)]
+    refused = await tenant.reader.post(url, json={"params": params, "filters": {"campaigns": [*keys, *unknown]}})
+    assert refused.status_code == 422
+    pointers = [error["pointer"] for error in refused.json()["errors"]]
+    assert pointers == [f"/filters/campaigns/{position}" for position in range(600, 700)]
+    assert threads
+    assert threading.main_thread() not in threads

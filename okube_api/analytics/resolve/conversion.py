@@ -19,8 +19,11 @@ from okube_api.engine.calendar import Period
 from okube_api.engine.campaigns import CampaignRecord, Spending, find_sharers, get_campaign_scope_values
 from okube_api.engine.question import Label, Question, RequestedKpi, ValueFilter
 from okube_api.store.values import Json
+from okube_api.threads import run_in_thread
 
 _MICRO = 1_000_000
+_MOST_CAMPAIGNS_ON_LOOP = 200
+_MOST_SITES_ON_LOOP = 5000
 
 
 async def resolve_conversion(
@@ -36,34 +39,40 @@ async def resolve_conversion(
     )
     documents = await directory.load(CAMPAIGNS) if needs_campaigns else NO_RESOURCES
     levers = await directory.load(LEVERS) if _has_scope(requested_kpis, {Scope.LEVERS}) else NO_RESOURCES
-    currency = scope.application.currency
-    campaigns = {campaign.id: _read_campaign(campaign, currency, sites.candidates.by_id) for campaign in documents}
-    named = {by: value_filter.values for by, value_filter in campaign_filters.items() if not value_filter.negated}
-    site_filters = any(read_filter(query.filters, name)[0] for name in ("sites", "tags"))
-    some_sites = scope.site is not None or site_filters
-    active_sites = frozenset(site.id for site in sites.candidates.active)
-    inactive_sites = frozenset(sites.candidates.by_id) - active_sites
-    unreached = (
-        campaign.id for campaign in campaigns.values() if find_sharers(campaign, active_sites) & inactive_sites
-    )
-    return Question(
-        application=scope.application.id,
-        period=period,
-        uplift=uplift,
-        requested_kpis=requested_kpis,
-        places={PlaceRole.SITES: sites.ids},
-        filters=(),
-        edges=scope.edges,
-        weekdays=resolve_weekdays(query.filters),
-        named_values=named | {Scope.SITES: sites.named},
-        labels={**_label_extras(campaigns.values(), named), **merge_labels(sites.candidates, documents, levers)},
-        campaigns=campaigns,
-        selected_campaigns=_select_campaigns(campaigns, campaign_filters) if campaign_filters else None,
-        some_sites=some_sites,
-        active_sites=tuple(sorted(active_sites)),
-        unreached_campaigns=() if some_sites else tuple(unreached),
-        notes=tuple(_note_costs(documents, currency)) if any(map(_reads_costs, terms)) else (),
-    )
+
+    def build() -> Question:
+        currency = scope.application.currency
+        campaigns = {campaign.id: _read_campaign(campaign, currency, sites.candidates.by_id) for campaign in documents}
+        named = {by: value_filter.values for by, value_filter in campaign_filters.items() if not value_filter.negated}
+        site_filters = any(read_filter(query.filters, name)[0] for name in ("sites", "tags"))
+        some_sites = scope.site is not None or site_filters
+        active_sites = frozenset(site.id for site in sites.candidates.active)
+        inactive_sites = frozenset(sites.candidates.by_id) - active_sites
+        unreached = (
+            campaign.id for campaign in campaigns.values() if find_sharers(campaign, active_sites) & inactive_sites
+        )
+        return Question(
+            application=scope.application.id,
+            period=period,
+            uplift=uplift,
+            requested_kpis=requested_kpis,
+            places={PlaceRole.SITES: sites.ids},
+            filters=(),
+            edges=scope.edges,
+            weekdays=resolve_weekdays(query.filters),
+            named_values=named | {Scope.SITES: sites.named},
+            labels={**_label_extras(campaigns.values(), named), **merge_labels(sites.candidates, documents, levers)},
+            campaigns=campaigns,
+            selected_campaigns=_select_campaigns(campaigns, campaign_filters) if campaign_filters else None,
+            some_sites=some_sites,
+            active_sites=tuple(sorted(active_sites)),
+            unreached_campaigns=() if some_sites else tuple(unreached),
+            notes=tuple(_note_costs(documents, currency)) if any(map(_reads_costs, terms)) else (),
+        )
+
+    # Campaigns and sites are read one by one.
+    is_small = len(documents) <= _MOST_CAMPAIGNS_ON_LOOP and len(sites.candidates) <= _MOST_SITES_ON_LOOP
+    return build() if is_small else await run_in_thread(build)
 
 
 # -- filters -----------------------------------------------------------------------------------------------------
