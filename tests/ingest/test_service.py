@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -364,6 +364,45 @@ async def test_erasing_people_leaves_no_trace_in_facts(empty_store: Store) -> No
     changed: dict[str, Any] = {kind: keep_others(getattr(app.truth, kind)) for kind in kinds}
     without = replace(app.truth, **changed)
     assert_tables(await app.read_tables(), without, *ALL)
+
+
+@pytest.mark.parametrize("kind", ["pings", "detections", "stays"])
+async def test_an_event_counts_when_the_person_with_the_same_id_is_erased(empty_store: Store, kind: str) -> None:
+    """Send an event of one person, and one of another with the same id, which makes a long stay longer."""
+    app = await create_app(empty_store)
+    person = "device" if kind == "detections" else "user"
+    site, equipment = app.truth.sites[0], app.truth.equipments[0]
+    details_by_kind: dict[str, Json] = {
+        "pings": {"lng": LYON[0], "lat": LYON[1]},
+        "detections": {"equipment": equipment.key},
+        "stays": {"site": site.key, "zone": "indoor", "duration_s": 600},
+    }
+    time_field = "start" if kind == "stays" else "at"
+    start = datetime(2024, 3, 26, 10, tzinfo=UTC)
+
+    def build_event(name: str, minute: int, **fields: Any) -> Json:
+        return details_by_kind[kind] | {
+            person: name,
+            time_field: (start + timedelta(minutes=minute)).isoformat(),
+            **fields,
+        }
+
+    long = range(0, 3 * 24 * 60, 5)  # three days
+    elsewhere = {"lat": 10.0} if kind == "pings" else {}
+    await app.ingest_events(kind, [build_event("ann", long[-1] + 5, id="x", **elsewhere)])
+    events = [build_event("bob", minute) for minute in long]
+    await app.ingest_events(kind, [*events, build_event("bob", long[-1] + 5, id="x")])
+    await app.ingest.erase_user(app.application, "ann")
+    table = PRESENCE_STAYS.table if kind == "detections" else GEO_STAYS.table
+
+    async def sum_dwell_s() -> int:
+        rows = await read_rows(app, table)
+        return sum(row["dwell_s"] for row in {row["start"]: row for row in rows}.values())
+
+    expected = 600 * (len(long) + 1) if kind == "stays" else 300 * len(long)
+    assert await sum_dwell_s() == expected
+    await app.ingest.rebuild(app.application)
+    assert await sum_dwell_s() == expected
 
 
 async def test_names_of_people_are_not_stored_in_clear(tmp_path: Path) -> None:

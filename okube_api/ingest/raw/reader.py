@@ -18,16 +18,19 @@ from okube_api.store.schema import Table
 
 @dataclass(frozen=True, slots=True)
 class BatchDelta:
-    """The batches that count before and after a change, by number.
+    """The batches and events that count before and after a change; batches by number.
 
     live: batches that count after the change.  added, removed: batches that the change adds or removes.
     oldest_day: the first UTC day whose events count after the change; None for no limit.
+    excluded_user, excluded_device: numbers of a user and of a device whose events do not count after the change.
     """
 
     live: frozenset[int]
     added: frozenset[int] = frozenset()
     removed: frozenset[int] = frozenset()
     oldest_day: int | None = None
+    excluded_user: int | None = None
+    excluded_device: int | None = None
 
     @property
     def either_side(self) -> frozenset[int]:
@@ -35,11 +38,14 @@ class BatchDelta:
         return self.live | self.removed
 
     def find_row_changes(self, rows: pa.Table) -> Ints:
-        """Return 1 for rows (`part`, `batch`) that the change adds, -1 for those that it removes, else 0."""
+        """Return 1 for rows of a table of events that the change adds, -1 for those that it removes, else 0."""
         batches = to_integers(rows["batch"])
         is_removed = np.isin(batches, sorted(self.removed))
         if self.oldest_day is not None:
             is_removed |= to_integers(rows["part"]) < self.oldest_day
+        excluded = self.excluded_device if "equipment" in rows.column_names else self.excluded_user
+        if excluded is not None and "user" in rows.column_names:
+            is_removed |= to_integers(rows["user"]) == excluded
         return np.isin(batches, sorted(self.added)).astype(np.int64) - is_removed
 
     def deduplicate(self, rows: pa.Table, content: Sequence[str]) -> tuple[Flags, Flags]:

@@ -6,8 +6,6 @@ Each operation (add, remove, rebuild, exclude, expire) is a tuple of steps, run 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from okube_api.ingest.derive.geo_stays import PingUse
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.pseudonyms import DEVICE, USER
@@ -18,6 +16,7 @@ from okube_api.ingest.refresh.geo_days import PingCounts
 from okube_api.ingest.refresh.steps import Batch, RefreshState
 from okube_api.ingest.refresh.user_slice import UserSlice, find_users
 from okube_api.store.protocol import Change
+from okube_api.store.ranges import find_ranges
 
 Step = Callable[[RefreshState], Awaitable[None]]
 
@@ -49,13 +48,7 @@ REBUILD = (
     steps.find_all_days,
     *WRITE_FACTS,
 )
-EXCLUDE = (
-    steps.choose_band_edges,
-    steps.find_days_of_users,
-    steps.find_days_of_devices,
-    steps.rewrite_panel,
-    *WRITE_FACTS,
-)
+EXCLUDE = (steps.choose_band_edges, steps.update_panel, steps.find_days_of_users, *WRITE_FACTS)
 EXPIRE = (steps.choose_band_edges, steps.find_days_of_expired_events, *WRITE_FACTS, steps.delete_expired_events)
 
 
@@ -126,17 +119,18 @@ class FactRefresh:
         state.kinds = frozenset(kinds)
         await _run(REBUILD, state)
 
-    async def exclude(self, numbers: Mapping[str, int]) -> None:
-        """Refresh the days with facts of a user and a device whose events are already deleted.
+    async def exclude(self, numbers: Mapping[str, int], days: Mapping[str, Collection[int]]) -> None:
+        """Refresh the facts as if a user and a device had never been seen; their events are deleted afterwards.
 
         numbers: the user number (key USER), the device number (key DEVICE), or both.
+        days: the parts with events of the user or the device, by kind.
         """
         live = await read_live_batches(self._change)
-        state = self._start(live, BatchDelta(frozenset(live)))
-        if USER in numbers:
-            state.users, state.kinds = np.array([numbers[USER]], np.int64), frozenset({"panelists"})
-        if DEVICE in numbers:
-            state.devices = (numbers[DEVICE],)
+        delta = BatchDelta(frozenset(live), excluded_user=numbers.get(USER), excluded_device=numbers.get(DEVICE))
+        state = self._start(live, delta)
+        state.kinds = frozenset(days)
+        dated = {kind: parts for kind, parts in days.items() if KINDS[kind].time_field is not None}
+        state.changed_days = {kind: find_ranges(parts) for kind, parts in dated.items()}
         await _run(EXCLUDE, state)
 
     async def expire(self, oldest_day: int) -> None:

@@ -84,7 +84,7 @@ class RefreshState:
     delta: the batches that count before and after the change.
     live: the kind of events of each batch that counts after it, by batch number.
     batches: the batches that the change adds or removes.  kinds: the kinds of events to refresh the facts of.
-    users, devices: the users and devices whose facts are refreshed.
+    users: the users whose record in the panel changes.
     changed_days: UTC days with events that the change adds or removes, by kind.
     extra_days: local days to write even if their events do not change.
     panel: loaded if facts need it.  accepted: the number of new events of each batch, by batch number.
@@ -98,7 +98,6 @@ class RefreshState:
     batches: Sequence[Batch] = ()
     kinds: frozenset[str] = frozenset()
     users: Ints = field(default_factory=lambda: np.empty(0, np.int64))
-    devices: tuple[int, ...] = ()
     changed_days: dict[str, list[DayRange]] = field(default_factory=dict)
     extra_days: dict[FactGroup, set[int]] = field(default_factory=lambda: {group: set() for group in _GROUPS})
     panel: PanelIndex | None = None
@@ -205,13 +204,6 @@ async def find_days_of_users(state: RefreshState) -> None:
     where = OneOf("user", tuple(state.users.tolist())) if len(state.users) <= _FEW_VALUES else None
     state.extra_days[GEO] |= await _find_fact_days(state.change, (GEO_STAYS,), where)
     state.extra_days[CONVERSION] |= await _find_fact_days(state.change, (OUTCOMES, EXPOSURES), where)
-
-
-async def find_days_of_devices(state: RefreshState) -> None:
-    """Find the days with facts of the devices."""
-    if state.devices:
-        where = OneOf("user", state.devices)
-        state.extra_days[PRESENCE] |= await _find_fact_days(state.change, (PRESENCE_STAYS, PRESENCE_EXITS), where)
 
 
 async def find_days_of_areas(state: RefreshState) -> None:
