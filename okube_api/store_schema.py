@@ -9,7 +9,7 @@ from okube_api.auth.mail_limit import MAIL_COUNTS
 from okube_api.auth.repository import DENYLIST, USERS
 from okube_api.auth.secret_fingerprint import FINGERPRINTS
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
-from okube_api.catalogue.facts import BAND_EDGES, FACTS, PANELISTS
+from okube_api.catalogue.facts import BAND_EDGES, FACTS, PANELISTS, ROLLUP_VERSIONS
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.http.idempotency import IDEMPOTENCY
 from okube_api.http.rate_limits import RATES
@@ -52,6 +52,6 @@ SCHEMA = Schema(
         FACTS_VERSIONS,
         LEASES,
     ),
-    tables=(PANELISTS, BAND_EDGES, *(table for fact in FACTS for table in fact.tables), *TABLES),
+    tables=(PANELISTS, BAND_EDGES, ROLLUP_VERSIONS, *(table for fact in FACTS for table in fact.tables), *TABLES),
     removed=("login_failures",),
 )

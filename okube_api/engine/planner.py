@@ -207,11 +207,11 @@ def _split_period(period: Period, spans: Sequence[Span]) -> list[tuple[Span, int
     if not spans:
         return [(Span.DAY, period.first, period.last)]
     span, shorter = spans[0], spans[1:]
-    whole = period.whole_months if span is Span.MONTH else period.whole_weeks
-    if whole is None or (span is Span.WEEK and whole[1] - whole[0] + 1 < _LEAST_WEEKS):
+    periods = period.whole_months if span is Span.MONTH else period.whole_weeks
+    if periods is None or (span is Span.WEEK and periods[1] - periods[0] + 1 < _LEAST_WEEKS):
         return _split_period(period, shorter)
-    start, end = first_day(span, whole[0]), first_day(span, whole[1] + 1) - 1
-    parts = [(span, *whole)]
+    start, end = first_day(span, periods[0]), first_day(span, periods[1] + 1) - 1
+    parts = [(span, *periods)]
     if period.first < start:
         parts = [*_split_period(Period(period.first, start - 1), shorter), *parts]
     if end < period.last:
