@@ -173,7 +173,8 @@ class Settings(BaseSettings):
         2048,
         ge=256,
         description="Memory of the process, in MB (2^20 bytes), beyond which the newest analytics question is stopped "
-        "and answered 503. It must be larger than what DuckDB and the caches may take; see `docs/http.md`.",
+        "and answered 503. Files of events that would exceed it wait for others. It must be larger than what DuckDB "
+        "and the caches may take; see `docs/http.md`.",
     )
     memory_limit: str = Field(
         "256MB", description="Memory limit of DuckDB, for the store and for the ingest separately."

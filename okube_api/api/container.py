@@ -81,6 +81,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         threads=settings.threads,
         keep_days=settings.keep_days,
         most_rejected=settings.rejected_lines,
+        process_memory_mb=settings.process_memory_mb,
     )
     invalidation = Invalidation(ingest)
     changes.subscribe(invalidation.invalidate)

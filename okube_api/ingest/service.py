@@ -49,12 +49,14 @@ class Ingest:
         threads: int = 2,
         keep_days: int | None = None,
         most_rejected: int = MAX_REJECTED_LINES,
+        process_memory_mb: int = 2048,
     ) -> None:
         """Set up the ingest of a store.
 
         memory_limit, threads: limits of the DuckDB database in memory that hashes ids; the store's own come on top.
         keep_days: the retention period in days; None keeps events for ever.
         most_rejected: number of rejected lines that are stored per file; further ones are only counted.
+        process_memory_mb: the bound of the memory of the process, within which files are loaded at the same time.
         """
         limit_arenas()
         self.store, self.clock = store, clock
@@ -85,6 +87,7 @@ class Ingest:
             memory_limit=memory_limit,
             threads=threads,
             most_rejected=most_rejected,
+            process_memory_mb=process_memory_mb,
         )
 
     # -- load and publish

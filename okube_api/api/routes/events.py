@@ -19,7 +19,7 @@ from okube_api.http.client_disconnect import BodyStream, cancel_on_disconnect
 from okube_api.http.pagination import Page, answer_page, json_response
 from okube_api.ingest.events.kinds import KINDS, json_schemas
 from okube_api.ingest.load.file_blocks import EventFile
-from okube_api.ingest.parse.codecs import Format, parse_charset, parse_content_encoding, parse_content_type
+from okube_api.ingest.parse.codecs import Encoding, Format, parse_charset, parse_content_encoding, parse_content_type
 from okube_api.ingest.parse.column_checks import get_field_rules, get_schema
 from okube_api.ingest.parse.read_options import ReadOptions, list_units
 from okube_api.ingest.schemas import BatchAnswer
@@ -213,12 +213,14 @@ async def ingest_events(
     options = query.to_options(parse_charset(content_type))
     options.check(kind)
     body = BodyStream(request)
+    encoding = parse_content_encoding(content_encoding)
     source = EventFile(
         aiter(body),
         parse_content_type(content_type),
-        parse_content_encoding(content_encoding),
+        encoding,
         options=options,
         limit=services.settings.ingest_limit,
+        size=_get_length(request) if encoding is Encoding.IDENTITY else None,
     )
     load = services.ingest.load(access.application, kind, source, atomic=query.atomic)
     batch = await cancel_on_disconnect(request, load, body)
@@ -229,6 +231,12 @@ async def ingest_events(
     if batch["rejected"] and not batch["stored"]:
         raise NothingAccepted(BatchAnswer.render(batch))
     return json_response(BatchAnswer.render(batch), 201 if query.wait else 202)
+
+
+def _get_length(request: Request) -> int | None:
+    """Return the size of the body by its header, None for a body that is sent in chunks."""
+    length = request.headers.get("content-length", "")
+    return int(length) if re.fullmatch("[0-9]{1,18}", length) else None
 
 
 @register_aliased(router, "GET", BATCHES, response_model=Page[BatchAnswer], responses=refusals(404))

@@ -36,6 +36,7 @@ class EventFile:
     path: where the file is on disk; None when it comes over the network.
     options: how the file is written, as far as the sender says so.
     limit: maximum size of the decompressed file, in bytes.
+    size: size of the decompressed file in bytes; None when it is not known before the file is read.
     """
 
     chunks: AsyncIterator[bytes]
@@ -46,6 +47,7 @@ class EventFile:
     path: Path | None = None
     options: ReadOptions = DEFAULT_OPTIONS
     limit: int | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

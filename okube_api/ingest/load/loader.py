@@ -12,11 +12,13 @@ from okube_api.ingest.batches import Batches, State
 from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.encryption import LineCipher
 from okube_api.ingest.events.kinds import KINDS
+from okube_api.ingest.load.admission import LoadAdmission
 from okube_api.ingest.load.event_writer import EventWriter, LoadCounts, OnProgress
 from okube_api.ingest.load.file_blocks import EventFile, open_blocks
 from okube_api.ingest.load.normalizer import Normalizer
 from okube_api.ingest.load.pseudonyms import Digests, Pseudonyms
 from okube_api.ingest.load.references import ReferenceResolver
+from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.parse.read_options import PLACE_ZONES
 from okube_api.ingest.retry import commit_with_retry
 from okube_api.kit.application import Application
@@ -42,17 +44,20 @@ class Loader:
         memory_limit: str,
         threads: int,
         most_rejected: int,
+        process_memory_mb: int,
     ) -> None:
         """Set up the loader.
 
         first_kept_day: returns the first UTC day whose events are accepted, None when there is no limit.
         memory_limit, threads: what DuckDB may use while it hashes ids.
         most_rejected: number of rejected lines that are stored per file.
+        process_memory_mb: the bound of the memory of the process, within which files are loaded at the same time.
         """
         self._store, self._clock, self._secret = store, clock, secret
         self._batches, self._cipher, self._first_kept_day = batches, cipher, first_kept_day
         self._memory_limit, self._threads = memory_limit, threads
         self._most_rejected = most_rejected
+        self._admission = LoadAdmission(process_memory_mb)
 
     async def load(
         self,
@@ -69,8 +74,14 @@ class Loader:
         stored the events, its batch is returned, and the file is not read.
         Raise AtomicLoadRefused when `atomic` is set and a line is invalid, another Refusal when the file as a whole
         cannot be read, RequestConflict when the batch was interrupted because this process had stopped for a while.  No
-        event of the file stays stored then.
+        event of the file stays stored then.  Raise ServiceUnavailable when too many files are being loaded.
         """
+        async with self._admission.admit(is_parquet=file.format is Format.PARQUET, size=file.size):
+            return await self._load(application, kind, file, atomic=atomic, on_progress=on_progress)
+
+    async def _load(
+        self, application: Application, kind: str, file: EventFile, *, atomic: bool, on_progress: OnProgress | None
+    ) -> Json:
         if (earlier := await self._batches.find_created()) is not None:
             if earlier["state"] in (State.WAITING, State.VISIBLE):
                 return earlier

@@ -41,7 +41,7 @@ async def fill(admission: LoadAdmission, files: int) -> AsyncIterator[None]:
         yield
 
 
-@pytest.mark.parametrize(("memory_mb", "most_mb"), [(768 + 600, 600), (768 + 449, 300), (1024, 150), (256, 150)])
+@pytest.mark.parametrize(("memory_mb", "most_mb"), [(768 + 1600, 1600), (768 + 1199, 800), (1024, 400), (256, 400)])
 async def test_files_in_work_fit_into_the_memory(memory_mb: int, most_mb: int) -> None:
     loads = Loads(LoadAdmission(memory_mb))
     await asyncio.gather(*(loads.load() for _ in range(20)))
