@@ -78,6 +78,21 @@ def test_every_key_with_every_measure(key: object) -> None:
     check_plan(Aggregate(STAYS, Between("part", 99, None), (key, "part"), MEASURES))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("by", [("part",), ("part", "place"), ("place", "part"), ("active", "place", "part")], ids=repr)
+@pytest.mark.parametrize("value", [0, 2**31, 2**52 + 1, 2**60], ids=str)
+def test_rows_in_the_order_of_the_keys(by: tuple[str, ...], value: int) -> None:
+    """Sort the rows of each part by the other keys, as those of one place are; sums of 64 bits remain exact."""
+    rows = sorted(CORPUS, key=lambda row: (row["part"], row["place"] or "", str(row["active"])))
+    large_rows = [row | {"dwell_s": None if at % 7 == 0 else value + at} for at, row in enumerate(rows)]
+    for same in ({}, {"place": "a", "active": True}):
+        some_rows = [row | same for row in large_rows]
+        frame = build_frame(to_arrow(STAYS, some_rows), TYPES)
+        plan = Aggregate(STAYS, Between("part", 11, 20), by, (Sum("dwell_s", "s"), *MEASURES[2:]))
+        assert count_rows(aggregate_rows(plan, frame).to_pylist()) == count_rows(
+            plain.aggregate(plan, some_rows, TYPES)
+        )
+
+
 def test_aggregates_of_aggregates() -> None:
     inner = Aggregate(STAYS, Between("part", 11, 18), ("campaigns", "place"), (Sum("dwell_s", "d"), Count("n")))
     check_plan(Aggregate(inner, Between("n", 2, None), ("campaigns",), (Count("places"), Max("d", "most"))))

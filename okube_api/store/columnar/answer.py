@@ -4,7 +4,7 @@ A result is exact, or the plan is refused with UnsupportedByStore so that the da
 """
 
 from dataclasses import dataclass
-from functools import singledispatch
+from functools import cached_property, singledispatch
 from math import prod
 from typing import Any
 
@@ -24,8 +24,7 @@ from okube_api.store.plan_analysis import collect_fields, infer_part_range, infe
 from okube_api.store.plans import Aggregate, Band, Count, Each, Max, Min, Select, Sum
 from okube_api.store.schema import ColumnType
 
-Groups = NDArray[np.intp]
-"""The group number of each row."""
+Positions = NDArray[np.intp]
 _MAX_DENSE_CODES = 2**21
 """Up to this many codes, arrays are indexed by the code itself; with more, the codes that occur are numbered first."""
 _EXACT_IN_DOUBLE = 2**53
@@ -34,6 +33,41 @@ _MIN_INDEXED_ROWS = 5000
 """In fewer rows, every row is checked."""
 _MIN_SELECTIVITY = 4
 """Rows are looked up by value when they are at most 1 in so many; for more, checking every row takes less time."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups of rows.
+
+    rows: their number.
+    size: the number of groups.
+    combinations: the combination of codes of each group that has rows, as one number.
+    occupied: the groups that have rows; None when all have.
+    numbers_of_rows: the group of each row; None when `starts` says it.
+    starts: the first row of each group, when the rows of a group follow one another.
+    """
+
+    rows: int
+    size: int
+    combinations: Positions
+    occupied: Positions | None = None
+    numbers_of_rows: Positions | None = None
+    starts: Positions | None = None
+
+    @cached_property
+    def numbers(self) -> Positions:
+        """The group of each row."""
+        if self.numbers_of_rows is not None:
+            return self.numbers_of_rows
+        assert self.starts is not None
+        return np.repeat(np.arange(self.size), np.diff(self.starts, append=self.rows))
+
+    @cached_property
+    def counts(self) -> Positions:
+        """The number of rows of each group."""
+        if self.starts is not None:
+            return np.diff(self.starts, append=self.rows)
+        return np.bincount(self.numbers, minlength=self.size)
 
 
 @dataclass(frozen=True)
@@ -59,15 +93,12 @@ def aggregate_rows(plan: Aggregate, frame: Frame, row_limit: int | None = None) 
         if isinstance(key, Each):
             rows = _unnest(rows, key)
     keys = [_encode_key(key, rows) for key in plan.by]
-    groups, combinations, size = _number_groups(keys, rows.rows)
-    counts = np.bincount(groups, minlength=size)
-    occupied = np.flatnonzero(counts) if keys else np.zeros(1, np.intp)
-    codes: tuple[NDArray[np.intp], ...] = ()
-    if keys:
-        numbers = occupied if combinations is None else combinations[occupied]
-        codes = np.unravel_index(numbers, [key.size for key in keys])
+    groups = _number_groups(keys, rows.rows)
+    codes = np.unravel_index(groups.combinations, [key.size for key in keys]) if keys else ()
     arrays = [key.decode(key_codes) for key, key_codes in zip(keys, codes, strict=True)]
-    arrays += [_measure(measure, rows, groups, size).take(pa.array(occupied)) for measure in plan.measures]
+    for measure in plan.measures:
+        array = _measure(measure, rows, groups)
+        arrays.append(array if groups.occupied is None else array.take(pa.array(groups.occupied)))
     names = [key if isinstance(key, str) else key.name for key in plan.by]
     return pa.table(arrays, names=[*names, *(measure.name for measure in plan.measures)])
 
@@ -130,9 +161,9 @@ def _is_always_true(condition: Condition, frame: Frame) -> bool:
     return len(find_codes(condition, column, frame)) == len(column.distinct)
 
 
-def _find_few_rows(where: Condition, frame: Frame) -> Groups | None:
+def _find_few_rows(where: Condition, frame: Frame) -> Positions | None:
     """Return the rows that one of the conditions on texts accepts, if they are few; else None."""
-    best: Groups | None = None
+    best: Positions | None = None
     best_count = frame.rows // _MIN_SELECTIVITY
     for part in where.parts if isinstance(where, AllOf) else (where,):
         if not isinstance(part, OneOf) or frame.rows < _MIN_INDEXED_ROWS:
@@ -263,41 +294,55 @@ def _encode_integers(column: IntegerColumn) -> CodedColumn:
     return CodedColumn(ColumnType.INTEGER, codes, encoded.dictionary)
 
 
-def _number_groups(keys: list[CodedKey], rows: int) -> tuple[Groups, Ints | None, int]:
-    """Return the group of each row, the combination of codes of each group, and the number of groups.
+def _number_groups(keys: list[CodedKey], rows: int) -> Groups:
+    """Return the groups of the rows.
 
-    A combination of codes is one number, as in a multi-dimensional index.  If there are few possible combinations, the
-    number is the group itself, and None is returned; otherwise the combinations that occur are numbered.
+    A combination of codes is one number, as in a multi-dimensional index.  Where these numbers ascend, as the days of
+    rows that are sorted by day do, each group is a slice.  Else, if there are few possible combinations, the number is
+    the group itself; otherwise the combinations that occur are numbered.
     """
+    if not keys and rows:
+        return Groups(rows, 1, np.zeros(0, np.intp), starts=np.zeros(1, np.intp))
     if not keys:
-        return np.zeros(rows, np.intp), None, 1
+        return Groups(rows, 1, np.zeros(0, np.intp), numbers_of_rows=np.zeros(0, np.intp))
     size = prod(key.size for key in keys)
     if size >= 2**62:
         raise UnsupportedByStore("The keys have more combinations than 64 bits can number.")
-    combinations = keys[0].codes.astype(np.intp)
+    combinations = keys[0].codes.astype(np.intp, copy=False)
     for key in keys[1:]:
         combinations = combinations * key.size + key.codes
+    if rows and _is_ascending(combinations):
+        starts = np.flatnonzero(np.append(True, combinations[1:] != combinations[:-1]))
+        return Groups(rows, len(starts), combinations[starts], starts=starts)
     if size <= max(_MAX_DENSE_CODES, 2 * rows):
-        return combinations, None, size
+        occupied = np.flatnonzero(np.bincount(combinations, minlength=size))
+        return Groups(rows, size, occupied, occupied, combinations)
     encoded = pa.array(combinations).dictionary_encode()
-    return encoded.indices.to_numpy().astype(np.intp), encoded.dictionary.to_numpy(), len(encoded.dictionary)
+    distinct = encoded.dictionary.to_numpy()
+    return Groups(rows, len(distinct), distinct, numbers_of_rows=encoded.indices.to_numpy().astype(np.intp))
+
+
+def _is_ascending(numbers: Positions) -> bool:
+    """Return whether no number is less than the one before; first by a look at a few of them."""
+    few = numbers[:64]
+    return bool((few[1:] >= few[:-1]).all() and numbers[0] <= numbers[-1] and (numbers[1:] >= numbers[:-1]).all())
 
 
 # -- measures
 
 
 @singledispatch
-def _measure(measure: object, frame: Frame, groups: Groups, size: int) -> pa.Array:
+def _measure(measure: object, frame: Frame, groups: Groups) -> pa.Array:
     raise UnsupportedByStore(f"There is no rule for {type(measure).__name__} in memory.")
 
 
 @_measure.register
-def _(measure: Count, frame: Frame, groups: Groups, size: int) -> pa.Array:
-    return pa.array(np.bincount(groups, minlength=size))
+def _(measure: Count, frame: Frame, groups: Groups) -> pa.Array:
+    return pa.array(groups.counts)
 
 
 @_measure.register
-def _(measure: Sum, frame: Frame, groups: Groups, size: int) -> pa.Array:
+def _(measure: Sum, frame: Frame, groups: Groups) -> pa.Array:
     column = frame.get_integers(measure.field)
     values, magnitude = column.values, _max_magnitude(column)
     if measure.times is not None:
@@ -306,24 +351,24 @@ def _(measure: Sum, frame: Frame, groups: Groups, size: int) -> pa.Array:
         if magnitude >= 2**62:
             raise UnsupportedByStore("A product may exceed 64 bits.")
         values = values.astype(np.int64) * factor.values
-    return to_arrow(_sum_exactly(values, magnitude, groups, size))
+    return to_arrow(_sum_exactly(values, magnitude, groups))
 
 
 @_measure.register
-def _(measure: Min, frame: Frame, groups: Groups, size: int) -> pa.Array:
-    return _find_extremes(frame.get_integers(measure.field), np.minimum, np.iinfo(np.int64).max, groups, size)
+def _(measure: Min, frame: Frame, groups: Groups) -> pa.Array:
+    return _find_extremes(frame.get_integers(measure.field), np.minimum, np.iinfo(np.int64).max, groups)
 
 
 @_measure.register
-def _(measure: Max, frame: Frame, groups: Groups, size: int) -> pa.Array:
-    return _find_extremes(frame.get_integers(measure.field), np.maximum, np.iinfo(np.int64).min, groups, size)
+def _(measure: Max, frame: Frame, groups: Groups) -> pa.Array:
+    return _find_extremes(frame.get_integers(measure.field), np.maximum, np.iinfo(np.int64).min, groups)
 
 
 def _max_magnitude(column: IntegerColumn) -> int:
     return max(map(abs, column.bounds))
 
 
-def _sum_exactly(values: SmallInts, magnitude: int, groups: Groups, size: int) -> Numerators:
+def _sum_exactly(values: SmallInts, magnitude: int, groups: Groups) -> Numerators:
     """Return the sums of values by group.  Raise UnsupportedByStore when they might not be exact.
 
     `np.bincount` adds doubles, which hold integers exactly up to 53 bits.  When a sum may exceed that, the high and
@@ -332,19 +377,22 @@ def _sum_exactly(values: SmallInts, magnitude: int, groups: Groups, size: int) -
     magnitude: the greatest absolute value of `values`, or more.
     """
     rows = len(values)
+    if groups.starts is not None and magnitude * rows < 2**62:
+        sums: Numerators = np.add.reduceat(values, groups.starts, dtype=np.int64)
+        return sums
     if magnitude * rows < _EXACT_IN_DOUBLE:
-        return np.bincount(groups, weights=values, minlength=size).astype(np.int64)
+        return np.bincount(groups.numbers, weights=values, minlength=groups.size).astype(np.int64)
     high_magnitude = magnitude >> _HALF_BITS
     if (high_magnitude + 1) * rows >= _EXACT_IN_DOUBLE or rows >= 2**_HALF_BITS:
         raise UnsupportedByStore("A sum may be too large to be exact.")
-    high = _sum_exactly(values >> _HALF_BITS, high_magnitude + 1, groups, size)
-    return join_halves(high, _sum_exactly(values & (2**_HALF_BITS - 1), 2**_HALF_BITS, groups, size), _HALF_BITS)
+    high = _sum_exactly(values >> _HALF_BITS, high_magnitude + 1, groups)
+    return join_halves(high, _sum_exactly(values & (2**_HALF_BITS - 1), 2**_HALF_BITS, groups), _HALF_BITS)
 
 
-def _find_extremes(column: IntegerColumn, better: np.ufunc, worst: int, groups: Groups, size: int) -> pa.Array:
-    values = column.values.astype(np.int64)
+def _find_extremes(column: IntegerColumn, better: np.ufunc, worst: int, groups: Groups) -> pa.Array:
+    values, numbers = column.values.astype(np.int64), groups.numbers
     if column.missing is not None:
-        values, groups = values[~column.missing], groups[~column.missing]
-    extremes = np.full(size, worst, np.int64)
-    better.at(extremes, groups, values)
-    return pa.array(extremes, mask=np.bincount(groups, minlength=size) == 0)
+        values, numbers = values[~column.missing], numbers[~column.missing]
+    extremes = np.full(groups.size, worst, np.int64)
+    better.at(extremes, numbers, values)
+    return pa.array(extremes, mask=np.bincount(numbers, minlength=groups.size) == 0)
