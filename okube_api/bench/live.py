@@ -4,6 +4,7 @@ Each workload returns what `benchmarks/results/*.json` holds of it.  All of them
 write to it.
 """
 
+import os
 import shutil
 import statistics
 import subprocess
@@ -22,6 +23,7 @@ from okube_api.bench.collectors import DAY, generate_bodies
 from okube_api.bench.local_server import LocalServer, run_local_server
 from okube_api.bench.questions import generate_questions
 from okube_api.bench.server import BenchClient
+from okube_api.bench.stages import Sampler, has_sampler
 from okube_api.bench.workloads import WORKLOADS
 from okube_api.bench.world import EMPTY_KEY, KEY, SMALL_KEY, Echo
 
@@ -154,7 +156,7 @@ def _time_ms(work: Callable[..., object], *arguments: object) -> float:
 def time_cold_questions(folder: Path, run: LiveRun) -> dict[str, Any]:
     """Time each question as the first after a start, as the first after a new stay, and again.
 
-    Empty query parameters make each request another one for the answer cache.
+    Each request is another one for the answer cache (see `vary_path`).
     """
     results: dict[str, Any] = {}
     for workload in WORKLOADS:
@@ -162,7 +164,7 @@ def time_cold_questions(folder: Path, run: LiveRun) -> dict[str, Any]:
             continue
         with run_local_server(folder) as server:
             client = _open_client(server)
-            paths = [workload.path + "&" * number for number in range(max(run.rounds, 3) + 2)]
+            paths = [vary_path(workload.path, number) for number in range(max(run.rounds, 3) + 2)]
             times = [_time_ms(client.post, path, workload.body) for path in paths[:-1]]
             stay = next(generate_bodies(len(results)))[1].splitlines()[0]
             client.send_events(KEY, "stays", stay)
@@ -203,6 +205,50 @@ def time_process(folder: Path, run: LiveRun) -> dict[str, Any]:
     return results
 
 
+# -- stages --------------------------------------------------------------------------------------------------------
+
+
+def time_stages(folder: Path, run: LiveRun) -> dict[str, Any]:
+    """Measure the processor time of each question, not cached, and the part of each stage in it."""
+    if not has_sampler():
+        run.echo("stages: skipped, because py-spy is not installed")
+        return {}
+    results: dict[str, Any] = {}
+    seconds = min(run.seconds, 5)
+    with run_local_server(folder) as server:
+        requests = {workload.name: (workload.path, orjson.dumps(workload.body).decode()) for workload in WORKLOADS}
+        for name, (path, body) in requests.items():
+            labelled = [{"label": name, "path": vary_path(path, number), "body": body} for number in range(1 << 10)]
+            load = {"port": server.port, "headers": _build_headers(server), "clients": 1, "seconds": seconds}
+            _run_clients("load", load | {"seconds": 1, "requests": labelled[:3]})  # loads the columns
+            with Sampler(server, seconds) as sampler:
+                before_s = read_cpu_s(server.process)
+                answers = _run_clients("load", load | {"requests": labelled[3:]})["answers"]
+                cpu_ms = (read_cpu_s(server.process) - before_s) * 1000 / answers
+            results[name] = {"cpu_ms": cpu_ms, "shares": sampler.shares}
+            shares = ", ".join(f"{stage} {share:.0%}" for stage, share in sampler.shares.items())
+            run.echo(f"stages {name}: {cpu_ms:.1f} ms of processor time an answer: {shares}")
+    return results
+
+
+def vary_path(path: str, number: int) -> str:
+    """Return a path with the same parameters, written in another way for each number below 1,024.
+
+    The answer cache compares the query string as sent.  Bit i of the number says whether character i of the first date
+    is percent-encoded.
+    """
+    before, _, after = path.partition("from=")
+    date, rest = after[:10], after[10:]
+    encoded = (f"%{ord(letter):02X}" if number >> at & 1 else letter for at, letter in enumerate(date))
+    return f"{before}from={''.join(encoded)}{rest}"
+
+
+def read_cpu_s(process: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def read_memory_mib(process: int) -> float:
     """Return the resident memory of a process."""
     text = Path(f"/proc/{process}/status").read_text(encoding="ascii")
@@ -216,6 +262,7 @@ LIVE_WORKLOADS: Mapping[str, Callable[[Path, LiveRun], dict[str, Any]]] = {
     "different": time_different_questions,
     "request": time_small_batches,
     "J": time_collectors,
+    "stages": time_stages,
 }
 """Workloads of a server in a process of its own, by name, in the order in which they run."""
 

@@ -136,11 +136,20 @@ def _tabulate_collectors(result: Any) -> Iterator[str]:
     yield from _tabulate_clients(result["questions"])
 
 
+def _tabulate_stages(result: Any) -> Iterator[str]:
+    stages = list(dict.fromkeys(stage for each in result.values() for stage in each["shares"]))
+    yield from (f"| | ms | {' | '.join(stages)} |", f"|---|---|{'---|' * len(stages)}")
+    for workload, each in result.items():
+        shares = (f"{each['shares'].get(stage, 0):.0%}" for stage in stages)
+        yield f"| {workload} | {each['cpu_ms']:.1f} | {' | '.join(shares)} |"
+
+
 _LIVE_TABLES: Mapping[str, tuple[str, Callable[[Any], Iterator[str]]]] = {
     "process": ("The process", _tabulate_process),
     "cold": ("First questions", _tabulate_cold),
     "different": ("16 clients that ask different questions", _tabulate_clients),
     "request": ("One request of 1, 10 or 500 stays: ms until it is answered, and visible", _tabulate_batches),
+    "stages": ("Processor time of an answer that is not cached, and its stages", _tabulate_stages),
     "J": ("Collectors that send 20,000 events a second, and 16 clients", _tabulate_collectors),
 }
 
