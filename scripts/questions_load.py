@@ -356,7 +356,7 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         generate_tenant(folder, options.scale)
         with run_local_server(folder, {"OKUBE_PROCESS_MEMORY_MB": str(MEMORY_MB)}) as server:
-            target = Target(server.port, server.process, server.token)
+            target = Target(server.port, server.process, server.token, server.start_s)
             return 0 if all([*_run_cases(target, [case for case in CASES if case.name in names])]) else 1
 
 
