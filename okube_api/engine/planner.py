@@ -6,13 +6,15 @@ without places can answer a question about most places: the rows of the other pl
 the same rows share the pass of the need that groups them most finely.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from okube_api.catalogue.buckets import first_day, month_number
+from okube_api.catalogue.expressions.numbers import Distinct, Minus, Plus, ScopedNumber
 from okube_api.catalogue.fact import Fact, Grain, Measure, Span
-from okube_api.catalogue.scopes import PlaceRole, Scope
+from okube_api.catalogue.scopes import ATTRIBUTES, PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term, UserSet
+from okube_api.catalogue.value import Value
 from okube_api.engine.calendar import Period
 from okube_api.engine.plan import Need, Pass, PeriodPart, Plan, RejectedSource
 from okube_api.engine.question import Question
@@ -41,6 +43,9 @@ _LONG_SPANS: dict[str | None, tuple[Span, ...]] = {
 """By column of bucket numbers, the spans longer than a day whose rows have it, longest first."""
 _STORED_COLUMNS = {"year": "month", "month_of_year": "month", "isoweek": "week"}
 """By column that rollups do not have, the column that its numbers follow from."""
+_SCOPES_OF_ROWS = frozenset({Scope.GLOBALS, Scope.SITES, Scope.POIS, Scope.EQUIPMENTS})
+"""Scopes of which a row has one value at most."""
+_NeedKey = tuple[Term, Scope, str | None]
 _LEAST_WEEKS = 2
 """Fewer weeks are read as days: a pass more costs about as much as the rows that it saves."""
 
@@ -48,6 +53,7 @@ _LEAST_WEEKS = 2
 def plan_question(question: Question) -> Plan:
     """Plan the passes that answer every param of a question."""
     needs = _collect_needs(question)
+    counted = _find_counted_needs(question, needs)
     families: dict[_Family, list[Need]] = {}
     rejected_by_need: dict[Need, tuple[RejectedSource, ...]] = {}
     for need in dict.fromkeys(needs.values()):
@@ -61,7 +67,7 @@ def plan_question(question: Question) -> Plan:
         for leader, followers in _share_passes(members, question):
             sources = (*family.rejected_spans(leader, question), *(r for n in followers for r in rejected_by_need[n]))
             numbers = tuple(
-                passes.setdefault(pass_, len(passes)) for pass_ in family.passes(leader, followers, question)
+                passes.setdefault(pass_, len(passes)) for pass_ in family.passes(leader, followers, question, counted)
             )
             passes_of_need.update(dict.fromkeys(followers, numbers))
             for number in numbers:
@@ -69,9 +75,9 @@ def plan_question(question: Question) -> Plan:
     return Plan(tuple(passes), needs, passes_of_need, tuple(tuple(rejected[number]) for number in range(len(passes))))
 
 
-def _collect_needs(question: Question) -> dict[tuple[Term, Scope, str | None], Need]:
+def _collect_needs(question: Question) -> dict[_NeedKey, Need]:
     """Return the need of each term by each scope and column of bucket numbers."""
-    needs: dict[tuple[Term, Scope, str | None], Need] = {}
+    needs: dict[_NeedKey, Need] = {}
     for request in question.requested_kpis:
         buckets = request.buckets(question.period)
         column = buckets.column if buckets else None
@@ -81,6 +87,43 @@ def _collect_needs(question: Question) -> dict[tuple[Term, Scope, str | None], N
                 if key not in needs:
                     needs[key] = _build_need(term, scope, column, question)
     return needs
+
+
+def _find_counted_needs(question: Question, needs: Mapping[_NeedKey, Need]) -> frozenset[Need]:
+    """Return the needs of sets of which only the number of users in each bucket is asked for.
+
+    The whole period, and an order or a limit by it, need the users themselves, and so do weights and filters of users.
+    """
+    by_users = any(scope in ATTRIBUTES for scope, _ in question.filters)
+    counted: set[Need] = set()
+    merged: set[Need] = set()
+    for request in question.requested_kpis:
+        buckets = request.buckets(question.period)
+        value = question.value_of(request.kpi)
+        for by in request.scopes:
+            by_period = request.all or by.descending is not None or by.limit is not None
+            countable = (
+                set() if by_users or by_period or by.scope not in _SCOPES_OF_ROWS else {*_list_counted(value, by.scope)}
+            )
+            for term in value.terms(by.scope):
+                need = needs[term, by.scope, buckets.column if buckets else None]
+                (counted if term in countable and not question.is_weighted(term) else merged).add(need)
+    return frozenset(counted - merged)
+
+
+def _list_counted(value: Value, scope: Scope) -> Iterator[UserSet]:
+    """Yield the sets whose users an expression counts, each by itself."""
+    match value:
+        case ScopedNumber():
+            yield from _list_counted(value.for_scope(scope), scope)
+        case Plus():
+            for part in value.parts:
+                yield from _list_counted(part, scope)
+        case Minus():
+            yield from _list_counted(value.left, scope)
+            yield from _list_counted(value.right, scope)
+        case Distinct() if len(value.sets) == 1:
+            yield value.sets[0]
 
 
 def _build_need(term: Term, scope: Scope, column: str | None, question: Question) -> Need:
@@ -117,10 +160,31 @@ class _Family:
     distinct: Measure | None = None
     span: tuple[str | None, str | None] | None = None
 
-    def passes(self, leader: Need, followers: list[Need], question: Question) -> list[Pass]:
-        """Return the passes that serve the leader and its followers (the leader is one of them)."""
-        passes = [self._pass(part, leader, followers, question) for part in self._parts(leader, question)]
-        return passes + (self.subtracted.passes(leader, followers, question) if self.subtracted else [])
+    def passes(self, leader: Need, followers: list[Need], question: Question, counted: frozenset[Need]) -> list[Pass]:
+        """Return the passes that serve the leader and its followers (the leader is one of them).
+
+        counted: the needs of which only the number of users in each bucket is asked for.
+        """
+        is_counted = counted.issuperset(followers) and self.fact.name in question.complete_facts
+        passes = [
+            self._pass(
+                part, leader, followers, question, read_sizes=is_counted and self._is_row_per_cell(part, followers)
+            )
+            for part in self._parts(leader, question)
+        ]
+        return passes + (self.subtracted.passes(leader, followers, question, counted) if self.subtracted else [])
+
+    def _is_row_per_cell(self, part: PeriodPart, followers: list[Need]) -> bool:
+        """Return whether each cell of the needs has one row in a part, so that its set need not be merged."""
+        if self.grain is None:
+            return False
+        for need in followers:
+            single = {column for column, values in need.term.slice.fixed if len(values) == 1}
+            described_by = {column for column, _ in need.term.slice.described_by}
+            known = single | described_by | ({need.scope_column} if need.scope_column else set())
+            if need.term.split or need.time_column != part.span or not known.issuperset(self.grain.dimensions):
+                return False
+        return True
 
     def rejected_spans(self, leader: Need, question: Question) -> list[RejectedSource]:
         """Return the rows of longer spans of the grain that are not read, with the reasons."""
@@ -165,7 +229,9 @@ class _Family:
             return False
         return span is not Span.WEEK or self.fact.name in question.complete_facts
 
-    def _pass(self, part: PeriodPart, leader: Need, followers: list[Need], question: Question) -> Pass:
+    def _pass(
+        self, part: PeriodPart, leader: Need, followers: list[Need], question: Question, *, read_sizes: bool
+    ) -> Pass:
         where = Between("part", part.low, part.high) & self.where
         daily = self.has_sets and self.grain is None and _is_daily(leader)
         time_column = "day" if daily else leader.time_column
@@ -184,7 +250,8 @@ class _Family:
             least, greatest = self.span or (None, None)
             extremes = ((Min(least, least),) if least else ()) + ((Max(greatest, greatest),) if greatest else ())
             return Pass(part, Aggregate(part.table, where, keys, extremes), time_column, has_users=True)
-        sets = dict.fromkeys(need.term.members.name for need in followers if isinstance(need.term, UserSet))
+        members = dict.fromkeys(need.term.members for need in followers if isinstance(need.term, UserSet))
+        sets = [each.size_column if read_sizes else each.name for each in members]
         return Pass(part, Select(part.table, where, (*by, *sets)), time_column)
 
     def _count_distinct(self, mark: Measure, part: PeriodPart, where: Condition, by: tuple[str, ...]) -> Aggregate:

@@ -97,8 +97,21 @@ class UserEvaluator:
         return [(term, rows) for term in terms for rows in self._reader.rows_of(term)]
 
     def _count_by_row(self, terms: Sequence[UserSet], weighted: bool) -> tuple[Ints, Ints]:
-        """Count distinct users by cell, when scope values belong to rows and not to users."""
-        term_rows = self._rows_of(terms)
+        """Count distinct users by cell, when scope values belong to rows and not to users.
+
+        Where sizes of sets were read, the whole period is not asked for, and is left out.
+        """
+        all_rows = self._rows_of(terms)
+        term_rows = [(term, rows) for term, rows in all_rows if not _has_sizes(term, rows)]
+        sizes = [(rows, rows.integers(term.members.size_column)) for term, rows in all_rows if _has_sizes(term, rows)]
+        cells, numbers = self._count_merged(term_rows, weighted)
+        return (
+            concatenate_numbers([cells, *(next(self._reader.cells(rows)) for rows, _ in sizes)]),
+            concatenate_numbers([numbers, *(counts for _, counts in sizes)]),
+        )
+
+    def _count_merged(self, term_rows: Sequence[tuple[UserSet, TermRows]], weighted: bool) -> tuple[Ints, Ints]:
+        """Count the distinct users of the union of the rows' sets by cell."""
         scope_values = concatenate_numbers([rows.scope_values for _, rows in term_rows])
         members = replace(self._members(term_rows), keys=scope_values)
         buckets = concatenate_numbers([rows.buckets for _, rows in term_rows if rows.buckets is not None])
@@ -141,6 +154,11 @@ class UserEvaluator:
                 flags = names[attribute.codes_of(groups.users)] != value_filter.negated
                 passing = flags if passing is None else passing & flags
         return passing
+
+
+def _has_sizes(term: UserSet, rows: TermRows) -> bool:
+    """Return whether the sizes of sets were read instead of the sets: each row is then all that its cell has."""
+    return term.members.size_column in rows.table.column_names
 
 
 def _read_sets(term: UserSet, source: Pass, table: pa.Table) -> UserGroups:

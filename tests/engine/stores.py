@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pyarrow as pa
-from okube_api.catalogue.facts import FACTS, PANELISTS
+from okube_api.catalogue.facts import FACTS, PANELISTS, ROLLUP_VERSIONS
 from okube_api.store.protocol import Reader, Store
 from okube_api.store.schema import Table
 
@@ -13,7 +13,7 @@ from tests.engine.memory import TYPES, Memory, Row, build_table
 from tests.engine.rows import build_tables
 
 Reading = Callable[[Truth], AbstractAsyncContextManager[Reader]]
-ALL_TABLES = (PANELISTS, *(table for fact in FACTS for table in fact.tables))
+ALL_TABLES = (PANELISTS, ROLLUP_VERSIONS, *(table for fact in FACTS for table in fact.tables))
 
 
 class InMemory:

@@ -13,12 +13,14 @@ from datetime import timedelta
 import anyio
 import pytest
 from okube_api.applications.repository import APPLICATIONS, ApplicationRepository
-from okube_api.catalogue.facts import GEO_STAYS
+from okube_api.catalogue.facts import GEO_STAYS, ROLLUP_VERSIONS
+from okube_api.engine.rollup_versions import read_complete_facts
 from okube_api.ingest.invalidation import CONFIRMATION_TIME, FACTS_VERSION, FACTS_VERSIONS, PENDING, Invalidation
 from okube_api.ingest.service import Ingest
 from okube_api.kit.application import Application
 from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, ResourceChange
 from okube_api.store.conditions import EVERYTHING, equal
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Store
 from okube_api.store.values import Json
 
@@ -30,6 +32,8 @@ pytestmark = pytest.mark.anyio
 CHANGES = int(os.environ.get("OKUBE_TEST_CHANGES", "40"))
 SILENCES = (10, 20, 30, 40)
 """Minutes between the two pairs of pings of each user."""
+
+EMPTY_ROLLUP_VERSIONS = make_arrow_schema(get_stored_types(ROLLUP_VERSIONS)).empty_table()
 
 
 def count_expected_stays(gap_minutes: int) -> int:
@@ -60,6 +64,12 @@ async def count_stays(app: IngestApp) -> int:
     async with app.store.open_reader(app.application.id) as reader:
         rows = [row async for block in reader.read_parts(GEO_STAYS.table, 0, 10**6) for row in block.to_pylist()]
     return sum(row["place"] == app.truth.sites[0].id and row["zone"] == "indoor" for row in rows)
+
+
+async def read_complete(app: IngestApp) -> frozenset[str]:
+    """Return the names of the facts whose newest rollups are complete."""
+    async with app.store.open_reader(app.application.id) as reader:
+        return await read_complete_facts(reader)
 
 
 def open_repository(app: IngestApp, invalidation: Invalidation) -> ApplicationRepository:

@@ -1,0 +1,111 @@
+"""The newest rollups: answers are the same with and without them, and whether sets or their sizes are read."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from okube_api.catalogue.fact import Span
+from okube_api.catalogue.facts import FACTS, ROLLUP_VERSION, ROLLUP_VERSIONS
+from okube_api.catalogue.kpi import Module
+from okube_api.engine.question import Question
+from okube_api.engine.rollup_versions import mark_complete, read_complete_facts
+from okube_api.engine.run import EngineAnswer, answer
+from okube_api.store.protocol import Store
+
+from tests.by_hand import question as by_hand
+from tests.by_hand.truth import Truth
+from tests.engine.ask import resolve_question
+from tests.engine.memory import Memory, Row
+from tests.engine.rendered import render_data
+from tests.engine.rows import build_tables
+from tests.engine.stores import Reading
+from tests.engine.tenants import tenant
+
+pytestmark = pytest.mark.anyio
+GEO_KPIS = ("posSessions", "timespent", "uniqUsers", "acquisition")
+FIRST, LAST = date(2024, 2, 20), date(2024, 5, 9)
+
+
+def build_without_newest(truth: Truth) -> dict[str, list[Row]]:
+    """Build the rows of a store of an earlier version: no weeks, no grain without places, no sizes of sets."""
+    rows = build_tables(truth)
+    rows[ROLLUP_VERSIONS.name] = []
+    for fact in FACTS:
+        for grain in fact.grains:
+            for span in grain.spans:
+                name = fact.rollup(grain, span).name
+                if span is Span.WEEK or grain.since > 1:
+                    rows[name] = []
+                sizes = [members.size_column for members in grain.sets(span)]
+                rows[name] = [row | dict.fromkeys(sizes) for row in rows[name]]
+    return rows
+
+
+def ask_for(truth: Truth, scope: str, granularity: str, *, period: bool, uplift: bool) -> Question:
+    """Return a question about a spring, with or without the whole period."""
+    plain = by_hand.Question(FIRST, LAST, scope=scope, granularity=granularity, uplift=uplift)
+    question = resolve_question(truth, Module.GEO_MARKETING, GEO_KPIS, plain)
+    return replace(question, requested_kpis=tuple(replace(request, all=period) for request in question.requested_kpis))
+
+
+def list_tables(engine_answer: EngineAnswer) -> set[str]:
+    """Return the names of the tables that were read."""
+    return {pass_.part.table.name for pass_ in engine_answer.plan.passes}
+
+
+def leave_out_period(data: Any) -> Any:
+    """Return the data of an answer without the values of the whole period."""
+    if isinstance(data, dict):
+        return {name: leave_out_period(value) for name, value in data.items() if name != "all"}
+    return [leave_out_period(value) for value in data] if isinstance(data, list) else data
+
+
+@pytest.mark.parametrize("uplift", [False, True])
+@pytest.mark.parametrize("granularity", ["day", "week", "month", "year"])
+@pytest.mark.parametrize("scope", ["globals", "sites"])
+async def test_answers_do_not_depend_on_the_newest_rollups(
+    reading: Reading, scope: str, granularity: str, *, uplift: bool
+) -> None:
+    truth = tenant(3)
+    earlier = Memory(build_without_newest(truth))
+    for period in (True, False):
+        question = ask_for(truth, scope, granularity, period=period, uplift=uplift)
+        before = await answer(question, earlier)
+        async with reading(truth) as reader:
+            after = await answer(question, reader)
+        assert render_data(question, after) == render_data(question, before)
+        assert not any("_week" in name or "_zone_" in name for name in list_tables(before))
+        assert (granularity == "week") == any("_week" in name for name in list_tables(after))
+
+
+@pytest.mark.parametrize("granularity", ["day", "week", "month"])
+async def test_sizes_are_read_where_a_row_is_a_cell(reading: Reading, granularity: str) -> None:
+    truth = tenant(3)
+    async with reading(truth) as reader:
+        question = ask_for(truth, "sites", granularity, period=False, uplift=False)
+        counted = await answer(question, reader)
+        merged = await answer(ask_for(truth, "sites", granularity, period=True, uplift=False), reader)
+    of_bucket = [
+        table
+        for pass_, table in zip(counted.plan.passes, counted.fetched.tables, strict=True)
+        if pass_.part.span == granularity and "users_n" in table.column_names
+    ]
+    assert of_bucket
+    assert all("users" not in table.column_names for table in of_bucket)
+    assert not any("users_n" in table.column_names for table in merged.fetched.tables)
+    whole = ask_for(truth, "sites", granularity, period=True, uplift=False)
+    assert render_data(question, counted) == leave_out_period(render_data(whole, merged))
+
+
+async def test_facts_are_marked_complete_one_by_one(empty_store: Store) -> None:
+    application = "a" * 24
+    for facts, expected in ((["geo_stays"], {"geo_stays"}), (["credits", "geo_stays"], {"geo_stays", "credits"})):
+        async with empty_store.begin_change(application, "marks") as change:
+            await mark_complete(change, facts)
+            await change.commit()
+        async with empty_store.open_reader(application) as reader:
+            assert await read_complete_facts(reader) == expected
+    async with empty_store.open_reader("b" * 24) as reader:
+        assert not await read_complete_facts(reader)
+    assert ROLLUP_VERSION > 1
