@@ -6,8 +6,11 @@ r"""Cause faults in stores and servers of its own, and print whether each was su
     .venv/bin/python scripts/faults.py idempotency --count 40
     .venv/bin/python scripts/faults.py database-crash --mongodb mongodb://127.0.0.1:27017/ \
         --stop 'kill the database' --start 'start it again'
+    .venv/bin/python scripts/faults.py database-hang --mongodb mongodb://127.0.0.1:27017/ \
+        --stop 'kill -STOP its process' --start 'kill -CONT its process'
+    .venv/bin/python scripts/faults.py server-kill --mongodb mongodb://127.0.0.1:27017/
 
-`database-crash` stops the database by the commands given: use an instance of its own.
+`database-crash` and `database-hang` stop the database by the commands given: use an instance of its own.
 The status is 1 when a fault was not survived.
 """
 
@@ -48,7 +51,7 @@ from tests.store.full_disk import DISK_BYTES, fill_disk  # noqa: E402
 from tests.store.kills import kill_writers  # noqa: E402
 from tests.store.small_disk import CannotMount, mount_small_disk  # noqa: E402
 
-COMMAND = Path(sys.executable).with_name("okube-api")
+COMMAND = (sys.executable, "-m", "okube_api.cli")
 LOGIN, PASSWORD = "faults@okube.example", "a long password of this script"
 DOCUMENTS = 9000
 WRITERS = 4
@@ -189,10 +192,15 @@ def open_environment(folder: Path) -> Iterator[dict[str, str]]:
 
 @dataclass
 class Traffic:
-    """What clients saw of a server: keys of acknowledged sites, and the seconds until each answer 503."""
+    """What clients saw of a server: keys of acknowledged sites, and the seconds until each answer 503.
+
+    live_s: the seconds until each answer of `/health/live`, which does not need the database: they show how busy the
+    machine is.
+    """
 
     acknowledged: set[str] = field(default_factory=set)
     unavailable_s: list[float] = field(default_factory=list)
+    live_s: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     is_over: bool = False
 
@@ -227,6 +235,15 @@ def send_requests(client: httpx.Client, traffic: Traffic, worker: int) -> None:
             traffic.acknowledged |= {key, f"{key}-b"}
         elif worker == 3:
             traffic.acknowledged.add(key)
+
+
+def request_health(client: httpx.Client, traffic: Traffic) -> None:
+    """Request `/health/live` every 50 ms until the traffic is over."""
+    while not traffic.is_over:
+        started_s = time.monotonic()
+        client.get("/health/live").raise_for_status()
+        traffic.live_s.append(time.monotonic() - started_s)
+        time.sleep(0.05)
 
 
 async def run_shell(command: str) -> None:
@@ -324,8 +341,11 @@ def list_documents(client: httpx.Client, kind: str) -> Iterator[dict[str, object
         page += 1
 
 
-async def crash_database(folder: Path, count: int) -> str:
-    """Stop the database below clients, and start it again: 503 within 3 s, well again within 5 s, nothing lost."""
+async def stop_database(folder: Path, count: int) -> str:
+    """Kill or halt the database below clients, and start it again: 503 within 3 s, well again within 5 s, nothing lost.
+
+    A halted database keeps its connections open and does not answer.
+    """
     if not {"mongodb", "stop", "start"} <= MONGODB.keys():
         raise CannotRun("needs --mongodb, --stop and --start")
     traffic, slowest_recovery_s = Traffic(), 0.0
@@ -333,22 +353,25 @@ async def crash_database(folder: Path, count: int) -> str:
         log_in(client)
         client.post("/applications", json={"key": "acme"}).raise_for_status()
         client.post("/applications/acme/sites", json={"key": "lyon", "name": "Lyon", "online": True}).raise_for_status()
-        with ThreadPoolExecutor(4) as pool:
+        with ThreadPoolExecutor(5) as pool:
             workers = [pool.submit(send_requests, client, traffic, worker) for worker in range(4)]
-            for _ in range(count):
+            workers.append(pool.submit(request_health, client, traffic))
+            try:
+                for _ in range(count):
+                    await asyncio.sleep(3)
+                    await run_shell(MONGODB["stop"])
+                    await asyncio.sleep(5)
+                    statuses = [client.get(f"/health/{name}").status_code for name in ("live", "ready")]
+                    require(statuses == [200, 503], f"health without the database: {statuses}")
+                    await run_shell(MONGODB["start"])
+                    started_s = time.monotonic()
+                    while client.get("/applications/acme/sites?per_page=1").status_code != 200:
+                        require(time.monotonic() - started_s < 30, "not well again after 30 s")
+                        await asyncio.sleep(0.05)
+                    slowest_recovery_s = max(slowest_recovery_s, time.monotonic() - started_s)
                 await asyncio.sleep(3)
-                await run_shell(MONGODB["stop"])
-                await asyncio.sleep(5)
-                statuses = [client.get(f"/health/{name}").status_code for name in ("live", "ready")]
-                require(statuses == [200, 503], f"health without the database: {statuses}")
-                await run_shell(MONGODB["start"])
-                started_s = time.monotonic()
-                while client.get("/applications/acme/sites?per_page=1").status_code != 200:
-                    require(time.monotonic() - started_s < 30, "not well again after 30 s")
-                    await asyncio.sleep(0.05)
-                slowest_recovery_s = max(slowest_recovery_s, time.monotonic() - started_s)
-            await asyncio.sleep(3)
-            traffic.is_over = True
+            finally:  # else the workers would go on for ever
+                traffic.is_over = True
             for worker in workers:
                 worker.result()
         stored: Counter[str] = Counter()
@@ -362,12 +385,95 @@ async def crash_database(folder: Path, count: int) -> str:
     slowest_503_s = max(traffic.unavailable_s, default=0.0)
     require(not lost, f"{len(lost)} acknowledged documents are lost or there twice")
     require(not half, f"{len(half)} imports are there in part")
-    require(slowest_503_s < 3, f"an answer 503 took {slowest_503_s:.1f} s")
+    slowest_live_s = max(traffic.live_s, default=0.0)
+    message = f"an answer 503 took {slowest_503_s:.1f} s, /health/live {slowest_live_s:.1f} s at most"
+    require(slowest_503_s < 3 + slowest_live_s, message)
     require(slowest_recovery_s < 5, f"well again only after {slowest_recovery_s:.1f} s")
     return (
         f"{count} rounds, {len(traffic.acknowledged)} sites and POIs acknowledged, 0 lost, 0 imports in part, "
-        f"{len(traffic.unavailable_s)} x 503, the slowest {slowest_503_s:.2f} s, slowest recovery "
-        f"{slowest_recovery_s:.2f} s, other errors {dict(traffic.errors)}"
+        f"{len(traffic.unavailable_s)} x 503, the slowest {slowest_503_s:.2f} s, the slowest /health/live "
+        f"{slowest_live_s:.2f} s, slowest recovery {slowest_recovery_s:.2f} s, other errors {dict(traffic.errors)}"
+    )
+
+
+EVENTS_PER_UPLOAD = 300
+
+
+@dataclass
+class Uploads:
+    """Batches that were acknowledged with 201, and how many uploads had another end."""
+
+    visible: set[str] = field(default_factory=set)
+    ends: Counter[str] = field(default_factory=Counter)
+    is_over: bool = False
+
+
+def upload_until_killed(port: int, headers: dict[str, str], name: str, uploads: Uploads) -> None:
+    """Upload stays of users of their own, until the uploads are over or the server is killed."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
+        for number in range(10_000):
+            if uploads.is_over:
+                return
+            lines = "".join(STAY.replace("u%d", f"{name}-{number}-{event}") for event in range(EVENTS_PER_UPLOAD))
+            try:
+                answer = client.post(
+                    "/applications/acme/ingest/stays",
+                    content=lines,
+                    headers={"Content-Type": "application/x-ndjson"},
+                )
+            except httpx.TransportError:
+                uploads.ends["killed"] += 1
+                return
+            if answer.status_code == 201:
+                uploads.visible.add(answer.json()["_id"])
+            else:
+                uploads.ends[f"{answer.status_code} {answer.json().get('code')}"] += 1
+
+
+async def kill_server(folder: Path, count: int) -> str:
+    """Kill one of two servers on a MongoDB database during uploads through both, again and again.
+
+    Every acknowledged batch must count, with all events; every other one must be completed or interrupted.
+    """
+    if "mongodb" not in MONGODB:
+        raise CannotRun("needs --mongodb")
+    dice, uploads = random.Random(), Uploads()
+    with open_environment(folder) as environment, run_server(environment) as client:
+        client.post("/applications", json={"key": "acme"}).raise_for_status()
+        client.post("/applications/acme/sites", json={"key": "lyon", "name": "Lyon", "online": True}).raise_for_status()
+        ports = {"survivor": client.base_url.port or 0}
+        for round_number in range(count):
+            uploads.is_over = False
+            with start_server(environment) as (process, victim), ThreadPoolExecutor(4) as pool:
+                log_in(victim)
+                ports["victim"] = victim.base_url.port or 0
+                for server, port in ports.items():
+                    for writer in range(2):
+                        name = f"{round_number}-{server}-{writer}"
+                        pool.submit(upload_until_killed, port, dict(client.headers), name, uploads)
+                await asyncio.sleep(dice.uniform(1, 4))
+                process.kill()
+                await asyncio.sleep(1)
+                uploads.is_over = True
+            print(f"\rround {round_number + 1} of {count}: {len(uploads.visible)} uploads", end="", file=sys.stderr)
+        print(file=sys.stderr)
+        killed_s = time.monotonic()
+        while True:
+            batches = {str(batch["_id"]): batch for batch in list_documents(client, "ingest")}
+            states = Counter(str(batch["state"]) for batch in batches.values())
+            if set(states) <= {"visible", "interrupted"}:
+                break
+            require(time.monotonic() - killed_s < 150, f"batches after 150 s: {dict(states)}")
+            await asyncio.sleep(1)
+        settled_s = time.monotonic() - killed_s
+    lost = [name for name in uploads.visible if name not in batches or batches[name]["state"] != "visible"]
+    require(not lost, f"{len(lost)} acknowledged batches are lost")
+    accepted = Counter((str(batch["state"]), batch["accepted"]) for batch in batches.values())
+    in_part = set(accepted) - {("visible", EVENTS_PER_UPLOAD), ("interrupted", 0)}
+    require(not in_part, f"batches in part: {dict(accepted)}")
+    return (
+        f"{count} kills, {len(uploads.visible)} uploads acknowledged, 0 lost, 0 in part, other ends "
+        f"{dict(uploads.ends)}, batches {dict(states)} {settled_s:.0f} s after the last kill"
     )
 
 
@@ -388,13 +494,15 @@ FAULTS = {
     "damaged-block": FaultKind(damage_block, 5),
     "checkpoint": FaultKind(checkpoint, 10),
     "idempotency": FaultKind(kill_and_retry, 40),
-    "database-crash": FaultKind(crash_database, 10),
+    "database-crash": FaultKind(stop_database, 10),
+    "database-hang": FaultKind(stop_database, 10),
+    "server-kill": FaultKind(kill_server, 10),
 }
 
 
 def run_command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of okube-api, with the password as its standard input."""
-    command, password = [str(COMMAND), *arguments], f"{PASSWORD}\n"
+    command, password = [*COMMAND, *arguments], f"{PASSWORD}\n"
     return subprocess.run(command, env=environment, input=password, text=True, check=False, capture_output=True)
 
 
@@ -402,7 +510,7 @@ def run_command(environment: dict[str, str], *arguments: str) -> subprocess.Comp
 def start_server(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
     """Run a server of its own; yield its process and a client."""
     port = find_free_port()
-    command = [str(COMMAND), "serve", "--port", str(port)]
+    command = [*COMMAND, "serve", "--port", str(port)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
