@@ -33,6 +33,10 @@ _MANUAL_CHECKPOINTS = {"checkpoint_threshold": "1TB", "auto_checkpoint_skip_wal_
 its own failure as one of the commit; `FileUpkeep` makes the checkpoints instead."""
 
 
+_FEW_ROWS = 1000
+_VIEW = "_inserted_rows"
+
+
 class Invalidated(Unavailable):
     """DuckDB refuses every call until the file is opened again; the call may have been committed."""
 
@@ -160,8 +164,12 @@ def insert(
 
     constants: columns that have the same value in every row.  order: the column to sort by.
 
-    The rows are not passed as a registered view: a transaction keeps its views, and their memory, until it ends.
+    Many rows are not passed as a registered view: a transaction keeps its views, and their memory, until it ends.  For
+    a few rows a view takes half of the time.
     """
+    if rows.num_rows <= _FEW_ROWS:
+        _insert_few(cursor, table, rows, constants or {}, order)
+        return
     columns = [row[0] for row in cursor.execute(f"DESCRIBE {quote(table)}").fetchall()]
     relation = cursor.from_arrow(rows)
     if order is not None and not _is_ascending(rows[order]):
@@ -172,6 +180,17 @@ def insert(
         for name in columns
     ]
     relation.project(*expressions).insert_into(quote(table))
+
+
+def _insert_few(
+    cursor: Cursor, table: str, rows: pa.Table, constants: Mapping[str, str | int], order: str | None
+) -> None:
+    names = [*constants, *rows.column_names]
+    selected = ", ".join([*("?" for _ in constants), *map(quote, rows.column_names)])
+    sql = f"INSERT INTO {quote(table)} ({', '.join(map(quote, names))}) SELECT {selected} FROM {_VIEW}"
+    cursor.register(_VIEW, rows)
+    cursor.execute(sql if order is None else f"{sql} ORDER BY {quote(order)}", list(constants.values()))
+    cursor.unregister(_VIEW)
 
 
 def _is_ascending(column: pa.ChunkedArray) -> bool:
