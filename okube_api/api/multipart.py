@@ -142,6 +142,8 @@ def _list_properties(model: type[BaseModel], within: str = "") -> Iterator[tuple
             yield from _list_properties(inner, full_name)
         elif not any(get_origin(kind) is dict for kind in kinds):
             drop_null(schemas[alias])
+            if schemas[alias].get("type") == "array":
+                schemas[alias].setdefault("minItems", 1)  # a form sends nothing for an empty list
             yield full_name, schemas[alias]
 
 

@@ -64,9 +64,10 @@ def test_fields_of_forms_are_never_null(name: str) -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({"indoorIndexes[resolution]": 12, "indoorIndexes[indexes]": []}, True),
+        ({"indoorIndexes[resolution]": 12, "indoorIndexes[indexes]": ["8c1fb4675b6a5ff"]}, True),
+        ({"indoorIndexes[resolution]": 12, "indoorIndexes[indexes]": []}, False),
         ({"indoorIndexes[resolution]": 12}, False),
-        ({"outdoorIndexes[indexes]": []}, False),
+        ({"outdoorIndexes[indexes]": ["8c1fb4675b6a5ff"]}, False),
     ],
 )
 def test_an_object_in_a_form_has_its_required_fields(body: dict[str, Any], expected: bool) -> None:
