@@ -1,13 +1,15 @@
 """Changes of rows in DuckDB: one transaction each, written in the background and many rows at a time."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.duckdb.connection import Cursor, Invalidated, insert, quote
 from okube_api.store.duckdb.database import Database
 from okube_api.store.duckdb.rows import DuckReader
@@ -31,11 +33,20 @@ class DuckChange(DuckReader):
     """
 
     def __init__(
-        self, snapshot: Snapshot, application: str, *, name: str, snapshots: Snapshots, database: Database
+        self,
+        snapshot: Snapshot,
+        application: str,
+        *,
+        name: str,
+        snapshots: Snapshots,
+        database: Database,
+        cache: ColumnCache,
     ) -> None:
+        """Set up a change; `cache` has columns in memory, which are kept current by patches."""
         super().__init__(snapshot, application)
-        self._name, self._snapshots, self._database = name, snapshots, database
-        self._changed_tables: set[str] = set()
+        self._name, self._snapshots, self._database, self._cache = name, snapshots, database, cache
+        self._rewritten: set[str] = set()  # tables that are changed otherwise than by patches
+        self._patches: dict[Table, list[tuple[pa.Table, pa.Table]]] = {}
         self._buffers: dict[Table, list[pa.Table]] = {}
         self._writing: asyncio.Task[object] | None = None
 
@@ -59,9 +70,14 @@ class DuckChange(DuckReader):
     async def patch(self, table: Table, keys: pa.Table, rows: pa.Table) -> None:
         """Replace the rows with these keys."""
         conforming = conform_rows(table, rows, keep_dictionaries=True)
-        if keys.num_rows:
-            await self._write(table, lambda cursor: self._delete_keys(cursor, table, keys))
-        await self._write(table, lambda cursor: self._insert(cursor, table, [conforming], 0))
+        self._patches.setdefault(table, []).append((keys, rows))
+
+        def call(cursor: Cursor) -> None:
+            if keys.num_rows:
+                self._delete_keys(cursor, table, keys)
+            self._insert(cursor, table, [conforming], 0)
+
+        await self._write_in_background(call)
 
     async def commit(self) -> None:
         """Make the change visible and durable.
@@ -71,16 +87,29 @@ class DuckChange(DuckReader):
         try:
             await self._wait_for_write()
             await self._snapshot.run(self._flush_buffers)
-            async with self._snapshots.committing(self._application, self._changed_tables):
+            tables = self._rewritten | {table.name for table in self._patches}
+            versions = {table: self._snapshots.get_version(self._application, table) for table in tables}
+            async with self._snapshots.committing(self._application, tables):
                 try:
                     await self._snapshot.run(self._commit)
                 except Invalidated as error:
                     await self._database.verify_commit(
                         error, partial(has_change, application=self._application, name=self._name)
                     )
+            self._patch_cache(versions)
         except StoreFull:
             await self._database.give_back_reserve()
             raise
+
+    def _patch_cache(self, old_versions: Mapping[str, int]) -> None:
+        """Bring the columns in memory of patched tables to the version of this change, from those before it."""
+        for table, patches in self._patches.items():
+            if table.name in self._rewritten:
+                continue
+            new_version = self._snapshots.get_version(self._application, table.name)
+            versions: list[Hashable] = [old_versions[table.name], *(object() for _ in patches[1:]), new_version]
+            for (old, new), (keys, rows) in zip(pairwise(versions), patches, strict=True):
+                self._cache.patch(self._application, table, old, new, keys=keys, rows=rows)
 
     async def abandon(self) -> None:
         """Stop a running write; the caller rolls back the transaction."""
@@ -91,8 +120,11 @@ class DuckChange(DuckReader):
     # -- one write at a time, in the background
 
     async def _write(self, table: Table, call: Callable[[Cursor], object]) -> None:
+        self._rewritten.add(table.name)
+        await self._write_in_background(call)
+
+    async def _write_in_background(self, call: Callable[[Cursor], object]) -> None:
         await self._wait_for_write()
-        self._changed_tables.add(table.name)
         self._writing = asyncio.create_task(self._snapshot.run(call))
 
     async def _wait_for_write(self) -> None:

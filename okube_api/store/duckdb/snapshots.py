@@ -53,6 +53,10 @@ class Snapshots:
                 del self._pending[application]
             await snapshot.release()
 
+    def get_version(self, application: str, table: str) -> int:
+        """Return the version of an application's rows in a table that is committed now."""
+        return self._table_versions.get(application, {}).get(table, 0)
+
     @asynccontextmanager
     async def committing(self, application: str, tables: Iterable[str]) -> AsyncIterator[None]:
         """Pin open snapshots before a change to these tables is committed in the context, and raise versions after it.

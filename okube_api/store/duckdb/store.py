@@ -206,7 +206,14 @@ class DuckStore:
         """Begin a transaction; changes of one application wait for each other."""
         async with self._change_locks[application]:
             snapshot = Snapshot(self._database)
-            change = DuckChange(snapshot, application, name=name, snapshots=self._snapshots, database=self._database)
+            change = DuckChange(
+                snapshot,
+                application,
+                name=name,
+                snapshots=self._snapshots,
+                database=self._database,
+                cache=self._column_cache,
+            )
             try:
                 await snapshot.begin()
                 yield change
