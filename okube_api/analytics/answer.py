@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from okube_api.analytics.row_block import BucketLeaves, Json, RowBlock
+from okube_api.analytics.answer_block import AnswerBlock, BucketLeaves, Json
 from okube_api.catalogue.scopes import ATTRIBUTES, Scope
 from okube_api.engine.question import Label, Question
 from okube_api.engine.results import Leaf
@@ -30,7 +30,7 @@ class AnswerElement:
 
     kpi_result: KpiResult
     head: Json
-    blocks: Iterator[RowBlock]
+    blocks: Iterator[AnswerBlock]
 
 
 def build_elements(
@@ -65,14 +65,14 @@ def collect_area_codes(kpi_results: Sequence[KpiResult], *, always: bool = False
     }
 
 
-def _build_global_block(kpi_result: KpiResult) -> RowBlock:
+def _build_global_block(kpi_result: KpiResult) -> AnswerBlock:
     results, buckets = kpi_result.results, kpi_result.buckets
     totals = results.leaves_at(np.array([kpi_result.width - 1])) if kpi_result.kpi_request.all else None
     if buckets is None:
-        return RowBlock(None, {}, totals, None)
+        return AnswerBlock(None, {}, totals, None)
     positions = np.arange(len(buckets.labels))
     leaves = results.leaves_at(positions)
-    return RowBlock(None, {}, totals, BucketLeaves(buckets.labels, positions, leaves, [0, len(leaves)]))
+    return AnswerBlock(None, {}, totals, BucketLeaves(buckets.labels, positions, leaves, [0, len(leaves)]))
 
 
 class _ScopeRows:
@@ -94,7 +94,7 @@ class _ScopeRows:
         numbers = {value: number for number, value in enumerate(kpi_result.scope_values)}
         self._numbers = np.array([numbers.get(identifier, -1) for identifier in self.identifiers], dtype=np.int64)
 
-    def build_blocks(self) -> Iterator[RowBlock]:
+    def build_blocks(self) -> Iterator[AnswerBlock]:
         """Yield the rows in the requested order and up to the limit, some at a time."""
         scope_request = self._kpi_result.scope_request
         order = np.arange(len(self.identifiers))
@@ -122,7 +122,7 @@ class _ScopeRows:
         width = self._kpi_result.width
         return self._kpi_result.results.leaves_at(np.where(numbers < 0, -1, numbers * width + width - 1))
 
-    def _build_block(self, indexes: Ints) -> RowBlock:
+    def _build_block(self, indexes: Ints) -> AnswerBlock:
         """Return the rows of some scope values."""
         kpi_result, numbers = self._kpi_result, self._numbers[indexes]
         identifiers = [self.identifiers[index] for index in indexes.tolist()]
@@ -131,7 +131,7 @@ class _ScopeRows:
         if kpi_result.scope_request.scope in ATTRIBUTES and "name" in properties:
             properties["name"] = list(map(self._areas.get, identifiers))
         totals = self._build_period_leaves(numbers) if kpi_result.kpi_request.all else None
-        return RowBlock(identifiers, properties, totals, self._build_temporals(numbers))
+        return AnswerBlock(identifiers, properties, totals, self._build_temporals(numbers))
 
     def _build_temporals(self, numbers: Ints) -> BucketLeaves | None:
         """Return the leaves of the buckets with data of each of these scope values."""

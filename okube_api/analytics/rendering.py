@@ -9,7 +9,7 @@ from typing import IO
 import orjson
 
 from okube_api.analytics.answer import build_elements
-from okube_api.analytics.table import LineBlock, flatten_elements, format_csv
+from okube_api.analytics.table import TableLines, flatten_elements, format_csv
 from okube_api.engine.question import Question
 from okube_api.engine.run import EngineAnswer
 from okube_api.store.values import Json
@@ -78,7 +78,7 @@ def render_json(
 def render_csv(question: Question, answer: EngineAnswer, areas: AreaNames) -> RenderedContent:
     """Return the answer as CSV.  Leaves are built twice if they are many: the columns depend on all of them."""
 
-    def list_blocks() -> Iterator[LineBlock]:
+    def list_blocks() -> Iterator[TableLines]:
         return flatten_elements(question, build_elements(question, answer.kpi_results), areas)
 
     return _write_parts(format_csv(list_blocks))

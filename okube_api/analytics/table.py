@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from okube_api.analytics.answer import AnswerElement
-from okube_api.analytics.row_block import RowBlock
+from okube_api.analytics.answer_block import AnswerBlock
 from okube_api.catalogue.buckets import to_date
 from okube_api.engine.question import Question
 from okube_api.engine.run import KpiResult
@@ -25,7 +25,7 @@ AreaNames = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class LineBlock:
+class TableLines:
     """Some lines of the table: each is a row's cells, a bucket's cells and a leaf.
 
     row_cells: those of `_ROW_COLUMNS`, by row.
@@ -62,7 +62,7 @@ class LineBlock:
         return "".join(lines).encode()
 
 
-def flatten_elements(question: Question, elements: Iterable[AnswerElement], areas: AreaNames) -> Iterator[LineBlock]:
+def flatten_elements(question: Question, elements: Iterable[AnswerElement], areas: AreaNames) -> Iterator[TableLines]:
     """Yield the lines of the table.  `bucket` is `all` or a bucket's key, `from` its first day.
 
     areas: names of IRIS areas, by code.
@@ -82,8 +82,8 @@ def _format_buckets(kpi_result: KpiResult, question: Question) -> list[str]:
 
 
 def _flatten_block(
-    block: RowBlock, head: Mapping[str, Any], bucket_cells: list[str], question: Question, areas: AreaNames
-) -> LineBlock:
+    block: AnswerBlock, head: Mapping[str, Any], bucket_cells: list[str], question: Question, areas: AreaNames
+) -> TableLines:
     shared = [head[name] for name in FIRST_COLUMNS[:4]]
     row_cells = []
     for identifier in [None] if block.identifiers is None else block.identifiers:
@@ -105,7 +105,7 @@ def _flatten_block(
             leaves += temporals.leaves[low:high]
     if any(isinstance(leaf, dict | list) for leaf in leaves):
         leaves = [_flatten_leaf(leaf) for leaf in leaves]
-    return LineBlock(row_cells, bucket_cells, rows, buckets, leaves)
+    return TableLines(row_cells, bucket_cells, rows, buckets, leaves)
 
 
 def _flatten_leaf(leaf: Any, prefix: str = "") -> Json:
@@ -120,14 +120,14 @@ def _flatten_leaf(leaf: Any, prefix: str = "") -> Json:
     return {prefix or "value": leaf}
 
 
-def format_csv(list_blocks: Callable[[], Iterator[LineBlock]]) -> Iterator[bytes]:
+def format_csv(list_blocks: Callable[[], Iterator[TableLines]]) -> Iterator[bytes]:
     """Yield the table as CSV in UTF-8, part by part; texts that a spreadsheet would run as a formula are escaped.
 
     list_blocks: returns the lines.  It is called again when they are too many to be held, after a first look for the
     columns.
     """
     blocks = list_blocks()
-    first_blocks: list[LineBlock] = []
+    first_blocks: list[TableLines] = []
     lines = 0
     leaf_columns = {"value": None}
     for block in blocks:

@@ -39,7 +39,7 @@ class BucketLeaves:
 
 
 @dataclass(frozen=True, slots=True)
-class RowBlock:
+class AnswerBlock:
     """Rows of an answer: the values of some scope values, or the single row of `globals`.
 
     identifiers: the scope values; None for `globals`.

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from okube_api.analytics.row_block import BucketLeaves, RowBlock, format_leaves
-from okube_api.analytics.table import FIRST_COLUMNS, LineBlock, format_csv
+from okube_api.analytics.answer_block import AnswerBlock, BucketLeaves, format_leaves
+from okube_api.analytics.table import FIRST_COLUMNS, TableLines, format_csv
 from okube_api.tables.cells import format_text
 
 NUMBERS = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -29,7 +29,7 @@ LABELS = ("0", "1", "2", 'quoted "3"')
 
 
 @st.composite
-def blocks(draw: st.DrawFn) -> RowBlock:
+def blocks(draw: st.DrawFn) -> AnswerBlock:
     """Draw a block of any shape: scope values or globals, with or without properties, totals and buckets."""
     is_global = draw(st.booleans())
     identifiers = None if is_global else draw(st.lists(TEXTS, max_size=5, unique=True))
@@ -39,17 +39,17 @@ def blocks(draw: st.DrawFn) -> RowBlock:
     properties = {name: draw(st.lists(st.none() | TEXTS, min_size=count, max_size=count)) for name in names}
     totals = draw(st.none() | st.lists(leaf, min_size=count, max_size=count))
     if totals is not None and draw(st.booleans()):
-        return RowBlock(identifiers, properties, totals, None)
+        return AnswerBlock(identifiers, properties, totals, None)
     positions = [sorted(draw(st.sets(st.integers(0, len(LABELS) - 1)))) for _ in range(count)]
     flat = [position for row in positions for position in row]
     leaves = draw(st.lists(leaf, min_size=len(flat), max_size=len(flat)))
     bounds = [0, *np.cumsum([len(row) for row in positions], dtype=np.int64).tolist()]
-    return RowBlock(
+    return AnswerBlock(
         identifiers, properties, totals, BucketLeaves(LABELS, np.array(flat, np.int64), leaves, bounds[: count + 1])
     )
 
 
-def build_plain(block: RowBlock) -> dict[str, Any]:
+def build_plain(block: AnswerBlock) -> dict[str, Any]:
     """Return the rows as nested dicts, row by row."""
     rows: dict[str, Any] = {}
     for number, identifier in enumerate([""] if block.identifiers is None else block.identifiers):
@@ -69,7 +69,7 @@ def build_plain(block: RowBlock) -> dict[str, Any]:
 
 @settings(deadline=None, max_examples=300)
 @given(blocks())
-def test_json_has_the_bytes_of_plain_values(block: RowBlock) -> None:
+def test_json_has_the_bytes_of_plain_values(block: AnswerBlock) -> None:
     plain = build_plain(block)
     assert block.build_data() == plain
     text = b"{" + block.format_json() + b"}"
@@ -83,7 +83,7 @@ def test_leaves_are_written_one_by_one(leaves: list[Any]) -> None:
 
 
 def test_names_are_not_templates() -> None:
-    block = RowBlock(["100 %d"], {"name": ["%b %"]}, [1], BucketLeaves(("%s",), np.array([0]), [None], [0, 1]))
+    block = AnswerBlock(["100 %d"], {"name": ["%b %"]}, [1], BucketLeaves(("%s",), np.array([0]), [None], [0, 1]))
     assert block.format_json() == b'"100 %d":{"name":"%b %","all":1,"temporals":{"%s":null}}'
 
 
@@ -93,7 +93,7 @@ SIMPLE_LEAVES = NUMBERS | st.booleans() | TEXTS
 
 
 @st.composite
-def line_blocks(draw: st.DrawFn) -> LineBlock:
+def line_blocks(draw: st.DrawFn) -> TableLines:
     """Draw a block of lines whose leaves are values, or objects of the same columns."""
     leaf = draw(
         st.sampled_from((NUMBERS, SIMPLE_LEAVES, st.dictionaries(st.sampled_from(("a", "b.c")), SIMPLE_LEAVES)))
@@ -101,10 +101,10 @@ def line_blocks(draw: st.DrawFn) -> LineBlock:
     leaves = draw(st.lists(leaf, max_size=6))
     count = len(leaves)
     numbers = st.lists(st.integers(0, 1), min_size=count, max_size=count)
-    return LineBlock(["r0,,,,,,", "r1,,,,,,"], ["b0,", "b1,"], draw(numbers), draw(numbers), leaves)
+    return TableLines(["r0,,,,,,", "r1,,,,,,"], ["b0,", "b1,"], draw(numbers), draw(numbers), leaves)
 
 
-def format_plain(blocks: list[LineBlock]) -> str:
+def format_plain(blocks: list[TableLines]) -> str:
     """Return the table written by the standard library, cell by cell."""
     columns = ["value"]
     for block in blocks:
@@ -131,10 +131,10 @@ def format_plain(blocks: list[LineBlock]) -> str:
 
 @settings(deadline=None)
 @given(st.lists(line_blocks(), max_size=4), st.booleans())
-def test_csv_has_the_bytes_of_plain_values(blocks: list[LineBlock], is_large: bool) -> None:
+def test_csv_has_the_bytes_of_plain_values(blocks: list[TableLines], is_large: bool) -> None:
     reads = 0
 
-    def list_blocks() -> Iterator[LineBlock]:
+    def list_blocks() -> Iterator[TableLines]:
         nonlocal reads
         reads += 1
         return iter(blocks)
