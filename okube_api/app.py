@@ -1,6 +1,7 @@
 """The application: routers, middleware, the error handler, and the services that live as long as the server."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -137,11 +138,18 @@ class OkubeApp(FastAPI):
         return self.openapi_schema
 
 
+_GC_THRESHOLDS = (50_000, 20, 100)
+"""When garbage is collected.  With Python's thresholds, half of the time of an export or import is spent on it: each
+block has thousands of new dicts and lists, none of which is garbage yet."""
+
+
 def _lifespan(settings: Settings, started_store: Store | None, clock: Clock) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         secret = load_secret_key(settings)
         async with AsyncExitStack() as closing:
+            closing.callback(gc.set_threshold, *gc.get_threshold())
+            gc.set_threshold(*_GC_THRESHOLDS)
             if started_store is None:
                 store, starting = await _open_store(app, settings, secret, closing)
             else:
