@@ -55,7 +55,7 @@ class CsvTable:
         columns = [*model_columns.fixed, *free_columns]
         self._format = csv_format
         self._header = [format_text(column.name) for column in columns]
-        self._formatters = [_build_formatter(column, csv_format) for column in columns]
+        self._formatters = [(column.path[0], _build_formatter(column, csv_format)) for column in columns]
 
     def format_header(self) -> bytes:
         """Return the first line, with the names of the columns."""
@@ -63,8 +63,19 @@ class CsvTable:
         return mark + self._encode_rows([self._header])
 
     def format_lines(self, documents: Iterable[Json]) -> bytes:
-        """Return one line per document; characters that the encoding lacks become `?`."""
-        return self._encode_rows([format_cell(document) for format_cell in self._formatters] for document in documents)
+        """Return one line per document; characters that the encoding lacks become `?`.
+
+        Cells are formatted column by column: most columns have no value in any document of a block.
+        """
+        block = list(documents)
+        if not block:
+            return b""
+        present: set[str] = set().union(*block)
+        empty = [""] * len(block)
+        cells = [
+            list(map(format_cell, block)) if field in present else empty for field, format_cell in self._formatters
+        ]
+        return self._encode_rows(zip(*cells, strict=True))
 
     def _encode_rows(self, rows: Iterable[Sequence[str]]) -> bytes:
         delimiter = self._format.delimiter
