@@ -76,7 +76,7 @@ class CodedColumn:
     @cached_property
     def row_index(self) -> "RowIndex":
         """The rows of each code."""
-        starts = np.searchsorted(np.sort(self.codes), np.arange(len(self.distinct) + 1))
+        starts = np.cumsum(np.bincount(self.codes + np.int64(1), minlength=len(self.distinct) + 1))
         return RowIndex(np.argsort(self.codes, kind="stable").astype(np.int32), starts)
 
     def __len__(self) -> int:
