@@ -149,20 +149,22 @@ def _compare(
     layers = load_semantic_layers(facts)
     competitors = [*load_competitors(files, [ids[key] for key in FIVE_CAMPAIGNS]), *layers]
     results.machine["competitors"] = [competitor.name for competitor in competitors]
-    client = server.log_in(application.id)
-    scope = QuestionScope(application, server.run(services.studies.get(application.id, "all")))
-    for workload in questions:
-        able = _check_numbers(results, client, competitors, workload)
-        times = _measure_in_turn(_build_sides(server, client, able, workload, scope), rounds)
-        results.times_ms[workload.name] = times
-        medians = ", ".join(f"{side} {ms:.2f}" for side, ms in times.items())
-        echo(f"{workload.name} ({workload.question}), ms: {medians}")
-        if workload.name in _LOADED:
-            loads = _measure_load(server, client, workload)
-            results.crowds.extend(loads)
-            echo("; ".join(f"{load.side}: {load.a_second:,.0f}/s, {load.errors} errors" for load in loads))
-    for layer in layers:
-        layer.close()
+    try:
+        client = server.log_in(application.id)
+        scope = QuestionScope(application, server.run(services.studies.get(application.id, "all")))
+        for workload in questions:
+            able = _check_numbers(results, client, competitors, workload)
+            times = _measure_in_turn(_build_sides(server, client, able, workload, scope), rounds)
+            results.times_ms[workload.name] = times
+            medians = ", ".join(f"{side} {ms:.2f}" for side, ms in times.items())
+            echo(f"{workload.name} ({workload.question}), ms: {medians}")
+            if workload.name in _LOADED:
+                loads = _measure_load(server, client, workload)
+                results.crowds.extend(loads)
+                echo("; ".join(f"{load.side}: {load.a_second:,.0f}/s, {load.errors} errors" for load in loads))
+    finally:
+        for layer in layers:
+            layer.close()
 
 
 def _check_numbers(

@@ -49,7 +49,8 @@ class SemanticLayer:
     def _read(self) -> Any:
         line = self._pipe(self._process.stdout).readline()
         if not line:
-            raise RuntimeError(f"{self.name} ended with status {self._process.wait()}.")
+            self.close()
+            raise RuntimeError(f"{self.name} ended with status {self._process.returncode}.")
         return orjson.loads(line)
 
     @staticmethod
