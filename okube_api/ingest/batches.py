@@ -13,6 +13,7 @@ from okube_api.ingest.parse.text import RejectedLine
 from okube_api.kit.ids import is_id, new_id
 from okube_api.kit.repository import Repository
 from okube_api.store.conditions import Between, Missing, OneOf, equal
+from okube_api.store.errors import Conflict
 from okube_api.store.schema import Collection, ColumnType, SortKey
 from okube_api.store.values import Json
 
@@ -65,6 +66,17 @@ class Batches(Repository):
             raise NotFound(self.kind, identifier)
         return batch
 
+    async def get_batches(self, application: str, batches: Sequence[Json]) -> list[Json]:
+        """Return batches as they are stored now, in the same order.  Raise NotFound when one was deleted."""
+        ids = tuple(batch["_id"] for batch in batches)
+        found = {
+            batch["_id"]: batch
+            for batch in await self.store.find(BATCHES, equal("application", application) & OneOf("_id", ids))
+        }
+        if missing := [identifier for identifier in ids if identifier not in found]:
+            raise NotFound(self.kind, missing[0])
+        return [found[identifier] for identifier in ids]
+
     async def create(self, application: str, kind: str, fields: Mapping[str, Any]) -> Json:
         """Insert a batch in state `receiving`, and return it."""
         number = await self.store.next_number(application, "batches")
@@ -87,6 +99,21 @@ class Batches(Repository):
         """Set the time of the last update of a batch that is being received, so that it is not abandoned."""
         where = equal("_id", batch["_id"]) & equal("state", State.RECEIVING)
         await self.store.update(BATCHES, where, {"updatedAt": stamp(self.clock())})
+
+    async def update_all(self, batches: Sequence[Json], fields: Mapping[str, Mapping[str, Any]]) -> list[Json]:
+        """Set fields of batches, by `_id`, in one write; return the batches.  Raise NotFound when one was deleted."""
+        now = stamp(self.clock())
+        edited = [
+            {**batch, **fields[batch["_id"]], "version": batch["version"] + 1, "updatedAt": now} for batch in batches
+        ]
+        try:
+            await self.store.write(BATCHES, [], edited, versioned=True)
+        except Conflict:  # one has changed since it was read
+            return [
+                await self.update(await self.get_batch(batch["application"], batch["_id"]), fields[batch["_id"]])
+                for batch in batches
+            ]
+        return edited
 
     async def complete(self, batch: Json, fields: Mapping[str, Any]) -> Json:
         """Set fields of a batch whose file was read to its end.  Raise RequestConflict when it was interrupted."""

@@ -1,5 +1,6 @@
 """Inputs of a derivation other than events, and the unit of work (`RefreshTask`)."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ from okube_api.store.protocol import Store
 from okube_api.store.ranges import join_ranges
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
+
+_MAX_CONTEXTS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +106,29 @@ async def load_context(store: Store, application: Application) -> DerivationCont
         ),
         windows={campaign["_id"]: default_windows | (campaign.get("windows") or {}) for campaign in campaigns},
     )
+
+
+class DerivationContexts:
+    """Loads contexts, and keeps the last of each application while no document on which one depends is written."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._contexts: OrderedDict[str, tuple[str, DerivationContext]] = OrderedDict()
+
+    async def load(self, application: Application) -> DerivationContext:
+        """Return the context of an application, as `load_context` does."""
+        revision = self._store.revision(APPLICATIONS, SITES, POIS, CAMPAIGNS, EQUIPMENTS)
+        stored = self._contexts.get(application.id)
+        if revision is not None and stored is not None and stored[0] == revision:
+            self._contexts.move_to_end(application.id)
+            return stored[1]
+        context = await load_context(self._store, application)
+        if revision is not None:
+            self._contexts[application.id] = revision, context
+            self._contexts.move_to_end(application.id)
+            while len(self._contexts) > _MAX_CONTEXTS:
+                self._contexts.popitem(last=False)
+        return context
 
 
 def _to_texts(values: Sequence[str]) -> pa.Array:
