@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from os import pread
 from tempfile import TemporaryFile
 from typing import Self, overload
@@ -9,6 +10,9 @@ from typing import Self, overload
 import orjson
 
 from okube_api.store.values import Json
+
+_READ_DOCUMENTS = 100
+"""Documents that are read at once; the file may have documents of many kilobytes."""
 
 
 class Spool(Sequence[Json]):
@@ -28,8 +32,13 @@ class Spool(Sequence[Json]):
         return len(self._ends) - 1
 
     def __iter__(self) -> Iterator[Json]:
+        """Yield the documents, from blocks of the file: a read for each document takes longer than to parse it."""
         self._file.flush()
-        return (self._read(index) for index in range(len(self)))
+        for first in range(0, len(self), _READ_DOCUMENTS):
+            ends = self._ends[first : first + _READ_DOCUMENTS + 1]
+            raw = memoryview(pread(self._file.fileno(), ends[-1] - ends[0], ends[0]))
+            for start, end in pairwise(ends):
+                yield orjson.loads(raw[start - ends[0] : end - ends[0]])
 
     @overload
     def __getitem__(self, index: int) -> Json: ...

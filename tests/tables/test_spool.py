@@ -28,3 +28,13 @@ def test_spool_is_readable_while_it_grows() -> None:
         assert next(first) == {"a": 1}
         spool.append({"b": 2})
         assert list(spool) == [{"a": 1}, {"b": 2}]
+
+
+def test_more_documents_than_are_read_at_once() -> None:
+    expected = [{"number": number, "text": "é" * (number % 7)} for number in range(250)]
+    with Spool() as spool:
+        for number, document in enumerate(expected):
+            spool.append(document)
+            if number in {99, 100, 199}:
+                assert list(spool) == expected[: number + 1]
+        assert list(spool) == expected
