@@ -18,7 +18,7 @@ from okube_api.store.duckdb.database import Database
 from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.errors import Duplicate, StoreDamaged, StoreFull, StoreLocked, Unavailable
 from okube_api.store.exact_integers import WIDE_TYPE
-from okube_api.store.plans import Aggregate, Count, Sum
+from okube_api.store.plans import Aggregate, Count, Select, Sum
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection, Column, ColumnType, Schema, SortKey, Table
 
@@ -364,4 +364,24 @@ async def test_integers_of_an_earlier_schema_are_widened(tmp_path: Path) -> None
             async with store.open_reader("a") as reader:
                 result = await reader.aggregate(plan)
             assert [int(value) for value in result["total"].to_pylist()] == [2**62 + 10**25 - 7]
+        await store.close()
+
+
+@pytest.mark.parametrize("count", [3, 5000])
+async def test_columns_that_are_no_longer_declared_stay_empty(tmp_path: Path, count: int) -> None:
+    """Replace few rows and many: they are written in different ways."""
+    earlier, present = (
+        Table("sums", tuple(Column(name, ColumnType.INTEGER) for name in names)) for names in (("year", "n"), ("n",))
+    )
+    for table in (earlier, present):
+        store = DuckStore(tmp_path / "okube.duckdb", Schema(tables=(table,)), memory_limit="256MB", threads=1)
+        await store.start()
+        numbers = list(range(count))
+        columns = {"part": [1] * count, **{column.name: numbers for column in table.columns}}
+        async with store.begin_change("a", "sums") as change:
+            await change.replace(table, [1], pa.table(columns))
+            await change.commit()
+        async with store.open_reader("a") as reader:
+            rows = await reader.select(Select(table, EVERYTHING, ("n",)))
+        assert sorted(rows["n"].to_pylist()) == numbers
         await store.close()

@@ -160,7 +160,7 @@ def insert(
     constants: Mapping[str, str | int] | None = None,
     order: str | None = None,
 ) -> None:
-    """Insert rows into a table, columns matched by name.
+    """Insert rows into a table, columns matched by name; columns of an earlier version, which rows lack, are null.
 
     constants: columns that have the same value in every row.  order: the column to sort by.
 
@@ -174,10 +174,9 @@ def insert(
     relation = cursor.from_arrow(rows)
     if order is not None and not _is_ascending(rows[order]):
         relation = relation.order(order)
-    constant_expressions = {name: duckdb.ConstantExpression(value) for name, value in (constants or {}).items()}
+    values = dict.fromkeys(set(columns).difference(rows.column_names)) | dict(constants or {})
     expressions = [
-        constant_expressions[name] if name in constant_expressions else duckdb.ColumnExpression(name)
-        for name in columns
+        duckdb.ConstantExpression(values[name]) if name in values else duckdb.ColumnExpression(name) for name in columns
     ]
     relation.project(*expressions).insert_into(quote(table))
 
