@@ -35,7 +35,7 @@ def build_table(rows: list[Row]) -> pa.Table:
 
 def event_key(row: Row) -> tuple[Any, ...]:
     """Return what two rows of the same event have in common."""
-    return (row["part"], row["id_high"]) if row["id_high"] else (row["part"], None, row["user"], row["at"])
+    return row["part"], row["user"], row["id_high"] or (None, row["at"])
 
 
 def rank(row: Row) -> tuple[int, ...]:
