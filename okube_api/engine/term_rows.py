@@ -42,7 +42,10 @@ class ValueNumbers:
     def number_column(self, column: pa.ChunkedArray) -> Ints:
         """Return the number of each row of a column of texts."""
         codes, texts = encode_texts(column)
-        return np.array([self.number(text) for text in texts], dtype=np.int64)[codes]
+        numbers = [None if text is None else self._numbers.get(text) for text in texts]
+        if None in numbers:  # new values, or null
+            numbers = [self.number(text) for text in texts]
+        return np.array(numbers, dtype=np.int64)[codes]
 
 
 @dataclass(frozen=True, slots=True)

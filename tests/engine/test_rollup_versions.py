@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 from okube_api.catalogue.fact import Span
-from okube_api.catalogue.facts import FACTS, ROLLUP_VERSION, ROLLUP_VERSIONS
+from okube_api.catalogue.facts import FACTS, ROLLUP_VERSIONS
 from okube_api.catalogue.kpi import Module
 from okube_api.engine.question import Question
-from okube_api.engine.rollup_versions import mark_complete, read_complete_facts
 from okube_api.engine.run import EngineAnswer, answer
-from okube_api.store.protocol import Store
 
 from tests.by_hand import question as by_hand
 from tests.by_hand.truth import Truth
@@ -96,16 +94,3 @@ async def test_sizes_are_read_where_a_row_is_a_cell(reading: Reading, granularit
     assert not any("users_n" in table.column_names for table in merged.fetched.tables)
     whole = ask_for(truth, "sites", granularity, period=True, uplift=False)
     assert render_data(question, counted) == leave_out_period(render_data(whole, merged))
-
-
-async def test_facts_are_marked_complete_one_by_one(empty_store: Store) -> None:
-    application = "a" * 24
-    for facts, expected in ((["geo_stays"], {"geo_stays"}), (["credits", "geo_stays"], {"geo_stays", "credits"})):
-        async with empty_store.begin_change(application, "marks") as change:
-            await mark_complete(change, facts)
-            await change.commit()
-        async with empty_store.open_reader(application) as reader:
-            assert await read_complete_facts(reader) == expected
-    async with empty_store.open_reader("b" * 24) as reader:
-        assert not await read_complete_facts(reader)
-    assert ROLLUP_VERSION > 1

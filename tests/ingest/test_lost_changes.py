@@ -198,6 +198,22 @@ async def test_facts_of_an_earlier_version_are_rebuilt(empty_store: Store) -> No
     assert await invalidation.is_stale(app.application.id)
 
 
+async def test_rollups_of_an_earlier_version_are_complete_after_the_rebuild(empty_store: Store) -> None:
+    """Batches of the present version do not complete the rollups of earlier days."""
+    app = await open_app(empty_store)
+    assert await read_complete(app) == {"geo_stays"}
+    async with empty_store.begin_change(app.application.id, "an earlier version") as change:
+        await change.replace(ROLLUP_VERSIONS, [0], EMPTY_ROLLUP_VERSIONS)
+        await change.commit()
+    await app.ingest_events("pings", build_pings(app, 5))
+    assert not await read_complete(app)
+    invalidation = Invalidation(app.ingest)
+    await empty_store.update(FACTS_VERSIONS, EVERYTHING, {"version": FACTS_VERSION - 1})
+    await invalidation.request_upgrade()
+    await invalidation.resume()
+    assert await read_complete(app) == {"geo_stays"}
+
+
 async def test_rebuild_of_one_application_does_not_wait_for_another(empty_store: Store) -> None:
     app = await open_app(empty_store)
     invalidation = Invalidation(app.ingest)
