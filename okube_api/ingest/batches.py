@@ -69,23 +69,31 @@ class Batches(Repository):
     async def get_batches(self, application: str, batches: Sequence[Json]) -> list[Json]:
         """Return batches as they are stored now, in the same order.  Raise NotFound when one was deleted."""
         ids = tuple(batch["_id"] for batch in batches)
-        found = {
+        stored = {
             batch["_id"]: batch
             for batch in await self.store.find(BATCHES, equal("application", application) & OneOf("_id", ids))
         }
-        if missing := [identifier for identifier in ids if identifier not in found]:
+        if missing := [identifier for identifier in ids if identifier not in stored]:
             raise NotFound(self.kind, missing[0])
-        return [found[identifier] for identifier in ids]
+        return [stored[identifier] for identifier in ids]
 
     async def create(self, application: str, kind: str, fields: Mapping[str, Any]) -> Json:
         """Insert a batch in state `receiving`, and return it."""
-        number = await self.store.next_number(application, "batches")
-        counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "reasons": []}
-        batch = self.build_document(
-            application, {"number": number, "kind": kind, "state": State.RECEIVING, **counts, **fields}
-        )
-        await self.insert([batch])
+        batch = self.build(application, kind, fields)
+        await self.insert_numbered([batch])
         return batch
+
+    def build(self, application: str, kind: str, fields: Mapping[str, Any]) -> Json:
+        """Return a batch in state `receiving` that is not stored and has no number yet."""
+        counts = {"accepted": 0, "duplicate": 0, "rejected": 0, "reasons": []}
+        return self.build_document(application, {"kind": kind, "state": State.RECEIVING, **counts, **fields})
+
+    async def insert_numbered(self, batches: Sequence[Json]) -> None:
+        """Give batches of one application the next numbers, and insert them."""
+        last = await self.store.next_number(batches[0]["application"], "batches", len(batches))
+        for number, batch in enumerate(batches, last - len(batches) + 1):
+            batch["number"] = number
+        await self.insert(batches)
 
     async def update(self, batch: Json, fields: Mapping[str, Any]) -> Json:
         """Set fields of a batch, and return the batch.  Raise NotFound when it was deleted."""

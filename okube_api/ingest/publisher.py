@@ -4,7 +4,8 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from contextvars import Context
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
 import structlog
@@ -12,7 +13,9 @@ import structlog
 from okube_api.clock import Clock
 from okube_api.errors import NotFound, RequestConflict
 from okube_api.ingest.batches import Batches, State
+from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.leases import ApplicationLeases
+from okube_api.ingest.load.loader import SmallFile
 from okube_api.ingest.raw.reader import read_live_batches
 from okube_api.ingest.refresh.context import DerivationContexts
 from okube_api.ingest.refresh.documents import DerivedDocuments
@@ -32,29 +35,43 @@ _MAX_EVENTS = 100_000  # of the requests that share a change
 
 @dataclass(eq=False)
 class _Request:
-    """A request to publish batches.
+    """A request to publish stored batches, or to store and publish a small file.
 
-    current: the batches as stored.  published: the batches after they are visible.
+    current: the batches as stored when the request is carried out.  result: the batches when they are visible.
     """
 
     batches: Sequence[Json]
+    file: SmallFile | None = None
     current: Sequence[Json] = ()
-    published: list[Json] | None = None
-    error: Exception | None = None
+    result: "asyncio.Future[list[Json]]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def event_count(self) -> int:
+        """The number of events."""
+        of_file: int = 0 if self.file is None else self.file.rows.num_rows
+        return of_file + sum(int(batch.get("stored", 0)) for batch in self.batches)
+
+    def succeed(self, batches: list[Json]) -> None:
+        """Set the result, unless nobody waits for it or it is an error."""
+        if not self.result.done():
+            self.result.set_result(batches)
+
+    def fail(self, error: Exception) -> None:
+        """Set an error as the result."""
+        if not self.result.done():
+            self.result.set_exception(error)
 
 
-def _take_first(waiting: deque[_Request], own: _Request) -> list[_Request]:
-    """Remove from the queue and return a request, and then others from the front, up to `_MAX_EVENTS` events."""
-    waiting.remove(own)
-    requests, count = [own], _count_events(own)
-    while waiting and count + _count_events(waiting[0]) <= _MAX_EVENTS:
-        requests.append(waiting.popleft())
-        count += _count_events(requests[-1])
-    return requests
-
-
-def _count_events(request: _Request) -> int:
-    return sum(batch.get("stored", 0) for batch in request.batches)
+def _take_group(requests: deque[_Request]) -> list[_Request]:
+    """Remove requests from the front of the queue and return them: at least one, and up to `_MAX_EVENTS` events."""
+    group: list[_Request] = []
+    count = 0
+    while requests and (not group or count + requests[0].event_count <= _MAX_EVENTS):
+        request = requests.popleft()
+        if not request.result.cancelled():
+            group.append(request)
+            count += request.event_count
+    return group
 
 
 class Publisher:
@@ -68,70 +85,93 @@ class Publisher:
         self._contexts = DerivationContexts(store)
         self._background: set[asyncio.Task[list[Json]]] = set()
         self._requests: defaultdict[str, deque[_Request]] = defaultdict(deque)  # by application
+        self._workers: dict[str, asyncio.Task[None]] = {}  # by application
 
     async def publish(self, application: Application, batches: Sequence[Json]) -> list[Json]:
-        """Make waiting batches visible and write their facts, all in one change; return the batches.
+        """Make waiting batches visible and write their facts; return the batches.
 
-        Batches that are already visible are returned unchanged.  Requests that come while another one is published wait
-        for it, and then share one change.
+        Batches that are already visible are returned unchanged.  Requests that come while others are published share
+        the next change.
         Raise NotFound when a batch was deleted.
         """
-        request = _Request(batches)
-        waiting = self._requests[application.id]
-        waiting.append(request)
+        return await self._enqueue(application, _Request(batches))
+
+    async def add(self, application: Application, file: SmallFile) -> Json:
+        """Store the events of a small file and make them visible, in one change with other requests; return its batch.
+
+        After an error it is not certain that nothing was stored: `Ingest.resume` completes or interrupts the batch.
+        """
+        return (await self._enqueue(application, _Request((), file)))[0]
+
+    async def _enqueue(self, application: Application, request: "_Request") -> list[Json]:
+        """Wait until a request is carried out, and return its batches.  A request is dropped if it does not wait."""
+        self._requests[application.id].append(request)
+        if application.id not in self._workers:
+            # In a context of its own: it serves the requests of others, too, and none of them may cancel it.
+            work = self._serve_requests(application)
+            self._workers[application.id] = asyncio.create_task(work, context=Context())
+        return await request.result
+
+    async def _serve_requests(self, application: Application) -> None:
+        """Carry out the requests for an application until there are none left."""
+        requests = self._requests[application.id]
         try:
-            async with self._leases.hold(application.id):
-                if request.published is None and request.error is None:
-                    await self._publish_requests(application, _take_first(waiting, request))
+            while requests:
+                async with self._leases.hold(application.id):
+                    group = _take_group(requests)
+                    try:
+                        await self._carry_out(application, group)
+                    except Exception as error:
+                        for request in group:
+                            request.fail(error)
         finally:
-            if request in waiting:
-                waiting.remove(request)
-        if request.error is not None:
-            raise request.error
-        assert request.published is not None, "by this request, or by the one before it"
-        return request.published
+            del self._workers[application.id], self._requests[application.id]
+            for request in requests:  # this task was cancelled: the process ends
+                request.result.cancel()
 
-    async def _publish_requests(self, application: Application, requests: Sequence["_Request"]) -> None:
-        """Publish the batches of requests in one change; the first request is the caller's own."""
-        try:
-            for request in requests:
-                try:
-                    request.current = await self._batches.get_batches(application.id, request.batches)
-                except NotFound as error:
-                    request.error = error
-            current = {batch["_id"]: batch for request in requests for batch in request.current}
-            waiting = [batch for batch in current.values() if batch["state"] == State.WAITING]
-            visible = {batch["_id"]: batch for batch in await self._publish_waiting(application, waiting)}
-        except Exception as error:
-            for request in requests[1:]:
-                request.error = request.error or error
-            raise
-        except BaseException:  # the task of the first request is cancelled: the others are published by their own
-            self._requests[application.id].extendleft(reversed(requests[1:]))
-            raise
-        for request in requests:
-            if request.error is None:
-                request.published = [visible.get(batch["_id"], batch) for batch in request.current]
+    async def _carry_out(self, application: Application, group: Sequence["_Request"]) -> None:
+        """Carry out requests in one change, and set their results."""
+        if files := [request.file for request in group if request.file is not None]:
+            await self._batches.insert_numbered([file.batch for file in files])
+        for request in group:
+            try:
+                request.current = await self._batches.get_batches(application.id, request.batches)
+            except NotFound as error:
+                request.fail(error)
+        current = {batch["_id"]: batch for request in group for batch in request.current}
+        waiting = [batch for batch in current.values() if batch["state"] == State.WAITING]
+        visible = {batch["_id"]: batch for batch in await self._publish_waiting(application, waiting, files)}
+        for request in group:
+            batches = request.current if request.file is None else [request.file.batch]
+            request.succeed([visible.get(batch["_id"], batch) for batch in batches])
 
-    async def _publish_waiting(self, application: Application, waiting: Sequence[Json]) -> list[Json]:
-        """Publish waiting batches in one change, and return them."""
-        if not waiting:
+    async def _publish_waiting(
+        self, application: Application, waiting: Sequence[Json], files: Sequence[SmallFile]
+    ) -> list[Json]:
+        """Publish waiting batches and the events of files in one change, and return their batches."""
+        if not waiting and not files:
             return []
         live = await self.read_live_kinds(application.id)
         # If a process stopped after the change and before the last step, its batches count but are still waiting.
-        stored = {batch["_id"]: batch for batch in waiting}
-        if new := [batch for batch in waiting if batch["number"] not in live]:
+        stored = {batch["_id"]: batch for batch in (*waiting, *(file.batch for file in files))}
+        if new := [batch for batch in stored.values() if batch["number"] not in live]:
             name = f"{new[0]['_id']}:published"
-            counted = await commit_with_retry(self._store, application.id, name, partial(self._add, application, new))
+            add = partial(self._add, application, new, files)
+            counted = await commit_with_retry(self._store, application.id, name, add)
             stored |= {batch["_id"]: batch for batch in counted}
-        await self._documents.update(application.id, {batch["kind"] for batch in waiting})
+        await self._documents.update(application.id, {batch["kind"] for batch in stored.values()})
         visible = {"state": State.VISIBLE}
         return await self._batches.update_all(list(stored.values()), dict.fromkeys(stored, visible))
 
-    async def _add(self, application: Application, batches: Sequence[Json], change: Change) -> list[Json]:
+    async def _add(
+        self, application: Application, batches: Sequence[Json], files: Sequence[SmallFile], change: Change
+    ) -> list[Json]:
         """Make batches count in a change, and return them with their counts, which are stored before its commit."""
         live = await read_live_batches(change)  # of this attempt: another process may have published them
         batches = [batch for batch in batches if batch["number"] not in live]
+        for file in files:
+            if file.rows.num_rows:
+                await change.append(KINDS[file.batch["kind"]].table, file.batch["number"], file.rows)
         refresh = FactRefresh(change, await self._contexts.load(application))
         counts = await refresh.add([Batch(batch["number"], batch["kind"]) for batch in batches])
         fields = {
@@ -155,10 +195,11 @@ class Publisher:
             log.error("ingest.publishing_failed", error=repr(error))
 
     async def close(self) -> None:
-        """Cancel publishing in the background."""
-        for task in self._background:
+        """Cancel publishing."""
+        tasks = [*self._background, *self._workers.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def read_live_kinds(self, application: str) -> dict[int, str]:
         """Return the kind of events of each batch that counts, by batch number."""

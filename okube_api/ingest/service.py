@@ -101,7 +101,13 @@ class Ingest:
         atomic: bool = False,
         on_progress: OnProgress | None = None,
     ) -> Json:
-        """Load a file and publish it; return the batch.  Raise the errors of `load`."""
+        """Load a file and publish it; return the batch.  Raise the errors of `load`.
+
+        A small file is loaded and published in one change, together with others that come at the same time.
+        """
+        if file.is_small and await self.batches.find_created() is None:
+            small = await self._loader.read_small(application, kind, file, atomic=atomic)
+            return await self._publisher.add(application, small)
         batch = await self.load(application, kind, file, atomic=atomic, on_progress=on_progress)
         return (await self.publish(application, [batch]))[0]
 
@@ -209,8 +215,9 @@ class Ingest:
     async def resume_in_background(self) -> None:
         """Start the work of `resume`; applications do not wait for each other."""
         self._finishing = {key: task for key, task in self._finishing.items() if not task.done()}
-        for batch in await self.batches.find_abandoned(self.clock()):
-            await self._loader.interrupt(batch)
+        abandoned = {batch["_id"] for batch in await self.batches.find_abandoned(self.clock())}
+        for batch in await self.batches.find_in_states(State.RECEIVING):
+            await self._end_receiving(batch, is_abandoned=batch["_id"] in abandoned)
         unfinished = await self.batches.find_in_states(State.WAITING, State.REMOVING)
         for application_id in {batch["application"] for batch in unfinished}:
             if application_id not in self._finishing and not await self.is_busy(application_id):
@@ -226,6 +233,13 @@ class Ingest:
     async def interrupt_received(self) -> None:
         """Interrupt all batches that are being received.  Call it only while no process can be receiving any."""
         for batch in await self.batches.find_in_states(State.RECEIVING):
+            await self._end_receiving(batch, is_abandoned=True)
+
+    async def _end_receiving(self, batch: Json, *, is_abandoned: bool) -> None:
+        """End a batch whose process has stopped: its events may count already if its file was small."""
+        if batch["number"] in await self.read_live_kinds(batch["application"]):
+            await self.batches.update(batch, {"state": State.VISIBLE})
+        elif is_abandoned:
             await self._loader.interrupt(batch)
 
     async def close(self) -> None:

@@ -200,8 +200,11 @@ class Store(Protocol):
     async def find_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
         """Return the number of each identifier, None for identifiers that have none."""
 
-    async def next_number(self, application: str, counter: str) -> int:
-        """Increment a named counter and return its value: 1, 2, 3, ..., never the same twice."""
+    async def next_number(self, application: str, counter: str, count: int = 1) -> int:
+        """Increment a named counter, which begins at 0, and return its value: never the same twice.
+
+        count: how much to add; the caller has all numbers up to the value that nobody had before.
+        """
 
 
 class Workbench(Protocol):

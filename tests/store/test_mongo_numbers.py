@@ -114,7 +114,7 @@ async def test_several_processes_on_a_server(mongo_uri: str, monkeypatch: pytest
     try:
         await check_dense([NumberRegistry(client[name]) for client in clients], 60)
         counters = await asyncio.gather(
-            *(NumberRegistry(clients[index % 3][name]).increment_counter("a", "batch") for index in range(9))
+            *(NumberRegistry(clients[index % 3][name]).increment_counter("a", "batch", 1) for index in range(9))
         )
         assert sorted(counters) == list(range(1, 10))
     finally:

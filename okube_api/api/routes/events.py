@@ -222,12 +222,16 @@ async def ingest_events(
         limit=services.settings.ingest_limit,
         size=_get_length(request) if encoding is Encoding.IDENTITY else None,
     )
-    load = services.ingest.load(access.application, kind, source, atomic=query.atomic)
-    batch = await cancel_on_disconnect(request, load, body)
-    if query.wait or not batch["stored"]:
-        (batch,) = await services.ingest.publish(access.application, [batch])
+    if query.wait and source.is_small:
+        ingest = services.ingest.ingest(access.application, kind, source, atomic=query.atomic)
+        batch = await cancel_on_disconnect(request, ingest, body)
     else:
-        services.ingest.publish_in_background(access.application, batch)
+        load = services.ingest.load(access.application, kind, source, atomic=query.atomic)
+        batch = await cancel_on_disconnect(request, load, body)
+        if query.wait or not batch["stored"]:
+            (batch,) = await services.ingest.publish(access.application, [batch])
+        else:
+            services.ingest.publish_in_background(access.application, batch)
     if batch["rejected"] and not batch["stored"]:
         raise NothingAccepted(BatchAnswer.render(batch))
     return json_response(BatchAnswer.render(batch), 201 if query.wait else 202)

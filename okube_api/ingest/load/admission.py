@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from okube_api.errors import ServiceUnavailable
+from okube_api.ingest.load.file_blocks import SMALL_BYTES
 
 TEXT_MB, PARQUET_MB = 400, 600
 """Memory to plan for a file: blocks that are parsed and normalised, and rows that wait to be written."""
-SMALL_BYTES = 2**20
 _SMALL_PLACES, _SMALL_WAITING = 8, 256
 _RESERVED_MB = 768  # for the rest of the process: DuckDB, caches, questions, refreshes
 _MOST_WAITING = 32
 _MAX_WAIT_S = 60.0
 
 
-class _Lane:
+class _LoadQueue:
     """Some units of a resource; requests for them are served in the order in which they come."""
 
     def __init__(self, units: int, most_waiting: int, max_wait_s: float) -> None:
@@ -72,8 +72,8 @@ class LoadAdmission:
 
     def __init__(self, process_memory_mb: int, *, max_wait_s: float = _MAX_WAIT_S) -> None:
         """process_memory_mb: the bound of the whole process."""
-        self._large = _Lane(max(process_memory_mb - _RESERVED_MB, TEXT_MB), _MOST_WAITING, max_wait_s)
-        self._small = _Lane(_SMALL_PLACES, _SMALL_WAITING, max_wait_s)
+        self._large = _LoadQueue(max(process_memory_mb - _RESERVED_MB, TEXT_MB), _MOST_WAITING, max_wait_s)
+        self._small = _LoadQueue(_SMALL_PLACES, _SMALL_WAITING, max_wait_s)
 
     @asynccontextmanager
     async def admit(self, *, is_parquet: bool, size: int | None) -> AsyncIterator[None]:

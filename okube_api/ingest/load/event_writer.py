@@ -15,6 +15,7 @@ from okube_api.ingest.load.file_blocks import FileBlock, Progress
 from okube_api.ingest.load.normalizer import Normalizer
 from okube_api.ingest.parse.text import RejectedLine
 from okube_api.ingest.retry import commit_with_retry
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
 
@@ -122,6 +123,12 @@ class EventWriter:
                 append = partial(self._append, rows)
                 await commit_with_retry(self._store, self._batch["application"], name, append, attempts=8, pause_s=0.05)
         return self._counts
+
+    async def collect(self, blocks: AsyncIterator[FileBlock]) -> tuple[LoadCounts, pa.Table]:
+        """Return the counts and the valid events of a small file; store its rejected lines, but no event."""
+        tables = [rows async for rows in self._normalize(blocks, None)]
+        empty = make_arrow_schema(get_stored_types(self._table)).empty_table().drop_columns("batch")
+        return self._counts, pa.concat_tables([empty, *tables])
 
     async def _append(self, rows: pa.Table, change: Change) -> None:
         await change.append(self._table, self._batch["number"], rows)

@@ -23,6 +23,7 @@ from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, ReadOptions, cr
 from okube_api.ingest.parse.text import NdjsonParser, ParsedBlock, Parser
 from okube_api.ingest.parse.transcoding import Transcoder
 
+SMALL_BYTES = 2**20
 _CHUNK_BYTES = 2**20
 _MAX_BYTES_ON_LOOP = 2**16
 
@@ -48,6 +49,11 @@ class EventFile:
     options: ReadOptions = DEFAULT_OPTIONS
     limit: int | None = None
     size: int | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the file is known to fit into one change with others."""
+        return self.size is not None and self.size <= SMALL_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +87,11 @@ async def open_event_file(path: Path, options: ReadOptions = DEFAULT_OPTIONS) ->
     The content hash includes the options, because other options can give other events.
     """
     file_format, encoding = detect_format(path)
-    content_hash = await asyncio.to_thread(_hash_content, path)
+    content_hash, size = await asyncio.to_thread(_hash_content, path)
     if parameters := options.as_parameters():
         content_hash = hashlib.blake2b(f"{content_hash} {parameters}".encode(), digest_size=32).hexdigest()
-    return EventFile(_read_chunks(path), file_format, encoding, path.name, content_hash, path, options)
+    plain_size = size if encoding is Encoding.IDENTITY else None
+    return EventFile(_read_chunks(path), file_format, encoding, path.name, content_hash, path, options, size=plain_size)
 
 
 @asynccontextmanager
@@ -184,6 +191,7 @@ async def _read_chunks(path: Path) -> AsyncIterator[bytes]:
             yield data
 
 
-def _hash_content(path: Path) -> str:
+def _hash_content(path: Path) -> tuple[str, int]:
+    """Return a hash of a file, and its size in bytes."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=32)).hexdigest()
+        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=32)).hexdigest(), file.tell()

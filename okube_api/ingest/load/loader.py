@@ -1,11 +1,15 @@
 """Loads files of events: stores the events of each file as a batch that does not count yet."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
+from okube_api.applications.repository import APPLICATIONS
 from okube_api.clock import Clock
 from okube_api.errors import Impossible, Refusal
 from okube_api.ingest.batches import Batches, State
@@ -14,10 +18,10 @@ from okube_api.ingest.encryption import LineCipher
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.admission import LoadAdmission
 from okube_api.ingest.load.event_writer import EventWriter, LoadCounts, OnProgress
-from okube_api.ingest.load.file_blocks import EventFile, open_blocks
+from okube_api.ingest.load.file_blocks import EventFile, FileBlock, open_blocks
 from okube_api.ingest.load.normalizer import Normalizer
 from okube_api.ingest.load.pseudonyms import Digests, Pseudonyms
-from okube_api.ingest.load.references import ReferenceResolver
+from okube_api.ingest.load.references import REFERENCE_COLLECTIONS, ReferenceResolver
 from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.parse.read_options import PLACE_ZONES
 from okube_api.ingest.retry import commit_with_retry
@@ -27,6 +31,15 @@ from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
 
 _HEARTBEAT_S = 15.0
+_MAX_APPLICATIONS, _MAX_CACHED_NUMBERS = 16, 100_000  # of the lookups that small files share
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SmallFile:
+    """The events of a small file: its batch, without a number, and the rows to store; there may be none."""
+
+    batch: Json
+    rows: pa.Table
 
 
 class Loader:
@@ -57,6 +70,7 @@ class Loader:
         self._batches, self._cipher, self._first_kept_day = batches, cipher, first_kept_day
         self._memory_limit, self._threads = memory_limit, threads
         self._most_rejected = most_rejected
+        self._lookups = _Lookups(store, clock, secret)
         self._admission = LoadAdmission(process_memory_mb)
 
     async def load(
@@ -79,6 +93,27 @@ class Loader:
         async with self._admission.admit(is_parquet=file.format is Format.PARQUET, size=file.size):
             return await self._load(application, kind, file, atomic=atomic, on_progress=on_progress)
 
+    async def read_small(self, application: Application, kind: str, file: EventFile, *, atomic: bool) -> SmallFile:
+        """Return the events of a small file, checked and normalised, with a batch; neither is stored.
+
+        Raise the errors of `load`; a file that is refused is stored as a batch without events.
+        """
+        async with self._admission.admit(is_parquet=file.format is Format.PARQUET, size=file.size):
+            batch = self._batches.build(application.id, kind, _describe_file(file, atomic=atomic))
+            try:
+                counts, rows = await self._collect_events(application, batch, file)
+                if atomic and counts.rejected:
+                    raise AtomicLoadRefused(counts)
+            except Refusal as refusal:
+                await self._batches.insert_numbered([batch])
+                await self._refuse(batch, refusal)
+                raise
+            except BaseException:
+                with suppress(Exception):  # the first error is the one to report
+                    await asyncio.shield(self._batches.delete_rejected(batch))
+                raise
+            return SmallFile(batch | counts.as_fields() | {"stored": counts.stored}, rows)
+
     async def _load(
         self, application: Application, kind: str, file: EventFile, *, atomic: bool, on_progress: OnProgress | None
     ) -> Json:
@@ -87,8 +122,7 @@ class Loader:
                 return earlier
             await self._drop_events(earlier)
             await self._batches.delete(earlier)
-        about = {"format": file.format, "name": file.name, "content": file.content_hash, "atomic": atomic}
-        batch = await self._batches.create(application.id, kind, {key: value for key, value in about.items() if value})
+        batch = await self._batches.create(application.id, kind, _describe_file(file, atomic=atomic))
         try:
             async with self._heartbeat(batch):
                 counts = await self._write_events(application, batch, file, on_progress)
@@ -107,14 +141,33 @@ class Loader:
     async def _write_events(
         self, application: Application, batch: Json, file: EventFile, on_progress: OnProgress | None
     ) -> LoadCounts:
-        kind = KINDS[batch["kind"]]
+        pseudonyms = Pseudonyms(self._store, application.id, self._secret)
+        resolver = ReferenceResolver(self._store, self._clock, application)
+        async with self._open_writer(application, batch, file, pseudonyms, resolver) as (writer, blocks):
+            return await writer.write(blocks, on_progress)
+
+    async def _collect_events(
+        self, application: Application, batch: Json, file: EventFile
+    ) -> tuple[LoadCounts, pa.Table]:
+        pseudonyms, resolver = self._lookups.get(application)
+        async with self._open_writer(application, batch, file, pseudonyms, resolver) as (writer, blocks):
+            return await writer.collect(blocks)
+
+    @asynccontextmanager
+    async def _open_writer(
+        self,
+        application: Application,
+        batch: Json,
+        file: EventFile,
+        pseudonyms: Pseudonyms,
+        resolver: ReferenceResolver,
+    ) -> AsyncIterator[tuple[EventWriter, AsyncIterator[FileBlock]]]:
         now_ms = round(self._clock().timestamp() * 1000)
         digests = Digests(self._memory_limit, self._threads)
-        resolver = ReferenceResolver(self._store, self._clock, application)
         zones = await resolver.load_zones() if file.options.timezone == PLACE_ZONES else None
         normalizer = Normalizer(
-            kind,
-            Pseudonyms(self._store, application.id, self._secret),
+            KINDS[batch["kind"]],
+            pseudonyms,
             resolver,
             digests,
             now_ms=now_ms,
@@ -126,7 +179,7 @@ class Loader:
         )
         try:
             async with open_blocks(batch["kind"], file, zones) as blocks:
-                return await writer.write(blocks, on_progress)
+                yield writer, blocks
         finally:
             digests.close()
 
@@ -165,6 +218,40 @@ class Loader:
 
         name = f"{batch['_id']}:dropped:{new_id(self._clock())}"
         await commit_with_retry(self._store, batch["application"], name, drop)
+
+
+def _describe_file(file: EventFile, *, atomic: bool) -> Json:
+    about = {"format": file.format, "name": file.name, "content": file.content_hash, "atomic": atomic}
+    return {key: value for key, value in about.items() if value}
+
+
+class _Lookups:
+    """Numbers of users and ids of resources that small files have named, for the applications of the last ones.
+
+    Ids of resources are looked up again after any document has changed on which they depend.
+    """
+
+    def __init__(self, store: Store, clock: Clock, secret: bytes) -> None:
+        self._store, self._clock, self._secret = store, clock, secret
+        self._pseudonyms: OrderedDict[str, Pseudonyms] = OrderedDict()
+        self._resolvers: dict[str, tuple[str | None, ReferenceResolver]] = {}
+
+    def get(self, application: Application) -> tuple[Pseudonyms, ReferenceResolver]:
+        """Return the lookups of an application."""
+        if application.id not in self._pseudonyms:
+            self._pseudonyms[application.id] = Pseudonyms(
+                self._store, application.id, self._secret, max_cached=_MAX_CACHED_NUMBERS
+            )
+        self._pseudonyms.move_to_end(application.id)
+        if len(self._pseudonyms) > _MAX_APPLICATIONS:
+            oldest, _ = self._pseudonyms.popitem(last=False)
+            self._resolvers.pop(oldest, None)
+        revision = self._store.revision(APPLICATIONS, *REFERENCE_COLLECTIONS)
+        stored_revision, resolver = self._resolvers.get(application.id, (None, None))
+        if resolver is None or revision is None or stored_revision != revision:
+            resolver = ReferenceResolver(self._store, self._clock, application)
+            self._resolvers[application.id] = revision, resolver
+        return self._pseudonyms[application.id], resolver
 
 
 class AtomicLoadRefused(Impossible):

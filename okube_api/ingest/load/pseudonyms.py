@@ -4,7 +4,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from hashlib import blake2b
+from functools import partial
+from hashlib import blake2b, md5
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from okube_api.store.protocol import Store, Workbench
 USER, DEVICE = "user", "device"
 _HASH_BYTES = 16
 _MAX_CACHED_NUMBERS = 2_000_000
+_FEW_TEXTS = 2000  # hashed faster without a database
 
 Halves = NDArray[np.uint64]
 """128-bit hashes as two integers each: shape (hashes, 2)."""
@@ -39,47 +41,53 @@ def hash_names(salt: bytes, kind: str, names: Iterable[str]) -> list[bytes]:
     return hashes
 
 
+_NO_NUMBERS = np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.int64)
+
+
 class _NumberCache:
     """Cache of numbers by hash, in sorted arrays: a tenth of a dictionary's memory, and many look-ups in one call."""
 
-    def __init__(self) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
-        # The two halves of the cached hashes, sorted by the first half.
-        self._first, self._second = np.empty(0, np.uint64), np.empty(0, np.uint64)
-        self._numbers = np.empty(0, np.int64)
+    def __init__(self, max_numbers: int) -> None:
+        self._max_numbers = max_numbers
+        # The two halves of the cached hashes, sorted by the first half, and the numbers.  They are replaced together:
+        # several threads may read and add at the same time.
+        self._arrays = _NO_NUMBERS
 
     def look_up(self, hashes: Halves) -> Ints:
         """Return the number of each hash, -1 where it is not cached."""
-        if len(self._numbers) == 0:
+        cached_first, cached_second, cached_numbers = self._arrays
+        if len(cached_numbers) == 0:
             return np.full(len(hashes), -1)
         by_first = np.argsort(hashes[:, 0])  # searching in ascending order is several times faster
         first, second = hashes[by_first].T
-        at = np.minimum(np.searchsorted(self._first, first), len(self._first) - 1)
+        at = np.minimum(np.searchsorted(cached_first, first), len(cached_first) - 1)
+        is_cached = (cached_first[at] == first) & (cached_second[at] == second)
         numbers = np.empty(len(hashes), np.int64)
-        numbers[by_first] = np.where((self._first[at] == first) & (self._second[at] == second), self._numbers[at], -1)
+        numbers[by_first] = np.where(is_cached, cached_numbers[at], -1)
         return numbers
 
     def add(self, hashes: Halves, numbers: Ints) -> None:
         """Add hashes that are not cached yet; empty the cache first if it would become too large."""
-        if len(self._numbers) + len(numbers) > _MAX_CACHED_NUMBERS:
-            self._clear()
+        cached_first, cached_second, cached_numbers = self._arrays
+        if len(cached_numbers) + len(numbers) > self._max_numbers:
+            cached_first, cached_second, cached_numbers = _NO_NUMBERS
         by_first = np.argsort(hashes[:, 0])
         hashes, numbers = hashes[by_first], numbers[by_first]
-        at = np.searchsorted(self._first, hashes[:, 0])
-        self._first = np.insert(self._first, at, hashes[:, 0])
-        self._second = np.insert(self._second, at, hashes[:, 1])
-        self._numbers = np.insert(self._numbers, at, numbers)
+        at = np.searchsorted(cached_first, hashes[:, 0])
+        self._arrays = (
+            np.insert(cached_first, at, hashes[:, 0]),
+            np.insert(cached_second, at, hashes[:, 1]),
+            np.insert(cached_numbers, at, numbers),
+        )
 
 
 class Pseudonyms:
     """Numbers of the users and devices of an application; recently used ones are cached."""
 
-    def __init__(self, store: Store, application: str, secret: bytes) -> None:
+    def __init__(self, store: Store, application: str, secret: bytes, *, max_cached: int = _MAX_CACHED_NUMBERS) -> None:
         self._store, self._application = store, application
         self._salt = derive_salt(secret, application)
-        self._caches: defaultdict[str, _NumberCache] = defaultdict(_NumberCache)
+        self._caches: defaultdict[str, _NumberCache] = defaultdict(partial(_NumberCache, max_cached))
 
     async def assign_numbers(self, kind: str, names: pa.ChunkedArray) -> Ints:
         """Return the number of each name; new names get new numbers.
@@ -130,7 +138,10 @@ class Digests:
     def hash_texts(self, texts: pa.ChunkedArray) -> tuple[Ints, Ints, Flags]:
         """Return both halves of the hash of each text, and which values are texts; a null has no hash."""
         halves, given = np.zeros((len(texts), 2), np.int64), texts.is_valid().to_numpy()
-        if given.any():
+        if 0 < np.count_nonzero(given) <= _FEW_TEXTS:
+            hashes = [md5(text.encode(), usedforsecurity=False).digest() for text in texts.drop_null().to_pylist()]
+            halves[given] = np.frombuffer(b"".join(hashes), np.int64).reshape(-1, 2)
+        elif given.any():
             if self._workbench is None:
                 self._workbench = self._stack.enter_context(open_workbench(self._memory_limit, self._threads))
             self._workbench.load("texts", pa.table({"place": np.flatnonzero(given), "text": texts.drop_null()}))

@@ -18,6 +18,7 @@ from okube_api.store.values import Json
 SITE, POI, CAMPAIGN, EQUIPMENT = "site", "point of interest", "campaign", "equipment"
 REFERENCES: Mapping[str, str] = {"site": SITE, "poi": POI, "campaign": CAMPAIGN, "equipment": EQUIPMENT}
 """The kind of resource that a field of an event names, by field."""
+REFERENCE_COLLECTIONS = (SITES, POIS, CAMPAIGNS, EQUIPMENTS)
 _NAMED = (SITE, POI)  # kinds of resources that events may also name by their exact name
 _MAX_CACHED_NAMES = 200_000
 

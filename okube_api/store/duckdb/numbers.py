@@ -43,10 +43,10 @@ def assign_numbers(cursor: Cursor, application: str, kind: str, identifiers: Seq
     return [numbers[identifier] for identifier in identifiers]
 
 
-def increment_counter(cursor: Cursor, application: str, counter: str) -> int:
-    """Increment a counter and return its value, 1 for a new one."""
-    sql = "UPDATE _counters SET last = last + 1 WHERE application = ? AND name = ? RETURNING last"
-    if updated := cursor.execute(sql, [application, counter]).fetchall():
+def increment_counter(cursor: Cursor, application: str, counter: str, count: int) -> int:
+    """Increment a counter, which begins at 0, and return its value."""
+    sql = "UPDATE _counters SET last = last + ? WHERE application = ? AND name = ? RETURNING last"
+    if updated := cursor.execute(sql, [count, application, counter]).fetchall():
         return int(updated[0][0])
-    cursor.execute("INSERT INTO _counters VALUES (?, ?, 1)", [application, counter])
-    return 1
+    cursor.execute("INSERT INTO _counters VALUES (?, ?, ?)", [application, counter, count])
+    return count

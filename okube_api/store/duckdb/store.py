@@ -255,10 +255,12 @@ class DuckStore:
         )
         return [by_identifier.get(identifier) for identifier in identifiers]
 
-    async def next_number(self, application: str, counter: str) -> int:
+    async def next_number(self, application: str, counter: str, count: int = 1) -> int:
         """Increment a counter and return its value."""
         async with self._write_locks["_numbers"]:
-            return await self._database.write(lambda cursor: numbers.increment_counter(cursor, application, counter))
+            return await self._database.write(
+                lambda cursor: numbers.increment_counter(cursor, application, counter, count)
+            )
 
 
 def _fetch_rows(statement: Sql, cursor: Cursor) -> ResultRows:

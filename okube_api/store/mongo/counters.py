@@ -11,8 +11,8 @@ from okube_api.store.values import Json
 _MAX_ATTEMPTS = 50
 
 
-async def increment_field(collection: Any, match: Json, field: str, initial: Json) -> Json:
-    """Increment a field by one and return the document; first insert it with `initial` when it does not exist.
+async def increment_field(collection: Any, match: Json, field: str, initial: Json, by: int = 1) -> Json:
+    """Increment a field and return the document; first insert it with `initial` when it does not exist.
 
     Upserts are not used: of several concurrent upserts, some servers refuse all but one instead of updating.
     """
@@ -20,7 +20,7 @@ async def increment_field(collection: Any, match: Json, field: str, initial: Jso
         try:
             with time_limit(WRITE_S):
                 document: Json | None = await collection.find_one_and_update(
-                    match, {"$inc": {field: 1}}, return_document=True
+                    match, {"$inc": {field: by}}, return_document=True
                 )
                 if document is not None:
                     return document

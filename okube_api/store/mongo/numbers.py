@@ -73,10 +73,11 @@ class NumberRegistry:
         result: list[int] = numbers.tolist()
         return result
 
-    async def increment_counter(self, application: str, counter: str) -> int:
+    async def increment_counter(self, application: str, counter: str, count: int) -> int:
         """Increment a counter and return its value."""
         match = {"_id": f"{application} {counter}"}
-        document = await increment_field(self._counters, match, "last", {"application": application, "last": 0})
+        initial = {"application": application, "last": 0}
+        document = await increment_field(self._counters, match, "last", initial, count)
         return int(document["last"])
 
     async def delete(self, application: str) -> None:

@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from okube_api.errors import ServiceUnavailable
-from okube_api.ingest.load.admission import PARQUET_MB, SMALL_BYTES, TEXT_MB, LoadAdmission
+from okube_api.ingest.load.admission import PARQUET_MB, TEXT_MB, LoadAdmission
+from okube_api.ingest.load.file_blocks import SMALL_BYTES
 
 pytestmark = pytest.mark.anyio
 

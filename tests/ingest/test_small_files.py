@@ -1,0 +1,112 @@
+"""Test that small files that come at the same time are stored in one change, each with an answer of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+from okube_api.errors import Refusal
+from okube_api.ingest.batches import State
+from okube_api.ingest.load.file_blocks import EventFile
+from okube_api.ingest.parse.codecs import Format
+from okube_api.store.errors import Unavailable
+from okube_api.store.protocol import Change, Store
+from okube_api.store.values import Json
+
+from tests.ingest.ingest_app import IngestApp, stream_chunks
+from tests.ingest.spring import build_spring_tenant
+
+pytestmark = pytest.mark.anyio
+
+FILES = 30
+
+
+class CountingStore:
+    """A store that counts its changes, and whose process stops after the commit of one of them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.changes, self.stops_after_commit = 0, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @asynccontextmanager
+    async def begin_change(self, application: str, name: str) -> AsyncIterator[Change]:
+        """Begin a change."""
+        self.changes += 1
+        async with self._store.begin_change(application, name) as change:
+            yield change
+        if self.stops_after_commit:
+            raise Unavailable("The process stopped.")
+
+
+@pytest.fixture
+async def app(empty_store: Store) -> IngestApp:
+    """Provide the documents of the spring in a store that counts changes."""
+    store: Any = CountingStore(empty_store)
+    return await IngestApp(store, build_spring_tenant()).create_documents()
+
+
+def build_visit(number: int) -> Json:
+    """Return a visit of a user of its own."""
+    return {"user": f"u{number}", "site": "lyon-2", "at": "2024-03-28T10:00:00Z"}
+
+
+def build_file(*events: Json) -> EventFile:
+    """Return a small NDJSON file."""
+    data = b"\n".join(map(orjson.dumps, events))
+    return EventFile(stream_chunks(data, 7), Format.NDJSON, size=len(data))
+
+
+async def test_files_at_the_same_time_share_changes(app: IngestApp) -> None:
+    """Check the batches, that no number is given twice, and that later files waited for one change together."""
+    files = [build_file(build_visit(number), build_visit(number)) for number in range(FILES)]
+    batches = await asyncio.gather(*(app.ingest.ingest(app.application, "visits", file) for file in files))
+    assert len({batch["number"] for batch in batches}) == FILES
+    assert {(batch["state"], batch["accepted"], batch["duplicate"]) for batch in batches} == {(State.VISIBLE, 1, 1)}
+    stored = [await app.ingest.batches.get_batch(app.application.id, batch["_id"]) for batch in batches]
+    assert stored == batches
+    counting: Any = app.store
+    assert counting.changes < FILES / 2
+
+
+async def test_a_refused_file_does_not_affect_the_others(app: IngestApp) -> None:
+    """Send a file with an invalid line, which must be valid as a whole, between others."""
+    files = [build_file(build_visit(0)), build_file(build_visit(1), {"user": "x"}), build_file(build_visit(2))]
+    requests = (app.ingest.ingest(app.application, "visits", file, atomic=True) for file in files)
+    first, refused, last = await asyncio.gather(*requests, return_exceptions=True)
+    assert isinstance(refused, Refusal)
+    assert [batch["accepted"] for batch in (first, last) if isinstance(batch, dict)] == [1, 1]
+    (batch,) = await app.ingest.batches.find_in_states(State.REFUSED, application=app.application.id)
+    assert (batch["rejected"], batch["accepted"]) == (1, 0)
+
+
+async def test_a_cancelled_request_does_not_stop_the_others(app: IngestApp) -> None:
+    """Cancel the first of the requests while the others wait for it."""
+    tasks = [
+        asyncio.create_task(app.ingest.ingest(app.application, "visits", build_file(build_visit(number))))
+        for number in range(5)
+    ]
+    await asyncio.sleep(0.01)
+    tasks[0].cancel()
+    batches = await asyncio.gather(*tasks[1:])
+    assert {batch["accepted"] for batch in batches} == {1}
+
+
+@pytest.mark.parametrize("sent_again", [False, True])
+async def test_events_that_were_committed_are_visible_after_a_stop(app: IngestApp, *, sent_again: bool) -> None:
+    """Stop between the commit and the last write of the batch; then resume, and perhaps send the file again."""
+    counting: Any = app.store
+    counting.stops_after_commit = True
+    with pytest.raises(Unavailable):
+        await app.ingest.ingest(app.application, "visits", build_file(build_visit(1)))
+    counting.stops_after_commit = False
+    await app.ingest.resume()
+    (batch,) = await app.ingest.batches.find_in_states(*State, application=app.application.id)
+    assert (batch["state"], batch["accepted"]) == (State.VISIBLE, 1)
+    if sent_again:
+        again = await app.ingest.ingest(app.application, "visits", build_file(build_visit(1)))
+        assert (again["accepted"], again["duplicate"]) == (0, 1)
