@@ -250,9 +250,9 @@ class MongoStore:
         """Return the number of each identifier, None for identifiers that have none."""
         return await self._numbers.find_numbers(application, kind, identifiers)
 
-    async def next_number(self, application: str, counter: str) -> int:
+    async def next_number(self, application: str, counter: str, count: int = 1) -> int:
         """Increment a counter and return its value."""
-        return await self._numbers.increment_counter(application, counter)
+        return await self._numbers.increment_counter(application, counter, count)
 
 
 def _build_client(url: str, **options: Any) -> Any:
