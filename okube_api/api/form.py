@@ -127,10 +127,10 @@ def _convert_list(texts: list[str], annotation: Any, pointer: str) -> list[Any]:
     kinds = list_types(annotation)
     has_lists = any(get_origin(kind) is list for kind in kinds)
     if len(texts) == 1 and str not in kinds:
-        whole = _parse_json(texts[0])
+        parsed = _parse_json(texts[0])
         # A list of lists has only lists; any other list is its only item.
-        if isinstance(whole, list) and (not has_lists or all(isinstance(item, list) for item in whole)):
-            return whole
+        if isinstance(parsed, list) and (not has_lists or all(isinstance(item, list) for item in parsed)):
+            return parsed
     items = []
     for text in texts:
         item = _parse_json(text) if has_lists else None
