@@ -55,16 +55,23 @@ class AttributionContext:
 class ConversionBlock:
     """Rows of the local days of `span`: about 100,000 outcomes in all, or those of one day.
 
-    outcomes: in order of day, site, user and time.  credits: in the same order, then by campaign.
+    outcomes: in order of day, site, user and time.  credits: in the same order, then by campaign; None where they were
+    not requested.
     """
 
     span: DayRange
     outcomes: pa.Table
-    credits: pa.Table
+    credits: pa.Table | None
 
 
 def derive_conversion(
-    touches: pa.Table, visits: pa.Table, purchases: pa.Table, context: AttributionContext, span: DayRange
+    touches: pa.Table,
+    visits: pa.Table,
+    purchases: pa.Table,
+    context: AttributionContext,
+    span: DayRange,
+    *,
+    with_credits: bool = True,
 ) -> Iterator[ConversionBlock]:
     """Yield the outcomes of the local days of `span` and their credits, in blocks that together cover all days.
 
@@ -80,7 +87,8 @@ def derive_conversion(
         paths = build_paths(indexed_touches, of_block.user, of_block.at_ms)
         campaigns = _count_campaigns(indexed_touches, paths)
         attributed = _AttributedOutcomes(of_block, weight, indexed_touches, paths, campaigns)
-        yield ConversionBlock(days, _build_outcomes(attributed, sites, context), _build_credits(attributed, sites))
+        credit_rows = _build_credits(attributed, sites) if with_credits else None
+        yield ConversionBlock(days, _build_outcomes(attributed, sites, context), credit_rows)
 
 
 def look_up_weights(weights: pa.Table, user: Ints) -> Ints:

@@ -36,7 +36,13 @@ from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Change
 
 _MAX_DAYS = 62  # read and derived together
-_FEW_USERS = 2000  # for more users, a query for their days does not pay
+_FEW_USERS, _FEW_EVENTS = 2000, 200_000  # for more users or events, a query for the users' days does not pay
+_PURCHASE_FIELDS = frozenset(("conversion", "purchase_count", "revenue_micro"))
+"""The fields of outcomes of visits that depend on purchases.  Outcomes without a visit have only these."""
+_PURCHASE_GRAINS = tuple(
+    grain for grain in OUTCOMES.grains if any(measure.field in _PURCHASE_FIELDS for measure in grain.measures)
+)
+"""The grains of outcomes that depend on purchases: the others sum visits and their delays."""
 T = TypeVar("T")
 
 
@@ -52,7 +58,10 @@ async def refresh_conversion(
     )
     delta = next(iter(tasks.values())).delta
     outcome_days, exposure_days = await _find_affected_days(change, context, tasks)
-    touch_days = await _refresh_outcomes(change, inputs, delta, sorted(outcome_days))
+    are_visits_same = tasks.keys().isdisjoint(("touches", "visits")) and not any(
+        task.extra_days for task in tasks.values()
+    )
+    touch_days = await _refresh_outcomes(change, inputs, delta, sorted(outcome_days), are_visits_same=are_visits_same)
     await _refresh_cohorts(change, inputs, sorted(touch_days))
     await _refresh_exposures(change, inputs, delta, sorted(exposure_days))
     if "deliveries" in tasks:
@@ -72,7 +81,7 @@ async def _find_affected_days(
         timezones = sorted(set(context.sites["timezone"].to_pylist()))
         async for touches in read_changed_events(change, TOUCHES, tasks["touches"]):
             days = find_outcome_days_of_touches(touches, context.windows, timezones)
-            outcome_days |= await _keep_days_of_users(change, days, np.unique(to_integers(touches["user"])))
+            outcome_days |= await _keep_days_of_users(change, days, to_integers(touches["user"]))
             exposure_days.update(np.unique(to_local_days(to_integers(touches["at"]), context.timezone)).tolist())
         exposure_days |= tasks["touches"].extra_days
     for kind in (VISITS, PURCHASES):
@@ -87,9 +96,10 @@ async def _find_affected_days(
 async def _keep_days_of_users(change: Change, days: Ints, users: Ints) -> set[int]:
     """Return the days, among `days`, on which the users have outcomes; all of `days` when there are many users.
 
+    users: the user of each changed event.
     A new outcome is not missed, because the day of its visit or purchase is refreshed anyway.
     """
-    if len(days) == 0 or len(users) > _FEW_USERS:
+    if len(days) == 0 or len(users) > _FEW_EVENTS or len(users := np.unique(users)) > _FEW_USERS:
         return set(days.tolist())
     where = Between("part", int(days[0]), int(days[-1])) & OneOf("user", tuple(users.tolist()))
     rows = await change.aggregate(Aggregate(OUTCOMES.table, where, ("day",)))
@@ -112,10 +122,17 @@ def _to_utc_days(range_ms: RangeMs) -> DayRange:
 # -- outcomes, credits, cohorts ------------------------------------------------------------------------------
 
 
-async def _refresh_outcomes(change: Change, inputs: AttributionContext, delta: BatchDelta, days: list[int]) -> set[int]:
-    """Write days of outcomes and credits; return the days of the credited touches of the rows before and after."""
+async def _refresh_outcomes(
+    change: Change, inputs: AttributionContext, delta: BatchDelta, days: list[int], *, are_visits_same: bool
+) -> set[int]:
+    """Write days of outcomes and credits; return the days of the credited touches of the rows before and after.
+
+    are_visits_same: whether only purchases change.  Credits and some rollups of outcomes then stay as they are: they
+    depend on visits and their paths alone.
+    """
     touches, visits, purchases = (DayReader(change, kind, delta) for kind in (TOUCHES, VISITS, PURCHASES))
-    outcome_writer, credit_writer = BufferedFactWriter(change, OUTCOMES), BufferedFactWriter(change, CREDITS)
+    outcome_writer = BufferedFactWriter(change, OUTCOMES, _PURCHASE_GRAINS if are_visits_same else None)
+    credit_writer = BufferedFactWriter(change, CREDITS)
     touch_days: set[int] = set()
     for group in group_days(days, _MAX_DAYS):
         span = group[0], group[-1]
@@ -127,6 +144,7 @@ async def _refresh_outcomes(change: Change, inputs: AttributionContext, delta: B
             await purchases.read_days(*outcome_span),
             inputs,
             span,
+            with_credits=not are_visits_same,
         )
         while (block := await _next(blocks)) is not None:
             days_of_block = [day for day in group if block.span[0] <= day <= block.span[1]]
@@ -134,7 +152,8 @@ async def _refresh_outcomes(change: Change, inputs: AttributionContext, delta: B
                 rows = _filter_days(block.outcomes, days_of_block)
                 touch_days |= await _read_touch_days(change, days_of_block) | _to_set(rows["touch_day"])
                 await outcome_writer.replace(days_of_block, rows)
-                await credit_writer.replace(days_of_block, _filter_days(block.credits, days_of_block))
+                if block.credits is not None:
+                    await credit_writer.replace(days_of_block, _filter_days(block.credits, days_of_block))
     await outcome_writer.finish()
     await credit_writer.finish()
     return touch_days

@@ -1,7 +1,7 @@
 """Replaces whole days of a fact, and writes their rollups."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -28,10 +28,13 @@ _BUFFERED_ROWS = 100_000
 
 
 class FactWriter:
-    """Replaces days of one fact and of its rollups by day; `finish` then refreshes those by week and by month."""
+    """Replaces days of one fact and of its rollups by day; `finish` then refreshes those by week and by month.
 
-    def __init__(self, change: Change, fact: Fact) -> None:
-        self._change, self._fact = change, fact
+    grains: those whose rollups can change; the others are left as they are.
+    """
+
+    def __init__(self, change: Change, fact: Fact, grains: Sequence[Grain]) -> None:
+        self._change, self._fact, self._grains = change, fact, grains
         self._days: set[int] = set()
 
     async def replace(self, days: Collection[int], rows: pa.Table) -> None:
@@ -44,7 +47,7 @@ class FactWriter:
         complete = await asyncio.to_thread(add_buckets, self._fact, rows)
         if self._fact.is_stored:
             await self._change.replace(self._fact.table, sorted(days), complete)
-        rollups = roll_up_days(self._fact, complete)
+        rollups = roll_up_days(self._fact, complete, self._grains)
         while (rollup := await asyncio.to_thread(next, rollups, None)) is not None:
             await self._change.replace(rollup[0], sorted(days), rollup[1])
         self._days |= set(days)
@@ -53,7 +56,7 @@ class FactWriter:
         """Write the rollups of the weeks and months whose days were replaced."""
         days = np.array(sorted(self._days), np.int64)
         for span in (Span.WEEK, Span.MONTH):
-            grains = [grain for grain in self._fact.grains if span in grain.spans]
+            grains = [grain for grain in self._grains if span in grain.spans]
             for first, last in find_ranges(set(bucket_numbers(days, span).tolist()) if grains else ()):
                 for grain in grains:
                     await self._sum_days(grain, span, first, last)
@@ -84,12 +87,16 @@ class BufferedFactWriter:
     Whole days are replaced, or only those of the users of a slice.
     """
 
-    def __init__(self, change: Change | UserSlice, fact: Fact) -> None:
+    def __init__(self, change: Change | UserSlice, fact: Fact, grains: Sequence[Grain] | None = None) -> None:
+        """Set up a writer.
+
+        grains: those whose rollups can change, None for all of the fact.
+        """
         self._writer: FactWriter | FactPatcher
         if isinstance(change, UserSlice) and change.has_part_of(fact):
             self._writer = FactPatcher(change, fact)
         else:
-            self._writer = FactWriter(change, fact)
+            self._writer = FactWriter(change, fact, fact.grains if grains is None else grains)
         self._days: list[int] = []
         self._blocks: list[pa.Table] = []
         self._old_blocks: list[pa.Table] = []

@@ -48,7 +48,7 @@ def credit_campaigns(journeys: Sequence[Journey]) -> dict[str, dict[str, Fractio
     events = tables.build_touches(truth), tables.build_visits(truth), tables.build_purchases(truth)
     blocks = derive_conversion(events[0], events[1], events[2], tables.build_inputs(truth), (19_000, 21_000))
     totals: dict[str, dict[str, Fraction]] = {model: defaultdict(Fraction) for model in CREDIT}
-    for row in (row for block in blocks for row in block.credits.to_pylist()):
+    for row in (row for block in blocks if block.credits is not None for row in block.credits.to_pylist()):
         for model, credit in CREDIT.items():
             totals[model][row["campaign"]] += credit(row)
     return {model: {name: credit for name, credit in total.items() if credit} for model, total in totals.items()}

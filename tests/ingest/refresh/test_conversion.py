@@ -1,10 +1,11 @@
 """Facts of conversion in a store after batches in any order, batches that are removed, and a rebuild of all days."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import pytest
+from okube_api.catalogue.fact import Span
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
 from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.events import tables
@@ -86,6 +87,29 @@ async def test_facts_follow_added_and_removed_batches(store: Store) -> None:
     await facts.add(3, second)
     await facts.remove(2)
     await assert_facts(facts, truth)
+
+
+async def test_purchases_leave_credits_and_rollups_of_visits_as_they_are(store: Store) -> None:
+    """Add purchases to touches and visits, remove some, and add them again: only what depends on them is written."""
+    truth = keep_spring(alpha().truth)
+    facts = fact_store.FactStore(store, partial(refresh, fact_store.build_context(truth), build_panel(truth)))
+    events = build_events(truth)
+    table, rows = events.pop("purchases")
+    await facts.add(1, events)
+    unwritten = [*CREDITS.tables, *(OUTCOMES.rollup(grain, Span.DAY) for grain in OUTCOMES.grains[2:])]
+    versions = await read_versions(store, unwritten)
+    await facts.add(2, {"purchases": (table, rows[::2])})
+    await facts.add(3, {"purchases": (table, rows[1::2])})
+    await facts.remove(2)
+    await facts.add(4, {"purchases": (table, rows)})
+    assert await read_versions(store, unwritten) == versions
+    await assert_facts(facts, truth)
+
+
+async def read_versions(store: Store, of_tables: Sequence[Table]) -> dict[str, str]:
+    """Return the versions of tables by name."""
+    async with store.open_reader(fact_store.APPLICATION) as reader:
+        return {table.name: reader.version_of(table) for table in of_tables}
 
 
 @EMBEDDED
