@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 
+from okube_api.store.arrays import Ints
 from okube_api.store.duckdb.connection import Cursor, fetch_table
 
 
@@ -15,32 +17,42 @@ def create_tables(cursor: Cursor) -> None:
     cursor.execute("CREATE TABLE IF NOT EXISTS _counters (application VARCHAR, name VARCHAR, last BIGINT)")
 
 
-def find_numbers(cursor: Cursor, application: str, kind: str, identifiers: Sequence[bytes]) -> dict[bytes, int]:
-    """Return the numbers of the identifiers that have one."""
-    cursor.register("given", pa.table({"identifier": pa.array(identifiers, pa.binary())}))
-    rows = fetch_table(
-        cursor,
-        "SELECT identifier, number FROM _numbers "
-        "WHERE application = ? AND kind = ? AND identifier IN (SELECT identifier FROM given)",
-        [application, kind],
-    )
-    cursor.unregister("given")
-    return dict(zip(rows["identifier"].to_pylist(), rows["number"].to_pylist(), strict=True))
+def find_numbers(cursor: Cursor, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
+    """Return the number of each identifier, None for identifiers that have none."""
+    numbers = _look_up(cursor, application, kind, pa.array(identifiers, pa.binary()))
+    return [None if number < 0 else number for number in numbers.tolist()]
 
 
 def assign_numbers(cursor: Cursor, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int]:
     """Return the number of each identifier; new identifiers get the next numbers."""
-    numbers = find_numbers(cursor, application, kind, identifiers)
-    if new := [identifier for identifier in dict.fromkeys(identifiers) if identifier not in numbers]:
+    encoded = pa.array(identifiers, pa.binary()).dictionary_encode()
+    distinct = encoded.dictionary
+    numbers = _look_up(cursor, application, kind, distinct)
+    new = np.flatnonzero(numbers < 0)
+    if len(new):
         sql = "SELECT coalesce(max(number) + 1, 0) FROM _numbers WHERE application = ? AND kind = ?"
         first = cursor.execute(sql, [application, kind]).fetchall()[0][0]
-        new_numbers = range(first, first + len(new))
-        rows = pa.table({"identifier": pa.array(new, pa.binary()), "number": pa.array(new_numbers, pa.int64())})
+        numbers[new] = np.arange(first, first + len(new))
+        rows = pa.table({"identifier": distinct.take(pa.array(new)), "number": numbers[new]})
         cursor.register("new_numbers", rows)
         cursor.execute("INSERT INTO _numbers SELECT ?, ?, identifier, number FROM new_numbers", [application, kind])
         cursor.unregister("new_numbers")
-        numbers.update(zip(new, new_numbers, strict=True))
-    return [numbers[identifier] for identifier in identifiers]
+    assigned: list[int] = numbers[encoded.indices.to_numpy()].tolist()
+    return assigned
+
+
+def _look_up(cursor: Cursor, application: str, kind: str, identifiers: pa.Array) -> Ints:
+    """Return the number of each identifier, -1 for identifiers that have none."""
+    numbers = np.full(len(identifiers), -1, np.int64)
+    cursor.register("given", pa.table({"place": np.arange(len(identifiers)), "identifier": identifiers}))
+    rows = fetch_table(
+        cursor,
+        "SELECT place, number FROM _numbers JOIN given USING (identifier) WHERE application = ? AND kind = ?",
+        [application, kind],
+    )
+    cursor.unregister("given")
+    numbers[rows["place"].to_numpy()] = rows["number"].to_numpy()
+    return numbers
 
 
 def increment_counter(cursor: Cursor, application: str, counter: str, count: int) -> int:

@@ -250,10 +250,7 @@ class DuckStore:
 
     async def find_numbers(self, application: str, kind: str, identifiers: Sequence[bytes]) -> list[int | None]:
         """Return the number of each identifier, None for identifiers that have none."""
-        by_identifier = await self._database.call(
-            lambda cursor: numbers.find_numbers(cursor, application, kind, identifiers)
-        )
-        return [by_identifier.get(identifier) for identifier in identifiers]
+        return await self._database.call(lambda cursor: numbers.find_numbers(cursor, application, kind, identifiers))
 
     async def next_number(self, application: str, counter: str, count: int = 1) -> int:
         """Increment a counter and return its value."""
