@@ -1,8 +1,10 @@
 """Numbers of answers in one form, to check that okube and its competitors return the same ones."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,10 +12,11 @@ import orjson
 
 from okube_api.bench.world import FIRST
 from okube_api.catalogue.buckets import bucket_numbers, to_ordinal
+from okube_api.engine.results import AMOUNT_DIGITS
 
 TOTAL = "all"
 _BUCKETS = ("day", "week", "month")
-_ROUNDING = 0.5e-4 + 1e-9  # answers of okube have four decimals
+_INEXACT = 1e-9  # of the arithmetic of competitors
 _FIRST_BUCKETS = {name: int(bucket_numbers(np.array([to_ordinal(FIRST.date())]), name)[0]) for name in _BUCKETS}
 
 NumberKey = tuple[str, str, str, int]
@@ -97,15 +100,24 @@ def read_rows(tables: Sequence[ResultTable], rows_by_table: Sequence[Sequence[Ro
 def check_equal(workload: str, side: str, answer: Numbers, numbers: Numbers) -> int:
     """Return how many numbers of a competitor were compared with the answer of okube.
 
-    A number that one of them does not have counts as 0.  Raise NumbersDiffer for the first one that differs.
+    A number that one of them does not have counts as 0.  Numbers of a KPI may differ by half of the last decimal that
+    its numbers in the answer have: amounts have two, ratios four.  Raise NumbersDiffer for the first one that differs.
     """
     tables = {(kpi, *_describe_keys(table.keys)) for table in RESULT_TABLES[workload] for kpi in table.kpis}
     keys = {key for key in answer if (key[0], key[1] != "", key[2]) in tables} | numbers.keys()
+    digits: defaultdict[str, int] = defaultdict(lambda: AMOUNT_DIGITS)
+    for key in answer.keys() & keys:
+        digits[key[0]] = max(digits[key[0]], _count_decimals(answer[key]))
     for key in sorted(keys):
         ours, theirs = answer.get(key, 0.0), numbers.get(key, 0.0)
-        if not math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=_ROUNDING):
+        if not math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=0.5 / 10 ** digits[key[0]] + _INEXACT):
             raise NumbersDiffer(f"{workload}: {side} returns {theirs} for {' '.join(map(str, key))}, okube {ours}.")
     return len(keys)
+
+
+def _count_decimals(number: float) -> int:
+    exponent = Decimal(repr(number)).normalize().as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
 
 
 def _describe_keys(keys: Sequence[str]) -> Iterator[Any]:

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 from okube_api.bench.numbers import RESULT_TABLES, TOTAL, NumbersDiffer, check_equal, read_answer, read_rows
 from okube_api.bench.workloads import WORKLOADS
+from okube_api.bench.world import FIRST
+from okube_api.catalogue.buckets import bucket_numbers, to_ordinal
 
 JANUARY = 2025 * 12  # the month number of the first month of the data
+FIRST_WEEK = int(bucket_numbers(np.array([to_ordinal(FIRST.date())]), "week")[0])
 BY_SITE: list[dict[str, Any]] = [
     {
         "kpi": "posSessions",
@@ -52,6 +56,28 @@ def test_equal_numbers_are_counted_up_to_rounding() -> None:
     rows = [("a", JANUARY, 2, 181 / 3), ("a", JANUARY + 11, 3, 90.0)]
     numbers = read_rows(RESULT_TABLES["A2"], [rows])
     assert check_equal("A2", "peer", read_answer(orjson.dumps(BY_SITE)), numbers) == 4
+
+
+@pytest.mark.parametrize(("theirs", "differs"), [(1 / 3, False), (0.3349, False), (0.3351, True), (0.3249, True)])
+def test_amounts_are_compared_by_their_two_decimals(theirs: float, differs: bool) -> None:
+    credits = {"fc": 0.33, "lc": 0.5, "linear": 0, "shapley": 0, "participation": 0}
+    answer = [
+        {
+            "kpi": "offlineVisitsAttributions",
+            "scope": "campaigns",
+            "granularity": "week",
+            "data": {"c": {"temporals": {"0": credits}}},
+        }
+    ]
+    (table,) = RESULT_TABLES["B1"]
+    values = {"offlineVisitsAttributions.fc": theirs, "offlineVisitsAttributions.lc": 0.5}
+    row = (FIRST_WEEK, "c", *(values.get(kpi, 0) for kpi in table.kpis))
+    numbers = read_rows((table,), [[row]])
+    if differs:
+        with pytest.raises(NumbersDiffer, match="B1: peer returns"):
+            check_equal("B1", "peer", read_answer(orjson.dumps(answer)), numbers)
+    else:
+        assert check_equal("B1", "peer", read_answer(orjson.dumps(answer)), numbers) == 5
 
 
 @pytest.mark.parametrize(
