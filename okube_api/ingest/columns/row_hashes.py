@@ -13,26 +13,31 @@ Words = NDArray[np.uint64]
 # Constants of the SplitMix64 generator.
 _GOLDEN, _MIX_1, _MIX_2 = (np.uint64(word) for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 _SHIFT_1, _SHIFT_2, _SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)
+_BLOCK_ROWS = 16_384  # so many words stay in the processor's cache while they are mixed
 _NULL = np.uint64(0xDEADBEEFDEADBEEF)
 
 
 def hash_rows(columns: Iterable[pa.ChunkedArray], size: int) -> Words:
     """Return the hash of each of `size` rows.  Columns may be integers, numbers or texts, also dictionary-encoded."""
     words = np.zeros(size, np.uint64)
-    for column in columns:
-        words ^= _to_words(column)
-        _mix(words)
+    words_of_columns = [_to_words(column) for column in columns]
+    buffer = np.empty(min(size, _BLOCK_ROWS), np.uint64)
+    for low in range(0, size, _BLOCK_ROWS):
+        block = words[low : low + _BLOCK_ROWS]
+        for of_column in words_of_columns:
+            block ^= of_column[low : low + _BLOCK_ROWS]
+            _mix(block, buffer[: len(block)])
     return words
 
 
-def _mix(words: Words) -> None:
+def _mix(words: Words, buffer: Words) -> None:
     """Mix the bits of words in place, so that every bit depends on every bit that there was (SplitMix64)."""
     words += _GOLDEN
-    words ^= words >> _SHIFT_1
+    words ^= np.right_shift(words, _SHIFT_1, out=buffer)
     words *= _MIX_1
-    words ^= words >> _SHIFT_2
+    words ^= np.right_shift(words, _SHIFT_2, out=buffer)
     words *= _MIX_2
-    words ^= words >> _SHIFT_3
+    words ^= np.right_shift(words, _SHIFT_3, out=buffer)
 
 
 def _to_words(column: pa.ChunkedArray) -> Words:
