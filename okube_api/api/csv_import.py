@@ -119,7 +119,7 @@ async def import_table(
     parts = await read_parts(request, (FILE,), creator.services.settings.upload_limit)
     parts.fields[:] = [(name, text) for name, text in parts.fields if text or not _is_optional(name)]
     try:
-        form = parts.validate(table.fields.form)
+        form = await parts.validate(request, table.fields.form)
         if FILE not in parts.files:
             raise BadRequest.with_code("body", f"/{FILE}", "missing", f"'{FILE}' is required.")
         application = (await creator.load_access(form.app)).application

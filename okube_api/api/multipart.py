@@ -4,9 +4,12 @@ A `MultipartRoute` has the same path as a route that takes JSON and is registere
 with a body of several parts.  The OpenAPI document shows both bodies at the other route.
 """
 
+from asyncio import sleep
 from codecs import getincrementaldecoder
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from typing import Any, TypeVar, get_origin
 
 from fastapi import APIRouter
@@ -20,6 +23,7 @@ from starlette.types import Scope
 
 from okube_api.api.container import get_services
 from okube_api.api.form import parse_pairs
+from okube_api.api.request_body import MAX_BYTES_ON_LOOP, run_in_thread
 from okube_api.api.route import UploadRoute
 from okube_api.errors import BadRequest, TooLarge, UnsupportedMedia
 from okube_api.http.ignored_names import note_ignored, remove_unknown_fields
@@ -33,7 +37,10 @@ PICTURE, PICTURE_TYPES = "thumbnail", ("image/png", "image/jpeg", "image/webp")
 """Name of the file that is a picture, and its types."""
 
 _MAX_OVERHEAD = 65_536  # bytes of boundaries and form fields, in addition to a file of the maximum size
-_MAX_FIELDS, _MAX_FILES = 1000, 10
+_MAX_PARTS, _MAX_FILES = 25_000, 10  # a site has two lists of 10,000 cells
+_MAX_FIELD_BYTES = 1_048_576
+_MAX_PARTS_AT_ONCE, _BYTES_AT_ONCE = 100, 8192
+"""A chunk of more parts is parsed in pieces, so that each occupies the event loop for a few milliseconds only."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -175,8 +182,13 @@ class MultipartBody:
     files: dict[str, UploadFile]
     scope: Scope | None
 
-    def validate(self, model: type[Model]) -> Model:
+    async def validate(self, request: Request, model: type[Model]) -> Model:
         """Return the form fields as a body.  Raise BadRequest or, like FastAPI, RequestValidationError."""
+        is_large = sum(len(name) + len(text) for name, text in self.fields) > MAX_BYTES_ON_LOOP
+        work = partial(self._validate, model)
+        return await run_in_thread(request, work) if is_large else work()
+
+    def _validate(self, model: type[Model]) -> Model:
         value = parse_pairs(self.fields, model)
         while True:
             try:
@@ -206,9 +218,11 @@ async def read_parts(request: Request, files: Collection[str], limit: int) -> Mu
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != MULTIPART:
         raise UnsupportedMedia(f"The body must be {MULTIPART}, not '{kind[:100]}'.")
-    parser = _StrictParser(request.headers, request.stream(), max_files=_MAX_FILES, max_fields=_MAX_FIELDS)
+    parser = _StrictParser(request.headers, request.stream())
     try:
         form = await parser.parse()
+    except _FormTooLarge as error:
+        raise TooLarge(error.message) from None
     except MultiPartException as error:
         raise BadRequest(f"The body is not valid {MULTIPART}: {error.message}") from None
     try:
@@ -242,6 +256,13 @@ async def _collect_parts(
     return parts
 
 
+class _FormTooLarge(MultiPartException):
+    """A form has too many fields, or one that is too long.
+
+    Starlette's parser closes its files for exceptions of its own class only.
+    """
+
+
 class _StrictParser(MultiPartParser):
     """Parser that also refuses what Starlette's accepts: a body that was cut short, and form fields that are not UTF-8.
 
@@ -249,19 +270,34 @@ class _StrictParser(MultiPartParser):
     end, so every part is decoded as it arrives, up to its first error.
     """
 
-    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], **limits: int) -> None:
-        super().__init__(headers, self._require_end(stream), **limits)
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(
+            headers,
+            self._split_chunks(self._require_end(stream)),
+            max_files=_MAX_FILES,
+            max_fields=inf,
+            max_part_size=_MAX_FIELD_BYTES,
+        )
         self.is_complete = False
+        self.part_count = 0
         self.is_utf8 = True
         self.decoder = getincrementaldecoder("utf-8")()
 
     def on_part_begin(self) -> None:
+        self.part_count += 1
+        if self.part_count > _MAX_PARTS:
+            raise _FormTooLarge(
+                f"The form may have {_MAX_PARTS:,} parts at most. Send a long list as JSON in one field."
+            )
         super().on_part_begin()
         self.is_utf8 = True
         self.decoder.reset()
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        super().on_part_data(data, start, end)
+        try:
+            super().on_part_data(data, start, end)
+        except MultiPartException:
+            raise _FormTooLarge(f"A form field may have {_MAX_FIELD_BYTES:,} bytes at most.") from None
         self._decode(data[start:end])
 
     def on_part_end(self) -> None:
@@ -285,6 +321,16 @@ class _StrictParser(MultiPartParser):
             yield chunk
         if not self.is_complete:
             raise MultiPartException("its last boundary is missing.")
+
+    async def _split_chunks(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """Yield chunks of many parts in pieces; let other requests continue after each."""
+        async for chunk in chunks:
+            if chunk.count(b"\n--") <= _MAX_PARTS_AT_ONCE:
+                yield chunk
+                continue
+            for start in range(0, len(chunk), _BYTES_AT_ONCE):
+                yield chunk[start : start + _BYTES_AT_ONCE]
+                await sleep(0)
 
     def _decode(self, data: bytes, *, final: bool = False) -> None:
         if self.is_utf8:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
-_MAX_BYTES_ON_LOOP = 16_384
+MAX_BYTES_ON_LOOP = 16_384
 """A larger body is parsed in a thread, so that it does not block the event loop."""
 
 
@@ -44,7 +44,7 @@ def limit_body(request: Request, limit: int) -> Receive:
     return receive
 
 
-async def _run_in_thread(request: Request, work: Callable[[], T]) -> T:
+async def run_in_thread(request: Request, work: Callable[[], T]) -> T:
     """Do work for a large body in a thread, so that the event loop is free; stop when the client disconnects.
 
     One thread does it for all requests: several would only compete with the event loop.
@@ -92,7 +92,7 @@ class BodyReader:
     async def validate(self, request: "ParsedRequest") -> None:
         """Validate the body of a request in a thread; FastAPI uses the result."""
         work = partial(self.check, request.value, {}, loc=("body",))
-        request.validated = _Validated(await _run_in_thread(request, work))
+        request.validated = _Validated(await run_in_thread(request, work))
 
     async def read(self, request: Request) -> Request:
         """Return the request with its body parsed.  Raise BadRequest, TooLarge or UnsupportedMedia."""
@@ -101,15 +101,13 @@ class BodyReader:
         kind = _content_type(request)
         raw = await request.body()
         if kind == JSON:
-            is_large = len(raw) > _MAX_BYTES_ON_LOOP
-            value = await _run_in_thread(request, partial(read_json, raw)) if is_large else read_json(raw)
+            is_large = len(raw) > MAX_BYTES_ON_LOOP
+            value = await run_in_thread(request, partial(read_json, raw)) if is_large else read_json(raw)
             return ParsedRequest(request, value, is_large=is_large)
         if kind == FORM and self.model is not None:
-            is_large = len(raw) > _MAX_BYTES_ON_LOOP
+            is_large = len(raw) > MAX_BYTES_ON_LOOP
             read = partial(read_form, raw, self.model)
-            return ParsedRequest(
-                request, await _run_in_thread(request, read) if is_large else read(), is_large=is_large
-            )
+            return ParsedRequest(request, await run_in_thread(request, read) if is_large else read(), is_large=is_large)
         if not raw and not kind:
             return request  # FastAPI reports the missing body where the route requires one
         accepted = f"{JSON} or {FORM}" if self.model else JSON

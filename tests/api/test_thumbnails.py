@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import h3
 import httpx
 import pytest
 from okube_api.auth.repository import Role
@@ -157,6 +158,33 @@ async def test_invalid_multipart_field_is_refused(
 ) -> None:
     response = await upload(tenant, draw_picture("PNG"), **fields)
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (400, pointer)
+
+
+async def test_picture_comes_with_as_many_cells_as_a_site_may_have(tenant: Tenant, editor: httpx.AsyncClient) -> None:
+    disk = list(h3.grid_disk(h3.latlng_to_cell(48.85, 2.35, 12), 58))[:10_000]
+    fields = {
+        "name": "Paris",
+        "online": "false",
+        "coordinates": "[2.35, 48.85]",
+        "indoorIndexes[resolution]": "12",
+        "indoorIndexes[indexes]": disk,
+    }
+    answer = await editor.post(f"{tenant.url}/sites", files={"thumbnail": draw_picture("PNG")}, data=fields)
+    assert answer.status_code == 201, answer.text
+    assert set(answer.json()["indoorIndexes"]["indexes"]) == set(disk)
+
+
+@pytest.mark.parametrize(
+    ("fields", "advice"),
+    [({"tags": ["a"] * 25_001}, "Send a long list as JSON in one field."), ({"name": "x" * 1_048_577}, "1,048,576")],
+)
+async def test_form_of_too_many_or_too_long_fields_is_too_large(
+    tenant: Tenant, editor: httpx.AsyncClient, fields: Json, advice: str
+) -> None:
+    picture = draw_picture("PNG")
+    answer = await editor.post(f"{tenant.url}/sites", files={"thumbnail": picture}, data=fields)
+    assert answer.status_code == 413
+    assert advice in answer.json()["detail"]
 
 
 async def test_unknown_file_field_is_refused(tenant: Tenant, editor: httpx.AsyncClient, site: Json) -> None:

@@ -62,7 +62,7 @@ async def create_site_with_picture(request: Request, creator: CanCreate, service
     """Create a site with its picture."""
     parts = await read_parts(request, (THUMBNAIL,), MAX_BYTES)
     try:
-        body = parts.validate(SiteCreate)
+        body = await parts.validate(request, SiteCreate)
         access = await creator.load_access(body.app)
         picture = await _read_picture(services, parts)
     finally:
@@ -80,9 +80,8 @@ async def update_site_with_picture(
     """Change the fields in the body, and the picture if it has one."""
     parts = await read_parts(request, (THUMBNAIL,), MAX_BYTES)
     try:
-        changes = parts.validate(SiteUpdate).list_changes(
-            SiteAnswer.render(with_public_thumbnail(access.document, request))
-        )
+        body = await parts.validate(request, SiteUpdate)
+        changes = body.list_changes(SiteAnswer.render(with_public_thumbnail(access.document, request)))
         picture = await _read_picture(services, parts)
     finally:
         await parts.close()
