@@ -19,7 +19,7 @@ from okube_api.ingest.load.loader import SmallFile
 from okube_api.ingest.raw.reader import read_live_batches
 from okube_api.ingest.refresh.context import DerivationContexts
 from okube_api.ingest.refresh.documents import DerivedDocuments
-from okube_api.ingest.refresh.refresh import FactRefresh
+from okube_api.ingest.refresh.refresh import BatchCounts, FactRefresh
 from okube_api.ingest.refresh.steps import Batch
 from okube_api.ingest.retry import commit_with_retry
 from okube_api.kit.application import Application
@@ -72,6 +72,11 @@ def _take_group(requests: deque[_Request]) -> list[_Request]:
             group.append(request)
             count += request.event_count
     return group
+
+
+def _describe_counts(batch: Json, counts: BatchCounts) -> Json:
+    """Return the fields of a batch that say what became of its events."""
+    return {**asdict(counts), "duplicate": batch["stored"] - counts.accepted}
 
 
 class Publisher:
@@ -167,21 +172,21 @@ class Publisher:
         self, application: Application, batches: Sequence[Json], files: Sequence[SmallFile], change: Change
     ) -> list[Json]:
         """Make batches count in a change, and return them with their counts, which are stored before its commit."""
-        live = await read_live_batches(change)  # of this attempt: another process may have published them
-        batches = [batch for batch in batches if batch["number"] not in live]
-        for file in files:
-            if file.rows.num_rows:
-                await change.append(KINDS[file.batch["kind"]].table, file.batch["number"], file.rows)
-        refresh = FactRefresh(change, await self._contexts.load(application))
-        counts = await refresh.add([Batch(batch["number"], batch["kind"]) for batch in batches])
-        fields = {
-            batch["_id"]: {
-                **asdict(counts[batch["number"]]),
-                "duplicate": batch["stored"] - counts[batch["number"]].accepted,
-            }
-            for batch in batches
-        }
-        return await self._batches.update_all(batches, fields)
+        context = await self._contexts.load(application)
+
+        async def write(own: Change) -> dict[int, BatchCounts]:
+            live = await read_live_batches(own)  # of this attempt: another process may have published them
+            for file in files:
+                if file.rows.num_rows and file.batch["number"] not in live:
+                    await own.append(KINDS[file.batch["kind"]].table, file.batch["number"], file.rows)
+            new = [Batch(batch["number"], batch["kind"]) for batch in batches if batch["number"] not in live]
+            return await FactRefresh(own, context).add(new)
+
+        is_small = sum(batch["stored"] for batch in batches) <= _MAX_EVENTS
+        counts = await (change.run_apart(write) if is_small else write(change))
+        counted = [batch for batch in batches if batch["number"] in counts]
+        fields = {batch["_id"]: _describe_counts(batch, counts[batch["number"]]) for batch in counted}
+        return await self._batches.update_all(counted, fields)
 
     def publish_in_background(self, application: Application, batch: Json) -> None:
         """Start publishing a batch; if that fails, the batch stays waiting until a process resumes it."""

@@ -5,10 +5,10 @@ per node; a node without a rule raises `UnsupportedByStore`.  Rows are Arrow tab
 and one partition.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import pyarrow as pa
 
@@ -17,6 +17,8 @@ from okube_api.store.conditions import EVERYTHING, Condition
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.schema import BY_ID, Collection, SortKey, Table
 from okube_api.store.values import Json
+
+T = TypeVar("T")
 
 
 class Reader(Protocol):
@@ -73,6 +75,13 @@ class Change(Reader, Protocol):
 
         keys: `part` and further columns of the table; null equals null.  rows: `part` and the table's columns.
         The cost depends on the rows of these parts or of these keys, not on all rows of the table.
+        """
+
+    async def run_apart(self, work: "Callable[[Change], Awaitable[T]]") -> T:
+        """Return the result of `work`, which gets this change to read and write.
+
+        A store may run it in a thread, on an event loop of its own: its many short steps then do not wait for other
+        tasks, nor these for it.  So `work` may use nothing else that belongs to the caller's event loop.
         """
 
     async def commit(self) -> None:

@@ -1,11 +1,11 @@
 """Test that an event that is late, or is removed, refreshes the days it touches and no others."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -65,6 +65,10 @@ class WatchedChange:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._change, name)
+
+    async def run_apart(self, work: Callable[[Change], Awaitable[Any]]) -> Any:
+        """Let work write to a change that is watched, too."""
+        return await self._change.run_apart(lambda own: work(cast("Change", WatchedChange(own, self._replaced))))
 
     async def replace(self, table: Table, parts: Sequence[int], rows: pa.Table) -> None:
         """Record the partitions and replace them."""

@@ -4,9 +4,9 @@ Facts of a user depend on no other user's events.  So a refresh of these users a
 of everybody, and reads and writes only what concerns them.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Change, Reader
 from okube_api.store.schema import Table
 
+T = TypeVar("T")
 MAX_USERS, MAX_EVENTS = 20_000, 200_000
 """Limits of a slice: for more, whole days are refreshed."""
 SLICED_KINDS = frozenset(("pings", "stays", "detections", "touches", "visits", "purchases"))
@@ -100,6 +101,10 @@ class UserSlice:
     async def patch(self, table: Table, keys: pa.Table, rows: pa.Table) -> None:
         """Replace the rows with these keys."""
         await self.change.patch(table, keys, rows)
+
+    async def run_apart(self, work: "Callable[[Change], Awaitable[T]]") -> T:
+        """Return the result of `work`, which gets the slice."""
+        return await work(self)
 
     async def commit(self) -> None:
         """Make the change visible and durable."""

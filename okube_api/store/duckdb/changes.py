@@ -1,7 +1,7 @@
 """Changes of rows in DuckDB: one transaction each, written in the background and many rows at a time."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -12,10 +12,12 @@ import pyarrow.compute as pc
 from okube_api.store.columnar.column_cache import ColumnCache
 from okube_api.store.duckdb.connection import Cursor, Invalidated, insert, quote
 from okube_api.store.duckdb.database import Database
+from okube_api.store.duckdb.inline_executor import InlineExecutor
 from okube_api.store.duckdb.rows import DuckReader
-from okube_api.store.duckdb.snapshots import Snapshot, Snapshots
+from okube_api.store.duckdb.snapshots import Snapshot, Snapshots, ThreadSnapshot
 from okube_api.store.errors import StoreFull
 from okube_api.store.plan_analysis import conform_rows
+from okube_api.store.protocol import Change
 from okube_api.store.schema import Table
 
 ROW_GROUP = 122_880
@@ -34,7 +36,7 @@ class DuckChange(DuckReader):
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        snapshot: Snapshot | ThreadSnapshot,
         application: str,
         *,
         name: str,
@@ -78,6 +80,32 @@ class DuckChange(DuckReader):
             self._insert(cursor, table, [conforming], 0)
 
         await self._write_in_background(call)
+
+    async def run_apart(self, work: Callable[[Change], Awaitable[T]]) -> T:
+        """Return the result of `work`, run as one blocking call in a thread, with an event loop of its own."""
+        await self._wait_for_write()
+
+        def run(cursor: Cursor) -> T:
+            change = DuckChange(
+                ThreadSnapshot(cursor, self._snapshot),
+                self._application,
+                name=self._name,
+                snapshots=self._snapshots,
+                database=self._database,
+                cache=self._cache,
+            )
+            change._rewritten, change._patches, change._buffers = self._rewritten, self._patches, self._buffers
+
+            async def work_and_wait() -> T:
+                asyncio.get_running_loop().set_default_executor(InlineExecutor())
+                result = await work(change)
+                await change._wait_for_write()
+                return result
+
+            with asyncio.Runner() as runner:
+                return runner.run(work_and_wait())
+
+        return await self._snapshot.run(run)
 
     async def commit(self) -> None:
         """Make the change visible and durable.

@@ -11,7 +11,7 @@ import pyarrow as pa
 from okube_api.store.columnar.column_cache import MAX_ROWS, ColumnCache
 from okube_api.store.conditions import EVERYTHING, Condition
 from okube_api.store.duckdb.connection import Cursor, fetch_table, quote
-from okube_api.store.duckdb.snapshots import Snapshot
+from okube_api.store.duckdb.snapshots import Snapshot, ThreadSnapshot
 from okube_api.store.duckdb.sql import (
     TYPES,
     UNCOMPRESSED,
@@ -58,7 +58,7 @@ class DuckReader:
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        snapshot: Snapshot | ThreadSnapshot,
         application: str,
         *,
         row_limit: int | None = None,

@@ -75,6 +75,27 @@ class Snapshots:
             self._committing.discard(application)
 
 
+class ThreadSnapshot:
+    """A transaction within a blocking call of another snapshot: calls run at once, in the same thread.
+
+    version: that of the other snapshot.
+    """
+
+    table_versions: dict[str, int] | None = None
+
+    def __init__(self, cursor: Cursor, outer: "Snapshot | ThreadSnapshot") -> None:
+        self._cursor = cursor
+        self.version: str = outer.version
+
+    def version_of(self, table: str) -> str:  # noqa: ARG002 - its own writes make every table another version
+        """Return the version of the snapshot."""
+        return self.version
+
+    async def run(self, call: Callable[[Cursor], T], timeout_s: float | None = None) -> T:  # noqa: ARG002
+        """Run a blocking call within the transaction."""
+        return call(self._cursor)
+
+
 class Snapshot:
     """A transaction that begins when it is first needed.  Its calls share one cursor, so they run one at a time.
 

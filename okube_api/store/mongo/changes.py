@@ -5,11 +5,11 @@ later, whether the change was committed, was abandoned, or its process died.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import pyarrow as pa
@@ -34,10 +34,12 @@ from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.staging import hold_lease, read_server_time
 from okube_api.store.plan_analysis import conform_rows
 from okube_api.store.plans import Select
+from okube_api.store.protocol import Change
 from okube_api.store.ranges import Range, find_ranges
 from okube_api.store.schema import Table
 from okube_api.store.values import Json
 
+T = TypeVar("T")
 CHANGES = "_changes"
 _LEASE = timedelta(seconds=60)
 _RENEW_S = 15.0
@@ -116,6 +118,10 @@ class MongoChange(MongoReader):
         present = conform_rows(table, await self.select(Select(table, where, columns)))
         remaining = await asyncio.to_thread(exclude_keys, table, present, keys)
         await self.replace(table, parts, pa.concat_tables([remaining, conforming]))
+
+    async def run_apart(self, work: Callable[[Change], Awaitable[T]]) -> T:
+        """Return the result of `work`, run on the caller's event loop: the client of the database belongs to it."""
+        return await work(self)
 
     async def commit(self) -> None:
         """Make the change visible."""
