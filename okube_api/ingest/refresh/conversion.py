@@ -28,7 +28,7 @@ from okube_api.ingest.events.kinds import PURCHASES, TOUCHES, VISITS
 from okube_api.ingest.raw.reader import BatchDelta, read_events
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.day_ranges import group_days
-from okube_api.ingest.refresh.day_reader import DayReader, read_changed_events
+from okube_api.ingest.refresh.day_reader import DayReader, find_event_users, read_changed_events
 from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
 from okube_api.store.arrays import Ints
 from okube_api.store.conditions import Between, OneOf, equal
@@ -130,10 +130,16 @@ async def _refresh_outcomes(
     are_visits_same: whether only purchases change.  Credits and some rollups of outcomes then stay as they are: they
     depend on visits and their paths alone.
     """
-    touches, visits, purchases = (DayReader(change, kind, delta) for kind in (TOUCHES, VISITS, PURCHASES))
+    if not days:
+        return set()
+    users = await find_event_users(
+        change, (VISITS, PURCHASES), *_to_utc_days(find_range_ms((days[0], days[-1]))), delta
+    )
+    touches = DayReader(change, TOUCHES, delta, users)
+    visits, purchases = (DayReader(change, kind, delta) for kind in (VISITS, PURCHASES))
     outcome_writer = BufferedFactWriter(change, OUTCOMES, _PURCHASE_GRAINS if are_visits_same else None)
     credit_writer = BufferedFactWriter(change, CREDITS)
-    touch_days: set[int] = set()
+    touch_days = await _read_touch_days(change, days)  # before the rows are replaced
     for group in group_days(days, _MAX_DAYS):
         span = group[0], group[-1]
         required = find_required_ranges(span, inputs.windows)
@@ -150,7 +156,7 @@ async def _refresh_outcomes(
             days_of_block = [day for day in group if block.span[0] <= day <= block.span[1]]
             if days_of_block:
                 rows = _filter_days(block.outcomes, days_of_block)
-                touch_days |= await _read_touch_days(change, days_of_block) | _to_set(rows["touch_day"])
+                touch_days |= _to_set(rows["touch_day"])
                 await outcome_writer.replace(days_of_block, rows)
                 if block.credits is not None:
                     await credit_writer.replace(days_of_block, _filter_days(block.credits, days_of_block))
@@ -162,7 +168,7 @@ async def _refresh_outcomes(
 async def _read_touch_days(change: Change, days: list[int]) -> set[int]:
     """Return the days of the credited touches of the outcomes that are stored on some days."""
     where = OneOf("part", tuple(days)) & equal("attributed", 1)
-    return _to_set((await change.select(Select(OUTCOMES.table, where, ("touch_day",))))["touch_day"])
+    return _to_set((await change.aggregate(Aggregate(OUTCOMES.table, where, ("touch_day",))))["touch_day"])
 
 
 async def _refresh_cohorts(change: Change, inputs: AttributionContext, days: list[int]) -> None:

@@ -1,7 +1,7 @@
 """Reads deduplicated events of whole days, as the facts of conversion need them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -25,11 +25,29 @@ async def read_changed_events(view: Reader, kind: EventKind, task: RefreshTask) 
             yield rows.filter(pa.array(differs))
 
 
-class DayReader:
-    """Reads the events that count after a change, for ascending ranges of days; reads each day from the store once."""
+async def find_event_users(view: Reader, kinds: Sequence[EventKind], low: int, high: int, delta: BatchDelta) -> Flags:
+    """Return whether each user number has events of some kinds before or after a change, on the UTC days [low, high].
 
-    def __init__(self, view: Reader, kind: EventKind, delta: BatchDelta) -> None:
-        self._view, self._kind, self._delta = view, kind, delta
+    Users with greater numbers than the flags have none.
+    """
+    has_events = np.zeros(0, np.bool_)
+    for kind in kinds:
+        async for block in read_blocks(view, kind.table, low, high, delta.either_side):
+            users = to_integers(block["user"])
+            if (size := int(users.max()) + 1) > len(has_events):
+                has_events = np.concatenate((has_events, np.zeros(size - len(has_events), np.bool_)))
+            has_events[users] = True
+    return has_events
+
+
+class DayReader:
+    """Reads the events that count after a change, for ascending ranges of days; reads each day from the store once.
+
+    users: whether to read the events of each user number; None reads those of all users.
+    """
+
+    def __init__(self, view: Reader, kind: EventKind, delta: BatchDelta, users: Flags | None = None) -> None:
+        self._view, self._kind, self._delta, self._users = view, kind, delta, users
         self._rows = make_empty_rows(kind.table)
         self._next_day: int | None = None
 
@@ -37,23 +55,36 @@ class DayReader:
         """Return the events of the UTC days [low, high]; from call to call, neither limit may decrease."""
         self._rows = self._rows.filter(pc.greater_equal(self._rows["part"], low))
         first = low if self._next_day is None else max(low, self._next_day)
-        async for rows in _read_whole_days(self._view, self._kind, first, high, self._delta):
+        async for rows in _read_whole_days(self._view, self._kind, first, high, self._delta, users=self._users):
             counts, _ = await asyncio.to_thread(self._delta.deduplicate, rows, self._kind.deduplication_key)
-            self._rows = pa.concat_tables([self._rows, rows.filter(pa.array(counts))])
+            new_rows = rows if counts.all() else rows.filter(pa.array(counts))
+            self._rows = pa.concat_tables([self._rows, new_rows])
         self._next_day = max(first, high + 1)
         return self._rows
 
 
 async def _read_whole_days(
-    view: Reader, kind: EventKind, low: int, high: int, delta: BatchDelta
+    view: Reader, kind: EventKind, low: int, high: int, delta: BatchDelta, *, users: Flags | None = None
 ) -> AsyncIterator[pa.Table]:
     """Yield the events that count before or after the change, in tables of whole UTC days."""
     pending = make_empty_rows(kind.table)
     async for block in read_blocks(view, kind.table, low, high, delta.either_side):
-        pending = pa.concat_tables([pending, encode_texts(block)])
-        is_complete: Flags = to_integers(pending["part"]) < to_integers(block["part"])[-1]
-        if pending.num_rows >= MAX_ROWS and is_complete.any():
+        newest = block["part"][-1].as_py()
+        rows = block if users is None else block.filter(pa.array(_mark_users(block, users)))
+        pending = pa.concat_tables([pending, encode_texts(rows)])
+        if pending.num_rows < MAX_ROWS:
+            continue
+        is_complete: Flags = to_integers(pending["part"]) < newest
+        if is_complete.any():
             yield pending.filter(pa.array(is_complete)).unify_dictionaries()
             pending = pending.filter(pa.array(np.logical_not(is_complete)))
     if pending.num_rows:
         yield pending.unify_dictionaries()
+
+
+def _mark_users(rows: pa.Table, users: Flags) -> Flags:
+    """Return which rows belong to the users who are marked."""
+    numbers = to_integers(rows["user"])
+    is_known = numbers < len(users)
+    is_marked: Flags = np.append(users, False)[np.where(is_known, numbers, len(users))]
+    return is_marked
