@@ -42,19 +42,21 @@ def convert_windows_to_ms(windows: Windows) -> Ints:
 class Touches:
     """Eligible touches in order of user, time, campaign `_id` and kind.
 
-    campaigns: the `_id`s, sorted.  users: the distinct user numbers, ascending.
+    campaigns: the `_id`s, sorted.
     at_ms, campaign, kind (an index into TOUCH_KINDS), last_ms (the end of the touch's window): one element per touch.
 
+    `_positions` has the position of each user number among the users with touches, -1 for other numbers; its last
+    element is -1.
     `find_candidates` bisects one array of integers: the position of the touch's user times `_span_ms`, plus the time
     since `_base_ms`.  `_span_ms` exceeds the time from the first to the last touch, so that users do not overlap.
     """
 
     campaigns: Sequence[str]
-    users: Ints
     at_ms: Ints
     campaign: Codes
     kind: Codes
     last_ms: Ints
+    _positions: Codes
     _keys: Ints
     _base_ms: int
     _span_ms: int
@@ -62,11 +64,16 @@ class Touches:
 
     def find_candidates(self, user: Ints, at_ms: Ints) -> tuple[Ints, Ints]:
         """Return the range [low, high) of each user's touches within the longest window before the user's instant."""
-        if len(self.users) == 0:
-            return np.zeros(len(user), np.int64), np.zeros(len(user), np.int64)
-        position = np.minimum(np.searchsorted(self.users, user), len(self.users) - 1)
-        low = self._bisect(position, at_ms - self._longest_window_ms)
-        high = np.where(self.users[position] == user, self._bisect(position, at_ms), low)
+        low, high = np.zeros((2, len(user)), np.int64)
+        of_rows = self._positions[np.minimum(user, len(self._positions) - 1)]
+        has_touches = np.flatnonzero(of_rows >= 0)
+        position = of_rows[has_touches].astype(np.int64)
+        at_ms = at_ms[has_touches]
+        # Bisection is several times faster in ascending order: it finds its way in memory that it has just read.
+        by = sort_order(position, at_ms)
+        position, at_ms, has_touches = position[by], at_ms[by], has_touches[by]
+        low[has_touches] = self._bisect(position, at_ms - self._longest_window_ms)
+        high[has_touches] = self._bisect(position, at_ms)
         return low, high
 
     def _bisect(self, position: Ints, at_ms: Ints) -> Ints:
@@ -93,16 +100,23 @@ def prepare_touches(events: pa.Table, windows: Windows, users: Ints) -> Touches:
         raise OverflowError("Too many users over too long a time: derive fewer days at a time.")
     return Touches(
         campaigns,
-        users=user[is_first],
         at_ms=at_ms,
         campaign=campaign,
         kind=kind,
         last_ms=at_ms + convert_windows_to_ms(windows)[campaign, kind],
+        _positions=_index_users(user[is_first]),
         _keys=(np.cumsum(is_first) - 1) * span_ms + (at_ms - base_ms),
         _base_ms=base_ms,
         _span_ms=span_ms,
         _longest_window_ms=find_longest_window_d(windows) * DAY_MS,
     )
+
+
+def _index_users(users: Ints) -> Codes:
+    """Return the position of each user number among `users`, -1 for others; the last element is -1."""
+    positions = np.full(int(users.max(initial=-1)) + 2, -1, np.int32)
+    positions[users] = np.arange(len(users), dtype=np.int32)
+    return positions
 
 
 def _mark_members(user: Ints, users: Ints) -> Flags:
