@@ -282,7 +282,13 @@ async def test_order_of_dates_and_delimiter(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize(
     ("params", "status"),
-    [({"encoding": "klingon"}, 415), ({"delimiter": "é"}, 400), ({"delimiter": ";;"}, 400), ({"dates": "ymd"}, 400)],
+    [
+        ({"encoding": "klingon"}, 415),
+        ({"delimiter": "é"}, 400),
+        ({"delimiter": "\0"}, 400),
+        ({"delimiter": ";;"}, 400),
+        ({"dates": "ymd"}, 400),
+    ],
 )
 async def test_options_that_cannot_be_are_refused(tenant: Tenant, params: dict[str, str], status: int) -> None:
     answer = await send(tenant.editor, tenant.url, "areas", b"code,name,lng,lat\n", CSV, params=params)

@@ -72,3 +72,12 @@ def test_fields_of_forms_are_never_null(name: str) -> None:
 )
 def test_an_object_in_a_form_has_its_required_fields(body: dict[str, Any], expected: bool) -> None:
     assert is_valid("SiteUpdateForm", body | {"thumbnail": "PNG"}) is expected
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "expected"), [("", True), (";", True), ("\t", True), ("é", False), ('"', False), ("\n", False)]
+)
+def test_delimiter_of_events_is_one_ascii_character(delimiter: str, expected: bool) -> None:
+    parameters = DOCUMENT["paths"]["/applications/{application}/ingest/{kind}"]["post"]["parameters"]
+    schema = next(parameter["schema"] for parameter in parameters if parameter["name"] == "delimiter")
+    assert bool(jsonschema_rs.Draft202012Validator(schema).is_valid(delimiter)) is expected

@@ -85,7 +85,9 @@ class IngestQuery(BaseModel):
         "type. A byte-order mark overrides both.",
     )
     delimiter: str | None = Field(
-        None, pattern=r'^[^"\r\n]?$', description="Delimiter of CSV, one character; if absent, it is detected."
+        None,
+        pattern=r"^[\x01-\x09\x0b\x0c\x0e-!#-\x7f]?$",
+        description="Delimiter of CSV, one ASCII character but a quote or line end; if absent, it is detected.",
     )
     dates: Literal["dmy", "mdy", ""] | None = Field(
         None,
@@ -96,7 +98,8 @@ class IngestQuery(BaseModel):
         None,
         description="IANA time zone of instants without an offset, or `site` for the time zone of the site, point of "
         "interest or equipment that each event names. If absent, such instants are rejected.",
-        examples=["Europe/Paris"],
+        examples=["Europe/Paris", "site"],
+        json_schema_extra={"format": "iana-time-zone"},
     )
 
     def to_options(self, charset: str | None) -> ReadOptions:
