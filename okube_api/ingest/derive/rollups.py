@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.catalogue.buckets import bucket_numbers, get_first_days
-from okube_api.catalogue.fact import DAY_COLUMNS, SPAN_COLUMNS, Fact, Grain, MemberSet, Span
+from okube_api.catalogue.fact import DAY_COLUMNS, SPAN_COLUMNS, Fact, Grain, Measure, MemberSet, Span
 from okube_api.ingest.columns.columns import mark_group_starts, sort_order, to_column, to_integers
 from okube_api.ingest.columns.sort_codes import fill_nulls, to_sort_codes
 from okube_api.store.arrays import Flags, Ints
@@ -55,10 +55,13 @@ class RowGroups:
 
 def group_rows(rows: pa.Table, keys: Sequence[str]) -> RowGroups:
     """Return the groups of rows that are equal in these columns."""
-    key_codes = [to_sort_codes(rows[name]) for name in keys]
+    return _group_codes([to_sort_codes(rows[name]) for name in keys], rows.num_rows)
+
+
+def _group_codes(key_codes: Sequence[Ints], size: int) -> RowGroups:
     by = sort_order(*key_codes)
-    is_start = mark_group_starts(*(codes[by] for codes in key_codes)) if rows.num_rows else np.zeros(0, np.bool_)
-    return RowGroups(by, np.flatnonzero(is_start), rows.num_rows)
+    is_start = mark_group_starts(*(codes[by] for codes in key_codes)) if size else np.zeros(0, np.bool_)
+    return RowGroups(by, np.flatnonzero(is_start), size)
 
 
 # -- sets --------------------------------------------------------------------------------------------------
@@ -102,25 +105,53 @@ def add_buckets(fact: Fact, rows: pa.Table) -> pa.Table:
     return pa.table({"part": pa.array(day), **buckets, **{column.name: rows[column.name] for column in fact.columns}})
 
 
+class _FactRows:
+    """Rows of a fact; what several grains need of them is computed once."""
+
+    def __init__(self, fact: Fact, rows: pa.Table) -> None:
+        self.fact, self.rows = fact, rows
+        self._codes: dict[str, Ints] = {}
+        self._sums: dict[Measure, tuple[Numerators, ...]] = {}
+
+    def group(self, keys: Sequence[str]) -> RowGroups:
+        """Return the groups of rows that are equal in these columns."""
+        for name in keys:
+            if name not in self._codes:
+                self._codes[name] = to_sort_codes(self.rows[name])
+        return _group_codes([self._codes[name] for name in keys], self.rows.num_rows)
+
+    def get_summands(self, measure: Measure) -> tuple[Numerators, ...]:
+        """Return what each row adds to each column of a measure."""
+        if measure not in self._sums:
+            size = self.rows.num_rows
+            values = np.ones(size, np.int64) if measure.field is None else from_arrow(self.rows[measure.field])
+            self._sums[measure] = (values,)
+            if measure.weighted:
+                assert self.fact.weight is not None, f"{self.fact.name} has no weights"
+                self._sums[measure] = values, multiply_pairs(values, fill_nulls(self.rows[self.fact.weight]))
+        return self._sums[measure]
+
+
 def roll_up_days(fact: Fact, rows: pa.Table, grains: Sequence[Grain]) -> Iterator[tuple[Table, pa.Table]]:
     """Yield the rollups by day of some grains of a fact, with their rows."""
+    fact_rows = _FactRows(fact, rows)
     for grain in grains:
         if Span.DAY in grain.spans:
-            yield fact.rollup(grain, Span.DAY), roll_up(fact, grain, rows)
+            yield fact.rollup(grain, Span.DAY), _roll_up(grain, fact_rows, Span.DAY)
 
 
 def roll_up(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> pa.Table:
     """Return the rollup rows of a fact's rows, which must be complete for each of their days (or longer spans)."""
-    groups = group_rows(rows, (span.value, *grain.dimensions))
+    return _roll_up(grain, _FactRows(fact, rows), span)
+
+
+def _roll_up(grain: Grain, fact_rows: _FactRows, span: Span) -> pa.Table:
+    fact, rows = fact_rows.fact, fact_rows.rows
+    groups = fact_rows.group((span.value, *grain.dimensions))
     columns = {name: rows[name].take(pa.array(groups.first_rows)) for name in grain.dimensions}
-    is_weighted = any(measure.weighted for measure in grain.measures)
-    weight = fill_nulls(rows[fact.weight]) if fact.weight and is_weighted else None
     for measure in grain.measures:
-        values = np.ones(rows.num_rows, np.int64) if measure.field is None else from_arrow(rows[measure.field])
-        columns[measure.name] = groups.sum(values)
-        if measure.weighted:
-            assert weight is not None, f"{fact.name} has no weights"
-            columns[f"{measure.name}_w"] = groups.sum(multiply_pairs(values, weight))
+        for name, summands in zip(measure.columns, fact_rows.get_summands(measure), strict=True):
+            columns[name] = groups.sum(summands)
     if sets := grain.sets(span):
         users, group_of_row = fill_nulls(rows["user"]), groups.group_of_row
         for members in sets:
