@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from okube_api.analytics.resource_cache import Resource, ResourceCache, ResourceSet
+from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, ResourceCache, ResourceSet
 from okube_api.areas.repository import AREAS
 from okube_api.kit.repository import Repository, index_by_name, match_names, require_all
-from okube_api.store.conditions import Condition, OneOf, equal
+from okube_api.store.conditions import OneOf, equal
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection
 from okube_api.threads import run_in_thread
@@ -26,10 +26,7 @@ class Directory:
         """Return the resources with these ids, or all of them; ordered by id."""
         if ids is None:
             return await self._cache.load_all(self._application, collection)
-        resources = self._cache.get_cached(self._application, collection)
-        if resources is None:
-            return await self._read(collection, OneOf("_id", tuple(ids)))
-        return ResourceSet(resources.by_id[identifier] for identifier in sorted(resources.by_id.keys() & set(ids)))
+        return await self._cache.load_some(self._application, collection, ids) if ids else NO_RESOURCES
 
     async def find_named(self, repository: type[Repository], names: Sequence[str], pointer: str) -> list[Resource]:
         """Return the resources with these ids or keys, each once, in the order of the names.
@@ -37,7 +34,12 @@ class Directory:
         Raise UnknownReference with one fault for each unknown name, at `pointer`/position.
         """
         if len(names) <= _MOST_NAMES_ON_LOOP:
-            resources = await self._read(repository.collection, match_names(repository.key_field, names, names))
+            resources = await self._cache.load_if_few(self._application, repository.collection)
+            if resources is None:
+                where = match_names(repository.key_field, names, names)
+                resources = await self._cache.read(
+                    repository.collection, equal("application", self._application) & where
+                )
             return _choose_named(resources, repository.kind, names, pointer)
         # A condition with thousands of names takes longer than all resources, which the question needs anyway.
         resources = await self.load(repository.collection)
@@ -48,9 +50,6 @@ class Directory:
         matches = equal("application", self._application) & OneOf("code", tuple(codes))
         areas = await self._store.find(AREAS, matches)
         return {area["code"]: area["name"] for area in areas if area.get("name")}
-
-    async def _read(self, collection: Collection, where: Condition) -> ResourceSet:
-        return await self._cache.read(collection, equal("application", self._application) & where)
 
 
 def _choose_named(resources: ResourceSet, kind: str, names: Sequence[str], pointer: str) -> list[Resource]:

@@ -63,14 +63,18 @@ async def select_places(
     has_tags = scope is Scope.SITES and read_filter(filters, "tags")[0] is not None
     if place_filter is None and site_of_path is None and not has_tags:
         return PlaceSelection(candidates, candidates.active)
-    selected = tuple(
-        place
-        for place in candidates
-        if (site_of_path is None or place.id == site_of_path)
-        and (place_filter is None or (place.id in values) != place_filter.negated)
-        and (place.active or place.id in named or place.id == site_of_path)
-        and (not has_tags or _matches_tags(place, filters))
-    )
+    if site_of_path is None and not has_tags and place_filter is not None and not place_filter.negated:
+        by_id = candidates.by_id
+        selected = tuple(by_id[identifier] for identifier in sorted(named) if identifier in by_id)
+    else:
+        selected = tuple(
+            place
+            for place in candidates
+            if (site_of_path is None or place.id == site_of_path)
+            and (place_filter is None or (place.id in values) != place_filter.negated)
+            and (place.active or place.id in named or place.id == site_of_path)
+            and (not has_tags or _matches_tags(place, filters))
+        )
     outside_ids = tuple(sorted(named.difference(candidates.by_id)))
     outside = await directory.load(collection, outside_ids) if outside_ids else NO_RESOURCES
     return PlaceSelection(candidates, selected, tuple(sorted(named)), outside)

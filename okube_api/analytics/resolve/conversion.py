@@ -1,13 +1,15 @@
 """From a conversion request to a question: the campaigns that pass the filters, their costs, sites that share them."""
 
+from collections import ChainMap
 from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.places import read_filter, resolve_filter, resolve_weekdays, select_places
 from okube_api.analytics.requested_kpis import read_requested_kpis
-from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, merge_labels
+from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, ResourceSet
 from okube_api.analytics.schemas.query import Filters, Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.campaigns.extras import format_extras
@@ -39,18 +41,16 @@ async def resolve_conversion(
     )
     documents = await directory.load(CAMPAIGNS) if needs_campaigns else NO_RESOURCES
     levers = await directory.load(LEVERS) if _has_scope(requested_kpis, {Scope.LEVERS}) else NO_RESOURCES
+    currency = scope.application.currency
 
     def build() -> Question:
-        currency = scope.application.currency
-        campaigns = {campaign.id: _read_campaign(campaign, currency, sites.candidates.by_id) for campaign in documents}
+        summary = sites.candidates.derive(
+            ("campaigns", currency), (documents,), lambda: _read_campaigns(documents, sites.candidates, currency)
+        )
+        campaigns = summary.records
         named = {by: value_filter.values for by, value_filter in campaign_filters.items() if not value_filter.negated}
         site_filters = any(read_filter(query.filters, name)[0] for name in ("sites", "tags"))
         some_sites = scope.site is not None or site_filters
-        active_sites = frozenset(site.id for site in sites.candidates.active)
-        inactive_sites = frozenset(sites.candidates.by_id) - active_sites
-        unreached = (
-            campaign.id for campaign in campaigns.values() if find_sharers(campaign, active_sites) & inactive_sites
-        )
         return Question(
             application=scope.application.id,
             period=period,
@@ -61,13 +61,17 @@ async def resolve_conversion(
             edges=scope.edges,
             weekdays=resolve_weekdays(query.filters),
             named_values=named | {Scope.SITES: sites.named},
-            labels={**_label_extras(campaigns.values(), named), **merge_labels(sites.candidates, documents, levers)},
+            labels=ChainMap(
+                *(resources.labels for resources in (sites.candidates, documents, levers)),
+                {extra: Label(extra, extra) for extra in named.get(Scope.EXTRAS, ())},
+                summary.extra_labels,
+            ),
             campaigns=campaigns,
             selected_campaigns=_select_campaigns(campaigns, campaign_filters) if campaign_filters else None,
             some_sites=some_sites,
-            active_sites=tuple(sorted(active_sites)),
-            unreached_campaigns=() if some_sites else tuple(unreached),
-            notes=tuple(_note_costs(documents, currency)) if any(map(_reads_costs, terms)) else (),
+            active_sites=summary.active_sites,
+            unreached_campaigns=() if some_sites else summary.unreached,
+            notes=summary.cost_notes if any(map(_reads_costs, terms)) else (),
         )
 
     # Campaigns and sites are read one by one.
@@ -124,10 +128,35 @@ def _reads_costs(term: Term) -> bool:
 # -- campaigns ---------------------------------------------------------------------------------------------------
 
 
-def _label_extras(campaigns: Iterable[CampaignRecord], named: Mapping[Scope, tuple[str, ...]]) -> dict[str, Label]:
-    """Return labels of extras: an extra is its own key and name."""
-    extras = {extra for campaign in campaigns for extra in campaign.extras} | {*named.get(Scope.EXTRAS, ())}
-    return {extra: Label(extra, extra) for extra in extras}
+@dataclass(frozen=True, slots=True)
+class _CampaignSummary:
+    """The campaigns of an application, and what follows from them and its sites for every question.
+
+    records: by `_id`.
+    active_sites: the ids of the active sites, in order.
+    unreached: the campaigns that have inactive sites only.
+    extra_labels: of the extras of all campaigns; an extra is its own key and name.
+    cost_notes: notes on costs that are left out.
+    """
+
+    records: Mapping[str, CampaignRecord]
+    active_sites: tuple[str, ...]
+    unreached: tuple[str, ...]
+    extra_labels: dict[str, Label]
+    cost_notes: tuple[str, ...]
+
+
+def _read_campaigns(documents: ResourceSet, sites: ResourceSet, currency: str) -> _CampaignSummary:
+    """Return what all questions need of the campaigns."""
+    records = {campaign.id: _read_campaign(campaign, currency, sites.by_id) for campaign in documents}
+    inactive = frozenset(sites.by_id) - sites.active_ids
+    return _CampaignSummary(
+        records,
+        tuple(sorted(sites.active_ids)),
+        tuple(name for name, campaign in records.items() if find_sharers(campaign, sites.active_ids) & inactive),
+        {extra: Label(extra, extra) for campaign in records.values() for extra in campaign.extras},
+        tuple(_note_costs(documents, currency)),
+    )
 
 
 def _read_campaign(resource: Resource, currency: str, site_ids: Container[str]) -> CampaignRecord:

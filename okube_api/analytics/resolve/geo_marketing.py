@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.places import read_filter, resolve_weekdays, select_places
 from okube_api.analytics.requested_kpis import read_requested_kpis
-from okube_api.analytics.resource_cache import merge_labels
+from okube_api.analytics.resource_cache import ResourceSet, merge_labels
 from okube_api.analytics.schemas.query import Filters, Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.catalogue.scopes import ATTRIBUTES, PlaceRole, Scope
@@ -23,7 +23,11 @@ async def resolve_geo_marketing(
     sites = await select_places(query.filters, scope, directory, Scope.SITES)
     pois = await select_places(query.filters, scope, directory, Scope.POIS)
     # Of the study: its active places, whatever the filters, and inactive ones that the question selects.
-    active = {place.id for place in (*sites.candidates.active, *pois.candidates.active)}
+    active, study = sites.candidates.derive(
+        "active places", (pois.candidates,), lambda: _list_active(sites.candidates, pois.candidates)
+    )
+    if not (active.issuperset(sites.ids) and active.issuperset(pois.ids)):
+        study = tuple(sorted(active.union(sites.ids, pois.ids)))
     in_study = scope.site is None or scope.site in sites.candidates.by_id
     return Question(
         application=scope.application.id,
@@ -33,7 +37,7 @@ async def resolve_geo_marketing(
         places={
             PlaceRole.SITES: sites.ids,
             PlaceRole.POIS: pois.ids,
-            PlaceRole.STUDY: tuple(sorted(active.union(sites.ids, pois.ids))),
+            PlaceRole.STUDY: study,
         },
         filters=tuple(_read_area_filters(query.filters)),
         edges=scope.edges,
@@ -42,6 +46,12 @@ async def resolve_geo_marketing(
         named_values=_list_named_areas(query.filters) | {Scope.SITES: sites.named, Scope.POIS: pois.named},
         labels=merge_labels(sites.candidates, pois.candidates, sites.outside, pois.outside),
     )
+
+
+def _list_active(sites: ResourceSet, pois: ResourceSet) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the ids of the active places, also in order."""
+    active = sites.active_ids | pois.active_ids
+    return active, tuple(sorted(active))
 
 
 def _read_area_filters(filters: Filters) -> Iterator[tuple[Scope, ValueFilter]]:
