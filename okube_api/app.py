@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
@@ -143,6 +144,11 @@ _GC_THRESHOLDS = (50_000, 20, 100)
 block has thousands of new dicts and lists, none of which is garbage yet."""
 
 
+_SWITCH_S = 0.0005
+"""After how long a thread gives up the interpreter to one that waits for it.  The ingest has thousands of short calls
+that release it; with Python's 5 ms each of them waits so long for the questions on the event loop."""
+
+
 def _lifespan(settings: Settings, started_store: Store | None, clock: Clock) -> Lifespan:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -150,6 +156,8 @@ def _lifespan(settings: Settings, started_store: Store | None, clock: Clock) -> 
         async with AsyncExitStack() as closing:
             closing.callback(gc.set_threshold, *gc.get_threshold())
             gc.set_threshold(*_GC_THRESHOLDS)
+            closing.callback(sys.setswitchinterval, sys.getswitchinterval())
+            sys.setswitchinterval(_SWITCH_S)
             if started_store is None:
                 store, starting = await _open_store(app, settings, secret, closing)
             else:

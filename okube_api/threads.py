@@ -8,6 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_FEW_ROWS = 1000
 _stop: ContextVar[Event | None] = ContextVar("stop", default=None)
 
 
@@ -24,6 +25,14 @@ def check_stopped() -> None:
     stop = _stop.get()
     if stop is not None and stop.is_set():
         raise WorkStopped
+
+
+async def run_for_rows(rows: int, work: Callable[[], T]) -> T:
+    """Return the result of `work`, in a thread unless it is about so few rows that it takes less than a millisecond.
+
+    A thread costs two rounds of the event loop, which are long while many questions are answered.
+    """
+    return work() if rows <= _FEW_ROWS else await asyncio.to_thread(work)
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:

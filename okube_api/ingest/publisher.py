@@ -7,12 +7,14 @@ from contextlib import suppress
 from contextvars import Context
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from okube_api.clock import Clock
 from okube_api.errors import NotFound, RequestConflict
 from okube_api.ingest.batches import Batches, State
+from okube_api.ingest.derive.rollup_changes import RollupMismatch
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.leases import ApplicationLeases
 from okube_api.ingest.load.loader import SmallFile
@@ -26,6 +28,8 @@ from okube_api.kit.application import Application
 from okube_api.kit.ids import new_id
 from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
+
+T = TypeVar("T")
 
 log = structlog.stdlib.get_logger("okube.ingest")
 
@@ -156,20 +160,37 @@ class Publisher:
         """Publish waiting batches and the events of files in one change, and return their batches."""
         if not waiting and not files:
             return []
-        live = await self.read_live_kinds(application.id)
+        live = await self.read_live_kinds(application.id) if waiting else {}
         # If a process stopped after the change and before the last step, its batches count but are still waiting.
         stored = {batch["_id"]: batch for batch in (*waiting, *(file.batch for file in files))}
         if new := [batch for batch in stored.values() if batch["number"] not in live]:
             name = f"{new[0]['_id']}:published"
             add = partial(self._add, application, new, files)
-            counted = await commit_with_retry(self._store, application.id, name, add)
+            counted = await self._commit(application, name, add)
             stored |= {batch["_id"]: batch for batch in counted}
         await self._documents.update(application.id, {batch["kind"] for batch in stored.values()})
         visible = {"state": State.VISIBLE}
         return await self._batches.update_all(list(stored.values()), dict.fromkeys(stored, visible))
 
+    async def _commit(self, application: Application, name: str, work: "Callable[[Change, bool], Awaitable[T]]") -> T:
+        """Commit a change of facts.
+
+        work: also gets whether slices of users may be refreshed.  They may not where rollups are not complete, such as
+        those that a new version has added, until these are rebuilt; then whole days are refreshed.
+        """
+        try:
+            return await commit_with_retry(self._store, application.id, name, lambda change: work(change, True))
+        except RollupMismatch as error:
+            log.warning("ingest.whole_days_refreshed", application=application.id, reason=str(error))
+            return await commit_with_retry(self._store, application.id, name, lambda change: work(change, False))
+
     async def _add(
-        self, application: Application, batches: Sequence[Json], files: Sequence[SmallFile], change: Change
+        self,
+        application: Application,
+        batches: Sequence[Json],
+        files: Sequence[SmallFile],
+        change: Change,
+        allows_slices: bool,
     ) -> list[Json]:
         """Make batches count in a change, and return them with their counts, which are stored before its commit."""
         context = await self._contexts.load(application)
@@ -180,7 +201,7 @@ class Publisher:
                 if file.rows.num_rows and file.batch["number"] not in live:
                     await own.append(KINDS[file.batch["kind"]].table, file.batch["number"], file.rows)
             new = [Batch(batch["number"], batch["kind"]) for batch in batches if batch["number"] not in live]
-            return await FactRefresh(own, context).add(new)
+            return await FactRefresh(own, context, allows_slices=allows_slices).add(new)
 
         is_small = sum(batch["stored"] for batch in batches) <= _MAX_EVENTS
         counts = await (change.run_apart(write) if is_small else write(change))
@@ -217,8 +238,9 @@ class Publisher:
         Raise RequestConflict while its file is still being read, NotFound when it was removed meanwhile.
         """
 
-        async def remove_events(change: Change) -> None:
-            refresh = FactRefresh(change, await self._contexts.load(application))
+        async def remove_events(change: Change, allows_slices: bool) -> None:
+            context = await self._contexts.load(application)
+            refresh = FactRefresh(change, context, allows_slices=allows_slices)
             await refresh.remove([Batch(batch["number"], batch["kind"])])
 
         async with self._leases.hold(application.id):
@@ -226,7 +248,7 @@ class Publisher:
             if current["state"] == State.RECEIVING:
                 raise RequestConflict("The batch is still being received. Try again when its state has changed.")
             removing = await self._batches.update(current, {"state": State.REMOVING})
-            await commit_with_retry(self._store, application.id, f"{batch['_id']}:removed", remove_events)
+            await self._commit(application, f"{batch['_id']}:removed", remove_events)
             await self._documents.update(application.id, {batch["kind"]})
             await self._batches.delete(removing)
 

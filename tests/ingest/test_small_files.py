@@ -7,11 +7,14 @@ from typing import Any
 
 import orjson
 import pytest
+from okube_api.catalogue.fact import Span
+from okube_api.catalogue.facts import OUTCOMES
 from okube_api.errors import Refusal
 from okube_api.ingest.batches import State
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
 from okube_api.store.errors import Unavailable
+from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Change, Store
 from okube_api.store.values import Json
 
@@ -110,3 +113,21 @@ async def test_events_that_were_committed_are_visible_after_a_stop(app: IngestAp
     if sent_again:
         again = await app.ingest.ingest(app.application, "visits", build_file(build_visit(1)))
         assert (again["accepted"], again["duplicate"]) == (0, 1)
+
+
+async def test_incomplete_rollups_are_completed_by_whole_days(app: IngestApp) -> None:
+    """Delete the rollups of a month, as if a new version had added them, and send another visit of a user."""
+    await app.ingest.ingest(app.application, "visits", build_file(build_visit(1), build_visit(2)))
+    month = OUTCOMES.rollup(OUTCOMES.grains[0], Span.MONTH)
+    async with app.store.begin_change(app.application.id, "deleted") as change:
+        parts = await change.list_parts(month)
+        types = {name: kind for name, kind in get_stored_types(month).items() if name != "batch"}
+        await change.replace(month, parts, make_arrow_schema(types).empty_table())
+        await change.commit()
+    batch = await app.ingest.ingest(
+        app.application, "visits", build_file(build_visit(1) | {"at": "2024-03-29T10:00:00Z"})
+    )
+    assert (batch["state"], batch["accepted"]) == (State.VISIBLE, 1)
+    async with app.store.open_reader(app.application.id) as reader:
+        (rows,) = [block async for block in reader.read_parts(month, parts[0], parts[0])]
+    assert rows["visits"].to_pylist() == [3]

@@ -155,7 +155,7 @@ async def _read_text_blocks(file: EventFile, reader: CellReader, column_map: Col
         parsed = await asyncio.to_thread(partial(parser.read, lines, is_last=False))
         last_line = lines.last_line
         yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.header)
-    parsed = await asyncio.to_thread(parser.read, LineBlock(b"", last_line + 1))
+    parsed = parser.read(LineBlock(b"", last_line + 1))
     yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.header)
 
 

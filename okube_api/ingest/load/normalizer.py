@@ -3,9 +3,9 @@
 Users and devices become user numbers, keys of resources become `_id`s, instants ms since 1970, and amounts integers.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from okube_api.ingest.load.references import REFERENCES, ReferenceResolver
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.column_types import ARROW_TYPES
 from okube_api.store.plan_analysis import get_stored_types
+from okube_api.threads import run_for_rows
 
 _MILLIONTHS = 1_000_000
 _COUNTS = ("prints", "clicks", "openings")
@@ -86,7 +87,7 @@ class Normalizer:
                 for row, name in zip(unresolved.tolist(), sent[field].take(unresolved).to_pylist(), strict=True):
                     reasons.setdefault(row, f"'{field}': {self._resolver.describe_failure(kind, name)}")
         unresolved_rows = len(reasons)
-        times = await asyncio.to_thread(self._read_times, sent)
+        times = await run_for_rows(sent.num_rows, partial(self._read_times, sent))
         if self._first_kept_day is not None:
             limit = f"events before {to_date(self._first_kept_day)} (UTC) are not kept"
             for row in np.flatnonzero(times["part"] < self._first_kept_day).tolist():
@@ -103,7 +104,8 @@ class Normalizer:
             if field in sent.column_names:
                 users["user"] = await self._pseudonyms.assign_numbers(field, sent[field])
         latest_ms = int(times["at"].max()) if len(times.get("at", ())) else None
-        rows = await asyncio.to_thread(self._build_rows, sent, {"line": line_numbers, **times, **users}, ids)
+        numbers = {"line": line_numbers, **times, **users}
+        rows = await run_for_rows(sent.num_rows, partial(self._build_rows, sent, numbers, ids))
         is_future = times["at"] > self._now_ms if "at" in times else times["part"] > self._today
         return NormalizedRows(rows, reasons, unresolved_rows, int(np.count_nonzero(is_future)), latest_ms)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from okube_api.store import open_workbench
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.protocol import Store, Workbench
+from okube_api.threads import run_for_rows
 
 USER, DEVICE = "user", "device"
 _HASH_BYTES = 16
@@ -94,15 +95,16 @@ class Pseudonyms:
 
         kind: USER or DEVICE.  names: without nulls.
         """
-        encoded = await asyncio.to_thread(lambda: names.dictionary_encode().unify_dictionaries())
+        encoded = await run_for_rows(len(names), lambda: names.dictionary_encode().unify_dictionaries())
         if encoded.num_chunks == 0:
             return np.empty(0, np.int64)
-        hashes, of_distinct = await asyncio.to_thread(self._look_up, kind, encoded.chunk(0).dictionary)
+        distinct = encoded.chunk(0).dictionary
+        hashes, of_distinct = await run_for_rows(len(distinct), partial(self._look_up, kind, distinct))
         uncached = np.flatnonzero(of_distinct < 0)
         if len(uncached):
             new = hashes[uncached]
             of_distinct[uncached] = await self._store.assign_numbers(self._application, kind, _to_bytes(new))
-            await asyncio.to_thread(self._caches[kind].add, new, of_distinct[uncached])
+            await run_for_rows(len(new), partial(self._caches[kind].add, new, of_distinct[uncached]))
         codes = [chunk.indices.to_numpy(zero_copy_only=False) for chunk in encoded.chunks]
         numbers: Ints = of_distinct[np.concatenate(codes)]
         return numbers
