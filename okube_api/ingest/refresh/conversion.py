@@ -1,7 +1,7 @@
 """Refreshes the facts of conversion on the days that a change of touches, visits, purchases or deliveries affects."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -27,7 +27,7 @@ from okube_api.ingest.events import kinds
 from okube_api.ingest.events.kinds import PURCHASES, TOUCHES, VISITS
 from okube_api.ingest.raw.reader import BatchDelta, read_events
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
-from okube_api.ingest.refresh.day_ranges import group_days
+from okube_api.ingest.refresh.day_ranges import DayGroups
 from okube_api.ingest.refresh.day_reader import DayReader, find_event_users, read_changed_events
 from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
 from okube_api.store.arrays import Ints
@@ -35,7 +35,6 @@ from okube_api.store.conditions import Between, OneOf, equal
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Change
 
-_MAX_DAYS = 62  # read and derived together
 _FEW_USERS, _FEW_EVENTS = 2000, 200_000  # for more users or events, a query for the users' days does not pay
 _PURCHASE_FIELDS = frozenset(("conversion", "purchase_count", "revenue_micro"))
 """The fields of outcomes of visits that depend on purchases.  Outcomes without a visit have only these."""
@@ -123,7 +122,7 @@ def _to_utc_days(range_ms: RangeMs) -> DayRange:
 
 
 async def _refresh_outcomes(
-    change: Change, inputs: AttributionContext, delta: BatchDelta, days: list[int], *, are_visits_same: bool
+    change: Change, inputs: AttributionContext, delta: BatchDelta, days: Sequence[int], *, are_visits_same: bool
 ) -> set[int]:
     """Write days of outcomes and credits; return the days of the credited touches of the rows before and after.
 
@@ -140,7 +139,7 @@ async def _refresh_outcomes(
     outcome_writer = BufferedFactWriter(change, OUTCOMES, _PURCHASE_GRAINS if are_visits_same else None)
     credit_writer = BufferedFactWriter(change, CREDITS)
     touch_days = await _read_touch_days(change, days)  # before the rows are replaced
-    for group in group_days(days, _MAX_DAYS):
+    for group in (groups := DayGroups(days)):
         span = group[0], group[-1]
         required = find_required_ranges(span, inputs.windows)
         outcome_span = _to_utc_days(required.outcomes)
@@ -152,6 +151,7 @@ async def _refresh_outcomes(
             span,
             with_credits=not are_visits_same,
         )
+        groups.fit(touches.rows_per_day + visits.rows_per_day + purchases.rows_per_day)
         while (block := await _next(blocks)) is not None:
             days_of_block = [day for day in group if block.span[0] <= day <= block.span[1]]
             if days_of_block:
@@ -165,20 +165,21 @@ async def _refresh_outcomes(
     return touch_days
 
 
-async def _read_touch_days(change: Change, days: list[int]) -> set[int]:
+async def _read_touch_days(change: Change, days: Sequence[int]) -> set[int]:
     """Return the days of the credited touches of the outcomes that are stored on some days."""
     where = OneOf("part", tuple(days)) & equal("attributed", 1)
     return _to_set((await change.aggregate(Aggregate(OUTCOMES.table, where, ("touch_day",))))["touch_day"])
 
 
-async def _refresh_cohorts(change: Change, inputs: AttributionContext, days: list[int]) -> None:
+async def _refresh_cohorts(change: Change, inputs: AttributionContext, days: Sequence[int]) -> None:
     """Write days of cohorts from the outcomes, which are already refreshed."""
     writer = BufferedFactWriter(change, COHORTS)
     columns = ("touch_day", *(column.name for column in COHORTS.columns))
-    for group in group_days(days, _MAX_DAYS):
+    for group in (groups := DayGroups(days)):
         span = group[0], group[-1]
         where = Between("part", *find_outcome_days_of_cohorts(span, inputs.windows)) & Between("touch_day", *span)
         outcomes = await change.select(Select(OUTCOMES.table, where, columns))
+        groups.fit(outcomes.num_rows / (span[1] + 1 - span[0]))
         rows = await asyncio.to_thread(derive_cohorts, outcomes, span)
         await writer.replace(group, _filter_days(rows, group))
     await writer.finish()
@@ -187,11 +188,14 @@ async def _refresh_cohorts(change: Change, inputs: AttributionContext, days: lis
 # -- exposures, deliveries -----------------------------------------------------------------------------------
 
 
-async def _refresh_exposures(change: Change, inputs: AttributionContext, delta: BatchDelta, days: list[int]) -> None:
+async def _refresh_exposures(
+    change: Change, inputs: AttributionContext, delta: BatchDelta, days: Sequence[int]
+) -> None:
     touches, writer = DayReader(change, TOUCHES, delta), BufferedFactWriter(change, EXPOSURES)
-    for group in group_days(days, _MAX_DAYS):
+    for group in (groups := DayGroups(days)):
         span = group[0], group[-1]
         blocks = derive_exposures(await touches.read_days(*_to_utc_days(find_range_ms(span))), inputs, span)
+        groups.fit(touches.rows_per_day)
         while (block := await _next(blocks)) is not None:
             (first, last), rows = block
             days_of_block = [day for day in group if first <= day <= last]
@@ -202,8 +206,9 @@ async def _refresh_exposures(change: Change, inputs: AttributionContext, delta: 
 async def _refresh_deliveries(change: Change, context: DerivationContext, task: RefreshTask) -> None:
     writer = BufferedFactWriter(change, DELIVERIES)
     for first, last in task.day_ranges:
-        for group in group_days(range(first, last + 1), _MAX_DAYS):
+        for group in (groups := DayGroups(range(first, last + 1))):
             events = await read_events(change, kinds.DELIVERIES.table, group[0], group[-1], task.delta.either_side)
+            groups.fit(events.num_rows / len(group))
             rows, affected_days = await asyncio.to_thread(_compare_deliveries, events, task.delta, context)
             days = [day for day in group if day in affected_days | task.extra_days]
             await writer.replace(days, _filter_days(rows, days))

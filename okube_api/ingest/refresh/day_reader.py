@@ -44,23 +44,36 @@ class DayReader:
     """Reads the events that count after a change, for ascending ranges of days; reads each day from the store once.
 
     users: whether to read the events of each user number; None reads those of all users.
+    rows_per_day: the average number of events of the days that the last call read from the store.
     """
 
     def __init__(self, view: Reader, kind: EventKind, delta: BatchDelta, users: Flags | None = None) -> None:
         self._view, self._kind, self._delta, self._users = view, kind, delta, users
-        self._rows = make_empty_rows(kind.table)
+        self._rows = _drop_keys(make_empty_rows(kind.table))
         self._next_day: int | None = None
+        self.rows_per_day = 0.0
 
     async def read_days(self, low: int, high: int) -> pa.Table:
-        """Return the events of the UTC days [low, high]; from call to call, neither limit may decrease."""
-        self._rows = self._rows.filter(pc.greater_equal(self._rows["part"], low))
+        """Return the events of the UTC days [low, high], without batch and id.
+
+        From call to call, neither limit may decrease.
+        """
+        await asyncio.to_thread(self._drop_days, low)
         first = low if self._next_day is None else max(low, self._next_day)
+        row_count = 0
         async for rows in _read_whole_days(self._view, self._kind, first, high, self._delta, users=self._users):
             counts, _ = await asyncio.to_thread(self._delta.deduplicate, rows, self._kind.deduplication_key)
-            new_rows = rows if counts.all() else rows.filter(pa.array(counts))
+            new_rows = _drop_keys(rows if counts.all() else rows.filter(pa.array(counts)))
             self._rows = pa.concat_tables([self._rows, new_rows])
+            row_count += new_rows.num_rows
+        if high >= first:
+            self.rows_per_day = row_count / (high + 1 - first)
         self._next_day = max(first, high + 1)
         return self._rows
+
+    def _drop_days(self, low: int) -> None:
+        """Forget the events of days before `low`."""
+        self._rows = self._rows.filter(pc.greater_equal(self._rows["part"], low))
 
 
 async def _read_whole_days(
@@ -88,3 +101,8 @@ def _mark_users(rows: pa.Table, users: Flags) -> Flags:
     is_known = numbers < len(users)
     is_marked: Flags = np.append(users, False)[np.where(is_known, numbers, len(users))]
     return is_marked
+
+
+def _drop_keys(rows: pa.Table) -> pa.Table:
+    """Return events without the columns that only deduplication needs."""
+    return rows.drop_columns(["batch", "id_high", "id_low"])
