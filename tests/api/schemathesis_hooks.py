@@ -5,6 +5,7 @@ They are independent of the checks: `schemathesis.toml` says which answers are a
 
 import json
 import os
+import re
 import zlib
 from typing import Any
 
@@ -13,6 +14,7 @@ import schemathesis
 from hypothesis import strategies as st
 
 NAMES: dict[str, list[str]] = json.loads(os.environ.get("OKUBE_SCHEMATHESIS_NAMES", "{}"))
+_ID = re.compile(r"[0-9a-f]{24}")
 REFERENCES = {
     "app": "application",
     "applications": "application",
@@ -39,7 +41,7 @@ def map_path_parameters(context: Any, parameters: dict[str, Any] | None) -> dict
     """Name an existing resource in three of four path parameters, by its id or key."""
     if not parameters:
         return parameters
-    return {name: _choose_name(name, value) for name, value in parameters.items()}
+    return {name: _choose_name(NAMES.get(name), value) for name, value in parameters.items()}
 
 
 @schemathesis.hook
@@ -51,7 +53,11 @@ def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | No
 
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
-    """Name existing resources in three of four references of a body."""
+    """Name existing resources in three of four references of a body, and the POI that an update in a list names."""
+    is_named_update = context.operation.method in ("put", "patch") and context.operation.path.endswith("/pois")
+    if is_named_update and isinstance(body, dict) and _ID.fullmatch(str(body.get("_id"))):
+        ids = [name for name in NAMES.get("poi", ()) if _ID.fullmatch(name)]
+        body = {**body, "_id": _choose_name(ids, body["_id"])}
     return _name_resources(body)
 
 
@@ -84,15 +90,14 @@ def _name_resources(value: Any) -> Any:
     for name, inner in value.items():
         kind = REFERENCES.get(name)
         if kind and isinstance(inner, str):
-            named[name] = _choose_name(kind, inner)
+            named[name] = _choose_name(NAMES.get(kind), inner)
         elif kind and isinstance(inner, list) and all(isinstance(item, str) for item in inner):
-            named[name] = [_choose_name(kind, item) for item in inner]
+            named[name] = [_choose_name(NAMES.get(kind), item) for item in inner]
         else:
             named[name] = _name_resources(inner)
     return named
 
 
-def _choose_name(kind: str, value: object) -> object:
+def _choose_name(names: list[str] | None, value: object) -> object:
     number = zlib.crc32(str(value).encode("utf-8", "surrogatepass"))
-    names = NAMES.get(kind)
     return names[number // 4 % len(names)] if names and number % 4 else value
