@@ -28,6 +28,7 @@ from okube_api.clock import Clock
 from okube_api.engine.calendar import Mode, Period, PeriodError, resolve_period, to_local_date
 from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.question import Question
+from okube_api.engine.rollup_versions import CompleteFacts
 from okube_api.engine.run import EngineAnswer, answer
 from okube_api.errors import Impossible, ServiceUnavailable, SumTooLarge, TooMuchToRead
 from okube_api.settings import Settings
@@ -83,6 +84,7 @@ class Analytics:
         self._freshness, self._is_stale = freshness, is_stale
         self._resources = ResourceCache(store)
         self._panels = PanelCache()
+        self._complete_facts = CompleteFacts()
         places = settings.query_places or os.cpu_count() or 1
         self._admission = Admission(places, settings.query_queue)
         self._memory_watch = MemoryWatch(settings.process_memory_mb * 2**20)
@@ -161,7 +163,12 @@ class Analytics:
                 rows_version = reader.version
                 most_values = self._settings.query_values
                 engine_answer = await answer(
-                    question, reader, self._panels, most_values=most_values, in_thread=in_thread
+                    question,
+                    reader,
+                    self._panels,
+                    complete_facts=self._complete_facts,
+                    most_values=most_values,
+                    in_thread=in_thread,
                 )
                 plan = explain_plan(engine_answer.plan, reader) if options.explain else None
 

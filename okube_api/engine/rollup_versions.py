@@ -18,7 +18,10 @@ from okube_api.store.protocol import Change, Reader
 
 async def read_complete_facts(reader: Reader) -> frozenset[str]:
     """Return the names of the facts that have all rollups of the present version."""
-    rows = await reader.select(Select(ROLLUP_VERSIONS, EVERYTHING, ("fact", "version")))
+    return _list_complete(await reader.select(Select(ROLLUP_VERSIONS, EVERYTHING, ("fact", "version"))))
+
+
+def _list_complete(rows: pa.Table) -> frozenset[str]:
     versions = zip(rows["fact"].to_pylist(), rows["version"].to_pylist(), strict=True)
     return frozenset(fact for fact, version in versions if version >= ROLLUP_VERSION)
 
@@ -33,6 +36,26 @@ async def mark_complete(change: Change, facts: Iterable[str]) -> None:
     await change.replace(ROLLUP_VERSIONS, [0], pa.Table.from_pylist(rows, schema=schema))
 
 
-async def with_complete_facts(question: Question, reader: Reader) -> Question:
+class CompleteFacts:
+    """The facts that have all rollups of the present version, by application; read again when they change."""
+
+    def __init__(self, max_applications: int = 1000) -> None:
+        self._max_applications = max_applications
+        self._facts: dict[str, tuple[str, frozenset[str]]] = {}
+
+    async def get(self, application: str, reader: Reader) -> frozenset[str]:
+        """Return the names of the facts.  They are read without the limit of rows that questions have."""
+        version = reader.version_of(ROLLUP_VERSIONS)
+        cached_version, facts = self._facts.get(application, (None, frozenset[str]()))
+        if cached_version != version:
+            blocks = [block async for block in reader.read_parts(ROLLUP_VERSIONS, 0, 0)]
+            facts = frozenset[str]().union(*map(_list_complete, blocks))
+            if len(self._facts) >= self._max_applications:
+                self._facts.clear()
+            self._facts[application] = (version, facts)
+        return facts
+
+
+async def with_complete_facts(question: Question, reader: Reader, complete_facts: CompleteFacts) -> Question:
     """Return the question with the facts whose newest rollups the planner may choose."""
-    return replace(question, complete_facts=await read_complete_facts(reader))
+    return replace(question, complete_facts=await complete_facts.get(question.application, reader))

@@ -24,7 +24,7 @@ from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
 from okube_api.engine.results import Results
-from okube_api.engine.rollup_versions import with_complete_facts
+from okube_api.engine.rollup_versions import CompleteFacts, with_complete_facts
 from okube_api.errors import TooManyValues
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader
@@ -76,15 +76,17 @@ async def answer(
     reader: Reader,
     panels: PanelCache | None = None,
     *,
+    complete_facts: CompleteFacts | None = None,
     most_values: int | None = None,
     in_thread: bool = False,
 ) -> EngineAnswer:
     """Answer a resolved question.  Raise the reader's TooManyRows and Unavailable, and TooManyValues.
 
+    panels, complete_facts: caches, for questions that follow.
     in_thread: whether to plan and evaluate in a thread even when few rows are read.
     """
     check_certain_values(question, most_values)
-    question = await with_edges_of_counts(await answer_subqueries(question, reader), reader)
+    question = await with_edges_of_counts(await answer_subqueries(question, reader, complete_facts), reader)
     plan = await run_in_thread(partial(plan_question, question)) if in_thread else plan_question(question)
     fetched = await fetch(question, plan, reader, panels or PanelCache())
     if fetched.is_small and not in_thread:
@@ -94,12 +96,14 @@ async def answer(
     return EngineAnswer(results, plan, fetched, question.notes)
 
 
-async def answer_subqueries(question: Question, reader: Reader) -> Question:
+async def answer_subqueries(
+    question: Question, reader: Reader, complete_facts: CompleteFacts | None = None
+) -> Question:
     """Return the question with what the planner must know of the rows.
 
     These are the facts whose newest rollups are complete, and the places that have rows and are not in the question.
     """
-    question = await with_complete_facts(question, reader)
+    question = await with_complete_facts(question, reader, complete_facts or CompleteFacts())
     tables = {key: await reader.aggregate(node) for key, node in subqueries(question).items()}
     return with_subqueries(question, {key: table.column(0).to_pylist() for key, table in tables.items()})
 

@@ -1,15 +1,20 @@
 """The newest rollups: answers are the same with and without them, and whether sets or their sizes are read."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from okube_api.catalogue.fact import Span
 from okube_api.catalogue.facts import FACTS, ROLLUP_VERSIONS
 from okube_api.catalogue.kpi import Module
 from okube_api.engine.question import Question
+from okube_api.engine.rollup_versions import CompleteFacts
 from okube_api.engine.run import EngineAnswer, answer
+from okube_api.store.conditions import EVERYTHING, Condition
+from okube_api.store.schema import Table
 
 from tests.by_hand import question as by_hand
 from tests.by_hand.truth import Truth
@@ -94,3 +99,30 @@ async def test_sizes_are_read_where_a_row_is_a_cell(reading: Reading, granularit
     assert not any("users_n" in table.column_names for table in merged.fetched.tables)
     whole = ask_for(truth, "sites", granularity, period=True, uplift=False)
     assert render_data(question, counted) == leave_out_period(render_data(whole, merged))
+
+
+class CountingMemory(Memory):
+    """Rows in memory that can change; counts how often partitions are read."""
+
+    version_number = 0
+    reads = 0
+
+    def version_of(self, source: Table) -> str:
+        return f"{source.name} {self.version_number}"
+
+    def read_parts(self, table: Table, low: int, high: int, where: Condition = EVERYTHING) -> AsyncIterator[pa.Table]:
+        self.reads += 1
+        return super().read_parts(table, low, high, where)
+
+
+async def test_complete_facts_are_read_again_when_they_change() -> None:
+    earlier, later = CountingMemory(build_without_newest(tenant(3))), CountingMemory(build_tables(tenant(3)))
+    facts = CompleteFacts(max_applications=2)
+    for _ in range(2):
+        assert await facts.get("a", earlier) == frozenset()
+        assert await facts.get("b", later) == frozenset(fact.name for fact in FACTS)
+    assert (earlier.reads, later.reads) == (1, 1)
+    earlier.tables = build_tables(tenant(3))
+    earlier.version_number = 1
+    assert await facts.get("a", earlier) == await facts.get("b", later)
+    assert await facts.get("c", later) == await facts.get("a", earlier)
