@@ -54,4 +54,5 @@ SCHEMA = Schema(
     ),
     tables=(PANELISTS, BAND_EDGES, ROLLUP_VERSIONS, *(table for fact in FACTS for table in fact.tables), *TABLES),
     removed=("login_failures",),
+    version=2,  # version 1 does not know which rows in MongoDB a patch has replaced
 )

@@ -126,7 +126,8 @@ class Fact:
     @property
     def table(self) -> Table:
         """The table of the fact's rows."""
-        return Table(self.name, (*_integers(DAY_COLUMNS), *self.columns), index=(self.columns[0].name,))
+        columns = (*_integers(DAY_COLUMNS), *self.columns)
+        return Table(self.name, columns, index=(self.columns[0].name,), lookup="user" if self.has_users else None)
 
     @lru_cache(maxsize=1000)  # noqa: B019 - facts are few, and live as long as the process
     def rollup(self, grain: Grain, span: Span) -> Table:

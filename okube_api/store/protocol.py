@@ -75,6 +75,7 @@ class Change(Reader, Protocol):
 
         keys: `part` and further columns of the table; null equals null.  rows: `part` and the table's columns.
         The cost depends on the rows of these parts or of these keys, not on all rows of the table.
+        A store may do it in the background: the next call for the table or `commit` then raises its error.
         """
 
     async def run_apart(self, work: "Callable[[Change], Awaitable[T]]") -> T:

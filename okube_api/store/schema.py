@@ -62,12 +62,14 @@ class Table:
     packed: rows are only read whole partitions at a time, as events are.  A store may keep them in compressed blocks;
         no condition or plan may name such a table.
     index: the columns, after application and part, that plans filter by most often.
+    lookup: the column of integers by which few of the rows are read or replaced, such as the user.
     """
 
     name: str
     columns: tuple[Column, ...]
     packed: bool = False
     index: tuple[str, ...] = ()
+    lookup: str | None = None
 
     def type_of(self, name: str) -> ColumnType:
         """Return the type of a column.  Raise KeyError when the table has no column of that name."""

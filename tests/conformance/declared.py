@@ -35,9 +35,12 @@ STAYS = Table(
         Column("users", ColumnType.BYTES),
     ),
     index=("place",),
+    lookup="dwell_s",
 )
 MONTHS = Table("months", (Column("place", ColumnType.TEXT), Column("dwell_s", ColumnType.INTEGER)))
-EVENTS = Table("events", (Column("user", ColumnType.INTEGER), Column("label", ColumnType.TEXT)), packed=True)
+EVENTS = Table(
+    "events", (Column("user", ColumnType.INTEGER), Column("label", ColumnType.TEXT)), packed=True, lookup="user"
+)
 
 AMOUNTS = Table(
     "amounts",

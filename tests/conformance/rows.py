@@ -72,5 +72,12 @@ def count_rows(rows: Sequence[Mapping[str, Any]]) -> Counter[tuple[tuple[str, An
     return Counter(tuple(sorted((name, freeze(value)) for name, value in row.items())) for row in rows)
 
 
+def replace_plain_rows(rows: Sequence[Row], keys: Sequence[Row], new_rows: Sequence[Row]) -> list[Row]:
+    """Replace rows one by one, as a patch should."""
+    names = tuple(keys[0])
+    key_values = {tuple(freeze(key[name]) for name in names) for key in keys}
+    return [row for row in rows if tuple(freeze(row[name]) for name in names) not in key_values] + list(new_rows)
+
+
 TYPES = plain.get_types(STAYS)
 CORPUS = make_stays(42, range(10, 22), 300)

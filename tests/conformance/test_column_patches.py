@@ -18,8 +18,7 @@ from okube_api.store.plans import Aggregate, Count, Select, Sum
 from okube_api.store.schema import ColumnType, Table
 
 from tests.conformance.declared import AMOUNTS, STAYS
-from tests.conformance.rows import TYPES, Row, count_rows, make_stays, to_arrow
-from tests.engine.memory import freeze
+from tests.conformance.rows import TYPES, Row, count_rows, make_stays, replace_plain_rows, to_arrow
 
 CHANGES = st.lists(
     st.tuples(
@@ -38,13 +37,6 @@ def make_change(change: tuple[list[str], int, int, int]) -> tuple[list[Row], lis
     columns, key_seed, row_seed, count = change
     keys = [{name: row[name] for name in ("part", *columns)} for row in make_stays(key_seed, range(3, 9), 6)]
     return keys, make_stays(row_seed, range(2, 11), count)
-
-
-def replace_plain_rows(rows: Sequence[Row], keys: Sequence[Row], new_rows: Sequence[Row]) -> list[Row]:
-    """Replace rows one by one, as a patch should."""
-    names = tuple(keys[0])
-    key_values = {tuple(freeze(key[name]) for name in names) for key in keys}
-    return [row for row in rows if tuple(freeze(row[name]) for name in names) not in key_values] + list(new_rows)
 
 
 def build_patch(keys: Sequence[Row], rows: Sequence[Row]) -> RowPatch:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -13,67 +12,17 @@ from okube_api.store.conditions import EVERYTHING, equal
 from okube_api.store.errors import Conflict, Duplicate, StoreError, Unavailable
 from okube_api.store.mongo import changes
 from okube_api.store.mongo import store as mongo_store
-from okube_api.store.mongo.insert_queue import InsertQueue
 from okube_api.store.mongo.store import MongoStore
-from okube_api.store.plans import Aggregate, Count
+from okube_api.store.mongo.write_queue import WriteQueue
 from okube_api.store.values import Json
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from tests.conformance.declared import DOCUMENTS, EVENTS, SCHEMA, STAYS
-from tests.conformance.plain import get_types
+from tests.conformance.declared import DOCUMENTS, EVENTS, STAYS
+from tests.store.mongo_rows import COUNTING, OpenStore, count_stays, count_stored, fill, make_stays
 from tests.store.proxy import open_proxy
 
 pytestmark = pytest.mark.anyio
-
-COUNTING = Aggregate(STAYS, EVERYTHING, (), (Count("n"),))
-OpenStore = Callable[..., MongoStore]
-
-
-@pytest.fixture
-def database_name() -> str:
-    """Return the name of a database for one test."""
-    return f"store_{uuid4().hex[:12]}"
-
-
-@pytest.fixture
-async def open_store(mongo_uri: str, database_name: str) -> AsyncIterator[OpenStore]:
-    """Return a function that creates stores on the database, as separate processes would; they are not started."""
-    stores: list[MongoStore] = []
-
-    def make(uri: str = mongo_uri, **options: object) -> MongoStore:
-        base, _, query = uri.partition("?")
-        stores.append(MongoStore(f"{base.rstrip('/')}/{database_name}?{query}", SCHEMA, **options))  # type: ignore[arg-type]
-        return stores[-1]
-
-    yield make
-    for store in stores:
-        await store.close()
-    with MongoClient[Json](mongo_uri) as client:
-        client.drop_database(database_name)
-
-
-def make_stays(part: int, count: int) -> pa.Table:
-    columns = {column: pa.nulls(count, pa.null()) for column in get_types(STAYS)}
-    return pa.table(columns | {"part": pa.repeat(part, count), "dwell_s": pa.array(range(count))})
-
-
-async def fill(store: MongoStore, change_name: str, count: int, part: int = 1) -> None:
-    async with store.begin_change("a", change_name) as change:
-        await change.replace(STAYS, [part], make_stays(part, count))
-        await change.commit()
-
-
-async def count_stays(store: MongoStore) -> int:
-    async with store.open_reader("a") as reader:
-        return int((await reader.aggregate(COUNTING))["n"][0].as_py())
-
-
-def count_stored(uri: str, database: str, collection: str) -> int:
-    """Return the number of documents of a collection, visible or not."""
-    with MongoClient[Json](uri) as client:
-        return client[database][collection].count_documents({})
-
 
 # -- several processes
 
@@ -186,7 +135,7 @@ async def _leave_unfinished_change(store: MongoStore) -> None:
         await change.replace(STAYS, [2], make_stays(2, 3))
         for batch in (1, 2):
             await change.append(EVENTS, batch, pa.table({"part": [1], "user": [1], "label": ["x"]}))
-        await change._inserts.flush()  # type: ignore[attr-defined]
+        await change._writes.flush()  # type: ignore[attr-defined]
         raise ConnectionAbortedError
 
 
@@ -197,13 +146,13 @@ async def test_a_write_that_fails_fails_the_change(
     store = open_store()
     await store.start()
     await fill(store, "alive", 5)
-    insert = InsertQueue._insert
+    insert = WriteQueue._insert
 
-    async def fails(self: InsertQueue, collection: str, group: list[Json]) -> None:
+    async def fails(self: WriteQueue, collection: str, group: list[Json]) -> None:
         await insert(self, collection, group)
         raise Unavailable("after it was written")
 
-    monkeypatch.setattr(InsertQueue, "_insert", fails)
+    monkeypatch.setattr(WriteQueue, "_insert", fails)
     with pytest.raises(Unavailable):
         await fill(store, "lost", 7)
     assert count_stored(mongo_uri, database_name, "stays") == await count_stays(store) == 5

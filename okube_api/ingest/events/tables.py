@@ -15,7 +15,8 @@ OWN_ID = (Column("id_high", ColumnType.INTEGER), Column("id_low", ColumnType.INT
 
 
 def _events(name: str, *columns: Column) -> Table:
-    return Table(f"events_{name}", columns, packed=True)
+    has_users = any(column.name == "user" for column in columns)
+    return Table(f"events_{name}", columns, packed=True, lookup="user" if has_users else None)
 
 
 AREAS = _events(

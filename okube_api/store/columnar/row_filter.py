@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
+from okube_api.store.arrays import Flags
 from okube_api.store.columnar.frame import build_frame
 from okube_api.store.columnar.masks import build_mask
 from okube_api.store.columnar.patches import number_rows
@@ -18,10 +19,7 @@ def filter_rows(table: Table, rows: pa.Table, where: Condition) -> pa.Table:
     return rows.filter(pa.array(build_mask(where, frame)))
 
 
-def exclude_keys(table: Table, rows: pa.Table, keys: pa.Table) -> pa.Table:
-    """Return the rows of a table whose values equal no row of `keys`; null equals null."""
-    if not rows.num_rows or not keys.num_rows:
-        return rows
-    present = rows.select(keys.column_names)
-    numbers, numbers_of_keys = number_rows(table, [present, keys.cast(present.schema)])
-    return rows.filter(pa.array(~np.isin(numbers, numbers_of_keys)))
+def match_keys(table: Table, rows: pa.Table, keys: pa.Table) -> Flags:
+    """Return which rows equal a row of `keys`, with the same columns and types; null equals null."""
+    numbers, numbers_of_keys = number_rows(table, [rows, keys])
+    return np.isin(numbers, numbers_of_keys)

@@ -4,9 +4,13 @@ import asyncio
 from random import random
 from typing import Any
 
-from okube_api.store.mongo.errors import WriteConflict, time_limit
+from pymongo.errors import OperationFailure
 
-_CREATE_S = 60.0
+from okube_api.store.mongo.errors import WRITE_S, WriteConflict, time_limit
+
+_CREATE_S = 3600.0
+"""Enough for an index of a new version on some hundred million rows."""
+_INDEX_NOT_FOUND = 27
 _MAX_ATTEMPTS, _MAX_PAUSE_S = 20, 0.2
 
 
@@ -22,3 +26,13 @@ async def create_index(collection: Any, keys: list[tuple[str, int]], name: str, 
             await asyncio.sleep(_MAX_PAUSE_S * random())  # noqa: S311 - so that the same processes do not collide again
         else:
             return
+
+
+async def drop_index(collection: Any, name: str) -> None:
+    """Drop an index of an earlier version if it exists."""
+    try:
+        with time_limit(WRITE_S):
+            await collection.drop_index(name)
+    except OperationFailure as error:
+        if error.code != _INDEX_NOT_FOUND and "not found" not in str(error):  # mongomock has no code
+            raise

@@ -6,6 +6,10 @@ document, from the old manifests to the new ones.
 
 The field `pg` of a row holds its generation and its part in one integer, so that the visible rows of a table are a few
 ranges of `pg`.
+
+A patch replaces some rows of a part without writing the others again.  It adds its rows under the part's generation,
+with its own generation in the field `_added`, and adds its own generation to the list `_superseded` of the rows that it
+replaces.  Both count only for manifests that list the patch, so that a patch which was never committed changes nothing.
 """
 
 from collections import OrderedDict
@@ -25,6 +29,8 @@ from okube_api.store.plan_analysis import FIRST_PART, LAST_PART
 from okube_api.store.ranges import Range, find_ranges
 from okube_api.store.values import Json
 
+ADDED, SUPERSEDED = "_added", "_superseded"
+"""Fields of rows: the generation of the patch that added the row, and of the patches that replaced it."""
 POINTERS, MANIFESTS, COMMITTED = "_roots", "_manifests", "_committed"
 _GENERATION_SHIFT, _PART_OFFSET = 32, 2**31
 _MAX_MATCH_RANGES = 8
@@ -48,10 +54,14 @@ class Manifest:
     parts: part -> (generation, rows).  In a packed table: the generation that last replaced the whole part; blocks of
         older generations in that part are obsolete.
     batches: (batch, generation) of what was appended to a packed table.
+    patches: generations of the patches of a plain table whose marks count.
+    superseded: part -> rows that patches have replaced under the part's current generation, collected or not.
     """
 
     parts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     batches: frozenset[tuple[int, int]] = frozenset()
+    patches: frozenset[int] = frozenset()
+    superseded: Mapping[int, int] = field(default_factory=dict)
 
     def match_visible(self, low: int, high: int) -> Json:
         """Return the `$match` of the visible rows whose parts lie in [low, high]."""
@@ -60,9 +70,16 @@ class Manifest:
         ]
         ranges = find_ranges(pgs)
         if not ranges or len(ranges) > _MAX_MATCH_RANGES:
-            return {"pg": {"$in": pgs}}
+            return {"pg": {"$in": pgs}, **self.match_patches()}
         matches = [{"pg": {"$gte": first, "$lte": last}} for first, last in ranges]
-        return matches[0] if len(matches) == 1 else {"$or": matches}
+        return {**(matches[0] if len(matches) == 1 else {"$or": matches}), **self.match_patches()}
+
+    def match_patches(self) -> Json:
+        """Return the `$match` that skips rows which a listed patch replaced, or which another patch added."""
+        if not self.patches:
+            return {ADDED: None}
+        patches = sorted(self.patches)
+        return {ADDED: {"$in": [None, *patches]}, SUPERSEDED: {"$nin": patches}}
 
     def count_rows(self, low: int, high: int) -> int:
         """Return the number of rows whose parts lie in [low, high]."""
@@ -77,12 +94,40 @@ class Manifest:
 
     def with_parts(self, parts: Iterable[int], generation: int, rows: Mapping[int, int], *, packed: bool) -> "Manifest":
         """Return a manifest with these parts under a new generation.  An empty part of a plain table is left out."""
-        new = dict(self.parts)
+        new, all_superseded = dict(self.parts), dict(self.superseded)
         for part in parts:
             new.pop(part, None)
+            all_superseded.pop(part, None)
             if packed or rows.get(part):
                 new[part] = (generation, rows.get(part, 0))
-        return replace(self, parts=new)
+        return replace(self, parts=new, superseded=all_superseded)
+
+    def with_patch(
+        self, patch: int, generation: int, added: Mapping[int, int], superseded: Mapping[int, int]
+    ) -> "Manifest":
+        """Return a manifest with a patch, whose rows are counted by part.
+
+        generation: of the parts that had no rows.
+        """
+        new, all_superseded = dict(self.parts), dict(self.superseded)
+        for part in added.keys() | superseded.keys():
+            current, count = new.pop(part, (generation, 0))
+            count += added.get(part, 0) - superseded.get(part, 0)
+            marks = all_superseded.pop(part, 0) + superseded.get(part, 0)
+            if count:
+                new[part] = (current, count)
+            if count and marks:
+                all_superseded[part] = marks
+        return replace(self, parts=new, patches=self.patches | {patch}, superseded=all_superseded)
+
+    def is_mostly_superseded(self, part: int, superseded: int) -> bool:
+        """Return whether fewer rows of a part remain than were replaced, after a patch replaces some more."""
+        count = self.parts[part][1]
+        return count - superseded <= self.superseded.get(part, 0) + superseded
+
+    def with_patches(self, patches: Iterable[int]) -> "Manifest":
+        """Return a manifest that lists these patches instead of its own."""
+        return replace(self, patches=frozenset(patches))
 
     def with_batch(self, batch: int, generation: int) -> "Manifest":
         """Return a manifest with what a batch appended under a generation."""
@@ -95,7 +140,12 @@ class Manifest:
     def to_document(self) -> Json:
         """Return the fields to store."""
         parts = np.array([(part, *current) for part, current in sorted(self.parts.items())], "<i8")
-        return {"parts": parts.tobytes(), "batches": np.array(sorted(self.batches), "<i8").tobytes()}
+        return {
+            "parts": parts.tobytes(),
+            "batches": np.array(sorted(self.batches), "<i8").tobytes(),
+            "patches": np.array(sorted(self.patches), "<i8").tobytes(),
+            "superseded": np.array(sorted(self.superseded.items()), "<i8").tobytes(),
+        }
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Manifest":
@@ -105,6 +155,8 @@ class Manifest:
         return cls(
             {part: (generation, count) for part, generation, count in parts},
             frozenset((batch, generation) for batch, generation in batches),
+            frozenset(np.frombuffer(document.get("patches", b""), "<i8").tolist()),
+            dict(np.frombuffer(document.get("superseded", b""), "<i8").reshape(-1, 2).tolist()),
         )
 
 
@@ -170,11 +222,14 @@ class ManifestRepository:
                 document = await self._manifests.find_one({"_id": manifest_id})
             if document is None:
                 raise LookupError(f"manifest {manifest_id} was deleted")
-            self._cache[manifest_id] = Manifest.from_document(document)
-            while len(self._cache) > _MAX_CACHED_MANIFESTS:
-                self._cache.popitem(last=False)
+            self._add_to_cache(manifest_id, Manifest.from_document(document))
         self._cache.move_to_end(manifest_id)
         return self._cache[manifest_id]
+
+    def _add_to_cache(self, manifest_id: ObjectId, manifest: Manifest) -> None:
+        self._cache[manifest_id] = manifest
+        while len(self._cache) > _MAX_CACHED_MANIFESTS:
+            self._cache.popitem(last=False)
 
     async def insert_manifests(self, application: str, manifests: Mapping[ObjectId, Manifest]) -> None:
         """Store manifests under new ids."""
@@ -185,6 +240,8 @@ class ManifestRepository:
         if documents:
             with time_limit(WRITE_S):
                 await self._manifests.insert_many(documents, ordered=False)
+            for manifest_id, manifest in manifests.items():
+                self._add_to_cache(manifest_id, manifest)
 
     async def delete_manifests(self, manifest_ids: Iterable[ObjectId]) -> None:
         """Delete manifests that nothing points to."""

@@ -1,6 +1,7 @@
 """Rows in MongoDB: evaluates plans and reads partitions, always of the manifests that the reader has loaded."""
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -8,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 from bson import Decimal128
 
-from okube_api.store.column_types import ARROW_TYPES
+from okube_api.store.column_types import ARROW_TYPES, coerce_values
 from okube_api.store.columnar.column_cache import MAX_ROWS, ColumnCache
 from okube_api.store.columnar.row_filter import filter_rows
 from okube_api.store.conditions import EVERYTHING, AllOf, Condition, OneOf
 from okube_api.store.errors import TooManyRows, UnsupportedByStore
 from okube_api.store.exact_integers import WIDE_TYPE, narrow_columns
-from okube_api.store.mongo.blocks import unpack_block
+from okube_api.store.mongo.blocks import unpack_blocks
 from okube_api.store.mongo.errors import time_limit
 from okube_api.store.mongo.manifests import Manifest, ManifestPointers, ManifestRepository
 from okube_api.store.mongo.pipeline import aggregate_pipeline, select_pipeline
@@ -32,8 +33,10 @@ from okube_api.store.schema import ColumnType, Table
 from okube_api.store.values import Json
 
 ANALYTICS_S = 60.0
-_BLOCK_ROWS = 200_000
-_BLOCK_DOCUMENTS = 64
+_BLOCK_ROWS, _LOOKUP_BLOCK_ROWS = 200_000, 5_000_000
+"""The rows of parts that are read together; the second when only rows with some values of `Table.lookup` are read."""
+_BLOCK_BYTES, _UNKNOWN_BYTES = 64 * 2**20, 2**20
+_BLOCK_DOCUMENTS = 5000
 
 
 class MongoReader:
@@ -90,11 +93,11 @@ class MongoReader:
         self, table: Table, low: int, high: int, where: Condition = EVERYTHING
     ) -> AsyncIterator[pa.Table]:
         """Yield partitions in ascending order, several small ones per block."""
-        if table.packed:
-            blocks = self._read_packed(table, low, high, _find_batches(where))
-        else:
-            blocks = self._read_plain(table, low, high)
-        async for block in blocks:
+        if not table.packed:
+            async for block in self._read_plain(table, low, high, where):
+                yield block
+            return
+        async for block in self._read_packed(table, low, high, where):
             rows = block if where == EVERYTHING else await asyncio.to_thread(filter_rows, table, block, where)
             if rows.num_rows:
                 yield rows
@@ -161,51 +164,58 @@ class MongoReader:
             documents: list[Json] = await cursor.to_list(None)
             return documents
 
-    async def _read_plain(self, table: Table, low: int, high: int) -> AsyncIterator[pa.Table]:
-        manifest, types = await self._get_manifest(table), get_stored_types(table)
+    async def _read_plain(self, table: Table, low: int, high: int, where: Condition) -> AsyncIterator[pa.Table]:
+        manifest = await self._get_manifest(table)
+        is_lookup = table.lookup is not None and _find_values(where, table.lookup) is not None
+        most_rows = _LOOKUP_BLOCK_ROWS if is_lookup else _BLOCK_ROWS
         parts: list[int] = []
         rows = 0
         for part in [part for part in sorted(manifest.parts) if low <= part <= high]:
             count = manifest.parts[part][1]
-            if parts and rows + count > _BLOCK_ROWS:
-                yield await self._fetch_parts(table, manifest, types, parts)
+            if parts and rows + count > most_rows:
+                if (block := await self._fetch_parts(table, manifest, parts, where)).num_rows:
+                    yield block
                 parts, rows = [], 0
             parts.append(part)
             rows += count
-        if parts:
-            yield await self._fetch_parts(table, manifest, types, parts)
+        if parts and (block := await self._fetch_parts(table, manifest, parts, where)).num_rows:
+            yield block
 
-    async def _fetch_parts(
-        self, table: Table, manifest: Manifest, types: Mapping[str, ColumnType], parts: list[int]
-    ) -> pa.Table:
-        match = {"application": self._pointers.application, **manifest.match_visible(parts[0], parts[-1])}
-        projection = {"_id": 0, **dict.fromkeys(types, 1)}
-        with time_limit(self._timeout_s):
-            rows = await self._database[table.name].find(match, projection).to_list(None)
+    async def _fetch_parts(self, table: Table, manifest: Manifest, parts: list[int], where: Condition) -> pa.Table:
+        visible = {"application": self._pointers.application, **manifest.match_visible(parts[0], parts[-1])}
+        types = get_stored_types(table)
+        rows = await self._query(table, select_pipeline(Select(table, where, tuple(types)), visible))
         return to_arrow(rows, types).sort_by("part")
 
-    async def _read_packed(
-        self, table: Table, low: int, high: int, batches: Sequence[int] | None
-    ) -> AsyncIterator[pa.Table]:
-        """Yield the rows of blocks, of all batches or only of some."""
+    async def _read_packed(self, table: Table, low: int, high: int, where: Condition) -> AsyncIterator[pa.Table]:
+        """Yield the rows of the blocks that can have rows which meet a condition."""
         manifest = await self._get_manifest(table)
         match: Json = {"part": {"$gte": max(low, FIRST_PART), "$lte": min(high, LAST_PART)}}
-        if batches is not None:
-            match["batch"] = {"$in": list(batches)}
+        if (batches := _find_values(where, "batch")) is not None:
+            match["batch"] = {"$in": batches}
+        values = None if table.lookup is None else _find_values(where, table.lookup)
+        if values is not None:
+            limits = {"low": {"$lte": max(values, default=-1)}, "high": {"$gte": min(values, default=0)}}
+            match["$or"] = [limits, {"low": None}]  # older blocks have no limits
         block_ids: list[Any] = []
-        rows = 0
+        rows = size = 0
         for block in await self._list_blocks(table, manifest, match):
-            if block_ids and (rows + block["rows"] > _BLOCK_ROWS or len(block_ids) >= _BLOCK_DOCUMENTS):
+            if values is not None and not _overlaps(block, values):
+                continue
+            block_size = block.get("bytes", _UNKNOWN_BYTES)
+            is_full = rows + block["rows"] > _BLOCK_ROWS or size + block_size > _BLOCK_BYTES
+            if block_ids and (is_full or len(block_ids) >= _BLOCK_DOCUMENTS):
                 yield await self._fetch_blocks(table, block_ids)
-                block_ids, rows = [], 0
+                block_ids, rows, size = [], 0, 0
             block_ids.append(block["_id"])
             rows += block["rows"]
+            size += block_size
         if block_ids:
             yield await self._fetch_blocks(table, block_ids)
 
     async def _list_blocks(self, table: Table, manifest: Manifest, match: Json) -> list[Json]:
         """Return the current blocks, ascending by part, without their payloads."""
-        projection = dict.fromkeys(("part", "batch", "pg", "rows"), 1)
+        projection = dict.fromkeys(("part", "batch", "pg", "rows", "bytes", "low", "high"), 1)
         full_match = {"application": self._pointers.application, **match}
         with time_limit(self._timeout_s):
             blocks = await self._database[table.name].find(full_match, projection, sort=[("part", 1)]).to_list(None)
@@ -214,20 +224,27 @@ class MongoReader:
     async def _fetch_blocks(self, table: Table, block_ids: list[Any]) -> pa.Table:
         with time_limit(self._timeout_s):
             blocks = await self._database[table.name].find({"_id": {"$in": block_ids}}).to_list(None)
-        return await asyncio.to_thread(_unpack_blocks, table, blocks)
+        return await asyncio.to_thread(_unpack_in_order, table, blocks)
 
 
-def _find_batches(where: Condition) -> Sequence[int] | None:
-    """Return the batches to which a condition restricts rows, None when it names none."""
+def _find_values(where: Condition, column: str) -> list[int] | None:
+    """Return the integers to which a condition restricts a column, ascending; None when it does not."""
     for part in where.parts if isinstance(where, AllOf) else (where,):
-        if isinstance(part, OneOf) and part.field == "batch":
-            return [int(value) for value in part.values]
+        if isinstance(part, OneOf) and part.field == column:
+            return sorted(int(value) for value in coerce_values(ColumnType.INTEGER, part.values))
     return None
 
 
-def _unpack_blocks(table: Table, blocks: list[Json]) -> pa.Table:
-    ordered = sorted(blocks, key=lambda block: int(block["part"]))
-    return pa.concat_tables(unpack_block(table, block) for block in ordered)
+def _overlaps(block: Json, values: Sequence[int]) -> bool:
+    """Return whether one of these values, ascending, lies between the limits of a block, if it has limits."""
+    if block.get("low") is None:
+        return True
+    position = bisect_left(values, block["low"])
+    return position < len(values) and values[position] <= block["high"]
+
+
+def _unpack_in_order(table: Table, blocks: list[Json]) -> pa.Table:
+    return unpack_blocks(table, sorted(blocks, key=lambda block: int(block["part"])))
 
 
 def to_arrow(documents: Sequence[Json], types: Mapping[str, ColumnType]) -> pa.Table:

@@ -20,8 +20,8 @@ from okube_api.store.mongo.database_check import check_database, migrate_version
 from okube_api.store.mongo.database_watch import DatabaseWatch, WatchedDatabase
 from okube_api.store.mongo.documents import MongoDocuments
 from okube_api.store.mongo.errors import READ_S, time_limit
-from okube_api.store.mongo.indexes import create_index
-from okube_api.store.mongo.manifests import ManifestRepository
+from okube_api.store.mongo.indexes import create_index, drop_index
+from okube_api.store.mongo.manifests import ADDED, SUPERSEDED, ManifestRepository
 from okube_api.store.mongo.numbers import NumberRegistry
 from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.staging import BEFORE, await_recovery, collect_garbage, recover_writes
@@ -103,11 +103,24 @@ class MongoStore:
             stored = self._database[table.name]
             await create_index(stored, [("application", 1), ("pg", 1)], "application_pg")
             if table.packed:
-                await create_index(stored, [("application", 1), ("part", 1)], "application_part")
+                if table.lookup is None:
+                    await create_index(stored, [("application", 1), ("part", 1)], "application_part")
+                else:
+                    keys = [("application", 1), ("part", 1), ("low", 1), ("high", 1)]
+                    await create_index(stored, keys, "application_part_limits")
+                    await drop_index(stored, "application_part")
                 await create_index(stored, [("application", 1), ("batch", 1)], "application_batch")
-            elif table.index:
+                continue
+            if table.index:
                 keys = [("application", 1), *((name, 1) for name in table.index), ("pg", 1)]
                 await create_index(stored, keys, "application_index_pg")
+            if table.lookup is not None:
+                await create_index(stored, [("application", 1), (table.lookup, 1), ("pg", 1)], "application_lookup_pg")
+            for name in (ADDED, SUPERSEDED):  # few rows have these fields, and only until their change is collected
+                is_marked = {name: {"$exists": True}}
+                await create_index(
+                    stored, [("application", 1), (name, 1)], f"application{name}", partialFilterExpression=is_marked
+                )
 
     async def _maintain(self) -> None:
         """Recover writes and collect garbage at intervals; a failure is retried at the next one."""
@@ -224,7 +237,7 @@ class MongoStore:
         """Begin a change; changes of this process wait for each other, those of other processes conflict at commit."""
         async with (
             self._change_locks[application],
-            begin_change(self._database, self._manifests, application, name) as change,
+            begin_change(self._database, self._manifests, application, name, self._column_cache) as change,
         ):
             yield change
 
