@@ -66,8 +66,10 @@ def filter_case(context: Any, case: Any) -> bool:
     """Leave out what no schema says.
 
     No pattern describes the H3 cells of all resolutions, and where any JSON is allowed, its integers have 64 bits.
+    The generated bodies are not compressed, so a `Content-Encoding` that names a compression is wrong.
     """
-    return not (_is_beyond_schema(case.body) or _is_beyond_schema(case.query))
+    encoding = (case.headers or {}).get("Content-Encoding", "")
+    return not (encoding in ("gzip", "zstd") or _is_beyond_schema(case.body) or _is_beyond_schema(case.query))
 
 
 def _is_beyond_schema(value: Any) -> bool:
