@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 _FIRST_DAYS, _MAX_DAYS = 16, 62
-_GROUP_ROWS = 2_000_000
+_GROUP_ROWS = 1_000_000
 
 
 class DayGroups:
@@ -26,5 +26,5 @@ class DayGroups:
             low = high
 
     def fit(self, rows_per_day: float) -> None:
-        """Let the next groups span so many days that about 2 million rows are read for each, at most 62 days."""
+        """Let the next groups span so many days that about a million rows are read for each, at most 62 days."""
         self._span_d = int(min(max(_GROUP_ROWS / max(rows_per_day, 1.0), 1), _MAX_DAYS))

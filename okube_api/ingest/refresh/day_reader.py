@@ -14,7 +14,7 @@ from okube_api.ingest.refresh.context import RefreshTask
 from okube_api.store.arrays import Flags
 from okube_api.store.protocol import Reader
 
-MAX_ROWS = 1_000_000
+MAX_ROWS = 500_000
 
 
 async def read_changed_events(view: Reader, kind: EventKind, task: RefreshTask) -> AsyncIterator[pa.Table]:

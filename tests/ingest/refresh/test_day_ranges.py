@@ -6,7 +6,7 @@ from okube_api.ingest.refresh.day_ranges import DayGroups
 
 @pytest.mark.parametrize(
     ("rows_per_day", "spans"),
-    [(0.0, [16, 62, 62, 60]), (50_000.0, [16, 40, 40, 40, 40, 24]), (1e9, [16] + [1] * 184)],
+    [(0.0, [16, 62, 62, 60]), (25_000.0, [16, 40, 40, 40, 40, 24]), (1e9, [16] + [1] * 184)],
 )
 def test_groups_span_fewer_days_the_more_rows_these_have(rows_per_day: float, spans: list[int]) -> None:
     """Split 200 days in a row, with the same number of rows on each."""
