@@ -107,7 +107,7 @@ def _build_command(address: str, key: str, cases: int, seed: int) -> list[str]:
         *("--config-file", str(ROOT / "schemathesis.toml")),
         *("run", f"{address}/openapi.json"),
         *("--header", f"Authorization: Bearer {key}"),
-        *("--mode", "all", "--phases", "examples,coverage,fuzzing"),
+        *("--mode", "all", "--phases", "examples,coverage,fuzzing,stateful"),
         *("--max-examples", str(examples), "--seed", str(seed), "--continue-on-failure"),
         *("--request-timeout", "60"),  # facts of a year are rebuilt within some requests
         *(option for path in EXCLUDED for option in ("--exclude-path", path)),
