@@ -145,7 +145,16 @@ class Ingest:
         on_progress: OnProgress | None = None,
     ) -> Json:
         """Store the events of a file as a batch that waits to be published; see `Loader.load`."""
+        await self._settle_earlier_attempt(application)
         return await self._loader.load(application, kind, file, atomic=atomic, on_progress=on_progress)
+
+    async def _settle_earlier_attempt(self, application: Application) -> None:
+        """Set the state of the batch of an earlier attempt of this request, if its events count already."""
+        earlier = await self.batches.find_created()
+        if earlier is not None and earlier["state"] == State.RECEIVING:
+            async with self._leases.hold(application.id):  # the change that stores its events may still be running
+                current = await self.batches.get_batch(application.id, earlier["_id"])
+                await self._end_receiving(current, is_abandoned=False)
 
     async def publish(self, application: Application, batches: Sequence[Json]) -> list[Json]:
         """Make waiting batches visible and write their facts, all in one change; return the batches."""

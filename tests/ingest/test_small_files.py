@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from okube_api.errors import Refusal
 from okube_api.ingest.batches import State
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
+from okube_api.kit.creation_ids import CREATION_IDS, CreationIds
 from okube_api.store.errors import Unavailable
 from okube_api.store.plan_analysis import get_stored_types, make_arrow_schema
 from okube_api.store.protocol import Change, Store
@@ -131,3 +133,19 @@ async def test_incomplete_rollups_are_completed_by_whole_days(app: IngestApp) ->
     async with app.store.open_reader(app.application.id) as reader:
         (rows,) = [block async for block in reader.read_parts(month, parts[0], parts[0])]
     assert rows["visits"].to_pylist() == [3]
+
+
+async def test_a_repeated_request_finds_what_was_committed(app: IngestApp) -> None:
+    """Stop between the commit and the last write of the batch; then repeat the request with its idempotency key."""
+    counting: Any = app.store
+    counting.stops_after_commit = True
+    attempt = partial(CreationIds, b"seed", 1_700_000_000, secret_key=b"secret")
+    token = CREATION_IDS.set(attempt())
+    with pytest.raises(Unavailable):
+        await app.ingest.ingest(app.application, "visits", build_file(build_visit(1)))
+    counting.stops_after_commit = False
+    CREATION_IDS.set(attempt(is_repeated=True))
+    again = await app.ingest.ingest(app.application, "visits", build_file(build_visit(1)))
+    CREATION_IDS.reset(token)
+    assert (again["state"], again["accepted"], again["duplicate"]) == (State.VISIBLE, 1, 0)
+    assert await app.ingest.batches.find_in_states(*State, application=app.application.id) == [again]
