@@ -45,7 +45,7 @@ from okube_api.sites.schemas import (
     Cells,
     CellsAnswer,
     Coordinates,
-    Geometry,
+    OptionalGeometry,
     Radius,
 )
 from okube_api.store.conditions import EVERYTHING, Condition, OneOf
@@ -68,7 +68,7 @@ class _PoiFields(Body):
         None, description="The application's time zone when absent."
     )
     radius: Radius | None = Field(None, description=f"In metres; {POI_RADIUS_M:.0f} when absent.")
-    geometry: Geometry | None = Field(None, description=GEOMETRY_DESCRIPTION)
+    geometry: OptionalGeometry = Field(None, description=GEOMETRY_DESCRIPTION)
     parent: Key | None = Field(None, description=PARENT_DESCRIPTION)
     indoor_indexes: Cells | None = Field(None, alias="indoorIndexes", description=INDOOR_DESCRIPTION)
     outdoor_indexes: Cells | None = Field(None, alias="outdoorIndexes", description=OUTDOOR_DESCRIPTION)
@@ -126,7 +126,11 @@ class PoiCreate(_PoiFields):
     @classmethod
     def _add_coordinates(cls, fields: Any) -> Any:
         """Add the coordinates of a point in the geometry where they are absent."""
-        if not isinstance(fields, dict) or fields.get("geometry") is None or fields.get("coordinates") is not None:
+        if (
+            not isinstance(fields, dict)
+            or fields.get("geometry") in (None, {})
+            or fields.get("coordinates") is not None
+        ):
             return fields
         try:
             point = find_inner_point(read_geometry(fields["geometry"], PLACE_BOUNDS))

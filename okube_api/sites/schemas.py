@@ -136,7 +136,13 @@ def _read_geometry(value: Any) -> Any:
         raise impossible_value(str(error)) from None
 
 
+def _convert_empty_geometry(value: Any) -> Any:
+    return None if value == {} else value
+
+
 Geometry = Annotated[dict[str, Any], BeforeValidator(_read_geometry), WithJsonSchema(GEOMETRY_SCHEMA)]
+OptionalGeometry = Annotated[Geometry | None, BeforeValidator(_convert_empty_geometry)]
+"""A geometry, or none: null, or the empty object that answers have where there is none."""
 GEOMETRY_DESCRIPTION = (
     "The outline, as a GeoJSON Polygon or MultiPolygon (a Feature, and WKT in a text, are read, too), with "
     f"{PLACE_BOUNDS.max_points:,} points at most. Pings are matched with it instead of with the radius. "
@@ -218,7 +224,7 @@ class _SiteFields(Body):
         None, description=f"[longitude, latitude]. {_OFFLINE_ONLY}"
     )
     radius: Radius | None = Field(None, description=f"In metres; {SITE_RADIUS_M:.0f} when absent. {_OFFLINE_ONLY}")
-    geometry: Geometry | None = Field(None, description=f"{GEOMETRY_DESCRIPTION} {_OFFLINE_ONLY}")
+    geometry: OptionalGeometry = Field(None, description=f"{GEOMETRY_DESCRIPTION} {_OFFLINE_ONLY}")
     parent: Key | None = Field(None, description=f"{PARENT_DESCRIPTION} {_OFFLINE_ONLY}")
     indoor_indexes: Cells | None = Field(
         None, alias="indoorIndexes", description=f"{INDOOR_DESCRIPTION} {_OFFLINE_ONLY}"

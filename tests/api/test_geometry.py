@@ -155,6 +155,21 @@ async def test_circle_counts_again_when_the_geometry_is_cleared(tenant: Tenant, 
     assert cleared["indoorIndexes"] == compute_cells((4.8317, 45.7572), 50)["indoorIndexes"]
 
 
+@pytest.mark.parametrize("kind", ["sites", "pois"])
+@pytest.mark.parametrize("geometry", [None, {}])
+async def test_place_is_created_without_a_geometry_as_answers_have_it(
+    tenant: Tenant, kind: str, geometry: Json | None
+) -> None:
+    fields = {"name": "Lyon", "coordinates": [4.8317, 45.7572], "geometry": geometry}
+    place = await tenant.create(kind, **fields, **({"online": False} if kind == "sites" else {}))
+    assert (place["geometry"], place["coordinates"]) == ({}, fields["coordinates"])
+
+
+async def test_empty_geometry_does_not_replace_coordinates(tenant: Tenant) -> None:
+    answer = await tenant.editor.post(f"{tenant.url}/pois", json={"name": "Gare", "geometry": {}})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/coordinates")
+
+
 async def test_internal_field_of_cells_is_refused(tenant: Tenant) -> None:
     place = await create_place(tenant, "pois", geometry=SQUARE)
     response = await change_place(tenant, "pois", place, {"cellsGiven": []})
