@@ -96,7 +96,7 @@ def _read_peak_mb(process: int) -> int:
 
 def _build_command(address: str, key: str, cases: int, seed: int) -> list[str]:
     """Return the schemathesis command with its arguments."""
-    document = httpx.get(f"{address}/openapi.json").json()
+    document = httpx.get(f"{address}/openapi.json", timeout=60).json()
     operations = sum(
         method in {"get", "put", "post", "patch", "delete"} for item in document["paths"].values() for method in item
     )
