@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Annotated, Any
+from functools import cached_property
+from typing import IO, Annotated, Any, get_type_hints
 from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter, Body, Depends, Path, Query
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -40,7 +42,8 @@ from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import Services, ServicesDep, get_services
 from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, negotiate_csv
 from okube_api.api.openapi import refusals
-from okube_api.api.request_body import JSON
+from okube_api.api.query_parameters import parse_query
+from okube_api.api.request_body import JSON, ParsedRequest
 from okube_api.api.route import JsonRoute
 from okube_api.auth.repository import Role
 from okube_api.errors import NotFound
@@ -51,7 +54,11 @@ from okube_api.store.values import Json
 
 
 class QuestionRoute(JsonRoute):
-    """A route of questions: it looks for a cached answer before the parameters and the body are validated."""
+    """A route of questions: it looks for a cached answer before the parameters and the body are validated.
+
+    It also answers valid questions without FastAPI, whose resolution of the dependencies takes longer than all other
+    steps before the question is resolved.
+    """
 
     ignored_parameters = frozenset({"uplift"})  # of presence, whose devices are no panel; the others know it
 
@@ -67,16 +74,50 @@ class QuestionRoute(JsonRoute):
             await load_access(services, get_identity(request).user, names["application"], Role.READER)
 
     async def respond_early(self, request: Request) -> Response | None:
-        """Return the cached answer, if the caller may read it.  Raise Impossible or BadRequest for too large bodies."""
+        """Return the answer; None for what is not a valid question, so that FastAPI reports its faults.
+
+        Raise Impossible or BadRequest for too large bodies, and what the endpoints raise.
+        """
+        if not isinstance(request, ParsedRequest) or not isinstance(request.value, dict):
+            return None
         services = get_services(request)
-        check_request_size(getattr(request, "value", None), services.settings.query_params)
-        analytics = services.analytics
-        if analytics.answer_cache.revision() is None or (key := await _read_cache_key(request)) is None:
+        check_request_size(request.value, services.settings.query_params)
+        context = await provide_context(request, services, await negotiate_csv(request))
+        if context.key is not None:
+            answer = await services.analytics.find_cached(context.key, get_identity(request).user)
+            if answer is not None:
+                return _build_response(answer, request, time.monotonic() + services.settings.query_timeout_s)
+        return None if request.is_large else await self._answer_valid(context, request, services)
+
+    @cached_property
+    def _models(self) -> tuple[type[QuestionBody], type[UrlParams]]:
+        """The models of the body and of the query parameters."""
+        hints = get_type_hints(self.endpoint)
+        return hints["query"], hints["url"]
+
+    async def _answer_valid(
+        self, context: "QuestionContext", request: ParsedRequest, services: Services
+    ) -> Response | None:
+        """Answer a question; return None if it is not valid.  The steps and their order are those of the endpoints."""
+        names = request.path_params
+        access: Access
+        site = None
+        if "site" in names:
+            access = site_access = await load_site_to_read(request, names["site"], services)
+            site = site_access.site["_id"]
+        else:
+            access = await load_access(services, get_identity(request).user, names["application"], Role.READER)
+        study = await load_study(request, access, services, names["study"]) if "study" in names else None
+        parameters = parse_query(request.scope["query_string"])
+        if len(dict(parameters)) < len(parameters) or not all(value for _, value in parameters):
             return None
-        answer = await analytics.find_cached(key, get_identity(request).user)
-        if answer is None:
+        query_model, url_model = self._models
+        try:
+            url = url_model.model_validate(dict(parameters))
+            query = query_model.model_validate(request.value)
+        except ValidationError:
             return None
-        return _build_response(answer, request, time.monotonic() + services.settings.query_timeout_s)
+        return await context.answer(query, url, access, QuestionScope(access.application, study, site))
 
 
 NOTES_HEADER = "X-Okube-Notes"
@@ -89,11 +130,10 @@ router = APIRouter(route_class=QuestionRoute, tags=["analytics"])
 
 async def _read_cache_key(request: Request) -> CacheKey | None:
     """Return the key of the question in the answer cache; None for a body that is not a JSON object."""
-    body = getattr(request, "value", None)  # the parsed body, which `ApiRoute` has read
-    if not isinstance(body, dict):
+    if not isinstance(request, ParsedRequest) or not isinstance(request.value, dict):
         return None
     path, query = request.scope["path"], request.scope["query_string"]
-    return CacheKey(path, query, await negotiate_csv(request), orjson.dumps(body))
+    return CacheKey(path, query, await negotiate_csv(request), orjson.dumps(request.value))
 
 
 class AnswerFileResponse(StreamingResponse):
