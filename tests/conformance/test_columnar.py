@@ -57,6 +57,17 @@ def test_conditions_that_every_row_meets_are_not_checked(monkeypatch: pytest.Mon
     assert count_rows(result.to_pylist()) == count_rows(plain.aggregate(plan, rows, TYPES))
 
 
+@pytest.mark.parametrize("offset", [0, 110, 1000])
+@pytest.mark.parametrize(
+    ("first", "last"), [(-200, 127), (127, 300), (128, 300), (-300, -129), (0, 10**6), (10**6, 10**7), (15, 12)]
+)
+def test_parts_beyond_the_bytes_of_their_column(offset: int, first: int, last: int) -> None:
+    rows = [row | {"part": row["part"] + offset} for row in CORPUS]
+    plan = Aggregate(STAYS, Between("part", first, last), ("part",), MEASURES)
+    result = aggregate_rows(plan, build_frame(to_arrow(STAYS, rows), TYPES))
+    assert count_rows(result.to_pylist()) == count_rows(plain.aggregate(plan, rows, TYPES))
+
+
 @settings(deadline=None, max_examples=60)
 @given(CONDITIONS, st.lists(st.sampled_from(tuple(TYPES)), min_size=1, unique=True))
 def test_random_rows(where: Condition, columns: list[str]) -> None:

@@ -127,15 +127,14 @@ def _filter_rows(where: Condition, frame: Frame, names: set[str], row_limit: int
     start, end = 0, frame.rows
     where = _drop_true_conditions(where, frame)
     if "part" in frame.columns:
-        first, last = infer_part_range(where)
-        parts = frame.get_integers("part").values
-        start, end = int(np.searchsorted(parts, first)), int(np.searchsorted(parts, last, "right"))
+        start, end = _find_range(frame.get_integers("part").values, *infer_part_range(where))
         where = _drop_part_ranges(where)
     frame = frame.select(names | collect_fields(where))
-    rows = _find_few_rows(where, frame)
-    if rows is not None:
+    few = _find_few_rows(where, frame)
+    if few is not None:
+        rows, where = few
         rows = rows[(rows >= start) & (rows < end)]
-        frame = frame.take(rows)
+        frame = frame.select(names | collect_fields(where)).take(rows)
     elif end - start < frame.rows:
         frame = frame.take(slice(start, end))
     mask = None if where == AllOf() else build_mask(where, frame)
@@ -144,6 +143,18 @@ def _filter_rows(where: Condition, frame: Frame, names: set[str], row_limit: int
         raise TooManyRows(f"The plan reads {count:,} rows; the limit is {row_limit:,}.")
     frame = frame.select(names)
     return frame if mask is None or count == frame.rows else frame.take(mask)
+
+
+def _find_range(ascending: SmallInts, first: int, last: int) -> tuple[int, int]:
+    """Return where the numbers from `first` to `last` begin and end.
+
+    The limits get the type of the numbers, since NumPy would else convert all numbers to the type of the limits.
+    """
+    limits = np.iinfo(ascending.dtype)
+    to_type = ascending.dtype.type
+    start = len(ascending) if first > limits.max else int(np.searchsorted(ascending, to_type(max(first, limits.min))))
+    end = 0 if last < limits.min else int(np.searchsorted(ascending, to_type(min(last, limits.max)), "right"))
+    return start, end
 
 
 def _drop_true_conditions(where: Condition, frame: Frame) -> Condition:
@@ -161,11 +172,12 @@ def _is_always_true(condition: Condition, frame: Frame) -> bool:
     return len(find_codes(condition, column, frame)) == len(column.distinct)
 
 
-def _find_few_rows(where: Condition, frame: Frame) -> Positions | None:
-    """Return the rows that one of the conditions on texts accepts, if they are few; else None."""
-    best: Positions | None = None
+def _find_few_rows(where: Condition, frame: Frame) -> tuple[Positions, Condition] | None:
+    """Return the rows that one of the conditions on texts accepts, and the other conditions; None without few rows."""
+    best: tuple[CodedColumn, Positions, Condition] | None = None
     best_count = frame.rows // _MIN_SELECTIVITY
-    for part in where.parts if isinstance(where, AllOf) else (where,):
+    parts = where.parts if isinstance(where, AllOf) else (where,)
+    for part in parts:
         if not isinstance(part, OneOf) or frame.rows < _MIN_INDEXED_ROWS:
             continue
         column = frame[part.field]
@@ -175,8 +187,11 @@ def _find_few_rows(where: Condition, frame: Frame) -> Positions | None:
                 continue
             count = column.row_index.count(codes)
             if count <= best_count:
-                best, best_count = column.row_index.find(codes), count
-    return best
+                best, best_count = (column, codes, part), count
+    if best is None:
+        return None
+    column, codes, checked = best
+    return column.row_index.find(codes), AllOf(tuple(part for part in parts if part is not checked))
 
 
 def _drop_part_ranges(where: Condition) -> Condition:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -69,6 +70,11 @@ class CodedColumn:
         return self.codes.nbytes + int(self.distinct.nbytes) + (0 if index is None else index.nbytes)
 
     @cached_property
+    def codes_by_value(self) -> Mapping[Any, int]:
+        """The code of each distinct value; for columns of texts and booleans."""
+        return {value: code for code, value in enumerate(self.distinct.to_pylist())}
+
+    @cached_property
     def has_null(self) -> bool:
         """Whether a value is null."""
         return bool(len(self.codes)) and int(self.codes.min()) < 0
@@ -84,7 +90,10 @@ class CodedColumn:
 
     def take(self, rows: RowSelection) -> "CodedColumn":
         """Return the selected rows."""
-        return CodedColumn(self.type, self.codes[rows], self.distinct)
+        rows_of_column = CodedColumn(self.type, self.codes[rows], self.distinct)
+        if "codes_by_value" in self.__dict__:  # computed for the same distinct values
+            rows_of_column.__dict__["codes_by_value"] = self.codes_by_value
+        return rows_of_column
 
     def to_arrow(self) -> pa.Array:
         """Return the values, not encoded."""

@@ -13,6 +13,9 @@ from okube_api.store.columnar.frame import CodedColumn, Frame, IntegerColumn, Op
 from okube_api.store.conditions import AllOf, AnyOf, Between, Missing, Not, OneOf, Overlaps
 from okube_api.store.errors import UnsupportedByStore
 
+_MOST_IN_DICT = 1000
+"""Up to so many values are looked up in a dict, whose fixed costs are lower than those of Arrow."""
+
 
 @singledispatch
 def build_mask(node: object, frame: Frame) -> Flags:
@@ -102,7 +105,12 @@ def _(node: AnyOf, frame: Frame) -> Flags:
 def find_codes(node: OneOf, column: CodedColumn, frame: Frame) -> NDArray[np.intp]:
     """Return the codes of the values that a condition on a column of texts or booleans accepts, ascending."""
     column_type = DeclaredFields(frame.types).require_scalar(node.field)
-    values = pa.array(coerce_values(column_type, node.values), ARROW_TYPES[column_type])
+    accepted = coerce_values(column_type, node.values)
+    if len(column.distinct) <= _MOST_IN_DICT and len(accepted) <= _MOST_IN_DICT:
+        by_value = column.codes_by_value
+        codes = {code for value in accepted if (code := by_value.get(value)) is not None}
+        return np.array(sorted(codes), np.intp)
+    values = pa.array(accepted, ARROW_TYPES[column_type])
     if 4 * len(values) < len(column.distinct):  # look few values up among many, else the other way round
         positions = pc.index_in(values, value_set=column.distinct).drop_null().to_numpy()
         return np.unique(positions).astype(np.intp)
