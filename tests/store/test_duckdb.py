@@ -4,17 +4,22 @@ import asyncio
 import resource
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import orjson
 import pyarrow as pa
 import pytest
 from okube_api.store import open_store
 from okube_api.store.conditions import EVERYTHING, Contains, Missing, equal
 from okube_api.store.duckdb.connection import connect
 from okube_api.store.duckdb.database import Database
+from okube_api.store.duckdb.documents import nest_values
 from okube_api.store.duckdb.store import DuckStore
 from okube_api.store.errors import Duplicate, StoreDamaged, StoreFull, StoreLocked, Unavailable
 from okube_api.store.exact_integers import WIDE_TYPE
@@ -174,6 +179,28 @@ async def test_the_event_loop_is_not_blocked(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     await database.close()
+
+
+@pytest.mark.parametrize("fields", [None, ("count",)])
+async def test_many_documents_are_decoded_outside_of_the_event_loop(
+    store: DuckStore, monkeypatch: pytest.MonkeyPatch, fields: tuple[str, ...] | None
+) -> None:
+    documents = [{"_id": f"{number:04}", "count": number} for number in range(600)]
+    await store.insert(DOCUMENTS, documents)
+    threads = []
+
+    def record_thread(decode: Any, *arguments: Any) -> Any:
+        threads.append(threading.current_thread())
+        return decode(*arguments)
+
+    for name, decode in (("nest_values", nest_values), ("orjson.loads", orjson.loads)):
+        monkeypatch.setattr(f"okube_api.store.duckdb.store.{name}", partial(record_thread, decode))
+    assert await store.find(DOCUMENTS, EVERYTHING, fields=fields) == documents
+    assert len(threads) == 600
+    assert threading.main_thread() not in threads
+    threads.clear()
+    assert await store.find(DOCUMENTS, EVERYTHING, limit=3, fields=fields) == documents[:3]
+    assert threads == [threading.main_thread()] * 3
 
 
 async def test_a_cancelled_write_is_complete_or_absent(store: DuckStore) -> None:

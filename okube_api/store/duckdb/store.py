@@ -31,6 +31,7 @@ from okube_api.store.values import Json
 
 T = TypeVar("T")
 _STREAM_BLOCK = 1000
+_MOST_DECODED_ON_LOOP = 500  # documents; more would hold the event loop for too long
 _PING_S = 2.0
 
 
@@ -128,9 +129,13 @@ class DuckStore:
         """Return the matching documents."""
         documents = self._collections[collection.name]
         rows = await self._query(collection, documents.find(where, sort, skip, limit, fields))
-        if fields is None:
-            return [orjson.loads(text) for (text,) in rows]
-        return [nest_values(("_id", *fields), row) for row in rows]
+
+        def decode() -> list[Json]:
+            if fields is None:
+                return [orjson.loads(text) for (text,) in rows]
+            return [nest_values(("_id", *fields), row) for row in rows]
+
+        return decode() if len(rows) <= _MOST_DECODED_ON_LOOP else await asyncio.to_thread(decode)
 
     async def count(self, collection: Collection, where: Condition) -> int:
         """Return the number of matching documents."""
