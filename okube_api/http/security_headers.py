@@ -15,13 +15,15 @@ SECURITY_HEADERS = {
 }
 """Headers of every answer that does not set them itself, such as the documentation pages their own policy."""
 
+_RAW_HEADERS = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
+
 
 def set_security_headers(headers: MutableHeaders, *, is_https_only: bool) -> None:
     """Add the headers that an answer does not have yet.
 
     is_https_only: whether the request came by HTTPS to a server that requires it; browsers must then remember that.
     """
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
+    present = {name for name, _ in headers.raw}
+    headers.raw.extend(header for header in _RAW_HEADERS if header[0] not in present)
     if is_https_only:
         headers["Strict-Transport-Security"] = HSTS

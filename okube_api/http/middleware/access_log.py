@@ -103,7 +103,11 @@ def _loggable_path(scope: Scope) -> str:
 
 
 def configure_logging(level: str) -> None:
-    """Write all log events, also those of libraries, to standard error as one JSON object per line."""
+    """Write all log events, also those of libraries, to standard error as one JSON object per line.
+
+    What the lines do not have, such as the name of the thread, is not looked up for them either.
+    """
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

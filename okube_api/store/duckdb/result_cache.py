@@ -23,6 +23,7 @@ class ResultCache:
         self._bytes = 0
         self._writes: Counter[str] = Counter()
         self._process_id = uuid4().hex  # counts start again in every process
+        self._revisions: dict[tuple[str, ...], str] = {}  # since the last write
 
     async def fetch(
         self, collection: str, statement: tuple[str, list[Any]], query: Callable[[], Awaitable[ResultRows]]
@@ -41,12 +42,17 @@ class ResultCache:
     def invalidate(self, collection: str) -> None:
         """Drop all results about a collection."""
         self._writes[collection] += 1
+        self._revisions.clear()
         for key in [key for key in self._entries if key[0] == collection]:
             self._bytes -= self._entries.pop(key)[0]
 
     def revision(self, collections: Iterable[str]) -> str:
         """Return a text that changes when one of these collections is written."""
-        return " ".join([self._process_id, *(f"{name}:{self._writes[name]}" for name in sorted(collections))])
+        names = tuple(collections)
+        if (revision := self._revisions.get(names)) is None:
+            revision = " ".join([self._process_id, *(f"{name}:{self._writes[name]}" for name in sorted(names))])
+            self._revisions[names] = revision
+        return revision
 
     def _add(self, key: tuple[str, str], rows: ResultRows) -> None:
         size = len(key[1]) + sum(len(str(value)) for row in rows for value in row) + _ENTRY_OVERHEAD_BYTES
