@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import DayRange, to_codes, to_days_of_places, to_integers
+from okube_api.ingest.columns.columns import DayRange, find_distinct, to_codes, to_days_of_places, to_integers
 from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS, Windows, convert_windows_to_ms, find_longest_window_d
 from okube_api.store.arrays import Ints
@@ -81,4 +81,4 @@ def find_days_of_events(events: pa.Table, sites: pa.Table) -> Ints:
     site = to_codes(events["site"], sites["site"].to_pylist())
     exists = site >= 0
     days = to_days_of_places(to_integers(events["at"])[exists], site[exists], sites["timezone"].to_pylist())
-    return np.unique(days)
+    return find_distinct(days)

@@ -24,7 +24,7 @@ def deduplicate(rows: pa.Table, changes: Ints, content: Sequence[str]) -> tuple[
     content: columns in which two rows of the same event are equal when it has no `id`.
     """
     before, after = changes <= 0, changes >= 0
-    repeated = np.flatnonzero(_mark_repeated(rows, content))
+    repeated = _find_repeated(rows, content)
     if len(repeated):
         suspects = rows.take(pa.array(repeated))
         for counts in (before, after):
@@ -33,8 +33,8 @@ def deduplicate(rows: pa.Table, changes: Ints, content: Sequence[str]) -> tuple[
     return after, before != after
 
 
-def _mark_repeated(rows: pa.Table, content: Sequence[str]) -> Flags:
-    """Return which rows can be the same event as another row: all that are, and hardly any others.
+def _find_repeated(rows: pa.Table, content: Sequence[str]) -> Ints:
+    """Return the rows that can be the same event as another row: all that are, and hardly any others.
 
     Most rows are the only ones of their event.  Sorting one hash of each row finds the others several times faster than
     sorting the rows by their columns.
@@ -43,9 +43,13 @@ def _mark_repeated(rows: pa.Table, content: Sequence[str]) -> Flags:
     has_id = rows[OWN_ID_KEY[0]].is_valid().to_numpy()
     if has_id.any():
         words = np.where(has_id, hash_rows([rows[name] for name in OWN_ID_KEY], rows.num_rows), words)
-    in_order = np.sort(words)
-    is_equal = in_order[1:] == in_order[:-1]
-    return np.isin(words, in_order[1:][is_equal]) if is_equal.any() else np.zeros(len(words), np.bool_)
+    ascending = np.sort(words)
+    if not (ascending[1:] == ascending[:-1]).any():
+        return np.empty(0, np.int64)
+    by = np.argsort(words)
+    is_new = mark_group_starts(words[by])
+    repeated: Ints = by[~(is_new & np.append(is_new[1:], True))]
+    return repeated
 
 
 def mark_first_occurrences(rows: pa.Table, content: Sequence[str]) -> Flags:

@@ -128,6 +128,11 @@ def find_visitor_days(
 
 def subtract_twelve_months(days: Ints) -> Ints:
     """Return the days twelve months earlier, as ordinals (1 is 1970-01-01); 29 February becomes 28 February."""
+    if len(days):
+        low, high = int(days.min()), int(days.max())
+        if high - low + 1 < len(days):  # each day of the range is computed once
+            earlier_days: Ints = subtract_twelve_months(np.arange(low, high + 1))[days - low]
+            return earlier_days
     dates = (days - 1).astype("datetime64[D]")
     months = dates.astype("datetime64[M]")
     days_into_month = (dates - months.astype("datetime64[D]")).astype(np.int64)

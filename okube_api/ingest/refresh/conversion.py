@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
 from okube_api.clock import DAY_MS
-from okube_api.ingest.columns.columns import DayRange, to_codes, to_integers
+from okube_api.ingest.columns.columns import DayRange, find_distinct, to_codes, to_integers
 from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.derive.attribution import AttributionContext, derive_cohorts, derive_conversion
 from okube_api.ingest.derive.day_dependencies import (
@@ -81,7 +81,7 @@ async def _find_affected_days(
         async for touches in read_changed_events(change, TOUCHES, tasks["touches"]):
             days = find_outcome_days_of_touches(touches, context.windows, timezones)
             outcome_days |= await _keep_days_of_users(change, days, to_integers(touches["user"]))
-            exposure_days.update(np.unique(to_local_days(to_integers(touches["at"]), context.timezone)).tolist())
+            exposure_days.update(find_distinct(to_local_days(to_integers(touches["at"]), context.timezone)).tolist())
         exposure_days |= tasks["touches"].extra_days
     for kind in (VISITS, PURCHASES):
         if kind.name in tasks:
@@ -98,7 +98,7 @@ async def _keep_days_of_users(change: Change, days: Ints, users: Ints) -> set[in
     users: the user of each changed event.
     A new outcome is not missed, because the day of its visit or purchase is refreshed anyway.
     """
-    if len(days) == 0 or len(users) > _FEW_EVENTS or len(users := np.unique(users)) > _FEW_USERS:
+    if len(days) == 0 or len(users) > _FEW_EVENTS or len(users := find_distinct(users)) > _FEW_USERS:
         return set(days.tolist())
     where = Between("part", int(days[0]), int(days[-1])) & OneOf("user", tuple(users.tolist()))
     rows = await change.aggregate(Aggregate(OUTCOMES.table, where, ("day",)))

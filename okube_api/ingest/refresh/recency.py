@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from okube_api.catalogue.buckets import bucket_numbers
 from okube_api.catalogue.fact import Fact
-from okube_api.ingest.columns.columns import to_integers
+from okube_api.ingest.columns.columns import find_distinct, to_integers
 from okube_api.ingest.derive.recency import unpack_days, unpack_keys
 from okube_api.ingest.derive.recency_flags import (
     FLAGS,
@@ -64,7 +64,7 @@ class RecencyWriter:
         if len(days) == 0:
             return
         stays = await asyncio.to_thread(index_stay_rows, rows, self._keys)
-        users = np.unique(stays.user)
+        users = find_distinct(stays.user)
         before = await self._find_last_visits(int(days[0]), users)
         between = await self._history.read_visits_between(days, users)
         old_visits = await self._history.read_visits(days.tolist())
@@ -122,7 +122,7 @@ class RecencyWriter:
         for month in _split_into_months(days):
             if len(changed_visits) == 0:
                 return
-            users = np.unique(self._keys.get_users(unpack_keys(changed_visits)))
+            users = find_distinct(self._keys.get_users(unpack_keys(changed_visits)))
             stays, flags, differs = await self._compute_stored_flags(month, users)
             wrong_days = sorted(set(stays.day[differs].tolist()) - self._written_days)
             if wrong_days:

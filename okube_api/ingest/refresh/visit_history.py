@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.fact import Fact
-from okube_api.ingest.columns.columns import to_integers
+from okube_api.ingest.columns.columns import find_distinct, to_integers
 from okube_api.ingest.derive.recency import pack
 from okube_api.ingest.derive.recency_flags import (
     NO_STAY_ROWS,
@@ -72,7 +72,7 @@ class VisitHistory:
         rows = await self._change.select(Select(self._table, where, (*self._keys.columns, "user", "day")))
         numbers, location = self._keys.find_locations(rows)
         keys = self._keys.make_keys(to_integers(rows["user"])[numbers], location)
-        return np.unique(pack(keys, to_integers(rows["day"])[numbers]))
+        return find_distinct(pack(keys, to_integers(rows["day"])[numbers]))
 
     async def read_rows(self, first: int, last: int, users: Ints, flags: Collection[str]) -> pa.Table:
         """Return the rows of these users on the days [first, last], and possibly rows of other users."""

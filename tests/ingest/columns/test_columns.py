@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from okube_api.ingest.columns.columns import sort_order
+from okube_api.ingest.columns.columns import find_distinct, sort_order
 
 
 @pytest.mark.parametrize("sizes", [(5, 7), (2**40, 3, 2**40), (2, 2**62, 2**62, 3), (2**62, 2**62)])
@@ -13,3 +13,9 @@ def test_keys_of_any_width_sort_in_their_order(sizes: tuple[int, ...], count: in
     keys = [values[dice.integers(0, len(values), count)] for values in wide]
     rows = [tuple(int(key[row]) for key in keys) for row in sort_order(*keys)]
     assert rows == sorted(zip(*(key.tolist() for key in keys), strict=True))
+
+
+@pytest.mark.parametrize("values", [[], [5], [3, -1, 3, 2**62, -1, 0]])
+def test_distinct_values_ascend(values: list[int]) -> None:
+    """Compare with a sorted set."""
+    assert find_distinct(np.array(values, np.int64)).tolist() == sorted(set(values))

@@ -29,6 +29,14 @@ def test_last_seen_days_are_updated() -> None:
     assert update_last_seen(last_seen, none, none).days.tolist() == last_seen.days.tolist()
 
 
+@given(st.integers(to_ordinal(date(1971, 1, 1)), to_ordinal(date(2099, 1, 1))), st.lists(st.integers(0, 40)))
+def test_twelve_months_are_subtracted_from_near_days(first: int, offsets: list[int]) -> None:
+    """Subtract from many days of a few weeks."""
+    days = [first + offset for offset in offsets * 3]
+    earlier = subtract_twelve_months(np.array(days, np.int64))
+    assert [to_date(day) for day in earlier.tolist()] == [by_hand.year_before(to_date(day)) for day in days]
+
+
 @given(st.lists(st.dates(date(1971, 1, 1), date(2099, 1, 1)), max_size=9))
 def test_twelve_months_are_subtracted(dates: list[date]) -> None:
     earlier = subtract_twelve_months(np.array([to_ordinal(day) for day in dates], np.int64))
