@@ -34,7 +34,7 @@ def deduplicate(rows: pa.Table, changes: Ints, content: Sequence[str]) -> tuple[
 
 
 def _find_repeated(rows: pa.Table, content: Sequence[str]) -> Ints:
-    """Return the rows that can be the same event as another row: all that are, and hardly any others.
+    """Return the rows that can be the same event as another row, ascending: all that are, and hardly any others.
 
     Most rows are the only ones of their event.  Sorting one hash of each row finds the others several times faster than
     sorting the rows by their columns.
@@ -48,8 +48,7 @@ def _find_repeated(rows: pa.Table, content: Sequence[str]) -> Ints:
         return np.empty(0, np.int64)
     by = np.argsort(words)
     is_new = mark_group_starts(words[by])
-    repeated: Ints = by[~(is_new & np.append(is_new[1:], True))]
-    return repeated
+    return np.sort(by[~(is_new & np.append(is_new[1:], True))])
 
 
 def mark_first_occurrences(rows: pa.Table, content: Sequence[str]) -> Flags:
