@@ -92,7 +92,8 @@ def time_plain_inserts(url: str, database: str) -> tuple[int, float]:
             if not rows:
                 continue
             for index in source[name].list_indexes():
-                target[name].create_index(list(index["key"].items()), name=index["name"])
+                options = {option: index[option] for option in ("name", "partialFilterExpression") if option in index}
+                target[name].create_index(list(index["key"].items()), **options)
             started = time.perf_counter()
             for at in range(0, len(rows), _INSERT_SIZE):
                 target[name].insert_many(rows[at : at + _INSERT_SIZE], ordered=False)
