@@ -37,6 +37,7 @@ def build_elements(
     question: Question, kpi_results: Iterable[KpiResult], areas: Mapping[str, str] | None = None
 ) -> Iterator[AnswerElement]:
     """Yield one element for each param and scope, in order.  areas: names of areas, by code."""
+    listings: _Listings = {}
     for kpi_result in kpi_results:
         check_stopped()
         kpi_request, scope_request = kpi_result.kpi_request, kpi_result.scope_request
@@ -49,7 +50,7 @@ def build_elements(
         if scope_request.scope is Scope.GLOBALS:
             yield AnswerElement(kpi_result, head, iter((_build_global_block(kpi_result),)))
             continue
-        rows = _ScopeRows(question, kpi_result, areas or {})
+        rows = _ScopeRows(question, kpi_result, areas or {}, listings)
         if scope_request.limit is not None:
             head["total"] = len(rows.identifiers)
         yield AnswerElement(kpi_result, head, rows.build_blocks())
@@ -75,13 +76,22 @@ def _build_global_block(kpi_result: KpiResult) -> AnswerBlock:
     return AnswerBlock(None, {}, totals, BucketLeaves(buckets.labels, positions, leaves, [0, len(leaves)]))
 
 
+_Listings = dict[tuple[Scope, int, bytes], tuple[Sequence[str], list[str], Ints]]
+"""The scope values by number; those of an answer in ascending order, with the number of each (-1 without data).
+
+By the scope, the identity of the scope values and the numbers with data: params with the same scope mostly share them.
+"""
+
+
 class _ScopeRows:
     """The rows of the scope values that have data, and of those that a filter or the path names.
 
     identifiers: the scope values, ascending.
     """
 
-    def __init__(self, question: Question, kpi_result: KpiResult, areas: Mapping[str, str]) -> None:
+    def __init__(
+        self, question: Question, kpi_result: KpiResult, areas: Mapping[str, str], listings: _Listings
+    ) -> None:
         self._kpi_result, self._labels, self._areas = kpi_result, question.labels, areas
         self._keys = kpi_result.results.keys
         values_per_cell = -(-kpi_result.values // max(len(self._keys), 1)) or 1
@@ -89,10 +99,15 @@ class _ScopeRows:
         scope = kpi_result.scope_request.scope
         numbers_of_keys = self._keys // kpi_result.width  # ascending
         is_first = np.append(True, numbers_of_keys[1:] != numbers_of_keys[:-1])[: len(numbers_of_keys)]
-        with_data = {kpi_result.scope_values[number] for number in numbers_of_keys[is_first].tolist()}
-        self.identifiers = sorted(with_data.union(question.named_values.get(scope, ())))
-        numbers = {value: number for number, value in enumerate(kpi_result.scope_values)}
-        self._numbers = np.array([numbers.get(identifier, -1) for identifier in self.identifiers], dtype=np.int64)
+        with_data = numbers_of_keys[is_first]
+        key = (scope, id(kpi_result.scope_values), with_data.tobytes())
+        if key not in listings:
+            values_with_data = {kpi_result.scope_values[number] for number in with_data.tolist()}
+            identifiers = sorted(values_with_data.union(question.named_values.get(scope, ())))
+            numbers = {value: number for number, value in enumerate(kpi_result.scope_values)}
+            numbers_of_rows = np.array([numbers.get(value, -1) for value in identifiers], dtype=np.int64)
+            listings[key] = kpi_result.scope_values, identifiers, numbers_of_rows
+        _, self.identifiers, self._numbers = listings[key]
 
     def build_blocks(self) -> Iterator[AnswerBlock]:
         """Yield the rows in the requested order and up to the limit, some at a time."""
@@ -147,10 +162,10 @@ class _ScopeRows:
         return BucketLeaves(buckets.labels, cells % width, leaves, bounds.tolist())
 
 
-def _list_property(name: str, identifiers: Sequence[str], labels: Mapping[str, Label]) -> list[str | None]:
+def _list_property(name: str, identifiers: Sequence[str], labels: Mapping[str, Label]) -> Sequence[str | None]:
     """Return a property of each scope value; None for values without a label."""
     if name in {"_id", "code"}:
-        return list(identifiers)
+        return identifiers
     value_labels = map(labels.get, identifiers)
     return [None if label is None else label.key if name == "key" else label.name for label in value_labels]
 

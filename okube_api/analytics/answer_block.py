@@ -91,18 +91,28 @@ class AnswerBlock:
 
     def _format_heads(self) -> Iterator[bytes]:
         """Return the text of each row before the leaves of its buckets."""
-        columns: list[Iterator[bytes] | list[bytes]] = []
+        identifiers = None if self.identifiers is None else _format_texts(self.identifiers)
+        columns: list[list[bytes]] = []
         fields: list[bytes] = []
         for name, values in self.properties.items():
             fields.append(orjson.dumps(name) + b":%b")
-            columns.append(map(orjson.dumps, values))
+            is_same = identifiers is not None and values is self.identifiers
+            columns.append(identifiers if is_same and identifiers is not None else _format_texts(values))
         if self.totals is not None:
             fields.append(b'"all":%b')
             columns.append(format_leaves(self.totals))
         template = b",".join([*fields, b'"temporals":{'] if self.temporals is not None else fields)
-        if self.identifiers is None:
+        if identifiers is None:
             return map(template.__mod__, zip(*columns, strict=True)) if columns else iter((template,))
-        return map((b"%b:{" + template).__mod__, zip(map(orjson.dumps, self.identifiers), *columns, strict=True))
+        return map((b"%b:{" + template).__mod__, zip(identifiers, *columns, strict=True))
+
+
+def _format_texts(texts: Sequence[str | None]) -> list[bytes]:
+    """Return the JSON of each text."""
+    joined = orjson.dumps(texts)
+    if joined.count(b",") == len(texts) - 1:  # no text has a comma
+        return joined[1:-1].split(b",")
+    return list(map(orjson.dumps, texts))
 
 
 def format_leaves(leaves: Sequence[Leaf]) -> list[bytes]:

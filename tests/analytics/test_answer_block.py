@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,11 @@ def blocks(draw: st.DrawFn) -> AnswerBlock:
     count = 1 if identifiers is None else len(identifiers)
     names = [] if is_global else draw(st.lists(st.sampled_from(("_id", "key", "name", "code")), unique=True))
     leaf = draw(LEAVES)
-    properties = {name: draw(st.lists(st.none() | TEXTS, min_size=count, max_size=count)) for name in names}
+    properties: dict[str, Sequence[str | None]] = {
+        name: draw(st.lists(st.none() | TEXTS, min_size=count, max_size=count)) for name in names
+    }
+    if identifiers is not None and "_id" in properties and draw(st.booleans()):
+        properties["_id"] = identifiers
     totals = draw(st.none() | st.lists(leaf, min_size=count, max_size=count))
     if totals is not None and draw(st.booleans()):
         return AnswerBlock(identifiers, properties, totals, None)
