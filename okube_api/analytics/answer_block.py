@@ -119,8 +119,10 @@ def format_leaves(leaves: Sequence[Leaf]) -> list[bytes]:
     """Return the JSON of each leaf."""
     if not leaves:
         return []
+    text = orjson.dumps(leaves)
     if not isinstance(leaves[0], dict):
-        text = orjson.dumps(leaves)
         if not any(mark in text for mark in (b"{", b'"')) and text.count(b"[") == 1:  # only numbers and null
             return text[1:-1].split(b",")
+    elif text.count(b"{") == text.count(b"},{") + 1 == len(leaves):  # objects without objects or braces within
+        return text[1:-1].replace(b"},{", b"}\n{").split(b"\n")  # JSON has no line break but between values
     return list(map(orjson.dumps, leaves))

@@ -86,6 +86,14 @@ def test_leaves_are_written_one_by_one(leaves: list[Any]) -> None:
     assert format_leaves(leaves) == [orjson.dumps(leaf) for leaf in leaves]
 
 
+BRACES = TEXTS | st.sampled_from(("},{", "{", "}", "\n", '},"'))
+
+
+@given(st.lists(st.dictionaries(BRACES, NUMBERS | BRACES | st.lists(NUMBERS, max_size=2), max_size=3), max_size=8))
+def test_records_are_written_one_by_one(leaves: list[Any]) -> None:
+    assert format_leaves(leaves) == [orjson.dumps(leaf) for leaf in leaves]
+
+
 def test_names_are_not_templates() -> None:
     block = AnswerBlock(["100 %d"], {"name": ["%b %"]}, [1], BucketLeaves(("%s",), np.array([0]), [None], [0, 1]))
     assert block.format_json() == b'"100 %d":{"name":"%b %","all":1,"temporals":{"%s":null}}'
