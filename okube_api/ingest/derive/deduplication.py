@@ -63,7 +63,8 @@ def mark_first_occurrences(rows: pa.Table, content: Sequence[str]) -> Flags:
         details = (name for name in PING_DETAILS if name in events.column_names)
         columns = dict.fromkeys((*key, "batch", *content, *details))
         sort_codes = {name: to_sort_codes(events[name]) for name in columns}
-        by = sort_order(*sort_codes.values())
+        # Of rows that are equal in every column the first counts, whichever other rows there are.
+        by = sort_order(*sort_codes.values(), np.arange(len(numbers)))
         starts = mark_group_starts(*(sort_codes[name][by] for name in key))
         is_first[numbers[by[starts]]] = True
     return is_first
