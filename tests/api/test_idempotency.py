@@ -307,14 +307,13 @@ async def test_upload_that_was_killed_is_taken_again_by_its_repetition(
 ) -> None:
     """End the first attempt while the batch is being received."""
     await tenant.create("sites", key="lyon", **SITE)
-    loader = server.services.ingest._loader
+    publisher = server.services.ingest._publisher
 
     async def fail(*_: object) -> None:
         raise Unavailable("The database did not answer.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(loader, "_write_events", fail)
-        patched.setattr(loader, "interrupt", fail)
+        patched.setattr(publisher, "_publish_waiting", fail)  # the batch is stored, and its events are not
         assert (await send(tenant, "ingest", "k")).status_code == 503
     (identifier,) = await list_ids(tenant, "ingest")
     again = await send(tenant, "ingest", "k")
