@@ -96,18 +96,19 @@ class BodyReader:
 
     async def read(self, request: Request) -> Request:
         """Return the request with its body parsed.  Raise BadRequest, TooLarge or UnsupportedMedia."""
-        if request.headers.get("content-encoding", "identity") != "identity":
+        if _is_compressed(request):
             raise UnsupportedMedia("Compressed bodies are not accepted. Send the body without Content-Encoding.")
         kind = _content_type(request)
         raw = await request.body()
         if kind == JSON:
             is_large = len(raw) > MAX_BYTES_ON_LOOP
             value = await run_in_thread(request, partial(read_json, raw)) if is_large else read_json(raw)
-            return ParsedRequest(request, value, is_large=is_large)
+            return ParsedRequest(request, value, raw, is_large=is_large)
         if kind == FORM and self.model is not None:
             is_large = len(raw) > MAX_BYTES_ON_LOOP
             read = partial(read_form, raw, self.model)
-            return ParsedRequest(request, await run_in_thread(request, read) if is_large else read(), is_large=is_large)
+            value = await run_in_thread(request, read) if is_large else read()
+            return ParsedRequest(request, value, raw, is_large=is_large)
         if not raw and not kind:
             return request  # FastAPI reports the missing body where the route requires one
         accepted = f"{JSON} or {FORM}" if self.model else JSON
@@ -124,14 +125,15 @@ class _Validated:
 class ParsedRequest(Request):
     """A request whose body is parsed already.
 
+    raw: the bytes of the body; after fields were removed from the value, its JSON.
     is_large: whether the body is large, so that it must not be validated in the event loop.
     """
 
-    def __init__(self, request: Request, value: Any, *, is_large: bool = False) -> None:
+    def __init__(self, request: Request, value: Any, raw: bytes, *, is_large: bool = False) -> None:
         headers = [(name, text) for name, text in request.scope["headers"] if name != b"content-type"]
         scope = {**request.scope, "headers": [*headers, (b"content-type", JSON.encode())]}
         super().__init__(scope, request.receive)
-        self.value = value
+        self.value, self.raw = value, raw
         self.is_large = is_large
         self.validated: _Validated | None = None
 
@@ -142,6 +144,15 @@ class ParsedRequest(Request):
     async def json(self) -> Any:
         """Return the parsed body, validated if it is large."""
         return self.validated or self.value
+
+
+def _is_compressed(request: Request) -> bool:
+    return request.headers.get("content-encoding", "identity") != "identity"
+
+
+def is_json(request: Request) -> bool:
+    """Return whether the headers announce a JSON body that is not compressed.  Raise UnsupportedMedia."""
+    return _content_type(request) == JSON and not _is_compressed(request)
 
 
 def _content_type(request: Request) -> str:

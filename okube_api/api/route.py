@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import cache, partial
 from typing import Any, ClassVar
 
+import orjson
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import solve_dependencies
 from fastapi.exceptions import RequestValidationError
@@ -76,6 +77,10 @@ class ApiRoute(APIRoute):
             embed_body_fields=False,
         )
 
+    async def respond_unparsed(self, request: Request) -> Response | None:  # noqa: ARG002 - for subclasses
+        """Return a response that does not even need the parsed body; None to continue."""
+        return None
+
     async def respond_early(self, request: Request) -> Response | None:  # noqa: ARG002 - for subclasses
         """Return a response that needs neither validation nor the endpoint; None to continue with both.
 
@@ -94,6 +99,8 @@ class ApiRoute(APIRoute):
         depends_on_documents = is_conditional and self.path.rpartition("/")[2] in DOCUMENT_LISTS
 
         async def perform(request: Request) -> Response:
+            if response := await self.respond_unparsed(request):
+                return response
             request = request if body is None else await body.read(request)
             try:
                 if early := await self.respond_early(request):
@@ -110,8 +117,7 @@ class ApiRoute(APIRoute):
         async def retry_without_unknown(request: ParsedRequest, error: RequestValidationError) -> Response:
             """Repeat the request without its unknown fields, until there are none or other faults."""
             while unknown := remove_unknown_fields(request.value, error.errors()):
-                note_ignored(request.scope, [f"body{pointer}" for pointer in unknown])
-                request.validated = None
+                _leave_out(request, unknown)
                 try:
                     return await self.respond_early(request) or await handle(request)
                 except RequestValidationError as next_error:
@@ -151,6 +157,13 @@ class ApiRoute(APIRoute):
             return answer_conditionally(response, if_none_match, etag)
 
         return check
+
+
+def _leave_out(request: ParsedRequest, pointers: list[str]) -> None:
+    """Name fields that were removed from a body in the answer; forget what was read before."""
+    note_ignored(request.scope, [f"body{pointer}" for pointer in pointers])
+    request.raw = orjson.dumps(request.value)
+    request.validated = None
 
 
 async def _run_once(

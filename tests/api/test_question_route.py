@@ -2,13 +2,16 @@
 
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import routing
+from okube_api.api import request_body
 from okube_api.api.routes.analytics import QuestionRoute
+from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
 
 from tests.api.analytics import PATH_SUFFIXES
-from tests.api.server import Tenant
+from tests.api.server import Server, Tenant, share_store
 
 pytestmark = pytest.mark.anyio
 
@@ -95,3 +98,34 @@ async def test_valid_questions_are_answered_without_fastapi(
         patch.setattr(routing, "solve_dependencies", refuse)
         status, _, content = await post(tenant, module, DAYS, body, site=site)
     assert status == 200, content
+
+
+async def test_a_repeated_body_is_not_parsed_again(server: Server, tenant: Tenant, stranger: httpx.AsyncClient) -> None:
+    url, body = f"{tenant.url}/presence/analytics?{DAYS}", b'{"params": [{"kpi":  "sessions"}]}'
+    json_type = {"Content-Type": "application/json"}
+
+    def refuse(_: bytes) -> None:
+        raise AssertionError("The body is parsed.")
+
+    first = await tenant.reader.post(url, content=body, headers=json_type)
+    assert first.status_code == 200, first.text
+    assert (await stranger.post(url, content=body, headers=json_type)).status_code == 404
+    for headers in ({"Content-Type": "text/plain"}, {**json_type, "Content-Encoding": "gzip"}):
+        assert (await tenant.reader.post(url, content=body, headers=headers)).status_code == 415
+    with pytest.MonkeyPatch.context() as patch:
+        if server.store == "duckdb":  # the other store has no revisions, and so no cached answers
+            patch.setattr(request_body, "read_json", refuse)
+        again = await tenant.reader.post(url, content=body, headers=json_type)
+    assert (again.status_code, again.content, again.headers["etag"]) == (200, first.content, first.headers["etag"])
+
+
+async def test_ignored_fields_are_named_each_time(server: Server, tenant: Tenant) -> None:
+    token = server.issue_token(tenant.users[Role.READER])
+    url, body = f"{tenant.url}/presence/analytics?{DAYS}", {"params": [{"kpi": "sessions"}]}
+    async with share_store(server, unknown_fields="ignore") as application:
+        client = application.client(token)
+        for _ in range(3):
+            response = await client.post(url, json={**body, "colour": "red"})
+            assert (response.status_code, response.headers["x-okube-ignored"]) == (200, "body/colour")
+            response = await client.post(url, json=body)
+            assert (response.status_code, "x-okube-ignored" in response.headers) == (200, False)

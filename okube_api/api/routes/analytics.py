@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import IO, Annotated, Any, get_type_hints
 from urllib.parse import quote
 
-import orjson
 from fastapi import APIRouter, Body, Depends, Path, Query
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -43,7 +42,7 @@ from okube_api.api.container import Services, ServicesDep, get_services
 from okube_api.api.csv_export import CSV_RESPONSE, CsvMediaType, negotiate_csv
 from okube_api.api.openapi import refusals
 from okube_api.api.query_parameters import parse_query
-from okube_api.api.request_body import JSON, ParsedRequest
+from okube_api.api.request_body import JSON, ParsedRequest, is_json
 from okube_api.api.route import JsonRoute
 from okube_api.auth.repository import Role
 from okube_api.errors import NotFound
@@ -73,6 +72,12 @@ class QuestionRoute(JsonRoute):
         else:
             await load_access(services, get_identity(request).user, names["application"], Role.READER)
 
+    async def respond_unparsed(self, request: Request) -> Response | None:
+        """Return the cached answer to a body of the same bytes, if the caller may read it."""
+        if request.method != "POST" or not is_json(request):
+            return None
+        return await _respond_cached(await _build_cache_key(request, await request.body()), request)
+
     async def respond_early(self, request: Request) -> Response | None:
         """Return the answer; None for what is not a valid question, so that FastAPI reports its faults.
 
@@ -83,10 +88,8 @@ class QuestionRoute(JsonRoute):
         services = get_services(request)
         check_request_size(request.value, services.settings.query_params)
         context = await provide_context(request, services, await negotiate_csv(request))
-        if context.key is not None:
-            answer = await services.analytics.find_cached(context.key, get_identity(request).user)
-            if answer is not None:
-                return _build_response(answer, request, time.monotonic() + services.settings.query_timeout_s)
+        if context.key is not None and (response := await _respond_cached(context.key, request)):
+            return response
         return None if request.is_large else await self._answer_valid(context, request, services)
 
     @cached_property
@@ -128,12 +131,18 @@ _PART_BYTES = 262_144  # of a large answer, that are read at a time
 router = APIRouter(route_class=QuestionRoute, tags=["analytics"])
 
 
-async def _read_cache_key(request: Request) -> CacheKey | None:
-    """Return the key of the question in the answer cache; None for a body that is not a JSON object."""
-    if not isinstance(request, ParsedRequest) or not isinstance(request.value, dict):
+async def _build_cache_key(request: Request, body: bytes) -> CacheKey:
+    """Return the key of a question in the answer cache."""
+    return CacheKey(request.scope["path"], request.scope["query_string"], await negotiate_csv(request), body)
+
+
+async def _respond_cached(key: CacheKey, request: Request) -> Response | None:
+    """Return the cached answer to a question, if the caller may read it."""
+    services = get_services(request)
+    answer = await services.analytics.find_cached(key, get_identity(request).user)
+    if answer is None:
         return None
-    path, query = request.scope["path"], request.scope["query_string"]
-    return CacheKey(path, query, await negotiate_csv(request), orjson.dumps(request.value))
+    return _build_response(answer, request, time.monotonic() + services.settings.query_timeout_s)
 
 
 class AnswerFileResponse(StreamingResponse):
@@ -224,7 +233,9 @@ async def provide_context(request: Request, services: ServicesDep, csv: CsvMedia
     """
     analytics = services.analytics
     documents_revision = analytics.answer_cache.revision()
-    key = await _read_cache_key(request) if documents_revision is not None else None
+    key = None
+    if documents_revision is not None and isinstance(request, ParsedRequest):
+        key = await _build_cache_key(request, request.raw)
     return QuestionContext(request, analytics, csv, key, documents_revision)
 
 
