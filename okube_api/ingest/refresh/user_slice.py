@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from okube_api.catalogue.fact import Fact
 from okube_api.catalogue.facts import FACTS, PANELISTS, PRESENCE_PASSAGE_EXITS, PRESENCE_STEPS
-from okube_api.ingest.columns.columns import to_integers
+from okube_api.ingest.columns.columns import find_distinct, to_integers
 from okube_api.ingest.events import tables
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.store.arrays import Ints
@@ -143,7 +143,7 @@ async def find_users(view: Reader, batches: Mapping[int, str]) -> tuple[Ints, In
         is_device = table.name in _DEVICE_TABLES
         of_batches = OneOf("batch", tuple(of_kind))
         async for block in view.read_parts(table, FIRST_PART, LAST_PART, of_batches):
-            users[is_device] = np.union1d(users[is_device], to_integers(block["user"]))
+            users[is_device] = find_distinct(np.concatenate((users[is_device], to_integers(block["user"]))))
             count += block.num_rows
             if count > MAX_EVENTS or len(users[is_device]) > MAX_USERS:
                 return None
