@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -11,7 +12,7 @@ from okube_api.engine.plan import Plan
 _SMALL_BYTES = 200_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FetchedRows:
     """A plan, the table of each of its passes, and the panel."""
 
@@ -24,7 +25,7 @@ class FetchedRows:
         """The number of rows."""
         return sum(table.num_rows for table in self.tables)
 
-    @property
+    @cached_property
     def is_small(self) -> bool:
         """Whether evaluating the rows takes less time than handing them to another thread."""
         size: int = sum(table.nbytes for table in self.tables)
