@@ -186,9 +186,9 @@ def _require_list(value: Any, pointer: str, content: str) -> Sequence[Any]:
 
 
 def _strip_point(point: Any, pointer: str) -> list[float]:
-    if isinstance(point, list) and len(point) >= 2:
-        if all(isinstance(number, int | float) and not isinstance(number, bool) for number in point):
-            return [float(number) for number in point[:2]]
+    is_list = isinstance(point, list) and len(point) >= 2
+    if is_list and all(isinstance(number, int | float) and not isinstance(number, bool) for number in point):
+        return [float(number) for number in point[:2]]
     raise UnreadableGeometry(f"'{pointer}' of the geometry must be a point: [longitude, latitude] in degrees.")
 
 
