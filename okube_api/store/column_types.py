@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import pyarrow as pa
 
@@ -71,9 +72,14 @@ def coerce_values(column_type: ColumnType, values: Iterable[Scalar]) -> list[Sca
 
     A value of another type equals nothing and is dropped.
     """
-    if column_type is ColumnType.TEXT:  # a shortcut, because there may be thousands
+    if column_type is ColumnType.TEXT:  # shortcuts, because there may be thousands
         return [value for value in values if isinstance(value, str)]
-    coerced = (_coerce_value(column_type, value) for value in values)
+    given = list(values)
+    if column_type is ColumnType.INTEGER and set(map(type, given)) == {int}:
+        integers = cast("list[int]", given)
+        if max(integers) <= _MAX_INTEGER and min(integers) >= _MIN_INTEGER:
+            return given
+    coerced = (_coerce_value(column_type, value) for value in given)
     return [value for value in coerced if value is not None]
 
 
