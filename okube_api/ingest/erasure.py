@@ -25,7 +25,7 @@ async def erase_events(change: Change, view: Reader, context: DerivationContext,
         number = _get_number(kind, numbers)
         if number is not None:
             batches[kind.name], days[kind.name] = await _find_batches_and_days(view, kind, number)
-    # Facts first: events of other people count again where they have the id of an event that is removed.
+    # Facts first: the refresh reads the events of the person, to find the days and stays that change without them.
     await FactRefresh(change, context).exclude(numbers, {name: parts for name, parts in days.items() if parts})
     for name, affected in batches.items():
         number = _get_number(KINDS[name], numbers)

@@ -112,7 +112,7 @@ class Publisher:
         """
         return (await self._enqueue(application, _Request((), file)))[0]
 
-    async def _enqueue(self, application: Application, request: "_Request") -> list[Json]:
+    async def _enqueue(self, application: Application, request: _Request) -> list[Json]:
         """Wait until a request is carried out, and return its batches.  A request is dropped if it does not wait."""
         self._requests[application.id].append(request)
         if application.id not in self._workers:
@@ -124,6 +124,7 @@ class Publisher:
     async def _serve_requests(self, application: Application) -> None:
         """Carry out the requests for an application until there are none left."""
         requests = self._requests[application.id]
+        group: list[_Request] = []
         try:
             while requests:
                 async with self._leases.hold(application.id):
@@ -135,10 +136,10 @@ class Publisher:
                             request.fail(error)
         finally:
             del self._workers[application.id], self._requests[application.id]
-            for request in requests:  # this task was cancelled: the process ends
+            for request in (*group, *requests):  # without a result if this task was cancelled: the process ends
                 request.result.cancel()
 
-    async def _carry_out(self, application: Application, group: Sequence["_Request"]) -> None:
+    async def _carry_out(self, application: Application, group: Sequence[_Request]) -> None:
         """Carry out requests in one change, and set their results."""
         if files := [request.file for request in group if request.file is not None]:
             await self._batches.insert_numbered([file.batch for file in files])
@@ -172,7 +173,7 @@ class Publisher:
         visible = {"state": State.VISIBLE}
         return await self._batches.update_all(list(stored.values()), dict.fromkeys(stored, visible))
 
-    async def _commit(self, application: Application, name: str, work: "Callable[[Change, bool], Awaitable[T]]") -> T:
+    async def _commit(self, application: Application, name: str, work: Callable[[Change, bool], Awaitable[T]]) -> T:
         """Commit a change of facts.
 
         work: also gets whether slices of users may be refreshed.  They may not where rollups are not complete, such as
