@@ -47,6 +47,7 @@ ALL_WORKLOADS = (
 )
 """The names of all workloads, in the order in which they run."""
 _PACKAGES = ("duckdb", "polars", "chdb")
+_PROCESS_MEMORY_MB = 64 * 1024
 OVER_HTTP, IN_PROCESS, AGAIN, FLOOR_BYTES = OKUBE_SIDES = "over HTTP", "in process", "asked again", "floor"
 
 
@@ -115,7 +116,11 @@ def run_benchmarks(
     store = folder / f"bench-{scale:g}.duckdb"
     results = BenchmarkResults(_describe_machine(), scale)
     results.skipped.update({name: reason for name, reason in _SKIPPED.items() if name in names})
-    with BenchServer(Settings(store_url=f"duckdb:{store}", rate_limit=None, log_level="error")) as server:
+    # The memory limit of a server alone would stop questions: this process holds the rows of the competitors, too.
+    settings = Settings(
+        store_url=f"duckdb:{store}", rate_limit=None, log_level="error", process_memory_mb=_PROCESS_MEMORY_MB
+    )
+    with BenchServer(settings) as server:
         services = server.services
         application = server.run(get_or_create_application(services, folder, Size(scale), echo))
         if "request" in names:
