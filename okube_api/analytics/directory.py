@@ -1,6 +1,6 @@
 """The resources of one application that questions refer to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, ResourceCache, ResourceSet
@@ -9,6 +9,7 @@ from okube_api.kit.repository import Repository, index_by_name, match_names, req
 from okube_api.store.conditions import OneOf, equal
 from okube_api.store.protocol import Store
 from okube_api.store.schema import Collection
+from okube_api.store.values import Json
 from okube_api.threads import run_in_thread
 
 _MOST_NAMES_ON_LOOP = 500
@@ -27,6 +28,10 @@ class Directory:
         if ids is None:
             return await self._cache.load_all(self._application, collection)
         return await self._cache.load_some(self._application, collection, ids) if ids else NO_RESOURCES
+
+    async def load_details(self, collection: Collection) -> Mapping[str, Json]:
+        """Return the fields of all resources by which they are grouped and filtered, by `_id`."""
+        return await self._cache.load_details(self._application, collection)
 
     async def find_named(self, repository: type[Repository], names: Sequence[str], pointer: str) -> list[Resource]:
         """Return the resources with these ids or keys, each once, in the order of the names.

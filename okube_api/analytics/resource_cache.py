@@ -19,6 +19,8 @@ _FIELDS = {  # the fields that questions need, for collections with large docume
     SITES.name: ("key", "keys", "name", "active", "tags"),
     POIS.name: ("key", "name", "active", "tags"),
 }
+_DETAILS = ("tags", "type", "address", "attributes", "openings", "timezone")
+"""The fields of sites and POIs that only some questions need, for groups, filters and calendars."""
 _MAX_RESOURCES = 300_000  # over all applications
 _MAX_ENTRIES = 1000
 _MAX_DERIVED = 16  # of one set
@@ -127,6 +129,7 @@ class ResourceCache:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._entries: OrderedDict[Hashable, tuple[Hashable, ResourceSet]] = OrderedDict()
+        self._details: OrderedDict[Hashable, tuple[Hashable, Mapping[str, Json]]] = OrderedDict()
 
     async def load_all(self, application: str, collection: Collection) -> ResourceSet:
         """Return all resources of an application."""
@@ -165,6 +168,26 @@ class ResourceCache:
             return cached
         count = await self._store.count(collection, equal("application", application))
         return await self.load_all(application, collection) if count <= _MOST_LOADED_AHEAD else None
+
+    async def load_details(self, application: str, collection: Collection) -> Mapping[str, Json]:
+        """Return the documents of all resources of an application by `_id`; of sites and POIs only `_DETAILS`."""
+        if collection.name not in _FIELDS:
+            return {resource.id: resource.document for resource in await self.load_all(application, collection)}
+        revision = self._store.revision(collection)
+        key = (application, collection.name)
+        cached_revision, details = self._details.get(key, (None, None))
+        if details is not None and revision is not None and cached_revision == revision:
+            self._details.move_to_end(key)
+            return details
+        details = {}
+        async for block in self._store.stream(collection, equal("application", application)):
+            for document in block:
+                details[document["_id"]] = {name: document[name] for name in _DETAILS if name in document}
+        if revision is not None:
+            self._details[key] = (revision, details)
+            while sum(len(cached) for _, cached in self._details.values()) > _MAX_RESOURCES and len(self._details) > 1:
+                self._details.popitem(last=False)
+        return details
 
     async def read(self, collection: Collection, where: Condition) -> ResourceSet:
         """Return the resources that match, from the store."""

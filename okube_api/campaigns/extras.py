@@ -6,10 +6,15 @@ from typing import Any
 
 
 def format_extra(name: str, value: Any) -> str:
-    """Return an extra as text; values other than texts are written as JSON, whole numbers without decimals."""
+    """Return an extra as text (see `format_scalar`)."""
+    return f"{name}:{format_scalar(value)}"
+
+
+def format_scalar(value: Any) -> str:
+    """Return a value as text; values other than texts are written as JSON, whole numbers without decimals."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return f"{name}:{value if isinstance(value, str) else json.dumps(value)}"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def format_extras(extra: Mapping[str, Any] | None) -> tuple[str, ...]:
