@@ -4,6 +4,7 @@ A bucket of a histogram is a day, week, month or year of the period; number 0 co
 aggregation is a category of days (a weekday, an ISO week, a month of the year, a year) with days in the period.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -129,7 +130,9 @@ _COLUMNS = {
 class Buckets:
     """The buckets of a period, in order.
 
-    column: the column of facts and rollups that holds their numbers.
+    columns: the columns of facts and rollups whose values determine the bucket of a row.
+    is_one_to_one: whether each combination of values of the columns is a bucket of its own.  If a bucket merges
+        several (a quarter merges months), its sets of users must be merged, too: their sizes cannot be added.
     labels: their keys in an answer.
     first_days: the ordinal of the first day of each: of the interval (a week's Monday, whether or not it is in the
         period), or of the category within the period.
@@ -137,17 +140,23 @@ class Buckets:
     """
 
     period: Period
-    column: str
+    columns: tuple[str, ...]
+    is_one_to_one: bool
     labels: tuple[str, ...]
     first_days: tuple[int, ...]
     of_day: Ints
 
-    def locate(self, column: str, values: Ints) -> Ints:
-        """Return the position of the bucket of each value of another, finer column (day, or month for years)."""
+    def locate(self, columns: tuple[str, ...], values: Sequence[Ints]) -> Ints:
+        """Return the position of the bucket of each row.
+
+        columns: those of the buckets, or finer ones (day; month for quarters and years).
+        values: the values of each column, row by row.
+        """
+        (column,), (numbers,) = columns, values
         if column == "day":
-            return self.of_day[values - self.period.first]
+            return self.of_day[numbers - self.period.first]
         distinct, first = np.unique(bucket_numbers(self.period.days, column), return_index=True)
-        return self.of_day[first[np.searchsorted(distinct, values)]]
+        return self.of_day[first[np.searchsorted(distinct, numbers)]]
 
 
 @lru_cache(maxsize=256)
@@ -162,7 +171,7 @@ def cut_into_buckets(span: Period, mode: Mode, granularity: Granularity) -> Buck
     else:
         labels = tuple(str(number) for number in distinct)
         starts = tuple(int(day) for day in days[first])
-    return Buckets(span, column, labels, starts, of_day.astype(np.int64))
+    return Buckets(span, (column,), True, labels, starts, of_day.astype(np.int64))
 
 
 def _compute_interval_start(column: str, number: int) -> int:

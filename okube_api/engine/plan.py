@@ -17,18 +17,18 @@ class Need:
     """A term with the columns that its rows must be grouped by.
 
     scope_column: the column of the scope values; None for globals, and for rows that do not have it.
-    time_column: the column of the bucket numbers; None for the whole period.
+    time_columns: the columns that determine the bucket; none for the whole period.
     extra_columns: further columns that the question needs.
     """
 
     term: Term
     scope_column: str | None
-    time_column: str | None
+    time_columns: tuple[str, ...]
     extra_columns: tuple[str, ...] = ()
 
     @property
     def dimensions(self) -> frozenset[str]:
-        """The columns to group by, besides the time column."""
+        """The columns to group by, besides the time columns."""
         described_by = (column for column, _ in self.term.slice.described_by)
         scope = (self.scope_column,) if self.scope_column else ()
         return frozenset((*self.term.split, *described_by, *self.extra_columns, *scope))
@@ -48,14 +48,14 @@ class PeriodPart:
 class Pass:
     """One query to the store.
 
-    time_column: the column of its bucket numbers; None when a row covers the whole period.
+    time_columns: the columns that determine the bucket of a row; none when a row covers the whole period.
     has_users: whether each row has one user in a column (sets read from a fact); otherwise sets are blobs.
     sign: -1 when its rows are subtracted from those of other passes.
     """
 
     part: PeriodPart
     node: Aggregate | Select
-    time_column: str | None
+    time_columns: tuple[str, ...]
     has_users: bool = False
     sign: int = 1
 
@@ -80,15 +80,15 @@ class RejectedSource(NamedTuple):
 class Plan:
     """The passes of a question, and which of them together answer each need.
 
-    needs: by term, scope and column of bucket numbers.
+    needs: by term, scope and columns that determine the bucket.
     rejected: for each pass, the sources that were considered for it and not read.
     """
 
     passes: tuple[Pass, ...]
-    needs: Mapping[tuple[Term, Scope, str | None], Need]
+    needs: Mapping[tuple[Term, Scope, tuple[str, ...]], Need]
     passes_of_need: Mapping[Need, tuple[int, ...]]
     rejected: tuple[tuple[RejectedSource, ...], ...]
 
     def need_of(self, term: Term, scope: Scope, buckets: Buckets | None) -> Need:
         """Return what a term needs, by that scope and in those buckets."""
-        return self.needs[term, scope, buckets.column if buckets else None]
+        return self.needs[term, scope, buckets.columns if buckets else ()]

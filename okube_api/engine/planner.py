@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from okube_api.catalogue.buckets import first_day, month_number
 from okube_api.catalogue.expressions.numbers import Distinct, Minus, Plus, ScopedNumber
-from okube_api.catalogue.fact import Fact, Grain, Measure, Span
+from okube_api.catalogue.fact import DAY_COLUMNS, Fact, Grain, Measure, Span
 from okube_api.catalogue.scopes import ATTRIBUTES, PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term, UserSet
 from okube_api.catalogue.value import Value
@@ -29,23 +29,25 @@ from okube_api.engine.sources import (
 from okube_api.store.conditions import EVERYTHING, Between, Condition, OneOf, equal
 from okube_api.store.plans import Aggregate, Count, Max, Min, Select, Sum
 
-_FINER: dict[str | None, frozenset[str | None]] = {
-    "day": frozenset({None, "day", "week", "month", "year", "weekday", "isoweek", "month_of_year"}),
-    "week": frozenset({None, "week", "isoweek"}),
-    "month": frozenset({None, "month", "year", "month_of_year"}),
+_TimeColumns = tuple[str, ...]
+"""The columns that determine the bucket of a row; none without buckets."""
+_FINER: dict[_TimeColumns, frozenset[_TimeColumns]] = {
+    ("day",): frozenset({(), *((name,) for name in DAY_COLUMNS)}),
+    ("week",): frozenset({(), ("week",), ("isoweek",)}),
+    ("month",): frozenset({(), ("month",), ("year",), ("month_of_year",)}),
 }
-"""By column of bucket numbers, the columns that can be computed from it."""
-_LONG_SPANS: dict[str | None, tuple[Span, ...]] = {
-    None: (Span.MONTH, Span.WEEK),
-    **dict.fromkeys(("month", "year", "month_of_year"), (Span.MONTH,)),
-    **dict.fromkeys(("week", "isoweek"), (Span.WEEK,)),
+"""By columns that determine the bucket, the columns that can be computed from them."""
+_LONG_SPANS: dict[_TimeColumns, tuple[Span, ...]] = {
+    (): (Span.MONTH, Span.WEEK),
+    **{(column,): (Span.MONTH,) for column in ("month", "year", "month_of_year")},
+    **{(column,): (Span.WEEK,) for column in ("week", "isoweek")},
 }
-"""By column of bucket numbers, the spans longer than a day whose rows have it, longest first."""
+"""By columns that determine the bucket, the spans longer than a day whose rows have them, longest first."""
 _STORED_COLUMNS = {"year": "month", "month_of_year": "month", "isoweek": "week"}
 """By column that rollups do not have, the column that its numbers follow from."""
 _SCOPES_OF_ROWS = frozenset({Scope.GLOBALS, Scope.SITES, Scope.POIS, Scope.EQUIPMENTS})
 """Scopes of which a row has one value at most."""
-_NeedKey = tuple[Term, Scope, str | None]
+_NeedKey = tuple[Term, Scope, _TimeColumns]
 _LEAST_WEEKS = 2
 """Fewer weeks are read as days: a pass more costs about as much as the rows that it saves."""
 
@@ -76,37 +78,39 @@ def plan_question(question: Question) -> Plan:
 
 
 def _collect_needs(question: Question) -> dict[_NeedKey, Need]:
-    """Return the need of each term by each scope and column of bucket numbers."""
+    """Return the need of each term by each scope and the columns that determine the bucket."""
     needs: dict[_NeedKey, Need] = {}
     for request in question.requested_kpis:
         buckets = request.buckets(question.period)
-        column = buckets.column if buckets else None
+        time_columns = buckets.columns if buckets else ()
         for scope in (by.scope for by in request.scopes):
             for term in question.value_of(request.kpi).terms(scope):
-                key = (term, scope, column)
+                key = (term, scope, time_columns)
                 if key not in needs:
-                    needs[key] = _build_need(term, scope, column, question)
+                    needs[key] = _build_need(term, scope, time_columns, question)
     return needs
 
 
 def _find_counted_needs(question: Question, needs: Mapping[_NeedKey, Need]) -> frozenset[Need]:
     """Return the needs of sets of which only the number of users in each bucket is asked for.
 
-    The whole period, and an order or a limit by it, need the users themselves, and so do weights and filters of users.
+    The whole period, and an order or a limit by it, need the users themselves.  So do weights and filters of users, and
+    buckets that merge several periods of the rows.
     """
     by_users = any(scope in ATTRIBUTES for scope, _ in question.filters)
     counted: set[Need] = set()
     merged: set[Need] = set()
     for request in question.requested_kpis:
         buckets = request.buckets(question.period)
+        merges = buckets is None or not buckets.is_one_to_one
         value = question.value_of(request.kpi)
         for by in request.scopes:
-            by_period = request.all or by.descending is not None or by.limit is not None
+            by_period = merges or request.all or by.descending is not None or by.limit is not None
             countable = (
                 set() if by_users or by_period or by.scope not in _SCOPES_OF_ROWS else {*_list_counted(value, by.scope)}
             )
             for term in value.terms(by.scope):
-                need = needs[term, by.scope, buckets.column if buckets else None]
+                need = needs[term, by.scope, buckets.columns if buckets else ()]
                 (counted if term in countable and not question.is_weighted(term) else merged).add(need)
     return frozenset(counted - merged)
 
@@ -126,13 +130,13 @@ def _list_counted(value: Value, scope: Scope) -> Iterator[UserSet]:
             yield value.sets[0]
 
 
-def _build_need(term: Term, scope: Scope, column: str | None, question: Question) -> Need:
+def _build_need(term: Term, scope: Scope, time_columns: _TimeColumns, question: Question) -> Need:
     daily = isinstance(term, Sums) and term.daily
     shared = isinstance(term, Sums) and term.shared and (question.some_sites or scope is Scope.SITES)
     return Need(
         term,
         get_scope_column(term, scope),
-        "day" if daily else column,
+        ("day",) if daily else time_columns,
         ("campaign", "site") if shared else (),
     )
 
@@ -182,7 +186,7 @@ class _Family:
             single = {column for column, values in need.term.slice.fixed if len(values) == 1}
             described_by = {column for column, _ in need.term.slice.described_by}
             known = single | described_by | ({need.scope_column} if need.scope_column else set())
-            if need.term.split or need.time_column != part.span or not known.issuperset(self.grain.dimensions):
+            if need.term.split or need.time_columns != (part.span,) or not known.issuperset(self.grain.dimensions):
                 return False
         return True
 
@@ -199,8 +203,9 @@ class _Family:
 
     def _reject_span(self, span: Span, leader: Need, question: Question) -> str:
         """Return why the rows of a longer span are not read."""
-        if span not in _LONG_SPANS.get(leader.time_column, ()):
-            return f"Its rows are {span}s; buckets by `{leader.time_column}` need days."
+        if span not in _LONG_SPANS.get(leader.time_columns, ()):
+            names = " and ".join(f"`{column}`" for column in leader.time_columns)
+            return f"Its rows are {span}s; buckets by {names} need days."
         if question.weekdays is not None:
             return f"Its rows are {span}s; the filter on weekdays needs days."
         if _is_daily(leader):
@@ -216,7 +221,7 @@ class _Family:
         period = question.period
         if self.grain is None:
             return [PeriodPart(self.fact.table, None, period.first, period.last)]
-        spans = () if _needs_days(leader, question) else _LONG_SPANS[leader.time_column]
+        spans = () if _needs_days(leader, question) else _LONG_SPANS[leader.time_columns]
         usable = [span for span in spans if self._has_rows(self.grain, span, question)]
         return [
             PeriodPart(self.fact.rollup(self.grain, span), span, low, high)
@@ -234,25 +239,25 @@ class _Family:
     ) -> Pass:
         where = Between("part", part.low, part.high) & self.where
         daily = self.has_sets and self.grain is None and _is_daily(leader)
-        time_column = "day" if daily else leader.time_column
-        if self.grain is not None and time_column is not None:
-            time_column = _STORED_COLUMNS.get(time_column, time_column)
-        by = (*sorted(leader.dimensions), *((time_column,) if time_column else ()))
+        times = ("day",) if daily else leader.time_columns
+        if self.grain is not None:
+            times = tuple(_STORED_COLUMNS.get(column, column) for column in times)
+        by = (*sorted(leader.dimensions), *times)
         if self.distinct is not None:
-            return Pass(part, self._count_distinct(self.distinct, part, where, by), time_column)
+            return Pass(part, self._count_distinct(self.distinct, part, where, by), times)
         if not self.has_sets:
             measures = {m: None for need in followers if isinstance(need.term, Sums) for m in need.term.measures}
             sums = tuple(self._sum(measure, question.uplift) for measure in measures)
-            return Pass(part, Aggregate(part.table, where, by, sums), time_column, sign=self.sign)
+            return Pass(part, Aggregate(part.table, where, by, sums), times, sign=self.sign)
         if self.grain is None:
             place = (leader.term.slice.place[1],) if daily and leader.term.slice.place else ()
             keys = tuple(dict.fromkeys((*by, *place, "user")))
             least, greatest = self.span or (None, None)
             extremes = ((Min(least, least),) if least else ()) + ((Max(greatest, greatest),) if greatest else ())
-            return Pass(part, Aggregate(part.table, where, keys, extremes), time_column, has_users=True)
+            return Pass(part, Aggregate(part.table, where, keys, extremes), times, has_users=True)
         members = dict.fromkeys(need.term.members for need in followers if isinstance(need.term, UserSet))
         sets = [each.size_column if read_sizes else each.name for each in members]
-        return Pass(part, Select(part.table, where, (*by, *sets)), time_column)
+        return Pass(part, Select(part.table, where, (*by, *sets)), times)
 
     def _count_distinct(self, mark: Measure, part: PeriodPart, where: Condition, by: tuple[str, ...]) -> Aggregate:
         """Return a plan that counts the distinct values of the columns of a mark, by day."""
@@ -383,16 +388,16 @@ def _is_daily(need: Need) -> bool:
 
 def _needs_days(need: Need, question: Question) -> bool:
     """Return whether rows of weeks and months cannot serve a need."""
-    return need.time_column not in _LONG_SPANS or question.weekdays is not None or _is_daily(need)
+    return need.time_columns not in _LONG_SPANS or question.weekdays is not None or _is_daily(need)
 
 
 def _can_serve(leader: Need, need: Need, question: Question) -> bool:
     """Return whether the rows read for the leader can be summed up to what the other need asks for."""
     return (
         leader.dimensions >= need.dimensions
-        and need.time_column in _FINER.get(leader.time_column, frozenset({None, leader.time_column}))
+        and need.time_columns in _FINER.get(leader.time_columns, frozenset({(), leader.time_columns}))
         and (_needs_days(leader, question) or not _needs_days(need, question))
-        and (_is_daily(leader) or not _is_daily(need) or leader.time_column == "day")
+        and (_is_daily(leader) or not _is_daily(need) or leader.time_columns == ("day",))
     )
 
 
@@ -401,8 +406,8 @@ def _share_passes(needs: list[Need], question: Question) -> Iterable[tuple[Need,
     fineness = {
         need: (
             len(need.dimensions),
-            len(_FINER.get(need.time_column, ())),
-            need.time_column is not None,
+            len(_FINER.get(need.time_columns, ())),
+            len(need.time_columns),
             _needs_days(need, question),
             _is_daily(need),
         )

@@ -128,9 +128,8 @@ class RowReader:
             scope_values, table = scope_values[flags], table.filter(pa.array(flags))
         if self.buckets is None:
             return TermRows(source, table, scope_values, None)
-        assert source.time_column is not None
-        times = table.column(source.time_column).to_numpy()
-        return TermRows(source, table, scope_values, self.buckets.locate(source.time_column, times))
+        times = [table.column(column).to_numpy() for column in source.time_columns]
+        return TermRows(source, table, scope_values, self.buckets.locate(source.time_columns, times))
 
     def _expand_pass(self, number: int, column: str | None) -> tuple[Ints, pa.Table]:
         """Return the scope value of each row of a pass, and the rows, repeated or summed for each of several values."""

@@ -77,10 +77,12 @@ def test_categories_are_those_of_the_days_of_the_period(span: Period, granularit
 @given(PERIODS, st.sampled_from(Mode), st.sampled_from(Granularity))
 def test_values_of_finer_columns_are_located_in_the_same_bucket(span: Period, mode: Mode, grain: Granularity) -> None:
     buckets = cut_into_buckets(span, mode, grain)
-    assert list(buckets.locate(buckets.column, bucket_numbers(span.days, buckets.column))) == list(buckets.of_day)
-    assert list(buckets.locate("day", span.days)) == list(buckets.of_day)
-    if buckets.column in {"month", "year", "month_of_year"}:
-        assert list(buckets.locate("month", bucket_numbers(span.days, "month"))) == list(buckets.of_day)
+    (column,) = buckets.columns
+    assert buckets.is_one_to_one
+    assert list(buckets.locate((column,), [bucket_numbers(span.days, column)])) == list(buckets.of_day)
+    assert list(buckets.locate(("day",), [span.days])) == list(buckets.of_day)
+    if column in {"month", "year", "month_of_year"}:
+        assert list(buckets.locate(("month",), [bucket_numbers(span.days, "month")])) == list(buckets.of_day)
 
 
 def test_a_year_can_have_week_53() -> None:
