@@ -211,10 +211,14 @@ def wait_for_facts(client: httpx.Client) -> None:
     for key in APPLICATIONS:
         url = f"/applications/{key}/presence/analytics?from=2025-12-01&to=2025-12-02&meta=true"
         deadline_s = time.monotonic() + 120
-        while client.post(url, json={"params": [{"kpi": "sessions"}]}).raise_for_status().json()["meta"].get("notes"):
+        while _has_stale_facts(client.post(url, json={"params": [{"kpi": "sessions"}]}).raise_for_status().json()):
             if time.monotonic() > deadline_s:
                 sys.exit("The facts are not rebuilt after 120 s.")
             time.sleep(0.2)
+
+
+def _has_stale_facts(answer: dict[str, Any]) -> bool:
+    return any(note["code"] == "stale_facts" for note in answer["meta"].get("notes", ()))
 
 
 def check_upgrade(earlier: Path, url: str, scale: float) -> list[str]:

@@ -16,6 +16,7 @@ from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
 from okube_api.catalogue.kpi import Module
 from okube_api.clock import Clock
 from okube_api.engine.calendar import to_local_date
+from okube_api.engine.notes import Note
 from okube_api.equipments.repository import EQUIPMENTS
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
@@ -63,7 +64,7 @@ class RenderedAnswer:
     content: RenderedContent
     module: Module
     csv: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +134,5 @@ class AnswerCache:
 
 
 def _count_bytes(key: CacheKey, entry: CacheEntry) -> int:
-    return len(key.body) + len(key.path) + entry.answer.content.size + _OVERHEAD_BYTES
+    notes = sum(len(note.message) for note in entry.answer.notes)
+    return len(key.body) + len(key.path) + entry.answer.content.size + notes + _OVERHEAD_BYTES

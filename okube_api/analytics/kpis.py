@@ -55,9 +55,8 @@ is that of the log of the rate ratio, with z = 1.96.
 Refunds (purchases with a negative amount) are placed and attributed like purchases, and change revenues only: they are
 no purchases and no conversions.
 
-Notes on the values are in the response header `X-Okube-Notes` (percent-encoded), and in `meta.notes` with `?meta=true`:
-campaigns whose costs are left out (in another currency than the application's, or fixed without both days), and, after
-a change of `settings.bands`, that distributions are in the previous bands until the counts are rebuilt.
+Notes on the values are in `meta.notes` with `?meta=true`, and their codes in the response header `X-Okube-Notes`; see
+[questions](questions.md#notes).
 """
 
 

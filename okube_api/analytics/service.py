@@ -26,6 +26,7 @@ from okube_api.catalogue.buckets import to_date
 from okube_api.catalogue.kpi import Module
 from okube_api.clock import Clock
 from okube_api.engine.calendar import Mode, Period, PeriodError, resolve_period, to_local_date
+from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.question import Question
 from okube_api.engine.rollup_versions import CompleteFacts
@@ -57,8 +58,9 @@ class AnswerOptions:
     csv: str | None = None
 
 
-STALE_FACTS = (
-    "Settings or places have changed, and the facts are being rebuilt: values may still be those of before the change."
+STALE_FACTS = Note(
+    NoteCode.STALE_FACTS,
+    "Settings or places have changed, and the facts are being rebuilt: values may still be those of before the change.",
 )
 """The note on answers whose facts are older than the settings of the application."""
 
@@ -257,7 +259,7 @@ class Analytics:
             "rows": engine_answer.fetched.rows,
             "ms": round((time.monotonic() - started_s) * 1000),
             "buckets": _list_bucket_days(question),
-            "notes": list(engine_answer.notes),
+            "notes": [{"code": note.code.value, "message": note.message} for note in engine_answer.notes],
         }
 
 

@@ -11,12 +11,16 @@ import pyarrow as pa
 from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.facts import BAND_EDGES
 from okube_api.catalogue.kpi import LeafShape
+from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.question import Question
 from okube_api.store.conditions import EVERYTHING
 from okube_api.store.plans import Select
 from okube_api.store.protocol import Change, Reader
 
-OLD_BANDS = "The bands of distributions were changed. Until the counts are rebuilt, they are in the previous bands."
+OLD_BANDS = Note(
+    NoteCode.PREVIOUS_BANDS,
+    "The bands of distributions were changed. Until the counts are rebuilt, they are in the previous bands.",
+)
 
 Edges = Mapping[Bands, tuple[int, ...]]
 

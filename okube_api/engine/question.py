@@ -10,6 +10,7 @@ from okube_api.catalogue.terms import Term
 from okube_api.catalogue.value import Value
 from okube_api.engine.calendar import Buckets, Granularity, Mode, Period, cut_into_buckets
 from okube_api.engine.campaigns import CampaignRecord
+from okube_api.engine.notes import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Question:
     unreached_campaigns: tuple[str, ...] = ()
     subquery_results: Mapping[tuple[str, PlaceRole], tuple[str, ...]] = field(default_factory=dict)
     complete_facts: frozenset[str] = frozenset()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def value_of(self, kpi: Kpi) -> Value:
         """Return the expression of a KPI under the filters of the question."""

@@ -18,6 +18,7 @@ from okube_api.engine.calendar import Buckets
 from okube_api.engine.evaluator import Evaluator, TooManyCells
 from okube_api.engine.evaluators import evaluate
 from okube_api.engine.fetched_rows import FetchedRows
+from okube_api.engine.notes import Note
 from okube_api.engine.panel import Panel
 from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.plan import Plan
@@ -63,7 +64,7 @@ class EngineAnswer:
     kpi_results: tuple[KpiResult, ...]
     plan: Plan
     fetched: FetchedRows
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def values(self) -> int:

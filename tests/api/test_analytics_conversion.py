@@ -82,7 +82,7 @@ async def test_costs_in_another_currency_are_left_out_with_a_note(alpha: World) 
         await store.update(CAMPAIGNS, radio, {"costs": document["costs"]})
     _, own = await post(alpha, body, **period)
     assert (foreign["results"][0]["data"]["all"], own["results"][0]["data"]["all"]) == (0, 700)
-    assert ("radio" in foreign["meta"]["notes"][0], own["meta"]["notes"]) == (True, [])
+    assert ("radio" in foreign["meta"]["notes"][0]["message"], own["meta"]["notes"]) == (True, [])
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ QUESTION = {"params": [{"kpi": "posSessions", "temporals": False}]}
 STAY = '{"user": "u", "site": "here", "start": "2025-03-01T10:00:00Z", "duration_s": 600, "zone": "indoor"}\n'
 
 
-async def ask(tenant: Tenant) -> tuple[list[str], str | None]:
-    """Return the notes of the answer to a question in `meta`, and those in the header of the same question."""
+async def ask(tenant: Tenant) -> tuple[list[Json], str | None]:
+    """Return the notes of the answer to a question in `meta`, and their codes in the header of the same question."""
     url = f"{tenant.url}/studies/study/geo-marketing/analytics"
     with_meta: Json = (await tenant.reader.post(url, params={"meta": "true"}, json=QUESTION)).json()
     plain = await tenant.reader.post(url, json=QUESTION)
@@ -33,7 +33,7 @@ async def test_answers_have_a_note_until_the_facts_are_rebuilt(server: Server, t
     note = {"_id": "a" * 24, "application": tenant.id, "kinds": ["stays"], "version": 1, "confirmed": True}
     await server.services.store.insert(PENDING, [note])
     server.services.analytics.answer_cache.clear()  # as the change of a document does
-    assert await ask(tenant) == ([STALE_FACTS], STALE_FACTS)
+    assert await ask(tenant) == ([{"code": "stale_facts", "message": STALE_FACTS.message}], "stale_facts")
     await server.services.invalidation.resume()
     assert await server.services.store.get(PENDING, equal("application", tenant.id)) is None
     assert await ask(tenant) == before

@@ -19,6 +19,7 @@ from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term
 from okube_api.engine.calendar import Period
 from okube_api.engine.campaigns import CampaignRecord, Spending, find_sharers, get_campaign_scope_values
+from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.question import Label, Question, RequestedKpi, ValueFilter
 from okube_api.store.values import Json
 from okube_api.threads import run_in_thread
@@ -143,7 +144,7 @@ class _CampaignSummary:
     active_sites: tuple[str, ...]
     unreached: tuple[str, ...]
     extra_labels: dict[str, Label]
-    cost_notes: tuple[str, ...]
+    cost_notes: tuple[Note, ...]
 
 
 def _read_campaigns(documents: ResourceSet, sites: ResourceSet, currency: str) -> _CampaignSummary:
@@ -191,7 +192,7 @@ def _is_foreign(cost: Json, currency: str) -> bool:
     return (cost.get("currency") or currency) != currency
 
 
-def _note_costs(campaigns: Iterable[Resource], currency: str) -> Iterator[str]:
+def _note_costs(campaigns: Iterable[Resource], currency: str) -> Iterator[Note]:
     """Yield notes on costs that are left out.
 
     Those in another currency than the application's cannot be added up; fixed ones without both days are on no day.
@@ -204,9 +205,11 @@ def _note_costs(campaigns: Iterable[Resource], currency: str) -> Iterator[str]:
         if any(map(_is_undated, (_read_cost(cost, campaign.document) for cost in costs))):
             undated.append(campaign.key)
     if foreign:
-        yield f"Costs in a currency other than {currency} are left out, of the campaigns: {', '.join(foreign)}."
+        message = f"Costs in a currency other than {currency} are left out, of the campaigns: {', '.join(foreign)}."
+        yield Note(NoteCode.COSTS_LEFT_OUT, message)
     if undated:
-        yield f"Fixed costs without a first and a last day are left out, of the campaigns: {', '.join(undated)}."
+        message = f"Fixed costs without a first and a last day are left out, of the campaigns: {', '.join(undated)}."
+        yield Note(NoteCode.COSTS_LEFT_OUT, message)
 
 
 def _is_undated(cost: Spending) -> bool:

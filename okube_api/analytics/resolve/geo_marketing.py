@@ -10,9 +10,10 @@ from okube_api.analytics.schemas.query import Filters, Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.catalogue.scopes import ATTRIBUTES, PlaceRole, Scope
 from okube_api.engine.calendar import Period
+from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.question import Question, ValueFilter
 
-_SITE_OUTSIDE_STUDY = "The site is not in the study: it has no values."
+_SITE_OUTSIDE_STUDY = Note(NoteCode.SITE_OUTSIDE_STUDY, "The site is not in the study: it has no values.")
 
 
 async def resolve_geo_marketing(

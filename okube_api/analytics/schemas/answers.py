@@ -8,6 +8,7 @@ from typing_extensions import TypeAliasType, TypedDict
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import Scope
+from okube_api.engine.notes import NoteCode
 
 _KPI_NAMES: Any = {"enum": list(dict.fromkeys(name for module in Module for name in BY_NAME[module]))}
 
@@ -63,6 +64,15 @@ class Result(BaseModel):
     )
 
 
+class NoteShown(BaseModel):
+    """A note on the values of an answer."""
+
+    code: str = Field(
+        description=f"What the note is about: {', '.join(f'`{code}`' for code in NoteCode)}. There may be more later."
+    )
+    message: str
+
+
 class Meta(BaseModel):
     """The period and context of the answer, and its cost."""
 
@@ -74,7 +84,7 @@ class Meta(BaseModel):
     rows: int = Field(description="Number of rows read.")
     ms: int = Field(description="Duration in milliseconds.")
     buckets: dict[str, list[str]] = Field(description="The first day of each bucket, by granularity.")
-    notes: list[str] = Field(description="Notes on the values, such as data that was left out.")
+    notes: list[NoteShown] = Field(description="Notes on the values, such as data that was left out.")
     dwell: Literal["observed", "expected"] | None = Field(
         None, description="Geo-marketing: what the dwell of a stay of pings is, as the setting `stays.dwell` says."
     )

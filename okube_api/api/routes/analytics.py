@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import IO, Annotated, Any, get_type_hints
-from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Depends, Path, Query
 from pydantic import ValidationError
@@ -124,8 +123,7 @@ class QuestionRoute(JsonRoute):
 
 
 NOTES_HEADER = "X-Okube-Notes"
-"""The header with the notes on an answer; `meta.notes` has them, too."""
-_LONGEST_HEADER = 4000  # characters
+"""The header with the codes of the notes on an answer; `meta.notes` has the notes themselves."""
 _PART_BYTES = 262_144  # of a large answer, that are read at a time
 
 router = APIRouter(route_class=QuestionRoute, tags=["analytics"])
@@ -175,7 +173,7 @@ def _build_response(answer: RenderedAnswer, request: Request, deadline_s: float)
     content = answer.content
     headers = {"ETag": content.etag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
     if answer.notes:
-        headers[NOTES_HEADER] = _format_notes(answer.notes)
+        headers[NOTES_HEADER] = ", ".join(dict.fromkeys(note.code for note in answer.notes))
     if is_unchanged(request.headers.get("if-none-match"), content.etag):
         if content.file is not None:
             content.file.close()
@@ -187,12 +185,6 @@ def _build_response(answer: RenderedAnswer, request: Request, deadline_s: float)
     if content.file is None:
         return Response(content.content, media_type=media_type, headers=headers)
     return AnswerFileResponse(content.file, content.size, deadline_s, media_type=media_type, headers=headers)
-
-
-def _format_notes(notes: Sequence[str]) -> str:
-    """Return notes as the value of a header: ASCII, other characters percent-encoded as UTF-8; cut when too long."""
-    text = quote(" ".join(notes), safe=" !\"#$&'()*+,/:;<=>?@[]^`{|}")
-    return text if len(text) <= _LONGEST_HEADER else f"{text[:_LONGEST_HEADER]}..."
 
 
 # -- dependencies ------------------------------------------------------------------------------------------------
@@ -285,7 +277,7 @@ _SETTINGS: dict[str, Any] = {
             "headers": {
                 NOTES_HEADER: {
                     "schema": {"type": "string"},
-                    "description": "Notes on the values, if there are any: percent-encoded UTF-8.",
+                    "description": "Codes of the notes on the values, if there are any, separated by commas.",
                 }
             },
         },

@@ -1,0 +1,21 @@
+"""Notes on the values of an answer: each has a code for programs and a message for people."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class NoteCode(StrEnum):
+    """What a note is about."""
+
+    STALE_FACTS = "stale_facts"
+    PREVIOUS_BANDS = "previous_bands"
+    SITE_OUTSIDE_STUDY = "site_outside_study"
+    COSTS_LEFT_OUT = "costs_left_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A remark on the values of an answer, such as data that is left out."""
+
+    code: NoteCode
+    message: str
