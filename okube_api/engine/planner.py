@@ -359,7 +359,8 @@ def subqueries(question: Question) -> Mapping[tuple[str, PlaceRole], Aggregate]:
     for need in dict.fromkeys(_collect_needs(question).values()):
         if _find_placeless_grain(need, question) is not None and need.term.slice.place is not None:
             (role, column), fact = need.term.slice.place, need.term.slice.fact
-            grains = (grain for grain in fact.grains if column in grain.dimensions)
+            # Later grains may have no rows before a rebuild, and none of places without what they sum.
+            grains = (grain for grain in fact.grains if column in grain.dimensions and grain.since == 1)
             months = fact.rollup(min(grains, key=lambda grain: len(grain.dimensions)), Span.MONTH)
             queries[fact.name, role] = Aggregate(months, Between("part", first, last), (column,))
     return queries
