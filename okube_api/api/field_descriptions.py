@@ -26,6 +26,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "attribution": "How outcomes are attributed to campaigns.",
     "auth": "The token and its user.",
     "bands": "Lower edges of the bands of distributions.",
+    "calendar": "Calendar of the granularities `week`, `fiscalMonth`, `fiscalQuarter` and `fiscalYear`.",
     "campaigns": "Only outcomes with one of these campaigns in their path.",
     "capacity": "Number of people for whom there is room.",
     "captchaPayload": "The solution of the captcha of `GET /auth/captcha`; required when the account is locked.",

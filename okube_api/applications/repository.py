@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
-from okube_api.applications.schemas import merge_settings
+from okube_api.applications.schemas import change_settings
 from okube_api.clock import Clock
 from okube_api.errors import NotFound
 from okube_api.kit.application import NEW_STAYS, Application
@@ -78,7 +78,7 @@ class ApplicationRepository(Repository):
         if (created := await self.find_created()) is not None:
             return created
         defaults = {"name": fields["key"], **DEFAULTS}
-        settings = merge_settings(NEW_SETTINGS, fields.get("settings", {}))
+        settings = change_settings(NEW_SETTINGS, fields.get("settings", {}))
         document = self.build_document("", {**defaults, **fields, "settings": settings})
         del document["application"]
         await self.insert([document])
@@ -91,13 +91,20 @@ class ApplicationRepository(Repository):
         """
 
         async def edit(stored: Json) -> Json:
-            return stored | fields | {"settings": merge_settings(stored["settings"], fields.get("settings", {}))}
+            return stored | fields | {"settings": change_settings(stored["settings"], fields.get("settings", {}))}
 
         def publish_around(before: Json, after: Json) -> AbstractAsyncContextManager[None]:
-            changes = detect_changes(self.collection.name, _WATCHED_FIELDS, [(before, after)])
+            pair = _without_calendar(before), _without_calendar(after)
+            changes = detect_changes(self.collection.name, _WATCHED_FIELDS, [pair])
             return self._changes.publish_around(document["_id"], changes)
 
         return await self.change(document, edit, precondition, publish_around)
+
+
+def _without_calendar(document: Json) -> Json:
+    """Return a document without the setting that facts do not depend on."""
+    settings = {name: value for name, value in document["settings"].items() if name != "calendar"}
+    return document | {"settings": settings}
 
 
 def match_ids(ids: Sequence[str] | None) -> Condition:

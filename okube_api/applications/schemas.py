@@ -4,11 +4,24 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from okube_api.errors import Impossible
 from okube_api.kit.application import ApplicationSettings
 from okube_api.kit.list_query import PageQuery
 from okube_api.kit.schemas import UNSET, Answer, Currency, Identifier, Instant, Key, Text, Timezone, UpdateBody
 from okube_api.store.conditions import EVERYTHING, Condition, Contains
 from okube_api.store.values import Json
+
+
+def change_settings(settings: Json, changes: Json) -> Json:
+    """Return stored settings with the changes applied, at any depth.
+
+    A calendar of months replaces one of weeks, and the other way round.
+    Raise Impossible when the resulting calendar lacks a part.
+    """
+    changed = merge_settings(settings, changes)
+    if "calendar" in changes:
+        changed["calendar"] = _change_calendar(changed["calendar"], changes["calendar"])
+    return changed
 
 
 def merge_settings(settings: Json, changes: Json) -> Json:
@@ -18,6 +31,24 @@ def merge_settings(settings: Json, changes: Json) -> Json:
         for name, value in changes.items()
     }
     return settings | merged
+
+
+def _change_calendar(merged: Json, changes: Json) -> Json:
+    """Return a merged calendar without nulls, and without what a change of its kind replaces.  Raise Impossible."""
+    replaced: set[str] = set()
+    if changes.get("retail") is not None:
+        replaced = {"fiscalYearStart"}
+    elif changes.get("fiscalYearStart") is not None or "retail" in changes:  # null: there is no retail calendar
+        replaced = {"retail"} if changes.get("yearEnds") else {"retail", "yearEnds"}
+    calendar = {name: value for name, value in merged.items() if value is not None and name not in replaced}
+    pointer = "/settings/calendar/yearEnds"
+    if "retail" in calendar and "yearEnds" not in calendar:
+        message = "A retail calendar needs 'yearEnds', such as 'saturday nearest 31 January'."
+        raise Impossible.at("body", pointer, message)
+    if "yearEnds" in calendar and "retail" not in calendar:
+        message = "'yearEnds' needs a retail calendar. Set 'retail', too, to '4-5-4', '4-4-5' or '5-4-4'."
+        raise Impossible.at("body", pointer, message)
+    return calendar
 
 
 def find_settings_changes(settings: Json, changes: Json) -> Json:

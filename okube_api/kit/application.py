@@ -1,12 +1,22 @@
 """The `Application` value that the rest of the server works with, and its settings with their defaults."""
 
+import calendar
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 
 from okube_api.kit.schemas import Body, impossible_value
+from okube_api.kit.year_end import parse_year_end
 from okube_api.store.values import Json
 
 Count = Annotated[int, Field(ge=0, le=100_000)]
@@ -191,6 +201,71 @@ class BandEdges(_SettingsGroup):
         [0, 1, 2, 3, 7, 14, 30], description="Days from the credited touch to the visit; the first is 0."
     )
     gap: Edges = Field([1, 2, 8, 32, 91], description="Days between visitor-days; the first is 1.")
+    basket: Edges = Field(
+        [0, 10, 20, 50, 100, 200, 500],
+        description="Amount of a purchase, in the currency of the application; the first is 0.",
+    )
+
+
+def _check_month_day(text: str) -> str:
+    """Check that a text that looks like `MM-DD` is a day of a leap year."""
+    month, day = int(text[:2]), int(text[3:])
+    if not (1 <= month <= 12 and 1 <= day <= calendar.monthrange(_LEAP_YEAR, month)[1]):
+        raise impossible_value(f"There is no day {text} in any year. Write a month and a day, such as 02-01.")
+    return text
+
+
+def _normalize_year_end(text: str) -> str:
+    return str(parse_year_end(text))
+
+
+_LEAP_YEAR = 2000
+_MAX_YEAR_END = 100
+MonthDay = Annotated[str, Field(pattern="^[0-9]{2}-[0-9]{2}$", examples=["02-01"]), AfterValidator(_check_month_day)]
+"""A day of the year, as MM-DD."""
+YearEndText = Annotated[
+    str,
+    Field(max_length=_MAX_YEAR_END, examples=["saturday nearest 31 January"]),
+    AfterValidator(_normalize_year_end),
+]
+"""A rule for the last day of the year; validation writes it in the form of answers."""
+
+
+class CalendarSettings(_SettingsGroup):
+    """The calendar that `week` and the granularities `fiscal*` follow: of months, or of weeks (a retail calendar).
+
+    `fiscalYearStart` and `retail` exclude each other.  With neither, there are no fiscal granularities.
+    """
+
+    fiscal_year_start: MonthDay | None = Field(
+        None,
+        alias="fiscalYearStart",
+        description="First day of the fiscal year, as `MM-DD`; each fiscal month begins on that day of the month, or "
+        "on the last day of a shorter month (`02-29`: 28 February when there is no 29th).",
+    )
+    retail: Literal["4-5-4", "4-4-5", "5-4-4"] | None = Field(
+        None,
+        description="Weeks of the three months of each quarter of a retail calendar; a 53rd week belongs to the last "
+        "month. Needs `yearEnds`.",
+    )
+    year_ends: YearEndText | None = Field(
+        None,
+        alias="yearEnds",
+        description="Last day of the retail year: `saturday nearest 31 January` or `last saturday of January`, with "
+        "any weekday, day and month.",
+    )
+    week_start: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] | None = Field(
+        None,
+        alias="weekStart",
+        description="First day of the weeks of the granularity `week`. Null: the day after the weekday of `yearEnds`; "
+        "without a retail calendar, Monday.",
+    )
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        if self.fiscal_year_start is not None and self.retail is not None:
+            raise impossible_value("Set either 'fiscalYearStart' or 'retail', not both.")
+        return self
 
 
 class ApplicationSettings(_SettingsGroup):
@@ -200,6 +275,7 @@ class ApplicationSettings(_SettingsGroup):
     stays: Stays = Stays()
     presence: PresenceStays = PresenceStays()
     bands: BandEdges = BandEdges()
+    calendar: CalendarSettings = CalendarSettings()
 
 
 _DEFAULT_SETTINGS = ApplicationSettings()

@@ -1,11 +1,16 @@
 """Applications over HTTP: defaults, settings, keys, access."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import httpx
 import pytest
+from okube_api.applications.repository import ApplicationRepository
+from okube_api.clock import utc_now
 from okube_api.errors import NotFound
 from okube_api.kit.application import Stays
+from okube_api.kit.resource_changes import ChangeKind, ChangePublisher, ResourceChange
 from okube_api.store.conditions import equal
 
 from tests.api.server import Json, Server, Tenant
@@ -28,6 +33,7 @@ SETTINGS: Json = {
         "ignoreJumps": True,
     },
     "presence": {"gapMinutes": 30, "dropoutSeconds": 300},
+    "calendar": {"fiscalYearStart": None, "retail": None, "yearEnds": None, "weekStart": None},
 }
 
 
@@ -46,7 +52,7 @@ async def test_an_application_has_its_defaults(platform: httpx.AsyncClient) -> N
         "active": True,
         "settings": SETTINGS,
     }
-    assert set(bands) == {"dwell", "distance", "visits", "delay", "gap"}
+    assert set(bands) == {"dwell", "distance", "visits", "delay", "gap", "basket"}
     assert (await platform.get(f"/a/{body['_id']}")).json()["key"] == key
 
 
@@ -211,3 +217,93 @@ async def test_loaded_application_is_current_by_every_name(
         assert (await applications.load(name)).timezone == "Europe/London"
     with pytest.raises(NotFound):
         await applications.load(tenant.key)
+
+
+NRF: Json = {"retail": "4-5-4", "yearEnds": "Saturday nearest 31 january"}
+NO_CALENDAR: Json = {"fiscalYearStart": None, "retail": None, "yearEnds": None, "weekStart": None}
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "after"),
+    [
+        ({}, {"fiscalYearStart": "02-01"}, {"fiscalYearStart": "02-01"}),
+        ({}, {"fiscalYearStart": "02-29"}, {"fiscalYearStart": "02-29"}),
+        ({}, NRF, {"retail": "4-5-4", "yearEnds": "saturday nearest 31 January"}),
+        ({}, {"weekStart": "sunday"}, {"weekStart": "sunday"}),
+        (NRF, {"yearEnds": "LAST friday in August"}, {"retail": "4-5-4", "yearEnds": "last friday of August"}),
+        (NRF, {"weekStart": "monday"}, NRF | {"yearEnds": "saturday nearest 31 January", "weekStart": "monday"}),
+        (NRF, {"retail": "4-4-5"}, {"retail": "4-4-5", "yearEnds": "saturday nearest 31 January"}),
+        (NRF, {"fiscalYearStart": "04-01"}, {"fiscalYearStart": "04-01"}),
+        (NRF, {"retail": None}, {}),
+        ({"fiscalYearStart": "04-01", "weekStart": "sunday"}, NRF,
+         {"retail": "4-5-4", "yearEnds": "saturday nearest 31 January", "weekStart": "sunday"}),
+        ({"fiscalYearStart": "04-01"}, NO_CALENDAR, {}),
+    ],
+)  # fmt: skip
+async def test_calendars_of_two_kinds_replace_each_other(
+    tenant: Tenant, admin: httpx.AsyncClient, before: Json, change: Json, after: Json
+) -> None:
+    assert (await admin.patch(tenant.url, json={"settings": {"calendar": before}})).status_code == 200
+    answer = await admin.patch(tenant.url, json={"settings": {"calendar": change}})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["settings"]["calendar"] == NO_CALENDAR | after
+    unchanged = await admin.put(tenant.url, json=answer.json())
+    assert unchanged.json() == answer.json()
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "refusal"),
+    [
+        ({}, {"fiscalYearStart": "2-1"}, (400, "/fiscalYearStart", "")),
+        ({}, {"fiscalYearStart": "02-30"}, (422, "/fiscalYearStart", "There is no day 02-30")),
+        ({}, {"fiscalYearStart": "13-01"}, (422, "/fiscalYearStart", "There is no day 13-01")),
+        ({}, {"retail": "4-5-5", "yearEnds": "saturday nearest 31 January"}, (400, "/retail", "")),
+        ({}, {"retail": "4-5-4", "yearEnds": "end of January"}, (400, "/yearEnds", "'saturday nearest 31 January'")),
+        ({}, {"retail": "4-5-4", "yearEnds": "saturday nearest 31 June"}, (400, "/yearEnds", "1 to 30, not 31")),
+        ({}, {"retail": "4-5-4"}, (422, "/yearEnds", "A retail calendar needs 'yearEnds'")),
+        ({}, {"yearEnds": "last saturday of May"}, (422, "/yearEnds", "'yearEnds' needs a retail calendar")),
+        (NRF, {"fiscalYearStart": "02-01", "yearEnds": "last saturday of May"}, (422, "/yearEnds", "needs a retail")),
+        (NRF, {"yearEnds": None}, (422, "/yearEnds", "A retail calendar needs 'yearEnds'")),
+        ({}, {"fiscalYearStart": "02-01", **NRF}, (422, "", "either 'fiscalYearStart' or 'retail'")),
+        ({}, {"weekStart": "dimanche"}, (400, "/weekStart", "")),
+        ({}, {"fiscalYear": "02-01"}, (400, "/fiscalYear", "")),
+    ],
+)
+async def test_an_impossible_calendar_is_refused(
+    tenant: Tenant, before: Json, change: Json, refusal: tuple[int, str, str]
+) -> None:
+    stored = (await tenant.admin.patch(tenant.url, json={"settings": {"calendar": before}})).json()
+    answer = await tenant.admin.patch(tenant.url, json={"settings": {"calendar": change}})
+    (error,) = answer.json()["errors"]
+    status, field, message = refusal
+    assert (answer.status_code, error["pointer"]) == (status, f"/settings/calendar{field}")
+    assert message in error["message"]
+    assert (await tenant.admin.get(tenant.url)).json() == stored
+
+
+async def test_applications_are_created_with_a_calendar(platform: httpx.AsyncClient) -> None:
+    body: Json = {"key": f"shop {uuid4().hex}", "settings": {"calendar": {"retail": "4-5-4"}}}
+    refused = await platform.post("/applications", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/settings/calendar/yearEnds")
+    body["settings"]["calendar"] = NRF
+    created = (await platform.post("/applications", json=body)).json()
+    assert created["settings"]["calendar"] == NO_CALENDAR | NRF | {"yearEnds": "saturday nearest 31 January"}
+    assert created["settings"]["stays"] == SETTINGS["stays"]
+
+
+async def test_facts_do_not_depend_on_the_calendar(server: Server, tenant: Tenant) -> None:
+    published: list[tuple[str, ...]] = []
+
+    @asynccontextmanager
+    async def listen(_application: str, changes: Sequence[ResourceChange]) -> AsyncIterator[None]:
+        published.append(tuple(change.kind for change in changes))
+        yield
+
+    publisher = ChangePublisher()
+    publisher.subscribe(listen)
+    applications = ApplicationRepository(server.services.store, utc_now, publisher)
+    document = await applications.get_by_id(tenant.id)
+    document = await applications.update(document, {"settings": {"calendar": NRF}})
+    assert published == []
+    await applications.update(document, {"settings": {"calendar": {"retail": "4-4-5"}, "stays": {"gapMinutes": 9}}})
+    assert published == [(ChangeKind.SETTINGS,)]
