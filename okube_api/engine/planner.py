@@ -206,8 +206,10 @@ class _Family:
         if span not in _LONG_SPANS.get(leader.time_columns, ()):
             names = " and ".join(f"`{column}`" for column in leader.time_columns)
             return f"Its rows are {span}s; buckets by {names} need days."
-        if question.weekdays is not None:
-            return f"Its rows are {span}s; the filter on weekdays needs days."
+        if question.needs_days:
+            return (
+                f"Its rows are {span}s; the filter on {'days' if question.weekdays is None else 'weekdays'} needs days."
+            )
         if _is_daily(leader):
             return f"Its rows are {span}s; visitor-days need days."
         if span is Span.MONTH:
@@ -389,7 +391,7 @@ def _is_daily(need: Need) -> bool:
 
 def _needs_days(need: Need, question: Question) -> bool:
     """Return whether rows of weeks and months cannot serve a need."""
-    return need.time_columns not in _LONG_SPANS or question.weekdays is not None or _is_daily(need)
+    return need.time_columns not in _LONG_SPANS or question.needs_days or _is_daily(need)
 
 
 def _can_serve(leader: Need, need: Need, question: Question) -> bool:

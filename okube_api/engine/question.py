@@ -13,6 +13,7 @@ from okube_api.engine.campaigns import CampaignRecord
 from okube_api.engine.notes import Note
 
 
+from okube_api.engine.time_filters import DaySelection, OpeningInterval, has_day_filter
 @dataclass(frozen=True, slots=True)
 class ValueFilter:
     """A filter on a column: keeps rows with one of `values`, or (negated) with none of them."""
@@ -23,6 +24,24 @@ class ValueFilter:
 
 @dataclass(frozen=True, slots=True)
 class Label:
+@dataclass(frozen=True, slots=True)
+class RowFilter:
+    """A filter on rows: all of its parts must hold, as far as they concern the rows.
+
+    places: the ids of the places, by role; a role that is absent is not restricted.
+    filters: on columns, by scope.  selected_campaigns: the campaigns to keep; None keeps all.
+    weekdays, days, hours, openings: see `TimeFilters`.
+    """
+
+    places: Mapping[PlaceRole, tuple[str, ...]] = field(default_factory=dict)
+    filters: tuple[tuple[Scope, ValueFilter], ...] = ()
+    selected_campaigns: tuple[str, ...] | None = None
+    weekdays: tuple[int, ...] | None = None
+    days: DaySelection | None = None
+    hours: tuple[int, ...] | None = None
+    openings: tuple[OpeningInterval, ...] | None = None
+
+
     """The key and the name that an answer shows for a resource."""
 
     key: str
@@ -67,7 +86,8 @@ class Question:
     places: the ids of the places that each kind of slice looks at.
     filters: the filters on rows, by scope; those on campaigns, levers and extras are in `selected_campaigns`.
     named_values: the values that a filter or the URL names, by scope: they are in the answer even when empty.
-    weekdays: 1 (Monday) to 7; None for every day.
+    weekdays, days, hours, openings: the filters on time (see `TimeFilters`).
+    alternatives: groups of filters; a row must pass at least one filter of each group.
     edges: the lower edges of the application's bands, ascending.
     labels: the resources that an answer may name, by `_id`.
     campaigns: the campaigns of the application, by `_id`.
@@ -105,8 +125,22 @@ class Question:
 
     def value_of(self, kpi: Kpi) -> Value:
         """Return the expression of a KPI under the filters of the question."""
-        return kpi.value_under([scope for scope, _ in self.filters])
+        filters = self.filters
+        for part in (part for group in self.alternatives for part in group):
+            filters = (*filters, *part.filters)
+        return kpi.value_under([scope for scope, _ in filters])
+
+    @property
+    def needs_days(self) -> bool:
+        """Whether a filter keeps some days, or parts of days, so that rows of weeks and months cannot answer."""
+        if has_day_filter(self):
+            return True
+        return bool(self.alternatives) and any(has_day_filter(part) for group in self.alternatives for part in group)
 
     def is_weighted(self, term: Term) -> bool:
         """Return whether the users of a term count by their weight."""
         return self.uplift and term.slice.fact.weight is not None
+    days: DaySelection | None = None
+    hours: tuple[int, ...] | None = None
+    openings: tuple[OpeningInterval, ...] | None = None
+    alternatives: tuple[tuple[RowFilter, ...], ...] = ()

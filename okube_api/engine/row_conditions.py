@@ -4,13 +4,14 @@ from typing import NamedTuple
 
 from okube_api.catalogue.scopes import ATTRIBUTES, Scope
 from okube_api.catalogue.terms import Slice, Term, UserSet
-from okube_api.engine.question import Question, ValueFilter
-from okube_api.store.conditions import AllOf, Condition, Missing, Not, OneOf, Overlaps
+from okube_api.engine.question import Question, RowFilter, ValueFilter
+from okube_api.engine.time_filters import match_times
+from okube_api.store.conditions import EVERYTHING, AllOf, AnyOf, Condition, Missing, Not, OneOf, Overlaps
 from okube_api.store.schema import ColumnType
 
 
 class RowCondition(NamedTuple):
-    """The condition on rows, and the columns that it names, except the weekday."""
+    """The condition on rows, and the columns that it names, except those of the day."""
 
     where: Condition
     columns: frozenset[str]
@@ -48,9 +49,47 @@ def select_rows(term: Term, question: Question, *, any_place: bool = False) -> R
         unreached = OneOf("campaign", question.unreached_campaigns) & Missing(slice_.place[1])
         by_column.append(("campaign", Not(unreached)))
     conditions = [condition for _, condition in by_column]
-    if question.weekdays is not None:
-        conditions.append(OneOf("weekday", question.weekdays))
-    return RowCondition(AllOf(tuple(conditions)), frozenset(column for column, _ in by_column))
+    columns = {column for column, _ in by_column}
+    place_column = slice_.place[1] if slice_.place else None
+    groups = [match_times(question, place_column), [_match_any(group, slice_) for group in question.alternatives]]
+    for named, condition in (each for group in groups for each in group):
+        columns.update(named)
+        conditions.append(condition)
+    return RowCondition(AllOf(tuple(conditions)), frozenset(columns))
+
+
+def _match_any(group: tuple[RowFilter, ...], slice_: Slice) -> tuple[tuple[str, ...], Condition]:
+    """Return the condition that rows pass at least one of the filters, and its columns except those of the day.
+
+    Attributes of users are compared on the rows themselves, also for sets: the panel could only tell of one user
+    whether all of the user's rows pass.
+    """
+    columns: dict[str, None] = {}
+    alternatives = []
+    for row_filter in group:
+        conditions: list[Condition] = []
+        for named, condition in _match_row_filter(row_filter, slice_):
+            columns.update(dict.fromkeys(named))
+            conditions.append(condition)
+        if not conditions:  # nothing of the filter concerns these rows: all of them pass
+            return (), EVERYTHING
+        alternatives.append(AllOf(tuple(conditions)))
+    return tuple(columns), AnyOf(tuple(alternatives))
+
+
+def _match_row_filter(row_filter: RowFilter, slice_: Slice) -> list[tuple[tuple[str, ...], Condition]]:
+    conditions: list[tuple[tuple[str, ...], Condition]] = []
+    role, place_column = slice_.place or (None, None)
+    if role is not None and place_column is not None and role in row_filter.places:
+        conditions.append(((place_column,), OneOf(place_column, row_filter.places[role])))
+    filters = row_filter.filters
+    if row_filter.selected_campaigns is not None:
+        filters = (*filters, (Scope.CAMPAIGNS, ValueFilter(row_filter.selected_campaigns)))
+    for scope, value_filter in filters:
+        column = slice_.filter_column(scope)
+        if column is not None:
+            conditions.append(((column,), _build_filter_condition(slice_, column, value_filter)))
+    return conditions + match_times(row_filter, place_column)
 
 
 def _build_filter_condition(slice_: Slice, column: str, value_filter: ValueFilter) -> Condition:

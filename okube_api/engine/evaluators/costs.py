@@ -19,6 +19,7 @@ from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import EMPTY_GRID, Grid, sum_by_cell, sum_quotients
 from okube_api.engine.term_rows import TermRows
 from okube_api.engine.text_columns import encode_texts
+from okube_api.engine.time_filters import select_days
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.exact_integers import SAFE, Numerators, concatenate_numbers, multiply, multiply_pairs
 
@@ -190,10 +191,9 @@ def _count_days_by_bucket(spending: Spending, evaluator: Evaluator) -> Iterator[
     """Yield each bucket with days of a fixed cost, the number of these days, and the number of days of the cost."""
     if spending.kind != "fixed" or spending.first is None or spending.last is None:
         return
-    period, weekdays = evaluator.question.period, evaluator.question.weekdays
+    period = evaluator.question.period
     days = np.arange(max(spending.first, period.first), min(spending.last, period.last) + 1)
-    if weekdays is not None:
-        days = days[np.isin((days + 2) % 7 + 1, weekdays)]
+    days = select_days(days, evaluator.question)
     if evaluator.buckets:
         buckets = evaluator.buckets.of_day[days - period.first]
     else:

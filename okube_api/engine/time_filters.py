@@ -1,0 +1,104 @@
+"""Filters on when something happens: days, hours of the day, opening hours of sites."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from okube_api.store.arrays import Ints
+from okube_api.store.conditions import AllOf, AnyOf, Between, Condition, OneOf
+
+
+@dataclass(frozen=True, slots=True)
+class DaySelection:
+    """The days of a period to keep.
+
+    days: ordinals, ascending: of rows without a place, and of all places unless `by_place` is given.
+    by_place: where places differ, as the public holidays of their countries do: groups of places, each with its days.
+    """
+
+    days: tuple[int, ...]
+    by_place: tuple[tuple[tuple[str, ...], tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningInterval:
+    """Local times at which places are open: from `first_minute` of the day to `last_minute`, both included."""
+
+    weekdays: tuple[int, ...]  # 1 is Monday
+    first_minute: int
+    last_minute: int
+    places: tuple[str, ...]
+
+
+class TimeFilters(Protocol):
+    """What has filters on time, all of which must hold; None keeps everything.
+
+    weekdays: 1 (Monday) to 7.  hours: of the local clock, 0 to 23.  openings: without any, no row matches.
+    """
+
+    @property
+    def weekdays(self) -> tuple[int, ...] | None:
+        """The days of the week."""
+
+    @property
+    def days(self) -> DaySelection | None:
+        """The days."""
+
+    @property
+    def hours(self) -> tuple[int, ...] | None:
+        """The hours of the day."""
+
+    @property
+    def openings(self) -> tuple[OpeningInterval, ...] | None:
+        """The opening hours."""
+
+
+def has_day_filter(filters: TimeFilters) -> bool:
+    """Return whether only some days, or parts of days, are kept: rows of weeks and months cannot tell."""
+    by_day = filters.weekdays is not None or filters.days is not None
+    return by_day or filters.hours is not None or filters.openings is not None
+
+
+def select_days(days: Ints, filters: TimeFilters) -> Ints:
+    """Return those of some days (ordinals) that the filters on days keep, for what has no place."""
+    if filters.weekdays is not None:
+        days = days[np.isin((days + 2) % 7 + 1, filters.weekdays)]
+    if filters.days is not None:
+        days = days[np.isin(days, filters.days.days)]
+    return days
+
+
+def match_times(filters: TimeFilters, place_column: str | None) -> list[tuple[tuple[str, ...], Condition]]:
+    """Return the conditions on the time of rows, each with the columns that it names besides those of the day.
+
+    place_column: the column of the place of a row; None when rows have none.
+    """
+    conditions: list[tuple[tuple[str, ...], Condition]] = []
+    if filters.weekdays is not None:
+        conditions.append(((), OneOf("weekday", filters.weekdays)))
+    if filters.days is not None:
+        conditions.append(_match_days(filters.days, place_column))
+    if filters.hours is not None:
+        conditions.append((("hour_of_day",), OneOf("hour_of_day", filters.hours)))
+    if filters.openings is not None:
+        assert place_column is not None, "rows without a place are never within opening hours"
+        within = tuple(
+            AllOf(
+                (
+                    OneOf(place_column, interval.places),
+                    OneOf("weekday", interval.weekdays),
+                    Between("minute_of_day", interval.first_minute, interval.last_minute),
+                )
+            )
+            for interval in filters.openings
+        )
+        conditions.append(((place_column, "minute_of_day"), AnyOf(within)))
+    return conditions
+
+
+def _match_days(selection: DaySelection, place_column: str | None) -> tuple[tuple[str, ...], Condition]:
+    if place_column is None or not selection.by_place:
+        return (), OneOf("day", selection.days)
+    groups = tuple(OneOf(place_column, places) & OneOf("day", days) for places, days in selection.by_place)
+    return (place_column,), AnyOf(groups)
