@@ -1,12 +1,27 @@
 """Explains how a question is answered: what is sent to the store, and which sources were not read, and why."""
 
+from collections.abc import Sequence
+
+from okube_api.analytics.answered_question import AnsweredQuestion
 from okube_api.engine.plan import Plan
 from okube_api.store.plans import Aggregate
 from okube_api.store.protocol import Reader
 from okube_api.store.values import Json
 
 
-def explain_plan(plan: Plan, reader: Reader) -> list[Json]:
+def explain_plans(answered: Sequence[AnsweredQuestion], reader: Reader) -> list[Json]:
+    """Describe every pass of all questions (see `_explain_plan`), with the params that it is for if there are several.
+
+    `params` are the positions of the params of its question.
+    """
+    if len(answered) == 1:
+        return _explain_plan(answered[0].answer.plan, reader)
+    return [
+        {"params": each.positions, **record} for each in answered for record in _explain_plan(each.answer.plan, reader)
+    ]
+
+
+def _explain_plan(plan: Plan, reader: Reader) -> list[Json]:
     """Describe every pass: its table, the parts that it reads, its statement, and the rejected sources.
 
     `serves` is the number of needs (a term of a KPI by a scope and a granularity) that read the pass.

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from okube_api.analytics.directory import Directory
+from okube_api.analytics.param_groups import ParamGroup
 from okube_api.analytics.resolve.conversion import resolve_conversion
 from okube_api.analytics.resolve.geo_marketing import resolve_geo_marketing
 from okube_api.analytics.resolve.presence import resolve_presence
@@ -18,8 +19,10 @@ from okube_api.engine.calendar import Period
 from okube_api.engine.question import Question
 from okube_api.store.values import Json
 
-Resolver = Callable[[Query, QuestionScope, Period, bool, Directory], Awaitable[Question]]
-"""Returns the question of a request, with ids for names.  Raises Impossible and UnknownReference, with pointers.
+Resolver = Callable[[ParamGroup, QuestionScope, Period, bool, Directory], Awaitable[Question]]
+"""Returns the question of params with the same filters, with ids for names.
+
+It raises Impossible and UnknownReference, with pointers.
 
 The boolean is whether to extrapolate the panel to the population (`uplift`).
 """
@@ -30,7 +33,7 @@ class ModuleSpec:
     """A module.
 
     query: the body of questions about the sites of an application.  url: the query parameters.
-    resolve: turns a request into a question.
+    resolve: turns params with the same filters into a question.
     path: below the path of an application or a site; `{study}` in it is the study's id or key.
     example: a body to try.  about: what the questions are about, for the documentation.
     """

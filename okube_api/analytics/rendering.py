@@ -1,17 +1,17 @@
 """From the results of the engine to the bytes of an answer, JSON or CSV, part by part."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from tempfile import TemporaryFile
 from typing import IO
 
 import orjson
 
 from okube_api.analytics.answer import build_elements
+from okube_api.analytics.answered_question import AnsweredQuestion, order_results
 from okube_api.analytics.table import TableLines, flatten_elements, format_csv
-from okube_api.engine.question import Question
-from okube_api.engine.run import EngineAnswer
 from okube_api.store.values import Json
 from okube_api.threads import check_stopped
 
@@ -69,17 +69,18 @@ class RenderedContent:
 
 
 def render_json(
-    question: Question, answer: EngineAnswer, areas: AreaNames, envelope: Json | None = None
+    answered: Sequence[AnsweredQuestion], areas: AreaNames, envelope: Json | None = None
 ) -> RenderedContent:
     """Return the answer as JSON: the results, or an object with `results` and the fields of the envelope."""
-    return _write_parts(_format_json(question, answer, areas, envelope))
+    return _write_parts(_format_json(answered, areas, envelope))
 
 
-def render_csv(question: Question, answer: EngineAnswer, areas: AreaNames) -> RenderedContent:
+def render_csv(answered: Sequence[AnsweredQuestion], areas: AreaNames) -> RenderedContent:
     """Return the answer as CSV.  Leaves are built twice if they are many: the columns depend on all of them."""
 
     def list_blocks() -> Iterator[TableLines]:
-        return flatten_elements(question, build_elements(question, answer.kpi_results), areas)
+        for question, kpi_results in order_results(answered):
+            yield from flatten_elements(question, build_elements(question, kpi_results), areas)
 
     return _write_parts(format_csv(list_blocks))
 
@@ -95,9 +96,12 @@ def _write_parts(parts: Iterator[bytes]) -> RenderedContent:
         raise
 
 
-def _format_json(question: Question, answer: EngineAnswer, areas: AreaNames, envelope: Json | None) -> Iterator[bytes]:
+def _format_json(answered: Sequence[AnsweredQuestion], areas: AreaNames, envelope: Json | None) -> Iterator[bytes]:
     yield b"[" if envelope is None else b'{"results":['
-    for index, element in enumerate(build_elements(question, answer.kpi_results, areas)):
+    elements = chain.from_iterable(
+        build_elements(question, kpi_results, areas) for question, kpi_results in order_results(answered)
+    )
+    for index, element in enumerate(elements):
         yield (b"," if index else b"") + orjson.dumps(element.head)[:-1] + b',"data":{'
         separator = b""
         for block in element.blocks:

@@ -21,6 +21,8 @@ def check_request_size(body: Any, most_params: int) -> None:
             raise Impossible.at("body", "/params", message)
         for index, param in enumerate(params):
             _check_fields(param, f"/params/{index}")
+            if isinstance(param, dict) and "filters" in param:
+                _check_fields(param["filters"], f"/params/{index}/filters")
     _check_fields(body, "")
     _check_fields(body.get("filters"), "/filters")
 

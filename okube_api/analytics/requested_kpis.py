@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from okube_api.analytics.param_groups import ParamGroup
 from okube_api.analytics.schemas.parts import ScopeOption
-from okube_api.analytics.schemas.query import Param, Query
-from okube_api.catalogue.kpi import Kpi
+from okube_api.analytics.schemas.query import Param
+from okube_api.catalogue.kpi import Kpi, Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import ATTRIBUTES, Scope
 from okube_api.engine.calendar import Granularity, Mode
@@ -14,16 +15,16 @@ from okube_api.errors import Impossible
 _DEFAULT_PROPERTIES = {**dict.fromkeys(ATTRIBUTES, ("code",)), Scope.EXTRAS: ("name",)}
 
 
-def read_requested_kpis(query: Query) -> tuple[RequestedKpi, ...]:
-    """Return the KPIs that the params request.
+def read_requested_kpis(group: ParamGroup) -> tuple[RequestedKpi, ...]:
+    """Return the KPIs that the params of a group request.
 
     Raise Impossible, with a pointer, for a scope that the KPI does not have, and for params that request nothing.
     """
-    return tuple(_read_param(query, param, index) for index, param in enumerate(query.params))
+    return tuple(_read_param(group.module, param, index) for index, param in group.params)
 
 
-def _read_param(query: Query, param: Param, index: int) -> RequestedKpi:
-    kpi = BY_NAME[query.module][param.kpi]
+def _read_param(module: Module, param: Param, index: int) -> RequestedKpi:
+    kpi = BY_NAME[module][param.kpi]
     scopes = tuple(_read_scopes(param, kpi, index))
     pointer = f"/params/{index}"
     if not scopes:
@@ -32,7 +33,9 @@ def _read_param(query: Query, param: Param, index: int) -> RequestedKpi:
     if not param.all and not param.temporals:
         message = f"Param {index} requests no values: 'all' and 'temporals' are both false. Set one of them to true."
         raise Impossible.at("body", pointer, message)
-    return RequestedKpi(kpi, Mode(param.mode), Granularity(param.granularity), param.all, param.temporals, scopes)
+    return RequestedKpi(
+        kpi, Mode(param.mode), Granularity(param.granularity), param.all, param.temporals, scopes, position=index
+    )
 
 
 def _read_scopes(param: Param, kpi: Kpi, index: int) -> Iterator[RequestedScope]:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -13,10 +13,12 @@ from typing import Any
 from okube_api.analytics.admission import Admission, estimate_cost, is_for_thread
 from okube_api.analytics.answer import collect_area_codes
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
+from okube_api.analytics.answered_question import AnsweredQuestion
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.explain import explain_plan
+from okube_api.analytics.explain import explain_plans
 from okube_api.analytics.memory_watch import MemoryWatch
 from okube_api.analytics.modules import MODULES
+from okube_api.analytics.param_groups import group_params
 from okube_api.analytics.rendering import render_csv, render_json
 from okube_api.analytics.resource_cache import ResourceCache
 from okube_api.analytics.schemas.query import Query
@@ -30,7 +32,7 @@ from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.question import Question
 from okube_api.engine.rollup_versions import CompleteFacts
-from okube_api.engine.run import EngineAnswer, answer
+from okube_api.engine.run import answer
 from okube_api.errors import Impossible, ServiceUnavailable, SumTooLarge, TooMuchToRead
 from okube_api.settings import Settings
 from okube_api.shared_work import SharedWork
@@ -153,48 +155,69 @@ class Analytics:
         directory = Directory(self._store, self._resources, application.id)
         async with self._limit_time_and_memory(), AsyncExitStack() as stack:
             # From names to ids, from params to KPIs.
-            question = await MODULES[query.module].resolve(query, scope, period, options.uplift, directory)
+            resolve = MODULES[query.module].resolve
+            questions = [
+                await resolve(group, scope, period, options.uplift, directory) for group in group_params(query)
+            ]
             if await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
-                question, key = replace(question, notes=(*question.notes, STALE_FACTS)), None
-            cost = estimate_cost(question)
-            in_thread = is_for_thread(question, cost)
+                questions[0], key = replace(questions[0], notes=(*questions[0].notes, STALE_FACTS)), None
+            cost = sum(map(estimate_cost, questions))
+            in_thread = any(is_for_thread(question, cost) for question in questions)
             await stack.enter_async_context(self._admission.admit(cost))
 
-            # Read and compute.
+            # Read and compute: all questions over one snapshot.
             async with self._open_reader(application.id) as reader:
                 rows_version = reader.version
-                most_values = self._settings.query_values
-                engine_answer = await answer(
-                    question,
-                    reader,
-                    self._panels,
-                    complete_facts=self._complete_facts,
-                    most_values=most_values,
-                    in_thread=in_thread,
-                )
-                plan = explain_plan(engine_answer.plan, reader) if options.explain else None
+                answered = await self._answer_all(questions, reader, in_thread=in_thread)
+                plan = explain_plans(answered, reader) if options.explain else None
 
             # From arrays to bytes: in a thread when they are many, so that the event loop is not blocked.
-            codes = collect_area_codes(engine_answer.kpi_results, always=options.csv is not None)
+            codes = {
+                code
+                for each in answered
+                for code in collect_area_codes(each.answer.kpi_results, always=options.csv is not None)
+            }
             areas = await directory.read_area_names(codes) if codes else {}
             if options.csv is not None:
-                render = partial(render_csv, question, engine_answer, areas)
+                render = partial(render_csv, answered, areas)
             else:
                 envelope = None
                 if options.meta or options.explain:
-                    meta = await self._build_meta(question, scope, engine_answer, started_s)
+                    meta = await self._build_meta(scope, period, options, answered, started_s)
                     if query.module is Module.GEO_MARKETING:
                         meta["dwell"] = application.settings.stays.dwell
                     envelope = {"meta": meta} if plan is None else {"meta": meta, "plan": plan}
-                render = partial(render_json, question, engine_answer, areas, envelope)
-            is_small = engine_answer.fetched.is_small and engine_answer.values <= _MOST_VALUES_ON_LOOP
+                render = partial(render_json, answered, areas, envelope)
+            is_small = (
+                all(each.answer.fetched.is_small for each in answered)
+                and sum(each.answer.values for each in answered) <= _MOST_VALUES_ON_LOOP
+            )
             content = render() if is_small and not in_thread else await run_in_thread(render)
 
-        rendered = RenderedAnswer(content, query.module, options.csv, engine_answer.notes)
+        notes = tuple(dict.fromkeys(note for each in answered for note in each.answer.notes))
+        rendered = RenderedAnswer(content, query.module, options.csv, notes)
         if key is not None and documents_revision is not None and not options.meta and not options.explain:
             validity = Validity(application.id, application.timezone, today, rows_version, documents_revision)
             self.answer_cache.put(key, CacheEntry(rendered, validity))
         return rendered
+
+    async def _answer_all(
+        self, questions: Iterable[Question], reader: Reader, *, in_thread: bool
+    ) -> list[AnsweredQuestion]:
+        """Answer the questions of one request, within one limit of values."""
+        answered: list[AnsweredQuestion] = []
+        for question in questions:
+            engine_answer = await answer(
+                question,
+                reader,
+                self._panels,
+                complete_facts=self._complete_facts,
+                most_values=self._settings.query_values,
+                values_before=sum(each.answer.values for each in answered),
+                in_thread=in_thread,
+            )
+            answered.append(AnsweredQuestion(question, engine_answer))
+        return answered
 
     def _resolve_period(self, scope: QuestionScope, options: AnswerOptions, today: date) -> Period:
         start, end = options.start, options.end
@@ -248,18 +271,26 @@ class Analytics:
             ) from None
 
     async def _build_meta(
-        self, question: Question, scope: QuestionScope, engine_answer: EngineAnswer, started_s: float
+        self,
+        scope: QuestionScope,
+        period: Period,
+        options: AnswerOptions,
+        answered: Sequence[AnsweredQuestion],
+        started_s: float,
     ) -> Json:
         return {
-            "from": to_date(question.period.first).isoformat(),
-            "to": to_date(question.period.last).isoformat(),
+            "from": to_date(period.first).isoformat(),
+            "to": to_date(period.last).isoformat(),
             "timezone": scope.application.timezone,
-            "freshness": await self._freshness(question.application),
-            "uplift": question.uplift,
-            "rows": engine_answer.fetched.rows,
+            "freshness": await self._freshness(scope.application.id),
+            "uplift": options.uplift,
+            "rows": sum(each.answer.fetched.rows for each in answered),
             "ms": round((time.monotonic() - started_s) * 1000),
-            "buckets": _list_bucket_days(question),
-            "notes": [{"code": note.code.value, "message": note.message} for note in engine_answer.notes],
+            "buckets": _list_bucket_days(each.question for each in answered),
+            "notes": [
+                {"code": note.code.value, "message": note.message}
+                for note in dict.fromkeys(note for each in answered for note in each.answer.notes)
+            ],
         }
 
 
@@ -267,12 +298,13 @@ def _parse_date(text: Any) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-def _list_bucket_days(question: Question) -> Mapping[str, list[str]]:
+def _list_bucket_days(questions: Iterable[Question]) -> Mapping[str, list[str]]:
     """Return the first day of each bucket, by granularity, of the params in histogram mode."""
     days_by_granularity = {}
-    for kpi_request in question.requested_kpis:
-        buckets = kpi_request.buckets(question.period)
-        if buckets is not None and kpi_request.mode is Mode.HISTOGRAM:
-            days = [to_date(day).isoformat() for day in buckets.first_days]
-            days_by_granularity[kpi_request.granularity.value] = days
+    for question in questions:
+        for kpi_request in question.requested_kpis:
+            buckets = kpi_request.buckets(question.period)
+            if buckets is not None and kpi_request.mode is Mode.HISTOGRAM:
+                days = [to_date(day).isoformat() for day in buckets.first_days]
+                days_by_granularity[kpi_request.granularity.value] = days
     return days_by_granularity

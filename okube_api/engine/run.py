@@ -79,21 +79,23 @@ async def answer(
     *,
     complete_facts: CompleteFacts | None = None,
     most_values: int | None = None,
+    values_before: int = 0,
     in_thread: bool = False,
 ) -> EngineAnswer:
     """Answer a resolved question.  Raise the reader's TooManyRows and Unavailable, and TooManyValues.
 
     panels, complete_facts: caches, for questions that follow.
+    values_before: how many of `most_values` other questions of the same request have.
     in_thread: whether to plan and evaluate in a thread even when few rows are read.
     """
-    check_certain_values(question, most_values)
+    check_certain_values(question, most_values, values_before)
     question = await with_edges_of_counts(await answer_subqueries(question, reader, complete_facts), reader)
     plan = await run_in_thread(partial(plan_question, question)) if in_thread else plan_question(question)
     fetched = await fetch(question, plan, reader, panels or PanelCache())
     if fetched.is_small and not in_thread:
-        results = evaluate_question(question, fetched, most_values)
+        results = evaluate_question(question, fetched, most_values, values_before)
     else:
-        results = await run_in_thread(partial(evaluate_question, question, fetched, most_values))
+        results = await run_in_thread(partial(evaluate_question, question, fetched, most_values, values_before))
     return EngineAnswer(results, plan, fetched, question.notes)
 
 
@@ -117,7 +119,7 @@ async def fetch(question: Question, plan: Plan, reader: Reader, panels: PanelCac
 
 
 def evaluate_question(
-    question: Question, fetched: FetchedRows, most_values: int | None = None
+    question: Question, fetched: FetchedRows, most_values: int | None = None, values_before: int = 0
 ) -> tuple[KpiResult, ...]:
     """Return the results of every param, in order.  Raise TooManyValues before more leaves are built than allowed.
 
@@ -126,8 +128,8 @@ def evaluate_question(
     most_cells = None if most_values is None else most_values * _CELLS_PER_VALUE
     evaluators: dict[tuple[Scope, Buckets | None], Evaluator] = {}
     kpi_results = []
-    values = 0
-    for index, request in enumerate(question.requested_kpis):
+    values = values_before
+    for request in question.requested_kpis:
         buckets = request.buckets(question.period)
         for by in request.scopes:
             check_stopped()
@@ -139,28 +141,28 @@ def evaluate_question(
                 results = evaluate(question.value_of(request.kpi), evaluator)
             except TooManyCells:
                 assert most_values is not None
-                raise _refuse_values(most_values, index, request, by) from None
+                raise _refuse_values(most_values, request, by) from None
             scope_values = evaluator.scope_values.values
             count = _count_shown_values(results, by, evaluator.width)
             kpi_results.append(KpiResult(request, by, buckets, evaluator.width, scope_values, results, count))
             values += count
             if most_values is not None and values > most_values:
-                raise _refuse_values(most_values, index, request, by)
+                raise _refuse_values(most_values, request, by)
     return tuple(kpi_results)
 
 
-def check_certain_values(question: Question, most_values: int | None) -> None:
+def check_certain_values(question: Question, most_values: int | None, values_before: int = 0) -> None:
     """Raise TooManyValues when already the buckets of `globals`, which all have a value, are more than allowed."""
     if most_values is None:
         return
-    values = 0
-    for index, request in enumerate(question.requested_kpis):
+    values = values_before
+    for request in question.requested_kpis:
         buckets = request.buckets(question.period)
         for by in request.scopes:
             if by.scope is Scope.GLOBALS:
                 values += request.all + (len(buckets.labels) if buckets is not None else 0)
                 if values > most_values:
-                    raise _refuse_values(most_values, index, request, by)
+                    raise _refuse_values(most_values, request, by)
 
 
 def _count_shown_values(results: Results, by: RequestedScope, width: int) -> int:
@@ -171,13 +173,13 @@ def _count_shown_values(results: Results, by: RequestedScope, width: int) -> int
     return values * min(by.limit, scope_values) // max(scope_values, 1)
 
 
-def _refuse_values(most_values: int, index: int, request: RequestedKpi, by: RequestedScope) -> TooManyValues:
-    place = f"param {index} ('{request.kpi.name}' by {by.scope})"
+def _refuse_values(most_values: int, request: RequestedKpi, by: RequestedScope) -> TooManyValues:
+    place = f"param {request.position} ('{request.kpi.name}' by {by.scope})"
     message = (
         f"The answer has more than {most_values:,} values, reached at {place}. Ask for a shorter period, a coarser "
         "'granularity', fewer scopes or params, for filters, or for a 'limit' of the scope."
     )
-    return TooManyValues.at("body", f"/params/{index}/{by.scope}", message)
+    return TooManyValues.at("body", f"/params/{request.position}/{by.scope}", message)
 
 
 def needs_panel(question: Question, plan: Plan) -> bool:

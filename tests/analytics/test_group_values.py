@@ -18,7 +18,13 @@ SITE: dict[str, Any] = {
     "address": {"city": "Lille", "postalCode": "59000", "country": "France", "other": 1},
     "attributes": {"region": "Nord", "surface": 200.0, "ratio": 0.5, "drive": True, "blank": "", "nothing": None},
 }
-CAMPAIGN: dict[str, Any] = {"provider": "P", "agency": "A", "format": "F", "tags": ["t"], "extra": {"segment": "new", "wave": 2}}
+CAMPAIGN: dict[str, Any] = {
+    "provider": "P",
+    "agency": "A",
+    "format": "F",
+    "tags": ["t"],
+    "extra": {"segment": "new", "wave": 2},
+}
 
 
 @pytest.mark.parametrize(

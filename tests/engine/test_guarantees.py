@@ -7,6 +7,7 @@ from fractions import Fraction
 from random import Random
 
 import pytest
+from okube_api.analytics.answered_question import AnsweredQuestion
 from okube_api.analytics.rendering import render_json
 from okube_api.catalogue.conversion import CONVERSION
 from okube_api.catalogue.expressions.composites import Ratio
@@ -245,5 +246,5 @@ async def test_all_stores_give_identical_answers(reading: Reading, seed: int) ->
     answers = []
     for open_reading in (MEMORY.reading, reading):
         async with open_reading(truth) as reader:
-            answers.append(render_json(question, await answer(question, reader), {}).content)
+            answers.append(render_json([AnsweredQuestion(question, await answer(question, reader))], {}).content)
     assert answers[0] == answers[1]

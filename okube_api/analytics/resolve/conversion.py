@@ -1,16 +1,23 @@
 """From a conversion request to a question: the campaigns that pass the filters, their costs, sites that share them."""
 
 from collections import ChainMap
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.places import read_filter, resolve_filter, resolve_weekdays, select_places
+from okube_api.analytics.param_groups import ParamGroup, PlacedFilters
+from okube_api.analytics.places import (
+    list_named,
+    read_filters,
+    read_value_filters,
+    resolve_filters,
+    resolve_weekdays,
+    select_places,
+)
 from okube_api.analytics.requested_kpis import read_requested_kpis
 from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, ResourceSet
-from okube_api.analytics.schemas.query import Filters, Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.campaigns.extras import format_extras
 from okube_api.campaigns.repository import CAMPAIGNS, LEVERS
@@ -30,13 +37,13 @@ _MOST_SITES_ON_LOOP = 5000
 
 
 async def resolve_conversion(
-    query: Query, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
+    group: ParamGroup, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
 ) -> Question:
     """Return the question about the campaigns and sites of an application.  See `modules.Resolver`."""
-    requested_kpis = read_requested_kpis(query)
+    requested_kpis = read_requested_kpis(group)
     terms = list(_list_terms(requested_kpis))
-    sites = await select_places(query.filters, scope, directory, Scope.SITES)
-    campaign_filters = await _resolve_campaign_filters(query.filters, directory)
+    sites = await select_places(group.filters, scope, directory, Scope.SITES)
+    campaign_filters = await _resolve_campaign_filters(group.filters, directory)
     needs_campaigns = (
         campaign_filters or _has_scope(requested_kpis, CAMPAIGN_SCOPES) or any(map(_needs_campaigns, terms))
     )
@@ -49,8 +56,8 @@ async def resolve_conversion(
             ("campaigns", currency), (documents,), lambda: _read_campaigns(documents, sites.candidates, currency)
         )
         campaigns = summary.records
-        named = {by: value_filter.values for by, value_filter in campaign_filters.items() if not value_filter.negated}
-        site_filters = any(read_filter(query.filters, name)[0] for name in ("sites", "tags"))
+        named = {by: list_named(value_filters) for by, value_filters in campaign_filters.items()}
+        site_filters = any(read_filters(group.filters, name) for name in ("sites", "tags"))
         some_sites = scope.site is not None or site_filters
         return Question(
             application=scope.application.id,
@@ -60,7 +67,7 @@ async def resolve_conversion(
             places={PlaceRole.SITES: sites.ids},
             filters=(),
             edges=scope.edges,
-            weekdays=resolve_weekdays(query.filters),
+            weekdays=resolve_weekdays(group.filters),
             named_values=named | {Scope.SITES: sites.named},
             labels=ChainMap(
                 *(resources.labels for resources in (sites.candidates, documents, levers)),
@@ -83,24 +90,30 @@ async def resolve_conversion(
 # -- filters -----------------------------------------------------------------------------------------------------
 
 
-async def _resolve_campaign_filters(filters: Filters, directory: Directory) -> Mapping[Scope, ValueFilter]:
+async def _resolve_campaign_filters(
+    filters: Sequence[PlacedFilters], directory: Directory
+) -> Mapping[Scope, tuple[ValueFilter, ...]]:
     """Return the filters on campaigns and levers (by id) and on extras."""
-    by_scope = {scope: await resolve_filter(filters, scope, directory) for scope in (Scope.CAMPAIGNS, Scope.LEVERS)}
-    values, negated = read_filter(filters, Scope.EXTRAS)
-    by_scope[Scope.EXTRAS] = None if values is None else ValueFilter(tuple(dict.fromkeys(values)), negated)
-    return {scope: value_filter for scope, value_filter in by_scope.items() if value_filter is not None}
+    by_scope = {scope: await resolve_filters(filters, scope, directory) for scope in (Scope.CAMPAIGNS, Scope.LEVERS)}
+    by_scope[Scope.EXTRAS] = read_value_filters(filters, Scope.EXTRAS)
+    return {scope: value_filters for scope, value_filters in by_scope.items() if value_filters}
 
 
-def _select_campaigns(campaigns: Mapping[str, CampaignRecord], filters: Mapping[Scope, ValueFilter]) -> tuple[str, ...]:
+def _select_campaigns(
+    campaigns: Mapping[str, CampaignRecord], filters: Mapping[Scope, tuple[ValueFilter, ...]]
+) -> tuple[str, ...]:
     """Return the ids of the campaigns that pass every filter."""
-    values = {scope: frozenset(value_filter.values) for scope, value_filter in filters.items()}
+    conditions = [
+        (scope, frozenset(value_filter.values), value_filter.negated)
+        for scope, value_filters in filters.items()
+        for value_filter in value_filters
+    ]
     return tuple(
         campaign
         for campaign in campaigns
         if all(
-            value_filter.negated
-            != (not values[scope].isdisjoint(get_campaign_scope_values(campaign, scope, campaigns)))
-            for scope, value_filter in filters.items()
+            negated != (not values.isdisjoint(get_campaign_scope_values(campaign, scope, campaigns)))
+            for scope, values, negated in conditions
         )
     )
 

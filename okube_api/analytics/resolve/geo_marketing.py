@@ -1,12 +1,12 @@
 """From a geo-marketing request to a question: the places of the study, the filters on areas."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.places import read_filter, resolve_weekdays, select_places
+from okube_api.analytics.param_groups import ParamGroup, PlacedFilters
+from okube_api.analytics.places import intersect_filters, read_value_filters, resolve_weekdays, select_places
 from okube_api.analytics.requested_kpis import read_requested_kpis
 from okube_api.analytics.resource_cache import ResourceSet, merge_labels
-from okube_api.analytics.schemas.query import Filters, Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.catalogue.scopes import ATTRIBUTES, PlaceRole, Scope
 from okube_api.engine.calendar import Period
@@ -17,12 +17,12 @@ _SITE_OUTSIDE_STUDY = Note(NoteCode.SITE_OUTSIDE_STUDY, "The site is not in the 
 
 
 async def resolve_geo_marketing(
-    query: Query, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
+    group: ParamGroup, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
 ) -> Question:
     """Return the question about the sites and POIs of a study.  See `modules.Resolver`."""
-    requested_kpis = read_requested_kpis(query)
-    sites = await select_places(query.filters, scope, directory, Scope.SITES)
-    pois = await select_places(query.filters, scope, directory, Scope.POIS)
+    requested_kpis = read_requested_kpis(group)
+    sites = await select_places(group.filters, scope, directory, Scope.SITES)
+    pois = await select_places(group.filters, scope, directory, Scope.POIS)
     # Of the study: its active places, whatever the filters, and inactive ones that the question selects.
     active, study = sites.candidates.derive(
         "active places", (pois.candidates,), lambda: _list_active(sites.candidates, pois.candidates)
@@ -30,6 +30,7 @@ async def resolve_geo_marketing(
     if not (active.issuperset(sites.ids) and active.issuperset(pois.ids)):
         study = tuple(sorted(active.union(sites.ids, pois.ids)))
     in_study = scope.site is None or scope.site in sites.candidates.by_id
+    area_filters = dict(_read_area_filters(group.filters))
     return Question(
         application=scope.application.id,
         period=period,
@@ -40,11 +41,11 @@ async def resolve_geo_marketing(
             PlaceRole.POIS: pois.ids,
             PlaceRole.STUDY: study,
         },
-        filters=tuple(_read_area_filters(query.filters)),
+        filters=tuple(area_filters.items()),
         edges=scope.edges,
-        weekdays=resolve_weekdays(query.filters),
+        weekdays=resolve_weekdays(group.filters),
         notes=() if in_study else (_SITE_OUTSIDE_STUDY,),
-        named_values=_list_named_areas(query.filters) | {Scope.SITES: sites.named, Scope.POIS: pois.named},
+        named_values=_list_named_areas(area_filters) | {Scope.SITES: sites.named, Scope.POIS: pois.named},
         labels=merge_labels(sites.candidates, pois.candidates, sites.outside, pois.outside),
     )
 
@@ -55,15 +56,14 @@ def _list_active(sites: ResourceSet, pois: ResourceSet) -> tuple[frozenset[str],
     return active, tuple(sorted(active))
 
 
-def _read_area_filters(filters: Filters) -> Iterator[tuple[Scope, ValueFilter]]:
+def _read_area_filters(filters: Iterable[PlacedFilters]) -> Iterator[tuple[Scope, ValueFilter]]:
     for scope in ATTRIBUTES:
-        values, negated = read_filter(filters, scope.value)
-        if values is not None:
-            yield scope, ValueFilter(tuple(dict.fromkeys(values)), negated)
+        if area_filter := intersect_filters(read_value_filters(filters, scope.value)):
+            yield scope, area_filter
 
 
-def _list_named_areas(filters: Filters) -> dict[Scope, tuple[str, ...]]:
+def _list_named_areas(filters: Mapping[Scope, ValueFilter]) -> dict[Scope, tuple[str, ...]]:
     """Return the IRIS areas that filters name; `zones` is the old name of `homes`."""
-    named = {scope: area_filter.values for scope, area_filter in _read_area_filters(filters) if not area_filter.negated}
+    named = {scope: area_filter.values for scope, area_filter in filters.items() if not area_filter.negated}
     homes = tuple(dict.fromkeys((*named.get(Scope.HOMES, ()), *named.get(Scope.ZONES, ()))))
     return {Scope.HOMES: homes, Scope.ZONES: homes, Scope.WORKS: named.get(Scope.WORKS, ())}

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.places import resolve_filter, resolve_weekdays, select_places
+from okube_api.analytics.param_groups import ParamGroup
+from okube_api.analytics.places import list_named, resolve_filters, resolve_weekdays, select_places
 from okube_api.analytics.requested_kpis import read_requested_kpis
 from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, merge_labels
-from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.engine.calendar import Period
@@ -15,30 +15,25 @@ from okube_api.equipments.repository import EQUIPMENTS
 
 
 async def resolve_presence(
-    query: Query, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
+    group: ParamGroup, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
 ) -> Question:
     """Return the question about the sites of an application and their equipments.  See `modules.Resolver`."""
-    requested_kpis = read_requested_kpis(query)
-    sites = await select_places(query.filters, scope, directory, Scope.SITES)
-    equipment_filter = await resolve_filter(query.filters, Scope.EQUIPMENTS, directory)
-    excludes = equipment_filter is not None and equipment_filter.negated
+    requested_kpis = read_requested_kpis(group)
+    sites = await select_places(group.filters, scope, directory, Scope.SITES)
+    equipment_filters = await resolve_filters(group.filters, Scope.EQUIPMENTS, directory)
+    excludes = any(equipment_filter.negated for equipment_filter in equipment_filters)
     needs_equipments = excludes or _names_equipments(requested_kpis)
     equipments = await directory.load(EQUIPMENTS) if needs_equipments else NO_RESOURCES
-    named = equipment_filter.values if equipment_filter is not None and not excludes else ()
-    if equipment_filter is None:
-        filters: tuple[tuple[Scope, ValueFilter], ...] = ()
-    else:
-        filters = ((Scope.EQUIPMENTS, _list_equipments(equipment_filter, equipments)),)
     return Question(
         application=scope.application.id,
         period=period,
         uplift=uplift,
         requested_kpis=requested_kpis,
         places={PlaceRole.SITES: sites.ids},
-        filters=filters,
+        filters=tuple((Scope.EQUIPMENTS, _list_equipments(each, equipments)) for each in equipment_filters),
         edges=scope.edges,
-        weekdays=resolve_weekdays(query.filters),
-        named_values={Scope.SITES: sites.named, Scope.EQUIPMENTS: named},
+        weekdays=resolve_weekdays(group.filters),
+        named_values={Scope.SITES: sites.named, Scope.EQUIPMENTS: list_named(equipment_filters)},
         labels=merge_labels(sites.candidates, equipments),
     )
 

@@ -14,27 +14,12 @@ from okube_api.analytics.schemas.parts import (
     make_kpi_schema,
     make_kpi_validator,
 )
-from okube_api.analytics.schemas.query import Filters, Param, Query
+from okube_api.analytics.schemas.query import PARAM_FILTERS, Filters, Param, Query
 from okube_api.catalogue.kpi import Module
 
 ConversionKpi = TypeAliasType(
     "ConversionKpi", Annotated[str, make_kpi_validator(Module.CONVERSION), make_kpi_schema(Module.CONVERSION)]
 )
-
-
-class ConversionSiteParam(Param):
-    """A conversion KPI, in a question about one site."""
-
-    kpi: ConversionKpi
-    campaigns: ByResource = Field(False, description="By campaign.")
-    levers: ByResource = Field(False, description="By lever.")
-    extras: ByExtra = Field(False, description="By extra of campaigns, named `name:value`.")
-
-
-class ConversionParam(ConversionSiteParam):
-    """A conversion KPI, in a question about the sites of an application."""
-
-    sites: ByResource = Field(False, description="By site.")
 
 
 class ConversionSiteFilters(Filters):
@@ -50,6 +35,23 @@ class ConversionFilters(ConversionSiteFilters):
 
     sites: References | None = None
     tags: Tags | None = None
+
+
+class ConversionSiteParam(Param):
+    """A conversion KPI, in a question about one site."""
+
+    kpi: ConversionKpi
+    campaigns: ByResource = Field(False, description="By campaign.")
+    levers: ByResource = Field(False, description="By lever.")
+    extras: ByExtra = Field(False, description="By extra of campaigns, named `name:value`.")
+    filters: ConversionSiteFilters | None = Field(None, description=PARAM_FILTERS)
+
+
+class ConversionParam(ConversionSiteParam):
+    """A conversion KPI, in a question about the sites of an application."""
+
+    sites: ByResource = Field(False, description="By site.")
+    filters: ConversionFilters | None = Field(None, description=PARAM_FILTERS)
 
 
 class ConversionSiteQuery(Query):

@@ -14,28 +14,12 @@ from okube_api.analytics.schemas.parts import (
     make_kpi_schema,
     make_kpi_validator,
 )
-from okube_api.analytics.schemas.query import Filters, Param, Query
+from okube_api.analytics.schemas.query import PARAM_FILTERS, Filters, Param, Query
 from okube_api.catalogue.kpi import Module
 
 GeoMarketingKpi = TypeAliasType(
     "GeoMarketingKpi", Annotated[str, make_kpi_validator(Module.GEO_MARKETING), make_kpi_schema(Module.GEO_MARKETING)]
 )
-
-
-class GeoMarketingSiteParam(Param):
-    """A geo-marketing KPI, in a question about one site."""
-
-    kpi: GeoMarketingKpi
-    homes: ByArea = Field(False, description="By IRIS area of the home.")
-    works: ByArea = Field(False, description="By IRIS area of the workplace.")
-    zones: ByArea = Field(False, description="Old name of `homes`.", json_schema_extra={"deprecated": True})
-    pois: ByResource = Field(False, description="By POI of the study (`poiSessions` only).")
-
-
-class GeoMarketingParam(GeoMarketingSiteParam):
-    """A geo-marketing KPI, in a question about the sites of a study."""
-
-    sites: ByResource = Field(False, description="By site of the study.")
 
 
 class GeoMarketingSiteFilters(Filters):
@@ -52,6 +36,24 @@ class GeoMarketingFilters(GeoMarketingSiteFilters):
 
     sites: References | None = None
     tags: Tags | None = None
+
+
+class GeoMarketingSiteParam(Param):
+    """A geo-marketing KPI, in a question about one site."""
+
+    kpi: GeoMarketingKpi
+    homes: ByArea = Field(False, description="By IRIS area of the home.")
+    works: ByArea = Field(False, description="By IRIS area of the workplace.")
+    zones: ByArea = Field(False, description="Old name of `homes`.", json_schema_extra={"deprecated": True})
+    pois: ByResource = Field(False, description="By POI of the study (`poiSessions` only).")
+    filters: GeoMarketingSiteFilters | None = Field(None, description=PARAM_FILTERS)
+
+
+class GeoMarketingParam(GeoMarketingSiteParam):
+    """A geo-marketing KPI, in a question about the sites of a study."""
+
+    sites: ByResource = Field(False, description="By site of the study.")
+    filters: GeoMarketingFilters | None = Field(None, description=PARAM_FILTERS)
 
 
 class GeoMarketingSiteQuery(Query):

@@ -6,25 +6,12 @@ from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from okube_api.analytics.schemas.parts import ByResource, References, Tags, make_kpi_schema, make_kpi_validator
-from okube_api.analytics.schemas.query import Filters, Param, Query
+from okube_api.analytics.schemas.query import PARAM_FILTERS, Filters, Param, Query
 from okube_api.catalogue.kpi import Module
 
 PresenceKpi = TypeAliasType(
     "PresenceKpi", Annotated[str, make_kpi_validator(Module.PRESENCE), make_kpi_schema(Module.PRESENCE)]
 )
-
-
-class PresenceSiteParam(Param):
-    """A presence KPI, in a question about one site."""
-
-    kpi: PresenceKpi
-    equipments: ByResource = Field(False, description="By equipment: its passages.")
-
-
-class PresenceParam(PresenceSiteParam):
-    """A presence KPI, in a question about the sites of an application."""
-
-    sites: ByResource = Field(False, description="By site.")
 
 
 class PresenceSiteFilters(Filters):
@@ -38,6 +25,21 @@ class PresenceFilters(PresenceSiteFilters):
 
     sites: References | None = None
     tags: Tags | None = None
+
+
+class PresenceSiteParam(Param):
+    """A presence KPI, in a question about one site."""
+
+    kpi: PresenceKpi
+    equipments: ByResource = Field(False, description="By equipment: its passages.")
+    filters: PresenceSiteFilters | None = Field(None, description=PARAM_FILTERS)
+
+
+class PresenceParam(PresenceSiteParam):
+    """A presence KPI, in a question about the sites of an application."""
+
+    sites: ByResource = Field(False, description="By site.")
+    filters: PresenceFilters | None = Field(None, description=PARAM_FILTERS)
 
 
 class PresenceSiteQuery(Query):

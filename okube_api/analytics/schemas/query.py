@@ -14,6 +14,15 @@ _SCOPES = frozenset(scope.value for scope in Scope)
 _FILTERS = _SCOPES - {Scope.GLOBALS.value} | {"tags", "weekdays"}
 
 
+class Filters(StrictModel):
+    """What a question is limited to: one value of each filter must match; null and an empty list are no filter."""
+
+    weekdays: Weekdays | None = None
+
+
+PARAM_FILTERS = "Filters of this param alone; the filters of the request hold, too."
+
+
 class Param(StrictModel):
     """One KPI, and how to answer it."""
 
@@ -26,18 +35,13 @@ class Param(StrictModel):
     all: bool = Field(True, description="Include the value over the whole period.")
     temporals: bool = Field(True, description="Include the value of each bucket.")
     globals: bool = Field(True, description="Include the value over everything that passes the filters.")
+    filters: Filters | None = Field(None, description=PARAM_FILTERS)
 
     def scope_options(self) -> Iterator[tuple[Scope, ScopeOption]]:
         """Yield the scopes of the module with what is requested of each, in the order of answers."""
         for scope in Scope:
             if scope.value in type(self).model_fields:
                 yield scope, getattr(self, scope.value)
-
-
-class Filters(StrictModel):
-    """What a question is limited to: one value of each filter must match; null and an empty list are no filter."""
-
-    weekdays: Weekdays | None = None
 
 
 def _allow_null_filters(schema: dict[str, Any]) -> None:
@@ -73,14 +77,23 @@ _NO_FILTER: tuple[Any, ...] = (None, [], {"not": []})
 
 
 def _drop_empty_filters(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a body without the filters that filter nothing."""
-    filters = body.get("filters", {})
-    if filters is None:
-        return {name: value for name, value in body.items() if name != "filters"}
-    if not isinstance(filters, dict):
+    """Return a body without the filters that filter nothing, those of its params included."""
+    body = _drop_empty(body)
+    params = body.get("params")
+    if not isinstance(params, list) or not any(isinstance(param, dict) and "filters" in param for param in params):
         return body
+    return body | {"params": [_drop_empty(param) if isinstance(param, dict) else param for param in params]}
+
+
+def _drop_empty(owner: dict[str, Any]) -> dict[str, Any]:
+    """Return a body or param without the filters that filter nothing."""
+    filters = owner.get("filters", {})
+    if filters is None:
+        return {name: value for name, value in owner.items() if name != "filters"}
+    if not isinstance(filters, dict):
+        return owner
     used = {name: value for name, value in filters.items() if name not in _FILTERS or value not in _NO_FILTER}
-    return body | {"filters": used}
+    return owner | {"filters": used}
 
 
 def _drop_unavailable_scopes(body: dict[str, Any], query: type[Query]) -> dict[str, Any]:
@@ -98,19 +111,25 @@ def _drop_unavailable_scopes(body: dict[str, Any], query: type[Query]) -> dict[s
 
 def _find_unavailable(body: dict[str, Any], query: type[Query]) -> Iterator[Fault]:
     param_fields = _field_model(query, "params").model_fields
-    filter_fields = _field_model(query, "filters").model_fields
     questions = f"{query.module.value} questions{'' if 'sites' in param_fields else ' about one site'}"
-    params, filters = body.get("params"), body.get("filters")
+    params = body.get("params")
     scopes = ", ".join(name for name in param_fields if name in _SCOPES)
     for index, param in enumerate(params if isinstance(params, list) else ()):
         for name, value in param.items() if isinstance(param, dict) else ():
             if name in _SCOPES and name not in param_fields and value is not False:
                 message = f"Scope '{name}' is not available in {questions}. Use one of: {scopes}."
                 yield Fault("body", f"/params/{index}/{name}", Impossible.code, message)
+            elif name == "filters":
+                yield from _find_unavailable_filters(value, f"/params/{index}/filters", query, questions)
+    yield from _find_unavailable_filters(body.get("filters"), "/filters", query, questions)
+
+
+def _find_unavailable_filters(filters: Any, pointer: str, query: type[Query], questions: str) -> Iterator[Fault]:
+    fields = _field_model(query, "filters").model_fields
     for name in filters if isinstance(filters, dict) else ():
-        if name in _FILTERS and name not in filter_fields:
-            message = f"Filter '{name}' is not available in {questions}. Use one of: {', '.join(filter_fields)}."
-            yield Fault("body", f"/filters/{name}", Impossible.code, message)
+        if name in _FILTERS and name not in fields:
+            message = f"Filter '{name}' is not available in {questions}. Use one of: {', '.join(fields)}."
+            yield Fault("body", f"{pointer}/{name}", Impossible.code, message)
 
 
 def _field_model(query: type[Query], field: str) -> type[StrictModel]:
