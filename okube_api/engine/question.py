@@ -11,9 +11,9 @@ from okube_api.catalogue.value import Value
 from okube_api.engine.calendar import Buckets, Granularity, Mode, Period, cut_into_buckets
 from okube_api.engine.campaigns import CampaignRecord
 from okube_api.engine.notes import Note
-
-
 from okube_api.engine.time_filters import DaySelection, OpeningInterval, has_day_filter
+
+
 @dataclass(frozen=True, slots=True)
 class ValueFilter:
     """A filter on a column: keeps rows with one of `values`, or (negated) with none of them."""
@@ -22,8 +22,6 @@ class ValueFilter:
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
 @dataclass(frozen=True, slots=True)
 class RowFilter:
     """A filter on rows: all of its parts must hold, as far as they concern the rows.
@@ -42,6 +40,8 @@ class RowFilter:
     openings: tuple[OpeningInterval, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
     """The key and the name that an answer shows for a resource."""
 
     key: str
@@ -65,10 +65,7 @@ class RequestedScope:
 
 @dataclass(frozen=True, slots=True)
 class RequestedKpi:
-    """One param: a KPI, its buckets and its scopes.
-
-    position: of the param in the request, for messages.
-    """
+    """One param: a KPI, its buckets and its scopes."""
 
     kpi: Kpi
     mode: Mode
@@ -76,7 +73,6 @@ class RequestedKpi:
     all: bool
     temporals: bool
     scopes: tuple[RequestedScope, ...]
-    position: int = 0
 
     def buckets(self, period: Period) -> Buckets | None:
         """Return the buckets to answer by; None when only the whole period is requested."""
@@ -116,6 +112,10 @@ class Question:
     filters: tuple[tuple[Scope, ValueFilter], ...]
     edges: Mapping[Bands, tuple[int, ...]]
     weekdays: tuple[int, ...] | None = None
+    days: DaySelection | None = None
+    hours: tuple[int, ...] | None = None
+    openings: tuple[OpeningInterval, ...] | None = None
+    alternatives: tuple[tuple[RowFilter, ...], ...] = ()
     named_values: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
     labels: Mapping[str, Label] = field(default_factory=dict)
     campaigns: Mapping[str, CampaignRecord] = field(default_factory=dict)
@@ -144,7 +144,3 @@ class Question:
     def is_weighted(self, term: Term) -> bool:
         """Return whether the users of a term count by their weight."""
         return self.uplift and term.slice.fact.weight is not None
-    days: DaySelection | None = None
-    hours: tuple[int, ...] | None = None
-    openings: tuple[OpeningInterval, ...] | None = None
-    alternatives: tuple[tuple[RowFilter, ...], ...] = ()
