@@ -1,7 +1,8 @@
 """The calendar of a question: its period in days (ordinals, 1 = 1970-01-01) and the buckets of the period.
 
-A bucket of a histogram is a day, week, month or year of the period; number 0 contains the first day.  A bucket of an
-aggregation is a category of days (a weekday, an ISO week, a month of the year, a year) with days in the period.
+A bucket of a histogram is a day, week, month, quarter or year of the period, the last three also of a fiscal calendar;
+number 0 contains the first day.  A bucket of an aggregation is a category of days (a weekday, a week, month or quarter
+of the year, a year) with days in the period.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,16 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from okube_api.catalogue.buckets import bucket_numbers, month_number, month_start, to_date, to_ordinal
+from okube_api.catalogue.buckets import (
+    bucket_numbers,
+    get_first_days,
+    month_number,
+    month_start,
+    to_date,
+    to_ordinal,
+)
+from okube_api.catalogue.fact import Fact
+from okube_api.engine.fiscal_calendar import MONDAY, BusinessCalendar, MonthlyCalendar
 from okube_api.store.arrays import Ints
 
 LONGEST_PERIOD_D = 3660
@@ -32,10 +42,25 @@ class Mode(StrEnum):
 class Granularity(StrEnum):
     """The length of a bucket, or its category."""
 
+    HOUR = "hour"
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
+    QUARTER = "quarter"
     YEAR = "year"
+    HOUR_OF_WEEK = "hourOfWeek"
+    FISCAL_MONTH = "fiscalMonth"
+    FISCAL_QUARTER = "fiscalQuarter"
+    FISCAL_YEAR = "fiscalYear"
+
+    @property
+    def is_fiscal(self) -> bool:
+        """Whether its buckets are those of a fiscal calendar."""
+        return self in _FISCAL_MONTHS
+
+
+HOURLY = frozenset({Granularity.HOUR, Granularity.HOUR_OF_WEEK})
+"""The granularities whose buckets are hours; see `hour_buckets`."""
 
 
 def to_local_date(instant: datetime, timezone: str) -> date:
@@ -110,6 +135,15 @@ def resolve_period(
     return Period(to_ordinal(start), to_ordinal(end))
 
 
+_DEFAULT_CALENDAR = BusinessCalendar()
+_MONTHS_PER_YEAR = 12
+_MONTHS = {Granularity.MONTH: 1, Granularity.QUARTER: 3, Granularity.YEAR: _MONTHS_PER_YEAR}
+_FISCAL_MONTHS = {
+    Granularity.FISCAL_MONTH: 1,
+    Granularity.FISCAL_QUARTER: 3,
+    Granularity.FISCAL_YEAR: _MONTHS_PER_YEAR,
+}
+"""The number of (fiscal) months in a bucket."""
 _COLUMNS = {
     Mode.HISTOGRAM: {
         Granularity.DAY: "day",
@@ -134,8 +168,8 @@ class Buckets:
     is_one_to_one: whether each combination of values of the columns is a bucket of its own.  If a bucket merges
         several (a quarter merges months), its sets of users must be merged, too: their sizes cannot be added.
     labels: their keys in an answer.
-    first_days: the ordinal of the first day of each: of the interval (a week's Monday, whether or not it is in the
-        period), or of the category within the period.
+    first_days: the ordinal of the first day of each: of the interval (the first day of a week, whether or not it is in
+        the period), or of the category within the period.
     of_day: the position of the bucket of each day of the period.
     """
 
@@ -146,11 +180,23 @@ class Buckets:
     first_days: tuple[int, ...]
     of_day: Ints
 
-    def locate(self, columns: tuple[str, ...], values: Sequence[Ints]) -> Ints:
+    def columns_of(self, fact: Fact, *, by_first: bool = False) -> tuple[str, ...]:  # noqa: ARG002 - used by hours
+        """Return the columns of a fact that determine the bucket of a row.
+
+        by_first: whether rows are to be counted in the bucket of the first of several rows of a day.
+        """
+        return self.columns
+
+    def needs_zone(self, columns: tuple[str, ...]) -> bool:  # noqa: ARG002 - used by hours
+        """Return whether the same values of these columns belong to different buckets in different time zones."""
+        return False
+
+    def locate(self, columns: tuple[str, ...], values: Sequence[Ints], zones: Ints | None = None) -> Ints:  # noqa: ARG002
         """Return the position of the bucket of each row.
 
         columns: those of the buckets, or finer ones (day; month for quarters and years).
         values: the values of each column, row by row.
+        zones: the number of each row's time zone, where it makes a difference.
         """
         (column,), (numbers,) = columns, values
         if column == "day":
@@ -160,27 +206,65 @@ class Buckets:
 
 
 @lru_cache(maxsize=256)
-def cut_into_buckets(span: Period, mode: Mode, granularity: Granularity) -> Buckets:
-    """Return the buckets of a period."""
-    column = _COLUMNS[mode][granularity]
+def cut_into_buckets(
+    span: Period, mode: Mode, granularity: Granularity, calendar: BusinessCalendar = _DEFAULT_CALENDAR
+) -> Buckets:
+    """Return the buckets of a period.
+
+    calendar: of the application; it has a fiscal calendar if the granularity needs one.
+    """
     days = span.days
-    distinct, first, of_day = np.unique(bucket_numbers(days, column), return_index=True, return_inverse=True)
+    column = _find_column(mode, granularity, calendar)
+    numbers = _number_days(days, mode, granularity, calendar)
+    distinct, first, of_day = np.unique(numbers, return_index=True, return_inverse=True)
     if mode is Mode.HISTOGRAM:
         labels = tuple(str(index) for index in range(len(distinct)))
-        starts = tuple(_compute_interval_start(column, int(number)) for number in distinct)
+        starts = _find_interval_starts(distinct, granularity, calendar)
     else:
         labels = tuple(str(number) for number in distinct)
-        starts = tuple(int(day) for day in days[first])
-    return Buckets(span, (column,), True, labels, starts, of_day.astype(np.int64))
+        starts = days[first]
+    is_one_to_one = len(np.unique(bucket_numbers(days, column))) == len(distinct)
+    first_days = tuple(int(day) for day in starts)
+    return Buckets(span, (column,), is_one_to_one, labels, first_days, of_day.astype(np.int64))
 
 
-def _compute_interval_start(column: str, number: int) -> int:
-    match column:
-        case "week":
-            return number * 7 - 2
-        case "month":
-            return month_start(number)
-        case "year":
-            return month_start(number * 12)
-        case _:
-            return number
+def _find_column(mode: Mode, granularity: Granularity, calendar: BusinessCalendar) -> str:
+    """Return the column of facts and rollups that determines the buckets, of the rows that cover the most days."""
+    if granularity.is_fiscal:
+        fiscal = calendar.fiscal
+        if isinstance(fiscal, MonthlyCalendar):
+            return "month" if fiscal.start_day == 1 else "day"
+        return "week" if fiscal is not None and fiscal.week_start == MONDAY else "day"
+    if granularity is Granularity.QUARTER:
+        return "month"
+    if granularity is Granularity.WEEK and calendar != _DEFAULT_CALENDAR:
+        return "week" if calendar.week_start == MONDAY else "day"
+    return _COLUMNS[mode][granularity]
+
+
+def _number_days(days: Ints, mode: Mode, granularity: Granularity, calendar: BusinessCalendar) -> Ints:
+    """Return the number of each day's bucket: of intervals in their order, or of categories as their key."""
+    if granularity is Granularity.DAY:
+        return bucket_numbers(days, _COLUMNS[mode][granularity])
+    if granularity is Granularity.WEEK:
+        return calendar.number_weeks(days) if mode is Mode.HISTOGRAM else calendar.number_weeks_of_year(days)
+    if granularity.is_fiscal:
+        assert calendar.fiscal is not None, "the application has no fiscal calendar"
+        size, months = _FISCAL_MONTHS[granularity], calendar.fiscal.number_months(days)
+    else:
+        size, months = _MONTHS[granularity], bucket_numbers(days, "month")
+    if mode is Mode.HISTOGRAM or size == _MONTHS_PER_YEAR:
+        return months // size
+    return months % _MONTHS_PER_YEAR // size + 1
+
+
+def _find_interval_starts(numbers: Ints, granularity: Granularity, calendar: BusinessCalendar) -> Ints:
+    """Return the first day of each interval."""
+    if granularity is Granularity.DAY:
+        return numbers
+    if granularity is Granularity.WEEK:
+        return calendar.find_week_starts(numbers)
+    if granularity.is_fiscal:
+        assert calendar.fiscal is not None, "the application has no fiscal calendar"
+        return calendar.fiscal.find_month_starts(numbers * _FISCAL_MONTHS[granularity])
+    return get_first_days(numbers * _MONTHS[granularity], "month")

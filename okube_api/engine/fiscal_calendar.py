@@ -174,4 +174,5 @@ def _find_days_of_months(months: Ints, day: int) -> Ints:
     """Return the ordinal of a day of each month (year * 12 + month - 1), or of the last day of a shorter month."""
     starts = get_first_days(months, "month")
     lengths = get_first_days(months + 1, "month") - starts
-    return starts + np.minimum(day, lengths) - 1
+    days: Ints = starts + np.minimum(day, lengths) - 1
+    return days

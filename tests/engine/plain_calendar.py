@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import NamedTuple
 
+from okube_api.engine.fiscal_calendar import MonthlyCalendar, RetailCalendar
 from okube_api.kit.year_end import YearEnd
 
 DAY = timedelta(days=1)
@@ -32,6 +33,13 @@ class RetailMonths:
 
     weeks: tuple[int, ...]
     year_end: YearEnd
+
+
+def get_plain_rule(fiscal: MonthlyCalendar | RetailCalendar) -> CalendarMonths | RetailMonths:
+    """Return the rule of a fiscal calendar of the engine."""
+    if isinstance(fiscal, MonthlyCalendar):
+        return CalendarMonths(fiscal.start_month, fiscal.start_day)
+    return RetailMonths(fiscal.weeks, fiscal.year_end)
 
 
 def find_day(year: int, month: int, day: int) -> date:
@@ -73,8 +81,8 @@ def find_retail_year(year_end: YearEnd, day: date) -> tuple[int, date]:
     """Return the name and the first day of the retail year of a day."""
     starts = [find_last_day(year_end, year) + DAY for year in range(day.year - 2, day.year + 2)]
     start = max(first for first in starts if first <= day)
-    # Around New Year, years in succession can start in the same calendar year: they are named by the next 1 January.
-    starts_around_new_year = {first.month for first in _list_starts(year_end)} >= {1} and year_end.month == 12
+    # Where some years start in December and some in January, those of December have the name of the next year.
+    starts_around_new_year = {1, 12} <= {first.month for first in _list_starts(year_end)}
     return (start.year + 1 if starts_around_new_year and start.month == 12 else start.year), start
 
 

@@ -1,6 +1,8 @@
 """The calendar against the standard library's own dates."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,18 @@ from okube_api.engine.calendar import (
     resolve_period,
     to_local_date,
 )
+from okube_api.engine.fiscal_calendar import BusinessCalendar, MonthlyCalendar, RetailCalendar, read_calendar
+from okube_api.kit.application import CalendarSettings
+from okube_api.kit.year_end import WEEKDAYS
+
+from tests.engine.plain_calendar import (
+    RetailMonths,
+    find_month,
+    find_retail_week,
+    find_week_of_year,
+    find_week_start,
+    get_plain_rule,
+)
 
 DATES = st.dates(date(1903, 1, 1), date(2199, 12, 31))
 PERIODS = st.builds(
@@ -23,30 +37,84 @@ PERIODS = st.builds(
 )
 
 
-def find_interval_start(day: date, granularity: Granularity) -> date:
-    """Return the first day of the interval that contains a day, by plain dates."""
-    match granularity:
-        case Granularity.DAY:
-            return day
-        case Granularity.WEEK:
-            return day - timedelta(days=day.weekday())
-        case Granularity.MONTH:
-            return day.replace(day=1)
-        case Granularity.YEAR:
-            return day.replace(month=1, day=1)
+DAY_GRANULARITIES = [each for each in Granularity if each not in {"hour", "hourOfWeek"}]
+CALENDARS = st.one_of(
+    st.builds(BusinessCalendar, st.builds(MonthlyCalendar, st.integers(1, 12), st.sampled_from([1, 1, 15, 31]))),
+    st.builds(
+        lambda weekday, month, day: read_calendar(
+            CalendarSettings.model_validate(
+                {"retail": "4-5-4", "yearEnds": f"{WEEKDAYS[weekday]} nearest {day} {month}"}
+            )
+        ),
+        st.sampled_from([5, 6]),
+        st.sampled_from(["january", "december", "august"]),
+        st.sampled_from([28, 31]),
+    ),
+    st.builds(BusinessCalendar, st.just(MonthlyCalendar(4, 6)), st.integers(1, 7)),
+)
 
 
-def find_category(day: date, granularity: Granularity) -> int:
-    """Return the category of a day, by plain dates."""
-    match granularity:
-        case Granularity.DAY:
-            return day.isoweekday()
-        case Granularity.WEEK:
-            return day.isocalendar().week
-        case Granularity.MONTH:
-            return day.month
-        case Granularity.YEAR:
-            return day.year
+@dataclass(frozen=True)
+class Cut:
+    """How a period is cut into buckets."""
+
+    span: Period
+    granularity: Granularity
+    calendar: BusinessCalendar
+
+    @property
+    def days(self) -> list[date]:
+        """The days of the period."""
+        return [to_date(int(day)) for day in self.span.days]
+
+    def make_buckets(self, mode: Mode) -> Buckets:
+        """Return the buckets of the period."""
+        return cut_into_buckets(self.span, mode, self.granularity, self.calendar)
+
+    def find_interval(self, day: date) -> object:
+        """Return something that days of the same interval share, by plain dates."""
+        week_start = find_week_start(day, self.calendar.week_start)
+        return {
+            Granularity.DAY: day,
+            Granularity.WEEK: week_start,
+            Granularity.MONTH: (day.year, day.month),
+            Granularity.QUARTER: (day.year, (day.month + 2) // 3),
+            Granularity.YEAR: day.year,
+        }.get(self.granularity) or self.find_fiscal_period(day)
+
+    def find_fiscal_period(self, day: date) -> tuple[int, int]:
+        """Return the fiscal year, and the number of the month or quarter there; 1 for years."""
+        assert self.calendar.fiscal is not None
+        year, month = find_month(get_plain_rule(self.calendar.fiscal), day)
+        match self.granularity:
+            case Granularity.FISCAL_MONTH:
+                return year, month
+            case Granularity.FISCAL_QUARTER:
+                return year, (month + 2) // 3
+            case _:
+                return year, 1
+
+    def find_category(self, day: date) -> int:
+        """Return the category of a day, by plain dates."""
+        fiscal_period = self.find_fiscal_period(day) if self.granularity.is_fiscal else (0, 0)
+        return {
+            Granularity.DAY: day.isoweekday(),
+            Granularity.WEEK: self.find_week(day),
+            Granularity.MONTH: day.month,
+            Granularity.QUARTER: (day.month + 2) // 3,
+            Granularity.YEAR: day.year,
+            Granularity.FISCAL_YEAR: fiscal_period[0],
+        }.get(self.granularity, fiscal_period[1])
+
+    def find_week(self, day: date) -> int:
+        """Return the week of the year of a day."""
+        fiscal, week_start = self.calendar.fiscal, self.calendar.week_start
+        if isinstance(fiscal, RetailCalendar) and fiscal.week_start == week_start:
+            return find_retail_week(RetailMonths(fiscal.weeks, fiscal.year_end), day)
+        return day.isocalendar().week if week_start == 1 else find_week_of_year(day, week_start)
+
+
+CUTS = st.builds(Cut, PERIODS, st.sampled_from(DAY_GRANULARITIES), CALENDARS)
 
 
 def test_the_first_day_is_one() -> None:
@@ -54,35 +122,58 @@ def test_the_first_day_is_one() -> None:
     assert to_date(1) == date(1970, 1, 1)
 
 
-@given(PERIODS, st.sampled_from(Granularity))
-def test_intervals_are_numbered_from_the_one_of_the_first_day(span: Period, granularity: Granularity) -> None:
-    buckets = cut_into_buckets(span, Mode.HISTOGRAM, granularity)
-    starts = sorted({find_interval_start(to_date(int(day)), granularity) for day in span.days})
-    assert buckets.labels == tuple(str(index) for index in range(len(starts)))
-    assert buckets.first_days == tuple(to_ordinal(start) for start in starts)
-    for day, bucket in zip(span.days, buckets.of_day, strict=True):
-        assert starts[bucket] == find_interval_start(to_date(int(day)), granularity)
+@given(CUTS)
+def test_intervals_are_numbered_from_the_one_of_the_first_day(cut: Cut) -> None:
+    buckets = cut.make_buckets(Mode.HISTOGRAM)
+    intervals = [list(days) for _, days in groupby(cut.days, cut.find_interval)]
+    assert buckets.labels == tuple(str(index) for index in range(len(intervals)))
+    assert list(buckets.of_day) == [index for index, days in enumerate(intervals) for _ in days]
+    for start, days in zip(map(to_date, buckets.first_days), intervals, strict=True):
+        assert cut.find_interval(start) == cut.find_interval(days[0]) != cut.find_interval(start - timedelta(days=1))
 
 
-@given(PERIODS, st.sampled_from(Granularity))
-def test_categories_are_those_of_the_days_of_the_period(span: Period, granularity: Granularity) -> None:
-    buckets = cut_into_buckets(span, Mode.AGGREGATION, granularity)
-    assert buckets.labels == tuple(
-        str(c) for c in sorted({find_category(to_date(int(day)), granularity) for day in span.days})
-    )
-    for day, bucket in zip(span.days, buckets.of_day, strict=True):
-        assert buckets.labels[bucket] == str(find_category(to_date(int(day)), granularity))
+@given(CUTS)
+def test_categories_are_those_of_the_days_of_the_period(cut: Cut) -> None:
+    buckets = cut.make_buckets(Mode.AGGREGATION)
+    categories = [cut.find_category(day) for day in cut.days]
+    assert buckets.labels == tuple(str(category) for category in sorted(set(categories)))
+    assert [buckets.labels[bucket] for bucket in buckets.of_day] == [str(category) for category in categories]
+    assert [to_date(day) for day in buckets.first_days] == [
+        cut.days[categories.index(category)] for category in sorted(set(categories))
+    ]
 
 
-@given(PERIODS, st.sampled_from(Mode), st.sampled_from(Granularity))
-def test_values_of_finer_columns_are_located_in_the_same_bucket(span: Period, mode: Mode, grain: Granularity) -> None:
-    buckets = cut_into_buckets(span, mode, grain)
+@given(CUTS, st.sampled_from(Mode))
+def test_values_of_finer_columns_are_located_in_the_same_bucket(cut: Cut, mode: Mode) -> None:
+    buckets = cut.make_buckets(mode)
     (column,) = buckets.columns
-    assert buckets.is_one_to_one
-    assert list(buckets.locate((column,), [bucket_numbers(span.days, column)])) == list(buckets.of_day)
-    assert list(buckets.locate(("day",), [span.days])) == list(buckets.of_day)
+    values = bucket_numbers(cut.span.days, column)
+    assert list(buckets.locate((column,), [values])) == list(buckets.of_day)
+    assert list(buckets.locate(("day",), [cut.span.days])) == list(buckets.of_day)
     if column in {"month", "year", "month_of_year"}:
-        assert list(buckets.locate(("month",), [bucket_numbers(span.days, "month")])) == list(buckets.of_day)
+        assert list(buckets.locate(("month",), [bucket_numbers(cut.span.days, "month")])) == list(buckets.of_day)
+    assert buckets.is_one_to_one == (len(set(values.tolist())) == len(buckets.labels))
+
+
+@pytest.mark.parametrize(
+    ("calendar", "granularity", "column"),
+    [
+        ({}, Granularity.QUARTER, "month"),
+        ({"weekStart": "sunday"}, Granularity.WEEK, "day"),
+        ({"fiscalYearStart": "02-01"}, Granularity.WEEK, "week"),
+        ({"fiscalYearStart": "02-01"}, Granularity.FISCAL_QUARTER, "month"),
+        ({"fiscalYearStart": "02-15"}, Granularity.FISCAL_QUARTER, "day"),
+        ({"retail": "4-5-4", "yearEnds": "saturday nearest 31 january"}, Granularity.FISCAL_MONTH, "day"),
+        ({"retail": "4-5-4", "yearEnds": "sunday nearest 31 january"}, Granularity.FISCAL_MONTH, "week"),
+    ],
+)
+@pytest.mark.parametrize("mode", Mode)
+def test_rows_of_the_longest_periods_are_read(
+    calendar: dict[str, str], granularity: Granularity, column: str, mode: Mode
+) -> None:
+    period = Period(to_ordinal(date(2023, 1, 10)), to_ordinal(date(2024, 8, 20)))
+    business_calendar = read_calendar(CalendarSettings.model_validate(calendar))
+    assert cut_into_buckets(period, mode, granularity, business_calendar).columns in {(column,), (f"iso{column}",)}
 
 
 def test_a_year_can_have_week_53() -> None:

@@ -90,13 +90,6 @@ def list_month_starts(fiscal: FiscalCalendar, year: int, months: int = 12) -> li
     return [to_date(int(day)) for day in fiscal.find_month_starts(numbers)]
 
 
-def plain_rule(fiscal: MonthlyCalendar | RetailCalendar) -> CalendarMonths | RetailMonths:
-    """Return a calendar as plain Python takes it."""
-    if isinstance(fiscal, MonthlyCalendar):
-        return CalendarMonths(fiscal.start_month, fiscal.start_day)
-    return RetailMonths(fiscal.weeks, fiscal.year_end)
-
-
 @pytest.mark.parametrize(("year", "first"), NRF_YEARS.items())
 def test_years_start_where_the_nrf_has_published(year: int, first: date) -> None:
     eve, start = NRF.number_months(to_days(first - timedelta(days=1), first)).tolist()
