@@ -65,7 +65,10 @@ class RequestedScope:
 
 @dataclass(frozen=True, slots=True)
 class RequestedKpi:
-    """One param: a KPI, its buckets and its scopes."""
+    """One param: a KPI, its buckets and its scopes.
+
+    position: of the param in the request, for messages.
+    """
 
     kpi: Kpi
     mode: Mode
@@ -73,6 +76,7 @@ class RequestedKpi:
     all: bool
     temporals: bool
     scopes: tuple[RequestedScope, ...]
+    position: int = 0
 
     def buckets(self, period: Period) -> Buckets | None:
         """Return the buckets to answer by; None when only the whole period is requested."""
