@@ -26,7 +26,7 @@ def estimate_cost(question: Question) -> int:
     cost = 0
     counts: dict[Scope, int] = {}
     for request in question.requested_kpis:
-        buckets = request.buckets(question.period)
+        buckets = question.buckets_of(request)
         width = 1 + (len(buckets.labels) if buckets is not None else 0)
         for by in request.scopes:
             if by.scope not in counts:

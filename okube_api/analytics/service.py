@@ -303,7 +303,7 @@ def _list_bucket_days(questions: Iterable[Question]) -> Mapping[str, list[str]]:
     days_by_granularity = {}
     for question in questions:
         for kpi_request in question.requested_kpis:
-            buckets = kpi_request.buckets(question.period)
+            buckets = question.buckets_of(kpi_request)
             if buckets is not None and kpi_request.mode is Mode.HISTOGRAM:
                 days = [to_date(day).isoformat() for day in buckets.first_days]
                 days_by_granularity[kpi_request.granularity.value] = days

@@ -34,6 +34,10 @@ SPAN_COLUMNS: Mapping[Span, tuple[str, ...]] = {
 }
 """The bucket numbers in rollup rows of each span; the first is also the row's part.  Others follow from these."""
 _DAYS_AND_MONTHS = (Span.DAY, Span.MONTH)
+ELAPSED, HOUR_OF_DAY, MINUTE_OF_DAY = "elapsed_min", "hour_of_day", "minute_of_day"
+"""Columns of facts whose rows happen at an instant.  `elapsed_min`: the minutes that really passed since the local
+midnight of the row's day, rounded down to hours (to half hours in a zone whose clock moves by half an hour).  The others
+are what the local clock showed: hour 0 to 23, and minute of the day 0 to 1439."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ class Fact:
     weight: the column of the user's weight in thousandths; None when there is no uplift.
     is_stored: False when one grain has all columns among its dimensions: its rows by day hold everything, and the
         fact's own rows are not stored.
+    starts_later: whether a row can start after its day, because it belongs to the day of a longer stay.
     """
 
     name: str
@@ -122,6 +127,7 @@ class Fact:
     grains: tuple[Grain, ...]
     weight: str | None = "weight"
     is_stored: bool = True
+    starts_later: bool = False
 
     @property
     def table(self) -> Table:
@@ -149,6 +155,11 @@ class Fact:
     def has_users(self) -> bool:
         """Whether each row belongs to a user."""
         return any(column.name == "user" for column in self.columns)
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether each row happens at an instant, whose hour is known."""
+        return any(column.name == ELAPSED for column in self.columns)
 
     @property
     def tables(self) -> tuple[Table, ...]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from okube_api.catalogue.buckets import first_day, month_number
 from okube_api.catalogue.expressions.numbers import Distinct, Minus, Plus, ScopedNumber
-from okube_api.catalogue.fact import DAY_COLUMNS, Fact, Grain, Measure, Span
+from okube_api.catalogue.fact import DAY_COLUMNS, ELAPSED, Fact, Grain, Measure, Span
 from okube_api.catalogue.scopes import ATTRIBUTES, PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term, UserSet
 from okube_api.catalogue.value import Value
-from okube_api.engine.calendar import Period
+from okube_api.engine.calendar import Buckets, Period
 from okube_api.engine.plan import Need, Pass, PeriodPart, Plan, RejectedSource
 from okube_api.engine.question import Question
 from okube_api.engine.row_conditions import get_scope_column, select_rows
@@ -81,13 +81,13 @@ def _collect_needs(question: Question) -> dict[_NeedKey, Need]:
     """Return the need of each term by each scope and the columns that determine the bucket."""
     needs: dict[_NeedKey, Need] = {}
     for request in question.requested_kpis:
-        buckets = request.buckets(question.period)
+        buckets = question.buckets_of(request)
         time_columns = buckets.columns if buckets else ()
         for scope in (by.scope for by in request.scopes):
             for term in question.value_of(request.kpi).terms(scope):
                 key = (term, scope, time_columns)
                 if key not in needs:
-                    needs[key] = _build_need(term, scope, time_columns, question)
+                    needs[key] = _build_need(term, scope, buckets, question)
     return needs
 
 
@@ -101,7 +101,7 @@ def _find_counted_needs(question: Question, needs: Mapping[_NeedKey, Need]) -> f
     counted: set[Need] = set()
     merged: set[Need] = set()
     for request in question.requested_kpis:
-        buckets = request.buckets(question.period)
+        buckets = question.buckets_of(request)
         merges = buckets is None or not buckets.is_one_to_one
         value = question.value_of(request.kpi)
         for by in request.scopes:
@@ -130,15 +130,26 @@ def _list_counted(value: Value, scope: Scope) -> Iterator[UserSet]:
             yield value.sets[0]
 
 
-def _build_need(term: Term, scope: Scope, time_columns: _TimeColumns, question: Question) -> Need:
+def _build_need(term: Term, scope: Scope, buckets: Buckets | None, question: Question) -> Need:
     daily = isinstance(term, Sums) and term.daily
+    times: _TimeColumns = ()
+    zone: tuple[str, ...] = ()
+    if buckets is not None and not daily:
+        times = buckets.columns_of(term.slice.fact, by_first=_counts_first_rows(term, question))
+        if buckets.needs_zone(times) and term.slice.place is not None:
+            zone = (term.slice.place[1],)
     shared = isinstance(term, Sums) and term.shared and (question.some_sites or scope is Scope.SITES)
     return Need(
         term,
         get_scope_column(term, scope),
-        ("day",) if daily else time_columns,
-        ("campaign", "site") if shared else (),
+        ("day",) if daily else times,
+        ("campaign", "site") if shared else zone,
     )
+
+
+def _counts_first_rows(term: Term, question: Question) -> bool:
+    """Return whether rows of a day count once, because a filter may leave out the first, which is marked."""
+    return isinstance(term, Sums) and bool(find_unsummable_measure(term, select_rows(term, question).columns))
 
 
 # -- which source ------------------------------------------------------------------------------------------------
@@ -265,7 +276,9 @@ class _Family:
         """Return a plan that counts the distinct values of the columns of a mark, by day."""
         columns = {column.name for column in part.table.columns}
         keys = dict.fromkeys((*by, "day", *(column for column in mark.distinct_by if column in columns)))
-        return Aggregate(Aggregate(part.table, where, tuple(keys)), EVERYTHING, by, (Count(mark.name),))
+        first = (Min(ELAPSED, ELAPSED),) if ELAPSED in keys else ()  # counted in the hour of the first row of the day
+        rows = Aggregate(part.table, where, tuple(key for key in keys if key != ELAPSED), first)
+        return Aggregate(rows, EVERYTHING, by, (Count(mark.name),))
 
     def _sum(self, measure: Measure, uplift: bool) -> Sum | Count:
         weight = self.fact.weight if uplift and measure.weighted else None

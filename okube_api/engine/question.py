@@ -8,9 +8,11 @@ from okube_api.catalogue.kpi import Kpi
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.catalogue.terms import Term
 from okube_api.catalogue.value import Value
-from okube_api.engine.calendar import Buckets, Granularity, Mode, Period, cut_into_buckets
+from okube_api.engine.calendar import HOURLY, Buckets, Granularity, Mode, Period, cut_into_buckets
 from okube_api.engine.campaigns import CampaignRecord
+from okube_api.engine.hour_buckets import cut_into_hours
 from okube_api.engine.notes import Note
+from okube_api.engine.place_zones import ONE_ZONE, PlaceZones
 from okube_api.engine.time_filters import DaySelection, OpeningInterval, has_day_filter
 
 
@@ -78,10 +80,6 @@ class RequestedKpi:
     scopes: tuple[RequestedScope, ...]
     position: int = 0
 
-    def buckets(self, period: Period) -> Buckets | None:
-        """Return the buckets to answer by; None when only the whole period is requested."""
-        return cut_into_buckets(period, self.mode, self.granularity) if self.temporals else None
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -93,6 +91,7 @@ class Question:
     weekdays, days, hours, openings: the filters on time (see `TimeFilters`).
     alternatives: groups of filters; a row must pass at least one filter of each group.
     edges: the lower edges of the application's bands, ascending.
+    zones: the time zones of the places, for buckets by hour.
     labels: the resources that an answer may name, by `_id`.
     campaigns: the campaigns of the application, by `_id`.
     selected_campaigns: those that pass every filter on campaigns, levers and extras; None without such a filter.
@@ -121,6 +120,7 @@ class Question:
     openings: tuple[OpeningInterval, ...] | None = None
     alternatives: tuple[tuple[RowFilter, ...], ...] = ()
     named_values: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
+    zones: PlaceZones = ONE_ZONE
     labels: Mapping[str, Label] = field(default_factory=dict)
     campaigns: Mapping[str, CampaignRecord] = field(default_factory=dict)
     selected_campaigns: tuple[str, ...] | None = None
@@ -130,6 +130,14 @@ class Question:
     subquery_results: Mapping[tuple[str, PlaceRole], tuple[str, ...]] = field(default_factory=dict)
     complete_facts: frozenset[str] = frozenset()
     notes: tuple[Note, ...] = ()
+
+    def buckets_of(self, request: RequestedKpi) -> Buckets | None:
+        """Return the buckets to answer a param by; None when only the whole period is requested."""
+        if not request.temporals:
+            return None
+        if request.granularity in HOURLY:
+            return cut_into_hours(self.period, request.mode, request.granularity, self.zones.names)
+        return cut_into_buckets(self.period, request.mode, request.granularity)
 
     def value_of(self, kpi: Kpi) -> Value:
         """Return the expression of a KPI under the filters of the question."""

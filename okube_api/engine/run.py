@@ -130,7 +130,7 @@ def evaluate_question(
     kpi_results = []
     values = values_before
     for request in question.requested_kpis:
-        buckets = request.buckets(question.period)
+        buckets = question.buckets_of(request)
         for by in request.scopes:
             check_stopped()
             key = (by.scope, buckets)
@@ -157,7 +157,7 @@ def check_certain_values(question: Question, most_values: int | None, values_bef
         return
     values = values_before
     for request in question.requested_kpis:
-        buckets = request.buckets(question.period)
+        buckets = question.buckets_of(request)
         for by in request.scopes:
             if by.scope is Scope.GLOBALS:
                 values += request.all + (len(buckets.labels) if buckets is not None else 0)

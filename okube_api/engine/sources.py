@@ -7,7 +7,7 @@ rows.  If none can, the fact itself is read.
 
 from dataclasses import dataclass
 
-from okube_api.catalogue.fact import Fact, Grain, Measure, Span
+from okube_api.catalogue.fact import DAY_COLUMNS, Fact, Grain, Measure, Span
 from okube_api.catalogue.terms import Sums, Term, UserSet
 from okube_api.engine.plan import Need, RejectedSource
 
@@ -22,7 +22,7 @@ class SourceChoice:
 
 def choose_source(need: Need, columns: frozenset[str]) -> SourceChoice:
     """Choose the smallest source that can answer a need under a condition that names these columns."""
-    fact, required = need.term.slice.fact, columns | need.dimensions
+    fact, required = need.term.slice.fact, columns | need.dimensions | _list_hour_columns(need)
     problems = [(grain, _find_problem(grain, need.term, required)) for grain in fact.grains]
     usable = [grain for grain, problem in problems if problem is None]
     if not usable:
@@ -41,10 +41,15 @@ def choose_source(need: Need, columns: frozenset[str]) -> SourceChoice:
 
 def find_smallest_grain(need: Need, columns: frozenset[str]) -> Grain | None:
     """Return the grain of the fewest dimensions that can answer a need; None when none can."""
-    required = columns | need.dimensions
+    required = columns | need.dimensions | _list_hour_columns(need)
     grains = need.term.slice.fact.grains
     usable = [grain for grain in grains if _find_problem(grain, need.term, required) is None]
     return min(usable, key=_count_dimensions, default=None)
+
+
+def _list_hour_columns(need: Need) -> frozenset[str]:
+    """Return the time columns of a need that rollups have only as dimensions."""
+    return frozenset(need.time_columns).difference(DAY_COLUMNS)
 
 
 def _find_problem(grain: Grain, term: Term, required: frozenset[str]) -> tuple[str, tuple[str, ...]] | None:

@@ -129,7 +129,10 @@ class RowReader:
         if self.buckets is None:
             return TermRows(source, table, scope_values, None)
         times = [table.column(column).to_numpy() for column in source.time_columns]
-        return TermRows(source, table, scope_values, self.buckets.locate(source.time_columns, times))
+        zones = None
+        if need.term.slice.place is not None and self.buckets.needs_zone(source.time_columns):
+            zones = self.question.zones.number_rows(table.column(need.term.slice.place[1]))
+        return TermRows(source, table, scope_values, self.buckets.locate(source.time_columns, times, zones))
 
     def _expand_pass(self, number: int, column: str | None) -> tuple[Ints, pa.Table]:
         """Return the scope value of each row of a pass, and the rows, repeated or summed for each of several values."""
