@@ -16,6 +16,7 @@ class Bands(StrEnum):
     VISITS = "visits"
     DELAY = "delay"
     GAP = "gap"
+    BASKET = "basket"
 
 
 def find_bands(values: Ints, edges: Sequence[int]) -> Ints:

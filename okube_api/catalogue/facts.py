@@ -13,6 +13,7 @@ _MAX_SECONDS = 2**29  # 17 years
 _MAX_DAYS = 2**18  # 700 years
 _MAX_METRES = 2**25  # half of the equator
 _MAX_VOLUME = 10**12  # of a delivery
+_MAX_AMOUNT_MICRO = 10**15  # of a purchase
 
 # -- GPS stays of the panel ------------------------------------------------------------------------------
 
@@ -102,8 +103,9 @@ BAND_EDGES = Table("band_edges", (Column("bands", ColumnType.TEXT), Column("edge
 
 # -- the version of the rollups that the rows of a fact are in: partition 0 of an application -----------------
 
-ROLLUP_VERSION = 2
-"""Version 2 has rows by week, the grain `zone` of stays, and the sizes of sets.  No row of a fact means version 1."""
+ROLLUP_VERSION = 3
+"""Version 2 has rows by week, the grain `zone` of stays, and the sizes of sets; version 3 has purchases, and visitors
+who are new.  No row of a fact means version 1."""
 ROLLUP_VERSIONS = Table("rollup_versions", (Column("fact", ColumnType.TEXT), Column("version", ColumnType.INTEGER)))
 
 # -- stays of devices at sites, by Wi-Fi -------------------------------------------------------------------
@@ -231,6 +233,10 @@ OUTCOMES = Fact(
     columns=(
         *_OUTCOME_COLUMNS,
         Column("start", ColumnType.INTEGER),  # of the visit or purchase: milliseconds since 1970, UTC
+        # 1 on the user's first visit of the day at the site: no visit there in the 12 months before this day
+        Column("new_place", ColumnType.INTEGER),
+        # 1 on the user's first visit of the day: no visit to any site of the application in these months
+        Column("new_application", ColumnType.INTEGER),
         # campaigns (_id) in order, consecutive repeats collapsed; empty when not attributed
         Column("path", ColumnType.TEXTS),
         Column("attributed", ColumnType.INTEGER),  # 1: the path is not empty
@@ -242,7 +248,7 @@ OUTCOMES = Fact(
         Column("delay_band", ColumnType.INTEGER),  # -1 when unknown
     ),
     measures=(*_OUTCOME_MEASURES, DELAY),
-    members=(VISITORS,),
+    members=(VISITORS, NEW_AT_PLACE, NEW),
     grains=(
         Grain("site", ("site", "channel", "attributed"), _OUTCOME_MEASURES, members=(VISITORS,)),
         Grain("campaigns", ("channel", "attributed", "campaigns"), _OUTCOME_MEASURES, spans=_ALL_SPANS),
@@ -250,6 +256,40 @@ OUTCOMES = Fact(
         Grain("delay", ("credited", "channel", "attributed", "delay_band"), (VISITS, DELAY)),
         Grain("site_touch", ("site", "channel", "attributed", "touch_kind"), (VISITS,)),
         Grain("site_delay", ("site", "channel", "attributed", "delay_band"), (VISITS, DELAY)),
+        Grain(
+            "visitors",
+            ("site", "channel"),
+            (VISITS,),
+            members=(VISITORS, NEW_AT_PLACE, NEW),
+            spans=_ALL_SPANS,
+            since=3,
+        ),
+    ),
+)
+
+AMOUNT = Measure("amount", "amount_micro", max_value=_MAX_AMOUNT_MICRO)
+REFUNDED = Measure("refunded", "refund_micro", max_value=_MAX_AMOUNT_MICRO)
+_PURCHASE_MEASURES = (PURCHASES, AMOUNT, REFUNDED)
+
+PURCHASE_FACT = Fact(
+    "purchases",  # one row per purchase or refund, attributed or not, on its local day
+    columns=(
+        Column("site", ColumnType.TEXT),
+        Column("channel", ColumnType.TEXT),  # offline or online
+        Column("user", ColumnType.INTEGER),
+        Column("weight", ColumnType.INTEGER),  # thousandths
+        Column("start", ColumnType.INTEGER),  # milliseconds since 1970, UTC
+        Column("purchase_count", ColumnType.INTEGER),  # 1; 0 for a refund
+        Column("amount_micro", ColumnType.INTEGER),  # of a purchase, 0 for a refund: millionths of the currency
+        Column("refund_micro", ColumnType.INTEGER),  # of a refund, positive; 0 for a purchase
+        Column("basket_band", ColumnType.INTEGER),  # of the amount; -1 for a refund
+        Column("attributed", ColumnType.INTEGER),  # 1: its outcome is attributed to a campaign
+    ),
+    measures=_PURCHASE_MEASURES,
+    members=(),
+    grains=(
+        Grain("site", ("site", "channel", "attributed"), _PURCHASE_MEASURES, spans=_ALL_SPANS, since=3),
+        Grain("basket_band", ("site", "channel", "basket_band"), (PURCHASES,), since=3),
     ),
 )
 
@@ -336,6 +376,7 @@ FACTS: tuple[Fact, ...] = (
     PRESENCE_EXITS,
     PRESENCE_PASSAGE_EXITS,
     OUTCOMES,
+    PURCHASE_FACT,
     COHORTS,
     CREDITS,
     EXPOSURES,

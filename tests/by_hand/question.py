@@ -52,6 +52,7 @@ class Question:
     levers: Filter | None = None
     extras: Filter | None = None
     equipments: Filter | None = None
+    channels: Filter | None = None
     weekdays: frozenset[int] | None = None  # 1 is Monday
 
     def days(self) -> list[date]:

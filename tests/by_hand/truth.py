@@ -11,6 +11,7 @@ BANDS: Mapping[str, tuple[int, ...]] = {
     "visits": (1, 2, 3, 4, 5, 6, 11),  # visitor-days of a user
     "delay": (0, 1, 2, 3, 7, 14, 30),  # days of 24 hours
     "gap": (1, 2, 8, 32, 91),  # days between visitor-days
+    "basket": (0, 10, 20, 50, 100, 200, 500),  # amounts of purchases
 }
 WINDOWS: Mapping[str, int] = {"click": 30, "print": 7, "opening": 7}  # days
 

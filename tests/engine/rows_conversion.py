@@ -4,9 +4,10 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from okube_api.catalogue.buckets import to_ordinal
-from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
+from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES, PURCHASE_FACT
 
 from tests.by_hand.paths import Outcome, list_outcomes
+from tests.by_hand.performance import mark_new_visitors
 from tests.by_hand.question import local_day
 from tests.by_hand.truth import Truth
 from tests.engine.memory import Row, find_band
@@ -21,9 +22,13 @@ def build_conversion_facts(truth: Truth) -> dict[str, list[Row]]:
     outcomes = list_outcomes(truth)
     return {
         OUTCOMES.name: [
-            _day_columns(outcome.day) | _outcome_columns(outcome, numbers) | _touch_columns(outcome, truth)
-            for outcome in outcomes
+            _day_columns(outcome.day)
+            | _outcome_columns(outcome, numbers)
+            | _touch_columns(outcome, truth)
+            | {"new_place": int(mark.here), "new_application": int(mark.anywhere)}
+            for outcome, mark in zip(outcomes, mark_new_visitors(truth), strict=True)
         ],
+        PURCHASE_FACT.name: [row for outcome in outcomes for row in _build_purchases(outcome, truth, numbers)],
         COHORTS.name: [
             _day_columns(outcome.credited_day) | _outcome_columns(outcome, numbers)
             for outcome in outcomes
@@ -85,6 +90,23 @@ def _touch_columns(outcome: Outcome, truth: Truth) -> Row:
         "delay_s": delay_s,
         "delay_band": find_band(delay_s, tuple(days * DAY_S for days in truth.bands["delay"])),
     }
+
+
+def _build_purchases(outcome: Outcome, truth: Truth, numbers: dict[str, int]) -> list[Row]:
+    edges = truth.bands["basket"]
+    return [
+        _day_columns(outcome.day)
+        | _user_columns(outcome, numbers)
+        | {
+            "start": _to_ms(purchase.at),
+            "purchase_count": int(purchase.amount >= 0),
+            "amount_micro": int(max(purchase.amount, 0) * 1_000_000),
+            "refund_micro": int(max(-purchase.amount, 0) * 1_000_000),
+            "basket_band": -1 if purchase.amount < 0 else sum(edge <= purchase.amount for edge in edges) - 1,
+            "attributed": int(bool(outcome.path)),
+        }
+        for purchase in outcome.purchases
+    ]
 
 
 def _build_credits(outcome: Outcome, numbers: dict[str, int]) -> list[Row]:

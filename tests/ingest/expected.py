@@ -22,7 +22,7 @@ from tests.ingest.derive.tables import expect_presence_rows, number_names
 from tests.ingest.rows import Row, replace_numbers, to_comparable
 
 PRESENCE_FACTS = (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
-ALL = ("geo_stays", "panelists", "outcomes", "cohorts", "credits", "exposures", "deliveries", "presence")
+ALL = ("geo_stays", "panelists", "outcomes", "purchases", "cohorts", "credits", "exposures", "deliveries", "presence")
 """Prefixes of the names of all tables of facts."""
 
 

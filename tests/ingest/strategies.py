@@ -208,7 +208,7 @@ def small_events(world: SmallWorld) -> st.SearchStrategy[dict[str, list[Json]]]:
                     user,
                     st.sampled_from([site.id for site in sites]),
                     moments,
-                    st.sampled_from((0, 12.35)),
+                    st.sampled_from((0, 12.35, 99.99, -12.35, -20)),
                     st.sampled_from((None, "o1")),
                 ),
                 max_size=8,

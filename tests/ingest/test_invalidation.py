@@ -56,7 +56,14 @@ async def test_facts_are_the_same_as_with_the_resources_from_the_start(empty_sto
     truth, own = app.truth, app.application.id
     site, deleted, campaign, poi = truth.sites[0], truth.equipments[1], truth.campaigns[0], truth.pois[0]
     windows = {"click": 2, "print": 1, "opening": 1}
-    bands = {"dwell": [0, 1000], "distance": [0, 500, 5000], "visits": [1], "delay": [0, 5], "gap": [1, 3]}
+    bands = {
+        "dwell": [0, 1000],
+        "distance": [0, 500, 5000],
+        "visits": [1],
+        "delay": [0, 5],
+        "gap": [1, 3],
+        "basket": [0, 40],
+    }
 
     await update_and_wait(
         app, SITES, site.id, {"timezone": "America/New_York"}, ResourceChange("sites", (site.id,), ChangeKind.TIMEZONE)
@@ -142,6 +149,7 @@ async def test_counts_stay_in_the_bands_that_they_were_made_with_until_the_rebui
         Bands.VISITS: (1, 9),
         Bands.DELAY: (0, 2),
         Bands.GAP: (1, 4),
+        Bands.BASKET: (0, 15),
     }
 
     async def read_state() -> tuple[Any, set[int]]:

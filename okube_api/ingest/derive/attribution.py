@@ -1,4 +1,4 @@
-"""Attributes outcomes to touches: rows of outcomes with their paths, of credits, and of cohorts.
+"""Attributes outcomes to touches: rows of outcomes with their paths, of their purchases, of credits, and of cohorts.
 
 For the outcomes of local days, `refresh/conversion.py` reads the events of `day_dependencies.find_required_ranges`,
 calls `derive_conversion`, and replaces the days of each block.  Then, for the days of the credited touches of the rows
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.catalogue.bands import find_bands
-from okube_api.catalogue.facts import COHORTS, CREDITS, OUTCOMES
+from okube_api.catalogue.facts import COHORTS, CREDITS, OUTCOMES, PURCHASE_FACT
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.clock import DAY_S
 from okube_api.ingest.columns.columns import (
@@ -28,11 +28,13 @@ from okube_api.ingest.columns.columns import (
 )
 from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.columns.sort_codes import to_sort_codes
-from okube_api.ingest.derive.outcomes import Outcomes, derive_outcomes
+from okube_api.ingest.derive.outcomes import Outcomes, Purchases, derive_outcomes
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS, Paths, Touches, Windows, build_paths, prepare_touches
 from okube_api.store.arrays import Codes, Ints
 
 _CHANNELS = ("offline", "online")
+_MICRO = 1_000_000
+_UNKNOWN_BAND = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +44,7 @@ class AttributionContext:
     timezone: that of the application.  sites: (site, timezone, online as boolean).
     weights: (user, weight in thousandths); users without a row have the weight 1.
     delay_edges: lower edges of the bands of delay, in days.
+    basket_edges: lower edges of the bands of amounts, in the application's currency.
     """
 
     timezone: str
@@ -49,18 +52,21 @@ class AttributionContext:
     windows: Windows
     weights: pa.Table
     delay_edges: Sequence[int]
+    basket_edges: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
 class ConversionBlock:
     """Rows of the local days of `span`: about 100,000 outcomes in all, or those of one day.
 
-    outcomes: in order of day, site, user and time.  credits: in the same order, then by campaign; None where they were
-    not requested.
+    outcomes: in order of day, site, user and time, without their recency flags.
+    purchases: in order of their outcomes, then of time and amount.
+    credits: in the order of outcomes, then by campaign; None where they were not requested.
     """
 
     span: DayRange
     outcomes: pa.Table
+    purchases: pa.Table
     credits: pa.Table | None
 
 
@@ -79,7 +85,7 @@ def derive_conversion(
     Instants are in ms, UTC.  Events of unknown sites and of campaigns without windows are left out.
     """
     sites = context.sites.sort_by("site")
-    outcomes = derive_outcomes(visits, purchases, sites, span)
+    outcomes, bought = derive_outcomes(visits, purchases, sites, span)
     indexed_touches = prepare_touches(touches, context.windows, outcomes.user)
     for days, part in split_days(outcomes.day, span):
         of_block = outcomes.take(part)
@@ -87,8 +93,12 @@ def derive_conversion(
         paths = build_paths(indexed_touches, of_block.user, of_block.at_ms)
         campaigns = _count_campaigns(indexed_touches, paths)
         attributed = _AttributedOutcomes(of_block, weight, indexed_touches, paths, campaigns)
-        credit_rows = _build_credits(attributed, sites) if with_credits else None
-        yield ConversionBlock(days, _build_outcomes(attributed, sites, context), credit_rows)
+        yield ConversionBlock(
+            days,
+            _build_outcomes(attributed, sites, context),
+            _build_purchases(attributed, bought.of_outcomes(part), sites, context),
+            _build_credits(attributed, sites) if with_credits else None,
+        )
 
 
 def look_up_weights(weights: pa.Table, user: Ints) -> Ints:
@@ -168,6 +178,27 @@ def _build_outcomes(attributed: _AttributedOutcomes, sites: pa.Table, context: A
         "delay_band": np.where(has_delay, delay_band, -1),
     }
     return build_fact_table(OUTCOMES, outcomes.day, columns)
+
+
+def _build_purchases(
+    attributed: _AttributedOutcomes, bought: Purchases, sites: pa.Table, context: AttributionContext
+) -> pa.Table:
+    outcomes, outcome = attributed.outcomes, bought.outcome
+    is_purchase = bought.amount_micro >= 0
+    amount_micro = np.where(is_purchase, bought.amount_micro, 0)
+    band = find_bands(amount_micro, [edge * _MICRO for edge in context.basket_edges])
+    columns = {
+        **_build_site_columns(sites, outcomes.site[outcome]),
+        "user": outcomes.user[outcome],
+        "weight": attributed.weight[outcome],
+        "start": bought.at_ms,
+        "purchase_count": is_purchase.astype(np.int64),
+        "amount_micro": amount_micro,
+        "refund_micro": np.where(is_purchase, 0, -bought.amount_micro),
+        "basket_band": np.where(is_purchase, band, _UNKNOWN_BAND),
+        "attributed": (attributed.paths.counts[outcome] > 0).astype(np.int64),
+    }
+    return build_fact_table(PURCHASE_FACT, outcomes.day[outcome], columns)
 
 
 def _build_credits(attributed: _AttributedOutcomes, sites: pa.Table) -> pa.Table:

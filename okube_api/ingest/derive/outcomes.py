@@ -1,4 +1,4 @@
-"""Derives outcomes: visits with their purchases, and purchases without a visit."""
+"""Derives outcomes (visits with their purchases, and purchases without a visit), and purchases with their outcomes."""
 
 from dataclasses import dataclass, fields
 
@@ -38,15 +38,38 @@ class Outcomes:
         """Return the outcomes that an index, a mask or a slice selects."""
         return Outcomes(*(getattr(self, field.name)[which] for field in fields(self)))
 
-    def __add__(self, other: "Outcomes") -> "Outcomes":
-        """Return the outcomes of both, sorted."""
+    def append(self, other: "Outcomes") -> tuple["Outcomes", Ints]:
+        """Return the outcomes of both, sorted, and the position there of each of these and then of the others."""
         pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
         columns = [np.concatenate(pair) for pair in pairs]
-        return Outcomes(*columns).take(sort_order(*columns))
+        by = sort_order(*columns)
+        positions = np.empty(len(by), np.int64)
+        positions[by] = np.arange(len(by))
+        return Outcomes(*columns).take(by), positions
 
 
-def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span: DayRange) -> Outcomes:
-    """Return the outcomes of the local days of `span`.
+@dataclass(frozen=True, slots=True, eq=False)
+class Purchases:
+    """Purchases and refunds, one array element each, in order of their outcomes, then of time and amount.
+
+    outcome: the index of the outcome that each belongs to; it has the purchase's day, site and user.
+    at_ms: UTC.  amount_micro: negative for a refund.
+    """
+
+    outcome: Ints
+    at_ms: Ints
+    amount_micro: Ints
+
+    def of_outcomes(self, part: slice) -> "Purchases":
+        """Return the purchases of the outcomes of a slice, with indices into the slice."""
+        low, high = np.searchsorted(self.outcome, (part.start, part.stop))
+        return Purchases(self.outcome[low:high] - part.start, self.at_ms[low:high], self.amount_micro[low:high])
+
+
+def derive_outcomes(
+    visits: pa.Table, purchases: pa.Table, sites: pa.Table, span: DayRange
+) -> tuple[Outcomes, Purchases]:
+    """Return the outcomes of the local days of `span`, and their purchases.
 
     visits: (user, site, at).  purchases: (user, site, at, amount_micro).  sites: (site, timezone) by `_id`.
     A purchase belongs to the latest visit of its user, site and local day at or before the purchase.
@@ -57,8 +80,11 @@ def derive_outcomes(visits: pa.Table, purchases: pa.Table, sites: pa.Table, span
     has_visit, size = visit >= 0, len(visited.day)
     revenue = sum_by_position(visit[has_visit], bought.revenue_micro[has_visit], size)
     purchase_count = count_by_group(visit[has_visit & (bought.purchase_count > 0)], size)
-    outcomes = Outcomes(visited.day, visited.site, visited.user, visited.at_ms, visited.visit, purchase_count, revenue)
-    return outcomes + bought.take(~has_visit)
+    of_visits = Outcomes(visited.day, visited.site, visited.user, visited.at_ms, visited.visit, purchase_count, revenue)
+    outcomes, positions = of_visits.append(bought.take(~has_visit))
+    outcome = positions[np.where(has_visit, visit, size + np.cumsum(~has_visit) - 1)]
+    by = sort_order(outcome, bought.at_ms, bought.revenue_micro)
+    return outcomes, Purchases(outcome[by], bought.at_ms[by], bought.revenue_micro[by])
 
 
 def _index_events(events: pa.Table, sites: pa.Table, span: DayRange) -> Outcomes:

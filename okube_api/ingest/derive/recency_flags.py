@@ -1,6 +1,7 @@
 """Computes the recency flags of stays: first of its visitor-day, days since the previous one, new here, new anywhere.
 
-A *location* is where a user can be new: the zone of a place, a site or an equipment, depending on the fact.
+A *location* is where a user can be new: the zone of a place, a site or an equipment, depending on the fact.  Outcomes
+have flags, too: their visits are stays here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.bands import find_bands
-from okube_api.ingest.columns.columns import sort_order, to_codes, to_integers
+from okube_api.ingest.columns.columns import mark_group_starts, sort_order, to_codes, to_integers
 from okube_api.ingest.columns.sort_codes import fill_nulls, to_sort_codes
 from okube_api.ingest.derive.recency import (
     NEVER_SEEN,
@@ -43,15 +44,29 @@ class RecencyKeys:
         the whole application.
     by_stay: whether a stay has several rows, of which the first has rank 1, and which are new to the application
         together.
+    stay_flag: the column that is 1 on rows that are stays, and 0 on others, which have no flags; None if all are stays.
+    tie_breakers: the columns that sort the stays of a user that start at a location at the same instant.
     """
 
     columns: Mapping[str, Sequence[str]]
     counts_anywhere: Flags
     by_stay: bool = False
+    stay_flag: str | None = None
+    tie_breakers: tuple[str, ...] = ("dwell_s",)
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """The columns of rows that flags depend on."""
+        of_stay = ("site", "rank") if self.by_stay else ()
+        flag = (self.stay_flag,) if self.stay_flag else ()
+        names = (*self.columns, *of_stay, *flag, "user", "start", *self.tie_breakers, "day")
+        return tuple(dict.fromkeys(names))
 
     def find_locations(self, rows: pa.Table) -> tuple[Ints, Ints]:
-        """Return the indices of the rows whose location exists, and the numbers of their locations."""
+        """Return the indices of the stays whose location exists, and the numbers of their locations."""
         location, exists = np.zeros(rows.num_rows, np.int64), np.ones(rows.num_rows, np.bool_)
+        if self.stay_flag:
+            exists &= to_integers(rows[self.stay_flag]) == 1
         for name, values in self.columns.items():
             codes = to_codes(rows[name], values)
             exists &= codes >= 0
@@ -77,20 +92,21 @@ class StayRows:
     """The columns of a fact's rows that flags depend on, of rows whose location exists.
 
     row: the index of each row among all rows.  stay: rows with the same number are new to the application together.
+    tie_rank: sorts the rows of one user, location and start.
     """
 
     row: Ints
     user: Ints
     location: Ints
     start_ms: Ints
-    dwell_s: Ints
+    tie_rank: Ints
     day: Ints
     stay: Ints
 
     @property
     def order(self) -> Ints:
         """The permutation that sorts the rows as facts are stored."""
-        return sort_order(self.day, self.location, self.user, self.start_ms, self.dwell_s)
+        return sort_order(self.day, self.location, self.user, self.start_ms, self.tie_rank)
 
     def take(self, numbers: Ints) -> "StayRows":
         """Return the rows at these positions."""
@@ -111,13 +127,26 @@ NO_STAY_ROWS = StayRows(*(np.empty(0, np.int64),) * 7)
 def index_stay_rows(rows: pa.Table, keys: RecencyKeys) -> StayRows:
     """Return the columns that flags depend on, of the rows whose location exists."""
     numbers, location = keys.find_locations(rows)
-    user, start_ms, dwell_s, day = (to_integers(rows[name])[numbers] for name in ("user", "start", "dwell_s", "day"))
+    user, start_ms, day = (to_integers(rows[name])[numbers] for name in ("user", "start", "day"))
+    tie_rank = _rank_rows(rows, keys.tie_breakers)[numbers]
     stay = np.arange(len(numbers))
     if keys.by_stay and len(numbers):
         site, rank = to_sort_codes(rows["site"])[numbers], to_integers(rows["rank"])[numbers]
         by = sort_order(user, site, start_ms, rank)
         stay[by] = np.cumsum(rank[by] == 1)
-    return StayRows(numbers, user, location, start_ms, dwell_s, day, stay)
+    return StayRows(numbers, user, location, start_ms, tie_rank, day, stay)
+
+
+def _rank_rows(rows: pa.Table, columns: Sequence[str]) -> Ints:
+    """Return integers that sort rows by these columns."""
+    if len(columns) == 1:
+        return to_integers(rows[columns[0]])
+    codes = [to_sort_codes(rows[name]) for name in columns]
+    by = sort_order(*codes)
+    ranks = np.empty(len(by), np.int64)
+    if len(by):
+        ranks[by] = np.cumsum(mark_group_starts(*(code[by] for code in codes)))
+    return ranks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,14 +192,14 @@ def compute_flags(
     visitor_day, new_place, new_application, gap_d = np.zeros((4, size), np.int64)
     # At each location: the flags of a visitor-day are set on its first row.
     at_location = find_visitor_days(
-        keys.make_keys(stays.user, stays.location), stays.day, (stays.start_ms, stays.dwell_s), before.at_location
+        keys.make_keys(stays.user, stays.location), stays.day, (stays.start_ms, stays.tie_rank), before.at_location
     )
     visitor_day[at_location.row] = 1
     new_place[at_location.row] = at_location.is_new
     gap_d[at_location.row] = np.where(at_location.previous_day > 0, at_location.gap_d, 0)
     # Anywhere: the flag is set on all rows of the user's first stay of the day at a location that counts.
     rows = np.flatnonzero(keys.counts_anywhere[stays.location])
-    tie_breakers = (stays.start_ms[rows], stays.location[rows], stays.dwell_s[rows])
+    tie_breakers = (stays.start_ms[rows], stays.location[rows], stays.tie_rank[rows])
     anywhere = find_visitor_days(stays.user[rows], stays.day[rows], tie_breakers, before.anywhere)
     new_stays = stays.stay[rows[anywhere.row[anywhere.is_new]]]
     new_application[np.isin(stays.stay, new_stays)] = 1

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
+from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES, PURCHASE_FACT
 from okube_api.clock import DAY_MS
 from okube_api.ingest.columns.columns import DayRange, find_distinct, to_codes, to_integers
 from okube_api.ingest.columns.local_days import to_local_days
@@ -23,6 +23,7 @@ from okube_api.ingest.derive.day_dependencies import (
 from okube_api.ingest.derive.exposures import derive_deliveries, derive_exposures
 from okube_api.ingest.derive.latest import find_changed_keys, find_latest_rows
 from okube_api.ingest.derive.panel_index import PanelIndex
+from okube_api.ingest.derive.recency_flags import RecencyKeys
 from okube_api.ingest.events import kinds
 from okube_api.ingest.events.kinds import PURCHASES, TOUCHES, VISITS
 from okube_api.ingest.raw.reader import BatchDelta, read_events
@@ -30,6 +31,7 @@ from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.day_ranges import DayGroups
 from okube_api.ingest.refresh.day_reader import DayReader, find_event_users, read_changed_events
 from okube_api.ingest.refresh.fact_writer import BufferedFactWriter
+from okube_api.ingest.refresh.recency import RecencyWriter
 from okube_api.store.arrays import Ints
 from okube_api.store.conditions import Between, OneOf, equal
 from okube_api.store.plans import Aggregate, Select
@@ -53,7 +55,12 @@ async def refresh_conversion(
     tasks: at least one, by kind (touches, visits, purchases, deliveries), all with the same delta.
     """
     inputs = AttributionContext(
-        context.timezone, context.sites, context.windows, panel.list_weights(), context.settings.bands.delay
+        context.timezone,
+        context.sites,
+        context.windows,
+        panel.list_weights(),
+        context.settings.bands.delay,
+        context.settings.bands.basket,
     )
     delta = next(iter(tasks.values())).delta
     outcome_days, exposure_days = await _find_affected_days(change, context, tasks)
@@ -124,7 +131,9 @@ def _to_utc_days(range_ms: RangeMs) -> DayRange:
 async def _refresh_outcomes(
     change: Change, inputs: AttributionContext, delta: BatchDelta, days: Sequence[int], *, are_visits_same: bool
 ) -> set[int]:
-    """Write days of outcomes and credits; return the days of the credited touches of the rows before and after.
+    """Write days of outcomes, purchases and credits.
+
+    Return the days of the credited touches of the outcomes before and after.
 
     are_visits_same: whether only purchases change.  Credits and some rollups of outcomes then stay as they are: they
     depend on visits and their paths alone.
@@ -136,8 +145,16 @@ async def _refresh_outcomes(
     )
     touches = DayReader(change, TOUCHES, delta, users)
     visits, purchases = (DayReader(change, kind, delta) for kind in (VISITS, PURCHASES))
-    outcome_writer = BufferedFactWriter(change, OUTCOMES, _PURCHASE_GRAINS if are_visits_same else None)
-    credit_writer = BufferedFactWriter(change, CREDITS)
+    site_ids = sorted(inputs.sites["site"].to_pylist())
+    keys = RecencyKeys(
+        {"site": site_ids},
+        np.ones(len(site_ids), np.bool_),
+        stay_flag="visit",
+        tie_breakers=("purchase_count", "revenue_micro"),
+    )
+    grains = _PURCHASE_GRAINS if are_visits_same else None
+    outcome_writer = RecencyWriter(change, OUTCOMES, keys, grains=grains)
+    purchase_writer, credit_writer = (BufferedFactWriter(change, fact) for fact in (PURCHASE_FACT, CREDITS))
     touch_days = await _read_touch_days(change, days)  # before the rows are replaced
     for group in (groups := DayGroups(days)):
         span = group[0], group[-1]
@@ -157,11 +174,12 @@ async def _refresh_outcomes(
             if days_of_block:
                 rows = _filter_days(block.outcomes, days_of_block)
                 touch_days |= _to_set(rows["touch_day"])
-                await outcome_writer.replace(days_of_block, rows)
+                await outcome_writer.write(np.array(days_of_block, np.int64), rows)
+                await purchase_writer.replace(days_of_block, _filter_days(block.purchases, days_of_block))
                 if block.credits is not None:
                     await credit_writer.replace(days_of_block, _filter_days(block.credits, days_of_block))
-    await outcome_writer.finish()
-    await credit_writer.finish()
+    for writer in (outcome_writer, purchase_writer, credit_writer):
+        await writer.finish()
     return touch_days
 
 

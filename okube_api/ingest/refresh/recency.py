@@ -1,4 +1,4 @@
-"""Writes days of a fact of stays with their recency flags, and corrects the flags of later days.
+"""Writes days of a fact of stays, or of outcomes, with their recency flags, and corrects the flags of later days.
 
 Flags look back: whether a stay is the first of a visitor-day, how many days ago its user was last seen there, whether
 the user is new there or in the whole application (`derive/recency.py` decides that).  So writing a day needs earlier
@@ -18,8 +18,9 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.buckets import bucket_numbers
-from okube_api.catalogue.fact import Fact
-from okube_api.ingest.columns.columns import find_distinct, to_integers
+from okube_api.catalogue.fact import Fact, Grain
+from okube_api.ingest.columns.columns import find_distinct, sort_order, to_integers
+from okube_api.ingest.columns.sort_codes import to_sort_codes
 from okube_api.ingest.derive.recency import unpack_days, unpack_keys
 from okube_api.ingest.derive.recency_flags import (
     FLAGS,
@@ -44,11 +45,19 @@ class RecencyWriter:
     """Writes days of a fact with their flags; `finish` then corrects the flags of later days.
 
     gap_edges: lower edges of the bands of days between visits, for facts that have them.
+    grains: those whose rollups can change, None for all of the fact.
     """
 
-    def __init__(self, change: Change, fact: Fact, keys: RecencyKeys, gap_edges: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        change: Change,
+        fact: Fact,
+        keys: RecencyKeys,
+        gap_edges: Sequence[int] | None = None,
+        grains: Sequence[Grain] | None = None,
+    ) -> None:
         self._change, self._fact, self._keys, self._gap_edges = change, fact, keys, gap_edges
-        self._writer = BufferedFactWriter(change, fact)
+        self._writer = BufferedFactWriter(change, fact, grains)
         self._history = VisitHistory(change, fact, keys)
         columns = {column.name for column in fact.columns}
         self._flags = tuple(name for name in FLAGS if name in columns)
@@ -59,7 +68,7 @@ class RecencyWriter:
     async def write(self, days: Ints, rows: pa.Table) -> None:
         """Replace the rows of days, which ascend within a call and from call to call.
 
-        rows: `day` and the fact's columns without the flags.
+        rows: `day` and the fact's columns without the flags; if some rows are no stays, in the order of storage.
         """
         if len(days) == 0:
             return
@@ -91,11 +100,17 @@ class RecencyWriter:
     ) -> tuple[pa.Table, Visits]:
         """Return the rows with their flags, in the order in which they are stored, and the visitor-days of the rows."""
         flags, visits = compute_flags(stays.append(between), self._keys, before, self._gap_edges, len(stays.row))
-        by = stays.order
-        flagged = rows.take(pa.array(stays.row[by]))
+        if self._keys.stay_flag is None:
+            by = stays.order
+            flagged = rows.take(pa.array(stays.row[by]))
+            for name in self._flags:
+                flagged = flagged.append_column(name, flags[name].take(pa.array(by)))
+            return flagged, visits
         for name in self._flags:
-            flagged = flagged.append_column(name, flags[name].take(pa.array(by)))
-        return flagged, visits
+            values = np.zeros(rows.num_rows, np.int64)
+            values[stays.row] = flags[name][: len(stays.row)].to_numpy()
+            rows = rows.append_column(name, pa.array(values))
+        return rows, visits
 
     # -- looking back
 
@@ -138,7 +153,8 @@ class RecencyWriter:
         stays = stays.take(np.flatnonzero(np.isin(stays.user, users)))
         stays = stays.take(stays.order)
         before = await self._read_last_visits(month[0], users)
-        flags, _ = compute_flags(stays, self._keys, before, self._gap_edges, 0)
+        computed, _ = compute_flags(stays, self._keys, before, self._gap_edges, 0)
+        flags = {name: computed[name] for name in self._flags}
         return stays, flags, replace_flags(rows, stays.row, flags)[1]
 
     async def _rewrite_days(self, days: list[int], users: Ints, flags: FlagColumns) -> None:
@@ -146,12 +162,24 @@ class RecencyWriter:
         blocks = [block async for block in self._change.read_parts(self._fact.table, days[0], days[-1])]
         rows = pa.concat_tables(blocks)
         rows = rows.filter(pa.array(np.isin(to_integers(rows["day"]), days)))
-        stays = index_stay_rows(rows, self._keys)
-        rows = rows.take(pa.array(stays.row[stays.order]))
-        rows_of_users = np.flatnonzero(np.isin(to_integers(rows["user"]), users))
+        rows = rows.take(pa.array(self._find_order(rows)))
+        numbers, _ = self._keys.find_locations(rows)
+        rows_of_users = numbers[np.isin(to_integers(rows["user"])[numbers], users)]
         corrected, _ = await asyncio.to_thread(replace_flags, rows, rows_of_users, flags)
         await self._writer.replace(days, corrected)
         await self._writer.flush()
+
+    def _find_order(self, rows: pa.Table) -> Ints:
+        """Return the positions of the rows of a fact in the order of storage; stays of unknown locations are left out.
+
+        Where some rows are no stays, all rows remain.
+        """
+        flag = self._keys.stay_flag
+        if flag is None:
+            stays = index_stay_rows(rows, self._keys)
+            return stays.row[stays.order]
+        names = ("day", *self._keys.columns, "user", "start", flag, *self._keys.tie_breakers)
+        return sort_order(*(to_sort_codes(rows[name]) for name in names))
 
 
 def _split_into_months(days: Sequence[int]) -> list[list[int]]:

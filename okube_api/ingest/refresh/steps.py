@@ -19,6 +19,7 @@ from okube_api.catalogue.facts import (
     PRESENCE_PASSAGES,
     PRESENCE_STAYS,
     PRESENCE_STEPS,
+    PURCHASE_FACT,
 )
 from okube_api.engine.band_edges import read_band_edges, write_band_edges
 from okube_api.engine.rollup_versions import mark_complete
@@ -64,7 +65,7 @@ PRESENCE = FactGroup(
     ("detections",), (PRESENCE_STAYS, PRESENCE_PASSAGES, PRESENCE_STEPS, PRESENCE_EXITS, PRESENCE_PASSAGE_EXITS)
 )
 CONVERSION = FactGroup(
-    ("touches", "visits", "purchases", "deliveries"), (OUTCOMES, CREDITS, COHORTS, EXPOSURES, DELIVERIES)
+    ("touches", "visits", "purchases", "deliveries"), (OUTCOMES, PURCHASE_FACT, CREDITS, COHORTS, EXPOSURES, DELIVERIES)
 )
 _GROUPS = (GEO, PRESENCE, CONVERSION)
 

@@ -24,7 +24,6 @@ from okube_api.store.protocol import Change
 
 _FEW_USERS, _SLICE_USERS = 2000, 500_000
 _NONE = np.empty(0, np.int64)
-_IS_VISITOR_DAY = equal("visitor_day", 1)
 
 
 class VisitHistory:
@@ -32,6 +31,8 @@ class VisitHistory:
 
     def __init__(self, change: Change, fact: Fact, keys: RecencyKeys) -> None:
         self._change, self._table, self._keys = change, fact.table, keys
+        self._is_visit = equal(keys.stay_flag or "visitor_day", 1)
+        self._visit_keys = replace(keys, by_stay=False, stay_flag=None)  # of rows that meet this condition
         self._stored_days: frozenset[int] | None = None
 
     async def list_stored_days(self) -> frozenset[int]:
@@ -44,10 +45,10 @@ class VisitHistory:
         """Return when users were last seen before a day."""
         keys, days = [_NONE], [_NONE]
         for condition in _split_users(users):
-            where = Between("part", None, day - 1) & _IS_VISITOR_DAY & condition
+            where = Between("part", None, day - 1) & self._is_visit & condition
             plan = Aggregate(self._table, where, (*self._keys.columns, "user"), (Max("day", "day"),))
             rows = await self._change.aggregate(plan)
-            numbers, location = self._keys.find_locations(rows)
+            numbers, location = self._visit_keys.find_locations(rows)
             keys.append(self._keys.make_keys(to_integers(rows["user"])[numbers], location))
             days.append(to_integers(rows["day"])[numbers])
         return find_last_visits(self._keys, np.concatenate(keys), np.concatenate(days))
@@ -58,27 +59,25 @@ class VisitHistory:
         other_days = {day for day in await self.list_stored_days() if first < day < last} - set(days.tolist())
         if not other_days or len(users) == 0:
             return NO_STAY_ROWS
-        where = Between("part", min(other_days), max(other_days)) & _IS_VISITOR_DAY
-        rows = await self._select(where, users, (*self._keys.columns, "user", "start", "dwell_s", "day"))
+        where = Between("part", min(other_days), max(other_days)) & self._is_visit
+        rows = await self._select(where, users, self._visit_keys.row_columns)
         rows = rows.filter(pa.array(np.isin(to_integers(rows["day"]), sorted(other_days))))
-        return index_stay_rows(rows, replace(self._keys, by_stay=False))
+        return index_stay_rows(rows, self._visit_keys)
 
     async def read_visits(self, days: Collection[int]) -> Ints:
         """Return the stored visitor-days at locations on these days, packed, distinct and ascending."""
         stored_days = tuple(sorted(await self.list_stored_days() & set(days)))
         if not stored_days:
             return _NONE
-        where = OneOf("part", stored_days) & _IS_VISITOR_DAY
+        where = OneOf("part", stored_days) & self._is_visit
         rows = await self._change.select(Select(self._table, where, (*self._keys.columns, "user", "day")))
-        numbers, location = self._keys.find_locations(rows)
+        numbers, location = self._visit_keys.find_locations(rows)
         keys = self._keys.make_keys(to_integers(rows["user"])[numbers], location)
         return find_distinct(pack(keys, to_integers(rows["day"])[numbers]))
 
     async def read_rows(self, first: int, last: int, users: Ints, flags: Collection[str]) -> pa.Table:
         """Return the rows of these users on the days [first, last], and possibly rows of other users."""
-        of_stay = ("site", "rank") if self._keys.by_stay else ()
-        columns = dict.fromkeys((*self._keys.columns, *of_stay, "user", "start", "dwell_s", "day", *flags))
-        return await self._select(Between("part", first, last), users, tuple(columns))
+        return await self._select(Between("part", first, last), users, (*self._keys.row_columns, *flags))
 
     async def _select(self, where: Condition, users: Ints, columns: tuple[str, ...]) -> pa.Table:
         plans = (Select(self._table, where & condition, columns) for condition in _split_users(users))

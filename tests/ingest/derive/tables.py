@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -14,6 +15,7 @@ from okube_api.ingest.derive.sessionize import Detections, Sessions, index_equip
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS
 from tests.by_hand.conversion_cell import build_world
 from tests.by_hand.paths import Outcome, list_outcomes
+from tests.by_hand.performance import NewVisitor, mark_new_visitors
 from tests.by_hand.presence import mark_rows, sessions
 from tests.by_hand.question import local_day
 from tests.by_hand.truth import Touch, Truth
@@ -42,7 +44,7 @@ def number_names(names: Iterable[str]) -> Mapping[str, int]:
     return {name: number for number, name in enumerate(sorted(set(names), key=lambda name: name[::-1]))}
 
 
-def find_band(value: int, edges: Iterable[int]) -> int:
+def find_band(value: Fraction | int, edges: Iterable[int]) -> int:
     """Return the index of the last edge that is not above the value; 0 without one."""
     return max(sum(edge <= value for edge in edges) - 1, 0)
 
@@ -215,6 +217,7 @@ def build_inputs(truth: Truth) -> AttributionContext:
         {campaign.id: {**truth.windows, **(campaign.windows or {})} for campaign in truth.campaigns},
         build_table(weights, user=INTEGER, weight=INTEGER),
         truth.bands["delay"],
+        truth.bands["basket"],
     )
 
 
@@ -233,11 +236,13 @@ def expect_outcome_row(truth: Truth, numbers: Mapping[str, int], outcome: Outcom
     }
 
 
-def _sort_outcomes(truth: Truth) -> list[Outcome]:
+def _sort_outcomes(truth: Truth) -> list[tuple[Outcome, NewVisitor]]:
+    """Return the outcomes in the order of rows, with the marks of new visitors; of equal ones, marked first."""
     numbers = number_users(truth)
-    return sorted(
-        list_outcomes(truth),
-        key=lambda outcome: (
+
+    def sort_key(pair: tuple[Outcome, NewVisitor]) -> tuple[Any, ...]:
+        outcome, mark = pair
+        return (
             outcome.day,
             outcome.site,
             numbers[outcome.user],
@@ -245,21 +250,49 @@ def _sort_outcomes(truth: Truth) -> list[Outcome]:
             outcome.visit,
             outcome.sales,
             outcome.revenue,
-        ),
-    )
+            not mark.here,
+            not mark.anywhere,
+        )
+
+    return sorted(zip(list_outcomes(truth), mark_new_visitors(truth), strict=True), key=sort_key)
+
+
+def expect_purchase_rows(truth: Truth) -> list[Row]:
+    """Return the rows of PURCHASE_FACT, in order."""
+    numbers = number_users(truth)
+    edges = truth.bands["basket"]
+    return [
+        {
+            "day": to_ordinal(outcome.day),
+            "site": outcome.site,
+            "channel": "online" if outcome.online else "offline",
+            "user": numbers[outcome.user],
+            "weight": int(outcome.weight * 1000),
+            "start": to_milliseconds(purchase.at),
+            "purchase_count": int(purchase.amount >= 0),
+            "amount_micro": int(max(purchase.amount, 0) * 1_000_000),
+            "refund_micro": int(max(-purchase.amount, 0) * 1_000_000),
+            "basket_band": find_band(purchase.amount, edges) if purchase.amount >= 0 else -1,
+            "attributed": int(bool(outcome.path)),
+        }
+        for outcome, _ in _sort_outcomes(truth)
+        for purchase in sorted(outcome.purchases, key=lambda purchase: (purchase.at, purchase.amount))
+    ]
 
 
 def expect_outcome_rows(truth: Truth) -> list[Row]:
     """Return the rows of OUTCOMES, in order."""
     numbers = number_users(truth)
     rows = []
-    for outcome in _sort_outcomes(truth):
+    for outcome, mark in _sort_outcomes(truth):
         last = outcome.path[-1] if outcome.path else None
         delay_s = (outcome.at - last.at) // timedelta(seconds=1) if last and outcome.visit else None
         rows.append(
             {"day": to_ordinal(outcome.day), **expect_outcome_row(truth, numbers, outcome)}
             | {
                 "start": to_milliseconds(outcome.at),
+                "new_place": int(mark.here),
+                "new_application": int(mark.anywhere),
                 "path": outcome.campaigns,
                 "attributed": int(bool(outcome.path)),
                 "credited": last and last.campaign,
@@ -291,7 +324,7 @@ def expect_credit_rows(truth: Truth) -> list[Row]:
             "is_first": int(outcome.campaigns[0] == campaign),
             "is_last": int(outcome.campaigns[-1] == campaign),
         }
-        for outcome in _sort_outcomes(truth)
+        for outcome, _ in _sort_outcomes(truth)
         if outcome.visit
         for campaign in sorted(set(outcome.campaigns))
     ]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from okube_api.catalogue.fact import Fact
-from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
+from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES, PURCHASE_FACT
 from okube_api.ingest.columns import columns
 from okube_api.ingest.columns.columns import DayRange
 from okube_api.ingest.derive import touch_paths
@@ -25,6 +25,7 @@ from okube_api.ingest.derive.day_dependencies import (
     find_required_ranges,
 )
 from okube_api.ingest.derive.exposures import derive_deliveries, derive_exposures
+from okube_api.ingest.derive.recency_flags import FLAGS
 from okube_api.store.column_types import ARROW_TYPES
 from tests.by_hand.truth import Campaign, Panelist, Place, Purchase, Touch, Truth, Visit
 from tests.ingest.derive import tables
@@ -63,6 +64,10 @@ def derive_blocks(truth: Truth, span: DayRange = EVER) -> list[ConversionBlock]:
 
 def derive_outcome_rows(truth: Truth, span: DayRange = EVER) -> pa.Table:
     return pa.concat_tables(block.outcomes for block in derive_blocks(truth, span))
+
+
+def derive_purchase_rows(truth: Truth) -> pa.Table:
+    return pa.concat_tables(block.purchases for block in derive_blocks(truth))
 
 
 def derive_credit_rows(truth: Truth) -> pa.Table:
@@ -107,6 +112,11 @@ def truths(draw: st.DrawFn) -> Truth:
     return build_truth(dict.fromkeys(touches), dict.fromkeys(visits), purchases)
 
 
+def drop_flags(rows: list[tables.Row]) -> list[tables.Row]:
+    """Return rows without the recency flags, which are computed when the rows are written."""
+    return [{name: value for name, value in row.items() if name not in FLAGS} for row in rows]
+
+
 # -- rows --------------------------------------------------------------------------------------------------------
 
 
@@ -116,7 +126,15 @@ def test_outcomes_of_a_tenant(tenant: Any) -> None:
     rows = derive_outcome_rows(truth).to_pylist()
     assert sum(row["attributed"] for row in rows) > 20
     assert any(row["visit"] == 0 for row in rows)
-    assert rows == tables.expect_outcome_rows(truth)
+    assert rows == drop_flags(tables.expect_outcome_rows(truth))
+
+
+@TENANTS
+def test_purchases_of_a_tenant(tenant: Any) -> None:
+    truth = tenant().truth
+    rows = derive_purchase_rows(truth).to_pylist()
+    assert {row["attributed"] for row in rows} == {0, 1}
+    assert rows == tables.expect_purchase_rows(truth)
 
 
 @TENANTS
@@ -164,7 +182,8 @@ def test_deliveries_of_a_tenant(tenant: Any) -> None:
 
 @given(truths())
 def test_rows_of_random_journeys(truth: Truth) -> None:
-    assert derive_outcome_rows(truth).to_pylist() == tables.expect_outcome_rows(truth)
+    assert derive_outcome_rows(truth).to_pylist() == drop_flags(tables.expect_outcome_rows(truth))
+    assert derive_purchase_rows(truth).to_pylist() == tables.expect_purchase_rows(truth)
     assert derive_credit_rows(truth).to_pylist() == tables.expect_credit_rows(truth)
     assert derive_cohorts(derive_outcome_rows(truth), EVER).to_pylist() == tables.expect_cohort_rows(truth)
     assert derive_exposed(truth).to_pylist() == tables.expect_exposure_rows(truth)
@@ -174,6 +193,7 @@ def test_rows_of_random_journeys(truth: Truth) -> None:
     ("fact", "derive"),
     [
         (OUTCOMES, derive_outcome_rows),
+        (PURCHASE_FACT, derive_purchase_rows),
         (CREDITS, derive_credit_rows),
         (COHORTS, lambda truth: derive_cohorts(derive_outcome_rows(truth), EVER)),
         (EXPOSURES, derive_exposed),
@@ -182,7 +202,9 @@ def test_rows_of_random_journeys(truth: Truth) -> None:
     ids=lambda value: value.name if isinstance(value, Fact) else "",
 )
 def test_columns_are_those_declared(fact: Fact, derive: Any) -> None:
-    declared = {"day": pa.int64()} | {column.name: ARROW_TYPES[column.type] for column in fact.columns}
+    declared = {"day": pa.int64()} | {
+        column.name: ARROW_TYPES[column.type] for column in fact.columns if column.name not in FLAGS
+    }
     for truth in (alpha().truth, build_truth()):
         if derive is None:
             kinds = {"campaign": pa.string(), "day": pa.int64(), "site": pa.string()}
@@ -286,7 +308,12 @@ def test_users_outside_the_panel_weigh_one() -> None:
 
 def test_small_blocks_give_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     truth = alpha().truth
-    expected = (derive_outcome_rows(truth), derive_credit_rows(truth), derive_exposed(truth))
+    expected = (
+        derive_outcome_rows(truth),
+        derive_purchase_rows(truth),
+        derive_credit_rows(truth),
+        derive_exposed(truth),
+    )
     monkeypatch.setattr(columns, "_BLOCK_ROWS", 5)
     monkeypatch.setattr(touch_paths, "_MAX_PAIRS", 3)
     pieces = derive_blocks(truth)
@@ -297,7 +324,12 @@ def test_small_blocks_give_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> Non
         days = piece.outcomes["day"].to_pylist()
         assert all(piece.span[0] <= day <= piece.span[1] for day in days)
         assert len(days) <= 5 or piece.span[0] == piece.span[1]
-    again = (derive_outcome_rows(truth), derive_credit_rows(truth), derive_exposed(truth))
+    again = (
+        derive_outcome_rows(truth),
+        derive_purchase_rows(truth),
+        derive_credit_rows(truth),
+        derive_exposed(truth),
+    )
     assert [rows.to_pylist() for rows in again] == [rows.to_pylist() for rows in expected]
 
 
@@ -314,6 +346,7 @@ def test_the_order_and_encoding_of_events_make_no_difference(encoded: bool) -> N
         for tables_of_run in (events, again)
     )
     assert [block.outcomes for block in blocks] == [block.outcomes for block in expected]
+    assert [block.purchases for block in blocks] == [block.purchases for block in expected]
     assert [block.credits for block in blocks] == [block.credits for block in expected]
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from okube_api.catalogue.fact import Span
-from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES
+from okube_api.catalogue.facts import COHORTS, CREDITS, DELIVERIES, EXPOSURES, OUTCOMES, PURCHASE_FACT
 from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.events import tables
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
@@ -64,13 +64,14 @@ async def refresh(
 
 async def assert_facts(facts: fact_store.FactStore, truth: Truth) -> None:
     await fact_store.assert_fact(facts, OUTCOMES, derived.expect_outcome_rows(truth))
+    await fact_store.assert_fact(facts, PURCHASE_FACT, derived.expect_purchase_rows(truth))
     await fact_store.assert_fact(facts, CREDITS, derived.expect_credit_rows(truth))
     await fact_store.assert_fact(facts, COHORTS, derived.expect_cohort_rows(truth))
     await fact_store.assert_fact(facts, EXPOSURES, derived.expect_exposure_rows(truth))
     await fact_store.assert_fact(facts, DELIVERIES, derived.expect_delivery_rows(truth))
 
 
-FACTS = (OUTCOMES, CREDITS, COHORTS, EXPOSURES, DELIVERIES)
+FACTS = (OUTCOMES, PURCHASE_FACT, CREDITS, COHORTS, EXPOSURES, DELIVERIES)
 
 
 async def test_facts_follow_added_and_removed_batches(store: Store) -> None:
