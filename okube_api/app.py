@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware
 
 from okube_api import __version__
+from okube_api.analytics.warming import SAVE_INTERVAL_S, ColumnWarming
 from okube_api.api.container import Services, build_services
 from okube_api.api.docs_pages import build_documentation_routes
 from okube_api.api.openapi import build_document
@@ -166,7 +167,7 @@ def _lifespan(settings: Settings, started_store: Store | None, clock: Clock) -> 
             services = build_services(settings, store, clock, secret)
             closing.callback(services.passwords.close)
             app.state.services, app.state.starting = services, starting
-            await _start_ingest(services, starting, closing)
+            await _start_background_work(services, starting, closing)
             yield
 
     return lifespan
@@ -193,8 +194,10 @@ async def _open_store(
     return store, None
 
 
-async def _start_ingest(services: Services, starting: "asyncio.Task[None] | None", closing: AsyncExitStack) -> None:
-    """Start the background work of the ingest: resume interrupted work, and apply the retention period every hour.
+async def _start_background_work(
+    services: Services, starting: "asyncio.Task[None] | None", closing: AsyncExitStack
+) -> None:
+    """Start what repeats: resuming interrupted work of the ingest, the retention period, and loading columns ahead.
 
     The tasks of the resumed work end with `ingest.close` and `invalidation.close`.
     """
@@ -215,6 +218,8 @@ async def _start_ingest(services: Services, starting: "asyncio.Task[None] | None
         await ingest.resume_in_background()
         await invalidation.resume_in_background()
 
+    warming = ColumnWarming(services.store, SCHEMA.tables)
+    closing.push_async_callback(warming.close)
     if services.store.is_exclusive:  # what was being received belongs to a process that has ended
         await ingest.interrupt_received()
     closing.push_async_callback(ingest.close)
@@ -222,6 +227,7 @@ async def _start_ingest(services: Services, starting: "asyncio.Task[None] | None
     for name, work, interval_s in (
         ("interrupted ingest work could not be finished", resume, RESUME_INTERVAL_S),
         ("events older than the retention period could not be removed", ingest.delete_expired, RETENTION_INTERVAL_S),
+        ("columns could not be loaded ahead", warming.refresh, SAVE_INTERVAL_S),
     ):
         closing.push_async_callback(_cancel, asyncio.create_task(repeat(name, work, interval_s)))
 

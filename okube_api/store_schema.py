@@ -1,5 +1,6 @@
 """The schema of the store: collections and tables of all domains."""
 
+from okube_api.analytics.warming import LOADED_COLUMNS
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.areas.repository import AREAS
 from okube_api.auth.attempts import ATTEMPTS, KNOWN_ADDRESSES
@@ -51,6 +52,7 @@ SCHEMA = Schema(
         PENDING,
         FACTS_VERSIONS,
         LEASES,
+        LOADED_COLUMNS,
     ),
     tables=(PANELISTS, BAND_EDGES, ROLLUP_VERSIONS, *(table for fact in FACTS for table in fact.tables), *TABLES),
     removed=("login_failures",),

@@ -1,5 +1,6 @@
 """Runs the benchmarks and writes their results."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import typer
@@ -20,6 +21,8 @@ def bench(
         fail(f"Unknown workload '{unknown[0]}'. Known workloads: {', '.join(ALL_WORKLOADS)}.")
     if plots and results is None:
         fail("Plots are written next to the results: pass --results, too.")
+    if plots and find_spec("matplotlib") is None:
+        fail("Plots need Matplotlib, which is not installed: pip install 'okube-api[bench]', or leave --plots out.")
     try:
         outcome = run_benchmarks(folder, scale, rounds, names, seconds=seconds, echo=echo)
     except NumbersDiffer as error:

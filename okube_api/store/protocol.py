@@ -5,7 +5,7 @@ per node; a node without a rule raises `UnsupportedByStore`.  Rows are Arrow tab
 and one partition.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -185,6 +185,12 @@ class Store(Protocol):
 
         row_limit: the most rows that one plan may read.  timeout_s: the longest time that one query may take.
         """
+
+    def list_loaded_columns(self) -> Mapping[str, Sequence[tuple[str, tuple[str, ...]]]]:
+        """Return what is in memory of each application: table names with columns, the least recently used first."""
+
+    async def load_columns(self, application: str, table: Table, columns: Iterable[str]) -> None:
+        """Load columns of a table into memory, where later plans find them, unless they are too large for it."""
 
     def begin_change(self, application: str, name: str) -> AbstractAsyncContextManager[Change]:
         """Begin a change of one application's rows; leaving the context without `commit` discards it.

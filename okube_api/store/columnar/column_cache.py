@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial, reduce
 
@@ -153,6 +153,24 @@ class ColumnCache:
         except UnsupportedByStore:
             return None
 
+    async def load_ahead(
+        self, table: Table, columns: Iterable[str], application: str, version: Hashable, load: Load
+    ) -> None:
+        """Load columns of a table before a plan asks for them."""
+        key = ((application, table.name), frozenset(columns))
+        entry = self._find_entry(key, version)
+        if entry.frame is None and not entry.is_loading and not entry.is_too_large and version == entry.version:
+            entry.is_requested = True
+            await self._load_entry(key, entry, table, load)
+
+    def list_loaded(self) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+        """Return the tables and columns in memory by application, the least recently used first."""
+        loaded: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        for ((application, table), names), entry in self._entries.items():
+            if entry.frame is not None:
+                loaded.setdefault(application, []).append((table, tuple(sorted(names))))
+        return loaded
+
     def patch(
         self,
         application: str,
@@ -186,11 +204,7 @@ class ColumnCache:
         self, application: str, table: Table, names: frozenset[str], version: Hashable, load: Load
     ) -> Frame | None:
         key = ((application, table.name), names)
-        entry = self._entries.get(key)
-        if entry is None or not entry.is_known(version):
-            entry = self._entries[key] = _Entry(version)
-            self._columns[key[0]].add(names)
-        self._entries.move_to_end(key)
+        entry = self._find_entry(key, version)
         if entry.frame is not None:
             is_patched = entry.is_pending(version)
             try:
@@ -207,6 +221,15 @@ class ColumnCache:
             entry.is_requested = True
             return None
         return await self._load_entry(key, entry, table, load)
+
+    def _find_entry(self, key: _EntryKey, version: Hashable) -> _Entry:
+        """Return the entry of a version, a new one if there is none."""
+        entry = self._entries.get(key)
+        if entry is None or not entry.is_known(version):
+            entry = self._entries[key] = _Entry(version)
+            self._columns[key[0]].add(key[1])
+        self._entries.move_to_end(key)
+        return entry
 
     async def _load_entry(self, key: _EntryKey, entry: _Entry, table: Table, load: Load) -> Frame | None:
         types = {name: column_type for name, column_type in infer_source_types(table).items() if name in key[1]}

@@ -1,6 +1,6 @@
 """Rows in DuckDB: creates tables, reads partitions and evaluates plans."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -171,6 +171,12 @@ class DuckReader:
         else:
             text, values = aggregate_sql(plan, self._application)
         return Statement(text, tuple(values))
+
+    async def load_columns(self, table: Table, columns: Iterable[str]) -> None:
+        """Load columns of a table into the column cache."""
+        if self._column_cache is not None and (versions := self._snapshot.table_versions) is not None:
+            version = versions.get(table.name, 0)
+            await self._column_cache.load_ahead(table, columns, self._application, version, self._load_columns)
 
     async def _load_columns(self, table: Table, columns: tuple[str, ...]) -> pa.Table | None:
         counts = await self._fetch(table, count_sql(table, EVERYTHING, self._application))

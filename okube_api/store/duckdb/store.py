@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,8 @@ from okube_api.store.duckdb.snapshots import Snapshot, Snapshots
 from okube_api.store.duckdb.sql import Sql
 from okube_api.store.duckdb.upkeep import FileUpkeep
 from okube_api.store.errors import StoreTooNew
-from okube_api.store.protocol import Change, Reader
-from okube_api.store.schema import BY_ID, Collection, Schema, SortKey
+from okube_api.store.protocol import Change
+from okube_api.store.schema import BY_ID, Collection, Schema, SortKey, Table
 from okube_api.store.values import Json
 
 T = TypeVar("T")
@@ -199,12 +199,21 @@ class DuckStore:
     @asynccontextmanager
     async def open_reader(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
-    ) -> AsyncIterator[Reader]:
+    ) -> AsyncIterator[DuckReader]:
         """Open a snapshot of an application's rows."""
         async with self._snapshots.open_snapshot(application) as snapshot:
             yield DuckReader(
                 snapshot, application, row_limit=row_limit, timeout_s=timeout_s, column_cache=self._column_cache
             )
+
+    def list_loaded_columns(self) -> Mapping[str, Sequence[tuple[str, tuple[str, ...]]]]:
+        """Return what is in memory of each application: table names with columns, the least recently used first."""
+        return self._column_cache.list_loaded()
+
+    async def load_columns(self, application: str, table: Table, columns: Iterable[str]) -> None:
+        """Load columns of a table into memory, where later plans find them, unless they are too large for it."""
+        async with self.open_reader(application) as reader:
+            await reader.load_columns(table, columns)
 
     @asynccontextmanager
     async def begin_change(self, application: str, name: str) -> AsyncIterator[Change]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -130,6 +130,13 @@ class MongoReader:
             return None
         application = self._pointers.application
         return await self._column_cache.answer(plan, application, version, self._load_columns, self._row_limit)
+
+    async def load_columns(self, table: Table, columns: Iterable[str]) -> None:
+        """Load columns of a table into the column cache."""
+        version = self._pointers.tables.get(table.name)
+        if self._column_cache is not None and version is not None:
+            application = self._pointers.application
+            await self._column_cache.load_ahead(table, columns, application, version, self._load_columns)
 
     async def _load_columns(self, table: Table, columns: tuple[str, ...]) -> pa.Table | None:
         manifest = await self._get_manifest(table)

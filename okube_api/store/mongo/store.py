@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -25,8 +25,8 @@ from okube_api.store.mongo.manifests import ADDED, SUPERSEDED, ManifestRepositor
 from okube_api.store.mongo.numbers import NumberRegistry
 from okube_api.store.mongo.rows import MongoReader
 from okube_api.store.mongo.staging import BEFORE, await_recovery, collect_garbage, recover_writes
-from okube_api.store.protocol import Change, Reader
-from okube_api.store.schema import BY_ID, Collection, Schema, SortKey
+from okube_api.store.protocol import Change
+from okube_api.store.schema import BY_ID, Collection, Schema, SortKey, Table
 from okube_api.store.values import Json
 
 GRACE = timedelta(minutes=10)
@@ -220,7 +220,7 @@ class MongoStore:
     @asynccontextmanager
     async def open_reader(
         self, application: str, *, row_limit: int | None = None, timeout_s: float | None = None
-    ) -> AsyncIterator[Reader]:
+    ) -> AsyncIterator[MongoReader]:
         """Open a reader of the manifests that are current now."""
         pointers = await self._manifests.load(application)
         yield MongoReader(
@@ -231,6 +231,15 @@ class MongoStore:
             timeout_s=timeout_s,
             column_cache=self._column_cache,
         )
+
+    def list_loaded_columns(self) -> Mapping[str, Sequence[tuple[str, tuple[str, ...]]]]:
+        """Return what is in memory of each application: table names with columns, the least recently used first."""
+        return self._column_cache.list_loaded()
+
+    async def load_columns(self, application: str, table: Table, columns: Iterable[str]) -> None:
+        """Load columns of a table into memory, where later plans find them, unless they are too large for it."""
+        async with self.open_reader(application) as reader:
+            await reader.load_columns(table, columns)
 
     @asynccontextmanager
     async def begin_change(self, application: str, name: str) -> AsyncIterator[Change]:
