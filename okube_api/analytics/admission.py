@@ -29,10 +29,13 @@ def estimate_cost(question: Question) -> int:
         buckets = question.buckets_of(request)
         width = 1 + (len(buckets.labels) if buckets is not None else 0)
         for by in request.scopes:
-            if by.scope not in counts:
-                named = len(question.named_values.get(by.scope, ()))  # are in the answer without data, too
-                counts[by.scope] = max(_count_scope_values(question, by.scope), named)
-            cost += width * counts[by.scope]
+            count = 1
+            for scope in (dimension.scope for dimension in by.dimensions):
+                if scope not in counts:
+                    named = len(question.named_values.get(scope, ()))  # are in the answer without data, too
+                    counts[scope] = max(_count_scope_values(question, scope), named)
+                count *= counts[scope]
+            cost += width * count
         cost += _DAY_COST * days
     return cost
 
@@ -48,7 +51,7 @@ def _count_scope_values(question: Question, scope: Scope) -> int:
         return len({value for name in campaigns for value in get_campaign_scope_values(name, scope, campaigns)})
     if scope in (Scope.SITES, Scope.POIS):
         return len(question.places.get(PlaceRole(scope.value), ()))
-    return {Scope.GLOBALS: 1, Scope.EQUIPMENTS: len(question.labels)}.get(scope, _AREAS)
+    return len(question.labels) if scope is Scope.EQUIPMENTS else _AREAS
 
 
 @dataclass(order=True, slots=True)

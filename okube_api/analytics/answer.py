@@ -44,14 +44,14 @@ def build_elements(
         head: Json = {
             "kpi": kpi_request.kpi.name,
             "mode": kpi_request.mode.value,
-            "scope": scope_request.scope.value,
+            "scope": scope_request.name,
             "granularity": kpi_request.granularity.value,
         }
-        if scope_request.scope is Scope.GLOBALS:
+        if not scope_request.levels:
             yield AnswerElement(kpi_result, head, iter((_build_global_block(kpi_result),)))
             continue
         rows = _ScopeRows(question, kpi_result, areas or {}, listings)
-        if scope_request.limit is not None:
+        if scope_request.levels[0].limit is not None:
             head["total"] = len(rows.identifiers)
         yield AnswerElement(kpi_result, head, rows.build_blocks())
 
@@ -61,7 +61,8 @@ def collect_area_codes(kpi_results: Sequence[KpiResult], *, always: bool = False
     return {
         code
         for kpi_result in kpi_results
-        if kpi_result.scope_request.scope in ATTRIBUTES and (always or "name" in kpi_result.scope_request.properties)
+        for level in kpi_result.scope_request.levels
+        if level.dimension.scope in ATTRIBUTES and (always or "name" in level.properties)
         for code in kpi_result.scope_values
     }
 
@@ -93,10 +94,11 @@ class _ScopeRows:
         self, question: Question, kpi_result: KpiResult, areas: Mapping[str, str], listings: _Listings
     ) -> None:
         self._kpi_result, self._labels, self._areas = kpi_result, question.labels, areas
+        (self._level,) = kpi_result.scope_request.levels
         self._keys = kpi_result.results.keys
         values_per_cell = -(-kpi_result.values // max(len(self._keys), 1)) or 1
         self._block_rows = max(_BLOCK_VALUES // (kpi_result.width * values_per_cell), 1)
-        scope = kpi_result.scope_request.scope
+        scope = self._level.dimension.scope
         numbers_of_keys = self._keys // kpi_result.width  # ascending
         is_first = np.append(True, numbers_of_keys[1:] != numbers_of_keys[:-1])[: len(numbers_of_keys)]
         with_data = numbers_of_keys[is_first]
@@ -111,11 +113,10 @@ class _ScopeRows:
 
     def build_blocks(self) -> Iterator[AnswerBlock]:
         """Yield the rows in the requested order and up to the limit, some at a time."""
-        scope_request = self._kpi_result.scope_request
         order = np.arange(len(self.identifiers))
-        if scope_request.descending is not None:
-            order = np.array(self._sort(scope_request.descending), dtype=np.int64)
-        order = order[: scope_request.limit]
+        if self._level.descending is not None:
+            order = np.array(self._sort(self._level.descending), dtype=np.int64)
+        order = order[: self._level.limit]
         for start in range(0, len(order), self._block_rows):
             check_stopped()
             yield self._build_block(order[start : start + self._block_rows])
@@ -141,9 +142,8 @@ class _ScopeRows:
         """Return the rows of some scope values."""
         kpi_result, numbers = self._kpi_result, self._numbers[indexes]
         identifiers = [self.identifiers[index] for index in indexes.tolist()]
-        names = kpi_result.scope_request.properties
-        properties = {name: _list_property(name, identifiers, self._labels) for name in names}
-        if kpi_result.scope_request.scope in ATTRIBUTES and "name" in properties:
+        properties = {name: _list_property(name, identifiers, self._labels) for name in self._level.properties}
+        if self._level.dimension.scope in ATTRIBUTES and "name" in properties:
             properties["name"] = list(map(self._areas.get, identifiers))
         totals = self._build_period_leaves(numbers) if kpi_result.kpi_request.all else None
         return AnswerBlock(identifiers, properties, totals, self._build_temporals(numbers))

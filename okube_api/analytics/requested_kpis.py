@@ -9,7 +9,7 @@ from okube_api.catalogue.kpi import Kpi, Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import ATTRIBUTES, Scope
 from okube_api.engine.calendar import Granularity, Mode
-from okube_api.engine.question import RequestedKpi, RequestedScope
+from okube_api.engine.question import RequestedKpi, RequestedScope, request_scope
 from okube_api.errors import Impossible
 
 _DEFAULT_PROPERTIES = {**dict.fromkeys(ATTRIBUTES, ("code",)), Scope.EXTRAS: ("name",)}
@@ -51,6 +51,11 @@ def _read_scopes(param: Param, kpi: Kpi, index: int) -> Iterator[RequestedScope]
 
 def _read_option(scope: Scope, option: ScopeOption) -> RequestedScope:
     if isinstance(option, bool):
-        return RequestedScope(scope, _DEFAULT_PROPERTIES.get(scope, ("_id",)))
+        return request_scope(scope, properties=_DEFAULT_PROPERTIES.get(scope, ("_id",)))
     is_sorted = option.sort is not None or option.limit is not None  # a limit alone sorts by `-all`
-    return RequestedScope(scope, tuple(option.properties), option.sort != "all" if is_sorted else None, option.limit)
+    return request_scope(
+        scope,
+        properties=tuple(option.properties),
+        descending=option.sort != "all" if is_sorted else None,
+        limit=option.limit,
+    )

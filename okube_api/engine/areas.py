@@ -12,8 +12,8 @@ from okube_api.catalogue.terms import UserSet
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.results import Leaf, Results, find_label
 from okube_api.engine.sets import UserGroups, concatenate
-from okube_api.engine.term_rows import ValueNumbers
 from okube_api.engine.unions import Numbers
+from okube_api.engine.value_numbers import ValueNumbers
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import concatenate_numbers
 
@@ -84,14 +84,18 @@ class AreaResults(Results, Protocol):
 
 
 def cut_by_area(
-    results: AreaResults, evaluator: Evaluator, items: ValueNumbers, select: Callable[[Leaf, str], Leaf]
+    results: AreaResults,
+    evaluator: Evaluator,
+    items: ValueNumbers,
+    select: Callable[[Leaf, str], Leaf],
+    by: Scope = Scope.EQUIPMENTS,
 ) -> Results:
-    """Return results by equipment if that is the scope: each leaf is split into its parts about single areas.
+    """Return results by area if that is the scope: each leaf is split into its parts about single areas.
 
-    items: numbers the areas.
+    items: numbers the areas.  by: the scope of the areas.
     select: returns the part of a leaf about the area with a key, or an empty leaf if the area is not in the leaf.
     """
-    if evaluator.scope is not Scope.EQUIPMENTS:
+    if evaluator.scope is not by:
         return results
     numbers = np.array([evaluator.scope_values.number(area) for area in items.values], dtype=np.int64)
     return ResultsByArea(results, evaluator.width, numbers, select)

@@ -1,10 +1,11 @@
-"""Evaluates the terms of expressions on fetched rows, by one scope and one set of buckets."""
+"""Evaluates the terms of expressions on fetched rows, by any dimensions and one set of buckets."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any
 
 from okube_api.catalogue.scopes import Scope
 from okube_api.engine.calendar import Buckets
+from okube_api.engine.dimensions import Dimension, get_expression_scope, has_scope
 from okube_api.engine.fetched_rows import FetchedRows
 from okube_api.engine.question import Question
 from okube_api.engine.sums import SumEvaluator
@@ -17,12 +18,13 @@ class TooManyCells(Exception):
 
 
 class Evaluator:
-    """Evaluates the terms of expressions by one scope and one set of buckets.
+    """Evaluates the terms of expressions by any dimensions and one set of buckets.
 
     Results are by cell: `scope value * width + bucket`; the last bucket (`width - 1`) is the whole period.
 
+    scope: the scope whose expressions compute the KPI.
     reader: the rows of terms.  sums: sums of measures.  users: sets of users.
-    scope_values: the values of the scope, by number.
+    scope_values: the values of a single dimension, by number; the pairs of two are in `reader.pairs`.
     most_cells: how many cells the results of one expression may have; None without a limit.
     """
 
@@ -30,18 +32,25 @@ class Evaluator:
         self,
         fetched: FetchedRows,
         question: Question,
-        scope: Scope,
+        dimensions: tuple[Dimension, ...],
         buckets: Buckets | None,
         most_cells: int | None = None,
+        shown: Mapping[str, Collection[str]] | None = None,
     ) -> None:
-        self.question, self.scope, self.buckets = question, scope, buckets
+        """Evaluate by dimensions; `shown`: see `PairNumbers`."""
+        self.question, self.dimensions, self.buckets = question, dimensions, buckets
+        self.scope = get_expression_scope(dimensions)
         self.most_cells = most_cells
-        self.reader = RowReader(fetched, question, scope, buckets)
+        self.reader = RowReader(fetched, question, dimensions, buckets, shown)
         self.sums = SumEvaluator(self.reader)
         self.users = UserEvaluator(self.reader, fetched.panel)
         self.scope_values = self.reader.scope_values
         self.width = self.reader.width
         self._computed: dict[Hashable, Any] = {}
+
+    def has_scope(self, scope: Scope) -> bool:
+        """Return whether one of the dimensions is of a scope."""
+        return has_scope(self.dimensions, scope)
 
     def check_cells(self, count: int) -> None:
         """Raise TooManyCells when `count` cells are more than allowed.

@@ -17,16 +17,31 @@ from okube_api.store.exact_integers import from_arrow, sum_by_position, to_arrow
 _DENSE = 4_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class PartnerNumbers:
+    """The number of each row by another dimension, which a scope value is made of together with that of a campaign.
+
+    combine: returns the scope values of partners and campaigns, -1 for those that are left out.
+    may_repeat: whether several campaigns can have the same scope value with one partner.
+    """
+
+    numbers: Ints
+    combine: Callable[[Ints, Ints], Ints]
+    may_repeat: bool
+
+
 def expand_path_sets(
     table: pa.Table,
     column: str,
     values_of_campaigns: Callable[[Sequence[str | None]], ValuesByCode],
     measures: Sequence[str],
+    partners: PartnerNumbers | None = None,
 ) -> tuple[Ints, pa.Table]:
     """Sum rows by scope value and by every other column; return the scope value of each row, and the rows.
 
     column: the sets, lists of texts, dictionary-encoded or not.
     values_of_campaigns: returns the numbers of the scope values of campaigns; a row counts once for each value.
+    partners: if given, the values of campaigns are one part of the scope values, and these are the other part.
     """
     lists, codes = _find_distinct_sets(table.column(column))
     list_of_campaign, flat = flatten_lists(lists)
@@ -35,10 +50,29 @@ def expand_path_sets(
     positions, values = values_by_campaign.expand(campaigns)
     size = int(values_by_campaign.numbers.max()) + 1 if len(values_by_campaign.numbers) else 0
     rows, values = drop_duplicate_pairs(list_of_campaign[positions], values, size)
-    if codes is not None:
-        offsets = np.searchsorted(rows, np.arange(len(lists) + 1))
-        rows, values = ValuesByCode(offsets, values).expand(codes)
+    if codes is not None or partners is not None:
+        by_list = ValuesByCode(np.searchsorted(rows, np.arange(len(lists) + 1)), values)
+        codes = np.arange(len(lists), dtype=np.int64) if codes is None else codes
+        rows, values = by_list.expand(codes) if partners is None else _expand_with_partners(by_list, codes, partners)
     return _sum_rows(table.drop_columns([column]), rows, values, measures)
+
+
+def _expand_with_partners(by_list: ValuesByCode, codes: Ints, partners: PartnerNumbers) -> tuple[Ints, Ints]:
+    """Return the scope values of rows, made of the values of their lists and of their partners.
+
+    by_list: the values of each list of campaigns.  codes: the list of each row.
+    Each combination of a list and a partner is expanded once, however many rows have it.
+    """
+    size = int(partners.numbers.max(initial=-1)) + 1
+    combinations, code_of_row = np.unique(codes * max(size, 1) + partners.numbers, return_inverse=True)
+    list_codes, numbers = np.divmod(combinations, max(size, 1))
+    positions, values = by_list.expand(list_codes)
+    values = partners.combine(numbers[positions], values)
+    if partners.may_repeat:
+        positions, values = positions[values >= 0], values[values >= 0]
+        positions, values = drop_duplicate_pairs(positions, values, int(values.max(initial=-1)) + 1)
+    offsets = np.searchsorted(positions, np.arange(len(combinations) + 1))
+    return ValuesByCode(offsets, values).expand(code_of_row)
 
 
 def _find_distinct_sets(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Ints | None]:

@@ -16,13 +16,13 @@ from okube_api.store.schema import Table
 class Need:
     """A term with the columns that its rows must be grouped by.
 
-    scope_column: the column of the scope values; None for globals, and for rows that do not have it.
+    scope_columns: the columns of the dimensions, as far as the rows have them.
     time_columns: the columns that determine the bucket; none for the whole period.
     extra_columns: further columns that the question needs.
     """
 
     term: Term
-    scope_column: str | None
+    scope_columns: frozenset[str]
     time_columns: tuple[str, ...]
     extra_columns: tuple[str, ...] = ()
 
@@ -30,8 +30,7 @@ class Need:
     def dimensions(self) -> frozenset[str]:
         """The columns to group by, besides the time columns."""
         described_by = (column for column, _ in self.term.slice.described_by)
-        scope = (self.scope_column,) if self.scope_column else ()
-        return frozenset((*self.term.split, *described_by, *self.extra_columns, *scope))
+        return self.scope_columns.union(self.term.split, described_by, self.extra_columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +79,15 @@ class RejectedSource(NamedTuple):
 class Plan:
     """The passes of a question, and which of them together answer each need.
 
-    needs: by term, scope and columns that determine the bucket.
+    needs: by term, scopes of the dimensions and columns that determine the bucket.
     rejected: for each pass, the sources that were considered for it and not read.
     """
 
     passes: tuple[Pass, ...]
-    needs: Mapping[tuple[Term, Scope, tuple[str, ...]], Need]
+    needs: Mapping[tuple[Term, tuple[Scope, ...], tuple[str, ...]], Need]
     passes_of_need: Mapping[Need, tuple[int, ...]]
     rejected: tuple[tuple[RejectedSource, ...], ...]
 
-    def need_of(self, term: Term, scope: Scope, buckets: Buckets | None) -> Need:
-        """Return what a term needs, by that scope and in those buckets."""
-        return self.needs[term, scope, buckets.columns if buckets else ()]
+    def need_of(self, term: Term, scopes: tuple[Scope, ...], buckets: Buckets | None) -> Need:
+        """Return what a term needs, by dimensions of these scopes and in those buckets."""
+        return self.needs[term, scopes, buckets.columns if buckets else ()]

@@ -16,6 +16,7 @@ from okube_api.catalogue.scopes import ATTRIBUTES, PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term, UserSet
 from okube_api.catalogue.value import Value
 from okube_api.engine.calendar import Buckets, Period
+from okube_api.engine.dimensions import Dimension, get_expression_scope, list_scopes
 from okube_api.engine.plan import Need, Pass, PeriodPart, Plan, RejectedSource
 from okube_api.engine.question import Question
 from okube_api.engine.row_conditions import get_scope_column, select_rows
@@ -45,9 +46,9 @@ _LONG_SPANS: dict[_TimeColumns, tuple[Span, ...]] = {
 """By columns that determine the bucket, the spans longer than a day whose rows have them, longest first."""
 _STORED_COLUMNS = {"year": "month", "month_of_year": "month", "isoweek": "week"}
 """By column that rollups do not have, the column that its numbers follow from."""
-_SCOPES_OF_ROWS = frozenset({Scope.GLOBALS, Scope.SITES, Scope.POIS, Scope.EQUIPMENTS})
+_SCOPES_OF_ROWS = frozenset({Scope.SITES, Scope.POIS, Scope.CHANNELS, Scope.EQUIPMENTS})
 """Scopes of which a row has one value at most."""
-_NeedKey = tuple[Term, Scope, _TimeColumns]
+_NeedKey = tuple[Term, tuple[Scope, ...], _TimeColumns]
 _LEAST_WEEKS = 2
 """Fewer weeks are read as days: a pass more costs about as much as the rows that it saves."""
 
@@ -82,12 +83,14 @@ def _collect_needs(question: Question) -> dict[_NeedKey, Need]:
     needs: dict[_NeedKey, Need] = {}
     for request in question.requested_kpis:
         buckets = question.buckets_of(request)
-        time_columns = buckets.columns if buckets else ()
-        for scope in (by.scope for by in request.scopes):
-            for term in question.value_of(request.kpi).terms(scope):
-                key = (term, scope, time_columns)
+        value = question.value_of(request.kpi)
+        for dimensions, has_buckets in (breakdown for by in request.scopes for breakdown in by.breakdowns):
+            own_buckets = buckets if has_buckets else None
+            scopes, time_columns = list_scopes(dimensions), own_buckets.columns if own_buckets else ()
+            for term in value.terms(get_expression_scope(dimensions)):
+                key = (term, scopes, time_columns)
                 if key not in needs:
-                    needs[key] = _build_need(term, scope, buckets, question)
+                    needs[key] = _build_need(term, scopes, own_buckets, question)
     return needs
 
 
@@ -105,14 +108,19 @@ def _find_counted_needs(question: Question, needs: Mapping[_NeedKey, Need]) -> f
         merges = buckets is None or not buckets.is_one_to_one
         value = question.value_of(request.kpi)
         for by in request.scopes:
-            by_period = merges or request.all or by.descending is not None or by.limit is not None
-            countable = (
-                set() if by_users or by_period or by.scope not in _SCOPES_OF_ROWS else {*_list_counted(value, by.scope)}
-            )
-            for term in value.terms(by.scope):
-                need = needs[term, by.scope, buckets.columns if buckets else ()]
-                (counted if term in countable and not question.is_weighted(term) else merged).add(need)
+            by_period = merges or request.all or by.is_ranked
+            for dimensions, has_buckets in by.breakdowns:
+                scope = get_expression_scope(dimensions)
+                is_merged = by_users or by_period or not has_buckets or not all(map(_has_value_per_row, dimensions))
+                countable = set() if is_merged else {*_list_counted(value, scope)}
+                for term in value.terms(scope):
+                    need = needs[term, list_scopes(dimensions), buckets.columns if buckets and has_buckets else ()]
+                    (counted if term in countable and not question.is_weighted(term) else merged).add(need)
     return frozenset(counted - merged)
+
+
+def _has_value_per_row(dimension: Dimension) -> bool:
+    return dimension.is_plain and dimension.scope in _SCOPES_OF_ROWS
 
 
 def _list_counted(value: Value, scope: Scope) -> Iterator[UserSet]:
@@ -130,7 +138,7 @@ def _list_counted(value: Value, scope: Scope) -> Iterator[UserSet]:
             yield value.sets[0]
 
 
-def _build_need(term: Term, scope: Scope, buckets: Buckets | None, question: Question) -> Need:
+def _build_need(term: Term, scopes: tuple[Scope, ...], buckets: Buckets | None, question: Question) -> Need:
     daily = isinstance(term, Sums) and term.daily
     times: _TimeColumns = ()
     zone: tuple[str, ...] = ()
@@ -138,10 +146,10 @@ def _build_need(term: Term, scope: Scope, buckets: Buckets | None, question: Que
         times = buckets.columns_of(term.slice.fact, by_first=_counts_first_rows(term, question))
         if buckets.needs_zone(times) and term.slice.place is not None:
             zone = (term.slice.place[1],)
-    shared = isinstance(term, Sums) and term.shared and (question.some_sites or scope is Scope.SITES)
+    shared = isinstance(term, Sums) and term.shared and (question.some_sites or Scope.SITES in scopes)
     return Need(
         term,
-        get_scope_column(term, scope),
+        frozenset(column for scope in scopes if (column := get_scope_column(term, scope)) is not None),
         ("day",) if daily else times,
         ("campaign", "site") if shared else zone,
     )
@@ -196,7 +204,7 @@ class _Family:
         for need in followers:
             single = {column for column, values in need.term.slice.fixed if len(values) == 1}
             described_by = {column for column, _ in need.term.slice.described_by}
-            known = single | described_by | ({need.scope_column} if need.scope_column else set())
+            known = single | described_by | need.scope_columns
             if need.term.split or need.time_columns != (part.span,) or not known.issuperset(self.grain.dimensions):
                 return False
         return True

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from okube_api.catalogue.bands import Bands
-from okube_api.catalogue.kpi import Kpi
+from okube_api.catalogue.kpi import Kpi, Unit
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.catalogue.terms import Term
 from okube_api.catalogue.value import Value
 from okube_api.engine.calendar import HOURLY, Buckets, Granularity, Mode, Period, cut_into_buckets
 from okube_api.engine.campaigns import CampaignRecord
+from okube_api.engine.dimensions import Dimension, get_expression_scope
 from okube_api.engine.hour_buckets import cut_into_hours
 from okube_api.engine.notes import Note
 from okube_api.engine.place_zones import ONE_ZONE, PlaceZones
@@ -51,19 +53,118 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestedScope:
-    """One scope of a param.
+class ValueBounds:
+    """Bounds that the `all` value of a scope value must lie within; None leaves a side open."""
 
-    properties: which properties of the scope values to show.
+    gt: float | None = None
+    gte: float | None = None
+    lt: float | None = None
+    lte: float | None = None
+
+    def accepts(self, number: float | None) -> bool:
+        """Return whether a number lies within the bounds; null does not."""
+        return (
+            number is not None
+            and (self.gt is None or number > self.gt)
+            and (self.gte is None or number >= self.gte)
+            and (self.lt is None or number < self.lt)
+            and (self.lte is None or number <= self.lte)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One of the dimensions that an answer is broken down by, and which of its values to show, in which order.
+
+    properties: which properties of the values to show.
     descending: the direction to sort by the `all` value; None sorts by identifier.
-    limit: how many scope values to show; None shows all.
+    by_change: whether to sort by the change of the `all` value since the first compared period instead.
+    limit: how many values to show; None shows all.
+    having: bounds of the `all` values to show.
+    has_remainder: whether to show one more entry, `others`, of everything that is not shown.
+    share: whether to show the share of the whole beside the `all` value.
+    has_options: whether the request has an object for it, and not only its name.
     """
 
-    scope: Scope
+    dimension: Dimension
     properties: tuple[str, ...] = ("_id",)
     descending: bool | None = None
     limit: int | None = None
+    by_change: bool = False
 
+    having: ValueBounds | None = None
+    has_remainder: bool = False
+    share: bool = False
+    has_options: bool = False
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether the `all` values decide which values are shown, or in which order."""
+        return self.descending is not None or self.limit is not None or self.having is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedScope:
+    """What a param is broken down by: no dimension for `globals`, else one or two, the outer one first.
+
+    field: the field of the param that requests it, for messages.
+    """
+
+    levels: tuple[Level, ...] = ()
+    field: str = Scope.GLOBALS.value
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """The dimensions, the outer one first."""
+        return tuple([level.dimension for level in self.levels])
+
+    @property
+    def name(self) -> str:
+        """Its name in answers: the names of the dimensions."""
+        return ",".join([level.dimension.name for level in self.levels]) or Scope.GLOBALS.value
+
+    @property
+    def scope(self) -> Scope:
+        """The scope whose expressions compute the KPI."""
+        return get_expression_scope(self.dimensions)
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether `all` values decide which values are shown, or in which order."""
+        return any(level.is_ranked for level in self.levels)
+
+    @property
+    def has_outer_values(self) -> bool:
+        """Whether the values of the outer one of two dimensions are needed by themselves."""
+        outer = self.levels[0] if len(self.levels) > 1 else None
+        return outer is not None and (outer.is_ranked or outer.has_options)
+
+    @property
+    def has_shares(self) -> bool:
+        """Whether shares of the whole are shown."""
+        return any(level.share for level in self.levels)
+
+    @property
+    def breakdowns(self) -> tuple[tuple[tuple[Dimension, ...], bool], ...]:
+        """The dimensions to evaluate a KPI by, and whether by bucket, too; first those of the answer itself."""
+        dimensions = self.dimensions
+        return (
+            (dimensions, True),
+            *(((dimensions[:1], False),) if self.has_outer_values else ()),
+            *((((), False),) if self.has_shares else ()),
+        )
+
+
+GLOBAL_SCOPE = RequestedScope()
+
+
+def request_scope(scope: Scope, **options: Any) -> RequestedScope:
+    """Return what is requested by a plain scope.  options: of its level."""
+    return (
+        RequestedScope((Level(Dimension(scope), **options),), scope.value)
+        if scope is not Scope.GLOBALS
+        else GLOBAL_SCOPE
+    )
 
 @dataclass(frozen=True, slots=True)
 class RequestedKpi:
@@ -90,7 +191,7 @@ class Question:
     named_values: the values that a filter or the URL names, by scope: they are in the answer even when empty.
     weekdays, days, hours, openings: the filters on time (see `TimeFilters`).
     alternatives: groups of filters; a row must pass at least one filter of each group.
-    edges: the lower edges of the application's bands, ascending.
+    edges: the lower edges of the application's bands, ascending.  currency: of the application.
     zones: the time zones of the places, for buckets by hour.
     labels: the resources that an answer may name, by `_id`.
     campaigns: the campaigns of the application, by `_id`.
@@ -116,6 +217,7 @@ class Question:
     edges: Mapping[Bands, tuple[int, ...]]
     weekdays: tuple[int, ...] | None = None
     days: DaySelection | None = None
+    currency: str = Unit.MONEY.value
     hours: tuple[int, ...] | None = None
     openings: tuple[OpeningInterval, ...] | None = None
     alternatives: tuple[tuple[RowFilter, ...], ...] = ()

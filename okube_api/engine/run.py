@@ -11,10 +11,11 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from okube_api.catalogue.scopes import ATTRIBUTES, Scope
+from okube_api.catalogue.scopes import ATTRIBUTES
 from okube_api.catalogue.terms import UserSet
 from okube_api.engine.band_edges import with_edges_of_counts
 from okube_api.engine.calendar import Buckets
+from okube_api.engine.dimensions import Dimension
 from okube_api.engine.evaluator import Evaluator, TooManyCells
 from okube_api.engine.evaluators import evaluate
 from okube_api.engine.fetched_rows import FetchedRows
@@ -126,16 +127,16 @@ def evaluate_question(
     Params with the same scope and buckets share an evaluator, which reuses what it has already computed.
     """
     most_cells = None if most_values is None else most_values * _CELLS_PER_VALUE
-    evaluators: dict[tuple[Scope, Buckets | None], Evaluator] = {}
+    evaluators: dict[tuple[tuple[Dimension, ...], Buckets | None], Evaluator] = {}
     kpi_results = []
     values = values_before
     for request in question.requested_kpis:
         buckets = question.buckets_of(request)
         for by in request.scopes:
             check_stopped()
-            key = (by.scope, buckets)
+            key = (by.dimensions, buckets)
             if key not in evaluators:
-                evaluators[key] = Evaluator(fetched, question, by.scope, buckets, most_cells)
+                evaluators[key] = Evaluator(fetched, question, by.dimensions, buckets, most_cells)
             evaluator = evaluators[key]
             try:
                 results = evaluate(question.value_of(request.kpi), evaluator)
@@ -159,7 +160,7 @@ def check_certain_values(question: Question, most_values: int | None, values_bef
     for request in question.requested_kpis:
         buckets = question.buckets_of(request)
         for by in request.scopes:
-            if by.scope is Scope.GLOBALS:
+            if not by.levels:
                 values += request.all + (len(buckets.labels) if buckets is not None else 0)
                 if values > most_values:
                     raise _refuse_values(most_values, request, by)
@@ -167,19 +168,20 @@ def check_certain_values(question: Question, most_values: int | None, values_bef
 
 def _count_shown_values(results: Results, by: RequestedScope, width: int) -> int:
     values = results.count_values()
-    if by.limit is None or values <= by.limit:
+    limit = by.levels[0].limit if len(by.levels) == 1 else None
+    if limit is None or values <= limit:
         return values
     scope_values = len(np.unique(results.keys // width))
-    return values * min(by.limit, scope_values) // max(scope_values, 1)
+    return values * min(limit, scope_values) // max(scope_values, 1)
 
 
 def _refuse_values(most_values: int, request: RequestedKpi, by: RequestedScope) -> TooManyValues:
-    place = f"param {request.position} ('{request.kpi.name}' by {by.scope})"
+    place = f"param {request.position} ('{request.kpi.name}' by {by.name})"
     message = (
         f"The answer has more than {most_values:,} values, reached at {place}. Ask for a shorter period, a coarser "
         "'granularity', fewer scopes or params, for filters, or for a 'limit' of the scope."
     )
-    return TooManyValues.at("body", f"/params/{request.position}/{by.scope}", message)
+    return TooManyValues.at("body", f"/params/{request.position}/{by.field}", message)
 
 
 def needs_panel(question: Question, plan: Plan) -> bool:
@@ -188,7 +190,10 @@ def needs_panel(question: Question, plan: Plan) -> bool:
         need.term for need in plan.passes_of_need if isinstance(need.term, UserSet) and need.term.slice.fact.weight
     ]
     by_attribute = any(scope in ATTRIBUTES for scope, _ in question.filters) or any(
-        by.scope in ATTRIBUTES for request in question.requested_kpis for by in request.scopes
+        dimension.scope in ATTRIBUTES
+        for request in question.requested_kpis
+        for by in request.scopes
+        for dimension in by.dimensions
     )
     return bool(terms) and (question.uplift or by_attribute or any(term.attribute for term in terms))
 

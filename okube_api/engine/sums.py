@@ -8,7 +8,8 @@ from okube_api.catalogue.fact import Measure
 from okube_api.catalogue.terms import Sums
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.grid import Grid, sum_by_cell, sum_quotients
-from okube_api.engine.term_rows import RowReader, ValueNumbers
+from okube_api.engine.term_rows import RowReader
+from okube_api.engine.value_numbers import ValueNumbers
 from okube_api.store.exact_integers import concatenate_numbers
 
 

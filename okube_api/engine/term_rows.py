@@ -1,8 +1,8 @@
 """Finds the rows of terms, and the numbers of the scope value and of the bucket of each row."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
@@ -11,41 +11,21 @@ from okube_api.catalogue.fact import Measure
 from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, Scope
 from okube_api.catalogue.terms import Term
 from okube_api.engine.calendar import Buckets
-from okube_api.engine.campaigns import UNKNOWN, get_campaign_scope_values
+from okube_api.engine.dimensions import Dimension, iterate_products, list_scopes
 from okube_api.engine.fetched_rows import FetchedRows
-from okube_api.engine.pathsets import expand_path_sets
+from okube_api.engine.pathsets import PartnerNumbers, expand_path_sets
 from okube_api.engine.plan import Need, Pass
 from okube_api.engine.question import Question
-from okube_api.engine.text_columns import ValuesByCode, encode_texts
+from okube_api.engine.row_conditions import get_scope_column
+from okube_api.engine.text_columns import ValuesByCode, drop_duplicate_pairs, encode_texts
+from okube_api.engine.value_numbers import PairNumbers, ValueNumbers
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.exact_integers import Numerators, from_arrow, multiply
 from okube_api.store.plans import Aggregate
 from okube_api.store.schema import ColumnType
 from okube_api.threads import check_stopped
 
-
-class ValueNumbers:
-    """Numbers the values of a scope or of a column in order of their first occurrence; null becomes `unknown`."""
-
-    def __init__(self) -> None:
-        self.values: list[str] = []
-        self._numbers: dict[str, int] = {}
-
-    def number(self, value: str | None) -> int:
-        """Return the number of a value."""
-        text = UNKNOWN if value is None else value
-        if text not in self._numbers:
-            self._numbers[text] = len(self.values)
-            self.values.append(text)
-        return self._numbers[text]
-
-    def number_column(self, column: pa.ChunkedArray) -> Ints:
-        """Return the number of each row of a column of texts."""
-        codes, texts = encode_texts(column)
-        numbers = [None if text is None else self._numbers.get(text) for text in texts]
-        if None in numbers:  # new values, or null
-            numbers = [self.number(text) for text in texts]
-        return np.array(numbers, dtype=np.int64)[codes]
+_MOST_DIMENSIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +51,49 @@ class TermRows:
         return multiply(from_arrow(self.table.column(measure.name)), self.source.sign)
 
 
-class RowReader:
-    """Finds the rows of terms in what was fetched, by one scope and one set of buckets.
+Columns = tuple[str | None, ...]
+"""The column of each dimension; None when the rows do not have it."""
 
-    scope_values: the values of the scope, by number.
+
+class RowReader:
+    """Finds the rows of terms in what was fetched, by any dimensions and one set of buckets.
+
+    scope_values: the values of the dimension, or pairs of values of two dimensions, by number.
+    levels: the values of each dimension, by number; by a single dimension the same as `scope_values`.
     width: the number of cells of a scope value: its buckets, and the whole period last.
     """
 
-    def __init__(self, fetched: FetchedRows, question: Question, scope: Scope, buckets: Buckets | None) -> None:
-        self.question, self.scope, self.buckets = question, scope, buckets
+    def __init__(
+        self,
+        fetched: FetchedRows,
+        question: Question,
+        dimensions: tuple[Dimension, ...],
+        buckets: Buckets | None,
+        shown: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        """Read rows by dimensions; `shown`: see `PairNumbers`."""
+        self.question, self.dimensions, self.buckets = question, dimensions, buckets
+        self.pairs = PairNumbers(shown) if len(dimensions) == _MOST_DIMENSIONS else None
         self.scope_values = ValueNumbers()
+        self.levels = (self.scope_values,) if self.pairs is None else (self.pairs.outer, self.pairs.inner)
         self.width = (len(buckets.labels) if buckets else 0) + 1
+        self._scopes = list_scopes(dimensions)
         self._fetched = fetched
         self._rows: dict[tuple[object, ...], list[TermRows]] = {}
-        self._expanded: dict[tuple[int, str | None], tuple[Ints, pa.Table]] = {}
+        self._expanded: dict[tuple[int, Columns], tuple[Ints, pa.Table]] = {}
 
-    def rows_of(self, term: Term) -> list[TermRows]:
-        """Return the rows of a term by pass; a row with several campaigns occurs once per scope value of these."""
-        need = self._fetched.plan.need_of(term, self.scope, self.buckets)
+    def rows_of(self, term: Term, *, by_scope: bool = True) -> list[TermRows]:
+        """Return the rows of a term by pass; a row with several scope values occurs once for each.
+
+        If the rows have only one of two dimensions, their scope values are the numbers of its values in `levels`.
+        by_scope: if false, all rows have the scope value 0.
+        """
+        need = self._fetched.plan.need_of(term, self._scopes, self.buckets)
         passes = self._fetched.plan.passes_of_need[need]
-        key = (term.slice, need.scope_column, passes)
+        columns = tuple([get_scope_column(term, scope) if by_scope else None for scope in self._scopes])
+        key = (term.slice, columns, passes)
         if key not in self._rows:
-            self._rows[key] = [self._select_rows(need, number) for number in passes]
+            self._rows[key] = [self._select_rows(need, number, columns) for number in passes]
         return self._rows[key]
 
     def cells(self, rows: TermRows) -> Iterator[Ints]:
@@ -101,26 +102,52 @@ class RowReader:
             yield rows.scope_values * self.width + rows.buckets
         yield rows.scope_values * self.width + self.width - 1
 
-    def campaign_values(self, campaigns: Iterable[str | None]) -> ValuesByCode:
-        """Return the numbers of the scope values of each campaign; none for campaigns that the filters leave out."""
-        return ValuesByCode.from_lists(
-            [self.scope_values.number(value) for value in self._values_of(campaign)]
-            if campaign is not None and self.keeps_campaign(campaign)
-            else []
-            for campaign in campaigns
-        )
+    def number_values(self, levels: Sequence[int], values: Iterable[str | None]) -> ValuesByCode:
+        """Return the numbers, by dimensions of one scope, of each value of that scope.
+
+        levels: the positions of the dimensions.  For a single one of two, the numbers are those of its own values.
+        Campaigns that the filters leave out have none.
+        """
+        by_campaign = self.dimensions[levels[0]].scope in CAMPAIGN_SCOPES
+        lists: list[list[int]] = []
+        for value in values:
+            if by_campaign and (value is None or not self.keeps_campaign(value)):
+                lists.append([])
+                continue
+            numbers = [
+                [
+                    self.levels[level].number(name)
+                    for name in self.dimensions[level].list_values(value, self.question.campaigns)
+                ]
+                for level in levels
+            ]
+            lists.append(numbers[0] if len(numbers) == 1 else self._number_products(numbers))
+        return ValuesByCode.from_lists(lists)
 
     def keeps_campaign(self, campaign: str) -> bool:
         """Return whether a campaign passes the filters on campaigns, levers and extras."""
         return self._selected_campaigns is None or campaign in self._selected_campaigns
 
-    def _values_of(self, campaign: str) -> tuple[str, ...]:
-        return get_campaign_scope_values(campaign, self.scope, self.question.campaigns)
+    def combine(self, level: int, numbers: Ints, other_numbers: Ints) -> Ints:
+        """Return the scope values of two dimensions, -1 for those that are left out.
 
-    def _select_rows(self, need: Need, number: int) -> TermRows:
+        numbers: of the values of the dimension `level`.  other_numbers: of the values of the other one.
+        """
+        assert self.pairs is not None
+        pair = (numbers, other_numbers) if level == 0 else (other_numbers, numbers)
+        return self.pairs.number_pairs(*pair)
+
+    def _number_products(self, numbers: Sequence[Sequence[int]]) -> list[int]:
+        assert self.pairs is not None
+        products = np.array(list(iterate_products(numbers)), dtype=np.int64).reshape(-1, _MOST_DIMENSIONS)
+        pairs = self.pairs.number_pairs(products[:, 0], products[:, 1])
+        distinct: list[int] = (np.unique(pairs[pairs >= 0]) if self.pairs.is_rest else pairs).tolist()
+        return distinct
+
+    def _select_rows(self, need: Need, number: int, columns: Columns) -> TermRows:
         """Return the rows of a pass that have the values of `described_by` of the need's slice."""
         source = self._fetched.plan.passes[number]
-        scope_values, table = self._expand_pass(number, need.scope_column)
+        scope_values, table = self._expand_pass(number, columns)
         flags = np.ones(len(scope_values), dtype=np.bool_)
         for column, value in need.term.slice.described_by:
             flags &= _equals(table.column(column), value)
@@ -134,27 +161,64 @@ class RowReader:
             zones = self.question.zones.number_rows(table.column(need.term.slice.place[1]))
         return TermRows(source, table, scope_values, self.buckets.locate(source.time_columns, times, zones))
 
-    def _expand_pass(self, number: int, column: str | None) -> tuple[Ints, pa.Table]:
+    def _expand_pass(self, number: int, columns: Columns) -> tuple[Ints, pa.Table]:
         """Return the scope value of each row of a pass, and the rows, repeated or summed for each of several values."""
-        if (number, column) not in self._expanded:
+        if (number, columns) not in self._expanded:
             check_stopped()
-            self._expanded[number, column] = self._expand(number, column)
-        return self._expanded[number, column]
+            self._expanded[number, columns] = self._expand(number, columns)
+        return self._expanded[number, columns]
 
-    def _expand(self, number: int, column: str | None) -> tuple[Ints, pa.Table]:
+    def _expand(self, number: int, columns: Columns) -> tuple[Ints, pa.Table]:
         source, table = self._fetched.plan.passes[number], self._fetched.tables[number]
-        if column is None:
+        levels_of_column: dict[str, list[int]] = {}
+        for level, column in enumerate(columns):
+            if column is not None:
+                levels_of_column.setdefault(column, []).append(level)
+        if not levels_of_column:
             return np.zeros(table.num_rows, dtype=np.int64), table
-        if self.scope not in CAMPAIGN_SCOPES:
-            return self.scope_values.number_column(table.column(column)), table
-        if source.part.table.type_of(column) is ColumnType.TEXTS:
-            assert isinstance(source.node, Aggregate), "sets of users are by campaign, never by set of campaigns"
-            measures = [measure.name for measure in source.node.measures]
-            return expand_path_sets(table, column, self.campaign_values, measures)
-        codes, campaigns = encode_texts(table.column(column))
-        rows, scope_values = self.campaign_values(campaigns).expand(codes)
+        if len(columns) == 1 and self.dimensions[0].is_plain and self._scopes[0] is not Scope.CAMPAIGNS:
+            return self.scope_values.number_column(table.column(columns[0])), table
+        texts = [name for name in levels_of_column if source.part.table.type_of(name) is ColumnType.TEXTS]
+        rows, scope_values = np.arange(table.num_rows, dtype=np.int64), None
+        for column, levels in levels_of_column.items():
+            if column not in texts:
+                rows, scope_values = self._expand_column(table.column(column), levels, rows, scope_values)
         unchanged = len(rows) == table.num_rows and bool(np.all(rows == np.arange(table.num_rows)))
-        return scope_values, table if unchanged else table.take(rows)
+        table = table if unchanged else table.take(rows)
+        for column in texts:
+            assert isinstance(source.node, Aggregate), "sets of users are by campaign, never by set of campaigns"
+            (levels,) = (levels_of_column[column],)
+            scope_values, table = expand_path_sets(
+                table,
+                column,
+                partial(self.number_values, levels),
+                [measure.name for measure in source.node.measures],
+                None if scope_values is None else self._build_partners(1 - levels[0], scope_values),
+            )
+        assert scope_values is not None
+        return scope_values, table
+
+    def _build_partners(self, level: int, numbers: Ints) -> PartnerNumbers:
+        assert self.pairs is not None
+        return PartnerNumbers(numbers, partial(self.combine, level), self.pairs.is_rest)
+
+    def _expand_column(
+        self, column: pa.ChunkedArray, levels: Sequence[int], rows: Ints, scope_values: Ints | None
+    ) -> tuple[Ints, Ints]:
+        """Repeat rows for each value that they have by the dimensions of a column.
+
+        rows: numbers of rows, ascending.  scope_values: of each by the other dimension, None without one.
+        """
+        codes, texts = encode_texts(column)
+        positions, numbers = self.number_values(levels, texts).expand(codes[rows])
+        rows = rows[positions]
+        if scope_values is None:
+            return rows, numbers
+        pairs = self.combine(levels[0], numbers, scope_values[positions])
+        if self.pairs is None or not self.pairs.is_rest:
+            return rows, pairs
+        rows, pairs = rows[pairs >= 0], pairs[pairs >= 0]
+        return drop_duplicate_pairs(rows, pairs, int(pairs.max(initial=-1)) + 1)
 
     @cached_property
     def _selected_campaigns(self) -> frozenset[str] | None:

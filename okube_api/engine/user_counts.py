@@ -15,16 +15,21 @@ from okube_api.engine.grid import Grid, sum_by_cell
 from okube_api.engine.panel import Attribute, Panel
 from okube_api.engine.plan import Pass
 from okube_api.engine.sets import UserGroups, concatenate, from_blobs, from_users, merge_groups
-from okube_api.engine.term_rows import RowReader, TermRows, ValueNumbers
+from okube_api.engine.term_rows import RowReader, TermRows
+from okube_api.engine.text_columns import ValuesByCode
+from okube_api.engine.unions import Numbers
+from okube_api.engine.value_numbers import ValueNumbers
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.exact_integers import concatenate_numbers
 from okube_api.threads import check_stopped
+
+_USER_BITS = 32
 
 
 class UserEvaluator:
     """Evaluates sets of users.
 
-    When the scope is an attribute of users, rows do not have it: `cells_of_users` looks it up in the panel.
+    When a dimension is an attribute of users, rows do not have it: `locate_users` looks it up in the panel.
     """
 
     def __init__(self, reader: RowReader, panel: Panel) -> None:
@@ -36,15 +41,17 @@ class UserEvaluator:
         """Count the distinct users of the union of sets by cell; with uplift, sum their weights."""
         weighted = self.is_weighted(terms[0])
         denominator = WEIGHT_UNIT if weighted else 1
-        if self._scope_attribute is None:
+        if not self._attributes:
             return sum_by_cell(*self._count_by_row(terms, weighted), denominator, not weighted)
-        batches = list(self.distinct_users(terms))
-        cells = concatenate_numbers([self.cells_of_users(batch) for batch in batches])
-        weights = concatenate_numbers([self.weights(terms[0], batch) for batch in batches])
-        return sum_by_cell(cells, weights, denominator, not weighted)
+        cells, weights = [], []
+        for batch in self.distinct_users(terms):
+            batch_cells, positions = self.locate_users(batch)
+            cells.append(batch_cells)
+            weights.append(self.weights(terms[0], batch)[positions])
+        return sum_by_cell(concatenate_numbers(cells), concatenate_numbers(weights), denominator, not weighted)
 
     def distinct_users(self, terms: Iterable[UserSet]) -> Iterator[UserGroups]:
-        """Yield the distinct users of the union of sets, in batches; `cells_of_users` gives their cells."""
+        """Yield the distinct users of the union of sets, in batches; `locate_users` gives their cells."""
         for groups in self.memberships(terms):
             for batch in merge_groups(groups):
                 check_stopped()
@@ -76,18 +83,45 @@ class UserEvaluator:
         batches = [batch for keys in cells for batch in merge_groups(replace(members, keys=keys * size + numbers))]
         return batches, size
 
-    def cells_of_users(self, groups: UserGroups) -> Ints:
-        """Return the cell of each user of groups from `distinct_users` or `memberships`."""
-        if self._scope_attribute is None:
-            return groups.key_of_user
-        attribute, numbers = self._scope_attribute
-        return numbers[attribute.codes_of(groups.users)] * self._reader.width + groups.key_of_user
+    def locate_users(self, groups: UserGroups, *, is_merged: bool = True) -> tuple[Ints, Ints | slice]:
+        """Return cells of the users of groups from `distinct_users` or `memberships`, and the position of each user.
+
+        Users who are left out have no cell, those with several values of a dimension have several.
+        is_merged: whether a user is in a cell once, even if groups that have the user become one cell.
+        """
+        cells, width = groups.key_of_user, self._reader.width
+        positions: Ints | None = None  # of all users
+        scope_values, buckets = np.divmod(cells, width) if self._has_row_level else (None, cells)
+        for level, attribute, numbers in self._attributes:
+            codes = attribute.codes_of(groups.users if positions is None else groups.users[positions])
+            if not np.any(np.diff(numbers.offsets) != 1):
+                values = numbers.numbers[codes]
+            else:
+                chosen, values = numbers.expand(np.where(codes < 0, len(attribute.names), codes))
+                positions = chosen if positions is None else positions[chosen]
+                buckets = buckets[chosen]
+                scope_values = None if scope_values is None else scope_values[chosen]
+            scope_values = values if scope_values is None else self._reader.combine(level, values, scope_values)
+            cells = scope_values * width + buckets
+        pairs = self._reader.pairs
+        if not self._attributes or pairs is None or not pairs.is_rest:
+            return cells, slice(None) if positions is None else positions
+        is_included = cells >= 0
+        positions = np.flatnonzero(is_included) if positions is None else positions[is_included]
+        cells = cells[is_included]
+        if is_merged:
+            keys = (cells << _USER_BITS) | groups.users[positions].astype(np.int64)
+            _, first = np.unique(keys, return_index=True)
+            cells, positions = cells[first], positions[first]
+        return cells, positions
 
     def weights(self, term: Term, groups: UserGroups) -> Ints:
         """Return the weight of each user in thousandths, or 1 for each without uplift."""
-        if self.is_weighted(term):
-            return self.panel.weights_of(groups.users)
-        return np.ones(len(groups.users), dtype=np.int64)
+        return self.weights_of(term, groups.users)
+
+    def weights_of(self, term: Term, users: Numbers) -> Ints:
+        """Return the weight of each user number (see `weights`)."""
+        return self.panel.weights_of(users) if self.is_weighted(term) else np.ones(len(users), dtype=np.int64)
 
     def is_weighted(self, term: Term) -> bool:
         """Return whether the users of a term count by their weight."""
@@ -135,14 +169,19 @@ class UserEvaluator:
         return [scope_values * width + buckets, period_cells]
 
     @cached_property
-    def _scope_attribute(self) -> tuple[Attribute, Ints] | None:
-        """If the scope is an attribute of users: the attribute, and the scope value of each code (-1 is last)."""
-        scope = self._reader.scope
-        if scope not in ATTRIBUTES:
-            return None
-        attribute = self.panel.attribute(ATTRIBUTES[scope])
-        numbers = [self._reader.scope_values.number(name) for name in (*attribute.names, None)]
-        return attribute, np.array(numbers, dtype=np.int64)
+    def _attributes(self) -> tuple[tuple[int, Attribute, ValuesByCode], ...]:
+        """The dimensions that are attributes of users: position, attribute, values of each code (-1 is last)."""
+        levels = []
+        for level, dimension in enumerate(self._reader.dimensions):
+            if dimension.scope in ATTRIBUTES:
+                attribute = self.panel.attribute(ATTRIBUTES[dimension.scope])
+                levels.append((level, attribute, self._reader.number_values((level,), (*attribute.names, None))))
+        return tuple(levels)
+
+    @property
+    def _has_row_level(self) -> bool:
+        """Whether a dimension belongs to rows, besides those that belong to users."""
+        return len(self._attributes) < len(self._reader.dimensions)
 
     def _filter_users(self, groups: UserGroups) -> Flags | None:
         """Return which users pass the filters on their attributes; None when there is no such filter."""

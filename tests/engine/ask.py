@@ -8,7 +8,7 @@ from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period
-from okube_api.engine.question import Label, Question, RequestedKpi, RequestedScope, ValueFilter
+from okube_api.engine.question import Label, Question, RequestedKpi, ValueFilter, request_scope
 from okube_api.engine.run import answer
 from okube_api.store.protocol import Reader
 
@@ -51,7 +51,7 @@ def resolve_question(truth: Truth, module: Module, kpis: tuple[str, ...], questi
                 Granularity(question.granularity),
                 all=True,
                 temporals=True,
-                scopes=(RequestedScope(scope, properties=()),),
+                scopes=(request_scope(scope, properties=()),),
             )
             for kpi in kpis
         ),

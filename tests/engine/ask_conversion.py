@@ -10,7 +10,7 @@ from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period
 from okube_api.engine.campaigns import CampaignRecord, Spending
-from okube_api.engine.question import Label, Question, RequestedKpi, RequestedScope
+from okube_api.engine.question import Label, Question, RequestedKpi, request_scope
 from okube_api.engine.run import answer
 from okube_api.store.protocol import Reader
 
@@ -67,7 +67,7 @@ def resolve_question(truth: Truth, kpis: tuple[str, ...], question: by_hand.Ques
                 Granularity(question.granularity),
                 all=True,
                 temporals=True,
-                scopes=(RequestedScope(Scope(question.scope), properties=()),),
+                scopes=(request_scope(Scope(question.scope), properties=()),),
             )
             for kpi in kpis
         ),

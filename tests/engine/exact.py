@@ -24,7 +24,7 @@ async def evaluate_exactly(reader: Reader, question: Question) -> dict[str, Exac
     values_by_kpi = {}
     for request in question.requested_kpis:
         (by,) = request.scopes
-        evaluator = Evaluator(fetched, question, by.scope, question.buckets_of(request))
+        evaluator = Evaluator(fetched, question, by.dimensions, question.buckets_of(request))
         grid = evaluate_number(value_of(request.kpi), evaluator)
         labels = (*(evaluator.buckets.labels if evaluator.buckets else ()), PERIOD_LABEL)
         names = evaluator.scope_values.values

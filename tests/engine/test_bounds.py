@@ -15,7 +15,7 @@ from okube_api.engine.calendar import Granularity, Mode, Period
 from okube_api.engine.campaigns import CampaignRecord, Spending
 from okube_api.engine.distinct import count_distinct
 from okube_api.engine.grid import sum_by_cell
-from okube_api.engine.question import Question, RequestedKpi, RequestedScope
+from okube_api.engine.question import Question, RequestedKpi, request_scope
 from okube_api.engine.run import KpiResult, answer
 from okube_api.engine.sets import count_memberships, from_users, merge_groups
 from okube_api.errors import TooManyValues
@@ -44,7 +44,7 @@ def build_question(kpi: str, sites_of_campaign: Sequence[Sequence[str] | None]) 
         Granularity.DAY,
         all=True,
         temporals=True,
-        scopes=(RequestedScope(Scope.SITES, properties=()),),
+        scopes=(request_scope(Scope.SITES, properties=()),),
     )
     return Question(
         application="a" * 24,

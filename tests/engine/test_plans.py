@@ -21,7 +21,7 @@ from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period
 from okube_api.engine.plan import Pass, Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
-from okube_api.engine.question import Question, RequestedKpi, RequestedScope
+from okube_api.engine.question import Question, RequestedKpi, request_scope
 from okube_api.store.duckdb.sql import aggregate_sql, select_sql
 from okube_api.store.mongo.pipeline import aggregate_pipeline, select_pipeline
 from okube_api.store.plans import Aggregate
@@ -41,7 +41,7 @@ def request_kpi(
     """Return a param; `by` None requests the whole period only."""
     granularity = by or Granularity.DAY
     return RequestedKpi(
-        kpi, mode, granularity, all=True, temporals=by is not None, scopes=tuple(map(RequestedScope, scopes))
+        kpi, mode, granularity, all=True, temporals=by is not None, scopes=tuple(map(request_scope, scopes))
     )
 
 

@@ -12,7 +12,7 @@ from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question
-from okube_api.engine.question import Question, RequestedKpi, RequestedScope, ValueFilter
+from okube_api.engine.question import Question, RequestedKpi, ValueFilter, request_scope
 from okube_api.store.plans import Aggregate, Count
 
 KPIS = BY_NAME[Module.PRESENCE]
@@ -28,7 +28,7 @@ def build_plan(*asks: tuple[str, Scope, Granularity], with_filter: bool = False)
             period=Period(to_ordinal(date(2024, 1, 30)), to_ordinal(date(2024, 4, 2))),
             uplift=False,
             requested_kpis=tuple(
-                RequestedKpi(KPIS[kpi], Mode.HISTOGRAM, by, all=True, temporals=True, scopes=(RequestedScope(scope),))
+                RequestedKpi(KPIS[kpi], Mode.HISTOGRAM, by, all=True, temporals=True, scopes=(request_scope(scope),))
                 for kpi, scope, by in asks
             ),
             places={PlaceRole.SITES: SITES},

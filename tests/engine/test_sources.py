@@ -14,7 +14,7 @@ from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.engine.calendar import Granularity, Mode, Period
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
-from okube_api.engine.question import Question, RequestedKpi, RequestedScope, ValueFilter
+from okube_api.engine.question import Question, RequestedKpi, ValueFilter, request_scope
 
 SITES, CLOSED_SITE = ("a" * 24, "b" * 24, "c" * 24), "d" * 24
 BANDS = ("dwell_band", "gap_band", "home_band", "work_band")
@@ -42,7 +42,7 @@ def build_question(
         uplift=False,
         requested_kpis=(
             RequestedKpi(
-                BY_NAME[module][kpi], Mode.HISTOGRAM, by, all=True, temporals=True, scopes=(RequestedScope(scope),)
+                BY_NAME[module][kpi], Mode.HISTOGRAM, by, all=True, temporals=True, scopes=(request_scope(scope),)
             ),
         ),
         places={PlaceRole.SITES: SITES, PlaceRole.POIS: (), PlaceRole.STUDY: SITES},

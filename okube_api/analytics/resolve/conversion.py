@@ -122,7 +122,12 @@ def _select_campaigns(
 
 
 def _has_scope(requested_kpis: Iterable[RequestedKpi], scopes: Iterable[Scope]) -> bool:
-    return any(requested.scope in scopes for requested_kpi in requested_kpis for requested in requested_kpi.scopes)
+    return any(
+        dimension.scope in scopes
+        for requested_kpi in requested_kpis
+        for requested_scope in requested_kpi.scopes
+        for dimension in requested_scope.dimensions
+    )
 
 
 def _list_terms(requested_kpis: Iterable[RequestedKpi]) -> Iterator[Term]:

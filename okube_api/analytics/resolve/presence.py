@@ -10,6 +10,7 @@ from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, merge_lab
 from okube_api.analytics.scope import QuestionScope
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.engine.calendar import Period
+from okube_api.engine.dimensions import has_scope
 from okube_api.engine.question import Question, RequestedKpi, ValueFilter
 from okube_api.equipments.repository import EQUIPMENTS
 
@@ -49,7 +50,7 @@ def _list_equipments(equipment_filter: ValueFilter, equipments: Iterable[Resourc
 def _names_equipments(requested_kpis: Iterable[RequestedKpi]) -> bool:
     """Tell whether the answer shows keys of equipments."""
     return any(
-        requested_scope.scope is Scope.EQUIPMENTS or term.slice.filter_column(Scope.EQUIPMENTS) in term.split
+        has_scope(requested_scope.dimensions, Scope.EQUIPMENTS) or term.slice.filter_column(Scope.EQUIPMENTS) in term.split
         for requested_kpi in requested_kpis
         for requested_scope in requested_kpi.scopes
         for term in requested_kpi.kpi.value.terms(requested_scope.scope)

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from okube_api.catalogue.expressions.affinity import Affinity
-from okube_api.catalogue.scopes import ATTRIBUTES, Scope
+from okube_api.catalogue.scopes import ATTRIBUTES
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
 from okube_api.engine.results import Leaf, Results, build_leaves, round_amounts, round_ratios
 from okube_api.engine.sets import UserGroups, merge_groups
-from okube_api.engine.term_rows import ValueNumbers
+from okube_api.engine.value_numbers import ValueNumbers
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.exact_integers import concatenate_numbers
 from okube_api.threads import check_stopped
@@ -22,9 +22,10 @@ from okube_api.threads import check_stopped
 @evaluate.register
 def _(value: Affinity, evaluator: Evaluator) -> Results:
     items, width = ValueNumbers(), evaluator.width
-    by_area = evaluator.scope in ATTRIBUTES
-    for named in evaluator.question.named_values.get(evaluator.scope, ()):
-        evaluator.scope_values.number(named)  # it is in the answer with every POI, also without visitors
+    by_area = any(dimension.scope in ATTRIBUTES for dimension in evaluator.dimensions)
+    if len(evaluator.dimensions) == 1 and evaluator.dimensions[0].is_plain:
+        for named in evaluator.question.named_values.get(evaluator.scope, ()):
+            evaluator.scope_values.number(named)  # it is in the answer with every POI, also without visitors
     visitors = list(evaluator.users.distinct_users((value.visitors,)))
     poi_visitors = [
         batch for groups in evaluator.users.memberships((value.poi_visitors,), items) for batch in merge_groups(groups)
@@ -42,14 +43,19 @@ def _(value: Affinity, evaluator: Evaluator) -> Results:
         if by_area:
             if flags is not None:
                 groups = groups.filter_users(flags[groups.users])
-            return evaluator.users.cells_of_users(groups), evaluator.users.weights(value.visitors, groups)
+            cells, positions = evaluator.users.locate_users(groups)
+            return cells, evaluator.users.weights(value.visitors, groups)[positions]
         weights = evaluator.users.weights(value.visitors, groups)
         return groups.keys, groups.sums(weights if flags is None else weights * flags[groups.users])
 
     def weigh_poi_visitors(groups: UserGroups) -> tuple[Ints, Ints]:
         item, bucket = np.divmod(groups.keys, width)
-        cells, weights = weigh(replace(groups, keys=bucket))
-        return cells * size + (np.repeat(item, groups.lengths) if by_area else item), weights
+        if not by_area:
+            cells, weights = weigh(replace(groups, keys=bucket))
+            return cells * size + item, weights
+        cells, positions = evaluator.users.locate_users(replace(groups, keys=bucket), is_merged=False)
+        items_of_users = np.repeat(item, groups.lengths)[positions]
+        return cells * size + items_of_users, evaluator.users.weights(value.visitors, groups)[positions]
 
     visitors_by_bucket = _split_by_bucket(visitors, width)
     evaluator.check_cells(sum(len(batch.keys) for batch in visitors) * len(items.values))
@@ -72,7 +78,7 @@ def _(value: Affinity, evaluator: Evaluator) -> Results:
         size=size,
         width=width,
         items=tuple((poi, labels[poi].key) for poi in items.values),
-        by_scope=evaluator.scope is not Scope.GLOBALS,
+        by_scope=bool(evaluator.dimensions),
         by_area=by_area,
     )
 

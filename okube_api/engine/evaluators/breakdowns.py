@@ -11,7 +11,7 @@ from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
 from okube_api.engine.results import ItemResults, Leaf, Results, build_leaves, find_label, round_amounts, round_ratios
-from okube_api.engine.term_rows import ValueNumbers
+from okube_api.engine.value_numbers import ValueNumbers
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import concatenate_numbers, sum_all
 
@@ -23,9 +23,10 @@ def _(value: AttributeBreakdown, evaluator: Evaluator) -> Results:
     size = len(attribute.names) + 1
     keys, numbers = [], []
     for batch in evaluator.users.distinct_users((value.users,)):
-        codes = attribute.codes_of(batch.users)
-        keys.append(evaluator.users.cells_of_users(batch) * size + np.where(codes < 0, size - 1, codes))
-        numbers.append(evaluator.users.weights(value.users, batch))
+        cells, positions = evaluator.users.locate_users(batch)
+        codes = attribute.codes_of(batch.users)[positions]
+        keys.append(cells * size + np.where(codes < 0, size - 1, codes))
+        numbers.append(evaluator.users.weights(value.users, batch)[positions])
     weighted = evaluator.question.is_weighted(value.users)
     denominator = WEIGHT_UNIT if weighted else 1
     counts = sum_by_cell(concatenate_numbers(keys), concatenate_numbers(numbers), denominator, not weighted)

@@ -7,12 +7,14 @@ needs no shares: it leaves out campaigns whose sites are all inactive, and count
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from okube_api.catalogue.expressions.costs import CampaignCost, DeliveryCount
 from okube_api.catalogue.facts import CLICKS, OPENINGS, PRINTS
 from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
+from okube_api.catalogue.terms import Term
 from okube_api.engine.campaigns import Spending, find_sharers
 from okube_api.engine.evaluate import evaluate_number
 from okube_api.engine.evaluator import Evaluator
@@ -48,7 +50,7 @@ def _evaluate_deliveries(value: DeliveryCount, evaluator: Evaluator) -> Grid:
     (term,) = value.terms(evaluator.scope)
     if not _needs_shares(evaluator):
         return evaluator.sums.total(term, value.measure)
-    parts = [_read_amounts(rows, rows.amounts(value.measure), evaluator) for rows in evaluator.reader.rows_of(term)]
+    parts = [_read_amounts(rows, rows.amounts(value.measure), evaluator) for rows in _read_rows(term, evaluator)]
     return _sum_amounts(parts, evaluator, 1)
 
 
@@ -57,13 +59,33 @@ def _evaluate_cost(value: CampaignCost, evaluator: Evaluator) -> Grid:
     (term,) = value.terms(evaluator.scope)
     parts = [
         _read_amounts(rows, _to_int64(_compute_delivery_costs(rows, evaluator), evaluator), evaluator)
-        for rows in evaluator.reader.rows_of(term)
+        for rows in _read_rows(term, evaluator)
     ]
     return _sum_amounts([*parts, _compute_fixed_costs(evaluator)], evaluator, _COST_DENOMINATOR)
 
 
 def _needs_shares(evaluator: Evaluator) -> bool:
-    return evaluator.scope is Scope.SITES or evaluator.question.some_sites
+    return evaluator.has_scope(Scope.SITES) or evaluator.question.some_sites
+
+
+def _read_rows(term: Term, evaluator: Evaluator) -> list[TermRows]:
+    """Return the rows of deliveries; those that name no site are not by groups of sites: each site has its share."""
+    dimensions = evaluator.dimensions
+    if not evaluator.has_scope(Scope.SITES) or (len(dimensions) == 1 and dimensions[0].is_plain):
+        return evaluator.reader.rows_of(term)
+    return [
+        *(_select_by_site(rows, is_named=True) for rows in evaluator.reader.rows_of(term)),
+        *(_select_by_site(rows, is_named=False) for rows in evaluator.reader.rows_of(term, by_scope=False)),
+    ]
+
+
+def _select_by_site(rows: TermRows, *, is_named: bool) -> TermRows:
+    """Return the rows that name a site, or those that name none."""
+    sites = rows.table.column("site")
+    flags = sites.is_valid() if is_named else sites.is_null()
+    at = np.flatnonzero(flags.to_numpy())
+    buckets = None if rows.buckets is None else rows.buckets[at]
+    return replace(rows, table=rows.table.filter(flags), scope_values=rows.scope_values[at], buckets=buckets)
 
 
 # -- amounts -------------------------------------------------------------------------------------------------------
@@ -181,9 +203,9 @@ def _compute_fixed_costs(evaluator: Evaluator) -> _Amounts:
         numbers=_to_int64(np.array(numbers, dtype=object), evaluator),
         divisors=np.array(divisors, dtype=np.int64),
     )
-    if evaluator.scope not in CAMPAIGN_SCOPES:
+    if not evaluator.dimensions or evaluator.has_scope(Scope.SITES):
         return amounts
-    rows, scope_values = evaluator.reader.campaign_values(names).expand(campaigns)
+    rows, scope_values = evaluator.reader.number_values(range(len(evaluator.dimensions)), names).expand(campaigns)
     return replace(amounts.select(rows), scope_values=scope_values)
 
 
@@ -212,7 +234,7 @@ def _sum_amounts(parts: Sequence[_Amounts], evaluator: Evaluator, denominator: i
     """
     if not _needs_shares(evaluator):
         grid = _sum_by_cell(parts, evaluator)
-    elif evaluator.scope is Scope.SITES:
+    elif evaluator.has_scope(Scope.SITES):
         grid = _sum_by_cell([part.select(part.has_site) for part in parts], evaluator)
         for part in parts:
             grid = grid.add(_spread_over_sites(part.select(~part.has_site), evaluator))
@@ -235,13 +257,16 @@ def _sum_by_cell(parts: Sequence[_Amounts], evaluator: Evaluator) -> Grid:
 def _spread_over_sites(part: _Amounts, evaluator: Evaluator) -> Grid:
     """Return the shares of amounts without a site by cell.
 
-    Campaigns with the same sites are summed first and spread together: most campaigns name no site and have all of
-    them, and campaigns times days times sites would be many.
+    Campaigns with the same sites (and, by campaign, too, with the same scope values) are summed first and spread
+    together: most campaigns name no site and have all of them, and campaigns times days times sites would be many.
     """
     sites, width = frozenset(evaluator.question.places[PlaceRole.SITES]), evaluator.width
     sharers = _find_sharers(part, evaluator)
-    groups: dict[frozenset[str], int] = {}
-    group_of_campaign = np.array([groups.setdefault(sharing, len(groups)) for sharing in sharers], dtype=np.int64)
+    values = _number_campaigns(part, evaluator)
+    groups: dict[tuple[frozenset[str], tuple[int, ...]], int] = {}
+    group_of_campaign = np.array(
+        [groups.setdefault(each, len(groups)) for each in zip(sharers, values, strict=True)], dtype=np.int64
+    )
     by_group = _sum_by_cell(
         [
             replace(
@@ -255,8 +280,8 @@ def _spread_over_sites(part: _Amounts, evaluator: Evaluator) -> Grid:
     grid = replace(EMPTY_GRID, denominator=by_group.denominator)
     keys: list[Ints] = []
     numbers: list[Numerators] = []
-    for sharing, group in groups.items():
-        numbered = np.array([evaluator.scope_values.number(s) for s in sorted(sharing & sites)], dtype=np.int64)
+    for (sharing, campaign_values), group in groups.items():
+        numbered = _number_sites(sorted(sharing & sites), campaign_values, evaluator)
         low, high = np.searchsorted(by_group.keys, (group * width, (group + 1) * width))
         evaluator.check_cells(len(numbered) * int(high - low))
         keys.append((numbered[:, np.newaxis] * width + by_group.keys[low:high] % width).ravel())
@@ -265,6 +290,35 @@ def _spread_over_sites(part: _Amounts, evaluator: Evaluator) -> Grid:
             grid = grid.add(sum_by_cell(concatenate_numbers(keys), concatenate_numbers(numbers), grid.denominator))
             keys, numbers = [], []
     return grid.add(sum_by_cell(concatenate_numbers(keys), concatenate_numbers(numbers), grid.denominator))
+
+
+def _number_campaigns(part: _Amounts, evaluator: Evaluator) -> list[tuple[int, ...]]:
+    """Return the numbers of each campaign by the dimension of campaigns; none without one beside that of sites."""
+    levels = [level for level, dimension in enumerate(evaluator.dimensions) if dimension.scope in CAMPAIGN_SCOPES]
+    if not levels:
+        return [()] * len(part.names)
+    numbers = evaluator.reader.number_values(levels, part.names)
+    return [tuple(numbers.numbers[low:high].tolist()) for low, high in pairwise(numbers.offsets.tolist())]
+
+
+def _number_sites(sites: Sequence[str], campaign_values: Sequence[int], evaluator: Evaluator) -> Ints:
+    """Return the scope values of sites, with those of campaigns; a value of several sites occurs once for each."""
+    levels = [level for level, dimension in enumerate(evaluator.dimensions) if dimension.scope is Scope.SITES]
+    by_site = evaluator.reader.number_values(levels, sites)
+    if len(levels) == len(evaluator.dimensions):
+        return by_site.numbers
+    pairs = []
+    for campaign_value in campaign_values:
+        partners = np.full(len(by_site.numbers), campaign_value, dtype=np.int64)
+        pairs.append(evaluator.reader.combine(levels[0], by_site.numbers, partners))
+    numbers = concatenate_numbers(pairs)
+    if evaluator.reader.pairs is None or not evaluator.reader.pairs.is_rest:
+        return numbers
+    # What remains of several values of a site or of a campaign is one value, of which the site has one share.
+    site_of_number = np.repeat(np.arange(len(sites)), np.diff(by_site.offsets))
+    found = np.stack((np.tile(site_of_number, len(pairs)), numbers))[:, numbers >= 0]
+    distinct: Ints = np.unique(found, axis=1)[1]
+    return distinct
 
 
 def _multiply_by_shares(part: _Amounts, evaluator: Evaluator) -> _Amounts:

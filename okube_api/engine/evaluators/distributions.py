@@ -4,12 +4,18 @@ import numpy as np
 
 from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.expressions.distributions import Distribution, Frequency
+from okube_api.catalogue.kpi import Unit
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.engine.evaluate import evaluate
 from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
 from okube_api.engine.results import BandResults, Results
 from okube_api.engine.sets import count_memberships
+from okube_api.engine.unions import Numbers
+from okube_api.store.arrays import Ints
+from okube_api.store.exact_integers import sum_by_position
+
+_USER_BITS = 32
 
 
 @evaluate.register
@@ -21,7 +27,8 @@ def _(value: Distribution, evaluator: Evaluator) -> Results:
         in_band = counts.keys % (len(edges) + 1) != 0
         counts = Grid(counts.keys[in_band], counts.numerators[in_band], counts.denominator, counts.is_integer)
     amount = evaluator.sums.total(amount_term, value.amount, value.amount_denominator)
-    return BandResults(counts, amount, edges, value.unit, value.counted)
+    unit = evaluator.question.currency if value.unit == Unit.MONEY else value.unit
+    return BandResults(counts, amount, edges, unit, value.counted)
 
 
 @evaluate.register
@@ -29,8 +36,12 @@ def _(value: Frequency, evaluator: Evaluator) -> Results:
     edges = evaluator.question.edges[value.bands]
     keys, numbers, amount_keys, amounts = [], [], [], []
     for groups in evaluator.users.memberships((value.users,)):
-        users, days = count_memberships(groups)
-        cells, weights = evaluator.users.cells_of_users(users), evaluator.users.weights(value.users, users)
+        members, days_of_member = count_memberships(groups)
+        cells, positions = evaluator.users.locate_users(members, is_merged=False)
+        users, days = members.users[positions], days_of_member[positions]
+        if evaluator.reader.pairs is not None and evaluator.reader.pairs.is_rest:
+            cells, users, days = _sum_days(cells, users, days)
+        weights = evaluator.users.weights_of(value.users, users)
         keys.append(cells * (len(edges) + 1) + find_bands(days, edges) + 1)
         numbers.append(weights)
         amount_keys.append(cells)
@@ -40,3 +51,13 @@ def _(value: Frequency, evaluator: Evaluator) -> Results:
     counts = sum_by_cell(np.concatenate(keys), np.concatenate(numbers), denominator, not weighted)
     amount = sum_by_cell(np.concatenate(amount_keys), np.concatenate(amounts), denominator)
     return BandResults(counts, amount, edges, value.unit, value.counted)
+
+
+def _sum_days(cells: Ints, users: Numbers, days: Ints) -> tuple[Ints, Numbers, Ints]:
+    """Sum the days of each cell and user, where several groups of the rows have become one cell."""
+    keys, positions = np.unique((cells << _USER_BITS) | users.astype(np.int64), return_inverse=True)
+    return (
+        keys >> _USER_BITS,
+        (keys & (2**_USER_BITS - 1)).astype(np.uint32),
+        sum_by_position(positions, days, len(keys)),
+    )

@@ -47,7 +47,7 @@ class ReachedUsers:
 
 
 def _evaluate_users(term: UserSet, evaluator: Evaluator) -> ReachedUsers:
-    by_scope = evaluator.scope is Scope.GLOBALS or term.slice.column(evaluator.scope) is not None
+    by_scope = all(term.slice.column(dimension.scope) is not None for dimension in evaluator.dimensions)
     users: UserGroups = evaluator.compute_once(term, lambda: concatenate(list(evaluator.users.distinct_users((term,)))))
     return ReachedUsers(users, by_scope)
 
@@ -76,11 +76,11 @@ def _weigh(reached: ReachedUsers, term: UserSet, evaluator: Evaluator) -> Grid:
 
 
 def _repeat_for_sites(grid: Grid, evaluator: Evaluator) -> Grid:
-    """Return numbers by cell: by site, those by bucket are repeated for every site."""
-    if evaluator.scope is not Scope.SITES:
+    """Return numbers by cell: by site or groups of sites, those by bucket are repeated for each."""
+    if not evaluator.has_scope(Scope.SITES):
         return grid
-    numbers = (evaluator.scope_values.number(site) for site in evaluator.question.places[PlaceRole.SITES])
-    sites = np.array(sorted(numbers), dtype=np.int64)
+    levels = range(len(evaluator.dimensions))
+    sites = np.unique(evaluator.reader.number_values(levels, evaluator.question.places[PlaceRole.SITES]).numbers)
     evaluator.check_cells(len(sites) * len(grid.keys))
     keys = (sites[:, np.newaxis] * evaluator.width + grid.keys).ravel()
     return Grid(keys, np.tile(grid.numerators, len(sites)), grid.denominator, grid.is_integer)
@@ -177,7 +177,7 @@ def _(value: Comparison, evaluator: Evaluator) -> Results:
     was_exposed, _ = exposed.find(control.cells, control.users)
     grids = []
     for group in (exposed, control.select(~was_exposed)):
-        if evaluator.scope is Scope.SITES:  # touches are by bucket, visits by cell
+        if evaluator.has_scope(Scope.SITES):  # touches are by bucket, visits by cell
             has_touch, first_ms = group.find(visits.cells % evaluator.width, visits.users)
             visitor_cells = visits.cells[has_touch & (visits.at_ms >= first_ms)]
         else:  # visits are by bucket, touches by cell

@@ -15,8 +15,9 @@ from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
 from okube_api.engine.results import Leaf, Results, build_leaves, round_ratios
 from okube_api.engine.sets import concatenate, from_users, merge_groups
-from okube_api.engine.term_rows import TermRows, ValueNumbers
+from okube_api.engine.term_rows import TermRows
 from okube_api.engine.text_columns import flatten_lists
+from okube_api.engine.value_numbers import ValueNumbers
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import concatenate_numbers
 

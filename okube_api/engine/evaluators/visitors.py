@@ -12,8 +12,9 @@ from okube_api.engine.evaluator import Evaluator
 from okube_api.engine.grid import Grid, sum_by_cell
 from okube_api.engine.results import ItemResults, Results, find_label
 from okube_api.engine.sets import concatenate
-from okube_api.engine.term_rows import TermRows, ValueNumbers
+from okube_api.engine.term_rows import TermRows
 from okube_api.engine.text_columns import ValuesByCode
+from okube_api.engine.value_numbers import ValueNumbers
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import concatenate_numbers
 
