@@ -15,6 +15,7 @@ class Scope(StrEnum):
     CAMPAIGNS = "campaigns"
     LEVERS = "levers"
     EXTRAS = "extras"
+    CHANNELS = "channels"  # offline and online
     EQUIPMENTS = "equipments"
 
 

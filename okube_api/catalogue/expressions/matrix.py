@@ -15,10 +15,12 @@ class Matrix(Value):
 
     users: split by the area.
     most_areas: how many areas to show: those with the most users.
+    by: the scope of the areas; by that scope, a leaf is the row of one area.
     """
 
     users: UserSet
     most_areas: int
+    by: Scope = Scope.EQUIPMENTS
 
     @override
     def terms(self, scope: Scope) -> tuple[Term, ...]:
