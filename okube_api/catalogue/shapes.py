@@ -25,6 +25,17 @@ DESCRIPTIONS: Mapping[LeafShape, str] = {
     LeafShape.PER_CAMPAIGN: "A credit per campaign; the credits sum to the total.",
 }
 
+RATE_FIELDS = frozenset(
+    {"rate", "share", "captureRate", "ctr", "venueRate", "roi", "referenceShare", "lift", "attributedShare"}
+)
+"""The fields of leaves that are rates: their change is a difference, that of all others is relative."""
+
+COUNT_FIELDS = frozenset({"value", "visitors", "users", "total", "unknown"})
+"""The fields that are 0 where an item of a leaf is missing; the others are null then."""
+
+UNCOMPARED_FIELDS = frozenset({"ci95", "significant"})
+"""The fields of leaves that have no change: they say how certain a value is."""
+
 _TOUCHES = {
     "print": {"contacts": 90210, "visits": 310, "share": 0.6858},
     "click": {"contacts": 1204, "visits": 98, "share": 0.2168},

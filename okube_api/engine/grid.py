@@ -4,8 +4,13 @@ A cell is a scope value in a bucket: `scope value * width + bucket`; the last bu
 Numbers stay integers over one common denominator until the last step.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from fractions import Fraction
 from math import lcm
+from typing import Any
 
 import numpy as np
 
@@ -103,6 +108,8 @@ def round_quotients(numerators: Numerators, denominators: Numerators | int, digi
 
     The quotient is rounded exactly, as an integer in units of the last decimal; the result is the nearest double.
     """
+    if _keeps_fractions.get():
+        return _divide(numerators, denominators)
     scaled = multiply(numerators, 10**digits)
     divisors = np.asarray(denominators)
     if divisors.dtype != object and find_magnitude(divisors) >= SAFE:
@@ -116,3 +123,21 @@ def round_quotients(numerators: Numerators, denominators: Numerators | int, digi
         units = units.astype(object)
     values: list[float] = (units / 10**digits).tolist()
     return values
+
+
+_keeps_fractions = ContextVar("_keeps_fractions", default=False)
+
+
+@contextmanager
+def keep_fractions() -> Iterator[None]:
+    """Let `round_quotients` return exact fractions: for leaves that are not shown but computed with."""
+    token = _keeps_fractions.set(True)
+    try:
+        yield
+    finally:
+        _keeps_fractions.reset(token)
+
+
+def _divide(numerators: Numerators, denominators: Numerators | int) -> list[Any]:
+    divisors = np.broadcast_to(np.asarray(denominators), numerators.shape)
+    return [Fraction(*pair) for pair in zip(numerators.tolist(), divisors.tolist(), strict=True)]

@@ -142,9 +142,7 @@ class BandResults:
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells; cell -1 is an empty one."""
-        size = len(self.edges) + 1
-        columns = [self.counts.values_at(np.where(keys < 0, -1, keys * size + band)) for band in range(size)]
-        unknown, bands = columns[0], columns[1:]
+        unknown, *bands = self.columns_at(keys)
         count = add(*bands)
         values = [round_amounts(column, self.counts) for column in bands]
         unknowns, totals = round_amounts(unknown, self.counts), round_amounts(add(count, unknown), self.counts)
@@ -152,7 +150,7 @@ class BandResults:
         means = round_ratios(
             multiply(self.amount.values_at(keys), self.counts.denominator), multiply(count, self.amount.denominator)
         )
-        medians = self._medians(bands, count)
+        medians = round_ratios(*self.find_medians(bands))
         ends = (*self.edges[1:], None)
         return [
             {
@@ -170,12 +168,18 @@ class BandResults:
             for row in range(len(keys))
         ]
 
-    def _medians(self, bands: Sequence[Numerators], count: Numerators) -> list[float | None]:
-        """Return the median of each cell, null where it lies in the last band, which has no upper edge.
+    def columns_at(self, keys: Ints) -> list[Numerators]:
+        """Return the counts of these cells: of the unknown, then of each band."""
+        size = len(self.edges) + 1
+        return [self.counts.values_at(np.where(keys < 0, -1, keys * size + band)) for band in range(size)]
+
+    def find_medians(self, bands: Sequence[Numerators]) -> tuple[Numerators, Numerators]:
+        """Return the median of each cell as a quotient; over 0 where it lies in the last band, without an upper edge.
 
         The median is in the first band with which the running count reaches half of the total.  Values are taken as
         evenly spread within the band: start + width * (count / 2 - before) / in_band, here over 2 * in_band.
         """
+        count = add(*bands)
         numerators, denominators = np.zeros(len(count), dtype=object), np.zeros(len(count), dtype=object)
         before = np.zeros(len(count), dtype=np.int64)
         done = count == 0
@@ -188,7 +192,7 @@ class BandResults:
                 numerators = np.where(reached, position, numerators)
                 denominators = np.where(reached, multiply(in_band, 2), denominators)
             done, before = done | reached, add(before, in_band)
-        return round_ratios(numerators, denominators)
+        return numerators, denominators
 
 
 @dataclass(frozen=True, slots=True)

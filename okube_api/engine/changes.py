@@ -1,0 +1,245 @@
+"""Changes of values from one period to another, computed from exact numbers and rounded last.
+
+Counts, amounts and averages have the relative change `(now - then) / then`; rates have the difference `now - then`.
+"""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from okube_api.catalogue.shapes import COUNT_FIELDS, RATE_FIELDS, UNCOMPARED_FIELDS
+from okube_api.engine.grid import keep_fractions
+from okube_api.engine.results import RATIO_DIGITS as CHANGE_DIGITS
+from okube_api.engine.results import (
+    BandResults,
+    Leaf,
+    NumberResults,
+    RatioResults,
+    RecordResults,
+    Results,
+    round_ratios,
+)
+from okube_api.store.arrays import Ints
+from okube_api.store.exact_integers import Numerators, add, multiply, multiply_pairs
+
+
+class Side(NamedTuple):
+    """The values of one period: the cells to compare, -1 for a scope value or bucket without data."""
+
+    results: Results
+    keys: Ints
+
+
+def compute_changes(now: Side, then: Side, *, is_rate: bool) -> list[Leaf]:
+    """Return the change of each pair of cells, in the shape of the KPI's leaves.
+
+    The results of both sides are of the same KPI and scope.  is_rate: whether a number is a rate; in objects, the names
+    of the fields say it (`RATE_FIELDS`).
+    """
+    match now.results, then.results:
+        case (NumberResults() | RatioResults(), NumberResults() | RatioResults()):
+            return _compare_quotients(_read_quotients(now), _read_quotients(then), is_rate=is_rate)
+        case RecordResults(fields), RecordResults(fields=fields_then):
+            others = dict(fields_then)
+            columns = [
+                compute_changes(Side(part, now.keys), Side(others[name], then.keys), is_rate=name in RATE_FIELDS)
+                for name, part in fields
+            ]
+            names = [name for name, _ in fields]
+            return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        case BandResults(edges=edges), BandResults(edges=edges_then) if edges == edges_then:
+            return _compare_bands(now, then)
+        case _:
+            with keep_fractions():
+                leaves = zip(now.results.leaves_at(now.keys), then.results.leaves_at(then.keys), strict=True)
+                return [_compare_leaves(one, other, is_rate=is_rate) for one, other in leaves]
+
+
+# -- numbers by column ---------------------------------------------------------------------------------------------
+
+
+class _Quotients(NamedTuple):
+    """Numbers as quotients; a number whose denominator is 0 is null.  Denominators are not negative."""
+
+    numerators: Numerators
+    denominators: Numerators
+
+
+def _read_quotients(side: Side) -> _Quotients:
+    results, keys = side
+    if isinstance(results, RatioResults):
+        numerators = multiply(results.numerator.values_at(keys), results.denominator.denominator)
+        return _Quotients(numerators, multiply(results.denominator.values_at(keys), results.numerator.denominator))
+    assert isinstance(results, NumberResults)
+    return _Quotients(results.grid.values_at(keys), _repeat(results.grid.denominator, len(keys)))
+
+
+def _repeat(number: int, count: int) -> Numerators:
+    return np.full(count, number, np.int64 if number < 2**62 else object)
+
+
+def _compare_quotients(now: _Quotients, then: _Quotients, *, is_rate: bool) -> list[float | None]:
+    """Return `now - then`, of numbers that are no rates over `then`; null where that is not defined."""
+    if _is_same(now.denominators, then.denominators):  # such as two counts
+        difference, common = add(now.numerators, multiply(then.numerators, -1)), now.denominators
+        base = then.numerators
+    else:
+        left, base = (
+            multiply_pairs(now.numerators, then.denominators),
+            multiply_pairs(then.numerators, now.denominators),
+        )
+        difference, common = add(left, multiply(base, -1)), multiply_pairs(now.denominators, then.denominators)
+    if is_rate:
+        return round_ratios(difference, common)
+    signs = np.where(base < 0, -1, 1)
+    defined = (common != 0) & (base != 0)
+    return round_ratios(multiply_pairs(difference, signs), np.where(defined, multiply_pairs(base, signs), 0))
+
+
+def _is_same(left: Numerators, right: Numerators) -> bool:
+    """Return whether all numbers are the same positive one."""
+    return bool(len(left)) and left[0] > 0 and bool((left == left[0]).all() and (right == left[0]).all())
+
+
+def _compare_bands(now: Side, then: Side) -> list[Leaf]:
+    """Return the changes of distributions with the same bands."""
+    results = now.results
+    assert isinstance(results, BandResults)
+    counts, counts_then = _read_bands(now), _read_bands(then)
+    size = len(results.edges) + 1
+    columns = [_compare_quotients(one, other, is_rate=False) for one, other in zip(counts, counts_then, strict=True)]
+    *bands, unknown, total = columns
+    known, known_then = (add(*(part.numerators for part in each[: size - 1])) for each in (counts, counts_then))
+    shares = [
+        _compare_quotients(_Quotients(one.numerators, known), _Quotients(other.numerators, known_then), is_rate=True)
+        for one, other in zip(counts[: size - 1], counts_then[: size - 1], strict=True)
+    ]
+    means = _compare_quotients(_read_means(now, known), _read_means(then, known_then), is_rate=False)
+    medians = _compare_quotients(_read_medians(now), _read_medians(then), is_rate=False)
+    ends = (*results.edges[1:], None)
+    return [
+        {
+            "unit": results.unit,
+            "measure": results.counted,
+            "bins": [
+                {"from": start, "to": end, "value": value[row], "share": share[row]}
+                for start, end, value, share in zip(results.edges, ends, bands, shares, strict=True)
+            ],
+            "unknown": unknown[row],
+            "total": total[row],
+            "mean": means[row],
+            "median": medians[row],
+        }
+        for row in range(len(now.keys))
+    ]
+
+
+def _read_bands(side: Side) -> list[_Quotients]:
+    """Return the counts of each band, of the unknown and of all."""
+    results = side.results
+    assert isinstance(results, BandResults)
+    unknown, *bands = results.columns_at(side.keys)
+    denominators = _repeat(results.counts.denominator, len(side.keys))
+    return [_Quotients(column, denominators) for column in (*bands, unknown, add(unknown, *bands))]
+
+
+def _read_means(side: Side, known: Numerators) -> _Quotients:
+    results = side.results
+    assert isinstance(results, BandResults)
+    numerators = multiply(results.amount.values_at(side.keys), results.counts.denominator)
+    return _Quotients(numerators, multiply(known, results.amount.denominator))
+
+
+def _read_medians(side: Side) -> _Quotients:
+    results = side.results
+    assert isinstance(results, BandResults)
+    _, *bands = results.columns_at(side.keys)
+    return _Quotients(*results.find_medians(bands))
+
+
+# -- other leaves, one by one ----------------------------------------------------------------------------------------
+
+_IDENTITY_FIELDS = ("unit", "measure", "from", "to", "key", "label", "poi", "campaign", "rank")
+"""What is compared by being the same: the fields by which items of lists are matched."""
+
+
+def _compare_leaves(now: Any, then: Any, *, is_rate: bool) -> Any:
+    """Return the change of a leaf, whose numbers are exact; null on one side stands for an object without values."""
+    if isinstance(now, dict) or isinstance(then, dict):
+        return _compare_objects(now or {}, then or {})
+    if isinstance(now, list) or isinstance(then, list):
+        return _compare_items(now or [], then or [])
+    return _compare_numbers(now, then, is_rate=is_rate)
+
+
+def _compare_objects(now: Mapping[str, Any], then: Mapping[str, Any]) -> Leaf:
+    if isinstance(now.get("areas", then.get("areas")), list):
+        return _compare_matrices(now, then)
+    changes: dict[str, Any] = {}
+    for name in dict.fromkeys((*now, *then)):
+        if name in UNCOMPARED_FIELDS:
+            continue
+        if name in _IDENTITY_FIELDS and not isinstance(now.get(name, then.get(name)), list | dict):
+            changes[name] = now[name] if name in now else then[name]
+            continue
+        if name == "meanRank":  # its fields are keys of equipments
+            means, means_then = now.get(name, {}), then.get(name, {})
+            keys = dict.fromkeys((*means, *means_then))
+            changes[name] = {key: _compare_numbers(means.get(key), means_then.get(key), is_rate=False) for key in keys}
+            continue
+        empty = 0 if name in COUNT_FIELDS else None
+        changes[name] = _compare_leaves(now.get(name, empty), then.get(name, empty), is_rate=name in RATE_FIELDS)
+    return changes
+
+
+def _compare_items(now: Sequence[Mapping[str, Any]], then: Sequence[Mapping[str, Any]]) -> list[Leaf]:
+    """Return the changes of the items of two lists, matched by what they are about: first those of now."""
+    items_now, items_then = ({_identify(item): item for item in items} for items in (now, then))
+    return [
+        _compare_objects(items_now.get(identity, {}), items_then.get(identity, {}))
+        for identity in dict.fromkeys((*items_now, *items_then))
+    ]
+
+
+def _identify(item: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(item.get(name) for name in _IDENTITY_FIELDS)
+
+
+def _compare_matrices(now: Mapping[str, Any], then: Mapping[str, Any]) -> Leaf:
+    """Return the changes of two matrices over the areas of both; by an area, each has the row of that area only."""
+    matrices = [matrix for matrix in (now, then) if matrix]
+    areas = list(dict.fromkeys(area for matrix in matrices for area in matrix["areas"]))
+    is_row = any(len(matrix["users"]) < len(matrix["areas"]) for matrix in matrices)
+    rows: list[str | None] = [None] if is_row else list(areas)
+
+    def index(matrix: Mapping[str, Any], field: str) -> dict[tuple[str | None, str], Any]:
+        """Return the values of a matrix by row and column."""
+        if not matrix:
+            return {}
+        return {
+            (row, column): value
+            for row, values in zip([None] if is_row else matrix["areas"], matrix[field], strict=False)
+            for column, value in zip(matrix["areas"], values, strict=True)
+        }
+
+    changes: dict[str, Any] = {"areas": areas}
+    for field in ("users", "rate"):
+        values, values_then = index(now, field), index(then, field)
+        empty, is_rate = (0 if field in COUNT_FIELDS else None), field in RATE_FIELDS
+        changes[field] = [
+            [
+                _compare_numbers(values.get(cell, empty), values_then.get(cell, empty), is_rate=is_rate)
+                for cell in ((row, column) for column in areas)
+            ]
+            for row in rows
+        ]
+    return changes
+
+
+def _compare_numbers(now: Any, then: Any, *, is_rate: bool) -> float | None:
+    if now is None or then is None or (not is_rate and then == 0):
+        return None
+    difference = Fraction(now) - Fraction(then)
+    return float(round(difference if is_rate else difference / Fraction(then), CHANGE_DIGITS))
