@@ -9,18 +9,33 @@ from okube_api.catalogue.kpi import Kpi, Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import ATTRIBUTES, Scope
 from okube_api.engine.calendar import Granularity, Mode
+from okube_api.engine.fiscal_calendar import BusinessCalendar
 from okube_api.engine.question import RequestedKpi, RequestedScope, request_scope
 from okube_api.errors import Impossible
 
 _DEFAULT_PROPERTIES = {**dict.fromkeys(ATTRIBUTES, ("code",)), Scope.EXTRAS: ("name",)}
 
 
-def read_requested_kpis(group: ParamGroup) -> tuple[RequestedKpi, ...]:
+def read_requested_kpis(group: ParamGroup, calendar: BusinessCalendar) -> tuple[RequestedKpi, ...]:
     """Return the KPIs that the params of a group request.
 
-    Raise Impossible, with a pointer, for a scope that the KPI does not have, and for params that request nothing.
+    calendar: of the application.
+    Raise Impossible, with a pointer, for a scope that the KPI does not have, for a granularity that the calendar does
+    not have, and for params that request nothing.
     """
+    for index, param in group.params:
+        _check_granularity(Granularity(param.granularity), calendar, index)
     return tuple(_read_param(group.module, param, index) for index, param in group.params)
+
+
+def _check_granularity(granularity: Granularity, calendar: BusinessCalendar, index: int) -> None:
+    if granularity.is_fiscal and calendar.fiscal is None:
+        message = (
+            f"Granularity '{granularity}' needs a fiscal calendar, which the application does not have. Set "
+            '\'settings.calendar\' of the application, for example to {"fiscalYearStart": "02-01"} or to '
+            '{"retail": "4-5-4", "yearEnds": "saturday nearest 31 January"}.'
+        )
+        raise Impossible.at("body", f"/params/{index}/granularity", message)
 
 
 def _read_param(module: Module, param: Param, index: int) -> RequestedKpi:

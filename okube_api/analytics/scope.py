@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.scopes import Scope
+from okube_api.engine.fiscal_calendar import BusinessCalendar, read_calendar
 from okube_api.kit.application import Application
 from okube_api.store.values import Json
 
@@ -25,6 +26,11 @@ class QuestionScope:
         """The edges of the application's bands, ascending."""
         settings = self.application.settings.bands
         return {bands: tuple(getattr(settings, bands.value)) for bands in Bands}
+
+    @property
+    def calendar(self) -> BusinessCalendar:
+        """The calendar of the application."""
+        return read_calendar(self.application.settings.calendar)
 
     def place_ids(self, scope: Scope) -> Sequence[str] | None:
         """Return the ids of the study's sites or POIs; None for all of the application.

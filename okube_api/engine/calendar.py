@@ -23,7 +23,7 @@ from okube_api.catalogue.buckets import (
     to_ordinal,
 )
 from okube_api.catalogue.fact import Fact
-from okube_api.engine.fiscal_calendar import MONDAY, BusinessCalendar, MonthlyCalendar
+from okube_api.engine.fiscal_calendar import ISO_CALENDAR, MONDAY, BusinessCalendar, MonthlyCalendar
 from okube_api.store.arrays import Ints
 
 LONGEST_PERIOD_D = 3660
@@ -135,7 +135,6 @@ def resolve_period(
     return Period(to_ordinal(start), to_ordinal(end))
 
 
-_DEFAULT_CALENDAR = BusinessCalendar()
 _MONTHS_PER_YEAR = 12
 _MONTHS = {Granularity.MONTH: 1, Granularity.QUARTER: 3, Granularity.YEAR: _MONTHS_PER_YEAR}
 _FISCAL_MONTHS = {
@@ -207,7 +206,7 @@ class Buckets:
 
 @lru_cache(maxsize=256)
 def cut_into_buckets(
-    span: Period, mode: Mode, granularity: Granularity, calendar: BusinessCalendar = _DEFAULT_CALENDAR
+    span: Period, mode: Mode, granularity: Granularity, calendar: BusinessCalendar = ISO_CALENDAR
 ) -> Buckets:
     """Return the buckets of a period.
 
@@ -237,7 +236,7 @@ def _find_column(mode: Mode, granularity: Granularity, calendar: BusinessCalenda
         return "week" if fiscal is not None and fiscal.week_start == MONDAY else "day"
     if granularity is Granularity.QUARTER:
         return "month"
-    if granularity is Granularity.WEEK and calendar != _DEFAULT_CALENDAR:
+    if granularity is Granularity.WEEK and calendar != ISO_CALENDAR:
         return "week" if calendar.week_start == MONDAY else "day"
     return _COLUMNS[mode][granularity]
 

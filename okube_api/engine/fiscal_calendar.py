@@ -6,7 +6,7 @@ names its years.  Days are ordinals (1 = 1970-01-01) of local days.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -154,6 +154,11 @@ class BusinessCalendar:
         return (fourth_days - new_years) // 7 + 1
 
 
+ISO_CALENDAR = BusinessCalendar()
+"""The calendar of applications without settings: weeks of ISO 8601, no fiscal year."""
+
+
+@lru_cache(maxsize=1024)
 def read_calendar(settings: CalendarSettings) -> BusinessCalendar:
     """Return the calendar that the settings of an application describe."""
     fiscal: MonthlyCalendar | RetailCalendar | None = None

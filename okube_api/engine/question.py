@@ -12,6 +12,7 @@ from okube_api.catalogue.value import Value
 from okube_api.engine.calendar import HOURLY, Buckets, Granularity, Mode, Period, cut_into_buckets
 from okube_api.engine.campaigns import CampaignRecord
 from okube_api.engine.dimensions import Dimension, get_expression_scope
+from okube_api.engine.fiscal_calendar import ISO_CALENDAR, BusinessCalendar
 from okube_api.engine.hour_buckets import cut_into_hours
 from okube_api.engine.notes import Note
 from okube_api.engine.place_zones import ONE_ZONE, PlaceZones
@@ -193,6 +194,7 @@ class Question:
     alternatives: groups of filters; a row must pass at least one filter of each group.
     edges: the lower edges of the application's bands, ascending.  currency: of the application.
     zones: the time zones of the places, for buckets by hour.
+    calendar: of the application, for buckets by week and of the fiscal year.
     labels: the resources that an answer may name, by `_id`.
     campaigns: the campaigns of the application, by `_id`.
     selected_campaigns: those that pass every filter on campaigns, levers and extras; None without such a filter.
@@ -223,6 +225,7 @@ class Question:
     alternatives: tuple[tuple[RowFilter, ...], ...] = ()
     named_values: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
     zones: PlaceZones = ONE_ZONE
+    calendar: BusinessCalendar = ISO_CALENDAR
     labels: Mapping[str, Label] = field(default_factory=dict)
     campaigns: Mapping[str, CampaignRecord] = field(default_factory=dict)
     selected_campaigns: tuple[str, ...] | None = None
@@ -239,7 +242,7 @@ class Question:
             return None
         if request.granularity in HOURLY:
             return cut_into_hours(self.period, request.mode, request.granularity, self.zones.names)
-        return cut_into_buckets(self.period, request.mode, request.granularity)
+        return cut_into_buckets(self.period, request.mode, request.granularity, self.calendar)
 
     def value_of(self, kpi: Kpi) -> Value:
         """Return the expression of a KPI under the filters of the question."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
+from tests.by_hand.calendars import ISO_CALENDAR, Calendar
 
 from tests.by_hand.truth import Place, Study, Truth
 
@@ -53,6 +54,7 @@ class Question:
     extras: Filter | None = None
     equipments: Filter | None = None
     channels: Filter | None = None
+    calendar: Calendar = ISO_CALENDAR
     weekdays: frozenset[int] | None = None  # 1 is Monday
 
     def days(self) -> list[date]:
@@ -65,27 +67,13 @@ class Question:
 
     def bucket(self, day: date) -> str:
         """Return the key of the bucket of a day of the period."""
-        return BUCKETS[self.mode, self.granularity](day, self.first)
+        if self.granularity != "day":
+            return self.calendar.find_bucket(self.mode, self.granularity, day, self.first)
+        return str((day - self.first).days if self.mode == "histogram" else day.isoweekday())
 
     def buckets(self) -> list[str]:
         """Return the keys of all buckets of the period, in order of first appearance."""
         return list(dict.fromkeys(self.bucket(day) for day in self.days()))
-
-
-def _monday(day: date) -> date:
-    return day - timedelta(days=day.weekday())
-
-
-BUCKETS: dict[tuple[str, str], Callable[[date, date], str]] = {
-    ("histogram", "day"): lambda day, first: str((day - first).days),
-    ("histogram", "week"): lambda day, first: str((_monday(day) - _monday(first)).days // 7),
-    ("histogram", "month"): lambda day, first: str((day.year - first.year) * 12 + day.month - first.month),
-    ("histogram", "year"): lambda day, first: str(day.year - first.year),
-    ("aggregation", "day"): lambda day, first: str(day.isoweekday()),
-    ("aggregation", "week"): lambda day, first: str(day.isocalendar().week),
-    ("aggregation", "month"): lambda day, first: str(day.month),
-    ("aggregation", "year"): lambda day, first: str(day.year),
-}
 
 
 def local_day(at: datetime, timezone: str) -> date:

@@ -14,6 +14,7 @@ from okube_api.store.protocol import Reader
 
 from tests.by_hand import question as by_hand
 from tests.by_hand.truth import Truth
+from tests.engine.business_calendars import build_calendar
 from tests.engine.rendered import render_data
 
 FILTERS = {
@@ -66,6 +67,7 @@ def resolve_question(truth: Truth, module: Module, kpis: tuple[str, ...], questi
             if filter_ is not None and scope in FILTERS_ON_ROWS
         ),
         edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
+        calendar=build_calendar(question.calendar),
         weekdays=tuple(sorted(question.weekdays)) if question.weekdays else None,
         named_values=named_values,
         labels={place.id: Label(place.key, place.name) for place in (*truth.sites, *truth.pois)}

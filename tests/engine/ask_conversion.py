@@ -19,6 +19,7 @@ from tests.by_hand import truth as by_hand_truth
 from tests.by_hand.conversion import passes_filters
 from tests.by_hand.costs import list_sharers
 from tests.by_hand.truth import Truth
+from tests.engine.business_calendars import build_calendar
 from tests.engine.rendered import render_data
 
 FILTERS = {Scope.SITES: "sites", Scope.CAMPAIGNS: "campaigns", Scope.LEVERS: "levers", Scope.EXTRAS: "extras"}
@@ -73,6 +74,7 @@ def resolve_question(truth: Truth, kpis: tuple[str, ...], question: by_hand.Ques
         ),
         places={PlaceRole.SITES: sites},
         filters=(),
+        calendar=build_calendar(question.calendar),
         edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
         weekdays=tuple(sorted(question.weekdays)) if question.weekdays else None,
         named_values={

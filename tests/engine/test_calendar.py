@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
 
 import pytest
 from hypothesis import given
@@ -18,18 +17,12 @@ from okube_api.engine.calendar import (
     resolve_period,
     to_local_date,
 )
-from okube_api.engine.fiscal_calendar import BusinessCalendar, MonthlyCalendar, RetailCalendar, read_calendar
+from okube_api.engine.fiscal_calendar import BusinessCalendar, MonthlyCalendar, read_calendar
 from okube_api.kit.application import CalendarSettings
 from okube_api.kit.year_end import WEEKDAYS
 
-from tests.engine.plain_calendar import (
-    RetailMonths,
-    find_month,
-    find_retail_week,
-    find_week_of_year,
-    find_week_start,
-    get_plain_rule,
-)
+from tests.by_hand.calendars import Calendar
+from tests.engine.business_calendars import get_plain_rule
 
 DATES = st.dates(date(1903, 1, 1), date(2199, 12, 31))
 PERIODS = st.builds(
@@ -71,47 +64,13 @@ class Cut:
         """Return the buckets of the period."""
         return cut_into_buckets(self.span, mode, self.granularity, self.calendar)
 
-    def find_interval(self, day: date) -> object:
-        """Return something that days of the same interval share, by plain dates."""
-        week_start = find_week_start(day, self.calendar.week_start)
-        return {
-            Granularity.DAY: day,
-            Granularity.WEEK: week_start,
-            Granularity.MONTH: (day.year, day.month),
-            Granularity.QUARTER: (day.year, (day.month + 2) // 3),
-            Granularity.YEAR: day.year,
-        }.get(self.granularity) or self.find_fiscal_period(day)
-
-    def find_fiscal_period(self, day: date) -> tuple[int, int]:
-        """Return the fiscal year, and the number of the month or quarter there; 1 for years."""
-        assert self.calendar.fiscal is not None
-        year, month = find_month(get_plain_rule(self.calendar.fiscal), day)
-        match self.granularity:
-            case Granularity.FISCAL_MONTH:
-                return year, month
-            case Granularity.FISCAL_QUARTER:
-                return year, (month + 2) // 3
-            case _:
-                return year, 1
-
-    def find_category(self, day: date) -> int:
-        """Return the category of a day, by plain dates."""
-        fiscal_period = self.find_fiscal_period(day) if self.granularity.is_fiscal else (0, 0)
-        return {
-            Granularity.DAY: day.isoweekday(),
-            Granularity.WEEK: self.find_week(day),
-            Granularity.MONTH: day.month,
-            Granularity.QUARTER: (day.month + 2) // 3,
-            Granularity.YEAR: day.year,
-            Granularity.FISCAL_YEAR: fiscal_period[0],
-        }.get(self.granularity, fiscal_period[1])
-
-    def find_week(self, day: date) -> int:
-        """Return the week of the year of a day."""
-        fiscal, week_start = self.calendar.fiscal, self.calendar.week_start
-        if isinstance(fiscal, RetailCalendar) and fiscal.week_start == week_start:
-            return find_retail_week(RetailMonths(fiscal.weeks, fiscal.year_end), day)
-        return day.isocalendar().week if week_start == 1 else find_week_of_year(day, week_start)
+    def find_bucket(self, mode: Mode, day: date, first: date) -> int:
+        """Return the key of the bucket of a day, in a period from `first`, by plain dates."""
+        if self.granularity is Granularity.DAY:
+            return day.isoweekday() if mode is Mode.AGGREGATION else (day - first).days
+        fiscal = self.calendar.fiscal
+        plain = Calendar(get_plain_rule(fiscal) if fiscal else None, self.calendar.week_start)
+        return int(plain.find_bucket(mode, self.granularity, day, first))
 
 
 CUTS = st.builds(Cut, PERIODS, st.sampled_from(DAY_GRANULARITIES), CALENDARS)
@@ -125,17 +84,18 @@ def test_the_first_day_is_one() -> None:
 @given(CUTS)
 def test_intervals_are_numbered_from_the_one_of_the_first_day(cut: Cut) -> None:
     buckets = cut.make_buckets(Mode.HISTOGRAM)
-    intervals = [list(days) for _, days in groupby(cut.days, cut.find_interval)]
-    assert buckets.labels == tuple(str(index) for index in range(len(intervals)))
-    assert list(buckets.of_day) == [index for index, days in enumerate(intervals) for _ in days]
-    for start, days in zip(map(to_date, buckets.first_days), intervals, strict=True):
-        assert cut.find_interval(start) == cut.find_interval(days[0]) != cut.find_interval(start - timedelta(days=1))
+    positions = [cut.find_bucket(Mode.HISTOGRAM, day, cut.days[0]) for day in cut.days]
+    assert list(buckets.of_day) == positions
+    assert buckets.labels == tuple(str(index) for index in range(positions[-1] + 1))
+    for position, start in enumerate(map(to_date, buckets.first_days)):
+        assert cut.find_bucket(Mode.HISTOGRAM, start, cut.days[0]) == position
+        assert cut.find_bucket(Mode.HISTOGRAM, start - timedelta(days=1), cut.days[0]) == position - 1
 
 
 @given(CUTS)
 def test_categories_are_those_of_the_days_of_the_period(cut: Cut) -> None:
     buckets = cut.make_buckets(Mode.AGGREGATION)
-    categories = [cut.find_category(day) for day in cut.days]
+    categories = [cut.find_bucket(Mode.AGGREGATION, day, cut.days[0]) for day in cut.days]
     assert buckets.labels == tuple(str(category) for category in sorted(set(categories)))
     assert [buckets.labels[bucket] for bucket in buckets.of_day] == [str(category) for category in categories]
     assert [to_date(day) for day in buckets.first_days] == [

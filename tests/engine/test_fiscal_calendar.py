@@ -19,7 +19,7 @@ from okube_api.kit.application import CalendarSettings
 from okube_api.kit.year_end import YearEnd, parse_year_end
 from okube_api.store.arrays import Ints
 
-from tests.engine.plain_calendar import (
+from tests.by_hand.calendars import (
     CalendarMonths,
     RetailMonths,
     find_month,
@@ -27,6 +27,7 @@ from tests.engine.plain_calendar import (
     find_week_of_year,
     find_week_start,
 )
+from tests.engine.business_calendars import get_plain_rule
 
 NRF = RetailCalendar((4, 5, 4), parse_year_end("saturday nearest 31 January"))
 WEEKS = st.sampled_from([(4, 5, 4), (4, 4, 5), (5, 4, 4)])
@@ -126,7 +127,8 @@ def test_months_start_where_the_nrf_has_published(year: int, starts: list[str]) 
 
 @given(st.builds(RetailCalendar, WEEKS, YEAR_ENDS), st.lists(DAYS, min_size=1, max_size=5))
 def test_retail_months_equal_plain_python(fiscal: RetailCalendar, days: list[date]) -> None:
-    rule = RetailMonths(fiscal.weeks, fiscal.year_end)
+    rule = get_plain_rule(fiscal)
+    assert isinstance(rule, RetailMonths)
     months = [find_month(rule, day) for day in days]
     numbers = fiscal.number_months(to_days(*days))
     assert numbers.tolist() == [year * 12 + month - 1 for year, month in months]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from okube_api.analytics.alternatives import PartFilters, RequestFilters
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.param_groups import ParamGroup, PlacedFilters
 from okube_api.analytics.places import intersect_filters, read_value_filters, resolve_weekdays, select_places
@@ -20,9 +21,11 @@ async def resolve_geo_marketing(
     group: ParamGroup, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
 ) -> Question:
     """Return the question about the sites and POIs of a study.  See `modules.Resolver`."""
-    requested_kpis = read_requested_kpis(group)
+    requested_kpis = read_requested_kpis(group, scope.calendar)
     sites = await select_places(group.filters, scope, directory, Scope.SITES)
     pois = await select_places(group.filters, scope, directory, Scope.POIS)
+    places = {PlaceRole.SITES: sites, PlaceRole.POIS: pois}
+    request_filters = await RequestFilters.load(group.filters, period, scope, directory, places)
     # Of the study: its active places, whatever the filters, and inactive ones that the question selects.
     active, study = sites.candidates.derive(
         "active places", (pois.candidates,), lambda: _list_active(sites.candidates, pois.candidates)
@@ -31,7 +34,7 @@ async def resolve_geo_marketing(
         study = tuple(sorted(active.union(sites.ids, pois.ids)))
     in_study = scope.site is None or scope.site in sites.candidates.by_id
     area_filters = dict(_read_area_filters(group.filters))
-    return Question(
+    question = Question(
         application=scope.application.id,
         period=period,
         uplift=uplift,
@@ -43,11 +46,13 @@ async def resolve_geo_marketing(
         },
         filters=tuple(area_filters.items()),
         edges=scope.edges,
+        calendar=scope.calendar,
         weekdays=resolve_weekdays(group.filters),
         notes=() if in_study else (_SITE_OUTSIDE_STUDY,),
         named_values=_list_named_areas(area_filters) | {Scope.SITES: sites.named, Scope.POIS: pois.named},
         labels=merge_labels(sites.candidates, pois.candidates, sites.outside, pois.outside),
     )
+    return request_filters.apply(question, places, lambda part: PartFilters(tuple(_read_area_filters([part]))))
 
 
 def _list_active(sites: ResourceSet, pois: ResourceSet) -> tuple[frozenset[str], tuple[str, ...]]:

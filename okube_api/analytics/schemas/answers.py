@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, WithJsonSchema
 from typing_extensions import TypeAliasType, TypedDict
 
+from okube_api.analytics.schemas.parts import GranularityName
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import Scope
@@ -55,7 +56,7 @@ class Result(BaseModel):
     kpi: str = Field(description="Name of the KPI.", json_schema_extra=_KPI_NAMES)
     mode: Literal["histogram", "aggregation"]
     scope: Scope = Field(description="Scope that the values are answered by.")
-    granularity: Literal["day", "week", "month", "year"]
+    granularity: GranularityName
     total: int | None = Field(None, description="With `limit`: the number of scope values before the limit.")
     data: dict[str, Any] = Field(
         description="For `globals`: `all` (a `Leaf`) and `temporals` (a `Leaf` for each bucket). For other scopes: "

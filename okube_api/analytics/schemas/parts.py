@@ -17,6 +17,9 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+GranularityName = Literal["day", "week", "month", "quarter", "year", "fiscalMonth", "fiscalQuarter", "fiscalYear"]
+"""Names of granularities."""
+
 # -- KPI names -------------------------------------------------------------------------------------------------
 
 

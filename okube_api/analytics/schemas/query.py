@@ -31,7 +31,11 @@ class Param(StrictModel):
         "histogram",
         description="`histogram`: buckets are increments of the period. `aggregation`: buckets are categories of days.",
     )
-    granularity: Literal["day", "week", "month", "year"] = "day"
+    granularity: GranularityName = Field(
+        "day",
+        description="Length of a bucket. `week` and `fiscal*` follow the calendar of the application "
+        "(`settings.calendar`), which `fiscal*` need.",
+    )
     all: bool = Field(True, description="Include the value over the whole period.")
     temporals: bool = Field(True, description="Include the value of each bucket.")
     globals: bool = Field(True, description="Include the value over everything that passes the filters.")
