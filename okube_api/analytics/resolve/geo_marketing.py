@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from okube_api.analytics.alternatives import PartFilters, RequestFilters
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.param_groups import ParamGroup, PlacedFilters
 from okube_api.analytics.places import intersect_filters, read_value_filters, resolve_weekdays, select_places
@@ -24,8 +23,6 @@ async def resolve_geo_marketing(
     requested_kpis = read_requested_kpis(group, scope.calendar)
     sites = await select_places(group.filters, scope, directory, Scope.SITES)
     pois = await select_places(group.filters, scope, directory, Scope.POIS)
-    places = {PlaceRole.SITES: sites, PlaceRole.POIS: pois}
-    request_filters = await RequestFilters.load(group.filters, period, scope, directory, places)
     # Of the study: its active places, whatever the filters, and inactive ones that the question selects.
     active, study = sites.candidates.derive(
         "active places", (pois.candidates,), lambda: _list_active(sites.candidates, pois.candidates)
@@ -34,7 +31,7 @@ async def resolve_geo_marketing(
         study = tuple(sorted(active.union(sites.ids, pois.ids)))
     in_study = scope.site is None or scope.site in sites.candidates.by_id
     area_filters = dict(_read_area_filters(group.filters))
-    question = Question(
+    return Question(
         application=scope.application.id,
         period=period,
         uplift=uplift,
@@ -52,7 +49,6 @@ async def resolve_geo_marketing(
         named_values=_list_named_areas(area_filters) | {Scope.SITES: sites.named, Scope.POIS: pois.named},
         labels=merge_labels(sites.candidates, pois.candidates, sites.outside, pois.outside),
     )
-    return request_filters.apply(question, places, lambda part: PartFilters(tuple(_read_area_filters([part]))))
 
 
 def _list_active(sites: ResourceSet, pois: ResourceSet) -> tuple[frozenset[str], tuple[str, ...]]:
