@@ -54,7 +54,7 @@ def compute_changes(now: Side, then: Side, *, is_rate: bool) -> list[Leaf]:
         case _:
             with keep_fractions():
                 leaves = zip(now.results.leaves_at(now.keys), then.results.leaves_at(then.keys), strict=True)
-                return [_compare_leaves(one, other, is_rate=is_rate) for one, other in leaves]
+                return [_compare_leaves(left, right, is_rate=is_rate) for left, right in leaves]
 
 
 # -- numbers by column ---------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def _compare_quotients(now: _Quotients, then: _Quotients, *, is_rate: bool) -> l
 
 
 def _is_same(left: Numerators, right: Numerators) -> bool:
-    """Return whether all numbers are the same positive one."""
+    """Return whether all numbers are the same positive number."""
     return bool(len(left)) and left[0] > 0 and bool((left == left[0]).all() and (right == left[0]).all())
 
 
@@ -109,14 +109,14 @@ def _compare_bands(now: Side, then: Side) -> list[Leaf]:
     assert isinstance(results, BandResults)
     counts, counts_then = _read_bands(now), _read_bands(then)
     size = len(results.edges) + 1
-    columns = [_compare_quotients(one, other, is_rate=False) for one, other in zip(counts, counts_then, strict=True)]
+    columns = [_compare_quotients(left, right, is_rate=False) for left, right in zip(counts, counts_then, strict=True)]
     *bands, unknown, total = columns
-    known, known_then = (add(*(part.numerators for part in each[: size - 1])) for each in (counts, counts_then))
+    placed, placed_then = (add(*(part.numerators for part in each[: size - 1])) for each in (counts, counts_then))
     shares = [
-        _compare_quotients(_Quotients(one.numerators, known), _Quotients(other.numerators, known_then), is_rate=True)
-        for one, other in zip(counts[: size - 1], counts_then[: size - 1], strict=True)
+        _compare_quotients(_Quotients(left.numerators, placed), _Quotients(right.numerators, placed_then), is_rate=True)
+        for left, right in zip(counts[: size - 1], counts_then[: size - 1], strict=True)
     ]
-    means = _compare_quotients(_read_means(now, known), _read_means(then, known_then), is_rate=False)
+    means = _compare_quotients(_read_means(now, placed), _read_means(then, placed_then), is_rate=False)
     medians = _compare_quotients(_read_medians(now), _read_medians(then), is_rate=False)
     ends = (*results.edges[1:], None)
     return [
@@ -145,11 +145,11 @@ def _read_bands(side: Side) -> list[_Quotients]:
     return [_Quotients(column, denominators) for column in (*bands, unknown, add(unknown, *bands))]
 
 
-def _read_means(side: Side, known: Numerators) -> _Quotients:
+def _read_means(side: Side, placed: Numerators) -> _Quotients:
     results = side.results
     assert isinstance(results, BandResults)
     numerators = multiply(results.amount.values_at(side.keys), results.counts.denominator)
-    return _Quotients(numerators, multiply(known, results.amount.denominator))
+    return _Quotients(numerators, multiply(placed, results.amount.denominator))
 
 
 def _read_medians(side: Side) -> _Quotients:

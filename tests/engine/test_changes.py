@@ -48,10 +48,10 @@ counts = st.lists(COUNTS, min_size=3, max_size=3)
 
 
 @given(three, three, DENOMINATORS, DENOMINATORS, st.booleans())
-def test_numbers(now: list[int], then: list[int], one: int, other: int, is_rate: bool) -> None:
-    changes = compare(NumberResults(build_grid(now, one)), NumberResults(build_grid(then, other)), is_rate=is_rate)
+def test_numbers(now: list[int], then: list[int], first: int, second: int, is_rate: bool) -> None:
+    changes = compare(NumberResults(build_grid(now, first)), NumberResults(build_grid(then, second)), is_rate=is_rate)
     pairs = zip([0, *now], [0, *then], strict=True)
-    assert changes == [expect(Fraction(left, one), Fraction(right, other), is_rate=is_rate) for left, right in pairs]
+    assert changes == [expect(Fraction(left, first), Fraction(right, second), is_rate=is_rate) for left, right in pairs]
 
 
 @given(now=three, now_of=counts, then=three, then_of=counts, denominator=DENOMINATORS, is_rate=st.booleans())
@@ -105,16 +105,16 @@ def test_distributions_change_as_their_exact_leaves_do(now: list[int], then: lis
         [([0, 0, 0], 0), (then[:3], then[6]), (then[3:6], then[7])],
         strict=True,
     ):
-        known, known_then = sum(bands[1:]), sum(bands_then[1:])
+        placed, placed_then = sum(bands[1:]), sum(bands_then[1:])
         assert change["total"] == expect(Fraction(sum(bands)), Fraction(sum(bands_then)))
         assert change["unknown"] == expect(Fraction(bands[0]), Fraction(bands_then[0]))
         for item, left, right in zip(change["bins"], bands[1:], bands_then[1:], strict=True):
             assert item["value"] == expect(Fraction(left), Fraction(right))
-            shares = divide(Fraction(left), Fraction(known)), divide(Fraction(right), Fraction(known_then))
+            shares = divide(Fraction(left), Fraction(placed)), divide(Fraction(right), Fraction(placed_then))
             assert item["share"] == expect(*shares, is_rate=True)
         means = [
             divide(Fraction(total, 7), Fraction(number, 1000))
-            for total, number in ((amount, known), (amount_then, known_then))
+            for total, number in ((amount, placed), (amount_then, placed_then))
         ]
         assert change["mean"] == expect(*means)
         medians = [find_median(each[1:]) for each in (bands, bands_then)]
@@ -175,6 +175,6 @@ def list_fields(leaf: Any) -> Iterator[str]:
 @pytest.mark.parametrize("shape", LeafShape)
 def test_each_field_of_a_leaf_is_either_a_rate_or_not(shape: LeafShape) -> None:
     """A new field must be added here, and to `RATE_FIELDS` if its change is a difference."""
-    known = (RATE_FIELDS, RELATIVE | COUNT_FIELDS, TEXTS, OBJECTS, UNCOMPARED_FIELDS)
+    placed = (RATE_FIELDS, RELATIVE | COUNT_FIELDS, TEXTS, OBJECTS, UNCOMPARED_FIELDS)
     for name in list_fields(EXAMPLES[shape]):
-        assert sum(name in names for names in known) == 1, name
+        assert sum(name in names for names in placed) == 1, name
