@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict, Field, model_validator
 
-from okube_api.analytics.schemas.parts import ScopeOption, StrictModel, Weekdays
+from okube_api.analytics.schemas.parts import GranularityName, ScopeOption, StrictModel, Weekdays
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.scopes import Scope
 from okube_api.errors import Fault, Impossible
