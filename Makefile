@@ -13,7 +13,7 @@ SEMANTIC_LAYERS := build/semantic-layers
 .PHONY: help demo serve test clients corpora published-paths schemathesis fuzz-files semantic-layers bench-quick check format openapi documents lock clean
 
 help:
-	@echo "make demo       serve a year of generated data; prints the address and the login"
+	@echo "make demo       serve two years of generated data; prints the address and the login"
 	@echo "make serve      serve the data in ./okube-data"
 	@echo "make test       run the whole suite (with OKUBE_TEST_MONGODB=mongodb://host/ on MongoDB, too)"
 	@echo "make clients    generate clients from the OpenAPI document, compile and use them"

@@ -4,7 +4,7 @@ r"""Fill a store with an earlier version, kill its server, and start the current
     .venv/bin/python scripts/check_upgrade.py /tmp/earlier
     .venv/bin/python scripts/check_upgrade.py /tmp/earlier --mongodb mongodb://127.0.0.1:27017/
 
-The earlier version runs with the packages of this one.  The store holds the two applications of the demo with a year of
+The earlier version runs with the packages of this one.  The store holds the two applications of the demo with their
 events, pings without a place, an editor and an API key.  Every KPI of every module is asked, with and without uplift.
 The status is 1 when an answer differs.
 """
@@ -248,7 +248,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("earlier", type=Path, help="folder of a checkout of the earlier version")
     parser.add_argument("--mongodb", help="URL of a MongoDB server, without a database; the embedded store if absent")
-    parser.add_argument("--scale", type=float, default=0.02, help="size of the demo: 1 is about 700,000 events")
+    parser.add_argument("--scale", type=float, default=0.02, help="size of the demo: 1 is that of `make demo`")
     arguments = parser.parse_args()
     name = f"upgrade_{os.getpid()}"
     with tempfile.TemporaryDirectory(prefix="okube-upgrade-") as folder:

@@ -78,10 +78,10 @@ def demo(
     folder: Annotated[Path, typer.Option(file_okay=False, help="Folder of the data.")] = Path("okube-data"),
     until: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Last day of the generated year; yesterday by default."),
+        typer.Option(formats=["%Y-%m-%d"], help="Last day of the generated events; yesterday by default."),
     ] = None,
 ) -> None:
-    """Serve a demo: a year of generated data of two retailers with 40 shops and 30 campaigns.
+    """Serve a demo: two years of generated data of two retailers with 40 shops and 48 campaigns.
 
     The data is generated at the first start and kept in the folder. The login is demo@okube.example. Its password is
     OKUBE_DEMO_PASSWORD; without it, a random password is chosen and printed at each start.

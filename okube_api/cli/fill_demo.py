@@ -1,4 +1,4 @@
-"""Fills the file of the demo with a year of generated events: `python -m okube_api.cli.fill_demo FOLDER [UNTIL]`."""
+"""Fills the file of the demo with two years of generated events: `python -m okube_api.cli.fill_demo FOLDER [UNTIL]`."""
 
 import os
 import secrets
@@ -35,7 +35,7 @@ from okube_api.studies.repository import StudyRepository
 async def fill_folder(folder: Path, until: date | None) -> None:
     """Fill a draft file and rename it when it is complete, so that an interrupted run leaves no partial demo.
 
-    until: the last day of the generated year; yesterday when None.
+    until: the last day of the generated events; yesterday when None.
     """
     _delete_drafts(folder)
     settings = demo_settings(folder, DRAFT)
@@ -44,10 +44,10 @@ async def fill_folder(folder: Path, until: date | None) -> None:
     await store.start()
     try:
         await claim_store(store, secret)
-        with console.status("Generating a year of events...") as status:
+        with console.status("Generating two years of events...") as status:
 
             def show_progress(step: FillProgress) -> None:
-                status.update(f"Generating a year of events: {step.application}, {step.count:,} {step.items}")
+                status.update(f"Generating two years of events: {step.application}, {step.count:,} {step.items}")
 
             yesterday = to_local_date(utc_now(), TIMEZONE) - timedelta(days=1)
             services = build_demo_services(store, secret, memory_limit=settings.memory_limit, threads=settings.threads)

@@ -1,1 +1,1 @@
-"""The demo: two applications with a year of generated data."""
+"""The demo: two applications with two years of generated data."""

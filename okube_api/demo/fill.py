@@ -1,4 +1,4 @@
-"""Fills the demo: two applications with all kinds of resources, and a year of events, which the ingest loads."""
+"""Fills the demo: two applications with all kinds of resources, and two years of events, which the ingest loads."""
 
 import asyncio
 import io
@@ -14,8 +14,10 @@ import pyarrow.parquet
 from okube_api.applications.repository import ApplicationRepository
 from okube_api.campaigns.levers import OTHER, LeverRepository
 from okube_api.campaigns.repository import CampaignRepository
+from okube_api.demo.generator.cities import CITIES
 from okube_api.demo.generator.events import generate_events
-from okube_api.demo.generator.world import LEVERS, DemoCampaign, DemoPlace, World, build_worlds
+from okube_api.demo.generator.formats import WEEKDAYS
+from okube_api.demo.generator.world import LEVERS, DemoCampaign, DemoPoi, DemoSite, World, build_worlds
 from okube_api.equipments.repository import EquipmentRepository
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
@@ -60,9 +62,9 @@ ProgressListener = Callable[[FillProgress], None]
 async def fill_applications(
     services: DemoServices, until: date, on_progress: ProgressListener | None = None, scale: float = 1.0
 ) -> list[Json]:
-    """Create the two applications with a year of events that ends on `until`; return their documents.
+    """Create the two applications with two years of events that end on `until`; return their documents.
 
-    scale: 1 is about 700,000 events.
+    scale: 1 is about 840,000 events.
     Raise Taken when one of the applications exists already.
     """
     worlds = build_worlds(until, scale)
@@ -129,8 +131,8 @@ async def _create_resources(
         on_progress(FillProgress(world.name, repository.collection.name, len(documents)))
         return documents
 
-    sites = await upsert(services.sites, [_site_fields(place) for place in world.sites])
-    await upsert(services.pois, [_poi_fields(place) for place in world.pois])
+    sites = await upsert(services.sites, [_site_fields(world, site) for site in world.sites])
+    await upsert(services.pois, [_poi_fields(poi) for poi in world.pois])
     ids = {site["key"]: site["_id"] for site in sites}
     equipments = [{"key": key, "name": name, "site": ids[site]} for site, key, name in world.equipments]
     await upsert(services.equipments, equipments)
@@ -143,14 +145,34 @@ async def _create_resources(
     await upsert(services.studies, _study_fields(world))
 
 
-def _site_fields(place: DemoPlace) -> Json:
-    location: Json = {"coordinates": list(place.coordinates)} if place.coordinates else {}
-    return {"key": place.key, "name": place.name, "tags": list(place.tags), "online": not location, **location}
+def _site_fields(world: World, site: DemoSite) -> Json:
+    fields: Json = {"key": site.key, "name": site.name, "tags": list(site.tags), "online": site.coordinates is None}
+    if site.coordinates is None:
+        return fields | {"type": "web shop"}
+    city = CITIES[site.city]
+    openings = zip(WEEKDAYS, site.shop_format.openings, strict=True)
+    attributes = {"region": city.region, "format": site.shop_format.name}
+    if site.first > world.first:
+        attributes["opened"] = site.first.isoformat()
+    if site.last < world.last:
+        attributes["closed"] = site.last.isoformat()
+    return fields | {
+        "type": "shop",
+        "coordinates": list(site.coordinates),
+        "address": {"postalCode": city.postal_code, "city": city.name, "country": "France"},
+        "attributes": attributes,
+        "openings": {weekday: [list(hours) for hours in intervals] for weekday, intervals in openings if intervals},
+    }
 
 
-def _poi_fields(place: DemoPlace) -> Json:
-    assert place.coordinates is not None, "only sites are online"
-    return {"key": place.key, "name": place.name, "tags": list(place.tags), "coordinates": list(place.coordinates)}
+def _poi_fields(poi: DemoPoi) -> Json:
+    return {
+        "key": poi.key,
+        "name": poi.name,
+        "type": poi.tags[0],
+        "tags": list(poi.tags),
+        "coordinates": list(poi.coordinates),
+    }
 
 
 def _campaign_fields(campaign: DemoCampaign) -> Json:
@@ -158,6 +180,9 @@ def _campaign_fields(campaign: DemoCampaign) -> Json:
         "key": campaign.key,
         "name": campaign.name,
         "format": campaign.format,
+        "provider": campaign.provider,
+        "agency": campaign.agency,
+        "tags": list(campaign.tags),
         "from": campaign.first.isoformat(),
         "to": campaign.last.isoformat(),
         "extra": dict(campaign.extra),

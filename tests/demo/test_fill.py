@@ -15,7 +15,7 @@ from okube_api.catalogue.kpi import Module
 from okube_api.clock import DAY_S
 from okube_api.demo.fill import DemoServices, fill_applications
 from okube_api.demo.generator.events import generate_events
-from okube_api.demo.generator.marketing import FOLLOW_UP_DAYS
+from okube_api.demo.generator.visits import FOLLOW_UP_DAYS
 from okube_api.demo.generator.world import World, build_worlds
 from okube_api.settings import Settings
 from okube_api.store import open_store

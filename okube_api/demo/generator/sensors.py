@@ -1,17 +1,16 @@
 """Generates detections: devices that walk from one equipment of a site to the next."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
 from okube_api.demo.generator.random_columns import (
-    draw_times_of_day,
     format_names,
-    local_midnights,
-    season_shares,
     take_values,
     to_instants,
 )
-from okube_api.demo.generator.stays import TIMEZONE
+from okube_api.demo.generator.rhythm import Rhythm, draw_events
 from okube_api.demo.generator.world import DAYS, World
 from okube_api.store.arrays import Ints
 
@@ -19,15 +18,15 @@ _MAX_STEPS = 6
 _RETURN_DAYS = 40  # days after which most devices have been seen again
 
 
-def generate_detections(world: World, random: np.random.Generator) -> pa.Table:
+def generate_detections(world: World, rhythms: Sequence[Rhythm], random: np.random.Generator) -> pa.Table:
     """Return the events of kind `detections`."""
     sites = list(dict.fromkeys(site for site, _, _ in world.equipments))
     rooms = len(world.equipments) // len(sites)
     size = world.devices_per_day * DAYS
-    days = random.choice(DAYS, size=size, p=season_shares(world.first, DAYS))
     site = random.integers(0, len(sites), size=size)
     device = (random.pareto(1.2, size=size) * world.devices_per_day * _RETURN_DAYS / 4).astype(np.int64)
-    start = local_midnights(world.first, DAYS, TIMEZONE)[days] + draw_times_of_day(random, size)
+    formats = world.site_formats[[number for number, site in enumerate(world.sites) if site.key in sites]]
+    start = draw_events(rhythms, formats[site], random)[1]
 
     steps = random.integers(1, _MAX_STEPS + 1, size=size)
     pauses: Ints = random.exponential(260.0, size=(size, _MAX_STEPS)).astype(np.int64) + 15

@@ -1,24 +1,24 @@
-"""Generates stays, and raw pings instead of stays for the last days of the year."""
+"""Generates stays, and raw pings instead of stays at sites for the last days."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from okube_api.demo.generator.formats import FORMATS, STREET
 from okube_api.demo.generator.panel import DemoPanel
 from okube_api.demo.generator.random_columns import (
-    draw_times_of_day,
     format_names,
-    local_midnights,
-    season_shares,
     take_values,
     to_instants,
 )
+from okube_api.demo.generator.rhythm import Rhythm, draw_events
 from okube_api.demo.generator.world import DAYS, METRES_PER_DEGREE, World
 from okube_api.store.arrays import Flags, Floats, Ints
 
 TIMEZONE = "Europe/Paris"
-PING_DAYS = 14  # last days of the year, whose stays are given as pings
+PING_DAYS = 14  # last days, whose stays at sites are given as pings
 _AT_SITE = 0.62  # share of stays; the others are at POIs
 _INDOOR = 0.7  # share of stays
 _IN_OWN_CITY = 0.85  # share of stays
@@ -31,21 +31,24 @@ def draw_dwells(random: np.random.Generator, size: int) -> Ints:
     return np.clip(drawn, 125, 6 * 3600).astype(np.int64)
 
 
-def generate_stays_and_pings(world: World, panel: DemoPanel, random: np.random.Generator) -> tuple[pa.Table, pa.Table]:
+def generate_stays_and_pings(
+    world: World, panel: DemoPanel, rhythms: Sequence[Rhythm], random: np.random.Generator
+) -> tuple[pa.Table, pa.Table]:
     """Return the events of kind `stays` and those of kind `pings`."""
     size = world.stays_per_day * DAYS
-    days = random.choice(DAYS, size=size, p=season_shares(world.first, DAYS))
     users = random.choice(world.users, size=size, p=panel.outing_share)
     shops = len(world.sites) - 1
     city = np.where(random.random(size) < _IN_OWN_CITY, panel.city[users], random.integers(0, shops, size=size))
     at_site = random.random(size) < _AT_SITE
     poi = city * 3 + random.integers(0, 3, size=size)
     indoor = random.random(size) < _INDOOR
-    start = local_midnights(world.first, DAYS, TIMEZONE)[days] + draw_times_of_day(random, size)
+    formats = np.where(at_site & indoor, world.site_formats[city], FORMATS.index(STREET))
+    days, start = draw_events(rhythms, formats, random)
     dwell = draw_dwells(random, size)
     order = np.lexsort((users, start))
-    late = days >= DAYS - PING_DAYS
-    matched, raw = order[~late[order]], order[late[order] & at_site[order]]
+    order = order[(~at_site | world.are_open(city, days))[order]]
+    is_raw = ((days >= DAYS - PING_DAYS) & at_site)[order]
+    matched, raw = order[~is_raw], order[is_raw]
     stays = pa.table(
         {
             "user": format_names("user", users[matched]),

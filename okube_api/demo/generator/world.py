@@ -6,9 +6,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
-from okube_api.demo.generator.cities import CITIES
+import numpy as np
 
-DAYS = 365
+from okube_api.demo.generator.cities import CITIES
+from okube_api.demo.generator.formats import CITY, FORMATS, HYPERMARKET, SUPERMARKET, WEB, ShopFormat
+from okube_api.store.arrays import Flags, Ints
+
+DAYS = 731
+"""Two years, one of them leap: each day of the last one can be compared with the same one of the year before."""
+
 METRES_PER_DEGREE = 111_195.0
 AREAS_PER_CITY = 8
 
@@ -22,22 +28,49 @@ LEVERS = (  # key, name, formats of its campaigns, kinds of its touches, type of
 )
 _POI_KINDS = (("station", "Station"), ("market", "Market"), ("mall", "Shopping mall"))
 _ROOMS = ("door", "window", "shoes", "coats", "fitting", "till")
+_FORMATS = (HYPERMARKET, SUPERMARKET, CITY, CITY, SUPERMARKET)  # in turn, by city
+_OPENED = ("Rouen", 230)
+"""City whose shop opened in between: this many days before the last one."""
+
+_CLOSED = ("Metz", 120)
+"""City whose shop closed in between: this many days before the last one."""
+
+_YEAR_DAYS = 364
+"""Days after which the waves of campaigns come again, on the same weekdays."""
+
+_PROVIDERS = ("Adline", "Régie Sud", "Mediaquai")
+_AGENCIES = ("Atelier Nord", "Studio Lumen")
 _PRICES = {"cpm": 9.5, "cpc": 0.42, "cpo": 0.015, "fixed": 6000.0}
 
 
 @dataclass(frozen=True, slots=True)
-class DemoPlace:
-    """A site or a POI.
+class DemoPoi:
+    """A point of interest.  city: index of `CITIES`.  coordinates: longitude and latitude."""
 
-    city: index of `CITIES`.
-    coordinates: longitude and latitude, None for the online site.
+    key: str
+    name: str
+    city: int
+    coordinates: tuple[float, float]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSite:
+    """A shop, or the online site.
+
+    city: index of `CITIES`; -1 for the online site.
+    coordinates: longitude and latitude; None for the online site.
+    first, last: days between which it was open, both included.
     """
 
     key: str
     name: str
     city: int
     coordinates: tuple[float, float] | None
-    tags: tuple[str, ...] = ()
+    tags: tuple[str, ...]
+    shop_format: ShopFormat
+    first: date
+    last: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +88,7 @@ class DemoArea:
 class DemoCampaign:
     """A campaign.
 
-    first, last: its days, both included.
+    first, last: its days, both included; the last campaigns go on after the last day with events.
     sites: keys of the sites that it advertises; empty for all.
     """
 
@@ -63,6 +96,9 @@ class DemoCampaign:
     name: str
     lever_index: int  # indexes LEVERS
     format: str
+    provider: str
+    agency: str
+    tags: tuple[str, ...]
     first: date
     last: date
     sites: tuple[str, ...]
@@ -83,8 +119,8 @@ class World:
     name: str
     seed: int
     first: date
-    sites: tuple[DemoPlace, ...]
-    pois: tuple[DemoPlace, ...]
+    sites: tuple[DemoSite, ...]
+    pois: tuple[DemoPoi, ...]
     areas: tuple[DemoArea, ...]
     equipments: tuple[tuple[str, str, str], ...]  # site, key, name
     campaigns: tuple[DemoCampaign, ...]
@@ -98,30 +134,41 @@ class World:
         """Last day with events."""
         return self.first + timedelta(days=DAYS - 1)
 
+    @property
+    def site_formats(self) -> Ints:
+        """Index of the format of each site in `FORMATS`."""
+        return np.array([FORMATS.index(site.shop_format) for site in self.sites])
+
+    def are_open(self, sites: Ints, days: Ints) -> Flags:
+        """Return whether sites (indexes) had opened and not yet closed on days, counted from the first; same shapes."""
+        first, last = (
+            np.array([(day - self.first).days for day in bounds])
+            for bounds in ([site.first for site in self.sites], [site.last for site in self.sites])
+        )
+        return np.asarray((first[sites] <= days) & (days <= last[sites]))
+
 
 def build_worlds(until: date, scale: float = 1.0) -> tuple[World, World]:
-    """Return two applications whose year of events ends on `until`.
+    """Return two applications whose two years of events end on `until`.
 
-    Together they have 40 sites in as many cities, 120 POIs and 30 campaigns.
+    Together they have 40 shops in as many cities, 120 POIs and 48 campaigns.
     """
     first = until - timedelta(days=DAYS - 1)
     return (
-        _build_world("maison-lumen", "Maison Lumen", first, range(32), campaigns=24, scale=scale, lift=0.35),
-        _build_world("petit-quai", "Petit Quai", first, range(32, 40), campaigns=6, scale=scale / 5, lift=0.2),
+        _build_world("maison-lumen", "Maison Lumen", first, range(32), waves_per_year=3, scale=scale, lift=0.35),
+        _build_world("petit-quai", "Petit Quai", first, range(32, 40), waves_per_year=1, scale=scale / 5, lift=0.2),
     )
 
 
 def _build_world(
-    key: str, name: str, first: date, cities: Sequence[int], *, campaigns: int, scale: float, lift: float
+    key: str, name: str, first: date, cities: Sequence[int], *, waves_per_year: int, scale: float, lift: float
 ) -> World:
     random = Random(key)  # noqa: S311 - generated data, not a secret
     slugs = {city: CITIES[city].name.lower().replace(" ", "-") for city in cities}
-    shops = tuple(
-        DemoPlace(slugs[city], f"{name} {CITIES[city].name}", city, (CITIES[city].lng, CITIES[city].lat), ("city",))
-        for city in cities
-    )
+    last, waves = first + timedelta(days=DAYS - 1), 2 * waves_per_year
+    shops = tuple(_build_shop(name, slugs[city], city, first, last) for city in cities)
     pois = tuple(
-        DemoPlace(
+        DemoPoi(
             f"{slugs[city]}-{kind}",
             f"{CITIES[city].name}: {label}",
             city,
@@ -142,7 +189,7 @@ def _build_world(
         name=name,
         seed=len(cities),
         first=first,
-        sites=(*shops, DemoPlace("web", f"{name} online", -1, None, ("online",))),
+        sites=(*shops, DemoSite("web", f"{name} online", -1, None, ("online",), WEB, first, last)),
         pois=pois,
         areas=areas,
         equipments=tuple(
@@ -150,12 +197,30 @@ def _build_world(
             for shop in shops[: max(len(shops) // 5, 1)]
             for room in _ROOMS
         ),
-        campaigns=tuple(_build_campaign(random, number, first, shops) for number in range(campaigns)),
-        users=max(round(24_000 * scale), 20),
-        stays_per_day=max(round(320 * scale), 4),
-        devices_per_day=max(round(110 * scale), 3),
+        campaigns=tuple(
+            _build_campaign(
+                random, lever, wave, last - timedelta(days=(waves - wave - 1) * _YEAR_DAYS // waves_per_year), shops
+            )
+            for wave in range(waves)
+            for lever in range(len(LEVERS))
+        ),
+        users=max(round(20_000 * scale), 20),
+        stays_per_day=max(round(320 * scale), 2),
+        devices_per_day=max(round(60 * scale), 1),
         lift=lift,
     )
+
+
+def _build_shop(name: str, slug: str, city: int, first: date, last: date) -> DemoSite:
+    shop_format, place = _FORMATS[city % len(_FORMATS)], CITIES[city]
+    tags = [shop_format.name]
+    if city % 3 == 0:
+        tags.append("click-and-collect")
+    if place.name == _OPENED[0]:
+        first = last - timedelta(days=_OPENED[1])
+    if place.name == _CLOSED[0]:
+        last -= timedelta(days=_CLOSED[1])
+    return DemoSite(slug, f"{name} {place.name}", city, (place.lng, place.lat), tuple(tags), shop_format, first, last)
 
 
 def _draw_point(random: Random, city: int, min_m: float, max_m: float) -> tuple[float, float]:
@@ -167,22 +232,24 @@ def _draw_point(random: Random, city: int, min_m: float, max_m: float) -> tuple[
     return round(lng, 5), round(lat, 5)
 
 
-def _build_campaign(random: Random, number: int, first: date, shops: Sequence[DemoPlace]) -> DemoCampaign:
-    lever = number % len(LEVERS)
+def _build_campaign(random: Random, lever: int, wave: int, middle: date, shops: Sequence[DemoSite]) -> DemoCampaign:
+    """Build the campaign of a lever in a wave, which runs on the day `middle`."""
     key, name, formats, _, cost = LEVERS[lever]
-    start = first + timedelta(days=random.randrange(10, DAYS - 60))
-    wave = number // len(LEVERS) + 1
-    sites = (
-        () if random.random() < 0.4 else tuple(shop.key for shop in random.sample(list(shops), max(len(shops) // 3, 1)))
-    )
+    days = random.choice((14, 21, 28, 42))
+    start = middle - timedelta(days=random.randrange(days // 2, days - 2))
+    is_global = random.random() < 0.4
+    sites = () if is_global else tuple(shop.key for shop in random.sample(list(shops), max(len(shops) // 3, 1)))
     return DemoCampaign(
-        key=f"{key}-{wave}",
-        name=f"{name}, wave {wave}",
+        key=f"{key}-{wave + 1}",
+        name=f"{name}, wave {wave + 1}",
         lever_index=lever,
         format=random.choice(formats) if formats else "poster",
+        provider=random.choice(_PROVIDERS),
+        agency=_AGENCIES[lever % len(_AGENCIES)],
+        tags=("national",) if is_global else ("local", "drive-to-store"),
         first=start,
-        last=start + timedelta(days=random.choice((13, 20, 27, 41))),
+        last=start + timedelta(days=days - 1),
         sites=sites,
         price=_PRICES[cost],
-        extra=(("wave", str(wave)), ("audience", random.choice(("new", "loyal", "all")))),
+        extra=(("wave", str(wave + 1)), ("audience", random.choice(("new", "loyal", "all")))),
     )
