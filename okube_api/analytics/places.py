@@ -12,7 +12,8 @@ from okube_api.analytics.schemas.query import Filters
 from okube_api.analytics.scope import QuestionScope
 from okube_api.campaigns.levers import LeverRepository
 from okube_api.campaigns.repository import CampaignRepository
-from okube_api.catalogue.scopes import Scope
+from okube_api.catalogue.scopes import PlaceRole, Scope
+from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.question import ValueFilter
 from okube_api.equipments.repository import EquipmentRepository
 from okube_api.kit.repository import Repository
@@ -46,6 +47,28 @@ class PlaceSelection:
     def ids(self) -> tuple[str, ...]:
         """The ids of the selected places."""
         return tuple([place.id for place in self.selected])
+
+
+def explain_absence(
+    selections: Mapping[PlaceRole, PlaceSelection], question_scope: QuestionScope
+) -> dict[PlaceRole, Note]:
+    """Return why a question has no places, by role: of the roles for which it has none."""
+    return {
+        role: _explain_selection(selection, question_scope, role)
+        for role, selection in selections.items()
+        if not selection.selected
+    }
+
+
+def _explain_selection(selection: PlaceSelection, question_scope: QuestionScope, role: PlaceRole) -> Note:
+    is_site = role is PlaceRole.SITES
+    code, noun = (NoteCode.NO_SITES, "site") if is_site else (NoteCode.NO_POIS, "point of interest")
+    owner = "application" if question_scope.study is None else "study"
+    if not selection.candidates:
+        return Note(code, f"The {owner} has no {noun}.")
+    if not selection.candidates.active:
+        return Note(code, f"No {noun} of the {owner} is active.")
+    return Note(code, f"The filters keep no {noun} of the {owner}.")
 
 
 async def select_places(

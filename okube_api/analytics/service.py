@@ -15,6 +15,7 @@ from okube_api.analytics.answer import collect_area_codes
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
 from okube_api.analytics.answered_question import AnsweredQuestion
 from okube_api.analytics.directory import Directory
+from okube_api.analytics.empty_answers import HasPings, explain_empty_params
 from okube_api.analytics.explain import explain_plans
 from okube_api.analytics.memory_watch import MemoryWatch
 from okube_api.analytics.modules import MODULES
@@ -72,6 +73,7 @@ class Analytics:
 
     freshness: reads the instant of an application's last ingest, by its id.
     is_stale: returns whether facts of an application are older than its settings and places, by its id.
+    has_pings: returns whether there are pings in a period.
     """
 
     def __init__(
@@ -79,13 +81,15 @@ class Analytics:
         store: Store,
         clock: Clock,
         settings: Settings,
+        *,
         freshness: Callable[[str], Awaitable[str | None]],
         is_stale: Callable[[str], Awaitable[bool]],
+        has_pings: HasPings,
     ) -> None:
         self._store = store
         self._clock = clock
         self._settings = settings
-        self._freshness, self._is_stale = freshness, is_stale
+        self._freshness, self._is_stale, self._has_pings = freshness, is_stale, has_pings
         self._resources = ResourceCache(store)
         self._panels = PanelCache()
         self._complete_facts = CompleteFacts()
@@ -216,6 +220,8 @@ class Analytics:
                 values_before=sum(each.answer.values for each in answered),
                 in_thread=in_thread,
             )
+            notes = await explain_empty_params(question, engine_answer, reader, self._has_pings)
+            engine_answer = replace(engine_answer, notes=(*engine_answer.notes, *notes))
             answered.append(AnsweredQuestion(question, engine_answer))
         return answered
 

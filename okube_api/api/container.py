@@ -20,6 +20,7 @@ from okube_api.equipments.repository import EquipmentRepository
 from okube_api.http.idempotency import Idempotency
 from okube_api.http.rate_limits import RateLimits
 from okube_api.ingest.invalidation import Invalidation
+from okube_api.ingest.raw.ping_days import has_pings
 from okube_api.ingest.service import Ingest
 from okube_api.kit.resource_changes import ChangePublisher
 from okube_api.pois.repository import PoiRepository
@@ -107,7 +108,14 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         changes=changes,
         cascade_delete=CascadeDelete(changes, sites, pois, campaigns, studies, equipments, thumbnails),
         thumbnails=thumbnails,
-        analytics=Analytics(store, clock, settings, ingest.batches.read_freshness, invalidation.is_stale),
+        analytics=Analytics(
+            store,
+            clock,
+            settings,
+            freshness=ingest.batches.read_freshness,
+            is_stale=invalidation.is_stale,
+            has_pings=has_pings,
+        ),
         ingest=ingest,
         invalidation=invalidation,
     )

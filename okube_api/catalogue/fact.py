@@ -114,6 +114,7 @@ class Fact:
     """A table with one row per event or stay, and the grains it is summed into.  Facts are compared by identity.
 
     columns: besides application, part (the local day) and the bucket numbers `DAY_COLUMNS`.
+    noun: what its rows are, in messages.
     weight: the column of the user's weight in thousandths; None when there is no uplift.
     is_stored: False when one grain has all columns among its dimensions: its rows by day hold everything, and the
         fact's own rows are not stored.
@@ -125,6 +126,7 @@ class Fact:
     measures: tuple[Measure, ...]
     members: tuple[MemberSet, ...]
     grains: tuple[Grain, ...]
+    noun: str
     weight: str | None = "weight"
     is_stored: bool = True
     starts_later: bool = False

@@ -79,6 +79,7 @@ GEO_STAYS = Fact(
         Grain("home_band", ("place", "zone", "home_band"), (STAYS,)),
         Grain("work_band", ("place", "zone", "work_band"), (STAYS,)),
     ),
+    noun="stays",
 )
 
 # -- attributes of users: one packed partition (0) per application, for weights and devices by user number -
@@ -143,6 +144,7 @@ PRESENCE_STAYS = Fact(
         Grain("site", ("site",), _PRESENCE_MEASURES, members=(USERS, NEW_AT_PLACE, NEW), spans=_ALL_SPANS),
         Grain("dwell_band", ("site", "dwell_band"), (PRESENCE_SESSIONS,)),
     ),
+    noun="stays",
     weight=None,
 )
 
@@ -168,6 +170,7 @@ PRESENCE_PASSAGES = Fact(
         Grain("dwell_band", ("site", "equipment", "dwell_band"), (PRESENCE_SESSIONS,)),
         Grain("rank", ("site", "equipment", "rank"), (PRESENCE_SESSIONS,)),
     ),
+    noun="passages",
     weight=None,
 )
 
@@ -181,6 +184,7 @@ PRESENCE_STEPS = Fact(
     measures=(PRESENCE_SESSIONS,),
     members=(),
     grains=(Grain("step", ("site", "equipment", "next"), (PRESENCE_SESSIONS,)),),
+    noun="passages",
     weight=None,
     is_stored=False,
 )
@@ -191,6 +195,7 @@ PRESENCE_EXITS = Fact(
     measures=(PRESENCE_SESSIONS,),
     members=(),
     grains=(Grain("site", ("site",), (PRESENCE_SESSIONS,)),),
+    noun="ends of stays",
     weight=None,
 )
 
@@ -200,6 +205,7 @@ PRESENCE_PASSAGE_EXITS = Fact(
     measures=(PRESENCE_SESSIONS,),
     members=(),
     grains=(Grain("equipment", ("site", "equipment"), (PRESENCE_SESSIONS,)),),
+    noun="passages",
     weight=None,
     is_stored=False,
 )
@@ -265,6 +271,7 @@ OUTCOMES = Fact(
             since=3,
         ),
     ),
+    noun="visits and purchases",
 )
 
 AMOUNT = Measure("amount", "amount_micro", max_value=_MAX_AMOUNT_MICRO)
@@ -291,6 +298,7 @@ PURCHASE_FACT = Fact(
         Grain("site", ("site", "channel", "attributed"), _PURCHASE_MEASURES, spans=_ALL_SPANS, since=3),
         Grain("basket_band", ("site", "channel", "basket_band"), (PURCHASES,), since=3),
     ),
+    noun="purchases",
 )
 
 COHORTS = Fact(
@@ -302,6 +310,7 @@ COHORTS = Fact(
         Grain("site", ("site", "channel"), _OUTCOME_MEASURES),
         Grain("campaigns", ("channel", "campaigns"), _OUTCOME_MEASURES),
     ),
+    noun="attributed visits and purchases",
 )
 
 CREDITED = Measure("visits")
@@ -333,6 +342,7 @@ CREDITS = Fact(
         Grain("users", ("campaign", "channel"), (), members=(USERS,)),
         Grain("site_users", ("site", "channel"), (), members=(USERS,)),
     ),
+    noun="attributed visits",
 )
 
 EXPOSURES = Fact(
@@ -347,6 +357,7 @@ EXPOSURES = Fact(
     measures=(),
     members=(USERS,),
     grains=(Grain("campaign", ("campaign", "control"), (), members=(USERS,)),),
+    noun="exposures",
 )
 
 PRINTS = Measure("prints", "print_count", weighted=False, max_value=_MAX_VOLUME)
@@ -365,6 +376,7 @@ DELIVERIES = Fact(
     measures=(PRINTS, CLICKS, OPENINGS),
     members=(),
     grains=(Grain("campaign", ("campaign", "site"), (PRINTS, CLICKS, OPENINGS)),),
+    noun="deliveries",
     weight=None,
 )
 

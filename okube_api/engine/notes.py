@@ -11,6 +11,16 @@ class NoteCode(StrEnum):
     PREVIOUS_BANDS = "previous_bands"
     SITE_OUTSIDE_STUDY = "site_outside_study"
     COSTS_LEFT_OUT = "costs_left_out"
+    # why a param has no values
+    NO_EVENTS = "no_events"
+    NO_SITES = "no_sites"
+    NO_POIS = "no_pois"
+    NO_PLACE_MATCHED = "no_place_matched"
+    FILTERS_KEEP_NONE = "filters_keep_none"
+    NO_TOUCHES = "no_touches"
+    NOT_ATTRIBUTED = "not_attributed"
+    NO_EXPOSURES = "no_exposures"
+    NO_COSTS = "no_costs"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Questions as immutable values: what a request asks for, with all references resolved."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from okube_api.catalogue.bands import Bands
@@ -207,6 +207,7 @@ class Question:
     subquery_results: by fact and role of places, the places that have rows but are not in the question.  Where they
         are given, the planner may read the rows of every place and subtract those of these places.
     complete_facts: the names of the facts whose newest rollups have rows for all days.
+    absent_places: by role, why the question has no places, where it has none.
     notes: remarks on the numbers, for the answer.
     """
 
@@ -234,7 +235,21 @@ class Question:
     unreached_campaigns: tuple[str, ...] = ()
     subquery_results: Mapping[tuple[str, PlaceRole], tuple[str, ...]] = field(default_factory=dict)
     complete_facts: frozenset[str] = frozenset()
+    absent_places: Mapping[PlaceRole, Note] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+
+    def without_filters(self) -> "Question":
+        """Return the question about all rows of its places."""
+        return replace(
+            self,
+            filters=(),
+            selected_campaigns=None,
+            weekdays=None,
+            days=None,
+            hours=None,
+            openings=None,
+            alternatives=(),
+        )
 
     def buckets_of(self, request: RequestedKpi) -> Buckets | None:
         """Return the buckets to answer a param by; None when only the whole period is requested."""

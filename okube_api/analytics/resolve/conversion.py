@@ -9,6 +9,7 @@ from decimal import Decimal
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.param_groups import ParamGroup, PlacedFilters
 from okube_api.analytics.places import (
+    explain_absence,
     list_named,
     read_filters,
     read_value_filters,
@@ -80,6 +81,7 @@ async def resolve_conversion(
             some_sites=some_sites,
             active_sites=summary.active_sites,
             unreached_campaigns=() if some_sites else summary.unreached,
+            absent_places=explain_absence({PlaceRole.SITES: sites}, scope),
             notes=summary.cost_notes if any(map(_reads_costs, terms)) else (),
         )
 

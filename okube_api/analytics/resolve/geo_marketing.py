@@ -4,7 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.param_groups import ParamGroup, PlacedFilters
-from okube_api.analytics.places import intersect_filters, read_value_filters, resolve_weekdays, select_places
+from okube_api.analytics.places import (
+    explain_absence,
+    intersect_filters,
+    read_value_filters,
+    resolve_weekdays,
+    select_places,
+)
 from okube_api.analytics.requested_kpis import read_requested_kpis
 from okube_api.analytics.resource_cache import ResourceSet, merge_labels
 from okube_api.analytics.scope import QuestionScope
@@ -45,6 +51,7 @@ async def resolve_geo_marketing(
         edges=scope.edges,
         calendar=scope.calendar,
         weekdays=resolve_weekdays(group.filters),
+        absent_places=explain_absence({PlaceRole.POIS: pois, **({PlaceRole.SITES: sites} if in_study else {})}, scope),
         notes=() if in_study else (_SITE_OUTSIDE_STUDY,),
         named_values=_list_named_areas(area_filters) | {Scope.SITES: sites.named, Scope.POIS: pois.named},
         labels=merge_labels(sites.candidates, pois.candidates, sites.outside, pois.outside),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.param_groups import ParamGroup
-from okube_api.analytics.places import list_named, resolve_filters, resolve_weekdays, select_places
+from okube_api.analytics.places import explain_absence, list_named, resolve_filters, resolve_weekdays, select_places
 from okube_api.analytics.requested_kpis import read_requested_kpis
 from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, merge_labels
 from okube_api.analytics.scope import QuestionScope
@@ -35,6 +35,7 @@ async def resolve_presence(
         edges=scope.edges,
         calendar=scope.calendar,
         weekdays=resolve_weekdays(group.filters),
+        absent_places=explain_absence({PlaceRole.SITES: sites}, scope),
         named_values={Scope.SITES: sites.named, Scope.EQUIPMENTS: list_named(equipment_filters)},
         labels=merge_labels(sites.candidates, equipments),
     )
