@@ -28,7 +28,7 @@ from okube_api.auth.repository import User
 from okube_api.catalogue.buckets import to_date
 from okube_api.catalogue.kpi import Module
 from okube_api.clock import Clock
-from okube_api.engine.calendar import Mode, Period, PeriodError, resolve_period, to_local_date
+from okube_api.engine.calendar import Buckets, Mode, Period, PeriodError, resolve_period, to_local_date
 from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.question import Question
@@ -293,6 +293,7 @@ class Analytics:
             "rows": sum(each.answer.fetched.rows for each in answered),
             "ms": round((time.monotonic() - started_s) * 1000),
             "buckets": _list_bucket_days(each.question for each in answered),
+            "cut": _list_cut_buckets(each.question for each in answered),
             "notes": [
                 {"code": note.code.value, "message": note.message}
                 for note in dict.fromkeys(note for each in answered for note in each.answer.notes)
@@ -306,11 +307,22 @@ def _parse_date(text: Any) -> date | None:
 
 def _list_bucket_days(questions: Iterable[Question]) -> Mapping[str, list[str]]:
     """Return the first day of each bucket, by granularity, of the params in histogram mode."""
-    days_by_granularity = {}
-    for question in questions:
-        for kpi_request in question.requested_kpis:
-            buckets = question.buckets_of(kpi_request)
-            if buckets is not None and kpi_request.mode is Mode.HISTOGRAM:
-                days = [to_date(day).isoformat() for day in buckets.first_days]
-                days_by_granularity[kpi_request.granularity.value] = days
-    return days_by_granularity
+    return {
+        granularity: [to_date(day).isoformat() for day in buckets.first_days]
+        for granularity, buckets in _collect_intervals(questions).items()
+    }
+
+
+def _list_cut_buckets(questions: Iterable[Question]) -> Mapping[str, list[str]]:
+    """Return the buckets that the period cuts, by granularity, of the params in histogram mode."""
+    return {granularity: list(buckets.cut) for granularity, buckets in _collect_intervals(questions).items()}
+
+
+def _collect_intervals(questions: Iterable[Question]) -> Mapping[str, Buckets]:
+    """Return the buckets by granularity, of the params in histogram mode."""
+    return {
+        kpi_request.granularity.value: buckets
+        for question in questions
+        for kpi_request in question.requested_kpis
+        if kpi_request.mode is Mode.HISTOGRAM and (buckets := question.buckets_of(kpi_request)) is not None
+    }

@@ -170,6 +170,7 @@ class Buckets:
     first_days: the ordinal of the first day of each: of the interval (the first day of a week, whether or not it is in
         the period), or of the category within the period.
     of_day: the position of the bucket of each day of the period.
+    cut: the keys of the intervals that are only partly in the period: the first and the last one can be.
     """
 
     period: Period
@@ -178,6 +179,7 @@ class Buckets:
     labels: tuple[str, ...]
     first_days: tuple[int, ...]
     of_day: Ints
+    cut: tuple[str, ...]
 
     def columns_of(self, fact: Fact, *, by_first: bool = False) -> tuple[str, ...]:  # noqa: ARG002 - used by hours
         """Return the columns of a fact that determine the bucket of a row.
@@ -218,13 +220,15 @@ def cut_into_buckets(
     distinct, first, of_day = np.unique(numbers, return_index=True, return_inverse=True)
     if mode is Mode.HISTOGRAM:
         labels = tuple(str(index) for index in range(len(distinct)))
-        starts = _find_interval_starts(distinct, granularity, calendar)
+        bounds = _find_interval_starts(np.append(distinct, distinct[-1] + 1), granularity, calendar)
+        starts, ends = bounds[:-1], bounds[1:]
+        cut = tuple(np.array(labels)[(starts < span.first) | (ends > span.last + 1)].tolist())
     else:
         labels = tuple(str(number) for number in distinct)
-        starts = days[first]
+        starts, cut = days[first], ()
     is_one_to_one = len(np.unique(bucket_numbers(days, column))) == len(distinct)
     first_days = tuple(int(day) for day in starts)
-    return Buckets(span, (column,), is_one_to_one, labels, first_days, of_day.astype(np.int64))
+    return Buckets(span, (column,), is_one_to_one, labels, first_days, of_day.astype(np.int64), cut)
 
 
 def _find_column(mode: Mode, granularity: Granularity, calendar: BusinessCalendar) -> str:

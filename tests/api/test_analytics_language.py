@@ -299,6 +299,7 @@ async def test_meta_wraps_the_answer(alpha: World) -> None:
         "month": ["2024-03-01", "2024-04-01"],
         "year": ["2024-01-01"],
     }
+    assert meta["cut"] == {"day": [], "week": [], "month": ["0", "1"], "year": ["0"]}
 
 
 async def test_a_note_says_that_a_site_is_not_in_the_study(alpha: World) -> None:

@@ -93,6 +93,16 @@ def test_intervals_are_numbered_from_the_one_of_the_first_day(cut: Cut) -> None:
 
 
 @given(CUTS)
+def test_intervals_that_are_partly_in_the_period_are_cut(cut: Cut) -> None:
+    first, last, day = cut.days[0], cut.days[-1], timedelta(days=1)
+    final = cut.find_bucket(Mode.HISTOGRAM, last, first)
+    begins_before = {0} if cut.find_bucket(Mode.HISTOGRAM, first - day, first) == 0 else set()
+    ends_after = {final} if cut.find_bucket(Mode.HISTOGRAM, last + day, first) == final else set()
+    assert cut.make_buckets(Mode.HISTOGRAM).cut == tuple(str(at) for at in sorted(begins_before | ends_after))
+    assert cut.make_buckets(Mode.AGGREGATION).cut == ()
+
+
+@given(CUTS)
 def test_categories_are_those_of_the_days_of_the_period(cut: Cut) -> None:
     buckets = cut.make_buckets(Mode.AGGREGATION)
     categories = [cut.find_bucket(Mode.AGGREGATION, day, cut.days[0]) for day in cut.days]

@@ -85,6 +85,9 @@ class Meta(BaseModel):
     rows: int = Field(description="Number of rows read.")
     ms: int = Field(description="Duration in milliseconds.")
     buckets: dict[str, list[str]] = Field(description="The first day of each bucket, by granularity.")
+    cut: dict[str, list[str]] = Field(
+        description="The buckets that are only partly in the period, by granularity: their keys in `temporals`."
+    )
     notes: list[NoteShown] = Field(description="Notes on the values, such as data that was left out.")
     dwell: Literal["observed", "expected"] | None = Field(
         None, description="Geo-marketing: what the dwell of a stay of pings is, as the setting `stays.dwell` says."
