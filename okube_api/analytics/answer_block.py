@@ -39,6 +39,19 @@ class BucketLeaves:
 
 
 @dataclass(frozen=True, slots=True)
+class OuterRows:
+    """By two dimensions, the outer values of some rows.
+
+    values: of each row.
+    firsts, lasts: the rows with which the rows of an outer value begin and end.
+    """
+
+    values: Sequence[str]
+    firsts: Sequence[int]
+    lasts: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerBlock:
     """Rows of an answer: the values of some scope values, or the single row of `globals`.
 
@@ -46,18 +59,24 @@ class AnswerBlock:
     properties: a value for each row, by name.
     totals: the leaf of the whole period of each row; None when it was not requested.
     temporals: the leaves of buckets; None without buckets.
+    shares: the share of the whole of each row; None when it was not requested.
+    outer: by two dimensions, the outer values, in which the rows are nested.
     """
 
     identifiers: Sequence[str] | None
     properties: Mapping[str, Sequence[str | None]]
     totals: Sequence[Leaf] | None
     temporals: BucketLeaves | None
+    shares: Sequence[float | None] | None = None
+    outer: OuterRows | None = None
 
     def build_data(self) -> Json:
         """Return the rows as JSON values: by scope value, or the values of `globals`."""
         columns: dict[str, Sequence[Any]] = dict(self.properties)
         if self.totals is not None:
             columns["all"] = self.totals
+        if self.shares is not None:
+            columns["share"] = self.shares
         if (temporals := self.temporals) is not None:
             labels, leaves = temporals.list_labels(), temporals.leaves
             columns["temporals"] = [
@@ -66,22 +85,39 @@ class AnswerBlock:
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         if self.identifiers is None:
             return rows[0] if rows else {}
-        return dict(zip(self.identifiers, rows or ({} for _ in self.identifiers), strict=True))
+        rows = rows or [{} for _ in self.identifiers]
+        if self.outer is None:
+            return dict(zip(self.identifiers, rows, strict=True))
+        data: Json = {}
+        for value, identifier, row in zip(self.outer.values, self.identifiers, rows, strict=True):
+            data.setdefault(value, {})[identifier] = row
+        return data
 
     def format_json(self) -> bytes:
-        """Return what `orjson` writes for `build_data`, without the outer braces."""
+        """Return what `orjson` writes for `build_data`, without the outer braces.
+
+        An outer value whose rows are in several blocks is opened in the first one and closed in the last one.
+        """
         heads = list(self._format_heads())
         end = b"" if self.identifiers is None else b"}"
+        if self.temporals is not None:
+            end = b"}" + end
+        ends = [end] * len(heads)
+        if self.outer is not None:
+            names = _format_texts([self.outer.values[row] for row in self.outer.firsts])
+            for name, first in zip(names, self.outer.firsts, strict=True):
+                heads[first] = b"%b:{%b" % (name, heads[first])
+            for last in self.outer.lasts:
+                ends[last] += b"}"
         if self.temporals is None:
-            return b",".join([head + end for head in heads])
-        end = b"}" + end
+            return b",".join(map(bytes.__add__, heads, ends))
         # Texts and numbers alternate: `"label":` with what precedes it, then the leaf.
         prefixes = np.array([b"," + orjson.dumps(label) + b":" for label in self.temporals.labels], object)
         texts: list[bytes] = [b""] * (2 * len(self.temporals.leaves))
         texts[::2] = prefixes[self.temporals.positions].tolist()
         texts[1::2] = format_leaves(self.temporals.leaves)
         before = b""
-        for head, (low, high) in zip(heads, pairwise(self.temporals.bounds), strict=True):
+        for head, end, (low, high) in zip(heads, ends, pairwise(self.temporals.bounds), strict=True):
             before += head
             if low < high:
                 texts[2 * low] = before + texts[2 * low][1:]
@@ -101,6 +137,9 @@ class AnswerBlock:
         if self.totals is not None:
             fields.append(b'"all":%b')
             columns.append(format_leaves(self.totals))
+        if self.shares is not None:
+            fields.append(b'"share":%b')
+            columns.append(format_leaves(self.shares))
         template = b",".join([*fields, b'"temporals":{'] if self.temporals is not None else fields)
         if identifiers is None:
             return map(template.__mod__, zip(*columns, strict=True)) if columns else iter((template,))

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from okube_api.engine.kpi_results import KpiResult
 from okube_api.engine.question import Question
-from okube_api.engine.run import EngineAnswer, KpiResult
+from okube_api.engine.run import EngineAnswer
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import orjson
 from okube_api.analytics.answer import AnswerElement
 from okube_api.analytics.answer_block import AnswerBlock
 from okube_api.catalogue.buckets import to_date
+from okube_api.engine.kpi_results import KpiResult
 from okube_api.engine.question import Question
-from okube_api.engine.run import KpiResult
 from okube_api.kit.booleans import format_boolean
 from okube_api.store.values import Json
 from okube_api.tables.cells import format_text

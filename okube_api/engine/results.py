@@ -116,6 +116,37 @@ class RecordResults:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinedResults:
+    """The results of some scope values and, at the cells from `offset`, those of others."""
+
+    first: Results
+    second: Results
+    offset: int
+
+    @property
+    def keys(self) -> Ints:
+        """The cells that have data, ascending."""
+        return np.concatenate((self.first.keys, self.second.keys + self.offset))
+
+    def count_values(self) -> int:
+        """Return the number of values in the leaves of all cells that have data."""
+        return self.first.count_values() + self.second.count_values()
+
+    def leaves_at(self, keys: Ints) -> list[Leaf]:
+        """Return the leaves of these cells; cell -1 is an empty one."""
+        is_second = keys >= self.offset
+        if not is_second.any():
+            return self.first.leaves_at(keys)
+        leaves = np.empty(len(keys), dtype=object)
+        for results, flags, offset in ((self.first, ~is_second, 0), (self.second, is_second, self.offset)):
+            at = np.flatnonzero(flags)
+            for position, leaf in zip(at.tolist(), results.leaves_at(keys[at] - offset), strict=True):
+                leaves[position] = leaf
+        joined: list[Leaf] = leaves.tolist()
+        return joined
+
+
+@dataclass(frozen=True, slots=True)
 class BandResults:
     """A distribution by band.
 
@@ -260,6 +291,17 @@ def round_ratios(numerators: Numerators, denominators: Numerators) -> list[float
     if defined.all():
         return list(values)
     return [value if is_defined else None for value, is_defined in zip(values, defined.tolist(), strict=True)]
+
+
+def compute_shares(results: NumberResults, cells: Ints, everything: NumberResults) -> list[float | None]:
+    """Return the share that each cell has of a whole, rounded; None when the whole is 0.
+
+    everything: over the whole period only, and by no dimension.
+    """
+    (total,) = everything.grid.values_at(np.zeros(1, dtype=np.int64)).tolist()
+    sign = -1 if total < 0 else 1  # refunds can exceed sales
+    numerators = multiply(results.grid.values_at(cells), sign * everything.grid.denominator)
+    return round_ratios(numerators, np.full(len(cells), sign * total * results.grid.denominator, dtype=object))
 
 
 def find_label(labels: Mapping[str, Label], identifier: str) -> tuple[str, str]:

@@ -4,28 +4,23 @@ A question arrives resolved (`analytics/resolve`); the results leave to be shape
 `analytics/table`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.scopes import ATTRIBUTES
 from okube_api.catalogue.terms import UserSet
 from okube_api.engine.band_edges import with_edges_of_counts
-from okube_api.engine.calendar import Buckets
-from okube_api.engine.dimensions import Dimension
-from okube_api.engine.evaluator import Evaluator, TooManyCells
-from okube_api.engine.evaluators import evaluate
+from okube_api.engine.evaluator import TooManyCells
 from okube_api.engine.fetched_rows import FetchedRows
+from okube_api.engine.kpi_results import KpiEvaluator, KpiResult
 from okube_api.engine.notes import Note
 from okube_api.engine.panel import Panel
 from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
-from okube_api.engine.results import Results
 from okube_api.engine.rollup_versions import CompleteFacts, with_complete_facts
 from okube_api.errors import TooManyValues
 from okube_api.store.plans import Aggregate, Select
@@ -35,24 +30,6 @@ from okube_api.threads import check_stopped, run_in_thread
 _CELLS_PER_VALUE = 8
 """How many cells may be computed for each value that an answer may have: cells whose number rounds to 0 and those of
 scope values beyond a `limit` are not in the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class KpiResult:
-    """The results of one param by one scope.
-
-    scope_values: the scope values by number; a cell is `number * width + bucket`, and the last bucket is the whole
-        period.
-    values: about how many values the leaves have; exactly, without a limit of scope values.
-    """
-
-    kpi_request: RequestedKpi
-    scope_request: RequestedScope
-    buckets: Buckets | None
-    width: int
-    scope_values: Sequence[str]
-    results: Results
-    values: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,31 +99,20 @@ async def fetch(question: Question, plan: Plan, reader: Reader, panels: PanelCac
 def evaluate_question(
     question: Question, fetched: FetchedRows, most_values: int | None = None, values_before: int = 0
 ) -> tuple[KpiResult, ...]:
-    """Return the results of every param, in order.  Raise TooManyValues before more leaves are built than allowed.
-
-    Params with the same scope and buckets share an evaluator, which reuses what it has already computed.
-    """
-    most_cells = None if most_values is None else most_values * _CELLS_PER_VALUE
-    evaluators: dict[tuple[tuple[Dimension, ...], Buckets | None], Evaluator] = {}
+    """Return the results of every param, in order.  Raise TooManyValues before more leaves are built than allowed."""
+    evaluator = KpiEvaluator(question, fetched, None if most_values is None else most_values * _CELLS_PER_VALUE)
     kpi_results = []
     values = values_before
     for request in question.requested_kpis:
-        buckets = question.buckets_of(request)
         for by in request.scopes:
             check_stopped()
-            key = (by.dimensions, buckets)
-            if key not in evaluators:
-                evaluators[key] = Evaluator(fetched, question, by.dimensions, buckets, most_cells)
-            evaluator = evaluators[key]
             try:
-                results = evaluate(question.value_of(request.kpi), evaluator)
+                kpi_result = evaluator.evaluate(request, by)
             except TooManyCells:
                 assert most_values is not None
                 raise _refuse_values(most_values, request, by) from None
-            scope_values = evaluator.scope_values.values
-            count = _count_shown_values(results, by, evaluator.width)
-            kpi_results.append(KpiResult(request, by, buckets, evaluator.width, scope_values, results, count))
-            values += count
+            kpi_results.append(kpi_result)
+            values += kpi_result.values
             if most_values is not None and values > most_values:
                 raise _refuse_values(most_values, request, by)
     return tuple(kpi_results)
@@ -164,15 +130,6 @@ def check_certain_values(question: Question, most_values: int | None, values_bef
                 values += request.all + (len(buckets.labels) if buckets is not None else 0)
                 if values > most_values:
                     raise _refuse_values(most_values, request, by)
-
-
-def _count_shown_values(results: Results, by: RequestedScope, width: int) -> int:
-    values = results.count_values()
-    limit = by.levels[0].limit if len(by.levels) == 1 else None
-    if limit is None or values <= limit:
-        return values
-    scope_values = len(np.unique(results.keys // width))
-    return values * min(limit, scope_values) // max(scope_values, 1)
 
 
 def _refuse_values(most_values: int, request: RequestedKpi, by: RequestedScope) -> TooManyValues:

@@ -15,8 +15,10 @@ from okube_api.engine.calendar import Granularity, Mode, Period
 from okube_api.engine.campaigns import CampaignRecord, Spending
 from okube_api.engine.distinct import count_distinct
 from okube_api.engine.grid import sum_by_cell
+from okube_api.engine.kpi_results import KpiResult
 from okube_api.engine.question import Question, RequestedKpi, request_scope
-from okube_api.engine.run import KpiResult, answer
+from okube_api.engine.run import answer
+from okube_api.engine.selection import read_period_leaves
 from okube_api.engine.sets import count_memberships, from_users, merge_groups
 from okube_api.errors import TooManyValues
 from okube_api.threads import run_in_thread
@@ -91,14 +93,9 @@ async def test_costs_of_campaigns_with_sites_of_their_own(monkeypatch: pytest.Mo
     for block in (10**9, 1):
         monkeypatch.setattr("okube_api.engine.evaluators.costs._BLOCK", block)
         result = await evaluate(question)
-        leaves = {
-            result.scope_values[key // result.width]: leaf
-            for key, leaf in zip(
-                result.results.keys.tolist(), result.results.leaves_at(result.results.keys), strict=True
-            )
-            if key % result.width == DAYS
-        }
-        assert list(leaves.values()) == [600 + 300 + 150, 300 + 150, 150, 150]
+        assert result.selection is not None
+        leaves = read_period_leaves(result.results, result.selection.numbers, result.width)
+        assert leaves == [600 + 300 + 150, 300 + 150, 150, 150]
 
 
 async def test_cells_of_costs_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
