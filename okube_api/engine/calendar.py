@@ -218,17 +218,19 @@ def cut_into_buckets(
     column = _find_column(mode, granularity, calendar)
     numbers = _number_days(days, mode, granularity, calendar)
     distinct, first, of_day = np.unique(numbers, return_index=True, return_inverse=True)
+    cut: tuple[str, ...] = ()
     if mode is Mode.HISTOGRAM:
-        labels = tuple(str(index) for index in range(len(distinct)))
+        labels = tuple(map(str, range(len(distinct))))
         bounds = _find_interval_starts(np.append(distinct, distinct[-1] + 1), granularity, calendar)
-        starts, ends = bounds[:-1], bounds[1:]
-        cut = tuple(np.array(labels)[(starts < span.first) | (ends > span.last + 1)].tolist())
+        starts = bounds[:-1]
+        is_first_cut, is_last_cut = bounds[0] < span.first, bounds[-1] > span.last + 1
+        cut = tuple(dict.fromkeys((*labels[: int(is_first_cut)], *labels[len(labels) - int(is_last_cut) :])))
     else:
-        labels = tuple(str(number) for number in distinct)
-        starts, cut = days[first], ()
-    is_one_to_one = len(np.unique(bucket_numbers(days, column))) == len(distinct)
-    first_days = tuple(int(day) for day in starts)
-    return Buckets(span, (column,), is_one_to_one, labels, first_days, of_day.astype(np.int64), cut)
+        labels = tuple(map(str, distinct.tolist()))
+        starts = days[first]
+    is_column_of_buckets = _COLUMNS[mode].get(granularity) == column
+    is_one_to_one = is_column_of_buckets or len(np.unique(bucket_numbers(days, column))) == len(distinct)
+    return Buckets(span, (column,), is_one_to_one, labels, tuple(starts.tolist()), of_day.astype(np.int64), cut)
 
 
 def _find_column(mode: Mode, granularity: Granularity, calendar: BusinessCalendar) -> str:
