@@ -160,6 +160,19 @@ async def test_distinct_users_of_buckets_alone_are_no_sums(world: World, granula
     assert element["data"] == {"temporals": expected["temporals"]}
 
 
+async def test_granularities_of_one_question_share_rows(world: World) -> None:
+    """Ask for months, whose sets need not be merged, together with buckets that merge months or days."""
+    settings, calendar = CALENDARS[1]
+    await set_calendar(world.tenant, settings)
+    granularities = ("month", "quarter", *GRANULARITIES, "year", "day")
+    body = {"params": [{"kpi": "uniqUsers", "granularity": granularity, "all": False} for granularity in granularities]}
+    parameters = {"from": PERIOD[0].isoformat(), "to": PERIOD[1].isoformat()}
+    answer = await world.reader.post(f"{world.tenant.url}/presence/analytics", json=body, params=parameters)
+    for granularity, element in zip(granularities, answer.json(), strict=True):
+        expected = presence(world.truth, "uniqUsers", Question(*PERIOD, granularity=granularity, calendar=calendar))
+        assert element["data"] == {"temporals": expected["temporals"]}, granularity
+
+
 async def test_buckets_have_their_first_days(world: World) -> None:
     await set_calendar(world.tenant, CALENDARS[0][0])
     expected = {
@@ -174,6 +187,13 @@ async def test_buckets_have_their_first_days(world: World) -> None:
     url = f"{world.tenant.url}/presence/analytics"
     answer = (await world.reader.post(url, json=body, params=parameters)).json()
     assert answer["meta"]["buckets"] == expected
+    assert answer["meta"]["cut"] == {
+        "week": ["0", "2"],
+        "quarter": ["0"],
+        "fiscalMonth": ["0", "1"],
+        "fiscalQuarter": ["0", "1"],
+        "fiscalYear": ["0", "1"],
+    }
     text = (await world.reader.post(url, json=body, params=parameters, headers={"Accept": "text/csv"})).text
     rows = [row for row in csv.DictReader(io.StringIO(text)) if row["bucket"] != "all"]
     assert [(row["granularity"], row["bucket"], row["from"]) for row in rows] == [
