@@ -11,7 +11,8 @@ from okube_api.campaigns.extras import format_scalar
 from okube_api.catalogue.scopes import Scope
 from okube_api.store.values import Json
 
-ATTRIBUTE_PREFIX = "sites.attributes."
+SITE_PREFIX = "sites."
+ATTRIBUTE_PREFIX = f"{SITE_PREFIX}attributes."
 EXTRA_PREFIX = "extras."
 LONGEST_NAME = 250
 """The characters of the name of an attribute or extra."""
@@ -53,11 +54,13 @@ class GroupingField:
         return tuple(dict.fromkeys(text[: self.digits] for text in texts if text))
 
 
+POSTAL_CODE = "sites.postalCode"
+"""The field whose values are also given by their first characters."""
 _FIXED_FIELDS = (
     GroupingField("sites.tags", Scope.SITES, ("tags",)),
     GroupingField("sites.type", Scope.SITES, ("type",)),
     GroupingField("sites.city", Scope.SITES, ("address", "city")),
-    GroupingField("sites.postalCode", Scope.SITES, ("address", "postalCode")),
+    GroupingField(POSTAL_CODE, Scope.SITES, ("address", "postalCode")),
     GroupingField("sites.country", Scope.SITES, ("address", "country")),
     GroupingField("campaigns.provider", Scope.CAMPAIGNS, ("provider",)),
     GroupingField("campaigns.agency", Scope.CAMPAIGNS, ("agency",)),

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from okube_api.analytics.schemas.query import Filters, Param, Query
+from okube_api.analytics.schemas.filters import Filters
+from okube_api.analytics.schemas.query import Param, Query
 from okube_api.catalogue.kpi import Module
 
 

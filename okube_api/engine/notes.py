@@ -11,6 +11,7 @@ class NoteCode(StrEnum):
     PREVIOUS_BANDS = "previous_bands"
     SITE_OUTSIDE_STUDY = "site_outside_study"
     COSTS_LEFT_OUT = "costs_left_out"
+    SITES_WITHOUT_OPENINGS = "sites_without_openings"
     # why a param has no values
     NO_EVENTS = "no_events"
     NO_SITES = "no_sites"

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from okube_api.catalogue.fact import HOUR_OF_DAY, MINUTE_OF_DAY
 from okube_api.store.arrays import Ints
 from okube_api.store.conditions import AllOf, AnyOf, Between, Condition, OneOf
 
@@ -80,7 +81,7 @@ def match_times(filters: TimeFilters, place_column: str | None) -> list[tuple[tu
     if filters.days is not None:
         conditions.append(_match_days(filters.days, place_column))
     if filters.hours is not None:
-        conditions.append((("hour_of_day",), OneOf("hour_of_day", filters.hours)))
+        conditions.append(((HOUR_OF_DAY,), OneOf(HOUR_OF_DAY, filters.hours)))
     if filters.openings is not None:
         assert place_column is not None, "rows without a place are never within opening hours"
         within = tuple(
@@ -88,12 +89,12 @@ def match_times(filters: TimeFilters, place_column: str | None) -> list[tuple[tu
                 (
                     OneOf(place_column, interval.places),
                     OneOf("weekday", interval.weekdays),
-                    Between("minute_of_day", interval.first_minute, interval.last_minute),
+                    Between(MINUTE_OF_DAY, interval.first_minute, interval.last_minute),
                 )
             )
             for interval in filters.openings
         )
-        conditions.append(((place_column, "minute_of_day"), AnyOf(within)))
+        conditions.append(((place_column, MINUTE_OF_DAY), AnyOf(within)))
     return conditions
 
 

@@ -275,6 +275,11 @@ class ApplicationSettings(_SettingsGroup):
     stays: Stays = Stays()
     presence: PresenceStays = PresenceStays()
     bands: BandEdges = BandEdges()
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["FR"])] | None = Field(
+        None,
+        description="The country (ISO 3166, two letters) of sites and POIs whose address names none, for filters on "
+        "public holidays.",
+    )
     calendar: CalendarSettings = CalendarSettings()
 
 

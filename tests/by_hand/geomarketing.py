@@ -313,7 +313,9 @@ def scope_value_of(marked: MarkedStay, scope: str) -> str:
 
 
 def passes_filters(marked: MarkedStay, question: Question) -> bool:
-    """Return whether a stay passes the filters on the user."""
+    """Return whether a stay passes the filters on the user and the test of rows."""
+    if question.row_test is not None and not question.row_test(marked):
+        return False
     tests = (
         (question.homes, marked.panelist.home),
         (question.zones, marked.panelist.home),

@@ -263,6 +263,8 @@ def _is_selected(row: MarkedRow, question: Question, by_equipment: bool) -> bool
     """
     if (row.equipment is not None) != by_equipment:
         return False
+    if question.row_test is not None and not question.row_test(row):
+        return False
     filter_ = question.equipments
     if filter_ is None:
         return True

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
-from tests.by_hand.calendars import ISO_CALENDAR, Calendar
 
+from tests.by_hand.calendars import ISO_CALENDAR, Calendar
 from tests.by_hand.truth import Place, Study, Truth
 
 
@@ -54,16 +55,19 @@ class Question:
     extras: Filter | None = None
     equipments: Filter | None = None
     channels: Filter | None = None
-    calendar: Calendar = ISO_CALENDAR
     weekdays: frozenset[int] | None = None  # 1 is Monday
+    dates: frozenset[date] | None = None  # the days to keep
+    row_test: Callable[[Any], bool] | None = None  # of geo-marketing and presence: whether a stay or passage counts
+    calendar: Calendar = ISO_CALENDAR
 
     def days(self) -> list[date]:
         """Return the days of the period, both ends included."""
         return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
 
     def contains(self, day: date) -> bool:
-        """Return whether a local day is in the period and passes the filter on weekdays."""
-        return self.first <= day <= self.last and (self.weekdays is None or day.isoweekday() in self.weekdays)
+        """Return whether a local day is in the period and passes the filters on days."""
+        passes = self.weekdays is None or day.isoweekday() in self.weekdays
+        return self.first <= day <= self.last and passes and (self.dates is None or day in self.dates)
 
     def bucket(self, day: date) -> str:
         """Return the key of the bucket of a day of the period."""

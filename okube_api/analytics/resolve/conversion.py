@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from okube_api.analytics.alternatives import PartFilters, RequestFilters
 from okube_api.analytics.directory import Directory
+from okube_api.analytics.filter_parts import FilterTopic
+from okube_api.analytics.group_values import SITE_PREFIX
 from okube_api.analytics.param_groups import ParamGroup, PlacedFilters
 from okube_api.analytics.places import (
     explain_absence,
     list_named,
+    match_grouped,
     read_filters,
     read_value_filters,
     resolve_filters,
@@ -44,9 +48,25 @@ async def resolve_conversion(
     requested_kpis = read_requested_kpis(group, scope.calendar)
     terms = list(_list_terms(requested_kpis))
     sites = await select_places(group.filters, scope, directory, Scope.SITES)
+    places = {PlaceRole.SITES: sites}
+    request_filters = await RequestFilters.load(group.filters, period, scope, directory, places)
     campaign_filters = await _resolve_campaign_filters(group.filters, directory)
+    of_groups = await match_grouped(group.filters, Scope.CAMPAIGNS, directory)
+    parts = {
+        part.pointer: (
+            await _resolve_campaign_filters([part], directory),
+            await match_grouped([part], Scope.CAMPAIGNS, directory),
+        )
+        for any_group in request_filters.groups
+        if FilterTopic.CAMPAIGNS in any_group.all_topics
+        for part in any_group.parts
+    }
     needs_campaigns = (
-        campaign_filters or _has_scope(requested_kpis, CAMPAIGN_SCOPES) or any(map(_needs_campaigns, terms))
+        campaign_filters
+        or of_groups is not None
+        or parts
+        or _has_scope(requested_kpis, CAMPAIGN_SCOPES)
+        or any(map(_needs_campaigns, terms))
     )
     documents = await directory.load(CAMPAIGNS) if needs_campaigns else NO_RESOURCES
     levers = await directory.load(LEVERS) if _has_scope(requested_kpis, {Scope.LEVERS}) else NO_RESOURCES
@@ -58,9 +78,22 @@ async def resolve_conversion(
         )
         campaigns = summary.records
         named = {by: list_named(value_filters) for by, value_filters in campaign_filters.items()}
-        site_filters = any(read_filters(group.filters, name) for name in ("sites", "tags"))
-        some_sites = scope.site is not None or site_filters
-        return Question(
+        some_sites = scope.site is not None or _has_site_filter(group.filters, request_filters)
+
+        def select_part(part: PlacedFilters) -> frozenset[str] | None:
+            return _select_campaigns(campaigns, *parts[part.pointer]) if part.pointer in parts else None
+
+        selected = _select_campaigns(campaigns, campaign_filters, of_groups)
+        for any_group in request_filters.groups:
+            if any_group.is_only_about(FilterTopic.CAMPAIGNS):
+                united = frozenset[str]().union(*(select_part(part) or () for part in any_group.parts))
+                selected = united if selected is None else selected & united
+
+        def resolve_part(part: PlacedFilters) -> PartFilters:
+            of_part = select_part(part)
+            return PartFilters(selected_campaigns=None if of_part is None else tuple(sorted(of_part)))
+
+        question = Question(
             application=scope.application.id,
             period=period,
             uplift=uplift,
@@ -77,13 +110,14 @@ async def resolve_conversion(
                 summary.extra_labels,
             ),
             campaigns=campaigns,
-            selected_campaigns=_select_campaigns(campaigns, campaign_filters) if campaign_filters else None,
+            selected_campaigns=None if selected is None else tuple(each for each in campaigns if each in selected),
             some_sites=some_sites,
             active_sites=summary.active_sites,
             unreached_campaigns=() if some_sites else summary.unreached,
             absent_places=explain_absence({PlaceRole.SITES: sites}, scope),
             notes=summary.cost_notes if any(map(_reads_costs, terms)) else (),
         )
+        return request_filters.apply(question, places, resolve_part)
 
     # Campaigns and sites are read one by one.
     is_small = len(documents) <= _MOST_CAMPAIGNS_ON_LOOP and len(sites.candidates) <= _MOST_SITES_ON_LOOP
@@ -103,22 +137,37 @@ async def _resolve_campaign_filters(
 
 
 def _select_campaigns(
-    campaigns: Mapping[str, CampaignRecord], filters: Mapping[Scope, tuple[ValueFilter, ...]]
-) -> tuple[str, ...]:
-    """Return the ids of the campaigns that pass every filter."""
+    campaigns: Mapping[str, CampaignRecord],
+    filters: Mapping[Scope, tuple[ValueFilter, ...]],
+    matching: frozenset[str] | None,
+) -> frozenset[str] | None:
+    """Return the ids of the campaigns that pass every filter; None without filters.
+
+    matching: the campaigns that pass the filters on grouping fields; None without these.
+    """
+    if not filters and matching is None:
+        return None
     conditions = [
         (scope, frozenset(value_filter.values), value_filter.negated)
         for scope, value_filters in filters.items()
         for value_filter in value_filters
     ]
-    return tuple(
+    return frozenset(
         campaign
         for campaign in campaigns
-        if all(
+        if (matching is None or campaign in matching)
+        and all(
             negated != (not values.isdisjoint(get_campaign_scope_values(campaign, scope, campaigns)))
             for scope, values, negated in conditions
         )
     )
+
+
+def _has_site_filter(filters: Iterable[PlacedFilters], request_filters: RequestFilters) -> bool:
+    """Return whether a filter selects sites, so that only their shares of deliveries and costs count."""
+    has_names = any(read_filters(filters, name) for name in ("sites", "tags"))
+    has_groups = any(name.startswith(SITE_PREFIX) for placed in filters for name, _, _ in placed.filters.list_grouped())
+    return has_names or has_groups or any(FilterTopic.SITES in group.all_topics for group in request_filters.groups)
 
 
 # -- what the requested KPIs need --------------------------------------------------------------------------------

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from okube_api.analytics.alternatives import PartFilters, RequestFilters
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.param_groups import ParamGroup, PlacedFilters
 from okube_api.analytics.places import (
+    PlaceSelection,
     explain_absence,
     intersect_filters,
     read_value_filters,
@@ -17,7 +19,7 @@ from okube_api.analytics.scope import QuestionScope
 from okube_api.catalogue.scopes import ATTRIBUTES, PlaceRole, Scope
 from okube_api.engine.calendar import Period
 from okube_api.engine.notes import Note, NoteCode
-from okube_api.engine.question import Question, ValueFilter
+from okube_api.engine.question import Question, RequestedKpi, ValueFilter
 
 _SITE_OUTSIDE_STUDY = Note(NoteCode.SITE_OUTSIDE_STUDY, "The site is not in the study: it has no values.")
 
@@ -29,6 +31,13 @@ async def resolve_geo_marketing(
     requested_kpis = read_requested_kpis(group, scope.calendar)
     sites = await select_places(group.filters, scope, directory, Scope.SITES)
     pois = await select_places(group.filters, scope, directory, Scope.POIS)
+    places = {PlaceRole.SITES: sites, PlaceRole.POIS: pois}
+    roles = _list_roles(requested_kpis)
+    looked_at = {role: selection for role, selection in places.items() if role in roles}
+    if PlaceRole.STUDY in roles:
+        actives = (*sites.candidates.active, *pois.candidates.active)
+        looked_at[PlaceRole.STUDY] = PlaceSelection(selected=(*actives, *sites.selected, *pois.selected))
+    request_filters = await RequestFilters.load(group.filters, period, scope, directory, looked_at)
     # Of the study: its active places, whatever the filters, and inactive ones that the question selects.
     active, study = sites.candidates.derive(
         "active places", (pois.candidates,), lambda: _list_active(sites.candidates, pois.candidates)
@@ -37,7 +46,7 @@ async def resolve_geo_marketing(
         study = tuple(sorted(active.union(sites.ids, pois.ids)))
     in_study = scope.site is None or scope.site in sites.candidates.by_id
     area_filters = dict(_read_area_filters(group.filters))
-    return Question(
+    question = Question(
         application=scope.application.id,
         period=period,
         uplift=uplift,
@@ -55,6 +64,18 @@ async def resolve_geo_marketing(
         notes=() if in_study else (_SITE_OUTSIDE_STUDY,),
         named_values=_list_named_areas(area_filters) | {Scope.SITES: sites.named, Scope.POIS: pois.named},
         labels=merge_labels(sites.candidates, pois.candidates, sites.outside, pois.outside),
+    )
+    return request_filters.apply(question, places, lambda part: PartFilters(tuple(_read_area_filters([part]))))
+
+
+def _list_roles(requested_kpis: Iterable[RequestedKpi]) -> frozenset[PlaceRole]:
+    """Return the roles of the places that the KPIs look at."""
+    return frozenset(
+        term.slice.place[0]
+        for requested_kpi in requested_kpis
+        for requested_scope in requested_kpi.scopes
+        for term in requested_kpi.kpi.value.terms(requested_scope.scope)
+        if term.slice.place is not None
     )
 
 

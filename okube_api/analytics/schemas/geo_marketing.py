@@ -5,16 +5,16 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
+from okube_api.analytics.schemas.filters import ANY_RULES, Filters, GroupValues, SitesPart
 from okube_api.analytics.schemas.parts import (
     Areas,
     ByArea,
     ByResource,
     References,
-    Tags,
     make_kpi_schema,
     make_kpi_validator,
 )
-from okube_api.analytics.schemas.query import PARAM_FILTERS, Filters, Param, Query
+from okube_api.analytics.schemas.query import PARAM_FILTERS, Param, Query
 from okube_api.catalogue.kpi import Module
 
 GeoMarketingKpi = TypeAliasType(
@@ -22,20 +22,31 @@ GeoMarketingKpi = TypeAliasType(
 )
 
 
-class GeoMarketingSiteFilters(Filters):
-    """What a geo-marketing question about one site is limited to."""
+class GeoMarketingSitePart(Filters):
+    """A part of `any`, in a geo-marketing question about one site."""
 
     pois: References | None = None
+    poi_tags: GroupValues | None = Field(None, alias="pois.tags")
+    poi_type: GroupValues | None = Field(None, alias="pois.type")
     homes: Areas | None = None
     works: Areas | None = None
     zones: Areas | None = Field(None, description="Old name of `homes`.", json_schema_extra={"deprecated": True})
 
 
-class GeoMarketingFilters(GeoMarketingSiteFilters):
+class GeoMarketingSiteFilters(GeoMarketingSitePart):
+    """What a geo-marketing question about one site is limited to."""
+
+    any: Annotated[list[GeoMarketingSitePart], *ANY_RULES] | None = None
+
+
+class GeoMarketingPart(GeoMarketingSitePart, SitesPart):
+    """A part of `any`, in a geo-marketing question."""
+
+
+class GeoMarketingFilters(GeoMarketingSiteFilters, GeoMarketingPart):
     """What a geo-marketing question is limited to."""
 
-    sites: References | None = None
-    tags: Tags | None = None
+    any: Annotated[list[GeoMarketingPart], *ANY_RULES] | None = None  # type: ignore[assignment]
 
 
 class GeoMarketingSiteParam(Param):

@@ -188,31 +188,31 @@ def _filter_tag(value: Any) -> str:
     return "@not" if isinstance(value, dict | BaseModel) else "@list"
 
 
-_BY_FILTER_TYPE = Discriminator(_filter_tag)
+BY_FILTER_TYPE = Discriminator(_filter_tag)
 _LENGTH = Field(max_length=MAX_VALUES)
 
 References = Annotated[
     Annotated[list[Reference], _LENGTH, Tag("@list")] | Annotated[ExceptReferences, Tag("@not")],
-    _BY_FILTER_TYPE,
+    BY_FILTER_TYPE,
     Field(description="Ids or keys."),
 ]
 Areas = Annotated[
     Annotated[list[Iris], _LENGTH, Tag("@list")] | Annotated[ExceptAreas, Tag("@not")],
-    _BY_FILTER_TYPE,
+    BY_FILTER_TYPE,
     Field(description="IRIS codes, 9 characters each."),
 ]
 Extras = Annotated[
     Annotated[list[Extra], _LENGTH, Tag("@list")] | Annotated[ExceptExtras, Tag("@not")],
-    _BY_FILTER_TYPE,
+    BY_FILTER_TYPE,
     Field(description="Extras of campaigns, as `name:value`."),
 ]
 Tags = Annotated[
     Annotated[list[SiteTag], _LENGTH, Tag("@list")] | Annotated[ExceptTags, Tag("@not")],
-    _BY_FILTER_TYPE,
+    BY_FILTER_TYPE,
     Field(description="Sites with one of these tags."),
 ]
 Weekdays = Annotated[
     Annotated[list[Weekday], _LENGTH, Tag("@list")] | Annotated[ExceptWeekdays, Tag("@not")],
-    _BY_FILTER_TYPE,
+    BY_FILTER_TYPE,
     Field(description="Days of the week, 1 is Monday."),
 ]

@@ -5,8 +5,9 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from okube_api.analytics.schemas.parts import ByResource, References, Tags, make_kpi_schema, make_kpi_validator
-from okube_api.analytics.schemas.query import PARAM_FILTERS, Filters, Param, Query
+from okube_api.analytics.schemas.filters import ANY_RULES, Filters, GroupValues, SitesPart
+from okube_api.analytics.schemas.parts import ByResource, References, make_kpi_schema, make_kpi_validator
+from okube_api.analytics.schemas.query import PARAM_FILTERS, Param, Query
 from okube_api.catalogue.kpi import Module
 
 PresenceKpi = TypeAliasType(
@@ -14,17 +15,27 @@ PresenceKpi = TypeAliasType(
 )
 
 
-class PresenceSiteFilters(Filters):
-    """What a presence question about one site is limited to: stays with a passage at one of these equipments."""
+class PresenceSitePart(Filters):
+    """A part of `any`, in a presence question about one site."""
 
     equipments: References | None = None
+    equipment_type: GroupValues | None = Field(None, alias="equipments.type")
 
 
-class PresenceFilters(PresenceSiteFilters):
+class PresenceSiteFilters(PresenceSitePart):
+    """What a presence question about one site is limited to: stays with a passage at one of these equipments."""
+
+    any: Annotated[list[PresenceSitePart], *ANY_RULES] | None = None
+
+
+class PresencePart(PresenceSitePart, SitesPart):
+    """A part of `any`, in a presence question."""
+
+
+class PresenceFilters(PresenceSiteFilters, PresencePart):
     """What a presence question is limited to: stays with a passage at one of these equipments."""
 
-    sites: References | None = None
-    tags: Tags | None = None
+    any: Annotated[list[PresencePart], *ANY_RULES] | None = None  # type: ignore[assignment]
 
 
 class PresenceSiteParam(Param):

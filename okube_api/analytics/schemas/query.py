@@ -5,21 +5,13 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict, Field, model_validator
 
-from okube_api.analytics.schemas.parts import GranularityName, ScopeOption, StrictModel, Weekdays
+from okube_api.analytics.schemas.filters import Filters, drop_empty_filters, find_unavailable_filters
+from okube_api.analytics.schemas.parts import GranularityName, ScopeOption, StrictModel
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.scopes import Scope
 from okube_api.errors import Fault, Impossible
 
 _SCOPES = frozenset(scope.value for scope in Scope)
-_FILTERS = _SCOPES - {Scope.GLOBALS.value} | {"tags", "weekdays"}
-
-
-class Filters(StrictModel):
-    """What a question is limited to: one value of each filter must match; null and an empty list are no filter."""
-
-    weekdays: Weekdays | None = None
-
-
 PARAM_FILTERS = "Filters of this param alone; the filters of the request hold, too."
 
 
@@ -77,9 +69,6 @@ class Query(StrictModel):
         return _drop_unavailable_scopes(body, cls)
 
 
-_NO_FILTER: tuple[Any, ...] = (None, [], {"not": []})
-
-
 def _drop_empty_filters(body: dict[str, Any]) -> dict[str, Any]:
     """Return a body without the filters that filter nothing, those of its params included."""
     body = _drop_empty(body)
@@ -96,8 +85,7 @@ def _drop_empty(owner: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in owner.items() if name != "filters"}
     if not isinstance(filters, dict):
         return owner
-    used = {name: value for name, value in filters.items() if name not in _FILTERS or value not in _NO_FILTER}
-    return owner | {"filters": used}
+    return owner | {"filters": drop_empty_filters(filters)}
 
 
 def _drop_unavailable_scopes(body: dict[str, Any], query: type[Query]) -> dict[str, Any]:
@@ -115,6 +103,7 @@ def _drop_unavailable_scopes(body: dict[str, Any], query: type[Query]) -> dict[s
 
 def _find_unavailable(body: dict[str, Any], query: type[Query]) -> Iterator[Fault]:
     param_fields = _field_model(query, "params").model_fields
+    filter_model = _field_model(query, "filters")
     questions = f"{query.module.value} questions{'' if 'sites' in param_fields else ' about one site'}"
     params = body.get("params")
     scopes = ", ".join(name for name in param_fields if name in _SCOPES)
@@ -124,16 +113,8 @@ def _find_unavailable(body: dict[str, Any], query: type[Query]) -> Iterator[Faul
                 message = f"Scope '{name}' is not available in {questions}. Use one of: {scopes}."
                 yield Fault("body", f"/params/{index}/{name}", Impossible.code, message)
             elif name == "filters":
-                yield from _find_unavailable_filters(value, f"/params/{index}/filters", query, questions)
-    yield from _find_unavailable_filters(body.get("filters"), "/filters", query, questions)
-
-
-def _find_unavailable_filters(filters: Any, pointer: str, query: type[Query], questions: str) -> Iterator[Fault]:
-    fields = _field_model(query, "filters").model_fields
-    for name in filters if isinstance(filters, dict) else ():
-        if name in _FILTERS and name not in fields:
-            message = f"Filter '{name}' is not available in {questions}. Use one of: {', '.join(fields)}."
-            yield Fault("body", f"{pointer}/{name}", Impossible.code, message)
+                yield from find_unavailable_filters(value, f"/params/{index}/filters", filter_model, questions)
+    yield from find_unavailable_filters(body.get("filters"), "/filters", filter_model, questions)
 
 
 def _field_model(query: type[Query], field: str) -> type[StrictModel]:

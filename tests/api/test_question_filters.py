@@ -1,0 +1,511 @@
+"""Filters of questions over HTTP: answers on each store equal those computed by hand from the truth."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from okube_api.campaigns.repository import CAMPAIGNS
+from okube_api.catalogue.kpi import Module
+from okube_api.equipments.repository import EQUIPMENTS
+from okube_api.pois.repository import POIS
+from okube_api.sites.repository import SITES
+from okube_api.store.conditions import equal
+
+from tests.api.analytics import World, build_body, build_path, load_world
+from tests.api.server import Server
+from tests.by_hand import question as by_hand
+from tests.by_hand.conversion import conversion
+from tests.by_hand.geomarketing import KPIS as GEO_KPIS
+from tests.by_hand.geomarketing import geomarketing
+from tests.by_hand.presence import presence
+from tests.by_hand.question import Question, only, without
+from tests.by_hand.truth import Truth
+from tests.truth import tenant as truths
+
+pytestmark = pytest.mark.anyio
+
+Json = dict[str, Any]
+FIRST, LAST = date(2024, 3, 18), date(2024, 4, 30)
+SITES_BY_KEY: dict[str, Json] = {
+    "lyon-2": {
+        "attributes": {"region": "Sud", "surface": 200.0, "drive": True},
+        "address": {"city": "Lyon", "postalCode": "69002", "country": "France"},
+        "type": "street",
+    },
+    "lille/grand place": {
+        "attributes": {"region": "Nord", "surface": 80},
+        "address": {"city": "Lille", "postalCode": "59000", "country": "FR"},
+        "type": "street",
+    },
+    "broadway": {"attributes": {"region": "Nord"}, "address": {"city": "New York", "country": "US"}, "type": "mall"},
+    "bund": {"attributes": {"surface": 80}},
+    "closed": {"attributes": {"region": "Sud"}, "address": {"city": "Marseille", "country": "FRA"}},
+}
+CAMPAIGNS_BY_KEY: dict[str, Json] = {
+    "winter-display": {"provider": "X", "tags": ["sale"]},
+    "lyon-display": {"provider": "Y", "agency": "A", "format": "banner"},
+    "mails": {"provider": "X", "format": "mail"},
+}
+
+
+def label(document: Json) -> frozenset[str]:
+    """Return the texts by which a site or campaign of the truth is selected by hand, one for each of its values."""
+    address = document.get("address", {})
+    fields = {**document.get("attributes", {}), "city": address.get("city"), "type": document.get("type")}
+    fields |= {name: document.get(name) for name in ("provider", "agency", "format")}
+    fields |= {"department": address.get("postalCode", "unknown")[:2], "country": address.get("country")}
+    texts = {f"{name}:{value if value is not None else 'unknown'}" for name, value in fields.items()}
+    return frozenset(texts | {f"{name}:unknown" for name in ("region", "surface") if name not in fields})
+
+
+def build_truth() -> Truth:
+    """Return the truth of a tenant whose sites and campaigns are labelled with the values of their documents."""
+    truth = truths.alpha().truth
+    return replace(
+        truth,
+        sites=[replace(site, tags=site.tags | label(SITES_BY_KEY.get(site.key, {}))) for site in truth.sites],
+        campaigns=[
+            replace(each, extras=each.extras | label(CAMPAIGNS_BY_KEY.get(each.key, {}))) for each in truth.campaigns
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+async def labelled(shared_server: Server) -> World:
+    """Load an application whose sites have attributes and addresses."""
+    world = await load_world(shared_server, build_truth())
+    store = shared_server.services.store
+    for site in world.truth.sites:
+        await store.update(SITES, equal("_id", site.id), SITES_BY_KEY.get(site.key, {}))
+    for campaign in world.truth.campaigns:
+        await store.update(CAMPAIGNS, equal("_id", campaign.id), CAMPAIGNS_BY_KEY.get(campaign.key, {}))
+    for number, poi in enumerate(world.truth.pois):
+        await store.update(POIS, equal("_id", poi.id), {"type": ("station", "shop")[number % 2], "tags": [poi.key]})
+    for number, equipment in enumerate(world.truth.equipments):
+        await store.update(EQUIPMENTS, equal("_id", equipment.id), {"type": ("wifi", "ble")[number % 2]})
+    return world
+
+
+async def post(world: World, module: Module, kpis: tuple[str, ...], question: Question, filters: Json) -> Any:
+    """Post a question with filters; return the response."""
+    body = build_body(world, kpis, question)
+    parameters = {"from": question.first.isoformat(), "to": question.last.isoformat()}
+    if module is not Module.PRESENCE:
+        parameters["uplift"] = str(question.uplift).lower()
+    path = build_path(world, module, question, alias=1)
+    return await world.reader.post(path, params=parameters, json=body | {"filters": filters})
+
+
+async def read_data(world: World, module: Module, kpis: tuple[str, ...], question: Question, filters: Json) -> Any:
+    """Return the `data` of each KPI, without the properties of scope values."""
+    response = await post(world, module, kpis, question, filters)
+    assert response.status_code == 200, response.text
+    data = [result["data"] for result in response.json()]
+    if question.scope == "globals":
+        return data
+    rows = ("all", "temporals")
+    return [{value: {row: part[row] for row in rows} for value, part in each.items()} for each in data]
+
+
+async def assert_geo(world: World, filters: Json, expected: Question, kpis: tuple[str, ...] = tuple(GEO_KPIS)) -> None:
+    """Assert that geo-marketing KPIs under filters equal the question computed by hand."""
+    kpis = tuple(kpi for kpi in kpis if expected.scope in GEO_KPIS[kpi].scopes)
+    plain = replace(
+        expected, sites=None, tags=None, pois=None, homes=None, works=None, weekdays=None, dates=None, row_test=None
+    )
+    for kpi, data in zip(kpis, await read_data(world, Module.GEO_MARKETING, kpis, plain, filters), strict=True):
+        assert data == geomarketing(world.truth, kpi, expected), kpi
+
+
+def ask_geo(world: World, **more: Any) -> Question:
+    """Return a question about the study of the spring."""
+    options = {"granularity": "week", "study": world.truth.studies[0].id, **more}
+    return Question(FIRST, LAST, **options)
+
+
+# -- by what things are --------------------------------------------------------------------------------------------
+
+SELECTIONS: list[tuple[Json, by_hand.Filter]] = [
+    ({"sites.attributes.region": ["Nord"]}, only("region:Nord")),
+    ({"sites.attributes.region": {"not": ["Nord"]}}, without("region:Nord")),
+    ({"sites.attributes.region": ["unknown", "Sud"]}, only("region:Sud", "region:unknown")),
+    ({"sites.attributes.region": ["no such"]}, only("no such")),
+    ({"sites.attributes.surface": [80]}, only("surface:80")),
+    ({"sites.attributes.drive": [True]}, only("drive:True")),
+    ({"sites.city": ["Lyon", "New York"]}, only("city:Lyon", "city:New York")),
+    ({"sites.postalCode": ["69", "590"]}, only("department:69", "department:59")),
+    ({"sites.postalCode": {"not": ["6"]}}, without("department:69")),
+    ({"sites.postalCode": ["unknown"]}, only("department:un")),
+    ({"sites.country": ["France"]}, only("country:France")),
+    ({"sites.type": ["mall"]}, only("type:mall")),
+    ({"sites.tags": ["flagship"]}, only("flagship")),
+    ({"tags": ["flagship"]}, only("flagship")),
+]
+
+
+@pytest.mark.parametrize(("filters", "tags"), SELECTIONS)
+async def test_sites_are_selected_by_what_they_are(labelled: World, filters: Json, tags: by_hand.Filter) -> None:
+    question = Question(FIRST, LAST, granularity="month", scope="sites", tags=tags)
+    plain = replace(question, tags=None)
+    for kpi, data in zip(
+        ("sessions", "uniqUsers"),
+        await read_data(labelled, Module.PRESENCE, ("sessions", "uniqUsers"), plain, filters),
+        strict=True,
+    ):
+        assert data == presence(labelled.truth, kpi, question)
+
+
+async def test_two_filters_on_sites_both_hold(labelled: World) -> None:
+    filters = {"sites.attributes.region": ["Nord"], "sites.type": ["street"], "sites.country": {"not": ["US"]}}
+    await assert_geo(labelled, filters, ask_geo(labelled, tags=only("city:Lille")))
+
+
+async def test_a_filter_on_sites_shares_deliveries_and_costs(labelled: World) -> None:
+    kpis = ("cost", "prints", "offlineVisits", "costByVisit", "roi")
+    question = Question(FIRST, LAST, granularity="month", scope="campaigns", tags=only("region:Nord"))
+    plain = replace(question, tags=None)
+    answers = await read_data(labelled, Module.CONVERSION, kpis, plain, {"sites.attributes.region": ["Nord"]})
+    for kpi, data in zip(kpis, answers, strict=True):
+        assert data == conversion(labelled.truth, kpi, question), kpi
+
+
+@pytest.mark.parametrize(
+    ("filters", "extras"),
+    [
+        ({"campaigns.provider": ["X"]}, only("provider:X")),
+        ({"campaigns.provider": {"not": ["X"]}}, without("provider:X")),
+        ({"campaigns.agency": ["A", "B"]}, only("agency:A")),
+        ({"campaigns.format": ["mail", "unknown"]}, only("format:mail", "format:unknown")),
+        ({"extras.segment": ["vip"]}, only("segment:vip")),
+        ({"extras.wave": {"not": ["1"]}}, without("wave:1")),
+    ],
+)
+async def test_campaigns_are_selected_by_what_they_are(labelled: World, filters: Json, extras: by_hand.Filter) -> None:
+    kpis = ("cost", "offlineVisits", "offlineVisitsAttributions", "venueRate")
+    for scope in ("globals", "campaigns"):
+        question = Question(FIRST, LAST, granularity="month", scope=scope, extras=extras)
+        plain = replace(question, extras=None)
+        answers = await read_data(labelled, Module.CONVERSION, kpis, plain, filters)
+        for kpi, data in zip(kpis, answers, strict=True):
+            assert data == conversion(labelled.truth, kpi, question), kpi
+
+
+async def test_campaigns_are_selected_by_tag(labelled: World) -> None:
+    winter = next(each.id for each in labelled.truth.campaigns if each.key == "winter-display")
+    question = Question(date(2020, 12, 1), date(2021, 1, 31), granularity="month", campaigns=only(winter))
+    plain = replace(question, campaigns=None)
+    (data,) = await read_data(labelled, Module.CONVERSION, ("cost",), plain, {"campaigns.tags": ["sale"]})
+    assert data == conversion(labelled.truth, "cost", question)
+
+
+async def test_pois_are_selected_by_type_and_tag(labelled: World) -> None:
+    pois = labelled.truth.pois
+    stations = without(*(poi.id for poi in pois[1::2]))  # excluding names nothing
+    kpis = ("poiSessions", "perPoiSessions", "posAffinity", "uniqUsers")
+    for scope in ("globals", "sites"):
+        await assert_geo(labelled, {"pois.type": ["station"]}, ask_geo(labelled, scope=scope, pois=stations), kpis)
+    await assert_geo(
+        labelled,
+        {"pois.tags": {"not": [pois[0].key]}},
+        ask_geo(labelled, pois=without(pois[0].id)),
+        kpis,
+    )
+
+
+async def test_equipments_are_selected_by_type(labelled: World) -> None:
+    wifi = without(*(each.id for each in labelled.truth.equipments[1::2]))
+    question = Question(FIRST, LAST, granularity="week", scope="equipments", equipments=wifi)
+    kpis = ("sessions", "uniqUsers", "attendance")
+    answers = await read_data(
+        labelled, Module.PRESENCE, kpis, replace(question, equipments=None), {"equipments.type": ["wifi"]}
+    )
+    for kpi, data in zip(kpis, answers, strict=True):
+        assert data == presence(labelled.truth, kpi, question), kpi
+
+
+# -- days ------------------------------------------------------------------------------------------------------------
+
+
+def keep_days(question: Question, *days: date) -> frozenset[date]:
+    """Return the days of a question other than these."""
+    return frozenset(question.days()) - {*days}
+
+
+FRENCH_HOLIDAYS = (date(2024, 4, 1), date(2024, 5, 1), date(2024, 5, 8), date(2024, 5, 9), date(2024, 5, 20))
+IN_FRANCE = {"sites.country": ["France", "FR", "FRA"]}
+ZONE_A = (date(2024, 4, 13), date(2024, 4, 28))  # as the ministry published it
+
+
+@pytest.mark.parametrize(
+    ("days", "is_kept"),
+    [
+        ({"dates": ["2024-03-20", "2024-04-01"]}, lambda day: day in (date(2024, 3, 20), date(2024, 4, 1))),
+        ({"dates": {"not": ["2024-03-20"]}}, lambda day: day != date(2024, 3, 20)),
+        ({"publicHolidays": True}, lambda day: day in FRENCH_HOLIDAYS),
+        ({"publicHolidays": False}, lambda day: day not in FRENCH_HOLIDAYS),
+        ({"schoolHolidays": ["A"]}, lambda day: ZONE_A[0] <= day <= ZONE_A[1]),
+        (
+            {"publicHolidays": False, "weekdays": [1, 2], "dates": {"not": ["2024-03-26"]}},
+            lambda day: day not in FRENCH_HOLIDAYS and day.isoweekday() < 3 and day != date(2024, 3, 26),
+        ),
+    ],
+)
+async def test_days_are_kept_in_every_module(labelled: World, days: Json, is_kept: Any) -> None:
+    dates = frozenset(FIRST + timedelta(days=n) for n in range(44))
+    filters = IN_FRANCE | {"days": days}
+    french = only("country:France", "country:FR", "country:FRA")
+    options: Json = {"dates": frozenset(filter(is_kept, dates)), "tags": french}
+    await assert_geo(labelled, filters, ask_geo(labelled, **options), ("attendance", "uniqUsers", "acquisition"))
+    visits = Question(FIRST, LAST, granularity="week", scope="sites", **options)
+    plain = replace(visits, dates=None, tags=None)
+    (data,) = await read_data(labelled, Module.PRESENCE, ("attendance",), plain, filters)
+    assert data == presence(labelled.truth, "attendance", visits)
+    costs = Question(FIRST, LAST, granularity="month", scope="campaigns", **options)
+    kpis = ("cost", "prints", "offlineVisits", "comparisonOfflineVisits")
+    answers = await read_data(labelled, Module.CONVERSION, kpis, replace(costs, dates=None, tags=None), filters)
+    for kpi, data in zip(kpis, answers, strict=True):
+        assert data == conversion(labelled.truth, kpi, costs), kpi
+
+
+async def test_each_site_has_the_public_holidays_of_its_country(labelled: World) -> None:
+    first, last = date(2024, 5, 1), date(2024, 7, 31)
+    question = Question(first, last, granularity="day", scope="sites")
+    filters = {"sites.country": ["France", "FR", "US"], "days": {"publicHolidays": False}}
+    (data,) = await read_data(labelled, Module.PRESENCE, ("sessions",), question, filters)
+    expected: Json = {}
+    american = (date(2024, 5, 27), date(2024, 6, 19), date(2024, 7, 4))
+    for countries, holidays in ((("France", "FR"), (*FRENCH_HOLIDAYS, date(2024, 7, 14))), (("US",), american)):
+        of_country = replace(
+            question,
+            tags=only(*(f"country:{country}" for country in countries)),
+            dates=keep_days(question, *holidays),
+        )
+        expected |= presence(labelled.truth, "sessions", of_country)
+    assert data == dict(sorted(expected.items()))
+
+
+# -- alternatives ----------------------------------------------------------------------------------------------------
+
+
+async def test_parts_on_sites_are_united(labelled: World) -> None:
+    lyon = next(site.id for site in labelled.truth.sites if site.key == "lyon-2")
+    filters = {"any": [{"sites": [lyon]}, {"sites.attributes.region": ["Nord"]}]}
+    question = ask_geo(labelled, scope="sites", tags=only("city:Lyon", "region:Nord"))
+    await assert_geo(labelled, filters, question)
+
+
+async def test_a_part_names_an_inactive_site(labelled: World) -> None:
+    filters = {"any": [{"sites": ["closed"]}, {"sites.city": ["Lyon"]}]}
+    closed = next(site.id for site in labelled.truth.sites if site.key == "closed")
+    lyon = next(site.id for site in labelled.truth.sites if site.key == "lyon-2")
+    question = ask_geo(labelled, sites=only(closed, lyon))
+    await assert_geo(labelled, filters, question, ("uniqUsers", "attendance", "posSessions"))
+
+
+async def test_parts_on_campaigns_are_united_in_costs_too(labelled: World) -> None:
+    filters = {"any": [{"campaigns.provider": ["X"]}, {"campaigns": ["radio"]}, {"extras.segment": ["new"]}]}
+    extras = only("provider:X", "segment:new")
+    radio = next(each for each in labelled.truth.campaigns if each.key == "radio")
+    truth = replace(
+        labelled.truth,
+        campaigns=[
+            replace(each, extras=each.extras | {"provider:X"}) if each is radio else each
+            for each in labelled.truth.campaigns
+        ],
+    )
+    for scope in ("globals", "campaigns", "sites"):
+        question = Question(FIRST, LAST, granularity="month", scope=scope, extras=extras)
+        kpis = ("cost", "offlineVisits", "roi")
+        answers = await read_data(labelled, Module.CONVERSION, kpis, replace(question, extras=None), filters)
+        for kpi, data in zip(kpis, answers, strict=True):
+            assert data == conversion(truth, kpi, question), kpi
+
+
+async def test_parts_on_days_are_united_in_costs_too(labelled: World) -> None:
+    filters = {"any": [{"weekdays": [6]}, {"days": {"dates": ["2024-03-20"]}}, {"weekdays": {"not": [1, 2, 3, 4, 6]}}]}
+    question = Question(FIRST, LAST, granularity="month", scope="campaigns")
+    dates = frozenset(day for day in question.days() if day.isoweekday() in (5, 6, 7) or day == date(2024, 3, 20))
+    kpis = ("cost", "prints", "offlineVisits")
+    for kpi, data in zip(kpis, await read_data(labelled, Module.CONVERSION, kpis, question, filters), strict=True):
+        assert data == conversion(labelled.truth, kpi, replace(question, dates=dates)), kpi
+
+
+NO_REFERENCE = tuple(kpi for kpi in GEO_KPIS if kpi not in ("posAffinity", "poiSessions", "perPoiSessions"))
+
+
+@pytest.mark.parametrize("scope", ["globals", "sites", "homes"])
+@pytest.mark.parametrize("uplift", [False, True])
+async def test_rows_pass_one_of_several_parts(labelled: World, scope: str, uplift: bool) -> None:
+    home = labelled.truth.areas[0].code
+    filters = {"any": [{"sites.attributes.region": ["Nord"], "weekdays": [1, 2, 3]}, {"homes": [home]}]}
+    nord = {site.id for site in labelled.truth.sites if "region:Nord" in site.tags}
+
+    def passes(marked: Any) -> bool:
+        in_part = marked.stay.place in nord and marked.day.isoweekday() <= 3
+        return bool(in_part or marked.panelist.home == home)
+
+    question = ask_geo(labelled, scope=scope, uplift=uplift, row_test=passes)
+    await assert_geo(labelled, filters, question, NO_REFERENCE)
+
+
+async def test_a_condition_and_alternatives_of_the_request_and_of_a_param_all_hold(labelled: World) -> None:
+    home, work = labelled.truth.areas[0].code, labelled.truth.areas[1].code
+    body = {
+        "filters": {"weekdays": {"not": [7]}, "any": [{"homes": [home]}, {"weekdays": [1, 2, 3]}]},
+        "params": [
+            {"kpi": "posSessions", "granularity": "week"},
+            {
+                "kpi": "posSessions",
+                "granularity": "week",
+                "filters": {"any": [{"works": [work]}, {"homes": {"not": [home]}}]},
+            },
+        ],
+    }
+
+    def passes_first(marked: Any) -> bool:
+        return bool(marked.panelist.home == home or marked.day.isoweekday() <= 3)
+
+    def passes_both(marked: Any) -> bool:
+        return passes_first(marked) and (marked.panelist.work == work or marked.panelist.home != home)
+
+    question = ask_geo(labelled, weekdays=frozenset(range(1, 7)))
+    path = build_path(labelled, Module.GEO_MARKETING, question, alias=1)
+    period = {"from": FIRST.isoformat(), "to": LAST.isoformat(), "uplift": "false"}
+    response = await labelled.reader.post(path, params=period, json=body)
+    assert response.status_code == 200, response.text
+    assert [result["data"] for result in response.json()] == [
+        geomarketing(labelled.truth, "posSessions", replace(question, row_test=test))
+        for test in (passes_first, passes_both)
+    ]
+
+
+async def test_stays_of_devices_pass_one_of_several_parts(labelled: World) -> None:
+    equipment = labelled.truth.equipments[1]
+    lyon = next(site.id for site in labelled.truth.sites if site.key == "lyon-2")
+    filters = {"any": [{"equipments": [equipment.key]}, {"sites": {"not": [lyon]}}, {"weekdays": [5]}]}
+
+    def passes(row: Any) -> bool:
+        equipments = row.session.path if row.equipment is None else (row.equipment,)
+        return equipment.id in equipments or row.session.site != lyon or row.day.isoweekday() == 5
+
+    for scope in ("globals", "sites", "equipments"):
+        question = Question(FIRST, LAST, granularity="week", scope=scope)
+        kpis = ("sessions", "uniqUsers", "attendance", "timespent", "acquisition")
+        answers = await read_data(labelled, Module.PRESENCE, kpis, question, filters)
+        for kpi, data in zip(kpis, answers, strict=True):
+            assert data == presence(labelled.truth, kpi, replace(question, row_test=passes)), kpi
+
+
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+MIXED = {"any": [{"sites.attributes.region": ["Nord"]}, {"campaigns.provider": ["X"]}]}
+
+
+@pytest.mark.parametrize(
+    ("module", "kpi", "scope", "filters", "pointer", "texts"),
+    [
+        (
+            Module.PRESENCE,
+            "sessions",
+            "globals",
+            {"sites.attributes.regoin": ["Nord"]},
+            "/filters/sites.attributes.regoin",
+            ["drive", "region", "surface"],
+        ),
+        (Module.CONVERSION, "cost", "globals", {"extras.nothing": ["x"]}, "/filters/extras.nothing", ["segment"]),
+        (Module.CONVERSION, "cost", "globals", MIXED, "/filters/any", ["cost", "each part by itself"]),
+        (Module.CONVERSION, "offlineVisits", "campaigns", MIXED, "/filters/any", ["offlineVisits", "by sites"]),
+        (Module.CONVERSION, "offlineVisits", "globals", {"homes": ["693820101"]}, "/filters/homes", ["extras.<name>"]),
+        (
+            Module.CONVERSION,
+            "prints",
+            "globals",
+            {"sites.country": ["US", "FR"], "days": {"publicHolidays": True}},
+            "/filters/days",
+            ["prints", "sites.country"],
+        ),
+        (
+            Module.PRESENCE,
+            "sessions",
+            "globals",
+            {"days": {"publicHolidays": True}},
+            "/filters/days/publicHolidays",
+            ["country", "settings"],
+        ),
+        (
+            Module.PRESENCE,
+            "sessions",
+            "globals",
+            {"any": [{"sites": ["lyon-2"]}, {"sites": ["no such"]}]},
+            "/filters/any/1/sites/0",
+            ["no such"],
+        ),
+        (Module.PRESENCE, "sessions", "globals", {"days": {"schoolHolidays": ["A"]}}, "/filters/days", ["France"]),
+        (Module.CONVERSION, "cost", "globals", {"hours": [9]}, "/filters/hours", ["cost", "day"]),
+        (Module.CONVERSION, "cost", "globals", {"opening": True}, "/filters/opening", ["cost"]),
+    ],
+)
+async def test_what_cannot_be_answered_is_refused_with_what_would_work(  # noqa: PLR0917 - a table of cases
+    labelled: World, module: Module, kpi: str, scope: str, filters: Json, pointer: str, texts: list[str]
+) -> None:
+    response = await post(labelled, module, (kpi,), Question(FIRST, LAST, scope=scope), filters)
+    problem = response.json()
+    assert response.status_code == 422, problem
+    assert problem["errors"][0]["pointer"].startswith(pointer)
+    assert all(text in problem["errors"][0]["message"] for text in texts), problem
+
+
+@pytest.mark.parametrize(
+    ("filters", "pointer"),
+    [
+        ({"any": [{"sites": ["lyon-2"]}] * 21}, "/filters/any"),
+        ({"any": [{"any": [{"sites": ["lyon-2"]}]}]}, "/filters/any/0/any"),
+        ({f"sites.attributes.a{n}": ["x"] for n in range(21)}, "/filters"),
+        ({f"sites.attributes.{'x' * 251}": ["x"]}, "/filters"),
+        ({"sites.attributes.a.b": ["x"]}, "/filters"),
+        ({"sites.type": [None]}, "/filters/sites.type/0"),
+        ({"sites.type": ["x" * 1001]}, "/filters/sites.type/0"),
+        ({"hours": [24]}, "/filters/hours/0"),
+        ({"days": {"schoolHolidays": True}}, "/filters/days/schoolHolidays"),
+        ({"days": {"schoolHolidays": ["D"]}}, "/filters/days/schoolHolidays/0"),
+        ({"days": {"dates": ["2024-02-30"]}}, "/filters/days/dates/0"),
+        ({"days": {"no": 1}}, "/filters/days/no"),
+        ({"@names": {"sites.type": ["x"]}}, "/filters"),
+    ],
+)
+async def test_malformed_filters_are_refused_with_a_pointer(labelled: World, filters: Json, pointer: str) -> None:
+    response = await post(labelled, Module.PRESENCE, ("sessions",), Question(FIRST, LAST), filters)
+    assert response.status_code == 400, response.text
+    assert [error["pointer"] for error in response.json()["errors"]][:1] == [pointer]
+
+
+@pytest.mark.parametrize(
+    "filters", [{"any": []}, {"days": {}}, {"hours": []}, {"opening": False}, {"sites.type": []}, {"days": None}]
+)
+async def test_empty_filters_filter_nothing(labelled: World, filters: Json) -> None:
+    question = Question(FIRST, LAST, granularity="month")
+    (data,) = await read_data(labelled, Module.PRESENCE, ("sessions",), question, filters)
+    assert data == presence(labelled.truth, "sessions", question)
+
+
+async def test_a_part_without_filters_is_refused(labelled: World) -> None:
+    filters = {"any": [{"sites": ["lyon-2"]}, {"sites": []}]}
+    response = await post(labelled, Module.PRESENCE, ("sessions",), Question(FIRST, LAST), filters)
+    assert response.status_code == 422
+    assert "Part 1 of 'any' has no filter" in response.json()["detail"]
+
+
+# -- other applications ----------------------------------------------------------------------------------------------
+
+
+async def test_filters_select_nothing_of_another_application(labelled: World, beta: World) -> None:
+    site = beta.truth.sites[0]
+    question = Question(FIRST, LAST, scope="sites")
+    response = await post(labelled, Module.PRESENCE, ("sessions",), question, {"any": [{"sites": [site.id]}]})
+    assert response.status_code == 422
+    response = await post(beta, Module.PRESENCE, ("sessions",), question, {"sites.attributes.region": ["Nord"]})
+    assert response.status_code == 422
+    assert "region" not in response.json()["detail"].partition("'. ")[2]
+    for filters in ({"sites.city": ["Lyon"]}, {"any": [{"sites.city": ["Lyon"]}, {"sites.type": ["street"]}]}):
+        assert await read_data(beta, Module.PRESENCE, ("sessions",), question, filters) == [{}]
