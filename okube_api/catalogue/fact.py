@@ -36,8 +36,8 @@ SPAN_COLUMNS: Mapping[Span, tuple[str, ...]] = {
 _DAYS_AND_MONTHS = (Span.DAY, Span.MONTH)
 ELAPSED, HOUR_OF_DAY, MINUTE_OF_DAY = "elapsed_min", "hour_of_day", "minute_of_day"
 """Columns of facts whose rows happen at an instant.  `elapsed_min`: the minutes that really passed since the local
-midnight of the row's day, rounded down to hours (to half hours in a zone whose clock moves by half an hour).  The others
-are what the local clock showed: hour 0 to 23, and minute of the day 0 to 1439."""
+midnight of the row's day, rounded down to hours (to half hours in a zone whose clock moves by half an hour).  The
+others are what the local clock showed: the hour, 0 to 23, and the minute of the day, 0 to 1439."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ class Grain:
     spans: the rollups that exist.
     set_spans: those that hold the sets.
     since: the version of rollups that has the grain.
+    only: a dimension and a value: only rows of the fact with this value are summed.
     """
 
     name: str
@@ -103,6 +104,14 @@ class Grain:
     set_spans: tuple[Span, ...] = tuple(Span)
     spans: tuple[Span, ...] = _DAYS_AND_MONTHS
     since: int = 1
+    only: tuple[str, str] | None = None
+
+    def bucket_columns(self, span: Span) -> tuple[str, ...]:
+        """Return the bucket numbers in rows of this span; the first is also the row's part.
+
+        Grains by day alone have the day and the weekday: they have many rows, and few questions need the others.
+        """
+        return ("day", "weekday") if self.spans == (Span.DAY,) else SPAN_COLUMNS[span]
 
     def sets(self, span: Span) -> tuple[MemberSet, ...]:
         """Return the sets that rows of this span hold."""
@@ -116,8 +125,8 @@ class Fact:
     columns: besides application, part (the local day) and the bucket numbers `DAY_COLUMNS`.
     noun: what its rows are, in messages.
     weight: the column of the user's weight in thousandths; None when there is no uplift.
-    is_stored: False when one grain has all columns among its dimensions: its rows by day hold everything, and the
-        fact's own rows are not stored.
+    is_stored: False when the first grain has all columns among its dimensions: its rows by day hold everything, and
+        the fact's own rows are not stored.
     starts_later: whether a row can start after its day, because it belongs to the day of a longer stay.
     """
 
@@ -144,7 +153,7 @@ class Fact:
         return Table(
             f"{self.name}_{grain.name}_{span}",
             (
-                *_integers(SPAN_COLUMNS[span]),
+                *_integers(grain.bucket_columns(span)),
                 *(Column(name, kinds[name]) for name in grain.dimensions),
                 *(Column(*item) for measure in grain.measures for item in measure.column_types.items()),
                 *(Column(members.name, ColumnType.BYTES) for members in grain.sets(span)),

@@ -4,7 +4,7 @@ One declaration serves the ingest (which fills the tables), the stores (which cr
 chooses the smallest table that can answer).
 """
 
-from okube_api.catalogue.fact import Fact, Grain, Measure, MemberSet, Span
+from okube_api.catalogue.fact import ELAPSED, HOUR_OF_DAY, MINUTE_OF_DAY, Fact, Grain, Measure, MemberSet, Span
 from okube_api.store.schema import Column, ColumnType, Table
 
 _ALL_SPANS = tuple(Span)
@@ -14,6 +14,13 @@ _MAX_DAYS = 2**18  # 700 years
 _MAX_METRES = 2**25  # half of the equator
 _MAX_VOLUME = 10**12  # of a delivery
 _MAX_AMOUNT_MICRO = 10**15  # of a purchase
+
+# -- when something happens: the columns are described in `fact.py` ----------------------------------------
+
+_HOURS = (Column(ELAPSED, ColumnType.INTEGER), Column(HOUR_OF_DAY, ColumnType.INTEGER))
+_CLOCK = (*_HOURS, Column(MINUTE_OF_DAY, ColumnType.INTEGER))
+_BY_HOUR = (ELAPSED, HOUR_OF_DAY)
+_DAYS = (Span.DAY,)
 
 # -- GPS stays of the panel ------------------------------------------------------------------------------
 
@@ -35,6 +42,7 @@ GEO_STAYS = Fact(
         Column("zone", ColumnType.TEXT),  # indoor or outdoor
         Column("user", ColumnType.INTEGER),
         Column("start", ColumnType.INTEGER),  # milliseconds since 1970, UTC
+        *_CLOCK,  # of the start
         Column("dwell_s", ColumnType.INTEGER),
         Column("weight", ColumnType.INTEGER),  # thousandths
         Column("home", ColumnType.TEXT),  # IRIS codes, null when unknown
@@ -74,6 +82,14 @@ GEO_STAYS = Fact(
             spans=_ALL_SPANS,
             since=2,
         ),
+        Grain(
+            "hour",
+            ("place", "zone", *_BY_HOUR),
+            (STAYS, DWELL, VISITOR_DAYS),
+            spans=_DAYS,
+            since=3,
+            only=("zone", "indoor"),  # no sum is of outdoor stays
+        ),
         Grain("dwell_band", ("place", "zone", "dwell_band"), (STAYS,)),
         Grain("gap_band", ("place", "zone", "gap_band"), (STAYS,)),
         Grain("home_band", ("place", "zone", "home_band"), (STAYS,)),
@@ -105,8 +121,8 @@ BAND_EDGES = Table("band_edges", (Column("bands", ColumnType.TEXT), Column("edge
 # -- the version of the rollups that the rows of a fact are in: partition 0 of an application -----------------
 
 ROLLUP_VERSION = 3
-"""Version 2 has rows by week, the grain `zone` of stays, and the sizes of sets; version 3 has purchases, and visitors
-who are new.  No row of a fact means version 1."""
+"""Version 2 has rows by week, the grain `zone` of stays, and the sizes of sets; version 3 has hours, purchases, and
+visitors who are new.  No row of a fact means version 1."""
 ROLLUP_VERSIONS = Table("rollup_versions", (Column("fact", ColumnType.TEXT), Column("version", ColumnType.INTEGER)))
 
 # -- stays of devices at sites, by Wi-Fi -------------------------------------------------------------------
@@ -123,6 +139,7 @@ _PRESENCE_COLUMNS = (
     Column("user", ColumnType.INTEGER),  # the device's number
     Column("start", ColumnType.INTEGER),  # milliseconds since 1970, UTC
     Column("end", ColumnType.INTEGER),  # the last detection
+    *_CLOCK,  # of the start
     Column("dwell_s", ColumnType.INTEGER),
     Column("dwell_band", ColumnType.INTEGER),
     Column("dropout", ColumnType.INTEGER),  # 1: the stay is shorter than the engagement threshold
@@ -142,6 +159,7 @@ PRESENCE_STAYS = Fact(
     members=(USERS, NEW_AT_PLACE, NEW),
     grains=(
         Grain("site", ("site",), _PRESENCE_MEASURES, members=(USERS, NEW_AT_PLACE, NEW), spans=_ALL_SPANS),
+        Grain("hour", ("site", *_BY_HOUR), _PRESENCE_MEASURES, spans=_DAYS, since=3),
         Grain("dwell_band", ("site", "dwell_band"), (PRESENCE_SESSIONS,)),
     ),
     noun="stays",
@@ -167,11 +185,13 @@ PRESENCE_PASSAGES = Fact(
             spans=_ALL_SPANS,
             since=2,
         ),
+        Grain("hour", ("site", "equipment", *_BY_HOUR), _PRESENCE_MEASURES, spans=_DAYS, since=3),
         Grain("dwell_band", ("site", "equipment", "dwell_band"), (PRESENCE_SESSIONS,)),
         Grain("rank", ("site", "equipment", "rank"), (PRESENCE_SESSIONS,)),
     ),
     noun="passages",
     weight=None,
+    starts_later=True,
 )
 
 PRESENCE_STEPS = Fact(
@@ -180,10 +200,14 @@ PRESENCE_STEPS = Fact(
         Column("site", ColumnType.TEXT),
         Column("equipment", ColumnType.TEXT),  # where the step begins
         Column("next", ColumnType.TEXT),  # where it leads; null after the last equipment: the device left the site
+        *_HOURS,  # of the start of the stay
     ),
     measures=(PRESENCE_SESSIONS,),
     members=(),
-    grains=(Grain("step", ("site", "equipment", "next"), (PRESENCE_SESSIONS,)),),
+    grains=(
+        Grain("hour", ("site", "equipment", "next", *_BY_HOUR), (PRESENCE_SESSIONS,), spans=_DAYS, since=3),
+        Grain("step", ("site", "equipment", "next"), (PRESENCE_SESSIONS,)),
+    ),
     noun="passages",
     weight=None,
     is_stored=False,
@@ -191,20 +215,31 @@ PRESENCE_STEPS = Fact(
 
 PRESENCE_EXITS = Fact(
     "presence_exits",  # one row per stay, on the local day of its end
-    columns=(Column("site", ColumnType.TEXT), Column("user", ColumnType.INTEGER), Column("path", ColumnType.TEXTS)),
+    columns=(
+        Column("site", ColumnType.TEXT),
+        Column("user", ColumnType.INTEGER),
+        Column("path", ColumnType.TEXTS),
+        *_CLOCK,  # of the end
+    ),
     measures=(PRESENCE_SESSIONS,),
     members=(),
-    grains=(Grain("site", ("site",), (PRESENCE_SESSIONS,)),),
+    grains=(
+        Grain("site", ("site",), (PRESENCE_SESSIONS,)),
+        Grain("hour", ("site", *_BY_HOUR), (PRESENCE_SESSIONS,), spans=_DAYS, since=3),
+    ),
     noun="ends of stays",
     weight=None,
 )
 
 PRESENCE_PASSAGE_EXITS = Fact(
     "presence_passage_exits",  # one row per stay and distinct equipment of its path, on the local day of the stay's end
-    columns=(Column("site", ColumnType.TEXT), Column("equipment", ColumnType.TEXT)),
+    columns=(Column("site", ColumnType.TEXT), Column("equipment", ColumnType.TEXT), *_HOURS),  # hours of the end
     measures=(PRESENCE_SESSIONS,),
     members=(),
-    grains=(Grain("equipment", ("site", "equipment"), (PRESENCE_SESSIONS,)),),
+    grains=(
+        Grain("hour", ("site", "equipment", *_BY_HOUR), (PRESENCE_SESSIONS,), spans=_DAYS, since=3),
+        Grain("equipment", ("site", "equipment"), (PRESENCE_SESSIONS,)),
+    ),
     noun="passages",
     weight=None,
     is_stored=False,
@@ -243,6 +278,7 @@ OUTCOMES = Fact(
         Column("new_place", ColumnType.INTEGER),
         # 1 on the user's first visit of the day: no visit to any site of the application in these months
         Column("new_application", ColumnType.INTEGER),
+        *_CLOCK,  # of the start
         # campaigns (_id) in order, consecutive repeats collapsed; empty when not attributed
         Column("path", ColumnType.TEXTS),
         Column("attributed", ColumnType.INTEGER),  # 1: the path is not empty
@@ -257,6 +293,7 @@ OUTCOMES = Fact(
     members=(VISITORS, NEW_AT_PLACE, NEW),
     grains=(
         Grain("site", ("site", "channel", "attributed"), _OUTCOME_MEASURES, members=(VISITORS,)),
+        Grain("hour", ("site", "channel", "attributed", *_BY_HOUR), _OUTCOME_MEASURES, spans=_DAYS, since=3),
         Grain("campaigns", ("channel", "attributed", "campaigns"), _OUTCOME_MEASURES, spans=_ALL_SPANS),
         Grain("touch", ("credited", "channel", "attributed", "touch_kind"), (VISITS,)),
         Grain("delay", ("credited", "channel", "attributed", "delay_band"), (VISITS, DELAY)),
@@ -286,6 +323,7 @@ PURCHASE_FACT = Fact(
         Column("user", ColumnType.INTEGER),
         Column("weight", ColumnType.INTEGER),  # thousandths
         Column("start", ColumnType.INTEGER),  # milliseconds since 1970, UTC
+        *_CLOCK,  # of the start
         Column("purchase_count", ColumnType.INTEGER),  # 1; 0 for a refund
         Column("amount_micro", ColumnType.INTEGER),  # of a purchase, 0 for a refund: millionths of the currency
         Column("refund_micro", ColumnType.INTEGER),  # of a refund, positive; 0 for a purchase
@@ -296,6 +334,7 @@ PURCHASE_FACT = Fact(
     members=(),
     grains=(
         Grain("site", ("site", "channel", "attributed"), _PURCHASE_MEASURES, spans=_ALL_SPANS, since=3),
+        Grain("hour", ("site", "channel", "attributed", *_BY_HOUR), _PURCHASE_MEASURES, spans=_DAYS, since=3),
         Grain("basket_band", ("site", "channel", "basket_band"), (PURCHASES,), since=3),
     ),
     noun="purchases",
@@ -326,6 +365,7 @@ CREDITS = Fact(
         Column("user", ColumnType.INTEGER),
         Column("weight", ColumnType.INTEGER),
         Column("campaign", ColumnType.TEXT),
+        *_CLOCK,  # of the start of the visit
         Column("touches", ColumnType.INTEGER),  # n, the length of the path: Linear gives occurrences / n
         Column("distinct", ColumnType.INTEGER),  # k, the distinct campaigns of the path: Shapley gives 1 / k
         Column("occurrence_count", ColumnType.INTEGER),  # how often the campaign occurs in the path

@@ -262,7 +262,9 @@ class _Family:
         daily = self.has_sets and self.grain is None and _is_daily(leader)
         times = ("day",) if daily else leader.time_columns
         if self.grain is not None:
+            stored = {column.name for column in part.table.columns}
             times = tuple(_STORED_COLUMNS.get(column, column) for column in times)
+            times = tuple(column if column in stored else "day" for column in times)
         by = (*sorted(leader.dimensions), *times)
         if self.distinct is not None:
             return Pass(part, self._count_distinct(self.distinct, part, where, by), times)

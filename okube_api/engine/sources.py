@@ -60,6 +60,8 @@ def _find_problem(grain: Grain, term: Term, required: frozenset[str]) -> tuple[s
     missing = required.difference(grain.dimensions)
     if missing:
         return "It has no dimension {}.", tuple(missing)
+    if grain.only is not None and (grain.only[0], (grain.only[1],)) not in term.slice.fixed:
+        return "It has only rows with some values of {}.", (grain.only[0],)
     if isinstance(term, Sums):
         sums = tuple(measure.name for measure in term.measures if measure not in grain.measures)
         return ("It has no sum of {}.", sums) if sums else None

@@ -1,4 +1,7 @@
-"""The numbers of days and of users in rows."""
+"""The numbers of days, hours and users in rows."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -18,6 +21,27 @@ def bucket_numbers(day: int) -> Row:
         "month_of_year": plain.month,
         "weekday": plain.isoweekday(),
         "isoweek": plain.isocalendar().week,
+    }
+
+
+HALF_HOUR_CHANGES = frozenset({"Australia/Lord_Howe"})
+"""Time zones whose clock moves by half an hour."""
+
+
+def hour_columns(at: datetime, day: date, timezone: str) -> Row:
+    """Return the columns of a fact's row that depend on its instant.
+
+    day: the local day that the row belongs to.
+    """
+    zone = ZoneInfo(timezone)
+    local = at.astimezone(zone)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    step = timedelta(minutes=30 if timezone in HALF_HOUR_CHANGES else 60)
+    elapsed = (at.astimezone(UTC) - midnight) // step * step
+    return {
+        "elapsed_min": elapsed // timedelta(minutes=1),
+        "hour_of_day": local.hour,
+        "minute_of_day": local.hour * 60 + local.minute,
     }
 
 

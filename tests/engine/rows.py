@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 from okube_api.catalogue.buckets import to_ordinal
-from okube_api.catalogue.fact import SPAN_COLUMNS, Fact, Grain, Span
+from okube_api.catalogue.fact import Fact, Grain, Span
 from okube_api.catalogue.facts import FACTS, GEO_STAYS, PANELISTS, ROLLUP_VERSION, ROLLUP_VERSIONS
 
 from tests.by_hand.geomarketing import mark_stays
 from tests.by_hand.truth import Truth
 from tests.engine.memory import Row, find_band, freeze, unfreeze
-from tests.engine.numbering import bucket_numbers, user_numbers
+from tests.engine.numbering import bucket_numbers, hour_columns, user_numbers
 from tests.engine.rows_conversion import build_conversion_facts
 from tests.engine.rows_presence import build_presence_facts
 
@@ -30,6 +30,7 @@ def build_geo_stays(truth: Truth) -> list[Row]:
                 "zone": marked.stay.zone,
                 "user": numbers[marked.stay.user],
                 "start": round(marked.stay.start.timestamp() * 1000),
+                **hour_columns(marked.stay.start, marked.day, truth.zone_of(marked.stay.place)),
                 "dwell_s": marked.stay.dwell_s,
                 "weight": int(marked.panelist.weight * 1000),
                 "home": marked.panelist.home,
@@ -73,9 +74,11 @@ def build_panelists(truth: Truth) -> list[Row]:
 
 def build_rollup(fact: Fact, grain: Grain, span: Span, rows: list[Row]) -> list[Row]:
     """Build the rows of a grain of one span."""
-    keys = SPAN_COLUMNS[span]
+    keys = grain.bucket_columns(span)
     groups: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
+        if grain.only is not None and row[grain.only[0]] != grain.only[1]:
+            continue
         groups[tuple(freeze(row[name]) for name in (*keys, *grain.dimensions))].append(row)
     rollup_rows: list[Row] = []
     for key, members in groups.items():

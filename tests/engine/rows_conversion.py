@@ -11,7 +11,7 @@ from tests.by_hand.performance import mark_new_visitors
 from tests.by_hand.question import local_day
 from tests.by_hand.truth import Truth
 from tests.engine.memory import Row, find_band
-from tests.engine.numbering import bucket_numbers, user_numbers
+from tests.engine.numbering import bucket_numbers, hour_columns, user_numbers
 
 DAY_S = 86_400
 
@@ -34,7 +34,7 @@ def build_conversion_facts(truth: Truth) -> dict[str, list[Row]]:
             for outcome in outcomes
             if outcome.credited_day
         ],
-        CREDITS.name: [row for outcome in outcomes if outcome.visit for row in _build_credits(outcome, numbers)],
+        CREDITS.name: [row for outcome in outcomes if outcome.visit for row in _build_credits(outcome, truth, numbers)],
         EXPOSURES.name: _build_exposures(truth, numbers),
         DELIVERIES.name: [
             _day_columns(delivery.day)
@@ -82,6 +82,7 @@ def _touch_columns(outcome: Outcome, truth: Truth) -> Row:
     delay_s = int((outcome.at - last.at).total_seconds()) if last and outcome.visit else None
     return {
         "start": _to_ms(outcome.at),
+        **hour_columns(outcome.at, outcome.day, truth.zone_of(outcome.site)),
         "path": outcome.campaigns,
         "attributed": int(bool(outcome.path)),
         "credited": last.campaign if last else None,
@@ -99,6 +100,7 @@ def _build_purchases(outcome: Outcome, truth: Truth, numbers: dict[str, int]) ->
         | _user_columns(outcome, numbers)
         | {
             "start": _to_ms(purchase.at),
+            **hour_columns(purchase.at, outcome.day, truth.zone_of(outcome.site)),
             "purchase_count": int(purchase.amount >= 0),
             "amount_micro": int(max(purchase.amount, 0) * 1_000_000),
             "refund_micro": int(max(-purchase.amount, 0) * 1_000_000),
@@ -109,13 +111,14 @@ def _build_purchases(outcome: Outcome, truth: Truth, numbers: dict[str, int]) ->
     ]
 
 
-def _build_credits(outcome: Outcome, numbers: dict[str, int]) -> list[Row]:
+def _build_credits(outcome: Outcome, truth: Truth, numbers: dict[str, int]) -> list[Row]:
     path = outcome.campaigns
     return [
         _day_columns(outcome.day)
         | _user_columns(outcome, numbers)
         | {
             "campaign": campaign,
+            **hour_columns(outcome.at, outcome.day, truth.zone_of(outcome.site)),
             "touches": len(path),
             "distinct": len(set(path)),
             "occurrence_count": path.count(campaign),

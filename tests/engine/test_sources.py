@@ -62,7 +62,7 @@ def test_a_grain_without_a_column_says_which() -> None:
     plan = plan_question(build_question(Module.GEO_MARKETING, "posSessions", Scope.HOMES))
     assert plan.passes[0].part.table.name == "geo_stays"
     assert reasons(plan)["geo_stays_place"] == "It has no dimension `home`."
-    assert set(reasons(plan)) == {f"geo_stays_{name}" for name in ("place", "zone", *BANDS)}
+    assert set(reasons(plan)) == {f"geo_stays_{name}" for name in ("place", "zone", "hour", *BANDS)}
 
 
 def test_a_grain_without_a_sum_or_a_set_says_which() -> None:
@@ -76,7 +76,7 @@ def test_a_grain_without_a_sum_or_a_set_says_which() -> None:
 def test_a_larger_source_says_which_is_smaller() -> None:
     plan = plan_question(build_question(Module.GEO_MARKETING, "posSessions"))
     assert reasons(plan) == {
-        **{f"geo_stays_{name}": "`geo_stays_place` has fewer dimensions." for name in BANDS},
+        **{f"geo_stays_{name}": "`geo_stays_place` has fewer dimensions." for name in ("hour", *BANDS)},
         "geo_stays": "`geo_stays_place` has fewer rows.",
         "geo_stays_place_week": "Its rows are weeks; buckets by `month` need days.",
         "geo_stays_zone": "It has no dimension `place`.",

@@ -27,6 +27,7 @@ from okube_api.ingest.columns.columns import (
     to_name_column,
 )
 from okube_api.ingest.columns.local_days import to_local_days
+from okube_api.ingest.columns.local_hours import compute_hours
 from okube_api.ingest.columns.sort_codes import to_sort_codes
 from okube_api.ingest.derive.outcomes import Outcomes, Purchases, derive_outcomes
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS, Paths, Touches, Windows, build_paths, prepare_touches
@@ -143,6 +144,10 @@ def _build_site_columns(sites: pa.Table, site: Codes) -> dict[str, pa.Array]:
     return {"site": to_name_column(sites["site"].to_pylist(), site), "channel": to_name_column(_CHANNELS, online[site])}
 
 
+def _compute_hours(at_ms: Ints, day: Ints, site: Codes, sites: pa.Table) -> dict[str, Ints]:
+    return compute_hours(at_ms, day, site, sites["timezone"].to_pylist())
+
+
 def _build_outcomes(attributed: _AttributedOutcomes, sites: pa.Table, context: AttributionContext) -> pa.Table:
     outcomes, paths, touches, campaigns = (
         attributed.outcomes,
@@ -169,6 +174,7 @@ def _build_outcomes(attributed: _AttributedOutcomes, sites: pa.Table, context: A
         "revenue_micro": outcomes.revenue_micro,
         "campaigns": to_list_column(campaign_counts, touches.campaigns, campaigns.campaign),
         "start": outcomes.at_ms,
+        **_compute_hours(outcomes.at_ms, outcomes.day, outcomes.site, sites),
         "path": to_list_column(paths.counts, touches.campaigns, touches.campaign[paths.touch]),
         "attributed": is_attributed.astype(np.int64),
         "credited": to_name_column(touches.campaigns, campaign, missing=~is_attributed),
@@ -192,6 +198,7 @@ def _build_purchases(
         "user": outcomes.user[outcome],
         "weight": attributed.weight[outcome],
         "start": bought.at_ms,
+        **_compute_hours(bought.at_ms, outcomes.day[outcome], outcomes.site[outcome], sites),
         "purchase_count": is_purchase.astype(np.int64),
         "amount_micro": amount_micro,
         "refund_micro": np.where(is_purchase, 0, -bought.amount_micro),
@@ -215,6 +222,7 @@ def _build_credits(attributed: _AttributedOutcomes, sites: pa.Table) -> pa.Table
         "user": outcomes.user[outcome],
         "weight": attributed.weight[outcome],
         "campaign": to_name_column(touches.campaigns, campaign),
+        **_compute_hours(outcomes.at_ms[outcome], outcomes.day[outcome], outcomes.site[outcome], sites),
         "touches": paths.counts[outcome],
         "distinct": count_by_group(outcome, len(paths.counts))[outcome],
         "occurrence_count": campaigns.occurrences[has_visit],

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from okube_api.catalogue.bands import find_bands
+from okube_api.catalogue.fact import ELAPSED, HOUR_OF_DAY
 from okube_api.catalogue.facts import (
     PRESENCE_EXITS,
     PRESENCE_PASSAGE_EXITS,
@@ -30,7 +31,8 @@ from okube_api.ingest.columns.columns import (
     to_list_column,
     to_name_column,
 )
-from okube_api.ingest.derive.sessionize import Sessions
+from okube_api.ingest.columns.local_hours import compute_hours
+from okube_api.ingest.derive.sessionize import LocationIndex, Sessions
 from okube_api.store.arrays import Codes, Flags, Ints
 
 
@@ -153,6 +155,7 @@ def _build_stays(sessions: Sessions, rules: PresenceRules, stays: _SelectedStays
         "user": stays.user,
         "start": stays.start_ms,
         "end": stays.end_ms,
+        **compute_hours(stays.start_ms, stays.day, stays.site, locations.timezones),
         "dwell_s": dwell_s,
         "dwell_band": find_bands(dwell_s, rules.dwell_edges),
         "dropout": (dwell_s < rules.dropout_s).astype(np.int64),
@@ -182,6 +185,7 @@ def _build_passages(sessions: Sessions, rules: PresenceRules, stays: _SelectedSt
         "user": stays.user[stay],
         "start": steps.start_ms[heads],
         "end": steps.end_ms[tails],
+        **compute_hours(steps.start_ms[heads], stays.day[stay], stays.site[stay], sessions.locations.timezones),
         "dwell_s": dwell_s,
         "dwell_band": find_bands(dwell_s, rules.dwell_edges),
         "dropout": ((stays.end_ms - stays.start_ms)[stay] // 1000 < rules.dropout_s).astype(np.int64),
@@ -196,6 +200,7 @@ def _build_steps(sessions: Sessions, stays: _SelectedStays, steps: _PathSteps) -
         "site": to_name_column(locations.sites, stays.site[steps.stay]),
         "equipment": to_name_column(locations.equipments, steps.equipment),
         "next": to_name_column(locations.equipments, next_equipment, missing=steps.is_last),
+        **_repeat_hours(stays.start_ms, stays, locations, steps.stay),
     }
     return build_fact_table(PRESENCE_STEPS, stays.day[steps.stay], columns)
 
@@ -206,6 +211,7 @@ def _build_exits(sessions: Sessions, exits: _SelectedStays, steps: _PathSteps) -
         "site": to_name_column(sessions.locations.sites, exits.site),
         "user": exits.user,
         "path": to_list_column(path_lengths, sessions.locations.equipments, steps.equipment),
+        **compute_hours(exits.end_ms, exits.day, exits.site, sessions.locations.timezones),
     }
     return build_fact_table(PRESENCE_EXITS, exits.day, columns)
 
@@ -217,22 +223,31 @@ def _build_passage_exits(sessions: Sessions, exits: _SelectedStays, steps: _Path
     columns = {
         "site": to_name_column(sessions.locations.sites, exits.site[stay]),
         "equipment": to_name_column(sessions.locations.equipments, steps.equipment[by]),
+        **_repeat_hours(exits.end_ms, exits, sessions.locations, stay),
     }
     return build_fact_table(PRESENCE_PASSAGE_EXITS, exits.day[stay], columns)
+
+
+def _repeat_hours(at_ms: Ints, stays: _SelectedStays, locations: LocationIndex, stay: Ints) -> dict[str, Ints]:
+    """Return the hour of an instant of each stay, repeated for the rows of the stays.
+
+    stay: of each row, an index into the stays.
+    """
+    hours = compute_hours(at_ms, stays.day, stays.site, locations.timezones)
+    return {name: hours[name][stay] for name in (ELAPSED, HOUR_OF_DAY)}
 
 
 # -- from stored rows --------------------------------------------------------------------------------------------
 
 
 def build_steps_of_stays(stays: pa.Table) -> pa.Table:
-    """Return the rows of `presence_steps` of stored stays (`day`, `site`, `path`)."""
+    """Return the rows of `presence_steps` of stored stays (`day`, `site`, `path`, hours of their start)."""
     stay, equipment = _flatten_paths(stays)
     is_last = np.append(stay[1:] != stay[:-1], True)[: len(stay)]
     following = equipment.take(pa.array(np.minimum(np.arange(len(stay)) + 1, max(len(stay) - 1, 0))))
     return pa.table(
         {
-            "day": stays["day"].take(pa.array(stay)),
-            "site": stays["site"].take(pa.array(stay)),
+            **{name: stays[name].take(pa.array(stay)) for name in ("day", "site", ELAPSED, HOUR_OF_DAY)},
             "equipment": equipment,
             "next": pc.if_else(pa.array(is_last), pa.scalar(None, pa.string()), following),
         }
@@ -240,14 +255,13 @@ def build_steps_of_stays(stays: pa.Table) -> pa.Table:
 
 
 def build_passage_exits_of_exits(exits: pa.Table) -> pa.Table:
-    """Return the rows of `presence_passage_exits` of stored exits (`day`, `site`, `path`)."""
+    """Return the rows of `presence_passage_exits` of stored exits (`day`, `site`, `path`, hours of their end)."""
     stay, equipment = _flatten_paths(exits)
     passages = pa.table({"stay": pa.array(stay), "equipment": equipment})
     passages = passages.group_by(["stay", "equipment"]).aggregate([])
     return pa.table(
         {
-            "day": exits["day"].take(passages["stay"]),
-            "site": exits["site"].take(passages["stay"]),
+            **{name: exits[name].take(passages["stay"]) for name in ("day", "site", ELAPSED, HOUR_OF_DAY)},
             "equipment": passages["equipment"],
         }
     )

@@ -146,6 +146,9 @@ def roll_up(fact: Fact, grain: Grain, rows: pa.Table, span: Span = Span.DAY) -> 
 
 
 def _roll_up(grain: Grain, fact_rows: _FactRows, span: Span) -> pa.Table:
+    if grain.only is not None:
+        column, value = grain.only
+        fact_rows = _FactRows(fact_rows.fact, fact_rows.rows.filter(pc.field(column) == value))
     fact, rows = fact_rows.fact, fact_rows.rows
     groups = fact_rows.group((span.value, *grain.dimensions))
     columns = {name: rows[name].take(pa.array(groups.first_rows)) for name in grain.dimensions}

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from okube_api.catalogue.buckets import bucket_numbers, first_day
-from okube_api.catalogue.fact import Fact, Span
+from okube_api.catalogue.fact import ELAPSED, Fact, Span
 from okube_api.ingest.columns.columns import to_integers
-from okube_api.ingest.derive.rollup_changes import RollupChange, compare_rollups
+from okube_api.ingest.derive.rollup_changes import RollupChange, RollupMismatch, compare_rollups
 from okube_api.ingest.derive.rollups import add_buckets
 from okube_api.ingest.refresh.user_slice import UserSlice
 from okube_api.store.conditions import AnyOf, Between, Condition, Missing, OneOf
@@ -48,6 +48,8 @@ class FactPatcher:
                 await self._slice.patch(self._fact.table, keys, after)
         else:
             old = await asyncio.to_thread(add_buckets, self._fact, before)
+        if self._fact.has_hours and old[ELAPSED].null_count:
+            raise RollupMismatch("Rows of an earlier version have no hours.")
         self._days |= set(days)
         self._before.append(old.cast(self._schema))
         self._after.append(after.cast(self._schema))

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.facts import GEO_STAYS
 from okube_api.ingest.columns.columns import to_name_column
+from okube_api.ingest.columns.local_hours import compute_hours
 from okube_api.ingest.columns.prefetch import prefetch
 from okube_api.ingest.derive.geo_stays import StayColumns
 from okube_api.ingest.derive.panel_index import PanelIndex
@@ -63,6 +64,7 @@ def build_rows(stays: StayColumns, places: PlaceIndex, panel: PanelIndex, edges:
     """Return rows of `geo_stays`: `day` and its columns, without the recency flags."""
     place = stays.zone // len(ZONE_KINDS)
     panel_rows = panel.find_rows(stays.user)
+    hours = compute_hours(stays.start_ms, stays.day, stays.zone, places.zone_timezones)
     columns: dict[str, pa.Array] = {
         "place": to_name_column(places.ids, place),
         "zone": to_name_column(ZONE_KINDS, stays.zone % len(ZONE_KINDS)),
@@ -70,6 +72,7 @@ def build_rows(stays: StayColumns, places: PlaceIndex, panel: PanelIndex, edges:
         "start": pa.array(stays.start_ms),
         "dwell_s": pa.array(stays.dwell_s),
         "day": pa.array(stays.day),
+        **{name: pa.array(values) for name, values in hours.items()},
         "weight": pa.array(panel.weight[panel_rows]),
         "dwell_band": pa.array(find_bands(stays.dwell_s, edges.dwell)),
         **{name: panel.get_text_column(name, panel_rows) for name in panel.attributes},

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pyarrow as pa
 
-from okube_api.catalogue.fact import Fact
+from okube_api.catalogue.fact import ELAPSED, HOUR_OF_DAY, Fact
 from okube_api.catalogue.facts import (
     PRESENCE_EXITS,
     PRESENCE_PASSAGE_EXITS,
@@ -125,7 +125,7 @@ class _PresenceWriter:
 
     async def _read_paths(self, fact: Fact, days: Ints) -> pa.Table:
         return await self._change.select(
-            Select(fact.table, OneOf("part", tuple(days.tolist())), ("day", "site", "path"))
+            Select(fact.table, OneOf("part", tuple(days.tolist())), ("day", "site", "path", ELAPSED, HOUR_OF_DAY))
         )
 
     async def finish(self) -> None:

@@ -19,6 +19,7 @@ from tests.by_hand.performance import NewVisitor, mark_new_visitors
 from tests.by_hand.presence import mark_rows, sessions
 from tests.by_hand.question import local_day
 from tests.by_hand.truth import Touch, Truth
+from tests.engine.numbering import hour_columns
 
 Row = dict[str, Any]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -123,9 +124,17 @@ def expect_presence_rows(truth: Truth) -> dict[str, list[Row]]:
         exit_key = (end_day, session.site, user, session.end)
         span: Row = {"dropout": int(session.dwell_s < truth.dropout_s)}
 
+        stay_day, exit_day = local_day(session.start, zone), local_day(session.end, zone)
+        end = hour_columns(session.end, exit_day, zone)
+        hours_of_stay, hours_of_exit = (
+            {name: columns[name] for name in ("elapsed_min", "hour_of_day")}
+            for columns in (hour_columns(session.start, stay_day, zone), end)
+        )
+
         def build_duration_columns(start: datetime, end: datetime, dwell_s: int) -> Row:
             return {
                 "start": to_milliseconds(start),
+                **hour_columns(start, stay_day, zone),  # noqa: B023 - called in this iteration only
                 "end": to_milliseconds(end),
                 "dwell_s": dwell_s,
                 "dwell_band": find_band(dwell_s, truth.bands["dwell"]),
@@ -145,13 +154,13 @@ def expect_presence_rows(truth: Truth) -> dict[str, list[Row]]:
             keyed_rows["passages"].append(((*key, passage.rank), row))
         following = [*session.path[1:], None]
         for place, (equipment, after) in enumerate(zip(session.path, following, strict=True)):
-            step = {"day": day, "site": session.site, "equipment": equipment, "next": after}
+            step = {"day": day, "site": session.site, "equipment": equipment, "next": after} | hours_of_stay
             keyed_rows["steps"].append(((*key, place), step))
         keyed_rows["exits"].append(
-            (exit_key, {"day": end_day, "site": session.site, "user": user, "path": list(session.path)})
+            (exit_key, {"day": end_day, "site": session.site, "user": user, "path": list(session.path)} | end)
         )
         for equipment in set(session.path):
-            left = {"day": end_day, "site": session.site, "equipment": equipment}
+            left = {"day": end_day, "site": session.site, "equipment": equipment} | hours_of_exit
             keyed_rows["passage_exits"].append(((*exit_key, equipment), left))
     assert len(mark_rows(truth)) == len(keyed_rows["stays"]) + len(keyed_rows["passages"])
     return {name: [row for _, row in sorted(rows, key=lambda pair: pair[0])] for name, rows in keyed_rows.items()}
@@ -269,6 +278,7 @@ def expect_purchase_rows(truth: Truth) -> list[Row]:
             "user": numbers[outcome.user],
             "weight": int(outcome.weight * 1000),
             "start": to_milliseconds(purchase.at),
+            **hour_columns(purchase.at, outcome.day, truth.zone_of(outcome.site)),
             "purchase_count": int(purchase.amount >= 0),
             "amount_micro": int(max(purchase.amount, 0) * 1_000_000),
             "refund_micro": int(max(-purchase.amount, 0) * 1_000_000),
@@ -293,6 +303,7 @@ def expect_outcome_rows(truth: Truth) -> list[Row]:
                 "start": to_milliseconds(outcome.at),
                 "new_place": int(mark.here),
                 "new_application": int(mark.anywhere),
+                **hour_columns(outcome.at, outcome.day, truth.zone_of(outcome.site)),
                 "path": outcome.campaigns,
                 "attributed": int(bool(outcome.path)),
                 "credited": last and last.campaign,
@@ -318,6 +329,7 @@ def expect_credit_rows(truth: Truth) -> list[Row]:
             "user": numbers[outcome.user],
             "weight": int(outcome.weight * 1000),
             "campaign": campaign,
+            **hour_columns(outcome.at, outcome.day, truth.zone_of(outcome.site)),
             "touches": len(outcome.path),
             "distinct": len(set(outcome.campaigns)),
             "occurrence_count": outcome.campaigns.count(campaign),

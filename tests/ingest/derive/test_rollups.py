@@ -40,6 +40,8 @@ def draw_rows(draw: st.DrawFn, fact: Fact, grain: Grain) -> list[dict[str, Any]]
                 row[column.name] = draw(st.sampled_from([None, *list_edges(fields[column.name])]))
             elif column.name == fact.weight:
                 row[column.name] = draw(st.sampled_from((0, 1, 1000, MAX_WEIGHT - 1, MAX_WEIGHT)))
+            elif grain.only is not None and column.name == grain.only[0]:
+                row[column.name] = draw(st.sampled_from((grain.only[1], "b")))
             elif column.type is ColumnType.TEXT:
                 row[column.name] = draw(st.sampled_from(("a", "b")))
             elif column.type is ColumnType.TEXTS:
@@ -63,6 +65,8 @@ def sum_rows(fact: Fact, grain: Grain, rows: list[dict[str, Any]], span: Span) -
     sums: defaultdict[Any, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     stored: set[Any] = set()  # rows without sums and users are not stored
     for row in rows:
+        if grain.only is not None and row[grain.only[0]] != grain.only[1]:
+            continue
         period = int(bucket_numbers(np.array([row["day"]]), span)[0])
         key = (period, *(str(row[name]) for name in grain.dimensions))
         for measure in grain.measures:
