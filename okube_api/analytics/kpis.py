@@ -52,8 +52,13 @@ Each leaf of `comparisonOfflineVisits` has its own touches and visits: the first
 campaigns that the filters and the scope keep. Users who were exposed, too, are not in the control group. The interval
 is that of the log of the rate ratio, with z = 1.96.
 
-Refunds (purchases with a negative amount) are placed and attributed like purchases, and change revenues only: they are
-no purchases and no conversions.
+Refunds (purchases with a negative amount) are placed and attributed like purchases, and change revenues and sales only:
+they are no purchases and no conversions.
+
+Store performance counts all visits and purchases. A purchase belongs to its own local day, and is attributed when its
+outcome is: `sales` are the attributed `revenues` of conversion plus `unattributedSales`, without uplift in both. Visits
+of a user at the same site on one day are several visits of one visitor. Visits to inactive sites count for whether a
+visitor is new.
 
 Notes on the values are in `meta.notes` with `?meta=true`, and their codes in the response header `X-Okube-Notes`; see
 [questions](questions.md#notes).

@@ -7,12 +7,14 @@ from okube_api.analytics.directory import Directory
 from okube_api.analytics.param_groups import ParamGroup
 from okube_api.analytics.resolve.conversion import resolve_conversion
 from okube_api.analytics.resolve.geo_marketing import resolve_geo_marketing
+from okube_api.analytics.resolve.performance import resolve_performance
 from okube_api.analytics.resolve.presence import resolve_presence
 from okube_api.analytics.schemas.conversion import ConversionQuery
 from okube_api.analytics.schemas.geo_marketing import GeoMarketingQuery
+from okube_api.analytics.schemas.performance import PerformanceQuery
 from okube_api.analytics.schemas.presence import PresenceQuery
 from okube_api.analytics.schemas.query import Query
-from okube_api.analytics.schemas.url import UpliftUrlParams, UrlParams
+from okube_api.analytics.schemas.url import PerformanceUrlParams, UpliftUrlParams, UrlParams
 from okube_api.analytics.scope import QuestionScope
 from okube_api.catalogue.kpi import Module
 from okube_api.engine.calendar import Period
@@ -98,4 +100,23 @@ PRESENCE = ModuleSpec(
     about="stays of devices at sites, and their passages at equipments",
 )
 
-MODULES: Mapping[Module, ModuleSpec] = {spec.module: spec for spec in (GEO_MARKETING, CONVERSION, PRESENCE)}
+PERFORMANCE = ModuleSpec(
+    Module.PERFORMANCE,
+    query=PerformanceQuery,
+    url=PerformanceUrlParams,
+    resolve=resolve_performance,
+    path="/performance/analytics",
+    example={
+        "params": [
+            {"kpi": "visits", "granularity": "week"},
+            {"kpi": "conversionRate", "granularity": "month", "channels": True},
+            {"kpi": "sales", "temporals": False, "sites": {"properties": ["key", "name"], "sort": "-all", "limit": 10}},
+            {"kpi": "basketDistribution", "temporals": False},
+        ]
+    },
+    about="all visits and purchases at sites, attributed to campaigns or not",
+)
+
+MODULES: Mapping[Module, ModuleSpec] = {
+    spec.module: spec for spec in (GEO_MARKETING, CONVERSION, PRESENCE, PERFORMANCE)
+}

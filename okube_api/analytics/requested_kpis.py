@@ -13,7 +13,10 @@ from okube_api.engine.fiscal_calendar import BusinessCalendar
 from okube_api.engine.question import RequestedKpi, RequestedScope, request_scope
 from okube_api.errors import Impossible
 
-_DEFAULT_PROPERTIES = {**dict.fromkeys(ATTRIBUTES, ("code",)), Scope.EXTRAS: ("name",)}
+_DEFAULT_PROPERTIES = {
+    **dict.fromkeys(ATTRIBUTES, ("code",)),
+    **dict.fromkeys((Scope.EXTRAS, Scope.CHANNELS), ("name",)),
+}
 
 
 def read_requested_kpis(group: ParamGroup, calendar: BusinessCalendar) -> tuple[RequestedKpi, ...]:

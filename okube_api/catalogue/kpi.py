@@ -9,11 +9,12 @@ from okube_api.catalogue.value import Value
 
 
 class Module(StrEnum):
-    """The three modules of KPIs, as URLs name them."""
+    """The modules of KPIs, as URLs name them."""
 
     GEO_MARKETING = "geo-marketing"
     CONVERSION = "conversion"
     PRESENCE = "presence"
+    PERFORMANCE = "performance"
 
 
 class Unit(StrEnum):

@@ -29,6 +29,10 @@ CAMPAIGN_SCOPES = frozenset({Scope.CAMPAIGNS, Scope.LEVERS, Scope.EXTRAS})
 """The scopes whose values follow from a row's campaign."""
 
 
+CHANNELS = ("offline", "online")
+"""The values of the scope of channels: at sites with an address, and at online sites."""
+
+
 class PlaceRole(StrEnum):
     """Which places of the question a slice looks at."""
 

@@ -19,7 +19,8 @@ DESCRIPTIONS: Mapping[LeafShape, str] = {
     "control group, these are null.",
     LeafShape.AFFINITY: "Per point of interest: visitors also seen there, their share, the share of all users, and "
     "100 times the ratio of the two shares.",
-    LeafShape.MATRIX: "`users[i][j]` is the number of users seen in both areas; `rate` is that over `users[i][i]`.",
+    LeafShape.MATRIX: "`users[i][j]` is the number of users seen in both areas (or sites); `rate` is that over "
+    "`users[i][i]`.",
     LeafShape.ORDER: "The areas by their rank in a path, the steps from area to area (`null`: left the site), and the "
     "mean rank of each area.",
     LeafShape.PER_CAMPAIGN: "A credit per campaign; the credits sum to the total.",

@@ -19,7 +19,7 @@ from tests.by_hand.question import Filter, Question
 from tests.by_hand.truth import Equipment, Place, Study, Truth
 from tests.engine.stores import fill
 
-PROPERTIES = {"homes": "code", "works": "code", "zones": "code", "extras": "name"}
+PROPERTIES = {"homes": "code", "works": "code", "zones": "code", "extras": "name", "channels": "name"}
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,7 @@ PATH_SUFFIXES = {
     Module.GEO_MARKETING: "/studies/{study}/geo-marketing/analytics",
     Module.CONVERSION: "/conversions/levers/analytics",
     Module.PRESENCE: "/presence/analytics",
+    Module.PERFORMANCE: "/performance/analytics",
 }
 
 

@@ -36,6 +36,7 @@ def build_campaigns(truth: Truth, build_document: BuildDocument) -> list[Json]:
             costs=[_build_cost(cost) for cost in campaign.costs],
             **_period_fields(campaign),
             **({"sites": list(campaign.sites)} if campaign.sites else {}),
+            **({"windows": dict(campaign.windows)} if campaign.windows else {}),
         )
         for campaign in truth.campaigns
     ]

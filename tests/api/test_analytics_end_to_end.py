@@ -11,9 +11,9 @@ from okube_api.catalogue.kpi import Module
 from tests.api.analytics import World, ask, create_world
 from tests.api.server import run_server
 from tests.api.strategies import draw_geo_marketing_question, draw_presence_question
-from tests.by_hand import conversion, geomarketing, presence
+from tests.by_hand import conversion, geomarketing, performance, presence
 from tests.by_hand.question import Question
-from tests.engine.strategies import random_conversion_question
+from tests.engine.strategies import random_conversion_question, random_performance_question
 from tests.truth import tenant as truths
 
 pytestmark = pytest.mark.anyio
@@ -68,6 +68,12 @@ async def test_presence(world: World, seed: int) -> None:
     question = draw_presence_question(world.truth, Random(seed))
     kpis = tuple(kpi for kpi in presence.KPIS if question.scope in presence.scopes(kpi))
     await check(world, Module.PRESENCE, kpis, question, presence.presence)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_performance(world: World, seed: int) -> None:
+    question = random_performance_question(world.truth, Random(seed))
+    await check(world, Module.PERFORMANCE, tuple(performance.KPIS), question, performance.performance)
 
 
 async def test_freshness_is_the_instant_of_the_last_ingest(world: World) -> None:

@@ -24,8 +24,9 @@ FILTERS = {
     Scope.WORKS: "works",
     Scope.ZONES: "zones",
     Scope.EQUIPMENTS: "equipments",
+    Scope.CHANNELS: "channels",
 }
-FILTERS_ON_ROWS = (Scope.HOMES, Scope.WORKS, Scope.ZONES, Scope.EQUIPMENTS)
+FILTERS_ON_ROWS = (Scope.HOMES, Scope.WORKS, Scope.ZONES, Scope.EQUIPMENTS, Scope.CHANNELS)
 
 
 def resolve_question(truth: Truth, module: Module, kpis: tuple[str, ...], question: by_hand.Question) -> Question:
@@ -66,8 +67,8 @@ def resolve_question(truth: Truth, module: Module, kpis: tuple[str, ...], questi
             for scope, filter_ in filters.items()
             if filter_ is not None and scope in FILTERS_ON_ROWS
         ),
-        edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
         calendar=build_calendar(question.calendar),
+        edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
         weekdays=tuple(sorted(question.weekdays)) if question.weekdays else None,
         named_values=named_values,
         labels={place.id: Label(place.key, place.name) for place in (*truth.sites, *truth.pois)}

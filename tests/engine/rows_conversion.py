@@ -102,8 +102,8 @@ def _build_purchases(outcome: Outcome, truth: Truth, numbers: dict[str, int]) ->
             "start": _to_ms(purchase.at),
             **hour_columns(purchase.at, outcome.day, truth.zone_of(outcome.site)),
             "purchase_count": int(purchase.amount >= 0),
-            "amount_micro": int(max(purchase.amount, 0) * 1_000_000),
-            "refund_micro": int(max(-purchase.amount, 0) * 1_000_000),
+            "amount_micro": int(max(purchase.amount, Fraction(0)) * 1_000_000),
+            "refund_micro": int(max(-purchase.amount, Fraction(0)) * 1_000_000),
             "basket_band": -1 if purchase.amount < 0 else sum(edge <= purchase.amount for edge in edges) - 1,
             "attributed": int(bool(outcome.path)),
         }

@@ -68,6 +68,24 @@ def random_presence_question(truth: Truth, random: Random, period: Period, tags:
     )
 
 
+def random_performance_question(truth: Truth, random: Random) -> Question:
+    """Return a question about store performance, with any scope, buckets and filters."""
+    first, last = random_period(random, random.choice(BURSTS)[0], 18, (0, 6, 20, 50, 230))
+    question = Question(
+        first,
+        last,
+        mode=random.choice(("histogram", "aggregation")),
+        granularity=random.choice(("day", "week", "month", "year")) if (last - first).days < 60 else "month",
+        scope=random.choice(("globals", "sites", "channels")),
+        uplift=random.random() < 0.5,
+        sites=random_campaign_filter(random, [site.id for site in truth.sites]),
+        tags=random_campaign_filter(random, ["city", "flagship"], 0.15),
+        channels=random_campaign_filter(random, ["offline", "online"]),
+        weekdays=frozenset(random.sample(range(1, 8), 3)) if random.random() < 0.15 else None,
+    )
+    return name_random_site(question, truth, random, 0.2)
+
+
 def name_random_site(question: Question, truth: Truth, random: Random, chance: float) -> Question:
     """Return a question about one site instead of several, in some of the cases."""
     if random.random() >= chance:

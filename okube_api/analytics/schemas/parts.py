@@ -127,6 +127,12 @@ class ExtraOptions(PropertyOptions):
     properties: list[Literal["name"]] = Field(["name"], min_length=1)
 
 
+class ChannelOptions(PropertyOptions):
+    """How to answer by channels, which are named `offline` and `online`."""
+
+    properties: list[Literal["name"]] = Field(["name"], min_length=1)
+
+
 # The JSON type is the discriminator, so that an error is about the form that was sent, not about both forms.
 def _scope_option_tag(value: Any) -> str:
     return "@options" if isinstance(value, dict | BaseModel) else "@boolean"
@@ -137,7 +143,8 @@ _BY_OPTION_TYPE = Discriminator(_scope_option_tag)
 ByResource = Annotated[_Flag | Annotated[ResourceOptions, Tag("@options")], _BY_OPTION_TYPE]
 ByArea = Annotated[_Flag | Annotated[AreaOptions, Tag("@options")], _BY_OPTION_TYPE]
 ByExtra = Annotated[_Flag | Annotated[ExtraOptions, Tag("@options")], _BY_OPTION_TYPE]
-ScopeOption = bool | ResourceOptions | AreaOptions | ExtraOptions
+ByChannel = Annotated[_Flag | Annotated[ChannelOptions, Tag("@options")], _BY_OPTION_TYPE]
+ScopeOption = bool | ResourceOptions | AreaOptions | ExtraOptions | ChannelOptions
 
 # -- filters ---------------------------------------------------------------------------------------------------
 

@@ -53,3 +53,14 @@ class UpliftUrlParams(UrlParams):
     def uplifted(self) -> bool:
         """Whether the panel is extrapolated to the population."""
         return self.uplift
+
+
+class PerformanceUrlParams(UrlParams):
+    """The query parameters of performance, which counts what was measured unless an extrapolation is requested."""
+
+    uplift: bool = Field(False, description="Extrapolate the panel to the population; false counts each user once.")
+
+    @property
+    def uplifted(self) -> bool:
+        """Whether the panel is extrapolated to the population."""
+        return self.uplift

@@ -15,14 +15,15 @@ from starlette.types import Receive, Scope, Send
 
 from okube_api.analytics.answer_cache import CacheKey, RenderedAnswer
 from okube_api.analytics.kpis import list_kpi_records
-from okube_api.analytics.modules import CONVERSION, GEO_MARKETING, PRESENCE, ModuleSpec
+from okube_api.analytics.modules import CONVERSION, GEO_MARKETING, PERFORMANCE, PRESENCE, ModuleSpec
 from okube_api.analytics.request_size import check_request_size
 from okube_api.analytics.schemas.answers import KpiShown, Result, WithMeta
 from okube_api.analytics.schemas.conversion import ConversionQuery, ConversionSiteQuery
 from okube_api.analytics.schemas.geo_marketing import GeoMarketingQuery, GeoMarketingSiteQuery
+from okube_api.analytics.schemas.performance import PerformanceQuery, PerformanceSiteQuery
 from okube_api.analytics.schemas.presence import PresenceQuery, PresenceSiteQuery
 from okube_api.analytics.schemas.query import Query as QuestionBody
-from okube_api.analytics.schemas.url import UpliftUrlParams, UrlParams
+from okube_api.analytics.schemas.url import PerformanceUrlParams, UpliftUrlParams, UrlParams
 from okube_api.analytics.scope import QuestionScope
 from okube_api.analytics.service import Analytics, AnswerOptions
 from okube_api.api.access import (
@@ -286,6 +287,7 @@ _SETTINGS: dict[str, Any] = {
 }
 Params = Annotated[UrlParams, Query()]
 UpliftParams = Annotated[UpliftUrlParams, Query()]
+PerformanceParams = Annotated[PerformanceUrlParams, Query()]
 
 
 def _application_paths(module: ModuleSpec) -> tuple[str, ...]:
@@ -387,6 +389,34 @@ async def query_presence_of_site(
     """Answer KPIs of presence at one site.
 
     They are about stays of devices, and their passages at equipments.
+    """
+    return await context.answer(query, url, access, _site_scope(access))
+
+
+@register_aliased(router, "POST", _application_paths(PERFORMANCE), **_SETTINGS)
+async def query_performance(
+    context: Context,
+    query: Annotated[PerformanceQuery, _body(PERFORMANCE)],
+    url: PerformanceParams,
+    access: CanRead,
+) -> Response:
+    """Answer KPIs of store performance, over the sites of an application.
+
+    They are about all visits and purchases, whether campaigns led to them or not.
+    """
+    return await context.answer(query, url, access, QuestionScope(access.application))
+
+
+@register_aliased(router, "POST", _site_paths(PERFORMANCE), **_SETTINGS)
+async def query_performance_of_site(
+    context: Context,
+    query: Annotated[PerformanceSiteQuery, _body(PERFORMANCE)],
+    url: PerformanceParams,
+    access: SiteToRead,
+) -> Response:
+    """Answer KPIs of store performance at one site.
+
+    They are about all visits and purchases, whether campaigns led to them or not.
     """
     return await context.answer(query, url, access, _site_scope(access))
 

@@ -59,6 +59,7 @@ class MatrixResults:
 
     def _leaf(self, key: int) -> Leaf:
         areas, users = self.areas.busiest(key)
+        counts: Sequence[float]
         if self.weigh is None:
             shared = count_shared_users(users)
             counts = shared.ravel().tolist()

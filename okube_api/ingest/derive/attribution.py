@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from okube_api.catalogue.bands import find_bands
 from okube_api.catalogue.facts import COHORTS, CREDITS, OUTCOMES, PURCHASE_FACT
+from okube_api.catalogue.scopes import CHANNELS
 from okube_api.catalogue.weights import WEIGHT_UNIT
 from okube_api.clock import DAY_S
 from okube_api.ingest.columns.columns import (
@@ -33,7 +34,6 @@ from okube_api.ingest.derive.outcomes import Outcomes, Purchases, derive_outcome
 from okube_api.ingest.derive.touch_paths import TOUCH_KINDS, Paths, Touches, Windows, build_paths, prepare_touches
 from okube_api.store.arrays import Codes, Ints
 
-_CHANNELS = ("offline", "online")
 _MICRO = 1_000_000
 _UNKNOWN_BAND = -1
 
@@ -141,7 +141,7 @@ def _count_campaigns(touches: Touches, paths: Paths) -> _PathCampaigns:
 
 def _build_site_columns(sites: pa.Table, site: Codes) -> dict[str, pa.Array]:
     online = sites["online"].to_numpy().astype(np.int64)
-    return {"site": to_name_column(sites["site"].to_pylist(), site), "channel": to_name_column(_CHANNELS, online[site])}
+    return {"site": to_name_column(sites["site"].to_pylist(), site), "channel": to_name_column(CHANNELS, online[site])}
 
 
 def _compute_hours(at_ms: Ints, day: Ints, site: Codes, sites: pa.Table) -> dict[str, Ints]:

@@ -240,6 +240,6 @@ class PurchaseEvent(Identified):
         ge=-(10**9),
         le=10**9,
         allow_inf_nan=False,
-        description="In the application's currency; negative for a refund, which changes revenues only.",
+        description="In the application's currency; negative for a refund, which changes revenues and sales only.",
     )
     order: Name | None = Field(None, description="Distinguishes purchases of the same user, site, instant and amount.")

@@ -280,8 +280,8 @@ def expect_purchase_rows(truth: Truth) -> list[Row]:
             "start": to_milliseconds(purchase.at),
             **hour_columns(purchase.at, outcome.day, truth.zone_of(outcome.site)),
             "purchase_count": int(purchase.amount >= 0),
-            "amount_micro": int(max(purchase.amount, 0) * 1_000_000),
-            "refund_micro": int(max(-purchase.amount, 0) * 1_000_000),
+            "amount_micro": int(max(purchase.amount, Fraction(0)) * 1_000_000),
+            "refund_micro": int(max(-purchase.amount, Fraction(0)) * 1_000_000),
             "basket_band": find_band(purchase.amount, edges) if purchase.amount >= 0 else -1,
             "attributed": int(bool(outcome.path)),
         }

@@ -1,0 +1,125 @@
+"""Store performance over HTTP: answers on each store equal those computed by hand from the truth."""
+
+from datetime import date
+from random import Random
+from typing import Any
+
+import pytest
+from okube_api.catalogue.kpi import Module
+from okube_api.catalogue.performance import MOST_SITES
+
+from tests.api.analytics import World, ask
+from tests.by_hand.performance import KPIS, performance
+from tests.by_hand.question import Question
+from tests.engine.strategies import random_performance_question
+from tests.truth.random_events import BURSTS
+
+pytestmark = pytest.mark.anyio
+
+SPRING = {"from": BURSTS[1][0].isoformat(), "to": BURSTS[1][1].isoformat()}
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_random_questions_on_all_paths(alpha: World, beta: World, seed: int) -> None:
+    world, random = (alpha, beta)[seed % 3 == 2], Random(seed)
+    question = random_performance_question(world.truth, random)
+    kpis = tuple(KPIS)
+    for kpi, data in zip(kpis, await ask(world, Module.PERFORMANCE, kpis, question, alias=seed), strict=True):
+        assert data == performance(world.truth, kpi, question), kpi
+
+
+async def test_users_are_not_weighed_unless_uplift_is_requested(alpha: World) -> None:
+    url, body = f"{alpha.tenant.url}/performance/analytics", {"params": [{"kpi": "visits", "temporals": False}]}
+    answers = [
+        (await alpha.reader.post(url, params={**SPRING, **more}, json=body)).json() for more in ({}, {"uplift": "true"})
+    ]
+    plain, uplifted = (answer[0]["data"]["all"] for answer in answers)
+    first, last = BURSTS[1]
+    assert plain == performance(alpha.truth, "visits", Question(first, last))["all"]
+    assert uplifted == performance(alpha.truth, "visits", Question(first, last, uplift=True))["all"] != plain
+
+
+async def test_channels_have_names_and_order(alpha: World) -> None:
+    body = {
+        "params": [{"kpi": "sales", "globals": False, "temporals": False, "channels": {"sort": "-all", "limit": 1}}],
+        "filters": {"channels": {"not": []}},
+    }
+    response = await alpha.reader.post(f"{alpha.tenant.url}/performance/analytics", params=SPRING, json=body)
+    (element,) = response.json()
+    sales = performance(alpha.truth, "sales", Question(*BURSTS[1], scope="channels"))
+    largest = max(sales, key=lambda channel: sales[channel]["all"])
+    assert element["data"] == {largest: {"name": largest, "all": sales[largest]["all"]}}
+    assert (element["scope"], element["total"]) == ("channels", 2)
+
+
+async def test_answers_as_csv(alpha: World) -> None:
+    body = {"params": [{"kpi": "purchases", "temporals": False, "channels": True}]}
+    response = await alpha.reader.post(
+        f"{alpha.tenant.url}/performance/analytics", params=SPRING, json=body, headers={"Accept": "text/csv"}
+    )
+    assert response.headers["content-disposition"] == 'attachment; filename="performance.csv"'
+    lines = response.text.splitlines()
+    assert [line.split(",")[:3] for line in lines[1:]] == [
+        ["purchases", "histogram", scope] for scope in ("globals", "channels", "channels")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("param", "pointer"),
+    [
+        ({"kpi": "visits", "equipments": True}, "/params/0/equipments"),
+        ({"kpi": "visits", "campaigns": True}, "/params/0/campaigns"),
+    ],
+)
+async def test_scopes_of_other_modules_are_refused(alpha: World, param: dict[str, Any], pointer: str) -> None:
+    response = await alpha.reader.post(f"{alpha.tenant.url}/performance/analytics", json={"params": [param]})
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("filters", "pointer"),
+    [({"channels": ["mail"]}, "/filters/channels/0"), ({"channels": {"not": ["mail"]}}, "/filters/channels/not/0")],
+)
+async def test_channels_are_offline_and_online(alpha: World, filters: dict[str, Any], pointer: str) -> None:
+    body = {"params": [{"kpi": "visits"}], "filters": filters}
+    response = await alpha.reader.post(f"{alpha.tenant.url}/performance/analytics", json=body)
+    assert response.status_code == 400
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+async def test_a_site_query_has_no_scope_of_sites(alpha: World) -> None:
+    site = alpha.truth.sites[0].id
+    response = await alpha.reader.post(
+        f"/sites/{site}/performance/analytics", json={"params": [{"kpi": "visits", "sites": True}]}
+    )
+    assert response.status_code == 422
+
+
+async def test_shared_visitors_of_too_many_sites_are_refused(alpha: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("okube_api.analytics.resolve.performance.MOST_SITES", 2)
+    url = f"{alpha.tenant.url}/performance/analytics"
+    body: dict[str, Any] = {"params": [{"kpi": "visits"}, {"kpi": "sharedVisitors", "temporals": False}]}
+    response = await alpha.reader.post(url, params={"from": "2021-01-01", "to": "2021-01-02"}, json=body)
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/params/1/kpi"]
+    assert "more than 2" in response.json()["detail"]
+    body["filters"] = {"sites": [site.id for site in alpha.truth.sites[:2]]}
+    response = await alpha.reader.post(url, params={"from": "2021-01-01", "to": "2021-01-02"}, json=body)
+    assert response.status_code == 200
+    assert MOST_SITES == 100
+
+
+async def test_a_reader_of_another_application_sees_nothing(alpha: World, beta: World) -> None:
+    for path in (alpha.tenant.url, f"/sites/{alpha.truth.sites[0].id}"):
+        response = await beta.reader.post(f"{path}/performance/analytics", json={"params": [{"kpi": "visits"}]})
+        assert response.status_code == 404
+
+
+async def test_the_last_30_days_are_the_default_period(alpha: World) -> None:
+    response = await alpha.reader.post(
+        f"{alpha.tenant.url}/performance/analytics?meta=true", json={"params": [{"kpi": "visits"}]}
+    )
+    meta = response.json()["meta"]
+    assert (date.fromisoformat(meta["to"]) - date.fromisoformat(meta["from"])).days == 29
+    assert meta["uplift"] is False
