@@ -123,7 +123,8 @@ def _build_outer(kpi_result: KpiResult, outer: OuterSelection, properties: _Prop
 def _build_blocks(kpi_result: KpiResult, selection: Selection, properties: _PropertyReader) -> Iterator[AnswerBlock]:
     """Yield the rows of a selection, some at a time."""
     keys = kpi_result.results.keys
-    values_per_cell = -(-kpi_result.values // max(len(keys), 1)) or 1
+    cells = len(selection.values) * kpi_result.width if kpi_result.kpi_request.fill else len(keys)
+    values_per_cell = -(-kpi_result.values // max(cells, 1)) or 1
     block_rows = max(_BLOCK_VALUES // (kpi_result.width * values_per_cell), 1)
     for start in range(0, len(selection.values), block_rows):
         check_stopped()
@@ -168,10 +169,16 @@ def _cut_outer(outer: OuterSelection, start: int, count: int) -> OuterRows:
 
 
 def _build_temporals(kpi_result: KpiResult, keys: Ints, numbers: Ints) -> BucketLeaves | None:
-    """Return the leaves of the buckets with data of each of these scope values."""
+    """Return the leaves of the buckets with data of each of these scope values; of all buckets if they are filled."""
     buckets, width = kpi_result.buckets, kpi_result.width
     if buckets is None:
         return None
+    if kpi_result.kpi_request.fill:
+        positions = np.arange(width - 1)
+        cells = np.where(numbers[:, np.newaxis] < 0, -1, numbers[:, np.newaxis] * width + positions).ravel()
+        leaves = kpi_result.results.leaves_at(cells)
+        filled_bounds = range(0, len(leaves) + 1, len(positions))
+        return BucketLeaves(buckets.labels, np.tile(positions, len(numbers)), leaves, filled_bounds)
     starts = np.searchsorted(keys, numbers * width)
     ends = np.searchsorted(keys, numbers * width + width - 1)  # the last cell is the whole period
     lengths = np.where(numbers < 0, 0, ends - starts)

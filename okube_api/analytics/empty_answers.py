@@ -19,6 +19,7 @@ from okube_api.catalogue.scopes import ATTRIBUTES, PlaceRole, Scope
 from okube_api.catalogue.terms import Slice, Sums, Term, UserSet
 from okube_api.catalogue.value import Value
 from okube_api.engine.calendar import Period
+from okube_api.engine.kpi_results import KpiResult
 from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.question import Question
 from okube_api.engine.row_conditions import RowCondition, select_rows
@@ -56,7 +57,7 @@ async def explain_empty_params(
 
     reader: the snapshot that the answer comes from.
     """
-    with_values = {result.kpi_request.position for result in answer.kpi_results if result.values}
+    with_values = {result.kpi_request.position for result in answer.kpi_results if _has_values(result)}
     empty = [request for request in question.requested_kpis if request.position not in with_values]
     if not empty:
         return ()
@@ -74,6 +75,11 @@ async def explain_empty_params(
     except TooManyRows:
         pass  # the limit is for the answer, which is complete
     return tuple(notes)
+
+
+def _has_values(result: KpiResult) -> bool:
+    """Return whether a result has data; filled buckets have values without any."""
+    return result.values > 0 and (not result.kpi_request.fill or len(result.results.keys) > 0)
 
 
 def _list_decisive_terms(value: Value, scope: Scope) -> Iterator[Term]:

@@ -52,7 +52,14 @@ def _read_param(module: Module, param: Param, index: int) -> RequestedKpi:
         message = f"Param {index} requests no values: 'all' and 'temporals' are both false. Set one of them to true."
         raise Impossible.at("body", pointer, message)
     return RequestedKpi(
-        kpi, Mode(param.mode), Granularity(param.granularity), param.all, param.temporals, scopes, position=index
+        kpi,
+        Mode(param.mode),
+        Granularity(param.granularity),
+        param.all,
+        param.temporals,
+        scopes,
+        position=index,
+        fill=param.fill,
     )
 
 

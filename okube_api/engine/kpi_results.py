@@ -193,7 +193,10 @@ class KpiEvaluator:
         if by.levels[-1].share:
             selection = replace(selection, shares=self._compute_shares(request, parts, selection.numbers, width))
         results = _join(parts, width)
-        return KpiResult(request, by, buckets, width, results, _count_shown(results, selection, by, width), selection)
+        values = _count_shown(results, selection, by, width)
+        if request.fill and buckets is not None:
+            values = _count_filled(results, selection, width)
+        return KpiResult(request, by, buckets, width, results, values, selection)
 
     def _compute_shares(
         self, request: RequestedKpi, parts: Sequence[tuple[Results, int]], numbers: Ints, width: int
@@ -247,6 +250,12 @@ def _count_shown(results: Results, selection: Selection, by: RequestedScope, wid
     flags = np.zeros(int(keys[-1]) // width + 1, dtype=np.bool_)
     flags[selection.numbers[(selection.numbers >= 0) & (selection.numbers < len(flags))]] = True
     return -(-values * int(np.count_nonzero(flags[keys // width])) // len(keys))
+
+
+def _count_filled(results: Results, selection: Selection, width: int) -> int:
+    """Return about how many values the rows of an answer have when each has all buckets."""
+    values_per_cell = -(-results.count_values() // max(len(results.keys), 1)) or 1
+    return len(selection.values) * width * values_per_cell
 
 
 def _follow(shown: Selection, every: Selection) -> Selection:

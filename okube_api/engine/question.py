@@ -172,6 +172,7 @@ class RequestedKpi:
     """One param: a KPI, its buckets and its scopes.
 
     position: of the param in the request, for messages.
+    fill: whether scope values have all buckets, also those without data.
     """
 
     kpi: Kpi
@@ -181,6 +182,7 @@ class RequestedKpi:
     temporals: bool
     scopes: tuple[RequestedScope, ...]
     position: int = 0
+    fill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

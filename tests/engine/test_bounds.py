@@ -4,6 +4,7 @@ import asyncio
 import threading
 import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +110,19 @@ async def test_cells_of_costs_are_counted_before_they_are_made(monkeypatch: pyte
     monkeypatch.setattr("okube_api.engine.evaluators.costs.np.tile", fail)
     with pytest.raises(TooManyValues, match="more than 7,000 values"):
         await evaluate(question, most_values=7000)
+
+
+async def test_filled_buckets_are_counted_before_they_are_made() -> None:
+    """Fill the days of sites that a filter names, of which only one has data."""
+    question = build_question("cost", [[f"{0:024x}"]])
+    requested = replace(question.requested_kpis[0], fill=True)
+    named = {Scope.SITES: question.places[PlaceRole.SITES]}
+    question = replace(question, requested_kpis=(requested,), named_values=named)
+    values = SITES * (DAYS + 1)
+    assert (await evaluate(question, most_values=values)).values == values
+    with pytest.raises(TooManyValues, match="param 0 \\('cost' by sites\\)"):
+        await evaluate(question, most_values=values - 1)
+    assert (await evaluate(replace(question, named_values={}), most_values=DAYS + 1)).values == DAYS + 1
 
 
 async def test_users_that_sites_repeat_are_counted_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,10 @@ class Param(StrictModel):
     all: bool = Field(True, description="Include the value over the whole period.")
     temporals: bool = Field(True, description="Include the value of each bucket.")
     globals: bool = Field(True, description="Include the value over everything that passes the filters.")
+    fill: bool = Field(
+        False,
+        description="Include every bucket for each value of a scope: 0 or null where it has no data, as in `globals`.",
+    )
     filters: Filters | None = Field(None, description=PARAM_FILTERS)
 
     def scope_options(self) -> Iterator[tuple[Scope, ScopeOption]]:
