@@ -29,6 +29,8 @@ APPLICATIONS = Collection(
 _MOST_LOADED = 1000  # names of applications
 _WATCHED_FIELDS: WatchedFields = {ChangeKind.TIMEZONE: ("timezone",), ChangeKind.SETTINGS: ("settings",)}
 
+_SETTINGS_OF_QUESTIONS = frozenset({"calendar", "country"})
+
 DEFAULTS: Json = {"timezone": "Europe/Paris", "currency": "EUR", "active": True}
 NEW_SETTINGS: Json = {"stays": NEW_STAYS.model_dump(by_alias=True, mode="json")}
 """Settings that differ from the defaults, which older applications have."""
@@ -94,16 +96,16 @@ class ApplicationRepository(Repository):
             return stored | fields | {"settings": change_settings(stored["settings"], fields.get("settings", {}))}
 
         def publish_around(before: Json, after: Json) -> AbstractAsyncContextManager[None]:
-            pair = _without_calendar(before), _without_calendar(after)
+            pair = _without_settings_of_questions(before), _without_settings_of_questions(after)
             changes = detect_changes(self.collection.name, _WATCHED_FIELDS, [pair])
             return self._changes.publish_around(document["_id"], changes)
 
         return await self.change(document, edit, precondition, publish_around)
 
 
-def _without_calendar(document: Json) -> Json:
-    """Return a document without the setting that facts do not depend on."""
-    settings = {name: value for name, value in document["settings"].items() if name != "calendar"}
+def _without_settings_of_questions(document: Json) -> Json:
+    """Return a document without the settings that only questions depend on, and no facts."""
+    settings = {name: value for name, value in document["settings"].items() if name not in _SETTINGS_OF_QUESTIONS}
     return document | {"settings": settings}
 
 

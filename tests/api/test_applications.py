@@ -33,6 +33,7 @@ SETTINGS: Json = {
         "ignoreJumps": True,
     },
     "presence": {"gapMinutes": 30, "dropoutSeconds": 300},
+    "country": None,
     "calendar": {"fiscalYearStart": None, "retail": None, "yearEnds": None, "weekStart": None},
 }
 
@@ -291,7 +292,7 @@ async def test_applications_are_created_with_a_calendar(platform: httpx.AsyncCli
     assert created["settings"]["stays"] == SETTINGS["stays"]
 
 
-async def test_facts_do_not_depend_on_the_calendar(server: Server, tenant: Tenant) -> None:
+async def test_facts_do_not_depend_on_calendar_and_country(server: Server, tenant: Tenant) -> None:
     published: list[tuple[str, ...]] = []
 
     @asynccontextmanager
@@ -303,7 +304,7 @@ async def test_facts_do_not_depend_on_the_calendar(server: Server, tenant: Tenan
     publisher.subscribe(listen)
     applications = ApplicationRepository(server.services.store, utc_now, publisher)
     document = await applications.get_by_id(tenant.id)
-    document = await applications.update(document, {"settings": {"calendar": NRF}})
+    document = await applications.update(document, {"settings": {"calendar": NRF, "country": "FR"}})
     assert published == []
     await applications.update(document, {"settings": {"calendar": {"retail": "4-4-5"}, "stays": {"gapMinutes": 9}}})
     assert published == [(ChangeKind.SETTINGS,)]
