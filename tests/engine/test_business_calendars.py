@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date
 from functools import cache
 from itertools import product
+from random import Random
 
 import pytest
 from okube_api.catalogue.geomarketing import GEO_MARKETING
@@ -29,7 +30,13 @@ from tests.engine.ask import ask, resolve_question
 from tests.engine.campaign_tenants import campaign_tenant
 from tests.engine.rendered import render_data
 from tests.engine.stores import Reading
-from tests.engine.strategies import CAMPAIGN_SCOPES
+from tests.engine.strategies import (
+    CAMPAIGN_SCOPES,
+    random_conversion_question,
+    random_geo_marketing_question,
+    random_period,
+    random_presence_question,
+)
 from tests.engine.tenants import tenant
 from tests.engine.walking_tenants import walking_tenant
 
@@ -105,6 +112,36 @@ async def test_conversion(reading: Reading, offset: int, scope: str) -> None:
             answers = await ask_conversion.ask(reader, truth, requested, question)
         for kpi, actual in zip(requested, answers, strict=True):
             assert actual == compute_conversion(truth, kpi, question), (kpi, question)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("seed", range(12))
+async def test_random_questions_with_filters(reading: Reading, seed: int) -> None:
+    random = Random(seed)
+    period = random_period(random, date(2020, 10, 1), 180, (0, 29, 120))
+    match seed % 3:
+        case 0:
+            truth = cached_tenant(1)
+            question = random_geo_marketing_question(truth, random, period, ("north", "south", "big"))
+            kpis = [kpi.name for kpi in GEO_MARKETING if question.scope in GEO_MARKETING_KPIS[kpi.name].scopes]
+        case 1:
+            truth = cached_walking_tenant(1)
+            question = random_presence_question(truth, random, period, ("north", "south", "big"))
+            kpis = [kpi.name for kpi in PRESENCE if question.scope in scopes(kpi.name)]
+        case _:
+            truth = campaign_tenant(1)
+            question, kpis = random_conversion_question(truth, random), list(CONVERSION_KPIS)
+    mode, granularity = random.choice(MODES)
+    question = replace(question, mode=mode, granularity=granularity, calendar=random.choice(CALENDARS))
+    requested = tuple(random.sample(kpis, min(len(kpis), 6)))
+    compute = (compute_geo_marketing, compute_presence, compute_conversion)[seed % 3]
+    async with reading(truth) as reader:
+        if seed % 3 == 2:
+            answers = await ask_conversion.ask(reader, truth, requested, question)
+        else:
+            answers = await ask(reader, truth, (Module.GEO_MARKETING, Module.PRESENCE)[seed % 3], requested, question)
+    for kpi, actual in zip(requested, answers, strict=True):
+        assert actual == compute(truth, kpi, question), (kpi, question)
 
 
 @pytest.mark.parametrize(
