@@ -26,9 +26,7 @@ from tests.by_hand.sessions import NEW_STAY_RULE, derive_stays
 from tests.by_hand.truth import Truth
 from tests.ingest.ingest_app import SECRET, get_fixed_time
 
-UNTIL = date(
-    2025, 1, 5
-)  # the last year has a leap day, two clock changes and the end of an ISO year
+UNTIL = date(2025, 1, 5)  # the last year has a leap day, two clock changes and the end of an ISO year
 DEEP = "OKUBE_FUZZ" in os.environ  # more events and all questions, which takes minutes to compute by hand
 SCALE = 0.01 if DEEP else 0.002
 Rows = dict[str, list[Json]]

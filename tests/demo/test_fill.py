@@ -13,7 +13,7 @@ from okube_api.demo.generator.visits import FOLLOW_UP_DAYS
 from okube_api.demo.generator.world import build_worlds
 from okube_api.store.conditions import EVERYTHING
 
-from tests.by_hand import conversion, geomarketing, presence
+from tests.by_hand import conversion, geomarketing, performance, presence
 from tests.by_hand.question import Question
 from tests.demo.filled_demo import DEEP, SCALE, UNTIL, FilledDemo, to_utc
 from tests.engine import ask_conversion
@@ -70,6 +70,14 @@ async def test_presence(demo: FilledDemo, question: Question) -> None:
         answers = await ask(reader, demo.truth, Module.PRESENCE, kpis, question)
     for kpi, answer in zip(kpis, answers, strict=True):
         assert answer == presence.presence(demo.truth, kpi, question), kpi
+
+
+@pytest.mark.parametrize("question", build_questions("sites", "globals", "channels"), ids=question_id)
+async def test_performance(demo: FilledDemo, question: Question) -> None:
+    async with demo.services.store.open_reader(demo.application) as reader:
+        answers = await ask(reader, demo.truth, Module.PERFORMANCE, tuple(performance.KPIS), question)
+    for kpi, answer in zip(performance.KPIS, answers, strict=True):
+        assert answer == performance.performance(demo.truth, kpi, question), kpi
 
 
 # -- the generator -----------------------------------------------------------------------------------------------
