@@ -134,9 +134,15 @@ def _school_tag(value: Any) -> str:
     return "@list" if isinstance(value, list) else "@false"
 
 
+def _check_false(value: bool) -> bool:
+    if value:
+        raise PydanticCustomError("enum", "{message}", {"message": "Use false, or a list of the zones A, B and C"})
+    return value
+
+
 SchoolHolidays = Annotated[
     Annotated[list[Literal["A", "B", "C"]], Field(min_length=1, max_length=3), Tag("@list")]
-    | Annotated[Literal[False], Tag("@false")],
+    | Annotated[bool, AfterValidator(_check_false), Tag("@false")],
     Discriminator(_school_tag),
     Field(
         description="France: a list keeps the days on which one of these zones is on holiday, false the days on which "
