@@ -22,6 +22,7 @@ from okube_api.engine.calendar import Period
 from okube_api.engine.kpi_results import KpiResult
 from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.question import Question
+from okube_api.engine.rollup_versions import CompleteFacts, with_complete_facts
 from okube_api.engine.row_conditions import RowCondition, select_rows
 from okube_api.engine.run import EngineAnswer
 from okube_api.store.conditions import EVERYTHING, Between, Condition, OneOf
@@ -34,6 +35,7 @@ HasPings = Callable[[Reader, Period], Awaitable[bool]]
 """Returns whether there are pings in a period, wherever they are."""
 
 _QUALIFIERS: Mapping[tuple[str, str | int], str] = {
+    ("attributed", 0): "unattributed ",
     ("attributed", 1): "attributed ",
     ("channel", "offline"): "offline ",
     ("channel", "online"): "online ",
@@ -51,7 +53,7 @@ _PLACES = {
 
 
 async def explain_empty_params(
-    question: Question, answer: EngineAnswer, reader: Reader, has_pings: HasPings
+    question: Question, answer: EngineAnswer, reader: Reader, has_pings: HasPings, complete_facts: CompleteFacts
 ) -> tuple[Note, ...]:
     """Return notes on why params have no values: each note once; none when all params have values.
 
@@ -66,6 +68,7 @@ async def explain_empty_params(
         for request in empty
         for term in _list_decisive_terms(question.value_of(request.kpi), request.scopes[0].scope)
     )
+    question = await with_complete_facts(question, reader, complete_facts)
     finder = _ReasonFinder(question, answer, reader, has_pings)
     notes: dict[Note, None] = {}
     try:
@@ -102,12 +105,14 @@ def _list_decisive_terms(value: Value, scope: Scope) -> Iterator[Term]:
 class _NearestDays:
     """Whether rows exist in the period, and the ordinals of the last day before and of the first day after it.
 
-    The other days are not looked for when there are rows in the period.
+    is_complete: whether all other days were looked at: not when there are rows in the period, nor before the rollups
+        of an older version are rebuilt.
     """
 
     in_period: bool
     before: int | None = None
     after: int | None = None
+    is_complete: bool = False
 
 
 class _ReasonFinder:
@@ -187,7 +192,7 @@ class _ReasonFinder:
                 yield self._note_days(NoteCode.NO_EVENTS, outcomes, outcome_days)
                 return
         if not touch_days.in_period:
-            message = f"There are no touches of any campaign {self._describe_period()}. {_describe_days(touch_days)}"
+            message = f"There are no touches of any campaign {self._describe_period()}.{_describe_days(touch_days)}"
             yield Note(NoteCode.NO_TOUCHES, message)
         else:
             rows, period = _describe_rows(outcomes), self._describe_period()
@@ -216,27 +221,29 @@ class _ReasonFinder:
         return self._days[key]
 
     async def _read_days(self, fact: Fact, where: Condition, columns: frozenset[str]) -> _NearestDays:
-        """Read the nearest days: first in the months around the period, then further away by month."""
+        """Read the nearest days: first in the months of the period, then further away by month."""
         daily, monthly = self._choose_tables(fact, columns)
         period = self._question.period
         first_month, last_month = month_number(period.first), month_number(period.last)
         around = where & Between("part", first_day("month", first_month), first_day("month", last_month + 1) - 1)
         inside = where & Between("part", period.first, period.last)
         if await self._read_extreme(daily, inside, Count("n")):
-            return _NearestDays(True)
+            return _NearestDays(in_period=True)
+        if monthly is None:
+            return _NearestDays(in_period=False)
         before = await self._read_extreme(daily, around & Between("part", None, period.first - 1), Max("day", "n"))
         after = await self._read_extreme(daily, around & Between("part", period.last + 1, None), Min("day", "n"))
-        if before is None and monthly is not None:
+        if before is None:
             earlier = where & Between("part", None, first_month - 1)
             month = await self._read_extreme(monthly, earlier, Max("month", "n"))
             if month is not None:
                 before = await self._read_extreme(daily, where & _in_month(month), Max("day", "n"))
-        if after is None and monthly is not None:
+        if after is None:
             later = where & Between("part", last_month + 1, None)
             month = await self._read_extreme(monthly, later, Min("month", "n"))
             if month is not None:
                 after = await self._read_extreme(daily, where & _in_month(month), Min("day", "n"))
-        return _NearestDays(False, before, after)
+        return _NearestDays(False, before, after, is_complete=True)
 
     async def _read_extreme(self, table: Table, where: Condition, measure: Count | Max | Min) -> int | None:
         rows = await self._reader.aggregate(Aggregate(table, where, (), (measure,)))
@@ -244,7 +251,7 @@ class _ReasonFinder:
         return value
 
     def _choose_tables(self, fact: Fact, columns: frozenset[str]) -> tuple[Table, Table | None]:
-        """Return the smallest tables by day and by month that have these columns; the fact itself if no rollup has."""
+        """Return the smallest rollups by day and by month that have these columns; the fact alone if none has."""
         is_complete = fact.name in self._question.complete_facts
 
         def is_usable(grain: Grain) -> bool:
@@ -262,7 +269,7 @@ class _ReasonFinder:
     # -- messages ----------------------------------------------------------------------------------------------
 
     def _note_days(self, code: NoteCode, slice_: Slice, days: _NearestDays) -> Note:
-        message = f"There are no {_describe_rows(slice_)} {self._describe_period()}. {_describe_days(days)}"
+        message = f"There are no {_describe_rows(slice_)} {self._describe_period()}.{_describe_days(days)}"
         return Note(code, message)
 
     def _note_filters(self, slice_: Slice) -> Note:
@@ -307,11 +314,14 @@ def _describe_rows(slice_: Slice) -> str:
 
 
 def _describe_days(days: _NearestDays) -> str:
+    """Return the sentence on other days, after a space; an empty text if not all days were looked at."""
+    if not days.is_complete:
+        return ""
     before, after = (None if day is None else to_date(day).isoformat() for day in (days.before, days.after))
     if before and after:
-        return f"The last before are of {before}, the first after of {after}."
+        return f" The last before are of {before}, the first after of {after}."
     if before:
-        return f"The last ones are of {before}."
+        return f" The last ones are of {before}."
     if after:
-        return f"The first ones are of {after}."
-    return "There are none on other days either."
+        return f" The first ones are of {after}."
+    return " There are none on other days either."

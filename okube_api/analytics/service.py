@@ -220,7 +220,7 @@ class Analytics:
                 values_before=sum(each.answer.values for each in answered),
                 in_thread=in_thread,
             )
-            notes = await explain_empty_params(question, engine_answer, reader, self._has_pings)
+            notes = await explain_empty_params(question, engine_answer, reader, self._has_pings, self._complete_facts)
             engine_answer = replace(engine_answer, notes=(*engine_answer.notes, *notes))
             answered.append(AnsweredQuestion(question, engine_answer))
         return answered

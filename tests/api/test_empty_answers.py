@@ -10,10 +10,11 @@ pytestmark = pytest.mark.anyio
 
 FIRST, LAST = "of 2024-02-01", "of 2024-05-05"
 MARCH = {"from": "2024-03-01", "to": "2024-03-31"}
-GEO, CONVERSION, PRESENCE = (
+GEO, CONVERSION, PRESENCE, PERFORMANCE = (
     "/studies/study/geo-marketing/analytics",
     "/conversions/levers/analytics",
     "/presence/analytics",
+    "/performance/analytics",
 )
 
 
@@ -255,6 +256,28 @@ async def test_notes_on_presence(tenant: Tenant) -> None:
         notes = await read_notes(tenant, PRESENCE, kpi, period=april, equipments=True)
         message = f"There are no {rows} at the sites of the question from 2024-04-01 to 2024-04-30. "
         assert notes == {"no_events": f"{message}The last ones are of 2024-03-05."}
+
+
+# -- all visits and purchases ----------------------------------------------------------------------------------------
+
+
+async def test_notes_on_store_performance(visited: Tenant) -> None:
+    april = {"from": "2024-04-01", "to": "2024-04-30"}
+    at_sites = "at the sites of the question from 2024-04-01 to 2024-04-30."
+    assert await read_notes(visited, PERFORMANCE, "visits", "visitors", "attributedShare", period=april) == {
+        "no_events": f"There are no visits and purchases {at_sites} The last ones are of 2024-03-05."
+    }
+    assert await read_notes(visited, PERFORMANCE, "sales", "averageBasket", "basketDistribution", period=april) == {
+        "no_events": f"There are no purchases {at_sites} There are none on other days either."
+    }
+    assert await read_notes(visited, PERFORMANCE, "visits", "unattributedVisits", "conversionRate") == {}
+    assert list(await read_notes(visited, PERFORMANCE, "visits", filters={"channels": ["online"]})) == [
+        "filters_keep_none"
+    ]
+    purchase = "anne,here,2024-03-05T10:00:00Z,12.50,1"
+    await ingest(visited, "purchases", "user,site,at,amount,order", purchase)
+    assert await read_notes(visited, PERFORMANCE, "sales", "averageBasket") == {}
+    assert list(await read_notes(visited, PERFORMANCE, "refunds")) == []
 
 
 # -- every answer ----------------------------------------------------------------------------------------------------

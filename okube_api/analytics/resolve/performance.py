@@ -5,7 +5,13 @@ from collections import ChainMap
 from okube_api.analytics.alternatives import PartFilters, RequestFilters
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.param_groups import ParamGroup, PlacedFilters
-from okube_api.analytics.places import list_named, read_value_filters, resolve_weekdays, select_places
+from okube_api.analytics.places import (
+    explain_absence,
+    list_named,
+    read_value_filters,
+    resolve_weekdays,
+    select_places,
+)
 from okube_api.analytics.requested_kpis import read_requested_kpis
 from okube_api.analytics.scope import QuestionScope
 from okube_api.catalogue.performance import MOST_SITES, SHARED_VISITORS
@@ -38,6 +44,7 @@ async def resolve_performance(
         currency=scope.application.currency,
         calendar=scope.calendar,
         weekdays=resolve_weekdays(group.filters),
+        absent_places=explain_absence(places, scope),
         named_values={Scope.SITES: sites.named, Scope.CHANNELS: list_named(channels)},
         labels=ChainMap(sites.candidates.labels, _CHANNEL_LABELS),
     )
