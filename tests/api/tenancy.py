@@ -107,6 +107,9 @@ ROWS: dict[str, Row] = {
     f"{UNDER}/presence/analytics": question("attendance", sites="site", equipments="equipment"),
     "/sites/{site}/presence/analytics": question("attendance", equipments="equipment"),
     f"{UNDER}/sites/{{site}}/presence/analytics": question("attendance", equipments="equipment"),
+    f"{UNDER}/performance/analytics": question("visits", sites="site"),
+    "/sites/{site}/performance/analytics": question("visits"),
+    f"{UNDER}/sites/{{site}}/performance/analytics": question("visits"),
 }
 
 CONSTANT = {"kind": ["areas"]}
