@@ -2,33 +2,34 @@
 
 from collections.abc import Iterator
 
+from okube_api.analytics.directory import Directory
 from okube_api.analytics.param_groups import ParamGroup
-from okube_api.analytics.schemas.parts import ScopeOption
+from okube_api.analytics.requested_dimensions import Groupings, load_groupings, read_by, read_scope
 from okube_api.analytics.schemas.query import Param
 from okube_api.catalogue.kpi import Kpi, Module
 from okube_api.catalogue.registry import BY_NAME
-from okube_api.catalogue.scopes import ATTRIBUTES, Scope
+from okube_api.catalogue.scopes import Scope
 from okube_api.engine.calendar import Granularity, Mode
+from okube_api.engine.dimensions import Dimension
 from okube_api.engine.fiscal_calendar import BusinessCalendar
-from okube_api.engine.question import RequestedKpi, RequestedScope, request_scope
+from okube_api.engine.groupings import find_grouping_problem
+from okube_api.engine.question import GLOBAL_SCOPE, RequestedKpi, RequestedScope
 from okube_api.errors import Impossible
 
-_DEFAULT_PROPERTIES = {
-    **dict.fromkeys(ATTRIBUTES, ("code",)),
-    **dict.fromkeys((Scope.EXTRAS, Scope.CHANNELS), ("name",)),
-}
 
-
-def read_requested_kpis(group: ParamGroup, calendar: BusinessCalendar) -> tuple[RequestedKpi, ...]:
+async def read_requested_kpis(
+    group: ParamGroup, calendar: BusinessCalendar, directory: Directory
+) -> tuple[RequestedKpi, ...]:
     """Return the KPIs that the params of a group request.
 
     calendar: of the application.
-    Raise Impossible, with a pointer, for a scope that the KPI does not have, for a granularity that the calendar does
-    not have, and for params that request nothing.
+    Raise Impossible, with a pointer, for a scope or an option that the KPI does not have, for a granularity that the
+    calendar does not have, and for params that request nothing.
     """
+    groupings = await load_groupings([param for _, param in group.params], directory)
     for index, param in group.params:
         _check_granularity(Granularity(param.granularity), calendar, index)
-    return tuple(_read_param(group.module, param, index) for index, param in group.params)
+    return tuple(_read_param(group.module, param, index, groupings) for index, param in group.params)
 
 
 def _check_granularity(granularity: Granularity, calendar: BusinessCalendar, index: int) -> None:
@@ -41,9 +42,9 @@ def _check_granularity(granularity: Granularity, calendar: BusinessCalendar, ind
         raise Impossible.at("body", f"/params/{index}/granularity", message)
 
 
-def _read_param(module: Module, param: Param, index: int) -> RequestedKpi:
+def _read_param(module: Module, param: Param, index: int, groupings: Groupings) -> RequestedKpi:
     kpi = BY_NAME[module][param.kpi]
-    scopes = tuple(_read_scopes(param, kpi, index))
+    scopes = tuple(_read_scopes(param, kpi, index, groupings))
     pointer = f"/params/{index}"
     if not scopes:
         message = f"Param {index} requests no scope. Set 'globals' or another scope of the KPI to true."
@@ -63,24 +64,16 @@ def _read_param(module: Module, param: Param, index: int) -> RequestedKpi:
     )
 
 
-def _read_scopes(param: Param, kpi: Kpi, index: int) -> Iterator[RequestedScope]:
+def _read_scopes(param: Param, kpi: Kpi, index: int, groupings: Groupings) -> Iterator[RequestedScope]:
+    pointer, has_change = f"/params/{index}", False
     for scope, option in param.scope_options():
         if option is False:
             continue
-        if scope is not Scope.GLOBALS and scope not in kpi.scopes:
-            scopes = ", ".join((Scope.GLOBALS, *kpi.scopes))
-            message = f"KPI '{kpi.name}' has no scope '{scope}'. Use one of: {scopes}."
-            raise Impossible.at("body", f"/params/{index}/{scope}", message)
-        yield _read_option(scope, option)
-
-
-def _read_option(scope: Scope, option: ScopeOption) -> RequestedScope:
-    if isinstance(option, bool):
-        return request_scope(scope, properties=_DEFAULT_PROPERTIES.get(scope, ("_id",)))
-    is_sorted = option.sort is not None or option.limit is not None  # a limit alone sorts by `-all`
-    return request_scope(
-        scope,
-        properties=tuple(option.properties),
-        descending=option.sort != "all" if is_sorted else None,
-        limit=option.limit,
-    )
+        if scope is Scope.GLOBALS:
+            yield GLOBAL_SCOPE
+            continue
+        if (problem := find_grouping_problem(kpi, (Dimension(scope),))) is not None:
+            raise Impossible.at("body", f"{pointer}/{scope}", problem)
+        yield read_scope(scope, option, kpi, f"{pointer}/{scope}", has_change=has_change)
+    if param.by is not None:
+        yield read_by(param, kpi, groupings, f"{pointer}/by", has_change=has_change)

@@ -17,7 +17,7 @@ from okube_api.engine.pathsets import PartnerNumbers, expand_path_sets
 from okube_api.engine.plan import Need, Pass
 from okube_api.engine.question import Question
 from okube_api.engine.row_conditions import get_scope_column
-from okube_api.engine.text_columns import ValuesByCode, drop_duplicate_pairs, encode_texts
+from okube_api.engine.text_columns import ValuesByCode, encode_texts
 from okube_api.engine.value_numbers import PairNumbers, ValueNumbers
 from okube_api.store.arrays import Flags, Ints
 from okube_api.store.exact_integers import Numerators, from_arrow, multiply
@@ -114,15 +114,15 @@ class RowReader:
             if by_campaign and (value is None or not self.keeps_campaign(value)):
                 lists.append([])
                 continue
-            numbers = [
-                [
-                    self.levels[level].number(name)
-                    for name in self.dimensions[level].list_values(value, self.question.campaigns)
-                ]
-                for level in levels
-            ]
+            numbers = [self._number_level(level, value) for level in levels]
             lists.append(numbers[0] if len(numbers) == 1 else self._number_products(numbers))
         return ValuesByCode.from_lists(lists)
+
+    def _number_level(self, level: int, value: str | None) -> list[int]:
+        names = self.dimensions[level].list_values(value, self.question.campaigns)
+        if self.pairs is not None and level == 1:
+            return self.pairs.number_inner(names)
+        return [self.levels[level].number(name) for name in names]
 
     def keeps_campaign(self, campaign: str) -> bool:
         """Return whether a campaign passes the filters on campaigns, levers and extras."""
@@ -141,8 +141,8 @@ class RowReader:
         assert self.pairs is not None
         products = np.array(list(iterate_products(numbers)), dtype=np.int64).reshape(-1, _MOST_DIMENSIONS)
         pairs = self.pairs.number_pairs(products[:, 0], products[:, 1])
-        distinct: list[int] = (np.unique(pairs[pairs >= 0]) if self.pairs.is_rest else pairs).tolist()
-        return distinct
+        numbers_of_pairs: list[int] = pairs[pairs >= 0].tolist()
+        return numbers_of_pairs
 
     def _select_rows(self, need: Need, number: int, columns: Columns) -> TermRows:
         """Return the rows of a pass that have the values of `described_by` of the need's slice."""
@@ -217,8 +217,7 @@ class RowReader:
         pairs = self.combine(levels[0], numbers, scope_values[positions])
         if self.pairs is None or not self.pairs.is_rest:
             return rows, pairs
-        rows, pairs = rows[pairs >= 0], pairs[pairs >= 0]
-        return drop_duplicate_pairs(rows, pairs, int(pairs.max(initial=-1)) + 1)
+        return rows[pairs >= 0], pairs[pairs >= 0]
 
     @cached_property
     def _selected_campaigns(self) -> frozenset[str] | None:

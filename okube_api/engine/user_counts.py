@@ -23,7 +23,7 @@ from okube_api.store.arrays import Flags, Ints
 from okube_api.store.exact_integers import concatenate_numbers
 from okube_api.threads import check_stopped
 
-_USER_BITS = 32
+USER_BITS = 32
 
 
 class UserEvaluator:
@@ -43,12 +43,8 @@ class UserEvaluator:
         denominator = WEIGHT_UNIT if weighted else 1
         if not self._attributes:
             return sum_by_cell(*self._count_by_row(terms, weighted), denominator, not weighted)
-        cells, weights = [], []
-        for batch in self.distinct_users(terms):
-            batch_cells, positions = self.locate_users(batch)
-            cells.append(batch_cells)
-            weights.append(self.weights(terms[0], batch)[positions])
-        return sum_by_cell(concatenate_numbers(cells), concatenate_numbers(weights), denominator, not weighted)
+        cells, users = self.locate_distinct_users(terms)
+        return sum_by_cell(cells, self.weights_of(terms[0], users), denominator, not weighted)
 
     def distinct_users(self, terms: Iterable[UserSet]) -> Iterator[UserGroups]:
         """Yield the distinct users of the union of sets, in batches; `locate_users` gives their cells."""
@@ -56,6 +52,19 @@ class UserEvaluator:
             for batch in merge_groups(groups):
                 check_stopped()
                 yield batch
+
+    def locate_distinct_users(self, terms: Iterable[UserSet]) -> tuple[Ints, Numbers]:
+        """Return the distinct users of the union of sets by cell: the cell of each, and the user."""
+        cells, users = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint32)]
+        for batch in self.distinct_users(terms):
+            batch_cells, positions = self.locate_users(batch)
+            cells.append(batch_cells)
+            users.append(batch.users[positions])
+        all_cells, all_users = np.concatenate(cells), np.concatenate(users)
+        if not self.has_repeats:
+            return all_cells, all_users
+        keys = np.unique((all_cells << USER_BITS) | all_users.astype(np.int64))
+        return keys >> USER_BITS, (keys & (2**USER_BITS - 1)).astype(np.uint32)
 
     def memberships(self, terms: Iterable[UserSet], items: ValueNumbers | None = None) -> list[UserGroups]:
         """Return the users of each row: by bucket, then for the whole period.  A user can be in several rows.
@@ -83,11 +92,11 @@ class UserEvaluator:
         batches = [batch for keys in cells for batch in merge_groups(replace(members, keys=keys * size + numbers))]
         return batches, size
 
-    def locate_users(self, groups: UserGroups, *, is_merged: bool = True) -> tuple[Ints, Ints | slice]:
+    def locate_users(self, groups: UserGroups) -> tuple[Ints, Ints | slice]:
         """Return cells of the users of groups from `distinct_users` or `memberships`, and the position of each user.
 
-        Users who are left out have no cell, those with several values of a dimension have several.
-        is_merged: whether a user is in a cell once, even if groups that have the user become one cell.
+        Users who are left out have no cell, those with several values of a dimension have several.  If `has_repeats`, a
+        user can be in a cell several times.
         """
         cells, width = groups.key_of_user, self._reader.width
         positions: Ints | None = None  # of all users
@@ -103,16 +112,11 @@ class UserEvaluator:
                 scope_values = None if scope_values is None else scope_values[chosen]
             scope_values = values if scope_values is None else self._reader.combine(level, values, scope_values)
             cells = scope_values * width + buckets
-        pairs = self._reader.pairs
-        if not self._attributes or pairs is None or not pairs.is_rest:
+        if not self.has_repeats:
             return cells, slice(None) if positions is None else positions
         is_included = cells >= 0
         positions = np.flatnonzero(is_included) if positions is None else positions[is_included]
         cells = cells[is_included]
-        if is_merged:
-            keys = (cells << _USER_BITS) | groups.users[positions].astype(np.int64)
-            _, first = np.unique(keys, return_index=True)
-            cells, positions = cells[first], positions[first]
         return cells, positions
 
     def weights(self, term: Term, groups: UserGroups) -> Ints:
@@ -177,6 +181,11 @@ class UserEvaluator:
                 attribute = self.panel.attribute(ATTRIBUTES[dimension.scope])
                 levels.append((level, attribute, self._reader.number_values((level,), (*attribute.names, None))))
         return tuple(levels)
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether groups of rows become one cell, because they are all that is not shown of a value."""
+        return bool(self._attributes) and self._reader.pairs is not None and self._reader.pairs.is_rest
 
     @property
     def _has_row_level(self) -> bool:

@@ -41,22 +41,23 @@ class PairNumbers:
     """Numbers pairs of an outer and an inner value.
 
     outer, inner: number the values of each.
-    shown: if given, by outer value the inner values that are shown.  These pairs are left out then, and so are those of
-        other outer values; what remains of an outer value gets the number of that value.
+    shown: if given, by outer value the inner values that are shown, and pairs are of what remains: a pair of an outer
+        value and a set of inner values has the number of the outer value if it shows some of these values not.  Sets
+        have numbers of their own then, because a row with several values that are not shown remains only once.
     """
 
     def __init__(self, shown: Mapping[str, Collection[str]] | None = None) -> None:
         self.outer, self.inner = ValueNumbers(), ValueNumbers()
         self._keys = np.zeros(0, dtype=np.int64)  # known pairs, packed, ascending, with the number of each
         self._numbers = np.zeros(0, dtype=np.int64)
-        self._shown: Ints | None = None
-        self._outer_count = 0
-        if shown is not None:
-            pairs = [(self.outer.number(outer), self.inner.number(value)) for outer in shown for value in shown[outer]]
-            self._shown = np.array(sorted((outer << _INNER_BITS) | inner for outer, inner in pairs), dtype=np.int64)
-            for value in shown:
-                self.outer.number(value)
-            self._outer_count = len(shown)
+        self._shown = None if shown is None else {self.outer.number(value): shown[value] for value in shown}
+        self._sets: dict[tuple[str, ...], int] = {}
+
+    def number_inner(self, values: tuple[str, ...]) -> list[int]:
+        """Return the numbers of inner values that a row has together; of what remains, the number of the set."""
+        if self._shown is None:
+            return [self.inner.number(value) for value in values]
+        return [self._sets.setdefault(values, len(self._sets))] if values else []
 
     @property
     def is_rest(self) -> bool:
@@ -66,8 +67,7 @@ class PairNumbers:
     def number_pairs(self, outer: Ints, inner: Ints) -> Ints:
         """Return the number of each pair of numbers; -1 for those that are left out."""
         if self._shown is not None:
-            is_shown = np.isin((outer << _INNER_BITS) | inner, self._shown)
-            return np.where(is_shown | (outer >= self._outer_count), -1, outer)
+            return self._number_rest(outer, inner)
         distinct, codes = self._find_distinct(outer, inner)
         new = distinct[~np.isin(distinct, self._keys, assume_unique=True)]
         if len(new):
@@ -78,6 +78,17 @@ class PairNumbers:
         numbers_of_pairs: Ints = self._numbers[np.searchsorted(self._keys, distinct)][codes]
         return numbers_of_pairs
 
+    def _number_rest(self, outer: Ints, sets: Ints) -> Ints:
+        assert self._shown is not None
+        values_of_set = list(self._sets)
+        pairs, codes = self._find_distinct(outer, sets)
+        numbers = np.full(len(pairs), -1, dtype=np.int64)
+        for position, (value, number) in enumerate(zip(*_unpack(pairs), strict=True)):
+            shown = self._shown.get(value)
+            if shown is not None and any(inner not in shown for inner in values_of_set[number]):
+                numbers[position] = value
+        return numbers[codes]
+
     def list_pairs(self) -> tuple[Ints, Ints]:
         """Return the numbers of the outer and of the inner value of each pair, by the pair's number."""
         keys = np.empty(len(self._keys), dtype=np.int64)
@@ -86,7 +97,7 @@ class PairNumbers:
 
     def _find_distinct(self, outer: Ints, inner: Ints) -> tuple[Ints, Ints]:
         """Return the distinct packed pairs, ascending, and the position of each pair's in them."""
-        inner_count = len(self.inner.values)
+        inner_count = len(self.inner.values) if self._shown is None else len(self._sets)
         size = len(self.outer.values) * inner_count
         if size > min(_MOST_DENSE, 64 * len(outer) + 1000):
             return np.unique((outer << _INNER_BITS) | inner, return_inverse=True)
@@ -98,3 +109,7 @@ class PairNumbers:
         positions[present] = np.arange(len(present))
         outer_numbers, inner_numbers = np.divmod(present, max(inner_count, 1))
         return (outer_numbers << _INNER_BITS) | inner_numbers, positions[codes]
+
+
+def _unpack(pairs: Ints) -> tuple[list[int], list[int]]:
+    return (pairs >> _INNER_BITS).tolist(), (pairs & ((1 << _INNER_BITS) - 1)).tolist()

@@ -45,7 +45,7 @@ async def resolve_conversion(
     group: ParamGroup, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
 ) -> Question:
     """Return the question about the campaigns and sites of an application.  See `modules.Resolver`."""
-    requested_kpis = read_requested_kpis(group, scope.calendar)
+    requested_kpis = await read_requested_kpis(group, scope.calendar, directory)
     terms = list(_list_terms(requested_kpis))
     sites = await select_places(group.filters, scope, directory, Scope.SITES)
     places = {PlaceRole.SITES: sites}

@@ -28,7 +28,7 @@ async def resolve_geo_marketing(
     group: ParamGroup, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
 ) -> Question:
     """Return the question about the sites and POIs of a study.  See `modules.Resolver`."""
-    requested_kpis = read_requested_kpis(group, scope.calendar)
+    requested_kpis = await read_requested_kpis(group, scope.calendar, directory)
     sites = await select_places(group.filters, scope, directory, Scope.SITES)
     pois = await select_places(group.filters, scope, directory, Scope.POIS)
     places = {PlaceRole.SITES: sites, PlaceRole.POIS: pois}

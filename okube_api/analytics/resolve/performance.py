@@ -27,7 +27,7 @@ async def resolve_performance(
     group: ParamGroup, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
 ) -> Question:
     """Return the question about the visits and purchases at the sites of an application.  See `modules.Resolver`."""
-    requested_kpis = read_requested_kpis(group, scope.calendar)
+    requested_kpis = await read_requested_kpis(group, scope.calendar, directory)
     sites = await select_places(group.filters, scope, directory, Scope.SITES)
     _check_number_of_sites(requested_kpis, len(sites.ids))
     places = {PlaceRole.SITES: sites}

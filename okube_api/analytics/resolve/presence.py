@@ -27,7 +27,7 @@ async def resolve_presence(
     group: ParamGroup, scope: QuestionScope, period: Period, uplift: bool, directory: Directory
 ) -> Question:
     """Return the question about the sites of an application and their equipments.  See `modules.Resolver`."""
-    requested_kpis = read_requested_kpis(group, scope.calendar)
+    requested_kpis = await read_requested_kpis(group, scope.calendar, directory)
     sites = await select_places(group.filters, scope, directory, Scope.SITES)
     places = {PlaceRole.SITES: sites}
     request_filters = await RequestFilters.load(group.filters, period, scope, directory, places)

@@ -9,6 +9,7 @@ from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 
 MAX_VALUES = 10_000
+MAX_NAME = 300
 
 
 class StrictModel(BaseModel):
@@ -63,12 +64,43 @@ def make_kpi_schema(module: Module) -> WithJsonSchema:
 # -- scopes ----------------------------------------------------------------------------------------------------
 
 
-class SortOptions(StrictModel):
-    """The order and the number of the values of a scope."""
+class NumberBounds(StrictModel):
+    """Bounds of a number."""
 
-    sort: Literal["all", "-all"] | None = Field(None, description="Sort by the `all` value; ties by identifier.")
+    gt: float | None = Field(None, description="Greater than.")
+    gte: float | None = Field(None, description="Greater than or equal to.")
+    lt: float | None = Field(None, description="Less than.")
+    lte: float | None = Field(None, description="Less than or equal to.")
+
+
+class Having(StrictModel):
+    """Which values to return, by their numbers."""
+
+    all: NumberBounds = Field(description="Bounds of the `all` value; of an object, of what it is sorted by.")
+
+
+class SortOptions(StrictModel):
+    """Which values of a scope to return, in which order."""
+
+    sort: Literal["all", "-all", "change", "-change"] | None = Field(
+        None,
+        description="Sort by the `all` value, or by its change since the first of the periods of `compare`; ties by "
+        "identifier.",
+    )
     limit: int | None = Field(
         None, ge=1, description="Return the first values only; sorted by `-all` when `sort` is absent."
+    )
+    having: Having | None = Field(None, description="Return only values within bounds, before `sort` and `limit`.")
+    has_remainder: bool = Field(
+        False,
+        alias="others",
+        description="Return one more entry, `others`: everything that `limit` and `having` leave out, computed "
+        "from its rows.",
+    )
+    share: bool = Field(
+        False,
+        description="Return `share` beside `all`: the share of the whole; for distinct users, of all users. Not for "
+        "ratios, averages and objects.",
     )
 
 
@@ -133,6 +165,16 @@ class ChannelOptions(PropertyOptions):
     properties: list[Literal["name"]] = Field(["name"], min_length=1)
 
 
+class GroupingOptions(PropertyOptions):
+    """One of the dimensions of `by`, with its options."""
+
+    of: str = Field(max_length=MAX_NAME, description="A scope or a grouping, as in `by`.", examples=["sites"])
+    properties: list[Literal["_id", "key", "name", "code"]] = Field([], min_length=1)
+    digits: int | None = Field(
+        None, ge=1, le=20, description="For `sites.postalCode`: group by the first characters only."
+    )
+
+
 # The JSON type is the discriminator, so that an error is about the form that was sent, not about both forms.
 def _scope_option_tag(value: Any) -> str:
     return "@options" if isinstance(value, dict | BaseModel) else "@boolean"
@@ -144,6 +186,17 @@ ByResource = Annotated[_Flag | Annotated[ResourceOptions, Tag("@options")], _BY_
 ByArea = Annotated[_Flag | Annotated[AreaOptions, Tag("@options")], _BY_OPTION_TYPE]
 ByExtra = Annotated[_Flag | Annotated[ExtraOptions, Tag("@options")], _BY_OPTION_TYPE]
 ByChannel = Annotated[_Flag | Annotated[ChannelOptions, Tag("@options")], _BY_OPTION_TYPE]
+
+
+def _grouping_tag(value: Any) -> str:
+    return "@options" if isinstance(value, dict | BaseModel) else "@name"
+
+
+ByGrouping = Annotated[
+    Annotated[str, Field(max_length=MAX_NAME), Tag("@name")] | Annotated[GroupingOptions, Tag("@options")],
+    Discriminator(_grouping_tag),
+]
+"""A dimension of `by`: its name, or an object with its name and options."""
 ScopeOption = bool | ResourceOptions | AreaOptions | ExtraOptions | ChannelOptions
 
 # -- filters ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, get_args
 from pydantic import ConfigDict, Field, model_validator
 
 from okube_api.analytics.schemas.filters import Filters, drop_empty_filters, find_unavailable_filters
-from okube_api.analytics.schemas.parts import GranularityName, ScopeOption, StrictModel
+from okube_api.analytics.schemas.parts import ByGrouping, GranularityName, ScopeOption, StrictModel
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.scopes import Scope
 from okube_api.errors import Fault, Impossible
@@ -31,6 +31,15 @@ class Param(StrictModel):
     all: bool = Field(True, description="Include the value over the whole period.")
     temporals: bool = Field(True, description="Include the value of each bucket.")
     globals: bool = Field(True, description="Include the value over everything that passes the filters.")
+    by: list[ByGrouping] | None = Field(
+        None,
+        min_length=1,
+        max_length=2,
+        description="One or two groupings, the outer one first: a scope, or what resources are grouped by, such as "
+        "`sites.tags`, `sites.attributes.region`, `campaigns.provider`, `extras.segment`, `pois.type`. An object has "
+        "the name in `of`, and options.",
+        examples=[["sites.attributes.region", {"of": "sites", "properties": ["name"], "limit": 10, "others": True}]],
+    )
     fill: bool = Field(
         False,
         description="Include every bucket for each value of a scope: 0 or null where it has no data, as in `globals`.",

@@ -53,7 +53,7 @@ def _(value: Affinity, evaluator: Evaluator) -> Results:
         if not by_area:
             cells, weights = weigh(replace(groups, keys=bucket))
             return cells * size + item, weights
-        cells, positions = evaluator.users.locate_users(replace(groups, keys=bucket), is_merged=False)
+        cells, positions = evaluator.users.locate_users(replace(groups, keys=bucket))
         items_of_users = np.repeat(item, groups.lengths)[positions]
         return cells * size + items_of_users, evaluator.users.weights(value.visitors, groups)[positions]
 

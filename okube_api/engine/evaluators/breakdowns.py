@@ -13,7 +13,7 @@ from okube_api.engine.grid import Grid, sum_by_cell
 from okube_api.engine.results import ItemResults, Leaf, Results, build_leaves, find_label, round_amounts, round_ratios
 from okube_api.engine.value_numbers import ValueNumbers
 from okube_api.store.arrays import Ints
-from okube_api.store.exact_integers import concatenate_numbers, sum_all
+from okube_api.store.exact_integers import sum_all
 
 
 @evaluate.register
@@ -21,15 +21,11 @@ def _(value: AttributeBreakdown, evaluator: Evaluator) -> Results:
     assert value.users.attribute is not None
     attribute = evaluator.users.panel.attribute(value.users.attribute)
     size = len(attribute.names) + 1
-    keys, numbers = [], []
-    for batch in evaluator.users.distinct_users((value.users,)):
-        cells, positions = evaluator.users.locate_users(batch)
-        codes = attribute.codes_of(batch.users)[positions]
-        keys.append(cells * size + np.where(codes < 0, size - 1, codes))
-        numbers.append(evaluator.users.weights(value.users, batch)[positions])
+    cells, users = evaluator.users.locate_distinct_users((value.users,))
+    codes = attribute.codes_of(users)
+    keys, numbers = cells * size + np.where(codes < 0, size - 1, codes), evaluator.users.weights_of(value.users, users)
     weighted = evaluator.question.is_weighted(value.users)
-    denominator = WEIGHT_UNIT if weighted else 1
-    counts = sum_by_cell(concatenate_numbers(keys), concatenate_numbers(numbers), denominator, not weighted)
+    counts = sum_by_cell(keys, numbers, WEIGHT_UNIT if weighted else 1, not weighted)
     labels = dict(value.labels)
     return ItemResults(counts, size, tuple((name, labels.get(name.lower(), name)) for name in attribute.names))
 

@@ -312,13 +312,7 @@ def _number_sites(sites: Sequence[str], campaign_values: Sequence[int], evaluato
         partners = np.full(len(by_site.numbers), campaign_value, dtype=np.int64)
         pairs.append(evaluator.reader.combine(levels[0], by_site.numbers, partners))
     numbers = concatenate_numbers(pairs)
-    if evaluator.reader.pairs is None or not evaluator.reader.pairs.is_rest:
-        return numbers
-    # What remains of several values of a site or of a campaign is one value, of which the site has one share.
-    site_of_number = np.repeat(np.arange(len(sites)), np.diff(by_site.offsets))
-    found = np.stack((np.tile(site_of_number, len(pairs)), numbers))[:, numbers >= 0]
-    distinct: Ints = np.unique(found, axis=1)[1]
-    return distinct
+    return numbers[numbers >= 0]
 
 
 def _multiply_by_shares(part: _Amounts, evaluator: Evaluator) -> _Amounts:

@@ -12,10 +12,9 @@ from okube_api.engine.grid import Grid, sum_by_cell
 from okube_api.engine.results import BandResults, Results
 from okube_api.engine.sets import count_memberships
 from okube_api.engine.unions import Numbers
+from okube_api.engine.user_counts import USER_BITS
 from okube_api.store.arrays import Ints
 from okube_api.store.exact_integers import sum_by_position
-
-_USER_BITS = 32
 
 
 @evaluate.register
@@ -37,9 +36,9 @@ def _(value: Frequency, evaluator: Evaluator) -> Results:
     keys, numbers, amount_keys, amounts = [], [], [], []
     for groups in evaluator.users.memberships((value.users,)):
         members, days_of_member = count_memberships(groups)
-        cells, positions = evaluator.users.locate_users(members, is_merged=False)
+        cells, positions = evaluator.users.locate_users(members)
         users, days = members.users[positions], days_of_member[positions]
-        if evaluator.reader.pairs is not None and evaluator.reader.pairs.is_rest:
+        if evaluator.users.has_repeats:
             cells, users, days = _sum_days(cells, users, days)
         weights = evaluator.users.weights_of(value.users, users)
         keys.append(cells * (len(edges) + 1) + find_bands(days, edges) + 1)
@@ -55,9 +54,9 @@ def _(value: Frequency, evaluator: Evaluator) -> Results:
 
 def _sum_days(cells: Ints, users: Numbers, days: Ints) -> tuple[Ints, Numbers, Ints]:
     """Sum the days of each cell and user, where several groups of the rows have become one cell."""
-    keys, positions = np.unique((cells << _USER_BITS) | users.astype(np.int64), return_inverse=True)
+    keys, positions = np.unique((cells << USER_BITS) | users.astype(np.int64), return_inverse=True)
     return (
-        keys >> _USER_BITS,
-        (keys & (2**_USER_BITS - 1)).astype(np.uint32),
+        keys >> USER_BITS,
+        (keys & (2**USER_BITS - 1)).astype(np.uint32),
         sum_by_position(positions, days, len(keys)),
     )
