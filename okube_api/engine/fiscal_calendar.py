@@ -159,8 +159,10 @@ ISO_CALENDAR = BusinessCalendar()
 
 
 @lru_cache(maxsize=1024)
-def read_calendar(settings: CalendarSettings) -> BusinessCalendar:
+def read_calendar(settings: CalendarSettings | None) -> BusinessCalendar:
     """Return the calendar that the settings of an application describe."""
+    if settings is None:
+        return ISO_CALENDAR
     fiscal: MonthlyCalendar | RetailCalendar | None = None
     week_start = MONDAY
     if settings.retail is not None and settings.year_ends is not None:

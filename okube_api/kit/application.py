@@ -1,6 +1,7 @@
 """The `Application` value that the rest of the server works with, and its settings with their defaults."""
 
 import calendar
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -12,6 +13,7 @@ from pydantic import (
     PlainValidator,
     ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
@@ -208,7 +210,9 @@ class BandEdges(_SettingsGroup):
 
 
 def _check_month_day(text: str) -> str:
-    """Check that a text that looks like `MM-DD` is a day of a leap year."""
+    """Check that a text is a day of a leap year, as `MM-DD`."""
+    if not re.fullmatch(_MONTH_DAY, text):
+        raise ValueError("Write a month and a day as MM-DD, such as 02-01.")
     month, day = int(text[:2]), int(text[3:])
     if not (1 <= month <= 12 and 1 <= day <= calendar.monthrange(_LEAP_YEAR, month)[1]):
         raise impossible_value(f"There is no day {text} in any year. Write a month and a day, such as 02-01.")
@@ -221,7 +225,12 @@ def _normalize_year_end(text: str) -> str:
 
 _LEAP_YEAR = 2000
 _MAX_YEAR_END = 100
-MonthDay = Annotated[str, Field(pattern="^[0-9]{2}-[0-9]{2}$", examples=["02-01"]), AfterValidator(_check_month_day)]
+_MONTH_DAY = "^[0-9]{2}-[0-9]{2}$"
+MonthDay = Annotated[
+    str,
+    AfterValidator(_check_month_day),
+    WithJsonSchema({"type": "string", "pattern": _MONTH_DAY, "examples": ["02-01"]}),
+]
 """A day of the year, as MM-DD."""
 YearEndText = Annotated[
     str,
@@ -280,7 +289,13 @@ class ApplicationSettings(_SettingsGroup):
         description="The country (ISO 3166, two letters) of sites and POIs whose address names none, for filters on "
         "public holidays.",
     )
-    calendar: CalendarSettings = CalendarSettings()
+    calendar: CalendarSettings | None = CalendarSettings()
+
+    @field_validator("calendar", mode="before")
+    @classmethod
+    def _clear_calendar(cls, value: object) -> object:
+        """Return a calendar without settings for null."""
+        return dict.fromkeys(CalendarSettings.model_fields) if value is None else value
 
 
 _DEFAULT_SETTINGS = ApplicationSettings()

@@ -239,10 +239,12 @@ NO_CALENDAR: Json = {"fiscalYearStart": None, "retail": None, "yearEnds": None, 
         ({"fiscalYearStart": "04-01", "weekStart": "sunday"}, NRF,
          {"retail": "4-5-4", "yearEnds": "saturday nearest 31 January", "weekStart": "sunday"}),
         ({"fiscalYearStart": "04-01"}, NO_CALENDAR, {}),
+        (NRF, None, {}),
+        ({}, None, {}),
     ],
 )  # fmt: skip
 async def test_calendars_of_two_kinds_replace_each_other(
-    tenant: Tenant, admin: httpx.AsyncClient, before: Json, change: Json, after: Json
+    tenant: Tenant, admin: httpx.AsyncClient, before: Json, change: Json | None, after: Json
 ) -> None:
     assert (await admin.patch(tenant.url, json={"settings": {"calendar": before}})).status_code == 200
     answer = await admin.patch(tenant.url, json={"settings": {"calendar": change}})
@@ -255,7 +257,7 @@ async def test_calendars_of_two_kinds_replace_each_other(
 @pytest.mark.parametrize(
     ("before", "change", "refusal"),
     [
-        ({}, {"fiscalYearStart": "2-1"}, (400, "/fiscalYearStart", "")),
+        ({}, {"fiscalYearStart": "2-1"}, (400, "/fiscalYearStart", "a day as MM-DD, such as 02-01")),
         ({}, {"fiscalYearStart": "02-30"}, (422, "/fiscalYearStart", "There is no day 02-30")),
         ({}, {"fiscalYearStart": "13-01"}, (422, "/fiscalYearStart", "There is no day 13-01")),
         ({}, {"retail": "4-5-5", "yearEnds": "saturday nearest 31 January"}, (400, "/retail", "")),
