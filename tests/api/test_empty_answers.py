@@ -132,7 +132,14 @@ async def test_a_note_says_that_filters_keep_no_stay(walked: Tenant) -> None:
         "filters_keep_none": "There are indoor stays at the sites of the question from 2024-01-01 to 2024-02-29, but "
         "the filters keep none of them."
     }
-    for filters in ({"weekdays": [1]}, {"homes": ["693820101"]}, {"works": ["693820101"], "sites": ["here"]}):
+    for filters in (
+        {"weekdays": [1]},
+        {"hours": [3]},
+        {"days": {"dates": {"not": ["2024-02-01"]}}},
+        {"homes": ["693820101"]},
+        {"works": ["693820101"], "sites": ["here"]},
+        {"any": [{"homes": ["693820101"]}, {"weekdays": [1]}]},
+    ):
         assert await read_notes(walked, GEO, "posSessions", filters=filters, period=period) == expected
         assert await read_notes(walked, GEO, "uniqUsers", filters=filters, period=period) == expected
     at_other_site = await read_notes(walked, GEO, "posSessions", filters={"sites": ["there"]}, period=period)
