@@ -157,6 +157,17 @@ class Settings(BaseSettings):
         gt=0,
         description="Maximum time for one analytics question, in seconds: waiting, reading, computing and sending.",
     )
+    like_for_like_days: int = Field(
+        7,
+        ge=1,
+        description="Like-for-like comparisons: length of the start and of the end of a period, in days. A site was "
+        "open in the period if it has data at both.",
+    )
+    like_for_like_days_with_data: int = Field(
+        1,
+        ge=1,
+        description="Like-for-like comparisons: on how many of these days a site must have data.",
+    )
     query_places: int | None = Field(
         None,
         ge=1,

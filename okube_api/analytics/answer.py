@@ -58,7 +58,7 @@ def build_elements(
         yield AnswerElement(kpi_result, head, _build_blocks(kpi_result, selection, properties))
 
 
-def collect_area_codes(kpi_results: Sequence[KpiResult], *, always: bool = False) -> set[str]:
+def collect_area_codes(kpi_results: Iterable[KpiResult], *, always: bool = False) -> set[str]:
     """Return the codes of the areas whose names were requested; `always`: of all areas in the results."""
     codes: set[str] = set()
     for kpi_result in kpi_results:

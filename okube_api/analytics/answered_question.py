@@ -1,37 +1,77 @@
 """The questions that a request becomes, answered over one snapshot, and their results in the order of the params."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
+from okube_api.analytics.comparisons import RequestedComparison
+from okube_api.analytics.element_comparisons import ElementComparison, compare_results
+from okube_api.engine.calendar import Period
+from okube_api.engine.changes import describe_change
 from okube_api.engine.kpi_results import KpiResult
 from okube_api.engine.question import Question
 from okube_api.engine.run import EngineAnswer
+from okube_api.store.values import Json
 
 
 @dataclass(frozen=True, slots=True)
 class AnsweredQuestion:
-    """A question about some params of a request, and its answer."""
+    """A question about some params of a request, and its answer.
+
+    comparisons: those of the request, in the order asked.
+    compared: the same question about the periods that are compared, if they are not its own, and the answers.
+    """
 
     question: Question
     answer: EngineAnswer
+    comparisons: tuple[RequestedComparison, ...] = ()
+    compared: Mapping[Period, tuple[Question, EngineAnswer]] = field(default_factory=dict)
 
     @property
     def positions(self) -> tuple[int, ...]:
         """The positions of its params in the request."""
         return tuple(requested_kpi.position for requested_kpi in self.question.requested_kpis)
 
+    @property
+    def answers(self) -> Iterator[EngineAnswer]:
+        """The answers about all periods, the question's own first."""
+        yield self.answer
+        for _, answer in self.compared.values():
+            yield answer
 
-def order_results(answered: Sequence[AnsweredQuestion]) -> Iterator[tuple[Question, Sequence[KpiResult]]]:
-    """Yield the results of all questions in the order of the params, as runs of results of the same question."""
+    def compare(self, index: int) -> Iterator[ElementComparison]:
+        """Yield the comparisons of a result of its own period."""
+        own = self.answer.kpi_results[index]
+        for requested in self.comparisons:
+            now = then = None
+            if requested.days is not None:
+                now, then = (self._find_result(index, days) for days in (requested.days.own, requested.days.other))
+            yield compare_results(requested, own, now, then)
+
+    def _find_result(self, index: int, period: Period) -> KpiResult:
+        answer = self.answer if period == self.question.period else self.compared[period][1]
+        return answer.kpi_results[index]
+
+
+def order_results(answered: Sequence[AnsweredQuestion]) -> Iterator[tuple[AnsweredQuestion, Sequence[int]]]:
+    """Yield the results of all questions in the order of the params, as runs of results of the same question.
+
+    A run is given by the indexes of the results in the answer about the question's own period.
+    """
     if len(answered) == 1:
-        yield answered[0].question, answered[0].answer.kpi_results
+        yield answered[0], range(len(answered[0].answer.kpi_results))
         return
     placed = [
-        (kpi_result.kpi_request.position, index, kpi_result)
-        for index, each in enumerate(answered)
-        for kpi_result in each.answer.kpi_results
+        (kpi_result.kpi_request.position, number, index)
+        for number, each in enumerate(answered)
+        for index, kpi_result in enumerate(each.answer.kpi_results)
     ]
-    placed.sort(key=lambda result: result[:2])
-    for index, run in groupby(placed, key=lambda result: result[1]):
-        yield answered[index].question, [kpi_result for _, _, kpi_result in run]
+    placed.sort()
+    for number, run in groupby(placed, key=lambda result: result[1]):
+        yield answered[number], [index for _, _, index in run]
+
+
+def describe_changes(answered: Iterable[AnsweredQuestion]) -> Json:
+    """Return which change each KPI has; of objects that of each field, by its dotted name."""
+    kpis = {request.kpi.name: request.kpi for each in answered for request in each.question.requested_kpis}
+    return {name: describe_change(kpi) for name, kpi in kpis.items()}

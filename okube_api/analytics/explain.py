@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from okube_api.analytics.answered_question import AnsweredQuestion
+from okube_api.catalogue.buckets import to_date
 from okube_api.engine.plan import Plan
 from okube_api.store.plans import Aggregate
 from okube_api.store.protocol import Reader
@@ -10,15 +11,20 @@ from okube_api.store.values import Json
 
 
 def explain_plans(answered: Sequence[AnsweredQuestion], reader: Reader) -> list[Json]:
-    """Describe every pass of all questions (see `_explain_plan`), with the params that it is for if there are several.
+    """Describe every pass of all questions (see `_explain_plan`), and what it is for if there are several questions.
 
-    `params` are the positions of the params of its question.
+    `params` are the positions of the params of its question, `period` its first and last day.
     """
-    if len(answered) == 1:
+    if len(answered) == 1 and not answered[0].compared:
         return _explain_plan(answered[0].answer.plan, reader)
-    return [
-        {"params": each.positions, **record} for each in answered for record in _explain_plan(each.answer.plan, reader)
-    ]
+    descriptions = []
+    for each in answered:
+        periods = (each.question.period, *each.compared)
+        for period, answer in zip(periods, each.answers, strict=True):
+            days = {"from": to_date(period.first).isoformat(), "to": to_date(period.last).isoformat()}
+            shared = {"params": each.positions, "period": days}
+            descriptions += [{**shared, **record} for record in _explain_plan(answer.plan, reader)]
+    return descriptions
 
 
 def _explain_plan(plan: Plan, reader: Reader) -> list[Json]:

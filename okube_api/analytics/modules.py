@@ -16,7 +16,9 @@ from okube_api.analytics.schemas.presence import PresenceQuery
 from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.schemas.url import PerformanceUrlParams, UpliftUrlParams, UrlParams
 from okube_api.analytics.scope import QuestionScope
+from okube_api.catalogue import conversion_parts, geomarketing, performance, presence
 from okube_api.catalogue.kpi import Module
+from okube_api.catalogue.terms import Slice
 from okube_api.engine.calendar import Period
 from okube_api.engine.question import Question
 from okube_api.store.values import Json
@@ -37,6 +39,7 @@ class ModuleSpec:
     query: the body of questions about the sites of an application.  url: the query parameters.
     resolve: turns params with the same filters into a question.
     path: below the path of an application or a site; `{study}` in it is the study's id or key.
+    open_rows: the rows that show on which days a site was open, for like-for-like comparisons.
     example: a body to try.  about: what the questions are about, for the documentation.
     """
 
@@ -45,6 +48,7 @@ class ModuleSpec:
     url: type[UrlParams]
     resolve: Resolver
     path: str
+    open_rows: Slice
     example: Json
     about: str
 
@@ -55,6 +59,7 @@ GEO_MARKETING = ModuleSpec(
     url=UpliftUrlParams,
     resolve=resolve_geo_marketing,
     path="/studies/{study}/geo-marketing/analytics",
+    open_rows=geomarketing.AT_SITES,
     example={
         "params": [
             {"kpi": "attendance", "granularity": "week"},
@@ -72,6 +77,7 @@ CONVERSION = ModuleSpec(
     url=UpliftUrlParams,
     resolve=resolve_conversion,
     path="/conversions/levers/analytics",
+    open_rows=conversion_parts.VISITED,
     example={
         "params": [
             {"kpi": "offlineVisits", "granularity": "week"},
@@ -89,6 +95,7 @@ PRESENCE = ModuleSpec(
     url=UrlParams,
     resolve=resolve_presence,
     path="/presence/analytics",
+    open_rows=presence.AT_SITES,
     example={
         "params": [
             {"kpi": "sessions", "granularity": "week"},
@@ -106,6 +113,7 @@ PERFORMANCE = ModuleSpec(
     url=PerformanceUrlParams,
     resolve=resolve_performance,
     path="/performance/analytics",
+    open_rows=performance.VISITED,
     example={
         "params": [
             {"kpi": "visits", "granularity": "week"},

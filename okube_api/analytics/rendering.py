@@ -3,15 +3,15 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from tempfile import TemporaryFile
 from typing import IO
 
 import orjson
 
 from okube_api.analytics.answer import build_elements
+from okube_api.analytics.answer_block import AnswerBlock
 from okube_api.analytics.answered_question import AnsweredQuestion, order_results
-from okube_api.analytics.table import TableLines, flatten_elements, format_csv
+from okube_api.analytics.table import TableLines, flatten_comparison, flatten_elements, format_csv
 from okube_api.store.values import Json
 from okube_api.threads import check_stopped
 
@@ -79,8 +79,15 @@ def render_csv(answered: Sequence[AnsweredQuestion], areas: AreaNames) -> Render
     """Return the answer as CSV.  Leaves are built twice if they are many: the columns depend on all of them."""
 
     def list_blocks() -> Iterator[TableLines]:
-        for question, kpi_results in order_results(answered):
-            yield from flatten_elements(question, build_elements(question, kpi_results), areas)
+        for each, indexes in order_results(answered):
+            kpi_results = [each.answer.kpi_results[index] for index in indexes]
+            elements = build_elements(each.question, kpi_results)
+            if not each.comparisons:
+                yield from flatten_elements(each.question, elements, areas)
+                continue
+            for index, element in zip(indexes, elements, strict=True):
+                for comparison in each.compare(index):
+                    yield from flatten_comparison(each.question, element.head, comparison, areas)
 
     return _write_parts(format_csv(list_blocks))
 
@@ -98,15 +105,32 @@ def _write_parts(parts: Iterator[bytes]) -> RenderedContent:
 
 def _format_json(answered: Sequence[AnsweredQuestion], areas: AreaNames, envelope: Json | None) -> Iterator[bytes]:
     yield b"[" if envelope is None else b'{"results":['
-    elements = chain.from_iterable(
-        build_elements(question, kpi_results, areas) for question, kpi_results in order_results(answered)
-    )
-    for index, element in enumerate(elements):
-        yield (b"," if index else b"") + orjson.dumps(element.head)[:-1] + b',"data":{'
-        separator = b""
-        for block in element.blocks:
-            if rows := block.format_json():
-                yield separator + rows
-                separator = b","
-        yield b"}}"
+    is_first = True
+    for each, indexes in order_results(answered):
+        kpi_results = [each.answer.kpi_results[index] for index in indexes]
+        for index, element in zip(indexes, build_elements(each.question, kpi_results, areas), strict=True):
+            yield (b"" if is_first else b",") + orjson.dumps(element.head)[:-1] + b',"data":{'
+            is_first = False
+            yield from _format_blocks(element.blocks)
+            yield b"}"
+            if each.comparisons:
+                yield b',"comparisons":['
+                for number, comparison in enumerate(each.compare(index)):
+                    yield (b"," if number else b"") + orjson.dumps(comparison.requested.describe())[:-1]
+                    for name, kpi_result in (("data", comparison.data), ("change", comparison.change)):
+                        (part,) = build_elements(each.question, [kpi_result], areas)
+                        yield b',"%b":{' % name.encode()
+                        yield from _format_blocks(part.blocks)
+                        yield b"}"
+                    yield b"}"
+                yield b"]"
+            yield b"}"
     yield b"]" if envelope is None else b"]," + orjson.dumps(envelope)[1:]
+
+
+def _format_blocks(blocks: Iterator[AnswerBlock]) -> Iterator[bytes]:
+    separator = b""
+    for block in blocks:
+        if rows := block.format_json():
+            yield separator + rows
+            separator = b","

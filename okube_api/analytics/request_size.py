@@ -24,7 +24,8 @@ def check_request_size(body: Any, most_params: int) -> None:
             if isinstance(param, dict) and "filters" in param:
                 _check_fields(param["filters"], f"/params/{index}/filters")
     _check_fields(body, "")
-    _check_fields(body.get("filters"), "/filters")
+    for name in ("filters", "compare"):
+        _check_fields(body.get(name), f"/{name}")
 
 
 def _check_fields(value: Any, pointer: str) -> None:

@@ -13,10 +13,12 @@ from typing import Any
 from okube_api.analytics.admission import Admission, estimate_cost, is_for_thread
 from okube_api.analytics.answer import collect_area_codes
 from okube_api.analytics.answer_cache import AnswerCache, CacheEntry, CacheKey, RenderedAnswer, Validity
-from okube_api.analytics.answered_question import AnsweredQuestion
+from okube_api.analytics.answered_question import AnsweredQuestion, describe_changes
+from okube_api.analytics.comparisons import RequestedComparison, list_compared_periods, read_comparisons
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.empty_answers import HasPings, explain_empty_params
 from okube_api.analytics.explain import explain_plans
+from okube_api.analytics.like_for_like import ClosedSite, OpenRule, find_closed_sites, leave_out_sites
 from okube_api.analytics.memory_watch import MemoryWatch
 from okube_api.analytics.modules import MODULES
 from okube_api.analytics.param_groups import group_params
@@ -25,18 +27,20 @@ from okube_api.analytics.resource_cache import ResourceCache
 from okube_api.analytics.schemas.query import Query
 from okube_api.analytics.scope import QuestionScope
 from okube_api.auth.repository import User
-from okube_api.catalogue.buckets import to_date
+from okube_api.catalogue.buckets import to_date, to_ordinal
 from okube_api.catalogue.kpi import Module
 from okube_api.clock import Clock
 from okube_api.engine.calendar import Buckets, Mode, Period, PeriodError, resolve_period, to_local_date
 from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.panel_cache import PanelCache
+from okube_api.engine.period_answers import answer_periods
 from okube_api.engine.question import Question
 from okube_api.engine.rollup_versions import CompleteFacts
 from okube_api.engine.run import answer
 from okube_api.errors import Impossible, ServiceUnavailable, SumTooLarge, TooMuchToRead
 from okube_api.settings import Settings
 from okube_api.shared_work import SharedWork
+from okube_api.sites.repository import SITES
 from okube_api.store.errors import TooManyRows
 from okube_api.store.protocol import Reader, Store
 from okube_api.store.values import Json
@@ -156,31 +160,40 @@ class Analytics:
         application = scope.application
         today = to_local_date(self._clock(), application.timezone)
         period = self._resolve_period(scope, options, today)
+        comparisons = read_comparisons(query.compare, scope, period, last_complete=to_ordinal(today) - 1)
+        is_like_for_like = query.compare is not None and query.compare.like_for_like
         directory = Directory(self._store, self._resources, application.id)
         async with self._limit_time_and_memory(), AsyncExitStack() as stack:
-            # From names to ids, from params to KPIs.
+            # From names to ids, from params to KPIs: for each group of params, one question about each period.
             resolve = MODULES[query.module].resolve
-            questions = [
-                await resolve(group, scope, period, options.uplift, directory) for group in group_params(query)
+            periods = list(dict.fromkeys((period, *list_compared_periods(comparisons))))
+            questions: list[Mapping[Period, Question]] = [
+                {each: await resolve(group, scope, each, options.uplift, directory) for each in periods}
+                for group in group_params(query)
             ]
             if await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
-                questions[0], key = replace(questions[0], notes=(*questions[0].notes, STALE_FACTS)), None
-            cost = sum(map(estimate_cost, questions))
-            in_thread = any(is_for_thread(question, cost) for question in questions)
+                first = questions[0][period]
+                questions[0], key = {**questions[0], period: replace(first, notes=(*first.notes, STALE_FACTS))}, None
+            cost = sum(estimate_cost(question) for group in questions for question in group.values())
+            in_thread = any(is_for_thread(question, cost) for group in questions for question in group.values())
             await stack.enter_async_context(self._admission.admit(cost))
 
             # Read and compute: all questions over one snapshot.
             async with self._open_reader(application.id) as reader:
                 rows_version = reader.version
-                answered = await self._answer_all(questions, reader, in_thread=in_thread)
+                closed: tuple[ClosedSite, ...] = ()
+                if is_like_for_like:
+                    closed = await self._find_closed_sites(query.module, questions, comparisons, reader, directory)
+                    questions = [leave_out_sites(group, closed) for group in questions]
+                answered = await self._answer_all(questions, comparisons, reader, in_thread=in_thread)
                 plan = explain_plans(answered, reader) if options.explain else None
 
             # From arrays to bytes: in a thread when they are many, so that the event loop is not blocked.
-            codes = {
-                code
-                for each in answered
-                for code in collect_area_codes(each.answer.kpi_results, always=options.csv is not None)
-            }
+            engine_answers = [engine_answer for each in answered for engine_answer in each.answers]
+            codes = collect_area_codes(
+                (kpi_result for engine_answer in engine_answers for kpi_result in engine_answer.kpi_results),
+                always=options.csv is not None,
+            )
             areas = await directory.read_area_names(codes) if codes else {}
             if options.csv is not None:
                 render = partial(render_csv, answered, areas)
@@ -188,13 +201,15 @@ class Analytics:
                 envelope = None
                 if options.meta or options.explain:
                     meta = await self._build_meta(scope, period, options, answered, started_s)
+                    if is_like_for_like:
+                        meta["likeForLike"] = [site.to_json() for site in closed]
                     if query.module is Module.GEO_MARKETING:
                         meta["dwell"] = application.settings.stays.dwell
                     envelope = {"meta": meta} if plan is None else {"meta": meta, "plan": plan}
                 render = partial(render_json, answered, areas, envelope)
             is_small = (
-                all(each.answer.fetched.is_small for each in answered)
-                and sum(each.answer.values for each in answered) <= _MOST_VALUES_ON_LOOP
+                all(engine_answer.fetched.is_small for engine_answer in engine_answers)
+                and sum(engine_answer.values for engine_answer in engine_answers) <= _MOST_VALUES_ON_LOOP
             )
             content = render() if is_small and not in_thread else await run_in_thread(render)
 
@@ -206,24 +221,54 @@ class Analytics:
         return rendered
 
     async def _answer_all(
-        self, questions: Iterable[Question], reader: Reader, *, in_thread: bool
+        self,
+        questions: Iterable[Mapping[Period, Question]],
+        comparisons: tuple[RequestedComparison, ...],
+        reader: Reader,
+        *,
+        in_thread: bool,
     ) -> list[AnsweredQuestion]:
-        """Answer the questions of one request, within one limit of values."""
+        """Answer the questions of one request, within one limit of values.
+
+        questions: for each group of params, the question about each period; its own period is the first.
+        """
         answered: list[AnsweredQuestion] = []
-        for question in questions:
-            engine_answer = await answer(
-                question,
-                reader,
-                self._panels,
-                complete_facts=self._complete_facts,
-                most_values=self._settings.query_values,
-                values_before=sum(each.answer.values for each in answered),
-                in_thread=in_thread,
+        values = 0
+        for by_period in questions:
+            own, *compared_periods = by_period
+            options: dict[str, Any] = {
+                "complete_facts": self._complete_facts,
+                "most_values": self._settings.query_values,
+                "values_before": values,
+                "in_thread": in_thread,
+            }
+            if compared_periods:
+                answers = await answer_periods(by_period, comparisons[0].days, reader, self._panels, **options)
+            else:
+                answers = {own: await answer(by_period[own], reader, self._panels, **options)}
+            notes = await explain_empty_params(
+                by_period[own], answers[own], reader, self._has_pings, self._complete_facts
             )
-            notes = await explain_empty_params(question, engine_answer, reader, self._has_pings, self._complete_facts)
-            engine_answer = replace(engine_answer, notes=(*engine_answer.notes, *notes))
-            answered.append(AnsweredQuestion(question, engine_answer))
+            own_answer = replace(answers[own], notes=(*answers[own].notes, *notes))
+            compared = {period: (by_period[period], answers[period]) for period in compared_periods}
+            answered.append(AnsweredQuestion(by_period[own], own_answer, comparisons, compared))
+            values += sum(each.values for each in answers.values())
         return answered
+
+    async def _find_closed_sites(
+        self,
+        module: Module,
+        questions: Iterable[Mapping[Period, Question]],
+        comparisons: Iterable[RequestedComparison],
+        reader: Reader,
+        directory: Directory,
+    ) -> tuple[ClosedSite, ...]:
+        settings = self._settings
+        rows = MODULES[module].open_rows
+        rule = OpenRule(rows, settings.like_for_like_days, settings.like_for_like_days_with_data)
+        sites = await directory.load(SITES)
+        own_questions = [next(iter(by_period.values())) for by_period in questions]
+        return await find_closed_sites(own_questions, list_compared_periods(comparisons), reader, sites, rule)
 
     def _resolve_period(self, scope: QuestionScope, options: AnswerOptions, today: date) -> Period:
         start, end = options.start, options.end
@@ -290,8 +335,9 @@ class Analytics:
             "timezone": scope.application.timezone,
             "freshness": await self._freshness(scope.application.id),
             "uplift": options.uplift,
-            "rows": sum(each.answer.fetched.rows for each in answered),
+            "rows": sum(engine_answer.fetched.rows for each in answered for engine_answer in each.answers),
             "ms": round((time.monotonic() - started_s) * 1000),
+            **({"change": describe_changes(answered)} if answered[0].comparisons else {}),
             "buckets": _list_bucket_days(each.question for each in answered),
             "cut": _list_cut_buckets(each.question for each in answered),
             "notes": [

@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from okube_api.analytics.answer import AnswerElement
+from okube_api.analytics.answer import AnswerElement, build_elements
 from okube_api.analytics.answer_block import AnswerBlock
+from okube_api.analytics.element_comparisons import ElementComparison
 from okube_api.catalogue.buckets import to_date
 from okube_api.engine.kpi_results import KpiResult
 from okube_api.engine.question import Question
@@ -71,6 +72,42 @@ def flatten_elements(question: Question, elements: Iterable[AnswerElement], area
         bucket_cells = _format_buckets(element.kpi_result, question)
         for block in element.blocks:
             yield _flatten_block(block, element.head, bucket_cells, question, areas)
+
+
+def flatten_comparison(
+    question: Question, head: Mapping[str, Any], comparison: ElementComparison, areas: AreaNames
+) -> Iterator[TableLines]:
+    """Yield the lines of an element that is compared: each has the own value, the compared one, and the change.
+
+    Objects have a column for each field: of the compared value and of the change with a dotted name.
+    """
+    (element,) = build_elements(question, [comparison.lines])
+    buckets, requested = comparison.lines.buckets, comparison.requested
+    labels = () if buckets is None else buckets.labels
+    own_days = () if buckets is None else buckets.first_days
+    pairs = [*zip(labels, own_days, strict=True), ("all", question.period.first)]
+    bucket_cells = [_format_cells((label, to_date(day).isoformat() if day else None)) for label, day in pairs]
+    first_day = requested.days.other.first if requested.days is not None else None
+    compared_days = [*map(comparison.first_days.get, labels), first_day]
+    starts = [None if day is None else to_date(day).isoformat() for day in compared_days]
+    for block in element.blocks:
+        lines = _flatten_block(block, head, bucket_cells, question, areas)
+        lines.leaves[:] = [
+            _join_leaves(leaf, requested.name, starts[bucket])
+            for leaf, bucket in zip(lines.leaves, lines.buckets, strict=True)
+        ]
+        yield lines
+
+
+def _join_leaves(leaves: tuple[Any, Any, Any], compared_to: str, compared_from: str | None) -> Json:
+    own, then, change = leaves
+    return {
+        **_flatten_leaf(own),
+        "compared_to": compared_to,
+        "compared_from": compared_from,
+        **_flatten_leaf(then, "compared_value"),
+        **_flatten_leaf(change, "change"),
+    }
 
 
 def _format_buckets(kpi_result: KpiResult, question: Question) -> list[str]:

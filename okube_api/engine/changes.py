@@ -3,17 +3,20 @@
 Counts, amounts and averages have the relative change `(now - then) / then`; rates have the difference `now - then`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from okube_api.catalogue.shapes import COUNT_FIELDS, RATE_FIELDS, UNCOMPARED_FIELDS
+from okube_api.catalogue.kpi import Kpi, Unit
+from okube_api.catalogue.shapes import COUNT_FIELDS, EXAMPLES, RATE_FIELDS, UNCOMPARED_FIELDS
 from okube_api.engine.grid import keep_fractions
 from okube_api.engine.results import RATIO_DIGITS as CHANGE_DIGITS
 from okube_api.engine.results import (
     BandResults,
+    JoinedResults,
     Leaf,
     NumberResults,
     RatioResults,
@@ -30,6 +33,33 @@ class Side(NamedTuple):
 
     results: Results
     keys: Ints
+
+
+def has_rates(kpi: Kpi) -> bool:
+    """Return whether the numbers of a KPI are rates, whose change is a difference."""
+    return kpi.unit is Unit.RATIO
+
+
+def describe_change(kpi: Kpi) -> str | dict[str, str]:
+    """Return which change a KPI has, `relative` or `difference`; of objects that of each field, by its dotted name."""
+    example = EXAMPLES[kpi.leaf]
+    if not isinstance(example, dict):
+        return "difference" if has_rates(kpi) else "relative"
+    return dict(_describe_fields(example, ""))
+
+
+def _describe_fields(example: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, part in example.items():
+        if name in UNCOMPARED_FIELDS or name == "areas":
+            continue
+        path = f"{prefix}.{name}" if prefix else name
+        items = part[0] if isinstance(part, list) and part else part
+        if isinstance(items, dict) and name != "meanRank":
+            yield from _describe_fields(items, path)
+        elif name in RATE_FIELDS:
+            yield path, "difference"
+        elif name not in _IDENTITY_FIELDS:
+            yield path, "relative"
 
 
 def compute_changes(now: Side, then: Side, *, is_rate: bool) -> list[Leaf]:
@@ -51,10 +81,47 @@ def compute_changes(now: Side, then: Side, *, is_rate: bool) -> list[Leaf]:
             return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
         case BandResults(edges=edges), BandResults(edges=edges_then) if edges == edges_then:
             return _compare_bands(now, then)
+        case (JoinedResults(), _) | (_, JoinedResults()):
+            return _compare_joined(now, then, is_rate=is_rate)
         case _:
             with keep_fractions():
                 leaves = zip(now.results.leaves_at(now.keys), then.results.leaves_at(then.keys), strict=True)
                 return [_compare_leaves(left, right, is_rate=is_rate) for left, right in leaves]
+
+
+def _compare_joined(now: Side, then: Side, *, is_rate: bool) -> list[Leaf]:
+    """Return the changes of results that are joined on one side at least: each part with the same part."""
+    parts = [_split_parts(side) for side in (now, then)]
+    is_second = parts[0].is_second | parts[1].is_second
+    changes = np.empty(len(now.keys), dtype=object)
+    for flags, sides in (
+        (~is_second, [Side(part.first.results, part.first.keys) for part in parts]),
+        (is_second, [part.second for part in parts]),
+    ):
+        at = np.flatnonzero(flags)
+        part_changes = compute_changes(*(Side(side.results, side.keys[at]) for side in sides), is_rate=is_rate)
+        for position, change in zip(at.tolist(), part_changes, strict=True):
+            changes[position] = change
+    joined: list[Leaf] = changes.tolist()
+    return joined
+
+
+class _Parts(NamedTuple):
+    """The parts of joined results, each for all cells, of which those of the other part are empty."""
+
+    first: Side
+    second: Side
+    is_second: NDArray[np.bool_]
+
+
+def _split_parts(side: Side) -> _Parts:
+    results, keys = side
+    if not isinstance(results, JoinedResults):
+        nothing = np.full(len(keys), -1, dtype=np.int64)
+        return _Parts(side, Side(results, nothing), np.zeros(len(keys), dtype=np.bool_))
+    is_second = keys >= results.offset
+    second = Side(results.second, np.where(is_second, keys - results.offset, -1))
+    return _Parts(Side(results.first, np.where(is_second, -1, keys)), second, is_second)
 
 
 # -- numbers by column ---------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ A question arrives resolved (`analytics/resolve`); the results leave to be shape
 `analytics/table`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -67,14 +68,37 @@ async def answer(
     in_thread: whether to plan and evaluate in a thread even when few rows are read.
     """
     check_certain_values(question, most_values, values_before)
+    fetched_question = await fetch_question(
+        question, reader, panels or PanelCache(), complete_facts=complete_facts, in_thread=in_thread
+    )
+    question, fetched = fetched_question.question, fetched_question.fetched
+    evaluator = KpiEvaluator(question, fetched, find_most_cells(most_values))
+    evaluate = partial(evaluate_question, question, most_values, values_before, evaluator.evaluate)
+    results = evaluate() if fetched.is_small and not in_thread else await run_in_thread(evaluate)
+    return EngineAnswer(results, fetched_question.plan, fetched, question.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedQuestion:
+    """A question with what the planner must know of the rows, its plan, and the rows of the plan."""
+
+    question: Question
+    plan: Plan
+    fetched: FetchedRows
+
+
+async def fetch_question(
+    question: Question,
+    reader: Reader,
+    panels: PanelCache,
+    *,
+    complete_facts: CompleteFacts | None = None,
+    in_thread: bool = False,
+) -> FetchedQuestion:
+    """Plan a question and fetch the rows that it needs.  For the parameters and errors see `answer`."""
     question = await with_edges_of_counts(await answer_subqueries(question, reader, complete_facts), reader)
     plan = await run_in_thread(partial(plan_question, question)) if in_thread else plan_question(question)
-    fetched = await fetch(question, plan, reader, panels or PanelCache())
-    if fetched.is_small and not in_thread:
-        results = evaluate_question(question, fetched, most_values, values_before)
-    else:
-        results = await run_in_thread(partial(evaluate_question, question, fetched, most_values, values_before))
-    return EngineAnswer(results, plan, fetched, question.notes)
+    return FetchedQuestion(question, plan, await fetch(question, plan, reader, panels))
 
 
 async def answer_subqueries(
@@ -96,18 +120,28 @@ async def fetch(question: Question, plan: Plan, reader: Reader, panels: PanelCac
     return FetchedRows(plan, tables, panel)
 
 
+def find_most_cells(most_values: int | None) -> int | None:
+    """Return how many cells may be computed for so many values of an answer."""
+    return None if most_values is None else most_values * _CELLS_PER_VALUE
+
+
 def evaluate_question(
-    question: Question, fetched: FetchedRows, most_values: int | None = None, values_before: int = 0
+    question: Question,
+    most_values: int | None,
+    values_before: int,
+    evaluate: Callable[[RequestedKpi, RequestedScope], KpiResult],
 ) -> tuple[KpiResult, ...]:
-    """Return the results of every param, in order.  Raise TooManyValues before more leaves are built than allowed."""
-    evaluator = KpiEvaluator(question, fetched, None if most_values is None else most_values * _CELLS_PER_VALUE)
+    """Return the results of every param, in order.  Raise TooManyValues before more leaves are built than allowed.
+
+    evaluate: returns the result of a param by one of its scopes; it is called in order.
+    """
     kpi_results = []
     values = values_before
     for request in question.requested_kpis:
         for by in request.scopes:
             check_stopped()
             try:
-                kpi_result = evaluator.evaluate(request, by)
+                kpi_result = evaluate(request, by)
             except TooManyCells:
                 assert most_values is not None
                 raise _refuse_values(most_values, request, by) from None

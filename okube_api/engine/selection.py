@@ -205,3 +205,12 @@ def _order_values(level: Level, paths: Sequence[Path], leaves: Sequence[Leaf], r
         return number is None, sign * (number or 0)
 
     return sorted(positions, key=sort_key)  # a stable sort: ties stay in the order of identifiers
+
+
+def list_paths(selection: Selection) -> list[Path]:
+    """Return the values of each row."""
+    if selection.outer is None:
+        return [(value,) for value in selection.values]
+    counts = np.diff(selection.outer.bounds)
+    outer = [value for value, count in zip(selection.outer.values, counts.tolist(), strict=True) for _ in range(count)]
+    return list(zip(outer, selection.values, strict=True))

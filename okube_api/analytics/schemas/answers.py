@@ -50,6 +50,33 @@ _DATA: Any = {
 }
 
 
+class LastDays(BaseModel):
+    """The last days that count in a comparison of periods of which one is not over; null when none does."""
+
+    now: str | None = Field(description="Of the question's period.")
+    then: str | None = Field(description="Of the period that it is compared with.")
+
+
+class PeriodComparison(BaseModel):
+    """The values of another period, and the changes since."""
+
+    to: str | dict[str, str] = Field(description="The period, as the request names it.")
+    from_: str | None = Field(alias="from", description="The first day of the other period.")
+    until: str | None = Field(description="The last day of the other period that counts.")
+    complete: bool | None = Field(
+        None, description="`false` when one of the periods is not over: only as many days as have passed are compared."
+    )
+    lastDays: LastDays | None = Field(None, description="With `complete`: the last days that count.")  # noqa: N815
+    data: dict[str, Any] = Field(
+        description="The values of the other period, in the shape of `data` of the element.", json_schema_extra=_DATA
+    )
+    change: dict[str, Any] = Field(
+        description="The changes, in the same shape: `(now - then) / then`, or `now - then` for rates; null where one "
+        "of the values is missing, and relative to 0.",
+        json_schema_extra=_DATA,
+    )
+
+
 class Result(BaseModel):
     """The values of one param by one scope."""
 
@@ -63,6 +90,9 @@ class Result(BaseModel):
         "`ScopeValues` by identifier.",
         json_schema_extra=_DATA,
     )
+    comparisons: list[PeriodComparison] | None = Field(
+        None, description="With `compare`: one element for each period, in the order of the request."
+    )
 
 
 class NoteShown(BaseModel):
@@ -72,6 +102,17 @@ class NoteShown(BaseModel):
         description=f"What the note is about: {', '.join(f'`{code}`' for code in NoteCode)}. There may be more later."
     )
     message: str
+
+
+class SiteLeftOut(BaseModel):
+    """A site that a like-for-like comparison leaves out."""
+
+    _id: Annotated[str, Field(description="Id of the site.")]
+    key: str
+    name: str | None
+    reason: Literal["inactive", "no_data"]
+    from_: str | None = Field(alias="from", description="`no_data`: the first of the days without enough data.")
+    to: str | None = Field(description="`no_data`: the last of these days.")
 
 
 class Meta(BaseModel):
@@ -87,6 +128,14 @@ class Meta(BaseModel):
     buckets: dict[str, list[str]] = Field(description="The first day of each bucket, by granularity.")
     cut: dict[str, list[str]] = Field(
         description="The buckets that are only partly in the period, by granularity: their keys in `temporals`."
+    )
+    change: dict[str, str | dict[str, str]] | None = Field(
+        None,
+        description="With `compare`: which change each KPI has, `relative` or `difference`; of objects that of each "
+        "field, by its dotted name.",
+    )
+    likeForLike: list[SiteLeftOut] | None = Field(  # noqa: N815
+        None, description="With `likeForLike`: the sites that are left out, and why."
     )
     notes: list[NoteShown] = Field(description="Notes on the values, such as data that was left out.")
     dwell: Literal["observed", "expected"] | None = Field(

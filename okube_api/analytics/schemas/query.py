@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict, Field, model_validator
 
+from okube_api.analytics.schemas.compare import Compare
 from okube_api.analytics.schemas.filters import Filters, drop_empty_filters, find_unavailable_filters
 from okube_api.analytics.schemas.parts import ByGrouping, GranularityName, ScopeOption, StrictModel
 from okube_api.catalogue.kpi import Module
@@ -65,6 +66,7 @@ class Query(StrictModel):
     module: ClassVar[Module]
     filters: Filters = Field(default_factory=Filters)
     params: list[Param] = Field(min_length=1)
+    compare: Compare | None = Field(None, description="Compare the values with those of other periods.")
 
     @model_validator(mode="before")
     @classmethod

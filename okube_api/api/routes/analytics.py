@@ -300,7 +300,16 @@ def _site_paths(module: ModuleSpec) -> tuple[str, ...]:
 
 
 def _body(module: ModuleSpec) -> Any:
-    return Body(openapi_examples={"try": {"summary": module.about, "value": module.example}})
+    compared = {
+        "params": module.example["params"][:1],
+        "compare": {"to": ["previousPeriod", "previousYearSameWeekday"]},
+    }
+    return Body(
+        openapi_examples={
+            "try": {"summary": module.about, "value": module.example},
+            "compare": {"summary": "The same, compared with earlier periods", "value": compared},
+        }
+    )
 
 
 def _site_scope(access: SiteAccess, study: Json | None = None) -> QuestionScope:
