@@ -152,6 +152,11 @@ class Settings(BaseSettings):
         description="Maximum number of values in the answer to one analytics question: of each param by each scope, "
         "scope values times buckets (times bands or items).",
     )
+    query_grouped_values: int = Field(
+        100_000,
+        ge=1,
+        description="Maximum number of values by the groupings of `by` in the answer to one analytics question.",
+    )
     query_timeout_s: float = Field(
         30.0,
         gt=0,

@@ -37,6 +37,7 @@ from okube_api.engine.period_answers import answer_periods
 from okube_api.engine.question import Question
 from okube_api.engine.rollup_versions import CompleteFacts
 from okube_api.engine.run import answer
+from okube_api.engine.value_budget import ValueBudget
 from okube_api.errors import Impossible, ServiceUnavailable, SumTooLarge, TooMuchToRead
 from okube_api.settings import Settings
 from okube_api.shared_work import SharedWork
@@ -233,13 +234,12 @@ class Analytics:
         questions: for each group of params, the question about each period; its own period is the first.
         """
         answered: list[AnsweredQuestion] = []
-        values = 0
+        budget = ValueBudget(self._settings.query_values, self._settings.query_grouped_values)
         for by_period in questions:
             own, *compared_periods = by_period
             options: dict[str, Any] = {
                 "complete_facts": self._complete_facts,
-                "most_values": self._settings.query_values,
-                "values_before": values,
+                "budget": budget,
                 "in_thread": in_thread,
             }
             if compared_periods:
@@ -252,7 +252,6 @@ class Analytics:
             own_answer = replace(answers[own], notes=(*answers[own].notes, *notes))
             compared = {period: (by_period[period], answers[period]) for period in compared_periods}
             answered.append(AnsweredQuestion(by_period[own], own_answer, comparisons, compared))
-            values += sum(each.values for each in answers.values())
         return answered
 
     async def _find_closed_sites(

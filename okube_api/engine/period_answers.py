@@ -14,15 +14,9 @@ from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.question import Level, Question, RequestedKpi, RequestedScope
 from okube_api.engine.results import Leaf
 from okube_api.engine.rollup_versions import CompleteFacts
-from okube_api.engine.run import (
-    EngineAnswer,
-    FetchedQuestion,
-    check_certain_values,
-    evaluate_question,
-    fetch_question,
-    find_most_cells,
-)
+from okube_api.engine.run import EngineAnswer, FetchedQuestion, evaluate_question, fetch_question
 from okube_api.engine.selection import Path, Ranking, get_sort_number, list_paths
+from okube_api.engine.value_budget import ValueBudget
 from okube_api.store.arrays import Ints
 from okube_api.store.protocol import Reader
 from okube_api.threads import run_in_thread
@@ -35,8 +29,7 @@ async def answer_periods(
     panels: PanelCache,
     *,
     complete_facts: CompleteFacts,
-    most_values: int,
-    values_before: int = 0,
+    budget: ValueBudget,
     in_thread: bool = False,
 ) -> dict[Period, EngineAnswer]:
     """Answer a question about its own period, the first, and the same question about the other periods.
@@ -48,21 +41,22 @@ async def answer_periods(
     """
     fetched = []
     for question in questions.values():
-        check_certain_values(question, most_values, values_before)
+        budget.check_certain_values(question)
         fetched.append(
             await fetch_question(question, reader, panels, complete_facts=complete_facts, in_thread=in_thread)
         )
-    evaluate = partial(_evaluate_periods, fetched, ranked_by, most_values, values_before)
+    evaluate = partial(_evaluate_periods, fetched, ranked_by, budget)
     is_small = all(each.fetched.is_small for each in fetched)
     answers = evaluate() if is_small and not in_thread else await run_in_thread(evaluate)
     return dict(zip(questions, answers, strict=True))
 
 
 def _evaluate_periods(
-    fetched: Sequence[FetchedQuestion], ranked_by: ComparedDays | None, most_values: int, values_before: int
+    fetched: Sequence[FetchedQuestion], ranked_by: ComparedDays | None, budget: ValueBudget
 ) -> list[EngineAnswer]:
-    most_cells = find_most_cells(most_values)
-    evaluators = {each.question.period: KpiEvaluator(each.question, each.fetched, most_cells) for each in fetched}
+    evaluators = {
+        each.question.period: KpiEvaluator(each.question, each.fetched, budget.most_cells) for each in fetched
+    }
     answers: list[EngineAnswer] = []
     for each in fetched:
         evaluator = evaluators[each.question.period]
@@ -82,8 +76,7 @@ def _evaluate_periods(
             rank = _rank_by_change(request, by, ranked_by, evaluators) if by_change else None
             return evaluator.evaluate(request, by, rank=rank)
 
-        results = evaluate_question(each.question, most_values, values_before, evaluate)
-        values_before += sum(result.values for result in results)
+        results = evaluate_question(each.question, budget, evaluate)
         answers.append(EngineAnswer(results, each.plan, each.fetched, each.question.notes))
     return answers
 

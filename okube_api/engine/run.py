@@ -23,14 +23,10 @@ from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
 from okube_api.engine.rollup_versions import CompleteFacts, with_complete_facts
-from okube_api.errors import TooManyValues
+from okube_api.engine.value_budget import ValueBudget
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader
 from okube_api.threads import check_stopped, run_in_thread
-
-_CELLS_PER_VALUE = 8
-"""How many cells may be computed for each value that an answer may have: cells whose number rounds to 0 and those of
-scope values beyond a `limit` are not in the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +53,23 @@ async def answer(
     panels: PanelCache | None = None,
     *,
     complete_facts: CompleteFacts | None = None,
-    most_values: int | None = None,
-    values_before: int = 0,
+    budget: ValueBudget | None = None,
     in_thread: bool = False,
 ) -> EngineAnswer:
     """Answer a resolved question.  Raise the reader's TooManyRows and Unavailable, and TooManyValues.
 
     panels, complete_facts: caches, for questions that follow.
-    values_before: how many of `most_values` other questions of the same request have.
+    budget: counts the values of all questions of a request; None without a limit.
     in_thread: whether to plan and evaluate in a thread even when few rows are read.
     """
-    check_certain_values(question, most_values, values_before)
+    budget = budget or ValueBudget()
+    budget.check_certain_values(question)
     fetched_question = await fetch_question(
         question, reader, panels or PanelCache(), complete_facts=complete_facts, in_thread=in_thread
     )
     question, fetched = fetched_question.question, fetched_question.fetched
-    evaluator = KpiEvaluator(question, fetched, find_most_cells(most_values))
-    evaluate = partial(evaluate_question, question, most_values, values_before, evaluator.evaluate)
+    evaluator = KpiEvaluator(question, fetched, budget.most_cells)
+    evaluate = partial(evaluate_question, question, budget, evaluator.evaluate)
     results = evaluate() if fetched.is_small and not in_thread else await run_in_thread(evaluate)
     return EngineAnswer(results, fetched_question.plan, fetched, question.notes)
 
@@ -120,15 +116,9 @@ async def fetch(question: Question, plan: Plan, reader: Reader, panels: PanelCac
     return FetchedRows(plan, tables, panel)
 
 
-def find_most_cells(most_values: int | None) -> int | None:
-    """Return how many cells may be computed for so many values of an answer."""
-    return None if most_values is None else most_values * _CELLS_PER_VALUE
-
-
 def evaluate_question(
     question: Question,
-    most_values: int | None,
-    values_before: int,
+    budget: ValueBudget,
     evaluate: Callable[[RequestedKpi, RequestedScope], KpiResult],
 ) -> tuple[KpiResult, ...]:
     """Return the results of every param, in order.  Raise TooManyValues before more leaves are built than allowed.
@@ -136,43 +126,16 @@ def evaluate_question(
     evaluate: returns the result of a param by one of its scopes; it is called in order.
     """
     kpi_results = []
-    values = values_before
     for request in question.requested_kpis:
         for by in request.scopes:
             check_stopped()
             try:
                 kpi_result = evaluate(request, by)
-            except TooManyCells:
-                assert most_values is not None
-                raise _refuse_values(most_values, request, by) from None
+            except TooManyCells as error:
+                raise budget.refuse_cells(request, by, error) from None
+            budget.add(request, by, kpi_result.values)
             kpi_results.append(kpi_result)
-            values += kpi_result.values
-            if most_values is not None and values > most_values:
-                raise _refuse_values(most_values, request, by)
     return tuple(kpi_results)
-
-
-def check_certain_values(question: Question, most_values: int | None, values_before: int = 0) -> None:
-    """Raise TooManyValues when already the buckets of `globals`, which all have a value, are more than allowed."""
-    if most_values is None:
-        return
-    values = values_before
-    for request in question.requested_kpis:
-        buckets = question.buckets_of(request)
-        for by in request.scopes:
-            if not by.levels:
-                values += request.all + (len(buckets.labels) if buckets is not None else 0)
-                if values > most_values:
-                    raise _refuse_values(most_values, request, by)
-
-
-def _refuse_values(most_values: int, request: RequestedKpi, by: RequestedScope) -> TooManyValues:
-    place = f"param {request.position} ('{request.kpi.name}' by {by.name})"
-    message = (
-        f"The answer has more than {most_values:,} values, reached at {place}. Ask for a shorter period, a coarser "
-        "'granularity', fewer scopes or params, for filters, or for a 'limit' of the scope."
-    )
-    return TooManyValues.at("body", f"/params/{request.position}/{by.field}", message)
 
 
 def needs_panel(question: Question, plan: Plan) -> bool:

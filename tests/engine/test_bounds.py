@@ -21,6 +21,7 @@ from okube_api.engine.question import Question, RequestedKpi, request_scope
 from okube_api.engine.run import answer
 from okube_api.engine.selection import read_period_leaves
 from okube_api.engine.sets import count_memberships, from_users, merge_groups
+from okube_api.engine.value_budget import ValueBudget
 from okube_api.errors import TooManyValues
 from okube_api.threads import run_in_thread
 
@@ -67,7 +68,7 @@ async def evaluate(
 ) -> KpiResult:
     """Return the result of the only KPI of a question over some rows."""
     reader = Memory({table.name: (rows or {}).get(table.name, []) for table in ALL_TABLES})
-    (result,) = (await answer(question, reader, most_values=most_values)).kpi_results
+    (result,) = (await answer(question, reader, budget=ValueBudget(most_values))).kpi_results
     return result
 
 
