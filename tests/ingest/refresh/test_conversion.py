@@ -1,7 +1,11 @@
 """Facts of conversion in a store after batches in any order, batches that are removed, and a rebuild of all days."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from functools import partial
+from random import Random
 
 import numpy as np
 import pytest
@@ -11,10 +15,11 @@ from okube_api.ingest.derive.panel_index import PanelIndex
 from okube_api.ingest.events import tables
 from okube_api.ingest.refresh.context import DerivationContext, RefreshTask
 from okube_api.ingest.refresh.conversion import refresh_conversion
+from okube_api.ingest.refresh.user_slice import UserSlice
 from okube_api.store.protocol import Change, Store
 from okube_api.store.schema import Table
 
-from tests.by_hand.truth import Truth
+from tests.by_hand.truth import Purchase, Touch, Truth, Visit
 from tests.ingest import fact_store
 from tests.ingest.derive import tables as derived
 from tests.ingest.rows import Row, to_comparable
@@ -106,6 +111,60 @@ async def test_purchases_leave_credits_and_rollups_of_visits_as_they_are(store: 
     await facts.add(4, {"purchases": (table, rows)})
     assert await read_versions(store, unwritten) == versions
     await assert_facts(facts, truth)
+
+
+def draw_visits_around_a_year(dice: Random) -> Truth:
+    """Draw visits of three users to three sites, some at one instant, on days around a leap day and a year later."""
+    truth = alpha().truth
+    sites = (truth.sites[0], truth.sites[2], truth.sites[5])  # Lyon, Broadway, and the web shop
+    days = (0, 1, 30, 364, 365, 366, 367, 731)
+    instants = [
+        datetime(2024, 2, 28, hour, tzinfo=UTC) + timedelta(days=dice.choice(days)) for hour in (3, 12, 23) * 12
+    ]
+    visits = [Visit(dice.choice(("ann", "bob", "cid")), dice.choice(sites).id, at) for at in instants]
+    purchases = [
+        Purchase(visit.user, visit.site, visit.at, Fraction(dice.randrange(-500, 2000), 10), str(number))
+        for number, visit in enumerate(dice.sample(visits, 12))
+    ]
+    touches = [
+        Touch(visit.user, dice.choice(truth.campaigns).id, visit.at - timedelta(days=dice.randrange(9)), "print")
+        for visit in dice.sample(visits, 4)
+    ]
+    return replace(truth, visits=list(dict.fromkeys(visits)), purchases=purchases, touches=touches, deliveries=())
+
+
+@EMBEDDED
+@pytest.mark.parametrize(("seed", "in_slices"), [(0, False), (1, True)])
+async def test_new_visitors_are_right_after_any_batches(store: Store, seed: int, in_slices: bool) -> None:
+    """Add batches in any order and remove one; in slices: refresh the users of the events only."""
+    dice = Random(seed)
+    truth = draw_visits_around_a_year(dice)
+    context, panel = fact_store.build_context(truth), build_panel(truth)
+
+    async def refresh_days(change: Change, tasks: Mapping[str, RefreshTask]) -> None:
+        everybody = np.arange(len(derived.number_users(truth)))
+        await refresh_conversion(
+            UserSlice(change, everybody, everybody) if in_slices else change, context, panel, tasks
+        )
+
+    facts = fact_store.FactStore(store, refresh_days)
+    events = {kind: rows for kind, rows in build_events(truth).items() if kind != "deliveries"}
+    days = sorted({row["part"] for _, rows in events.values() for row in rows})
+    early = {*days[:2], dice.choice(days)}  # added last: the flags of later days depend on them
+    batches = [
+        {
+            kind: (table, [row for row in rows if (row["part"] in early) == is_early])
+            for kind, (table, rows) in events.items()
+        }
+        for is_early in (False, True)
+    ]
+    for number, batch in enumerate([*batches, batches[1], {"visits": (tables.VISITS, events["visits"][1][::2])}], 1):
+        await facts.add(number, batch)
+    await facts.remove(2)
+    rows = derived.expect_outcome_rows(truth)
+    assert {(row["new_place"], row["new_application"]) for row in rows} == {(0, 0), (1, 0), (1, 1)}
+    await fact_store.assert_fact(facts, OUTCOMES, rows)
+    await fact_store.assert_fact(facts, PURCHASE_FACT, derived.expect_purchase_rows(truth))
 
 
 async def read_versions(store: Store, of_tables: Sequence[Table]) -> dict[str, str]:
