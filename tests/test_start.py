@@ -29,7 +29,7 @@ def list_imported(code: str, names: tuple[str, ...]) -> list[str]:
     [
         ("import okube_api.cli", ("pandas", "pyarrow", "numpy", "duckdb", "fastapi", "pydantic", "rich", "httpx")),
         ("import okube_api.cli.fill_demo", ("pandas", "fastapi", "httpx")),
-        (_SERVE, ("pandas", "PIL", "h3ronpy", "cryptography", "pyarrow.parquet", "httpx", "pymongo")),
+        (_SERVE, ("pandas", "PIL", "h3ronpy", "cryptography", "pyarrow.parquet", "httpx", "pymongo", "holidays")),
     ],
 )
 def test_unneeded_modules_are_not_imported(code: str, names: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ from okube_api.analytics.param_groups import PlacedFilters
 from okube_api.analytics.places import PlaceSelection
 from okube_api.analytics.scope import QuestionScope
 from okube_api.analytics.time_resolution import ResolvedTimes, TimeContext, combine_days, load_time_context
+from okube_api.catalogue.fact import MINUTE_OF_DAY
 from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term
 from okube_api.engine.calendar import Period
@@ -187,7 +188,8 @@ def _lacks_hours(term: Term) -> bool:
 
 def _lacks_openings(term: Term) -> bool:
     place = term.slice.place
-    return not term.slice.fact.has_hours or place is None or place[0] is not PlaceRole.SITES
+    has_minutes = any(column.name == MINUTE_OF_DAY for column in term.slice.fact.columns)
+    return not has_minutes or place is None or place[0] is not PlaceRole.SITES
 
 
 def _list_kpis(question: Question, matches: Callable[[Term], bool]) -> str:

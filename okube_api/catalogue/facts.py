@@ -26,7 +26,8 @@ _DAYS = (Span.DAY,)
 
 STAYS = Measure("stays")
 DWELL = Measure("dwell", "dwell_s", max_value=_MAX_SECONDS)
-VISITOR_DAYS = Measure("visitor_days", "visitor_day")
+# Home and work follow from the user: a condition on them keeps all rows of a user and day, or none.
+VISITOR_DAYS = Measure("visitor_days", "visitor_day", distinct_by=("user", "place", "zone", "home", "work"))
 GAPS = Measure("gaps", "gap_d", max_value=_MAX_DAYS)
 HOME_METRES = Measure("home_metres", "home_m", max_value=_MAX_METRES)
 WORK_METRES = Measure("work_metres", "work_m", max_value=_MAX_METRES)

@@ -267,7 +267,7 @@ class _Family:
             times = tuple(column if column in stored else "day" for column in times)
         by = (*sorted(leader.dimensions), *times)
         if self.distinct is not None:
-            return Pass(part, self._count_distinct(self.distinct, part, where, by), times)
+            return Pass(part, self._count_distinct(self.distinct, part, where, by, question.uplift), times)
         if not self.has_sets:
             measures = {m: None for need in followers if isinstance(need.term, Sums) for m in need.term.measures}
             sums = tuple(self._sum(measure, question.uplift) for measure in measures)
@@ -282,13 +282,17 @@ class _Family:
         sets = [each.size_column if read_sizes else each.name for each in members]
         return Pass(part, Select(part.table, where, (*by, *sets)), times)
 
-    def _count_distinct(self, mark: Measure, part: PeriodPart, where: Condition, by: tuple[str, ...]) -> Aggregate:
-        """Return a plan that counts the distinct values of the columns of a mark, by day."""
+    def _count_distinct(
+        self, mark: Measure, part: PeriodPart, where: Condition, by: tuple[str, ...], uplift: bool
+    ) -> Aggregate:
+        """Return a plan that counts the distinct values of the columns of a mark by day, or sums their weights."""
+        weight = self.fact.weight if uplift and mark.weighted else None
         columns = {column.name for column in part.table.columns}
         keys = dict.fromkeys((*by, "day", *(column for column in mark.distinct_by if column in columns)))
         first = (Min(ELAPSED, ELAPSED),) if ELAPSED in keys else ()  # counted in the hour of the first row of the day
-        rows = Aggregate(part.table, where, tuple(key for key in keys if key != ELAPSED), first)
-        return Aggregate(rows, EVERYTHING, by, (Count(mark.name),))
+        weights = (Max(weight, weight),) if weight else ()  # all rows of a user and day have the same
+        rows = Aggregate(part.table, where, tuple(key for key in keys if key != ELAPSED), (*first, *weights))
+        return Aggregate(rows, EVERYTHING, by, (Sum(weight, mark.name) if weight else Count(mark.name),))
 
     def _sum(self, measure: Measure, uplift: bool) -> Sum | Count:
         weight = self.fact.weight if uplift and measure.weighted else None

@@ -1,8 +1,9 @@
 """Filters of questions over HTTP: answers on each store equal those computed by hand from the truth."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from okube_api.campaigns.repository import CAMPAIGNS
@@ -285,6 +286,144 @@ async def test_each_site_has_the_public_holidays_of_its_country(labelled: World)
     assert data == dict(sorted(expected.items()))
 
 
+# -- hours and opening hours ---------------------------------------------------------------------------------------
+
+
+def find_minute(truth: Truth, at: datetime, place: str) -> int:
+    """Return the minute of the local day of an instant at a place."""
+    local = at.astimezone(ZoneInfo(truth.zone_of(place)))
+    return local.hour * 60 + local.minute
+
+
+def find_minute_of_row(truth: Truth, row: Any) -> int:
+    """Return the minute of the local day at which a stay of a device starts."""
+    return find_minute(truth, row.session.start, row.session.site)
+
+
+@pytest.mark.parametrize("uplift", [False, True])
+@pytest.mark.parametrize("scope", ["globals", "sites", "homes"])
+async def test_stays_start_in_the_hours(labelled: World, scope: str, uplift: bool) -> None:
+    truth = labelled.truth
+
+    def passes(marked: Any) -> bool:
+        return find_minute(truth, marked.stay.start, marked.stay.place) // 60 in (9, 10, 14)
+
+    question = ask_geo(labelled, scope=scope, uplift=uplift, row_test=passes)
+    await assert_geo(labelled, {"hours": [9, 10, 14]}, question)
+
+
+async def test_other_hours_on_a_day_of_clock_change(labelled: World) -> None:
+    truth, day = labelled.truth, date(2024, 3, 31)
+
+    def passes(marked: Any) -> bool:
+        return find_minute(truth, marked.stay.start, marked.stay.place) // 60 not in (1, 3)
+
+    question = replace(ask_geo(labelled, scope="sites", row_test=passes), first=day, last=day, granularity="day")
+    await assert_geo(labelled, {"hours": {"not": [1, 3]}}, question)
+
+
+NO_REFERENCE = tuple(kpi for kpi in GEO_KPIS if kpi not in ("posAffinity", "poiSessions", "perPoiSessions"))
+PRESENCE_KPIS = ("sessions", "uniqUsers", "attendance", "timespent", "acquisition", "dropouts", "timespentPerScope")
+
+
+@pytest.mark.parametrize("scope", ["globals", "sites"])
+async def test_stays_of_devices_start_in_the_hours(labelled: World, scope: str) -> None:
+    question = Question(FIRST, LAST, granularity="week", scope=scope)
+    expected = replace(question, row_test=lambda row: find_minute_of_row(labelled.truth, row) // 60 in (10, 11, 12))
+    answers = await read_data(labelled, Module.PRESENCE, PRESENCE_KPIS, question, {"hours": [10, 11, 12]})
+    for kpi, data in zip(PRESENCE_KPIS, answers, strict=True):
+        assert data == presence(labelled.truth, kpi, expected), kpi
+
+
+async def test_exits_are_in_the_hour_of_their_end(labelled: World) -> None:
+    truth = labelled.truth
+    question = Question(FIRST, LAST, granularity="week", scope="sites")
+
+    def passes(row: Any) -> bool:
+        return find_minute(truth, row.session.end, row.session.site) // 60 in (10, 11, 12)
+
+    filters = {"hours": [10, 11, 12]}
+    (data,) = await read_data(labelled, Module.PRESENCE, ("leaving",), question, filters)
+    assert data == presence(truth, "leaving", replace(question, row_test=passes))
+
+
+async def test_visits_start_in_the_hours(labelled: World) -> None:
+    truth, hours = labelled.truth, [9, 10, 11, 12, 13, 14]
+    visits = [visit for visit in truth.visits if find_minute(truth, visit.at, visit.site) // 60 in hours]
+    assert 0 < len(visits) < len(truth.visits)
+    in_hours = replace(truth, visits=visits)
+    kpis = ("offlineVisits", "offlineVisitsAttributions", "offlineVisitsLinear", "timeBeforeOfflineVisitPerScope")
+    for scope in ("globals", "sites", "campaigns"):
+        question = Question(date(2024, 3, 1), date(2024, 11, 30), granularity="month", scope=scope)
+        answers = await read_data(labelled, Module.CONVERSION, kpis, question, {"hours": hours})
+        for kpi, data in zip(kpis, answers, strict=True):
+            assert data == conversion(in_hours, kpi, question), kpi
+
+
+HOURS_BY_KEY: dict[str, Json] = {
+    "lyon-2": {
+        **{day: [["09:00", "12:30"], ["14:00", "19:00"]] for day in ("monday", "tuesday", "friday")},
+        "saturday": [["22:00", "24:00"]],
+        "sunday": [["00:00", "02:00"]],
+    },
+    "lille/grand place": {"wednesday": [["00:00", "24:00"]], "thursday": []},
+    "broadway": {day: [["10:00", "18:00"]] for day in ("monday", "wednesday", "saturday")},
+}
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def is_open(key: str, day: date, minute: int) -> bool:
+    """Return whether a site is open at a minute of a local day."""
+    clock = f"{minute // 60:02}:{minute % 60:02}"
+    intervals = HOURS_BY_KEY.get(key, {}).get(WEEKDAYS[day.weekday()], ())
+    return any(start <= clock < end for start, end in intervals)
+
+
+@pytest.fixture
+async def with_openings(labelled: World) -> World:
+    """Give the sites of the application their opening hours."""
+    for site in labelled.truth.sites:
+        changes = {"openings": HOURS_BY_KEY.get(site.key, {})}
+        await labelled.tenant.server.services.store.update(SITES, equal("_id", site.id), changes)
+    return labelled
+
+
+async def test_stays_start_within_opening_hours(with_openings: World) -> None:
+    truth = with_openings.truth
+    keys = {site.id: site.key for site in truth.sites}
+
+    def passes(marked: Any) -> bool:
+        minute = find_minute(truth, marked.stay.start, marked.stay.place)
+        return is_open(keys.get(marked.stay.place, ""), marked.day, minute)
+
+    for scope in ("globals", "sites", "works"):
+        question = ask_geo(with_openings, scope=scope, row_test=passes)
+        await assert_geo(with_openings, {"opening": True}, question, NO_REFERENCE)
+
+
+async def test_open_or_at_some_hours(with_openings: World) -> None:
+    keys = {site.id: site.key for site in with_openings.truth.sites}
+
+    def passes(row: Any) -> bool:
+        minute = find_minute_of_row(with_openings.truth, row)
+        return is_open(keys[row.session.site], row.day, minute) or minute // 60 == 20
+
+    question = Question(FIRST, LAST, granularity="week", scope="sites")
+    filters = {"any": [{"opening": True}, {"hours": [20]}]}
+    answers = await read_data(with_openings, Module.PRESENCE, PRESENCE_KPIS, question, filters)
+    for kpi, data in zip(PRESENCE_KPIS, answers, strict=True):
+        assert data == presence(with_openings.truth, kpi, replace(question, row_test=passes)), kpi
+
+
+async def test_sites_without_opening_hours_are_in_a_note(with_openings: World) -> None:
+    body = {"params": [{"kpi": "sessions"}], "filters": {"opening": True}}
+    path = build_path(with_openings, Module.PRESENCE, Question(FIRST, LAST), alias=1)
+    period = {"from": FIRST.isoformat(), "to": LAST.isoformat(), "meta": "true"}
+    response = await with_openings.reader.post(path, params=period, json=body)
+    notes = {note["code"]: note["message"] for note in response.json()["meta"]["notes"]}
+    assert notes["sites_without_openings"].endswith("are left out: bund, web, quiet.")
+
+
 # -- alternatives ----------------------------------------------------------------------------------------------------
 
 
@@ -329,9 +468,6 @@ async def test_parts_on_days_are_united_in_costs_too(labelled: World) -> None:
     kpis = ("cost", "prints", "offlineVisits")
     for kpi, data in zip(kpis, await read_data(labelled, Module.CONVERSION, kpis, question, filters), strict=True):
         assert data == conversion(labelled.truth, kpi, replace(question, dates=dates)), kpi
-
-
-NO_REFERENCE = tuple(kpi for kpi in GEO_KPIS if kpi not in ("posAffinity", "poiSessions", "perPoiSessions"))
 
 
 @pytest.mark.parametrize("scope", ["globals", "sites", "homes"])
