@@ -35,7 +35,9 @@ def _slice(fact: Fact) -> Slice:
 
 VISITED = _slice(OUTCOMES)  # purchases without a visit are among the rows, but count no visit
 BOUGHT = _slice(PURCHASE_FACT)
-SITES_SEEN = Slice(OUTCOMES, (PlaceRole.SITES, "site"), ((Scope.CHANNELS, "channel"),))  # sites are items of a leaf
+SITES_SEEN = Slice(  # sites are items of a leaf, not scope values
+    OUTCOMES, (PlaceRole.SITES, "site"), ((Scope.CHANNELS, "channel"),), filters=((Scope.SITES, "site"),)
+)
 
 
 def _net_sales(rows: Slice) -> Number:

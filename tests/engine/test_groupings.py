@@ -23,12 +23,14 @@ from okube_api.store.protocol import Reader
 
 from tests.by_hand.conversion import conversion
 from tests.by_hand.geomarketing import geomarketing
+from tests.by_hand.performance import performance
 from tests.by_hand.presence import presence
 from tests.by_hand.question import Filter, Question, only, select_sites
 from tests.by_hand.truth import Truth
 from tests.engine import ask, ask_conversion
 from tests.engine.campaign_tenants import campaign_tenant
 from tests.engine.rendered import render_elements
+from tests.engine.shop_tenants import shop_tenant
 from tests.engine.stores import Reading
 from tests.engine.tenants import tenant
 from tests.engine.walking_tenants import walking_tenant
@@ -38,7 +40,7 @@ pytestmark = pytest.mark.anyio
 
 OF_SITES = {0: ("north",), 1: ("north", "big"), 2: (), 3: ("big",)}  # by position; the third site is in `unknown`
 OF_CAMPAIGNS = {0: ("p1",), 1: ("p1",), 2: ("p2",), 3: (), 4: ("p2", "p1")}
-BY_SITE = {"acquisition", "returning", "poiSessions", "perPoiSessions"}
+BY_SITE = {"acquisition", "returning", "poiSessions", "perPoiSessions", "newVisitorShare"}
 """The KPIs that sites compute in another way than globals, so that a filter on sites says something else."""
 BY_CAMPAIGN = {"offlineVisitsPerCampaign", "onlineVisitsPerCampaign"}
 """The KPIs that campaigns compute in another way than globals."""
@@ -100,6 +102,8 @@ class Setting:
         if name in {"homes", "works"}:
             people = self.truth.panelists
             return sorted({(each.home if name == "homes" else each.work) or "unknown" for each in people} | {"unknown"})
+        if name == "channels":
+            return ["offline", "online"]
         if name == "equipments":
             return sorted(equipment.id for equipment in self.truth.equipments)
         if name == "levers":
@@ -157,7 +161,14 @@ def walk_setting(_: bool) -> Setting:
     return Setting(Module.PRESENCE, walking_tenant(1), question, cache(presence))
 
 
-SETTINGS = {"panel": panel_setting, "campaigns": campaign_setting, "walks": walk_setting}
+@cache
+def shop_setting(uplift: bool) -> Setting:
+    """Return the setting of performance."""
+    question = Question(*BURSTS[1], granularity="week", uplift=uplift)
+    return Setting(Module.PERFORMANCE, shop_tenant(1), question, cache(performance))
+
+
+SETTINGS = {"panel": panel_setting, "campaigns": campaign_setting, "walks": walk_setting, "shops": shop_setting}
 CASES = [
     ("panel", "region"),
     ("panel", "region", "homes"),
@@ -174,6 +185,9 @@ CASES = [
     ("campaigns", "region", "levers"),
     ("walks", "region"),
     ("walks", "region", "sites"),
+    ("shops", "region"),
+    ("shops", "region", "channels"),
+    ("shops", "channels", "sites"),
 ]
 
 
@@ -236,6 +250,8 @@ RANKED = [
     ("campaigns", "provider", "region"),
     ("campaigns", "levers", "campaigns"),
     ("walks", "sites"),
+    ("shops", "channels"),
+    ("shops", "region", "channels"),
 ]
 
 
