@@ -239,7 +239,7 @@ class _Family:
 
     def _parts(self, leader: Need, question: Question) -> list[PeriodPart]:
         """Split the period into whole months and weeks, where their rows can serve, and the days around them."""
-        period = question.period
+        period = question.period_to_read
         if self.grain is None:
             return [PeriodPart(self.fact.table, None, period.first, period.last)]
         spans = () if _needs_days(leader, question) else _LONG_SPANS[leader.time_columns]

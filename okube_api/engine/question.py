@@ -253,6 +253,16 @@ class Question:
             alternatives=(),
         )
 
+    @property
+    def period_to_read(self) -> Period:
+        """The period from the first to the last day that the filters on days keep."""
+        if self.days is None:
+            return self.period
+        lists = [days for days in (self.days.days, *(days for _, days in self.days.by_place)) if days]
+        first = min((days[0] for days in lists), default=self.period.first)
+        last = max((days[-1] for days in lists), default=first)
+        return Period(first, last)
+
     def buckets_of(self, request: RequestedKpi) -> Buckets | None:
         """Return the buckets to answer a param by; None when only the whole period is requested."""
         if not request.temporals:

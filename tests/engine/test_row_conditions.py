@@ -150,3 +150,16 @@ def test_a_part_that_concerns_no_rows_keeps_all_of_them() -> None:
 )
 def test_filters_on_time_need_rows_of_days(row_filter: RowFilter, is_expected: bool) -> None:
     assert replace(QUESTION, alternatives=((RowFilter(), row_filter),)).needs_days is is_expected
+
+
+@pytest.mark.parametrize(
+    ("selection", "bounds"),
+    [
+        (None, (100, 120)),
+        (DaySelection((103, 107)), (103, 107)),
+        (DaySelection((), ((("a",), (101, 103)), (("b",), ()), (("p",), (119,)))), (101, 119)),
+        (DaySelection(()), (100, 100)),
+    ],
+)
+def test_the_period_to_read_ends_with_the_days_to_keep(selection: DaySelection | None, bounds: tuple[int, int]) -> None:
+    assert replace(QUESTION, days=selection).period_to_read == Period(*bounds)
