@@ -3,14 +3,14 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from typing import Any
 
 import orjson
 
 from okube_api.analytics.answer import AnswerElement, build_elements
-from okube_api.analytics.answer_block import AnswerBlock
+from okube_api.analytics.answer_block import AnswerBlock, OuterRows
 from okube_api.analytics.element_comparisons import ElementComparison
 from okube_api.catalogue.buckets import to_date
 from okube_api.engine.kpi_results import KpiResult
@@ -33,6 +33,7 @@ class TableLines:
     bucket_cells: those of `_BUCKET_COLUMNS`, by bucket.
     rows, buckets: of each line.
     leaves: of each line; their columns when they are objects.
+    more: further columns of each line, after those of the leaves; None without any.
     """
 
     row_cells: list[str]
@@ -40,16 +41,19 @@ class TableLines:
     rows: list[int]
     buckets: list[int]
     leaves: list[Any]
+    more: list[Json] | None = None
 
     @property
     def columns(self) -> Iterator[str]:
-        """The columns of the leaves."""
-        return chain.from_iterable(leaf for leaf in self.leaves if isinstance(leaf, dict))
+        """The columns of the leaves, and further ones."""
+        return chain.from_iterable(leaf for leaf in (*self.leaves, *(self.more or ())) if isinstance(leaf, dict))
 
     def format_lines(self, columns: list[str]) -> bytes:
         """Return the lines as CSV.  columns: of all leaves of the table, the first is `value`."""
-        if any(isinstance(leaf, dict) for leaf in self.leaves):
-            flat = (leaf if isinstance(leaf, dict) else {"value": leaf} for leaf in self.leaves)
+        if self.more is not None or any(isinstance(leaf, dict) for leaf in self.leaves):
+            flat: Iterable[Json] = (leaf if isinstance(leaf, dict) else {"value": leaf} for leaf in self.leaves)
+            if self.more is not None:
+                flat = (leaf | more for leaf, more in zip(flat, self.more, strict=True))
             endings = [_format_cells(leaf.get(column) for column in columns) for leaf in flat]
         else:
             end = "," * (len(columns) - 1)
@@ -142,7 +146,27 @@ def _flatten_block(
             leaves += temporals.leaves[low:high]
     if any(isinstance(leaf, dict | list) for leaf in leaves):
         leaves = [_flatten_leaf(leaf) for leaf in leaves]
-    return TableLines(row_cells, bucket_cells, rows, buckets, leaves)
+    lines = TableLines(row_cells, bucket_cells, rows, buckets, leaves)
+    if block.outer is None and block.shares is None:
+        return lines
+    outer = [{}] * len(row_cells) if block.outer is None else _list_outer_columns(block.outer, question, areas)
+    shares = [{}] * len(row_cells) if block.shares is None else [{"share": share} for share in block.shares]
+    more = [
+        {**(shares[row] if bucket == whole_period else {}), **outer[row]}
+        for row, bucket in zip(rows, buckets, strict=True)
+    ]
+    return replace(lines, more=more)
+
+
+def _list_outer_columns(outer: OuterRows, question: Question, areas: AreaNames) -> list[Json]:
+    """Return the columns of the outer value of each row."""
+    columns: dict[str, Json] = {}
+    for value in outer.values:
+        if value not in columns:
+            label = question.labels.get(value)
+            key, name = (None, areas.get(value)) if label is None else (label.key, label.name)
+            columns[value] = {"outer_id": value, "outer_key": key, "outer_name": name}
+    return [columns[value] for value in outer.values]
 
 
 def _flatten_leaf(leaf: Any, prefix: str = "") -> Json:

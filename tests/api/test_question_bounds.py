@@ -13,6 +13,7 @@ import pytest
 from okube_api.analytics import answer, memory_watch, rendering, service, table
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
+from okube_api.engine import selection
 from okube_api.store.protocol import Reader
 from okube_api.threads import check_stopped
 
@@ -77,7 +78,7 @@ def answer_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write every answer in small parts, in a thread, to a file."""
     monkeypatch.setattr(rendering, "MOST_BYTES_IN_MEMORY", 10)
     monkeypatch.setattr(service, "_MOST_VALUES_ON_LOOP", 0)
-    monkeypatch.setattr(answer, "_BLOCK_CELLS", 3)
+    monkeypatch.setattr(selection, "_BLOCK_CELLS", 3)
     monkeypatch.setattr(answer, "_BLOCK_VALUES", 3)
     monkeypatch.setattr(table, "_MOST_LINES_IN_MEMORY", 2)
 
@@ -91,6 +92,8 @@ async def test_a_large_answer_is_the_same_as_a_small_one(
     suffix = {Module.PRESENCE: "presence", Module.CONVERSION: "conversions/levers"}[module]
     url, body = f"{alpha.tenant.url}/{suffix}/analytics", build_everything(module, **options)
     body["params"][0] |= {"sites": {"sort": "-all", "limit": 2, "properties": ["key", "name"]}}
+    inner = {"of": "sites", "properties": ["key"], "sort": "-all", "limit": 1, "others": True}
+    body["params"][1] |= {"by": ["sites.tags", inner]}
     parameters = {"from": "2024-03-01", "to": "2024-04-30"}
     cache = alpha.tenant.server.services.analytics.answer_cache
     cache.clear()
