@@ -21,11 +21,13 @@ class ParamGroup:
 
     params: each with its position in the request.
     filters: of the request, then those of the params if they have any; all of them must hold.
+    is_compared: whether the values are compared with those of other periods.
     """
 
     module: Module
     params: tuple[tuple[int, Param], ...]
     filters: tuple[PlacedFilters, ...]
+    is_compared: bool = False
 
 
 def group_params(query: Query) -> list[ParamGroup]:
@@ -41,7 +43,8 @@ def group_params(query: Query) -> list[ParamGroup]:
         else:
             placed = () if own is None else (PlacedFilters(own, f"/params/{position}/filters"),)
             groups.append(((filters_of_request, *placed), [(position, param)]))
-    return [ParamGroup(query.module, tuple(params), filters) for filters, params in groups]
+    is_compared = query.compare is not None
+    return [ParamGroup(query.module, tuple(params), filters, is_compared) for filters, params in groups]
 
 
 def has_filters(filters: Filters) -> bool:

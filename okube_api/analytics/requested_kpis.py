@@ -6,7 +6,6 @@ from okube_api.analytics.directory import Directory
 from okube_api.analytics.param_groups import ParamGroup
 from okube_api.analytics.requested_dimensions import Groupings, load_groupings, read_by, read_scope
 from okube_api.analytics.schemas.query import Param
-from okube_api.catalogue.kpi import Kpi, Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import Scope
 from okube_api.engine.calendar import Granularity, Mode
@@ -29,7 +28,7 @@ async def read_requested_kpis(
     groupings = await load_groupings([param for _, param in group.params], directory)
     for index, param in group.params:
         _check_granularity(Granularity(param.granularity), calendar, index)
-    return tuple(_read_param(group.module, param, index, groupings) for index, param in group.params)
+    return tuple(_read_param(group, param, index, groupings) for index, param in group.params)
 
 
 def _check_granularity(granularity: Granularity, calendar: BusinessCalendar, index: int) -> None:
@@ -42,9 +41,9 @@ def _check_granularity(granularity: Granularity, calendar: BusinessCalendar, ind
         raise Impossible.at("body", f"/params/{index}/granularity", message)
 
 
-def _read_param(module: Module, param: Param, index: int, groupings: Groupings) -> RequestedKpi:
-    kpi = BY_NAME[module][param.kpi]
-    scopes = tuple(_read_scopes(param, kpi, index, groupings))
+def _read_param(group: ParamGroup, param: Param, index: int, groupings: Groupings) -> RequestedKpi:
+    kpi = BY_NAME[group.module][param.kpi]
+    scopes = tuple(_read_scopes(group, param, index, groupings))
     pointer = f"/params/{index}"
     if not scopes:
         message = f"Param {index} requests no scope. Set 'globals' or another scope of the KPI to true."
@@ -64,8 +63,8 @@ def _read_param(module: Module, param: Param, index: int, groupings: Groupings) 
     )
 
 
-def _read_scopes(param: Param, kpi: Kpi, index: int, groupings: Groupings) -> Iterator[RequestedScope]:
-    pointer, has_change = f"/params/{index}", False
+def _read_scopes(group: ParamGroup, param: Param, index: int, groupings: Groupings) -> Iterator[RequestedScope]:
+    kpi, pointer, has_change = BY_NAME[group.module][param.kpi], f"/params/{index}", group.is_compared
     for scope, option in param.scope_options():
         if option is False:
             continue
