@@ -19,6 +19,7 @@ from tests.by_hand import question as by_hand
 from tests.by_hand.conversion import conversion
 from tests.by_hand.geomarketing import KPIS as GEO_KPIS
 from tests.by_hand.geomarketing import geomarketing
+from tests.by_hand.performance import performance
 from tests.by_hand.presence import presence
 from tests.by_hand.question import Question, only, without
 from tests.by_hand.truth import Truth
@@ -531,6 +532,93 @@ async def test_stays_of_devices_pass_one_of_several_parts(labelled: World) -> No
         answers = await read_data(labelled, Module.PRESENCE, kpis, question, filters)
         for kpi, data in zip(kpis, answers, strict=True):
             assert data == presence(labelled.truth, kpi, replace(question, row_test=passes)), kpi
+
+
+# -- performance, questions about one site, other forms of answers -----------------------------------------------------
+
+PERFORMANCE_KPIS = ("visits", "visitors", "sales", "conversionRate", "attributedShare")
+
+
+async def test_performance_has_the_filters_on_sites_and_days(labelled: World) -> None:
+    filters = {"sites.attributes.region": {"not": ["Sud"]}, "days": {"dates": {"not": ["2024-03-20"]}}}
+    question = Question(FIRST, LAST, granularity="week", scope="sites", tags=without("region:Sud"))
+    question = replace(question, dates=keep_days(question, date(2024, 3, 20)))
+    plain = replace(question, tags=None, dates=None)
+    answers = await read_data(labelled, Module.PERFORMANCE, PERFORMANCE_KPIS, plain, filters)
+    for kpi, data in zip(PERFORMANCE_KPIS, answers, strict=True):
+        assert data == performance(labelled.truth, kpi, question), kpi
+
+
+async def test_visits_of_a_channel_or_of_some_days(labelled: World) -> None:
+    truth = labelled.truth
+    online = {site.id for site in truth.sites if site.online}
+
+    def passes(visit: Any) -> bool:
+        day = by_hand.local_day(visit.at, truth.zone_of(visit.site))
+        return visit.site in online or day.isoweekday() in (5, 6)
+
+    visits = [visit for visit in truth.visits if passes(visit)]
+    assert 0 < len(visits) < len(truth.visits)
+    question = Question(FIRST, date(2024, 11, 30), granularity="month", scope="sites")
+    filters = {"any": [{"channels": ["online"]}, {"weekdays": [5, 6]}]}
+    (data,) = await read_data(labelled, Module.PERFORMANCE, ("visits",), question, filters)
+    assert data == performance(replace(truth, visits=visits), "visits", question)
+
+
+async def test_a_question_about_one_site_has_filters_but_those_on_sites(labelled: World) -> None:
+    site = next(site.id for site in labelled.truth.sites if site.key == "lyon-2")
+    question = Question(FIRST, LAST, granularity="month", site=site)
+    kpis = ("cost", "offlineVisits")
+    filters = {"any": [{"extras.segment": ["new"]}, {"campaigns.provider": ["X"]}], "days": {"weekdays": [1, 2, 3, 4]}}
+    dates = frozenset(day for day in question.days() if day.isoweekday() <= 4)
+    expected = replace(question, extras=only("segment:new", "provider:X"), dates=dates)
+    for kpi, data in zip(kpis, await read_data(labelled, Module.CONVERSION, kpis, question, filters), strict=True):
+        assert data == conversion(labelled.truth, kpi, expected), kpi
+    response = await post(labelled, Module.CONVERSION, kpis, question, {"any": [{"sites.city": ["Lyon"]}]})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "/filters/any/0/sites.city"
+
+
+async def test_an_answer_follows_a_changed_attribute(labelled: World) -> None:
+    site = next(site for site in labelled.truth.sites if site.key == "bund")
+    question = Question(FIRST, LAST, granularity="month")
+    filters = {"sites.attributes.region": ["Nord"]}
+    path = f"{labelled.tenant.url}/sites/{site.id}"
+    before = await read_data(labelled, Module.PRESENCE, ("uniqUsers",), question, filters)
+    changed = await labelled.tenant.admin.patch(path, json={"attributes": {"region": "Nord"}})
+    assert changed.status_code == 200
+    try:
+        (data,) = await read_data(labelled, Module.PRESENCE, ("uniqUsers",), question, filters)
+        nord = [each.id for each in labelled.truth.sites if "region:Nord" in each.tags or each is site]
+        assert data == presence(labelled.truth, "uniqUsers", replace(question, sites=only(*nord)))
+    finally:
+        await labelled.tenant.admin.patch(path, json={"attributes": SITES_BY_KEY["bund"]["attributes"]})
+    assert await read_data(labelled, Module.PRESENCE, ("uniqUsers",), question, filters) == before
+
+
+async def test_the_country_of_the_application_is_that_of_sites_without_one(labelled: World) -> None:
+    url, question = labelled.tenant.url, Question(date(2024, 5, 1), date(2024, 5, 31), granularity="day")
+    filters = {"sites.country": ["unknown"], "days": {"publicHolidays": True}}
+    response = await post(labelled, Module.PRESENCE, ("sessions",), question, filters)
+    assert (response.status_code, "/filters/days/publicHolidays" in response.text) == (422, True)
+    assert (await labelled.tenant.admin.patch(url, json={"settings": {"country": "CN"}})).status_code == 200
+    try:
+        (data,) = await read_data(labelled, Module.PRESENCE, ("sessions",), question, filters)
+        labour_days = frozenset(date(2024, 5, day) for day in range(1, 6))
+        expected = replace(question, dates=labour_days, tags=only("country:unknown"))
+        assert data == presence(labelled.truth, "sessions", expected)
+    finally:
+        await labelled.tenant.admin.patch(url, json={"settings": {"country": None}})
+
+
+async def test_the_plan_says_that_days_need_rows_of_days(labelled: World) -> None:
+    question = Question(date(2024, 3, 1), date(2024, 4, 30), granularity="month")
+    body = build_body(labelled, ("sessions",), question) | {"filters": {"days": {"dates": {"not": ["2024-03-20"]}}}}
+    path = build_path(labelled, Module.PRESENCE, question, alias=1)
+    period = {"from": "2024-03-01", "to": "2024-04-30", "explain": "true"}
+    response = await labelled.tenant.admin.post(path, params=period, json=body)
+    assert response.status_code == 200, response.text
+    assert "the filter on days needs days" in response.text
 
 
 # -- refusals --------------------------------------------------------------------------------------------------------
