@@ -19,7 +19,7 @@ from okube_api.store.arrays import Ints
 MONDAY = 1
 _MONTHS, _QUARTERS = 12, 4
 _MOST_DAYS_TO_NEAREST = 3  # from any day to the nearest one of a weekday
-_EVE_WEEK = -3  # the ordinals of Mondays are 5, 12, ...: weekday + _EVE_WEEK, and multiples of 7 from there
+_SHIFT = 3  # the ISO weekday of an ordinal is (ordinal + _SHIFT) % 7, and 7 for 0
 
 
 class FiscalCalendar(Protocol):
@@ -94,10 +94,10 @@ class RetailCalendar:
         return np.cumsum([0, *self.weeks * _QUARTERS], dtype=np.int64)[:_MONTHS]
 
     @cached_property
-    def _eve_year(self) -> int:
-        """The calendar year in which the year before ends, as the rule counts, relative to the name of a year: 0 or -1.
+    def _year_offset(self) -> int:
+        """What to add to a fiscal year for the calendar year by whose rule the fiscal year before ends: 0 or -1.
 
-        It is -1 for rules by which years end around New Year: such a year begins in December or in January, and has
+        It is -1 for rules by which years end around New Year.  Such a year begins in December or in January, and has
         the name of that January, because two years in succession can begin in the same calendar year.
         """
         month, day = self.year_end.month, self.year_end.day
@@ -115,12 +115,15 @@ class RetailCalendar:
     def _find_year_starts(self, years: Ints) -> Ints:
         """Return the first day of each fiscal year: the day after the last one of the year before."""
         rule = self.year_end
-        months = (years + self._eve_year) * _MONTHS + rule.month - 1
+        months = (years + self._year_offset) * _MONTHS + rule.month - 1
         if rule.day is None:
-            last_days = get_first_days(months + 1, "month") - 1
-            return last_days + 1 - (last_days - _EVE_WEEK - rule.weekday) % 7
-        nearest = _find_days_of_months(months, rule.day)
-        return nearest + 1 - _MOST_DAYS_TO_NEAREST + (rule.weekday - nearest + _EVE_WEEK + _MOST_DAYS_TO_NEAREST) % 7
+            ends_of_months = get_first_days(months + 1, "month") - 1
+            last_days = ends_of_months - (ends_of_months + _SHIFT - rule.weekday) % 7
+        else:
+            targets = _find_days_of_months(months, rule.day)
+            ahead = (rule.weekday - targets - _SHIFT) % 7
+            last_days = targets + np.where(ahead <= _MOST_DAYS_TO_NEAREST, ahead, ahead - 7)
+        return last_days + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +138,11 @@ class BusinessCalendar:
 
     def number_weeks(self, days: Ints) -> Ints:
         """Return the number of the week of each day; weeks in succession have numbers in succession."""
-        return (days - self.week_start - _EVE_WEEK) // 7
+        return (days + _SHIFT - self.week_start) // 7
 
     def find_week_starts(self, weeks: Ints) -> Ints:
         """Return the first day of each week."""
-        return weeks * 7 + self.week_start + _EVE_WEEK
+        return weeks * 7 - _SHIFT + self.week_start
 
     def number_weeks_of_year(self, days: Ints) -> Ints:
         """Return the number of each day's week in its year, 1 to 53.
