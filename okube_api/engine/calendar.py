@@ -137,12 +137,13 @@ def resolve_period(
 
 _MONTHS_PER_YEAR = 12
 _MONTHS = {Granularity.MONTH: 1, Granularity.QUARTER: 3, Granularity.YEAR: _MONTHS_PER_YEAR}
+"""The number of months in a bucket."""
 _FISCAL_MONTHS = {
     Granularity.FISCAL_MONTH: 1,
     Granularity.FISCAL_QUARTER: 3,
     Granularity.FISCAL_YEAR: _MONTHS_PER_YEAR,
 }
-"""The number of (fiscal) months in a bucket."""
+"""The number of fiscal months in a bucket."""
 _COLUMNS = {
     Mode.HISTOGRAM: {
         Granularity.DAY: "day",
