@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import orjson
 
+from okube_api.analytics.kpi_options import describe_options
 from okube_api.catalogue.kpi import Kpi, LeafShape, Module
 from okube_api.catalogue.registry import CATALOGUE
 from okube_api.catalogue.scopes import Scope
@@ -30,7 +31,8 @@ Generated from the catalogue (`okube_api/catalogue/`); change it there. `GET /an
 
 **Unit**: `n` count; `s` seconds; `d` days; `m` metres; `EUR` the application's currency; `1` ratio, as a decimal.
 
-Every KPI can be requested by `globals` and by the scopes in its row.
+Every KPI can be requested by `globals` and by the scopes in its row. `GET /analytics/kpis` also lists what else it can
+be asked for: granularities, groupings and options; see [questions](questions.md#the-catalogue).
 
 What is known of a campaign only (its costs, its deliveries without a site) belongs to its active sites in equal parts;
 to its own sites when all of them are inactive; to all active sites when it names none. A question sums the parts of the
@@ -80,6 +82,7 @@ def _build_record(module: Module, kpi: Kpi) -> Json:
         "leaf": kpi.leaf.value,
         "example": EXAMPLES[kpi.leaf],
         "description": kpi.title,
+        **describe_options(kpi),
     }
 
 

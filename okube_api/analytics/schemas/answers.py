@@ -151,6 +151,24 @@ class WithMeta(BaseModel):
     plan: list[dict[str, Any]] | None = Field(None, description="With `explain`: each pass, as sent to the store.")
 
 
+class GroupingShown(BaseModel):
+    """How a KPI can be broken down by one grouping."""
+
+    sums_to_whole: bool = Field(
+        alias="sumsToWhole",
+        description="Whether the values add up to that of `globals`. Where they do not, shares can add up to more "
+        "than 1.",
+    )
+    has_remainder: bool = Field(alias="others", description="Whether the option `others` can be used.")
+
+
+class ImpossiblePair(BaseModel):
+    """Two groupings that a KPI cannot be broken down by together."""
+
+    by: list[str] = Field(description="Their names, in any order.")
+    reason: str
+
+
 class KpiShown(BaseModel):
     """A KPI of the catalogue."""
 
@@ -164,3 +182,15 @@ class KpiShown(BaseModel):
     leaf: str = Field(description="The shape of the values under `all` and under each bucket.")
     example: Any = Field(description="A value of that shape.")
     description: str
+    by: dict[str, GroupingShown] = Field(
+        description="What the KPI can be broken down by, in `by` of a param. `<name>` stands for the name of any "
+        "attribute or extra."
+    )
+    impossible_pairs: list[ImpossiblePair] = Field(
+        alias="impossiblePairs", description="The pairs of these that cannot be asked for together."
+    )
+    options: list[str] = Field(description="The options that the KPI takes.")
+    change: Literal["relative", "difference"] | dict[str, Literal["relative", "difference"]] = Field(
+        description="What comparisons give: the relative change or the difference; of objects, which of the two each "
+        "field has, by its dotted name."
+    )
