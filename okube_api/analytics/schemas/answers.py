@@ -36,7 +36,14 @@ class ScopeValues(TypedDict, total=False):
     key: Annotated[str | None, Field(description="Key of the resource.")]
     name: Annotated[str | None, Field(description="Name of the resource, area or extra.")]
     all: Annotated[Leaf, Field(description="The value over the whole period.")]
+    share: Annotated[float | None, Field(description="With `share`: the share of the whole, null when that is 0.")]
     temporals: Annotated[dict[str, Leaf], Field(description="The value of each bucket with data.")]
+
+
+class OuterValues(ScopeValues, total=False):
+    """What is known of an outer value by itself, with its requested properties."""
+
+    total: Annotated[int, Field(description="With `limit` of the inner grouping: how many inner values there are.")]
 
 
 # A pattern instead of a union: the clients of some generators lose the data of a union within a union.
@@ -82,12 +89,23 @@ class Result(BaseModel):
 
     kpi: str = Field(description="Name of the KPI.", json_schema_extra=_KPI_NAMES)
     mode: Literal["histogram", "aggregation"]
-    scope: Scope = Field(description="Scope that the values are answered by.")
+    scope: str = Field(
+        description="Scope that the values are answered by, or the names of the groupings of `by`, joined by a comma.",
+        examples=[*map(str, Scope), "sites.attributes.region,sites"],
+    )
     granularity: GranularityName
-    total: int | None = Field(None, description="With `limit`: the number of scope values before the limit.")
+    total: int | None = Field(
+        None, description="With `limit`: how many scope values there are before it; by two groupings, of the outer one."
+    )
+    outer: dict[str, OuterValues] | None = Field(
+        None,
+        description="By two groupings, if the outer one has options or the inner one a limit: the properties and "
+        "values of each outer value.",
+    )
     data: dict[str, Any] = Field(
         description="For `globals`: `all` (a `Leaf`) and `temporals` (a `Leaf` for each bucket). For other scopes: "
-        "`ScopeValues` by identifier.",
+        "`ScopeValues` by identifier; by two groupings, by outer and then by inner value. `others` has what is "
+        "not shown.",
         json_schema_extra=_DATA,
     )
     comparisons: list[PeriodComparison] | None = Field(
