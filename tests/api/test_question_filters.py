@@ -63,7 +63,7 @@ def label(document: Json) -> frozenset[str]:
 
 def build_truth() -> Truth:
     """Return the truth of a tenant whose sites and campaigns are labelled with the values of their documents."""
-    truth = truths.alpha().truth
+    truth = truths.gamma().truth
     return replace(
         truth,
         sites=[replace(site, tags=site.tags | label(SITES_BY_KEY.get(site.key, {}))) for site in truth.sites],

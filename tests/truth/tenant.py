@@ -39,6 +39,12 @@ def beta() -> Tenant:
     return _tenant(2, "beta", "Beta", "Asia/Shanghai", size=0.25)
 
 
+@lru_cache
+def gamma() -> Tenant:
+    """Build a tenant like the first one, with ids and events of its own."""
+    return _tenant(3, "gamma", "Gamma", "Europe/Paris", size=1.0)
+
+
 def _tenant(number: int, key: str, name: str, timezone: str, size: float) -> Tenant:
     geography, dice, panel = (
         places.build_geography(number),

@@ -32,11 +32,8 @@ async def resolve_geo_marketing(
     sites = await select_places(group.filters, scope, directory, Scope.SITES)
     pois = await select_places(group.filters, scope, directory, Scope.POIS)
     places = {PlaceRole.SITES: sites, PlaceRole.POIS: pois}
-    roles = _list_roles(requested_kpis)
-    looked_at = {role: selection for role, selection in places.items() if role in roles}
-    if PlaceRole.STUDY in roles:
-        actives = (*sites.candidates.active, *pois.candidates.active)
-        looked_at[PlaceRole.STUDY] = PlaceSelection(selected=(*actives, *sites.selected, *pois.selected))
+    is_filtered = any(placed.filters.model_fields_set for placed in group.filters)
+    looked_at = _list_places(requested_kpis, places) if is_filtered else places
     request_filters = await RequestFilters.load(group.filters, period, scope, directory, looked_at)
     # Of the study: its active places, whatever the filters, and inactive ones that the question selects.
     active, study = sites.candidates.derive(
@@ -68,15 +65,23 @@ async def resolve_geo_marketing(
     return request_filters.apply(question, places, lambda part: PartFilters(tuple(_read_area_filters([part]))))
 
 
-def _list_roles(requested_kpis: Iterable[RequestedKpi]) -> frozenset[PlaceRole]:
-    """Return the roles of the places that the KPIs look at."""
-    return frozenset(
+def _list_places(
+    requested_kpis: Iterable[RequestedKpi], places: Mapping[PlaceRole, PlaceSelection]
+) -> Mapping[PlaceRole, PlaceSelection]:
+    """Return the places that the KPIs look at, by role."""
+    roles = {
         term.slice.place[0]
         for requested_kpi in requested_kpis
         for requested_scope in requested_kpi.scopes
         for term in requested_kpi.kpi.value.terms(requested_scope.scope)
         if term.slice.place is not None
-    )
+    }
+    looked_at = {role: selection for role, selection in places.items() if role in roles}
+    if PlaceRole.STUDY in roles:
+        selections = places.values()
+        study = [place for each in selections for place in (*each.candidates.active, *each.selected)]
+        looked_at[PlaceRole.STUDY] = PlaceSelection(selected=tuple(study))
+    return looked_at
 
 
 def _list_active(sites: ResourceSet, pois: ResourceSet) -> tuple[frozenset[str], tuple[str, ...]]:
