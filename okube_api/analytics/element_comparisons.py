@@ -67,7 +67,7 @@ def compare_results(
             no_rows = replace(rows, values=(), numbers=_NO_NUMBERS, outer=_NO_OUTER if rows.outer is not None else None)
             shared, data = replace(shared, selection=no_rows), replace(data, selection=no_rows)
     else:
-        data = then
+        data = _fill_rows(then, selection) if own.kpi_request.fill else then
     lines = _LineResults(_AlignedResults(sides[0], width), _AlignedResults(sides[2], width), changes)
     first_days = {}
     if then is not None and then.buckets is not None:
@@ -84,6 +84,19 @@ def _drop_options(by: RequestedScope) -> RequestedScope:
         replace(level, properties=(), share=False, has_remainder=False, has_options=False) for level in by.levels
     )
     return replace(by, levels=levels)
+
+
+def _fill_rows(then: KpiResult, rows: Selection) -> KpiResult:
+    """Return the results of the other period with all rows, also those for which it has no data."""
+    selection = then.selection
+    if selection is None or selection.outer is not None:
+        return then
+    shares = None
+    if selection.shares is not None:
+        shares_by_value = dict(zip(selection.values, selection.shares, strict=True))
+        shares = tuple(map(shares_by_value.get, rows.values))
+    numbers = _find_numbers(rows, selection)
+    return replace(then, selection=Selection(rows.values, numbers, selection.total, shares))
 
 
 # -- rows and buckets of both ----------------------------------------------------------------------------------------

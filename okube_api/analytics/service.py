@@ -246,9 +246,13 @@ class Analytics:
                 answers = await answer_periods(by_period, comparisons[0].days, reader, self._panels, **options)
             else:
                 answers = {own: await answer(by_period[own], reader, self._panels, **options)}
-            notes = await explain_empty_params(
-                by_period[own], answers[own], reader, self._has_pings, self._complete_facts
-            )
+            notes = [
+                note
+                for period, question in by_period.items()
+                for note in await explain_empty_params(
+                    question, answers[period], reader, self._has_pings, self._complete_facts
+                )
+            ]
             own_answer = replace(answers[own], notes=(*answers[own].notes, *notes))
             compared = {period: (by_period[period], answers[period]) for period in compared_periods}
             answered.append(AnsweredQuestion(by_period[own], own_answer, comparisons, compared))

@@ -91,6 +91,19 @@ async def test_answers_with_values_have_no_notes(walked: Tenant) -> None:
     assert await read_notes(walked, GEO, "uniqUsers", period=period, sites=True, globals=False) == {}
 
 
+async def test_notes_are_about_compared_periods_too(walked: Tenant) -> None:
+    body = {"compare": {"to": ["previousYear", {**MARCH}]}, "params": [{"kpi": "posSessions"}]}
+    period: Json = {"from": "2024-05-01", "to": "2024-05-31", "meta": True}
+    answer = (await walked.reader.post(f"{walked.url}{GEO}", json=body, params=period)).json()
+    assert answer["results"][0]["data"]["all"] == 1
+    messages = [note["message"] for note in answer["meta"]["notes"] if note["code"] == "no_events"]
+    at_sites = "There are no indoor stays at the sites of the question"
+    assert messages == [
+        f"{at_sites} from 2023-05-01 to 2023-05-31. The first ones are {FIRST}.",
+        f"{at_sites} from 2024-03-01 to 2024-03-31. The last before are {FIRST}, the first after {LAST}.",
+    ]
+
+
 async def test_only_params_without_values_are_explained(changing: Tenant) -> None:
     await changing.create("pois", key="station", name="Station", coordinates=[4.86, 45.76])
     await changing.create("studies", key="other", sites=["here"], pois=["station"])

@@ -103,6 +103,20 @@ async def test_other_answers_are_the_same_with_fill(alpha: World) -> None:
         assert filled == plain
 
 
+async def test_compared_periods_are_filled(alpha: World) -> None:
+    url = f"{alpha.tenant.url}/presence/analytics?from=2024-03-18&to=2024-03-20"
+    param = {"kpi": "sessions", "equipments": {"share": True}, "globals": False, "fill": True}
+    body = {"compare": {"to": {"from": "2022-01-01", "to": "2022-01-03"}}, "params": [param]}
+    (result,) = (await alpha.reader.post(url, json=body)).json()
+    (comparison,) = result["comparisons"]
+    assert result["data"]
+    assert {value: (row["all"], row["temporals"]) for value, row in comparison["data"].items()} == dict.fromkeys(
+        result["data"], (0, {"0": 0, "1": 0, "2": 0})
+    )
+    assert set(comparison["change"]) == set(result["data"])
+    assert all(row["temporals"] == {"0": None, "1": None, "2": None} for row in comparison["change"].values())
+
+
 async def test_the_table_has_a_line_for_every_bucket(alpha: World) -> None:
     question = Question(FIRST, LAST, granularity="week", scope="equipments")
     response = await ask(alpha, Module.PRESENCE, ("sessions",), question, accept="text/csv")
