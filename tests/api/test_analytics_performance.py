@@ -1,8 +1,10 @@
 """Store performance over HTTP: answers on each store equal those computed by hand from the truth."""
 
+from collections.abc import Callable
 from datetime import date
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from okube_api.catalogue.kpi import Module
@@ -50,6 +52,47 @@ async def test_channels_have_names_and_order(alpha: World) -> None:
     largest = max(sales, key=lambda channel: sales[channel]["all"])
     assert element["data"] == {largest: {"name": largest, "all": sales[largest]["all"]}}
     assert (element["scope"], element["total"]) == ("channels", 2)
+
+
+def count_by_hand(world: World, scope: str, row_test: Callable[[Any], bool]) -> dict[str, Any]:
+    """Return the data of each KPI by hand, of the visits and purchases that pass a test."""
+    question = Question(*BURSTS[1], granularity="week", scope=scope, row_test=row_test)
+    return {kpi: performance(world.truth, kpi, question) for kpi in KPIS}
+
+
+@pytest.mark.parametrize("scope", ["globals", "channels"])
+@pytest.mark.parametrize("kind", ["hours", "any"])
+async def test_filters_on_rows(alpha: World, kind: str, scope: str) -> None:
+    """Filter visits and purchases by the hour of each, and by alternatives; a purchase can be later than its visit."""
+    truth, site = alpha.truth, alpha.truth.sites[1].id
+
+    def is_at_noon(event: Any) -> bool:
+        return event.at.astimezone(ZoneInfo(truth.zone_of(event.site))).hour in (12, 15, 17)
+
+    def is_online_or_at_noon(event: Any) -> bool:
+        return truth.place(event.site).online or (event.site == site and is_at_noon(event))
+
+    filters, row_test = {
+        "hours": ({"hours": [12, 15, 17]}, is_at_noon),
+        "any": (
+            {"any": [{"channels": ["online"]}, {"sites": [site], "hours": [12, 15, 17]}]},
+            is_online_or_at_noon,
+        ),
+    }[kind]
+    param = {"granularity": "week", "globals": scope == "globals", "channels": scope == "channels"}
+    response = await alpha.reader.post(
+        f"{alpha.tenant.url}/performance/analytics",
+        params=SPRING,
+        json={"params": [{"kpi": kpi, **param} for kpi in KPIS], "filters": filters},
+    )
+    assert response.status_code == 200, response.text
+    expected = count_by_hand(alpha, scope, row_test)
+    assert expected["purchases"] != count_by_hand(alpha, scope, lambda _: True)["purchases"]
+    for element in response.json():
+        data = element["data"]
+        for entry in data.values() if scope == "channels" else ():
+            del entry["name"]
+        assert data == expected[element["kpi"]], element["kpi"]
 
 
 async def test_answers_as_csv(alpha: World) -> None:

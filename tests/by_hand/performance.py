@@ -11,7 +11,7 @@ from tests.by_hand.geomarketing import new_days
 from tests.by_hand.paths import Outcome, list_outcomes
 from tests.by_hand.question import Question, select_sites
 from tests.by_hand.results import Leaf, build_answer, count, distribution, money, ratio
-from tests.by_hand.truth import Truth
+from tests.by_hand.truth import Purchase, Truth
 
 MOST_SITES = 100
 CHANNELS = ("offline", "online")
@@ -66,16 +66,18 @@ def mark_new_visitors(truth: Truth) -> tuple[NewVisitor, ...]:
 
 # -- one cell of an answer -------------------------------------------------------------------------------------------
 
-MarkedOutcome = tuple[Outcome, NewVisitor]
-
 
 @dataclass(frozen=True)
 class Cell:
-    """The outcomes of one scope value on some days."""
+    """The visits and purchases of one scope value on some days.
+
+    visits: with the marks of new visitors.  bought: purchases and refunds, with their outcomes.
+    """
 
     truth: Truth
     question: Question
-    rows: list[MarkedOutcome]
+    visits: list[tuple[Outcome, NewVisitor]]
+    bought: list[tuple[Purchase, Outcome]]
 
     @property
     def uplift(self) -> bool:
@@ -84,9 +86,14 @@ class Cell:
     def weight(self, outcome: Outcome) -> Fraction:
         return outcome.weight if self.uplift else Fraction(1)
 
-    def sum(self, amount: Callable[[Outcome], Fraction | int]) -> Fraction:
-        """Return the sum of an amount of each outcome, times the weight of its user."""
-        return sum((self.weight(outcome) * amount(outcome) for outcome, _ in self.rows), Fraction(0))
+    def count_visits(self, counts: Callable[[Outcome], bool] = lambda _: True) -> Fraction:
+        """Return the sum of the weights of the visits that count."""
+        return sum((self.weight(outcome) for outcome, _ in self.visits if counts(outcome)), Fraction(0))
+
+    def sum_purchases(self, amount: Callable[[Purchase, Outcome], Fraction | int]) -> Fraction:
+        """Return the sum of an amount of each purchase and refund, times the weight of its user."""
+        parts = (self.weight(outcome) * amount(purchase, outcome) for purchase, outcome in self.bought)
+        return sum(parts, Fraction(0))
 
     def weigh(self, users: Iterable[str]) -> Fraction:
         """Return the number of users, or the sum of their weights."""
@@ -95,18 +102,18 @@ class Cell:
 
     def visitors(self, site: str | None = None) -> set[str]:
         """Return the users with a visit, of one site or of all."""
-        return {outcome.user for outcome, _ in self.rows if outcome.visit and site in (None, outcome.site)}
+        return {outcome.user for outcome, _ in self.visits if site in (None, outcome.site)}
 
     def new_visitors(self) -> set[str]:
         by_site = self.question.scope == "sites"
-        return {outcome.user for outcome, mark in self.rows if (mark.here if by_site else mark.anywhere)}
+        return {outcome.user for outcome, mark in self.visits if (mark.here if by_site else mark.anywhere)}
 
 
 Number = Callable[[Cell], Fraction]
 
 
 def visits(cell: Cell) -> Fraction:
-    return cell.sum(lambda outcome: outcome.visit)
+    return cell.count_visits()
 
 
 def visitors(cell: Cell) -> Fraction:
@@ -118,36 +125,31 @@ def new_visitors(cell: Cell) -> Fraction:
 
 
 def purchases(cell: Cell) -> Fraction:
-    return cell.sum(lambda outcome: outcome.sales)
+    return cell.sum_purchases(lambda purchase, _: purchase.amount >= 0)
 
 
 def sales(cell: Cell) -> Fraction:
-    return cell.sum(lambda outcome: outcome.revenue)
+    return cell.sum_purchases(lambda purchase, _: purchase.amount)
 
 
 def refunds(cell: Cell) -> Fraction:
-    return cell.sum(lambda outcome: -sum(purchase.amount for purchase in outcome.purchases if purchase.amount < 0))
+    return cell.sum_purchases(lambda purchase, _: max(-purchase.amount, Fraction(0)))
 
 
 def unattributed_visits(cell: Cell) -> Fraction:
-    return cell.sum(lambda outcome: outcome.visit and not outcome.path)
+    return cell.count_visits(lambda outcome: not outcome.path)
 
 
 def attributed_visits(cell: Cell) -> Fraction:
-    return cell.sum(lambda outcome: outcome.visit and bool(outcome.path))
+    return cell.count_visits(lambda outcome: bool(outcome.path))
 
 
 def unattributed_sales(cell: Cell) -> Fraction:
-    return cell.sum(lambda outcome: outcome.revenue if not outcome.path else 0)
+    return cell.sum_purchases(lambda purchase, outcome: 0 if outcome.path else purchase.amount)
 
 
 def baskets(cell: Cell) -> Leaf:
-    amounts = [
-        (purchase.amount, cell.weight(outcome))
-        for outcome, _ in cell.rows
-        for purchase in outcome.purchases
-        if purchase.amount >= 0
-    ]
+    amounts = [(purchase.amount, cell.weight(outcome)) for purchase, outcome in cell.bought if purchase.amount >= 0]
     return distribution("EUR", "purchases", cell.truth.bands["basket"], amounts, cell.uplift)
 
 
@@ -215,7 +217,7 @@ def performance(truth: Truth, kpi: str, question: Question) -> Leaf:
     """Return the `data` of one element of an answer about store performance."""
     sites = {site.id: site for site in select_sites(truth, question)}
     is_part = kpi == "sharedVisitors" and question.scope == "sites"
-    by_day: dict[date, list[MarkedOutcome]] = defaultdict(list)
+    by_day: dict[date, list[tuple[Outcome, NewVisitor]]] = defaultdict(list)
     for outcome, mark in zip(list_outcomes(truth), mark_new_visitors(truth), strict=True):
         if outcome.site in sites and (question.channels is None or question.channels.accepts(_channel(outcome))):
             by_day[outcome.day].append((outcome, mark))
@@ -223,9 +225,18 @@ def performance(truth: Truth, kpi: str, question: Question) -> Leaf:
     def belongs(outcome: Outcome, value: str | None) -> bool:
         return value is None or is_part or value == (outcome.site if question.scope == "sites" else _channel(outcome))
 
+    def counts(event: Outcome | Purchase) -> bool:
+        return question.row_test is None or question.row_test(event)
+
     def leaf(value: str | None, days: frozenset[date]) -> Leaf:
         rows = [row for day in sorted(days) for row in by_day.get(day, ()) if belongs(row[0], value)]
-        whole = KPIS[kpi](Cell(truth, question, rows))
+        cell = Cell(
+            truth,
+            question,
+            [(outcome, mark) for outcome, mark in rows if outcome.visit and counts(outcome)],
+            [(purchase, outcome) for outcome, _ in rows for purchase in outcome.purchases if counts(purchase)],
+        )
+        whole = KPIS[kpi](cell)
         return whole if value is None or not is_part else shared_visitors_of_site(whole, truth.place(value).key)
 
     filter_ = question.sites if question.scope == "sites" else question.channels

@@ -57,7 +57,7 @@ class Question:
     channels: Filter | None = None
     weekdays: frozenset[int] | None = None  # 1 is Monday
     dates: frozenset[date] | None = None  # the days to keep
-    row_test: Callable[[Any], bool] | None = None  # of geo-marketing and presence: whether a stay or passage counts
+    row_test: Callable[[Any], bool] | None = None  # whether a row counts (not of conversion)
     calendar: Calendar = ISO_CALENDAR
 
     def days(self) -> list[date]:
