@@ -1,6 +1,7 @@
 """From the filters on days and hours of a request to days, hours and opening hours of the places of a question."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
@@ -233,10 +234,20 @@ async def load_time_context(
             if public is not None:
                 missing = next((place.key for place in places if countries[place.id] is None), None)
                 countries = _complete_countries(countries, missing, application, f"{public}/publicHolidays")
+        _load_holidays(countries if public is not None else {}, period, with_schools=school is not None)
         openings, notes = _read_openings(sites, details) if has_openings else ((), ())
         return TimeContext(period, countries, {place.id: place.key for place in places}, openings, notes)
 
     return await run_in_thread(build)
+
+
+def _load_holidays(countries: Mapping[str, str | None], period: Period, *, with_schools: bool) -> None:
+    """Compute the holidays of a period, which are cached: the packages take too long for the event loop."""
+    with suppress(UnknownDays):  # refused when a filter is resolved, which knows its pointer
+        for country in {*countries.values()} - {None}:
+            list_public_holidays(str(country), period)
+        if with_schools:
+            list_school_holidays(SCHOOL_ZONES, period)
 
 
 def _find_day_filter(filters: Iterable[PlacedFilters], matches: Callable[[DayFilter], bool]) -> str | None:

@@ -142,7 +142,9 @@ def _check_false(value: bool) -> bool:
 
 SchoolHolidays = Annotated[
     Annotated[list[Literal["A", "B", "C"]], Field(min_length=1, max_length=3), Tag("@list")]
-    | Annotated[bool, AfterValidator(_check_false), Tag("@false")],
+    | Annotated[
+        bool, AfterValidator(_check_false), WithJsonSchema({"type": "boolean", "enum": [False]}), Tag("@false")
+    ],
     Discriminator(_school_tag),
     Field(
         description="France: a list keeps the days on which one of these zones is on holiday, false the days on which "
