@@ -146,6 +146,7 @@ class Settings(BaseSettings):
     query_rows: int = Field(
         20_000_000, ge=1, description="Maximum number of rows that one analytics question may read."
     )
+    query_hours_d: int = Field(92, ge=1, description="Maximum length of the period of a histogram by hour, in days.")
     query_values: int = Field(
         1_000_000,
         ge=1,

@@ -8,7 +8,7 @@ from okube_api.analytics.requested_dimensions import Groupings, load_groupings, 
 from okube_api.analytics.schemas.query import Param
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import Scope
-from okube_api.engine.calendar import Granularity, Mode
+from okube_api.engine.calendar import HOURLY, Granularity, Mode
 from okube_api.engine.dimensions import Dimension
 from okube_api.engine.fiscal_calendar import BusinessCalendar
 from okube_api.engine.groupings import find_grouping_problem
@@ -43,6 +43,8 @@ def _check_granularity(granularity: Granularity, calendar: BusinessCalendar, ind
 
 def _read_param(group: ParamGroup, param: Param, index: int, groupings: Groupings) -> RequestedKpi:
     kpi = BY_NAME[group.module][param.kpi]
+    if Granularity(param.granularity) in HOURLY:
+        kpi = kpi.by_hour()
     scopes = tuple(_read_scopes(group, param, index, groupings))
     pointer = f"/params/{index}"
     if not scopes:

@@ -88,7 +88,7 @@ GEO_STAYS = Fact(
             ("place", "zone", *_BY_HOUR),
             (STAYS, DWELL, VISITOR_DAYS),
             spans=_DAYS,
-            since=3,
+            since=4,
             only=("zone", "indoor"),  # no sum is of outdoor stays
         ),
         Grain("dwell_band", ("place", "zone", "dwell_band"), (STAYS,)),
@@ -121,9 +121,9 @@ BAND_EDGES = Table("band_edges", (Column("bands", ColumnType.TEXT), Column("edge
 
 # -- the version of the rollups that the rows of a fact are in: partition 0 of an application -----------------
 
-ROLLUP_VERSION = 3
-"""Version 2 has rows by week, the grain `zone` of stays, and the sizes of sets; version 3 has hours, purchases, and
-visitors who are new.  No row of a fact means version 1."""
+ROLLUP_VERSION = 4
+"""Version 2 has rows by week, the grain `zone` of stays, and the sizes of sets; version 3 has purchases, and visitors
+who are new; version 4 has hours.  No row of a fact means version 1."""
 ROLLUP_VERSIONS = Table("rollup_versions", (Column("fact", ColumnType.TEXT), Column("version", ColumnType.INTEGER)))
 
 # -- stays of devices at sites, by Wi-Fi -------------------------------------------------------------------
@@ -160,7 +160,7 @@ PRESENCE_STAYS = Fact(
     members=(USERS, NEW_AT_PLACE, NEW),
     grains=(
         Grain("site", ("site",), _PRESENCE_MEASURES, members=(USERS, NEW_AT_PLACE, NEW), spans=_ALL_SPANS),
-        Grain("hour", ("site", *_BY_HOUR), _PRESENCE_MEASURES, spans=_DAYS, since=3),
+        Grain("hour", ("site", *_BY_HOUR), _PRESENCE_MEASURES, spans=_DAYS, since=4),
         Grain("dwell_band", ("site", "dwell_band"), (PRESENCE_SESSIONS,)),
     ),
     noun="stays",
@@ -186,7 +186,7 @@ PRESENCE_PASSAGES = Fact(
             spans=_ALL_SPANS,
             since=2,
         ),
-        Grain("hour", ("site", "equipment", *_BY_HOUR), _PRESENCE_MEASURES, spans=_DAYS, since=3),
+        Grain("hour", ("site", "equipment", *_BY_HOUR), _PRESENCE_MEASURES, spans=_DAYS, since=4),
         Grain("dwell_band", ("site", "equipment", "dwell_band"), (PRESENCE_SESSIONS,)),
         Grain("rank", ("site", "equipment", "rank"), (PRESENCE_SESSIONS,)),
     ),
@@ -206,7 +206,7 @@ PRESENCE_STEPS = Fact(
     measures=(PRESENCE_SESSIONS,),
     members=(),
     grains=(
-        Grain("hour", ("site", "equipment", "next", *_BY_HOUR), (PRESENCE_SESSIONS,), spans=_DAYS, since=3),
+        Grain("hour", ("site", "equipment", "next", *_BY_HOUR), (PRESENCE_SESSIONS,), spans=_DAYS, since=4),
         Grain("step", ("site", "equipment", "next"), (PRESENCE_SESSIONS,)),
     ),
     noun="passages",
@@ -226,7 +226,7 @@ PRESENCE_EXITS = Fact(
     members=(),
     grains=(
         Grain("site", ("site",), (PRESENCE_SESSIONS,)),
-        Grain("hour", ("site", *_BY_HOUR), (PRESENCE_SESSIONS,), spans=_DAYS, since=3),
+        Grain("hour", ("site", *_BY_HOUR), (PRESENCE_SESSIONS,), spans=_DAYS, since=4),
     ),
     noun="ends of stays",
     weight=None,
@@ -238,7 +238,7 @@ PRESENCE_PASSAGE_EXITS = Fact(
     measures=(PRESENCE_SESSIONS,),
     members=(),
     grains=(
-        Grain("hour", ("site", "equipment", *_BY_HOUR), (PRESENCE_SESSIONS,), spans=_DAYS, since=3),
+        Grain("hour", ("site", "equipment", *_BY_HOUR), (PRESENCE_SESSIONS,), spans=_DAYS, since=4),
         Grain("equipment", ("site", "equipment"), (PRESENCE_SESSIONS,)),
     ),
     noun="passages",
@@ -294,7 +294,7 @@ OUTCOMES = Fact(
     members=(VISITORS, NEW_AT_PLACE, NEW),
     grains=(
         Grain("site", ("site", "channel", "attributed"), _OUTCOME_MEASURES, members=(VISITORS,)),
-        Grain("hour", ("site", "channel", "attributed", *_BY_HOUR), _OUTCOME_MEASURES, spans=_DAYS, since=3),
+        Grain("hour", ("site", "channel", "attributed", *_BY_HOUR), _OUTCOME_MEASURES, spans=_DAYS, since=4),
         Grain("campaigns", ("channel", "attributed", "campaigns"), _OUTCOME_MEASURES, spans=_ALL_SPANS),
         Grain("touch", ("credited", "channel", "attributed", "touch_kind"), (VISITS,)),
         Grain("delay", ("credited", "channel", "attributed", "delay_band"), (VISITS, DELAY)),
@@ -335,7 +335,7 @@ PURCHASE_FACT = Fact(
     members=(),
     grains=(
         Grain("site", ("site", "channel", "attributed"), _PURCHASE_MEASURES, spans=_ALL_SPANS, since=3),
-        Grain("hour", ("site", "channel", "attributed", *_BY_HOUR), _PURCHASE_MEASURES, spans=_DAYS, since=3),
+        Grain("hour", ("site", "channel", "attributed", *_BY_HOUR), _PURCHASE_MEASURES, spans=_DAYS, since=4),
         Grain("basket_band", ("site", "channel", "basket_band"), (PURCHASES,), since=3),
     ),
     noun="purchases",

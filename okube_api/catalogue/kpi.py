@@ -1,7 +1,7 @@
 """The record of a KPI.  Everything about a KPI is in its record, and nothing about it is anywhere else."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from okube_api.catalogue.scopes import Scope
@@ -68,6 +68,7 @@ class Kpi:
     value: what to read and what to compute from it.
     scopes: the scopes it can be broken down by, besides globals.
     filtered: expressions to use instead of `value` in a question with a filter on the scope.
+    hourly: the expression to use instead of `value` by hour.
     """
 
     name: str
@@ -78,6 +79,18 @@ class Kpi:
     title: str
     leaf: LeafShape = LeafShape.NUMBER
     filtered: tuple[tuple[Scope, Value], ...] = ()
+    hourly: Value | None = None
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether all that it counts happens at an instant, so that it has values by hour."""
+        values = (self.hourly or self.value, *(value for _, value in self.filtered))
+        terms = {term for value in values for scope in (Scope.GLOBALS, *self.scopes) for term in value.terms(scope)}
+        return all(term.slice.fact.has_hours and not term.daily for term in terms)
+
+    def by_hour(self) -> "Kpi":
+        """Return the KPI as it is computed by hour."""
+        return self if self.hourly is None else replace(self, value=self.hourly)
 
     def value_under(self, filters: Collection[Scope]) -> Value:
         """Return the expression to use in a question with filters on these scopes."""

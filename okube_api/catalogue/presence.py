@@ -187,6 +187,7 @@ UNIQ_USERS = Kpi(
     scopes=_SCOPES,
     title="Distinct devices with at least one stay.",
 )
+_by_paths = PathOrder(Sums(PATHS, (PRESENCE_SESSIONS,), split=("user", "path")), MOST_AREAS)
 VISIT_ORDER = Kpi(
     "visitOrder",
     value=VisitOrder(
@@ -202,7 +203,8 @@ VISIT_ORDER = Kpi(
     f"{MOST_AREAS} busiest areas. By equipments, the items of that area and the steps that leave it. A filter on "
     "equipments keeps stays, and shows every area of their paths.",
     leaf=LeafShape.ORDER,
-    filtered=((Scope.EQUIPMENTS, PathOrder(Sums(PATHS, (PRESENCE_SESSIONS,), split=("user", "path")), MOST_AREAS)),),
+    filtered=((Scope.EQUIPMENTS, _by_paths),),
+    hourly=_by_paths,  # the whole path belongs to the hour of its stay
 )
 
 PRESENCE = (

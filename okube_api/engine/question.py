@@ -1,6 +1,6 @@
 """Questions as immutable values: what a request asks for, with all references resolved."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,8 +15,8 @@ from okube_api.engine.dimensions import Dimension, get_expression_scope
 from okube_api.engine.fiscal_calendar import ISO_CALENDAR, BusinessCalendar
 from okube_api.engine.hour_buckets import cut_into_hours
 from okube_api.engine.notes import Note
-from okube_api.engine.place_zones import ONE_ZONE, PlaceZones
-from okube_api.engine.time_filters import DaySelection, OpeningInterval, has_day_filter
+from okube_api.engine.place_timezones import ONE_TIMEZONE, PlaceTimezones
+from okube_api.engine.time_filters import DaySelection, OpeningInterval, TimeFilters, has_day_filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,7 @@ def request_scope(scope: Scope, **options: Any) -> RequestedScope:
         else GLOBAL_SCOPE
     )
 
+
 @dataclass(frozen=True, slots=True)
 class RequestedKpi:
     """One param: a KPI, its buckets and its scopes.
@@ -195,7 +196,7 @@ class Question:
     weekdays, days, hours, openings: the filters on time (see `TimeFilters`).
     alternatives: groups of filters; a row must pass at least one filter of each group.
     edges: the lower edges of the application's bands, ascending.  currency: of the application.
-    zones: the time zones of the places, for buckets by hour.
+    timezones: those of the places, for buckets by hour.
     calendar: of the application, for buckets by week and of the fiscal year.
     labels: the resources that an answer may name, by `_id`.
     campaigns: the campaigns of the application, by `_id`.
@@ -227,7 +228,7 @@ class Question:
     openings: tuple[OpeningInterval, ...] | None = None
     alternatives: tuple[tuple[RowFilter, ...], ...] = ()
     named_values: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
-    zones: PlaceZones = ONE_ZONE
+    timezones: PlaceTimezones = ONE_TIMEZONE
     calendar: BusinessCalendar = ISO_CALENDAR
     labels: Mapping[str, Label] = field(default_factory=dict)
     campaigns: Mapping[str, CampaignRecord] = field(default_factory=dict)
@@ -268,8 +269,17 @@ class Question:
         if not request.temporals:
             return None
         if request.granularity in HOURLY:
-            return cut_into_hours(self.period, request.mode, request.granularity, self.zones.names)
+            return cut_into_hours(self.period, request.mode, request.granularity, self.timezones.names)
         return cut_into_buckets(self.period, request.mode, request.granularity, self.calendar)
+
+    def list_hourly_terms(self) -> Iterator[Term]:
+        """Yield the terms of which hours are needed: those with buckets by hour; with a filter on hours, all."""
+        parts: tuple[TimeFilters, ...] = (self, *(part for group in self.alternatives for part in group))
+        has_filter = any(part.hours is not None or part.openings is not None for part in parts)
+        for request in self.requested_kpis:
+            if has_filter or (request.temporals and request.granularity in HOURLY):
+                for by in request.scopes:
+                    yield from self.value_of(request.kpi).terms(by.scope)
 
     def value_of(self, kpi: Kpi) -> Value:
         """Return the expression of a KPI under the filters of the question."""

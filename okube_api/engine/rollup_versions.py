@@ -1,7 +1,7 @@
 """The version of the rollups of each fact, which says whether the newest of them have rows for all days.
 
 After an upgrade, rollups that are new have no rows until the facts are rebuilt.  Questions are then answered from the
-other rollups.
+other rollups; those by hour cannot be, because the facts of earlier versions have no hours.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,19 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from okube_api.catalogue.fact import Span
 from okube_api.catalogue.facts import ROLLUP_VERSION, ROLLUP_VERSIONS
 from okube_api.engine.question import Question
+from okube_api.errors import ServiceUnavailable
 from okube_api.store.conditions import EVERYTHING
 from okube_api.store.plans import Select
 from okube_api.store.protocol import Change, Reader
+
+_REBUILD_S = 60
+_WITHOUT_HOURS = (
+    "The facts have no hours until they are rebuilt, which the server does in the background after an upgrade. Ask "
+    "again later, or for days and without filters on hours."
+)
 
 
 async def read_complete_facts(reader: Reader) -> frozenset[str]:
@@ -24,6 +32,16 @@ async def read_complete_facts(reader: Reader) -> frozenset[str]:
 def _list_complete(rows: pa.Table) -> frozenset[str]:
     versions = zip(rows["fact"].to_pylist(), rows["version"].to_pylist(), strict=True)
     return frozenset(fact for fact, version in versions if version >= ROLLUP_VERSION)
+
+
+async def check_hours(question: Question, reader: Reader) -> None:
+    """Raise ServiceUnavailable when facts whose hours are needed have rows of a version without hours."""
+    facts = {term.slice.fact for term in question.list_hourly_terms()}
+    for fact in facts:
+        if fact.has_hours and fact.name not in question.complete_facts:
+            grain = min(fact.grains, key=lambda grain: grain.since)
+            if await reader.list_parts(fact.rollup(grain, Span.DAY)):
+                raise ServiceUnavailable(_WITHOUT_HOURS, _REBUILD_S)
 
 
 async def mark_complete(change: Change, facts: Iterable[str]) -> None:

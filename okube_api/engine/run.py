@@ -22,7 +22,7 @@ from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
-from okube_api.engine.rollup_versions import CompleteFacts, with_complete_facts
+from okube_api.engine.rollup_versions import CompleteFacts, check_hours, with_complete_facts
 from okube_api.engine.value_budget import ValueBudget
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader
@@ -103,8 +103,10 @@ async def answer_subqueries(
     """Return the question with what the planner must know of the rows.
 
     These are the facts whose newest rollups are complete, and the places that have rows and are not in the question.
+    Raise ServiceUnavailable when hours are needed that the rows do not have yet.
     """
     question = await with_complete_facts(question, reader, complete_facts or CompleteFacts())
+    await check_hours(question, reader)
     tables = {key: await reader.aggregate(node) for key, node in subqueries(question).items()}
     return with_subqueries(question, {key: table.column(0).to_pylist() for key, table in tables.items()})
 

@@ -158,7 +158,7 @@ class RowReader:
         times = [table.column(column).to_numpy() for column in source.time_columns]
         zones = None
         if need.term.slice.place is not None and self.buckets.needs_zone(source.time_columns):
-            zones = self.question.zones.number_rows(table.column(need.term.slice.place[1]))
+            zones = self.question.timezones.number_rows(table.column(need.term.slice.place[1]))
         return TermRows(source, table, scope_values, self.buckets.locate(source.time_columns, times, zones))
 
     def _expand_pass(self, number: int, columns: Columns) -> tuple[Ints, pa.Table]:

@@ -70,7 +70,7 @@ MALFORMED: list[tuple[Json, str, str]] = [
     ({"params": [{}]}, "/params/0/kpi", "missing"),
     ({"params": [{"kpi": 1}]}, "/params/0/kpi", "wrong_type"),
     ({"params": [{"kpi": "sessions", "mode": "line"}]}, "/params/0/mode", "unknown_value"),
-    ({"params": [{"kpi": "sessions", "granularity": "hour"}]}, "/params/0/granularity", "unknown_value"),
+    ({"params": [{"kpi": "sessions", "granularity": "minute"}]}, "/params/0/granularity", "unknown_value"),
     ({"params": [{"kpi": "sessions", "all": "true"}]}, "/params/0/all", "wrong_type"),
     ({"params": [{"kpi": "sessions", "sites": "lyon"}]}, "/params/0/sites", "wrong_type"),
     ({"params": [{"kpi": "sessions", "sites": {"properties": []}}]}, "/params/0/sites/properties", "out_of_range"),

@@ -89,7 +89,9 @@ class Cell:
             cohort: [
                 outcome
                 for outcome in self.rows(self.world.cohorts if cohort else self.world.outcomes)
-                if outcome.site in self.sites and self.campaigns.intersection(outcome.campaigns)
+                if outcome.site in self.sites
+                and self.campaigns.intersection(outcome.campaigns)
+                and (self.question.row_test is None or self.question.row_test(outcome))
             ]
             for cohort in (False, True)
         }

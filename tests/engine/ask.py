@@ -16,6 +16,7 @@ from tests.by_hand import question as by_hand
 from tests.by_hand.truth import Truth
 from tests.engine.business_calendars import build_calendar
 from tests.engine.rendered import render_data
+from tests.engine.timezones import build_timezones
 
 FILTERS = {
     Scope.SITES: "sites",
@@ -48,7 +49,7 @@ def resolve_question(truth: Truth, module: Module, kpis: tuple[str, ...], questi
         uplift=question.uplift,
         requested_kpis=tuple(
             RequestedKpi(
-                BY_NAME[module][kpi],
+                BY_NAME[module][kpi].by_hour() if question.granularity.startswith("hour") else BY_NAME[module][kpi],
                 Mode(question.mode),
                 Granularity(question.granularity),
                 all=True,
@@ -68,6 +69,7 @@ def resolve_question(truth: Truth, module: Module, kpis: tuple[str, ...], questi
             if filter_ is not None and scope in FILTERS_ON_ROWS
         ),
         calendar=build_calendar(question.calendar),
+        timezones=build_timezones(truth, question),
         edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
         weekdays=tuple(sorted(question.weekdays)) if question.weekdays else None,
         named_values=named_values,

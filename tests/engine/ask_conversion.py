@@ -21,6 +21,7 @@ from tests.by_hand.costs import list_sharers
 from tests.by_hand.truth import Truth
 from tests.engine.business_calendars import build_calendar
 from tests.engine.rendered import render_data
+from tests.engine.timezones import build_timezones
 
 FILTERS = {Scope.SITES: "sites", Scope.CAMPAIGNS: "campaigns", Scope.LEVERS: "levers", Scope.EXTRAS: "extras"}
 
@@ -75,6 +76,7 @@ def resolve_question(truth: Truth, kpis: tuple[str, ...], question: by_hand.Ques
         places={PlaceRole.SITES: sites},
         filters=(),
         calendar=build_calendar(question.calendar),
+        timezones=build_timezones(truth, question),
         edges={bands: tuple(truth.bands[bands.value]) for bands in Bands},
         weekdays=tuple(sorted(question.weekdays)) if question.weekdays else None,
         named_values={

@@ -18,7 +18,9 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-GranularityName = Literal["day", "week", "month", "quarter", "year", "fiscalMonth", "fiscalQuarter", "fiscalYear"]
+GranularityName = Literal[
+    "hour", "day", "week", "month", "quarter", "year", "hourOfWeek", "fiscalMonth", "fiscalQuarter", "fiscalYear"
+]
 """Names of granularities."""
 
 # -- KPI names -------------------------------------------------------------------------------------------------

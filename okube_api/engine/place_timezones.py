@@ -11,7 +11,7 @@ from okube_api.store.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PlaceZones:
+class PlaceTimezones:
     """Distinct time zones, at least one, and which of them each place has.
 
     codes: by the id of a place, an index into `names`; places that are absent have the first time zone.
@@ -27,4 +27,4 @@ class PlaceZones:
         return np.array(of_name, dtype=np.int64)[codes]
 
 
-ONE_ZONE = PlaceZones()
+ONE_TIMEZONE = PlaceTimezones()
