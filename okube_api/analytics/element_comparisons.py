@@ -58,9 +58,7 @@ def compare_results(
     rows = None if selection is None else replace(selection, shares=None, numbers=np.arange(len(selection.values)))
     if rows is not None and rows.outer is not None:
         rows = replace(rows, outer=replace(rows.outer, leaves=None, shares=None))
-    shared = KpiResult(
-        own.kpi_request, _drop_options(own.scope_request), buckets, width, changes, changes.count_values(), rows
-    )
+    shared = KpiResult(own.kpi_request, _drop_options(own.scope_request), buckets, width, changes, own.values, rows)
     if then is None or selection is None:  # `globals` have every bucket
         data = replace(shared, results=_AlignedResults(sides[2], width))
         if then is None and rows is not None:
@@ -155,9 +153,10 @@ class _AlignedSide:
 
     def list_keys(self, width: int) -> Ints:
         """Return the cells of both periods at which these results have data."""
-        numbers, positions = np.divmod(self.results.keys, self.width)
-        if not len(numbers):
+        keys = self.results.keys
+        if not len(keys):
             return _NO_NUMBERS
+        numbers, positions = np.divmod(keys, self.width)
         rows = np.full(max(int(numbers[-1]), int(self.numbers.max(initial=0))) + 1, -1, dtype=np.int64)
         with_data = np.flatnonzero(self.numbers >= 0)
         rows[self.numbers[with_data]] = with_data
@@ -192,6 +191,11 @@ def _find_numbers(rows: Selection, selection: Selection) -> Ints:
         return np.array([numbers_by_path.get(value, -1) for value in rows.values], dtype=np.int64)
     numbers = dict(zip(list_paths(selection), selection.numbers.tolist(), strict=True))
     return np.array([numbers.get(path, -1) for path in list_paths(rows)], dtype=np.int64)
+
+
+def _merge_keys(left: Ints, right: Ints) -> Ints:
+    """Return the cells of both, ascending, each once."""
+    return left if np.array_equal(left, right) else np.union1d(left, right)
 
 
 # -- results of both -------------------------------------------------------------------------------------------------
@@ -252,7 +256,7 @@ class _ChangeResults:
     @property
     def keys(self) -> Ints:
         """The cells that have data in one of the periods, ascending."""
-        return np.union1d(self.now.list_keys(self.width), self.then.list_keys(self.width))
+        return _merge_keys(self.now.list_keys(self.width), self.then.list_keys(self.width))
 
     def count_values(self) -> int:
         """Return the most values that the leaves of all cells can have."""
@@ -281,7 +285,7 @@ class _LineResults:
     @property
     def keys(self) -> Ints:
         """The cells that have data in one of the periods, ascending."""
-        return np.union1d(self.own.keys, self.changes.keys)
+        return _merge_keys(self.own.keys, self.changes.keys)
 
     def count_values(self) -> int:
         """Return the most values that the leaves of all cells can have."""

@@ -25,7 +25,7 @@ from okube_api.engine.results import (
     round_ratios,
 )
 from okube_api.store.arrays import Ints
-from okube_api.store.exact_integers import Numerators, add, multiply, multiply_pairs
+from okube_api.store.exact_integers import Numerators, add, concatenate_numbers, multiply, multiply_pairs
 
 
 class Side(NamedTuple):
@@ -174,56 +174,57 @@ def _compare_bands(now: Side, then: Side) -> list[Leaf]:
     """Return the changes of distributions with the same bands."""
     results = now.results
     assert isinstance(results, BandResults)
-    counts, counts_then = _read_bands(now), _read_bands(then)
-    size = len(results.edges) + 1
-    columns = [_compare_quotients(left, right, is_rate=False) for left, right in zip(counts, counts_then, strict=True)]
-    *bands, unknown, total = columns
-    placed, placed_then = (add(*(part.numerators for part in each[: size - 1])) for each in (counts, counts_then))
-    shares = [
-        _compare_quotients(_Quotients(left.numerators, placed), _Quotients(right.numerators, placed_then), is_rate=True)
-        for left, right in zip(counts[: size - 1], counts_then[: size - 1], strict=True)
-    ]
-    means = _compare_quotients(_read_means(now, placed), _read_means(then, placed_then), is_rate=False)
-    medians = _compare_quotients(_read_medians(now), _read_medians(then), is_rate=False)
+    bands, bands_then = _read_bands(now), _read_bands(then)
+    size, rows = len(results.edges), len(now.keys)
+    # All columns of counts, then all of shares, then means and medians: few calls over many numbers.
+    counts = _compare_quotients(bands.counts, bands_then.counts, is_rate=False)
+    shares = _compare_quotients(bands.shares, bands_then.shares, is_rate=True)
+    averages = _compare_quotients(bands.averages, bands_then.averages, is_rate=False)
     ends = (*results.edges[1:], None)
     return [
         {
             "unit": results.unit,
             "measure": results.counted,
             "bins": [
-                {"from": start, "to": end, "value": value[row], "share": share[row]}
-                for start, end, value, share in zip(results.edges, ends, bands, shares, strict=True)
+                {"from": start, "to": end, "value": counts[at], "share": shares[at]}
+                for start, end, at in zip(results.edges, ends, range(row, rows * size, rows), strict=True)
             ],
-            "unknown": unknown[row],
-            "total": total[row],
-            "mean": means[row],
-            "median": medians[row],
+            "unknown": counts[size * rows + row],
+            "total": counts[(size + 1) * rows + row],
+            "mean": averages[row],
+            "median": averages[rows + row],
         }
-        for row in range(len(now.keys))
+        for row in range(rows)
     ]
 
 
-def _read_bands(side: Side) -> list[_Quotients]:
-    """Return the counts of each band, of the unknown and of all."""
-    results = side.results
+class _Bands(NamedTuple):
+    """The numbers of distributions, column by column.
+
+    counts: of each band, of the unknown and of all.  shares: of each band.  averages: means, then medians.
+    """
+
+    counts: _Quotients
+    shares: _Quotients
+    averages: _Quotients
+
+
+def _read_bands(side: Side) -> _Bands:
+    results, keys = side
     assert isinstance(results, BandResults)
-    unknown, *bands = results.columns_at(side.keys)
-    denominators = _repeat(results.counts.denominator, len(side.keys))
-    return [_Quotients(column, denominators) for column in (*bands, unknown, add(unknown, *bands))]
-
-
-def _read_means(side: Side, placed: Numerators) -> _Quotients:
-    results = side.results
-    assert isinstance(results, BandResults)
-    numerators = multiply(results.amount.values_at(side.keys), results.counts.denominator)
-    return _Quotients(numerators, multiply(placed, results.amount.denominator))
-
-
-def _read_medians(side: Side) -> _Quotients:
-    results = side.results
-    assert isinstance(results, BandResults)
-    _, *bands = results.columns_at(side.keys)
-    return _Quotients(*results.find_medians(bands))
+    unknown, *bands = results.columns_at(keys)
+    placed = add(*bands)
+    counts = concatenate_numbers([*bands, unknown, add(unknown, placed)])
+    means = multiply(results.amount.values_at(keys), results.counts.denominator)
+    medians, halves = results.find_medians(bands)
+    return _Bands(
+        _Quotients(counts, _repeat(results.counts.denominator, len(counts))),
+        _Quotients(counts[: len(bands) * len(keys)], np.tile(placed, len(bands))),
+        _Quotients(
+            concatenate_numbers([means, medians]),
+            concatenate_numbers([multiply(placed, results.amount.denominator), halves]),
+        ),
+    )
 
 
 # -- other leaves, one by one ----------------------------------------------------------------------------------------

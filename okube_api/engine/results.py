@@ -211,7 +211,7 @@ class BandResults:
         evenly spread within the band: start + width * (count / 2 - before) / in_band, here over 2 * in_band.
         """
         count = add(*bands)
-        numerators, denominators = np.zeros(len(count), dtype=object), np.zeros(len(count), dtype=object)
+        numerators, denominators = np.zeros(len(count), dtype=np.int64), np.zeros(len(count), dtype=np.int64)
         before = np.zeros(len(count), dtype=np.int64)
         done = count == 0
         for band, (in_band, start) in enumerate(zip(bands, self.edges, strict=True)):

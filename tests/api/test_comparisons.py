@@ -206,9 +206,9 @@ async def test_others_are_compared_with_the_same_others(alpha: World) -> None:
 # -- CSV ---------------------------------------------------------------------------------------------------------------
 
 
-def find_lines(result: Json, name: str | None) -> dict[tuple[str, str, str], tuple[Any, Any, Any]]:
+def find_lines(result: Json, name: str | None) -> dict[tuple[str, str, str], tuple[Any, ...]]:
     """Return own value, compared value and change by scope value, bucket and compared period."""
-    lines = {}
+    lines: dict[tuple[str, str, str], tuple[Any, ...]] = {}
     for comparison in result["comparisons"]:
         to = comparison["to"]
         parts = [result["data"], comparison["data"], comparison["change"]]
@@ -242,7 +242,7 @@ async def test_csv_equals_json(alpha: World, kpi: str, field: str | None, scope:
     def parse(text: str) -> float | None:
         return float(text) if text else None
 
-    by_key = {
+    by_key: dict[tuple[str, str, str], tuple[Any, ...]] = {
         (line["_id"], line["bucket"], line["compared_to"]): tuple(parse(line[column]) for column in columns)
         for line in lines
     }
