@@ -6,15 +6,19 @@ The answers come from the functions that refuse requests, so that the catalogue 
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import combinations
+from typing import get_args
 
 from okube_api.analytics.group_values import GROUPING_FIELDS, NAME_PATTERNS, GroupingField, find_grouping_field
+from okube_api.analytics.schemas.parts import GranularityName
 from okube_api.catalogue.expressions.composites import Scoped
 from okube_api.catalogue.expressions.numbers import ScopedNumber
 from okube_api.catalogue.expressions.visitors import VisitorBreakdown, VisitorTotal
 from okube_api.catalogue.kpi import Kpi, KpiKind
 from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, Scope
+from okube_api.engine.calendar import Granularity, Mode
 from okube_api.engine.changes import describe_change
 from okube_api.engine.dimensions import Dimension, ValueGroups
+from okube_api.engine.granularities import find_granularity_problem
 from okube_api.engine.groupings import find_grouping_problem, find_remainder_problem, find_share_problem
 from okube_api.store.values import Json
 
@@ -30,6 +34,14 @@ def describe_options(kpi: Kpi) -> Json:
     dimensions = list(_list_dimensions(kpi))
     with_remainder = [pattern for pattern, dimension in dimensions if not find_remainder_problem(kpi, (dimension,))]
     return {
+        "granularities": {
+            mode.value: [
+                name
+                for name in get_args(GranularityName)
+                if find_granularity_problem(kpi, (), mode, Granularity(name)) is None
+            ]
+            for mode in Mode
+        },
         "by": {
             pattern: {"sumsToWhole": sums_to_whole(kpi, dimension), "others": pattern in with_remainder}
             for pattern, dimension in dimensions

@@ -11,9 +11,10 @@ from okube_api.catalogue.scopes import Scope
 from okube_api.engine.calendar import HOURLY, Granularity, Mode
 from okube_api.engine.dimensions import Dimension
 from okube_api.engine.fiscal_calendar import BusinessCalendar
+from okube_api.engine.granularities import find_granularity_problem
 from okube_api.engine.groupings import find_grouping_problem
 from okube_api.engine.question import GLOBAL_SCOPE, RequestedKpi, RequestedScope
-from okube_api.errors import Impossible
+from okube_api.errors import Fault, Impossible
 
 
 async def read_requested_kpis(
@@ -28,7 +29,25 @@ async def read_requested_kpis(
     groupings = await load_groupings([param for _, param in group.params], directory)
     for index, param in group.params:
         _check_granularity(Granularity(param.granularity), calendar, index)
-    return tuple(_read_param(group, param, index, groupings) for index, param in group.params)
+    requested_kpis = tuple(_read_param(group, param, index, groupings) for index, param in group.params)
+    faults = [
+        Fault("body", f"/params/{requested_kpi.position}/granularity", Impossible.code, problem)
+        for requested_kpi in requested_kpis
+        if requested_kpi.temporals and (problem := _find_granularity_problem(requested_kpi)) is not None
+    ]
+    if faults:
+        raise Impossible(faults[0].message, faults=faults)
+    return requested_kpis
+
+
+def _find_granularity_problem(requested_kpi: RequestedKpi) -> str | None:
+    """Return why the KPI has no buckets of the granularity, by one of the scopes; None when it has."""
+    mode, granularity = requested_kpi.mode, requested_kpi.granularity
+    problems = (
+        find_granularity_problem(requested_kpi.kpi, scope.dimensions, mode, granularity)
+        for scope in requested_kpi.scopes
+    )
+    return next((problem for problem in problems if problem is not None), None)
 
 
 def _check_granularity(granularity: Granularity, calendar: BusinessCalendar, index: int) -> None:

@@ -1,11 +1,13 @@
 """What the catalogue says of groupings and options of KPIs."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from okube_api.analytics.kpi_options import describe_options
+from okube_api.analytics.schemas.parts import GranularityName
 from okube_api.catalogue.kpi import Kpi, KpiKind, Module
 from okube_api.catalogue.registry import BY_NAME, CATALOGUE
+from okube_api.engine.calendar import HOURLY, Granularity
 
 KPIS = [pytest.param(kpi, id=f"{module}-{kpi.name}") for module, kpis in CATALOGUE.items() for kpi in kpis]
 
@@ -21,6 +23,16 @@ def test_every_scope_is_a_grouping(kpi: Kpi) -> None:
     assert set(kpi.scopes) <= set(options["by"])
     assert all(set(pair["by"]) <= set(options["by"]) for pair in options["impossiblePairs"])
     assert all(pair["reason"] for pair in options["impossiblePairs"])
+
+
+@pytest.mark.parametrize("kpi", KPIS)
+def test_granularities_of_requests_are_listed(kpi: Kpi) -> None:
+    names = get_args(GranularityName)
+    days = [name for name in names if Granularity(name) not in HOURLY]
+    assert {mode: set(listed) & set(days) for mode, listed in describe_options(kpi)["granularities"].items()} == {
+        "histogram": set(days),
+        "aggregation": set(days),
+    }
 
 
 @pytest.mark.parametrize("kpi", KPIS)

@@ -200,6 +200,9 @@ class KpiShown(BaseModel):
     leaf: str = Field(description="The shape of the values under `all` and under each bucket.")
     example: Any = Field(description="A value of that shape.")
     description: str
+    granularities: dict[Literal["histogram", "aggregation"], list[GranularityName]] = Field(
+        description="The granularities that the KPI has, by mode; fiscal ones if the application has such a calendar."
+    )
     by: dict[str, GroupingShown] = Field(
         description="What the KPI can be broken down by, in `by` of a param. `<name>` stands for the name of any "
         "attribute or extra."
