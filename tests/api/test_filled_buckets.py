@@ -13,6 +13,7 @@ from okube_api.catalogue.kpi import Module
 from tests.api.analytics import World, build_body, build_path
 from tests.by_hand.conversion import conversion
 from tests.by_hand.geomarketing import geomarketing
+from tests.by_hand.performance import performance
 from tests.by_hand.presence import presence
 from tests.by_hand.question import Question, only
 from tests.by_hand.truth import Truth
@@ -25,11 +26,13 @@ BY_HAND: Mapping[Module, Callable[[Truth, str, Question], Any]] = {
     Module.GEO_MARKETING: geomarketing,
     Module.CONVERSION: conversion,
     Module.PRESENCE: presence,
+    Module.PERFORMANCE: performance,
 }
 KPIS = {
     Module.GEO_MARKETING: ("attendance", "timespent", "uniqUsers", "timespentPerScope", "visitorVsPedestrian", "os"),
     Module.CONVERSION: ("offlineVisits", "ctr", "cost", "offlineVisitsAttributions", "timeBeforeOfflineVisitPerScope"),
     Module.PRESENCE: ("sessions", "timespent", "uniqUsers", "timespentPerScope", "areaMatching", "visitOrder"),
+    Module.PERFORMANCE: ("visits", "sales", "newVisitorShare", "basketDistribution", "sharedVisitors"),
 }
 
 
@@ -67,6 +70,7 @@ async def ask(world: World, module: Module, kpis: tuple[str, ...], question: Que
         (Module.CONVERSION, "campaigns"),
         (Module.CONVERSION, "sites"),
         (Module.PRESENCE, "equipments"),
+        (Module.PERFORMANCE, "sites"),
     ],
 )
 async def test_scope_values_have_every_bucket(

@@ -84,12 +84,12 @@ def answer_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/csv"])
-@pytest.mark.parametrize("module", [Module.PRESENCE, Module.CONVERSION])
+@pytest.mark.parametrize("module", [Module.PRESENCE, Module.CONVERSION, Module.PERFORMANCE])
 @pytest.mark.parametrize("options", [{}, {"mode": "aggregation", "granularity": "month"}])
 async def test_a_large_answer_is_the_same_as_a_small_one(
     alpha: World, monkeypatch: pytest.MonkeyPatch, accept: str, module: Module, options: Json
 ) -> None:
-    suffix = {Module.PRESENCE: "presence", Module.CONVERSION: "conversions/levers"}[module]
+    suffix = {Module.CONVERSION: "conversions/levers"}.get(module, module.value)
     url, body = f"{alpha.tenant.url}/{suffix}/analytics", build_everything(module, **options)
     body["params"][0] |= {"sites": {"sort": "-all", "limit": 2, "properties": ["key", "name"]}}
     inner = {"of": "sites", "properties": ["key"], "sort": "-all", "limit": 1, "others": True}

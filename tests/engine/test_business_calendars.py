@@ -22,6 +22,9 @@ from tests.by_hand.conversion import KPIS as CONVERSION_KPIS
 from tests.by_hand.conversion import conversion
 from tests.by_hand.geomarketing import KPIS as GEO_MARKETING_KPIS
 from tests.by_hand.geomarketing import geomarketing
+from tests.by_hand.performance import KPIS as PERFORMANCE_KPIS
+from tests.by_hand.performance import SCOPES as PERFORMANCE_SCOPES
+from tests.by_hand.performance import performance
 from tests.by_hand.presence import presence, scopes
 from tests.by_hand.question import Question
 from tests.by_hand.truth import Truth
@@ -29,6 +32,7 @@ from tests.engine import ask_conversion
 from tests.engine.ask import ask, resolve_question
 from tests.engine.campaign_tenants import campaign_tenant
 from tests.engine.rendered import render_data
+from tests.engine.shop_tenants import shop_tenant
 from tests.engine.stores import Reading
 from tests.engine.strategies import (
     CAMPAIGN_SCOPES,
@@ -112,6 +116,18 @@ async def test_conversion(reading: Reading, offset: int, scope: str) -> None:
             answers = await ask_conversion.ask(reader, truth, requested, question)
         for kpi, actual in zip(requested, answers, strict=True):
             assert actual == compute_conversion(truth, kpi, question), (kpi, question)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("offset", "scope"), list(enumerate(PERFORMANCE_SCOPES)))
+async def test_performance(reading: Reading, offset: int, scope: str) -> None:
+    truth = shop_tenant(1)
+    for number, question in list_questions(offset, scope, SPRING):
+        requested = choose_kpis(list(PERFORMANCE_KPIS), ("visitors", "newVisitorShare"), number)
+        async with reading(truth) as reader:
+            answers = await ask(reader, truth, Module.PERFORMANCE, requested, question)
+        for kpi, actual in zip(requested, answers, strict=True):
+            assert actual == performance(truth, kpi, question), (kpi, question)
 
 
 @pytest.mark.anyio

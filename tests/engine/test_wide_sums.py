@@ -10,13 +10,13 @@ import pytest
 from okube_api.catalogue.geomarketing import GEO_MARKETING
 from okube_api.catalogue.kpi import Module
 
-from tests.by_hand import conversion, geomarketing
+from tests.by_hand import conversion, geomarketing, performance
 from tests.by_hand.question import Question
 from tests.by_hand.truth import Truth
 from tests.engine import ask, ask_conversion
 from tests.engine.campaign_tenants import campaign_tenant
 from tests.engine.stores import Reading
-from tests.engine.strategies import random_conversion_question
+from tests.engine.strategies import random_conversion_question, random_performance_question
 from tests.engine.tenants import tenant
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +75,19 @@ async def test_conversion(reading: Reading, seed: int) -> None:
         answers = await ask_conversion.ask(reader, truth, kpis, question)
     for kpi, actual in zip(kpis, answers, strict=True):
         assert actual == conversion.conversion(truth, kpi, question), kpi
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_performance(reading: Reading, seed: int) -> None:
+    truth = build_extreme_tenant(seed % 3)
+    refunds = [replace(purchase, amount=-purchase.amount) for purchase in truth.purchases[seed::3]]
+    truth = replace(truth, purchases=[*truth.purchases, *refunds[1:]])
+    question = replace(random_performance_question(truth, Random(seed)), uplift=seed > 0)
+    kpis = tuple(performance.KPIS)
+    async with reading(truth) as reader:
+        answers = await ask.ask(reader, truth, Module.PERFORMANCE, kpis, question)
+    for kpi, actual in zip(kpis, answers, strict=True):
+        assert actual == performance.performance(truth, kpi, question), kpi
 
 
 @pytest.mark.parametrize("granularity", ["day", "month"])
