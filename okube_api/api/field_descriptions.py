@@ -36,6 +36,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "capacity": "Number of people for whom there is room.",
     "captchaPayload": "The solution of the captcha of `GET /auth/captcha`; required when the account is locked.",
     "challenge": "Hash of the salt and the number to find.",
+    "channels": "Only visits and purchases of these channels: `offline`, `online`.",
     "city": "City.",
     "click": _WINDOW.format(touches="clicks"),
     "code": "Reason, for programs.",
