@@ -5,12 +5,13 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from okube_api.catalogue.kpi import Module
 
-from tests.api.analytics import World, build_body, build_path, load_world
+from tests.api.analytics import World, ask, build_body, build_path, load_world
 from tests.api.server import Server
 from tests.by_hand.changes import Answer, compare_answers
 from tests.by_hand.conversion import conversion
@@ -18,6 +19,7 @@ from tests.by_hand.geomarketing import geomarketing
 from tests.by_hand.presence import presence
 from tests.by_hand.question import Question, only
 from tests.by_hand.truth import Detection, Equipment, Place, Truth
+from tests.engine.stores import fill
 
 pytestmark = pytest.mark.anyio
 
@@ -467,3 +469,100 @@ async def test_the_plan_says_for_which_params_and_days_each_pass_is(alpha: World
     passes = {(tuple(each["params"]), each["period"]["from"], each["period"]["to"]) for each in answer["plan"]}
     assert passes == {((param,), *period.values()) for param in (0, 1) for period in periods}
     assert answer["meta"]["change"] == {"sessions": "relative"}
+
+
+async def test_like_for_like_of_conversion_is_a_filter_on_the_open_sites(alpha: World) -> None:
+    """Costs and deliveries are shared by campaigns: the sites that are left must get their shares only."""
+    kpis = ("cost", "prints", "offlineVisits", "venueRate")
+    question = Question(*AUTUMN, granularity="week")
+    compare = {"to": given(SPRING)}
+    answer = await ask_compared(alpha, Module.CONVERSION, kpis, question, compare | {"likeForLike": True}, meta="true")
+    left_out = {site["_id"] for site in answer["meta"]["likeForLike"]}
+    open_sites = [site.id for site in alpha.truth.sites if site.active and site.id not in left_out]
+    assert open_sites
+    assert left_out
+    narrowed = replace(question, sites=only(*open_sites))
+    assert answer["results"] == await ask_compared(alpha, Module.CONVERSION, kpis, narrowed, compare)
+
+
+# -- groupings, filled buckets, new events -----------------------------------------------------------------------------
+
+
+async def test_two_groupings_are_compared_pair_by_pair(alpha: World) -> None:
+    param = {"kpi": "sessions", "by": ["sites", "equipments"], "globals": False, "granularity": "week"}
+    body = {"params": [param]}
+    spring = {"from": SPRING[0].isoformat(), "to": SPRING[1].isoformat()}
+    (own,), (then,) = await read(alpha, body), await read(alpha, body, **spring)
+    (result,) = await read(alpha, body | {"compare": {"to": given(SPRING)}})
+    (comparison,) = result["comparisons"]
+    assert (result["data"], comparison["data"]) == (own["data"], then["data"])
+    pairs = {(site, each) for data in (own["data"], then["data"]) for site, row in data.items() for each in row}
+    assert len(pairs) > 4
+    assert {(site, each) for site, row in comparison["change"].items() for each in row} == pairs
+    for site, equipment in pairs:
+        rows = [each["data"].get(site, {}).get(equipment, {}) for each in (own, then)]
+        change = comparison["change"][site][equipment]
+        assert change["all"] == divide_change(*(row.get("all", 0) for row in rows))
+        temporals = [row.get("temporals", {}) for row in rows]
+        assert change["temporals"] == {
+            bucket: divide_change(*(row.get(bucket, 0) for row in temporals))
+            for bucket in {**temporals[0], **temporals[1]}
+        }
+
+
+def divide_change(now: int, then: int) -> float | None:
+    """Return the relative change of a count."""
+    return float(round(Fraction(now - then, then), 4)) if then else None
+
+
+async def test_filled_scopes_have_a_change_of_each_bucket(alpha: World) -> None:
+    param = {"kpi": "sessions", "sites": True, "globals": False, "granularity": "day", "fill": True}
+    (result,) = await read(alpha, {"params": [param], "compare": {"to": given(SPRING)}})
+    (comparison,) = result["comparisons"]
+    for site, row in comparison["change"].items():
+        now, then = (data[site]["temporals"] for data in (result["data"], comparison["data"]))
+        assert row["temporals"] == {str(day): divide_change(now[str(day)], then[str(day)]) for day in range(14)}
+
+
+async def test_a_cached_comparison_follows_new_events(server: Server) -> None:
+    site = Place(f"5e1a{1:020x}", "shop", "Shop")
+    equipment = Equipment(f"5e1b{1:020x}", "eq-shop", site.id)
+
+    def build_truth(*days: tuple[int, int]) -> Truth:
+        detections = [
+            Detection(f"device-{number}", equipment.id, datetime(2024, month, day, 12, minute, tzinfo=UTC))
+            for number, (month, day) in enumerate(days)
+            for minute in (0, 5)
+        ]
+        return Truth(sites=[site], equipments=[equipment], detections=detections)
+
+    first = ((10, 22), (10, 8))
+    world = await load_world(server, build_truth(*first))
+    body = {"params": [SESSIONS | {"temporals": False}], "compare": {"to": "previousPeriod"}}
+    for later in ((), (), ((10, 9), (10, 9), (10, 10)), ((10, 9), (10, 9), (10, 10), (10, 23))):
+        await fill(server.services.store, world.tenant.id, build_truth(*first, *later))
+        for _ in range(2):
+            (result,) = await read(world, body)
+            counts = [sum(day >= 21 for _, day in (*first, *later)), sum(day < 21 for _, day in (*first, *later))]
+            comparison = result["comparisons"][0]
+            assert [result["data"]["all"], comparison["data"]["all"]] == counts
+            assert comparison["change"]["all"] == divide_change(*counts)
+
+
+@pytest.mark.parametrize("module", Module)
+async def test_all_modules_compare_like_for_like(alpha: World, module: Module) -> None:
+    kpi = {"geo-marketing": "uniqUsers", "conversion": "ctr", "presence": "timespent"}.get(module, "sales")
+    question = build_question(alpha, module, {"granularity": "month"})
+    narrowed = {"to": given(SPRING), "likeForLike": True}
+    answer = await ask_compared(alpha, module, (kpi,), question, narrowed, meta="true")
+    closed = [site["_id"] for site in answer["meta"]["likeForLike"]]
+    assert closed or module is Module.GEO_MARKETING  # all sites of the study were open
+    kind = "difference" if kpi == "ctr" else "relative"
+    assert answer["meta"]["change"] == {kpi: kind}
+    open_sites = [site.id for site in alpha.truth.sites if site.active and site.id not in closed]
+    for period, data in (
+        (AUTUMN, answer["results"][0]["data"]),
+        (SPRING, answer["results"][0]["comparisons"][0]["data"]),
+    ):
+        single = replace(question, first=period[0], last=period[1], sites=only(*open_sites))
+        assert [data] == await ask(alpha, module, (kpi,), single)
