@@ -1,7 +1,9 @@
 """Filters of questions over HTTP: answers on each store equal those computed by hand from the truth."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -532,6 +534,131 @@ async def test_stays_of_devices_pass_one_of_several_parts(labelled: World) -> No
         answers = await read_data(labelled, Module.PRESENCE, kpis, question, filters)
         for kpi, data in zip(kpis, answers, strict=True):
             assert data == presence(labelled.truth, kpi, replace(question, row_test=passes)), kpi
+
+
+# -- random filters --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RandomFilters:
+    """Random filters as a request has them, and as a test of the stays of a panel."""
+
+    world: World
+    random: Random
+
+    def draw(self, most: int = 3) -> tuple[Json, Callable[[Any], bool]]:
+        """Return up to `most` filters, all of which hold."""
+        makers = self.random.sample((self.region, self.city, self.area, self.weekdays, self.dates, self.hours), most)
+        filters: Json = {}
+        tests: list[Callable[[Any], bool]] = []
+        for make in makers[: self.random.randint(1, most)]:
+            added, test = make()
+            filters |= added
+            tests.append(test)
+        if self.random.random() < 0.2:
+            filters["opening"] = True
+            tests.append(self.is_open)
+        return filters, lambda marked: all(test(marked) for test in tests)
+
+    def draw_with_alternatives(self) -> tuple[Json, Callable[[Any], bool]]:
+        """Return filters, some of them with `any`."""
+        filters, passes = self.draw(2) if self.random.random() < 0.5 else ({}, lambda _: True)
+        if self.random.random() < 0.3:
+            return filters, passes
+        parts = [self.draw(2) for _ in range(self.random.randint(1, 3))]
+        tests = [test for _, test in parts]
+        return (
+            filters | {"any": [part for part, _ in parts]},
+            lambda marked: passes(marked) and any(test(marked) for test in tests),
+        )
+
+    def choose(self, name: str, values: list[Any], read: Callable[[Any], Any]) -> tuple[Json, Callable[[Any], bool]]:
+        """Return a filter on some of the values, or on all but these."""
+        chosen = self.random.sample(values, self.random.randint(1, len(values)))
+        negated = self.random.random() < 0.4
+        return {name: {"not": chosen} if negated else chosen}, lambda marked: (read(marked) in chosen) != negated
+
+    def read_site(self, marked: Any) -> Json:
+        """Return the document of the site of a stay; of a POI an empty one."""
+        key = next((site.key for site in self.world.truth.sites if site.id == marked.stay.place), "")
+        return SITES_BY_KEY.get(key, {})
+
+    def region(self) -> tuple[Json, Callable[[Any], bool]]:
+        def read(marked: Any) -> Any:
+            return self.read_site(marked).get("attributes", {}).get("region", "unknown")
+
+        return self.choose("sites.attributes.region", ["Nord", "Sud", "unknown", "Est"], read)
+
+    def city(self) -> tuple[Json, Callable[[Any], bool]]:
+        def read(marked: Any) -> Any:
+            return self.read_site(marked).get("address", {}).get("city", "unknown")
+
+        return self.choose("sites.city", ["Lyon", "Lille", "New York", "unknown"], read)
+
+    def area(self) -> tuple[Json, Callable[[Any], bool]]:
+        codes = [area.code for area in self.world.truth.areas]
+        name, attribute = self.random.choice((("homes", "home"), ("works", "work"), ("zones", "home")))
+        return self.choose(name, codes, lambda marked: getattr(marked.panelist, attribute))
+
+    def weekdays(self) -> tuple[Json, Callable[[Any], bool]]:
+        return self.choose("weekdays", [1, 2, 3, 4, 5, 6, 7], lambda marked: marked.day.isoweekday())
+
+    def dates(self) -> tuple[Json, Callable[[Any], bool]]:
+        days = [(FIRST + timedelta(days=n)).isoformat() for n in self.random.sample(range(44), 20)]
+        filters, test = self.choose("dates", days, lambda marked: marked.day.isoformat())
+        return {"days": filters}, test
+
+    def hours(self) -> tuple[Json, Callable[[Any], bool]]:
+        def read(marked: Any) -> int:
+            return find_minute(self.world.truth, marked.stay.start, marked.stay.place) // 60
+
+        return self.choose("hours", [*range(7, 22)], read)
+
+    def is_open(self, marked: Any) -> bool:
+        key = next((site.key for site in self.world.truth.sites if site.id == marked.stay.place), "")
+        return is_open(key, marked.day, find_minute(self.world.truth, marked.stay.start, marked.stay.place))
+
+
+@pytest.mark.parametrize("seed", range(24))
+async def test_random_filters(with_openings: World, seed: int) -> None:
+    world, random = with_openings, Random(seed)
+    drawn = RandomFilters(world, random)
+    filters, passes = drawn.draw_with_alternatives()
+    own, passes_own = drawn.draw_with_alternatives()
+    question = ask_geo(
+        world,
+        scope=random.choice(("globals", "sites", "homes", "works")),
+        uplift=random.random() < 0.5,
+        mode=random.choice(("histogram", "aggregation")),
+        granularity=random.choice(("day", "week", "month")),
+    )
+    kpis = tuple(random.sample(NO_REFERENCE, 6))
+    body = build_body(world, kpis, question) | {"filters": filters}
+    for param in body["params"][3:]:
+        param["filters"] = own
+    path = build_path(world, Module.GEO_MARKETING, question, alias=1)
+    period = {"from": FIRST.isoformat(), "to": LAST.isoformat(), "uplift": str(question.uplift).lower()}
+    response = await world.reader.post(path, params=period, json=body)
+    assert response.status_code == 200, response.text
+    named = {**own, **filters}
+    for index, (kpi, result) in enumerate(zip(kpis, response.json(), strict=True)):
+
+        def passes_all(marked: Any, has_own: bool = index >= 3) -> bool:
+            return passes(marked) and (not has_own or passes_own(marked))
+
+        expected = geomarketing(world.truth, kpi, replace(question, row_test=passes_all))
+        data = result["data"]
+        if question.scope != "globals":  # values that a filter names are there without data
+            data = {value: {row: part[row] for row in ("all", "temporals")} for value, part in data.items()}
+            assert data.keys() - expected.keys() <= {*_list_named(named)}
+            data = {value: part for value, part in data.items() if value in expected}
+        assert data == expected, (kpi, filters, own)
+
+
+def _list_named(filters: Json) -> list[str]:
+    return [
+        value for name in ("homes", "works", "zones") if isinstance(filters.get(name), list) for value in filters[name]
+    ]
 
 
 # -- performance, questions about one site, other forms of answers -----------------------------------------------------
