@@ -230,11 +230,8 @@ class KpiEvaluator:
             )
             self._evaluators[key] = evaluator
         value = self._question.value_of(request.kpi)
-        results: Results = evaluator.compute_once((_RESULTS, value), lambda: evaluate(value, evaluator))
+        results: Results = evaluator.compute_once(id(value), lambda: evaluate(value, evaluator))  # of the catalogue
         return evaluator, results
-
-
-_RESULTS = "results"
 
 
 def _join(parts: Sequence[tuple[Results, int]], width: int) -> Results:

@@ -30,7 +30,7 @@ class Need:
     def dimensions(self) -> frozenset[str]:
         """The columns to group by, besides the time columns."""
         described_by = (column for column, _ in self.term.slice.described_by)
-        return self.scope_columns.union(self.term.split, described_by, self.extra_columns)
+        return frozenset((*self.scope_columns, *self.term.split, *described_by, *self.extra_columns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from okube_api.catalogue.scopes import ATTRIBUTES, PlaceRole, Scope
 from okube_api.catalogue.terms import Sums, Term, UserSet
 from okube_api.catalogue.value import Value
 from okube_api.engine.calendar import Buckets, Period
-from okube_api.engine.dimensions import Dimension, get_expression_scope, list_scopes
+from okube_api.engine.dimensions import Dimension
 from okube_api.engine.plan import Need, Pass, PeriodPart, Plan, RejectedSource
 from okube_api.engine.question import Question
 from okube_api.engine.row_conditions import get_scope_column, select_rows
@@ -84,13 +84,13 @@ def _collect_needs(question: Question) -> dict[_NeedKey, Need]:
     for request in question.requested_kpis:
         buckets = question.buckets_of(request)
         value = question.value_of(request.kpi)
-        for dimensions, has_buckets in (breakdown for by in request.scopes for breakdown in by.breakdowns):
-            own_buckets = buckets if has_buckets else None
-            scopes, time_columns = list_scopes(dimensions), own_buckets.columns if own_buckets else ()
-            for term in value.terms(get_expression_scope(dimensions)):
-                key = (term, scopes, time_columns)
+        for breakdown in (breakdown for by in request.scopes for breakdown in by.breakdowns):
+            own_buckets = buckets if breakdown.has_buckets else None
+            time_columns = own_buckets.columns if own_buckets else ()
+            for term in value.terms(breakdown.expression_scope):
+                key = (term, breakdown.scopes, time_columns)
                 if key not in needs:
-                    needs[key] = _build_need(term, scopes, own_buckets, question)
+                    needs[key] = _build_need(term, breakdown.scopes, own_buckets, question)
     return needs
 
 
@@ -109,12 +109,11 @@ def _find_counted_needs(question: Question, needs: Mapping[_NeedKey, Need]) -> f
         value = question.value_of(request.kpi)
         for by in request.scopes:
             by_period = merges or request.all or by.is_ranked
-            for dimensions, has_buckets in by.breakdowns:
-                scope = get_expression_scope(dimensions)
+            for dimensions, has_buckets, scopes, scope in by.breakdowns:
                 is_merged = by_users or by_period or not has_buckets or not all(map(_has_value_per_row, dimensions))
                 countable = set() if is_merged else {*_list_counted(value, scope)}
                 for term in value.terms(scope):
-                    need = needs[term, list_scopes(dimensions), buckets.columns if buckets and has_buckets else ()]
+                    need = needs[term, scopes, buckets.columns if buckets and has_buckets else ()]
                     (counted if term in countable and not question.is_weighted(term) else merged).add(need)
     return frozenset(counted - merged)
 
@@ -157,7 +156,9 @@ def _build_need(term: Term, scopes: tuple[Scope, ...], buckets: Buckets | None, 
 
 def _counts_first_rows(term: Term, question: Question) -> bool:
     """Return whether rows of a day count once, because a filter may leave out the first, which is marked."""
-    return isinstance(term, Sums) and bool(find_unsummable_measure(term, select_rows(term, question).columns))
+    if not isinstance(term, Sums) or not any(measure.distinct_by for measure in term.measures):
+        return False  # the condition on rows takes time
+    return bool(find_unsummable_measure(term, select_rows(term, question).columns))
 
 
 # -- which source ------------------------------------------------------------------------------------------------

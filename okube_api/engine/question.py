@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from okube_api.catalogue.bands import Bands
 from okube_api.catalogue.kpi import Kpi, Unit
@@ -11,7 +12,7 @@ from okube_api.catalogue.terms import Term
 from okube_api.catalogue.value import Value
 from okube_api.engine.calendar import HOURLY, Buckets, Granularity, Mode, Period, cut_into_buckets
 from okube_api.engine.campaigns import CampaignRecord
-from okube_api.engine.dimensions import Dimension, get_expression_scope
+from okube_api.engine.dimensions import Dimension, get_expression_scope, list_scopes
 from okube_api.engine.fiscal_calendar import ISO_CALENDAR, BusinessCalendar
 from okube_api.engine.hour_buckets import cut_into_hours
 from okube_api.engine.notes import Note
@@ -104,7 +105,24 @@ class Level:
         return self.descending is not None or self.limit is not None or self.having is not None
 
 
-@dataclass(frozen=True, slots=True)
+class ScopeEvaluation(NamedTuple):
+    """What a KPI is evaluated by: dimensions, and whether by bucket, too.
+
+    scopes: of the dimensions.  expression_scope: the scope whose expressions compute the KPI.
+    """
+
+    dimensions: tuple[Dimension, ...]
+    has_buckets: bool
+    scopes: tuple[Scope, ...]
+    expression_scope: Scope
+
+    @classmethod
+    def from_dimensions(cls, dimensions: tuple[Dimension, ...], *, has_buckets: bool) -> "ScopeEvaluation":
+        """Return what a KPI is evaluated by, given dimensions."""
+        return cls(dimensions, has_buckets, list_scopes(dimensions), get_expression_scope(dimensions))
+
+
+@dataclass(frozen=True)
 class RequestedScope:
     """What a param is broken down by: no dimension for `globals`, else one or two, the outer one first.
 
@@ -114,7 +132,7 @@ class RequestedScope:
     levels: tuple[Level, ...] = ()
     field: str = Scope.GLOBALS.value
 
-    @property
+    @cached_property
     def dimensions(self) -> tuple[Dimension, ...]:
         """The dimensions, the outer one first."""
         return tuple([level.dimension for level in self.levels])
@@ -127,7 +145,7 @@ class RequestedScope:
     @property
     def scope(self) -> Scope:
         """The scope whose expressions compute the KPI."""
-        return get_expression_scope(self.dimensions)
+        return self.breakdowns[0].expression_scope
 
     @property
     def is_ranked(self) -> bool:
@@ -145,15 +163,15 @@ class RequestedScope:
         """Whether shares of the whole are shown."""
         return any(level.share for level in self.levels)
 
-    @property
-    def breakdowns(self) -> tuple[tuple[tuple[Dimension, ...], bool], ...]:
-        """The dimensions to evaluate a KPI by, and whether by bucket, too; first those of the answer itself."""
-        dimensions = self.dimensions
-        return (
-            (dimensions, True),
-            *(((dimensions[:1], False),) if self.has_outer_values else ()),
-            *((((), False),) if self.has_shares else ()),
-        )
+    @cached_property
+    def breakdowns(self) -> tuple[ScopeEvaluation, ...]:
+        """What a KPI is evaluated by: first by what the answer has, then by what the options need."""
+        breakdowns = [ScopeEvaluation.from_dimensions(self.dimensions, has_buckets=True)]
+        if self.has_outer_values:
+            breakdowns.append(ScopeEvaluation.from_dimensions(self.dimensions[:1], has_buckets=False))
+        if self.has_shares:
+            breakdowns.append(ScopeEvaluation.from_dimensions((), has_buckets=False))
+        return tuple(breakdowns)
 
 
 GLOBAL_SCOPE = RequestedScope()

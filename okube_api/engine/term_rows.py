@@ -113,9 +113,10 @@ class RowReader:
         for value in values:
             if by_campaign and (value is None or not self.keeps_campaign(value)):
                 lists.append([])
-                continue
-            numbers = [self._number_level(level, value) for level in levels]
-            lists.append(numbers[0] if len(numbers) == 1 else self._number_products(numbers))
+            elif len(levels) == 1:
+                lists.append(self._number_level(levels[0], value))
+            else:
+                lists.append(self._number_products([self._number_level(level, value) for level in levels]))
         return ValuesByCode.from_lists(lists)
 
     def _number_level(self, level: int, value: str | None) -> list[int]:

@@ -303,6 +303,8 @@ def _number_campaigns(part: _Amounts, evaluator: Evaluator) -> list[tuple[int, .
 
 def _number_sites(sites: Sequence[str], campaign_values: Sequence[int], evaluator: Evaluator) -> Ints:
     """Return the scope values of sites, with those of campaigns; a value of several sites occurs once for each."""
+    if len(evaluator.dimensions) == 1 and evaluator.dimensions[0].is_plain:
+        return np.array([evaluator.scope_values.number(site) for site in sites], dtype=np.int64)
     levels = [level for level, dimension in enumerate(evaluator.dimensions) if dimension.scope is Scope.SITES]
     by_site = evaluator.reader.number_values(levels, sites)
     if len(levels) == len(evaluator.dimensions):
