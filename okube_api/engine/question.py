@@ -91,9 +91,8 @@ class Level:
     dimension: Dimension
     properties: tuple[str, ...] = ("_id",)
     descending: bool | None = None
-    limit: int | None = None
     by_change: bool = False
-
+    limit: int | None = None
     having: ValueBounds | None = None
     has_remainder: bool = False
     share: bool = False
@@ -239,9 +238,9 @@ class Question:
     places: Mapping[PlaceRole, tuple[str, ...]]
     filters: tuple[tuple[Scope, ValueFilter], ...]
     edges: Mapping[Bands, tuple[int, ...]]
+    currency: str = Unit.MONEY.value
     weekdays: tuple[int, ...] | None = None
     days: DaySelection | None = None
-    currency: str = Unit.MONEY.value
     hours: tuple[int, ...] | None = None
     openings: tuple[OpeningInterval, ...] | None = None
     alternatives: tuple[tuple[RowFilter, ...], ...] = ()
