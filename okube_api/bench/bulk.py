@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from okube_api.api.container import build_services
 from okube_api.auth.secret import load_secret_key
 from okube_api.bench.server import FLOOR, BenchServer
+from okube_api.bench.turns import measure_in_turn, time_call
 from okube_api.bench.world import (
     KEY,
     SITES,
@@ -39,7 +40,7 @@ from okube_api.settings import Settings
 from okube_api.store import open_store
 from okube_api.store_schema import SCHEMA
 
-_PINGS, _SITES, _ROUNDS = 10_000_000, 100_000, 9
+_PINGS, _SITES, _ROUNDS = 10_000_000, 100_000, 8
 _AT_SITE = 0.4  # share of pings
 
 
@@ -172,13 +173,8 @@ def _time_sites(results: BulkResults, folder: Path, count: int, echo: Echo) -> N
             "page": lambda: client.get(page),
             "floor": lambda: client.post(FLOOR, {}),
         }
-        times_ms: dict[str, list[float]] = {name: [] for name in sides}
-        for _ in range(_ROUNDS):
-            for name, ask in sides.items():
-                started = time.perf_counter()
-                ask()
-                times_ms[name].append((time.perf_counter() - started) * 1000)
-        results.page_ms, results.floor_ms = (statistics.median(times_ms[name][1:]) for name in sides)
+        times_ms = measure_in_turn({name: partial(time_call, ask) for name, ask in sides.items()}, _ROUNDS)
+        results.page_ms, results.floor_ms = times_ms["page"], times_ms["floor"]
     store.unlink()
     echo(
         f"L: {count:,} sites imported in {results.import_s:.1f} s; a page found by q {results.page_ms:.1f} ms "

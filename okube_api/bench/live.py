@@ -65,10 +65,14 @@ def _run_clients(module: str, load: Mapping[str, Any]) -> Any:
 # -- different questions -------------------------------------------------------------------------------------------
 
 
-def _ask_different_questions(server: LocalServer, seconds: float, seed: int) -> dict[str, Any]:
+def ask_different_questions(servers: Sequence[LocalServer], seconds: float, seed: int) -> dict[str, Any]:
+    """Ask from 16 clients, which are divided evenly among the servers of one store; return what `bench.load` does.
+
+    `a_second` is the number of answers a second.  Another seed gives other questions.
+    """
     load = {
-        "port": server.port,
-        "headers": _build_headers(server),
+        "ports": [server.port for server in servers],
+        "headers": _build_headers(servers[0]),
         "clients": _CLIENTS,
         "seconds": seconds,
         "requests": generate_questions(int(seconds * _MOST_QUESTIONS_A_SECOND), seed),
@@ -78,7 +82,8 @@ def _ask_different_questions(server: LocalServer, seconds: float, seed: int) -> 
     return result
 
 
-def _describe_load(result: Mapping[str, Any]) -> str:
+def describe_load(result: Mapping[str, Any]) -> str:
+    """Return the figures of `ask_different_questions` in words."""
     labels = "; ".join(
         f"{label}: p50 {each['p50_ms']:.0f} ms, p99 {each['p99_ms']:.0f} ms"
         for label, each in result["by_label"].items()
@@ -89,10 +94,10 @@ def _describe_load(result: Mapping[str, Any]) -> str:
 def time_different_questions(folder: Path, run: LiveRun) -> dict[str, Any]:
     """Time 16 clients that ask different questions, after a second of other ones that load what they need."""
     with run_local_server(folder) as server:
-        _ask_different_questions(server, min(run.seconds, 5), seed=2)
-        result = _ask_different_questions(server, run.seconds, seed=1)
+        ask_different_questions([server], min(run.seconds, 5), seed=2)
+        result = ask_different_questions([server], run.seconds, seed=1)
         result["rss_mib"] = read_memory_mib(server.process)
-    run.echo(f"different: {_describe_load(result)}")
+    run.echo(f"different: {describe_load(result)}")
     return result
 
 
@@ -103,7 +108,7 @@ def time_collectors(folder: Path, run: LiveRun) -> dict[str, Any]:
     """Time collectors that send 20,000 events a second while 16 clients ask different questions."""
     path = f"/applications/{KEY}/studies/all/geo-marketing/analytics?from={DAY}&to={DAY}&uplift=false"
     with run_local_server(folder) as server, ThreadPoolExecutor(1) as pool:
-        _ask_different_questions(server, min(run.seconds, 5), seed=2)
+        ask_different_questions([server], min(run.seconds, 5), seed=2)
         load = {
             "port": server.port,
             "headers": _build_headers(server),
@@ -114,7 +119,7 @@ def time_collectors(folder: Path, run: LiveRun) -> dict[str, Any]:
             "seconds": run.seconds,
         }
         collectors = pool.submit(_run_clients, "collectors", load)
-        questions = _ask_different_questions(server, run.seconds, seed=1)
+        questions = ask_different_questions([server], run.seconds, seed=1)
         events = collectors.result()
         events["a_second"] = events["events"] / events["seconds"]
         memory = read_memory_mib(server.process)
@@ -124,7 +129,7 @@ def time_collectors(folder: Path, run: LiveRun) -> dict[str, Any]:
         f"{events.get('p50_ms', 0):.0f} ms, p99 {events.get('p99_ms', 0):.0f} ms; visible after p50 "
         f"{visible.get('p50_ms', 0):.0f} ms, p99 {visible.get('p99_ms', 0):.0f} ms"
     )
-    run.echo(f"J: {_describe_load(questions)}")
+    run.echo(f"J: {describe_load(questions)}")
     return {"events": events, "questions": questions, "rss_mib": memory}
 
 
@@ -225,7 +230,7 @@ def time_stages(folder: Path, run: LiveRun) -> dict[str, Any]:
         requests = {workload.name: (workload.path, orjson.dumps(workload.body).decode()) for workload in WORKLOADS}
         for name, (path, body) in requests.items():
             labelled = [{"label": name, "path": vary_path(path, number), "body": body} for number in range(1 << 10)]
-            load = {"port": server.port, "headers": _build_headers(server), "clients": 1, "seconds": seconds}
+            load = {"ports": [server.port], "headers": _build_headers(server), "clients": 1, "seconds": seconds}
             _run_clients("load", load | {"seconds": 1, "requests": labelled[:3]})  # loads the columns
             with Sampler(server, seconds) as sampler:
                 before_s = read_cpu_s(server.process)

@@ -1,8 +1,8 @@
 """Sends requests from many clients at once: `python -m okube_api.bench.load`, with JSON on input and output.
 
-The input: port, headers, clients, seconds, and the requests: label, path, body (text).  A single request is sent
-repeatedly; of several, each is sent once.  The output: answers, errors, seconds, and the response times p50_ms and
-p99_ms of all requests and of those with each label.
+The input: ports, headers, clients, seconds, and the requests: label, path, body (text).  The clients are divided evenly
+among the ports.  A single request is sent repeatedly; of several, each is sent once.  The output: answers, errors,
+seconds, and the response times p50_ms and p99_ms of all requests and of those with each label.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import cycle, islice, repeat
 from typing import Any
 
 import orjson
@@ -65,7 +65,8 @@ async def run_clients(load: Mapping[str, Any]) -> dict[str, Any]:
     times: dict[str, list[float]] = defaultdict(list)
     started_s = time.perf_counter()
     until_s = started_s + load["seconds"]
-    clients = (_run_client(load["port"], requests, until_s, times) for _ in range(load["clients"]))
+    ports = islice(cycle(load["ports"]), load["clients"])
+    clients = (_run_client(port, requests, until_s, times) for port in ports)
     errors = sum(await asyncio.gather(*clients))
     total = [time_s for label_times in times.values() for time_s in label_times]
     return {

@@ -1,11 +1,9 @@
 """Runs the benchmarks: asks okube and each competitor in turn, round after round."""
 
 import platform
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +23,7 @@ from okube_api.bench.live import LIVE_WORKLOADS, LiveRun, run_live
 from okube_api.bench.numbers import RESULT_TABLES, check_equal, read_answer, read_rows
 from okube_api.bench.semantic_layers import load_semantic_layers
 from okube_api.bench.server import FLOOR, BenchClient, BenchServer
+from okube_api.bench.turns import Side, measure_in_turn, time_call
 from okube_api.bench.workloads import FIVE_CAMPAIGNS, WORKLOADS, Workload
 from okube_api.bench.world import Echo, Size, create_small_applications, get_or_create_application
 from okube_api.campaigns.repository import CAMPAIGNS
@@ -159,7 +158,7 @@ def _compare(
         scope = QuestionScope(application, server.run(services.studies.get(application.id, "all")))
         for workload in questions:
             able = _check_numbers(results, client, competitors, workload)
-            times = _measure_in_turn(_build_sides(server, client, able, workload, scope), rounds)
+            times = measure_in_turn(_build_sides(server, client, able, workload, scope), rounds)
             results.times_ms[workload.name] = times
             medians = ", ".join(f"{side} {ms:.2f}" for side, ms in times.items())
             echo(f"{workload.name} ({workload.question}), ms: {medians}")
@@ -187,9 +186,6 @@ def _check_numbers(
 
 # -- in turn -------------------------------------------------------------------------------------------------------
 
-Side = Callable[[], float]
-"""Asks once and returns the seconds."""
-
 
 def _build_sides(
     server: BenchServer,
@@ -200,7 +196,7 @@ def _build_sides(
 ) -> dict[str, Side]:
     def over_http() -> float:
         server.clear_answer_cache()
-        return _time(lambda: client.post(workload.path, workload.body))
+        return time_call(lambda: client.post(workload.path, workload.body))
 
     def in_process() -> float:
         return server.run(server.ask(workload, scope))[0]
@@ -210,15 +206,9 @@ def _build_sides(
         OVER_HTTP: over_http,
         IN_PROCESS: in_process,
         **{competitor.name: partial(_time_competitor, competitor, workload.name) for competitor in competitors},
-        AGAIN: lambda: _time(lambda: client.post(workload.path, workload.body)),
-        FLOOR_BYTES: lambda: _time(lambda: client.post(FLOOR, workload.body)),
+        AGAIN: lambda: time_call(lambda: client.post(workload.path, workload.body)),
+        FLOOR_BYTES: lambda: time_call(lambda: client.post(FLOOR, workload.body)),
     }
-
-
-def _time(ask: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    ask()
-    return time.perf_counter() - started
 
 
 def _time_competitor(competitor: Competitor, workload: str) -> float:
@@ -227,20 +217,11 @@ def _time_competitor(competitor: Competitor, workload: str) -> float:
     return answer.seconds
 
 
-def _measure_in_turn(sides: dict[str, Side], rounds: int) -> dict[str, float]:
-    """Return the median time of each side in ms, without the first round, which warms up."""
-    times_ms: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds + 1):
-        for name, ask in sides.items():
-            times_ms[name].append(ask() * 1000)
-    return {name: statistics.median(times[1:]) for name, times in times_ms.items()}
-
-
 def _measure_load(server: BenchServer, client: BenchClient, workload: Workload) -> list[LoadResult]:
     results = []
     for side, path in ((AGAIN, workload.path), (FLOOR_BYTES, FLOOR)):
         load = {
-            "port": server.port,
+            "ports": [server.port],
             "headers": client.headers,
             "requests": [{"label": side, "path": path, "body": orjson.dumps(workload.body).decode()}],
             "clients": CLIENTS,

@@ -45,7 +45,7 @@ async def run_against_server(run: Any, load: dict[str, Any]) -> tuple[dict[str, 
     server = await asyncio.start_server(recording.serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        result = await asyncio.wait_for(run({"port": port, "headers": {}, **load}), 20)
+        result = await asyncio.wait_for(run({"port": port, "ports": [port], "headers": {}, **load}), 20)
     return result, recording
 
 
