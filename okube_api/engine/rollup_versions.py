@@ -1,7 +1,8 @@
 """The version of the rollups of each fact, which says whether the newest of them have rows for all days.
 
 After an upgrade, rollups that are new have no rows until the facts are rebuilt.  Questions are then answered from the
-other rollups; those by hour cannot be, because the facts of earlier versions have no hours.
+other rollups; those by hour cannot be, because the facts of earlier versions have no hours, nor can those about
+purchases and new visitors.
 """
 
 from collections.abc import Iterable
@@ -9,8 +10,9 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from okube_api.catalogue.fact import Span
-from okube_api.catalogue.facts import ROLLUP_VERSION, ROLLUP_VERSIONS
+from okube_api.catalogue.fact import Fact, Span
+from okube_api.catalogue.facts import FACTS, OUTCOMES, PURCHASE_FACT, ROLLUP_VERSION, ROLLUP_VERSIONS
+from okube_api.engine.plan import Plan
 from okube_api.engine.question import Question
 from okube_api.errors import ServiceUnavailable
 from okube_api.store.conditions import EVERYTHING
@@ -22,6 +24,21 @@ _WITHOUT_HOURS = (
     "The facts have no hours until they are rebuilt, which the server does in the background after an upgrade. Ask "
     "again later, or for days and without filters on hours."
 )
+_WITHOUT_ROLLUPS = (
+    "The facts that the question needs are new, and have no rows until the server has rebuilt them, which it does in "
+    "the background after an upgrade. Ask again later."
+)
+_LAST_SUMMED = 2  # the rollups of later versions hold what no earlier rollup held
+_NEWEST = {
+    fact.rollup(grain, span).name: fact
+    for fact in FACTS
+    for grain in fact.grains
+    if grain.since > _LAST_SUMMED
+    for span in grain.spans
+}
+"""By the name of a rollup without rows of earlier versions: its fact."""
+_DERIVED_WITH = {PURCHASE_FACT: OUTCOMES}
+"""Facts that are new, with a fact of the same events that earlier versions have."""
 
 
 async def read_complete_facts(reader: Reader) -> frozenset[str]:
@@ -38,10 +55,22 @@ async def check_hours(question: Question, reader: Reader) -> None:
     """Raise ServiceUnavailable when facts whose hours are needed have rows of a version without hours."""
     facts = {term.slice.fact for term in question.list_hourly_terms()}
     for fact in facts:
-        if fact.has_hours and fact.name not in question.complete_facts:
-            grain = min(fact.grains, key=lambda grain: grain.since)
-            if await reader.list_parts(fact.rollup(grain, Span.DAY)):
-                raise ServiceUnavailable(_WITHOUT_HOURS, _REBUILD_S)
+        if fact.has_hours and fact.name not in question.complete_facts and await _has_earlier_rows(fact, reader):
+            raise ServiceUnavailable(_WITHOUT_HOURS, _REBUILD_S)
+
+
+async def check_rollups(plan: Plan, question: Question, reader: Reader) -> None:
+    """Raise ServiceUnavailable when a plan reads rollups that lack the events of an earlier version."""
+    for fact in {_NEWEST[name] for pass_ in plan.passes if (name := pass_.part.table.name) in _NEWEST}:
+        if fact.name not in question.complete_facts and await _has_earlier_rows(fact, reader):
+            raise ServiceUnavailable(_WITHOUT_ROLLUPS, _REBUILD_S)
+
+
+async def _has_earlier_rows(fact: Fact, reader: Reader) -> bool:
+    """Return whether there are rows of a fact, or of the fact of the same events if it is new."""
+    fact = _DERIVED_WITH.get(fact, fact)
+    grain = min(fact.grains, key=lambda grain: grain.since)
+    return bool(await reader.list_parts(fact.rollup(grain, Span.DAY)))
 
 
 async def mark_complete(change: Change, facts: Iterable[str]) -> None:

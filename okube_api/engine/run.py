@@ -22,7 +22,7 @@ from okube_api.engine.panel_cache import PanelCache
 from okube_api.engine.plan import Plan
 from okube_api.engine.planner import plan_question, subqueries, with_subqueries
 from okube_api.engine.question import Question, RequestedKpi, RequestedScope
-from okube_api.engine.rollup_versions import CompleteFacts, check_hours, with_complete_facts
+from okube_api.engine.rollup_versions import CompleteFacts, check_hours, check_rollups, with_complete_facts
 from okube_api.engine.value_budget import ValueBudget
 from okube_api.store.plans import Aggregate, Select
 from okube_api.store.protocol import Reader
@@ -94,6 +94,7 @@ async def fetch_question(
     """Plan a question and fetch the rows that it needs.  For the parameters and errors see `answer`."""
     question = await with_edges_of_counts(await answer_subqueries(question, reader, complete_facts), reader)
     plan = await run_in_thread(partial(plan_question, question)) if in_thread else plan_question(question)
+    await check_rollups(plan, question, reader)
     return FetchedQuestion(question, plan, await fetch(question, plan, reader, panels))
 
 

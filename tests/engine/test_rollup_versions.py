@@ -13,12 +13,15 @@ from okube_api.catalogue.kpi import Module
 from okube_api.engine.question import Question
 from okube_api.engine.rollup_versions import CompleteFacts
 from okube_api.engine.run import EngineAnswer, answer
+from okube_api.errors import ServiceUnavailable
 from okube_api.store.conditions import EVERYTHING, Condition
 from okube_api.store.schema import Table
 
+from tests.by_hand import performance
 from tests.by_hand import question as by_hand
 from tests.by_hand.truth import Truth
 from tests.engine.ask import resolve_question
+from tests.engine.campaign_tenants import campaign_tenant
 from tests.engine.memory import Memory, Row
 from tests.engine.rendered import render_data
 from tests.engine.rows import build_tables
@@ -99,6 +102,22 @@ async def test_sizes_are_read_where_a_row_is_a_cell(reading: Reading, granularit
     assert not any("users_n" in table.column_names for table in merged.fetched.tables)
     whole = ask_for(truth, "sites", granularity, period=True, uplift=False)
     assert render_data(question, counted) == leave_out_period(render_data(whole, merged))
+
+
+@pytest.mark.parametrize("kpi", [kpi for kpi in performance.KPIS if kpi != "unattributedVisits"])
+async def test_performance_is_not_answered_before_the_first_rebuild(kpi: str) -> None:
+    """Refuse what an earlier version did not count, instead of answering 0."""
+    truth = campaign_tenant(1)
+    question = resolve_question(truth, Module.PERFORMANCE, (kpi,), by_hand.Question(FIRST, LAST))
+    with pytest.raises(ServiceUnavailable, match="rebuilt"):
+        await answer(question, Memory(build_without_newest(truth)))
+
+
+async def test_performance_without_events_needs_no_rebuild() -> None:
+    truth, kpis = Truth(sites=campaign_tenant(1).sites), tuple(performance.KPIS)
+    question = resolve_question(truth, Module.PERFORMANCE, kpis, by_hand.Question(FIRST, LAST))
+    answers = render_data(question, await answer(question, Memory(build_without_newest(truth))))
+    assert answers == [performance.performance(truth, kpi, by_hand.Question(FIRST, LAST)) for kpi in kpis]
 
 
 class CountingMemory(Memory):
