@@ -59,7 +59,7 @@ semantic-layers: $(SEMANTIC_LAYERS)/.installed
 bench-quick: $(VENV)/.installed-bench
 	@rm -rf build/bench-quick
 	@$(BIN)/okube-api bench --folder build/bench-quick --scale 0.01 --rounds 1 --seconds 2 \
-		--works A1,A2,A3,A3s,A4,B1,B2,C1,different,request,J --results build/bench-quick/results.json $(ARGS)
+		--works A1,A2,A3,A3s,A4,A5h,A5c,A5r,B1,B2,C1,different,request,J --results build/bench-quick/results.json $(ARGS)
 
 check: $(VENV)/.installed-dev
 	@$(BIN)/ruff check .

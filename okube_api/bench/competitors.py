@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from okube_api.bench.numbers import Row
+from okube_api.bench.workloads import HALF_YEAR, QUARTER, SECOND_HALF
+from okube_api.catalogue.buckets import to_ordinal
 
 Files = Mapping[str, Path]
 
@@ -31,6 +33,9 @@ class Competitor(Protocol):
 
     def ask(self, workload: str) -> CompetitorAnswer | None:
         """Answer a workload, None when there is no query for it."""
+
+    def close(self) -> None:
+        """Free the rows."""
 
 
 _ATTRIBUTION_MODELS = """
@@ -71,6 +76,26 @@ _DASHBOARD = tuple(
     for by in (("day",), ("month",), ("place", "month"))
     for what in ("count(*)", "avg(dwell_s)", "count(DISTINCT user)", "count(DISTINCT (place, user, day))")
 )
+_IN_QUARTER = f"WHERE day BETWEEN {to_ordinal(QUARTER[0])} AND {to_ordinal(QUARTER[1])}"
+_NOW, _BEFORE = (
+    f"day BETWEEN {to_ordinal(first)} AND {to_ordinal(last)}"
+    for first, last in (SECOND_HALF, (SECOND_HALF[0] - HALF_YEAR, SECOND_HALF[1] - HALF_YEAR))
+)
+_WEEKS = HALF_YEAR.days // 7
+
+
+def _compare_halves(*, by_week: bool) -> str:
+    """Return SQL for the stays and users of the second half of the year, of the first half, and the changes."""
+    key, group = ("week, ", " GROUP BY week") if by_week else ("", "")
+    join = f"JOIN past ON now.week = past.week + {_WEEKS}" if by_week else "CROSS JOIN past"
+    counts = f"SELECT {key}count(*) AS stays, count(DISTINCT user) AS users FROM stays WHERE"
+    measures = (f"now.{name}, past.{name}, now.{name} / past.{name} - 1" for name in ("stays", "users"))
+    return (
+        f"WITH now AS ({counts} {_NOW}{group}), past AS ({counts} {_BEFORE}{group}) "
+        f"SELECT {', '.join((*(['now.week'] if by_week else []), *measures))} FROM now {join}"
+    )
+
+
 _SQL: Mapping[str, tuple[str, ...]] = {
     "A1": ("SELECT day, count(*) FROM stays GROUP BY day",),
     "A2": (_BY_SITE,),
@@ -80,6 +105,15 @@ _SQL: Mapping[str, tuple[str, ...]] = {
         "SELECT place, count(DISTINCT user) FROM stays GROUP BY ALL",
     ),
     "A4": _DASHBOARD,
+    "A5h": (
+        f"SELECT weekday, hour_of_day, count(*), avg(dwell_s) FROM stays {_IN_QUARTER} GROUP BY ALL",
+        f"SELECT count(*), avg(dwell_s) FROM stays {_IN_QUARTER}",
+    ),
+    "A5c": (_compare_halves(by_week=True), _compare_halves(by_week=False)),
+    "A5r": (
+        "SELECT region, week, count(DISTINCT user) FROM stays JOIN sites USING (place) GROUP BY ALL",
+        "SELECT region, count(DISTINCT user) FROM stays JOIN sites USING (place) GROUP BY ALL",
+    ),
     "B1": (_ATTRIBUTION_MODELS,),
     "B2": (_CAMPAIGN_FILTER,),
     "C1": ("SELECT equipment, week, count(*), avg(dwell_s), count(DISTINCT user) FROM passages GROUP BY ALL",),
@@ -103,6 +137,10 @@ class DuckDb:
     def ask(self, workload: str) -> CompetitorAnswer | None:
         """Answer a workload (see `Competitor`)."""
         return _time_tables(_SQL[workload], lambda sql: self._connection.execute(sql).fetchall())
+
+    def close(self) -> None:
+        """Free the rows."""
+        self._connection.close()
 
 
 def _time_tables(queries: Sequence[Any], run: Callable[[Any], Sequence[Row]]) -> CompetitorAnswer:
@@ -142,7 +180,8 @@ spent AS (
 SELECT month, lever, visits, conversions, (ifNull(revenue, 0) - cost) / cost FROM spent LEFT JOIN sums
 USING (month, lever)
 """
-_CLICKHOUSE_ORDER = {"stays": "day, place", "passages": "day, equipment", "outcomes": "day"}
+_CLICKHOUSE_KEYS = ("day", "month", "week", "weekday", "hour_of_day", "place", "region", "equipment")
+_CLICKHOUSE_ORDER = {"stays": "day, place", "sites": "place", "passages": "day, equipment", "outcomes": "day"}
 
 
 class ChDb:
@@ -151,10 +190,11 @@ class ChDb:
     name = "chDB"
 
     def __init__(self, files: Files, b2_campaigns: list[str]) -> None:
-        from chdb.session import Session
+        from chdb import session
 
+        chdb_session: Any = session  # its functions have no types
         self._folder = tempfile.TemporaryDirectory(prefix="okube-bench-")
-        self._session = Session(self._folder.name)
+        self._session = chdb_session.Session(self._folder.name)
         self._chosen = str(b2_campaigns)
         self._session.query("CREATE DATABASE bench ENGINE = Atomic")
         for table, path in files.items():
@@ -169,6 +209,11 @@ class ChDb:
         queries = (own[workload],) if workload in own else tuple(map(_translate, _SQL[workload]))
         return _time_tables(queries, self._query)
 
+    def close(self) -> None:
+        """Delete the rows."""
+        self._session.close()
+        self._folder.cleanup()
+
     def _query(self, sql: str) -> Sequence[Row]:
         rows = self._session.query(sql, "ArrowTable")
         return list(zip(*(_decode(column.to_pylist()) for column in rows.columns), strict=True))
@@ -177,9 +222,11 @@ class ChDb:
 def _translate(sql: str) -> str:
     """Return SQL of DuckDB as SQL of ClickHouse."""
     names = sql.removeprefix("SELECT ").split(" FROM ")[0].split(", ")
-    keys = ", ".join(name for name in names if name in ("day", "month", "week", "place", "equipment"))
+    keys = ", ".join(name for name in names if name in _CLICKHOUSE_KEYS)
     text = sql.replace("GROUP BY ALL", f"GROUP BY {keys}")
-    return text.replace("FROM stays", "FROM bench.stays").replace("FROM passages", "FROM bench.passages")
+    for table in ("FROM stays", "FROM passages", "JOIN sites"):
+        text = text.replace(table, table.replace(" ", " bench."))
+    return text
 
 
 def _decode(values: list[Any]) -> list[Any]:
@@ -204,6 +251,8 @@ class Polars:
         """Answer a workload (see `Competitor`)."""
         pl, stays, passages = self._pl, self._frames["stays"].lazy(), self._frames["passages"].lazy()
         users, dwell = pl.col("user").n_unique().alias("users"), pl.col("dwell_s").mean().alias("dwell")
+        quarter = stays.filter(pl.col("day").is_between(to_ordinal(QUARTER[0]), to_ordinal(QUARTER[1])))
+        regions = stays.join(self._frames["sites"].lazy(), on="place")
         visitor_days = pl.struct("place", "user", "day").n_unique()
         queries: Mapping[str, Callable[[], list[Any]]] = {
             "A1": lambda: [stays.group_by("day").agg(pl.len())],
@@ -215,11 +264,43 @@ class Polars:
                 for by in (("day",), ("month",), ("place", "month"))
                 for value in (pl.len(), dwell, users, visitor_days)
             ],
+            "A5h": lambda: [
+                quarter.group_by("weekday", "hour_of_day").agg(pl.len(), dwell),
+                quarter.select(pl.len(), dwell),
+            ],
+            "A5c": lambda: [self._compare_halves(("week",)), self._compare_halves(())],
+            "A5r": lambda: [
+                regions.group_by("region", "week").agg(users),
+                regions.group_by("region").agg(users),
+            ],
             "B1": lambda: [self._credit_campaigns()],
             "B2": lambda: [self._filter_campaigns()],
             "C1": lambda: [passages.group_by("equipment", "week").agg(pl.len(), dwell, users)],
         }
         return _time_tables(queries[workload](), lambda frame: frame.collect().rows())
+
+    def close(self) -> None:
+        """Free the rows."""
+        self._frames.clear()
+
+    def _compare_halves(self, keys: tuple[str, ...]) -> Any:
+        """Return stays and users of the second half of the year, of the first half, and the changes; keys first."""
+        pl, stays, start = self._pl, self._frames["stays"].lazy(), to_ordinal(SECOND_HALF[0])
+        counts = (pl.len().alias("stays"), pl.col("user").n_unique().alias("users"))
+        halves = [
+            stays.filter(pl.col("day").is_between(first, first + HALF_YEAR.days - 1)).with_columns(
+                week=pl.col("week").cast(pl.Int64) + shift
+            )
+            for first, shift in ((start, 0), (start - HALF_YEAR.days, _WEEKS))
+        ]
+        now, past = (half.group_by(*keys).agg(*counts) if keys else half.select(*counts) for half in halves)
+        joined = now.join(past, on=keys, suffix="_past") if keys else now.join(past, how="cross", suffix="_past")
+        measures = [
+            column
+            for name, past_name in (("stays", "stays_past"), ("users", "users_past"))
+            for column in (name, past_name, (pl.col(name) / pl.col(past_name) - 1).alias(f"{name}_change"))
+        ]
+        return joined.select(*keys, *measures)
 
     def _credit_campaigns(self) -> Any:
         """Return week, campaign, and the credits by model: linear, first, last, Shapley, participation."""

@@ -15,12 +15,13 @@ from okube_api.catalogue.buckets import month_number, to_ordinal
 from okube_api.catalogue.fact import Fact
 from okube_api.catalogue.facts import GEO_STAYS, OUTCOMES, PRESENCE_PASSAGES
 from okube_api.kit.application import Application
+from okube_api.sites.repository import SITES
 from okube_api.store.conditions import equal
 from okube_api.store.exact_integers import narrow_columns
 
 _BUCKETS = ("day", "week", "month")
 EXPORTED: dict[str, tuple[Fact, Sequence[str]]] = {
-    "stays": (GEO_STAYS, ("place", "user", "dwell_s")),
+    "stays": (GEO_STAYS, ("place", "user", "dwell_s", "weekday", "hour_of_day")),
     "passages": (PRESENCE_PASSAGES, ("equipment", "user", "dwell_s")),
     "outcomes": (OUTCOMES, ("path", "campaigns", "visit", "conversion", "revenue_micro", "attributed")),
 }
@@ -29,15 +30,15 @@ EXPORTED: dict[str, tuple[Fact, Sequence[str]]] = {
 async def export_facts(services: Services, application: Application, folder: Path) -> dict[str, Path]:
     """Write a file for each entry of `EXPORTED`, with the facts of the year of the questions; return them by name.
 
-    Two more are `campaigns` (campaign, lever) and `costs` (campaign, lever, month, cost).  Files of facts that exist
-    already are kept.
+    Three more are `sites` (place, region), `campaigns` (campaign, lever) and `costs` (campaign, lever, month, cost).
+    Files of facts that exist already are kept.
     """
-    files = {name: folder / f"facts-{name}.parquet" for name in (*EXPORTED, "campaigns", "costs")}
+    files = {name: folder / f"facts-{name}.parquet" for name in (*EXPORTED, "sites", "campaigns", "costs")}
     first_day = to_ordinal(FIRST.date())
     days = pa.array(range(first_day, first_day + DAYS))
     async with services.store.open_reader(application.id) as view:
         for name, (fact, columns) in EXPORTED.items():
-            if files[name].exists():
+            if files[name].exists() and {*pq.read_schema(files[name]).names} >= {*_BUCKETS, *columns}:
                 continue
             draft, writer = files[name].with_suffix(".draft"), None
             async for block in view.read_parts(fact.table, -(2**31), 2**31 - 1):
@@ -48,6 +49,9 @@ async def export_facts(services: Services, application: Application, folder: Pat
             assert writer is not None, f"no rows of {name}"
             writer.close()
             draft.rename(files[name])
+    sites = await services.store.find(SITES, equal("application", application.id))
+    regions = [each.get("attributes", {}).get("region", "unknown") for each in sites]  # data of an earlier version
+    pq.write_table(pa.table({"place": [each["_id"] for each in sites], "region": regions}), files["sites"])
     campaigns = await services.store.find(CAMPAIGNS, equal("application", application.id))
     pq.write_table(
         pa.table({"campaign": [each["_id"] for each in campaigns], "lever": [each["lever"] for each in campaigns]}),

@@ -9,7 +9,7 @@ from okube_api.bench.workloads import WORKLOADS
 
 def format_markdown(results: BenchmarkResults) -> str:
     """Return the text of `docs/benchmarks.md`."""
-    sections = (_introduction, _questions, _load, _live, _bulk, _skipped)
+    sections = (_introduction, _questions, _load, _live, _bulk)
     return "\n".join(line for section in sections for line in section(results)) + "\n"
 
 
@@ -153,13 +153,6 @@ _LIVE_TABLES: Mapping[str, tuple[str, Callable[[Any], Iterator[str]]]] = {
     "stages": ("Processor time of an answer that is not cached, and its stages", _tabulate_stages),
     "J": ("Collectors that send 20,000 events a second, and 16 clients", _tabulate_collectors),
 }
-
-
-def _skipped(results: BenchmarkResults) -> Iterator[str]:
-    if results.skipped:
-        yield from ("## Not measured", "")
-    for name, reason in results.skipped.items():
-        yield f"- {name}: {reason}"
 
 
 def _bulk(results: BenchmarkResults) -> Iterator[str]:

@@ -34,13 +34,8 @@ from okube_api.store.conditions import equal
 
 CLIENTS, LOAD_S = 64, 3.0
 _LOADED = ("A1", "A2")
-_SKIPPED = {
-    "A5": "The API has no buckets of weekdays or hours and no comparison with last year, and the data have no panel, "
-    "so that users have no region."
-}
 ALL_WORKLOADS = (
     *(workload.name for workload in WORKLOADS),
-    *_SKIPPED,
     *LIVE_WORKLOADS,
     *sorted(BULK_WORKLOADS),
 )
@@ -74,7 +69,6 @@ class BenchmarkResults:
     times_ms: medians over the rounds, by workload and by side.
     equal_numbers: how many numbers were compared with those of okube, by workload and competitor; all were equal.
     live: results of `live.LIVE_WORKLOADS`, by name.
-    skipped: why workloads were not run, by name.
     """
 
     machine: dict[str, Any]
@@ -82,7 +76,6 @@ class BenchmarkResults:
     times_ms: dict[str, dict[str, float]] = field(default_factory=dict)
     equal_numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     live: dict[str, Any] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
     crowds: list[LoadResult] = field(default_factory=list)
     bulk: BulkResults | None = None
 
@@ -114,7 +107,6 @@ def run_benchmarks(
     configure_logging("error")
     store = folder / f"bench-{scale:g}.duckdb"
     results = BenchmarkResults(_describe_machine(), scale)
-    results.skipped.update({name: reason for name, reason in _SKIPPED.items() if name in names})
     # The memory limit of a server alone would stop questions: this process holds the rows of the competitors, too.
     settings = Settings(
         store_url=f"duckdb:{store}", rate_limit=None, log_level="error", process_memory_mb=_PROCESS_MEMORY_MB
@@ -150,8 +142,7 @@ def _compare(
     campaigns = server.run(services.store.find(CAMPAIGNS, equal("application", application.id)))
     ids = {campaign["key"]: campaign["_id"] for campaign in campaigns}
     echo("loading the rows into the competitors")
-    layers = load_semantic_layers(facts)
-    competitors = [*load_competitors(files, [ids[key] for key in FIVE_CAMPAIGNS]), *layers]
+    competitors = [*load_competitors(files, [ids[key] for key in FIVE_CAMPAIGNS]), *load_semantic_layers(facts)]
     results.machine["competitors"] = [competitor.name for competitor in competitors]
     try:
         client = server.log_in(application.id)
@@ -167,8 +158,8 @@ def _compare(
                 results.crowds.extend(loads)
                 echo("; ".join(f"{load.side}: {load.a_second:,.0f}/s, {load.errors} errors" for load in loads))
     finally:
-        for layer in layers:
-            layer.close()
+        for competitor in competitors:
+            competitor.close()
 
 
 def _check_numbers(

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
-from okube_api.bench.world import CAMPAIGNS
+from okube_api.bench.world import CAMPAIGNS, FIRST
 from okube_api.catalogue.kpi import Module
 
-_GEO = "/applications/bench/studies/all/geo-marketing/analytics?from=2025-01-01&to=2025-12-31&uplift=false"
+_GEO_PATH = "/applications/bench/studies/all/geo-marketing/analytics?uplift=false"
+_GEO = f"{_GEO_PATH}&from=2025-01-01&to=2025-12-31"
 _CONVERSION = "/applications/bench/conversions/levers/analytics?from=2025-01-01&to=2025-12-31&uplift=false"
 _PRESENCE = "/applications/bench/presence/analytics?from=2025-01-01&to=2025-12-31"
 
@@ -40,7 +42,20 @@ def _stays_workload(name: str, question: str, params: Any, goal: float | None = 
     return Workload(name, question, Module.GEO_MARKETING, _GEO, {"params": params}, goal, "DuckDB")
 
 
+def _period_workload(name: str, question: str, first: date, last: date, body: Mapping[str, Any]) -> Workload:
+    path = f"{_GEO_PATH}&from={first}&to={last}"
+    return Workload(name, question, Module.GEO_MARKETING, path, body, 0.1)
+
+
 FIVE_CAMPAIGNS = tuple(f"campaign-{number}" for number in range(0, CAMPAIGNS, CAMPAIGNS // 5))
+QUARTER = (date(2025, 4, 1), date(2025, 6, 30))
+"""The period of A5h."""
+
+HALF_YEAR = timedelta(days=26 * 7)
+SECOND_HALF = (FIRST.date() + HALF_YEAR, FIRST.date() + 2 * HALF_YEAR - timedelta(days=1))
+"""The period of A5c, which is compared with the same weekdays 26 weeks before: the data have no year before."""
+
+_BEFORE = {"from": f"{SECOND_HALF[0] - HALF_YEAR}", "to": f"{SECOND_HALF[1] - HALF_YEAR}"}
 _STAY_KPIS = ("posSessions", "timespent", "uniqUsers", "attendance")
 WORKLOADS = (
     _stays_workload("A1", "stays per day, all sites", _params(("posSessions",), "day"), 0.06),
@@ -52,6 +67,25 @@ WORKLOADS = (
         "a dashboard of 12 params",
         [*_params(_STAY_KPIS, "day"), *_params(_STAY_KPIS, "month"), *_params(_STAY_KPIS, "month", "sites")],
         0.02,
+    ),
+    _period_workload(
+        "A5h",
+        "stays and average dwell by weekday and hour, over a quarter",
+        *QUARTER,
+        {"params": [{**param, "mode": "aggregation"} for param in _params(_STAY_KPIS[:2], "hourOfWeek")]},
+    ),
+    _period_workload(
+        "A5c",
+        "stays and distinct users by week, compared with the same weekdays 26 weeks before",
+        *SECOND_HALF,
+        {"compare": {"to": _BEFORE}, "params": _params(("posSessions", "uniqUsers"), "week")},
+    ),
+    _period_workload(
+        "A5r",
+        "distinct users by region by week",
+        date(2025, 1, 1),
+        date(2025, 12, 31),
+        {"params": [{"kpi": "uniqUsers", "granularity": "week", "globals": False, "by": ["sites.attributes.region"]}]},
     ),
     Workload(
         "B1",

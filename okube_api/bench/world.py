@@ -27,6 +27,7 @@ KEY = "bench"
 SMALL_KEY, EMPTY_KEY = "bench-tenth", "bench-empty"
 FIRST, DAYS = datetime(2025, 1, 1, tzinfo=UTC), 365
 SITES, USERS, EQUIPMENTS_PER_SITE, CAMPAIGNS, LEVERS = 500, 1_500_000, 4, 60, 6
+REGIONS = 13
 CAMPAIGN_COST = 10_000.0
 _BLOCK_ROWS = 1_000_000
 _TOUCH_KINDS = ("print", "click", "opening", "control")
@@ -98,6 +99,7 @@ async def create_documents(services: Services, application: Application) -> None
             "name": f"Site {number}",
             "coordinates": list(coordinates(number)),
             "online": False,
+            "attributes": {"region": f"region-{number % REGIONS}"},
         }
         sites.append(await services.sites.create(application, fields))
         for room in range(EQUIPMENTS_PER_SITE):

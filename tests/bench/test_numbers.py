@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import pytest
 from okube_api.bench.numbers import RESULT_TABLES, TOTAL, NumbersDiffer, check_equal, read_answer, read_rows
-from okube_api.bench.workloads import WORKLOADS
+from okube_api.bench.workloads import SECOND_HALF, WORKLOADS
 from okube_api.bench.world import FIRST
 from okube_api.catalogue.buckets import bucket_numbers, to_ordinal
 
@@ -99,3 +99,25 @@ def test_a_different_number_is_refused(rows: list[tuple[Any, ...]]) -> None:
 
 def test_every_question_is_compared() -> None:
     assert RESULT_TABLES.keys() == {workload.name for workload in WORKLOADS}
+
+
+def test_hours_of_the_week_are_numbered() -> None:
+    element = {"kpi": "posSessions", "scope": "globals", "granularity": "hourOfWeek"}
+    answer = [{**element, "data": {"all": 9, "temporals": {"1-0": 4, "7-23": 5}}}]
+    by_hour, total = RESULT_TABLES["A5h"]
+    numbers = read_rows((by_hour, total), ([(1, 0, 4, 60.0), (7, 23, 5, 70.0)], [(9, 65.0)]))
+    assert read_answer(orjson.dumps(answer)) == {key: value for key, value in numbers.items() if key[0] != "timespent"}
+
+
+def test_comparisons_have_numbers_before_and_changes() -> None:
+    leaves = {"all": 4, "temporals": {"0": 4}}, {"all": 2, "temporals": {"0": 2}}, {"all": 1.0, "temporals": {"0": 1.0}}
+    now, before, change = leaves
+    element = {"kpi": "posSessions", "scope": "globals", "granularity": "week", "data": now}
+    answer = read_answer(orjson.dumps([{**element, "comparisons": [{"data": before, "change": change}]}]))
+    first = int(bucket_numbers(np.array([to_ordinal(SECOND_HALF[0])]), "week")[0])
+    by_week, total = RESULT_TABLES["A5c"]
+    numbers = read_rows((by_week, total), ([(first, 4, 2, 1.0, 8, 8, 0.0)], [(4, 2, 1.0, 8, 8, 0.0)]))
+    assert answer == {key: value for key, value in numbers.items() if key[0].startswith("posSessions")}
+    assert set(answer) == {
+        (f"posSessions{side}", "", unit, 0) for side in ("", " before", " change") for unit in ("week", TOTAL)
+    }
