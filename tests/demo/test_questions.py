@@ -1,6 +1,6 @@
 """Questions of a Monday morning about the demo, over HTTP: each figure equals that of the generated events by hand."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -95,6 +95,14 @@ def change_between(now: float, then: float) -> float | None:
     """Return the relative change, None when there was nothing before."""
     before = Fraction(str(then))
     return round_exactly((Fraction(str(now)) - before) / before, 4) if before else None
+
+
+async def test_visits_by_hour_of_the_week(demo: FilledDemo, client: httpx.AsyncClient) -> None:
+    param = {"kpi": "visits", "mode": "aggregation", "granularity": "hourOfWeek"}
+    [element] = await ask(client, {"params": [param]})
+    times = [visit.at.astimezone(ZONE) for visit in demo.truth.visits]
+    expected = Counter(f"{at.isoweekday()}-{at.hour}" for at in times if FIRST <= at.date() <= UNTIL)
+    assert {hour: count for hour, count in element["data"]["temporals"].items() if count} == expected
 
 
 async def test_visits_within_the_opening_hours(demo: FilledDemo, client: httpx.AsyncClient) -> None:
