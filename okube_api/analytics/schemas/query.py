@@ -27,9 +27,9 @@ class Param(StrictModel):
     granularity: GranularityName = Field(
         "day",
         description="Length of a bucket. `week` and `fiscal*` follow the calendar of the application "
-        "(`settings.calendar`), which `fiscal*` need. `hour` counts the hours that really passed since local midnight of "
-        "`from`; as aggregation, it is the hour of the local clock, and `hourOfWeek` (`1-0` to `7-23`) has the weekday, "
-        "too. Both are for KPIs of what happens at an instant.",
+        "(`settings.calendar`), which `fiscal*` need. `hour` counts the hours that really passed since local midnight "
+        "of `from`; as aggregation, it is the hour of the local clock, and `hourOfWeek` (`1-0` to `7-23`) has the "
+        "weekday, too. Both are for KPIs of what happens at an instant.",
     )
     all: bool = Field(True, description="Include the value over the whole period.")
     temporals: bool = Field(True, description="Include the value of each bucket.")
