@@ -738,6 +738,42 @@ async def test_the_country_of_the_application_is_that_of_sites_without_one(label
         await labelled.tenant.admin.patch(url, json={"settings": {"country": None}})
 
 
+async def test_groups_of_sites_under_a_filter_on_the_same_field(labelled: World) -> None:
+    question = Question(FIRST, LAST, granularity="month", tags=only("region:Nord"))
+    param = {"kpi": "uniqUsers", "granularity": "month", "globals": False, "by": ["sites.attributes.region"]}
+    body = {"params": [param], "filters": {"sites.attributes.region": ["Nord"], "hours": {"not": [3]}}}
+    period = {"from": FIRST.isoformat(), "to": LAST.isoformat()}
+    response = await labelled.reader.post(build_path(labelled, Module.PRESENCE, question), params=period, json=body)
+    assert response.status_code == 200, response.text
+    (result,) = response.json()
+    test = replace(question, row_test=lambda row: find_minute_of_row(labelled.truth, row) // 60 != 3)
+    expected = presence(labelled.truth, "uniqUsers", test)
+    assert {name: part["all"] for name, part in result["data"].items()} == {"Nord": expected["all"]}
+
+
+async def test_a_compared_period_has_the_days_of_its_own(labelled: World) -> None:
+    first, last = date(2024, 3, 25), date(2024, 4, 7)
+    filters = IN_FRANCE | {"days": {"publicHolidays": False, "weekdays": [1, 2, 3]}}
+    question = Question(first, last, granularity="week", tags=only("country:France", "country:FR", "country:FRA"))
+    before = replace(question, first=date(2024, 3, 11), last=date(2024, 3, 24))
+    body = {
+        "params": [{"kpi": "sessions", "granularity": "week"}],
+        "filters": filters,
+        "compare": {"to": "previousPeriod"},
+    }
+    period = {"from": first.isoformat(), "to": last.isoformat()}
+    response = await labelled.reader.post(build_path(labelled, Module.PRESENCE, question), params=period, json=body)
+    assert response.status_code == 200, response.text
+    (result,) = response.json()
+
+    def compute(asked: Question) -> Any:
+        dates = frozenset(day for day in asked.days() if day.isoweekday() in (1, 2, 3) and day not in FRENCH_HOLIDAYS)
+        return presence(labelled.truth, "sessions", replace(asked, dates=dates))
+
+    assert result["data"] == compute(question)
+    assert result["comparisons"][0]["data"] == compute(before)
+
+
 async def test_the_plan_says_that_days_need_rows_of_days(labelled: World) -> None:
     question = Question(date(2024, 3, 1), date(2024, 4, 30), granularity="month")
     body = build_body(labelled, ("sessions",), question) | {"filters": {"days": {"dates": {"not": ["2024-03-20"]}}}}
