@@ -198,7 +198,7 @@ def _compare_bands(now: Side, then: Side) -> list[Leaf]:
     ]
 
 
-class _Bands(NamedTuple):
+class _BandNumbers(NamedTuple):
     """The numbers of distributions, column by column.
 
     counts: of each band, of the unknown and of all.  shares: of each band.  averages: means, then medians.
@@ -209,7 +209,7 @@ class _Bands(NamedTuple):
     averages: _Quotients
 
 
-def _read_bands(side: Side) -> _Bands:
+def _read_bands(side: Side) -> _BandNumbers:
     results, keys = side
     assert isinstance(results, BandResults)
     unknown, *bands = results.columns_at(keys)
@@ -217,7 +217,7 @@ def _read_bands(side: Side) -> _Bands:
     counts = concatenate_numbers([*bands, unknown, add(unknown, placed)])
     means = multiply(results.amount.values_at(keys), results.counts.denominator)
     medians, halves = results.find_medians(bands)
-    return _Bands(
+    return _BandNumbers(
         _Quotients(counts, _repeat(results.counts.denominator, len(counts))),
         _Quotients(counts[: len(bands) * len(keys)], np.tile(placed, len(bands))),
         _Quotients(
