@@ -18,7 +18,7 @@ from tests.api.analytics import PATH_SUFFIXES, World, ask, load_world
 from tests.api.server import Server
 from tests.by_hand.hours import find_hour, list_hours
 from tests.by_hand.question import Question
-from tests.engine.expected_hours import expect_conversion, expect_geo_marketing, expect_presence
+from tests.engine.expected_hours import expect_conversion, expect_geo_marketing, expect_performance, expect_presence
 from tests.engine.hourly_tenants import PERIODS, hourly_tenant
 
 pytestmark = pytest.mark.anyio
@@ -28,6 +28,7 @@ MODULES = (
     (Module.GEO_MARKETING, expect_geo_marketing, ("posSessions", "attendance", "uniqUsers")),
     (Module.PRESENCE, expect_presence, ("sessions", "leaving", "uniqUsers")),
     (Module.CONVERSION, expect_conversion, ("offlineVisits", "revenues", "offlineVisitsLinear")),
+    (Module.PERFORMANCE, expect_performance, ("visits", "newVisitorShare", "unattributedSales")),
 )
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from tests.by_hand import conversion, geomarketing, presence
+from tests.by_hand import conversion, geomarketing, performance, presence
 from tests.by_hand.hours import answer_by_hour, find_hour
 from tests.by_hand.question import Question
 from tests.by_hand.truth import Truth
@@ -57,3 +57,13 @@ def expect_conversion(truth: Truth, kpi: str, question: Question) -> Any:
         return find_hour(outcome.at, truth.zone_of(outcome.site), question)
 
     return answer_by_hour(truth, kpi, question, conversion.conversion, find)
+
+
+@cache
+def expect_performance(truth: Truth, kpi: str, question: Question) -> Any:
+    """Compute a KPI of performance by hour: that of each visit, and of each purchase."""
+
+    def find(event: Any) -> str:
+        return find_hour(event.at, truth.zone_of(event.site), question)
+
+    return answer_by_hour(truth, kpi, question, performance.performance, find)

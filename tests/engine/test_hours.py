@@ -10,6 +10,7 @@ import pytest
 from okube_api.catalogue.conversion import CONVERSION
 from okube_api.catalogue.geomarketing import GEO_MARKETING
 from okube_api.catalogue.kpi import Module
+from okube_api.catalogue.performance import PERFORMANCE
 from okube_api.catalogue.presence import PRESENCE
 
 from tests.by_hand import presence
@@ -17,7 +18,7 @@ from tests.by_hand.hours import find_hour
 from tests.by_hand.question import Question, only
 from tests.engine import ask_conversion
 from tests.engine.ask import ask
-from tests.engine.expected_hours import expect_conversion, expect_geo_marketing, expect_presence
+from tests.engine.expected_hours import expect_conversion, expect_geo_marketing, expect_performance, expect_presence
 from tests.engine.hourly_tenants import PERIODS, hourly_tenant
 from tests.engine.stores import Reading
 
@@ -112,6 +113,18 @@ async def test_conversion_by_hour(reading: Reading, scope: str, period: str) -> 
             assert actual == expect_conversion(truth, kpi, question), (kpi, mode, granularity)
 
 
+@pytest.mark.parametrize("period", PERIODS)
+@pytest.mark.parametrize("scope", ["globals", "sites", "channels"])
+async def test_performance_by_hour(reading: Reading, scope: str, period: str) -> None:
+    truth, kpis = cached_tenant(4), tuple(kpi.name for kpi in PERFORMANCE)
+    for mode, granularity, uplift in BUCKETS[period]:
+        question = Question(*PERIODS[period], mode, granularity, scope, uplift=uplift)
+        async with reading(truth) as reader:
+            answers = await ask(reader, truth, Module.PERFORMANCE, kpis, question)
+        for kpi, actual in zip(kpis, answers, strict=True):
+            assert actual == expect_performance(truth, kpi, question), (kpi, mode, granularity)
+
+
 @pytest.mark.parametrize("zones", [("Asia/Kolkata",) * 4, ("Australia/Lord_Howe",) * 4])
 async def test_sites_of_one_zone_have_its_hours(reading: Reading, zones: tuple[str, ...]) -> None:
     truth = hourly_tenant(5, zones)
@@ -125,7 +138,7 @@ async def test_sites_of_one_zone_have_its_hours(reading: Reading, zones: tuple[s
 
 def test_kpis_of_days_have_no_hours() -> None:
     """What is known by the day has no hours: deliveries, costs, touches, and what counts days of a visitor."""
-    kpis = (*GEO_MARKETING, *PRESENCE, *CONVERSION)
+    kpis = (*GEO_MARKETING, *PRESENCE, *CONVERSION, *PERFORMANCE)
     without = {kpi.name for kpi in kpis if not kpi.has_hours}
     expected = {kpi.name for kpi in CONVERSION if "ohort" in kpi.name or "ost" in kpi.name or "oi" in kpi.name.lower()}
     expected |= {"ctr", "prints", "clicks", "openings", "globalLeverPerformance", "printVsClick"}
