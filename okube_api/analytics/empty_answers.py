@@ -133,15 +133,13 @@ class _ReasonFinder:
         if _reads_costs(term):
             yield self._explain_costs()
             return
-        is_read = self._has_rows(term)
-        if is_read:
+        if await self._has_rows(term):
             if self._is_filtered_by_panel(term):
                 yield self._note_filters(slice_)
             return
-        days = await self._find_days(slice_, *_select_unfiltered(term, self._unfiltered))
+        days = await self._find_days(slice_, *self._select_unfiltered(term))
         if days.in_period:
-            if is_read is False:
-                yield self._note_filters(slice_)
+            yield self._note_filters(slice_)
             return
         if slice_.fact in (COHORTS, CREDITS) or ("attributed", (1,)) in slice_.fixed:
             async for note in self._explain_attribution(slice_):
@@ -160,16 +158,31 @@ class _ReasonFinder:
                     "application. Check the coordinates and the radius of its places.",
                 )
 
-    def _has_rows(self, term: Term) -> bool | None:
-        """Return whether rows of a term were read; None when that is unknown, because rows were subtracted."""
+    def _select_unfiltered(self, term: Term) -> RowCondition:
+        """Return the condition on the rows of a term without filters."""
+        return _describe_condition(term, *select_rows(term, self._unfiltered))
+
+    async def _has_rows(self, term: Term) -> bool:
+        """Return whether there are rows of a term, filters included."""
         plan = self._answer.plan
         needs = {need for key, need in plan.needs.items() if key[0] == term}
         numbers = {number for need in needs for number in plan.passes_of_need[need]}
-        if any(plan.passes[number].sign < 0 for number in numbers):
-            return None
+        passes = [plan.passes[number] for number in numbers]
+        # A sum without keys has a row even when there is nothing to sum, and rows can be subtracted from each other.
+        if any(each.sign < 0 or (isinstance(each.node, Aggregate) and not each.node.by) for each in passes):
+            return await self._count_rows(term) > 0
         described_by = [pair for pair in term.slice.described_by if pair in _QUALIFIERS]
         tables = [self._answer.fetched.tables[number] for number in numbers]
         return any(_keep_described(table, described_by).num_rows for table in tables)
+
+    async def _count_rows(self, term: Term) -> int:
+        """Count the rows of a term in the smallest table that has the columns of the filters."""
+        fact, period = term.slice.fact, self._question.period
+        where, columns = _describe_condition(term, *select_rows(term, self._question))
+        grains = [grain for grain in self._list_grains(fact) if columns <= set(grain.dimensions)]
+        grain = min(grains, key=lambda grain: len(grain.dimensions), default=None)
+        table = fact.daily_table if grain is None else fact.rollup(grain, Span.DAY)
+        return await self._read_extreme(table, where & Between("part", period.first, period.last), Count("n")) or 0
 
     def _is_filtered_by_panel(self, term: Term) -> bool:
         """Return whether users of the rows are left out by their attributes, which are looked up after reading."""
@@ -186,8 +199,7 @@ class _ReasonFinder:
         touches = Slice(EXPOSURES, None, ())
         touch_days = await self._find_days(touches, EVERYTHING, frozenset())
         if slice_.fact is not COHORTS:  # which are on the days of touches
-            where, columns = _select_unfiltered(Sums(outcomes, ()), self._unfiltered)
-            outcome_days = await self._find_days(outcomes, where, columns)
+            outcome_days = await self._find_days(outcomes, *self._select_unfiltered(Sums(outcomes, ())))
             if not outcome_days.in_period:
                 yield self._note_days(NoteCode.NO_EVENTS, outcomes, outcome_days)
                 return
@@ -252,19 +264,18 @@ class _ReasonFinder:
 
     def _choose_tables(self, fact: Fact, columns: frozenset[str]) -> tuple[Table, Table | None]:
         """Return the smallest rollups by day and by month that have these columns; the fact alone if none has."""
-        is_complete = fact.name in self._question.complete_facts
-
-        def is_usable(grain: Grain) -> bool:
-            return (
-                columns <= set(grain.dimensions)
-                and {Span.DAY, Span.MONTH} <= set(grain.spans)
-                and (grain.since == 1 or is_complete)
-            )
-
-        grain = min(filter(is_usable, fact.grains), key=lambda grain: len(grain.dimensions), default=None)
+        usable = [
+            grain for grain in self._list_grains(fact) if columns <= set(grain.dimensions) and Span.MONTH in grain.spans
+        ]
+        grain = min(usable, key=lambda grain: len(grain.dimensions), default=None)
         if grain is None:
             return fact.daily_table, None
         return fact.rollup(grain, Span.DAY), fact.rollup(grain, Span.MONTH)
+
+    def _list_grains(self, fact: Fact) -> Iterator[Grain]:
+        """Yield the grains of a fact whose rollups have rows for all days."""
+        is_complete = fact.name in self._question.complete_facts
+        return (grain for grain in fact.grains if grain.since == 1 or is_complete)
 
     # -- messages ----------------------------------------------------------------------------------------------
 
@@ -285,9 +296,8 @@ def _reads_costs(term: Term) -> bool:
     return isinstance(term, Sums) and term.shared and term.daily
 
 
-def _select_unfiltered(term: Term, unfiltered: Question) -> RowCondition:
-    """Return the condition on the rows of a term without filters, as far as a message has words for it."""
-    where, columns = select_rows(term, unfiltered)
+def _describe_condition(term: Term, where: Condition, columns: frozenset[str]) -> RowCondition:
+    """Return the condition on the rows of a term with that of `described_by`, as far as messages have words for it."""
     for column, value in term.slice.described_by:
         if (column, value) in _QUALIFIERS:
             where, columns = where & OneOf(column, (value,)), columns | {column}

@@ -1,10 +1,15 @@
 """Params without values: notes say why, and only then."""
 
+from datetime import date, timedelta
+from random import Random
 from typing import Any
 
 import pytest
 
+from tests.api.analytics import World
 from tests.api.server import Json, Server, Tenant
+from tests.by_hand.presence import sessions
+from tests.by_hand.question import local_day
 
 pytestmark = pytest.mark.anyio
 
@@ -30,11 +35,14 @@ async def read_notes(
 ) -> dict[str, str]:
     """Return the messages of the notes of an answer, by code; the header must have the same codes."""
     await tenant.server.services.invalidation.drain(tenant.id)  # of facts that a change of places made stale
-    body = {"params": [{"kpi": kpi, **param} for kpi in kpis], "filters": filters}
+    body: Json = {"params": [{"kpi": kpi, **param} for kpi in kpis], "filters": filters}
     plain = await tenant.reader.post(f"{tenant.url}{path}", json=body, params=period)
     answer = await tenant.reader.post(f"{tenant.url}{path}", json=body, params={**period, "meta": True})
     assert answer.status_code == 200, answer.text
     notes = {note["code"]: note["message"] for note in answer.json()["meta"]["notes"]}
+    body["params"] = [{**each, "temporals": False} for each in body["params"]]
+    only_totals = await tenant.reader.post(f"{tenant.url}{path}", json=body, params={**period, "meta": True})
+    assert only_totals.json()["meta"]["notes"] == answer.json()["meta"]["notes"]
     codes = plain.headers.get("X-Okube-Notes")
     assert (codes.split(", ") if codes else []) == list(notes)
     assert len(notes) == len(answer.json()["meta"]["notes"])
@@ -298,6 +306,36 @@ async def test_notes_on_store_performance(visited: Tenant) -> None:
     await ingest(visited, "purchases", "user,site,at,amount,order", purchase)
     assert await read_notes(visited, PERFORMANCE, "sales", "averageBasket") == {}
     assert list(await read_notes(visited, PERFORMANCE, "refunds")) == []
+
+
+# -- random questions ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_days_of_notes_equal_those_of_the_events(alpha: World, seed: int) -> None:
+    """Ask for a few days at one site: without stays, the note names the nearest days with some."""
+    random = Random(seed)
+    site = random.choice(alpha.truth.sites)
+    zone = alpha.truth.zone_of(site.id)
+    stays = sorted({local_day(stay.start, zone) for stay in sessions(alpha.truth) if stay.site == site.id})
+    start = random.choice(stays) if stays else date(2024, 3, 20)
+    for first in (start + timedelta(days=random.randint(-40, 40)) for _ in range(8)):
+        last = first + timedelta(days=random.randint(0, 4))
+        body = {"params": [{"kpi": "sessions", "temporals": False}]}
+        period = {"from": first.isoformat(), "to": last.isoformat(), "meta": "true"}
+        answer = (await alpha.reader.post(f"/sites/{site.id}/presence/analytics", params=period, json=body)).json()
+        before, after = [day for day in stays if day < first], [day for day in stays if day > last]
+        if len(before) + len(after) < len(stays):
+            assert (answer["results"][0]["data"]["all"] > 0, answer["meta"]["notes"]) == (True, [])
+            continue
+        days = {
+            (True, True): f"The last before are of {before and before[-1]}, the first after of {after and after[0]}.",
+            (True, False): f"The last ones are of {before and before[-1]}.",
+            (False, True): f"The first ones are of {after and after[0]}.",
+            (False, False): "There are none on other days either.",
+        }[bool(before), bool(after)]
+        message = f"There are no stays at the sites of the question from {first} to {last}. {days}"
+        assert answer["meta"]["notes"] == [{"code": "no_events", "message": message}]
 
 
 # -- every answer ----------------------------------------------------------------------------------------------------
