@@ -108,7 +108,7 @@ class RequestFilters:
             {
                 role: selection.parts[part.pointer]
                 for role, selection in places.items()
-                if part.pointer in selection.parts
+                if selection.parts.get(part.pointer, selection.ids) != selection.ids  # else all of them pass
             },
             part_filters.filters,
             part_filters.selected_campaigns,

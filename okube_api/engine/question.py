@@ -300,10 +300,14 @@ class Question:
 
     def value_of(self, kpi: Kpi) -> Value:
         """Return the expression of a KPI under the filters of the question."""
-        filters = self.filters
+        scopes = [scope for scope, _ in self.filters]
+        limits: list[TimeFilters] = [self]
         for part in (part for group in self.alternatives for part in group):
-            filters = (*filters, *part.filters)
-        return kpi.value_under([scope for scope, _ in filters])
+            scopes += [scope for scope, _ in part.filters]
+            limits.append(part)
+        if any(each.hours is not None or each.openings is not None for each in limits):
+            scopes.append(Scope.EQUIPMENTS)  # stays are kept, as by a filter on equipments: their paths are read
+        return kpi.value_under(scopes)
 
     @property
     def needs_days(self) -> bool:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from okube_api.catalogue.scopes import ATTRIBUTES, Scope
 from okube_api.catalogue.terms import Slice, Term, UserSet
 from okube_api.engine.question import Question, RowFilter, ValueFilter
-from okube_api.engine.time_filters import match_times
+from okube_api.engine.time_filters import TimeFilters, match_times
 from okube_api.store.conditions import EVERYTHING, AllOf, AnyOf, Condition, Missing, Not, OneOf, Overlaps
 from okube_api.store.schema import ColumnType
 
@@ -50,12 +50,16 @@ def select_rows(term: Term, question: Question, *, any_place: bool = False) -> R
         by_column.append(("campaign", Not(unreached)))
     conditions = [condition for _, condition in by_column]
     columns = {column for column, _ in by_column}
-    place_column = slice_.place[1] if slice_.place else None
-    groups = [match_times(question, place_column), [_match_any(group, slice_) for group in question.alternatives]]
+    groups = [_match_times(question, slice_), [_match_any(group, slice_) for group in question.alternatives]]
     for named, condition in (each for group in groups for each in group):
         columns.update(named)
         conditions.append(condition)
     return RowCondition(AllOf(tuple(conditions)), frozenset(columns))
+
+
+def _match_times(filters: TimeFilters, slice_: Slice) -> list[tuple[tuple[str, ...], Condition]]:
+    place_column = slice_.place[1] if slice_.place else None
+    return match_times(filters, place_column, starts_later=slice_.fact.starts_later)
 
 
 def _match_any(group: tuple[RowFilter, ...], slice_: Slice) -> tuple[tuple[str, ...], Condition]:
@@ -89,7 +93,7 @@ def _match_row_filter(row_filter: RowFilter, slice_: Slice) -> list[tuple[tuple[
         column = slice_.filter_column(scope)
         if column is not None:
             conditions.append(((column,), _build_filter_condition(slice_, column, value_filter)))
-    return conditions + match_times(row_filter, place_column)
+    return conditions + _match_times(row_filter, slice_)
 
 
 def _build_filter_condition(slice_: Slice, column: str, value_filter: ValueFilter) -> Condition:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from okube_api.catalogue.fact import HOUR_OF_DAY, MINUTE_OF_DAY
+from okube_api.catalogue.fact import ELAPSED, HOUR_OF_DAY, MINUTE_OF_DAY
 from okube_api.store.arrays import Ints
 from okube_api.store.conditions import AllOf, AnyOf, Between, Condition, OneOf
 
@@ -70,10 +70,13 @@ def select_days(days: Ints, filters: TimeFilters) -> Ints:
     return days
 
 
-def match_times(filters: TimeFilters, place_column: str | None) -> list[tuple[tuple[str, ...], Condition]]:
+def match_times(
+    filters: TimeFilters, place_column: str | None, *, starts_later: bool = False
+) -> list[tuple[tuple[str, ...], Condition]]:
     """Return the conditions on the time of rows, each with the columns that it names besides those of the day.
 
     place_column: the column of the place of a row; None when rows have none.
+    starts_later: whether rows can start after their day, as passages of a stay do.
     """
     conditions: list[tuple[tuple[str, ...], Condition]] = []
     if filters.weekdays is not None:
@@ -88,14 +91,30 @@ def match_times(filters: TimeFilters, place_column: str | None) -> list[tuple[tu
             AllOf(
                 (
                     OneOf(place_column, interval.places),
-                    OneOf("weekday", interval.weekdays),
+                    _match_weekdays(interval.weekdays, starts_later=starts_later),
                     Between(MINUTE_OF_DAY, interval.first_minute, interval.last_minute),
                 )
             )
             for interval in filters.openings
         )
-        conditions.append(((place_column, MINUTE_OF_DAY), AnyOf(within)))
+        conditions.append(((place_column, MINUTE_OF_DAY, *((ELAPSED,) if starts_later else ())), AnyOf(within)))
     return conditions
+
+
+_NOON_MIN = 720
+# On its own day, the time since midnight of a row and its clock differ by two hours at most; on the next day, by 22
+# hours at least.  So the time since midnight tells which day it is, for mornings and for afternoons.
+_IS_NEXT_MORNING = Between(MINUTE_OF_DAY, None, _NOON_MIN - 1) & Between(ELAPSED, 1320, None)
+_IS_NEXT_AFTERNOON = Between(MINUTE_OF_DAY, _NOON_MIN, None) & Between(ELAPSED, 2040, None)
+_IS_NEXT_DAY = _IS_NEXT_MORNING | _IS_NEXT_AFTERNOON
+
+
+def _match_weekdays(weekdays: tuple[int, ...], *, starts_later: bool) -> Condition:
+    """Return the condition that rows start on one of these days of the week."""
+    if not starts_later:
+        return OneOf("weekday", weekdays)
+    days_before = tuple((weekday + 5) % 7 + 1 for weekday in weekdays)
+    return (OneOf("weekday", weekdays) & ~_IS_NEXT_DAY) | (OneOf("weekday", days_before) & _IS_NEXT_DAY)
 
 
 def _match_days(selection: DaySelection, place_column: str | None) -> tuple[tuple[str, ...], Condition]:

@@ -329,6 +329,28 @@ NO_REFERENCE = tuple(kpi for kpi in GEO_KPIS if kpi not in ("posAffinity", "poiS
 PRESENCE_KPIS = ("sessions", "uniqUsers", "attendance", "timespent", "acquisition", "dropouts", "timespentPerScope")
 
 
+def find_start(truth: Truth, row: Any) -> datetime:
+    """Return the local instant at which a stay of a device, or its passage at an equipment, starts."""
+    return datetime.fromtimestamp(row.start_s, ZoneInfo(truth.zone_of(row.session.site)))
+
+
+async def test_passages_start_in_the_hours(labelled: World) -> None:
+    question = Question(FIRST, LAST, granularity="week", scope="equipments")
+    expected = replace(question, row_test=lambda row: find_start(labelled.truth, row).hour in (10, 11, 12))
+    kpis = tuple(kpi for kpi in PRESENCE_KPIS if kpi != "acquisition")
+    answers = await read_data(labelled, Module.PRESENCE, kpis, question, {"hours": [10, 11, 12]})
+    for kpi, data in zip(kpis, answers, strict=True):
+        assert data == presence(labelled.truth, kpi, expected), kpi
+
+
+@pytest.mark.parametrize("filters", [{"hours": [10, 11, 12, 13]}, {"any": [{"hours": [10, 11]}, {"hours": [12, 13]}]}])
+async def test_the_paths_of_stays_that_start_in_the_hours(labelled: World, filters: Json) -> None:
+    question = Question(FIRST, LAST, granularity="month")
+    expected = replace(question, row_test=lambda row: 10 <= find_start(labelled.truth, row).hour < 14)
+    (data,) = await read_data(labelled, Module.PRESENCE, ("visitOrder",), question, filters)
+    assert data == presence(labelled.truth, "visitOrder", expected)
+
+
 @pytest.mark.parametrize("scope", ["globals", "sites"])
 async def test_stays_of_devices_start_in_the_hours(labelled: World, scope: str) -> None:
     question = Question(FIRST, LAST, granularity="week", scope=scope)
@@ -402,6 +424,21 @@ async def test_stays_start_within_opening_hours(with_openings: World) -> None:
     for scope in ("globals", "sites", "works"):
         question = ask_geo(with_openings, scope=scope, row_test=passes)
         await assert_geo(with_openings, {"opening": True}, question, NO_REFERENCE)
+
+
+async def test_passages_start_within_opening_hours_of_their_own_day(with_openings: World) -> None:
+    truth = with_openings.truth
+    keys = {site.id: site.key for site in truth.sites}
+
+    def passes(row: Any) -> bool:
+        start = find_start(truth, row)
+        return is_open(keys[row.session.site], start.date(), start.hour * 60 + start.minute)
+
+    question = Question(FIRST, date(2024, 11, 30), granularity="month", scope="equipments")
+    kpis = ("sessions", "attendance", "timespent")
+    answers = await read_data(with_openings, Module.PRESENCE, kpis, question, {"opening": True})
+    for kpi, data in zip(kpis, answers, strict=True):
+        assert data == presence(truth, kpi, replace(question, row_test=passes)), kpi
 
 
 async def test_open_or_at_some_hours(with_openings: World) -> None:

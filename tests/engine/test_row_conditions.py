@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from okube_api.catalogue.facts import STAYS, USERS
+from okube_api.catalogue.facts import PRESENCE_SESSIONS, STAYS, USERS
 from okube_api.catalogue.geomarketing import AT_POIS, AT_SITES, AT_STUDY
+from okube_api.catalogue.presence import AT_EQUIPMENTS
 from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.catalogue.terms import Slice, Sums, Term, UserSet
 from okube_api.engine.calendar import Period
@@ -21,7 +22,7 @@ from tests.conformance.plain import meets
 PLACES, AREAS = ("a", "b", "p"), ("h", "w")
 ROLES = {PlaceRole.SITES: ("a", "b"), PlaceRole.POIS: ("p",), PlaceRole.STUDY: PLACES}
 TYPES = dict.fromkeys(("place", "zone", "home", "work"), ColumnType.TEXT) | dict.fromkeys(
-    ("day", "weekday", "hour_of_day", "minute_of_day"), ColumnType.INTEGER
+    ("day", "weekday", "hour_of_day", "minute_of_day", "elapsed_min"), ColumnType.INTEGER
 )
 QUESTION = Question("x" * 24, Period(100, 120), uplift=False, requested_kpis=(), places=ROLES, filters=(), edges={})
 
@@ -163,3 +164,31 @@ def test_filters_on_time_need_rows_of_days(row_filter: RowFilter, is_expected: b
 )
 def test_the_period_to_read_ends_with_the_days_to_keep(selection: DaySelection | None, bounds: tuple[int, int]) -> None:
     assert replace(QUESTION, days=selection).period_to_read == Period(*bounds)
+
+
+@pytest.mark.parametrize(
+    ("elapsed_min", "minute", "is_next_day"),
+    [
+        (0, 0, False),
+        (660, 719, False),
+        (720, 720, False),
+        (1380, 1439, False),
+        (1380, 0, True),  # the day had 23 hours
+        (1440, 30, True),
+        (1500, 0, True),  # the day had 25 hours
+        (1440, 1439, False),  # the last hour of such a day
+        (2100, 719, True),
+        (2160, 725, True),
+        (2820, 1439, True),
+    ],
+)
+def test_passages_after_midnight_have_the_opening_hours_of_the_next_day(
+    elapsed_min: int, minute: int, is_next_day: bool
+) -> None:
+    row = {"site": "a", "day": 103, "weekday": 2, "elapsed_min": elapsed_min, "minute_of_day": minute}
+    term = Sums(AT_EQUIPMENTS, (PRESENCE_SESSIONS,))
+    for weekday, is_expected in ((2, not is_next_day), (3, is_next_day), (1, False)):
+        question = replace(QUESTION, openings=(OpeningInterval((weekday,), 0, 1439, ("a", "b")),))
+        condition = select_rows(term, question)
+        assert meets(row, condition.where, TYPES | {"site": ColumnType.TEXT}) is is_expected
+        assert condition.columns == {"site", "minute_of_day", "elapsed_min"}
