@@ -181,7 +181,7 @@ class Analytics:
             ]
             for question in (question for group in questions for question in group.values()):
                 check_hour_period(question, self._settings.query_hours_d)
-            if await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
+            if is_stale := await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
                 first = questions[0][period]
                 questions[0], key = {**questions[0], period: replace(first, notes=(*first.notes, STALE_FACTS))}, None
             cost = sum(estimate_cost(question) for group in questions for question in group.values())
@@ -195,7 +195,9 @@ class Analytics:
                 if is_like_for_like:
                     closed = await self._find_closed_sites(query.module, questions, comparisons, reader, directory)
                     questions = [leave_out_sites(group, closed) for group in questions]
-                answered = await self._answer_all(questions, comparisons, reader, in_thread=in_thread)
+                answered = await self._answer_all(
+                    questions, comparisons, reader, in_thread=in_thread, is_stale=is_stale
+                )
                 plan = explain_plans(answered, reader) if options.explain else None
 
             # From arrays to bytes: in a thread when they are many, so that the event loop is not blocked.
@@ -237,9 +239,11 @@ class Analytics:
         reader: Reader,
         *,
         in_thread: bool,
+        is_stale: bool,
     ) -> list[AnsweredQuestion]:
         """Answer the questions of one request, within one limit of values.
 
+        is_stale: whether facts are being rebuilt; then they do not say why a param has no values.
         questions: for each group of params, the question about each period; its own period is the first.
         """
         answered: list[AnsweredQuestion] = []
@@ -257,7 +261,7 @@ class Analytics:
                 answers = {own: await answer(by_period[own], reader, self._panels, **options)}
             notes = [
                 note
-                for period, question in by_period.items()
+                for period, question in ({} if is_stale else by_period).items()
                 for note in await explain_empty_params(
                     question, answers[period], reader, self._has_pings, self._complete_facts
                 )

@@ -9,6 +9,7 @@ from tests.api.server import Json, Server, Tenant
 
 pytestmark = pytest.mark.anyio
 
+DAYS = {"from": "2025-03-01", "to": "2025-03-02"}
 QUESTION = {"params": [{"kpi": "posSessions", "temporals": False}]}
 STAY = '{"user": "u", "site": "here", "start": "2025-03-01T10:00:00Z", "duration_s": 600, "zone": "indoor"}\n'
 
@@ -16,8 +17,8 @@ STAY = '{"user": "u", "site": "here", "start": "2025-03-01T10:00:00Z", "duration
 async def ask(tenant: Tenant) -> tuple[list[Json], str | None]:
     """Return the notes of the answer to a question in `meta`, and their codes in the header of the same question."""
     url = f"{tenant.url}/studies/study/geo-marketing/analytics"
-    with_meta: Json = (await tenant.reader.post(url, params={"meta": "true"}, json=QUESTION)).json()
-    plain = await tenant.reader.post(url, json=QUESTION)
+    with_meta: Json = (await tenant.reader.post(url, params={**DAYS, "meta": "true"}, json=QUESTION)).json()
+    plain = await tenant.reader.post(url, params=DAYS, json=QUESTION)
     assert plain.status_code == 200, plain.text
     return with_meta["meta"]["notes"], plain.headers.get("x-okube-notes")
 
