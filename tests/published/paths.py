@@ -25,11 +25,10 @@ _TOUCH_GAP = timedelta(minutes=30)  # the longest path lasts less than two days,
 
 @dataclass(frozen=True)
 class PublishedPath:
-    """The campaigns of a path in order, how many users with this path converted, and how many did not."""
+    """The campaigns of a path in order, and how many users with this path converted."""
 
     campaigns: tuple[str, ...]
     conversions: int
-    nulls: int
 
     @property
     def collapsed(self) -> tuple[str, ...]:
@@ -42,20 +41,20 @@ def load_paths() -> list[PublishedPath]:
     [distribution] = distributions(name="mta", path=[str(PACKAGES)])
     packed = Path(str(distribution.locate_file("mta/data/data.csv.gz"))).read_bytes()
     rows = csv.DictReader(io.StringIO(gzip.decompress(packed).decode()))
-    return [
-        PublishedPath(tuple(row["path"].split(" > ")), int(row["total_conversions"]), int(row["total_null"]))
-        for row in rows
-    ]
+    return [PublishedPath(tuple(row["path"].split(" > ")), int(row["total_conversions"])) for row in rows]
 
 
 def build_events(paths: list[PublishedPath]) -> dict[str, pa.Table]:
-    """Return the events of the paths by kind: a user per conversion, who visits the site, and one per null."""
+    """Return the events of the paths by kind: a user per conversion, who visits the site, and one who does not.
+
+    The package has more users without a conversion, who change no credit.
+    """
     touches: dict[str, list[object]] = {"user": [], "campaign": [], "at": [], "kind": []}
     visits: dict[str, list[object]] = {"user": [], "site": [], "at": []}
     for number, path in enumerate(paths):
         start = _FIRST_DAY + timedelta(days=number % _DAYS, seconds=number // _DAYS)
         times = [start + position * _TOUCH_GAP for position in range(len(path.campaigns) + 1)]
-        for user in _name_users(number, path.conversions + path.nulls):
+        for user in _name_users(number, path.conversions + 1):
             touches["user"] += [user] * len(path.campaigns)
             touches["campaign"] += path.campaigns
             touches["at"] += times[:-1]
