@@ -1,48 +1,16 @@
-"""Buckets by hour: which params can have them, for how long a period, and in which time zones."""
+"""Buckets by hour: for how long a period, and in which time zones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from okube_api.analytics.directory import Directory
-from okube_api.analytics.schemas.query import Param
-from okube_api.catalogue.kpi import Kpi, Module
-from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import PlaceRole
-from okube_api.engine.calendar import HOURLY, Granularity, Mode
+from okube_api.engine.calendar import Granularity, Mode
 from okube_api.engine.place_timezones import PlaceTimezones
 from okube_api.engine.question import Question
-from okube_api.errors import Fault, Impossible
+from okube_api.errors import Impossible
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
-
-
-def check_hours(module: Module, params: Iterable[tuple[int, Param]]) -> None:
-    """Raise Impossible for params by hour whose KPI has none, and for histograms by hour of the week.
-
-    params: with their positions in the request.
-    """
-    hourly = [(index, param) for index, param in params if Granularity(param.granularity) in HOURLY]
-    for index, param in hourly:
-        if Granularity(param.granularity) is Granularity.HOUR_OF_WEEK and Mode(param.mode) is Mode.HISTOGRAM:
-            message = (
-                "Granularity 'hourOfWeek' counts the hours of all weeks together. Set 'mode' to 'aggregation', or use "
-                "the granularity 'hour'."
-            )
-            raise Impossible.at("body", f"/params/{index}/granularity", message)
-    without = [(index, param.kpi) for index, param in hourly if not BY_NAME[module][param.kpi].has_hours]
-    if without:
-        message = describe_missing_hours([BY_NAME[module][name] for _, name in without])
-        faults = [Fault("body", f"/params/{index}/granularity", Impossible.code, message) for index, _ in without]
-        raise Impossible(message, faults=faults)
-
-
-def describe_missing_hours(kpis: Iterable[Kpi]) -> str:
-    """Return why KPIs have no values by hour, and what to use instead."""
-    names = ", ".join(dict.fromkeys(f"'{kpi.name}'" for kpi in kpis))
-    return (
-        f"There are no hours of: {names}. What they count is known by the day only (deliveries, costs, exposures, days "
-        "of touches, days of a visitor). Use a granularity of days or longer."
-    )
 
 
 def check_hour_period(question: Question, most_days: int) -> None:

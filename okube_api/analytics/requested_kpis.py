@@ -36,7 +36,7 @@ async def read_requested_kpis(
         if requested_kpi.temporals and (problem := _find_granularity_problem(requested_kpi)) is not None
     ]
     if faults:
-        raise Impossible(faults[0].message, faults=faults)
+        raise Impossible(" ".join(dict.fromkeys(fault.message for fault in faults)), faults=faults)
     return requested_kpis
 
 

@@ -18,7 +18,7 @@ from okube_api.analytics.comparisons import RequestedComparison, list_compared_p
 from okube_api.analytics.directory import Directory
 from okube_api.analytics.empty_answers import HasPings, explain_empty_params
 from okube_api.analytics.explain import explain_plans
-from okube_api.analytics.hours import check_hour_period, check_hours, with_timezones
+from okube_api.analytics.hours import check_hour_period, with_timezones
 from okube_api.analytics.like_for_like import ClosedSite, OpenRule, find_closed_sites, leave_out_sites
 from okube_api.analytics.memory_watch import MemoryWatch
 from okube_api.analytics.modules import MODULES
@@ -166,7 +166,6 @@ class Analytics:
         is_like_for_like = query.compare is not None and query.compare.like_for_like
         directory = Directory(self._store, self._resources, application.id)
         async with self._limit_time_and_memory(), AsyncExitStack() as stack:
-            check_hours(query.module, enumerate(query.params))
             # From names to ids, from params to KPIs: for each group of params, one question about each period.
             resolve = MODULES[query.module].resolve
             periods = list(dict.fromkeys((period, *list_compared_periods(comparisons))))

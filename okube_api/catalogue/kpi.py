@@ -81,13 +81,6 @@ class Kpi:
     filtered: tuple[tuple[Scope, Value], ...] = ()
     hourly: Value | None = None
 
-    @property
-    def has_hours(self) -> bool:
-        """Whether all that it counts happens at an instant, so that it has values by hour."""
-        values = (self.hourly or self.value, *(value for _, value in self.filtered))
-        terms = {term for value in values for scope in (Scope.GLOBALS, *self.scopes) for term in value.terms(scope)}
-        return all(term.slice.fact.has_hours and not term.daily for term in terms)
-
     def by_hour(self) -> "Kpi":
         """Return the KPI as it is computed by hour."""
         return self if self.hourly is None else replace(self, value=self.hourly)

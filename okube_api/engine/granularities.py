@@ -21,10 +21,15 @@ def find_granularity_problem(
             f"Granularity '{granularity}' is only for the mode '{Mode.AGGREGATION}'. Use that mode, or '"
             f"{Granularity.HOUR}'."
         )
-    for term in kpi.value.terms(get_expression_scope(dimensions)):
+    for term in kpi.by_hour().value.terms(get_expression_scope(dimensions)):
         if not term.slice.fact.has_hours:
             return (
                 f"KPI '{kpi.name}' has no granularity '{granularity}': it needs {term.slice.fact.noun}, which are "
                 f"known by the day only. Use '{Granularity.DAY}' or a longer one."
+            )
+        if term.daily:
+            return (
+                f"KPI '{kpi.name}' has no granularity '{granularity}': it is about whole days of a visitor. Use "
+                f"'{Granularity.DAY}' or a longer one."
             )
     return None

@@ -10,6 +10,7 @@ from okube_api.engine.dimensions import Dimension
 from okube_api.engine.granularities import find_granularity_problem
 
 KPIS = [pytest.param(kpi, id=f"{module}-{kpi.name}") for module, kpis in CATALOGUE.items() for kpi in kpis]
+ABOUT_DAYS = ("returningPerScope", "rangeAmplitude")
 KNOWN_BY_DAY = ("cost", "prints", "ctr", "roi", "venueRate", "comparisonOfflineVisits", "cohortRevenues")
 
 
@@ -39,9 +40,16 @@ def test_what_is_known_by_the_day_only_has_no_hours(name: str) -> None:
 
 @pytest.mark.parametrize("module", set(Module) - {Module.CONVERSION})
 def test_what_happens_at_an_instant_has_hours(module: Module) -> None:
-    for kpi in CATALOGUE[module]:
+    for kpi in (kpi for kpi in CATALOGUE[module] if kpi.name not in ABOUT_DAYS):
         assert find_granularity_problem(kpi, (), Mode.AGGREGATION, Granularity.HOUR_OF_WEEK) is None
         assert find_granularity_problem(kpi, (), Mode.HISTOGRAM, Granularity.HOUR) is None
+
+
+@pytest.mark.parametrize("name", ABOUT_DAYS)
+def test_days_of_a_visitor_have_no_hours(name: str) -> None:
+    kpi = next(kpi for kpis in CATALOGUE.values() for kpi in kpis if kpi.name == name)
+    for mode, granularity in ((Mode.HISTOGRAM, Granularity.HOUR), (Mode.AGGREGATION, Granularity.HOUR_OF_WEEK)):
+        assert "whole days of a visitor" in (find_granularity_problem(kpi, (), mode, granularity) or "")
 
 
 def test_hours_of_the_week_are_categories_only() -> None:

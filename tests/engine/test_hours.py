@@ -9,9 +9,11 @@ from itertools import product
 import pytest
 from okube_api.catalogue.conversion import CONVERSION
 from okube_api.catalogue.geomarketing import GEO_MARKETING
-from okube_api.catalogue.kpi import Module
+from okube_api.catalogue.kpi import Kpi, Module
 from okube_api.catalogue.performance import PERFORMANCE
 from okube_api.catalogue.presence import PRESENCE
+from okube_api.engine.calendar import Granularity, Mode
+from okube_api.engine.granularities import find_granularity_problem
 
 from tests.by_hand import presence
 from tests.by_hand.hours import find_hour
@@ -23,6 +25,12 @@ from tests.engine.hourly_tenants import PERIODS, hourly_tenant
 from tests.engine.stores import Reading
 
 pytestmark = pytest.mark.anyio
+
+
+def has_hours(kpi: Kpi) -> bool:
+    """Return whether a KPI can be asked for by hour."""
+    return find_granularity_problem(kpi, (), Mode.HISTOGRAM, Granularity.HOUR) is None
+
 
 cached_tenant = cache(hourly_tenant)
 HISTOGRAM, HOURS, HOURS_OF_WEEK = ("histogram", "hour"), ("aggregation", "hour"), ("aggregation", "hourOfWeek")
@@ -36,11 +44,11 @@ BUCKETS: dict[str, list[tuple[str, str, bool]]] = {
 }
 """By period: mode, granularity and uplift."""
 GEO_KPIS = tuple(
-    kpi.name for kpi in GEO_MARKETING if kpi.has_hours and kpi.name not in {"poiSessions", "perPoiSessions"}
+    kpi.name for kpi in GEO_MARKETING if has_hours(kpi) and kpi.name not in {"poiSessions", "perPoiSessions"}
 )
 OF_VISITORS = {"poiSessions", "perPoiSessions"}
 """By sites, these count stays of the visitors of the whole period, which the computation by hour does not know."""
-PRESENCE_KPIS = tuple(kpi.name for kpi in PRESENCE if kpi.has_hours and kpi.name != "areaMatching")
+PRESENCE_KPIS = tuple(kpi.name for kpi in PRESENCE if has_hours(kpi) and kpi.name != "areaMatching")
 CONVERSION_KPIS = (
     "offlineVisits",
     "onlineVisits",
@@ -139,7 +147,7 @@ async def test_sites_of_one_zone_have_its_hours(reading: Reading, zones: tuple[s
 def test_kpis_of_days_have_no_hours() -> None:
     """What is known by the day has no hours: deliveries, costs, touches, and what counts days of a visitor."""
     kpis = (*GEO_MARKETING, *PRESENCE, *CONVERSION, *PERFORMANCE)
-    without = {kpi.name for kpi in kpis if not kpi.has_hours}
+    without = {kpi.name for kpi in kpis if not has_hours(kpi)}
     expected = {kpi.name for kpi in CONVERSION if "ohort" in kpi.name or "ost" in kpi.name or "oi" in kpi.name.lower()}
     expected |= {"ctr", "prints", "clicks", "openings", "globalLeverPerformance", "printVsClick"}
     expected |= {"printVsClickVsOpenings", "venueRate", "printsByOfflineVisit", "comparisonOfflineVisits"}
