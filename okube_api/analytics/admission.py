@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
-from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, PlaceRole, Scope
+from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, SCOPE_OF_COLUMN, PlaceRole, Scope
 from okube_api.engine.campaigns import get_campaign_scope_values
 from okube_api.engine.question import Question
 from okube_api.errors import ServiceUnavailable
@@ -30,7 +30,8 @@ def estimate_cost(question: Question) -> int:
         width = 1 + (len(buckets.labels) if buckets is not None else 0)
         for by in request.scopes:
             count = 1
-            for scope in (dimension.scope for dimension in by.dimensions):
+            # Two dimensions of one scope have about as many pairs as the scope has values.
+            for scope in dict.fromkeys([SCOPE_OF_COLUMN.get(scope, scope) for scope in by.breakdowns[0].scopes]):
                 if scope not in counts:
                     named = len(question.named_values.get(scope, ()))  # are in the answer without data, too
                     counts[scope] = max(_count_scope_values(question, scope), named)

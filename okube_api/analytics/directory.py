@@ -1,7 +1,8 @@
 """The resources of one application that questions refer to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from okube_api.analytics.resource_cache import NO_RESOURCES, Resource, ResourceCache, ResourceSet
 from okube_api.areas.repository import AREAS
@@ -13,6 +14,7 @@ from okube_api.store.values import Json
 from okube_api.threads import run_in_thread
 
 _MOST_NAMES_ON_LOOP = 500
+T = TypeVar("T")
 
 
 class Directory:
@@ -32,6 +34,12 @@ class Directory:
     async def load_details(self, collection: Collection) -> Mapping[str, Json]:
         """Return the fields of all resources by which they are grouped and filtered, by `_id`."""
         return await self._cache.load_details(self._application, collection)
+
+    async def derive_details(
+        self, collection: Collection, name: Hashable, build: Callable[[Mapping[str, Json]], T]
+    ) -> T:
+        """Return what `build` computes from these fields; see `ResourceCache.derive_details`."""
+        return await self._cache.derive_details(self._application, collection, name, build)
 
     async def find_named(self, repository: type[Repository], names: Sequence[str], pointer: str) -> list[Resource]:
         """Return the resources with these ids or keys, each once, in the order of the names.

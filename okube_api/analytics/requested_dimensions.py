@@ -25,7 +25,6 @@ from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.schema import Collection
 from okube_api.store.values import Json
-from okube_api.threads import run_in_thread
 
 _COLLECTIONS: Mapping[Scope, Collection] = {
     Scope.SITES: SITES,
@@ -33,7 +32,6 @@ _COLLECTIONS: Mapping[Scope, Collection] = {
     Scope.CAMPAIGNS: CAMPAIGNS,
     Scope.EQUIPMENTS: EQUIPMENTS,
 }
-_MOST_RESOURCES_ON_LOOP = 1000
 _PROPERTIES = {
     **dict.fromkeys(ATTRIBUTES, ("code", "name")),
     **dict.fromkeys((Scope.EXTRAS, Scope.CHANNELS), ("name",)),
@@ -161,9 +159,10 @@ async def load_groupings(params: Iterable[Param], directory: Directory) -> Group
     for name, digits in (_read_name(each) for param in params for each in param.by or ()):
         field = find_grouping_field(name)
         if field is not None and (name, digits) not in groupings:
-            documents = await directory.load_details(_COLLECTIONS[field.scope])
-            read = partial(_read_groups, field.shorten(digits), documents)
-            groupings[name, digits] = read() if len(documents) <= _MOST_RESOURCES_ON_LOOP else await run_in_thread(read)
+            field = field.shorten(digits)
+            groupings[name, digits] = await directory.derive_details(
+                _COLLECTIONS[field.scope], field, partial(_read_groups, field)
+            )
     return groupings
 
 

@@ -24,6 +24,7 @@ _DETAILS = ("tags", "type", "address", "attributes", "openings", "timezone")
 _MAX_RESOURCES = 300_000  # over all applications
 _MAX_ENTRIES = 1000
 _MAX_DERIVED = 16  # of one set
+_MAX_DERIVED_DETAILS = 64  # over all applications
 _MOST_RESOURCES_ON_LOOP = 1000
 _MOST_LOADED_AHEAD = 20_000
 """When a question needs some resources of a collection, and there are at most so many, all are loaded."""
@@ -130,6 +131,7 @@ class ResourceCache:
         self._store = store
         self._entries: OrderedDict[Hashable, tuple[Hashable, ResourceSet]] = OrderedDict()
         self._details: OrderedDict[Hashable, tuple[Hashable, Mapping[str, Json]]] = OrderedDict()
+        self._derived_details: dict[Hashable, tuple[Mapping[str, Json], Any]] = {}
 
     async def load_all(self, application: str, collection: Collection) -> ResourceSet:
         """Return all resources of an application."""
@@ -188,6 +190,29 @@ class ResourceCache:
             while sum(len(cached) for _, cached in self._details.values()) > _MAX_RESOURCES and len(self._details) > 1:
                 self._details.popitem(last=False)
         return details
+
+    async def derive_details(
+        self, application: str, collection: Collection, name: Hashable, build: Callable[[Mapping[str, Json]], T]
+    ) -> T:
+        """Return what `build` computes from the documents of `load_details`; it is called once for the same documents.
+
+        name: of what is computed, with everything besides the documents that it depends on.
+        """
+        if collection.name not in _FIELDS:
+            resources = await self.load_all(application, collection)
+            documents = {resource.id: resource.document for resource in resources}
+            return resources.derive(name, (), lambda: build(documents))
+        details = await self.load_details(application, collection)
+        key = (application, collection.name, name)
+        entry = self._derived_details.get(key)
+        if entry is None or entry[0] is not details:
+            few = len(details) <= _MOST_RESOURCES_ON_LOOP
+            entry = details, (build(details) if few else await run_in_thread(lambda: build(details)))
+            if len(self._derived_details) >= _MAX_DERIVED_DETAILS:
+                self._derived_details.clear()
+            self._derived_details[key] = entry
+        derived: T = entry[1]
+        return derived
 
     async def read(self, collection: Collection, where: Condition) -> ResourceSet:
         """Return the resources that match, from the store."""

@@ -3,21 +3,22 @@
 A dimension is a scope, or groups of the values of a scope: `sites` by their region, `campaigns` by their provider.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, Scope
+from okube_api.catalogue.scopes import Scope
 from okube_api.engine.campaigns import UNKNOWN, CampaignRecord, get_campaign_scope_values
 
 REMAINDER = "others"
 """The entry of everything that is not shown."""
+_UNKNOWN = (UNKNOWN,)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ValueGroups:
     """The groups of each value of a scope: any number of them; a value without an entry is in `unknown`.
 
-    ValueGroups are compared by identity.
+    They are compared by identity.
     """
 
     by_value: Mapping[str, tuple[str, ...]]
@@ -71,20 +72,26 @@ class Dimension:
     def expression_scope(self) -> Scope:
         """The scope whose expressions compute a KPI.
 
-        ValueGroups of a scope are computed like the scope, from the rows of all its values; groups of campaigns like levers,
-        which are groups of campaigns, too.
+        Groups of a scope are computed like the scope, from the rows of all its values; groups of campaigns like levers
+        (which are groups of campaigns, too).
         """
         return Scope.LEVERS if self.scope is Scope.CAMPAIGNS and self.groups is not None else self.scope
 
-    def list_values(self, value: str | None, campaigns: Mapping[str, CampaignRecord]) -> tuple[str, ...]:
-        """Return the values of the dimension to which a row with a value of the scope's column belongs."""
+    def list_values(
+        self, values: Sequence[str | None], campaigns: Mapping[str, CampaignRecord]
+    ) -> list[tuple[str, ...]]:
+        """Return, for each value of the scope's column, the values of the dimension to which its rows belong."""
         if self.groups is not None:
-            values = (UNKNOWN,) if value is None else self.groups.by_value.get(value) or (UNKNOWN,)
-        elif self.scope in CAMPAIGN_SCOPES and value is not None:
-            values = get_campaign_scope_values(value, self.scope, campaigns)
+            by_value = self.groups.by_value
+            lists = [by_value.get(value or "") or _UNKNOWN for value in values]
+        elif self.scope in (Scope.LEVERS, Scope.EXTRAS):
+            lists = [
+                _UNKNOWN if value is None else get_campaign_scope_values(value, self.scope, campaigns)
+                for value in values
+            ]
         else:
-            values = (UNKNOWN if value is None else value,)
-        return values if self.cut is None else self.cut.apply(values)
+            lists = [_UNKNOWN if value is None else (value,) for value in values]
+        return lists if self.cut is None else [self.cut.apply(each) for each in lists]
 
 
 _PRECEDENCE = (Scope.EQUIPMENTS, Scope.CAMPAIGNS, Scope.SITES)
@@ -105,9 +112,3 @@ def has_scope(dimensions: Sequence[Dimension], scope: Scope) -> bool:
 def list_scopes(dimensions: Sequence[Dimension]) -> tuple[Scope, ...]:
     """Return the scope of each dimension."""
     return tuple([dimension.scope for dimension in dimensions])
-
-
-def iterate_products(lists: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
-    """Yield each pair of a number of the first list and one of the second."""
-    first, second = lists
-    return ((one, other) for one in first for other in second)

@@ -1,6 +1,6 @@
 """Finds the rows of terms, and the numbers of the scope value and of the bucket of each row."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -11,7 +11,7 @@ from okube_api.catalogue.fact import Measure
 from okube_api.catalogue.scopes import CAMPAIGN_SCOPES, Scope
 from okube_api.catalogue.terms import Term
 from okube_api.engine.calendar import Buckets
-from okube_api.engine.dimensions import Dimension, iterate_products, list_scopes
+from okube_api.engine.dimensions import Dimension, list_scopes
 from okube_api.engine.fetched_rows import FetchedRows
 from okube_api.engine.pathsets import PartnerNumbers, expand_path_sets
 from okube_api.engine.plan import Need, Pass
@@ -78,6 +78,7 @@ class RowReader:
         self.levels = (self.scope_values,) if self.pairs is None else (self.pairs.outer, self.pairs.inner)
         self.width = (len(buckets.labels) if buckets else 0) + 1
         self._scopes = list_scopes(dimensions)
+        self._numbers_of_value: tuple[dict[str | None, list[int]], ...] = tuple({} for _ in dimensions)
         self._fetched = fetched
         self._rows: dict[tuple[object, ...], list[TermRows]] = {}
         self._expanded: dict[tuple[int, Columns], tuple[Ints, pa.Table]] = {}
@@ -102,28 +103,37 @@ class RowReader:
             yield rows.scope_values * self.width + rows.buckets
         yield rows.scope_values * self.width + self.width - 1
 
-    def number_values(self, levels: Sequence[int], values: Iterable[str | None]) -> ValuesByCode:
+    def number_values(self, levels: Sequence[int], values: Sequence[str | None]) -> ValuesByCode:
         """Return the numbers, by dimensions of one scope, of each value of that scope.
 
         levels: the positions of the dimensions.  For a single one of two, the numbers are those of its own values.
         Campaigns that the filters leave out have none.
         """
-        by_campaign = self.dimensions[levels[0]].scope in CAMPAIGN_SCOPES
-        lists: list[list[int]] = []
-        for value in values:
-            if by_campaign and (value is None or not self.keeps_campaign(value)):
-                lists.append([])
-            elif len(levels) == 1:
-                lists.append(self._number_level(levels[0], value))
-            else:
-                lists.append(self._number_products([self._number_level(level, value) for level in levels]))
-        return ValuesByCode.from_lists(lists)
+        by_level = [self._number_level(level, values) for level in levels]
+        return by_level[0] if len(by_level) == 1 else self._pair_values(*by_level)
 
-    def _number_level(self, level: int, value: str | None) -> list[int]:
-        names = self.dimensions[level].list_values(value, self.question.campaigns)
-        if self.pairs is not None and level == 1:
-            return self.pairs.number_inner(names)
-        return [self.levels[level].number(name) for name in names]
+    def _number_level(self, level: int, values: Sequence[str | None]) -> ValuesByCode:
+        """Return the numbers of each value by one dimension; they are looked up once for each value."""
+        numbers, dimension = self._numbers_of_value[level], self.dimensions[level]
+        new = [value for value in values if value not in numbers]
+        names_of_new = dimension.list_values(new, self.question.campaigns)
+        by_campaign = dimension.scope in CAMPAIGN_SCOPES
+        for value, names in zip(new, names_of_new, strict=True):
+            if by_campaign and (value is None or not self.keeps_campaign(value)):
+                numbers[value] = []
+            elif self.pairs is not None and level == 1:
+                numbers[value] = self.pairs.number_inner(names)
+            else:
+                numbers[value] = [self.levels[level].number(name) for name in names]
+        return ValuesByCode.from_lists([numbers[value] for value in values])
+
+    def _pair_values(self, outer: ValuesByCode, inner: ValuesByCode) -> ValuesByCode:
+        """Return the scope values of each value of a scope, of which both dimensions are."""
+        codes = np.repeat(np.arange(len(outer.offsets) - 1), np.diff(outer.offsets))
+        positions, inner_numbers = inner.expand(codes)
+        pairs = self.combine(0, outer.numbers[positions], inner_numbers)
+        codes, pairs = codes[positions][pairs >= 0], pairs[pairs >= 0]
+        return ValuesByCode(np.searchsorted(codes, np.arange(len(outer.offsets))), pairs)
 
     def keeps_campaign(self, campaign: str) -> bool:
         """Return whether a campaign passes the filters on campaigns, levers and extras."""
@@ -137,13 +147,6 @@ class RowReader:
         assert self.pairs is not None
         pair = (numbers, other_numbers) if level == 0 else (other_numbers, numbers)
         return self.pairs.number_pairs(*pair)
-
-    def _number_products(self, numbers: Sequence[Sequence[int]]) -> list[int]:
-        assert self.pairs is not None
-        products = np.array(list(iterate_products(numbers)), dtype=np.int64).reshape(-1, _MOST_DIMENSIONS)
-        pairs = self.pairs.number_pairs(products[:, 0], products[:, 1])
-        numbers_of_pairs: list[int] = pairs[pairs >= 0].tolist()
-        return numbers_of_pairs
 
     def _select_rows(self, need: Need, number: int, columns: Columns) -> TermRows:
         """Return the rows of a pass that have the values of `described_by` of the need's slice."""

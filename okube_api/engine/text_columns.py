@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +23,9 @@ class ValuesByCode:
     @classmethod
     def from_lists(cls, lists: Iterable[Sequence[int]]) -> "ValuesByCode":
         """Build the table from one list of numbers for each code."""
-        by_code = [list(numbers) for numbers in lists]
+        by_code = list(lists)
         offsets = np.cumsum([0, *map(len, by_code)], dtype=np.int64)
-        return cls(offsets, np.array([number for numbers in by_code for number in numbers], dtype=np.int64))
+        return cls(offsets, np.array(list(chain.from_iterable(by_code)), dtype=np.int64))
 
     def expand(self, codes: Ints) -> tuple[Ints, Ints]:
         """Return the numbers of these codes, one after the other.
