@@ -6,11 +6,13 @@ between them.  This takes a fraction of the time of serialising nested dicts.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from okube_api.engine.results import Leaf
 from okube_api.store.arrays import Ints
@@ -112,7 +114,7 @@ class AnswerBlock:
         if self.temporals is None:
             return b",".join(map(bytes.__add__, heads, ends))
         # Texts and numbers alternate: `"label":` with what precedes it, then the leaf.
-        prefixes = np.array([b"," + orjson.dumps(label) + b":" for label in self.temporals.labels], object)
+        prefixes = _format_labels(tuple(self.temporals.labels))
         texts: list[bytes] = [b""] * (2 * len(self.temporals.leaves))
         texts[::2] = prefixes[self.temporals.positions].tolist()
         texts[1::2] = format_leaves(self.temporals.leaves)
@@ -144,6 +146,12 @@ class AnswerBlock:
         if identifiers is None:
             return map(template.__mod__, zip(*columns, strict=True)) if columns else iter((template,))
         return map((b"%b:{" + template).__mod__, zip(identifiers, *columns, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _format_labels(labels: tuple[str, ...]) -> NDArray[np.object_]:
+    """Return the JSON of each label as the name of a field, after a comma."""
+    return np.array([b"," + orjson.dumps(label) + b":" for label in labels], object)
 
 
 def _format_texts(texts: Sequence[str | None]) -> list[bytes]:

@@ -139,24 +139,30 @@ class _AlignedSide:
     positions: Ints
     width: int
 
-    def find_cells(self, keys: Ints, width: int) -> Side:
-        """Return the cells of the results at cells of both periods; -1 without data."""
-        rows, buckets = np.divmod(keys, width)
+    def find_cells(self, rows: Ints, buckets: Ints) -> Side:
+        """Return the cells of the results at rows and buckets of both periods; -1 without data."""
         numbers, positions = self.numbers[rows], self.positions[buckets]
-        cells = np.where((numbers < 0) | (positions < 0), -1, numbers * self.width + positions)
+        cells = numbers * self.width + positions
+        if self.has_gaps:
+            cells[(numbers < 0) | (positions < 0)] = -1
         return Side(self.results, cells)
 
-    def has_bucket(self, keys: Ints, width: int) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-        """Return whether the period has the bucket of each cell."""
-        flags: np.ndarray[tuple[int], np.dtype[np.bool_]] = self.positions[keys % width] >= 0
-        return flags
+    @property
+    def has_gaps(self) -> bool:
+        """Whether the results lack a row or a bucket."""
+        return bool((self.numbers < 0).any()) or self.lacks_buckets
+
+    @property
+    def lacks_buckets(self) -> bool:
+        """Whether the period lacks a bucket."""
+        return bool((self.positions < 0).any())
 
     def list_keys(self, width: int) -> Ints:
         """Return the cells of both periods at which these results have data."""
         keys = self.results.keys
         if not len(keys):
             return _NO_NUMBERS
-        numbers, positions = np.divmod(keys, self.width)
+        numbers, positions = _split_cells(keys, self.width)
         rows = np.full(max(int(numbers[-1]), int(self.numbers.max(initial=0))) + 1, -1, dtype=np.int64)
         with_data = np.flatnonzero(self.numbers >= 0)
         rows[self.numbers[with_data]] = with_data
@@ -164,8 +170,9 @@ class _AlignedSide:
         known = np.flatnonzero(self.positions >= 0)
         buckets[self.positions[known]] = known
         rows_of_keys, buckets_of_keys = rows[numbers], buckets[positions]
+        cells = rows_of_keys * width + buckets_of_keys
         is_shown = (rows_of_keys >= 0) & (buckets_of_keys >= 0)
-        return np.sort(rows_of_keys[is_shown] * width + buckets_of_keys[is_shown])
+        return np.sort(cells if is_shown.all() else cells[is_shown])
 
 
 def _align(result: KpiResult | None, rows: Selection | None, buckets: Buckets | None, width: int) -> _AlignedSide:
@@ -195,7 +202,17 @@ def _find_numbers(rows: Selection, selection: Selection) -> Ints:
 
 def _merge_keys(left: Ints, right: Ints) -> Ints:
     """Return the cells of both, ascending, each once."""
-    return left if np.array_equal(left, right) else np.union1d(left, right)
+    if np.array_equal(left, right):
+        return left
+    keys: Ints = np.sort(np.concatenate((left, right)), kind="stable")  # of two sorted runs, in one step
+    distinct: Ints = keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]
+    return distinct
+
+
+def _split_cells(keys: Ints, width: int) -> tuple[Ints, Ints]:
+    """Return the row and the bucket of each cell."""
+    rows = keys // width
+    return rows, keys - rows * width
 
 
 # -- results of both -------------------------------------------------------------------------------------------------
@@ -236,11 +253,11 @@ class _AlignedResults:
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells."""
-        exists = self.side.has_bucket(keys, self.width)
-        _, cells = self.side.find_cells(keys, self.width)
-        if exists.all():
-            return self.side.results.leaves_at(cells)
-        leaves = iter(self.side.results.leaves_at(cells[exists]))
+        rows, buckets = _split_cells(keys, self.width)
+        if not self.side.lacks_buckets:
+            return self.side.results.leaves_at(self.side.find_cells(rows, buckets).keys)
+        exists = self.side.positions[buckets] >= 0
+        leaves = iter(self.side.results.leaves_at(self.side.find_cells(rows[exists], buckets[exists]).keys))
         return [next(leaves) if has_bucket else None for has_bucket in exists.tolist()]
 
 
@@ -264,14 +281,14 @@ class _ChangeResults:
 
     def leaves_at(self, keys: Ints) -> list[Leaf]:
         """Return the leaves of these cells."""
-        exists = self.now.has_bucket(keys, self.width) & self.then.has_bucket(keys, self.width)
-        shared = keys if exists.all() else keys[exists]
-        sides = [side.find_cells(shared, self.width) for side in (self.now, self.then)]
-        changes = compute_changes(*sides, is_rate=self.is_rate)
-        if len(shared) == len(keys):
-            return changes
-        remaining = iter(changes)
-        return [next(remaining) if is_shared else None for is_shared in exists.tolist()]
+        rows, buckets = _split_cells(keys, self.width)
+        sides = (self.now, self.then)
+        if not any(side.lacks_buckets for side in sides):
+            return compute_changes(*(side.find_cells(rows, buckets) for side in sides), is_rate=self.is_rate)
+        exists = (self.now.positions[buckets] >= 0) & (self.then.positions[buckets] >= 0)
+        rows, buckets = rows[exists], buckets[exists]
+        changes = iter(compute_changes(*(side.find_cells(rows, buckets) for side in sides), is_rate=self.is_rate))
+        return [next(changes) if is_shared else None for is_shared in exists.tolist()]
 
 
 @dataclass(frozen=True, slots=True)

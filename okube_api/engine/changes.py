@@ -5,6 +5,7 @@ Counts, amounts and averages have the relative change `(now - then) / then`; rat
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from math import gcd
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -137,8 +138,10 @@ class _Quotients(NamedTuple):
 def _read_quotients(side: Side) -> _Quotients:
     results, keys = side
     if isinstance(results, RatioResults):
-        numerators = multiply(results.numerator.values_at(keys), results.denominator.denominator)
-        return _Quotients(numerators, multiply(results.denominator.values_at(keys), results.numerator.denominator))
+        left, right = results.numerator.denominator, results.denominator.denominator
+        common = gcd(left, right)
+        numerators = multiply(results.numerator.values_at(keys), right // common)
+        return _Quotients(numerators, multiply(results.denominator.values_at(keys), left // common))
     assert isinstance(results, NumberResults)
     return _Quotients(results.grid.values_at(keys), _repeat(results.grid.denominator, len(keys)))
 
@@ -147,8 +150,47 @@ def _repeat(number: int, count: int) -> Numerators:
     return np.full(count, number, np.int64 if number < 2**62 else object)
 
 
+_UNITS = 10**CHANGE_DIGITS
+_NEAR_TIE = 0.499
+_LARGEST_SURE = 1e6
+"""Up to here, what is computed from doubles differs by less than 0.001 units: each step adds an error of 2**-53."""
+
+
 def _compare_quotients(now: _Quotients, then: _Quotients, *, is_rate: bool) -> list[float | None]:
-    """Return `now - then`, of numbers that are no rates over `then`; null where that is not defined."""
+    """Return `now - then`, of numbers that are no rates over `then`; null where that is not defined.
+
+    Changes are computed from doubles.  Where their error could change the rounding, near a tie or of large numbers,
+    they are computed again from the integers.
+    """
+    if any(numbers.dtype == object for numbers in (*now, *then)):
+        return _compare_exactly(now, then, is_rate=is_rate)
+    defined = (now.denominators != 0) & (then.denominators != 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left, right = now.numerators / now.denominators, then.numerators / then.denominators
+        if is_rate:
+            units, largest = (left - right) * _UNITS, np.maximum(abs(left), abs(right))
+        else:
+            defined &= then.numerators != 0
+            largest = left / right
+            units = (largest - 1) * _UNITS
+            largest = abs(largest)
+        rounded = np.rint(units)
+        is_unsure = (abs(units - rounded) > _NEAR_TIE) | (largest > _LARGEST_SURE)
+    changes: list[float | None] = ((rounded + 0.0) / _UNITS).tolist()  # 0.0 instead of -0.0
+    if not defined.all():
+        for row in np.flatnonzero(~defined).tolist():
+            changes[row] = None
+        is_unsure &= defined
+    if is_unsure.any():
+        rows = np.flatnonzero(is_unsure)
+        parts = [_Quotients(each.numerators[rows], each.denominators[rows]) for each in (now, then)]
+        for row, change in zip(rows.tolist(), _compare_exactly(*parts, is_rate=is_rate), strict=True):
+            changes[row] = change
+    return changes
+
+
+def _compare_exactly(now: _Quotients, then: _Quotients, *, is_rate: bool) -> list[float | None]:
+    """Return the same as `_compare_quotients`, from integers of any size."""
     if _is_same(now.denominators, then.denominators):  # such as two counts
         difference, common = add(now.numerators, multiply(then.numerators, -1)), now.denominators
         base = then.numerators
