@@ -237,12 +237,12 @@ async def test_limit_others_share_and_having(retailer: Retailer, seed: int) -> N
                 expected[(*parent, "others")] = list(remaining.values())
             own_rows = {group: row for group, row in rows.items() if group[:-1] == parent}
             check_rows(question, expected, own_rows)
-            whole = compute_exactly(question.kpi, counted)
-            if has_share and whole:
+            total = compute_exactly(question.kpi, counted)
+            if has_share and total:
                 for group, row in own_rows.items():
                     part = compute_exactly(question.kpi, expected[group])
                     assert part is not None
-                    assert row["share"] == round_half_even(part / whole, 4), (question, group)
+                    assert row["share"] == round_half_even(part / total, 4), (question, group)
 
 
 # -- comparison ------------------------------------------------------------------------------------------------------
