@@ -87,6 +87,22 @@ async def test_impossible_pairs_are_refused_for_the_same_reason(alpha: World, mo
         assert response.json()["detail"] == pair["reason"].replace("<name>", "region")
 
 
+@pytest.mark.parametrize("module", Module)
+async def test_hours_are_answered_or_refused_as_the_catalogue_says(alpha: World, module: Module) -> None:
+    records = await read_catalogue(alpha, module)
+    hourly = [record["kpi"] for record in records if "hour" in record["granularities"]["histogram"]]
+    assert hourly
+    params = [{"kpi": kpi, "mode": "aggregation", "granularity": "hourOfWeek"} for kpi in hourly]
+    for portion in split(params):
+        response = await ask(alpha, module, portion)
+        assert response.status_code == 200, response.text
+    if daily := [record["kpi"] for record in records if record["kpi"] not in hourly]:
+        daily = daily[:MOST_PARAMS]
+        response = await ask(alpha, module, [{"kpi": kpi, "granularity": "hour"} for kpi in daily])
+        pointers = [fault["pointer"] for fault in response.json()["errors"]]
+        assert (response.status_code, pointers) == (422, [f"/params/{at}/granularity" for at in range(len(daily))])
+
+
 async def test_shares_are_refused_where_the_catalogue_has_none(alpha: World) -> None:
     for module in Module:
         records = await read_catalogue(alpha, module)
