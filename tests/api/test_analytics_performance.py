@@ -11,6 +11,7 @@ from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.performance import MOST_SITES
 
 from tests.api.analytics import World, ask
+from tests.api.server import Tenant
 from tests.by_hand.performance import KPIS, performance
 from tests.by_hand.question import Question
 from tests.engine.strategies import random_performance_question
@@ -105,6 +106,17 @@ async def test_answers_as_csv(alpha: World) -> None:
     assert [line.split(",")[:3] for line in lines[1:]] == [
         ["purchases", "histogram", scope] for scope in ("globals", "channels", "channels")
     ]
+
+
+async def test_baskets_have_the_currency_and_the_bands_of_the_application(tenant: Tenant) -> None:
+    settings = {"bands": {"basket": [0, 1000]}}
+    response = await tenant.admin.put(tenant.url, json={"currency": "JPY", "settings": settings})
+    assert response.status_code == 200
+    body = {"params": [{"kpi": "basketDistribution", "temporals": False}]}
+    (element,) = (await tenant.reader.post(f"{tenant.url}/performance/analytics", json=body)).json()
+    leaf = element["data"]["all"]
+    assert (leaf["unit"], leaf["measure"], leaf["unknown"]) == ("JPY", "purchases", 0)
+    assert [(band["from"], band["to"]) for band in leaf["bins"]] == [(0, 1000), (1000, None)]
 
 
 @pytest.mark.parametrize(
