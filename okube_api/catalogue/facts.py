@@ -201,14 +201,10 @@ PRESENCE_STEPS = Fact(
         Column("site", ColumnType.TEXT),
         Column("equipment", ColumnType.TEXT),  # where the step begins
         Column("next", ColumnType.TEXT),  # where it leads; null after the last equipment: the device left the site
-        *_HOURS,  # of the start of the stay
     ),
     measures=(PRESENCE_SESSIONS,),
     members=(),
-    grains=(
-        Grain("hour", ("site", "equipment", "next", *_BY_HOUR), (PRESENCE_SESSIONS,), spans=_DAYS, since=4),
-        Grain("step", ("site", "equipment", "next"), (PRESENCE_SESSIONS,)),
-    ),
+    grains=(Grain("step", ("site", "equipment", "next"), (PRESENCE_SESSIONS,)),),
     noun="passages",
     weight=None,
     is_stored=False,

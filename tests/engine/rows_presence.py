@@ -32,16 +32,12 @@ def build_presence_facts(truth: Truth) -> dict[str, list[Row]]:
         site, path = marked.session.site, list(marked.session.path)
         zone = truth.zone_of(site)
         end = hour_columns(marked.session.end, marked.end_day, zone)
-        hours_of_stay, hours_of_exit = (
-            {name: columns[name] for name in ("elapsed_min", "hour_of_day")}
-            for columns in (hour_columns(marked.session.start, marked.day, zone), end)
-        )
+        hours_of_exit = {name: end[name] for name in ("elapsed_min", "hour_of_day")}
         if marked.equipment is None:
             rows[PRESENCE_STAYS.name].append(day | row | {"path": path})
             rows[PRESENCE_EXITS.name].append(end_day | end | {"site": site, "user": row["user"], "path": path})
             rows[PRESENCE_STEPS.name] += [
-                day | hours_of_stay | {"site": site, "equipment": left, "next": right}
-                for left, right in pairwise((*path, None))
+                day | {"site": site, "equipment": left, "next": right} for left, right in pairwise((*path, None))
             ]
         else:
             at = {"equipment": marked.equipment}

@@ -32,7 +32,7 @@ from okube_api.ingest.columns.columns import (
     to_name_column,
 )
 from okube_api.ingest.columns.local_hours import compute_hours
-from okube_api.ingest.derive.sessionize import LocationIndex, Sessions
+from okube_api.ingest.derive.sessionize import Sessions
 from okube_api.store.arrays import Codes, Flags, Ints
 
 
@@ -200,7 +200,6 @@ def _build_steps(sessions: Sessions, stays: _SelectedStays, steps: _PathSteps) -
         "site": to_name_column(locations.sites, stays.site[steps.stay]),
         "equipment": to_name_column(locations.equipments, steps.equipment),
         "next": to_name_column(locations.equipments, next_equipment, missing=steps.is_last),
-        **_repeat_hours(stays.start_ms, stays, locations, steps.stay),
     }
     return build_fact_table(PRESENCE_STEPS, stays.day[steps.stay], columns)
 
@@ -220,34 +219,27 @@ def _build_passage_exits(sessions: Sessions, exits: _SelectedStays, steps: _Path
     by = sort_order(steps.stay, steps.equipment)
     by = by[mark_group_starts(steps.stay[by], steps.equipment[by])]
     stay = steps.stay[by]
+    hours = compute_hours(exits.end_ms, exits.day, exits.site, sessions.locations.timezones)
     columns = {
         "site": to_name_column(sessions.locations.sites, exits.site[stay]),
         "equipment": to_name_column(sessions.locations.equipments, steps.equipment[by]),
-        **_repeat_hours(exits.end_ms, exits, sessions.locations, stay),
+        **{name: hours[name][stay] for name in (ELAPSED, HOUR_OF_DAY)},
     }
     return build_fact_table(PRESENCE_PASSAGE_EXITS, exits.day[stay], columns)
-
-
-def _repeat_hours(at_ms: Ints, stays: _SelectedStays, locations: LocationIndex, stay: Ints) -> dict[str, Ints]:
-    """Return the hour of an instant of each stay, repeated for the rows of the stays.
-
-    stay: of each row, an index into the stays.
-    """
-    hours = compute_hours(at_ms, stays.day, stays.site, locations.timezones)
-    return {name: hours[name][stay] for name in (ELAPSED, HOUR_OF_DAY)}
 
 
 # -- from stored rows --------------------------------------------------------------------------------------------
 
 
 def build_steps_of_stays(stays: pa.Table) -> pa.Table:
-    """Return the rows of `presence_steps` of stored stays (`day`, `site`, `path`, hours of their start)."""
+    """Return the rows of `presence_steps` of stored stays (`day`, `site`, `path`)."""
     stay, equipment = _flatten_paths(stays)
     is_last = np.append(stay[1:] != stay[:-1], True)[: len(stay)]
     following = equipment.take(pa.array(np.minimum(np.arange(len(stay)) + 1, max(len(stay) - 1, 0))))
     return pa.table(
         {
-            **{name: stays[name].take(pa.array(stay)) for name in ("day", "site", ELAPSED, HOUR_OF_DAY)},
+            "day": stays["day"].take(pa.array(stay)),
+            "site": stays["site"].take(pa.array(stay)),
             "equipment": equipment,
             "next": pc.if_else(pa.array(is_last), pa.scalar(None, pa.string()), following),
         }

@@ -126,10 +126,7 @@ def expect_presence_rows(truth: Truth) -> dict[str, list[Row]]:
 
         stay_day, exit_day = local_day(session.start, zone), local_day(session.end, zone)
         end = hour_columns(session.end, exit_day, zone)
-        hours_of_stay, hours_of_exit = (
-            {name: columns[name] for name in ("elapsed_min", "hour_of_day")}
-            for columns in (hour_columns(session.start, stay_day, zone), end)
-        )
+        hours_of_exit = {name: end[name] for name in ("elapsed_min", "hour_of_day")}
 
         def build_duration_columns(start: datetime, end: datetime, dwell_s: int) -> Row:
             return {
@@ -154,7 +151,7 @@ def expect_presence_rows(truth: Truth) -> dict[str, list[Row]]:
             keyed_rows["passages"].append(((*key, passage.rank), row))
         following = [*session.path[1:], None]
         for place, (equipment, after) in enumerate(zip(session.path, following, strict=True)):
-            step = {"day": day, "site": session.site, "equipment": equipment, "next": after} | hours_of_stay
+            step = {"day": day, "site": session.site, "equipment": equipment, "next": after}
             keyed_rows["steps"].append(((*key, place), step))
         keyed_rows["exits"].append(
             (exit_key, {"day": end_day, "site": session.site, "user": user, "path": list(session.path)} | end)
