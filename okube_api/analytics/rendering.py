@@ -122,6 +122,8 @@ def _format_json(answered: Sequence[AnsweredQuestion], areas: AreaNames, envelop
                         yield b',"%b":{' % name.encode()
                         yield from _format_blocks(part.blocks)
                         yield b"}"
+                        if name == "data" and "outer" in part.head:
+                            yield b',"outer":' + orjson.dumps(part.head["outer"])
                     yield b"}"
                 yield b"]"
             yield b"}"

@@ -12,7 +12,7 @@ import pytest
 from okube_api.catalogue.kpi import Module
 
 from tests.api.analytics import World, ask, build_body, build_path, load_world
-from tests.api.server import Server
+from tests.api.server import Server, share_store
 from tests.by_hand.changes import Answer, compare_answers
 from tests.by_hand.conversion import conversion
 from tests.by_hand.geomarketing import geomarketing
@@ -566,3 +566,13 @@ async def test_all_modules_compare_like_for_like(alpha: World, module: Module) -
     ):
         single = replace(question, first=period[0], last=period[1], sites=only(*open_sites))
         assert [data] == await ask(alpha, module, (kpi,), single)
+
+
+async def test_values_of_all_periods_count_towards_the_limit(alpha: World, server: Server) -> None:
+    """Fourteen days and `all` are 15 values at most: allowed alone, but not with those of another period."""
+    async with share_store(server, query_values=18) as limited:
+        world = replace(alpha, tenant=replace(alpha.tenant, server=limited))
+        assert (await post(world, {"params": [SESSIONS]})).status_code == 200
+        response = await post(world, {"params": [SESSIONS], "compare": {"to": given(SPRING)}})
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["pointer"] == "/params/0/globals"

@@ -77,6 +77,9 @@ class PeriodComparison(BaseModel):
     data: dict[str, Any] = Field(
         description="The values of the other period, in the shape of `data` of the element.", json_schema_extra=_DATA
     )
+    outer: dict[str, OuterValues] | None = Field(
+        None, description="`outer` of the element, in the other period; it has no changes."
+    )
     change: dict[str, Any] = Field(
         description="The changes, in the same shape: `(now - then) / then`, or `now - then` for rates; null where one "
         "of the values is missing, and relative to 0.",
