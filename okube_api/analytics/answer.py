@@ -107,7 +107,8 @@ def _build_outer(kpi_result: KpiResult, outer: OuterSelection, properties: _Prop
     outer_level, inner_level = kpi_result.scope_request.levels
     columns: dict[str, Sequence[Any]] = {}
     if outer_level.has_options:
-        columns |= properties.list_properties(outer_level, outer.values)
+        shown = properties.list_properties(outer_level, outer.values)
+        columns |= {name: _blank_remainder(column, outer.values) for name, column in shown.items()}
     if outer.leaves is not None and kpi_result.kpi_request.all:
         columns["all"] = outer.leaves
         if outer.shares is not None:

@@ -3,26 +3,30 @@
 A group of sites is what a question with a filter on its sites says about all of them; the others are a filter, too.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from fractions import Fraction
 from functools import cache
 from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from okube_api.catalogue.kpi import Module
 from okube_api.catalogue.registry import BY_NAME
 from okube_api.catalogue.scopes import Scope
 from okube_api.engine import question as engine_question
 from okube_api.engine.dimensions import REMAINDER, Dimension, ValueGroups
-from okube_api.engine.groupings import find_grouping_problem, find_remainder_problem
-from okube_api.engine.question import Level, RequestedScope
+from okube_api.engine.groupings import find_grouping_problem, find_remainder_problem, find_share_problem
+from okube_api.engine.question import GLOBAL_SCOPE, Level, RequestedScope, ValueBounds
 from okube_api.engine.run import answer
 from okube_api.store.protocol import Reader
 
 from tests.by_hand.conversion import conversion
-from tests.by_hand.geomarketing import geomarketing
+from tests.by_hand.geomarketing import geomarketing, mark_stays
 from tests.by_hand.performance import performance
 from tests.by_hand.presence import presence
 from tests.by_hand.question import Filter, Question, only, select_sites
@@ -31,7 +35,7 @@ from tests.engine import ask, ask_conversion
 from tests.engine.campaign_tenants import campaign_tenant
 from tests.engine.rendered import render_elements
 from tests.engine.shop_tenants import shop_tenant
-from tests.engine.stores import Reading
+from tests.engine.stores import InMemory, Reading
 from tests.engine.tenants import tenant
 from tests.engine.walking_tenants import walking_tenant
 from tests.truth.random_events import BURSTS
@@ -97,18 +101,16 @@ class Setting:
         if name in {"region", "provider"}:
             groups = self.sites if name == "region" else self.campaigns
             return sorted({group for each in groups.values() for group in each or ("unknown",)})
-        if name == "sites":
-            return sorted(site.id for site in select_sites(self.truth, self.question))
-        if name in {"homes", "works"}:
-            people = self.truth.panelists
-            return sorted({(each.home if name == "homes" else each.work) or "unknown" for each in people} | {"unknown"})
-        if name == "channels":
-            return ["offline", "online"]
-        if name == "equipments":
-            return sorted(equipment.id for equipment in self.truth.equipments)
-        if name == "levers":
-            return sorted({campaign.lever for campaign in self.truth.campaigns})
-        return sorted(campaign.id for campaign in self.truth.campaigns)
+        truth = self.truth
+        values: Mapping[str, Iterable[str | None]] = {
+            "sites": [site.id for site in select_sites(truth, self.question)],
+            "homes": [None, *(panelist.home for panelist in truth.panelists)],
+            "works": [None, *(panelist.work for panelist in truth.panelists)],
+            "levers": [campaign.lever for campaign in truth.campaigns],
+            "campaigns": [campaign.id for campaign in truth.campaigns],
+            "channels": ["offline", "online"],
+        }
+        return sorted({value or "unknown" for value in values[name]})
 
     def resolve(self, kpis: tuple[str, ...], scope: RequestedScope) -> engine_question.Question:
         """Return the engine's question: every KPI by the scope."""
@@ -121,7 +123,7 @@ class Setting:
 
     async def ask(self, reader: Reader, kpis: tuple[str, ...], *levels: Level) -> dict[str, Any]:
         """Return the element of each KPI by these levels."""
-        question = self.resolve(kpis, RequestedScope(levels, "by"))
+        question = self.resolve(kpis, RequestedScope(levels, "by") if levels else GLOBAL_SCOPE)
         elements = render_elements(question, await answer(question, reader))
         assert len(elements) == len(kpis)
         return dict(zip(kpis, elements, strict=True))
@@ -168,6 +170,7 @@ def shop_setting(uplift: bool) -> Setting:
     return Setting(Module.PERFORMANCE, shop_tenant(1), question, cache(performance))
 
 
+IN_MEMORY = InMemory()
 SETTINGS = {"panel": panel_setting, "campaigns": campaign_setting, "walks": walk_setting, "shops": shop_setting}
 CASES = [
     ("panel", "region"),
@@ -291,3 +294,210 @@ def sort_number(leaf: Any) -> float | None:
         parts = [leaf["total"]] if "total" in leaf else list(leaf.values())
         return next((number for number in map(sort_number, parts) if number is not None), None)
     return leaf if isinstance(leaf, int | float) else None
+
+
+# -- what sites compute in a way of their own --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["acquisition", "returning", "poiSessions"])
+async def test_groups_of_sites_have_the_users_of_each_site(reading: Reading, name: str) -> None:
+    """Compute new users and stays of visitors by region: the union over the sites of the region."""
+    setting = panel_setting(False)
+    question, truth = setting.question, setting.truth
+    async with reading(truth) as reader:
+        elements = await setting.ask(reader, (name,), Level(setting.dimension("region"), ()))
+    rows = [each for each in mark_stays(truth) if question.contains(each.day) and each.stay.zone == "indoor"]
+    pois = {poi.id for poi in truth.pois if poi.active}
+    selected = {site.id for site in select_sites(truth, question)}
+    for region in setting.list_values("region"):
+        sites = {site for site in selected if region in (setting.sites[site] or ("unknown",))}
+        inside = [each for each in rows if each.stay.place in sites]
+        visitors = {each.stay.user for each in inside}
+        newcomers = {each.stay.user for each in inside if each.new_here}
+        at_pois = [each for each in rows if each.stay.place in pois and each.stay.user in visitors]
+        expected = {
+            "acquisition": len(newcomers),
+            "returning": len(visitors - newcomers),
+            "poiSessions": len(at_pois),
+        }
+        assert elements[name]["data"].get(region, {"all": 0})["all"] == expected[name], region
+
+
+# -- two dimensions with options ---------------------------------------------------------------------------------
+
+
+async def test_outer_values_have_an_order_a_limit_and_a_remainder(reading: Reading) -> None:
+    """Show the best home with its two best sites; all other homes become one entry, with its two best sites."""
+    setting = panel_setting(False)
+    options: dict[str, Any] = {"descending": True, "has_remainder": True, "has_options": True, "share": True}
+    homes = Level(setting.dimension("homes"), ("code",), limit=1, **options)
+    sites = Level(setting.dimension("sites"), ("_id",), limit=2, **options)
+    async with reading(setting.truth) as reader:
+        element = (await setting.ask(reader, ("uniqUsers",), homes, sites))["uniqUsers"]
+        by_home = (await setting.ask(reader, ("uniqUsers",), Level(setting.dimension("homes"), ())))["uniqUsers"]
+    users = {code: entry["all"] for code, entry in by_home["data"].items()}
+    best = min(users, key=lambda code: (-users[code], code))
+    assert list(element["data"]) == list(element["outer"]) == [best, REMAINDER]
+    assert element["total"] == len(users)
+    everyone = setting.compute(setting.truth, "uniqUsers", setting.question)["all"]
+    for outer, accepted in ((best, [best]), (REMAINDER, [code for code in users if code != best])):
+        question = setting.narrow(setting.question, "homes", accepted)
+        expected = setting.compute(setting.truth, "uniqUsers", question)["all"]
+        by_site = setting.compute(setting.truth, "uniqUsers", replace(question, scope="sites"))
+        code = None if outer == REMAINDER else outer
+        assert element["outer"][outer] == {
+            "code": code,
+            "all": expected,
+            "share": round(expected / everyone, 4),
+            "total": len(by_site),
+        }
+        entries = element["data"][outer]
+        order = sorted(by_site, key=lambda site: (-by_site[site]["all"], site))
+        assert list(entries) == [*order[:2], *([REMAINDER] if len(order) > 2 else [])]
+        for site in order[:2]:
+            assert entries[site]["_id"] == site
+            assert entries[site]["all"] == by_site[site]["all"]
+            assert entries[site]["share"] == round(by_site[site]["all"] / everyone, 4)
+        if len(order) > 2:
+            rest = setting.compute(setting.truth, "uniqUsers", setting.narrow(question, "sites", order[2:]))
+            assert_same(entries[REMAINDER], rest, outer)
+            assert entries[REMAINDER]["_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("bounds", "accepts"),
+    [
+        (ValueBounds(gt=20), lambda number: number > 20),
+        (ValueBounds(gte=20, lt=60), lambda number: 20 <= number < 60),
+        (ValueBounds(lte=5), lambda number: number <= 5),
+        (ValueBounds(gt=10**6), lambda number: number > 10**6),
+    ],
+)
+async def test_bounds_hold_before_the_limit(
+    reading: Reading, bounds: ValueBounds, accepts: Callable[[float], bool]
+) -> None:
+    setting = panel_setting(False)
+    level = Level(setting.dimension("homes"), (), having=bounds, limit=2, descending=False, has_options=True)
+    async with reading(setting.truth) as reader:
+        element = (await setting.ask(reader, ("posSessions",), level))["posSessions"]
+    by_home = setting.compute(setting.truth, "posSessions", replace(setting.question, scope="homes"))
+    passing = sorted((entry["all"], code) for code, entry in by_home.items() if accepts(entry["all"]))
+    assert [(entry["all"], code) for code, entry in element["data"].items()] == passing[:2]
+    assert element["total"] == len(passing)
+
+
+async def test_a_group_named_others_is_part_of_what_is_not_shown(reading: Reading) -> None:
+    setting = panel_setting(False)
+    names = {
+        site: (REMAINDER,) if number == 0 else (f"g{number}",) for number, site in enumerate(sorted(setting.sites))
+    }
+    dimension = Dimension(Scope.SITES, "sites.type", ValueGroups(names))
+    level = Level(dimension, (), descending=True, limit=1, has_remainder=True, has_options=True)
+    async with reading(setting.truth) as reader:
+        data = (await setting.ask(reader, ("posSessions",), level))["posSessions"]["data"]
+    total = setting.compute(setting.truth, "posSessions", setting.question)["all"]
+    (shown,) = (name for name in data if name != REMAINDER)
+    assert data[shown]["all"] + data[REMAINDER]["all"] == total
+
+
+# -- the parts and the whole -------------------------------------------------------------------------------------
+
+ADDITIVE = [  # dimensions of which each row has one value
+    ("panel", "posSessions", ("homes",)),
+    ("panel", "attendance", ("sites", "homes")),
+    ("panel", "posSessions", ("works", "sites")),
+    ("campaigns", "offlineVisitsLinear", ("campaigns", "sites")),
+    ("campaigns", "prints", ("sites", "levers")),
+    ("campaigns", "cost", ("levers", "sites")),
+    ("walks", "entering", ("sites",)),
+]
+
+
+@given(st.sampled_from(ADDITIVE), st.lists(st.integers(1, 4), min_size=2, max_size=2), st.booleans(), st.booleans())
+@settings(max_examples=60)
+def test_shown_values_and_others_add_up(
+    case: tuple[str, str, tuple[str, ...]], limits: list[int], descending: bool, uplift: bool
+) -> None:
+    """Compare the sum of all entries with the whole, in every bucket, within what rounding of each entry can make."""
+    setting_name, kpi, names = case
+    setting = SETTINGS[setting_name](uplift)
+    levels = [
+        Level(setting.dimension(name), (), descending, limit=limit, has_remainder=True, has_options=True)
+        for name, limit in zip(names, limits, strict=False)
+    ]
+
+    async def ask_both() -> tuple[dict[str, Any], dict[str, Any]]:
+        async with IN_MEMORY.reading(setting.truth) as reader:
+            return await setting.ask(reader, (kpi,), *levels), await setting.ask(reader, (kpi,))
+
+    elements, complete = asyncio.run(ask_both())
+    data = elements[kpi]["data"]
+    entries = list(data.values()) if len(names) == 1 else [each for inner in data.values() for each in inner.values()]
+    whole = complete[kpi]["data"]
+    tolerance = Fraction(len(entries) + 1, 200)
+    assert abs(sum(Fraction(entry["all"]) for entry in entries) - Fraction(whole["all"])) <= tolerance
+    for bucket, leaf in whole["temporals"].items():
+        total = sum(Fraction(entry["temporals"].get(bucket, 0)) for entry in entries)
+        assert abs(total - Fraction(leaf)) <= tolerance
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("module", "kpi", "names", "reason"),
+    [
+        (Module.GEO_MARKETING, "poiSessions", ("sites", "pois"), "not known by"),
+        (Module.GEO_MARKETING, "posAffinity", ("homes", "sites"), "not known by 'sites'"),
+        (Module.GEO_MARKETING, "uniqUsers", ("homes", "zones"), "are the same"),
+        (Module.GEO_MARKETING, "uniqUsers", ("sites", "sites"), "are the same"),
+        (Module.GEO_MARKETING, "uniqUsers", ("pois",), "has no scope 'pois'"),
+        (Module.CONVERSION, "venueRate", ("sites", "campaigns"), "needs data (exposures) that is not known by 'sites'"),
+        (Module.CONVERSION, "comparisonOfflineVisits", ("region", "levers"), "not known by"),
+        (Module.CONVERSION, "globalLeverPerformance", ("sites", "levers"), "not known by 'sites'"),
+        (Module.PRESENCE, "areaMatching", ("sites", "equipments"), "not known by 'equipments'"),
+        (Module.GEO_MARKETING, "uniqUsers", ("sites", "homes"), None),
+        (Module.GEO_MARKETING, "uniqUsers", ("region", "sites"), None),
+        (Module.GEO_MARKETING, "poiSessions", ("pois", "homes"), None),
+        (Module.GEO_MARKETING, "poiSessions", ("region",), None),
+        (Module.CONVERSION, "venueRate", ("levers", "campaigns"), None),
+        (Module.CONVERSION, "venueRate", ("region", "sites"), None),
+        (Module.CONVERSION, "cost", ("sites", "campaigns"), None),
+        (Module.PRESENCE, "uniqUsers", ("sites", "equipments"), None),
+    ],
+)
+def test_what_rows_cannot_tell_apart_has_a_reason(
+    module: Module, kpi: str, names: tuple[str, ...], reason: str | None
+) -> None:
+    region = Dimension(Scope.SITES, "sites.attributes.region", ValueGroups({}))
+    dimensions = [region if name == "region" else Dimension(Scope(name)) for name in names]
+    problem = find_grouping_problem(BY_NAME[module][kpi], dimensions)
+    assert (problem is None) == (reason is None), problem
+    assert reason is None or (problem is not None and reason in problem)
+
+
+def test_items_of_values_cannot_be_grouped() -> None:
+    kpi = BY_NAME[Module.PRESENCE]["areaMatching"]
+    grouped = Dimension(Scope.EQUIPMENTS, "equipments.type", ValueGroups({}))
+    assert "cannot be grouped by 'equipments.type'" in (find_grouping_problem(kpi, [grouped]) or "")
+    assert "has no 'others'" in (find_remainder_problem(kpi, [Dimension(Scope.EQUIPMENTS)]) or "")
+    assert find_remainder_problem(BY_NAME[Module.PRESENCE]["uniqUsers"], [Dimension(Scope.EQUIPMENTS)]) is None
+
+
+@pytest.mark.parametrize(
+    ("module", "kpi", "has_share"),
+    [
+        (Module.GEO_MARKETING, "posSessions", True),
+        (Module.GEO_MARKETING, "uniqUsers", True),
+        (Module.GEO_MARKETING, "acquisition", False),
+        (Module.GEO_MARKETING, "timespent", False),
+        (Module.GEO_MARKETING, "os", False),
+        (Module.GEO_MARKETING, "timespentPerScope", False),
+        (Module.CONVERSION, "offlineVisits", True),
+        (Module.CONVERSION, "cost", True),
+        (Module.CONVERSION, "roi", False),
+        (Module.CONVERSION, "offlineVisitsPerCampaign", False),
+    ],
+)
+def test_shares_are_of_counts_and_amounts(module: Module, kpi: str, has_share: bool) -> None:
+    assert (find_share_problem(BY_NAME[module][kpi]) is None) == has_share
