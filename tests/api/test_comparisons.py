@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from okube_api.auth.repository import Role
 from okube_api.catalogue.kpi import Module
 
 from tests.api.analytics import World, ask, build_body, build_path, load_world
@@ -570,8 +571,9 @@ async def test_all_modules_compare_like_for_like(alpha: World, module: Module) -
 
 async def test_values_of_all_periods_count_towards_the_limit(alpha: World, server: Server) -> None:
     """Fourteen days and `all` are 15 values at most: allowed alone, but not with those of another period."""
-    async with share_store(server, query_values=18) as limited:
-        world = replace(alpha, tenant=replace(alpha.tenant, server=limited))
+    async with share_store(server, query_values=15) as limited:
+        client = limited.client_of(alpha.tenant.users[Role.READER])
+        world = replace(alpha, tenant=replace(alpha.tenant, clients={Role.READER: client}))
         assert (await post(world, {"params": [SESSIONS]})).status_code == 200
         response = await post(world, {"params": [SESSIONS], "compare": {"to": given(SPRING)}})
         assert response.status_code == 422
