@@ -793,9 +793,11 @@ async def test_a_compared_period_has_the_days_of_its_own(labelled: World) -> Non
     assert response.status_code == 200, response.text
     (result,) = response.json()
 
-    def compute(asked: Question) -> Any:
-        dates = frozenset(day for day in asked.days() if day.isoweekday() in (1, 2, 3) and day not in FRENCH_HOLIDAYS)
-        return presence(labelled.truth, "sessions", replace(asked, dates=dates))
+    def compute(compared: Question) -> Any:
+        dates = frozenset(
+            day for day in compared.days() if day.isoweekday() in (1, 2, 3) and day not in FRENCH_HOLIDAYS
+        )
+        return presence(labelled.truth, "sessions", replace(compared, dates=dates))
 
     assert result["data"] == compute(question)
     assert result["comparisons"][0]["data"] == compute(before)
