@@ -181,14 +181,16 @@ def _list_hours(period: Period, zones: tuple[ZoneDays, ...]) -> HourBuckets:
     count = max(zone.hours for zone in zones)
     first_days = zones[0].find_first_hours()
     first_days = np.append(first_days, np.full(count - len(first_days), period.last))
+    labels = tuple(str(hour) for hour in range(count))
+    is_last_cut = all(zone.bounds_ms[-1] - zone.bounds_ms[0] < count * _HOUR_MS for zone in zones)  # half an hour
     return HourBuckets(
         period,
         columns=_SINCE_MIDNIGHT,
         is_one_to_one=False,
-        labels=tuple(str(hour) for hour in range(count)),
+        labels=labels,
         first_days=tuple(first_days.tolist()),
         of_day=(zones[0].bounds_ms[:-1] - zones[0].bounds_ms[0]) // _HOUR_MS,
-        cut=(),
+        cut=labels[-1:] if is_last_cut else (),
         granularity=Granularity.HOUR,
         categories=None,
         zones=zones,

@@ -43,9 +43,16 @@ BUCKETS: dict[str, list[tuple[str, str, bool]]] = {
     "before and after changes": [(*HISTOGRAM, False)],
 }
 """By period: mode, granularity and uplift."""
-GEO_KPIS = tuple(
-    kpi.name for kpi in GEO_MARKETING if has_hours(kpi) and kpi.name not in {"poiSessions", "perPoiSessions"}
-)
+FEW = ("forward in Paris", "back on Lord Howe")
+
+
+def pair_with_periods(*scopes: str) -> list[tuple[str, str]]:
+    """Return pairs of a scope and a period: globals with all periods, the other scopes with few."""
+    return [("globals", period) for period in PERIODS] + [(scope, period) for scope in scopes for period in FEW]
+
+
+LIKE_OTHERS = {"model", "manufacturer", "homeDistanceVisitsPerScope", "workDistanceVisitsPerScope"}
+GEO_KPIS = tuple(kpi.name for kpi in GEO_MARKETING if has_hours(kpi) and kpi.name not in LIKE_OTHERS)
 OF_VISITORS = {"poiSessions", "perPoiSessions"}
 """By sites, these count stays of the visitors of the whole period, which the computation by hour does not know."""
 PRESENCE_KPIS = tuple(kpi.name for kpi in PRESENCE if has_hours(kpi) and kpi.name != "areaMatching")
@@ -64,8 +71,7 @@ CONVERSION_KPIS = (
 )
 
 
-@pytest.mark.parametrize("period", PERIODS)
-@pytest.mark.parametrize("scope", ["globals", "sites"])
+@pytest.mark.parametrize(("scope", "period"), pair_with_periods("sites"))
 async def test_geo_marketing_by_hour(reading: Reading, scope: str, period: str) -> None:
     truth = cached_tenant(1)
     for mode, granularity, uplift in BUCKETS[period]:
@@ -77,8 +83,7 @@ async def test_geo_marketing_by_hour(reading: Reading, scope: str, period: str) 
             assert actual == expect_geo_marketing(truth, kpi, question), (kpi, mode, granularity)
 
 
-@pytest.mark.parametrize("period", PERIODS)
-@pytest.mark.parametrize("scope", ["globals", "sites", "equipments"])
+@pytest.mark.parametrize(("scope", "period"), pair_with_periods("sites", "equipments"))
 async def test_presence_by_hour(reading: Reading, scope: str, period: str) -> None:
     truth = cached_tenant(3)
     equipments = only(*(equipment.id for equipment in truth.equipments[:5]))
@@ -109,8 +114,7 @@ async def test_areas_are_matched_by_the_passages_of_the_hour(reading: Reading) -
         ]
 
 
-@pytest.mark.parametrize("period", PERIODS)
-@pytest.mark.parametrize("scope", ["globals", "sites", "campaigns"])
+@pytest.mark.parametrize(("scope", "period"), pair_with_periods("sites", "campaigns"))
 async def test_conversion_by_hour(reading: Reading, scope: str, period: str) -> None:
     truth = cached_tenant(4)
     for mode, granularity, uplift in BUCKETS[period]:
@@ -121,8 +125,7 @@ async def test_conversion_by_hour(reading: Reading, scope: str, period: str) -> 
             assert actual == expect_conversion(truth, kpi, question), (kpi, mode, granularity)
 
 
-@pytest.mark.parametrize("period", PERIODS)
-@pytest.mark.parametrize("scope", ["globals", "sites", "channels"])
+@pytest.mark.parametrize(("scope", "period"), pair_with_periods("sites", "channels"))
 async def test_performance_by_hour(reading: Reading, scope: str, period: str) -> None:
     truth, kpis = cached_tenant(4), tuple(kpi.name for kpi in PERFORMANCE)
     for mode, granularity, uplift in BUCKETS[period]:
