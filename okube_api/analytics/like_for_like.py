@@ -12,7 +12,7 @@ from okube_api.catalogue.scopes import PlaceRole, Scope
 from okube_api.catalogue.terms import Slice
 from okube_api.engine.calendar import Period
 from okube_api.engine.question import Question
-from okube_api.store.arrays import Ints
+from okube_api.engine.text_columns import encode_texts
 from okube_api.store.conditions import AllOf, AnyOf, Between, OneOf
 from okube_api.store.plans import Aggregate
 from okube_api.store.protocol import Reader
@@ -69,28 +69,25 @@ async def find_closed_sites(
     """Return the sites of the questions that were not open in all of these periods, ascending by id."""
     candidates = sorted({site for question in questions for site in question.places[PlaceRole.SITES]})
     edges = list(dict.fromkeys(edge for period in periods for edge in rule.list_edges(period)))
-    days_by_site = await _read_days(candidates, edges, reader, rule.rows)
+    days_by_site = await _count_days(candidates, edges, reader, rule.rows)
+    least = [min(rule.least_d, edge.last - edge.first + 1) for edge in edges]
+    no_days = [0] * len(edges)
     closed = []
     for site in map(sites.by_id.__getitem__, filter(sites.by_id.__contains__, candidates)):
         if not site.active:
             closed.append(ClosedSite(site, None))
             continue
-        days = days_by_site.get(site.id, _NO_DAYS)
-        for edge in edges:
-            low, high = np.searchsorted(days, (edge.first, edge.last + 1))
-            if high - low < min(rule.least_d, edge.last - edge.first + 1):
-                closed.append(ClosedSite(site, edge))
-                break
+        counts = days_by_site.get(site.id, no_days)
+        edge = next((edge for edge, days, enough in zip(edges, counts, least, strict=True) if days < enough), None)
+        if edge is not None:
+            closed.append(ClosedSite(site, edge))
     return tuple(closed)
 
 
-_NO_DAYS: Ints = np.zeros(0, dtype=np.int64)
-
-
-async def _read_days(
+async def _count_days(
     sites: Sequence[str], edges: Sequence[Period], reader: Reader, rows_of_sites: Slice
-) -> Mapping[str, Ints]:
-    """Return the days within the edges on which each site has rows, ascending."""
+) -> Mapping[str, Sequence[int]]:
+    """Return on how many days of each edge a site has rows, for sites with rows."""
     assert rows_of_sites.place is not None
     if not sites or not edges:
         return {}
@@ -103,12 +100,12 @@ async def _read_days(
         )
     )
     rows = await reader.aggregate(Aggregate(_find_daily_table(rows_of_sites, column), where, (column, "day")))
+    codes, texts = encode_texts(rows[column])
     days = rows["day"].to_numpy()
-    order = np.argsort(days, kind="stable")
-    by_site: dict[str, list[int]] = {}
-    for site, day in zip(rows[column].take(order).to_pylist(), days[order].tolist(), strict=True):
-        by_site.setdefault(site, []).append(day)
-    return {site: np.array(values, dtype=np.int64) for site, values in by_site.items()}
+    counts = [
+        np.bincount(codes[(days >= edge.first) & (days <= edge.last)], minlength=len(texts)).tolist() for edge in edges
+    ]
+    return {site: site_counts for site, site_counts in zip(texts, zip(*counts, strict=True), strict=True) if site}
 
 
 def _find_daily_table(rows: Slice, place_column: str) -> Table:
