@@ -10,8 +10,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +32,7 @@ _CLIENTS = 16
 _MOST_QUESTIONS_A_SECOND = 1500
 _COLLECTORS = 20
 _RATE = 20_000
-_BATCH_SIZES = (1, 10, 500)
+BATCH_SIZES = (1, 10, 500)
 _WARMING_S = 2.0
 """How long after a restart the first question comes: columns are loaded in the background."""
 _QUICK_COLD = ("A1", "A2", "B1", "C1")
@@ -143,7 +144,7 @@ def time_small_batches(folder: Path, run: LiveRun) -> dict[str, Any]:
     with run_local_server(folder) as server:
         client = _open_client(server)
         for key, medians in times_ms.items():
-            for count in _BATCH_SIZES:
+            for count in BATCH_SIZES:
                 bodies = [b"\n".join(next(stays) for _ in range(count)) for _ in range(run.rounds + 1)]
                 times = [_time_ms(client.send_events, key, "stays", body) for body in bodies]
                 medians[str(count)] = statistics.median(times[1:])
@@ -278,13 +279,20 @@ LIVE_WORKLOADS: Mapping[str, Callable[[Path, LiveRun], dict[str, Any]]] = {
 """Workloads of a server in a process of its own, by name, in the order in which they run."""
 
 
-def run_live(names: Sequence[str], run: LiveRun) -> dict[str, Any]:
+@contextmanager
+def copy_store(store: Path) -> Iterator[Path]:
+    """Yield a folder with a copy of an embedded store, `okube.duckdb`, and of its key; remove the folder at the end."""
+    with TemporaryDirectory(dir=store.parent) as folder:
+        shutil.copy(store, Path(folder) / "okube.duckdb")
+        shutil.copy(store.with_name("secret.key"), folder)
+        yield Path(folder)
+
+
+def run_live(names: Collection[str], run: LiveRun) -> dict[str, Any]:
     """Run the workloads of these names, each on a copy of the store."""
     results = {}
     for name, measure in LIVE_WORKLOADS.items():
         if name in names:
-            with TemporaryDirectory(dir=run.store.parent) as folder:
-                shutil.copy(run.store, Path(folder) / "okube.duckdb")
-                shutil.copy(run.store.with_name("secret.key"), folder)
-                results[name] = measure(Path(folder), run)
+            with copy_store(run.store) as folder:
+                results[name] = measure(folder, run)
     return results

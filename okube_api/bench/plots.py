@@ -1,9 +1,12 @@
 """Draws the results of the benchmarks as SVG; Matplotlib comes from the extra `bench`."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from okube_api.bench.runner import AGAIN, FLOOR_BYTES, IN_PROCESS, OVER_HTTP, BenchmarkResults
+from okube_api.bench.mongo import PIPELINE, PIPELINE_WORKLOAD
+from okube_api.bench.runner import AGAIN, FLOOR_BYTES, BenchmarkResults
+from okube_api.bench.turns import IN_PROCESS, OVER_HTTP
 
 _UNPLOTTED = (AGAIN, FLOOR_BYTES, IN_PROCESS)
 _WIDTH = 0.8  # of all bars of a group
@@ -25,6 +28,20 @@ def draw_plots(results: BenchmarkResults, path: Path) -> list[Path]:
     if latencies:
         written.append(path.with_name(f"{path.stem}-clients.svg"))
         _draw_bars(latencies, f"16 clients, all questions different, at scale {results.scale:g}", "ms", written[-1])
+    if results.mongo is not None:
+        written.append(path.with_name(f"{path.stem}-mongo.svg"))
+        stores = {
+            workload: {store: times[OVER_HTTP] for store, times in each.items()}
+            for workload, each in results.mongo.times_ms.items()
+        }
+        stores[PIPELINE_WORKLOAD][PIPELINE] = results.mongo.pipeline_ms
+        _draw_bars(stores, f"Median times over HTTP on both stores at scale {results.scale:g}", "ms", written[-1])
+    if results.growth is not None:
+        written.append(path.with_name(f"{path.stem}-growth.svg"))
+        lines = {
+            name: [(point.rows, point.http_ms) for point in points] for name, points in results.growth.points.items()
+        }
+        _draw_lines(lines, "Time of an answer by number of raw rows", ("raw rows", "ms"), written[-1])
     return written
 
 
@@ -56,4 +73,23 @@ def _draw_bars(groups: dict[str, dict[str, float]], title: str, unit: str, path:
     axes.set_ylabel(unit)
     axes.set_title(title)
     axes.legend(fontsize="small")
+    figure.savefig(path)
+
+
+def _draw_lines(
+    lines: Mapping[str, Sequence[tuple[float, float]]], title: str, labels: tuple[str, str], path: Path
+) -> None:
+    """Write a plot of a line for each entry, on two logarithmic axes with these labels."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes: Any = figure.subplots()
+    for name, points in lines.items():
+        axes.plot(*zip(*points, strict=True), marker="o", label=name)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+    axes.set_title(title)
+    axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(path)

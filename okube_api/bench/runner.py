@@ -3,7 +3,8 @@
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -19,11 +20,14 @@ from okube_api.analytics.scope import QuestionScope
 from okube_api.bench.bulk import BULK_WORKLOADS, BulkResults, run_bulk
 from okube_api.bench.competitors import Competitor, load_competitors
 from okube_api.bench.fact_export import export_facts
-from okube_api.bench.live import LIVE_WORKLOADS, LiveRun, run_live
+from okube_api.bench.growth import Growth, run_growth, store_path
+from okube_api.bench.live import LIVE_WORKLOADS, LiveRun, copy_store, run_live
+from okube_api.bench.mongo import MongoResults, MongoRun, run_mongo
+from okube_api.bench.mongo_database import BenchDatabase
 from okube_api.bench.numbers import RESULT_TABLES, check_equal, read_answer, read_rows
 from okube_api.bench.semantic_layers import load_semantic_layers
 from okube_api.bench.server import FLOOR, BenchClient, BenchServer
-from okube_api.bench.turns import Side, measure_in_turn, time_call
+from okube_api.bench.turns import IN_PROCESS, OVER_HTTP, Side, measure_in_turn, time_call
 from okube_api.bench.workloads import FIVE_CAMPAIGNS, WORKLOADS, Workload
 from okube_api.bench.world import Echo, Size, create_small_applications, get_or_create_application
 from okube_api.campaigns.repository import CAMPAIGNS
@@ -34,15 +38,19 @@ from okube_api.store.conditions import equal
 
 CLIENTS, LOAD_S = 64, 3.0
 _LOADED = ("A1", "A2")
+MONGO_WORKLOAD, GROWTH_WORKLOAD = "mongo", "growth"
 ALL_WORKLOADS = (
     *(workload.name for workload in WORKLOADS),
     *LIVE_WORKLOADS,
+    MONGO_WORKLOAD,
     *sorted(BULK_WORKLOADS),
+    GROWTH_WORKLOAD,
 )
 """The names of all workloads, in the order in which they run."""
 _PACKAGES = ("duckdb", "polars", "chdb")
 _PROCESS_MEMORY_MB = 64 * 1024
-OVER_HTTP, IN_PROCESS, AGAIN, FLOOR_BYTES = OKUBE_SIDES = "over HTTP", "in process", "asked again", "floor"
+AGAIN, FLOOR_BYTES = "asked again", "floor"
+OKUBE_SIDES = (OVER_HTTP, IN_PROCESS, AGAIN, FLOOR_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,8 @@ class BenchmarkResults:
     equal_numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     live: dict[str, Any] = field(default_factory=dict)
     crowds: list[LoadResult] = field(default_factory=list)
+    mongo: MongoResults | None = None
+    growth: Growth | None = None
     bulk: BulkResults | None = None
 
     def ratio(self, workload: Workload) -> float | None:
@@ -95,34 +105,73 @@ class BenchmarkResults:
         return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2)
 
 
-def run_benchmarks(
-    folder: Path, scale: float, rounds: int, names: Sequence[str], *, seconds: float, echo: Echo
-) -> BenchmarkResults:
-    """Generate the data in `folder` unless it is there, and run the workloads of these names.
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What to run.
 
+    folder: has the data, which are generated unless they are there.
+    names: those of the workloads.
+    rounds: number of times that each system answers each question.
     seconds: how long clients and collectors send.
-    Raise NumbersDiffer when a competitor returns another number than okube.
+    growth_scales: scales of the workload `growth`, in ascending order.
+    mongo_url: server of the workload `mongo`, and perhaps a database on it that does not exist.
+    keep_database: whether that database is left there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+
+    folder: Path
+    scale: float
+    names: Collection[str]
+    rounds: int
+    seconds: float
+    growth_scales: Sequence[float]
+    mongo_url: str | None = None
+    keep_database: bool = False
+
+
+def run_benchmarks(options: RunOptions, echo: Echo) -> BenchmarkResults:
+    """Generate the data unless they are there, and run the workloads.
+
+    Raise NumbersDiffer when a competitor returns another number than okube, and DatabaseRefused when the database of
+    `mongo_url` cannot be created.
+    """
+    options.folder.mkdir(parents=True, exist_ok=True)
     configure_logging("error")
-    store = folder / f"bench-{scale:g}.duckdb"
-    results = BenchmarkResults(_describe_machine(), scale)
+    results = BenchmarkResults(_describe_machine(), options.scale)
     # The memory limit of a server alone would stop questions: this process holds the rows of the competitors, too.
-    settings = Settings(
-        store_url=f"duckdb:{store}", rate_limit=None, log_level="error", process_memory_mb=_PROCESS_MEMORY_MB
-    )
-    with BenchServer(settings) as server:
+    settings = Settings(rate_limit=None, log_level="error", process_memory_mb=_PROCESS_MEMORY_MB)
+    with ExitStack() as stack:
+        database = None
+        if MONGO_WORKLOAD in options.names and options.mongo_url is not None:
+            database = stack.enter_context(BenchDatabase(options.mongo_url, keep=options.keep_database))
+            echo(f"mongo: the database of this run is {database.name}")
+        if set(options.names) != {GROWTH_WORKLOAD}:
+            _run_at_scale(results, options, settings, database, echo)
+    if GROWTH_WORKLOAD in options.names:
+        results.growth = run_growth(options.folder, options.growth_scales, settings, options.rounds, echo)
+    return results
+
+
+def _run_at_scale(
+    results: BenchmarkResults, options: RunOptions, settings: Settings, database: BenchDatabase | None, echo: Echo
+) -> None:
+    """Run all workloads but `growth`."""
+    folder, names, size = options.folder, options.names, Size(options.scale)
+    store = store_path(folder, options.scale)
+    with BenchServer(settings.model_copy(update={"store_url": f"duckdb:{store}"})) as server:
         services = server.services
-        application = server.run(get_or_create_application(services, folder, Size(scale), echo))
+        application = server.run(get_or_create_application(services, folder, size, echo))
         if "request" in names:
-            server.run(create_small_applications(services, folder, Size(scale), echo))
+            server.run(create_small_applications(services, folder, size, echo))
         questions = [workload for workload in WORKLOADS if workload.name in names]
         if questions:
-            _compare(results, server, application, folder / f"facts-{scale:g}", questions, rounds=rounds, echo=echo)
-    results.live.update(run_live(names, LiveRun(store, seconds, rounds, echo)))
+            facts = folder / f"facts-{options.scale:g}"
+            _compare(results, server, application, facts, questions, rounds=options.rounds, echo=echo)
+    results.live.update(run_live(names, LiveRun(store, options.seconds, options.rounds, echo)))
+    if database is not None:
+        with copy_store(store) as copy:
+            results.mongo = run_mongo(MongoRun(database, copy, settings, size, options.rounds, options.seconds, echo))
     if BULK_WORKLOADS & set(names):
-        results.bulk = run_bulk(folder, scale, names, echo)
-    return results
+        results.bulk = run_bulk(folder, options.scale, names, echo)
 
 
 def _compare(
@@ -146,7 +195,7 @@ def _compare(
     results.machine["competitors"] = [competitor.name for competitor in competitors]
     try:
         client = server.log_in(application.id)
-        scope = QuestionScope(application, server.run(services.studies.get(application.id, "all")))
+        scope = server.build_scope(application)
         for workload in questions:
             able = _check_numbers(results, client, competitors, workload)
             times = measure_in_turn(_build_sides(server, client, able, workload, scope), rounds)
@@ -185,17 +234,11 @@ def _build_sides(
     workload: Workload,
     scope: QuestionScope,
 ) -> dict[str, Side]:
-    def over_http() -> float:
-        server.clear_answer_cache()
-        return time_call(lambda: client.post(workload.path, workload.body))
-
-    def in_process() -> float:
-        return server.run(server.ask(workload, scope))[0]
-
+    uncached = server.build_sides(client, workload, scope)
     server.set_floor(client.post(workload.path, workload.body))
     return {
-        OVER_HTTP: over_http,
-        IN_PROCESS: in_process,
+        OVER_HTTP: uncached[OVER_HTTP],
+        IN_PROCESS: uncached[IN_PROCESS],
         **{competitor.name: partial(_time_competitor, competitor, workload.name) for competitor in competitors},
         AGAIN: lambda: time_call(lambda: client.post(workload.path, workload.body)),
         FLOOR_BYTES: lambda: time_call(lambda: client.post(FLOOR, workload.body)),

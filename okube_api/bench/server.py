@@ -20,8 +20,10 @@ from okube_api.api.container import Services
 from okube_api.app import create_app
 from okube_api.auth.passwords import hash_password
 from okube_api.auth.repository import Role, User
+from okube_api.bench.turns import IN_PROCESS, OVER_HTTP, PROCESSOR, Side, time_call, time_processor
 from okube_api.bench.workloads import Workload
 from okube_api.http.listener import listen, new_event_loop
+from okube_api.kit.application import Application
 from okube_api.settings import Settings
 
 T = TypeVar("T")
@@ -75,11 +77,13 @@ class BenchServer:
 
         async def token() -> str:
             sessions = self.services.sessions
-            roles = {application: Role.EDITOR if editor else Role.READER}
+            role = Role.EDITOR if editor else Role.READER
             user = await sessions.users.find_by_login(_LOGIN)
             if user is None:
                 password = hash_password(_PASSWORD)
-                user = await sessions.users.create(_LOGIN, password, platform_admin=False, roles=roles)
+                user = await sessions.users.create(_LOGIN, password, platform_admin=False, roles={application: role})
+            else:
+                user = await sessions.users.set_role(user, application, role)
             return sessions.issue(User.from_document(user))[1]
 
         self._token = self.run(token())
@@ -98,6 +102,23 @@ class BenchServer:
         started = time.perf_counter()
         answer = await self.services.analytics.answer(query, scope, options)
         return time.perf_counter() - started, answer.content.content
+
+    def build_scope(self, application: Application) -> QuestionScope:
+        """Return the scope of questions about all sites of an application."""
+        return QuestionScope(application, self.run(self.services.studies.get(application.id, "all")))
+
+    def build_sides(self, client: "BenchClient", workload: Workload, scope: QuestionScope) -> dict[str, Side]:
+        """Return how to time a question that is not in the answer cache: `OVER_HTTP`, `IN_PROCESS`, `PROCESSOR`."""
+
+        def over_http() -> float:
+            self.clear_answer_cache()
+            return time_call(lambda: client.post(workload.path, workload.body))
+
+        return {
+            OVER_HTTP: over_http,
+            IN_PROCESS: lambda: self.run(self.ask(workload, scope))[0],
+            PROCESSOR: lambda: time_processor(lambda: self.run(self.ask(workload, scope))),
+        }
 
     def clear_answer_cache(self) -> None:
         """Empty the answer cache, so that the next question is computed."""

@@ -8,6 +8,8 @@ from typing import TypeVar
 Key = TypeVar("Key")
 Side = Callable[[], float]
 """Asks once and returns the seconds."""
+OVER_HTTP, IN_PROCESS, PROCESSOR = "over HTTP", "in process", "processor time"
+"""Ways to time a question that is not in the answer cache; the last one is the processor time in process."""
 
 
 def time_call(ask: Callable[[], object]) -> float:

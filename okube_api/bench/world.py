@@ -30,6 +30,7 @@ SITES, USERS, EQUIPMENTS_PER_SITE, CAMPAIGNS, LEVERS = 500, 1_500_000, 4, 60, 6
 REGIONS = 13
 CAMPAIGN_COST = 10_000.0
 _BLOCK_ROWS = 1_000_000
+_STALE_POLL_S = 0.2
 _TOUCH_KINDS = ("print", "click", "opening", "control")
 
 Echo = Callable[[str], None]
@@ -61,6 +62,11 @@ async def create_small_applications(services: Services, folder: Path, size: Size
     """Create an application with a tenth of the stays, and one without events, unless they exist already."""
     stays = {"stays": max(size.events["stays"] // 10, 1000)}
     await _get_or_create(services, folder, SMALL_KEY, stays, echo)
+    await create_empty_application(services, folder, echo)
+
+
+async def create_empty_application(services: Services, folder: Path, echo: Echo) -> None:
+    """Create an application without events unless it exists already."""
     await _get_or_create(services, folder, EMPTY_KEY, {}, echo)
 
 
@@ -68,21 +74,45 @@ async def _get_or_create(
     services: Services, folder: Path, key: str, events: Mapping[str, int], echo: Echo
 ) -> Application:
     try:
-        return Application.from_document(await services.applications.get_by_name(key))
+        application = Application.from_document(await services.applications.get_by_name(key))
     except NotFound:
-        pass
-    document = await services.applications.create({"key": key, "name": "Benchmark", "timezone": "Europe/Paris"})
-    application = Application.from_document(document)
-    await create_documents(services, application)
+        document = await services.applications.create({"key": key, "name": "Benchmark", "timezone": "Europe/Paris"})
+        application = Application.from_document(document)
+        await create_documents(services, application)
+        await load_events(services, application, folder, events, echo)
+    else:
+        await _await_rebuild(services, application, echo)
+    return application
+
+
+async def _await_rebuild(services: Services, application: Application, echo: Echo) -> None:
+    """Rebuild facts that an earlier version of the server has derived, and wait for the end."""
+    await services.invalidation.request_upgrade()
+    if await services.invalidation.is_stale(application.id):
+        echo("rebuilding facts of an earlier version")
+    while await services.invalidation.is_stale(application.id):
+        await services.invalidation.resume()
+        await asyncio.sleep(_STALE_POLL_S)  # another task of the server may be at work
+
+
+async def load_events(
+    services: Services, application: Application, folder: Path, events: Mapping[str, int], echo: Echo
+) -> dict[str, float]:
+    """Ingest numbers of generated events by kind, always the same ones; return how many a second by kind.
+
+    folder: where their files are until they are ingested.
+    """
+    rates = {}
     for kind, count in events.items():
         path = folder / f"{kind}.parquet"
         await asyncio.to_thread(write_events, kind, count, path)
         started = time.perf_counter()
         await services.ingest.ingest_file(application, kind, path)
         took_s = time.perf_counter() - started
-        echo(f"{kind}: {count:,} ingested in {took_s:.1f} s, {count / took_s:,.0f} per second")
+        rates[kind] = count / took_s
+        echo(f"{kind}: {count:,} ingested in {took_s:.1f} s, {rates[kind]:,.0f} per second")
         path.unlink()
-    return application
+    return rates
 
 
 def coordinates(site: Any) -> tuple[Any, Any]:

@@ -221,6 +221,20 @@ def bench(  # noqa: PLR0917 - options of a command line
     rounds: Annotated[int, typer.Option(min=1, help="Number of times that each system answers each question.")] = 7,
     works: Annotated[str, typer.Option(help="Workloads to run, such as A1,B2,J; all by default.")] = "",
     seconds: Annotated[float, typer.Option(min=0.5, help="How long clients and collectors send.")] = 30,
+    scales: Annotated[
+        str, typer.Option(help="Scales of the workload growth, which asks the same questions at each of them.")
+    ] = "0.01,0.1",
+    mongo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="MongoDB server of the workload mongo, such as mongodb://localhost:27017/. The data are loaded into a "
+            "new database, which is dropped at the end; the URL may name it.",
+        ),
+    ] = None,
+    keep_database: Annotated[
+        bool, typer.Option("--keep-database", help="Do not drop the database of the workload mongo.")
+    ] = False,
     results: Annotated[
         Path | None,
         typer.Option(dir_okay=False, help="JSON file for the results; tables are written next to it as .md."),
@@ -229,15 +243,21 @@ def bench(  # noqa: PLR0917 - options of a command line
 ) -> None:
     """Time the server, and compare it with DuckDB, chDB, Polars and semantic layers on the same data.
 
-    All of them must return the same numbers: the first one that differs ends the command with status 1.
+    All of them must return the same numbers: the first one that differs ends the command with status 1. With --mongo, the
+    server also runs on MongoDB, where it must return the same bytes as on the embedded store.
 
     The extra `bench` of the package installs the competitors (in a checkout: .venv/bin/pip install -e '.[bench]');
     those that are not installed are skipped. Semantic layers need `make semantic-layers`. docs/performance.md says what
     the workloads are. Tables are printed unless --results names a file.
     """
+    from okube_api.bench.runner import RunOptions
     from okube_api.cli.bench import bench as run
+    from okube_api.cli.bench import parse_scales
 
-    run(folder, scale=scale, rounds=rounds, works=works, seconds=seconds, results=results, plots=plots)
+    options = RunOptions(
+        folder, scale, (), rounds, seconds, parse_scales(scales), mongo_url=mongo, keep_database=keep_database
+    )
+    run(options, works, results, plots=plots)
 
 
 def check() -> None:

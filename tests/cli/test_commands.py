@@ -76,6 +76,12 @@ def test_openapi_prints_the_document() -> None:
         (("user", "add", "a@b.example", "--platform-admin"), "", "--password-stdin"),
         (("user", "add", "a@b.example", "--application", "x", "--password-stdin"), f"{PASSWORD}\n", "No application"),
         (("serve", "--workers", "2"), "", "MongoDB"),
+        (("bench", "--works", "A9"), "", "Unknown workload 'A9'"),
+        (("bench", "--works", "mongo"), "", "needs --mongo with the URL"),
+        (("bench", "--works", "A1", "--mongo", "mongodb://host/"), "", "--mongo needs the workload mongo"),
+        (("bench", "--works", "mongo", "--mongo", "duckdb:file"), "", "not a URL of MongoDB"),
+        (("bench", "--scales", "0.1"), "", "--scales needs at least two numbers"),
+        (("bench", "--scales", "0.1,often"), "", "--scales needs at least two numbers"),
     ],
 )
 def test_expected_errors_print_one_sentence(arguments: tuple[str, ...], text: str, message: str) -> None:
