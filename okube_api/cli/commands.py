@@ -243,8 +243,8 @@ def bench(  # noqa: PLR0917 - options of a command line
 ) -> None:
     """Time the server, and compare it with DuckDB, chDB, Polars and semantic layers on the same data.
 
-    All of them must return the same numbers: the first one that differs ends the command with status 1. With --mongo, the
-    server also runs on MongoDB, where it must return the same bytes as on the embedded store.
+    All of them must return the same numbers: the first one that differs ends the command with status 1. With --mongo,
+    the server also runs on MongoDB, where it must return the same bytes as on the embedded store.
 
     The extra `bench` of the package installs the competitors (in a checkout: .venv/bin/pip install -e '.[bench]');
     those that are not installed are skipped. Semantic layers need `make semantic-layers`. docs/performance.md says what
