@@ -433,10 +433,10 @@ def test_shown_values_and_others_add_up(
     elements, complete = asyncio.run(ask_both())
     data = elements[kpi]["data"]
     entries = list(data.values()) if len(names) == 1 else [each for inner in data.values() for each in inner.values()]
-    whole = complete[kpi]["data"]
+    everything = complete[kpi]["data"]
     tolerance = Fraction(len(entries) + 1, 200)
-    assert abs(sum(Fraction(entry["all"]) for entry in entries) - Fraction(whole["all"])) <= tolerance
-    for bucket, leaf in whole["temporals"].items():
+    assert abs(sum(Fraction(entry["all"]) for entry in entries) - Fraction(everything["all"])) <= tolerance
+    for bucket, leaf in everything["temporals"].items():
         total = sum(Fraction(entry["temporals"].get(bucket, 0)) for entry in entries)
         assert abs(total - Fraction(leaf)) <= tolerance
 
