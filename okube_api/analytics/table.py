@@ -14,7 +14,7 @@ from okube_api.analytics.answer_block import AnswerBlock, OuterRows
 from okube_api.analytics.element_comparisons import ElementComparison
 from okube_api.catalogue.buckets import to_date
 from okube_api.engine.kpi_results import KpiResult
-from okube_api.engine.question import Question
+from okube_api.engine.question import Level, Question
 from okube_api.kit.booleans import format_boolean
 from okube_api.store.values import Json
 from okube_api.tables.cells import format_text
@@ -75,7 +75,7 @@ def flatten_elements(question: Question, elements: Iterable[AnswerElement], area
     for element in elements:
         bucket_cells = _format_buckets(element.kpi_result, question)
         for block in element.blocks:
-            yield _flatten_block(block, element.head, bucket_cells, question, areas)
+            yield _flatten_block(block, element, element.head, bucket_cells, question, areas)
 
 
 def flatten_comparison(
@@ -95,7 +95,7 @@ def flatten_comparison(
     compared_days = [*map(comparison.first_days.get, labels), first_day]
     starts = [None if day is None else to_date(day).isoformat() for day in compared_days]
     for block in element.blocks:
-        lines = _flatten_block(block, head, bucket_cells, question, areas)
+        lines = _flatten_block(block, element, head, bucket_cells, question, areas)
         lines.leaves[:] = [
             _join_leaves(leaf, requested.name, starts[bucket])
             for leaf, bucket in zip(lines.leaves, lines.buckets, strict=True)
@@ -123,14 +123,22 @@ def _format_buckets(kpi_result: KpiResult, question: Question) -> list[str]:
 
 
 def _flatten_block(
-    block: AnswerBlock, head: Mapping[str, Any], bucket_cells: list[str], question: Question, areas: AreaNames
+    block: AnswerBlock,
+    element: AnswerElement,
+    head: Mapping[str, Any],
+    bucket_cells: list[str],
+    question: Question,
+    areas: AreaNames,
 ) -> TableLines:
     shared = [head[name] for name in FIRST_COLUMNS[:4]]
-    row_cells = []
-    for identifier in [None] if block.identifiers is None else block.identifiers:
-        label = None if identifier is None else question.labels.get(identifier)
-        key, name = (None, areas.get(identifier or "")) if label is None else (label.key, label.name)
-        row_cells.append(_format_cells((*shared, identifier, key, None if identifier is None else name)))
+    levels = element.kpi_result.scope_request.levels
+    if block.identifiers is None:
+        row_cells = [_format_cells((*shared, None, None, None))]
+    else:
+        row_cells = [
+            _format_cells((*shared, identifier, *_find_key_and_name(levels[-1], identifier, question, areas)))
+            for identifier in block.identifiers
+        ]
     whole_period = len(bucket_cells) - 1
     rows, buckets, leaves = [], [], []
     temporals = block.temporals
@@ -149,7 +157,9 @@ def _flatten_block(
     lines = TableLines(row_cells, bucket_cells, rows, buckets, leaves)
     if block.outer is None and block.shares is None:
         return lines
-    outer = [{}] * len(row_cells) if block.outer is None else _list_outer_columns(block.outer, question, areas)
+    outer = (
+        [{}] * len(row_cells) if block.outer is None else _list_outer_columns(levels[0], block.outer, question, areas)
+    )
     shares = [{}] * len(row_cells) if block.shares is None else [{"share": share} for share in block.shares]
     more = [
         {**(shares[row] if bucket == whole_period else {}), **outer[row]}
@@ -158,13 +168,26 @@ def _flatten_block(
     return replace(lines, more=more)
 
 
-def _list_outer_columns(outer: OuterRows, question: Question, areas: AreaNames) -> list[Json]:
+def _find_key_and_name(
+    level: Level, identifier: str, question: Question, areas: AreaNames
+) -> tuple[str | None, str | None]:
+    """Return the key and the name of a scope value; None for what it does not have, as groups do not.
+
+    A group can be called like a resource: the tag `online`, like the channel.
+    """
+    if level.dimension.groups is not None:
+        return None, None
+    if (label := question.labels.get(identifier)) is not None:
+        return label.key, label.name
+    return None, areas.get(identifier)
+
+
+def _list_outer_columns(level: Level, outer: OuterRows, question: Question, areas: AreaNames) -> list[Json]:
     """Return the columns of the outer value of each row."""
     columns: dict[str, Json] = {}
     for value in outer.values:
         if value not in columns:
-            label = question.labels.get(value)
-            key, name = (None, areas.get(value)) if label is None else (label.key, label.name)
+            key, name = _find_key_and_name(level, value, question, areas)
             columns[value] = {"outer_id": value, "outer_key": key, "outer_name": name}
     return [columns[value] for value in outer.values]
 

@@ -1,5 +1,6 @@
 """Store performance over HTTP: answers on each store equal those computed by hand from the truth."""
 
+import csv
 from collections.abc import Callable
 from datetime import date
 from random import Random
@@ -105,6 +106,30 @@ async def test_answers_as_csv(alpha: World) -> None:
     lines = response.text.splitlines()
     assert [line.split(",")[:3] for line in lines[1:]] == [
         ["purchases", "histogram", scope] for scope in ("globals", "channels", "channels")
+    ]
+
+
+async def test_groups_do_not_have_names_of_resources_in_csv(tenant: Tenant) -> None:
+    """A tag can be called like a channel."""
+    site = await tenant.create("sites", online=True, tags=["online"], key="shop", name="The shop")
+    content = f"user,site,at\nanne,{site['_id']},2024-03-05T09:00:00Z"
+    headers = {"Content-Type": "text/csv"}
+    answer = await tenant.editor.post(f"{tenant.url}/ingest/visits", content=content, headers=headers)
+    assert answer.json()["accepted"] == 1
+    groupings = (["sites.tags"], ["channels"], ["sites.tags", "sites"])
+    params = [{"kpi": "visits", "globals": False, "temporals": False, "by": by} for by in groupings]
+    response = await tenant.reader.post(
+        f"{tenant.url}/performance/analytics",
+        params={"from": "2024-03-05", "to": "2024-03-05"},
+        json={"params": params},
+        headers={"Accept": "text/csv"},
+    )
+    names = ("_id", "key", "name", "outer_id", "outer_key", "outer_name")
+    lines = [tuple(line[name] for name in names) for line in csv.DictReader(response.text.splitlines())]
+    assert lines == [
+        ("online", "", "", "", "", ""),
+        ("online", "online", "online", "", "", ""),
+        (site["_id"], "shop", "The shop", "online", "", ""),
     ]
 
 
