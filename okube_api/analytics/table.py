@@ -75,7 +75,7 @@ def flatten_elements(question: Question, elements: Iterable[AnswerElement], area
     for element in elements:
         bucket_cells = _format_buckets(element.kpi_result, question)
         for block in element.blocks:
-            yield _flatten_block(block, element, element.head, bucket_cells, question, areas)
+            yield _flatten_block(block, element, element.head, bucket_cells, question=question, areas=areas)
 
 
 def flatten_comparison(
@@ -85,7 +85,7 @@ def flatten_comparison(
 
     Objects have a column for each field: of the compared value and of the change with a dotted name.
     """
-    (element,) = build_elements(question, [comparison.lines])
+    element = replace(next(build_elements(question, [comparison.lines])), head=dict(head))
     buckets, requested = comparison.lines.buckets, comparison.requested
     labels = () if buckets is None else buckets.labels
     own_days = () if buckets is None else buckets.first_days
@@ -95,7 +95,7 @@ def flatten_comparison(
     compared_days = [*map(comparison.first_days.get, labels), first_day]
     starts = [None if day is None else to_date(day).isoformat() for day in compared_days]
     for block in element.blocks:
-        lines = _flatten_block(block, element, head, bucket_cells, question, areas)
+        lines = _flatten_block(block, element, head, bucket_cells, question=question, areas=areas)
         lines.leaves[:] = [
             _join_leaves(leaf, requested.name, starts[bucket])
             for leaf, bucket in zip(lines.leaves, lines.buckets, strict=True)
@@ -127,6 +127,7 @@ def _flatten_block(
     element: AnswerElement,
     head: Mapping[str, Any],
     bucket_cells: list[str],
+    *,
     question: Question,
     areas: AreaNames,
 ) -> TableLines:

@@ -34,6 +34,7 @@ class Evaluator:
         question: Question,
         dimensions: tuple[Dimension, ...],
         buckets: Buckets | None,
+        *,
         most_cells: int | None = None,
         shown: Mapping[str, Collection[str]] | None = None,
     ) -> None:
