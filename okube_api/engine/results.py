@@ -13,7 +13,7 @@ import numpy as np
 from okube_api.engine.grid import Grid, round_quotients
 from okube_api.engine.question import Label
 from okube_api.store.arrays import Ints
-from okube_api.store.exact_integers import Numerators, add, multiply, sum_all
+from okube_api.store.exact_integers import SAFE, Numerators, add, find_magnitude, multiply, sum_all
 from okube_api.threads import check_stopped
 
 AMOUNT_DIGITS = 2
@@ -211,6 +211,8 @@ class BandResults:
         evenly spread within the band: start + width * (count / 2 - before) / in_band, here over 2 * in_band.
         """
         count = add(*bands)
+        if count.dtype != object and 4 * find_magnitude(count) * max(self.edges[-1], 1) < SAFE:
+            return self._find_small_medians(np.stack(bands), count)
         numerators, denominators = np.zeros(len(count), dtype=np.int64), np.zeros(len(count), dtype=np.int64)
         before = np.zeros(len(count), dtype=np.int64)
         done = count == 0
@@ -224,6 +226,17 @@ class BandResults:
                 denominators = np.where(reached, multiply(in_band, 2), denominators)
             done, before = done | reached, add(before, in_band)
         return numerators, denominators
+
+    def _find_small_medians(self, bands: Ints, count: Ints) -> tuple[Ints, Ints]:
+        """Return the same as `find_medians` where no product exceeds 64 bits; `bands` has a row for each band."""
+        running = np.cumsum(bands, axis=0)
+        band, cells = np.argmax(2 * running >= count, axis=0), np.arange(len(count))
+        in_band = bands[band, cells]
+        before = running[band, cells] - in_band
+        starts = np.array(self.edges, dtype=np.int64)
+        widths = np.append(np.diff(starts), 0)
+        numerators = 2 * in_band * starts[band] + (count - 2 * before) * widths[band]
+        return numerators, np.where(band + 1 < len(self.edges), 2 * in_band, 0)
 
 
 @dataclass(frozen=True, slots=True)
