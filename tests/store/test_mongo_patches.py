@@ -72,6 +72,24 @@ async def test_a_patch_writes_its_own_rows_only(open_store: OpenStore, stored: A
     assert await read_dwells(store) == [*range(3), *range(5, 100), 104, 105, 106]
 
 
+@pytest.mark.parametrize("lookups", [0, 2000])
+async def test_a_patch_leaves_other_parts_and_generations_as_they_are(
+    open_store: OpenStore, stored: Any, monkeypatch: pytest.MonkeyPatch, lookups: int
+) -> None:
+    """Patch parts 1 and 3; between their generations lie those of part 2 and of the old rows of part 1."""
+    monkeypatch.setattr(changes, "_MAX_LOOKUPS", lookups)
+    store = open_store()
+    await store.start()
+    for number, part in enumerate((3, 1, 2, 1)):
+        await fill(store, f"fill {number}", 5, part)
+    keys = pa.table({"part": [1, 3], "dwell_s": [0, 0]})
+    async with store.begin_change("a", "patch") as change:
+        await change.patch(STAYS, keys, make_dwells([100], part=1))
+        await change.commit()
+    assert await read_dwells(store) == sorted([0, *(1, 2, 3, 4) * 3, 100])
+    assert sorted(row["part"] for row in stored.find({"_superseded": {"$exists": True}})) == [1, 3]
+
+
 async def test_superseded_rows_and_marks_are_removed_after_their_grace(open_store: OpenStore, stored: Any) -> None:
     store = open_store()
     await store.start()
