@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -78,7 +79,6 @@ class RowReader:
         self.levels = (self.scope_values,) if self.pairs is None else (self.pairs.outer, self.pairs.inner)
         self.width = (len(buckets.labels) if buckets else 0) + 1
         self._scopes = list_scopes(dimensions)
-        self._numbers_of_value: tuple[dict[str | None, list[int]], ...] = tuple({} for _ in dimensions)
         self._fetched = fetched
         self._rows: dict[tuple[object, ...], list[TermRows]] = {}
         self._expanded: dict[tuple[int, Columns], tuple[Ints, pa.Table]] = {}
@@ -113,19 +113,16 @@ class RowReader:
         return by_level[0] if len(by_level) == 1 else self._pair_values(*by_level)
 
     def _number_level(self, level: int, values: Sequence[str | None]) -> ValuesByCode:
-        """Return the numbers of each value by one dimension; they are looked up once for each value."""
-        numbers, dimension = self._numbers_of_value[level], self.dimensions[level]
-        new = [value for value in values if value not in numbers]
-        names_of_new = dimension.list_values(new, self.question.campaigns)
-        by_campaign = dimension.scope in CAMPAIGN_SCOPES
-        for value, names in zip(new, names_of_new, strict=True):
-            if by_campaign and (value is None or not self.keeps_campaign(value)):
-                numbers[value] = []
-            elif self.pairs is not None and level == 1:
-                numbers[value] = self.pairs.number_inner(names)
-            else:
-                numbers[value] = [self.levels[level].number(name) for name in names]
-        return ValuesByCode.from_lists([numbers[value] for value in values])
+        """Return the numbers of each value by one dimension."""
+        dimension = self.dimensions[level]
+        lists = dimension.list_values(values, self.question.campaigns)
+        if dimension.scope in CAMPAIGN_SCOPES:
+            pairs = zip(values, lists, strict=True)
+            lists = [names if value is not None and self.keeps_campaign(value) else () for value, names in pairs]
+        if self.pairs is not None and self.pairs.is_rest and level == 1:
+            return ValuesByCode.from_lists([self.pairs.number_set(names) for names in lists])
+        numbers = self.levels[level].number_all(list(chain.from_iterable(lists)))
+        return ValuesByCode(np.cumsum([0, *map(len, lists)], dtype=np.int64), np.array(numbers, dtype=np.int64))
 
     def _pair_values(self, outer: ValuesByCode, inner: ValuesByCode) -> ValuesByCode:
         """Return the scope values of each value of a scope, of which both dimensions are."""

@@ -1,6 +1,6 @@
 """Numbers texts, such as the values of a scope, and pairs of them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -31,10 +31,12 @@ class ValueNumbers:
     def number_column(self, column: pa.ChunkedArray) -> Ints:
         """Return the number of each row of a column of texts."""
         codes, texts = encode_texts(column)
-        numbers = [None if text is None else self._numbers.get(text) for text in texts]
-        if None in numbers:  # new values, or null
-            numbers = [self.number(text) for text in texts]
-        return np.array(numbers, dtype=np.int64)[codes]
+        return np.array(self.number_all(texts), dtype=np.int64)[codes]
+
+    def number_all(self, texts: Sequence[str | None]) -> list[int]:
+        """Return the number of each value."""
+        numbers = [self._numbers.get(text, -1) if text is not None else -1 for text in texts]
+        return [self.number(text) for text in texts] if -1 in numbers else numbers  # new values, or null
 
 
 class PairNumbers:
@@ -53,10 +55,8 @@ class PairNumbers:
         self._shown = None if shown is None else {self.outer.number(value): shown[value] for value in shown}
         self._sets: dict[tuple[str, ...], int] = {}
 
-    def number_inner(self, values: tuple[str, ...]) -> list[int]:
-        """Return the numbers of inner values that a row has together; of what remains, the number of the set."""
-        if self._shown is None:
-            return [self.inner.number(value) for value in values]
+    def number_set(self, values: tuple[str, ...]) -> list[int]:
+        """Return the number of a set of inner values that a row has together; none for an empty set."""
         return [self._sets.setdefault(values, len(self._sets))] if values else []
 
     @property
