@@ -202,7 +202,8 @@ class BandResults:
     def columns_at(self, keys: Ints) -> list[Numerators]:
         """Return the counts of these cells: of the unknown, then of each band."""
         size = len(self.edges) + 1
-        return [self.counts.values_at(np.where(keys < 0, -1, keys * size + band)) for band in range(size)]
+        cells = np.where(keys < 0, -1, keys * size + np.arange(size)[:, np.newaxis])
+        return list(self.counts.values_at(cells.ravel()).reshape(size, len(keys)))
 
     def find_medians(self, bands: Sequence[Numerators]) -> tuple[Numerators, Numerators]:
         """Return the median of each cell as a quotient; over 0 where it lies in the last band, without an upper edge.
