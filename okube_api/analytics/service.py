@@ -22,7 +22,7 @@ from okube_api.analytics.hours import check_hour_period, with_timezones
 from okube_api.analytics.like_for_like import ClosedSite, OpenRule, find_closed_sites, leave_out_sites
 from okube_api.analytics.memory_watch import MemoryWatch
 from okube_api.analytics.modules import MODULES
-from okube_api.analytics.param_groups import group_params
+from okube_api.analytics.param_groups import ParamGroup, group_params
 from okube_api.analytics.rendering import render_csv, render_json
 from okube_api.analytics.resource_cache import ResourceCache
 from okube_api.analytics.schemas.query import Query
@@ -167,16 +167,9 @@ class Analytics:
         directory = Directory(self._store, self._resources, application.id)
         async with self._limit_time_and_memory(), AsyncExitStack() as stack:
             # From names to ids, from params to KPIs: for each group of params, one question about each period.
-            resolve = MODULES[query.module].resolve
             periods = list(dict.fromkeys((period, *list_compared_periods(comparisons))))
-            questions: list[Mapping[Period, Question]] = [
-                {
-                    each: await with_timezones(
-                        await resolve(group, scope, each, options.uplift, directory), application.timezone, directory
-                    )
-                    for each in periods
-                }
-                for group in group_params(query)
+            questions = [
+                await _resolve_periods(group, scope, periods, options, directory) for group in group_params(query)
             ]
             for question in (question for group in questions for question in group.values()):
                 check_hour_period(question, self._settings.query_hours_d)
@@ -360,6 +353,26 @@ class Analytics:
                 for note in dict.fromkeys(note for each in answered for note in each.answer.notes)
             ],
         }
+
+
+async def _resolve_periods(
+    group: ParamGroup, scope: QuestionScope, periods: Iterable[Period], options: AnswerOptions, directory: Directory
+) -> Mapping[Period, Question]:
+    """Return the question of a group of params about each period.
+
+    It is resolved once, unless a filter keeps some days: of these, each period has its own.
+    """
+    resolve, timezone = MODULES[group.module].resolve, scope.application.timezone
+    questions: dict[Period, Question] = {}
+    own: Question | None = None
+    for period in periods:
+        if own is not None and own.days is None and not own.alternatives:
+            questions[period] = replace(own, period=period)
+            continue
+        question = await resolve(group, scope, period, options.uplift, directory)
+        questions[period] = await with_timezones(question, timezone, directory)
+        own = own or questions[period]
+    return questions
 
 
 def _parse_date(text: Any) -> date | None:

@@ -578,3 +578,20 @@ async def test_values_of_all_periods_count_towards_the_limit(alpha: World, serve
         response = await post(world, {"params": [SESSIONS], "compare": {"to": given(SPRING)}})
         assert response.status_code == 422
         assert response.json()["errors"][0]["pointer"] == "/params/0/globals"
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"weekdays": [1, 6]},
+        {"days": {"dates": ["2024-10-22", "2024-03-26", "2024-03-27"]}},
+        {"any": [{"days": {"dates": ["2024-10-22", "2024-03-26"]}}, {"weekdays": [6]}]},
+    ],
+)
+async def test_filters_on_days_keep_the_days_of_each_period(alpha: World, filters: Json) -> None:
+    body = {"params": [SESSIONS], "filters": filters}
+    (result,) = await read(alpha, body | {"compare": {"to": given(SPRING)}})
+    (own,) = await read(alpha, body)
+    (then,) = await read(alpha, body, **{"from": SPRING[0].isoformat(), "to": SPRING[1].isoformat()})
+    assert (result["data"], result["comparisons"][0]["data"]) == (own["data"], then["data"])
+    assert then["data"]["all"] > 0
