@@ -72,4 +72,5 @@ def are_items(term: Term, scope: Scope) -> bool:
 def _are_same(first: Dimension, second: Dimension) -> bool:
     """Return whether two dimensions have the same values, as `zones` and `homes` have."""
     scopes = [SCOPE_OF_COLUMN[each.scope] if each.scope is Scope.ZONES else each.scope for each in (first, second)]
-    return first.name == second.name or (first.is_plain and second.is_plain and scopes[0] is scopes[1])
+    is_plain = first.groups is None and second.groups is None
+    return (is_plain and scopes[0] is scopes[1]) or (first.name == second.name and first.groups is second.groups)

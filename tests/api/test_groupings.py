@@ -76,6 +76,10 @@ def read_totals(data: Json) -> Json:
         (["sites.postalCode"], {"59000": 4, "69002": 3, "69003": 2, "unknown": 1}),
         ([{"of": "sites.postalCode", "digits": 2}], {"59": 4, "69": 5, "unknown": 1}),
         (
+            [{"of": "sites.postalCode", "digits": 2}, "sites.postalCode"],
+            {"59": {"59000": 4}, "69": {"69002": 3, "69003": 2}, "unknown": {"unknown": 1}},
+        ),
+        (
             ["sites.tags", "sites.city"],
             {"big": {"Lille": 4, "Lyon": 3}, "new": {"Lille": 4}, "unknown": {"Lyon": 2, "unknown": 1}},
         ),
