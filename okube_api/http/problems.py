@@ -207,6 +207,7 @@ def _build_fault(error: Mapping[str, Any], hint: str = "") -> Fault:
         message = f"Unknown field '{name}'."
     elif kind in {"dict_type", "model_type", "model_attributes_type"}:
         message = "Input should be a JSON object."
+    message = message.replace(" after validation", "")  # of the length of lists
     message = message if message.endswith(".") else f"{message}."
     return Fault(where, pointer, _fault_code(kind), message + hint)
 

@@ -363,6 +363,59 @@ async def test_the_plan_says_why_other_sources_were_not_read(alpha: World) -> No
     assert {"table": "geo_stays_place", "reason": "It has no dimension `home`."} in pass_["rejected"]
 
 
+# -- refusals --------------------------------------------------------------------------------------------------------
+
+PRESENCE, CONVERSION = "/presence/analytics", "/conversions/levers/analytics"
+SHIFTS = "'previousPeriod', 'previousYear', 'previousYearSameWeekday', 'previousQuarter', 'previousMonth'"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer", "message"),
+    [
+        (
+            PRESENCE,
+            {"compare": {"to": "lastYear"}, "params": [{"kpi": "sessions"}]},
+            "/compare/to",
+            f"Use {SHIFTS}, or an object with 'from' and 'to'.",
+        ),
+        (
+            PRESENCE,
+            {"compare": {"to": ["previousYear", 5]}, "params": [{"kpi": "sessions"}]},
+            "/compare/to/1",
+            f"Use {SHIFTS}, or an object with 'from' and 'to'.",
+        ),
+        (
+            PRESENCE,
+            {"params": [{"kpi": "sessions", "by": [5]}]},
+            "/params/0/by/0",
+            "Use the name of a grouping, such as 'sites', or an object with it in 'of'.",
+        ),
+        (
+            PRESENCE,
+            {"params": [{"kpi": "sessions", "by": []}]},
+            "/params/0/by",
+            "List should have at least 1 item, not 0.",
+        ),
+        (
+            PRESENCE,
+            {"filters": {"days": {"schoolHolidays": "A"}}, "params": [{"kpi": "sessions"}]},
+            "/filters/days/schoolHolidays",
+            "Use false, or a list of the zones A, B and C.",
+        ),
+        (
+            CONVERSION,
+            {"filters": {"extras": ["vip"]}, "params": [{"kpi": "clicks"}]},
+            "/filters/extras/0",
+            "Write an extra as 'name:value'.",
+        ),
+    ],
+)
+async def test_refusals_say_what_works(alpha: World, path: str, body: Json, pointer: str, message: str) -> None:
+    response = await post(alpha, body, path)
+    (fault,) = response.json()["errors"]
+    assert (response.status_code, fault["pointer"], fault["message"]) == (400, pointer, message)
+
+
 # -- CSV -------------------------------------------------------------------------------------------------------------
 
 

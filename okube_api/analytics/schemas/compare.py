@@ -1,9 +1,9 @@
 """The comparison of a question with other periods."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from okube_api.analytics.schemas.parts import StrictModel
@@ -49,7 +49,16 @@ def _find_target_tag(value: Any) -> str:
     return "@period" if isinstance(value, dict | BaseModel) else "@shift"
 
 
-_Shift = Annotated[ShiftName, _SHIFT_NAMES, Tag("@shift")]
+def _check_shift_name(value: Any) -> Any:
+    """Refuse what is no period, with all that is one."""
+    names = get_args(ShiftName)
+    if value not in names:
+        message = f"Use {', '.join(map(repr, names))}, or an object with 'from' and 'to'"
+        raise PydanticCustomError("enum", "{message}", {"message": message})
+    return value
+
+
+_Shift = Annotated[ShiftName, BeforeValidator(_check_shift_name), _SHIFT_NAMES, Tag("@shift")]
 _Period = Annotated[GivenPeriod, AfterValidator(_check_given_period), Tag("@period")]
 _BY_TYPE = Discriminator(_find_target_tag)
 Target = Annotated[_Shift | _Period, _BY_TYPE]

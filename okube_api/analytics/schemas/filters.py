@@ -134,8 +134,8 @@ def _school_tag(value: Any) -> str:
     return "@list" if isinstance(value, list) else "@false"
 
 
-def _check_false(value: bool) -> bool:
-    if value:
+def _check_false(value: Any) -> Any:
+    if value is not False:
         raise PydanticCustomError("enum", "{message}", {"message": "Use false, or a list of the zones A, B and C"})
     return value
 
@@ -143,7 +143,7 @@ def _check_false(value: bool) -> bool:
 SchoolHolidays = Annotated[
     Annotated[list[Literal["A", "B", "C"]], Field(min_length=1, max_length=3), Tag("@list")]
     | Annotated[
-        bool, AfterValidator(_check_false), WithJsonSchema({"type": "boolean", "enum": [False]}), Tag("@false")
+        bool, BeforeValidator(_check_false), WithJsonSchema({"type": "boolean", "enum": [False]}), Tag("@false")
     ],
     Discriminator(_school_tag),
     Field(

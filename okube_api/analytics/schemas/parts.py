@@ -2,7 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from okube_api.catalogue.kpi import Module
@@ -194,8 +204,16 @@ def _grouping_tag(value: Any) -> str:
     return "@options" if isinstance(value, dict | BaseModel) else "@name"
 
 
+def _check_grouping_name(value: Any) -> Any:
+    if not isinstance(value, str):
+        message = "Use the name of a grouping, such as 'sites', or an object with it in 'of'"
+        raise PydanticCustomError("string_type", "{message}", {"message": message})
+    return value
+
+
 ByGrouping = Annotated[
-    Annotated[str, Field(max_length=MAX_NAME), Tag("@name")] | Annotated[GroupingOptions, Tag("@options")],
+    Annotated[str, BeforeValidator(_check_grouping_name), Field(max_length=MAX_NAME), Tag("@name")]
+    | Annotated[GroupingOptions, Tag("@options")],
     Discriminator(_grouping_tag),
 ]
 """A dimension of `by`: its name, or an object with its name and options."""
@@ -205,7 +223,15 @@ ScopeOption = bool | ResourceOptions | AreaOptions | ExtraOptions | ChannelOptio
 
 Reference = Annotated[str, Field(min_length=1, max_length=250)]
 Iris = Annotated[str, Field(pattern="^[0-9A-Za-z]{9}$")]
-Extra = Annotated[str, Field(pattern="^[^:]+:")]
+
+
+def _check_extra(text: str) -> str:
+    if text.find(":") < 1:
+        raise PydanticCustomError("pattern", "{message}", {"message": "Write an extra as 'name:value'"})
+    return text
+
+
+Extra = Annotated[str, AfterValidator(_check_extra), WithJsonSchema({"type": "string", "pattern": "^[^:]+:"})]
 SiteTag = Annotated[str, Field(min_length=1)]
 Weekday = Annotated[int, Field(ge=1, le=7)]
 
