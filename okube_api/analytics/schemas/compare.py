@@ -80,11 +80,17 @@ _Targets = Annotated[
 ]
 
 
+def _describe_any(schema: dict[str, Any]) -> None:
+    """Write the alternatives as `anyOf`: a generator of clients cannot express a list of unions within a `oneOf`."""
+    schema["anyOf"] = schema.pop("oneOf")
+
+
 class Compare(StrictModel):
     """With which periods to compare the values, and whether for the same sites only."""
 
     to: Annotated[_Shift | _Period | _Targets, _BY_TYPE] = Field(
-        description="A period, or up to 4 of them: by where it lies from the question's period, or by its days."
+        description="A period, or up to 4 of them: by where it lies from the question's period, or by its days.",
+        json_schema_extra=_describe_any,
     )
     like_for_like: bool = Field(
         False,
