@@ -14,8 +14,10 @@ from okube_api.store.mongo import changes
 from okube_api.store.mongo import store as mongo_store
 from okube_api.store.mongo.store import MongoStore
 from okube_api.store.mongo.write_queue import WriteQueue
+from okube_api.store.plans import Select
 from okube_api.store.values import Json
 from pymongo import MongoClient
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
 from tests.conformance.declared import DOCUMENTS, EVENTS, STAYS
@@ -33,6 +35,15 @@ async def test_several_processes_start_at_the_same_time(open_store: OpenStore) -
     await stores[0].insert(DOCUMENTS, [{"_id": "1", "application": "a", "key": "k"}])
     for store in stores:
         assert await store.count(DOCUMENTS, equal("key", "k")) == 1
+
+
+async def test_a_table_without_rows_is_not_queried(open_store: OpenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store()
+    await store.start()
+    monkeypatch.delattr(AsyncCollection, "aggregate")
+    async with store.open_reader("a") as reader:
+        assert (await reader.aggregate(COUNTING))["n"].to_pylist() == [0]
+        assert (await reader.select(Select(STAYS, EVERYTHING, ("dwell_s",)))).num_rows == 0
 
 
 async def test_one_of_many_processes_gets_the_key(open_store: OpenStore) -> None:

@@ -166,6 +166,8 @@ class MongoReader:
         return visible
 
     async def _query(self, table: Table, pipeline: list[Json]) -> list[Json]:
+        if pipeline[0]["$match"].get("pg") == {"$in": []}:  # no part is visible, as in tables without rows
+            return []
         with time_limit(self._timeout_s):
             cursor = await self._database[table.name].aggregate(pipeline)
             documents: list[Json] = await cursor.to_list(None)
