@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from okube_api.analytics.modules import MODULES
 from okube_api.catalogue.kpi import Module
 from okube_api.store.conditions import equal
 from okube_api.studies.repository import STUDIES
@@ -414,6 +415,23 @@ async def test_refusals_say_what_works(alpha: World, path: str, body: Json, poin
     response = await post(alpha, body, path)
     (fault,) = response.json()["errors"]
     assert (response.status_code, fault["pointer"], fault["message"]) == (400, pointer, message)
+
+
+# -- examples ---------------------------------------------------------------------------------------------------------
+
+QUESTIONS = [module.path for module in MODULES.values()]
+
+
+@pytest.mark.parametrize("start", ["/applications/{application}", "/sites/{site}"])
+@pytest.mark.parametrize("path", QUESTIONS)
+async def test_examples_of_the_document_are_answered(alpha: World, path: str, start: str) -> None:
+    document = (await alpha.reader.get("/openapi.json")).json()
+    body = document["paths"][f"{start}{path}"]["post"]["requestBody"]["content"]["application/json"]
+    names = {"application": alpha.tenant.id, "site": alpha.truth.sites[0].id, "study": get_spring(alpha).id}
+    assert ("group" in body["examples"]) == (start == "/applications/{application}")
+    for example in body["examples"].values():
+        response = await alpha.reader.post(f"{start}{path}".format(**names), json=example["value"])
+        assert response.status_code == 200, response.text
 
 
 # -- CSV -------------------------------------------------------------------------------------------------------------

@@ -299,17 +299,23 @@ def _site_paths(module: ModuleSpec) -> tuple[str, ...]:
     return (*paths, *under_applications(*paths))
 
 
-def _body(module: ModuleSpec) -> Any:
-    compared = {
-        "params": module.example["params"][:1],
-        "compare": {"to": ["previousPeriod", "previousYearSameWeekday"]},
+def _body(module: ModuleSpec, *, has_sites: bool = True) -> Any:
+    """Return a body with its examples.  has_sites: whether questions choose among sites."""
+    params = [param for param in module.example["params"] if has_sites or "sites" not in param]
+    first = params[0]
+    compared = {"params": [first], "compare": {"to": ["previousPeriod", "previousYearSameWeekday"]}}
+    examples: dict[str, Any] = {
+        "try": {"summary": module.about, "value": {"params": params}},
+        "compare": {"summary": "The same, compared with earlier periods", "value": compared},
     }
-    return Body(
-        openapi_examples={
-            "try": {"summary": module.about, "value": module.example},
-            "compare": {"summary": "The same, compared with earlier periods", "value": compared},
+    if has_sites:
+        by = ["sites.type", {"of": "sites", "properties": ["name"], "sort": "-all", "limit": 5, "others": True}]
+        grouped = {
+            "params": [{**first, "by": by}],
+            "filters": {"sites.tags": {"not": ["outlet"]}, "weekdays": [6, 7]},
         }
-    )
+        examples["group"] = {"summary": "By type and site, at weekends, without outlets", "value": grouped}
+    return Body(openapi_examples=examples)
 
 
 def _site_scope(access: SiteAccess, study: Json | None = None) -> QuestionScope:
@@ -334,7 +340,7 @@ async def query_geo_marketing(
 @register_aliased(router, "POST", _site_paths(GEO_MARKETING), **_SETTINGS)
 async def query_geo_marketing_of_site(
     context: Context,
-    query: Annotated[GeoMarketingSiteQuery, _body(GEO_MARKETING)],
+    query: Annotated[GeoMarketingSiteQuery, _body(GEO_MARKETING, has_sites=False)],
     url: UpliftParams,
     access: SiteToRead,
     study: StudyOfSite,
@@ -363,7 +369,7 @@ async def query_conversion(
 @register_aliased(router, "POST", _site_paths(CONVERSION), **_SETTINGS)
 async def query_conversion_of_site(
     context: Context,
-    query: Annotated[ConversionSiteQuery, _body(CONVERSION)],
+    query: Annotated[ConversionSiteQuery, _body(CONVERSION, has_sites=False)],
     url: UpliftParams,
     access: SiteToRead,
 ) -> Response:
@@ -391,7 +397,7 @@ async def query_presence(
 @register_aliased(router, "POST", _site_paths(PRESENCE), **_SETTINGS)
 async def query_presence_of_site(
     context: Context,
-    query: Annotated[PresenceSiteQuery, _body(PRESENCE)],
+    query: Annotated[PresenceSiteQuery, _body(PRESENCE, has_sites=False)],
     url: Params,
     access: SiteToRead,
 ) -> Response:
@@ -419,7 +425,7 @@ async def query_performance(
 @register_aliased(router, "POST", _site_paths(PERFORMANCE), **_SETTINGS)
 async def query_performance_of_site(
     context: Context,
-    query: Annotated[PerformanceSiteQuery, _body(PERFORMANCE)],
+    query: Annotated[PerformanceSiteQuery, _body(PERFORMANCE, has_sites=False)],
     url: PerformanceParams,
     access: SiteToRead,
 ) -> Response:
