@@ -8,6 +8,7 @@ from okube_api.analytics.scope import QuestionScope
 from okube_api.catalogue.buckets import to_date
 from okube_api.engine.calendar import Period, PeriodError
 from okube_api.engine.compared_periods import ComparedDays, find_compared_days
+from okube_api.engine.notes import Note, NoteCode
 from okube_api.errors import Impossible
 from okube_api.store.values import Json
 
@@ -41,6 +42,25 @@ class RequestedComparison:
             last_days = (None, None) if days is None else (_format_day(days.own.last), _format_day(days.other.last))
             head |= {"complete": False, "lastDays": dict(zip(("now", "then"), last_days, strict=True))}
         return head
+
+    def find_note(self) -> Note | None:
+        """Return a note on the days that are compared when one of the periods is not over.
+
+        CSV has nothing else that says it.
+        """
+        days = self.days
+        if days is None:
+            message = f"No day of the comparison with {self.name} is over: it has no values."
+        elif not days.is_complete:
+            own, other = (
+                f"{_format_day(period.first)} to {_format_day(period.last)}" for period in (days.own, days.other)
+            )
+            message = (
+                f"The comparison with {self.name} leaves out days that are not over: it sets {own} against {other}."
+            )
+        else:
+            return None
+        return Note(NoteCode.INCOMPLETE_COMPARISON, message)
 
 
 def _format_day(day: int) -> str:

@@ -173,9 +173,10 @@ class Analytics:
             ]
             for question in (question for group in questions for question in group.values()):
                 check_hour_period(question, self._settings.query_hours_d)
+            notes = [note for comparison in comparisons if (note := comparison.find_note()) is not None]
             if is_stale := await self._is_stale(application.id):  # not cached, since the note ends with the rebuild
-                first = questions[0][period]
-                questions[0], key = {**questions[0], period: replace(first, notes=(*first.notes, STALE_FACTS))}, None
+                notes, key = [*notes, STALE_FACTS], None
+            questions[0] = _add_notes(questions[0], period, notes)
             cost = sum(estimate_cost(question) for group in questions for question in group.values())
             in_thread = any(is_for_thread(question, cost) for group in questions for question in group.values())
             await stack.enter_async_context(self._admission.admit(cost))
@@ -217,8 +218,8 @@ class Analytics:
             )
             content = render() if is_small and not in_thread else await run_in_thread(render)
 
-        notes = tuple(dict.fromkeys(note for each in answered for note in each.answer.notes))
-        rendered = RenderedAnswer(content, query.module, options.csv, notes)
+        all_notes = tuple(dict.fromkeys(note for each in answered for note in each.answer.notes))
+        rendered = RenderedAnswer(content, query.module, options.csv, all_notes)
         if key is not None and documents_revision is not None and not options.meta and not options.explain:
             validity = Validity(application.id, application.timezone, today, rows_version, documents_revision)
             self.answer_cache.put(key, CacheEntry(rendered, validity))
@@ -353,6 +354,14 @@ class Analytics:
                 for note in dict.fromkeys(note for each in answered for note in each.answer.notes)
             ],
         }
+
+
+def _add_notes(
+    questions: Mapping[Period, Question], period: Period, notes: Sequence[Note]
+) -> Mapping[Period, Question]:
+    """Return questions with further notes on the answer about one of their periods."""
+    question = questions[period]
+    return {**questions, period: replace(question, notes=(*question.notes, *notes))} if notes else questions
 
 
 async def _resolve_periods(

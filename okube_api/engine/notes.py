@@ -12,6 +12,7 @@ class NoteCode(StrEnum):
     SITE_OUTSIDE_STUDY = "site_outside_study"
     COSTS_LEFT_OUT = "costs_left_out"
     SITES_WITHOUT_OPENINGS = "sites_without_openings"
+    INCOMPLETE_COMPARISON = "incomplete_comparison"
     # why a param has no values
     NO_EVENTS = "no_events"
     NO_SITES = "no_sites"

@@ -326,6 +326,34 @@ async def test_a_period_without_a_day_that_is_over_has_nothing_to_compare(
         ]
 
 
+@pytest.mark.parametrize(
+    ("days", "message"),
+    [
+        (0, "No day of the comparison with previousPeriod is over: it has no values."),
+        (
+            9,
+            "The comparison with previousPeriod leaves out days that are not over: it sets {now} against {then}.",
+        ),
+        (30, None),
+    ],
+)
+async def test_a_note_says_which_days_are_compared(
+    alpha: World, set_today: Callable[[date], None], days: int, message: str | None
+) -> None:
+    set_today(AUTUMN[0] + timedelta(days=days))
+    length = (AUTUMN[1] - AUTUMN[0]).days + 1
+    spans = {}
+    for name, first in (("now", AUTUMN[0]), ("then", AUTUMN[0] - timedelta(days=length))):
+        spans[name] = f"{first} to {first + timedelta(days=days - 1)}"
+    body = {"params": [SESSIONS | {"temporals": False}], "compare": {"to": "previousPeriod"}}
+    answer = await post(alpha, body, meta="true")
+    notes = [note for note in answer.json()["meta"]["notes"] if note["code"] == "incomplete_comparison"]
+    assert notes == ([{"code": "incomplete_comparison", "message": message.format(**spans)}] if message else [])
+    for accept in ("application/json", "text/csv"):
+        plain = await post(alpha, body, accept=accept)
+        assert plain.headers.get("X-Okube-Notes") == ("incomplete_comparison" if message else None)
+
+
 async def test_a_cached_comparison_follows_the_days(alpha: World, set_today: Callable[[date], None]) -> None:
     body = {"params": [SESSIONS | {"temporals": False}], "compare": {"to": "previousPeriod"}}
     last_days = []
