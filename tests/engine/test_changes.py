@@ -178,3 +178,68 @@ def test_each_field_of_a_leaf_is_either_a_rate_or_not(shape: LeafShape) -> None:
     placed = (RATE_FIELDS, RELATIVE | COUNT_FIELDS, TEXTS, OBJECTS, UNCOMPARED_FIELDS)
     for name in list_fields(EXAMPLES[shape]):
         assert sum(name in names for names in placed) == 1, name
+
+
+# -- matrices ----------------------------------------------------------------------------------------------------------
+
+
+class Matrices:
+    """Results of one cell, a matrix with exact numbers."""
+
+    def __init__(self, users: dict[tuple[str, str], int], areas: str) -> None:
+        self.users, self.areas = users, areas
+
+    @property
+    def keys(self) -> Any:
+        """The only cell."""
+        return np.array([0])
+
+    def count_values(self) -> int:
+        """Return the number of values."""
+        return 2 * len(self.areas) ** 2
+
+    def find_rate(self, row: str, column: str) -> Fraction | None:
+        """Return the share of the users of a row."""
+        return divide(Fraction(self.users[row, column]), Fraction(self.users[row, row]))
+
+    def leaves_at(self, keys: Any) -> list[Any]:
+        """Return the matrix."""
+        rows = [[(row, column) for column in self.areas] for row in self.areas]
+        users = [[self.users[cell] for cell in row] for row in rows]
+        rates = [[self.find_rate(*cell) for cell in row] for row in rows]
+        return [{"areas": list(self.areas), "users": users, "rate": rates} for _ in keys]
+
+
+matrices = st.builds(
+    Matrices,
+    st.fixed_dictionaries({(row, column): COUNTS for row in "abc" for column in "abc"}),
+    st.sampled_from(("abc", "ab", "ba", "c", "")),
+)
+
+
+@given(matrices, matrices)
+def test_matrices_are_compared_by_their_areas(now: Matrices, then: Matrices) -> None:
+    (change,) = compute_changes(*(Side(each, np.array([0])) for each in (now, then)), is_rate=False)
+    areas = list(dict.fromkeys(now.areas + then.areas))
+
+    def has(matrix: Matrices, *cell: str) -> bool:
+        return set(cell) <= set(matrix.areas)
+
+    assert change["areas"] == areas
+    for field, is_rate in (("users", False), ("rate", True)):
+        expected = [
+            [
+                expect(
+                    *(
+                        (each.find_rate(row, column) if is_rate else Fraction(each.users[row, column]))
+                        if has(each, row, column)
+                        else (None if is_rate else Fraction(0))
+                        for each in (now, then)
+                    ),
+                    is_rate=is_rate,
+                )
+                for column in areas
+            ]
+            for row in areas
+        ]
+        assert change[field] == expected
