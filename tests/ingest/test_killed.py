@@ -52,9 +52,11 @@ async def open_app(url: str) -> AsyncIterator[IngestApp]:
     """Open the store of a URL and the application in it."""
     store = open_store(url, SCHEMA)
     await store.start()
+    app = IngestApp(store, build_spring_tenant())
     try:
-        yield IngestApp(store, build_spring_tenant())
+        yield app
     finally:
+        await app.ingest.close()  # what holds the application gives it up before the store ends
         await store.close()
 
 
@@ -159,6 +161,7 @@ async def remove_files(app: IngestApp) -> None:
     for batch in await later.batches.find_in_states(State.VISIBLE, application=app.application.id):
         if batch["kind"] in FILES:
             await later.remove_batch(app.application, batch)
+    await later.close()
 
 
 async def drop_database(url: str, app: IngestApp) -> None:
