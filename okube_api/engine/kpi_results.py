@@ -17,7 +17,7 @@ from okube_api.engine.evaluators import evaluate
 from okube_api.engine.fetched_rows import FetchedRows
 from okube_api.engine.question import Level, Question, RequestedKpi, RequestedScope
 from okube_api.engine.results import JoinedResults, NumberResults, Results, compute_shares
-from okube_api.engine.selection import Ranking, Selection, Selector, read_period_leaves, select_pairs
+from okube_api.engine.selection import Ranking, Selection, Selector, list_paths, read_period_leaves, select_pairs
 from okube_api.store.arrays import Ints
 
 Dimensions = tuple[Dimension, ...]
@@ -266,8 +266,8 @@ def _follow_pairs(shown: Selection, every: Selection) -> Selection:
     """Return the rows of another selection by two dimensions, with the numbers that the pairs have in these results."""
     assert shown.outer is not None
     assert every.outer is not None
-    numbers = dict(zip(_list_paths(every), every.numbers.tolist(), strict=True))
-    paths = _list_paths(shown)
+    numbers = dict(zip(list_paths(every), every.numbers.tolist(), strict=True))
+    paths = list_paths(shown)
     rows = [at for at, path in enumerate(paths) if path[1] != REMAINDER or path in numbers]
     parents = np.searchsorted(rows, shown.outer.bounds)
     return Selection(
@@ -276,10 +276,3 @@ def _follow_pairs(shown: Selection, every: Selection) -> Selection:
         shown.total,
         outer=replace(shown.outer, bounds=tuple(parents.tolist()), leaves=None, shares=None),
     )
-
-
-def _list_paths(selection: Selection) -> list[tuple[str, str]]:
-    assert selection.outer is not None
-    counts = np.diff(selection.outer.bounds)
-    outer = [value for value, count in zip(selection.outer.values, counts.tolist(), strict=True) for _ in range(count)]
-    return list(zip(outer, selection.values, strict=True))

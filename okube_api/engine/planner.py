@@ -142,7 +142,10 @@ def _build_need(term: Term, scopes: tuple[Scope, ...], buckets: Buckets | None, 
     times: _TimeColumns = ()
     zone: tuple[str, ...] = ()
     if buckets is not None and not daily:
-        times = buckets.columns_of(term.slice.fact, by_first=_counts_first_rows(term, question))
+        times = buckets.columns_of(term.slice.fact)
+        by_first = buckets.columns_of(term.slice.fact, by_first=True)
+        if by_first != times and _counts_first_rows(term, question):
+            times = by_first
         if buckets.needs_zone(times) and term.slice.place is not None:
             zone = (term.slice.place[1],)
     shared = isinstance(term, Sums) and term.shared and (question.some_sites or Scope.SITES in scopes)

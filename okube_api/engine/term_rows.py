@@ -59,7 +59,7 @@ Columns = tuple[str | None, ...]
 class RowReader:
     """Finds the rows of terms in what was fetched, by any dimensions and one set of buckets.
 
-    scope_values: the values of the dimension, or pairs of values of two dimensions, by number.
+    scope_values: the values of a single dimension, by number; `pairs` has those of two.
     levels: the values of each dimension, by number; by a single dimension the same as `scope_values`.
     width: the number of cells of a scope value: its buckets, and the whole period last.
     """
@@ -188,7 +188,7 @@ class RowReader:
         table = table if unchanged else table.take(rows)
         for column in texts:
             assert isinstance(source.node, Aggregate), "sets of users are by campaign, never by set of campaigns"
-            (levels,) = (levels_of_column[column],)
+            levels = levels_of_column[column]
             scope_values, table = expand_path_sets(
                 table,
                 column,

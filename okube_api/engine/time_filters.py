@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from okube_api.catalogue.buckets import bucket_numbers
 from okube_api.catalogue.fact import ELAPSED, HOUR_OF_DAY, MINUTE_OF_DAY
 from okube_api.store.arrays import Ints
 from okube_api.store.conditions import AllOf, AnyOf, Between, Condition, OneOf
@@ -64,7 +65,7 @@ def has_day_filter(filters: TimeFilters) -> bool:
 def select_days(days: Ints, filters: TimeFilters) -> Ints:
     """Return those of some days (ordinals) that the filters on days keep, for what has no place."""
     if filters.weekdays is not None:
-        days = days[np.isin((days + 2) % 7 + 1, filters.weekdays)]
+        days = days[np.isin(bucket_numbers(days, "weekday"), filters.weekdays)]
     if filters.days is not None:
         days = days[np.isin(days, filters.days.days)]
     return days

@@ -98,6 +98,8 @@ class UserEvaluator:
         Users who are left out have no cell, those with several values of a dimension have several.  If `has_repeats`, a
         user can be in a cell several times.
         """
+        if not self._attributes:
+            return groups.key_of_user, slice(None)
         cells, width = groups.key_of_user, self._reader.width
         positions: Ints | None = None  # of all users
         scope_values, buckets = np.divmod(cells, width) if self._has_row_level else (None, cells)

@@ -43,9 +43,9 @@ class PairNumbers:
     """Numbers pairs of an outer and an inner value.
 
     outer, inner: number the values of each.
-    shown: if given, by outer value the inner values that are shown, and pairs are of what remains: a pair of an outer
-        value and a set of inner values has the number of the outer value if it shows some of these values not.  Sets
-        have numbers of their own then, because a row with several values that are not shown remains only once.
+    shown: if given, the inner values that are shown, by outer value; then pairs are of what remains.  A pair is an outer
+        value and a set of inner values; its number is that of the outer value, unless all values of the set are shown
+        there.  Sets have numbers of their own, so that a row with several values that are not shown counts once.
     """
 
     def __init__(self, shown: Mapping[str, Collection[str]] | None = None) -> None:
@@ -96,7 +96,7 @@ class PairNumbers:
         return keys >> _INNER_BITS, keys & ((1 << _INNER_BITS) - 1)
 
     def _find_distinct(self, outer: Ints, inner: Ints) -> tuple[Ints, Ints]:
-        """Return the distinct packed pairs, ascending, and the position of each pair's in them."""
+        """Return the distinct packed pairs, ascending, and the position of each given pair among them."""
         inner_count = len(self.inner.values) if self._shown is None else len(self._sets)
         size = len(self.outer.values) * inner_count
         if size > min(_MOST_DENSE, 64 * len(outer) + 1000):
