@@ -43,9 +43,9 @@ class PairNumbers:
     """Numbers pairs of an outer and an inner value.
 
     outer, inner: number the values of each.
-    shown: if given, the inner values that are shown, by outer value; then pairs are of what remains.  A pair is an outer
-        value and a set of inner values; its number is that of the outer value, unless all values of the set are shown
-        there.  Sets have numbers of their own, so that a row with several values that are not shown counts once.
+    shown: if given, the inner values that are shown, by outer value; then pairs are of what remains.  A pair is then an
+        outer value and a set of inner values; its number is that of the outer value, unless it shows all values of
+        the set.  Sets have numbers of their own, so that a row with several values that are not shown counts once.
     """
 
     def __init__(self, shown: Mapping[str, Collection[str]] | None = None) -> None:

@@ -88,7 +88,7 @@ class PlaceIndex:
         """The `_id` of the place and the kind of each zone, as one text."""
         return tuple(f"{place} {kind}" for place in self.ids for kind in ZONE_KINDS)
 
-    @property
+    @cached_property
     def zone_timezones(self) -> tuple[str, ...]:
         """The time zone of each zone."""
         return tuple(timezone for timezone in self.timezones for _ in ZONE_KINDS)

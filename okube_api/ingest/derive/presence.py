@@ -5,7 +5,7 @@ complete; `refresh/sessions.py` ensures that.  `sessionize.find_affected_days` f
 detections can affect.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,12 +74,13 @@ def derive_presence(sessions: Sessions, rules: PresenceRules, span: DayRange) ->
     stays = _select_stays(sessions, is_stay, sessions.start_days, span, sessions.starts)
     exits = _select_stays(sessions, is_stay, sessions.end_days, span, sessions.ends)
     steps, exit_steps = _split_into_steps(sessions, stays), _split_into_steps(sessions, exits)
+    exit_hours = compute_hours(exits.end_ms, exits.day, exits.site, sessions.locations.timezones)
     return PresenceTables(
         _build_stays(sessions, rules, stays, steps),
         _build_passages(sessions, rules, stays, steps),
         _build_steps(sessions, stays, steps),
-        _build_exits(sessions, exits, exit_steps),
-        _build_passage_exits(sessions, exits, exit_steps),
+        _build_exits(sessions, exits, exit_steps, exit_hours),
+        _build_passage_exits(sessions, exits, exit_steps, exit_hours),
     )
 
 
@@ -204,22 +205,23 @@ def _build_steps(sessions: Sessions, stays: _SelectedStays, steps: _PathSteps) -
     return build_fact_table(PRESENCE_STEPS, stays.day[steps.stay], columns)
 
 
-def _build_exits(sessions: Sessions, exits: _SelectedStays, steps: _PathSteps) -> pa.Table:
+def _build_exits(sessions: Sessions, exits: _SelectedStays, steps: _PathSteps, hours: Mapping[str, Ints]) -> pa.Table:
     path_lengths = count_by_group(steps.stay, len(exits.session))
     columns = {
         "site": to_name_column(sessions.locations.sites, exits.site),
         "user": exits.user,
         "path": to_list_column(path_lengths, sessions.locations.equipments, steps.equipment),
-        **compute_hours(exits.end_ms, exits.day, exits.site, sessions.locations.timezones),
+        **hours,
     }
     return build_fact_table(PRESENCE_EXITS, exits.day, columns)
 
 
-def _build_passage_exits(sessions: Sessions, exits: _SelectedStays, steps: _PathSteps) -> pa.Table:
+def _build_passage_exits(
+    sessions: Sessions, exits: _SelectedStays, steps: _PathSteps, hours: Mapping[str, Ints]
+) -> pa.Table:
     by = sort_order(steps.stay, steps.equipment)
     by = by[mark_group_starts(steps.stay[by], steps.equipment[by])]
     stay = steps.stay[by]
-    hours = compute_hours(exits.end_ms, exits.day, exits.site, sessions.locations.timezones)
     columns = {
         "site": to_name_column(sessions.locations.sites, exits.site[stay]),
         "equipment": to_name_column(sessions.locations.equipments, steps.equipment[by]),
