@@ -113,7 +113,7 @@ def _find_daily_table(rows: Slice, place_column: str) -> Table:
     columns = {place_column, *(name for name, _ in rows.fixed)}
     grains = [grain for grain in rows.fact.grains if grain.since == 1 and columns <= set(grain.dimensions)]
     if not grains:
-        return rows.fact.table
+        return rows.fact.daily_table
     return rows.fact.rollup(min(grains, key=lambda grain: len(grain.dimensions)), Span.DAY)
 
 

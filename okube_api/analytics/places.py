@@ -200,7 +200,7 @@ def _has_value(document: Json, grouping_field: GroupingField, values: frozenset[
     """Return whether a resource has one of the values; of postal codes, one that begins so."""
     texts = grouping_field.read_values(document) or (UNKNOWN,)
     if grouping_field.name == POSTAL_CODE and texts != (UNKNOWN,):
-        return any(text.startswith(tuple(values)) for text in texts)
+        return any(text[:length] in values for text in texts for length in range(1, len(text) + 1))
     return not values.isdisjoint(texts)
 
 

@@ -28,12 +28,12 @@ from okube_api.engine.notes import Note, NoteCode
 from okube_api.engine.time_filters import DaySelection, OpeningInterval
 from okube_api.errors import Impossible
 from okube_api.kit.application import Application
+from okube_api.kit.year_end import WEEKDAYS
 from okube_api.pois.repository import POIS
 from okube_api.sites.repository import SITES
 from okube_api.store.values import Json
 from okube_api.threads import run_in_thread
 
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MOST_NAMED = 20
 _MOST_INTERVALS = 5000
 _COUNTRY_EXAMPLE = '{"settings": {"country": "FR"}}'
@@ -217,8 +217,8 @@ async def load_time_context(
     """
     public = _find_day_filter(filters, lambda day_filter: day_filter.public_holidays is not None)
     school = _find_day_filter(filters, lambda day_filter: day_filter.school_holidays is not None)
-    has_openings = any(placed.filters.opening for placed in filters)
-    if public is None and school is None and not has_openings:
+    opening = next((f"{placed.pointer}/opening" for placed in filters if placed.filters.opening), None)
+    if public is None and school is None and opening is None:
         return TimeContext(period, {}, {})
     site_details = await directory.load_details(SITES)
     details = dict(site_details)
@@ -235,7 +235,7 @@ async def load_time_context(
                 missing = next((place.key for place in places if countries[place.id] is None), None)
                 countries = _complete_countries(countries, missing, application, f"{public}/publicHolidays")
         _load_holidays(countries if public is not None else {}, period, with_schools=school is not None)
-        openings, notes = _read_openings(sites, details) if has_openings else ((), ())
+        openings, notes = _read_openings(sites, details, opening) if opening is not None else ((), ())
         return TimeContext(period, countries, {place.id: place.key for place in places}, openings, notes)
 
     return await run_in_thread(build)
@@ -297,7 +297,7 @@ def _complete_countries(
 
 
 def _read_openings(
-    sites: PlaceSelection, details: Mapping[str, Json]
+    sites: PlaceSelection, details: Mapping[str, Json], pointer: str
 ) -> tuple[tuple[OpeningInterval, ...], tuple[Note, ...]]:
     """Return the opening hours of the sites, and a note on sites that have none."""
     weekdays_of: dict[tuple[str, int, int], list[int]] = {}
@@ -306,7 +306,7 @@ def _read_openings(
         openings = details.get(site.id, {}).get("openings") or {}
         of_site = [
             (site.id, *_read_interval(hours), number)
-            for number, weekday in enumerate(_WEEKDAYS, 1)
+            for number, weekday in enumerate(WEEKDAYS, 1)
             for hours in openings.get(weekday) or ()
         ]
         if not of_site:
@@ -318,7 +318,7 @@ def _read_openings(
         places_of.setdefault((tuple(weekdays), first, last), []).append(identifier)
     if len(places_of) > _MOST_INTERVALS:
         message = f"The sites have more than {_MOST_INTERVALS:,} different opening hours. Ask for fewer sites."
-        raise Impossible.at("body", "/filters/opening", message)
+        raise Impossible.at("body", pointer, message)
     intervals = tuple(OpeningInterval(*key, tuple(places)) for key, places in places_of.items())
     return intervals, (_note_sites_without_openings(without),) if without else ()
 
