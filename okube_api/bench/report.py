@@ -18,11 +18,12 @@ def format_markdown(results: BenchmarkResults) -> str:
 
 def _introduction(results: BenchmarkResults) -> Iterator[str]:
     machine = results.machine
+    competitors = ", ".join(_competitors(results))
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     yield from (
         "# Benchmarks",
         "",
-        "okube compared with DuckDB, chDB, Polars and semantic layers on the same data. All answer the same",
+        f"okube{f' compared with {competitors}' if competitors else ''}, on the same data. All answer the same",
         "questions in turn. Compare the ratios: times depend on the machine. `okube-api bench` writes this",
         "page; its code is in `okube_api/bench/`, and [performance](performance.md) says what each workload is. The",
         "competitors first load the facts (one row per stay, passage or outcome) from Parquet files into memory,",
