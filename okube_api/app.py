@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import structlog
 from anyio import CapacityLimiter
@@ -20,6 +21,7 @@ from okube_api import __version__
 from okube_api.analytics.warming import SAVE_INTERVAL_S, ColumnWarming
 from okube_api.api.container import Services, build_services
 from okube_api.api.docs_pages import build_documentation_routes
+from okube_api.api.explorer_pages import EXPLORER, build_explorer_routes
 from okube_api.api.openapi import build_document
 from okube_api.api.routes import (
     analytics,
@@ -87,10 +89,17 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 log = structlog.stdlib.get_logger("okube")
 
 
-def create_app(settings: Settings | None = None, *, store: Store | None = None, clock: Clock = utc_now) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    *,
+    store: Store | None = None,
+    clock: Clock = utc_now,
+    explorer_folder: Path = EXPLORER,
+) -> FastAPI:
     """Return the application, which connects to nothing before it is started.
 
     store: a store that the caller has started and will close; if absent, the one of `settings.store_url`.
+    explorer_folder: of the built explorer.
     """
     settings = settings or Settings()
     app = OkubeApp(
@@ -104,6 +113,8 @@ def create_app(settings: Settings | None = None, *, store: Store | None = None, 
     )
     app.state.metrics = Metrics()
     app.state.body_limiter = CapacityLimiter(1)
+    if settings.explorer:  # before the routes of the API, which have some of its paths
+        app.router.routes.extend(build_explorer_routes(explorer_folder))
     for router in ROUTERS:  # not `include_router`, which costs every request a second look-up
         app.router.routes.extend(router.routes)
     app.router.routes.extend(build_documentation_routes(app, settings.docs))

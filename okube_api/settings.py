@@ -95,6 +95,9 @@ class Settings(BaseSettings):
         description="Who may read `/docs`, `/redoc` and `/openapi.json`: `public` everyone, `login` callers with a "
         "token or the login cookie, `off` no one (404).",
     )
+    explorer: bool = Field(
+        True, description="Whether to serve the explorer, the page at `/`; otherwise its paths answer 404."
+    )
     token_hours: int = Field(48, ge=1, description="Lifetime of an access token, in hours.")
     login_failures: int = Field(5, ge=1, description="Number of failed logins within the window that locks an account.")
     login_window_s: int = Field(900, ge=1, description="Length of the window for failed logins, in seconds.")

@@ -9,12 +9,12 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from okube_api.api.container import get_services
 from okube_api.api.credentials import identify_caller
 from okube_api.api.openapi import build_document
+from okube_api.api.static_files import FilesMount
 from okube_api.clock import DAY_S
 
 STATIC = Path(__file__).parent / "static"
@@ -42,16 +42,6 @@ _REDOC = """<script src="static/redoc/redoc.standalone.js"></script>
 <script src="static/redoc.js"></script>"""
 
 
-class _CachedFiles(StaticFiles):
-    """Static files that browsers cache, since they change only with the version."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """Return the answer with a file, cacheable for a day."""
-        response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = f"public, max-age={DAY_S}"
-        return response
-
-
 def build_documentation_routes(app: FastAPI, readers: Literal["public", "login", "off"]) -> list[BaseRoute]:
     """Return the documentation routes; none if nobody may read them.
 
@@ -71,7 +61,7 @@ def build_documentation_routes(app: FastAPI, readers: Literal["public", "login",
         Route("/openapi.json", openapi),
         Route("/docs", _page_endpoint(_SWAGGER)),
         Route("/redoc", _page_endpoint(_REDOC)),
-        Mount("/static", _CachedFiles(directory=STATIC)),
+        FilesMount("/static", STATIC, {"Cache-Control": f"public, max-age={DAY_S}"}),
     ]
     if readers == "login":
         for route in routes:

@@ -5,11 +5,13 @@ import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
+from okube_api.api.explorer_pages import EXPLORER
 from okube_api.app import create_app
 from okube_api.http.connection import ConnectionLimits, build_protocol
 from okube_api.settings import Settings
@@ -34,9 +36,11 @@ class LiveServer(Server):
 
 
 @contextmanager
-def run_live(url: str, *, limits: ConnectionLimits = LIMITS, **settings: Any) -> Iterator[LiveServer]:
+def run_live(
+    url: str, *, limits: ConnectionLimits = LIMITS, explorer_folder: Path = EXPLORER, **settings: Any
+) -> Iterator[LiveServer]:
     """Run the application over the store of a URL, listening at a free port."""
-    app: FastAPI = create_app(Settings(store_url=url, secret_key=SECRET, **settings))
+    app: FastAPI = create_app(Settings(store_url=url, secret_key=SECRET, **settings), explorer_folder=explorer_folder)
     protocol = build_protocol(limits)
     config = uvicorn.Config(app, port=0, log_level="error", access_log=False, http=protocol, log_config=None)
     server, loop = uvicorn.Server(config), asyncio.new_event_loop()

@@ -48,6 +48,7 @@ def names(client: httpx.Client) -> dict[str, str]:
         return str(answer.json()["_id"])
 
     ids = {"application": create("/applications", key="nord"), "user": "", "batch": "", "key": "", "kind": ""}
+    ids |= {"section": "sites", "item": "new"}
     ids["site"] = create("/a/nord/sites", name="Lille", online=True)
     ids["poi"] = create("/a/nord/pois", name="Gare", coordinates=[3.07, 50.63])
     ids["campaign"] = create("/a/nord/campaigns", key="hiver")
