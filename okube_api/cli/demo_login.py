@@ -7,17 +7,17 @@ from okube_api.auth.passwords import hash_password
 from okube_api.auth.repository import UserRepository
 from okube_api.cli.demo_file import FILE
 from okube_api.clock import utc_now
+from okube_api.kit.demo_names import APPLICATION, LOGIN
 from okube_api.settings import Settings
 from okube_api.store import EMBEDDED_SCHEME
 from okube_api.store.protocol import Store
 
-LOGIN = "demo@okube.example"
 TIMEZONE = "Europe/Paris"
 _WELCOME = """
   The demo is ready.
 
     address    {url}
-    try it     {url}/docs   (Authorize, then Try it out)
+    try it     {url}/docs   (Execute POST /auth/login, then any other)
     login      {login}
     password   {password}
 
@@ -52,5 +52,5 @@ async def set_login_password(store: Store, folder: Path, password: str) -> None:
 
 def print_welcome(url: str, password: str, folder: Path) -> None:
     """Print the address of the demo, the login and a first request."""
-    sys.stdout.write(_WELCOME.format(url=url, login=LOGIN, password=password, key="maison-lumen", folder=folder))
+    sys.stdout.write(_WELCOME.format(url=url, login=LOGIN, password=password, key=APPLICATION, folder=folder))
     sys.stdout.flush()

@@ -10,14 +10,16 @@ from threading import Thread
 import typer
 
 from okube_api.applications.repository import ApplicationRepository
+from okube_api.auth.keys import ApiKeyRepository
 from okube_api.auth.passwords import hash_password
-from okube_api.auth.repository import UserRepository
+from okube_api.auth.repository import Role, User, UserRepository
 from okube_api.auth.secret import load_secret_key
 from okube_api.auth.secret_fingerprint import claim_store
+from okube_api.auth.tokens import Signer
 from okube_api.campaigns.levers import LeverRepository
 from okube_api.campaigns.repository import CAMPAIGNS, CampaignRepository
 from okube_api.cli.demo_file import DRAFT, FILE
-from okube_api.cli.demo_login import LOGIN, TIMEZONE, demo_settings
+from okube_api.cli.demo_login import TIMEZONE, demo_settings
 from okube_api.cli.runtime import build_store, console, run_command
 from okube_api.clock import utc_now
 from okube_api.demo.fill import DemoServices, FillProgress, fill_applications
@@ -25,6 +27,8 @@ from okube_api.engine.calendar import to_local_date
 from okube_api.equipments.repository import EquipmentRepository
 from okube_api.ingest.invalidation import Invalidation
 from okube_api.ingest.service import Ingest
+from okube_api.kit.creation_ids import CREATION_IDS
+from okube_api.kit.demo_names import API_KEY, LOGIN, READER_LOGIN, DemoIds
 from okube_api.kit.resource_changes import ChangePublisher
 from okube_api.pois.repository import PoiRepository
 from okube_api.sites.repository import SiteRepository
@@ -52,13 +56,23 @@ async def fill_folder(folder: Path, until: date | None) -> None:
             yesterday = to_local_date(utc_now(), TIMEZONE) - timedelta(days=1)
             services = build_demo_services(store, secret, memory_limit=settings.memory_limit, threads=settings.threads)
             await Invalidation(services.ingest).request_upgrade()  # the facts will be of the current version
-            await fill_applications(services, until or yesterday, show_progress)
-        await UserRepository(store, utc_now).create(
-            LOGIN, hash_password(secrets.token_urlsafe(32)), platform_admin=True
-        )
+            documents = await fill_applications(services, until or yesterday, show_progress)
+        await create_demo_users(store, secret, documents[0]["_id"])
     finally:
         await store.close()
     (folder / DRAFT).rename(folder / FILE)
+
+
+async def create_demo_users(store: Store, secret: bytes, application: str) -> None:
+    """Create the login of the demo with an API key, and a reader of an application (an id); no one has a password."""
+    users = UserRepository(store, utc_now)
+    login = await users.create(LOGIN, hash_password(secrets.token_urlsafe(32)), platform_admin=True)
+    await users.create(READER_LOGIN, hash_password(secrets.token_urlsafe(32)), roles={application: Role.READER})
+    token = CREATION_IDS.set(DemoIds([API_KEY]))
+    try:  # the key itself is not printed, and becomes invalid when the login gets its password: it can only be revoked
+        await ApiKeyRepository(store, utc_now, Signer(secret)).create(User.from_document(login), {"name": API_KEY})
+    finally:
+        CREATION_IDS.reset(token)
 
 
 def _delete_drafts(folder: Path) -> None:

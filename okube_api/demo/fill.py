@@ -3,7 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,11 +19,15 @@ from okube_api.demo.generator.events import generate_events
 from okube_api.demo.generator.formats import WEEKDAYS
 from okube_api.demo.generator.world import LEVERS, DemoCampaign, DemoPoi, DemoSite, World, build_worlds
 from okube_api.equipments.repository import EquipmentRepository
+from okube_api.errors import Refusal
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.service import Ingest
+from okube_api.kit import demo_names
 from okube_api.kit.application import Application
 from okube_api.kit.bulk_upsert import BulkUpsert
+from okube_api.kit.creation_ids import CREATION_IDS
+from okube_api.kit.demo_names import DemoIds
 from okube_api.kit.validated_repository import ValidatedRepository
 from okube_api.pois.repository import PoiRepository
 from okube_api.sites.repository import SiteRepository
@@ -90,6 +94,8 @@ async def _fill_application(
     services: DemoServices, application: Application, world: World, on_progress: ProgressListener
 ) -> None:
     await _create_resources(services, application, world, on_progress)
+    if world.key == demo_names.APPLICATION:
+        await _load_faulty_file(services.ingest, application)
     batches = []
     async with aclosing(_generate_ahead(world)) as events:
         async for kind, rows in events:
@@ -112,6 +118,28 @@ async def _generate_ahead(world: World) -> AsyncGenerator[tuple[str, pa.Table], 
         await asyncio.wait((task,))
 
 
+_FAULTY_FILE = b"""user,site,at,amount
+user-000001,atlantis,2024-05-04T10:12:00Z,24.90
+user-000002,lyon,4 May 2024,12.00
+user-000003,lyon,2024-05-04T11:31:00Z,twelve
+"""
+
+
+async def _load_faulty_file(ingest: Ingest, application: Application) -> None:
+    """Load a file that is refused: its batch has rejected lines and no events."""
+
+    async def read_chunks() -> AsyncIterator[bytes]:
+        yield _FAULTY_FILE
+
+    token = CREATION_IDS.set(DemoIds([demo_names.FAULTY_FILE]))
+    try:
+        with suppress(Refusal):
+            file = EventFile(read_chunks(), Format.CSV, name=demo_names.FAULTY_FILE)
+            await ingest.load(application, "purchases", file, atomic=True)
+    finally:
+        CREATION_IDS.reset(token)
+
+
 async def _read_chunks(rows: pa.Table) -> AsyncIterator[bytes]:
     """Yield the rows as the bytes of a Parquet file."""
     file = io.BytesIO()
@@ -127,7 +155,12 @@ async def _create_resources(
     services: DemoServices, application: Application, world: World, on_progress: ProgressListener
 ) -> None:
     async def upsert(repository: ValidatedRepository, elements: Sequence[Json]) -> list[Json]:
-        documents = await BulkUpsert(repository, application, ()).upsert_all(elements)
+        has_fixed_ids = world.key == demo_names.APPLICATION
+        token = CREATION_IDS.set(DemoIds([element["key"] for element in elements]) if has_fixed_ids else None)
+        try:
+            documents = await BulkUpsert(repository, application, ()).upsert_all(elements)
+        finally:
+            CREATION_IDS.reset(token)
         on_progress(FillProgress(world.name, repository.collection.name, len(documents)))
         return documents
 
@@ -193,7 +226,7 @@ def _campaign_fields(campaign: DemoCampaign) -> Json:
 
 def _study_fields(world: World) -> list[Json]:
     shops = [site for site in world.sites if site.coordinates is not None]
-    studies = {"all": ("All shops", shops), "top": ("The ten largest cities", shops[:10])}
+    studies = {demo_names.STUDY: ("All shops", shops), demo_names.SMALL_STUDY: ("The ten largest cities", shops[:10])}
     return [
         {
             "key": key,
