@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 
 import pytest
 from hypothesis import given
@@ -55,7 +56,7 @@ class Cut:
     granularity: Granularity
     calendar: BusinessCalendar
 
-    @property
+    @cached_property
     def days(self) -> list[date]:
         """The days of the period."""
         return [to_date(int(day)) for day in self.span.days]
