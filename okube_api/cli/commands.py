@@ -81,7 +81,7 @@ def demo(
         typer.Option(formats=["%Y-%m-%d"], help="Last day of the generated events; yesterday by default."),
     ] = None,
 ) -> None:
-    """Serve a demo: two years of generated data of two retailers with 40 shops and 48 campaigns.
+    """Serve a demo: two years of generated data of two retailers with 40 shops and 96 campaigns.
 
     The data is generated at the first start and kept in the folder. The login is demo@okube.example. Its password is
     OKUBE_DEMO_PASSWORD; without it, a random password is chosen and printed at each start.

@@ -191,6 +191,7 @@ def _site_fields(world: World, site: DemoSite) -> Json:
         attributes["closed"] = site.last.isoformat()
     return fields | {
         "type": "shop",
+        "capacity": site.capacity,
         "coordinates": list(site.coordinates),
         "address": {"postalCode": city.postal_code, "city": city.name, "country": "France"},
         "attributes": attributes,

@@ -25,7 +25,7 @@ async def test_two_applications_have_all_resources_and_events(tmp_path: Path) ->
             build_demo_services(services.store, bytes(32), memory_limit="256MB", threads=2), UNTIL, scale=0.01
         )
         assert [application["key"] for application in documents] == ["maison-lumen", "petit-quai"]
-        for document, counts in zip(documents, ((33, 96, 36), (9, 24, 12)), strict=True):
+        for document, counts in zip(documents, ((33, 96, 48), (9, 24, 48)), strict=True):
             of_application = equal("application", document["_id"])
             repositories = (services.sites, services.pois, services.campaigns)
             stored = [await services.store.count(each.collection, of_application) for each in repositories]

@@ -1,15 +1,17 @@
 """The generated events look like those of a retailer: opening hours, seasons, growth, new and closed shops, refunds."""
 
-from collections import Counter
+import math
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from okube_api.demo.generator.events import generate_events
 from okube_api.demo.generator.formats import CITY, HYPERMARKET, SUPERMARKET
-from okube_api.demo.generator.world import DemoSite, World, build_worlds
+from okube_api.demo.generator.world import DAYS, DemoSite, Outline, World, build_worlds
 
 UNTIL = date(2025, 1, 5)
 SCALE = 0.3
@@ -112,3 +114,83 @@ def test_campaigns_of_every_lever_run_on_the_last_day_and_52_weeks_before(number
     for day in (UNTIL, UNTIL - timedelta(days=364)):
         running = {campaign.lever_index for campaign in world.campaigns if campaign.first <= day <= campaign.last}
         assert running == set(range(6))
+
+
+# -- days that are added later -----------------------------------------------------------------------------------
+
+FIRST = UNTIL - timedelta(days=DAYS - 1)
+LATER = UNTIL + timedelta(days=47)
+
+
+def count_rows(*worlds: World) -> dict[str, Counter[str]]:
+    """Return the events of worlds by kind, with how often each occurs; stays and pings at sites are left out."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for world in worlds:
+        for kind, rows in generate_events(world):
+            if kind != "pings":
+                counts[kind].update(repr(row) for row in rows.to_pylist() if kind != "stays" or row["poi"])
+    return counts
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["larger", "smaller"])
+def test_days_that_are_added_have_the_same_events_as_if_all_were_generated_at_once(number: int) -> None:
+    steps = (UNTIL, UNTIL + timedelta(days=1), UNTIL + timedelta(days=20), LATER)
+    parts = [build_worlds(UNTIL, 0.05)[number]]
+    for before, until in pairwise(steps):
+        parts.append(build_worlds(until, 0.05, first=FIRST, since=before + timedelta(days=1))[number])
+    at_once = count_rows(build_worlds(LATER, 0.05, first=FIRST)[number])
+    assert count_rows(*parts) == at_once
+    assert at_once["touches"]
+    assert at_once["stays"]
+
+
+def test_stays_at_sites_are_given_as_pings_on_days_that_are_added() -> None:
+    since = UNTIL + timedelta(days=1)
+    added = dict(generate_events(build_worlds(LATER, 0.1, first=FIRST, since=since)[0]))
+    assert not any(added["stays"]["site"].to_pylist())
+    days = {at.astimezone(ZONE).date() for at in added["pings"]["at"].to_pylist()}
+    assert min(days) == since
+    assert max(days) == LATER
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["larger", "smaller"])
+def test_campaigns_keep_their_numbers_and_leave_no_month_without_a_lever(number: int) -> None:
+    now, later = (build_worlds(until, first=FIRST)[number] for until in (UNTIL, UNTIL + timedelta(days=300)))
+    assert set(now.campaigns) < set(later.campaigns)
+    assert len({campaign.number for campaign in later.campaigns}) == len(later.campaigns)
+    for days in range(300):
+        last = UNTIL + timedelta(days=days)
+        month = last - timedelta(days=29)
+        running = {each.lever_index for each in later.campaigns if each.first <= last and each.last >= month}
+        assert running == set(range(6))
+
+
+def test_areas_of_a_city_have_outlines_that_do_not_overlap(world: World) -> None:
+    """Compare the area of the outlines with that of a circle of 12 km, in square degrees of the city."""
+    for city in range(3):
+        areas = [area for area in world.areas if area.city == city]
+        assert len(areas) == 8
+        sizes = [measure_size(area.outline) for area in areas]
+        assert min(sizes) > 0  # counterclockwise
+        circle = math.pi * (12_000 / 111_195) ** 2 / math.cos(math.radians(areas[0].lat))
+        assert sum(sizes) == pytest.approx(circle, rel=0.03)
+        for area in areas:
+            assert area.outline[0] == area.outline[-1]
+            assert [each.code for each in areas if contains(each.outline, (area.lng, area.lat))] == [area.code]
+
+
+def measure_size(outline: Outline) -> float:
+    return sum(x * next_y - next_x * y for (x, y), (next_x, next_y) in pairwise(outline)) / 2
+
+
+def contains(outline: Outline, point: tuple[float, float]) -> bool:
+    """Return whether a ray from the point to the east crosses the outline an odd number of times."""
+    lng, lat = point
+    return (
+        sum(
+            (y > lat) != (next_y > lat) and lng < x + (lat - y) * (next_x - x) / (next_y - y)
+            for (x, y), (next_x, next_y) in pairwise(outline)
+        )
+        % 2
+        == 1
+    )

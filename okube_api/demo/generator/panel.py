@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from okube_api.demo.generator.cities import CITIES
@@ -39,8 +40,9 @@ class DemoPanel:
     recorded: Ints  # numbers of the users that have a panelist event
 
 
-def generate_panel(world: World, random: np.random.Generator) -> DemoPanel:
+def generate_panel(world: World) -> DemoPanel:
     """Draw the panel of a world."""
+    random = world.create_random("panel")
     size, shops = world.users, len(world.sites) - 1
     weights = np.array([CITIES[site.city].weight for site in world.sites[:shops]], dtype=np.float64) ** 0.6
     city = random.choice(shops, size=size, p=weights / weights.sum())
@@ -69,6 +71,9 @@ def build_areas(world: World) -> pa.Table:
             "name": [area.name for area in world.areas],
             "lng": [area.lng for area in world.areas],
             "lat": [area.lat for area in world.areas],
+            "geometry": [
+                orjson.dumps({"type": "Polygon", "coordinates": [area.outline]}).decode() for area in world.areas
+            ],
         }
     )
 

@@ -14,7 +14,7 @@ def to_instants(seconds: Ints) -> pa.Array:
 def format_names(prefix: str, numbers: Ints) -> pa.Array:
     """Return a name such as `prefix-000042` for each number."""
     distinct, positions = np.unique(numbers, return_inverse=True)
-    names = pa.array([f"{prefix}-{number:06d}" for number in distinct.tolist()])
+    names = pa.array([f"{prefix}-{number:06d}" for number in distinct.tolist()], type=pa.string())
     return names.take(pa.array(positions))
 
 

@@ -1,13 +1,16 @@
 """The rhythm of events: seasons, weekdays, opening hours and growth, and instants that follow it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from okube_api.demo.generator.formats import FORMATS, ShopFormat
+from okube_api.demo.generator.world import BLOCK_DAYS, DAYS, HORIZON_DAYS, World
 from okube_api.store.arrays import Flags, Floats, Ints
 
 SLOTS = 48  # half hours of a day
@@ -38,13 +41,14 @@ class Rhythm:
 
     @cached_property
     def day_intensity(self) -> Floats:
-        """Expected number of events of each day, relative to the mean day; shape (days,)."""
+        """Expected number of events of each day, relative to the mean day of the first two years; shape (days,)."""
         by_day = self._intensity.sum(axis=1)
-        return np.asarray(by_day / by_day.mean())
+        return np.asarray(by_day / by_day[:DAYS].mean())
 
-    def draw(self, random: np.random.Generator, size: int) -> tuple[Ints, Ints]:
-        """Draw days, counted from the first, and instants of events, in seconds since 1970; shapes (size,)."""
-        return self._draw_between(random, np.zeros(size), np.full(size, self._sums[-1]))
+    def draw_in_block(self, random: np.random.Generator, size: int, block: int) -> tuple[Ints, Ints]:
+        """Draw days of a block, counted from the first day, and instants, in seconds since 1970; shapes (size,)."""
+        low, high = self._sums[[block * BLOCK_DAYS * SLOTS, (block + 1) * BLOCK_DAYS * SLOTS]]
+        return self._draw_between(random, np.full(size, low), np.full(size, high))
 
     def draw_on(self, random: np.random.Generator, days: Ints) -> Ints:
         """Draw an instant on each of these days, which must have events; shape (len(days),)."""
@@ -56,22 +60,49 @@ class Rhythm:
         return slots // SLOTS, self._starts[slots] + random.integers(0, _SLOT_S, size=len(low))
 
 
-def build_rhythms(first: date, days: int, timezone: str) -> list[Rhythm]:
-    """Return the rhythm of each of `FORMATS`."""
-    starts = _list_slot_starts(first, days, timezone)
-    return [Rhythm(shop_format, starts, first) for shop_format in FORMATS]
+def build_rhythms(world: World, timezone: str) -> list[Rhythm]:
+    """Return the rhythm of each of `FORMATS`, on the days of a world and some after them."""
+    starts = _list_slot_starts(world.first, max(world.days, DAYS) + HORIZON_DAYS, timezone)
+    return [Rhythm(shop_format, starts, world.first) for shop_format in FORMATS]
 
 
-def draw_events(rhythms: Sequence[Rhythm], formats: Ints, random: np.random.Generator) -> tuple[Ints, Ints]:
-    """Draw the days and the instants of events, each by the rhythm of its format.
+@dataclass(frozen=True, slots=True)
+class BlockRhythm:
+    """How many events of each format there are in a block, relatively.
 
-    formats: indexes of `rhythms`; shape (size,), as are the days and instants.
+    intensities: by format, relative to the mean day; shape (formats,).
     """
-    days, at = np.zeros_like(formats), np.zeros_like(formats)
-    for index, rhythm in enumerate(rhythms):
-        rows = np.flatnonzero(formats == index)
-        days[rows], at[rows] = rhythm.draw(random, len(rows))
-    return days, at
+
+    rhythms: Sequence[Rhythm]
+    block: int
+    intensities: Floats
+
+    @classmethod
+    def create(cls, rhythms: Sequence[Rhythm], block: int) -> Self:
+        """Return the rhythm of a block."""
+        days = slice(block * BLOCK_DAYS, (block + 1) * BLOCK_DAYS)
+        return cls(rhythms, block, np.array([rhythm.day_intensity[days].mean() for rhythm in rhythms]))
+
+    def count_candidates(self, per_day: float) -> int:
+        """Return the number of events that there would be if all were of the busiest format.
+
+        per_day: mean number of events of a day.
+        """
+        return max(round(per_day * BLOCK_DAYS * float(self.intensities.max())), 1)
+
+    def draw(self, formats: Ints, random: np.random.Generator) -> tuple[Ints, Ints, Ints]:
+        """Draw which candidates become events, by their formats.
+
+        formats: indexes of `rhythms`; shape (candidates,).
+        Return the indexes of the events, their days and their instants, in seconds since 1970.
+        """
+        chance = self.intensities / self.intensities.max()
+        events = np.flatnonzero(random.random(len(formats)) < chance[formats])
+        days, at = np.zeros_like(events), np.zeros_like(events)
+        for index, rhythm in enumerate(self.rhythms):
+            rows = np.flatnonzero(formats[events] == index)
+            days[rows], at[rows] = rhythm.draw_in_block(random, len(rows), self.block)
+        return events, days, at
 
 
 def draw_events_on(rhythms: Sequence[Rhythm], formats: Ints, days: Ints, random: np.random.Generator) -> Ints:

@@ -13,12 +13,12 @@ from okube_api.demo.generator.random_columns import (
     take_values,
     to_instants,
 )
-from okube_api.demo.generator.rhythm import Rhythm, draw_events
-from okube_api.demo.generator.world import DAYS, METRES_PER_DEGREE, World
+from okube_api.demo.generator.rhythm import BlockRhythm, Rhythm
+from okube_api.demo.generator.world import METRES_PER_DEGREE, World
 from okube_api.store.arrays import Flags, Floats, Ints
 
 TIMEZONE = "Europe/Paris"
-PING_DAYS = 14  # last days, whose stays at sites are given as pings
+PING_DAYS = 14  # last days of a new demo, whose stays at sites are given as pings
 _AT_SITE = 0.62  # share of stays; the others are at POIs
 _INDOOR = 0.7  # share of stays
 _IN_OWN_CITY = 0.85  # share of stays
@@ -31,43 +31,56 @@ def draw_dwells(random: np.random.Generator, size: int) -> Ints:
     return np.clip(drawn, 125, 6 * 3600).astype(np.int64)
 
 
-def generate_stays_and_pings(
-    world: World, panel: DemoPanel, rhythms: Sequence[Rhythm], random: np.random.Generator
-) -> tuple[pa.Table, pa.Table]:
+def generate_stays_and_pings(world: World, panel: DemoPanel, rhythms: Sequence[Rhythm]) -> tuple[pa.Table, pa.Table]:
     """Return the events of kind `stays` and those of kind `pings`."""
-    size = world.stays_per_day * DAYS
-    users = random.choice(world.users, size=size, p=panel.outing_share)
-    shops = len(world.sites) - 1
-    city = np.where(random.random(size) < _IN_OWN_CITY, panel.city[users], random.integers(0, shops, size=size))
-    at_site = random.random(size) < _AT_SITE
-    poi = city * 3 + random.integers(0, 3, size=size)
-    indoor = random.random(size) < _INDOOR
-    formats = np.where(at_site & indoor, world.site_formats[city], FORMATS.index(STREET))
-    days, start = draw_events(rhythms, formats, random)
-    dwell = draw_dwells(random, size)
-    order = np.lexsort((users, start))
-    order = order[(~at_site | world.are_open(city, days))[order]]
-    is_raw = ((days >= DAYS - PING_DAYS) & at_site)[order]
-    matched, raw = order[~is_raw], order[is_raw]
+    by_block = [_draw_outings(world, panel, BlockRhythm.create(rhythms, block)) for block in world.list_blocks()]
+    drawn = [np.concatenate(columns) for columns in zip(*by_block, strict=True)]
+    order = np.lexsort((drawn[0], drawn[3]))
+    user, city, poi, start, dwell, outdoor, raw = (column[order] for column in drawn)
+    is_raw = raw.astype(np.bool_)
     stays = pa.table(
         {
-            "user": format_names("user", users[matched]),
-            "site": take_values([site.key for site in world.sites], np.where(at_site, city, -1)[matched]),
-            "poi": take_values([place.key for place in world.pois], np.where(at_site, -1, poi)[matched]),
-            "start": to_instants(start[matched]),
-            "duration_s": dwell[matched],
-            "zone": take_values(("indoor", "outdoor"), np.where(indoor, 0, 1)[matched]),
+            "user": format_names("user", user[~is_raw]),
+            "site": take_values([site.key for site in world.sites], np.where(poi < 0, city, -1)[~is_raw]),
+            "poi": take_values([place.key for place in world.pois], poi[~is_raw]),
+            "start": to_instants(start[~is_raw]),
+            "duration_s": dwell[~is_raw],
+            "zone": take_values(("indoor", "outdoor"), outdoor[~is_raw]),
         }
     )
     pings = _build_pings(
         world,
-        users=users[raw],
-        city=city[raw],
-        indoor=indoor[raw],
-        start=start[raw],
-        dwell=np.minimum(dwell[raw], 4000),
+        users=user[is_raw],
+        city=city[is_raw],
+        indoor=outdoor[is_raw] == 0,
+        start=start[is_raw],
+        dwell=np.minimum(dwell[is_raw], 4000),
     )
     return stays, pings
+
+
+def _draw_outings(world: World, panel: DemoPanel, rhythm: BlockRhythm) -> tuple[Ints, ...]:
+    """Return users, cities, POIs, starts, dwells, zones and givings of the stays of a block; shapes (stays,).
+
+    POIs are -1 for stays at sites; zones are 0 indoor, 1 outdoor; givings are 1 for stays that are given as pings.
+    """
+    random = world.create_random("stays", rhythm.block)
+    size = rhythm.count_candidates(world.stays_per_day)
+    users = random.choice(world.users, size=size, p=panel.outing_share)
+    shops = len(world.sites) - 1
+    city = np.where(random.random(size) < _IN_OWN_CITY, panel.city[users], random.integers(0, shops, size=size))
+    at_site = random.random(size) < _AT_SITE
+    poi = np.where(at_site, -1, city * 3 + random.integers(0, 3, size=size))
+    indoor = random.random(size) < _INDOOR
+    formats = np.where(at_site & indoor, world.site_formats[city], FORMATS.index(STREET))
+    dwell = draw_dwells(random, size)
+    outings, days, start = rhythm.draw(formats, random)
+    at_site, city = at_site[outings], city[outings]
+    raw_since = world.days - PING_DAYS if world.since == world.first else 0  # all days that are added
+    is_raw = (days >= raw_since) & at_site
+    happens = world.are_new(days) & (~at_site | world.are_open(city, days))
+    columns = (users[outings], city, poi[outings], start, dwell[outings], np.where(indoor[outings], 0, 1), is_raw)
+    return tuple(column[happens].astype(np.int64) for column in columns)
 
 
 def _build_pings(world: World, *, users: Ints, city: Ints, indoor: Flags, start: Ints, dwell: Ints) -> pa.Table:

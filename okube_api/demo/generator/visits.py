@@ -9,8 +9,8 @@ import pyarrow as pa
 from okube_api.demo.generator.marketing import CONTROL_KIND, DemoTouches
 from okube_api.demo.generator.panel import DemoPanel
 from okube_api.demo.generator.random_columns import format_names, take_values, to_instants
-from okube_api.demo.generator.rhythm import Rhythm, draw_events, draw_events_on
-from okube_api.demo.generator.world import DAYS, World
+from okube_api.demo.generator.rhythm import BlockRhythm, Rhythm, draw_events_on
+from okube_api.demo.generator.world import FOLLOWING_DAYS, World
 from okube_api.store.arrays import Floats, Ints
 
 VISITS_PER_YEAR = 3.0  # of a user, without any campaign
@@ -21,13 +21,15 @@ _OTHER_CITY = 0.06  # share of visits to shops that are in another city than the
 
 @dataclass(frozen=True, slots=True)
 class DemoVisits:
-    """Visits as arrays, one element each, in order of time.
+    """Visits of a block, or those that a campaign causes, as arrays; also those of days that are not generated.
 
+    stream: number of the block or campaign; even for blocks, odd for campaigns.
     site: index of the sites of the world.
     day: counted from the first day of the world.
     at: seconds since 1970.
     """
 
+    stream: int
     user: Ints
     site: Ints
     day: Ints
@@ -35,49 +37,61 @@ class DemoVisits:
 
 
 def draw_visits(
-    world: World, panel: DemoPanel, rhythms: Sequence[Rhythm], touches: DemoTouches, random: np.random.Generator
-) -> DemoVisits:
+    world: World, panel: DemoPanel, rhythms: Sequence[Rhythm], touches: Sequence[DemoTouches]
+) -> list[DemoVisits]:
     """Draw visits: all users visit now and then, and some exposed users once more, soon after a touch."""
-    usual_users = random.integers(0, world.users, size=round(world.users * VISITS_PER_YEAR * DAYS / 365))
-    usual_sites = _draw_sites(world, panel, random, usual_users)
-    usual_days, usual_at = draw_events(rhythms, world.site_formats[usual_sites], random)
-    extra_users, extra_sites, extra_days = _draw_extra_visits(world, panel, rhythms, touches, random)
-    extra_at = draw_events_on(rhythms, world.site_formats[extra_sites], extra_days, random)
-
-    usual, extra = (usual_users, usual_sites, usual_days, usual_at), (extra_users, extra_sites, extra_days, extra_at)
-    users, sites, days, at = (np.concatenate(columns) for columns in zip(usual, extra, strict=True))
-    order = np.lexsort((users, at))
-    order = order[world.are_open(sites[order], days[order])]
-    return DemoVisits(users[order], sites[order], days[order], at[order])
+    return [
+        *(
+            _draw_usual_visits(world, panel, BlockRhythm.create(rhythms, block))
+            for block in world.list_blocks(FOLLOWING_DAYS)
+        ),
+        *(_draw_extra_visits(world, panel, rhythms, of_campaign) for of_campaign in touches),
+    ]
 
 
-def build_visits(world: World, visits: DemoVisits) -> pa.Table:
+def build_visits(world: World, visits: Sequence[DemoVisits]) -> pa.Table:
     """Return the events of kind `visits`."""
+    user, site, day, at = (
+        np.concatenate([getattr(each, name) for each in visits]) for name in ("user", "site", "day", "at")
+    )
+    order = np.lexsort((user, at))
+    order = order[world.are_new(day[order])]
     return pa.table(
         {
-            "user": format_names("user", visits.user),
-            "site": take_values([site.key for site in world.sites], visits.site),
-            "at": to_instants(visits.at),
+            "user": format_names("user", user[order]),
+            "site": take_values([each.key for each in world.sites], site[order]),
+            "at": to_instants(at[order]),
         }
     )
 
 
-def _draw_extra_visits(
-    world: World, panel: DemoPanel, rhythms: Sequence[Rhythm], touches: DemoTouches, random: np.random.Generator
-) -> tuple[Ints, Ints, Ints]:
-    """Return users, sites and days of the visits that touches cause, in the days after them.
+def _draw_usual_visits(world: World, panel: DemoPanel, rhythm: BlockRhythm) -> DemoVisits:
+    random = world.create_random("visits", 2 * rhythm.block)
+    users = random.integers(0, world.users, size=rhythm.count_candidates(world.users * VISITS_PER_YEAR / 365))
+    sites = _draw_sites(world, panel, random, users)
+    visits, days, at = rhythm.draw(world.site_formats[sites], random)
+    is_open = world.are_open(sites[visits], days)
+    visits = visits[is_open]
+    return DemoVisits(2 * rhythm.block, users[visits], sites[visits], days[is_open], at[is_open])
+
+
+def _draw_extra_visits(world: World, panel: DemoPanel, rhythms: Sequence[Rhythm], touches: DemoTouches) -> DemoVisits:
+    """Draw the visits that the touches of a campaign cause, in the days after them.
 
     The chance of one is the lift times the visits that are usual in those days of that season.
     """
+    stream = 2 * touches.campaign.number + 1
+    random = world.create_random("visits", stream)
     sites = _draw_sites(world, panel, random, touches.user)
     formats = world.site_formats[sites]
-    delay = np.minimum(random.geometric(0.4, size=len(sites)), FOLLOW_UP_DAYS - 1)
-    days = np.minimum(touches.day + delay, DAYS - 1)
+    days = touches.day + np.minimum(random.geometric(0.4, size=len(sites)), FOLLOW_UP_DAYS - 1)
     intensity = np.stack([rhythm.day_intensity for rhythm in rhythms])
     usual = VISITS_PER_YEAR / 365 * _sum_next_days(intensity, FOLLOW_UP_DAYS)[formats, touches.day]
     is_caused = (touches.kind != CONTROL_KIND) & (random.random(len(sites)) < world.lift * usual)
-    caused = np.flatnonzero(is_caused & (days > touches.day) & (intensity[formats, days] > 0))
-    return touches.user[caused], sites[caused], days[caused]
+    is_caused &= (intensity[formats, days] > 0) & world.are_open(sites, days)
+    caused = np.flatnonzero(is_caused)
+    at = draw_events_on(rhythms, formats[caused], days[caused], random)
+    return DemoVisits(stream, touches.user[caused], sites[caused], days[caused], at)
 
 
 def _draw_sites(world: World, panel: DemoPanel, random: np.random.Generator, users: Ints) -> Ints:
