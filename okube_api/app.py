@@ -38,6 +38,7 @@ from okube_api.api.routes import (
     studies,
     thumbnails,
     users,
+    views,
 )
 from okube_api.auth.secret import BadSecret, load_secret_key
 from okube_api.auth.secret_fingerprint import claim_store
@@ -74,6 +75,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     campaigns.router,
     levers.router,
     studies.router,
+    views.router,
     analytics.router,
     events.file_router,
     events.router,

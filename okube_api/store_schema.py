@@ -24,6 +24,7 @@ from okube_api.sites.repository import SITES
 from okube_api.sites.thumbnails import THUMBNAILS
 from okube_api.store.schema import Schema
 from okube_api.studies.repository import STUDIES
+from okube_api.views.repository import VIEWS
 
 SCHEMA = Schema(
     collections=(
@@ -45,6 +46,7 @@ SCHEMA = Schema(
         POIS,
         CAMPAIGNS,
         LEVERS,
+        VIEWS,
         AREAS,
         THUMBNAILS,
         BATCHES,

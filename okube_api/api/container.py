@@ -29,6 +29,7 @@ from okube_api.sites.repository import SiteRepository
 from okube_api.sites.thumbnails import ThumbnailStore
 from okube_api.store.protocol import Store
 from okube_api.studies.repository import StudyRepository
+from okube_api.views.repository import ViewRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Services:
     studies: StudyRepository
     equipments: EquipmentRepository
     areas: AreaRepository
+    views: ViewRepository
     changes: ChangePublisher
     cascade_delete: CascadeDelete
     thumbnails: ThumbnailStore
@@ -105,6 +107,7 @@ def build_services(settings: Settings, store: Store, clock: Clock, secret: bytes
         studies=studies,
         equipments=equipments,
         areas=AreaRepository(store, clock),
+        views=ViewRepository(store, clock),
         changes=changes,
         cascade_delete=CascadeDelete(changes, sites, pois, campaigns, studies, equipments, thumbnails),
         thumbnails=thumbnails,

@@ -29,6 +29,7 @@ TAGS = [
     {"name": "points of interest", "description": "Places that do not belong to the application, such as competitors."},
     {"name": "campaigns", "description": "Campaigns, and the levers that they belong to."},
     {"name": "studies", "description": "Groups of sites and points of interest that are analysed together."},
+    {"name": "views", "description": "Pages of the explorer, saved by name: own ones and shared ones."},
     {"name": "analytics", "description": "Questions about KPIs in a period."},
     {"name": "ingest", "description": "Events, ingested in batches."},
     {"name": "service", "description": "Health, metrics and this documentation."},

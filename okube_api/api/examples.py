@@ -12,6 +12,7 @@ from okube_api.pois.schemas import PoiCreate, PoiUpdate
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteUpdate
 from okube_api.store.values import Json
 from okube_api.studies.schemas import StudyAnswer, StudyCreate, StudyUpdate
+from okube_api.views.schemas import ViewAnswer, ViewCreate, ViewUpdate
 
 _TIMESTAMPS: Json = {"createdAt": "2019-03-28T09:25:15.000Z", "updatedAt": "2019-03-28T09:25:15.000Z"}
 _IDS: Json = {"_id": "5e1834b0e12d62a85b388a1b", "application": "5e1834b0e12d62a85b388a0f"}
@@ -26,6 +27,12 @@ _SITE: Json = {
     "openings": {"monday": [["09:00", "12:30"], ["14:00", "19:00"]]},
 }
 _STUDY: Json = {"key": "rivals", "name": "Bellecour and its rivals", "from": "2019-03-01", "to": "2019-03-31"}
+_VIEW: Json = {
+    "name": "Monday morning",
+    "path": "overview",
+    "query": "period=last-week&compare=previousYearSameWeekday",
+    "shared": True,
+}
 _APPLICATION: Json = {"key": "demo", "name": "Demonstration", "timezone": "Europe/Paris", "currency": "EUR"}
 _CAMPAIGN: Json = {"key": "spring", "name": "Spring sale", "provider": "Adverline", "format": "banner"}
 
@@ -84,4 +91,7 @@ EXAMPLES: Mapping[type[BaseModel], Json] = {
         "status": "ready",
         **_TIMESTAMPS,
     },
+    ViewCreate: _VIEW,
+    ViewUpdate: {"name": "Lyon by hour", "path": "explore", "query": "period=last-month", "shared": False},
+    ViewAnswer: {**_IDS, **_VIEW, "owner": {"_id": "5e1834b0e12d62a85b388a2c", "name": "jeanne"}, **_TIMESTAMPS},
 }

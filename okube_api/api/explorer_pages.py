@@ -40,13 +40,13 @@ _UNDER = "/a/{application}"
 PAGES = (
     "/",
     "/login",
-    *(f"{_UNDER}/{page}" for page in ("overview", "explore", "map", "data", "views", "manage")),
+    *(f"{_UNDER}/{page}" for page in ("overview", "explore", "map", "data", "manage")),
     f"{_UNDER}/manage/{{section}}",
     f"{_UNDER}/manage/{{section}}/{{item}}",
 )
 """Paths that answer the page."""
 
-SHARED_PAGES = (f"{_UNDER}/campaigns",)
+SHARED_PAGES = (f"{_UNDER}/campaigns", f"{_UNDER}/views")
 """Paths that answer the page when a browser opens them, and are paths of the API otherwise."""
 
 

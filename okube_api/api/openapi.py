@@ -91,6 +91,7 @@ _ID_PATHS = (
     "/auth/invitations/{invitation}/decline",
     "/applications/{application}/ingest/{batch}",
     "/applications/{application}/users/{user}",
+    "/applications/{application}/views/{view}",
     "/pois/{poi}",
     "/sites/{site}",
     "/sites/{site}/studies/{study}",

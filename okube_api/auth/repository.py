@@ -1,6 +1,6 @@
 """Stores users and their roles; also declares the collection of the denylist."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -11,7 +11,7 @@ import idna
 
 from okube_api.errors import Taken
 from okube_api.kit.repository import Precondition, Repository
-from okube_api.store.conditions import equal
+from okube_api.store.conditions import OneOf, equal
 from okube_api.store.errors import Duplicate
 from okube_api.store.schema import Collection, ColumnType
 from okube_api.store.values import Json
@@ -116,6 +116,11 @@ class UserRepository(Repository):
             if (user := await self.store.get(USERS, equal("login", form))) is not None:
                 return user
         return None
+
+    async def find_names(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of the users with these ids; ids of no user are left out."""
+        users = await self.store.find(USERS, OneOf("_id", tuple(ids)))
+        return {user["_id"]: user["name"] for user in users}
 
     async def create(
         self,

@@ -33,6 +33,7 @@ LISTS = {
     "site": "sites",
     "study": "studies",
     "user": "users",
+    "view": "views",
 }
 """Lists of an application whose resources are named, by path parameter."""
 NAMES_OF_A_KIND = 5

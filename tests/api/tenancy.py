@@ -91,6 +91,8 @@ ROWS: dict[str, Row] = {
     ),
     "/studies/{study}": Row(body={"name": "x"}, names={"sites": "site", "pois": "poi"}),
     f"{UNDER}/studies/{{study}}": Row(body={"name": "x"}, names={"sites": "site", "pois": "poi"}),
+    f"{UNDER}/views": Row(write=READER, body={"name": "x", "path": "overview"}),
+    f"{UNDER}/views/{{view}}": Row(write=READER, body={"name": "x"}),
     f"{UNDER}/studies/{{study}}/geo-marketing/analytics": question("attendance", sites="site", pois="poi"),
     "/sites/{site}/studies/{study}/geo-marketing/analytics": question("attendance", pois="poi"),
     f"{UNDER}/sites/{{site}}/studies/{{study}}/geo-marketing/analytics": question("attendance", pois="poi"),
@@ -140,6 +142,8 @@ async def create_resources(tenant: Tenant, prefix: str) -> dict[str, list[str]]:
         f"{tenant.url}/ingest/areas", content=AREA, headers={"Content-Type": "application/x-ndjson"}
     )
     names["batch"] = [batch.json()["_id"]]
+    view = await tenant.admin.post(f"{tenant.url}/views", json={"name": prefix, "path": "overview", "shared": True})
+    names["view"] = [view.json()["_id"]]
     for kind, (path, body) in RESOURCES.items():
         url = f"{tenant.url}/{fill_template(path, names)}"
         answer = await tenant.admin.post(url, json={"key": f"{prefix} {kind}", **body})

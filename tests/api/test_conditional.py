@@ -30,6 +30,7 @@ async def create_all(tenant: Tenant) -> dict[str, str]:
     await tenant.create("studies", key="ports", sites=["brest"], to="2024-05-31")
     await tenant.admin.post(f"/sites/{site['_id']}/equipments", json={"key": "porte"})
     await tenant.admin.post(f"{tenant.url}/levers", json={"key": "radio"})
+    view = await tenant.admin.post(f"{tenant.url}/views", json={"name": "Monday", "path": "overview"})
     return {
         "application": tenant.url,
         "site": f"{tenant.url}/sites/brest",
@@ -38,6 +39,7 @@ async def create_all(tenant: Tenant) -> dict[str, str]:
         "study": f"{tenant.url}/studies/ports",
         "equipment": f"{tenant.url}/sites/brest/equipments/porte",
         "lever": f"{tenant.url}/levers/radio",
+        "view": f"{tenant.url}/views/{view.json()['_id']}",
     }
 
 
@@ -57,10 +59,14 @@ async def test_unchanged_resources_are_304_until_they_change(tenant: Tenant) -> 
         assert after.headers["etag"] != tag
 
 
-@pytest.mark.parametrize("kind", ["sites", "pois", "campaigns", "studies", "levers"])
+@pytest.mark.parametrize("kind", ["sites", "pois", "campaigns", "studies", "levers", "views"])
 async def test_unchanged_lists_are_304_until_they_change(tenant: Tenant, kind: str) -> None:
     await create_all(tenant)
-    bodies: dict[str, dict[str, Any]] = {"sites": SITE, "pois": {"name": "Gare", "coordinates": [-4.47, 48.39]}}
+    bodies: dict[str, dict[str, Any]] = {
+        "sites": SITE,
+        "pois": {"name": "Gare", "coordinates": [-4.47, 48.39]},
+        "views": {"name": "Tuesday", "path": "map"},
+    }
     url = f"{tenant.url}/{kind}?per_page=10"
     tag = (await read(tenant.admin, url)).headers["etag"]
     assert (await read(tenant.admin, url, f"W/{tag}")).status_code == 304

@@ -42,7 +42,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 def names(client: httpx.Client) -> dict[str, str]:
     """Create a resource of each kind, and return their ids by the names of path parameters."""
 
-    def create(path: str, **fields: object) -> str:
+    def create(path: str, /, **fields: object) -> str:
         answer = client.post(path, json=fields)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["_id"])
@@ -53,6 +53,7 @@ def names(client: httpx.Client) -> dict[str, str]:
     ids["poi"] = create("/a/nord/pois", name="Gare", coordinates=[3.07, 50.63])
     ids["campaign"] = create("/a/nord/campaigns", key="hiver")
     ids["study"] = create("/a/nord/studies", key="gares")
+    ids["view"] = create("/a/nord/views", name="Lundi", path="overview")
     ids["lever"] = create("/a/nord/levers", key="tv")
     ids["equipment"] = create(f"/sites/{ids['site']}/equipments", key="porte")
     event = json.dumps({"device": "d", "equipment": "porte", "at": "2024-03-01T10:00:00Z"})

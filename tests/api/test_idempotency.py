@@ -233,6 +233,7 @@ REQUESTS: dict[str, dict[str, object]] = {
     "levers": {"json": {"key": "mail", "name": "Mail"}},
     "studies": {"json": {"key": "all-shops", "name": "All", "sites": ["lyon"]}},
     "equipments": {"json": {"key": "box"}},
+    "views": {"json": {"name": "Monday", "path": "overview", "shared": True}},
     "campaigns of a list": {"json": [{"name": "One", "key": "one"}, {"name": "Two", "key": "two"}]},
     "pois of a table": {"files": {"file": ("x.csv", POI_TABLE, "text/csv")}},
     "ingest": {"content": STAY, "headers": {"Content-Type": "application/x-ndjson"}},

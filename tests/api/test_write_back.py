@@ -18,6 +18,7 @@ from okube_api.kit.schemas import Answer, UpdateBody
 from okube_api.pois.schemas import PoiAnswer, PoiUpdate
 from okube_api.sites.schemas import SiteAnswer, SiteUpdate
 from okube_api.studies.schemas import StudyAnswer, StudyUpdate
+from okube_api.views.schemas import ViewAnswer, ViewUpdate
 
 from tests.api.resource_strategies import KINDS, cells, free, keys
 from tests.api.server import PASSWORD, Json, Server, Tenant
@@ -34,6 +35,7 @@ MODELS: Mapping[str, tuple[type[UpdateBody], type[Answer]]] = {
     "pois": (PoiUpdate, PoiAnswer),
     "campaigns": (CampaignUpdate, CampaignAnswer),
     "studies": (StudyUpdate, StudyAnswer),
+    "views": (ViewUpdate, ViewAnswer),
 }
 
 
@@ -63,6 +65,10 @@ CREATED: dict[str, st.SearchStrategy[Json]] = {
     ),
     "equipments": st.fixed_dictionaries(
         {"key": keys}, optional={"name": any_text, "type": texts, "active": st.booleans()}
+    ),
+    "views": st.fixed_dictionaries(
+        {"name": keys, "path": st.sampled_from(["overview", "manage/sites"])},
+        optional={"query": st.sampled_from(["", "period=last-week"]), "shared": st.booleans()},
     ),
 }  # fmt: skip
 
@@ -177,6 +183,7 @@ MINIMAL: dict[str, Json] = {
     "pois": {"name": "A", "coordinates": [4.8, 45.7]},
     "campaigns": {"key": "a"},
     "studies": {"key": "a"},
+    "views": {"name": "A", "path": "overview"},
 }
 
 

@@ -106,12 +106,18 @@ async def update_user(
 
 @register_aliased(router, "DELETE", ITEM, status_code=204, responses=refusals(404, 412))
 async def delete_user(user: UserInPath, access: CanAdmin, services: ServicesDep, if_match: IfMatch = UNSET) -> None:
-    """Remove the role of a user in the application, or withdraw an invitation; roles in other applications stay."""
+    """Remove the role of a user in the application, or withdraw an invitation; roles in other applications stay.
+
+    Views of the user that are not shared are deleted.
+    """
     member = await _load_member(services, user, access)
     if member.is_pending:
         await services.invitations.repository.remove(member.document, parse_if_match(if_match))
     else:
-        former = await services.sessions.users.drop_role(member.document, member.application, parse_if_match(if_match))
+        users, precondition = services.sessions.users, parse_if_match(if_match)
+        users.check_precondition(member.document, precondition)
+        await services.views.delete_unshared(member.application, member.document["_id"])
+        former = await users.drop_role(member.document, member.application, precondition)
         # Else the user could get the role back with an invitation from before: one that a platform administrator made
         # needless, or whose acceptance was interrupted after its effect.
         await services.invitations.repository.delete_for_login(member.application, former["login"])

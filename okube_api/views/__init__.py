@@ -1,0 +1,1 @@
+"""Views: states of the explorer, saved by name."""
