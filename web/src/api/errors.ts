@@ -1,0 +1,46 @@
+/** A field of a request that the server refused. */
+export interface FieldError {
+  in: string;
+  pointer: string;
+  code?: string;
+  message: string;
+}
+
+/** An answer of the server that is an error (RFC 9457), or a failed connection (`status` 0). */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly requestId: string | null = null,
+    readonly errors: readonly FieldError[] = [],
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+
+  /** Return the message for a field of the body, such as `coordinates` or `address/city`, if it was refused. */
+  fieldMessage(field: string): string | undefined {
+    const pointer = `/${field}`;
+    return this.errors.find((error) => error.pointer === pointer || error.pointer.startsWith(`${pointer}/`))?.message;
+  }
+}
+
+interface Problem {
+  detail?: string;
+  title?: string;
+  requestId?: string;
+  errors?: FieldError[];
+}
+
+/** Return the error that a response describes. */
+export async function readError(response: Response): Promise<ApiError> {
+  let problem: Problem = {};
+  try {
+    problem = (await response.json()) as Problem;
+  } catch {
+    // a proxy between may answer with something else
+  }
+  const message = problem.detail ?? problem.title ?? `${response.status} ${response.statusText}`.trim();
+  const requestId = problem.requestId ?? response.headers.get("X-Request-Id");
+  return new ApiError(response.status, message, requestId, problem.errors ?? []);
+}

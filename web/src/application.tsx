@@ -1,0 +1,80 @@
+/** The application that is open: its settings, the user's role, its period and comparison. */
+import { type ComponentChildren, createContext } from "preact";
+import { useContext, useMemo } from "preact/hooks";
+
+import { api, type Schemas } from "~/api/client";
+import type { Days, Question } from "~/api/questions";
+import { useRemote } from "~/api/useRemote";
+import { type Role, useSession } from "~/session";
+import { useFrameState } from "~/state/location";
+import { presetDays, readToday } from "~/state/period";
+import { Loaded } from "~/ui/Loading";
+
+export type ApplicationAnswer = Schemas["ApplicationAnswer"];
+
+export interface OpenApplication {
+  /** Key, or id where it has none: what stands in paths. */
+  key: string;
+  settings: ApplicationAnswer;
+  role: Role;
+  currency: string;
+  timezone: string;
+  /** Today in the time zone of the application. */
+  today: string;
+  weekStart: string;
+  /** Days of the period at the top of the page. */
+  days: Days;
+  /** What to add to a question to compare it as chosen at the top; empty without a comparison. */
+  compare: Pick<Question, "compare">;
+}
+
+const Context = createContext<OpenApplication | null>(null);
+
+/** Provide the application that the URL names. */
+export function ApplicationProvider({ name, children }: { name: string; children: ComponentChildren }) {
+  const { me } = useSession();
+  const { period, comparison } = useFrameState();
+  const remote = useRemote(
+    `application ${name}`,
+    async (signal) => {
+      const { data } = await api.GET("/applications/{application}", {
+        params: { path: { application: name } },
+        signal,
+      });
+      return data as ApplicationAnswer;
+    },
+    { immediate: true },
+  );
+  const settings = remote.data;
+  const value = useMemo<OpenApplication | null>(() => {
+    if (!settings) return null;
+    const timezone = settings.timezone ?? "Europe/Paris";
+    const calendar = settings.settings as { calendar?: { weekStart?: string } | null; weekStart?: string } | undefined;
+    const weekStart = calendar?.weekStart ?? calendar?.calendar?.weekStart ?? "monday";
+    const today = readToday(timezone);
+    const own = me?.applications.find((one) => one._id === settings._id || one.key === settings.key);
+    return {
+      key: settings.key ?? settings._id,
+      settings,
+      role: me?.platformAdmin ? "admin" : ((own?.role as Role | undefined) ?? "reader"),
+      currency: settings.currency ?? "EUR",
+      timezone,
+      today,
+      weekStart,
+      days: typeof period === "string" ? presetDays(period, today, weekStart) : period,
+      compare: comparison === "none" ? {} : { compare: { to: [comparison] } },
+    };
+  }, [settings, me, period, comparison]);
+  return (
+    <Loaded remote={remote} height={480}>
+      {() => <Context.Provider value={value}>{value ? children : null}</Context.Provider>}
+    </Loaded>
+  );
+}
+
+/** Return the application that is open. */
+export function useApplication(): OpenApplication {
+  const value = useContext(Context);
+  if (!value) throw new Error("ApplicationProvider is missing");
+  return value;
+}

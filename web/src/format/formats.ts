@@ -1,0 +1,147 @@
+/** Numbers and dates as people read them, by `Intl`. */
+
+/** Units of the catalogue: count, share, seconds, days, metres, index, or money (`EUR` means the application's). */
+export type Unit = string;
+
+export interface Formats {
+  locale: string;
+  /** A value as in tables and tooltips: exact. `currency` is that of the application. */
+  exact: (value: number | null | undefined, unit: Unit, currency?: string) => string;
+  /** A value as in cards: at most three significant digits. */
+  short: (value: number | null | undefined, unit: Unit, currency?: string) => string;
+  /** A change with its sign: relative as a percentage, a difference of rates in points. */
+  change: (value: number | null | undefined, kind: "relative" | "difference") => string;
+  share: (value: number) => string;
+  /** A day such as 2026-01-31, in words of the locale. */
+  day: (day: string) => string;
+  /** A day without its year, for axes. */
+  shortDay: (day: string) => string;
+  weekdayDay: (day: string) => string;
+  month: (day: string) => string;
+  /** Weekday of ISO 8601, 1 is Monday. */
+  weekday: (weekday: number, width?: "long" | "short") => string;
+  monthName: (month: number) => string;
+  /** An instant in a time zone. */
+  instant: (instant: string, timezone?: string) => string;
+  count: (value: number) => string;
+  bytes: (value: number) => string;
+  list: (items: string[]) => string;
+}
+
+const NOTHING = "–";
+
+function duration(seconds: number): string {
+  const rounded = Math.round(seconds);
+  if (Math.abs(rounded) < 60) return `${rounded} s`;
+  const minutes = Math.round(rounded / 60);
+  if (Math.abs(minutes) < 60) return `${minutes} min`;
+  const hours = Math.trunc(minutes / 60);
+  return `${hours} h ${String(Math.abs(minutes % 60)).padStart(2, "0")}`;
+}
+
+function exactDuration(seconds: number, number: Intl.NumberFormat): string {
+  if (Math.abs(seconds) < 60) return `${number.format(seconds)} s`;
+  const minutes = Math.trunc(seconds / 60);
+  const rest = Math.round(Math.abs(seconds % 60));
+  if (Math.abs(minutes) < 60) return `${minutes} min ${String(rest).padStart(2, "0")} s`;
+  return `${Math.trunc(minutes / 60)} h ${String(Math.abs(minutes % 60)).padStart(2, "0")} min`;
+}
+
+/** Return the formats of a locale. */
+export function makeFormats(locale: string): Formats {
+  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
+  const compact = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, notation: "compact" });
+  const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 2 });
+  const shortPercent = new Intl.NumberFormat(locale, { style: "percent", maximumSignificantDigits: 3 });
+  const signedPercent = new Intl.NumberFormat(locale, {
+    style: "percent",
+    maximumFractionDigits: 1,
+    signDisplay: "exceptZero",
+  });
+  const signedPoints = new Intl.NumberFormat(locale, { maximumFractionDigits: 2, signDisplay: "exceptZero" });
+  const money = new Map<string, [Intl.NumberFormat, Intl.NumberFormat]>();
+  const dates = (options: Intl.DateTimeFormatOptions) =>
+    new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...options });
+  const [longDay, shortDay, weekdayDay, month] = [
+    dates({ day: "numeric", month: "long", year: "numeric" }),
+    dates({ day: "numeric", month: "short" }),
+    dates({ weekday: "short", day: "numeric", month: "short", year: "numeric" }),
+    dates({ month: "short", year: "numeric" }),
+  ];
+  const [longWeekday, shortWeekday, monthName] = [
+    dates({ weekday: "long" }),
+    dates({ weekday: "short" }),
+    dates({ month: "long" }),
+  ];
+  const list = new Intl.ListFormat(locale, { type: "conjunction" });
+
+  function moneyFormats(currency: string): [Intl.NumberFormat, Intl.NumberFormat] {
+    let pair = money.get(currency);
+    if (!pair) {
+      pair = [
+        new Intl.NumberFormat(locale, { style: "currency", currency }),
+        new Intl.NumberFormat(locale, {
+          style: "currency",
+          currency,
+          notation: "compact",
+          maximumSignificantDigits: 3,
+        }),
+      ];
+      money.set(currency, pair);
+    }
+    return pair;
+  }
+
+  return {
+    locale,
+    exact: (value, unit, currency = "EUR") => {
+      if (value === null || value === undefined) return NOTHING;
+      if (unit === "EUR") return moneyFormats(currency)[0].format(value);
+      if (unit === "1") return percent.format(value);
+      if (unit === "s") return exactDuration(value, number);
+      if (unit === "m") return value < 1000 ? `${number.format(value)} m` : `${number.format(value / 1000)} km`;
+      return number.format(value);
+    },
+    short: (value, unit, currency = "EUR") => {
+      if (value === null || value === undefined) return NOTHING;
+      if (unit === "EUR") return moneyFormats(currency)[1].format(value);
+      if (unit === "1") return shortPercent.format(value);
+      if (unit === "s") return duration(value);
+      if (unit === "m") return value < 1000 ? `${compact.format(value)} m` : `${compact.format(value / 1000)} km`;
+      return compact.format(value);
+    },
+    change: (value, kind) => {
+      if (value === null || value === undefined) return NOTHING;
+      return kind === "relative" ? signedPercent.format(value) : signedPoints.format(value * 100);
+    },
+    share: (value) => shortPercent.format(value),
+    day: (day) => longDay.format(Date.parse(day)),
+    shortDay: (day) => shortDay.format(Date.parse(day)),
+    weekdayDay: (day) => weekdayDay.format(Date.parse(day)),
+    month: (day) => month.format(Date.parse(day)),
+    weekday: (weekday, width = "long") =>
+      (width === "long" ? longWeekday : shortWeekday).format(Date.UTC(2024, 0, weekday)), // 1 January 2024 is a Monday
+    monthName: (index) => monthName.format(Date.UTC(2024, index - 1, 1)),
+    instant: (instant, timezone) =>
+      new Intl.DateTimeFormat(locale, {
+        dateStyle: "medium",
+        timeStyle: "short",
+        ...(timezone ? { timeZone: timezone } : {}),
+      }).format(Date.parse(instant)),
+    count: (value) => number.format(value),
+    bytes: (value) => {
+      const [divisor, unit] =
+        value < 1e3
+          ? [1, "byte"]
+          : value < 1e6
+            ? [1e3, "kilobyte"]
+            : value < 1e9
+              ? [1e6, "megabyte"]
+              : [1e9, "gigabyte"];
+      return new Intl.NumberFormat(locale, { style: "unit", unit, maximumSignificantDigits: 3 }).format(
+        value / divisor,
+      );
+    },
+    list: (items) => list.format(items),
+  };
+}

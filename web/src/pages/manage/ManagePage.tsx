@@ -1,0 +1,7 @@
+import { useTexts } from "~/i18n/language";
+
+/** The page is being written. */
+export function ManagePage() {
+  const { common } = useTexts();
+  return <p class="muted">{common.loading}</p>;
+}

@@ -1,0 +1,201 @@
+/** Turns a description of a plot into options of ECharts. */
+import type { EChartsCoreOption } from "echarts/core";
+
+import type { Formats } from "~/format/formats";
+import type { Texts } from "~/i18n/en";
+
+import { type HeatPlot, type PlotSpec, plotValues, quantile, type SeriesPlot } from "./spec";
+import type { PlotTheme } from "./theme";
+
+const OUTLIERS = 0.98; // share of the values within a colour scale: one outlier must not flatten it
+
+interface Context {
+  formats: Formats;
+  texts: Texts["plots"];
+  theme: PlotTheme;
+  /** Width in pixels: narrow plots have fewer labels. */
+  width: number;
+}
+
+/** Return the options of ECharts for a plot. */
+export function plotOptions(spec: PlotSpec, context: Context): EChartsCoreOption {
+  const { theme } = context;
+  return {
+    animation: false,
+    textStyle: { fontFamily: theme.font, color: theme.text },
+    ...(spec.kind === "heat" ? heatOptions(spec, context) : seriesOptions(spec, context)),
+  };
+}
+
+function tooltipStyle(theme: PlotTheme) {
+  return {
+    renderMode: "richText" as const, // HTML would need styles that the policy of the page refuses
+    backgroundColor: theme.surface,
+    borderColor: theme.border,
+    borderWidth: 1,
+    textStyle: { color: theme.text, fontFamily: theme.font, fontSize: 13 },
+    confine: true,
+  };
+}
+
+function valueAxis(spec: PlotSpec, { formats, theme }: Context) {
+  return {
+    type: "value" as const,
+    scale: false, // bars and lines start at 0
+    axisLabel: {
+      color: theme.muted,
+      formatter: (value: number) => formats.short(value, spec.unit, spec.currency),
+    },
+    splitLine: { lineStyle: { color: theme.border } },
+  };
+}
+
+function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
+  const { formats, theme, texts } = context;
+  const isLine = spec.kind === "line";
+  const labels = spec.buckets.map((bucket) => bucket.label);
+  return {
+    grid: { left: 8, right: 16, top: spec.series.length > 1 ? 36 : 16, bottom: 8, outerBoundsMode: "same" },
+    legend: {
+      show: spec.series.length > 1,
+      type: "scroll",
+      top: 0,
+      left: 0,
+      textStyle: { color: theme.text },
+      pageIconColor: theme.text,
+      pageTextStyle: { color: theme.muted },
+      data: spec.series.map((series) => series.name),
+    },
+    xAxis: {
+      type: "category",
+      data: labels,
+      boundaryGap: !isLine,
+      axisLabel: { color: theme.muted, hideOverlap: true },
+      axisLine: { lineStyle: { color: theme.border } },
+      axisTick: { show: false },
+    },
+    yAxis: valueAxis(spec, context),
+    tooltip: {
+      trigger: "axis",
+      axisPointer: { type: isLine ? "line" : "shadow" },
+      ...tooltipStyle(theme),
+      formatter: (items: unknown) => {
+        const rows = items as { dataIndex: number; seriesIndex: number; value: number | null; marker: unknown }[];
+        const bucket = spec.buckets[rows[0]?.dataIndex ?? 0];
+        const lines = rows.map(({ seriesIndex, dataIndex }) => {
+          const series = spec.series[seriesIndex];
+          const label = series?.labels?.[dataIndex];
+          const value = formats.exact(series?.values[dataIndex], spec.unit, spec.currency);
+          return `${series?.name ?? ""}${label ? ` (${label})` : ""}: ${value}`;
+        });
+        const head = `${bucket?.label ?? ""}${bucket?.isCut ? ` (${texts.cut})` : ""}`;
+        return [head, ...lines].join("\n");
+      },
+    },
+    series: spec.series.map((series) => {
+      const colour = theme.categories[series.colour % theme.categories.length] ?? theme.text;
+      const base = { name: series.name, data: series.values, itemStyle: { color: colour } };
+      if (isLine)
+        return {
+          ...base,
+          type: "line",
+          symbol: "circle",
+          symbolSize: 5,
+          showSymbol: spec.buckets.length < 40 && !series.isCompared,
+          connectNulls: false,
+          lineStyle: {
+            color: colour,
+            width: series.isCompared ? 1.5 : 2,
+            type: series.isCompared ? "dashed" : "solid",
+            opacity: series.isCompared ? 0.6 : 1,
+          },
+          z: series.isCompared ? 1 : 2,
+          ...cutAreas(spec, series.isCompared ?? false, theme),
+        };
+      return {
+        ...base,
+        type: "bar",
+        ...(spec.kind === "stacked" && !series.isCompared ? { stack: "all" } : {}),
+        barGap: "10%",
+        data: series.values.map((value, index) => ({
+          value,
+          itemStyle: {
+            color: colour,
+            opacity: series.isCompared ? 0.45 : 1,
+            ...(spec.buckets[index]?.isCut ? { decal: hatching(theme) } : {}),
+          },
+        })),
+      };
+    }),
+  };
+}
+
+function hatching(theme: PlotTheme) {
+  return { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [3, 4], rotation: Math.PI / 4, color: theme.surface };
+}
+
+/** Hatched areas behind the buckets that are not complete. */
+function cutAreas(spec: SeriesPlot, isCompared: boolean, theme: PlotTheme) {
+  if (isCompared) return {};
+  const areas = spec.buckets.flatMap((bucket, index) =>
+    bucket.isCut
+      ? [[{ xAxis: Math.max(0, index - 0.5) }, { xAxis: Math.min(spec.buckets.length - 1, index + 0.5) }]]
+      : [],
+  );
+  if (!areas.length) return {};
+  const itemStyle = { color: theme.border, opacity: 0.5, decal: hatching(theme) };
+  return { markArea: { silent: true, itemStyle, data: areas } };
+}
+
+function heatOptions(spec: HeatPlot, { formats, theme, texts, width }: Context): EChartsCoreOption {
+  const values = plotValues(spec);
+  const most = quantile(values, OUTLIERS) || Math.max(0, ...values);
+  const cells = spec.values.flatMap((row, y) => row.map((value, x) => [x, y, value ?? "-"]));
+  return {
+    grid: { left: 8, right: 8, top: 8, bottom: 48, outerBoundsMode: "same" },
+    xAxis: {
+      type: "category",
+      data: spec.columns,
+      axisLabel: { color: theme.muted, hideOverlap: true, rotate: spec.columns.length > 12 && width < 600 ? 60 : 0 },
+      axisTick: { show: false },
+      axisLine: { show: false },
+    },
+    yAxis: {
+      type: "category",
+      data: spec.rows,
+      inverse: true,
+      axisLabel: { color: theme.muted, width: Math.min(140, width / 4), overflow: "truncate" },
+      axisTick: { show: false },
+      axisLine: { show: false },
+    },
+    visualMap: {
+      min: 0,
+      max: most || 1,
+      calculable: false,
+      orient: "horizontal",
+      left: "center",
+      bottom: 0,
+      itemHeight: Math.min(160, width / 3),
+      itemWidth: 12,
+      inRange: { color: theme.sequence },
+      text: [`${texts.most} ${formats.short(most, spec.unit, spec.currency)}`, `0 ${texts.least}`],
+      textStyle: { color: theme.muted },
+    },
+    tooltip: {
+      ...tooltipStyle(theme),
+      formatter: (item: unknown) => {
+        const [x, y, value] = (item as { data: [number, number, number | "-"] }).data;
+        const shown = formats.exact(value === "-" ? null : value, spec.unit, spec.currency);
+        return `${spec.rows[y] ?? ""}, ${spec.columns[x] ?? ""}: ${shown}`;
+      },
+    },
+    series: [
+      {
+        type: "heatmap",
+        data: cells,
+        itemStyle: { borderColor: theme.surface, borderWidth: 1 },
+        emphasis: { itemStyle: { borderColor: theme.text, borderWidth: 2 } },
+      },
+    ],
+  };
+}

@@ -1,0 +1,67 @@
+/** What a plot shows, apart from how: every plot of the page is described by one of these. */
+import type { Unit } from "~/format/formats";
+
+/** One position of an axis of time or of categories. */
+export interface Bucket {
+  /** As on the axis: a date, "Monday", "9 h", a band. */
+  label: string;
+  /** First day, if it is an interval; in the tooltip and the table. */
+  from?: string;
+  /** Only partly within the period, or not over yet: hatched. */
+  isCut?: boolean;
+}
+
+export interface Series {
+  name: string;
+  values: (number | null)[];
+  /** Number of the colour, 0 to 7; the comparison has that of its own period. */
+  colour: number;
+  /** The other period of a comparison: dashed and paler. */
+  isCompared?: boolean;
+  /** Labels of the buckets of another period, for the tooltip. */
+  labels?: string[];
+}
+
+interface Common {
+  /** Name of the plot: the KPI, and what it is broken down by. */
+  title: string;
+  unit: Unit;
+  currency?: string;
+}
+
+/** Lines over time, or bars; bars can be stacked. */
+export interface SeriesPlot extends Common {
+  kind: "line" | "bar" | "stacked";
+  buckets: Bucket[];
+  series: Series[];
+}
+
+/** Cells of rows and columns in one colour scale: hours of the week, pairs of sites. */
+export interface HeatPlot extends Common {
+  kind: "heat";
+  rows: string[];
+  columns: string[];
+  /** By row, then column. */
+  values: (number | null)[][];
+}
+
+export type PlotSpec = SeriesPlot | HeatPlot;
+
+/** Return the value at a share of sorted values, between two of them by interpolation. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  if (!sorted.length) return 0;
+  const position = (sorted.length - 1) * share;
+  const low = sorted[Math.floor(position)] ?? 0;
+  const high = sorted[Math.ceil(position)] ?? low;
+  return low + (high - low) * (position - Math.floor(position));
+}
+
+/** Return all values of a plot that are numbers, without those of compared periods. */
+export function plotValues(spec: PlotSpec): number[] {
+  const values =
+    spec.kind === "heat"
+      ? spec.values.flat()
+      : spec.series.filter((one) => !one.isCompared).flatMap((one) => one.values);
+  return values.filter((value): value is number => value !== null);
+}

@@ -1,0 +1,57 @@
+import { type ComponentChildren, createContext } from "preact";
+import { useContext, useEffect, useMemo, useState } from "preact/hooks";
+
+export type ThemeChoice = "auto" | "light" | "dark";
+
+interface ThemeState {
+  choice: ThemeChoice;
+  isDark: boolean;
+  setChoice: (choice: ThemeChoice) => void;
+}
+
+const KEY = "okube.theme";
+const Context = createContext<ThemeState | null>(null);
+
+function readChoice(): ThemeChoice {
+  const saved = localStorage.getItem(KEY);
+  return saved === "light" || saved === "dark" ? saved : "auto";
+}
+
+/** Apply the light or dark colours: those of the system until others are chosen. */
+export function ThemeProvider({ children }: { children: ComponentChildren }) {
+  const [choice, setChoice] = useState<ThemeChoice>(readChoice);
+  const [isSystemDark, setSystemDark] = useState(() => matchMedia("(prefers-color-scheme: dark)").matches);
+  const isDark = choice === "dark" || (choice === "auto" && isSystemDark);
+  document.documentElement.dataset["theme"] = isDark ? "dark" : "light"; // before plots read their colours
+
+  useEffect(() => {
+    const query = matchMedia("(prefers-color-scheme: dark)");
+    const follow = () => {
+      setSystemDark(query.matches);
+    };
+    query.addEventListener("change", follow);
+    return () => {
+      query.removeEventListener("change", follow);
+    };
+  }, []);
+
+  const value = useMemo<ThemeState>(
+    () => ({
+      choice,
+      isDark,
+      setChoice: (next) => {
+        localStorage.setItem(KEY, next);
+        setChoice(next);
+      },
+    }),
+    [choice, isDark],
+  );
+  return <Context.Provider value={value}>{children}</Context.Provider>;
+}
+
+/** Return the colours of the page. */
+export function useTheme(): ThemeState {
+  const value = useContext(Context);
+  if (!value) throw new Error("ThemeProvider is missing");
+  return value;
+}

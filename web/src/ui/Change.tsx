@@ -1,0 +1,39 @@
+import { ArrowDown, ArrowRight, ArrowUp } from "lucide-preact";
+
+import { useLanguage } from "~/i18n/language";
+
+/**
+ * Change of a value: sign, arrow and, for screen readers, words such as "12 % more than last year".
+ *
+ * `good`: whether more is good (`more`), less is (`less`, such as cost per visit), or neither.
+ */
+export function Change({
+  value,
+  kind,
+  than,
+  good = "more",
+}: {
+  value: number | null | undefined;
+  kind: "relative" | "difference";
+  than: string;
+  good?: "more" | "less" | "neither";
+}) {
+  const { texts, formats } = useLanguage();
+  if (value === null || value === undefined) return <span class="muted">–</span>;
+  const size = formats.change(Math.abs(value), kind).replace(/^[+−-]/u, "");
+  const amount = kind === "relative" ? size : texts.plots.points(size);
+  const words =
+    value > 0 ? texts.plots.more(amount, than) : value < 0 ? texts.plots.less(amount, than) : texts.plots.same(than);
+  const Icon = value > 0 ? ArrowUp : value < 0 ? ArrowDown : ArrowRight;
+  const isGood = good === "neither" || value === 0 ? undefined : value > 0 === (good === "more");
+  return (
+    <span class={`change ${isGood === undefined ? "" : isGood ? "change-good" : "change-bad"}`} title={words}>
+      <Icon size={14} aria-hidden="true" />
+      <span aria-hidden="true">
+        {formats.change(value, kind)}
+        {kind === "difference" ? ` ${texts.plots.points("").trim()}` : ""}
+      </span>
+      <span class="visually-hidden">{words}</span>
+    </span>
+  );
+}

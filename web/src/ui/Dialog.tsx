@@ -1,0 +1,42 @@
+import { X } from "lucide-preact";
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+
+import { useTexts } from "~/i18n/language";
+
+import { Button } from "./Button";
+
+/** Modal dialog; Escape and the button at its corner close it. */
+export function Dialog({
+  title,
+  onClose,
+  children,
+}: {
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+}) {
+  const { common } = useTexts();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    dialog.current?.showModal();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class="dialog"
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <div class="dialog-head">
+        <h2 id={id}>{title}</h2>
+        <Button kind="plain" icon={<X size={18} aria-hidden="true" />} label={common.close} onClick={onClose} />
+      </div>
+      <div class="dialog-body stack">{children}</div>
+    </dialog>
+  );
+}
