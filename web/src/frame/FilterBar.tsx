@@ -1,50 +1,90 @@
-import { X } from "lucide-preact";
+import { Filter, X } from "lucide-preact";
+import { useState } from "preact/hooks";
 
+import { useNames } from "~/api/resources";
 import { useLanguage } from "~/i18n/language";
 import { useFrameState } from "~/state/location";
 import { Button } from "~/ui/Button";
 
-import type { PageName } from "./Frame";
+import { FilterDialog } from "./FilterDialog";
 
-/** Filters as chips that can be removed. */
-export function FilterBar(_props: { page: PageName }) {
-  const { texts } = useLanguage();
+const NONE: readonly string[] = [];
+
+/** Filters as chips that can be removed, and a button to add one. */
+export function FilterBar() {
+  const { texts, formats } = useLanguage();
   const { filters, setFilters } = useFrameState();
+  const [isAdding, setAdding] = useState(false);
+  const siteNames = useNames("sites", filters["sites"] ?? NONE);
+  const campaignNames = useNames("campaigns", filters["campaigns"] ?? NONE);
   const entries = Object.entries(filters);
-  if (!entries.length) return null;
+
+  function valueLabel(name: string, value: string): string {
+    if (name === "weekdays") return formats.weekday(Number(value));
+    if (name === "channels") return value === "offline" ? texts.filters.offline : texts.filters.online;
+    if (name === "sites") return siteNames.get(value) ?? value;
+    if (name === "campaigns") return campaignNames.get(value) ?? value;
+    return value;
+  }
+
   return (
     <div class="filter-bar row" role="group" aria-label={texts.frame.filters}>
       {entries.flatMap(([name, values]) =>
-        values.map((value) => (
-          <span class="chip" key={`${name} ${value}`}>
-            {filterName(name, texts.filters)}: {value}
-            <button
-              type="button"
-              aria-label={texts.frame.removeFilter(`${name}: ${value}`)}
-              onClick={() => {
-                setFilters({ ...filters, [name]: values.filter((other) => other !== value) });
-              }}
-            >
-              <X size={14} aria-hidden="true" />
-            </button>
-          </span>
-        )),
+        values.map((value) => {
+          const label = `${filterName(name, texts.filters)}${texts.filters.colon} ${valueLabel(name, value)}`;
+          return (
+            <span class="chip" key={`${name} ${value}`}>
+              {label}
+              <button
+                type="button"
+                class="no-print"
+                aria-label={texts.frame.removeFilter(label)}
+                onClick={() => {
+                  setFilters({ ...filters, [name]: values.filter((other) => other !== value) });
+                }}
+              >
+                <X size={14} aria-hidden="true" />
+              </button>
+            </span>
+          );
+        }),
       )}
       <Button
+        class="no-print"
         kind="plain"
+        icon={<Filter size={16} aria-hidden="true" />}
         onClick={() => {
-          setFilters({});
+          setAdding(true);
         }}
       >
-        {texts.frame.clearFilters}
+        {texts.frame.addFilter}
       </Button>
+      {entries.length > 1 ? (
+        <Button
+          class="no-print"
+          kind="plain"
+          onClick={() => {
+            setFilters({});
+          }}
+        >
+          {texts.frame.clearFilters}
+        </Button>
+      ) : null}
+      {isAdding ? (
+        <FilterDialog
+          onClose={() => {
+            setAdding(false);
+          }}
+        />
+      ) : null}
     </div>
   );
 }
 
-/** Return the name of a filter: that of its last part, or the attribute's own. */
+/** Return the name of a filter or grouping: its text, or the attribute's own name. */
 export function filterName(name: string, texts: Record<string, unknown>): string {
-  const last = name.split(".").at(-1) ?? name;
-  const text = texts[name] ?? texts[last];
-  return typeof text === "string" && !name.includes(".attributes.") ? text : last;
+  const [resource = "", field = "", attribute] = name.split(".");
+  if (field === "attributes" || resource === "extras") return attribute ?? field;
+  const text = texts[name] ?? texts[field || resource];
+  return typeof text === "string" ? text : name;
 }

@@ -78,7 +78,7 @@ export function Frame({ page, children }: { page: PageName; children: ComponentC
       </nav>
       <main id="content" class="frame-content" tabIndex={-1}>
         <h1 class={isAboutFigures ? "visually-hidden" : "frame-title"}>{texts.frame[page]}</h1>
-        {isAboutFigures ? <FilterBar page={page} /> : null}
+        {isAboutFigures ? <FilterBar /> : null}
         {children}
       </main>
     </div>

@@ -100,6 +100,13 @@ export const en = {
     },
   },
   filters: {
+    by: "Filter by",
+    colon: ":",
+    nothing: "Nothing found.",
+    offline: "In shops",
+    online: "Online",
+    "campaigns.tags": "Campaign tag",
+    "sites.type": "Type of site",
     sites: "Site",
     tags: "Tag",
     channels: "Channel",

@@ -101,6 +101,13 @@ export const fr: Texts = {
     },
   },
   filters: {
+    by: "Filtrer par",
+    colon: " :",
+    nothing: "Aucun résultat.",
+    offline: "En magasin",
+    online: "En ligne",
+    "campaigns.tags": "Étiquette de campagne",
+    "sites.type": "Type de site",
     sites: "Site",
     tags: "Étiquette",
     channels: "Canal",
