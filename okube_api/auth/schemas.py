@@ -86,6 +86,12 @@ class RoleAnswer(Answer):
     role: Role
 
 
+class NamedRoleAnswer(RoleAnswer):
+    """An application with its name, and the role of the user in it."""
+
+    name: str = Field(examples=["Demonstration"])
+
+
 class Authentication(Answer):
     """The token to send with every request, and the user it identifies."""
 
@@ -148,8 +154,12 @@ class Me(Answer):
     platform_admin: bool = Field(
         alias="platformAdmin", description="Whether the user may do everything in all applications."
     )
+    is_api_key: bool = Field(
+        alias="isApiKey",
+        description="Whether the token is an API key, which cannot log out, change the password or create keys.",
+    )
     expires_at: Instant | None = Field(alias="expiresAt", description="When the token expires; null for never.")
-    applications: list[RoleAnswer]
+    applications: list[NamedRoleAnswer]
     failed_logins: int = Field(
         alias="failedLogins", description="Failed logins to the account since the last login from a new address."
     )

@@ -106,8 +106,21 @@ async def test_a_platform_administrator_has_all_applications(
 ) -> None:
     me = (await platform.get("/auth/me")).json()
     assert me["platformAdmin"] is True
-    assert {"_id": tenant.id, "key": tenant.key, "role": "admin"} in me["applications"]
+    name = tenant.application["name"]
+    assert {"_id": tenant.id, "key": tenant.key, "name": name, "role": "admin"} in me["applications"]
     assert (await reader.get("/auth/me")).json()["platformAdmin"] is False
+
+
+async def test_users_learn_their_applications_and_roles(
+    tenant: Tenant, server: Server, reader: httpx.AsyncClient
+) -> None:
+    own = {"_id": tenant.id, "key": tenant.key, "name": tenant.application["name"]}
+    me = (await reader.get("/auth/me")).json()
+    assert (me["isApiKey"], me["applications"]) == (False, [{**own, "role": "reader"}])
+    body = {"name": "k", "role": "editor", "applications": [tenant.key]}
+    token = (await tenant.admin.post("/auth/keys", json=body)).json()["token"]
+    me = (await server.client(token).get("/auth/me")).json()
+    assert (me["isApiKey"], me["applications"]) == (True, [{**own, "role": "editor"}])
 
 
 async def test_an_unknown_login_gets_the_response_of_a_wrong_password(

@@ -9,7 +9,7 @@ import brotli
 import httpx
 import pytest
 from fastapi.routing import APIRoute
-from okube_api.api.explorer_pages import PAGES, SHARED_PAGES, build_explorer_routes
+from okube_api.api.explorer_pages import EXPLORER, PAGES, SHARED_PAGES, build_explorer_routes
 from okube_api.app import create_app
 from okube_api.http.security_headers import SECURITY_HEADERS
 from okube_api.settings import Settings
@@ -101,6 +101,15 @@ def test_known_files_are_not_sent_again(browser: httpx.Client, path: str, coding
     for name in ("etag", "cache-control", "content-security-policy"):
         assert again.headers[name] == answer.headers[name]
     assert browser.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
+
+
+def test_the_build_keeps_the_policy_of_the_page() -> None:
+    """Check that the index names files of the build only, and has no inline scripts or styles."""
+    html = (EXPLORER / "index.html").read_text(encoding="utf-8")
+    files = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert files
+    assert [file for file in files if not (file.startswith("./") and (EXPLORER / file).is_file())] == []
+    assert not re.search(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", html)
 
 
 def test_the_page_names_the_paths_behind_a_proxy(browser: httpx.Client) -> None:

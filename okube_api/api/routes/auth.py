@@ -27,6 +27,7 @@ from okube_api.auth.schemas import (
     Login,
     LoginAnswer,
     Me,
+    NamedRoleAnswer,
     NewKey,
     PasswordChange,
     RoleAnswer,
@@ -77,7 +78,7 @@ async def log_in(request: Request, body: Login, services: ServicesDep) -> Respon
     identity, token = await services.sessions.log_in(
         body.login, body.password, body.captcha, address=get_address_group(request)
     )
-    auth = {"token": token, "type": "Bearer", **await _describe_identity(identity, services)}
+    auth = {"token": token, "type": "Bearer", **await _describe_identity(identity, services, RoleAnswer)}
     response = json_response({"success": True, "message": "Authentication succeeded.", "auth": auth})
     if body.set_cookie:
         set_cookie(response, token, services.settings)
@@ -102,12 +103,13 @@ async def get_captcha(
 @account_router.get("/auth/me", operation_id="get_me", response_model=Me)
 async def get_me(identity: IdentityDep, services: ServicesDep) -> Response:
     """Return the user of the token, with their applications and roles."""
-    description = await _describe_identity(identity, services)
+    description = await _describe_identity(identity, services, NamedRoleAnswer)
     failures, paused_until = await services.sessions.attempts.read_failures(identity.user.login)
     return json_response(
         description
         | {
             "platformAdmin": identity.user.platform_admin,
+            "isApiKey": identity.token.secret is not None,
             "failedLogins": failures,
             "loginsPausedUntil": paused_until,
             "invitations": await _describe_invitations(identity, services),
@@ -135,7 +137,7 @@ async def change_password(request: Request, body: PasswordChange, identity: Logg
     )
 
 
-async def _describe_identity(identity: Identity, services: Services) -> Json:
+async def _describe_identity(identity: Identity, services: Services, application_answer: type[RoleAnswer]) -> Json:
     """Return the user as answered, with the applications that they may read."""
     user, expires = identity.user, identity.token.expires
     applications = [
@@ -145,7 +147,7 @@ async def _describe_identity(identity: Identity, services: Services) -> Json:
     return {
         "expiresAt": None if expires == NEVER_EXPIRES else stamp(expires),
         "user": UserAnswer.render({"_id": user.id, "login": user.login, "name": user.name}),
-        "applications": [RoleAnswer.render(application) for application in applications],
+        "applications": [application_answer.render(application) for application in applications],
     }
 
 
