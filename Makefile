@@ -12,12 +12,13 @@ SEMANTIC_LAYERS := build/semantic-layers
 NODE := build/node
 NPM := PATH="$(abspath $(NODE))/bin:$$PATH" npm --prefix web
 
-.PHONY: help demo serve test clients corpora published-paths schemathesis fuzz-files semantic-layers bench-quick check format openapi documents lock clean web web-check web-test web-dev
+.PHONY: help demo serve test test-slow clients corpora published-paths schemathesis fuzz-files semantic-layers bench-quick check format openapi documents lock clean web web-check web-test web-dev
 
 help:
 	@echo "make demo       serve two years of generated data, in ./okube-demo; prints the address and the login"
 	@echo "make serve      serve the data in ./okube-data"
-	@echo "make test       run the whole suite (with OKUBE_TEST_MONGODB=mongodb://host/ on MongoDB, too)"
+	@echo "make test       run the suite, in less than 3 minutes (with OKUBE_TEST_MONGODB=mongodb://host/ on MongoDB, too)"
+	@echo "make test-slow  run the tests that make test leaves out: random rounds, kills, faults, load"
 	@echo "make clients    generate clients from the OpenAPI document, compile and use them"
 	@echo "make corpora    run published corpora: JSONTestSuite, csv-spectrum, the big list of naughty strings"
 	@echo "make published-paths  compare attribution with published figures of 10,000 published paths"
@@ -42,8 +43,14 @@ demo: $(VENV)/.installed
 serve: $(VENV)/.installed
 	@$(BIN)/okube-api serve $(ARGS)
 
+# Each test is in one of both targets: tests/test_targets.py.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/corpora --ignore=tests/published
+
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/corpora --ignore=tests/published $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/.installed-dev
+	@$(PYTEST) -m slow $(ARGS)
 
 clients: $(VENV)/.installed-dev $(CLIENTS)/.installed
 	@$(BIN)/python -m tests.clients.check_clients $(CLIENTS)

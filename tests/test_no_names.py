@@ -108,6 +108,7 @@ def find_text(work_folder: Path, database: str | None, uri: str | None, text: st
     return places
 
 
+@pytest.mark.slow
 def test_names_are_stored_nowhere(work_folder: Path, database: str | None, request: pytest.FixtureRequest) -> None:
     """Search while the server runs, after it was killed in the middle of work, and after it has finished that work."""
     uri = request.getfixturevalue("mongo_uri") if database else None

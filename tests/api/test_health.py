@@ -34,6 +34,7 @@ async def test_server_is_live_but_not_ready_without_its_database(
     assert (await caller.get("/sites")).status_code == 200
 
 
+@pytest.mark.slow
 async def test_server_starts_without_its_database() -> None:
     """Start with a port on which nothing listens."""
     app = create_app(Settings(store_url="mongodb://127.0.0.1:9/okube?serverSelectionTimeoutMS=200", secret_key=SECRET))

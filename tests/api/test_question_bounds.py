@@ -34,6 +34,7 @@ def build_everything(module: Module, **options: Any) -> Json:
     return {"params": [{"kpi": kpi.name, **dict.fromkeys(kpi.scopes, True), **options} for kpi in kpis]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -83,6 +84,7 @@ def answer_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "_MOST_LINES_IN_MEMORY", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accept", ["application/json", "text/csv"])
 @pytest.mark.parametrize("module", [Module.PRESENCE, Module.CONVERSION, Module.PERFORMANCE])
 @pytest.mark.parametrize("options", [{}, {"mode": "aggregation", "granularity": "month"}])
@@ -192,6 +194,7 @@ async def test_too_little_memory_ends_the_newest_question(
         assert stopped.is_set()
 
 
+@pytest.mark.slow
 async def test_a_large_answer_that_is_not_read_in_time_is_cut(
     store_kind: str, fresh_store_url: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def api(fuzzed: Fuzzed) -> Any:
     return schema
 
 
+@pytest.mark.slow
 def test_application_conforms_to_its_document(fuzzed: Fuzzed, api: Any) -> None:
     failed: list[str] = []
     for result in api.get_all_operations():

@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.server import Tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 YEAR = {"from": "2024-01-01", "to": "2024-12-31"}
 CAMPAIGNS = 37

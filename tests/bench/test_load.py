@@ -65,6 +65,7 @@ async def test_a_single_request_is_repeated_and_its_errors_counted() -> None:
     assert result["answers"] == result["errors"] == len(recording.requests) > 2
 
 
+@pytest.mark.slow
 async def test_collectors_keep_the_rate_and_see_their_probes() -> None:
     load = {"path": "/events", "question": "/question", "rate": 4000, "connections": 3, "seconds": 0.5}
     result, recording = await run_against_server(run_collectors, load)

@@ -18,6 +18,7 @@ from tests.processes import run_cli
 UNTIL = date(2026, 10, 25)
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_two_applications_have_all_resources_and_events(tmp_path: Path) -> None:
     async with open_services(Settings(store_url=f"duckdb:{tmp_path / FILE}")) as services:

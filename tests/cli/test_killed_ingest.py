@@ -19,6 +19,8 @@ from okube_api.settings import Settings
 
 from tests.processes import create_administrator, find_free_port, log_in, start_cli, start_server
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("OKUBE_TEST_KILLS", "1"))
 USERS = {"first.ndjson": range(40), "second.ndjson": range(40, 1540)}
 PINGS_PER_USER = 12  # half a minute apart, so that each user has one stay

@@ -201,6 +201,7 @@ async def test_a_reader_sees_one_snapshot(store: Store, application: str) -> Non
         assert (await reader.aggregate(counting)).to_pylist() == [{"n": 3}]
 
 
+@pytest.mark.slow
 async def test_readers_never_see_old_and_new_rows_together(store: Store, application: str) -> None:
     """Write versions whose rows contain their number, with as many rows in part 1 as in part 2."""
 

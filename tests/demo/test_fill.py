@@ -19,7 +19,7 @@ from tests.demo.filled_demo import DEEP, SCALE, UNTIL, FilledDemo, to_utc
 from tests.engine import ask_conversion
 from tests.engine.ask import ask
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 # -- questions ---------------------------------------------------------------------------------------------------
 

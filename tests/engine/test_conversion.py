@@ -42,6 +42,7 @@ async def assert_as_by_hand(
         assert actual == compute_by_hand(truth, kpi, question), kpi
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 @pytest.mark.parametrize("uplift", [False, True])
 @pytest.mark.parametrize("scope", CAMPAIGN_SCOPES)

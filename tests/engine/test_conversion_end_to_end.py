@@ -13,6 +13,8 @@ from tests.ingest.ingest_app import IngestApp
 from tests.truth.random_events import BURSTS
 from tests.truth.tenant import beta
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("panelists", "touches", "visits", "purchases", "deliveries")
 
 

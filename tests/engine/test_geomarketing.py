@@ -32,6 +32,7 @@ async def assert_as_by_hand(reading: Reading, truth: Truth, question: Question) 
         assert actual == compute_by_hand(truth, kpi, question), kpi
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 @pytest.mark.parametrize("uplift", [False, True])
 @pytest.mark.parametrize("scope", ["globals", "sites", "homes", "works", "zones", "pois"])

@@ -47,6 +47,7 @@ async def assert_as_by_hand(reading: Reading, truth: Truth, question: Question) 
         assert actual == compute_by_hand(truth, kpi, question), kpi
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uplift", [False, True])
 @pytest.mark.parametrize("scope", SCOPES)
 async def test_kpis_by_every_scope_mode_and_granularity(reading: Reading, scope: str, uplift: bool) -> None:

@@ -34,6 +34,7 @@ async def assert_as_by_hand(reading: Reading, truth: Truth, question: Question) 
         assert actual == presence(truth, kpi, question), kpi
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", ["globals", "sites", "equipments"])
 async def test_kpis_by_every_scope_mode_and_granularity(reading: Reading, scope: str) -> None:
     truth = cached_tenant(1)

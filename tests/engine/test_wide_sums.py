@@ -19,7 +19,7 @@ from tests.engine.stores import Reading
 from tests.engine.strategies import random_conversion_question, random_performance_question
 from tests.engine.tenants import tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 MAX_WEIGHT, MAX_AMOUNT, MAX_VOLUME = 10**6, 10**9, 10**12
 FIRST, LAST = date(2020, 11, 14), date(2021, 3, 30)

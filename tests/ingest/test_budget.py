@@ -17,7 +17,7 @@ from okube_api.store.protocol import Reader
 from okube_api.store.schema import Table
 from okube_api.store_schema import SCHEMA
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 FIRST, AFTER = datetime(2024, 5, 1, tzinfo=UTC), datetime(2024, 6, 1, tzinfo=UTC)
 

@@ -21,7 +21,7 @@ from tests.ingest.ingest_app import IngestApp
 from tests.ingest.spring import build_spring_tenant
 from tests.store.proxy import Proxy, open_proxy
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 LIMIT_S = 3.0
 

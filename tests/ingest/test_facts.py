@@ -26,6 +26,7 @@ async def test_every_kind_at_once(empty_store: Store) -> None:
     assert_tables(await app.read_tables(), tenant.truth, *ALL)
 
 
+@pytest.mark.slow
 async def test_files_in_any_order_lead_to_the_same_facts(empty_store: Store) -> None:
     """Send files in any order, with some lines in two files.  Send a wrong file in between, and remove it later."""
     dice, tenant = Random(0), build_spring_tenant()
@@ -41,6 +42,7 @@ async def test_files_in_any_order_lead_to_the_same_facts(empty_store: Store) -> 
     assert_tables(await app.read_tables(), tenant.truth, *ALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared_store", ["duckdb"], indirect=True)
 @pytest.mark.parametrize("kind", ["visits", "deliveries"])
 async def test_a_panel_published_with_another_kind_weights_all_facts(empty_store: Store, kind: str) -> None:

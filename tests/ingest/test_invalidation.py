@@ -47,6 +47,7 @@ async def update_and_wait(
     assert await app.store.find(PENDING, EVERYTHING) == []
 
 
+@pytest.mark.slow
 async def test_facts_are_the_same_as_with_the_resources_from_the_start(empty_store: Store) -> None:
     """Change a time zone, windows, cells and bands, and delete an equipment.
 

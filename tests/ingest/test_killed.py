@@ -28,7 +28,7 @@ from tests.ingest.ingest_app import DEFAULT_CELLS, NOW, SECRET, IngestApp
 from tests.ingest.rows import to_comparable
 from tests.ingest.spring import build_spring_tenant, list_events_by_id
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 KILLS = int(os.environ.get("OKUBE_TEST_KILLS", "1"))
 BEFORE, FILES = ("areas", "panelists", "stays"), ("pings", "detections", "touches", "visits", "purchases")

@@ -242,6 +242,7 @@ async def app(empty_store: Store) -> IngestApp:
     return app
 
 
+@pytest.mark.slow
 async def test_late_events_refresh_the_days_they_touch(app: IngestApp) -> None:
     """Check that days that differ are written, and only days that may differ; and the months of these days."""
     for kind, late, compute_days in list_late_events():

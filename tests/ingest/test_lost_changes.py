@@ -162,6 +162,7 @@ async def test_refused_change_rebuilds_nothing(empty_store: Store) -> None:
     assert await empty_store.find(PENDING, EVERYTHING) == []
 
 
+@pytest.mark.slow
 async def test_hammered_changes_end_with_facts_of_the_last_one(empty_store: Store) -> None:
     """Change the gap again and again, in two processes, at any time of the rebuilds of earlier changes."""
     app, dice = await open_app(empty_store), random.Random()  # not seeded: the test must pass at any instant

@@ -102,6 +102,7 @@ async def test_pings_left_out_are_neither_at_the_place_nor_elsewhere(empty_store
 JUMP_AFTER_MIDNIGHT = 1441
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 async def test_jump_across_midnight_is_found_in_any_order_of_batches(empty_store: Store, order: Sequence[int]) -> None:
     """Jump to the site at 00:01 from and to a place far away, where the neighbours are sent in files of their own."""

@@ -30,7 +30,7 @@ from tests.ingest.ingest_app import IngestApp, stream_chunks
 from tests.ingest.strategies import SmallWorld, small_events
 from tests.truth.tenant import Tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 NUMBERS = count(0x1000)
 EXAMPLES = int(os.environ.get("OKUBE_FUZZ", "2"))

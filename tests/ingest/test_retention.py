@@ -45,6 +45,7 @@ def drop_before(truth: Truth, first_day: date) -> Truth:
     )
 
 
+@pytest.mark.slow
 async def test_facts_are_as_if_expired_events_had_never_been_sent(empty_store: Store) -> None:
     """Delete day after day, until nothing is left."""
     app = await IngestApp(empty_store, build_spring_tenant()).create_documents()

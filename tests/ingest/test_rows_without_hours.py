@@ -15,7 +15,7 @@ from tests.ingest.expected import ALL, assert_tables
 from tests.ingest.ingest_app import IngestApp
 from tests.ingest.spring import build_spring_tenant
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 HOUR_COLUMNS = (ELAPSED, HOUR_OF_DAY, MINUTE_OF_DAY)
 KINDS = ("stays", "detections", "visits", "purchases")

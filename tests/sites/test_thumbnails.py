@@ -43,6 +43,7 @@ def draw_picture(file_format: str, size: tuple[int, int], mode: str = "RGB", **o
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_twelve_pictures_at_once_take_the_memory_of_one() -> None:
     """Send 12 pictures of 25 megapixels; decoded, each of them takes 100 MB, and as much again while it is reduced."""
     pictures = [draw_picture("PNG", (5000, 5000), compress_level=1)] * 4
@@ -53,6 +54,7 @@ def test_twelve_pictures_at_once_take_the_memory_of_one() -> None:
     assert float(measured.stdout) < 250
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file_format", "mode", "width", "options"),
     [

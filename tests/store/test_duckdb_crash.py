@@ -7,7 +7,7 @@ import pytest
 
 from tests.store.kills import kill_writers
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 KILLS = int(os.environ.get("OKUBE_TEST_KILLS", "3"))
 """How many times a writer is killed; 200 take some minutes."""

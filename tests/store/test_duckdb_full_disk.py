@@ -10,7 +10,7 @@ from okube_api.store.duckdb.disk_reserve import DiskReserve, read_free_bytes
 from tests.store.full_disk import DISK_BYTES, fill_disk
 from tests.store.small_disk import CannotMount, SmallDisk, mount_small_disk
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 @pytest.fixture

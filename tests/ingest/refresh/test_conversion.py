@@ -79,6 +79,7 @@ async def assert_facts(facts: fact_store.FactStore, truth: Truth) -> None:
 FACTS = (OUTCOMES, PURCHASE_FACT, CREDITS, COHORTS, EXPOSURES, DELIVERIES)
 
 
+@pytest.mark.slow
 async def test_facts_follow_added_and_removed_batches(store: Store) -> None:
     truth = keep_spring(alpha().truth)
     facts = fact_store.FactStore(store, partial(refresh, fact_store.build_context(truth), build_panel(truth)))
@@ -133,6 +134,7 @@ def draw_visits_around_a_year(dice: Random) -> Truth:
     return replace(truth, visits=list(dict.fromkeys(visits)), purchases=purchases, touches=touches, deliveries=())
 
 
+@pytest.mark.slow
 @EMBEDDED
 @pytest.mark.parametrize(("seed", "in_slices"), [(0, False), (1, True)])
 async def test_new_visitors_are_right_after_any_batches(store: Store, seed: int, in_slices: bool) -> None:
