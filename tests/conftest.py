@@ -5,7 +5,15 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pymongo.uri_parser import parse_uri
+
+from tests.rounds import count_examples
+
+# Random tests have no deadline, since the first example imports what it needs.
+EXAMPLES = int(os.environ.get("OKUBE_FUZZ", count_examples(100)))
+settings.register_profile("okube", deadline=None, max_examples=EXAMPLES)
+settings.load_profile("okube")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from tests.api.resource_strategies import KINDS
 from tests.api.server import Json, Tenant
+from tests.rounds import count_examples
 
 pytestmark = pytest.mark.anyio
 
 # Each example creates two applications: shrinking a failing one would take minutes.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
-few_examples = settings(settings.get_profile("api"), max_examples=20, phases=PHASES)
+few_examples = settings(settings.get_profile("api"), max_examples=count_examples(20), phases=PHASES)
 
 
 def drop_duplicate_keys(elements: list[Json]) -> list[Json]:

@@ -22,6 +22,7 @@ from okube_api.views.schemas import ViewAnswer, ViewUpdate
 
 from tests.api.resource_strategies import KINDS, cells, free, keys
 from tests.api.server import PASSWORD, Json, Server, Tenant
+from tests.rounds import count_examples
 from tests.tables.strategies import any_text, lists, texts
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +85,7 @@ UPDATED: dict[str, st.SearchStrategy[Json]] = {
 
 # Each example creates an application: shrinking a failing one would take minutes.
 few_examples = settings(
-    settings.get_profile("api"), max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+    settings.get_profile("api"), max_examples=count_examples(40), phases=(Phase.explicit, Phase.reuse, Phase.generate)
 )
 
 

@@ -21,12 +21,13 @@ from tests.conformance import plain
 from tests.conformance.declared import SCHEMA, STAYS
 from tests.conformance.rows import CORPUS, PLACES, TYPES, count_rows, fill, make_stays, to_arrow
 from tests.conformance.strategies import CONDITIONS, KEYS, MEASURES, PLANS
+from tests.rounds import count_examples
 from tests.store.mock_server import MockClient
 
 FRAME = build_frame(to_arrow(STAYS, CORPUS), TYPES)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=count_examples(200))
 @given(PLANS)
 def test_random_plans(plan: Aggregate) -> None:
     check_plan(plan)
@@ -39,7 +40,7 @@ def indexed_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("okube_api.store.columnar.answer._MIN_SELECTIVITY", 2)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=count_examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PLANS, st.lists(st.sampled_from(PLACES), max_size=2), st.integers(9, 16), st.integers(0, 12))
 def test_rows_looked_up_by_value(
     indexed_rows: None, plan: Aggregate, places: list[str], first: int, length: int
@@ -68,7 +69,7 @@ def test_parts_beyond_the_bytes_of_their_column(offset: int, first: int, last: i
     assert count_rows(result.to_pylist()) == count_rows(plain.aggregate(plan, rows, TYPES))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=count_examples(60))
 @given(CONDITIONS, st.lists(st.sampled_from(tuple(TYPES)), min_size=1, unique=True))
 def test_random_rows(where: Condition, columns: list[str]) -> None:
     result = select_rows(Select(STAYS, where, tuple(columns)), FRAME)

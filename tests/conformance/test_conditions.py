@@ -13,6 +13,7 @@ from okube_api.store.values import Json, Scalar
 
 from tests.conformance import plain
 from tests.conformance.declared import DOCUMENTS
+from tests.rounds import count_examples
 
 pytestmark = pytest.mark.anyio
 
@@ -128,7 +129,7 @@ CONDITIONS = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=count_examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(condition=CONDITIONS)
 async def test_random_conditions(filled_store: Store, condition: Condition) -> None:
     await check_condition(filled_store, condition)
@@ -256,7 +257,9 @@ RANDOM_DOCUMENTS = st.fixed_dictionaries(
 
 
 @settings(
-    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None,
+    max_examples=count_examples(20),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(documents=st.lists(RANDOM_DOCUMENTS, min_size=1, max_size=5), index=st.integers(0, 4))
 async def test_random_documents_round_trip(store: Store, documents: list[Json], index: int) -> None:

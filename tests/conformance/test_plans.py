@@ -27,6 +27,7 @@ from tests.conformance.declared import EVENTS, STAYS
 from tests.conformance.rows import CORPUS, TYPES, count_rows, fill
 from tests.conformance.strategies import CONDITIONS, KEYS, MEASURES, PLANS
 from tests.engine.memory import freeze
+from tests.rounds import count_examples
 
 pytestmark = pytest.mark.anyio
 
@@ -91,13 +92,13 @@ async def test_sums_are_exact(store: Store, application: str) -> None:
     assert result.to_pylist() == [{"dwell": 3 * 2**53 + 3, "weighted": 6 * 2**53 + 6}]
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=count_examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(plan=PLANS)
 async def test_random_plans(filled_store: Store, plan: Aggregate) -> None:
     await check_plan(filled_store, plan)
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=count_examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=CONDITIONS, columns=st.lists(st.sampled_from(tuple(TYPES)), min_size=1, unique=True))
 async def test_random_rows(filled_store: Store, where: Condition, columns: list[str]) -> None:
     async with filled_store.open_reader(APPLICATION) as reader:

@@ -1,18 +1,14 @@
-"""Readers of small tenants, in memory and in each store; random tests have no deadline (the first one imports)."""
+"""Readers of small tenants, in memory and in each store."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
 from okube_api.store import open_store
 from okube_api.store_schema import SCHEMA
 
 from tests.engine.stores import InMemory, InStore, Reading
-
-settings.register_profile("okube", deadline=None)
-settings.load_profile("okube")
 
 
 @pytest.fixture(scope="session", params=["memory", "duckdb", "mongo"])

@@ -38,6 +38,7 @@ from tests.engine.shop_tenants import shop_tenant
 from tests.engine.stores import InMemory, Reading
 from tests.engine.tenants import tenant
 from tests.engine.walking_tenants import walking_tenant
+from tests.rounds import count_examples
 from tests.truth.random_events import BURSTS
 
 pytestmark = pytest.mark.anyio
@@ -413,7 +414,7 @@ ADDITIVE = [  # dimensions of which each row has one value
 
 
 @given(st.sampled_from(ADDITIVE), st.lists(st.integers(1, 4), min_size=2, max_size=2), st.booleans(), st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=count_examples(60))
 def test_shown_values_and_others_add_up(
     case: tuple[str, str, tuple[str, ...]], limits: list[int], descending: bool, uplift: bool
 ) -> None:

@@ -1,14 +1,9 @@
-"""Stores to ingest into: the embedded one, and MongoDB where there is a server.
+"""Stores to ingest into: the embedded one, and MongoDB where there is a server."""
 
-Random tests run a few examples each; `OKUBE_FUZZ=1000` sets another number.
-"""
-
-import os
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
 from okube_api.applications.repository import APPLICATIONS
 from okube_api.store import open_store
 from okube_api.store.conditions import EVERYTHING
@@ -17,10 +12,6 @@ from okube_api.store.protocol import Store
 from okube_api.store_schema import SCHEMA
 
 from tests.ingest import fact_store
-
-EXAMPLES = int(os.environ.get("OKUBE_FUZZ", "25"))
-settings.register_profile("okube", deadline=None, max_examples=EXAMPLES)
-settings.load_profile("okube")
 
 
 @pytest.fixture(scope="session", params=["duckdb", "mongo"])
