@@ -68,10 +68,11 @@ export type NestedGroups = Record<string, Groups>;
 
 export interface Comparison {
   to: string;
-  from: string;
-  until: string;
+  /** First and last day of the other period that count; null when no day is over. */
+  from: string | null;
+  until: string | null;
   complete?: boolean;
-  lastDays?: { now: string; then: string };
+  lastDays?: { now: string | null; then: string | null };
   data: Values | Groups | NestedGroups;
   change: Values | Groups | NestedGroups;
 }
@@ -114,18 +115,22 @@ export function questionPath(application: string, module: Module, study = "all")
   }
 }
 
-/** Ask a question about an application; `meta` is always requested. Throw ApiError. */
+/**
+ * Ask a question about an application; `meta` is always requested. Throw ApiError.
+ *
+ * `uplift`: whether the panel is extrapolated to the population; the default is the module's.
+ */
 export async function ask(
   application: string,
   module: Module,
   question: Question,
   days: Days,
-  { study = "all", signal }: { study?: string; signal?: AbortSignal } = {},
+  { study = "all", uplift, signal }: { study?: string; uplift?: boolean | undefined; signal?: AbortSignal } = {},
 ): Promise<Answer> {
   const options = {
     params: {
       path: { application, study },
-      query: { ...days, meta: true },
+      query: { ...days, meta: true, ...(uplift === undefined ? {} : { uplift }) },
     },
     // the language is the same in all modules; the server checks which KPIs and groupings each has
     body: question as never,

@@ -18,11 +18,16 @@ export function PlotTable({ spec }: { spec: PlotSpec }) {
       ? spec.rows.map((label, index) => ({ index, label, values: spec.values[index] ?? [] }))
       : spec.buckets.map((bucket, index) => ({
           index,
-          label: bucket.isCut ? `${bucket.label} (${texts.plots.cut})` : bucket.label,
+          label: `${bucket.title ?? bucket.label}${bucket.isCut ? ` (${texts.plots.cut})` : ""}`,
           values: spec.series.map((series) => series.values[index]),
         }));
   const columns: Column<Row>[] = [
-    { id: "label", title: texts.plots.bucket, cell: (row) => row.label, sortBy: (row) => row.index },
+    {
+      id: "label",
+      title: spec.bucketTitle ?? texts.plots.bucket,
+      cell: (row) => row.label,
+      sortBy: (row) => row.index,
+    },
     ...names.map((name, position): Column<Row> => ({
       id: String(position),
       title: name,

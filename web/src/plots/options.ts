@@ -88,7 +88,7 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
           const value = formats.exact(series?.values[dataIndex], spec.unit, spec.currency);
           return `${series?.name ?? ""}${label ? ` (${label})` : ""}: ${value}`;
         });
-        const head = `${bucket?.label ?? ""}${bucket?.isCut ? ` (${texts.cut})` : ""}`;
+        const head = `${bucket?.title ?? bucket?.label ?? ""}${bucket?.isCut ? ` (${texts.cut})` : ""}`;
         return [head, ...lines].join("\n");
       },
     },

@@ -5,6 +5,8 @@ import type { Unit } from "~/format/formats";
 export interface Bucket {
   /** As on the axis: a date, "Monday", "9 h", a band. */
   label: string;
+  /** As in the tooltip and the table, where there is more room. */
+  title?: string;
   /** First day, if it is an interval; in the tooltip and the table. */
   from?: string;
   /** Only partly within the period, or not over yet: hatched. */
@@ -34,6 +36,10 @@ export interface SeriesPlot extends Common {
   kind: "line" | "bar" | "stacked";
   buckets: Bucket[];
   series: Series[];
+  /** Bars from left to right, one bucket below the other: for names instead of times. */
+  isHorizontal?: boolean;
+  /** What the buckets are, above their column of the table. */
+  bucketTitle?: string;
 }
 
 /** Cells of rows and columns in one colour scale: hours of the week, pairs of sites. */
@@ -43,9 +49,19 @@ export interface HeatPlot extends Common {
   columns: string[];
   /** By row, then column. */
   values: (number | null)[][];
+  /** What the rows are, above their column of the table. */
+  bucketTitle?: string;
 }
 
 export type PlotSpec = SeriesPlot | HeatPlot;
+
+/** Height in pixels at which the labels of a plot are readable. */
+export function plotHeight(spec: PlotSpec): number {
+  if (spec.kind === "heat") return Math.max(240, Math.min(900, 80 + 24 * spec.rows.length));
+  if (!spec.isHorizontal) return 360;
+  const bars = spec.kind === "stacked" ? 1 : spec.series.length;
+  return Math.max(160, Math.min(2400, 60 + spec.buckets.length * Math.max(26, 14 * bars)));
+}
 
 /** Return the value at a share of sorted values, between two of them by interpolation. */
 export function quantile(values: readonly number[], share: number): number {

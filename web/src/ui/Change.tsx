@@ -5,18 +5,20 @@ import { useLanguage } from "~/i18n/language";
 /**
  * Change of a value: sign, arrow and, for screen readers, words such as "12 % more than last year".
  *
- * `good`: whether more is good (`more`), less is (`less`, such as cost per visit), or neither.
+ * `good`: whether more is good (`more`), less is (`less`, such as cost per visit), or neither. `inWords`: show the words.
  */
 export function Change({
   value,
   kind,
   than,
   good = "more",
+  inWords = false,
 }: {
   value: number | null | undefined;
   kind: "relative" | "difference";
   than: string;
   good?: "more" | "less" | "neither";
+  inWords?: boolean;
 }) {
   const { texts, formats } = useLanguage();
   if (value === null || value === undefined) return <span class="muted">–</span>;
@@ -26,8 +28,16 @@ export function Change({
     value > 0 ? texts.plots.more(amount, than) : value < 0 ? texts.plots.less(amount, than) : texts.plots.same(than);
   const Icon = value > 0 ? ArrowUp : value < 0 ? ArrowDown : ArrowRight;
   const isGood = good === "neither" || value === 0 ? undefined : value > 0 === (good === "more");
+  const colour = isGood === undefined ? "" : isGood ? "change-good" : "change-bad";
+  if (inWords)
+    return (
+      <span class={`change change-words ${colour}`}>
+        <Icon size={14} aria-hidden="true" />
+        {words}
+      </span>
+    );
   return (
-    <span class={`change ${isGood === undefined ? "" : isGood ? "change-good" : "change-bad"}`} title={words}>
+    <span class={`change ${colour}`} title={words}>
       <Icon size={14} aria-hidden="true" />
       <span aria-hidden="true">
         {formats.change(value, kind)}

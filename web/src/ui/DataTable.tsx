@@ -22,6 +22,9 @@ interface Props<Row> {
   rowKey: (row: Row) => string;
   /** Column by which it is sorted at first; `-` in front for descending. */
   initialSort?: string;
+  /** The sort, where the page keeps it (in its URL), and a function that changes it. */
+  sort?: string;
+  onSort?: (sort: string) => void;
   onRowClick?: (row: Row) => void;
   /** Rows shown before "more" is pressed. */
   limit?: number;
@@ -32,7 +35,9 @@ interface Props<Row> {
 /** Table whose columns can be sorted, with bars behind numbers and totals below. */
 export function DataTable<Row>(props: Props<Row>) {
   const { caption, columns, rows, rowKey, initialSort, onRowClick, limit = 200, moreLabel = "+" } = props;
-  const [sort, setSort] = useState(initialSort ?? "");
+  const [ownSort, setOwnSort] = useState(initialSort ?? "");
+  const sort = props.sort ?? ownSort;
+  const setSort = props.onSort ?? setOwnSort;
   const [shown, setShown] = useState(limit);
   const column = sort.replace(/^-/, "");
   const isDescending = sort.startsWith("-");
