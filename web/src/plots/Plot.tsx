@@ -131,7 +131,7 @@ function Canvas({
     const made = echarts.init(element, null, { renderer: "canvas" });
     chart.current = made;
     made.on("click", (event) => {
-      const [column, row] = Array.isArray(event.data) ? (event.data as [number, number]) : [event.dataIndex, 0];
+      const [column, row] = Array.isArray(event.value) ? (event.value as [number, number]) : [event.dataIndex, 0];
       select.current?.(column, row);
     });
     const observer = new ResizeObserver(() => {

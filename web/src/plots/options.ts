@@ -7,6 +7,8 @@ import type { Texts } from "~/i18n/en";
 import { type HeatPlot, type PlotSpec, plotValues, quantile, type SeriesPlot } from "./spec";
 import type { PlotTheme } from "./theme";
 
+const MOST_FIGURES = 200; // of a heat map whose cells show their values
+const STRONG = 0.55; // part of a colour scale from which text on its colours is in that of the surface
 const OUTLIERS = 0.98; // share of the values within a colour scale: one outlier must not flatten it
 
 interface Context {
@@ -53,7 +55,21 @@ function valueAxis(spec: PlotSpec, { formats, theme }: Context) {
 function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
   const { formats, theme, texts } = context;
   const isLine = spec.kind === "line";
-  const labels = spec.buckets.map((bucket) => bucket.label);
+  const isFlat = spec.isHorizontal === true;
+  const buckets = {
+    type: "category" as const,
+    data: spec.buckets.map((bucket) => bucket.label),
+    boundaryGap: !isLine,
+    inverse: isFlat,
+    axisLabel: {
+      color: theme.muted,
+      hideOverlap: true,
+      ...(isFlat ? { interval: 0, width: Math.min(220, context.width / 3), overflow: "truncate" } : {}),
+    },
+    axisLine: { lineStyle: { color: theme.border } },
+    axisTick: { show: false },
+  };
+  const values = valueAxis(spec, context);
   return {
     grid: { left: 8, right: 16, top: spec.series.length > 1 ? 36 : 16, bottom: 8, outerBoundsMode: "same" },
     legend: {
@@ -66,15 +82,8 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
       pageTextStyle: { color: theme.muted },
       data: spec.series.map((series) => series.name),
     },
-    xAxis: {
-      type: "category",
-      data: labels,
-      boundaryGap: !isLine,
-      axisLabel: { color: theme.muted, hideOverlap: true },
-      axisLine: { lineStyle: { color: theme.border } },
-      axisTick: { show: false },
-    },
-    yAxis: valueAxis(spec, context),
+    xAxis: isFlat ? { ...values, splitNumber: Math.max(2, Math.min(6, Math.floor(context.width / 140))) } : buckets,
+    yAxis: isFlat ? buckets : values,
     tooltip: {
       trigger: "axis",
       axisPointer: { type: isLine ? "line" : "shadow" },
@@ -117,6 +126,7 @@ function seriesOptions(spec: SeriesPlot, context: Context): EChartsCoreOption {
         type: "bar",
         ...(spec.kind === "stacked" && !series.isCompared ? { stack: "all" } : {}),
         barGap: "10%",
+        barMaxWidth: isFlat ? 28 : 56,
         data: series.values.map((value, index) => ({
           value,
           itemStyle: {
@@ -150,7 +160,14 @@ function cutAreas(spec: SeriesPlot, isCompared: boolean, theme: PlotTheme) {
 function heatOptions(spec: HeatPlot, { formats, theme, texts, width }: Context): EChartsCoreOption {
   const values = plotValues(spec);
   const most = quantile(values, OUTLIERS) || Math.max(0, ...values);
-  const cells = spec.values.flatMap((row, y) => row.map((value, x) => [x, y, value ?? "-"]));
+  const least = Math.min(0, quantile(values, 1 - OUTLIERS)); // below 0 for returns and changes
+  const hasFigures = values.length <= MOST_FIGURES && width / spec.columns.length > 56;
+  const cells = spec.values.flatMap((row, y) =>
+    row.map((value, x) => {
+      const isStrong = value !== null && value - least > STRONG * (most - least);
+      return { value: [x, y, value ?? "-"], label: { color: isStrong ? theme.surface : theme.text } };
+    }),
+  );
   return {
     grid: { left: 8, right: 8, top: 8, bottom: 48, outerBoundsMode: "same" },
     xAxis: {
@@ -169,7 +186,7 @@ function heatOptions(spec: HeatPlot, { formats, theme, texts, width }: Context):
       axisLine: { show: false },
     },
     visualMap: {
-      min: 0,
+      min: least,
       max: most || 1,
       calculable: false,
       orient: "horizontal",
@@ -178,13 +195,16 @@ function heatOptions(spec: HeatPlot, { formats, theme, texts, width }: Context):
       itemHeight: Math.min(160, width / 3),
       itemWidth: 12,
       inRange: { color: theme.sequence },
-      text: [`${texts.most} ${formats.short(most, spec.unit, spec.currency)}`, `0 ${texts.least}`],
+      text: [
+        `${texts.most} ${formats.short(most, spec.unit, spec.currency)}`,
+        `${formats.short(least, spec.unit, spec.currency)} ${texts.least}`,
+      ],
       textStyle: { color: theme.muted },
     },
     tooltip: {
       ...tooltipStyle(theme),
       formatter: (item: unknown) => {
-        const [x, y, value] = (item as { data: [number, number, number | "-"] }).data;
+        const [x, y, value] = (item as { value: [number, number, number | "-"] }).value;
         const shown = formats.exact(value === "-" ? null : value, spec.unit, spec.currency);
         return `${spec.rows[y] ?? ""}, ${spec.columns[x] ?? ""}: ${shown}`;
       },
@@ -194,6 +214,14 @@ function heatOptions(spec: HeatPlot, { formats, theme, texts, width }: Context):
         type: "heatmap",
         data: cells,
         itemStyle: { borderColor: theme.surface, borderWidth: 1 },
+        label: {
+          show: hasFigures,
+          fontSize: 11,
+          formatter: (item: unknown) => {
+            const value = (item as { value: [number, number, number | "-"] }).value[2];
+            return value === "-" ? "" : formats.short(value, spec.unit, spec.currency);
+          },
+        },
         emphasis: { itemStyle: { borderColor: theme.text, borderWidth: 2 } },
       },
     ],
