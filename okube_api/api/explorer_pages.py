@@ -29,7 +29,6 @@ _ASSET_HEADERS = {
     "Cache-Control": f"public, max-age={365 * DAY_S}, immutable",  # their names change with their content
     "Content-Security-Policy": _POLICY,  # workers have the policy of their own script
 }
-_FILE_HEADERS = _ASSET_HEADERS | {"Cache-Control": f"public, max-age={DAY_S}"}
 _ROOT = 'name="okube-root" content="{}/"'
 _NOT_BUILT = (
     "The explorer is not built: this copy of the server has no folder okube_api/api/explorer.\n"
@@ -89,7 +88,6 @@ def build_explorer_routes(folder: Path = EXPLORER) -> list[BaseRoute]:
         *(PageRoute(path, answer_page) for path in PAGES),
         *(NavigationRoute(path, answer_navigation) for path in SHARED_PAGES),
         FilesMount("/explorer/assets", folder / "assets", _ASSET_HEADERS),
-        FilesMount("/explorer", folder, _FILE_HEADERS),
     ]
 
 

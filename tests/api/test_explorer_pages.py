@@ -22,7 +22,7 @@ INDEX = """<!doctype html>
 <html lang="en">
   <head>
     <meta name="okube-root" content="/" />
-    <link rel="icon" href="./icon.svg" type="image/svg+xml" />
+    <link rel="icon" href="./assets/icon-03de.svg" type="image/svg+xml" />
     <script type="module" crossorigin src="./assets/index-4f2a.js"></script>
     <link rel="stylesheet" crossorigin href="./assets/index-9b1c.css">
   </head>
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("explorer")
     (folder / "assets").mkdir()
     (folder / "index.html").write_text(INDEX)
-    (folder / "icon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    (folder / "assets" / "icon-03de.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
     (folder / "assets" / "index-4f2a.js").write_text(SCRIPT)
     (folder / "assets" / "index-9b1c.css").write_text("body { margin: 0 }")
     (folder / "assets" / "land-77aa.webp").write_bytes(b"RIFF" + bytes(2000))
@@ -91,7 +91,7 @@ def test_head_has_the_headers_of_get(browser: httpx.Client, path: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("path", ["/", PATHS[-1], "/explorer/icon.svg", "/explorer/assets/index-4f2a.js"])
+@pytest.mark.parametrize("path", ["/", PATHS[-1], "/explorer/assets/icon-03de.svg", "/explorer/assets/index-4f2a.js"])
 @pytest.mark.parametrize("coding", ["br", "gzip", "identity"])
 def test_known_files_are_not_sent_again(browser: httpx.Client, path: str, coding: str) -> None:
     """Check that 304 also repeats the policy, since browsers replace stored headers by those of a 304."""
@@ -104,11 +104,11 @@ def test_known_files_are_not_sent_again(browser: httpx.Client, path: str, coding
 
 
 def test_the_build_keeps_the_policy_of_the_page() -> None:
-    """Check that the index names files of the build only, and has no inline scripts or styles."""
+    """Check that the index names assets only, and has no inline scripts or styles."""
     html = (EXPLORER / "index.html").read_text(encoding="utf-8")
     files = re.findall(r'(?:src|href)="([^"]+)"', html)
     assert files
-    assert [file for file in files if not (file.startswith("./") and (EXPLORER / file).is_file())] == []
+    assert [file for file in files if not (file.startswith("./assets/") and (EXPLORER / file).is_file())] == []
     assert not re.search(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", html)
 
 
@@ -116,7 +116,7 @@ def test_the_page_names_the_paths_behind_a_proxy(browser: httpx.Client) -> None:
     answer = browser.get("/login", headers={"X-Forwarded-Prefix": "/tools/okube&co", "X-Forwarded-Proto": "https"})
     assert 'content="/tools/okube&amp;co/"' in answer.text
     assert set(re.findall(r'(?:src|href)="([^"]+)"', answer.text)) == {
-        f"/tools/okube&amp;co/explorer/{name}" for name in ("icon.svg", "assets/index-4f2a.js", "assets/index-9b1c.css")
+        f"/tools/okube&amp;co/explorer/assets/{name}" for name in ("icon-03de.svg", "index-4f2a.js", "index-9b1c.css")
     }
     assert answer.headers["etag"] != browser.get("/login").headers["etag"]
 
@@ -185,12 +185,6 @@ def test_pictures_are_sent_as_they_are(browser: httpx.Client) -> None:
     assert "content-encoding" not in answer.headers
 
 
-def test_files_without_a_hash_are_cached_for_a_day(browser: httpx.Client) -> None:
-    answer = browser.get("/explorer/icon.svg")
-    assert answer.headers["content-type"].startswith("image/svg+xml")
-    assert answer.headers["cache-control"] == "public, max-age=86400"
-
-
 def test_a_changed_file_is_compressed_again(browser: httpx.Client, folder: Path) -> None:
     file = folder / "assets" / "chunk.js"
     for text in ("old " * 500, "new! " * 500):
@@ -200,7 +194,14 @@ def test_a_changed_file_is_compressed_again(browser: httpx.Client, folder: Path)
 
 @pytest.mark.parametrize(
     "path",
-    ["/explorer/assets/none.js", "/explorer/assets/..%2F..%2Fsecret.txt", "/explorer/..%2Fsecret.txt", "/explorer/"],
+    [
+        "/explorer/assets/none.js",
+        "/explorer/assets/..%2F..%2Fsecret.txt",
+        "/explorer/assets/..%2Findex.html",
+        "/explorer/assets/",
+        "/explorer/index.html",
+        "/explorer/",
+    ],
 )
 def test_no_other_files_are_served(browser: httpx.Client, path: str) -> None:
     answer = browser.get(path)
@@ -245,7 +246,7 @@ def test_the_explorer_can_be_off(folder: Path) -> None:
         run_live("duckdb::memory:", explorer_folder=folder, explorer=False) as server,
         httpx.Client(base_url=server.address, headers=BROWSER) as client,
     ):
-        for path in ("/", "/login", "/a/x/map", "/explorer/icon.svg"):
+        for path in ("/", "/login", "/a/x/map", "/explorer/assets/icon-03de.svg"):
             answer = client.get(path)
             assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
         assert client.get("/a/x/campaigns").status_code == 401

@@ -24,6 +24,7 @@ RESOURCES = [
     ("application", "/applications", {"key": "demo"}),
     ("site", "/a/demo/sites", {"name": "Lyon", "online": False, "key": "lyon", "coordinates": [4.8357, 45.764]}),
     ("study", "/a/demo/studies", {"key": "rivals", "sites": ["lyon"]}),
+    ("view", "/a/demo/views", {"name": "Monday", "path": "overview"}),
 ]
 ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("OKUBE_FUZZ", "4"))
@@ -44,7 +45,7 @@ class Fuzzed:
 
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
-    """Start the application with an application, a site and a study in it."""
+    """Start the application with an application, a site, a study and a view in it."""
     folder: Path = tmp_path_factory.mktemp("fuzz")
     with run_live(f"duckdb:{folder / 'okube.duckdb'}") as live:
         target = Fuzzed(live, live.run_coroutine(live.create_user(platform_admin=True)))
