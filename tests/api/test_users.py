@@ -4,6 +4,7 @@ import asyncio
 import email
 import email.policy
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -239,6 +240,24 @@ async def test_pending_invitations_of_other_applications_are_not_found(tenant: T
     assert (await tenant.admin.delete(url)).status_code == 404
     listed = (await tenant.admin.get(f"{tenant.url}/users", params={"q": invited["login"]})).json()
     assert (listed["documents"], listed["_$paginated"]["total"]) == ([], 0)
+
+
+@pytest.mark.parametrize("write_login", [str, str.upper])
+async def test_a_login_names_a_user_or_an_invitation(tenant: Tenant, write_login: Callable[[str], str]) -> None:
+    invited = await invite(tenant, f"{uuid4().hex}@example.com")
+    for member in ({"_id": tenant.users[Role.READER].id, "login": tenant.users[Role.READER].login}, invited):
+        url = f"{tenant.url}/users/{write_login(member['login'])}"
+        changed = await tenant.admin.patch(url, json={"role": "editor"})
+        assert (changed.status_code, changed.json()["_id"], changed.json()["role"]) == (200, member["_id"], "editor")
+        assert (await tenant.admin.delete(url)).status_code == 204
+        assert (await tenant.admin.delete(url)).status_code == 404
+
+
+async def test_a_login_without_a_role_in_the_application_is_not_found(tenant: Tenant, other_tenant: Tenant) -> None:
+    invited = await invite(other_tenant, f"{uuid4().hex}@example.com")
+    for login in (other_tenant.users[Role.READER].login, invited["login"], "nobody@example.com", "@", "@@", "a@\u3002"):
+        answer = await tenant.admin.delete(f"{tenant.url}/users/{login}")
+        assert (answer.status_code, answer.json()["detail"]) == (404, f"No user '{login}'.")
 
 
 async def test_users_and_invitations_are_listed_by_pages(tenant: Tenant) -> None:

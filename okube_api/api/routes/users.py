@@ -17,7 +17,7 @@ from okube_api.api.container import Services, ServicesDep
 from okube_api.api.openapi import CREATED, refusals
 from okube_api.api.route import SecretRoute
 from okube_api.auth.invitations import is_token_of
-from okube_api.auth.repository import Role, find_role_entry
+from okube_api.auth.repository import Role, find_role_entry, normalize_login
 from okube_api.auth.schemas import MemberAnswer, MemberCreate, MemberUpdate, UserQuery
 from okube_api.errors import NotFound
 from okube_api.http.etags import IfMatch, compute_etag, parse_if_match
@@ -33,7 +33,7 @@ router = APIRouter(route_class=SecretRoute, tags=["applications"])  # the answer
 LIST = under_applications("/users")
 ITEM = under_applications("/users/{user}")
 
-UserInPath = Annotated[str, Path(description="Id of the user, or of a pending invitation.")]
+UserInPath = Annotated[str, Path(description="Login or id of the user, or id of a pending invitation.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +139,23 @@ async def _find_members(services: Services, application: str, filters: Condition
     return DocumentPage([member.fields for member in members], active.total + pending_total)
 
 
-async def _load_member(services: Services, identifier: str, access: Access) -> Member:
-    """Return a user or a pending invitation of the application.  Raise NotFound for any other, also foreign ones."""
+async def _load_member(services: Services, name: str, access: Access) -> Member:
+    """Return a user or a pending invitation of the application, by id or login.
+
+    Raise NotFound for any other, also foreign ones.
+    """
     application = access.application.id
-    invitation = await services.invitations.repository.find(application, identifier)
+    users, invitations = services.sessions.users, services.invitations.repository
+    invitation = await invitations.find(application, name)
     if invitation is not None:
         return Member(invitation, application, is_pending=True)
-    document = await services.sessions.users.get_by_id(identifier)
-    if find_role_entry(document, application) is None:
-        raise NotFound("user", identifier)
-    return Member(document, application, is_pending=False)
+    document = await users.find_by_login(name) if "@" in name else await users.get_by_id(name)
+    if document is not None and find_role_entry(document, application) is not None:
+        return Member(document, application, is_pending=False)
+    for invitation in await invitations.find_by_login(normalize_login(name)):
+        if invitation["application"] == application:
+            return Member(invitation, application, is_pending=True)
+    raise NotFound("user", name)
 
 
 def _find_repeated_token(member: Member, body: MemberUpdate) -> str | None:
