@@ -75,7 +75,7 @@ def serve(
 
 def demo(
     port: Port = 8000,
-    folder: Annotated[Path, typer.Option(file_okay=False, help="Folder of the data.")] = Path("okube-data"),
+    folder: Annotated[Path, typer.Option(file_okay=False, help="Folder of the data.")] = Path("okube-demo"),
     until: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Last day of the generated events; yesterday by default."),
@@ -83,16 +83,22 @@ def demo(
 ) -> None:
     """Serve a demo: two years of generated data of two retailers with 40 shops and 96 campaigns.
 
-    The data is generated at the first start and kept in the folder. The login is demo@okube.example. Its password is
-    OKUBE_DEMO_PASSWORD; without it, a random password is chosen and printed at each start.
+    The data is generated at the first start and kept in the folder. A later start adds the days until yesterday. The
+    login is demo@okube.example; it administers the two applications of the demo. Its password is OKUBE_DEMO_PASSWORD;
+    without it, a random password is chosen and printed at each start.
     """
-    from okube_api.cli.demo_file import fill_in_background
+    from okube_api.cli.demo_file import ChangedDaysFile, fill_in_background
 
-    with fill_in_background(folder, until.date() if until else None) as fill_process:
-        with _without_garbage_collection():
-            from okube_api.cli.demo_server import serve_demo
+    try:
+        with fill_in_background(folder, until.date() if until else None) as fill_process:
+            with _without_garbage_collection():
+                from okube_api.cli.demo_server import serve_demo
 
-        serve_demo(port, folder, fill_process)
+            serve_demo(port, folder, fill_process)
+    except ChangedDaysFile as error:
+        from okube_api.cli.runtime import fail
+
+        fail(str(error))
 
 
 def ingest(  # noqa: PLR0917 - options of a command line

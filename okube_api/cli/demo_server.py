@@ -7,11 +7,14 @@ from pathlib import Path
 import typer
 
 from okube_api.auth.passwords import WeakPassword, require_strong_password
-from okube_api.cli.demo_file import FillProcess
-from okube_api.cli.demo_login import LOGIN, demo_settings, print_welcome, set_login_password
-from okube_api.cli.runtime import fail, run_command
+from okube_api.cli.demo_file import FILE, FillProcess, compute_last_day, read_days
+from okube_api.cli.demo_login import demo_settings, print_welcome, set_login_password
+from okube_api.cli.runtime import echo, fail, run_command
 from okube_api.cli.serve import run_server
+from okube_api.kit.demo_names import LOGIN
 from okube_api.store.protocol import Store
+
+_EARLIER_FOLDER = Path("okube-data")
 
 
 def serve_demo(port: int, folder: Path, fill_process: FillProcess | None) -> None:
@@ -21,6 +24,11 @@ def serve_demo(port: int, folder: Path, fill_process: FillProcess | None) -> Non
         require_strong_password(password, LOGIN)
     except WeakPassword as error:
         fail(f"OKUBE_DEMO_PASSWORD: {error.detail}")
+    if fill_process is not None and folder != _EARLIER_FOLDER and (_EARLIER_FOLDER / FILE).exists():
+        echo(
+            f"Note: earlier versions kept the demo in {_EARLIER_FOLDER}, which is now for your own data only and is "
+            "left as it is. `okube-api serve` says whether it has an earlier demo."
+        )
     if fill_process is not None and fill_process.wait():
         raise typer.Exit(1)  # the process has printed the reason
     run_command(_serve(port, folder, password))
@@ -35,6 +43,7 @@ async def _serve(port: int, folder: Path, password: str) -> None:
         await set_login_password(store, folder, password)
 
     def announce(url: str) -> None:
-        print_welcome(url, password, folder)
+        days = read_days(folder)
+        print_welcome(url, password, folder, days.last if days else compute_last_day())
 
     await run_server(settings, "127.0.0.1", port, announce, before_serving)

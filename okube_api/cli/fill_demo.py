@@ -1,8 +1,14 @@
-"""Fills the file of the demo with two years of generated events: `python -m okube_api.cli.fill_demo FOLDER [UNTIL]`."""
+"""Fills the file of the demo with generated events until a day: `python -m okube_api.cli.fill_demo FOLDER UNTIL`.
+
+A new file gets two years of events, an existing one those of the days that it lacks.
+"""
 
 import os
 import secrets
 import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Thread
@@ -18,12 +24,12 @@ from okube_api.auth.secret_fingerprint import claim_store
 from okube_api.auth.tokens import Signer
 from okube_api.campaigns.levers import LeverRepository
 from okube_api.campaigns.repository import CAMPAIGNS, CampaignRepository
-from okube_api.cli.demo_file import DRAFT, FILE
-from okube_api.cli.demo_login import TIMEZONE, demo_settings
+from okube_api.cli.demo_file import DRAFT, FILE, DemoDays, read_days, write_days
+from okube_api.cli.demo_login import demo_settings
 from okube_api.cli.runtime import build_store, console, run_command
 from okube_api.clock import utc_now
-from okube_api.demo.fill import DemoServices, FillProgress, fill_applications
-from okube_api.engine.calendar import to_local_date
+from okube_api.demo.fill import DemoServices, FillProgress, ProgressListener, add_days, fill_applications
+from okube_api.demo.generator.world import DAYS
 from okube_api.equipments.repository import EquipmentRepository
 from okube_api.ingest.invalidation import Invalidation
 from okube_api.ingest.service import Ingest
@@ -36,38 +42,70 @@ from okube_api.store.protocol import Store
 from okube_api.studies.repository import StudyRepository
 
 
-async def fill_folder(folder: Path, until: date | None) -> None:
+async def fill_folder(folder: Path, until: date) -> None:
     """Fill a draft file and rename it when it is complete, so that an interrupted run leaves no partial demo.
 
-    until: the last day of the generated events; yesterday when None.
+    until: the last day of the generated events.
     """
     _delete_drafts(folder)
-    settings = demo_settings(folder, DRAFT)
+    async with _open_demo(folder, DRAFT, "Generating two years of events") as demo:
+        documents = await fill_applications(demo.services, until, demo.show_progress)
+        await create_demo_users(demo.store, demo.secret, [document["_id"] for document in documents])
+    write_days(folder, DemoDays(until - timedelta(days=DAYS - 1), until))
+    (folder / DRAFT).rename(folder / FILE)
+
+
+async def add_days_to_folder(folder: Path, days: DemoDays, until: date) -> None:
+    """Add the events of the days after the last one of a demo."""
+    missing = (until - days.last).days
+    title = f"Adding the events of {missing} days" if missing > 1 else f"Adding the events of {until}"
+    async with _open_demo(folder, FILE, title) as demo:
+        since = days.last + timedelta(days=1)
+        await add_days(demo.services, days.first, since, until, on_progress=demo.show_progress)
+    write_days(folder, DemoDays(days.first, until))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDemo:
+    """The opened file of a demo.  show_progress: shows each step on the terminal."""
+
+    store: Store
+    secret: bytes = field(repr=False)
+    services: DemoServices
+    show_progress: ProgressListener
+
+
+@asynccontextmanager
+async def _open_demo(folder: Path, file: str, title: str) -> AsyncIterator[OpenDemo]:
+    """Open a file of a demo; close it at the end.  title: of the work, shown with its progress."""
+    settings = demo_settings(folder, file)
     secret = load_secret_key(settings)
     store = build_store(settings)
     await store.start()
     try:
         await claim_store(store, secret)
-        with console.status("Generating two years of events...") as status:
+        with console.status(f"{title}...") as status:
 
             def show_progress(step: FillProgress) -> None:
-                status.update(f"Generating two years of events: {step.application}, {step.count:,} {step.items}")
+                status.update(f"{title}: {step.application}, {step.count:,} {step.items}")
 
-            yesterday = to_local_date(utc_now(), TIMEZONE) - timedelta(days=1)
             services = build_demo_services(store, secret, memory_limit=settings.memory_limit, threads=settings.threads)
-            await Invalidation(services.ingest).request_upgrade()  # the facts will be of the current version
-            documents = await fill_applications(services, until or yesterday, show_progress)
-        await create_demo_users(store, secret, documents[0]["_id"])
+            await Invalidation(services.ingest).request_upgrade()  # the facts of a new file are of the current version
+            yield OpenDemo(store, secret, services, show_progress)
     finally:
         await store.close()
-    (folder / DRAFT).rename(folder / FILE)
 
 
-async def create_demo_users(store: Store, secret: bytes, application: str) -> None:
-    """Create the login of the demo with an API key, and a reader of an application (an id); no one has a password."""
+async def create_demo_users(store: Store, secret: bytes, applications: Sequence[str]) -> None:
+    """Create the login of the demo with an API key, and a reader of the first application; no one has a password.
+
+    applications: ids of those of the demo.  The login administers them and no others.
+    """
     users = UserRepository(store, utc_now)
-    login = await users.create(LOGIN, hash_password(secrets.token_urlsafe(32)), platform_admin=True)
-    await users.create(READER_LOGIN, hash_password(secrets.token_urlsafe(32)), roles={application: Role.READER})
+    roles = dict.fromkeys(applications, Role.ADMIN)
+    login = await users.create(LOGIN, hash_password(secrets.token_urlsafe(32)), roles=roles)
+    roles = {applications[0]: Role.READER}
+    await users.create(READER_LOGIN, hash_password(secrets.token_urlsafe(32)), roles=roles)
     token = CREATION_IDS.set(DemoIds([API_KEY]))
     try:  # the key itself is not printed, and becomes invalid when the login gets its password: it can only be revoked
         await ApiKeyRepository(store, utc_now, Signer(secret)).create(User.from_document(login), {"name": API_KEY})
@@ -111,9 +149,10 @@ def _end_with_parent() -> None:
 def main() -> None:
     """Fill the folder that the arguments name."""
     Thread(target=_end_with_parent, daemon=True).start()
-    folder, *until = sys.argv[1:]
+    folder, until = Path(sys.argv[1]), date.fromisoformat(sys.argv[2])
+    days = read_days(folder) if (folder / FILE).exists() else None
     try:
-        run_command(fill_folder(Path(folder), date.fromisoformat(until[0]) if until else None))
+        run_command(fill_folder(folder, until) if days is None else add_days_to_folder(folder, days, until))
     except (typer.Exit, KeyboardInterrupt):
         sys.exit(1)
 

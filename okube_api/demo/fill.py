@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +19,7 @@ from okube_api.demo.generator.events import generate_events
 from okube_api.demo.generator.formats import WEEKDAYS
 from okube_api.demo.generator.world import LEVERS, DemoCampaign, DemoPoi, DemoSite, World, build_worlds
 from okube_api.equipments.repository import EquipmentRepository
-from okube_api.errors import Refusal
+from okube_api.errors import NotFound, Refusal
 from okube_api.ingest.load.file_blocks import EventFile
 from okube_api.ingest.parse.codecs import Format
 from okube_api.ingest.service import Ingest
@@ -76,30 +76,76 @@ async def fill_applications(
         await services.applications.create({"key": world.key, "name": world.name, "timezone": "Europe/Paris"})
         for world in worlds
     ]
-    on_progress = on_progress or (lambda _: None)
-    tasks = [  # in parallel: one waits for the store while the other computes
-        asyncio.create_task(_fill_application(services, Application.from_document(document), world, on_progress))
-        for world, document in zip(worlds, documents, strict=True)
-    ]
+
+    async def fill(application: Application, world: World) -> None:
+        listener = on_progress or _ignore_progress
+        await _create_resources(services, application, world, listener)
+        if world.key == demo_names.APPLICATION:
+            await _load_faulty_file(services.ingest, application)
+        await _load_events(services, application, world, listener)
+
+    await _run_all(
+        fill(Application.from_document(document), world) for world, document in zip(worlds, documents, strict=True)
+    )
+    return documents
+
+
+async def add_days(
+    services: DemoServices,
+    first: date,
+    since: date,
+    until: date,
+    *,
+    on_progress: ProgressListener | None = None,
+    scale: float = 1.0,
+) -> None:
+    """Add the campaigns that start, and the events that happen, from the day `since` to the day `until`.
+
+    Applications that were deleted meanwhile stay so; resources that were changed or deleted, too.
+    first: the first day of the demo, which must have been filled with the same scale.
+    """
+    listener = on_progress or _ignore_progress
+
+    async def add(world: World) -> None:
+        try:
+            application = await services.applications.load(world.key)
+        except NotFound:
+            return
+        fields = [_campaign_fields(campaign) for campaign in world.campaigns if campaign.first >= since]
+        stored = await services.campaigns.find_ids_by_name(application.id, [each["key"] for each in fields])
+        fields = [each for each in fields if each["key"] not in stored]
+        await BulkUpsert(services.campaigns, application, ()).upsert_all(fields)
+        await _load_events(services, application, world, listener)
+
+    await _run_all(add(world) for world in build_worlds(until, scale, first=first, since=since))
+
+
+def _ignore_progress(_step: FillProgress) -> None:
+    pass
+
+
+async def _run_all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run the work of both applications in parallel: one waits for the store while the other computes."""
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    return documents
 
 
-async def _fill_application(
+async def _load_events(
     services: DemoServices, application: Application, world: World, on_progress: ProgressListener
 ) -> None:
-    await _create_resources(services, application, world, on_progress)
-    if world.key == demo_names.APPLICATION:
-        await _load_faulty_file(services.ingest, application)
+    """Load and publish the events of the days to generate, with one batch for each kind that has some."""
+    days = "" if world.since == world.first else f"-{world.last.isoformat()}"
     batches = []
     async with aclosing(_generate_ahead(world)) as events:
         async for kind, rows in events:
-            file = EventFile(_read_chunks(rows), Format.PARQUET, name=f"{kind}.parquet")
+            if not rows.num_rows:
+                continue
+            file = EventFile(_read_chunks(rows), Format.PARQUET, name=f"{kind}{days}.parquet")
             batches.append(await services.ingest.load(application, kind, file))
             on_progress(FillProgress(world.name, kind, rows.num_rows))
     await services.ingest.publish(application, batches)
