@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Query
-from fastapi.openapi.models import Example
 from starlette.requests import Request
 
 from okube_api.api.container import Services, ServicesDep
@@ -96,13 +95,9 @@ async def provide_identity(request: Request) -> Identity:
 IdentityDep = Annotated[Identity, Depends(provide_identity)]
 
 
-# Swagger UI fills these in, so that a question about the demonstration needs no typing.
-DEMO_APPLICATION: dict[str, Example] = {"demo": {"summary": "Demonstration data", "value": "maison-lumen"}}
-DEMO_STUDY: dict[str, Example] = {"demo": {"summary": "Demonstration data", "value": "all"}}
-
 # -- under an application ------------------------------------------------------------------------------------
 
-ApplicationInPath = Annotated[str, Path(description="Id or key of the application.", openapi_examples=DEMO_APPLICATION)]
+ApplicationInPath = Annotated[str, Path(description="Id or key of the application.")]
 
 
 async def load_access(services: Services, user: User, id_or_key: str, minimum: Role) -> Access:

@@ -3,7 +3,8 @@
 DESCRIPTION = """\
 Drive-to-store analytics: sites, points of interest, campaigns and studies, and analytics of the visits they cause.
 
-**Log in** with `POST /auth/login`, then send `Authorization: Bearer TOKEN` with every request (here: *Authorize*).
+**Log in** with `POST /auth/login`, then send `Authorization: Bearer TOKEN` with every request. The page `/docs` does so
+itself: *Execute* `POST /auth/login` there, with the login and password that `okube-api demo` printed or your own.
 
 **Identifiers.** Where a path or field accepts an id or key, 24 hex digits are looked up first as an id, then as a key.
 Percent-encode keys in paths, with `/` as `%2F`. In paths without an application, only ids work.

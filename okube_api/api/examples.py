@@ -1,4 +1,8 @@
-"""Examples of bodies and answers in the OpenAPI document; a test validates them against their models."""
+"""Examples of bodies, path parameters and answers in the OpenAPI document.
+
+Those of requests name resources of the demo, on which they succeed as they are.  Tests validate them against their
+models, and send every request that Swagger UI prepares from them to a demo.
+"""
 
 from collections.abc import Mapping
 
@@ -6,9 +10,11 @@ from pydantic import BaseModel
 
 from okube_api.applications.schemas import ApplicationAnswer, ApplicationCreate, ApplicationUpdate
 from okube_api.auth.schemas import KeyCreate, Login, MemberCreate, MemberUpdate, PasswordChange
-from okube_api.campaigns.schemas import CampaignCreate, CampaignUpdate, LeverCreate
+from okube_api.campaigns.schemas import CampaignCreate, CampaignUpdate, LeverCreate, LeverUpdate
+from okube_api.equipments.schemas import EquipmentCreate, EquipmentUpdate
+from okube_api.kit import demo_names
 from okube_api.kit.application import ApplicationSettings
-from okube_api.pois.schemas import PoiCreate, PoiUpdate
+from okube_api.pois.schemas import PoiCreate, PoiUpdate, PoiUpdateByName
 from okube_api.sites.schemas import SiteAnswer, SiteCreate, SiteUpdate
 from okube_api.store.values import Json
 from okube_api.studies.schemas import StudyAnswer, StudyCreate, StudyUpdate
@@ -33,14 +39,18 @@ _VIEW: Json = {
     "query": "period=last-week&compare=previousYearSameWeekday",
     "shared": True,
 }
-_APPLICATION: Json = {"key": "demo", "name": "Demonstration", "timezone": "Europe/Paris", "currency": "EUR"}
+_APPLICATION: Json = {"key": "atelier-nord", "name": "Atelier Nord", "timezone": "Europe/Paris", "currency": "EUR"}
 _CAMPAIGN: Json = {"key": "spring", "name": "Spring sale", "provider": "Adverline", "format": "banner"}
+_IN_DEMO: Json = {"app": demo_names.APPLICATION}
+
+PRINTED_PASSWORD = "the password that was printed"  # noqa: S105 - stands for the password
+"""Stands for the password of the demo, which the demo prints, and fills in in the document that it serves."""
 
 EXAMPLES: Mapping[type[BaseModel], Json] = {
-    Login: {"login": "demo@okube.example", "password": "the password that was printed"},
-    PasswordChange: {"current": "the old password", "new": "a new one of twelve or more"},
-    KeyCreate: {"name": "nightly import", "applications": ["demo"], "role": "editor"},
-    MemberCreate: {"login": "jeanne@example.com", "password": "a first password", "role": "reader"},
+    Login: {"login": demo_names.LOGIN, "password": PRINTED_PASSWORD},
+    PasswordChange: {"current": PRINTED_PASSWORD, "new": "lantern orchard pebble twelve"},
+    KeyCreate: {"name": "weekly report", "applications": [demo_names.APPLICATION], "role": "editor"},
+    MemberCreate: {"login": "jeanne@example.com", "role": "reader"},
     MemberUpdate: {"role": "editor"},
     ApplicationCreate: _APPLICATION,
     ApplicationUpdate: {"settings": {"attribution": {"windows": {"click": 14}}}},
@@ -51,7 +61,7 @@ EXAMPLES: Mapping[type[BaseModel], Json] = {
         "settings": ApplicationSettings().model_dump(by_alias=True),
         **_TIMESTAMPS,
     },
-    SiteCreate: {"app": "demo", **_SITE},
+    SiteCreate: {**_IN_DEMO, **_SITE},
     SiteUpdate: {"name": "Lyon Presqu'île", "tags": None},
     SiteAnswer: {
         **_IDS,
@@ -66,20 +76,24 @@ EXAMPLES: Mapping[type[BaseModel], Json] = {
         "thumbnail": None,
         **_TIMESTAMPS,
     },
-    PoiCreate: {"app": "demo", "key": "part-dieu", "name": "Gare de la Part-Dieu", "coordinates": [4.8595, 45.7606]},
+    PoiCreate: {**_IN_DEMO, "key": "part-dieu", "name": "Gare de la Part-Dieu", "coordinates": [4.8595, 45.7606]},
     PoiUpdate: {"radius": 120},
+    PoiUpdateByName: {**_IN_DEMO, "key": demo_names.POI, "radius": 120},
+    EquipmentCreate: {"key": "lyon-terrace", "name": "Terrace", "type": "wifi"},
+    EquipmentUpdate: {"name": "Main door", "type": "wifi"},
     CampaignCreate: {
-        "app": "demo",
+        **_IN_DEMO,
         **_CAMPAIGN,
         "from": "2019-03-01",
         "to": "2019-03-31",
-        "sites": ["lyon-2"],
+        "sites": [demo_names.SITE],
         "costs": [{"type": "cpm", "amount": 4.5}],
         "extra": {"segment": "vip"},
     },
     CampaignUpdate: {"tags": ["spring"], "windows": {"click": 14}},
-    LeverCreate: {"key": "display", "name": "Display", "match": {"format": ["banner"]}},
-    StudyCreate: {"app": "demo", **_STUDY, "sites": ["lyon-2"], "pois": ["part-dieu"]},
+    LeverCreate: {"key": "radio", "name": "Radio", "match": {"format": ["spot"]}},
+    LeverUpdate: {"name": "Display and video", "position": 1},
+    StudyCreate: {**_IN_DEMO, **_STUDY, "sites": [demo_names.SITE], "pois": [demo_names.POI]},
     StudyUpdate: {"to": "2019-04-30", "tags": ["2019"]},
     StudyAnswer: {
         **_IDS,
@@ -95,3 +109,60 @@ EXAMPLES: Mapping[type[BaseModel], Json] = {
     ViewUpdate: {"name": "Lyon by hour", "path": "explore", "query": "period=last-month", "shared": False},
     ViewAnswer: {**_IDS, **_VIEW, "owner": {"_id": "5e1834b0e12d62a85b388a2c", "name": "jeanne"}, **_TIMESTAMPS},
 }
+
+EVENTS: list[Json] = [
+    {"user": demo_names.USER, "site": demo_names.SITE, "at": "2024-05-04T10:12:00Z", "amount": 24.9, "order": "A-1042"}
+]
+"""Events of the kind that `PATH_KEYS` has."""
+
+PATH_KEYS: Mapping[str, str] = {
+    "application": demo_names.APPLICATION,
+    "campaign": demo_names.CAMPAIGN,
+    "equipment": demo_names.EQUIPMENT,
+    "kind": "purchases",
+    "lever": demo_names.LEVER,
+    "poi": demo_names.POI,
+    "site": demo_names.SITE,
+    "study": demo_names.STUDY,
+    "user": demo_names.READER_LOGIN,
+}
+"""Values of the path parameters that take keys."""
+
+PATH_IDS: Mapping[str, str] = {
+    parameter: demo_names.IDS[collection][1]
+    for parameter, collection in {
+        "batch": "batches",
+        "campaign": "campaigns",
+        "key": "api_keys",
+        "poi": "pois",
+        "site": "sites",
+        "study": "studies",
+        "view": "views",
+    }.items()
+}
+"""Values of the path parameters that take ids only, or keys only if they are in one of the caller's applications."""
+
+
+def add_path_examples(path: str, operation: Json) -> None:
+    """Add a resource of the demo to each path parameter of an operation; an invitation has no example."""
+    names_application = "{application}" in path
+    for parameter in operation.get("parameters", ()):
+        name = parameter["name"]
+        if parameter["in"] != "path":
+            continue
+        if path.endswith("/users-data/{user}") and name == "user":
+            value: str | None = demo_names.USER
+        elif names_application or name not in PATH_IDS:
+            value = PATH_KEYS.get(name) or PATH_IDS.get(name)
+        else:
+            value = PATH_IDS[name]
+        if value is not None:
+            parameter["examples"] = {"demo": {"summary": "Resource of the demo", "value": value}}
+
+
+def fill_in_password(document: Json, password: str) -> None:
+    """Replace `PRINTED_PASSWORD` in the examples of a document by the password of the demo."""
+    schemas = document["components"]["schemas"]
+    for model in (Login, PasswordChange):
+        for example in schemas[model.__name__]["examples"]:
+            example |= {name: password for name, value in example.items() if value == PRINTED_PASSWORD}

@@ -13,10 +13,9 @@ from fastapi.routing import APIRoute
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from okube_api.analytics.schemas.answers import ScopeValues
-from okube_api.api.access import DEMO_APPLICATION
 from okube_api.api.credentials import COOKIE
 from okube_api.api.descriptions import DESCRIPTION, TAGS
-from okube_api.api.examples import EXAMPLES
+from okube_api.api.examples import EXAMPLES, add_path_examples, fill_in_password
 from okube_api.api.field_descriptions import describe_fields, describe_parameters
 from okube_api.api.multipart import expand_multipart
 from okube_api.api.openapi_caching import NOT_MODIFIED, NOT_MODIFIED_RESPONSE, VERSION, describe_caching
@@ -49,6 +48,7 @@ from okube_api.errors import (
 )
 from okube_api.http import idempotency
 from okube_api.http.problems import InternalError
+from okube_api.kit.demo_names import APPLICATION
 from okube_api.kit.schemas import Answer, drop_null
 from okube_api.store.values import Json
 
@@ -147,14 +147,14 @@ _APPLICATION = {
     "required": True,
     "description": "Id or key of the application.",
     "schema": _TEXT,
-    "examples": dict(DEMO_APPLICATION),
 }
 _SECURITY_SCHEMES = {
     BEARER: {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "The token of a login, or an API key.",
+        "description": "The token of a login, or an API key. The page `/docs` fills in the token when "
+        "`POST /auth/login` is executed there.",
     },
     "cookie": {
         "type": "apiKey",
@@ -195,6 +195,11 @@ def build_document(app: FastAPI) -> Json:
                 _complete_operation(document["paths"][route.path_format][method.lower()], route, method.lower())
     _complete_schemas(document)
     document_under_applications(document, _APPLICATION)
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            add_path_examples(path, operation)
+    if (demo_password := getattr(app.state, "demo_password", None)) is not None:
+        fill_in_password(document, demo_password)
     return document
 
 
@@ -216,6 +221,8 @@ def _complete_schemas(document: Json) -> None:
         names = schema.get("properties", {})
         if "app" in names and "_id" not in names:  # the documented path names no application, so the body must
             schema["required"] = [*schema.get("required", ()), "app"]
+        if "app" in names:
+            names["app"]["examples"] = [APPLICATION]
     _tidy(schemas)
     _tidy(document["paths"])
     for name, schema in schemas.items():

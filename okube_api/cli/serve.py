@@ -83,6 +83,8 @@ async def run_server(
     port: int,
     announce: Callable[[str], None],
     before_serving: BeforeServing | None = None,
+    *,
+    demo_password: str | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
@@ -91,12 +93,15 @@ async def run_server(
 
     announce: called with the address of the server once it answers.
     before_serving: called with the embedded store before the server starts.
+    demo_password: the password that the served document has in its example of a login.
     """
     store = await _start_store(settings, load_secret_key(settings))
     try:
         if store is not None and store.is_exclusive and before_serving is not None:
             await before_serving(store)
-        await _listen(create_app(settings, store=store), settings, host, port, announce)
+        app = create_app(settings, store=store)
+        app.state.demo_password = demo_password
+        await _listen(app, settings, host, port, announce)
     finally:
         if store is not None:
             await store.close()

@@ -20,6 +20,7 @@ CAMPAIGN = "display-1"
 STUDY = "all"
 SMALL_STUDY = "top"
 API_KEY = "nightly import"
+VIEW = "Last week"
 FAULTY_FILE = "purchases-with-faults.csv"
 """A file of events whose lines are all rejected: its batch has faults to look at, and its deletion costs nothing."""
 
@@ -36,6 +37,7 @@ IDS = {
             "studies": SMALL_STUDY,
             "batches": FAULTY_FILE,
             "api_keys": API_KEY,
+            "views": VIEW,
         }.items()
     )
 }

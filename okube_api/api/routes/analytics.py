@@ -27,7 +27,6 @@ from okube_api.analytics.schemas.url import PerformanceUrlParams, UpliftUrlParam
 from okube_api.analytics.scope import QuestionScope
 from okube_api.analytics.service import Analytics, AnswerOptions
 from okube_api.api.access import (
-    DEMO_STUDY,
     Access,
     CanRead,
     SiteAccess,
@@ -234,9 +233,7 @@ async def provide_context(request: Request, services: ServicesDep, csv: CsvMedia
 
 Context = Annotated[QuestionContext, Depends(provide_context)]
 
-StudyInPath = Annotated[
-    str, Path(description="The study's id; under an application, its id or key.", openapi_examples=DEMO_STUDY)
-]
+StudyInPath = Annotated[str, Path(description="The study's id; under an application, its id or key.")]
 
 
 async def load_study(request: Request, access: Access, services: Services, study: str) -> Json:

@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from okube_api.api.access import CanAdmin, CanEdit, CanRead
 from okube_api.api.aliases import register_aliased, under_applications
 from okube_api.api.container import ServicesDep
+from okube_api.api.examples import EVENTS
 from okube_api.api.openapi import refusals
 from okube_api.api.route import ApiRoute, UploadRoute
 from okube_api.errors import Impossible, NotFound, format_suggestion
@@ -56,7 +57,8 @@ _FILES: Json = {
             "description": "Events, as in `GET /ingest/schemas`.",
             "type": "array",
             "items": {"type": "object", "additionalProperties": True},
-        }
+        },
+        "example": EVENTS,
     },
     **{file_format.value: _FILE for file_format in Format if file_format is not Format.JSON},
 }
