@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def live(folder: Path) -> Iterator[LiveServer]:
     """Start a server with the explorer, without its documentation, behind a proxy on this machine."""
     settings: Json = {"docs": "off", "trusted_proxies": "127.0.0.1", "metrics_token": METRICS_TOKEN}
-    with run_live("duckdb::memory:", explorer_folder=folder, **settings) as server:
+    with run_live(f"duckdb:{folder.parent / 'okube.duckdb'}", explorer_folder=folder, **settings) as server:
         yield server
 
 
@@ -230,7 +230,7 @@ def test_the_document_does_not_list_the_pages(folder: Path) -> None:
 
 def test_a_missing_build_is_named(tmp_path: Path) -> None:
     with (
-        run_live("duckdb::memory:", explorer_folder=tmp_path / "none") as server,
+        run_live(f"duckdb:{tmp_path / 'okube.duckdb'}", explorer_folder=tmp_path / "none") as server,
         httpx.Client(base_url=server.address, headers=BROWSER) as client,
     ):
         answer = client.get("/")
@@ -241,9 +241,9 @@ def test_a_missing_build_is_named(tmp_path: Path) -> None:
         assert client.get("/a/x/campaigns").status_code == 401
 
 
-def test_the_explorer_can_be_off(folder: Path) -> None:
+def test_the_explorer_can_be_off(folder: Path, tmp_path: Path) -> None:
     with (
-        run_live("duckdb::memory:", explorer_folder=folder, explorer=False) as server,
+        run_live(f"duckdb:{tmp_path / 'okube.duckdb'}", explorer_folder=folder, explorer=False) as server,
         httpx.Client(base_url=server.address, headers=BROWSER) as client,
     ):
         for path in ("/", "/login", "/a/x/map", "/explorer/assets/icon-03de.svg"):
