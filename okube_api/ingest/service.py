@@ -19,6 +19,7 @@ from okube_api.ingest.columns.allocator import limit_arenas
 from okube_api.ingest.encryption import DecryptionError, LineCipher
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.leases import ApplicationLeases
+from okube_api.ingest.load.dry_run import EventTrial
 from okube_api.ingest.load.event_writer import MAX_REJECTED_LINES, OnProgress
 from okube_api.ingest.load.file_blocks import EventFile, open_event_file
 from okube_api.ingest.load.loader import Loader
@@ -147,6 +148,10 @@ class Ingest:
         """Store the events of a file as a batch that waits to be published; see `Loader.load`."""
         await self._settle_earlier_attempt(application)
         return await self._loader.load(application, kind, file, atomic=atomic, on_progress=on_progress)
+
+    async def try_file(self, application: Application, kind: str, file: EventFile) -> EventTrial:
+        """Check the lines of a file like `load`, without writing anything; see `Loader.try_file`."""
+        return await self._loader.try_file(application, kind, file)
 
     async def _settle_earlier_attempt(self, application: Application) -> None:
         """Set the state of the batch of an earlier attempt of this request, if its events count already."""

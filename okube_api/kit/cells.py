@@ -80,10 +80,19 @@ ORDERED_TIME_PATTERN = (
 )
 """The same as spreadsheets write them; the order of day and month must be known, too."""
 
+_TIME_PATTERN = (
+    rf"^{_BLANK}(?:1899-12-3[01]|1900-01-00)?[T ]?(?P<hour>[0-9]{{1,2}})(?:[:.](?P<minute>[0-9]{{2}})"
+    r"(?:[:.](?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?| ?[hH] ?(?P<after>[0-9]{2})?(?: ?min)?)"
+    rf"(?:[{BLANKS}{_NARROW_BLANK}]*(?P<half>[AaPp])[.]?[Mm][.]?)?{_BLANK}$"
+)
+"""Times of day, also as French writes them (`14h30`), and with the day that a spreadsheet puts before them."""
+_MIDNIGHT = re.compile(r"[T ]00:00(?::00(?:[.,]0+)?)?$")
+
 _NUMBER, _COMMA, _GROUPED = re.compile(NUMBER_PATTERN), re.compile(COMMA_PATTERN), re.compile(GROUPED_PATTERN)
 _INSTANT, _EPOCH = re.compile(INSTANT_PATTERN), re.compile(EPOCH_PATTERN)
 _LOCAL_TIME, _ORDERED_TIME = re.compile(LOCAL_TIME_PATTERN), re.compile(ORDERED_TIME_PATTERN)
 _DAY, _ORDERED_DAY = re.compile(DAY_PATTERN), re.compile(ORDERED_DAY_PATTERN)
+_TIME = re.compile(_TIME_PATTERN)
 _DAY_MINUTES = 24 * 60
 _EPOCH_UNITS_S = {10: Decimal(1), 13: Decimal("1e-3"), 16: Decimal("1e-6")}
 _LONGEST_NUMBER = 400
@@ -218,6 +227,25 @@ def read_local_time(text: str, order: DateOrder | None) -> str | None:
     return f"{date}T{hour:02}:{parts['minute']}:{parts['second'] or '00'}{fraction}"
 
 
+def read_time_of_day(text: str) -> str | None:
+    """Return a time of day as `hh:mm:ss` with an optional fraction, None for other texts."""
+    parts = _TIME.fullmatch(text)
+    if parts is None:
+        return None
+    hour = int(parts["hour"])
+    if parts["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if parts["half"] in "Pp" else 0)
+    fraction = f".{parts['fraction']}" if parts["fraction"] else ""
+    return f"{hour:02}:{parts['minute'] or parts['after'] or '00'}:{parts['second'] or '00'}{fraction}"
+
+
+def join_day_and_time(day: str, time: str) -> str:
+    """Return the text of an instant without an offset whose day and time of day are in two cells."""
+    return f"{_MIDNIGHT.sub('', day.strip(BLANKS))} {read_time_of_day(time) or time.strip(BLANKS)}"
+
+
 # -- days -------------------------------------------------------------------------------------------------------------
 
 
@@ -228,6 +256,16 @@ def _read_day(text: str, order: DateOrder | None) -> str:
         day, month = (parts[1], parts[2]) if order == "dmy" else (parts[2], parts[1])
         return f"{parts[3]}-{int(month):02}-{int(day):02}"
     return text
+
+
+def is_day(value: Any) -> bool:
+    """Tell whether a value is a day, perhaps one whose order of day and month must be known."""
+    return isinstance(value, str) and bool(_DAY.fullmatch(value) or _ORDERED_DAY.fullmatch(value))
+
+
+def is_instant(value: Any) -> bool:
+    """Tell whether a value is an instant, with or without an offset."""
+    return isinstance(value, str) and bool(_INSTANT.fullmatch(value) or is_naive_instant(value))
 
 
 def is_ordered_day(value: Any) -> bool:

@@ -415,3 +415,49 @@ async def test_events_in_no_place_and_from_the_future_are_counted(shop: Tenant, 
     days = [(server.clock() + timedelta(days=ahead)).date().isoformat() for ahead in (-2, 2)]
     deliveries = [{"campaign": "c", "day": day, "prints": 1} for day in days]
     assert (await ingest(shop, "deliveries", to_ndjson(deliveries))).json()["future"] == 1
+
+
+@pytest.mark.parametrize(
+    ("day", "time"),
+    [
+        ("02/05/2024", "10h05"),
+        ("02/05/2024", "10:05"),
+        ("2024-05-02", "10:05:00"),
+        ("2.5.2024", "10.05"),
+        ("2024-05-02 00:00:00", "1899-12-30 10:05:00"),
+        ("02/05/2024", "10:05 AM"),
+    ],
+)
+@FORMATS
+async def test_instants_in_two_columns(
+    shop: Tenant, media: str, write: Callable[[Rows], bytes], day: str, time: str
+) -> None:
+    """Check days and times of day in columns of their own, also where two instants share the day."""
+    rows = [
+        {"Client": "k1", "Site": "b1", "Date": day, "Arrivée": time, "Départ": "12:00"},
+        {"Client": "k1", "Site": "b1", "Date": day, "Arrivée": "25:00", "Départ": "12:00"},
+    ]
+    mapper = {"mapper__user": "Client", "mapper__site": "Site", "mapper__at": "Date", "mapper__end": "Date"}
+    times = {"time__at": "Arrivée", "time__end": "Départ"}
+    answer = await ingest(
+        shop, "visits", write(rows), media, timezone="Europe/Paris", dates="dmy", dryRun="true", **mapper, **times
+    )
+    good, bad = answer.json()["lines"]
+    read = {name: datetime.fromisoformat(good["values"][name]).timestamp() for name in ("at", "end")}
+    assert read == {
+        "at": datetime.fromisoformat("2024-05-02T10:05:00+02:00").timestamp(),
+        "end": datetime.fromisoformat("2024-05-02T12:00:00+02:00").timestamp(),
+    }
+    assert [error["field"] for error in bad["errors"]] == ["at"]
+
+
+async def test_a_time_of_day_belongs_to_an_instant(shop: Tenant) -> None:
+    body = b"user;site;day;at\n"
+    for options, message in (
+        ({"time__amount": "x"}, "'time[amount]'"),
+        ({"time__at": "Heure"}, "no column 'Heure'"),
+        ({"time__day": "x"}, None),
+    ):
+        answer = await ingest(shop, "visits", body, CSV, **options)
+        assert answer.status_code in (400, 422), answer.text
+        assert message is None or message in answer.json()["detail"]

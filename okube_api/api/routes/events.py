@@ -24,8 +24,10 @@ from okube_api.ingest.parse.codecs import Encoding, Format, parse_charset, parse
 from okube_api.ingest.parse.column_checks import get_field_rules, get_schema
 from okube_api.ingest.parse.read_options import ReadOptions, list_units
 from okube_api.ingest.schemas import BatchAnswer
-from okube_api.kit.cells import guess_delimiter
-from okube_api.kit.list_query import PageQuery, Switch
+from okube_api.kit.cells import ValueType, guess_delimiter
+from okube_api.kit.dry_run import DryRunAnswer
+from okube_api.kit.list_query import PageQuery
+from okube_api.kit.switches import Switch
 from okube_api.settings import Settings
 from okube_api.store.conditions import equal
 from okube_api.store.values import Json
@@ -66,6 +68,10 @@ _STORED = {
     "description": "Stored. Analytics include the events once the `state` of the batch is `visible`.",
     "model": BatchAnswer,
 }
+_TRIED = {
+    "description": "With `dryRun=true`: checked, and nothing written.",
+    "model": DryRunAnswer,
+}
 _BODY = {"requestBody": {"required": True, "content": _FILES}}
 
 BatchInPath = Annotated[str, Path(description="Id of the batch.")]
@@ -81,6 +87,12 @@ class IngestQuery(BaseModel):
         True, description="If true, answer when analytics include the events; if false, as soon as they are stored."
     )
     atomic: Switch = Field(False, description="Accept the file completely or not at all: one invalid line refuses it.")
+    dry_run: Switch = Field(
+        False,
+        alias="dryRun",
+        description="Check the lines and write nothing. The answer has the values of the first lines as the server "
+        "reads them, and why lines would be rejected.",
+    )
     encoding: str | None = Field(
         None,
         description="Encoding of the text, such as `windows-1252` or `utf-16`; overrides the `charset` of the content "
@@ -117,6 +129,7 @@ class IngestQuery(BaseModel):
             given.get("timezone"),
             mapper=_select_option(given, "mapper"),
             units=_select_option(given, "unit"),
+            times=_select_option(given, "time"),
         )
 
 
@@ -127,8 +140,10 @@ def _select_option(given: Json, name: str) -> dict[str, str]:
 
 
 def _describe_options() -> dict[str, Any]:
-    """Return the parameters `mapper[field]` for every field of any kind, and `unit[field]` for those with a unit."""
-    fields = dict.fromkeys(rule.name for kind in KINDS for rule in get_field_rules(kind))
+    """Return the parameters `mapper[field]` of every field of any kind, `unit[field]` and `time[field]` of some."""
+    rules = [rule for kind in KINDS for rule in get_field_rules(kind)]
+    fields = dict.fromkeys(rule.name for rule in rules)
+    instants = dict.fromkeys(rule.name for rule in rules if rule.value_type is ValueType.INSTANT)
     units_of_field = {name: units for kind in KINDS for name, units in list_units(kind).items()}
     mapper = {
         f"mapper_{name}": Field(None, alias=f"mapper[{name}]", description=f"Name of the file's column with `{name}`.")
@@ -145,7 +160,16 @@ def _describe_options() -> dict[str, Any]:
         )
         for name in units_of_field
     }
-    return {name: (str | None, field) for name, field in {**mapper, **units}.items()}
+    times = {
+        f"time_{name}": Field(
+            None,
+            alias=f"time[{name}]",
+            description=f"Name of the file's column with the time of day of `{name}`, where `mapper[{name}]` names a "
+            "column of days. Needs `timezone`.",
+        )
+        for name in instants
+    }
+    return {name: (str | None, field) for name, field in {**mapper, **units, **times}.items()}
 
 
 FileQuery = create_model("FileQuery", __base__=IngestQuery, **_describe_options())
@@ -195,7 +219,7 @@ async def list_event_schemas() -> Response:
     KIND,
     status_code=201,
     response_model=BatchAnswer,
-    responses={202: _STORED} | refusals(404, 422),
+    responses={200: _TRIED, 202: _STORED} | refusals(404, 422),
     openapi_extra=_BODY,
 )
 async def ingest_events(
@@ -227,6 +251,9 @@ async def ingest_events(
         limit=services.settings.ingest_limit,
         size=_get_length(request) if encoding is Encoding.IDENTITY else None,
     )
+    if query.dry_run:
+        trial = await cancel_on_disconnect(request, services.ingest.try_file(access.application, kind, source), body)
+        return json_response(DryRunAnswer.render(trial.as_json()))
     if query.wait and source.is_small:
         ingest = services.ingest.ingest(access.application, kind, source, atomic=query.atomic)
         batch = await cancel_on_disconnect(request, ingest, body)

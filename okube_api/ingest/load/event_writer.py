@@ -67,6 +67,14 @@ class LoadCounts:
     reasons: list[Json] = field(default_factory=list)
     distinct_reasons: set[str] = field(default_factory=set)
 
+    def add_rejected(self, rejected: Sequence[RejectedLine]) -> None:
+        """Count rejected lines, and keep the reasons of the first ones."""
+        missing = MAX_REASONS - len(self.reasons)
+        self.reasons += [{"line": line.number, "reason": line.reason} for line in rejected[:missing]]
+        if len(self.distinct_reasons) < 2:
+            self.distinct_reasons |= set(sorted({line.reason for line in rejected})[:2])
+        self.rejected += len(rejected)
+
     def as_fields(self) -> Json:
         """Return the counts as fields of a batch, without those that have no value."""
         optional = {"latest": self.latest_ms, "header": self.header, "message": self.describe_failure()}
@@ -168,11 +176,7 @@ class EventWriter:
     async def _reject(self, rejected: list[RejectedLine]) -> None:
         """Count rejected lines; store the lines and reasons up to the limits."""
         counts = self._counts
-        missing = MAX_REASONS - len(counts.reasons)
-        counts.reasons += [{"line": line.number, "reason": line.reason} for line in rejected[:missing]]
-        if len(counts.distinct_reasons) < 2:
-            counts.distinct_reasons |= set(sorted({line.reason for line in rejected})[:2])
-        counts.rejected += len(rejected)
+        counts.add_rejected(rejected)
         for lines in split_rejected(rejected[: self._most_rejected - counts.rejected_stored]):
             if counts.rejected_bytes >= MAX_REJECTED_BYTES:
                 break

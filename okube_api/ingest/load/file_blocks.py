@@ -20,8 +20,10 @@ from okube_api.ingest.parse.line_blocks import LineBlock, read_line_blocks
 from okube_api.ingest.parse.local_times import ZoneLookup
 from okube_api.ingest.parse.parquet import read_parquet
 from okube_api.ingest.parse.read_options import DEFAULT_OPTIONS, ReadOptions, create_local_times
+from okube_api.ingest.parse.row_checks import parse_json_line
 from okube_api.ingest.parse.text import NdjsonParser, ParsedBlock, Parser
 from okube_api.ingest.parse.transcoding import Transcoder
+from okube_api.store.values import Json
 
 SMALL_BYTES = 2**20
 _CHUNK_BYTES = 2**20
@@ -72,12 +74,14 @@ class FileBlock:
     """Some lines of a file, parsed.
 
     get_line: returns the text of a line of the block by its number in the file.
+    read_line: returns the values of such a text by field, not validated; raises InvalidLine.
     header: the line that names the columns of CSV.
     """
 
     parsed: ParsedBlock
     progress: Progress
     get_line: Callable[[int], bytes]
+    read_line: Callable[[bytes], Json | None]
     header: str | None = None
 
 
@@ -110,7 +114,7 @@ async def open_blocks(
         local_times=create_local_times(options, lookup),
         factors=options.list_factors(kind),
     )
-    column_map = ColumnMap(kind, options.mapper)
+    column_map = ColumnMap(kind, options.mapper, options.times)
     if file.format is not Format.PARQUET:
         yield _read_text_blocks(file, reader, column_map)
     elif file.path is not None and file.encoding is Encoding.IDENTITY:
@@ -154,9 +158,9 @@ async def _read_text_blocks(file: EventFile, reader: CellReader, column_map: Col
     async for lines in read_line_blocks(texts):
         parsed = await asyncio.to_thread(partial(parser.read, lines, is_last=False))
         last_line = lines.last_line
-        yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.header)
+        yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.parse_line, parser.header)
     parsed = parser.read(LineBlock(b"", last_line + 1))
-    yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.header)
+    yield FileBlock(parsed, Progress(size, last_line), parsed.get_line, parser.parse_line, parser.header)
 
 
 async def _convert(pieces: AsyncIterator[bytes], converter: Transcoder | ArrayLines) -> AsyncIterator[bytes]:
@@ -175,9 +179,13 @@ async def _read_parquet_blocks(
     size = file.seek(0, SEEK_END)
     file.seek(0)
     blocks = read_parquet(reader.kind, file, reader, column_map, limit)
+
+    def read_line(text: bytes) -> Json:
+        return column_map.rename_event(parse_json_line(text))
+
     while (block := await asyncio.to_thread(next, blocks, None)) is not None:
         parsed, sent = block
-        yield FileBlock(parsed, Progress(size, sent.last_row), sent.format_row)
+        yield FileBlock(parsed, Progress(size, sent.last_row), sent.format_row, read_line)
 
 
 def _write_pieces(file: BinaryIO, pieces: Iterator[bytes]) -> None:

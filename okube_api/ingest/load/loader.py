@@ -17,6 +17,7 @@ from okube_api.ingest.columns.local_days import to_local_days
 from okube_api.ingest.encryption import LineCipher
 from okube_api.ingest.events.kinds import KINDS
 from okube_api.ingest.load.admission import LoadAdmission
+from okube_api.ingest.load.dry_run import EventTrial, try_events
 from okube_api.ingest.load.event_writer import EventWriter, LoadCounts, OnProgress
 from okube_api.ingest.load.file_blocks import EventFile, FileBlock, open_blocks
 from okube_api.ingest.load.normalizer import Normalizer
@@ -138,35 +139,55 @@ class Loader:
         fields = counts.as_fields() | {"state": State.WAITING, "stored": counts.stored}
         return await self._batches.complete(batch, fields)
 
+    async def try_file(self, application: Application, kind: str, file: EventFile) -> EventTrial:
+        """Check all lines of a file; nothing is written.
+
+        Raise ServiceUnavailable when too many files are being loaded, another Refusal when the file as a whole cannot
+        be read.
+        """
+        async with (
+            self._admission.admit(is_parquet=file.format is Format.PARQUET, size=file.size),
+            self._open_normalizer(application, kind, file, *self._create_lookups(application)) as (normalizer, blocks),
+        ):
+            return await try_events(kind, blocks, normalizer)
+
     async def _write_events(
         self, application: Application, batch: Json, file: EventFile, on_progress: OnProgress | None
     ) -> LoadCounts:
-        pseudonyms = Pseudonyms(self._store, application.id, self._secret)
-        resolver = ReferenceResolver(self._store, self._clock, application)
-        async with self._open_writer(application, batch, file, pseudonyms, resolver) as (writer, blocks):
-            return await writer.write(blocks, on_progress)
+        lookups = self._create_lookups(application)
+        async with self._open_normalizer(application, batch["kind"], file, *lookups) as (normalizer, blocks):
+            return await self._create_writer(normalizer, batch).write(blocks, on_progress)
 
     async def _collect_events(
         self, application: Application, batch: Json, file: EventFile
     ) -> tuple[LoadCounts, pa.Table]:
-        pseudonyms, resolver = self._lookups.get(application)
-        async with self._open_writer(application, batch, file, pseudonyms, resolver) as (writer, blocks):
-            return await writer.collect(blocks)
+        lookups = self._lookups.get(application)
+        async with self._open_normalizer(application, batch["kind"], file, *lookups) as (normalizer, blocks):
+            return await self._create_writer(normalizer, batch).collect(blocks)
+
+    def _create_lookups(self, application: Application) -> tuple[Pseudonyms, ReferenceResolver]:
+        pseudonyms = Pseudonyms(self._store, application.id, self._secret)
+        return pseudonyms, ReferenceResolver(self._store, self._clock, application)
+
+    def _create_writer(self, normalizer: Normalizer, batch: Json) -> EventWriter:
+        return EventWriter(
+            self._store, self._batches, self._cipher, normalizer, batch, most_rejected=self._most_rejected
+        )
 
     @asynccontextmanager
-    async def _open_writer(
+    async def _open_normalizer(
         self,
         application: Application,
-        batch: Json,
+        kind: str,
         file: EventFile,
         pseudonyms: Pseudonyms,
         resolver: ReferenceResolver,
-    ) -> AsyncIterator[tuple[EventWriter, AsyncIterator[FileBlock]]]:
+    ) -> AsyncIterator[tuple[Normalizer, AsyncIterator[FileBlock]]]:
         now_ms = round(self._clock().timestamp() * 1000)
         digests = Digests(self._memory_limit, self._threads)
         zones = await resolver.load_zones() if file.options.timezone == PLACE_ZONES else None
         normalizer = Normalizer(
-            KINDS[batch["kind"]],
+            KINDS[kind],
             pseudonyms,
             resolver,
             digests,
@@ -174,12 +195,9 @@ class Loader:
             today=int(to_local_days(np.array([now_ms], np.int64), application.timezone)[0]),
             first_kept_day=self._first_kept_day(),
         )
-        writer = EventWriter(
-            self._store, self._batches, self._cipher, normalizer, batch, most_rejected=self._most_rejected
-        )
         try:
-            async with open_blocks(batch["kind"], file, zones) as blocks:
-                yield writer, blocks
+            async with open_blocks(kind, file, zones) as blocks:
+                yield normalizer, blocks
         finally:
             digests.close()
 

@@ -32,11 +32,26 @@ Columns = Mapping[str, pa.ChunkedArray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CheckedRows:
+    """The ids and instants of the rows of a block, and why some rows are rejected.
+
+    ids: the `_id`s of the resources that rows name, by field; null where there is none.
+    times: the partition and, for kinds with instants, the instant (`at`, ms) of each row.
+    reasons: why rows are rejected, by their position in the block.
+    unresolved: the number of rows that are rejected because they name an unknown resource.
+    """
+
+    ids: Mapping[str, pa.ChunkedArray]
+    times: Mapping[str, Ints]
+    reasons: Mapping[int, str]
+    unresolved: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class NormalizedRows:
     """The accepted rows of a block, as stored.
 
-    reasons: why the other rows were rejected, by their position in the block.
-    unresolved: the number of rows that were rejected because they name an unknown resource.
+    reasons, unresolved: see `CheckedRows`.
     future: the number of rows that are later than now.
     latest_ms: the latest instant of the rows, None when no row has an instant.
     """
@@ -71,11 +86,10 @@ class Normalizer:
         self._kind, self._pseudonyms, self._resolver, self._digests = kind, pseudonyms, resolver, digests
         self._first_kept_day = None if kind.time_field is None else first_kept_day
 
-    async def normalize(self, sent: pa.Table, line_numbers: Ints) -> NormalizedRows:
-        """Return the rows of a block as stored; reject rows that name an unknown resource or are too old.
+    async def check(self, sent: pa.Table) -> CheckedRows:
+        """Find the rows of a block that name an unknown resource or are too old; nothing is written.
 
         sent: valid rows with the columns of `get_schema`; instants and days may be Arrow timestamps and dates.
-        line_numbers: the number of each row's line in the file.
         """
         ids: dict[str, pa.ChunkedArray] = {}
         reasons: dict[int, str] = {}
@@ -92,9 +106,19 @@ class Normalizer:
             limit = f"events before {to_date(self._first_kept_day)} (UTC) are not kept"
             for row in np.flatnonzero(times["part"] < self._first_kept_day).tolist():
                 reasons.setdefault(row, f"Event is older than the retention period: {limit}.")
-        if reasons:
+        return CheckedRows(ids, times, reasons, unresolved_rows)
+
+    async def normalize(self, sent: pa.Table, line_numbers: Ints) -> NormalizedRows:
+        """Return the rows of a block as stored; reject rows by the rules of `check`.
+
+        sent: see `check`.
+        line_numbers: the number of each row's line in the file.
+        """
+        checked = await self.check(sent)
+        ids, times = checked.ids, checked.times
+        if checked.reasons:
             accepted = np.ones(sent.num_rows, np.bool_)
-            accepted[list(reasons)] = False
+            accepted[list(checked.reasons)] = False
             mask = pa.array(accepted)
             sent, line_numbers = sent.filter(mask), line_numbers[accepted]
             ids = {field: column.filter(mask) for field, column in ids.items()}
@@ -107,7 +131,7 @@ class Normalizer:
         numbers = {"line": line_numbers, **times, **users}
         rows = await run_for_rows(sent.num_rows, partial(self._build_rows, sent, numbers, ids))
         is_future = times["at"] > self._now_ms if "at" in times else times["part"] > self._today
-        return NormalizedRows(rows, reasons, unresolved_rows, int(np.count_nonzero(is_future)), latest_ms)
+        return NormalizedRows(rows, checked.reasons, checked.unresolved, int(np.count_nonzero(is_future)), latest_ms)
 
     def _read_times(self, sent: pa.Table) -> dict[str, Ints]:
         """Return the partition of each row (`part`) and, for kinds with instants, its instant (`at`, ms)."""

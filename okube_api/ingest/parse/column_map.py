@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from okube_api.ingest.parse.column_checks import get_field_rules
+from okube_api.kit.cells import join_day_and_time
 from okube_api.store.values import Json
 
 
@@ -13,13 +15,17 @@ class ColumnMap:
 
     mapper: column by field.  A field without a mapping is read from the column of its own name, unless that column is
     mapped to another field; then all other columns are ignored.  Without a mapper, columns are named like the fields.
-    columns: the column of each field that a file may have.
+    times: by field of instants, the column with the time of day, for files whose instants are in two columns.
+    columns: the column of each field that a file may have; of an instant in two columns, that of the day.
     """
 
-    def __init__(self, kind: str, mapper: Mapping[str, str] | None = None) -> None:
-        self.mapper = mapper or {}
+    def __init__(
+        self, kind: str, mapper: Mapping[str, str] | None = None, times: Mapping[str, str] | None = None
+    ) -> None:
+        self.mapper, self.times = mapper or {}, times or {}
+        self.is_mapped = bool(self.mapper or self.times)
         names = [rule.name for rule in get_field_rules(kind)]
-        mapped = set(self.mapper.values())
+        mapped = {*self.mapper.values(), *self.times.values()}
         self.columns = {
             name: self.mapper.get(name, name) for name in names if name in self.mapper or name not in mapped
         }
@@ -29,9 +35,16 @@ class ColumnMap:
             first = self._field_of.setdefault(column, name)
             if first != name:
                 self._copies[name] = first
+        self._time_of = {  # an instant in two columns: the name under which its time of day is read
+            field: self._field_of.setdefault(column, f"{field}, time of day") for field, column in self.times.items()
+        }
+        self._time_names = set(self._time_of.values()) - set(names)
 
     def find_field(self, column: str) -> str | None:
-        """Return the (first) field of a column; None for a column that is not read."""
+        """Return the (first) field of a column; None for a column that is not read.
+
+        A column with times of day only has a name that is no field.
+        """
         return self._field_of.get(column)
 
     def rename_names(self, columns: Sequence[str]) -> list[str]:
@@ -40,26 +53,55 @@ class ColumnMap:
 
     def rename_event(self, event: Json) -> Json:
         """Return an event with its fields as names."""
-        if not self.mapper:
+        if not self.is_mapped:
             return event
-        return self.copy_values(
+        return self.complete_event(
             {self._field_of[name]: value for name, value in event.items() if name in self._field_of}
         )
 
     def rename_rows(self, rows: pa.Table) -> pa.Table:
         """Return rows with their fields as names."""
-        if not self.mapper:
+        if not self.is_mapped:
             return rows
         selected = rows.select([name for name in rows.column_names if name in self._field_of])
-        return self.copy_columns(selected.rename_columns(self.rename_names(selected.column_names)))
+        return self.complete_rows(selected.rename_columns(self.rename_names(selected.column_names)))
 
-    def copy_values(self, event: Json) -> Json:
-        """Return an event with the fields that share a column with another field."""
-        return event | {name: event[first] for name, first in self._copies.items() if first in event}
+    def complete_event(self, event: Json) -> Json:
+        """Return an event with the fields that share a column with another field, or that are in two columns."""
+        event = event | {name: event[first] for name, first in self._copies.items() if first in event}
+        joined = {
+            name: join_day_and_time(event[name], event[time])
+            for name, time in self._time_of.items()
+            if isinstance(event.get(name), str) and isinstance(event.get(time), str)
+        }
+        return {name: value for name, value in (event | joined).items() if name not in self._time_names}
 
-    def copy_columns(self, rows: pa.Table) -> pa.Table:
-        """Return rows with the fields that share a column with another field."""
+    def complete_rows(self, rows: pa.Table) -> pa.Table:
+        """Return rows with the fields that share a column with another field, or that are in two columns."""
         for name, first in self._copies.items():
             if first in rows.column_names:
                 rows = rows.append_column(name, rows[first])
-        return rows
+        joined = {
+            name: _join_columns(rows[name].combine_chunks(), rows[time].combine_chunks())
+            for name, time in self._time_of.items()
+            if name in rows.column_names and time in rows.column_names
+        }
+        for name, column in joined.items():
+            rows = rows.set_column(rows.column_names.index(name), name, column)
+        return rows.drop_columns([name for name in rows.column_names if name in self._time_names])
+
+
+def _join_columns(days: pa.Array, times: pa.Array) -> pa.Array:
+    """Return the texts of instants of which days and times of day are in two columns; days alone where no time is."""
+    day_texts, time_texts = _to_texts(days), _to_texts(times)
+    pairs = pc.binary_join_element_wise(day_texts, time_texts, "\0").dictionary_encode()
+    joined = [None if pair is None else join_day_and_time(*pair.split("\0")) for pair in pairs.dictionary.to_pylist()]
+    return pc.coalesce(pa.array(joined, pa.string()).take(pairs.indices), day_texts)
+
+
+def _to_texts(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_timestamp(column.type):
+        column = pc.strftime(column.cast(pa.timestamp("s", column.type.tz), safe=False), "%Y-%m-%d %H:%M:%S")
+    return column.cast(pa.string())

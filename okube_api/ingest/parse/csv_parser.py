@@ -1,7 +1,8 @@
 """Parses CSV of any dialect: delimiters, quotes, line ends within quotes, short lines, unnamed columns."""
 
 import csv
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +28,41 @@ from okube_api.store.values import Json
 from okube_api.tables.formula_marks import MARKED_FORMULA, remove_mark
 
 _ARROW_BLOCK_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class CsvHeader:
+    """The header of a file.
+
+    text: as sent; None when it was not found yet.  names: of the columns, an empty text for columns without a name.
+    delimiter: None while it is unknown.
+    """
+
+    text: str | None
+    names: list[str]
+    delimiter: str | None
+
+
+def read_header(lines: LineBlock, delimiter: str | None, expected: Collection[str]) -> tuple[CsvHeader, LineBlock]:
+    """Read the header, which is the first line with a name; return it and the lines after it.
+
+    delimiter: None if it has to be found.  expected: names of columns that the header may have.
+    Raise Impossible when the header is too long or has too many columns.
+    """
+    for index in map(int, lines.nonempty):
+        text = lines.get_line(index).decode("utf-8", "replace")
+        if not text.strip(' ,;\t|"'):
+            continue
+        if len(text) > MAX_HEADER_CHARACTERS:
+            raise Impossible(LONG_HEADER)
+        if (separator := find_separator(text)) is not None:
+            delimiter = delimiter or separator
+            continue
+        delimiter = delimiter or guess_delimiter(text, expected)
+        after = index + 1
+        rest = lines.slice(after, len(lines)) if after < len(lines) else LineBlock(b"", lines.first_line + after)
+        return CsvHeader(text, _split_header(text, delimiter), delimiter), rest
+    return CsvHeader(None, [], delimiter), LineBlock(b"", lines.first_line + len(lines))
 
 
 class CsvParser:
@@ -58,38 +94,29 @@ class CsvParser:
         if self._cutter is None:
             return concat_blocks(self._kind, [])
         records = self._cutter.cut(lines, is_last=is_last)
-        return replace(parse_lines(self._reader, records, self._parse_columns, self._parse_line), lines=records)
+        return replace(parse_lines(self._reader, records, self._parse_columns, self.parse_line), lines=records)
 
     def _read_header(self, lines: LineBlock) -> LineBlock:
         """Read the names of the columns from the first line with a name; return the lines after it."""
-        expected = self._map.columns.values()
-        for index in map(int, lines.nonempty):
-            text = lines.get_line(index).decode("utf-8", "replace")
-            if not text.strip(' ,;\t|"'):
-                continue
-            if len(text) > MAX_HEADER_CHARACTERS:
-                raise Impossible(LONG_HEADER)
-            if (separator := find_separator(text)) is not None:
-                self._delimiter = self._delimiter or separator
-                continue
-            self._delimiter = self._delimiter or guess_delimiter(text, expected)
-            names = _split_header(text, self._delimiter)
-            check_columns(self._kind, names, self._map)
-            self._names = self._map.rename_names(names)
-            self.header = text
+        expected = [*self._map.columns.values(), *self._map.times.values()]
+        header, rest = read_header(lines, self._delimiter, expected)
+        self._delimiter = header.delimiter
+        if header.text is not None:
+            self.header = header.text
+            check_columns(self._kind, header.names, self._map)
+            self._names = self._map.rename_names(header.names)
             self._reader.decimal_comma = self._delimiter != ","
-            self._cutter = RecordCutter(self._delimiter)
-            after = index + 1
-            return lines.slice(after, len(lines)) if after < len(lines) else LineBlock(b"", lines.first_line + after)
-        return LineBlock(b"", lines.first_line + len(lines))
+            self._cutter = RecordCutter(self._delimiter or ",")
+        return rest
 
-    def _parse_line(self, text: bytes) -> Json | None:
+    def parse_line(self, text: bytes) -> Json | None:
+        """See `Parser`."""
         delimiter = self._delimiter or ","
         event = parse_csv_line(self._kind, self._names, delimiter, strip_cells(text, delimiter))
-        return None if event is None else self._map.copy_values(event)
+        return None if event is None else self._map.complete_event(event)
 
     def _parse_columns(self, lines: LineBlock) -> pa.Table:
-        return self._map.copy_columns(self._read_columns(lines))
+        return self._map.complete_rows(self._read_columns(lines))
 
     def _read_columns(self, lines: LineBlock) -> pa.Table:
         data = strip_cells(lines.data, self._delimiter or ",")
@@ -128,7 +155,9 @@ class CsvParser:
         schema = get_schema(self._kind)
         # Arrow reads 0x10 as an integer, but not as a floating-point number.
         types = {
-            name: pa.string() if as_texts or pa.types.is_string(schema.field(name).type) else pa.float64()
+            name: pa.string()
+            if as_texts or name not in schema.names or pa.types.is_string(schema.field(name).type)
+            else pa.float64()
             for name in self._names
             if name
         }

@@ -1,7 +1,7 @@
 """Parses Parquet files of events, a bounded number of rows at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -91,9 +91,44 @@ def read_parquet(
     too.
     Raise BadRequest when the file is not Parquet, Impossible when its columns are not those of the kind, TooLarge.
     """
+    file_bytes = _check_footer(source)
+    with _open_file(source) as file:
+        columns = column_map or ColumnMap(kind)
+        names = _list_data_columns(file, columns.find_field)
+        check_columns(kind, names, columns)
+        names = [name for name in names if columns.find_field(name)]
+        _check_types(file, names)
+        first_row, total_bytes = 1, 0
+        for table in _read_tables(file, source, names):
+            if limit is not None:
+                total_bytes += _count_bytes(table)
+                _check_total(total_bytes, file_bytes, limit)
+            rows, readable = _replace_invalid_texts(_add_zones(table, file))
+            sent = SentRows(rows, first_row)
+            yield _parse_rows(reader or CellReader(kind), columns, sent, readable), sent
+            first_row = sent.last_row + 1
+
+
+def read_first_rows(source: BinaryIO, count: int) -> tuple[list[str], list[Json]]:
+    """Return the names of the columns of a file, and its first rows as values of JSON, without nulls.
+
+    Columns of lists and objects are left out.  Raise BadRequest, Impossible or TooLarge when it cannot be read.
+    """
+    _check_footer(source)
+    with _open_file(source) as file:
+        names = [name for name in _list_data_columns(file, lambda _: None) if _describe_excess(file, name) is None]
+        for table in _read_tables(file, source, names):
+            rows, _ = _replace_invalid_texts(_add_zones(table.slice(0, count), file))
+            sent = SentRows(rows, 1)
+            return names, sent.read_events(range(1, sent.last_row + 1))
+        return names, []
+
+
+@contextmanager
+def _open_file(source: BinaryIO) -> "Iterator[ParquetFile]":
+    """Open a file.  Raise BadRequest when it is not Parquet, also while it is read, Impossible for too many columns."""
     from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - takes 9 MB of memory
 
-    file_bytes = _check_footer(source)
     try:
         with ParquetFile(
             source,
@@ -102,22 +137,9 @@ def read_parquet(
             coerce_int96_timestamp_unit="us",
             thrift_container_size_limit=_MAX_ROW_GROUPS,
         ) as file:
-            columns = column_map or ColumnMap(kind)
             if (count := file.metadata.num_columns) > MAX_COLUMNS:
                 raise Impossible(f"The file has {count:,} columns. It may have {MAX_COLUMNS:,} columns at most.")
-            names = _list_data_columns(file, columns)
-            check_columns(kind, names, columns)
-            names = [name for name in names if columns.find_field(name)]
-            _check_types(file, names)
-            first_row, total_bytes = 1, 0
-            for table in _read_tables(file, source, names):
-                if limit is not None:
-                    total_bytes += _count_bytes(table)
-                    _check_total(total_bytes, file_bytes, limit)
-                rows, readable = _replace_invalid_texts(_add_zones(table, file))
-                sent = SentRows(rows, first_row)
-                yield _parse_rows(reader or CellReader(kind), columns, sent, readable), sent
-                first_row = sent.last_row + 1
+            yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise BadRequest(f"The file cannot be read as Parquet: {str(error)[:200]}") from None
 
@@ -154,13 +176,20 @@ def _check_total(total_bytes: int, file_bytes: int, limit: int) -> None:
 
 def _check_types(file: "ParquetFile", names: Sequence[str]) -> None:
     """Raise Impossible when a column does not have simple values."""
-    leaves = {column.path: column for column in map(file.schema.column, range(file.metadata.num_columns))}
     for name in names:
-        column = leaves.get(name)
-        if column is None or column.max_repetition_level or column.max_definition_level > 1:
-            raise Impossible(f"Column '{name}' has lists or objects. Each of its values must be one text or number.")
-        if column.physical_type == "FIXED_LEN_BYTE_ARRAY" and column.length > _MAX_FIXED_BYTES:
-            raise Impossible(f"Column '{name}' has values of {column.length:,} bytes, which are no texts or numbers.")
+        if (reason := _describe_excess(file, name)) is not None:
+            raise Impossible(reason)
+
+
+def _describe_excess(file: "ParquetFile", name: str) -> str | None:
+    """Return why the values of a column are no texts or numbers, None when they are."""
+    leaves = {column.path: column for column in map(file.schema.column, range(file.metadata.num_columns))}
+    column = leaves.get(name)
+    if column is None or column.max_repetition_level or column.max_definition_level > 1:
+        return f"Column '{name}' has lists or objects. Each of its values must be one text or number."
+    if column.physical_type == "FIXED_LEN_BYTE_ARRAY" and column.length > _MAX_FIXED_BYTES:
+        return f"Column '{name}' has values of {column.length:,} bytes, which are no texts or numbers."
+    return None
 
 
 # -- blocks ---------------------------------------------------------------------------------------------------------
@@ -254,13 +283,16 @@ def _read_dictionaries(file: "ParquetFile", source: BinaryIO, index: int, names:
     return {}
 
 
-def _list_data_columns(file: "ParquetFile", columns: ColumnMap) -> list[str]:
-    """Return the names of the columns, without those in which pandas keeps the index of a data frame."""
+def _list_data_columns(file: "ParquetFile", find_field: Callable[[str], str | None]) -> list[str]:
+    """Return the names of the columns, without those in which pandas keeps the index of a data frame.
+
+    find_field: returns the field of a column; a column with a field is data.
+    """
     names: list[str] = file.schema_arrow.names
     index_columns: list[Any] = []
     with suppress(ValueError, KeyError, TypeError):
         index_columns = orjson.loads((file.schema_arrow.metadata or {})[b"pandas"])["index_columns"]
-    return [name for name in names if name not in index_columns or columns.find_field(name)]
+    return [name for name in names if name not in index_columns or find_field(name)]
 
 
 def _add_zones(rows: pa.Table, file: "ParquetFile") -> pa.Table:

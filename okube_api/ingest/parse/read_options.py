@@ -34,6 +34,7 @@ class ReadOptions:
     dates: order of day and month in days such as 01/02/2024.
     timezone: the IANA time zone of instants without an offset, or `site` for that of each event's site.
     mapper: the file's column by field.
+    times: the file's column with the time of day, by field of instants whose column in `mapper` has only the day.
     units: the unit by field that has a unit (see `list_units`).
     """
 
@@ -43,6 +44,7 @@ class ReadOptions:
     timezone: str | None = None
     mapper: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    times: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, kind: str) -> None:
         """Raise UnsupportedMedia when the encoding is unknown, BadRequest when another option is malformed.
@@ -58,6 +60,11 @@ class ReadOptions:
             if name not in fields:
                 message = f"'mapper[{name[:100]}]': {kind} have no such field.{format_suggestion(name, fields)}"
                 raise _rule_out(f"mapper[{name}]", f"{message} Fields of {kind}: {', '.join(fields)}.")
+        instants = [rule.name for rule in get_field_rules(kind) if rule.value_type is ValueType.INSTANT]
+        for name in self.times:
+            if name not in instants:
+                with_time = f"Fields of {kind} with a time: {', '.join(instants) or 'none'}."
+                raise _rule_out(f"time[{name}]", f"'time[{name[:100]}]': This field has no time of day. {with_time}")
         units = list_units(kind)
         for name, unit in self.units.items():
             if name not in units:
@@ -84,6 +91,7 @@ class ReadOptions:
         options = {name: getattr(self, name) for name in ("encoding", "delimiter", "dates", "timezone")}
         options |= {f"mapper[{name}]": self.mapper[name] for name in sorted(self.mapper)}
         options |= {f"unit[{name}]": self.units[name] for name in sorted(self.units)}
+        options |= {f"time[{name}]": self.times[name] for name in sorted(self.times)}
         return {name: value for name, value in options.items() if value}
 
     @property

@@ -5,6 +5,7 @@ Reasons never repeat values of a line: they are stored unencrypted, and any valu
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -73,6 +74,20 @@ def _format_reason(kind: str, event: Json, error: ValidationError) -> str:
             hint = DATES_HINT if is_ordered(event.get(path)) else ""
             reasons.append(f"'{path}': {message}{hint}" if path else message)
     return "; ".join(reasons)[:MAX_REASON_CHARACTERS]
+
+
+def split_reason(kind: str, reason: str) -> list[tuple[str | None, str]]:
+    """Return the faults that a reason joins: the field of each, None for the whole line, and its message."""
+    faults: list[tuple[str | None, str]] = []
+    for part in _BETWEEN_FAULTS.split(reason):
+        match = _FAULT.match(part)
+        is_field = match is not None and match[1] in _list_value_types(kind)
+        faults.append((match[1], match[2]) if match is not None and is_field else (None, part))
+    return faults
+
+
+_BETWEEN_FAULTS = re.compile(r"; (?=')")
+_FAULT = re.compile(r"'(\w+)': (.*)", re.DOTALL)
 
 
 def parse_json_line(text: bytes) -> Json:

@@ -95,6 +95,9 @@ class Parser(Protocol):
         is_last: whether the file ends here; else the last lines may be kept for the next call.
         """
 
+    def parse_line(self, text: bytes) -> Json | None:
+        """Return the event of a line, not validated; None for a line without values.  Raise InvalidLine."""
+
 
 class NdjsonParser:
     """Parses one JSON object per line."""
@@ -109,18 +112,20 @@ class NdjsonParser:
             column: not pa.types.is_string(types[self._map.find_field(column) or name])
             for name, column in self._map.columns.items()
         }
+        self._is_numeric |= {column: False for column in self._map.times.values() if column not in self._is_numeric}
         self._types = {name: pa.float64() if numeric else pa.string() for name, numeric in self._is_numeric.items()}
         # Fields that the file does not have take time, so only fields of sample lines are read.  If a line has another
         # field, Arrow refuses the block, unless unknown fields are ignored: then all fields are read from the start.
-        self._names = set(self._types) if self._map.mapper else set[str]()
+        self._names = set(self._types) if self._map.is_mapped else set[str]()
 
     def read(self, lines: LineBlock, *, is_last: bool = True) -> ParsedBlock:  # noqa: ARG002 - as in `Parser`
         """See `Parser`."""
         if len(lines.nonempty) > 0:
             self._adapt_schema(lines)
-        return replace(parse_lines(self._reader, lines, self._parse_columns, self._parse_line), lines=lines)
+        return replace(parse_lines(self._reader, lines, self._parse_columns, self.parse_line), lines=lines)
 
-    def _parse_line(self, text: bytes) -> Json:
+    def parse_line(self, text: bytes) -> Json:
+        """See `Parser`."""
         return self._map.rename_event(parse_json_line(text))
 
     def _adapt_schema(self, lines: LineBlock) -> None:
@@ -155,7 +160,7 @@ class NdjsonParser:
         options = pa.json.ParseOptions(
             explicit_schema=pa.schema({name: type_ for name, type_ in self._types.items() if name in self._names}),
             newlines_in_values=False,
-            unexpected_field_behavior="ignore" if self._map.mapper else "error",
+            unexpected_field_behavior="ignore" if self._map.is_mapped else "error",
         )
         return pa.json.read_json(pa.BufferReader(data), read_options=self._read_options, parse_options=options)
 
@@ -171,8 +176,11 @@ def check_columns(kind: str, names: Sequence[str], column_map: ColumnMap) -> Non
     for field, column in mapper.items():
         if column not in names:
             raise Impossible(f"The file has no column '{column[:100]}', which `mapper[{field}]` names.")
+    for field, column in column_map.times.items():
+        if column not in names:
+            raise Impossible(f"The file has no column '{column[:100]}', which `time[{field}]` names.")
     for number, name in enumerate(names, start=1):
-        if name and not mapper and name not in columns:
+        if name and not column_map.is_mapped and name not in columns:
             suggestion = format_suggestion(name, columns)
             fields = ", ".join(columns)
             raise Impossible(

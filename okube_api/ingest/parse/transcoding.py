@@ -5,7 +5,7 @@ import re
 
 from okube_api.kit.encodings import find_utf16_codec
 
-_BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _LONGEST_MARK = 3
 
 
@@ -41,7 +41,7 @@ class Transcoder:
         """Choose the decoder by the first bytes of the file, and return them without their byte-order mark."""
         self._is_started = True
         data, self._head = self._head, b""
-        for mark, codec in _BYTE_ORDER_MARKS.items():
+        for mark, codec in BYTE_ORDER_MARKS.items():
             if data.startswith(mark):
                 self._codec, data = codec, data.removeprefix(mark)
         if self._codec == "utf-16":
