@@ -19,7 +19,8 @@ _EARLIER_FOLDER = Path("okube-data")
 
 def serve_demo(port: int, folder: Path, fill_process: FillProcess | None) -> None:
     """Wait for the process that fills the file, if any, then serve the file."""
-    password = os.environ.get("OKUBE_DEMO_PASSWORD") or secrets.token_urlsafe(12)
+    own_password = os.environ.get("OKUBE_DEMO_PASSWORD")
+    password = own_password or secrets.token_urlsafe(12)
     try:
         require_strong_password(password, LOGIN)
     except WeakPassword as error:
@@ -31,10 +32,14 @@ def serve_demo(port: int, folder: Path, fill_process: FillProcess | None) -> Non
         )
     if fill_process is not None and fill_process.wait():
         raise typer.Exit(1)  # the process has printed the reason
-    run_command(_serve(port, folder, password))
+    run_command(_serve(port, folder, password, is_public=not own_password))
 
 
-async def _serve(port: int, folder: Path, password: str) -> None:
+async def _serve(port: int, folder: Path, password: str, *, is_public: bool) -> None:
+    """Serve the file of a folder.
+
+    is_public: whether `/docs` shows the password: one that was chosen for this start, not one of the environment.
+    """
     settings = demo_settings(folder)
     if "OKUBE_LOG_LEVEL" not in os.environ:
         settings = settings.model_copy(update={"log_level": "warning"})
@@ -46,4 +51,5 @@ async def _serve(port: int, folder: Path, password: str) -> None:
         days = read_days(folder)
         print_welcome(url, password, folder, days.last if days else compute_last_day())
 
-    await run_server(settings, "127.0.0.1", port, announce, before_serving)
+    shown_password = password if is_public else None
+    await run_server(settings, "127.0.0.1", port, announce, before_serving, demo_password=shown_password)

@@ -30,9 +30,11 @@ from okube_api.cli.runtime import build_store, console, run_command
 from okube_api.clock import utc_now
 from okube_api.demo.fill import DemoServices, FillProgress, ProgressListener, add_days, fill_applications
 from okube_api.demo.generator.world import DAYS
+from okube_api.demo.samples import create_samples
 from okube_api.equipments.repository import EquipmentRepository
 from okube_api.ingest.invalidation import Invalidation
 from okube_api.ingest.service import Ingest
+from okube_api.kit.application import Application
 from okube_api.kit.creation_ids import CREATION_IDS
 from okube_api.kit.demo_names import API_KEY, LOGIN, READER_LOGIN, DemoIds
 from okube_api.kit.resource_changes import ChangePublisher
@@ -50,7 +52,8 @@ async def fill_folder(folder: Path, until: date) -> None:
     _delete_drafts(folder)
     async with _open_demo(folder, DRAFT, "Generating two years of events") as demo:
         documents = await fill_applications(demo.services, until, demo.show_progress)
-        await create_demo_users(demo.store, demo.secret, [document["_id"] for document in documents])
+        login = await create_demo_users(demo.store, demo.secret, [document["_id"] for document in documents])
+        await create_samples(demo.store, demo.services.sites, Application.from_document(documents[0]), login)
     write_days(folder, DemoDays(until - timedelta(days=DAYS - 1), until))
     (folder / DRAFT).rename(folder / FILE)
 
@@ -96,9 +99,10 @@ async def _open_demo(folder: Path, file: str, title: str) -> AsyncIterator[OpenD
         await store.close()
 
 
-async def create_demo_users(store: Store, secret: bytes, applications: Sequence[str]) -> None:
+async def create_demo_users(store: Store, secret: bytes, applications: Sequence[str]) -> str:
     """Create the login of the demo with an API key, and a reader of the first application; no one has a password.
 
+    Return the id of the login.
     applications: ids of those of the demo.  The login administers them and no others.
     """
     users = UserRepository(store, utc_now)
@@ -111,6 +115,8 @@ async def create_demo_users(store: Store, secret: bytes, applications: Sequence[
         await ApiKeyRepository(store, utc_now, Signer(secret)).create(User.from_document(login), {"name": API_KEY})
     finally:
         CREATION_IDS.reset(token)
+    login_id: str = login["_id"]
+    return login_id
 
 
 def _delete_drafts(folder: Path) -> None:

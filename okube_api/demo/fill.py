@@ -5,7 +5,7 @@ import io
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from okube_api.campaigns.repository import CampaignRepository
 from okube_api.demo.generator.cities import CITIES
 from okube_api.demo.generator.events import generate_events
 from okube_api.demo.generator.formats import WEEKDAYS
-from okube_api.demo.generator.world import LEVERS, DemoCampaign, DemoPoi, DemoSite, World, build_worlds
+from okube_api.demo.generator.world import DAYS, LEVERS, DemoCampaign, DemoPoi, DemoSite, World, build_worlds
 from okube_api.equipments.repository import EquipmentRepository
 from okube_api.errors import NotFound, Refusal
 from okube_api.ingest.load.file_blocks import EventFile
@@ -64,14 +64,19 @@ ProgressListener = Callable[[FillProgress], None]
 
 
 async def fill_applications(
-    services: DemoServices, until: date, on_progress: ProgressListener | None = None, scale: float = 1.0
+    services: DemoServices,
+    until: date,
+    on_progress: ProgressListener | None = None,
+    scale: float = 1.0,
+    days: int = DAYS,
 ) -> list[Json]:
     """Create the two applications with two years of events that end on `until`; return their documents.
 
     scale: 1 is about 840,000 events.
+    days: how many days have events.
     Raise Taken when one of the applications exists already.
     """
-    worlds = build_worlds(until, scale)
+    worlds = build_worlds(until, scale, first=until - timedelta(days=days - 1))
     documents = [
         await services.applications.create({"key": world.key, "name": world.name, "timezone": "Europe/Paris"})
         for world in worlds

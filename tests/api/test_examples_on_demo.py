@@ -1,0 +1,120 @@
+"""Every operation succeeds on the demo as Swagger UI prepares it from the examples."""
+
+import io
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+from okube_api.auth.secret import load_secret_key
+from okube_api.cli.demo_login import set_login_password
+from okube_api.cli.fill_demo import create_demo_users
+from okube_api.demo.fill import DemoServices, fill_applications
+from okube_api.demo.samples import create_samples
+from okube_api.kit.application import Application
+from okube_api.store.values import Json
+from PIL import Image
+
+from tests.api.server import Server, run_server
+from tests.api.swagger_requests import SwaggerRequest, prepare_requests
+
+pytestmark = pytest.mark.anyio
+
+UNTIL, DAYS = date(2025, 1, 5), 70  # the first campaign starts after 60 days
+PASSWORD = "bicycle harbour mint lantern"
+
+EXCEPTIONS = {
+    "accept_invitation_by_token": "the token is shown once, to the administrator who invites",
+    "accept_invitation": "an invitation is for one login, and has a new id each time",
+    "decline_invitation": "as above",
+    "create_application": "only platform administrators create applications, and the login of the demo is none",
+    "get_metrics": "not served without `OKUBE_METRICS_TOKEN`",
+}
+"""Operations that cannot succeed on the demo as they are, and why."""
+
+TABLES = {
+    "sites": b"key,name,online\nimported,Imported shop,false\n",
+    "pois": b"key,name,longitude,latitude\nimported,Imported place,4.85,45.75\n",
+    "campaigns": b"key,name,from,to\nimported,Imported campaign,2024-03-01,2024-03-31\n",
+    "studies": b"key,name,sites\nimported,Imported study,lyon\n",
+}
+"""Files that a user may choose for an import, by the kind of the resources."""
+
+LAST = ("delete_", "revoke_key", "log_out", "change_password")
+"""Beginnings of the names of operations that take something away that others need, in the order of their requests."""
+
+
+@pytest.fixture(scope="module")
+async def demo_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """Run the application on a small demo."""
+    folder = tmp_path_factory.mktemp("demo")
+    async with run_server("duckdb", f"duckdb:{folder / 'okube.duckdb'}") as server:
+        await fill_demo(server, folder)
+        server.app.state.demo_password = PASSWORD
+        yield server
+
+
+async def fill_demo(server: Server, folder: Path) -> None:
+    """Fill the store of a server with a small demo, as the command does."""
+    services = server.services
+    names = ("applications", "sites", "pois", "levers", "campaigns", "studies", "equipments", "ingest")
+    demo_services = DemoServices(*(getattr(services, name) for name in names))
+    documents = await fill_applications(demo_services, UNTIL, scale=0.001, days=DAYS)
+    applications = [document["_id"] for document in documents]
+    login = await create_demo_users(services.store, load_secret_key(services.settings), applications)
+    await create_samples(services.store, services.sites, Application.from_document(documents[0]), login)
+    await set_login_password(services.store, folder, PASSWORD)
+
+
+@pytest.fixture(scope="module")
+async def document(demo_server: Server) -> Json:
+    """Return the OpenAPI document that the demo serves."""
+    async with demo_server.client() as client:
+        body: Json = (await client.get("/openapi.json")).json()
+        return body
+
+
+def rank(request: SwaggerRequest) -> tuple[int, int]:
+    """Return when a request is sent: last those that take something away, and of these the innermost resource first."""
+    positions = [index for index, name in enumerate(LAST, 1) if request.operation.startswith(name)]
+    return (positions[0], -len(request.path)) if positions else (0, 0)
+
+
+def choose_files(request: SwaggerRequest) -> dict[str, bytes]:
+    """Return files for the form of a request."""
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8), "navy").save(picture, "PNG")
+    tables = [table for kind, table in TABLES.items() if f"/{kind}" in request.path]
+    return {"thumbnail": picture.getvalue(), "file": tables[0] if tables else b""}
+
+
+async def undo_creation(client: httpx.AsyncClient, request: SwaggerRequest, answer: httpx.Response) -> None:
+    """Delete what a request has created, since another operation has the same example."""
+    kind = request.url.rpartition("/")[2]
+    if answer.status_code == 201 and kind in {*TABLES, "levers", "equipments", "users", "views"}:
+        assert (await client.delete(f"{request.url}/{answer.json()['_id']}")).status_code == 204
+
+
+async def test_every_operation_has_examples(document: Json) -> None:
+    missing = {request.name: request.missing for request in prepare_requests(document) if request.missing}
+    assert set(missing) == {"accept_invitation", "accept_invitation_by_token", "decline_invitation"}
+
+
+async def test_every_operation_succeeds_as_it_is(demo_server: Server, document: Json) -> None:
+    requests = sorted(prepare_requests(document), key=rank)
+    (log_in,) = [request for request in requests if request.operation == "log_in"]
+    refused: dict[str, tuple[str, str]] = {}
+    async with demo_server.client() as client:
+        for request in requests:
+            if request.operation in EXCEPTIONS:
+                continue
+            if request.operation in {requests[0].operation, "change_password"}:  # a logout has ended the last session
+                token = (await log_in.send(client, {})).json()["auth"]["token"]
+                client.headers["Authorization"] = f"Bearer {token}"
+            answer = await request.send(client, choose_files(request))
+            if answer.is_success:
+                await undo_creation(client, request, answer)
+            else:
+                refused[request.name] = (request.url, answer.text)
+    assert refused == {}
